@@ -1,0 +1,17 @@
+-- The database after the release.
+select (select count(*) from one_roof.coverage where authority is null) as gap,
+       (select count(*) from public.os_proposal_approvals where decision = 'ratified') as ospa,
+       (select count(*) from public.ownership) as ownership,
+       (select count(*) from public.governance_conflicts where not resolved) as conflict,
+       (select count(*) from public.governance_events where emit) as gov_emit,
+       (select count(*) from public.governed_collections) as inventory,
+       (select count(*) from public.governance_scopes) as scopes,
+       (select string_agg(axis, ',' order by axis) from one_roof.axis where active) as axis,
+       (select count(*) from one_roof.containment_status where contained) as containment_ok,
+       (select count(*) from one_roof.containment_status where not contained) as containment_bad,
+       (select count(*) from one_roof.divergence) as divergent,
+       (select count(*) from one_roof.critical_finding) as critical,
+       (select state from one_roof.emit_state) as emit,
+       (select count(*) from one_roof.tier_log) as tiers,
+       exists (select from one_roof.seal) as sealed,
+       (select count(*) from public.system_issues) as system_issues;

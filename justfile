@@ -1,0 +1,33 @@
+# pgseal: what people type. `just` lists it.
+
+default:
+    @just --list
+
+# the whole story on a throwaway PostgreSQL server
+demo *args:
+    ./demo {{args}}
+
+# everything: unit, integration and doc tests, real PostgreSQL; arguments go to cargo test
+test *args:
+    ./test {{args}}
+
+# what a change has to pass: formatting, lints, documentation, tests
+ci:
+    .ci/run
+
+# pgseal against the usual tools, paired in one run
+bench *args:
+    tests/bench/run.sh {{args}}
+
+# format the code
+fmt:
+    cargo fmt
+
+# the documentation of the library
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+
+# lints, as strict as in ci
+lint:
+    cargo fmt --check
+    cargo clippy --all-targets --locked -- -D warnings

@@ -1,0 +1,16 @@
+//! The file around a release: a POSIX ustar archive with exactly one permitted encoding (bundle/FORMAT.md, section 2).
+
+pub mod gzip;
+pub mod header;
+pub mod read;
+pub mod section;
+pub mod source;
+pub mod write;
+
+/// A tar block, in bytes; members are padded to it with zeros.
+pub const BLOCK: usize = 512;
+
+/// Zero bytes between a member's end and the next block.
+fn padding(size: u64) -> usize {
+    (size.wrapping_neg() % BLOCK as u64) as usize
+}

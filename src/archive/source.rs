@@ -1,0 +1,64 @@
+//! Where an archive's bytes are: in memory, or in a file that stays open. Nothing is opened by path twice.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use crate::limits;
+
+/// Bytes that can be read at any place.
+pub trait ByteSource: Send + Sync {
+    /// How many there are.
+    fn size(&self) -> u64;
+    /// Fills the buffer from `offset`; an error when that reaches beyond the end.
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+}
+
+/// Bytes in memory.
+pub struct InMemory(pub Arc<[u8]>);
+
+impl ByteSource for InMemory {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let start = usize::try_from(offset).map_err(io::Error::other)?;
+        let end = start.checked_add(buffer.len()).filter(|end| *end <= self.0.len());
+        let end = end.ok_or(io::ErrorKind::UnexpectedEof)?;
+        buffer.copy_from_slice(&self.0[start..end]);
+        Ok(())
+    }
+}
+
+/// An open file. Its bytes may change under us: whoever reads a member again checks its digest over the very buffer.
+struct OpenFile {
+    file: File,
+    size: u64,
+}
+
+impl ByteSource for OpenFile {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        FileExt::read_exact_at(&self.file, buffer, offset)
+    }
+}
+
+/// Takes an open file: small ones are read into memory at once, larger ones piece by piece.
+pub fn from_file(file: File) -> io::Result<Box<dyn ByteSource>> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let size = metadata.len();
+    if size > limits::BUFFERED_BUNDLE_BYTES {
+        return Ok(Box::new(OpenFile { file, size }));
+    }
+    let mut bytes = vec![0; size as usize];
+    FileExt::read_exact_at(&file, &mut bytes, 0)?;
+    Ok(Box::new(InMemory(bytes.into())))
+}

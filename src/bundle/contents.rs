@@ -1,0 +1,127 @@
+//! The content of an authentic bundle. Each file's digests are checked over the very buffer that is given out, so that
+//! swapping or truncating the file on disk changes nothing but the error.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use super::authenticate::AuthenticatedBundle;
+use crate::archive::gzip::{self, GzipError};
+use crate::digest::Digest;
+use crate::entry_path::EntryPath;
+use crate::format::manifest::Stored;
+use crate::sql::{FileError, Files, Script, ScriptError, Statement, Step, Variables};
+
+/// Why a file's content can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ContentError {
+    /// No file of the release has this path.
+    #[error("the release has no file {0}")]
+    NotFound(EntryPath),
+    /// Reading failed.
+    #[error("{path}: can't read the bundle: {source}")]
+    Io {
+        /// The file.
+        path: EntryPath,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The bundle was changed after it was authenticated.
+    #[error("{0}: the bundle was changed while it was in use")]
+    Changed(EntryPath),
+    /// The stored bytes are signed, but don't hold the signed content.
+    #[error("{path}: {source}")]
+    Gzip {
+        /// The file.
+        path: EntryPath,
+        /// What is wrong.
+        source: GzipError,
+    },
+    /// The stored bytes are signed, but their content has another digest or size than signed.
+    #[error("{0}: its content is not the signed content")]
+    Content(EntryPath),
+}
+
+impl AuthenticatedBundle {
+    /// A file's content.
+    pub fn content(&self, path: &EntryPath) -> Result<Arc<[u8]>, ContentError> {
+        let stored = self.files.get(path).ok_or_else(|| ContentError::NotFound(path.clone()))?;
+        let read = self.archive.read(&stored.member);
+        let bytes = read.map_err(|source| ContentError::Io { path: path.clone(), source })?;
+        if Digest::of(&bytes) != stored.stored_sha256 {
+            return Err(ContentError::Changed(path.clone()));
+        }
+        let content = match stored.file.stored {
+            Stored::Raw => bytes,
+            Stored::Gzip => gzip::decompress(&bytes, stored.file.size)
+                .map_err(|source| ContentError::Gzip { path: path.clone(), source })?,
+        };
+        if content.len() as u64 != stored.file.size || Digest::of(&content) != stored.file.sha256 {
+            return Err(ContentError::Content(path.clone()));
+        }
+        Ok(content.into())
+    }
+
+    /// Checks the content of every file, decompressing what is compressed.
+    pub fn check_contents(&self) -> Result<(), ContentError> {
+        self.files.keys().try_for_each(|path| self.content(path).map(drop))
+    }
+
+    /// A script of the release. `None` for a path that the release doesn't have.
+    pub fn sql(&self, path: &EntryPath) -> Option<AuthenticatedSql<'_>> {
+        let (path, _) = self.files.get_key_value(path)?;
+        Some(AuthenticatedSql { bundle: self, path })
+    }
+}
+
+impl Files for AuthenticatedBundle {
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, FileError> {
+        let path: EntryPath = path.parse().map_err(|_| FileError::NotFound)?;
+        self.content(&path).map_err(|error| match error {
+            ContentError::NotFound(_) => FileError::NotFound,
+            error => FileError::Other(Box::new(error)),
+        })
+    }
+}
+
+/// A script whose every byte, includes too, comes from an authentic bundle. All SQL of a release that reaches a
+/// database comes out of one of these.
+///
+/// ```compile_fail
+/// let sql = pgseal::bundle::AuthenticatedSql { bundle: todo!(), path: todo!() };
+/// ```
+#[derive(Clone, Copy)]
+pub struct AuthenticatedSql<'b> {
+    bundle: &'b AuthenticatedBundle,
+    path: &'b EntryPath,
+}
+
+impl<'b> AuthenticatedSql<'b> {
+    /// Its path in the release.
+    pub fn path(&self) -> &'b EntryPath {
+        self.path
+    }
+
+    /// Begins to read it, with the operator's variables.
+    pub fn script(&self, variables: &BTreeMap<String, String>) -> Result<Script<'b>, ScriptError> {
+        let mut psql = Variables::default();
+        for (name, value) in variables {
+            // The manifest's grammar of variable names is narrower than psql's.
+            let _ = psql.set(name, value);
+        }
+        Script::open(self.bundle, self.path.as_str(), psql)
+    }
+
+    /// The only statement of a gate or probe; `None` when there is none or more than one, which packing refuses.
+    pub fn single_statement(&self, variables: &BTreeMap<String, String>) -> Result<Option<Statement>, ScriptError> {
+        let mut script = self.script(variables)?;
+        let mut only = None;
+        while let Some(step) = script.next_step()? {
+            let Step::Statement(statement) = step else { continue };
+            if only.replace(statement).is_some() {
+                return Ok(None);
+            }
+        }
+        Ok(only)
+    }
+}

@@ -1,0 +1,241 @@
+//! A release directory whose `release.toml` holds: every name unique, every file there, every reference resolved, every
+//! script fit to run. What packs never fails on the host for a reason that could have been known here.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use toml::Spanned;
+
+use super::lint;
+use super::problem::Problem;
+use super::release_toml::{self, FILE, ReleaseToml, line_and_column};
+use super::source::{Source, SourceError};
+use crate::entry_path::EntryPath;
+use crate::format::manifest::{
+    Gate, Manifest, RollbackScript, Runbook, State, States, Tier, Transaction, Variable, VerifyScript,
+};
+use crate::format::name::Name;
+use crate::format::version::{Format1, MINIMUM_PGSEAL};
+use crate::limits;
+
+/// A release directory that packs. Its manifest lacks only the list of files, which packing makes.
+pub struct Definition {
+    manifest: Manifest,
+    source: Source,
+}
+
+/// Why a directory doesn't pack.
+#[derive(Debug, thiserror::Error)]
+pub enum DefinitionError {
+    /// It can't be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// It has problems; all of them, by file and line.
+    #[error("the release has {} problem(s)", .0.len())]
+    Problems(Vec<Problem>),
+}
+
+impl Definition {
+    /// Reads and checks a directory.
+    pub fn read(dir: &Path) -> Result<Self, DefinitionError> {
+        let mut problems = Vec::new();
+        let source = Source::read(dir, &mut problems)?;
+        Self::check(source, problems)
+    }
+
+    /// Checks files in memory.
+    pub fn from_source(source: Source) -> Result<Self, DefinitionError> {
+        Self::check(source, Vec::new())
+    }
+
+    /// The manifest, without its list of files.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Hidden files that are not packed.
+    pub fn skipped(&self) -> &[String] {
+        self.source.skipped()
+    }
+
+    pub(super) fn into_parts(self) -> (Manifest, Source) {
+        (self.manifest, self.source)
+    }
+
+    fn check(source: Source, mut problems: Vec<Problem>) -> Result<Self, DefinitionError> {
+        let manifest = match read_toml(&source) {
+            Ok((text, toml)) => Some(Checker { text: &text, source: &source, problems: &mut problems }.manifest(toml)),
+            Err(problem) => {
+                problems.push(problem);
+                None
+            }
+        };
+        if let Some(manifest) = &manifest {
+            lint::scripts(manifest, &source, &mut problems);
+        }
+        match manifest {
+            Some(manifest) if problems.is_empty() => Ok(Self { manifest, source }),
+            _ => {
+                problems.sort_by(|a, b| (&a.file, a.at).cmp(&(&b.file, b.at)));
+                problems.dedup();
+                Err(DefinitionError::Problems(problems))
+            }
+        }
+    }
+}
+
+fn read_toml(source: &Source) -> Result<(String, ReleaseToml), Problem> {
+    let path: EntryPath = FILE.parse().expect("a literal of the grammar");
+    let bytes = source.get(&path).ok_or_else(|| {
+        Problem::file(FILE, "the release directory has no release.toml").hint("`pgseal init DIR` writes one to start from")
+    })?;
+    if bytes.len() as u64 > limits::RELEASE_TOML_BYTES {
+        return Err(Problem::file(FILE, "the file is larger than 4 MiB"));
+    }
+    let text = String::from_utf8(bytes.to_vec()).map_err(|_| Problem::file(FILE, "the file is not UTF-8"))?;
+    let toml = release_toml::parse(&text)?;
+    Ok((text, toml))
+}
+
+/// Turns the document into a manifest and notes everything that doesn't hold.
+struct Checker<'a> {
+    text: &'a str,
+    source: &'a Source,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Checker<'_> {
+    fn manifest(mut self, toml: ReleaseToml) -> Manifest {
+        self.release(&toml);
+        self.unique(toml.gate.iter().map(|gate| &gate.name), "gate");
+        self.unique(toml.tier.iter().map(|tier| &tier.name), "tier");
+        self.unique(toml.verify.iter().map(|script| &script.name), "verify script");
+        let variables = toml.variables.into_iter().map(|(name, variable)| (name, self.variable(variable))).collect();
+        let gates: Vec<Gate> =
+            toml.gate.iter().map(|gate| Gate { name: gate.name.get_ref().clone(), file: self.file(&gate.file) }).collect();
+        let mut state = |state: release_toml::StateToml| {
+            if state.expect.get_ref().is_empty() {
+                self.problem(&state.expect, "a state that expects nothing tells no two databases apart");
+            }
+            State { probe: self.file(&state.probe), expect: state.expect.into_inner() }
+        };
+        let states = States { baseline: state(toml.states.baseline), finalized: state(toml.states.finalized) };
+        let tiers = toml.tier.into_iter().map(|tier| self.tier(tier, &gates)).collect();
+        let rollback = toml.rollback.into_iter();
+        let rollback = rollback.map(|r| RollbackScript { file: self.file(&r.file), dispatch: r.dispatch }).collect();
+        let verify = toml.verify.into_iter().map(|script| VerifyScript {
+            file: self.file(&script.file),
+            name: script.name.into_inner(),
+            state: script.state,
+            mode: script.mode,
+        });
+        let verify = verify.collect();
+        let runbooks = toml.runbook.into_iter();
+        let runbooks = runbooks.map(|r| Runbook { file: self.text_file(&r.file), audience: r.audience }).collect();
+        Manifest {
+            format: Format1,
+            minimum_pgseal: MINIMUM_PGSEAL.to_owned(),
+            created: None,
+            release: toml.release,
+            target: toml.target,
+            variables,
+            gates,
+            states,
+            tiers,
+            rollback,
+            verify,
+            runbooks,
+            limits: toml.limits,
+            files: Vec::new(),
+        }
+    }
+
+    fn release(&mut self, toml: &ReleaseToml) {
+        let mut whole = |message: &str, hint: &str| self.problems.push(Problem::file(FILE, message).hint(hint));
+        if toml.tier.is_empty() {
+            whole("the release has no [[tier]]", "a tier is one SQL script that the release runs");
+        }
+        if toml.rollback.is_empty() {
+            whole("the release has no [[rollback]]", "write the SQL that leads back to the baseline state");
+        }
+        if toml.release.summary.trim().is_empty() {
+            whole("release.summary is empty", "say in one sentence what the release does; approvers read it");
+        }
+        if toml.target.database.is_empty() {
+            whole("target.database is empty", "name the one database that the release is for");
+        }
+    }
+
+    fn variable(&mut self, spanned: Spanned<release_toml::VariableToml>) -> Variable {
+        let variable = spanned.get_ref().to_variable();
+        match variable.pattern.as_deref().map(regex_lite::Regex::new) {
+            Some(Err(error)) => self.problem(&spanned, format!("the pattern is not a regular expression: {error}")),
+            Some(Ok(_)) if variable.default.as_deref().is_some_and(|value| !variable.accepts(value)) => {
+                self.problem(&spanned, "the default does not match the pattern");
+            }
+            _ => {}
+        }
+        if variable.required && variable.default.is_some() {
+            self.problem(&spanned, "a required variable has no default: the operator must say it");
+        }
+        variable
+    }
+
+    fn tier(&mut self, tier: release_toml::TierToml, gates: &[Gate]) -> Tier {
+        if *tier.transaction.get_ref() == Transaction::None {
+            let text = "transaction = \"none\" is not supported by this version of pgseal";
+            self.problem_hint(&tier.transaction, text, "only \"release\" is: all tiers commit together or not at all");
+        }
+        let named = tier.gate.into_iter().flatten().map(|name| {
+            if !gates.iter().any(|gate| gate.name == *name.get_ref()) {
+                self.problem(&name, format!("there is no [[gate]] named {:?}", name.get_ref()));
+            }
+            name.into_inner()
+        });
+        let named: Vec<Name> = named.collect();
+        let all = || gates.iter().map(|gate| gate.name.clone()).collect();
+        Tier {
+            file: self.file(&tier.file),
+            name: tier.name.into_inner(),
+            about: tier.about,
+            gates: if named.is_empty() { all() } else { named },
+            transaction: tier.transaction.into_inner(),
+            dispatch: tier.dispatch,
+        }
+    }
+
+    fn unique<'n>(&mut self, names: impl Iterator<Item = &'n Spanned<Name>>, what: &str) {
+        let mut seen = BTreeSet::new();
+        for name in names {
+            if !seen.insert(name.get_ref()) {
+                self.problem(name, format!("there are two {what}s named {:?}", name.get_ref()));
+            }
+        }
+    }
+
+    fn file(&mut self, path: &Spanned<EntryPath>) -> EntryPath {
+        if self.source.get(path.get_ref()).is_none() {
+            let hint = "paths count from the release directory";
+            self.problem_hint(path, format!("there is no file {:?} in the release directory", path.get_ref()), hint);
+        }
+        path.get_ref().clone()
+    }
+
+    fn text_file(&mut self, path: &Spanned<EntryPath>) -> EntryPath {
+        let file = self.file(path);
+        if self.source.get(&file).is_some_and(|bytes| std::str::from_utf8(bytes).is_err()) {
+            self.problem(path, format!("{file} is not UTF-8"));
+        }
+        file
+    }
+
+    fn problem<T>(&mut self, place: &Spanned<T>, message: impl std::fmt::Display) {
+        let at = Some(line_and_column(self.text, place.span().start));
+        self.problems.push(Problem { at, ..Problem::file(FILE, message) });
+    }
+
+    fn problem_hint<T>(&mut self, place: &Spanned<T>, message: impl std::fmt::Display, hint: &str) {
+        let at = Some(line_and_column(self.text, place.span().start));
+        self.problems.push(Problem { at, ..Problem::file(FILE, message).hint(hint) });
+    }
+}

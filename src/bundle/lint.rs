@@ -1,0 +1,147 @@
+//! What can be known about a release's scripts without a database.
+
+use crate::entry_path::EntryPath;
+use crate::format::manifest::{Manifest, VerifyMode};
+use crate::sql::{Inspection, Script, Statement, Step, Variables, single_select};
+
+use super::problem::Problem;
+use super::source::Source;
+
+/// Reads every script as a run would, with a placeholder for each variable, and notes what can't run.
+pub fn scripts(manifest: &Manifest, source: &Source, problems: &mut Vec<Problem>) {
+    let mut lint = Lint { manifest, source, problems };
+    for tier in &manifest.tiers {
+        lint.script(&tier.file, &Role::Writes { dispatch: &tier.dispatch });
+    }
+    for rollback in &manifest.rollback {
+        lint.script(&rollback.file, &Role::Writes { dispatch: &rollback.dispatch });
+    }
+    for verify in &manifest.verify {
+        lint.script(&verify.file, &Role::Verifies(verify.mode));
+    }
+    for gate in &manifest.gates {
+        lint.script(&gate.file, &Role::Asks("gate"));
+    }
+    for probe in [&manifest.states.baseline.probe, &manifest.states.finalized.probe] {
+        lint.script(probe, &Role::Asks("probe"));
+    }
+}
+
+/// What a script is for, and so what it may do.
+enum Role<'a> {
+    /// A tier or rollback script.
+    Writes { dispatch: &'a [String] },
+    /// A verify script.
+    Verifies(VerifyMode),
+    /// A gate or probe: one SELECT.
+    Asks(&'static str),
+}
+
+struct Lint<'a> {
+    manifest: &'a Manifest,
+    source: &'a Source,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Lint<'_> {
+    fn script(&mut self, file: &EntryPath, role: &Role<'_>) {
+        if self.source.get(file).is_none() {
+            return; // noted where release.toml names it
+        }
+        match self.steps(file, role) {
+            Ok(0) => self.problems.push(Problem::file(file, "the script has no statement")),
+            Ok(1) => {}
+            Ok(n) => {
+                if let Role::Asks(what) = role {
+                    self.problems.push(Problem::file(file, format!("a {what} is one SELECT, this file has {n} statements")));
+                }
+            }
+            Err(error) => self.problems.push(Problem::script(file.as_str(), &error)),
+        }
+    }
+
+    fn steps(&mut self, file: &EntryPath, role: &Role<'_>) -> Result<usize, crate::sql::ScriptError> {
+        let mut script = Script::open(self.source, file.as_str(), self.placeholders())?;
+        let mut statements = 0;
+        while let Some(step) = script.next_step()? {
+            if let Step::Statement(statement) = step {
+                statements += statement.inspect().statements;
+                self.statement(&statement, role);
+            }
+        }
+        Ok(statements)
+    }
+
+    /// A value for every declared variable, so that only undeclared ones are undefined.
+    fn placeholders(&self) -> Variables {
+        let mut variables = Variables::default();
+        for (name, variable) in &self.manifest.variables {
+            let value = variable.default.clone().unwrap_or_else(|| "0".to_owned());
+            // The manifest's grammar of variable names is narrower than psql's.
+            let _ = variables.set(name.as_str(), value);
+        }
+        variables
+    }
+
+    fn statement(&mut self, statement: &Statement, role: &Role<'_>) {
+        let inspection = statement.inspect();
+        for (name, position) in &statement.undefined {
+            let problem = Problem::at(position, format!("variable {name:?} is not set"));
+            let hint = format!("declare it as [variables.{name}] in release.toml, or \\set it before");
+            self.problems.push(problem.hint(hint));
+        }
+        if let Some(refusal) = refused_everywhere(&inspection) {
+            self.problems.push(Problem::at(&statement.origin.at, refusal.0).hint(refusal.1));
+        }
+        match role {
+            Role::Writes { dispatch } => self.dispatch(statement, &inspection, dispatch),
+            Role::Verifies(mode) => {
+                self.dispatch(statement, &inspection, &[]);
+                if *mode == VerifyMode::ReadOnly && inspection.copy.is_some() {
+                    let problem = Problem::at(&statement.origin.at, "COPY in a read-only verify script");
+                    self.problems.push(problem.hint("use SELECT, or mode = \"rolled-back\""));
+                }
+            }
+            Role::Asks(what) => {
+                self.dispatch(statement, &inspection, &[]);
+                if let Err(error) = single_select(&statement.sql) {
+                    let at = statement.locate(error.at);
+                    self.problems.push(Problem::at(&at, format!("a {what} is one SELECT and nothing else: {error}")));
+                }
+            }
+        }
+    }
+
+    fn dispatch(&mut self, statement: &Statement, inspection: &Inspection, acknowledged: &[String]) {
+        for dispatch in &inspection.dispatch {
+            if acknowledged.iter().any(|name| name.eq_ignore_ascii_case(&dispatch.name)) {
+                continue;
+            }
+            let at = statement.locate(dispatch.at);
+            let message = format!("{} could reach outside of the database", dispatch.name);
+            let hint = format!("if that is meant, name it in the tier: dispatch = [\"{}\"]", dispatch.name);
+            self.problems.push(Problem::at(&at, message).hint(hint));
+        }
+    }
+}
+
+/// What no script of a release may do, as a sentence and what to do instead.
+pub fn refused_everywhere(inspection: &Inspection) -> Option<(String, &'static str)> {
+    if let Some(control) = inspection.transaction_control {
+        let hint = "a release is one transaction that pgseal begins and ends; remove the statement";
+        return Some((format!("transaction control ({control}) in a transactional script"), hint));
+    }
+    if let Some(what) = inspection.outside_transaction {
+        let hint = "run it apart from the release; this version of pgseal has no non-transactional tiers";
+        return Some((format!("{what} can't run inside a transaction"), hint));
+    }
+    if inspection.statements > 1 {
+        let hint = "end each statement with a plain semicolon";
+        return Some(("statements joined by \\; can't be sent one by one".to_owned(), hint));
+    }
+    if let Some(change) = inspection.session_change.filter(|change| change.is_refused()) {
+        let hint = "pgseal and the server would no longer agree on what runs, or as whom";
+        return Some((format!("{change} in a script"), hint));
+    }
+    None
+}

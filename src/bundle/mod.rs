@@ -1,0 +1,22 @@
+//! From a release directory to a signed file, and from a file back to what may be believed.
+//!
+//! ```text
+//! directory -> UnsignedBundle -> SignedBundle ==bytes==> UntrustedBundle -> AuthenticatedBundle
+//! ```
+
+pub mod authenticate;
+pub mod contents;
+pub mod definition;
+pub mod diff;
+pub mod lint;
+pub mod problem;
+pub mod release_toml;
+pub mod source;
+pub mod subjects;
+pub mod unsigned;
+pub mod untrusted;
+
+pub use authenticate::{AuthenticateError, AuthenticatedBundle, Signer};
+pub use contents::AuthenticatedSql;
+pub use unsigned::{SignedBundle, UnsignedBundle};
+pub use untrusted::UntrustedBundle;

@@ -1,0 +1,172 @@
+//! `release.toml` as people write it (design of the format: README, "A release of your own").
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::problem::Problem;
+use crate::entry_path::EntryPath;
+use crate::format::expectation::Expectation;
+use crate::format::limits_of_run::RunLimits;
+use crate::format::manifest::{Audience, Release, Target, Transaction, Variable, VerifyMode, When};
+use crate::format::name::{Name, VariableName};
+use crate::format::version::Format1;
+
+/// The file's name in the release directory.
+pub const FILE: &str = "release.toml";
+
+/// The whole document.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseToml {
+    #[expect(dead_code, reason = "its type only admits 1")]
+    format: Format1,
+    /// `[release]`
+    pub release: Release,
+    /// `[target]`
+    pub target: Target,
+    /// `[variables.NAME]`
+    #[serde(default)]
+    pub variables: BTreeMap<VariableName, Spanned<VariableToml>>,
+    /// `[[gate]]`
+    #[serde(default)]
+    pub gate: Vec<GateToml>,
+    /// `[states.baseline]`, `[states.finalized]`
+    pub states: StatesToml,
+    /// `[[tier]]`
+    pub tier: Vec<TierToml>,
+    /// `[[rollback]]`
+    #[serde(default)]
+    pub rollback: Vec<RollbackToml>,
+    /// `[[verify]]`
+    #[serde(default)]
+    pub verify: Vec<VerifyToml>,
+    /// `[[runbook]]`
+    #[serde(default)]
+    pub runbook: Vec<RunbookToml>,
+    /// `[limits]`
+    #[serde(default)]
+    pub limits: RunLimits,
+}
+
+/// `[variables.NAME]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VariableToml {
+    #[serde(default)]
+    required: bool,
+    pattern: Option<String>,
+    default: Option<String>,
+    #[serde(default)]
+    about: String,
+}
+
+impl VariableToml {
+    /// As the manifest has it.
+    pub fn to_variable(&self) -> Variable {
+        let Self { required, pattern, default, about } = self;
+        Variable { required: *required, pattern: pattern.clone(), default: default.clone(), about: about.clone() }
+    }
+}
+
+/// `[[gate]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateToml {
+    /// Its name.
+    pub name: Spanned<Name>,
+    /// One SELECT.
+    pub file: Spanned<EntryPath>,
+}
+
+/// `[states]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatesToml {
+    /// Before a run.
+    pub baseline: StateToml,
+    /// After a run.
+    pub finalized: StateToml,
+}
+
+/// `[states.NAME]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateToml {
+    /// One SELECT.
+    pub probe: Spanned<EntryPath>,
+    /// Column = value.
+    pub expect: Spanned<BTreeMap<String, Expectation>>,
+}
+
+/// `[[tier]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TierToml {
+    /// Its name.
+    pub name: Spanned<Name>,
+    /// The psql script.
+    pub file: Spanned<EntryPath>,
+    /// For people.
+    #[serde(default)]
+    pub about: String,
+    /// The gates it waits for; all when absent.
+    pub gate: Option<Vec<Spanned<Name>>>,
+    /// How it is committed.
+    pub transaction: Spanned<Transaction>,
+    /// Acknowledged ways out of the database.
+    #[serde(default)]
+    pub dispatch: Vec<String>,
+}
+
+/// `[[rollback]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackToml {
+    /// The psql script.
+    pub file: Spanned<EntryPath>,
+    /// Acknowledged ways out of the database.
+    #[serde(default)]
+    pub dispatch: Vec<String>,
+}
+
+/// `[[verify]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyToml {
+    /// Its name.
+    pub name: Spanned<Name>,
+    /// The psql script.
+    pub file: Spanned<EntryPath>,
+    /// When it must hold.
+    pub state: When,
+    /// How it is run.
+    pub mode: VerifyMode,
+}
+
+/// `[[runbook]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunbookToml {
+    /// The text.
+    pub file: Spanned<EntryPath>,
+    /// Its reader.
+    pub audience: Audience,
+}
+
+/// Reads the document; the error says line and column.
+pub fn parse(text: &str) -> Result<ReleaseToml, Problem> {
+    toml::from_str(text).map_err(|error| {
+        let at = error.span().map(|span| line_and_column(text, span.start));
+        Problem { file: FILE.to_owned(), at, message: error.message().replace('\n', ", "), hint: None }
+    })
+}
+
+/// Line and column, from 1, of a byte of a text. Columns count characters.
+pub fn line_and_column(text: &str, at: usize) -> (u32, u32) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() as u32 + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() as u32 + 1;
+    (line, column)
+}

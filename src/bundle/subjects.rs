@@ -1,0 +1,108 @@
+//! Compares a bundle's members with the list that its statement signs.
+
+use std::io;
+
+use crate::archive::read::{Archive, Member};
+use crate::archive::section::Section;
+use crate::digest::Digest;
+use crate::format::manifest::Stored;
+use crate::format::statement::Statement;
+
+/// A member that is not what the statement says. An extra, missing or renamed file is a fault like a changed one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FileFault {
+    /// Listed, not there.
+    #[error("{0} is missing")]
+    Missing(String),
+    /// There, not listed.
+    #[error("{0} is not part of the release")]
+    Extra(String),
+    /// Other bytes.
+    #[error("{name} was changed: its digest is {found}, {expected} is signed")]
+    Changed {
+        /// The member.
+        name: String,
+        /// The signed digest.
+        expected: Digest,
+        /// The digest of the stored bytes.
+        found: Digest,
+    },
+}
+
+/// Why members and statement don't belong together.
+#[derive(Debug, thiserror::Error)]
+pub enum SubjectError {
+    /// Files that are not what they should be; all of them.
+    #[error("{} of {total} files are not what was signed: {}", faults.len(), list(faults))]
+    Faults {
+        /// The faults by name.
+        faults: Vec<FileFault>,
+        /// How many files the statement lists.
+        total: usize,
+    },
+    /// `subject` and `files` of the statement contradict each other.
+    #[error("the statement's subject and files lists differ at {0:?}")]
+    Inconsistent(String),
+    /// Reading failed.
+    #[error("can't read the file: {0}")]
+    Io(#[from] io::Error),
+}
+
+fn list(faults: &[FileFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Hashes every file's stored bytes and compares names and digests with the statement, both ways.
+pub fn check(archive: &Archive, statement: &Statement) -> Result<(), SubjectError> {
+    check_lists(statement)?;
+    let files = archive.members().iter().filter(|member| matches!(member.section, Section::File(_)));
+    let mut listed = statement.subject.iter().peekable();
+    let mut faults = Vec::new();
+    for member in files {
+        let name = member.path.as_str();
+        while let Some(subject) = listed.next_if(|subject| subject.name.as_str() < name) {
+            faults.push(FileFault::Missing(subject.name.clone()));
+        }
+        match listed.next_if(|subject| subject.name == name) {
+            None => faults.push(FileFault::Extra(name.to_owned())),
+            Some(subject) => faults.extend(changed(archive, member, subject.digest.sha256)?),
+        }
+    }
+    faults.extend(listed.map(|subject| FileFault::Missing(subject.name.clone())));
+    if faults.is_empty() { Ok(()) } else { Err(SubjectError::Faults { faults, total: statement.subject.len() }) }
+}
+
+fn changed(archive: &Archive, member: &Member, expected: Digest) -> io::Result<Option<FileFault>> {
+    let found = archive.digest(member)?;
+    let name = member.path.to_string();
+    Ok((found != expected).then_some(FileFault::Changed { name, expected, found }))
+}
+
+/// The names of `subject` are those under which `files` are stored, in ascending order. A signer's program made them
+/// so; another program that signs must not be able to make two readers see two releases.
+fn check_lists(statement: &Statement) -> Result<(), SubjectError> {
+    let inconsistent = |name: &str| SubjectError::Inconsistent(name.to_owned());
+    let (subject, files) = (&statement.subject, &statement.predicate.files);
+    if let Some(pair) = subject.windows(2).find(|pair| pair[0].name >= pair[1].name) {
+        return Err(inconsistent(&pair[1].name));
+    }
+    if let Some(pair) = files.windows(2).find(|pair| pair[0].path >= pair[1].path) {
+        return Err(inconsistent(pair[1].path.as_str()));
+    }
+    let mut stored: Vec<String> = files.iter().map(stored_name).collect();
+    stored.sort();
+    let differs = subject.iter().zip(&stored).find(|(subject, stored)| subject.name != **stored);
+    match differs {
+        Some((subject, _)) => Err(inconsistent(&subject.name)),
+        None if subject.len() != stored.len() => Err(inconsistent("the end")),
+        None => Ok(()),
+    }
+}
+
+/// The member's name of a file.
+pub fn stored_name(file: &crate::format::manifest::File) -> String {
+    match file.stored {
+        Stored::Raw => file.path.to_string(),
+        Stored::Gzip => format!("{}.gz", file.path),
+    }
+}

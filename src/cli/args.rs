@@ -1,0 +1,134 @@
+//! Arguments that several commands share, and what they mean.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::connection;
+use super::error::CliError;
+use super::exit::Exit;
+use super::passphrase;
+use crate::archive::source;
+use crate::bundle::{AuthenticatedBundle, UntrustedBundle};
+use crate::format::timestamp::Timestamp;
+use crate::postgres::Connector;
+use crate::trust::{SecretKey, TrustRoot, When, store};
+
+/// Which trust root.
+#[derive(Args, Debug, Clone)]
+pub struct TrustArgs {
+    /// The trust root [default: PGSEAL_TRUST, then /etc/pgseal/trust.json]
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+}
+
+impl TrustArgs {
+    /// Reads and checks it.
+    pub fn load(&self) -> Result<TrustRoot, CliError> {
+        let named = self.trust.clone().or_else(|| std::env::var_os("PGSEAL_TRUST").map(PathBuf::from));
+        Ok(store::read(&named.unwrap_or_else(|| "/etc/pgseal/trust.json".into()))?)
+    }
+}
+
+/// Which bundle.
+#[derive(Args, Debug, Clone)]
+pub struct BundleArgs {
+    /// The bundle
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+impl BundleArgs {
+    /// Reads the trust root, then opens the bundle once and authenticates it.
+    pub fn authenticate(&self, when: When) -> Result<(TrustRoot, AuthenticatedBundle), CliError> {
+        let root = self.trust.load()?;
+        let bundle = authenticate(&self.file, &root, when)?;
+        Ok((root, bundle))
+    }
+}
+
+/// Opens a bundle once and authenticates it.
+pub fn authenticate(file: &std::path::Path, root: &TrustRoot, when: When) -> Result<AuthenticatedBundle, CliError> {
+    let bundle = open(file)?.authenticate(root, when);
+    bundle.map_err(|error| CliError::from(error).about(file))
+}
+
+/// Opens a bundle without believing it.
+pub fn open(file: &std::path::Path) -> Result<UntrustedBundle, CliError> {
+    let opened = File::open(file).map_err(|error| CliError::io(file, &error))?;
+    let source = source::from_file(opened).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidInput => CliError::new(Exit::Malformed, format!("{}: {error}", file.display()))
+            .hint("a bundle is a file; `pgseal pack DIR -o FILE` makes one of a directory"),
+        _ => CliError::io(file, &error),
+    })?;
+    UntrustedBundle::parse(source).map_err(|error| CliError::from(error).about(file))
+}
+
+/// Which database, and the values of variables.
+#[derive(Args, Debug, Clone)]
+pub struct DatabaseArgs {
+    /// The database [default: libpq's environment, service and password files]
+    #[arg(long, value_name = "URL")]
+    db: Option<String>,
+    /// A variable of the release
+    #[arg(short = 'v', value_name = "NAME=VALUE", value_parser = name_and_value)]
+    variables: Vec<(String, String)>,
+}
+
+impl DatabaseArgs {
+    /// How to connect; nothing is opened yet.
+    pub fn connector(&self) -> Result<Connector, CliError> {
+        connection::connector(self.db.as_deref())
+    }
+
+    /// The given variables; the last of a name counts, as in psql.
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        self.variables.iter().cloned().collect()
+    }
+}
+
+/// Secret keys.
+#[derive(Args, Debug, Clone)]
+pub struct PassphraseArgs {
+    /// Read the keys' passphrase from this file descriptor instead of the terminal
+    #[arg(long, value_name = "N")]
+    passphrase_fd: Option<u32>,
+}
+
+impl PassphraseArgs {
+    /// Reads keys, asking for a passphrase where one is encrypted. From a descriptor comes a line for each such key.
+    pub fn keys(&self, paths: &[PathBuf]) -> Result<Vec<SecretKey>, CliError> {
+        let mut reader = passphrase::Reader::new(self.passphrase_fd);
+        let read = |path: &PathBuf| SecretKey::read(path, || reader.read(&format!("passphrase of {}: ", path.display())));
+        Ok(paths.iter().map(read).collect::<Result<_, _>>()?)
+    }
+
+    /// Asks for a new passphrase, twice on a terminal.
+    pub fn new_passphrase(&self, name: &str) -> Result<zeroize::Zeroizing<String>, CliError> {
+        let new = passphrase::Reader::new(self.passphrase_fd).new_passphrase(name);
+        new.map_err(|error| {
+            CliError::new(Exit::Usage, format!("no passphrase: {error}"))
+                .hint("run it on a terminal, give --passphrase-fd N, or --no-passphrase for a key without one")
+        })
+    }
+}
+
+/// The host's clock.
+pub fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_seconds(since.as_secs() as i64).unwrap_or_else(|| Timestamp::from_seconds(0).expect("the epoch"))
+}
+
+/// A moment or a date.
+pub fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::from_time_or_date(text).map_err(|error| error.to_string())
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}

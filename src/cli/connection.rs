@@ -1,0 +1,36 @@
+//! Where the database is: `--db`, then libpq's environment, service and password files.
+
+use super::error::CliError;
+use super::exit::Exit;
+use crate::postgres::Connector;
+
+/// The directories in which Debian and PostgreSQL itself put the server's socket.
+const SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
+
+/// How to connect. A password is never shown, also not in errors.
+pub fn connector(url: Option<&str>) -> Result<Connector, CliError> {
+    let wrong = |error: &dyn std::error::Error| {
+        let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+        CliError::new(Exit::Usage, format!("can't understand the connection: {error}{cause}"))
+            .hint("write --db postgresql://USER@HOST:PORT/DATABASE or \"host=... dbname=...\"")
+    };
+    let mut config = pg_client_config::load_config(url).map_err(|error| wrong(&error))?;
+    if config.get_password().is_none()
+        && let Some(password) = std::env::var_os("PGPASSWORD")
+    {
+        config.password(password.to_string_lossy().as_bytes());
+    }
+    if config.get_hosts().is_empty() {
+        let port = config.get_ports().first().copied().unwrap_or(5432);
+        let socket = SOCKETS.into_iter().find(|dir| std::path::Path::new(&format!("{dir}/.s.PGSQL.{port}")).exists());
+        config.host(socket.unwrap_or("localhost"));
+    }
+    if config.get_user().is_none() {
+        let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+        config.user(user.unwrap_or_else(|_| "postgres".to_owned()));
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(std::time::Duration::from_secs(10));
+    }
+    Ok(Connector::new(config.into()))
+}

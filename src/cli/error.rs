@@ -1,0 +1,306 @@
+//! Errors as the operator sees them: lines, a hint where one helps, an exit code. One match for each error enum.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use super::exit::Exit;
+use super::output::escape;
+use crate::bundle::definition::DefinitionError;
+use crate::bundle::untrusted::{AddSignatureError, MalformedError};
+use crate::bundle::{AuthenticateError, contents::ContentError};
+use crate::database::DatabaseError;
+use crate::release::failure::Failure;
+use crate::release::gate::GateError;
+use crate::release::lock::LockError;
+use crate::release::order::{MissingScript, VariableError};
+use crate::release::preflight::PreflightError;
+use crate::release::rollback::RollbackError;
+use crate::release::target::TargetError;
+use crate::trust::policy::PolicyError;
+use crate::trust::root::SignatureError;
+use crate::trust::secret_key::SecretKeyError;
+use crate::trust::store::StoreError;
+
+/// An error and its exit code.
+#[derive(Debug)]
+pub struct CliError {
+    /// What is wrong; usually one line.
+    pub lines: Vec<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// The exit code.
+    pub exit: Exit,
+    /// Whether the command has written its JSON document already.
+    pub answered: bool,
+}
+
+impl CliError {
+    /// One line. Foreign text in it is escaped here.
+    pub fn new(exit: Exit, message: impl Display) -> Self {
+        Self { lines: vec![escape(&message.to_string())], hint: None, exit, answered: false }
+    }
+
+    /// With a hint.
+    pub fn hint(mut self, hint: impl Display) -> Self {
+        self.hint = Some(escape(&hint.to_string()));
+        self
+    }
+
+    /// About a file that can't be read or written.
+    pub fn io(path: &Path, error: &std::io::Error) -> Self {
+        Self::new(Exit::Internal, format!("{}: {error}", path.display()))
+    }
+
+    /// The command has written its document.
+    pub fn answered(mut self) -> Self {
+        self.answered = true;
+        self
+    }
+
+    /// About a bundle's file.
+    pub fn about(mut self, path: &Path) -> Self {
+        if let Some(first) = self.lines.first_mut() {
+            *first = format!("{}: {first}", escape(&path.display().to_string()));
+        }
+        self
+    }
+}
+
+impl From<MalformedError> for CliError {
+    fn from(error: MalformedError) -> Self {
+        use crate::archive::read::ArchiveError;
+        match &error {
+            MalformedError::Archive(ArchiveError::Io(io)) if io.kind() != std::io::ErrorKind::UnexpectedEof => {
+                Self::new(Exit::Internal, error)
+            }
+            MalformedError::Archive(ArchiveError::NotABundle { .. }) => {
+                Self::new(Exit::Malformed, error).hint("a bundle is what `pgseal pack DIR -o FILE` writes")
+            }
+            MalformedError::Archive(_) => Self::new(Exit::Malformed, error)
+                .hint("the file was damaged or changed on its way: compare it with the release manager's copy"),
+            _ => Self::new(Exit::Malformed, error),
+        }
+    }
+}
+
+impl From<AuthenticateError> for CliError {
+    fn from(error: AuthenticateError) -> Self {
+        match &error {
+            AuthenticateError::Unsigned => {
+                Self::new(Exit::NotAuthentic, &error).hint("the release manager signs it by `pgseal sign FILE --key KEY`")
+            }
+            AuthenticateError::Signature(signature) => {
+                let this = Self::new(Exit::NotAuthentic, &error);
+                match signature {
+                    SignatureError::UnknownKey(_) => this.hint(
+                        "is this the right trust root (--trust)? `pgseal trust show` lists the keys it knows",
+                    ),
+                    SignatureError::Invalid(_) => this.hint("the bundle was changed after it was signed: don't use it"),
+                    SignatureError::Threshold { .. } => this.hint("another release key has to sign: `pgseal sign FILE --key KEY`"),
+                }
+            }
+            AuthenticateError::Files(_) => Self::new(Exit::NotAuthentic, &error)
+                .hint("the bundle was changed after it was signed: don't use it; ask the release manager for a fresh copy"),
+            AuthenticateError::Statement(_) => Self::new(Exit::Malformed, &error),
+            AuthenticateError::NewerProgram { .. } => Self::new(Exit::Malformed, &error).hint("install a newer pgseal"),
+        }
+    }
+}
+
+impl From<PolicyError> for CliError {
+    fn from(error: PolicyError) -> Self {
+        let this = Self::new(Exit::NotAuthentic, &error);
+        match error {
+            PolicyError::Expired { .. } => {
+                this.hint("install a newer trust root; what was true earlier is shown by `pgseal verify --as-of TIME`")
+            }
+            PolicyError::Blocked(_) | PolicyError::Sequence { .. } => this,
+            PolicyError::Approvals(_) => this.hint("this version of pgseal can't read approvals yet, so this policy allows no run"),
+        }
+    }
+}
+
+impl From<ContentError> for CliError {
+    fn from(error: ContentError) -> Self {
+        match error {
+            ContentError::NotFound(_) => {
+                Self::new(Exit::Usage, &error).hint("`pgseal inspect FILE` lists the files of a release")
+            }
+            ContentError::Io { .. } => Self::new(Exit::Internal, &error),
+            _ => Self::new(Exit::NotAuthentic, &error),
+        }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Self::new(Exit::Usage, format!("no trust root: {error}"))
+                    .hint("name it by --trust FILE or PGSEAL_TRUST; `pgseal trust init` makes one")
+            }
+            StoreError::Io { .. } | StoreError::Document(_) => Self::new(Exit::Internal, error),
+            StoreError::Trust { .. } => Self::new(Exit::NotAuthentic, error),
+        }
+    }
+}
+
+impl From<SecretKeyError> for CliError {
+    fn from(error: SecretKeyError) -> Self {
+        let this = |exit| Self::new(exit, &error);
+        match &error {
+            SecretKeyError::Readable { path, .. } => {
+                this(Exit::Usage).hint(format!("chmod 600 {}; if others may have read it, make a new key", path.display()))
+            }
+            SecretKeyError::NotEd25519 { .. } => this(Exit::Usage).hint("`pgseal keygen NAME` makes an Ed25519 key"),
+            SecretKeyError::Io { .. } | SecretKeyError::Passphrase { .. } | SecretKeyError::NoPassphrase { .. } => {
+                this(Exit::Usage)
+            }
+            SecretKeyError::Random(_) => this(Exit::Internal),
+        }
+    }
+}
+
+impl From<DefinitionError> for CliError {
+    fn from(error: DefinitionError) -> Self {
+        let DefinitionError::Problems(problems) = error else { return Self::new(Exit::Usage, error) };
+        let line = |problem: &crate::bundle::problem::Problem| {
+            let hint = problem.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            escape(&format!("{problem}{hint}"))
+        };
+        Self { lines: problems.iter().map(line).collect(), hint: None, exit: Exit::Usage, answered: false }
+    }
+}
+
+impl From<AddSignatureError> for CliError {
+    fn from(error: AddSignatureError) -> Self {
+        let exit = match &error {
+            AddSignatureError::Statement(_) => Exit::Malformed,
+            AddSignatureError::Subjects(_) => Exit::NotAuthentic,
+            AddSignatureError::AlreadySigned(_) | AddSignatureError::TooManySignatures => Exit::Usage,
+            AddSignatureError::Io(_) => Exit::Internal,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl From<VariableError> for CliError {
+    fn from(error: VariableError) -> Self {
+        Self::new(Exit::Usage, error).hint("give variables by -v NAME=VALUE")
+    }
+}
+
+impl From<MissingScript> for CliError {
+    fn from(error: MissingScript) -> Self {
+        Self::new(Exit::Malformed, error)
+    }
+}
+
+impl From<DatabaseError> for CliError {
+    fn from(error: DatabaseError) -> Self {
+        connection(&error, Exit::Internal)
+    }
+}
+
+impl From<TargetError> for CliError {
+    fn from(error: TargetError) -> Self {
+        match &error {
+            TargetError::Database(database) => connection(database, Exit::Internal),
+            _ => Self::new(Exit::Preflight, error).hint("--db names the database; nothing was read from or written to this one"),
+        }
+    }
+}
+
+impl From<LockError> for CliError {
+    fn from(error: LockError) -> Self {
+        match &error {
+            LockError::Held(_) => Self::new(Exit::Preflight, &error).hint("wait for it to end; its lock ends with its session"),
+            LockError::Database(database) => connection(database, Exit::Internal),
+        }
+    }
+}
+
+impl From<GateError> for CliError {
+    fn from(error: GateError) -> Self {
+        match error {
+            GateError::Connect(error) => connection(&error, Exit::Internal),
+            GateError::Target(error) => error.into(),
+            GateError::Lock(error) => error.into(),
+            GateError::Blocked(answers) => {
+                let closed = answers.iter().filter(|answer| !answer.ready);
+                let lines = closed.map(|gate| escape(&format!("gate {} is BLOCKED: {}", gate.name, gate.reason)));
+                let hint = "nothing was changed; `pgseal gate FILE` asks again, and no flag opens it".to_owned();
+                Self { lines: lines.collect(), hint: Some(hint), exit: Exit::Blocked, answered: false }
+            }
+            GateError::Unanswered(name, failure) => {
+                let message = format!("gate {name} could not be answered, which counts as closed: {failure}");
+                Self { hint: failure.hint, ..Self::new(Exit::Unanswered, message) }
+            }
+        }
+    }
+}
+
+impl From<PreflightError> for CliError {
+    fn from(error: PreflightError) -> Self {
+        let refused = |message: String| Self::new(Exit::Preflight, message);
+        match error {
+            PreflightError::Ledger(error) => connection(&error, Exit::Internal),
+            PreflightError::AlreadyApplied(row) => refused(format!(
+                "{} {} is already applied here: run {} at {}, by {}",
+                row.release, row.version, row.run_id, row.at, row.role
+            ))
+            .hint("`pgseal check FILE` shows whether it still holds, `pgseal rollback FILE` undoes it"),
+            PreflightError::Downgrade(row) => {
+                refused(format!("a later sequence ran here: {} {} (sequence {}) at {}", row.release, row.version, row.sequence, row.at))
+                    .hint("a database never goes back to an older release by running it; pack it again with a higher sequence")
+            }
+            PreflightError::SameSequence(row) => refused(format!(
+                "another release with sequence {} is in effect: {} {}, id {}",
+                row.sequence, row.release, row.version, row.release_id
+            ))
+            .hint("a new version needs a higher sequence"),
+            PreflightError::Probe(failure) => refused(format!("the baseline probe failed: {failure}")),
+            PreflightError::State(mismatches) => {
+                let list: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
+                refused(format!("the database is not in the state \"baseline\": {}", list.join("; ")))
+                    .hint("nothing was changed; the release was rehearsed on another state than this one")
+            }
+        }
+    }
+}
+
+impl From<RollbackError> for CliError {
+    fn from(error: RollbackError) -> Self {
+        match error {
+            RollbackError::Connect(error) | RollbackError::Ledger(error) => connection(&error, Exit::Internal),
+            RollbackError::Target(error) => error.into(),
+            RollbackError::Lock(error) => error.into(),
+            RollbackError::OtherApplied(row) => Self::new(
+                Exit::Preflight,
+                format!("{} {} is in effect here, which is another release (id {})", row.release, row.version, row.release_id),
+            )
+            .hint("roll back with the bundle of the release that is in effect"),
+        }
+    }
+}
+
+/// A failure of a script, with the server's own words below the first line.
+pub fn failure(exit: Exit, prefix: &str, failure: &Failure) -> CliError {
+    let mut lines = vec![escape(&format!("{prefix}{failure}"))];
+    let below = [&failure.excerpt, &failure.context].into_iter().flatten();
+    lines.extend(below.flat_map(|text| text.lines().map(|line| format!("  {}", escape(line)))));
+    CliError { lines, hint: failure.hint.as_deref().map(escape), exit, answered: false }
+}
+
+fn connection(error: &DatabaseError, exit: Exit) -> CliError {
+    match error {
+        DatabaseError::Connection(text) => {
+            CliError::new(exit, format!("no connection to the database: {text}")).hint("check --db, or PGHOST and the other PG* variables")
+        }
+        DatabaseError::Server(server) if server.code.starts_with("28") || server.code == "3D000" => {
+            CliError::new(exit, format!("the server refused the connection: {}", server.message))
+                .hint("check user, password (PGPASSWORD or ~/.pgpass) and database in --db")
+        }
+        DatabaseError::Server(_) => CliError::new(exit, error),
+    }
+}

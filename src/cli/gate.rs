@@ -1,0 +1,84 @@
+//! `pgseal gate FILE`
+
+use std::time::Duration;
+
+use super::args::{BundleArgs, DatabaseArgs, now};
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::{Output, Paint, escape};
+use crate::database::DatabaseError;
+use crate::format::receipt::GateAnswer;
+use crate::release::event::Silent;
+use crate::release::gate::{self, GateError};
+use crate::release::{Order, order};
+use crate::trust::When;
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    bundle: BundleArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Ask again until READY
+    #[arg(long)]
+    watch: bool,
+    /// Seconds between two questions of --watch
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    interval: u64,
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let (root, bundle) = args.bundle.authenticate(When::At(now()))?;
+    let variables = order::values(bundle.manifest(), &args.database.variables(), true)?;
+    let connect = args.database.connector()?;
+    let order = Order { bundle: &bundle, connect: &connect, variables: &variables, clock: &now };
+    let mut told = None;
+    loop {
+        let answers = gate::answers(&order, root.policy(), &mut Silent).map_err(closed)?;
+        let ready = answers.iter().all(|answer| answer.ready);
+        if ready || !args.watch {
+            out.document(&document(&answers, ready));
+            show(&answers, out);
+            return Ok(if ready { Exit::Done } else { Exit::Blocked });
+        }
+        let reasons: Vec<String> = answers.iter().map(sentence).collect();
+        if told.as_ref() != Some(&reasons) {
+            reasons.iter().for_each(|reason| out.note(reason));
+            told = Some(reasons);
+        }
+        std::thread::sleep(Duration::from_secs(args.interval));
+    }
+}
+
+/// Whoever asks a gate and gets no connection has no answer, and no answer counts as closed.
+fn closed(error: GateError) -> CliError {
+    match error {
+        GateError::Connect(DatabaseError::Connection(_) | DatabaseError::Server(_)) => {
+            CliError { exit: Exit::Unanswered, ..error.into() }
+        }
+        error => error.into(),
+    }
+}
+
+/// What `gate --json` and `plan --json` say of gates.
+pub fn document(answers: &[GateAnswer], ready: bool) -> serde_json::Value {
+    serde_json::json!({ "verdict": if ready { "READY" } else { "BLOCKED" }, "gates": answers })
+}
+
+pub fn show(answers: &[GateAnswer], out: Output) {
+    if answers.is_empty() {
+        out.line(format!("{} (the release has no gate)", out.paint(Paint::Good, "READY")));
+    }
+    for answer in answers {
+        let verdict = if answer.ready { out.paint(Paint::Good, "READY") } else { out.paint(Paint::Bad, "BLOCKED") };
+        out.line(format!("{verdict} {}: {}", answer.name, escape(&answer.reason)));
+        for (column, value) in &answer.evidence {
+            out.line(format!("    {} = {}", escape(column), escape(value.as_deref().unwrap_or("NULL"))));
+        }
+    }
+}
+
+fn sentence(answer: &GateAnswer) -> String {
+    let verdict = if answer.ready { "READY" } else { "BLOCKED" };
+    format!("{verdict} {}: {}", answer.name, escape(&answer.reason))
+}

@@ -1,0 +1,27 @@
+//! `pgseal man [COMMAND]`
+
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::Output;
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The page of one command, instead of the program's
+    command: Option<String>,
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let mut definition = super::definition();
+    definition.build();
+    let command = match &args.command {
+        None => definition,
+        Some(name) => definition.find_subcommand(name).cloned().ok_or_else(|| {
+            CliError::new(Exit::Usage, format!("there is no command {name:?}")).hint("`pgseal help` lists them")
+        })?,
+    };
+    let mut bytes = Vec::new();
+    let rendered = clap_mangen::Man::new(command).render(&mut bytes);
+    rendered.map_err(|error| CliError::new(Exit::Internal, error))?;
+    out.content(&bytes);
+    Ok(Exit::Done)
+}

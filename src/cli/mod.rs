@@ -1,0 +1,194 @@
+//! The command line: one file a command, `args.rs` for what they share, `output.rs` the only printer.
+
+mod args;
+mod audit;
+mod cat;
+mod check;
+mod completions;
+mod connection;
+mod demo;
+mod diff;
+mod error;
+mod exit;
+mod gate;
+mod init;
+mod inspect;
+mod keygen;
+mod lint;
+mod man;
+mod output;
+mod pack;
+mod passphrase;
+mod perform;
+mod plan;
+mod progress;
+mod rollback;
+mod run;
+mod runbook;
+mod script;
+mod sign;
+mod status;
+mod table;
+mod trust;
+mod unpack;
+mod verify;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use error::CliError;
+use exit::Exit;
+use output::Output;
+
+/// Signed, offline release bundles for PostgreSQL: verify, ask the gate, and only then run.
+#[derive(Parser, Debug)]
+#[command(name = "pgseal", version, propagate_version = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args, Debug)]
+struct Global {
+    /// Write one JSON document to stdout (schemas/ describes it)
+    #[arg(long, global = true)]
+    json: bool,
+    /// No progress and no notes
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// When to use colours
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    color: Color,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// The whole story on a throwaway PostgreSQL server
+    Demo(demo::Args),
+    /// A release directory to start from, that packs
+    Init(init::Args),
+    /// A new key: NAME.key (secret) and NAME.pub
+    Keygen(keygen::Args),
+    /// The document that says which keys may do what
+    Trust(trust::Args),
+    /// Everything that can be known about a release directory without a database
+    Lint(lint::Args),
+    /// Pack a release directory into a bundle
+    Pack(pack::Args),
+    /// Add a signature to a bundle, in place
+    Sign(sign::Args),
+    /// Authenticate a bundle
+    Verify(verify::Args),
+    /// What is in a bundle
+    Inspect(inspect::Args),
+    /// A file of a bundle
+    Cat(cat::Args),
+    /// The instructions for a reader
+    Runbook(runbook::Args),
+    /// What differs between two bundles
+    Diff(diff::Args),
+    /// Write the files of a bundle to a new directory
+    Unpack(unpack::Args),
+    /// The statements that psql would send for a script; no database
+    Script(script::Args),
+    /// Ask the gate: READY or BLOCKED; never writes
+    Gate(gate::Args),
+    /// What `run` would do here, and whether it could; read-only
+    Plan(plan::Args),
+    /// Run the release: all of it, or nothing
+    Run(run::Args),
+    /// Back to the baseline: all of it, or nothing
+    Rollback(rollback::Args),
+    /// Run the verify scripts now; leaves nothing behind
+    Check(check::Args),
+    /// What the ledger and the journals say, and what to do next
+    Status(status::Args),
+    /// Re-authenticate archives in bulk
+    Audit(audit::Args),
+    /// Shell completions
+    Completions(completions::Args),
+    /// The manual page
+    Man(man::Args),
+}
+
+/// Parses the arguments, runs the command, says what went wrong.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let color = match cli.global.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+    };
+    let out = Output { json: cli.global.json, quiet: cli.global.quiet, color };
+    let exit = match dispatch(cli.command, out) {
+        Ok(exit) => exit,
+        Err(error) => {
+            out.error(&error);
+            error.exit
+        }
+    };
+    ExitCode::from(exit.code())
+}
+
+fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
+    match command {
+        Command::Demo(args) => demo::run(&args, out),
+        Command::Init(args) => init::run(&args, out),
+        Command::Keygen(args) => keygen::run(&args, out),
+        Command::Trust(args) => trust::run(args, out),
+        Command::Lint(args) => lint::run(&args, out),
+        Command::Pack(args) => pack::run(&args, out),
+        Command::Sign(args) => sign::run(&args, out),
+        Command::Verify(args) => verify::run(&args, out),
+        Command::Inspect(args) => inspect::run(&args, out),
+        Command::Cat(args) => cat::run(&args, out),
+        Command::Runbook(args) => runbook::run(&args, out),
+        Command::Diff(args) => diff::run(&args, out),
+        Command::Unpack(args) => unpack::run(&args, out),
+        Command::Script(args) => script::run(&args, out),
+        Command::Gate(args) => gate::run(&args, out),
+        Command::Plan(args) => plan::run(&args, out),
+        Command::Run(args) => run::run(&args, out),
+        Command::Rollback(args) => rollback::run(&args, out),
+        Command::Check(args) => check::run(&args, out),
+        Command::Status(args) => status::run(&args, out),
+        Command::Audit(args) => audit::run(&args, out),
+        Command::Completions(args) => completions::run(&args, out),
+        Command::Man(args) => man::run(&args, out),
+    }
+}
+
+fn definition() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_definition_holds() {
+        super::definition().debug_assert();
+    }
+
+    #[test]
+    fn there_is_no_way_around_the_gate() {
+        let command = super::definition();
+        let all = std::iter::once(&command).chain(command.get_subcommands());
+        for argument in all.flat_map(clap::Command::get_arguments) {
+            let name = argument.get_long().unwrap_or_default();
+            for word in ["force", "skip", "ignore", "unsafe", "unsigned", "insecure", "no-verify", "no-gate", "yes"] {
+                assert!(!name.contains(word), "--{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The only file that prints. The answer goes to stdout, everything else to stderr; text that came from a bundle or a
+//! server is escaped before it reaches either, unless stdout is a file or pipe that wants exact bytes.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use super::error::CliError;
+
+/// How the operator wants to be spoken to.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    /// One JSON document on stdout instead of text.
+    pub json: bool,
+    /// No progress and no notes.
+    pub quiet: bool,
+    /// Colours.
+    pub color: bool,
+}
+
+/// A colour that carries meaning.
+#[derive(Clone, Copy, Debug)]
+pub enum Paint {
+    /// Green.
+    Good,
+    /// Red.
+    Bad,
+    /// Bold.
+    Strong,
+    /// Dim.
+    Weak,
+}
+
+impl Output {
+    /// A line of the answer.
+    pub fn line(&self, text: impl Display) {
+        if !self.json {
+            write_out(format!("{text}\n").as_bytes());
+        }
+    }
+
+    /// The answer as a document.
+    pub fn document(&self, document: &impl Serialize) {
+        if self.json {
+            self.json_line(document);
+        }
+    }
+
+    /// One JSON document on a line of its own, whatever was asked for.
+    pub fn json_line(&self, document: &impl Serialize) {
+        let mut bytes = serde_json::to_vec(document).unwrap_or_default();
+        bytes.push(b'\n');
+        write_out(&bytes);
+    }
+
+    /// Exact bytes to a file or pipe; escaped text to a terminal.
+    pub fn content(&self, bytes: &[u8]) {
+        if io::stdout().is_terminal() {
+            write_out(escape_lines(&String::from_utf8_lossy(bytes)).as_bytes());
+        } else {
+            write_out(bytes);
+        }
+    }
+
+    /// Something beside the answer, for people.
+    pub fn note(&self, text: impl Display) {
+        if !self.quiet {
+            write_err(&format!("{text}\n"));
+        }
+    }
+
+    /// A warning; shown even when quiet.
+    pub fn warning(&self, text: impl Display) {
+        write_err(&format!("pgseal: warning: {text}\n"));
+    }
+
+    /// What went wrong, and what to do about it.
+    pub fn error(&self, error: &CliError) {
+        for line in &error.lines {
+            write_err(&format!("pgseal: error: {line}\n"));
+        }
+        if let Some(hint) = &error.hint {
+            write_err(&format!("pgseal: hint: {hint}\n"));
+        }
+        if self.json && !error.answered {
+            let message = error.lines.join("\n");
+            let document = serde_json::json!({
+                "error": { "exit": error.exit.code(), "message": message, "hint": error.hint }
+            });
+            self.json_line(&document);
+        }
+    }
+
+    /// Asks the person at the terminal.
+    pub fn paint(&self, paint: Paint, text: impl Display) -> String {
+        if !self.color {
+            return text.to_string();
+        }
+        let code = match paint {
+            Paint::Good => "32;1",
+            Paint::Bad => "31;1",
+            Paint::Strong => "1",
+            Paint::Weak => "2",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+/// Whether stderr is a terminal, so that progress may be drawn.
+pub fn draws() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Whether stdout is a terminal.
+pub fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Foreign text as one harmless line: control characters, and those that turn the direction of text, become `\u{..}`.
+pub fn escape(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
+        if is_harmless(c) { line.push(c) } else { line.extend(c.escape_unicode()) }
+        line
+    })
+}
+
+/// The same, keeping line feeds and tabs.
+pub fn escape_lines(text: &str) -> String {
+    text.split_inclusive('\n')
+        .flat_map(|line| match line.strip_suffix('\n') {
+            Some(line) => [escape_tabs(line), "\n".to_owned()],
+            None => [escape_tabs(line), String::new()],
+        })
+        .collect()
+}
+
+fn escape_tabs(line: &str) -> String {
+    line.split('\t').map(escape).collect::<Vec<_>>().join("\t")
+}
+
+fn is_harmless(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    !c.is_control() && !turns
+}
+
+/// A reader that went away (`| head`) is not an error worth a word; anything else can't be told anywhere.
+fn write_out(bytes: &[u8]) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(bytes).and_then(|()| out.flush());
+}
+
+fn write_err(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_can_not_move_the_cursor() {
+        assert_eq!(escape("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\\u{a}c");
+        assert_eq!(escape("\u{202e}gnp.exe\u{9b}"), "\\u{202e}gnp.exe\\u{9b}");
+        assert_eq!(escape("Größe 表 ✓"), "Größe 表 ✓");
+        assert_eq!(escape_lines("a\n\tb\r\n"), "a\n\tb\\u{d}\n");
+    }
+}

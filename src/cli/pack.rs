@@ -1,0 +1,65 @@
+//! `pgseal pack DIR -o FILE [--key KEY]...`
+
+use std::path::PathBuf;
+
+use super::args::PassphraseArgs;
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::{Output, escape};
+use crate::bundle::UnsignedBundle;
+use crate::bundle::definition::Definition;
+use crate::durable;
+use crate::format::statement::title;
+use crate::format::timestamp::Timestamp;
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The release directory
+    dir: PathBuf,
+    /// The bundle to write; replaced if it exists
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Sign it at once with this secret key
+    #[arg(long, value_name = "KEY")]
+    key: Vec<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let definition = Definition::read(&args.dir)?;
+    let release = definition.manifest().release.clone();
+    for skipped in definition.skipped() {
+        out.note(format!("not packed: {} (hidden)", escape(skipped)));
+    }
+    let keys = args.passphrase.keys(&args.key)?;
+    let packed = UnsignedBundle::pack(definition, source_date_epoch()?);
+    let unsigned = packed.map_err(|error| CliError::new(Exit::Usage, error))?;
+    let (id, files) = (unsigned.release_id(), unsigned.file_count());
+    let signed = unsigned.sign(&keys);
+    let written = durable::replace(&args.output, |file| signed.write(std::io::BufWriter::new(file)).map(drop));
+    written.map_err(|error| CliError::io(&args.output, &error))?;
+    let signers: Vec<String> = keys.iter().map(|key| key.public_key().id().to_string()).collect();
+    out.document(&serde_json::json!({
+        "file": args.output, "release": release, "release_id": id, "files": files, "signers": signers
+    }));
+    out.line(format!("{}: {}, {files} files", args.output.display(), title(&release.name, &release.version)));
+    out.line(format!("release id {id}"));
+    for signer in &signers {
+        out.line(format!("signed by {signer}"));
+    }
+    if signers.is_empty() {
+        out.note("not signed: `pgseal sign FILE --key KEY` signs it");
+    }
+    Ok(Exit::Done)
+}
+
+/// The one time that packing knows, if the environment names it (<https://reproducible-builds.org/specs/source-date-epoch/>).
+fn source_date_epoch() -> Result<Option<Timestamp>, CliError> {
+    let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    let seconds = text.to_str().and_then(|text| text.parse().ok()).and_then(Timestamp::from_seconds);
+    match seconds {
+        Some(time) => Ok(Some(time)),
+        None => Err(CliError::new(Exit::Usage, "SOURCE_DATE_EPOCH is not a number of seconds since 1970")),
+    }
+}

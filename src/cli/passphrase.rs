@@ -1,0 +1,49 @@
+//! Passphrases: from the terminal without echo, or from a file descriptor. Never from an argument or a variable.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+
+use zeroize::Zeroizing;
+
+/// Where passphrases come from.
+pub struct Reader {
+    descriptor: Option<u32>,
+    lines: Option<BufReader<File>>,
+}
+
+impl Reader {
+    /// A descriptor, or the terminal.
+    pub fn new(descriptor: Option<u32>) -> Self {
+        Self { descriptor, lines: None }
+    }
+
+    /// The next passphrase: a line of the descriptor, or what is typed.
+    pub fn read(&mut self, prompt: &str) -> io::Result<Zeroizing<String>> {
+        let Some(descriptor) = self.descriptor else {
+            return rpassword::prompt_password(prompt).map(Zeroizing::new);
+        };
+        if self.lines.is_none() {
+            // Opening the descriptor by its name under /dev/fd needs no unsafe code.
+            self.lines = Some(BufReader::with_capacity(1, File::open(format!("/dev/fd/{descriptor}"))?));
+        }
+        let mut line = Zeroizing::new(String::with_capacity(1024));
+        if let Some(lines) = &mut self.lines {
+            lines.read_line(&mut line)?;
+        }
+        let end = line.trim_end_matches(['\n', '\r']).len();
+        line.truncate(end);
+        if line.is_empty() { Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the descriptor gave none")) } else { Ok(line) }
+    }
+
+    /// A new passphrase; on a terminal it is asked for twice.
+    pub fn new_passphrase(&mut self, name: &str) -> io::Result<Zeroizing<String>> {
+        let first = self.read(&format!("new passphrase of {name}: "))?;
+        if self.descriptor.is_none() && *self.read("again: ")? != *first {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the two are not the same"));
+        }
+        if first.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is empty"));
+        }
+        Ok(first)
+    }
+}

@@ -1,0 +1,151 @@
+//! What `run` and `rollback` share: the journal before, the receipt after, and how the end is told.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::args::{PassphraseArgs, now};
+use super::error::{self, CliError};
+use super::exit::Exit;
+use super::output::{Output, Paint};
+use super::table;
+use crate::bundle::AuthenticatedBundle;
+use crate::digest::hex;
+use crate::format::manifest::Manifest;
+use crate::format::receipt::{Action, Outcome, Receipt};
+use crate::record::journal::Journal;
+use crate::record::receipt;
+use crate::release::Report;
+use crate::trust::SecretKey;
+
+/// Where receipts go, and who signs them.
+#[derive(clap::Args, Debug)]
+pub struct ReceiptArgs {
+    /// Where the journal and the receipt are written
+    #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
+    pub receipts: PathBuf,
+    /// Sign the receipt with this secret key
+    #[arg(long, value_name = "KEY")]
+    receipt_key: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+/// A run that may begin: the receipt's key is open, the names are chosen.
+pub struct Prepared {
+    /// Names the run.
+    pub run_id: String,
+    key: Option<SecretKey>,
+    dir: PathBuf,
+    stem: String,
+}
+
+impl ReceiptArgs {
+    /// Opens the key before the database is asked, so that a wrong passphrase costs nothing.
+    pub fn prepare(&self, manifest: &Manifest, action: Action) -> Result<Prepared, CliError> {
+        let key = self.passphrase.keys(self.receipt_key.as_slice())?.pop();
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| CliError::new(Exit::Internal, error))?;
+        let run_id = hex(&random);
+        let (name, version) = (&manifest.release.name, &manifest.release.version);
+        let stem = format!("{name}-{version}-{}-{}-{}", action.as_str(), now().compact(), &run_id[..8]);
+        Ok(Prepared { run_id, key, dir: self.receipts.clone(), stem })
+    }
+}
+
+impl Prepared {
+    /// Opens the journal: the last moment at which a full or read-only medium stops the run.
+    pub fn journal(&self) -> Result<Journal, CliError> {
+        Journal::create(&self.dir, &self.stem).map_err(|error| {
+            CliError::new(Exit::Internal, format!("{}: can't write the journal: {error}", self.dir.display()))
+                .hint("nothing was run; name a writable directory by --receipts DIR")
+        })
+    }
+
+    /// Stores the receipt and tells how it ended.
+    pub fn conclude(self, bundle: &AuthenticatedBundle, report: Report, out: Output) -> Result<Exit, CliError> {
+        let Report { receipt, failure, unproved, gate_closed } = report;
+        let shown = receipt.clone();
+        let stored = receipt::write(&self.dir, &self.stem, bundle.release_id(), receipt, self.key.as_ref());
+        out.document(&serde_json::json!({
+            "run_id": self.run_id,
+            "receipt": stored.as_ref().ok(),
+            "result": shown,
+        }));
+        let told = match (shown.outcome, failure) {
+            (Outcome::Committed, _) => {
+                success(&shown, out);
+                if let Some(doubt) = unproved {
+                    out.warning(super::output::escape(&doubt));
+                }
+                Ok(Exit::Done)
+            }
+            (Outcome::Unchanged, failure) => {
+                let exit = if gate_closed { Exit::Blocked } else { Exit::Failed };
+                Err(unchanged(&shown, failure, exit))
+            }
+            (Outcome::Unknown, failure) => Err(unknown(&self.dir, failure)),
+        };
+        match (&stored, told) {
+            (Ok(path), told) => {
+                out.line(format!("receipt: {}", path.display()));
+                told.map_err(CliError::answered)
+            }
+            (Err(error), Ok(_)) => {
+                let message = format!("{}: the receipt could not be stored: {error}", self.dir.display());
+                let hint = "it is done; the ledger in the database has it, and `pgseal status` shows it";
+                Err(CliError::new(Exit::NoReceipt, message).hint(hint).answered())
+            }
+            (Err(error), Err(mut failure)) => {
+                failure.lines.push(format!("{}: the receipt could not be stored: {error}", self.dir.display()));
+                Err(failure.answered())
+            }
+        }
+    }
+}
+
+fn success(receipt: &Receipt, out: Output) {
+    let title = crate::format::statement::title(&receipt.release.name, &receipt.release.version);
+    let state = if receipt.action == Action::Run { "finalized" } else { "baseline" };
+    let elapsed: u64 = receipt.tiers.iter().map(|tier| tier.milliseconds).sum();
+    let transaction = receipt.transaction_id.as_deref().unwrap_or("unknown");
+    out.line(states(receipt.before.as_ref(), receipt.after.as_ref()));
+    let state = out.paint(Paint::Good, state);
+    out.line(format!("{title} is {state}: transaction {transaction} is committed ({elapsed} ms in scripts)"));
+}
+
+/// The probes before and after, side by side.
+pub fn states(
+    before: Option<&BTreeMap<String, Option<String>>>,
+    after: Option<&BTreeMap<String, Option<String>>>,
+) -> String {
+    let empty = BTreeMap::new();
+    let (before, after) = (before.unwrap_or(&empty), after.unwrap_or(&empty));
+    let mut columns: Vec<&String> = before.keys().chain(after.keys()).collect();
+    columns.sort();
+    columns.dedup();
+    let cell = |row: &BTreeMap<String, Option<String>>, column: &String| match row.get(column) {
+        None => String::new(),
+        Some(None) => "NULL".to_owned(),
+        Some(Some(value)) => value.clone(),
+    };
+    let rows = columns.into_iter().map(|column| vec![column.clone(), cell(before, column), cell(after, column)]);
+    table::render(&["", "before", "after"], rows.collect())
+}
+
+fn unchanged(receipt: &Receipt, failure: Option<crate::release::failure::Failure>, exit: Exit) -> CliError {
+    let what = receipt.action.as_str();
+    let prefix = format!("the {what} failed, and the database is as before: ");
+    match failure {
+        Some(failure) => error::failure(exit, &prefix, &failure),
+        None => CliError::new(exit, prefix),
+    }
+}
+
+fn unknown(dir: &Path, failure: Option<crate::release::failure::Failure>) -> CliError {
+    let prefix = "nobody could say whether COMMIT happened: ";
+    let this = match failure {
+        Some(failure) => error::failure(Exit::Unknown, prefix, &failure),
+        None => CliError::new(Exit::Unknown, prefix),
+    };
+    this.hint(format!("don't run it again: when the server answers, `pgseal status --receipts {}` asks it", dir.display()))
+}

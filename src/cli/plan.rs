@@ -1,0 +1,96 @@
+//! `pgseal plan FILE`
+
+use super::args::{BundleArgs, DatabaseArgs, now};
+use super::error::{self, CliError};
+use super::exit::Exit;
+use super::gate;
+use super::output::{Output, Paint, escape};
+use super::table;
+use crate::format::expectation::Expectation;
+use crate::format::manifest::Manifest;
+use crate::release::event::Silent;
+use crate::release::plan::{self, Obstacle, Plan};
+use crate::release::{Order, order};
+use crate::trust::{When, policy};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    bundle: BundleArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let at = now();
+    let (root, bundle) = args.bundle.authenticate(When::At(at))?;
+    let manifest = bundle.manifest();
+    let admitted = policy::admits(&root, &manifest.release, bundle.release_id(), at).and_then(|()| policy::approved(&root));
+    let variables = order::values(manifest, &args.database.variables(), true)?;
+    let connect = args.database.connector()?;
+    let order = Order { bundle: &bundle, connect: &connect, variables: &variables, clock: &now };
+    let mut plan = plan::make(order, root.policy(), &mut Silent);
+    let met = std::mem::take(&mut plan.obstacles).into_iter().map(obstacle);
+    let obstacles: Vec<CliError> = admitted.err().map(CliError::from).into_iter().chain(met).collect();
+    out.document(&document(&plan, &obstacles));
+    show(manifest, &plan, &obstacles, out);
+    // The first obstacle is the one that `run` would end with.
+    Ok(obstacles.first().map_or(Exit::Done, |first| first.exit))
+}
+
+fn obstacle(obstacle: Obstacle) -> CliError {
+    match obstacle {
+        Obstacle::Gate(error) => CliError::from(error),
+        Obstacle::Preflight(error) => CliError::from(error),
+        Obstacle::Script(failure) => error::failure(Exit::Failed, "", &failure),
+    }
+}
+
+fn document(plan: &Plan, obstacles: &[CliError]) -> serde_json::Value {
+    let ready = plan.gates.iter().all(|gate| gate.ready);
+    serde_json::json!({
+        "would_run": obstacles.is_empty(),
+        "obstacles": obstacles.iter()
+            .map(|error| serde_json::json!({ "exit": error.exit.code(), "message": error.lines.join("\n") }))
+            .collect::<Vec<_>>(),
+        "gate": gate::document(&plan.gates, ready),
+        "now": plan.now,
+        "tiers": plan.tiers.iter()
+            .map(|tier| serde_json::json!({
+                "name": tier.name, "about": tier.about, "statements": tier.statements, "dispatch": tier.dispatch,
+            }))
+            .collect::<Vec<_>>(),
+    })
+}
+
+fn show(manifest: &Manifest, plan: &Plan, obstacles: &[CliError], out: Output) {
+    gate::show(&plan.gates, out);
+    for (at, tier) in plan.tiers.iter().enumerate() {
+        let kinds: Vec<String> = tier.statements.iter().map(|(verb, count)| format!("{count} {verb}")).collect();
+        out.line(format!("{}/{} {}: {}", at + 1, plan.tiers.len(), tier.name, escape(&tier.about)));
+        out.line(format!("    {}", escape(&kinds.join(", "))));
+        for way in &tier.dispatch {
+            out.line(format!("    reaches out of the database by {}", escape(way)));
+        }
+    }
+    if let Some(now) = &plan.now {
+        let states = &manifest.states;
+        let expected = |expected: Option<&Expectation>| expected.map(ToString::to_string).unwrap_or_default();
+        let mut columns: Vec<&String> =
+            states.baseline.expect.keys().chain(states.finalized.expect.keys()).chain(now.keys()).collect();
+        columns.sort();
+        columns.dedup();
+        let rows = columns.into_iter().map(|column| {
+            let value = now.get(column).map(|value| value.as_deref().unwrap_or("NULL")).unwrap_or_default();
+            let (before, after) = (states.baseline.expect.get(column), states.finalized.expect.get(column));
+            vec![column.clone(), value.to_owned(), expected(before), expected(after)]
+        });
+        out.line(table::render(&["", "now", "baseline", "finalized"], rows.collect()));
+    }
+    if obstacles.is_empty() {
+        out.line(format!("{} here", out.paint(Paint::Good, "it would run")));
+    }
+    for obstacle in obstacles {
+        out.line(format!("{}: {}", out.paint(Paint::Bad, "it would not run"), obstacle.lines.join("\n")));
+    }
+}

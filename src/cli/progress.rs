@@ -1,0 +1,95 @@
+//! Progress of a run: a line that moves on a terminal, plain lines otherwise. Everything goes to stderr.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::output::{self, Output, Paint, escape};
+use crate::release::{Event, Observer};
+
+/// Shows events.
+pub struct Progress {
+    out: Output,
+    bar: Option<ProgressBar>,
+    tier: String,
+    statements: u64,
+    started: Instant,
+    last_drawn: Instant,
+}
+
+/// How often the moving line changes.
+const REDRAW: Duration = Duration::from_millis(50);
+
+impl Progress {
+    /// Draws only where stderr is a terminal.
+    pub fn new(out: Output) -> Self {
+        let bar = (output::draws() && !out.quiet).then(|| {
+            let bar = ProgressBar::new_spinner();
+            bar.set_style(ProgressStyle::default_spinner());
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        let now = Instant::now();
+        Self { out, bar, tier: String::new(), statements: 0, started: now, last_drawn: now }
+    }
+
+    /// Takes the moving line away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, text: String) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.out.note(text)),
+            None => self.out.note(text),
+        }
+    }
+
+    fn moving(&mut self, text: String) {
+        let Some(bar) = &self.bar else { return };
+        if self.last_drawn.elapsed() >= REDRAW {
+            self.last_drawn = Instant::now();
+            bar.set_message(format!("{text}  {:.1} s", self.started.elapsed().as_secs_f64()));
+        }
+    }
+}
+
+impl Observer for Progress {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Gate(answer) => {
+                let (paint, verdict) = if answer.ready { (Paint::Good, "READY") } else { (Paint::Bad, "BLOCKED") };
+                let verdict = self.out.paint(paint, verdict);
+                self.line(format!("gate {} {verdict}: {}", answer.name, escape(&answer.reason)));
+            }
+            Event::Begin(at, total, name) => {
+                (self.tier, self.statements) = (format!("{at}/{total} {}", escape(name)), 0);
+                self.moving(self.tier.clone());
+            }
+            Event::Statement { at, verb } => {
+                self.statements += 1;
+                self.moving(format!("{}  {}  {}", self.tier, escape(verb), escape(&at.to_string())));
+            }
+            Event::Echo(text) => self.line(format!("    {}", output::escape_lines(text.trim_end()))),
+            Event::Notice { at, severity, message } if severity != "NOTICE" && severity != "INFO" => {
+                self.line(format!("    {severity}: {} ({})", escape(message), escape(&at.to_string())));
+            }
+            // What a rollback says of objects that are not there would bury the rest.
+            Event::Notice { .. } => {}
+            Event::Done(at, total, record) => {
+                let name = escape(&record.name);
+                let (statements, rows, ms) = (record.statements, record.rows, record.milliseconds);
+                self.line(format!("{at}/{total} {name:<28} {statements:>4} statements {rows:>8} rows {ms:>6} ms"));
+            }
+            Event::Verified(record) => {
+                self.line(format!("verify {} {}/{}", record.name, record.held, record.checks));
+            }
+            Event::Commit => self.moving("committing".to_owned()),
+            Event::Resolving(attempt, why) => {
+                self.line(format!("the answer to COMMIT was lost; asking the server, try {attempt}: {}", escape(why)));
+            }
+        }
+    }
+}

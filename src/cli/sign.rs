@@ -1,0 +1,54 @@
+//! `pgseal sign FILE --key KEY`
+
+use std::path::PathBuf;
+
+use super::args::{PassphraseArgs, open};
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::{Output, escape};
+use crate::bundle::untrusted::AddSignatureError;
+use crate::durable;
+use crate::format::statement::title;
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The bundle; replaced by one with one signature more
+    file: PathBuf,
+    /// The secret key
+    #[arg(long, value_name = "KEY")]
+    key: PathBuf,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let bundle = open(&args.file)?;
+    let keys = args.passphrase.keys(std::slice::from_ref(&args.key))?;
+    let key = keys.first().ok_or_else(|| CliError::new(Exit::Internal, "no key"))?;
+    let (id, mut statement, mut refused) = (bundle.claimed_release_id(), None, None);
+    let written = durable::replace(&args.file, |file| {
+        match bundle.write_with_signature(key, std::io::BufWriter::new(file)) {
+            Ok((_, signed)) => statement = Some(signed),
+            Err(AddSignatureError::Io(error)) => return Err(error),
+            Err(error) => refused = Some(error),
+        }
+        if refused.is_some() { Err(std::io::Error::other("refused")) } else { Ok(()) }
+    });
+    if let Some(error) = refused {
+        return Err(CliError::from(error).about(&args.file));
+    }
+    written.map_err(|error| CliError::io(&args.file, &error))?;
+    let release = statement.map(|statement| statement.predicate.release);
+    let signer = key.public_key().id();
+    out.document(&serde_json::json!({
+        "file": args.file, "release": release, "release_id": id, "signer": signer,
+        "signatures": bundle.signature_count() + 1,
+    }));
+    if let Some(release) = release {
+        let what = title(&release.name, &release.version);
+        out.line(format!("{}: {what}: {}", args.file.display(), escape(&release.summary)));
+    }
+    out.line(format!("release id {id}"));
+    out.line(format!("signed by {signer}, {} signature(s)", bundle.signature_count() + 1));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,103 @@
+//! `pgseal status --db URL`
+
+use std::path::PathBuf;
+
+use super::connection;
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::{Output, Paint, escape};
+use super::table;
+use crate::release::resolve::Resolution;
+use crate::release::status::{self, Ending, Status, StatusError, Unfinished};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The database [default: libpq's environment, service and password files]
+    #[arg(long, value_name = "URL")]
+    db: Option<String>,
+    /// Where the journals are
+    #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
+    receipts: PathBuf,
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let connect = connection::connector(args.db.as_deref())?;
+    let status = status::ask(&connect, &args.receipts).map_err(|error| match error {
+        StatusError::Database(error) => CliError::from(error),
+        StatusError::Receipts(path, error) => CliError::io(&path, &error),
+    })?;
+    out.document(&document(&status));
+    show(&status, out);
+    let unknown = status.unfinished.iter().any(|unfinished| {
+        matches!(unfinished.ending, Ending::Resolved(Resolution::Unknown(_)) | Ending::InProgress)
+    });
+    Ok(if unknown { Exit::Unknown } else { Exit::Done })
+}
+
+fn document(status: &Status) -> serde_json::Value {
+    let row = |entry: &crate::record::ledger::Entry| {
+        serde_json::json!({
+            "at": entry.at, "action": entry.action, "release": entry.release, "version": entry.version,
+            "sequence": entry.sequence, "release_id": entry.release_id, "run_id": entry.run_id,
+            "transaction_id": entry.transaction_id, "role": entry.role,
+        })
+    };
+    serde_json::json!({
+        "target": status.target,
+        "in_effect": status.latest().into_iter().filter(|entry| entry.is_applied()).map(row).collect::<Vec<_>>(),
+        "ledger": status.ledger.iter().map(row).collect::<Vec<_>>(),
+        "unfinished": status.unfinished.iter()
+            .map(|unfinished| serde_json::json!({
+                "journal": unfinished.journal, "what": unfinished.what, "ending": ending(unfinished).0,
+            }))
+            .collect::<Vec<_>>(),
+    })
+}
+
+fn show(status: &Status, out: Output) {
+    let target = &status.target;
+    out.line(format!("database {}, PostgreSQL {}", escape(&target.database), escape(&target.server_version)));
+    for entry in status.latest() {
+        let title = escape(&format!("{} {}", entry.release, entry.version));
+        if entry.is_applied() {
+            out.line(format!("{title} is {}: `pgseal check FILE` shows whether it holds, `pgseal rollback FILE` undoes it", out.paint(Paint::Good, "in effect")));
+        } else {
+            out.line(format!("{title} is rolled back: `pgseal run FILE` runs it again"));
+        }
+    }
+    if status.ledger.is_empty() {
+        out.line("no release has run here: `pgseal plan FILE` shows what one would do");
+    } else {
+        let row = |entry: &crate::record::ledger::Entry| {
+            let title = format!("{} {}", entry.release, entry.version);
+            let id = entry.release_id.chars().take(12).collect();
+            vec![entry.at.clone(), entry.action.clone(), title, id, entry.transaction_id.clone(), entry.role.clone()]
+        };
+        let head = ["at", "action", "release", "id", "transaction", "role"];
+        out.line(table::render(&head, status.ledger.iter().map(row).collect()));
+    }
+    for unfinished in &status.unfinished {
+        let (text, next) = ending(unfinished);
+        let what = escape(&unfinished.what);
+        out.line(format!("{what} ended without a word ({}): {}; {next}", unfinished.journal.display(), escape(&text)));
+    }
+}
+
+/// How it ended, and what to do now.
+fn ending(unfinished: &Unfinished) -> (String, &'static str) {
+    match &unfinished.ending {
+        Ending::NeverCommitted => ("COMMIT was never sent, the database is as before".into(), "it may be tried again"),
+        Ending::Resolved(Resolution::Committed) => {
+            ("it was committed".into(), "nothing is left to do; its ledger row stands above")
+        }
+        Ending::Resolved(Resolution::Aborted) => {
+            ("it was rolled back, the database is as before".into(), "it may be tried again")
+        }
+        Ending::Resolved(Resolution::Unknown(why)) => {
+            (format!("the server can't say whether it was committed: {why}"), "compare the probes by hand before anything else")
+        }
+        Ending::InProgress => ("its transaction is still in progress".into(), "wait, and ask again"),
+        Ending::Elsewhere(database) => (format!("it ran on another database ({database})"), "ask there"),
+        Ending::Damaged => ("the journal is damaged".into(), "the ledger above is what the database knows"),
+    }
+}

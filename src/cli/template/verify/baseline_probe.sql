@@ -1,0 +1,1 @@
+select to_regclass('public.greetings') is not null as greetings_table;

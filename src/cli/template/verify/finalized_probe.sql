@@ -1,0 +1,3 @@
+select to_regclass('public.greetings') is not null as greetings_table,
+       count(*) as greetings
+from public.greetings;

@@ -1,0 +1,128 @@
+//! The port: what a run needs of a database. `postgres/` is the adapter; nothing below it knows the protocol.
+
+use std::fmt;
+
+/// Opens sessions to the one database that the operator named.
+pub trait Connect {
+    /// A new session of its own; dropping it closes it.
+    fn connect(&self, purpose: Purpose) -> Result<Box<dyn Session>, DatabaseError>;
+}
+
+/// What a session is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Reads: every transaction in it is read-only from the start.
+    Read,
+    /// Runs a release, or rolls it back.
+    Write,
+}
+
+/// A connection.
+pub trait Session {
+    /// Sends exactly one statement by the extended protocol, in which the server itself refuses two (PostgreSQL manual,
+    /// "Extended Query"), and drops the rows it returns. Gives the number of rows that the server reported.
+    fn execute(&mut self, sql: &str) -> Result<u64, DatabaseError>;
+
+    /// Sends `COPY ... FROM STDIN` and its data.
+    fn copy_in(&mut self, sql: &str, data: &[u8]) -> Result<u64, DatabaseError>;
+
+    /// Runs `COPY ... TO STDOUT` and drops the data. Gives its size in bytes.
+    fn copy_out(&mut self, sql: &str) -> Result<u64, DatabaseError>;
+
+    /// Parses and analyses a statement without running it, so that the server locks the relations it would read.
+    fn analyse(&mut self, sql: &str) -> Result<(), DatabaseError>;
+
+    /// The rows of one SELECT as text: opens it as a cursor (`DECLARE ... NO SCROLL CURSOR FOR`), so that the server
+    /// accepts one plain SELECT and nothing else, and fetches at most `limit` rows. Must be inside a transaction.
+    fn select(&mut self, sql: &str, limit: usize) -> Result<Table, DatabaseError>;
+
+    /// The rows of a query of pgseal's own, with text parameters for `$1`, `$2`, ... Never foreign text as `sql`.
+    fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError>;
+
+    /// Notices and warnings since the last call, oldest first.
+    fn notices(&mut self) -> Vec<Notice>;
+
+    /// Whether the connection is gone.
+    fn is_closed(&mut self) -> bool;
+}
+
+/// Rows in the server's text form; `None` is NULL.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// Names of the columns.
+    pub columns: Vec<String>,
+    /// Values by row, as many as columns.
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+impl Table {
+    /// The value of the only row's only column.
+    pub fn single(&self) -> Option<&str> {
+        match self.rows.as_slice() {
+            [row] if row.len() == 1 => row[0].as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// Something the server says beside its answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// `NOTICE`, `WARNING`, ...
+    pub severity: String,
+    /// The text.
+    pub message: String,
+}
+
+/// Why the database did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseError {
+    /// The server refused; the connection lives.
+    Server(Box<ServerError>),
+    /// The connection could not be made, or is lost; whether the last request was carried out is not known.
+    Connection(String),
+}
+
+/// An error of the server, field by field (PostgreSQL manual, "Error and Notice Message Fields").
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerError {
+    /// SQLSTATE.
+    pub code: String,
+    /// The text.
+    pub message: String,
+    /// More about it.
+    pub detail: Option<String>,
+    /// The server's advice.
+    pub hint: Option<String>,
+    /// The call stack of functions.
+    pub context: Option<String>,
+    /// The character of the statement it is about, from 1.
+    pub position: Option<u32>,
+}
+
+impl DatabaseError {
+    /// SQLSTATE, if the server answered.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Server(error) => Some(&error.code),
+            Self::Connection(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(error) => {
+                write!(f, "{} (SQLSTATE {})", error.message, error.code)?;
+                match &error.detail {
+                    Some(detail) => write!(f, "; {detail}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Connection(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for DatabaseError {}

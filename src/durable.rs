@@ -1,0 +1,39 @@
+//! Files that are there whole or not at all, also after a crash: write aside, fsync, rename, fsync the directory.
+
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use tempfile::{Builder, NamedTempFile};
+
+/// Writes a file, replacing the one that was there. After an error the old one is as it was.
+pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let aside = write_aside(path, write)?;
+    aside.persist(path).map_err(|error| error.error)?;
+    sync_dir(path)
+}
+
+/// Writes a file that must not exist yet.
+pub fn create_new(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let aside = write_aside(path, write)?;
+    aside.persist_noclobber(path).map_err(|error| error.error)?;
+    sync_dir(path)
+}
+
+/// Makes a directory entry durable.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(parent(path))?.sync_all()
+}
+
+fn write_aside(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<NamedTempFile> {
+    // 0666 less the umask, as any tool that writes a public file; NamedTempFile alone would make it 0600.
+    let mut aside = Builder::new().prefix(".pgseal-").permissions(Permissions::from_mode(0o666)).tempfile_in(parent(path))?;
+    write(aside.as_file_mut())?;
+    aside.as_file().sync_all()?;
+    Ok(aside)
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

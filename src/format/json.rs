@@ -1,0 +1,145 @@
+//! Strict JSON. Writing: RFC 8785 (JCS) without floating point numbers. Reading: the bytes must be exactly what
+//! writing the result gives, so that white space, key order, duplicate keys, escapes and number spellings have no
+//! freedom left; unknown keys are refused by the types.
+
+use std::io::Write;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::limits;
+
+/// Integers beyond this lose precision in other readers (RFC 8785 section 3.2.2.3, RFC 7493).
+const MOST: i64 = (1 << 53) - 1;
+
+/// Why a text is not a document.
+#[derive(Debug, thiserror::Error)]
+pub enum JsonError {
+    /// Deeper than [`limits::JSON_DEPTH`].
+    #[error("JSON is nested deeper than {}", limits::JSON_DEPTH)]
+    TooDeep,
+    /// Not JSON, or not this document: an unknown, missing or duplicate key, or a value outside its grammar.
+    #[error("{0}")]
+    Shape(#[from] serde_json::Error),
+    /// JSON, but not its one canonical spelling.
+    #[error("JSON is not canonical (RFC 8785): it differs at byte {0}")]
+    NotCanonical(usize),
+    /// A number that has no exact spelling.
+    #[error("number {0} is not an integer of at most 53 bits")]
+    Number(String),
+}
+
+/// The canonical bytes of a document.
+pub fn to_canonical<T: Serialize>(document: &T) -> Result<Vec<u8>, JsonError> {
+    let mut out = Vec::new();
+    write_value(&serde_json::to_value(document)?, &mut out)?;
+    Ok(out)
+}
+
+/// Reads a document from its canonical bytes.
+pub fn from_canonical<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
+    check_depth(bytes)?;
+    let document: T = serde_json::from_slice(bytes)?;
+    let again = to_canonical(&document)?;
+    if again == bytes {
+        return Ok(document);
+    }
+    let same = again.iter().zip(bytes).take_while(|(a, b)| a == b).count();
+    Err(JsonError::NotCanonical(same))
+}
+
+fn write_value(value: &Value, out: &mut Vec<u8>) -> Result<(), JsonError> {
+    match value {
+        Value::Null | Value::Bool(_) => write!(out, "{value}").map_err(serde_json::Error::io)?,
+        Value::Number(number) => {
+            let exact = number.as_i64().filter(|n| (-MOST..=MOST).contains(n));
+            let exact = exact.ok_or_else(|| JsonError::Number(number.to_string()))?;
+            write!(out, "{exact}").map_err(serde_json::Error::io)?;
+        }
+        // serde_json writes strings as RFC 8785 section 3.2.2.2 wants them: the short escapes, lower-case \u00xx.
+        Value::String(text) => serde_json::to_writer(out, text)?,
+        Value::Array(items) => {
+            out.push(b'[');
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                write_value(item, out)?;
+            }
+            out.push(b']');
+        }
+        Value::Object(entries) => {
+            let mut keys: Vec<&String> = entries.keys().collect();
+            // RFC 8785 section 3.2.3: by UTF-16 code units.
+            keys.sort_by(|a, b| a.encode_utf16().cmp(b.encode_utf16()));
+            out.push(b'{');
+            for (at, key) in keys.into_iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                serde_json::to_writer(&mut *out, key)?;
+                out.push(b':');
+                write_value(&entries[key], out)?;
+            }
+            out.push(b'}');
+        }
+    }
+    Ok(())
+}
+
+fn check_depth(bytes: &[u8]) -> Result<(), JsonError> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > limits::JSON_DEPTH {
+            return Err(JsonError::TooDeep);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Map = BTreeMap<String, i64>;
+
+    #[test]
+    fn rfc_8785_orders_by_utf_16() {
+        let map: Map = [("\u{10000}", 1), ("\u{e000}", 2), ("a", 3)].map(|(k, v)| (k.to_owned(), v)).into();
+        let bytes = to_canonical(&map).expect("integers");
+        assert_eq!(bytes, "{\"a\":3,\"\u{10000}\":1,\"\u{e000}\":2}".as_bytes());
+        assert_eq!(from_canonical::<Map>(&bytes).expect("canonical"), map);
+    }
+
+    #[test]
+    fn other_spellings_are_refused() {
+        for text in ["{\"a\": 1}", "{\"b\":1,\"a\":2}", "{\"a\":1,\"a\":1}", "{\"\\u0061\":1}", "{\"a\":1}\n", "{\"a\":01}"] {
+            assert!(from_canonical::<Map>(text.as_bytes()).is_err(), "{text}");
+        }
+        assert!(from_canonical::<Value>(b"1.5").is_err());
+        assert!(from_canonical::<Value>(b"9007199254740992").is_err());
+        assert!(matches!(from_canonical::<Value>(&[b'['; 4000]), Err(JsonError::TooDeep)));
+    }
+
+    proptest! {
+        #[test]
+        fn reading_undoes_writing(map: BTreeMap<String, String>) {
+            let bytes = to_canonical(&map).expect("strings");
+            prop_assert_eq!(from_canonical::<BTreeMap<String, String>>(&bytes).expect("canonical"), map);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The documents as data: serde types and constants. No I/O, no cryptography, no clock.
+
+pub mod expectation;
+pub mod json;
+pub mod limits_of_run;
+pub mod manifest;
+pub mod name;
+pub mod receipt;
+pub mod server_range;
+pub mod statement;
+pub mod timestamp;
+pub mod trust_document;
+pub mod version;

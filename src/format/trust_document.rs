@@ -1,0 +1,97 @@
+//! The trust root as data: which keys may do what on this host. Its rules are in `trust/`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::name::Name;
+use super::timestamp::Timestamp;
+use super::version::Format1;
+use crate::digest::Digest;
+
+/// The DSSE payload type of a trust document.
+pub const PAYLOAD_TYPE: &str = "application/vnd.pgseal.trust+json";
+
+/// `trust.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustDocument {
+    /// The document's format.
+    pub format: Format1,
+    /// 1, 2, 3, ...: each is signed by the root keys of the one before.
+    pub version: u32,
+    /// The digest of version - 1; absent in version 1.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub prev_sha256: Option<Digest>,
+    /// From this moment on `run` refuses; auditing goes on.
+    pub expires: Timestamp,
+    /// Every key that ever counted, by ascending id.
+    pub keys: Vec<KeyEntry>,
+    /// How many distinct keys of a role must sign.
+    pub roles: BTreeMap<Name, Role>,
+    /// What else a run needs.
+    pub policy: Policy,
+}
+
+/// A public key and what it may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyEntry {
+    /// SHA-256 of the raw 32 byte public key; computed again on load.
+    pub id: Digest,
+    /// SPKI (RFC 8410) as base64: the middle line of the PEM file.
+    pub public_key: String,
+    /// Whose it is, for people.
+    pub owner: String,
+    /// The one role it has.
+    pub role: Name,
+    /// Its signatures count from this moment on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub not_before: Option<Timestamp>,
+    /// Its signatures count up to this moment.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub not_after: Option<Timestamp>,
+    /// Whether it counts.
+    pub status: KeyStatus,
+    /// With `revoked`: since when somebody else may have had it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub compromised_since: Option<Timestamp>,
+}
+
+/// Whether a key's signatures count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyStatus {
+    /// They count within its window.
+    Active,
+    /// No new ones: they count for times up to `not_after`.
+    Retired,
+    /// They don't count.
+    Revoked,
+}
+
+/// What a role needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// Distinct keys that must sign: at least 1, at most the keys of the role.
+    pub threshold: u8,
+}
+
+/// What a run needs besides signatures.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Approvals by role: how many distinct keys must have said yes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub approvals: BTreeMap<Name, u8>,
+    /// Databases on which releases may run; empty: any.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub targets: Vec<String>,
+    /// The lowest sequence that may still run, by release name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub minimum_sequence: BTreeMap<Name, u32>,
+    /// Release ids that never run.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub blocked_releases: Vec<Digest>,
+}

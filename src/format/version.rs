@@ -1,0 +1,47 @@
+//! Versions of the format and of the program that can read it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The first member's content: the format's name and version.
+pub const MAGIC: &[u8; 9] = b"pgseal 1\n";
+
+/// The version of pgseal that is running.
+pub const PGSEAL: &str = env!("CARGO_PKG_VERSION");
+
+/// The oldest pgseal that reads what this one writes. It rises only when a document gains a field that an older
+/// reader would refuse.
+pub const MINIMUM_PGSEAL: &str = "0.1.0";
+
+/// The version of a document's format; only 1 exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Format1;
+
+/// A document of a version this program doesn't know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("format {found} is not known to pgseal {PGSEAL}, which reads format 1")]
+pub struct UnknownFormat {
+    found: u32,
+}
+
+impl TryFrom<u32> for Format1 {
+    type Error = UnknownFormat;
+
+    fn try_from(found: u32) -> Result<Self, Self::Error> {
+        if found == 1 { Ok(Self) } else { Err(UnknownFormat { found }) }
+    }
+}
+
+impl From<Format1> for u32 {
+    fn from(_: Format1) -> Self {
+        1
+    }
+}
+
+impl fmt::Display for Format1 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("1")
+    }
+}

@@ -1,0 +1,29 @@
+//! Signed, offline release bundles for PostgreSQL.
+//!
+//! ```text
+//! directory -> UnsignedBundle -> SignedBundle ==bytes==> UntrustedBundle -> AuthenticatedBundle
+//!                                              -> GatedRelease -> Run -> Receipt
+//! ```
+//!
+//! Each arrow is one function with one error enum, and each state is a type that only its arrow can make. The library
+//! is silent and clockless: it takes readers, writers, the time and an observer; it never prints, exits or reads the
+//! environment. Only [`cli`] does.
+//!
+//! The modules below stand from the top floor to the ground; each imports only from those below it
+//! (`tests/architecture.rs` holds this).
+
+pub mod cli;
+pub mod postgres;
+pub mod audit;
+pub mod release;
+pub mod bundle;
+pub mod record;
+pub mod trust;
+pub mod database;
+pub mod format;
+pub mod archive;
+pub mod sql;
+pub mod durable;
+pub mod limits;
+pub mod entry_path;
+pub mod digest;

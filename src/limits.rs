@@ -1,0 +1,28 @@
+//! Every size has a limit. These are the format's: a bundle beyond them is malformed on every host.
+
+/// A member's size, in bytes, is below 8 GiB: eleven octal digits of a ustar header.
+pub const MEMBER_BYTES: u64 = 0o77_777_777_777;
+
+/// `statement.json`, in bytes: it is read before anything is authenticated.
+pub const STATEMENT_BYTES: u64 = 16 << 20;
+
+/// Members of a bundle. With 512 bytes of header each this bounds what is read before authentication to 32 MiB.
+pub const MEMBERS: usize = 65_536;
+
+/// Signatures of a bundle.
+pub const SIGNATURES: usize = 64;
+
+/// A trust document or receipt, in bytes.
+pub const DOCUMENT_BYTES: u64 = 4 << 20;
+
+/// Nesting of arrays and objects in any JSON that pgseal reads.
+pub const JSON_DEPTH: usize = 32;
+
+/// A file of this many bytes or more is stored as gzip when that makes it smaller.
+pub const GZIP_FROM_BYTES: u64 = 64 << 10;
+
+/// `release.toml`, in bytes.
+pub const RELEASE_TOML_BYTES: u64 = 4 << 20;
+
+/// Files up to this many bytes are read into memory at once; larger bundles are read piece by piece.
+pub const BUFFERED_BUNDLE_BYTES: u64 = 16 << 20;

@@ -1,0 +1,35 @@
+//! Errors of the driver as errors of the port. A connection's password is in none of them.
+
+use std::error::Error as _;
+
+use ::postgres::error::ErrorPosition;
+
+use crate::database::{DatabaseError, Notice, ServerError};
+
+/// `prefix` characters stood before the caller's statement in what was sent.
+pub(super) fn convert(error: &::postgres::Error, prefix: u32) -> DatabaseError {
+    let Some(server) = error.as_db_error() else {
+        let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+        return DatabaseError::Connection(format!("{error}{cause}").replace('\n', " "));
+    };
+    // Class 57P0x: the server ends the session itself (shutdown, crash of another session, terminated by a person).
+    if server.code().code().starts_with("57P0") {
+        return DatabaseError::Connection(server.message().to_owned());
+    }
+    let position = match server.position() {
+        Some(ErrorPosition::Original(position)) => position.checked_sub(prefix).filter(|position| *position > 0),
+        _ => None,
+    };
+    DatabaseError::Server(Box::new(ServerError {
+        code: server.code().code().to_owned(),
+        message: server.message().to_owned(),
+        detail: server.detail().map(str::to_owned),
+        hint: server.hint().map(str::to_owned),
+        context: server.where_().map(str::to_owned),
+        position,
+    }))
+}
+
+pub(super) fn notice(notice: &::postgres::error::DbError) -> Notice {
+    Notice { severity: notice.severity().to_owned(), message: notice.message().to_owned() }
+}

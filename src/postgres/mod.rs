@@ -1,0 +1,10 @@
+//! PostgreSQL: the adapter of the port in `database.rs`, and throwaway servers for the demo and the tests.
+
+pub mod error;
+pub mod programs;
+pub mod session;
+pub mod throwaway;
+
+pub use programs::{ProgramsError, ServerPrograms};
+pub use session::{Connector, PostgresSession};
+pub use throwaway::{ThrowawayError, ThrowawayServer};

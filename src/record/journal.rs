@@ -1,0 +1,131 @@
+//! The journal: a run's own file beside its receipt, a JSON line for each step, each line with the digest of the one
+//! before, fsynced before the step that it announces. It is what `status` reads when nobody came back to say how a run
+//! ended.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::durable;
+use crate::format::receipt::{Action, ObservedTarget, Outcome};
+use crate::format::timestamp::Timestamp;
+
+/// A line of a journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// The digest of the line before it, without its line feed; of no bytes for the first.
+    pub prev_sha256: Digest,
+    /// The host's clock.
+    pub at: Timestamp,
+    /// The step.
+    pub step: JournalStep,
+}
+
+/// A step of a run, written before it is taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JournalStep {
+    /// The transaction is about to begin.
+    Begin {
+        /// Names the run in the ledger and the receipt.
+        run_id: String,
+        /// What was asked for.
+        action: Action,
+        /// `one-roof 1.0.0`.
+        release: String,
+        /// The release's id.
+        release_id: Digest,
+        /// Where.
+        target: ObservedTarget,
+    },
+    /// COMMIT is about to be sent.
+    Commit {
+        /// The server's transaction id: what `pg_xact_status` is asked about.
+        transaction_id: String,
+    },
+    /// How it ended.
+    End {
+        /// Committed, unchanged, or unknown.
+        outcome: Outcome,
+    },
+}
+
+/// An open journal.
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+    last: Digest,
+}
+
+impl Journal {
+    /// Makes a new file in `dir`, which is made too. Fails before anything has happened when the medium is full,
+    /// read-only, or the file exists.
+    pub fn create(dir: &Path, stem: &str) -> io::Result<Self> {
+        std::fs::create_dir_all(dir)?;
+        let path = dir.join(format!("{stem}.journal"));
+        let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        let journal = Self { file, path, last: Digest::of(b"") };
+        durable::sync_dir(&journal.path)?;
+        Ok(journal)
+    }
+
+    /// Appends a step; it is on the medium when this returns.
+    pub fn write(&mut self, at: Timestamp, step: JournalStep) -> io::Result<()> {
+        let line = Line { prev_sha256: self.last, at, step };
+        let mut bytes = serde_json::to_vec(&line)?;
+        self.last = Digest::of(&bytes);
+        bytes.push(b'\n');
+        self.file.write_all(&bytes)?;
+        self.file.sync_all()
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Reads a journal; `None` where a line is not a journal's, or doesn't follow the one before. A last line without line
+/// feed was cut off by a crash and counts as not written.
+pub fn read(path: &Path) -> io::Result<Option<Vec<Line>>> {
+    let text = std::fs::read_to_string(path)?;
+    let (mut last, mut lines) = (Digest::of(b""), Vec::new());
+    for text in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
+        match serde_json::from_str::<Line>(text) {
+            Ok(line) if line.prev_sha256 == last => lines.push(line),
+            _ => return Ok(None),
+        }
+        last = Digest::of(text.as_bytes());
+    }
+    Ok(Some(lines))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_or_removed_line_breaks_the_chain() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let mut journal = Journal::create(dir.path(), "a").expect("new");
+        assert!(Journal::create(dir.path(), "a").is_err(), "an existing journal is never overwritten");
+        let at = Timestamp::from_seconds(0).expect("epoch");
+        for id in ["1", "2", "3"] {
+            journal.write(at, JournalStep::Commit { transaction_id: id.to_owned() }).expect("written");
+        }
+        let path = journal.path().to_owned();
+        assert_eq!(read(&path).expect("read").map(|lines| lines.len()), Some(3));
+        let text = std::fs::read_to_string(&path).expect("text");
+        std::fs::write(&path, text.replace("\"2\"", "\"9\"")).expect("changed");
+        assert_eq!(read(&path).expect("read"), None);
+        let without_second: Vec<&str> = text.lines().enumerate().filter(|(at, _)| *at != 1).map(|(_, l)| l).collect();
+        std::fs::write(&path, without_second.join("\n") + "\n").expect("removed");
+        assert_eq!(read(&path).expect("read"), None);
+        std::fs::write(&path, &text[..text.len() - 5]).expect("cut off");
+        assert_eq!(read(&path).expect("read").map(|lines| lines.len()), Some(2));
+    }
+}

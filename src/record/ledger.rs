@@ -1,0 +1,156 @@
+//! The ledger: pgseal's table in the target database. Rows are only added, in the very transaction that they tell of.
+
+use crate::database::{DatabaseError, Session};
+use crate::format::manifest::Release;
+use crate::format::name::Name;
+use crate::format::receipt::Action;
+use crate::format::statement::ReleaseId;
+
+/// A row of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number: the order of what happened.
+    pub id: u64,
+    /// The server's clock at the start of the transaction.
+    pub at: String,
+    /// `run` or `rollback`.
+    pub action: String,
+    /// The release's name.
+    pub release: String,
+    /// Its version.
+    pub version: String,
+    /// Its sequence.
+    pub sequence: u32,
+    /// Its id.
+    pub release_id: String,
+    /// The run that wrote it.
+    pub run_id: String,
+    /// The transaction that wrote it.
+    pub transaction_id: String,
+    /// Who ran it.
+    pub role: String,
+}
+
+impl Entry {
+    /// Whether the release is in effect after this row, if it is its last.
+    pub fn is_applied(&self) -> bool {
+        self.action == Action::Run.as_str()
+    }
+}
+
+/// Statements that make the ledger where it is missing. `format` says which of them a table came from.
+const CREATE: [&str; 4] = [
+    "create schema if not exists pgseal",
+    "comment on schema pgseal is 'ledger of signed releases; written by pgseal, in the transaction of each run'",
+    "create table if not exists pgseal.ledger (
+        id bigint generated always as identity primary key,
+        format integer not null default 1 check (format = 1),
+        at timestamptz not null default transaction_timestamp(),
+        action text not null check (action in ('run', 'rollback')),
+        release text not null,
+        version text not null,
+        sequence bigint not null,
+        release_id text not null check (release_id ~ '^[0-9a-f]{64}$'),
+        run_id text not null unique,
+        transaction_id text not null,
+        role text not null default current_user,
+        signers text not null,
+        pgseal text not null
+    )",
+    "comment on table pgseal.ledger is 'one row a run or rollback; the last row of a release says whether it is in effect'",
+];
+
+/// Whether there is a ledger at all.
+fn exists(session: &mut dyn Session) -> Result<bool, DatabaseError> {
+    let found = session.query("select (to_regclass('pgseal.ledger') is not null)::text", &[])?;
+    Ok(found.single() == Some("true"))
+}
+
+/// All rows, oldest first; none where no release ever ran.
+pub fn entries(session: &mut dyn Session) -> Result<Vec<Entry>, DatabaseError> {
+    if !exists(session)? {
+        return Ok(Vec::new());
+    }
+    let table = session.query(
+        "select id::text, to_char(at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), action, release, version,
+                sequence::text, release_id, run_id, transaction_id, role
+         from pgseal.ledger order by id",
+        &[],
+    )?;
+    Ok(table.rows.into_iter().map(entry).collect())
+}
+
+/// The rows of one release's name, oldest first.
+pub fn of_release(session: &mut dyn Session, name: &Name) -> Result<Vec<Entry>, DatabaseError> {
+    let mut rows = entries(session)?;
+    rows.retain(|entry| entry.release == name.as_str());
+    Ok(rows)
+}
+
+/// What a row needs that the server doesn't know.
+pub struct NewEntry<'a> {
+    /// What was done.
+    pub action: Action,
+    /// Which release.
+    pub release: &'a Release,
+    /// Its id.
+    pub release_id: ReleaseId,
+    /// The run.
+    pub run_id: &'a str,
+    /// Its transaction.
+    pub transaction_id: &'a str,
+    /// Ids of the keys that signed, joined by commas.
+    pub signers: &'a str,
+}
+
+/// Adds a row, making the ledger first where it is missing. Inside the run's transaction.
+pub fn add(session: &mut dyn Session, new: &NewEntry<'_>) -> Result<(), DatabaseError> {
+    if !exists(session)? {
+        for statement in CREATE {
+            session.query(statement, &[])?;
+        }
+    }
+    session.query(
+        "insert into pgseal.ledger
+             (action, release, version, sequence, release_id, run_id, transaction_id, signers, pgseal)
+         values ($1::text, $2::text, $3::text, $4::text::bigint, $5::text, $6::text, $7::text, $8::text, $9::text)",
+        &[
+            new.action.as_str(),
+            new.release.name.as_str(),
+            new.release.version.as_str(),
+            &new.release.sequence.to_string(),
+            &new.release_id.to_string(),
+            new.run_id,
+            new.transaction_id,
+            new.signers,
+            crate::format::version::PGSEAL,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Whether a run's row is there: proof that its transaction was committed.
+pub fn has_run(session: &mut dyn Session, run_id: &str) -> Result<bool, DatabaseError> {
+    if !exists(session)? {
+        return Ok(false);
+    }
+    let found = session.query("select count(*)::text from pgseal.ledger where run_id = $1::text", &[run_id])?;
+    Ok(found.single() == Some("1"))
+}
+
+fn entry(row: Vec<Option<String>>) -> Entry {
+    let mut values = row.into_iter().map(Option::unwrap_or_default);
+    let mut next = || values.next().unwrap_or_default();
+    Entry {
+        id: next().parse().unwrap_or_default(),
+        at: next(),
+        action: next(),
+        release: next(),
+        version: next(),
+        sequence: next().parse().unwrap_or_default(),
+        release_id: next(),
+        run_id: next(),
+        transaction_id: next(),
+        role: next(),
+    }
+}

@@ -1,0 +1,5 @@
+//! What is remembered of a run: in the database (ledger), on the host while it goes on (journal), and for good (receipt).
+
+pub mod journal;
+pub mod ledger;
+pub mod receipt;

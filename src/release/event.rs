@@ -1,0 +1,52 @@
+//! What an observer may see of a run while it goes on.
+
+use crate::format::receipt::{GateAnswer, TierRecord, VerifyRecord};
+use crate::sql::Position;
+
+/// Sees events. The library itself prints nothing.
+pub trait Observer {
+    /// Called for each event, in order.
+    fn event(&mut self, event: Event<'_>);
+}
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A gate answered.
+    Gate(&'a GateAnswer),
+    /// A tier, or rollback script, begins: its number from 1, of how many, its name.
+    Begin(usize, usize, &'a str),
+    /// A statement is about to be sent.
+    Statement {
+        /// Where it stands.
+        at: &'a Position,
+        /// What it is: `CREATE TABLE`, `INSERT`, ...
+        verb: &'a str,
+    },
+    /// `\echo` and its kin.
+    Echo(&'a str),
+    /// The server said something beside its answer.
+    Notice {
+        /// The statement's place.
+        at: &'a Position,
+        /// `NOTICE`, `WARNING`, ...
+        severity: &'a str,
+        /// The text.
+        message: &'a str,
+    },
+    /// A tier is done, not yet committed.
+    Done(usize, usize, &'a TierRecord),
+    /// A verify script was asked.
+    Verified(&'a VerifyRecord),
+    /// The transaction is complete and about to be committed.
+    Commit,
+    /// The answer to COMMIT was lost; the server is asked on a new connection, for the nth time.
+    Resolving(u32, &'a str),
+}
+
+/// Sees nothing.
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&mut self, _: Event<'_>) {}
+}

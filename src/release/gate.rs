@@ -1,0 +1,136 @@
+//! The gates: read-only questions that must all be answered READY before anything runs.
+
+use super::event::{Event, Observer};
+use super::failure::Failure;
+use super::lock::{self, LockError};
+use super::order::Order;
+use super::probe::{self, Observed};
+use super::settings;
+use super::target::{self, TargetError};
+use crate::database::{DatabaseError, Purpose, Session};
+use crate::format::manifest::Gate;
+use crate::format::name::Name;
+use crate::format::receipt::{GateAnswer, ObservedTarget};
+use crate::format::trust_document::Policy;
+
+/// An authentic release whose gates were all READY, with the locked session that will run it.
+///
+/// Only [`pass`] makes one, so nothing runs that was not asked for:
+///
+/// ```compile_fail
+/// let gated = pgseal::release::GatedRelease {};
+/// ```
+pub struct GatedRelease<'b> {
+    pub(super) order: Order<'b>,
+    pub(super) session: Box<dyn Session>,
+    pub(super) target: ObservedTarget,
+    pub(super) answers: Vec<GateAnswer>,
+}
+
+/// Why the gates were not passed. Nothing has been written anywhere.
+#[derive(Debug)]
+pub enum GateError {
+    /// No session.
+    Connect(DatabaseError),
+    /// This is not the database.
+    Target(TargetError),
+    /// Somebody else runs.
+    Lock(LockError),
+    /// Gates that said BLOCKED; all answers.
+    Blocked(Vec<GateAnswer>),
+    /// A gate that gave no answer: closed.
+    Unanswered(Name, Box<Failure>),
+}
+
+/// Connects, compares the target, takes the lock, asks every gate.
+pub fn pass<'b>(
+    order: Order<'b>,
+    policy: &Policy,
+    observer: &mut dyn Observer,
+) -> Result<GatedRelease<'b>, GateError> {
+    let (mut session, target) = open(&order, policy, Purpose::Write)?;
+    target::check_primary(session.as_mut()).map_err(GateError::Target)?;
+    lock::take(session.as_mut()).map_err(GateError::Lock)?;
+    let answers = ask_all(&order, observer)?;
+    if answers.iter().any(|answer| !answer.ready) {
+        return Err(GateError::Blocked(answers));
+    }
+    Ok(GatedRelease { order, session, target, answers })
+}
+
+/// A session to the right target.
+pub(super) fn open(
+    order: &Order<'_>,
+    policy: &Policy,
+    purpose: Purpose,
+) -> Result<(Box<dyn Session>, ObservedTarget), GateError> {
+    let mut session = order.connect.connect(purpose).map_err(GateError::Connect)?;
+    let observed = target::observe(session.as_mut()).map_err(GateError::Connect)?;
+    target::check(&order.manifest().target, policy, &observed).map_err(GateError::Target)?;
+    Ok((session, observed))
+}
+
+/// Compares the target and asks every gate; the answers may say BLOCKED.
+pub fn answers(order: &Order<'_>, policy: &Policy, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
+    drop(open(order, policy, Purpose::Read)?);
+    ask_all(order, observer)
+}
+
+/// Each gate on a short connection of its own, in a read-only transaction that is always rolled back; closing the
+/// connection drops whatever a session could keep.
+pub(super) fn ask_all(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
+    let mut answers = Vec::new();
+    for gate in needed(order) {
+        let unanswered = |failure| GateError::Unanswered(gate.name.clone(), Box::new(failure));
+        let connected = order.connect.connect(Purpose::Read);
+        let mut session = connected.map_err(|error| unanswered(Failure::database("can't connect", &error)))?;
+        let limited = settings::reset(session.as_mut(), &order.manifest().limits);
+        limited.map_err(|error| unanswered(Failure::database("can't set time limits", &error)))?;
+        let sql = order.sql(&gate.file).map_err(|error| unanswered(Failure::plain(error)))?;
+        let observed = probe::ask_read_only(session.as_mut(), sql, order).map_err(unanswered)?;
+        let answer = answer(gate, observed).map_err(unanswered)?;
+        observer.event(Event::Gate(&answer));
+        answers.push(answer);
+    }
+    Ok(answers)
+}
+
+/// Each gate once more, inside the run's own transaction.
+pub(super) fn ask_inside(
+    session: &mut dyn Session,
+    order: &Order<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Vec<GateAnswer>, GateError> {
+    let mut answers = Vec::new();
+    for gate in needed(order) {
+        let unanswered = |failure| GateError::Unanswered(gate.name.clone(), Box::new(failure));
+        let sql = order.sql(&gate.file).map_err(|error| unanswered(Failure::plain(error)))?;
+        let observed = probe::ask(session, sql, order).map_err(unanswered)?;
+        let answer = answer(gate, observed).map_err(unanswered)?;
+        observer.event(Event::Gate(&answer));
+        answers.push(answer);
+    }
+    Ok(answers)
+}
+
+/// Every gate that a tier waits for, in the order of the manifest. All tiers commit together, so all of them bind.
+fn needed<'b>(order: &Order<'b>) -> impl Iterator<Item = &'b Gate> {
+    let manifest = order.manifest();
+    manifest.gates.iter().filter(|gate| manifest.tiers.iter().any(|tier| tier.gates.contains(&gate.name)))
+}
+
+/// `ready boolean` and `reason text`, neither NULL; the other columns are evidence.
+fn answer(gate: &Gate, mut observed: Observed) -> Result<GateAnswer, Failure> {
+    let mut take = |column: &str| match observed.remove(column) {
+        None => Err(Failure::plain(format!("it returned no column {column:?}"))),
+        Some(None) => Err(Failure::plain(format!("its column {column:?} is NULL"))),
+        Some(Some(value)) => Ok(value),
+    };
+    let (ready, reason) = (take("ready")?, take("reason")?);
+    let ready = match ready.as_str() {
+        "t" => true,
+        "f" => false,
+        other => return Err(Failure::plain(format!("its column \"ready\" is {other:?}, not a boolean"))),
+    };
+    Ok(GateAnswer { name: gate.name.clone(), ready, reason, evidence: observed })
+}

@@ -1,0 +1,52 @@
+//! One run at a time in a database: an advisory lock of the session, which dies with it.
+
+use std::time::Duration;
+
+use crate::database::{DatabaseError, Session};
+
+/// The lock's key in every database: the first 8 bytes of SHA-256("pgseal run lock 1"), so that it is nobody else's.
+const KEY: &str = "-2437371639947053445";
+
+/// Tries, and the time between them.
+const TRIES: u32 = 6;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Why the lock was not had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LockError {
+    /// Somebody else runs, rolls back or plans.
+    #[error("another pgseal run holds the lock of this database{0}")]
+    Held(String),
+    /// The server did not say.
+    #[error("the lock can't be asked for: {0}")]
+    Database(#[from] DatabaseError),
+}
+
+/// Takes the lock. It polls: a session that waits inside the server for an advisory lock deadlocks with
+/// `CREATE INDEX CONCURRENTLY`.
+pub fn take(session: &mut dyn Session) -> Result<(), LockError> {
+    for attempt in 1..=TRIES {
+        let taken = session.query("select pg_catalog.pg_try_advisory_lock($1::text::bigint)::text", &[KEY])?;
+        if taken.single() == Some("true") {
+            return Ok(());
+        }
+        if attempt < TRIES {
+            std::thread::sleep(PAUSE);
+        }
+    }
+    Err(LockError::Held(holder(session).map(|who| format!(": {who}")).unwrap_or_default()))
+}
+
+fn holder(session: &mut dyn Session) -> Option<String> {
+    let table = session.query(
+        "select format('process %s of %s, since %s', a.pid, coalesce(nullif(a.usename::text, ''), 'unknown'),
+                       coalesce(to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS'), 'unknown'))
+         from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a on a.pid = l.pid
+         where l.locktype = 'advisory' and l.granted and l.database = (
+             select oid from pg_catalog.pg_database where datname = current_database())
+           and (l.classid::bigint << 32 | l.objid::bigint) = $1::text::bigint
+         limit 1",
+        &[KEY],
+    );
+    table.ok()?.single().map(str::to_owned)
+}

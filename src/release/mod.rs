@@ -1,0 +1,30 @@
+//! Running a release: the order of design section 7, step by step.
+//!
+//! ```text
+//! AuthenticatedBundle --gate--> GatedRelease --run--> Report
+//! ```
+
+pub mod check;
+pub mod event;
+pub mod failure;
+pub mod gate;
+pub mod harmless;
+pub mod lock;
+pub mod order;
+pub mod plan;
+pub mod preflight;
+pub mod probe;
+pub mod resolve;
+pub mod rollback;
+pub mod run;
+pub mod script;
+pub mod settings;
+pub mod status;
+pub mod target;
+pub mod transaction;
+pub mod verify;
+
+pub use event::{Event, Observer};
+pub use gate::GatedRelease;
+pub use order::Order;
+pub use transaction::Report;

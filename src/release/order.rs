@@ -1,0 +1,102 @@
+//! What the operator ordered: a release, a database, values for its variables, a clock.
+
+use std::collections::BTreeMap;
+
+use crate::bundle::AuthenticatedBundle;
+use crate::bundle::contents::AuthenticatedSql;
+use crate::database::Connect;
+use crate::entry_path::EntryPath;
+use crate::format::manifest::Manifest;
+use crate::format::timestamp::Timestamp;
+
+/// An order. Everything that acts on a database takes one.
+#[derive(Clone, Copy)]
+pub struct Order<'b> {
+    /// The release.
+    pub bundle: &'b AuthenticatedBundle,
+    /// The database.
+    pub connect: &'b dyn Connect,
+    /// The variables' values, as [`values`] resolved them.
+    pub variables: &'b BTreeMap<String, String>,
+    /// The host's clock.
+    pub clock: &'b dyn Fn() -> Timestamp,
+}
+
+impl<'b> Order<'b> {
+    /// What the release is.
+    pub fn manifest(&self) -> &'b Manifest {
+        self.bundle.manifest()
+    }
+
+    /// A script of the release.
+    pub fn sql(&self, path: &EntryPath) -> Result<AuthenticatedSql<'b>, MissingScript> {
+        self.bundle.sql(path).ok_or_else(|| MissingScript(path.clone()))
+    }
+}
+
+/// A signed manifest that names a file it doesn't list; packing refuses to make one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the release names the script {0}, which it does not contain")]
+pub struct MissingScript(EntryPath);
+
+/// Why values don't fit a release's variables.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VariableError {
+    /// Nothing of that name is declared.
+    #[error("the release has no variable {name:?}; it has {known}")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The declared ones.
+        known: String,
+    },
+    /// A required one is missing.
+    #[error("variable {name:?} is required: {about}")]
+    Missing {
+        /// The name.
+        name: String,
+        /// What it is.
+        about: String,
+    },
+    /// A value outside its pattern.
+    #[error("{value:?} does not match the pattern {pattern} of variable {name:?}")]
+    Pattern {
+        /// The name.
+        name: String,
+        /// The value.
+        value: String,
+        /// The pattern.
+        pattern: String,
+    },
+}
+
+/// Resolves `-v NAME=VALUE` against the declared variables. `required` is false for what undoes or only looks: a script
+/// that does need a variable says so itself.
+pub fn values(
+    manifest: &Manifest,
+    given: &BTreeMap<String, String>,
+    required: bool,
+) -> Result<BTreeMap<String, String>, VariableError> {
+    let declared = &manifest.variables;
+    if let Some(name) = given.keys().find(|name| !declared.keys().any(|known| known.as_str() == *name)) {
+        let known: Vec<&str> = declared.keys().map(|known| known.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        return Err(VariableError::Unknown { name: name.clone(), known });
+    }
+    let mut values = BTreeMap::new();
+    for (name, variable) in declared {
+        let name = name.as_str().to_owned();
+        let Some(value) = given.get(&name).or(variable.default.as_ref()) else {
+            if variable.required && required {
+                return Err(VariableError::Missing { name, about: variable.about.clone() });
+            }
+            continue;
+        };
+        if !variable.accepts(value) {
+            let pattern = variable.pattern.clone().unwrap_or_default();
+            return Err(VariableError::Pattern { name, value: value.clone(), pattern });
+        }
+        values.insert(name, value.clone());
+    }
+    Ok(values)
+}

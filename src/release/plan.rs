@@ -1,0 +1,102 @@
+//! What `run` would do here and whether it could: the same steps, up to the first that writes.
+
+use std::collections::BTreeMap;
+
+use super::event::Observer;
+use super::failure::Failure;
+use super::gate::{self, GateError};
+use super::order::Order;
+use super::preflight::{self, PreflightError};
+use super::probe::Observed;
+use super::run::ReadyRelease;
+use crate::format::manifest::Tier;
+use crate::format::receipt::GateAnswer;
+use crate::format::trust_document::Policy;
+use crate::sql::Step;
+
+/// A plan.
+pub struct Plan {
+    /// Every answer of every gate; empty when they could not be asked.
+    pub gates: Vec<GateAnswer>,
+    /// What the probe sees now, where it could be asked.
+    pub now: Option<Observed>,
+    /// The tiers and how many statements of each kind they have.
+    pub tiers: Vec<PlannedTier>,
+    /// What would stop the run, in the order in which it would be met; empty: it would run.
+    pub obstacles: Vec<Obstacle>,
+}
+
+/// A tier and its statements.
+pub struct PlannedTier {
+    /// The tier's name.
+    pub name: String,
+    /// What it does.
+    pub about: String,
+    /// Statements by kind.
+    pub statements: BTreeMap<String, u64>,
+    /// Acknowledged ways out of the database.
+    pub dispatch: Vec<String>,
+}
+
+/// Something that would stop the run.
+#[derive(Debug)]
+pub enum Obstacle {
+    /// Target, lock or gate.
+    Gate(GateError),
+    /// Ledger or state.
+    Preflight(PreflightError),
+    /// A script that can't be read with these variables.
+    Script(Box<Failure>),
+}
+
+/// Plans. Read-only: the lock is taken, since `run` would take it, and given back with the session.
+pub fn make(order: Order<'_>, policy: &Policy, observer: &mut dyn Observer) -> Plan {
+    let mut plan = Plan { gates: Vec::new(), now: None, tiers: Vec::new(), obstacles: Vec::new() };
+    for tier in &order.manifest().tiers {
+        match planned(&order, tier) {
+            Ok(tier) => plan.tiers.push(tier),
+            Err(failure) => plan.obstacles.push(Obstacle::Script(Box::new(failure))),
+        }
+    }
+    match gate::pass(order, policy, observer) {
+        Ok(gated) => {
+            plan.gates = gated.answers.clone();
+            match gated.preflight().as_ref().map(ReadyRelease::before) {
+                Ok(before) => plan.now = Some(before.clone()),
+                Err(_) => look_further(order, policy, &mut plan),
+            }
+        }
+        Err(GateError::Blocked(answers)) => {
+            plan.gates = answers.clone();
+            plan.obstacles.push(Obstacle::Gate(GateError::Blocked(answers)));
+            look_further(order, policy, &mut plan);
+        }
+        Err(error) => plan.obstacles.push(Obstacle::Gate(error)),
+    }
+    plan
+}
+
+/// A closed gate, or a ledger that says no, still leaves the question what the state is.
+fn look_further(order: Order<'_>, policy: &Policy, plan: &mut Plan) {
+    let Ok((mut session, _)) = gate::open(&order, policy, crate::database::Purpose::Read) else { return };
+    match preflight::run(session.as_mut(), &order) {
+        Ok(now) => plan.now = Some(now),
+        Err(error) => plan.obstacles.push(Obstacle::Preflight(error)),
+    }
+    if plan.now.is_none() {
+        plan.now = preflight::state(session.as_mut(), &order, &order.manifest().states.baseline).ok();
+    }
+}
+
+fn planned(order: &Order<'_>, tier: &Tier) -> Result<PlannedTier, Failure> {
+    let sql = order.sql(&tier.file).map_err(Failure::plain)?;
+    let mut script = sql.script(order.variables).map_err(|error| Failure::script(&error))?;
+    let mut statements = BTreeMap::new();
+    while let Some(step) = script.next_step().map_err(|error| Failure::script(&error))? {
+        if let Step::Statement(statement) = step {
+            *statements.entry(statement.inspect().verb).or_default() += 1;
+        }
+    }
+    let (name, about, dispatch) = (tier.name.to_string(), tier.about.clone(), tier.dispatch.clone());
+    Ok(PlannedTier { name, about, statements, dispatch })
+}

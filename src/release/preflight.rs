@@ -1,0 +1,57 @@
+//! What must hold before the first statement: the ledger does not have the release, and the database is `baseline`.
+
+use super::failure::Failure;
+use super::order::Order;
+use super::probe::{self, Mismatch, Observed};
+use crate::database::{DatabaseError, Session};
+use crate::format::manifest::State;
+use crate::record::ledger::{self, Entry};
+
+/// Why a run does not begin. The database is untouched.
+#[derive(Debug)]
+pub enum PreflightError {
+    /// The ledger can't be read.
+    Ledger(DatabaseError),
+    /// This very release is in effect.
+    AlreadyApplied(Box<Entry>),
+    /// A later version ran here once.
+    Downgrade(Box<Entry>),
+    /// Another release of the same name and sequence is in effect.
+    SameSequence(Box<Entry>),
+    /// The probe gave no answer.
+    Probe(Box<Failure>),
+    /// The database is not in the state that the release starts from.
+    State(Vec<Mismatch>),
+}
+
+/// Checks the ledger, then the baseline probe. Gives what the probe saw.
+pub fn run(session: &mut dyn Session, order: &Order<'_>) -> Result<Observed, PreflightError> {
+    check_ledger(session, order)?;
+    let observed = state(session, order, &order.manifest().states.baseline).map_err(PreflightError::Probe)?;
+    let mismatches = probe::compare(&order.manifest().states.baseline, &observed);
+    if mismatches.is_empty() { Ok(observed) } else { Err(PreflightError::State(mismatches)) }
+}
+
+/// What a state's probe sees, in a read-only transaction of its own.
+pub fn state(session: &mut dyn Session, order: &Order<'_>, state: &State) -> Result<Observed, Box<Failure>> {
+    let sql = order.sql(&state.probe).map_err(|error| Box::new(Failure::plain(error)))?;
+    probe::ask_read_only(session, sql, order).map_err(Box::new)
+}
+
+fn check_ledger(session: &mut dyn Session, order: &Order<'_>) -> Result<(), PreflightError> {
+    let release = &order.manifest().release;
+    let rows = ledger::of_release(session, &release.name).map_err(PreflightError::Ledger)?;
+    let id = order.bundle.release_id().to_string();
+    if let Some(later) = rows.iter().find(|row| row.sequence > release.sequence) {
+        return Err(PreflightError::Downgrade(Box::new(later.clone())));
+    }
+    match rows.last() {
+        Some(last) if last.is_applied() && last.release_id == id => {
+            Err(PreflightError::AlreadyApplied(Box::new(last.clone())))
+        }
+        Some(last) if last.is_applied() && last.sequence == release.sequence => {
+            Err(PreflightError::SameSequence(Box::new(last.clone())))
+        }
+        _ => Ok(()),
+    }
+}

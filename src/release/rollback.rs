@@ -1,0 +1,94 @@
+//! Back to baseline, all or nothing. No gate is asked: undoing never waits for anyone.
+
+use super::event::Observer;
+use super::failure::Failure;
+use super::gate::{self, GateError};
+use super::lock::{self, LockError};
+use super::order::{MissingScript, Order};
+use super::preflight;
+use super::target::{self, TargetError};
+use super::transaction::{self, Report, Start, Work};
+use crate::database::{DatabaseError, Purpose, Session};
+use crate::format::manifest::When;
+use crate::format::receipt::{Action, ObservedTarget};
+use crate::format::trust_document::Policy;
+use crate::record::journal::Journal;
+use crate::record::ledger::{self, Entry};
+
+/// What the ledger says about rolling back.
+pub enum Found<'b> {
+    /// The release is in effect; this will undo it.
+    Applied(Box<AppliedRelease<'b>>),
+    /// Nothing of this release is in effect: there is nothing to do.
+    Nothing(ObservedTarget),
+}
+
+/// A release in effect, on a locked session.
+pub struct AppliedRelease<'b> {
+    order: Order<'b>,
+    session: Box<dyn Session>,
+    target: ObservedTarget,
+}
+
+/// Why a rollback does not begin. The database is untouched.
+#[derive(Debug)]
+pub enum RollbackError {
+    /// No session.
+    Connect(DatabaseError),
+    /// This is not the database.
+    Target(TargetError),
+    /// Somebody else runs.
+    Lock(LockError),
+    /// The ledger can't be read.
+    Ledger(DatabaseError),
+    /// Another release of this name is in effect; its own bundle undoes it.
+    OtherApplied(Box<Entry>),
+}
+
+/// Connects, compares the target, takes the lock, asks the ledger.
+pub fn find(order: Order<'_>) -> Result<Found<'_>, RollbackError> {
+    // The policy's list of targets binds what is run, not what is undone.
+    let opened = gate::open(&order, &Policy::default(), Purpose::Write);
+    let (mut session, target) = opened.map_err(|error| match error {
+        GateError::Target(error) => RollbackError::Target(error),
+        GateError::Connect(error) => RollbackError::Connect(error),
+        GateError::Lock(_) | GateError::Blocked(_) | GateError::Unanswered(..) => {
+            unreachable!("opening neither locks nor asks")
+        }
+    })?;
+    target::check_primary(session.as_mut()).map_err(RollbackError::Target)?;
+    lock::take(session.as_mut()).map_err(RollbackError::Lock)?;
+    let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name).map_err(RollbackError::Ledger)?;
+    match rows.into_iter().next_back() {
+        Some(last) if last.is_applied() && last.release_id == order.bundle.release_id().to_string() => {
+            Ok(Found::Applied(Box::new(AppliedRelease { order, session, target })))
+        }
+        Some(last) if last.is_applied() => Err(RollbackError::OtherApplied(Box::new(last))),
+        _ => Ok(Found::Nothing(target)),
+    }
+}
+
+impl AppliedRelease<'_> {
+    /// Runs the rollback scripts in one transaction, which must end in baseline.
+    pub fn rollback(
+        mut self,
+        run_id: &str,
+        journal: Journal,
+        observer: &mut dyn Observer,
+    ) -> Result<Report, MissingScript> {
+        let manifest = self.order.manifest();
+        // What it was before is shown where it can be had; a database that is neither state can still be undone.
+        let before: Result<_, Box<Failure>> =
+            preflight::state(self.session.as_mut(), &self.order, &manifest.states.finalized);
+        let scripts = manifest.rollback.iter().map(|script| Ok((script.file.to_string(), self.order.sql(&script.file)?)));
+        let work = Work {
+            action: Action::Rollback,
+            scripts: scripts.collect::<Result<_, _>>()?,
+            after: &manifest.states.baseline,
+            verify: When::Baseline,
+            gated: false,
+        };
+        let start = Start { target: self.target, gates: Vec::new(), before: before.ok() };
+        Ok(transaction::perform(self.order, self.session, start, work, run_id, journal, observer))
+    }
+}

@@ -1,0 +1,55 @@
+//! `GatedRelease -> Report`: from baseline to finalized, or nothing.
+
+use super::event::Observer;
+use super::gate::GatedRelease;
+use super::order::MissingScript;
+use super::preflight::{self, PreflightError};
+use super::probe::Observed;
+use super::transaction::{self, Report, Start, Work};
+use crate::format::manifest::When;
+use crate::format::receipt::{Action, ObservedTarget};
+use crate::record::journal::Journal;
+
+/// A gated release whose preflight held: the next step writes.
+///
+/// Only [`GatedRelease::preflight`] makes one.
+pub struct ReadyRelease<'b> {
+    gated: GatedRelease<'b>,
+    before: Observed,
+}
+
+impl<'b> GatedRelease<'b> {
+    /// Checks ledger and baseline on the locked session.
+    pub fn preflight(mut self) -> Result<ReadyRelease<'b>, PreflightError> {
+        let before = preflight::run(self.session.as_mut(), &self.order)?;
+        Ok(ReadyRelease { gated: self, before })
+    }
+}
+
+impl ReadyRelease<'_> {
+    /// What the probe saw before.
+    pub fn before(&self) -> &Observed {
+        &self.before
+    }
+
+    /// The target as the server described itself.
+    pub fn target(&self) -> &ObservedTarget {
+        &self.gated.target
+    }
+
+    /// Runs all tiers in one transaction.
+    pub fn run(self, run_id: &str, journal: Journal, observer: &mut dyn Observer) -> Result<Report, MissingScript> {
+        let GatedRelease { order, session, target, answers } = self.gated;
+        let manifest = order.manifest();
+        let tiers = manifest.tiers.iter().map(|tier| Ok((tier.name.to_string(), order.sql(&tier.file)?)));
+        let work = Work {
+            action: Action::Run,
+            scripts: tiers.collect::<Result<_, _>>()?,
+            after: &manifest.states.finalized,
+            verify: When::Finalized,
+            gated: true,
+        };
+        let start = Start { target, gates: answers, before: Some(self.before) };
+        Ok(transaction::perform(order, session, start, work, run_id, journal, observer))
+    }
+}

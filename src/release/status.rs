@@ -1,0 +1,123 @@
+//! What the ledger and the journals say: which releases are in effect, and how runs ended that nobody came back from.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::resolve::{self, Resolution};
+use crate::database::{Connect, DatabaseError, Purpose};
+use crate::format::receipt::{ObservedTarget, Outcome};
+use crate::record::journal::{self, JournalStep, Line};
+use crate::record::ledger::{self, Entry};
+
+/// Everything that is known here.
+pub struct Status {
+    /// The server.
+    pub target: ObservedTarget,
+    /// The ledger, oldest first.
+    pub ledger: Vec<Entry>,
+    /// Journals without an end, and what the server says of them.
+    pub unfinished: Vec<Unfinished>,
+}
+
+/// A run that nobody came back from.
+pub struct Unfinished {
+    /// Its journal.
+    pub journal: PathBuf,
+    /// What was tried: `run of one-roof 1.0.0`.
+    pub what: String,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// How an unfinished run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// COMMIT was never sent: the database is as before.
+    NeverCommitted,
+    /// The server's answer about its transaction.
+    Resolved(Resolution),
+    /// Its transaction is still going on.
+    InProgress,
+    /// It belongs to another database.
+    Elsewhere(String),
+    /// The journal's chain is broken.
+    Damaged,
+}
+
+/// Why there is no status.
+#[derive(Debug)]
+pub enum StatusError {
+    /// The database did not answer.
+    Database(DatabaseError),
+    /// The directory of receipts can't be read.
+    Receipts(PathBuf, io::Error),
+}
+
+impl Status {
+    /// The last row of each release's name.
+    pub fn latest(&self) -> Vec<&Entry> {
+        let mut latest: BTreeMap<&str, &Entry> = BTreeMap::new();
+        for entry in &self.ledger {
+            latest.insert(&entry.release, entry);
+        }
+        latest.into_values().collect()
+    }
+}
+
+/// Asks the ledger, and the server about each journal without an end. A missing directory has no journals.
+pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, StatusError> {
+    let mut session = connect.connect(Purpose::Read).map_err(StatusError::Database)?;
+    let target = super::target::observe(session.as_mut()).map_err(StatusError::Database)?;
+    let ledger = ledger::entries(session.as_mut()).map_err(StatusError::Database)?;
+    drop(session);
+    let mut unfinished = Vec::new();
+    for path in journals(receipts).map_err(|error| StatusError::Receipts(receipts.to_owned(), error))? {
+        let lines = journal::read(&path).map_err(|error| StatusError::Receipts(path.clone(), error))?;
+        match lines {
+            Some(lines) => unfinished.extend(ending(connect, &target, path, &lines).map_err(StatusError::Database)?),
+            None => unfinished.push(Unfinished { journal: path, what: "unknown".to_owned(), ending: Ending::Damaged }),
+        }
+    }
+    Ok(Status { target, ledger, unfinished })
+}
+
+fn journals(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    let mut journals: Vec<_> =
+        paths.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "journal")).collect();
+    journals.sort();
+    Ok(journals)
+}
+
+fn ending(
+    connect: &dyn Connect,
+    here: &ObservedTarget,
+    path: PathBuf,
+    lines: &[Line],
+) -> Result<Option<Unfinished>, DatabaseError> {
+    let (mut begun, mut committing, mut ended) = (None, None, false);
+    for line in lines {
+        match &line.step {
+            JournalStep::Begin { run_id, action, release, target, .. } => {
+                begun = Some((run_id, format!("{} of {release}", action.as_str()), target));
+            }
+            JournalStep::Commit { transaction_id } => committing = Some(transaction_id),
+            // An unknown outcome is not an end: the server is asked again.
+            JournalStep::End { outcome } => ended = *outcome != Outcome::Unknown,
+        }
+    }
+    let Some((run_id, what, target)) = begun.filter(|_| !ended) else { return Ok(None) };
+    let ending = match committing {
+        _ if (&target.database, &target.system_identifier) != (&here.database, &here.system_identifier) => {
+            Ending::Elsewhere(target.database.clone())
+        }
+        None => Ending::NeverCommitted,
+        Some(id) => resolve::once(connect, run_id, id)?.map_or(Ending::InProgress, Ending::Resolved),
+    };
+    Ok(Some(Unfinished { journal: path, what, ending }))
+}

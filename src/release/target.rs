@@ -1,0 +1,103 @@
+//! Whether this database is the one that the release is for.
+
+use crate::database::{DatabaseError, Session};
+use crate::format::manifest::Target;
+use crate::format::receipt::ObservedTarget;
+use crate::format::trust_document::Policy;
+
+/// Why this is the wrong place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// Something is not what the manifest asks for.
+    #[error("wrong target: {what} is {found:?}, the release is for {expected:?}")]
+    Differs {
+        /// What.
+        what: &'static str,
+        /// As the manifest has it.
+        expected: String,
+        /// As the server has it.
+        found: String,
+    },
+    /// The trust root doesn't list this database.
+    #[error("wrong target: the trust root allows releases on {allowed}, not on {found:?}")]
+    NotAllowed {
+        /// The allowed ones.
+        allowed: String,
+        /// This one.
+        found: String,
+    },
+    /// Older than what a run needs of a server.
+    #[error("PostgreSQL {0} is too old: pgseal needs 13 or later")]
+    TooOld(String),
+    /// A standby can't run anything.
+    #[error("the server is a standby: it can't run a release")]
+    Standby,
+    /// The server did not say.
+    #[error("the target can't be compared: {0}")]
+    Database(#[from] DatabaseError),
+}
+
+/// Asks the server what it is.
+pub fn observe(session: &mut dyn Session) -> Result<ObservedTarget, DatabaseError> {
+    let table = session.query(
+        "select current_database()::text, current_setting('server_version'), current_setting('server_version_num'),
+                current_user::text",
+        &[],
+    )?;
+    let mut values = table.rows.into_iter().flatten().map(Option::unwrap_or_default);
+    let mut next = || values.next().unwrap_or_default();
+    let (database, server_version, number, role) = (next(), next(), next(), next());
+    // Where the role may not ask, the identifier stays unknown; a release that names one is then refused.
+    let identifier = session.query("select system_identifier::text from pg_catalog.pg_control_system()", &[]);
+    let system_identifier = match identifier {
+        Ok(table) => table.single().map(str::to_owned),
+        Err(DatabaseError::Server(_)) => None,
+        Err(lost) => return Err(lost),
+    };
+    Ok(ObservedTarget {
+        database,
+        server_version,
+        server_version_num: number.parse().unwrap_or_default(),
+        role,
+        system_identifier,
+    })
+}
+
+/// Compares what the server is with what the release and the trust root want.
+pub fn check(wanted: &Target, policy: &Policy, found: &ObservedTarget) -> Result<(), TargetError> {
+    if found.server_version_num < 130_000 {
+        return Err(TargetError::TooOld(found.server_version.clone()));
+    }
+    let differs = |what, expected: &str, found: &str| {
+        Err(TargetError::Differs { what, expected: expected.to_owned(), found: found.to_owned() })
+    };
+    if wanted.database != found.database {
+        return differs("the database", &wanted.database, &found.database);
+    }
+    match &wanted.server {
+        Some(range) if !range.contains(found.server_version_num) => {
+            return differs("the server's version", &range.to_string(), &found.server_version);
+        }
+        _ => {}
+    }
+    match &wanted.role {
+        Some(role) if *role != found.role => return differs("the role", role, &found.role),
+        _ => {}
+    }
+    let identifier = found.system_identifier.as_deref().unwrap_or("unknown");
+    match &wanted.system_identifier {
+        Some(wanted) if wanted != identifier => return differs("the system identifier", wanted, identifier),
+        _ => {}
+    }
+    if !policy.targets.is_empty() && !policy.targets.contains(&found.database) {
+        let (allowed, found) = (policy.targets.join(", "), found.database.clone());
+        return Err(TargetError::NotAllowed { allowed, found });
+    }
+    Ok(())
+}
+
+/// Refuses a server that can't be written to.
+pub fn check_primary(session: &mut dyn Session) -> Result<(), TargetError> {
+    let standby = session.query("select pg_is_in_recovery()::text", &[])?;
+    if standby.single() == Some("false") { Ok(()) } else { Err(TargetError::Standby) }
+}

@@ -1,0 +1,262 @@
+//! The arguments of a backslash command, as psqlscanslash.l reads them.
+//!
+//! An argument ends at white space or a backslash. Single quotes hold C-like escapes, double quotes stay in the text,
+//! variables are replaced outside of quotes, and back quotes would run a shell command: they are refused.
+
+use super::lexemes::{Form, reference};
+use super::variables::{Variables, is_special, quote_identifier, quote_literal};
+
+/// One argument.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Argument {
+    pub text: String,
+    /// Whether any quoting or variable was in it; `\echo` asks.
+    pub quoted: bool,
+    pub at: usize,
+    /// Trailing bytes without any quoting.
+    plain_tail: usize,
+}
+
+impl Argument {
+    /// Many commands allow a semicolon behind their argument, which is not part of it.
+    pub fn without_semicolons(mut self) -> Self {
+        while self.plain_tail > 0 && self.text.ends_with(';') {
+            self.text.pop();
+            self.plain_tail -= 1;
+        }
+        self
+    }
+}
+
+/// What is wrong with an argument, and where.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ArgumentFault {
+    /// Back quotes: the shell.
+    Shell {
+        at: usize,
+    },
+    /// A variable of psql's own.
+    Special {
+        at: usize,
+        name: String,
+    },
+    Bad {
+        at: usize,
+        problem: &'static str,
+    },
+}
+
+/// The arguments of one command: from behind its name to the end of the line.
+pub(super) struct Arguments<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    end: usize,
+    variables: &'a Variables,
+}
+
+impl<'a> Arguments<'a> {
+    pub fn new(bytes: &'a [u8], at: usize, end: usize, variables: &'a Variables) -> Self {
+        Self { bytes, at, end, variables }
+    }
+
+    /// The next argument, if there is one before the end of the line or a backslash.
+    pub fn next(&mut self) -> Result<Option<Argument>, ArgumentFault> {
+        while self.peek(0).is_some_and(is_space) {
+            self.at += 1;
+        }
+        let start = self.at;
+        let mut text = Vec::new();
+        let mut quoted = false;
+        let mut plain_tail = 0;
+        while let Some(byte) = self.peek(0) {
+            match byte {
+                b'\\' => break,
+                _ if is_space(byte) => break,
+                b'`' => return Err(ArgumentFault::Shell { at: self.at }),
+                b'\'' => {
+                    self.single_quoted(&mut text)?;
+                    (quoted, plain_tail) = (true, 0);
+                }
+                b'"' => {
+                    self.double_quoted(&mut text)?;
+                    (quoted, plain_tail) = (true, 0);
+                }
+                b':' if self.variable(&mut text)? => (quoted, plain_tail) = (true, 0),
+                _ => {
+                    text.push(byte);
+                    plain_tail += 1;
+                    self.at += 1;
+                }
+            }
+        }
+        if text.is_empty() && !quoted {
+            return Ok(None);
+        }
+        match String::from_utf8(text) {
+            Ok(text) if text.contains('\0') => Err(self.bad(start, "an escape makes a NUL character")),
+            Ok(text) => Ok(Some(Argument { text, quoted, at: start, plain_tail })),
+            Err(_) => Err(self.bad(start, "escapes make bytes that are not UTF-8")),
+        }
+    }
+
+    /// A backslash pair ends a command and lets SQL follow in the same line.
+    pub fn finish(mut self) -> usize {
+        if self.bytes[self.at..self.end].starts_with(b"\\\\") {
+            self.at += 2;
+        }
+        self.at
+    }
+
+    fn peek(&self, ahead: usize) -> Option<u8> {
+        let at = self.at + ahead;
+        if at < self.end { self.bytes.get(at).copied() } else { None }
+    }
+
+    fn bad(&self, at: usize, problem: &'static str) -> ArgumentFault {
+        ArgumentFault::Bad { at, problem }
+    }
+
+    fn single_quoted(&mut self, text: &mut Vec<u8>) -> Result<(), ArgumentFault> {
+        let start = self.at;
+        self.at += 1;
+        loop {
+            match (self.peek(0), self.peek(1)) {
+                (None, _) => return Err(self.bad(start, UNTERMINATED)),
+                (Some(b'\''), Some(b'\'')) => {
+                    text.push(b'\'');
+                    self.at += 2;
+                }
+                (Some(b'\''), _) => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                (Some(b'\\'), Some(escape)) => {
+                    self.at += 1;
+                    self.escape(escape, text);
+                }
+                (Some(byte), _) => {
+                    text.push(byte);
+                    self.at += 1;
+                }
+            }
+        }
+    }
+
+    /// Behind the backslash: `\n \t \b \r \f`, one to three octal digits, `x` and one or two hexadecimal ones.
+    fn escape(&mut self, escape: u8, text: &mut Vec<u8>) {
+        let (base, lead, most) = match escape {
+            b'0'..=b'7' => (8, 0, 3),
+            b'x' if self.peek(1).is_some_and(|b| b.is_ascii_hexdigit()) => (16, 1, 2),
+            _ => {
+                text.push(match escape {
+                    b'n' => b'\n',
+                    b't' => b'\t',
+                    b'b' => 0x08,
+                    b'r' => b'\r',
+                    b'f' => 0x0C,
+                    other => other,
+                });
+                self.at += 1;
+                return;
+            }
+        };
+        self.at += lead;
+        let mut value = 0u32;
+        for _ in 0..most {
+            let Some(digit) = self.peek(0).and_then(|b| char::from(b).to_digit(base)) else { break };
+            value = value * base + digit;
+            self.at += 1;
+        }
+        // psql keeps the low byte of what is too large
+        text.push((value & 0xFF) as u8);
+    }
+
+    fn double_quoted(&mut self, text: &mut Vec<u8>) -> Result<(), ArgumentFault> {
+        let start = self.at;
+        let rest = &self.bytes[start + 1..self.end];
+        let Some(length) = rest.iter().position(|b| *b == b'"') else {
+            return Err(self.bad(start, UNTERMINATED));
+        };
+        self.at = start + length + 2;
+        text.extend_from_slice(&self.bytes[start..self.at]);
+        Ok(())
+    }
+
+    /// Replaces a variable; one that is not set stays as it is. False if this is only a colon.
+    fn variable(&mut self, text: &mut Vec<u8>) -> Result<bool, ArgumentFault> {
+        let Some(found) = reference(self.bytes, self.at, self.end) else { return Ok(false) };
+        let name = String::from_utf8_lossy(&self.bytes[found.name.0..found.name.1]);
+        let value = self.variables.get(&name);
+        if value.is_none() && is_special(&name) {
+            return Err(ArgumentFault::Special { at: self.at, name: name.into_owned() });
+        }
+        match (found.form, value) {
+            (Form::Test, value) => text.extend_from_slice(if value.is_some() { b"TRUE" } else { b"FALSE" }),
+            (Form::Plain, Some(value)) => text.extend_from_slice(value.as_bytes()),
+            (Form::Literal, Some(value)) => text.extend_from_slice(quote_literal(value).as_bytes()),
+            (Form::Identifier, Some(value)) => text.extend_from_slice(quote_identifier(value).as_bytes()),
+            (_, None) => text.extend_from_slice(&self.bytes[self.at..found.end]),
+        }
+        self.at = found.end;
+        Ok(true)
+    }
+}
+
+const UNTERMINATED: &str = "unterminated quoted string";
+
+/// `space` of psqlscanslash.l.
+pub(super) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0C)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(line: &str) -> Result<Vec<String>, ArgumentFault> {
+        let mut variables = Variables::default();
+        variables.set("v", "a'b c").expect("a good name");
+        let mut arguments = Arguments::new(line.as_bytes(), 0, line.len(), &variables);
+        let mut out = Vec::new();
+        while let Some(argument) = arguments.next()? {
+            out.push(argument.text);
+        }
+        Ok(out)
+    }
+
+    #[test]
+    fn quotes_escapes_and_variables() {
+        assert_eq!(
+            all(r#" a 'b c' "d e" x'y''z' "#),
+            Ok(vec!["a".into(), "b c".into(), "\"d e\"".into(), "xy'z".into()])
+        );
+        assert_eq!(all(r"'\n\t\101\x42\q'"), Ok(vec!["\n\tABq".into()]));
+        assert_eq!(
+            all(r#":v :'v' :"v" :u :{?v}:{?u} a::v"#).map(|v| v.join("|")),
+            Ok(r#"a'b c|'a''b c'|"a'b c"|:u|TRUEFALSE|a:a'b c"#.into())
+        );
+        assert_eq!(all(r"a\\b"), Ok(vec!["a".into()]), "a backslash ends the arguments");
+        assert_eq!(all("''"), Ok(vec![String::new()]));
+    }
+
+    #[test]
+    fn what_is_refused() {
+        assert_eq!(all("a `date`"), Err(ArgumentFault::Shell { at: 2 }));
+        assert_eq!(all("'a"), Err(ArgumentFault::Bad { at: 0, problem: UNTERMINATED }));
+        assert!(matches!(all(r"'\377'"), Err(ArgumentFault::Bad { .. })));
+        assert!(matches!(all(r"'\0'"), Err(ArgumentFault::Bad { .. })));
+        assert!(matches!(all(":DBNAME"), Err(ArgumentFault::Special { .. })));
+    }
+
+    #[test]
+    fn semicolons_outside_quotes_can_be_dropped() {
+        let variables = Variables::default();
+        let text = |line: &str| {
+            let argument =
+                Arguments::new(line.as_bytes(), 0, line.len(), &variables).next().expect("no fault").expect("one");
+            argument.without_semicolons().text
+        };
+        assert_eq!(text("a.sql;;"), "a.sql");
+        assert_eq!(text("'a;'"), "a;");
+    }
+}

@@ -1,0 +1,295 @@
+//! What a statement is, judged on its tokens: enough to refuse, to order and to explain, not a parser.
+
+use super::dispatch::{Dispatch, dispatches};
+use super::tokens::{Kind, Tokens, first_token};
+
+/// What the tokens of a text tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// Like a command tag, upper case, for people; empty for an empty statement.
+    pub verb: String,
+    /// A command that begins, ends or changes a transaction.
+    pub transaction_control: Option<&'static str>,
+    /// The direction of a COPY.
+    pub copy: Option<Copy>,
+    /// A command that can't run inside a transaction block.
+    pub outside_transaction: Option<&'static str>,
+    /// What could reach out of the database, by character position; see [`Dispatch`].
+    pub dispatch: Vec<Dispatch>,
+    /// A change of the session that outlives the statement and that a run relies on.
+    pub session_change: Option<SessionChange>,
+    /// How many statements the text holds: 0 if it is empty, more than 1 if `\;` joined some.
+    pub statements: usize,
+}
+
+/// Where the data of a COPY go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copy {
+    /// From the client: the data stand in the script.
+    FromStdin,
+    /// To the client.
+    ToStdout,
+    /// From a file of the server.
+    FromFile,
+    /// To a file of the server.
+    ToFile,
+    /// From or to a program on the server.
+    Program,
+}
+
+/// A change of the session that a packer refuses or shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionChange {
+    /// `SET` or `RESET SESSION AUTHORIZATION`
+    SessionAuthorization,
+    /// `SET ROLE`, `RESET ROLE`
+    Role,
+    /// `standard_conforming_strings` or `backslash_quote`: where strings end would change
+    Strings,
+    /// `client_encoding`, `SET NAMES`: scripts are UTF-8
+    Encoding,
+    /// `transaction_*`, `default_transaction_*`
+    TransactionMode,
+    /// `RESET ALL`, `DISCARD ALL`
+    Everything,
+    /// `session_replication_role`, `row_security`, and other settings that turn checks off
+    Checks,
+}
+
+/// Inspects one text, as it would be sent. Where several statements are joined, the first that has an answer gives it.
+pub fn inspect(sql: &str) -> Inspection {
+    let tokens = Tokens::new(sql);
+    let parts = tokens.statements();
+    let first =
+        |judge: fn(&Tokens, usize) -> Option<&'static str>| parts.iter().find_map(|(start, _)| judge(&tokens, *start));
+    Inspection {
+        verb: parts.first().map(|(start, _)| verb(&tokens, *start)).unwrap_or_default(),
+        transaction_control: first(transaction_control),
+        copy: parts.iter().find_map(|(start, _)| copy(&tokens, *start)),
+        outside_transaction: parts.iter().find_map(|(start, end)| outside_transaction(&tokens, *start, *end)),
+        session_change: parts.iter().find_map(|(start, _)| session_change(&tokens, *start)),
+        dispatch: dispatches(&tokens),
+        statements: parts.len(),
+    }
+}
+
+/// Whether the first word is this one; cheap, for every statement of a script.
+pub(super) fn first_word_is(sql: &str, word: &str) -> bool {
+    let rest = &sql.as_bytes()[first_token(sql)..];
+    rest.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// The byte of a `COPY ... FROM STDIN` among joined statements.
+pub(super) fn joined_copy(sql: &str) -> Option<usize> {
+    let tokens = Tokens::new(sql);
+    let parts = tokens.statements();
+    let found = parts.iter().find(|(start, _)| copy(&tokens, *start) == Some(Copy::FromStdin));
+    found.and_then(|(start, _)| tokens.list.get(*start)).map(|token| token.start)
+}
+
+fn verb(tokens: &Tokens, start: usize) -> String {
+    const MODIFIERS: &[&str] = &[
+        "or",
+        "replace",
+        "global",
+        "local",
+        "temp",
+        "temporary",
+        "unlogged",
+        "unique",
+        "recursive",
+        "trusted",
+        "procedural",
+        "constraint",
+    ];
+    const PAIRED: &[&str] = &["materialized", "foreign", "event", "access", "default", "text", "large"];
+    if tokens.mark(start, b'(') {
+        return "SELECT".into();
+    }
+    let first = tokens.word(start).to_ascii_uppercase();
+    let mut i = start + 1;
+    match first.as_str() {
+        "CREATE" | "ALTER" | "DROP" | "COMMENT" => {
+            while tokens.is_any(i, MODIFIERS) {
+                i += 1;
+            }
+            let mut words = vec![first.clone()];
+            let pair = match tokens.word(i).to_ascii_lowercase().as_str() {
+                "user" => tokens.is(i + 1, "mapping"),
+                "operator" => tokens.is_any(i + 1, &["class", "family"]),
+                _ => tokens.is_any(i, PAIRED),
+            };
+            let three = tokens.are(i, &["text", "search"]) || tokens.are(i, &["foreign", "data"]);
+            let count = if first == "COMMENT" { 0 } else { 1 + usize::from(pair) + usize::from(three) };
+            words.extend((i..i + count).map(|n| tokens.word(n).to_ascii_uppercase()).filter(|word| !word.is_empty()));
+            words.join(" ")
+        }
+        "REFRESH" => "REFRESH MATERIALIZED VIEW".into(),
+        "START" => "START TRANSACTION".into(),
+        "DECLARE" => "DECLARE CURSOR".into(),
+        _ => transaction_control(tokens, start).map_or(first, str::to_owned),
+    }
+}
+
+/// Boundaries of transactions always show in the first words of a statement.
+fn transaction_control(tokens: &Tokens, i: usize) -> Option<&'static str> {
+    const PAIRS: &[(&str, &str, &str)] = &[
+        ("prepare", "transaction", "PREPARE TRANSACTION"),
+        ("commit", "prepared", "COMMIT PREPARED"),
+        ("rollback", "prepared", "ROLLBACK PREPARED"),
+        ("set", "transaction", "SET TRANSACTION"),
+        ("start", "", "START TRANSACTION"),
+        ("abort", "", "ABORT"),
+        ("begin", "", "BEGIN"),
+        ("commit", "", "COMMIT"),
+        ("end", "", "END"),
+        ("rollback", "", "ROLLBACK"),
+        ("savepoint", "", "SAVEPOINT"),
+        ("release", "", "RELEASE"),
+    ];
+    if tokens.are(i, &["set", "session", "characteristics"]) {
+        return Some("SET SESSION CHARACTERISTICS");
+    }
+    if tokens.is(i, "set") && tokens.is_any(i + 1, &["local", "session"]) && tokens.is(i + 2, "transaction") {
+        return Some("SET TRANSACTION");
+    }
+    let found =
+        PAIRS.iter().find(|(first, second, _)| tokens.is(i, first) && (second.is_empty() || tokens.is(i + 1, second)));
+    found.map(|(_, _, name)| *name)
+}
+
+/// `COPY` by the server's grammar; `STDIN` and `STDOUT` mean the same in both directions.
+pub(super) fn copy(tokens: &Tokens, start: usize) -> Option<Copy> {
+    if !tokens.is(start, "copy") {
+        return None;
+    }
+    let mut i = start + 1;
+    if tokens.is(i, "binary")
+        && !tokens.is_any(i + 1, &["from", "to"])
+        && !tokens.mark(i + 1, b'(')
+        && !tokens.mark(i + 1, b'.')
+    {
+        i += 1;
+    }
+    if tokens.mark(i, b'(') {
+        i = tokens.behind_parenthesis(i);
+    } else {
+        i += 1;
+        while tokens.mark(i, b'.') {
+            i += 2;
+        }
+        if tokens.mark(i, b'(') {
+            i = tokens.behind_parenthesis(i);
+        }
+    }
+    let from = tokens.is(i, "from");
+    if !from && !tokens.is(i, "to") {
+        return None;
+    }
+    let client = tokens.is_any(i + 1, &["stdin", "stdout"]);
+    Some(match (tokens.is(i + 1, "program"), client, from) {
+        (true, ..) => Copy::Program,
+        (_, true, true) => Copy::FromStdin,
+        (_, true, false) => Copy::ToStdout,
+        (_, false, true) => Copy::FromFile,
+        (_, false, false) => Copy::ToFile,
+    })
+}
+
+/// The manual's "cannot be executed inside a transaction block"; subscriptions always, to be on the safe side.
+fn outside_transaction(tokens: &Tokens, i: usize, end: usize) -> Option<&'static str> {
+    let has = |word: &str| (i..end).any(|n| tokens.is(n, word));
+    let on = |first: &str, object: &str| tokens.are(i, &[first, object]);
+    let either = |object: &str| on("create", object) || on("drop", object);
+    if tokens.is(i, "vacuum") {
+        Some("VACUUM")
+    } else if (on("create", "index") || tokens.are(i, &["create", "unique", "index"])) && has("concurrently") {
+        Some("CREATE INDEX CONCURRENTLY")
+    } else if tokens.are(i, &["drop", "index", "concurrently"]) {
+        Some("DROP INDEX CONCURRENTLY")
+    } else if tokens.is(i, "reindex") && has("concurrently") {
+        Some("REINDEX CONCURRENTLY")
+    } else if tokens.is(i, "reindex") && (has("database") || has("system") || has("schema")) {
+        Some("REINDEX of a whole database or schema")
+    } else if either("database") {
+        Some("CREATE or DROP DATABASE")
+    } else if either("tablespace") {
+        Some("CREATE or DROP TABLESPACE")
+    } else if either("subscription") || on("alter", "subscription") {
+        Some("CREATE, ALTER or DROP SUBSCRIPTION")
+    } else if on("alter", "system") {
+        Some("ALTER SYSTEM")
+    } else if on("alter", "database") && has("tablespace") {
+        Some("ALTER DATABASE SET TABLESPACE")
+    } else if on("alter", "table") && has("detach") && has("concurrently") {
+        Some("ALTER TABLE DETACH PARTITION CONCURRENTLY")
+    } else if tokens.is(i, "cluster") && (i + 1 >= end || tokens.is(i + 1, "verbose") && i + 2 >= end) {
+        Some("CLUSTER without a table")
+    } else if on("discard", "all") {
+        Some("DISCARD ALL")
+    } else {
+        None
+    }
+}
+
+fn session_change(tokens: &Tokens, i: usize) -> Option<SessionChange> {
+    if tokens.are(i, &["discard", "all"]) || tokens.are(i, &["reset", "all"]) {
+        return Some(SessionChange::Everything);
+    }
+    if !tokens.is_any(i, &["set", "reset"]) {
+        return None;
+    }
+    let scoped = tokens.is_any(i + 1, &["session", "local"]) && !tokens.is(i + 2, "to") && !tokens.mark(i + 2, b'=');
+    let at = if scoped && !tokens.are(i + 1, &["session", "authorization"]) { i + 2 } else { i + 1 };
+    if tokens.is(at, "session") && tokens.is(at + 1, "authorization") {
+        return Some(SessionChange::SessionAuthorization);
+    }
+    match tokens.identifier(at)?.to_ascii_lowercase().as_str() {
+        "session_authorization" => Some(SessionChange::SessionAuthorization),
+        "role" => Some(SessionChange::Role),
+        // What every dump begins with changes nothing here.
+        "standard_conforming_strings" if sets_to(tokens, at, &["on", "true"]) => None,
+        "client_encoding" if sets_to(tokens, at, &["utf8", "utf-8", "unicode"]) => None,
+        "standard_conforming_strings" | "backslash_quote" => Some(SessionChange::Strings),
+        "client_encoding" => Some(SessionChange::Encoding),
+        "names" if tokens.kind(at) == Some(Kind::Word) => Some(SessionChange::Encoding),
+        "session_replication_role" | "row_security" | "check_function_bodies" | "ignore_checksum_failure" => {
+            Some(SessionChange::Checks)
+        }
+        name if name.starts_with("transaction_") || name.starts_with("default_transaction_") => {
+            Some(SessionChange::TransactionMode)
+        }
+        _ => None,
+    }
+}
+
+/// Whether `SET name = value` or `SET name TO value` gives one of the values, quoted or not.
+fn sets_to(tokens: &Tokens, name: usize, values: &[&str]) -> bool {
+    let assigns = tokens.mark(name + 1, b'=') || tokens.is(name + 1, "to");
+    let value = tokens.text(name + 2).trim_matches('\'');
+    assigns && values.iter().any(|v| value.eq_ignore_ascii_case(v))
+}
+
+impl SessionChange {
+    /// Whether no script of a release may do it: what runs, and where statements end, would no longer be what was packed.
+    pub fn is_refused(self) -> bool {
+        !matches!(self, Self::Role | Self::Checks)
+    }
+}
+
+impl std::fmt::Display for SessionChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::SessionAuthorization => "a change of the session's user",
+            Self::Role => "a change of the role",
+            Self::Strings => "a change of where strings end",
+            Self::Encoding => "a change of the client's encoding",
+            Self::TransactionMode => "a change of the transaction's mode",
+            Self::Everything => "a reset of the whole session",
+            Self::Checks => "a change of what the server checks",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

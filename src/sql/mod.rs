@@ -1,0 +1,44 @@
+//! People's psql scripts, without psql.
+//!
+//! From the bytes of a file to what is sent to a server, top floor first:
+//!
+//! - `script`: the interpreter; one [`Step`] a pull, so that a caller can change variables between two statements
+//! - `meta`, `arguments`, `path`: backslash commands, their arguments, and where an include leads
+//! - `assemble`, `frame`: from the lines of an open file to one statement
+//! - `statement`: its text, its COPY data, and the way back from a character to its file, line and column
+//! - `inspect`, `dispatch` (with its `names`), `select`: what a statement is, judged on its tokens
+//! - `scanner`, `lexemes`: psql's rules of where a statement ends; `atomic`: where they differ from the server's
+//! - `tokens`: the server's view of one statement
+//! - `variables`, `position`, `error`: the ground
+//!
+//! The reference is psql 15: the manual's page "psql", and `psqlscan.l`, `psqlscanslash.l`, `mainloop.c`, `copy.c` in
+//! PostgreSQL's sources. Where psql and the server would read a script differently, the script is refused.
+
+mod script;
+mod meta;
+mod arguments;
+mod path;
+mod assemble;
+mod frame;
+mod statement;
+mod inspect;
+mod dispatch;
+mod names;
+mod select;
+mod atomic;
+mod scanner;
+mod lexemes;
+mod tokens;
+mod variables;
+mod position;
+mod error;
+
+pub use dispatch::{Call, Dispatch, calls};
+pub use error::{FileError, ScriptError};
+pub use inspect::{Copy, Inspection, SessionChange, inspect};
+pub use meta::EchoTarget;
+pub use position::{Origin, Position};
+pub use script::{Files, MAX_INCLUDE_DEPTH, Script, Step};
+pub use select::{NotSelect, is_single_select, single_select};
+pub use statement::{CopyData, Statement};
+pub use variables::{BadName, Variables};

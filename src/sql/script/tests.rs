@@ -1,0 +1,285 @@
+use super::super::tokens;
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+struct Memory(BTreeMap<String, Arc<[u8]>>);
+
+impl Files for Memory {
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, FileError> {
+        self.0.get(path).map(Arc::clone).ok_or(FileError::NotFound)
+    }
+}
+
+fn files(list: &[(&str, &str)]) -> Memory {
+    Memory(list.iter().map(|(name, text)| ((*name).to_owned(), Arc::from(text.as_bytes()))).collect())
+}
+
+fn variables(list: &[(&str, &str)]) -> Variables {
+    let mut variables = Variables::default();
+    for (name, value) in list {
+        variables.set(name, *value).expect("a good name");
+    }
+    variables
+}
+
+/// All steps of `a.sql`.
+fn steps(files: &Memory, set: &[(&str, &str)]) -> Result<Vec<Step>, ScriptError> {
+    let mut script = Script::open(files, "a.sql", variables(set))?;
+    let mut out = Vec::new();
+    while let Some(step) = script.next_step()? {
+        out.push(step);
+    }
+    Ok(out)
+}
+
+fn statements(text: &str, set: &[(&str, &str)]) -> Vec<Statement> {
+    let steps = steps(&files(&[("a.sql", text)]), set).expect("a good script");
+    steps
+        .into_iter()
+        .filter_map(|step| if let Step::Statement(statement) = step { Some(statement) } else { None })
+        .collect()
+}
+
+fn sent(text: &str) -> Vec<String> {
+    statements(text, &[("x", "5"), ("s", "it's")]).into_iter().map(|statement| statement.sql).collect()
+}
+
+fn error(text: &str) -> String {
+    match steps(&files(&[("a.sql", text)]), &[("x", "5"), ("s", "a;b")]) {
+        Ok(steps) => format!("accepted: {steps:?}"),
+        Err(error) => format!("{}: {error}", error.origin().map(ToString::to_string).unwrap_or_default()),
+    }
+}
+
+#[test]
+fn the_text_is_what_psql_sends() {
+    assert_eq!(
+        sent("-- c\n  select 1 -- d\n\n\n  , 2;;\n select 3  \n\n"),
+        ["select 1 -- d\n  , 2;", ";", "select 3  "]
+    );
+    assert_eq!(sent("/* a */ select 1;\r\n\r\nselect 'a\r\n\nb';"), ["/* a */ select 1;", "select 'a\r\n\nb';"]);
+    assert_eq!(sent("\u{feff}select 1 \\; select 2;"), ["select 1 ; select 2;"]);
+    assert_eq!(sent("select\n\\echo x\n1\n  \\echo y\n;"), ["select\n1\n  \n;"]);
+    assert!(sent("").is_empty() && sent("-- only\n").is_empty());
+}
+
+#[test]
+fn variables_are_replaced_as_psql_does() {
+    assert_eq!(
+        sent("select :x, :'x', :\"s\", :'s', :{?x}, :{?y}, 1::x;"),
+        ["select 5, '5', \"it's\", 'it''s', TRUE, FALSE, 1::x;"]
+    );
+    let found = statements("select :nope,\n :'other', a[1:2], a[i:j], 'a:b', x::y;", &[]);
+    let names: Vec<_> = found[0].undefined.iter().map(|(name, at)| format!("{name}@{at}")).collect();
+    assert_eq!(names, ["nope@a.sql:1:8", "other@a.sql:2:2"]);
+}
+
+#[test]
+fn copy_data_are_the_following_lines() {
+    let found = statements("copy t from stdin; select 1;\na;\n\\.x\n\\.\r\nselect 2;copy u from stdin\n;\n1\n", &[]);
+    let seen: Vec<_> = found
+        .iter()
+        .map(|statement| {
+            (statement.sql.as_str(), statement.copy.as_ref().map(|copy| (copy.as_bytes(), copy.is_terminated())))
+        })
+        .collect();
+    let empty = |sql| (sql, None);
+    assert_eq!(
+        seen,
+        [
+            ("copy t from stdin;", Some((&b"a;\n\\.x\n"[..], true))),
+            empty("select 1;"),
+            empty("select 2;"),
+            ("copy u from stdin\n;", Some((&b"1\n"[..], false))),
+        ]
+    );
+    assert_eq!(found[2].origin.to_string(), "a.sql:5:1");
+}
+
+#[test]
+fn includes_know_where_they_come_from() {
+    let files = files(&[
+        ("a.sql", "select 1;\n\\i dir/b.sql \\\\ select 'behind';\n\\ir ./dir/b.sql;\n"),
+        ("dir/b.sql", "\\ir ../c.sql\nselect 2"),
+        ("c.sql", "\\q\nnever"),
+    ]);
+    let mut script = Script::open(&files, "a.sql", Variables::default()).expect("there");
+    let mut seen = Vec::new();
+    while let Some(step) = script.next_step().expect("a good script") {
+        if let Step::Statement(statement) = step {
+            seen.push(format!("{} {}", statement.sql, statement.origin));
+        }
+    }
+    assert_eq!(
+        seen,
+        [
+            "select 1; a.sql:1:1",
+            "select 2 dir/b.sql:2:1 (included from a.sql:2:1)",
+            "select 'behind'; a.sql:2:17",
+            "select 2 dir/b.sql:2:1 (included from a.sql:3:1)",
+        ]
+    );
+    assert_eq!(script.included(), ["a.sql", "dir/b.sql", "c.sql"]);
+}
+
+#[test]
+fn a_head_comment_does_not_stop_an_include() {
+    let files = files(&[("a.sql", "/* head */\n\\i b.sql\nselect 2; /* tail */ \\q\n"), ("b.sql", "select 1;")]);
+    let seen: Vec<_> = steps(&files, &[])
+        .expect("a good script")
+        .into_iter()
+        .map(|step| if let Step::Statement(statement) = step { statement.sql } else { String::new() })
+        .collect();
+    assert_eq!(seen, ["select 1;", "/* head */\nselect 2;", "/* tail */ "]);
+}
+
+#[test]
+fn a_caller_changes_variables_between_two_pulls() {
+    let files = files(&[("a.sql", "select 1;\nselect :v;")]);
+    let mut script = Script::open(&files, "a.sql", Variables::default()).expect("there");
+    script.next_step().expect("fine");
+    script.variables_mut().set("v", "7").expect("a good name");
+    assert!(matches!(script.next_step(), Ok(Some(Step::Statement(s))) if s.sql == "select 7;"));
+}
+
+#[test]
+fn echo_and_set() {
+    let found =
+        steps(&files(&[("a.sql", "\\set v a 'b c'\n\\echo -n :v;\n\\warn \"q\" 'x''y'\n\\qecho")]), &[]).expect("fine");
+    let seen: Vec<_> = found
+        .iter()
+        .filter_map(|step| if let Step::Echo { to, text, .. } = step { Some((*to, text.as_str())) } else { None })
+        .collect();
+    assert_eq!(seen, [(EchoTarget::Stdout, "ab c;"), (EchoTarget::Stderr, "\"q\" x'y\n"), (EchoTarget::Query, "\n")]);
+}
+
+#[test]
+fn refusals_name_the_place_and_the_reason() {
+    for (text, wanted) in [
+        ("select 1;\n  \\! rm", "a.sql:2:3: \\! is refused: it reaches the shell"),
+        ("\\set x `date`", "a.sql:1:8: \\set is refused: back quotes reach the shell"),
+        ("\\copy t from program 'x'", "\\copy is refused: it is not supported yet"),
+        ("\\o |cat", "\\o is refused: it reaches the shell"),
+        ("\\o x.txt", "writes a file"),
+        ("\\c other", "another database"),
+        ("\\if true", "not supported yet"),
+        ("\\nonsense", "not a command"),
+        ("select 1 \\i b.sql", "middle of a statement"),
+        ("\\i", "missing required argument"),
+        ("\\i missing.sql", "a.sql:1:1: can't read \"missing.sql\""),
+        ("\\i a.sql", "includes itself"),
+        ("\\i /etc/passwd", "leaves the release"),
+        ("\\i x/../../y", "leaves the release"),
+        ("\\encoding latin1", "scripts are UTF-8 here"),
+        ("\\set AUTOCOMMIT off", "AUTOCOMMIT can't be turned off"),
+        ("\\set ON_ERROR_STOP 0", "stops at the first error"),
+        ("\\set a-b c", "invalid variable name"),
+        ("\\restrict k\n\\echo x", "a.sql:2:1: \\echo is refused: between \\restrict"),
+        ("\\restrict k\n\\unrestrict j", "the key is not the one"),
+        ("select 'é', :s", "a.sql:1:13: the value of :s holds a semicolon"),
+        ("select :DBNAME", "psql's own variable DBNAME"),
+        ("select a[1:x]", "array slice"),
+        ("select E'a'\n'b\\''", "a.sql:1:11: psql and the server"),
+        ("create function f() returns int begin atomic select 1 as end; end;", "psql counts this END"),
+        ("copy t from stdin \\; select 1;", "can't be joined"),
+        ("select 1;\nselect (\n'a", "a.sql:3:1: unterminated quoted string"),
+        ("select (1", "a.sql:1:8: unterminated parenthesis"),
+        ("create function f() begin atomic select 1;", "a.sql:1:21: unterminated BEGIN"),
+        ("/* a\n/* b */\n", "a.sql:1:1: unterminated comment"),
+        ("é\0", "a.sql:1:2: a NUL character"),
+    ] {
+        let message = error(text);
+        assert!(message.contains(wanted), "{text:?}: {message}");
+    }
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_refused_with_their_place() {
+    let files = Memory(BTreeMap::from([("a.sql".to_owned(), Arc::from(&b"select 1;\n ab\xff"[..]))]));
+    let error = steps(&files, &[]).expect_err("not UTF-8");
+    assert_eq!(error.origin().map(ToString::to_string).as_deref(), Some("a.sql:2:4"));
+}
+
+#[test]
+fn includes_nest_to_a_limit() {
+    let mut list: Vec<(String, String)> = (0..40).map(|i| (format!("{i}"), format!("\\i {}\n", i + 1))).collect();
+    list[0].0 = "a.sql".into();
+    list[MAX_INCLUDE_DEPTH].1 = "select 1;".into();
+    let build =
+        |list: &[(String, String)]| Memory(list.iter().map(|(n, t)| (n.clone(), Arc::from(t.as_bytes()))).collect());
+    assert!(steps(&build(&list), &[]).is_ok());
+    list[MAX_INCLUDE_DEPTH].1 = format!("\\i {}\n", MAX_INCLUDE_DEPTH + 1);
+    assert!(matches!(steps(&build(&list), &[]), Err(ScriptError::TooDeep { .. })));
+}
+
+#[test]
+fn glued_values_that_change_the_quoting_are_refused() {
+    let glued = steps(&files(&[("a.sql", "select :e'a\\';")]), &[("e", "e")]);
+    assert!(matches!(glued, Err(ScriptError::Disagreement { .. })));
+    assert_eq!(statements("select * from t_:e;", &[("e", "dev")])[0].sql, "select * from t_dev;");
+}
+
+#[test]
+fn locate_finds_the_source() {
+    let statement = &statements("-- x\n\nselect :v, é,\n\n  :'w' || oops;", &[("v", "12345"), ("w", "long value")])[0];
+    let at = |needle: &str| {
+        let byte = statement.sql.find(needle).expect("there");
+        statement.locate(tokens::character(&statement.sql, byte)).to_string()
+    };
+    assert_eq!(statement.locate(1).to_string(), "a.sql:3:1");
+    assert_eq!(at("345"), "a.sql:3:8");
+    assert_eq!(at("é"), "a.sql:3:12");
+    assert_eq!(at("value"), "a.sql:5:3");
+    assert_eq!(at("oops"), "a.sql:5:11");
+    assert_eq!(statement.locate(u32::MAX).to_string(), "a.sql:5:16");
+}
+
+fn piece() -> impl Strategy<Value = &'static str> {
+    proptest::sample::select(vec![
+        "select 1;",
+        "select ';' , $$;$$;",
+        "select E'\\';', \"a;\"\n, 2;",
+        "/* ; */ select (1;2);",
+        "create table t (a int) -- ;\n;",
+        "create function f() returns int begin atomic select 1; select case when true then 1 end; end;",
+        "select U&'\\;';",
+        "insert into t values ('é', a$b$, $é$ ; $é$);",
+        "select 'a'\n'b;';",
+        ";",
+    ])
+}
+
+proptest! {
+    #[test]
+    fn concatenated_statements_come_back(pieces in proptest::collection::vec((piece(), proptest::sample::select(vec!["", " ", "\n", "\n\n", " -- c\n"])), 0..12)) {
+        let text: String = pieces.iter().map(|(piece, gap)| format!("{piece}{gap}")).collect();
+        let found = statements(&text, &[]);
+        let wanted: Vec<_> = pieces.iter().map(|(piece, _)| (*piece).to_owned()).collect();
+        prop_assert_eq!(found.iter().map(|s| s.sql.clone()).collect::<Vec<_>>(), wanted);
+        // every character stands where its text stands in the source
+        let lines: Vec<Vec<char>> = text.split('\n').map(|line| line.chars().collect()).collect();
+        for statement in &found {
+            for (i, c) in statement.sql.chars().enumerate().filter(|(_, c)| *c != '\n') {
+                let at = statement.locate(u32::try_from(i).expect("short") + 1);
+                prop_assert_eq!(lines[at.line as usize - 1][at.column as usize - 1], c);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_panics(text in "([a-z]|;|'|\"|\\$|\\\\|:|\n|\r| |\\(|\\)|\\[|--|/\\*|\\*/|begin |end |case |create function |E'|:x|:'s'|\\\\echo |\\\\set x |copy t from stdin;|\\.|é){0,60}") {
+        if let Ok(steps) = steps(&files(&[("a.sql", &text)]), &[("x", "5"), ("s", "it's")]) {
+            for step in steps {
+                if let Step::Statement(statement) = step {
+                    statement.inspect();
+                    super::super::calls(&statement.sql);
+                    super::super::is_single_select(&statement.sql);
+                    for i in 0..80 {
+                        statement.locate(i);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Whether a text is one plain SELECT, as gates and probes have to be.
+//!
+//! The server has the last word: it gets the text as a cursor's query. This check says so when packing, with a place.
+
+use super::tokens::{Kind, Tokens, character};
+
+/// Why a text is not one plain SELECT.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub struct NotSelect {
+    /// In words.
+    pub problem: &'static str,
+    /// The server's 1-based character position.
+    pub at: u32,
+}
+
+/// Checks that the text is one SELECT, VALUES, TABLE or WITH query that only reads.
+pub fn single_select(sql: &str) -> Result<(), NotSelect> {
+    let tokens = Tokens::new(sql);
+    let fault = |i: usize, problem| {
+        let byte = tokens.list.get(i).map_or(sql.len(), |token| token.start);
+        Err(NotSelect { problem, at: character(sql, byte) })
+    };
+    match tokens.statements().as_slice() {
+        [] => return fault(0, "there is no statement"),
+        [_] => {}
+        [_, (second, _), ..] => return fault(*second, "there is more than one statement"),
+    }
+    let first = (0..tokens.list.len()).find(|i| !tokens.mark(*i, b'(')).unwrap_or(0);
+    if !tokens.is_any(first, &["select", "values", "table", "with"]) {
+        return fault(first, "only SELECT, VALUES, TABLE and WITH can be asked");
+    }
+    for i in 0..tokens.list.len() {
+        if tokens.kind(i) == Some(Kind::Broken) {
+            return fault(i, "a quote or comment is not closed");
+        }
+        if tokens.is(i, "into") {
+            return fault(i, "INTO creates a table");
+        }
+        let locks = tokens.is(i, "for") && tokens.is_any(i + 1, &["update", "share", "no", "key"]);
+        if locks {
+            return fault(i, "FOR UPDATE and FOR SHARE lock rows");
+        }
+        // a command of a CTE stands behind `(`, the one that uses CTEs behind `)`
+        let begins = i > 0 && (tokens.mark(i - 1, b'(') || tokens.mark(i - 1, b')'));
+        if begins && tokens.is_any(i, &["insert", "update", "delete", "merge"]) && !tokens.mark(i + 1, b'(') {
+            return fault(i, "a part of the query changes data");
+        }
+    }
+    Ok(())
+}
+
+/// [`single_select`] as a yes or no.
+pub fn is_single_select(sql: &str) -> bool {
+    single_select(sql).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_queries_pass() {
+        for sql in [
+            "select 1;",
+            "-- c\n(select 1) union (select 2)",
+            "values (1), (2)",
+            "table t",
+            "with a as (select 1) select * from a where 'into' = \"into\"",
+            "select substring(a from 1 for 2), delete from t",
+        ] {
+            assert_eq!(single_select(sql), Ok(()), "{sql}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for sql in [
+            "",
+            ";",
+            "delete from t",
+            "select 1; select 2",
+            "select 1; commit",
+            "select 1 into t",
+            "with a as (delete from t returning *) select * from a",
+            "with a as (select 1) delete from t",
+            "with a as not materialized (insert into t values (1) returning *) select 1",
+            "select * from t for update",
+            "select * from t for no key update",
+            "explain analyze select 1",
+            "select 'a",
+            "select 1 /* a",
+        ] {
+            assert!(!is_single_select(sql), "{sql}");
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! The server's view of one statement: tokens by the rules of the server's scan.l.
+//!
+//! White space and comments are left out. A text that ends inside a quote or a comment yields a last [`Kind::Broken`].
+//! Written apart from [`super::scanner`] on purpose: one answers to psql, the other to the server.
+
+use super::lexemes::{is_identifier_byte, is_identifier_start, span};
+use super::position::count_characters;
+
+/// What a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An unquoted identifier or a keyword.
+    Word,
+    /// `"..."`, or `U&"..."`.
+    Quoted {
+        unicode: bool,
+    },
+    /// Any literal in single quotes, with its continuations.
+    Text,
+    /// `$tag$...$tag$`
+    Dollar,
+    Number,
+    /// Punctuation or one character of an operator.
+    Mark(u8),
+    /// Something that is not closed.
+    Broken,
+}
+
+/// One token: its kind and its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Token {
+    pub kind: Kind,
+    pub start: usize,
+    pub end: usize,
+}
+
+/// A statement's tokens, with the questions its readers ask.
+pub(super) struct Tokens<'a> {
+    pub sql: &'a str,
+    pub list: Vec<Token>,
+}
+
+impl<'a> Tokens<'a> {
+    pub fn new(sql: &'a str) -> Self {
+        Self { sql, list: scan(sql) }
+    }
+
+    pub fn text(&self, i: usize) -> &'a str {
+        self.list.get(i).map_or("", |token| &self.sql[token.start..token.end])
+    }
+
+    /// The unquoted word at `i`; empty for anything else.
+    pub fn word(&self, i: usize) -> &'a str {
+        if self.list.get(i).is_some_and(|token| token.kind == Kind::Word) { self.text(i) } else { "" }
+    }
+
+    pub fn is(&self, i: usize, keyword: &str) -> bool {
+        self.word(i).eq_ignore_ascii_case(keyword)
+    }
+
+    pub fn is_any(&self, i: usize, keywords: &[&str]) -> bool {
+        let word = self.word(i);
+        !word.is_empty() && keywords.iter().any(|keyword| word.eq_ignore_ascii_case(keyword))
+    }
+
+    /// Whether the words from `i` on are these.
+    pub fn are(&self, i: usize, keywords: &[&str]) -> bool {
+        keywords.iter().enumerate().all(|(n, keyword)| self.is(i + n, keyword))
+    }
+
+    pub fn mark(&self, i: usize, mark: u8) -> bool {
+        self.list.get(i).is_some_and(|token| token.kind == Kind::Mark(mark))
+    }
+
+    pub fn kind(&self, i: usize) -> Option<Kind> {
+        self.list.get(i).map(|token| token.kind)
+    }
+
+    /// The identifier at `i`, as the server folds it; `None` for other tokens.
+    pub fn identifier(&self, i: usize) -> Option<String> {
+        match self.kind(i)? {
+            Kind::Word => Some(self.text(i).to_ascii_lowercase()),
+            Kind::Quoted { unicode: false } => {
+                let text = self.text(i);
+                Some(text.get(1..text.len() - 1)?.replace("\"\"", "\""))
+            }
+            Kind::Quoted { unicode: true } => {
+                let text = self.text(i);
+                Some(decode_unicode(&text.get(3..text.len() - 1)?.replace("\"\"", "\"")))
+            }
+            _ => None,
+        }
+    }
+
+    /// Behind the parenthesis that closes the one at `i`; the end if none does.
+    pub fn behind_parenthesis(&self, i: usize) -> usize {
+        let mut depth = 0usize;
+        for at in i..self.list.len() {
+            if self.mark(at, b'(') {
+                depth += 1;
+            } else if self.mark(at, b')') {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+        }
+        self.list.len()
+    }
+
+    /// The ranges of tokens between top-level semicolons, empty ones left out.
+    pub fn statements(&self) -> Vec<(usize, usize)> {
+        let mut out = Vec::new();
+        let (mut start, mut depth, mut body) = (0, 0usize, 0usize);
+        for i in 0..self.list.len() {
+            match self.kind(i) {
+                Some(Kind::Mark(b'(')) => depth += 1,
+                Some(Kind::Mark(b')')) => depth = depth.saturating_sub(1),
+                Some(Kind::Word) if depth == 0 => {
+                    if self.is(i, "begin") && self.is(i + 1, "atomic") || body > 0 && self.is(i, "case") {
+                        body += 1;
+                    } else if body > 0 && self.is(i, "end") {
+                        body -= 1;
+                    }
+                }
+                Some(Kind::Mark(b';')) if depth == 0 && body == 0 => {
+                    if i > start {
+                        out.push((start, i));
+                    }
+                    start = i + 1;
+                }
+                _ => {}
+            }
+        }
+        if self.list.len() > start {
+            out.push((start, self.list.len()));
+        }
+        out
+    }
+}
+
+/// The server's 1-based character position of a byte.
+pub(super) fn character(sql: &str, byte: usize) -> u32 {
+    count_characters(&sql.as_bytes()[..byte.min(sql.len())]).saturating_add(1)
+}
+
+/// Where the first token stands: behind white space and comments.
+pub(super) fn first_token(sql: &str) -> usize {
+    skip(sql.as_bytes(), 0).unwrap_or(sql.len())
+}
+
+/// Whether there is nothing but white space and comments.
+pub(super) fn is_blank(text: &[u8]) -> bool {
+    skip(text, 0) == Some(text.len())
+}
+
+fn scan(sql: &str) -> Vec<Token> {
+    let bytes = sql.as_bytes();
+    let mut list = Vec::new();
+    let mut at = 0;
+    loop {
+        let Some(start) = skip(bytes, at) else {
+            list.push(Token { kind: Kind::Broken, start: at, end: bytes.len() });
+            return list;
+        };
+        let Some(first) = bytes.get(start) else { return list };
+        let (kind, end) = token(bytes, start, *first).unwrap_or((Kind::Broken, bytes.len()));
+        list.push(Token { kind, start, end });
+        at = end;
+    }
+}
+
+/// The token that starts here; `None` if it is not closed.
+fn token(bytes: &[u8], start: usize, first: u8) -> Option<(Kind, usize)> {
+    let next = bytes.get(start + 1).copied();
+    let after_next = bytes.get(start + 2).copied();
+    match (first, next, after_next) {
+        (b'\'', ..) => Some((Kind::Text, text(bytes, start + 1, false)?)),
+        (b'e' | b'E', Some(b'\''), _) => Some((Kind::Text, text(bytes, start + 2, true)?)),
+        (b'b' | b'B' | b'x' | b'X' | b'n' | b'N', Some(b'\''), _) => Some((Kind::Text, text(bytes, start + 2, false)?)),
+        (b'u' | b'U', Some(b'&'), Some(b'\'')) => Some((Kind::Text, text(bytes, start + 3, false)?)),
+        (b'u' | b'U', Some(b'&'), Some(b'"')) => {
+            Some((Kind::Quoted { unicode: true }, quoted(bytes, start + 3, b'"')?))
+        }
+        (b'"', ..) => Some((Kind::Quoted { unicode: false }, quoted(bytes, start + 1, b'"')?)),
+        (b'$', ..) => dollar(bytes, start),
+        _ if is_identifier_start(first) => Some((Kind::Word, span(bytes, start, bytes.len(), is_identifier_byte))),
+        _ if first.is_ascii_digit() => Some((Kind::Number, span(bytes, start, bytes.len(), |b| b.is_ascii_digit()))),
+        _ => Some((Kind::Mark(first), start + 1)),
+    }
+}
+
+/// Behind the closing quote; a doubled one does not close.
+fn quoted(bytes: &[u8], mut i: usize, quote: u8) -> Option<usize> {
+    loop {
+        i += bytes.get(i..)?.iter().position(|b| *b == quote)? + 1;
+        if bytes.get(i) != Some(&quote) {
+            return Some(i);
+        }
+        i += 1;
+    }
+}
+
+/// Behind a literal and its continuations, which stand behind white space with a line break.
+fn text(bytes: &[u8], mut i: usize, escapes: bool) -> Option<usize> {
+    loop {
+        i = if escapes { escaped(bytes, i)? } else { quoted(bytes, i, b'\'')? };
+        match continued(bytes, i) {
+            Some(next) => i = next,
+            None => return Some(i),
+        }
+    }
+}
+
+fn escaped(bytes: &[u8], mut i: usize) -> Option<usize> {
+    loop {
+        match (bytes.get(i)?, bytes.get(i + 1)) {
+            (b'\\', _) | (b'\'', Some(b'\'')) => i += 2,
+            (b'\'', _) => return Some(i + 1),
+            _ => i += 1,
+        }
+    }
+}
+
+fn continued(bytes: &[u8], mut i: usize) -> Option<usize> {
+    let mut broken = false;
+    loop {
+        match bytes.get(i)? {
+            b'\n' | b'\r' => {
+                broken = true;
+                i += 1;
+            }
+            b' ' | b'\t' | 0x0C => i += 1,
+            b'-' if bytes.get(i + 1) == Some(&b'-') => i = line_end(bytes, i),
+            b'\'' if broken => return Some(i + 1),
+            _ => return None,
+        }
+    }
+}
+
+fn dollar(bytes: &[u8], start: usize) -> Option<(Kind, usize)> {
+    let tagged = |b: u8| b != b'$' && is_identifier_byte(b);
+    let after = span(bytes, start + 1, bytes.len(), tagged);
+    let parameter = bytes.get(start + 1).is_some_and(u8::is_ascii_digit);
+    if parameter || bytes.get(after) != Some(&b'$') {
+        let digits = span(bytes, start + 1, bytes.len(), |b| b.is_ascii_digit());
+        return Some((Kind::Mark(b'$'), digits));
+    }
+    let tag = &bytes[start..=after];
+    let mut i = after + 1;
+    loop {
+        i += bytes.get(i..)?.iter().position(|b| *b == b'$')?;
+        if bytes[i..].starts_with(tag) {
+            return Some((Kind::Dollar, i + tag.len()));
+        }
+        i += 1;
+    }
+}
+
+/// Behind white space and comments; `None` if a comment is not closed.
+fn skip(bytes: &[u8], mut i: usize) -> Option<usize> {
+    loop {
+        match (bytes.get(i), bytes.get(i + 1)) {
+            (Some(b' ' | b'\t' | b'\n' | b'\r' | 0x0B | 0x0C), _) => i += 1,
+            (Some(b'-'), Some(b'-')) => i = line_end(bytes, i),
+            (Some(b'/'), Some(b'*')) => i = behind_comment(bytes, i + 2)?,
+            _ => return Some(i),
+        }
+    }
+}
+
+fn behind_comment(bytes: &[u8], mut i: usize) -> Option<usize> {
+    let mut depth = 1u32;
+    while depth > 0 {
+        match (bytes.get(i)?, bytes.get(i + 1)) {
+            (b'/', Some(b'*')) => {
+                depth += 1;
+                i += 2;
+            }
+            (b'*', Some(b'/')) => {
+                depth -= 1;
+                i += 2;
+            }
+            _ => i += 1,
+        }
+    }
+    Some(i)
+}
+
+fn line_end(bytes: &[u8], i: usize) -> usize {
+    span(bytes, i, bytes.len(), |b| b != b'\n' && b != b'\r')
+}
+
+/// `\XXXX`, `\+XXXXXX` and `\\` with the default escape character; what is malformed stays.
+fn decode_unicode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        let tail = &rest[at + 1..];
+        let (lead, digits) = if tail.starts_with('+') { (1, 6) } else { (0, 4) };
+        let code = tail.get(lead..lead + digits).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+        if let Some(behind) = tail.strip_prefix('\\') {
+            out.push('\\');
+            rest = behind;
+        } else if let Some(c) = code.and_then(char::from_u32) {
+            out.push(c);
+            rest = &tail[lead + digits..];
+        } else {
+            out.push('\\');
+            rest = tail;
+        }
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(sql: &str) -> Vec<&str> {
+        let tokens = Tokens::new(sql);
+        (0..tokens.list.len()).map(|i| tokens.text(i)).collect()
+    }
+
+    #[test]
+    fn comments_are_left_out_and_literals_are_whole() {
+        assert_eq!(texts("a /* x /* y */ ' */ -- '\n'b'\n 'c' d"), ["a", "'b'\n 'c'", "d"]);
+        assert_eq!(texts(r"E'a\'b' U&'\'"), [r"E'a\'b'", r"U&'\'"]);
+        assert_eq!(texts("$a$ $b$ $a$ x$y$ $1"), ["$a$ $b$ $a$", "x$y$", "$1"]);
+    }
+
+    #[test]
+    fn open_ends_are_broken() {
+        for sql in ["'a", "\"a", "$$ a", "/* a", "E'a\\'"] {
+            assert_eq!(Tokens::new(sql).list.last().map(|t| t.kind), Some(Kind::Broken), "{sql}");
+        }
+    }
+
+    #[test]
+    fn identifiers_fold() {
+        let tokens = Tokens::new(r#"Abc "A""b" U&"d\0061t\+000061""#);
+        let names: Vec<_> = (0..3).filter_map(|i| tokens.identifier(i)).collect();
+        assert_eq!(names, ["abc", "A\"b", "data"]);
+    }
+}

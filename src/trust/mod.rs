@@ -1,0 +1,15 @@
+//! Keys, signatures, and the signed document that says which keys may do what. `root.rs` holds the only signature check.
+
+pub mod draft;
+pub mod key_id;
+pub mod pae;
+pub mod policy;
+pub mod public_key;
+pub mod root;
+pub mod secret_key;
+pub mod store;
+
+pub use key_id::KeyId;
+pub use public_key::PublicKey;
+pub use root::{TrustRoot, When};
+pub use secret_key::SecretKey;

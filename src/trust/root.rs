@@ -1,0 +1,271 @@
+//! The trust root: a document whose rules hold and whose own signatures meet its root threshold. It is the only place
+//! where signatures are checked and counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::key_id::KeyId;
+use super::public_key::{PublicKey, PublicKeyError};
+use crate::digest::Digest;
+use crate::format::json::{self, JsonError};
+use crate::format::name::Name;
+use crate::format::timestamp::Timestamp;
+use crate::format::trust_document::{self, KeyEntry, KeyStatus, Policy, TrustDocument};
+
+/// A signature as a file gives it: the claimed key and 64 bytes.
+pub type ClaimedSignature = (KeyId, [u8; 64]);
+
+/// A trust document that holds.
+pub struct TrustRoot {
+    document: TrustDocument,
+    digest: Digest,
+    keys: BTreeMap<KeyId, (PublicKey, KeyEntry)>,
+}
+
+/// By which time keys are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Keys count whose window holds this moment.
+    At(Timestamp),
+    /// For undoing what was allowed when it was done: windows don't bind, revocation does.
+    Undo,
+}
+
+/// Why a document is not a trust root.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// Not a trust document, or not in its canonical form.
+    #[error("not a trust document: {0}")]
+    Document(#[from] JsonError),
+    /// An entry that is not a usable key.
+    #[error("key {id}: {source}")]
+    Key {
+        /// The id that the entry gives.
+        id: Digest,
+        /// What is wrong with it.
+        source: PublicKeyError,
+    },
+    /// An id that is not the digest of its key.
+    #[error("key {claimed} is really {computed}: the id must be the digest of the key")]
+    WrongId {
+        /// The id that the entry gives.
+        claimed: Digest,
+        /// The digest of the key.
+        computed: KeyId,
+    },
+    /// Keys must be in strictly ascending order of their ids, so the same key can't be there twice.
+    #[error("key {0} is there twice, or out of order")]
+    KeyOrder(Digest),
+    /// A key for a role that is not defined.
+    #[error("key {id} has the role {role:?}, which is not defined")]
+    UnknownRole {
+        /// The key.
+        id: Digest,
+        /// The role.
+        role: Name,
+    },
+    /// A threshold that is 0 or that no one can meet.
+    #[error("role {role:?} has threshold {threshold} and {keys} keys that are not revoked")]
+    Threshold {
+        /// The role.
+        role: Name,
+        /// Its threshold.
+        threshold: u8,
+        /// Its usable keys.
+        keys: usize,
+    },
+    /// A role that every trust root needs.
+    #[error("there is no role {0:?}")]
+    MissingRole(&'static str),
+    /// The policy wants approvals that no one can give.
+    #[error("the policy needs {count} approvals of {role:?}, which has {keys} keys")]
+    Policy {
+        /// The role.
+        role: Name,
+        /// The approvals.
+        count: u8,
+        /// Its usable keys.
+        keys: usize,
+    },
+    /// `prev_sha256` belongs to every version but the first; versions begin at 1.
+    #[error("version {0} is 0, or has or lacks the digest of the version before it")]
+    Version(u32),
+    /// A window, or a compromise, that makes no sense.
+    #[error("key {0}: its window ends before it begins, or it is compromised without being revoked")]
+    Window(Digest),
+    /// Not signed by its own root keys.
+    #[error("the trust root is not signed as it says: {0}")]
+    Signature(#[from] SignatureError),
+}
+
+/// Why signatures don't suffice.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// A signature by a key that the trust root doesn't list. It can't be checked, so it can't stay.
+    #[error("signature by key {0}, which the trust root does not know")]
+    UnknownKey(KeyId),
+    /// A signature that is not the key's over this document.
+    #[error("the signature by key {0} is not valid")]
+    Invalid(KeyId),
+    /// Too few distinct keys whose signatures count.
+    #[error("{counted} of {threshold} signatures of role {role:?}{why}")]
+    Threshold {
+        /// The role.
+        role: Name,
+        /// How many distinct keys counted.
+        counted: usize,
+        /// How many must.
+        threshold: u8,
+        /// Why the others did not count, for people; empty when there were none.
+        why: String,
+    },
+}
+
+impl TrustRoot {
+    /// Loads a document: every rule of its own holds, and its root threshold is met by valid signatures over it.
+    pub fn load(document: &[u8], signatures: &[ClaimedSignature]) -> Result<Self, TrustError> {
+        let parsed: TrustDocument = json::from_canonical(document)?;
+        let root = Self { keys: check_keys(&parsed)?, digest: Digest::of(document), document: parsed };
+        root.check_roles()?;
+        // A root document is judged by its own keys alone here; that it follows the version before it is rotation's part.
+        let root_role = name("root");
+        root.authenticate(&root_role, trust_document::PAYLOAD_TYPE, document, signatures, When::Undo)?;
+        Ok(root)
+    }
+
+    /// Checks every signature over a document and counts those of a role: the distinct keys that meet its threshold.
+    /// A signature that is unknown or invalid is an error even where the others suffice.
+    pub fn authenticate(
+        &self,
+        role: &Name,
+        payload_type: &str,
+        body: &[u8],
+        signatures: &[ClaimedSignature],
+        when: When,
+    ) -> Result<BTreeSet<KeyId>, SignatureError> {
+        let (mut counted, mut why) = (BTreeSet::new(), Vec::new());
+        for (id, signature) in signatures {
+            let (key, entry) = self.keys.get(id).ok_or(SignatureError::UnknownKey(*id))?;
+            if !key.signed(payload_type, body, signature) {
+                return Err(SignatureError::Invalid(*id));
+            }
+            match reason_not_to_count(entry, role, when) {
+                None => drop(counted.insert(*id)),
+                Some(reason) => why.push(format!("; key {} {reason}", id.digest().short())),
+            }
+        }
+        let threshold = self.document.roles.get(role).map_or(1, |role| role.threshold);
+        if counted.len() >= usize::from(threshold) {
+            return Ok(counted);
+        }
+        Err(SignatureError::Threshold { role: role.clone(), counted: counted.len(), threshold, why: why.concat() })
+    }
+
+    /// Whether this version's root keys agree to the next one.
+    pub fn agrees(&self, next: &[u8], signatures: &[ClaimedSignature]) -> Result<(), TrustError> {
+        // Keys that only the next version knows sign it too; here only this version's are asked.
+        let known: Vec<ClaimedSignature> =
+            signatures.iter().filter(|(id, _)| self.keys.contains_key(id)).copied().collect();
+        self.authenticate(&name("root"), trust_document::PAYLOAD_TYPE, next, &known, When::Undo)?;
+        Ok(())
+    }
+
+    /// The document.
+    pub fn document(&self) -> &TrustDocument {
+        &self.document
+    }
+
+    /// The digest of the document's bytes: what version + 1 names.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// What a run needs besides signatures.
+    pub fn policy(&self) -> &Policy {
+        &self.document.policy
+    }
+
+    /// Whose key it is, for people.
+    pub fn owner(&self, id: &KeyId) -> &str {
+        self.keys.get(id).map_or("unknown", |(_, entry)| &entry.owner)
+    }
+
+    /// The one role of a key; `None` for a key that the root doesn't list.
+    pub fn role_of(&self, id: &KeyId) -> Option<&Name> {
+        self.keys.get(id).map(|(_, entry)| &entry.role)
+    }
+
+    fn usable_keys(&self, role: &Name) -> usize {
+        let of_role = self.document.keys.iter().filter(|key| key.role == *role);
+        of_role.filter(|key| key.status != KeyStatus::Revoked).count()
+    }
+
+    fn check_roles(&self) -> Result<(), TrustError> {
+        for needed in ["root", "release"] {
+            if !self.document.roles.contains_key(&name(needed)) {
+                return Err(TrustError::MissingRole(needed));
+            }
+        }
+        for (role, definition) in &self.document.roles {
+            let (threshold, keys) = (definition.threshold, self.usable_keys(role));
+            if threshold == 0 || usize::from(threshold) > keys {
+                return Err(TrustError::Threshold { role: role.clone(), threshold, keys });
+            }
+        }
+        for (role, count) in &self.document.policy.approvals {
+            let keys = self.usable_keys(role);
+            if *count == 0 || usize::from(*count) > keys {
+                return Err(TrustError::Policy { role: role.clone(), count: *count, keys });
+            }
+        }
+        let first = self.document.version == 1;
+        if self.document.version == 0 || first != self.document.prev_sha256.is_none() {
+            return Err(TrustError::Version(self.document.version));
+        }
+        Ok(())
+    }
+}
+
+/// A role's name that is part of the program.
+pub fn name(role: &'static str) -> Name {
+    role.parse().expect("a literal of the grammar")
+}
+
+fn check_keys(document: &TrustDocument) -> Result<BTreeMap<KeyId, (PublicKey, KeyEntry)>, TrustError> {
+    let mut keys = BTreeMap::new();
+    for entry in &document.keys {
+        let key = PublicKey::from_base64(&entry.public_key);
+        let key = key.map_err(|source| TrustError::Key { id: entry.id, source })?;
+        if key.id().digest() != entry.id {
+            return Err(TrustError::WrongId { claimed: entry.id, computed: key.id() });
+        }
+        if keys.last_key_value().is_some_and(|(last, _)| *last >= key.id()) {
+            return Err(TrustError::KeyOrder(entry.id));
+        }
+        if !document.roles.contains_key(&entry.role) {
+            return Err(TrustError::UnknownRole { id: entry.id, role: entry.role.clone() });
+        }
+        let backwards = entry.not_before.zip(entry.not_after).is_some_and(|(from, to)| from > to);
+        if backwards || (entry.compromised_since.is_some() && entry.status != KeyStatus::Revoked) {
+            return Err(TrustError::Window(entry.id));
+        }
+        keys.insert(key.id(), (key, entry.clone()));
+    }
+    Ok(keys)
+}
+
+fn reason_not_to_count(entry: &KeyEntry, role: &Name, when: When) -> Option<String> {
+    if entry.role != *role {
+        return Some(format!("has the role {:?}", entry.role));
+    }
+    match (entry.status, when) {
+        (KeyStatus::Revoked, _) => return Some("is revoked".to_owned()),
+        (KeyStatus::Retired, When::At(_)) if entry.not_after.is_none() => return Some("is retired".to_owned()),
+        _ => {}
+    }
+    let When::At(now) = when else { return None };
+    match (entry.not_before, entry.not_after) {
+        (Some(from), _) if now < from => Some(format!("counts from {from} on")),
+        (_, Some(to)) if now > to => Some(format!("counted until {to}")),
+        _ => None,
+    }
+}

@@ -1,0 +1,200 @@
+//! Ed25519 secret keys: PKCS#8 (RFC 8410), encrypted by scrypt and AES-256-CBC (RFC 8018, RFC 7914), as openssl
+//! reads and writes them.
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
+use ed25519_dalek::{Signer, SigningKey};
+use pkcs8::der::pem::{LineEnding, PemLabel};
+use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef, SecretDocument};
+use zeroize::Zeroizing;
+
+use super::pae::pre_authentication_encoding;
+use super::public_key::PublicKey;
+
+/// A secret key in memory; wiped when dropped.
+pub struct SecretKey(SigningKey);
+
+/// Why there is no secret key.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretKeyError {
+    /// The file can't be read or written.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Others can read the file.
+    #[error("{path}: the secret key can be read by others (mode {mode:04o}, expected 0600)", path = path.display())]
+    Readable {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// Not PKCS#8 PEM, or of another algorithm.
+    #[error("{path}: not an Ed25519 secret key (PKCS#8 PEM): {reason}", path = path.display())]
+    NotEd25519 {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The passphrase is wrong, or the file damaged.
+    #[error("{path}: the passphrase does not open the key", path = path.display())]
+    Passphrase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No passphrase could be had.
+    #[error("{path}: no passphrase: {reason}", path = path.display())]
+    NoPassphrase {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The operating system gave no random bytes.
+    #[error("no random bytes from the operating system: {0}")]
+    Random(String),
+}
+
+/// Secret key files are far smaller.
+const MOST_BYTES: u64 = 16 << 10;
+
+impl SecretKey {
+    /// A new key from the operating system's random source.
+    pub fn generate() -> Result<Self, SecretKeyError> {
+        let mut seed = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut seed[..]).map_err(|error| SecretKeyError::Random(error.to_string()))?;
+        Ok(Self(SigningKey::from_bytes(&seed)))
+    }
+
+    /// Reads a key file. The passphrase is asked for only when the key is encrypted.
+    pub fn read(
+        path: &Path,
+        passphrase: impl FnOnce() -> std::io::Result<Zeroizing<String>>,
+    ) -> Result<Self, SecretKeyError> {
+        let pem = read_private(path)?;
+        let wrong = |reason: &dyn fmt::Display| SecretKeyError::NotEd25519 {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        };
+        let (label, document) = SecretDocument::from_pem(pem.trim()).map_err(|error| wrong(&error))?;
+        let document = match label {
+            label if label == EncryptedPrivateKeyInfoRef::PEM_LABEL => {
+                let encrypted =
+                    EncryptedPrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|error| wrong(&error))?;
+                let passphrase = passphrase().map_err(|error| SecretKeyError::NoPassphrase {
+                    path: path.to_owned(),
+                    reason: error.to_string(),
+                })?;
+                let opened = encrypted.decrypt(passphrase.as_bytes());
+                opened.map_err(|_| SecretKeyError::Passphrase { path: path.to_owned() })?
+            }
+            label if label == PrivateKeyInfoRef::PEM_LABEL => document,
+            label => return Err(wrong(&format!("the file holds a {label}"))),
+        };
+        SigningKey::from_pkcs8_der(document.as_bytes()).map(Self).map_err(|error| wrong(&error))
+    }
+
+    /// Writes a key file that did not exist, mode 0600; without a passphrase the key is not encrypted.
+    pub fn write_new(&self, path: &Path, passphrase: Option<&str>) -> Result<(), SecretKeyError> {
+        let pem = self.to_pem(passphrase).map_err(|reason| SecretKeyError::NotEd25519 { path: path.to_owned(), reason })?;
+        let io = |source| SecretKeyError::Io { path: path.to_owned(), source };
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+        let written = file.write_all(pem.as_bytes()).and_then(|()| file.sync_all());
+        written.map_err(|source| {
+            // A key file that is cut off would look like a key; the error that matters is the first one.
+            let _ = std::fs::remove_file(path);
+            io(source)
+        })
+    }
+
+    fn to_pem(&self, passphrase: Option<&str>) -> Result<Zeroizing<String>, String> {
+        // PKCS#8 version 1, without the public key: version 2 (RFC 5958) is refused by openssl 3.0.
+        let pair = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
+        let document = pair.to_pkcs8_der().map_err(|error| error.to_string())?;
+        let Some(passphrase) = passphrase else {
+            return document.to_pem(PrivateKeyInfoRef::PEM_LABEL, LineEnding::LF).map_err(|error| error.to_string());
+        };
+        let info = PrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|error| error.to_string())?;
+        // The library's scrypt parameters are openssl's own (N = 2^14, r = 8, p = 1), the most that openssl 3 opens
+        // within its default memory limit.
+        let encrypted = info.encrypt(passphrase.as_bytes()).map_err(|error| error.to_string())?;
+        encrypted.to_pem(EncryptedPrivateKeyInfoRef::PEM_LABEL, LineEnding::LF).map_err(|error| error.to_string())
+    }
+
+    /// The public half.
+    pub fn public_key(&self) -> PublicKey {
+        PublicKey::new(self.0.verifying_key()).expect("a public key derived from a secret key is not of small order")
+    }
+
+    /// Signs a document of a kind. Deterministic (RFC 8032).
+    pub fn sign(&self, payload_type: &str, body: &[u8]) -> [u8; 64] {
+        self.0.sign(&pre_authentication_encoding(payload_type, body)).to_bytes()
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretKey(of {}, redacted)", self.public_key().id())
+    }
+}
+
+fn read_private(path: &Path) -> Result<Zeroizing<String>, SecretKeyError> {
+    let io = |source| SecretKeyError::Io { path: path.to_owned(), source };
+    let file = std::fs::File::open(path).map_err(io)?;
+    let metadata = file.metadata().map_err(io)?;
+    if !metadata.is_file() {
+        return Err(io(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file")));
+    }
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(SecretKeyError::Readable { path: path.to_owned(), mode });
+    }
+    // The capacity is there from the start: growing would leave copies of the key behind in freed memory.
+    let mut pem = Zeroizing::new(String::with_capacity(MOST_BYTES as usize));
+    file.take(MOST_BYTES).read_to_string(&mut pem).map_err(io)?;
+    Ok(pem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_round_trip_and_keep_their_mode() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let key = SecretKey::generate().expect("random");
+        for (name, passphrase) in [("plain.key", None), ("sealed.key", Some("correct horse"))] {
+            let path = dir.path().join(name);
+            key.write_new(&path, passphrase).expect("written");
+            let mode = path.metadata().expect("there").permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600);
+            let again = SecretKey::read(&path, || Ok(Zeroizing::new("correct horse".to_owned()))).expect("read");
+            assert_eq!(again.public_key(), key.public_key());
+            assert!(key.write_new(&path, passphrase).is_err(), "an existing file is never replaced");
+        }
+        let sealed = dir.path().join("sealed.key");
+        let wrong = SecretKey::read(&sealed, || Ok(Zeroizing::new("wrong".to_owned())));
+        assert!(matches!(wrong, Err(SecretKeyError::Passphrase { .. })));
+        std::fs::set_permissions(&sealed, std::fs::Permissions::from_mode(0o640)).expect("chmod");
+        let readable = SecretKey::read(&sealed, || Ok(Zeroizing::new(String::new())));
+        assert!(matches!(readable, Err(SecretKeyError::Readable { mode: 0o640, .. })));
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let key = SecretKey::generate().expect("random");
+        let secret = crate::digest::hex(&key.0.to_bytes());
+        let shown = format!("{key:?}");
+        assert!(!shown.contains(&secret) && shown.contains("redacted"));
+    }
+}
