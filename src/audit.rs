@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use walkdir::WalkDir;
 
 use crate::archive::source;
-use crate::bundle::{AuthenticateError, UntrustedBundle};
 use crate::bundle::subjects::SubjectError;
+use crate::bundle::{AuthenticateError, UntrustedBundle};
 use crate::trust::{TrustRoot, When};
 
 /// What was found about one path.
@@ -76,7 +76,10 @@ fn walk(path: &Path, files: &mut Vec<PathBuf>, findings: &mut Vec<Finding>) {
             Ok(_) => {}
             Err(error) => findings.push(Finding {
                 path: error.path().unwrap_or(path).to_owned(),
-                faults: vec![format!("can't be read: {}", error.io_error().map_or("a loop of links".to_owned(), io::Error::to_string))],
+                faults: vec![format!(
+                    "can't be read: {}",
+                    error.io_error().map_or("a loop of links".to_owned(), io::Error::to_string)
+                )],
                 release: None,
             }),
         }

@@ -87,7 +87,8 @@ impl Definition {
 fn read_toml(source: &Source) -> Result<(String, ReleaseToml), Problem> {
     let path: EntryPath = FILE.parse().expect("a literal of the grammar");
     let bytes = source.get(&path).ok_or_else(|| {
-        Problem::file(FILE, "the release directory has no release.toml").hint("`pgseal init DIR` writes one to start from")
+        Problem::file(FILE, "the release directory has no release.toml")
+            .hint("`pgseal init DIR` writes one to start from")
     })?;
     if bytes.len() as u64 > limits::RELEASE_TOML_BYTES {
         return Err(Problem::file(FILE, "the file is larger than 4 MiB"));
@@ -111,8 +112,11 @@ impl Checker<'_> {
         self.unique(toml.tier.iter().map(|tier| &tier.name), "tier");
         self.unique(toml.verify.iter().map(|script| &script.name), "verify script");
         let variables = toml.variables.into_iter().map(|(name, variable)| (name, self.variable(variable))).collect();
-        let gates: Vec<Gate> =
-            toml.gate.iter().map(|gate| Gate { name: gate.name.get_ref().clone(), file: self.file(&gate.file) }).collect();
+        let gates: Vec<Gate> = toml
+            .gate
+            .iter()
+            .map(|gate| Gate { name: gate.name.get_ref().clone(), file: self.file(&gate.file) })
+            .collect();
         let mut state = |state: release_toml::StateToml| {
             if state.expect.get_ref().is_empty() {
                 self.problem(&state.expect, "a state that expects nothing tells no two databases apart");

@@ -57,4 +57,3 @@ fn manifest_parts(first: &AuthenticatedBundle, second: &AuthenticatedBundle) -> 
     parts.dedup();
     Ok(parts)
 }
-

@@ -53,7 +53,8 @@ impl Lint<'_> {
             Ok(1) => {}
             Ok(n) => {
                 if let Role::Asks(what) = role {
-                    self.problems.push(Problem::file(file, format!("a {what} is one SELECT, this file has {n} statements")));
+                    self.problems
+                        .push(Problem::file(file, format!("a {what} is one SELECT, this file has {n} statements")));
                 }
             }
             Err(error) => self.problems.push(Problem::script(file.as_str(), &error)),

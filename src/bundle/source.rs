@@ -117,9 +117,10 @@ fn unfit_content(path: &str, bytes: &[u8]) -> Option<Problem> {
     let head = &bytes[..bytes.len().min(4096)];
     let secret = [&b"PRIVATE KEY-----"[..], b"OPENSSH PRIVATE KEY"];
     let has = |needle: &[u8]| head.windows(needle.len()).any(|window| window == needle);
-    secret.iter().any(|needle| has(needle)).then(|| {
-        Problem::file(path, "this is a secret key").hint("keep secret keys out of the release directory")
-    })
+    secret
+        .iter()
+        .any(|needle| has(needle))
+        .then(|| Problem::file(path, "this is a secret key").hint("keep secret keys out of the release directory"))
 }
 
 fn relative(dir: &Path, entry: &DirEntry) -> String {

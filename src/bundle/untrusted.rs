@@ -117,7 +117,9 @@ impl UntrustedBundle {
         let mut pending = Some(key.sign(PAYLOAD_TYPE, &self.statement));
         let mut archive = ArchiveWriter::new(out);
         for member in self.archive.members() {
-            if member.section > new && let Some(signature) = pending.take() {
+            if member.section > new
+                && let Some(signature) = pending.take()
+            {
                 archive.member(&Section::signature_path(id.digest()), &signature)?;
             }
             archive.begin(&member.path, member.size)?;

@@ -103,7 +103,8 @@ impl PassphraseArgs {
     /// Reads keys, asking for a passphrase where one is encrypted. From a descriptor comes a line for each such key.
     pub fn keys(&self, paths: &[PathBuf]) -> Result<Vec<SecretKey>, CliError> {
         let mut reader = passphrase::Reader::new(self.passphrase_fd);
-        let read = |path: &PathBuf| SecretKey::read(path, || reader.read(&format!("passphrase of {}: ", path.display())));
+        let read =
+            |path: &PathBuf| SecretKey::read(path, || reader.read(&format!("passphrase of {}: ", path.display())));
         Ok(paths.iter().map(read).collect::<Result<_, _>>()?)
     }
 

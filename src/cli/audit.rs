@@ -48,7 +48,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "faults": faults,
     }));
     findings.iter().for_each(|finding| show(finding, out));
-    out.line(format!("{} bundles, {} authentic, {faulty} faulty, {faults} faults", findings.len(), findings.len() - faulty));
+    out.line(format!(
+        "{} bundles, {} authentic, {faulty} faulty, {faults} faults",
+        findings.len(),
+        findings.len() - faulty
+    ));
     if findings.is_empty() {
         out.note("no *.pgseal files were found");
     }

@@ -34,7 +34,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     }
     let text = format!("the database is not what {:?} says", state(&checked));
-    Err(CliError::new(Exit::Preflight, text).hint("nothing was changed; every line above says what was found").answered())
+    Err(CliError::new(Exit::Preflight, text)
+        .hint("nothing was changed; every line above says what was found")
+        .answered())
 }
 
 fn state(checked: &Checked) -> &'static str {

@@ -86,21 +86,23 @@ impl From<MalformedError> for CliError {
 impl From<AuthenticateError> for CliError {
     fn from(error: AuthenticateError) -> Self {
         match &error {
-            AuthenticateError::Unsigned => {
-                Self::new(Exit::NotAuthentic, &error).hint("the release manager signs it by `pgseal sign FILE --key KEY`")
-            }
+            AuthenticateError::Unsigned => Self::new(Exit::NotAuthentic, &error)
+                .hint("the release manager signs it by `pgseal sign FILE --key KEY`"),
             AuthenticateError::Signature(signature) => {
                 let this = Self::new(Exit::NotAuthentic, &error);
                 match signature {
-                    SignatureError::UnknownKey(_) => this.hint(
-                        "is this the right trust root (--trust)? `pgseal trust show` lists the keys it knows",
-                    ),
+                    SignatureError::UnknownKey(_) => {
+                        this.hint("is this the right trust root (--trust)? `pgseal trust show` lists the keys it knows")
+                    }
                     SignatureError::Invalid(_) => this.hint("the bundle was changed after it was signed: don't use it"),
-                    SignatureError::Threshold { .. } => this.hint("another release key has to sign: `pgseal sign FILE --key KEY`"),
+                    SignatureError::Threshold { .. } => {
+                        this.hint("another release key has to sign: `pgseal sign FILE --key KEY`")
+                    }
                 }
             }
-            AuthenticateError::Files(_) => Self::new(Exit::NotAuthentic, &error)
-                .hint("the bundle was changed after it was signed: don't use it; ask the release manager for a fresh copy"),
+            AuthenticateError::Files(_) => Self::new(Exit::NotAuthentic, &error).hint(
+                "the bundle was changed after it was signed: don't use it; ask the release manager for a fresh copy",
+            ),
             AuthenticateError::Statement(_) => Self::new(Exit::Malformed, &error),
             AuthenticateError::NewerProgram { .. } => Self::new(Exit::Malformed, &error).hint("install a newer pgseal"),
         }
@@ -115,7 +117,9 @@ impl From<PolicyError> for CliError {
                 this.hint("install a newer trust root; what was true earlier is shown by `pgseal verify --as-of TIME`")
             }
             PolicyError::Blocked(_) | PolicyError::Sequence { .. } => this,
-            PolicyError::Approvals(_) => this.hint("this version of pgseal can't read approvals yet, so this policy allows no run"),
+            PolicyError::Approvals(_) => {
+                this.hint("this version of pgseal can't read approvals yet, so this policy allows no run")
+            }
         }
     }
 }
@@ -149,9 +153,8 @@ impl From<SecretKeyError> for CliError {
     fn from(error: SecretKeyError) -> Self {
         let this = |exit| Self::new(exit, &error);
         match &error {
-            SecretKeyError::Readable { path, .. } => {
-                this(Exit::Usage).hint(format!("chmod 600 {}; if others may have read it, make a new key", path.display()))
-            }
+            SecretKeyError::Readable { path, .. } => this(Exit::Usage)
+                .hint(format!("chmod 600 {}; if others may have read it, make a new key", path.display())),
             SecretKeyError::NotEd25519 { .. } => this(Exit::Usage).hint("`pgseal keygen NAME` makes an Ed25519 key"),
             SecretKeyError::Io { .. } | SecretKeyError::Passphrase { .. } | SecretKeyError::NoPassphrase { .. } => {
                 this(Exit::Usage)
@@ -206,7 +209,8 @@ impl From<TargetError> for CliError {
     fn from(error: TargetError) -> Self {
         match &error {
             TargetError::Database(database) => connection(database, Exit::Internal),
-            _ => Self::new(Exit::Preflight, error).hint("--db names the database; nothing was read from or written to this one"),
+            _ => Self::new(Exit::Preflight, error)
+                .hint("--db names the database; nothing was read from or written to this one"),
         }
     }
 }
@@ -214,7 +218,9 @@ impl From<TargetError> for CliError {
 impl From<LockError> for CliError {
     fn from(error: LockError) -> Self {
         match &error {
-            LockError::Held(_) => Self::new(Exit::Preflight, &error).hint("wait for it to end; its lock ends with its session"),
+            LockError::Held(_) => {
+                Self::new(Exit::Preflight, &error).hint("wait for it to end; its lock ends with its session")
+            }
             LockError::Database(database) => connection(database, Exit::Internal),
         }
     }
@@ -250,10 +256,11 @@ impl From<PreflightError> for CliError {
                 row.release, row.version, row.run_id, row.at, row.role
             ))
             .hint("`pgseal check FILE` shows whether it still holds, `pgseal rollback FILE` undoes it"),
-            PreflightError::Downgrade(row) => {
-                refused(format!("a later sequence ran here: {} {} (sequence {}) at {}", row.release, row.version, row.sequence, row.at))
-                    .hint("a database never goes back to an older release by running it; pack it again with a higher sequence")
-            }
+            PreflightError::Downgrade(row) => refused(format!(
+                "a later sequence ran here: {} {} (sequence {}) at {}",
+                row.release, row.version, row.sequence, row.at
+            ))
+            .hint("a database never goes back to an older release by running it; pack it again with a higher sequence"),
             PreflightError::SameSequence(row) => refused(format!(
                 "another release with sequence {} is in effect: {} {}, id {}",
                 row.sequence, row.release, row.version, row.release_id
@@ -277,7 +284,10 @@ impl From<RollbackError> for CliError {
             RollbackError::Lock(error) => error.into(),
             RollbackError::OtherApplied(row) => Self::new(
                 Exit::Preflight,
-                format!("{} {} is in effect here, which is another release (id {})", row.release, row.version, row.release_id),
+                format!(
+                    "{} {} is in effect here, which is another release (id {})",
+                    row.release, row.version, row.release_id
+                ),
             )
             .hint("roll back with the bundle of the release that is in effect"),
         }
@@ -294,9 +304,8 @@ pub fn failure(exit: Exit, prefix: &str, failure: &Failure) -> CliError {
 
 fn connection(error: &DatabaseError, exit: Exit) -> CliError {
     match error {
-        DatabaseError::Connection(text) => {
-            CliError::new(exit, format!("no connection to the database: {text}")).hint("check --db, or PGHOST and the other PG* variables")
-        }
+        DatabaseError::Connection(text) => CliError::new(exit, format!("no connection to the database: {text}"))
+            .hint("check --db, or PGHOST and the other PG* variables"),
         DatabaseError::Server(server) if server.code.starts_with("28") || server.code == "3D000" => {
             CliError::new(exit, format!("the server refused the connection: {}", server.message))
                 .hint("check user, password (PGPASSWORD or ~/.pgpass) and database in --db")

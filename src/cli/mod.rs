@@ -55,10 +55,10 @@ struct Cli {
 #[derive(Args, Debug)]
 struct Global {
     /// Write one JSON document to stdout (schemas/ describes it)
-    #[arg(long, global = true)]
+    #[arg(long, global = true, overrides_with = "json")]
     json: bool,
     /// No progress and no notes
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, overrides_with = "quiet")]
     quiet: bool,
     /// When to use colours
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]

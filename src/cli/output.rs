@@ -26,10 +26,6 @@ pub enum Paint {
     Good,
     /// Red.
     Bad,
-    /// Bold.
-    Strong,
-    /// Dim.
-    Weak,
 }
 
 impl Output {
@@ -92,7 +88,7 @@ impl Output {
         }
     }
 
-    /// Asks the person at the terminal.
+    /// Text in a colour, where colours are wanted.
     pub fn paint(&self, paint: Paint, text: impl Display) -> String {
         if !self.color {
             return text.to_string();
@@ -100,8 +96,6 @@ impl Output {
         let code = match paint {
             Paint::Good => "32;1",
             Paint::Bad => "31;1",
-            Paint::Strong => "1",
-            Paint::Weak => "2",
         };
         format!("\x1b[{code}m{text}\x1b[0m")
     }
@@ -112,15 +106,14 @@ pub fn draws() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Whether stdout is a terminal.
-pub fn is_terminal() -> bool {
-    io::stdout().is_terminal()
-}
-
 /// Foreign text as one harmless line: control characters, and those that turn the direction of text, become `\u{..}`.
 pub fn escape(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
-        if is_harmless(c) { line.push(c) } else { line.extend(c.escape_unicode()) }
+        if is_harmless(c) {
+            line.push(c)
+        } else {
+            line.extend(c.escape_unicode())
+        }
         line
     })
 }

@@ -32,7 +32,11 @@ impl Reader {
         }
         let end = line.trim_end_matches(['\n', '\r']).len();
         line.truncate(end);
-        if line.is_empty() { Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the descriptor gave none")) } else { Ok(line) }
+        if line.is_empty() {
+            Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the descriptor gave none"))
+        } else {
+            Ok(line)
+        }
     }
 
     /// A new passphrase; on a terminal it is asked for twice.

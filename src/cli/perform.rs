@@ -105,11 +105,13 @@ impl Prepared {
 
 fn success(receipt: &Receipt, out: Output) {
     let title = crate::format::statement::title(&receipt.release.name, &receipt.release.version);
-    let state = if receipt.action == Action::Run { "finalized" } else { "baseline" };
+    let state = match receipt.action {
+        Action::Run => out.paint(Paint::Good, "finalized"),
+        Action::Rollback => format!("rolled back, the database is {} again", out.paint(Paint::Good, "baseline")),
+    };
     let elapsed: u64 = receipt.tiers.iter().map(|tier| tier.milliseconds).sum();
     let transaction = receipt.transaction_id.as_deref().unwrap_or("unknown");
     out.line(states(receipt.before.as_ref(), receipt.after.as_ref()));
-    let state = out.paint(Paint::Good, state);
     out.line(format!("{title} is {state}: transaction {transaction} is committed ({elapsed} ms in scripts)"));
 }
 
@@ -147,5 +149,8 @@ fn unknown(dir: &Path, failure: Option<crate::release::failure::Failure>) -> Cli
         Some(failure) => error::failure(Exit::Unknown, prefix, &failure),
         None => CliError::new(Exit::Unknown, prefix),
     };
-    this.hint(format!("don't run it again: when the server answers, `pgseal status --receipts {}` asks it", dir.display()))
+    this.hint(format!(
+        "don't run it again: when the server answers, `pgseal status --receipts {}` asks it",
+        dir.display()
+    ))
 }

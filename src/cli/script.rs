@@ -37,7 +37,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let mut variables = Variables::default();
     for variable in &args.variables {
         let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
-        variables.set(name, value).map_err(|_| CliError::new(Exit::Usage, format!("-v {name}: not a name of a psql variable")))?;
+        variables
+            .set(name, value)
+            .map_err(|_| CliError::new(Exit::Usage, format!("-v {name}: not a name of a psql variable")))?;
     }
     let mut script = Script::open(&directory, name, variables).map_err(|error| refused(name, &error))?;
     while let Some(step) = script.next_step().map_err(|error| refused(name, &error))? {

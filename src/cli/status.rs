@@ -28,9 +28,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     })?;
     out.document(&document(&status));
     show(&status, out);
-    let unknown = status.unfinished.iter().any(|unfinished| {
-        matches!(unfinished.ending, Ending::Resolved(Resolution::Unknown(_)) | Ending::InProgress)
-    });
+    let unknown = status
+        .unfinished
+        .iter()
+        .any(|unfinished| matches!(unfinished.ending, Ending::Resolved(Resolution::Unknown(_)) | Ending::InProgress));
     Ok(if unknown { Exit::Unknown } else { Exit::Done })
 }
 
@@ -60,7 +61,10 @@ fn show(status: &Status, out: Output) {
     for entry in status.latest() {
         let title = escape(&format!("{} {}", entry.release, entry.version));
         if entry.is_applied() {
-            out.line(format!("{title} is {}: `pgseal check FILE` shows whether it holds, `pgseal rollback FILE` undoes it", out.paint(Paint::Good, "in effect")));
+            out.line(format!(
+                "{title} is {}: `pgseal check FILE` shows whether it holds, `pgseal rollback FILE` undoes it",
+                out.paint(Paint::Good, "in effect")
+            ));
         } else {
             out.line(format!("{title} is rolled back: `pgseal run FILE` runs it again"));
         }
@@ -93,9 +97,10 @@ fn ending(unfinished: &Unfinished) -> (String, &'static str) {
         Ending::Resolved(Resolution::Aborted) => {
             ("it was rolled back, the database is as before".into(), "it may be tried again")
         }
-        Ending::Resolved(Resolution::Unknown(why)) => {
-            (format!("the server can't say whether it was committed: {why}"), "compare the probes by hand before anything else")
-        }
+        Ending::Resolved(Resolution::Unknown(why)) => (
+            format!("the server can't say whether it was committed: {why}"),
+            "compare the probes by hand before anything else",
+        ),
         Ending::InProgress => ("its transaction is still in progress".into(), "wait, and ask again"),
         Ending::Elsewhere(database) => (format!("it ran on another database ({database})"), "ask there"),
         Ending::Damaged => ("the journal is damaged".into(), "the ledger above is what the database knows"),

@@ -113,7 +113,13 @@ fn init(args: &InitArgs, out: Output) -> Result<Exit, CliError> {
     let (mut keys, mut thresholds) = (Vec::new(), BTreeMap::new());
     thresholds.insert(name("root"), args.root_threshold);
     for (key, path) in root_keys.iter().zip(&args.root_key) {
-        keys.push(NewKey { role: name("root"), key: key.public_key(), owner: stem(path), not_before: None, not_after: None });
+        keys.push(NewKey {
+            role: name("root"),
+            key: key.public_key(),
+            owner: stem(path),
+            not_before: None,
+            not_after: None,
+        });
     }
     for spec in &args.role {
         if thresholds.insert(spec.role.clone(), spec.threshold).is_some() {
@@ -169,7 +175,8 @@ fn show(root: &TrustRoot, out: Output) -> Exit {
     let document = root.document();
     out.document(&serde_json::json!({ "sha256": root.digest(), "trust": document }));
     out.line(format!("trust root version {}, {}", document.version, root.digest()));
-    let past = if document.expires <= now() { out.paint(super::output::Paint::Bad, " (expired)") } else { String::new() };
+    let past =
+        if document.expires <= now() { out.paint(super::output::Paint::Bad, " (expired)") } else { String::new() };
     out.line(format!("expires {}{past}", document.expires));
     for (role, definition) in &document.roles {
         out.line(format!("role {role}: {} of its keys must sign", definition.threshold));
@@ -194,7 +201,8 @@ fn show(root: &TrustRoot, out: Output) -> Exit {
 }
 
 fn read_public(path: &Path) -> Result<PublicKey, CliError> {
-    let pem = std::fs::read_to_string(path).map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", path.display())))?;
+    let pem = std::fs::read_to_string(path)
+        .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", path.display())))?;
     PublicKey::from_pem(&pem).map_err(|error| {
         CliError::new(Exit::Usage, format!("{}: {error}", path.display())).hint("`pgseal keygen NAME` writes NAME.pub")
     })

@@ -45,7 +45,8 @@ fn write_all(bundle: &AuthenticatedBundle, dir: &std::path::Path) -> Result<(), 
         let path = dir.join(file.path.as_str());
         let content = bundle.content(&file.path)?;
         let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-        let written = made.and_then(|()| std::fs::File::create_new(&path)).and_then(|mut file| file.write_all(&content));
+        let written =
+            made.and_then(|()| std::fs::File::create_new(&path)).and_then(|mut file| file.write_all(&content));
         written.map_err(|error| CliError::io(&path, &error))?;
     }
     Ok(())

@@ -127,7 +127,9 @@ mod tests {
 
     #[test]
     fn other_spellings_are_refused() {
-        for text in ["{\"a\": 1}", "{\"b\":1,\"a\":2}", "{\"a\":1,\"a\":1}", "{\"\\u0061\":1}", "{\"a\":1}\n", "{\"a\":01}"] {
+        for text in
+            ["{\"a\": 1}", "{\"b\":1,\"a\":2}", "{\"a\":1,\"a\":1}", "{\"\\u0061\":1}", "{\"a\":1}\n", "{\"a\":01}"]
+        {
             assert!(from_canonical::<Map>(text.as_bytes()).is_err(), "{text}");
         }
         assert!(from_canonical::<Value>(b"1.5").is_err());

@@ -1,5 +1,7 @@
 //! The ledger: pgseal's table in the target database. Rows are only added, in the very transaction that they tell of.
 
+use std::collections::BTreeMap;
+
 use crate::database::{DatabaseError, Session};
 use crate::format::manifest::Release;
 use crate::format::name::Name;
@@ -29,6 +31,8 @@ pub struct Entry {
     pub transaction_id: String,
     /// Who ran it.
     pub role: String,
+    /// The variables' values.
+    pub variables: BTreeMap<String, String>,
 }
 
 impl Entry {
@@ -54,6 +58,7 @@ const CREATE: [&str; 4] = [
         run_id text not null unique,
         transaction_id text not null,
         role text not null default current_user,
+        variables jsonb not null,
         signers text not null,
         pgseal text not null
     )",
@@ -73,7 +78,7 @@ pub fn entries(session: &mut dyn Session) -> Result<Vec<Entry>, DatabaseError> {
     }
     let table = session.query(
         "select id::text, to_char(at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), action, release, version,
-                sequence::text, release_id, run_id, transaction_id, role
+                sequence::text, release_id, run_id, transaction_id, role, variables::text
          from pgseal.ledger order by id",
         &[],
     )?;
@@ -99,6 +104,8 @@ pub struct NewEntry<'a> {
     pub run_id: &'a str,
     /// Its transaction.
     pub transaction_id: &'a str,
+    /// The variables' values.
+    pub variables: &'a BTreeMap<String, String>,
     /// Ids of the keys that signed, joined by commas.
     pub signers: &'a str,
 }
@@ -112,8 +119,9 @@ pub fn add(session: &mut dyn Session, new: &NewEntry<'_>) -> Result<(), Database
     }
     session.query(
         "insert into pgseal.ledger
-             (action, release, version, sequence, release_id, run_id, transaction_id, signers, pgseal)
-         values ($1::text, $2::text, $3::text, $4::text::bigint, $5::text, $6::text, $7::text, $8::text, $9::text)",
+             (action, release, version, sequence, release_id, run_id, transaction_id, signers, pgseal, variables)
+         values ($1::text, $2::text, $3::text, $4::text::bigint, $5::text, $6::text, $7::text, $8::text, $9::text,
+                 $10::text::jsonb)",
         &[
             new.action.as_str(),
             new.release.name.as_str(),
@@ -124,6 +132,7 @@ pub fn add(session: &mut dyn Session, new: &NewEntry<'_>) -> Result<(), Database
             new.transaction_id,
             new.signers,
             crate::format::version::PGSEAL,
+            &serde_json::json!(new.variables).to_string(),
         ],
     )?;
     Ok(())
@@ -152,5 +161,6 @@ fn entry(row: Vec<Option<String>>) -> Entry {
         run_id: next(),
         transaction_id: next(),
         role: next(),
+        variables: serde_json::from_str(&next()).unwrap_or_default(),
     }
 }

@@ -3,7 +3,7 @@
 use super::event::Observer;
 use super::failure::Failure;
 use super::gate::{self, GateError};
-use super::order::Order;
+use super::order::{Order, with_those_of_the_run};
 use super::preflight;
 use super::probe::{self, Mismatch, Observed};
 use super::settings;
@@ -29,9 +29,8 @@ pub struct Checked {
 impl Checked {
     /// Whether everything holds.
     pub fn holds(&self) -> bool {
-        let script = |(record, failure): &(VerifyRecord, Option<Failure>)| {
-            failure.is_none() && record.held == record.checks
-        };
+        let script =
+            |(record, failure): &(VerifyRecord, Option<Failure>)| failure.is_none() && record.held == record.checks;
         self.mismatches.is_empty() && self.records.iter().all(script)
     }
 }
@@ -53,9 +52,12 @@ pub fn run(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Checked, Ch
     let (mut session, _) = gate::open(order, &Policy::default(), Purpose::Read).map_err(CheckError::Open)?;
     let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name).map_err(CheckError::Database)?;
     let id = order.bundle.release_id().to_string();
-    let applied = rows.last().is_some_and(|last| last.is_applied() && last.release_id == id);
+    let applied = rows.last().filter(|last| last.is_applied() && last.release_id == id);
+    let variables = with_those_of_the_run(order.variables, applied.map(|run| &run.variables));
+    let order = &Order { variables: &variables, ..*order };
     let states = &order.manifest().states;
-    let (when, state) = if applied { (When::Finalized, &states.finalized) } else { (When::Baseline, &states.baseline) };
+    let (when, state) =
+        if applied.is_some() { (When::Finalized, &states.finalized) } else { (When::Baseline, &states.baseline) };
     settings::reset(session.as_mut(), &order.manifest().limits).map_err(CheckError::Database)?;
     let observed = preflight::state(session.as_mut(), order, state).map_err(CheckError::Probe)?;
     let mismatches = probe::compare(state, &observed);

@@ -43,11 +43,7 @@ pub enum GateError {
 }
 
 /// Connects, compares the target, takes the lock, asks every gate.
-pub fn pass<'b>(
-    order: Order<'b>,
-    policy: &Policy,
-    observer: &mut dyn Observer,
-) -> Result<GatedRelease<'b>, GateError> {
+pub fn pass<'b>(order: Order<'b>, policy: &Policy, observer: &mut dyn Observer) -> Result<GatedRelease<'b>, GateError> {
     let (mut session, target) = open(&order, policy, Purpose::Write)?;
     target::check_primary(session.as_mut()).map_err(GateError::Target)?;
     lock::take(session.as_mut()).map_err(GateError::Lock)?;
@@ -96,19 +92,13 @@ pub(super) fn ask_all(order: &Order<'_>, observer: &mut dyn Observer) -> Result<
 }
 
 /// Each gate once more, inside the run's own transaction.
-pub(super) fn ask_inside(
-    session: &mut dyn Session,
-    order: &Order<'_>,
-    observer: &mut dyn Observer,
-) -> Result<Vec<GateAnswer>, GateError> {
+pub(super) fn ask_inside(session: &mut dyn Session, order: &Order<'_>) -> Result<Vec<GateAnswer>, GateError> {
     let mut answers = Vec::new();
     for gate in needed(order) {
         let unanswered = |failure| GateError::Unanswered(gate.name.clone(), Box::new(failure));
         let sql = order.sql(&gate.file).map_err(|error| unanswered(Failure::plain(error)))?;
         let observed = probe::ask(session, sql, order).map_err(unanswered)?;
-        let answer = answer(gate, observed).map_err(unanswered)?;
-        observer.event(Event::Gate(&answer));
-        answers.push(answer);
+        answers.push(answer(gate, observed).map_err(unanswered)?);
     }
     Ok(answers)
 }

@@ -34,6 +34,16 @@ impl<'b> Order<'b> {
     }
 }
 
+/// The values of a run that is being undone or checked, where the operator gives no others.
+pub fn with_those_of_the_run(
+    given: &BTreeMap<String, String>,
+    run: Option<&BTreeMap<String, String>>,
+) -> BTreeMap<String, String> {
+    let mut values = run.cloned().unwrap_or_default();
+    values.extend(given.clone());
+    values
+}
+
 /// A signed manifest that names a file it doesn't list; packing refuses to make one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the release names the script {0}, which it does not contain")]

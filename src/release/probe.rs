@@ -94,7 +94,9 @@ pub fn ask_read_only(
         let assigned = session.query("select pg_catalog.pg_current_xact_id_if_assigned()::text", &[]);
         match assigned.map_err(|error| Failure::database("can't ask for the transaction id", &error))?.single() {
             None => Ok(observed),
-            Some(_) => Err(Failure::plain(format!("{}: the question was given a transaction id: it wrote", sql.path()))),
+            Some(_) => {
+                Err(Failure::plain(format!("{}: the question was given a transaction id: it wrote", sql.path())))
+            }
         }
     });
     match session.execute("ROLLBACK") {

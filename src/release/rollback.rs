@@ -1,10 +1,12 @@
 //! Back to baseline, all or nothing. No gate is asked: undoing never waits for anyone.
 
+use std::collections::BTreeMap;
+
 use super::event::Observer;
 use super::failure::Failure;
 use super::gate::{self, GateError};
 use super::lock::{self, LockError};
-use super::order::{MissingScript, Order};
+use super::order::{MissingScript, Order, with_those_of_the_run};
 use super::preflight;
 use super::target::{self, TargetError};
 use super::transaction::{self, Report, Start, Work};
@@ -28,6 +30,7 @@ pub struct AppliedRelease<'b> {
     order: Order<'b>,
     session: Box<dyn Session>,
     target: ObservedTarget,
+    variables: BTreeMap<String, String>,
 }
 
 /// Why a rollback does not begin. The database is untouched.
@@ -61,7 +64,8 @@ pub fn find(order: Order<'_>) -> Result<Found<'_>, RollbackError> {
     let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name).map_err(RollbackError::Ledger)?;
     match rows.into_iter().next_back() {
         Some(last) if last.is_applied() && last.release_id == order.bundle.release_id().to_string() => {
-            Ok(Found::Applied(Box::new(AppliedRelease { order, session, target })))
+            let variables = with_those_of_the_run(order.variables, Some(&last.variables));
+            Ok(Found::Applied(Box::new(AppliedRelease { order, session, target, variables })))
         }
         Some(last) if last.is_applied() => Err(RollbackError::OtherApplied(Box::new(last))),
         _ => Ok(Found::Nothing(target)),
@@ -76,11 +80,12 @@ impl AppliedRelease<'_> {
         journal: Journal,
         observer: &mut dyn Observer,
     ) -> Result<Report, MissingScript> {
-        let manifest = self.order.manifest();
+        let order = Order { variables: &self.variables, ..self.order };
+        let manifest = order.manifest();
         // What it was before is shown where it can be had; a database that is neither state can still be undone.
         let before: Result<_, Box<Failure>> =
-            preflight::state(self.session.as_mut(), &self.order, &manifest.states.finalized);
-        let scripts = manifest.rollback.iter().map(|script| Ok((script.file.to_string(), self.order.sql(&script.file)?)));
+            preflight::state(self.session.as_mut(), &order, &manifest.states.finalized);
+        let scripts = manifest.rollback.iter().map(|script| Ok((script.file.to_string(), order.sql(&script.file)?)));
         let work = Work {
             action: Action::Rollback,
             scripts: scripts.collect::<Result<_, _>>()?,
@@ -89,6 +94,6 @@ impl AppliedRelease<'_> {
             gated: false,
         };
         let start = Start { target: self.target, gates: Vec::new(), before: before.ok() };
-        Ok(transaction::perform(self.order, self.session, start, work, run_id, journal, observer))
+        Ok(transaction::perform(order, self.session, start, work, run_id, journal, observer))
     }
 }

@@ -26,7 +26,8 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> Result<TierRecord, Failure> {
     let started = Instant::now();
-    let mut record = TierRecord { name: name.to_owned(), statements: 0, rows: 0, milliseconds: 0, warnings: Vec::new() };
+    let mut record =
+        TierRecord { name: name.to_owned(), statements: 0, rows: 0, milliseconds: 0, warnings: Vec::new() };
     each_statement(sql, order, observer, |statement, inspection, observer| {
         observer.event(Event::Statement { at: &statement.origin.at, verb: &inspection.verb });
         let sent = send(session, statement, inspection);

@@ -158,7 +158,7 @@ impl Doing<'_, '_> {
     }
 
     fn gates(&mut self, session: &mut dyn Session) -> Result<(), Failure> {
-        let answers = gate::ask_inside(session, &self.order, self.observer).map_err(|error| match error {
+        let answers = gate::ask_inside(session, &self.order).map_err(|error| match error {
             GateError::Unanswered(name, failure) => {
                 Failure { message: format!("gate {name}: {}", failure.message), ..*failure }
             }
@@ -217,6 +217,7 @@ impl Doing<'_, '_> {
             release_id: self.order.bundle.release_id(),
             run_id: &self.receipt.run_id,
             transaction_id,
+            variables: self.order.variables,
             signers: &signers.join(","),
         };
         ledger::add(session, &entry)

@@ -106,7 +106,8 @@ impl SecretKey {
 
     /// Writes a key file that did not exist, mode 0600; without a passphrase the key is not encrypted.
     pub fn write_new(&self, path: &Path, passphrase: Option<&str>) -> Result<(), SecretKeyError> {
-        let pem = self.to_pem(passphrase).map_err(|reason| SecretKeyError::NotEd25519 { path: path.to_owned(), reason })?;
+        let pem =
+            self.to_pem(passphrase).map_err(|reason| SecretKeyError::NotEd25519 { path: path.to_owned(), reason })?;
         let io = |source| SecretKeyError::Io { path: path.to_owned(), source };
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
         let written = file.write_all(pem.as_bytes()).and_then(|()| file.sync_all());

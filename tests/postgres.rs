@@ -1,0 +1,51 @@
+//! The whole line against real servers: the real program, real keys, a throwaway cluster.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+#[path = "support/cluster.rs"]
+mod cluster;
+#[path = "support/proxy.rs"]
+mod proxy;
+#[path = "support/release.rs"]
+mod release;
+
+#[path = "postgres/bundle_file.rs"]
+mod bundle_file;
+#[path = "postgres/crash.rs"]
+mod crash;
+#[path = "postgres/failure.rs"]
+mod failure;
+#[path = "postgres/gate.rs"]
+mod gate;
+#[path = "postgres/one_roof.rs"]
+mod one_roof;
+#[path = "postgres/preflight.rs"]
+mod preflight;
+#[path = "postgres/records.rs"]
+mod records;
+#[path = "postgres/runbook.rs"]
+mod runbook;
+#[path = "postgres/script.rs"]
+mod script;
+#[path = "postgres/session.rs"]
+mod session;
+#[path = "postgres/together.rs"]
+mod together;
+#[path = "postgres/undo.rs"]
+mod undo;
+
+use cluster::{Cluster, TestDatabase};
+use release::{BEFORE, Release, Site};
+
+/// A database in which a small release can run.
+fn database(prefix: &str) -> TestDatabase<'static> {
+    let cluster = Cluster::shared();
+    let template = cluster.template("small_before", |db| db.client().batch_execute(BEFORE).unwrap());
+    TestDatabase::from_template(cluster, template, prefix)
+}
+
+/// A database, and a small release for it.
+fn small(prefix: &str) -> (TestDatabase<'static>, Release, Site) {
+    let db = database(prefix);
+    let release = Release::on(db.name());
+    (db, release, Site::new())
+}

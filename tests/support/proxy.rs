@@ -1,0 +1,108 @@
+//! A bad network: a unix socket before the server's, that does something to the COMMIT on its way.
+
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::Shutdown,
+    os::unix::net::{UnixListener, UnixStream},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use tempfile::TempDir;
+
+/// What becomes of the first COMMIT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The server gets it and commits; its answer is lost with the connection.
+    AnswerLost,
+    /// The connection is cut before the server gets it.
+    NeverSent,
+    /// As [`Fate::AnswerLost`], and from then on nobody gets through.
+    AnswerLostAndServerAway,
+}
+
+/// Stands before a server; ends with this value.
+pub struct Proxy {
+    dir: TempDir,
+    struck: Arc<AtomicBool>,
+}
+
+impl Proxy {
+    /// Before the server whose socket is in `server`.
+    pub fn before(server: &Path, fate: Fate) -> Self {
+        let dir = tempfile::tempdir_in("/tmp").unwrap();
+        let struck = Arc::new(AtomicBool::new(false));
+        let socket = dir.path().join(".s.PGSQL.5432");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let line = Line { server: server.join(".s.PGSQL.5432"), socket, fate, struck: Arc::clone(&struck) };
+        // Ends with the test process; a connection that nobody makes costs nothing.
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                line.clone().carry(client);
+            }
+        });
+        Self { dir, struck }
+    }
+
+    /// How to reach a database through it.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgresql:///{database}?host={}&port=5432&user=postgres", self.dir.path().display())
+    }
+
+    /// Whether a COMMIT has met its fate.
+    pub fn struck(&self) -> bool {
+        self.struck.load(Ordering::SeqCst)
+    }
+}
+
+#[derive(Clone)]
+struct Line {
+    server: PathBuf,
+    socket: PathBuf,
+    fate: Fate,
+    struck: Arc<AtomicBool>,
+}
+
+impl Line {
+    fn carry(self, client: UnixStream) {
+        let Ok(server) = UnixStream::connect(&self.server) else { return };
+        let (to_client, from_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+        // Set when the answer to come is the one to lose.
+        let lose = Arc::new(AtomicBool::new(false));
+        let losing = Arc::clone(&lose);
+        thread::spawn(move || copy(from_server, to_client, |_| !losing.load(Ordering::SeqCst)));
+        thread::spawn(move || {
+            copy(client, server, |bytes| {
+                // In a Parse message the text of the statement ends in a zero byte.
+                let commit = bytes.windows(7).any(|window| window == b"COMMIT\0");
+                if !commit || self.struck.swap(true, Ordering::SeqCst) {
+                    return true;
+                }
+                lose.store(true, Ordering::SeqCst);
+                if self.fate == Fate::AnswerLostAndServerAway {
+                    fs::remove_file(&self.socket).unwrap();
+                }
+                self.fate != Fate::NeverSent
+            });
+        });
+    }
+}
+
+/// Carries bytes until either end closes or `pass` says no, then cuts both ways.
+fn copy(mut from: UnixStream, mut to: UnixStream, mut pass: impl FnMut(&[u8]) -> bool) {
+    let mut buffer = vec![0; 1 << 16];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        if !pass(&buffer[..count]) || to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
+}

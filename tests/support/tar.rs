@@ -1,0 +1,98 @@
+//! A tar writer that shares nothing with the program's own, and writes whatever it is told.
+
+/// A file of an archive: its header, byte by byte, and what follows it before the padding.
+#[derive(Clone)]
+pub struct Member {
+    pub header: [u8; 512],
+    pub content: Vec<u8>,
+}
+
+/// An archive in the making.
+#[derive(Clone)]
+pub struct Tar {
+    pub members: Vec<Member>,
+    /// What stands after the last member; two zero blocks unless a test says otherwise.
+    pub end: Vec<u8>,
+}
+
+impl Member {
+    /// A member in the one permitted form.
+    pub fn new(name: &str, content: &[u8]) -> Self {
+        let mut member = Self { header: [0; 512], content: content.to_vec() };
+        member.set(100, b"0000644\0");
+        member.set(108, b"0000000\0");
+        member.set(116, b"0000000\0");
+        member.set(124, format!("{:011o}\0", content.len()).as_bytes());
+        member.set(136, b"00000000000\0");
+        member.set(156, b"0");
+        member.set(257, b"ustar\x0000");
+        member.set(329, b"0000000\0");
+        member.set(337, b"0000000\0");
+        member.rename(name);
+        member
+    }
+
+    /// Sets header bytes, and the checksum that then belongs to them.
+    pub fn set(&mut self, at: usize, bytes: &[u8]) {
+        self.header[at..at + bytes.len()].copy_from_slice(bytes);
+        self.header[148..156].copy_from_slice(b"        ");
+        let sum: u32 = self.header.iter().map(|byte| u32::from(*byte)).sum();
+        self.header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    }
+
+    /// Gives it another name of up to 100 bytes.
+    pub fn rename(&mut self, name: &str) {
+        let mut field = [0; 100];
+        field[..name.len()].copy_from_slice(name.as_bytes());
+        self.set(0, &field);
+    }
+
+    pub fn name(&self) -> String {
+        let end = self.header[..100].iter().position(|byte| *byte == 0).unwrap_or(100);
+        String::from_utf8_lossy(&self.header[..end]).into_owned()
+    }
+}
+
+impl Tar {
+    /// Takes a bundle apart.
+    pub fn of(bundle: &[u8]) -> Self {
+        let (mut members, mut at) = (Vec::new(), 0);
+        while bundle[at..at + 512] != [0; 512] {
+            let header: [u8; 512] = bundle[at..at + 512].try_into().expect("512 bytes");
+            let digits = std::str::from_utf8(&header[124..135]).expect("octal digits");
+            let size = usize::from_str_radix(digits, 8).expect("octal digits");
+            members.push(Member { header, content: bundle[at + 512..at + 512 + size].to_vec() });
+            at += 512 + size.div_ceil(512) * 512;
+        }
+        Self { members, end: bundle[at..].to_vec() }
+    }
+
+    /// The file.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for member in &self.members {
+            bytes.extend(member.header);
+            bytes.extend(&member.content);
+            bytes.resize(bytes.len().div_ceil(512) * 512, 0);
+        }
+        bytes.extend(&self.end);
+        bytes
+    }
+
+    /// Where a member is.
+    pub fn at(&self, name: &str) -> usize {
+        self.members.iter().position(|member| member.name() == name).expect("the bundle has this member")
+    }
+
+    /// A member, to bend.
+    pub fn member(&mut self, name: &str) -> &mut Member {
+        let at = self.at(name);
+        &mut self.members[at]
+    }
+
+    /// The place of the first file of the release, which is where signatures end.
+    pub fn first_file(&self) -> usize {
+        let reserved = |name: &str| ["pgseal", "statement.json"].contains(&name) || name.starts_with("signatures/");
+        self.members.iter().position(|member| !reserved(&member.name())).unwrap_or(self.members.len())
+    }
+}
