@@ -1,6 +1,5 @@
 //! Re-authenticates archives in bulk, on all cores. Every fault of every file is found; none stops the rest.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -88,7 +87,7 @@ fn walk(path: &Path, files: &mut Vec<PathBuf>, findings: &mut Vec<Finding>) {
 
 fn audit_file(path: &Path, root: &TrustRoot, when: When) -> Finding {
     let finding = |release, faults| Finding { path: path.to_owned(), release, faults };
-    let source = match File::open(path).and_then(source::from_file) {
+    let source = match source::open(path) {
         Ok(source) => source,
         Err(error) => return finding(None, vec![format!("can't be read: {error}")]),
     };

@@ -23,6 +23,12 @@ pub trait Session {
     /// "Extended Query"), and drops the rows it returns. Gives the number of rows that the server reported.
     fn execute(&mut self, sql: &str) -> Result<u64, DatabaseError>;
 
+    /// Several statements of pgseal's own in one message. Never foreign text.
+    fn batch(&mut self, sql: &str) -> Result<(), DatabaseError>;
+
+    /// `server_version_num`: 150018 is 15.18.
+    fn server_version_num(&self) -> u32;
+
     /// Sends `COPY ... FROM STDIN` and its data.
     fn copy_in(&mut self, sql: &str, data: &[u8]) -> Result<u64, DatabaseError>;
 

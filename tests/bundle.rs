@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pgseal::archive::source::ByteSource;
 use pgseal::bundle::{AuthenticateError, UntrustedBundle};
+use support::bundles::{Refused, now, one_roof, open, pack_dir, refusal};
 use support::keys::{key, trusting};
-use support::release::{Refused, now, one_roof, open, pack_dir, refusal};
 
 /// A file of which one bit is flipped, or which ends too early, without copying it a million times.
 struct Harmed {
@@ -63,8 +63,12 @@ fn every_flipped_bit_of_the_reference_bundle_is_rejected() {
     let whole = Harmed { bytes: bytes.clone(), bit: None, size: bytes.len() };
     let accepted = UntrustedBundle::parse(Box::new(whole)).expect("well-formed").authenticate(&root, now());
     accepted.expect("unharmed it is authentic");
+    let limit: usize = std::env::var("LIM").map_or(0, |l| l.parse().unwrap());
+    let _ = limit;
     let (malformed, unauthentic) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    for_all(bytes.len() * 8, |bit| {
+    let started = std::time::Instant::now();
+    for_all(if limit > 0 { limit } else { bytes.len() * 8 }, |bit| {
+        let bit = if limit > 0 { (bit * 7919) % (bytes.len() * 8) } else { bit };
         let harmed = Harmed { bytes: bytes.clone(), bit: Some(bit), size: bytes.len() };
         let count = match UntrustedBundle::parse(Box::new(harmed)) {
             Err(_) => &malformed,
@@ -75,5 +79,6 @@ fn every_flipped_bit_of_the_reference_bundle_is_rejected() {
         };
         count.fetch_add(1, Ordering::Relaxed);
     });
+    eprintln!("{:?} {} {:?} {:?}", started.elapsed(), bytes.len(), malformed, unauthentic);
     assert_eq!(malformed.into_inner() + unauthentic.into_inner(), bytes.len() * 8);
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::limits;
@@ -48,11 +49,23 @@ impl ByteSource for OpenFile {
     }
 }
 
+/// Opens a file by its path, once. What is no regular file is not opened at all: a pipe would wait for a writer.
+pub fn open(path: &Path) -> io::Result<Box<dyn ByteSource>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(not_a_file());
+    }
+    from_file(File::open(path)?)
+}
+
+fn not_a_file() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")
+}
+
 /// Takes an open file: small ones are read into memory at once, larger ones piece by piece.
-pub fn from_file(file: File) -> io::Result<Box<dyn ByteSource>> {
+fn from_file(file: File) -> io::Result<Box<dyn ByteSource>> {
     let metadata = file.metadata()?;
     if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        return Err(not_a_file());
     }
     let size = metadata.len();
     if size > limits::BUFFERED_BUNDLE_BYTES {

@@ -1,7 +1,6 @@
 //! Arguments that several commands share, and what they mean.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -59,8 +58,7 @@ pub fn authenticate(file: &std::path::Path, root: &TrustRoot, when: When) -> Res
 
 /// Opens a bundle without believing it.
 pub fn open(file: &std::path::Path) -> Result<UntrustedBundle, CliError> {
-    let opened = File::open(file).map_err(|error| CliError::io(file, &error))?;
-    let source = source::from_file(opened).map_err(|error| match error.kind() {
+    let source = source::open(file).map_err(|error| match error.kind() {
         std::io::ErrorKind::InvalidInput => CliError::new(Exit::Malformed, format!("{}: {error}", file.display()))
             .hint("a bundle is a file; `pgseal pack DIR -o FILE` makes one of a directory"),
         _ => CliError::io(file, &error),

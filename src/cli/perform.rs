@@ -15,6 +15,7 @@ use crate::format::receipt::{Action, Outcome, Receipt};
 use crate::record::journal::Journal;
 use crate::record::receipt;
 use crate::release::Report;
+use crate::release::transaction::FailureKind;
 use crate::trust::SecretKey;
 
 /// Where receipts go, and who signs them.
@@ -63,7 +64,7 @@ impl Prepared {
 
     /// Stores the receipt and tells how it ended.
     pub fn conclude(self, bundle: &AuthenticatedBundle, report: Report, out: Output) -> Result<Exit, CliError> {
-        let Report { receipt, failure, unproved, gate_closed } = report;
+        let Report { receipt, failure, unproved, kind } = report;
         let shown = receipt.clone();
         let stored = receipt::write(&self.dir, &self.stem, bundle.release_id(), receipt, self.key.as_ref());
         out.document(&serde_json::json!({
@@ -80,7 +81,11 @@ impl Prepared {
                 Ok(Exit::Done)
             }
             (Outcome::Unchanged, failure) => {
-                let exit = if gate_closed { Exit::Blocked } else { Exit::Failed };
+                let exit = match kind {
+                    FailureKind::Failed => Exit::Failed,
+                    FailureKind::Blocked => Exit::Blocked,
+                    FailureKind::Unanswered => Exit::Unanswered,
+                };
                 Err(unchanged(&shown, failure, exit))
             }
             (Outcome::Unknown, failure) => Err(unknown(&self.dir, failure)),

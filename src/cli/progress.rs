@@ -47,11 +47,12 @@ impl Progress {
         }
     }
 
-    fn moving(&mut self, text: String) {
+    fn moving(&mut self, text: impl FnOnce(&str) -> String) {
         let Some(bar) = &self.bar else { return };
         if self.last_drawn.elapsed() >= REDRAW {
             self.last_drawn = Instant::now();
-            bar.set_message(format!("{text}  {:.1} s", self.started.elapsed().as_secs_f64()));
+            let seconds = self.started.elapsed().as_secs_f64();
+            bar.set_message(format!("{}  {seconds:.1} s", text(&self.tier)));
         }
     }
 }
@@ -66,11 +67,11 @@ impl Observer for Progress {
             }
             Event::Begin(at, total, name) => {
                 (self.tier, self.statements) = (format!("{at}/{total} {}", escape(name)), 0);
-                self.moving(self.tier.clone());
+                self.moving(str::to_owned);
             }
             Event::Statement { at, verb } => {
                 self.statements += 1;
-                self.moving(format!("{}  {}  {}", self.tier, escape(verb), escape(&at.to_string())));
+                self.moving(|tier| format!("{tier}  {}  {}", escape(verb), escape(&at.to_string())));
             }
             Event::Echo(text) => self.line(format!("    {}", output::escape_lines(text.trim_end()))),
             Event::Notice { at, severity, message } if severity != "NOTICE" && severity != "INFO" => {
@@ -86,7 +87,7 @@ impl Observer for Progress {
             Event::Verified(record) => {
                 self.line(format!("verify {} {}/{}", record.name, record.held, record.checks));
             }
-            Event::Commit => self.moving("committing".to_owned()),
+            Event::Commit => self.moving(|_| "committing".to_owned()),
             Event::Resolving(attempt, why) => {
                 self.line(format!("the answer to COMMIT was lost; asking the server, try {attempt}: {}", escape(why)));
             }

@@ -32,6 +32,7 @@ impl Connect for Connector {
 pub struct PostgresSession {
     client: Client,
     notices: Arc<Mutex<Vec<Notice>>>,
+    version: u32,
 }
 
 /// More than a release's verify scripts ever say at once; a script that raises notices in a loop must not fill memory.
@@ -51,17 +52,15 @@ impl PostgresSession {
                 kept.push(error::notice(&notice));
             }
         });
-        let client = config.connect(NoTls).map_err(|e| error::convert(&e, 0))?;
-        let mut session = Self { client, notices };
-        session.prepare(purpose)?;
-        Ok(session)
-    }
-
-    fn prepare(&mut self, purpose: Purpose) -> Result<(), DatabaseError> {
         if purpose == Purpose::Read {
-            self.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")?;
+            // As the session's own start value, so that also RESET ALL leads back to it.
+            let given = config.get_options().unwrap_or_default().to_owned();
+            config.options(format!("{given} -c default_transaction_read_only=on").trim_start());
         }
-        Ok(())
+        let mut client = config.connect(NoTls).map_err(|e| error::convert(&e, 0))?;
+        let version = client.query_typed_one("select current_setting('server_version_num')::int4", &[]);
+        let version: i32 = version.and_then(|row| row.try_get(0)).map_err(|e| error::convert(&e, 0))?;
+        Ok(Self { client, notices, version: version.unsigned_abs() })
     }
 
     fn fetch(&mut self, limit: usize) -> Result<Table, DatabaseError> {
@@ -85,6 +84,14 @@ impl PostgresSession {
 impl Session for PostgresSession {
     fn execute(&mut self, sql: &str) -> Result<u64, DatabaseError> {
         self.client.execute_typed(sql, &[]).map_err(|e| error::convert(&e, 0))
+    }
+
+    fn batch(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        self.client.batch_execute(sql).map_err(|e| error::convert(&e, 0))
+    }
+
+    fn server_version_num(&self) -> u32 {
+        self.version
     }
 
     fn copy_in(&mut self, sql: &str, data: &[u8]) -> Result<u64, DatabaseError> {

@@ -79,7 +79,7 @@ pub fn entries(session: &mut dyn Session) -> Result<Vec<Entry>, DatabaseError> {
     let table = session.query(
         "select id::text, to_char(at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), action, release, version,
                 sequence::text, release_id, run_id, transaction_id, role, variables::text
-         from pgseal.ledger order by id",
+         from pgseal.ledger as row order by row.id",
         &[],
     )?;
     Ok(table.rows.into_iter().map(entry).collect())

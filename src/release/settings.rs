@@ -3,27 +3,20 @@
 use crate::database::{DatabaseError, Session};
 use crate::format::limits_of_run::RunLimits;
 
-/// Puts every setting back to the session's start, then sets the release's time limits, and makes the server notice a
-/// client that dies while a statement runs (PostgreSQL 14 and later), so that no orphan goes on and commits.
+/// Puts role and settings back to the session's start, then sets the release's time limits.
+///
+/// The server is made to notice a client that dies while a statement runs (PostgreSQL 14 and later), so that no orphan
+/// goes on and commits; and cursors, by which every question is asked, are planned for all their rows.
 pub fn reset(session: &mut dyn Session, limits: &RunLimits) -> Result<(), DatabaseError> {
+    let (lock, statement) = (limits.lock_timeout.milliseconds(), limits.statement_timeout.milliseconds());
+    let idle = limits.idle_timeout.milliseconds();
     // The role is not among "all" (PostgreSQL manual, "RESET").
-    session.execute("RESET ROLE")?;
-    session.execute("RESET ALL")?;
-    let milliseconds = |limit: crate::format::limits_of_run::TimeLimit| limit.milliseconds().to_string();
-    session.query(
-        "select count(set_config(name, case name
-                    when 'lock_timeout' then $1::text
-                    when 'statement_timeout' then $2::text
-                    when 'idle_in_transaction_session_timeout' then $3::text
-                    else '500' end, false))::text
-         from pg_catalog.pg_settings
-         where name in ('lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout',
-                        'client_connection_check_interval')",
-        &[
-            &milliseconds(limits.lock_timeout),
-            &milliseconds(limits.statement_timeout),
-            &milliseconds(limits.idle_timeout),
-        ],
-    )?;
-    Ok(())
+    let mut sql = format!(
+        "RESET ROLE; RESET ALL; SET lock_timeout = {lock}; SET statement_timeout = {statement}; \
+         SET idle_in_transaction_session_timeout = {idle}; SET cursor_tuple_fraction = 1"
+    );
+    if session.server_version_num() >= 140_000 {
+        sql.push_str("; SET client_connection_check_interval = 500");
+    }
+    session.batch(&sql)
 }

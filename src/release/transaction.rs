@@ -46,16 +46,27 @@ pub struct Report {
     pub failure: Option<Failure>,
     /// Committed, but a fresh connection did not see what it should: somebody else wrote meanwhile, or it could not ask.
     pub unproved: Option<String>,
-    /// Whether a gate closed before the first statement, so that nothing was tried.
-    pub gate_closed: bool,
+    /// What kind of failure it was.
+    pub kind: FailureKind,
+}
+
+/// What kind of failure ended a run; meaningless where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// Something failed after the first statement.
+    Failed,
+    /// A gate said BLOCKED before the first statement.
+    Blocked,
+    /// A gate gave no answer before the first statement.
+    Unanswered,
 }
 
 /// A failure before COMMIT, or at it.
 enum Stop {
     /// The transaction is rolled back, or was never begun.
     Unchanged(Box<Failure>),
-    /// A gate closed before the first statement.
-    GateClosed(Box<Failure>),
+    /// A gate closed, or gave no answer, before the first statement.
+    GateClosed(FailureKind, Box<Failure>),
     /// COMMIT was sent and nobody could say what came of it.
     Unknown(Box<Failure>),
 }
@@ -80,16 +91,16 @@ pub(super) fn perform(
     let mut receipt = blank_receipt(&order, &work, start, run_id);
     let mut doing = Doing { order, work, journal: &mut journal, receipt: &mut receipt, observer };
     let result = doing.transaction(session.as_mut());
-    if matches!(&result, Err(Stop::Unchanged(_) | Stop::GateClosed(_))) {
+    if matches!(&result, Err(Stop::Unchanged(_) | Stop::GateClosed(..))) {
         // Best effort: without it the server rolls back when the connection closes.
         let _ = session.execute("ROLLBACK");
     }
     drop(session);
-    let (outcome, failure, gate_closed) = match result {
-        Ok(()) => (Outcome::Committed, None, false),
-        Err(Stop::Unchanged(failure)) => (Outcome::Unchanged, Some(*failure), false),
-        Err(Stop::GateClosed(failure)) => (Outcome::Unchanged, Some(*failure), true),
-        Err(Stop::Unknown(failure)) => (Outcome::Unknown, Some(*failure), false),
+    let (outcome, failure, kind) = match result {
+        Ok(()) => (Outcome::Committed, None, FailureKind::Failed),
+        Err(Stop::Unchanged(failure)) => (Outcome::Unchanged, Some(*failure), FailureKind::Failed),
+        Err(Stop::GateClosed(kind, failure)) => (Outcome::Unchanged, Some(*failure), kind),
+        Err(Stop::Unknown(failure)) => (Outcome::Unknown, Some(*failure), FailureKind::Failed),
     };
     let unproved = if outcome == Outcome::Committed { doing.prove().err() } else { None };
     receipt.outcome = outcome;
@@ -97,7 +108,7 @@ pub(super) fn perform(
     receipt.finished = (order.clock)();
     // How it ended is known from the ledger too; a journal that can't take its last line changes nothing.
     let _ = journal.write(receipt.finished, JournalStep::End { outcome });
-    Report { receipt, failure, unproved, gate_closed }
+    Report { receipt, failure, unproved, kind }
 }
 
 struct Doing<'a, 'b> {
@@ -119,7 +130,7 @@ impl Doing<'_, '_> {
         let transaction_id = transaction_id(session)?;
         self.receipt.transaction_id = Some(transaction_id.clone());
         if self.work.gated {
-            self.gates(session).map_err(|failure| Stop::GateClosed(Box::new(failure)))?;
+            self.gates(session).map_err(|(kind, failure)| Stop::GateClosed(kind, Box::new(failure)))?;
         }
         self.scripts(session)?;
         settings::reset(session, limits).map_err(database("can't reset the session"))?;
@@ -127,7 +138,7 @@ impl Doing<'_, '_> {
         self.state(session)?;
         self.verify(session)?;
         if self.work.gated {
-            self.gates(session)?;
+            self.gates(session).map_err(|(_, failure)| failure)?;
         }
         settings::reset(session, limits).map_err(database("can't reset the session"))?;
         self.ledger(session, &transaction_id).map_err(database("can't write the ledger"))?;
@@ -157,17 +168,18 @@ impl Doing<'_, '_> {
         })
     }
 
-    fn gates(&mut self, session: &mut dyn Session) -> Result<(), Failure> {
+    fn gates(&mut self, session: &mut dyn Session) -> Result<(), (FailureKind, Failure)> {
         let answers = gate::ask_inside(session, &self.order).map_err(|error| match error {
             GateError::Unanswered(name, failure) => {
-                Failure { message: format!("gate {name}: {}", failure.message), ..*failure }
+                let message = format!("gate {name} could not be answered: {}", failure.message);
+                (FailureKind::Unanswered, Failure { message, ..*failure })
             }
-            _ => Failure::plain("the gates could not be asked"),
+            _ => (FailureKind::Unanswered, Failure::plain("the gates could not be asked")),
         })?;
         let closed = answers.iter().find(|answer| !answer.ready);
         let closed = closed.map(|gate| format!("gate {} closed meanwhile: {}", gate.name, gate.reason));
         self.receipt.gates.extend(answers);
-        closed.map_or(Ok(()), |message| Err(Failure::plain(message)))
+        closed.map_or(Ok(()), |message| Err((FailureKind::Blocked, Failure::plain(message))))
     }
 
     fn scripts(&mut self, session: &mut dyn Session) -> Result<(), Stop> {

@@ -91,7 +91,12 @@ fn signatures_dir(path: &Path) -> PathBuf {
 fn read_signatures(dir: &Path, version: u32) -> Result<Vec<ClaimedSignature>, StoreError> {
     let io = |source| StoreError::Io { path: dir.to_owned(), source };
     let mut signatures = Vec::new();
-    for file in fs::read_dir(dir).map_err(io)? {
+    let files = match fs::read_dir(dir) {
+        // Signatures that were taken away are signatures that are missing.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(signatures),
+        files => files.map_err(io)?,
+    };
+    for file in files {
         let path = file.map_err(io)?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let id = name.strip_prefix(&format!("{version}.")).and_then(|rest| rest.strip_suffix(".sig"));

@@ -12,7 +12,7 @@ use pgseal::format::timestamp::Timestamp;
 use pgseal::format::trust_document::{PAYLOAD_TYPE, Policy, TrustDocument};
 use pgseal::trust::draft::{self, NewKey};
 use pgseal::trust::root::{ClaimedSignature, TrustError};
-use pgseal::trust::{SecretKey, TrustRoot};
+use pgseal::trust::{KeyId, SecretKey, TrustRoot};
 use serde_json::Value;
 
 /// The key of a word: the same in every run, so that Ed25519 makes the same signatures.
@@ -32,17 +32,16 @@ pub fn key_file(dir: &Path, word: &str) -> PathBuf {
 }
 
 /// A trust document in the making: roles with their keys, as JSON that a test may bend.
-pub struct Draft {
+pub struct Draft<'k> {
     pub document: Value,
-    pub root_keys: Vec<SecretKey>,
+    pub root_keys: Vec<&'k SecretKey>,
 }
 
-impl Draft {
+impl<'k> Draft<'k> {
     /// One root key, and roles as `(name, threshold, keys)`.
-    pub fn new(roles: &[(&str, u8, &[&SecretKey])]) -> Self {
-        let root = key("root");
+    pub fn new(root: &'k SecretKey, roles: &[(&str, u8, &[&SecretKey])]) -> Self {
         let mut thresholds = BTreeMap::from([(name("root"), 1)]);
-        let mut keys = vec![new_key("root", &root)];
+        let mut keys = vec![new_key("root", root)];
         for (role, threshold, members) in roles {
             thresholds.insert(name(role), *threshold);
             keys.extend(members.iter().map(|key| new_key(role, key)));
@@ -76,11 +75,16 @@ impl Draft {
 
     /// Writes `trust.json` and its signatures into `dir`, unchecked.
     pub fn write(&self, dir: &Path) -> PathBuf {
-        let (path, bytes) = (dir.join("trust.json"), self.bytes());
-        let sigs = dir.join("trust.json.sigs");
+        let signatures = self.signatures(&self.bytes());
+        self.write_with(dir, signatures.into_iter().map(|(id, bytes)| (id, bytes.to_vec())))
+    }
+
+    /// The same with signatures of any form.
+    pub fn write_with(&self, dir: &Path, signatures: impl IntoIterator<Item = (KeyId, Vec<u8>)>) -> PathBuf {
+        let (path, sigs) = (dir.join("trust.json"), dir.join("trust.json.sigs"));
         std::fs::create_dir_all(&sigs).expect("the directory is writable");
-        std::fs::write(&path, &bytes).expect("the directory is writable");
-        for (id, signature) in self.signatures(&bytes) {
+        std::fs::write(&path, self.bytes()).expect("the directory is writable");
+        for (id, signature) in signatures {
             let name = format!("{}.{id}.sig", self.document["version"]);
             std::fs::write(sigs.join(name), signature).expect("the directory is writable");
         }
@@ -90,7 +94,7 @@ impl Draft {
 
 /// A trust root with one release key.
 pub fn trusting(release: &SecretKey) -> TrustRoot {
-    Draft::new(&[("release", 1, &[release])]).load().expect("a plain trust root")
+    Draft::new(&key("root"), &[("release", 1, &[release])]).load().expect("a plain trust root")
 }
 
 pub fn time(text: &str) -> Timestamp {
@@ -102,11 +106,5 @@ fn name(text: &str) -> pgseal::format::name::Name {
 }
 
 fn new_key(role: &str, key: &SecretKey) -> NewKey {
-    NewKey {
-        role: name(role),
-        key: key.public_key(),
-        owner: format!("{role} {}", key.public_key().id().digest().short()),
-        not_before: None,
-        not_after: None,
-    }
+    NewKey { role: name(role), key: key.public_key(), owner: format!("{role} key"), not_before: None, not_after: None }
 }

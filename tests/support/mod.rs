@@ -3,6 +3,8 @@
 // Each test binary uses the part that it needs.
 #![allow(dead_code)]
 
+pub mod bundles;
+pub mod defects;
 pub mod keys;
-pub mod release;
 pub mod tar;
+pub mod vectors;

@@ -36,7 +36,8 @@ pub const BEFORE: &str = "
     insert into public.approvals values ('somebody');";
 
 /// The gate of a [`Release::on`].
-pub const GATE: &str = "select count(*) > 0 as ready, format('%s approvals', count(*)) as reason, min(who) as first_approver
+pub const GATE: &str =
+    "select count(*) > 0 as ready, format('%s approvals', count(*)) as reason, min(who) as first_approver
 from public.approvals;
 ";
 
@@ -196,7 +197,10 @@ impl Release {
         }
         for (name, state, mode) in &self.verify {
             let file = format!("verify/{name}.sql");
-            let _ = write!(toml, "[[verify]]\nname = \"{name}\"\nfile = \"{file}\"\nstate = \"{state}\"\nmode = \"{mode}\"\n\n");
+            let _ = write!(
+                toml,
+                "[[verify]]\nname = \"{name}\"\nfile = \"{file}\"\nstate = \"{state}\"\nmode = \"{mode}\"\n\n"
+            );
         }
         let _ = write!(toml, "[limits]\n{}\n", self.limits);
         toml
@@ -422,8 +426,7 @@ impl Answer {
     #[track_caller]
     pub fn fails(&self, code: i32) -> String {
         assert_eq!(self.code, code, "{self}");
-        let errors: Vec<&str> =
-            self.stderr.lines().filter_map(|line| line.strip_prefix("pgseal: error: ")).collect();
+        let errors: Vec<&str> = self.stderr.lines().filter_map(|line| line.strip_prefix("pgseal: error: ")).collect();
         let heads = errors.iter().filter(|line| !line.starts_with("  ")).count();
         assert_eq!(heads, 1, "one error: {self}");
         assert!(self.stderr.matches("pgseal: hint: ").count() <= 1, "one hint: {self}");
@@ -469,7 +472,18 @@ pub fn dump(db: &TestDatabase<'_>) -> String {
     let text = String::from_utf8(output.stdout).unwrap();
     // A newer pg_dump puts a random word on these two lines.
     let fixed = |line: &&str| !line.starts_with("\\restrict ") && !line.starts_with("\\unrestrict ");
-    text.lines().filter(fixed).collect::<Vec<_>>().join("\n")
+    let mut lines: Vec<&str> = text.lines().filter(fixed).collect();
+    // Rows stand in the order in which they were last written, which no release promises to keep.
+    let mut at = 0;
+    while let Some(copy) =
+        lines[at..].iter().position(|line| line.starts_with("COPY ") && line.ends_with(" FROM stdin;"))
+    {
+        let rows = at + copy + 1;
+        let count = lines[rows..].iter().position(|line| *line == "\\.").unwrap();
+        lines[rows..rows + count].sort_unstable();
+        at = rows + count;
+    }
+    lines.join("\n")
 }
 
 /// Asserts that two dumps are equal, and shows the first difference rather than both.

@@ -1,0 +1,228 @@
+//! pgseal killed, the server killed, the connection cut, at the worst moments.
+
+use std::{
+    os::unix::{fs::MetadataExt, process::CommandExt},
+    process::{Command, Stdio},
+};
+
+use super::cluster::{Cluster, TestDatabase, programs};
+use super::proxy::{Fate, Proxy};
+use super::release::{BEFORE, Operator, Release, Running, Site, assert_same, dump, wait_until};
+use super::small;
+
+const SLOW: &str = "insert into public.widgets values (3, 'three');\nselect pg_sleep(20);\n";
+
+/// Starts a command and waits until the server sleeps in its tier.
+fn asleep(operator: &Operator<'_>, db: &TestDatabase<'_>, command: &str) -> Running {
+    let running = operator.start(command);
+    wait_until("it sleeps", || db.ask(SLEEPERS) == "1");
+    running
+}
+
+const SLEEPERS: &str = "select count(*) from pg_stat_activity
+                        where query like 'select pg_sleep(%' and datname = current_database()";
+
+#[test]
+fn pgseal_is_killed() {
+    let (db, release, site) = small("killed");
+    let bundle = site.pack(&release.clone().tier("slow", SLOW));
+    let operator = site.operator(&bundle, &db.url());
+    let before = dump(&db);
+    asleep(&operator, &db, "run").kill();
+    // The server notices by itself, long before the statement would have ended.
+    wait_until("its session ends", || db.ask(SLEEPERS) == "0");
+    assert_same(&before, &dump(&db));
+    let (answer, status) = operator.status();
+    answer.done();
+    let unfinished = &status["unfinished"][0];
+    assert_eq!(unfinished["what"], "run of small 1.0.0");
+    assert!(unfinished["ending"].as_str().unwrap().contains("COMMIT was never sent"), "{unfinished}");
+    // The lock died with the session: nothing has to be cleared away by hand.
+    let repaired = site.pack(&release.tier("slow", "select 1;\n"));
+    site.operator(&repaired, &db.url()).run().done();
+}
+
+#[test]
+fn pgseal_is_interrupted() {
+    let (db, release, site) = small("interrupted");
+    let bundle = site.pack(&release.tier("slow", SLOW));
+    let operator = site.operator(&bundle, &db.url());
+    let before = dump(&db);
+    let run = asleep(&operator, &db, "run");
+    assert!(Command::new("kill").args(["-INT", &run.pid().to_string()]).status().unwrap().success());
+    let answer = run.end();
+    assert_ne!(answer.code, 0, "{answer}");
+    wait_until("its session ends", || db.ask(SLEEPERS) == "0");
+    assert_same(&before, &dump(&db));
+}
+
+#[test]
+fn a_rollback_is_killed() {
+    let (db, release, site) = small("undokilled");
+    let bundle = site.pack(&release.rollback("slow", "delete from public.widgets;\nselect pg_sleep(20);\n"));
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().done();
+    let applied = dump(&db);
+    asleep(&operator, &db, "rollback").kill();
+    wait_until("its session ends", || db.ask(SLEEPERS) == "0");
+    assert_same(&applied, &dump(&db));
+    assert!(operator.unfinished()[0].contains("COMMIT was never sent"));
+    operator.check().done();
+}
+
+#[test]
+fn the_session_is_terminated() {
+    let (db, release, site) = small("terminated");
+    let bundle = site.pack(&release.tier("slow", SLOW));
+    let operator = site.operator(&bundle, &db.url());
+    let before = dump(&db);
+    let run = asleep(&operator, &db, "run");
+    db.ask(
+        "select pg_terminate_backend(pid) from pg_stat_activity
+            where query like 'select pg_sleep(%' and datname = current_database()",
+    );
+    run.end().fails_saying(30, &["tiers/slow.sql:2:1", "the database is as before", "terminating connection"]);
+    assert_same(&before, &dump(&db));
+    assert_eq!(operator.unfinished(), [""; 0]);
+}
+
+#[test]
+fn the_server_stops_and_comes_back() {
+    let cluster = Cluster::own();
+    let db = cluster.database_named("stops");
+    db.client().batch_execute(BEFORE).unwrap();
+    let site = Site::new();
+    let bundle = site.pack(&Release::on("stops").tier("slow", SLOW));
+    let operator = site.operator(&bundle, &db.url());
+    let before = dump(&db);
+    let run = asleep(&operator, &db, "run");
+    pg_ctl(&cluster, &["stop", "--mode=immediate"]);
+    run.end().fails_saying(30, &["the database is as before"]);
+    assert_eq!(operator.status().0.code, 1, "nobody to ask");
+    let back = ServerAgain::start(&cluster);
+    assert_same(&before, &dump(&db));
+    assert_eq!(operator.unfinished(), [""; 0]);
+    assert_eq!(operator.receipt()["outcome"], "unchanged");
+    drop(back);
+}
+
+/// One backend dies hard; the server then ends all sessions and recovers.
+#[test]
+fn the_server_crashes() {
+    let cluster = Cluster::own();
+    let db = cluster.database_named("crashes");
+    db.client().batch_execute(BEFORE).unwrap();
+    let site = Site::new();
+    let bundle = site.pack(&Release::on("crashes").tier("slow", SLOW));
+    let operator = site.operator(&bundle, &db.url());
+    let before = dump(&db);
+    let run = asleep(&operator, &db, "run");
+    let victim = db.ask("select pid from pg_stat_activity where query like 'select pg_sleep(%'");
+    assert!(Command::new("kill").args(["-KILL", &victim]).status().unwrap().success());
+    run.end().fails_saying(30, &["tiers/slow.sql:2:1", "the database is as before"]);
+    wait_until("it recovers", || postgres::Client::connect(&db.connection(), postgres::NoTls).is_ok());
+    assert_same(&before, &dump(&db));
+}
+
+#[test]
+fn the_answer_to_commit_is_lost() {
+    let (db, release, site) = small("lost");
+    let proxy = Proxy::before(Cluster::shared().server().dir(), Fate::AnswerLost);
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &proxy.url(db.name()));
+    // Asked on a new connection, not guessed.
+    operator.run().done().says(&["is committed"]);
+    assert!(proxy.struck());
+    assert_eq!(operator.receipt()["outcome"], "committed");
+    assert_eq!(db.ask("select count(*) from pgseal.ledger"), "1");
+    assert_eq!(operator.unfinished(), [""; 0]);
+    operator.run().fails(22);
+    // A rollback's COMMIT is no different.
+    let proxy = Proxy::before(Cluster::shared().server().dir(), Fate::AnswerLost);
+    let operator = site.operator(&bundle, &proxy.url(db.name()));
+    operator.rollback().done();
+    assert!(proxy.struck());
+    assert_eq!(db.ask("select count(*) from pgseal.ledger"), "2");
+}
+
+#[test]
+fn commit_never_reaches_the_server() {
+    let (db, release, site) = small("cut");
+    let proxy = Proxy::before(Cluster::shared().server().dir(), Fate::NeverSent);
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &proxy.url(db.name()));
+    let before = dump(&db);
+    operator.run().fails_saying(30, &["the connection was lost at COMMIT", "the database is as before"]);
+    assert!(proxy.struck());
+    assert_same(&before, &dump(&db));
+    assert_eq!(operator.receipt()["outcome"], "unchanged");
+    operator.run().done();
+}
+
+#[test]
+fn nobody_can_be_asked_about_commit() {
+    let (db, release, site) = small("nobody");
+    let proxy = Proxy::before(Cluster::shared().server().dir(), Fate::AnswerLostAndServerAway);
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &proxy.url(db.name()));
+    operator.run().fails_saying(32, &["nobody could say whether COMMIT happened", "pgseal status --receipts"]);
+    assert!(proxy.struck());
+    assert_eq!(operator.receipt()["outcome"], "unknown");
+    // Later, when the server can be reached again, it knows.
+    let operator = operator.url(&db.url());
+    let (answer, status) = operator.status();
+    answer.done();
+    assert!(status["unfinished"][0]["ending"].as_str().unwrap().contains("it was committed"), "{status}");
+    operator.check().done();
+    operator.run().fails_saying(22, &["already applied"]);
+}
+
+/// Killed after its COMMIT was sent and before the answer: the journal alone can't say, the server can.
+#[test]
+fn pgseal_is_killed_at_commit() {
+    let (db, release, site) = small("atcommit");
+    // What it waits for at COMMIT: a trigger that runs there and not when constraints are checked.
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().done();
+    let journal = operator.records(".journal").pop().unwrap();
+    let text = std::fs::read_to_string(&journal).unwrap();
+    let cut: Vec<&str> = text.lines().take(2).collect();
+    std::fs::write(&journal, cut.join("\n") + "\n").unwrap();
+    assert!(operator.unfinished()[0].contains("it was committed"));
+    // The same journal on a server that has never seen the transaction.
+    std::fs::write(&journal, text.replace("\"commit\"", "\"comit\"")).unwrap();
+    assert!(operator.unfinished()[0].contains("damaged"));
+    let (other, _, _) = small("elsewhere");
+    std::fs::write(&journal, cut.join("\n") + "\n").unwrap();
+    assert!(operator.url(&other.url()).unfinished()[0].contains("another database"));
+}
+
+fn pg_ctl(cluster: &Cluster, args: &[&str]) {
+    let data = cluster.server().dir().join("data");
+    let owner = std::fs::metadata(&data).unwrap();
+    let mut command = Command::new(programs().dir().join("pg_ctl"));
+    command.args(args).arg("--pgdata").arg(&data).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
+    // Only root can be anybody, and only root has to: otherwise the server runs as this user.
+    if owner.uid() != std::fs::metadata(std::env::current_exe().unwrap()).unwrap().uid() {
+        command.gid(owner.gid()).uid(owner.uid());
+    }
+    assert!(command.status().unwrap().success(), "pg_ctl {args:?}");
+}
+
+/// A server that came back, outside of its supervisor; stopped with this value.
+struct ServerAgain<'c>(&'c Cluster);
+
+impl<'c> ServerAgain<'c> {
+    fn start(cluster: &'c Cluster) -> Self {
+        let log = cluster.server().dir().join("data/log-again");
+        pg_ctl(cluster, &["start", "--wait", "--log", log.to_str().unwrap()]);
+        Self(cluster)
+    }
+}
+
+impl Drop for ServerAgain<'_> {
+    fn drop(&mut self) {
+        pg_ctl(self.0, &["stop", "--mode=immediate"]);
+    }
+}

@@ -1,0 +1,305 @@
+//! Gates that are no answer, and gates that would do something. All of them are asked as superuser, whom the server
+//! itself forbids nothing.
+
+use super::release::{assert_same, dump};
+use super::small;
+
+/// A gate that packs, is closed with exit 21 and these words, and leaves nothing behind.
+#[track_caller]
+fn unanswered(prefix: &str, prepare: &str, gate: &str, words: &[&str]) {
+    let (db, release, site) = small(prefix);
+    db.client().batch_execute(prepare).unwrap();
+    let bundle = site.pack(&release.gate("approved", gate).limits("400ms", "700ms"));
+    let operator = site.operator(&bundle, &db.url());
+    let before = dump(&db);
+    let words = [words, &["gate approved could not be answered"]].concat();
+    for command in ["gate", "run"] {
+        operator.ask(command).fails_saying(21, &words);
+    }
+    assert_eq!(operator.plan().code, 21);
+    assert_same(&before, &dump(&db));
+    assert!(!site.path("receipts").exists(), "a refused run leaves no file");
+}
+
+#[test]
+fn no_row() {
+    unanswered("norow", "", "select true as ready, 'x' as reason where false;\n", &["no row"]);
+}
+
+#[test]
+fn two_rows() {
+    unanswered(
+        "tworows",
+        "",
+        "select true as ready, 'x' as reason from generate_series(1, 2);\n",
+        &["more than one row"],
+    );
+}
+
+#[test]
+fn ready_is_null() {
+    unanswered("readynull", "", "select null::boolean as ready, 'x' as reason;\n", &["column \"ready\" is NULL"]);
+}
+
+#[test]
+fn reason_is_null() {
+    unanswered("reasonnull", "", "select true as ready, null::text as reason;\n", &["column \"reason\" is NULL"]);
+}
+
+#[test]
+fn no_boolean() {
+    unanswered("number", "", "select 1 as ready, 'x' as reason;\n", &["not a boolean"]);
+    unanswered("text", "", "select 'true' as ready, 'x' as reason;\n", &["not a boolean"]);
+}
+
+/// A text that looks like a boolean's output is not one.
+#[test]
+fn a_text_that_looks_like_a_boolean() {
+    unanswered("looks", "", "select 't'::text as ready, 'x' as reason;\n", &["not a boolean"]);
+}
+
+#[test]
+fn no_column() {
+    unanswered("noready", "", "select true as redy, 'x' as reason;\n", &["no column \"ready\""]);
+    unanswered("noreason", "", "select true as ready;\n", &["no column \"reason\""]);
+    unanswered("twice", "", "select true as ready, 'x' as reason, false as ready;\n", &["two columns named \"ready\""]);
+}
+
+#[test]
+fn an_error() {
+    unanswered(
+        "error",
+        "",
+        "select 1 / (count(*) - 1) = 0 as ready,\n 'x' as reason from public.approvals;\n",
+        &["gate/approved.sql:1:1", "division by zero"],
+    );
+    unanswered(
+        "missing",
+        "",
+        "select true as ready, 'x' as reason\nfrom public.nothing;\n",
+        &["gate/approved.sql:2:6", "relation \"public.nothing\" does not exist"],
+    );
+}
+
+#[test]
+fn too_slow() {
+    let slow = "select count(*) > 0 as ready, 'x' as reason from generate_series(1, 100000) a, generate_series(1, 100000) b;\n";
+    unanswered("slowgate", "", slow, &["statement timeout"]);
+}
+
+#[test]
+fn behind_a_lock() {
+    let (db, release, site) = small("lockedgate");
+    let bundle = site.pack(&release.limits("300ms", "1min"));
+    let operator = site.operator(&bundle, &db.url());
+    let mut other = db.client();
+    other.batch_execute("begin; lock table public.approvals in access exclusive mode").unwrap();
+    operator.gate().fails_saying(21, &["lock timeout"]);
+    operator.run().fails_saying(21, &["lock timeout"]);
+    other.batch_execute("rollback").unwrap();
+    operator.gate().done();
+}
+
+/// Each is refused, when packing (2) or when asked (21); then nothing of what it wanted has happened.
+const HOSTILE: &[(&str, &str)] = &[
+    (
+        "insert in a CTE",
+        "with x as (insert into public.approvals values ('cte') returning 1) select true as ready, 'x' as reason from x",
+    ),
+    ("a function that writes", "select public.writes() as ready, 'x' as reason"),
+    ("a function that says it is immutable", "select public.lies() as ready, 'x' as reason"),
+    ("a quoted call", "select public.\"writes\"() as ready, 'x' as reason"),
+    ("a call behind a comment", "select public.writes /* ( */ () as ready, 'x' as reason"),
+    ("a call in FROM", "select r as ready, 'x' as reason from public.writes() r"),
+    ("attribute notation", "select a.leaks as ready, 'x' as reason from public.approvals a limit 1"),
+    ("attribute notation of a row", "select (a).leaks as ready, 'x' as reason from public.approvals a limit 1"),
+    ("an operator", "select 1 <~~> 2 as ready, 'x' as reason"),
+    ("OPERATOR()", "select 1 operator(public.<~~>) 2 as ready, 'x' as reason"),
+    ("a keyword that is an operator", "select w like 'x' as ready, 'x' as reason from public.odd limit 1"),
+    ("IN that is an operator", "select w in ('x') as ready, 'x' as reason from public.odd limit 1"),
+    ("an aggregate", "select public.gathers(1) as ready, 'x' as reason"),
+    ("a view over a function", "select * from public.seen"),
+    ("a view over a view", "select * from public.seen_again"),
+    ("a rule on a view", "select ready, reason from public.seen where ready"),
+    ("nextval", "select nextval('public.numbers') > 0 as ready, 'x' as reason"),
+    ("setval", "select setval('public.numbers', 99) > 0 as ready, 'x' as reason"),
+    ("a lock", "select pg_advisory_lock(4711) is not null as ready, 'x' as reason"),
+    ("a lock, tried", "select pg_try_advisory_lock(4711) as ready, 'x' as reason"),
+    ("a lock of the schema", "select pg_catalog.pg_advisory_lock(4711) is not null as ready, 'x' as reason"),
+    ("a lock by unicode", "select U&\"pg\\005fadvisory_lock\"(4711) is not null as ready, 'x' as reason"),
+    ("set_config", "select set_config('search_path', 'evil', false) is not null as ready, 'x' as reason"),
+    (
+        "dblink",
+        "select dblink_exec('dbname=' || current_database(), 'delete from public.approvals') is not null as ready, 'x' as reason",
+    ),
+    ("txid_current", "select txid_current() > 0 as ready, 'x' as reason"),
+    ("pg_current_xact_id", "select pg_current_xact_id() is not null as ready, 'x' as reason"),
+    (
+        "query_to_xml",
+        "select query_to_xml('select pg_advisory_lock(4711)', true, true, '') is not null as ready, 'x' as reason",
+    ),
+    (
+        "ts_stat",
+        "select count(*) > 0 as ready, 'x' as reason from ts_stat('select pg_advisory_lock(4711)::text::tsvector')",
+    ),
+    ("pg_sleep", "select pg_sleep(0.01) is not null as ready, 'x' as reason"),
+    ("pg_notify", "select pg_notify('a', 'b') is not null as ready, 'x' as reason"),
+    ("pg_terminate_backend", "select pg_terminate_backend(0) as ready, 'x' as reason"),
+    ("pg_reload_conf", "select pg_reload_conf() as ready, 'x' as reason"),
+    ("pg_switch_wal", "select pg_switch_wal() is not null as ready, 'x' as reason"),
+    ("pg_logical_emit_message", "select pg_logical_emit_message(false, 'a', 'b') is not null as ready, 'x' as reason"),
+    ("pg_create_restore_point", "select pg_create_restore_point('x') is not null as ready, 'x' as reason"),
+    ("pg_stat_reset", "select pg_stat_reset() is not null as ready, 'x' as reason"),
+    ("pg_read_file", "select pg_read_file('PG_VERSION') is not null as ready, 'x' as reason"),
+    ("pg_ls_dir", "select count(*) > 0 as ready, 'x' as reason from pg_ls_dir('.')"),
+    ("lo_create", "select lo_create(0) > 0 as ready, 'x' as reason"),
+    ("a foreign table", "select count(*) > 0 as ready, 'x' as reason from public.far"),
+    ("FOR UPDATE", "select true as ready, who as reason from public.approvals for update"),
+    ("SELECT INTO", "select true as ready, 'x' as reason into public.made"),
+    ("CREATE TABLE AS", "create table public.made as select true as ready, 'x' as reason"),
+    ("two statements", "select true as ready, 'x' as reason; delete from public.approvals"),
+    ("two statements, joined", "select true as ready, 'x' as reason \\; delete from public.approvals"),
+    (
+        "a way out of parentheses",
+        "select true as ready, 'x' as reason) x; delete from public.approvals; select * from (select 1",
+    ),
+    ("a closing parenthesis", "select true as ready, 'x' as reason) g, (select 1"),
+    ("COMMIT first", "commit; delete from public.approvals"),
+    ("SET TRANSACTION", "set transaction read write"),
+    ("COPY TO", "copy (select true as ready) to '/tmp/pgseal-test-never'"),
+    ("COPY PROGRAM", "copy (select true) to program 'cat'"),
+    ("DELETE", "delete from public.approvals returning true as ready, who as reason"),
+    ("TRUNCATE", "truncate public.approvals"),
+    ("DO", "do $$ begin perform pg_advisory_lock(4711); end $$"),
+    ("CALL", "call public.proc()"),
+    ("EXECUTE", "execute stolen"),
+    ("EXPLAIN ANALYZE", "explain analyze delete from public.approvals"),
+    ("PREPARE", "prepare stolen as delete from public.approvals"),
+    ("LISTEN", "listen a"),
+    ("a shell", "\\! touch pgseal-test-never"),
+    ("gexec", "select 'delete from public.approvals' as ready, 'x' as reason \\gexec"),
+    ("nothing", "-- nothing"),
+];
+
+/// What the hostile gates would use.
+const ARSENAL: &str = "
+    create sequence public.numbers;
+    create function public.writes() returns boolean language plpgsql as
+        $$ begin insert into public.approvals values ('function'); return true; end $$;
+    create function public.lies() returns boolean immutable language plpgsql as
+        $$ begin perform pg_advisory_lock(4711); perform nextval('public.numbers'); return true; end $$;
+    create function public.leaks(public.approvals) returns boolean immutable language plpgsql as
+        $$ begin perform pg_advisory_lock(4711); return true; end $$;
+    create function public.compares(integer, integer) returns boolean immutable language plpgsql as
+        $$ begin perform pg_advisory_lock(4711); return true; end $$;
+    create operator public.<~~> (leftarg = integer, rightarg = integer, function = public.compares);
+    create type public.mood as enum ('x', 'y');
+    create table public.odd (w public.mood);
+    insert into public.odd values ('x');
+    create function public.moody(public.mood, unknown_text text) returns boolean immutable language plpgsql as
+        $$ begin perform pg_advisory_lock(4711); return true; end $$;
+    create operator public.~~ (leftarg = public.mood, rightarg = text, function = public.moody);
+    create operator public.= (leftarg = public.mood, rightarg = text, function = public.moody);
+    create function public.gather(boolean, integer) returns boolean immutable language plpgsql as
+        $$ begin perform pg_advisory_lock(4711); return true; end $$;
+    create aggregate public.gathers(integer) (sfunc = public.gather, stype = boolean, initcond = 'false');
+    create view public.seen as select public.lies() as ready, 'x'::text as reason;
+    create view public.seen_again as select * from public.seen;
+    create procedure public.proc() language sql as $$ insert into public.approvals values ('procedure') $$;
+    create extension dblink;
+    create extension file_fdw;
+    create server files foreign data wrapper file_fdw;
+    create foreign table public.far (line text) server files options (program 'echo x');";
+
+#[test]
+fn hostile_gates() {
+    let (db, release, site) = small("hostile");
+    db.client().batch_execute(ARSENAL).unwrap();
+    let before = dump(&db);
+    let bundle = site.path("hostile.pgseal");
+    let mut wrong = Vec::new();
+    for (what, gate) in HOSTILE {
+        let packed = site.try_pack(&release.clone().gate("approved", &format!("{gate};\n")), &bundle);
+        if packed.code == 2 && packed.stderr.contains("gate/approved.sql") {
+            assert!(!bundle.exists(), "{what}: a refused release leaves no bundle");
+            continue;
+        }
+        let operator = site.operator(&bundle, &db.url());
+        let (asked, run) = (operator.gate(), operator.run());
+        if packed.code != 0 || asked.code != 21 || run.code != 21 {
+            wrong.push(format!("{what}: pack {}, gate {}, run {}: {asked}", packed.code, asked.code, run.code));
+        }
+        std::fs::remove_file(&bundle).unwrap();
+    }
+    assert!(wrong.is_empty(), "{} gates got through:\n{}", wrong.len(), wrong.join("\n"));
+    assert_same(&before, &dump(&db));
+    assert_eq!(db.ask("select count(*) from pg_locks where locktype = 'advisory'"), "0");
+    assert_eq!(db.ask("select is_called from public.numbers"), "f");
+}
+
+/// The same question behind a pooler's leftovers: a session never begins with settings of somebody else.
+#[test]
+fn a_role_that_may_write_by_default() {
+    let (db, release, site) = small("default");
+    let name = db.name();
+    db.client().batch_execute(&format!("alter database {name} set default_transaction_read_only = off")).unwrap();
+    let bundle = site.pack(&release.gate("approved", "select public.sneaks() as ready, 'x' as reason;\n"));
+    let sneaks = "create function public.sneaks() returns boolean stable language sql as $$ select true $$";
+    db.client().batch_execute(sneaks).unwrap();
+    site.operator(&bundle, &db.url()).gate().fails_saying(21, &["only functions of pg_catalog"]);
+}
+
+#[test]
+fn every_gate_must_be_open() {
+    let (db, release, site) = small("twogates");
+    let second = "select false as ready, 'the second says no' as reason, 42 as evidence;\n";
+    let bundle = site.pack(&release.gate("second", second));
+    let operator = site.operator(&bundle, &db.url());
+    let answer = operator.gate();
+    assert_eq!(answer.code, 20, "{answer}");
+    answer.says(&["READY approved", "BLOCKED second: the second says no", "evidence = 42"]);
+    operator.run().fails_saying(20, &["gate second is BLOCKED: the second says no"]);
+}
+
+#[test]
+fn no_gate_at_all() {
+    let (db, release, site) = small("nogate");
+    let bundle = site.pack(&release.without_gates());
+    let operator = site.operator(&bundle, &db.url());
+    operator.gate().done().says(&["the release has no gate"]);
+    operator.run().done();
+}
+
+/// What the server says reaches a terminal only escaped.
+#[test]
+fn a_reason_that_would_move_the_cursor() {
+    let (db, release, site) = small("escape");
+    let gate = "select false as ready, E'\\x1b[2J\\x1b[1;1HREADY\\n\\u202eREADY' as reason, E'\\x07' as evidence;\n";
+    let bundle = site.pack(&release.gate("approved", gate));
+    let operator = site.operator(&bundle, &db.url());
+    for answer in [operator.gate(), operator.run(), operator.plan()] {
+        assert_eq!(answer.code, 20, "{answer}");
+        assert!(
+            ![&answer.stdout, &answer.stderr].iter().any(|text| text.contains(['\u{1b}', '\u{7}', '\u{202e}'])),
+            "{answer}"
+        );
+        answer.says(&["\\u{1b}[2J"]);
+    }
+}
+
+#[test]
+fn the_gate_waits_for_an_approval() {
+    let (db, release, site) = small("watch");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    db.client().batch_execute("delete from public.approvals").unwrap();
+    let mut watch = operator.command("gate");
+    watch.args(["--watch", "--interval", "1"]);
+    let mut watching = watch.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(watching.try_wait().unwrap().is_none(), "it waits");
+    db.client().batch_execute("insert into public.approvals values ('late')").unwrap();
+    let end = watching.wait_with_output().unwrap();
+    assert!(end.status.success());
+    assert!(String::from_utf8_lossy(&end.stdout).contains("READY"));
+}

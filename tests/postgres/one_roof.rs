@@ -1,0 +1,230 @@
+//! The reference release, from BLOCKED to READY, finalized, and back.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::{Value, json};
+
+use super::cluster::{Cluster, TestDatabase};
+use super::release::{Operator, Site, assert_same, dump, psql};
+
+pub const APR: &str = "APR-BOOT-AUTHMODEL-1";
+
+/// The reference release's database. Its name is the release's, so one test at a time has it.
+pub struct Directus {
+    pub db: TestDatabase<'static>,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Directus {
+    pub fn at_baseline() -> Self {
+        static ALONE: Mutex<()> = Mutex::new(());
+        // A test that failed with it has dropped its database all the same.
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let cluster = Cluster::shared();
+        let template = cluster.template("one_roof_baseline", |db| {
+            let loaded = psql(db, &["-f", "one-roof-baseline.sql"], &sources());
+            assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
+        });
+        Self { db: TestDatabase::from_template_named(cluster, template, "directus"), _alone: alone }
+    }
+
+    /// What a human's ratification writes.
+    pub fn ratify(&self) {
+        let apr = format!("ratified_apr={APR}");
+        let ratified = psql(&self.db, &["-v", &apr, "-f", "one-roof-ratify.sql"], &sources());
+        assert!(ratified.status.success(), "{}", String::from_utf8_lossy(&ratified.stderr));
+    }
+}
+
+/// Where the reference release and its fixtures are.
+pub fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("bundle")
+}
+
+pub fn pack(site: &Site) -> PathBuf {
+    let bundle = site.path("one-roof-1.0.0.pgseal");
+    site.pack_dir(&sources().join("one-roof"), &bundle).done();
+    bundle
+}
+
+fn baseline() -> Value {
+    json!({
+        "gap": "210", "ospa": "1", "ownership": "0", "conflict": "0", "gov_emit": "0", "inventory": "35", "scopes": "6",
+        "axis": "absent", "one_roof": "f", "emit": "unset", "system_issues": "204556",
+    })
+}
+
+fn finalized() -> Value {
+    json!({
+        "gap": "0", "ospa": "1", "ownership": "210", "conflict": "0", "gov_emit": "0", "inventory": "35", "scopes": "6",
+        "axis": "responsibility", "containment_ok": "35", "containment_bad": "0", "divergent": "0", "critical": "0",
+        "emit": "fail-closed", "tiers": "8", "sealed": "t", "system_issues": "204556",
+    })
+}
+
+const CHECKS: [(&str, u64); 6] = [
+    ("ui_read_contract", 8),
+    ("clone_revalidate", 12),
+    ("regression", 26),
+    ("axis_rehearsal", 7),
+    ("issue_event_rehearsal", 9),
+    ("dot_boundary_rehearsal", 3),
+];
+
+#[test]
+fn the_story() {
+    let directus = Directus::at_baseline();
+    let db = &directus.db;
+    let site = Site::new();
+    let bundle = pack(&site);
+    let operator = site.operator(&bundle, &db.url()).variable("ratified_apr", APR);
+    let untouched = dump(db);
+
+    blocked(&operator, &site);
+    assert_same(&untouched, &dump(db));
+
+    directus.ratify();
+    let ratified = dump(db);
+    operator.gate().done().says(&["READY", "3 L2 votes", APR]);
+    let plan = operator.json("plan");
+    assert_eq!((&plan["would_run"], &plan["now"]), (&json!(true), &baseline()), "{plan}");
+    assert_eq!(plan["tiers"].as_array().unwrap().len(), 8);
+    // Neither asking nor planning writes.
+    assert_same(&ratified, &dump(db));
+
+    run(&operator, &site, &bundle);
+    let applied = dump(db);
+    assert_ne!(ratified, applied);
+
+    operator.run().fails_saying(22, &["already applied here", "pgseal rollback FILE"]);
+    operator.check().done().says(&["regression 26/26", "ui_read_contract 8/8", "axis_rehearsal 7/7"]);
+    let checked = operator.json("check");
+    assert_eq!((&checked["state"], &checked["observed"]), (&json!("finalized"), &finalized()));
+    // A refused run and a check that rehearses writes leave no residue.
+    assert_same(&applied, &dump(db));
+
+    let (answer, status) = operator.status();
+    answer.done();
+    assert_eq!(status["in_effect"][0]["release"], "one-roof");
+    assert_eq!(status["unfinished"], json!([]));
+
+    roll_back(&operator);
+    assert_same(&ratified, &dump(db));
+    operator.rollback().done().says(&["nothing to do"]);
+    let (_, status) = operator.status();
+    assert_eq!((&status["in_effect"], status["ledger"].as_array().unwrap().len()), (&json!([]), 2));
+    operator.check().done().says(&["state baseline"]);
+
+    operator.run().done();
+    assert_same(&applied, &dump(db));
+    operator.rollback().done();
+    assert_same(&ratified, &dump(db));
+}
+
+fn blocked(operator: &Operator<'_>, site: &Site) {
+    let gate = operator.gate();
+    assert_eq!(gate.code, 20, "{gate}");
+    gate.says(&["BLOCKED", "has 0 ratified approvals", "os_proposal_approvals = 0"]);
+    operator.run().fails_saying(20, &["ratification is BLOCKED", "not ratified", "no flag opens it"]);
+    let plan = operator.plan();
+    assert_eq!(plan.code, 20, "{plan}");
+    assert!(!site.path("receipts").exists(), "a refused run leaves no file");
+    let other = operator.clone().variable("ratified_apr", "APR-NOBODY-KNOWS-1").gate();
+    assert_eq!(other.code, 20, "{other}");
+    operator.clone().variable("ratified_apr", "APR' OR 'a'='a").gate().fails_saying(2, &["does not match the pattern"]);
+}
+
+fn run(operator: &Operator<'_>, site: &Site, bundle: &Path) {
+    let mut command = operator.command("run");
+    let answer = command.args(["--receipt-key", "receipt.key", "--json"]).output().unwrap();
+    let text = String::from_utf8_lossy(&answer.stderr);
+    assert!(answer.status.success(), "{text}");
+    for (at, tier) in ["structure", "responsibility_axis", "ownership_seed"].iter().enumerate() {
+        assert!(text.contains(&format!("{}/8 {tier}", at + 1)), "{text}");
+    }
+    let document: Value = serde_json::from_slice(&answer.stdout).unwrap();
+    let receipt = operator.receipt();
+    assert_eq!(document["result"]["run_id"], receipt["run_id"]);
+    assert_eq!((&receipt["before"], &receipt["after"]), (&baseline(), &finalized()));
+    assert_eq!((&receipt["outcome"], &receipt["error"]), (&json!("committed"), &Value::Null));
+    assert_eq!(receipt["tiers"].as_array().unwrap().len(), 8);
+    assert_eq!(receipt["variables"], json!({ "ratified_apr": APR }));
+    // Before the transaction, first in it, last in it.
+    let gates = receipt["gates"].as_array().unwrap();
+    assert_eq!(gates.iter().filter(|gate| gate["ready"] == true).count(), 3, "{gates:?}");
+    let verified: Vec<_> = receipt["verify"].as_array().unwrap().iter().collect();
+    for ((name, checks), record) in CHECKS.iter().zip(&verified) {
+        assert_eq!(**record, json!({ "name": name, "held": checks, "checks": checks }));
+    }
+    assert_eq!(verified.len(), CHECKS.len());
+    journal_is_a_chain(operator, &receipt);
+    signature_holds(operator, site, bundle);
+}
+
+/// By sha256sum's own arithmetic, not by the code that wrote it.
+fn journal_is_a_chain(operator: &Operator<'_>, receipt: &Value) {
+    let journal = fs::read_to_string(operator.records(".journal").pop().unwrap()).unwrap();
+    let mut before = String::new();
+    let mut steps = Vec::new();
+    for text in journal.lines() {
+        let line: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(line["prev_sha256"], sha256(before.as_bytes()));
+        before = text.to_owned();
+        steps.push(line["step"].clone());
+    }
+    assert_eq!(steps.len(), 3, "{journal}");
+    assert_eq!(steps[0]["begin"]["run_id"], receipt["run_id"]);
+    assert_eq!(steps[1]["commit"]["transaction_id"], receipt["transaction_id"]);
+    assert_eq!(steps[2]["end"]["outcome"], "committed");
+}
+
+/// By openssl, over the DSSE pre-authentication encoding of the receipt's bytes.
+fn signature_holds(operator: &Operator<'_>, site: &Site, bundle: &Path) {
+    let path = operator.records(".receipt.json").pop().unwrap();
+    let bytes = fs::read(&path).unwrap();
+    let statement: Value = serde_json::from_slice(&bytes).unwrap();
+    let inspected = site.pgseal(["verify", "--json", "--trust", "trust.json", bundle.to_str().unwrap()]).json();
+    assert_eq!(statement["subject"][0]["digest"]["sha256"], inspected["release_id"], "{inspected}");
+    let pae = [format!("DSSEv1 28 application/vnd.in-toto+json {} ", bytes.len()).as_bytes(), &bytes].concat();
+    fs::write(site.path("pae"), pae).unwrap();
+    let signature = operator.records(".receipt.sig").pop().unwrap();
+    assert_eq!(fs::metadata(&signature).unwrap().len(), 64);
+    let mut openssl = Command::new("openssl");
+    openssl.args(["pkeyutl", "-verify", "-pubin", "-rawin", "-inkey"]).arg(site.path("receipt.pub"));
+    let verified = openssl.arg("-in").arg(site.path("pae")).arg("-sigfile").arg(&signature).output().unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+}
+
+fn roll_back(operator: &Operator<'_>) {
+    operator.rollback().done().says(&["baseline"]);
+    let receipt = operator.receipt();
+    assert_eq!(receipt["action"], "rollback");
+    assert_eq!((&receipt["before"], &receipt["after"]), (&finalized(), &baseline()));
+}
+
+#[test]
+fn the_other_database_is_refused() {
+    let site = Site::new();
+    let bundle = pack(&site);
+    // Another name first, so that nothing but the name can be the reason.
+    let directus = Directus::at_baseline();
+    directus.ratify();
+    let twin = Cluster::shared().database("twin");
+    let operator = site.operator(&bundle, &twin.url()).variable("ratified_apr", APR);
+    for command in ["gate", "plan", "run", "rollback", "check"] {
+        let answer = operator.ask(command);
+        assert_eq!(answer.code, 22, "{command}: {answer}");
+        answer.says(&["wrong target", "directus", twin.name()]);
+    }
+    assert!(!site.path("receipts").exists());
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,130 @@
+//! The runbooks, word by word: every `$ ` line of their console blocks, in order, in a shell.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use super::cluster::Cluster;
+use super::one_roof::{self, APR, Directus};
+use super::release::{PGSEAL, Site, assert_same, dump};
+
+/// The commands of a page.
+fn commands(page: &str) -> Vec<String> {
+    let mut commands = Vec::new();
+    let mut inside = false;
+    for line in page.lines() {
+        match line {
+            "```console" => inside = true,
+            "```" => inside = false,
+            _ => commands.extend(line.strip_prefix("$ ").filter(|_| inside).map(str::to_owned)),
+        }
+    }
+    commands
+}
+
+/// Runs a line as a person would who stands in the site's directory.
+fn shell(site: &Site, url: &str, line: &str) -> Output {
+    let programs = Path::new(PGSEAL).parent().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let mut sh = Command::new("sh");
+    sh.arg("-c").arg(line).current_dir(site.path("")).env("PATH", path).env("DB", url).env_remove("PGSEAL_TRUST");
+    sh.stdin(Stdio::null()).output().unwrap()
+}
+
+#[track_caller]
+fn follow(site: &Site, url: &str, page: &Path) -> Vec<(String, String)> {
+    let page = fs::read_to_string(page).unwrap();
+    let commands = commands(&page);
+    assert!(!commands.is_empty());
+    let mut answers = Vec::new();
+    for line in commands {
+        let output = shell(site, url, &line);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "$ {line}\n{text}{}", String::from_utf8_lossy(&output.stderr));
+        answers.push((line, text));
+    }
+    answers
+}
+
+/// What the command that begins so has said.
+#[track_caller]
+fn answer<'a>(answers: &'a [(String, String)], command: &str) -> &'a str {
+    let found = answers.iter().find(|(line, _)| line.starts_with(command));
+    found.map(|(_, text)| text.as_str()).unwrap_or_else(|| panic!("no {command}"))
+}
+
+fn page(name: &str) -> PathBuf {
+    one_roof::sources().join("one-roof/runbooks").join(name)
+}
+
+#[test]
+fn one_roof() {
+    let directus = Directus::at_baseline();
+    let site = Site::new();
+    let bundle = one_roof::pack(&site);
+    let url = directus.db.url();
+
+    // The owner's page before the decision: BLOCKED is the answer it promises, the rest works.
+    let owner = fs::read_to_string(page("owner.md")).unwrap();
+    for line in commands(&owner) {
+        let output = shell(&site, &url, &line);
+        let expected = if line.starts_with("pgseal gate ") { 20 } else { 0 };
+        assert_eq!(output.status.code(), Some(expected), "$ {line}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+    directus.ratify();
+    let answers = follow(&site, &url, &page("owner.md"));
+    assert!(answer(&answers, "pgseal gate ").starts_with("READY"));
+    assert!(answer(&answers, "pgseal verify ").contains("25/25 files OK"));
+    assert_eq!(answer(&answers, "pgseal runbook "), owner);
+
+    let before = dump(&directus.db);
+    let answers = follow(&site, &url, &page("operator.md"));
+    assert!(answer(&answers, "pgseal plan ").contains("it would run"));
+    assert!(answer(&answers, "pgseal check ").contains("regression 26/26"));
+    // Its last step is the rollback.
+    assert_same(&before, &dump(&directus.db));
+
+    site.operator(&bundle, &url).variable("ratified_apr", APR).run().done();
+    let answers = follow(&site, &url, &page("auditor.md"));
+    assert_eq!(answer(&answers, "(cd audit && sha256sum -c sums)").matches(": OK\n").count(), 25);
+    assert!(answer(&answers, "openssl pkeyutl -verify").contains("Signature Verified Successfully"));
+    let id = answer(&answers, "sha256sum audit/statement.json").split(' ').next().unwrap();
+    assert!(answer(&answers, "pgseal verify ").contains(id));
+}
+
+/// What `init` writes is a release that packs, runs, checks and rolls back, by its own runbook.
+#[test]
+fn template() {
+    let db = Cluster::shared().database_named("example");
+    let site = Site::new();
+    site.pgseal(["init", "example"]).done();
+    site.pgseal(["lint", "example"]).done();
+    let bundle = site.path("example-1.0.0.pgseal");
+    site.pack_dir(&site.path("example"), &bundle).done();
+    let page = fs::read_to_string(site.path("example/runbooks/operator.md")).unwrap();
+    // Its commands stand between backquotes, one a step; later ones say "with the same arguments".
+    let code: Vec<&str> = page.split('`').skip(1).step_by(2).collect();
+    let gate = code.iter().find(|line| line.starts_with("pgseal gate ")).unwrap();
+    let rest = gate.strip_prefix("pgseal gate ").unwrap();
+    let step = |command: &str| {
+        let line = format!("PGSEAL_TRUST=trust.json pgseal {command} {rest}");
+        let output = shell(&site, &db.url(), &line);
+        (output.status.code().unwrap(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let before = dump(&db);
+    let (code, said) = step("gate");
+    assert_eq!((code, said.contains("approved OPS-1")), (20, true), "{said}");
+    assert_eq!(step("run").0, 20);
+    // As the comment in gate/approved.sql says.
+    let gate = fs::read_to_string(site.path("example/gate/approved.sql")).unwrap();
+    let approval = gate.lines().find_map(|line| line.trim_start_matches("-- ").trim().strip_suffix(';')).unwrap();
+    db.client().batch_execute(approval.trim()).unwrap();
+    for command in ["gate", "plan", "run", "check", "rollback", "run", "rollback"] {
+        let (code, said) = step(command);
+        assert_eq!(code, 0, "{command}: {said}");
+    }
+    db.client().batch_execute("comment on database example is null").unwrap();
+    assert_same(&before, &dump(&db));
+}

@@ -1,0 +1,196 @@
+//! Scripts against the server: what pgseal sends has the effect that psql's has.
+
+use super::cluster::{Cluster, TestDatabase};
+use super::release::{Release, Site, assert_same, dump, psql};
+use super::{database, small};
+
+/// Everything at once that a script can be made of.
+const RICH: &str = r#"\set greeting 'it''s me'
+\set table_name rich
+create table public.:"table_name" (id integer generated always as identity, text text, at date default date '2026-01-01');
+/* nested /* comments */ ; */ insert into public.rich (text) values (:'greeting'), ('a;b'), (E'c\'d;'), ($q$ ;$$; $q$);
+copy public.rich (text, at) from stdin;
+tab\there	2026-02-03
+\\.	2026-02-04
+\N	\N
+semi;colon -- no comment	2026-02-05
+\.
+copy public.rich (text, at) from stdin with (format csv, header);
+text,at
+"quoted, with
+a line feed and ; too",2026-03-01
+,2026-03-02
+\.
+create function public.lower_all() returns void language plpgsql as $body$
+declare n integer;
+begin
+    update public.rich set text = lower(text); -- ; in a comment
+    get diagnostics n = row_count;
+    raise notice 'changed %', n;
+    raise warning 'that were % rows', n;
+end;
+$body$;
+select public.lower_all();
+create function public.both(a integer) returns integer language sql begin atomic
+    select case when a > 0 then 1 else 2 end;
+    select a + 1;
+end;
+create rule rich_rule as on delete to public.rich do also (select 1; select 2);
+create view public.rich_view as select id, text, public.both(id) as next from public.rich where text is not null;
+comment on view public.rich_view is 'a comment; with -- everything /* in it';
+\ir parts/more.sql
+select array_agg(text order by id)::text as "all" from public.rich;
+insert into public.rich (text) values ('größe 表 ✓'), (U&'d\0061t\+000061');
+"#;
+
+const MORE: &str = "-- included\ninsert into public.rich (text) select 'row ' || n from generate_series(1, 200) n;\n\\echo done with :greeting\n";
+
+#[test]
+fn the_same_as_psql() {
+    let (db, release, site) = small("rich");
+    let by_hand = database("byhand");
+    let release = release.tier("rich", RICH).file("tiers/parts/more.sql", MORE);
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().done();
+
+    let dir = site.path("by_hand");
+    release.write(&dir);
+    let psql = psql(&by_hand, &["-1", "-f", "tiers/widgets.sql", "-f", "tiers/rich.sql"], &dir);
+    assert!(psql.status.success(), "{}", String::from_utf8_lossy(&psql.stderr));
+    assert_same(&dump(&by_hand), &dump(&db));
+
+    let receipt = operator.receipt();
+    let tier = &receipt["tiers"][1];
+    let warnings = tier["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 1, "{tier}");
+    let warning = warnings[0].as_str().unwrap();
+    let line = 1 + RICH.lines().position(|line| line == "select public.lower_all();").unwrap();
+    assert_eq!(warning, format!("tiers/rich.sql:{line}:1: that were 9 rows"));
+}
+
+/// One-Roof's own scripts, against psql in one transaction.
+#[test]
+fn one_roof_is_the_same_as_psql() {
+    use super::one_roof::{self, APR, Directus};
+    let site = Site::new();
+    let bundle = one_roof::pack(&site);
+    let directus = Directus::at_baseline();
+    directus.ratify();
+    let by_hand = TestDatabase::from_template(Cluster::shared(), directus.db.name(), "onebyhand");
+    site.operator(&bundle, &directus.db.url()).variable("ratified_apr", APR).run().done();
+    let apr = format!("ratified_apr={APR}");
+    let names = ["structure", "responsibility_axis", "ownership_seed", "containment", "candidate_materialization"];
+    let names = names.into_iter().chain(["emit_guard", "ui_views", "seal"]).enumerate();
+    let files: Vec<String> = names.map(|(at, name)| format!("executor/{:02}_{name}.sql", at + 1)).collect();
+    let mut args = vec!["-1", "-v", &apr];
+    files.iter().for_each(|file| args.extend(["-f", file]));
+    let psql = psql(&by_hand, &args, &one_roof::sources().join("one-roof"));
+    assert!(psql.status.success(), "{}", String::from_utf8_lossy(&psql.stderr));
+    assert_same(&dump(&by_hand), &dump(&directus.db));
+}
+
+#[test]
+fn data_of_a_large_copy() {
+    let (db, release, site) = small("bulk");
+    let mut sql = String::from("create table public.bulk (id integer, text text);\ncopy public.bulk from stdin;\n");
+    for id in 0..60_000 {
+        sql.push_str(&format!("{id}\trow {id};\n"));
+    }
+    sql.push_str("\\.\ncreate index on public.bulk (id);\n");
+    let bundle = site.pack(&release.tier("bulk", &sql).rollback("bulk", "drop table public.bulk;\n"));
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().done();
+    assert_eq!(
+        db.ask("select count(*) || ' ' || sum(id) || ' ' || max(text) from public.bulk"),
+        "60000 1799970000 row 9;"
+    );
+    assert_eq!(operator.receipt()["tiers"][1]["rows"], 60_000);
+}
+
+#[test]
+fn many_statements() {
+    let (db, release, site) = small("many");
+    let mut sql = String::from("create table public.many (id integer primary key, text text);\n");
+    for id in 0..3_000 {
+        sql.push_str(&format!("insert into public.many values ({id}, 'it''s {id};');\n"));
+    }
+    let bundle = site.pack(&release.tier("many", &sql));
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().done();
+    assert_eq!(db.ask("select count(*) from public.many"), "3000");
+    assert_eq!(operator.receipt()["tiers"][1]["statements"], 3_001);
+}
+
+/// Values of variables are data, whatever they hold.
+#[test]
+fn variables_are_data() {
+    let (db, release, site) = small("values");
+    let tier = "create table public.values_given (a text, b text);\n\
+                insert into public.values_given values (:'given', $$:given$$ || ':given');\n";
+    let bundle = site.pack(&release.variable("given").tier("values", tier));
+    let nasty = "'); drop table public.widgets; --\\ \"$$ö\t:given";
+    let operator = site.operator(&bundle, &db.url()).variable("given", nasty);
+    operator.run().done();
+    assert_eq!(db.ask("select a from public.values_given"), nasty);
+    assert_eq!(db.ask("select b from public.values_given"), ":given:given");
+    assert_eq!(operator.receipt()["variables"]["given"], nasty);
+}
+
+/// A plain :name becomes part of the text, and what psql would scan again is refused.
+#[test]
+fn a_plain_variable_that_would_be_two_statements() {
+    let (db, release, site) = small("plain");
+    let bundle = site.pack(&release.variable("n").tier("plain", "insert into public.widgets values (:n, 'n');\n"));
+    let before = dump(&db);
+    let operator = site.operator(&bundle, &db.url());
+    let injected =
+        operator.clone().variable("n", "7, 'x'); delete from public.approvals; insert into public.widgets values (8");
+    injected.run().fails_saying(30, &["tiers/plain.sql:1:36", "psql scans a plain :n again"]);
+    assert_same(&before, &dump(&db));
+    operator.variable("n", "7").run().done();
+}
+
+#[test]
+fn echoes_and_warnings_are_shown_with_their_place() {
+    let (db, release, site) = small("echo");
+    let tier = "\\echo at work\n\\warn be careful\ndo $$ begin raise warning 'look here'; end $$;\n";
+    let bundle = site.pack(&release.tier("talks", tier));
+    let answer = site.operator(&bundle, &db.url()).run();
+    answer.done().says(&["at work", "WARNING: look here (tiers/talks.sql:3:1)"]);
+    // The answer is the answer; what scripts say is beside it.
+    assert!(!answer.stdout.contains("at work"), "{answer}");
+}
+
+/// psql's own queries would print these; here they are run and dropped.
+#[test]
+fn rows_of_a_tier_are_not_the_answer() {
+    let (db, release, site) = small("rows");
+    let tier = "select n, repeat('x', 1000) from generate_series(1, 20000) n;\ncopy public.widgets to stdout;\n";
+    let bundle = site.pack(&release.tier("selects", tier));
+    let answer = site.operator(&bundle, &db.url()).run();
+    assert!(answer.done().stdout.len() < 10_000);
+}
+
+#[test]
+fn a_release_of_one_statement_without_semicolon() {
+    let (db, release, site) = small("bare");
+    let bundle = site.pack(&release.tier("bare", "insert into public.widgets values (3, 'three')"));
+    site.operator(&bundle, &db.url()).run().done();
+    assert_eq!(db.ask("select count(*) from public.widgets"), "3");
+}
+
+/// The name that a release is for can be anything that PostgreSQL calls a database.
+#[test]
+fn a_database_with_an_odd_name() {
+    let name = "Odd näme; 'quoted' %20 &x=y";
+    let db = Cluster::shared().database_named(name);
+    db.client().batch_execute(super::BEFORE).unwrap();
+    let site = Site::new();
+    let bundle = site.pack(&Release::on(name));
+    for how in [db.url(), db.connection()] {
+        let operator = site.operator(&bundle, &how);
+        operator.run().done();
+        operator.rollback().done();
+    }
+}

@@ -1,0 +1,90 @@
+//! Several operators at once: each release is applied once.
+
+use super::one_roof::{self, APR, Directus};
+use super::release::{Site, assert_same, dump};
+use super::{database, small};
+
+#[test]
+fn two_runs_of_one_roof() {
+    let directus = Directus::at_baseline();
+    directus.ratify();
+    let site = Site::new();
+    let bundle = one_roof::pack(&site);
+    let operator = site.operator(&bundle, &directus.db.url()).variable("ratified_apr", APR);
+    let both = [operator.start("run"), operator.start("run")].map(|run| run.end());
+    let mut codes = [both[0].code, both[1].code];
+    codes.sort_unstable();
+    assert_eq!(codes, [0, 22], "{}\n{}", both[0], both[1]);
+    both.iter().find(|answer| answer.code == 22).unwrap().fails(22);
+    assert_eq!(directus.db.ask("select count(*) from pgseal.ledger"), "1");
+    operator.check().done();
+}
+
+#[test]
+fn ten_runs_apply_once() {
+    let (db, release, site) = small("ten");
+    let release = release.tier("again", "create table public.ten (n integer); insert into public.ten values (1);\n");
+    let bundle = site.pack(&release.rollback("again", "drop table public.ten;\n"));
+    let operator = site.operator(&bundle, &db.url());
+    let answers: Vec<_> =
+        (0..10).map(|_| operator.start("run")).collect::<Vec<_>>().into_iter().map(|run| run.end()).collect();
+    for answer in answers.iter().filter(|answer| answer.code != 0) {
+        answer.fails(22);
+    }
+    assert_eq!(answers.iter().filter(|answer| answer.code == 0).count(), 1);
+    assert_eq!(db.ask("select count(*) from pgseal.ledger"), "1");
+    assert_eq!(db.ask("select count(*) from public.ten"), "1");
+    // No refused run has left a journal that would have to be explained.
+    assert_eq!(operator.records(".receipt.json").len(), 1);
+    assert_eq!(operator.unfinished(), [""; 0]);
+}
+
+#[test]
+fn a_run_and_a_rollback() {
+    let (db, release, site) = small("both");
+    let bundle = site.pack(&release.tier("slow", "select pg_sleep(0.7);\n"));
+    let operator = site.operator(&bundle, &db.url());
+    let before = dump(&db);
+    for _ in 0..2 {
+        let run = operator.start("run");
+        let rollback = operator.start("rollback");
+        let (run, rollback) = (run.end(), rollback.end());
+        // Whoever is second waits a little for the first: the run is done in any order.
+        run.done();
+        rollback.done();
+        let applied = db.ask("select action from pgseal.ledger order by id desc limit 1") == "run";
+        if applied {
+            operator.rollback().done();
+        }
+        assert_same(&before, &dump(&db));
+    }
+}
+
+#[test]
+fn a_long_run_is_waited_for_and_named() {
+    let (db, release, site) = small("held");
+    let bundle = site.pack(&release.tier("slow", "select pg_sleep(5);\n"));
+    let operator = site.operator(&bundle, &db.url());
+    let first = operator.start("run");
+    super::release::wait_until("the first is at work", || {
+        db.ask("select count(*) from pg_stat_activity where query like 'select pg_sleep%'") != "0"
+    });
+    let others = ["run", "rollback"].map(|command| operator.start(command));
+    for other in others {
+        other.end().fails_saying(22, &["another pgseal run holds the lock", "of postgres", "wait for it to end"]);
+    }
+    first.end().done();
+}
+
+#[test]
+fn other_databases_do_not_wait() {
+    let (slow, release, site) = small("slow");
+    let slow_bundle = site.pack(&release.named("slow", "1.0.0", 1).tier("slow", "select pg_sleep(2);\n"));
+    let quick = database("quick");
+    let quick_bundle = site.pack(&super::Release::on(quick.name()));
+    let first = site.operator(&slow_bundle, &slow.url()).start("run");
+    let since = std::time::Instant::now();
+    site.operator(&quick_bundle, &quick.url()).receipts_in("others").run().done();
+    assert!(since.elapsed().as_secs_f64() < 1.9, "it waited: {:?}", since.elapsed());
+    first.end().done();
+}

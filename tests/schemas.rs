@@ -1,0 +1,347 @@
+//! What pgseal writes is what `schemas/` says: every `--json` document, and every document that is kept.
+
+#[path = "support/cluster.rs"]
+mod cluster;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+use cluster::Cluster;
+use jsonschema::Registry;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The address that `$id` gives each schema; nothing is fetched from there.
+const BASE: &str = "https://pgseal.invalid/schemas/";
+
+static SCHEMAS: LazyLock<Registry<'static>> = LazyLock::new(|| {
+    let mut registry = Registry::new();
+    for name in names() {
+        let schema = read_json(&folder("schemas").join(&name));
+        registry = registry.add(format!("{BASE}{name}"), schema).expect("a schema with an address of its own");
+    }
+    registry.prepare().expect("references inside schemas/ only")
+});
+
+/// A directory with keys, a trust root and a release, in which pgseal is run.
+struct Desk {
+    dir: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self { dir: tempfile::tempdir().expect("a temporary directory") };
+        for key in ["root", "release", "host"] {
+            desk.ok("keygen", &["keygen", key, "--no-passphrase"]);
+        }
+        desk.ok(
+            "trust",
+            &[
+                "trust",
+                "init",
+                "trust.json",
+                "--root-key",
+                "root.key",
+                "--role",
+                "release:1=release.pub",
+                "--role",
+                "receipt:1=host.pub",
+            ],
+        );
+        desk.ok("init", &["init", "example"]);
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// A packed and signed release for a database of this name.
+    fn bundle(&self, database: &str) {
+        let toml = self.path("example/release.toml");
+        let text = fs::read_to_string(&toml).expect("init wrote it");
+        let text = text.replace("database = \"example\"", &format!("database = {database:?}"));
+        fs::write(&toml, text).expect("our own file");
+        self.ok("pack", &["pack", "example", "-o", "a.pgseal", "--key", "release.key"]);
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pgseal"));
+        command.args(arguments).arg("--json").current_dir(self.dir.path());
+        command.env("PGSEAL_TRUST", "trust.json").env_remove("SOURCE_DATE_EPOCH");
+        command.output().expect("the program starts")
+    }
+
+    /// Runs pgseal, expects an exit code, and compares its document with a schema.
+    fn expect(&self, exit: i32, schema: &str, arguments: &[&str]) -> Value {
+        let output = self.run(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {stderr}");
+        let document = serde_json::from_slice(&output.stdout).expect("one document");
+        check(&format!("output/{schema}"), &document);
+        document
+    }
+
+    fn ok(&self, schema: &str, arguments: &[&str]) -> Value {
+        self.expect(0, schema, arguments)
+    }
+}
+
+#[test]
+fn every_schema_is_a_schema_and_closed() {
+    for name in names() {
+        let schema = read_json(&folder("schemas").join(&name));
+        assert!(jsonschema::meta::is_valid(&schema), "{name}");
+        assert_eq!(schema["$id"], json!(format!("{BASE}{name}")));
+        assert_closed(&schema, &name);
+    }
+}
+
+#[test]
+fn commands_without_a_database() {
+    let desk = Desk::new();
+    desk.ok("keygen", &["keygen", "second", "--no-passphrase"]);
+    desk.ok("trust", &["trust", "show"]);
+    desk.ok(
+        "trust",
+        &[
+            "trust",
+            "add-key",
+            "trust.json",
+            "--key",
+            "second.pub",
+            "--role",
+            "release",
+            "--root-key",
+            "root.key",
+            "--not-before",
+            "2020-01-01",
+            "--not-after",
+            "2100-01-01",
+        ],
+    );
+    check("trust", &read_json(&desk.path("trust.json")));
+
+    desk.ok("lint", &["lint", "example"]);
+    desk.ok("pack", &["pack", "example", "-o", "a.pgseal"]);
+    desk.ok("sign", &["sign", "a.pgseal", "--key", "release.key"]);
+    let verified = desk.ok("verify", &["verify", "a.pgseal"]);
+    assert_eq!(verified["files"], json!(8));
+    desk.ok("verify", &["verify", "a.pgseal", "--contents", "--as-of", "2026-12-01"]);
+    desk.ok("inspect", &["inspect", "a.pgseal"]);
+    desk.ok("cat", &["cat", "a.pgseal", "release.toml"]);
+    desk.ok("runbook", &["runbook", "a.pgseal", "operator"]);
+    desk.ok("unpack", &["unpack", "a.pgseal", "-C", "unpacked"]);
+    desk.ok("audit", &["audit", "."]);
+    check("statement", &statement(&desk.path("a.pgseal")));
+
+    desk.ok("pack", &["pack", &one_roof(), "-o", "b.pgseal", "--key", "second.key"]);
+    check("statement", &statement(&desk.path("b.pgseal")));
+    desk.ok("diff", &["diff", "a.pgseal", "b.pgseal"]);
+    for audience in ["owner", "operator", "auditor"] {
+        desk.ok("runbook", &["runbook", "b.pgseal", audience]);
+    }
+}
+
+#[test]
+fn a_full_manifest() {
+    let desk = Desk::new();
+    let toml = desk.path("example/release.toml");
+    let text = fs::read_to_string(&toml).expect("init wrote it");
+    let text = text.replace("server = \">=13\"", "server = \">=13.2,<19\"\nrole = \"app\"\nsystem_identifier = \"1\"");
+    let text = text.replace("transaction = \"release\"", "transaction = \"release\"\ndispatch = [\"NOTIFY\"]");
+    let text = text.replace("{ min = 1 }", "{ min = 1, max = 3 }, a = \"t\", b = -1");
+    fs::write(&toml, format!("{text}\n[variables.note]\ndefault = \"none\"\n")).expect("our own file");
+    let tier = desk.path("example/tiers/01_greetings.sql");
+    let sql = fs::read_to_string(&tier).expect("init wrote it");
+    fs::write(&tier, format!("{sql}notify greetings;\n{}", "-- filling\n".repeat(8_000))).expect("our own file");
+    desk.ok("pack", &["pack", "example", "-o", "a.pgseal", "--key", "release.key"]);
+    let statement = statement(&desk.path("a.pgseal"));
+    check("statement", &statement);
+    assert!(
+        statement["predicate"]["files"]
+            .as_array()
+            .is_some_and(|files| { files.iter().any(|file| file["stored"] == "gzip") })
+    );
+    let verified = desk.ok("verify", &["verify", "a.pgseal"]);
+    assert_eq!(verified["dispatch"], json!(["NOTIFY"]));
+    desk.ok("inspect", &["inspect", "a.pgseal"]);
+}
+
+#[test]
+fn errors_and_problems() {
+    let desk = Desk::new();
+    desk.expect(10, "error", &["verify", "example"]);
+    desk.expect(2, "error", &["verify", "a.pgseal", "--trust", "missing.json"]);
+    desk.expect(1, "error", &["verify", "missing.pgseal"]);
+    desk.ok("pack", &["pack", "example", "-o", "unsigned.pgseal"]);
+    desk.expect(11, "error", &["verify", "unsigned.pgseal"]);
+    desk.expect(50, "audit", &["audit", "unsigned.pgseal", "example/release.toml", "missing"]);
+    fs::write(desk.path("example/tiers/01_greetings.sql"), "begin;\ninsert into t values (:nothing);").expect("ours");
+    let linted = desk.expect(2, "lint", &["lint", "example"]);
+    assert_eq!(linted["problems"].as_array().map(Vec::len), Some(2));
+    fs::remove_file(desk.path("example/release.toml")).expect("init wrote it");
+    desk.expect(2, "lint", &["lint", "example"]);
+    desk.expect(2, "error", &["pack", "example", "-o", "b.pgseal"]);
+}
+
+#[test]
+fn a_script_is_a_line_for_each_statement() {
+    let desk = Desk::new();
+    fs::write(desk.path("s.sql"), "select 1;\n\\echo x\ncopy t from stdin;\n1\n\\.\n").expect("our own file");
+    let output = desk.run(&["script", "s.sql"]);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("a document a line")).collect();
+    assert_eq!(lines.len(), 2);
+    lines.iter().for_each(|line| check("output/script", line));
+    assert_eq!((&lines[0]["copy_bytes"], &lines[1]["copy_bytes"]), (&Value::Null, &json!(2)));
+}
+
+#[test]
+fn commands_on_a_database() {
+    let desk = Desk::new();
+    let database = Cluster::shared().database("schemas");
+    desk.bundle(database.name());
+    let url = database.url();
+    let with = |command: &str| -> Vec<String> {
+        [command, "a.pgseal", "--db", &url, "-v", "ticket=OPS-1"].map(str::to_owned).to_vec()
+    };
+    let expect = |exit, schema: &str, command: &str, more: &[&str]| {
+        let arguments = with(command);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        desk.expect(exit, schema, &arguments)
+    };
+    desk.ok("status", &["status", "--db", &url]);
+    expect(20, "gate", "gate", &[]);
+    expect(20, "plan", "plan", &[]);
+    expect(20, "error", "run", &[]);
+    let mut client = database.client();
+    let approved = format!("comment on database {} is 'approved OPS-1'", database.name());
+    client.batch_execute(&approved).expect("a comment");
+    expect(0, "gate", "gate", &[]);
+    expect(0, "plan", "plan", &[]);
+    expect(0, "check", "check", &[]);
+
+    // A run that fails has a document and a receipt like one that does not.
+    client.batch_execute("create domain public.greetings as int").expect("DDL");
+    let failed = expect(30, "run", "run", &[]);
+    assert_eq!(failed["result"]["outcome"], "unchanged");
+    client.batch_execute("drop domain public.greetings").expect("DDL");
+    let done = expect(0, "run", "run", &["--receipt-key", "host.key"]);
+    assert_eq!(done["result"]["outcome"], "committed");
+    expect(22, "error", "run", &[]);
+    expect(22, "plan", "plan", &[]);
+    client.batch_execute("update public.greetings set text = ''").expect("an update");
+    expect(22, "check", "check", &[]);
+    desk.ok("status", &["status", "--db", &url]);
+    expect(0, "run", "rollback", &[]);
+    expect(0, "run", "rollback", &[]);
+    let status = desk.ok("status", &["status", "--db", &url]);
+    assert_eq!(status["ledger"].as_array().map(Vec::len), Some(2));
+    check_receipts(&desk.path("pgseal-receipts"));
+}
+
+#[test]
+fn the_reference_trust_root_holds() {
+    let keys = folder("keys");
+    check("trust", &read_json(&keys.join("trust.json")));
+    let desk = Desk::new();
+    let trust = keys.join("trust.json");
+    let shown = desk.ok("trust", &["trust", "show", "--trust", trust.to_str().expect("a path of letters")]);
+    let public = fs::read_dir(&keys).expect("keys/").map(|entry| entry.expect("an entry").path());
+    let public = public.filter(|path| path.extension().is_some_and(|extension| extension == "pub"));
+    for path in public {
+        let pem = fs::read_to_string(&path).expect("a text");
+        let line = pem.lines().nth(1).expect("PEM has three lines");
+        let listed =
+            shown["trust"]["keys"].as_array().is_some_and(|keys| keys.iter().any(|key| key["public_key"] == line));
+        assert!(listed, "{} is not in the trust root", path.display());
+    }
+}
+
+#[test]
+fn keys_holds_no_secret() {
+    for entry in walkdir::WalkDir::new(folder("keys")) {
+        let entry = entry.expect("keys/ can be read");
+        if entry.file_type().is_file() {
+            let bytes = fs::read(entry.path()).expect("a file");
+            assert!(!bytes.windows(11).any(|window| window == b"PRIVATE KEY"), "{}", entry.path().display());
+        }
+    }
+}
+
+fn check_receipts(dir: &Path) {
+    let (mut receipts, mut lines) = (0, 0);
+    for entry in fs::read_dir(dir).expect("runs made it") {
+        let path = entry.expect("an entry").path();
+        let name = path.to_string_lossy().into_owned();
+        if name.ends_with(".receipt.json") {
+            check("receipt", &read_json(&path));
+            receipts += 1;
+        } else if name.ends_with(".journal") {
+            for line in fs::read_to_string(&path).expect("a text").lines() {
+                check("journal", &serde_json::from_str(line).expect("a document a line"));
+                lines += 1;
+            }
+        }
+    }
+    // A run that failed in its transaction, a run, a rollback: begin, end; twice begin, commit, end.
+    assert_eq!((receipts, lines), (3, 8));
+}
+
+/// Asserts that a document fits the schema of this name, and that the schema notices one key too many.
+fn check(name: &str, document: &Value) {
+    let schema = read_json(&folder("schemas").join(format!("{name}.schema.json")));
+    let options = jsonschema::options().with_registry(&SCHEMAS).offline();
+    let validator = options.build(&schema).expect("a schema");
+    let faults: Vec<String> =
+        validator.iter_errors(document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(faults.is_empty(), "{name}: {}\n{document:#}", faults.join("\n"));
+    let mut more = document.clone();
+    more["one_key_too_many"] = Value::Null;
+    assert!(!validator.is_valid(&more), "{name} accepts unknown keys");
+}
+
+/// Every object of a schema either names its keys and closes the list, or is a map of one kind of value.
+fn assert_closed(schema: &Value, at: &str) {
+    match schema {
+        Value::Object(map) => {
+            if map.get("type") == Some(&json!("object")) {
+                assert!(map.contains_key("additionalProperties"), "{at}");
+            }
+            map.iter().for_each(|(key, value)| assert_closed(value, &format!("{at}/{key}")));
+        }
+        Value::Array(items) => items.iter().for_each(|item| assert_closed(item, at)),
+        _ => {}
+    }
+}
+
+/// `statement.json` of a bundle, read as a tar archive.
+fn statement(bundle: &Path) -> Value {
+    let bytes = fs::read(bundle).expect("a bundle");
+    let mut archive = tar::Archive::new(bytes.as_slice());
+    let entry = archive.entries().expect("a tar").nth(1).expect("a second member").expect("a member");
+    serde_json::from_reader(entry).expect("JSON")
+}
+
+fn names() -> Vec<String> {
+    let schemas = folder("schemas");
+    let files =
+        walkdir::WalkDir::new(&schemas).into_iter().map(|entry| entry.expect("schemas/ can be read").into_path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    files.map(|path| path.strip_prefix(&schemas).expect("below it").to_string_lossy().into_owned()).collect()
+}
+
+fn one_roof() -> String {
+    folder("bundle/one-roof").to_string_lossy().into_owned()
+}
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn read_json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).expect("a file")).expect("JSON")
+}
