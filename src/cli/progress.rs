@@ -83,6 +83,10 @@ impl Observer for Progress {
                 let name = escape(&record.name);
                 let (statements, rows, ms) = (record.statements, record.rows, record.milliseconds);
                 self.line(format!("{at}/{total} {name:<28} {statements:>4} statements {rows:>8} rows {ms:>6} ms"));
+                if at == total {
+                    self.tier = "checking before COMMIT".to_owned();
+                    self.moving(str::to_owned);
+                }
             }
             Event::Verified(record) => {
                 self.line(format!("verify {} {}/{}", record.name, record.held, record.checks));

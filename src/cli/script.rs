@@ -5,20 +5,30 @@ use std::sync::Arc;
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Output, escape_lines};
-use crate::sql::{FileError, Files, Script, ScriptError, Step, Variables};
+use super::output::{Output, escape, escape_lines};
+use crate::sql::{FileError, Files, Position, Script, ScriptError, Step, Variables};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The psql script; `\i` counts from its directory
+    /// The psql script
     file: PathBuf,
+    /// Where `\i` counts from, as from the release directory [default: the script's directory]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
     /// A psql variable
     #[arg(short = 'v', value_name = "NAME=VALUE")]
     variables: Vec<String>,
 }
 
-/// Files below the script's directory.
+/// Files below a directory.
 struct Directory(PathBuf);
+
+impl Directory {
+    /// A place as the caller would name the file.
+    fn shown(&self, at: &Position) -> String {
+        format!("{}:{}:{}", self.0.join(&*at.file).display(), at.line, at.column)
+    }
+}
 
 impl Files for Directory {
     fn read(&self, path: &str) -> Result<Arc<[u8]>, FileError> {
@@ -31,9 +41,13 @@ impl Files for Directory {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let name = args.file.file_name().and_then(|name| name.to_str());
-    let name = name.ok_or_else(|| CliError::new(Exit::Usage, format!("{} is not a file", args.file.display())))?;
-    let directory = Directory(args.file.parent().unwrap_or(Path::new("")).to_owned());
+    let directory =
+        Directory(args.root.clone().unwrap_or_else(|| args.file.parent().unwrap_or(Path::new("")).to_owned()));
+    let name = args.file.strip_prefix(&directory.0).ok().and_then(Path::to_str).filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| {
+        let text = format!("{} is not a file below {}", args.file.display(), directory.0.display());
+        CliError::new(Exit::Usage, text).hint("the script must be inside of --root")
+    })?;
     let mut variables = Variables::default();
     for variable in &args.variables {
         let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
@@ -41,27 +55,32 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             .set(name, value)
             .map_err(|_| CliError::new(Exit::Usage, format!("-v {name}: not a name of a psql variable")))?;
     }
-    let mut script = Script::open(&directory, name, variables).map_err(|error| refused(name, &error))?;
-    while let Some(step) = script.next_step().map_err(|error| refused(name, &error))? {
+    let mut script = Script::open(&directory, name, variables).map_err(|error| refused(&directory, name, &error))?;
+    while let Some(step) = script.next_step().map_err(|error| refused(&directory, name, &error))? {
         let Step::Statement(statement) = step else { continue };
         let at = &statement.origin.at;
         if out.json {
             out.json_line(&serde_json::json!({
-                "file": &*at.file,
+                "file": directory.0.join(&*at.file),
                 "line": at.line,
                 "column": at.column,
                 "sql": statement.sql,
                 "copy_bytes": statement.copy.as_ref().map(|copy| copy.as_bytes().len()),
             }));
         } else {
-            out.line(format!("-- {at}\n{}", escape_lines(&statement.sql)));
+            out.line(format!("-- {}\n{}", escape(&directory.shown(at)), escape_lines(&statement.sql)));
         }
     }
     Ok(Exit::Done)
 }
 
-fn refused(name: &str, error: &ScriptError) -> CliError {
-    let at = error.origin().map_or(name.to_owned(), ToString::to_string);
+fn refused(directory: &Directory, name: &str, error: &ScriptError) -> CliError {
+    let from = |at: &Position| format!(" (included from {})", directory.shown(at));
+    let at = error.origin().map(|origin| {
+        let chain: String = origin.included_from.iter().map(from).collect();
+        format!("{}{chain}", directory.shown(&origin.at))
+    });
+    let at = at.unwrap_or_else(|| directory.0.join(name).display().to_string());
     let cause = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
     let this = CliError::new(Exit::Usage, format!("{at}: {error}{cause}"));
     // Statements before the error are on stdout already, a line each: the document is not whole.

@@ -29,7 +29,7 @@ enum TrustCommand {
     /// Make the next version, with one key more
     AddKey(AddKeyArgs),
     /// What the trust root says
-    Show(TrustArgs),
+    Show(ShowArgs),
 }
 
 #[derive(clap::Args, Debug)]
@@ -87,6 +87,14 @@ struct AddKeyArgs {
     passphrase: PassphraseArgs,
 }
 
+#[derive(clap::Args, Debug)]
+struct ShowArgs {
+    /// The trust root [default: as --trust]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
 #[derive(Clone, Debug)]
 struct RoleSpec {
     role: Name,
@@ -100,7 +108,10 @@ pub fn run(args: Args, out: Output) -> Result<Exit, CliError> {
     match args.command {
         TrustCommand::Init(args) => init(&args, out),
         TrustCommand::AddKey(args) => add_key(&args, out),
-        TrustCommand::Show(args) => Ok(show(&args.load()?, out)),
+        TrustCommand::Show(args) => {
+            let root = args.file.as_deref().map_or_else(|| args.trust.load(), |file| Ok(store::read(file)?))?;
+            Ok(show(&root, out))
+        }
     }
 }
 

@@ -42,6 +42,20 @@ fn pgseal_is_killed() {
     site.operator(&repaired, &db.url()).run().done();
 }
 
+/// Nobody is told that a run is over, or may be tried again, while it goes on.
+#[test]
+fn status_during_a_run() {
+    let (db, release, site) = small("during");
+    let bundle = site.pack(&release.tier("slow", "select pg_sleep(3);\n"));
+    let operator = site.operator(&bundle, &db.url());
+    let run = asleep(&operator, &db, "run");
+    let (answer, status) = operator.status();
+    run.end().done();
+    let ending = status["unfinished"][0]["ending"].as_str().unwrap().to_owned();
+    assert!(ending.contains("in progress"), "{ending}");
+    assert_eq!(answer.code, 32, "{answer}");
+}
+
 #[test]
 fn pgseal_is_interrupted() {
     let (db, release, site) = small("interrupted");
@@ -177,11 +191,11 @@ fn nobody_can_be_asked_about_commit() {
     operator.run().fails_saying(22, &["already applied"]);
 }
 
-/// Killed after its COMMIT was sent and before the answer: the journal alone can't say, the server can.
+/// Killed after its COMMIT was sent and before the answer came: the journal then ends with "commit". It alone can't say,
+/// the server can.
 #[test]
-fn pgseal_is_killed_at_commit() {
+fn a_journal_that_ends_at_commit() {
     let (db, release, site) = small("atcommit");
-    // What it waits for at COMMIT: a trigger that runs there and not when constraints are checked.
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
@@ -190,7 +204,6 @@ fn pgseal_is_killed_at_commit() {
     let cut: Vec<&str> = text.lines().take(2).collect();
     std::fs::write(&journal, cut.join("\n") + "\n").unwrap();
     assert!(operator.unfinished()[0].contains("it was committed"));
-    // The same journal on a server that has never seen the transaction.
     std::fs::write(&journal, text.replace("\"commit\"", "\"comit\"")).unwrap();
     assert!(operator.unfinished()[0].contains("damaged"));
     let (other, _, _) = small("elsewhere");

@@ -303,3 +303,98 @@ fn the_gate_waits_for_an_approval() {
     assert!(end.status.success());
     assert!(String::from_utf8_lossy(&end.stdout).contains("READY"));
 }
+
+/// Effects that outlive the read-only transaction: a table written through another connection.
+#[test]
+fn a_gate_that_writes_through_another_connection() {
+    let (db, release, site) = small("dblink");
+    db.client()
+        .batch_execute(
+            "create extension dblink;
+             create table public.proof (n integer);
+             create function public.harmless(public.approvals) returns boolean immutable language plpgsql as $$
+             begin
+                 perform public.dblink_exec('host=' || current_setting('unix_socket_directories') || ' port=5432 user=postgres dbname='
+                     || current_database(), 'insert into public.proof values (1)');
+                 return true;
+             end $$;",
+        )
+        .unwrap();
+    let bundle =
+        site.pack(&release.gate("approved", "select a.harmless as ready, 'x' as reason from public.approvals a;\n"));
+    let answer = site.operator(&bundle, &db.url()).gate();
+    assert_eq!(db.ask("select count(*) from public.proof"), "0", "a gate wrote: {answer}");
+    answer.fails(21);
+}
+
+/// What other extensions call like PostgreSQL's own does not close a gate that doesn't use it.
+#[test]
+fn a_database_with_extensions() {
+    let (db, release, site) = small("extensions");
+    db.client().batch_execute("create extension citext; create extension hstore; create extension ltree").unwrap();
+    let gate = "select count(*) >= 1 and max(length(who)) <> 0 and min(who) ~ '^s' as ready,
+       replace(coalesce(min(who), '-'), 'a', 'b') || '!' as reason
+from public.approvals where who = 'somebody' or who like 'some%';
+";
+    let bundle = site.pack(&release.gate("approved", gate));
+    let operator = site.operator(&bundle, &db.url());
+    operator.gate().done();
+    operator.run().done();
+}
+
+/// A probe inside the transaction is judged by what it reads itself, not by what the tiers before it made.
+#[test]
+fn views_over_functions_that_the_release_makes() {
+    let (db, release, site) = small("ownviews");
+    let tier = "create function public.next(n integer) returns integer language sql immutable as 'select n + 1';
+create view public.upcoming as select public.next(id) as id from public.widgets;
+select * from public.upcoming;
+";
+    let release = release.tier("views", tier);
+    let release =
+        release.rollback("views", "drop view if exists public.upcoming;\ndrop function if exists public.next;\n");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    let before = dump(&db);
+    operator.run().done();
+    operator.check().done();
+    operator.rollback().done();
+    assert_same(&before, &dump(&db));
+}
+
+/// The usual gates of real releases.
+#[test]
+fn questions_that_are_allowed() {
+    let (db, release, site) = small("allowed");
+    db.client()
+        .batch_execute(
+            "create table public.j (doc jsonb, at timestamptz default now(), tags text[]);
+             insert into public.j values ('{\"a\": {\"b\": [1, 2]}}', now(), '{x,y}');
+             create view public.plain as select who, length(who) as n from public.approvals;
+             create materialized view public.kept as select count(*) as n from public.approvals;",
+        )
+        .unwrap();
+    for gate in [
+        "select (doc #>> '{a,b,0}')::integer = 1 and doc @> '{\"a\": {}}' as ready, doc::text as reason from public.j",
+        "select at > now() - interval '1 day' and extract(year from at) > 2000 as ready, to_char(at, 'YYYY') as reason from public.j",
+        "select 'x' = any (tags) and tags && array['y'] as ready, array_to_string(tags, ',') as reason from public.j",
+        "with recursive n(i) as (values (1) union all select i + 1 from n where i < 5) select max(i) = 5 as ready, string_agg(i::text, ',') as reason from n",
+        "select n > 0 as ready, who as reason from public.plain",
+        "select n > 0 as ready, 'kept' as reason from public.kept",
+        "select exists (select from information_schema.tables where table_name = 'j') as ready, version() as reason",
+        "select to_regclass('public.j') is not null and pg_table_size('public.j') >= 0 as ready, obj_description('public.j'::regclass) is null || '' as reason",
+        "values (true, 'a row')",
+        "(select true as ready, coalesce(null, 'parentheses') as reason)",
+        "select count(*) filter (where true) over () > 0 as ready, format('%s', row_number() over (order by who)) as reason from public.approvals group by who limit 1",
+        "select not pg_is_in_recovery() as ready, current_setting('server_version') || current_user || current_database() as reason",
+        "select count(*) > 0 as ready, max(state) as reason from pg_stat_activity where pid = pg_backend_pid()",
+        "select bool_and(x.ok) as ready, string_agg(x.why, '; ' order by x.why) as reason from (select true, 'because') as x(ok, why)",
+        "select case when grouping(who) = 0 then true end as ready, who as reason from public.approvals group by rollup (who) having who is not null",
+        "select a.who is not null as ready, lateral_row.r as reason from public.approvals a, lateral (select upper(a.who)) as lateral_row(r)",
+    ] {
+        let gate = gate.replace("values (true, 'a row')", "select * from (values (true, 'a row')) as v(ready, reason)");
+        let bundle = site.pack(&release.clone().gate("approved", &format!("{gate};\n")));
+        let answer = site.operator(&bundle, &db.url()).gate();
+        assert_eq!(answer.code, 0, "{gate}\n{answer}");
+    }
+}

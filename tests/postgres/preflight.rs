@@ -208,3 +208,34 @@ fn a_database_that_is_read_only_by_default() {
     operator.run().done();
     operator.rollback().done();
 }
+
+/// A role that owns what the release changes, and nothing more.
+#[test]
+fn a_role_with_few_rights() {
+    let (db, release, site) = small("rights");
+    let name = db.name();
+    let role = format!("deployer_{name}");
+    db.client()
+        .batch_execute(&format!(
+            "create role {role} login;
+             grant create on database {name} to {role};
+             grant usage, create on schema public to {role};
+             grant select on public.approvals to {role};"
+        ))
+        .unwrap();
+    let bundle = site.pack(&release.target(&format!("role = \"{role}\"")));
+    let operator = site.operator(&bundle, &db.url().replace("user=postgres", &format!("user={role}")));
+    operator.run().done();
+    operator.check().done();
+    assert_eq!(operator.receipt()["target"]["role"], role);
+    operator.rollback().done();
+    // Without the right to make the ledger nothing is left, and the message names what is missing.
+    db.client()
+        .batch_execute(&format!("drop schema pgseal cascade; revoke create on database {name} from {role}"))
+        .unwrap();
+    let before = dump(&db);
+    let answer = operator.run();
+    answer.fails_saying(30, &["permission denied for database", "ledger"]);
+    assert_same(&before, &dump(&db));
+    db.client().batch_execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
+}

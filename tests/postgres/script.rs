@@ -36,7 +36,7 @@ create function public.both(a integer) returns integer language sql begin atomic
     select a + 1;
 end;
 create rule rich_rule as on delete to public.rich do also (select 1; select 2);
-create view public.rich_view as select id, text, public.both(id) as next from public.rich where text is not null;
+create view public.rich_view as select id, text, id + 1 as next from public.rich where text is not null;
 comment on view public.rich_view is 'a comment; with -- everything /* in it';
 \ir parts/more.sql
 select array_agg(text order by id)::text as "all" from public.rich;
@@ -66,7 +66,7 @@ fn the_same_as_psql() {
     assert_eq!(warnings.len(), 1, "{tier}");
     let warning = warnings[0].as_str().unwrap();
     let line = 1 + RICH.lines().position(|line| line == "select public.lower_all();").unwrap();
-    assert_eq!(warning, format!("tiers/rich.sql:{line}:1: that were 9 rows"));
+    assert_eq!(warning, format!("tiers/rich.sql:{line}:1: that were 10 rows"));
 }
 
 /// One-Roof's own scripts, against psql in one transaction.
