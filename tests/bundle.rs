@@ -93,7 +93,7 @@ fn flip(bytes: &Arc<[u8]>, root: &TrustRoot, bit: usize) -> &'static str {
 fn expected(bytes: &[u8]) -> Vec<&'static str> {
     let mut by_byte = Vec::new();
     for member in &Tar::of(bytes).members {
-        // Flips inside of the format's name are not the format; a name in the header of a signature may become another.
+        // The checksum forces every single bit of a header; the format's name is compared before anything else.
         let content = if member.name() == "pgseal" { "malformed" } else { "not authentic" };
         let header = by_byte.len();
         by_byte.resize(header + 512, "malformed");
@@ -472,6 +472,14 @@ fn every_flipped_bit_of_a_trust_root_is_rejected() {
         flipped[0].1[bit / 8] ^= 1 << (bit % 8);
         assert!(TrustRoot::load(&bytes, &flipped).is_err(), "bit {bit} of the signature");
     });
+}
+
+#[test]
+fn a_secret_key_does_not_show_itself() {
+    let secret = key("release");
+    let seed = pgseal::digest::Digest::of(b"pgseal test key release").to_string();
+    let shown = format!("{secret:?} {secret:#?}");
+    assert!(shown.contains("redacted") && !shown.contains(&seed) && !shown.contains(&seed[..16]), "{shown}");
 }
 
 #[test]

@@ -112,3 +112,16 @@ fn a_failure_as_json() {
     let other = site.operator(&bundle, &db.url().replace(db.name(), "nowhere_at_all")).json("run");
     assert_eq!(other["error"]["exit"], 1, "{other}");
 }
+
+/// Nobody listens: what was asked for is done all the same, and the receipt says so.
+#[test]
+fn without_anybody_who_reads() {
+    let (db, release, site) = small("closed");
+    let bundle = site.pack(&release.tier("talks", "\\echo hello\nselect pg_sleep(0.2);\n\\echo again\n"));
+    let operator = site.operator(&bundle, &db.url());
+    let mut run = operator.command("run");
+    let mut running = run.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    drop((running.stdout.take(), running.stderr.take()));
+    assert!(running.wait().unwrap().success());
+    assert_eq!(operator.receipt()["outcome"], "committed");
+}

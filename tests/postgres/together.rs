@@ -88,3 +88,23 @@ fn other_databases_do_not_wait() {
     assert!(since.elapsed().as_secs_f64() < 1.9, "it waited: {:?}", since.elapsed());
     first.end().done();
 }
+
+/// A tier that gives away every advisory lock of its session does not open the door for a second run.
+#[test]
+fn a_tier_that_releases_the_lock() {
+    let (db, release, site) = small("unlocks");
+    db.client().batch_execute("create table public.hits (n integer)").unwrap();
+    let probe = "select count(*) as hits from public.hits;\n";
+    let tier = "select pg_advisory_unlock_all();\nselect pg_sleep(1.5);\ninsert into public.hits values (1);\n";
+    let release = release.file("tiers/widgets.sql", tier).file("rollback/widgets.sql", "delete from public.hits;\n");
+    let release = release.baseline(probe, "{ hits = 0 }").finalized(probe, "{ hits = { min = 1 } }");
+    let operator = site.operator(&site.pack(&release), &db.url());
+    let first = operator.start("run");
+    super::release::wait_until("the first is at work", || {
+        db.ask("select count(*) from pg_stat_activity where query like 'select pg_sleep(1.5)%'") != "0"
+    });
+    let second = operator.start("run");
+    first.end().done();
+    second.end().fails(22);
+    assert_eq!(db.ask("select count(*) from public.hits"), "1");
+}

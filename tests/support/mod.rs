@@ -6,5 +6,6 @@
 pub mod bundles;
 pub mod defects;
 pub mod keys;
+pub mod site;
 pub mod tar;
 pub mod vectors;
