@@ -78,6 +78,8 @@ pub struct Notice {
     pub severity: String,
     /// The text.
     pub message: String,
+    /// More about it.
+    pub detail: Option<String>,
 }
 
 /// Why the database did not do what it was asked.

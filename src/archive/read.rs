@@ -1,6 +1,6 @@
 //! Reads the canonical archive: parse, encode again, require the same bytes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 use super::header::{self, HeaderError};
@@ -52,9 +52,9 @@ pub enum ArchiveError {
     /// Out of order, or twice.
     #[error("member {0:?} is out of order, or there twice")]
     Order(EntryPath),
-    /// Names that a file system without case would mix up.
-    #[error("member {0:?} differs from another only in upper and lower case")]
-    Case(EntryPath),
+    /// Names that can't all be unpacked: a file where another has a directory, or names that differ only in case.
+    #[error("member {0:?} is also a directory of another, or differs from another only in upper and lower case")]
+    Clash(EntryPath),
     /// Bytes after the end.
     #[error("there are bytes after the end of the archive, from byte {0} on")]
     TrailingBytes(u64),
@@ -87,7 +87,7 @@ impl Archive {
     pub fn parse(source: Box<dyn ByteSource>) -> Result<Self, ArchiveError> {
         check_magic(source.as_ref())?;
         let mut members: Vec<Member> = Vec::new();
-        let mut folded = HashSet::new();
+        let mut names = Names::default();
         let mut at = 0;
         loop {
             let block = read_block(source.as_ref(), at, "a header")?;
@@ -98,8 +98,8 @@ impl Archive {
             if members.last().is_some_and(|last| last.section >= member.section) {
                 return Err(ArchiveError::Order(member.path));
             }
-            if !folded.insert(member.path.as_str().to_ascii_lowercase()) {
-                return Err(ArchiveError::Case(member.path));
+            if !names.add(member.path.as_str()) {
+                return Err(ArchiveError::Clash(member.path));
             }
             if members.len() == limits::MEMBERS {
                 return Err(ArchiveError::TooManyMembers);
@@ -151,6 +151,29 @@ impl Archive {
             at += piece.len() as u64;
         }
         Ok(())
+    }
+}
+
+/// The names so far, as a file system without case would see them.
+#[derive(Default)]
+struct Names {
+    files: HashSet<String>,
+    /// Directories, folded, and as they were first written.
+    directories: HashMap<String, String>,
+}
+
+impl Names {
+    /// Whether the name can be unpacked beside all others.
+    fn add(&mut self, path: &str) -> bool {
+        for (slash, _) in path.match_indices('/') {
+            let folded = path[..slash].to_ascii_lowercase();
+            let first = self.directories.entry(folded.clone()).or_insert_with(|| path[..slash].to_owned());
+            if first != &path[..slash] || self.files.contains(&folded) {
+                return false;
+            }
+        }
+        let folded = path.to_ascii_lowercase();
+        !self.directories.contains_key(&folded) && self.files.insert(folded)
     }
 }
 

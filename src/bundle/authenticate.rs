@@ -77,6 +77,10 @@ impl UntrustedBundle {
         }
         let counted = root.authenticate(&name("release"), PAYLOAD_TYPE, &self.statement, &self.signatures, when)?;
         let statement: Statement = json::from_canonical(&self.statement).map_err(|e| unreadable(&self.statement, e))?;
+        let needed = &statement.predicate.minimum_pgseal;
+        if newer(needed, PGSEAL) {
+            return Err(AuthenticateError::NewerProgram { needed: needed.clone() });
+        }
         subjects::check(&self.archive, &statement)?;
         let signer = |key: &KeyId| Signer { key: *key, owner: root.owner(key).to_owned() };
         Ok(AuthenticatedBundle {

@@ -124,7 +124,13 @@ impl Checker<'_> {
             State { probe: self.file(&state.probe), expect: state.expect.into_inner() }
         };
         let states = States { baseline: state(toml.states.baseline), finalized: state(toml.states.finalized) };
-        let tiers = toml.tier.into_iter().map(|tier| self.tier(tier, &gates)).collect();
+        let tiers: Vec<Tier> = toml.tier.into_iter().map(|tier| self.tier(tier, &gates)).collect();
+        for gate in toml.gate.iter().filter(|gate| !tiers.iter().any(|tier| tier.gates.contains(gate.name.get_ref()))) {
+            self.problem(
+                &gate.name,
+                format!("no tier waits for gate {:?}, so it would never be asked", gate.name.get_ref()),
+            );
+        }
         let rollback = toml.rollback.into_iter();
         let rollback = rollback.map(|r| RollbackScript { file: self.file(&r.file), dispatch: r.dispatch }).collect();
         let verify = toml.verify.into_iter().map(|script| VerifyScript {
@@ -190,7 +196,14 @@ impl Checker<'_> {
             let text = "transaction = \"none\" is not supported by this version of pgseal";
             self.problem_hint(&tier.transaction, text, "only \"release\" is: all tiers commit together or not at all");
         }
-        let named = tier.gate.into_iter().flatten().map(|name| {
+        if let Some(empty) = tier.gate.as_ref().filter(|gates| gates.get_ref().is_empty()) {
+            self.problem_hint(
+                empty,
+                "a tier that waits for no gate",
+                "leave the key out: the tier then waits for all gates",
+            );
+        }
+        let named = tier.gate.map(Spanned::into_inner).into_iter().flatten().map(|name| {
             if !gates.iter().any(|gate| gate.name == *name.get_ref()) {
                 self.problem(&name, format!("there is no [[gate]] named {:?}", name.get_ref()));
             }

@@ -112,7 +112,7 @@ pub struct TierToml {
     #[serde(default)]
     pub about: String,
     /// The gates it waits for; all when absent.
-    pub gate: Option<Vec<Spanned<Name>>>,
+    pub gate: Option<Spanned<Vec<Spanned<Name>>>>,
     /// How it is committed.
     pub transaction: Spanned<Transaction>,
     /// Acknowledged ways out of the database.

@@ -11,7 +11,7 @@ use crate::format::receipt::GateAnswer;
 use crate::release::event::Silent;
 use crate::release::gate::{self, GateError};
 use crate::release::{Order, order};
-use crate::trust::When;
+use crate::trust::{When, policy};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -28,7 +28,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let (root, bundle) = args.bundle.authenticate(When::At(now()))?;
+    let at = now();
+    let (root, bundle) = args.bundle.authenticate(When::At(at))?;
+    policy::admits(&root, &bundle.manifest().release, bundle.release_id(), at)?;
     let variables = order::values(bundle.manifest(), &args.database.variables(), true)?;
     let connect = args.database.connector()?;
     let order = Order { bundle: &bundle, connect: &connect, variables: &variables, clock: &now };

@@ -16,7 +16,8 @@ use crate::record::journal::Journal;
 use crate::record::receipt;
 use crate::release::Report;
 use crate::release::transaction::FailureKind;
-use crate::trust::SecretKey;
+use crate::trust::root::name;
+use crate::trust::{SecretKey, TrustRoot};
 
 /// Where receipts go, and who signs them.
 #[derive(clap::Args, Debug)]
@@ -42,8 +43,11 @@ pub struct Prepared {
 
 impl ReceiptArgs {
     /// Opens the key before the database is asked, so that a wrong passphrase costs nothing.
-    pub fn prepare(&self, manifest: &Manifest, action: Action) -> Result<Prepared, CliError> {
+    pub fn prepare(&self, root: &TrustRoot, manifest: &Manifest, action: Action) -> Result<Prepared, CliError> {
         let key = self.passphrase.keys(self.receipt_key.as_slice())?.pop();
+        if let Some(key) = &key {
+            check_receipt_key(root, key)?;
+        }
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| CliError::new(Exit::Internal, error))?;
         let run_id = hex(&random);
@@ -51,6 +55,21 @@ impl ReceiptArgs {
         let stem = format!("{name}-{version}-{}-{}-{}", action.as_str(), now().compact(), &run_id[..8]);
         Ok(Prepared { run_id, key, dir: self.receipts.clone(), stem })
     }
+}
+
+/// A receipt signed by a key that nobody knows as a receipt key would prove nothing later.
+fn check_receipt_key(root: &TrustRoot, key: &SecretKey) -> Result<(), CliError> {
+    let id = key.public_key().id();
+    let role = root.role_of(&id);
+    if role == Some(&name("receipt")) || (role.is_none() && !root.document().roles.contains_key(&name("receipt"))) {
+        return Ok(());
+    }
+    let has = role.map_or("no role".to_owned(), |role| format!("the role {role}"));
+    Err(CliError::new(
+        Exit::Usage,
+        format!("key {id} has {has} in the trust root, receipts are signed by the role receipt"),
+    )
+    .hint("`pgseal trust add-key TRUST --role receipt --key KEY.pub --root-key ROOT.key` gives it that role"))
 }
 
 impl Prepared {

@@ -31,5 +31,9 @@ pub(super) fn convert(error: &::postgres::Error, prefix: u32) -> DatabaseError {
 }
 
 pub(super) fn notice(notice: &::postgres::error::DbError) -> Notice {
-    Notice { severity: notice.severity().to_owned(), message: notice.message().to_owned() }
+    Notice {
+        severity: notice.severity().to_owned(),
+        message: notice.message().to_owned(),
+        detail: notice.detail().map(str::to_owned),
+    }
 }

@@ -1,12 +1,14 @@
 //! Whether a question (gate or probe) can be asked without effect. Read-only transactions are not harmless: functions
 //! can take locks, end sessions, write files and speak to other servers in them. So before a question is opened, the
-//! server's catalog is asked what it would call: only functions of `pg_catalog` that are not volatile, also behind views.
+//! server is asked what it would call: it analyses and rewrites the question, and shows the resulting tree
+//! (PostgreSQL manual, "debug_print_rewritten"), in which every function and operator is resolved, also those of views,
+//! casts and row security policies. Only functions of `pg_catalog` that are not volatile are allowed.
 //!
-//! Not covered: functions behind casts, row security policies and domain checks. A gate runs by a role that
-//! should have no more rights than it needs.
+//! The tree is also written to the server's log, as the server does with all messages of level LOG.
+
+use std::collections::BTreeSet;
 
 use crate::database::{DatabaseError, Session};
-use crate::sql::calls;
 
 /// Why a question is not asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,7 +16,10 @@ pub enum HarmlessError {
     /// It would use something that could have an effect.
     #[error("it uses {0}: only functions of pg_catalog that are not volatile are allowed, also behind views")]
     Uses(String),
-    /// The server refused it, or did not say. `position` is the character in the question.
+    /// The server did not show how it understands the question.
+    #[error("the server did not show what it would call")]
+    NoTree,
+    /// The server refused it, or did not say.
     #[error("{0}")]
     Database(#[from] DatabaseError),
 }
@@ -25,78 +30,95 @@ const DENIED: &str = "^(txid_current|pg_current_xact_id|.*_to_xml.*|ts_rewrite|t
 /// Volatile functions without an effect.
 const ALLOWED: &str = "^(clock_timestamp|timeofday|random)$";
 
-/// Checks a question inside the transaction in which it will be asked. It is parsed and analysed, not run.
+/// Fields of the tree that hold the oid of a function, and of an operator (PostgreSQL, `nodes/primnodes.h`,
+/// `nodes/parsenodes.h`).
+const FUNCTIONS: [&str; 7] =
+    [":funcid", ":opfuncid", ":hashfuncid", ":negfuncid", ":aggfnoid", ":winfnoid", ":tsmhandler"];
+const OPERATORS: [&str; 4] = [":opno", ":opnos", ":eqop", ":sortop"];
+
+/// Checks a question inside the transaction in which it will be asked. It is parsed and rewritten, not planned or run.
 pub fn check(session: &mut dyn Session, question: &str) -> Result<(), HarmlessError> {
-    // Analysis locks every relation that the question reads, views and what is behind them included.
-    session.analyse(question)?;
-    let used = |found: crate::database::Table| match found.rows.into_iter().flatten().flatten().next() {
+    let trees = trees(session, question)?;
+    if trees.is_empty() {
+        return Err(HarmlessError::NoTree);
+    }
+    let (mut functions, mut operators) = (BTreeSet::new(), BTreeSet::new());
+    for tree in &trees {
+        if tree.contains(":relkind f ") {
+            return Err(HarmlessError::Uses("a foreign table".to_owned()));
+        }
+        if tree.contains("{COERCETODOMAIN ") {
+            return Err(HarmlessError::Uses("a cast to a domain, whose checks could call anything".to_owned()));
+        }
+        collect(tree, &FUNCTIONS, &mut functions);
+        collect(tree, &OPERATORS, &mut operators);
+    }
+    let list = |oids: BTreeSet<u32>| oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    let found = session.query(CALLED, &[&list(functions), &list(operators), DENIED, ALLOWED])?;
+    match found.rows.into_iter().flatten().flatten().next() {
         Some(name) => Err(HarmlessError::Uses(name)),
         None => Ok(()),
-    };
-    used(session.query(CALLED, &[&calls_json(question), DENIED, ALLOWED])?)?;
-    used(session.query(OPERATORS, &[&operators(question)])?)?;
-    used(session.query(BEHIND_VIEWS, &[DENIED, ALLOWED])?)
+    }
 }
 
-fn calls_json(question: &str) -> String {
-    let calls = calls(question).into_iter();
-    let calls = calls.map(|call| serde_json::json!({ "schema": call.schema, "name": call.name }));
-    serde_json::Value::Array(calls.collect()).to_string()
+/// The rewritten trees of a question. The settings end with the savepoint.
+fn trees(session: &mut dyn Session, question: &str) -> Result<Vec<String>, DatabaseError> {
+    session.notices();
+    session.batch(
+        "SAVEPOINT pgseal_analyse; SET LOCAL client_min_messages = log; SET LOCAL debug_pretty_print = off; \
+         SET LOCAL debug_print_rewritten = on",
+    )?;
+    session.analyse(question)?;
+    session.batch("ROLLBACK TO SAVEPOINT pgseal_analyse; RELEASE SAVEPOINT pgseal_analyse")?;
+    let shown = session.notices().into_iter().filter(|notice| notice.severity == "LOG");
+    Ok(shown.filter_map(|notice| notice.detail).filter(|detail| detail.contains("{QUERY ")).collect())
 }
 
-/// Every operator that the question could mean, a line each: all parts of all runs of operator characters (PostgreSQL
-/// manual, "Operators"), whether in quotes or not. More than it uses, never less.
-fn operators(question: &str) -> String {
-    let runs = question.split(|c: char| !"+-*/<>=~!@#%^&|`?".contains(c));
-    let mut found: Vec<&str> = runs
-        .map(|run| &run[..run.len().min(63)])
-        .flat_map(|run| (0..run.len()).flat_map(move |from| (from + 1..=run.len()).map(move |to| &run[from..to])))
-        .collect();
-    found.sort_unstable();
-    found.dedup();
-    found.join("\n")
+/// The numbers after each of the fields: `:funcid 2147`, `:opnos (o 96 96)`. Text of the question stands in the tree as
+/// byte values between brackets, so that nothing in it can look like a field.
+fn collect(tree: &str, fields: &[&str], oids: &mut BTreeSet<u32>) {
+    let mut words = tree.split([' ', '(', ')', '{', '}', '\n']).filter(|word| !word.is_empty()).peekable();
+    while let Some(word) = words.next() {
+        if !fields.contains(&word) {
+            continue;
+        }
+        words.next_if(|word| *word == "o");
+        while let Some(oid) = words.next_if(|word| word.parse::<u32>().is_ok()) {
+            oids.extend(oid.parse::<u32>().ok().filter(|oid| *oid != 0));
+        }
+    }
 }
 
-/// Functions that the question names. A name that is not a function at all is a keyword, or the server's to refuse.
+/// The first function, called by itself or by an operator, that is not allowed.
 const CALLED: &str = "
-    select format('function %s (%s)', p.oid::regprocedure,
-                  case p.provolatile when 'v' then 'volatile' when 's' then 'stable' else 'immutable' end)
-    from pg_catalog.json_to_recordset($1::text::json) as c(schema text, name text)
-    join pg_catalog.pg_proc p on p.proname = c.name
-    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-    where case when c.schema is null then pg_catalog.pg_function_is_visible(p.oid) else n.nspname = c.schema end
-      and (n.nspname <> 'pg_catalog' or p.proname ~ $2::text
-           or p.provolatile = 'v' and p.proname !~ $3::text)
-    limit 1";
-
-/// Operators whose function is not PostgreSQL's own.
-const OPERATORS: &str = "
-    select format('operator %s', o.oid::regoperator)
-    from pg_catalog.unnest(pg_catalog.string_to_array($1::text, E'\\n')) as used(name)
-    join pg_catalog.pg_operator o on o.oprname = used.name
-    join pg_catalog.pg_proc p on p.oid = o.oprcode
-    where p.pronamespace <> 'pg_catalog'::regnamespace
-    limit 1";
-
-/// What stands behind the views that this transaction has locked; foreign tables speak to another server.
-const BEHIND_VIEWS: &str = "
     with used as (
-        select c.oid, c.relkind, c.relnamespace
-        from pg_catalog.pg_locks l join pg_catalog.pg_class c on c.oid = l.relation
-        where l.pid = pg_catalog.pg_backend_pid() and l.locktype = 'relation'
-    ), functions as (
-        select v.oid as view, m[1]::oid as function
-        from used v
-        join pg_catalog.pg_rewrite r on r.ev_class = v.oid and r.ev_type = '1'
-        cross join pg_catalog.regexp_matches(r.ev_action::text,
-            ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\\d+)', 'g') as m
-        where v.relkind = 'v' and v.relnamespace <> 'pg_catalog'::regnamespace
-          and v.relnamespace <> 'information_schema'::regnamespace
+        select f::oid as function, null::oid as operator
+        from pg_catalog.unnest(pg_catalog.string_to_array($1::text, ',')) as f where f <> ''
+        union all
+        select o.oprcode::oid, o.oid
+        from pg_catalog.unnest(pg_catalog.string_to_array($2::text, ',')) as n
+        join pg_catalog.pg_operator o on o.oid = n::oid where n <> ''
     )
-    select format('foreign table %s', u.oid::regclass) from used u where u.relkind = 'f'
-    union all
-    select format('function %s behind view %s', p.oid::regprocedure, f.view::regclass)
-    from functions f join pg_catalog.pg_proc p on p.oid = f.function
-    where p.pronamespace <> 'pg_catalog'::regnamespace or p.proname ~ $1::text
-       or p.provolatile = 'v' and p.proname !~ $2::text
+    select case when u.operator is null
+                then format('function %s (%s)', p.oid::regprocedure,
+                            case p.provolatile when 'v' then 'volatile' when 's' then 'stable' else 'immutable' end)
+                else format('operator %s', u.operator::regoperator) end
+    from used u join pg_catalog.pg_proc p on p.oid = u.function
+    where p.pronamespace <> 'pg_catalog'::regnamespace or p.proname ~ $3::text
+       or p.provolatile = 'v' and p.proname !~ $4::text
     limit 1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_behind_fields() {
+        let tree = "({QUERY :expr {FUNCEXPR :funcid 2147 :args ({OPEXPR :opno 96 :opfuncid 65} {ROWCOMPARE :opnos (o 96 97)})} :opfuncid 0})";
+        let (mut functions, mut operators) = (BTreeSet::new(), BTreeSet::new());
+        collect(tree, &FUNCTIONS, &mut functions);
+        collect(tree, &OPERATORS, &mut operators);
+        assert_eq!(functions.into_iter().collect::<Vec<_>>(), [65, 2147]);
+        assert_eq!(operators.into_iter().collect::<Vec<_>>(), [96, 97]);
+    }
+}

@@ -40,8 +40,8 @@ impl std::fmt::Display for Mismatch {
 pub fn ask(session: &mut dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Observed, Failure> {
     let statement = question(sql, order)?;
     harmless::check(session, &statement.sql).map_err(|error| match error {
-        HarmlessError::Uses(_) => Failure::refused(&statement, error),
         HarmlessError::Database(error) => Failure::statement(&statement, &error),
+        refused => Failure::refused(&statement, refused),
     })?;
     let table = session.select(&statement.sql, 2).map_err(|error| Failure::statement(&statement, &error))?;
     let [row] = table.rows.as_slice() else {

@@ -18,7 +18,7 @@ pub struct Dispatch {
 
 /// A name directly before a parenthesis.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
+pub(super) struct Call {
     /// Its schema, if one is written.
     pub schema: Option<String>,
     /// As the server folds it: lower case unless it was quoted, `U&` escapes decoded.
@@ -30,7 +30,8 @@ pub struct Call {
 /// Every name directly before a parenthesis that can be a function. Reserved words and constructs such as `IN (`,
 /// `VALUES (` or `numeric(10, 2)` are left out, and so are the columns of `INSERT INTO t (a)` and `CREATE TABLE t (a int)`.
 /// Other column lists, as in `WITH x (a) AS`, are not: better one name too many.
-pub fn calls(sql: &str) -> Vec<Call> {
+#[cfg(test)]
+fn calls(sql: &str) -> Vec<Call> {
     let tokens = Tokens::new(sql);
     (0..tokens.list.len()).filter_map(|i| call(&tokens, i)).map(|(call, _)| call).collect()
 }

@@ -33,7 +33,7 @@ mod variables;
 mod position;
 mod error;
 
-pub use dispatch::{Call, Dispatch, calls};
+pub use dispatch::Dispatch;
 pub use error::{FileError, ScriptError};
 pub use inspect::{Copy, Inspection, SessionChange, inspect};
 pub use meta::EchoTarget;

@@ -273,7 +273,6 @@ proptest! {
             for step in steps {
                 if let Step::Statement(statement) = step {
                     statement.inspect();
-                    super::super::calls(&statement.sql);
                     super::super::is_single_select(&statement.sql);
                     for i in 0..80 {
                         statement.locate(i);
