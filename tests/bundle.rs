@@ -10,20 +10,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
+use ed25519_dalek::{Signature, SigningKey, Verifier};
 use pgseal::archive::read::ArchiveError;
 use pgseal::archive::source::{ByteSource, InMemory};
 use pgseal::bundle::definition::{Definition, DefinitionError};
 use pgseal::bundle::untrusted::{AddSignatureError, MalformedError};
 use pgseal::bundle::{AuthenticateError, UntrustedBundle};
 use pgseal::format::json;
+use pgseal::format::statement::PAYLOAD_TYPE;
 use pgseal::limits;
+use pgseal::trust::pae::pre_authentication_encoding;
 use pgseal::trust::root::SignatureError;
 use pgseal::trust::{SecretKey, TrustRoot, When};
+use sha2::Digest as _;
 use support::bundles::{
     Refused, now, one_roof, open, open_at, pack, pack_dir, refusal, small, small_with, statement, write_dir,
 };
-use support::defects::add_signature;
-use support::keys::{Draft, key, time, trusting};
+use support::defects::{GROUP_ORDER, add_signature};
+use support::keys::{Draft, key, seed, time, trusting};
 use support::tar::{Member, Tar};
 
 // --- no bit and no byte is free ---------------------------------------------------------------------------------
@@ -271,18 +275,37 @@ fn a_stored_name_that_collides_or_is_too_long_is_refused_when_packing() {
 #[test]
 fn what_packs_can_be_read_back() {
     // The writer has the reader's rules, or a release would pack that no host accepts.
+    let root = trusting(&key("release"));
+    let big = vec![b'-'; limits::GZIP_FROM_BYTES as usize];
+    let mut directory = small_with("data/a.sql", &big);
+    directory.insert("data/a.sql.gz/b.sql".to_owned(), b"--\n".to_vec());
+    let mut stored = small_with("data/a.sql", &big);
+    stored.insert("data/A.sql.gz".to_owned(), b"--\n".to_vec());
+    let cases = [
+        small_with("Executor/01_table.sql", b"--\n"),
+        small_with("gate/OPEN.sql", b"--\n"),
+        small_with("RELEASE.toml", b"--\n"),
+        directory,
+        stored,
+    ];
+    for files in cases {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        write_dir(dir.path(), &files);
+        let Ok(definition) = Definition::read(dir.path()) else { continue };
+        let Ok(unsigned) = pgseal::bundle::UnsignedBundle::pack(definition, None) else { continue };
+        let bytes = unsigned.sign(&[key("release")]).write(Vec::new()).expect("memory");
+        assert!(open(&bytes, &root).is_ok(), "packs, but no reader takes it: {}", refusal(&bytes, &root));
+    }
+}
+
+#[test]
+fn a_file_is_no_directory_of_another() {
     let release = key("release");
     let root = trusting(&release);
-    for other in ["Executor/01_table.sql", "gate/OPEN.sql", "RELEASE.toml"] {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        write_dir(dir.path(), &small_with(other, b"-- differs only in case\n"));
-        if let Ok(definition) = Definition::read(dir.path()) {
-            let unsigned = pgseal::bundle::UnsignedBundle::pack(definition, None);
-            let Ok(unsigned) = unsigned else { continue };
-            let bytes = unsigned.sign(&[key("release")]).write(Vec::new()).expect("memory");
-            assert!(open(&bytes, &root).is_ok(), "{other} packs, but no reader takes it: {}", refusal(&bytes, &root));
-        }
-    }
+    let mut tar = Tar::of(&pack(&small(), &[release]));
+    let at = tar.first_file();
+    tar.members.insert(at, Member::new("executor", b""));
+    assert!(matches!(refusal(&tar.bytes(), &root), Refused::Malformed(_)));
 }
 
 /// Makes one thing in a release directory.
@@ -475,9 +498,59 @@ fn every_flipped_bit_of_a_trust_root_is_rejected() {
 }
 
 #[test]
+fn a_signature_with_a_nonce_of_small_order_is_refused() {
+    // R is the identity, so S = k * a fits by arithmetic: RFC 8032 alone would accept it, the strict rules don't. One
+    // who holds the key can make such signatures, and another reader might see another bundle.
+    let release = key("release");
+    let root = trusting(&release);
+    let bytes = pack(&small(), &[release]);
+    let signing = SigningKey::from_bytes(&seed("release"));
+    let body = pre_authentication_encoding(PAYLOAD_TYPE, &statement(&bytes));
+    let mut r = [0; 32];
+    r[0] = 1;
+    let k: [u8; 64] = sha2::Sha512::digest([&r[..], signing.verifying_key().as_bytes(), &body].concat()).into();
+    let s = multiply(&k, signing.to_scalar().as_bytes());
+    let signature: [u8; 64] = [r, s].concat().try_into().expect("32 + 32 bytes");
+    let lax = signing.verifying_key().verify(&body, &Signature::from_bytes(&signature));
+    assert!(lax.is_ok(), "the arithmetic of this test is right");
+    let mut tar = Tar::of(&bytes);
+    tar.members[2].content = signature.to_vec();
+    let refused = refusal(&tar.bytes(), &root);
+    let invalid = matches!(refused, Refused::NotAuthentic(AuthenticateError::Signature(SignatureError::Invalid(_))));
+    assert!(invalid, "{refused}");
+}
+
+/// `k * a` modulo the order of the group, all little endian, by doubling and adding bit by bit.
+fn multiply(k: &[u8; 64], a: &[u8; 32]) -> [u8; 32] {
+    let mut sum = [0; 32];
+    for bit in (0..512).rev() {
+        sum = add(&sum, &sum);
+        if k[bit / 8] >> (bit % 8) & 1 == 1 {
+            sum = add(&sum, a);
+        }
+    }
+    sum
+}
+
+/// `a + b` modulo the order, of two numbers below it.
+fn add(a: &[u8; 32], b: &[u8; 32]) -> [u8; 32] {
+    let (mut sum, mut carry) = ([0; 32], 0);
+    for at in 0..32 {
+        let digit = u16::from(a[at]) + u16::from(b[at]) + carry;
+        (sum[at], carry) = (digit as u8, digit >> 8);
+    }
+    let (mut less, mut borrow) = ([0; 32], 0);
+    for at in 0..32 {
+        let digit = i16::from(sum[at]) - i16::from(GROUP_ORDER[at]) - borrow;
+        (less[at], borrow) = (digit as u8, i16::from(digit < 0));
+    }
+    if borrow == 0 { less } else { sum }
+}
+
+#[test]
 fn a_secret_key_does_not_show_itself() {
     let secret = key("release");
-    let seed = pgseal::digest::Digest::of(b"pgseal test key release").to_string();
+    let seed = pgseal::digest::hex(&seed("release"));
     let shown = format!("{secret:?} {secret:#?}");
     assert!(shown.contains("redacted") && !shown.contains(&seed) && !shown.contains(&seed[..16]), "{shown}");
 }

@@ -69,6 +69,19 @@ fn regenerate_vectors() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Not a test: after a message was reworded, writes every `expect` anew and leaves the vectors as they are. Read the
+/// difference before committing it.
+#[test]
+#[ignore = "writes into the source tree"]
+fn rewrite_expectations() {
+    for entry in std::fs::read_dir(vectors::committed()).expect("tests/vectors") {
+        let folder = entry.expect("a readable folder").path();
+        if folder.join("expect").is_file() {
+            std::fs::write(folder.join("expect"), vectors::run(&folder)).expect("the source tree is writable");
+        }
+    }
+}
+
 /// Writes all vectors with what the program says to them; those where that is not what the defect should bring about.
 fn write_all(dir: &std::path::Path, good: &Good) -> Vec<String> {
     vectors::write_good(dir, good);

@@ -462,3 +462,31 @@ fn a_row_security_policy() {
     db.client().batch_execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
     answer.fails(21);
 }
+
+/// The server breaks the lines of what it tells about a question, at any place of it.
+#[test]
+fn a_foreign_table_under_names_of_any_length() {
+    let (db, release, site) = small("foreign");
+    db.client()
+        .batch_execute(
+            "create extension file_fdw;
+             create server files foreign data wrapper file_fdw;
+             create foreign table public.far (line text) server files options (program 'echo x');
+             create domain public.odd as text check (value <> 'y');",
+        )
+        .unwrap();
+    let gate = "select count(*) >= 0 as ready, 'x' as reason from public.far as :\"alias\";\n";
+    let cast = "select ('x' || :\"alias\".who)::public.odd is not null as ready, 'x' as reason from public.approvals as :\"alias\";\n";
+    let release = release.variable("alias");
+    let mut through = Vec::new();
+    for (what, gate) in [("a foreign table", gate), ("a domain", cast)] {
+        let bundle = site.pack(&release.clone().gate("approved", gate));
+        let operator = site.operator(&bundle, &db.url());
+        for length in 1..63 {
+            if operator.clone().variable("alias", &"a".repeat(length)).gate().code != 21 {
+                through.push(format!("{what} with {length}"));
+            }
+        }
+    }
+    assert!(through.is_empty(), "got through: {through:?}");
+}

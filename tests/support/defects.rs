@@ -948,14 +948,16 @@ pub fn add_signature(bundle: &[u8], key: &SecretKey) -> Vec<u8> {
     tar.bytes()
 }
 
-/// Adds the order of the group (RFC 8032 section 5.1), little endian, to a scalar below it.
+/// The order of the group of Ed25519 (RFC 8032 section 5.1), little endian.
+pub const GROUP_ORDER: [u8; 32] = [
+    0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+];
+
+/// Adds the order of the group to a scalar below it.
 fn add_group_order(scalar: &mut [u8]) {
-    const ORDER: [u8; 32] = [
-        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0,
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
-    ];
     let mut carry = 0;
-    for (byte, order) in scalar.iter_mut().zip(ORDER) {
+    for (byte, order) in scalar.iter_mut().zip(GROUP_ORDER) {
         let sum = u16::from(*byte) + u16::from(order) + carry;
         *byte = sum as u8;
         carry = sum >> 8;

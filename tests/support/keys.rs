@@ -23,12 +23,16 @@ pub fn key(word: &str) -> SecretKey {
 
 /// The same key as a file `WORD.key` in `dir`, mode 0600.
 pub fn key_file(dir: &Path, word: &str) -> PathBuf {
-    let seed = *Digest::of(format!("pgseal test key {word}").as_bytes()).as_bytes();
-    let pem = SigningKey::from_bytes(&seed).to_pkcs8_pem(Default::default()).expect("a key has a PEM form");
+    let pem = SigningKey::from_bytes(&seed(word)).to_pkcs8_pem(Default::default()).expect("a key has a PEM form");
     let path = dir.join(format!("{word}.key"));
     std::fs::write(&path, pem.as_bytes()).expect("the directory is writable");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("our own file");
     path
+}
+
+/// The 32 secret bytes of a word's key.
+pub fn seed(word: &str) -> [u8; 32] {
+    *Digest::of(format!("pgseal test key {word}").as_bytes()).as_bytes()
 }
 
 /// A trust document in the making: roles with their keys, as JSON that a test may bend.
