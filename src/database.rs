@@ -35,8 +35,8 @@ pub trait Session {
     /// Runs `COPY ... TO STDOUT` and drops the data. Gives its size in bytes.
     fn copy_out(&mut self, sql: &str) -> Result<u64, DatabaseError>;
 
-    /// Parses and analyses a statement without running it, so that the server locks the relations it would read.
-    fn analyse(&mut self, sql: &str) -> Result<(), DatabaseError>;
+    /// Parses, analyses and rewrites a statement without planning or running it. Gives the columns it would return.
+    fn analyse(&mut self, sql: &str) -> Result<Vec<Column>, DatabaseError>;
 
     /// The rows of one SELECT as text: opens it as a cursor (`DECLARE ... NO SCROLL CURSOR FOR`), so that the server
     /// accepts one plain SELECT and nothing else, and fetches at most `limit` rows. Must be inside a transaction.
@@ -50,6 +50,15 @@ pub trait Session {
 
     /// Whether the connection is gone.
     fn is_closed(&mut self) -> bool;
+}
+
+/// A column that a statement would return.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Whether its type is `boolean`.
+    pub is_boolean: bool,
 }
 
 /// Rows in the server's text form; `None` is NULL.

@@ -48,13 +48,13 @@ fn obstacle(obstacle: Obstacle) -> CliError {
 }
 
 fn document(plan: &Plan, obstacles: &[CliError]) -> serde_json::Value {
-    let ready = plan.gates.iter().all(|gate| gate.ready);
+    let gate = plan.gates.as_ref().map(|gates| gate::document(gates, gates.iter().all(|gate| gate.ready)));
     serde_json::json!({
         "would_run": obstacles.is_empty(),
         "obstacles": obstacles.iter()
             .map(|error| serde_json::json!({ "exit": error.exit.code(), "message": error.lines.join("\n") }))
             .collect::<Vec<_>>(),
-        "gate": gate::document(&plan.gates, ready),
+        "gate": gate,
         "now": plan.now,
         "tiers": plan.tiers.iter()
             .map(|tier| serde_json::json!({
@@ -65,7 +65,10 @@ fn document(plan: &Plan, obstacles: &[CliError]) -> serde_json::Value {
 }
 
 fn show(manifest: &Manifest, plan: &Plan, obstacles: &[CliError], out: Output) {
-    gate::show(&plan.gates, out);
+    match &plan.gates {
+        Some(gates) => gate::show(gates, out),
+        None => out.line("the gates were not asked"),
+    }
     for (at, tier) in plan.tiers.iter().enumerate() {
         let kinds: Vec<String> = tier.statements.iter().map(|(verb, count)| format!("{count} {verb}")).collect();
         out.line(format!("{}/{} {}: {}", at + 1, plan.tiers.len(), tier.name, escape(&tier.about)));

@@ -7,7 +7,7 @@ use ::postgres::types::{ToSql, Type};
 use ::postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use super::error;
-use crate::database::{Connect, DatabaseError, Notice, Purpose, Session, Table};
+use crate::database::{Column, Connect, DatabaseError, Notice, Purpose, Session, Table};
 
 /// Opens sessions by one configuration.
 pub struct Connector {
@@ -58,7 +58,7 @@ impl PostgresSession {
             config.options(format!("{given} -c default_transaction_read_only=on").trim_start());
         }
         let mut client = config.connect(NoTls).map_err(|e| error::convert(&e, 0))?;
-        let version = client.query_typed_one("select current_setting('server_version_num')::int4", &[]);
+        let version = client.query_typed_one("select pg_catalog.current_setting('server_version_num')::int4", &[]);
         let version: i32 = version.and_then(|row| row.try_get(0)).map_err(|e| error::convert(&e, 0))?;
         Ok(Self { client, notices, version: version.unsigned_abs() })
     }
@@ -113,8 +113,13 @@ impl Session for PostgresSession {
         })
     }
 
-    fn analyse(&mut self, sql: &str) -> Result<(), DatabaseError> {
-        self.client.prepare(sql).map(drop).map_err(|e| error::convert(&e, 0))
+    fn analyse(&mut self, sql: &str) -> Result<Vec<Column>, DatabaseError> {
+        let statement = self.client.prepare(sql).map_err(|e| error::convert(&e, 0))?;
+        let column = |column: &::postgres::Column| Column {
+            name: column.name().to_owned(),
+            is_boolean: *column.type_() == Type::BOOL,
+        };
+        Ok(statement.columns().iter().map(column).collect())
     }
 
     fn select(&mut self, sql: &str, limit: usize) -> Result<Table, DatabaseError> {

@@ -67,7 +67,7 @@ const CREATE: [&str; 4] = [
 
 /// Whether there is a ledger at all.
 fn exists(session: &mut dyn Session) -> Result<bool, DatabaseError> {
-    let found = session.query("select (to_regclass('pgseal.ledger') is not null)::text", &[])?;
+    let found = session.query("select (pg_catalog.to_regclass('pgseal.ledger') is not null)::text", &[])?;
     Ok(found.single() == Some("true"))
 }
 
@@ -77,7 +77,7 @@ pub fn entries(session: &mut dyn Session) -> Result<Vec<Entry>, DatabaseError> {
         return Ok(Vec::new());
     }
     let table = session.query(
-        "select id::text, to_char(at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), action, release, version,
+        "select id::text, pg_catalog.to_char(pg_catalog.timezone('UTC', at), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), action, release, version,
                 sequence::text, release_id, run_id, transaction_id, role, variables::text
          from pgseal.ledger as row order by row.id",
         &[],
@@ -110,13 +110,19 @@ pub struct NewEntry<'a> {
     pub signers: &'a str,
 }
 
-/// Adds a row, making the ledger first where it is missing. Inside the run's transaction.
-pub fn add(session: &mut dyn Session, new: &NewEntry<'_>) -> Result<(), DatabaseError> {
+/// Makes the ledger where it is missing. Inside the run's transaction and before its first statement, so that a role
+/// that may not make it learns so at once.
+pub fn ensure(session: &mut dyn Session) -> Result<(), DatabaseError> {
     if !exists(session)? {
         for statement in CREATE {
             session.query(statement, &[])?;
         }
     }
+    Ok(())
+}
+
+/// Adds a row. Inside the run's transaction.
+pub fn add(session: &mut dyn Session, new: &NewEntry<'_>) -> Result<(), DatabaseError> {
     session.query(
         "insert into pgseal.ledger
              (action, release, version, sequence, release_id, run_id, transaction_id, signers, pgseal, variables)
@@ -143,7 +149,7 @@ pub fn has_run(session: &mut dyn Session, run_id: &str) -> Result<bool, Database
     if !exists(session)? {
         return Ok(false);
     }
-    let found = session.query("select count(*)::text from pgseal.ledger where run_id = $1::text", &[run_id])?;
+    let found = session.query("select pg_catalog.count(*)::text from pgseal.ledger where run_id operator(pg_catalog.=) $1::text", &[run_id])?;
     Ok(found.single() == Some("1"))
 }
 

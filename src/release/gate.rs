@@ -4,7 +4,7 @@ use super::event::{Event, Observer};
 use super::failure::Failure;
 use super::lock::{self, LockError};
 use super::order::Order;
-use super::probe::{self, Observed};
+use super::probe::{self, Answer};
 use super::settings;
 use super::target::{self, TargetError};
 use crate::database::{DatabaseError, Purpose, Session};
@@ -110,17 +110,16 @@ fn needed<'b>(order: &Order<'b>) -> impl Iterator<Item = &'b Gate> {
 }
 
 /// `ready boolean` and `reason text`, neither NULL; the other columns are evidence.
-fn answer(gate: &Gate, mut observed: Observed) -> Result<GateAnswer, Failure> {
+fn answer(gate: &Gate, Answer { row: mut observed, booleans }: Answer) -> Result<GateAnswer, Failure> {
     let mut take = |column: &str| match observed.remove(column) {
         None => Err(Failure::plain(format!("it returned no column {column:?}"))),
         Some(None) => Err(Failure::plain(format!("its column {column:?} is NULL"))),
         Some(Some(value)) => Ok(value),
     };
     let (ready, reason) = (take("ready")?, take("reason")?);
-    let ready = match ready.as_str() {
-        "t" => true,
-        "f" => false,
-        other => return Err(Failure::plain(format!("its column \"ready\" is {other:?}, not a boolean"))),
-    };
+    if !booleans.iter().any(|column| column == "ready") {
+        return Err(Failure::plain(format!("its column \"ready\" is {ready:?}, not a boolean")));
+    }
+    let ready = ready == "t";
     Ok(GateAnswer { name: gate.name.clone(), ready, reason, evidence: observed })
 }

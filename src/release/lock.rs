@@ -37,13 +37,20 @@ pub fn take(session: &mut dyn Session) -> Result<(), LockError> {
     Err(LockError::Held(holder(session).map(|who| format!(": {who}")).unwrap_or_default()))
 }
 
-fn holder(session: &mut dyn Session) -> Option<String> {
+/// Holds the lock for the transaction too: what a script gives back (`pg_advisory_unlock_all`) is the session's alone.
+pub fn hold_in_transaction(session: &mut dyn Session) -> Result<(), LockError> {
+    let taken = session.query("select pg_catalog.pg_try_advisory_xact_lock($1::text::bigint)::text", &[KEY])?;
+    if taken.single() == Some("true") { Ok(()) } else { Err(LockError::Held(String::new())) }
+}
+
+/// Whether somebody holds the lock now, and who.
+pub fn holder(session: &mut dyn Session) -> Option<String> {
     let table = session.query(
-        "select format('process %s of %s, since %s', a.pid, coalesce(nullif(a.usename::text, ''), 'unknown'),
-                       coalesce(to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS'), 'unknown'))
+        "select pg_catalog.format('process %s of %s, since %s', a.pid, coalesce(nullif(a.usename::text, ''), 'unknown'),
+                       coalesce(pg_catalog.to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS'), 'unknown'))
          from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a on a.pid = l.pid
          where l.locktype = 'advisory' and l.granted and l.database = (
-             select oid from pg_catalog.pg_database where datname = current_database())
+             select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
            and (l.classid::bigint << 32 | l.objid::bigint) = $1::text::bigint
          limit 1",
         &[KEY],

@@ -16,8 +16,8 @@ use crate::sql::Step;
 
 /// A plan.
 pub struct Plan {
-    /// Every answer of every gate; empty when they could not be asked.
-    pub gates: Vec<GateAnswer>,
+    /// Every answer of every gate; `None` when they could not be asked.
+    pub gates: Option<Vec<GateAnswer>>,
     /// What the probe sees now, where it could be asked.
     pub now: Option<Observed>,
     /// The tiers and how many statements of each kind they have.
@@ -51,7 +51,7 @@ pub enum Obstacle {
 
 /// Plans. Read-only: the lock is taken, since `run` would take it, and given back with the session.
 pub fn make(order: Order<'_>, policy: &Policy, observer: &mut dyn Observer) -> Plan {
-    let mut plan = Plan { gates: Vec::new(), now: None, tiers: Vec::new(), obstacles: Vec::new() };
+    let mut plan = Plan { gates: None, now: None, tiers: Vec::new(), obstacles: Vec::new() };
     for tier in &order.manifest().tiers {
         match planned(&order, tier) {
             Ok(tier) => plan.tiers.push(tier),
@@ -60,14 +60,14 @@ pub fn make(order: Order<'_>, policy: &Policy, observer: &mut dyn Observer) -> P
     }
     match gate::pass(order, policy, observer) {
         Ok(gated) => {
-            plan.gates = gated.answers.clone();
+            plan.gates = Some(gated.answers.clone());
             match gated.preflight().as_ref().map(ReadyRelease::before) {
                 Ok(before) => plan.now = Some(before.clone()),
                 Err(_) => look_further(order, policy, &mut plan),
             }
         }
         Err(GateError::Blocked(answers)) => {
-            plan.gates = answers.clone();
+            plan.gates = Some(answers.clone());
             plan.obstacles.push(Obstacle::Gate(GateError::Blocked(answers)));
             look_further(order, policy, &mut plan);
         }

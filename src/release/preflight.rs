@@ -35,7 +35,7 @@ pub fn run(session: &mut dyn Session, order: &Order<'_>) -> Result<Observed, Pre
 /// What a state's probe sees, in a read-only transaction of its own.
 pub fn state(session: &mut dyn Session, order: &Order<'_>, state: &State) -> Result<Observed, Box<Failure>> {
     let sql = order.sql(&state.probe).map_err(|error| Box::new(Failure::plain(error)))?;
-    probe::ask_read_only(session, sql, order).map_err(Box::new)
+    probe::ask_read_only(session, sql, order).map(|answer| answer.row).map_err(Box::new)
 }
 
 fn check_ledger(session: &mut dyn Session, order: &Order<'_>) -> Result<(), PreflightError> {

@@ -36,10 +36,18 @@ impl std::fmt::Display for Mismatch {
     }
 }
 
+/// The answer to a question.
+pub struct Answer {
+    /// Its row.
+    pub row: Observed,
+    /// The columns whose type is `boolean`.
+    pub booleans: Vec<String>,
+}
+
 /// Asks a question inside the current transaction. Exactly one row, or it is not an answer.
-pub fn ask(session: &mut dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Observed, Failure> {
+pub fn ask(session: &mut dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Answer, Failure> {
     let statement = question(sql, order)?;
-    harmless::check(session, &statement.sql).map_err(|error| match error {
+    let columns = harmless::check(session, &statement.sql).map_err(|error| match error {
         HarmlessError::Database(error) => Failure::statement(&statement, &error),
         refused => Failure::refused(&statement, refused),
     })?;
@@ -54,7 +62,8 @@ pub fn ask(session: &mut dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'
             return Err(Failure::refused(&statement, format!("it returned two columns named {column:?}")));
         }
     }
-    Ok(observed)
+    let booleans = columns.into_iter().filter(|column| column.is_boolean).map(|column| column.name).collect();
+    Ok(Answer { row: observed, booleans })
 }
 
 fn question(sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Statement, Failure> {
@@ -87,7 +96,7 @@ pub fn ask_read_only(
     session: &mut dyn Session,
     sql: AuthenticatedSql<'_>,
     order: &Order<'_>,
-) -> Result<Observed, Failure> {
+) -> Result<Answer, Failure> {
     let begin = session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     begin.map_err(|error| Failure::database("can't begin", &error))?;
     let observed = ask(session, sql, order).and_then(|observed| {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::event::{Event, Observer};
 use super::order::Order;
 use crate::database::{Connect, DatabaseError, Purpose};
+use crate::format::receipt::{ObservedTarget, Receipt};
 use crate::record::ledger;
 
 /// What came of a COMMIT.
@@ -23,10 +24,10 @@ const TRIES: u32 = 30;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Asks until the server knows, or the tries are spent.
-pub(super) fn ask(order: &Order<'_>, run_id: &str, transaction_id: &str, observer: &mut dyn Observer) -> Resolution {
+pub(super) fn ask(order: &Order<'_>, run: &Receipt, transaction_id: &str, observer: &mut dyn Observer) -> Resolution {
     let mut why = String::new();
     for attempt in 1..=TRIES {
-        match once(order.connect, run_id, transaction_id) {
+        match once(order.connect, &run.target, &run.run_id, transaction_id) {
             Ok(Some(resolution)) => return resolution,
             Ok(None) => why = "the transaction is still in progress".to_owned(),
             Err(error) => why = error.to_string(),
@@ -39,9 +40,18 @@ pub(super) fn ask(order: &Order<'_>, run_id: &str, transaction_id: &str, observe
     Resolution::Unknown(why)
 }
 
-/// Asks once; `None` while the transaction goes on.
-pub fn once(connect: &dyn Connect, run_id: &str, transaction_id: &str) -> Result<Option<Resolution>, DatabaseError> {
+/// Asks once; `None` while the transaction goes on. Another server than the run's can't say.
+pub fn once(
+    connect: &dyn Connect,
+    target: &ObservedTarget,
+    run_id: &str,
+    transaction_id: &str,
+) -> Result<Option<Resolution>, DatabaseError> {
     let mut session = connect.connect(Purpose::Read)?;
+    let here = super::target::observe(session.as_mut())?;
+    if (&here.database, &here.system_identifier) != (&target.database, &target.system_identifier) {
+        return Ok(Some(Resolution::Unknown("another server answers now than the one that was committing".to_owned())));
+    }
     let status = session.query("select pg_catalog.pg_xact_status($1::text::xid8)", &[transaction_id]);
     let status = match status {
         Ok(table) => table.single().map(str::to_owned),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::lock;
 use super::resolve::{self, Resolution};
 use crate::database::{Connect, DatabaseError, Purpose};
 use crate::format::receipt::{ObservedTarget, Outcome};
@@ -37,7 +38,7 @@ pub enum Ending {
     NeverCommitted,
     /// The server's answer about its transaction.
     Resolved(Resolution),
-    /// Its transaction is still going on.
+    /// Its transaction is still going on, or another run's is: the lock is held.
     InProgress,
     /// It belongs to another database.
     Elsewhere(String),
@@ -70,12 +71,14 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, StatusError
     let mut session = connect.connect(Purpose::Read).map_err(StatusError::Database)?;
     let target = super::target::observe(session.as_mut()).map_err(StatusError::Database)?;
     let ledger = ledger::entries(session.as_mut()).map_err(StatusError::Database)?;
+    // A run that has not come to COMMIT yet holds the lock; which one holds it, the journals don't say.
+    let busy = lock::holder(session.as_mut()).is_some();
     drop(session);
     let mut unfinished = Vec::new();
     for path in journals(receipts).map_err(|error| StatusError::Receipts(receipts.to_owned(), error))? {
         let lines = journal::read(&path).map_err(|error| StatusError::Receipts(path.clone(), error))?;
         match lines {
-            Some(lines) => unfinished.extend(ending(connect, &target, path, &lines).map_err(StatusError::Database)?),
+            Some(lines) => unfinished.extend(ending(connect, &target, busy, path, &lines).map_err(StatusError::Database)?),
             None => unfinished.push(Unfinished { journal: path, what: "unknown".to_owned(), ending: Ending::Damaged }),
         }
     }
@@ -97,6 +100,7 @@ fn journals(dir: &Path) -> io::Result<Vec<PathBuf>> {
 fn ending(
     connect: &dyn Connect,
     here: &ObservedTarget,
+    busy: bool,
     path: PathBuf,
     lines: &[Line],
 ) -> Result<Option<Unfinished>, DatabaseError> {
@@ -116,8 +120,9 @@ fn ending(
         _ if (&target.database, &target.system_identifier) != (&here.database, &here.system_identifier) => {
             Ending::Elsewhere(target.database.clone())
         }
+        None if busy => Ending::InProgress,
         None => Ending::NeverCommitted,
-        Some(id) => resolve::once(connect, run_id, id)?.map_or(Ending::InProgress, Ending::Resolved),
+        Some(id) => resolve::once(connect, target, run_id, id)?.map_or(Ending::InProgress, Ending::Resolved),
     };
     Ok(Some(Unfinished { journal: path, what, ending }))
 }

@@ -40,7 +40,8 @@ pub enum TargetError {
 /// Asks the server what it is.
 pub fn observe(session: &mut dyn Session) -> Result<ObservedTarget, DatabaseError> {
     let table = session.query(
-        "select current_database()::text, current_setting('server_version'), current_setting('server_version_num'),
+        "select pg_catalog.current_database()::text, pg_catalog.current_setting('server_version'),
+                pg_catalog.current_setting('server_version_num'),
                 current_user::text",
         &[],
     )?;
@@ -98,6 +99,6 @@ pub fn check(wanted: &Target, policy: &Policy, found: &ObservedTarget) -> Result
 
 /// Refuses a server that can't be written to.
 pub fn check_primary(session: &mut dyn Session) -> Result<(), TargetError> {
-    let standby = session.query("select pg_is_in_recovery()::text", &[])?;
+    let standby = session.query("select pg_catalog.pg_is_in_recovery()::text", &[])?;
     if standby.single() == Some("false") { Ok(()) } else { Err(TargetError::Standby) }
 }

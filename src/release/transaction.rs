@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::event::{Event, Observer};
 use super::failure::Failure;
 use super::gate::{self, GateError};
+use super::lock;
 use super::order::Order;
 use super::probe::{self, Observed};
 use super::resolve::{self, Resolution};
@@ -127,14 +128,18 @@ impl Doing<'_, '_> {
         self.journal_begin()?;
         let begin = session.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
         begin.map_err(database("can't begin the transaction"))?;
+        lock::hold_in_transaction(session).map_err(Failure::plain)?;
         let transaction_id = transaction_id(session)?;
         self.receipt.transaction_id = Some(transaction_id.clone());
         if self.work.gated {
             self.gates(session).map_err(|(kind, failure)| Stop::GateClosed(kind, Box::new(failure)))?;
         }
+        ledger::ensure(session).map_err(database("can't make the ledger (schema pgseal)"))?;
         self.scripts(session)?;
         settings::reset(session, limits).map_err(database("can't reset the session"))?;
         session.execute("SET CONSTRAINTS ALL IMMEDIATE").map_err(database("a deferred constraint does not hold"))?;
+        // What a script left there would stand before tables of the same name in probes, checks and gates.
+        session.execute("DISCARD TEMP").map_err(database("can't drop temporary tables"))?;
         self.state(session)?;
         self.verify(session)?;
         if self.work.gated {
@@ -197,7 +202,7 @@ impl Doing<'_, '_> {
 
     fn state(&mut self, session: &mut dyn Session) -> Result<(), Stop> {
         let sql = self.order.sql(&self.work.after.probe).map_err(Failure::plain)?;
-        let observed = probe::ask(session, sql, &self.order)?;
+        let observed = probe::ask(session, sql, &self.order)?.row;
         let mismatches = probe::compare(self.work.after, &observed);
         self.receipt.after = Some(observed);
         if mismatches.is_empty() {
@@ -243,7 +248,7 @@ impl Doing<'_, '_> {
             Err(error @ DatabaseError::Server(_)) => Err(Failure::database("COMMIT was refused", &error).into()),
             Err(lost @ DatabaseError::Connection(_)) => {
                 let failure = Failure::database("the connection was lost at COMMIT", &lost);
-                match resolve::ask(&self.order, &self.receipt.run_id, transaction_id, self.observer) {
+                match resolve::ask(&self.order, &self.receipt, transaction_id, self.observer) {
                     Resolution::Committed => Ok(()),
                     Resolution::Aborted => Err(failure.into()),
                     Resolution::Unknown(why) => {
@@ -264,7 +269,7 @@ impl Doing<'_, '_> {
         }
         let sql = self.order.sql(&self.work.after.probe).map_err(|error| error.to_string())?;
         let observed = probe::ask_read_only(session.as_mut(), sql, &self.order);
-        let observed = observed.map_err(|failure| format!("committed, but the probe failed afterwards: {failure}"))?;
+        let observed = observed.map_err(|failure| format!("committed, but the probe failed afterwards: {failure}"))?.row;
         let mismatches = probe::compare(self.work.after, &observed);
         self.receipt.after = Some(observed);
         match mismatches.first() {
