@@ -27,6 +27,9 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
 }
 
 fn write_aside(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<NamedTempFile> {
+    if !parent(path).is_dir() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "its directory does not exist"));
+    }
     // 0666 less the umask, as any tool that writes a public file; NamedTempFile alone would make it 0600.
     let mut aside =
         Builder::new().prefix(".pgseal-").permissions(Permissions::from_mode(0o666)).tempfile_in(parent(path))?;

@@ -544,7 +544,7 @@ fn releases_that_do_not_pack() {
     site.refused(2, "not a directory", ["pack", "missing", "-o", "x.pgseal"]);
     site.refused(2, "not a directory", ["pack", "release.pub", "-o", "x.pgseal"]);
     write_dir(&site.path("small"), &small());
-    site.refused(1, "No such file", ["pack", "small", "-o", "no/such/place.pgseal"]);
+    site.refused(1, "its directory does not exist", ["pack", "small", "-o", "no/such/place.pgseal"]);
     site.refused(1, "directory", ["pack", "small", "-o", "small"]);
     let inside = site.run(["pack", "small", "-o", "small/x.pgseal"]);
     assert!(

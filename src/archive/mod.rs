@@ -2,10 +2,14 @@
 
 pub mod gzip;
 pub mod header;
+pub mod names;
 pub mod read;
 pub mod section;
 pub mod source;
 pub mod write;
+
+/// The first member's content: the format's name and version.
+pub const MAGIC: &[u8; 9] = b"pgseal 1\n";
 
 /// A tar block, in bytes; members are padded to it with zeros.
 pub const BLOCK: usize = 512;

@@ -1,15 +1,14 @@
 //! Reads the canonical archive: parse, encode again, require the same bytes.
 
-use std::collections::{HashMap, HashSet};
 use std::io;
 
 use super::header::{self, HeaderError};
+use super::names::Names;
 use super::section::Section;
 use super::source::ByteSource;
-use super::{BLOCK, padding};
+use super::{BLOCK, MAGIC, padding};
 use crate::digest::{Digest, Hasher};
 use crate::entry_path::EntryPath;
-use crate::format::version::MAGIC;
 use crate::limits;
 
 /// Why a file is not a bundle. All of them mean "malformed".
@@ -151,29 +150,6 @@ impl Archive {
             at += piece.len() as u64;
         }
         Ok(())
-    }
-}
-
-/// The names so far, as a file system without case would see them.
-#[derive(Default)]
-struct Names {
-    files: HashSet<String>,
-    /// Directories, folded, and as they were first written.
-    directories: HashMap<String, String>,
-}
-
-impl Names {
-    /// Whether the name can be unpacked beside all others.
-    fn add(&mut self, path: &str) -> bool {
-        for (slash, _) in path.match_indices('/') {
-            let folded = path[..slash].to_ascii_lowercase();
-            let first = self.directories.entry(folded.clone()).or_insert_with(|| path[..slash].to_owned());
-            if first != &path[..slash] || self.files.contains(&folded) {
-                return false;
-            }
-        }
-        let folded = path.to_ascii_lowercase();
-        !self.directories.contains_key(&folded) && self.files.insert(folded)
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use walkdir::{DirEntry, WalkDir};
 
 use super::problem::Problem;
+use crate::archive::names::Names;
 use crate::entry_path::EntryPath;
 use crate::limits;
 use crate::sql::{FileError, Files};
@@ -18,6 +19,7 @@ use crate::sql::{FileError, Files};
 pub struct Source {
     files: BTreeMap<EntryPath, Arc<[u8]>>,
     skipped: Vec<String>,
+    names: Names,
 }
 
 /// Why a directory can't be read. What is wrong with its content are [`Problem`]s.
@@ -54,7 +56,7 @@ impl Source {
 
     /// From files in memory.
     pub fn from_files(files: BTreeMap<EntryPath, Arc<[u8]>>) -> Self {
-        Self { files, skipped: Vec::new() }
+        Self { files, ..Self::default() }
     }
 
     /// A file's bytes.
@@ -88,6 +90,11 @@ impl Source {
                 return Ok(());
             }
         };
+        if !self.names.add(path) {
+            let problem = Problem::file(path, "the name differs from another only in upper and lower case");
+            problems.push(problem.hint("rename one: not every file system keeps both"));
+            return Ok(());
+        }
         if entry.metadata().map_err(io::Error::other)?.len() > limits::MEMBER_BYTES {
             problems.push(Problem::file(path, "the file has 8 GiB or more").hint("split it"));
             return Ok(());

@@ -5,6 +5,7 @@ use std::io;
 use crate::archive::read::{Archive, Member};
 use crate::archive::section::Section;
 use crate::digest::Digest;
+use crate::entry_path::EntryPath;
 use crate::format::manifest::Stored;
 use crate::format::statement::Statement;
 
@@ -43,6 +44,9 @@ pub enum SubjectError {
     /// `subject` and `files` of the statement contradict each other.
     #[error("the statement's subject and files lists differ at {0:?}")]
     Inconsistent(String),
+    /// The manifest names a file that it doesn't list.
+    #[error("the statement names {0:?} and does not list it among its files")]
+    NotListed(EntryPath),
     /// Reading failed.
     #[error("can't read the file: {0}")]
     Io(#[from] io::Error),
@@ -95,6 +99,16 @@ fn check_lists(statement: &Statement) -> Result<(), SubjectError> {
     match differs {
         Some((subject, _)) => Err(inconsistent(&subject.name)),
         None if subject.len() != stored.len() => Err(inconsistent("the end")),
+        None => check_named(statement),
+    }
+}
+
+/// Every file that the manifest names elsewhere is listed.
+fn check_named(statement: &Statement) -> Result<(), SubjectError> {
+    let manifest = &statement.predicate;
+    let listed = |path: &EntryPath| manifest.files.binary_search_by_key(&path, |file| &file.path).is_ok();
+    match manifest.paths().into_iter().find(|path| !listed(path)) {
+        Some(path) => Err(SubjectError::NotListed(path.clone())),
         None => Ok(()),
     }
 }

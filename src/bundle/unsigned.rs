@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::definition::Definition;
-use crate::archive::gzip;
+use crate::archive::names::Names;
 use crate::archive::section::Section;
 use crate::archive::write::ArchiveWriter;
+use crate::archive::{MAGIC, gzip};
 use crate::digest::Digest;
 use crate::entry_path::EntryPath;
 use crate::format::json::{self, JsonError};
@@ -15,7 +16,6 @@ use crate::format::statement::{
     DigestSet, PAYLOAD_TYPE, ReleaseId, ReleasePredicateType, Statement, StatementType, Subject,
 };
 use crate::format::timestamp::Timestamp;
-use crate::format::version::MAGIC;
 use crate::limits;
 use crate::trust::{KeyId, SecretKey};
 
@@ -40,9 +40,9 @@ pub enum PackError {
     /// Compression failed.
     #[error("can't compress: {0}")]
     Io(#[from] io::Error),
-    /// `NAME` would be stored as `NAME.gz`, which is there too.
-    #[error("{0} would be stored as {0}.gz, but a file of that name is in the release: rename one")]
-    Collision(EntryPath),
+    /// A member's name that can't be unpacked beside the others; a large file is stored as `NAME.gz`.
+    #[error("member {0} is there twice, is also a directory, or differs from another only in case: rename a file")]
+    Clash(EntryPath),
     /// The stored name is too long.
     #[error("{0} would be stored as {0}.gz, which is longer than 100 bytes: shorten the path")]
     TooLong(EntryPath),
@@ -59,12 +59,13 @@ impl UnsignedBundle {
     pub fn pack(definition: Definition, created: Option<Timestamp>) -> Result<Self, PackError> {
         let (mut manifest, source) = definition.into_parts();
         manifest.created = created;
-        let mut files = BTreeMap::new();
+        let (mut files, mut names) = (BTreeMap::new(), Names::default());
         for (path, content) in source.files() {
             let (name, stored, bytes) = store(path, content)?;
-            if files.insert(name.clone(), bytes).is_some() {
-                return Err(PackError::Collision(path.clone()));
+            if !names.add(name.as_str()) {
+                return Err(PackError::Clash(name));
             }
+            files.insert(name, bytes);
             let (size, sha256) = (content.len() as u64, Digest::of(content));
             manifest.files.push(File { path: path.clone(), stored, size, sha256 });
         }

@@ -8,6 +8,7 @@ use clap::Args;
 use super::connection;
 use super::error::CliError;
 use super::exit::Exit;
+use super::output::shown;
 use super::passphrase;
 use crate::archive::source;
 use crate::bundle::{AuthenticatedBundle, UntrustedBundle};
@@ -59,7 +60,7 @@ pub fn authenticate(file: &std::path::Path, root: &TrustRoot, when: When) -> Res
 /// Opens a bundle without believing it.
 pub fn open(file: &std::path::Path) -> Result<UntrustedBundle, CliError> {
     let source = source::open(file).map_err(|error| match error.kind() {
-        std::io::ErrorKind::InvalidInput => CliError::new(Exit::Malformed, format!("{}: {error}", file.display()))
+        std::io::ErrorKind::InvalidInput => CliError::new(Exit::Malformed, format!("{}: {error}", shown(file)))
             .hint("a bundle is a file; `pgseal pack DIR -o FILE` makes one of a directory"),
         _ => CliError::io(file, &error),
     })?;
@@ -101,8 +102,7 @@ impl PassphraseArgs {
     /// Reads keys, asking for a passphrase where one is encrypted. From a descriptor comes a line for each such key.
     pub fn keys(&self, paths: &[PathBuf]) -> Result<Vec<SecretKey>, CliError> {
         let mut reader = passphrase::Reader::new(self.passphrase_fd);
-        let read =
-            |path: &PathBuf| SecretKey::read(path, || reader.read(&format!("passphrase of {}: ", path.display())));
+        let read = |path: &PathBuf| SecretKey::read(path, || reader.read(&format!("passphrase of {}: ", shown(path))));
         Ok(paths.iter().map(read).collect::<Result<_, _>>()?)
     }
 

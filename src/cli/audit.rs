@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::args::{TrustArgs, now, time};
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{self, Output, Paint, escape};
+use super::output::{self, Output, Paint, escape, shown};
 use crate::audit::{self, Finding};
 use crate::format::timestamp::Timestamp;
 use crate::trust::When;
@@ -70,7 +70,7 @@ fn document(finding: &Finding) -> serde_json::Value {
 }
 
 fn show(finding: &Finding, out: Output) {
-    let path = escape(&finding.path.display().to_string());
+    let path = shown(&finding.path);
     if let (Some(release), true) = (&finding.release, finding.faults.is_empty()) {
         let signers = escape(&release.signers.join(", "));
         let ok = out.paint(Paint::Good, "ok");

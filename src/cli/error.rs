@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use super::exit::Exit;
-use super::output::escape;
+use super::output::{escape, shown};
 use crate::bundle::definition::DefinitionError;
 use crate::bundle::untrusted::{AddSignatureError, MalformedError};
 use crate::bundle::{AuthenticateError, contents::ContentError};
@@ -48,7 +48,7 @@ impl CliError {
 
     /// About a file that can't be read or written.
     pub fn io(path: &Path, error: &std::io::Error) -> Self {
-        Self::new(Exit::Internal, format!("{}: {error}", path.display()))
+        Self::new(Exit::Internal, format!("{}: {error}", shown(path)))
     }
 
     /// The command has written its document.
@@ -60,7 +60,7 @@ impl CliError {
     /// About a bundle's file.
     pub fn about(mut self, path: &Path) -> Self {
         if let Some(first) = self.lines.first_mut() {
-            *first = format!("{}: {first}", escape(&path.display().to_string()));
+            *first = format!("{}: {first}", shown(path));
         }
         self
     }
@@ -154,7 +154,7 @@ impl From<SecretKeyError> for CliError {
         let this = |exit| Self::new(exit, &error);
         match &error {
             SecretKeyError::Readable { path, .. } => this(Exit::Usage)
-                .hint(format!("chmod 600 {}; if others may have read it, make a new key", path.display())),
+                .hint(format!("chmod 600 {}; if others may have read it, make a new key", shown(path))),
             SecretKeyError::NotEd25519 { .. } => this(Exit::Usage).hint("`pgseal keygen NAME` makes an Ed25519 key"),
             SecretKeyError::Io { .. } | SecretKeyError::Passphrase { .. } | SecretKeyError::NoPassphrase { .. } => {
                 this(Exit::Usage)

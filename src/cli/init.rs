@@ -6,7 +6,7 @@ use include_dir::{Dir, include_dir};
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::Output;
+use super::output::{Output, shown};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -20,13 +20,13 @@ static TEMPLATE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/cli/template");
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let io = |error: std::io::Error| CliError::io(&args.dir, &error);
     if args.dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        let message = format!("{} is not empty", args.dir.display());
+        let message = format!("{} is not empty", shown(&args.dir));
         return Err(CliError::new(Exit::Usage, message).hint("name a new directory"));
     }
     std::fs::create_dir_all(&args.dir).map_err(io)?;
     TEMPLATE.extract(&args.dir).map_err(io)?;
     out.document(&serde_json::json!({ "directory": args.dir }));
-    out.line(format!("{}: a release to start from", args.dir.display()));
-    out.line(format!("next: edit it, `pgseal lint {0}`, `pgseal pack {0} -o FILE --key KEY`", args.dir.display()));
+    out.line(format!("{}: a release to start from", shown(&args.dir)));
+    out.line(format!("next: edit it, `pgseal lint {0}`, `pgseal pack {0} -o FILE --key KEY`", shown(&args.dir)));
     Ok(Exit::Done)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::args::PassphraseArgs;
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::Output;
+use super::output::{Output, shown};
 use crate::durable;
 use crate::trust::SecretKey;
 use std::io::Write;
@@ -29,7 +29,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     };
     let (secret, public) = (with(".key"), with(".pub"));
     if let Some(there) = [&secret, &public].into_iter().find(|path| path.symlink_metadata().is_ok()) {
-        let message = format!("{} exists already, and a key is never replaced", there.display());
+        let message = format!("{} exists already, and a key is never replaced", shown(there));
         return Err(CliError::new(Exit::Usage, message).hint("choose another name"));
     }
     let passphrase = match args.no_passphrase {
@@ -47,7 +47,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let id = key.public_key().id();
     out.document(&serde_json::json!({ "key_id": id, "secret": secret, "public": public }));
     out.line(format!("key {id}"));
-    out.line(format!("secret: {} (mode 0600: keep it)", secret.display()));
-    out.line(format!("public: {} (give it away)", public.display()));
+    out.line(format!("secret: {} (mode 0600: keep it)", shown(&secret)));
+    out.line(format!("public: {} (give it away)", shown(&public)));
     Ok(Exit::Done)
 }

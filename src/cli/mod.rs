@@ -13,6 +13,7 @@ mod exit;
 mod gate;
 mod init;
 mod inspect;
+mod interrupt;
 mod keygen;
 mod lint;
 mod man;
@@ -124,7 +125,10 @@ enum Command {
 
 /// Parses the arguments, runs the command, says what went wrong.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
     let color = match cli.global.color {
         Color::Always => true,
         Color::Never => false,
@@ -139,6 +143,29 @@ pub fn main() -> ExitCode {
         }
     };
     ExitCode::from(exit.code())
+}
+
+/// Help and versions are answers; anything else is an error like any other.
+fn usage(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind;
+    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if asked || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // Nobody is left to tell when the terminal is gone.
+        let _ = error.print();
+        return ExitCode::from(if asked { Exit::Done } else { Exit::Usage }.code());
+    }
+    let text = error.to_string();
+    let paragraphs = text.split("\n\n").map(|lines| lines.split_whitespace().collect::<Vec<_>>().join(" "));
+    let paragraphs: Vec<String> = paragraphs.collect();
+    let begins = |start: &str| paragraphs.iter().find_map(|text| text.strip_prefix(start));
+    // A flag that doesn't exist is not a value that somebody meant.
+    let tip = begins("tip: ").filter(|tip| !tip.starts_with("to pass ")).map(str::to_owned);
+    let usage = || begins("Usage: ").map(|usage| format!("usage: {usage}"));
+    let message = begins("error: ").unwrap_or(&text).to_owned();
+    let error = CliError { hint: tip.or_else(usage), ..CliError::new(Exit::Usage, message) };
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    Output { json, quiet: false, color: false }.error(&error);
+    ExitCode::from(Exit::Usage.code())
 }
 
 fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {

@@ -118,7 +118,12 @@ pub fn escape(text: &str) -> String {
     })
 }
 
-/// The same, keeping line feeds and tabs.
+/// A path, escaped like any foreign text.
+pub fn shown(path: impl AsRef<std::path::Path>) -> String {
+    escape(&path.as_ref().display().to_string())
+}
+
+/// As [`escape`], keeping line feeds and tabs.
 pub fn escape_lines(text: &str) -> String {
     text.split_inclusive('\n')
         .flat_map(|line| match line.strip_suffix('\n') {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::args::PassphraseArgs;
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Output, escape};
+use super::output::{Output, escape, shown};
 use crate::bundle::UnsignedBundle;
 use crate::bundle::definition::Definition;
 use crate::durable;
@@ -33,17 +33,21 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         out.note(format!("not packed: {} (hidden)", escape(skipped)));
     }
     let keys = args.passphrase.keys(&args.key)?;
+    let ids: std::collections::BTreeSet<_> = keys.iter().map(|key| key.public_key().id()).collect();
+    if ids.len() < keys.len() {
+        return Err(CliError::new(Exit::Usage, "the same key is given twice: it signs once"));
+    }
     let packed = UnsignedBundle::pack(definition, source_date_epoch()?);
     let unsigned = packed.map_err(|error| CliError::new(Exit::Usage, error))?;
     let (id, files) = (unsigned.release_id(), unsigned.file_count());
     let signed = unsigned.sign(&keys);
     let written = durable::replace(&args.output, |file| signed.write(std::io::BufWriter::new(file)).map(drop));
     written.map_err(|error| CliError::io(&args.output, &error))?;
-    let signers: Vec<String> = keys.iter().map(|key| key.public_key().id().to_string()).collect();
+    let signers: Vec<String> = ids.iter().map(ToString::to_string).collect();
     out.document(&serde_json::json!({
         "file": args.output, "release": release, "release_id": id, "files": files, "signers": signers
     }));
-    out.line(format!("{}: {}, {files} files", args.output.display(), title(&release.name, &release.version)));
+    out.line(format!("{}: {}, {files} files", shown(&args.output), title(&release.name, &release.version)));
     out.line(format!("release id {id}"));
     for signer in &signers {
         out.line(format!("signed by {signer}"));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::args::{PassphraseArgs, now};
 use super::error::{self, CliError};
 use super::exit::Exit;
-use super::output::{Output, Paint};
+use super::output::{Output, Paint, shown};
 use super::table;
 use crate::bundle::AuthenticatedBundle;
 use crate::digest::hex;
@@ -76,7 +76,7 @@ impl Prepared {
     /// Opens the journal: the last moment at which a full or read-only medium stops the run.
     pub fn journal(&self) -> Result<Journal, CliError> {
         Journal::create(&self.dir, &self.stem).map_err(|error| {
-            CliError::new(Exit::Internal, format!("{}: can't write the journal: {error}", self.dir.display()))
+            CliError::new(Exit::Internal, format!("{}: can't write the journal: {error}", shown(&self.dir)))
                 .hint("nothing was run; name a writable directory by --receipts DIR")
         })
     }
@@ -84,16 +84,16 @@ impl Prepared {
     /// Stores the receipt and tells how it ended.
     pub fn conclude(self, bundle: &AuthenticatedBundle, report: Report, out: Output) -> Result<Exit, CliError> {
         let Report { receipt, failure, unproved, kind } = report;
-        let shown = receipt.clone();
+        let result = receipt.clone();
         let stored = receipt::write(&self.dir, &self.stem, bundle.release_id(), receipt, self.key.as_ref());
         out.document(&serde_json::json!({
             "run_id": self.run_id,
             "receipt": stored.as_ref().ok(),
-            "result": shown,
+            "result": result,
         }));
-        let told = match (shown.outcome, failure) {
+        let told = match (result.outcome, failure) {
             (Outcome::Committed, _) => {
-                success(&shown, out);
+                success(&result, out);
                 if let Some(doubt) = unproved {
                     out.warning(super::output::escape(&doubt));
                 }
@@ -105,22 +105,22 @@ impl Prepared {
                     FailureKind::Blocked => Exit::Blocked,
                     FailureKind::Unanswered => Exit::Unanswered,
                 };
-                Err(unchanged(&shown, failure, exit))
+                Err(unchanged(&result, failure, exit))
             }
             (Outcome::Unknown, failure) => Err(unknown(&self.dir, failure)),
         };
         match (&stored, told) {
             (Ok(path), told) => {
-                out.line(format!("receipt: {}", path.display()));
+                out.line(format!("receipt: {}", shown(path)));
                 told.map_err(CliError::answered)
             }
             (Err(error), Ok(_)) => {
-                let message = format!("{}: the receipt could not be stored: {error}", self.dir.display());
+                let message = format!("{}: the receipt could not be stored: {error}", shown(&self.dir));
                 let hint = "it is done; the ledger in the database has it, and `pgseal status` shows it";
                 Err(CliError::new(Exit::NoReceipt, message).hint(hint).answered())
             }
             (Err(error), Err(mut failure)) => {
-                failure.lines.push(format!("{}: the receipt could not be stored: {error}", self.dir.display()));
+                failure.lines.push(format!("{}: the receipt could not be stored: {error}", shown(&self.dir)));
                 Err(failure.answered())
             }
         }
@@ -175,6 +175,6 @@ fn unknown(dir: &Path, failure: Option<crate::release::failure::Failure>) -> Cli
     };
     this.hint(format!(
         "don't run it again: when the server answers, `pgseal status --receipts {}` asks it",
-        dir.display()
+        shown(dir)
     ))
 }

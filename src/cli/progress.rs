@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::interrupt::Interrupt;
 use super::output::{self, Output, Paint, escape};
 use crate::release::{Event, Observer};
 
@@ -11,8 +12,8 @@ use crate::release::{Event, Observer};
 pub struct Progress {
     out: Output,
     bar: Option<ProgressBar>,
+    interrupt: Interrupt,
     tier: String,
-    statements: u64,
     started: Instant,
     last_drawn: Instant,
 }
@@ -22,7 +23,7 @@ const REDRAW: Duration = Duration::from_millis(50);
 
 impl Progress {
     /// Draws only where stderr is a terminal.
-    pub fn new(out: Output) -> Self {
+    pub fn new(out: Output, interrupt: Interrupt) -> Self {
         let bar = (output::draws() && !out.quiet).then(|| {
             let bar = ProgressBar::new_spinner();
             bar.set_style(ProgressStyle::default_spinner());
@@ -30,7 +31,7 @@ impl Progress {
             bar
         });
         let now = Instant::now();
-        Self { out, bar, tier: String::new(), statements: 0, started: now, last_drawn: now }
+        Self { out, bar, interrupt, tier: String::new(), started: now, last_drawn: now }
     }
 
     /// Takes the moving line away.
@@ -66,11 +67,10 @@ impl Observer for Progress {
                 self.line(format!("gate {} {verdict}: {}", answer.name, escape(&answer.reason)));
             }
             Event::Begin(at, total, name) => {
-                (self.tier, self.statements) = (format!("{at}/{total} {}", escape(name)), 0);
+                self.tier = format!("{at}/{total} {}", escape(name));
                 self.moving(str::to_owned);
             }
             Event::Statement { at, verb } => {
-                self.statements += 1;
                 self.moving(|tier| format!("{tier}  {}  {}", escape(verb), escape(&at.to_string())));
             }
             Event::Echo(text) => self.line(format!("    {}", output::escape_lines(text.trim_end()))),
@@ -91,7 +91,10 @@ impl Observer for Progress {
             Event::Verified(record) => {
                 self.line(format!("verify {} {}/{}", record.name, record.held, record.checks));
             }
-            Event::Commit => self.moving(|_| "committing".to_owned()),
+            Event::Commit => {
+                self.interrupt.committing();
+                self.moving(|_| "committing".to_owned());
+            }
             Event::Resolving(attempt, why) => {
                 self.line(format!("the answer to COMMIT was lost; asking the server, try {attempt}: {}", escape(why)));
             }

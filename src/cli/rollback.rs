@@ -3,6 +3,7 @@
 use super::args::{BundleArgs, DatabaseArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
+use super::interrupt::Interrupt;
 use super::output::{Output, Paint};
 use super::perform::ReceiptArgs;
 use super::progress::Progress;
@@ -40,7 +41,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         }
     };
     let journal = prepared.journal()?;
-    let mut progress = Progress::new(out);
+    let mut progress = Progress::new(out, Interrupt::watch(out, "rollback")?);
     let report = applied.rollback(&prepared.run_id, journal, &mut progress);
     progress.finish();
     prepared.conclude(&bundle, report?, out)

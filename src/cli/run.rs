@@ -3,6 +3,7 @@
 use super::args::{BundleArgs, DatabaseArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
+use super::interrupt::Interrupt;
 use super::output::Output;
 use super::perform::ReceiptArgs;
 use super::progress::Progress;
@@ -30,7 +31,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let prepared = args.receipts.prepare(&root, manifest, Action::Run)?;
     let connect = args.database.connector()?;
     let order = Order { bundle: &bundle, connect: &connect, variables: &variables, clock: &now };
-    let mut progress = Progress::new(out);
+    let mut progress = Progress::new(out, Interrupt::watch(out, "run")?);
     let ready = gate::pass(order, root.policy(), &mut progress)
         .map_err(CliError::from)
         .and_then(|gated| gated.preflight().map_err(CliError::from));

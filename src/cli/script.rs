@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Output, escape, escape_lines};
+use super::output::{Output, escape, escape_lines, shown};
 use crate::sql::{FileError, Files, Position, Script, ScriptError, Step, Variables};
 
 #[derive(clap::Args, Debug)]
@@ -26,7 +26,7 @@ struct Directory(PathBuf);
 impl Directory {
     /// A place as the caller would name the file.
     fn shown(&self, at: &Position) -> String {
-        format!("{}:{}:{}", self.0.join(&*at.file).display(), at.line, at.column)
+        format!("{}:{}:{}", shown(self.0.join(&*at.file)), at.line, at.column)
     }
 }
 
@@ -45,7 +45,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         Directory(args.root.clone().unwrap_or_else(|| args.file.parent().unwrap_or(Path::new("")).to_owned()));
     let name = args.file.strip_prefix(&directory.0).ok().and_then(Path::to_str).filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| {
-        let text = format!("{} is not a file below {}", args.file.display(), directory.0.display());
+        let text = format!("{} is not a file below {}", shown(&args.file), shown(&directory.0));
         CliError::new(Exit::Usage, text).hint("the script must be inside of --root")
     })?;
     let mut variables = Variables::default();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::args::{PassphraseArgs, open};
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Output, escape};
+use super::output::{Output, escape, shown};
 use crate::bundle::untrusted::AddSignatureError;
 use crate::durable;
 use crate::format::statement::title;
@@ -26,7 +26,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let keys = args.passphrase.keys(std::slice::from_ref(&args.key))?;
     let key = keys.first().ok_or_else(|| CliError::new(Exit::Internal, "no key"))?;
     let (id, mut statement, mut refused) = (bundle.claimed_release_id(), None, None);
-    let written = durable::replace(&args.file, |file| {
+    // The file that a link leads to is the one that was read, and is replaced; not the link.
+    let file = args.file.canonicalize().map_err(|error| CliError::io(&args.file, &error))?;
+    let written = durable::replace(&file, |file| {
         match bundle.write_with_signature(key, std::io::BufWriter::new(file)) {
             Ok((_, signed)) => statement = Some(signed),
             Err(AddSignatureError::Io(error)) => return Err(error),
@@ -46,7 +48,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }));
     if let Some(release) = release {
         let what = title(&release.name, &release.version);
-        out.line(format!("{}: {what}: {}", args.file.display(), escape(&release.summary)));
+        out.line(format!("{}: {what}: {}", shown(&args.file), escape(&release.summary)));
     }
     out.line(format!("release id {id}"));
     out.line(format!("signed by {signer}, {} signature(s)", bundle.signature_count() + 1));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::connection;
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Output, Paint, escape};
+use super::output::{Output, Paint, escape, shown};
 use super::table;
 use crate::release::resolve::Resolution;
 use crate::release::status::{self, Ending, Status, StatusError, Unfinished};
@@ -83,7 +83,7 @@ fn show(status: &Status, out: Output) {
     for unfinished in &status.unfinished {
         let (text, next) = ending(unfinished);
         let what = escape(&unfinished.what);
-        out.line(format!("{what} ended without a word ({}): {}; {next}", unfinished.journal.display(), escape(&text)));
+        out.line(format!("{what} ended without a word ({}): {}; {next}", shown(&unfinished.journal), escape(&text)));
     }
 }
 

@@ -8,7 +8,7 @@ use clap::Subcommand;
 use super::args::{PassphraseArgs, TrustArgs, now, time};
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Output, escape};
+use super::output::{Output, escape, shown};
 use crate::format::name::Name;
 use crate::format::timestamp::Timestamp;
 use crate::format::trust_document::Policy;
@@ -117,7 +117,7 @@ pub fn run(args: Args, out: Output) -> Result<Exit, CliError> {
 
 fn init(args: &InitArgs, out: Output) -> Result<Exit, CliError> {
     if args.file.symlink_metadata().is_ok() {
-        let message = format!("{} exists already", args.file.display());
+        let message = format!("{} exists already", shown(&args.file));
         return Err(CliError::new(Exit::Usage, message).hint("`pgseal trust add-key` makes its next version"));
     }
     let root_keys = args.passphrase.keys(&args.root_key)?;
@@ -154,7 +154,7 @@ fn init(args: &InitArgs, out: Output) -> Result<Exit, CliError> {
     let expires = args.expires.or_else(in_a_year).unwrap_or_else(now);
     let document = draft::first(keys, thresholds, policy, expires);
     let root = store::install(&args.file, &document, &root_keys).map_err(usage)?;
-    out.note(format!("wrote {} and its signature below {}.sigs", args.file.display(), args.file.display()));
+    out.note(format!("wrote {} and its signature below {}.sigs", shown(&args.file), shown(&args.file)));
     Ok(show(&root, out))
 }
 
@@ -170,7 +170,7 @@ fn add_key(args: &AddKeyArgs, out: Output) -> Result<Exit, CliError> {
     };
     let next = draft::with_key(&root, key, args.expires);
     let root = store::install_next(&args.file, &root, &next, &root_keys).map_err(usage)?;
-    out.note(format!("wrote version {} of {}", root.document().version, args.file.display()));
+    out.note(format!("wrote version {} of {}", root.document().version, shown(&args.file)));
     Ok(show(&root, out))
 }
 
@@ -213,9 +213,9 @@ fn show(root: &TrustRoot, out: Output) -> Exit {
 
 fn read_public(path: &Path) -> Result<PublicKey, CliError> {
     let pem = std::fs::read_to_string(path)
-        .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", path.display())))?;
+        .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", shown(path))))?;
     PublicKey::from_pem(&pem).map_err(|error| {
-        CliError::new(Exit::Usage, format!("{}: {error}", path.display())).hint("`pgseal keygen NAME` writes NAME.pub")
+        CliError::new(Exit::Usage, format!("{}: {error}", shown(path))).hint("`pgseal keygen NAME` writes NAME.pub")
     })
 }
 

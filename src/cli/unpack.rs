@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::args::{BundleArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::Output;
+use super::output::{Output, shown};
 use crate::bundle::AuthenticatedBundle;
 use crate::trust::When;
 
@@ -24,7 +24,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     bundle.check_contents()?;
     let io = |error: std::io::Error| CliError::io(&args.dir, &error);
     if args.dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        let message = format!("{} is not empty", args.dir.display());
+        let message = format!("{} is not empty", shown(&args.dir));
         return Err(CliError::new(Exit::Usage, message).hint("name a new directory"));
     }
     // Built beside its place and renamed into it, so that half a release is never left there.
@@ -35,7 +35,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     std::fs::rename(&inside, &args.dir).map_err(io)?;
     let count = bundle.file_count();
     out.document(&serde_json::json!({ "release_id": bundle.release_id(), "directory": args.dir, "files": count }));
-    out.line(format!("{}: {count} files", args.dir.display()));
+    out.line(format!("{}: {count} files", shown(&args.dir)));
     Ok(Exit::Done)
 }
 

@@ -49,6 +49,19 @@ pub struct Manifest {
     pub files: Vec<File>,
 }
 
+impl Manifest {
+    /// Every file that it names outside of `files`.
+    pub fn paths(&self) -> Vec<&EntryPath> {
+        let probes = [&self.states.baseline.probe, &self.states.finalized.probe];
+        let gates = self.gates.iter().map(|gate| &gate.file);
+        let tiers = self.tiers.iter().map(|tier| &tier.file);
+        let rollback = self.rollback.iter().map(|script| &script.file);
+        let verify = self.verify.iter().map(|script| &script.file);
+        let runbooks = self.runbooks.iter().map(|runbook| &runbook.file);
+        probes.into_iter().chain(gates).chain(tiers).chain(rollback).chain(verify).chain(runbooks).collect()
+    }
+}
+
 /// `[release]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,9 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The first member's content: the format's name and version.
-pub const MAGIC: &[u8; 9] = b"pgseal 1\n";
-
 /// The version of pgseal that is running.
 pub const PGSEAL: &str = env!("CARGO_PKG_VERSION");
 

@@ -149,7 +149,10 @@ pub fn has_run(session: &mut dyn Session, run_id: &str) -> Result<bool, Database
     if !exists(session)? {
         return Ok(false);
     }
-    let found = session.query("select pg_catalog.count(*)::text from pgseal.ledger where run_id operator(pg_catalog.=) $1::text", &[run_id])?;
+    let found = session.query(
+        "select pg_catalog.count(*)::text from pgseal.ledger where run_id operator(pg_catalog.=) $1::text",
+        &[run_id],
+    )?;
     Ok(found.single() == Some("1"))
 }
 

@@ -78,7 +78,9 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, StatusError
     for path in journals(receipts).map_err(|error| StatusError::Receipts(receipts.to_owned(), error))? {
         let lines = journal::read(&path).map_err(|error| StatusError::Receipts(path.clone(), error))?;
         match lines {
-            Some(lines) => unfinished.extend(ending(connect, &target, busy, path, &lines).map_err(StatusError::Database)?),
+            Some(lines) => {
+                unfinished.extend(ending(connect, &target, busy, path, &lines).map_err(StatusError::Database)?)
+            }
             None => unfinished.push(Unfinished { journal: path, what: "unknown".to_owned(), ending: Ending::Damaged }),
         }
     }

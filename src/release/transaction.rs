@@ -248,7 +248,7 @@ impl Doing<'_, '_> {
             Err(error @ DatabaseError::Server(_)) => Err(Failure::database("COMMIT was refused", &error).into()),
             Err(lost @ DatabaseError::Connection(_)) => {
                 let failure = Failure::database("the connection was lost at COMMIT", &lost);
-                match resolve::ask(&self.order, &self.receipt, transaction_id, self.observer) {
+                match resolve::ask(&self.order, self.receipt, transaction_id, self.observer) {
                     Resolution::Committed => Ok(()),
                     Resolution::Aborted => Err(failure.into()),
                     Resolution::Unknown(why) => {
@@ -269,7 +269,8 @@ impl Doing<'_, '_> {
         }
         let sql = self.order.sql(&self.work.after.probe).map_err(|error| error.to_string())?;
         let observed = probe::ask_read_only(session.as_mut(), sql, &self.order);
-        let observed = observed.map_err(|failure| format!("committed, but the probe failed afterwards: {failure}"))?.row;
+        let observed =
+            observed.map_err(|failure| format!("committed, but the probe failed afterwards: {failure}"))?.row;
         let mismatches = probe::compare(self.work.after, &observed);
         self.receipt.after = Some(observed);
         match mismatches.first() {

@@ -87,10 +87,10 @@ pub enum TrustError {
         keys: usize,
     },
     /// `prev_sha256` belongs to every version but the first; versions begin at 1.
-    #[error("version {0} is 0, or has or lacks the digest of the version before it")]
+    #[error("version {0} does not fit its prev_sha256: version 1 has none, every later one names the one before")]
     Version(u32),
     /// A window, or a compromise, that makes no sense.
-    #[error("key {0}: its window ends before it begins, or it is compromised without being revoked")]
+    #[error("key {0}: its window ends before it begins, or it is compromised and not revoked")]
     Window(Digest),
     /// Not signed by its own root keys.
     #[error("the trust root is not signed as it says: {0}")]

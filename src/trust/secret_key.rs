@@ -151,11 +151,12 @@ impl fmt::Debug for SecretKey {
 
 fn read_private(path: &Path) -> Result<Zeroizing<String>, SecretKeyError> {
     let io = |source| SecretKeyError::Io { path: path.to_owned(), source };
-    let file = std::fs::File::open(path).map_err(io)?;
-    let metadata = file.metadata().map_err(io)?;
-    if !metadata.is_file() {
+    // A pipe is not opened at all: it would wait for a writer.
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
         return Err(io(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file")));
     }
+    let file = std::fs::File::open(path).map_err(io)?;
+    let metadata = file.metadata().map_err(io)?;
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(SecretKeyError::Readable { path: path.to_owned(), mode });

@@ -111,6 +111,10 @@ fn read_signatures(dir: &Path, version: u32) -> Result<Vec<ClaimedSignature>, St
 
 fn read_limited(path: &Path) -> Result<Vec<u8>, StoreError> {
     let io = |source| StoreError::Io { path: path.to_owned(), source };
+    // A pipe is not opened at all: it would wait for a writer.
+    if !fs::metadata(path).map_err(io)?.is_file() {
+        return Err(io(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+    }
     let file = fs::File::open(path).map_err(io)?;
     let mut bytes = Vec::new();
     file.take(limits::DOCUMENT_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
