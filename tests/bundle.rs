@@ -258,7 +258,7 @@ fn a_stored_name_that_collides_or_is_too_long_is_refused_when_packing() {
     assert_eq!(long.len(), 100);
     let mut collision = small_with("data/a.sql", &big);
     collision.insert("data/a.sql.gz".to_owned(), b"other".to_vec());
-    for (files, why) in [(collision, "rename one"), (small_with(&long, &big), "shorten the path")] {
+    for (files, why) in [(collision, "rename a file"), (small_with(&long, &big), "shorten the path")] {
         let dir = tempfile::tempdir().expect("a temporary directory");
         write_dir(dir.path(), &files);
         let definition = Definition::read(dir.path()).expect("nothing else is wrong");

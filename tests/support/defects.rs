@@ -841,12 +841,12 @@ fn trusts() -> Vec<Defect> {
                 draft.document["policy"]["two_people"] = true.into();
             },
         ),
-        trust("trust_version_0", "version 0 is 0", "Versions begin at 1.", |_, draft| {
+        trust("trust_version_0", "version 0 does not fit", "Versions begin at 1.", |_, draft| {
             draft.document["version"] = 0.into()
         }),
         trust(
             "trust_first_with_past",
-            "has or lacks the digest",
+            "does not fit its prev_sha256",
             "A first version that names one before it.",
             |_, draft| {
                 draft.document["prev_sha256"] = Digest::of(b"none").to_string().into();

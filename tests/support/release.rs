@@ -45,7 +45,7 @@ const WIDGETS: &str = "create table public.widgets (id integer primary key, name
 insert into public.widgets values (1, 'one'), (2, 'two');
 ";
 
-const PROBE: &str = "select to_regclass('public.widgets') is not null as widgets;\n";
+const PROBE: &str = "select pg_catalog.to_regclass('public.widgets') is not null as widgets;\n";
 
 /// A release directory in memory.
 #[derive(Clone)]
