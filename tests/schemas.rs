@@ -176,6 +176,10 @@ fn errors_and_problems() {
     desk.expect(10, "error", &["verify", "example"]);
     desk.expect(2, "error", &["verify", "a.pgseal", "--trust", "missing.json"]);
     desk.expect(1, "error", &["verify", "missing.pgseal"]);
+    for wrong in [&["verify"][..], &["verify", "a.pgseal", "--force"], &["gate", "a.pgseal", "--interval", "x"]] {
+        let document = desk.expect(2, "error", wrong);
+        assert_eq!(document["error"]["exit"], json!(2));
+    }
     desk.ok("pack", &["pack", "example", "-o", "unsigned.pgseal"]);
     desk.expect(11, "error", &["verify", "unsigned.pgseal"]);
     desk.expect(50, "audit", &["audit", "unsigned.pgseal", "example/release.toml", "missing"]);
@@ -188,6 +192,22 @@ fn errors_and_problems() {
 }
 
 #[test]
+fn what_the_policy_binds() {
+    // FORMAT.md 9.5. No database is asked: the policy says no before.
+    let desk = Desk::new();
+    let vectors = folder("tests/vectors");
+    let bundle = vectors.join("good_pass/bundle.pgseal").to_string_lossy().into_owned();
+    for vector in ["trust_sequence_too_low_fail", "trust_release_blocked_fail", "trust_expired_fail"] {
+        let trust = vectors.join(vector).join("trust.json").to_string_lossy().into_owned();
+        desk.expect(11, "error", &["verify", &bundle, "--trust", &trust]);
+        for command in ["gate", "run"] {
+            desk.expect(11, "error", &[command, &bundle, "--trust", &trust, "--db", "postgresql:///nowhere"]);
+        }
+        desk.ok("inspect", &["inspect", &bundle, "--trust", &trust]);
+    }
+}
+
+#[test]
 fn a_script_is_a_line_for_each_statement() {
     let desk = Desk::new();
     fs::write(desk.path("s.sql"), "select 1;\n\\echo x\ncopy t from stdin;\n1\n\\.\n").expect("our own file");
@@ -197,6 +217,13 @@ fn a_script_is_a_line_for_each_statement() {
     assert_eq!(lines.len(), 2);
     lines.iter().for_each(|line| check("output/script", line));
     assert_eq!((&lines[0]["copy_bytes"], &lines[1]["copy_bytes"]), (&Value::Null, &json!(2)));
+    fs::create_dir_all(desk.path("r/sub")).expect("our own directory");
+    fs::write(desk.path("r/a.sql"), "select 1;\n").expect("our own file");
+    fs::write(desk.path("r/sub/b.sql"), "\\i a.sql\n").expect("our own file");
+    let output = desk.run(&["script", "r/sub/b.sql", "--root", "r"]);
+    let line: Value = serde_json::from_slice(&output.stdout).expect("one document");
+    check("output/script", &line);
+    assert_eq!(line["file"], "r/a.sql", "as the caller names it");
 }
 
 #[test]
@@ -221,8 +248,13 @@ fn commands_on_a_database() {
     let approved = format!("comment on database {} is 'approved OPS-1'", database.name());
     client.batch_execute(&approved).expect("a comment");
     expect(0, "gate", "gate", &[]);
-    expect(0, "plan", "plan", &[]);
+    assert_eq!(expect(0, "plan", "plan", &[])["gate"]["verdict"], "READY");
     expect(0, "check", "check", &[]);
+    let elsewhere = Cluster::shared().database("schemas_elsewhere");
+    let elsewhere = elsewhere.url();
+    let plan = desk.expect(22, "plan", &["plan", "a.pgseal", "--db", &elsewhere, "-v", "ticket=OPS-1"]);
+    assert_eq!(plan["gate"], Value::Null, "the gates were not asked");
+    expect(2, "error", "run", &["--receipt-key", "release.key"]);
 
     // A run that fails has a document and a receipt like one that does not.
     client.batch_execute("create domain public.greetings as int").expect("DDL");

@@ -39,6 +39,9 @@ impl Definition {
     /// Reads and checks a directory.
     pub fn read(dir: &Path) -> Result<Self, DefinitionError> {
         let mut problems = Vec::new();
+        if dir.is_dir() && !dir.join(FILE).exists() {
+            return Err(DefinitionError::Problems(vec![no_release_toml()]));
+        }
         let source = Source::read(dir, &mut problems)?;
         Self::check(source, problems)
     }
@@ -84,12 +87,13 @@ impl Definition {
     }
 }
 
+fn no_release_toml() -> Problem {
+    Problem::file(FILE, "the release directory has no release.toml").hint("`pgseal init DIR` writes one to start from")
+}
+
 fn read_toml(source: &Source) -> Result<(String, ReleaseToml), Problem> {
     let path: EntryPath = FILE.parse().expect("a literal of the grammar");
-    let bytes = source.get(&path).ok_or_else(|| {
-        Problem::file(FILE, "the release directory has no release.toml")
-            .hint("`pgseal init DIR` writes one to start from")
-    })?;
+    let bytes = source.get(&path).ok_or_else(no_release_toml)?;
     if bytes.len() as u64 > limits::RELEASE_TOML_BYTES {
         return Err(Problem::file(FILE, "the file is larger than 4 MiB"));
     }

@@ -25,10 +25,19 @@ pub struct TrustArgs {
 }
 
 impl TrustArgs {
+    /// Reads and checks it where one is named, by the flag or the environment.
+    pub fn load_if_named(&self) -> Result<Option<TrustRoot>, CliError> {
+        self.named().map(|path| Ok(store::read(&path)?)).transpose()
+    }
+
     /// Reads and checks it.
     pub fn load(&self) -> Result<TrustRoot, CliError> {
-        let named = self.trust.clone().or_else(|| std::env::var_os("PGSEAL_TRUST").map(PathBuf::from));
-        Ok(store::read(&named.unwrap_or_else(|| "/etc/pgseal/trust.json".into()))?)
+        Ok(store::read(&self.named().unwrap_or_else(|| "/etc/pgseal/trust.json".into()))?)
+    }
+
+    fn named(&self) -> Option<PathBuf> {
+        let environment = || std::env::var_os("PGSEAL_TRUST").filter(|path| !path.is_empty());
+        self.trust.clone().or_else(|| environment().map(PathBuf::from))
     }
 }
 
@@ -84,9 +93,15 @@ impl DatabaseArgs {
         connection::connector(self.db.as_deref())
     }
 
-    /// The given variables; the last of a name counts, as in psql.
-    pub fn variables(&self) -> BTreeMap<String, String> {
-        self.variables.iter().cloned().collect()
+    /// The given variables, each once.
+    pub fn variables(&self) -> Result<BTreeMap<String, String>, CliError> {
+        let mut values = BTreeMap::new();
+        for (name, value) in &self.variables {
+            if values.insert(name.clone(), value.clone()).is_some() {
+                return Err(CliError::new(Exit::Usage, format!("variable {name:?} is given twice")));
+            }
+        }
+        Ok(values)
     }
 }
 

@@ -54,7 +54,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         findings.len() - faulty
     ));
     if findings.is_empty() {
-        out.note("no *.pgseal files were found");
+        let text = "no *.pgseal files were found below the given paths";
+        return Err(CliError::new(Exit::Usage, text).hint("is it the right directory?").answered());
     }
     Ok(if faults == 0 { Exit::Done } else { Exit::Faults })
 }

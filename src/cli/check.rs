@@ -20,12 +20,13 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (_, bundle) = args.bundle.authenticate(When::At(now()))?;
-    let variables = order::values(bundle.manifest(), &args.database.variables(), false)?;
+    let variables = order::values(bundle.manifest(), &args.database.variables()?, false)?;
     let connect = args.database.connector()?;
     let order = Order { bundle: &bundle, connect: &connect, variables: &variables, clock: &now };
     let checked = check::run(&order, &mut Silent).map_err(|error| match error {
         CheckError::Open(error) => error.into(),
         CheckError::Database(error) => error.into(),
+        CheckError::OtherApplied(row) => error::other_applied(&row).hint("check the bundle of the release that is in effect"),
         CheckError::Probe(failure) => error::failure(Exit::Preflight, "the probe failed: ", &failure),
     })?;
     out.document(&document(&checked));

@@ -10,10 +10,18 @@ const SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 /// How to connect. A password is never shown, also not in errors.
 pub fn connector(url: Option<&str>) -> Result<Connector, CliError> {
     let wrong = |error: &dyn std::error::Error| {
-        let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
-        CliError::new(Exit::Usage, format!("can't understand the connection: {error}{cause}"))
+        // The innermost cause says it; what is around it names the library.
+        let mut cause = error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        CliError::new(Exit::Usage, format!("can't understand the connection: {cause}"))
             .hint("write --db postgresql://USER@HOST:PORT/DATABASE or \"host=... dbname=...\"")
     };
+    if url.is_some_and(|url| url.contains("sslmode=verify") || url.contains("sslrootcert")) {
+        return Err(CliError::new(Exit::Usage, "this version of pgseal has no TLS, so it can't verify a server")
+            .hint("connect by a unix socket, or through a local tunnel"));
+    }
     let mut config = pg_client_config::load_config(url).map_err(|error| wrong(&error))?;
     if config.get_password().is_none()
         && let Some(password) = std::env::var_os("PGPASSWORD")

@@ -9,6 +9,7 @@ use crate::bundle::definition::DefinitionError;
 use crate::bundle::untrusted::{AddSignatureError, MalformedError};
 use crate::bundle::{AuthenticateError, contents::ContentError};
 use crate::database::DatabaseError;
+use crate::record::ledger::Entry;
 use crate::release::failure::Failure;
 use crate::release::gate::GateError;
 use crate::release::lock::LockError;
@@ -153,11 +154,13 @@ impl From<SecretKeyError> for CliError {
     fn from(error: SecretKeyError) -> Self {
         let this = |exit| Self::new(exit, &error);
         match &error {
-            SecretKeyError::Readable { path, .. } => this(Exit::Usage)
-                .hint(format!("chmod 600 {}; if others may have read it, make a new key", shown(path))),
+            SecretKeyError::Readable { path, .. } => {
+                this(Exit::Usage).hint(format!("chmod 600 {}; if others may have read it, make a new key", shown(path)))
+            }
             SecretKeyError::NotEd25519 { .. } => this(Exit::Usage).hint("`pgseal keygen NAME` makes an Ed25519 key"),
-            SecretKeyError::Io { .. } | SecretKeyError::Passphrase { .. } | SecretKeyError::NoPassphrase { .. } => {
-                this(Exit::Usage)
+            SecretKeyError::Io { .. } | SecretKeyError::Passphrase { .. } => this(Exit::Usage),
+            SecretKeyError::NoPassphrase { .. } => {
+                this(Exit::Usage).hint("run it on a terminal, or give --passphrase-fd N: a line for each encrypted key")
             }
             SecretKeyError::Random(_) => this(Exit::Internal),
         }
@@ -209,8 +212,9 @@ impl From<TargetError> for CliError {
     fn from(error: TargetError) -> Self {
         match &error {
             TargetError::Database(database) => connection(database, Exit::Internal),
-            _ => Self::new(Exit::Preflight, error)
-                .hint("--db names the database; nothing was read from or written to this one"),
+            TargetError::Differs { what: "the role", .. } => Self::new(Exit::Preflight, error)
+                .hint("--db names the role: postgresql://ROLE@HOST/DATABASE; nothing was changed"),
+            _ => Self::new(Exit::Preflight, error).hint("--db names the database; nothing was changed"),
         }
     }
 }
@@ -266,6 +270,10 @@ impl From<PreflightError> for CliError {
                 row.sequence, row.release, row.version, row.release_id
             ))
             .hint("a new version needs a higher sequence"),
+            PreflightError::NoRight => {
+                refused("the role may not make the ledger (schema pgseal) in this database".to_owned())
+                    .hint("a database owner: grant create on database DATABASE to ROLE")
+            }
             PreflightError::Probe(failure) => refused(format!("the baseline probe failed: {failure}")),
             PreflightError::State(mismatches) => {
                 let list: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
@@ -282,16 +290,17 @@ impl From<RollbackError> for CliError {
             RollbackError::Connect(error) | RollbackError::Ledger(error) => connection(&error, Exit::Internal),
             RollbackError::Target(error) => error.into(),
             RollbackError::Lock(error) => error.into(),
-            RollbackError::OtherApplied(row) => Self::new(
-                Exit::Preflight,
-                format!(
-                    "{} {} is in effect here, which is another release (id {})",
-                    row.release, row.version, row.release_id
-                ),
-            )
-            .hint("roll back with the bundle of the release that is in effect"),
+            RollbackError::OtherApplied(row) => {
+                other_applied(&row).hint("roll back with the bundle of the release that is in effect")
+            }
         }
     }
+}
+
+/// Another release of the same name is in effect than the one that was given.
+pub fn other_applied(row: &Entry) -> CliError {
+    let (release, version, id) = (&row.release, &row.version, &row.release_id);
+    CliError::new(Exit::Preflight, format!("{release} {version} is in effect here, which is another release (id {id})"))
 }
 
 /// A failure of a script, with the server's own words below the first line.

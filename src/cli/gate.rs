@@ -31,7 +31,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let at = now();
     let (root, bundle) = args.bundle.authenticate(When::At(at))?;
     policy::admits(&root, &bundle.manifest().release, bundle.release_id(), at)?;
-    let variables = order::values(bundle.manifest(), &args.database.variables(), true)?;
+    let variables = order::values(bundle.manifest(), &args.database.variables()?, true)?;
     let connect = args.database.connector()?;
     let order = Order { bundle: &bundle, connect: &connect, variables: &variables, clock: &now };
     let mut told = None;

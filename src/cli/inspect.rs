@@ -30,7 +30,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     for (name, variable) in &manifest.variables {
         let required = if variable.required { "required" } else { "optional" };
         let pattern = variable.pattern.as_deref().map(|p| format!(", {}", escape(p))).unwrap_or_default();
-        out.line(format!("variable {name} ({required}{pattern}): {}", escape(&variable.about)));
+        let default = variable.default.as_deref().map(|d| format!(", else {:?}", escape(d))).unwrap_or_default();
+        out.line(format!("variable {name} ({required}{pattern}{default}): {}", escape(&variable.about)));
     }
     for gate in &manifest.gates {
         out.line(format!("gate {}: {}", gate.name, gate.file));

@@ -1,6 +1,6 @@
 //! `pgseal pack DIR -o FILE [--key KEY]...`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::PassphraseArgs;
 use super::error::CliError;
@@ -27,6 +27,10 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    if is_inside(&args.output, &args.dir) {
+        let text = format!("{} would be inside of the release directory", shown(&args.output));
+        return Err(CliError::new(Exit::Usage, text).hint("it would be packed into the next bundle; write it elsewhere"));
+    }
     let definition = Definition::read(&args.dir)?;
     let release = definition.manifest().release.clone();
     for skipped in definition.skipped() {
@@ -56,6 +60,12 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         out.note("not signed: `pgseal sign FILE --key KEY` signs it");
     }
     Ok(Exit::Done)
+}
+
+fn is_inside(file: &Path, dir: &Path) -> bool {
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (parent, dir) = (parent.canonicalize(), dir.canonicalize());
+    parent.is_ok_and(|parent| dir.is_ok_and(|dir| parent.starts_with(dir)))
 }
 
 /// The one time that packing knows, if the environment names it (<https://reproducible-builds.org/specs/source-date-epoch/>).

@@ -173,8 +173,5 @@ fn unknown(dir: &Path, failure: Option<crate::release::failure::Failure>) -> Cli
         Some(failure) => error::failure(Exit::Unknown, prefix, &failure),
         None => CliError::new(Exit::Unknown, prefix),
     };
-    this.hint(format!(
-        "don't run it again: when the server answers, `pgseal status --receipts {}` asks it",
-        shown(dir)
-    ))
+    this.hint(format!("don't run it again: when the server answers, `pgseal status --receipts {}` asks it", shown(dir)))
 }

@@ -27,7 +27,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     // What was allowed to run may be undone, also when keys or the trust root have expired since.
     let (root, bundle) = args.bundle.authenticate(When::Undo)?;
     let manifest = bundle.manifest();
-    let variables = order::values(manifest, &args.database.variables(), false)?;
+    let variables = order::values(manifest, &args.database.variables()?, false)?;
     let prepared = args.receipts.prepare(&root, manifest, Action::Rollback)?;
     let connect = args.database.connector()?;
     let order = Order { bundle: &bundle, connect: &connect, variables: &variables, clock: &now };

@@ -27,7 +27,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let manifest = bundle.manifest();
     policy::admits(&root, &manifest.release, bundle.release_id(), at)?;
     policy::approved(&root)?;
-    let variables = order::values(manifest, &args.database.variables(), true)?;
+    let variables = order::values(manifest, &args.database.variables()?, true)?;
     let prepared = args.receipts.prepare(&root, manifest, Action::Run)?;
     let connect = args.database.connector()?;
     let order = Order { bundle: &bundle, connect: &connect, variables: &variables, clock: &now };

@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use super::args::{PassphraseArgs, open};
+use super::args::{PassphraseArgs, TrustArgs, open};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, escape, shown};
 use crate::bundle::untrusted::AddSignatureError;
 use crate::durable;
 use crate::format::statement::title;
+use crate::trust::root::name;
+use crate::trust::{KeyId, TrustRoot};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -18,6 +20,8 @@ pub struct Args {
     #[arg(long, value_name = "KEY")]
     key: PathBuf,
     #[command(flatten)]
+    trust: TrustArgs,
+    #[command(flatten)]
     passphrase: PassphraseArgs,
 }
 
@@ -25,6 +29,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let bundle = open(&args.file)?;
     let keys = args.passphrase.keys(std::slice::from_ref(&args.key))?;
     let key = keys.first().ok_or_else(|| CliError::new(Exit::Internal, "no key"))?;
+    if let Some(root) = args.trust.load_if_named()? {
+        check_role(&root, key.public_key().id())?;
+    }
     let (id, mut statement, mut refused) = (bundle.claimed_release_id(), None, None);
     // The file that a link leads to is the one that was read, and is replaced; not the link.
     let file = args.file.canonicalize().map_err(|error| CliError::io(&args.file, &error))?;
@@ -53,4 +60,15 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     out.line(format!("release id {id}"));
     out.line(format!("signed by {signer}, {} signature(s)", bundle.signature_count() + 1));
     Ok(Exit::Done)
+}
+
+/// A signature that the trust root doesn't know would make every host refuse the bundle, and can't be taken away again.
+fn check_role(root: &TrustRoot, id: KeyId) -> Result<(), CliError> {
+    let role = root.role_of(&id);
+    if role == Some(&name("release")) {
+        return Ok(());
+    }
+    let has = role.map_or("is not in the trust root".to_owned(), |role| format!("has the role {role} in the trust root"));
+    let hint = "nothing was signed; releases are signed by keys of the role release";
+    Err(CliError::new(Exit::Usage, format!("key {id} {has}")).hint(hint))
 }

@@ -45,7 +45,7 @@ fn document(status: &Status) -> serde_json::Value {
     };
     serde_json::json!({
         "target": status.target,
-        "in_effect": status.latest().into_iter().filter(|entry| entry.is_applied()).map(row).collect::<Vec<_>>(),
+        "in_effect": status.in_effect().into_iter().map(row).collect::<Vec<_>>(),
         "ledger": status.ledger.iter().map(row).collect::<Vec<_>>(),
         "unfinished": status.unfinished.iter()
             .map(|unfinished| serde_json::json!({
@@ -58,16 +58,14 @@ fn document(status: &Status) -> serde_json::Value {
 fn show(status: &Status, out: Output) {
     let target = &status.target;
     out.line(format!("database {}, PostgreSQL {}", escape(&target.database), escape(&target.server_version)));
-    for entry in status.latest() {
+    let in_effect = status.in_effect();
+    for entry in &in_effect {
         let title = escape(&format!("{} {}", entry.release, entry.version));
-        if entry.is_applied() {
-            out.line(format!(
-                "{title} is {}: `pgseal check FILE` shows whether it holds, `pgseal rollback FILE` undoes it",
-                out.paint(Paint::Good, "in effect")
-            ));
-        } else {
-            out.line(format!("{title} is rolled back: `pgseal run FILE` runs it again"));
-        }
+        let effect = out.paint(Paint::Good, "in effect");
+        out.line(format!("{title} is {effect}: `pgseal check FILE` shows whether it holds, `pgseal rollback FILE` undoes it"));
+    }
+    if in_effect.is_empty() && !status.ledger.is_empty() {
+        out.line("no release is in effect: all that ran here is rolled back");
     }
     if status.ledger.is_empty() {
         out.line("no release has run here: `pgseal plan FILE` shows what one would do");
@@ -80,7 +78,12 @@ fn show(status: &Status, out: Output) {
         let head = ["at", "action", "release", "id", "transaction", "role"];
         out.line(table::render(&head, status.ledger.iter().map(row).collect()));
     }
-    for unfinished in &status.unfinished {
+    // What never came to COMMIT is history once something later is in the ledger.
+    let later = |unfinished: &&Unfinished| {
+        let begun = unfinished.begun.map(|at| at.to_string()).unwrap_or_default();
+        unfinished.ending == Ending::NeverCommitted && status.ledger.iter().any(|entry| entry.at > begun)
+    };
+    for unfinished in status.unfinished.iter().filter(|unfinished| !later(unfinished)) {
         let (text, next) = ending(unfinished);
         let what = escape(&unfinished.what);
         out.line(format!("{what} ended without a word ({}): {}; {next}", shown(&unfinished.journal), escape(&text)));
@@ -101,7 +104,7 @@ fn ending(unfinished: &Unfinished) -> (String, &'static str) {
             format!("the server can't say whether it was committed: {why}"),
             "compare the probes by hand before anything else",
         ),
-        Ending::InProgress => ("its transaction is still in progress".into(), "wait, and ask again"),
+        Ending::InProgress => ("a run is going on now: the lock is held".into(), "wait, and ask again"),
         Ending::Elsewhere(database) => (format!("it ran on another database ({database})"), "ask there"),
         Ending::Damaged => ("the journal is damaged".into(), "the ledger above is what the database knows"),
     }

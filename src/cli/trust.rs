@@ -152,6 +152,9 @@ fn init(args: &InitArgs, out: Output) -> Result<Exit, CliError> {
     let policy = Policy { approvals, targets: args.target.clone(), ..Policy::default() };
     let in_a_year = || Timestamp::from_seconds(now().seconds() + YEAR);
     let expires = args.expires.or_else(in_a_year).unwrap_or_else(now);
+    if expires <= now() {
+        return Err(CliError::new(Exit::Usage, format!("--expires {expires} is in the past")));
+    }
     let document = draft::first(keys, thresholds, policy, expires);
     let root = store::install(&args.file, &document, &root_keys).map_err(usage)?;
     out.note(format!("wrote {} and its signature below {}.sigs", shown(&args.file), shown(&args.file)));

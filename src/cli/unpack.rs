@@ -29,6 +29,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     // Built beside its place and renamed into it, so that half a release is never left there.
     let parent = args.dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(".".as_ref());
+    if !parent.is_dir() {
+        return Err(io(std::io::Error::new(std::io::ErrorKind::NotFound, "its directory does not exist")));
+    }
     let aside = tempfile::Builder::new().prefix(".pgseal-").tempdir_in(parent).map_err(io)?;
     let inside = aside.path().join("release");
     write_all(&bundle, &inside)?;

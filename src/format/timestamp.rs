@@ -12,7 +12,7 @@ pub struct Timestamp(i64);
 
 /// Why a text is not a moment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is not a time: write YYYY-MM-DDTHH:MM:SSZ (UTC)")]
+#[error("{found:?} is not a time: write YYYY-MM-DDTHH:MM:SSZ (UTC), or YYYY-MM-DD where a date is enough")]
 pub struct TimestampError {
     found: String,
 }

@@ -35,11 +35,18 @@ pub struct Entry {
     pub variables: BTreeMap<String, String>,
 }
 
-impl Entry {
-    /// Whether the release is in effect after this row, if it is its last.
-    pub fn is_applied(&self) -> bool {
-        self.action == Action::Run.as_str()
+/// Which releases of one name are in effect: a run puts one on top, its rollback takes it away again, and what was
+/// below is in effect as before.
+pub fn in_effect(rows: &[Entry]) -> Vec<&Entry> {
+    let mut stack: Vec<&Entry> = Vec::new();
+    for row in rows {
+        if row.action == Action::Run.as_str() {
+            stack.push(row);
+        } else if stack.last().is_some_and(|top| top.release_id == row.release_id) {
+            stack.pop();
+        }
     }
+    stack
 }
 
 /// Statements that make the ledger where it is missing. `format` says which of them a table came from.
@@ -142,6 +149,18 @@ pub fn add(session: &mut dyn Session, new: &NewEntry<'_>) -> Result<(), Database
         ],
     )?;
     Ok(())
+}
+
+/// Whether the role may make the ledger, where there is none.
+pub fn may_be_made(session: &mut dyn Session) -> Result<bool, DatabaseError> {
+    if exists(session)? {
+        return Ok(true);
+    }
+    let may = session.query(
+        "select pg_catalog.has_database_privilege(pg_catalog.current_database()::text, 'CREATE')::text",
+        &[],
+    )?;
+    Ok(may.single() == Some("true"))
 }
 
 /// Whether a run's row is there: proof that its transaction was committed.

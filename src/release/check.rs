@@ -12,7 +12,7 @@ use crate::database::{DatabaseError, Purpose};
 use crate::format::manifest::{VerifyMode, When};
 use crate::format::receipt::VerifyRecord;
 use crate::format::trust_document::Policy;
-use crate::record::ledger;
+use crate::record::ledger::{self, Entry};
 
 /// What was checked.
 pub struct Checked {
@@ -42,6 +42,8 @@ pub enum CheckError {
     Open(GateError),
     /// The server did not answer.
     Database(DatabaseError),
+    /// Another release of this name is in effect.
+    OtherApplied(Box<Entry>),
     /// The probe gave no answer.
     Probe(Box<Failure>),
 }
@@ -52,13 +54,21 @@ pub fn run(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Checked, Ch
     let (mut session, _) = gate::open(order, &Policy::default(), Purpose::Read).map_err(CheckError::Open)?;
     let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name).map_err(CheckError::Database)?;
     let id = order.bundle.release_id().to_string();
-    let applied = rows.last().filter(|last| last.is_applied() && last.release_id == id);
+    let standing = ledger::in_effect(&rows);
+    let top = standing.last().copied();
+    let applied = top.filter(|top| top.release_id == id);
+    // On top of an earlier release this one's baseline may be there; under another nothing of it can be judged.
+    match top {
+        Some(top) if top.release_id != id && top.sequence >= order.manifest().release.sequence => {
+            return Err(CheckError::OtherApplied(Box::new(top.clone())));
+        }
+        _ => {}
+    }
     let variables = with_those_of_the_run(order.variables, applied.map(|run| &run.variables));
     let order = &Order { variables: &variables, ..*order };
     let states = &order.manifest().states;
     let (when, state) =
         if applied.is_some() { (When::Finalized, &states.finalized) } else { (When::Baseline, &states.baseline) };
-    settings::reset(session.as_mut(), &order.manifest().limits).map_err(CheckError::Database)?;
     let observed = preflight::state(session.as_mut(), order, state).map_err(CheckError::Probe)?;
     let mismatches = probe::compare(state, &observed);
     let mut records = Vec::new();

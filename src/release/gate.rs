@@ -63,6 +63,7 @@ pub(super) fn open(
     let mut session = order.connect.connect(purpose).map_err(GateError::Connect)?;
     let observed = target::observe(session.as_mut()).map_err(GateError::Connect)?;
     target::check(&order.manifest().target, policy, &observed).map_err(GateError::Target)?;
+    settings::reset(session.as_mut(), &order.manifest().limits).map_err(GateError::Connect)?;
     Ok((session, observed))
 }
 

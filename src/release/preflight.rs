@@ -18,6 +18,8 @@ pub enum PreflightError {
     Downgrade(Box<Entry>),
     /// Another release of the same name and sequence is in effect.
     SameSequence(Box<Entry>),
+    /// The role may not make the ledger.
+    NoRight,
     /// The probe gave no answer.
     Probe(Box<Failure>),
     /// The database is not in the state that the release starts from.
@@ -45,13 +47,13 @@ fn check_ledger(session: &mut dyn Session, order: &Order<'_>) -> Result<(), Pref
     if let Some(later) = rows.iter().find(|row| row.sequence > release.sequence) {
         return Err(PreflightError::Downgrade(Box::new(later.clone())));
     }
-    match rows.last() {
-        Some(last) if last.is_applied() && last.release_id == id => {
-            Err(PreflightError::AlreadyApplied(Box::new(last.clone())))
-        }
-        Some(last) if last.is_applied() && last.sequence == release.sequence => {
-            Err(PreflightError::SameSequence(Box::new(last.clone())))
-        }
-        _ => Ok(()),
+    let standing = ledger::in_effect(&rows);
+    if let Some(same) = standing.iter().find(|row| row.release_id == id) {
+        return Err(PreflightError::AlreadyApplied(Box::new((*same).clone())));
+    }
+    match standing.iter().find(|row| row.sequence == release.sequence) {
+        Some(other) => Err(PreflightError::SameSequence(Box::new((*other).clone()))),
+        None if ledger::may_be_made(session).map_err(PreflightError::Ledger)? => Ok(()),
+        None => Err(PreflightError::NoRight),
     }
 }

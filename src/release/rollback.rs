@@ -62,13 +62,16 @@ pub fn find(order: Order<'_>) -> Result<Found<'_>, RollbackError> {
     target::check_primary(session.as_mut()).map_err(RollbackError::Target)?;
     lock::take(session.as_mut()).map_err(RollbackError::Lock)?;
     let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name).map_err(RollbackError::Ledger)?;
-    match rows.into_iter().next_back() {
-        Some(last) if last.is_applied() && last.release_id == order.bundle.release_id().to_string() => {
-            let variables = with_those_of_the_run(order.variables, Some(&last.variables));
+    let id = order.bundle.release_id().to_string();
+    match ledger::in_effect(&rows).last() {
+        Some(top) if top.release_id == id => {
+            let variables = with_those_of_the_run(order.variables, Some(&top.variables));
             Ok(Found::Applied(Box::new(AppliedRelease { order, session, target, variables })))
         }
-        Some(last) if last.is_applied() => Err(RollbackError::OtherApplied(Box::new(last))),
-        _ => Ok(Found::Nothing(target)),
+        // Rolled back before: the release below it is in effect again, and there is nothing left to undo.
+        Some(top) if top.sequence < order.manifest().release.sequence => Ok(Found::Nothing(target)),
+        Some(top) => Err(RollbackError::OtherApplied(Box::new((*top).clone()))),
+        None => Ok(Found::Nothing(target)),
     }
 }
 

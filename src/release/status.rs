@@ -8,6 +8,7 @@ use super::lock;
 use super::resolve::{self, Resolution};
 use crate::database::{Connect, DatabaseError, Purpose};
 use crate::format::receipt::{ObservedTarget, Outcome};
+use crate::format::timestamp::Timestamp;
 use crate::record::journal::{self, JournalStep, Line};
 use crate::record::ledger::{self, Entry};
 
@@ -27,6 +28,8 @@ pub struct Unfinished {
     pub journal: PathBuf,
     /// What was tried: `run of one-roof 1.0.0`.
     pub what: String,
+    /// The host's clock when it began.
+    pub begun: Option<Timestamp>,
     /// How it ended.
     pub ending: Ending,
 }
@@ -56,13 +59,15 @@ pub enum StatusError {
 }
 
 impl Status {
-    /// The last row of each release's name.
-    pub fn latest(&self) -> Vec<&Entry> {
-        let mut latest: BTreeMap<&str, &Entry> = BTreeMap::new();
+    /// What is in effect, by release name: the last run that was not rolled back.
+    pub fn in_effect(&self) -> Vec<&Entry> {
+        let mut by_name: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
         for entry in &self.ledger {
-            latest.insert(&entry.release, entry);
+            by_name.entry(&entry.release).or_default().push(entry.clone());
         }
-        latest.into_values().collect()
+        let top = |rows: &Vec<Entry>| ledger::in_effect(rows).last().map(|top| top.id);
+        let ids: Vec<u64> = by_name.values().filter_map(top).collect();
+        self.ledger.iter().filter(|entry| ids.contains(&entry.id)).collect()
     }
 }
 
@@ -81,7 +86,7 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, StatusError
             Some(lines) => {
                 unfinished.extend(ending(connect, &target, busy, path, &lines).map_err(StatusError::Database)?)
             }
-            None => unfinished.push(Unfinished { journal: path, what: "unknown".to_owned(), ending: Ending::Damaged }),
+            None => unfinished.push(Unfinished { journal: path, what: "unknown".to_owned(), begun: None, ending: Ending::Damaged }),
         }
     }
     Ok(Status { target, ledger, unfinished })
@@ -110,14 +115,14 @@ fn ending(
     for line in lines {
         match &line.step {
             JournalStep::Begin { run_id, action, release, target, .. } => {
-                begun = Some((run_id, format!("{} of {release}", action.as_str()), target));
+                begun = Some((run_id, format!("{} of {release}", action.as_str()), target, line.at));
             }
             JournalStep::Commit { transaction_id } => committing = Some(transaction_id),
             // An unknown outcome is not an end: the server is asked again.
             JournalStep::End { outcome } => ended = *outcome != Outcome::Unknown,
         }
     }
-    let Some((run_id, what, target)) = begun.filter(|_| !ended) else { return Ok(None) };
+    let Some((run_id, what, target, at)) = begun.filter(|_| !ended) else { return Ok(None) };
     let ending = match committing {
         _ if (&target.database, &target.system_identifier) != (&here.database, &here.system_identifier) => {
             Ending::Elsewhere(target.database.clone())
@@ -126,5 +131,5 @@ fn ending(
         None => Ending::NeverCommitted,
         Some(id) => resolve::once(connect, target, run_id, id)?.map_or(Ending::InProgress, Ending::Resolved),
     };
-    Ok(Some(Unfinished { journal: path, what, ending }))
+    Ok(Some(Unfinished { journal: path, what, begun: Some(at), ending }))
 }

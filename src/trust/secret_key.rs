@@ -157,13 +157,17 @@ fn read_private(path: &Path) -> Result<Zeroizing<String>, SecretKeyError> {
     }
     let file = std::fs::File::open(path).map_err(io)?;
     let metadata = file.metadata().map_err(io)?;
+    // The capacity is there from the start: growing would leave copies of the key behind in freed memory.
+    let mut pem = Zeroizing::new(String::with_capacity(MOST_BYTES as usize));
+    file.take(MOST_BYTES).read_to_string(&mut pem).map_err(io)?;
+    if pem.contains("-----BEGIN PUBLIC KEY-----") {
+        let reason = "it is a public key; the secret half is the .key file".to_owned();
+        return Err(SecretKeyError::NotEd25519 { path: path.to_owned(), reason });
+    }
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(SecretKeyError::Readable { path: path.to_owned(), mode });
     }
-    // The capacity is there from the start: growing would leave copies of the key behind in freed memory.
-    let mut pem = Zeroizing::new(String::with_capacity(MOST_BYTES as usize));
-    file.take(MOST_BYTES).read_to_string(&mut pem).map_err(io)?;
     Ok(pem)
 }
 
