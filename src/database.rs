@@ -98,6 +98,8 @@ pub enum DatabaseError {
     Server(Box<ServerError>),
     /// The connection could not be made, or is lost; whether the last request was carried out is not known.
     Connection(String),
+    /// pgseal itself does not trust what it found there.
+    Unsound(String),
 }
 
 /// An error of the server, field by field (PostgreSQL manual, "Error and Notice Message Fields").
@@ -122,7 +124,7 @@ impl DatabaseError {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Server(error) => Some(&error.code),
-            Self::Connection(_) => None,
+            Self::Connection(_) | Self::Unsound(_) => None,
         }
     }
 }
@@ -137,7 +139,7 @@ impl fmt::Display for DatabaseError {
                     None => Ok(()),
                 }
             }
-            Self::Connection(text) => f.write_str(text),
+            Self::Connection(text) | Self::Unsound(text) => f.write_str(text),
         }
     }
 }

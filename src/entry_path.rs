@@ -44,8 +44,9 @@ impl EntryPath {
 
     /// Whether the format keeps this name for itself, so that no file of a release may have it.
     pub fn is_reserved(&self) -> bool {
-        let first = self.0.split('/').next().unwrap_or_default();
-        matches!(first, "pgseal" | "statement.json" | "signatures" | "approvals")
+        // In any case, since a file system without case would mix them up.
+        let first = self.0.split('/').next().unwrap_or_default().to_ascii_lowercase();
+        matches!(first.as_str(), "pgseal" | "statement.json" | "signatures" | "approvals")
     }
 }
 

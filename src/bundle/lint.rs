@@ -2,7 +2,7 @@
 
 use crate::entry_path::EntryPath;
 use crate::format::manifest::{Manifest, VerifyMode};
-use crate::sql::{Inspection, Script, Statement, Step, Variables, single_select};
+use crate::sql::{Inspection, Position, Script, Statement, Step, Variables, rows_unread, single_select};
 
 use super::problem::Problem;
 use super::source::Source;
@@ -59,6 +59,36 @@ impl Lint<'_> {
             }
             Err(error) => self.problems.push(Problem::script(file.as_str(), &error)),
         }
+        if matches!(role, Role::Asks(_))
+            && let Err(error) = self.bare_variables(file)
+        {
+            self.problems.push(Problem::script(file.as_str(), &error));
+        }
+    }
+
+    /// A plain `:name` puts the operator's text into the question itself: `1=1` would open a gate.
+    fn bare_variables(&mut self, file: &EntryPath) -> Result<(), crate::sql::ScriptError> {
+        let mut script = Script::open(self.source, file.as_str(), Variables::default())?;
+        while let Some(step) = script.next_step()? {
+            let Step::Statement(statement) = step else { continue };
+            for (name, at) in &statement.undefined {
+                let declared = self.manifest.variables.keys().any(|known| known.as_str() == name);
+                if declared && self.is_bare(at) {
+                    let problem = Problem::at(at, format!("a plain :{name} in a question"));
+                    self.problems.push(problem.hint(format!("write :'{name}', which is always a value")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether no quote follows the colon at a place.
+    fn is_bare(&self, at: &Position) -> bool {
+        let bytes = at.file.parse::<EntryPath>().ok().and_then(|file| self.source.get(&file));
+        let text = bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+        let line = text.lines().nth(at.line as usize - 1).unwrap_or_default();
+        let mut rest = line.chars().skip(at.column as usize - 1).skip_while(|c| *c == ':');
+        !matches!(rest.next(), Some('\'' | '"'))
     }
 
     fn steps(&mut self, file: &EntryPath, role: &Role<'_>) -> Result<usize, crate::sql::ScriptError> {
@@ -98,6 +128,10 @@ impl Lint<'_> {
             Role::Writes { dispatch } => self.dispatch(statement, &inspection, dispatch),
             Role::Verifies(mode) => {
                 self.dispatch(statement, &inspection, &[]);
+                if rows_unread(&statement.sql) {
+                    let problem = Problem::at(&statement.origin.at, ROWS_UNREAD);
+                    self.problems.push(problem.hint("write the data first, then read it by a plain SELECT"));
+                }
                 if *mode == VerifyMode::ReadOnly && inspection.copy.is_some() {
                     let problem = Problem::at(&statement.origin.at, "COPY in a read-only verify script");
                     self.problems.push(problem.hint("use SELECT, or mode = \"rolled-back\""));
@@ -125,6 +159,9 @@ impl Lint<'_> {
         }
     }
 }
+
+/// Why a verify script has no `INSERT ... RETURNING`, `SELECT ... FOR UPDATE`, `EXECUTE` and the like.
+pub const ROWS_UNREAD: &str = "a statement of a verify script that returns rows and is no plain SELECT";
 
 /// What no script of a release may do, as a sentence and what to do instead.
 pub fn refused_everywhere(inspection: &Inspection) -> Option<(String, &'static str)> {

@@ -81,7 +81,10 @@ impl Source {
         }
         let parsed = match path.parse::<EntryPath>() {
             Ok(parsed) if parsed.is_reserved() => {
-                problems.push(Problem::file(path, "the format keeps the top names pgseal, statement.json, signatures and approvals for itself"));
+                problems.push(Problem::file(
+                    path,
+                    "the format keeps the top names pgseal, statement.json, signatures and approvals for itself",
+                ));
                 return Ok(());
             }
             Ok(parsed) => parsed,

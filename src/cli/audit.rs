@@ -67,7 +67,7 @@ fn document(finding: &Finding) -> serde_json::Value {
             "signers": release.signers, "files": release.files,
         })
     });
-    serde_json::json!({ "path": finding.path, "release": release, "faults": finding.faults })
+    serde_json::json!({ "path": finding.path.to_string_lossy(), "release": release, "faults": finding.faults })
 }
 
 fn show(finding: &Finding, out: Output) {

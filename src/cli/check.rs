@@ -26,7 +26,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let checked = check::run(&order, &mut Silent).map_err(|error| match error {
         CheckError::Open(error) => error.into(),
         CheckError::Database(error) => error.into(),
-        CheckError::OtherApplied(row) => error::other_applied(&row).hint("check the bundle of the release that is in effect"),
+        CheckError::OtherApplied(row) => {
+            error::other_applied(&row).hint("check the bundle of the release that is in effect")
+        }
         CheckError::Probe(failure) => error::failure(Exit::Preflight, "the probe failed: ", &failure),
     })?;
     out.document(&document(&checked));

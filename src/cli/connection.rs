@@ -28,6 +28,14 @@ pub fn connector(url: Option<&str>) -> Result<Connector, CliError> {
     {
         config.password(password.to_string_lossy().as_bytes());
     }
+    if config.get_options().is_some() {
+        let text = "session options (options=, PGOPTIONS) are refused: they could change what a gate sees";
+        return Err(CliError::new(Exit::Usage, text).hint("leave them out"));
+    }
+    if config.get_hosts().len() > 1 {
+        let text = "more than one host: the gate could be asked of another server than the one that runs";
+        return Err(CliError::new(Exit::Usage, text).hint("name the one server in --db"));
+    }
     if config.get_hosts().is_empty() {
         let port = config.get_ports().first().copied().unwrap_or(5432);
         let socket = SOCKETS.into_iter().find(|dir| std::path::Path::new(&format!("{dir}/.s.PGSQL.{port}")).exists());

@@ -319,6 +319,8 @@ fn connection(error: &DatabaseError, exit: Exit) -> CliError {
             CliError::new(exit, format!("the server refused the connection: {}", server.message))
                 .hint("check user, password (PGPASSWORD or ~/.pgpass) and database in --db")
         }
+        DatabaseError::Unsound(text) => CliError::new(Exit::Preflight, text)
+            .hint("somebody else made or changed it: have the schema pgseal looked at by the database's owner"),
         DatabaseError::Server(_) => CliError::new(exit, error),
     }
 }

@@ -25,7 +25,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     std::fs::create_dir_all(&args.dir).map_err(io)?;
     TEMPLATE.extract(&args.dir).map_err(io)?;
-    out.document(&serde_json::json!({ "directory": args.dir }));
+    out.document(&serde_json::json!({ "directory": args.dir.to_string_lossy() }));
     out.line(format!("{}: a release to start from", shown(&args.dir)));
     out.line(format!("next: edit it, `pgseal lint {0}`, `pgseal pack {0} -o FILE --key KEY`", shown(&args.dir)));
     Ok(Exit::Done)

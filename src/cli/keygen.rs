@@ -45,7 +45,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         CliError::io(&public, &error)
     })?;
     let id = key.public_key().id();
-    out.document(&serde_json::json!({ "key_id": id, "secret": secret, "public": public }));
+    out.document(
+        &serde_json::json!({ "key_id": id, "secret": secret.to_string_lossy(), "public": public.to_string_lossy() }),
+    );
     out.line(format!("key {id}"));
     out.line(format!("secret: {} (mode 0600: keep it)", shown(&secret)));
     out.line(format!("public: {} (give it away)", shown(&public)));

@@ -29,7 +29,9 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if is_inside(&args.output, &args.dir) {
         let text = format!("{} would be inside of the release directory", shown(&args.output));
-        return Err(CliError::new(Exit::Usage, text).hint("it would be packed into the next bundle; write it elsewhere"));
+        return Err(
+            CliError::new(Exit::Usage, text).hint("it would be packed into the next bundle; write it elsewhere")
+        );
     }
     let definition = Definition::read(&args.dir)?;
     let release = definition.manifest().release.clone();
@@ -49,7 +51,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     written.map_err(|error| CliError::io(&args.output, &error))?;
     let signers: Vec<String> = ids.iter().map(ToString::to_string).collect();
     out.document(&serde_json::json!({
-        "file": args.output, "release": release, "release_id": id, "files": files, "signers": signers
+        "file": args.output.to_string_lossy(), "release": release, "release_id": id, "files": files, "signers": signers
     }));
     out.line(format!("{}: {}, {files} files", shown(&args.output), title(&release.name, &release.version)));
     out.line(format!("release id {id}"));

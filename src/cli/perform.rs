@@ -88,7 +88,7 @@ impl Prepared {
         let stored = receipt::write(&self.dir, &self.stem, bundle.release_id(), receipt, self.key.as_ref());
         out.document(&serde_json::json!({
             "run_id": self.run_id,
-            "receipt": stored.as_ref().ok(),
+            "receipt": stored.as_ref().ok().map(|path| path.to_string_lossy()),
             "result": result,
         }));
         let told = match (result.outcome, failure) {

@@ -43,7 +43,9 @@ impl Files for Directory {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let directory =
         Directory(args.root.clone().unwrap_or_else(|| args.file.parent().unwrap_or(Path::new("")).to_owned()));
-    let name = args.file.strip_prefix(&directory.0).ok().and_then(Path::to_str).filter(|name| !name.is_empty());
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (file, root) = (absolute(&args.file), absolute(&directory.0));
+    let name = file.strip_prefix(root).ok().and_then(Path::to_str).filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| {
         let text = format!("{} is not a file below {}", shown(&args.file), shown(&directory.0));
         CliError::new(Exit::Usage, text).hint("the script must be inside of --root")
@@ -61,7 +63,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let at = &statement.origin.at;
         if out.json {
             out.json_line(&serde_json::json!({
-                "file": directory.0.join(&*at.file),
+                "file": directory.0.join(&*at.file).to_string_lossy(),
                 "line": at.line,
                 "column": at.column,
                 "sql": statement.sql,

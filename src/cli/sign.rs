@@ -1,6 +1,8 @@
 //! `pgseal sign FILE --key KEY`
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use super::args::{PassphraseArgs, TrustArgs, open};
 use super::error::CliError;
@@ -26,15 +28,16 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let bundle = open(&args.file)?;
     let keys = args.passphrase.keys(std::slice::from_ref(&args.key))?;
     let key = keys.first().ok_or_else(|| CliError::new(Exit::Internal, "no key"))?;
     if let Some(root) = args.trust.load_if_named()? {
         check_role(&root, key.public_key().id())?;
     }
-    let (id, mut statement, mut refused) = (bundle.claimed_release_id(), None, None);
-    // The file that a link leads to is the one that was read, and is replaced; not the link.
+    // The file that a link leads to is the one that is read and replaced; not the link.
     let file = args.file.canonicalize().map_err(|error| CliError::io(&args.file, &error))?;
+    let _lock = lock(&file).map_err(|error| CliError::io(&args.file, &error))?;
+    let bundle = open(&file)?;
+    let (id, mut statement, mut refused) = (bundle.claimed_release_id(), None, None);
     let written = durable::replace(&file, |file| {
         match bundle.write_with_signature(key, std::io::BufWriter::new(file)) {
             Ok((_, signed)) => statement = Some(signed),
@@ -50,7 +53,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let release = statement.map(|statement| statement.predicate.release);
     let signer = key.public_key().id();
     out.document(&serde_json::json!({
-        "file": args.file, "release": release, "release_id": id, "signer": signer,
+        "file": args.file.to_string_lossy(), "release": release, "release_id": id, "signer": signer,
         "signatures": bundle.signature_count() + 1,
     }));
     if let Some(release) = release {
@@ -68,7 +71,23 @@ fn check_role(root: &TrustRoot, id: KeyId) -> Result<(), CliError> {
     if role == Some(&name("release")) {
         return Ok(());
     }
-    let has = role.map_or("is not in the trust root".to_owned(), |role| format!("has the role {role} in the trust root"));
+    let has =
+        role.map_or("is not in the trust root".to_owned(), |role| format!("has the role {role} in the trust root"));
     let hint = "nothing was signed; releases are signed by keys of the role release";
     Err(CliError::new(Exit::Usage, format!("key {id} {has}")).hint(hint))
+}
+
+/// One signer at a time: a signature that another process adds meanwhile would be lost. Waits for the other, and looks
+/// again, since it has replaced the file.
+fn lock(path: &Path) -> std::io::Result<File> {
+    loop {
+        if !path.metadata()?.is_file() {
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        let file = File::open(path)?;
+        file.lock()?;
+        if file.metadata()?.ino() == path.metadata()?.ino() {
+            return Ok(file);
+        }
+    }
 }

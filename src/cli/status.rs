@@ -49,7 +49,7 @@ fn document(status: &Status) -> serde_json::Value {
         "ledger": status.ledger.iter().map(row).collect::<Vec<_>>(),
         "unfinished": status.unfinished.iter()
             .map(|unfinished| serde_json::json!({
-                "journal": unfinished.journal, "what": unfinished.what, "ending": ending(unfinished).0,
+                "journal": unfinished.journal.to_string_lossy(), "what": unfinished.what, "ending": ending(unfinished).0,
             }))
             .collect::<Vec<_>>(),
     })
@@ -62,7 +62,9 @@ fn show(status: &Status, out: Output) {
     for entry in &in_effect {
         let title = escape(&format!("{} {}", entry.release, entry.version));
         let effect = out.paint(Paint::Good, "in effect");
-        out.line(format!("{title} is {effect}: `pgseal check FILE` shows whether it holds, `pgseal rollback FILE` undoes it"));
+        out.line(format!(
+            "{title} is {effect}: `pgseal check FILE` shows whether it holds, `pgseal rollback FILE` undoes it"
+        ));
     }
     if in_effect.is_empty() && !status.ledger.is_empty() {
         out.line("no release is in effect: all that ran here is rolled back");

@@ -37,7 +37,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     write_all(&bundle, &inside)?;
     std::fs::rename(&inside, &args.dir).map_err(io)?;
     let count = bundle.file_count();
-    out.document(&serde_json::json!({ "release_id": bundle.release_id(), "directory": args.dir, "files": count }));
+    out.document(&serde_json::json!({ "release_id": bundle.release_id(), "directory": args.dir.to_string_lossy(), "files": count }));
     out.line(format!("{}: {count} files", shown(&args.dir)));
     Ok(Exit::Done)
 }

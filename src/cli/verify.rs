@@ -31,7 +31,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let dispatch: Vec<&String> = manifest.tiers.iter().flat_map(|tier| &tier.dispatch).collect();
     let count = bundle.file_count();
     out.document(&serde_json::json!({
-        "file": args.bundle.file,
+        "file": args.bundle.file.to_string_lossy(),
         "release": manifest.release,
         "release_id": bundle.release_id(),
         "target": manifest.target,

@@ -85,12 +85,20 @@ pub struct Target {
     /// `server_version_num`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub server: Option<ServerRange>,
+    /// The schemas in which names without one are looked up, by every script and question of the release; whatever the
+    /// role, the database or the caller have set. Default: `public`.
+    #[serde(default = "default_search_path")]
+    pub search_path: Vec<String>,
     /// `current_user`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub role: Option<String>,
     /// `pg_control_system().system_identifier`: one cluster in the world.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub system_identifier: Option<String>,
+}
+
+fn default_search_path() -> Vec<String> {
+    vec!["public".to_owned()]
 }
 
 /// `[variables.NAME]`.

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use ::postgres::error::ErrorPosition;
+use ::postgres::error::{ErrorPosition, Severity};
 
 use crate::database::{DatabaseError, Notice, ServerError};
 
@@ -31,8 +31,16 @@ pub(super) fn convert(error: &::postgres::Error, prefix: u32) -> DatabaseError {
 }
 
 pub(super) fn notice(notice: &::postgres::error::DbError) -> Notice {
+    // The text of a severity is in the server's language; this one never is.
+    let severity = match notice.parsed_severity() {
+        Some(Severity::Log) => "LOG",
+        Some(Severity::Warning) => "WARNING",
+        Some(Severity::Info) => "INFO",
+        Some(Severity::Debug) => "DEBUG",
+        _ => "NOTICE",
+    };
     Notice {
-        severity: notice.severity().to_owned(),
+        severity: severity.to_owned(),
         message: notice.message().to_owned(),
         detail: notice.detail().map(str::to_owned),
     }

@@ -52,11 +52,10 @@ impl PostgresSession {
                 kept.push(error::notice(&notice));
             }
         });
-        if purpose == Purpose::Read {
-            // As the session's own start value, so that also RESET ALL leads back to it.
-            let given = config.get_options().unwrap_or_default().to_owned();
-            config.options(format!("{given} -c default_transaction_read_only=on").trim_start());
-        }
+        // As the session's own start values, so that also RESET ALL leads back to them; they beat what the role and the
+        // database have set. The caller's own options are refused before (`cli/connection.rs`).
+        let read_only = if purpose == Purpose::Read { " -c default_transaction_read_only=on" } else { "" };
+        config.options(&format!("-c search_path=pg_catalog,pg_temp{read_only}"));
         let mut client = config.connect(NoTls).map_err(|e| error::convert(&e, 0))?;
         let version = client.query_typed_one("select pg_catalog.current_setting('server_version_num')::int4", &[]);
         let version: i32 = version.and_then(|row| row.try_get(0)).map_err(|e| error::convert(&e, 0))?;

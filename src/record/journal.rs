@@ -12,6 +12,7 @@ use crate::digest::Digest;
 use crate::durable;
 use crate::format::receipt::{Action, ObservedTarget, Outcome};
 use crate::format::timestamp::Timestamp;
+use crate::limits;
 
 /// A line of a journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +93,11 @@ impl Journal {
 /// Reads a journal; `None` where a line is not a journal's, or doesn't follow the one before. A last line without line
 /// feed was cut off by a crash and counts as not written.
 pub fn read(path: &Path) -> io::Result<Option<Vec<Line>>> {
-    let text = std::fs::read_to_string(path)?;
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() || metadata.len() > limits::DOCUMENT_BYTES {
+        return Ok(None);
+    }
+    let Ok(text) = String::from_utf8(std::fs::read(path)?) else { return Ok(None) };
     let (mut last, mut lines) = (Digest::of(b""), Vec::new());
     for text in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
         match serde_json::from_str::<Line>(text) {

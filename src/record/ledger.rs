@@ -72,10 +72,31 @@ const CREATE: [&str; 4] = [
     "comment on table pgseal.ledger is 'one row a run or rollback; the last row of a release says whether it is in effect'",
 ];
 
-/// Whether there is a ledger at all.
+/// Whether there is a ledger at all. What is there must be a plain table that does nothing of its own: a view, a trigger,
+/// a rule or a policy that somebody put there could run code as us, hide rows, or lose them.
 fn exists(session: &mut dyn Session) -> Result<bool, DatabaseError> {
-    let found = session.query("select (pg_catalog.to_regclass('pgseal.ledger') is not null)::text", &[])?;
-    Ok(found.single() == Some("true"))
+    let found = session.query(
+        "select case
+                when c.relkind <> 'r' then 'it is not a plain table'
+                when c.relhastriggers or c.relhasrules then 'it has triggers or rules'
+                when c.relrowsecurity then 'it has row security'
+                when exists (select from pg_inherits i where c.oid in (i.inhrelid, i.inhparent)) then 'it is inherited'
+                when exists (select from pg_attribute a where a.attrelid = c.oid and a.atttypid >= 16384
+                               and a.attnum > 0) then 'it has columns of foreign types'
+                when exists (select from pg_depend d left join pg_constraint k on k.conrelid = c.oid
+                               left join pg_attrdef f on f.adrelid = c.oid
+                               where d.objid in (c.oid, k.oid, f.oid) and d.refclassid = 'pg_proc'::regclass
+                                 and d.refobjid >= 16384) then 'it calls functions'
+                else '' end
+         from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname = 'pgseal' and c.relname = 'ledger'",
+        &[],
+    )?;
+    match found.single() {
+        None => Ok(false),
+        Some("") => Ok(true),
+        Some(why) => Err(DatabaseError::Unsound(format!("the table pgseal.ledger is not one that pgseal made: {why}"))),
+    }
 }
 
 /// All rows, oldest first; none where no release ever ran.
@@ -84,7 +105,7 @@ pub fn entries(session: &mut dyn Session) -> Result<Vec<Entry>, DatabaseError> {
         return Ok(Vec::new());
     }
     let table = session.query(
-        "select id::text, pg_catalog.to_char(pg_catalog.timezone('UTC', at), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), action, release, version,
+        "select id::text, to_char(timezone('UTC', at), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), action, release, version,
                 sequence::text, release_id, run_id, transaction_id, role, variables::text
          from pgseal.ledger as row order by row.id",
         &[],
@@ -130,11 +151,12 @@ pub fn ensure(session: &mut dyn Session) -> Result<(), DatabaseError> {
 
 /// Adds a row. Inside the run's transaction.
 pub fn add(session: &mut dyn Session, new: &NewEntry<'_>) -> Result<(), DatabaseError> {
-    session.query(
+    let added = session.query(
         "insert into pgseal.ledger
              (action, release, version, sequence, release_id, run_id, transaction_id, signers, pgseal, variables)
          values ($1::text, $2::text, $3::text, $4::text::bigint, $5::text, $6::text, $7::text, $8::text, $9::text,
-                 $10::text::jsonb)",
+                 $10::text::jsonb)
+         returning '1'::text",
         &[
             new.action.as_str(),
             new.release.name.as_str(),
@@ -148,7 +170,10 @@ pub fn add(session: &mut dyn Session, new: &NewEntry<'_>) -> Result<(), Database
             &serde_json::json!(new.variables).to_string(),
         ],
     )?;
-    Ok(())
+    match added.single() {
+        Some("1") => Ok(()),
+        _ => Err(DatabaseError::Unsound("the ledger took no row".to_owned())),
+    }
 }
 
 /// Whether the role may make the ledger, where there is none.
@@ -156,10 +181,7 @@ pub fn may_be_made(session: &mut dyn Session) -> Result<bool, DatabaseError> {
     if exists(session)? {
         return Ok(true);
     }
-    let may = session.query(
-        "select pg_catalog.has_database_privilege(pg_catalog.current_database()::text, 'CREATE')::text",
-        &[],
-    )?;
+    let may = session.query("select has_database_privilege(current_database()::text, 'CREATE')::text", &[])?;
     Ok(may.single() == Some("true"))
 }
 
@@ -168,10 +190,7 @@ pub fn has_run(session: &mut dyn Session, run_id: &str) -> Result<bool, Database
     if !exists(session)? {
         return Ok(false);
     }
-    let found = session.query(
-        "select pg_catalog.count(*)::text from pgseal.ledger where run_id operator(pg_catalog.=) $1::text",
-        &[run_id],
-    )?;
+    let found = session.query("select count(*)::text from pgseal.ledger where run_id = $1::text", &[run_id])?;
     Ok(found.single() == Some("1"))
 }
 

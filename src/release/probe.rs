@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::failure::Failure;
 use super::harmless::{self, HarmlessError};
 use super::order::Order;
+use super::settings;
 use crate::bundle::contents::AuthenticatedSql;
 use crate::database::{DatabaseError, Session};
 use crate::format::expectation::Expectation;
@@ -47,11 +48,14 @@ pub struct Answer {
 /// Asks a question inside the current transaction. Exactly one row, or it is not an answer.
 pub fn ask(session: &mut dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Answer, Failure> {
     let statement = question(sql, order)?;
-    let columns = harmless::check(session, &statement.sql).map_err(|error| match error {
+    let path = format!("{}, pg_temp", settings::release_path(order.manifest()));
+    let asked = harmless::ask(session, &statement.sql, &path, 2).map_err(|error| match error {
         HarmlessError::Database(error) => Failure::statement(&statement, &error),
         refused => Failure::refused(&statement, refused),
-    })?;
-    let table = session.select(&statement.sql, 2).map_err(|error| Failure::statement(&statement, &error))?;
+    });
+    // Also inside a run, nothing of a question stays. After an error the transaction is beyond this, and ends.
+    let (columns, table) = asked?;
+    harmless::leave(session).map_err(|error| Failure::database("can't leave the question", &error))?;
     let [row] = table.rows.as_slice() else {
         let found = if table.rows.is_empty() { "no row" } else { "more than one row" };
         return Err(Failure::refused(&statement, format!("it returned {found}, exactly one is an answer")));

@@ -6,10 +6,10 @@ use super::event::{Event, Observer};
 use super::failure::Failure;
 use super::order::Order;
 use crate::bundle::contents::AuthenticatedSql;
-use crate::bundle::lint::refused_everywhere;
+use crate::bundle::lint::{ROWS_UNREAD, refused_everywhere};
 use crate::database::{DatabaseError, Session, Table};
 use crate::format::receipt::TierRecord;
-use crate::sql::{Copy, Inspection, Statement, Step, is_single_select};
+use crate::sql::{Copy, Inspection, Statement, Step, is_single_select, rows_unread};
 
 /// Warnings that a receipt keeps of one script.
 const WARNINGS_KEPT: usize = 100;
@@ -56,6 +56,8 @@ pub fn read(
                 return Err(Failure::refused(statement, format!("a check returned more than {ROWS_READ} rows")));
             }
             table(rows);
+        } else if rows_unread(&statement.sql) {
+            return Err(Failure::refused(statement, ROWS_UNREAD));
         } else {
             send(session, statement, inspection).map_err(failed)?;
         }

@@ -1,9 +1,14 @@
-//! A session's settings: the same before every script, whatever the one before it set.
+//! A session's settings: the same before every script and question, whatever the caller, the role, the database or the
+//! script before it set.
 
 use crate::database::{DatabaseError, Session};
 use crate::format::limits_of_run::RunLimits;
+use crate::format::manifest::Manifest;
 
-/// Puts role and settings back to the session's start, then sets the release's time limits.
+/// Where pgseal's own statements look up names; `pg_temp` last, so that nothing temporary stands before the server's own.
+pub const OWN_PATH: &str = "pg_catalog, pg_temp";
+
+/// Puts role and settings back to the session's start, which has [`OWN_PATH`], then sets the release's time limits.
 ///
 /// The server is made to notice a client that dies while a statement runs (PostgreSQL 14 and later), so that no orphan
 /// goes on and commits; and cursors, by which every question is asked, are planned for all their rows.
@@ -12,11 +17,24 @@ pub fn reset(session: &mut dyn Session, limits: &RunLimits) -> Result<(), Databa
     let idle = limits.idle_timeout.milliseconds();
     // The role is not among "all" (PostgreSQL manual, "RESET").
     let mut sql = format!(
-        "RESET ROLE; RESET ALL; SET lock_timeout = {lock}; SET statement_timeout = {statement}; \
-         SET idle_in_transaction_session_timeout = {idle}; SET cursor_tuple_fraction = 1"
+        "RESET ROLE; RESET ALL; SET search_path = {OWN_PATH}; SET lock_timeout = {lock}; \
+         SET statement_timeout = {statement}; SET idle_in_transaction_session_timeout = {idle}; \
+         SET cursor_tuple_fraction = 1"
     );
     if session.server_version_num() >= 140_000 {
         sql.push_str("; SET client_connection_check_interval = 500");
     }
     session.batch(&sql)
+}
+
+/// Where the release's statements look up names: in the schemas that were signed. [`reset`] leads back.
+pub fn use_release_path(session: &mut dyn Session, manifest: &Manifest) -> Result<(), DatabaseError> {
+    session.batch(&format!("SET search_path = {}", release_path(manifest)))
+}
+
+/// The signed schemas as a value for `search_path`.
+pub fn release_path(manifest: &Manifest) -> String {
+    let quoted = manifest.target.search_path.iter().map(|schema| format!("\"{}\"", schema.replace('"', "\"\"")));
+    let path = quoted.collect::<Vec<_>>().join(", ");
+    if path.is_empty() { "''".to_owned() } else { path }
 }

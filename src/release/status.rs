@@ -86,7 +86,12 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, StatusError
             Some(lines) => {
                 unfinished.extend(ending(connect, &target, busy, path, &lines).map_err(StatusError::Database)?)
             }
-            None => unfinished.push(Unfinished { journal: path, what: "unknown".to_owned(), begun: None, ending: Ending::Damaged }),
+            None => unfinished.push(Unfinished {
+                journal: path,
+                what: "unknown".to_owned(),
+                begun: None,
+                ending: Ending::Damaged,
+            }),
         }
     }
     Ok(Status { target, ledger, unfinished })

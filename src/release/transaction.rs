@@ -136,8 +136,11 @@ impl Doing<'_, '_> {
         }
         ledger::ensure(session).map_err(database("can't make the ledger (schema pgseal)"))?;
         self.scripts(session)?;
-        settings::reset(session, limits).map_err(database("can't reset the session"))?;
+        settings::reset(session, limits)
+            .and_then(|()| settings::use_release_path(session, self.order.manifest()))
+            .map_err(database("can't reset the session"))?;
         session.execute("SET CONSTRAINTS ALL IMMEDIATE").map_err(database("a deferred constraint does not hold"))?;
+        settings::reset(session, limits).map_err(database("can't reset the session"))?;
         // What a script left there would stand before tables of the same name in probes, checks and gates.
         session.execute("DISCARD TEMP").map_err(database("can't drop temporary tables"))?;
         self.state(session)?;
@@ -191,7 +194,8 @@ impl Doing<'_, '_> {
         let total = self.work.scripts.len();
         for (at, (name, sql)) in self.work.scripts.clone().into_iter().enumerate() {
             let reset = settings::reset(session, &self.order.manifest().limits);
-            reset.map_err(|error| Failure::database("can't reset the session", &error))?;
+            let set = reset.and_then(|()| settings::use_release_path(session, self.order.manifest()));
+            set.map_err(|error| Failure::database("can't reset the session", &error))?;
             self.observer.event(Event::Begin(at + 1, total, &name));
             let record: TierRecord = script::run(session, sql, &self.order, &name, self.observer)?;
             self.observer.event(Event::Done(at + 1, total, &record));
@@ -245,7 +249,9 @@ impl Doing<'_, '_> {
         self.journal(JournalStep::Commit { transaction_id: transaction_id.to_owned() })?;
         match session.execute("COMMIT") {
             Ok(_) => Ok(()),
-            Err(error @ DatabaseError::Server(_)) => Err(Failure::database("COMMIT was refused", &error).into()),
+            Err(error @ (DatabaseError::Server(_) | DatabaseError::Unsound(_))) => {
+                Err(Failure::database("COMMIT was refused", &error).into())
+            }
             Err(lost @ DatabaseError::Connection(_)) => {
                 let failure = Failure::database("the connection was lost at COMMIT", &lost);
                 match resolve::ask(&self.order, self.receipt, transaction_id, self.observer) {

@@ -4,7 +4,7 @@
 use super::event::{Event, Observer, Silent};
 use super::failure::Failure;
 use super::order::Order;
-use super::script;
+use super::{script, settings};
 use crate::database::{Session, Table};
 use crate::format::manifest::{VerifyMode, VerifyScript, When};
 use crate::format::receipt::VerifyRecord;
@@ -58,6 +58,8 @@ pub fn alone(
 
 fn ask(session: &mut dyn Session, verify: &VerifyScript, order: &Order<'_>) -> Result<VerifyRecord, Failure> {
     let sql = order.sql(&verify.file).map_err(Failure::plain)?;
+    let path = settings::use_release_path(session, order.manifest());
+    path.map_err(|error| Failure::database("can't set the search path", &error))?;
     let mut record = VerifyRecord { name: verify.name.clone(), held: 0, checks: 0, failed: Vec::new() };
     // What a verify script echoes is for people who run it by psql; its rows are the answer.
     script::read(session, sql, order, |table| count(&mut record, &table), &mut Silent)?;
@@ -70,6 +72,11 @@ fn ask(session: &mut dyn Session, verify: &VerifyScript, order: &Order<'_>) -> R
 fn count(record: &mut VerifyRecord, table: &Table) {
     let column = |name: &str| table.columns.iter().position(|column| column == name);
     let Some(ok) = column("ok") else { return };
+    if table.columns.iter().filter(|column| *column == "ok").count() > 1 {
+        record.checks += 1;
+        record.failed.push("a check has two columns named ok: which one counts is not known".to_owned());
+        return;
+    }
     let (name, detail) = (column("name"), column("detail"));
     for row in &table.rows {
         record.checks += 1;

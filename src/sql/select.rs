@@ -55,9 +55,51 @@ pub fn is_single_select(sql: &str) -> bool {
     single_select(sql).is_ok()
 }
 
+/// Whether a statement returns rows and is no plain SELECT, so that nobody would read them: a check in it would be lost.
+pub fn rows_unread(sql: &str) -> bool {
+    let tokens = Tokens::new(sql);
+    let first = (0..tokens.list.len()).find(|i| !tokens.mark(*i, b'(')).unwrap_or(0);
+    let queries = ["select", "values", "table", "with", "execute", "fetch", "show", "explain"];
+    let returning = (0..tokens.list.len()).any(|i| tokens.is(i, "returning"));
+    (tokens.is_any(first, &queries) || returning) && !is_single_select(sql)
+}
+
+/// Every name that could be a type's: behind `::`, behind the `AS` of a `CAST`, and before a literal, as in
+/// `date '2026-01-01'`. With each, the name of its array type. More than there are, never less.
+pub fn type_names(sql: &str) -> Vec<String> {
+    let tokens = Tokens::new(sql);
+    let mut names = Vec::new();
+    // Which AS belongs to a CAST is not worth finding out: where there is one, all of them count.
+    let in_cast = (0..tokens.list.len()).any(|i| tokens.is(i, "cast") && tokens.mark(i + 1, b'('));
+    for i in 0..tokens.list.len() {
+        let cast = i > 1 && tokens.mark(i - 1, b':') && tokens.mark(i - 2, b':');
+        let literal = matches!(tokens.kind(i + 1), Some(Kind::Text | Kind::Dollar));
+        // Behind a schema, the type is the last of the names.
+        let mut last = i;
+        while tokens.mark(last + 1, b'.') {
+            last += 2;
+        }
+        if cast || literal || (i > 0 && in_cast && tokens.is(i - 1, "as")) {
+            names.extend(tokens.identifier(last).into_iter().flat_map(|name| [format!("_{name}"), name]));
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_types() {
+        let sql = "select '{1}'::a.dm[], cast(x as \"C p\"), rr '[1,2]', b.r2 $$x$$, y::text from t as u";
+        let names = type_names(sql);
+        for name in ["dm", "_dm", "C p", "rr", "r2", "text", "u"] {
+            assert!(names.iter().any(|found| found == name), "{name} {names:?}");
+        }
+    }
 
     #[test]
     fn plain_queries_pass() {

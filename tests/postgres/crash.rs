@@ -52,7 +52,7 @@ fn status_during_a_run() {
     let (answer, status) = operator.status();
     run.end().done();
     let ending = status["unfinished"][0]["ending"].as_str().unwrap().to_owned();
-    assert!(ending.contains("in progress"), "{ending}");
+    assert!(ending.contains("going on now"), "{ending}");
     assert_eq!(answer.code, 32, "{answer}");
 }
 

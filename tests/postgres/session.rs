@@ -21,7 +21,7 @@ select set_config('role', 'pg_read_all_data', false);
 ";
     let asserts = "do $$
 begin
-    assert current_setting('search_path') = 'public, pg_temp', current_setting('search_path');
+    assert current_setting('search_path') = 'public', current_setting('search_path');
     assert current_setting('lock_timeout') = '5s', current_setting('lock_timeout');
     assert current_setting('statement_timeout') = '1min', current_setting('statement_timeout');
     assert current_setting('timezone') = 'UTC', current_setting('timezone');

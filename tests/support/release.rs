@@ -285,6 +285,7 @@ pub struct Operator<'s> {
 
 impl Operator<'_> {
     pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.retain(|given| !given.starts_with(&format!("{name}=")));
         self.variables.push(format!("{name}={value}"));
         self
     }
