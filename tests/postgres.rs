@@ -8,6 +8,8 @@ mod proxy;
 #[path = "support/release.rs"]
 mod release;
 
+#[path = "postgres/attack.rs"]
+mod attack;
 #[path = "postgres/bundle_file.rs"]
 mod bundle_file;
 #[path = "postgres/crash.rs"]

@@ -35,6 +35,11 @@ impl TrustArgs {
         Ok(store::read(&self.named().unwrap_or_else(|| "/etc/pgseal/trust.json".into()))?)
     }
 
+    /// Whether the flag was given.
+    pub fn is_given(&self) -> bool {
+        self.trust.is_some()
+    }
+
     fn named(&self) -> Option<PathBuf> {
         let environment = || std::env::var_os("PGSEAL_TRUST").filter(|path| !path.is_empty());
         self.trust.clone().or_else(|| environment().map(PathBuf::from))
@@ -68,12 +73,17 @@ pub fn authenticate(file: &std::path::Path, root: &TrustRoot, when: When) -> Res
 
 /// Opens a bundle without believing it.
 pub fn open(file: &std::path::Path) -> Result<UntrustedBundle, CliError> {
-    let source = source::open(file).map_err(|error| match error.kind() {
+    let source = source::open(file).map_err(|error| unopened(file, &error))?;
+    UntrustedBundle::parse(source).map_err(|error| CliError::from(error).about(file))
+}
+
+/// Why a bundle can't be opened; what is no file at all is malformed.
+pub fn unopened(file: &std::path::Path, error: &std::io::Error) -> CliError {
+    match error.kind() {
         std::io::ErrorKind::InvalidInput => CliError::new(Exit::Malformed, format!("{}: {error}", shown(file)))
             .hint("a bundle is a file; `pgseal pack DIR -o FILE` makes one of a directory"),
-        _ => CliError::io(file, &error),
-    })?;
-    UntrustedBundle::parse(source).map_err(|error| CliError::from(error).about(file))
+        _ => CliError::io(file, error),
+    }
 }
 
 /// Which database, and the values of variables.

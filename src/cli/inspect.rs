@@ -66,7 +66,8 @@ fn target(manifest: &Manifest, out: Output) {
     let server = target.server.as_ref().map(|range| format!(", server {range}")).unwrap_or_default();
     let role = target.role.as_ref().map(|role| format!(", role {}", escape(role))).unwrap_or_default();
     let system = target.system_identifier.as_ref().map(|id| format!(", system {}", escape(id))).unwrap_or_default();
-    out.line(format!("target: database {}{server}{role}{system}", escape(&target.database)));
+    let path = escape(&target.search_path.join(", "));
+    out.line(format!("target: database {}{server}{role}{system}, schemas {path}", escape(&target.database)));
 }
 
 fn state(name: &str, state: &State, out: Output) {

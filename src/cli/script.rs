@@ -43,7 +43,8 @@ impl Files for Directory {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let directory =
         Directory(args.root.clone().unwrap_or_else(|| args.file.parent().unwrap_or(Path::new("")).to_owned()));
-    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    // A file of the current directory has an empty one.
+    let absolute = |path: &Path| std::path::absolute(Path::new(".").join(path)).unwrap_or_else(|_| path.to_owned());
     let (file, root) = (absolute(&args.file), absolute(&directory.0));
     let name = file.strip_prefix(root).ok().and_then(Path::to_str).filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| {

@@ -4,15 +4,15 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::args::{PassphraseArgs, TrustArgs, open};
+use super::args::{PassphraseArgs, TrustArgs, open, unopened};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, escape, shown};
 use crate::bundle::untrusted::AddSignatureError;
 use crate::durable;
 use crate::format::statement::title;
+use crate::trust::KeyId;
 use crate::trust::root::name;
-use crate::trust::{KeyId, TrustRoot};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -30,12 +30,10 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let keys = args.passphrase.keys(std::slice::from_ref(&args.key))?;
     let key = keys.first().ok_or_else(|| CliError::new(Exit::Internal, "no key"))?;
-    if let Some(root) = args.trust.load_if_named()? {
-        check_role(&root, key.public_key().id())?;
-    }
+    check_role(args, key.public_key().id(), out)?;
     // The file that a link leads to is the one that is read and replaced; not the link.
     let file = args.file.canonicalize().map_err(|error| CliError::io(&args.file, &error))?;
-    let _lock = lock(&file).map_err(|error| CliError::io(&args.file, &error))?;
+    let _lock = lock(&file).map_err(|error| unopened(&args.file, &error))?;
     let bundle = open(&file)?;
     let (id, mut statement, mut refused) = (bundle.claimed_release_id(), None, None);
     let written = durable::replace(&file, |file| {
@@ -65,16 +63,22 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// A signature that the trust root doesn't know would make every host refuse the bundle, and can't be taken away again.
-fn check_role(root: &TrustRoot, id: KeyId) -> Result<(), CliError> {
+/// A signature that the trust root doesn't know makes every host refuse the bundle, and can't be taken away again: refused
+/// by a root that was named for this, and told by one of the environment, which may be another host's.
+fn check_role(args: &Args, id: KeyId, out: Output) -> Result<(), CliError> {
+    let Some(root) = args.trust.load_if_named()? else { return Ok(()) };
     let role = root.role_of(&id);
     if role == Some(&name("release")) {
         return Ok(());
     }
     let has =
         role.map_or("is not in the trust root".to_owned(), |role| format!("has the role {role} in the trust root"));
-    let hint = "nothing was signed; releases are signed by keys of the role release";
-    Err(CliError::new(Exit::Usage, format!("key {id} {has}")).hint(hint))
+    if args.trust.is_given() {
+        let hint = "nothing was signed; releases are signed by keys of the role release";
+        return Err(CliError::new(Exit::Usage, format!("key {id} {has}")).hint(hint));
+    }
+    out.warning(format!("key {id} {has}: a host with this trust root refuses the bundle"));
+    Ok(())
 }
 
 /// One signer at a time: a signature that another process adds meanwhile would be lost. Waits for the other, and looks

@@ -87,7 +87,7 @@ pub struct Target {
     pub server: Option<ServerRange>,
     /// The schemas in which names without one are looked up, by every script and question of the release; whatever the
     /// role, the database or the caller have set. Default: `public`.
-    #[serde(default = "default_search_path")]
+    #[serde(skip_serializing_if = "is_default_search_path", default = "default_search_path")]
     pub search_path: Vec<String>,
     /// `current_user`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -99,6 +99,10 @@ pub struct Target {
 
 fn default_search_path() -> Vec<String> {
     vec!["public".to_owned()]
+}
+
+fn is_default_search_path(path: &[String]) -> bool {
+    path == ["public"]
 }
 
 /// `[variables.NAME]`.

@@ -93,6 +93,12 @@ impl Release {
             .file("verify/finalized_probe.sql", PROBE)
     }
 
+    /// Forgets the tiers and rollback scripts so far, for a release that builds on another.
+    pub fn without_tiers(mut self) -> Self {
+        (self.tiers, self.rollback) = (Vec::new(), Vec::new());
+        self
+    }
+
     pub fn named(mut self, name: &str, version: &str, sequence: u32) -> Self {
         (self.name, self.version, self.sequence) = (name.to_owned(), version.to_owned(), sequence);
         self
