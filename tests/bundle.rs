@@ -316,8 +316,8 @@ fn what_must_not_be_packed_is_named() {
     let cases: [(&str, &str, Put); 8] = [
         ("101 bytes", "at most 100 are allowed", |dir| std::fs::write(dir.join("n".repeat(101)), "")),
         ("a blank", "has a segment", |dir| std::fs::write(dir.join("a b.sql"), "")),
-        ("reserved", "keeps this name for itself", |dir| std::fs::write(dir.join("statement.json"), "{}")),
-        ("reserved directory", "keeps this name for itself", |dir| {
+        ("reserved", "for itself", |dir| std::fs::write(dir.join("statement.json"), "{}")),
+        ("reserved directory", "for itself", |dir| {
             std::fs::create_dir(dir.join("signatures")).and_then(|()| std::fs::write(dir.join("signatures/x.sig"), ""))
         }),
         ("a link", "links and devices are not packed", |dir| symlink("/etc/passwd", dir.join("passwd"))),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// The variables of a script, as `\set` and `-v` make them.
 ///
-/// psql's own variables (`DBNAME`, `ROW_COUNT`, ...) are not there; see [`is_special`].
+/// psql's own variables (`DBNAME`, `ROW_COUNT`, ...) are not there; see `is_special`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variables {
     values: BTreeMap<String, String>,
