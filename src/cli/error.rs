@@ -11,7 +11,7 @@ use crate::bundle::{AuthenticateError, contents::ContentError};
 use crate::database::DatabaseError;
 use crate::record::ledger::Entry;
 use crate::release::failure::Failure;
-use crate::release::gate::GateError;
+use crate::release::gate::{GateError, OpenError};
 use crate::release::lock::LockError;
 use crate::release::order::{MissingScript, VariableError};
 use crate::release::preflight::PreflightError;
@@ -219,6 +219,15 @@ impl From<TargetError> for CliError {
     }
 }
 
+impl From<OpenError> for CliError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Connect(error) => connection(&error, Exit::Internal),
+            OpenError::Target(error) => error.into(),
+        }
+    }
+}
+
 impl From<LockError> for CliError {
     fn from(error: LockError) -> Self {
         match &error {
@@ -233,8 +242,7 @@ impl From<LockError> for CliError {
 impl From<GateError> for CliError {
     fn from(error: GateError) -> Self {
         match error {
-            GateError::Connect(error) => connection(&error, Exit::Internal),
-            GateError::Target(error) => error.into(),
+            GateError::Open(error) => error.into(),
             GateError::Lock(error) => error.into(),
             GateError::Blocked(answers) => {
                 let closed = answers.iter().filter(|answer| !answer.ready);
@@ -287,8 +295,8 @@ impl From<PreflightError> for CliError {
 impl From<RollbackError> for CliError {
     fn from(error: RollbackError) -> Self {
         match error {
-            RollbackError::Connect(error) | RollbackError::Ledger(error) => connection(&error, Exit::Internal),
-            RollbackError::Target(error) => error.into(),
+            RollbackError::Open(error) => error.into(),
+            RollbackError::Ledger(error) => connection(&error, Exit::Internal),
             RollbackError::Lock(error) => error.into(),
             RollbackError::OtherApplied(row) => {
                 other_applied(&row).hint("roll back with the bundle of the release that is in effect")

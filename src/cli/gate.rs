@@ -6,10 +6,9 @@ use super::args::{BundleArgs, DatabaseArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, Paint, escape};
-use crate::database::DatabaseError;
 use crate::format::receipt::GateAnswer;
 use crate::release::event::Silent;
-use crate::release::gate::{self, GateError};
+use crate::release::gate::{self, GateError, OpenError};
 use crate::release::{Order, order};
 use crate::trust::{When, policy};
 
@@ -55,9 +54,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 /// Whoever asks a gate and gets no connection has no answer, and no answer counts as closed.
 fn closed(error: GateError) -> CliError {
     match error {
-        GateError::Connect(DatabaseError::Connection(_) | DatabaseError::Server(_)) => {
-            CliError { exit: Exit::Unanswered, ..error.into() }
-        }
+        GateError::Open(OpenError::Connect(_)) => CliError { exit: Exit::Unanswered, ..error.into() },
         error => error.into(),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::event::Observer;
 use super::failure::Failure;
-use super::gate::{self, GateError};
+use super::gate::{self, OpenError};
 use super::order::{Order, with_those_of_the_run};
 use super::preflight;
 use super::probe::{self, Mismatch, Observed};
@@ -39,7 +39,7 @@ impl Checked {
 #[derive(Debug)]
 pub enum CheckError {
     /// No session, or not to this target.
-    Open(GateError),
+    Open(OpenError),
     /// The server did not answer.
     Database(DatabaseError),
     /// Another release of this name is in effect.

@@ -30,10 +30,8 @@ pub struct GatedRelease<'b> {
 /// Why the gates were not passed. Nothing has been written anywhere.
 #[derive(Debug)]
 pub enum GateError {
-    /// No session.
-    Connect(DatabaseError),
-    /// This is not the database.
-    Target(TargetError),
+    /// No session to the right target.
+    Open(OpenError),
     /// Somebody else runs.
     Lock(LockError),
     /// Gates that said BLOCKED; all answers.
@@ -42,10 +40,19 @@ pub enum GateError {
     Unanswered(Name, Box<Failure>),
 }
 
+/// Why there is no session to the right target.
+#[derive(Debug)]
+pub enum OpenError {
+    /// No session.
+    Connect(DatabaseError),
+    /// This is not the database.
+    Target(TargetError),
+}
+
 /// Connects, compares the target, takes the lock, asks every gate.
 pub fn pass<'b>(order: Order<'b>, policy: &Policy, observer: &mut dyn Observer) -> Result<GatedRelease<'b>, GateError> {
-    let (mut session, target) = open(&order, policy, Purpose::Write)?;
-    target::check_primary(session.as_mut()).map_err(GateError::Target)?;
+    let (mut session, target) = open(&order, policy, Purpose::Write).map_err(GateError::Open)?;
+    target::check_primary(session.as_mut()).map_err(|error| GateError::Open(OpenError::Target(error)))?;
     lock::take(session.as_mut()).map_err(GateError::Lock)?;
     let answers = ask_all(&order, observer)?;
     if answers.iter().any(|answer| !answer.ready) {
@@ -59,17 +66,17 @@ pub(super) fn open(
     order: &Order<'_>,
     policy: &Policy,
     purpose: Purpose,
-) -> Result<(Box<dyn Session>, ObservedTarget), GateError> {
-    let mut session = order.connect.connect(purpose).map_err(GateError::Connect)?;
-    let observed = target::observe(session.as_mut()).map_err(GateError::Connect)?;
-    target::check(&order.manifest().target, policy, &observed).map_err(GateError::Target)?;
-    settings::reset(session.as_mut(), &order.manifest().limits).map_err(GateError::Connect)?;
+) -> Result<(Box<dyn Session>, ObservedTarget), OpenError> {
+    let mut session = order.connect.connect(purpose).map_err(OpenError::Connect)?;
+    let observed = target::observe(session.as_mut()).map_err(OpenError::Connect)?;
+    target::check(&order.manifest().target, policy, &observed).map_err(OpenError::Target)?;
+    settings::reset(session.as_mut(), &order.manifest().limits).map_err(OpenError::Connect)?;
     Ok((session, observed))
 }
 
 /// Compares the target and asks every gate; the answers may say BLOCKED.
 pub fn answers(order: &Order<'_>, policy: &Policy, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
-    drop(open(order, policy, Purpose::Read)?);
+    drop(open(order, policy, Purpose::Read).map_err(GateError::Open)?);
     ask_all(order, observer)
 }
 

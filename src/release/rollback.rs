@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::event::Observer;
 use super::failure::Failure;
-use super::gate::{self, GateError};
+use super::gate::{self, OpenError};
 use super::lock::{self, LockError};
 use super::order::{MissingScript, Order, with_those_of_the_run};
 use super::preflight;
-use super::target::{self, TargetError};
+use super::target;
 use super::transaction::{self, Report, Start, Work};
 use crate::database::{DatabaseError, Purpose, Session};
 use crate::format::manifest::When;
@@ -36,10 +36,8 @@ pub struct AppliedRelease<'b> {
 /// Why a rollback does not begin. The database is untouched.
 #[derive(Debug)]
 pub enum RollbackError {
-    /// No session.
-    Connect(DatabaseError),
-    /// This is not the database.
-    Target(TargetError),
+    /// No session to the right target.
+    Open(OpenError),
     /// Somebody else runs.
     Lock(LockError),
     /// The ledger can't be read.
@@ -52,14 +50,8 @@ pub enum RollbackError {
 pub fn find(order: Order<'_>) -> Result<Found<'_>, RollbackError> {
     // The policy's list of targets binds what is run, not what is undone.
     let opened = gate::open(&order, &Policy::default(), Purpose::Write);
-    let (mut session, target) = opened.map_err(|error| match error {
-        GateError::Target(error) => RollbackError::Target(error),
-        GateError::Connect(error) => RollbackError::Connect(error),
-        GateError::Lock(_) | GateError::Blocked(_) | GateError::Unanswered(..) => {
-            unreachable!("opening neither locks nor asks")
-        }
-    })?;
-    target::check_primary(session.as_mut()).map_err(RollbackError::Target)?;
+    let (mut session, target) = opened.map_err(RollbackError::Open)?;
+    target::check_primary(session.as_mut()).map_err(|error| RollbackError::Open(OpenError::Target(error)))?;
     lock::take(session.as_mut()).map_err(RollbackError::Lock)?;
     let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name).map_err(RollbackError::Ledger)?;
     let id = order.bundle.release_id().to_string();

@@ -219,7 +219,7 @@ impl<'f> Script<'f> {
             origin: from.cloned(),
             source,
         })?;
-        let source = Source { name: path.into(), bytes };
+        let source = Source::new(path.into(), bytes);
         let included_from = from
             .map(|origin| std::iter::once(origin.at.clone()).chain(origin.included_from.iter().cloned()).collect())
             .unwrap_or_default();
