@@ -33,6 +33,9 @@ const DENIED: &str = "^(txid_current|pg_current_xact_id|.*_to_xml.*|ts_rewrite|t
 /// Volatile functions that only look (PostgreSQL manual, "System Administration Functions").
 const ALLOWED: &str = "^(clock_timestamp|timeofday|random|pg_is_in_recovery|pg_is_wal_replay_paused|pg_lock_status|pg_prepared_xact|pg_blocking_pids|pg_(relation|table|indexes|total_relation|database|tablespace)_size|pg_last_(wal_(receive|replay)_lsn|xact_replay_timestamp)|pg_current_wal_(lsn|insert_lsn|flush_lsn)|pg_get_replication_slots)$";
 
+/// `FirstNormalObjectId` (PostgreSQL, `access/transam.h`): objects below are those of initdb.
+const FIRST_NORMAL_OBJECT: u32 = 16_384;
+
 /// Fields of the tree that hold the oid of a function, and of an operator (PostgreSQL, `nodes/primnodes.h`,
 /// `nodes/parsenodes.h`).
 const FUNCTIONS: [&str; 9] = [
@@ -59,10 +62,14 @@ pub fn ask(
     path: &str,
     limit: usize,
 ) -> Result<(Vec<Column>, Table), HarmlessError> {
-    session.batch("SAVEPOINT pgseal_question; SET LOCAL transaction_read_only = on")?;
+    session.batch(&format!(
+        "SAVEPOINT pgseal_question; SET LOCAL transaction_read_only = on; SET LOCAL search_path = {OWN_PATH}"
+    ))?;
     // Literals of a type are read by the type's own functions while the question is parsed, so types come first.
-    session.batch(&format!("SET LOCAL search_path = {OWN_PATH}"))?;
-    used(session.query(NAMED_TYPES, &[&type_names(question).join("\n")])?)?;
+    let named = type_names(question);
+    if !named.is_empty() {
+        used(session.query(NAMED_TYPES, &[&named.join("\n")])?)?;
+    }
     let (columns, trees) = trees(session, question, path)?;
     if trees.is_empty() {
         return Err(HarmlessError::NoTree);
@@ -75,10 +82,18 @@ pub fn ask(
     let list = |oids: &BTreeSet<u32>| oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
     let (functions, operators) = (list(&tree_uses.functions), list(&tree_uses.operators));
     used(session.query(CALLED, &[&functions, &operators, DENIED, ALLOWED])?)?;
-    used(session.query(TYPES, &[&list(&tree_uses.types), &list(&tree_uses.columns)])?)?;
+    let (types, columns_of) = (foreign(&tree_uses.types), foreign(&tree_uses.columns));
+    if !(types.is_empty() && columns_of.is_empty()) {
+        used(session.query(TYPES, &[&list(&types), &list(&columns_of)])?)?;
+    }
     used(session.query(BEHIND_TABLES, &[&list(&tree_uses.relations)])?)?;
     session.batch(&format!("SET LOCAL search_path = {path}"))?;
     Ok((columns, session.select(question, limit)?))
+}
+
+/// Those that PostgreSQL was not born with.
+fn foreign(oids: &BTreeSet<u32>) -> BTreeSet<u32> {
+    oids.range(FIRST_NORMAL_OBJECT..).copied().collect()
 }
 
 /// Forgets the question and its settings.

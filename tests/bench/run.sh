@@ -95,7 +95,15 @@ pair 'gate / psql -c of the same question' \
     "$pgseal gate one-roof.pgseal -v $apr" \
     "psql -X -q -v $apr -f scripts/gate/gate_check.sql"
 pair "gate / psql -c 'select 1'" "$pgseal gate one-roof.pgseal -v $apr" "psql -X -q -c 'select 1'"
-pair --before 'sh ./fresh.sh' 'run / psql -1 -f of everything a run asks' \
+cat >steps.sh <<STEPS
+psql -X -q -v $apr -f scripts/gate/gate_check.sql
+psql -X -q -1 -v ON_ERROR_STOP=1 -v $apr -f inside.sql
+psql -X -q -v $apr -f scripts/verify/finalized_probe.sql
+STEPS
+sed '1d;$d' everything.sql >inside.sql
+pair --before 'sh ./fresh.sh' 'run / the same steps by psql: gate, one transaction, proof, each on its own connection' \
+    "$pgseal run one-roof.pgseal -v $apr -q" 'sh ./steps.sh'
+pair --before 'sh ./fresh.sh' 'run / psql -1 -f of everything a run asks, on one connection' \
     "$pgseal run one-roof.pgseal -v $apr -q" \
     "psql -X -q -1 -v ON_ERROR_STOP=1 -v $apr -f everything.sql"
 pair --before 'sh ./fresh.sh' 'run / psql -1 -f of the eight tiers alone' \
