@@ -47,9 +47,6 @@ pub trait Session {
 
     /// Notices and warnings since the last call, oldest first.
     fn notices(&mut self) -> Vec<Notice>;
-
-    /// Whether the connection is gone.
-    fn is_closed(&mut self) -> bool;
 }
 
 /// A column that a statement would return.

@@ -311,6 +311,45 @@ fn signatures_are_added_in_place() {
     assert_eq!(site.run(["trust", "show", "--json"]).done().json()["trust"]["version"], 2);
 }
 
+/// Signers who come at the same moment wait for each other: no signature is lost.
+#[test]
+fn signers_at_the_same_time() {
+    let site = small_site();
+    let names: Vec<String> = (0..6).map(|n| format!("signer{n}")).collect();
+    for name in &names {
+        site.run(["keygen", name, "--no-passphrase"]).done();
+    }
+    let publics: Vec<String> = names.iter().map(|name| format!("{name}.pub")).collect();
+    let roles = format!("release:7=release.pub,{}", publics.join(","));
+    site.run(["trust", "init", "all.json", "--root-key", "root.key", "--role", &roles]).done();
+    let null = std::process::Stdio::null;
+    let sign = |name: &String| site.command(["sign", "small.pgseal", "--key", &format!("{name}.key"), "-q"]);
+    let signers: Vec<_> = names
+        .iter()
+        .map(|name| sign(name).stdout(null()).stderr(null()).spawn().expect("the program starts"))
+        .collect();
+    for mut signer in signers {
+        assert!(signer.wait().expect("it ends").success());
+    }
+    site.run(["verify", "small.pgseal", "--trust", "all.json"]).done();
+}
+
+/// A name that is no text is shown as well as it can be; it stops neither a command nor an audit.
+#[test]
+fn paths_that_are_no_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let site = small_site();
+    let name = std::ffi::OsStr::from_bytes(b"\xff.pgseal");
+    std::fs::copy(site.path("small.pgseal"), site.dir().join(name)).expect("copied");
+    for command in ["verify", "audit"] {
+        site.run([command.as_ref(), name, "--json".as_ref()]).done();
+    }
+    site.run(["audit", ".", "--json"]).done();
+    let new = std::ffi::OsStr::from_bytes(b"new\xff");
+    site.run(["init".as_ref(), new]).done();
+    site.run(["unpack".as_ref(), name, "-C".as_ref(), std::ffi::OsStr::from_bytes(b"out\xff")]).done();
+}
+
 #[test]
 fn keys_are_judged_by_the_time_that_is_asked_for() {
     let site = small_site();

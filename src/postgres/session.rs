@@ -145,8 +145,4 @@ impl Session for PostgresSession {
     fn notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices.lock().unwrap_or_else(PoisonError::into_inner))
     }
-
-    fn is_closed(&mut self) -> bool {
-        self.client.is_closed()
-    }
 }

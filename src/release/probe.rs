@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::failure::Failure;
-use super::harmless::{self, HarmlessError};
 use super::order::Order;
+use super::question::{self, QuestionError};
 use super::settings;
 use crate::bundle::contents::AuthenticatedSql;
 use crate::database::{DatabaseError, Session};
@@ -49,13 +49,13 @@ pub struct Answer {
 pub fn ask(session: &mut dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Answer, Failure> {
     let statement = question(sql, order)?;
     let path = format!("{}, pg_temp", settings::release_path(order.manifest()));
-    let asked = harmless::ask(session, &statement.sql, &path, 2).map_err(|error| match error {
-        HarmlessError::Database(error) => Failure::statement(&statement, &error),
+    let asked = question::ask(session, &statement.sql, &path, 2).map_err(|error| match error {
+        QuestionError::Database(error) => Failure::statement(&statement, &error),
         refused => Failure::refused(&statement, refused),
     });
     // Also inside a run, nothing of a question stays. After an error the transaction is beyond this, and ends.
     let (columns, table) = asked?;
-    harmless::leave(session).map_err(|error| Failure::database("can't leave the question", &error))?;
+    question::leave(session).map_err(|error| Failure::database("can't leave the question", &error))?;
     let [row] = table.rows.as_slice() else {
         let found = if table.rows.is_empty() { "no row" } else { "more than one row" };
         return Err(Failure::refused(&statement, format!("it returned {found}, exactly one is an answer")));

@@ -7,7 +7,7 @@ use super::preflight::{self, PreflightError};
 use super::probe::Observed;
 use super::transaction::{self, Report, Start, Work};
 use crate::format::manifest::When;
-use crate::format::receipt::{Action, ObservedTarget};
+use crate::format::receipt::Action;
 use crate::record::journal::Journal;
 
 /// A gated release whose preflight held: the next step writes.
@@ -30,11 +30,6 @@ impl ReadyRelease<'_> {
     /// What the probe saw before.
     pub fn before(&self) -> &Observed {
         &self.before
-    }
-
-    /// The target as the server described itself.
-    pub fn target(&self) -> &ObservedTarget {
-        &self.gated.target
     }
 
     /// Runs all tiers in one transaction.

@@ -15,7 +15,7 @@ use crate::sql::type_names;
 
 /// Why a question is not asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HarmlessError {
+pub enum QuestionError {
     /// It would use something that could have an effect.
     #[error("it uses {0}: only functions of pg_catalog that are not volatile are allowed, also behind views")]
     Uses(String),
@@ -61,7 +61,7 @@ pub fn ask(
     question: &str,
     path: &str,
     limit: usize,
-) -> Result<(Vec<Column>, Table), HarmlessError> {
+) -> Result<(Vec<Column>, Table), QuestionError> {
     session.batch(&format!(
         "SAVEPOINT pgseal_question; SET LOCAL transaction_read_only = on; SET LOCAL search_path = {OWN_PATH}"
     ))?;
@@ -72,12 +72,12 @@ pub fn ask(
     }
     let (columns, trees) = trees(session, question, path)?;
     if trees.is_empty() {
-        return Err(HarmlessError::NoTree);
+        return Err(QuestionError::NoTree);
     }
     let mut tree_uses = Used::default();
     trees.iter().for_each(|tree| tree_uses.collect(tree));
     if tree_uses.foreign_table {
-        return Err(HarmlessError::Uses("a foreign table".to_owned()));
+        return Err(QuestionError::Uses("a foreign table".to_owned()));
     }
     let list = |oids: &BTreeSet<u32>| oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
     let (functions, operators) = (list(&tree_uses.functions), list(&tree_uses.operators));
@@ -101,9 +101,9 @@ pub fn leave(session: &mut dyn Session) -> Result<(), DatabaseError> {
     session.batch("ROLLBACK TO SAVEPOINT pgseal_question; RELEASE SAVEPOINT pgseal_question")
 }
 
-fn used(found: Table) -> Result<(), HarmlessError> {
+fn used(found: Table) -> Result<(), QuestionError> {
     match found.rows.into_iter().flatten().flatten().next() {
-        Some(name) => Err(HarmlessError::Uses(name)),
+        Some(name) => Err(QuestionError::Uses(name)),
         None => Ok(()),
     }
 }
