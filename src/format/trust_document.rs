@@ -23,6 +23,9 @@ pub struct TrustDocument {
     /// The digest of version - 1; absent in version 1.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub prev_sha256: Option<Digest>,
+    /// When this version was drafted: a clock that is behind it is wrong.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub issued: Option<Timestamp>,
     /// From this moment on `run` refuses; auditing goes on.
     pub expires: Timestamp,
     /// Every key that ever counted, by ascending id.
@@ -31,6 +34,26 @@ pub struct TrustDocument {
     pub roles: BTreeMap<Name, Role>,
     /// What else a run needs.
     pub policy: Policy,
+    /// Who may tell by a time stamp (RFC 3161) since when a signature exists, by ascending id.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub timestamp_authorities: Vec<AuthorityEntry>,
+}
+
+/// A time stamping authority: its one signing certificate, pinned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorityEntry {
+    /// SHA-256 of the certificate's DER; computed again on load.
+    pub id: Digest,
+    /// The X.509 certificate: DER as base64, without line breaks.
+    pub certificate: String,
+    /// Whose it is, for people.
+    pub owner: String,
+    /// Its time stamps count up to this moment.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub not_after: Option<Timestamp>,
+    /// Whether its time stamps count.
+    pub status: KeyStatus,
 }
 
 /// A public key and what it may do.

@@ -28,7 +28,17 @@ pub fn first(keys: Vec<NewKey>, thresholds: BTreeMap<Name, u8>, policy: Policy, 
     let roles = thresholds.into_iter().map(|(role, threshold)| (role, Role { threshold })).collect();
     let mut keys: Vec<KeyEntry> = keys.into_iter().map(entry).collect();
     keys.sort_by_key(|key| key.id);
-    TrustDocument { format: Format1, version: 1, prev_sha256: None, expires, keys, roles, policy }
+    TrustDocument {
+        format: Format1,
+        version: 1,
+        prev_sha256: None,
+        issued: None,
+        expires,
+        keys,
+        roles,
+        policy,
+        timestamp_authorities: Vec::new(),
+    }
 }
 
 /// The next version with one key more; a role that is new gets the threshold 1.

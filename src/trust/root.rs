@@ -3,31 +3,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::judge::{self, When};
 use super::key_id::KeyId;
 use super::public_key::{PublicKey, PublicKeyError};
 use crate::digest::Digest;
 use crate::format::json::{self, JsonError};
 use crate::format::name::Name;
-use crate::format::timestamp::Timestamp;
 use crate::format::trust_document::{self, KeyEntry, KeyStatus, Policy, TrustDocument};
 
 /// A signature as a file gives it: the claimed key and 64 bytes.
 pub type ClaimedSignature = (KeyId, [u8; 64]);
 
-/// A trust document that holds.
-pub struct TrustRoot {
-    document: TrustDocument,
-    digest: Digest,
-    keys: BTreeMap<KeyId, (PublicKey, KeyEntry)>,
-}
+/// A trust document that holds and that enough of its root keys have signed.
+///
+/// Only [`DraftRoot::signed`] makes one:
+///
+/// ```compile_fail
+/// let root = pgseal::trust::TrustRoot {};
+/// ```
+pub struct TrustRoot(DraftRoot);
 
-/// By which time keys are judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    /// Keys count whose window holds this moment.
-    At(Timestamp),
-    /// For undoing what was allowed when it was done: windows don't bind, revocation does.
-    Undo,
+/// A trust document whose own rules hold, whoever signed it.
+pub struct DraftRoot {
+    document: TrustDocument,
+    bytes: Vec<u8>,
+    keys: BTreeMap<KeyId, (PublicKey, KeyEntry)>,
 }
 
 /// Why a document is not a trust root.
@@ -120,53 +120,21 @@ pub enum SignatureError {
     },
 }
 
-impl TrustRoot {
-    /// Loads a document: every rule of its own holds, and its root threshold is met by valid signatures over it.
-    pub fn load(document: &[u8], signatures: &[ClaimedSignature]) -> Result<Self, TrustError> {
-        let parsed: TrustDocument = json::from_canonical(document)?;
-        let root = Self { keys: check_keys(&parsed)?, digest: Digest::of(document), document: parsed };
-        root.check_roles()?;
-        // A root document is judged by its own keys alone here; that it follows the version before it is rotation's part.
-        let root_role = name("root");
-        root.authenticate(&root_role, trust_document::PAYLOAD_TYPE, document, signatures, When::Undo)?;
+impl DraftRoot {
+    /// Reads a document: every rule of its own holds.
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, TrustError> {
+        let document: TrustDocument = json::from_canonical(&bytes)?;
+        let draft = Self { keys: check_keys(&document)?, bytes, document };
+        draft.check_roles()?;
+        Ok(draft)
+    }
+
+    /// With signatures that meet its root threshold. It is judged by its own keys alone here; that it follows the
+    /// version before it is rotation's part.
+    pub fn signed(self, signatures: &[ClaimedSignature]) -> Result<TrustRoot, TrustError> {
+        let root = TrustRoot(self);
+        root.authenticate(&name("root"), trust_document::PAYLOAD_TYPE, &root.0.bytes, signatures, When::Undo)?;
         Ok(root)
-    }
-
-    /// Checks every signature over a document and counts those of a role: the distinct keys that meet its threshold.
-    /// A signature that is unknown or invalid is an error even where the others suffice.
-    pub fn authenticate(
-        &self,
-        role: &Name,
-        payload_type: &str,
-        body: &[u8],
-        signatures: &[ClaimedSignature],
-        when: When,
-    ) -> Result<BTreeSet<KeyId>, SignatureError> {
-        let (mut counted, mut why) = (BTreeSet::new(), Vec::new());
-        for (id, signature) in signatures {
-            let (key, entry) = self.keys.get(id).ok_or(SignatureError::UnknownKey(*id))?;
-            if !key.signed(payload_type, body, signature) {
-                return Err(SignatureError::Invalid(*id));
-            }
-            match reason_not_to_count(entry, role, when) {
-                None => drop(counted.insert(*id)),
-                Some(reason) => why.push(format!("; key {} {reason}", id.digest().short())),
-            }
-        }
-        let threshold = self.document.roles.get(role).map_or(1, |role| role.threshold);
-        if counted.len() >= usize::from(threshold) {
-            return Ok(counted);
-        }
-        Err(SignatureError::Threshold { role: role.clone(), counted: counted.len(), threshold, why: why.concat() })
-    }
-
-    /// Whether this version's root keys agree to the next one.
-    pub fn agrees(&self, next: &[u8], signatures: &[ClaimedSignature]) -> Result<(), TrustError> {
-        // Keys that only the next version knows sign it too; here only this version's are asked.
-        let known: Vec<ClaimedSignature> =
-            signatures.iter().filter(|(id, _)| self.keys.contains_key(id)).copied().collect();
-        self.authenticate(&name("root"), trust_document::PAYLOAD_TYPE, next, &known, When::Undo)?;
-        Ok(())
     }
 
     /// The document.
@@ -174,24 +142,19 @@ impl TrustRoot {
         &self.document
     }
 
-    /// The digest of the document's bytes: what version + 1 names.
+    /// Its canonical bytes: what is signed.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The digest of its bytes: what version + 1 names.
     pub fn digest(&self) -> Digest {
-        self.digest
+        Digest::of(&self.bytes)
     }
 
-    /// What a run needs besides signatures.
-    pub fn policy(&self) -> &Policy {
-        &self.document.policy
-    }
-
-    /// Whose key it is, for people.
-    pub fn owner(&self, id: &KeyId) -> &str {
-        self.keys.get(id).map_or("unknown", |(_, entry)| &entry.owner)
-    }
-
-    /// The one role of a key; `None` for a key that the root doesn't list.
-    pub fn role_of(&self, id: &KeyId) -> Option<&Name> {
-        self.keys.get(id).map(|(_, entry)| &entry.role)
+    /// A key by its id.
+    pub fn key(&self, id: &KeyId) -> Option<(&PublicKey, &KeyEntry)> {
+        self.keys.get(id).map(|(key, entry)| (key, entry))
     }
 
     fn usable_keys(&self, role: &Name) -> usize {
@@ -225,6 +188,75 @@ impl TrustRoot {
     }
 }
 
+impl TrustRoot {
+    /// Loads a document: every rule of its own holds, and its root threshold is met by valid signatures over it.
+    pub fn load(document: &[u8], signatures: &[ClaimedSignature]) -> Result<Self, TrustError> {
+        DraftRoot::parse(document.to_vec())?.signed(signatures)
+    }
+
+    /// Checks every signature over a document and counts those of a role: the distinct keys that meet its threshold.
+    /// A signature that is unknown or invalid is an error even where the others suffice.
+    pub fn authenticate(
+        &self,
+        role: &Name,
+        payload_type: &str,
+        body: &[u8],
+        signatures: &[ClaimedSignature],
+        when: When,
+    ) -> Result<BTreeSet<KeyId>, SignatureError> {
+        let (mut counted, mut why) = (BTreeSet::new(), Vec::new());
+        for (id, signature) in signatures {
+            let (key, entry) = self.0.keys.get(id).ok_or(SignatureError::UnknownKey(*id))?;
+            if !key.signed(payload_type, body, signature) {
+                return Err(SignatureError::Invalid(*id));
+            }
+            match judge::counts(entry, role, when) {
+                Ok(()) => drop(counted.insert(*id)),
+                Err(reason) => why.push(format!("; key {} {reason}", id.digest().short())),
+            }
+        }
+        let threshold = self.0.document.roles.get(role).map_or(1, |role| role.threshold);
+        if counted.len() >= usize::from(threshold) {
+            return Ok(counted);
+        }
+        Err(SignatureError::Threshold { role: role.clone(), counted: counted.len(), threshold, why: why.concat() })
+    }
+
+    /// Whether this version's root keys agree to the next one.
+    pub fn agrees(&self, next: &[u8], signatures: &[ClaimedSignature]) -> Result<(), TrustError> {
+        // Keys that only the next version knows sign it too; here only this version's are asked.
+        let known: Vec<ClaimedSignature> =
+            signatures.iter().filter(|(id, _)| self.0.keys.contains_key(id)).copied().collect();
+        self.authenticate(&name("root"), trust_document::PAYLOAD_TYPE, next, &known, When::Undo)?;
+        Ok(())
+    }
+
+    /// The document.
+    pub fn document(&self) -> &TrustDocument {
+        &self.0.document
+    }
+
+    /// The digest of the document's bytes: what version + 1 names.
+    pub fn digest(&self) -> Digest {
+        self.0.digest()
+    }
+
+    /// What a run needs besides signatures.
+    pub fn policy(&self) -> &Policy {
+        &self.0.document.policy
+    }
+
+    /// Whose key it is, for people.
+    pub fn owner(&self, id: &KeyId) -> &str {
+        self.0.keys.get(id).map_or("unknown", |(_, entry)| &entry.owner)
+    }
+
+    /// The one role of a key; `None` for a key that the root doesn't list.
+    pub fn role_of(&self, id: &KeyId) -> Option<&Name> {
+        self.0.keys.get(id).map(|(_, entry)| &entry.role)
+    }
+}
+
 /// A role's name that is part of the program.
 pub fn name(role: &'static str) -> Name {
     role.parse().expect("a literal of the grammar")
@@ -251,21 +283,4 @@ fn check_keys(document: &TrustDocument) -> Result<BTreeMap<KeyId, (PublicKey, Ke
         keys.insert(key.id(), (key, entry.clone()));
     }
     Ok(keys)
-}
-
-fn reason_not_to_count(entry: &KeyEntry, role: &Name, when: When) -> Option<String> {
-    if entry.role != *role {
-        return Some(format!("has the role {:?}", entry.role));
-    }
-    match (entry.status, when) {
-        (KeyStatus::Revoked, _) => return Some("is revoked".to_owned()),
-        (KeyStatus::Retired, When::At(_)) if entry.not_after.is_none() => return Some("is retired".to_owned()),
-        _ => {}
-    }
-    let When::At(now) = when else { return None };
-    match (entry.not_before, entry.not_after) {
-        (Some(from), _) if now < from => Some(format!("counts from {from} on")),
-        (_, Some(to)) if now > to => Some(format!("counted until {to}")),
-        _ => None,
-    }
 }

@@ -1,0 +1,42 @@
+//! Whoever can sign: a key file, an agent, a token. What they all have in common.
+
+use super::public_key::PublicKey;
+use super::secret_key::SecretKey;
+
+/// A key that signs; where its secret half is, is its own affair.
+pub trait Signer {
+    /// The public half.
+    fn public_key(&self) -> PublicKey;
+
+    /// Signs the pre-authentication encoding of a document. The signature has been checked by the public half.
+    fn sign(&self, payload_type: &str, body: &[u8]) -> Result<[u8; 64], SignerError>;
+}
+
+/// Why there is no signature.
+#[derive(Debug, thiserror::Error)]
+pub enum SignerError {
+    /// The agent or token can't be reached, has not this key, or refused.
+    #[error("{holder}: {reason}")]
+    Refused {
+        /// What holds the key: `ssh-agent`, `PKCS#11 token "release"`.
+        holder: String,
+        /// What it said.
+        reason: String,
+    },
+    /// What came back is no signature by this key over this document.
+    #[error("{holder} gave a signature that does not hold")]
+    Invalid {
+        /// What holds the key.
+        holder: String,
+    },
+}
+
+impl Signer for SecretKey {
+    fn public_key(&self) -> PublicKey {
+        Self::public_key(self)
+    }
+
+    fn sign(&self, payload_type: &str, body: &[u8]) -> Result<[u8; 64], SignerError> {
+        Ok(Self::sign(self, payload_type, body))
+    }
+}
