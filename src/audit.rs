@@ -1,4 +1,5 @@
-//! Re-authenticates archives in bulk, on all cores. Every fault of every file is found; none stops the rest.
+//! Re-authenticates archives in bulk, on all cores: bundles, approvals beside them, receipts. Every fault of every file
+//! is found; none stops the rest.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,11 @@ use walkdir::WalkDir;
 
 use crate::archive::source;
 use crate::bundle::subjects::SubjectError;
-use crate::bundle::{AuthenticateError, UntrustedBundle};
+use crate::bundle::{Added, AuthenticateError, AuthenticatedBundle, UntrustedBundle};
+use crate::format::statement::title;
+use crate::record::receipt;
+use crate::trust::added::{AddedStatement, SignedApproval};
+use crate::trust::evidence::Evidence;
 use crate::trust::{TrustRoot, When};
 
 /// What was found about one path.
@@ -17,27 +22,52 @@ use crate::trust::{TrustRoot, When};
 pub struct Finding {
     /// The file, or what could not be walked.
     pub path: PathBuf,
-    /// The release, if it is authentic.
+    /// What it is, by its name.
+    pub kind: Kind,
+    /// What it says, if it is authentic.
     pub release: Option<AuditedRelease>,
     /// What is wrong, if anything.
     pub faults: Vec<String>,
 }
 
-/// An authentic release.
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A bundle; also everything that is named by itself and is none of the others.
+    Bundle,
+    /// `*.approval`: approvals that travel beside a bundle.
+    Approval,
+    /// `*.receipt.json`
+    Receipt,
+}
+
+/// What an authentic file says of a release.
 #[derive(Debug)]
 pub struct AuditedRelease {
     /// `one-roof 1.0.0`.
     pub title: String,
     /// Its id.
     pub release_id: String,
-    /// Whose signatures counted.
-    pub signers: Vec<String>,
+    /// Whose signatures counted, and since when they exist.
+    pub signers: Vec<(String, Evidence)>,
+    /// What people say of it.
+    pub approvals: Vec<SignedApproval>,
     /// How many files were compared.
     pub files: usize,
 }
 
-/// Audits every `*.pgseal` file below the paths, and every path that is a file itself. Findings come in the order of
-/// the paths. `seen` is called after each file, from any thread.
+impl Kind {
+    /// By the end of its name.
+    fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?;
+        [(".pgseal", Self::Bundle), (".approval", Self::Approval), (".receipt.json", Self::Receipt)]
+            .into_iter()
+            .find_map(|(end, kind)| name.ends_with(end).then_some(kind))
+    }
+}
+
+/// Audits every file below the paths that has the name of a bundle, an approval or a receipt, and every path that is a
+/// file itself. Findings come in the order of the paths. `seen` is called after each file, from any thread.
 pub fn audit(paths: &[PathBuf], root: &TrustRoot, when: When, seen: &(dyn Fn() + Sync)) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut files = Vec::new();
@@ -49,8 +79,8 @@ pub fn audit(paths: &[PathBuf], root: &TrustRoot, when: When, seen: &(dyn Fn() +
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let finding = audit_file(path, root, when);
+                while let Some((path, kind)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let finding = audit_file(path, *kind, root, when);
                     done.lock().unwrap_or_else(PoisonError::into_inner).push(finding);
                     seen();
                 }
@@ -62,19 +92,18 @@ pub fn audit(paths: &[PathBuf], root: &TrustRoot, when: When, seen: &(dyn Fn() +
     findings
 }
 
-fn walk(path: &Path, files: &mut Vec<PathBuf>, findings: &mut Vec<Finding>) {
+fn walk(path: &Path, files: &mut Vec<(PathBuf, Kind)>, findings: &mut Vec<Finding>) {
     if path.is_file() {
-        files.push(path.to_owned());
+        files.push((path.to_owned(), Kind::of(path).unwrap_or(Kind::Bundle)));
         return;
     }
     for entry in WalkDir::new(path).sort_by_file_name() {
         match entry {
-            Ok(entry) if entry.path().extension().is_some_and(|e| e == "pgseal") && !entry.file_type().is_dir() => {
-                files.push(entry.into_path());
-            }
-            Ok(_) => {}
+            Ok(entry) if entry.file_type().is_dir() => {}
+            Ok(entry) => files.extend(Kind::of(entry.path()).map(|kind| (entry.into_path(), kind))),
             Err(error) => findings.push(Finding {
                 path: error.path().unwrap_or(path).to_owned(),
+                kind: Kind::Bundle,
                 faults: vec![format!(
                     "can't be read: {}",
                     error.io_error().map_or("a loop of links".to_owned(), io::Error::to_string)
@@ -85,31 +114,94 @@ fn walk(path: &Path, files: &mut Vec<PathBuf>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn audit_file(path: &Path, root: &TrustRoot, when: When) -> Finding {
-    let finding = |release, faults| Finding { path: path.to_owned(), release, faults };
+fn audit_file(path: &Path, kind: Kind, root: &TrustRoot, when: When) -> Finding {
+    let (release, faults) = match kind {
+        Kind::Bundle => audit_bundle(path, root, when),
+        Kind::Approval => audit_approval(path, root),
+        Kind::Receipt => audit_receipt(path, root, when),
+    };
+    Finding { path: path.to_owned(), kind, release, faults }
+}
+
+type Audited = (Option<AuditedRelease>, Vec<String>);
+
+fn audit_bundle(path: &Path, root: &TrustRoot, when: When) -> Audited {
     let source = match source::open(path) {
         Ok(source) => source,
-        Err(error) => return finding(None, vec![format!("can't be read: {error}")]),
+        Err(error) => return (None, vec![format!("can't be read: {error}")]),
     };
     let untrusted = match UntrustedBundle::parse(source) {
         Ok(untrusted) => untrusted,
-        Err(error) => return finding(None, vec![format!("malformed: {error}")]),
+        Err(error) => return (None, vec![format!("malformed: {error}")]),
     };
     match untrusted.authenticate(root, when) {
         Ok(bundle) => {
-            let release = &bundle.manifest().release;
-            let audited = AuditedRelease {
-                title: crate::format::statement::title(&release.name, &release.version),
-                release_id: bundle.release_id().to_string(),
-                signers: bundle.signers().iter().map(|signer| signer.owner.clone()).collect(),
-                files: bundle.file_count(),
-            };
             let content = bundle.check_contents().err();
-            finding(Some(audited), content.into_iter().map(|error| error.to_string()).collect())
+            (Some(audited(&bundle)), content.into_iter().map(|error| error.to_string()).collect())
         }
         Err(AuthenticateError::Files(SubjectError::Faults { faults, .. })) => {
-            finding(None, faults.iter().map(ToString::to_string).collect())
+            (None, faults.iter().map(ToString::to_string).collect())
         }
-        Err(error) => finding(None, vec![format!("not authentic: {error}")]),
+        Err(error) => (None, vec![format!("not authentic: {error}")]),
+    }
+}
+
+fn audited(bundle: &AuthenticatedBundle) -> AuditedRelease {
+    let release = &bundle.manifest().release;
+    AuditedRelease {
+        title: title(&release.name, &release.version),
+        release_id: bundle.release_id().to_string(),
+        signers: bundle.signatories().iter().map(|signed| (signed.owner.clone(), signed.evidence)).collect(),
+        approvals: bundle.approvals().to_vec(),
+        files: bundle.file_count(),
+    }
+}
+
+fn audit_approval(path: &Path, root: &TrustRoot) -> Audited {
+    let added = source::open(path).map_err(|error| format!("can't be read: {error}"));
+    let added = added.and_then(|source| Added::parse(source).map_err(|error| format!("malformed: {error}")));
+    let added = match added {
+        Ok(added) => added,
+        Err(fault) => return (None, vec![fault]),
+    };
+    let (mut release, mut faults) = (None::<AuditedRelease>, Vec::new());
+    for claimed in &added.statements {
+        match root.added_to_any(claimed) {
+            Ok((id, AddedStatement::Approval(signed))) => {
+                let about = &signed.approval.release;
+                let release = release.get_or_insert_with(|| AuditedRelease {
+                    title: title(&about.name, &about.version),
+                    release_id: id.to_string(),
+                    signers: Vec::new(),
+                    approvals: Vec::new(),
+                    files: 0,
+                });
+                if release.release_id != id.to_string() {
+                    faults.push(format!("the approval by key {} is about another release ({id})", claimed.key));
+                }
+                release.approvals.push(signed);
+            }
+            Ok((_, AddedStatement::Notarisation(_))) => {}
+            Err(error) => faults.push(format!("not authentic: {error}")),
+        }
+    }
+    (release, faults)
+}
+
+fn audit_receipt(path: &Path, root: &TrustRoot, when: When) -> Audited {
+    match receipt::read(path, root, when) {
+        Ok(read) => {
+            let receipt = &read.statement.predicate;
+            let signer = |(key, evidence)| (root.owner(&key).to_owned(), evidence);
+            let release = AuditedRelease {
+                title: title(&receipt.release.name, &receipt.release.version),
+                release_id: read.statement.subject.first().map(|s| s.digest.sha256.to_string()).unwrap_or_default(),
+                signers: read.signed.map(signer).into_iter().collect(),
+                approvals: Vec::new(),
+                files: 0,
+            };
+            (Some(release), Vec::new())
+        }
+        Err(error) => (None, vec![format!("not authentic: {error}")]),
     }
 }

@@ -46,7 +46,7 @@ impl EntryPath {
     pub fn is_reserved(&self) -> bool {
         // In any case, since a file system without case would mix them up.
         let first = self.0.split('/').next().unwrap_or_default().to_ascii_lowercase();
-        matches!(first.as_str(), "pgseal" | "statement.json" | "signatures" | "approvals")
+        matches!(first.as_str(), "pgseal" | "statement.json" | "signatures" | "approvals" | "timestamps")
     }
 }
 

@@ -12,6 +12,15 @@ pub const MEMBERS: usize = 65_536;
 /// Signatures of a bundle.
 pub const SIGNATURES: usize = 64;
 
+/// Approvals and notarisations of a bundle.
+pub const ADDED_STATEMENTS: usize = 256;
+
+/// An approval, a notarisation or a time stamp token, in bytes.
+pub const ADDED_BYTES: u64 = 64 << 10;
+
+/// Members that can be added to a packed release: signatures, statements with theirs, a time stamp for each of them.
+pub const ADDED_MEMBERS: usize = 2 * SIGNATURES + 3 * ADDED_STATEMENTS;
+
 /// A trust document or receipt, in bytes.
 pub const DOCUMENT_BYTES: u64 = 4 << 20;
 

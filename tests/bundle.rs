@@ -13,8 +13,9 @@ use std::time::{Duration, SystemTime};
 use ed25519_dalek::{Signature, SigningKey, Verifier};
 use pgseal::archive::read::ArchiveError;
 use pgseal::archive::source::{ByteSource, InMemory};
+use pgseal::bundle::add::{AddError, Addition};
 use pgseal::bundle::definition::{Definition, DefinitionError};
-use pgseal::bundle::untrusted::{AddSignatureError, MalformedError};
+use pgseal::bundle::untrusted::MalformedError;
 use pgseal::bundle::{AuthenticateError, UntrustedBundle};
 use pgseal::format::json;
 use pgseal::format::statement::PAYLOAD_TYPE;
@@ -357,15 +358,24 @@ fn a_threshold_counts_distinct_keys() {
     assert_eq!((counted, threshold), (1, 2));
 
     let two = add_signature(&one, &second);
-    assert_eq!(open(&two, &root).expect("two of three").signers().len(), 2);
+    assert_eq!(open(&two, &root).expect("two of three").signatories().len(), 2);
     let three = add_signature(&two, &third);
-    assert_eq!(open(&three, &root).expect("three of three").signers().len(), 3);
+    assert_eq!(open(&three, &root).expect("three of three").signatories().len(), 3);
 
     // The same key once more: the program refuses to add it, and a file that has it is malformed.
     let parsed = UntrustedBundle::parse(Box::new(InMemory(one.clone().into()))).expect("well-formed");
-    let again = parsed.write_with_signature(&first, Vec::new()).map(drop);
-    assert!(matches!(again, Err(AddSignatureError::AlreadySigned(_))));
+    let again = sign(&parsed, &first).map(drop);
+    assert!(matches!(again, Err(AddError::AlreadySigned(_))));
     assert!(matches!(refusal(&add_signature(&one, &first), &root), Refused::Malformed(_)));
+}
+
+/// The bundle with a signature more.
+fn sign(
+    parsed: &UntrustedBundle,
+    key: &SecretKey,
+) -> Result<(Vec<u8>, pgseal::format::statement::Statement), AddError> {
+    let signature = key.sign(PAYLOAD_TYPE, parsed.claimed_statement());
+    parsed.write_with(vec![Addition::Signature((key.public_key().id(), signature))], Vec::new())
 }
 
 #[test]
@@ -376,7 +386,7 @@ fn a_signature_added_later_gives_the_bytes_of_signing_at_once() {
         let mut bytes = pack_dir(&one_roof(), &[]);
         for at in order {
             let parsed = UntrustedBundle::parse(Box::new(InMemory(bytes.into()))).expect("well-formed");
-            (bytes, _) = parsed.write_with_signature(&keys()[at], Vec::new()).expect("signed");
+            (bytes, _) = sign(&parsed, &keys()[at]).expect("signed");
         }
         assert!(bytes == at_once, "signed in the order {order:?}");
     }
@@ -389,14 +399,14 @@ fn nobody_signs_what_they_were_not_shown() {
     let mut swapped = Tar::of(&bytes);
     swapped.member("executor/01_table.sql").content[0] = b'C';
     let parsed = UntrustedBundle::parse(Box::new(InMemory(swapped.bytes().into()))).expect("well-formed");
-    let signed = parsed.write_with_signature(&release, Vec::new()).map(drop);
-    assert!(matches!(signed, Err(AddSignatureError::Subjects(_))));
+    let signed = sign(&parsed, &release).map(drop);
+    assert!(matches!(signed, Err(AddError::Subjects(_))));
 
     let mut other = Tar::of(&bytes);
     *other.member("statement.json") = Member::new("statement.json", b"{}");
     let parsed = UntrustedBundle::parse(Box::new(InMemory(other.bytes().into()))).expect("well-formed");
-    let signed = parsed.write_with_signature(&release, Vec::new()).map(drop);
-    assert!(matches!(signed, Err(AddSignatureError::Statement(_))));
+    let signed = sign(&parsed, &release).map(drop);
+    assert!(matches!(signed, Err(AddError::Statement(_))));
 }
 
 #[test]
@@ -406,8 +416,8 @@ fn only_keys_of_the_role_count_and_no_stranger_stays() {
     let root = Draft::new(&key("root"), &roles).load().expect("a trust root");
     let signed = pack(&small(), std::slice::from_ref(&release));
     let by_both = open(&add_signature(&signed, &receipt), &root).expect("the release key suffices");
-    assert_eq!(by_both.signers().len(), 1, "the other one does not count");
-    assert_eq!(by_both.signers()[0].key, release.public_key().id());
+    assert_eq!(by_both.signatories().len(), 1, "the other one does not count");
+    assert_eq!(by_both.signatories()[0].key, release.public_key().id());
     for lacking in ["receipt", "root"] {
         let refused = refusal(&pack(&small(), &[key(lacking)]), &root);
         let counted = matches!(

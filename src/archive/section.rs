@@ -12,10 +12,21 @@ pub enum Section {
     Statement,
     /// `signatures/KEYID.sig`
     Signature(Digest),
-    /// `approvals/...`: reserved for approvals that are added after signing.
-    Approval(EntryPath),
+    /// `approvals/KEYID.json` and `approvals/KEYID.sig`: statements about the release that were added after signing.
+    Added(Digest, Part),
+    /// `timestamps/KEYID.tsr`: since when the key's signature exists.
+    Timestamp(Digest),
     /// A file of the release.
     File(EntryPath),
+}
+
+/// The two members of an added statement, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The statement.
+    Statement,
+    /// Its signature.
+    Signature,
 }
 
 impl Section {
@@ -25,14 +36,27 @@ impl Section {
             None if path.as_str() == "pgseal" => Some(Self::Magic),
             None if path.as_str() == "statement.json" => Some(Self::Statement),
             Some(("signatures", name)) => Some(Self::Signature(name.strip_suffix(".sig")?.parse().ok()?)),
-            Some(("approvals", _)) => Some(Self::Approval(path.clone())),
+            Some(("approvals", name)) => match name.strip_suffix(".json") {
+                Some(id) => Some(Self::Added(id.parse().ok()?, Part::Statement)),
+                None => Some(Self::Added(name.strip_suffix(".sig")?.parse().ok()?, Part::Signature)),
+            },
+            Some(("timestamps", name)) => Some(Self::Timestamp(name.strip_suffix(".tsr")?.parse().ok()?)),
             _ if path.is_reserved() => None,
             _ => Some(Self::File(path.clone())),
         }
     }
 
-    /// The member's name of a signature.
-    pub fn signature_path(key_id: Digest) -> EntryPath {
-        format!("signatures/{key_id}.sig").parse().expect("11 + 64 + 4 bytes of the grammar")
+    /// The member's name.
+    pub fn path(&self) -> EntryPath {
+        let name = match self {
+            Self::Magic => "pgseal".to_owned(),
+            Self::Statement => "statement.json".to_owned(),
+            Self::Signature(id) => format!("signatures/{id}.sig"),
+            Self::Added(id, Part::Statement) => format!("approvals/{id}.json"),
+            Self::Added(id, Part::Signature) => format!("approvals/{id}.sig"),
+            Self::Timestamp(id) => format!("timestamps/{id}.tsr"),
+            Self::File(path) => return path.clone(),
+        };
+        name.parse().expect("at most 11 + 64 + 5 bytes of the grammar")
     }
 }

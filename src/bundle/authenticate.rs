@@ -11,7 +11,9 @@ use crate::format::json::{self, JsonError};
 use crate::format::manifest::{File, Manifest};
 use crate::format::statement::{PAYLOAD_TYPE, ReleaseId, Statement};
 use crate::format::version::PGSEAL;
-use crate::trust::root::{SignatureError, name};
+use crate::trust::added::{AddedError, AddedStatement, ClaimedStatement, SignedApproval};
+use crate::trust::evidence::{Evidence, Proofs, TokenError};
+use crate::trust::root::{ClaimedSignature, SignatureError, name};
 use crate::trust::{KeyId, TrustRoot, When};
 
 /// A bundle whose statement is signed by enough keys of the release role, and whose files are exactly the signed ones.
@@ -25,7 +27,8 @@ pub struct AuthenticatedBundle {
     pub(super) archive: Archive,
     statement: Statement,
     release_id: ReleaseId,
-    signers: Vec<Signer>,
+    signatories: Vec<Signatory>,
+    approvals: Vec<SignedApproval>,
     pub(super) files: BTreeMap<EntryPath, Stored>,
 }
 
@@ -36,13 +39,15 @@ pub(super) struct Stored {
     pub(super) file: File,
 }
 
-/// A key whose signature counted.
+/// Whose signature counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signer {
+pub struct Signatory {
     /// The key.
     pub key: KeyId,
     /// Whose it is, as the trust root says.
     pub owner: String,
+    /// Since when the signature exists.
+    pub evidence: Evidence,
 }
 
 /// Why a bundle is not authentic.
@@ -54,6 +59,12 @@ pub enum AuthenticateError {
     /// Signed wrongly, or by too few.
     #[error(transparent)]
     Signature(#[from] SignatureError),
+    /// An approval or notarisation that can't stay.
+    #[error(transparent)]
+    Added(#[from] AddedError),
+    /// A time stamp that can't stay.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// The signed statement is not one that this program can read.
     #[error("statement.json is not a statement of a known format: {0}")]
     Statement(JsonError),
@@ -75,21 +86,37 @@ impl UntrustedBundle {
         if self.signatures.is_empty() {
             return Err(AuthenticateError::Unsigned);
         }
-        let counted = root.authenticate(&name("release"), PAYLOAD_TYPE, &self.statement, &self.signatures, when)?;
-        let statement: Statement = json::from_canonical(&self.statement).map_err(|e| unreadable(&self.statement, e))?;
+        let release_id = ReleaseId::of(&self.statement);
+        let (mut approvals, mut notarisations) = (Vec::new(), Vec::new());
+        for claimed in &self.added.statements {
+            match root.added(claimed, release_id)? {
+                AddedStatement::Approval(approval) => approvals.push(approval),
+                AddedStatement::Notarisation(notarisation) => notarisations.push(notarisation),
+            }
+        }
+        let proofs = Proofs::gather(root, &self.all_signatures(), &notarisations, &self.added.tokens)?;
+        let (role, body) = (name("release"), &self.statement);
+        let counted = root.authenticate_with(&role, PAYLOAD_TYPE, body, &self.signatures, when, &proofs)?;
+        let statement: Statement = json::from_canonical(body).map_err(|error| unreadable(body, error))?;
         let needed = &statement.predicate.minimum_pgseal;
         if newer(needed, PGSEAL) {
             return Err(AuthenticateError::NewerProgram { needed: needed.clone() });
         }
         subjects::check(&self.archive, &statement)?;
-        let signer = |key: &KeyId| Signer { key: *key, owner: root.owner(key).to_owned() };
-        Ok(AuthenticatedBundle {
-            release_id: ReleaseId::of(&self.statement),
-            signers: counted.iter().map(signer).collect(),
+        let signatory = |signature: &ClaimedSignature| Signatory {
+            key: signature.0,
+            owner: root.owner(&signature.0).to_owned(),
+            evidence: proofs.of(signature, statement.predicate.created),
+        };
+        let bundle = AuthenticatedBundle {
+            release_id,
+            signatories: self.signatures.iter().filter(|(key, _)| counted.contains(key)).map(signatory).collect(),
+            approvals: Vec::new(),
             files: index(&self.archive, &statement),
             archive: self.archive,
             statement,
-        })
+        };
+        approvals.into_iter().try_fold(bundle, |bundle, approval| Ok(bundle.and(approval.with(&proofs))?))
     }
 }
 
@@ -105,8 +132,36 @@ impl AuthenticatedBundle {
     }
 
     /// The keys that counted, by ascending id.
-    pub fn signers(&self) -> &[Signer] {
-        &self.signers
+    pub fn signatories(&self) -> &[Signatory] {
+        &self.signatories
+    }
+
+    /// What people say about it: of each key the last word. Whether it counts is the policy's part.
+    pub fn approvals(&self) -> &[SignedApproval] {
+        &self.approvals
+    }
+
+    /// With an approval or withdrawal that came beside the bundle.
+    pub fn with_approval(self, root: &TrustRoot, claimed: &ClaimedStatement) -> Result<Self, AddedError> {
+        match root.added(claimed, self.release_id)? {
+            AddedStatement::Approval(approval) => self.and(approval),
+            AddedStatement::Notarisation(_) => Ok(self),
+        }
+    }
+
+    /// Of two statements by one key the later one stays; of the same second, the withdrawal.
+    fn and(mut self, approval: SignedApproval) -> Result<Self, AddedError> {
+        let (said, manifest) = (&approval.approval, self.manifest());
+        if said.release != manifest.release || said.target != manifest.target {
+            return Err(AddedError::OtherTarget(approval.key));
+        }
+        let word = |approval: &SignedApproval| (approval.approval.at, approval.approval.decision);
+        match self.approvals.iter_mut().find(|known| known.key == approval.key) {
+            Some(known) if word(known) >= word(&approval) => {}
+            Some(known) => *known = approval,
+            None => self.approvals.push(approval),
+        }
+        Ok(self)
     }
 
     /// How many files were compared.

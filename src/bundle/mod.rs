@@ -4,6 +4,8 @@
 //! directory -> UnsignedBundle -> SignedBundle ==bytes==> UntrustedBundle -> AuthenticatedBundle
 //! ```
 
+pub mod add;
+pub mod approval;
 pub mod authenticate;
 pub mod contents;
 pub mod definition;
@@ -16,7 +18,7 @@ pub mod subjects;
 pub mod unsigned;
 pub mod untrusted;
 
-pub use authenticate::{AuthenticateError, AuthenticatedBundle, Signer};
+pub use authenticate::{AuthenticateError, AuthenticatedBundle, Signatory};
 pub use contents::AuthenticatedSql;
 pub use unsigned::{SignedBundle, UnsignedBundle};
-pub use untrusted::UntrustedBundle;
+pub use untrusted::{Added, UntrustedBundle};

@@ -47,7 +47,7 @@ pub enum PackError {
     #[error("{0} would be stored as {0}.gz, which is longer than 100 bytes: shorten the path")]
     TooLong(EntryPath),
     /// More files than the format takes.
-    #[error("the release has {0} files, at most {most} fit", most = limits::MEMBERS - 2 - limits::SIGNATURES)]
+    #[error("the release has {0} files, at most {most} fit", most = limits::MEMBERS - 2 - limits::ADDED_MEMBERS)]
     TooManyFiles(usize),
     /// The statement would be too large.
     #[error("statement.json would have {0} bytes, at most {most} are allowed", most = limits::STATEMENT_BYTES)]
@@ -69,7 +69,7 @@ impl UnsignedBundle {
             let (size, sha256) = (content.len() as u64, Digest::of(content));
             manifest.files.push(File { path: path.clone(), stored, size, sha256 });
         }
-        if files.len() > limits::MEMBERS - 2 - limits::SIGNATURES {
+        if files.len() > limits::MEMBERS - 2 - limits::ADDED_MEMBERS {
             return Err(PackError::TooManyFiles(files.len()));
         }
         let subject = |(name, bytes): (&EntryPath, &Vec<u8>)| Subject {
@@ -98,7 +98,7 @@ impl UnsignedBundle {
         self.files.len()
     }
 
-    /// Signs; no keys give a bundle that is signed later by [`super::UntrustedBundle::write_with_signature`].
+    /// Signs; no keys give a bundle that is signed later by [`super::UntrustedBundle::write_with`].
     pub fn sign(self, keys: &[SecretKey]) -> SignedBundle {
         let sign = |key: &SecretKey| (key.public_key().id(), key.sign(PAYLOAD_TYPE, &self.statement));
         SignedBundle { signatures: keys.iter().map(sign).collect(), unsigned: self }
@@ -109,11 +109,10 @@ impl SignedBundle {
     /// Writes the file.
     pub fn write<W: Write>(&self, out: W) -> io::Result<W> {
         let mut archive = ArchiveWriter::new(out);
-        let fixed = |name: &str| name.parse::<EntryPath>().expect("a literal of the grammar");
-        archive.member(&fixed("pgseal"), MAGIC)?;
-        archive.member(&fixed("statement.json"), &self.unsigned.statement)?;
+        archive.member(&Section::Magic.path(), MAGIC)?;
+        archive.member(&Section::Statement.path(), &self.unsigned.statement)?;
         for (id, signature) in &self.signatures {
-            archive.member(&Section::signature_path(id.digest()), signature)?;
+            archive.member(&Section::Signature(id.digest()).path(), signature)?;
         }
         for (path, bytes) in &self.unsigned.files {
             archive.member(path, bytes)?;

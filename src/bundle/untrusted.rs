@@ -1,23 +1,32 @@
 //! A well-formed bundle that nobody has vouched for. It shows nothing of its content.
 
-use std::io::{self, Write};
+use std::io;
 
-use super::subjects::{self, SubjectError};
 use crate::archive::read::{Archive, ArchiveError, Member};
-use crate::archive::section::Section;
+use crate::archive::section::{Part, Section};
 use crate::archive::source::ByteSource;
-use crate::archive::write::ArchiveWriter;
-use crate::format::json::{self, JsonError};
-use crate::format::statement::{PAYLOAD_TYPE, ReleaseId, Statement};
+use crate::format::statement::ReleaseId;
 use crate::limits;
+use crate::trust::KeyId;
+use crate::trust::added::ClaimedStatement;
+use crate::trust::evidence::ClaimedToken;
 use crate::trust::root::ClaimedSignature;
-use crate::trust::{KeyId, SecretKey};
 
-/// A parsed file: headers, raw signatures, and the statement's bytes, unread.
+/// A parsed file: headers, raw signatures, and the bytes of statements and time stamps, unread.
 pub struct UntrustedBundle {
     pub(super) archive: Archive,
     pub(super) statement: Vec<u8>,
     pub(super) signatures: Vec<ClaimedSignature>,
+    pub(super) added: Added,
+}
+
+/// What was added to a release after it was packed, besides its signatures.
+#[derive(Clone, Debug, Default)]
+pub struct Added {
+    /// Approvals and notarisations, by ascending key id.
+    pub statements: Vec<ClaimedStatement>,
+    /// Time stamps, by ascending key id.
+    pub tokens: Vec<ClaimedToken>,
 }
 
 /// Why a file is malformed.
@@ -38,29 +47,18 @@ pub enum MalformedError {
     /// With more signatures than allowed.
     #[error("more than {} signatures", limits::SIGNATURES)]
     TooManySignatures,
-    /// With a part that this version can't check, and so refuses.
-    #[error("the bundle carries approvals, which pgseal {} can't check", crate::format::version::PGSEAL)]
-    Approvals,
-}
-
-/// Why a signature can't be added.
-#[derive(Debug, thiserror::Error)]
-pub enum AddSignatureError {
-    /// The statement is not a release's.
-    #[error("statement.json: {0}")]
-    Statement(#[from] JsonError),
-    /// The files are not the ones that the statement lists.
-    #[error("the bundle's files are not those of its statement: {0}")]
-    Subjects(#[from] SubjectError),
-    /// It is there already.
-    #[error("the bundle is already signed by key {0}")]
-    AlreadySigned(KeyId),
-    /// The bundle has as many as the format takes.
-    #[error("the bundle already has {} signatures", limits::SIGNATURES)]
-    TooManySignatures,
-    /// Reading or writing failed.
-    #[error(transparent)]
-    Io(#[from] io::Error),
+    /// With an approval, notarisation or time stamp of a size that none has.
+    #[error("{0} has {1} bytes, at most {most} are allowed", most = limits::ADDED_BYTES)]
+    AddedTooLarge(String, u64),
+    /// With more approvals and notarisations than allowed.
+    #[error("more than {} statements in approvals/", limits::ADDED_STATEMENTS)]
+    TooManyAdded,
+    /// With half an approval: a statement without its signature, or the other way round.
+    #[error("approvals/ holds only half of what key {0} said: KEYID.json and KEYID.sig belong together")]
+    HalfAdded(KeyId),
+    /// Not an approval file: with members of a bundle, or without any approval.
+    #[error("not an approval file: {0}")]
+    NotAnApproval(&'static str),
 }
 
 impl UntrustedBundle {
@@ -79,16 +77,13 @@ impl UntrustedBundle {
                 }
                 Section::Signature(id) => {
                     let id = KeyId::claimed(*id);
-                    let length = || MalformedError::SignatureLength(id, member.size);
-                    let bytes = if member.size == 64 { read(&archive, member)? } else { Vec::new() };
-                    signatures.push((id, <[u8; 64]>::try_from(bytes).map_err(|_| length())?));
+                    signatures.push((id, signature(&archive, member, id)?));
                 }
-                Section::Approval(_) => return Err(MalformedError::Approvals),
-                Section::Magic | Section::File(_) => {}
+                Section::Magic | Section::Added(..) | Section::Timestamp(_) | Section::File(_) => {}
             }
         }
-        let statement = statement.ok_or(MalformedError::NoStatement)?;
-        Ok(Self { archive, statement, signatures })
+        let (statement, added) = (statement.ok_or(MalformedError::NoStatement)?, Added::read(&archive)?);
+        Ok(Self { archive, statement, signatures, added })
     }
 
     /// What the digest of the statement would be called, if it were authentic.
@@ -96,43 +91,81 @@ impl UntrustedBundle {
         ReleaseId::of(&self.statement)
     }
 
-    /// How many signatures there are, valid or not.
-    pub fn signature_count(&self) -> usize {
-        self.signatures.len()
+    /// The statement's bytes: what release keys sign. Nobody has vouched for them.
+    pub fn claimed_statement(&self) -> &[u8] {
+        &self.statement
     }
 
-    /// Writes the same bundle with one signature more, by someone who thereby vouches for its statement. The statement
-    /// must be a release's, and the files its own; the other signatures are copied as they are.
-    pub fn write_with_signature<W: Write>(&self, key: &SecretKey, out: W) -> Result<(W, Statement), AddSignatureError> {
-        let statement: Statement = json::from_canonical(&self.statement)?;
-        subjects::check(&self.archive, &statement)?;
-        let id = key.public_key().id();
-        if self.signatures.iter().any(|(other, _)| *other == id) {
-            return Err(AddSignatureError::AlreadySigned(id));
-        }
-        if self.signatures.len() == limits::SIGNATURES {
-            return Err(AddSignatureError::TooManySignatures);
-        }
-        let new = Section::Signature(id.digest());
-        let mut pending = Some(key.sign(PAYLOAD_TYPE, &self.statement));
-        let mut archive = ArchiveWriter::new(out);
-        for member in self.archive.members() {
-            if member.section > new
-                && let Some(signature) = pending.take()
-            {
-                archive.member(&Section::signature_path(id.digest()), &signature)?;
-            }
-            archive.begin(&member.path, member.size)?;
-            self.archive.pieces(member, |piece| archive.piece(piece))?;
-            archive.end(member.size)?;
-        }
-        if let Some(signature) = pending.take() {
-            archive.member(&Section::signature_path(id.digest()), &signature)?;
-        }
-        Ok((archive.finish()?, statement))
+    /// The release's signatures, valid or not.
+    pub fn claimed_signatures(&self) -> &[ClaimedSignature] {
+        &self.signatures
+    }
+
+    /// What was added after packing, valid or not.
+    pub fn claimed_added(&self) -> &Added {
+        &self.added
+    }
+
+    /// Every signature in it, valid or not: the release's, and those of added statements.
+    pub fn all_signatures(&self) -> Vec<ClaimedSignature> {
+        let added = self.added.statements.iter().map(|added| (added.key, added.signature));
+        self.signatures.iter().copied().chain(added).collect()
     }
 }
 
+impl Added {
+    /// Reads an approval file: the format's name, then approvals as in a bundle, and nothing else.
+    pub fn parse(source: Box<dyn ByteSource>) -> Result<Self, MalformedError> {
+        let archive = Archive::parse(source)?;
+        let foreign = |member: &&Member| !matches!(member.section, Section::Magic | Section::Added(..));
+        if archive.members().iter().any(|member| foreign(&member)) {
+            return Err(MalformedError::NotAnApproval("it holds members of a bundle"));
+        }
+        let added = Self::read(&archive)?;
+        if added.statements.is_empty() { Err(MalformedError::NotAnApproval("it is empty")) } else { Ok(added) }
+    }
+
+    fn read(archive: &Archive) -> Result<Self, MalformedError> {
+        let (mut added, mut pending) = (Self::default(), None);
+        for member in archive.members() {
+            match (&member.section, pending.take()) {
+                (Section::Added(id, Part::Signature), Some((key, body))) if KeyId::claimed(*id) == key => {
+                    let signature = signature(archive, member, key)?;
+                    added.statements.push(ClaimedStatement { key, body, signature });
+                }
+                (_, Some((key, _))) => return Err(MalformedError::HalfAdded(key)),
+                (Section::Added(id, Part::Signature), None) => {
+                    return Err(MalformedError::HalfAdded(KeyId::claimed(*id)));
+                }
+                (Section::Added(..), None) if added.statements.len() == limits::ADDED_STATEMENTS => {
+                    return Err(MalformedError::TooManyAdded);
+                }
+                (Section::Added(id, Part::Statement), None) => {
+                    pending = Some((KeyId::claimed(*id), small(archive, member)?));
+                }
+                (Section::Timestamp(id), None) => added.tokens.push((KeyId::claimed(*id), small(archive, member)?)),
+                (Section::Magic | Section::Statement | Section::Signature(_) | Section::File(_), None) => {}
+            }
+        }
+        match pending {
+            Some((key, _)) => Err(MalformedError::HalfAdded(key)),
+            None => Ok(added),
+        }
+    }
+}
+
+fn signature(archive: &Archive, member: &Member, id: KeyId) -> Result<[u8; 64], MalformedError> {
+    let bytes = if member.size == 64 { read(archive, member)? } else { Vec::new() };
+    <[u8; 64]>::try_from(bytes).map_err(|_| MalformedError::SignatureLength(id, member.size))
+}
+
+fn small(archive: &Archive, member: &Member) -> Result<Vec<u8>, MalformedError> {
+    if member.size > limits::ADDED_BYTES {
+        return Err(MalformedError::AddedTooLarge(member.path.to_string(), member.size));
+    }
+    Ok(read(archive, member)?)
+}
+
 fn read(archive: &Archive, member: &Member) -> Result<Vec<u8>, ArchiveError> {
-    Ok(archive.read(member)?)
+    archive.read(member).map_err(io::Error::into)
 }

@@ -11,10 +11,13 @@ use super::exit::Exit;
 use super::output::shown;
 use super::passphrase;
 use crate::archive::source;
-use crate::bundle::{AuthenticatedBundle, UntrustedBundle};
+use crate::bundle::{Added, AuthenticateError, AuthenticatedBundle, UntrustedBundle};
 use crate::format::timestamp::Timestamp;
 use crate::postgres::Connector;
-use crate::trust::{SecretKey, TrustRoot, When, store};
+use crate::trust::{PublicKey, SecretKey, TrustRoot, When, store};
+
+/// Where a host has its trust root.
+const DEFAULT_TRUST: &str = "/etc/pgseal/trust.json";
 
 /// Which trust root.
 #[derive(Args, Debug, Clone)]
@@ -30,9 +33,17 @@ impl TrustArgs {
         self.named().map(|path| Ok(store::read(&path)?)).transpose()
     }
 
+    /// Reads and checks it where one is named, or where this host has one.
+    pub fn load_if_there(&self) -> Result<Option<TrustRoot>, CliError> {
+        if self.named().is_none() && !std::path::Path::new(DEFAULT_TRUST).exists() {
+            return Ok(None);
+        }
+        self.load().map(Some)
+    }
+
     /// Reads and checks it.
     pub fn load(&self) -> Result<TrustRoot, CliError> {
-        Ok(store::read(&self.named().unwrap_or_else(|| "/etc/pgseal/trust.json".into()))?)
+        Ok(store::read(&self.named().unwrap_or_else(|| DEFAULT_TRUST.into()))?)
     }
 
     /// Whether the flag was given.
@@ -62,6 +73,47 @@ impl BundleArgs {
         let root = self.trust.load()?;
         let bundle = authenticate(&self.file, &root, when)?;
         Ok((root, bundle))
+    }
+}
+
+/// Approvals that came beside the bundle.
+#[derive(Args, Debug, Clone)]
+pub struct ApprovalArgs {
+    /// An approval file beside the bundle, or a directory with *.approval files
+    #[arg(long = "approval", value_name = "PATH")]
+    approvals: Vec<PathBuf>,
+}
+
+impl ApprovalArgs {
+    /// The bundle with what these files say of it.
+    pub fn add_to(&self, mut bundle: AuthenticatedBundle, root: &TrustRoot) -> Result<AuthenticatedBundle, CliError> {
+        for file in self.files()? {
+            let source = source::open(&file).map_err(|error| unopened(&file, &error))?;
+            let added = Added::parse(source).map_err(|error| CliError::from(error).about(&file))?;
+            for claimed in &added.statements {
+                bundle = bundle
+                    .with_approval(root, claimed)
+                    .map_err(|error| CliError::from(AuthenticateError::from(error)).about(&file))?;
+            }
+        }
+        Ok(bundle)
+    }
+
+    fn files(&self) -> Result<Vec<PathBuf>, CliError> {
+        let mut files = Vec::new();
+        for path in &self.approvals {
+            if !path.is_dir() {
+                files.push(path.clone());
+                continue;
+            }
+            let entries = std::fs::read_dir(path).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+            let entries = entries.map_err(|error| CliError::io(path, &error))?;
+            let mut found: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
+            found.retain(|path| path.extension().is_some_and(|extension| extension == "approval"));
+            found.sort();
+            files.extend(found);
+        }
+        Ok(files)
     }
 }
 
@@ -139,6 +191,15 @@ impl PassphraseArgs {
                 .hint("run it on a terminal, give --passphrase-fd N, or --no-passphrase for a key without one")
         })
     }
+}
+
+/// Reads a public key.
+pub fn public_key(path: &std::path::Path) -> Result<PublicKey, CliError> {
+    let pem = std::fs::read_to_string(path)
+        .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", shown(path))))?;
+    PublicKey::from_pem(&pem).map_err(|error| {
+        CliError::new(Exit::Usage, format!("{}: {error}", shown(path))).hint("`pgseal keygen NAME` writes NAME.pub")
+    })
 }
 
 /// The host's clock.

@@ -3,22 +3,23 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::approvals;
 use super::args::{TrustArgs, now, time};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{self, Output, Paint, escape, shown};
-use crate::audit::{self, Finding};
+use crate::audit::{self, Finding, Kind};
 use crate::format::timestamp::Timestamp;
-use crate::trust::When;
+use crate::trust::{TrustRoot, When};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Bundles, and directories in which all *.pgseal files are bundles
+    /// Bundles, approvals and receipts, and directories with *.pgseal, *.approval and *.receipt.json files
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     #[command(flatten)]
     trust: TrustArgs,
-    /// Judge keys by this time instead of now
+    /// Judge by this time instead of now: keys by their windows, signatures by their proven time where it is older
     #[arg(long, value_name = "TIME", value_parser = time)]
     as_of: Option<Timestamp>,
 }
@@ -28,7 +29,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let as_of = args.as_of.unwrap_or_else(now);
     let bar = (output::draws() && !out.quiet).then(indicatif::ProgressBar::new_spinner);
     let count = AtomicUsize::new(0);
-    let findings = audit::audit(&args.paths, &root, When::At(as_of), &|| {
+    let findings = audit::audit(&args.paths, &root, When::AsOf(as_of), &|| {
         let count = count.fetch_add(1, Ordering::Relaxed) + 1;
         if let Some(bar) = bar.as_ref().filter(|_| count.is_multiple_of(64)) {
             bar.set_message(format!("{count} bundles"));
@@ -42,17 +43,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let faulty = findings.iter().filter(|finding| !finding.faults.is_empty()).count();
     out.document(&serde_json::json!({
         "as_of": as_of,
-        "bundles": findings.iter().map(document).collect::<Vec<_>>(),
+        "bundles": findings.iter().map(|finding| document(finding, &root, When::AsOf(as_of))).collect::<Vec<_>>(),
         "authentic": findings.len() - faulty,
         "faulty": faulty,
         "faults": faults,
     }));
-    findings.iter().for_each(|finding| show(finding, out));
-    out.line(format!(
-        "{} bundles, {} authentic, {faulty} faulty, {faults} faults",
-        findings.len(),
-        findings.len() - faulty
-    ));
+    findings.iter().for_each(|finding| show(finding, &root, When::AsOf(as_of), out));
+    let authentic = findings.len() - faulty;
+    out.line(format!("{}, {authentic} authentic, {faulty} faulty, {faults} faults", counted(&findings)));
     if findings.is_empty() {
         let text = "no *.pgseal files were found below the given paths";
         return Err(CliError::new(Exit::Usage, text).hint("is it the right directory?").answered());
@@ -60,22 +58,61 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(if faults == 0 { Exit::Done } else { Exit::Faults })
 }
 
-fn document(finding: &Finding) -> serde_json::Value {
+fn document(finding: &Finding, root: &TrustRoot, when: When) -> serde_json::Value {
     let release = finding.release.as_ref().map(|release| {
         serde_json::json!({
             "title": release.title, "release_id": release.release_id,
-            "signers": release.signers, "files": release.files,
+            "signers": release.signers.iter().map(|(owner, _)| owner).collect::<Vec<_>>(),
+            "evidence": release.signers.iter().map(|(_, seen)| approvals::evidence(*seen)).collect::<Vec<_>>(),
+            "approvals": release.approvals.iter()
+                .map(|signed| approvals::document(root, signed, when)).collect::<Vec<_>>(),
+            "files": release.files,
         })
     });
-    serde_json::json!({ "path": finding.path.to_string_lossy(), "release": release, "faults": finding.faults })
+    serde_json::json!({
+        "path": finding.path.to_string_lossy(), "kind": kind(finding.kind), "release": release,
+        "faults": finding.faults,
+    })
 }
 
-fn show(finding: &Finding, out: Output) {
+/// `2 bundles, 1 receipts`: kinds that are not there are left out.
+fn counted(findings: &[Finding]) -> String {
+    let count = |wanted| findings.iter().filter(|finding| finding.kind == wanted).count();
+    let (approvals, receipts) = (count(Kind::Approval), count(Kind::Receipt));
+    let mut text = format!("{} bundles", count(Kind::Bundle));
+    for (count, what) in [(approvals, "approvals"), (receipts, "receipts")] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {what}"));
+        }
+    }
+    text
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Bundle => "bundle",
+        Kind::Approval => "approval",
+        Kind::Receipt => "receipt",
+    }
+}
+
+fn show(finding: &Finding, root: &TrustRoot, when: When, out: Output) {
     let path = shown(&finding.path);
     if let (Some(release), true) = (&finding.release, finding.faults.is_empty()) {
-        let signers = escape(&release.signers.join(", "));
         let ok = out.paint(Paint::Good, "ok");
-        out.line(format!("{ok} {path}: {}, {} files, signed by {signers}", release.title, release.files));
+        let signers = release.signers.iter().map(|(owner, evidence)| format!("{} ({evidence})", escape(owner)));
+        let signers = signers.collect::<Vec<_>>().join(", ");
+        let title = escape(&release.title);
+        let text = match finding.kind {
+            Kind::Bundle => format!("{title}, {} files, signed by {signers}", release.files),
+            Kind::Approval => format!("{title}, beside its bundle"),
+            Kind::Receipt if signers.is_empty() => format!("{title}, a receipt that is not signed and proves nothing"),
+            Kind::Receipt => format!("{title}, a receipt signed by {signers}"),
+        };
+        out.line(format!("{ok} {path}: {text}"));
+        for signed in &release.approvals {
+            out.line(format!("    {}", approvals::sentence(root, signed, when)));
+        }
     }
     for fault in &finding.faults {
         out.line(format!("{} {path}: {}", out.paint(Paint::Bad, "FAULT"), escape(fault)));

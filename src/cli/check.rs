@@ -19,10 +19,10 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let (_, bundle) = args.bundle.authenticate(When::At(now()))?;
+    let (root, bundle) = args.bundle.authenticate(When::At(now()))?;
     let variables = order::values(bundle.manifest(), &args.database.variables()?, false)?;
     let connect = args.database.connector()?;
-    let order = Order { bundle: &bundle, connect: &connect, variables: &variables, clock: &now };
+    let order = Order { bundle: &bundle, root: &root, connect: &connect, variables: &variables, clock: &now };
     let checked = check::run(&order, &mut Silent).map_err(|error| match error {
         CheckError::Open(error) => error.into(),
         CheckError::Database(error) => error.into(),

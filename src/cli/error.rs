@@ -5,11 +5,13 @@ use std::path::Path;
 
 use super::exit::Exit;
 use super::output::{escape, shown};
+use crate::bundle::add::AddError;
 use crate::bundle::definition::DefinitionError;
-use crate::bundle::untrusted::{AddSignatureError, MalformedError};
+use crate::bundle::untrusted::MalformedError;
 use crate::bundle::{AuthenticateError, contents::ContentError};
 use crate::database::DatabaseError;
 use crate::record::ledger::Entry;
+use crate::record::memory::MemoryError;
 use crate::release::failure::Failure;
 use crate::release::gate::{GateError, OpenError};
 use crate::release::lock::LockError;
@@ -20,6 +22,7 @@ use crate::release::target::TargetError;
 use crate::trust::policy::PolicyError;
 use crate::trust::root::SignatureError;
 use crate::trust::secret_key::SecretKeyError;
+use crate::trust::signer::SignerError;
 use crate::trust::store::StoreError;
 
 /// An error and its exit code.
@@ -104,6 +107,9 @@ impl From<AuthenticateError> for CliError {
             AuthenticateError::Files(_) => Self::new(Exit::NotAuthentic, &error).hint(
                 "the bundle was changed after it was signed: don't use it; ask the release manager for a fresh copy",
             ),
+            AuthenticateError::Added(_) | AuthenticateError::Token(_) => Self::new(Exit::NotAuthentic, &error).hint(
+                "what was added to the bundle does not belong to it: take the release manager's copy and gather the approvals again",
+            ),
             AuthenticateError::Statement(_) => Self::new(Exit::Malformed, &error),
             AuthenticateError::NewerProgram { .. } => Self::new(Exit::Malformed, &error).hint("install a newer pgseal"),
         }
@@ -117,10 +123,13 @@ impl From<PolicyError> for CliError {
             PolicyError::Expired { .. } => {
                 this.hint("install a newer trust root; what was true earlier is shown by `pgseal verify --as-of TIME`")
             }
-            PolicyError::Blocked(_) | PolicyError::Sequence { .. } => this,
-            PolicyError::Approvals(_) => {
-                this.hint("this version of pgseal can't read approvals yet, so this policy allows no run")
-            }
+            PolicyError::Blocked(_) => this.hint("the release manager has withdrawn it: ask for a newer one"),
+            PolicyError::Sequence { .. } => this.hint("an old release is not run again: ask for the newest one"),
+            PolicyError::ClockBehind { .. } => this.hint(CLOCK_HINT),
+            PolicyError::Approvals(_) => this.hint(
+                "each missing approver reads the runbook and signs by `pgseal approve FILE --key KEY --role ROLE --apr CODE`; \
+                 what came beside the bundle is named by --approval FILE",
+            ),
         }
     }
 }
@@ -178,17 +187,39 @@ impl From<DefinitionError> for CliError {
     }
 }
 
-impl From<AddSignatureError> for CliError {
-    fn from(error: AddSignatureError) -> Self {
+impl From<AddError> for CliError {
+    fn from(error: AddError) -> Self {
         let exit = match &error {
-            AddSignatureError::Statement(_) => Exit::Malformed,
-            AddSignatureError::Subjects(_) => Exit::NotAuthentic,
-            AddSignatureError::AlreadySigned(_) | AddSignatureError::TooManySignatures => Exit::Usage,
-            AddSignatureError::Io(_) => Exit::Internal,
+            AddError::Statement(_) => Exit::Malformed,
+            AddError::Subjects(_) => Exit::NotAuthentic,
+            AddError::AlreadySigned(_)
+            | AddError::TooManySignatures
+            | AddError::TooManyStatements
+            | AddError::TooLarge(_) => Exit::Usage,
+            AddError::Io(_) => Exit::Internal,
         };
         Self::new(exit, error)
     }
 }
+
+impl From<SignerError> for CliError {
+    fn from(error: SignerError) -> Self {
+        Self::new(Exit::Usage, error).hint("nothing was signed")
+    }
+}
+
+impl From<MemoryError> for CliError {
+    fn from(error: MemoryError) -> Self {
+        match &error {
+            MemoryError::ClockBehind { .. } => Self::new(Exit::NotAuthentic, error).hint(CLOCK_HINT),
+            MemoryError::Io { .. } => Self::new(Exit::Internal, error),
+        }
+    }
+}
+
+/// What to do about a clock that can't be right.
+const CLOCK_HINT: &str =
+    "set this host's clock: keys and expiry are judged by it, and no flag makes it right; nothing was changed";
 
 impl From<VariableError> for CliError {
     fn from(error: VariableError) -> Self {
@@ -263,6 +294,10 @@ impl From<PreflightError> for CliError {
         let refused = |message: String| Self::new(Exit::Preflight, message);
         match error {
             PreflightError::Ledger(error) => connection(&error, Exit::Internal),
+            PreflightError::ClockBehind { now, seen } => {
+                let text = format!("this host's clock ({now}) is behind {seen}, the newest time in the ledger");
+                Self::new(Exit::NotAuthentic, text).hint(CLOCK_HINT)
+            }
             PreflightError::AlreadyApplied(row) => refused(format!(
                 "{} {} is already applied here: run {} at {}, by {}",
                 row.release, row.version, row.run_id, row.at, row.role

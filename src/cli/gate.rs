@@ -29,13 +29,13 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let at = now();
     let (root, bundle) = args.bundle.authenticate(When::At(at))?;
-    policy::admits(&root, &bundle.manifest().release, bundle.release_id(), at)?;
+    policy::admits(&root, &bundle.manifest().release, bundle.release_id(), When::At(at))?;
     let variables = order::values(bundle.manifest(), &args.database.variables()?, true)?;
     let connect = args.database.connector()?;
-    let order = Order { bundle: &bundle, connect: &connect, variables: &variables, clock: &now };
+    let order = Order { bundle: &bundle, root: &root, connect: &connect, variables: &variables, clock: &now };
     let mut told = None;
     loop {
-        let answers = gate::answers(&order, root.policy(), &mut Silent).map_err(closed)?;
+        let answers = gate::answers(&order, &mut Silent).map_err(closed)?;
         let ready = answers.iter().all(|answer| answer.ready);
         if ready || !args.watch {
             out.document(&document(&answers, ready));

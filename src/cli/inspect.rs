@@ -23,7 +23,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     out.line(format!("{} (sequence {})", title(&release.name, &release.version), release.sequence));
     out.line(escape(&release.summary));
     out.line(format!("release id {}", bundle.release_id()));
-    for signer in bundle.signers() {
+    for signer in bundle.signatories() {
         out.line(format!("signed by {} ({})", escape(&signer.owner), signer.key));
     }
     target(manifest, out);

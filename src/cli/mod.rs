@@ -1,6 +1,9 @@
 //! The command line: one file a command, `args.rs` for what they share, `output.rs` the only printer.
 
+mod approvals;
+mod approve;
 mod args;
+mod attach;
 mod audit;
 mod cat;
 mod check;
@@ -17,22 +20,28 @@ mod interrupt;
 mod keygen;
 mod lint;
 mod man;
+mod notarise;
 mod output;
 mod pack;
 mod passphrase;
 mod perform;
 mod plan;
 mod progress;
+mod rewrite;
 mod rollback;
 mod run;
 mod runbook;
 mod script;
 mod sign;
+mod signer;
+mod speaker;
 mod status;
 mod table;
+mod tbs;
 mod trust;
 mod unpack;
 mod verify;
+mod withdraw;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -89,6 +98,15 @@ enum Command {
     Pack(pack::Args),
     /// Add a signature to a bundle, in place
     Sign(sign::Args),
+    /// Approve a release: your signature says yes to exactly this one
+    Approve(approve::Args),
+    /// Take an approval back
+    Withdraw(withdraw::Args),
+    /// Say as a notary which signatures are there now
+    #[command(alias = "notarize")]
+    Notarise(notarise::Args),
+    /// Add an approval, a signature made elsewhere, or a time stamp to a bundle, in place
+    Attach(attach::Args),
     /// Authenticate a bundle
     Verify(verify::Args),
     /// What is in a bundle
@@ -177,6 +195,10 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Lint(args) => lint::run(&args, out),
         Command::Pack(args) => pack::run(&args, out),
         Command::Sign(args) => sign::run(&args, out),
+        Command::Approve(args) => approve::run(&args, out),
+        Command::Withdraw(args) => withdraw::run(&args, out),
+        Command::Notarise(args) => notarise::run(&args, out),
+        Command::Attach(args) => attach::run(&args, out),
         Command::Verify(args) => verify::run(&args, out),
         Command::Inspect(args) => inspect::run(&args, out),
         Command::Cat(args) => cat::run(&args, out),
@@ -213,9 +235,13 @@ mod tests {
         let all = std::iter::once(&command).chain(command.get_subcommands());
         for argument in all.flat_map(clap::Command::get_arguments) {
             let name = argument.get_long().unwrap_or_default();
-            for word in ["force", "skip", "ignore", "unsafe", "unsigned", "insecure", "no-verify", "no-gate", "yes"] {
+            for word in ["force", "skip", "ignore", "unsafe", "unsigned", "insecure", "no-verify", "no-gate"] {
                 assert!(!name.contains(word), "--{name}");
             }
+        }
+        // `approve --yes` takes the release's name, which is what a person would type; there is no other yes.
+        for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "approve") {
+            assert!(subcommand.get_arguments().all(|argument| argument.get_long() != Some("yes")));
         }
     }
 }

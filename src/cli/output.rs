@@ -50,6 +50,11 @@ impl Output {
         write_out(&bytes);
     }
 
+    /// Exact bytes, whatever reads them: they are to be signed.
+    pub fn bytes(&self, bytes: &[u8]) {
+        write_out(bytes);
+    }
+
     /// Exact bytes to a file or pipe; escaped text to a terminal.
     pub fn content(&self, bytes: &[u8]) {
         if io::stdout().is_terminal() {
@@ -64,6 +69,11 @@ impl Output {
         if !self.quiet {
             write_err(&format!("{text}\n"));
         }
+    }
+
+    /// A question to the person at the terminal; the answer follows on the same line.
+    pub fn ask(&self, text: impl Display) {
+        write_err(&text.to_string());
     }
 
     /// A warning; shown even when quiet.

@@ -12,12 +12,17 @@ use crate::bundle::AuthenticatedBundle;
 use crate::digest::hex;
 use crate::format::manifest::Manifest;
 use crate::format::receipt::{Action, Outcome, Receipt};
+use crate::format::timestamp::Timestamp;
 use crate::record::journal::Journal;
 use crate::record::receipt;
 use crate::release::Report;
 use crate::release::transaction::FailureKind;
+use crate::trust::policy::{self, Admission, PolicyError};
 use crate::trust::root::name;
 use crate::trust::{SecretKey, TrustRoot};
+
+/// The variable that carries the code of the ratified proposal.
+pub const APR_VARIABLE: &str = "ratified_apr";
 
 /// Where receipts go, and who signs them.
 #[derive(clap::Args, Debug)]
@@ -55,6 +60,18 @@ impl ReceiptArgs {
         let stem = format!("{name}-{version}-{}-{}-{}", action.as_str(), now().compact(), &run_id[..8]);
         Ok(Prepared { run_id, key, dir: self.receipts.clone(), stem })
     }
+}
+
+/// The trust root's leave to run the release with these variables. The code that it is ordered with is the one that
+/// people must have approved.
+pub fn admit(
+    root: &TrustRoot,
+    bundle: &AuthenticatedBundle,
+    variables: &BTreeMap<String, String>,
+    now: Timestamp,
+) -> Result<Admission, PolicyError> {
+    let apr = variables.get(APR_VARIABLE).map(String::as_str);
+    policy::admit(root, &bundle.manifest().release, bundle.release_id(), bundle.approvals(), apr, now)
 }
 
 /// A receipt signed by a key that nobody knows as a receipt key would prove nothing later.

@@ -1,17 +1,21 @@
 //! `pgseal plan FILE`
 
-use super::args::{BundleArgs, DatabaseArgs, now};
+use std::path::PathBuf;
+
+use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, now};
 use super::error::{self, CliError};
 use super::exit::Exit;
 use super::gate;
 use super::output::{Output, Paint, escape};
+use super::perform::admit;
 use super::table;
 use crate::format::expectation::Expectation;
 use crate::format::manifest::Manifest;
+use crate::record::memory;
 use crate::release::event::Silent;
 use crate::release::plan::{self, Obstacle, Plan};
 use crate::release::{Order, order};
-use crate::trust::{When, policy};
+use crate::trust::When;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -19,20 +23,26 @@ pub struct Args {
     bundle: BundleArgs,
     #[command(flatten)]
     database: DatabaseArgs,
+    #[command(flatten)]
+    approvals: ApprovalArgs,
+    /// Where the journals are
+    #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
+    receipts: PathBuf,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let at = now();
     let (root, bundle) = args.bundle.authenticate(When::At(at))?;
+    let bundle = args.approvals.add_to(bundle, &root)?;
     let manifest = bundle.manifest();
-    let admitted =
-        policy::admits(&root, &manifest.release, bundle.release_id(), at).and_then(|()| policy::approved(&root));
     let variables = order::values(manifest, &args.database.variables()?, true)?;
+    let clock = memory::check_clock(&args.receipts, at).map_err(CliError::from);
+    let admitted = admit(&root, &bundle, &variables, at).map_err(CliError::from);
     let connect = args.database.connector()?;
-    let order = Order { bundle: &bundle, connect: &connect, variables: &variables, clock: &now };
-    let mut plan = plan::make(order, root.policy(), &mut Silent);
+    let order = Order { bundle: &bundle, root: &root, connect: &connect, variables: &variables, clock: &now };
+    let mut plan = plan::make(order, &mut Silent);
     let met = std::mem::take(&mut plan.obstacles).into_iter().map(obstacle);
-    let obstacles: Vec<CliError> = admitted.err().map(CliError::from).into_iter().chain(met).collect();
+    let obstacles: Vec<CliError> = clock.err().into_iter().chain(admitted.err()).chain(met).collect();
     out.document(&document(&plan, &obstacles));
     show(manifest, &plan, &obstacles, out);
     // The first obstacle is the one that `run` would end with.

@@ -30,7 +30,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let variables = order::values(manifest, &args.database.variables()?, false)?;
     let prepared = args.receipts.prepare(&root, manifest, Action::Rollback)?;
     let connect = args.database.connector()?;
-    let order = Order { bundle: &bundle, connect: &connect, variables: &variables, clock: &now };
+    let order = Order { bundle: &bundle, root: &root, connect: &connect, variables: &variables, clock: &now };
     let applied = match rollback::find(order)? {
         Found::Applied(applied) => applied,
         Found::Nothing(target) => {

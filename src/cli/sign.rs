@@ -1,16 +1,16 @@
 //! `pgseal sign FILE --key KEY`
 
-use std::fs::File;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::args::{PassphraseArgs, TrustArgs, open, unopened};
+use super::args::{TrustArgs, open};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, escape, shown};
-use crate::bundle::untrusted::AddSignatureError;
-use crate::durable;
-use crate::format::statement::title;
+use super::rewrite;
+use super::signer::SignerArgs;
+use super::tbs::TbsArgs;
+use crate::bundle::add::Addition;
+use crate::format::statement::{PAYLOAD_TYPE, title};
 use crate::trust::KeyId;
 use crate::trust::root::name;
 
@@ -18,80 +18,55 @@ use crate::trust::root::name;
 pub struct Args {
     /// The bundle; replaced by one with one signature more
     file: PathBuf,
-    /// The secret key
-    #[arg(long, value_name = "KEY")]
-    key: PathBuf,
+    #[command(flatten)]
+    signer: SignerArgs,
+    #[command(flatten)]
+    tbs: TbsArgs,
     #[command(flatten)]
     trust: TrustArgs,
-    #[command(flatten)]
-    passphrase: PassphraseArgs,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let keys = args.passphrase.keys(std::slice::from_ref(&args.key))?;
-    let key = keys.first().ok_or_else(|| CliError::new(Exit::Internal, "no key"))?;
-    check_role(args, key.public_key().id(), out)?;
-    // The file that a link leads to is the one that is read and replaced; not the link.
-    let file = args.file.canonicalize().map_err(|error| CliError::io(&args.file, &error))?;
-    let _lock = lock(&file).map_err(|error| unopened(&args.file, &error))?;
-    let bundle = open(&file)?;
-    let (id, mut statement, mut refused) = (bundle.claimed_release_id(), None, None);
-    let written = durable::replace(&file, |file| {
-        match bundle.write_with_signature(key, std::io::BufWriter::new(file)) {
-            Ok((_, signed)) => statement = Some(signed),
-            Err(AddSignatureError::Io(error)) => return Err(error),
-            Err(error) => refused = Some(error),
-        }
-        if refused.is_some() { Err(std::io::Error::other("refused")) } else { Ok(()) }
-    });
-    if let Some(error) = refused {
-        return Err(CliError::from(error).about(&args.file));
+    if args.tbs.is_given() {
+        let bundle = open(&args.file)?;
+        bundle.claimed_release().map_err(|error| CliError::from(error).about(&args.file))?;
+        return args.tbs.write(&args.file, PAYLOAD_TYPE, bundle.claimed_statement(), out);
     }
-    written.map_err(|error| CliError::io(&args.file, &error))?;
-    let release = statement.map(|statement| statement.predicate.release);
-    let signer = key.public_key().id();
+    let signer = args.signer.open()?;
+    let key = signer.public_key().id();
+    check_role(&args.trust, key, out)?;
+    let (statement, (id, count)) = rewrite::add(&args.file, |bundle| {
+        // Nothing is signed that isn't a release.
+        bundle.claimed_release().map_err(|error| CliError::from(error).about(&args.file))?;
+        let signature = signer.sign(PAYLOAD_TYPE, bundle.claimed_statement())?;
+        let count = bundle.claimed_signatures().len() + 1;
+        Ok((vec![Addition::Signature((key, signature))], (bundle.claimed_release_id(), count)))
+    })?;
+    let release = statement.predicate.release;
     out.document(&serde_json::json!({
-        "file": args.file.to_string_lossy(), "release": release, "release_id": id, "signer": signer,
-        "signatures": bundle.signature_count() + 1,
+        "file": args.file.to_string_lossy(), "release": release, "release_id": id, "signer": key, "signatures": count,
     }));
-    if let Some(release) = release {
-        let what = title(&release.name, &release.version);
-        out.line(format!("{}: {what}: {}", shown(&args.file), escape(&release.summary)));
-    }
+    let what = title(&release.name, &release.version);
+    out.line(format!("{}: {what}: {}", shown(&args.file), escape(&release.summary)));
     out.line(format!("release id {id}"));
-    out.line(format!("signed by {signer}, {} signature(s)", bundle.signature_count() + 1));
+    out.line(format!("signed by {key}, {count} signature(s)"));
     Ok(Exit::Done)
 }
 
 /// A signature that the trust root doesn't know makes every host refuse the bundle, and can't be taken away again: refused
 /// by a root that was named for this, and told by one of the environment, which may be another host's.
-fn check_role(args: &Args, id: KeyId, out: Output) -> Result<(), CliError> {
-    let Some(root) = args.trust.load_if_named()? else { return Ok(()) };
+pub fn check_role(trust: &TrustArgs, id: KeyId, out: Output) -> Result<(), CliError> {
+    let Some(root) = trust.load_if_named()? else { return Ok(()) };
     let role = root.role_of(&id);
     if role == Some(&name("release")) {
         return Ok(());
     }
     let has =
         role.map_or("is not in the trust root".to_owned(), |role| format!("has the role {role} in the trust root"));
-    if args.trust.is_given() {
+    if trust.is_given() {
         let hint = "nothing was signed; releases are signed by keys of the role release";
         return Err(CliError::new(Exit::Usage, format!("key {id} {has}")).hint(hint));
     }
     out.warning(format!("key {id} {has}: a host with this trust root refuses the bundle"));
     Ok(())
-}
-
-/// One signer at a time: a signature that another process adds meanwhile would be lost. Waits for the other, and looks
-/// again, since it has replaced the file.
-fn lock(path: &Path) -> std::io::Result<File> {
-    loop {
-        if !path.metadata()?.is_file() {
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file"));
-        }
-        let file = File::open(path)?;
-        file.lock()?;
-        if file.metadata()?.ino() == path.metadata()?.ino() {
-            return Ok(file);
-        }
-    }
 }

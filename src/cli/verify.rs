@@ -1,9 +1,11 @@
 //! `pgseal verify FILE`
 
-use super::args::{BundleArgs, now, time};
+use super::approvals;
+use super::args::{ApprovalArgs, BundleArgs, now, time};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, Paint, escape};
+use crate::bundle::AuthenticatedBundle;
 use crate::format::statement::title;
 use crate::format::timestamp::Timestamp;
 use crate::trust::{When, policy};
@@ -12,7 +14,9 @@ use crate::trust::{When, policy};
 pub struct Args {
     #[command(flatten)]
     bundle: BundleArgs,
-    /// Judge keys and trust root by this time instead of now
+    #[command(flatten)]
+    approvals: ApprovalArgs,
+    /// Judge by this time instead of now: keys by their windows, signatures by their proven time where it is older
     #[arg(long, value_name = "TIME", value_parser = time)]
     as_of: Option<Timestamp>,
     /// Also decompress, and check the digest of every content
@@ -21,38 +25,64 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let when = args.as_of.unwrap_or_else(now);
-    let (root, bundle) = args.bundle.authenticate(When::At(when))?;
+    let (now, when) = (now(), args.as_of);
+    let judged = when.map_or(When::At(now), When::AsOf);
+    let (root, bundle) = args.bundle.authenticate(judged)?;
+    let bundle = args.approvals.add_to(bundle, &root)?;
     let manifest = bundle.manifest();
-    policy::admits(&root, &manifest.release, bundle.release_id(), when)?;
+    policy::admits(&root, &manifest.release, bundle.release_id(), judged)?;
     if args.contents {
         bundle.check_contents()?;
     }
     let dispatch: Vec<&String> = manifest.tiers.iter().flat_map(|tier| &tier.dispatch).collect();
     let count = bundle.file_count();
+    let tallies = policy::tally(&root, bundle.approvals(), None, judged);
     out.document(&serde_json::json!({
         "file": args.bundle.file.to_string_lossy(),
         "release": manifest.release,
         "release_id": bundle.release_id(),
         "target": manifest.target,
-        "signers": bundle.signers().iter()
-            .map(|signer| serde_json::json!({ "key_id": signer.key, "owner": signer.owner })).collect::<Vec<_>>(),
+        "signers": signers(&bundle),
+        "approvals": bundle.approvals().iter()
+            .map(|signed| approvals::document(&root, signed, judged)).collect::<Vec<_>>(),
+        "quorum": approvals::quorum(&tallies),
         "files": count,
         "contents_checked": args.contents,
         "dispatch": dispatch,
-        "as_of": when,
+        "as_of": when.unwrap_or(now),
     }));
     let ok = out.paint(Paint::Good, "authentic");
     out.line(format!("{ok}: {}", title(&manifest.release.name, &manifest.release.version)));
     out.line(format!("release id {}", bundle.release_id()));
-    for signer in bundle.signers() {
-        out.line(format!("signed by {} ({})", escape(&signer.owner), signer.key));
+    for signatory in bundle.signatories() {
+        let (owner, key) = (escape(&signatory.owner), signatory.key);
+        out.line(format!("signed by {owner} ({key}), {}", signatory.evidence));
+    }
+    for signed in bundle.approvals() {
+        out.line(approvals::sentence(&root, signed, judged));
     }
     let what = if args.contents { "files and contents" } else { "files" };
     out.line(format!("{count}/{count} {what} OK"));
+    if !tallies.is_empty() {
+        let met = tallies.iter().all(policy::Tally::is_met);
+        let list: Vec<String> = tallies.iter().map(ToString::to_string).collect();
+        let rest = if met { "" } else { ": `pgseal run` would refuse" };
+        out.line(format!("approvals: {}{rest}", list.join(", ")));
+    }
     if !dispatch.is_empty() {
         let list = dispatch.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", ");
         out.line(format!("reaches out of the database by: {list}"));
     }
     Ok(Exit::Done)
+}
+
+fn signers(bundle: &AuthenticatedBundle) -> Vec<serde_json::Value> {
+    let signer = |signatory: &crate::bundle::Signatory| {
+        serde_json::json!({
+            "key_id": signatory.key,
+            "owner": signatory.owner,
+            "evidence": approvals::evidence(signatory.evidence),
+        })
+    };
+    bundle.signatories().iter().map(signer).collect()
 }

@@ -88,7 +88,8 @@ fn write_value(value: &Value, out: &mut Vec<u8>) -> Result<(), JsonError> {
     Ok(())
 }
 
-fn check_depth(bytes: &[u8]) -> Result<(), JsonError> {
+/// Refuses nesting beyond the limit, before any parser sees the text.
+pub fn check_depth(bytes: &[u8]) -> Result<(), JsonError> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in bytes {
         match byte {

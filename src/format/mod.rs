@@ -1,10 +1,12 @@
 //! The documents as data: serde types and constants. No I/O, no cryptography, no clock.
 
+pub mod approval;
 pub mod expectation;
 pub mod json;
 pub mod limits_of_run;
 pub mod manifest;
 pub mod name;
+pub mod notarisation;
 pub mod receipt;
 pub mod server_range;
 pub mod statement;

@@ -94,6 +94,14 @@ name!(
     |text| text.starts_with(|c: char| c.is_ascii_alphabetic()) && fits(text, 63, |b| b.is_ascii_alphanumeric(), b"_")
 );
 
+name!(
+    /// The code of a ratified proposal.
+    AprCode,
+    "APR code",
+    "1 to 100 of A-Z, a-z, 0-9, '.', '_', ':', '/', '#' and '-', beginning with a letter or a digit",
+    |text| fits(text, 100, |b| b.is_ascii_alphanumeric(), b"._:/#-")
+);
+
 fn fits(text: &str, most: usize, first: fn(u8) -> bool, also: &[u8]) -> bool {
     let rest = |b: u8| first(b) || also.contains(&b);
     text.len() <= most && text.bytes().next().is_some_and(first) && text.bytes().all(rest)

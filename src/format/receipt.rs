@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::Release;
-use super::name::Name;
+use super::name::{AprCode, Name};
 use super::statement::{StatementType, Subject};
 use super::timestamp::Timestamp;
 use super::version::Format1;
@@ -60,6 +60,11 @@ pub struct Receipt {
     pub release: Release,
     /// Ids of the keys whose signatures counted.
     pub signers: Vec<Digest>,
+    /// The approvals that counted; none where the policy needs none.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub approvals: Vec<CountedApproval>,
+    /// The trust root by which it was judged.
+    pub trust: TrustReference,
     /// Where it ran.
     pub target: ObservedTarget,
     /// The variables' values.
@@ -82,6 +87,33 @@ pub struct Receipt {
     /// The key that signs this receipt, if the host has one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub signer: Option<Digest>,
+}
+
+/// An approval that a run rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CountedApproval {
+    /// The key that said yes.
+    pub key_id: Digest,
+    /// In which role.
+    pub role: Name,
+    /// The code of the ratified proposal.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub apr: Option<AprCode>,
+    /// The approver's clock.
+    pub at: Timestamp,
+    /// How well that time is known: `claimed`, `notarised`, `timestamped`.
+    pub evidence: String,
+}
+
+/// A version of a trust root.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustReference {
+    /// 1, 2, 3, ...
+    pub version: u32,
+    /// The digest of its document.
+    pub sha256: Digest,
 }
 
 /// What was asked for.

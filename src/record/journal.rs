@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::durable;
-use crate::format::receipt::{Action, ObservedTarget, Outcome};
+use crate::format::receipt::{Action, ObservedTarget, Outcome, TrustReference};
 use crate::format::timestamp::Timestamp;
 use crate::limits;
 
@@ -42,6 +42,8 @@ pub enum JournalStep {
         release_id: Digest,
         /// Where.
         target: ObservedTarget,
+        /// By which trust root.
+        trust: TrustReference,
     },
     /// COMMIT is about to be sent.
     Commit {
@@ -107,6 +109,19 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<Line>>> {
         last = Digest::of(text.as_bytes());
     }
     Ok(Some(lines))
+}
+
+/// The journals of a directory, in the order of their names; none where it doesn't exist.
+pub fn all_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    let mut journals: Vec<_> =
+        paths.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "journal")).collect();
+    journals.sort();
+    Ok(journals)
 }
 
 #[cfg(test)]

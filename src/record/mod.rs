@@ -2,4 +2,5 @@
 
 pub mod journal;
 pub mod ledger;
+pub mod memory;
 pub mod receipt;

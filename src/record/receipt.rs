@@ -1,14 +1,17 @@
-//! Writes receipts: `STEM.receipt.json`, and `STEM.receipt.sig` (64 raw bytes over the DSSE pre-authentication
+//! Writes and authenticates receipts: `STEM.receipt.json`, and `STEM.receipt.sig` (64 raw bytes over the DSSE pre-authentication
 //! encoding) when the host has a `receipt` key.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::durable;
-use crate::format::json;
+use crate::format::json::{self, JsonError};
 use crate::format::receipt::{Receipt, ReceiptPredicateType, ReceiptStatement};
 use crate::format::statement::{DigestSet, PAYLOAD_TYPE, ReleaseId, StatementType, Subject, title};
-use crate::trust::SecretKey;
+use crate::limits;
+use crate::trust::evidence::{Evidence, Proofs, TokenError};
+use crate::trust::root::{SignatureError, name};
+use crate::trust::{KeyId, SecretKey, TrustRoot, When};
 
 /// Writes a new receipt and gives its path. The signature is there before the document that it is for.
 pub fn write(
@@ -35,4 +38,82 @@ pub fn write(
     let path = dir.join(format!("{stem}.receipt.json"));
     durable::create_new(&path, |file| file.write_all(&bytes))?;
     Ok(path)
+}
+
+/// A receipt whose signature held, or that claims none.
+pub struct ReadReceipt {
+    /// What it says.
+    pub statement: ReceiptStatement,
+    /// Whose signature it is, and since when it exists; `None` for a receipt that was never signed, which proves nothing.
+    pub signed: Option<(KeyId, Evidence)>,
+}
+
+/// Why a receipt is not authentic.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiptError {
+    /// A file can't be read.
+    #[error("can't be read: {0}")]
+    Io(#[from] io::Error),
+    /// Not a receipt.
+    #[error("not a receipt: {0}")]
+    Document(#[from] JsonError),
+    /// It names a signer, and the signature is gone; or the other way round.
+    #[error("it says that {said}, and {found}")]
+    Stripped {
+        /// What the document says.
+        said: &'static str,
+        /// What is there.
+        found: &'static str,
+    },
+    /// A signature file that is none.
+    #[error("its signature has {0} bytes, expected 64")]
+    SignatureLength(usize),
+    /// By a stranger, invalid, or by a key that doesn't count.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// A time stamp that can't be checked.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+/// Reads `STEM.receipt.json` with its signature and, where there is one, its time stamp `STEM.receipt.tsr`.
+pub fn read(path: &Path, root: &TrustRoot, when: When) -> Result<ReadReceipt, ReceiptError> {
+    let document = read_limited(path)?;
+    let signature = beside(path, "sig")?;
+    let unread =
+        |bytes: Vec<u8>| <[u8; 64]>::try_from(bytes).map_err(|bytes| ReceiptError::SignatureLength(bytes.len()));
+    let signature = signature.map(unread).transpose()?;
+    // The signer's id stands in the document, so it is parsed first; what it says counts only after the signature held.
+    let statement: ReceiptStatement = json::from_canonical(&document)?;
+    let (signer, bytes) = match (statement.predicate.signer, signature) {
+        (None, None) => return Ok(ReadReceipt { statement, signed: None }),
+        (Some(signer), Some(bytes)) => (KeyId::claimed(signer), bytes),
+        (Some(_), None) => {
+            return Err(ReceiptError::Stripped { said: "it is signed", found: "its signature is missing" });
+        }
+        (None, Some(_)) => {
+            return Err(ReceiptError::Stripped { said: "it is not signed", found: "there is a signature" });
+        }
+    };
+    let token = beside(path, "tsr")?.map(|token| (signer, token));
+    let signatures = [(signer, bytes)];
+    let proofs = Proofs::gather(root, &signatures, &[], token.as_slice())?;
+    root.authenticate_with(&name("receipt"), PAYLOAD_TYPE, &document, &signatures, when, &proofs)?;
+    let evidence = proofs.of(&signatures[0], Some(statement.predicate.finished));
+    Ok(ReadReceipt { statement, signed: Some((signer, evidence)) })
+}
+
+fn beside(path: &Path, extension: &str) -> io::Result<Option<Vec<u8>>> {
+    match read_limited(&path.with_extension(extension)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    }
+}
+
+fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() || metadata.len() > limits::DOCUMENT_BYTES {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file of the size of a document"));
+    }
+    std::fs::read(path)
 }

@@ -50,8 +50,8 @@ pub enum OpenError {
 }
 
 /// Connects, compares the target, takes the lock, asks every gate.
-pub fn pass<'b>(order: Order<'b>, policy: &Policy, observer: &mut dyn Observer) -> Result<GatedRelease<'b>, GateError> {
-    let (mut session, target) = open(&order, policy, Purpose::Write).map_err(GateError::Open)?;
+pub fn pass<'b>(order: Order<'b>, observer: &mut dyn Observer) -> Result<GatedRelease<'b>, GateError> {
+    let (mut session, target) = open(&order, order.root.policy(), Purpose::Write).map_err(GateError::Open)?;
     target::check_primary(session.as_mut()).map_err(|error| GateError::Open(OpenError::Target(error)))?;
     lock::take(session.as_mut()).map_err(GateError::Lock)?;
     let answers = ask_all(&order, observer)?;
@@ -75,8 +75,8 @@ pub(super) fn open(
 }
 
 /// Compares the target and asks every gate; the answers may say BLOCKED.
-pub fn answers(order: &Order<'_>, policy: &Policy, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
-    drop(open(order, policy, Purpose::Read).map_err(GateError::Open)?);
+pub fn answers(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
+    drop(open(order, order.root.policy(), Purpose::Read).map_err(GateError::Open)?);
     ask_all(order, observer)
 }
 

@@ -8,12 +8,15 @@ use crate::database::Connect;
 use crate::entry_path::EntryPath;
 use crate::format::manifest::Manifest;
 use crate::format::timestamp::Timestamp;
+use crate::trust::TrustRoot;
 
 /// An order. Everything that acts on a database takes one.
 #[derive(Clone, Copy)]
 pub struct Order<'b> {
     /// The release.
     pub bundle: &'b AuthenticatedBundle,
+    /// By which trust root it is authentic.
+    pub root: &'b TrustRoot,
     /// The database.
     pub connect: &'b dyn Connect,
     /// The variables' values, as [`values`] resolved them.

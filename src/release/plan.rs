@@ -11,7 +11,6 @@ use super::probe::Observed;
 use super::run::ReadyRelease;
 use crate::format::manifest::Tier;
 use crate::format::receipt::GateAnswer;
-use crate::format::trust_document::Policy;
 use crate::sql::Step;
 
 /// A plan.
@@ -50,7 +49,7 @@ pub enum Obstacle {
 }
 
 /// Plans. Read-only: the lock is taken, since `run` would take it, and given back with the session.
-pub fn make(order: Order<'_>, policy: &Policy, observer: &mut dyn Observer) -> Plan {
+pub fn make(order: Order<'_>, observer: &mut dyn Observer) -> Plan {
     let mut plan = Plan { gates: None, now: None, tiers: Vec::new(), obstacles: Vec::new() };
     for tier in &order.manifest().tiers {
         match planned(&order, tier) {
@@ -58,18 +57,18 @@ pub fn make(order: Order<'_>, policy: &Policy, observer: &mut dyn Observer) -> P
             Err(failure) => plan.obstacles.push(Obstacle::Script(Box::new(failure))),
         }
     }
-    match gate::pass(order, policy, observer) {
+    match gate::pass(order, observer) {
         Ok(gated) => {
             plan.gates = Some(gated.answers.clone());
             match gated.preflight().as_ref().map(ReadyRelease::before) {
                 Ok(before) => plan.now = Some(before.clone()),
-                Err(_) => look_further(order, policy, &mut plan),
+                Err(_) => look_further(order, &mut plan),
             }
         }
         Err(GateError::Blocked(answers)) => {
             plan.gates = Some(answers.clone());
             plan.obstacles.push(Obstacle::Gate(GateError::Blocked(answers)));
-            look_further(order, policy, &mut plan);
+            look_further(order, &mut plan);
         }
         Err(error) => plan.obstacles.push(Obstacle::Gate(error)),
     }
@@ -77,8 +76,8 @@ pub fn make(order: Order<'_>, policy: &Policy, observer: &mut dyn Observer) -> P
 }
 
 /// A closed gate, or a ledger that says no, still leaves the question what the state is.
-fn look_further(order: Order<'_>, policy: &Policy, plan: &mut Plan) {
-    let Ok((mut session, _)) = gate::open(&order, policy, crate::database::Purpose::Read) else { return };
+fn look_further(order: Order<'_>, plan: &mut Plan) {
+    let Ok((mut session, _)) = gate::open(&order, order.root.policy(), crate::database::Purpose::Read) else { return };
     match preflight::run(session.as_mut(), &order) {
         Ok(now) => plan.now = Some(now),
         Err(error) => plan.obstacles.push(Obstacle::Preflight(error)),

@@ -5,13 +5,22 @@ use super::order::Order;
 use super::probe::{self, Mismatch, Observed};
 use crate::database::{DatabaseError, Session};
 use crate::format::manifest::State;
+use crate::format::timestamp::Timestamp;
 use crate::record::ledger::{self, Entry};
+use crate::trust::policy::is_behind;
 
 /// Why a run does not begin. The database is untouched.
 #[derive(Debug)]
 pub enum PreflightError {
     /// The ledger can't be read.
     Ledger(DatabaseError),
+    /// The host's clock is behind what the ledger has seen.
+    ClockBehind {
+        /// The clock.
+        now: Timestamp,
+        /// The newest time in the ledger.
+        seen: Timestamp,
+    },
     /// This very release is in effect.
     AlreadyApplied(Box<Entry>),
     /// A later version ran here once.
@@ -42,7 +51,13 @@ pub fn state(session: &mut dyn Session, order: &Order<'_>, state: &State) -> Res
 
 fn check_ledger(session: &mut dyn Session, order: &Order<'_>) -> Result<(), PreflightError> {
     let release = &order.manifest().release;
-    let rows = ledger::of_release(session, &release.name).map_err(PreflightError::Ledger)?;
+    let all = ledger::entries(session).map_err(PreflightError::Ledger)?;
+    let newest = all.iter().filter_map(|row| row.at.parse::<Timestamp>().ok()).max();
+    let now = (order.clock)();
+    if let Some(seen) = newest.filter(|seen| is_behind(now, *seen)) {
+        return Err(PreflightError::ClockBehind { now, seen });
+    }
+    let rows: Vec<Entry> = all.into_iter().filter(|row| row.release == release.name.as_str()).collect();
     let id = order.bundle.release_id().to_string();
     if let Some(later) = rows.iter().find(|row| row.sequence > release.sequence) {
         return Err(PreflightError::Downgrade(Box::new(later.clone())));

@@ -87,6 +87,7 @@ impl AppliedRelease<'_> {
             after: &manifest.states.baseline,
             verify: When::Baseline,
             gated: false,
+            approvals: &[],
         };
         let start = Start { target: self.target, gates: Vec::new(), before: before.ok() };
         Ok(transaction::perform(order, self.session, start, work, run_id, journal, observer))

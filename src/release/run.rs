@@ -9,6 +9,7 @@ use super::transaction::{self, Report, Start, Work};
 use crate::format::manifest::When;
 use crate::format::receipt::Action;
 use crate::record::journal::Journal;
+use crate::trust::policy::Admission;
 
 /// A gated release whose preflight held: the next step writes.
 ///
@@ -32,8 +33,14 @@ impl ReadyRelease<'_> {
         &self.before
     }
 
-    /// Runs all tiers in one transaction.
-    pub fn run(self, run_id: &str, journal: Journal, observer: &mut dyn Observer) -> Result<Report, MissingScript> {
+    /// Runs all tiers in one transaction, by the trust root's leave.
+    pub fn run(
+        self,
+        admission: &Admission,
+        run_id: &str,
+        journal: Journal,
+        observer: &mut dyn Observer,
+    ) -> Result<Report, MissingScript> {
         let GatedRelease { order, session, target, answers } = self.gated;
         let manifest = order.manifest();
         let tiers = manifest.tiers.iter().map(|tier| Ok((tier.name.to_string(), order.sql(&tier.file)?)));
@@ -43,6 +50,7 @@ impl ReadyRelease<'_> {
             after: &manifest.states.finalized,
             verify: When::Finalized,
             gated: true,
+            approvals: admission.approvals(),
         };
         let start = Start { target, gates: answers, before: Some(self.before) };
         Ok(transaction::perform(order, session, start, work, run_id, journal, observer))

@@ -80,7 +80,7 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, StatusError
     let busy = lock::holder(session.as_mut()).is_some();
     drop(session);
     let mut unfinished = Vec::new();
-    for path in journals(receipts).map_err(|error| StatusError::Receipts(receipts.to_owned(), error))? {
+    for path in journal::all_in(receipts).map_err(|error| StatusError::Receipts(receipts.to_owned(), error))? {
         let lines = journal::read(&path).map_err(|error| StatusError::Receipts(path.clone(), error))?;
         match lines {
             Some(lines) => {
@@ -95,18 +95,6 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, StatusError
         }
     }
     Ok(Status { target, ledger, unfinished })
-}
-
-fn journals(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match std::fs::read_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-    let mut journals: Vec<_> =
-        paths.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "journal")).collect();
-    journals.sort();
-    Ok(journals)
 }
 
 fn ending(

@@ -14,10 +14,13 @@ use super::{script, settings};
 use crate::bundle::contents::AuthenticatedSql;
 use crate::database::{DatabaseError, Purpose, Session};
 use crate::format::manifest::{State, When};
-use crate::format::receipt::{Action, GateAnswer, ObservedTarget, Outcome, Receipt, TierRecord, VerifyRecord};
+use crate::format::receipt::{
+    Action, CountedApproval, GateAnswer, ObservedTarget, Outcome, Receipt, TierRecord, TrustReference, VerifyRecord,
+};
 use crate::format::version::{Format1, PGSEAL};
 use crate::record::journal::{Journal, JournalStep};
 use crate::record::ledger::{self, NewEntry};
+use crate::trust::added::SignedApproval;
 
 /// What a run or rollback is made of.
 pub(super) struct Work<'b> {
@@ -30,6 +33,8 @@ pub(super) struct Work<'b> {
     pub verify: When,
     /// Whether the gates are asked, first and last.
     pub gated: bool,
+    /// The approvals that a run rests on.
+    pub approvals: &'b [SignedApproval],
 }
 
 /// What is known before the transaction begins.
@@ -164,6 +169,7 @@ impl Doing<'_, '_> {
             release: crate::format::statement::title(&release.name, &release.version),
             release_id: self.order.bundle.release_id().digest(),
             target: self.receipt.target.clone(),
+            trust: self.receipt.trust.clone(),
         };
         self.journal(begin)
     }
@@ -304,7 +310,9 @@ fn blank_receipt(order: &Order<'_>, work: &Work<'_>, start: Start, run_id: &str)
         finished: started,
         pgseal: PGSEAL.to_owned(),
         release: order.manifest().release.clone(),
-        signers: order.bundle.signers().iter().map(|signer| signer.key.digest()).collect(),
+        signers: order.bundle.signatories().iter().map(|signatory| signatory.key.digest()).collect(),
+        approvals: work.approvals.iter().map(approval).collect(),
+        trust: trust(order),
         target: start.target,
         variables: BTreeMap::clone(order.variables),
         gates: start.gates,
@@ -314,5 +322,20 @@ fn blank_receipt(order: &Order<'_>, work: &Work<'_>, start: Start, run_id: &str)
         verify: Vec::new(),
         transaction_id: None,
         signer: None,
+    }
+}
+
+fn trust(order: &Order<'_>) -> TrustReference {
+    TrustReference { version: order.root.document().version, sha256: order.root.digest() }
+}
+
+fn approval(signed: &SignedApproval) -> CountedApproval {
+    let approval = &signed.approval;
+    CountedApproval {
+        key_id: signed.key.digest(),
+        role: approval.role.clone(),
+        apr: approval.apr.clone(),
+        at: approval.at,
+        evidence: signed.evidence.level().to_owned(),
     }
 }

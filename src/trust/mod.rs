@@ -1,6 +1,8 @@
 //! Keys, signatures, and the signed document that says which keys may do what. `root.rs` holds the only signature check.
 
+pub mod added;
 pub mod draft;
+pub mod evidence;
 pub mod judge;
 pub mod key_id;
 pub mod pae;
@@ -10,6 +12,7 @@ pub mod root;
 pub mod secret_key;
 pub mod signer;
 pub mod store;
+pub mod timestamp;
 
 pub use judge::When;
 pub use key_id::KeyId;

@@ -7,11 +7,31 @@ pub fn pre_authentication_encoding(payload_type: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
+/// Takes an encoding apart: type and body. `None` for anything that encoding them again does not give.
+pub fn decode(encoding: &[u8]) -> Option<(&str, &[u8])> {
+    let rest = encoding.strip_prefix(b"DSSEv1 ")?;
+    let (payload_type, rest) = sized(rest)?;
+    let (body, rest) = sized(rest.strip_prefix(b" ")?)?;
+    let payload_type = std::str::from_utf8(payload_type).ok()?;
+    let whole = rest.is_empty() && pre_authentication_encoding(payload_type, body) == encoding;
+    whole.then_some((payload_type, body))
+}
+
+fn sized(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let blank = text.iter().position(|byte| *byte == b' ')?;
+    let length: usize = std::str::from_utf8(&text[..blank]).ok()?.parse().ok()?;
+    text[blank + 1..].split_at_checked(length)
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
     fn the_specifications_example() {
         let encoded = super::pre_authentication_encoding("http://example.com/HelloWorld", b"hello world");
         assert_eq!(encoded, b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
+        assert_eq!(super::decode(&encoded), Some(("http://example.com/HelloWorld", &b"hello world"[..])));
+        for wrong in [&encoded[..encoded.len() - 1], b"DSSEv1 1 a 1 bc", b"DSSEv1 01 a 1 b", b"DSSEv1 9 a 1 b", b""] {
+            assert_eq!(super::decode(wrong), None);
+        }
     }
 }

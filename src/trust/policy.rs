@@ -1,14 +1,31 @@
-//! What the trust root says of a run besides who signed.
+//! What the trust root says of a run besides who signed: its own age, the release's sequence, and who must have said yes.
 
+use super::added::SignedApproval;
+use super::judge::When;
 use super::root::TrustRoot;
+use crate::format::approval::Decision;
 use crate::format::manifest::Release;
 use crate::format::name::Name;
 use crate::format::statement::ReleaseId;
 use crate::format::timestamp::Timestamp;
 
+/// How far this host's clock may be behind a time that another clock gave, in seconds. Five minutes is what Kerberos
+/// tolerates (RFC 4120, section 1.6); a clock that was set back to make something valid again is off by far more.
+pub const CLOCK_SKEW_SECONDS: i64 = 300;
+
 /// Why an authentic release must not run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
+    /// The clock is wrong: what exists already would be made later.
+    #[error("this host's clock ({now}) is behind {seen}, when version {version} of the trust root was issued")]
+    ClockBehind {
+        /// The clock.
+        now: Timestamp,
+        /// What was made before.
+        seen: Timestamp,
+        /// The trust root's version.
+        version: u32,
+    },
     /// The trust root is too old.
     #[error("the trust root (version {version}) expired on {expired}")]
     Expired {
@@ -31,15 +48,90 @@ pub enum PolicyError {
         found: u32,
     },
     /// People who must say yes have not.
-    #[error("approvals are missing: {0}")]
-    Approvals(String),
+    #[error("approvals are missing: {}", missing(.0))]
+    Approvals(Vec<Tally>),
+}
+
+/// The approvals of a role that a run needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// The role.
+    pub role: Name,
+    /// How many distinct keys must have said yes.
+    pub needed: u8,
+    /// How many did.
+    pub counted: usize,
+    /// Why others did not count, for people.
+    pub why: Vec<String>,
+}
+
+impl Tally {
+    /// Whether there are enough.
+    pub fn is_met(&self) -> bool {
+        self.counted >= usize::from(self.needed)
+    }
+}
+
+/// `l2 1 of 2`
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} of {}", self.role, self.counted, self.needed)
+    }
+}
+
+/// The trust root's leave to run one release: it is of age, and so is the release, and enough people said yes.
+///
+/// Only [`admit`] gives it, and no run goes without:
+///
+/// ```compile_fail
+/// let admission = pgseal::trust::policy::Admission { approvals: Vec::new() };
+/// ```
+pub struct Admission {
+    approvals: Vec<SignedApproval>,
+}
+
+impl Admission {
+    /// The approvals that counted.
+    pub fn approvals(&self) -> &[SignedApproval] {
+        &self.approvals
+    }
+}
+
+/// Whether a release may run now. `apr` is the code that the run is ordered with; where there is one, an approval counts
+/// only for the same.
+pub fn admit(
+    root: &TrustRoot,
+    release: &Release,
+    id: ReleaseId,
+    approvals: &[SignedApproval],
+    apr: Option<&str>,
+    now: Timestamp,
+) -> Result<Admission, PolicyError> {
+    admits(root, release, id, When::At(now))?;
+    let tallies = tally(root, approvals, apr, When::At(now));
+    if tallies.iter().any(|tally| !tally.is_met()) {
+        return Err(PolicyError::Approvals(tallies));
+    }
+    let counting = approvals.iter().filter(|approval| counts(root, approval, apr, When::At(now)).is_ok());
+    Ok(Admission { approvals: counting.cloned().collect() })
 }
 
 /// Whether the root vouches for anything at a time, and for this release.
-pub fn admits(root: &TrustRoot, release: &Release, id: ReleaseId, now: Timestamp) -> Result<(), PolicyError> {
+pub fn admits(root: &TrustRoot, release: &Release, id: ReleaseId, when: When) -> Result<(), PolicyError> {
     let document = root.document();
-    if now >= document.expires {
-        return Err(PolicyError::Expired { version: document.version, expired: document.expires });
+    let version = document.version;
+    let time = match when {
+        When::At(now) => {
+            if let Some(seen) = document.issued.filter(|issued| is_behind(now, *issued)) {
+                return Err(PolicyError::ClockBehind { now, seen, version });
+            }
+            now
+        }
+        When::AsOf(time) => time,
+        When::Undo => return Ok(()),
+    };
+    if time >= document.expires {
+        return Err(PolicyError::Expired { version, expired: document.expires });
     }
     if document.policy.blocked_releases.contains(&id.digest()) {
         return Err(PolicyError::Blocked(id));
@@ -52,12 +144,58 @@ pub fn admits(root: &TrustRoot, release: &Release, id: ReleaseId, now: Timestamp
     }
 }
 
-/// Whether the approvals that a run needs are there. This version reads none, so a policy that needs any is not met.
-pub fn approved(root: &TrustRoot) -> Result<(), PolicyError> {
-    let needed = &root.document().policy.approvals;
-    if needed.is_empty() {
-        return Ok(());
+/// Whether a clock is behind a time that has been seen, by more than clocks differ.
+pub fn is_behind(now: Timestamp, seen: Timestamp) -> bool {
+    now.seconds().saturating_add(CLOCK_SKEW_SECONDS) < seen.seconds()
+}
+
+/// The approvals of each role that a run needs, counted.
+pub fn tally(root: &TrustRoot, approvals: &[SignedApproval], apr: Option<&str>, when: When) -> Vec<Tally> {
+    let of_role = |role: &Name, needed: u8| {
+        let mut tally = Tally { role: role.clone(), needed, counted: 0, why: Vec::new() };
+        // There is one approval of a key, so approvals are distinct keys.
+        for approval in approvals.iter().filter(|approval| approval.approval.role == *role) {
+            match counts(root, approval, apr, when) {
+                Ok(()) => tally.counted += 1,
+                Err(reason) => {
+                    tally.why.push(format!("key {} ({:?}) {reason}", approval.key.digest().short(), approval.owner))
+                }
+            }
+        }
+        tally
+    };
+    root.policy().approvals.iter().map(|(role, needed)| of_role(role, *needed)).collect()
+}
+
+/// Whether an approval counts at a time; if not, why, for people.
+pub fn counts(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when: When) -> Result<(), String> {
+    let approval = &signed.approval;
+    signed.key_counts(root, &approval.role, when)?;
+    if approval.decision == Decision::Withdraw {
+        return Err(format!("withdrew on {}", approval.at));
     }
-    let list: Vec<String> = needed.iter().map(|(role, count)| format!("{role} 0 of {count}")).collect();
-    Err(PolicyError::Approvals(list.join(", ")))
+    match when {
+        When::At(now) if is_behind(now, approval.at) => {
+            return Err(format!("approved at {}, which is in the future by this host's clock", approval.at));
+        }
+        When::AsOf(time) if time < approval.at => return Err(format!("approved later, at {}", approval.at)),
+        When::At(time) | When::AsOf(time) => {
+            if let Some(expired) = approval.expires.filter(|expires| time > *expires) {
+                return Err(format!("approved until {expired}"));
+            }
+        }
+        When::Undo => {}
+    }
+    let given = approval.apr.as_ref().map(|apr| apr.as_str());
+    match apr {
+        Some(apr) if given != Some(apr) => Err(format!("approved {}, not {apr}", given.unwrap_or("no APR code"))),
+        _ => Ok(()),
+    }
+}
+
+fn missing(tallies: &[Tally]) -> String {
+    let short = tallies.iter().filter(|tally| !tally.is_met());
+    let counts: Vec<String> = short.clone().map(ToString::to_string).collect();
+    let why: String = short.flat_map(|tally| &tally.why).map(|reason| format!("; {reason}")).collect();
+    format!("{}{why}", counts.join(", "))
 }

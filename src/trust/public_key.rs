@@ -64,7 +64,7 @@ impl PublicKey {
     }
 
     /// Whether the signature is this key's over this document, by the strict rules (no malleable or small-order parts).
-    pub(super) fn signed(&self, payload_type: &str, body: &[u8], signature: &[u8; 64]) -> bool {
+    pub fn signed(&self, payload_type: &str, body: &[u8], signature: &[u8; 64]) -> bool {
         let encoding = pre_authentication_encoding(payload_type, body);
         self.0.verify_strict(&encoding, &Signature::from_bytes(signature)).is_ok()
     }

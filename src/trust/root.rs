@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::evidence::Proofs;
 use super::judge::{self, When};
 use super::key_id::KeyId;
 use super::public_key::{PublicKey, PublicKeyError};
+use super::timestamp::{TimestampAuthority, TimestampError};
 use crate::digest::Digest;
 use crate::format::json::{self, JsonError};
 use crate::format::name::Name;
-use crate::format::trust_document::{self, KeyEntry, KeyStatus, Policy, TrustDocument};
+use crate::format::trust_document::{self, AuthorityEntry, KeyEntry, KeyStatus, Policy, TrustDocument};
 
 /// A signature as a file gives it: the claimed key and 64 bytes.
 pub type ClaimedSignature = (KeyId, [u8; 64]);
@@ -28,6 +30,7 @@ pub struct DraftRoot {
     document: TrustDocument,
     bytes: Vec<u8>,
     keys: BTreeMap<KeyId, (PublicKey, KeyEntry)>,
+    authorities: Vec<(TimestampAuthority, AuthorityEntry)>,
 }
 
 /// Why a document is not a trust root.
@@ -92,6 +95,17 @@ pub enum TrustError {
     /// A window, or a compromise, that makes no sense.
     #[error("key {0}: its window ends before it begins, or it is compromised and not revoked")]
     Window(Digest),
+    /// A time stamping authority's certificate that can't be used.
+    #[error("time stamping authority {id}: {source}")]
+    Authority {
+        /// The id that the entry gives.
+        id: Digest,
+        /// What is wrong with the certificate.
+        source: TimestampError,
+    },
+    /// Authorities are listed by strictly ascending id, which is the digest of the certificate.
+    #[error("time stamping authority {0} is there twice, out of order, or its id is not the digest of its certificate")]
+    AuthorityOrder(Digest),
     /// Not signed by its own root keys.
     #[error("the trust root is not signed as it says: {0}")]
     Signature(#[from] SignatureError),
@@ -124,7 +138,8 @@ impl DraftRoot {
     /// Reads a document: every rule of its own holds.
     pub fn parse(bytes: Vec<u8>) -> Result<Self, TrustError> {
         let document: TrustDocument = json::from_canonical(&bytes)?;
-        let draft = Self { keys: check_keys(&document)?, bytes, document };
+        let (keys, authorities) = (check_keys(&document)?, check_authorities(&document)?);
+        let draft = Self { keys, authorities, bytes, document };
         draft.check_roles()?;
         Ok(draft)
     }
@@ -204,15 +219,25 @@ impl TrustRoot {
         signatures: &[ClaimedSignature],
         when: When,
     ) -> Result<BTreeSet<KeyId>, SignatureError> {
+        self.authenticate_with(role, payload_type, body, signatures, when, &Proofs::default())
+    }
+
+    /// The same, with what is proven about the age of the signatures.
+    pub fn authenticate_with(
+        &self,
+        role: &Name,
+        payload_type: &str,
+        body: &[u8],
+        signatures: &[ClaimedSignature],
+        when: When,
+        proofs: &Proofs,
+    ) -> Result<BTreeSet<KeyId>, SignatureError> {
         let (mut counted, mut why) = (BTreeSet::new(), Vec::new());
-        for (id, signature) in signatures {
-            let (key, entry) = self.0.keys.get(id).ok_or(SignatureError::UnknownKey(*id))?;
-            if !key.signed(payload_type, body, signature) {
-                return Err(SignatureError::Invalid(*id));
-            }
-            match judge::counts(entry, role, when) {
-                Ok(()) => drop(counted.insert(*id)),
-                Err(reason) => why.push(format!("; key {} {reason}", id.digest().short())),
+        for signature in signatures {
+            let (id, entry) = (signature.0, self.holds(payload_type, body, signature)?);
+            match judge::counts(entry, role, when, proofs.proven(signature)) {
+                Ok(()) => drop(counted.insert(id)),
+                Err(reason) => why.push(format!("; key {} ({:?}) {reason}", id.digest().short(), entry.owner)),
             }
         }
         let threshold = self.0.document.roles.get(role).map_or(1, |role| role.threshold);
@@ -220,6 +245,17 @@ impl TrustRoot {
             return Ok(counted);
         }
         Err(SignatureError::Threshold { role: role.clone(), counted: counted.len(), threshold, why: why.concat() })
+    }
+
+    /// Whether a signature is by a key that is listed, and holds. Whether the key counts is not asked.
+    pub(super) fn holds(
+        &self,
+        payload_type: &str,
+        body: &[u8],
+        (id, signature): &ClaimedSignature,
+    ) -> Result<&KeyEntry, SignatureError> {
+        let (key, entry) = self.0.keys.get(id).ok_or(SignatureError::UnknownKey(*id))?;
+        if key.signed(payload_type, body, signature) { Ok(entry) } else { Err(SignatureError::Invalid(*id)) }
     }
 
     /// Whether this version's root keys agree to the next one.
@@ -249,6 +285,21 @@ impl TrustRoot {
     /// Whose key it is, for people.
     pub fn owner(&self, id: &KeyId) -> &str {
         self.0.keys.get(id).map_or("unknown", |(_, entry)| &entry.owner)
+    }
+
+    /// What the document says of a key.
+    pub fn entry(&self, id: &KeyId) -> Option<&KeyEntry> {
+        self.0.keys.get(id).map(|(_, entry)| entry)
+    }
+
+    /// Every key that is listed.
+    pub fn keys(&self) -> impl Iterator<Item = (&PublicKey, &KeyEntry)> {
+        self.0.keys.values().map(|(key, entry)| (key, entry))
+    }
+
+    /// Every time stamping authority that is listed.
+    pub fn authorities(&self) -> impl Iterator<Item = (&TimestampAuthority, &AuthorityEntry)> {
+        self.0.authorities.iter().map(|(authority, entry)| (authority, entry))
     }
 
     /// The one role of a key; `None` for a key that the root doesn't list.
@@ -283,4 +334,17 @@ fn check_keys(document: &TrustDocument) -> Result<BTreeMap<KeyId, (PublicKey, Ke
         keys.insert(key.id(), (key, entry.clone()));
     }
     Ok(keys)
+}
+
+fn check_authorities(document: &TrustDocument) -> Result<Vec<(TimestampAuthority, AuthorityEntry)>, TrustError> {
+    let mut authorities: Vec<(TimestampAuthority, AuthorityEntry)> = Vec::new();
+    for entry in &document.timestamp_authorities {
+        let authority = TimestampAuthority::from_base64(&entry.certificate);
+        let authority = authority.map_err(|source| TrustError::Authority { id: entry.id, source })?;
+        if authority.id() != entry.id || authorities.last().is_some_and(|(_, last)| last.id >= entry.id) {
+            return Err(TrustError::AuthorityOrder(entry.id));
+        }
+        authorities.push((authority, entry.clone()));
+    }
+    Ok(authorities)
 }

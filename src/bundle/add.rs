@@ -1,0 +1,141 @@
+//! Adds signatures, statements and time stamps to a bundle without touching the release: the payload's bytes are copied.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use super::subjects::{self, SubjectError};
+use super::untrusted::UntrustedBundle;
+use crate::archive::MAGIC;
+use crate::archive::section::{Part, Section};
+use crate::archive::write::ArchiveWriter;
+use crate::format::json::{self, JsonError};
+use crate::format::statement::Statement;
+use crate::limits;
+use crate::trust::KeyId;
+use crate::trust::added::ClaimedStatement;
+use crate::trust::evidence::ClaimedToken;
+use crate::trust::root::ClaimedSignature;
+
+/// One thing to add. Whoever adds it has checked it.
+#[derive(Clone, Debug)]
+pub enum Addition {
+    /// A signature of the release.
+    Signature(ClaimedSignature),
+    /// An approval, withdrawal or notarisation; takes the place of what the same key said before, and of the time stamp
+    /// for it.
+    Statement(ClaimedStatement),
+    /// A time stamp for a signature that is there.
+    Token(ClaimedToken),
+}
+
+/// Why something can't be added.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// The statement is not a release's.
+    #[error("statement.json: {0}")]
+    Statement(#[from] JsonError),
+    /// The files are not the ones that the statement lists.
+    #[error("the bundle's files are not those of its statement: {0}")]
+    Subjects(#[from] SubjectError),
+    /// It is there already.
+    #[error("the bundle is already signed by key {0}")]
+    AlreadySigned(KeyId),
+    /// The bundle has as many as the format takes.
+    #[error("the bundle already has {} signatures", limits::SIGNATURES)]
+    TooManySignatures,
+    /// The bundle has as many as the format takes.
+    #[error("the bundle already has {} approvals and notarisations", limits::ADDED_STATEMENTS)]
+    TooManyStatements,
+    /// Longer than the format takes.
+    #[error("it has {0} bytes, at most {most} are allowed", most = limits::ADDED_BYTES)]
+    TooLarge(usize),
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl UntrustedBundle {
+    /// Reads the statement that nobody has vouched for, for someone who is about to: it must be a release's, and the
+    /// files its own.
+    pub fn claimed_release(&self) -> Result<Statement, AddError> {
+        let statement: Statement = json::from_canonical(&self.statement)?;
+        subjects::check(&self.archive, &statement)?;
+        Ok(statement)
+    }
+
+    /// Writes the same bundle with more in it.
+    pub fn write_with<W: Write>(&self, additions: Vec<Addition>, out: W) -> Result<(W, Statement), AddError> {
+        let statement = self.claimed_release()?;
+        let mut members = self.added_members();
+        for addition in additions {
+            add(&mut members, addition)?;
+        }
+        let count = |wanted: fn(&Section) -> bool| members.keys().filter(|section| wanted(section)).count();
+        if count(|section| matches!(section, Section::Signature(_))) > limits::SIGNATURES {
+            return Err(AddError::TooManySignatures);
+        }
+        if count(|section| matches!(section, Section::Added(_, Part::Statement))) > limits::ADDED_STATEMENTS {
+            return Err(AddError::TooManyStatements);
+        }
+        let mut archive = ArchiveWriter::new(out);
+        archive.member(&Section::Magic.path(), MAGIC)?;
+        archive.member(&Section::Statement.path(), &self.statement)?;
+        for (section, bytes) in &members {
+            archive.member(&section.path(), bytes)?;
+        }
+        for member in self.archive.members().iter().filter(|member| matches!(member.section, Section::File(_))) {
+            archive.begin(&member.path, member.size)?;
+            self.archive.pieces(member, |piece| archive.piece(piece))?;
+            archive.end(member.size)?;
+        }
+        Ok((archive.finish()?, statement))
+    }
+
+    fn added_members(&self) -> BTreeMap<Section, Vec<u8>> {
+        let signatures = self.signatures.iter().map(|(key, bytes)| (Section::Signature(key.digest()), bytes.to_vec()));
+        let statements = self.added.statements.iter().flat_map(halves);
+        let tokens = self.added.tokens.iter().map(|(key, bytes)| (Section::Timestamp(key.digest()), bytes.clone()));
+        signatures.chain(statements).chain(tokens).collect()
+    }
+}
+
+/// Writes an approval file: what people said about one release, to travel beside its bundle.
+pub fn write_approvals<W: Write>(statements: &[ClaimedStatement], out: W) -> io::Result<W> {
+    let members: BTreeMap<Section, Vec<u8>> = statements.iter().flat_map(halves).collect();
+    let mut archive = ArchiveWriter::new(out);
+    archive.member(&Section::Magic.path(), MAGIC)?;
+    for (section, bytes) in &members {
+        archive.member(&section.path(), bytes)?;
+    }
+    archive.finish()
+}
+
+fn halves(added: &ClaimedStatement) -> [(Section, Vec<u8>); 2] {
+    let id = added.key.digest();
+    [
+        (Section::Added(id, Part::Statement), added.body.clone()),
+        (Section::Added(id, Part::Signature), added.signature.to_vec()),
+    ]
+}
+
+fn add(members: &mut BTreeMap<Section, Vec<u8>>, addition: Addition) -> Result<(), AddError> {
+    match addition {
+        Addition::Signature((key, bytes)) => {
+            let before = members.insert(Section::Signature(key.digest()), bytes.to_vec());
+            before.map_or(Ok(()), |_| Err(AddError::AlreadySigned(key)))
+        }
+        Addition::Statement(added) if added.body.len() as u64 > limits::ADDED_BYTES => {
+            Err(AddError::TooLarge(added.body.len()))
+        }
+        Addition::Statement(added) => {
+            members.remove(&Section::Timestamp(added.key.digest()));
+            members.extend(halves(&added));
+            Ok(())
+        }
+        Addition::Token((_, bytes)) if bytes.len() as u64 > limits::ADDED_BYTES => Err(AddError::TooLarge(bytes.len())),
+        Addition::Token((key, bytes)) => {
+            members.insert(Section::Timestamp(key.digest()), bytes);
+            Ok(())
+        }
+    }
+}

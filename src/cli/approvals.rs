@@ -1,0 +1,61 @@
+//! How approvals and evidence are told.
+
+use serde_json::Value;
+
+use super::output::escape;
+use crate::format::approval::Decision;
+use crate::trust::added::SignedApproval;
+use crate::trust::evidence::Evidence;
+use crate::trust::policy::{self, Tally};
+use crate::trust::{TrustRoot, When};
+
+/// One line about an approval.
+pub fn sentence(root: &TrustRoot, signed: &SignedApproval, when: When) -> String {
+    let approval = &signed.approval;
+    let what = match approval.decision {
+        Decision::Approve => "approved by",
+        Decision::Withdraw => "approval withdrawn by",
+    };
+    let apr = approval.apr.as_ref().map(|apr| format!(", {apr}")).unwrap_or_default();
+    let until = approval.expires.map(|expires| format!(", until {expires}")).unwrap_or_default();
+    let why = match policy::counts(root, signed, None, when) {
+        Err(reason) if approval.decision == Decision::Approve => format!("; does not count: it {}", escape(&reason)),
+        _ => String::new(),
+    };
+    let reason = approval.reason.as_deref().map(|reason| format!(" ({})", escape(reason))).unwrap_or_default();
+    let (owner, role, evidence) = (escape(&signed.owner), &approval.role, signed.evidence);
+    format!("{what} {owner} as {role}{apr}, {evidence}{until}{reason}{why}")
+}
+
+/// The same as a document.
+pub fn document(root: &TrustRoot, signed: &SignedApproval, when: When) -> Value {
+    let approval = &signed.approval;
+    let counts = policy::counts(root, signed, None, when);
+    serde_json::json!({
+        "key_id": signed.key,
+        "owner": signed.owner,
+        "role": approval.role,
+        "decision": approval.decision,
+        "apr": approval.apr,
+        "at": approval.at,
+        "expires": approval.expires,
+        "reason": approval.reason,
+        "evidence": evidence(signed.evidence),
+        "counts": counts.is_ok(),
+        "why_not": counts.err(),
+    })
+}
+
+/// Since when a signature exists.
+pub fn evidence(evidence: Evidence) -> Value {
+    serde_json::json!({ "level": evidence.level(), "at": evidence.time() })
+}
+
+/// What a run needs, and what there is of it.
+pub fn quorum(tallies: &[Tally]) -> Value {
+    let role = |tally: &Tally| {
+        let counts = serde_json::json!({ "needed": tally.needed, "counted": tally.counted });
+        (tally.role.to_string(), counts)
+    };
+    tallies.iter().map(role).collect::<serde_json::Map<String, Value>>().into()
+}

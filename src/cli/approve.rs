@@ -1,0 +1,158 @@
+//! `pgseal approve FILE --role ROLE --apr CODE`
+
+use std::io::{BufRead, IsTerminal};
+use std::path::PathBuf;
+
+use super::args::{TrustArgs, now, time};
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::{Output, escape};
+use super::perform::APR_VARIABLE;
+use super::signer::SignerArgs;
+use super::speaker::{Speaker, look};
+use super::table;
+use super::tbs::TbsArgs;
+use crate::bundle::approval::Word;
+use crate::format::approval::Decision;
+use crate::format::expectation::Expectation;
+use crate::format::manifest::{Audience, Manifest};
+use crate::format::name::{AprCode, Name};
+use crate::format::statement::{ReleaseId, title};
+use crate::format::timestamp::Timestamp;
+
+/// An approval that names no end counts for this long, in seconds: 30 days.
+const DEFAULT_LIFE: i64 = 30 * 24 * 60 * 60;
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The bundle; replaced by one with the approval in it, unless -o
+    file: PathBuf,
+    #[command(flatten)]
+    signer: SignerArgs,
+    #[command(flatten)]
+    tbs: TbsArgs,
+    /// The role in which you approve
+    #[arg(long)]
+    role: Name,
+    /// The code of the ratified proposal; the run must be ordered with the same
+    #[arg(long, value_name = "CODE")]
+    apr: Option<AprCode>,
+    /// The approval counts up to then [default: 30 days from now]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    expires: Option<Timestamp>,
+    /// Why, in your own words
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// The release's name, instead of typing it when asked
+    #[arg(long, value_name = "RELEASE-NAME")]
+    yes: Option<String>,
+    /// Write the approval to this file, to travel beside the bundle
+    #[arg(short, long, value_name = "APPROVAL")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let root = args.trust.load_if_there()?;
+    let (bundle, manifest) = look(&args.file, root.as_ref(), out)?;
+    check_apr(&manifest, args.apr.as_ref())?;
+    let at = now();
+    let expires = args.expires.or_else(|| Timestamp::from_seconds(at.seconds() + DEFAULT_LIFE));
+    if let Some(past) = expires.filter(|expires| *expires <= at) {
+        return Err(CliError::new(Exit::Usage, format!("--expires {past} is in the past: nothing was approved")));
+    }
+    let word = Word {
+        decision: Decision::Approve,
+        role: args.role.clone(),
+        apr: args.apr.clone(),
+        at,
+        expires,
+        reason: args.reason.clone(),
+    };
+    let id = bundle.claimed_release_id();
+    show(&manifest, id, &word, out);
+    confirm(&manifest, args.yes.as_deref(), out)?;
+    Speaker {
+        file: &args.file,
+        root: root.as_ref(),
+        signer: &args.signer,
+        tbs: &args.tbs,
+        output: args.output.as_deref(),
+    }
+    .speak(&manifest, id, word, out)
+}
+
+/// A code that the run could never be ordered with would make the approval useless.
+fn check_apr(manifest: &Manifest, apr: Option<&AprCode>) -> Result<(), CliError> {
+    let Some((_, variable)) = manifest.variables.iter().find(|(name, _)| name.as_str() == APR_VARIABLE) else {
+        return Ok(());
+    };
+    let about = if variable.about.is_empty() { "the code of the ratified proposal" } else { &variable.about };
+    let apr = apr.ok_or_else(|| {
+        CliError::new(Exit::Usage, "the release needs an APR code").hint(format!("--apr CODE: {about}"))
+    })?;
+    if variable.accepts(apr.as_str()) {
+        return Ok(());
+    }
+    let pattern = variable.pattern.as_deref().unwrap_or_default();
+    Err(CliError::new(Exit::Usage, format!("--apr {apr} does not match {pattern}, so no run could be ordered with it"))
+        .hint(about))
+}
+
+/// What is being approved, in the words of the release.
+fn show(manifest: &Manifest, id: ReleaseId, word: &Word, out: Output) {
+    let (release, target) = (&manifest.release, &manifest.target);
+    out.line(format!("{} (sequence {})", title(&release.name, &release.version), release.sequence));
+    out.line(escape(&release.summary));
+    out.line(format!("release id {id}"));
+    let server = target.server.as_ref().map(|range| format!(", server {range}")).unwrap_or_default();
+    let role = target.role.as_ref().map(|role| format!(", role {}", escape(role))).unwrap_or_default();
+    let system = target.system_identifier.as_ref().map(|id| format!(", system {}", escape(id))).unwrap_or_default();
+    out.line(format!("target: database {}{server}{role}{system}", escape(&target.database)));
+    for (at, tier) in manifest.tiers.iter().enumerate() {
+        out.line(format!("tier {}/{} {}: {}", at + 1, manifest.tiers.len(), tier.name, escape(&tier.about)));
+        for way in &tier.dispatch {
+            out.line(format!("    reaches out of the database by {}", escape(way)));
+        }
+    }
+    let states = &manifest.states;
+    let expected = |value: Option<&Expectation>| value.map(ToString::to_string).unwrap_or_default();
+    let mut columns: Vec<&String> = states.baseline.expect.keys().chain(states.finalized.expect.keys()).collect();
+    columns.sort();
+    columns.dedup();
+    let row = |column: &String| {
+        let (before, after) = (states.baseline.expect.get(column), states.finalized.expect.get(column));
+        vec![escape(column), escape(&expected(before)), "->".to_owned(), escape(&expected(after))]
+    };
+    out.line(table::render(&["invariant", "before", "", "after"], columns.into_iter().map(row).collect()));
+    for runbook in manifest.runbooks.iter().filter(|runbook| runbook.audience == Audience::Owner) {
+        out.line(format!("runbook for the owner: {} (`pgseal runbook FILE owner` shows it)", runbook.file));
+    }
+    let apr = word.apr.as_ref().map(|apr| format!(", for {apr}")).unwrap_or_default();
+    let until = word.expires.map(|expires| format!(", until {expires}")).unwrap_or_default();
+    out.line(format!("you approve as {}{apr}{until}", word.role));
+}
+
+/// The person types the release's name; anything else approves nothing.
+fn confirm(manifest: &Manifest, yes: Option<&str>, out: Output) -> Result<(), CliError> {
+    let name = manifest.release.name.as_str();
+    let typed = match yes {
+        Some(typed) => typed.to_owned(),
+        None if std::io::stdin().is_terminal() => {
+            out.ask("type the release's name to approve it: ");
+            let mut line = String::new();
+            let read = std::io::stdin().lock().read_line(&mut line);
+            read.map_err(|error| CliError::new(Exit::Internal, format!("standard input: {error}")))?;
+            line.trim().to_owned()
+        }
+        None => {
+            return Err(CliError::new(Exit::Usage, "nobody is there to type the release's name: nothing was approved")
+                .hint(format!("run it on a terminal, or give --yes {name}")));
+        }
+    };
+    if typed == name {
+        return Ok(());
+    }
+    Err(CliError::new(Exit::Usage, format!("the release is {name}, not {typed:?}: nothing was approved")))
+}

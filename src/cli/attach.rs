@@ -1,0 +1,212 @@
+//! `pgseal attach FILE ITEM...`
+
+use std::path::{Path, PathBuf};
+
+use super::args::{TrustArgs, public_key, unopened};
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::{Output, shown};
+use super::rewrite;
+use crate::archive::source;
+use crate::bundle::add::Addition;
+use crate::bundle::{Added, AuthenticateError, UntrustedBundle};
+use crate::format::statement::{PAYLOAD_TYPE, ReleaseId};
+use crate::limits;
+use crate::trust::added::ClaimedStatement;
+use crate::trust::evidence::{Proofs, TokenError};
+use crate::trust::pae;
+use crate::trust::root::name;
+use crate::trust::{KeyId, PublicKey, TrustRoot, timestamp};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The bundle; replaced by one with more in it
+    file: PathBuf,
+    /// What to add: an approval file, a signature of 64 bytes, or a time stamp (RFC 3161)
+    #[arg(required = true, value_name = "ITEM")]
+    items: Vec<PathBuf>,
+    /// The public key of a signature [default: the one of the trust root that it is by]
+    #[arg(long, value_name = "KEY.pub")]
+    key: Option<PathBuf>,
+    /// What was signed, as --tbs wrote it [default: the release]
+    #[arg(long, value_name = "TBS")]
+    tbs: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+/// What a file is, by its first bytes.
+enum Item {
+    Approvals(Vec<ClaimedStatement>),
+    Signature([u8; 64]),
+    Token(Vec<u8>),
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let root = args.trust.load_if_there()?;
+    let items: Vec<Item> = args.items.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
+    let key = args.key.as_deref().map(public_key).transpose()?;
+    let tbs = args.tbs.as_deref().map(|path| Ok::<_, CliError>((path, bytes_of(path)?))).transpose()?;
+    if root.is_none() {
+        out.warning("no trust root was named (--trust): nobody has checked whether a host takes what is added");
+    }
+    let (statement, (id, told)) = rewrite::add(&args.file, |bundle| {
+        let desk = Desk {
+            bundle,
+            root: root.as_ref(),
+            key: key.as_ref(),
+            tbs: tbs.as_ref().map(|(_, bytes)| bytes.as_slice()),
+        };
+        let (mut additions, mut told) = (Vec::new(), Vec::new());
+        for (item, path) in items.iter().zip(&args.items) {
+            let added = desk.additions(item).map_err(|error| error.about(path))?;
+            told.extend(added.iter().map(|addition| (path.clone(), what(addition))));
+            additions.extend(added);
+        }
+        Ok((additions, (bundle.claimed_release_id(), told)))
+    })?;
+    out.document(&serde_json::json!({
+        "file": args.file.to_string_lossy(),
+        "release": statement.predicate.release,
+        "release_id": id,
+        "added": told.iter().map(|(path, (kind, key))| serde_json::json!({
+            "item": path.to_string_lossy(), "kind": kind, "key_id": key,
+        })).collect::<Vec<_>>(),
+    }));
+    for (path, (kind, key)) in told {
+        out.line(format!("{}: added the {kind} {} by {key}", shown(&args.file), shown(&path)));
+    }
+    Ok(Exit::Done)
+}
+
+fn what(addition: &Addition) -> (&'static str, KeyId) {
+    match addition {
+        Addition::Signature((key, _)) => ("signature", *key),
+        Addition::Statement(added) => ("statement", added.key),
+        Addition::Token((key, _)) => ("time stamp for the signature", *key),
+    }
+}
+
+fn read(path: &Path) -> Result<Item, CliError> {
+    let bytes = bytes_of(path)?;
+    if let Ok(signature) = <[u8; 64]>::try_from(bytes.as_slice()) {
+        return Ok(Item::Signature(signature));
+    }
+    if bytes.starts_with(b"pgseal\0") {
+        let source = source::open(path).map_err(|error| unopened(path, &error))?;
+        let added = Added::parse(source).map_err(|error| CliError::from(error).about(path))?;
+        return Ok(Item::Approvals(added.statements));
+    }
+    if timestamp::looks_like_one(&bytes) {
+        return timestamp::canonical(&bytes)
+            .map(Item::Token)
+            .map_err(|error| CliError::new(Exit::Malformed, error).about(path));
+    }
+    let text = "neither an approval file, nor a signature of 64 bytes, nor a time stamp (RFC 3161)";
+    Err(CliError::new(Exit::Malformed, text).about(path))
+}
+
+fn bytes_of(path: &Path) -> Result<Vec<u8>, CliError> {
+    let source = source::open(path).map_err(|error| unopened(path, &error))?;
+    let most = limits::STATEMENT_BYTES + 1024;
+    if source.size() > most {
+        return Err(CliError::new(Exit::Malformed, "the file is too large to be added to a bundle").about(path));
+    }
+    let mut bytes = vec![0; source.size() as usize];
+    source.read_exact_at(&mut bytes, 0).map_err(|error| CliError::io(path, &error))?;
+    Ok(bytes)
+}
+
+/// Everything that is checked before something is added.
+struct Desk<'a> {
+    bundle: &'a UntrustedBundle,
+    root: Option<&'a TrustRoot>,
+    key: Option<&'a PublicKey>,
+    tbs: Option<&'a [u8]>,
+}
+
+impl Desk<'_> {
+    fn additions(&self, item: &Item) -> Result<Vec<Addition>, CliError> {
+        match item {
+            Item::Approvals(statements) => statements.iter().map(|claimed| self.statement(claimed.clone())).collect(),
+            Item::Signature(signature) => self.signature(*signature).map(|addition| vec![addition]),
+            Item::Token(token) => self.token(token).map(|addition| vec![addition]),
+        }
+    }
+
+    /// An approval, notarisation or withdrawal. What the same key said later stays.
+    fn statement(&self, claimed: ClaimedStatement) -> Result<Addition, CliError> {
+        if let Some(root) = self.root {
+            root.added(&claimed, self.id()).map_err(AuthenticateError::from)?;
+        }
+        let at = |body: &[u8]| {
+            use crate::format::approval::ApprovalStatement;
+            let read = crate::format::json::from_canonical::<ApprovalStatement>(body).ok()?;
+            Some((read.predicate.at, read.predicate.decision))
+        };
+        let known = self.bundle.claimed_added().statements.iter().find(|known| known.key == claimed.key);
+        if known.is_some_and(|known| at(&known.body) > at(&claimed.body)) {
+            let text = format!("key {} has said something later in this bundle, which stays", claimed.key);
+            return Err(CliError::new(Exit::Usage, text).hint("nothing was added"));
+        }
+        Ok(Addition::Statement(claimed))
+    }
+
+    fn signature(&self, signature: [u8; 64]) -> Result<Addition, CliError> {
+        let (payload_type, body) = match self.tbs {
+            Some(tbs) => pae::decode(tbs)
+                .ok_or_else(|| CliError::new(Exit::Malformed, "--tbs is not what `--tbs` writes (DSSE encoding)"))?,
+            None => (PAYLOAD_TYPE, self.bundle.claimed_statement()),
+        };
+        let key = self.signer(payload_type, body, &signature)?;
+        if body == self.bundle.claimed_statement() && payload_type == PAYLOAD_TYPE {
+            self.check_release_role(key)?;
+            return Ok(Addition::Signature((key, signature)));
+        }
+        self.statement(ClaimedStatement { key, body: body.to_vec(), signature })
+    }
+
+    /// The key that a signature is by: the named one, or the one of the trust root for which it holds.
+    fn signer(&self, payload_type: &str, body: &[u8], signature: &[u8; 64]) -> Result<KeyId, CliError> {
+        let holds = |key: &&PublicKey| key.signed(payload_type, body, signature);
+        let found = match (self.key, self.root) {
+            (Some(key), _) => Some(key).filter(holds),
+            (None, Some(root)) => root.keys().map(|(key, _)| key).find(holds),
+            (None, None) => {
+                return Err(CliError::new(Exit::Usage, "by which key is the signature?").hint("--key KEY.pub"));
+            }
+        };
+        found.map(PublicKey::id).ok_or_else(|| {
+            CliError::new(Exit::NotAuthentic, "the signature does not hold for this release and key")
+                .hint("sign exactly the bytes that --tbs wrote, by Ed25519 without prehash, and name them by --tbs")
+        })
+    }
+
+    fn check_release_role(&self, key: KeyId) -> Result<(), CliError> {
+        match self.root.map(|root| root.role_of(&key)) {
+            None => Ok(()),
+            Some(Some(role)) if *role == name("release") => Ok(()),
+            Some(_) => Err(CliError::new(Exit::Usage, format!("key {key} has not the role release in the trust root"))
+                .hint("nothing was added")),
+        }
+    }
+
+    fn token(&self, token: &[u8]) -> Result<Addition, CliError> {
+        let signatures = self.bundle.all_signatures();
+        let about = signatures.iter().find(|(_, signature)| timestamp::is_about(token, signature));
+        let (key, _) = about.ok_or_else(|| {
+            CliError::new(Exit::NotAuthentic, "the time stamp is about none of the signatures in the bundle")
+                .hint("ask for one of signatures/KEYID.sig: openssl ts -query -data KEYID.sig -sha256 -out request.tsq")
+        })?;
+        let claimed = (*key, token.to_vec());
+        if let Some(root) = self.root {
+            let checked = Proofs::gather(root, &signatures, &[], std::slice::from_ref(&claimed));
+            checked.map_err(|error: TokenError| CliError::from(AuthenticateError::from(error)))?;
+        }
+        Ok(Addition::Token(claimed))
+    }
+
+    fn id(&self) -> ReleaseId {
+        self.bundle.claimed_release_id()
+    }
+}

@@ -1,0 +1,87 @@
+//! `pgseal notarise FILE`
+
+use std::path::PathBuf;
+
+use super::args::{TrustArgs, now};
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::{Output, escape, shown};
+use super::rewrite;
+use super::signer::SignerArgs;
+use super::speaker::look;
+use crate::bundle::add::Addition;
+use crate::bundle::{UntrustedBundle, approval};
+use crate::format::json;
+use crate::format::notarisation::{Notarisation, NotarisationStatement};
+use crate::format::statement::PAYLOAD_TYPE;
+use crate::trust::added::ClaimedStatement;
+use crate::trust::root::name;
+use crate::trust::{PublicKey, TrustRoot};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The bundle; replaced by one in which the notary says which signatures are there now
+    file: PathBuf,
+    #[command(flatten)]
+    signer: SignerArgs,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let root = args.trust.load_if_there()?;
+    let (seen, manifest) = look(&args.file, root.as_ref(), out)?;
+    let signer = args.signer.open()?;
+    let public = signer.public_key();
+    let key = public.id();
+    check_role(root.as_ref(), &public)?;
+    let id = seen.claimed_release_id();
+    let now = now();
+    let (_, statement) = rewrite::add(&args.file, |bundle| {
+        if bundle.claimed_release_id() != id {
+            return Err(CliError::new(Exit::Internal, format!("{}: changed while it was read", shown(&args.file))));
+        }
+        let before = said_before(bundle, &public);
+        let mut signatures = bundle.all_signatures();
+        // A notary says nothing about itself.
+        signatures.retain(|(other, _)| *other != key);
+        let body = approval::notarisation(&manifest, id, &signatures, before.as_ref(), now)
+            .map_err(|error| CliError::new(Exit::Internal, error))?;
+        let signature = signer.sign(PAYLOAD_TYPE, &body)?;
+        let added = ClaimedStatement { key, body: body.clone(), signature };
+        Ok((vec![Addition::Statement(added)], body))
+    })?;
+    let said: NotarisationStatement =
+        json::from_canonical(&statement).map_err(|error| CliError::new(Exit::Internal, error))?;
+    let said = said.predicate;
+    out.document(&serde_json::json!({
+        "file": args.file.to_string_lossy(), "release_id": id, "key_id": key, "signatures": said.signatures,
+    }));
+    for seen in &said.signatures {
+        let owner =
+            root.as_ref().map(|root| format!(" ({})", escape(root.owner(&crate::trust::KeyId::claimed(seen.key_id)))));
+        out.line(format!("seen at {}: the signature by {}{}", seen.at, seen.key_id, owner.unwrap_or_default()));
+    }
+    out.line(format!("notarised by {key}: {}", shown(&args.file)));
+    Ok(Exit::Done)
+}
+
+fn check_role(root: Option<&TrustRoot>, key: &PublicKey) -> Result<(), CliError> {
+    let Some(root) = root else { return Ok(()) };
+    let role = root.role_of(&key.id());
+    if role == Some(&name("notary")) {
+        return Ok(());
+    }
+    let has = role.map_or("is not in the trust root".to_owned(), |role| format!("has the role {role}"));
+    Err(CliError::new(Exit::Usage, format!("key {} {has}: a notary's key has the role notary", key.id()))
+        .hint("nothing was signed"))
+}
+
+/// What this notary itself said before: the times at which it first saw the signatures.
+fn said_before(bundle: &UntrustedBundle, key: &PublicKey) -> Option<Notarisation> {
+    let said = bundle.claimed_added().statements.iter().find(|said| said.key == key.id())?;
+    if !key.signed(PAYLOAD_TYPE, &said.body, &said.signature) {
+        return None;
+    }
+    json::from_canonical::<NotarisationStatement>(&said.body).ok().map(|said| said.predicate)
+}

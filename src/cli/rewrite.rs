@@ -1,0 +1,54 @@
+//! Adds to a bundle in place: one writer at a time, and the file is the old one or the new one.
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::args::{open, unopened};
+use super::error::CliError;
+use crate::bundle::UntrustedBundle;
+use crate::bundle::add::{AddError, Addition};
+use crate::durable;
+use crate::format::statement::Statement;
+
+/// Opens a bundle, asks what to add to it, and replaces it. Gives its statement, and what `choose` gave beside.
+pub fn add<T>(
+    path: &Path,
+    choose: impl FnOnce(&UntrustedBundle) -> Result<(Vec<Addition>, T), CliError>,
+) -> Result<(Statement, T), CliError> {
+    // The file that a link leads to is the one that is read and replaced; not the link.
+    let file = path.canonicalize().map_err(|error| CliError::io(path, &error))?;
+    let _lock = lock(&file).map_err(|error| unopened(path, &error))?;
+    let bundle = open(&file)?;
+    let (additions, beside) = choose(&bundle)?;
+    let (mut statement, mut refused) = (None, None);
+    let written = durable::replace(&file, |file| {
+        match bundle.write_with(additions, std::io::BufWriter::new(file)) {
+            Ok((_, written)) => statement = Some(written),
+            Err(AddError::Io(error)) => return Err(error),
+            Err(error) => refused = Some(error),
+        }
+        if refused.is_some() { Err(std::io::Error::other("refused")) } else { Ok(()) }
+    });
+    if let Some(error) = refused {
+        return Err(CliError::from(error).about(path));
+    }
+    written.map_err(|error| CliError::io(path, &error))?;
+    let statement = statement.ok_or_else(|| CliError::new(super::exit::Exit::Internal, "nothing was written"))?;
+    Ok((statement, beside))
+}
+
+/// One writer at a time: what another process adds meanwhile would be lost. Waits for the other, and looks again, since
+/// it has replaced the file.
+fn lock(path: &Path) -> std::io::Result<File> {
+    loop {
+        if !path.metadata()?.is_file() {
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        let file = File::open(path)?;
+        file.lock()?;
+        if file.metadata()?.ino() == path.metadata()?.ino() {
+            return Ok(file);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! An approval as data: what a person says about one release, as an in-toto Statement v1.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::manifest::{Release, Target};
+use super::name::{AprCode, Name};
+use super::statement::{StatementType, Subject};
+use super::timestamp::Timestamp;
+use super::version::Format1;
+
+/// `approvals/KEYID.json`, said by a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalStatement {
+    /// Always in-toto Statement v1.
+    #[serde(rename = "_type")]
+    pub type_: StatementType,
+    /// The release: its name and version, and its id.
+    pub subject: Vec<Subject>,
+    /// Always an approval.
+    #[serde(rename = "predicateType")]
+    pub predicate_type: ApprovalPredicateType,
+    /// What is said.
+    pub predicate: Approval,
+}
+
+/// The predicate type of an approval and of its withdrawal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ApprovalPredicateType {
+    /// Version 1.
+    #[serde(rename = "urn:pgseal:approval:v1")]
+    V1,
+}
+
+/// A person's yes to a release, or the withdrawal of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// The document's format.
+    pub format: Format1,
+    /// Yes, or no longer.
+    pub decision: Decision,
+    /// In which role.
+    pub role: Name,
+    /// The code of the ratified proposal, which must be the run's `ratified_apr`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub apr: Option<AprCode>,
+    /// What the person was shown.
+    pub release: Release,
+    /// Where it may run.
+    pub target: Target,
+    /// The person's clock. Of two statements by one key about one release, the later one counts.
+    pub at: Timestamp,
+    /// It counts up to this moment; a withdrawal has no end.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expires: Option<Timestamp>,
+    /// Why, in the person's own words.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+/// What a person says. The order matters: of two statements of the same second the withdrawal counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// Yes.
+    Approve,
+    /// What was approved is no longer.
+    Withdraw,
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Approve => "approved",
+            Self::Withdraw => "withdrawn",
+        })
+    }
+}

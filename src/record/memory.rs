@@ -1,0 +1,49 @@
+//! What this host remembers: the newest time in its journals. A clock that is behind it was set back.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::journal;
+use crate::format::timestamp::Timestamp;
+use crate::trust::policy::is_behind;
+
+/// Why the clock can't be believed.
+#[derive(Debug, thiserror::Error)]
+pub enum MemoryError {
+    /// It shows less than it once did.
+    #[error("this host's clock ({now}) is behind {seen}, the newest time in {journal}", journal = journal.display())]
+    ClockBehind {
+        /// The clock.
+        now: Timestamp,
+        /// The newest time that was seen.
+        seen: Timestamp,
+        /// Where.
+        journal: PathBuf,
+    },
+    /// The journals can't be read.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Compares the clock with the newest time in the journals of a directory. A missing directory remembers nothing; a
+/// damaged journal neither, and `status` names it.
+pub fn check_clock(receipts: &Path, now: Timestamp) -> Result<(), MemoryError> {
+    let io = |source| MemoryError::Io { path: receipts.to_owned(), source };
+    let mut newest: Option<(Timestamp, PathBuf)> = None;
+    for journal in journal::all_in(receipts).map_err(io)? {
+        let lines = journal::read(&journal).map_err(io)?.unwrap_or_default();
+        let last = lines.iter().map(|line| line.at).max();
+        if let Some(at) = last.filter(|at| newest.as_ref().is_none_or(|(known, _)| at > known)) {
+            newest = Some((at, journal));
+        }
+    }
+    match newest {
+        Some((seen, journal)) if is_behind(now, seen) => Err(MemoryError::ClockBehind { now, seen, journal }),
+        _ => Ok(()),
+    }
+}
