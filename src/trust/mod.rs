@@ -8,6 +8,7 @@ pub mod public_key;
 pub mod root;
 pub mod secret_key;
 pub mod store;
+pub mod timestamp;
 
 pub use key_id::KeyId;
 pub use public_key::PublicKey;
