@@ -1,0 +1,116 @@
+//! The digests and signature algorithms of time stamps, by their names in ASN.1.
+
+use der::asn1::{Any, ObjectIdentifier, OctetString};
+use ring::digest::{self, digest};
+use x509_cert::spki::AlgorithmIdentifierOwned;
+
+use super::TimestampError;
+use super::ecdsa::lower;
+
+const SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
+const SHA_384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
+const SHA_512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");
+pub(super) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const RSA_SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
+const RSA_SHA_384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12");
+const RSA_SHA_512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13");
+const ECDSA_SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
+const ECDSA_SHA_384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
+
+/// A digest that may carry a signature or an imprint.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hash {
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+impl Hash {
+    /// By its name; parameters are absent or NULL (RFC 5754, 2).
+    pub fn of_identifier(identifier: &AlgorithmIdentifierOwned) -> Result<Self, TimestampError> {
+        let hash = match identifier.oid {
+            SHA_256 => Self::Sha256,
+            SHA_384 => Self::Sha384,
+            SHA_512 => Self::Sha512,
+            _ => return Err(unknown(identifier)),
+        };
+        if absent_or_null(identifier) { Ok(hash) } else { Err(unknown(identifier)) }
+    }
+
+    /// Its one name in a canonical token: with NULL, as openssl and most authorities write it.
+    pub fn identifier(self) -> AlgorithmIdentifierOwned {
+        let oid = match self {
+            Self::Sha256 => SHA_256,
+            Self::Sha384 => SHA_384,
+            Self::Sha512 => SHA_512,
+        };
+        AlgorithmIdentifierOwned { oid, parameters: Some(Any::null()) }
+    }
+
+    /// The digest of a buffer.
+    pub fn of(self, bytes: &[u8]) -> digest::Digest {
+        let algorithm = match self {
+            Self::Sha256 => &digest::SHA256,
+            Self::Sha384 => &digest::SHA384,
+            Self::Sha512 => &digest::SHA512,
+        };
+        digest(algorithm, bytes)
+    }
+}
+
+/// SHA-1, only to recognise the pinned certificate (RFC 2634): openssl 3.0 names it so by default. Nothing rests on
+/// it: the certificate is pinned whole, and its key has to have signed.
+pub(super) fn sha1(bytes: &[u8]) -> digest::Digest {
+    digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes)
+}
+
+/// How a token is signed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scheme {
+    /// PKCS#1 v1.5 (RFC 8017, 8.2).
+    Rsa(Hash),
+    /// ECDSA; the curve is the key's.
+    Ecdsa(Hash),
+}
+
+impl Scheme {
+    /// By the two names that a signer has (RFC 5754, 3): they have to agree.
+    pub fn of_identifiers(algorithm: &AlgorithmIdentifierOwned, hash: Hash) -> Result<Self, TimestampError> {
+        match (algorithm.oid, hash) {
+            (RSA, _) | (RSA_SHA_256, Hash::Sha256) | (RSA_SHA_384, Hash::Sha384) | (RSA_SHA_512, Hash::Sha512)
+                if absent_or_null(algorithm) =>
+            {
+                Ok(Self::Rsa(hash))
+            }
+            (ECDSA_SHA_256, Hash::Sha256) | (ECDSA_SHA_384, Hash::Sha384) if algorithm.parameters.is_none() => {
+                Ok(Self::Ecdsa(hash))
+            }
+            _ => Err(unknown(algorithm)),
+        }
+    }
+
+    /// Its one name in a canonical token.
+    pub fn identifier(self) -> AlgorithmIdentifierOwned {
+        match self {
+            Self::Rsa(_) => AlgorithmIdentifierOwned { oid: RSA, parameters: Some(Any::null()) },
+            Self::Ecdsa(Hash::Sha256) => AlgorithmIdentifierOwned { oid: ECDSA_SHA_256, parameters: None },
+            Self::Ecdsa(_) => AlgorithmIdentifierOwned { oid: ECDSA_SHA_384, parameters: None },
+        }
+    }
+
+    /// The one spelling of a signature. RSA has one; of the two of ECDSA, (r, s) and (r, n - s), the lower is kept.
+    pub fn canonical(self, signature: OctetString) -> Result<OctetString, TimestampError> {
+        match self {
+            Self::Rsa(_) => Ok(signature),
+            Self::Ecdsa(_) => Ok(OctetString::new(lower(signature.as_bytes())?)?),
+        }
+    }
+}
+
+fn absent_or_null(identifier: &AlgorithmIdentifierOwned) -> bool {
+    identifier.parameters.as_ref().is_none_or(Any::is_null)
+}
+
+fn unknown(identifier: &AlgorithmIdentifierOwned) -> TimestampError {
+    TimestampError::Algorithm(identifier.oid.to_string())
+}
