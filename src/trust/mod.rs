@@ -8,6 +8,8 @@ pub mod key_id;
 pub mod pae;
 pub mod policy;
 pub mod public_key;
+#[cfg(test)]
+mod published_tests;
 pub mod root;
 pub mod secret_key;
 pub mod signer;

@@ -65,8 +65,12 @@ impl PublicKey {
 
     /// Whether the signature is this key's over this document, by the strict rules (no malleable or small-order parts).
     pub fn signed(&self, payload_type: &str, body: &[u8], signature: &[u8; 64]) -> bool {
-        let encoding = pre_authentication_encoding(payload_type, body);
-        self.0.verify_strict(&encoding, &Signature::from_bytes(signature)).is_ok()
+        self.verifies(&pre_authentication_encoding(payload_type, body), signature)
+    }
+
+    /// The signature check itself, over bytes that `signed` has encoded.
+    pub(super) fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
     }
 }
 

@@ -73,7 +73,12 @@ impl SecretKey {
     pub fn generate() -> Result<Self, SecretKeyError> {
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(&mut seed[..]).map_err(|error| SecretKeyError::Random(error.to_string()))?;
-        Ok(Self(SigningKey::from_bytes(&seed)))
+        Ok(Self::from_seed(&seed))
+    }
+
+    /// The key of 32 secret bytes (RFC 8032, 5.1.5).
+    pub(super) fn from_seed(seed: &[u8; 32]) -> Self {
+        Self(SigningKey::from_bytes(seed))
     }
 
     /// Reads a key file. The passphrase is asked for only when the key is encrypted.
@@ -139,7 +144,12 @@ impl SecretKey {
 
     /// Signs a document of a kind. Deterministic (RFC 8032).
     pub fn sign(&self, payload_type: &str, body: &[u8]) -> [u8; 64] {
-        self.0.sign(&pre_authentication_encoding(payload_type, body)).to_bytes()
+        self.sign_encoded(&pre_authentication_encoding(payload_type, body))
+    }
+
+    /// The signature itself, over bytes that `sign` has encoded.
+    pub(super) fn sign_encoded(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign(message).to_bytes()
     }
 }
 
