@@ -27,6 +27,11 @@ pub fn sentence(root: &TrustRoot, signed: &SignedApproval, when: When) -> String
     format!("{what} {owner} as {role}{apr}, {evidence}{until}{reason}{why}")
 }
 
+/// Since when a signature exists, where anybody says so: `, notarised 2026-11-21T07:00:00Z`.
+pub fn since(evidence: Evidence) -> String {
+    if evidence.time().is_some() { format!(", {evidence}") } else { String::new() }
+}
+
 /// The same as a document.
 pub fn document(root: &TrustRoot, signed: &SignedApproval, when: When) -> Value {
     let approval = &signed.approval;

@@ -100,7 +100,8 @@ fn show(finding: &Finding, root: &TrustRoot, when: When, out: Output) {
     let path = shown(&finding.path);
     if let (Some(release), true) = (&finding.release, finding.faults.is_empty()) {
         let ok = out.paint(Paint::Good, "ok");
-        let signers = release.signers.iter().map(|(owner, evidence)| format!("{} ({evidence})", escape(owner)));
+        let signers =
+            release.signers.iter().map(|(owner, evidence)| format!("{}{}", escape(owner), approvals::since(*evidence)));
         let signers = signers.collect::<Vec<_>>().join(", ");
         let title = escape(&release.title);
         let text = match finding.kind {

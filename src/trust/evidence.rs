@@ -46,7 +46,6 @@ impl Evidence {
 impl std::fmt::Display for Evidence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (self, self.time()) {
-            (Self::Claimed(_), None) => f.write_str("time not known"),
             (_, None) => f.write_str(self.level()),
             (_, Some(time)) => write!(f, "{} {time}", self.level()),
         }
