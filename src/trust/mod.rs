@@ -1,5 +1,6 @@
 //! Keys, signatures, and the signed document that says which keys may do what. `root.rs` holds the only signature check.
 
+pub mod agent;
 pub mod draft;
 pub mod judge;
 pub mod key_id;
@@ -9,11 +10,15 @@ pub mod public_key;
 pub mod root;
 pub mod secret_key;
 pub mod signer;
+mod ssh;
 pub mod store;
+pub mod token_uri;
 
+pub use agent::AgentKey;
 pub use judge::When;
 pub use key_id::KeyId;
 pub use public_key::PublicKey;
 pub use root::{DraftRoot, TrustRoot};
 pub use secret_key::SecretKey;
 pub use signer::Signer;
+pub use token_uri::TokenUri;

@@ -3,6 +3,7 @@
 // Each test binary uses the part that it needs.
 #![allow(dead_code)]
 
+pub mod agent;
 pub mod bundles;
 pub mod defects;
 pub mod keys;
