@@ -1,6 +1,9 @@
-//! Keys that pgseal does not hold: those of a real ssh-agent, and what a false agent may try.
+//! Keys that pgseal does not hold: those of a real ssh-agent, and what a false agent may try; keys on tokens are in signers/token.rs.
 
 mod support;
+#[cfg(feature = "pkcs11")]
+#[path = "signers/token.rs"]
+mod token;
 
 use std::path::Path;
 use std::process::Command;

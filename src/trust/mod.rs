@@ -12,6 +12,8 @@ pub mod secret_key;
 pub mod signer;
 mod ssh;
 pub mod store;
+#[cfg(feature = "pkcs11")]
+pub mod token;
 pub mod token_uri;
 
 pub use agent::AgentKey;
@@ -21,4 +23,6 @@ pub use public_key::PublicKey;
 pub use root::{DraftRoot, TrustRoot};
 pub use secret_key::SecretKey;
 pub use signer::Signer;
+#[cfg(feature = "pkcs11")]
+pub use token::TokenKey;
 pub use token_uri::TokenUri;

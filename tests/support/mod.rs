@@ -8,5 +8,7 @@ pub mod bundles;
 pub mod defects;
 pub mod keys;
 pub mod site;
+#[cfg(feature = "pkcs11")]
+pub mod softhsm;
 pub mod tar;
 pub mod vectors;
