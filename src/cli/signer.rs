@@ -99,7 +99,8 @@ fn token_key(uri: &TokenUri, passphrase: &PassphraseArgs) -> Result<Box<dyn Sign
             }
             TokenError::NoPin { .. } => this.hint("run it on a terminal, or give --passphrase-fd N"),
             TokenError::Pin { locked: true, .. } => this.hint("the token's security officer can set a new PIN"),
-            TokenError::Pin { .. } | TokenError::Point { .. } | TokenError::Said { .. } => this,
+            TokenError::Pin { .. } => this.hint("a token locks itself after a few wrong PINs"),
+            TokenError::Point { .. } | TokenError::Said { .. } => this,
         }
     })?;
     Ok(Box::new(key))

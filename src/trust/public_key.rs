@@ -47,6 +47,9 @@ impl PublicKey {
 
     /// From a file as `pgseal keygen`, `openssl pkey -pubout` or `ssh-keygen -t ed25519` writes it.
     pub fn from_text(text: &str) -> Result<Self, PublicKeyError> {
+        if text.contains(" PRIVATE KEY-----") {
+            return Err(PublicKeyError::NotEd25519("it is a secret key; the public half is the .pub file".to_owned()));
+        }
         if text.trim_start().starts_with("-----BEGIN ") { Self::from_pem(text) } else { Self::from_openssh(text) }
     }
 
@@ -159,7 +162,8 @@ mod tests {
             (&format!("from=\"*\" {LINE}"), "neither"),
             (&format!("ssh-rsa {base64}"), "of the type ssh-rsa"),
             ("sk-ssh-ed25519@openssh.com AAAA", "of the type sk-ssh-ed25519@openssh.com"),
-            ("-----BEGIN OPENSSH PRIVATE KEY-----", "PEM"),
+            ("-----BEGIN OPENSSH PRIVATE KEY-----", "it is a secret key"),
+            ("-----BEGIN CERTIFICATE-----", "PEM"),
         ];
         for (text, why) in cases {
             let error = PublicKey::from_text(text).expect_err(text).to_string();
