@@ -25,9 +25,10 @@ fmt:
 
 # the documentation of the library
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --features pkcs11
 
 # lints, as strict as in ci
 lint:
     cargo fmt --check
     cargo clippy --all-targets --locked -- -D warnings
+    cargo clippy --all-targets --locked --features pkcs11 -- -D warnings

@@ -1,7 +1,9 @@
 //! Arguments that several commands share, and what they mean.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fmt::Display;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -35,7 +37,7 @@ impl TrustArgs {
 
     /// Reads and checks it where one is named, or where this host has one.
     pub fn load_if_there(&self) -> Result<Option<TrustRoot>, CliError> {
-        if self.named().is_none() && !std::path::Path::new(DEFAULT_TRUST).exists() {
+        if self.named().is_none() && !Path::new(DEFAULT_TRUST).exists() {
             return Ok(None);
         }
         self.load().map(Some)
@@ -118,19 +120,19 @@ impl ApprovalArgs {
 }
 
 /// Opens a bundle once and authenticates it.
-pub fn authenticate(file: &std::path::Path, root: &TrustRoot, when: When) -> Result<AuthenticatedBundle, CliError> {
+pub fn authenticate(file: &Path, root: &TrustRoot, when: When) -> Result<AuthenticatedBundle, CliError> {
     let bundle = open(file)?.authenticate(root, when);
     bundle.map_err(|error| CliError::from(error).about(file))
 }
 
 /// Opens a bundle without believing it.
-pub fn open(file: &std::path::Path) -> Result<UntrustedBundle, CliError> {
+pub fn open(file: &Path) -> Result<UntrustedBundle, CliError> {
     let source = source::open(file).map_err(|error| unopened(file, &error))?;
     UntrustedBundle::parse(source).map_err(|error| CliError::from(error).about(file))
 }
 
 /// Why a bundle can't be opened; what is no file at all is malformed.
-pub fn unopened(file: &std::path::Path, error: &std::io::Error) -> CliError {
+pub fn unopened(file: &Path, error: &std::io::Error) -> CliError {
     match error.kind() {
         std::io::ErrorKind::InvalidInput => CliError::new(Exit::Malformed, format!("{}: {error}", shown(file)))
             .hint("a bundle is a file; `pgseal pack DIR -o FILE` makes one of a directory"),
@@ -167,6 +169,17 @@ impl DatabaseArgs {
     }
 }
 
+/// Reads a public key: SPKI PEM, or OpenSSH's line.
+pub fn public_key(path: &Path) -> Result<PublicKey, CliError> {
+    let usage = |error: &dyn Display| CliError::new(Exit::Usage, format!("{}: {error}", shown(path)));
+    let file = std::fs::File::open(path).map_err(|error| usage(&error))?;
+    // Far more than any public key; a device has no end.
+    let mut text = String::new();
+    file.take(16 << 10).read_to_string(&mut text).map_err(|error| usage(&error))?;
+    PublicKey::from_text(&text)
+        .map_err(|error| usage(&error).hint("`pgseal keygen NAME` writes NAME.pub; ssh-keygen's .pub is good too"))
+}
+
 /// Secret keys.
 #[derive(Args, Debug, Clone)]
 pub struct PassphraseArgs {
@@ -178,28 +191,24 @@ pub struct PassphraseArgs {
 impl PassphraseArgs {
     /// Reads keys, asking for a passphrase where one is encrypted. From a descriptor comes a line for each such key.
     pub fn keys(&self, paths: &[PathBuf]) -> Result<Vec<SecretKey>, CliError> {
-        let mut reader = passphrase::Reader::new(self.passphrase_fd);
+        let mut reader = self.reader();
         let read = |path: &PathBuf| SecretKey::read(path, || reader.read(&format!("passphrase of {}: ", shown(path))));
         Ok(paths.iter().map(read).collect::<Result<_, _>>()?)
     }
 
+    /// Where passphrases come from, for one command.
+    pub fn reader(&self) -> passphrase::Reader {
+        passphrase::Reader::new(self.passphrase_fd)
+    }
+
     /// Asks for a new passphrase, twice on a terminal.
     pub fn new_passphrase(&self, name: &str) -> Result<zeroize::Zeroizing<String>, CliError> {
-        let new = passphrase::Reader::new(self.passphrase_fd).new_passphrase(name);
+        let new = self.reader().new_passphrase(name);
         new.map_err(|error| {
             CliError::new(Exit::Usage, format!("no passphrase: {error}"))
                 .hint("run it on a terminal, give --passphrase-fd N, or --no-passphrase for a key without one")
         })
     }
-}
-
-/// Reads a public key.
-pub fn public_key(path: &std::path::Path) -> Result<PublicKey, CliError> {
-    let pem = std::fs::read_to_string(path)
-        .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", shown(path))))?;
-    PublicKey::from_pem(&pem).map_err(|error| {
-        CliError::new(Exit::Usage, format!("{}: {error}", shown(path))).hint("`pgseal keygen NAME` writes NAME.pub")
-    })
 }
 
 /// The host's clock.

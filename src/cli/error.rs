@@ -22,7 +22,6 @@ use crate::release::target::TargetError;
 use crate::trust::policy::PolicyError;
 use crate::trust::root::SignatureError;
 use crate::trust::secret_key::SecretKeyError;
-use crate::trust::signer::SignerError;
 use crate::trust::store::StoreError;
 
 /// An error and its exit code.
@@ -199,12 +198,6 @@ impl From<AddError> for CliError {
             AddError::Io(_) => Exit::Internal,
         };
         Self::new(exit, error)
-    }
-}
-
-impl From<SignerError> for CliError {
-    fn from(error: SignerError) -> Self {
-        Self::new(Exit::Usage, error).hint("nothing was signed")
     }
 }
 

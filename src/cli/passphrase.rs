@@ -1,5 +1,6 @@
 //! Passphrases: from the terminal without echo, or from a file descriptor. Never from an argument or a variable.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 
@@ -9,6 +10,15 @@ use zeroize::Zeroizing;
 pub struct Reader {
     descriptor: Option<u32>,
     lines: Option<BufReader<File>>,
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.descriptor {
+            Some(descriptor) => write!(f, "Reader(descriptor {descriptor}, redacted)"),
+            None => f.write_str("Reader(terminal)"),
+        }
+    }
 }
 
 impl Reader {
@@ -49,5 +59,24 @@ impl Reader {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is empty"));
         }
         Ok(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsRawFd;
+
+    #[test]
+    fn lines_of_a_descriptor_are_read_one_by_one_and_not_shown() {
+        let mut file = tempfile::tempfile().expect("temp file");
+        io::Write::write_all(&mut file, b"first secret\nsecond secret\r\n\n").expect("written");
+        let mut reader = Reader::new(Some(file.as_raw_fd() as u32));
+        for expected in ["first secret", "second secret"] {
+            let line: Zeroizing<String> = reader.read("").expect("a line");
+            assert_eq!(*line, expected);
+            assert!(!format!("{reader:?}").contains("secret"));
+        }
+        assert!(reader.read("").is_err(), "an empty line is no passphrase");
     }
 }

@@ -1,23 +1,207 @@
-//! Stub until the branch is merged.
-use super::args::PassphraseArgs;
-use super::error::CliError;
-use crate::trust::Signer;
-use std::path::PathBuf;
+//! Who signs: a key file, a key of the ssh-agent, a key on a PKCS#11 token. Shared by every command that signs.
 
-#[derive(clap::Args, Debug)]
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::args::{PassphraseArgs, public_key};
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::shown;
+use crate::trust::agent::AgentError;
+use crate::trust::signer::SignerError;
+use crate::trust::token_uri::TokenUriError;
+use crate::trust::{AgentKey, SecretKey, Signer, TokenUri};
+
+/// Which key signs; exactly one.
+#[derive(Args, Debug, Clone)]
+#[command(group = clap::ArgGroup::new("signer").required(true).multiple(false))]
 pub struct SignerArgs {
     /// The secret key
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", group = "signer")]
     key: Option<PathBuf>,
+    /// The public key whose secret half the ssh-agent at SSH_AUTH_SOCK holds
+    #[arg(long, value_name = "KEY.pub", group = "signer")]
+    agent: Option<PathBuf>,
+    /// A key on a PKCS#11 token: pkcs11:token=NAME;object=LABEL?module-path=/path/to/module.so
+    // What it became is kept, not what was typed: that may hold a PIN, and is then refused without being repeated.
+    #[arg(long, value_name = "URI", group = "signer", value_parser = token_uri)]
+    pkcs11: Option<Result<TokenUri, TokenUriError>>,
     #[command(flatten)]
     passphrase: PassphraseArgs,
 }
 
 impl SignerArgs {
+    /// Opens the key: asks for a passphrase or PIN where there is one, and finds the key where it is said to be.
     pub fn open(&self) -> Result<Box<dyn Signer>, CliError> {
-        let key = self.key.clone().ok_or_else(|| CliError::new(super::exit::Exit::Usage, "no key"))?;
-        let key =
-            self.passphrase.keys(&[key])?.pop().ok_or_else(|| CliError::new(super::exit::Exit::Usage, "no key"))?;
-        Ok(Box::new(key))
+        match (&self.key, &self.agent, &self.pkcs11) {
+            (Some(path), None, None) => {
+                let mut reader = self.passphrase.reader();
+                let key = SecretKey::read(path, || reader.read(&format!("passphrase of {}: ", shown(path))))?;
+                Ok(Box::new(key))
+            }
+            (None, Some(path), None) => {
+                let socket = std::env::var_os("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty());
+                Ok(Box::new(agent_key(path, socket.map(PathBuf::from).as_deref())?))
+            }
+            (None, None, Some(uri)) => {
+                let uri = uri.as_ref().map_err(|error| {
+                    let hint = "the form is pkcs11:token=NAME;object=LABEL?module-path=/path/to/module.so (RFC 7512)";
+                    CliError::new(Exit::Usage, error).hint(hint)
+                })?;
+                token_key(uri, &self.passphrase)
+            }
+            _ => Err(CliError::new(Exit::Usage, "name one key, by --key, --agent or --pkcs11")),
+        }
+    }
+}
+
+fn token_uri(text: &str) -> Result<Result<TokenUri, TokenUriError>, std::convert::Infallible> {
+    Ok(text.parse())
+}
+
+fn agent_key(path: &Path, socket: Option<&Path>) -> Result<AgentKey, CliError> {
+    let public = public_key(path)?;
+    let start = "start an agent: eval $(ssh-agent); ssh-add KEY";
+    let Some(socket) = socket else {
+        return Err(CliError::new(Exit::Usage, "there is no ssh-agent: SSH_AUTH_SOCK is not set").hint(start));
+    };
+    AgentKey::find(socket, public).map_err(|error| {
+        let this = CliError::new(Exit::Usage, &error);
+        match error {
+            AgentError::Unreachable { .. } => this.hint(start),
+            AgentError::NoKey { .. } => this.hint("`ssh-add KEY` adds it, `ssh-add -L` lists what is there"),
+            AgentError::Refused => this.hint("`ssh-add -X` unlocks the agent"),
+            AgentError::Silent { .. } | AgentError::Broken(_) | AgentError::Protocol(_) => {
+                this.hint("does SSH_AUTH_SOCK lead to an ssh-agent? `ssh-add -L` asks it the same")
+            }
+            AgentError::TooLarge { .. } => this,
+        }
+    })
+}
+
+#[cfg(feature = "pkcs11")]
+fn token_key(uri: &TokenUri, passphrase: &PassphraseArgs) -> Result<Box<dyn Signer>, CliError> {
+    use crate::trust::TokenKey;
+    use crate::trust::token::TokenError;
+    let mut reader = passphrase.reader();
+    let key = TokenKey::open(uri, || reader.read(&format!("PIN of the {uri}: ")));
+    let key = key.map_err(|error| {
+        let this = CliError::new(Exit::Usage, &error);
+        match error {
+            TokenError::Module { .. } => {
+                this.hint("SoftHSM's is /usr/lib/softhsm/libsofthsm2.so; a vendor says where its own is")
+            }
+            TokenError::Token { found: 0, .. } => this.hint("`pkcs11-tool --module MODULE -L` lists the tokens"),
+            TokenError::Token { .. } => this.hint("tell them apart by serial=NUMBER"),
+            TokenError::Key { .. } => {
+                this.hint("`pkcs11-tool --module MODULE --login -O` lists the keys; id=%XX names one")
+            }
+            TokenError::NoPin { .. } => this.hint("run it on a terminal, or give --passphrase-fd N"),
+            TokenError::Pin { locked: true, .. } => this.hint("the token's security officer can set a new PIN"),
+            TokenError::Pin { .. } => this.hint("a token locks itself after a few wrong PINs"),
+            TokenError::Point { .. } | TokenError::Said { .. } => this,
+        }
+    })?;
+    Ok(Box::new(key))
+}
+
+#[cfg(not(feature = "pkcs11"))]
+fn token_key(_: &TokenUri, _: &PassphraseArgs) -> Result<Box<dyn Signer>, CliError> {
+    Err(CliError::new(Exit::Usage, "this pgseal was built without PKCS#11")
+        .hint("`cargo install pgseal --features pkcs11` builds it in; the key may also be an ssh-agent's (--agent)"))
+}
+
+impl From<SignerError> for CliError {
+    fn from(error: SignerError) -> Self {
+        let this = Self::new(Exit::Usage, &error);
+        match error {
+            SignerError::Refused { .. } => this.hint("nothing was signed"),
+            SignerError::Invalid { .. } => {
+                this.hint("nothing was signed; what holds the key is broken or not what it says")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser, Debug)]
+    struct Command {
+        #[command(flatten)]
+        signer: SignerArgs,
+    }
+
+    fn parse(args: &[&str]) -> Result<SignerArgs, clap::Error> {
+        Command::try_parse_from(std::iter::once(&"test").chain(args)).map(|command| command.signer)
+    }
+
+    fn error(args: &[&str]) -> CliError {
+        let opened = parse(args).expect("one signer").open();
+        opened.map(|signer| signer.public_key()).expect_err("there is no such key")
+    }
+
+    const URI: &str = "pkcs11:token=a;object=b?module-path=/nonexistent.so";
+
+    #[test]
+    fn there_is_exactly_one_signer() {
+        for args in [&["--key", "a"][..], &["--agent", "a.pub"], &["--pkcs11", URI, "--passphrase-fd", "3"]] {
+            parse(args).expect("one signer");
+        }
+        for args in
+            [&[][..], &["--passphrase-fd", "3"], &["--key", "a", "--agent", "b"], &["--key", "a", "--pkcs11", URI]]
+        {
+            parse(args).expect_err("none or two");
+        }
+    }
+
+    #[test]
+    fn a_key_file_is_opened() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let (path, key) = (dir.path().join("a.key"), SecretKey::generate().expect("random"));
+        key.write_new(&path, None).expect("written");
+        let signer = parse(&["--key", path.to_str().expect("a plain path")]).expect("one signer").open();
+        let signer = signer.map_err(|error| error.lines.join("\n")).expect("the key");
+        assert_eq!(signer.public_key(), key.public_key());
+        assert_eq!(signer.sign("kind", b"{}").expect("signed"), key.sign("kind", b"{}"));
+    }
+
+    #[test]
+    fn no_agent_and_no_key_are_wrong_arguments_with_a_hint() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let public = dir.path().join("a.pub");
+        std::fs::write(&public, SecretKey::generate().expect("random").public_key().to_openssh("a")).expect("written");
+        let missing = dir.path().join("missing");
+        for (path, socket, why) in [
+            (&public, None, "SSH_AUTH_SOCK is not set"),
+            (&public, Some(missing.as_path()), "no ssh-agent at"),
+            (&missing, None, "No such file"),
+        ] {
+            let error = agent_key(path, socket).expect_err(why);
+            assert!(error.exit == Exit::Usage && error.lines[0].contains(why), "{error:?}");
+        }
+        let hint = agent_key(&public, None).expect_err("no agent").hint;
+        assert_eq!(hint.as_deref(), Some("start an agent: eval $(ssh-agent); ssh-add KEY"));
+    }
+
+    #[test]
+    fn a_wrong_uri_is_told_first_and_a_pin_in_it_is_not_repeated() {
+        let wrong = error(&["--pkcs11", "pkcs11:token=a;object=b"]);
+        assert!(wrong.exit == Exit::Usage && wrong.lines[0].contains("lacks ?module-path="), "{wrong:?}");
+        let args = ["--pkcs11", "pkcs11:token=a;object=b?module-path=/m&pin-value=4711"];
+        let pin = error(&args);
+        assert!(pin.exit == Exit::Usage && pin.lines[0].contains("pin-value"), "{pin:?}");
+        let shown = format!("{pin:?} {:?}", parse(&args).expect("one signer"));
+        assert!(!shown.contains("4711"), "{shown}");
+    }
+
+    #[test]
+    fn a_token_needs_the_feature_and_its_module() {
+        let error = error(&["--pkcs11", URI]);
+        let why = if cfg!(feature = "pkcs11") { "not a PKCS#11 module" } else { "built without PKCS#11" };
+        assert!(error.exit == Exit::Usage && error.lines[0].contains(why), "{error:?}");
     }
 }

@@ -13,7 +13,7 @@ use crate::trust::pae::pre_authentication_encoding;
 pub struct TbsArgs {
     /// Write the exact bytes to sign instead of signing, for a key elsewhere; `pgseal attach` adds the signature [OUT:
     /// else standard output]
-    #[arg(long, value_name = "OUT", num_args = 0..=1, default_missing_value = "-", conflicts_with = "key")]
+    #[arg(long, value_name = "OUT", num_args = 0..=1, default_missing_value = "-", group = "signer")]
     tbs: Option<PathBuf>,
 }
 

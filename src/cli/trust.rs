@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use super::args::{PassphraseArgs, TrustArgs, now, time};
+use super::args::{PassphraseArgs, TrustArgs, now, public_key, time};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, escape, shown};
@@ -14,7 +14,7 @@ use crate::format::timestamp::Timestamp;
 use crate::format::trust_document::Policy;
 use crate::trust::draft::{self, NewKey};
 use crate::trust::root::name;
-use crate::trust::{PublicKey, TrustRoot, store};
+use crate::trust::{TrustRoot, store};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -138,7 +138,7 @@ fn init(args: &InitArgs, out: Output) -> Result<Exit, CliError> {
             return Err(CliError::new(Exit::Usage, text));
         }
         for path in &spec.keys {
-            let key = read_public(path)?;
+            let key = public_key(path)?;
             keys.push(NewKey { role: spec.role.clone(), key, owner: stem(path), not_before: None, not_after: None });
         }
     }
@@ -166,7 +166,7 @@ fn add_key(args: &AddKeyArgs, out: Output) -> Result<Exit, CliError> {
     let root_keys = args.passphrase.keys(&args.root_key)?;
     let key = NewKey {
         role: args.role.clone(),
-        key: read_public(&args.key)?,
+        key: public_key(&args.key)?,
         owner: args.owner.clone().unwrap_or_else(|| stem(&args.key)),
         not_before: args.not_before,
         not_after: args.not_after,
@@ -212,14 +212,6 @@ fn show(root: &TrustRoot, out: Output) -> Exit {
         out.line(format!("releases may run on: {}", escape(&document.policy.targets.join(", "))));
     }
     Exit::Done
-}
-
-fn read_public(path: &Path) -> Result<PublicKey, CliError> {
-    let pem = std::fs::read_to_string(path)
-        .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", shown(path))))?;
-    PublicKey::from_pem(&pem).map_err(|error| {
-        CliError::new(Exit::Usage, format!("{}: {error}", shown(path))).hint("`pgseal keygen NAME` writes NAME.pub")
-    })
 }
 
 fn stem(path: &Path) -> String {

@@ -1,6 +1,7 @@
 //! Keys, signatures, and the signed document that says which keys may do what. `root.rs` holds the only signature check.
 
 pub mod added;
+pub mod agent;
 pub mod draft;
 pub mod evidence;
 pub mod judge;
@@ -13,12 +14,20 @@ mod published_tests;
 pub mod root;
 pub mod secret_key;
 pub mod signer;
+mod ssh;
 pub mod store;
 pub mod timestamp;
+#[cfg(feature = "pkcs11")]
+pub mod token;
+pub mod token_uri;
 
+pub use agent::AgentKey;
 pub use judge::When;
 pub use key_id::KeyId;
 pub use public_key::PublicKey;
 pub use root::{DraftRoot, TrustRoot};
 pub use secret_key::SecretKey;
 pub use signer::Signer;
+#[cfg(feature = "pkcs11")]
+pub use token::TokenKey;
+pub use token_uri::TokenUri;

@@ -1,4 +1,4 @@
-//! Ed25519 public keys (RFC 8032) as SPKI (RFC 8410).
+//! Ed25519 public keys (RFC 8032) as SPKI (RFC 8410) or as OpenSSH's line (RFC 8709).
 
 use std::fmt;
 
@@ -8,6 +8,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 
 use super::key_id::KeyId;
 use super::pae::pre_authentication_encoding;
+use super::ssh;
 
 /// A public key that is not weak.
 #[derive(Clone, PartialEq, Eq)]
@@ -16,8 +17,8 @@ pub struct PublicKey(VerifyingKey);
 /// Why a text is not a usable public key.
 #[derive(Debug, thiserror::Error)]
 pub enum PublicKeyError {
-    /// Not SPKI, or of another algorithm.
-    #[error("not an Ed25519 public key (SPKI): {0}")]
+    /// Neither SPKI nor OpenSSH's line, or of another algorithm.
+    #[error("not an Ed25519 public key: {0}")]
     NotEd25519(String),
     /// A key of small order: signatures for it prove nothing.
     #[error("the key is weak (small order)")]
@@ -33,6 +34,25 @@ impl PublicKey {
         if key.is_weak() { Err(PublicKeyError::Weak) } else { Ok(Self(key)) }
     }
 
+    /// From the 32 bytes of RFC 8032.
+    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, PublicKeyError> {
+        let key = VerifyingKey::from_bytes(bytes);
+        Self::new(key.map_err(|_| PublicKeyError::NotEd25519("the bytes are no point of the curve".to_owned()))?)
+    }
+
+    /// The 32 bytes of RFC 8032.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+
+    /// From a file as `pgseal keygen`, `openssl pkey -pubout` or `ssh-keygen -t ed25519` writes it.
+    pub fn from_text(text: &str) -> Result<Self, PublicKeyError> {
+        if text.contains(" PRIVATE KEY-----") {
+            return Err(PublicKeyError::NotEd25519("it is a secret key; the public half is the .pub file".to_owned()));
+        }
+        if text.trim_start().starts_with("-----BEGIN ") { Self::from_pem(text) } else { Self::from_openssh(text) }
+    }
+
     /// From a PEM file as `openssl pkey -pubout` writes it.
     pub fn from_pem(pem: &str) -> Result<Self, PublicKeyError> {
         let key = VerifyingKey::from_public_key_pem(pem.trim());
@@ -42,6 +62,32 @@ impl PublicKey {
     /// As a PEM file.
     pub fn to_pem(&self) -> String {
         format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", self.to_base64())
+    }
+
+    /// From one line `ssh-ed25519 BASE64 [COMMENT]`; lines with options, as `authorized_keys` has, are none.
+    pub fn from_openssh(line: &str) -> Result<Self, PublicKeyError> {
+        let not = |reason: &str| PublicKeyError::NotEd25519(reason.to_owned());
+        let line = line.trim();
+        if line.contains(['\n', '\r']) {
+            return Err(not("there is more than one line"));
+        }
+        let mut words = line.splitn(3, ' ');
+        match words.next().unwrap_or_default() {
+            ssh::ED25519 => {}
+            name if ["ssh-", "ecdsa-", "sk-"].iter().any(|start| name.starts_with(start)) && is_word(name) => {
+                return Err(not(&format!("it is an SSH key of the type {name}; {} is needed", ssh::ED25519)));
+            }
+            _ => return Err(not("neither -----BEGIN PUBLIC KEY----- nor a line ssh-ed25519 AAAA...")),
+        }
+        let blob = Base64::decode_vec(words.next().unwrap_or_default());
+        ssh::key_of_blob(&blob.map_err(|error| not(&error.to_string()))?)
+    }
+
+    /// As OpenSSH's line. Control characters of the comment are left out: it stays one line.
+    pub fn to_openssh(&self, comment: &str) -> String {
+        let comment: String = comment.chars().filter(|c| !c.is_control()).collect();
+        let line = format!("{} {} {comment}", ssh::ED25519, Base64::encode_string(&ssh::key_blob(self)));
+        format!("{}\n", line.trim_end())
     }
 
     /// From the middle line of its PEM file, and only that spelling.
@@ -74,8 +120,69 @@ impl PublicKey {
     }
 }
 
+fn is_word(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PublicKey({})", self.id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trust::SecretKey;
+
+    /// Made by `ssh-keygen -t ed25519`, and the same 32 bytes as SPKI.
+    const LINE: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICbqKHZ2+XCqgh9jxpbAZmvzK6RnBNZlqHaOVS4gFWtw somebody@host";
+    const SPKI: &str = "MCowBQYDK2VwAyEAJuoodnb5cKqCH2PGlsBma/MrpGcE1mWodo5VLiAVa3A=";
+
+    #[test]
+    fn openssh_and_spki_are_the_same_key() {
+        let key = PublicKey::from_base64(SPKI).expect("a key");
+        for text in [LINE.to_owned(), format!("{LINE}\n"), format!("{LINE}\r\n"), key.to_pem(), key.to_openssh("")] {
+            assert_eq!(PublicKey::from_text(&text).expect("a key"), key, "{text}");
+        }
+        assert_eq!(key.to_openssh("somebody@host"), format!("{LINE}\n"));
+        let base64 = LINE.split(' ').nth(1).expect("three words");
+        assert_eq!(key.to_openssh("a\nssh-rsa b"), format!("ssh-ed25519 {base64} assh-rsa b\n"));
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_with_its_reason() {
+        let base64 = LINE.split(' ').nth(1).expect("three words");
+        let cases = [
+            ("", "neither"),
+            ("hello", "neither"),
+            ("ssh-ed25519", "not those of RFC 8709"),
+            ("ssh-ed25519 ", "not those of RFC 8709"),
+            ("ssh-ed25519 AAAA", "not those of RFC 8709"),
+            ("ssh-ed25519 AAA", "Base64"),
+            (&format!("ssh-ed25519  {base64}"), "not those of RFC 8709"),
+            (&format!("ssh-ed25519\t{base64}"), "neither"),
+            (&format!("{LINE}\n{LINE}"), "more than one line"),
+            (&format!("from=\"*\" {LINE}"), "neither"),
+            (&format!("ssh-rsa {base64}"), "of the type ssh-rsa"),
+            ("sk-ssh-ed25519@openssh.com AAAA", "of the type sk-ssh-ed25519@openssh.com"),
+            ("-----BEGIN OPENSSH PRIVATE KEY-----", "it is a secret key"),
+            ("-----BEGIN CERTIFICATE-----", "PEM"),
+        ];
+        for (text, why) in cases {
+            let error = PublicKey::from_text(text).expect_err(text).to_string();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+        let weak = [&[1_u8][..], &[0; 31]].concat();
+        let weak = PublicKey::from_bytes(weak.as_slice().try_into().expect("32 bytes"));
+        assert!(matches!(weak, Err(PublicKeyError::Weak)), "small order");
+    }
+
+    #[test]
+    fn every_key_round_trips() {
+        for _ in 0..8 {
+            let key = SecretKey::generate().expect("random").public_key();
+            assert_eq!(PublicKey::from_text(&key.to_openssh("a comment of words")).expect("its own line"), key);
+        }
     }
 }

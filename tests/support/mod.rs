@@ -3,9 +3,12 @@
 // Each test binary uses the part that it needs.
 #![allow(dead_code)]
 
+pub mod agent;
 pub mod bundles;
 pub mod defects;
 pub mod keys;
 pub mod site;
+#[cfg(feature = "pkcs11")]
+pub mod softhsm;
 pub mod tar;
 pub mod vectors;

@@ -1,0 +1,276 @@
+//! Keys that a PKCS#11 token holds (PKCS#11 3.0; OASIS): smart cards, HSMs, SoftHSM. Behind the feature `pkcs11`, since
+//! it loads a vendor's code into the process, which a host that only runs releases has no reason to do.
+//!
+//! The secret half never leaves the token: pgseal asks for `CKM_EDDSA` over the document's encoding. The token is trusted
+//! with its key but not with its answers: a signature counts only when the public key says so.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error, RvError};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::{Session, UserType};
+use cryptoki::slot::Slot;
+use cryptoki::types::AuthPin;
+use zeroize::Zeroizing;
+
+use super::pae::pre_authentication_encoding;
+use super::public_key::{PublicKey, PublicKeyError};
+use super::signer::{Signer, SignerError};
+use super::token_uri::TokenUri;
+
+/// A key of a token, in a session that is logged in. Dropping it closes the session, which logs out.
+///
+/// The module itself stays initialized until the process ends: `C_Finalize` would end the sessions of other keys too.
+pub struct TokenKey {
+    session: Session,
+    key: ObjectHandle,
+    public: PublicKey,
+    name: String,
+}
+
+/// Why a token gives no key.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The module can't be loaded, or is none.
+    #[error("{path}: not a PKCS#11 module that works here: {reason}", path = path.display())]
+    Module {
+        /// Its path.
+        path: PathBuf,
+        /// What the loader or the module says.
+        reason: String,
+    },
+    /// No token, or several, are called so.
+    #[error("{found} of the {all} token(s) that the module sees are the {token}")]
+    Token {
+        /// What was asked for.
+        token: String,
+        /// How many are called so.
+        found: usize,
+        /// How many tokens there are.
+        all: usize,
+    },
+    /// No key, or several, are called so.
+    #[error("{token}: {found} Ed25519 {half} keys are called so, one is needed")]
+    Key {
+        /// The token.
+        token: String,
+        /// `secret` or `public`.
+        half: &'static str,
+        /// How many.
+        found: usize,
+    },
+    /// No PIN could be had.
+    #[error("{token}: no PIN: {reason}")]
+    NoPin {
+        /// The token.
+        token: String,
+        /// Why.
+        reason: String,
+    },
+    /// The PIN is wrong, or was wrong too often.
+    #[error("{token}: the token refuses the PIN{}", if *.locked { ": it is locked" } else { "" })]
+    Pin {
+        /// The token.
+        token: String,
+        /// Whether no PIN helps any more.
+        locked: bool,
+    },
+    /// The public key on the token is none.
+    #[error("{token}: the key's CKA_EC_POINT: {source}")]
+    Point {
+        /// The token.
+        token: String,
+        /// Why.
+        source: PublicKeyError,
+    },
+    /// Anything else that the module says.
+    #[error("{token}: {reason}")]
+    Said {
+        /// The token.
+        token: String,
+        /// What it says.
+        reason: String,
+    },
+}
+
+impl TokenKey {
+    /// Loads the module, finds the token, logs in and finds the key. The PIN is asked for only when the token wants one
+    /// from this side, and not from a pad of its own.
+    pub fn open(uri: &TokenUri, pin: impl FnOnce() -> io::Result<Zeroizing<String>>) -> Result<Self, TokenError> {
+        let name = uri.to_string();
+        let said = |error: Error| TokenError::Said { token: uri.to_string(), reason: reason(&error) };
+        let module = load(uri)?;
+        let slot = slot(&module, uri)?;
+        let session = module.open_ro_session(slot).map_err(said)?;
+        let info = module.get_token_info(slot).map_err(said)?;
+        if info.login_required() {
+            if info.user_pin_locked() {
+                return Err(TokenError::Pin { token: name, locked: true });
+            }
+            let pin = match info.protected_authentication_path() {
+                true => None,
+                false => {
+                    Some(pin().map_err(|error| TokenError::NoPin { token: name.clone(), reason: error.to_string() })?)
+                }
+            };
+            log_in(&session, pin, &name)?;
+        }
+        let (key, id) = secret_half(&session, uri)?;
+        let public = public_half(&session, uri, id)?;
+        Ok(Self { session, key, public, name })
+    }
+}
+
+impl Signer for TokenKey {
+    fn public_key(&self) -> PublicKey {
+        self.public.clone()
+    }
+
+    fn sign(&self, payload_type: &str, body: &[u8]) -> Result<[u8; 64], SignerError> {
+        let holder = || self.name.clone();
+        let message = pre_authentication_encoding(payload_type, body);
+        // PKCS#11 3.0, section 2.3.14: without parameters it is Ed25519 of RFC 8032, without context or prehash.
+        let mechanism = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure));
+        let signature = self.session.sign(&mechanism, self.key, &message);
+        let signature = signature.map_err(|error| SignerError::Refused { holder: holder(), reason: reason(&error) })?;
+        match <[u8; 64]>::try_from(signature) {
+            Ok(signature) if self.public.signed(payload_type, body, &signature) => Ok(signature),
+            _ => Err(SignerError::Invalid { holder: holder() }),
+        }
+    }
+}
+
+impl fmt::Debug for TokenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenKey({} on {})", self.public.id(), self.name)
+    }
+}
+
+fn load(uri: &TokenUri) -> Result<Pkcs11, TokenError> {
+    let wrong = |error: Error| TokenError::Module { path: uri.module.clone(), reason: reason(&error) };
+    let module = Pkcs11::new(&uri.module).map_err(wrong)?;
+    match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+        // Another key of the same module is open in this process.
+        Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(module),
+        Err(error) => Err(wrong(error)),
+    }
+}
+
+fn slot(module: &Pkcs11, uri: &TokenUri) -> Result<Slot, TokenError> {
+    let said = |error: Error| TokenError::Said { token: uri.to_string(), reason: reason(&error) };
+    let (mut found, mut all) = (Vec::new(), 0);
+    for slot in module.get_slots_with_token().map_err(said)? {
+        // SoftHSM always shows one token more, that is not made yet; a card that can't be read is not the one.
+        let Ok(info) = module.get_token_info(slot) else { continue };
+        let is = |wanted: &Option<String>, has: &str| wanted.as_deref().is_none_or(|wanted| wanted == has);
+        if info.token_initialized() {
+            all += 1;
+            found.extend((is(&uri.token, info.label()) && is(&uri.serial, info.serial_number())).then_some(slot));
+        }
+    }
+    match found[..] {
+        [slot] => Ok(slot),
+        _ => Err(TokenError::Token { token: uri.to_string(), found: found.len(), all }),
+    }
+}
+
+fn log_in(session: &Session, pin: Option<Zeroizing<String>>, token: &str) -> Result<(), TokenError> {
+    // Both copies are wiped when they are dropped; of a &str the library makes one of exact length, and no other.
+    let pin = pin.map(|pin| AuthPin::from(pin.as_str()));
+    let refused = |locked| Err(TokenError::Pin { token: token.to_owned(), locked });
+    match session.login(UserType::User, pin.as_ref()) {
+        // The login is the process's, not the session's: another key of this token is open.
+        Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
+        Err(Error::Pkcs11(RvError::PinIncorrect | RvError::PinLenRange | RvError::PinInvalid, _)) => refused(false),
+        Err(Error::Pkcs11(RvError::PinLocked, _)) => refused(true),
+        Err(error) => Err(TokenError::Said { token: token.to_owned(), reason: reason(&error) }),
+    }
+}
+
+/// The one secret key that the URI names, and its id.
+fn secret_half(session: &Session, uri: &TokenUri) -> Result<(ObjectHandle, Vec<u8>), TokenError> {
+    let said = |error: Error| TokenError::Said { token: uri.to_string(), reason: reason(&error) };
+    let mut template = vec![Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::KeyType(KeyType::EC_EDWARDS)];
+    template.extend(uri.object.as_ref().map(|label| Attribute::Label(label.clone().into_bytes())));
+    template.extend(uri.id.clone().map(Attribute::Id));
+    let found = session.find_objects(&template).map_err(said)?;
+    let [key] = found[..] else {
+        return Err(TokenError::Key { token: uri.to_string(), half: "secret", found: found.len() });
+    };
+    let attributes = session.get_attributes(key, &[AttributeType::Id]).map_err(said)?;
+    let id = attributes.into_iter().find_map(|attribute| match attribute {
+        Attribute::Id(id) => Some(id),
+        _ => None,
+    });
+    Ok((key, id.unwrap_or_default()))
+}
+
+/// The public key of the same id (PKCS#11 gives both halves one), or of the same label where there is no id.
+fn public_half(session: &Session, uri: &TokenUri, id: Vec<u8>) -> Result<PublicKey, TokenError> {
+    let said = |error: Error| TokenError::Said { token: uri.to_string(), reason: reason(&error) };
+    let mut template = vec![Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::KeyType(KeyType::EC_EDWARDS)];
+    match (id.is_empty(), &uri.object) {
+        (true, Some(label)) => template.push(Attribute::Label(label.clone().into_bytes())),
+        _ => template.push(Attribute::Id(id)),
+    }
+    let mut points = Vec::new();
+    for key in session.find_objects(&template).map_err(said)? {
+        for attribute in session.get_attributes(key, &[AttributeType::EcPoint]).map_err(said)? {
+            if let Attribute::EcPoint(point) = attribute {
+                points.push(point);
+            }
+        }
+    }
+    let [point] = &points[..] else {
+        return Err(TokenError::Key { token: uri.to_string(), half: "public", found: points.len() });
+    };
+    key_of_point(point).map_err(|source| TokenError::Point { token: uri.to_string(), source })
+}
+
+/// `CKA_EC_POINT`: a DER OCTET STRING of the 32 bytes of RFC 8032, or, with some modules, the 32 bytes.
+fn key_of_point(point: &[u8]) -> Result<PublicKey, PublicKeyError> {
+    let bytes = match point {
+        [0x04, 0x20, bytes @ ..] if bytes.len() == 32 => bytes,
+        bytes => bytes,
+    };
+    let bytes = bytes.try_into();
+    PublicKey::from_bytes(bytes.map_err(|_| PublicKeyError::NotEd25519(format!("it has {} bytes", point.len())))?)
+}
+
+/// The error's name: the library's sentences are the specification's paragraphs.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::Pkcs11(code, function) => format!("{function:?}: {code:?}"),
+        error => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trust::SecretKey;
+
+    #[test]
+    fn a_point_is_wrapped_or_raw() {
+        let key = SecretKey::generate().expect("random").public_key();
+        let wrapped = [&[0x04, 0x20], &key.as_bytes()[..]].concat();
+        assert_eq!(key_of_point(&wrapped).expect("a key"), key);
+        assert_eq!(key_of_point(key.as_bytes()).expect("a key"), key);
+        let long = [&wrapped[..], b"x"].concat();
+        for point in [&[][..], &wrapped[..33], &wrapped[1..], &long, &[4; 57]] {
+            assert!(key_of_point(point).is_err(), "{point:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_module_is_told() {
+        let missing = "pkcs11:token=a;object=b?module-path=/nonexistent/module.so".parse().expect("a plain URI");
+        let error = TokenKey::open(&missing, || unreachable!("no PIN is asked for")).expect_err("there is none");
+        assert!(error.to_string().starts_with("/nonexistent/module.so: not a PKCS#11 module"), "{error}");
+    }
+}
