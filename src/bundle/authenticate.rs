@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::subjects::{self, SubjectError, stored_name};
-use super::untrusted::UntrustedBundle;
+use super::untrusted::{Added, UntrustedBundle};
 use crate::archive::read::{Archive, Member};
 use crate::digest::Digest;
 use crate::entry_path::EntryPath;
@@ -29,7 +29,15 @@ pub struct AuthenticatedBundle {
     release_id: ReleaseId,
     signatories: Vec<Signatory>,
     approvals: Vec<SignedApproval>,
+    pub(super) signed: SignedBytes,
     pub(super) files: BTreeMap<EntryPath, Stored>,
+}
+
+/// Every signed document with its signatures, as it was checked.
+pub(super) struct SignedBytes {
+    pub(super) release: Vec<u8>,
+    pub(super) signatures: Vec<ClaimedSignature>,
+    pub(super) added: Added,
 }
 
 /// How a file of the release is stored.
@@ -113,6 +121,7 @@ impl UntrustedBundle {
             signatories: self.signatures.iter().filter(|(key, _)| counted.contains(key)).map(signatory).collect(),
             approvals: Vec::new(),
             files: index(&self.archive, &statement),
+            signed: SignedBytes { release: self.statement, signatures: self.signatures, added: self.added },
             archive: self.archive,
             statement,
         };

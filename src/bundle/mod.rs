@@ -10,6 +10,7 @@ pub mod authenticate;
 pub mod contents;
 pub mod definition;
 pub mod diff;
+pub mod export;
 pub mod lint;
 pub mod problem;
 pub mod release_toml;

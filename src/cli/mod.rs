@@ -13,6 +13,7 @@ mod demo;
 mod diff;
 mod error;
 mod exit;
+mod export;
 mod gate;
 mod init;
 mod inspect;
@@ -119,6 +120,8 @@ enum Command {
     Diff(diff::Args),
     /// Write the files of a bundle to a new directory
     Unpack(unpack::Args),
+    /// Signatures and keys in the formats of other tools
+    Export(export::Args),
     /// The statements that psql would send for a script; no database
     Script(script::Args),
     /// Ask the gate: READY or BLOCKED; never writes
@@ -205,6 +208,7 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Runbook(args) => runbook::run(&args, out),
         Command::Diff(args) => diff::run(&args, out),
         Command::Unpack(args) => unpack::run(&args, out),
+        Command::Export(args) => export::run(&args, out),
         Command::Script(args) => script::run(&args, out),
         Command::Gate(args) => gate::run(&args, out),
         Command::Plan(args) => plan::run(&args, out),

@@ -1,6 +1,7 @@
 //! The documents as data: serde types and constants. No I/O, no cryptography, no clock.
 
 pub mod approval;
+pub mod dsse;
 pub mod expectation;
 pub mod json;
 pub mod limits_of_run;
@@ -9,6 +10,7 @@ pub mod name;
 pub mod notarisation;
 pub mod receipt;
 pub mod server_range;
+pub mod sigstore;
 pub mod statement;
 pub mod timestamp;
 pub mod trust_document;

@@ -6,6 +6,7 @@ pub mod draft;
 pub mod evidence;
 pub mod judge;
 pub mod key_id;
+pub mod key_list;
 pub mod pae;
 pub mod policy;
 pub mod public_key;

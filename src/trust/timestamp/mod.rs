@@ -16,7 +16,7 @@ mod token;
 
 pub use authority::TimestampAuthority;
 pub use error::TimestampError;
-pub use token::{canonical, is_about, looks_like_one};
+pub use token::{canonical, is_about, looks_like_one, response};
 
 /// The longest response, token or certificate that is read; real ones are below 10 KiB.
 const MOST_BYTES: usize = 64 << 10;

@@ -5,7 +5,7 @@ use der::{Decode, Encode};
 
 use super::algorithm::{Hash, Scheme};
 use super::info::Info;
-use super::syntax::{ContentInfo, SIGNED_DATA, SignedData, SignerInfo, TST_INFO, TimeStampResp};
+use super::syntax::{ContentInfo, PkiStatusInfo, SIGNED_DATA, SignedData, SignerInfo, TST_INFO, TimeStampResp};
 use super::{MOST_BYTES, TimestampError};
 
 /// What `openssl ts -reply` writes (a TimeStampResp), or a bare token (ContentInfo), as the one canonical token that
@@ -20,6 +20,13 @@ pub fn canonical(response_or_token: &[u8]) -> Result<Vec<u8>, TimestampError> {
     Ok(Token::new(read)?.info.to_der()?)
 }
 
+/// A canonical token as the response that an authority would have given (RFC 3161, 2.4.2), granted: other formats keep
+/// time stamps so.
+pub fn response(token: &[u8]) -> Result<Vec<u8>, TimestampError> {
+    let status = PkiStatusInfo { status: GRANTED, text: None, failure: None };
+    Ok(TimeStampResp { status, token: Some(Token::read(token)?.info) }.to_der()?)
+}
+
 /// Whether `bytes` look like DER of a response or token: for telling kinds of files apart, no more.
 pub fn looks_like_one(bytes: &[u8]) -> bool {
     bytes.first() == Some(&SEQUENCE)
@@ -29,6 +36,9 @@ pub fn looks_like_one(bytes: &[u8]) -> bool {
 pub fn is_about(token: &[u8], data: &[u8]) -> bool {
     Token::read(token).and_then(|token| Info::read(token.content())).is_ok_and(|info| info.is_about(data))
 }
+
+/// PKIStatus (RFC 3161, 2.4.2).
+const GRANTED: u8 = 0;
 
 /// The first byte of a SEQUENCE (X.690, 8.9.1).
 const SEQUENCE: u8 = 0x30;

@@ -1,0 +1,117 @@
+//! `pgseal export`
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::args::{TrustArgs, authenticate, now, time};
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::{Output, shown};
+use crate::bundle::AuthenticatedBundle;
+use crate::durable;
+use crate::format::timestamp::Timestamp;
+use crate::trust::{When, key_list};
+
+#[derive(clap::Args, Debug)]
+#[command(group = clap::ArgGroup::new("format").required(true))]
+pub struct Args {
+    /// The bundle, for --dsse and --sigstore; it is authenticated first
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// DSSE envelopes as JSON lines: the release with all its signatures, then each approval and notarisation
+    #[arg(long, group = "format", requires = "file")]
+    dsse: bool,
+    /// Sigstore bundles (v0.3) as JSON lines: one for each signature, with its time stamps; hints are key ids
+    #[arg(long, group = "format", requires = "file")]
+    sigstore: bool,
+    /// The trust root's keys as OpenSSH's allowed signers (9.1 or later); principals are ROLE/OWNER
+    #[arg(long, group = "format", conflicts_with_all = ["file", "as_of"])]
+    allowed_signers: bool,
+    /// All of the trust root's keys as PEM, each below a line with its id, owner, role and status
+    #[arg(long, group = "format", conflicts_with_all = ["file", "as_of"])]
+    public_keys: bool,
+    /// Where to write it; must not exist [default: standard output]
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// Judge by this time instead of now, as `verify` does
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    as_of: Option<Timestamp>,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+/// What was asked for; clap has seen to it that it is one of these.
+#[derive(Clone, Copy)]
+enum Format<'a> {
+    Dsse(&'a Path),
+    Sigstore(&'a Path),
+    AllowedSigners,
+    PublicKeys,
+}
+
+impl Args {
+    fn format(&self) -> Format<'_> {
+        match &self.file {
+            Some(file) if self.dsse => Format::Dsse(file),
+            Some(file) => Format::Sigstore(file),
+            None if self.allowed_signers => Format::AllowedSigners,
+            None => Format::PublicKeys,
+        }
+    }
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let root = args.trust.load()?;
+    let open = |file| authenticate(file, &root, args.as_of.map_or_else(|| When::At(now()), When::AsOf));
+    match args.format() {
+        Format::Dsse(file) => {
+            let bundle: AuthenticatedBundle = open(file)?;
+            write(args, "dsse", bundle.envelopes().map(|envelope| line(&envelope)), out)
+        }
+        Format::Sigstore(file) => {
+            let bundle = open(file)?;
+            let bundles =
+                bundle.sigstore_bundles().map_err(|error| CliError::new(Exit::Internal, error).about(file))?;
+            write(args, "sigstore", bundles.map(|bundle| line(&bundle)), out)
+        }
+        Format::AllowedSigners => {
+            write(args, "allowed-signers", std::iter::once(Ok(key_list::allowed_signers(&root).into_bytes())), out)
+        }
+        Format::PublicKeys => {
+            write(args, "public-keys", std::iter::once(Ok(key_list::public_keys(&root).into_bytes())), out)
+        }
+    }
+}
+
+/// Piece by piece: a large release with many signatures is many times its own size.
+fn write(
+    args: &Args,
+    format: &str,
+    pieces: impl Iterator<Item = std::io::Result<Vec<u8>>>,
+    out: Output,
+) -> Result<Exit, CliError> {
+    let mut bytes: u64 = 0;
+    let mut count = |piece: &Vec<u8>| bytes += piece.len() as u64;
+    let Some(path) = args.output.as_deref() else {
+        for piece in pieces {
+            out.bytes(&piece.map_err(|error| CliError::new(Exit::Internal, error))?);
+        }
+        return Ok(Exit::Done);
+    };
+    let written = durable::create_new(path, |file| {
+        pieces.inspect(|piece| piece.iter().for_each(&mut count)).try_for_each(|piece| file.write_all(&piece?))
+    });
+    written.map_err(|error| CliError::io(path, &error))?;
+    out.document(&serde_json::json!({ "file": path.to_string_lossy(), "format": format, "bytes": bytes }));
+    out.line(format!("wrote {}, {bytes} bytes", shown(path)));
+    Ok(Exit::Done)
+}
+
+/// A document on a line of its own.
+fn line(document: &impl Serialize) -> std::io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(document)?;
+    line.push(b'\n');
+    Ok(line)
+}

@@ -1,0 +1,68 @@
+//! The keys of a trust root as other tools list them. Owners are foreign text: they are spelled so that a line stays a line.
+
+use super::root::TrustRoot;
+use crate::format::timestamp::Timestamp;
+use crate::format::trust_document::{KeyEntry, KeyStatus};
+
+/// OpenSSH's allowed signers (ssh-keygen(1), ALLOWED SIGNERS): a line for each key whose signatures can count.
+///
+/// The principal is `ROLE/OWNER`, where the owner is percent-encoded (RFC 3986, 2.1). A window becomes `valid-after` and
+/// `valid-before`, which are inclusive as ours are. Revoked keys are left out, and so are retired ones without an end and
+/// windows for which ssh-keygen has no words (of one second; up to 1970-01-01T00:00:00Z), since it stops at such a line.
+pub fn allowed_signers(root: &TrustRoot) -> String {
+    let line = |entry: &KeyEntry| {
+        let epoch = |time: &Timestamp| time.seconds() == 0;
+        let window = entry.not_before.zip(entry.not_after).is_none_or(|(from, to)| from < to);
+        let ends = entry.status == KeyStatus::Active || entry.not_after.is_some();
+        let counts = entry.status != KeyStatus::Revoked && ends;
+        if !counts || !window || entry.not_after.as_ref().is_some_and(epoch) {
+            return None;
+        }
+        let from = entry.not_before.filter(|time| !epoch(time)).map(|time| ("valid-after", time));
+        let to = entry.not_after.map(|time| ("valid-before", time));
+        let options: Vec<String> =
+            from.into_iter().chain(to).map(|(name, time)| format!("{name}=\"{}\"", digits(time))).collect();
+        let options = if options.is_empty() { String::new() } else { format!("{} ", options.join(",")) };
+        Some(format!("{}/{} {options}", entry.role, word(&entry.owner)))
+    };
+    root.keys().filter_map(|(key, entry)| Some(line(entry)? + &key.to_openssh(&key.id().to_string()))).collect()
+}
+
+/// Every key as PEM, each below a line `# KEYID OWNER ROLE STATUS` with the owner percent-encoded. openssl passes over
+/// text between PEM blocks.
+pub fn public_keys(root: &TrustRoot) -> String {
+    let block = |(key, entry): (&super::PublicKey, &KeyEntry)| {
+        let status = match entry.status {
+            KeyStatus::Active => "active",
+            KeyStatus::Retired => "retired",
+            KeyStatus::Revoked => "revoked",
+        };
+        format!("# {} {} {} {status}\n{}", key.id(), word(&entry.owner), entry.role, key.to_pem())
+    };
+    root.keys().map(block).collect()
+}
+
+/// `YYYYMMDDHHMMSSZ`; the `Z` needs OpenSSH 9.1 or later.
+fn digits(time: Timestamp) -> String {
+    time.to_string().replace(['-', ':', 'T'], "")
+}
+
+/// As one word without quotes, commas, wildcards or slashes: every other byte than these becomes `%XX`.
+fn word(text: &str) -> String {
+    let spelled = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'@' | b'+' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(spelled).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::word;
+
+    #[test]
+    fn an_owner_is_one_word() {
+        assert_eq!(word("anna@example.org"), "anna@example.org");
+        assert_eq!(word("Anna M\u{fc}ller, \"*\"!\n#%/"), "Anna%20M%C3%BCller%2C%20%22%2A%22%21%0A%23%25%2F");
+    }
+}
