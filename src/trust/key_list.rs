@@ -8,7 +8,7 @@ use crate::format::trust_document::{KeyEntry, KeyStatus};
 ///
 /// The principal is `ROLE/OWNER`, where the owner is percent-encoded (RFC 3986, 2.1). A window becomes `valid-after` and
 /// `valid-before`, which are inclusive as ours are. Revoked keys are left out, and so are retired ones without an end and
-/// windows for which ssh-keygen has no words (of one second; up to 1970-01-01T00:00:00Z), since it stops at such a line.
+/// windows for which ssh-keygen has no words and only a complaint (of one second; up to 1970-01-01T00:00:00Z).
 pub fn allowed_signers(root: &TrustRoot) -> String {
     let line = |entry: &KeyEntry| {
         let epoch = |time: &Timestamp| time.seconds() == 0;
