@@ -134,6 +134,12 @@ fn commands_without_a_database() {
     desk.ok("cat", &["cat", "a.pgseal", "release.toml"]);
     desk.ok("runbook", &["runbook", "a.pgseal", "operator"]);
     desk.ok("unpack", &["unpack", "a.pgseal", "-C", "unpacked"]);
+    for format in ["--dsse", "--sigstore"] {
+        desk.ok("export", &["export", "a.pgseal", format, "-o", &format[2..]]);
+    }
+    for format in ["--allowed-signers", "--public-keys"] {
+        desk.ok("export", &["export", format, "-o", &format[2..]]);
+    }
     desk.ok("audit", &["audit", "."]);
     check("statement", &statement(&desk.path("a.pgseal")));
 
