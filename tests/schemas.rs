@@ -127,6 +127,12 @@ fn commands_without_a_database() {
     desk.ok("lint", &["lint", "example"]);
     desk.ok("pack", &["pack", "example", "-o", "a.pgseal"]);
     desk.ok("sign", &["sign", "a.pgseal", "--key", "release.key"]);
+    for format in ["--dsse", "--sigstore"] {
+        desk.ok("export", &["export", "a.pgseal", format, "-o", &format[2..]]);
+    }
+    for format in ["--allowed-signers", "--public-keys"] {
+        desk.ok("export", &["export", format, "-o", &format[2..]]);
+    }
     let verified = desk.ok("verify", &["verify", "a.pgseal"]);
     assert_eq!(verified["files"], json!(8));
     desk.ok("verify", &["verify", "a.pgseal", "--contents", "--as-of", "2026-12-01"]);
@@ -134,12 +140,6 @@ fn commands_without_a_database() {
     desk.ok("cat", &["cat", "a.pgseal", "release.toml"]);
     desk.ok("runbook", &["runbook", "a.pgseal", "operator"]);
     desk.ok("unpack", &["unpack", "a.pgseal", "-C", "unpacked"]);
-    for format in ["--dsse", "--sigstore"] {
-        desk.ok("export", &["export", "a.pgseal", format, "-o", &format[2..]]);
-    }
-    for format in ["--allowed-signers", "--public-keys"] {
-        desk.ok("export", &["export", format, "-o", &format[2..]]);
-    }
     desk.ok("audit", &["audit", "."]);
     check("statement", &statement(&desk.path("a.pgseal")));
 
