@@ -1,8 +1,6 @@
 //! `pgseal sign FILE --key KEY`
 
-use std::fs::File;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::args::{PassphraseArgs, TrustArgs, open, unopened};
 use super::error::CliError;
@@ -33,7 +31,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     check_role(args, key.public_key().id(), out)?;
     // The file that a link leads to is the one that is read and replaced; not the link.
     let file = args.file.canonicalize().map_err(|error| CliError::io(&args.file, &error))?;
-    let _lock = lock(&file).map_err(|error| unopened(&args.file, &error))?;
+    // One signer at a time: a signature that another process adds meanwhile would be lost.
+    let _lock = durable::lock(&file).map_err(|error| unopened(&args.file, &error))?;
     let bundle = open(&file)?;
     let (id, mut statement, mut refused) = (bundle.claimed_release_id(), None, None);
     let written = durable::replace(&file, |file| {
@@ -79,19 +78,4 @@ fn check_role(args: &Args, id: KeyId, out: Output) -> Result<(), CliError> {
     }
     out.warning(format!("key {id} {has}: a host with this trust root refuses the bundle"));
     Ok(())
-}
-
-/// One signer at a time: a signature that another process adds meanwhile would be lost. Waits for the other, and looks
-/// again, since it has replaced the file.
-fn lock(path: &Path) -> std::io::Result<File> {
-    loop {
-        if !path.metadata()?.is_file() {
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file"));
-        }
-        let file = File::open(path)?;
-        file.lock()?;
-        if file.metadata()?.ino() == path.metadata()?.ino() {
-            return Ok(file);
-        }
-    }
 }

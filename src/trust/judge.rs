@@ -11,6 +11,9 @@ pub enum When {
     At(Timestamp),
     /// For undoing what was allowed when it was done: windows don't bind, revocation does.
     Undo,
+    /// For the trust root's own signatures: windows don't bind, so that no clock locks everybody out, but a root key that
+    /// is retired signs no new version.
+    TrustRoot,
 }
 
 /// Whether a key counts for a role; if not, why, for people.
@@ -20,6 +23,7 @@ pub(super) fn counts(entry: &KeyEntry, role: &Name, when: When) -> Result<(), St
     }
     match (entry.status, when) {
         (KeyStatus::Revoked, _) => return Err("is revoked".to_owned()),
+        (KeyStatus::Retired, When::TrustRoot) => return Err("is retired".to_owned()),
         (KeyStatus::Retired, When::At(_)) if entry.not_after.is_none() => return Err("is retired".to_owned()),
         _ => {}
     }

@@ -1,5 +1,6 @@
 //! Keys, signatures, and the signed document that says which keys may do what. `root.rs` holds the only signature check.
 
+pub mod change;
 pub mod draft;
 pub mod judge;
 pub mod key_id;
@@ -7,7 +8,9 @@ pub mod pae;
 pub mod policy;
 pub mod public_key;
 pub mod root;
+pub mod rotation;
 pub mod secret_key;
+pub mod signatures;
 pub mod signer;
 pub mod store;
 

@@ -9,6 +9,7 @@ use super::public_key::{PublicKey, PublicKeyError};
 use crate::digest::Digest;
 use crate::format::json::{self, JsonError};
 use crate::format::name::Name;
+use crate::format::timestamp::Timestamp;
 use crate::format::trust_document::{self, KeyEntry, KeyStatus, Policy, TrustDocument};
 
 /// A signature as a file gives it: the claimed key and 64 bytes.
@@ -86,6 +87,19 @@ pub enum TrustError {
         /// Its usable keys.
         keys: usize,
     },
+    /// The policy wants approvals of those who have another task: what they sign is no approval.
+    #[error(
+        "the policy needs approvals of {0:?}: they are given by roles of their own, not by root, release, receipt or notary"
+    )]
+    ApprovalRole(Name),
+    /// A document that had ended when it was made.
+    #[error("it expires on {expires}, which is not after it was issued on {issued}")]
+    Issued {
+        /// When it was drafted.
+        issued: Timestamp,
+        /// When it ends.
+        expires: Timestamp,
+    },
     /// `prev_sha256` belongs to every version but the first; versions begin at 1.
     #[error("version {0} does not fit its prev_sha256: version 1 has none, every later one names the one before")]
     Version(u32),
@@ -129,12 +143,26 @@ impl DraftRoot {
         Ok(draft)
     }
 
+    /// The same of a document that is not yet bytes.
+    pub fn of(document: &TrustDocument) -> Result<Self, TrustError> {
+        Self::parse(json::to_canonical(document)?)
+    }
+
     /// With signatures that meet its root threshold. It is judged by its own keys alone here; that it follows the
     /// version before it is rotation's part.
-    pub fn signed(self, signatures: &[ClaimedSignature]) -> Result<TrustRoot, TrustError> {
-        let root = TrustRoot(self);
-        root.authenticate(&name("root"), trust_document::PAYLOAD_TYPE, &root.0.bytes, signatures, When::Undo)?;
-        Ok(root)
+    pub fn signed(self, signatures: &[ClaimedSignature]) -> Result<TrustRoot, SignatureError> {
+        self.root_signatures(signatures)?;
+        Ok(TrustRoot(self))
+    }
+
+    /// The distinct root keys of its own that have signed it, when they meet its root threshold.
+    pub fn root_signatures(&self, signatures: &[ClaimedSignature]) -> Result<BTreeSet<KeyId>, SignatureError> {
+        self.count(&name("root"), trust_document::PAYLOAD_TYPE, &self.bytes, signatures, When::TrustRoot)
+    }
+
+    /// How many distinct root keys must sign it, and the version after it.
+    pub fn root_threshold(&self) -> u8 {
+        self.document.roles.get(&name("root")).map_or(1, |role| role.threshold)
     }
 
     /// The document.
@@ -157,6 +185,33 @@ impl DraftRoot {
         self.keys.get(id).map(|(key, entry)| (key, entry))
     }
 
+    /// The only place where signatures are checked and counted.
+    fn count(
+        &self,
+        role: &Name,
+        payload_type: &str,
+        body: &[u8],
+        signatures: &[ClaimedSignature],
+        when: When,
+    ) -> Result<BTreeSet<KeyId>, SignatureError> {
+        let (mut counted, mut why) = (BTreeSet::new(), Vec::new());
+        for (id, signature) in signatures {
+            let (key, entry) = self.keys.get(id).ok_or(SignatureError::UnknownKey(*id))?;
+            if !key.signed(payload_type, body, signature) {
+                return Err(SignatureError::Invalid(*id));
+            }
+            match judge::counts(entry, role, when) {
+                Ok(()) => drop(counted.insert(*id)),
+                Err(reason) => why.push(format!("; key {} {reason}", id.digest().short())),
+            }
+        }
+        let threshold = self.document.roles.get(role).map_or(1, |role| role.threshold);
+        if counted.len() >= usize::from(threshold) {
+            return Ok(counted);
+        }
+        Err(SignatureError::Threshold { role: role.clone(), counted: counted.len(), threshold, why: why.concat() })
+    }
+
     fn usable_keys(&self, role: &Name) -> usize {
         let of_role = self.document.keys.iter().filter(|key| key.role == *role);
         of_role.filter(|key| key.status != KeyStatus::Revoked).count()
@@ -175,10 +230,16 @@ impl DraftRoot {
             }
         }
         for (role, count) in &self.document.policy.approvals {
+            if ["root", "release", "receipt", "notary"].contains(&role.as_str()) {
+                return Err(TrustError::ApprovalRole(role.clone()));
+            }
             let keys = self.usable_keys(role);
             if *count == 0 || usize::from(*count) > keys {
                 return Err(TrustError::Policy { role: role.clone(), count: *count, keys });
             }
+        }
+        if let Some(issued) = self.document.issued.filter(|issued| *issued >= self.document.expires) {
+            return Err(TrustError::Issued { issued, expires: self.document.expires });
         }
         let first = self.document.version == 1;
         if self.document.version == 0 || first != self.document.prev_sha256.is_none() {
@@ -191,7 +252,7 @@ impl DraftRoot {
 impl TrustRoot {
     /// Loads a document: every rule of its own holds, and its root threshold is met by valid signatures over it.
     pub fn load(document: &[u8], signatures: &[ClaimedSignature]) -> Result<Self, TrustError> {
-        DraftRoot::parse(document.to_vec())?.signed(signatures)
+        Ok(DraftRoot::parse(document.to_vec())?.signed(signatures)?)
     }
 
     /// Checks every signature over a document and counts those of a role: the distinct keys that meet its threshold.
@@ -204,31 +265,20 @@ impl TrustRoot {
         signatures: &[ClaimedSignature],
         when: When,
     ) -> Result<BTreeSet<KeyId>, SignatureError> {
-        let (mut counted, mut why) = (BTreeSet::new(), Vec::new());
-        for (id, signature) in signatures {
-            let (key, entry) = self.0.keys.get(id).ok_or(SignatureError::UnknownKey(*id))?;
-            if !key.signed(payload_type, body, signature) {
-                return Err(SignatureError::Invalid(*id));
-            }
-            match judge::counts(entry, role, when) {
-                Ok(()) => drop(counted.insert(*id)),
-                Err(reason) => why.push(format!("; key {} {reason}", id.digest().short())),
-            }
-        }
-        let threshold = self.0.document.roles.get(role).map_or(1, |role| role.threshold);
-        if counted.len() >= usize::from(threshold) {
-            return Ok(counted);
-        }
-        Err(SignatureError::Threshold { role: role.clone(), counted: counted.len(), threshold, why: why.concat() })
+        self.0.count(role, payload_type, body, signatures, when)
     }
 
-    /// Whether this version's root keys agree to the next one.
-    pub fn agrees(&self, next: &[u8], signatures: &[ClaimedSignature]) -> Result<(), TrustError> {
+    /// The distinct root keys of this version that agree to the next one, when they meet this version's root threshold.
+    pub fn agrees(&self, next: &DraftRoot, signatures: &[ClaimedSignature]) -> Result<BTreeSet<KeyId>, SignatureError> {
         // Keys that only the next version knows sign it too; here only this version's are asked.
         let known: Vec<ClaimedSignature> =
             signatures.iter().filter(|(id, _)| self.0.keys.contains_key(id)).copied().collect();
-        self.authenticate(&name("root"), trust_document::PAYLOAD_TYPE, next, &known, When::Undo)?;
-        Ok(())
+        self.authenticate(&name("root"), trust_document::PAYLOAD_TYPE, next.bytes(), &known, When::TrustRoot)
+    }
+
+    /// The same without the signatures.
+    pub fn draft(&self) -> &DraftRoot {
+        &self.0
     }
 
     /// The document.
