@@ -10,7 +10,7 @@ use super::super::output::{Output, shown};
 use super::refusal;
 use super::show::{self, Change, Shown};
 use crate::format::timestamp::Timestamp;
-use crate::format::trust_document::KeyStatus;
+use crate::format::trust_document::{KeyEntry, KeyStatus};
 use crate::trust::change::changes;
 use crate::trust::draft::NextVersion;
 use crate::trust::root::ClaimedSignature;
@@ -93,8 +93,8 @@ fn sign(before: &TrustRoot, draft: &DraftRoot, keys: &[SecretKey]) -> Result<Vec
 /// A signature by a key that is root in neither version makes every host refuse the draft; one that counts in neither is
 /// of no use.
 pub fn may_sign(draft: &DraftRoot, before: Option<&TrustRoot>, id: &KeyId) -> Result<(), CliError> {
-    let root = |root: &DraftRoot| root.key(id).map(|(_, entry)| entry).filter(|entry| entry.role.as_str() == "root");
-    let entries = [Some(draft), before.map(TrustRoot::draft)].map(|version| version.and_then(root));
+    let versions = [Some(draft), before.map(TrustRoot::draft)];
+    let entries = versions.map(|version| version?.key(id).map(|(_, entry)| entry).filter(|entry| is_root(entry)));
     let version = draft.document().version;
     let known = before.is_some() || version == 1;
     let refused = |what: &str, hint: &str| {
@@ -114,6 +114,10 @@ pub fn may_sign(draft: &DraftRoot, before: Option<&TrustRoot>, id: &KeyId) -> Re
         // Retired or revoked by this draft: the version before it may still count it.
         None => Ok(()),
     }
+}
+
+fn is_root(entry: &KeyEntry) -> bool {
+    entry.role.as_str() == "root"
 }
 
 fn write(

@@ -60,7 +60,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 /// The whole answer: what changed, and the document.
 pub fn print(shown: &Shown, out: Output) {
     out.document(&document(shown));
-    print_changes(shown.steps, out);
+    changes(shown.steps).into_iter().for_each(|line| out.line(line));
     let document = shown.draft.document();
     out.line(format!("trust root version {}, {}", document.version, shown.draft.digest()));
     if !shown.progress.is_met() {
@@ -95,13 +95,13 @@ pub fn print(shown: &Shown, out: Output) {
 }
 
 /// What changed, by version.
-pub fn print_changes(steps: &[Change], out: Output) {
-    for step in steps {
-        out.line(format!("version {} -> {}:", step.version.saturating_sub(1), step.version));
-        for change in &step.changes {
-            out.line(format!("  {}", escape(change)));
-        }
-    }
+pub fn changes(steps: &[Change]) -> Vec<String> {
+    let lines = |step: &Change| {
+        let head = format!("version {} -> {}:", step.version.saturating_sub(1), step.version);
+        let below: Vec<String> = step.changes.iter().map(|change| format!("  {}", escape(change))).collect();
+        std::iter::once(head).chain(below)
+    };
+    steps.iter().flat_map(lines).collect()
 }
 
 /// The one form that every `trust` command answers in.

@@ -108,9 +108,9 @@ impl<'a> Desk<'a> {
         Ok(Self { file, draft, known: signatures, before, steps })
     }
 
-    /// Before anything is asked or signed. With --json it is part of the answer.
+    /// Before anything is asked or signed, so not yet as an answer.
     fn show_changes(&self, out: Output) {
-        show::print_changes(&self.steps, out);
+        show::changes(&self.steps).into_iter().for_each(|line| out.note(line));
     }
 
     /// Adds signatures, unless the draft then has one that makes hosts refuse it.
