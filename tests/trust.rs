@@ -7,6 +7,7 @@ mod kill;
 mod refusals;
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use support::site::{Site, outcome};
@@ -79,6 +80,7 @@ pub fn signature(site: &Site, file: &str, version: u32, key: &str) -> String {
     format!("{file}.sigs/{version}.{id}.sig")
 }
 
+/// The id of a key.
 pub fn key_id(site: &Site, key: &str) -> String {
     let pem = String::from_utf8(site.read(&format!("{key}.pub"))).expect("text");
     pgseal::trust::PublicKey::from_pem(&pem).expect("a key").id().to_string()
@@ -160,12 +162,13 @@ fn two_people_sign_at_once() {
     for round in 2..6 {
         done(&site, &format!("trust set-policy trust.json --minimum-sequence demo={round}"));
         let draft = format!("trust.{round}.json");
-        let sign = |key: &str| site.command(["trust", "sign", &draft, "--key", key]).spawn().expect("it starts");
+        let quiet = |mut command: Command| command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let sign = |key: &str| quiet(site.command(["trust", "sign", &draft, "--key", key])).expect("it starts");
         for mut signer in [sign("root1.key"), sign("root2.key"), sign("root3.key")] {
             assert!(signer.wait().expect("it ends").success());
         }
         assert_eq!(done(&site, &format!("trust show {draft} --json")).json()["signatures"]["own"]["counted"], 3);
-        let install = |_: &()| site.command(["trust", "install", &draft]).spawn().expect("it starts");
+        let install = |_: &()| quiet(site.command(["trust", "install", &draft])).expect("it starts");
         let mut codes: Vec<_> =
             [(), ()].iter().map(install).map(|mut child| child.wait().expect("it ends").code()).collect();
         codes.sort();
@@ -317,7 +320,7 @@ fn a_signature_made_elsewhere_is_attached() {
     refused(&site, 2, "exists already", "trust sign trust.2.json --tbs to-be-signed");
     let openssl = |key: &str, input: &str, out: &str| {
         let args = ["pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", input, "-out", out];
-        outcome(std::process::Command::new("openssl").current_dir(site.dir()).args(args)).done()
+        outcome(Command::new("openssl").current_dir(site.dir()).args(args)).done()
     };
     openssl("root1.key", "to-be-signed", "one.sig");
     openssl("root2.key", "trust.2.json", "other.sig");

@@ -15,7 +15,7 @@ use clap::Subcommand;
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Output, shown};
+use super::output::Output;
 use crate::trust::PublicKey;
 
 #[derive(clap::Args, Debug)]
@@ -64,11 +64,11 @@ pub fn run(args: Args, out: Output) -> Result<Exit, CliError> {
 }
 
 fn read_public(path: &Path) -> Result<PublicKey, CliError> {
-    let pem = std::fs::read_to_string(path)
-        .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", shown(path))))?;
-    PublicKey::from_pem(&pem).map_err(|error| {
-        CliError::new(Exit::Usage, format!("{}: {error}", shown(path))).hint("`pgseal keygen NAME` writes NAME.pub")
-    })
+    let wrong = |error: &dyn std::fmt::Display| {
+        CliError::new(Exit::Usage, format!("{}: {error}", path.display())).hint("`pgseal keygen NAME` writes NAME.pub")
+    };
+    let pem = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
+    PublicKey::from_pem(&pem).map_err(|error| wrong(&error))
 }
 
 /// Whose a key is, where nobody says.
