@@ -45,7 +45,12 @@ impl TrustArgs {
 
     /// Reads and checks it.
     pub fn load(&self) -> Result<TrustRoot, CliError> {
-        Ok(store::read(&self.named().unwrap_or_else(|| DEFAULT_TRUST.into()))?)
+        Ok(store::read(&self.path())?)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> PathBuf {
+        self.named().unwrap_or_else(|| DEFAULT_TRUST.into())
     }
 
     /// Whether the flag was given.
