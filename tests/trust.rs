@@ -3,6 +3,8 @@
 mod support;
 #[path = "trust/kill.rs"]
 mod kill;
+#[path = "trust/every_subset.rs"]
+mod every_subset;
 #[path = "trust/refusals.rs"]
 mod refusals;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -26,6 +27,41 @@ fn killed_at_every_step() {
     assert!(kills > 50, "the program was killed only {kills} times");
     let versions: BTreeSet<u32> = seen.into_iter().flat_map(|(_, versions)| versions).collect();
     assert_eq!(versions, BTreeSet::from([1, 4]), "it was killed before the rename and after it");
+}
+
+/// What a crash of the machine would lose is not seen by killing: no file is renamed before it is on disk, the trust root
+/// comes last, and its directory after it.
+#[test]
+fn written_before_it_is_renamed() {
+    if !can_trace() {
+        return;
+    }
+    let site = desk();
+    chain(&site);
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-y", "-o", "calls", "-e", "trace=fsync,rename,renameat,renameat2"]);
+    strace.arg(env!("CARGO_BIN_EXE_pgseal")).args(["trust", "install", "medium"]);
+    assert!(quiet(&site, &mut strace).status().expect("strace starts").success());
+    let calls = String::from_utf8(site.read("calls")).expect("text");
+    let (mut synced, mut renamed, mut pending) = (BTreeSet::new(), Vec::new(), None);
+    for call in calls.lines().map(|line| line.split_once(' ').map_or(line, |(_, call)| call.trim_start())) {
+        if let Some(path) = call.strip_prefix("fsync(").and_then(|rest| rest.split(['<', '>']).nth(1)) {
+            synced.insert(path.rsplit('/').next().unwrap_or_default().to_owned());
+            // The next one is renamed only after the directory of the one before is on disk.
+            if Path::new(path).is_dir() {
+                pending = None;
+            }
+        } else if let Some(paths) = call.strip_prefix("rename") {
+            let names: Vec<&str> = paths.split('"').skip(1).step_by(2).collect();
+            let name = |at: usize| names[at].rsplit('/').next().unwrap_or_default().to_owned();
+            assert!(synced.contains(&name(0)), "renamed before it was on disk: {call}");
+            assert_eq!(pending, None, "{call}");
+            pending = Some(name(1));
+            renamed.push(name(1));
+        }
+    }
+    assert_eq!((renamed.last().map(String::as_str), pending), (Some("trust.json"), None));
+    assert_eq!(renamed.len(), 6 + 3 + 1, "two signatures for each of three versions, three documents, the trust root");
 }
 
 /// How often the program was killed, and which versions were installed then.

@@ -54,6 +54,9 @@ fn damaged(error: StoreError) -> CliError {
         StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             CliError::new(Exit::Usage, error).hint("name the new trust document, or a directory with some")
         }
+        StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::InvalidData => {
+            CliError::new(Exit::NotAuthentic, error).hint("it is no trust document; nothing was changed")
+        }
         _ => error.into(),
     }
 }
