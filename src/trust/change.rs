@@ -49,14 +49,25 @@ pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
 
 /// Whether a key counts, and when, for people; empty for a key that always does.
 pub fn standing(key: &KeyEntry) -> String {
-    let status = match key.status {
+    let window = moment("from", key.not_before) + &moment("until", key.not_after);
+    format!("{}{window}{}", word(key.status), moment("compromised since", key.compromised_since))
+}
+
+/// The same of a time stamping authority.
+pub fn authority_standing(entry: &AuthorityEntry) -> String {
+    format!("{}{}", word(entry.status), moment("until", entry.not_after))
+}
+
+fn word(status: KeyStatus) -> &'static str {
+    match status {
         KeyStatus::Active => "",
         KeyStatus::Retired => ", retired",
         KeyStatus::Revoked => ", revoked",
-    };
-    let moment = |word: &str, time: Option<Timestamp>| time.map(|time| format!(", {word} {time}")).unwrap_or_default();
-    let window = moment("from", key.not_before) + &moment("until", key.not_after);
-    format!("{status}{window}{}", moment("compromised since", key.compromised_since))
+    }
+}
+
+fn moment(word: &str, time: Option<Timestamp>) -> String {
+    time.map(|time| format!(", {word} {time}")).unwrap_or_default()
 }
 
 fn keys(before: &[KeyEntry], after: &[KeyEntry]) -> Vec<String> {
@@ -95,13 +106,7 @@ fn authorities(before: &[AuthorityEntry], after: &[AuthorityEntry]) -> Vec<Strin
         };
         let entry = new.or(old);
         let owner = entry.map(|entry| entry.owner.as_str()).unwrap_or_default();
-        let status = match entry.map(|entry| entry.status) {
-            Some(KeyStatus::Retired) => ", retired",
-            Some(KeyStatus::Revoked) => ", revoked",
-            _ => "",
-        };
-        let until = entry.and_then(|entry| entry.not_after).map(|time| format!(", until {time}")).unwrap_or_default();
-        format!("{word} {id} ({owner}){status}{until}")
+        format!("{word} {id} ({owner}){}", entry.map(authority_standing).unwrap_or_default())
     };
     pairs(&before, &after).into_iter().map(|(id, old, new)| sentence(id, old, new)).collect()
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use super::change::changes;
 use super::public_key::PublicKey;
 use super::root::{DraftRoot, TrustError, TrustRoot};
+use super::timestamp::TimestampAuthority;
 use crate::digest::Digest;
 use crate::format::name::Name;
 use crate::format::timestamp::Timestamp;
-use crate::format::trust_document::{KeyEntry, KeyStatus, Policy, Role, TrustDocument};
+use crate::format::trust_document::{AuthorityEntry, KeyEntry, KeyStatus, Policy, Role, TrustDocument};
 use crate::format::version::Format1;
 
 /// A key to put in: its role, the key, and whose it is.
@@ -62,6 +63,12 @@ pub enum DraftError {
         /// The end that was asked for.
         asked: Timestamp,
     },
+    /// The authority is there already.
+    #[error("time stamping authority {0} is in the trust root already")]
+    KnownAuthority(Digest),
+    /// No authority by this id or owner.
+    #[error("the trust root has no time stamping authority {0:?}")]
+    NoAuthority(String),
     /// A role that nobody has.
     #[error("there is no role {0}")]
     NoRole(Name),
@@ -172,7 +179,44 @@ impl<'r> NextVersion<'r> {
         Ok(())
     }
 
-    /// No signature of a key counts, whenever it was made.
+    /// One time stamping authority more.
+    pub fn add_authority(
+        &mut self,
+        authority: &TimestampAuthority,
+        owner: String,
+        not_after: Option<Timestamp>,
+    ) -> Result<(), DraftError> {
+        let (id, certificate) = (authority.id(), authority.to_base64());
+        let list = &mut self.document.timestamp_authorities;
+        if list.iter().any(|known| known.id == id) {
+            return Err(DraftError::KnownAuthority(id));
+        }
+        list.push(AuthorityEntry { id, certificate, owner, not_after, status: KeyStatus::Active });
+        list.sort_by_key(|entry| entry.id);
+        Ok(())
+    }
+
+    /// An authority's time stamps count up to `until`.
+    pub fn retire_authority(&mut self, id: Digest, until: Timestamp) -> Result<(), DraftError> {
+        let entry = self.authority(id)?;
+        if entry.status == KeyStatus::Revoked {
+            return Err(DraftError::Revoked(id));
+        }
+        if let Some(end) = entry.not_after.filter(|end| *end < until) {
+            return Err(DraftError::Longer { id, until: end, asked: until });
+        }
+        entry.status = KeyStatus::Retired;
+        entry.not_after = Some(until);
+        Ok(())
+    }
+
+    /// No time stamp of an authority counts: whoever has its key can write any time.
+    pub fn revoke_authority(&mut self, id: Digest) -> Result<(), DraftError> {
+        self.authority(id)?.status = KeyStatus::Revoked;
+        Ok(())
+    }
+
+    /// No signature of a key counts any more, but those that are proven to be older than `compromised_since`.
     pub fn revoke(&mut self, id: Digest, compromised_since: Option<Timestamp>) -> Result<(), DraftError> {
         let key = self.key(id)?;
         key.status = KeyStatus::Revoked;
@@ -237,6 +281,11 @@ impl<'r> NextVersion<'r> {
             return Err(DraftError::NoChange);
         }
         Ok(DraftRoot::of(&self.document)?)
+    }
+
+    fn authority(&mut self, id: Digest) -> Result<&mut AuthorityEntry, DraftError> {
+        let found = self.document.timestamp_authorities.iter_mut().find(|entry| entry.id == id);
+        found.ok_or_else(|| DraftError::NoAuthority(id.to_string()))
     }
 
     fn key(&mut self, id: Digest) -> Result<&mut KeyEntry, DraftError> {

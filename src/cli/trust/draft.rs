@@ -126,7 +126,7 @@ pub fn rotate(args: &RotateArgs, out: Output) -> Result<Exit, CliError> {
 fn find(document: &TrustDocument, text: &str) -> Result<Digest, CliError> {
     let mut ids = keys_named(document, text);
     let file = Path::new(text);
-    let pem = std::fs::read_to_string(file).ok().and_then(|pem| PublicKey::from_pem(&pem).ok());
+    let pem = std::fs::read_to_string(file).ok().and_then(|text| PublicKey::from_text(&text).ok());
     ids.extend(pem.map(|key| key.id().digest()).filter(|id| document.keys.iter().any(|key| key.id == *id)));
     ids.sort();
     ids.dedup();

@@ -1,5 +1,6 @@
 //! `pgseal trust`: one file a task.
 
+mod authority;
 mod draft;
 mod init;
 mod install;
@@ -31,12 +32,18 @@ enum TrustCommand {
     AddKey(draft::AddKeyArgs),
     /// Draft the next version, in which a key makes no new signatures
     Retire(draft::RetireArgs),
-    /// Draft the next version, in which no signature of a key counts
+    /// Draft the next version, in which no signature of a key counts, but those proven to be older than its compromise
     Revoke(draft::RevokeArgs),
     /// Draft the next version, with a new key in place of an old one
     Rotate(draft::RotateArgs),
     /// Draft the next version, with other thresholds or another policy
     SetPolicy(policy::Args),
+    /// Draft the next version, with one time stamping authority (RFC 3161) more
+    AddAuthority(authority::AddArgs),
+    /// Draft the next version, in which an authority's new time stamps don't count
+    RetireAuthority(authority::RetireArgs),
+    /// Draft the next version, in which no time stamp of an authority counts
+    RevokeAuthority(authority::RevokeArgs),
     /// Add root signatures to a draft, or write the bytes to sign
     Sign(sign::Args),
     /// Add a root signature to a draft that was made elsewhere
@@ -55,6 +62,9 @@ pub fn run(args: Args, out: Output) -> Result<Exit, CliError> {
         TrustCommand::Revoke(args) => draft::revoke(&args, out),
         TrustCommand::Rotate(args) => draft::rotate(&args, out),
         TrustCommand::SetPolicy(args) => policy::run(&args, out),
+        TrustCommand::AddAuthority(args) => authority::add(&args, out),
+        TrustCommand::RetireAuthority(args) => authority::retire(&args, out),
+        TrustCommand::RevokeAuthority(args) => authority::revoke(&args, out),
         TrustCommand::Sign(args) => sign::run(&args, out),
         TrustCommand::Attach(args) => sign::attach(&args, out),
         TrustCommand::Install(args) => install::run(&args, out),

@@ -9,7 +9,7 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::{Output, Paint, escape};
 use crate::digest::Digest;
-use crate::trust::change::standing;
+use crate::trust::change::{authority_standing, standing};
 use crate::trust::root::SignatureError;
 use crate::trust::signatures::{self, Progress, Tally};
 use crate::trust::{DraftRoot, store};
@@ -90,7 +90,8 @@ pub fn print(shown: &Shown, out: Output) {
         out.line(format!("release {id} is blocked"));
     }
     for authority in &document.timestamp_authorities {
-        out.line(format!("time stamping authority {} {}", authority.id, escape(&authority.owner)));
+        let (id, owner) = (authority.id, escape(&authority.owner));
+        out.line(format!("time stamping authority {id} {owner}{}", authority_standing(authority)));
     }
 }
 

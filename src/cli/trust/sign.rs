@@ -14,7 +14,7 @@ use super::show::{self, Change, Shown};
 use crate::durable;
 use crate::trust::root::ClaimedSignature;
 use crate::trust::rotation::{self, Candidate};
-use crate::trust::{DraftRoot, TrustRoot, signatures, store};
+use crate::trust::{DraftRoot, Signer, TrustRoot, signatures, store};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -46,9 +46,12 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let desk = Desk::open(&args.draft, &args.trust, out)?;
     let Some(tbs) = &args.tbs else {
         desk.show_changes(out);
-        let signer = args.signer.open()?;
-        may_sign(&desk.draft, desk.before.as_ref(), &signer.public_key().id())?;
-        return desk.add(signatures::sign(&desk.draft, &[signer.as_ref()])?, out);
+        let signers = args.signer.open_all()?;
+        for signer in &signers {
+            may_sign(&desk.draft, desk.before.as_ref(), &signer.public_key().id())?;
+        }
+        let signers: Vec<&dyn Signer> = signers.iter().map(AsRef::as_ref).collect();
+        return desk.add(signatures::sign(&desk.draft, &signers)?, out);
     };
     let written = durable::create_new(tbs, |file| file.write_all(&signatures::to_be_signed(&desk.draft)));
     written.map_err(|error| match error.kind() {
