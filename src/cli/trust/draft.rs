@@ -58,6 +58,12 @@ pub struct RevokeArgs {
     /// Since when somebody else may have had it
     #[arg(long, value_name = "TIME", value_parser = time)]
     compromised_since: Option<Timestamp>,
+    /// A public key that takes its place at once, for the last key of a role
+    #[arg(long, value_name = "NEW.pub")]
+    new: Option<PathBuf>,
+    /// Whose the new one is [default: the file's name]
+    #[arg(long, requires = "new")]
+    owner: Option<String>,
 }
 
 #[derive(clap::Args, Debug)]
@@ -100,9 +106,14 @@ pub fn retire(args: &RetireArgs, out: Output) -> Result<Exit, CliError> {
 }
 
 pub fn revoke(args: &RevokeArgs, out: Output) -> Result<Exit, CliError> {
+    let new = args.new.as_deref().map(|path| Ok::<_, CliError>((public_key(path)?, path))).transpose()?;
     let edit = |next: &mut NextVersion| {
         let key = find(next.document(), &args.key)?;
         next.revoke(key, args.compromised_since)?;
+        if let Some((new, path)) = new {
+            let (role, owner) = (next.role_of(key)?, args.owner.clone().unwrap_or_else(|| stem(path)));
+            next.add(NewKey { role, key: new, owner, not_before: None, not_after: None })?;
+        }
         warn_if_few(next.document(), key, out);
         Ok(())
     };

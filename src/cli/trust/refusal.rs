@@ -19,7 +19,7 @@ impl From<DraftError> for CliError {
             DraftError::Longer { .. } => this.hint("name an earlier --not-after"),
             DraftError::Clock { .. } => this.hint("set this host's clock; nothing was written"),
             DraftError::Rule(TrustError::Threshold { .. }) => {
-                this.hint("add a key first, or lower the threshold; nothing was written")
+                this.hint("add a key first (`revoke --new NEW.pub` does both at once), or lower the threshold; nothing was written")
             }
             DraftError::Rule(TrustError::Policy { .. }) => {
                 this.hint("lower what is required by `pgseal trust set-policy --require ROLE=N`; nothing was written")
