@@ -2,7 +2,7 @@
 
 use std::fs::{File, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use tempfile::{Builder, NamedTempFile};
@@ -19,6 +19,22 @@ pub fn create_new(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) 
     let aside = write_aside(path, write)?;
     aside.persist_noclobber(path).map_err(|error| error.error)?;
     sync_dir(path)
+}
+
+/// One at a time, for a file that is read and then replaced: what another process writes meanwhile would be lost. Waits
+/// for the other, and looks again, since it has replaced the file. Dropping the answer gives the lock back.
+pub fn lock(path: &Path) -> io::Result<File> {
+    loop {
+        if !path.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        let file = File::open(path)?;
+        file.lock()?;
+        let (locked, there) = (file.metadata()?, path.metadata()?);
+        if (locked.dev(), locked.ino()) == (there.dev(), there.ino()) {
+            return Ok(file);
+        }
+    }
 }
 
 /// Makes a directory entry durable.

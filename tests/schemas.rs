@@ -123,6 +123,13 @@ fn commands_without_a_database() {
         ],
     );
     check("trust", &read_json(&desk.path("trust.json")));
+    desk.ok("trust", &["trust", "set-policy", "trust.json", "--target", "prod", "--minimum-sequence", "demo=1"]);
+    desk.ok("trust", &["trust", "show", "trust.3.json"]);
+    desk.ok("trust", &["trust", "sign", "trust.3.json", "--tbs", "to-be-signed"]);
+    desk.expect(11, "error", &["trust", "install", "trust.3.json"]);
+    desk.ok("trust", &["trust", "sign", "trust.3.json", "--key", "root.key"]);
+    desk.ok("trust", &["trust", "install", "trust.3.json"]);
+    desk.ok("trust", &["trust", "set-policy", "trust.json", "--any-target", "--root-key", "root.key"]);
 
     desk.ok("lint", &["lint", "example"]);
     desk.ok("pack", &["pack", "example", "-o", "a.pgseal"]);

@@ -45,7 +45,12 @@ impl TrustArgs {
 
     /// Reads and checks it.
     pub fn load(&self) -> Result<TrustRoot, CliError> {
-        Ok(store::read(&self.named().unwrap_or_else(|| DEFAULT_TRUST.into()))?)
+        Ok(store::read(&self.path())?)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> PathBuf {
+        self.named().unwrap_or_else(|| DEFAULT_TRUST.into())
     }
 
     /// Whether the flag was given.
@@ -171,13 +176,13 @@ impl DatabaseArgs {
 
 /// Reads a public key: SPKI PEM, or OpenSSH's line.
 pub fn public_key(path: &Path) -> Result<PublicKey, CliError> {
-    let usage = |error: &dyn Display| CliError::new(Exit::Usage, format!("{}: {error}", shown(path)));
+    let hint = "`pgseal keygen NAME` writes NAME.pub; ssh-keygen's .pub is good too";
+    let usage = |error: &dyn Display| CliError::new(Exit::Usage, format!("{}: {error}", shown(path))).hint(hint);
     let file = std::fs::File::open(path).map_err(|error| usage(&error))?;
     // Far more than any public key; a device has no end.
     let mut text = String::new();
     file.take(16 << 10).read_to_string(&mut text).map_err(|error| usage(&error))?;
-    PublicKey::from_text(&text)
-        .map_err(|error| usage(&error).hint("`pgseal keygen NAME` writes NAME.pub; ssh-keygen's .pub is good too"))
+    PublicKey::from_text(&text).map_err(|error| usage(&error))
 }
 
 /// Secret keys.

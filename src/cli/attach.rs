@@ -171,7 +171,7 @@ impl Desk<'_> {
         let holds = |key: &&PublicKey| key.signed(payload_type, body, signature);
         let found = match (self.key, self.root) {
             (Some(key), _) => Some(key).filter(holds),
-            (None, Some(root)) => root.keys().map(|(key, _)| key).find(holds),
+            (None, Some(root)) => root.draft().keys().map(|(key, _)| key).find(holds),
             (None, None) => {
                 return Err(CliError::new(Exit::Usage, "by which key is the signature?").hint("--key KEY.pub"));
             }

@@ -152,8 +152,13 @@ impl From<StoreError> for CliError {
                 Self::new(Exit::Usage, format!("no trust root: {error}"))
                     .hint("name it by --trust FILE or PGSEAL_TRUST; `pgseal trust init` makes one")
             }
-            StoreError::Io { .. } | StoreError::Document(_) => Self::new(Exit::Internal, error),
+            StoreError::Io { .. } => Self::new(Exit::Internal, error),
             StoreError::Trust { .. } => Self::new(Exit::NotAuthentic, error),
+            StoreError::Signature { .. } => Self::new(Exit::NotAuthentic, error)
+                .hint("take a fresh copy of the trust root with all of its .sigs directory"),
+            StoreError::NoDocuments(_) => Self::new(Exit::Usage, error).hint("name the trust documents themselves"),
+            StoreError::Exists(_) => Self::new(Exit::Usage, error)
+                .hint("nothing was written; move it away, or name another draft by -o DRAFT"),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Adds to a bundle in place: one writer at a time, and the file is the old one or the new one.
 
-use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::args::{open, unopened};
@@ -18,7 +16,8 @@ pub fn add<T>(
 ) -> Result<(Statement, T), CliError> {
     // The file that a link leads to is the one that is read and replaced; not the link.
     let file = path.canonicalize().map_err(|error| CliError::io(path, &error))?;
-    let _lock = lock(&file).map_err(|error| unopened(path, &error))?;
+    // One writer at a time: what another process adds meanwhile would be lost.
+    let _lock = durable::lock(&file).map_err(|error| unopened(path, &error))?;
     let bundle = open(&file)?;
     let (additions, beside) = choose(&bundle)?;
     let (mut statement, mut refused) = (None, None);
@@ -36,19 +35,4 @@ pub fn add<T>(
     written.map_err(|error| CliError::io(path, &error))?;
     let statement = statement.ok_or_else(|| CliError::new(super::exit::Exit::Internal, "nothing was written"))?;
     Ok((statement, beside))
-}
-
-/// One writer at a time: what another process adds meanwhile would be lost. Waits for the other, and looks again, since
-/// it has replaced the file.
-fn lock(path: &Path) -> std::io::Result<File> {
-    loop {
-        if !path.metadata()?.is_file() {
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file"));
-        }
-        let file = File::open(path)?;
-        file.lock()?;
-        if file.metadata()?.ino() == path.metadata()?.ino() {
-            return Ok(file);
-        }
-    }
 }

@@ -7,11 +7,10 @@ use clap::Args;
 use super::args::{PassphraseArgs, public_key};
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::shown;
 use crate::trust::agent::AgentError;
 use crate::trust::signer::SignerError;
 use crate::trust::token_uri::TokenUriError;
-use crate::trust::{AgentKey, SecretKey, Signer, TokenUri};
+use crate::trust::{AgentKey, Signer, TokenUri};
 
 /// Which key signs; exactly one.
 #[derive(Args, Debug, Clone)]
@@ -19,7 +18,7 @@ use crate::trust::{AgentKey, SecretKey, Signer, TokenUri};
 pub struct SignerArgs {
     /// The secret key
     #[arg(long, value_name = "KEY", group = "signer")]
-    key: Option<PathBuf>,
+    key: Vec<PathBuf>,
     /// The public key whose secret half the ssh-agent at SSH_AUTH_SOCK holds
     #[arg(long, value_name = "KEY.pub", group = "signer")]
     agent: Option<PathBuf>,
@@ -32,28 +31,39 @@ pub struct SignerArgs {
 }
 
 impl SignerArgs {
-    /// Opens the key: asks for a passphrase or PIN where there is one, and finds the key where it is said to be.
+    /// Opens the one key: asks for a passphrase or PIN where there is one, and finds the key where it is said to be.
     pub fn open(&self) -> Result<Box<dyn Signer>, CliError> {
-        match (&self.key, &self.agent, &self.pkcs11) {
-            (Some(path), None, None) => {
-                let mut reader = self.passphrase.reader();
-                let key = SecretKey::read(path, || reader.read(&format!("passphrase of {}: ", shown(path))))?;
-                Ok(Box::new(key))
+        if self.key.len() > 1 {
+            return Err(CliError::new(Exit::Usage, "one key signs at a time").hint("repeat the command for each --key"));
+        }
+        self.open_all()?.pop().ok_or_else(none)
+    }
+
+    /// The same where several keys of one person may sign at once.
+    pub fn open_all(&self) -> Result<Vec<Box<dyn Signer>>, CliError> {
+        match (&self.agent, &self.pkcs11) {
+            (None, None) if self.key.is_empty() => Err(none()),
+            (None, None) => {
+                let boxed = |key| Box::new(key) as Box<dyn Signer>;
+                Ok(self.passphrase.keys(&self.key)?.into_iter().map(boxed).collect())
             }
-            (None, Some(path), None) => {
+            (Some(path), _) => {
                 let socket = std::env::var_os("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty());
-                Ok(Box::new(agent_key(path, socket.map(PathBuf::from).as_deref())?))
+                Ok(vec![Box::new(agent_key(path, socket.map(PathBuf::from).as_deref())?)])
             }
-            (None, None, Some(uri)) => {
+            (None, Some(uri)) => {
                 let uri = uri.as_ref().map_err(|error| {
                     let hint = "the form is pkcs11:token=NAME;object=LABEL?module-path=/path/to/module.so (RFC 7512)";
                     CliError::new(Exit::Usage, error).hint(hint)
                 })?;
-                token_key(uri, &self.passphrase)
+                Ok(vec![token_key(uri, &self.passphrase)?])
             }
-            _ => Err(CliError::new(Exit::Usage, "name one key, by --key, --agent or --pkcs11")),
         }
     }
+}
+
+fn none() -> CliError {
+    CliError::new(Exit::Usage, "name a key, by --key, --agent or --pkcs11")
 }
 
 fn token_uri(text: &str) -> Result<Result<TokenUri, TokenUriError>, std::convert::Infallible> {

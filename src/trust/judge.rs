@@ -13,6 +13,9 @@ pub enum When {
     AsOf(Timestamp),
     /// For undoing what was allowed when it was done: windows don't bind, revocation does.
     Undo,
+    /// For the trust root's own signatures: windows don't bind, so that no clock locks everybody out, but a root key that
+    /// is retired signs no new version.
+    TrustRoot,
 }
 
 /// Whether a key counts for a role; if not, why, for people. `proven` is since when its signature exists, where a
@@ -26,12 +29,13 @@ pub(super) fn counts(entry: &KeyEntry, role: &Name, when: When, proven: Option<T
         (KeyStatus::Retired, When::At(_) | When::AsOf(_)) if entry.not_after.is_none() => {
             return Err("is retired".to_owned());
         }
+        (KeyStatus::Retired, When::TrustRoot) => return Err("is retired".to_owned()),
         _ => {}
     }
     let moment = match when {
         When::At(now) => now,
         When::AsOf(time) => proven.filter(|proven| *proven <= time).unwrap_or(time),
-        When::Undo => return Ok(()),
+        When::Undo | When::TrustRoot => return Ok(()),
     };
     match (entry.not_before, entry.not_after) {
         (Some(from), _) if moment < from => Err(format!("counts from {from} on")),

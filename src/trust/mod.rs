@@ -1,8 +1,11 @@
-//! Keys, signatures, and the signed document that says which keys may do what. `root.rs` holds the only signature check.
+//! Keys, signatures, and the signed document that says which keys may do what. `draft_root.rs`
+//! holds the only signature check.
 
 pub mod added;
 pub mod agent;
+pub mod change;
 pub mod draft;
+pub mod draft_root;
 pub mod evidence;
 pub mod judge;
 pub mod key_id;
@@ -13,7 +16,9 @@ pub mod public_key;
 #[cfg(test)]
 mod published_tests;
 pub mod root;
+pub mod rotation;
 pub mod secret_key;
+pub mod signatures;
 pub mod signer;
 mod ssh;
 pub mod store;
@@ -23,10 +28,11 @@ pub mod token;
 pub mod token_uri;
 
 pub use agent::AgentKey;
+pub use draft_root::DraftRoot;
 pub use judge::When;
 pub use key_id::KeyId;
 pub use public_key::PublicKey;
-pub use root::{DraftRoot, TrustRoot};
+pub use root::TrustRoot;
 pub use secret_key::SecretKey;
 pub use signer::Signer;
 #[cfg(feature = "pkcs11")]

@@ -1,4 +1,5 @@
-//! The trust root on disk: `FILE`, and its signatures as `FILE.sigs/VERSION.KEYID.sig`, 64 raw bytes each.
+//! Trust documents on disk: `FILE`, and its signatures as `FILE.sigs/VERSION.KEYID.sig`, 64 raw bytes each. A signature by a
+//! key that only the version before lists is `FILE.sigs/VERSION.KEYID.before.sig`: it says that the one before agrees.
 //!
 //! A version's signatures are written before the document that they are for is renamed into place, under names that no
 //! other version has. Whatever is interrupted, `FILE` and the signatures of its version belong together.
@@ -8,10 +9,10 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::key_id::KeyId;
-use super::root::{ClaimedSignature, TrustError, TrustRoot};
-use super::secret_key::SecretKey;
-use crate::format::json::{self, JsonError};
-use crate::format::trust_document::{PAYLOAD_TYPE, TrustDocument};
+use super::root::{ClaimedSignature, DraftRoot, TrustError, TrustRoot};
+use super::rotation::{Candidate, Step};
+use crate::durable;
+use crate::format::json::JsonError;
 use crate::limits;
 
 /// Why there is no trust root.
@@ -33,53 +34,124 @@ pub enum StoreError {
         /// Why.
         source: TrustError,
     },
-    /// A document that can't be written.
-    #[error(transparent)]
-    Document(#[from] JsonError),
+    /// A file with a signature's name and another length.
+    #[error("{path}: it is cut off or no signature: it has {found} bytes, a signature has 64", path = path.display())]
+    Signature {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        found: usize,
+    },
+    /// A directory without trust documents.
+    #[error("{path}: the directory holds no trust document", path = .0.display())]
+    NoDocuments(PathBuf),
+    /// A draft goes where there is a file, or where signatures of another one are.
+    #[error("{path} exists already", path = .0.display())]
+    Exists(PathBuf),
 }
 
 /// Reads and checks the trust root.
 pub fn read(path: &Path) -> Result<TrustRoot, StoreError> {
-    let document = read_limited(path)?;
-    let trust = |source| StoreError::Trust { path: path.to_owned(), source };
-    let version = json::from_canonical::<TrustDocument>(&document).map_err(|error| trust(error.into()))?.version;
-    let signatures = read_signatures(&signatures_dir(path), version)?;
-    TrustRoot::load(&document, &signatures).map_err(trust)
+    let draft = read_document(path)?;
+    let signatures = read_signatures(&signatures_dir(path), draft.document().version)?;
+    let listed: Vec<ClaimedSignature> =
+        signatures.into_iter().filter(|found| !found.by_key_before).map(|found| found.signature).collect();
+    draft.signed(&listed).map_err(|source| StoreError::Trust { path: path.to_owned(), source: source.into() })
 }
 
-/// Signs the first version and puts it in place, if it then holds. Nothing is changed when it does not.
-pub fn install(path: &Path, document: &TrustDocument, root_keys: &[SecretKey]) -> Result<TrustRoot, StoreError> {
-    put(path, document, root_keys, |_, _| Ok(()))
+/// Reads a document that may lack signatures; its own rules hold.
+pub fn read_draft(path: &Path) -> Result<Candidate, StoreError> {
+    let draft = read_document(path)?;
+    let signatures = read_signatures(&signatures_dir(path), draft.document().version)?;
+    Ok(Candidate { draft, signatures: signatures.into_iter().map(|found| found.signature).collect() })
 }
 
-/// Signs the next version and puts it in place, if it then holds and the root keys of the version before it agree.
-pub fn install_next(
-    path: &Path,
-    before: &TrustRoot,
-    document: &TrustDocument,
-    root_keys: &[SecretKey],
-) -> Result<TrustRoot, StoreError> {
-    put(path, document, root_keys, |bytes, signatures| before.agrees(bytes, signatures))
-}
-
-fn put(
-    path: &Path,
-    document: &TrustDocument,
-    root_keys: &[SecretKey],
-    agreed: impl FnOnce(&[u8], &[ClaimedSignature]) -> Result<(), TrustError>,
-) -> Result<TrustRoot, StoreError> {
-    let bytes = json::to_canonical(document)?;
-    let sign = |key: &SecretKey| (key.public_key().id(), key.sign(PAYLOAD_TYPE, &bytes));
-    let signatures: Vec<ClaimedSignature> = root_keys.iter().map(sign).collect();
-    let loaded = TrustRoot::load(&bytes, &signatures).and_then(|root| agreed(&bytes, &signatures).map(|()| root));
-    let root = loaded.map_err(|source| StoreError::Trust { path: path.to_owned(), source })?;
-    let dir = signatures_dir(path);
-    fs::create_dir_all(&dir).map_err(|source| StoreError::Io { path: dir.clone(), source })?;
-    for (id, signature) in &signatures {
-        replace(&dir.join(format!("{}.{id}.sig", document.version)), signature)?;
+/// Reads what somebody brings: trust documents, and directories with some.
+pub fn read_chain(paths: &[PathBuf]) -> Result<Vec<Candidate>, StoreError> {
+    let mut chain = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let documents = documents_in(path)?;
+            if documents.is_empty() {
+                return Err(StoreError::NoDocuments(path.clone()));
+            }
+            for document in documents {
+                chain.push(read_draft(&document)?);
+            }
+        } else {
+            chain.push(read_draft(path)?);
+        }
     }
-    replace(path, &bytes)?;
-    Ok(root)
+    Ok(chain)
+}
+
+/// Writes a draft that did not exist, and the signatures that it has already.
+pub fn create(path: &Path, draft: &DraftRoot, signatures: &[ClaimedSignature]) -> Result<(), StoreError> {
+    // Signatures of an earlier draft by the same name would count as damage to this one.
+    let others = read_signatures(&signatures_dir(path), draft.document().version)?;
+    if path.symlink_metadata().is_ok() || !others.is_empty() {
+        return Err(StoreError::Exists(if others.is_empty() { path.to_owned() } else { signatures_dir(path) }));
+    }
+    if !signatures.is_empty() {
+        add_signatures(path, draft, signatures)?;
+    }
+    durable::create_new(path, |file| file.write_all(draft.bytes()))
+        .map_err(|source| StoreError::Io { path: path.to_owned(), source })
+}
+
+/// Adds signatures to a document. Each is a file of its own, so that people who sign at once don't meet.
+pub fn add_signatures(path: &Path, draft: &DraftRoot, signatures: &[ClaimedSignature]) -> Result<(), StoreError> {
+    let dir = signatures_dir(path);
+    let io = |source| StoreError::Io { path: dir.clone(), source };
+    fs::create_dir_all(&dir).map_err(io)?;
+    durable::sync_dir(&dir).map_err(io)?;
+    for (id, signature) in signatures {
+        replace(&dir.join(signature_name(draft, id)), signature)?;
+    }
+    Ok(())
+}
+
+/// The trust root of this host, locked: nobody else installs meanwhile. The only way to replace it.
+pub struct Installed {
+    path: PathBuf,
+    root: TrustRoot,
+    _lock: fs::File,
+}
+
+impl Installed {
+    /// Waits for others, then reads and checks it.
+    pub fn lock(path: &Path) -> Result<Self, StoreError> {
+        let lock = durable::lock(path).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), root: read(path)?, _lock: lock })
+    }
+
+    /// The version that is installed.
+    pub fn root(&self) -> &TrustRoot {
+        &self.root
+    }
+
+    /// Puts the last step in place. Before that, everything that belongs to it is written: the signatures of every step,
+    /// and the documents that are replaced, for auditors.
+    pub fn install(&self, steps: &[Step]) -> Result<(), StoreError> {
+        let Some((last, earlier)) = steps.split_last() else { return Ok(()) };
+        let dir = signatures_dir(&self.path);
+        for step in steps {
+            let draft = step.root().draft();
+            // An install that was killed may have left signatures of another document by this number.
+            for found in read_names(&dir, draft.document().version)? {
+                if !step.signatures().iter().any(|(id, _)| signature_name(draft, id) == found.name) {
+                    let stale = dir.join(found.name);
+                    fs::remove_file(&stale).map_err(|source| StoreError::Io { path: stale, source })?;
+                }
+            }
+            add_signatures(&self.path, draft, step.signatures())?;
+        }
+        for replaced in std::iter::once(&self.root).chain(earlier.iter().map(Step::root)) {
+            let draft = replaced.draft();
+            replace(&dir.join(format!("{}.json", draft.document().version)), draft.bytes())?;
+        }
+        replace(&self.path, last.root().draft().bytes())
+    }
 }
 
 fn signatures_dir(path: &Path) -> PathBuf {
@@ -88,25 +160,81 @@ fn signatures_dir(path: &Path) -> PathBuf {
     dir.into()
 }
 
-fn read_signatures(dir: &Path, version: u32) -> Result<Vec<ClaimedSignature>, StoreError> {
+fn signature_name(draft: &DraftRoot, id: &KeyId) -> String {
+    let before = if draft.key(id).is_some() { "" } else { ".before" };
+    format!("{}.{id}{before}.sig", draft.document().version)
+}
+
+fn read_document(path: &Path) -> Result<DraftRoot, StoreError> {
+    let bytes = read_limited(path)?;
+    DraftRoot::parse(bytes).map_err(|source| StoreError::Trust { path: path.to_owned(), source })
+}
+
+/// The trust documents of a directory. What is no whole JSON may be half of one, and is not passed over.
+fn documents_in(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let io = |source| StoreError::Io { path: dir.to_owned(), source };
+    let mut documents = Vec::new();
+    for entry in fs::read_dir(dir).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        if path.extension().is_none_or(|extension| extension != "json") || !path.is_file() {
+            continue;
+        }
+        let value: serde_json::Value = serde_json::from_slice(&read_limited(&path)?).map_err(|error| {
+            let source = TrustError::Document(JsonError::from(error));
+            StoreError::Trust { path: path.clone(), source }
+        })?;
+        if ["version", "keys", "roles"].iter().all(|field| value.get(field).is_some()) {
+            documents.push(path);
+        }
+    }
+    documents.sort();
+    Ok(documents)
+}
+
+/// A signature's file.
+struct Named {
+    name: String,
+    id: KeyId,
+    by_key_before: bool,
+}
+
+struct Found {
+    signature: ClaimedSignature,
+    by_key_before: bool,
+}
+
+fn read_signatures(dir: &Path, version: u32) -> Result<Vec<Found>, StoreError> {
     let mut signatures = Vec::new();
+    for Named { name, id, by_key_before } in read_names(dir, version)? {
+        let path = dir.join(name);
+        let signature = <[u8; 64]>::try_from(read_limited(&path)?);
+        let signature = signature.map_err(|bytes| StoreError::Signature { path, found: bytes.len() })?;
+        signatures.push(Found { signature: (id, signature), by_key_before });
+    }
+    Ok(signatures)
+}
+
+/// The files with a name for a signature of this version, in one order.
+fn read_names(dir: &Path, version: u32) -> Result<Vec<Named>, StoreError> {
+    let io = |source| StoreError::Io { path: dir.to_owned(), source };
+    let mut names = Vec::new();
     let files = match fs::read_dir(dir) {
         // Signatures that were taken away are signatures that are missing.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(signatures),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
         files => files.map_err(io)?,
     };
     for file in files {
-        let path = file.map_err(io)?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let id = name.strip_prefix(&format!("{version}.")).and_then(|rest| rest.strip_suffix(".sig"));
-        let Some(id) = id.and_then(|id| id.parse::<KeyId>().ok()) else { continue };
-        let signature = <[u8; 64]>::try_from(read_limited(&path)?);
-        let length = || io::Error::new(io::ErrorKind::InvalidData, "a signature has 64 bytes");
-        signatures.push((id, signature.map_err(|_| StoreError::Io { path, source: length() })?));
+        let Ok(name) = file.map_err(io)?.file_name().into_string() else { continue };
+        let Some(rest) = name.strip_prefix(&format!("{version}.")).and_then(|rest| rest.strip_suffix(".sig")) else {
+            continue;
+        };
+        let before = rest.strip_suffix(".before");
+        let Ok(id) = before.unwrap_or(rest).parse() else { continue };
+        let by_key_before = before.is_some();
+        names.push(Named { name, id, by_key_before });
     }
-    signatures.sort();
-    Ok(signatures)
+    names.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(names)
 }
 
 fn read_limited(path: &Path) -> Result<Vec<u8>, StoreError> {
@@ -125,6 +253,6 @@ fn read_limited(path: &Path) -> Result<Vec<u8>, StoreError> {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    crate::durable::replace(path, |file| file.write_all(bytes))
+    durable::replace(path, |file| file.write_all(bytes))
         .map_err(|source| StoreError::Io { path: path.to_owned(), source })
 }

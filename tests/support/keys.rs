@@ -50,7 +50,8 @@ impl<'k> Draft<'k> {
             thresholds.insert(name(role), *threshold);
             keys.extend(members.iter().map(|key| new_key(role, key)));
         }
-        let document: TrustDocument = draft::first(keys, thresholds, Policy::default(), time("9000-01-01T00:00:00Z"));
+        let document: TrustDocument =
+            draft::first(keys, thresholds, Policy::default(), None, time("9000-01-01T00:00:00Z"));
         Self { document: serde_json::to_value(document).expect("a document is JSON"), root_keys: vec![root] }
     }
 

@@ -1,0 +1,92 @@
+//! `pgseal trust add-authority / retire-authority / revoke-authority`: whose time stamps (RFC 3161) count.
+
+use std::path::PathBuf;
+
+use super::super::args::{now, time};
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::super::output::{Output, shown};
+use super::next::{self, NextArgs};
+use super::stem;
+use crate::digest::Digest;
+use crate::format::timestamp::Timestamp;
+use crate::format::trust_document::TrustDocument;
+use crate::trust::draft::{DraftError, NextVersion};
+use crate::trust::timestamp::TimestampAuthority;
+
+#[derive(clap::Args, Debug)]
+pub struct AddArgs {
+    #[command(flatten)]
+    next: NextArgs,
+    /// The certificate that signs its time stamps (PEM), not the one of its issuer
+    #[arg(long, value_name = "TSA.pem")]
+    certificate: PathBuf,
+    /// Whose it is [default: the file's name]
+    #[arg(long)]
+    owner: Option<String>,
+    /// Its time stamps count up to then
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    not_after: Option<Timestamp>,
+}
+
+#[derive(clap::Args, Debug)]
+pub struct RetireArgs {
+    #[command(flatten)]
+    next: NextArgs,
+    /// Its id or the first 8 digits of it, or its owner
+    #[arg(long, value_name = "AUTHORITY")]
+    authority: String,
+    /// Its time stamps count up to then [default: now]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    not_after: Option<Timestamp>,
+}
+
+#[derive(clap::Args, Debug)]
+pub struct RevokeArgs {
+    #[command(flatten)]
+    next: NextArgs,
+    /// Its id or the first 8 digits of it, or its owner
+    #[arg(long, value_name = "AUTHORITY")]
+    authority: String,
+}
+
+pub fn add(args: &AddArgs, out: Output) -> Result<Exit, CliError> {
+    let pem = std::fs::read_to_string(&args.certificate)
+        .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", shown(&args.certificate))))?;
+    let authority = TimestampAuthority::from_pem(&pem).map_err(|error| {
+        CliError::new(Exit::Usage, error)
+            .about(&args.certificate)
+            .hint("it must be the one certificate that signs time stamps, with the extended key usage timeStamping")
+    })?;
+    let owner = args.owner.clone().unwrap_or_else(|| stem(&args.certificate));
+    next::make(&args.next, |next| Ok(next.add_authority(&authority, owner, args.not_after)?), out)
+}
+
+pub fn retire(args: &RetireArgs, out: Output) -> Result<Exit, CliError> {
+    let edit = |next: &mut NextVersion| {
+        let id = find(next.document(), &args.authority)?;
+        Ok(next.retire_authority(id, args.not_after.unwrap_or_else(now))?)
+    };
+    next::make(&args.next, edit, out)
+}
+
+pub fn revoke(args: &RevokeArgs, out: Output) -> Result<Exit, CliError> {
+    let edit = |next: &mut NextVersion| {
+        let id = find(next.document(), &args.authority)?;
+        Ok(next.revoke_authority(id)?)
+    };
+    next::make(&args.next, edit, out)
+}
+
+/// The one authority that a person names.
+fn find(document: &TrustDocument, text: &str) -> Result<Digest, DraftError> {
+    let authorities = document.timestamp_authorities.iter();
+    let named = authorities
+        .filter(|entry| entry.owner == text || (text.len() >= 8 && entry.id.to_string().starts_with(text)))
+        .map(|entry| entry.id);
+    match named.collect::<Vec<Digest>>()[..] {
+        [id] => Ok(id),
+        [] => Err(DraftError::NoAuthority(text.to_owned())),
+        ref ids => Err(DraftError::ManyKeys { text: text.to_owned(), ids: ids.to_vec() }),
+    }
+}

@@ -1,0 +1,165 @@
+//! `pgseal trust add-key / retire / revoke / rotate`: the next version with other keys.
+
+use std::path::{Path, PathBuf};
+
+use super::super::args::{now, public_key, time};
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::super::output::Output;
+use super::next::{self, NextArgs};
+use super::stem;
+use crate::digest::Digest;
+use crate::format::name::Name;
+use crate::format::timestamp::Timestamp;
+use crate::format::trust_document::{KeyStatus, TrustDocument};
+use crate::trust::PublicKey;
+use crate::trust::draft::{DraftError, NewKey, NextVersion, keys_named};
+
+#[derive(clap::Args, Debug)]
+pub struct AddKeyArgs {
+    #[command(flatten)]
+    next: NextArgs,
+    /// The public key
+    #[arg(long, value_name = "KEY.pub")]
+    key: PathBuf,
+    /// Its role
+    #[arg(long)]
+    role: Name,
+    /// Whose it is [default: the file's name]
+    #[arg(long)]
+    owner: Option<String>,
+    /// Its signatures count from then on
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    not_before: Option<Timestamp>,
+    /// Its signatures count up to then
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    not_after: Option<Timestamp>,
+}
+
+#[derive(clap::Args, Debug)]
+pub struct RetireArgs {
+    #[command(flatten)]
+    next: NextArgs,
+    /// The key: its file, its id or the first 8 digits of it, or its owner
+    #[arg(long, value_name = "KEY")]
+    key: String,
+    /// Its signatures count up to then [default: now]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    not_after: Option<Timestamp>,
+}
+
+#[derive(clap::Args, Debug)]
+pub struct RevokeArgs {
+    #[command(flatten)]
+    next: NextArgs,
+    /// The key: its file, its id or the first 8 digits of it, or its owner
+    #[arg(long, value_name = "KEY")]
+    key: String,
+    /// Since when somebody else may have had it
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    compromised_since: Option<Timestamp>,
+    /// A public key that takes its place at once, for the last key of a role
+    #[arg(long, value_name = "NEW.pub")]
+    new: Option<PathBuf>,
+    /// Whose the new one is [default: the file's name]
+    #[arg(long, requires = "new")]
+    owner: Option<String>,
+}
+
+#[derive(clap::Args, Debug)]
+pub struct RotateArgs {
+    #[command(flatten)]
+    next: NextArgs,
+    /// The key that retires: its file, its id or the first 8 digits of it, or its owner
+    #[arg(long, value_name = "KEY")]
+    old: String,
+    /// The public key that takes its place
+    #[arg(long, value_name = "NEW.pub")]
+    new: PathBuf,
+    /// Whose the new one is [default: the file's name]
+    #[arg(long)]
+    owner: Option<String>,
+    /// Signatures of the old one count up to then [default: now]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    not_after: Option<Timestamp>,
+}
+
+pub fn add_key(args: &AddKeyArgs, out: Output) -> Result<Exit, CliError> {
+    let new = NewKey {
+        role: args.role.clone(),
+        key: public_key(&args.key)?,
+        owner: args.owner.clone().unwrap_or_else(|| stem(&args.key)),
+        not_before: args.not_before,
+        not_after: args.not_after,
+    };
+    next::make(&args.next, |next| Ok(next.add(new)?), out)
+}
+
+pub fn retire(args: &RetireArgs, out: Output) -> Result<Exit, CliError> {
+    let edit = |next: &mut NextVersion| {
+        let key = find(next.document(), &args.key)?;
+        next.retire(key, args.not_after.unwrap_or_else(now))?;
+        warn_if_few(next.document(), key, out);
+        Ok(())
+    };
+    next::make(&args.next, edit, out)
+}
+
+pub fn revoke(args: &RevokeArgs, out: Output) -> Result<Exit, CliError> {
+    let new = args.new.as_deref().map(|path| Ok::<_, CliError>((public_key(path)?, path))).transpose()?;
+    let edit = |next: &mut NextVersion| {
+        let key = find(next.document(), &args.key)?;
+        next.revoke(key, args.compromised_since)?;
+        if let Some((new, path)) = new {
+            let (role, owner) = (next.role_of(key)?, args.owner.clone().unwrap_or_else(|| stem(path)));
+            next.add(NewKey { role, key: new, owner, not_before: None, not_after: None })?;
+        }
+        warn_if_few(next.document(), key, out);
+        Ok(())
+    };
+    next::make(&args.next, edit, out)
+}
+
+pub fn rotate(args: &RotateArgs, out: Output) -> Result<Exit, CliError> {
+    let key = public_key(&args.new)?;
+    let owner = args.owner.clone().unwrap_or_else(|| stem(&args.new));
+    let edit = |next: &mut NextVersion| {
+        let old = find(next.document(), &args.old)?;
+        let role = next.role_of(old)?;
+        next.retire(old, args.not_after.unwrap_or_else(now))?;
+        next.add(NewKey { role, key, owner, not_before: None, not_after: None })?;
+        Ok(())
+    };
+    next::make(&args.next, edit, out)
+}
+
+/// The one key that a person names.
+fn find(document: &TrustDocument, text: &str) -> Result<Digest, CliError> {
+    let mut ids = keys_named(document, text);
+    let file = Path::new(text);
+    let pem = std::fs::read_to_string(file).ok().and_then(|text| PublicKey::from_text(&text).ok());
+    ids.extend(pem.map(|key| key.id().digest()).filter(|id| document.keys.iter().any(|key| key.id == *id)));
+    ids.sort();
+    ids.dedup();
+    match ids[..] {
+        [id] => Ok(id),
+        [] if text.ends_with(".pub") => {
+            public_key(file)?;
+            Err(DraftError::NoKey(text.to_owned()).into())
+        }
+        [] => Err(DraftError::NoKey(text.to_owned()).into()),
+        _ => Err(DraftError::ManyKeys { text: text.to_owned(), ids }.into()),
+    }
+}
+
+/// A role that can sign nothing new is allowed, and seldom what was meant.
+fn warn_if_few(document: &TrustDocument, id: Digest, out: Output) {
+    let Some(key) = document.keys.iter().find(|key| key.id == id) else { return };
+    let threshold = document.roles.get(&key.role).map_or(1, |role| usize::from(role.threshold));
+    let active =
+        document.keys.iter().filter(|other| other.role == key.role && other.status == KeyStatus::Active).count();
+    if active < threshold {
+        let role = &key.role;
+        out.warning(format!("role {role} has {active} active key(s) left and needs {threshold}: it signs nothing new"));
+    }
+}

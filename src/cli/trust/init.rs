@@ -1,0 +1,120 @@
+//! `pgseal trust init FILE --root-key ROOT.key --role ...`
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::super::args::{PassphraseArgs, now, public_key, time};
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::super::output::{Output, shown};
+use super::{requirement, show, stem};
+use crate::format::name::Name;
+use crate::format::timestamp::Timestamp;
+use crate::format::trust_document::{Policy, Role};
+use crate::trust::draft::{self, NewKey};
+use crate::trust::root::name;
+use crate::trust::{DraftRoot, Signer, signatures, store};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Where to write it; must not exist
+    file: PathBuf,
+    /// The secret key(s) that sign it; their public halves get the role root
+    #[arg(long, value_name = "ROOT.key", required = true)]
+    root_key: Vec<PathBuf>,
+    /// How many root keys must sign the next version
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    root_threshold: u8,
+    /// A role, how many of its keys must sign, and its public keys
+    #[arg(long, value_name = "NAME:THRESHOLD=A.pub,B.pub", value_parser = role_spec, required = true)]
+    role: Vec<RoleSpec>,
+    /// A run needs approvals of this role: so many, or as many as its threshold
+    #[arg(long, value_name = "ROLE[=N]", value_parser = requirement)]
+    require: Vec<(Name, Option<u8>)>,
+    /// Releases may run only on this database
+    #[arg(long, value_name = "DATABASE")]
+    target: Vec<String>,
+    /// From then on nothing runs by it [default: in one year]
+    #[arg(long, value_name = "DATE", value_parser = time)]
+    expires: Option<Timestamp>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+#[derive(Clone, Debug)]
+struct RoleSpec {
+    role: Name,
+    threshold: u8,
+    keys: Vec<PathBuf>,
+}
+
+const YEAR: i64 = 365 * 24 * 60 * 60;
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    if args.file.symlink_metadata().is_ok() {
+        let message = format!("{} exists already", shown(&args.file));
+        return Err(CliError::new(Exit::Usage, message).hint("`pgseal trust add-key` makes its next version"));
+    }
+    let root_keys = args.passphrase.keys(&args.root_key)?;
+    let (mut keys, mut thresholds) = (Vec::new(), BTreeMap::new());
+    thresholds.insert(name("root"), args.root_threshold);
+    for (key, path) in root_keys.iter().zip(&args.root_key) {
+        keys.push(NewKey {
+            role: name("root"),
+            key: key.public_key(),
+            owner: stem(path),
+            not_before: None,
+            not_after: None,
+        });
+    }
+    for spec in &args.role {
+        if thresholds.insert(spec.role.clone(), spec.threshold).is_some() {
+            let text = format!("role {} is given twice (root keys are given by --root-key)", spec.role);
+            return Err(CliError::new(Exit::Usage, text));
+        }
+        for path in &spec.keys {
+            let key = public_key(path)?;
+            keys.push(NewKey { role: spec.role.clone(), key, owner: stem(path), not_before: None, not_after: None });
+        }
+    }
+    let policy = Policy { approvals: approvals(args, &thresholds)?, targets: args.target.clone(), ..Policy::default() };
+    let now = now();
+    let expires = args.expires.or_else(|| Timestamp::from_seconds(now.seconds() + YEAR)).unwrap_or(now);
+    // What has expired already was not issued now: such a document serves to judge the past.
+    let issued = Some(now).filter(|now| *now < expires);
+    if issued.is_none() {
+        out.warning(format!("{expires} is in the past: nothing runs by this trust root"));
+    }
+    let wrong = |error: &dyn std::fmt::Display| CliError::new(Exit::Usage, error).hint("nothing was written");
+    let document = draft::first(keys, thresholds, policy, issued, expires);
+    let draft = DraftRoot::of(&document).map_err(|error| wrong(&error))?;
+    let signers: Vec<&dyn Signer> = root_keys.iter().map(|key| key as &dyn Signer).collect();
+    let signed = signatures::sign(&draft, &signers)?;
+    draft.root_signatures(&signed).map_err(|error| wrong(&error))?;
+    store::create(&args.file, &draft, &signed)?;
+    out.note(format!("wrote {} and its signature below {}.sigs", shown(&args.file), shown(&args.file)));
+    let progress = signatures::progress(&draft, None, &signed)?;
+    show::print(&show::Shown { file: &args.file, draft: &draft, progress, steps: &[] }, out);
+    Ok(Exit::Done)
+}
+
+fn approvals(args: &Args, thresholds: &BTreeMap<Name, u8>) -> Result<BTreeMap<Name, u8>, CliError> {
+    let roles = thresholds.iter().map(|(role, threshold)| (role.clone(), Role { threshold: *threshold })).collect();
+    let one = |(role, count): &(Name, Option<u8>)| {
+        let count = draft::approvals(&roles, role, *count).map_err(|error| {
+            CliError::new(Exit::Usage, format!("--require {role}: {error}")).hint("define it by --role")
+        })?;
+        Ok((role.clone(), count))
+    };
+    args.require.iter().map(one).collect()
+}
+
+fn role_spec(text: &str) -> Result<RoleSpec, String> {
+    let parts = text.split_once('=').and_then(|(head, keys)| Some((head.split_once(':')?, keys)));
+    let ((role, threshold), keys) = parts.ok_or("write NAME:THRESHOLD=A.pub,B.pub")?;
+    Ok(RoleSpec {
+        role: role.parse().map_err(|error: crate::format::name::NameError| error.to_string())?,
+        threshold: threshold.parse().map_err(|_| format!("{threshold:?} is not a threshold from 1 to 255"))?,
+        keys: keys.split(',').map(PathBuf::from).collect(),
+    })
+}

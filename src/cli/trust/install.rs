@@ -1,0 +1,77 @@
+//! `pgseal trust install NEW... [--trust INSTALLED]`
+
+use std::path::{Path, PathBuf};
+
+use super::super::args::{TrustArgs, now};
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::super::output::{Output, shown};
+use super::next::change;
+use super::show::{self, Shown};
+use crate::trust::rotation::walk;
+use crate::trust::signatures;
+use crate::trust::store::{self, Installed, StoreError};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The next version, or several; or a directory with some. Signatures are beside each, in NEW.sigs
+    #[arg(required = true)]
+    new: Vec<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let file = args.trust.path();
+    let chain = store::read_chain(&args.new).map_err(damaged)?;
+    let installed = Installed::lock(&file).map_err(|error| first(&file, error))?;
+    let steps = walk(installed.root(), chain)?;
+    let (mut before, mut changes, mut last) = (installed.root(), Vec::new(), None);
+    for step in &steps {
+        changes.push(change(before.draft(), step.root().draft()));
+        last = Some((signatures::progress(step.root().draft(), Some(before), step.signatures())?, step));
+        before = step.root();
+    }
+    installed.install(&steps)?;
+    let Some((progress, step)) = last else { return Ok(Exit::Done) };
+    let document = step.root().document();
+    if document.expires <= now() {
+        out.warning(format!("version {} expired on {}: nothing runs by it", document.version, document.expires));
+    }
+    if let Some(issued) = document.issued.filter(|issued| *issued > now()) {
+        out.warning(format!("version {} was issued on {issued}: this host's clock is behind", document.version));
+    }
+    out.note(format!("installed version {} as {}", document.version, shown(&file)));
+    show::print(&Shown { file: &file, draft: step.root().draft(), progress, steps: &changes }, out);
+    Ok(Exit::Done)
+}
+
+/// What was brought does not hold: cut off on its way, changed, or none.
+fn damaged(error: StoreError) -> CliError {
+    match &error {
+        StoreError::Trust { .. } => CliError::from(error)
+            .hint("it was cut off or changed on its way, or is none: ask for a fresh copy; nothing was changed"),
+        StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            CliError::new(Exit::Usage, error).hint("name the new trust document, or a directory with some")
+        }
+        StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::InvalidData => {
+            CliError::new(Exit::NotAuthentic, error).hint("it is no trust document; nothing was changed")
+        }
+        _ => error.into(),
+    }
+}
+
+/// There is nothing to begin with.
+fn first(file: &Path, error: StoreError) -> CliError {
+    match &error {
+        StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            let text = format!("no trust root is installed: {error}");
+            CliError::new(Exit::Usage, text).hint(format!(
+                "trust begins by hand: compare the digest that `pgseal trust show NEW` prints with its owners, then copy \
+                 NEW and NEW.sigs to {0} and {0}.sigs",
+                shown(file)
+            ))
+        }
+        _ => error.into(),
+    }
+}

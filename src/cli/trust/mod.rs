@@ -1,0 +1,93 @@
+//! `pgseal trust`: one file a task.
+
+mod authority;
+mod draft;
+mod init;
+mod install;
+mod next;
+mod policy;
+mod refusal;
+mod show;
+mod sign;
+
+use std::path::Path;
+
+use clap::Subcommand;
+
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::Output;
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(subcommand)]
+    command: TrustCommand,
+}
+
+#[derive(Subcommand, Debug)]
+enum TrustCommand {
+    /// Make version 1 of a trust root
+    Init(init::Args),
+    /// Draft the next version, with one key more
+    AddKey(draft::AddKeyArgs),
+    /// Draft the next version, in which a key makes no new signatures
+    Retire(draft::RetireArgs),
+    /// Draft the next version, in which no signature of a key counts, but those proven to be older than its compromise
+    Revoke(draft::RevokeArgs),
+    /// Draft the next version, with a new key in place of an old one
+    Rotate(draft::RotateArgs),
+    /// Draft the next version, with other thresholds or another policy
+    SetPolicy(policy::Args),
+    /// Draft the next version, with one time stamping authority (RFC 3161) more
+    AddAuthority(authority::AddArgs),
+    /// Draft the next version, in which an authority's new time stamps don't count
+    RetireAuthority(authority::RetireArgs),
+    /// Draft the next version, in which no time stamp of an authority counts
+    RevokeAuthority(authority::RevokeArgs),
+    /// Add root signatures to a draft, or write the bytes to sign
+    Sign(sign::Args),
+    /// Add a root signature to a draft that was made elsewhere
+    Attach(sign::AttachArgs),
+    /// Put the next versions in place of the trust root of this host
+    Install(install::Args),
+    /// What a trust root or a draft says
+    Show(show::Args),
+}
+
+pub fn run(args: Args, out: Output) -> Result<Exit, CliError> {
+    match args.command {
+        TrustCommand::Init(args) => init::run(&args, out),
+        TrustCommand::AddKey(args) => draft::add_key(&args, out),
+        TrustCommand::Retire(args) => draft::retire(&args, out),
+        TrustCommand::Revoke(args) => draft::revoke(&args, out),
+        TrustCommand::Rotate(args) => draft::rotate(&args, out),
+        TrustCommand::SetPolicy(args) => policy::run(&args, out),
+        TrustCommand::AddAuthority(args) => authority::add(&args, out),
+        TrustCommand::RetireAuthority(args) => authority::retire(&args, out),
+        TrustCommand::RevokeAuthority(args) => authority::revoke(&args, out),
+        TrustCommand::Sign(args) => sign::run(&args, out),
+        TrustCommand::Attach(args) => sign::attach(&args, out),
+        TrustCommand::Install(args) => install::run(&args, out),
+        TrustCommand::Show(args) => show::run(&args, out),
+    }
+}
+
+/// Whose a key is, where nobody says.
+fn stem(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// `NAME=N`.
+fn named_number<N: std::str::FromStr>(text: &str) -> Result<(crate::format::name::Name, N), String> {
+    let (name, number) = text.split_once('=').ok_or("write NAME=N")?;
+    let name = name.parse().map_err(|error: crate::format::name::NameError| error.to_string())?;
+    Ok((name, number.parse().map_err(|_| format!("{number:?} is not a number in its range"))?))
+}
+
+/// `ROLE` or `ROLE=N`.
+fn requirement(text: &str) -> Result<(crate::format::name::Name, Option<u8>), String> {
+    if text.contains('=') {
+        return named_number(text).map(|(role, count)| (role, Some(count)));
+    }
+    text.parse().map(|role| (role, None)).map_err(|error: crate::format::name::NameError| error.to_string())
+}

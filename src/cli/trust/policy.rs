@@ -1,0 +1,63 @@
+//! `pgseal trust set-policy`: the next version with other thresholds or another policy.
+
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::super::output::Output;
+use super::next::{self, NextArgs};
+use super::{named_number, requirement};
+use crate::digest::Digest;
+use crate::format::name::Name;
+use crate::trust::draft::NextVersion;
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    next: NextArgs,
+    /// How many keys of a role must sign
+    #[arg(long, value_name = "ROLE=N", value_parser = named_number::<u8>)]
+    threshold: Vec<(Name, u8)>,
+    /// A run needs approvals of this role: so many (0: none), or as many as its threshold
+    #[arg(long, value_name = "ROLE[=N]", value_parser = requirement)]
+    require: Vec<(Name, Option<u8>)>,
+    /// Releases may run only on these databases; replaces the ones before
+    #[arg(long, value_name = "DATABASE")]
+    target: Vec<String>,
+    /// Releases may run on any database
+    #[arg(long, conflicts_with = "target")]
+    any_target: bool,
+    /// The lowest sequence of a release that may still run (0: any)
+    #[arg(long, value_name = "NAME=N", value_parser = named_number::<u32>)]
+    minimum_sequence: Vec<(Name, u32)>,
+    /// This release never runs
+    #[arg(long, value_name = "RELEASE-ID")]
+    block: Vec<Digest>,
+    /// This release may run again
+    #[arg(long, value_name = "RELEASE-ID")]
+    unblock: Vec<Digest>,
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let edit = |next: &mut NextVersion| {
+        // Thresholds first: what a role must give by default is its threshold.
+        for (role, threshold) in &args.threshold {
+            next.set_threshold(role, *threshold)?;
+        }
+        for (role, count) in &args.require {
+            next.require(role, *count)?;
+        }
+        if args.any_target || !args.target.is_empty() {
+            next.set_targets(args.target.clone());
+        }
+        for (release, sequence) in &args.minimum_sequence {
+            next.set_minimum_sequence(release.clone(), *sequence);
+        }
+        for release in &args.block {
+            next.block(*release);
+        }
+        for release in &args.unblock {
+            next.unblock(*release)?;
+        }
+        Ok(())
+    };
+    next::make(&args.next, edit, out)
+}

@@ -1,0 +1,83 @@
+//! What is refused about drafts and rotation, and what to do about it.
+
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use crate::trust::draft::DraftError;
+use crate::trust::root::{SignatureError, TrustError};
+use crate::trust::rotation::RotationError;
+use crate::trust::store::StoreError;
+
+impl From<DraftError> for CliError {
+    fn from(error: DraftError) -> Self {
+        let this = Self::new(Exit::Usage, &error);
+        match &error {
+            DraftError::NoKey(_) => {
+                this.hint("`pgseal trust show FILE` lists the keys: name one by its file, id or owner")
+            }
+            DraftError::ManyKeys { .. } => this.hint("name it by its id"),
+            DraftError::KnownKey { .. } => this.hint("a key has one role for ever; make a new one by `pgseal keygen`"),
+            DraftError::Longer { .. } => this.hint("name an earlier --not-after"),
+            DraftError::Clock { .. } => this.hint("set this host's clock; nothing was written"),
+            DraftError::Rule(TrustError::Threshold { .. }) => {
+                this.hint("add a key first (`revoke --new NEW.pub` does both at once), or lower the threshold; nothing was written")
+            }
+            DraftError::Rule(TrustError::Policy { .. }) => {
+                this.hint("lower what is required by `pgseal trust set-policy --require ROLE=N`; nothing was written")
+            }
+            DraftError::NoRole(_) => this.hint("a role begins with its first key: `pgseal trust add-key`"),
+            _ => this.hint("nothing was written"),
+        }
+    }
+}
+
+impl From<SignatureError> for CliError {
+    fn from(error: SignatureError) -> Self {
+        Self::new(Exit::NotAuthentic, error)
+    }
+}
+
+impl From<RotationError> for CliError {
+    fn from(error: RotationError) -> Self {
+        let too_few = |source: &SignatureError| matches!(source, SignatureError::Threshold { .. });
+        let hint = match &error {
+            RotationError::Nothing => "name a trust document, or a directory with some",
+            RotationError::Installed { .. } => "there is nothing to do; `pgseal trust show` shows it",
+            RotationError::Rollback { .. } => {
+                "a trust root never goes back: ask its owners for a version after the installed one"
+            }
+            RotationError::Fork { .. } | RotationError::Previous { .. } => {
+                "don't install either: ask the owners of the root keys which one is theirs, and how the other was made"
+            }
+            RotationError::Skip { .. } => "bring every version in between too, with its .sigs directory",
+            RotationError::Issued { .. } => "its owners draft it again on a host whose clock is right",
+            RotationError::Stranger { .. } => {
+                "take that file out of the .sigs directory if its owner is known to you; else ask for a fresh copy"
+            }
+            RotationError::Agreement { source, .. } | RotationError::Own { source, .. } if too_few(source) => {
+                "more root keys must sign: `pgseal trust sign DRAFT --key ROOT.key`; bring its .sigs directory whole"
+            }
+            RotationError::Agreement { .. } | RotationError::Own { .. } => {
+                "the document or a signature was changed on its way: ask for a fresh copy"
+            }
+        };
+        Self::new(Exit::NotAuthentic, &error).hint(format!("{hint}; nothing was changed"))
+    }
+}
+
+/// An error about the document that a draft begins with: one that lacks signatures is a draft itself.
+pub fn base(error: StoreError) -> CliError {
+    match &error {
+        StoreError::Trust { source: TrustError::Signature(SignatureError::Threshold { .. }), .. } => {
+            CliError::new(Exit::Usage, &error).hint(
+                "a draft begins with a version that is signed: sign this one first by `pgseal trust sign FILE --key ROOT.key`",
+            )
+        }
+        _ => error.into(),
+    }
+}
+
+/// An error about a version that was signed and installed at once: what is missing is a mistake of who made it.
+pub fn at_once(error: RotationError) -> CliError {
+    CliError::new(Exit::Usage, error)
+        .hint("nothing was written; use -o DRAFT, then `pgseal trust sign DRAFT --key ROOT.key` by each root key")
+}

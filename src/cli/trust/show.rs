@@ -1,0 +1,139 @@
+//! `pgseal trust show [FILE]`, and how every `trust` command shows a document.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::super::args::{TrustArgs, now};
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::super::output::{Output, Paint, escape};
+use crate::digest::Digest;
+use crate::trust::change::{authority_standing, standing};
+use crate::trust::root::SignatureError;
+use crate::trust::signatures::{self, Progress, Tally};
+use crate::trust::{DraftRoot, store};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The trust root, or a draft [default: as --trust]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+/// A version and what it changes.
+pub struct Change {
+    /// The version.
+    pub version: u32,
+    /// Its digest.
+    pub sha256: Digest,
+    /// What is different from the one before.
+    pub changes: Vec<String>,
+}
+
+/// A document that is shown.
+pub struct Shown<'d> {
+    /// Where it is.
+    pub file: &'d Path,
+    /// The document.
+    pub draft: &'d DraftRoot,
+    /// Its signatures.
+    pub progress: Progress,
+    /// What changed on the way to it.
+    pub steps: &'d [Change],
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let file = args.file.clone().unwrap_or_else(|| args.trust.path());
+    let candidate = store::read_draft(&file)?;
+    let (draft, found) = (&candidate.draft, &candidate.signatures);
+    let progress = signatures::progress(draft, None, found).map_err(|error| not_signed(&file, &error))?;
+    // A draft is a file that somebody names and that lacks signatures; anything else holds as it does for every command.
+    if args.file.is_none() || progress.is_met() {
+        store::read(&file)?;
+    }
+    print(&Shown { file: &file, draft, progress, steps: &[] }, out);
+    Ok(Exit::Done)
+}
+
+/// The whole answer: what changed, and the document.
+pub fn print(shown: &Shown, out: Output) {
+    out.document(&document(shown));
+    changes(shown.steps).into_iter().for_each(|line| out.line(line));
+    let document = shown.draft.document();
+    out.line(format!("trust root version {}, {}", document.version, shown.draft.digest()));
+    if !shown.progress.is_met() {
+        out.line(format!("draft, {}", said(&shown.progress, document.version)));
+    }
+    if let Some(issued) = document.issued {
+        out.line(format!("issued {issued}"));
+    }
+    let past = if document.expires <= now() { out.paint(Paint::Bad, " (expired)") } else { String::new() };
+    out.line(format!("expires {}{past}", document.expires));
+    for (role, definition) in &document.roles {
+        out.line(format!("role {role}: {} of its keys must sign", definition.threshold));
+        for key in document.keys.iter().filter(|key| key.role == *role) {
+            out.line(format!("  {} {}{}", key.id, escape(&key.owner), standing(key)));
+        }
+    }
+    for (role, count) in &document.policy.approvals {
+        out.line(format!("a run needs {count} approval(s) of {role}"));
+    }
+    if !document.policy.targets.is_empty() {
+        out.line(format!("releases may run on: {}", escape(&document.policy.targets.join(", "))));
+    }
+    for (name, sequence) in &document.policy.minimum_sequence {
+        out.line(format!("lowest sequence of {name} that runs: {sequence}"));
+    }
+    for id in &document.policy.blocked_releases {
+        out.line(format!("release {id} is blocked"));
+    }
+    for authority in &document.timestamp_authorities {
+        let (id, owner) = (authority.id, escape(&authority.owner));
+        out.line(format!("time stamping authority {id} {owner}{}", authority_standing(authority)));
+    }
+}
+
+/// What changed, by version.
+pub fn changes(steps: &[Change]) -> Vec<String> {
+    let lines = |step: &Change| {
+        let head = format!("version {} -> {}:", step.version.saturating_sub(1), step.version);
+        let below: Vec<String> = step.changes.iter().map(|change| format!("  {}", escape(change))).collect();
+        std::iter::once(head).chain(below)
+    };
+    steps.iter().flat_map(lines).collect()
+}
+
+/// The one form that every `trust` command answers in.
+pub fn document(shown: &Shown) -> serde_json::Value {
+    let tally = |tally: Tally| json!({ "counted": tally.counted, "threshold": tally.threshold });
+    let step = |step: &Change| json!({ "version": step.version, "sha256": step.sha256, "changes": step.changes });
+    json!({
+        "file": shown.file.to_string_lossy(),
+        "sha256": shown.draft.digest(),
+        "signed": shown.progress.is_met(),
+        "signatures": { "own": tally(shown.progress.own), "before": shown.progress.before.map(tally) },
+        "steps": shown.steps.iter().map(step).collect::<Vec<_>>(),
+        "trust": shown.draft.document(),
+    })
+}
+
+/// How many signatures there are, for people.
+pub fn said(progress: &Progress, version: u32) -> String {
+    let of =
+        |tally: Tally, version: u32| format!("{} of {} root keys of version {version}", tally.counted, tally.threshold);
+    let before = progress.before.map(|before| format!(", {}", of(before, version.saturating_sub(1))));
+    format!("signed by {}{}", of(progress.own, version), before.unwrap_or_default())
+}
+
+/// A signature that makes every host refuse the document.
+pub fn not_signed(file: &Path, error: &SignatureError) -> CliError {
+    let this = CliError::new(Exit::NotAuthentic, error).about(file);
+    match error {
+        SignatureError::UnknownKey(_) | SignatureError::Invalid(_) => {
+            this.hint("take its file out of the .sigs directory, and let the key's owner sign again")
+        }
+        SignatureError::Threshold { .. } => this.hint("`pgseal trust sign DRAFT --key ROOT.key` adds a signature"),
+    }
+}

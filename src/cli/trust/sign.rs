@@ -1,0 +1,154 @@
+//! `pgseal trust sign DRAFT --key ROOT.key`, and `trust attach` for signatures that were made elsewhere.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::super::args::{TrustArgs, public_key};
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::super::output::{Output, shown};
+use super::super::signer::SignerArgs;
+use super::next::{change, may_sign};
+use super::show::{self, Change, Shown};
+use crate::durable;
+use crate::trust::root::ClaimedSignature;
+use crate::trust::rotation::{self, Candidate};
+use crate::trust::{DraftRoot, Signer, TrustRoot, signatures, store};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The draft; its signatures are files in DRAFT.sigs
+    draft: PathBuf,
+    #[command(flatten)]
+    signer: SignerArgs,
+    /// Write the exact bytes to sign to this new file, and sign nothing
+    #[arg(long, value_name = "OUT", group = "signer")]
+    tbs: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+#[derive(clap::Args, Debug)]
+pub struct AttachArgs {
+    /// The draft
+    draft: PathBuf,
+    /// The signature: 64 raw bytes over what `trust sign --tbs` writes
+    signature: PathBuf,
+    /// The public half of the root key that made it
+    #[arg(long, value_name = "ROOT.pub")]
+    key: PathBuf,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let desk = Desk::open(&args.draft, &args.trust, out)?;
+    let Some(tbs) = &args.tbs else {
+        desk.show_changes(out);
+        let signers = args.signer.open_all()?;
+        for signer in &signers {
+            may_sign(&desk.draft, desk.before.as_ref(), &signer.public_key().id())?;
+        }
+        let signers: Vec<&dyn Signer> = signers.iter().map(AsRef::as_ref).collect();
+        return desk.add(signatures::sign(&desk.draft, &signers)?, out);
+    };
+    let written = durable::create_new(tbs, |file| file.write_all(&signatures::to_be_signed(&desk.draft)));
+    written.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            CliError::new(Exit::Usage, format!("{} exists already", shown(tbs))).hint("name a new file")
+        }
+        _ => CliError::io(tbs, &error),
+    })?;
+    desk.show_changes(out);
+    out.note(format!("wrote {}: sign these bytes by Ed25519 as they are", shown(tbs)));
+    out.note(format!("then: pgseal trust attach {} SIGNATURE --key ROOT.pub", shown(&args.draft)));
+    desk.answer(&desk.known, out)
+}
+
+pub fn attach(args: &AttachArgs, out: Output) -> Result<Exit, CliError> {
+    let desk = Desk::open(&args.draft, &args.trust, out)?;
+    let key = public_key(&args.key)?;
+    may_sign(&desk.draft, desk.before.as_ref(), &key.id())?;
+    let signature = read_signature(&args.signature)?;
+    let signature = signatures::made_elsewhere(&desk.draft, &key, signature).map_err(|error| {
+        CliError::from(error).about(&args.signature).hint(format!(
+            "sign exactly the bytes that `pgseal trust sign {} --tbs OUT` writes; nothing was added",
+            shown(&args.draft)
+        ))
+    })?;
+    desk.show_changes(out);
+    desk.add(vec![signature], out)
+}
+
+/// A draft, what is known of it, and the version before it.
+struct Desk<'a> {
+    file: &'a Path,
+    draft: DraftRoot,
+    known: Vec<ClaimedSignature>,
+    before: Option<TrustRoot>,
+    steps: Vec<Change>,
+}
+
+impl<'a> Desk<'a> {
+    fn open(file: &'a Path, trust: &TrustArgs, out: Output) -> Result<Self, CliError> {
+        let Candidate { draft, signatures } = store::read_draft(file)?;
+        let named = trust.load_if_named()?;
+        let before = named.filter(|root| draft.document().prev_sha256 == Some(root.digest()));
+        if before.is_none() && draft.document().version > 1 {
+            out.note("what changes can't be shown: name the version before the draft by --trust FILE");
+        }
+        if let Some(before) = &before {
+            rotation::follows(before.draft(), &draft)?;
+        }
+        let steps = before.iter().map(|before| change(before.draft(), &draft)).collect();
+        Ok(Self { file, draft, known: signatures, before, steps })
+    }
+
+    /// Before anything is asked or signed, so not yet as an answer.
+    fn show_changes(&self, out: Output) {
+        show::changes(&self.steps).into_iter().for_each(|line| out.note(line));
+    }
+
+    /// Adds signatures, unless the draft then has one that makes hosts refuse it.
+    fn add(&self, new: Vec<ClaimedSignature>, out: Output) -> Result<Exit, CliError> {
+        let mut all: BTreeMap<_, _> = self.known.iter().copied().collect();
+        let had = new.iter().filter(|(id, signature)| all.get(id) == Some(signature)).count();
+        all.extend(new.iter().copied());
+        let all: Vec<ClaimedSignature> = all.into_iter().collect();
+        signatures::progress(&self.draft, self.before.as_ref(), &all)
+            .map_err(|error| show::not_signed(self.file, &error))?;
+        store::add_signatures(self.file, &self.draft, &new)?;
+        if had > 0 {
+            out.note(format!("{had} of these signatures had been there already"));
+        }
+        // Somebody else may have signed meanwhile.
+        self.answer(&store::read_draft(self.file)?.signatures, out)
+    }
+
+    fn answer(&self, signatures: &[ClaimedSignature], out: Output) -> Result<Exit, CliError> {
+        let progress = signatures::progress(&self.draft, self.before.as_ref(), signatures)
+            .map_err(|error| show::not_signed(self.file, &error))?;
+        out.document(&show::document(&Shown { file: self.file, draft: &self.draft, progress, steps: &self.steps }));
+        let version = self.draft.document().version;
+        out.line(format!("{}: version {version}, {}", shown(self.file), self.draft.digest()));
+        out.line(show::said(&progress, version));
+        if self.before.is_none() && version > 1 {
+            out.note(format!("what version {} needs is not known here", version - 1));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn read_signature(path: &Path) -> Result<[u8; 64], CliError> {
+    let io = |error: std::io::Error| CliError::new(Exit::Usage, format!("{}: {error}", shown(path)));
+    if !path.metadata().map_err(io)?.is_file() {
+        return Err(CliError::new(Exit::Usage, format!("{}: not a regular file", shown(path))));
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).and_then(|file| file.take(65).read_to_end(&mut bytes)).map_err(io)?;
+    <[u8; 64]>::try_from(bytes).map_err(|_| {
+        CliError::new(Exit::Usage, format!("{}: a signature has 64 raw bytes", shown(path)))
+            .hint("not hexadecimal, not base64, and no Ed25519ph")
+    })
+}

@@ -1,0 +1,127 @@
+//! What changes from one version to the next, in sentences: what people read before they sign or install it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+
+use crate::digest::Digest;
+use crate::format::timestamp::Timestamp;
+use crate::format::trust_document::{AuthorityEntry, KeyEntry, KeyStatus, TrustDocument};
+
+/// Every difference but those that each version has (its number, its predecessor, when it was issued). Owners and
+/// database names in it are foreign text.
+pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
+    let mut list = keys(&before.keys, &after.keys);
+    for (role, old, new) in pairs(&before.roles, &after.roles) {
+        list.push(match (old, new) {
+            (Some(old), Some(new)) => format!("threshold of role {role}: {} -> {}", old.threshold, new.threshold),
+            (None, Some(new)) => format!("new role {role}: threshold {}", new.threshold),
+            (_, None) => format!("role {role} is gone"),
+        });
+    }
+    let (old, new) = (&before.policy, &after.policy);
+    for (role, old, new) in pairs(&old.approvals, &new.approvals) {
+        list.push(match (old, new) {
+            (None, Some(count)) => format!("a run needs {count} approval(s) of {role}; it needed none"),
+            (Some(old), Some(count)) => format!("a run needs {count} approval(s) of {role}; it needed {old}"),
+            (_, None) => format!("a run needs no approval of {role} any more"),
+        });
+    }
+    if old.targets != new.targets {
+        list.push(format!("releases may run on {}; before: {}", databases(&new.targets), databases(&old.targets)));
+    }
+    for (name, old, new) in pairs(&old.minimum_sequence, &new.minimum_sequence) {
+        list.push(match (old, new) {
+            (None, Some(new)) => format!("lowest sequence of {name} that runs: {new}; any before"),
+            (Some(old), Some(new)) => format!("lowest sequence of {name} that runs: {old} -> {new}"),
+            (_, None) => format!("any sequence of {name} runs again"),
+        });
+    }
+    let set = |list: &[Digest]| list.iter().copied().collect::<BTreeSet<_>>();
+    let (blocked, was) = (set(&new.blocked_releases), set(&old.blocked_releases));
+    list.extend(blocked.difference(&was).map(|id| format!("release {id} is blocked")));
+    list.extend(was.difference(&blocked).map(|id| format!("release {id} is no longer blocked")));
+    list.extend(authorities(&before.timestamp_authorities, &after.timestamp_authorities));
+    if before.expires != after.expires {
+        list.push(format!("expires: {} -> {}", before.expires, after.expires));
+    }
+    list
+}
+
+/// Whether a key counts, and when, for people; empty for a key that always does.
+pub fn standing(key: &KeyEntry) -> String {
+    let window = moment("from", key.not_before) + &moment("until", key.not_after);
+    format!("{}{window}{}", word(key.status), moment("compromised since", key.compromised_since))
+}
+
+/// The same of a time stamping authority.
+pub fn authority_standing(entry: &AuthorityEntry) -> String {
+    format!("{}{}", word(entry.status), moment("until", entry.not_after))
+}
+
+fn word(status: KeyStatus) -> &'static str {
+    match status {
+        KeyStatus::Active => "",
+        KeyStatus::Retired => ", retired",
+        KeyStatus::Revoked => ", revoked",
+    }
+}
+
+fn moment(word: &str, time: Option<Timestamp>) -> String {
+    time.map(|time| format!(", {word} {time}")).unwrap_or_default()
+}
+
+fn keys(before: &[KeyEntry], after: &[KeyEntry]) -> Vec<String> {
+    let by_id = |keys: &[KeyEntry]| keys.iter().map(|key| (key.id, key.clone())).collect::<BTreeMap<_, _>>();
+    let named = |key: &KeyEntry| format!("key {} ({}, role {})", key.id, key.owner, key.role);
+    let sentence = |old: Option<&KeyEntry>, new: Option<&KeyEntry>| match (old, new) {
+        (None, Some(new)) => format!("new {}{}", named(new), standing(new)),
+        (Some(old), None) => format!("{} is gone", named(old)),
+        (Some(old), Some(new)) => {
+            let mut parts = Vec::new();
+            if standing(old) != standing(new) {
+                let now = standing(new);
+                parts.push(now.strip_prefix(", ").unwrap_or("counts, without a window").to_owned());
+            }
+            if old.role != new.role {
+                parts.push(format!("had the role {} before", old.role));
+            }
+            if old.owner != new.owner {
+                parts.push(format!("its owner was {}", old.owner));
+            }
+            format!("{}: {}", named(new), parts.join("; "))
+        }
+        (None, None) => String::new(),
+    };
+    pairs(&by_id(before), &by_id(after)).into_iter().map(|(_, old, new)| sentence(old, new)).collect()
+}
+
+fn authorities(before: &[AuthorityEntry], after: &[AuthorityEntry]) -> Vec<String> {
+    let by_id = |list: &[AuthorityEntry]| list.iter().map(|entry| (entry.id, entry.clone())).collect();
+    let (before, after): (BTreeMap<_, _>, BTreeMap<_, _>) = (by_id(before), by_id(after));
+    let sentence = |id: &Digest, old: Option<&AuthorityEntry>, new: Option<&AuthorityEntry>| {
+        let word = match (old, new) {
+            (None, _) => "new time stamping authority",
+            (_, None) => "gone: time stamping authority",
+            _ => "changed: time stamping authority",
+        };
+        let entry = new.or(old);
+        let owner = entry.map(|entry| entry.owner.as_str()).unwrap_or_default();
+        format!("{word} {id} ({owner}){}", entry.map(authority_standing).unwrap_or_default())
+    };
+    pairs(&before, &after).into_iter().map(|(id, old, new)| sentence(id, old, new)).collect()
+}
+
+/// What is in only one of two maps, or differs, by key.
+fn pairs<'a, K: Ord, V: PartialEq>(
+    before: &'a BTreeMap<K, V>,
+    after: &'a BTreeMap<K, V>,
+) -> Vec<(&'a K, Option<&'a V>, Option<&'a V>)> {
+    let keys: BTreeSet<&K> = before.keys().chain(after.keys()).collect();
+    let both = keys.into_iter().map(|key| (key, before.get(key), after.get(key)));
+    both.filter(|(_, old, new)| old != new).collect()
+}
+
+fn databases(targets: &[impl Display]) -> String {
+    let list: Vec<String> = targets.iter().map(ToString::to_string).collect();
+    if list.is_empty() { "any database".to_owned() } else { list.join(", ") }
+}

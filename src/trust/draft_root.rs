@@ -1,0 +1,330 @@
+//! A trust document whose own rules hold, and its keys. It is the only place where signatures are checked and counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::evidence::Proofs;
+use super::judge::{self, When};
+use super::key_id::KeyId;
+use super::public_key::{PublicKey, PublicKeyError};
+use super::root::TrustRoot;
+use super::timestamp::{TimestampAuthority, TimestampError};
+use crate::digest::Digest;
+use crate::format::json::{self, JsonError};
+use crate::format::name::Name;
+use crate::format::timestamp::Timestamp;
+use crate::format::trust_document::{self, AuthorityEntry, KeyEntry, KeyStatus, TrustDocument};
+
+/// A signature as a file gives it: the claimed key and 64 bytes.
+pub type ClaimedSignature = (KeyId, [u8; 64]);
+
+/// A trust document whose own rules hold, whoever signed it.
+pub struct DraftRoot {
+    document: TrustDocument,
+    bytes: Vec<u8>,
+    keys: BTreeMap<KeyId, (PublicKey, KeyEntry)>,
+    authorities: Vec<(TimestampAuthority, AuthorityEntry)>,
+}
+
+/// Why a document is not a trust root.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// Not a trust document, or not in its canonical form.
+    #[error("not a trust document: {0}")]
+    Document(#[from] JsonError),
+    /// An entry that is not a usable key.
+    #[error("key {id}: {source}")]
+    Key {
+        /// The id that the entry gives.
+        id: Digest,
+        /// What is wrong with it.
+        source: PublicKeyError,
+    },
+    /// An id that is not the digest of its key.
+    #[error("key {claimed} is really {computed}: the id must be the digest of the key")]
+    WrongId {
+        /// The id that the entry gives.
+        claimed: Digest,
+        /// The digest of the key.
+        computed: KeyId,
+    },
+    /// Keys must be in strictly ascending order of their ids, so the same key can't be there twice.
+    #[error("key {0} is there twice, or out of order")]
+    KeyOrder(Digest),
+    /// A key for a role that is not defined.
+    #[error("key {id} has the role {role:?}, which is not defined")]
+    UnknownRole {
+        /// The key.
+        id: Digest,
+        /// The role.
+        role: Name,
+    },
+    /// A threshold that is 0 or that no one can meet.
+    #[error("role {role:?} has threshold {threshold} and {keys} keys that are not revoked")]
+    Threshold {
+        /// The role.
+        role: Name,
+        /// Its threshold.
+        threshold: u8,
+        /// Its usable keys.
+        keys: usize,
+    },
+    /// A role that every trust root needs.
+    #[error("there is no role {0:?}")]
+    MissingRole(&'static str),
+    /// The policy wants approvals that no one can give.
+    #[error("the policy needs {count} approvals of {role:?}, which has {keys} keys")]
+    Policy {
+        /// The role.
+        role: Name,
+        /// The approvals.
+        count: u8,
+        /// Its usable keys.
+        keys: usize,
+    },
+    /// The policy wants approvals of those who have another task: what they sign is no approval.
+    #[error(
+        "the policy needs approvals of {0:?}: they are given by roles of their own, not by root, release, receipt or notary"
+    )]
+    ApprovalRole(Name),
+    /// A document that had ended when it was made.
+    #[error("it expires on {expires}, which is not after it was issued on {issued}")]
+    Issued {
+        /// When it was drafted.
+        issued: Timestamp,
+        /// When it ends.
+        expires: Timestamp,
+    },
+    /// `prev_sha256` belongs to every version but the first; versions begin at 1.
+    #[error("version {0} does not fit its prev_sha256: version 1 has none, every later one names the one before")]
+    Version(u32),
+    /// A window, or a compromise, that makes no sense.
+    #[error("key {0}: its window ends before it begins, or it is compromised and not revoked")]
+    Window(Digest),
+    /// A time stamping authority's certificate that can't be used.
+    #[error("time stamping authority {id}: {source}")]
+    Authority {
+        /// The id that the entry gives.
+        id: Digest,
+        /// What is wrong with the certificate.
+        source: TimestampError,
+    },
+    /// Authorities are listed by strictly ascending id, which is the digest of the certificate.
+    #[error("time stamping authority {0} is there twice, out of order, or its id is not the digest of its certificate")]
+    AuthorityOrder(Digest),
+    /// Not signed by its own root keys.
+    #[error("the trust root is not signed as it says: {0}")]
+    Signature(#[from] SignatureError),
+}
+
+/// Why signatures don't suffice.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// A signature by a key that the trust root doesn't list. It can't be checked, so it can't stay.
+    #[error("signature by key {0}, which the trust root does not know")]
+    UnknownKey(KeyId),
+    /// A signature that is not the key's over this document.
+    #[error("the signature by key {0} is not valid")]
+    Invalid(KeyId),
+    /// Too few distinct keys whose signatures count.
+    #[error("{counted} of {threshold} signatures of role {role:?}{why}")]
+    Threshold {
+        /// The role.
+        role: Name,
+        /// How many distinct keys counted.
+        counted: usize,
+        /// How many must.
+        threshold: u8,
+        /// Why the others did not count, for people; empty when there were none.
+        why: String,
+    },
+}
+
+impl DraftRoot {
+    /// Reads a document: every rule of its own holds.
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, TrustError> {
+        let document: TrustDocument = json::from_canonical(&bytes)?;
+        let (keys, authorities) = (check_keys(&document)?, check_authorities(&document)?);
+        let draft = Self { keys, authorities, bytes, document };
+        draft.check_roles()?;
+        Ok(draft)
+    }
+
+    /// The same of a document that is not yet bytes.
+    pub fn of(document: &TrustDocument) -> Result<Self, TrustError> {
+        Self::parse(json::to_canonical(document)?)
+    }
+
+    /// With signatures that meet its root threshold. It is judged by its own keys alone here; that it follows the
+    /// version before it is rotation's part.
+    pub fn signed(self, signatures: &[ClaimedSignature]) -> Result<TrustRoot, SignatureError> {
+        self.root_signatures(signatures)?;
+        Ok(TrustRoot(self))
+    }
+
+    /// The distinct root keys of its own that have signed it, when they meet its root threshold.
+    pub fn root_signatures(&self, signatures: &[ClaimedSignature]) -> Result<BTreeSet<KeyId>, SignatureError> {
+        self.count(
+            &name("root"),
+            trust_document::PAYLOAD_TYPE,
+            &self.bytes,
+            signatures,
+            When::TrustRoot,
+            &Proofs::default(),
+        )
+    }
+
+    /// How many distinct root keys must sign it, and the version after it.
+    pub fn root_threshold(&self) -> u8 {
+        self.document.roles.get(&name("root")).map_or(1, |role| role.threshold)
+    }
+
+    /// The document.
+    pub fn document(&self) -> &TrustDocument {
+        &self.document
+    }
+
+    /// Its canonical bytes: what is signed.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The digest of its bytes: what version + 1 names.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.bytes)
+    }
+
+    /// A key by its id.
+    pub fn key(&self, id: &KeyId) -> Option<(&PublicKey, &KeyEntry)> {
+        self.keys.get(id).map(|(key, entry)| (key, entry))
+    }
+
+    /// The only place where signatures are counted: distinct keys of a role, each of whose signatures must hold.
+    pub(super) fn count(
+        &self,
+        role: &Name,
+        payload_type: &str,
+        body: &[u8],
+        signatures: &[ClaimedSignature],
+        when: When,
+        proofs: &Proofs,
+    ) -> Result<BTreeSet<KeyId>, SignatureError> {
+        let (mut counted, mut why) = (BTreeSet::new(), Vec::new());
+        for signature in signatures {
+            let (id, entry) = (signature.0, self.holds(payload_type, body, signature)?);
+            match judge::counts(entry, role, when, proofs.proven(signature)) {
+                Ok(()) => drop(counted.insert(id)),
+                Err(reason) => why.push(format!("; key {} ({:?}) {reason}", id.digest().short(), entry.owner)),
+            }
+        }
+        let threshold = self.document.roles.get(role).map_or(1, |role| role.threshold);
+        if counted.len() >= usize::from(threshold) {
+            return Ok(counted);
+        }
+        Err(SignatureError::Threshold { role: role.clone(), counted: counted.len(), threshold, why: why.concat() })
+    }
+
+    /// The only place where signatures are checked: by a key that is listed, and it holds. Whether the key counts is not
+    /// asked.
+    pub(super) fn holds(
+        &self,
+        payload_type: &str,
+        body: &[u8],
+        (id, signature): &ClaimedSignature,
+    ) -> Result<&KeyEntry, SignatureError> {
+        let (key, entry) = self.keys.get(id).ok_or(SignatureError::UnknownKey(*id))?;
+        if key.signed(payload_type, body, signature) { Ok(entry) } else { Err(SignatureError::Invalid(*id)) }
+    }
+
+    /// Every key that is listed.
+    pub fn keys(&self) -> impl Iterator<Item = (&PublicKey, &KeyEntry)> {
+        self.keys.values().map(|(key, entry)| (key, entry))
+    }
+
+    /// Every time stamping authority that is listed.
+    pub fn authorities(&self) -> impl Iterator<Item = (&TimestampAuthority, &AuthorityEntry)> {
+        self.authorities.iter().map(|(authority, entry)| (authority, entry))
+    }
+
+    fn usable_keys(&self, role: &Name) -> usize {
+        let of_role = self.document.keys.iter().filter(|key| key.role == *role);
+        // A retired key's old signatures still count, but it signs no new version of the trust root.
+        let usable = |key: &&KeyEntry| match key.status {
+            KeyStatus::Active => true,
+            KeyStatus::Retired => role.as_str() != "root",
+            KeyStatus::Revoked => false,
+        };
+        of_role.filter(usable).count()
+    }
+
+    fn check_roles(&self) -> Result<(), TrustError> {
+        for needed in ["root", "release"] {
+            if !self.document.roles.contains_key(&name(needed)) {
+                return Err(TrustError::MissingRole(needed));
+            }
+        }
+        for (role, definition) in &self.document.roles {
+            let (threshold, keys) = (definition.threshold, self.usable_keys(role));
+            if threshold == 0 || usize::from(threshold) > keys {
+                return Err(TrustError::Threshold { role: role.clone(), threshold, keys });
+            }
+        }
+        for (role, count) in &self.document.policy.approvals {
+            if ["root", "release", "receipt", "notary"].contains(&role.as_str()) {
+                return Err(TrustError::ApprovalRole(role.clone()));
+            }
+            let keys = self.usable_keys(role);
+            if *count == 0 || usize::from(*count) > keys {
+                return Err(TrustError::Policy { role: role.clone(), count: *count, keys });
+            }
+        }
+        if let Some(issued) = self.document.issued.filter(|issued| *issued >= self.document.expires) {
+            return Err(TrustError::Issued { issued, expires: self.document.expires });
+        }
+        let first = self.document.version == 1;
+        if self.document.version == 0 || first != self.document.prev_sha256.is_none() {
+            return Err(TrustError::Version(self.document.version));
+        }
+        Ok(())
+    }
+}
+
+/// A role's name that is part of the program.
+pub fn name(role: &'static str) -> Name {
+    role.parse().expect("a literal of the grammar")
+}
+
+fn check_keys(document: &TrustDocument) -> Result<BTreeMap<KeyId, (PublicKey, KeyEntry)>, TrustError> {
+    let mut keys = BTreeMap::new();
+    for entry in &document.keys {
+        let key = PublicKey::from_base64(&entry.public_key);
+        let key = key.map_err(|source| TrustError::Key { id: entry.id, source })?;
+        if key.id().digest() != entry.id {
+            return Err(TrustError::WrongId { claimed: entry.id, computed: key.id() });
+        }
+        if keys.last_key_value().is_some_and(|(last, _)| *last >= key.id()) {
+            return Err(TrustError::KeyOrder(entry.id));
+        }
+        if !document.roles.contains_key(&entry.role) {
+            return Err(TrustError::UnknownRole { id: entry.id, role: entry.role.clone() });
+        }
+        let backwards = entry.not_before.zip(entry.not_after).is_some_and(|(from, to)| from > to);
+        if backwards || (entry.compromised_since.is_some() && entry.status != KeyStatus::Revoked) {
+            return Err(TrustError::Window(entry.id));
+        }
+        keys.insert(key.id(), (key, entry.clone()));
+    }
+    Ok(keys)
+}
+
+fn check_authorities(document: &TrustDocument) -> Result<Vec<(TimestampAuthority, AuthorityEntry)>, TrustError> {
+    let mut authorities: Vec<(TimestampAuthority, AuthorityEntry)> = Vec::new();
+    for entry in &document.timestamp_authorities {
+        let authority = TimestampAuthority::from_base64(&entry.certificate);
+        let authority = authority.map_err(|source| TrustError::Authority { id: entry.id, source })?;
+        if authority.id() != entry.id || authorities.last().is_some_and(|(_, last)| last.id >= entry.id) {
+            return Err(TrustError::AuthorityOrder(entry.id));
+        }
+        authorities.push((authority, entry.clone()));
+    }
+    Ok(authorities)
+}
