@@ -505,7 +505,7 @@ fn stock_tools_verify_a_trust_root_and_see_every_tampering() {
     for (what, why, keys) in [
         ("one of two", "asks for the signatures of 2", &["root.pub"][..]),
         ("one key twice", "asks for the signatures of 2", &["root.pub", "again.pub"]),
-        ("a release key", "is not a root key", &["root.pub", "release.pub"]),
+        ("a release key", "is not an active root key", &["root.pub", "release.pub"]),
     ] {
         desk.stock_tools_refuse(what, why, &[&both[..2], keys].concat());
     }
@@ -535,6 +535,13 @@ fn stock_tools_verify_a_trust_root_and_see_every_tampering() {
         make(bend);
         desk.stock_tools_refuse(what, why, &both);
     }
+    // FORMAT.md 9.4: a retired root key signs no new version.
+    make(&|trust| {
+        let id = json!(id("third"));
+        let third = trust["keys"].as_array_mut().expect("a list").iter_mut().find(|key| key["id"] == id);
+        third.expect("a root key")["status"] = json!("retired");
+    });
+    desk.stock_tools_refuse("a retired root key", "is not an active root key", &both);
     make(&|_| ());
     let good = desk.site.read("trust.json");
     let mut bent = good.clone();

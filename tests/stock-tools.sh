@@ -75,8 +75,8 @@ check_trust() {
     : >"$work/signers"
     for key; do
         id=$(key_id "$key")
-        is_true --arg id "$id" 'any(.keys[]; .id == $id and .role == "root" and .status != "revoked")' "$trust" ||
-            fail "$key ($id) is not a root key of $trust"
+        is_true --arg id "$id" 'any(.keys[]; .id == $id and .role == "root" and .status == "active")' "$trust" ||
+            fail "$key ($id) is not an active root key of $trust"
         [ -f "$trust.sigs/$version.$id.sig" ] || fail "not signed by $key ($id)"
         holds application/vnd.pgseal.trust+json "$trust" "$key" "$trust.sigs/$version.$id.sig" ||
             fail "the signature of $key ($id) is not valid"

@@ -25,7 +25,7 @@ pub fn allowed_signers(root: &TrustRoot) -> String {
         let options = if options.is_empty() { String::new() } else { format!("{} ", options.join(",")) };
         Some(format!("{}/{} {options}", entry.role, word(&entry.owner)))
     };
-    root.keys().filter_map(|(key, entry)| Some(line(entry)? + &key.to_openssh(&key.id().to_string()))).collect()
+    root.draft().keys().filter_map(|(key, entry)| Some(line(entry)? + &key.to_openssh(&key.id().to_string()))).collect()
 }
 
 /// Every key as PEM, each below a line `# KEYID OWNER ROLE STATUS` with the owner percent-encoded. openssl passes over
@@ -39,7 +39,7 @@ pub fn public_keys(root: &TrustRoot) -> String {
         };
         format!("# {} {} {} {status}\n{}", key.id(), word(&entry.owner), entry.role, key.to_pem())
     };
-    root.keys().map(block).collect()
+    root.draft().keys().map(block).collect()
 }
 
 /// `YYYYMMDDHHMMSSZ`; the `Z` needs OpenSSH 9.1 or later.
