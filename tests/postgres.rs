@@ -12,6 +12,8 @@ mod release;
 mod attack;
 #[path = "postgres/bundle_file.rs"]
 mod bundle_file;
+#[path = "postgres/ceremony.rs"]
+mod ceremony;
 #[path = "postgres/crash.rs"]
 mod crash;
 #[path = "postgres/failure.rs"]

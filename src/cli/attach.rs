@@ -13,7 +13,7 @@ use crate::bundle::{Added, AuthenticateError, UntrustedBundle};
 use crate::format::statement::{PAYLOAD_TYPE, ReleaseId};
 use crate::limits;
 use crate::trust::added::ClaimedStatement;
-use crate::trust::evidence::{Proofs, TokenError};
+use crate::trust::evidence::{ClaimedToken, Proofs};
 use crate::trust::pae;
 use crate::trust::root::name;
 use crate::trust::{KeyId, PublicKey, TrustRoot, timestamp};
@@ -199,9 +199,16 @@ impl Desk<'_> {
                 .hint("ask for one of signatures/KEYID.sig: openssl ts -query -data KEYID.sig -sha256 -out request.tsq")
         })?;
         let claimed = (*key, token.to_vec());
-        if let Some(root) = self.root {
-            let checked = Proofs::gather(root, &signatures, &[], std::slice::from_ref(&claimed));
-            checked.map_err(|error: TokenError| CliError::from(AuthenticateError::from(error)))?;
+        let check = |claimed: &ClaimedToken| match self.root {
+            Some(root) => Proofs::gather(root, &signatures, &[], std::slice::from_ref(claimed)).map(drop),
+            None => Ok(()),
+        };
+        check(&claimed).map_err(|error| CliError::from(AuthenticateError::from(error)))?;
+        // The first time stamp of a signature is the oldest, and the one worth keeping.
+        let known = self.bundle.claimed_added().tokens.iter().find(|(known, _)| known == key);
+        if known.is_some_and(|known| check(known).is_ok()) {
+            let text = format!("the signature by key {key} has a time stamp already, which stays");
+            return Err(CliError::new(Exit::Usage, text).hint("nothing was added"));
         }
         Ok(Addition::Token(claimed))
     }

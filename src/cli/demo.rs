@@ -64,17 +64,30 @@ impl Story<'_> {
         self.extract().map_err(io)?;
         self.load("one-roof-baseline.sql", &Variables::default())?;
 
-        self.chapter("The release manager makes keys, and packs and signs the release One-Roof.");
-        self.pgseal(&["keygen", "root", "--no-passphrase"], Exit::Done, true)?;
-        self.pgseal(&["keygen", "release", "--no-passphrase"], Exit::Done, true)?;
+        self.chapter(
+            "Everybody makes a key. The trust root says what each may do: a run needs two approvals of l2, one of l4.",
+        );
+        for name in ["root", "release", "ana", "ben", "dora"] {
+            self.pgseal(&["keygen", name, "--no-passphrase"], Exit::Done, true)?;
+        }
         let init = ["trust", "init", "trust.json", "--root-key", "root.key", "--role", "release:1=release.pub"];
-        self.pgseal(&init, Exit::Done, true)?;
+        let approvers =
+            ["--role", "l2:2=ana.pub,ben.pub", "--role", "l4:1=dora.pub", "--require", "l2", "--require", "l4"];
+        self.pgseal(&[&init[..], &approvers[..]].concat(), Exit::Done, true)?;
+        self.chapter("The release manager packs and signs the release One-Roof.");
         self.pgseal(&["pack", "one-roof", "-o", FILE, "--key", "release.key"], Exit::Done, false)?;
 
-        self.chapter("On the host of the database, the operator verifies it and asks the gate.");
+        self.chapter("On the host of the database, the operator verifies it. Nobody has said yes, so it doesn't run.");
         self.pgseal(&["verify", FILE], Exit::Done, false)?;
-        self.pgseal(&["gate", FILE, "-v", &apr], Exit::Blocked, false)?;
-        self.chapter("Nobody has said yes. Nothing opens the gate from here: there is no such flag.");
+        self.pgseal(&["run", FILE, "-v", &apr], Exit::NotAuthentic, false)?;
+        self.chapter("Three people read what it is, and approve exactly this release.");
+        for (at, (name, role)) in [("ana", "l2"), ("ben", "l2"), ("dora", "l4")].into_iter().enumerate() {
+            let key = format!("{name}.key");
+            let approve = ["approve", FILE, "--key", &key, "--role", role, "--apr", APR, "--yes", "one-roof"];
+            self.pgseal(&approve, Exit::Done, at > 0)?;
+        }
+
+        self.chapter("The database has its own say. Nothing opens the gate from here: there is no such flag.");
         self.pgseal(&["run", FILE, "-v", &apr], Exit::Blocked, false)?;
 
         self.chapter(&format!("People ratify {APR} in the database itself (bundle/one-roof-ratify.sql)."));

@@ -21,10 +21,20 @@ pub struct Directus {
 }
 
 impl Directus {
-    pub fn at_baseline() -> Self {
+    /// Without anything in it.
+    pub fn empty() -> Self {
+        let alone = Self::alone();
+        Self { db: Cluster::shared().database_named("directus"), _alone: alone }
+    }
+
+    fn alone() -> MutexGuard<'static, ()> {
         static ALONE: Mutex<()> = Mutex::new(());
         // A test that failed with it has dropped its database all the same.
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn at_baseline() -> Self {
+        let alone = Self::alone();
         let cluster = Cluster::shared();
         let template = cluster.template("one_roof_baseline", |db| {
             let loaded = psql(db, &["-f", "one-roof-baseline.sql"], &sources());
