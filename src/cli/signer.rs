@@ -137,6 +137,7 @@ impl From<SignerError> for CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trust::SecretKey;
     use clap::Parser;
 
     #[derive(Parser, Debug)]
