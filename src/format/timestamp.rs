@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Seconds since 1970-01-01T00:00:00Z, written `2026-11-21T07:00:00Z`. Years 1970 to 9999.
+/// Seconds since 1970-01-01T00:00:00Z, written `2026-11-21T07:00:00Z`; up to 9999-12-30T22:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(i64);
@@ -17,13 +17,18 @@ pub struct TimestampError {
     found: String,
 }
 
-/// 9999-12-31T23:59:59Z.
-const LAST: i64 = 253_402_300_799;
+/// 9999-12-30T22:00:00Z: the last second that is in the year 9999 everywhere on Earth, and that jiff writes.
+const LAST: i64 = 253_402_207_200;
 
 impl Timestamp {
     /// From seconds since the epoch; `None` outside the years 1970 to 9999.
     pub fn from_seconds(seconds: i64) -> Option<Self> {
         (0..=LAST).contains(&seconds).then_some(Self(seconds))
+    }
+
+    /// The last moment that can be written; stands for "no end".
+    pub fn last() -> Self {
+        Self(LAST)
     }
 
     /// Seconds since the epoch.
@@ -92,6 +97,8 @@ mod tests {
         for wrong in ["2026-11-21T07:00:00.5Z", "2026-11-21T07:00:00+00:00", "2026-11-21t07:00:00z", "2026-11-21", ""] {
             assert!(wrong.parse::<Timestamp>().is_err(), "{wrong}");
         }
+        assert_eq!(Timestamp::last().to_string(), "9999-12-30T22:00:00Z");
+        assert_eq!(Timestamp::from_seconds(Timestamp::last().seconds() + 1), None);
         assert_eq!(Timestamp::from_time_or_date("1970-01-02").map(Timestamp::seconds), Ok(86_400));
     }
 }

@@ -147,7 +147,9 @@ impl TimestampAuthority {
 }
 
 fn second(time: &Time) -> Result<Timestamp, TimestampError> {
-    let seconds = i64::try_from(time.to_unix_duration().as_secs()).ok().and_then(Timestamp::from_seconds);
+    // The last second of 9999 means "no end" (RFC 5280, section 4.1.2.5).
+    let seconds = i64::try_from(time.to_unix_duration().as_secs()).ok();
+    let seconds = seconds.and_then(|seconds| Timestamp::from_seconds(seconds.min(Timestamp::last().seconds())));
     seconds.ok_or_else(|| TimestampError::NotACertificate("its validity is not in the years 1970 to 9999".to_owned()))
 }
 
