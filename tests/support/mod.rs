@@ -3,9 +3,13 @@
 // Each test binary uses the part that it needs.
 #![allow(dead_code)]
 
+pub mod added_defects;
 pub mod bundles;
 pub mod defects;
 pub mod keys;
+pub mod people;
 pub mod site;
 pub mod tar;
+#[path = "../timestamp/tsa.rs"]
+pub mod tsa;
 pub mod vectors;
