@@ -179,7 +179,7 @@ fn audit_approval(path: &Path, root: &TrustRoot) -> Audited {
                 if release.release_id != id.to_string() {
                     faults.push(format!("the approval by key {} is about another release ({id})", claimed.key));
                 }
-                release.approvals.push(signed);
+                release.approvals.push(*signed);
             }
             Ok((_, AddedStatement::Notarisation(_))) => {}
             Err(error) => faults.push(format!("not authentic: {error}")),

@@ -90,7 +90,7 @@ impl UntrustedBundle {
         let (mut approvals, mut notarisations) = (Vec::new(), Vec::new());
         for claimed in &self.added.statements {
             match root.added(claimed, release_id)? {
-                AddedStatement::Approval(approval) => approvals.push(approval),
+                AddedStatement::Approval(approval) => approvals.push(*approval),
                 AddedStatement::Notarisation(notarisation) => notarisations.push(notarisation),
             }
         }
@@ -144,7 +144,7 @@ impl AuthenticatedBundle {
     /// With an approval or withdrawal that came beside the bundle.
     pub fn with_approval(self, root: &TrustRoot, claimed: &ClaimedStatement) -> Result<Self, AddedError> {
         match root.added(claimed, self.release_id)? {
-            AddedStatement::Approval(approval) => self.and(approval),
+            AddedStatement::Approval(approval) => self.and(*approval),
             AddedStatement::Notarisation(_) => Ok(self),
         }
     }

@@ -30,7 +30,7 @@ pub struct ClaimedStatement {
 #[derive(Clone, Debug)]
 pub enum AddedStatement {
     /// By a person.
-    Approval(SignedApproval),
+    Approval(Box<SignedApproval>),
     /// By a notary.
     Notarisation(SignedNotarisation),
 }
@@ -123,7 +123,8 @@ impl TrustRoot {
         let evidence = Evidence::Claimed(Some(read.predicate.at));
         let owner = self.owner(&key).to_owned();
         let (approval, signature) = (read.predicate, claimed.signature);
-        Ok((release, AddedStatement::Approval(SignedApproval { key, owner, approval, evidence, signature })))
+        let signed = SignedApproval { key, owner, approval, evidence, signature };
+        Ok((release, AddedStatement::Approval(Box::new(signed))))
     }
 }
 

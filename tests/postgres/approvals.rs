@@ -1,6 +1,11 @@
 //! Who must have said yes, and what time it is: a run asks before it touches the database, and `plan` says the same.
 
-use std::{fs, path::PathBuf, thread, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 
 use pgseal::digest::Digest;
 use pgseal::format::timestamp::Timestamp;
@@ -32,17 +37,17 @@ fn approved(prefix: &str) -> (TestDatabase<'static>, Site, PathBuf) {
 const EVERYBODY: [(&str, &str); 3] = [("ann", "l2"), ("bob", "l2"), ("eve", "l4")];
 
 /// Says yes, in the bundle unless `more` says otherwise.
-fn approve(site: &Site, bundle: &PathBuf, (who, role): (&str, &str), more: &[&str]) {
+fn approve(site: &Site, bundle: &Path, (who, role): (&str, &str), more: &[&str]) {
     let (file, key) = (bundle.to_str().unwrap(), format!("{who}.key"));
     let args = ["approve", file, "--key", &key, "--role", role, "--apr", "APR-1", "--yes", "small"];
     site.pgseal([&args[..], &["--trust", "trust.json"], more].concat()).done();
 }
 
-fn everybody_approves(site: &Site, bundle: &PathBuf) {
+fn everybody_approves(site: &Site, bundle: &Path) {
     EVERYBODY.into_iter().for_each(|who| approve(site, bundle, who, &[]));
 }
 
-fn operator<'s>(db: &TestDatabase<'_>, site: &'s Site, bundle: &PathBuf) -> Operator<'s> {
+fn operator<'s>(db: &TestDatabase<'_>, site: &'s Site, bundle: &Path) -> Operator<'s> {
     site.operator(bundle, &db.url()).variable("ratified_apr", "APR-1")
 }
 
