@@ -20,6 +20,7 @@ use pgseal::bundle::{AuthenticateError, UntrustedBundle};
 use pgseal::format::json;
 use pgseal::format::statement::PAYLOAD_TYPE;
 use pgseal::limits;
+use pgseal::trust::added::AddedError;
 use pgseal::trust::pae::pre_authentication_encoding;
 use pgseal::trust::root::SignatureError;
 use pgseal::trust::{SecretKey, TrustRoot, When};
@@ -27,7 +28,7 @@ use sha2::Digest as _;
 use support::bundles::{
     Refused, now, one_roof, open, open_at, pack, pack_dir, refusal, small, small_with, statement, write_dir,
 };
-use support::defects::{GROUP_ORDER, add_signature};
+use support::defects::{self, GROUP_ORDER, Good, add_signature};
 use support::keys::{Draft, key, seed, time, trusting};
 use support::tar::{Member, Tar};
 
@@ -89,6 +90,9 @@ fn flip(bytes: &Arc<[u8]>, root: &TrustRoot, bit: usize) -> &'static str {
             // A statement is read only after its signature held, and no flip leaves that.
             Err(AuthenticateError::Statement(error)) => panic!("bit {bit}: read before its signature: {error}"),
             Err(AuthenticateError::NewerProgram { .. }) => panic!("bit {bit}: read before its signature"),
+            Err(AuthenticateError::Added(AddedError::Statement { .. } | AddedError::NoRelease(_))) => {
+                panic!("bit {bit}: an added statement was read before its signature")
+            }
             Err(_) => "not authentic",
         },
     }
@@ -137,9 +141,27 @@ fn every_flipped_bit_of_a_compressed_bundle_with_two_signatures_is_rejected() {
 }
 
 #[test]
-fn every_truncation_of_the_reference_bundle_is_rejected() {
-    let release = key("release");
-    let bytes: Arc<[u8]> = pack_dir(&one_roof(), &[release]).into();
+fn every_flipped_bit_of_what_people_added_is_rejected() {
+    // Two approvals, a notarisation, a time stamp; nobody asks for any of them.
+    let good = Good::new(defects::KEYS.map(key));
+    let root = good.draft().load().expect("a trust root");
+    let bytes: Arc<[u8]> = good.approved.clone().into();
+    let bundle = open(&bytes, &root).expect("unharmed it is authentic");
+    assert_eq!(bundle.approvals().len(), 2);
+    let levels = [bundle.signatories()[0].evidence.level(), bundle.approvals()[0].evidence.level()];
+    assert_eq!(levels, ["notarised"; 2]);
+    let by_byte = expected(&bytes);
+    for_all(bytes.len() * 8, |bit| assert_eq!(flip(&bytes, &root, bit), by_byte[bit / 8], "bit {bit}"));
+}
+
+#[test]
+fn every_truncation_is_rejected() {
+    for bytes in [pack_dir(&one_roof(), &[key("release")]), Good::new(defects::KEYS.map(key)).approved] {
+        every_truncation_of(bytes.into());
+    }
+}
+
+fn every_truncation_of(bytes: Arc<[u8]>) {
     for_all(bytes.len(), |size| {
         let harmed = Harmed { bytes: bytes.clone(), bit: None, size };
         match UntrustedBundle::parse(Box::new(harmed)) {
@@ -191,6 +213,14 @@ fn limits_hold_before_anything_is_authenticated() {
         .splice(2..3, (0..=limits::SIGNATURES).map(|n| Member::new(&format!("signatures/{n:064x}.sig"), &[0; 64])));
     let refused = refusal(&many.bytes(), &trusting(&release));
     assert!(matches!(refused, Refused::Malformed(MalformedError::TooManySignatures)), "{refused}");
+
+    let mut many = Tar::of(&bytes);
+    for at in 0..=limits::ADDED_STATEMENTS {
+        many.add(Member::new(&format!("approvals/{at:064x}.json"), b"{}"));
+        many.add(Member::new(&format!("approvals/{at:064x}.sig"), &[0; 64]));
+    }
+    let refused = refusal(&many.bytes(), &trusting(&release));
+    assert!(matches!(refused, Refused::Malformed(MalformedError::TooManyAdded)), "{refused}");
 
     let mut large = Tar::of(&bytes);
     *large.member("statement.json") = Member::new("statement.json", &vec![b' '; limits::STATEMENT_BYTES as usize + 1]);

@@ -8,6 +8,8 @@ mod proxy;
 #[path = "support/release.rs"]
 mod release;
 
+#[path = "postgres/approvals.rs"]
+mod approvals;
 #[path = "postgres/attack.rs"]
 mod attack;
 #[path = "postgres/bundle_file.rs"]

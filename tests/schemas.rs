@@ -33,23 +33,15 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let desk = Self { dir: tempfile::tempdir().expect("a temporary directory") };
-        for key in ["root", "release", "host"] {
+        for key in ["root", "release", "host", "owner", "notary"] {
             desk.ok("keygen", &["keygen", key, "--no-passphrase"]);
         }
-        desk.ok(
-            "trust",
-            &[
-                "trust",
-                "init",
-                "trust.json",
-                "--root-key",
-                "root.key",
-                "--role",
-                "release:1=release.pub",
-                "--role",
-                "receipt:1=host.pub",
-            ],
-        );
+        let roles = ["release:1=release.pub", "receipt:1=host.pub", "l4:1=owner.pub", "notary:1=notary.pub"];
+        let roles = roles.iter().flat_map(|role| ["--role", role]);
+        let init = |file| ["trust", "init", file, "--root-key", "root.key"].into_iter().chain(roles.clone());
+        desk.ok("trust", &init("trust.json").collect::<Vec<_>>());
+        // The same, and a run needs an approval.
+        desk.ok("trust", &init("strict.json").chain(["--require", "l4"]).collect::<Vec<_>>());
         desk.ok("init", &["init", "example"]);
         desk
     }
@@ -156,6 +148,60 @@ fn commands_without_a_database() {
     for audience in ["owner", "operator", "auditor"] {
         desk.ok("runbook", &["runbook", "b.pgseal", audience]);
     }
+}
+
+#[test]
+fn what_people_add() {
+    let desk = Desk::new();
+    desk.ok("pack", &["pack", "example", "-o", "a.pgseal"]);
+    desk.ok("tbs", &["sign", "a.pgseal", "--tbs", "release.tbs"]);
+    openssl(
+        &desk,
+        &["pkeyutl", "-sign", "-rawin", "-inkey", "release.key", "-in", "release.tbs", "-out", "release.sig"],
+    );
+    let attached = desk.ok("attach", &["attach", "a.pgseal", "release.sig", "--trust", "trust.json"]);
+    assert_eq!(attached["added"][0]["kind"], "signature");
+
+    let approve = ["approve", "a.pgseal", "--role", "l4", "--key", "owner.key", "--yes", "example"];
+    let reasoned = [&approve[..], &["--apr", "APR-1", "--reason", "as agreed", "-o", "a.approval"]].concat();
+    desk.ok("approve", &reasoned);
+    assert_eq!(desk.ok("attach", &["attach", "a.pgseal", "a.approval"])["added"][0]["kind"], "statement");
+    check("approval", &member(&desk.path("a.pgseal"), 3));
+    desk.ok("tbs", &["approve", "a.pgseal", "--role", "l4", "--yes", "example", "--tbs", "approval.tbs"]);
+    desk.ok("tbs", &["withdraw", "a.pgseal", "--role", "l4", "--tbs", "withdrawal.tbs"]);
+    let verified = desk.ok("verify", &["verify", "a.pgseal", "--trust", "strict.json"]);
+    assert_eq!(verified["quorum"]["l4"], json!({ "needed": 1, "counted": 1 }));
+    assert_eq!(verified["approvals"][0]["reason"], "as agreed");
+
+    desk.ok("notarise", &["notarise", "a.pgseal", "--key", "notary.key"]);
+    let members = [3, 5].map(|at| member(&desk.path("a.pgseal"), at));
+    for statement in members {
+        let kind = if statement["predicateType"] == "urn:pgseal:approval:v1" { "approval" } else { "notarisation" };
+        check(kind, &statement);
+    }
+    let verified = desk.ok("verify", &["verify", "a.pgseal"]);
+    assert_eq!(verified["signers"][0]["evidence"]["level"], "notarised");
+    let audited = desk.ok("audit", &["audit", "."]);
+    let kinds: Vec<&Value> =
+        audited["bundles"].as_array().expect("a list").iter().map(|found| &found["kind"]).collect();
+    assert_eq!(kinds, ["approval", "bundle"]);
+
+    desk.ok("withdraw", &["withdraw", "a.pgseal", "--key", "owner.key"]);
+    let verified = desk.ok("verify", &["verify", "a.pgseal", "--trust", "strict.json"]);
+    assert_eq!(verified["quorum"]["l4"], json!({ "needed": 1, "counted": 0 }));
+    assert!(verified["approvals"][0]["why_not"].is_string());
+    desk.ok("audit", &["audit", "."]);
+    desk.ok("approve", &approve);
+    for wrong in [&approve[..6], &[&approve[..6], &["--yes", "other"]].concat()] {
+        desk.expect(2, "error", wrong);
+    }
+    desk.expect(2, "error", &["notarise", "a.pgseal", "--key", "owner.key"]);
+    desk.expect(10, "error", &["attach", "a.pgseal", "example/release.toml"]);
+}
+
+fn openssl(desk: &Desk, arguments: &[&str]) {
+    let output = Command::new("openssl").args(arguments).current_dir(desk.dir.path()).output().expect("openssl");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -274,8 +320,29 @@ fn commands_on_a_database() {
     let failed = expect(30, "run", "run", &[]);
     assert_eq!(failed["result"]["outcome"], "unchanged");
     client.batch_execute("drop domain public.greetings").expect("DDL");
-    let done = expect(0, "run", "run", &["--receipt-key", "host.key"]);
+    expect(11, "error", "run", &["--trust", "strict.json"]);
+    assert_eq!(expect(11, "plan", "plan", &["--trust", "strict.json"])["obstacles"][0]["exit"], 11);
+    desk.ok(
+        "approve",
+        &[
+            "approve",
+            "a.pgseal",
+            "--role",
+            "l4",
+            "--key",
+            "owner.key",
+            "--yes",
+            "example",
+            "--apr",
+            "A-1",
+            "-o",
+            "a.approval",
+        ],
+    );
+    let approved = ["--trust", "strict.json", "--approval", "a.approval", "--receipt-key", "host.key"];
+    let done = expect(0, "run", "run", &approved);
     assert_eq!(done["result"]["outcome"], "committed");
+    assert_eq!(done["result"]["approvals"][0]["apr"], "A-1");
     expect(22, "error", "run", &[]);
     expect(22, "plan", "plan", &[]);
     client.batch_execute("update public.greetings set text = ''").expect("an update");
@@ -363,11 +430,16 @@ fn assert_closed(schema: &Value, at: &str) {
     }
 }
 
-/// `statement.json` of a bundle, read as a tar archive.
+/// `statement.json` of a bundle.
 fn statement(bundle: &Path) -> Value {
+    member(bundle, 1)
+}
+
+/// A member of a bundle, read as a tar archive.
+fn member(bundle: &Path, at: usize) -> Value {
     let bytes = fs::read(bundle).expect("a bundle");
     let mut archive = tar::Archive::new(bytes.as_slice());
-    let entry = archive.entries().expect("a tar").nth(1).expect("a second member").expect("a member");
+    let entry = archive.entries().expect("a tar").nth(at).expect("so many members").expect("a member");
     serde_json::from_reader(entry).expect("JSON")
 }
 

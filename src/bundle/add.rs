@@ -22,7 +22,7 @@ pub enum Addition {
     /// A signature of the release.
     Signature(ClaimedSignature),
     /// An approval, withdrawal or notarisation; takes the place of what the same key said before, and of the time stamp
-    /// for it.
+    /// for that.
     Statement(ClaimedStatement),
     /// A time stamp for a signature that is there.
     Token(ClaimedToken),
@@ -128,8 +128,11 @@ fn add(members: &mut BTreeMap<Section, Vec<u8>>, addition: Addition) -> Result<(
             Err(AddError::TooLarge(added.body.len()))
         }
         Addition::Statement(added) => {
-            members.remove(&Section::Timestamp(added.key.digest()));
-            members.extend(halves(&added));
+            let halves = halves(&added);
+            if halves.iter().any(|(section, bytes)| members.get(section) != Some(bytes)) {
+                members.remove(&Section::Timestamp(added.key.digest()));
+            }
+            members.extend(halves);
             Ok(())
         }
         Addition::Token((_, bytes)) if bytes.len() as u64 > limits::ADDED_BYTES => Err(AddError::TooLarge(bytes.len())),

@@ -160,10 +160,7 @@ impl AuthenticatedBundle {
 
     /// Of two statements by one key the later one stays; of the same second, the withdrawal.
     fn and(mut self, approval: SignedApproval) -> Result<Self, AddedError> {
-        let (said, manifest) = (&approval.approval, self.manifest());
-        if said.release != manifest.release || said.target != manifest.target {
-            return Err(AddedError::OtherTarget(approval.key));
-        }
+        approval.shows(self.manifest())?;
         let word = |approval: &SignedApproval| (approval.approval.at, approval.approval.decision);
         match self.approvals.iter_mut().find(|known| known.key == approval.key) {
             Some(known) if word(known) >= word(&approval) => {}

@@ -12,10 +12,10 @@ use crate::bundle::add::Addition;
 use crate::bundle::{Added, AuthenticateError, UntrustedBundle};
 use crate::format::statement::{PAYLOAD_TYPE, ReleaseId};
 use crate::limits;
-use crate::trust::added::ClaimedStatement;
+use crate::trust::added::{AddedStatement, ClaimedStatement};
 use crate::trust::evidence::{ClaimedToken, Proofs};
 use crate::trust::pae;
-use crate::trust::root::name;
+use crate::trust::root::{ClaimedSignature, name};
 use crate::trust::{KeyId, PublicKey, TrustRoot, timestamp};
 
 #[derive(clap::Args, Debug)]
@@ -59,9 +59,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         };
         let (mut additions, mut told) = (Vec::new(), Vec::new());
         for (item, path) in items.iter().zip(&args.items) {
-            let added = desk.additions(item).map_err(|error| error.about(path))?;
-            told.extend(added.iter().map(|addition| (path.clone(), what(addition))));
-            additions.extend(added);
+            let before = additions.len();
+            desk.take(item, &mut additions).map_err(|error| error.about(path))?;
+            told.extend(additions[before..].iter().map(|addition| (path.clone(), what(addition))));
         }
         Ok((additions, (bundle.claimed_release_id(), told)))
     })?;
@@ -126,25 +126,34 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    fn additions(&self, item: &Item) -> Result<Vec<Addition>, CliError> {
+    /// Adds an item to those that were taken before it.
+    fn take(&self, item: &Item, taken: &mut Vec<Addition>) -> Result<(), CliError> {
         match item {
-            Item::Approvals(statements) => statements.iter().map(|claimed| self.statement(claimed.clone())).collect(),
-            Item::Signature(signature) => self.signature(*signature).map(|addition| vec![addition]),
-            Item::Token(token) => self.token(token).map(|addition| vec![addition]),
+            Item::Approvals(statements) => {
+                for claimed in statements {
+                    taken.push(self.statement(claimed.clone(), taken)?);
+                }
+            }
+            Item::Signature(signature) => taken.push(self.signature(*signature, taken)?),
+            Item::Token(token) => taken.push(self.token(token, taken)?),
         }
+        Ok(())
     }
 
     /// An approval, notarisation or withdrawal. What the same key said later stays.
-    fn statement(&self, claimed: ClaimedStatement) -> Result<Addition, CliError> {
+    fn statement(&self, claimed: ClaimedStatement, taken: &[Addition]) -> Result<Addition, CliError> {
         if let Some(root) = self.root {
-            root.added(&claimed, self.id()).map_err(AuthenticateError::from)?;
+            let added = root.added(&claimed, self.id()).map_err(AuthenticateError::from)?;
+            if let AddedStatement::Approval(approval) = added {
+                approval.shows(&self.bundle.claimed_release()?.predicate).map_err(AuthenticateError::from)?;
+            }
         }
         let at = |body: &[u8]| {
             use crate::format::approval::ApprovalStatement;
             let read = crate::format::json::from_canonical::<ApprovalStatement>(body).ok()?;
             Some((read.predicate.at, read.predicate.decision))
         };
-        let known = self.bundle.claimed_added().statements.iter().find(|known| known.key == claimed.key);
+        let known = self.statements(taken).into_iter().find(|known| known.key == claimed.key);
         if known.is_some_and(|known| at(&known.body) > at(&claimed.body)) {
             let text = format!("key {} has said something later in this bundle, which stays", claimed.key);
             return Err(CliError::new(Exit::Usage, text).hint("nothing was added"));
@@ -152,7 +161,32 @@ impl Desk<'_> {
         Ok(Addition::Statement(claimed))
     }
 
-    fn signature(&self, signature: [u8; 64]) -> Result<Addition, CliError> {
+    /// The statements of the bundle once `taken` is in it: the last of each key.
+    fn statements<'s>(&'s self, taken: &'s [Addition]) -> Vec<&'s ClaimedStatement> {
+        let new = taken.iter().rev().filter_map(|addition| match addition {
+            Addition::Statement(added) => Some(added),
+            Addition::Signature(_) | Addition::Token(_) => None,
+        });
+        let mut statements: Vec<&ClaimedStatement> = Vec::new();
+        for added in new.chain(&self.bundle.claimed_added().statements) {
+            if statements.iter().all(|later| later.key != added.key) {
+                statements.push(added);
+            }
+        }
+        statements
+    }
+
+    /// Every signature of the bundle once `taken` is in it.
+    fn signatures(&self, taken: &[Addition]) -> Vec<ClaimedSignature> {
+        let new = taken.iter().filter_map(|addition| match addition {
+            Addition::Signature(signature) => Some(*signature),
+            Addition::Statement(_) | Addition::Token(_) => None,
+        });
+        let added = self.statements(taken).into_iter().map(|added| (added.key, added.signature));
+        self.bundle.claimed_signatures().iter().copied().chain(new).chain(added).collect()
+    }
+
+    fn signature(&self, signature: [u8; 64], taken: &[Addition]) -> Result<Addition, CliError> {
         let (payload_type, body) = match self.tbs {
             Some(tbs) => pae::decode(tbs)
                 .ok_or_else(|| CliError::new(Exit::Malformed, "--tbs is not what `--tbs` writes (DSSE encoding)"))?,
@@ -163,7 +197,7 @@ impl Desk<'_> {
             self.check_release_role(key)?;
             return Ok(Addition::Signature((key, signature)));
         }
-        self.statement(ClaimedStatement { key, body: body.to_vec(), signature })
+        self.statement(ClaimedStatement { key, body: body.to_vec(), signature }, taken)
     }
 
     /// The key that a signature is by: the named one, or the one of the trust root for which it holds.
@@ -191,8 +225,8 @@ impl Desk<'_> {
         }
     }
 
-    fn token(&self, token: &[u8]) -> Result<Addition, CliError> {
-        let signatures = self.bundle.all_signatures();
+    fn token(&self, token: &[u8], taken: &[Addition]) -> Result<Addition, CliError> {
+        let signatures = self.signatures(taken);
         let about = signatures.iter().find(|(_, signature)| timestamp::is_about(token, signature));
         let (key, _) = about.ok_or_else(|| {
             CliError::new(Exit::NotAuthentic, "the time stamp is about none of the signatures in the bundle")

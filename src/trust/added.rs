@@ -9,6 +9,7 @@ use super::root::{ClaimedSignature, SignatureError, TrustRoot, name};
 use crate::digest::Digest;
 use crate::format::approval::{Approval, ApprovalStatement};
 use crate::format::json::{self, JsonError};
+use crate::format::manifest::Manifest;
 use crate::format::name::Name;
 use crate::format::notarisation::{Notarisation, NotarisationStatement};
 use crate::format::statement::{PAYLOAD_TYPE, ReleaseId, Subject};
@@ -135,6 +136,14 @@ fn about(key: KeyId, subject: &[Subject]) -> Result<Digest, AddedError> {
 }
 
 impl SignedApproval {
+    /// Whether the approver was shown this release.
+    pub fn shows(&self, manifest: &Manifest) -> Result<(), AddedError> {
+        if self.approval.release == manifest.release && self.approval.target == manifest.target {
+            return Ok(());
+        }
+        Err(AddedError::OtherTarget(self.key))
+    }
+
     /// With what notaries and time stamps prove about its signature.
     pub fn with(mut self, proofs: &Proofs) -> Self {
         self.evidence = proofs.of(&(self.key, self.signature), Some(self.approval.at));

@@ -8,9 +8,12 @@ use pgseal::format::statement::PAYLOAD_TYPE;
 use pgseal::format::trust_document;
 use pgseal::trust::SecretKey;
 
+use super::added_defects;
 use super::bundles::{bend, pack, resign, small, small_with, statement};
 use super::keys::Draft;
+use super::people::{AT, approval, authority, notarisation, say, signature, stamp, token};
 use super::tar::{Member, Tar};
+use super::tsa::{P256, Tsa};
 
 /// One defect.
 pub struct Defect {
@@ -32,6 +35,8 @@ pub enum Make {
     Bundle(fn(&Good) -> Vec<u8>),
     /// The trust document, before its root key signs it; the bundle is a good one.
     Trust(fn(&Good, &mut Draft<'_>)),
+    /// The bundle and the trust document.
+    Both(fn(&Good, &mut Draft<'_>) -> Vec<u8>),
     /// The trust document's signatures.
     TrustSignature(fn(&Good, &mut Vec<u8>, &Draft<'_>)),
 }
@@ -48,28 +53,73 @@ pub struct Good {
     pub receipt: SecretKey,
     /// Is not in the trust root.
     pub stranger: SecretKey,
+    /// Approves as `l2`.
+    pub first: SecretKey,
+    /// Approves as `l2` too.
+    pub other: SecretKey,
+    /// Approves as `l4`.
+    pub owner: SecretKey,
+    /// Says which signatures it saw.
+    pub notary: SecretKey,
+    /// The one time stamping authority of the trust root.
+    pub tsa: Tsa,
+    /// An authority that the trust root does not list.
+    pub strange_tsa: Tsa,
     /// A small release, signed by `release`.
     pub bundle: Vec<u8>,
+    /// The same with approvals by `first` and `owner`, notarised, and with a time stamp for the release's signature.
+    pub approved: Vec<u8>,
 }
 
+/// Whose keys [`Good::new`] takes.
+pub const KEYS: [&str; 9] = ["root", "release", "second", "receipt", "stranger", "first", "other", "owner", "notary"];
+
 impl Good {
-    pub fn new([root, release, second, receipt, stranger]: [SecretKey; 5]) -> Self {
+    pub fn new([root, release, second, receipt, stranger, first, other, owner, notary]: [SecretKey; 9]) -> Self {
         let files = small();
         let unsigned = pack(&files, &[]);
         let bundle = resign(&unsigned, &statement(&unsigned), &release);
-        Self { root, release, second, receipt, stranger, bundle }
+        let (tsa, strange_tsa) = (Tsa::new(P256), Tsa::new(P256));
+        let mut approved = say(&bundle, &first, &approval(&bundle, "l2"));
+        approved = say(&approved, &owner, &approval(&bundle, "l4"));
+        approved = say(&approved, &notary, &notarisation(&approved, &[&release, &first, &owner], AT));
+        approved = stamp(&approved, &release, &token(&tsa, &signature(&approved, &release)));
+        Self {
+            root,
+            release,
+            second,
+            receipt,
+            stranger,
+            first,
+            other,
+            owner,
+            notary,
+            tsa,
+            strange_tsa,
+            bundle,
+            approved,
+        }
     }
 
     /// The trust root, to bend.
     pub fn draft(&self) -> Draft<'_> {
-        Draft::new(&self.root, &[("release", 1, &[&self.release, &self.second]), ("receipt", 1, &[&self.receipt])])
+        let roles: [(&str, u8, &[&SecretKey]); 5] = [
+            ("release", 1, &[&self.release, &self.second]),
+            ("receipt", 1, &[&self.receipt]),
+            ("l2", 1, &[&self.first, &self.other]),
+            ("l4", 1, &[&self.owner]),
+            ("notary", 1, &[&self.notary]),
+        ];
+        let mut draft = Draft::new(&self.root, &roles);
+        draft.document["timestamp_authorities"] = json!([authority(&self.tsa)]);
+        draft
     }
 
     fn tar(&self) -> Tar {
         Tar::of(&self.bundle)
     }
 
-    fn with(&self, change: impl FnOnce(&mut Tar)) -> Vec<u8> {
+    pub fn with(&self, change: impl FnOnce(&mut Tar)) -> Vec<u8> {
         let mut tar = self.tar();
         change(&mut tar);
         tar.bytes()
@@ -123,15 +173,32 @@ fn signature_name(key: &SecretKey) -> String {
 
 /// All of them.
 pub fn all() -> Vec<Defect> {
-    let parts = [archive(), headers(), names(), signatures(), files(), statements(), lists(), gzips(), trusts()];
+    let parts = [
+        archive(),
+        headers(),
+        names(),
+        signatures(),
+        files(),
+        statements(),
+        lists(),
+        gzips(),
+        trusts(),
+        added_defects::all(),
+    ];
     parts.into_iter().flatten().collect()
 }
 
-fn bundle(name: &'static str, exit: i32, error: &'static str, why: &'static str, make: fn(&Good) -> Vec<u8>) -> Defect {
+pub fn bundle(
+    name: &'static str,
+    exit: i32,
+    error: &'static str,
+    why: &'static str,
+    make: fn(&Good) -> Vec<u8>,
+) -> Defect {
     Defect { name, why, exit, error, make: Make::Bundle(make) }
 }
 
-fn trust(name: &'static str, error: &'static str, why: &'static str, make: fn(&Good, &mut Draft<'_>)) -> Defect {
+pub fn trust(name: &'static str, error: &'static str, why: &'static str, make: fn(&Good, &mut Draft<'_>)) -> Defect {
     Defect { name, why, exit: 11, error, make: Make::Trust(make) }
 }
 
@@ -412,13 +479,6 @@ fn names() -> Vec<Defect> {
             let id = good.release.public_key().id().to_string().to_uppercase();
             good.with(|tar| tar.members[2].rename(&format!("signatures/{id}.sig")))
         }),
-        bundle(
-            "approvals",
-            10,
-            "carries approvals",
-            "This version can't check approvals, so it refuses a bundle that has any rather than pass them over.",
-            |good| good.with(|tar| tar.members.insert(3, Member::new("approvals/x.json", b"{}"))),
-        ),
     ]
 }
 
@@ -934,17 +994,14 @@ fn trusts() -> Vec<Defect> {
     all
 }
 
-fn list<'v>(value: &'v mut Value, pointer: &str) -> &'v mut Vec<Value> {
+pub fn list<'v>(value: &'v mut Value, pointer: &str) -> &'v mut Vec<Value> {
     value.pointer_mut(pointer).and_then(Value::as_array_mut).expect("a list of the document")
 }
 
 /// The same bundle with a valid signature of another key, at its place.
 pub fn add_signature(bundle: &[u8], key: &SecretKey) -> Vec<u8> {
     let mut tar = Tar::of(bundle);
-    let first_file = tar.first_file();
-    let signature = key.sign(PAYLOAD_TYPE, &statement(bundle));
-    tar.members.insert(first_file, Member::new(&signature_name(key), &signature));
-    tar.members[2..=first_file].sort_by_key(Member::name);
+    tar.add(Member::new(&signature_name(key), &key.sign(PAYLOAD_TYPE, &statement(bundle))));
     tar.bytes()
 }
 

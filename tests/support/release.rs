@@ -347,6 +347,16 @@ impl Operator<'_> {
         Answer::of(self.command(command).output().unwrap())
     }
 
+    /// The same with more arguments.
+    pub fn ask_with(&self, command: &str, more: &[&str]) -> Answer {
+        Answer::of(self.command(command).args(more).output().unwrap())
+    }
+
+    /// Where journals and receipts are.
+    pub fn receipts(&self) -> &Path {
+        &self.receipts
+    }
+
     /// The same as a JSON document.
     pub fn json(&self, command: &str) -> Value {
         let answer = Answer::of(self.command(command).arg("--json").output().unwrap());

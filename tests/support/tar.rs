@@ -90,9 +90,28 @@ impl Tar {
         &mut self.members[at]
     }
 
-    /// The place of the first file of the release, which is where signatures end.
+    /// The place of the first file of the release, which is where signatures and what people added end.
     pub fn first_file(&self) -> usize {
-        let reserved = |name: &str| ["pgseal", "statement.json"].contains(&name) || name.starts_with("signatures/");
-        self.members.iter().position(|member| !reserved(&member.name())).unwrap_or(self.members.len())
+        self.members.iter().position(|member| place(&member.name()).0 == 5).unwrap_or(self.members.len())
     }
+
+    /// Puts a member at its place, after one of the same name.
+    pub fn add(&mut self, member: Member) {
+        let after = |other: &Member| place(&other.name()) > place(&member.name());
+        let at = self.members.iter().position(after).unwrap_or(self.members.len());
+        self.members.insert(at, member);
+    }
+}
+
+/// The order of members (FORMAT.md 2.4).
+fn place(name: &str) -> (u8, &str) {
+    let section = match name.split_once('/') {
+        None if name == "pgseal" => 0,
+        None if name == "statement.json" => 1,
+        Some(("signatures", _)) => 2,
+        Some(("approvals", _)) => 3,
+        Some(("timestamps", _)) => 4,
+        _ => 5,
+    };
+    (section, name)
 }
