@@ -191,7 +191,7 @@ fn what_is_not_approved() {
         (2, "is not a APR code", but(7, "APR 1")),
         (2, "is in the past: nothing was approved", with(&good, &["--expires", "2020-01-01"])),
         (2, "is not a time", with(&good, &["--expires", "soon"])),
-        (2, "no key", [&good[..2], &good[4..]].concat()),
+        (2, "required arguments were not provided: <--key", [&good[..2], &good[4..]].concat()),
         (1, "exists", with(&good, &["-o", "ann.pub"])),
         (1, "No such file", but(1, "missing.pgseal")),
         (10, "not a pgseal bundle", but(1, "ann.pub")),
