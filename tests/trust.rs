@@ -7,6 +7,8 @@ mod kill;
 mod every_subset;
 #[path = "trust/refusals.rs"]
 mod refusals;
+#[path = "trust/vectors.rs"]
+mod vectors;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
