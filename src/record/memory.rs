@@ -30,12 +30,16 @@ pub enum MemoryError {
     },
 }
 
-/// Compares the clock with the newest time in the journals of a directory. A missing directory remembers nothing; a
-/// damaged journal neither, and `status` names it.
+/// Compares the clock with the newest time in the journals of a directory. A missing directory remembers nothing, and
+/// neither does what is no directory, where no run can write; a damaged journal neither, and `status` names it.
 pub fn check_clock(receipts: &Path, now: Timestamp) -> Result<(), MemoryError> {
     let io = |source| MemoryError::Io { path: receipts.to_owned(), source };
     let mut newest: Option<(Timestamp, PathBuf)> = None;
-    for journal in journal::all_in(receipts).map_err(io)? {
+    let journals = match journal::all_in(receipts) {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Vec::new(),
+        journals => journals.map_err(io)?,
+    };
+    for journal in journals {
         let lines = journal::read(&journal).map_err(io)?.unwrap_or_default();
         let last = lines.iter().map(|line| line.at).max();
         if let Some(at) = last.filter(|at| newest.as_ref().is_none_or(|(known, _)| at > known)) {
