@@ -4,9 +4,6 @@
 mod cluster;
 mod support;
 #[allow(dead_code)]
-#[path = "timestamp/tsa.rs"]
-mod tsa;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,7 +15,7 @@ use serde_json::{Value, json};
 use support::keys::{Draft, key, key_file};
 use support::site::{Outcome, Site, outcome};
 use support::tar::Tar;
-use tsa::{P256, Tsa};
+use support::tsa::{P256, Tsa};
 
 /// A site with a release that two keys signed, one approved and a notary saw, with time stamps for a signature of the
 /// release and for the approval.

@@ -47,7 +47,7 @@ pub struct Args {
     #[arg(long, value_name = "RELEASE-NAME")]
     yes: Option<String>,
     /// Write the approval to this file, to travel beside the bundle
-    #[arg(short, long, value_name = "APPROVAL")]
+    #[arg(short, long, value_name = "APPROVAL", conflicts_with = "tbs")]
     output: Option<PathBuf>,
     #[command(flatten)]
     trust: TrustArgs,

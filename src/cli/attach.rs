@@ -142,10 +142,14 @@ impl Desk<'_> {
 
     /// An approval, notarisation or withdrawal. What the same key said later stays.
     fn statement(&self, claimed: ClaimedStatement, taken: &[Addition]) -> Result<Addition, CliError> {
-        if let Some(root) = self.root {
-            let added = root.added(&claimed, self.id()).map_err(AuthenticateError::from)?;
-            if let AddedStatement::Approval(approval) = added {
-                approval.shows(&self.bundle.claimed_release()?.predicate).map_err(AuthenticateError::from)?;
+        match self.root {
+            None => claimed.claims_to_be_about(self.id()).map_err(AuthenticateError::from)?,
+            Some(root) => {
+                if let AddedStatement::Approval(approval) =
+                    root.added(&claimed, self.id()).map_err(AuthenticateError::from)?
+                {
+                    approval.shows(&self.bundle.claimed_release()?.predicate).map_err(AuthenticateError::from)?;
+                }
             }
         }
         let at = |body: &[u8]| {

@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Write the withdrawal to this file, to travel beside the bundle
-    #[arg(short, long, value_name = "APPROVAL")]
+    #[arg(short, long, value_name = "APPROVAL", conflicts_with = "tbs")]
     output: Option<PathBuf>,
     #[command(flatten)]
     trust: TrustArgs,

@@ -93,6 +93,21 @@ pub enum AddedError {
 struct Kind {
     #[serde(rename = "predicateType")]
     predicate_type: String,
+    subject: Vec<Subject>,
+}
+
+impl ClaimedStatement {
+    /// Whether it says that it is about this release, for who has no trust root to check the signature by.
+    pub fn claims_to_be_about(&self, release: ReleaseId) -> Result<(), AddedError> {
+        let found = about(self.key, &self.kind()?.subject)?;
+        if found == release.digest() { Ok(()) } else { Err(AddedError::OtherRelease { key: self.key, found }) }
+    }
+
+    fn kind(&self) -> Result<Kind, AddedError> {
+        let unreadable = |source| AddedError::Statement { key: self.key, source };
+        json::check_depth(&self.body).map_err(unreadable)?;
+        serde_json::from_slice(&self.body).map_err(|error| unreadable(error.into()))
+    }
 }
 
 impl TrustRoot {
@@ -111,9 +126,7 @@ impl TrustRoot {
         self.draft().holds(PAYLOAD_TYPE, &claimed.body, &signature)?;
         let key = claimed.key;
         let unreadable = |source| AddedError::Statement { key, source };
-        json::check_depth(&claimed.body).map_err(unreadable)?;
-        let kind: Kind = serde_json::from_slice(&claimed.body).map_err(|error| unreadable(error.into()))?;
-        if kind.predicate_type == "urn:pgseal:notarisation:v1" {
+        if claimed.kind()?.predicate_type == "urn:pgseal:notarisation:v1" {
             let read: NotarisationStatement = json::from_canonical(&claimed.body).map_err(unreadable)?;
             let notarisation = SignedNotarisation { key, statement: read.predicate };
             return Ok((about(key, &read.subject)?, AddedStatement::Notarisation(notarisation)));

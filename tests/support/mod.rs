@@ -13,6 +13,5 @@ pub mod site;
 #[cfg(feature = "pkcs11")]
 pub mod softhsm;
 pub mod tar;
-#[path = "../timestamp/tsa.rs"]
 pub mod tsa;
 pub mod vectors;

@@ -1,5 +1,6 @@
 //! Time stamps (RFC 3161) of authorities that the `openssl` program makes; nothing here is kept in the repository.
 
+#[path = "../support/tsa.rs"]
 mod tsa;
 
 use std::collections::BTreeSet;
