@@ -299,6 +299,12 @@ fn a_clock_that_is_behind_the_trust_root() {
     operator.rollback().done();
 }
 
+/// Issued two minutes ago, for one.
+fn expired(document: &mut Value) {
+    document["issued"] = in_seconds(-120).into();
+    document["expires"] = in_seconds(-60).into();
+}
+
 #[test]
 fn an_expired_trust_root_and_keys_out_of_their_windows() {
     let (db, site, bundle) = approved("windows");
@@ -312,7 +318,7 @@ fn an_expired_trust_root_and_keys_out_of_their_windows() {
             keys.iter_mut().find(|key| key["owner"] == owner).unwrap()[field] = value.into();
         });
     };
-    bend_trust(&site, |document| document["expires"] = in_seconds(-60).into());
+    bend_trust(&site, expired);
     refused(&db, &operator, &[], 11, &["the trust root (version 1) expired on", "hint: install a newer trust root"]);
     for (owner, field, value, word) in
         [("bob", "not_after", -60, "counted until"), ("bob", "not_before", 3600, "counts from")]
@@ -332,7 +338,7 @@ fn an_expired_trust_root_and_keys_out_of_their_windows() {
     bend_trust(&site, |document| *document = good.clone());
     operator.run().done();
     key("release", "not_after", in_seconds(-60));
-    bend_trust(&site, |document| document["expires"] = in_seconds(-60).into());
+    bend_trust(&site, expired);
     operator.rollback().done();
 }
 
