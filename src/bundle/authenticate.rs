@@ -10,6 +10,7 @@ use crate::entry_path::EntryPath;
 use crate::format::json::{self, JsonError};
 use crate::format::manifest::{File, Manifest};
 use crate::format::statement::{PAYLOAD_TYPE, ReleaseId, Statement};
+use crate::format::timestamp::Timestamp;
 use crate::format::version::PGSEAL;
 use crate::trust::added::{AddedError, AddedStatement, ClaimedStatement, SignedApproval};
 use crate::trust::evidence::{Evidence, Proofs, TokenError};
@@ -29,6 +30,7 @@ pub struct AuthenticatedBundle {
     release_id: ReleaseId,
     signatories: Vec<Signatory>,
     approvals: Vec<SignedApproval>,
+    when: When,
     pub(super) signed: SignedBytes,
     pub(super) files: BTreeMap<EntryPath, Stored>,
 }
@@ -120,6 +122,7 @@ impl UntrustedBundle {
             release_id,
             signatories: self.signatures.iter().filter(|(key, _)| counted.contains(key)).map(signatory).collect(),
             approvals: Vec::new(),
+            when,
             files: index(&self.archive, &statement),
             signed: SignedBytes { release: self.statement, signatures: self.signatures, added: self.added },
             archive: self.archive,
@@ -145,7 +148,8 @@ impl AuthenticatedBundle {
         &self.signatories
     }
 
-    /// What people say about it: of each key the last word. Whether it counts is the policy's part.
+    /// What people say about it: of each key the last word at the time of judgement. Whether it counts is the policy's
+    /// part.
     pub fn approvals(&self) -> &[SignedApproval] {
         &self.approvals
     }
@@ -161,7 +165,11 @@ impl AuthenticatedBundle {
     /// Of two statements by one key the later one stays; of the same second, the withdrawal.
     fn and(mut self, approval: SignedApproval) -> Result<Self, AddedError> {
         approval.shows(self.manifest())?;
-        let word = |approval: &SignedApproval| (approval.approval.at, approval.approval.decision);
+        let said = |at: Timestamp| !matches!(self.when, When::AsOf(time) if time < at);
+        let word = |approval: &SignedApproval| {
+            let approval = &approval.approval;
+            (said(approval.at), approval.at, approval.decision)
+        };
         match self.approvals.iter_mut().find(|known| known.key == approval.key) {
             Some(known) if word(known) >= word(&approval) => {}
             Some(known) => *known = approval,

@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::output::escape;
+use super::perform::APR_VARIABLE;
+use crate::bundle::AuthenticatedBundle;
 use crate::format::approval::Decision;
+use crate::format::name::AprCode;
 use crate::trust::added::SignedApproval;
 use crate::trust::evidence::Evidence;
 use crate::trust::policy::{self, Tally};
@@ -54,6 +57,27 @@ pub fn document(root: &TrustRoot, signed: &SignedApproval, when: When) -> Value 
 /// Since when a signature exists.
 pub fn evidence(evidence: Evidence) -> Value {
     serde_json::json!({ "level": evidence.level(), "at": evidence.time() })
+}
+
+/// What a run needs, counted for each APR code that people approved where there are several; the best first. Nothing
+/// where no run needs approvals.
+pub fn tallies(root: &TrustRoot, bundle: &AuthenticatedBundle, when: When) -> Vec<(Option<AprCode>, Vec<Tally>)> {
+    let approvals = bundle.approvals();
+    if root.policy().approvals.is_empty() {
+        return Vec::new();
+    }
+    let declared = bundle.manifest().variables.keys().any(|name| name.as_str() == APR_VARIABLE);
+    let codes = policy::codes(root, approvals, when);
+    if !declared || codes.len() < 2 {
+        return vec![(None, policy::tally(root, approvals, None, when))];
+    }
+    let of = |code: AprCode| {
+        let tallies = policy::tally(root, approvals, Some(code.as_str()), when);
+        (Some(code), tallies)
+    };
+    let mut all: Vec<_> = codes.into_iter().map(of).collect();
+    all.sort_by_key(|(_, tallies)| std::cmp::Reverse(tallies.iter().map(|tally| tally.counted).sum::<usize>()));
+    all
 }
 
 /// What a run needs, and what there is of it.

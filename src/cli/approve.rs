@@ -3,6 +3,7 @@
 use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 
+use super::approvals;
 use super::args::{TrustArgs, now, time};
 use super::error::CliError;
 use super::exit::Exit;
@@ -12,6 +13,7 @@ use super::signer::SignerArgs;
 use super::speaker::{Speaker, look};
 use super::table;
 use super::tbs::TbsArgs;
+use crate::bundle::AuthenticatedBundle;
 use crate::bundle::approval::Word;
 use crate::format::approval::Decision;
 use crate::format::expectation::Expectation;
@@ -19,6 +21,7 @@ use crate::format::manifest::{Audience, Manifest};
 use crate::format::name::{AprCode, Name};
 use crate::format::statement::{ReleaseId, title};
 use crate::format::timestamp::Timestamp;
+use crate::trust::{TrustRoot, When, policy};
 
 /// An approval that names no end counts for this long, in seconds: 30 days.
 const DEFAULT_LIFE: i64 = 30 * 24 * 60 * 60;
@@ -31,10 +34,11 @@ pub struct Args {
     signer: SignerArgs,
     #[command(flatten)]
     tbs: TbsArgs,
-    /// The role in which you approve
+    /// The role in which you approve [default: your key's in the trust root]
     #[arg(long)]
-    role: Name,
-    /// The code of the ratified proposal; the run must be ordered with the same
+    role: Option<Name>,
+    /// The code of the ratified proposal, needed where the release has the variable ratified_apr; the run must be ordered
+    /// with the same
     #[arg(long, value_name = "CODE")]
     apr: Option<AprCode>,
     /// The approval counts up to then [default: 30 days from now]
@@ -55,32 +59,31 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load_if_there()?;
-    let (bundle, manifest) = look(&args.file, root.as_ref(), out)?;
-    check_apr(&manifest, args.apr.as_ref())?;
+    let seen = look(&args.file, root.as_ref(), out)?;
+    let (manifest, id) = (&seen.manifest, seen.bundle.claimed_release_id());
+    check_apr(manifest, args.apr.as_ref())?;
     let at = now();
     let expires = args.expires.or_else(|| Timestamp::from_seconds(at.seconds() + DEFAULT_LIFE));
     if let Some(past) = expires.filter(|expires| *expires <= at) {
         return Err(CliError::new(Exit::Usage, format!("--expires {past} is in the past: nothing was approved")));
     }
+    let signing = (&args.signer, &args.tbs);
+    let speaker = Speaker::open(&args.file, root.as_ref(), signing, args.output.as_deref(), args.role.as_ref())?;
     let word = Word {
         decision: Decision::Approve,
-        role: args.role.clone(),
+        role: speaker.role(),
         apr: args.apr.clone(),
         at,
         expires,
         reason: args.reason.clone(),
     };
-    let id = bundle.claimed_release_id();
-    show(&manifest, id, &word, out);
-    confirm(&manifest, args.yes.as_deref(), out)?;
-    Speaker {
-        file: &args.file,
-        root: root.as_ref(),
-        signer: &args.signer,
-        tbs: &args.tbs,
-        output: args.output.as_deref(),
+    show(manifest, id, out);
+    if let (Some(authentic), Some(root)) = (&seen.authentic, &root) {
+        show_signed(authentic, root, &word, out);
     }
-    .speak(&manifest, id, word, out)
+    show_word(&word, out);
+    confirm(manifest, args.yes.as_deref(), out)?;
+    speaker.speak(manifest, id, word, out)
 }
 
 /// A code that the run could never be ordered with would make the approval useless.
@@ -101,7 +104,7 @@ fn check_apr(manifest: &Manifest, apr: Option<&AprCode>) -> Result<(), CliError>
 }
 
 /// What is being approved, in the words of the release.
-fn show(manifest: &Manifest, id: ReleaseId, word: &Word, out: Output) {
+fn show(manifest: &Manifest, id: ReleaseId, out: Output) {
     let (release, target) = (&manifest.release, &manifest.target);
     out.line(format!("{} (sequence {})", title(&release.name, &release.version), release.sequence));
     out.line(escape(&release.summary));
@@ -110,6 +113,9 @@ fn show(manifest: &Manifest, id: ReleaseId, word: &Word, out: Output) {
     let role = target.role.as_ref().map(|role| format!(", role {}", escape(role))).unwrap_or_default();
     let system = target.system_identifier.as_ref().map(|id| format!(", system {}", escape(id))).unwrap_or_default();
     out.line(format!("target: database {}{server}{role}{system}", escape(&target.database)));
+    for gate in &manifest.gates {
+        out.line(format!("gate {}: {}", gate.name, gate.file));
+    }
     for (at, tier) in manifest.tiers.iter().enumerate() {
         out.line(format!("tier {}/{} {}: {}", at + 1, manifest.tiers.len(), tier.name, escape(&tier.about)));
         for way in &tier.dispatch {
@@ -129,6 +135,32 @@ fn show(manifest: &Manifest, id: ReleaseId, word: &Word, out: Output) {
     for runbook in manifest.runbooks.iter().filter(|runbook| runbook.audience == Audience::Owner) {
         out.line(format!("runbook for the owner: {} (`pgseal runbook FILE owner` shows it)", runbook.file));
     }
+    out.line("its scripts: `pgseal inspect FILE` lists them, `pgseal cat FILE PATH` shows one");
+}
+
+/// Who made it, and who has said something before.
+fn show_signed(authentic: &AuthenticatedBundle, root: &TrustRoot, word: &Word, out: Output) {
+    for signatory in authentic.signatories() {
+        out.line(format!("signed by {}{}", escape(&signatory.owner), approvals::since(signatory.evidence)));
+    }
+    let when = When::At(word.at);
+    for signed in authentic.approvals() {
+        out.line(approvals::sentence(root, signed, when));
+    }
+    let others = authentic.approvals().iter().filter(|signed| policy::counts(root, signed, None, when).is_ok());
+    let other = others.filter_map(|signed| signed.approval.apr.as_ref()).find(|apr| Some(*apr) != word.apr.as_ref());
+    if let Some(other) = other {
+        out.warning(format!(
+            "somebody else approved {other}: a run is ordered with one code, and only its approvals count"
+        ));
+    }
+    if !root.policy().approvals.contains_key(&word.role) {
+        out.warning(format!("no run needs approvals of {}", word.role));
+    }
+}
+
+/// What the signature will say.
+fn show_word(word: &Word, out: Output) {
     let apr = word.apr.as_ref().map(|apr| format!(", for {apr}")).unwrap_or_default();
     let until = word.expires.map(|expires| format!(", until {expires}")).unwrap_or_default();
     out.line(format!("you approve as {}{apr}{until}", word.role));

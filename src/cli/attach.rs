@@ -74,7 +74,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         })).collect::<Vec<_>>(),
     }));
     for (path, (kind, key)) in told {
-        out.line(format!("{}: added the {kind} {} by {key}", shown(&args.file), shown(&path)));
+        out.line(format!("{}: added {} ({kind} by {key})", shown(&args.file), shown(&path)));
     }
     Ok(Exit::Done)
 }
@@ -103,7 +103,9 @@ fn read(path: &Path) -> Result<Item, CliError> {
             .map_err(|error| CliError::new(Exit::Malformed, error).about(path));
     }
     let text = "neither an approval file, nor a signature of 64 bytes, nor a time stamp (RFC 3161)";
-    Err(CliError::new(Exit::Malformed, text).about(path))
+    Err(CliError::new(Exit::Malformed, text)
+        .about(path)
+        .hint("a signature is its 64 raw bytes: `base64 -d` makes them of text"))
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>, CliError> {
@@ -224,8 +226,10 @@ impl Desk<'_> {
         match self.root.map(|root| root.role_of(&key)) {
             None => Ok(()),
             Some(Some(role)) if *role == name("release") => Ok(()),
-            Some(_) => Err(CliError::new(Exit::Usage, format!("key {key} has not the role release in the trust root"))
-                .hint("nothing was added")),
+            Some(_) => {
+                Err(CliError::new(Exit::Usage, format!("key {key} does not have the role release in the trust root"))
+                    .hint("nothing was added"))
+            }
         }
     }
 

@@ -8,9 +8,9 @@ use super::args::{TrustArgs, now, time};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{self, Output, Paint, escape, shown};
-use crate::audit::{self, Finding, Kind};
+use crate::audit::{self, AuditedRelease, Finding, Kind};
 use crate::format::timestamp::Timestamp;
-use crate::trust::{TrustRoot, When};
+use crate::trust::{TrustRoot, When, policy};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -67,12 +67,17 @@ fn document(finding: &Finding, root: &TrustRoot, when: When) -> serde_json::Valu
             "approvals": release.approvals.iter()
                 .map(|signed| approvals::document(root, signed, when)).collect::<Vec<_>>(),
             "files": release.files,
+            "blocked": is_blocked(root, release),
         })
     });
     serde_json::json!({
         "path": finding.path.to_string_lossy(), "kind": kind(finding.kind), "release": release,
         "faults": finding.faults,
     })
+}
+
+fn is_blocked(root: &TrustRoot, release: &AuditedRelease) -> bool {
+    root.policy().blocked_releases.iter().any(|id| id.to_string() == release.release_id)
 }
 
 /// `2 bundles, 1 receipts`: kinds that are not there are left out.
@@ -113,6 +118,14 @@ fn show(finding: &Finding, root: &TrustRoot, when: When, out: Output) {
         out.line(format!("{ok} {path}: {text}"));
         for signed in &release.approvals {
             out.line(format!("    {}", approvals::sentence(root, signed, when)));
+        }
+        let tallies = policy::tally(root, &release.approvals, None, when);
+        if finding.kind == Kind::Bundle && !tallies.is_empty() {
+            let list: Vec<String> = tallies.iter().map(ToString::to_string).collect();
+            out.line(format!("    approvals: {}", list.join(", ")));
+        }
+        if is_blocked(root, release) {
+            out.line("    blocked by the trust root: it never runs again");
         }
     }
     for fault in &finding.faults {

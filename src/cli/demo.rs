@@ -87,7 +87,7 @@ impl Story<'_> {
             self.pgseal(&approve, Exit::Done, at > 0)?;
         }
 
-        self.chapter("The database has its own say. Nothing opens the gate from here: there is no such flag.");
+        self.chapter("The database has its own say, by votes in its own tables. Nothing opens the gate from here: there is no such flag.");
         self.pgseal(&["run", FILE, "-v", &apr], Exit::Blocked, false)?;
 
         self.chapter(&format!("People ratify {APR} in the database itself (bundle/one-roof-ratify.sql)."));

@@ -19,10 +19,13 @@ use crate::release::order::{MissingScript, VariableError};
 use crate::release::preflight::PreflightError;
 use crate::release::rollback::RollbackError;
 use crate::release::target::TargetError;
+use crate::trust::added::AddedError;
+use crate::trust::evidence::TokenError;
 use crate::trust::policy::PolicyError;
 use crate::trust::root::SignatureError;
 use crate::trust::secret_key::SecretKeyError;
 use crate::trust::store::StoreError;
+use crate::trust::timestamp::TimestampError;
 
 /// An error and its exit code.
 #[derive(Debug)]
@@ -81,6 +84,9 @@ impl From<MalformedError> for CliError {
             }
             MalformedError::Archive(_) => Self::new(Exit::Malformed, error)
                 .hint("the file was damaged or changed on its way: compare it with the release manager's copy"),
+            MalformedError::NoStatement => Self::new(Exit::Malformed, error).hint(
+                "an approval file travels beside its bundle: `pgseal verify BUNDLE --approval FILE`, or `pgseal audit FILE`",
+            ),
             _ => Self::new(Exit::Malformed, error),
         }
     }
@@ -98,6 +104,11 @@ impl From<AuthenticateError> for CliError {
                         this.hint("is this the right trust root (--trust)? `pgseal trust show` lists the keys it knows")
                     }
                     SignatureError::Invalid(_) => this.hint("the bundle was changed after it was signed: don't use it"),
+                    SignatureError::Threshold { why, .. } if why.iter().any(|(_, _, why)| why.is_revoked()) => this
+                        .hint(
+                            "whoever has the revoked key may have made this: don't use it, unless a release manager knows its \
+                             release id from before and signs it by another key",
+                        ),
                     SignatureError::Threshold { .. } => {
                         this.hint("another release key has to sign: `pgseal sign FILE --key KEY`")
                     }
@@ -106,9 +117,22 @@ impl From<AuthenticateError> for CliError {
             AuthenticateError::Files(_) => Self::new(Exit::NotAuthentic, &error).hint(
                 "the bundle was changed after it was signed: don't use it; ask the release manager for a fresh copy",
             ),
-            AuthenticateError::Added(_) | AuthenticateError::Token(_) => Self::new(Exit::NotAuthentic, &error).hint(
-                "what was added to the bundle does not belong to it: take the release manager's copy and gather the approvals again",
-            ),
+            AuthenticateError::Added(added) => Self::new(Exit::NotAuthentic, &error).hint(match added {
+                AddedError::Signature(SignatureError::UnknownKey(_)) => {
+                    "is this the right trust root (--trust)? `pgseal trust show` lists the keys it knows"
+                }
+                AddedError::OtherRelease { .. } | AddedError::OtherTarget(_) => {
+                    "an approval is for one exact release: ask the approver to approve this one"
+                }
+                _ => "somebody changed what was added: take the release manager's copy, and gather the approvals again",
+            }),
+            AuthenticateError::Token(token) => Self::new(Exit::NotAuthentic, &error).hint(match token {
+                TokenError::NoAuthority(_)
+                | TokenError::Token { source: TimestampError::OtherAuthority { .. }, .. } => {
+                    "`pgseal trust add-authority FILE --certificate TSA.pem` makes an authority's time stamps count"
+                }
+                _ => "the time stamp proves nothing: ask the authority for another one",
+            }),
             AuthenticateError::Statement(_) => Self::new(Exit::Malformed, &error),
             AuthenticateError::NewerProgram { .. } => Self::new(Exit::Malformed, &error).hint("install a newer pgseal"),
         }
@@ -122,9 +146,17 @@ impl From<PolicyError> for CliError {
             PolicyError::Expired { .. } => {
                 this.hint("install a newer trust root; what was true earlier is shown by `pgseal verify --as-of TIME`")
             }
-            PolicyError::Blocked(_) => this.hint("the release manager has withdrawn it: ask for a newer one"),
+            PolicyError::Blocked(_) => this.hint("the owners of the root keys have blocked it: ask them why"),
             PolicyError::Sequence { .. } => this.hint("an old release is not run again: ask for the newest one"),
             PolicyError::ClockBehind { .. } => this.hint(CLOCK_HINT),
+            PolicyError::Approvals(tallies) if tallies.iter().any(|tally| !tally.other_codes.is_empty()) => {
+                let codes: Vec<String> =
+                    tallies.iter().flat_map(|tally| &tally.other_codes).map(ToString::to_string).collect();
+                this.hint(format!(
+                    "what was approved is {0}: order the run with -v ratified_apr={0}, or ask for approvals of this proposal",
+                    codes[0]
+                ))
+            }
             PolicyError::Approvals(_) => this.hint(
                 "each missing approver reads the runbook and signs by `pgseal approve FILE --key KEY --role ROLE --apr CODE`; \
                  what came beside the bundle is named by --approval FILE",

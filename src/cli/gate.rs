@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::approvals;
 use super::args::{BundleArgs, DatabaseArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
@@ -33,6 +34,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let variables = order::values(bundle.manifest(), &args.database.variables()?, true)?;
     let connect = args.database.connector()?;
     let order = Order { bundle: &bundle, root: &root, connect: &connect, variables: &variables, clock: &now };
+    let tallies = approvals::tallies(&root, &bundle, When::At(at));
+    if let Some((_, short)) = tallies.first().filter(|(_, tallies)| tallies.iter().any(|tally| !tally.is_met())) {
+        let list: Vec<String> = short.iter().map(ToString::to_string).collect();
+        out.note(format!("approvals: {}: `pgseal run` would refuse, whatever the gate says", list.join(", ")));
+    }
     let mut told = None;
     loop {
         let answers = gate::answers(&order, &mut Silent).map_err(closed)?;

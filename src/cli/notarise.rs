@@ -30,12 +30,13 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load_if_there()?;
-    let (seen, manifest) = look(&args.file, root.as_ref(), out)?;
+    let seen = look(&args.file, root.as_ref(), out)?;
+    let manifest = &seen.manifest;
     let signer = args.signer.open()?;
     let public = signer.public_key();
     let key = public.id();
     check_role(root.as_ref(), &public)?;
-    let id = seen.claimed_release_id();
+    let id = seen.bundle.claimed_release_id();
     let now = now();
     let (_, statement) = rewrite::add(&args.file, |bundle| {
         if bundle.claimed_release_id() != id {
@@ -45,7 +46,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let mut signatures = bundle.all_signatures();
         // A notary says nothing about itself.
         signatures.retain(|(other, _)| *other != key);
-        let body = approval::notarisation(&manifest, id, &signatures, before.as_ref(), now)
+        let body = approval::notarisation(manifest, id, &signatures, before.as_ref(), now)
             .map_err(|error| CliError::new(Exit::Internal, error))?;
         let signature = signer.sign(PAYLOAD_TYPE, &body)?;
         let added = ClaimedStatement { key, body: body.clone(), signature };

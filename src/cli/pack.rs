@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::PassphraseArgs;
+use super::args::{PassphraseArgs, TrustArgs};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, escape, shown};
+use super::sign::check_role;
 use crate::bundle::UnsignedBundle;
 use crate::bundle::definition::Definition;
 use crate::durable;
@@ -24,6 +25,8 @@ pub struct Args {
     key: Vec<PathBuf>,
     #[command(flatten)]
     passphrase: PassphraseArgs,
+    #[command(flatten)]
+    trust: TrustArgs,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
@@ -42,6 +45,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let ids: std::collections::BTreeSet<_> = keys.iter().map(|key| key.public_key().id()).collect();
     if ids.len() < keys.len() {
         return Err(CliError::new(Exit::Usage, "the same key is given twice: it signs once"));
+    }
+    for id in &ids {
+        check_role(&args.trust, *id, out)?;
     }
     let packed = UnsignedBundle::pack(definition, source_date_epoch()?);
     let unsigned = packed.map_err(|error| CliError::new(Exit::Usage, error))?;

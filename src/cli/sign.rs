@@ -11,7 +11,9 @@ use super::signer::SignerArgs;
 use super::tbs::TbsArgs;
 use crate::bundle::add::Addition;
 use crate::format::statement::{PAYLOAD_TYPE, title};
+use crate::format::trust_document::KeyStatus;
 use crate::trust::KeyId;
+use crate::trust::change::standing;
 use crate::trust::root::name;
 
 #[derive(clap::Args, Debug)]
@@ -57,12 +59,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 /// by a root that was named for this, and told by one of the environment, which may be another host's.
 pub fn check_role(trust: &TrustArgs, id: KeyId, out: Output) -> Result<(), CliError> {
     let Some(root) = trust.load_if_named()? else { return Ok(()) };
-    let role = root.role_of(&id);
-    if role == Some(&name("release")) {
-        return Ok(());
-    }
-    let has =
-        role.map_or("is not in the trust root".to_owned(), |role| format!("has the role {role} in the trust root"));
+    let has = match root.entry(&id) {
+        None => "is not in the trust root".to_owned(),
+        Some(entry) if entry.role != name("release") => format!("has the role {} in the trust root", entry.role),
+        Some(entry) if entry.status != KeyStatus::Active => {
+            format!("does not count any more{}", standing(entry))
+        }
+        Some(_) => return Ok(()),
+    };
     if trust.is_given() {
         let hint = "nothing was signed; releases are signed by keys of the role release";
         return Err(CliError::new(Exit::Usage, format!("key {id} {has}")).hint(hint));

@@ -9,38 +9,74 @@ use super::output::{Output, shown};
 use super::rewrite;
 use super::signer::SignerArgs;
 use super::tbs::TbsArgs;
-use crate::bundle::UntrustedBundle;
 use crate::bundle::add::{Addition, write_approvals};
 use crate::bundle::approval::{self, Word};
+use crate::bundle::{AuthenticatedBundle, UntrustedBundle};
 use crate::durable;
 use crate::format::approval::ApprovalStatement;
 use crate::format::json;
 use crate::format::manifest::Manifest;
+use crate::format::name::Name;
 use crate::format::statement::{PAYLOAD_TYPE, ReleaseId};
 use crate::format::timestamp::Timestamp;
 use crate::trust::added::ClaimedStatement;
-use crate::trust::{KeyId, TrustRoot, When};
+use crate::trust::{KeyId, Signer, TrustRoot, When};
 
-/// Who says something, and where to.
+/// Roles that have a meaning of their own, and so give no approvals.
+const ROLES_OF_THE_PROGRAM: [&str; 4] = ["root", "release", "receipt", "notary"];
+
+/// Who says something, in which role, and where to. Everything that can be wrong about it is found before the person is
+/// asked.
 pub struct Speaker<'a> {
-    pub file: &'a Path,
-    pub root: Option<&'a TrustRoot>,
-    pub signer: &'a SignerArgs,
-    pub tbs: &'a TbsArgs,
-    pub output: Option<&'a Path>,
+    file: &'a Path,
+    signer: Option<Box<dyn Signer>>,
+    tbs: &'a TbsArgs,
+    output: Option<&'a Path>,
+    role: Name,
 }
 
-impl Speaker<'_> {
+impl<'a> Speaker<'a> {
+    /// Opens the key, and finds its role where none is named.
+    pub fn open(
+        file: &'a Path,
+        root: Option<&TrustRoot>,
+        (signer, tbs): (&SignerArgs, &'a TbsArgs),
+        output: Option<&'a Path>,
+        role: Option<&Name>,
+    ) -> Result<Self, CliError> {
+        if let Some(path) = output.filter(|path| path.symlink_metadata().is_ok()) {
+            return Err(CliError::new(Exit::Usage, format!("{} exists already", shown(path))).hint("name a new file"));
+        }
+        let signer = if tbs.is_given() { None } else { Some(signer.open()?) };
+        let key = signer.as_ref().map(|signer| signer.public_key().id());
+        let role = match (role, root.zip(key)) {
+            (role, Some((root, key))) => role_of(root, key, role)?,
+            (Some(role), None) => role.clone(),
+            (None, None) => {
+                return Err(CliError::new(Exit::Usage, "in which role?").hint("name it by --role ROLE"));
+            }
+        };
+        if ROLES_OF_THE_PROGRAM.contains(&role.as_str()) {
+            let text = format!("a key of the role {role} doesn't approve");
+            return Err(CliError::new(Exit::Usage, text)
+                .hint("approvals are given by roles of their own, for example l2; nothing was signed"));
+        }
+        Ok(Self { file, signer, tbs, output, role })
+    }
+
+    /// In which role.
+    pub fn role(&self) -> Name {
+        self.role.clone()
+    }
+
     /// Signs a word and writes it.
     pub fn speak(&self, manifest: &Manifest, id: ReleaseId, word: Word, out: Output) -> Result<Exit, CliError> {
         let make =
             |word: Word| approval::statement(manifest, id, word).map_err(|error| CliError::new(Exit::Internal, error));
-        if self.tbs.is_given() {
+        let Some(signer) = &self.signer else {
             return self.tbs.write(self.file, PAYLOAD_TYPE, &make(word)?, out);
-        }
-        let signer = self.signer.open()?;
+        };
         let key = signer.public_key().id();
-        self.check_role(key, &word)?;
         let sign = |word: Word| -> Result<ClaimedStatement, CliError> {
             let body = make(word)?;
             let signature = signer.sign(PAYLOAD_TYPE, &body)?;
@@ -48,6 +84,7 @@ impl Speaker<'_> {
         };
         let word = match self.output {
             Some(path) => {
+                let word = after(word, &open(self.file)?, key);
                 let statements = [sign(word.clone())?];
                 let written = durable::create_new(path, |file| write_approvals(&statements, file).map(drop));
                 written.map_err(|error| CliError::io(path, &error))?;
@@ -67,20 +104,6 @@ impl Speaker<'_> {
         };
         self.tell(manifest, id, key, &word, out);
         Ok(Exit::Done)
-    }
-
-    /// An approval by a key that has not the role would count for nothing, and a stranger's makes every host refuse
-    /// the bundle.
-    fn check_role(&self, key: KeyId, word: &Word) -> Result<(), CliError> {
-        let Some(root) = self.root else { return Ok(()) };
-        match root.role_of(&key) {
-            Some(role) if *role == word.role => Ok(()),
-            Some(role) => {
-                let text = format!("key {key} has the role {role} in the trust root, not {}", word.role);
-                Err(CliError::new(Exit::Usage, text).hint("nothing was signed"))
-            }
-            None => Err(unknown(key)),
-        }
     }
 
     fn tell(&self, manifest: &Manifest, id: ReleaseId, key: KeyId, word: &Word, out: Output) {
@@ -107,8 +130,20 @@ impl Speaker<'_> {
     }
 }
 
+/// The role of a key, which must be the one that is named. An approval in another role would count for nothing, and a
+/// stranger's makes every host refuse the bundle.
+fn role_of(root: &TrustRoot, key: KeyId, named: Option<&Name>) -> Result<Name, CliError> {
+    let role = root.role_of(&key).ok_or_else(|| unknown(key))?;
+    if named.is_none_or(|named| named == role) {
+        return Ok(role.clone());
+    }
+    let named = named.map(Name::as_str).unwrap_or_default();
+    Err(CliError::new(Exit::Usage, format!("key {key} has the role {role} in the trust root, not {named}"))
+        .hint(format!("nothing was signed; your key speaks as --role {role}")))
+}
+
 /// A key that nobody knows.
-pub fn unknown(key: KeyId) -> CliError {
+fn unknown(key: KeyId) -> CliError {
     CliError::new(Exit::Usage, format!("key {key} is not in the trust root"))
         .hint("nothing was signed; `pgseal trust add-key` gives it a role")
 }
@@ -125,21 +160,25 @@ fn after(mut word: Word, bundle: &UntrustedBundle, key: KeyId) -> Word {
     word
 }
 
+/// A bundle as somebody sees it who is about to say something of it.
+pub struct Seen {
+    pub bundle: UntrustedBundle,
+    pub manifest: Manifest,
+    /// The same, authentic; `None` without a trust root.
+    pub authentic: Option<AuthenticatedBundle>,
+}
+
 /// Opens the bundle and reads what it says. With a trust root, only after its signatures held.
-pub fn look(file: &Path, root: Option<&TrustRoot>, out: Output) -> Result<(UntrustedBundle, Manifest), CliError> {
+pub fn look(file: &Path, root: Option<&TrustRoot>, out: Output) -> Result<Seen, CliError> {
     let bundle = open(file)?;
-    let manifest = match root {
-        Some(root) => {
-            let authentic = authenticate(file, root, When::At(now()))?;
-            if authentic.release_id() != bundle.claimed_release_id() {
-                return Err(CliError::new(Exit::Internal, format!("{}: changed while it was read", shown(file))));
-            }
-            authentic.manifest().clone()
-        }
-        None => {
-            out.warning("no trust root was named (--trust): nobody has checked who made this release");
-            bundle.claimed_release().map_err(|error| CliError::from(error).about(file))?.predicate
-        }
+    let Some(root) = root else {
+        out.warning("no trust root was named (--trust): nobody has checked who made this release");
+        let manifest = bundle.claimed_release().map_err(|error| CliError::from(error).about(file))?.predicate;
+        return Ok(Seen { bundle, manifest, authentic: None });
     };
-    Ok((bundle, manifest))
+    let authentic = authenticate(file, root, When::At(now()))?;
+    if authentic.release_id() != bundle.claimed_release_id() {
+        return Err(CliError::new(Exit::Internal, format!("{}: changed while it was read", shown(file))));
+    }
+    Ok(Seen { bundle, manifest: authentic.manifest().clone(), authentic: Some(authentic) })
 }

@@ -28,7 +28,12 @@ impl TbsArgs {
         match self.tbs.as_deref().filter(|path| *path != Path::new("-")) {
             None => out.bytes(&bytes),
             Some(path) => {
-                durable::create_new(path, |out| out.write_all(&bytes)).map_err(|error| CliError::io(path, &error))?;
+                durable::create_new(path, |out| out.write_all(&bytes)).map_err(|error| match error.kind() {
+                    std::io::ErrorKind::AlreadyExists => {
+                        CliError::new(Exit::Usage, format!("{} exists already", shown(path))).hint("name a new file")
+                    }
+                    _ => CliError::io(path, &error),
+                })?;
                 let length = bytes.len();
                 out.document(&serde_json::json!({
                     "file": file.to_string_lossy(), "tbs": path.to_string_lossy(), "bytes": length,

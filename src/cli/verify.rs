@@ -36,7 +36,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     let dispatch: Vec<&String> = manifest.tiers.iter().flat_map(|tier| &tier.dispatch).collect();
     let count = bundle.file_count();
-    let tallies = policy::tally(&root, bundle.approvals(), None, judged);
+    let tallies = approvals::tallies(&root, &bundle, judged);
+    // Of several codes a run is ordered with one; the first is the one that most people approved.
+    let first = tallies.first().map(|(_, tallies)| tallies.as_slice()).unwrap_or_default();
     out.document(&serde_json::json!({
         "file": args.bundle.file.to_string_lossy(),
         "release": manifest.release,
@@ -45,12 +47,18 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "signers": signers(&bundle),
         "approvals": bundle.approvals().iter()
             .map(|signed| approvals::document(&root, signed, judged)).collect::<Vec<_>>(),
-        "quorum": approvals::quorum(&tallies),
+        "quorum": approvals::quorum(first),
         "files": count,
         "contents_checked": args.contents,
         "dispatch": dispatch,
         "as_of": when.unwrap_or(now),
     }));
+    if let Some(time) = when {
+        out.line(format!("as of {time}, by version {} of the trust root", root.document().version));
+        if root.document().issued.is_some_and(|issued| time < issued) {
+            out.note("the trust root was issued later: it says what is known of keys since then");
+        }
+    }
     let ok = out.paint(Paint::Good, "authentic");
     out.line(format!("{ok}: {}", title(&manifest.release.name, &manifest.release.version)));
     out.line(format!("release id {}", bundle.release_id()));
@@ -63,11 +71,12 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     let what = if args.contents { "files and contents" } else { "files" };
     out.line(format!("{count}/{count} {what} OK"));
-    if !tallies.is_empty() {
+    for (code, tallies) in &tallies {
         let met = tallies.iter().all(policy::Tally::is_met);
         let list: Vec<String> = tallies.iter().map(ToString::to_string).collect();
         let rest = if met { "" } else { ": `pgseal run` would refuse" };
-        out.line(format!("approvals: {}{rest}", list.join(", ")));
+        let code = code.as_ref().map(|code| format!(" for {code}")).unwrap_or_default();
+        out.line(format!("approvals{code}: {}{rest}", list.join(", ")));
     }
     if !dispatch.is_empty() {
         let list = dispatch.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", ");

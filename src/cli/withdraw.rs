@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::output::Output;
 use super::signer::SignerArgs;
-use super::speaker::{Speaker, look, unknown};
+use super::speaker::{Speaker, look};
 use super::tbs::TbsArgs;
 use crate::bundle::approval::Word;
 use crate::format::approval::Decision;
@@ -36,24 +36,20 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load_if_there()?;
-    let (bundle, manifest) = look(&args.file, root.as_ref(), out)?;
-    let role = match (&args.role, &root, args.tbs.is_given()) {
-        (Some(role), ..) => role.clone(),
-        (None, Some(root), false) => {
-            let id = args.signer.open()?.public_key().id();
-            root.role_of(&id).cloned().ok_or_else(|| unknown(id))?
-        }
-        _ => return Err(CliError::new(Exit::Usage, "in which role did you approve?").hint("name it by --role ROLE")),
+    let seen = look(&args.file, root.as_ref(), out)?;
+    let signing = (&args.signer, &args.tbs);
+    let speaker = Speaker::open(&args.file, root.as_ref(), signing, args.output.as_deref(), args.role.as_ref())?;
+    let word = Word {
+        decision: Decision::Withdraw,
+        role: speaker.role(),
+        apr: None,
+        at: now(),
+        expires: None,
+        reason: args.reason.clone(),
     };
-    let word =
-        Word { decision: Decision::Withdraw, role, apr: None, at: now(), expires: None, reason: args.reason.clone() };
-    let id = bundle.claimed_release_id();
-    Speaker {
-        file: &args.file,
-        root: root.as_ref(),
-        signer: &args.signer,
-        tbs: &args.tbs,
-        output: args.output.as_deref(),
-    }
-    .speak(&manifest, id, word, out)
+    let exit = speaker.speak(&seen.manifest, seen.bundle.claimed_release_id(), word, out)?;
+    out.note(
+        "copies that were made before don't know of it: `pgseal trust set-policy FILE --block RELEASE-ID` stops them",
+    );
+    Ok(exit)
 }

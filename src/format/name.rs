@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a text is not a name of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is not a {kind}: {allowed}")]
+#[error("{found:?} is no {kind}: {allowed}")]
 pub struct NameError {
     kind: &'static str,
     allowed: &'static str,

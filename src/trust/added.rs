@@ -167,7 +167,7 @@ impl SignedApproval {
     pub fn key_counts(&self, root: &TrustRoot, role: &Name, when: When) -> Result<(), String> {
         let proven = if matches!(self.evidence, Evidence::Claimed(_)) { None } else { self.evidence.time() };
         match root.entry(&self.key) {
-            Some(entry) => judge::counts(entry, role, when, proven),
+            Some(entry) => judge::counts(entry, role, when, proven).map_err(|reason| reason.to_string()),
             None => Err("is not in the trust root".to_owned()),
         }
     }

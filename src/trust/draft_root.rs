@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Proofs;
-use super::judge::{self, When};
+use super::judge::{self, NotCounted, When};
 use super::key_id::KeyId;
 use super::public_key::{PublicKey, PublicKeyError};
 use super::root::TrustRoot;
@@ -126,7 +126,7 @@ pub enum SignatureError {
     #[error("the signature by key {0} is not valid")]
     Invalid(KeyId),
     /// Too few distinct keys whose signatures count.
-    #[error("{counted} of {threshold} signatures of role {role:?}{why}")]
+    #[error("{counted} of {threshold} signatures of role {role:?}{}", others(.why))]
     Threshold {
         /// The role.
         role: Name,
@@ -134,8 +134,8 @@ pub enum SignatureError {
         counted: usize,
         /// How many must.
         threshold: u8,
-        /// Why the others did not count, for people; empty when there were none.
-        why: String,
+        /// The keys whose signatures hold and don't count, whose they are, and why not.
+        why: Vec<(KeyId, String, NotCounted)>,
     },
 }
 
@@ -213,14 +213,14 @@ impl DraftRoot {
             let (id, entry) = (signature.0, self.holds(payload_type, body, signature)?);
             match judge::counts(entry, role, when, proofs.proven(signature)) {
                 Ok(()) => drop(counted.insert(id)),
-                Err(reason) => why.push(format!("; key {} ({:?}) {reason}", id.digest().short(), entry.owner)),
+                Err(reason) => why.push((id, entry.owner.clone(), reason)),
             }
         }
         let threshold = self.document.roles.get(role).map_or(1, |role| role.threshold);
         if counted.len() >= usize::from(threshold) {
             return Ok(counted);
         }
-        Err(SignatureError::Threshold { role: role.clone(), counted: counted.len(), threshold, why: why.concat() })
+        Err(SignatureError::Threshold { role: role.clone(), counted: counted.len(), threshold, why })
     }
 
     /// The only place where signatures are checked: by a key that is listed, and it holds. Whether the key counts is not
@@ -286,6 +286,13 @@ impl DraftRoot {
         }
         Ok(())
     }
+}
+
+fn others(why: &[(KeyId, String, NotCounted)]) -> String {
+    let one = |(id, owner, reason): &(KeyId, String, NotCounted)| {
+        format!("; key {} ({owner:?}) {reason}", id.digest().short())
+    };
+    why.iter().map(one).collect()
 }
 
 /// A role's name that is part of the program.

@@ -1,11 +1,13 @@
 //! What the trust root says of a run besides who signed: its own age, the release's sequence, and who must have said yes.
 
+use std::collections::BTreeSet;
+
 use super::added::SignedApproval;
 use super::judge::When;
 use super::root::TrustRoot;
 use crate::format::approval::Decision;
 use crate::format::manifest::Release;
-use crate::format::name::Name;
+use crate::format::name::{AprCode, Name};
 use crate::format::statement::ReleaseId;
 use crate::format::timestamp::Timestamp;
 
@@ -63,6 +65,8 @@ pub struct Tally {
     pub counted: usize,
     /// Why others did not count, for people.
     pub why: Vec<String>,
+    /// APR codes of approvals that count for nothing but them.
+    pub other_codes: Vec<AprCode>,
 }
 
 impl Tally {
@@ -152,12 +156,14 @@ pub fn is_behind(now: Timestamp, seen: Timestamp) -> bool {
 /// The approvals of each role that a run needs, counted.
 pub fn tally(root: &TrustRoot, approvals: &[SignedApproval], apr: Option<&str>, when: When) -> Vec<Tally> {
     let of_role = |role: &Name, needed: u8| {
-        let mut tally = Tally { role: role.clone(), needed, counted: 0, why: Vec::new() };
+        let mut tally = Tally { role: role.clone(), needed, counted: 0, why: Vec::new(), other_codes: Vec::new() };
         // There is one approval of a key, so approvals are distinct keys.
         for approval in approvals.iter().filter(|approval| approval.approval.role == *role) {
             match counts(root, approval, apr, when) {
                 Ok(()) => tally.counted += 1,
                 Err(reason) => {
+                    let only_the_code = counts(root, approval, None, when).is_ok();
+                    tally.other_codes.extend(approval.approval.apr.clone().filter(|_| only_the_code));
                     tally.why.push(format!("key {} ({:?}) {reason}", approval.key.digest().short(), approval.owner))
                 }
             }
@@ -165,6 +171,12 @@ pub fn tally(root: &TrustRoot, approvals: &[SignedApproval], apr: Option<&str>, 
         tally
     };
     root.policy().approvals.iter().map(|(role, needed)| of_role(role, *needed)).collect()
+}
+
+/// The APR codes that people approved: a run is ordered with one of them.
+pub fn codes(root: &TrustRoot, approvals: &[SignedApproval], when: When) -> BTreeSet<AprCode> {
+    let counting = approvals.iter().filter(|signed| counts(root, signed, None, when).is_ok());
+    counting.filter_map(|signed| signed.approval.apr.clone()).collect()
 }
 
 /// Whether an approval counts at a time; if not, why, for people.

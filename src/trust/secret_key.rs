@@ -174,6 +174,10 @@ fn read_private(path: &Path) -> Result<Zeroizing<String>, SecretKeyError> {
         let reason = "it is a public key; the secret half is the .key file".to_owned();
         return Err(SecretKeyError::NotEd25519 { path: path.to_owned(), reason });
     }
+    if pem.contains("-----BEGIN OPENSSH PRIVATE KEY-----") {
+        let reason = "it is a key of OpenSSH: `ssh-add` it, then sign by --agent KEY.pub".to_owned();
+        return Err(SecretKeyError::NotEd25519 { path: path.to_owned(), reason });
+    }
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(SecretKeyError::Readable { path: path.to_owned(), mode });
