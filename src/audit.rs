@@ -97,6 +97,11 @@ fn walk(path: &Path, files: &mut Vec<(PathBuf, Kind)>, findings: &mut Vec<Findin
         files.push((path.to_owned(), Kind::of(path).unwrap_or(Kind::Bundle)));
         return;
     }
+    if path.exists() && !path.is_dir() {
+        let faults = vec!["can't be read: not a regular file".to_owned()];
+        findings.push(Finding { path: path.to_owned(), kind: Kind::Bundle, faults, release: None });
+        return;
+    }
     for entry in WalkDir::new(path).sort_by_file_name() {
         match entry {
             Ok(entry) if entry.file_type().is_dir() => {}

@@ -1,15 +1,22 @@
 //! Files that are there whole or not at all, also after a crash: write aside, fsync, rename, fsync the directory.
 
-use std::fs::{File, Permissions};
+use std::fs::{File, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use tempfile::{Builder, NamedTempFile};
 
-/// Writes a file, replacing the one that was there. After an error the old one is as it was.
+/// Writes a file, replacing the one that was there; who may read it stays as it was. After an error the old one is as it
+/// was.
 pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let aside = write_aside(path, write)?;
+    if let Ok(old) = path.metadata() {
+        // Only root gives files away; anybody else's file is their own already.
+        let _ = std::os::unix::fs::fchown(aside.as_file(), Some(old.uid()), Some(old.gid()));
+        aside.as_file().set_permissions(Permissions::from_mode(old.permissions().mode() & 0o777))?;
+    }
     aside.persist(path).map_err(|error| error.error)?;
     sync_dir(path)
 }
@@ -21,20 +28,31 @@ pub fn create_new(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) 
     sync_dir(path)
 }
 
+/// How often a lock is asked for before giving up, and the pause between two questions: half a minute in all. Whoever
+/// may read a file can hold its lock, so nobody waits for ever.
+const TRIES: u32 = 300;
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// One at a time, for a file that is read and then replaced: what another process writes meanwhile would be lost. Waits
 /// for the other, and looks again, since it has replaced the file. Dropping the answer gives the lock back.
 pub fn lock(path: &Path) -> io::Result<File> {
-    loop {
+    for _ in 0..TRIES {
         if !path.metadata()?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
         let file = File::open(path)?;
-        file.lock()?;
-        let (locked, there) = (file.metadata()?, path.metadata()?);
-        if (locked.dev(), locked.ino()) == (there.dev(), there.ino()) {
-            return Ok(file);
+        match file.try_lock() {
+            Ok(()) => {
+                let (locked, there) = (file.metadata()?, path.metadata()?);
+                if (locked.dev(), locked.ino()) == (there.dev(), there.ino()) {
+                    return Ok(file);
+                }
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            Err(TryLockError::Error(error)) => return Err(error),
         }
     }
+    Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process has locked the file"))
 }
 
 /// Makes a directory entry durable.

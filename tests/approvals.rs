@@ -188,11 +188,11 @@ fn what_is_not_approved() {
         (2, "nobody is there to type the release's name", good[..8].to_vec()),
         (2, "--apr NO-1 does not match ^APR-[A-Z0-9-]+$", but(7, "NO-1")),
         (2, "the release needs an APR code", [&good[..6], &good[8..]].concat()),
-        (2, "is not a APR code", but(7, "APR 1")),
+        (2, "is no APR code", but(7, "APR 1")),
         (2, "is in the past: nothing was approved", with(&good, &["--expires", "2020-01-01"])),
         (2, "is not a time", with(&good, &["--expires", "soon"])),
         (2, "required arguments were not provided: <--key", [&good[..2], &good[4..]].concat()),
-        (1, "exists", with(&good, &["-o", "ann.pub"])),
+        (2, "exists already", with(&good, &["-o", "ann.pub"])),
         (1, "No such file", but(1, "missing.pgseal")),
         (10, "not a pgseal bundle", but(1, "ann.pub")),
     ] {
@@ -472,7 +472,7 @@ fn openssl_approves_and_signs() {
     let bytes = site.run(["sign", "small.pgseal", "--tbs"]).done().stdout;
     site.run(["sign", "small.pgseal", "--tbs", "release.tbs"]).done();
     assert_eq!(site.read("release.tbs"), bytes);
-    refuses(&site, 1, "exists", &["sign", "small.pgseal", "--tbs", "release.tbs"]);
+    refuses(&site, 2, "exists already", &["sign", "small.pgseal", "--tbs", "release.tbs"]);
     refuses(&site, 2, "cannot be used with", &["sign", "small.pgseal", "--tbs", "x.tbs", "--key", "release.key"]);
     sign("release", "release.tbs", "release.sig");
     sign("ann", "release.tbs", "ann.sig");

@@ -11,10 +11,10 @@ use crate::archive::write::ArchiveWriter;
 use crate::format::json::{self, JsonError};
 use crate::format::statement::Statement;
 use crate::limits;
-use crate::trust::KeyId;
 use crate::trust::added::ClaimedStatement;
 use crate::trust::evidence::ClaimedToken;
 use crate::trust::root::ClaimedSignature;
+use crate::trust::{KeyId, timestamp};
 
 /// One thing to add. Whoever adds it has checked it.
 #[derive(Clone, Debug)]
@@ -128,11 +128,16 @@ fn add(members: &mut BTreeMap<Section, Vec<u8>>, addition: Addition) -> Result<(
             Err(AddError::TooLarge(added.body.len()))
         }
         Addition::Statement(added) => {
-            let halves = halves(&added);
-            if halves.iter().any(|(section, bytes)| members.get(section) != Some(bytes)) {
-                members.remove(&Section::Timestamp(added.key.digest()));
+            let id = added.key.digest();
+            let before = members.get(&Section::Added(id, Part::Signature)).filter(|before| **before != added.signature);
+            let stamp = Section::Timestamp(id);
+            // Of a signature that goes, the time stamp goes too; the key may have another one that stays.
+            if let Some((before, token)) = before.zip(members.get(&stamp))
+                && timestamp::is_about(token, before)
+            {
+                members.remove(&stamp);
             }
-            members.extend(halves);
+            members.extend(halves(&added));
             Ok(())
         }
         Addition::Token((_, bytes)) if bytes.len() as u64 > limits::ADDED_BYTES => Err(AddError::TooLarge(bytes.len())),

@@ -1,6 +1,6 @@
 //! The one way from a file to what may be believed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::subjects::{self, SubjectError, stored_name};
 use super::untrusted::{Added, UntrustedBundle};
@@ -89,10 +89,22 @@ pub enum AuthenticateError {
     Files(#[from] SubjectError),
 }
 
+/// What checking the signatures gives.
+struct Signed {
+    release_id: ReleaseId,
+    counted: BTreeSet<KeyId>,
+    approvals: Vec<SignedApproval>,
+    proofs: Proofs,
+}
+
 impl UntrustedBundle {
-    /// Checks all signatures, then reads the statement, then hashes every file. `when` is the time by which keys are
-    /// judged; the library reads no clock.
-    pub fn authenticate(self, root: &TrustRoot, when: When) -> Result<AuthenticatedBundle, AuthenticateError> {
+    /// Checks every signature, statement and time stamp that is in it, and counts the release's signatures. Nothing of
+    /// the release is read.
+    pub fn check_signatures(&self, root: &TrustRoot, when: When) -> Result<(), AuthenticateError> {
+        self.signed(root, when).map(drop)
+    }
+
+    fn signed(&self, root: &TrustRoot, when: When) -> Result<Signed, AuthenticateError> {
         if self.signatures.is_empty() {
             return Err(AuthenticateError::Unsigned);
         }
@@ -107,6 +119,14 @@ impl UntrustedBundle {
         let proofs = Proofs::gather(root, &self.all_signatures(), &notarisations, &self.added.tokens)?;
         let (role, body) = (name("release"), &self.statement);
         let counted = root.authenticate_with(&role, PAYLOAD_TYPE, body, &self.signatures, when, &proofs)?;
+        Ok(Signed { release_id, counted, approvals, proofs })
+    }
+
+    /// Checks all signatures, then reads the statement, then hashes every file. `when` is the time by which keys are
+    /// judged; the library reads no clock.
+    pub fn authenticate(self, root: &TrustRoot, when: When) -> Result<AuthenticatedBundle, AuthenticateError> {
+        let Signed { release_id, counted, approvals, proofs } = self.signed(root, when)?;
+        let body = &self.statement;
         let statement: Statement = json::from_canonical(body).map_err(|error| unreadable(body, error))?;
         let needed = &statement.predicate.minimum_pgseal;
         if newer(needed, PGSEAL) {

@@ -77,6 +77,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         expires,
         reason: args.reason.clone(),
     };
+    if let Some(root) = &root {
+        policy::admits(root, &manifest.release, id, When::At(at))?;
+    }
     show(manifest, id, out);
     if let (Some(authentic), Some(root)) = (&seen.authentic, &root) {
         show_signed(authentic, root, &word, out);

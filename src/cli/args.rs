@@ -116,8 +116,16 @@ impl ApprovalArgs {
             let entries = std::fs::read_dir(path).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
             let entries = entries.map_err(|error| CliError::io(path, &error))?;
             let mut found: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
-            found.retain(|path| path.extension().is_some_and(|extension| extension == "approval"));
             found.sort();
+            // A withdrawal under another name must not be passed over.
+            let other = found.iter().find(|path| path.extension().is_none_or(|extension| extension != "approval"));
+            if let Some(other) = other {
+                return Err(CliError::new(Exit::Usage, format!("{} is not named *.approval", shown(other)))
+                    .hint("a directory given by --approval holds approval files and nothing else; or name each file"));
+            }
+            if found.is_empty() {
+                return Err(CliError::new(Exit::Usage, format!("{} holds no approval", shown(path))));
+            }
             files.extend(found);
         }
         Ok(files)

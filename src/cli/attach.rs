@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{TrustArgs, public_key, unopened};
+use super::args::{TrustArgs, now, public_key, unopened};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, shown};
@@ -10,13 +10,18 @@ use super::rewrite;
 use crate::archive::source;
 use crate::bundle::add::Addition;
 use crate::bundle::{Added, AuthenticateError, UntrustedBundle};
+use crate::digest::Digest;
+use crate::format::approval::{ApprovalStatement, Decision};
+use crate::format::json;
+use crate::format::notarisation::{NotarisationStatement, SeenSignature};
 use crate::format::statement::{PAYLOAD_TYPE, ReleaseId};
+use crate::format::timestamp::Timestamp;
 use crate::limits;
 use crate::trust::added::{AddedStatement, ClaimedStatement};
-use crate::trust::evidence::{ClaimedToken, Proofs};
-use crate::trust::pae;
+use crate::trust::evidence::{ClaimedToken, Proofs, TokenError};
 use crate::trust::root::{ClaimedSignature, name};
 use crate::trust::{KeyId, PublicKey, TrustRoot, timestamp};
+use crate::trust::{pae, policy};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -119,6 +124,12 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>, CliError> {
     Ok(bytes)
 }
 
+/// When a person said something, and what.
+fn said(body: &[u8]) -> Option<(Timestamp, Decision)> {
+    let read = json::from_canonical::<ApprovalStatement>(body).ok()?;
+    Some((read.predicate.at, read.predicate.decision))
+}
+
 /// Everything that is checked before something is added.
 struct Desk<'a> {
     bundle: &'a UntrustedBundle,
@@ -154,17 +165,34 @@ impl Desk<'_> {
                 }
             }
         }
-        let at = |body: &[u8]| {
-            use crate::format::approval::ApprovalStatement;
-            let read = crate::format::json::from_canonical::<ApprovalStatement>(body).ok()?;
-            Some((read.predicate.at, read.predicate.decision))
-        };
+        if said(&claimed.body).is_some_and(|(at, _)| policy::is_behind(now(), at)) {
+            let text = format!("key {} says it in the future by this host's clock", claimed.key);
+            return Err(
+                CliError::new(Exit::Usage, text).hint("is this clock right, or the approver's? nothing was added")
+            );
+        }
         let known = self.statements(taken).into_iter().find(|known| known.key == claimed.key);
-        if known.is_some_and(|known| at(&known.body) > at(&claimed.body)) {
+        if known.is_some_and(|known| said(&known.body) > said(&claimed.body) || self.forgets(known, &claimed)) {
             let text = format!("key {} has said something later in this bundle, which stays", claimed.key);
             return Err(CliError::new(Exit::Usage, text).hint("nothing was added"));
         }
         Ok(Addition::Statement(claimed))
+    }
+
+    /// Whether a notary's word lacks what an earlier one says of signatures that are here, or dates it later.
+    fn forgets(&self, known: &ClaimedStatement, new: &ClaimedStatement) -> bool {
+        let seen =
+            |body: &[u8]| json::from_canonical::<NotarisationStatement>(body).map(|read| read.predicate.signatures);
+        let (Ok(known), Ok(new)) = (seen(&known.body), seen(&new.body)) else { return false };
+        let here = self.bundle.all_signatures();
+        let is_here = |entry: &&SeenSignature| {
+            here.iter().any(|(key, bytes)| key.digest() == entry.key_id && Digest::of(bytes) == entry.sha256)
+        };
+        let kept = |entry: &SeenSignature| {
+            let same = |other: &SeenSignature| other.key_id == entry.key_id && other.sha256 == entry.sha256;
+            new.iter().any(|other| same(other) && other.at <= entry.at)
+        };
+        known.iter().filter(is_here).any(|entry| !kept(entry))
     }
 
     /// The statements of the bundle once `taken` is in it: the last of each key.
@@ -236,19 +264,27 @@ impl Desk<'_> {
     fn token(&self, token: &[u8], taken: &[Addition]) -> Result<Addition, CliError> {
         let signatures = self.signatures(taken);
         let about = signatures.iter().find(|(_, signature)| timestamp::is_about(token, signature));
-        let (key, _) = about.ok_or_else(|| {
+        let signature @ (key, _) = about.ok_or_else(|| {
             CliError::new(Exit::NotAuthentic, "the time stamp is about none of the signatures in the bundle")
                 .hint("ask for one of signatures/KEYID.sig: openssl ts -query -data KEYID.sig -sha256 -out request.tsq")
         })?;
         let claimed = (*key, token.to_vec());
-        let check = |claimed: &ClaimedToken| match self.root {
-            Some(root) => Proofs::gather(root, &signatures, &[], std::slice::from_ref(claimed)).map(drop),
-            None => Ok(()),
+        // What a time stamp proves about the signature; without a trust root nobody knows, and the first one stays.
+        let proves = |token: &ClaimedToken| match self.root {
+            Some(root) => {
+                let proofs = Proofs::gather(root, &signatures, &[], std::slice::from_ref(token))?;
+                Ok::<_, TokenError>(proofs.proven(signature).is_some())
+            }
+            None => Ok(true),
         };
-        check(&claimed).map_err(|error| CliError::from(AuthenticateError::from(error)))?;
+        proves(&claimed).map_err(|error| CliError::from(AuthenticateError::from(error)))?;
         // The first time stamp of a signature is the oldest, and the one worth keeping.
-        let known = self.bundle.claimed_added().tokens.iter().find(|(known, _)| known == key);
-        if known.is_some_and(|known| check(known).is_ok()) {
+        let new = taken.iter().filter_map(|addition| match addition {
+            Addition::Token(token) => Some(token),
+            Addition::Signature(_) | Addition::Statement(_) => None,
+        });
+        let mut known = new.chain(&self.bundle.claimed_added().tokens).filter(|(known, _)| known == key);
+        if known.any(|known| matches!(proves(known), Ok(true))) {
             let text = format!("the signature by key {key} has a time stamp already, which stays");
             return Err(CliError::new(Exit::Usage, text).hint("nothing was added"));
         }

@@ -41,16 +41,19 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     let faults: usize = findings.iter().map(|finding| finding.faults.len()).sum();
     let faulty = findings.iter().filter(|finding| !finding.faults.is_empty()).count();
+    let unsigned = findings.iter().filter(|finding| is_unsigned(finding)).count();
     out.document(&serde_json::json!({
         "as_of": as_of,
         "bundles": findings.iter().map(|finding| document(finding, &root, When::AsOf(as_of))).collect::<Vec<_>>(),
-        "authentic": findings.len() - faulty,
+        "authentic": findings.len() - faulty - unsigned,
+        "unsigned": unsigned,
         "faulty": faulty,
         "faults": faults,
     }));
     findings.iter().for_each(|finding| show(finding, &root, When::AsOf(as_of), out));
-    let authentic = findings.len() - faulty;
-    out.line(format!("{}, {authentic} authentic, {faulty} faulty, {faults} faults", counted(&findings)));
+    let authentic = findings.len() - faulty - unsigned;
+    let unsigned = if unsigned == 0 { String::new() } else { format!("{unsigned} not signed, ") };
+    out.line(format!("{}, {authentic} authentic, {unsigned}{faulty} faulty, {faults} faults", counted(&findings)));
     if findings.is_empty() {
         let text = "no *.pgseal files were found below the given paths";
         return Err(CliError::new(Exit::Usage, text).hint("is it the right directory?").answered());
@@ -74,6 +77,11 @@ fn document(finding: &Finding, root: &TrustRoot, when: When) -> serde_json::Valu
         "path": finding.path.to_string_lossy(), "kind": kind(finding.kind), "release": release,
         "faults": finding.faults,
     })
+}
+
+/// A receipt that nobody signed: no fault, and no proof.
+fn is_unsigned(finding: &Finding) -> bool {
+    finding.kind == Kind::Receipt && finding.release.as_ref().is_some_and(|release| release.signers.is_empty())
 }
 
 fn is_blocked(root: &TrustRoot, release: &AuditedRelease) -> bool {
@@ -111,7 +119,7 @@ fn show(finding: &Finding, root: &TrustRoot, when: When, out: Output) {
         let title = escape(&release.title);
         let text = match finding.kind {
             Kind::Bundle => format!("{title}, {} files, signed by {signers}", release.files),
-            Kind::Approval => format!("{title}, beside its bundle"),
+            Kind::Approval => format!("{title}, not compared with its bundle"),
             Kind::Receipt if signers.is_empty() => format!("{title}, a receipt that is not signed and proves nothing"),
             Kind::Receipt => format!("{title}, a receipt signed by {signers}"),
         };

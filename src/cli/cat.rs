@@ -22,7 +22,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let text = String::from_utf8_lossy(&content);
         out.document(&serde_json::json!({ "path": args.path, "size": content.len(), "text": text }));
     } else {
-        out.content(&content);
+        out.content(&content)?;
     }
     Ok(Exit::Done)
 }

@@ -13,6 +13,6 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let mut bytes = Vec::new();
     clap_complete::generate(args.shell, &mut super::definition(), "pgseal", &mut bytes);
-    out.content(&bytes);
+    out.content(&bytes)?;
     Ok(Exit::Done)
 }

@@ -242,6 +242,9 @@ impl From<MemoryError> for CliError {
     fn from(error: MemoryError) -> Self {
         match &error {
             MemoryError::ClockBehind { .. } => Self::new(Exit::NotAuthentic, error).hint(CLOCK_HINT),
+            MemoryError::Damaged(_) => Self::new(Exit::NotAuthentic, error).hint(
+                "find out who changed it, then move it away; `pgseal status` says what the ledger knows of its run",
+            ),
             MemoryError::Io { .. } => Self::new(Exit::Internal, error),
         }
     }
@@ -328,6 +331,11 @@ impl From<PreflightError> for CliError {
                 let text = format!("this host's clock ({now}) is behind {seen}, the newest time in the ledger");
                 Self::new(Exit::NotAuthentic, text).hint(CLOCK_HINT)
             }
+            PreflightError::NoTime(row) => Self::new(
+                Exit::NotAuthentic,
+                format!("row {} of the ledger is dated {:?}, which is no time that pgseal writes", row.id, row.at),
+            )
+            .hint("somebody changed the ledger: have the table pgseal.ledger looked at by the database's owner"),
             PreflightError::AlreadyApplied(row) => refused(format!(
                 "{} {} is already applied here: run {} at {}, by {}",
                 row.release, row.version, row.run_id, row.at, row.role

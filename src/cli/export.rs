@@ -96,7 +96,7 @@ fn write(
     let mut count = |piece: &Vec<u8>| bytes += piece.len() as u64;
     let Some(path) = args.output.as_deref() else {
         for piece in pieces {
-            out.bytes(&piece.map_err(|error| CliError::new(Exit::Internal, error))?);
+            out.bytes(&piece.map_err(|error| CliError::new(Exit::Internal, error))?)?;
         }
         return Ok(Exit::Done);
     };

@@ -22,6 +22,6 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let mut bytes = Vec::new();
     let rendered = clap_mangen::Man::new(command).render(&mut bytes);
     rendered.map_err(|error| CliError::new(Exit::Internal, error))?;
-    out.content(&bytes);
+    out.content(&bytes)?;
     Ok(Exit::Done)
 }

@@ -16,7 +16,7 @@ use crate::format::notarisation::{Notarisation, NotarisationStatement};
 use crate::format::statement::PAYLOAD_TYPE;
 use crate::trust::added::ClaimedStatement;
 use crate::trust::root::name;
-use crate::trust::{PublicKey, TrustRoot};
+use crate::trust::{PublicKey, TrustRoot, When};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -37,10 +37,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let key = public.id();
     check_role(root.as_ref(), &public)?;
     let id = seen.bundle.claimed_release_id();
-    let now = now();
     let (_, statement) = rewrite::add(&args.file, |bundle| {
         if bundle.claimed_release_id() != id {
             return Err(CliError::new(Exit::Internal, format!("{}: changed while it was read", shown(&args.file))));
+        }
+        // By the clock now, when nobody else can add anything any more: waiting for others may have taken long.
+        let now = now();
+        if let Some(root) = &root {
+            bundle.check_signatures(root, When::At(now)).map_err(|error| CliError::from(error).about(&args.file))?;
         }
         let before = said_before(bundle, &public);
         let mut signatures = bundle.all_signatures();

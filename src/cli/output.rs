@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 use super::error::CliError;
+use super::exit::Exit;
 
 /// How the operator wants to be spoken to.
 #[derive(Clone, Copy, Debug)]
@@ -51,16 +52,16 @@ impl Output {
     }
 
     /// Exact bytes, whatever reads them: they are to be signed.
-    pub fn bytes(&self, bytes: &[u8]) {
-        write_out(bytes);
+    pub fn bytes(&self, bytes: &[u8]) -> Result<(), CliError> {
+        whole(bytes)
     }
 
     /// Exact bytes to a file or pipe; escaped text to a terminal.
-    pub fn content(&self, bytes: &[u8]) {
+    pub fn content(&self, bytes: &[u8]) -> Result<(), CliError> {
         if io::stdout().is_terminal() {
-            write_out(escape_lines(&String::from_utf8_lossy(bytes)).as_bytes());
+            whole(escape_lines(&String::from_utf8_lossy(bytes)).as_bytes())
         } else {
-            write_out(bytes);
+            whole(bytes)
         }
     }
 
@@ -150,6 +151,17 @@ fn escape_tabs(line: &str) -> String {
 fn is_harmless(c: char) -> bool {
     let turns = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     !c.is_control() && !turns
+}
+
+/// Bytes that are of use only as a whole: a full disk is an error, a reader that went away is not.
+fn whole(bytes: &[u8]) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CliError::new(Exit::Internal, format!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A reader that went away (`| head`) is not an error worth a word; anything else can't be told anywhere.

@@ -19,7 +19,7 @@ use crate::release::Report;
 use crate::release::transaction::FailureKind;
 use crate::trust::policy::{self, Admission, PolicyError};
 use crate::trust::root::name;
-use crate::trust::{SecretKey, TrustRoot};
+use crate::trust::{SecretKey, TrustRoot, When};
 
 /// The variable that carries the code of the ratified proposal.
 pub const APR_VARIABLE: &str = "ratified_apr";
@@ -47,9 +47,20 @@ pub struct Prepared {
 }
 
 impl ReceiptArgs {
-    /// Opens the key before the database is asked, so that a wrong passphrase costs nothing.
-    pub fn prepare(&self, root: &TrustRoot, manifest: &Manifest, action: Action) -> Result<Prepared, CliError> {
-        let key = self.passphrase.keys(self.receipt_key.as_slice())?.pop();
+    /// Opens the key that signs the receipt. It may ask for a passphrase and wait, so it comes before the clock, the trust
+    /// root and the database are asked.
+    pub fn key(&self) -> Result<Option<SecretKey>, CliError> {
+        Ok(self.passphrase.keys(self.receipt_key.as_slice())?.pop())
+    }
+
+    /// Chooses the names of what will be written.
+    pub fn prepare(
+        &self,
+        key: Option<SecretKey>,
+        root: &TrustRoot,
+        manifest: &Manifest,
+        action: Action,
+    ) -> Result<Prepared, CliError> {
         if let Some(key) = &key {
             check_receipt_key(root, key)?;
         }
@@ -78,10 +89,17 @@ pub fn admit(
 fn check_receipt_key(root: &TrustRoot, key: &SecretKey) -> Result<(), CliError> {
     let id = key.public_key().id();
     let role = root.role_of(&id);
-    if role == Some(&name("receipt")) || (role.is_none() && !root.document().roles.contains_key(&name("receipt"))) {
+    if role.is_none() && !root.document().roles.contains_key(&name("receipt")) {
         return Ok(());
     }
-    let has = role.map_or("no role".to_owned(), |role| format!("the role {role}"));
+    let has = match root.counts(&id, &name("receipt"), When::At(now())) {
+        Ok(()) => return Ok(()),
+        Err(reason) if role == Some(&name("receipt")) => {
+            return Err(CliError::new(Exit::Usage, format!("key {id} signs no receipts any more: it {reason}"))
+                .hint("nothing was run; take the host's new receipt key"));
+        }
+        Err(_) => role.map_or("no role".to_owned(), |role| format!("the role {role}")),
+    };
     Err(CliError::new(
         Exit::Usage,
         format!("key {id} has {has} in the trust root, receipts are signed by the role receipt"),

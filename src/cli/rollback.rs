@@ -24,11 +24,12 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let key = args.receipts.key()?;
     // What was allowed to run may be undone, also when keys or the trust root have expired since.
     let (root, bundle) = args.bundle.authenticate(When::Undo)?;
     let manifest = bundle.manifest();
     let variables = order::values(manifest, &args.database.variables()?, false)?;
-    let prepared = args.receipts.prepare(&root, manifest, Action::Rollback)?;
+    let prepared = args.receipts.prepare(key, &root, manifest, Action::Rollback)?;
     let connect = args.database.connector()?;
     let order = Order { bundle: &bundle, root: &root, connect: &connect, variables: &variables, clock: &now };
     let applied = match rollback::find(order)? {

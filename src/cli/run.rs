@@ -25,6 +25,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let key = args.receipts.key()?;
     let at = now();
     let (root, bundle) = args.bundle.authenticate(When::At(at))?;
     let bundle = args.approvals.add_to(bundle, &root)?;
@@ -32,7 +33,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let variables = order::values(manifest, &args.database.variables()?, true)?;
     memory::check_clock(&args.receipts.receipts, at)?;
     let admission = admit(&root, &bundle, &variables, at)?;
-    let prepared = args.receipts.prepare(&root, manifest, Action::Run)?;
+    let prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
     let connect = args.database.connector()?;
     let order = Order { bundle: &bundle, root: &root, connect: &connect, variables: &variables, clock: &now };
     let mut progress = Progress::new(out, Interrupt::watch(out, "run")?);

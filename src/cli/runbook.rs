@@ -30,7 +30,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let text = texts.concat();
     out.document(&serde_json::json!({ "audience": args.audience, "text": String::from_utf8_lossy(&text) }));
     if !out.json {
-        out.content(&text);
+        out.content(&text)?;
     }
     Ok(Exit::Done)
 }

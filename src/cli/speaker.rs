@@ -13,7 +13,7 @@ use crate::bundle::add::{Addition, write_approvals};
 use crate::bundle::approval::{self, Word};
 use crate::bundle::{AuthenticatedBundle, UntrustedBundle};
 use crate::durable;
-use crate::format::approval::ApprovalStatement;
+use crate::format::approval::{Approval, ApprovalStatement};
 use crate::format::json;
 use crate::format::manifest::Manifest;
 use crate::format::name::Name;
@@ -74,6 +74,8 @@ impl<'a> Speaker<'a> {
         let make =
             |word: Word| approval::statement(manifest, id, word).map_err(|error| CliError::new(Exit::Internal, error));
         let Some(signer) = &self.signer else {
+            // Whose key will sign is not known; it is one of those that have spoken in this role, or a new one.
+            let word = after(word, &open(self.file)?, |_, said| said.role == self.role);
             return self.tbs.write(self.file, PAYLOAD_TYPE, &make(word)?, out);
         };
         let key = signer.public_key().id();
@@ -84,7 +86,7 @@ impl<'a> Speaker<'a> {
         };
         let word = match self.output {
             Some(path) => {
-                let word = after(word, &open(self.file)?, key);
+                let word = after(word, &open(self.file)?, |other, _| other == key);
                 let statements = [sign(word.clone())?];
                 let written = durable::create_new(path, |file| write_approvals(&statements, file).map(drop));
                 written.map_err(|error| CliError::io(path, &error))?;
@@ -96,7 +98,7 @@ impl<'a> Speaker<'a> {
                         let text = format!("{}: changed while it was read", shown(self.file));
                         return Err(CliError::new(Exit::Internal, text));
                     }
-                    let word = after(word, bundle, key);
+                    let word = after(word, bundle, |other, _| other == key);
                     Ok((vec![Addition::Statement(sign(word.clone())?)], word))
                 })?;
                 word
@@ -135,7 +137,11 @@ impl<'a> Speaker<'a> {
 fn role_of(root: &TrustRoot, key: KeyId, named: Option<&Name>) -> Result<Name, CliError> {
     let role = root.role_of(&key).ok_or_else(|| unknown(key))?;
     if named.is_none_or(|named| named == role) {
-        return Ok(role.clone());
+        return match root.counts(&key, role, When::At(now())) {
+            Ok(()) => Ok(role.clone()),
+            Err(reason) => Err(CliError::new(Exit::Usage, format!("key {key} speaks for nobody now: it {reason}"))
+                .hint("nothing was signed; `pgseal trust show` says which keys count")),
+        };
     }
     let named = named.map(Name::as_str).unwrap_or_default();
     Err(CliError::new(Exit::Usage, format!("key {key} has the role {role} in the trust root, not {named}"))
@@ -149,13 +155,15 @@ fn unknown(key: KeyId) -> CliError {
 }
 
 /// The word of somebody who has spoken before comes after it, also within the same second.
-fn after(mut word: Word, bundle: &UntrustedBundle, key: KeyId) -> Word {
-    let said = bundle.claimed_added().statements.iter().find(|said| said.key == key);
-    let said = said.and_then(|said| json::from_canonical::<ApprovalStatement>(&said.body).ok());
-    if let Some(said) = said
-        && let Some(next) = Timestamp::from_seconds(said.predicate.at.seconds() + 1)
-    {
-        word.at = word.at.max(next);
+fn after(mut word: Word, bundle: &UntrustedBundle, is_theirs: impl Fn(KeyId, &Approval) -> bool) -> Word {
+    for added in &bundle.claimed_added().statements {
+        let said = json::from_canonical::<ApprovalStatement>(&added.body).map(|said| said.predicate);
+        if let Ok(said) = said
+            && is_theirs(added.key, &said)
+            && let Some(next) = Timestamp::from_seconds(said.at.seconds() + 1)
+        {
+            word.at = word.at.max(next);
+        }
     }
     word
 }

@@ -26,7 +26,7 @@ impl TbsArgs {
     pub fn write(&self, file: &Path, payload_type: &str, body: &[u8], out: Output) -> Result<Exit, CliError> {
         let bytes = pre_authentication_encoding(payload_type, body);
         match self.tbs.as_deref().filter(|path| *path != Path::new("-")) {
-            None => out.bytes(&bytes),
+            None => out.bytes(&bytes)?,
             Some(path) => {
                 durable::create_new(path, |out| out.write_all(&bytes)).map_err(|error| match error.kind() {
                     std::io::ErrorKind::AlreadyExists => {

@@ -20,6 +20,9 @@ pub enum MemoryError {
         /// Where.
         journal: PathBuf,
     },
+    /// What a journal remembers can't be known.
+    #[error("{} is damaged, so the newest time that this host has seen is not known", .0.display())]
+    Damaged(PathBuf),
     /// The journals can't be read.
     #[error("{path}: {source}", path = path.display())]
     Io {
@@ -31,7 +34,7 @@ pub enum MemoryError {
 }
 
 /// Compares the clock with the newest time in the journals of a directory. A missing directory remembers nothing, and
-/// neither does what is no directory, where no run can write; a damaged journal neither, and `status` names it.
+/// neither does what is no directory, where no run can write. A journal that can't be read may hide any time.
 pub fn check_clock(receipts: &Path, now: Timestamp) -> Result<(), MemoryError> {
     let io = |source| MemoryError::Io { path: receipts.to_owned(), source };
     let mut newest: Option<(Timestamp, PathBuf)> = None;
@@ -40,7 +43,7 @@ pub fn check_clock(receipts: &Path, now: Timestamp) -> Result<(), MemoryError> {
         journals => journals.map_err(io)?,
     };
     for journal in journals {
-        let lines = journal::read(&journal).map_err(io)?.unwrap_or_default();
+        let lines = journal::read(&journal).map_err(io)?.ok_or_else(|| MemoryError::Damaged(journal.clone()))?;
         let last = lines.iter().map(|line| line.at).max();
         if let Some(at) = last.filter(|at| newest.as_ref().is_none_or(|(known, _)| at > known)) {
             newest = Some((at, journal));

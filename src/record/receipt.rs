@@ -65,6 +65,9 @@ pub enum ReceiptError {
         /// What is there.
         found: &'static str,
     },
+    /// About several releases, none, or another than it names.
+    #[error("its subject is not the one release that it names")]
+    Subject,
     /// A signature file that is none.
     #[error("its signature has {0} bytes, expected 64")]
     SignatureLength(usize),
@@ -85,6 +88,10 @@ pub fn read(path: &Path, root: &TrustRoot, when: When) -> Result<ReadReceipt, Re
     let signature = signature.map(unread).transpose()?;
     // The signer's id stands in the document, so it is parsed first; what it says counts only after the signature held.
     let statement: ReceiptStatement = json::from_canonical(&document)?;
+    let release = &statement.predicate.release;
+    if !matches!(&statement.subject[..], [one] if one.name == title(&release.name, &release.version)) {
+        return Err(ReceiptError::Subject);
+    }
     let (signer, bytes) = match (statement.predicate.signer, signature) {
         (None, None) => return Ok(ReadReceipt { statement, signed: None }),
         (Some(signer), Some(bytes)) => (KeyId::claimed(signer), bytes),

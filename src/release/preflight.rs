@@ -21,6 +21,8 @@ pub enum PreflightError {
         /// The newest time in the ledger.
         seen: Timestamp,
     },
+    /// A row of the ledger has no time that could be compared.
+    NoTime(Box<Entry>),
     /// This very release is in effect.
     AlreadyApplied(Box<Entry>),
     /// A later version ran here once.
@@ -52,10 +54,13 @@ pub fn state(session: &mut dyn Session, order: &Order<'_>, state: &State) -> Res
 fn check_ledger(session: &mut dyn Session, order: &Order<'_>) -> Result<(), PreflightError> {
     let release = &order.manifest().release;
     let all = ledger::entries(session).map_err(PreflightError::Ledger)?;
-    let newest = all.iter().filter_map(|row| row.at.parse::<Timestamp>().ok()).max();
     let now = (order.clock)();
-    if let Some(seen) = newest.filter(|seen| is_behind(now, *seen)) {
-        return Err(PreflightError::ClockBehind { now, seen });
+    for row in &all {
+        match row.at.parse::<Timestamp>() {
+            Ok(seen) if is_behind(now, seen) => return Err(PreflightError::ClockBehind { now, seen }),
+            Ok(_) => {}
+            Err(_) => return Err(PreflightError::NoTime(Box::new(row.clone()))),
+        }
     }
     let rows: Vec<Entry> = all.into_iter().filter(|row| row.release == release.name.as_str()).collect();
     let id = order.bundle.release_id().to_string();

@@ -12,7 +12,7 @@ use crate::format::json::{self, JsonError};
 use crate::format::manifest::Manifest;
 use crate::format::name::Name;
 use crate::format::notarisation::{Notarisation, NotarisationStatement};
-use crate::format::statement::{PAYLOAD_TYPE, ReleaseId, Subject};
+use crate::format::statement::{PAYLOAD_TYPE, ReleaseId, Subject, title};
 use crate::format::timestamp::Timestamp;
 
 /// A statement as a file gives it: the claimed key, the bytes, the signature.
@@ -133,6 +133,10 @@ impl TrustRoot {
         }
         let read: ApprovalStatement = json::from_canonical(&claimed.body).map_err(unreadable)?;
         let release = about(key, &read.subject)?;
+        let shown = &read.predicate.release;
+        if read.subject.iter().any(|subject| subject.name != title(&shown.name, &shown.version)) {
+            return Err(AddedError::OtherTarget(key));
+        }
         let evidence = Evidence::Claimed(Some(read.predicate.at));
         let owner = self.owner(&key).to_owned();
         let (approval, signature) = (read.predicate, claimed.signature);

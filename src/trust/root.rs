@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::evidence::Proofs;
-use super::judge::When;
+use super::judge::{self, When};
 use super::key_id::KeyId;
 use crate::digest::Digest;
 use crate::format::name::Name;
@@ -88,6 +88,14 @@ impl TrustRoot {
     /// What the document says of a key.
     pub fn entry(&self, id: &KeyId) -> Option<&KeyEntry> {
         self.0.key(id).map(|(_, entry)| entry)
+    }
+
+    /// Whether a signature that a key makes at a time counts for a role; if not, why, for people.
+    pub fn counts(&self, id: &KeyId, role: &Name, when: When) -> Result<(), String> {
+        match self.entry(id) {
+            Some(entry) => judge::counts(entry, role, when, None).map_err(|reason| reason.to_string()),
+            None => Err("is not in the trust root".to_owned()),
+        }
     }
 
     /// The one role of a key; `None` for a key that the root doesn't list.
