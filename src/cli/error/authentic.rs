@@ -1,0 +1,187 @@
+//! Errors of files: malformed, not authentic, not allowed by the trust root; what to do about each.
+
+use super::super::exit::Exit;
+use super::super::output::shown;
+use super::CliError;
+use crate::bundle::add::AddError;
+use crate::bundle::untrusted::MalformedError;
+use crate::bundle::{AuthenticateError, contents::ContentError};
+use crate::record::memory::MemoryError;
+use crate::trust::added::AddedError;
+use crate::trust::evidence::TokenError;
+use crate::trust::policy::PolicyError;
+use crate::trust::root::SignatureError;
+use crate::trust::secret_key::SecretKeyError;
+use crate::trust::store::StoreError;
+use crate::trust::timestamp::TimestampError;
+
+/// What to do about a clock that can't be right.
+pub const CLOCK_HINT: &str =
+    "set this host's clock: keys and expiry are judged by it, and no flag makes it right; nothing was changed";
+
+impl From<MalformedError> for CliError {
+    fn from(error: MalformedError) -> Self {
+        use crate::archive::read::ArchiveError;
+        match &error {
+            MalformedError::Archive(ArchiveError::Io(io)) if io.kind() != std::io::ErrorKind::UnexpectedEof => {
+                Self::new(Exit::Internal, error)
+            }
+            MalformedError::Archive(ArchiveError::NotABundle { .. }) => {
+                Self::new(Exit::Malformed, error).hint("a bundle is what `pgseal pack DIR -o FILE` writes")
+            }
+            MalformedError::Archive(_) => Self::new(Exit::Malformed, error)
+                .hint("the file was damaged or changed on its way: compare it with the release manager's copy"),
+            MalformedError::NoStatement => Self::new(Exit::Malformed, error).hint(
+                "an approval file travels beside its bundle: `pgseal verify BUNDLE --approval FILE`, or `pgseal audit FILE`",
+            ),
+            _ => Self::new(Exit::Malformed, error),
+        }
+    }
+}
+
+impl From<AuthenticateError> for CliError {
+    fn from(error: AuthenticateError) -> Self {
+        match &error {
+            AuthenticateError::Unsigned => Self::new(Exit::NotAuthentic, &error)
+                .hint("the release manager signs it by `pgseal sign FILE --key KEY`"),
+            AuthenticateError::Signature(signature) => {
+                let this = Self::new(Exit::NotAuthentic, &error);
+                match signature {
+                    SignatureError::UnknownKey(_) => {
+                        this.hint("is this the right trust root (--trust)? `pgseal trust show` lists the keys it knows")
+                    }
+                    SignatureError::Invalid(_) => this.hint("the bundle was changed after it was signed: don't use it"),
+                    SignatureError::Threshold { why, .. } if why.iter().any(|(_, _, why)| why.is_revoked()) => this
+                        .hint(
+                            "whoever has the revoked key may have made this: don't use it, unless a release manager knows its \
+                             release id from before and signs it by another key",
+                        ),
+                    SignatureError::Threshold { .. } => {
+                        this.hint("another release key has to sign: `pgseal sign FILE --key KEY`")
+                    }
+                }
+            }
+            AuthenticateError::Files(_) => Self::new(Exit::NotAuthentic, &error).hint(
+                "the bundle was changed after it was signed: don't use it; ask the release manager for a fresh copy",
+            ),
+            AuthenticateError::Added(added) => Self::new(Exit::NotAuthentic, &error).hint(match added {
+                AddedError::Signature(SignatureError::UnknownKey(_)) => {
+                    "is this the right trust root (--trust)? `pgseal trust show` lists the keys it knows"
+                }
+                AddedError::OtherRelease { .. } | AddedError::OtherTarget(_) => {
+                    "an approval is for one exact release: ask the approver to approve this one"
+                }
+                _ => "somebody changed what was added: take the release manager's copy, and gather the approvals again",
+            }),
+            AuthenticateError::Token(token) => Self::new(Exit::NotAuthentic, &error).hint(match token {
+                TokenError::NoAuthority(_)
+                | TokenError::Token { source: TimestampError::OtherAuthority { .. }, .. } => {
+                    "`pgseal trust add-authority FILE --certificate TSA.pem` makes an authority's time stamps count"
+                }
+                _ => "the time stamp proves nothing: ask the authority for another one",
+            }),
+            AuthenticateError::Statement(_) => Self::new(Exit::Malformed, &error),
+            AuthenticateError::NewerProgram { .. } => Self::new(Exit::Malformed, &error).hint("install a newer pgseal"),
+        }
+    }
+}
+
+impl From<PolicyError> for CliError {
+    fn from(error: PolicyError) -> Self {
+        let this = Self::new(Exit::NotAuthentic, &error);
+        match error {
+            PolicyError::Expired { .. } => {
+                this.hint("install a newer trust root; what was true earlier is shown by `pgseal verify --as-of TIME`")
+            }
+            PolicyError::Blocked(_) => this.hint("the owners of the root keys have blocked it: ask them why"),
+            PolicyError::Sequence { .. } => this.hint("an old release is not run again: ask for the newest one"),
+            PolicyError::ClockBehind { .. } => this.hint(CLOCK_HINT),
+            PolicyError::Approvals(tallies) if tallies.iter().any(|tally| !tally.other_codes.is_empty()) => {
+                let codes: Vec<String> =
+                    tallies.iter().flat_map(|tally| &tally.other_codes).map(ToString::to_string).collect();
+                this.hint(format!(
+                    "what was approved is {0}: order the run with -v ratified_apr={0}, or ask for approvals of this proposal",
+                    codes[0]
+                ))
+            }
+            PolicyError::Approvals(_) => this.hint(
+                "each missing approver reads the runbook and signs by `pgseal approve FILE --key KEY --role ROLE --apr CODE`; \
+                 what came beside the bundle is named by --approval FILE",
+            ),
+        }
+    }
+}
+
+impl From<ContentError> for CliError {
+    fn from(error: ContentError) -> Self {
+        match error {
+            ContentError::NotFound(_) => {
+                Self::new(Exit::Usage, &error).hint("`pgseal inspect FILE` lists the files of a release")
+            }
+            ContentError::Io { .. } => Self::new(Exit::Internal, &error),
+            _ => Self::new(Exit::NotAuthentic, &error),
+        }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Self::new(Exit::Usage, format!("no trust root: {error}"))
+                    .hint("name it by --trust FILE or PGSEAL_TRUST; `pgseal trust init` makes one")
+            }
+            StoreError::Io { .. } => Self::new(Exit::Internal, error),
+            StoreError::Trust { .. } => Self::new(Exit::NotAuthentic, error),
+            StoreError::Signature { .. } => Self::new(Exit::NotAuthentic, error)
+                .hint("take a fresh copy of the trust root with all of its .sigs directory"),
+            StoreError::NoDocuments(_) => Self::new(Exit::Usage, error).hint("name the trust documents themselves"),
+            StoreError::Exists(_) => Self::new(Exit::Usage, error)
+                .hint("nothing was written; move it away, or name another draft by -o DRAFT"),
+        }
+    }
+}
+
+impl From<SecretKeyError> for CliError {
+    fn from(error: SecretKeyError) -> Self {
+        let this = |exit| Self::new(exit, &error);
+        match &error {
+            SecretKeyError::Readable { path, .. } => {
+                this(Exit::Usage).hint(format!("chmod 600 {}; if others may have read it, make a new key", shown(path)))
+            }
+            SecretKeyError::NotEd25519 { .. } => this(Exit::Usage).hint("`pgseal keygen NAME` makes an Ed25519 key"),
+            SecretKeyError::Io { .. } | SecretKeyError::Passphrase { .. } => this(Exit::Usage),
+            SecretKeyError::NoPassphrase { .. } => {
+                this(Exit::Usage).hint("run it on a terminal, or give --passphrase-fd N: a line for each encrypted key")
+            }
+            SecretKeyError::Random(_) => this(Exit::Internal),
+        }
+    }
+}
+
+impl From<AddError> for CliError {
+    fn from(error: AddError) -> Self {
+        let exit = match &error {
+            AddError::Statement(_) => Exit::Malformed,
+            AddError::Subjects(_) => Exit::NotAuthentic,
+            AddError::AlreadySigned(_)
+            | AddError::TooManySignatures
+            | AddError::TooManyStatements
+            | AddError::TooLarge(_) => Exit::Usage,
+            AddError::Io(_) => Exit::Internal,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl From<MemoryError> for CliError {
+    fn from(error: MemoryError) -> Self {
+        match &error {
+            MemoryError::ClockBehind { .. } => Self::new(Exit::NotAuthentic, error).hint(CLOCK_HINT),
+            MemoryError::Damaged(_) => Self::new(Exit::NotAuthentic, error).hint(
+                "find out who changed it, then move it away; `pgseal status` says what the ledger knows of its run",
+            ),
+            MemoryError::Io { .. } => Self::new(Exit::Internal, error),
+        }
+    }
+}
