@@ -34,7 +34,7 @@ enum TrustCommand {
     AddKey(draft::AddKeyArgs),
     /// Draft the next version, in which a key makes no new signatures
     Retire(draft::RetireArgs),
-    /// Draft the next version, in which no signature of a key counts; with --compromised-since, those proven older still do
+    /// Draft the next version, in which no signature of a key counts, or by --compromised-since only proven older ones
     Revoke(draft::RevokeArgs),
     /// Draft the next version, with a new key in place of an old one
     Rotate(draft::RotateArgs),
@@ -50,7 +50,7 @@ enum TrustCommand {
     Sign(sign::Args),
     /// Add a root signature that was made elsewhere to a draft
     Attach(sign::AttachArgs),
-    /// Install exactly the next version, or a chain of them, each signed by enough root keys of it and of the one before
+    /// Install exactly the next version, or a chain, each signed by enough root keys of it and of the one before
     Install(install::Args),
     /// What a trust root or a draft says
     Show(show::Args),

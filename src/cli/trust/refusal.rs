@@ -85,8 +85,8 @@ pub fn base(error: StoreError) -> CliError {
 pub fn draft_exists(error: StoreError, command: &str, by_default: bool) -> CliError {
     match &error {
         StoreError::Exists(path) if by_default && path.is_file() => CliError::new(Exit::Usage, &error).hint(format!(
-            "draft from it instead (pgseal trust {command} {} ...) when it is signed and installed, or name another file \
-             by -o; nothing was written",
+            "draft from it instead (pgseal trust {command} {} ...) when it is signed and installed, or name \
+             another file by -o; nothing was written",
             shown(path)
         )),
         _ => error.into(),

@@ -23,7 +23,7 @@ pub fn said(document: &TrustDocument, role: &Name) -> String {
     }
 }
 
-/// How many keys must be there for a role to do its task. The threshold of approvers is only what `--require` begins with.
+/// How many keys a role needs to do its task. The threshold of approvers is only what `--require` begins with.
 pub fn needed(document: &TrustDocument, role: &Name) -> u8 {
     match role.as_str() {
         "receipt" => 1,

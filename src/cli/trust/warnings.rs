@@ -40,7 +40,8 @@ fn revoked_for_ever(before: &TrustDocument, after: &TrustDocument) -> Option<Str
     let for_ever = |key: &&KeyEntry| key.status == KeyStatus::Revoked && key.compromised_since.is_none();
     let known = |key: &KeyEntry| before.keys.iter().any(|old| old.id == key.id && old.status == KeyStatus::Revoked);
     after.keys.iter().filter(for_ever).any(|key| !known(key)).then(|| {
-        "no signature of this key counts any more, not even proven older ones; --compromised-since TIME would keep those"
+        "no signature of this key counts any more, not even proven older ones; \
+         --compromised-since TIME would keep those"
             .to_owned()
     })
 }
