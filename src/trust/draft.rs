@@ -67,8 +67,13 @@ pub enum DraftError {
     #[error("time stamping authority {0} is in the trust root already")]
     KnownAuthority(Digest),
     /// No authority by this id or owner.
-    #[error("the trust root has no time stamping authority {0:?}")]
-    NoAuthority(String),
+    #[error("the trust root has no time stamping authority {text:?}; it has {known}")]
+    NoAuthority {
+        /// What was asked for.
+        text: String,
+        /// Those that there are, for people.
+        known: String,
+    },
     /// A role that nobody has.
     #[error("there is no role {0}")]
     NoRole(Name),
@@ -94,6 +99,16 @@ pub enum DraftError {
     /// A rule of trust documents.
     #[error("the next version would not hold: {0}")]
     Rule(#[from] TrustError),
+}
+
+impl DraftError {
+    /// No authority is named so; the ones that there are.
+    pub fn no_authority(document: &TrustDocument, text: &str) -> Self {
+        let one = |entry: &AuthorityEntry| format!("{} ({})", entry.owner, entry.id.short());
+        let known: Vec<String> = document.timestamp_authorities.iter().map(one).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Self::NoAuthority { text: text.to_owned(), known }
+    }
 }
 
 /// Version 1. Whether it holds is seen when it is loaded.
@@ -284,8 +299,9 @@ impl<'r> NextVersion<'r> {
     }
 
     fn authority(&mut self, id: Digest) -> Result<&mut AuthorityEntry, DraftError> {
-        let found = self.document.timestamp_authorities.iter_mut().find(|entry| entry.id == id);
-        found.ok_or_else(|| DraftError::NoAuthority(id.to_string()))
+        let at = self.document.timestamp_authorities.iter().position(|entry| entry.id == id);
+        let at = at.ok_or_else(|| DraftError::no_authority(&self.document, &id.to_string()))?;
+        Ok(&mut self.document.timestamp_authorities[at])
     }
 
     fn key(&mut self, id: Digest) -> Result<&mut KeyEntry, DraftError> {

@@ -96,7 +96,7 @@ pub fn create(path: &Path, draft: &DraftRoot, signatures: &[ClaimedSignature]) -
         add_signatures(path, draft, signatures)?;
     }
     durable::create_new(path, |file| file.write_all(draft.bytes()))
-        .map_err(|source| StoreError::Io { path: path.to_owned(), source })
+        .map_err(|source| StoreError::Io { path: path.to_owned(), source: plain(source) })
 }
 
 /// Adds signatures to a document. Each is a file of its own, so that people who sign at once don't meet.
@@ -135,6 +135,7 @@ impl Installed {
     pub fn install(&self, steps: &[Step]) -> Result<(), StoreError> {
         let Some((last, earlier)) = steps.split_last() else { return Ok(()) };
         let dir = signatures_dir(&self.path);
+        self.may_write(&dir)?;
         for step in steps {
             let draft = step.root().draft();
             // An install that was killed may have left signatures of another document by this number.
@@ -151,6 +152,24 @@ impl Installed {
             replace(&dir.join(format!("{}.json", draft.document().version)), draft.bytes())?;
         }
         replace(&self.path, last.root().draft().bytes())
+    }
+
+    /// Whoever may not replace the document shall not leave signatures of it either.
+    fn may_write(&self, signatures: &Path) -> Result<(), StoreError> {
+        let io = |source| StoreError::Io { path: self.path.clone(), source: plain(source) };
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        for dir in [parent, signatures].into_iter().filter(|dir| dir.is_dir()) {
+            tempfile::tempfile_in(dir).map_err(io)?;
+        }
+        Ok(())
+    }
+}
+
+/// What the system says, without the name of the file that was written aside: it is gone, and nobody knows it.
+fn plain(error: io::Error) -> io::Error {
+    match error.to_string().split_once(" at path \"") {
+        Some((said, _)) => io::Error::new(error.kind(), said.to_owned()),
+        None => error,
     }
 }
 
@@ -254,5 +273,5 @@ fn read_limited(path: &Path) -> Result<Vec<u8>, StoreError> {
 
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     durable::replace(path, |file| file.write_all(bytes))
-        .map_err(|source| StoreError::Io { path: path.to_owned(), source })
+        .map_err(|source| StoreError::Io { path: path.to_owned(), source: plain(source) })
 }

@@ -1,8 +1,9 @@
 //! Every wrong path ends with a sentence, a hint, and the installed trust root as it was.
 
 use std::fs;
+use std::process::Command;
 
-use crate::support::site::Site;
+use crate::support::site::{Site, outcome};
 use crate::{bend, chain, copy, desk, done, refused, second_version, sign_unchecked, signature, version, words};
 
 #[test]
@@ -43,7 +44,7 @@ fn fork() {
     done(&site, "trust sign fork/trust.2.json --key root2.key --key root3.key");
     refused(&site, 11, "fork: there are two different documents of version 2", "trust install trust.2.json fork");
     done(&site, "trust set-policy fork/trust.2.json --target prod");
-    done(&site, "trust sign fork/trust.3.json --key root2.key --key root3.key");
+    done(&site, "trust sign fork/trust.3.json --key root2.key --key root3.key --trust fork/trust.2.json");
     // A chain over the other branch.
     refused(&site, 11, "fork: version 3 follows a version 2", "trust install trust.2.json fork/trust.3.json");
     done(&site, "trust install trust.2.json");
@@ -51,8 +52,7 @@ fn fork() {
     refused(&site, 11, "fork: there are two different documents of version 2", "trust install fork");
     refused(&site, 11, "fork: version 3 follows a version 2", "trust install fork/trust.3.json");
     // The draft of a branch is nobody's to sign where the other one is known.
-    let signed = done(&site, "trust sign fork/trust.3.json --key root1.key");
-    assert!(signed.stderr.contains("name the version before the draft by --trust"), "{}", signed.stderr);
+    refused(&site, 11, "follows another version 2 than the one here", "trust sign fork/trust.3.json --key root1.key");
 }
 
 #[test]
@@ -219,7 +219,9 @@ fn mistakes_of_the_drafter() {
     refused(&site, 2, "is revoked", "trust retire trust.json --key release.pub");
     // A draft that lacks signatures is nothing to begin with.
     done(&site, "trust set-policy trust.json --target prod");
-    refused(&site, 2, "0 of 2 signatures", "trust set-policy trust.5.json --any-target");
+    let lacks = "trust.5.json is a draft that lacks root signatures (0 of 2)";
+    let early = site.refused(2, lacks, words("trust set-policy trust.5.json --any-target"));
+    assert!(early.stderr.contains("hint: one command makes one version: collect its signatures"), "{}", early.stderr);
 }
 
 /// Signatures that an earlier draft by that name left behind, or an install that was killed.
@@ -236,6 +238,151 @@ fn stale_signatures() {
     site.write(&signature(&site, "trust.json", 2, "root1"), stale);
     done(&site, "trust install trust.2.json");
     assert_eq!(version(&site), 2);
+}
+
+/// Nobody signs what they can't see, and nobody signs the other branch.
+#[test]
+fn signing_blind() {
+    let site = desk();
+    chain(&site);
+    // Version 1 follows nothing.
+    done(&site, "trust sign trust.json --key root1.key");
+    let blind = |line: &str, why: &str| {
+        let before = site.snapshot();
+        let outcome = outcome(site.command(words(line)).env("PGSEAL_TRUST", ""));
+        outcome.is_error(2, why);
+        assert!(
+            outcome.stderr.contains("hint: name version 2 by --trust FILE; nothing was signed"),
+            "{}",
+            outcome.stderr
+        );
+        assert_eq!(site.snapshot(), before);
+    };
+    if !std::path::Path::new("/etc/pgseal/trust.json").exists() {
+        let why = "what this draft changes can't be shown: no trust root is named";
+        blind("trust sign trust.3.json --key root1.key", why);
+        blind("trust sign trust.3.json --tbs to-be-signed", why);
+    }
+    blind("trust sign trust.3.json --key root1.key --trust trust.json", "the trust root here is version 1");
+    blind("trust sign trust.3.json --tbs to-be-signed --trust trust.json", "the trust root here is version 1");
+    blind("trust sign trust.3.json --key root1.key --trust trust.3.json", "is this very version");
+    let signed = done(&site, "trust sign trust.3.json --key root1.key --trust trust.2.json");
+    assert!(signed.stderr.contains("version 2 -> 3:\n  new key "), "{}", signed.stderr);
+
+    done(&site, "trust set-policy trust.json --any-target --expires 2099-01-01 -o other.json");
+    done(&site, "trust install trust.2.json");
+    for rest in ["--key root1.key", "--tbs to-be-signed"] {
+        let why = "this draft is version 2, and another version 2 is installed (";
+        refused(&site, 11, why, &format!("trust sign other.json {rest}"));
+        let later = "this draft is version 2, and version 4 is installed (";
+        refused(&site, 11, later, &format!("trust sign other.json {rest} --trust trust.4.json"));
+    }
+}
+
+/// A key has one role, and is given once.
+#[test]
+fn one_key_in_two_places() {
+    let site = desk();
+    let init = "trust init new.json --root-key root1.key";
+    for (why, rest) in [
+        ("root1.pub has the role root already: a key has one role", "--role release:1=root1.pub"),
+        ("release.pub has the role release already: a key", "--role release:1=release.pub --role l2:1=release.pub"),
+        ("release.pub is there twice", "--role release:1=release.pub,release.pub"),
+        ("root1.key is there twice", "--root-key root1.key --role release:1=release.pub"),
+    ] {
+        refused(&site, 2, why, &format!("{init} {rest}"));
+    }
+}
+
+/// What roles are for, and what a version does that was seldom meant.
+#[test]
+fn roles_and_warnings() {
+    let site = desk();
+    for key in ["ana", "ben", "cem", "host"] {
+        site.run(["keygen", key, "--no-passphrase"]).done();
+    }
+    let init =
+        "trust init t.json --root-key root1.key --role release:1=release.pub,second.pub --role receipt:1=host.pub";
+    let said =
+        done(&site, &format!("{init} --role l2:2=ana.pub,ben.pub,cem.pub --role l4:1=third.pub --require l2")).text();
+    for line in [
+        "role root: 1 of its keys must sign\n",
+        "role release: 1 of its keys must sign\n",
+        "role receipt: its key signs receipts\n",
+        "role l2 (approves): a run needs 2 of its 3 keys\n",
+        "role l4 (approves): no run needs it\n",
+        "a run needs 2 approval(s) of l2\n",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    let few = |role: &str, left: u8, needs: u8| {
+        format!("warning: role {role} has {left} active key(s) left and needs {needs}: it signs nothing new\n")
+    };
+    let still = "warning: a run still needs 2 approvals of l2: give --require l2=3\n".to_owned();
+    let ever =
+        "warning: no signature of this key counts any more, not even proven older ones; --compromised-since TIME \
+                would keep those\n"
+            .to_owned();
+    for (task, warning) in [
+        ("set-policy t.json --threshold l2=3", Some(still)),
+        ("set-policy t.json --threshold l2=2", None),
+        ("revoke t.json --key third --compromised-since 2026-01-01 --new root4.pub", None),
+        ("revoke t.json --key release", Some(ever)),
+        ("retire t.json --key ana", None),
+        ("retire t.json --key ben", Some(few("l2", 1, 2))),
+        ("rotate t.json --old cem --new stranger.pub", Some(few("l2", 1, 2))),
+        ("set-policy t.json --require l2=3", Some(few("l2", 1, 3))),
+        ("set-policy t.json --target prod", None),
+    ] {
+        let stderr = done(&site, &format!("trust {task} --root-key root1.key")).stderr;
+        match warning {
+            Some(warning) => assert!(stderr.contains(&warning), "{task}: {stderr}"),
+            None => assert!(!stderr.contains("warning"), "{task}: {stderr}"),
+        }
+    }
+    let unknown = "trust revoke-authority t.json --authority Stamps";
+    refused(&site, 2, "no time stamping authority \"Stamps\"; it has none", unknown);
+    let certificate = "req -x509 -newkey rsa:2048 -nodes -keyout tsa.key -out tsa.pem -subj /CN=t -addext \
+                       extendedKeyUsage=critical,timeStamping -addext keyUsage=critical,digitalSignature";
+    outcome(Command::new("openssl").current_dir(site.dir()).args(words(certificate))).done();
+    done(&site, "trust add-authority t.json --certificate tsa.pem --owner Clock --root-key root1.key");
+    refused(&site, 2, "no time stamping authority \"Stamps\"; it has Clock (", unknown);
+}
+
+/// Somebody who may not write the trust root changes nothing, and learns whose it is to do.
+#[test]
+fn installing_without_rights() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = desk();
+    second_version(&site);
+    let mode = |path: &std::path::Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
+    };
+    // The one or the other directory; for root, who may everything, as somebody else.
+    for locked in ["host", "host/trust.json.sigs"] {
+        let _ = fs::remove_dir_all(site.path("host"));
+        copy(&site, "trust.json", "host");
+        for dir in [site.dir().to_owned(), site.path("host"), site.path("host/trust.json.sigs")] {
+            mode(&dir, if dir == site.dir() { 0o755 } else { 0o777 });
+        }
+        mode(&site.path(locked), 0o555);
+        // A copy, since somebody else may not come to the one that was built.
+        fs::copy(env!("CARGO_BIN_EXE_pgseal"), site.path("pgseal")).expect("copied");
+        let mut install = Command::new(site.path("pgseal"));
+        install.current_dir(site.dir()).args(words("trust install trust.2.json --trust host/trust.json"));
+        if std::os::unix::fs::MetadataExt::uid(&site.dir().metadata().expect("there")) == 0 {
+            use std::os::unix::process::CommandExt;
+            install.uid(65534).gid(65534);
+        }
+        let before = site.snapshot();
+        let outcome = outcome(&mut install);
+        outcome.is_error(1, "host/trust.json: Permission denied");
+        assert!(!outcome.stderr.contains(".pgseal-") && !outcome.stderr.contains("at path"), "{}", outcome.stderr);
+        let hint = "hint: run it as the owner of the trust root; nothing was changed\n";
+        assert!(outcome.stderr.ends_with(hint), "{}", outcome.stderr);
+        assert_eq!(site.snapshot(), before);
+        mode(&site.path(locked), 0o777);
+    }
 }
 
 /// A clock that was set back, and names that would move the terminal.

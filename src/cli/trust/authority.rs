@@ -7,7 +7,7 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::{Output, shown};
 use super::next::{self, NextArgs};
-use super::stem;
+use super::{WHEN, stem};
 use crate::digest::Digest;
 use crate::format::timestamp::Timestamp;
 use crate::format::trust_document::TrustDocument;
@@ -25,7 +25,7 @@ pub struct AddArgs {
     #[arg(long)]
     owner: Option<String>,
     /// Its time stamps count up to then
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = WHEN, value_parser = time)]
     not_after: Option<Timestamp>,
 }
 
@@ -37,7 +37,7 @@ pub struct RetireArgs {
     #[arg(long, value_name = "AUTHORITY")]
     authority: String,
     /// Its time stamps count up to then [default: now]
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = WHEN, value_parser = time)]
     not_after: Option<Timestamp>,
 }
 
@@ -59,7 +59,7 @@ pub fn add(args: &AddArgs, out: Output) -> Result<Exit, CliError> {
             .hint("it must be the one certificate that signs time stamps, with the extended key usage timeStamping")
     })?;
     let owner = args.owner.clone().unwrap_or_else(|| stem(&args.certificate));
-    next::make(&args.next, |next| Ok(next.add_authority(&authority, owner, args.not_after)?), out)
+    next::make("add-authority", &args.next, |next| Ok(next.add_authority(&authority, owner, args.not_after)?), out)
 }
 
 pub fn retire(args: &RetireArgs, out: Output) -> Result<Exit, CliError> {
@@ -67,7 +67,7 @@ pub fn retire(args: &RetireArgs, out: Output) -> Result<Exit, CliError> {
         let id = find(next.document(), &args.authority)?;
         Ok(next.retire_authority(id, args.not_after.unwrap_or_else(now))?)
     };
-    next::make(&args.next, edit, out)
+    next::make("retire-authority", &args.next, edit, out)
 }
 
 pub fn revoke(args: &RevokeArgs, out: Output) -> Result<Exit, CliError> {
@@ -75,7 +75,7 @@ pub fn revoke(args: &RevokeArgs, out: Output) -> Result<Exit, CliError> {
         let id = find(next.document(), &args.authority)?;
         Ok(next.revoke_authority(id)?)
     };
-    next::make(&args.next, edit, out)
+    next::make("revoke-authority", &args.next, edit, out)
 }
 
 /// The one authority that a person names.
@@ -86,7 +86,7 @@ fn find(document: &TrustDocument, text: &str) -> Result<Digest, DraftError> {
         .map(|entry| entry.id);
     match named.collect::<Vec<Digest>>()[..] {
         [id] => Ok(id),
-        [] => Err(DraftError::NoAuthority(text.to_owned())),
+        [] => Err(DraftError::no_authority(document, text)),
         ref ids => Err(DraftError::ManyKeys { text: text.to_owned(), ids: ids.to_vec() }),
     }
 }

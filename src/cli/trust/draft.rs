@@ -7,11 +7,11 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::Output;
 use super::next::{self, NextArgs};
-use super::stem;
+use super::{WHEN, stem};
 use crate::digest::Digest;
 use crate::format::name::Name;
 use crate::format::timestamp::Timestamp;
-use crate::format::trust_document::{KeyStatus, TrustDocument};
+use crate::format::trust_document::TrustDocument;
 use crate::trust::PublicKey;
 use crate::trust::draft::{DraftError, NewKey, NextVersion, keys_named};
 
@@ -29,10 +29,10 @@ pub struct AddKeyArgs {
     #[arg(long)]
     owner: Option<String>,
     /// Its signatures count from then on
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = WHEN, value_parser = time)]
     not_before: Option<Timestamp>,
     /// Its signatures count up to then
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = WHEN, value_parser = time)]
     not_after: Option<Timestamp>,
 }
 
@@ -44,7 +44,7 @@ pub struct RetireArgs {
     #[arg(long, value_name = "KEY")]
     key: String,
     /// Its signatures count up to then [default: now]
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = WHEN, value_parser = time)]
     not_after: Option<Timestamp>,
 }
 
@@ -55,8 +55,8 @@ pub struct RevokeArgs {
     /// The key: its file, its id or the first 8 digits of it, or its owner
     #[arg(long, value_name = "KEY")]
     key: String,
-    /// Since when somebody else may have had it
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    /// Since when somebody else may have had it [default: always, so that not even proven older signatures count]
+    #[arg(long, value_name = WHEN, value_parser = time)]
     compromised_since: Option<Timestamp>,
     /// A public key that takes its place at once, for the last key of a role
     #[arg(long, value_name = "NEW.pub")]
@@ -80,7 +80,7 @@ pub struct RotateArgs {
     #[arg(long)]
     owner: Option<String>,
     /// Signatures of the old one count up to then [default: now]
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = WHEN, value_parser = time)]
     not_after: Option<Timestamp>,
 }
 
@@ -92,17 +92,16 @@ pub fn add_key(args: &AddKeyArgs, out: Output) -> Result<Exit, CliError> {
         not_before: args.not_before,
         not_after: args.not_after,
     };
-    next::make(&args.next, |next| Ok(next.add(new)?), out)
+    next::make("add-key", &args.next, |next| Ok(next.add(new)?), out)
 }
 
 pub fn retire(args: &RetireArgs, out: Output) -> Result<Exit, CliError> {
     let edit = |next: &mut NextVersion| {
         let key = find(next.document(), &args.key)?;
         next.retire(key, args.not_after.unwrap_or_else(now))?;
-        warn_if_few(next.document(), key, out);
         Ok(())
     };
-    next::make(&args.next, edit, out)
+    next::make("retire", &args.next, edit, out)
 }
 
 pub fn revoke(args: &RevokeArgs, out: Output) -> Result<Exit, CliError> {
@@ -114,10 +113,9 @@ pub fn revoke(args: &RevokeArgs, out: Output) -> Result<Exit, CliError> {
             let (role, owner) = (next.role_of(key)?, args.owner.clone().unwrap_or_else(|| stem(path)));
             next.add(NewKey { role, key: new, owner, not_before: None, not_after: None })?;
         }
-        warn_if_few(next.document(), key, out);
         Ok(())
     };
-    next::make(&args.next, edit, out)
+    next::make("revoke", &args.next, edit, out)
 }
 
 pub fn rotate(args: &RotateArgs, out: Output) -> Result<Exit, CliError> {
@@ -130,7 +128,7 @@ pub fn rotate(args: &RotateArgs, out: Output) -> Result<Exit, CliError> {
         next.add(NewKey { role, key, owner, not_before: None, not_after: None })?;
         Ok(())
     };
-    next::make(&args.next, edit, out)
+    next::make("rotate", &args.next, edit, out)
 }
 
 /// The one key that a person names.
@@ -149,17 +147,5 @@ fn find(document: &TrustDocument, text: &str) -> Result<Digest, CliError> {
         }
         [] => Err(DraftError::NoKey(text.to_owned()).into()),
         _ => Err(DraftError::ManyKeys { text: text.to_owned(), ids }.into()),
-    }
-}
-
-/// A role that can sign nothing new is allowed, and seldom what was meant.
-fn warn_if_few(document: &TrustDocument, id: Digest, out: Output) {
-    let Some(key) = document.keys.iter().find(|key| key.id == id) else { return };
-    let threshold = document.roles.get(&key.role).map_or(1, |role| usize::from(role.threshold));
-    let active =
-        document.keys.iter().filter(|other| other.role == key.role && other.status == KeyStatus::Active).count();
-    if active < threshold {
-        let role = &key.role;
-        out.warning(format!("role {role} has {active} active key(s) left and needs {threshold}: it signs nothing new"));
     }
 }

@@ -1,41 +1,41 @@
 //! `pgseal trust init FILE --root-key ROOT.key --role ...`
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::args::{PassphraseArgs, now, public_key, time};
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::{Output, shown};
-use super::{requirement, show, stem};
+use super::{WHEN, requirement, show, stem};
 use crate::format::name::Name;
 use crate::format::timestamp::Timestamp;
 use crate::format::trust_document::{Policy, Role};
 use crate::trust::draft::{self, NewKey};
 use crate::trust::root::name;
-use crate::trust::{DraftRoot, Signer, signatures, store};
+use crate::trust::{DraftRoot, PublicKey, Signer, signatures, store};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Where to write it; must not exist
     file: PathBuf,
-    /// The secret key(s) that sign it; their public halves get the role root
+    /// A secret key that signs it, and whose public half gets the role root; may be repeated
     #[arg(long, value_name = "ROOT.key", required = true)]
     root_key: Vec<PathBuf>,
     /// How many root keys must sign the next version
     #[arg(long, value_name = "N", default_value_t = 1)]
     root_threshold: u8,
-    /// A role, how many of its keys must sign, and its public keys
+    /// A role, how many of its keys must sign (or approve, by --require), and its public keys; may be repeated
     #[arg(long, value_name = "NAME:THRESHOLD=A.pub,B.pub", value_parser = role_spec, required = true)]
     role: Vec<RoleSpec>,
-    /// A run needs approvals of this role: so many, or as many as its threshold
+    /// A run needs approvals of this role: so many, or as many as its threshold; may be repeated
     #[arg(long, value_name = "ROLE[=N]", value_parser = requirement)]
     require: Vec<(Name, Option<u8>)>,
-    /// Releases may run only on this database
+    /// Releases may run only on this database; may be repeated
     #[arg(long, value_name = "DATABASE")]
     target: Vec<String>,
     /// From then on nothing runs by it [default: in one year]
-    #[arg(long, value_name = "DATE", value_parser = time)]
+    #[arg(long, value_name = WHEN, value_parser = time)]
     expires: Option<Timestamp>,
     #[command(flatten)]
     passphrase: PassphraseArgs,
@@ -59,13 +59,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (mut keys, mut thresholds) = (Vec::new(), BTreeMap::new());
     thresholds.insert(name("root"), args.root_threshold);
     for (key, path) in root_keys.iter().zip(&args.root_key) {
-        keys.push(NewKey {
-            role: name("root"),
-            key: key.public_key(),
-            owner: stem(path),
-            not_before: None,
-            not_after: None,
-        });
+        put_in(&mut keys, name("root"), key.public_key(), path)?;
     }
     for spec in &args.role {
         if thresholds.insert(spec.role.clone(), spec.threshold).is_some() {
@@ -73,8 +67,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             return Err(CliError::new(Exit::Usage, text));
         }
         for path in &spec.keys {
-            let key = public_key(path)?;
-            keys.push(NewKey { role: spec.role.clone(), key, owner: stem(path), not_before: None, not_after: None });
+            put_in(&mut keys, spec.role.clone(), public_key(path)?, path)?;
         }
     }
     let policy = Policy { approvals: approvals(args, &thresholds)?, targets: args.target.clone(), ..Policy::default() };
@@ -96,6 +89,19 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let progress = signatures::progress(&draft, None, &signed)?;
     show::print(&show::Shown { file: &args.file, draft: &draft, progress, steps: &[] }, out);
     Ok(Exit::Done)
+}
+
+/// One key more, in its one role.
+fn put_in(keys: &mut Vec<NewKey>, role: Name, key: PublicKey, path: &Path) -> Result<(), CliError> {
+    if let Some(known) = keys.iter().find(|known| known.key.id() == key.id()) {
+        let text = match &known.role {
+            has if *has == role => format!("{} is there twice: a key counts once", shown(path)),
+            has => format!("{} has the role {has} already: a key has one role", shown(path)),
+        };
+        return Err(CliError::new(Exit::Usage, text).hint("name another key for it; nothing was written"));
+    }
+    keys.push(NewKey { role, key, owner: stem(path), not_before: None, not_after: None });
+    Ok(())
 }
 
 fn approvals(args: &Args, thresholds: &BTreeMap<Name, u8>) -> Result<BTreeMap<Name, u8>, CliError> {

@@ -7,6 +7,7 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::{Output, shown};
 use super::next::change;
+use super::refusal;
 use super::show::{self, Shown};
 use crate::trust::rotation::walk;
 use crate::trust::signatures;
@@ -32,7 +33,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         last = Some((signatures::progress(step.root().draft(), Some(before), step.signatures())?, step));
         before = step.root();
     }
-    installed.install(&steps)?;
+    installed.install(&steps).map_err(refusal::unwritten)?;
     let Some((progress, step)) = last else { return Ok(Exit::Done) };
     let document = step.root().document();
     if document.expires <= now() {
@@ -72,6 +73,6 @@ fn first(file: &Path, error: StoreError) -> CliError {
                 shown(file)
             ))
         }
-        _ => error.into(),
+        _ => refusal::unwritten(error),
     }
 }

@@ -7,8 +7,10 @@ mod install;
 mod next;
 mod policy;
 mod refusal;
+mod roles;
 mod show;
 mod sign;
+mod warnings;
 
 use std::path::Path;
 
@@ -32,7 +34,7 @@ enum TrustCommand {
     AddKey(draft::AddKeyArgs),
     /// Draft the next version, in which a key makes no new signatures
     Retire(draft::RetireArgs),
-    /// Draft the next version, in which no signature of a key counts, but those proven to be older than its compromise
+    /// Draft the next version, in which no signature of a key counts, or by --compromised-since only proven older ones
     Revoke(draft::RevokeArgs),
     /// Draft the next version, with a new key in place of an old one
     Rotate(draft::RotateArgs),
@@ -46,9 +48,9 @@ enum TrustCommand {
     RevokeAuthority(authority::RevokeArgs),
     /// Add root signatures to a draft, or write the bytes to sign
     Sign(sign::Args),
-    /// Add a root signature to a draft that was made elsewhere
+    /// Add a root signature that was made elsewhere to a draft
     Attach(sign::AttachArgs),
-    /// Put the next versions in place of the trust root of this host
+    /// Install exactly the next version, or a chain, each signed by enough root keys of it and of the one before
     Install(install::Args),
     /// What a trust root or a draft says
     Show(show::Args),
@@ -71,6 +73,9 @@ pub fn run(args: Args, out: Output) -> Result<Exit, CliError> {
         TrustCommand::Show(args) => show::run(&args, out),
     }
 }
+
+/// How a moment is typed.
+const WHEN: &str = "YYYY-MM-DD[THH:MM:SSZ]";
 
 /// Whose a key is, where nobody says.
 fn stem(path: &Path) -> String {

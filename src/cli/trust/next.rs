@@ -7,8 +7,9 @@ use super::super::args::{PassphraseArgs, now, time};
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::{Output, shown};
-use super::refusal;
 use super::show::{self, Change, Shown};
+use super::warnings::warnings;
+use super::{WHEN, refusal};
 use crate::format::timestamp::Timestamp;
 use crate::format::trust_document::{KeyEntry, KeyStatus};
 use crate::trust::change::changes;
@@ -26,37 +27,38 @@ pub struct NextArgs {
     /// Where to write the draft; must not exist [default: FILE with its version put in, as trust.2.json]
     #[arg(short, long, value_name = "DRAFT")]
     output: Option<PathBuf>,
-    /// Secret root key(s) that sign it at once; without -o it then takes the place of FILE
+    /// A secret root key that signs it at once (may be repeated); without -o it then takes the place of FILE
     #[arg(long, value_name = "ROOT.key")]
     root_key: Vec<PathBuf>,
     /// A new expiry [default: as before]
-    #[arg(long, value_name = "DATE", value_parser = time)]
+    #[arg(long, value_name = WHEN, value_parser = time)]
     expires: Option<Timestamp>,
     #[command(flatten)]
     passphrase: PassphraseArgs,
 }
 
-/// Makes the next version by an edit, and puts it where it belongs.
+/// Makes the next version by the edit of a command, and puts it where it belongs.
 pub fn make(
+    command: &str,
     args: &NextArgs,
     edit: impl FnOnce(&mut NextVersion) -> Result<(), CliError>,
     out: Output,
 ) -> Result<Exit, CliError> {
     if args.root_key.is_empty() || args.output.is_some() {
         let before = store::read(&args.file).map_err(refusal::base)?;
-        let draft = edited(&before, args, edit)?;
+        let draft = edited(&before, args, edit, out)?;
         let keys = args.passphrase.keys(&args.root_key)?;
-        return write(args, &before, &draft, &sign(&before, &draft, &keys)?, out);
+        return write(command, args, &before, &draft, &sign(&before, &draft, &keys)?, out);
     }
     // A passphrase is asked for before others have to wait.
     let keys = args.passphrase.keys(&args.root_key)?;
     let installed = Installed::lock(&args.file).map_err(refusal::base)?;
     let before = installed.root();
-    let draft = edited(before, args, edit)?;
+    let draft = edited(before, args, edit, out)?;
     let signatures = sign(before, &draft, &keys)?;
     let progress = signatures::progress(&draft, Some(before), &signatures)?;
     let steps = rotation::walk(before, vec![Candidate { draft, signatures }]).map_err(refusal::at_once)?;
-    installed.install(&steps)?;
+    installed.install(&steps).map_err(refusal::unwritten)?;
     for step in &steps {
         let draft = step.root().draft();
         out.note(format!("wrote version {} of {}", draft.document().version, shown(&args.file)));
@@ -76,10 +78,13 @@ fn edited(
     before: &TrustRoot,
     args: &NextArgs,
     edit: impl FnOnce(&mut NextVersion) -> Result<(), CliError>,
+    out: Output,
 ) -> Result<DraftRoot, CliError> {
     let mut next = NextVersion::after(before, now(), args.expires)?;
     edit(&mut next)?;
-    Ok(next.finish()?)
+    let draft = next.finish()?;
+    warnings(before.document(), draft.document()).into_iter().for_each(|text| out.warning(text));
+    Ok(draft)
 }
 
 fn sign(before: &TrustRoot, draft: &DraftRoot, keys: &[SecretKey]) -> Result<Vec<ClaimedSignature>, CliError> {
@@ -121,6 +126,7 @@ fn is_root(entry: &KeyEntry) -> bool {
 }
 
 fn write(
+    command: &str,
     args: &NextArgs,
     before: &TrustRoot,
     draft: &DraftRoot,
@@ -130,7 +136,8 @@ fn write(
     let (from, to) = (before.document().version, draft.document().version);
     let file = args.output.clone().unwrap_or_else(|| beside(&args.file, from, to));
     let progress = signatures::progress(draft, Some(before), signatures)?;
-    store::create(&file, draft, signatures)?;
+    store::create(&file, draft, signatures)
+        .map_err(|error| refusal::draft_exists(error, command, args.output.is_none()))?;
     let steps = [change(before.draft(), draft)];
     out.note(format!("wrote the draft {}; {}", shown(&file), show::said(&progress, to)));
     let next = if progress.is_met() { "install" } else { "sign" };

@@ -13,25 +13,25 @@ use crate::trust::draft::NextVersion;
 pub struct Args {
     #[command(flatten)]
     next: NextArgs,
-    /// How many keys of a role must sign
+    /// How many root, release or notary keys must sign; for approvals use --require; may be repeated
     #[arg(long, value_name = "ROLE=N", value_parser = named_number::<u8>)]
     threshold: Vec<(Name, u8)>,
-    /// A run needs approvals of this role: so many (0: none), or as many as its threshold
+    /// A run needs approvals of this role: so many (0: none), or as many as its threshold; may be repeated
     #[arg(long, value_name = "ROLE[=N]", value_parser = requirement)]
     require: Vec<(Name, Option<u8>)>,
-    /// Releases may run only on these databases; replaces the ones before
+    /// Releases may run only on this database (may be repeated); replaces the ones before
     #[arg(long, value_name = "DATABASE")]
     target: Vec<String>,
     /// Releases may run on any database
     #[arg(long, conflicts_with = "target")]
     any_target: bool,
-    /// The lowest sequence of a release that may still run (0: any)
+    /// The lowest sequence of a release that may still run (0: any); may be repeated
     #[arg(long, value_name = "NAME=N", value_parser = named_number::<u32>)]
     minimum_sequence: Vec<(Name, u32)>,
-    /// This release never runs
+    /// This release never runs; may be repeated
     #[arg(long, value_name = "RELEASE-ID")]
     block: Vec<Digest>,
-    /// This release may run again
+    /// This release may run again; may be repeated
     #[arg(long, value_name = "RELEASE-ID")]
     unblock: Vec<Digest>,
 }
@@ -59,5 +59,5 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         }
         Ok(())
     };
-    next::make(&args.next, edit, out)
+    next::make("set-policy", &args.next, edit, out)
 }

@@ -2,6 +2,7 @@
 
 use super::super::error::CliError;
 use super::super::exit::Exit;
+use super::super::output::shown;
 use crate::trust::draft::DraftError;
 use crate::trust::root::{SignatureError, TrustError};
 use crate::trust::rotation::RotationError;
@@ -11,6 +12,7 @@ impl From<DraftError> for CliError {
     fn from(error: DraftError) -> Self {
         let this = Self::new(Exit::Usage, &error);
         match &error {
+            DraftError::NoAuthority { .. } => this.hint("name it by its owner or id; nothing was written"),
             DraftError::NoKey(_) => {
                 this.hint("`pgseal trust show FILE` lists the keys: name one by its file, id or owner")
             }
@@ -67,10 +69,35 @@ impl From<RotationError> for CliError {
 /// An error about the document that a draft begins with: one that lacks signatures is a draft itself.
 pub fn base(error: StoreError) -> CliError {
     match &error {
-        StoreError::Trust { source: TrustError::Signature(SignatureError::Threshold { .. }), .. } => {
-            CliError::new(Exit::Usage, &error).hint(
-                "a draft begins with a version that is signed: sign this one first by `pgseal trust sign FILE --key ROOT.key`",
-            )
+        StoreError::Trust {
+            path,
+            source: TrustError::Signature(SignatureError::Threshold { counted, threshold, .. }),
+        } => {
+            let text = format!("{} is a draft that lacks root signatures ({counted} of {threshold})", shown(path));
+            CliError::new(Exit::Usage, text)
+                .hint("one command makes one version: collect its signatures first, then draft the next")
+        }
+        _ => error.into(),
+    }
+}
+
+/// An error about the draft that is written: what is there by its default name is mostly the same person's last draft.
+pub fn draft_exists(error: StoreError, command: &str, by_default: bool) -> CliError {
+    match &error {
+        StoreError::Exists(path) if by_default && path.is_file() => CliError::new(Exit::Usage, &error).hint(format!(
+            "draft from it instead (pgseal trust {command} {} ...) when it is signed and installed, or name \
+             another file by -o; nothing was written",
+            shown(path)
+        )),
+        _ => error.into(),
+    }
+}
+
+/// An error about a trust root that is to be replaced.
+pub fn unwritten(error: StoreError) -> CliError {
+    match &error {
+        StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            CliError::new(Exit::Internal, &error).hint("run it as the owner of the trust root; nothing was changed")
         }
         _ => error.into(),
     }

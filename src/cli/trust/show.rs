@@ -8,6 +8,7 @@ use super::super::args::{TrustArgs, now};
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::{Output, Paint, escape};
+use super::roles;
 use crate::digest::Digest;
 use crate::trust::change::{authority_standing, standing};
 use crate::trust::root::SignatureError;
@@ -71,8 +72,8 @@ pub fn print(shown: &Shown, out: Output) {
     }
     let past = if document.expires <= now() { out.paint(Paint::Bad, " (expired)") } else { String::new() };
     out.line(format!("expires {}{past}", document.expires));
-    for (role, definition) in &document.roles {
-        out.line(format!("role {role}: {} of its keys must sign", definition.threshold));
+    for role in document.roles.keys() {
+        out.line(roles::said(document, role));
         for key in document.keys.iter().filter(|key| key.role == *role) {
             out.line(format!("  {} {}{}", key.id, escape(&key.owner), standing(key)));
         }

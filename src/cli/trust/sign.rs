@@ -17,6 +17,8 @@ use crate::trust::rotation::{self, Candidate};
 use crate::trust::{DraftRoot, Signer, TrustRoot, signatures, store};
 
 #[derive(clap::Args, Debug)]
+#[command(mut_arg("key", |arg| arg.help("The secret key; may be repeated")))]
+#[command(mut_arg("trust", |arg| arg.help(BEFORE)))]
 pub struct Args {
     /// The draft; its signatures are files in DRAFT.sigs
     draft: PathBuf,
@@ -28,6 +30,10 @@ pub struct Args {
     #[command(flatten)]
     trust: TrustArgs,
 }
+
+/// What a trust root is for where a draft is signed.
+const BEFORE: &str =
+    "The version before the draft, to show what changes [default: PGSEAL_TRUST, then /etc/pgseal/trust.json]";
 
 #[derive(clap::Args, Debug)]
 pub struct AttachArgs {
@@ -43,7 +49,7 @@ pub struct AttachArgs {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let desk = Desk::open(&args.draft, &args.trust, out)?;
+    let desk = Desk::to_sign(&args.draft, &args.trust)?;
     let Some(tbs) = &args.tbs else {
         desk.show_changes(out);
         let signers = args.signer.open_all()?;
@@ -67,7 +73,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 }
 
 pub fn attach(args: &AttachArgs, out: Output) -> Result<Exit, CliError> {
-    let desk = Desk::open(&args.draft, &args.trust, out)?;
+    let desk = Desk::to_attach(&args.draft, &args.trust, out)?;
     let key = public_key(&args.key)?;
     may_sign(&desk.draft, desk.before.as_ref(), &key.id())?;
     let signature = read_signature(&args.signature)?;
@@ -91,13 +97,26 @@ struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    fn open(file: &'a Path, trust: &TrustArgs, out: Output) -> Result<Self, CliError> {
-        let Candidate { draft, signatures } = store::read_draft(file)?;
-        let named = trust.load_if_named()?;
-        let before = named.filter(|root| draft.document().prev_sha256 == Some(root.digest()));
-        if before.is_none() && draft.document().version > 1 {
+    /// Nobody signs what they can't see.
+    fn to_sign(file: &'a Path, trust: &TrustArgs) -> Result<Self, CliError> {
+        let candidate = store::read_draft(file)?;
+        let here = trust.load_if_there()?;
+        can_be_shown(&candidate.draft, here.as_ref())?;
+        Self::of(file, candidate, here)
+    }
+
+    /// What was made elsewhere was shown there.
+    fn to_attach(file: &'a Path, trust: &TrustArgs, out: Output) -> Result<Self, CliError> {
+        let desk = Self::of(file, store::read_draft(file)?, trust.load_if_named()?)?;
+        if desk.before.is_none() && desk.draft.document().version > 1 {
             out.note("what changes can't be shown: name the version before the draft by --trust FILE");
         }
+        Ok(desk)
+    }
+
+    fn of(file: &'a Path, candidate: Candidate, here: Option<TrustRoot>) -> Result<Self, CliError> {
+        let Candidate { draft, signatures } = candidate;
+        let before = here.filter(|root| draft.document().prev_sha256 == Some(root.digest()));
         if let Some(before) = &before {
             rotation::follows(before.draft(), &draft)?;
         }
@@ -137,6 +156,36 @@ impl<'a> Desk<'a> {
             out.note(format!("what version {} needs is not known here", version - 1));
         }
         Ok(Exit::Done)
+    }
+}
+
+/// Whether the trust root here is the version before the draft. Version 1 has none.
+fn can_be_shown(draft: &DraftRoot, here: Option<&TrustRoot>) -> Result<(), CliError> {
+    let version = draft.document().version;
+    let before = version.saturating_sub(1);
+    let blind = |why: &str| {
+        let text = format!("what this draft changes can't be shown: {why}");
+        Err(CliError::new(Exit::Usage, text).hint(format!("name version {before} by --trust FILE; nothing was signed")))
+    };
+    let Some(root) = here else {
+        return if version == 1 { Ok(()) } else { blind("no trust root is named") };
+    };
+    let (at, digest) = (root.document().version, root.digest());
+    if draft.document().prev_sha256 == Some(digest) || (version == 1 && digest == draft.digest()) {
+        return Ok(());
+    }
+    let fork = |text: String| {
+        let hint = "don't sign it: ask the owners of the root keys which one is theirs, and how the other was made";
+        Err(CliError::new(Exit::NotAuthentic, text).hint(format!("{hint}; nothing was signed")))
+    };
+    match at {
+        _ if digest == draft.digest() => blind("the trust root here is this very version"),
+        _ if at == version => {
+            fork(format!("this draft is version {version}, and another version {version} is installed ({digest})"))
+        }
+        _ if at > version => fork(format!("this draft is version {version}, and version {at} is installed ({digest})")),
+        _ if at == before => fork(format!("this draft follows another version {before} than the one here ({digest})")),
+        _ => blind(&format!("the trust root here is version {at}")),
     }
 }
 

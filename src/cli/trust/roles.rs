@@ -1,0 +1,33 @@
+//! What a role is for, said as people need it.
+
+use crate::format::name::Name;
+use crate::format::trust_document::{KeyStatus, TrustDocument};
+
+/// Whether the keys of a role give approvals: all roles that have no task of their own.
+pub fn approves(role: &Name) -> bool {
+    !["root", "release", "receipt", "notary"].contains(&role.as_str())
+}
+
+/// What a role does, and how many of its keys it takes.
+pub fn said(document: &TrustDocument, role: &Name) -> String {
+    if role.as_str() == "receipt" {
+        return format!("role {role}: its key signs receipts");
+    }
+    if !approves(role) {
+        return format!("role {role}: {} of its keys must sign", needed(document, role));
+    }
+    let keys = document.keys.iter().filter(|key| key.role == *role && key.status != KeyStatus::Revoked).count();
+    match document.policy.approvals.get(role) {
+        Some(count) => format!("role {role} (approves): a run needs {count} of its {keys} keys"),
+        None => format!("role {role} (approves): no run needs it"),
+    }
+}
+
+/// How many keys a role needs to do its task. The threshold of approvers is only what `--require` begins with.
+pub fn needed(document: &TrustDocument, role: &Name) -> u8 {
+    match role.as_str() {
+        "receipt" => 1,
+        _ if approves(role) => document.policy.approvals.get(role).copied().unwrap_or(1),
+        _ => document.roles.get(role).map_or(1, |role| role.threshold),
+    }
+}
