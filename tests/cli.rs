@@ -507,7 +507,7 @@ fn trust_roots_that_are_none() {
     site.refused(2, "has threshold 0", init("release:0=release.pub"));
     site.refused(2, "has threshold 2 and 1 keys", init("release:2=release.pub"));
     site.refused(2, "there twice", init("release:2=release.pub,release.pub"));
-    site.refused(2, "there twice", init("release:1=root.pub"));
+    site.refused(2, "has the role root already: a key has one role", init("release:1=root.pub"));
     site.refused(2, "there is no role", init("l2:1=release.pub"));
     site.refused(2, "No such file", init("release:1=none.pub"));
 }

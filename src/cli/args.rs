@@ -186,11 +186,15 @@ impl DatabaseArgs {
 pub fn public_key(path: &Path) -> Result<PublicKey, CliError> {
     let hint = "`pgseal keygen NAME` writes NAME.pub; ssh-keygen's .pub is good too";
     let usage = |error: &dyn Display| CliError::new(Exit::Usage, format!("{}: {error}", shown(path))).hint(hint);
-    let file = std::fs::File::open(path).map_err(|error| usage(&error))?;
-    // Far more than any public key; a device has no end.
-    let mut text = String::new();
-    file.take(16 << 10).read_to_string(&mut text).map_err(|error| usage(&error))?;
+    let text = small_text(path).map_err(|error| usage(&error))?;
     PublicKey::from_text(&text).map_err(|error| usage(&error))
+}
+
+/// A text of up to 64 KiB, far more than any key or certificate; a device has no end.
+pub fn small_text(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(64 << 10).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Secret keys.

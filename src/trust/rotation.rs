@@ -4,6 +4,7 @@
 use super::key_id::KeyId;
 use super::root::{ClaimedSignature, DraftRoot, SignatureError, TrustRoot};
 use crate::digest::Digest;
+use crate::format::name::Name;
 use crate::format::timestamp::Timestamp;
 
 /// A version that somebody brings, with the signatures that came with it.
@@ -42,6 +43,16 @@ pub enum RotationError {
     /// Nothing was brought.
     #[error("there is no trust document")]
     Nothing,
+    /// A key has one role for ever: what it signed in one is not to count in another.
+    #[error("key {key} has the role {before}, and would have the role {found}")]
+    Role {
+        /// The key.
+        key: Digest,
+        /// Its role.
+        before: Name,
+        /// The other one.
+        found: Name,
+    },
     /// The installed version again.
     #[error("version {version} is installed already ({digest})")]
     Installed {
@@ -164,6 +175,13 @@ pub fn follows(before: &DraftRoot, next: &DraftRoot) -> Result<(), RotationError
     let named = next.document().prev_sha256.unwrap_or(Digest::of(b""));
     if named != expected {
         return Err(RotationError::Previous { version: found, expected, found: named });
+    }
+    for key in &before.document().keys {
+        let now = next.document().keys.iter().find(|now| now.id == key.id && now.role != key.role);
+        if let Some(now) = now {
+            let (before, found) = (key.role.clone(), now.role.clone());
+            return Err(RotationError::Role { key: key.id, before, found });
+        }
     }
     match (before.document().issued, next.document().issued) {
         (Some(before), issued) if issued.is_none_or(|issued| issued < before) => {

@@ -121,6 +121,10 @@ pub struct Installed {
 impl Installed {
     /// Waits for others, then reads and checks it.
     pub fn lock(path: &Path) -> Result<Self, StoreError> {
+        if path.is_symlink() {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is a link: name the file that it leads to");
+            return Err(StoreError::Io { path: path.to_owned(), source });
+        }
         let lock = durable::lock(path).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), root: read(path)?, _lock: lock })
     }

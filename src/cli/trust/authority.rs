@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::super::args::{now, time};
+use super::super::args::{now, small_text, time};
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::{Output, shown};
@@ -51,7 +51,7 @@ pub struct RevokeArgs {
 }
 
 pub fn add(args: &AddArgs, out: Output) -> Result<Exit, CliError> {
-    let pem = std::fs::read_to_string(&args.certificate)
+    let pem = small_text(&args.certificate)
         .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", shown(&args.certificate))))?;
     let authority = TimestampAuthority::from_pem(&pem).map_err(|error| {
         CliError::new(Exit::Usage, error)

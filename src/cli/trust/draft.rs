@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::args::{now, public_key, time};
+use super::super::args::{now, public_key, small_text, time};
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::Output;
@@ -135,7 +135,7 @@ pub fn rotate(args: &RotateArgs, out: Output) -> Result<Exit, CliError> {
 fn find(document: &TrustDocument, text: &str) -> Result<Digest, CliError> {
     let mut ids = keys_named(document, text);
     let file = Path::new(text);
-    let pem = std::fs::read_to_string(file).ok().and_then(|text| PublicKey::from_text(&text).ok());
+    let pem = small_text(file).ok().and_then(|text| PublicKey::from_text(&text).ok());
     ids.extend(pem.map(|key| key.id().digest()).filter(|id| document.keys.iter().any(|key| key.id == *id)));
     ids.sort();
     ids.dedup();

@@ -33,14 +33,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         last = Some((signatures::progress(step.root().draft(), Some(before), step.signatures())?, step));
         before = step.root();
     }
+    for step in &steps {
+        refusal::from_the_future(step.root().document(), now())?;
+    }
     installed.install(&steps).map_err(refusal::unwritten)?;
     let Some((progress, step)) = last else { return Ok(Exit::Done) };
     let document = step.root().document();
     if document.expires <= now() {
         out.warning(format!("version {} expired on {}: nothing runs by it", document.version, document.expires));
-    }
-    if let Some(issued) = document.issued.filter(|issued| *issued > now()) {
-        out.warning(format!("version {} was issued on {issued}: this host's clock is behind", document.version));
     }
     out.note(format!("installed version {} as {}", document.version, shown(&file)));
     show::print(&Shown { file: &file, draft: step.root().draft(), progress, steps: &changes }, out);

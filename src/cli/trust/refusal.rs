@@ -3,7 +3,10 @@
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::shown;
+use crate::format::timestamp::Timestamp;
+use crate::format::trust_document::TrustDocument;
 use crate::trust::draft::DraftError;
+use crate::trust::policy;
 use crate::trust::root::{SignatureError, TrustError};
 use crate::trust::rotation::RotationError;
 use crate::trust::store::StoreError;
@@ -42,6 +45,7 @@ impl From<RotationError> for CliError {
     fn from(error: RotationError) -> Self {
         let too_few = |source: &SignatureError| matches!(source, SignatureError::Threshold { .. });
         let hint = match &error {
+            RotationError::Role { .. } => "a key has one role for ever: its owners draft it again, with a new key",
             RotationError::Nothing => "name a trust document, or a directory with some",
             RotationError::Installed { .. } => "there is nothing to do; `pgseal trust show` shows it",
             RotationError::Rollback { .. } => {
@@ -107,4 +111,17 @@ pub fn unwritten(error: StoreError) -> CliError {
 pub fn at_once(error: RotationError) -> CliError {
     CliError::new(Exit::Usage, error)
         .hint("nothing was written; use -o DRAFT, then `pgseal trust sign DRAFT --key ROOT.key` by each root key")
+}
+
+/// A version that was issued in the future would lock out every host whose clock is right, and nobody could draft the next.
+pub fn from_the_future(document: &TrustDocument, now: Timestamp) -> Result<(), CliError> {
+    match document.issued {
+        Some(issued) if policy::is_behind(now, issued) => {
+            let text = format!("version {} was issued on {issued}, and this host's clock says {now}", document.version);
+            Err(CliError::new(Exit::NotAuthentic, text).hint(
+                "is this clock right? Otherwise its owners draft it again where the clock is; nothing was changed",
+            ))
+        }
+        _ => Ok(()),
+    }
 }

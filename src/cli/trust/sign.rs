@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::super::args::{TrustArgs, public_key};
+use super::super::args::{TrustArgs, now, public_key};
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::{Output, shown};
 use super::super::signer::SignerArgs;
 use super::next::{change, may_sign};
+use super::refusal;
 use super::show::{self, Change, Shown};
 use crate::durable;
 use crate::trust::root::ClaimedSignature;
@@ -102,6 +103,7 @@ impl<'a> Desk<'a> {
         let candidate = store::read_draft(file)?;
         let here = trust.load_if_there()?;
         can_be_shown(&candidate.draft, here.as_ref())?;
+        refusal::from_the_future(candidate.draft.document(), now())?;
         Self::of(file, candidate, here)
     }
 
