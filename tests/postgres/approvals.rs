@@ -246,8 +246,15 @@ fn a_clock_that_is_behind_the_journal() {
     journal("later", 30);
     let words = [&CLOCK[..], &["is behind", &newest, "future.journal"]].concat();
     refused(&db, &operator, &[], 11, &words);
-    // Another directory remembers nothing; a journal that is none neither.
-    fs::write(site.path("receipts").join("future.journal"), "{}\n").unwrap();
+    // What can't be read may hide any time.
+    let future = site.path("receipts").join("future.journal");
+    fs::write(&future, "{}\n").unwrap();
+    let words = ["future.journal is damaged, so the newest time", "hint: find out who changed it"];
+    refused(&db, &operator, &[], 11, &words);
+    fs::remove_file(&future).unwrap();
+    fs::create_dir(&future).unwrap();
+    refused(&db, &operator, &[], 11, &words);
+    fs::remove_dir(&future).unwrap();
     operator.run().done();
     // Undoing is possible all the same.
     journal("future2", 3600);
@@ -279,6 +286,8 @@ fn a_clock_that_is_behind_the_ledger() {
     };
     let newest = ledger(3600);
     refused(&db, &second, &[], 11, &[&CLOCK[..], &["the newest time in the ledger", &newest]].concat());
+    db.client().batch_execute("update pgseal.ledger set at = 'infinity'").unwrap();
+    refused(&db, &second, &[], 11, &["which is no time that pgseal writes", "hint: somebody changed the ledger"]);
     ledger(240);
     second.run().done();
     ledger(3600);
