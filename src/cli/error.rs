@@ -13,6 +13,7 @@ use crate::release::lock::LockError;
 use crate::release::order::{MissingScript, VariableError};
 use crate::release::preflight::PreflightError;
 use crate::release::rollback::RollbackError;
+use crate::release::run::RunError;
 use crate::release::target::TargetError;
 use std::fmt::Display;
 use std::path::Path;
@@ -76,6 +77,15 @@ impl From<DefinitionError> for CliError {
 impl From<VariableError> for CliError {
     fn from(error: VariableError) -> Self {
         Self::new(Exit::Usage, error).hint("give variables by -v NAME=VALUE")
+    }
+}
+
+impl From<RunError> for CliError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Script(error) => error.into(),
+            RunError::Admission(_) => Self::new(Exit::NotAuthentic, error),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use super::probe::Observed;
 use super::transaction::{self, Report, Start, Work};
 use crate::format::manifest::When;
 use crate::format::receipt::Action;
+use crate::format::statement::ReleaseId;
 use crate::record::journal::Journal;
 use crate::trust::policy::Admission;
 
@@ -27,6 +28,17 @@ impl<'b> GatedRelease<'b> {
     }
 }
 
+/// Why a ready release does not run after all.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A script is not there.
+    #[error(transparent)]
+    Script(#[from] MissingScript),
+    /// The trust root gave its leave to another release.
+    #[error("the trust root's leave is for another release ({0})")]
+    Admission(ReleaseId),
+}
+
 impl ReadyRelease<'_> {
     /// What the probe saw before.
     pub fn before(&self) -> &Observed {
@@ -40,13 +52,16 @@ impl ReadyRelease<'_> {
         run_id: &str,
         journal: Journal,
         observer: &mut dyn Observer,
-    ) -> Result<Report, MissingScript> {
+    ) -> Result<Report, RunError> {
         let GatedRelease { order, session, target, answers } = self.gated;
+        if admission.release_id() != order.bundle.release_id() {
+            return Err(RunError::Admission(admission.release_id()));
+        }
         let manifest = order.manifest();
         let tiers = manifest.tiers.iter().map(|tier| Ok((tier.name.to_string(), order.sql(&tier.file)?)));
         let work = Work {
             action: Action::Run,
-            scripts: tiers.collect::<Result<_, _>>()?,
+            scripts: tiers.collect::<Result<_, MissingScript>>()?,
             after: &manifest.states.finalized,
             verify: When::Finalized,
             gated: true,

@@ -88,13 +88,19 @@ impl std::fmt::Display for Tally {
 /// Only [`admit`] gives it, and no run goes without:
 ///
 /// ```compile_fail
-/// let admission = pgseal::trust::policy::Admission { approvals: Vec::new() };
+/// let admission = pgseal::trust::policy::Admission {};
 /// ```
 pub struct Admission {
+    release: ReleaseId,
     approvals: Vec<SignedApproval>,
 }
 
 impl Admission {
+    /// The release that may run.
+    pub fn release_id(&self) -> ReleaseId {
+        self.release
+    }
+
     /// The approvals that counted.
     pub fn approvals(&self) -> &[SignedApproval] {
         &self.approvals
@@ -117,7 +123,7 @@ pub fn admit(
         return Err(PolicyError::Approvals(tallies));
     }
     let counting = approvals.iter().filter(|approval| counts(root, approval, apr, When::At(now)).is_ok());
-    Ok(Admission { approvals: counting.cloned().collect() })
+    Ok(Admission { release: id, approvals: counting.cloned().collect() })
 }
 
 /// Whether the root vouches for anything at a time, and for this release.
