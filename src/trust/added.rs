@@ -35,7 +35,7 @@ pub enum AddedStatement {
     Notarisation(SignedNotarisation),
 }
 
-/// An approval or withdrawal whose signature holds. Whether it counts is [`SignedApproval::counts`]' part.
+/// An approval or withdrawal whose signature holds. Whether it counts is the policy's part: [`super::policy::counts`].
 #[derive(Clone, Debug)]
 pub struct SignedApproval {
     /// The key.
