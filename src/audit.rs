@@ -52,6 +52,8 @@ pub struct AuditedRelease {
     pub signers: Vec<(String, Evidence)>,
     /// What people say of it.
     pub approvals: Vec<SignedApproval>,
+    /// Whether a run is ordered with an APR code, so that approvals of different codes don't add up.
+    pub takes_apr: bool,
     /// How many files were compared.
     pub files: usize,
 }
@@ -158,6 +160,7 @@ fn audited(bundle: &AuthenticatedBundle) -> AuditedRelease {
         release_id: bundle.release_id().to_string(),
         signers: bundle.signatories().iter().map(|signed| (signed.owner.clone(), signed.evidence)).collect(),
         approvals: bundle.approvals().to_vec(),
+        takes_apr: bundle.takes_apr(),
         files: bundle.file_count(),
     }
 }
@@ -179,6 +182,7 @@ fn audit_approval(path: &Path, root: &TrustRoot) -> Audited {
                     release_id: id.to_string(),
                     signers: Vec::new(),
                     approvals: Vec::new(),
+                    takes_apr: false,
                     files: 0,
                 });
                 if release.release_id != id.to_string() {
@@ -203,6 +207,7 @@ fn audit_receipt(path: &Path, root: &TrustRoot, when: When) -> Audited {
                 release_id: read.statement.subject.first().map(|s| s.digest.sha256.to_string()).unwrap_or_default(),
                 signers: read.signed.map(signer).into_iter().collect(),
                 approvals: Vec::new(),
+                takes_apr: false,
                 files: 0,
             };
             (Some(release), Vec::new())

@@ -8,13 +8,19 @@ use std::time::Duration;
 
 use tempfile::{Builder, NamedTempFile};
 
+/// Less the umask, as any tool that writes a public file.
+const PUBLIC: u32 = 0o666;
+
 /// Writes a file, replacing the one that was there; who may read it stays as it was. After an error the old one is as it
 /// was.
 pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let aside = write_aside(path, write)?;
-    if let Ok(old) = path.metadata() {
-        // Only root gives files away; anybody else's file is their own already.
-        let _ = std::os::unix::fs::fchown(aside.as_file(), Some(old.uid()), Some(old.gid()));
+    let old = path.metadata();
+    // Nobody reads what the old one wouldn't let them read, also while it is written.
+    let aside = write_aside(path, if old.is_ok() { 0o600 } else { PUBLIC }, write)?;
+    if let Ok(old) = old {
+        // Best effort: only root gives files away, and a group takes only its members' files.
+        let _ = std::os::unix::fs::fchown(aside.as_file(), None, Some(old.gid()));
+        let _ = std::os::unix::fs::fchown(aside.as_file(), Some(old.uid()), None);
         aside.as_file().set_permissions(Permissions::from_mode(old.permissions().mode() & 0o777))?;
     }
     aside.persist(path).map_err(|error| error.error)?;
@@ -23,7 +29,7 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> 
 
 /// Writes a file that must not exist yet.
 pub fn create_new(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let aside = write_aside(path, write)?;
+    let aside = write_aside(path, PUBLIC, write)?;
     aside.persist_noclobber(path).map_err(|error| error.error)?;
     sync_dir(path)
 }
@@ -60,13 +66,12 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(parent(path))?.sync_all()
 }
 
-fn write_aside(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<NamedTempFile> {
+fn write_aside(path: &Path, mode: u32, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<NamedTempFile> {
     if !parent(path).is_dir() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "its directory does not exist"));
     }
-    // 0666 less the umask, as any tool that writes a public file; NamedTempFile alone would make it 0600.
     let mut aside =
-        Builder::new().prefix(".pgseal-").permissions(Permissions::from_mode(0o666)).tempfile_in(parent(path))?;
+        Builder::new().prefix(".pgseal-").permissions(Permissions::from_mode(mode)).tempfile_in(parent(path))?;
     write(aside.as_file_mut())?;
     aside.as_file().sync_all()?;
     Ok(aside)

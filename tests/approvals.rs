@@ -434,7 +434,7 @@ fn the_later_word_counts_wherever_it_is() {
     assert_eq!(beside(&["again.approval"]), 1);
     // What was said later stays.
     for older in ["yes.approval", "same.approval"] {
-        refuses(&site, 2, "has said something later", &["attach", "small.pgseal", older]);
+        refuses(&site, 2, "at the same time or later, which stays", &["attach", "small.pgseal", older]);
     }
     // Several at once, in any order: as one after the other.
     for order in [["yes.approval", "no.approval"], ["no.approval", "yes.approval"]] {
@@ -503,7 +503,12 @@ fn openssl_approves_and_signs() {
     sign("ann", "no.tbs", "no.sig");
     site.run(["attach", "small.pgseal", "no.sig", "--tbs", "no.tbs", "--key", "ann.pub"]).done();
     assert_eq!(quorum(&site, &[]), [0, 0]);
-    refuses(&site, 2, "has said something later", &["attach", "small.pgseal", "ann.sig", "--tbs", "ann.tbs"]);
+    refuses(
+        &site,
+        2,
+        "at the same time or later, which stays",
+        &["attach", "small.pgseal", "ann.sig", "--tbs", "ann.tbs"],
+    );
     refuses(&site, 2, "in which role?", &["withdraw", "small.pgseal", "--tbs", "x.tbs"]);
 }
 

@@ -7,6 +7,7 @@ use super::untrusted::{Added, UntrustedBundle};
 use crate::archive::read::{Archive, Member};
 use crate::digest::Digest;
 use crate::entry_path::EntryPath;
+use crate::format::approval::APR_VARIABLE;
 use crate::format::json::{self, JsonError};
 use crate::format::manifest::{File, Manifest};
 use crate::format::statement::{PAYLOAD_TYPE, ReleaseId, Statement};
@@ -148,7 +149,7 @@ impl UntrustedBundle {
             archive: self.archive,
             statement,
         };
-        approvals.into_iter().try_fold(bundle, |bundle, approval| Ok(bundle.and(approval.with(&proofs))?))
+        approvals.into_iter().try_fold(bundle, |bundle, approval| Ok(bundle.and(root, approval.with(&proofs))?))
     }
 }
 
@@ -174,21 +175,28 @@ impl AuthenticatedBundle {
         &self.approvals
     }
 
+    /// Whether a run is ordered with the code of a ratified proposal.
+    pub fn takes_apr(&self) -> bool {
+        self.manifest().variables.keys().any(|name| name.as_str() == APR_VARIABLE)
+    }
+
     /// With an approval or withdrawal that came beside the bundle.
     pub fn with_approval(self, root: &TrustRoot, claimed: &ClaimedStatement) -> Result<Self, AddedError> {
         match root.added(claimed, self.release_id)? {
-            AddedStatement::Approval(approval) => self.and(*approval),
+            AddedStatement::Approval(approval) => self.and(root, *approval),
             AddedStatement::Notarisation(_) => Ok(self),
         }
     }
 
     /// Of two statements by one key the later one stays; of the same second, the withdrawal.
-    fn and(mut self, approval: SignedApproval) -> Result<Self, AddedError> {
+    fn and(mut self, root: &TrustRoot, approval: SignedApproval) -> Result<Self, AddedError> {
         approval.shows(self.manifest())?;
         let said = |at: Timestamp| !matches!(self.when, When::AsOf(time) if time < at);
-        let word = |approval: &SignedApproval| {
-            let approval = &approval.approval;
-            (said(approval.at), approval.at, approval.decision)
+        // What a key said while it counted is not outbid by what it says since it is revoked: that may be the thief.
+        let word = |signed: &SignedApproval| {
+            let approval = &signed.approval;
+            let counts = signed.key_counts(root, &approval.role, self.when).is_ok();
+            (counts, said(approval.at), approval.at, approval.decision)
         };
         match self.approvals.iter_mut().find(|known| known.key == approval.key) {
             Some(known) if word(known) >= word(&approval) => {}

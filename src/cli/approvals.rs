@@ -3,8 +3,6 @@
 use serde_json::Value;
 
 use super::output::escape;
-use super::perform::APR_VARIABLE;
-use crate::bundle::AuthenticatedBundle;
 use crate::format::approval::Decision;
 use crate::format::name::AprCode;
 use crate::trust::added::SignedApproval;
@@ -61,14 +59,17 @@ pub fn evidence(evidence: Evidence) -> Value {
 
 /// What a run needs, counted for each APR code that people approved where there are several; the best first. Nothing
 /// where no run needs approvals.
-pub fn tallies(root: &TrustRoot, bundle: &AuthenticatedBundle, when: When) -> Vec<(Option<AprCode>, Vec<Tally>)> {
-    let approvals = bundle.approvals();
+pub fn tallies(
+    root: &TrustRoot,
+    approvals: &[SignedApproval],
+    with_code: bool,
+    when: When,
+) -> Vec<(Option<AprCode>, Vec<Tally>)> {
     if root.policy().approvals.is_empty() {
         return Vec::new();
     }
-    let declared = bundle.manifest().variables.keys().any(|name| name.as_str() == APR_VARIABLE);
     let codes = policy::codes(root, approvals, when);
-    if !declared || codes.len() < 2 {
+    if !with_code || codes.len() < 2 {
         return vec![(None, policy::tally(root, approvals, None, when))];
     }
     let of = |code: AprCode| {
@@ -78,6 +79,18 @@ pub fn tallies(root: &TrustRoot, bundle: &AuthenticatedBundle, when: When) -> Ve
     let mut all: Vec<_> = codes.into_iter().map(of).collect();
     all.sort_by_key(|(_, tallies)| std::cmp::Reverse(tallies.iter().map(|tally| tally.counted).sum::<usize>()));
     all
+}
+
+/// What `tallies` says, a line each: `approvals for APR-7: l2 1 of 2`.
+pub fn lines(tallies: &[(Option<AprCode>, Vec<Tally>)]) -> Vec<String> {
+    let line = |(code, tallies): &(Option<AprCode>, Vec<Tally>)| {
+        let list: Vec<String> = tallies.iter().map(ToString::to_string).collect();
+        let code = code.as_ref().map(|code| format!(" for {code}")).unwrap_or_default();
+        let met = tallies.iter().all(Tally::is_met);
+        let rest = if met { "" } else { ": `pgseal run` would refuse" };
+        format!("approvals{code}: {}{rest}", list.join(", "))
+    };
+    tallies.iter().map(line).collect()
 }
 
 /// What a run needs, and what there is of it.

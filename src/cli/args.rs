@@ -117,6 +117,10 @@ impl ApprovalArgs {
             let entries = entries.map_err(|error| CliError::io(path, &error))?;
             let mut found: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
             found.sort();
+            // What a medium has of its own, and what is being written at this moment.
+            let unfinished =
+                |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".pgseal-"));
+            found.retain(|path| !path.is_dir() && !unfinished(path));
             // A withdrawal under another name must not be passed over.
             let other = found.iter().find(|path| path.extension().is_none_or(|extension| extension != "approval"));
             if let Some(other) = other {

@@ -16,6 +16,7 @@ use crate::format::json;
 use crate::format::notarisation::{NotarisationStatement, SeenSignature};
 use crate::format::statement::{PAYLOAD_TYPE, ReleaseId};
 use crate::format::timestamp::Timestamp;
+use crate::format::trust_document::KeyStatus;
 use crate::limits;
 use crate::trust::added::{AddedStatement, ClaimedStatement};
 use crate::trust::evidence::{ClaimedToken, Proofs, TokenError};
@@ -165,15 +166,29 @@ impl Desk<'_> {
                 }
             }
         }
-        if said(&claimed.body).is_some_and(|(at, _)| policy::is_behind(now(), at)) {
+        let from_the_future = |body: &[u8]| {
+            said(body).is_some_and(|(at, what)| what == Decision::Approve && policy::is_behind(now(), at))
+        };
+        if from_the_future(&claimed.body) {
             let text = format!("key {} says it in the future by this host's clock", claimed.key);
             return Err(
                 CliError::new(Exit::Usage, text).hint("is this clock right, or the approver's? nothing was added")
             );
         }
         let known = self.statements(taken).into_iter().find(|known| known.key == claimed.key);
+        let known = known.filter(|known| known.body != claimed.body && !from_the_future(&known.body));
+        let entry = self.root.and_then(|root| root.entry(&claimed.key));
+        if known.is_some() && entry.is_some_and(|entry| entry.status == KeyStatus::Revoked) {
+            let text = format!("key {} is revoked: what it said before stays", claimed.key);
+            return Err(
+                CliError::new(Exit::Usage, text).hint("whoever has the key now may have made this; nothing was added")
+            );
+        }
         if known.is_some_and(|known| said(&known.body) > said(&claimed.body) || self.forgets(known, &claimed)) {
-            let text = format!("key {} has said something later in this bundle, which stays", claimed.key);
+            let text = format!(
+                "key {} has said something else in this bundle at the same time or later, which stays",
+                claimed.key
+            );
             return Err(CliError::new(Exit::Usage, text).hint("nothing was added"));
         }
         Ok(Addition::Statement(claimed))
@@ -275,7 +290,7 @@ impl Desk<'_> {
                 let proofs = Proofs::gather(root, &signatures, &[], std::slice::from_ref(token))?;
                 Ok::<_, TokenError>(proofs.proven(signature).is_some())
             }
-            None => Ok(true),
+            None => Ok(timestamp::is_about(&token.1, &signature.1)),
         };
         proves(&claimed).map_err(|error| CliError::from(AuthenticateError::from(error)))?;
         // The first time stamp of a signature is the oldest, and the one worth keeping.

@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::output::{self, Output, Paint, escape, shown};
 use crate::audit::{self, AuditedRelease, Finding, Kind};
 use crate::format::timestamp::Timestamp;
-use crate::trust::{TrustRoot, When, policy};
+use crate::trust::{TrustRoot, When};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -127,10 +127,11 @@ fn show(finding: &Finding, root: &TrustRoot, when: When, out: Output) {
         for signed in &release.approvals {
             out.line(format!("    {}", approvals::sentence(root, signed, when)));
         }
-        let tallies = policy::tally(root, &release.approvals, None, when);
-        if finding.kind == Kind::Bundle && !tallies.is_empty() {
+        let tallies = approvals::tallies(root, &release.approvals, release.takes_apr, when);
+        for (code, tallies) in tallies.iter().filter(|_| finding.kind == Kind::Bundle) {
             let list: Vec<String> = tallies.iter().map(ToString::to_string).collect();
-            out.line(format!("    approvals: {}", list.join(", ")));
+            let code = code.as_ref().map(|code| format!(" for {code}")).unwrap_or_default();
+            out.line(format!("    approvals{code}: {}", list.join(", ")));
         }
         if is_blocked(root, release) {
             out.line("    blocked by the trust root: it never runs again");

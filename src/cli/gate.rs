@@ -34,10 +34,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let variables = order::values(bundle.manifest(), &args.database.variables()?, true)?;
     let connect = args.database.connector()?;
     let order = Order { bundle: &bundle, root: &root, connect: &connect, variables: &variables, clock: &now };
-    let tallies = approvals::tallies(&root, &bundle, When::At(at));
-    if let Some((_, short)) = tallies.first().filter(|(_, tallies)| tallies.iter().any(|tally| !tally.is_met())) {
-        let list: Vec<String> = short.iter().map(ToString::to_string).collect();
-        out.note(format!("approvals: {}: `pgseal run` would refuse, whatever the gate says", list.join(", ")));
+    let tallies = approvals::tallies(&root, bundle.approvals(), bundle.takes_apr(), When::At(at));
+    if tallies.iter().all(|(_, tallies)| tallies.iter().any(|tally| !tally.is_met())) {
+        approvals::lines(&tallies).into_iter().for_each(|line| out.note(line));
     }
     let mut told = None;
     loop {

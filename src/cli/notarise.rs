@@ -75,7 +75,10 @@ fn check_role(root: Option<&TrustRoot>, key: &PublicKey) -> Result<(), CliError>
     let Some(root) = root else { return Ok(()) };
     let role = root.role_of(&key.id());
     if role == Some(&name("notary")) {
-        return Ok(());
+        return root.counts(&key.id(), &name("notary"), When::At(now())).map_err(|reason| {
+            CliError::new(Exit::Usage, format!("key {} speaks for nobody now: it {reason}", key.id()))
+                .hint("nothing was signed; `pgseal trust show` says which keys count")
+        });
     }
     let has = role.map_or("is not in the trust root".to_owned(), |role| format!("has the role {role}"));
     Err(CliError::new(Exit::Usage, format!("key {} {has}: a notary's key has the role notary", key.id()))

@@ -10,6 +10,7 @@ use super::output::{Output, Paint, shown};
 use super::table;
 use crate::bundle::AuthenticatedBundle;
 use crate::digest::hex;
+use crate::format::approval::APR_VARIABLE;
 use crate::format::manifest::Manifest;
 use crate::format::receipt::{Action, Outcome, Receipt};
 use crate::format::timestamp::Timestamp;
@@ -20,9 +21,6 @@ use crate::release::transaction::FailureKind;
 use crate::trust::policy::{self, Admission, PolicyError};
 use crate::trust::root::name;
 use crate::trust::{SecretKey, TrustRoot, When};
-
-/// The variable that carries the code of the ratified proposal.
-pub const APR_VARIABLE: &str = "ratified_apr";
 
 /// Where receipts go, and who signs them.
 #[derive(clap::Args, Debug)]

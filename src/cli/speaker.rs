@@ -13,14 +13,14 @@ use crate::bundle::add::{Addition, write_approvals};
 use crate::bundle::approval::{self, Word};
 use crate::bundle::{AuthenticatedBundle, UntrustedBundle};
 use crate::durable;
-use crate::format::approval::{Approval, ApprovalStatement};
+use crate::format::approval::{Approval, ApprovalStatement, Decision};
 use crate::format::json;
 use crate::format::manifest::Manifest;
 use crate::format::name::Name;
 use crate::format::statement::{PAYLOAD_TYPE, ReleaseId};
 use crate::format::timestamp::Timestamp;
 use crate::trust::added::ClaimedStatement;
-use crate::trust::{KeyId, Signer, TrustRoot, When};
+use crate::trust::{KeyId, Signer, TrustRoot, When, policy};
 
 /// Roles that have a meaning of their own, and so give no approvals.
 const ROLES_OF_THE_PROGRAM: [&str; 4] = ["root", "release", "receipt", "notary"];
@@ -86,6 +86,7 @@ impl<'a> Speaker<'a> {
         };
         let word = match self.output {
             Some(path) => {
+                self.refuse_if_withdrawn_later(&open(self.file)?, key, &word)?;
                 let word = after(word, &open(self.file)?, |other, _| other == key);
                 let statements = [sign(word.clone())?];
                 let written = durable::create_new(path, |file| write_approvals(&statements, file).map(drop));
@@ -98,6 +99,7 @@ impl<'a> Speaker<'a> {
                         let text = format!("{}: changed while it was read", shown(self.file));
                         return Err(CliError::new(Exit::Internal, text));
                     }
+                    self.refuse_if_withdrawn_later(bundle, key, &word)?;
                     let word = after(word, bundle, |other, _| other == key);
                     Ok((vec![Addition::Statement(sign(word.clone())?)], word))
                 })?;
@@ -106,6 +108,22 @@ impl<'a> Speaker<'a> {
         };
         self.tell(manifest, id, key, &word, out);
         Ok(Exit::Done)
+    }
+
+    /// A withdrawal from the future would outlive this yes, which would count for nothing.
+    fn refuse_if_withdrawn_later(&self, bundle: &UntrustedBundle, key: KeyId, word: &Word) -> Result<(), CliError> {
+        let theirs = bundle.claimed_added().statements.iter().filter(|added| added.key == key);
+        for added in theirs.filter(|_| word.decision == Decision::Approve) {
+            let said = json::from_canonical::<ApprovalStatement>(&added.body).map(|said| said.predicate);
+            if let Ok(said) = said
+                && said.decision == Decision::Withdraw
+                && policy::is_behind(now(), said.at)
+            {
+                let text = format!("key {key} withdrew at {}, in the future by this host's clock", said.at);
+                return Err(CliError::new(Exit::Usage, text).hint("is this clock right? Nothing was signed"));
+            }
+        }
+        Ok(())
     }
 
     fn tell(&self, manifest: &Manifest, id: ReleaseId, key: KeyId, word: &Word, out: Output) {
@@ -158,8 +176,11 @@ fn unknown(key: KeyId) -> CliError {
 fn after(mut word: Word, bundle: &UntrustedBundle, is_theirs: impl Fn(KeyId, &Approval) -> bool) -> Word {
     for added in &bundle.claimed_added().statements {
         let said = json::from_canonical::<ApprovalStatement>(&added.body).map(|said| said.predicate);
+        // A yes from the future is outbid by nothing: it doesn't count, and a wrong clock would go from one to the next.
+        let moves = |said: &Approval| word.decision == Decision::Withdraw || !policy::is_behind(now(), said.at);
         if let Ok(said) = said
             && is_theirs(added.key, &said)
+            && moves(&said)
             && let Some(next) = Timestamp::from_seconds(said.at.seconds() + 1)
         {
             word.at = word.at.max(next);

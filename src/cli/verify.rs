@@ -6,8 +6,10 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, Paint, escape};
 use crate::bundle::AuthenticatedBundle;
+use crate::format::approval::Decision;
 use crate::format::statement::title;
 use crate::format::timestamp::Timestamp;
+use crate::trust::added::SignedApproval;
 use crate::trust::{When, policy};
 
 #[derive(clap::Args, Debug)]
@@ -36,7 +38,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     let dispatch: Vec<&String> = manifest.tiers.iter().flat_map(|tier| &tier.dispatch).collect();
     let count = bundle.file_count();
-    let tallies = approvals::tallies(&root, &bundle, judged);
+    let tallies = approvals::tallies(&root, bundle.approvals(), bundle.takes_apr(), judged);
     // Of several codes a run is ordered with one; the first is the one that most people approved.
     let first = tallies.first().map(|(_, tallies)| tallies.as_slice()).unwrap_or_default();
     out.document(&serde_json::json!({
@@ -71,12 +73,15 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     let what = if args.contents { "files and contents" } else { "files" };
     out.line(format!("{count}/{count} {what} OK"));
-    for (code, tallies) in &tallies {
-        let met = tallies.iter().all(policy::Tally::is_met);
-        let list: Vec<String> = tallies.iter().map(ToString::to_string).collect();
-        let rest = if met { "" } else { ": `pgseal run` would refuse" };
-        let code = code.as_ref().map(|code| format!(" for {code}")).unwrap_or_default();
-        out.line(format!("approvals{code}: {}{rest}", list.join(", ")));
+    for line in approvals::lines(&tallies) {
+        out.line(line);
+    }
+    let later = |signed: &SignedApproval| {
+        let said = &signed.approval;
+        said.decision == Decision::Withdraw && when.is_some_and(|time| time < said.at)
+    };
+    if bundle.approvals().iter().any(later) {
+        out.note("somebody withdrew after that time; what they said before is no longer in the bundle");
     }
     if !dispatch.is_empty() {
         let list = dispatch.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", ");

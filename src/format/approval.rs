@@ -10,6 +10,9 @@ use super::statement::{StatementType, Subject};
 use super::timestamp::Timestamp;
 use super::version::Format1;
 
+/// The variable of a release that carries the code of the ratified proposal.
+pub const APR_VARIABLE: &str = "ratified_apr";
+
 /// `approvals/KEYID.json`, said by a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -99,7 +99,9 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<Line>>> {
     if !metadata.is_file() || metadata.len() > limits::DOCUMENT_BYTES {
         return Ok(None);
     }
-    let Ok(text) = String::from_utf8(std::fs::read(path)?) else { return Ok(None) };
+    let mut bytes = std::fs::read(path)?;
+    bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1));
+    let Ok(text) = String::from_utf8(bytes) else { return Ok(None) };
     let (mut last, mut lines) = (Digest::of(b""), Vec::new());
     for text in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
         match serde_json::from_str::<Line>(text) {

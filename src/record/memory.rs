@@ -43,7 +43,8 @@ pub fn check_clock(receipts: &Path, now: Timestamp) -> Result<(), MemoryError> {
         journals => journals.map_err(io)?,
     };
     for journal in journals {
-        let lines = journal::read(&journal).map_err(io)?.ok_or_else(|| MemoryError::Damaged(journal.clone()))?;
+        let unread = |source| MemoryError::Io { path: journal.clone(), source };
+        let lines = journal::read(&journal).map_err(unread)?.ok_or_else(|| MemoryError::Damaged(journal.clone()))?;
         let last = lines.iter().map(|line| line.at).max();
         if let Some(at) = last.filter(|at| newest.as_ref().is_none_or(|(known, _)| at > known)) {
             newest = Some((at, journal));

@@ -87,3 +87,26 @@ fn adding_keeps_the_mode() {
         assert_eq!(metadata.permissions().mode() & 0o777, mode);
     }
 }
+
+/// A revoked key may be somebody else's: what it says now takes nothing away that it said while it counted.
+#[test]
+fn a_thief_takes_no_proven_word_away() {
+    let site = desk();
+    site.run(approve("ann", "l2")).done();
+    site.run(["notarise", "small.pgseal", "--key", "notary.key"]).done();
+    std::thread::sleep(Duration::from_millis(1100));
+    let since = now().to_string();
+    super::trust(&site, |draft| {
+        let entry = draft.entry(&super::key("ann"));
+        entry["status"] = "revoked".into();
+        entry["compromised_since"] = since.into();
+    });
+    assert_eq!(quorum(&site, &[]), [1, 0]);
+    let thief = ["approve", "small.pgseal", "--key", "ann.key", "--role", "l2", "--apr", "APR-1", "--yes", "small"];
+    refuses(&site, 2, "speaks for nobody now", &thief);
+    // Without a trust root nothing keeps a key from signing.
+    let mut elsewhere = site.command(thief.into_iter().chain(["-o", "thief.approval"]));
+    assert!(elsewhere.env_remove("PGSEAL_TRUST").status().expect("it starts").success());
+    assert_eq!(quorum(&site, &["--approval", "thief.approval"]), [1, 0]);
+    refuses(&site, 2, "is revoked: what it said before stays", &["attach", "small.pgseal", "thief.approval"]);
+}

@@ -101,7 +101,9 @@ impl<'a> Desk<'a> {
     /// Nobody signs what they can't see.
     fn to_sign(file: &'a Path, trust: &TrustArgs) -> Result<Self, CliError> {
         let candidate = store::read_draft(file)?;
-        let here = trust.load_if_there()?;
+        // A first version follows nothing: a host's own trust root may well be somebody else's.
+        let first = candidate.draft.document().version == 1;
+        let here = if first { trust.load_if_named()? } else { trust.load_if_there()? };
         can_be_shown(&candidate.draft, here.as_ref())?;
         refusal::from_the_future(candidate.draft.document(), now())?;
         Self::of(file, candidate, here)
