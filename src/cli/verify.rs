@@ -66,7 +66,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     out.line(format!("release id {}", bundle.release_id()));
     for signatory in bundle.signatories() {
         let (owner, key) = (escape(&signatory.owner), signatory.key);
-        out.line(format!("signed by {owner} ({key}){}", approvals::since(signatory.evidence)));
+        out.line(format!("signed by {owner} ({key}), {}", signatory.evidence));
     }
     for signed in bundle.approvals() {
         out.line(approvals::sentence(&root, signed, judged));

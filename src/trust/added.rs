@@ -72,6 +72,9 @@ pub enum AddedError {
         /// Why.
         source: JsonError,
     },
+    /// A notary's list that is not in strictly ascending order, and so may name a key twice.
+    #[error("the notarisation by key {0} in approvals/ doesn't list keys in ascending order")]
+    Order(KeyId),
     /// Genuine, and about nothing, or about several releases at once.
     #[error("the statement by key {0} in approvals/ is not about one release")]
     NoRelease(KeyId),
@@ -128,6 +131,9 @@ impl TrustRoot {
         let unreadable = |source| AddedError::Statement { key, source };
         if claimed.kind()?.predicate_type == "urn:pgseal:notarisation:v1" {
             let read: NotarisationStatement = json::from_canonical(&claimed.body).map_err(unreadable)?;
+            if !read.predicate.signatures.is_sorted_by(|a, b| a.key_id < b.key_id) {
+                return Err(AddedError::Order(key));
+            }
             let notarisation = SignedNotarisation { key, statement: read.predicate };
             return Ok((about(key, &read.subject)?, AddedStatement::Notarisation(notarisation)));
         }

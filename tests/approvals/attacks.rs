@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use pgseal::format::timestamp::Timestamp;
 
+use super::support::people::{notarisation, say};
 use super::{approve, desk, quorum, refuses};
 
 fn now() -> Timestamp {
@@ -86,6 +87,19 @@ fn adding_keeps_the_mode() {
         let metadata = site.path("small.pgseal").metadata().expect("there");
         assert_eq!(metadata.permissions().mode() & 0o777, mode);
     }
+}
+
+/// A key stands once in a notary's list, so nothing is dated twice.
+#[test]
+fn a_notarys_list_is_in_order() {
+    let site = desk();
+    let (release, notary) = (super::key("release"), super::key("notary"));
+    let mut said = notarisation(&super::bundle(), &[&release, &release], "2026-11-21T07:00:00Z");
+    site.write("small.pgseal", say(&super::bundle(), &notary, &said));
+    refuses(&site, 11, "doesn't list keys in ascending order", &["verify", "small.pgseal"]);
+    said["predicate"]["signatures"].as_array_mut().expect("a list").pop();
+    site.write("small.pgseal", say(&super::bundle(), &notary, &said));
+    assert!(site.run(["verify", "small.pgseal"]).done().text().contains("notarised 2026-11-21T07:00:00Z"));
 }
 
 /// A revoked key may be somebody else's: what it says now takes nothing away that it said while it counted.
