@@ -1,6 +1,7 @@
 //! The port: what a run needs of a database. `postgres/` is the adapter; nothing below it knows the protocol.
 
 use std::fmt;
+use std::io::Read;
 
 /// Opens sessions to the one database that the operator named.
 pub trait Connect {
@@ -29,8 +30,24 @@ pub trait Session {
     /// `server_version_num`: 150018 is 15.18.
     fn server_version_num(&self) -> u32;
 
-    /// Sends `COPY ... FROM STDIN` and its data.
-    fn copy_in(&mut self, sql: &str, data: &[u8]) -> Result<u64, DatabaseError>;
+    /// As [`Session::execute`], with parameters for `$1`, `$2`, ... in the server's text form; the server finds their
+    /// types.
+    fn execute_with(&mut self, sql: &str, parameters: &[String]) -> Result<u64, DatabaseError>;
+
+    /// The rows of exactly one statement as text, whatever kind of statement it is. The server parses it first by the
+    /// extended protocol, which proves that it is one; more than `limit` rows are [`DatabaseError::Unsound`].
+    fn rows(&mut self, sql: &str, limit: usize) -> Result<Table, DatabaseError>;
+
+    /// Puts several statements on the way in one message (PostgreSQL manual, "Multiple Statements in a Simple Query") and
+    /// doesn't wait. Only inside a transaction block, and only for texts whose boundaries no setting can move. Other calls
+    /// have to wait until every batch is received.
+    fn send_batch(&mut self, sql: &str) -> Result<(), DatabaseError>;
+
+    /// The answer to the oldest batch that is on the way.
+    fn receive_batch(&mut self) -> Result<BatchAnswer, DatabaseError>;
+
+    /// Sends `COPY ... FROM STDIN` and its data, chunk by chunk. When reading fails, the COPY fails too.
+    fn copy_in(&mut self, sql: &str, data: &mut dyn Read) -> Result<u64, DatabaseError>;
 
     /// Runs `COPY ... TO STDOUT` and drops the data. Gives its size in bytes.
     fn copy_out(&mut self, sql: &str) -> Result<u64, DatabaseError>;
@@ -77,15 +94,31 @@ impl Table {
     }
 }
 
+/// How a batch ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchAnswer {
+    /// Rows that the server reported, by statement; statements behind the one that failed are not there. After a syntax
+    /// error anywhere in the message none is.
+    pub rows: Vec<u64>,
+    /// What the server refused. Its position counts characters of the whole message.
+    pub error: Option<Box<ServerError>>,
+}
+
 /// Something the server says beside its answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
+    /// How many statements of the batch were complete when it was said; 0 outside of batches.
+    pub statement: usize,
     /// `NOTICE`, `WARNING`, ...
     pub severity: String,
     /// The text.
     pub message: String,
     /// More about it.
     pub detail: Option<String>,
+    /// The server's advice.
+    pub hint: Option<String>,
+    /// The call stack of functions.
+    pub context: Option<String>,
 }
 
 /// Why the database did not do what it was asked.

@@ -61,6 +61,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let mut script = Script::open(&directory, name, variables).map_err(|error| refused(&directory, name, &error))?;
     while let Some(step) = script.next_step().map_err(|error| refused(&directory, name, &error))? {
         let Step::Statement(statement) = step else { continue };
+        let copy_bytes = match statement.copy {
+            Some(_) => {
+                let mut data = script.copy_data(&statement).map_err(|error| refused(&directory, name, &error))?;
+                Some(std::io::copy(&mut data, &mut std::io::sink()).unwrap_or_default())
+            }
+            None => None,
+        };
         let at = &statement.origin.at;
         if out.json {
             out.json_line(&serde_json::json!({
@@ -68,7 +75,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
                 "line": at.line,
                 "column": at.column,
                 "sql": statement.sql,
-                "copy_bytes": statement.copy.as_ref().map(|copy| copy.as_bytes().len()),
+                "copy_bytes": copy_bytes,
             }));
         } else {
             out.line(format!("-- {}\n{}", escape(&directory.shown(at)), escape_lines(&statement.sql)));

@@ -40,8 +40,11 @@ pub(super) fn notice(notice: &::postgres::error::DbError) -> Notice {
         _ => "NOTICE",
     };
     Notice {
+        statement: 0,
         severity: severity.to_owned(),
         message: notice.message().to_owned(),
         detail: notice.detail().map(str::to_owned),
+        hint: notice.hint().map(str::to_owned),
+        context: notice.where_().map(str::to_owned),
     }
 }

@@ -1,13 +1,13 @@
 //! Sessions by the `postgres` crate.
 
-use std::io::Write;
+use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::postgres::types::{ToSql, Type};
 use ::postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use super::error;
-use crate::database::{Column, Connect, DatabaseError, Notice, Purpose, Session, Table};
+use crate::database::{BatchAnswer, Column, Connect, DatabaseError, Notice, Purpose, Session, Table};
 
 /// Opens sessions by one configuration.
 pub struct Connector {
@@ -93,10 +93,26 @@ impl Session for PostgresSession {
         self.version
     }
 
-    fn copy_in(&mut self, sql: &str, data: &[u8]) -> Result<u64, DatabaseError> {
+    fn execute_with(&mut self, _sql: &str, _parameters: &[String]) -> Result<u64, DatabaseError> {
+        Err(DatabaseError::Unsound("not yet".to_owned()))
+    }
+
+    fn rows(&mut self, _sql: &str, _limit: usize) -> Result<Table, DatabaseError> {
+        Err(DatabaseError::Unsound("not yet".to_owned()))
+    }
+
+    fn send_batch(&mut self, _sql: &str) -> Result<(), DatabaseError> {
+        Err(DatabaseError::Unsound("not yet".to_owned()))
+    }
+
+    fn receive_batch(&mut self) -> Result<BatchAnswer, DatabaseError> {
+        Err(DatabaseError::Unsound("not yet".to_owned()))
+    }
+
+    fn copy_in(&mut self, sql: &str, data: &mut dyn Read) -> Result<u64, DatabaseError> {
         let mut writer = self.client.copy_in(sql).map_err(|e| error::convert(&e, 0))?;
         // An error of the server while data is on its way shows when the copy is finished.
-        let sent = writer.write_all(data);
+        let sent = std::io::copy(data, &mut writer);
         match writer.finish() {
             Err(e) => Err(error::convert(&e, 0)),
             Ok(_) if sent.is_err() => Err(DatabaseError::Connection("the COPY was cut off".to_owned())),

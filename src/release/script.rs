@@ -9,7 +9,7 @@ use crate::bundle::contents::AuthenticatedSql;
 use crate::bundle::lint::{ROWS_UNREAD, refused_everywhere};
 use crate::database::{DatabaseError, Session, Table};
 use crate::format::receipt::TierRecord;
-use crate::sql::{Copy, Inspection, Statement, Step, is_single_select, rows_unread};
+use crate::sql::{Copy, Inspection, Script, Statement, Step, is_single_select, rows_unread};
 
 /// Warnings that a receipt keeps of one script.
 const WARNINGS_KEPT: usize = 100;
@@ -28,9 +28,9 @@ pub fn run(
     let started = Instant::now();
     let mut record =
         TierRecord { name: name.to_owned(), statements: 0, rows: 0, milliseconds: 0, warnings: Vec::new() };
-    each_statement(sql, order, observer, |statement, inspection, observer| {
+    each_statement(sql, order, observer, |script, statement, inspection, observer| {
         observer.event(Event::Statement { at: &statement.origin.at, verb: &inspection.verb });
-        let sent = send(session, statement, inspection);
+        let sent = send(session, script, statement, inspection);
         notices(session, statement, observer, &mut record.warnings);
         record.rows += sent.map_err(|error| Failure::statement(statement, &error))?;
         record.statements += 1;
@@ -48,7 +48,7 @@ pub fn read(
     mut table: impl FnMut(Table),
     observer: &mut dyn Observer,
 ) -> Result<(), Failure> {
-    each_statement(sql, order, observer, |statement, inspection, observer| {
+    each_statement(sql, order, observer, |script, statement, inspection, observer| {
         let failed = |error: DatabaseError| Failure::statement(statement, &error);
         if is_single_select(&statement.sql) {
             let rows = session.select(&statement.sql, ROWS_READ + 1).map_err(failed)?;
@@ -59,7 +59,7 @@ pub fn read(
         } else if rows_unread(&statement.sql) {
             return Err(Failure::refused(statement, ROWS_UNREAD));
         } else {
-            send(session, statement, inspection).map_err(failed)?;
+            send(session, script, statement, inspection).map_err(failed)?;
         }
         notices(session, statement, observer, &mut Vec::new());
         Ok(())
@@ -71,12 +71,13 @@ fn each_statement(
     sql: AuthenticatedSql<'_>,
     order: &Order<'_>,
     observer: &mut dyn Observer,
-    mut each: impl FnMut(&Statement, &Inspection, &mut dyn Observer) -> Result<(), Failure>,
+    mut each: impl FnMut(&mut Script<'_>, &Statement, &Inspection, &mut dyn Observer) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut script = sql.script(order.variables).map_err(|error| Failure::script(&error))?;
     while let Some(step) = script.next_step().map_err(|error| Failure::script(&error))? {
         match step {
             Step::Echo { text, .. } => observer.event(Event::Echo(&text)),
+            Step::Await => script.answered(0),
             Step::Statement(statement) => {
                 let inspection = statement.inspect();
                 if let Some((why, _)) = refused_everywhere(&inspection) {
@@ -88,7 +89,7 @@ fn each_statement(
                 }
                 // What is left of a file after its last statement, comments say, does nothing when psql sends it.
                 if inspection.statements > 0 {
-                    each(&statement, &inspection, observer)?;
+                    each(&mut script, &statement, &inspection, observer)?;
                 }
             }
         }
@@ -97,10 +98,16 @@ fn each_statement(
 }
 
 /// Alone, by the extended protocol: where the statement ends is then the server's decision, and two are refused.
-fn send(session: &mut dyn Session, statement: &Statement, inspection: &Inspection) -> Result<u64, DatabaseError> {
+fn send(
+    session: &mut dyn Session,
+    script: &mut Script<'_>,
+    statement: &Statement,
+    inspection: &Inspection,
+) -> Result<u64, DatabaseError> {
     match (inspection.copy, &statement.copy) {
-        (Some(Copy::FromStdin), data) => {
-            session.copy_in(&statement.sql, data.as_ref().map_or(&[], |data| data.as_bytes()))
+        (Some(Copy::FromStdin), _) => {
+            let mut data = script.copy_data(statement).map_err(|error| DatabaseError::Unsound(error.to_string()))?;
+            session.copy_in(&statement.sql, data.as_mut())
         }
         (Some(Copy::ToStdout), _) => session.copy_out(&statement.sql).map(|_| 0),
         _ => session.execute(&statement.sql),

@@ -8,7 +8,7 @@ use super::inspect::{Copy, first_word_is, joined_copy};
 use super::lexemes::{Fault, Form, Reference, is_identifier_byte, skip_leading};
 use super::position::Origin;
 use super::scanner::{Scanner, Stop, boundary_fault};
-use super::statement::Statement;
+use super::statement::{CopySource, Statement};
 use super::tokens;
 use super::variables::{Variables, is_special, plain_problem, quote_identifier, quote_literal};
 
@@ -150,7 +150,8 @@ pub(super) fn finish(frame: &mut Frame, terminated: bool) -> Result<Statement, S
             return Err(ScriptError::JoinedCopy { origin: at(&statement, byte) });
         }
     } else if first_word_is(&statement.sql, "copy") && statement.inspect().copy == Some(Copy::FromStdin) {
-        statement.copy = Some(frame.take_copy_data());
+        statement.copy = Some(CopySource::Script);
+        frame.data = Some(frame.take_copy_data());
     }
     Ok(statement)
 }

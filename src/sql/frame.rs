@@ -24,6 +24,8 @@ pub(super) struct Frame {
     next_number: u32,
     /// The buffer's length behind the line feed that began this line.
     fed: Option<usize>,
+    /// The data of the COPY that was given out last.
+    pub data: Option<CopyData>,
 }
 
 impl Frame {
@@ -44,6 +46,7 @@ impl Frame {
             next_line: start,
             next_number: 1,
             fed: None,
+            data: None,
         }
     }
 

@@ -40,5 +40,5 @@ pub use meta::EchoTarget;
 pub use position::{Origin, Position};
 pub use script::{Files, MAX_INCLUDE_DEPTH, Script, Step};
 pub use select::{NotSelect, is_single_select, rows_unread, single_select, type_names};
-pub use statement::{CopyData, Statement};
+pub use statement::{CopySource, Statement, Then};
 pub use variables::{BadName, Variables};

