@@ -75,12 +75,13 @@ impl AuthenticatedBundle {
 }
 
 impl Files for AuthenticatedBundle {
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, FileError> {
+    fn open(&self, path: &str) -> Result<Box<dyn io::Read + '_>, FileError> {
         let path: EntryPath = path.parse().map_err(|_| FileError::NotFound)?;
-        self.content(&path).map_err(|error| match error {
-            ContentError::NotFound(_) => FileError::NotFound,
-            error => FileError::Other(Box::new(error)),
-        })
+        match self.content(&path) {
+            Ok(bytes) => Ok(Box::new(io::Cursor::new(bytes))),
+            Err(ContentError::NotFound(_)) => Err(FileError::NotFound),
+            Err(error) => Err(FileError::Other(Box::new(error))),
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use crate::entry_path::EntryPath;
 use crate::format::manifest::{Manifest, VerifyMode};
-use crate::sql::{Inspection, Position, Script, Statement, Step, Variables, rows_unread, single_select};
+use crate::sql::{
+    Inspection, OF_THE_CONNECTION, Statement, Step, Then, Variables, explore, rows_unread, single_select,
+};
 
 use super::problem::Problem;
 use super::source::Source;
@@ -48,68 +50,47 @@ impl Lint<'_> {
         if self.source.get(file).is_none() {
             return; // noted where release.toml names it
         }
-        match self.steps(file, role) {
-            Ok(0) => self.problems.push(Problem::file(file, "the script has no statement")),
-            Ok(1) => {}
-            Ok(n) => {
-                if let Role::Asks(what) = role {
-                    self.problems
-                        .push(Problem::file(file, format!("a {what} is one SELECT, this file has {n} statements")));
+        // A way through conditions that only a run decides: how many statements it has. Ways share problems.
+        let mut ways: Vec<usize> = Vec::new();
+        let mut found = Vec::new();
+        let mut lint = Lint { manifest: self.manifest, source: self.source, problems: &mut found };
+        explore(self.source, file.as_str(), &self.variables(), |way, step| {
+            ways.resize(way, 0);
+            match step {
+                Ok((_, Step::Statement(statement))) => {
+                    ways[way - 1] += statement.inspect().statements;
+                    lint.statement(&statement, role);
                 }
-            }
-            Err(error) => self.problems.push(Problem::script(file.as_str(), &error)),
-        }
-        if matches!(role, Role::Asks(_))
-            && let Err(error) = self.bare_variables(file)
-        {
-            self.problems.push(Problem::script(file.as_str(), &error));
-        }
-    }
-
-    /// A plain `:name` puts the operator's text into the question itself: `1=1` would open a gate.
-    fn bare_variables(&mut self, file: &EntryPath) -> Result<(), crate::sql::ScriptError> {
-        let mut script = Script::open(self.source, file.as_str(), Variables::default())?;
-        while let Some(step) = script.next_step()? {
-            let Step::Statement(statement) = step else { continue };
-            for (name, at) in &statement.undefined {
-                let declared = self.manifest.variables.keys().any(|known| known.as_str() == name);
-                if declared && self.is_bare(at) {
-                    let problem = Problem::at(at, format!("a plain :{name} in a question"));
-                    self.problems.push(problem.hint(format!("write :'{name}', which is always a value")));
+                Ok((_, Step::Complaint(error))) | Err(error) => {
+                    ways[way - 1] = 1;
+                    lint.problems.push(Problem::script(file.as_str(), &error));
                 }
+                Ok((_, Step::Echo { .. } | Step::Await)) => {}
+            }
+        });
+        match (ways.iter().max().unwrap_or(&0), role) {
+            (0, _) => found.push(Problem::file(file, "the script has no statement")),
+            (n, Role::Asks(what)) if *n > 1 => {
+                found.push(Problem::file(file, format!("a {what} is one SELECT, this file has {n} statements")));
+            }
+            _ => {}
+        }
+        for problem in found {
+            if !self.problems.contains(&problem) {
+                self.problems.push(problem);
             }
         }
-        Ok(())
     }
 
-    /// Whether no quote follows the colon at a place.
-    fn is_bare(&self, at: &Position) -> bool {
-        let bytes = at.file.parse::<EntryPath>().ok().and_then(|file| self.source.get(&file));
-        let text = bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
-        let line = text.lines().nth(at.line as usize - 1).unwrap_or_default();
-        let mut rest = line.chars().skip(at.column as usize - 1).skip_while(|c| *c == ':');
-        !matches!(rest.next(), Some('\'' | '"'))
-    }
-
-    fn steps(&mut self, file: &EntryPath, role: &Role<'_>) -> Result<usize, crate::sql::ScriptError> {
-        let mut script = Script::open(self.source, file.as_str(), self.placeholders())?;
-        let mut statements = 0;
-        while let Some(step) = script.next_step()? {
-            if let Step::Statement(statement) = step {
-                statements += statement.inspect().statements;
-                self.statement(&statement, role);
-            }
-        }
-        Ok(statements)
-    }
-
-    /// A value for every declared variable, so that only undeclared ones are undefined.
-    fn placeholders(&self) -> Variables {
+    /// Declared variables: a run knows their values. Those that may be missing are required to be set where they are used.
+    fn variables(&self) -> Variables {
         let mut variables = Variables::default();
+        // The manifest's grammar of variable names is narrower than psql's.
         for (name, variable) in &self.manifest.variables {
-            let value = variable.default.clone().unwrap_or_else(|| "0".to_owned());
-            // The manifest's grammar of variable names is narrower than psql's.
-            let _ = variables.set(name.as_str(), value);
+            let _ = variables.set_unknown(name.as_str(), variable.required || variable.default.is_some());
+        }
+        for name in OF_THE_CONNECTION {
+            let _ = variables.set_unknown(name, true);
         }
         variables
     }
@@ -139,10 +120,25 @@ impl Lint<'_> {
             }
             Role::Asks(what) => {
                 self.dispatch(statement, &inspection, &[]);
+                self.bare_variables(statement);
+                if statement.then != Then::Show || statement.parameters.is_some() {
+                    let problem = format!("a {what} ends with a semicolon: its answer is READY or BLOCKED");
+                    self.problems.push(Problem::at(&statement.origin.at, problem));
+                }
                 if let Err(error) = single_select(&statement.sql) {
                     let at = statement.locate(error.at);
                     self.problems.push(Problem::at(&at, format!("a {what} is one SELECT and nothing else: {error}")));
                 }
+            }
+        }
+    }
+
+    /// A plain `:name` puts the operator's text into the question itself: `1=1` would open a gate.
+    fn bare_variables(&mut self, statement: &Statement) {
+        for (name, at) in &statement.bare {
+            if self.manifest.variables.keys().any(|known| known.as_str() == name) {
+                let problem = Problem::at(at, format!("a plain :{name} in a question"));
+                self.problems.push(problem.hint(format!("write :'{name}', which is always a value")));
             }
         }
     }

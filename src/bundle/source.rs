@@ -112,9 +112,9 @@ impl Source {
 }
 
 impl Files for Source {
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, FileError> {
+    fn open(&self, path: &str) -> Result<Box<dyn io::Read + '_>, FileError> {
         let file = path.parse().ok().and_then(|path: EntryPath| self.files.get(&path));
-        file.cloned().ok_or(FileError::NotFound)
+        file.map(|bytes| Box::new(&**bytes) as Box<dyn io::Read>).ok_or(FileError::NotFound)
     }
 }
 

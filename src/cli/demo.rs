@@ -5,7 +5,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::Instant;
 
 use include_dir::{Dir, include_dir};
@@ -181,8 +180,8 @@ impl Story<'_> {
 struct Embedded;
 
 impl Files for Embedded {
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, FileError> {
-        BUNDLE.get_file(path).map(|file| file.contents().into()).ok_or(FileError::NotFound)
+    fn open(&self, path: &str) -> Result<Box<dyn io::Read + '_>, FileError> {
+        BUNDLE.get_file(path).map(|file| Box::new(file.contents()) as Box<dyn io::Read>).ok_or(FileError::NotFound)
     }
 }
 

@@ -1,12 +1,11 @@
 //! `pgseal script FILE.sql`
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, escape, escape_lines, shown};
-use crate::sql::{FileError, Files, Position, Script, ScriptError, Step, Variables};
+use crate::sql::{FileError, Files, Position, Script, ScriptError, Step, Then, Variables};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -31,9 +30,9 @@ impl Directory {
 }
 
 impl Files for Directory {
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, FileError> {
-        match std::fs::read(self.0.join(path)) {
-            Ok(bytes) => Ok(bytes.into()),
+    fn open(&self, path: &str) -> Result<Box<dyn std::io::Read + '_>, FileError> {
+        match std::fs::File::open(self.0.join(path)) {
+            Ok(file) => Ok(Box::new(file)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(FileError::NotFound),
             Err(error) => Err(FileError::Other(Box::new(error))),
         }
@@ -60,15 +59,29 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     let mut script = Script::open(&directory, name, variables).map_err(|error| refused(&directory, name, &error))?;
     while let Some(step) = script.next_step().map_err(|error| refused(&directory, name, &error))? {
-        let Step::Statement(statement) = step else { continue };
+        let statement = match step {
+            Step::Statement(statement) => statement,
+            Step::Await => {
+                script.answered(None);
+                continue;
+            }
+            Step::Complaint(error) => {
+                out.warning(escape(&format!("{error}; psql goes on, a release would not")));
+                continue;
+            }
+            Step::Echo { .. } => continue,
+        };
+        let at = statement.origin.at.clone();
         let copy_bytes = match statement.copy {
             Some(_) => {
                 let mut data = script.copy_data(&statement).map_err(|error| refused(&directory, name, &error))?;
-                Some(std::io::copy(&mut data, &mut std::io::sink()).unwrap_or_default())
+                Some(
+                    std::io::copy(&mut data, &mut std::io::sink())
+                        .map_err(|error| unreadable(&directory, &at, &error))?,
+                )
             }
             None => None,
         };
-        let at = &statement.origin.at;
         if out.json {
             out.json_line(&serde_json::json!({
                 "file": directory.0.join(&*at.file).to_string_lossy(),
@@ -76,12 +89,29 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
                 "column": at.column,
                 "sql": statement.sql,
                 "copy_bytes": copy_bytes,
+                "parameters": statement.parameters,
+                "then": then(&statement.then),
             }));
         } else {
-            out.line(format!("-- {}\n{}", escape(&directory.shown(at)), escape_lines(&statement.sql)));
+            out.line(format!("-- {}\n{}", escape(&directory.shown(&at)), escape_lines(&statement.sql)));
         }
     }
     Ok(Exit::Done)
+}
+
+/// What psql does with the answer: the command that ends the statement, if it is not a semicolon or `\g`.
+fn then(then: &Then) -> Option<&'static str> {
+    match then {
+        Then::Show => None,
+        Then::Store { .. } => Some("gset"),
+        Then::Execute => Some("gexec"),
+        Then::Describe => Some("gdesc"),
+        Then::Prepare { .. } => Some("parse"),
+    }
+}
+
+fn unreadable(directory: &Directory, at: &Position, error: &std::io::Error) -> CliError {
+    CliError::new(Exit::Usage, format!("{}: can't read the data of this COPY: {error}", directory.shown(at))).answered()
 }
 
 fn refused(directory: &Directory, name: &str, error: &ScriptError) -> CliError {

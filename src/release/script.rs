@@ -77,7 +77,8 @@ fn each_statement(
     while let Some(step) = script.next_step().map_err(|error| Failure::script(&error))? {
         match step {
             Step::Echo { text, .. } => observer.event(Event::Echo(&text)),
-            Step::Await => script.answered(0),
+            Step::Await => script.answered(None),
+            Step::Complaint(error) => return Err(Failure::script(&error)),
             Step::Statement(statement) => {
                 let inspection = statement.inspect();
                 if let Some((why, _)) = refused_everywhere(&inspection) {

@@ -4,7 +4,8 @@
 //! variables are replaced outside of quotes, and back quotes would run a shell command: they are refused.
 
 use super::lexemes::{Form, reference};
-use super::variables::{Variables, is_special, quote_identifier, quote_literal};
+use super::special::is_hidden;
+use super::variables::{STAND_IN, Value, Variables, quote_identifier, quote_literal};
 
 /// One argument.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,12 +13,21 @@ pub(super) struct Argument {
     pub text: String,
     /// Whether any quoting or variable was in it; `\echo` asks.
     pub quoted: bool,
+    /// Whether a value from outside of the script was in it.
+    pub outside: bool,
+    /// Whether a value was in it that only a run knows.
+    pub unknown: bool,
     pub at: usize,
     /// Trailing bytes without any quoting.
     plain_tail: usize,
 }
 
 impl Argument {
+    /// A text that is taken as it stands.
+    pub fn plain(text: String) -> Self {
+        Self { text, quoted: false, outside: false, unknown: false, at: 0, plain_tail: 0 }
+    }
+
     /// Many commands allow a semicolon behind their argument, which is not part of it.
     pub fn without_semicolons(mut self) -> Self {
         while self.plain_tail > 0 && self.text.ends_with(';') {
@@ -51,12 +61,33 @@ pub(super) struct Arguments<'a> {
     bytes: &'a [u8],
     at: usize,
     end: usize,
-    variables: &'a Variables,
+    /// `None` in a branch that is not taken: nothing is replaced or run there.
+    variables: Option<&'a Variables>,
 }
 
 impl<'a> Arguments<'a> {
-    pub fn new(bytes: &'a [u8], at: usize, end: usize, variables: &'a Variables) -> Self {
-        Self { bytes, at, end, variables }
+    pub fn new(bytes: &'a [u8], at: usize, variables: Option<&'a Variables>) -> Self {
+        Self { bytes, at, end: bytes.len(), variables }
+    }
+
+    /// The rest of the line as it is, without the white space before it.
+    pub fn whole_line(&mut self) -> &'a [u8] {
+        let start = self.at + self.bytes[self.at..self.end].iter().take_while(|b| is_space(**b)).count();
+        self.at = self.end;
+        &self.bytes[start..self.end]
+    }
+
+    /// The next argument of `\g`, `\gx` and `\o`, which may be a pipe: then it is the whole rest of the line.
+    pub fn next_file_or_pipe(&mut self) -> Result<Option<Argument>, ArgumentFault> {
+        let rest = &self.bytes[self.at..self.end];
+        let blank = rest.iter().take_while(|b| is_space(**b)).count();
+        if rest.get(blank) != Some(&b'|') {
+            return self.next();
+        }
+        let at = self.at + blank;
+        let text = String::from_utf8_lossy(&self.bytes[at..self.end]).into_owned();
+        self.at = self.end;
+        Ok(Some(Argument::plain(text)))
     }
 
     /// The next argument, if there is one before the end of the line or a backslash.
@@ -66,13 +97,18 @@ impl<'a> Arguments<'a> {
         }
         let start = self.at;
         let mut text = Vec::new();
-        let mut quoted = false;
+        let (mut quoted, mut outside, mut unknown) = (false, false, false);
         let mut plain_tail = 0;
         while let Some(byte) = self.peek(0) {
             match byte {
                 b'\\' => break,
                 _ if is_space(byte) => break,
-                b'`' => return Err(ArgumentFault::Shell { at: self.at }),
+                b'`' if self.variables.is_some() => return Err(ArgumentFault::Shell { at: self.at }),
+                b'`' => {
+                    let close = self.bytes[self.at + 1..self.end].iter().position(|b| *b == b'`');
+                    self.at += close.ok_or_else(|| self.bad(start, UNTERMINATED))? + 2;
+                    quoted = true;
+                }
                 b'\'' => {
                     self.single_quoted(&mut text)?;
                     (quoted, plain_tail) = (true, 0);
@@ -81,7 +117,18 @@ impl<'a> Arguments<'a> {
                     self.double_quoted(&mut text)?;
                     (quoted, plain_tail) = (true, 0);
                 }
-                b':' if self.variable(&mut text)? => (quoted, plain_tail) = (true, 0),
+                b':' => match self.variable(&mut text)? {
+                    None => {
+                        text.push(byte);
+                        plain_tail += 1;
+                        self.at += 1;
+                    }
+                    Some(found) => {
+                        (quoted, plain_tail) = (true, 0);
+                        outside |= found == From::Outside;
+                        unknown |= found == From::Unknown;
+                    }
+                },
                 _ => {
                     text.push(byte);
                     plain_tail += 1;
@@ -94,7 +141,7 @@ impl<'a> Arguments<'a> {
         }
         match String::from_utf8(text) {
             Ok(text) if text.contains('\0') => Err(self.bad(start, "an escape makes a NUL character")),
-            Ok(text) => Ok(Some(Argument { text, quoted, at: start, plain_tail })),
+            Ok(text) => Ok(Some(Argument { text, quoted, outside, unknown, at: start, plain_tail })),
             Err(_) => Err(self.bad(start, "escapes make bytes that are not UTF-8")),
         }
     }
@@ -182,15 +229,25 @@ impl<'a> Arguments<'a> {
         Ok(())
     }
 
-    /// Replaces a variable; one that is not set stays as it is. False if this is only a colon.
-    fn variable(&mut self, text: &mut Vec<u8>) -> Result<bool, ArgumentFault> {
-        let Some(found) = reference(self.bytes, self.at, self.end) else { return Ok(false) };
+    /// Replaces a variable; one that is not set stays as it is. `None` if this is only a colon.
+    fn variable(&mut self, text: &mut Vec<u8>) -> Result<Option<From>, ArgumentFault> {
+        let Some(found) = reference(self.bytes, self.at, self.end) else { return Ok(None) };
         let name = String::from_utf8_lossy(&self.bytes[found.name.0..found.name.1]);
-        let value = self.variables.get(&name);
-        if value.is_none() && is_special(&name) {
+        let value = self.variables.and_then(|variables| variables.value(&name));
+        if value.is_none() && self.variables.is_some() && is_hidden(&name) {
             return Err(ArgumentFault::Special { at: self.at, name: name.into_owned() });
         }
-        match (found.form, value) {
+        let from = match value {
+            Some(Value::Known { outside: true, .. }) => From::Outside,
+            Some(Value::Unknown { certain }) if found.form != Form::Test || !certain => From::Unknown,
+            _ => From::Script,
+        };
+        let known = match value {
+            Some(Value::Known { text, .. }) => Some(text.as_str()),
+            Some(Value::Unknown { .. }) => Some(STAND_IN),
+            None => None,
+        };
+        match (found.form, known) {
             (Form::Test, value) => text.extend_from_slice(if value.is_some() { b"TRUE" } else { b"FALSE" }),
             (Form::Plain, Some(value)) => text.extend_from_slice(value.as_bytes()),
             (Form::Literal, Some(value)) => text.extend_from_slice(quote_literal(value).as_bytes()),
@@ -198,8 +255,16 @@ impl<'a> Arguments<'a> {
             (_, None) => text.extend_from_slice(&self.bytes[self.at..found.end]),
         }
         self.at = found.end;
-        Ok(true)
+        Ok(Some(from))
     }
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    Script,
+    Outside,
+    Unknown,
 }
 
 const UNTERMINATED: &str = "unterminated quoted string";
@@ -216,7 +281,7 @@ mod tests {
     fn all(line: &str) -> Result<Vec<String>, ArgumentFault> {
         let mut variables = Variables::default();
         variables.set("v", "a'b c").expect("a good name");
-        let mut arguments = Arguments::new(line.as_bytes(), 0, line.len(), &variables);
+        let mut arguments = Arguments::new(line.as_bytes(), 0, Some(&variables));
         let mut out = Vec::new();
         while let Some(argument) = arguments.next()? {
             out.push(argument.text);
@@ -245,15 +310,14 @@ mod tests {
         assert_eq!(all("'a"), Err(ArgumentFault::Bad { at: 0, problem: UNTERMINATED }));
         assert!(matches!(all(r"'\377'"), Err(ArgumentFault::Bad { .. })));
         assert!(matches!(all(r"'\0'"), Err(ArgumentFault::Bad { .. })));
-        assert!(matches!(all(":DBNAME"), Err(ArgumentFault::Special { .. })));
+        assert!(matches!(all(":HOST"), Err(ArgumentFault::Special { .. })));
     }
 
     #[test]
     fn semicolons_outside_quotes_can_be_dropped() {
         let variables = Variables::default();
         let text = |line: &str| {
-            let argument =
-                Arguments::new(line.as_bytes(), 0, line.len(), &variables).next().expect("no fault").expect("one");
+            let argument = Arguments::new(line.as_bytes(), 0, Some(&variables)).next().expect("no fault").expect("one");
             argument.without_semicolons().text
         };
         assert_eq!(text("a.sql;;"), "a.sql");

@@ -2,15 +2,16 @@
 //! server could see differently is refused.
 
 use super::atomic;
+use super::boundary::boundary_fault;
 use super::error::ScriptError;
-use super::frame::Frame;
+use super::frame::{Frame, Pushed};
 use super::inspect::{Copy, first_word_is, joined_copy};
 use super::lexemes::{Fault, Form, Reference, is_identifier_byte, skip_leading};
 use super::position::Origin;
-use super::scanner::{Scanner, Stop, boundary_fault};
+use super::scanner::Stop;
+use super::special::{ROW_COUNT, is_hidden};
 use super::statement::{CopySource, Statement};
-use super::tokens;
-use super::variables::{Variables, is_special, plain_problem, quote_identifier, quote_literal};
+use super::variables::{STAND_IN, Value, Variables, quote_identifier, quote_literal};
 
 /// Why the scan of a line stopped.
 pub(super) enum LineStop {
@@ -18,117 +19,224 @@ pub(super) enum LineStop {
     Statement,
     /// At the backslash of a meta-command.
     Command,
+    /// At a variable that depends on how the last statement ended.
+    Await,
     End,
 }
 
+/// What a scan has to know of the script around it.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    pub variables: &'a Variables,
+    /// The last statement was given out, and nobody said how it ended.
+    pub unsettled: bool,
+    /// Values that only a run knows are stood in for.
+    pub exploring: bool,
+}
+
 /// Scans on in the line, into the buffer.
-pub(super) fn scan_line(frame: &mut Frame, variables: &Variables) -> Result<LineStop, ScriptError> {
+pub(super) fn scan_line(frame: &mut Frame<'_>, around: Surroundings<'_>) -> Result<LineStop, ScriptError> {
     loop {
-        if frame.buffer.is_empty() && !frame.scanner.in_quote() {
-            frame.at = skip_leading(&frame.source.bytes, frame.at, frame.line_end);
-        }
-        let from = frame.at;
-        let stop = frame.scanner.next(&frame.source.bytes, from, frame.line_end);
-        let (at, stop) = stop.map_err(|fault| disagreement(&fault, frame))?;
-        frame.buffer.copy(&frame.source, from..at, frame.line, frame.line_start);
-        frame.at = at;
-        match stop {
-            Stop::Semicolon => return Ok(LineStop::Statement),
-            Stop::Backslash => return Ok(LineStop::Command),
-            Stop::EndOfLine => return Ok(LineStop::End),
-            Stop::Forced => {
-                frame.buffer.joined |= frame.source.bytes[at + 1] == b';';
-                frame.buffer.copy(&frame.source, at + 1..at + 2, frame.line, frame.line_start);
+        let fresh = frame.buffer.len() == 0 && !frame.scanner.in_quote();
+        let stop = match frame.pushed.last_mut() {
+            Some(pushed) => {
+                if fresh {
+                    pushed.at = skip_leading(&pushed.value, pushed.at, pushed.value.len());
+                }
+                let from = pushed.at;
+                let scanned = frame.scanner.next(&pushed.value, from, frame.buffer.len());
+                let (at, stop) = scanned.map_err(|fault| disagreement(fault.problem, frame.origin(frame.at)))?;
+                let pushed = frame.pushed.last_mut().expect("looked at above");
+                let piece = pushed.value[from..at].to_vec();
+                pushed.at = at;
+                let place = frame.position(frame.at);
+                frame.buffer.substitute(&piece, place.line, place.column);
+                stop
+            }
+            None => {
+                if fresh {
+                    frame.at = skip_leading(&frame.line, frame.at, frame.line.len());
+                }
+                let from = frame.at;
+                let scanned = frame.scanner.next(&frame.line, from, frame.buffer.len());
+                let (at, stop) = scanned.map_err(|Fault { at, problem }| disagreement(problem, frame.origin(at)))?;
+                frame.copy(from, at);
+                frame.at = at;
+                stop
+            }
+        };
+        match (stop, frame.pushed.is_empty()) {
+            (Stop::EndOfLine, true) => {
+                frame.scanner.end_line(&frame.line);
+                return Ok(LineStop::End);
+            }
+            (Stop::EndOfLine, false) => {
+                frame.pushed.pop();
+                if frame.pushed.is_empty() {
+                    frame.at = behind_reference(frame);
+                }
+            }
+            (Stop::Semicolon, true) => return Ok(LineStop::Statement),
+            (Stop::Semicolon, false) => {
+                value_may_end_a_statement(frame)?;
+                return Ok(LineStop::Statement);
+            }
+            (Stop::Backslash, true) => return Ok(LineStop::Command),
+            (Stop::Forced, true) => {
+                let at = frame.at;
+                frame.buffer.joined |= frame.line[at + 1] == b';';
+                frame.copy(at + 1, at + 2);
                 frame.at = at + 2;
             }
-            Stop::Variable(found) => substitute(frame, found, variables)?,
+            (Stop::Backslash | Stop::Forced, false) => {
+                let problem = "a backslash, and psql would take it for a command";
+                return Err(bad_value(frame, problem));
+            }
+            (Stop::Variable(found), _) => {
+                if substitute(frame, found, around)? {
+                    return Ok(LineStop::Await);
+                }
+            }
         }
     }
 }
 
-/// Replaces a variable; one that is not set stays as it is written, as psql does it, and is remembered.
-fn substitute(frame: &mut Frame, found: Reference, variables: &Variables) -> Result<(), ScriptError> {
-    let source = frame.source.clone();
-    let colon = frame.at;
-    let name = String::from_utf8_lossy(&source.bytes[found.name.0..found.name.1]).into_owned();
-    let origin = |frame: &Frame| frame.origin(colon);
-    let value = variables.get(&name);
+/// The end of the reference in the line whose value was scanned.
+fn behind_reference(frame: &Frame<'_>) -> usize {
+    super::lexemes::reference(&frame.line, frame.at, frame.line.len()).map_or(frame.at, |found| found.end)
+}
+
+fn value_may_end_a_statement(frame: &Frame<'_>) -> Result<(), ScriptError> {
+    let outside = frame.pushed.iter().any(|pushed| pushed.outside);
+    if outside && frame.conditions.active() { Err(bad_value(frame, "a semicolon")) } else { Ok(()) }
+}
+
+fn bad_value(frame: &Frame<'_>, problem: &'static str) -> ScriptError {
+    let name = frame.pushed.last().map(|pushed| pushed.name.clone()).unwrap_or_default();
+    ScriptError::Value { name, problem, origin: frame.origin(frame.at) }
+}
+
+/// Replaces a variable; one that is not set stays as it is written, as psql does it, and is remembered. True if its value
+/// has to be waited for.
+fn substitute(frame: &mut Frame<'_>, found: Reference, around: Surroundings<'_>) -> Result<bool, ScriptError> {
+    let bytes = frame.pushed.last().map_or(&frame.line, |pushed| &pushed.value);
+    let colon = frame.pushed.last().map_or(frame.at, |pushed| pushed.at);
+    let written = bytes[colon..found.end].to_vec();
+    let name = String::from_utf8_lossy(&bytes[found.name.0..found.name.1]).into_owned();
     let slice = found.form == Form::Plain && is_slice(frame);
-    frame.at = found.end;
-    let text = match (found.form, value) {
-        (_, None) if is_special(&name) && !slice => {
-            return Err(ScriptError::SpecialVariable { name, origin: origin(frame) });
-        }
+    let active = frame.conditions.active();
+    // psql replaces nothing in a branch that is not taken
+    let value = around.variables.value(&name).filter(|_| active).cloned();
+    let origin = frame.origin(frame.at);
+    if active && name == ROW_COUNT && around.unsettled {
+        return Ok(true);
+    }
+    if active && value.is_none() && is_hidden(&name) && !slice {
+        return Err(ScriptError::SpecialVariable { name, origin });
+    }
+    if slice
+        && value.as_ref().is_some_and(|value| matches!(value, Value::Known { .. } | Value::Unknown { certain: true }))
+    {
+        let problem = "an array slice whose upper bound is also the name of a variable";
+        let hint = Some("write a blank behind the colon for the slice, or rename the variable");
+        return Err(ScriptError::Disagreement { problem, hint, origin });
+    }
+    if found.form == Form::Plain && active && !slice {
+        frame.buffer.bare.push((name.clone(), origin.at.clone()));
+    }
+    let (text, outside) = match value {
+        Some(Value::Known { text, outside }) => (Some(text), outside),
+        Some(Value::Unknown { .. }) if slice => (None, false),
+        Some(Value::Unknown { .. }) if around.exploring => (Some(STAND_IN.to_owned()), false),
+        Some(Value::Unknown { .. }) => return Err(ScriptError::Unknown { name, origin }),
+        None => (None, false),
+    };
+    if text.as_ref().is_some_and(|text| text.contains('\0')) {
+        return Err(ScriptError::Value { name, problem: "a NUL character", origin });
+    }
+    let replaced = match (found.form, text) {
         (Form::Test, value) => if value.is_some() { "TRUE" } else { "FALSE" }.to_owned(),
-        (Form::Plain, Some(_)) if slice => {
-            let problem = "an array slice whose upper bound is also the name of a variable";
-            return Err(ScriptError::Disagreement {
-                problem,
-                hint: Some("write a blank behind the colon for the slice, or rename the variable"),
-                origin: origin(frame),
-            });
-        }
-        (Form::Plain, Some(value)) => {
-            if let Some(problem) = plain_problem(value) {
-                return Err(ScriptError::Value { name, problem, origin: origin(frame) });
+        // psql does not expand a variable inside of its own value
+        (Form::Plain, Some(value)) if !frame.pushed.iter().any(|pushed| pushed.name == name) => {
+            if let Some(pushed) = frame.pushed.last_mut() {
+                pushed.at = found.end;
             }
-            rescan(&mut frame.scanner, value).map_err(|problem| ScriptError::Value {
-                name,
-                problem,
-                origin: frame.origin(colon),
-            })?;
-            value.to_owned()
+            let outside = outside || frame.pushed.iter().any(|pushed| pushed.outside);
+            frame.pushed.push(Pushed { name, value: value.into_bytes(), at: 0, outside });
+            return Ok(false);
         }
-        (_, Some(value)) if value.contains('\0') => {
-            return Err(ScriptError::Value { name, problem: "a NUL character", origin: origin(frame) });
-        }
-        (Form::Literal, Some(value)) => quote_literal(value),
-        (Form::Identifier, Some(value)) => quote_identifier(value),
-        (_, None) => {
-            if !slice && !source.bytes[found.name.0].is_ascii_digit() {
-                frame.buffer.undefined.push((name, frame.position(colon)));
+        (Form::Literal, Some(value)) => quote_literal(&value),
+        (Form::Identifier, Some(value)) => quote_identifier(&value),
+        (_, text) => {
+            let is_set = text.is_some();
+            if active && !is_set && !slice && !name.as_bytes()[0].is_ascii_digit() {
+                frame.buffer.undefined.push((name, origin.at));
             }
-            frame.buffer.copy(&source, colon..found.end, frame.line, frame.line_start);
-            return Ok(());
+            if frame.pushed.is_empty() {
+                frame.copy(colon, found.end)
+            } else {
+                put(frame, &written)
+            }
+            go_on(frame, found.end);
+            return Ok(false);
         }
     };
-    frame.buffer.substitute(&source, &text, colon, frame.line, frame.line_start);
-    Ok(())
+    put(frame, replaced.as_bytes());
+    go_on(frame, found.end);
+    Ok(false)
+}
+
+/// Appends to the buffer what stands at the reference in the line.
+fn put(frame: &mut Frame<'_>, text: &[u8]) {
+    let place = frame.position(frame.at);
+    frame.buffer.substitute(text, place.line, place.column);
+}
+
+/// Goes behind a reference, in the line or in the value that is being scanned.
+fn go_on(frame: &mut Frame<'_>, end: usize) {
+    match frame.pushed.last_mut() {
+        Some(pushed) => pushed.at = end,
+        None => frame.at = end,
+    }
 }
 
 /// `a[i:j]`: a colon between two operands inside brackets.
-fn is_slice(frame: &Frame) -> bool {
+fn is_slice(frame: &Frame<'_>) -> bool {
     let operand = |b: u8| is_identifier_byte(b) || matches!(b, b']' | b')' | b'"' | b'\'');
-    frame.scanner.in_brackets() && frame.buffer.last_visible(&frame.source).is_some_and(operand)
-}
-
-/// psql scans a plain value as if it stood in the script: its words and parentheses count.
-fn rescan(scanner: &mut Scanner, value: &str) -> Result<(), &'static str> {
-    match scanner.next(value.as_bytes(), 0, value.len()) {
-        Ok((_, Stop::EndOfLine)) if !scanner.in_quote() => Ok(()),
-        Ok(_) => Err("something that ends or quotes"),
-        Err(fault) => Err(fault.problem),
-    }
+    frame.scanner.in_brackets() && frame.buffer.last_visible().is_some_and(operand)
 }
 
 /// What is left when the file ends: nothing, or a last statement without a semicolon.
-pub(super) fn end_of_file(frame: &mut Frame) -> Result<Option<Statement>, ScriptError> {
-    if let Some((what, at)) = frame.scanner.open() {
-        let at = frame.source.position(at.min(frame.source.bytes.len()), 1, 0);
-        return Err(ScriptError::Unterminated {
-            what,
-            origin: Origin { at, included_from: frame.included_from.clone() },
-        });
+pub(super) fn end_of_file(frame: &mut Frame<'_>) -> Result<Option<Statement>, ScriptError> {
+    if frame.buffer.is_empty() {
+        return Ok(None);
     }
-    if frame.buffer.is_empty() { Ok(None) } else { finish(frame, false).map(Some) }
+    if !frame.conditions.active() {
+        return Ok(None);
+    }
+    if let Some((what, at)) = frame.scanner.open() {
+        return Err(ScriptError::Unterminated { what, origin: frame.origin_in_buffer(at) });
+    }
+    finish(frame, false).map(Some)
 }
 
 /// Takes the statement out of the buffer, with its COPY data, and checks what psql and the server could see differently.
-pub(super) fn finish(frame: &mut Frame, terminated: bool) -> Result<Statement, ScriptError> {
-    let (substituted, joined) = (frame.buffer.substituted, frame.buffer.joined);
-    let mut statement = frame.take_statement();
+pub(super) fn finish(frame: &mut Frame<'_>, terminated: bool) -> Result<Statement, ScriptError> {
+    let (composed, joined) = (frame.buffer.composed, frame.buffer.joined);
+    let statement = frame.take_statement();
+    check(frame, statement, terminated, composed, joined)
+}
+
+/// The checks of [`finish`], for any text that is about to be sent.
+pub(super) fn check(
+    frame: &mut Frame<'_>,
+    mut statement: Statement,
+    terminated: bool,
+    composed: bool,
+    joined: bool,
+) -> Result<Statement, ScriptError> {
     let at = |statement: &Statement, byte: usize| Origin {
-        at: statement.locate(tokens::character(&statement.sql, byte)),
+        at: statement.position(byte),
         included_from: statement.origin.included_from.clone(),
     };
     if frame.scanner.take_saw_begin()
@@ -137,9 +245,9 @@ pub(super) fn finish(frame: &mut Frame, terminated: bool) -> Result<Statement, S
         let hint = Some("write the body as a dollar-quoted string, or quote the word");
         return Err(ScriptError::Disagreement { problem, hint, origin: at(&statement, byte) });
     }
-    if substituted
+    if composed
         && !joined
-        && let Some(byte) = boundary_fault(&statement.sql, terminated)
+        && let Some(byte) = boundary_fault(&statement.sql, terminated, frame.scanner.escapes_everywhere)
     {
         let problem = "variables put together something else than psql scanned piece by piece";
         let hint = Some("write :'name' or :\"name\", which are quoted");
@@ -150,12 +258,12 @@ pub(super) fn finish(frame: &mut Frame, terminated: bool) -> Result<Statement, S
             return Err(ScriptError::JoinedCopy { origin: at(&statement, byte) });
         }
     } else if first_word_is(&statement.sql, "copy") && statement.inspect().copy == Some(Copy::FromStdin) {
-        statement.copy = Some(CopySource::Script);
-        frame.data = Some(frame.take_copy_data());
+        statement.copy = Some(CopySource::Script { line: frame.next_number() });
+        frame.data_due = true;
     }
     Ok(statement)
 }
 
-fn disagreement(fault: &Fault, frame: &Frame) -> ScriptError {
-    ScriptError::Disagreement { problem: fault.problem, hint: None, origin: frame.origin(fault.at) }
+fn disagreement(problem: &'static str, origin: Origin) -> ScriptError {
+    ScriptError::Disagreement { problem, hint: None, origin }
 }

@@ -100,12 +100,38 @@ pub enum ScriptError {
         /// Where it is.
         origin: Origin,
     },
-    /// A variable that psql itself sets.
-    #[error("psql's own variable {name} is not supported yet")]
+    /// A variable that psql itself sets, and that tells where psql runs.
+    #[error("psql's own variable {name} tells where psql runs: a release must not depend on it")]
     SpecialVariable {
         /// The variable.
         name: String,
         /// Where it is.
+        origin: Origin,
+    },
+    /// A value that only a run knows.
+    #[error("the value of :{name} is known only while the script runs")]
+    Unknown {
+        /// The variable.
+        name: String,
+        /// Where it is.
+        origin: Origin,
+    },
+    /// More conditions over values that only a run knows than can be followed.
+    #[error("more than {limit} ways through the \\if commands of this script")]
+    TooManyWays {
+        /// The limit.
+        limit: usize,
+        /// Where the script begins.
+        origin: Origin,
+    },
+    /// The answer is not what the command behind the statement needs.
+    #[error("\\{command}: {problem}")]
+    Answer {
+        /// The command.
+        command: &'static str,
+        /// What is wrong.
+        problem: String,
+        /// Where the statement begins.
         origin: Origin,
     },
     /// psql and the server would read this differently.
@@ -139,6 +165,9 @@ impl ScriptError {
             | Self::Argument { origin, .. }
             | Self::Value { origin, .. }
             | Self::SpecialVariable { origin, .. }
+            | Self::Unknown { origin, .. }
+            | Self::TooManyWays { origin, .. }
+            | Self::Answer { origin, .. }
             | Self::Disagreement { origin, .. }
             | Self::JoinedCopy { origin } => Some(origin),
         }
@@ -155,7 +184,13 @@ impl ScriptError {
             Self::Command { hint, .. } | Self::Disagreement { hint, .. } => hint.map(str::to_owned),
             Self::Value { name, .. } => Some(format!("write :'{name}' or :\"{name}\", which are quoted")),
             Self::JoinedCopy { .. } => Some("end the statement before it with a plain semicolon".into()),
-            Self::Cycle { .. } | Self::TooDeep { .. } | Self::Argument { .. } | Self::SpecialVariable { .. } => None,
+            Self::TooManyWays { .. } => Some("split the script into several files".into()),
+            Self::Cycle { .. }
+            | Self::TooDeep { .. }
+            | Self::Argument { .. }
+            | Self::Unknown { .. }
+            | Self::Answer { .. }
+            | Self::SpecialVariable { .. } => None,
         }
     }
 }

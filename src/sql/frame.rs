@@ -1,75 +1,104 @@
-//! One open file of a script, read line by line as psql's main loop does.
+//! One open file of a script, read line by line as psql's main loop does. Only the current line is in memory.
 
-use super::position::{Origin, Position, Source};
+use super::conditions::Conditions;
+use super::error::{FileError, ScriptError};
+use super::position::{Origin, Position, count_characters};
 use super::scanner::Scanner;
-use super::statement::{Buffer, CopyData, Statement};
+use super::statement::{Buffer, Statement};
+use std::cell::Cell;
+use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
 
-/// One open file. psql keeps a lexer state and a query buffer for each.
-pub(super) struct Frame {
-    pub source: Source,
+/// Bytes that are read from a file at once.
+const CHUNK: usize = 64 * 1024;
+
+/// One open file. psql keeps a lexer state, a query buffer and a stack of conditions for each.
+pub(super) struct Frame<'f> {
+    pub file: Arc<str>,
+    reader: BufReader<Box<dyn Read + 'f>>,
     pub scanner: Scanner,
     pub buffer: Buffer,
+    /// psql's `previous_buf`: what was sent last, for `\g` and its relatives behind a semicolon.
+    pub previous: String,
+    pub conditions: Conditions,
     /// Where the includes that led here stand, innermost first.
     pub included_from: Vec<Position>,
-    /// The scan's place in the line, and the line's bounds without its line feed.
+    /// Values of variables that are being scanned, innermost last.
+    pub pushed: Vec<Pushed>,
+    /// The line without its line feed, its number, and the scan's place in it.
+    pub line: Vec<u8>,
+    pub number: u32,
     pub at: usize,
-    pub line_end: usize,
-    pub line_start: usize,
-    pub line: u32,
     pub in_line: bool,
-    /// Where the line that was read last begins.
-    taken: usize,
-    next_line: usize,
-    next_number: u32,
+    /// The number of the line that was read last; COPY data lie between.
+    read: u32,
+    /// The number and the length of the line before the current one.
+    before: (u32, usize),
     /// The buffer's length behind the line feed that began this line.
     fed: Option<usize>,
-    /// The data of the COPY that was given out last.
-    pub data: Option<CopyData>,
+    /// Inline COPY data follow that nobody has read yet.
+    pub data_due: bool,
+    /// A byte of the line whose column was counted, and the column.
+    counted: Cell<(usize, u32)>,
 }
 
-impl Frame {
-    pub fn new(source: Source, included_from: Vec<Position>) -> Self {
-        // psql drops a byte order mark at the start of every file
-        let start = if source.bytes.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
+/// A variable's value on its way through the scanner.
+pub(super) struct Pushed {
+    pub name: String,
+    pub value: Vec<u8>,
+    pub at: usize,
+    /// Whether the value comes from outside of the script, so that it must not end a statement.
+    pub outside: bool,
+}
+
+impl<'f> Frame<'f> {
+    pub fn new(file: &str, reader: Box<dyn Read + 'f>, included_from: Vec<Position>) -> Self {
         Self {
-            source,
+            file: file.into(),
+            reader: BufReader::with_capacity(CHUNK, reader),
             scanner: Scanner::default(),
             buffer: Buffer::default(),
+            previous: String::new(),
+            conditions: Conditions::default(),
             included_from,
-            at: start,
-            line_end: start,
-            line_start: start,
-            line: 0,
+            pushed: Vec::new(),
+            line: Vec::new(),
+            number: 0,
+            at: 0,
             in_line: false,
-            taken: start,
-            next_line: start,
-            next_number: 1,
+            read: 0,
+            before: (0, 0),
             fed: None,
-            data: None,
+            data_due: false,
+            counted: Cell::new((0, 1)),
         }
     }
 
     /// Goes to the next line that psql would scan; false at the end of the file.
-    pub fn advance(&mut self) -> bool {
-        while self.next_line < self.source.bytes.len() {
-            let previous = self.taken;
-            let (start, end, line) = self.take_line();
+    pub fn advance(&mut self) -> Result<bool, ScriptError> {
+        loop {
+            self.before = (self.number, self.line.len());
+            self.line.clear();
+            if self.read_line_into_self()? == 0 {
+                return Ok(false);
+            }
+            self.number = self.read;
+            (self.at, self.fed) = (0, None);
+            self.counted.set((0, 1));
+            self.check()?;
             // empty lines are dropped outside of quotes, also in the middle of a statement
-            if start == end && !self.scanner.in_quote() {
+            if self.line.is_empty() && !self.scanner.in_quote() {
                 continue;
             }
-            (self.at, self.line_start, self.line_end, self.line) = (start, start, end, line);
-            self.fed = None;
+            self.scanner.begin_line(&self.line);
             if !self.buffer.is_empty() {
-                // a statement has begun, so there is a line before this one, and its line feed is the byte before
-                self.buffer.copy(&self.source, start - 1..start, line - 1, previous);
+                let length = if self.before.0 + 1 == self.number { self.before.1 } else { usize::MAX };
+                self.buffer.feed(self.number, length);
                 self.fed = Some(self.buffer.len());
             }
             self.in_line = true;
-            return true;
+            return Ok(true);
         }
-        false
     }
 
     /// Before a meta-command: forgets the line feed if nothing came behind it, as if the line were not there.
@@ -83,29 +112,52 @@ impl Frame {
     pub fn take_statement(&mut self) -> Statement {
         // or the next piece of this line could be as long as the buffer was, and lose its end
         self.fed = None;
-        self.buffer.take(&self.source, self.included_from.clone())
+        let statement = self.buffer.take(&self.file, &self.included_from);
+        self.previous.clear();
+        self.previous.push_str(&statement.sql);
+        statement
     }
 
-    /// Takes the lines behind the current one as COPY data, as psql's `handleCopyIn` does. What is left of the
-    /// current line is scanned afterwards.
-    pub fn take_copy_data(&mut self) -> CopyData {
-        let from = self.next_line;
-        while self.next_line < self.source.bytes.len() {
-            let (start, end, _) = self.take_line();
-            if matches!(&self.source.bytes[start..end], b"\\." | b"\\.\r") {
-                return CopyData::new(Arc::clone(&self.source.bytes), from..start, true);
+    /// Copies the current line from `from` to `to` into the buffer.
+    pub fn copy(&mut self, from: usize, to: usize) {
+        let (line, counted) = (&self.line, &self.counted);
+        self.buffer.copy(&line[from..to], self.number, from, || column(line, counted, from));
+    }
+
+    /// The first line behind the current one, or behind what was read of the data.
+    pub fn next_number(&self) -> u32 {
+        self.read.saturating_add(1)
+    }
+
+    /// The next line of inline COPY data with its line feed, as psql's `handleCopyIn` reads it; false behind the last
+    /// one: a line `\.` or the end of the file ends them. What is left of the current line is scanned afterwards.
+    pub fn data_line(&mut self, into: &mut Vec<u8>) -> std::io::Result<bool> {
+        into.clear();
+        if !self.data_due {
+            return Ok(false);
+        }
+        if self.reader.read_until(b'\n', into)? > 0 {
+            self.read = self.read.saturating_add(1);
+            if !is_end_of_data(into) {
+                return Ok(true);
             }
         }
-        CopyData::new(Arc::clone(&self.source.bytes), from..self.next_line, false)
+        into.clear();
+        self.data_due = false;
+        Ok(false)
     }
 
-    /// Where byte `at` of the current line or an earlier one stands.
+    /// Passes over the data that nobody wanted.
+    pub fn skip_data(&mut self) -> Result<(), ScriptError> {
+        let mut line = Vec::new();
+        while self.data_line(&mut line).map_err(|error| self.failed(error))? {}
+        Ok(())
+    }
+
+    /// Where a byte of the current line stands.
     pub fn position(&self, at: usize) -> Position {
-        if at >= self.line_start && self.line > 0 {
-            self.source.position(at, self.line, self.line_start)
-        } else {
-            self.source.position(at, 1, 0)
-        }
+        let column = column(&self.line, &self.counted, at.min(self.line.len()));
+        Position { file: Arc::clone(&self.file), line: self.number.max(1), column }
     }
 
     /// The same with the includes that led there.
@@ -113,14 +165,60 @@ impl Frame {
         Origin { at: self.position(at), included_from: self.included_from.clone() }
     }
 
-    fn take_line(&mut self) -> (usize, usize, u32) {
-        let start = self.next_line;
-        let rest = &self.source.bytes[start..];
-        let end = rest.iter().position(|b| *b == b'\n').map_or(self.source.bytes.len(), |n| start + n);
-        self.taken = start;
-        self.next_line = (end + 1).min(self.source.bytes.len());
-        let line = self.next_number;
-        self.next_number = self.next_number.saturating_add(1);
-        (start, end, line)
+    /// Where a byte of the buffer stands.
+    pub fn origin_in_buffer(&self, byte: usize) -> Origin {
+        let (line, column) = self.buffer.locate(byte);
+        let at = Position { file: Arc::clone(&self.file), line, column };
+        Origin { at, included_from: self.included_from.clone() }
     }
+
+    /// Reading the file failed.
+    pub fn failed(&self, error: std::io::Error) -> ScriptError {
+        let source = FileError::Other(Box::new(error));
+        ScriptError::Read { path: self.file.to_string(), origin: Some(self.origin(0)), source }
+    }
+
+    fn read_line_into_self(&mut self) -> Result<usize, ScriptError> {
+        let read = self.reader.read_until(b'\n', &mut self.line);
+        let read = read.map_err(|error| self.failed(error))?;
+        if read > 0 {
+            self.read = self.read.saturating_add(1);
+        }
+        if self.line.last() == Some(&b'\n') {
+            self.line.pop();
+        }
+        // psql drops a byte order mark at the start of every file
+        if self.read == 1 && self.line.starts_with("\u{feff}".as_bytes()) {
+            self.line.drain(..3);
+        }
+        Ok(read)
+    }
+
+    /// Checks a line's bytes once, so that nothing behind has to.
+    fn check(&self) -> Result<(), ScriptError> {
+        let (problem, at) = match std::str::from_utf8(&self.line) {
+            Err(error) => ("a byte that is not UTF-8", error.valid_up_to()),
+            Ok(_) => match memchr::memchr(0, &self.line) {
+                Some(at) => ("a NUL character", at),
+                None => return Ok(()),
+            },
+        };
+        Err(ScriptError::Encoding { problem, origin: self.origin(at) })
+    }
+}
+
+/// Whether a line, with its line feed if it has one, ends COPY data.
+pub(super) fn is_end_of_data(line: &[u8]) -> bool {
+    matches!(line, b"\\.\n" | b"\\.\r\n" | b"\\." | b"\\.\r")
+}
+
+/// A line of many statements is counted once, not once a statement.
+fn column(line: &[u8], counted: &Cell<(usize, u32)>, at: usize) -> u32 {
+    let (from, column) = match counted.get() {
+        known if known.0 <= at => known,
+        _ => (0, 1),
+    };
+    let column = column.saturating_add(count_characters(&line[from..at]));
+    counted.set((at, column));
+    column
 }

@@ -29,60 +29,33 @@ pub(super) struct Fault {
 pub(super) const GLUED: &str = "a number runs into the word or quote behind it";
 pub(super) const CONTINUED: &str = "an E'...' string with a backslash goes on in the next line";
 
-/// What follows an escape string's closing quote.
-pub(super) enum Continuation {
-    None,
-    /// Continued behind a carriage return, which psql takes for white space within one line.
-    SameLine(usize),
-    /// Continued in the next line, where psql has forgotten the `E`, and the backslashes there matter.
-    Differs,
+/// Where an escape string that closed before `i` goes on within the line: behind a carriage return, which psql and the
+/// server take for a line break. `None` if something else follows.
+pub(super) fn continued_in_line(bytes: &[u8], i: usize, end: usize) -> Option<usize> {
+    let (next, carriage_return) = skip_blank(&bytes[..end], i);
+    (carriage_return && peek(bytes, next, end) == Some(b'\'')).then_some(next + 1)
 }
 
-/// Looks ahead, also across lines: the server goes on with an escape string, psql with a plain one.
-pub(super) fn continuation(bytes: &[u8], mut i: usize) -> Continuation {
-    let mut crossed = false;
-    loop {
-        let (next, carriage_return, line_feed) = skip_blank(bytes, i);
-        crossed |= line_feed;
-        if !(carriage_return || line_feed) || peek(bytes, next, bytes.len()) != Some(b'\'') {
-            return Continuation::None;
-        }
-        if !crossed {
-            return Continuation::SameLine(next + 1);
-        }
-        i = next + 1;
-        loop {
-            match bytes.get(i) {
-                None => return Continuation::None,
-                Some(b'\\') => return Continuation::Differs,
-                Some(b'\'') if bytes.get(i + 1) == Some(&b'\'') => i += 2,
-                Some(b'\'') => break,
-                Some(_) => i += 1,
-            }
-        }
-        i += 1;
-    }
+/// Whether nothing but white space and a comment stands behind `i`.
+pub(super) fn is_blank_from(bytes: &[u8], i: usize, end: usize) -> bool {
+    skip_blank(&bytes[..end], i).0 == end
 }
 
-/// Skips white space and `--` comments; says whether line breaks were among it.
-fn skip_blank(bytes: &[u8], mut i: usize) -> (usize, bool, bool) {
-    let (mut carriage_return, mut line_feed) = (false, false);
+/// Skips white space and `--` comments; says whether a carriage return was among it.
+fn skip_blank(bytes: &[u8], mut i: usize) -> (usize, bool) {
+    let mut carriage_return = false;
     while let Some(byte) = bytes.get(i) {
         match byte {
             b' ' | b'\t' | 0x0C => i += 1,
-            b'\r' => {
+            b'\n' | b'\r' => {
                 carriage_return = true;
-                i += 1;
-            }
-            b'\n' => {
-                line_feed = true;
                 i += 1;
             }
             b'-' if bytes.get(i + 1) == Some(&b'-') => i = span(bytes, i, bytes.len(), |b| b != b'\n' && b != b'\r'),
             _ => break,
         }
     }
-    (i, carriage_return, line_feed)
+    (i, carriage_return)
 }
 
 /// Skips what psql drops before a statement: white space and `--` comments.
@@ -135,7 +108,7 @@ pub(super) fn peek(bytes: &[u8], i: usize, end: usize) -> Option<u8> {
 }
 
 pub(super) fn find(bytes: &[u8], i: usize, end: usize, wanted: u8) -> Option<usize> {
-    bytes.get(i..end)?.iter().position(|b| *b == wanted).map(|n| i + n)
+    memchr::memchr(wanted, bytes.get(i..end)?).map(|n| i + n)
 }
 
 pub(super) fn span(bytes: &[u8], i: usize, end: usize, belongs: impl Fn(u8) -> bool) -> usize {

@@ -1,7 +1,8 @@
-//! psql's backslash commands: which run here, which are accepted and ignored, which are refused and why.
+//! psql's backslash commands: which run here, which only show something, which are refused and why.
 //!
 //! A directive that is silently ignored changes what a release means, so an unknown one is an error. Commands that only
-//! change how psql shows results are the exception: nothing is shown here.
+//! show something to a person (results, help, lists of objects) are the exception: they change nothing in the database
+//! and nobody looks, so they are accepted and do nothing.
 
 /// Where an `\echo` goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub enum EchoTarget {
 }
 
 /// What to do with a command.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command {
     Include {
         relative: bool,
@@ -23,8 +24,22 @@ pub(super) enum Command {
     Set,
     Unset,
     Echo(EchoTarget),
-    /// Only changes what psql shows.
+    If,
+    Elif,
+    Else,
+    Endif,
+    Send(Sending),
+    Bind,
+    BindNamed,
+    Parse,
+    ClosePrepared,
+    Copy,
+    /// Forgets the query buffer.
+    Reset,
+    /// Only shows something or changes how it is shown.
     Display,
+    /// The same, with the whole rest of the line as its argument.
+    DisplayLine,
     Encoding,
     Output,
     Restrict,
@@ -34,6 +49,21 @@ pub(super) enum Command {
         reason: &'static str,
         hint: Option<&'static str>,
     },
+}
+
+/// The commands that send the query buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sending {
+    /// `\g`, `\gx`
+    Show,
+    /// `\gset`
+    Store,
+    /// `\gexec`
+    Execute,
+    /// `\gdesc`
+    Describe,
+    /// `\crosstabview`
+    Crosstab,
 }
 
 impl Command {
@@ -47,55 +77,85 @@ impl Command {
             "echo" => Self::Echo(EchoTarget::Stdout),
             "qecho" => Self::Echo(EchoTarget::Query),
             "warn" => Self::Echo(EchoTarget::Stderr),
-            "timing" | "pset" | "x" | "t" | "a" | "C" | "f" | "H" | "html" | "T" | "errverbose" => Self::Display,
+            "if" => Self::If,
+            "elif" => Self::Elif,
+            "else" => Self::Else,
+            "endif" => Self::Endif,
+            "g" | "gx" => Self::Send(Sending::Show),
+            "gset" => Self::Send(Sending::Store),
+            "gexec" => Self::Send(Sending::Execute),
+            "gdesc" => Self::Send(Sending::Describe),
+            "crosstabview" => Self::Send(Sending::Crosstab),
+            "bind" => Self::Bind,
+            "bind_named" => Self::BindNamed,
+            "parse" => Self::Parse,
+            "close_prepared" => Self::ClosePrepared,
+            // the only name that psql compares without regard to case
+            _ if name.eq_ignore_ascii_case("copy") => Self::Copy,
+            "r" | "reset" => Self::Reset,
+            "timing" | "pset" | "x" | "t" | "a" | "C" | "f" | "H" | "html" | "T" | "errverbose" | "p" | "print"
+            | "conninfo" | "copyright" | "z" | "lo_list" => Self::Display,
+            // The environment of a release is empty: psql leaves a variable alone whose source is not there, and what a
+            // script puts into psql's environment only reaches the shell.
+            "getenv" | "setenv" => Self::Display,
+            "h" | "help" | "?" => Self::DisplayLine,
             "encoding" => Self::Encoding,
             "o" | "out" => Self::Output,
             "restrict" => Self::Restrict,
             "unrestrict" => Self::Unrestrict,
             "q" | "quit" => Self::Quit,
+            _ if lists(name) => Self::Display,
+            _ if shows_source(name) => Self::DisplayLine,
             _ => refusal(name),
         }
     }
 
-    /// Whether it may stand inside a statement that is not finished yet.
-    pub fn leaves_the_statement_alone(&self) -> bool {
-        !matches!(self, Self::Include { .. } | Self::Quit | Self::Refused { .. })
+    /// Whether psql reads the whole rest of the line for it, also in a branch that is not taken.
+    pub fn takes_the_line(name: &str) -> bool {
+        matches!(name, "!" | "h" | "help" | "?" | "ef" | "ev")
+            || name.eq_ignore_ascii_case("copy")
+            || shows_source(name)
     }
+}
+
+/// `\d` and its family, `\l`, `\z`: psql asks the catalogs and prints.
+fn lists(name: &str) -> bool {
+    let bare = name.trim_end_matches(['S', '+', 'x']);
+    matches!(bare, "l" | "list" | "z") || name.starts_with('d')
+}
+
+fn shows_source(name: &str) -> bool {
+    matches!(name.trim_end_matches('+'), "sf" | "sv")
 }
 
 fn refusal(name: &str) -> Command {
     let (reason, hint) = match name {
         "" => ("a backslash pair separates a command from what follows; there is no command here", None),
         "!" => (SHELL, Some("a release runs SQL only; do this before or after the run")),
-        "setenv" | "getenv" | "cd" | "prompt" | "password" => ("it reaches the host's environment or terminal", None),
-        "c" | "connect" => ("it connects to another database", Some("a release has one target")),
-        "w" | "write" => ("it writes a file on the host", None),
-        "e" | "edit" | "ef" | "ev" => ("it starts an editor on the host", None),
-        "s" => ("it reads the history of the host", None),
-        "lo_import" | "lo_export" | "lo_unlink" | "lo_list" => {
-            ("it copies large objects from or to files of the host", None)
-        }
-        "copy" => (LATER, Some("write COPY ... FROM STDIN with the data in the script")),
-        "if" | "elif" | "else" | "endif" => (LATER, Some("use a DO block, or separate files")),
-        "gset" => (LATER, Some("use a sub-select, or a DO block")),
-        "gexec" => (LATER, Some("use a DO block with EXECUTE")),
-        "g" | "gx" | "gdesc" => (LATER, Some("end the statement with a semicolon")),
-        "crosstabview" => ("it only shows results", Some("end the statement with a semicolon")),
+        "prompt" => ("it reads the host's terminal", Some("declare the variable in release.toml, and give it by -v")),
+        "cd" => ("it changes the host's directory", Some("\\ir names files relative to the script")),
+        "password" => (
+            "it asks for a password on the terminal",
+            Some("ALTER ROLE ... PASSWORD with a SCRAM verifier, or outside of the release"),
+        ),
+        "c" | "connect" => ("it connects to another database", Some("a release has one target; make one for each")),
+        "w" | "write" => ("it writes a file on the host", Some("remove it")),
+        "e" | "edit" | "ef" | "ev" => ("it starts an editor on the host", Some("write the statement in the script")),
+        "s" => ("it reads or writes the history of the host", Some("remove it")),
+        "lo_import" => ("it reads a file of the host", Some("lo_from_bytea(0, ...) makes a large object from bytes")),
+        "lo_export" => ("it writes a file on the host", Some("remove it")),
+        "lo_unlink" => ("it acts on a number that only one database knows", Some("select lo_unlink(...)")),
         "watch" => ("it repeats a statement for ever", Some("pgseal gate --watch waits for a condition")),
-        "p" | "print" | "r" | "reset" => ("it acts on psql's query buffer", Some("remove it")),
-        "bind" | "bind_named" | "parse" | "close_prepared" | "startpipeline" | "endpipeline" => (LATER, None),
-        "copyright" | "conninfo" | "h" | "help" | "?" => ("it only shows help", Some("remove it")),
-        "l" | "list" | "z" | "sf" | "sv" => (LISTS, Some("remove it")),
-        _ if name.starts_with('d') => (LISTS, Some("remove it")),
-        _ if name.starts_with("l+") || name.starts_with("sf") || name.starts_with("sv") => (LISTS, Some("remove it")),
+        "startpipeline" | "endpipeline" | "sendpipeline" | "syncpipeline" | "flush" | "flushrequest" | "getresults" => {
+            ("it is psql's own way to send in batches", Some("remove it: pgseal batches plain statements by itself"))
+        }
+        "." => ("no COPY data are open here", Some("\\copy t from stdin, or COPY t FROM STDIN, begins them")),
         _ => ("it is not a command of psql that is known here", None),
     };
     Command::Refused { reason, hint }
 }
 
 pub(super) const SHELL: &str = "it reaches the shell of the host";
-const LATER: &str = "it is not supported yet";
-const LISTS: &str = "it only lists objects for a person";
 
 #[cfg(test)]
 mod tests {
@@ -103,16 +163,17 @@ mod tests {
 
     #[test]
     fn everything_unknown_is_refused() {
-        for name in ["", "!", "c", "copy", "if", "dt+", "gexec", "nonsense", "I", "SET", "lo_import", "watch"] {
+        for name in ["", "!", "c", "nonsense", "I", "SET", "lo_import", "watch", "w", "cd", "."] {
             assert!(matches!(Command::named(name), Command::Refused { .. }), "{name}");
         }
         assert_eq!(Command::named("ir"), Command::Include { relative: true });
     }
 
     #[test]
-    fn includes_and_quit_act_on_the_statement() {
-        assert!(Command::Set.leaves_the_statement_alone());
-        assert!(!Command::Quit.leaves_the_statement_alone());
-        assert!(!Command::Include { relative: false }.leaves_the_statement_alone());
+    fn what_lists_objects_does_nothing() {
+        for name in ["d", "dt+", "dfS+", "l+", "z", "du", "dconfig", "pset", "x"] {
+            assert_eq!(Command::named(name), Command::Display, "{name}");
+        }
+        assert_eq!(Command::named("sf+"), Command::DisplayLine);
     }
 }

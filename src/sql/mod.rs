@@ -2,43 +2,54 @@
 //!
 //! From the bytes of a file to what is sent to a server, top floor first:
 //!
-//! - `script`: the interpreter; one [`Step`] a pull, so that a caller can change variables between two statements
-//! - `meta`, `arguments`, `path`: backslash commands, their arguments, and where an include leads
-//! - `assemble`, `frame`: from the lines of an open file to one statement
-//! - `statement`: its text, its COPY data, and the way back from a character to its file, line and column
+//! - `explore`: every way through a script, for whoever packs it
+//! - `script`, `commands`: the interpreter; one [`Step`] a pull, so that answers can be told between two statements
+//! - `meta`, `arguments`, `copy_command`, `path`: backslash commands, their arguments, and where an include leads
+//! - `assemble`, `frame`, `conditions`, `data`: from the lines of an open file to one statement and its COPY data
+//! - `statement`: its text, and the way back from a character to its file, line and column
 //! - `inspect`, `dispatch` (with its `names`), `select`: what a statement is, judged on its tokens
-//! - `scanner`, `lexemes`: psql's rules of where a statement ends; `atomic`: where they differ from the server's
+//! - `scanner`, `lexemes`: psql's rules of where a statement ends; `atomic`, `boundary`: where they differ from the
+//!   server's
 //! - `tokens`: the server's view of one statement
-//! - `variables`, `position`, `error`: the ground
+//! - `special`, `variables`, `position`, `error`: the ground
 //!
 //! The reference is psql 15: the manual's page "psql", and `psqlscan.l`, `psqlscanslash.l`, `mainloop.c`, `copy.c` in
 //! PostgreSQL's sources. Where psql and the server would read a script differently, the script is refused.
 
+mod explore;
 mod script;
+mod commands;
 mod meta;
 mod arguments;
+mod copy_command;
 mod path;
 mod assemble;
 mod frame;
+mod conditions;
+mod data;
 mod statement;
 mod inspect;
 mod dispatch;
 mod names;
 mod select;
 mod atomic;
+mod boundary;
 mod scanner;
 mod lexemes;
 mod tokens;
+mod special;
 mod variables;
 mod position;
 mod error;
 
 pub use dispatch::Dispatch;
 pub use error::{FileError, ScriptError};
+pub use explore::{MAX_WAYS, explore};
 pub use inspect::{Copy, Inspection, SessionChange, inspect};
 pub use meta::EchoTarget;
 pub use position::{Origin, Position};
 pub use script::{Files, MAX_INCLUDE_DEPTH, Script, Step};
 pub use select::{NotSelect, is_single_select, rows_unread, single_select, type_names};
+pub use special::OF_THE_CONNECTION;
 pub use statement::{CopySource, Statement, Then};
 pub use variables::{BadName, Variables};

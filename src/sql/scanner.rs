@@ -1,19 +1,30 @@
 //! Where psql ends a statement.
 //!
-//! The rules are those of psqlscan.l in PostgreSQL 15, with standard_conforming_strings on. psql scans line by line and
-//! so does this: [`Scanner::next`] gets the file and the line's bounds, and stops at whatever its caller has to act on.
-//! It copies nothing. Everything between two stops belongs to the statement as it is.
+//! The rules are those of psqlscan.l in PostgreSQL 15. psql scans line by line and so does this: [`Scanner::next`] gets a
+//! line, and stops at whatever its caller has to act on. It copies nothing. Everything between two stops belongs to the
+//! statement as it is.
 
 use super::lexemes::{
-    CLASS, CONTINUED, Continuation, DIGIT, Fault, GLUED, Reference, SKIP, WORD, continuation, end_of_comment, find,
-    is_identifier_byte, is_identifier_start, number, peek, reference, span,
+    CLASS, CONTINUED, DIGIT, Fault, GLUED, Reference, SKIP, WORD, continued_in_line, end_of_comment, find,
+    is_blank_from, is_identifier_byte, is_identifier_start, number, peek, reference, span,
 };
 use super::variables::is_name_byte;
 
 /// psql's lexer state, which lives as long as a file.
+///
+/// Places of what is open are bytes of the statement's text.
 #[derive(Default)]
 pub(super) struct Scanner {
     mode: Mode,
+    /// What has to be added to a byte of the scanned line to have the byte of the statement's text.
+    shift: isize,
+    /// The script has turned `standard_conforming_strings` off: backslashes escape in all strings.
+    pub escapes_everywhere: bool,
+    /// Behind the closing quote of an `E'...'` string of this line, or at 0 when the line before ended like that: the
+    /// server goes on with it in the next line, and psql begins a plain string there.
+    escape_closed: Option<usize>,
+    /// The byte of this line at which the server would go on with an `E'...'` string.
+    continued_at: Option<usize>,
     /// Where the open quote or comment began.
     began: usize,
     /// The open dollar quote's delimiter, with both dollars.
@@ -36,10 +47,18 @@ enum Mode {
     },
     Quote {
         escapes: bool,
+        /// psql has forgotten that backslashes escape here; the server has not.
+        forgotten: bool,
     },
     Identifier,
     Dollar,
 }
+
+const PLAIN: Mode = Mode::Quote { escapes: false, forgotten: false };
+const ESCAPES: Mode = Mode::Quote { escapes: true, forgotten: false };
+
+/// psql's `paren_depth`, which `\if` remembers: where each open parenthesis stands.
+pub(super) type Parentheses = Vec<usize>;
 
 /// Why the scanner stopped.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,8 +76,11 @@ pub(super) enum Stop {
 }
 
 impl Scanner {
-    /// Scans from `i` to `end`, the end of the line, and says where and why it stopped.
-    pub fn next(&mut self, bytes: &[u8], mut i: usize, end: usize) -> Result<(usize, Stop), Fault> {
+    /// Scans from `i` to the end of the line, and says where and why it stopped. What is scanned next will stand at byte
+    /// `text` of the statement.
+    pub fn next(&mut self, bytes: &[u8], mut i: usize, text: usize) -> Result<(usize, Stop), Fault> {
+        let end = bytes.len();
+        self.shift = text as isize - i as isize;
         while i < end {
             i = match self.mode {
                 Mode::Normal => match self.normal(bytes, i, end)? {
@@ -66,7 +88,7 @@ impl Scanner {
                     (at, None) => at,
                 },
                 Mode::Comment { depth } => self.comment(bytes, i, end, depth),
-                Mode::Quote { escapes } => self.quote(bytes, i, end, escapes)?,
+                Mode::Quote { escapes, forgotten } => self.quote(bytes, i, end, escapes, forgotten)?,
                 Mode::Identifier => match find(bytes, i, end, b'"') {
                     Some(at) => {
                         self.mode = Mode::Normal;
@@ -78,6 +100,39 @@ impl Scanner {
             };
         }
         Ok((i, Stop::EndOfLine))
+    }
+
+    /// Told of every new line of a file before it is scanned.
+    pub fn begin_line(&mut self, bytes: &[u8]) {
+        self.continued_at = None;
+        if self.escape_closed.is_none() || self.mode != Mode::Normal {
+            self.escape_closed = None;
+            return;
+        }
+        let next = super::lexemes::skip_leading(bytes, 0, bytes.len());
+        self.escape_closed = if next == bytes.len() { Some(0) } else { None };
+        self.continued_at = (bytes.get(next) == Some(&b'\'')).then_some(next);
+    }
+
+    /// Told at the end of every line of a file.
+    pub fn end_line(&mut self, bytes: &[u8]) {
+        self.escape_closed = self.escape_closed.filter(|at| is_blank_from(bytes, *at, bytes.len()));
+    }
+
+    /// As if a file began: after `\g` and its relatives, and `\r`.
+    pub fn reset(&mut self) {
+        let escapes_everywhere = self.escapes_everywhere;
+        *self = Self { escapes_everywhere, saw_begin: self.saw_begin, ..Self::default() };
+    }
+
+    /// The open parentheses.
+    pub fn parentheses(&self) -> &Parentheses {
+        &self.parens
+    }
+
+    /// Goes back to those parentheses.
+    pub fn set_parentheses(&mut self, parens: Parentheses) {
+        self.parens = parens;
     }
 
     /// Whether a quote or a comment is open. psql drops empty lines elsewhere.
@@ -124,11 +179,16 @@ impl Scanner {
                     }
                     let start = i;
                     i = span(bytes, i, end, is_identifier_byte);
-                    self.word(&bytes[start..i], start);
+                    self.word(&bytes[start..i], self.in_text(start));
                 }
                 DIGIT => i = number(bytes, i, end)?,
                 _ => match byte {
-                    b'\'' => return Ok((self.open_at(i, Mode::Quote { escapes: false }, i + 1), None)),
+                    b'\'' => {
+                        let forgotten = self.continued_at == Some(i);
+                        let mode = if self.escapes_everywhere { ESCAPES } else { PLAIN };
+                        let mode = if forgotten { Mode::Quote { escapes: false, forgotten } } else { mode };
+                        return Ok((self.open_at(i, mode, i + 1), None));
+                    }
                     b'"' => return Ok((self.open_at(i, Mode::Identifier, i + 1), None)),
                     b'-' if peek(bytes, i + 1, end) == Some(b'-') => i = end_of_comment(bytes, i, end),
                     b'/' if peek(bytes, i + 1, end) == Some(b'*') => {
@@ -139,7 +199,7 @@ impl Scanner {
                         (at, false) => i = at,
                     },
                     b'(' => {
-                        self.parens.push(i);
+                        self.parens.push(self.in_text(i));
                         i += 1;
                     }
                     b')' => {
@@ -182,19 +242,24 @@ impl Scanner {
     }
 
     fn open_at(&mut self, began: usize, mode: Mode, next: usize) -> usize {
-        self.began = began;
+        self.began = self.in_text(began);
         self.mode = mode;
         next
+    }
+
+    /// The byte of the statement's text for a byte of the line.
+    fn in_text(&self, at: usize) -> usize {
+        at.saturating_add_signed(self.shift)
     }
 
     /// `E'`, `B'`, `X'`, `N'`, `U&'`, `U&"`
     fn prefixed_quote(&mut self, bytes: &[u8], i: usize, end: usize) -> Option<usize> {
         let next = peek(bytes, i + 1, end)?;
         match (bytes[i] | 0x20, next) {
-            (b'e', b'\'') => Some(self.open_at(i, Mode::Quote { escapes: true }, i + 2)),
-            (b'b' | b'x' | b'n', b'\'') => Some(self.open_at(i, Mode::Quote { escapes: false }, i + 2)),
+            (b'e', b'\'') => Some(self.open_at(i, ESCAPES, i + 2)),
+            (b'b' | b'x', b'\'') => Some(self.open_at(i, PLAIN, i + 2)),
             (b'u', b'&') => match peek(bytes, i + 2, end)? {
-                b'\'' => Some(self.open_at(i, Mode::Quote { escapes: false }, i + 3)),
+                b'\'' => Some(self.open_at(i, PLAIN, i + 3)),
                 b'"' => Some(self.open_at(i, Mode::Identifier, i + 3)),
                 _ => None,
             },
@@ -262,82 +327,66 @@ impl Scanner {
     }
 
     fn comment(&mut self, bytes: &[u8], mut i: usize, end: usize, mut depth: u32) -> usize {
-        while i < end {
-            match (bytes[i], peek(bytes, i + 1, end)) {
+        while let Some(at) = memchr::memchr2(b'/', b'*', &bytes[i.min(end)..end]).map(|n| i + n) {
+            i = match (bytes[at], peek(bytes, at + 1, end)) {
                 (b'/', Some(b'*')) => {
                     depth = depth.saturating_add(1);
-                    i += 2;
+                    at + 2
+                }
+                (b'*', Some(b'/')) if depth == 0 => {
+                    self.mode = Mode::Normal;
+                    return at + 2;
                 }
                 (b'*', Some(b'/')) => {
-                    i += 2;
-                    if depth == 0 {
-                        self.mode = Mode::Normal;
-                        return i;
-                    }
                     depth -= 1;
+                    at + 2
                 }
-                _ => i += 1,
-            }
+                _ => at + 1,
+            };
         }
         self.mode = Mode::Comment { depth };
-        i
+        end
     }
 
-    fn quote(&mut self, bytes: &[u8], mut i: usize, end: usize, escapes: bool) -> Result<usize, Fault> {
+    fn quote(
+        &mut self,
+        bytes: &[u8],
+        mut i: usize,
+        end: usize,
+        escapes: bool,
+        forgotten: bool,
+    ) -> Result<usize, Fault> {
         if !escapes {
             // a doubled quote closes and opens again, which comes to the same
-            return Ok(match find(bytes, i, end, b'\'') {
-                Some(at) => {
-                    self.mode = Mode::Normal;
-                    at + 1
-                }
-                None => end,
-            });
+            let close = find(bytes, i, end, b'\'');
+            if forgotten && let Some(at) = find(bytes, i, close.unwrap_or(end), b'\\') {
+                return Err(Fault { at, problem: CONTINUED });
+            }
+            let Some(at) = close else { return Ok(end) };
+            if forgotten && peek(bytes, at + 1, end) == Some(b'\'') {
+                return Ok(at + 2);
+            }
+            self.mode = Mode::Normal;
+            if forgotten {
+                self.escape_closed = Some(at + 1);
+            }
+            return Ok(at + 1);
         }
-        while i < end {
-            match bytes[i] {
-                b'\\' => i += 2,
-                b'\'' if peek(bytes, i + 1, end) == Some(b'\'') => i += 2,
-                b'\'' => match continuation(bytes, i + 1) {
-                    Continuation::None => {
+        while let Some(at) = memchr::memchr2(b'\\', b'\'', &bytes[i.min(end)..end]).map(|n| i + n) {
+            i = match bytes[at] {
+                b'\\' => at + 2,
+                _ if peek(bytes, at + 1, end) == Some(b'\'') => at + 2,
+                _ => match continued_in_line(bytes, at + 1, end) {
+                    Some(next) => next,
+                    None => {
                         self.mode = Mode::Normal;
-                        return Ok(i + 1);
+                        self.escape_closed = (!self.escapes_everywhere).then_some(at + 1);
+                        return Ok(at + 1);
                     }
-                    Continuation::SameLine(at) => i = at,
-                    Continuation::Differs => return Err(Fault { at: i, problem: CONTINUED }),
                 },
-                _ => i += 1,
-            }
+            };
         }
-        Ok(i.min(end))
-    }
-}
-
-/// Whether a whole text is one statement that ends where it ends; else a byte near which it is not.
-pub(super) fn boundary_fault(sql: &str, terminated: bool) -> Option<usize> {
-    let bytes = sql.as_bytes();
-    let mut scanner = Scanner::default();
-    let mut start = 0;
-    loop {
-        let end = find(bytes, start, bytes.len(), b'\n').unwrap_or(bytes.len());
-        let mut i = start;
-        loop {
-            match scanner.next(bytes, i, end) {
-                Ok((_, Stop::EndOfLine)) => break,
-                Ok((_, Stop::Variable(found))) => i = found.end,
-                Ok((at, Stop::Semicolon)) if terminated && at == bytes.len() => return None,
-                Ok((at, _)) => return Some(at.saturating_sub(1)),
-                Err(fault) => return Some(fault.at),
-            }
-        }
-        if end >= bytes.len() {
-            break;
-        }
-        start = end + 1;
-    }
-    match scanner.open() {
-        Some((_, at)) => Some(at),
-        None => terminated.then_some(bytes.len()),
+        Ok(end)
     }
 }
 

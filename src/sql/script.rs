@@ -1,18 +1,22 @@
 //! The interpreter of psql scripts: from a file and its includes to steps, one pull at a time.
 //!
-//! It holds the open files and one statement, never the list of all. Variables can be read and changed between two
-//! pulls; a statement has the values of the moment it is pulled.
+//! It holds the open files' current lines and one statement, never a whole file. What a statement answered can be told
+//! between two pulls; a statement has the values of the moment it is pulled.
 
-use super::arguments::{Argument, ArgumentFault, Arguments, is_space};
-use super::assemble::{LineStop, end_of_file, finish, scan_line};
+use super::assemble::{LineStop, Surroundings, check, end_of_file, finish, scan_line};
+use super::data;
 use super::error::{FileError, ScriptError};
 use super::frame::Frame;
-use super::lexemes::span;
-use super::meta::{Command, EchoTarget, SHELL};
+use super::inspect::{self, Copy};
+use super::meta::{EchoTarget, Sending};
 use super::path::resolve;
-use super::position::{Origin, Source};
-use super::statement::Statement;
-use super::variables::Variables;
+use super::position::{Origin, Position};
+use super::special::{self, ROW_COUNT};
+use super::statement::{CopySource, Statement, Then};
+use super::tokens::{Kind, Tokens};
+use super::variables::{Value, Variables};
+use std::collections::BTreeMap;
+use std::io::Read;
 use std::sync::Arc;
 
 /// How many files deep includes may nest.
@@ -20,8 +24,8 @@ pub const MAX_INCLUDE_DEPTH: usize = 32;
 
 /// How the interpreter obtains files. Names are `/`-separated paths inside the release, without `.` and `..`.
 pub trait Files {
-    /// The whole file.
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, FileError>;
+    /// The file, from its beginning.
+    fn open(&self, path: &str) -> Result<Box<dyn Read + '_>, FileError>;
 }
 
 /// What a script does next.
@@ -40,22 +44,60 @@ pub enum Step {
     },
     /// What follows depends on how the statement before ended: say it by [`Script::answered`] and pull again.
     Await,
+    /// psql says this and goes on, as if the command were not there or the condition false. A release must not.
+    Complaint(ScriptError),
 }
 
 /// A script that is being read.
 pub struct Script<'f> {
-    files: &'f dyn Files,
-    frames: Vec<Frame>,
-    variables: Variables,
+    pub(super) files: &'f dyn Files,
+    pub(super) frames: Vec<Frame<'f>>,
+    pub(super) variables: Variables,
     included: Vec<String>,
     /// The key of `\restrict`, until the same key comes with `\unrestrict`.
-    restricted: Option<String>,
+    pub(super) restricted: Option<String>,
+    /// What `\bind` and `\bind_named` left for the statement that comes.
+    pub(super) bound: Option<Bound>,
+    /// Texts by the names that `\parse` gave them.
+    pub(super) prepared: BTreeMap<String, String>,
+    /// The last statement was given out, and nobody said how it ended.
+    pub(super) unsettled: bool,
+    /// The script has turned `standard_conforming_strings` off.
+    escapes_everywhere: bool,
+    pub(super) ways: Option<Ways>,
+}
+
+/// What `\bind` and `\bind_named` left for the statement that comes.
+pub(super) enum Bound {
+    Parameters(Vec<String>),
+    Named { name: String, parameters: Vec<String> },
+}
+
+/// One way through the conditions that only a run can decide.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ways {
+    /// What to decide, first to last; then always "it holds".
+    pub prescribed: Vec<bool>,
+    /// What was decided.
+    pub taken: Vec<bool>,
 }
 
 impl<'f> Script<'f> {
     /// Opens the script at `path`.
     pub fn open(files: &'f dyn Files, path: &str, variables: Variables) -> Result<Self, ScriptError> {
-        let mut script = Self { files, frames: Vec::new(), variables, included: Vec::new(), restricted: None };
+        let mut script = Self {
+            files,
+            frames: Vec::new(),
+            variables,
+            included: Vec::new(),
+            restricted: None,
+            bound: None,
+            prepared: BTreeMap::new(),
+            unsettled: false,
+            escapes_everywhere: false,
+            ways: None,
+        };
+        special::set_defaults(&mut script.variables);
         let path =
             resolve(path, None).map_err(|reason| ScriptError::Path { path: path.into(), reason, origin: None })?;
         script.push(&path, None)?;
@@ -72,23 +114,67 @@ impl<'f> Script<'f> {
     }
 
     /// The data of the COPY that was given out last; good until the next step, which skips what was not read.
-    pub fn copy_data(&mut self, _statement: &Statement) -> Result<Box<dyn std::io::Read + '_>, ScriptError> {
-        match self.frames.last_mut().and_then(|frame| frame.data.take()) {
-            Some(data) => Ok(Box::new(std::io::Cursor::new(data.as_bytes().to_vec()))),
+    pub fn copy_data(&mut self, statement: &Statement) -> Result<Box<dyn Read + '_>, ScriptError> {
+        match &statement.copy {
             None => Ok(Box::new(std::io::empty())),
+            Some(CopySource::Script { .. }) => match self.frames.last_mut() {
+                Some(frame) => Ok(Box::new(data::Inline::new(frame))),
+                None => Ok(Box::new(std::io::empty())),
+            },
+            Some(CopySource::File(path)) => {
+                let file = self.files.open(path).map_err(|source| ScriptError::Read {
+                    path: path.clone(),
+                    origin: Some(statement.origin.clone()),
+                    source,
+                })?;
+                let tokens = Tokens::new(&statement.sql);
+                let binary = (0..tokens.list.len()).any(|i| tokens.is(i, "binary") || tokens.text(i) == "'binary'");
+                if binary { Ok(file) } else { Ok(Box::new(data::Lines::new(file))) }
+            }
         }
     }
 
-    /// Says how the last statement ended: `ROW_COUNT` is this number of rows.
-    pub fn answered(&mut self, _rows: u64) {}
+    /// Says how the last statement ended: it touched or returned this many rows, or nobody knows.
+    pub fn answered(&mut self, rows: Option<u64>) {
+        self.unsettled = false;
+        let value = match rows {
+            Some(rows) => Value::Known { text: rows.to_string(), outside: false },
+            None => Value::Unknown { certain: true },
+        };
+        self.variables.put(ROW_COUNT, value).expect("a good name");
+    }
 
-    /// Carries out the `\gset` of a statement: sets variables from its only row.
+    /// Carries out the `\gset` of a statement: sets variables from its only row, and removes those of NULLs.
     pub fn store(
         &mut self,
-        _statement: &Statement,
-        _columns: &[String],
-        _rows: &[Vec<Option<String>>],
+        statement: &Statement,
+        columns: &[String],
+        rows: &[Vec<Option<String>>],
     ) -> Result<(), ScriptError> {
+        let Then::Store { prefix } = &statement.then else { return Ok(()) };
+        let fault = |problem: String| {
+            let origin = statement.origin.clone();
+            Err(ScriptError::Answer { command: "gset", problem, origin })
+        };
+        let row = match rows {
+            [row] => row,
+            [] => return fault("no rows returned".into()),
+            _ => return fault("more than one row returned".into()),
+        };
+        for (column, value) in columns.iter().zip(row) {
+            let name = format!("{prefix}{column}");
+            if special::is_hooked(&name) {
+                return fault(format!("{name} is a variable of psql's own, which \\gset does not set"));
+            }
+            match value {
+                None => self.variables.unset(&name),
+                Some(value) => {
+                    if let Err(bad) = self.variables.set(&name, value.clone()) {
+                        return fault(format!("{bad}; name the column by AS"));
+                    }
+                }
+            }
+        }
         Ok(())
     }
 
@@ -109,124 +195,134 @@ impl<'f> Script<'f> {
 
     fn advance(&mut self) -> Result<Option<Step>, ScriptError> {
         while let Some(frame) = self.frames.last_mut() {
-            if !frame.in_line && !frame.advance() {
-                let last = end_of_file(frame)?;
-                self.frames.pop();
-                if let Some(statement) = last {
-                    return Ok(Some(Step::Statement(statement)));
-                }
-                continue;
+            if frame.data_due {
+                frame.skip_data()?;
             }
-            match scan_line(frame, &self.variables)? {
-                LineStop::Statement => return finish(frame, true).map(|statement| Some(Step::Statement(statement))),
+            if !frame.in_line {
+                // psql asks for the setting line by line
+                frame.scanner.escapes_everywhere = self.escapes_everywhere;
+                if !frame.advance()? {
+                    let last = end_of_file(frame)?;
+                    if let Some(origin) = frame.conditions.open() {
+                        return Err(ScriptError::Unterminated { what: "\\if", origin: origin.clone() });
+                    }
+                    if let Some(statement) = last {
+                        let step = self.send(statement);
+                        self.frames.pop();
+                        return step;
+                    }
+                    self.frames.pop();
+                    continue;
+                }
+            }
+            let around =
+                Surroundings { variables: &self.variables, unsettled: self.unsettled, exploring: self.ways.is_some() };
+            match scan_line(frame, around)? {
+                LineStop::Statement if frame.conditions.active() => {
+                    let statement = finish(frame, true)?;
+                    return self.send(statement);
+                }
+                LineStop::Statement => pass_over(frame),
                 LineStop::Command => {
                     if let Some(step) = self.command()? {
                         return Ok(Some(step));
                     }
                 }
+                LineStop::Await => return Ok(Some(Step::Await)),
                 LineStop::End => frame.in_line = false,
             }
         }
         Ok(None)
     }
 
-    /// Runs the meta-command at the scan's place.
-    fn command(&mut self) -> Result<Option<Step>, ScriptError> {
+    /// Gives a statement out, as `;` does.
+    pub(super) fn send(&mut self, mut statement: Statement) -> Result<Option<Step>, ScriptError> {
+        match self.bound.take() {
+            None => {}
+            Some(Bound::Parameters(parameters)) => statement.parameters = Some(parameters),
+            Some(Bound::Named { name, parameters }) => {
+                let origin = statement.origin.clone();
+                let Some(text) = self.prepared.get(&name) else {
+                    let problem = format!("there is no prepared statement {name:?}: \\parse makes one");
+                    return Err(ScriptError::Argument { command: "bind_named".into(), problem, origin });
+                };
+                let mut named = Statement::at(text.clone(), origin);
+                (named.then, named.parameters) = (statement.then, Some(parameters));
+                statement = named;
+            }
+        }
+        if statement.parameters.is_some() && !matches!(statement.then, Then::Show) {
+            return Err(ScriptError::Command {
+                command: "bind".into(),
+                reason: "values of a statement with parameters can't be taken by \\gset, \\gexec or \\gdesc here",
+                hint: Some("write the values into the statement by :'name'"),
+                origin: statement.origin,
+            });
+        }
+        self.note_strings(&statement);
+        self.unsettled = true;
+        if self.ways.is_some() {
+            self.answered(None);
+            self.note_stored(&statement);
+        }
+        Ok(Some(Step::Statement(statement)))
+    }
+
+    /// `\g` and its relatives: the query buffer, or what was sent last when it is empty.
+    pub(super) fn send_buffer(&mut self, then: Then, origin: &Origin) -> Result<Option<Step>, ScriptError> {
         let Some(frame) = self.frames.last_mut() else { return Ok(None) };
-        frame.drop_fed_line();
-        let source = frame.source.clone();
-        let start = frame.at;
-        let name_end = span(&source.bytes, start + 1, frame.line_end, |b| !is_space(b) && b != b'\\');
-        let name = String::from_utf8_lossy(&source.bytes[start + 1..name_end]).into_owned();
-        let origin = frame.origin(start);
-        let command = Command::named(&name);
-        let place = Place { name: &name, origin: &origin };
-        if let Command::Refused { reason, hint } = command {
-            return Err(place.refused(reason, hint));
+        let mut statement = if frame.buffer.is_empty() {
+            let again = Statement::at(frame.previous.clone(), origin.clone());
+            check(frame, again, false, false, true)?
+        } else {
+            finish(frame, false)?
+        };
+        frame.scanner.reset();
+        if statement.copy.is_some() && then != Then::Show {
+            let reason = "COPY has no rows to take values from";
+            let origin = origin.clone();
+            return Err(ScriptError::Command { command: sending_name(&then).into(), reason, hint: None, origin });
         }
-        if self.restricted.is_some() && command != Command::Unrestrict {
-            return Err(place.refused("between \\restrict and \\unrestrict no other meta-command may stand", None));
-        }
-        if !command.leaves_the_statement_alone() && !frame.buffer.is_blank(&frame.source) {
-            return Err(place.refused("it stands in the middle of a statement", Some("end the statement before it")));
-        }
-
-        let mut lexer = Arguments::new(&source.bytes, name_end, frame.line_end, &self.variables);
-        let mut arguments = Vec::new();
-        while let Some(argument) = lexer.next().map_err(|fault| argument_fault(fault, frame, &name))? {
-            arguments.push(argument);
-        }
-        frame.at = lexer.finish();
-        self.run(command, arguments, &place)
+        statement.then = then;
+        self.send(statement)
     }
 
-    fn run(&mut self, command: Command, arguments: Vec<Argument>, place: &Place) -> Result<Option<Step>, ScriptError> {
-        match command {
-            Command::Echo(to) => {
-                let text = echo_text(&arguments);
-                return Ok(Some(Step::Echo { to, text, origin: place.origin.clone() }));
-            }
-            Command::Set => self.set(arguments, place)?,
-            Command::Unset => {
-                let name = place.only(arguments)?.text;
-                self.variables.unset(&name);
-            }
-            Command::Include { relative } => {
-                let path = place.only(arguments)?.without_semicolons().text;
-                self.include(&path, relative, place.origin)?;
-            }
-            Command::Encoding => {
-                let encoding = arguments.into_iter().next().map(|a| a.without_semicolons().text.to_ascii_lowercase());
-                if !matches!(encoding.as_deref(), None | Some("utf8" | "utf-8" | "unicode")) {
-                    return Err(place.refused("scripts are UTF-8 here", Some("convert the file to UTF-8")));
-                }
-            }
-            Command::Output => match arguments.into_iter().next().map(|a| a.without_semicolons().text) {
-                None => {}
-                Some(target) if target == "/dev/null" => {}
-                Some(target) if target.starts_with('|') => return Err(place.refused(SHELL, None)),
-                Some(_) => {
-                    return Err(place.refused("it writes a file on the host", Some("only \\o /dev/null is accepted")));
-                }
-            },
-            Command::Restrict => self.restricted = Some(place.only(arguments)?.without_semicolons().text),
-            Command::Unrestrict => {
-                let key = place.only(arguments)?.without_semicolons().text;
-                if self.restricted.take() != Some(key) {
-                    return Err(place.bad("the key is not the one of \\restrict".into()));
-                }
-            }
-            // as in psql, \q ends the file it stands in, not the whole script
-            Command::Quit => {
-                if let Some(mut frame) = self.frames.pop() {
-                    return Ok(end_of_file(&mut frame)?.map(Step::Statement));
-                }
-            }
-            Command::Display => {}
-            Command::Refused { reason, hint } => return Err(place.refused(reason, hint)),
+    /// Follows `SET standard_conforming_strings`, as the server would report it to psql.
+    fn note_strings(&mut self, statement: &Statement) {
+        if let Some(standard) = inspect::sets_standard_strings(&statement.sql) {
+            self.escapes_everywhere = !standard;
         }
-        Ok(None)
     }
 
-    fn set(&mut self, arguments: Vec<Argument>, place: &Place) -> Result<(), ScriptError> {
-        let mut arguments = arguments.into_iter();
-        // alone it lists the variables, which only shows something
-        let Some(name) = arguments.next() else { return Ok(()) };
-        let value: String = arguments.map(|argument| argument.text).collect();
-        if let Some(reason) = unsafe_setting(&name.text, &value) {
-            return Err(place.refused(reason, None));
+    /// What `\gset` may set, when nobody knows the answer: names that stand in the statement, or any.
+    fn note_stored(&mut self, statement: &Statement) {
+        let Then::Store { prefix } = &statement.then else { return };
+        let tokens = Tokens::new(&statement.sql);
+        for i in 0..tokens.list.len() {
+            if let Some(name) = tokens.identifier(i) {
+                let name = format!("{prefix}{name}");
+                if !special::is_hooked(&name) {
+                    let _ = self.variables.set_unknown(&name, false);
+                }
+            }
         }
-        self.variables.set(&name.text, value).map_err(|bad| place.bad(bad.to_string()))
+        // names that the statement does not show: of `*`, of types, of columns without a name
+        let hides = |i| {
+            tokens.mark(i, b'*') || tokens.mark(i, b':') || tokens.is_any(i, &["values", "table", "execute", "cast"])
+        };
+        if !prefix.is_empty() || (0..tokens.list.len()).any(|i| hides(i) || tokens.kind(i) == Some(Kind::Broken)) {
+            self.variables.put_open(prefix);
+        }
     }
 
-    fn include(&mut self, path: &str, relative: bool, origin: &Origin) -> Result<(), ScriptError> {
-        let base = self.frames.last().filter(|_| relative).map(|frame| Arc::clone(&frame.source.name));
+    pub(super) fn include(&mut self, path: &str, relative: bool, origin: &Origin) -> Result<(), ScriptError> {
+        let base = self.frames.last().filter(|_| relative).map(|frame| Arc::clone(&frame.file));
         let resolved = resolve(path, base.as_deref()).map_err(|reason| ScriptError::Path {
             path: path.into(),
             reason,
             origin: Some(origin.clone()),
         })?;
-        if self.frames.iter().any(|frame| *frame.source.name == *resolved) {
+        if self.frames.iter().any(|frame| *frame.file == *resolved) {
             return Err(ScriptError::Cycle { path: resolved, origin: origin.clone() });
         }
         if self.frames.len() > MAX_INCLUDE_DEPTH {
@@ -235,96 +331,55 @@ impl<'f> Script<'f> {
         self.push(&resolved, Some(origin))
     }
 
-    /// Reads a file and checks its bytes once, so that nothing behind has to.
     fn push(&mut self, path: &str, from: Option<&Origin>) -> Result<(), ScriptError> {
-        let bytes = self.files.read(path).map_err(|source| ScriptError::Read {
+        let reader = self.files.open(path).map_err(|source| ScriptError::Read {
             path: path.into(),
             origin: from.cloned(),
             source,
         })?;
-        let source = Source::new(path.into(), bytes);
-        let included_from = from
+        let included_from: Vec<Position> = from
             .map(|origin| std::iter::once(origin.at.clone()).chain(origin.included_from.iter().cloned()).collect())
             .unwrap_or_default();
-        let problem = match std::str::from_utf8(&source.bytes) {
-            Err(error) => Some(("a byte that is not UTF-8", error.valid_up_to())),
-            Ok(_) => source.bytes.iter().position(|b| *b == 0).map(|at| ("a NUL character", at)),
-        };
-        if let Some((problem, at)) = problem {
-            return Err(ScriptError::Encoding {
-                problem,
-                origin: Origin { at: source.position(at, 1, 0), included_from },
-            });
-        }
         if !self.included.iter().any(|seen| seen == path) {
             self.included.push(path.to_owned());
         }
-        self.frames.push(Frame::new(source, included_from));
+        self.frames.push(Frame::new(path, reader, included_from));
         Ok(())
     }
 }
 
-fn argument_fault(fault: ArgumentFault, frame: &Frame, command: &str) -> ScriptError {
-    match fault {
-        ArgumentFault::Shell { at } => ScriptError::Command {
-            command: command.into(),
-            reason: "back quotes reach the shell of the host",
-            hint: Some("give the value with -v NAME=VALUE"),
-            origin: frame.origin(at),
-        },
-        ArgumentFault::Special { at, name } => ScriptError::SpecialVariable { name, origin: frame.origin(at) },
-        ArgumentFault::Bad { at, problem } => {
-            ScriptError::Argument { command: command.into(), problem: problem.into(), origin: frame.origin(at) }
+/// A statement ended in a branch that is not taken. Its COPY data are passed over with it; psql would take them for SQL
+/// and stumble over the `\.` behind them.
+fn pass_over(frame: &mut Frame<'_>) {
+    let kept = frame.conditions.kept_length();
+    let text = String::from_utf8_lossy(frame.buffer.text_from(kept));
+    if inspect::first_word_is(&text, "copy") && inspect::inspect(&text).copy == Some(Copy::FromStdin) {
+        frame.data_due = true;
+    }
+    frame.buffer.truncate(kept);
+    // forgets what a body in the branch began
+    frame.scanner.take_saw_begin();
+}
+
+fn sending_name(then: &Then) -> &'static str {
+    match then {
+        Then::Show => "g",
+        Then::Store { .. } => "gset",
+        Then::Execute => "gexec",
+        Then::Describe => "gdesc",
+        Then::Prepare { .. } => "parse",
+    }
+}
+
+impl Sending {
+    /// The same as what is done with the answer.
+    pub(super) fn then(self, prefix: String) -> Then {
+        match self {
+            Self::Show | Self::Crosstab => Then::Show,
+            Self::Store => Then::Store { prefix },
+            Self::Execute => Then::Execute,
+            Self::Describe => Then::Describe,
         }
-    }
-}
-
-/// A command's name and place, for its errors.
-struct Place<'a> {
-    name: &'a str,
-    origin: &'a Origin,
-}
-
-impl Place<'_> {
-    fn refused(&self, reason: &'static str, hint: Option<&'static str>) -> ScriptError {
-        ScriptError::Command { command: self.name.into(), reason, hint, origin: self.origin.clone() }
-    }
-
-    fn bad(&self, problem: String) -> ScriptError {
-        ScriptError::Argument { command: self.name.into(), problem, origin: self.origin.clone() }
-    }
-
-    /// psql ignores further arguments with a warning; here a release says what it means.
-    fn only(&self, arguments: Vec<Argument>) -> Result<Argument, ScriptError> {
-        let mut arguments = arguments.into_iter();
-        match (arguments.next(), arguments.next()) {
-            (Some(argument), None) => Ok(argument),
-            (None, _) => Err(self.bad("missing required argument".into())),
-            (Some(_), Some(extra)) => Err(self.bad(format!("extra argument {:?}", extra.text))),
-        }
-    }
-}
-
-/// psql writes the arguments with one blank between, and takes an unquoted `-n` in front for "no line feed".
-fn echo_text(arguments: &[Argument]) -> String {
-    let (feed, words) = match arguments.split_first() {
-        Some((first, rest)) if first.text == "-n" && !first.quoted => ("", rest),
-        _ => ("\n", arguments),
-    };
-    let words: Vec<&str> = words.iter().map(|argument| argument.text.as_str()).collect();
-    words.join(" ") + feed
-}
-
-/// Settings of psql that would change what a script does, and that a run does not have.
-fn unsafe_setting(name: &str, value: &str) -> Option<&'static str> {
-    let on = value.is_empty() || matches!(value.to_ascii_lowercase().as_str(), "on" | "true" | "yes" | "1");
-    let off = matches!(value.to_ascii_lowercase().as_str(), "off" | "false" | "no" | "0");
-    match name {
-        "AUTOCOMMIT" if !on => Some("transactions belong to the run, AUTOCOMMIT can't be turned off"),
-        "ON_ERROR_STOP" if !on => Some("a run always stops at the first error"),
-        "ON_ERROR_ROLLBACK" if !off => Some("a run always stops at the first error"),
-        "SINGLELINE" | "SINGLESTEP" if !off => Some("it changes where statements end"),
-        _ => None,
     }
 }
 

@@ -1,10 +1,8 @@
 //! One statement as psql would send it, and where each of its characters came from.
 
 use super::inspect::{Inspection, inspect};
-use super::position::{Origin, Position, Source};
-use super::tokens::is_blank;
+use super::position::{Origin, Position, count_characters};
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// One statement, exactly the text that psql would send.
@@ -23,15 +21,19 @@ pub struct Statement {
     /// Variables that the statement names and that are not set; psql sends the text as it is written.
     /// Not there: what can't be meant as a variable, that is the slices `a[1:2]` and `a[i:j]`.
     pub undefined: Vec<(String, Position)>,
-    map: Vec<Segment>,
-    source: Source,
+    /// Places of plain `:name`, whose value is scanned as SQL.
+    pub bare: Vec<(String, Position)>,
+    map: Map,
 }
 
 /// Where the data of a COPY stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CopySource {
-    /// In the script, behind the statement, up to a line `\.`.
-    Script,
+    /// In the script, from this line of it on, up to a line `\.`.
+    Script {
+        /// The first line of data, from 1.
+        line: u32,
+    },
     /// In a file of the release, by `\copy`.
     File(String),
 }
@@ -58,39 +60,19 @@ pub enum Then {
     },
 }
 
-/// The data lines of one `COPY ... FROM STDIN`; shares the file's buffer.
-#[derive(Clone)]
-pub struct CopyData {
-    bytes: Arc<[u8]>,
-    range: Range<usize>,
-    terminated: bool,
-}
-
-/// From byte `sql` on, the text stands at byte `at` of the source, whose line `line` starts at `line_start`.
-#[derive(Clone, Copy, Debug)]
-struct Segment {
-    sql: usize,
-    at: usize,
-    line: u32,
-    line_start: usize,
-    /// A variable's value: every character of it stands at the variable's name.
-    substituted: bool,
-}
-
 impl Statement {
     /// Where the server's 1-based character position in `sql` stands in the source, through variable substitution.
     /// A position behind the end is the end.
     pub fn locate(&self, character: u32) -> Position {
         let wanted = usize::try_from(character.saturating_sub(1)).unwrap_or(usize::MAX);
         let byte = self.sql.char_indices().nth(wanted).map_or(self.sql.len(), |(at, _)| at);
-        let index = self.map.partition_point(|segment| segment.sql <= byte).saturating_sub(1);
-        match self.map.get(index) {
-            Some(segment) => {
-                let into = if segment.substituted { 0 } else { byte - segment.sql };
-                self.source.position(segment.at + into, segment.line, segment.line_start)
-            }
-            None => self.origin.at.clone(),
-        }
+        self.position(byte)
+    }
+
+    /// Where a byte of `sql` stands in the source.
+    pub(super) fn position(&self, byte: usize) -> Position {
+        let (line, column) = self.map.locate(self.sql.as_bytes(), byte);
+        Position { file: Arc::clone(&self.origin.at.file), line, column }
     }
 
     /// What the statement is, as its tokens tell.
@@ -112,39 +94,50 @@ impl fmt::Debug for Statement {
     }
 }
 
-impl CopyData {
-    pub(super) fn new(bytes: Arc<[u8]>, range: Range<usize>, terminated: bool) -> Self {
-        Self { bytes, range, terminated }
-    }
+/// From bytes of a text to lines and columns: pieces of the source, in order.
+#[derive(Clone, Default)]
+struct Map(Vec<Segment>);
 
-    /// The data lines, without the line `\.` that ends them.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[self.range.clone()]
-    }
-
-    /// Whether a line `\.` ended the data; else the end of the file did, which psql accepts.
-    pub fn is_terminated(&self) -> bool {
-        self.terminated
-    }
+/// From byte `sql` on, the text is the source's, beginning at this line and column.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    sql: usize,
+    line: u32,
+    column: u32,
+    /// A variable's value: every character of it stands at the variable's name.
+    substituted: bool,
 }
 
-impl fmt::Debug for CopyData {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CopyData({} bytes)", self.range.len())
+impl Map {
+    fn locate(&self, text: &[u8], byte: usize) -> (u32, u32) {
+        let index = self.0.partition_point(|segment| segment.sql <= byte).saturating_sub(1);
+        let Some(segment) = self.0.get(index) else { return (1, 1) };
+        let before = text.get(segment.sql..byte).unwrap_or_default();
+        if segment.substituted || before.is_empty() {
+            return (segment.line, segment.column);
+        }
+        match before.iter().rposition(|b| *b == b'\n') {
+            None => (segment.line, segment.column.saturating_add(count_characters(before))),
+            Some(last) => {
+                let feeds = before.iter().filter(|b| **b == b'\n').count();
+                let line = segment.line.saturating_add(u32::try_from(feeds).unwrap_or(u32::MAX));
+                (line, count_characters(&before[last + 1..]).saturating_add(1))
+            }
+        }
     }
 }
 
 /// psql's query buffer: the statement that is being collected.
-///
-/// Adjacent pieces of the source are remembered as one range and copied once.
 #[derive(Default)]
 pub(super) struct Buffer {
     text: Vec<u8>,
-    map: Vec<Segment>,
-    run: Range<usize>,
+    map: Map,
+    /// The line and byte behind the piece that was copied last: a piece from there on needs no segment of its own.
+    tail: Option<(u32, usize)>,
     pub undefined: Vec<(String, Position)>,
-    /// A variable was replaced.
-    pub substituted: bool,
+    pub bare: Vec<(String, Position)>,
+    /// The text is not one piece of a file: a variable was replaced, or `\if` or another command stood in the middle.
+    pub composed: bool,
     /// `\;` was in it.
     pub joined: bool,
 }
@@ -152,84 +145,103 @@ pub(super) struct Buffer {
 impl Buffer {
     /// psql's `query_buf->len`.
     pub fn len(&self) -> usize {
-        self.text.len() + self.run.len()
+        self.text.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.text.is_empty()
     }
 
-    /// Whether nothing but comments was collected, as at a file's head.
-    pub fn is_blank(&mut self, source: &Source) -> bool {
-        self.flush(source);
-        is_blank(&self.text)
+    /// The text from a byte on.
+    pub fn text_from(&self, at: usize) -> &[u8] {
+        self.text.get(at..).unwrap_or_default()
     }
 
-    /// Appends a piece of the source, within the given line.
-    pub fn copy(&mut self, source: &Source, piece: Range<usize>, line: u32, line_start: usize) {
+    /// Appends a piece of a line, which begins at a byte of it; `column` is counted only where it is needed.
+    pub fn copy(&mut self, piece: &[u8], line: u32, byte: usize, column: impl FnOnce() -> u32) {
         if piece.is_empty() {
             return;
         }
-        if self.run.end == piece.start && !self.run.is_empty() {
-            self.run.end = piece.end;
-            return;
+        if self.tail != Some((line, byte)) {
+            self.map.0.push(Segment { sql: self.text.len(), line, column: column(), substituted: false });
         }
-        self.flush(source);
-        self.map.push(Segment { sql: self.text.len(), at: piece.start, line, line_start, substituted: false });
-        self.run = piece;
+        self.text.extend_from_slice(piece);
+        self.tail = Some((line, byte + piece.len()));
     }
 
-    /// Appends a variable's value, which stands at `at` in the source.
-    pub fn substitute(&mut self, source: &Source, value: &str, at: usize, line: u32, line_start: usize) {
-        self.flush(source);
-        self.map.push(Segment { sql: self.text.len(), at, line, line_start, substituted: true });
-        self.text.extend_from_slice(value.as_bytes());
-        self.substituted = true;
+    /// Appends the line feed between the line before, which has this many bytes, and this line.
+    pub fn feed(&mut self, line: u32, length_before: usize) {
+        if self.tail != Some((line - 1, length_before)) {
+            self.map.0.push(Segment { sql: self.text.len(), line: line - 1, column: 1, substituted: false });
+        }
+        self.text.push(b'\n');
+        self.tail = Some((line, 0));
     }
 
     /// Takes back the line feed that was appended last.
     pub fn take_back_line_feed(&mut self) {
-        if self.run.is_empty() {
-            self.text.pop();
-        } else {
-            self.run.end -= 1;
-        }
+        self.truncate(self.text.len().saturating_sub(1));
+    }
+
+    /// Appends what stands for a variable.
+    pub fn substitute(&mut self, value: &[u8], line: u32, column: u32) {
+        self.map.0.push(Segment { sql: self.text.len(), line, column, substituted: true });
+        self.text.extend_from_slice(value);
+        self.tail = None;
+        self.composed = true;
+    }
+
+    /// Forgets what was appended behind a byte.
+    pub fn truncate(&mut self, length: usize) {
+        self.text.truncate(length);
+        self.map.0.retain(|segment| segment.sql < length);
+        self.tail = None;
     }
 
     /// The last byte that is not white space.
-    pub fn last_visible(&self, source: &Source) -> Option<u8> {
-        let visible = |b: &&u8| !b.is_ascii_whitespace();
-        source.bytes[self.run.clone()]
-            .iter()
-            .rev()
-            .find(visible)
-            .or_else(|| self.text.iter().rev().find(visible))
-            .copied()
+    pub fn last_visible(&self) -> Option<u8> {
+        self.text.iter().rev().find(|b| !b.is_ascii_whitespace()).copied()
+    }
+
+    /// Line and column of a byte.
+    pub fn locate(&self, byte: usize) -> (u32, u32) {
+        self.map.locate(&self.text, byte.min(self.text.len()))
     }
 
     /// The statement; the buffer is empty again.
-    pub fn take(&mut self, source: &Source, included_from: Vec<Position>) -> Statement {
-        self.flush(source);
+    pub fn take(&mut self, file: &Arc<str>, included_from: &[Position]) -> Statement {
         let this = std::mem::take(self);
-        let at = match this.map.first() {
-            Some(first) => source.position(first.at, first.line, first.line_start),
-            None => source.position(0, 1, 0),
-        };
+        let (line, column) = this.map.locate(&this.text, 0);
         let sql = String::from_utf8(this.text).expect("cut from valid UTF-8 beside ASCII characters only");
         Statement {
             sql,
-            origin: Origin { at, included_from },
+            origin: Origin {
+                at: Position { file: Arc::clone(file), line, column },
+                included_from: included_from.to_vec(),
+            },
             copy: None,
             then: Then::Show,
             parameters: None,
             undefined: this.undefined,
+            bare: this.bare,
             map: this.map,
-            source: source.clone(),
         }
     }
+}
 
-    fn flush(&mut self, source: &Source) {
-        self.text.extend_from_slice(&source.bytes[self.run.clone()]);
-        self.run = 0..0;
+impl Statement {
+    /// A text that psql makes up by itself, or sends again: all of it stands at one place.
+    pub(super) fn at(sql: String, origin: Origin) -> Self {
+        let segment = Segment { sql: 0, line: origin.at.line, column: origin.at.column, substituted: true };
+        Self {
+            sql,
+            origin,
+            copy: None,
+            then: Then::Show,
+            parameters: None,
+            undefined: Vec::new(),
+            bare: Vec::new(),
+            map: Map(vec![segment]),
+        }
     }
 }

@@ -149,11 +149,6 @@ pub(super) fn first_token(sql: &str) -> usize {
     skip(sql.as_bytes(), 0).unwrap_or(sql.len())
 }
 
-/// Whether there is nothing but white space and comments.
-pub(super) fn is_blank(text: &[u8]) -> bool {
-    skip(text, 0) == Some(text.len())
-}
-
 fn scan(sql: &str) -> Vec<Token> {
     let bytes = sql.as_bytes();
     let mut list = Vec::new();

@@ -2,12 +2,21 @@
 
 use std::collections::BTreeMap;
 
-/// The variables of a script, as `\set` and `-v` make them.
-///
-/// psql's own variables (`DBNAME`, `ROW_COUNT`, ...) are not there; see `is_special`.
+/// The variables of a script, as `\set`, `\gset` and `-v` make them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variables {
-    values: BTreeMap<String, String>,
+    values: BTreeMap<String, Value>,
+    /// Prefixes of `\gset` whose names nobody knows before the statement runs.
+    open: Vec<String>,
+}
+
+/// A variable's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    /// Where it comes from outside of the script (the operator, the database), it must not end a statement.
+    Known { text: String, outside: bool },
+    /// Only a run knows it, and it may not even be set; when packing, something stands for it.
+    Unknown { certain: bool },
 }
 
 /// A name that psql would not take for a variable.
@@ -16,18 +25,22 @@ pub struct Variables {
 pub struct BadName(pub String);
 
 impl Variables {
-    /// Sets `name`, replacing what it was.
+    /// Sets `name` to a value from outside of the script, replacing what it was.
     pub fn set(&mut self, name: &str, value: impl Into<String>) -> Result<(), BadName> {
-        if name.is_empty() || !name.bytes().all(is_name_byte) {
-            return Err(BadName(name.to_owned()));
-        }
-        self.values.insert(name.to_owned(), value.into());
-        Ok(())
+        self.put(name, Value::Known { text: value.into(), outside: true })
     }
 
-    /// The value, if the variable is set.
+    /// Says that a run will know the value. `certain`: it will be set.
+    pub fn set_unknown(&mut self, name: &str, certain: bool) -> Result<(), BadName> {
+        self.put(name, Value::Unknown { certain })
+    }
+
+    /// The value, if the variable is set and its value is known.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(String::as_str)
+        match self.values.get(name) {
+            Some(Value::Known { text, .. }) => Some(text),
+            _ => None,
+        }
     }
 
     /// Removes the variable; no harm if there is none.
@@ -35,31 +48,40 @@ impl Variables {
         self.values.remove(name);
     }
 
-    /// Whether the variable is set.
-    pub fn contains(&self, name: &str) -> bool {
-        self.values.contains_key(name)
+    /// Sets `name`.
+    pub(super) fn put(&mut self, name: &str, value: Value) -> Result<(), BadName> {
+        if name.is_empty() || !name.bytes().all(is_name_byte) {
+            return Err(BadName(name.to_owned()));
+        }
+        self.values.insert(name.to_owned(), value);
+        Ok(())
     }
 
-    /// All variables, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    /// Sets `name` if it is not set.
+    pub(super) fn put_default(&mut self, name: &str, text: &str) {
+        let value = Value::Known { text: text.to_owned(), outside: false };
+        self.values.entry(name.to_owned()).or_insert(value);
+    }
+
+    /// Any name that begins like this may be set from now on.
+    pub(super) fn put_open(&mut self, prefix: &str) {
+        self.open.push(prefix.to_owned());
+    }
+
+    /// The value, also one that nobody knows yet.
+    pub(super) fn value(&self, name: &str) -> Option<&Value> {
+        const MAYBE: &Value = &Value::Unknown { certain: false };
+        let open = || self.open.iter().any(|prefix| name.starts_with(prefix.as_str())).then_some(MAYBE);
+        self.values.get(name).or_else(open)
     }
 }
+
+/// What stands for a value that only a run knows: harmless wherever a value or a part of a name may stand.
+pub(super) const STAND_IN: &str = "0";
 
 /// `variable_char` of psqlscan.l.
 pub(super) fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
-}
-
-/// Variables that psql itself sets; a script that reads them expects an answer we don't have (yet).
-pub(super) fn is_special(name: &str) -> bool {
-    const NAMES: &str = "\
-    AUTOCOMMIT DBNAME ECHO ECHO_HIDDEN ENCODING ERROR FETCH_COUNT HIDE_TABLEAM HIDE_TOAST_COMPRESSION \
-    HISTCONTROL HISTFILE HISTSIZE HOST IGNOREEOF LASTOID LAST_ERROR_MESSAGE LAST_ERROR_SQLSTATE \
-    ON_ERROR_ROLLBACK ON_ERROR_STOP PORT PROMPT1 PROMPT2 PROMPT3 QUIET ROW_COUNT SERVER_VERSION_NAME \
-    SERVER_VERSION_NUM SHELL_ERROR SHELL_EXIT_CODE SHOW_ALL_RESULTS SHOW_CONTEXT SINGLELINE SINGLESTEP SQLSTATE \
-    USER VERBOSITY VERSION VERSION_NAME VERSION_NUM";
-    NAMES.split(' ').any(|special| special == name)
 }
 
 /// `:'name'`: as libpq's `PQescapeLiteral` writes it (with the leading blank before an `E`).
@@ -82,30 +104,6 @@ pub(super) fn quote_identifier(value: &str) -> String {
     format!("\"{}\"", value.replace('"', "\"\""))
 }
 
-/// Why the value can't stand as plain `:name`: psql scans it again, and might cut or quote there.
-pub(super) fn plain_problem(value: &str) -> Option<&'static str> {
-    let bytes = value.as_bytes();
-    let mut i = 0;
-    while let Some(&byte) = bytes.get(i) {
-        let next = bytes.get(i + 1).copied();
-        match byte {
-            b';' => return Some("a semicolon"),
-            b'\'' | b'"' => return Some("a quote"),
-            b'$' => return Some("a dollar sign"),
-            b'\\' => return Some("a backslash"),
-            b'\n' | b'\r' => return Some("a line break"),
-            0 => return Some("a NUL character"),
-            b'-' if next == Some(b'-') => return Some("a comment"),
-            b'/' if next == Some(b'*') => return Some("a comment"),
-            b':' if matches!(next, Some(b':' | b'=')) => i += 1,
-            b':' => return Some("a colon"),
-            _ => {}
-        }
-        i += 1;
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,7 +118,7 @@ mod tests {
             assert_eq!(variables.set(bad, "v"), Err(BadName(bad.into())));
         }
         variables.unset("a");
-        assert!(!variables.contains("a") && variables.contains("1"));
+        assert!(variables.get("a").is_none() && variables.get("1").is_some());
     }
 
     #[test]
@@ -131,23 +129,10 @@ mod tests {
     }
 
     #[test]
-    fn plain_values_that_psql_would_cut_are_refused() {
-        for bad in ["a;b", "'x'", "\"x\"", "$1", "a\\b", "a\nb", "a--b", "/*", "12:30"] {
-            assert!(plain_problem(bad).is_some(), "{bad}");
-        }
-        for good in ["", "a b", "(1, 2)", "1::int", "a - b / c"] {
-            assert_eq!(plain_problem(good), None, "{good}");
-        }
-    }
-
-    #[test]
-    fn special_names_are_known() {
-        assert!(
-            is_special("AUTOCOMMIT")
-                && is_special("VERSION_NUM")
-                && is_special("ROW_COUNT")
-                && is_special("SHOW_ALL_RESULTS")
-        );
-        assert!(!is_special("ratified_apr"));
+    fn names_of_results_may_be_open() {
+        let mut variables = Variables::default();
+        variables.put_open("p_");
+        assert_eq!(variables.value("p_x"), Some(&Value::Unknown { certain: false }));
+        assert_eq!(variables.value("x"), None);
     }
 }

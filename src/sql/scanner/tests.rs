@@ -4,25 +4,25 @@ use proptest::prelude::*;
 
 /// The pieces between semicolons, scanned line by line.
 fn split(text: &str) -> Result<Vec<&str>, Fault> {
-    let bytes = text.as_bytes();
     let mut scanner = Scanner::default();
-    let (mut out, mut start, mut line) = (Vec::new(), 0, 0);
-    while line <= bytes.len() {
-        let end = find(bytes, line, bytes.len(), b'\n').unwrap_or(bytes.len());
-        let mut i = line;
+    let (mut out, mut start, mut begin) = (Vec::new(), 0, 0);
+    for line in text.split('\n').map(str::as_bytes) {
+        scanner.begin_line(line);
+        let mut i = 0;
         loop {
-            match scanner.next(bytes, i, end)? {
+            match scanner.next(line, i, begin + i)? {
                 (_, Stop::EndOfLine) => break,
                 (at, Stop::Semicolon) => {
-                    out.push(text[start..at].trim_start());
-                    (start, i) = (at, at);
+                    out.push(text[start..begin + at].trim_start());
+                    (start, i) = (begin + at, at);
                 }
                 (_, Stop::Variable(found)) => i = found.end,
                 (at, Stop::Forced) => i = at + 2,
                 (at, Stop::Backslash) => i = at + 1,
             }
         }
-        line = end + 1;
+        scanner.end_line(line);
+        begin += line.len() + 1;
     }
     if !text[start..].trim().is_empty() {
         out.push(text[start..].trim_start());
@@ -76,7 +76,7 @@ fn several_statements() {
 fn variables_stand_outside_of_quotes() {
     let found = |text: &str| {
         let mut scanner = Scanner::default();
-        match scanner.next(text.as_bytes(), 0, text.len()) {
+        match scanner.next(text.as_bytes(), 0, 0) {
             Ok((at, Stop::Variable(r))) => Some((at, r.form, text[r.name.0..r.name.1].to_owned())),
             _ => None,
         }
@@ -114,6 +114,13 @@ fn places_where_psql_and_the_server_part() {
 }
 
 #[test]
+fn strings_escape_everywhere_when_the_script_says_so() {
+    let mut scanner = Scanner { escapes_everywhere: true, ..Scanner::default() };
+    let line = b"select '\\';', n'\\';', B'\\';";
+    assert_eq!(scanner.next(line, 0, 0), Ok((line.len(), Stop::Semicolon)));
+}
+
+#[test]
 fn what_is_open_is_named_where_it_began() {
     for (text, what, at) in [
         ("a 'b", "quoted string", 2),
@@ -123,7 +130,7 @@ fn what_is_open_is_named_where_it_began() {
         ("E'\\'", "quoted string", 0),
     ] {
         let mut scanner = Scanner::default();
-        scanner.next(text.as_bytes(), 0, text.len()).expect("no fault");
+        scanner.next(text.as_bytes(), 0, 0).expect("no fault");
         assert_eq!(scanner.open(), Some((what, at)), "{text}");
     }
 }
@@ -134,7 +141,7 @@ proptest! {
         let mut scanner = Scanner::default();
         let mut i = 0;
         while i < bytes.len() {
-            match scanner.next(&bytes, i, bytes.len()) {
+            match scanner.next(&bytes, i, i) {
                 Ok((_, Stop::EndOfLine)) | Err(_) => break,
                 Ok((at, Stop::Semicolon)) => i = at,
                 Ok((at, Stop::Backslash)) => i = at + 1,

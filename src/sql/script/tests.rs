@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 struct Memory(BTreeMap<String, Arc<[u8]>>);
 
 impl Files for Memory {
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, FileError> {
-        self.0.get(path).map(Arc::clone).ok_or(FileError::NotFound)
+    fn open(&self, path: &str) -> Result<Box<dyn Read + '_>, FileError> {
+        self.0.get(path).map(|bytes| Box::new(&**bytes) as Box<dyn Read>).ok_or(FileError::NotFound)
     }
 }
 
@@ -75,26 +75,127 @@ fn variables_are_replaced_as_psql_does() {
     assert_eq!(names, ["nope@a.sql:1:8", "other@a.sql:2:2"]);
 }
 
+/// The statements of `a.sql`, each with its COPY data.
+fn with_data(files: &Memory) -> Result<Vec<(String, Option<String>)>, ScriptError> {
+    let mut script = Script::open(files, "a.sql", Variables::default())?;
+    let mut out = Vec::new();
+    while let Some(step) = script.next_step()? {
+        let Step::Statement(statement) = step else { continue };
+        let mut data = String::new();
+        let copy = statement.copy.is_some();
+        script.copy_data(&statement)?.read_to_string(&mut data).expect("readable");
+        out.push((statement.sql, copy.then_some(data)));
+    }
+    Ok(out)
+}
+
 #[test]
 fn copy_data_are_the_following_lines() {
-    let found = statements("copy t from stdin; select 1;\na;\n\\.x\n\\.\r\nselect 2;copy u from stdin\n;\n1\n", &[]);
-    let seen: Vec<_> = found
-        .iter()
-        .map(|statement| {
-            (statement.sql.as_str(), statement.copy.as_ref().map(|copy| (copy.as_bytes(), copy.is_terminated())))
-        })
-        .collect();
-    let empty = |sql| (sql, None);
+    let text = "copy t from stdin; select 1;\na;\n\\.x\n\\.\r\nselect 2;copy u from stdin\n;\n1\n";
+    let found = with_data(&files(&[("a.sql", text)])).expect("a good script");
+    let seen: Vec<_> = found.iter().map(|(sql, data)| (sql.as_str(), data.as_deref())).collect();
     assert_eq!(
         seen,
         [
-            ("copy t from stdin;", Some((&b"a;\n\\.x\n"[..], true))),
-            empty("select 1;"),
-            empty("select 2;"),
-            ("copy u from stdin\n;", Some((&b"1\n"[..], false))),
+            ("copy t from stdin;", Some("a;\n\\.x\n")),
+            ("select 1;", None),
+            ("select 2;", None),
+            ("copy u from stdin\n;", Some("1\n")),
         ]
     );
-    assert_eq!(found[2].origin.to_string(), "a.sql:5:1");
+    let found = statements(text, &[]);
+    assert_eq!(found[2].origin.to_string(), "a.sql:5:1", "data that nobody reads are passed over");
+    assert_eq!(found[0].copy, Some(CopySource::Script { line: 2 }));
+}
+
+#[test]
+fn copy_takes_files_and_lines() {
+    let text = "select 1 \\copy t (a, b) from 'd/x.csv' with csv\n+ 1;\n\\copy t from stdin\n7\n\\.\nselect 2;";
+    let found = with_data(&files(&[("a.sql", text), ("d/x.csv", "1,2\n\\.\n")])).expect("a good script");
+    let seen: Vec<_> = found.iter().map(|(sql, data)| (sql.as_str(), data.as_deref())).collect();
+    assert_eq!(
+        seen,
+        [
+            ("COPY  t ( a, b ) FROM STDIN with csv", Some("1,2\n")),
+            ("select 1 \n+ 1;", None),
+            ("COPY  t FROM STDIN ", Some("7\n")),
+            ("select 2;", None),
+        ]
+    );
+    let cut = files(&[("a.sql", "\\copy t from x"), ("x", "1\n\\.\n2\n")]);
+    let mut script = Script::open(&cut, "a.sql", Variables::default()).expect("there");
+    let Ok(Some(Step::Statement(statement))) = script.next_step() else { panic!("a statement") };
+    let read = script.copy_data(&statement).expect("there").read_to_end(&mut Vec::new());
+    assert!(read.is_err(), "what psql drops silently is refused");
+}
+
+#[test]
+fn conditions_follow_psql() {
+    for (text, wanted) in [
+        ("\\if true\nselect 1;\n\\else\nselect 2;\n\\endif\nselect 3;", "select 1;|select 3;"),
+        ("\\if 0 \\elif yes \\\\ select 1; \\elif on \\\\ select 2; \\else \\\\ select 3; \\endif", "select 1;"),
+        ("\\if :{?x}\nselect :x;\n\\endif", "select 5;"),
+        ("\\if false\n\\if true\nselect 1;\n\\else\nselect 2;\n\\endif\nselect 3;\n\\endif\nselect 4;", "select 4;"),
+        ("select 1\n\\if false\n, (2\n\\else\n, 3\n\\endif\n, 4;", "select 1\n, 3\n, 4;"),
+        ("\\if false\n\\! rm\n\\set y `date`\n\\i nowhere\nselect :y;\n\\endif\nselect 1;", "select 1;"),
+        ("\\if false\ncopy t from stdin;\n'\n\\.\n\\endif\nselect 1;", "select 1;"),
+        ("\\set c 1\n\\if :c\n\\set c 0\n\\endif -- end\n\\if :c\nselect 1;\n\\endif\nselect 2;", "select 2;"),
+    ] {
+        assert_eq!(sent(text).join("|"), wanted, "{text}");
+    }
+}
+
+#[test]
+fn commands_that_send() {
+    for (text, wanted) in [
+        ("select 1 \\g\nselect 2\n\\gx\n\\g\n", "select 1 |select 2|select 2"),
+        ("select 1;\n\\g (format=csv) /dev/null\n", "select 1;|select 1;"),
+        ("select 1 \\r\nselect (2 \\g \\\\ select 3;", "select (2 |select 3;"),
+        ("select 1 \\d t\n\\p\n;", "select 1 \n;"),
+        ("select $1 \\bind 'a b' 2 \\g\nselect 2;", "select $1 |select 2;"),
+        ("\\set v '''a;b'', 2'\nselect :v;", "select 'a;b', 2;"),
+        ("\\set v '1; select 2'\nselect :v;", "select 1;|select 2;"),
+        ("\\set a :a\nselect :a;", "select :a;"),
+        (
+            "set standard_conforming_strings = off; select '\\';\nselect '\\';';",
+            "set standard_conforming_strings = off;|select '\\';|select '\\';';",
+        ),
+    ] {
+        assert_eq!(sent(text).join("|"), wanted, "{text}");
+    }
+    let found = statements("select 1 as a \\gset p_\nselect 'x' \\gexec\nselect $1 \\bind 5 \\g", &[]);
+    assert_eq!(found[0].then, Then::Store { prefix: "p_".into() });
+    assert_eq!(found[1].then, Then::Execute);
+    assert_eq!(found[2].parameters, Some(vec!["5".into()]));
+}
+
+#[test]
+fn answers_become_variables() {
+    let files = files(&[("a.sql", "select 1 as n, null as o \\gset p_\nselect :p_n, :ROW_COUNT, :{?p_o};")]);
+    let mut script = Script::open(&files, "a.sql", variables(&[("p_o", "x")])).expect("there");
+    let Ok(Some(Step::Statement(first))) = script.next_step() else { panic!("a statement") };
+    let columns = ["n".to_owned(), "o".to_owned()];
+    assert!(script.store(&first, &columns, &[]).is_err(), "no row");
+    script.store(&first, &columns, &[vec![Some("7".into()), None]]).expect("one row");
+    assert!(matches!(script.next_step(), Ok(Some(Step::Await))));
+    script.answered(Some(1));
+    assert!(matches!(script.next_step(), Ok(Some(Step::Statement(s))) if s.sql == "select 7, 1, FALSE;"));
+}
+
+#[test]
+fn whoever_packs_sees_every_way() {
+    let text = "select 1 as yes \\gset\n\\if :yes\nselect 'a';\n\\elif :yes\nselect 'b';\n\\else\nselect :no;\n\\endif\n\
+                select :yes;";
+    let mut seen = std::collections::BTreeSet::new();
+    super::super::explore(&files(&[("a.sql", text)]), "a.sql", &Variables::default(), |way, step| {
+        if let (_, Step::Statement(s)) = step.expect("no error") {
+            let missing: Vec<_> = s.undefined.iter().map(|(name, _)| name.as_str()).collect();
+            seen.insert(format!("{way} {} {missing:?}", s.sql));
+        }
+    });
+    for wanted in ["1 select 'a'; []", "2 select :no; [\"no\"]", "3 select 'b'; []", "3 select 0; []"] {
+        assert!(seen.iter().any(|line| line[1..] == wanted[1..]), "{wanted}: {seen:?}");
+    }
 }
 
 #[test]
@@ -159,28 +260,36 @@ fn refusals_name_the_place_and_the_reason() {
     for (text, wanted) in [
         ("select 1;\n  \\! rm", "a.sql:2:3: \\! is refused: it reaches the shell"),
         ("\\set x `date`", "a.sql:1:8: \\set is refused: back quotes reach the shell"),
-        ("\\copy t from program 'x'", "\\copy is refused: it is not supported yet"),
+        ("\\copy t from program 'x'", "\\copy is refused: it reaches the shell"),
+        ("\\copy t to 'x'", "writes a file"),
+        ("\\copy t from '../x'", "leaves the release"),
+        ("\\copy t from 'x'", "can't read \"x\""),
         ("\\o |cat", "\\o is refused: it reaches the shell"),
         ("\\o x.txt", "writes a file"),
         ("\\c other", "another database"),
-        ("\\if true", "not supported yet"),
+        ("select 1;\n \\if true", "a.sql:2:2: unterminated \\if"),
+        ("\\else", "no matching \\if"),
+        ("\\if 1\n\\else\n\\elif 1", "cannot occur after"),
+        ("\\set FETCH_COUNT 10", "cursors"),
+        ("select 1 \\g |cat", "shell"),
+        ("select 1 \\g out.txt", "writes a file"),
+        ("select 1 \\watch", "repeats"),
         ("\\nonsense", "not a command"),
-        ("select 1 \\i b.sql", "middle of a statement"),
         ("\\i", "missing required argument"),
         ("\\i missing.sql", "a.sql:1:1: can't read \"missing.sql\""),
         ("\\i a.sql", "includes itself"),
         ("\\i /etc/passwd", "leaves the release"),
         ("\\i x/../../y", "leaves the release"),
         ("\\encoding latin1", "scripts are UTF-8 here"),
-        ("\\set AUTOCOMMIT off", "AUTOCOMMIT can't be turned off"),
-        ("\\set ON_ERROR_STOP 0", "stops at the first error"),
+        ("\\set AUTOCOMMIT off", "never commit it"),
+        ("\\set ON_ERROR_ROLLBACK 1", "stops at the first error"),
         ("\\set a-b c", "invalid variable name"),
         ("\\restrict k\n\\echo x", "a.sql:2:1: \\echo is refused: between \\restrict"),
         ("\\restrict k\n\\unrestrict j", "the key is not the one"),
         ("select 'é', :s", "a.sql:1:13: the value of :s holds a semicolon"),
-        ("select :DBNAME", "psql's own variable DBNAME"),
+        ("select :HOST", "psql's own variable HOST"),
         ("select a[1:x]", "array slice"),
-        ("select E'a'\n'b\\''", "a.sql:1:11: psql and the server"),
+        ("select E'a'\n'b\\''", "a.sql:2:3: psql and the server"),
         ("create function f() returns int begin atomic select 1 as end; end;", "psql counts this END"),
         ("copy t from stdin \\; select 1;", "can't be joined"),
         ("select 1;\nselect (\n'a", "a.sql:3:1: unterminated quoted string"),

@@ -1,0 +1,442 @@
+//! What each backslash command does.
+
+use super::arguments::{Argument, ArgumentFault, Arguments, is_space};
+use super::conditions::{Kept, Text};
+use super::copy_command::{self, End};
+use super::error::ScriptError;
+use super::frame::Frame;
+use super::inspect::Copy;
+use super::lexemes::span;
+use super::meta::{Command, SHELL, Sending};
+use super::path::resolve;
+use super::position::Origin;
+use super::script::{Bound, Script, Step};
+use super::special::{ROW_COUNT, Setting, parse_boolean, setting};
+use super::statement::{CopySource, Statement, Then};
+use super::variables::Value;
+
+impl Script<'_> {
+    /// Runs the meta-command at the scan's place.
+    pub(super) fn command(&mut self) -> Result<Option<Step>, ScriptError> {
+        let Some(frame) = self.frames.last_mut() else { return Ok(None) };
+        let start = frame.at;
+        let name_end = span(&frame.line, start + 1, frame.line.len(), |b| !is_space(b) && b != b'\\');
+        let name = String::from_utf8_lossy(&frame.line[start + 1..name_end]).into_owned();
+        let active = frame.conditions.active();
+        if active && self.unsettled && memchr::memmem::find(&frame.line[name_end..], ROW_COUNT.as_bytes()).is_some() {
+            return Ok(Some(Step::Await));
+        }
+        frame.drop_fed_line();
+        let origin = frame.origin(start);
+        let place = Place { name: &name, origin: &origin };
+        let command = Command::named(&name);
+        if self.restricted.is_some() && command != Command::Unrestrict {
+            return Err(place.refused("between \\restrict and \\unrestrict no other meta-command may stand", None));
+        }
+        match command {
+            Command::If | Command::Elif | Command::Else | Command::Endif => {
+                return self.condition(command, name_end, &place);
+            }
+            _ if !active => {
+                skip_arguments(frame, &name, name_end, &place)?;
+                return Ok(None);
+            }
+            Command::Refused { reason, hint } => return Err(place.refused(reason, hint)),
+            _ => {}
+        }
+        let line = std::mem::take(&mut frame.line);
+        let mut lexer = Arguments::new(&line, name_end, Some(&self.variables));
+        let read = read_arguments(command, &mut lexer);
+        let behind = lexer.finish();
+        let Some(frame) = self.frames.last_mut() else { return Ok(None) };
+        frame.line = line;
+        let arguments = read.map_err(|fault| argument_fault(fault, frame, &name))?;
+        frame.at = behind;
+        self.run(command, arguments, &place)
+    }
+
+    fn run(
+        &mut self,
+        command: Command,
+        arguments: Vec<Argument>,
+        place: &Place<'_>,
+    ) -> Result<Option<Step>, ScriptError> {
+        match command {
+            Command::Echo(to) => {
+                let text = echo_text(&arguments);
+                return Ok(Some(Step::Echo { to, text, origin: place.origin.clone() }));
+            }
+            Command::Set => return self.set(arguments, place),
+            Command::Unset => {
+                let name = place.only(arguments)?.text;
+                return self.put(&name, None, false, place);
+            }
+            Command::Include { relative } => {
+                let path = place.only(arguments)?;
+                if path.unknown {
+                    return Err(
+                        place.refused("its path is known only while the script runs", Some("name the file here"))
+                    );
+                }
+                self.include(&path.without_semicolons().text, relative, place.origin)?;
+            }
+            Command::Send(sending) => {
+                let prefix = self.sending_argument(sending, arguments, place)?;
+                return self.send_buffer(sending.then(prefix), place.origin);
+            }
+            Command::Copy => return self.copy(arguments, place),
+            Command::Bind => {
+                self.bound = Some(Bound::Parameters(arguments.into_iter().map(|a| a.text).collect()));
+            }
+            Command::BindNamed => {
+                let mut texts = arguments.into_iter().map(|argument| argument.text);
+                let name = texts.next().ok_or_else(|| place.bad("missing required argument".into()))?;
+                self.bound = Some(Bound::Named { name, parameters: texts.collect() });
+            }
+            Command::Parse => {
+                let name = place.only(arguments)?.text;
+                let step = self.send_buffer(Then::Prepare { name: name.clone() }, place.origin)?;
+                if let Some(Step::Statement(statement)) = &step {
+                    self.prepared.insert(name, statement.sql.clone());
+                }
+                return Ok(step);
+            }
+            Command::ClosePrepared => {
+                self.prepared.remove(&place.only(arguments)?.text);
+                self.forget_buffer();
+            }
+            Command::Reset => self.forget_buffer(),
+            Command::Encoding => {
+                let encoding = arguments.into_iter().next().map(|a| a.without_semicolons().text.to_ascii_lowercase());
+                if !matches!(encoding.as_deref(), None | Some("utf8" | "utf-8" | "unicode")) {
+                    return Err(place.refused("scripts are UTF-8 here", Some("convert the file to UTF-8")));
+                }
+            }
+            Command::Output => place.only_dev_null(arguments)?,
+            Command::Restrict => self.restricted = Some(place.only(arguments)?.without_semicolons().text),
+            Command::Unrestrict => {
+                let key = place.only(arguments)?.without_semicolons().text;
+                if self.restricted.take() != Some(key) {
+                    return Err(place.bad("the key is not the one of \\restrict".into()));
+                }
+            }
+            // as in psql, \q ends the file it stands in, not the whole script, and what stands in the buffer is sent
+            Command::Quit => {
+                let Some(frame) = self.frames.last_mut() else { return Ok(None) };
+                let last = super::assemble::end_of_file(frame)?;
+                let step = last.map(|statement| self.send(statement)).transpose()?.flatten();
+                self.frames.pop();
+                return Ok(step);
+            }
+            Command::Display | Command::DisplayLine => {}
+            Command::If | Command::Elif | Command::Else | Command::Endif | Command::Refused { .. } => {}
+        }
+        Ok(None)
+    }
+
+    /// `\if`, `\elif`, `\else`, `\endif`
+    fn condition(&mut self, command: Command, name_end: usize, place: &Place<'_>) -> Result<Option<Step>, ScriptError> {
+        let mut complaint = None;
+        let Some(frame) = self.frames.last() else { return Ok(None) };
+        let counts = match command {
+            Command::If => frame.conditions.active(),
+            Command::Elif => frame.conditions.elif_counts().map_err(|problem| place.bad(problem.into()))?,
+            _ => false,
+        };
+        let holds = self.expression(counts, name_end, place, &mut complaint)?;
+        let Some(frame) = self.frames.last_mut() else { return Ok(None) };
+        let here = Kept {
+            length: frame.buffer.len(),
+            parentheses: frame.scanner.parentheses().clone(),
+            joined: frame.buffer.joined,
+        };
+        let text = match command {
+            Command::If => {
+                frame.conditions.begin(holds, place.origin.clone(), here);
+                Ok(Text::Keep)
+            }
+            Command::Elif => Ok(frame.conditions.elif(holds, here)),
+            Command::Else => frame.conditions.otherwise(here),
+            _ => frame.conditions.end(),
+        };
+        if let Text::Back(kept) = text.map_err(|problem| place.bad(problem.into()))? {
+            frame.buffer.truncate(kept.length);
+            frame.buffer.joined = kept.joined;
+            frame.buffer.composed |= kept.length > 0;
+            frame.scanner.set_parentheses(kept.parentheses);
+        }
+        Ok(complaint.map(Step::Complaint))
+    }
+
+    /// The rest of the line as psql's boolean expression; false where it does not count.
+    fn expression(
+        &mut self,
+        counts: bool,
+        name_end: usize,
+        place: &Place<'_>,
+        complaint: &mut Option<ScriptError>,
+    ) -> Result<bool, ScriptError> {
+        let Some(frame) = self.frames.last_mut() else { return Ok(false) };
+        let line = std::mem::take(&mut frame.line);
+        let mut lexer = Arguments::new(&line, name_end, counts.then_some(&self.variables));
+        let read = all_arguments(&mut lexer);
+        let behind = lexer.finish();
+        let Some(frame) = self.frames.last_mut() else { return Ok(false) };
+        frame.line = line;
+        let arguments = read.map_err(|fault| argument_fault(fault, frame, place.name))?;
+        frame.at = behind;
+        let takes_none = matches!(place.name, "else" | "endif");
+        if takes_none && frame.conditions.active() {
+            place.none_but_comment(&arguments)?;
+        }
+        if !counts {
+            return Ok(false);
+        }
+        if arguments.iter().any(|argument| argument.unknown) {
+            return self.decide(place);
+        }
+        let texts: Vec<&str> = arguments.iter().map(|argument| argument.text.as_str()).collect();
+        let text = texts.join(" ");
+        Ok(parse_boolean(&text).unwrap_or_else(|| {
+            let problem =
+                format!("unrecognized value {text:?}: a Boolean is expected (true, false, yes, no, on, off, 1, 0)");
+            *complaint = Some(place.bad(problem));
+            false
+        }))
+    }
+
+    /// A condition that only a run can decide.
+    fn decide(&mut self, place: &Place<'_>) -> Result<bool, ScriptError> {
+        let Some(ways) = &mut self.ways else {
+            return Err(ScriptError::Unknown { name: place.name.to_owned(), origin: place.origin.clone() });
+        };
+        let holds = ways.prescribed.get(ways.taken.len()).copied().unwrap_or(true);
+        ways.taken.push(holds);
+        Ok(holds)
+    }
+
+    fn set(&mut self, arguments: Vec<Argument>, place: &Place<'_>) -> Result<Option<Step>, ScriptError> {
+        let mut arguments = arguments.into_iter();
+        // alone it lists the variables, which only shows something
+        let Some(name) = arguments.next() else { return Ok(None) };
+        let (mut value, mut outside, mut unknown) = (String::new(), false, false);
+        for argument in arguments {
+            value.push_str(&argument.text);
+            outside |= argument.outside;
+            unknown |= argument.unknown;
+        }
+        if unknown {
+            return match self.variables.set_unknown(&name.text, true) {
+                Ok(()) => Ok(None),
+                Err(bad) => Err(place.bad(bad.to_string())),
+            };
+        }
+        self.put(&name.text, Some(&value), outside, place)
+    }
+
+    fn put(
+        &mut self,
+        name: &str,
+        value: Option<&str>,
+        outside: bool,
+        place: &Place<'_>,
+    ) -> Result<Option<Step>, ScriptError> {
+        match setting(name, value) {
+            Setting::Value(text) => {
+                let put = self.variables.put(name, Value::Known { text, outside });
+                put.map_err(|bad| place.bad(bad.to_string()))?;
+            }
+            Setting::Unset => self.variables.unset(name),
+            Setting::Invalid(problem) => return Ok(Some(Step::Complaint(place.bad(problem)))),
+            Setting::Refused(reason) => return Err(place.refused(reason, Some("remove it"))),
+        }
+        Ok(None)
+    }
+
+    /// The prefix of `\gset`; checks that `\g` writes nowhere.
+    fn sending_argument(
+        &self,
+        sending: Sending,
+        mut arguments: Vec<Argument>,
+        place: &Place<'_>,
+    ) -> Result<String, ScriptError> {
+        match sending {
+            Sending::Show => {
+                if arguments.first().is_some_and(|argument| argument.text.starts_with('(')) {
+                    let last = arguments.iter().position(|argument| argument.text.ends_with(')'));
+                    let last = last.ok_or_else(|| place.bad("missing right parenthesis".into()))?;
+                    arguments.drain(..=last);
+                }
+                place.only_dev_null(arguments)?;
+            }
+            Sending::Store => {
+                let mut arguments = arguments.into_iter();
+                let prefix = arguments.next().filter(|first| !first.text.starts_with("--") || first.quoted);
+                if prefix.is_some() {
+                    place.none_but_comment(arguments.as_slice())?;
+                }
+                return Ok(prefix.map(|prefix| prefix.text).unwrap_or_default());
+            }
+            Sending::Execute | Sending::Describe => place.none_but_comment(&arguments)?,
+            Sending::Crosstab => {}
+        }
+        Ok(String::new())
+    }
+
+    fn copy(&mut self, arguments: Vec<Argument>, place: &Place<'_>) -> Result<Option<Step>, ScriptError> {
+        let Some(frame) = self.frames.last_mut() else { return Ok(None) };
+        let text = arguments.into_iter().next().map(|line| line.text).unwrap_or_default();
+        let parsed =
+            copy_command::parse(&text, frame.scanner.escapes_everywhere).map_err(|problem| place.bad(problem))?;
+        let mut statement = Statement::at(parsed.sql, place.origin.clone());
+        let direction = statement.inspect().copy;
+        let (expected, source) = match parsed.end {
+            End::Refused { reason, hint } => return Err(place.refused(reason, Some(hint))),
+            End::Nowhere => (Copy::ToStdout, None),
+            End::Script => (Copy::FromStdin, Some(CopySource::Script { line: frame.next_number() })),
+            End::File(path) => {
+                let path = resolve(&path, None).map_err(|reason| ScriptError::Path {
+                    path: path.clone(),
+                    reason,
+                    origin: Some(place.origin.clone()),
+                })?;
+                (Copy::FromStdin, Some(CopySource::File(path)))
+            }
+        };
+        if direction != Some(expected) {
+            return Err(place.bad("psql and the server read this differently".into()));
+        }
+        frame.data_due = matches!(source, Some(CopySource::Script { .. }));
+        if let Some(CopySource::File(path)) = &source {
+            self.files.open(path).map_err(|source| ScriptError::Read {
+                path: path.clone(),
+                origin: Some(place.origin.clone()),
+                source,
+            })?;
+        }
+        statement.copy = source;
+        self.send(statement)
+    }
+
+    fn forget_buffer(&mut self) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.buffer = Default::default();
+            frame.scanner.reset();
+        }
+    }
+}
+
+/// The arguments in the way that the command reads them.
+fn read_arguments(command: Command, lexer: &mut Arguments<'_>) -> Result<Vec<Argument>, ArgumentFault> {
+    match command {
+        Command::Copy | Command::DisplayLine => {
+            let line = String::from_utf8_lossy(lexer.whole_line()).into_owned();
+            Ok(vec![Argument::plain(line)])
+        }
+        Command::Send(Sending::Show) | Command::Output => {
+            let first = lexer.next_file_or_pipe()?;
+            let options = first.as_ref().is_some_and(|first| first.text.starts_with('('));
+            let mut all: Vec<Argument> = first.into_iter().collect();
+            while options && all.last().is_some_and(|last| !last.text.ends_with(')')) {
+                match lexer.next()? {
+                    Some(next) => all.push(next),
+                    None => break,
+                }
+            }
+            if options {
+                all.extend(lexer.next_file_or_pipe()?);
+            }
+            all.extend(all_arguments(lexer)?);
+            Ok(all)
+        }
+        _ => all_arguments(lexer),
+    }
+}
+
+fn all_arguments(lexer: &mut Arguments<'_>) -> Result<Vec<Argument>, ArgumentFault> {
+    let mut arguments = Vec::new();
+    while let Some(argument) = lexer.next()? {
+        arguments.push(argument);
+    }
+    Ok(arguments)
+}
+
+/// In a branch that is not taken a command is only passed over.
+fn skip_arguments(frame: &mut Frame<'_>, name: &str, name_end: usize, place: &Place<'_>) -> Result<(), ScriptError> {
+    let mut lexer = Arguments::new(&frame.line, name_end, None);
+    if Command::takes_the_line(name) {
+        lexer.whole_line();
+    } else if let Err(fault) = all_arguments(&mut lexer) {
+        return Err(argument_fault(fault, frame, place.name));
+    }
+    let behind = lexer.finish();
+    frame.at = behind;
+    Ok(())
+}
+
+fn argument_fault(fault: ArgumentFault, frame: &Frame<'_>, command: &str) -> ScriptError {
+    match fault {
+        ArgumentFault::Shell { at } => ScriptError::Command {
+            command: command.into(),
+            reason: "back quotes reach the shell of the host",
+            hint: Some("give the value with -v NAME=VALUE"),
+            origin: frame.origin(at),
+        },
+        ArgumentFault::Special { at, name } => ScriptError::SpecialVariable { name, origin: frame.origin(at) },
+        ArgumentFault::Bad { at, problem } => {
+            ScriptError::Argument { command: command.into(), problem: problem.into(), origin: frame.origin(at) }
+        }
+    }
+}
+
+/// A command's name and place, for its errors.
+struct Place<'a> {
+    name: &'a str,
+    origin: &'a Origin,
+}
+
+impl Place<'_> {
+    fn refused(&self, reason: &'static str, hint: Option<&'static str>) -> ScriptError {
+        ScriptError::Command { command: self.name.into(), reason, hint, origin: self.origin.clone() }
+    }
+
+    fn bad(&self, problem: String) -> ScriptError {
+        ScriptError::Argument { command: self.name.into(), problem, origin: self.origin.clone() }
+    }
+
+    /// psql ignores further arguments with a warning; here a release says what it means. What looks like a comment may
+    /// stand there.
+    fn only(&self, arguments: Vec<Argument>) -> Result<Argument, ScriptError> {
+        let mut arguments = arguments.into_iter();
+        let first = arguments.next().ok_or_else(|| self.bad("missing required argument".into()))?;
+        self.none_but_comment(arguments.as_slice())?;
+        Ok(first)
+    }
+
+    fn none_but_comment(&self, arguments: &[Argument]) -> Result<(), ScriptError> {
+        match arguments.first() {
+            Some(extra) if !extra.text.starts_with("--") => Err(self.bad(format!("extra argument {:?}", extra.text))),
+            _ => Ok(()),
+        }
+    }
+
+    /// `\o` and `\g` may name a file; the only one that changes nothing is /dev/null.
+    fn only_dev_null(&self, arguments: Vec<Argument>) -> Result<(), ScriptError> {
+        match arguments.into_iter().next().map(|argument| argument.without_semicolons().text) {
+            None => Ok(()),
+            Some(target) if target.is_empty() || target == "/dev/null" || target.starts_with("--") => Ok(()),
+            Some(target) if target.starts_with('|') => Err(self.refused(SHELL, None)),
+            Some(_) => Err(self.refused("it writes a file on the host", Some("only /dev/null is accepted"))),
+        }
+    }
+}
+
+/// psql writes the arguments with one blank between, and takes an unquoted `-n` in front for "no line feed".
+fn echo_text(arguments: &[Argument]) -> String {
+    let (feed, words) = match arguments.split_first() {
+        Some((first, rest)) if first.text == "-n" && !first.quoted => ("", rest),
+        _ => ("\n", arguments),
+    };
+    let words: Vec<&str> = words.iter().map(|argument| argument.text.as_str()).collect();
+    words.join(" ") + feed
+}

@@ -1,0 +1,122 @@
+//! `\if`, `\elif`, `\else`, `\endif`: psql's stack of conditions (`conditional.c`, `command.c`), one for each file.
+
+use super::position::Origin;
+use super::scanner::Parentheses;
+
+/// Where one `\if` block stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// In a branch that is taken.
+    Taken,
+    /// In a branch that is not taken; a later one may be.
+    NotYet,
+    /// A branch was taken already, or the whole block stands in a branch that is not.
+    Over,
+    ElseTaken,
+    ElseOver,
+}
+
+/// One open block.
+struct Block {
+    state: State,
+    origin: Origin,
+    /// The query text to go back to when a branch that was not taken ends.
+    kept: Kept,
+}
+
+/// How much of the statement stood before a branch.
+#[derive(Clone, Default)]
+pub(super) struct Kept {
+    pub length: usize,
+    pub parentheses: Parentheses,
+    pub joined: bool,
+}
+
+/// What to do with the query text at the end of a branch.
+pub(super) enum Text {
+    /// The branch was taken: its text stays.
+    Keep,
+    /// It was not: back to this.
+    Back(Kept),
+}
+
+/// The open blocks of a file, innermost last.
+#[derive(Default)]
+pub(super) struct Conditions(Vec<Block>);
+
+impl Conditions {
+    /// Whether statements and commands here are carried out.
+    pub fn active(&self) -> bool {
+        self.0.last().is_none_or(|block| matches!(block.state, State::Taken | State::ElseTaken))
+    }
+
+    /// Where the innermost open block began.
+    pub fn open(&self) -> Option<&Origin> {
+        self.0.last().map(|block| &block.origin)
+    }
+
+    /// The length of the query text before the innermost branch.
+    pub fn kept_length(&self) -> usize {
+        self.0.last().map_or(0, |block| block.kept.length)
+    }
+
+    /// `\if` with the value of its expression, which nobody needs in a branch that is not taken.
+    pub fn begin(&mut self, holds: bool, origin: Origin, kept: Kept) {
+        let state = match (self.active(), holds) {
+            (false, _) => State::Over,
+            (true, true) => State::Taken,
+            (true, false) => State::NotYet,
+        };
+        self.0.push(Block { state, origin, kept });
+    }
+
+    /// Whether the expression of an `\elif` here is evaluated; the problem if none may stand here.
+    pub fn elif_counts(&self) -> Result<bool, &'static str> {
+        match self.0.last().map(|block| block.state) {
+            None => Err("no matching \\if"),
+            Some(State::ElseTaken | State::ElseOver) => Err("cannot occur after \\else"),
+            Some(state) => Ok(state == State::NotYet),
+        }
+    }
+
+    /// `\elif`, after [`Conditions::elif_counts`]. The text before it is `here`.
+    pub fn elif(&mut self, holds: bool, here: Kept) -> Text {
+        let Some(block) = self.0.last_mut() else { return Text::Keep };
+        let before = block.state;
+        block.state = match before {
+            State::NotYet if holds => State::Taken,
+            State::NotYet => State::NotYet,
+            _ => State::Over,
+        };
+        Self::leave(block, before, here)
+    }
+
+    /// `\else`. The text before it is `here`.
+    pub fn otherwise(&mut self, here: Kept) -> Result<Text, &'static str> {
+        let block = self.0.last_mut().ok_or("no matching \\if")?;
+        let before = block.state;
+        block.state = match before {
+            State::NotYet => State::ElseTaken,
+            State::Taken | State::Over => State::ElseOver,
+            State::ElseTaken | State::ElseOver => return Err("cannot occur after \\else"),
+        };
+        Ok(Self::leave(block, before, here))
+    }
+
+    /// `\endif`.
+    pub fn end(&mut self) -> Result<Text, &'static str> {
+        let block = self.0.pop().ok_or("no matching \\if")?;
+        Ok(match block.state {
+            State::Taken | State::ElseTaken => Text::Keep,
+            State::NotYet | State::Over | State::ElseOver => Text::Back(block.kept),
+        })
+    }
+
+    fn leave(block: &mut Block, before: State, here: Kept) -> Text {
+        if before == State::Taken {
+            block.kept = here;
+            return Text::Keep;
+        }
+        Text::Back(block.kept.clone())
+    }
+}
