@@ -39,6 +39,6 @@ pub use inspect::{Copy, Inspection, SessionChange, inspect};
 pub use meta::EchoTarget;
 pub use position::{Origin, Position};
 pub use script::{Files, MAX_INCLUDE_DEPTH, Script, Step};
-pub use select::{NotSelect, is_single_select, rows_unread, single_select, type_names};
+pub use select::{NotSelect, is_single_select, rows_unread, single_select, type_names, without_literals};
 pub use statement::{CopyData, Statement};
 pub use variables::{BadName, Variables};
