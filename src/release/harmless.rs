@@ -133,8 +133,9 @@ pub(super) const TYPES: &str = "
 pub(super) const NAMED_TYPES: &str = "
     select format('type %s: made by somebody, so that reading, casting or comparing it could call anything', t.oid::regtype)
     from unnest(string_to_array($1::text, E'\\n')) as named(name)
-    join pg_type t on t.typname = named.name
-    where t.oid >= 16384 and t.typtype <> 'e'
+    join pg_type t on t.typname = named.name left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
+    where t.oid >= 16384 and coalesce(e.typtype, t.typtype) <> 'e'
+    order by e.oid is not null, t.typname
     limit 1";
 
 /// What the server calls without a name in any tree: comparisons of array elements, rows, hash and merge joins by operator

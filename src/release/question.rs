@@ -21,7 +21,9 @@ pub enum QuestionError {
     #[error("it uses {0}; only functions of pg_catalog that are not volatile are allowed, also behind views")]
     Uses(String),
     /// The server would run somebody's code while it reads literals, and the question can't be looked at without them.
-    #[error("values of {0} are read by somebody's code, and the question can't be looked at without its literals ({1})")]
+    #[error(
+        "values of {0} are read by somebody's code, and the question can't be looked at without its literals ({1})"
+    )]
     Literals(String, DatabaseError),
     /// The server did not show how it understands the question.
     #[error("the server did not show what it would call")]

@@ -109,7 +109,8 @@ pub fn without_literals(sql: &str) -> String {
     out
 }
 
-const TYPES_BEFORE_LITERALS: &[&str] = &["date", "time", "timestamp", "timestamptz", "interval", "json", "jsonb", "regclass"];
+const TYPES_BEFORE_LITERALS: &[&str] =
+    &["date", "time", "timestamp", "timestamptz", "interval", "json", "jsonb", "regclass"];
 
 #[cfg(test)]
 mod tests {
@@ -127,7 +128,8 @@ mod tests {
     #[test]
     fn literals_are_left_out() {
         let sql = "select a = '{1}', date '2026-01-01', $$x$$, E'\\'', x'1F', b.date 'y' /* 'c' */ from \"t'\"";
-        let without = "select a =  NULL , date '2026-01-01',  NULL ,  NULL , x'1F', b.date  NULL  /* 'c' */ from \"t'\"";
+        let without =
+            "select a =  NULL , date '2026-01-01',  NULL ,  NULL , x'1F', b.date  NULL  /* 'c' */ from \"t'\"";
         assert_eq!(without_literals(sql), without);
     }
 
