@@ -22,6 +22,8 @@ mod crash;
 mod failure;
 #[path = "postgres/gate.rs"]
 mod gate;
+#[path = "postgres/harmless.rs"]
+mod harmless;
 #[path = "postgres/one_roof.rs"]
 mod one_roof;
 #[path = "postgres/preflight.rs"]

@@ -8,6 +8,7 @@ pub mod check;
 pub mod event;
 pub mod failure;
 pub mod gate;
+mod harmless;
 pub mod lock;
 pub mod order;
 pub mod plan;

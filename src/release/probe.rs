@@ -48,7 +48,7 @@ pub struct Answer {
 /// Asks a question inside the current transaction. Exactly one row, or it is not an answer.
 pub fn ask(session: &mut dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Answer, Failure> {
     let statement = question(sql, order)?;
-    let path = format!("{}, pg_temp", settings::release_path(order.manifest()));
+    let path = settings::question_path(order.manifest());
     let asked = question::ask(session, &statement.sql, &path, 2).map_err(|error| match error {
         QuestionError::Database(error) => Failure::statement(&statement, &error),
         refused => Failure::refused(&statement, refused),

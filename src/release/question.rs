@@ -9,16 +9,22 @@
 
 use std::collections::BTreeSet;
 
+use super::harmless;
 use super::settings::OWN_PATH;
 use crate::database::{Column, DatabaseError, Session, Table};
-use crate::sql::type_names;
+use crate::sql::{type_names, without_literals};
 
 /// Why a question is not asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QuestionError {
     /// It would use something that could have an effect.
-    #[error("it uses {0}: only functions of pg_catalog that are not volatile are allowed, also behind views")]
+    #[error("it uses {0}; only functions of pg_catalog that are not volatile are allowed, also behind views")]
     Uses(String),
+    /// The server would run somebody's code while it reads literals, and the question can't be looked at without them.
+    #[error(
+        "values of {0} are read by somebody's code, and the question can't be looked at without its literals ({1})"
+    )]
+    Literals(String, DatabaseError),
     /// The server did not show how it understands the question.
     #[error("the server did not show what it would call")]
     NoTree,
@@ -26,12 +32,6 @@ pub enum QuestionError {
     #[error("{0}")]
     Database(#[from] DatabaseError),
 }
-
-/// Functions that are labelled stable or immutable and yet have an effect or run text that they are given.
-const DENIED: &str = "^(txid_current|pg_current_xact_id|.*_to_xml.*|ts_rewrite|ts_stat|pg_(try_)?advisory.*|lo_.*|pg_read_.*|pg_ls_.*|pg_stat_file|dblink.*|satisfies_hash_partition|(domain|record|array|range|multirange|cstring)_(in|recv))$";
-
-/// Volatile functions that only look (PostgreSQL manual, "System Administration Functions").
-const ALLOWED: &str = "^(clock_timestamp|timeofday|random|pg_is_in_recovery|pg_is_wal_replay_paused|pg_lock_status|pg_prepared_xact|pg_blocking_pids|pg_(relation|table|indexes|total_relation|database|tablespace)_size|pg_last_(wal_(receive|replay)_lsn|xact_replay_timestamp)|pg_current_wal_(lsn|insert_lsn|flush_lsn)|pg_get_replication_slots)$";
 
 /// `FirstNormalObjectId` (PostgreSQL, `access/transam.h`): objects below are those of initdb.
 const FIRST_NORMAL_OBJECT: u32 = 16_384;
@@ -52,7 +52,18 @@ const FUNCTIONS: [&str; 9] = [
 const OPERATORS: [&str; 4] = [":opno", ":opnos", ":eqop", ":sortop"];
 
 /// Fields of the tree that hold the oid of a type that a value is made of, cast to or returned as.
-const TYPED: [&str; 6] = [":consttype", ":resulttype", ":funcresulttype", ":funccoltypes", ":coltypes", ":aggtype"];
+const TYPED: [&str; 10] = [
+    ":consttype",
+    ":resulttype",
+    ":funcresulttype",
+    ":funccoltypes",
+    ":coltypes",
+    ":aggtype",
+    ":row_typeid",
+    ":array_typeid",
+    ":wintype",
+    ":typid",
+];
 
 /// Asks a question inside the current transaction, behind a savepoint and read-only, after checking what it would call.
 /// [`leave`] rolls back to the savepoint; until then the relations that were checked stay locked.
@@ -62,33 +73,72 @@ pub fn ask(
     path: &str,
     limit: usize,
 ) -> Result<(Vec<Column>, Table), QuestionError> {
+    // The scanner of `type_names` reads strings as the standard says, so the server has to.
     session.batch(&format!(
-        "SAVEPOINT pgseal_question; SET LOCAL transaction_read_only = on; SET LOCAL search_path = {OWN_PATH}"
+        "SAVEPOINT pgseal_question; SET LOCAL transaction_read_only = on; SET LOCAL standard_conforming_strings = on; \
+         SET LOCAL search_path = {OWN_PATH}"
     ))?;
+    used(session.query(harmless::EVERYWHERE, &[])?)?;
     // Literals of a type are read by the type's own functions while the question is parsed, so types come first.
     let named = type_names(question);
     if !named.is_empty() {
-        used(session.query(NAMED_TYPES, &[&named.join("\n")])?)?;
+        used(session.query(harmless::NAMED_TYPES, &[&named.join("\n")])?)?;
     }
-    let (columns, trees) = trees(session, question, path)?;
+    if let Some(reader) = reader(session)? {
+        let blank = check(session, &without_literals(question), path);
+        blank.map_err(|error| match error {
+            QuestionError::Database(error @ DatabaseError::Server(_)) => QuestionError::Literals(reader, error),
+            error => error,
+        })?;
+    }
+    let columns = check(session, question, path)?;
+    session.batch(&format!("SET LOCAL search_path = {path}"))?;
+    Ok((columns, session.select(question, limit)?))
+}
+
+/// A type, if there is one, whose literals are read by what somebody made: a question that has none names itself.
+fn reader(session: &mut dyn Session) -> Result<Option<String>, QuestionError> {
+    let checks = session.query(harmless::DOMAINS, &[])?;
+    let mut in_domains = Used::default();
+    checks.rows.iter().flatten().flatten().for_each(|tree| in_domains.collect(tree));
+    match called(session, &in_domains) {
+        Err(QuestionError::Uses(_)) => return Ok(Some("a domain".to_owned())),
+        other => other?,
+    }
+    if !foreign(&in_domains.types).is_empty() {
+        return Ok(Some("a domain".to_owned()));
+    }
+    Ok(session.query(harmless::INPUTS, &[])?.single().map(str::to_owned))
+}
+
+/// Asks the server how it understands a text, and refuses what could have an effect.
+fn check(session: &mut dyn Session, text: &str, path: &str) -> Result<Vec<Column>, QuestionError> {
+    let (columns, trees) = trees(session, text, path)?;
     if trees.is_empty() {
         return Err(QuestionError::NoTree);
     }
     let mut tree_uses = Used::default();
     trees.iter().for_each(|tree| tree_uses.collect(tree));
+    called(session, &tree_uses)?;
+    let (types, columns_of) = (foreign(&tree_uses.types), foreign(&tree_uses.columns));
+    if !(types.is_empty() && columns_of.is_empty()) {
+        used(session.query(harmless::TYPES, &[&list(&types), &list(&columns_of)])?)?;
+    }
+    used(session.query(harmless::BEHIND_TABLES, &[&list(&tree_uses.relations)])?)?;
     if tree_uses.foreign_table {
         return Err(QuestionError::Uses("a foreign table".to_owned()));
     }
-    let list = |oids: &BTreeSet<u32>| oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-    let (functions, operators) = (list(&tree_uses.functions), list(&tree_uses.operators));
-    used(session.query(CALLED, &[&functions, &operators, DENIED, ALLOWED])?)?;
-    let (types, columns_of) = (foreign(&tree_uses.types), foreign(&tree_uses.columns));
-    if !(types.is_empty() && columns_of.is_empty()) {
-        used(session.query(TYPES, &[&list(&types), &list(&columns_of)])?)?;
-    }
-    used(session.query(BEHIND_TABLES, &[&list(&tree_uses.relations)])?)?;
-    session.batch(&format!("SET LOCAL search_path = {path}"))?;
-    Ok((columns, session.select(question, limit)?))
+    Ok(columns)
+}
+
+fn called(session: &mut dyn Session, uses: &Used) -> Result<(), QuestionError> {
+    let (denied, allowed) = (harmless::pattern(&harmless::DENIED), harmless::pattern(&harmless::ALLOWED));
+    let of = [list(&uses.functions), list(&uses.operators)];
+    used(session.query(harmless::CALLED, &[&of[0], &of[1], &denied, &allowed])?)
+}
+
+fn list(oids: &BTreeSet<u32>) -> String {
+    oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// Those that PostgreSQL was not born with.
@@ -163,70 +213,6 @@ impl Used {
         }
     }
 }
-
-/// The first function, called by itself or by an operator, that is not allowed. Objects below 16384 are those that
-/// PostgreSQL is born with (`FirstNormalObjectId`), whatever schema others are put in.
-const CALLED: &str = "
-    with used as (
-        select f::oid as function, null::oid as operator
-        from unnest(string_to_array($1::text, ',')) as f
-        union all
-        select o.oprcode::oid, o.oid
-        from unnest(string_to_array($2::text, ',')) as n join pg_operator o on o.oid = n::oid
-    )
-    select case when u.operator is null
-                then format('function %s (%s)', p.oid::regprocedure,
-                            case p.provolatile when 'v' then 'volatile' when 's' then 'stable' else 'immutable' end)
-                else format('operator %s', u.operator::regoperator) end
-    from used u join pg_proc p on p.oid = u.function
-    where p.oid >= 16384 or p.proname ~ $3::text or p.provolatile = 'v' and p.proname !~ $4::text
-    limit 1";
-
-/// The first type that is not PostgreSQL's own, nor an enumeration or an array of one: its input, casts, comparisons and
-/// checks could call anything. A column may be of a domain over one of PostgreSQL's own: its value was checked when it was
-/// written.
-const TYPES: &str = "
-    select format('the type %s', t.oid::regtype)
-    from (select n::oid as oid, false as is_column from unnest(string_to_array($1::text, ',')) as n
-          union all select n::oid, true from unnest(string_to_array($2::text, ',')) as n) as used
-    join pg_type t on t.oid = used.oid left join pg_type e on e.oid = t.typelem
-    where t.oid >= 16384 and t.typtype <> 'e' and coalesce(e.typtype, '') <> 'e'
-      and not (used.is_column and t.typtype = 'd' and t.typbasetype < 16384)
-    limit 1";
-
-/// Types that the text names, before anything of it is parsed.
-const NAMED_TYPES: &str = "
-    select format('the type %s', t.oid::regtype)
-    from unnest(string_to_array($1::text, E'\\n')) as named(name)
-    join pg_type t on t.typname = named.name
-    where t.oid >= 16384 and t.typtype <> 'e'
-    limit 1";
-
-/// What planning could run: functions in indexes, constraints, statistics and partition keys of the tables that are read
-/// and of their partitions, unless an extension brought them; and partitions that are foreign tables.
-const BEHIND_TABLES: &str = "
-    with recursive relations(oid) as (
-        select n::oid from unnest(string_to_array($1::text, ',')) as n
-        union
-        select i.inhrelid from relations r join pg_inherits i on i.inhparent = r.oid
-    ), objects(class, oid, owner) as (
-        select 'pg_class'::regclass, i.indexrelid, r.oid from relations r join pg_index i on i.indrelid = r.oid
-        union all
-        select 'pg_constraint'::regclass, c.oid, r.oid from relations r join pg_constraint c on c.conrelid = r.oid
-        union all
-        select 'pg_statistic_ext'::regclass, s.oid, r.oid from relations r join pg_statistic_ext s on s.stxrelid = r.oid
-        union all
-        select 'pg_class'::regclass, r.oid, r.oid from relations r join pg_partitioned_table p on p.partrelid = r.oid
-    )
-    select format('the foreign table %s', c.oid::regclass)
-    from relations r join pg_class c on c.oid = r.oid where c.relkind = 'f'
-    union all
-    select format('function %s in an index, constraint or key of %s', d.refobjid::regprocedure, o.owner::regclass)
-    from objects o join pg_depend d on d.classid = o.class and d.objid = o.oid
-    where d.refclassid = 'pg_proc'::regclass and d.refobjid >= 16384
-      and not exists (select from pg_depend e where e.classid = 'pg_proc'::regclass and e.objid = d.refobjid
-                        and e.deptype = 'e')
-    limit 1";
 
 #[cfg(test)]
 mod tests {

@@ -34,7 +34,20 @@ pub fn use_release_path(session: &mut dyn Session, manifest: &Manifest) -> Resul
 
 /// The signed schemas as a value for `search_path`.
 pub fn release_path(manifest: &Manifest) -> String {
-    let quoted = manifest.target.search_path.iter().map(|schema| format!("\"{}\"", schema.replace('"', "\"\"")));
-    let path = quoted.collect::<Vec<_>>().join(", ");
+    let path = quoted(manifest, |_| true).join(", ");
     if path.is_empty() { "''".to_owned() } else { path }
+}
+
+/// Where questions look up names: in the signed schemas, but first of all in `pg_catalog`, which the server puts there
+/// when it is not named, and last among what is temporary. Otherwise a text that PostgreSQL's own functions run, or the
+/// driver's queries, could find an operator of somebody's.
+pub fn question_path(manifest: &Manifest) -> String {
+    let mut path = quoted(manifest, |schema| schema != "pg_catalog" && schema != "pg_temp");
+    path.push("pg_temp".to_owned());
+    path.join(", ")
+}
+
+fn quoted(manifest: &Manifest, kept: impl Fn(&str) -> bool) -> Vec<String> {
+    let schemas = manifest.target.search_path.iter().filter(|schema| kept(schema));
+    schemas.map(|schema| format!("\"{}\"", schema.replace('"', "\"\""))).collect()
 }

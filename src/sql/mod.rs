@@ -49,7 +49,7 @@ pub use inspect::{Copy, Inspection, SessionChange, inspect};
 pub use meta::EchoTarget;
 pub use position::{Origin, Position};
 pub use script::{Files, MAX_INCLUDE_DEPTH, Script, Step};
-pub use select::{NotSelect, is_single_select, rows_unread, single_select, type_names};
+pub use select::{NotSelect, is_single_select, rows_unread, single_select, type_names, without_literals};
 pub use special::OF_THE_CONNECTION;
 pub use statement::{CopySource, Statement, Then};
 pub use variables::{BadName, Variables};

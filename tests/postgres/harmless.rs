@@ -1,0 +1,501 @@
+//! Code that somebody put where the server runs it by itself. Each trap is first left alone by a gate that leads to it,
+//! asked by a superuser and by a plain role; then it is shown that the trap does snap when the question is asked plainly.
+
+use super::cluster::{Cluster, TestDatabase};
+use super::release::{BEFORE, assert_same, dump, wait_until};
+use super::small;
+use pgseal::database::{Connect, Purpose};
+use pgseal::postgres::Connector;
+use pgseal::release::question;
+
+struct Trap {
+    what: &'static str,
+    /// Whether a role can lay it that may create in a schema and trust extensions, or only a superuser.
+    by_plain: bool,
+    lay: &'static str,
+    gate: &'static str,
+    /// What the refusal names.
+    words: &'static [&'static str],
+}
+
+/// `bang` locks and leaves a file, as far as the role may, and is counted by the server whatever becomes of the transaction.
+const BANG: &str = "
+    create function public.bang() returns boolean language plpgsql immutable as $$
+        begin
+            perform pg_advisory_lock(4711);
+            begin
+                execute format('copy (select 1) to program %L', 'touch bang_' || current_database());
+            exception when others then null;
+            end;
+            return true;
+        end $$;
+    create table public.t (a integer, j json);
+    insert into public.t values (1, '1');";
+
+const TRAPS: &[Trap] = &[
+    Trap {
+        what: "an operator in the predicate of an index",
+        by_plain: true,
+        lay: "create function public.f(integer, integer) returns boolean language plpgsql immutable as
+                  $$ begin return public.bang(); end $$;
+              create operator public.<~~> (leftarg = integer, rightarg = integer, function = public.f);
+              create table public.mine (a integer);
+              create index on public.mine (a) where 1 operator(public.<~~>) 2;",
+        gate: "select count(*) >= 0 as ready, 'x' as reason from public.mine where a > 0",
+        words: &["operator public.<~~>(integer,integer), made by somebody, in an index, constraint or key of public.mine"],
+    },
+    Trap {
+        what: "a member of a trusted extension",
+        by_plain: true,
+        lay: "create extension citext;
+              create function public.f(integer) returns integer language plpgsql immutable as
+                  $$ begin perform public.bang(); return 1; end $$;
+              alter extension citext add function public.f(integer);
+              create table public.mine (a integer);
+              create index on public.mine (a) where public.f(1) > 0;",
+        gate: "select count(*) >= 0 as ready, 'x' as reason from public.mine where a > 0",
+        words: &["function public.f(integer), made by somebody, in an index, constraint or key of public.mine"],
+    },
+    Trap {
+        what: "a literal next to a column of domains",
+        by_plain: true,
+        lay: "create domain public.dm as integer check (public.bang());
+              create table public.mine (a public.dm[]);",
+        gate: "select count(*) >= 0 as ready, 'x' as reason from public.mine where a = '{1}'",
+        words: &["type public.dm[]: made by somebody"],
+    },
+    Trap {
+        what: "a literal next to a composite column",
+        by_plain: true,
+        lay: "create domain public.dm as integer check (public.bang());
+              create type public.cp as (a public.dm);
+              create table public.mine (c public.cp);",
+        gate: "select count(coalesce(c, '(2)')) >= 0 as ready, 'x' as reason from public.mine",
+        words: &["type public.cp: made by somebody"],
+    },
+    Trap {
+        what: "a literal as an argument",
+        by_plain: true,
+        lay: "create domain public.dm as integer check (public.bang());
+              create type public.cp as (a public.dm);
+              create function public.takes(public.cp) returns boolean language sql immutable as 'select true';",
+        gate: "select public.takes('(3)') as ready, 'x' as reason",
+        words: &["function public.takes(public.cp): made by somebody, so that its label (immutable) proves nothing"],
+    },
+    Trap {
+        what: "a literal in a union",
+        by_plain: true,
+        lay: "create domain public.dm as integer check (public.bang());
+              create table public.mine (a public.dm[]);",
+        gate: "select count(*) > 0 as ready, 'x' as reason from (select a from public.mine union all select '{4}') as u",
+        words: &["type public.dm[]: made by somebody"],
+    },
+    Trap {
+        what: "a type as a function",
+        by_plain: true,
+        lay: "create domain public.dm as integer check (public.bang());",
+        gate: "select public._dm('{5}') is not null as ready, 'x' as reason",
+        words: &["type public.dm[]: made by somebody"],
+    },
+    Trap {
+        what: "an enumeration with a cast to json",
+        by_plain: true,
+        lay: "create type public.mood as enum ('x', 'y');
+              create function public.f(public.mood) returns json language plpgsql immutable as
+                  $$ begin perform public.bang(); return '1'::json; end $$;
+              create cast (public.mood as json) with function public.f(public.mood);
+              create table public.mine (m public.mood); insert into public.mine values ('x');",
+        gate: "select to_json(m) is not null as ready, 'x' as reason from public.mine",
+        words: &["type public.mood: cast by function public.f(public.mood)"],
+    },
+    Trap {
+        what: "the validator of a function's body",
+        by_plain: true,
+        lay: "create domain public.dm as integer check (public.bang());
+              set check_function_bodies = off;
+              create function public.body() returns boolean language sql as
+                  $$ select '{9}'::public.dm[] is not null $$;",
+        gate: "select fmgr_sql_validator('public.body'::regproc) is not null as ready, 'x' as reason",
+        words: &["function fmgr_sql_validator(oid): it has an effect or runs what it is given"],
+    },
+    Trap {
+        what: "an operator class for PostgreSQL's own type",
+        by_plain: false,
+        lay: "create function public.jcmp(json, json) returns integer language plpgsql immutable as
+                  $$ begin perform public.bang(); return 0; end $$;
+              create function public.jeq(json, json) returns boolean language plpgsql immutable as
+                  $$ begin perform public.bang(); return true; end $$;
+              create operator public.= (leftarg = json, rightarg = json, function = public.jeq);
+              create operator class public.jops default for type json using btree as
+                  operator 3 public.=, function 1 public.jcmp(json, json);",
+        gate: "select array[j] = array[j] as ready, 'x' as reason from public.t",
+        words: &["operator family jops for type json: function public.j"],
+    },
+    Trap {
+        what: "a negator of PostgreSQL's own operator",
+        by_plain: false,
+        lay: "create function public.nov(anyarray, anyarray) returns boolean language plpgsql immutable as
+                  $$ begin return public.bang(); end $$;
+              create operator public.!&& (leftarg = anyarray, rightarg = anyarray, function = public.nov,
+                  negator = operator(pg_catalog.&&));",
+        gate: "select not (array[a] && array[2]) as ready, 'x' as reason from public.t",
+        words: &["operator &&(anyarray,anyarray) of function arrayoverlap(anyarray,anyarray): \
+                  the planner can put operator public.!&&(anyarray,anyarray) in its place"],
+    },
+    Trap {
+        what: "modifiers of a type in a text",
+        by_plain: false,
+        lay: "create type public.mt;
+              create function public.mt_in(cstring) returns public.mt language internal immutable strict as 'textin';
+              create function public.mt_out(public.mt) returns cstring language internal immutable strict as 'textout';
+              create function public.mt_mod(cstring[]) returns integer language plpgsql immutable as
+                  $$ begin perform public.bang(); return 1; end $$;
+              create type public.mt (input = public.mt_in, output = public.mt_out, typmod_in = public.mt_mod, like = text);",
+        gate: "select 'public.mt(5)'::regtype is not null as ready, 'x' as reason",
+        words: &["type public.mt: its modifiers are read by function public.mt_mod(cstring[])"],
+    },
+    Trap {
+        what: "a function of PostgreSQL's own in other words",
+        by_plain: false,
+        lay: "create or replace function pg_catalog.obj_description(oid) returns text language plpgsql stable strict as
+                  $$ begin perform public.bang(); return 'x'; end $$;",
+        gate: "select obj_description('public.t'::regclass) is not null as ready, 'x' as reason",
+        words: &["function obj_description(oid): replaced, since PostgreSQL has it in another language than plpgsql"],
+    },
+    Trap {
+        what: "query_to_xml over a view",
+        by_plain: true,
+        lay: "create view public.v as select public.bang() as b;",
+        gate: "select query_to_xml('table public.v', true, true, '') is not null as ready, 'x' as reason",
+        words: &["function query_to_xml(text,boolean,boolean,text): "],
+    },
+];
+
+fn traps(by_plain: bool) {
+    let mut wrong = Vec::new();
+    for trap in TRAPS.iter().filter(|trap| trap.by_plain == by_plain) {
+        let (db, release, site) = small("trap");
+        let role = format!("plain_{}", db.name());
+        let own = format!("set role {role};");
+        db.client()
+            .batch_execute(&format!(
+                "create role {role} login; grant create on schema public to {role};
+                 grant all on database {name} to {role}; grant select on all tables in schema public to {role};
+                 alter database {name} set track_functions = 'pl'; {BANG} grant select on public.t to {role};",
+                name = db.name()
+            ))
+            .unwrap();
+        db.client().batch_execute(&format!("{}{}", if by_plain { own.as_str() } else { "" }, trap.lay)).unwrap();
+        let laid = snapped(&db);
+        let bundle = site.pack(&release.gate("approved", &format!("{};\n", trap.gate)));
+        let superuser = site.operator(&bundle, &db.url());
+        let plain = site.operator(&bundle, &as_role(&db, &role));
+        for operator in [&superuser, &plain] {
+            for answer in [operator.gate(), operator.plan(), operator.run()] {
+                if answer.code != 21 || !trap.words.iter().all(|word| answer.to_string().contains(word)) {
+                    wrong.push(format!("{}: {answer}", trap.what));
+                }
+            }
+        }
+        if snapped(&db) != laid {
+            wrong.push(format!("{}: it snapped", trap.what));
+        }
+        let plainly = format!("set search_path = public; begin read only; {}; rollback", trap.gate);
+        let _ = db.client().batch_execute(&plainly);
+        if snapped(&db).0 <= laid.0 {
+            wrong.push(format!("{}: no trap at all", trap.what));
+        }
+        db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
+    }
+    assert!(wrong.is_empty(), "{} traps:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// How often a function of somebody's was called, and whether `bang` left a file; after everybody has gone.
+fn snapped(db: &TestDatabase<'_>) -> (i64, String) {
+    let gone = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
+    wait_until("others have gone", || db.ask(gone) == "0");
+    let calls = db.ask("select coalesce(sum(calls), 0) from pg_stat_user_functions");
+    let file = db.ask("select count(*) from pg_ls_dir('.') as f where f = 'bang_' || current_database()");
+    (calls.parse().unwrap(), file)
+}
+
+fn as_role(db: &TestDatabase<'_>, role: &str) -> String {
+    db.url().replace("user=postgres", &format!("user={role}"))
+}
+
+#[test]
+fn traps_of_a_plain_role() {
+    traps(true);
+}
+
+#[test]
+fn traps_of_a_superuser() {
+    traps(false);
+}
+
+/// A path that was signed with `pg_catalog` behind other schemas leads no query of the look, nor of the driver, there.
+#[test]
+fn a_path_with_the_catalog_last() {
+    let (db, release, site) = small("path");
+    let name = db.name();
+    db.client()
+        .batch_execute(&format!(
+            "alter database {name} set track_functions = 'pl'; {BANG}
+             create type public.mood as enum ('x', 'y');
+             create function public.f(oid, oid) returns boolean language plpgsql immutable as
+                 $$ begin return public.bang(); end $$;
+             create operator public.= (leftarg = oid, rightarg = oid, function = public.f);"
+        ))
+        .unwrap();
+    let gate = "select min(who) <> '' as ready, 'x' as reason, 'x'::mood as evidence from approvals;\n";
+    let release = release.target("search_path = [\"public\", \"pg_catalog\"]").gate("approved", gate);
+    let bundle = site.pack(&release);
+    site.operator(&bundle, &db.url()).gate().done();
+    assert_eq!(snapped(&db), (0, "0".to_owned()));
+    db.client().batch_execute("set search_path = public, pg_catalog; select 1::oid = 2::oid").unwrap();
+    assert_ne!(snapped(&db), (0, "0".to_owned()), "no trap at all");
+}
+
+/// Each reason has its words, and names what is refused.
+#[test]
+fn what_is_refused_is_named() {
+    let (db, release, site) = small("named");
+    db.client()
+        .batch_execute(
+            "create function public.definer(integer) returns boolean immutable security definer language sql as 'select true';
+             create language plfakeu handler plpgsql_call_handler;
+             create function public.untrusted() returns boolean immutable language plfakeu as 'begin return true; end';
+             create function public.inner_c(text) returns text immutable language internal as 'upper';
+             create function public.vol() returns boolean volatile language sql as 'select true';
+             create function public.imm() returns boolean immutable language sql as 'select true';
+             create operator public.<~~> (leftarg = integer, rightarg = integer, function = pg_catalog.int4eq);
+             create view public.inner_view as select public.definer(1) as ready, 'x'::text as reason;
+             create view public.outer_view as select * from public.inner_view;
+             create extension file_fdw;
+             create server files foreign data wrapper file_fdw;
+             create foreign table public.ft (line text) server files options (program 'touch never');
+             create type public.mood as enum ('x', 'y');
+             create domain public.dm as integer check (value > 0);
+             create sequence public.numbers;
+             create table public.locked as select 1 as a;
+             create view public.locking as select a from public.locked for update;
+             create table public.generated (a integer, b integer generated always as (a + 1) stored);",
+        )
+        .unwrap();
+    let role = format!("reader_{}", db.name());
+    db.client()
+        .batch_execute(&format!("create role {role} login; grant select on all tables in schema public to {role}"))
+        .unwrap();
+    let before = dump(&db);
+    for (gate, words) in [
+        ("select public.definer(1) as ready, 'x' as reason", "function public.definer(integer): SECURITY DEFINER"),
+        ("select * from public.outer_view", "function public.definer(integer): SECURITY DEFINER"),
+        (
+            "select public.untrusted() as ready, 'x' as reason",
+            "function public.untrusted(): language plfakeu, which is not trusted",
+        ),
+        (
+            "select public.inner_c('x') = 'X' as ready, 'x' as reason",
+            "function public.inner_c(text): language internal, which is not trusted",
+        ),
+        ("select public.vol() as ready, 'x' as reason", "function public.vol(): volatile"),
+        ("select public.imm() as ready, 'x' as reason", "its label (immutable) proves nothing"),
+        ("select nextval('public.numbers') > 0 as ready, 'x' as reason", "function nextval(regclass): volatile"),
+        (
+            "select 1 operator(public.<~~>) 1 as ready, 'x' as reason",
+            "operator public.<~~>(integer,integer) of function int4eq(integer,integer): an operator made by somebody",
+        ),
+        ("select count(*) > 0 as ready, 'x' as reason from public.ft", "foreign table public.ft"),
+        ("select 1::public.dm is not null as ready, 'x' as reason", "type public.dm: made by somebody"),
+        ("select count(*) > 0 as ready, 'x' as reason from public.locking", "FOR UPDATE"),
+        (
+            "select pg_catalog.array_in('{1}', 'public.dm'::regtype, -1) is not null as ready, 'x' as reason",
+            "function array_in(cstring,oid,integer): it has an effect or runs what it is given",
+        ),
+    ] {
+        let bundle = site.pack(&release.clone().gate("approved", &format!("{gate};\n")));
+        for url in [db.url(), as_role(&db, &role)] {
+            let operator = site.operator(&bundle, &url);
+            let answer = operator.gate();
+            // A role that may not lock rows is told so.
+            let words = if url != db.url() && words == "FOR UPDATE" { "gate approved" } else { words };
+            answer.fails_saying(21, &[words]);
+        }
+    }
+    for gate in [
+        "select count(*) >= 0 and coalesce(max('x'::public.mood), 'y') = 'y' as ready, 'x' as reason from public.generated where b > 0",
+        "select to_jsonb(array['x'::public.mood]) = '[\"x\"]' as ready, 'x' as reason",
+    ] {
+        let bundle = site.pack(&release.clone().gate("approved", &format!("{gate};\n")));
+        site.operator(&bundle, &db.url()).gate().done();
+    }
+    assert_same(&before, &dump(&db));
+    db.client().batch_execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
+}
+
+/// Texts that `pack` refuses, as a bad packer would let them through: the server itself refuses them.
+const TEXTS: [&str; 32] = [
+    "commit; begin read write; delete from public.approvals",
+    "commit",
+    "set transaction read write",
+    "begin read write",
+    "select true; commit; begin read write; delete from public.approvals",
+    "select true; set transaction read write",
+    "select true; rollback to savepoint pgseal_question; delete from public.approvals",
+    "select true) x; delete from public.approvals; select * from (select 1",
+    "select true) g, (select 1",
+    "select true from public.approvals for update",
+    "select true from public.locking",
+    "select true into public.made",
+    "select true union select nextval('public.numbers') > 0",
+    "select currval('public.numbers'), lastval()",
+    "with x as (delete from public.approvals returning 1) select * from x",
+    "select pg_advisory_lock(4711)",
+    "select * from public.advises",
+    "select public.says_immutable()",
+    "select query_to_xml('select pg_advisory_lock(4711)', true, true, '')",
+    "select * from ts_stat('select pg_advisory_lock(4711)::text::tsvector')",
+    "select * from public.crosstab('select ''a'', ''b'', pg_advisory_lock(4711)::text') as c(a text, b text)",
+    "select set_config('transaction_read_only', 'off', false)",
+    "select public.dblink_exec('dbname=' || current_database(), 'delete from public.approvals')",
+    "select lo_export(1, '/tmp/never')",
+    "copy (select true) to program 'touch gate_wrote'",
+    "copy (select true) to '/tmp/pgseal-test-never'",
+    "explain analyze select pg_advisory_lock(4711)",
+    "do $$ begin perform pg_advisory_lock(4711); end $$",
+    "notify a",
+    "load 'plpgsql'",
+    "checkpoint",
+    "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()",
+];
+
+/// On a server of its own, so that nobody else is given a transaction id.
+#[test]
+fn texts_that_nobody_packed() {
+    let cluster = Cluster::own();
+    let db = cluster.database("texts");
+    db.client().batch_execute(BEFORE).unwrap();
+    db.client().batch_execute("alter system set autovacuum = off").unwrap();
+    db.client()
+        .batch_execute(
+            "select pg_reload_conf(); create role plain login; create sequence public.numbers;
+             create extension dblink; create extension tablefunc;
+             create view public.locking as select true from public.approvals for update;
+             create view public.advises as select pg_try_advisory_lock(4711);
+             create function public.says_immutable() returns boolean immutable language plpgsql as
+                 $$ begin perform pg_advisory_lock(4711); return true; end $$;
+             grant all on all tables in schema public to plain; grant all on all sequences in schema public to plain",
+        )
+        .unwrap();
+    let mut bystander = db.client();
+    let before = dump(&db);
+    let next = "select pg_snapshot_xmax(pg_current_snapshot())";
+    let xid = db.ask(next);
+    for url in [db.url(), as_role(&db, "plain")] {
+        let connector = Connector::new(url.parse().unwrap());
+        let ask = |text: &str, begin: &str, purpose| {
+            let mut session = connector.connect(purpose).unwrap();
+            session.batch(begin).unwrap();
+            let answer = question::ask(session.as_mut(), text, "public, pg_temp", 2);
+            // The session lives, so its own locks would stay; those of the statement go a moment after the error.
+            let locks = "select count(*) from pg_locks
+                where locktype = 'advisory' or mode in ('RowShareLock', 'RowExclusiveLock')";
+            wait_until(&format!("no lock: {text}"), || db.ask(locks) == "0");
+            answer
+        };
+        for (begin, purpose) in [("begin read only", Purpose::Read), ("begin read write", Purpose::Write)] {
+            ask("select true", begin, purpose).unwrap();
+            for text in TEXTS {
+                assert!(ask(text, begin, purpose).is_err(), "{text}");
+            }
+        }
+    }
+    assert_eq!(db.ask(next), xid, "a transaction id was given");
+    assert_same(&before, &dump(&db));
+    assert_eq!(db.ask("select is_called from public.numbers"), "f");
+    assert_eq!(db.ask("select count(*) from pg_ls_dir('.') as f where f = 'gate_wrote'"), "0");
+    assert_eq!(bystander.query("select 1", &[]).unwrap().len(), 1, "others live");
+}
+
+/// Probes, and gates and probes inside the run, go the same way: there too a trap is seen before it snaps.
+#[test]
+fn the_same_way_for_probes_and_inside() {
+    let trap = "create function public.f(integer, integer) returns boolean language plpgsql immutable as
+    $$ begin return public.bang(); end $$;
+create operator public.<~~> (leftarg = integer, rightarg = integer, function = public.f);";
+    let probe = "select count(*) = 0 as widgets from public.t where a > 7;\n";
+    let index = "create index on public.t (a) where 1 operator(public.<~~>) 2;";
+    let drop = "drop operator if exists public.<~~> (integer, integer) cascade; drop function if exists public.f;\n";
+    let finalized = "select pg_catalog.to_regclass('public.widgets') is not null as widgets;\n";
+
+    let (db, release, site) = small("probe");
+    let count = format!("alter database {} set track_functions = 'pl'; {BANG}", db.name());
+    db.client().batch_execute(&format!("{count}{trap}{index}")).unwrap();
+    // Making the index has snapped it already.
+    let (laid, before) = (snapped(&db), dump(&db));
+    let bundle = site.pack(&release.baseline(probe, "{ widgets = true }").finalized(finalized, "{ widgets = true }"));
+    let operator = site.operator(&bundle, &db.url());
+    operator.gate().done();
+    for answer in [operator.plan(), operator.run(), operator.check()] {
+        assert_ne!(answer.code, 0, "{answer}");
+        answer.says(&["operator public.<~~>(integer,integer), made by somebody, in an index"]);
+    }
+    assert_eq!(snapped(&db), laid);
+    assert_same(&before, &dump(&db));
+
+    let (db, release, site) = small("inside");
+    db.client().batch_execute(BANG).unwrap();
+    let before = dump(&db);
+    let gate = "select count(*) >= 0 as ready, 'x' as reason from public.t where a > 7;\n";
+    let release = release.gate("approved", gate).tier("trap", &format!("{trap}\n{index}\n")).rollback("trap", drop);
+    let operator_bundle = site.pack(&release);
+    let operator = site.operator(&operator_bundle, &db.url());
+    operator.gate().done();
+    let answer = operator.run();
+    assert_ne!(answer.code, 0, "{answer}");
+    answer.says(&["gate approved could not be answered", "operator public.<~~>(integer,integer), made by somebody"]);
+    assert_same(&before, &dump(&db));
+}
+
+/// What the role and the database set reaches neither the look nor the question.
+#[test]
+fn settings_of_the_role() {
+    let (db, release, site) = small("rolesets");
+    let gate =
+        "select current_setting('transaction_read_only') = 'on' as ready, current_setting('search_path') as reason
+from approvals;\n";
+    let role = format!("set_{}", db.name());
+    db.client()
+        .batch_execute(&format!(
+            "create role {role} login superuser;
+             alter role {role} set default_transaction_read_only = off; alter role {role} set debug_print_rewritten = on;
+             alter role {role} set debug_pretty_print = on; alter role {role} set client_min_messages = error;
+             alter role {role} set standard_conforming_strings = off; alter role {role} set session_replication_role = replica;
+             alter role {role} set search_path = pg_temp, public, pg_catalog; alter role {role} set row_security = off;
+             alter database {name} set track_functions = 'pl'; {BANG}
+             create domain public.dm as integer check (public.bang())",
+            name = db.name()
+        ))
+        .unwrap();
+    let bundle = site.pack(&release.clone().gate("approved", gate));
+    let answer = site.operator(&bundle, &as_role(&db, &role)).gate();
+    // Where a backslash keeps a string open, the type is text to one reader and a type to the other.
+    let hidden = "select true as ready, '\\'' || ('{1}'::public.dm[])::text || '\\'' as reason";
+    let bundle = site.path("hidden.pgseal");
+    if site.try_pack(&release.gate("approved", &format!("{hidden};\n")), &bundle).code == 0 {
+        site.operator(&bundle, &as_role(&db, &role)).gate().fails(21);
+    }
+    let connector = Connector::new(as_role(&db, &role).parse().unwrap());
+    let mut session = connector.connect(Purpose::Read).unwrap();
+    session.batch("begin read only").unwrap();
+    question::ask(session.as_mut(), hidden, "public, pg_temp", 2).unwrap_err();
+    drop(session);
+    assert_eq!(snapped(&db), (0, "0".to_owned()));
+    let mut plainly = db.client();
+    plainly.batch_execute("set standard_conforming_strings = off").unwrap();
+    plainly.batch_execute(hidden).unwrap();
+    drop(plainly);
+    assert_ne!(snapped(&db), (0, "0".to_owned()), "no trap at all");
+    db.client().batch_execute(&format!("drop role {role}")).unwrap();
+    answer.done().says(&["public, pg_temp"]);
+}
