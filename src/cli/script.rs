@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, escape, escape_lines, shown};
-use crate::sql::{FileError, Files, Position, Script, ScriptError, Step, Then, Variables};
+use crate::sql::{FileError, Files, OF_THE_CONNECTION, Position, Script, ScriptError, Step, Then, Variables};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -56,6 +56,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         variables
             .set(name, value)
             .map_err(|_| CliError::new(Exit::Usage, format!("-v {name}: not a name of a psql variable")))?;
+    }
+    for name in OF_THE_CONNECTION {
+        if variables.get(name).is_none() {
+            let _ = variables.set_unknown(name, true);
+        }
     }
     let mut script = Script::open(&directory, name, variables).map_err(|error| refused(&directory, name, &error))?;
     while let Some(step) = script.next_step().map_err(|error| refused(&directory, name, &error))? {

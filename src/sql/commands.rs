@@ -1,17 +1,16 @@
 //! What each backslash command does.
 
 use super::arguments::{Argument, ArgumentFault, Arguments, is_space};
-use super::conditions::{Kept, Text};
 use super::copy_command::{self, End};
 use super::error::ScriptError;
 use super::frame::Frame;
 use super::inspect::Copy;
 use super::lexemes::span;
-use super::meta::{Command, SHELL, Sending};
+use super::meta::{Command, Sending};
 use super::path::resolve;
-use super::position::Origin;
+use super::place::{Place, all_arguments, argument_fault};
 use super::script::{Bound, Script, Step};
-use super::special::{ROW_COUNT, Setting, parse_boolean, setting};
+use super::special::{ROW_COUNT, Setting, setting};
 use super::statement::{CopySource, Statement, Then};
 use super::variables::Value;
 
@@ -42,6 +41,11 @@ impl Script<'_> {
                 return Ok(None);
             }
             Command::Refused { reason, hint } => return Err(place.refused(reason, hint)),
+            Command::Unknown => {
+                // psql throws the rest of the line away
+                frame.at = frame.line.len();
+                return Ok(Some(Step::Complaint(place.unknown())));
+            }
             _ => {}
         }
         let line = std::mem::take(&mut frame.line);
@@ -129,90 +133,14 @@ impl Script<'_> {
                 return Ok(step);
             }
             Command::Display | Command::DisplayLine => {}
-            Command::If | Command::Elif | Command::Else | Command::Endif | Command::Refused { .. } => {}
+            Command::If
+            | Command::Elif
+            | Command::Else
+            | Command::Endif
+            | Command::Refused { .. }
+            | Command::Unknown => {}
         }
         Ok(None)
-    }
-
-    /// `\if`, `\elif`, `\else`, `\endif`
-    fn condition(&mut self, command: Command, name_end: usize, place: &Place<'_>) -> Result<Option<Step>, ScriptError> {
-        let mut complaint = None;
-        let Some(frame) = self.frames.last() else { return Ok(None) };
-        let counts = match command {
-            Command::If => frame.conditions.active(),
-            Command::Elif => frame.conditions.elif_counts().map_err(|problem| place.bad(problem.into()))?,
-            _ => false,
-        };
-        let holds = self.expression(counts, name_end, place, &mut complaint)?;
-        let Some(frame) = self.frames.last_mut() else { return Ok(None) };
-        let here = Kept {
-            length: frame.buffer.len(),
-            parentheses: frame.scanner.parentheses().clone(),
-            joined: frame.buffer.joined,
-        };
-        let text = match command {
-            Command::If => {
-                frame.conditions.begin(holds, place.origin.clone(), here);
-                Ok(Text::Keep)
-            }
-            Command::Elif => Ok(frame.conditions.elif(holds, here)),
-            Command::Else => frame.conditions.otherwise(here),
-            _ => frame.conditions.end(),
-        };
-        if let Text::Back(kept) = text.map_err(|problem| place.bad(problem.into()))? {
-            frame.buffer.truncate(kept.length);
-            frame.buffer.joined = kept.joined;
-            frame.buffer.composed |= kept.length > 0;
-            frame.scanner.set_parentheses(kept.parentheses);
-        }
-        Ok(complaint.map(Step::Complaint))
-    }
-
-    /// The rest of the line as psql's boolean expression; false where it does not count.
-    fn expression(
-        &mut self,
-        counts: bool,
-        name_end: usize,
-        place: &Place<'_>,
-        complaint: &mut Option<ScriptError>,
-    ) -> Result<bool, ScriptError> {
-        let Some(frame) = self.frames.last_mut() else { return Ok(false) };
-        let line = std::mem::take(&mut frame.line);
-        let mut lexer = Arguments::new(&line, name_end, counts.then_some(&self.variables));
-        let read = all_arguments(&mut lexer);
-        let behind = lexer.finish();
-        let Some(frame) = self.frames.last_mut() else { return Ok(false) };
-        frame.line = line;
-        let arguments = read.map_err(|fault| argument_fault(fault, frame, place.name))?;
-        frame.at = behind;
-        let takes_none = matches!(place.name, "else" | "endif");
-        if takes_none && frame.conditions.active() {
-            place.none_but_comment(&arguments)?;
-        }
-        if !counts {
-            return Ok(false);
-        }
-        if arguments.iter().any(|argument| argument.unknown) {
-            return self.decide(place);
-        }
-        let texts: Vec<&str> = arguments.iter().map(|argument| argument.text.as_str()).collect();
-        let text = texts.join(" ");
-        Ok(parse_boolean(&text).unwrap_or_else(|| {
-            let problem =
-                format!("unrecognized value {text:?}: a Boolean is expected (true, false, yes, no, on, off, 1, 0)");
-            *complaint = Some(place.bad(problem));
-            false
-        }))
-    }
-
-    /// A condition that only a run can decide.
-    fn decide(&mut self, place: &Place<'_>) -> Result<bool, ScriptError> {
-        let Some(ways) = &mut self.ways else {
-            return Err(ScriptError::Unknown { name: place.name.to_owned(), origin: place.origin.clone() });
-        };
-        let holds = ways.prescribed.get(ways.taken.len()).copied().unwrap_or(true);
-        ways.taken.push(holds);
-        Ok(holds)
     }
 
     fn set(&mut self, arguments: Vec<Argument>, place: &Place<'_>) -> Result<Option<Step>, ScriptError> {
@@ -244,7 +172,9 @@ impl Script<'_> {
         match setting(name, value) {
             Setting::Value(text) => {
                 let put = self.variables.put(name, Value::Known { text, outside });
-                put.map_err(|bad| place.bad(bad.to_string()))?;
+                if let Err(bad) = put {
+                    return Ok(Some(Step::Complaint(place.bad(bad.to_string()))));
+                }
             }
             Setting::Unset => self.variables.unset(name),
             Setting::Invalid(problem) => return Ok(Some(Step::Complaint(place.bad(problem)))),
@@ -353,14 +283,6 @@ fn read_arguments(command: Command, lexer: &mut Arguments<'_>) -> Result<Vec<Arg
     }
 }
 
-fn all_arguments(lexer: &mut Arguments<'_>) -> Result<Vec<Argument>, ArgumentFault> {
-    let mut arguments = Vec::new();
-    while let Some(argument) = lexer.next()? {
-        arguments.push(argument);
-    }
-    Ok(arguments)
-}
-
 /// In a branch that is not taken a command is only passed over.
 fn skip_arguments(frame: &mut Frame<'_>, name: &str, name_end: usize, place: &Place<'_>) -> Result<(), ScriptError> {
     let mut lexer = Arguments::new(&frame.line, name_end, None);
@@ -372,63 +294,6 @@ fn skip_arguments(frame: &mut Frame<'_>, name: &str, name_end: usize, place: &Pl
     let behind = lexer.finish();
     frame.at = behind;
     Ok(())
-}
-
-fn argument_fault(fault: ArgumentFault, frame: &Frame<'_>, command: &str) -> ScriptError {
-    match fault {
-        ArgumentFault::Shell { at } => ScriptError::Command {
-            command: command.into(),
-            reason: "back quotes reach the shell of the host",
-            hint: Some("give the value with -v NAME=VALUE"),
-            origin: frame.origin(at),
-        },
-        ArgumentFault::Special { at, name } => ScriptError::SpecialVariable { name, origin: frame.origin(at) },
-        ArgumentFault::Bad { at, problem } => {
-            ScriptError::Argument { command: command.into(), problem: problem.into(), origin: frame.origin(at) }
-        }
-    }
-}
-
-/// A command's name and place, for its errors.
-struct Place<'a> {
-    name: &'a str,
-    origin: &'a Origin,
-}
-
-impl Place<'_> {
-    fn refused(&self, reason: &'static str, hint: Option<&'static str>) -> ScriptError {
-        ScriptError::Command { command: self.name.into(), reason, hint, origin: self.origin.clone() }
-    }
-
-    fn bad(&self, problem: String) -> ScriptError {
-        ScriptError::Argument { command: self.name.into(), problem, origin: self.origin.clone() }
-    }
-
-    /// psql ignores further arguments with a warning; here a release says what it means. What looks like a comment may
-    /// stand there.
-    fn only(&self, arguments: Vec<Argument>) -> Result<Argument, ScriptError> {
-        let mut arguments = arguments.into_iter();
-        let first = arguments.next().ok_or_else(|| self.bad("missing required argument".into()))?;
-        self.none_but_comment(arguments.as_slice())?;
-        Ok(first)
-    }
-
-    fn none_but_comment(&self, arguments: &[Argument]) -> Result<(), ScriptError> {
-        match arguments.first() {
-            Some(extra) if !extra.text.starts_with("--") => Err(self.bad(format!("extra argument {:?}", extra.text))),
-            _ => Ok(()),
-        }
-    }
-
-    /// `\o` and `\g` may name a file; the only one that changes nothing is /dev/null.
-    fn only_dev_null(&self, arguments: Vec<Argument>) -> Result<(), ScriptError> {
-        match arguments.into_iter().next().map(|argument| argument.without_semicolons().text) {
-            None => Ok(()),
-            Some(target) if target.is_empty() || target == "/dev/null" || target.starts_with("--") => Ok(()),
-            Some(target) if target.starts_with('|') => Err(self.refused(SHELL, None)),
-            Some(_) => Err(self.refused("it writes a file on the host", Some("only /dev/null is accepted"))),
-        }
-    }
 }
 
 /// psql writes the arguments with one blank between, and takes an unquoted `-n` in front for "no line feed".

@@ -80,6 +80,14 @@ pub enum ScriptError {
         /// Where it is.
         origin: Origin,
     },
+    /// A meta-command that psql does not know.
+    #[error("\\{command} is not a command of psql")]
+    UnknownCommand {
+        /// Its name.
+        command: String,
+        /// Where it is.
+        origin: Origin,
+    },
     /// A meta-command with arguments it can't have.
     #[error("\\{command}: {problem}")]
     Argument {
@@ -163,6 +171,7 @@ impl ScriptError {
             | Self::Unterminated { origin, .. }
             | Self::Command { origin, .. }
             | Self::Argument { origin, .. }
+            | Self::UnknownCommand { origin, .. }
             | Self::Value { origin, .. }
             | Self::SpecialVariable { origin, .. }
             | Self::Unknown { origin, .. }
@@ -184,10 +193,14 @@ impl ScriptError {
             Self::Command { hint, .. } | Self::Disagreement { hint, .. } => hint.map(str::to_owned),
             Self::Value { name, .. } => Some(format!("write :'{name}' or :\"{name}\", which are quoted")),
             Self::JoinedCopy { .. } => Some("end the statement before it with a plain semicolon".into()),
+            Self::UnknownCommand { command, .. } if command == "." => {
+                Some("a line \\. ends the data of COPY ... FROM STDIN; none are open here".into())
+            }
             Self::TooManyWays { .. } => Some("split the script into several files".into()),
             Self::Cycle { .. }
             | Self::TooDeep { .. }
             | Self::Argument { .. }
+            | Self::UnknownCommand { .. }
             | Self::Unknown { .. }
             | Self::Answer { .. }
             | Self::SpecialVariable { .. } => None,

@@ -49,6 +49,8 @@ pub(super) enum Command {
         reason: &'static str,
         hint: Option<&'static str>,
     },
+    /// psql says "invalid command" and goes on with the next line.
+    Unknown,
 }
 
 /// The commands that send the query buffer.
@@ -94,7 +96,7 @@ impl Command {
             _ if name.eq_ignore_ascii_case("copy") => Self::Copy,
             "r" | "reset" => Self::Reset,
             "timing" | "pset" | "x" | "t" | "a" | "C" | "f" | "H" | "html" | "T" | "errverbose" | "p" | "print"
-            | "conninfo" | "copyright" | "z" | "lo_list" => Self::Display,
+            | "conninfo" | "copyright" => Self::Display,
             // The environment of a release is empty: psql leaves a variable alone whose source is not there, and what a
             // script puts into psql's environment only reaches the shell.
             "getenv" | "setenv" => Self::Display,
@@ -121,7 +123,7 @@ impl Command {
 /// `\d` and its family, `\l`, `\z`: psql asks the catalogs and prints.
 fn lists(name: &str) -> bool {
     let bare = name.trim_end_matches(['S', '+', 'x']);
-    matches!(bare, "l" | "list" | "z") || name.starts_with('d')
+    matches!(bare, "l" | "list" | "z" | "lo_list") || name.starts_with('d')
 }
 
 fn shows_source(name: &str) -> bool {
@@ -130,7 +132,6 @@ fn shows_source(name: &str) -> bool {
 
 fn refusal(name: &str) -> Command {
     let (reason, hint) = match name {
-        "" => ("a backslash pair separates a command from what follows; there is no command here", None),
         "!" => (SHELL, Some("a release runs SQL only; do this before or after the run")),
         "prompt" => ("it reads the host's terminal", Some("declare the variable in release.toml, and give it by -v")),
         "cd" => ("it changes the host's directory", Some("\\ir names files relative to the script")),
@@ -149,8 +150,7 @@ fn refusal(name: &str) -> Command {
         "startpipeline" | "endpipeline" | "sendpipeline" | "syncpipeline" | "flush" | "flushrequest" | "getresults" => {
             ("it is psql's own way to send in batches", Some("remove it: pgseal batches plain statements by itself"))
         }
-        "." => ("no COPY data are open here", Some("\\copy t from stdin, or COPY t FROM STDIN, begins them")),
-        _ => ("it is not a command of psql that is known here", None),
+        _ => return Command::Unknown,
     };
     Command::Refused { reason, hint }
 }
@@ -163,8 +163,11 @@ mod tests {
 
     #[test]
     fn everything_unknown_is_refused() {
-        for name in ["", "!", "c", "nonsense", "I", "SET", "lo_import", "watch", "w", "cd", "."] {
+        for name in ["!", "c", "lo_import", "watch", "w", "cd", "e", "password"] {
             assert!(matches!(Command::named(name), Command::Refused { .. }), "{name}");
+        }
+        for name in ["", ".", "nonsense", "I", "SET", "gsetx"] {
+            assert_eq!(Command::named(name), Command::Unknown, "{name}");
         }
         assert_eq!(Command::named("ir"), Command::Include { relative: true });
     }

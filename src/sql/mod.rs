@@ -3,7 +3,7 @@
 //! From the bytes of a file to what is sent to a server, top floor first:
 //!
 //! - `explore`: every way through a script, for whoever packs it
-//! - `script`, `commands`: the interpreter; one [`Step`] a pull, so that answers can be told between two statements
+//! - `script`, `commands`, `branches`, `place`: the interpreter; one [`Step`] a pull, so that answers can be told between two statements
 //! - `meta`, `arguments`, `copy_command`, `path`: backslash commands, their arguments, and where an include leads
 //! - `assemble`, `frame`, `conditions`, `data`: from the lines of an open file to one statement and its COPY data
 //! - `statement`: its text, and the way back from a character to its file, line and column
@@ -19,6 +19,8 @@
 mod explore;
 mod script;
 mod commands;
+mod branches;
+mod place;
 mod meta;
 mod arguments;
 mod copy_command;

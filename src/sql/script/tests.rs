@@ -28,7 +28,11 @@ fn steps(files: &Memory, set: &[(&str, &str)]) -> Result<Vec<Step>, ScriptError>
     let mut script = Script::open(files, "a.sql", variables(set))?;
     let mut out = Vec::new();
     while let Some(step) = script.next_step()? {
-        out.push(step);
+        match step {
+            Step::Complaint(error) => return Err(error),
+            Step::Await => script.answered(Some(0)),
+            step => out.push(step),
+        }
     }
     Ok(out)
 }
@@ -274,7 +278,9 @@ fn refusals_name_the_place_and_the_reason() {
         ("select 1 \\g |cat", "shell"),
         ("select 1 \\g out.txt", "writes a file"),
         ("select 1 \\watch", "repeats"),
-        ("\\nonsense", "not a command"),
+        ("\\nonsense", "not a command of psql"),
+        ("\\if maybe\n\\endif", "unrecognized value \"maybe\""),
+        ("1\n\\.\n", "a.sql:2:1: \\. is not a command"),
         ("\\i", "missing required argument"),
         ("\\i missing.sql", "a.sql:1:1: can't read \"missing.sql\""),
         ("\\i a.sql", "includes itself"),

@@ -1,0 +1,112 @@
+//! `\if`, `\elif`, `\else`, `\endif`: which lines of a script are carried out.
+
+use super::arguments::Arguments;
+use super::conditions::{Kept, Text};
+use super::error::ScriptError;
+use super::meta::Command;
+use super::place::{Place, all_arguments, argument_fault};
+use super::script::{Script, Step};
+use super::special::parse_boolean;
+
+impl Script<'_> {
+    /// `\if`, `\elif`, `\else`, `\endif`
+    pub(super) fn condition(
+        &mut self,
+        command: Command,
+        name_end: usize,
+        place: &Place<'_>,
+    ) -> Result<Option<Step>, ScriptError> {
+        let mut complaint = None;
+        let Some(frame) = self.frames.last() else { return Ok(None) };
+        let counts = match command {
+            Command::If => frame.conditions.active(),
+            Command::Elif => match frame.conditions.elif_counts() {
+                Ok(counts) => counts,
+                Err(problem) => return Ok(self.stumble(place, problem)),
+            },
+            _ => false,
+        };
+        let holds = self.expression(counts, name_end, place, &mut complaint)?;
+        let Some(frame) = self.frames.last_mut() else { return Ok(None) };
+        let here = Kept {
+            length: frame.buffer.len(),
+            parentheses: frame.scanner.parentheses().clone(),
+            joined: frame.buffer.joined,
+        };
+        let text = match command {
+            Command::If => {
+                frame.conditions.begin(holds, place.origin.clone(), here);
+                Ok(Text::Keep)
+            }
+            Command::Elif => Ok(frame.conditions.elif(holds, here)),
+            Command::Else => frame.conditions.otherwise(here),
+            _ => frame.conditions.end(),
+        };
+        let text = match text {
+            Ok(text) => text,
+            Err(problem) => return Ok(self.stumble(place, problem)),
+        };
+        if let Text::Back(kept) = text {
+            frame.buffer.truncate(kept.length);
+            frame.buffer.joined = kept.joined;
+            frame.buffer.composed |= kept.length > 0;
+            frame.scanner.set_parentheses(kept.parentheses);
+        }
+        Ok(complaint.map(Step::Complaint))
+    }
+
+    /// The rest of the line as psql's boolean expression; false where it does not count.
+    fn expression(
+        &mut self,
+        counts: bool,
+        name_end: usize,
+        place: &Place<'_>,
+        complaint: &mut Option<ScriptError>,
+    ) -> Result<bool, ScriptError> {
+        let Some(frame) = self.frames.last_mut() else { return Ok(false) };
+        let line = std::mem::take(&mut frame.line);
+        let mut lexer = Arguments::new(&line, name_end, counts.then_some(&self.variables));
+        let read = all_arguments(&mut lexer);
+        let behind = lexer.finish();
+        let Some(frame) = self.frames.last_mut() else { return Ok(false) };
+        frame.line = line;
+        let arguments = read.map_err(|fault| argument_fault(fault, frame, place.name))?;
+        frame.at = behind;
+        let takes_none = matches!(place.name, "else" | "endif");
+        if takes_none && frame.conditions.active() {
+            place.none_but_comment(&arguments)?;
+        }
+        if !counts {
+            return Ok(false);
+        }
+        if arguments.iter().any(|argument| argument.unknown) {
+            return self.decide(place);
+        }
+        let texts: Vec<&str> = arguments.iter().map(|argument| argument.text.as_str()).collect();
+        let text = texts.join(" ");
+        Ok(parse_boolean(&text).unwrap_or_else(|| {
+            let problem =
+                format!("unrecognized value {text:?}: a Boolean is expected (true, false, yes, no, on, off, 1, 0)");
+            *complaint = Some(place.bad(problem));
+            false
+        }))
+    }
+
+    /// psql complains, throws the rest of the line away, and goes on.
+    fn stumble(&mut self, place: &Place<'_>, problem: &str) -> Option<Step> {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.at = frame.line.len();
+        }
+        Some(Step::Complaint(place.bad(problem.to_owned())))
+    }
+
+    /// A condition that only a run can decide.
+    fn decide(&mut self, place: &Place<'_>) -> Result<bool, ScriptError> {
+        let Some(ways) = &mut self.ways else {
+            return Err(ScriptError::Unknown { name: place.name.to_owned(), origin: place.origin.clone() });
+        };
+        let holds = ways.prescribed.get(ways.taken.len()).copied().unwrap_or(true);
+        ways.taken.push(holds);
+        Ok(holds)
+    }
+}
