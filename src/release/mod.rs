@@ -4,10 +4,13 @@
 //! AuthenticatedBundle --gate--> GatedRelease --run--> Report
 //! ```
 
+mod batch;
 pub mod check;
 pub mod event;
+mod excerpt;
 pub mod failure;
 pub mod gate;
+mod generated;
 pub mod lock;
 pub mod order;
 pub mod plan;
@@ -19,6 +22,7 @@ pub mod rollback;
 pub mod run;
 pub mod script;
 pub mod settings;
+mod special;
 pub mod status;
 pub mod target;
 pub mod transaction;

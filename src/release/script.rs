@@ -1,18 +1,26 @@
-//! Runs a script inside the current transaction, statement by statement.
+//! Runs a script inside the current transaction: what is provably plain in batches, everything else alone, and all that
+//! is seen of it in the script's order.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
+use super::batch::{Batch, Item, ON_THE_WAY};
 use super::event::{Event, Observer};
 use super::failure::Failure;
 use super::order::Order;
+use super::{generated, special};
 use crate::bundle::contents::AuthenticatedSql;
 use crate::bundle::lint::{ROWS_UNREAD, refused_everywhere};
-use crate::database::{DatabaseError, Session, Table};
+use crate::database::{DatabaseError, Notice, Session, Table};
 use crate::format::receipt::TierRecord;
-use crate::sql::{Copy, Inspection, Script, Statement, Step, is_single_select, rows_unread};
+use crate::limits::GENERATED_STATEMENTS;
+use crate::sql::{Copy, Inspection, Part, Script, Statement, Step, Then, is_single_select, parts, plain, rows_unread};
 
 /// Warnings that a receipt keeps of one script.
 const WARNINGS_KEPT: usize = 100;
+
+/// Characters of a warning that a receipt keeps.
+const WARNING_CHARACTERS: usize = 1_000;
 
 /// Rows of one SELECT that a verify script may return.
 const ROWS_READ: usize = 100_000;
@@ -25,19 +33,10 @@ pub fn run(
     name: &str,
     observer: &mut dyn Observer,
 ) -> Result<TierRecord, Failure> {
-    let started = Instant::now();
-    let mut record =
-        TierRecord { name: name.to_owned(), statements: 0, rows: 0, milliseconds: 0, warnings: Vec::new() };
-    each_statement(sql, order, observer, |script, statement, inspection, observer| {
-        observer.event(Event::Statement { at: &statement.origin.at, verb: &inspection.verb });
-        let sent = send(session, script, statement, inspection);
-        notices(session, statement, observer, &mut record.warnings);
-        record.rows += sent.map_err(|error| Failure::statement(statement, &error))?;
-        record.statements += 1;
-        Ok(())
-    })?;
-    record.milliseconds = started.elapsed().as_millis() as u64;
-    Ok(record)
+    let acknowledged = generated::acknowledged(order.manifest(), name, sql.path());
+    let mut runner = Runner::new(session, observer, acknowledged, name);
+    runner.script(sql, order)?;
+    Ok(runner.record)
 }
 
 /// Runs a verify script and gives each table that a SELECT of it returned.
@@ -48,78 +47,331 @@ pub fn read(
     mut table: impl FnMut(Table),
     observer: &mut dyn Observer,
 ) -> Result<(), Failure> {
-    each_statement(sql, order, observer, |script, statement, inspection, observer| {
-        let failed = |error: DatabaseError| Failure::statement(statement, &error);
-        if is_single_select(&statement.sql) {
-            let rows = session.select(&statement.sql, ROWS_READ + 1).map_err(failed)?;
+    let mut runner = Runner::new(session, observer, &[], "");
+    runner.tables = Some(&mut table);
+    runner.script(sql, order)
+}
+
+/// A script that is being run.
+pub(super) struct Runner<'r> {
+    pub session: &'r mut dyn Session,
+    pub observer: &'r mut dyn Observer,
+    pub record: TierRecord,
+    /// What the tier may send out of the database.
+    pub acknowledged: &'r [String],
+    /// Who reads the rows: in a verify script they are the answer.
+    tables: Option<&'r mut dyn FnMut(Table)>,
+    /// The batch that is being filled.
+    open: Batch,
+    on_the_way: VecDeque<Batch>,
+    /// Whether statements may travel together; asked of the server before the first batch.
+    batches: Option<bool>,
+    /// Rows of the last statement.
+    rows: u64,
+}
+
+impl<'r> Runner<'r> {
+    fn new(
+        session: &'r mut dyn Session,
+        observer: &'r mut dyn Observer,
+        acknowledged: &'r [String],
+        name: &str,
+    ) -> Self {
+        let record =
+            TierRecord { name: name.to_owned(), statements: 0, rows: 0, milliseconds: 0, warnings: Vec::new() };
+        let (open, on_the_way) = (Batch::default(), VecDeque::new());
+        Self { session, observer, record, acknowledged, tables: None, open, on_the_way, batches: None, rows: 0 }
+    }
+
+    fn script(&mut self, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<(), Failure> {
+        let started = Instant::now();
+        let special = special::variables(self.session)
+            .map_err(|error| Failure::database("can't ask for psql's variables", &error))?;
+        let mut script = sql.script(order.variables, &special).map_err(|error| Failure::script(&error))?;
+        let done = self.steps(&mut script);
+        // Nobody else can speak to the server while answers are outstanding.
+        while self.on_the_way.pop_front().is_some() && done.is_err() {
+            let _ = self.session.receive_batch();
+        }
+        self.record.milliseconds = started.elapsed().as_millis() as u64;
+        done
+    }
+
+    fn steps(&mut self, script: &mut Script<'_>) -> Result<(), Failure> {
+        loop {
+            match script.next_step() {
+                Ok(None) => return self.settle(),
+                Ok(Some(Step::Echo { text, .. })) => self.echo(text),
+                Ok(Some(Step::Await)) => {
+                    self.settle()?;
+                    script.answered(self.rows);
+                }
+                Ok(Some(Step::Statement(statement))) => self.statement(script, statement)?,
+                Err(error) => {
+                    // What stands before it may have failed first.
+                    self.settle()?;
+                    return Err(Failure::script(&error));
+                }
+            }
+        }
+    }
+
+    /// Says it when everything before is done.
+    fn echo(&mut self, text: String) {
+        match self.on_the_way.back_mut() {
+            _ if !self.open.is_empty() => self.open.echo(text),
+            Some(last) => last.echo(text),
+            None => self.observer.event(Event::Echo(&text)),
+        }
+    }
+
+    fn statement(&mut self, script: &mut Script<'_>, statement: Statement) -> Result<(), Failure> {
+        let shown = statement.then == Then::Show && statement.parameters.is_none() && statement.copy.is_none();
+        if shown
+            && self.tables.is_none()
+            && statement.undefined.is_empty()
+            && let Some(verb) = plain(&statement.sql)
+            && self.may_batch()?
+        {
+            if self.open.has_no_room_for(&statement.sql) {
+                self.send()?;
+            }
+            self.open.push(statement, verb);
+            return Ok(());
+        }
+        self.settle()?;
+        if let Some((name, at)) = statement.undefined.first() {
+            let unset = format!("variable {name:?} is not set: give it by -v {name}=VALUE");
+            return Err(Failure { at: Some(at.to_string()), ..Failure::plain(unset) });
+        }
+        self.alone(script, &statement)
+    }
+
+    /// Asks once, before the first batch; what the script itself makes is looked at in [`Self::alone`].
+    fn may_batch(&mut self) -> Result<bool, Failure> {
+        if self.batches.is_none() {
+            let unseen = special::nobody_sees_messages(self.session);
+            let unseen = unseen.map_err(|error| Failure::database("can't ask who looks at statements", &error))?;
+            self.batches = Some(unseen);
+        }
+        Ok(self.batches == Some(true))
+    }
+
+    /// Sends what is collected. The oldest answer is awaited first where too many are outstanding.
+    fn send(&mut self) -> Result<(), Failure> {
+        while self.on_the_way.len() >= ON_THE_WAY {
+            self.receive()?;
+        }
+        let batch = std::mem::take(&mut self.open);
+        if let Err(error) = self.session.send_batch(batch.text()) {
+            // What was sent before may have been refused; its answer is the better reason.
+            while !self.on_the_way.is_empty() {
+                self.receive()?;
+            }
+            return Err(lost(&batch, &error));
+        }
+        if self.on_the_way.is_empty() {
+            announce(&batch, self.observer);
+        }
+        self.on_the_way.push_back(batch);
+        Ok(())
+    }
+
+    /// Sends and awaits everything.
+    fn settle(&mut self) -> Result<(), Failure> {
+        if !self.open.is_empty() {
+            self.send()?;
+        }
+        while !self.on_the_way.is_empty() {
+            self.receive()?;
+        }
+        Ok(())
+    }
+
+    /// The answer to the oldest batch, told statement by statement.
+    fn receive(&mut self) -> Result<(), Failure> {
+        let Some(batch) = self.on_the_way.pop_front() else { return Ok(()) };
+        let answer = self.session.receive_batch().map_err(|error| lost(&batch, &error))?;
+        let notices = self.session.notices();
+        let refused = batch.refused(&answer);
+        let complete = answer.rows.len();
+        if refused.is_none() && complete != batch.len() {
+            let error = format!("the server answered {complete} of {} statements", batch.len());
+            return Err(lost(&batch, &DatabaseError::Unsound(error)));
+        }
+        let mut index = 0;
+        for item in batch.items() {
+            match item {
+                // Nothing of a message with a syntax error was run, not even what stands before it.
+                Item::Echo(text) if index <= complete => self.observer.event(Event::Echo(text)),
+                Item::Echo(_) => {}
+                Item::Statement(statement, verb) => {
+                    let failed = refused.as_ref().filter(|refused| refused.index == index);
+                    if index < complete || failed.is_some() {
+                        self.observer.event(Event::Statement { at: &statement.origin.at, verb });
+                        batch.notices_of(&notices, index).for_each(|notice| self.notice(statement, notice));
+                    }
+                    if let Some(refused) = failed {
+                        return Err(Failure::statement(statement, &refused.error));
+                    }
+                    if let Some(rows) = answer.rows.get(index) {
+                        self.count(*rows);
+                    }
+                    index += 1;
+                }
+            }
+        }
+        if let Some(next) = self.on_the_way.front() {
+            announce(next, self.observer);
+        }
+        Ok(())
+    }
+
+    /// One statement, or several that `\;` joined, with what psql does with the answer.
+    fn alone(&mut self, script: &mut Script<'_>, statement: &Statement) -> Result<(), Failure> {
+        let inspection = statement.inspect();
+        // What must not be sent is refused here too, whoever packed the release.
+        if let Some((why, _)) = refused_everywhere(&statement.sql, &inspection) {
+            return Err(Failure::refused(statement, why));
+        }
+        // What is left of a file after its last statement, comments say, does nothing when psql sends it.
+        if inspection.statements == 0 {
+            return Ok(());
+        }
+        if special::looks_at_messages(&statement.sql) {
+            self.batches = Some(false);
+        }
+        self.observer.event(Event::Statement { at: &statement.origin.at, verb: &inspection.verb });
+        let joined = inspection.statements > 1;
+        let whole = Part { sql: &statement.sql, before: 0, inspection };
+        let parts = if joined { parts(&statement.sql) } else { vec![whole] };
+        let done = self.parts(script, statement, &parts);
+        self.notices(statement);
+        done
+    }
+
+    fn parts(&mut self, script: &mut Script<'_>, statement: &Statement, parts: &[Part<'_>]) -> Result<(), Failure> {
+        let Some((last, before)) = parts.split_last() else { return Ok(()) };
+        if statement.parameters.is_some() && (statement.then != Then::Show || !before.is_empty()) {
+            return Err(Failure::refused(statement, "\\bind is for one statement whose answer is shown"));
+        }
+        for part in before {
+            self.show(script, statement, part)?;
+        }
+        let failed = |error: DatabaseError| Failure::part(statement, last.before, &error);
+        match &statement.then {
+            Then::Show => self.show(script, statement, last)?,
+            Then::Store { .. } => {
+                // Two are enough to say that there is more than one.
+                let table = self.session.rows(last.sql, ROWS_STORED).map_err(failed)?;
+                self.count(table.rows.len() as u64);
+                script
+                    .store(statement, &table.columns, &table.rows)
+                    .map_err(|error| Failure { at: Some(statement.origin.to_string()), ..Failure::script(&error) })?;
+            }
+            Then::Execute => {
+                let table = self.session.rows(last.sql, GENERATED_STATEMENTS).map_err(failed)?;
+                self.count(table.rows.len() as u64);
+                self.notices(statement);
+                generated::run(self, statement, &table)?;
+            }
+            Then::Describe | Then::Prepare { .. } => {
+                self.session.analyse(last.sql).map_err(failed)?;
+                self.count(0);
+            }
+        }
+        Ok(())
+    }
+
+    /// A statement whose rows are shown: dropped in a tier, read in a verify script.
+    fn show(&mut self, script: &mut Script<'_>, statement: &Statement, part: &Part<'_>) -> Result<(), Failure> {
+        let failed = |error: DatabaseError| Failure::part(statement, part.before, &error);
+        let Some(tables) = &mut self.tables else {
+            let rows = self.send_alone(script, statement, part).map_err(failed)?;
+            self.count(rows);
+            return Ok(());
+        };
+        // With parameters it can't be opened as a cursor, and a check that nobody reads would hold.
+        if statement.parameters.is_none() && is_single_select(part.sql) {
+            let rows = self.session.select(part.sql, ROWS_READ + 1).map_err(failed)?;
             if rows.rows.len() > ROWS_READ {
                 return Err(Failure::refused(statement, format!("a check returned more than {ROWS_READ} rows")));
             }
-            table(rows);
-        } else if rows_unread(&statement.sql) {
+            self.rows = rows.rows.len() as u64;
+            tables(rows);
+            return Ok(());
+        }
+        if statement.parameters.is_some() || rows_unread(part.sql) {
             return Err(Failure::refused(statement, ROWS_UNREAD));
-        } else {
-            send(session, script, statement, inspection).map_err(failed)?;
         }
-        notices(session, statement, observer, &mut Vec::new());
+        let rows = self.send_alone(script, statement, part).map_err(failed)?;
+        self.count(rows);
         Ok(())
-    })
-}
-
-/// Pulls the statements of a script one by one; what must not be sent is refused here too, whoever packed the release.
-fn each_statement(
-    sql: AuthenticatedSql<'_>,
-    order: &Order<'_>,
-    observer: &mut dyn Observer,
-    mut each: impl FnMut(&mut Script<'_>, &Statement, &Inspection, &mut dyn Observer) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let mut script = sql.script(order.variables).map_err(|error| Failure::script(&error))?;
-    while let Some(step) = script.next_step().map_err(|error| Failure::script(&error))? {
-        match step {
-            Step::Echo { text, .. } => observer.event(Event::Echo(&text)),
-            Step::Await => script.answered(0),
-            Step::Statement(statement) => {
-                let inspection = statement.inspect();
-                if let Some((why, _)) = refused_everywhere(&inspection) {
-                    return Err(Failure::refused(&statement, why));
-                }
-                if let Some((name, at)) = statement.undefined.first() {
-                    let unset = format!("variable {name:?} is not set: give it by -v {name}=VALUE");
-                    return Err(Failure { at: Some(at.to_string()), ..Failure::plain(unset) });
-                }
-                // What is left of a file after its last statement, comments say, does nothing when psql sends it.
-                if inspection.statements > 0 {
-                    each(&mut script, &statement, &inspection, observer)?;
-                }
-            }
-        }
     }
-    Ok(())
-}
 
-/// Alone, by the extended protocol: where the statement ends is then the server's decision, and two are refused.
-fn send(
-    session: &mut dyn Session,
-    script: &mut Script<'_>,
-    statement: &Statement,
-    inspection: &Inspection,
-) -> Result<u64, DatabaseError> {
-    match (inspection.copy, &statement.copy) {
-        (Some(Copy::FromStdin), _) => {
+    /// Alone, by the extended protocol: where the statement ends is then the server's decision, and two are refused.
+    fn send_alone(
+        &mut self,
+        script: &mut Script<'_>,
+        statement: &Statement,
+        part: &Part<'_>,
+    ) -> Result<u64, DatabaseError> {
+        if part.inspection.copy == Some(Copy::FromStdin) {
             let mut data = script.copy_data(statement).map_err(|error| DatabaseError::Unsound(error.to_string()))?;
-            session.copy_in(&statement.sql, data.as_mut())
+            return self.session.copy_in(part.sql, data.as_mut());
         }
-        (Some(Copy::ToStdout), _) => session.copy_out(&statement.sql).map(|_| 0),
-        _ => session.execute(&statement.sql),
+        match &statement.parameters {
+            Some(parameters) => self.session.execute_with(part.sql, parameters),
+            None => self.send_without_data(part.sql, &part.inspection),
+        }
+    }
+
+    /// As [`Self::send_alone`], for a statement that brings no data of its own.
+    pub fn send_without_data(&mut self, sql: &str, inspection: &Inspection) -> Result<u64, DatabaseError> {
+        match inspection.copy {
+            Some(Copy::ToStdout) => self.session.copy_out(sql).map(|_| 0),
+            _ => self.session.execute(sql),
+        }
+    }
+
+    /// Counts a statement that is done.
+    pub fn count(&mut self, rows: u64) {
+        self.rows = rows;
+        self.record.rows += rows;
+        self.record.statements += 1;
+    }
+
+    /// Tells what the server said since, about a statement that was sent alone.
+    pub fn notices(&mut self, statement: &Statement) {
+        for notice in self.session.notices() {
+            self.notice(statement, &notice);
+        }
+    }
+
+    fn notice(&mut self, statement: &Statement, notice: &Notice) {
+        let at = &statement.origin.at;
+        self.observer.event(Event::Notice { at, notice });
+        if notice.severity == "WARNING" && self.record.warnings.len() < WARNINGS_KEPT {
+            let hint = notice.hint.as_ref().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
+            let text: String = format!("{}{hint}", notice.message).chars().take(WARNING_CHARACTERS).collect();
+            self.record.warnings.push(format!("{at}: {text}"));
+        }
     }
 }
 
-fn notices(session: &mut dyn Session, statement: &Statement, observer: &mut dyn Observer, kept: &mut Vec<String>) {
-    let at = &statement.origin.at;
-    for notice in session.notices() {
-        observer.event(Event::Notice { at, severity: &notice.severity, message: &notice.message });
-        if notice.severity == "WARNING" && kept.len() < WARNINGS_KEPT {
-            kept.push(format!("{at}: {}", notice.message));
-        }
+/// Rows that are fetched for `\gset`, which takes exactly one.
+const ROWS_STORED: usize = 2;
+
+fn announce(batch: &Batch, observer: &mut dyn Observer) {
+    if let Some((first, last)) = batch.ends() {
+        let (from, to) = (&first.origin.at, &last.origin.at);
+        observer.event(Event::OnTheWay { from, to, statements: batch.len() });
+    }
+}
+
+fn lost(batch: &Batch, error: &DatabaseError) -> Failure {
+    match batch.ends() {
+        Some((first, last)) => Failure::between(first, last, error),
+        None => Failure::database("a batch", error),
     }
 }

@@ -7,6 +7,7 @@
 //! - `assemble`, `frame`: from the lines of an open file to one statement
 //! - `statement`: its text, its COPY data, and the way back from a character to its file, line and column
 //! - `inspect`, `dispatch` (with its `names`), `select`: what a statement is, judged on its tokens
+//! - `plain`: which statements may share a message; `parts`: what `\;` joined
 //! - `scanner`, `lexemes`: psql's rules of where a statement ends; `atomic`: where they differ from the server's
 //! - `tokens`: the server's view of one statement
 //! - `variables`, `position`, `error`: the ground
@@ -25,6 +26,8 @@ mod inspect;
 mod dispatch;
 mod names;
 mod select;
+mod parts;
+mod plain;
 mod atomic;
 mod scanner;
 mod lexemes;
@@ -37,6 +40,8 @@ pub use dispatch::Dispatch;
 pub use error::{FileError, ScriptError};
 pub use inspect::{Copy, Inspection, SessionChange, inspect};
 pub use meta::EchoTarget;
+pub use parts::{Part, parts};
+pub use plain::{is_plain, plain};
 pub use position::{Origin, Position};
 pub use script::{Files, MAX_INCLUDE_DEPTH, Script, Step};
 pub use select::{NotSelect, is_single_select, rows_unread, single_select, type_names};
