@@ -8,6 +8,8 @@ mod proxy;
 #[path = "support/release.rs"]
 mod release;
 
+#[path = "postgres/adapter.rs"]
+mod adapter;
 #[path = "postgres/approvals.rs"]
 mod approvals;
 #[path = "postgres/attack.rs"]

@@ -48,5 +48,5 @@ pub fn connector(url: Option<&str>) -> Result<Connector, CliError> {
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(std::time::Duration::from_secs(10));
     }
-    Ok(Connector::new(config.into()))
+    Ok(Connector::new(config))
 }

@@ -2,13 +2,19 @@
 
 use std::error::Error as _;
 
-use ::postgres::error::{ErrorPosition, Severity};
+use ::tokio_postgres::error::{ErrorPosition, Severity};
 
 use crate::database::{DatabaseError, Notice, ServerError};
 
+/// What a request sees of a connection that ended; the connection itself may know more.
+pub(super) const CLOSED: &str = "the server closed the connection";
+
 /// `prefix` characters stood before the caller's statement in what was sent.
-pub(super) fn convert(error: &::postgres::Error, prefix: u32) -> DatabaseError {
+pub(super) fn convert(error: &::tokio_postgres::Error, prefix: u32) -> DatabaseError {
     let Some(server) = error.as_db_error() else {
+        if error.is_closed() {
+            return DatabaseError::Connection(CLOSED.to_owned());
+        }
         let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
         return DatabaseError::Connection(format!("{error}{cause}").replace('\n', " "));
     };
@@ -30,7 +36,15 @@ pub(super) fn convert(error: &::postgres::Error, prefix: u32) -> DatabaseError {
     }))
 }
 
-pub(super) fn notice(notice: &::postgres::error::DbError) -> Notice {
+/// The end of a connection, whatever the server called it.
+pub(super) fn lost(error: &::tokio_postgres::Error) -> DatabaseError {
+    match convert(error, 0) {
+        DatabaseError::Server(said) => DatabaseError::Connection(said.message),
+        lost => lost,
+    }
+}
+
+pub(super) fn notice(notice: &::tokio_postgres::error::DbError) -> Notice {
     // The text of a severity is in the server's language; this one never is.
     let severity = match notice.parsed_severity() {
         Some(Severity::Log) => "LOG",

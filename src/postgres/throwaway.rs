@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ::postgres::{Client, Config, NoTls};
+use ::tokio_postgres::Config;
 use tempfile::TempDir;
 
 use self::{
@@ -22,6 +22,8 @@ use self::{
     spelling::{identifier, percent, quote},
 };
 use super::programs::ServerPrograms;
+use super::session::PostgresSession;
+use crate::database::{DatabaseError, Purpose, Session as _};
 
 mod account;
 mod installation;
@@ -99,7 +101,7 @@ pub enum ThrowawayError {
     },
     /// A statement failed.
     #[error("the throwaway PostgreSQL server refused a statement")]
-    Sql(#[from] ::postgres::Error),
+    Sql(#[from] DatabaseError),
     /// Something of it is left.
     #[error("a throwaway PostgreSQL server was left behind in {}", .dir.display())]
     LeftBehind {
@@ -178,13 +180,9 @@ impl ThrowawayServer {
     }
 
     fn administer(&self, statement: &str) -> Result<(), ThrowawayError> {
-        let mut client = self.connect("postgres")?;
-        client.batch_execute(statement)?;
-        Ok(client.close()?)
-    }
-
-    fn connect(&self, database: &str) -> Result<Client, ::postgres::Error> {
-        Config::new().host_path(self.dir()).user("postgres").dbname(database).connect(NoTls)
+        let mut config = Config::new();
+        config.host_path(self.dir()).user("postgres").dbname("postgres");
+        Ok(PostgresSession::open(&config, Purpose::Write)?.batch(statement)?)
     }
 
     /// Tells the supervisor where the programs are.

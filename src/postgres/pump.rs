@@ -1,0 +1,190 @@
+//! Drives a connection and what waits for its answers, by hand.
+//!
+//! Which statement of a batch a notice belongs to shows only in the order of messages. The driver hands answers and
+//! notices over on two ways, but it never reads past a notice before that is taken. So whoever takes a notice, and then
+//! the answers that are there, knows what was complete when the server said it.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ::tokio_postgres::tls::NoTlsStream;
+use ::tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls, SimpleQueryStream, Socket};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::yield_now;
+use tokio::time::timeout;
+
+use super::batch::Flight;
+use super::error;
+use crate::database::{BatchAnswer, DatabaseError, Notice};
+
+/// More than a release's scripts ever say at once; a script that raises notices in a loop must not fill memory.
+const NOTICES_KEPT: usize = 1_000;
+
+/// How long saying goodbye may take; after that the server finds out by itself.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// A connection with what turns it.
+pub(super) struct Pump {
+    runtime: Runtime,
+    line: Line,
+}
+
+/// A connection, and the batches on their way through it.
+struct Line {
+    connection: Connection<Socket, NoTlsStream>,
+    /// Set once; then nothing is sent or read any more.
+    lost: Option<DatabaseError>,
+    flights: VecDeque<Flight>,
+    notices: Vec<Notice>,
+}
+
+impl Pump {
+    pub(super) fn connect(config: &Config) -> Result<(Client, Self), DatabaseError> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|e| DatabaseError::Connection(format!("no event loop: {e}")))?;
+        let connected = runtime.block_on(config.connect(NoTls));
+        let (client, connection) = connected.map_err(|e| error::convert(&e, 0))?;
+        let line = Line { connection, lost: None, flights: VecDeque::new(), notices: Vec::new() };
+        Ok((client, Self { runtime, line }))
+    }
+
+    /// Waits for one answer, after those of every batch that is still on its way. `prefix` characters stood before the
+    /// caller's statement in what was sent.
+    pub(super) fn run<T>(
+        &mut self,
+        prefix: u32,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, DatabaseError> {
+        while !self.line.flights.is_empty() {
+            // Nobody asked for it; what failed there has failed the transaction, and the server remembers.
+            self.receive()?;
+        }
+        let mut answer = pin!(answer);
+        let result = self.wait(|_, cx| answer.as_mut().poll(cx))?;
+        // Also an answer that the driver does not understand: what comes after it would answer another question.
+        result.map_err(|e| self.line.failed(error::convert(&e, prefix)))
+    }
+
+    /// Sends a message whose answer is taken by [`Self::receive`].
+    pub(super) fn send(
+        &mut self,
+        sending: impl Future<Output = Result<SimpleQueryStream, Error>>,
+    ) -> Result<(), DatabaseError> {
+        let mut sending = pin!(sending);
+        let sent = self.wait(|_, cx| sending.as_mut().poll(cx))?;
+        let stream = sent.map_err(|e| self.line.failed(error::convert(&e, 0)))?;
+        self.line.flights.push_back(Flight::new(stream));
+        let mut turned = false;
+        self.wait(|_, _| if std::mem::replace(&mut turned, true) { Poll::Ready(()) } else { Poll::Pending })
+    }
+
+    /// The answer to the oldest message on its way.
+    pub(super) fn receive(&mut self) -> Result<BatchAnswer, DatabaseError> {
+        let landed = self.wait(|line, _| match line.flights.front() {
+            Some(flight) if !flight.is_done() => Poll::Pending,
+            _ => Poll::Ready(line.flights.pop_front()),
+        })?;
+        let Some(mut flight) = landed else {
+            return Err(DatabaseError::Unsound("no batch is on its way".to_owned()));
+        };
+        self.line.notices.append(&mut flight.notices);
+        self.line.notices.truncate(NOTICES_KEPT);
+        flight.into_answer().map_err(|e| self.line.failed(e))
+    }
+
+    /// Notices of what is received.
+    pub(super) fn notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.line.notices)
+    }
+
+    /// Moves messages until `ready` says so.
+    fn wait<T>(&mut self, mut ready: impl FnMut(&mut Line, &mut Context<'_>) -> Poll<T>) -> Result<T, DatabaseError> {
+        self.runtime.block_on(async {
+            // Looks at the socket: what the server said meanwhile, even goodbye, is read before anything is written.
+            yield_now().await;
+            poll_fn(|cx| self.line.turn(cx, &mut ready)).await
+        })
+    }
+}
+
+impl Drop for Pump {
+    /// Says goodbye. The client must be dropped before.
+    fn drop(&mut self) {
+        if self.line.lost.is_none() {
+            self.line.flights.clear();
+            let over = poll_fn(|cx| self.line.turn(cx, &mut |_, _| Poll::<()>::Pending));
+            // Nobody to tell: a server that doesn't listen ends the session when the socket closes.
+            let _ = self.runtime.block_on(async { timeout(GOODBYE, over).await });
+        }
+    }
+}
+
+impl Line {
+    /// Fails only when the connection is lost and `ready` would wait for ever.
+    fn turn<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        ready: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<Result<T, DatabaseError>> {
+        loop {
+            self.drain(cx);
+            if let Poll::Ready(value) = ready(self, cx) {
+                return Poll::Ready(Ok(value));
+            }
+            if let Some(lost) = &self.lost {
+                return Poll::Ready(Err(lost.clone()));
+            }
+            match self.connection.poll_message(cx) {
+                Poll::Ready(Some(Ok(AsyncMessage::Notice(notice)))) => {
+                    // What was complete before it lies there, since the driver stopped at it.
+                    self.drain(cx);
+                    self.note(error::notice(&notice));
+                }
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(Some(Err(e))) => self.lost = Some(error::lost(&e)),
+                Poll::Ready(None) => self.lost = Some(DatabaseError::Connection(error::CLOSED.to_owned())),
+                Poll::Pending => {
+                    self.drain(cx);
+                    return ready(self, cx).map(Ok);
+                }
+            }
+        }
+    }
+
+    /// Takes every answer that is there, oldest batch first.
+    fn drain(&mut self, cx: &mut Context<'_>) {
+        for flight in &mut self.flights {
+            flight.advance(cx);
+            if !flight.is_done() {
+                break;
+            }
+        }
+    }
+
+    fn note(&mut self, notice: Notice) {
+        let flight = self.flights.iter_mut().find(|flight| !flight.is_done());
+        let (kept, statement) = match flight {
+            Some(flight) => {
+                let complete = flight.complete();
+                (&mut flight.notices, complete)
+            }
+            None => (&mut self.notices, 0),
+        };
+        if kept.len() < NOTICES_KEPT {
+            kept.push(Notice { statement, ..notice });
+        }
+    }
+
+    /// An error of the server leaves the connection as it is, every other ends it.
+    fn failed(&mut self, error: DatabaseError) -> DatabaseError {
+        let DatabaseError::Connection(text) = &error else { return error };
+        match &self.lost {
+            // "closed" is known to all; why is known to one.
+            Some(known) if text == error::CLOSED => known.clone(),
+            _ => self.lost.insert(error).clone(),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The rows of one statement, as text.
+
+use std::future::poll_fn;
+use std::pin::pin;
+
+use ::tokio_postgres::{Client, Error, SimpleQueryMessage};
+use futures_util::Stream as _;
+
+use crate::database::{DatabaseError, Table};
+
+/// What a message with one statement brought.
+pub(super) struct Fetched {
+    table: Table,
+    /// Also those that were not kept.
+    rows: usize,
+    statements: usize,
+}
+
+/// Sends `sql` and keeps at most `limit` rows of the answer. What comes behind them is read and dropped.
+pub(super) async fn fetch(client: &Client, sql: &str, limit: usize) -> Result<Fetched, Error> {
+    let mut stream = pin!(client.simple_query_raw(sql).await?);
+    let mut fetched = Fetched { table: Table::default(), rows: 0, statements: 0 };
+    while let Some(message) = poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
+        match message? {
+            SimpleQueryMessage::RowDescription(columns) => {
+                fetched.table.columns = columns.iter().map(|column| column.name().to_owned()).collect();
+            }
+            SimpleQueryMessage::Row(row) => {
+                fetched.rows += 1;
+                if fetched.rows <= limit {
+                    fetched.table.rows.push((0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect());
+                }
+            }
+            SimpleQueryMessage::CommandComplete(_) => fetched.statements += 1,
+            _ => {}
+        }
+    }
+    Ok(fetched)
+}
+
+impl Fetched {
+    pub(super) fn into_table(self, limit: usize) -> Result<Table, DatabaseError> {
+        if self.statements != 1 {
+            return Err(DatabaseError::Unsound(format!("one statement was sent, {} were run", self.statements)));
+        }
+        if self.rows > limit {
+            return Err(DatabaseError::Unsound(format!("{} rows, where at most {limit} may be", self.rows)));
+        }
+        Ok(self.table)
+    }
+}
