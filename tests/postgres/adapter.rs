@@ -233,7 +233,8 @@ fn rows_of_one_statement_and_no_more() {
     // Two statements, and one that would end the transaction behind them.
     session.execute("BEGIN").unwrap();
     session.execute("SAVEPOINT s").unwrap();
-    for sql in ["select 1; select 2", "select 1; delete from public.t; commit", "select 1;;commit", "select 1 \n; rollback"]
+    for sql in
+        ["select 1; select 2", "select 1; delete from public.t; commit", "select 1;;commit", "select 1 \n; rollback"]
     {
         assert_eq!(server_code(session.rows(sql, 1)), "42601", "{sql}");
         session.execute("ROLLBACK TO s").unwrap();
