@@ -24,6 +24,8 @@ mod crash;
 mod failure;
 #[path = "postgres/gate.rs"]
 mod gate;
+#[path = "postgres/generated.rs"]
+mod generated;
 #[path = "postgres/one_roof.rs"]
 mod one_roof;
 #[path = "postgres/preflight.rs"]

@@ -1,8 +1,9 @@
 //! Statements that the database itself puts together, for `\gexec`. Nobody reviewed them, so each is judged when it is known.
 
 use super::event::Event;
+use super::excerpt::excerpt;
 use super::failure::Failure;
-use super::script::Runner;
+use super::script::{Runner, Unsent};
 use crate::bundle::lint::refused_everywhere;
 use crate::database::Table;
 use crate::entry_path::EntryPath;
@@ -21,16 +22,22 @@ pub fn acknowledged<'m>(manifest: &'m Manifest, name: &str, file: &EntryPath) ->
 pub(super) fn run(runner: &mut Runner<'_>, statement: &Statement, table: &Table) -> Result<(), Failure> {
     let values = table.rows.iter().flatten().flatten();
     for (sql, number) in values.zip(1..) {
+        let ours = |why| Failure {
+            generated: Some(number),
+            excerpt: Some(excerpt(sql, None, false, |_| 1)),
+            ..Failure::refused(statement, why)
+        };
         for part in parts(sql) {
             if let Some(why) = refused(part.sql, &part.inspection, runner.acknowledged) {
-                let refused = Failure::refused(statement, why);
-                return Err(Failure { generated: Some(number), excerpt: Some(beginning(sql)), ..refused });
+                return Err(ours(why));
             }
             runner.observer.event(Event::Statement { at: &statement.origin.at, verb: &part.inspection.verb });
-            let sent = runner.send_without_data(part.sql, &part.inspection);
+            let sent = runner.send(part.sql, &part.inspection);
             runner.notices(statement);
-            let rows = sent.map_err(|error| Failure::generated(statement, number, sql, part.before, &error))?;
-            runner.count(rows);
+            sent.map_err(|unsent| match unsent {
+                Unsent::Database(error) => Failure::generated(statement, number, sql, part.before, &error),
+                Unsent::Refused(why) => ours(why),
+            })?;
         }
     }
     Ok(())
@@ -50,8 +57,4 @@ fn refused(sql: &str, inspection: &Inspection, acknowledged: &[String]) -> Optio
     let named = |name: &str| acknowledged.iter().any(|known| known.eq_ignore_ascii_case(name));
     let unnamed = inspection.dispatch.iter().find(|dispatch| !named(&dispatch.name))?;
     Some(format!("{} could reach outside of the database, and the tier does not name it", unnamed.name))
-}
-
-fn beginning(sql: &str) -> String {
-    super::excerpt::excerpt(sql, None, false, |_| 1)
 }

@@ -1,10 +1,12 @@
 //! Runs a script inside the current transaction: what is provably plain in batches, everything else alone, and all that
 //! is seen of it in the script's order.
 
+mod in_batches;
+
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::batch::{Batch, Item, ON_THE_WAY};
+use super::batch::Batch;
 use super::event::{Event, Observer};
 use super::failure::Failure;
 use super::order::Order;
@@ -116,15 +118,6 @@ impl<'r> Runner<'r> {
         }
     }
 
-    /// Says it when everything before is done.
-    fn echo(&mut self, text: String) {
-        match self.on_the_way.back_mut() {
-            _ if !self.open.is_empty() => self.open.echo(text),
-            Some(last) => last.echo(text),
-            None => self.observer.event(Event::Echo(&text)),
-        }
-    }
-
     fn statement(&mut self, script: &mut Script<'_>, statement: Statement) -> Result<(), Failure> {
         let shown = statement.then == Then::Show && statement.parameters.is_none() && statement.copy.is_none();
         if shown
@@ -134,7 +127,7 @@ impl<'r> Runner<'r> {
             && self.may_batch()?
         {
             if self.open.has_no_room_for(&statement.sql) {
-                self.send()?;
+                self.send_batch()?;
             }
             self.open.push(statement, verb);
             return Ok(());
@@ -145,86 +138,6 @@ impl<'r> Runner<'r> {
             return Err(Failure { at: Some(at.to_string()), ..Failure::plain(unset) });
         }
         self.alone(script, &statement)
-    }
-
-    /// Asks once, before the first batch; what the script itself makes is looked at in [`Self::alone`].
-    fn may_batch(&mut self) -> Result<bool, Failure> {
-        if self.batches.is_none() {
-            let unseen = special::nobody_sees_messages(self.session);
-            let unseen = unseen.map_err(|error| Failure::database("can't ask who looks at statements", &error))?;
-            self.batches = Some(unseen);
-        }
-        Ok(self.batches == Some(true))
-    }
-
-    /// Sends what is collected. The oldest answer is awaited first where too many are outstanding.
-    fn send(&mut self) -> Result<(), Failure> {
-        while self.on_the_way.len() >= ON_THE_WAY {
-            self.receive()?;
-        }
-        let batch = std::mem::take(&mut self.open);
-        if let Err(error) = self.session.send_batch(batch.text()) {
-            // What was sent before may have been refused; its answer is the better reason.
-            while !self.on_the_way.is_empty() {
-                self.receive()?;
-            }
-            return Err(lost(&batch, &error));
-        }
-        if self.on_the_way.is_empty() {
-            announce(&batch, self.observer);
-        }
-        self.on_the_way.push_back(batch);
-        Ok(())
-    }
-
-    /// Sends and awaits everything.
-    fn settle(&mut self) -> Result<(), Failure> {
-        if !self.open.is_empty() {
-            self.send()?;
-        }
-        while !self.on_the_way.is_empty() {
-            self.receive()?;
-        }
-        Ok(())
-    }
-
-    /// The answer to the oldest batch, told statement by statement.
-    fn receive(&mut self) -> Result<(), Failure> {
-        let Some(batch) = self.on_the_way.pop_front() else { return Ok(()) };
-        let answer = self.session.receive_batch().map_err(|error| lost(&batch, &error))?;
-        let notices = self.session.notices();
-        let refused = batch.refused(&answer);
-        let complete = answer.rows.len();
-        if refused.is_none() && complete != batch.len() {
-            let error = format!("the server answered {complete} of {} statements", batch.len());
-            return Err(lost(&batch, &DatabaseError::Unsound(error)));
-        }
-        let mut index = 0;
-        for item in batch.items() {
-            match item {
-                // Nothing of a message with a syntax error was run, not even what stands before it.
-                Item::Echo(text) if index <= complete => self.observer.event(Event::Echo(text)),
-                Item::Echo(_) => {}
-                Item::Statement(statement, verb) => {
-                    let failed = refused.as_ref().filter(|refused| refused.index == index);
-                    if index < complete || failed.is_some() {
-                        self.observer.event(Event::Statement { at: &statement.origin.at, verb });
-                        batch.notices_of(&notices, index).for_each(|notice| self.notice(statement, notice));
-                    }
-                    if let Some(refused) = failed {
-                        return Err(Failure::statement(statement, &refused.error));
-                    }
-                    if let Some(rows) = answer.rows.get(index) {
-                        self.count(*rows);
-                    }
-                    index += 1;
-                }
-            }
-        }
-        if let Some(next) = self.on_the_way.front() {
-            announce(next, self.observer);
-        }
-        Ok(())
     }
 
     /// One statement, or several that `\;` joined, with what psql does with the answer.
@@ -262,12 +175,18 @@ impl<'r> Runner<'r> {
         match &statement.then {
             Then::Show => self.show(script, statement, last)?,
             Then::Store { .. } => {
-                // Two are enough to say that there is more than one.
-                let table = self.session.rows(last.sql, ROWS_STORED).map_err(failed)?;
+                let table = self.session.rows(last.sql, ROWS_STORED).map_err(|error| match error {
+                    DatabaseError::Unsound(text) => {
+                        Failure::refused(statement, format!("\\gset takes one row: {text}"))
+                    }
+                    error => failed(error),
+                })?;
                 self.count(table.rows.len() as u64);
-                script
-                    .store(statement, &table.columns, &table.rows)
-                    .map_err(|error| Failure { at: Some(statement.origin.to_string()), ..Failure::script(&error) })?;
+                let stored = script.store(statement, &table.columns, &table.rows);
+                stored.map_err(|error| {
+                    let failure = Failure::script(&error);
+                    Failure { at: failure.at.or_else(|| Some(statement.origin.to_string())), ..failure }
+                })?;
             }
             Then::Execute => {
                 let table = self.session.rows(last.sql, GENERATED_STATEMENTS).map_err(failed)?;
@@ -283,59 +202,57 @@ impl<'r> Runner<'r> {
         Ok(())
     }
 
-    /// A statement whose rows are shown: dropped in a tier, read in a verify script.
+    /// A statement whose rows are shown.
     fn show(&mut self, script: &mut Script<'_>, statement: &Statement, part: &Part<'_>) -> Result<(), Failure> {
         let failed = |error: DatabaseError| Failure::part(statement, part.before, &error);
-        let Some(tables) = &mut self.tables else {
-            let rows = self.send_alone(script, statement, part).map_err(failed)?;
+        if part.inspection.copy == Some(Copy::FromStdin) {
+            let mut data = script.copy_data(statement).map_err(|error| Failure::script(&error))?;
+            let rows = self.session.copy_in(part.sql, data.as_mut()).map_err(failed)?;
             self.count(rows);
             return Ok(());
+        }
+        let Some(parameters) = &statement.parameters else {
+            return self.send(part.sql, &part.inspection).map_err(|unsent| match unsent {
+                Unsent::Database(error) => failed(error),
+                Unsent::Refused(why) => Failure::refused(statement, why),
+            });
         };
         // With parameters it can't be opened as a cursor, and a check that nobody reads would hold.
-        if statement.parameters.is_none() && is_single_select(part.sql) {
-            let rows = self.session.select(part.sql, ROWS_READ + 1).map_err(failed)?;
-            if rows.rows.len() > ROWS_READ {
-                return Err(Failure::refused(statement, format!("a check returned more than {ROWS_READ} rows")));
-            }
-            self.rows = rows.rows.len() as u64;
-            tables(rows);
-            return Ok(());
-        }
-        if statement.parameters.is_some() || rows_unread(part.sql) {
+        if self.tables.is_some() {
             return Err(Failure::refused(statement, ROWS_UNREAD));
         }
-        let rows = self.send_alone(script, statement, part).map_err(failed)?;
+        let rows = self.session.execute_with(part.sql, parameters).map_err(failed)?;
         self.count(rows);
         Ok(())
     }
 
-    /// Alone, by the extended protocol: where the statement ends is then the server's decision, and two are refused.
-    fn send_alone(
-        &mut self,
-        script: &mut Script<'_>,
-        statement: &Statement,
-        part: &Part<'_>,
-    ) -> Result<u64, DatabaseError> {
-        if part.inspection.copy == Some(Copy::FromStdin) {
-            let mut data = script.copy_data(statement).map_err(|error| DatabaseError::Unsound(error.to_string()))?;
-            return self.session.copy_in(part.sql, data.as_mut());
+    /// Alone, by the extended protocol: where the statement ends is then the server's decision, and two are refused. Rows
+    /// are dropped in a tier, and read in a verify script.
+    pub fn send(&mut self, sql: &str, inspection: &Inspection) -> Result<(), Unsent> {
+        if let Some(tables) = &mut self.tables {
+            if is_single_select(sql) {
+                let rows = self.session.select(sql, ROWS_READ + 1)?;
+                if rows.rows.len() > ROWS_READ {
+                    return Err(Unsent::Refused(format!("a check returned more than {ROWS_READ} rows")));
+                }
+                self.rows = rows.rows.len() as u64;
+                tables(rows);
+                return Ok(());
+            }
+            if rows_unread(sql) {
+                return Err(Unsent::Refused(ROWS_UNREAD.to_owned()));
+            }
         }
-        match &statement.parameters {
-            Some(parameters) => self.session.execute_with(part.sql, parameters),
-            None => self.send_without_data(part.sql, &part.inspection),
-        }
-    }
-
-    /// As [`Self::send_alone`], for a statement that brings no data of its own.
-    pub fn send_without_data(&mut self, sql: &str, inspection: &Inspection) -> Result<u64, DatabaseError> {
-        match inspection.copy {
-            Some(Copy::ToStdout) => self.session.copy_out(sql).map(|_| 0),
-            _ => self.session.execute(sql),
-        }
+        let rows = match inspection.copy {
+            Some(Copy::ToStdout) => self.session.copy_out(sql).map(|_| 0)?,
+            _ => self.session.execute(sql)?,
+        };
+        self.count(rows);
+        Ok(())
     }
 
     /// Counts a statement that is done.
-    pub fn count(&mut self, rows: u64) {
+    fn count(&mut self, rows: u64) {
         self.rows = rows;
         self.record.rows += rows;
         self.record.statements += 1;
@@ -359,19 +276,19 @@ impl<'r> Runner<'r> {
     }
 }
 
-/// Rows that are fetched for `\gset`, which takes exactly one.
+/// Why a statement has no effect.
+pub(super) enum Unsent {
+    /// The server refused it.
+    Database(DatabaseError),
+    /// We did.
+    Refused(String),
+}
+
+impl From<DatabaseError> for Unsent {
+    fn from(error: DatabaseError) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Rows that are fetched for `\gset`, which takes exactly one: two are enough to say that there are more.
 const ROWS_STORED: usize = 2;
-
-fn announce(batch: &Batch, observer: &mut dyn Observer) {
-    if let Some((first, last)) = batch.ends() {
-        let (from, to) = (&first.origin.at, &last.origin.at);
-        observer.event(Event::OnTheWay { from, to, statements: batch.len() });
-    }
-}
-
-fn lost(batch: &Batch, error: &DatabaseError) -> Failure {
-    match batch.ends() {
-        Some((first, last)) => Failure::between(first, last, error),
-        None => Failure::database("a batch", error),
-    }
-}

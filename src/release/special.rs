@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::database::{DatabaseError, Session};
+use crate::format::manifest::Manifest;
 
 /// `DBNAME`, `USER`, `SERVER_VERSION_NAME`, `SERVER_VERSION_NUM`, `ENCODING`, as psql sets them when it connects.
 pub fn variables(session: &mut dyn Session) -> Result<BTreeMap<String, String>, DatabaseError> {
@@ -16,6 +17,19 @@ pub fn variables(session: &mut dyn Session) -> Result<BTreeMap<String, String>, 
     let mut variables: BTreeMap<String, String> = names.into_iter().zip(values).collect();
     variables.insert("ENCODING".to_owned(), "UTF8".to_owned());
     Ok(variables)
+}
+
+/// The same before anybody was asked, as far as the release tells. The lowest version that runs anything is taken for the server's.
+pub fn expected(manifest: &Manifest) -> BTreeMap<String, String> {
+    let role = manifest.target.role.clone().unwrap_or_default();
+    let variables = [
+        ("DBNAME", manifest.target.database.clone()),
+        ("USER", role),
+        ("SERVER_VERSION_NAME", "13.0".to_owned()),
+        ("SERVER_VERSION_NUM", "130000".to_owned()),
+        ("ENCODING", "UTF8".to_owned()),
+    ];
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Whether no function, default or audit log of the database looks at the message that a statement came in, or at its time.
