@@ -33,5 +33,8 @@ pub const GZIP_FROM_BYTES: u64 = 64 << 10;
 /// `release.toml`, in bytes.
 pub const RELEASE_TOML_BYTES: u64 = 4 << 20;
 
+/// Statements that one `\gexec` may generate; their texts are in memory at once.
+pub const GENERATED_STATEMENTS: usize = 100_000;
+
 /// Files up to this many bytes are read into memory at once; larger bundles are read piece by piece.
 pub const BUFFERED_BUNDLE_BYTES: u64 = 16 << 20;

@@ -26,6 +26,8 @@ mod failure;
 mod gate;
 #[path = "postgres/harmless.rs"]
 mod harmless;
+#[path = "postgres/generated.rs"]
+mod generated;
 #[path = "postgres/one_roof.rs"]
 mod one_roof;
 #[path = "postgres/preflight.rs"]

@@ -103,10 +103,15 @@ impl<'b> AuthenticatedSql<'b> {
         self.path
     }
 
-    /// Begins to read it, with the operator's variables.
-    pub fn script(&self, variables: &BTreeMap<String, String>) -> Result<Script<'b>, ScriptError> {
+    /// Begins to read it, with the operator's variables and those of the session, which psql sets when it connects and
+    /// which win there too.
+    pub fn script(
+        &self,
+        variables: &BTreeMap<String, String>,
+        of_the_session: &BTreeMap<String, String>,
+    ) -> Result<Script<'b>, ScriptError> {
         let mut psql = Variables::default();
-        for (name, value) in variables {
+        for (name, value) in variables.iter().chain(of_the_session) {
             // The manifest's grammar of variable names is narrower than psql's.
             let _ = psql.set(name, value);
         }
@@ -114,13 +119,22 @@ impl<'b> AuthenticatedSql<'b> {
     }
 
     /// The only statement of a gate or probe; `None` when there is none or more than one, which packing refuses.
-    pub fn single_statement(&self, variables: &BTreeMap<String, String>) -> Result<Option<Statement>, ScriptError> {
-        let mut script = self.script(variables)?;
+    pub fn single_statement(
+        &self,
+        variables: &BTreeMap<String, String>,
+        of_the_session: &BTreeMap<String, String>,
+    ) -> Result<Option<Statement>, ScriptError> {
+        let mut script = self.script(variables, of_the_session)?;
         let mut only = None;
         while let Some(step) = script.next_step()? {
-            let Step::Statement(statement) = step else { continue };
-            if only.replace(statement).is_some() {
-                return Ok(None);
+            match step {
+                Step::Statement(statement) => {
+                    if only.replace(statement).is_some() {
+                        return Ok(None);
+                    }
+                }
+                Step::Complaint(error) => return Err(error),
+                Step::Echo { .. } | Step::Await => {}
             }
         }
         Ok(only)

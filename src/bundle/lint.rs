@@ -3,7 +3,7 @@
 use crate::entry_path::EntryPath;
 use crate::format::manifest::{Manifest, VerifyMode};
 use crate::sql::{
-    Inspection, OF_THE_CONNECTION, Statement, Step, Then, Variables, explore, rows_unread, single_select,
+    Copy, Inspection, OF_THE_CONNECTION, Statement, Step, Then, Variables, explore, parts, rows_unread, single_select,
 };
 
 use super::problem::Problem;
@@ -102,7 +102,7 @@ impl Lint<'_> {
             let hint = format!("declare it as [variables.{name}] in release.toml, or \\set it before");
             self.problems.push(problem.hint(hint));
         }
-        if let Some(refusal) = refused_everywhere(&inspection) {
+        if let Some(refusal) = refused_everywhere(&statement.sql, &inspection) {
             self.problems.push(Problem::at(&statement.origin.at, refusal.0).hint(refusal.1));
         }
         match role {
@@ -159,8 +159,21 @@ impl Lint<'_> {
 /// Why a verify script has no `INSERT ... RETURNING`, `SELECT ... FOR UPDATE`, `EXECUTE` and the like.
 pub const ROWS_UNREAD: &str = "a statement of a verify script that returns rows and is no plain SELECT";
 
-/// What no script of a release may do, as a sentence and what to do instead.
-pub fn refused_everywhere(inspection: &Inspection) -> Option<(String, &'static str)> {
+/// What no script of a release may do, as a sentence and what to do instead. Of statements that `\;` joined each is judged
+/// like one of its own.
+pub fn refused_everywhere(sql: &str, inspection: &Inspection) -> Option<(String, &'static str)> {
+    if inspection.statements < 2 {
+        return refused(inspection);
+    }
+    parts(sql).iter().find_map(|part| {
+        let hint = "end the statement before it with a plain semicolon";
+        let data = part.inspection.copy == Some(Copy::FromStdin);
+        let joined = || data.then(|| ("COPY FROM STDIN among statements joined by \\;".to_owned(), hint));
+        refused(&part.inspection).or_else(joined)
+    })
+}
+
+fn refused(inspection: &Inspection) -> Option<(String, &'static str)> {
     if let Some(control) = inspection.transaction_control {
         let hint = "a release is one transaction that pgseal begins and ends; remove the statement";
         return Some((format!("transaction control ({control}) in a transactional script"), hint));
@@ -168,10 +181,6 @@ pub fn refused_everywhere(inspection: &Inspection) -> Option<(String, &'static s
     if let Some(what) = inspection.outside_transaction {
         let hint = "run it apart from the release; this version of pgseal has no non-transactional tiers";
         return Some((format!("{what} can't run inside a transaction"), hint));
-    }
-    if inspection.statements > 1 {
-        let hint = "end each statement with a plain semicolon";
-        return Some(("statements joined by \\; can't be sent one by one".to_owned(), hint));
     }
     if let Some(change) = inspection.session_change.filter(|change| change.is_refused()) {
         let hint = "pgseal and the server would no longer agree on what runs, or as whom";

@@ -215,9 +215,16 @@ pub fn other_applied(row: &Entry) -> CliError {
 
 /// A failure of a script, with the server's own words below the first line.
 pub fn failure(exit: Exit, prefix: &str, failure: &Failure) -> CliError {
-    let mut lines = vec![escape(&format!("{prefix}{failure}"))];
-    let below = [&failure.excerpt, &failure.context].into_iter().flatten();
-    lines.extend(below.flat_map(|text| text.lines().map(|line| format!("  {}", escape(line)))));
+    let mut lines = vec![escape(&format!("{prefix}{}", failure.headline()))];
+    lines.extend(failure.excerpt.iter().flat_map(|text| text.lines()).map(|line| format!("  {}", escape(line))));
+    let below = [("data", &failure.data_at), ("detail", &failure.detail), ("context", &failure.context)];
+    for (what, text) in below.into_iter().filter_map(|(what, text)| Some((what, text.as_ref()?))) {
+        let more = text.lines().enumerate().map(|(at, line)| match at {
+            0 => format!("  {what}: {}", escape(line)),
+            _ => format!("    {}", escape(line)),
+        });
+        lines.extend(more);
+    }
     CliError { lines, hint: failure.hint.as_deref().map(escape), exit, answered: false }
 }
 

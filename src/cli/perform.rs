@@ -119,11 +119,15 @@ impl Prepared {
         let Report { receipt, failure, unproved, kind } = report;
         let result = receipt.clone();
         let stored = receipt::write(&self.dir, &self.stem, bundle.release_id(), receipt, self.key.as_ref());
-        out.document(&serde_json::json!({
+        let mut document = serde_json::json!({
             "run_id": self.run_id,
             "receipt": stored.as_ref().ok().map(|path| path.to_string_lossy()),
             "result": result,
-        }));
+        });
+        if let Some(failure) = &failure {
+            document["failure"] = serde_json::json!(failure);
+        }
+        out.document(&document);
         let told = match (result.outcome, failure) {
             (Outcome::Committed, _) => {
                 success(&result, out);

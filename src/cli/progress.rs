@@ -6,7 +6,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::interrupt::Interrupt;
 use super::output::{self, Output, Paint, escape};
+use crate::database::Notice;
 use crate::release::{Event, Observer};
+use crate::sql::Position;
 
 /// Shows events.
 pub struct Progress {
@@ -48,6 +50,16 @@ impl Progress {
         }
     }
 
+    fn notice(&self, at: &Position, notice: &Notice) {
+        let (message, at) = (escape(&notice.message), escape(&at.to_string()));
+        self.line(format!("    {}: {message} ({at})", escape(&notice.severity)));
+        for (what, more) in [("detail", &notice.detail), ("hint", &notice.hint)] {
+            if let Some(more) = more {
+                self.line(format!("      {what}: {}", escape(more)));
+            }
+        }
+    }
+
     fn moving(&mut self, text: impl FnOnce(&str) -> String) {
         let Some(bar) = &self.bar else { return };
         if self.last_drawn.elapsed() >= REDRAW {
@@ -56,6 +68,11 @@ impl Progress {
             bar.set_message(format!("{}  {seconds:.1} s", text(&self.tier)));
         }
     }
+}
+
+/// What a rollback says of objects that are not there would bury the rest. What a function raises has a context.
+fn is_worth_a_line(notice: &Notice) -> bool {
+    !matches!(notice.severity.as_str(), "NOTICE" | "INFO") || notice.context.is_some()
 }
 
 impl Observer for Progress {
@@ -74,10 +91,11 @@ impl Observer for Progress {
                 self.moving(|tier| format!("{tier}  {}  {}", escape(verb), escape(&at.to_string())));
             }
             Event::Echo(text) => self.line(format!("    {}", output::escape_lines(text.trim_end()))),
-            Event::Notice { at, severity, message } if severity != "NOTICE" && severity != "INFO" => {
-                self.line(format!("    {severity}: {} ({})", escape(message), escape(&at.to_string())));
+            Event::OnTheWay { from, to, statements } => {
+                let (from, to) = (escape(&from.to_string()), escape(&to.to_string()));
+                self.moving(|tier| format!("{tier}  {statements} statements  {from} to {to}"));
             }
-            // What a rollback says of objects that are not there would bury the rest.
+            Event::Notice { at, notice } if is_worth_a_line(notice) => self.notice(at, notice),
             Event::Notice { .. } => {}
             Event::Done(at, total, record) => {
                 let name = escape(&record.name);

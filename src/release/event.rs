@@ -1,5 +1,6 @@
 //! What an observer may see of a run while it goes on.
 
+use crate::database::Notice;
 use crate::format::receipt::{GateAnswer, TierRecord, VerifyRecord};
 use crate::sql::Position;
 
@@ -16,7 +17,16 @@ pub enum Event<'a> {
     Gate(&'a GateAnswer),
     /// A tier, or rollback script, begins: its number from 1, of how many, its name.
     Begin(usize, usize, &'a str),
-    /// A statement is about to be sent.
+    /// Statements have been sent in one message, and the server works on them now. Each is told when it is done.
+    OnTheWay {
+        /// Where the first stands.
+        from: &'a Position,
+        /// Where the last stands.
+        to: &'a Position,
+        /// How many they are.
+        statements: usize,
+    },
+    /// A statement is about to be sent, or, in a batch, is done.
     Statement {
         /// Where it stands.
         at: &'a Position,
@@ -29,10 +39,8 @@ pub enum Event<'a> {
     Notice {
         /// The statement's place.
         at: &'a Position,
-        /// `NOTICE`, `WARNING`, ...
-        severity: &'a str,
-        /// The text.
-        message: &'a str,
+        /// What it said.
+        notice: &'a Notice,
     },
     /// A tier is done, not yet committed.
     Done(usize, usize, &'a TierRecord),

@@ -2,22 +2,41 @@
 
 use std::fmt;
 
-use crate::database::DatabaseError;
-use crate::sql::{ScriptError, Statement};
+use serde::Serialize;
 
-/// A failure, as the lines that a person needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use super::excerpt::excerpt;
+use crate::database::{DatabaseError, ServerError};
+use crate::sql::{CopySource, Origin, ScriptError, Statement};
+
+/// A failure, as the fields that a person needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// `file:line:column`, and the chain of includes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// What is wrong.
+    /// Which of the statements that a `\gexec` generated, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generated: Option<u64>,
+    /// What is wrong, without what the other fields say.
     pub message: String,
-    /// The line of the statement, and a caret below the place.
-    pub excerpt: Option<String>,
+    /// The server's code of the error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sqlstate: Option<String>,
+    /// The server's detail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// The server's hint.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// The server's context: the call stack of functions.
+    /// The server's context: the call stack of functions, the line of a COPY.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
+    /// `file:line` of the line that a COPY did not take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_at: Option<String>,
+    /// The line of the statement with its neighbours, numbered, and a caret below the place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<String>,
     /// Whether the connection was lost.
     pub connection_lost: bool,
 }
@@ -25,14 +44,13 @@ pub struct Failure {
 impl Failure {
     /// Without a place.
     pub fn plain(message: impl fmt::Display) -> Self {
-        let message = message.to_string();
-        Self { at: None, message, excerpt: None, hint: None, context: None, connection_lost: false }
+        Self { message: message.to_string(), ..Self::default() }
     }
 
     /// Of a request of pgseal's own.
     pub fn database(doing: &str, error: &DatabaseError) -> Self {
-        let connection_lost = matches!(error, DatabaseError::Connection(_));
-        Self { connection_lost, ..Self::plain(format!("{doing}: {error}")) }
+        let failure = Self::of(error);
+        Self { message: format!("{doing}: {}", failure.message), ..failure }
     }
 
     /// Of reading a script.
@@ -42,62 +60,111 @@ impl Failure {
 
     /// Of a statement.
     pub fn statement(statement: &Statement, error: &DatabaseError) -> Self {
-        let failure = Self { at: Some(statement.origin.to_string()), ..Self::plain(error) };
-        let DatabaseError::Server(server) = error else { return Self { connection_lost: true, ..failure } };
-        let place = server.position.map(|position| {
+        Self::part(statement, 0, error)
+    }
+
+    /// Of a part of a statement, `before` which so many characters of it stand.
+    pub fn part(statement: &Statement, before: u32, error: &DatabaseError) -> Self {
+        let failure = Self { at: Some(statement.origin.to_string()), ..Self::of(error) };
+        let DatabaseError::Server(server) = error else { return failure };
+        let position = server.position.map(|position| position.saturating_add(before));
+        let place = position.map(|position| {
             let at = statement.locate(position);
-            let chain = &statement.origin.included_from;
-            crate::sql::Origin { at, included_from: chain.clone() }.to_string()
+            Origin { at, included_from: statement.origin.included_from.clone() }.to_string()
         });
+        // A server's position is of the statement, or there is none; then the part's first line is shown.
+        let shown = position.or((before > 0).then_some(before + 1));
+        let line = |character| statement.locate(character).line;
         Self {
             at: place.or(failure.at),
-            excerpt: Some(excerpt(&statement.sql, server.position)),
-            hint: server.hint.clone(),
-            context: server.context.clone(),
+            excerpt: Some(excerpt(&statement.sql, shown, position.is_some(), line)),
+            data_at: data_at(statement, server),
             ..failure
         }
+    }
+
+    /// Of a statement that `\gexec` generated: its number from 1, its text, and the characters of it before the part.
+    pub fn generated(statement: &Statement, number: u64, sql: &str, before: u32, error: &DatabaseError) -> Self {
+        let failure = Self { at: Some(statement.origin.to_string()), generated: Some(number), ..Self::of(error) };
+        let DatabaseError::Server(server) = error else { return failure };
+        let position = server.position.map(|position| position.saturating_add(before));
+        let line = |character: u32| {
+            let lines = sql.chars().take(character.saturating_sub(1) as usize).filter(|c| *c == '\n').count();
+            u32::try_from(lines).unwrap_or(u32::MAX).saturating_add(1)
+        };
+        let shown = position.or((before > 0).then_some(before + 1));
+        Self { excerpt: Some(excerpt(sql, shown, position.is_some(), line)), ..failure }
+    }
+
+    /// Of a batch whose answer did not come: which statement it was is not known.
+    pub fn between(first: &Statement, last: &Statement, error: &DatabaseError) -> Self {
+        let failure = Self { at: Some(first.origin.to_string()), ..Self::of(error) };
+        if first.origin == last.origin {
+            return failure;
+        }
+        Self { message: format!("somewhere from here to {}: {}", last.origin.at, failure.message), ..failure }
     }
 
     /// About a statement that must not be sent.
     pub fn refused(statement: &Statement, why: impl fmt::Display) -> Self {
         Self { at: Some(statement.origin.to_string()), ..Self::plain(why) }
     }
-}
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.at {
-            Some(at) => write!(f, "{at}: {}", self.message),
-            None => f.write_str(&self.message),
+    /// Where it is, with the generated statement's number.
+    pub fn place(&self) -> Option<String> {
+        let at = self.at.as_ref()?;
+        Some(match self.generated {
+            Some(number) => format!("statement {number} of \\gexec at {at}"),
+            None => at.clone(),
+        })
+    }
+
+    /// The first line for people: where, what, and the server's code.
+    pub fn headline(&self) -> String {
+        let place = self.place().map(|place| format!("{place}: ")).unwrap_or_default();
+        let code = self.sqlstate.as_ref().map(|code| format!(" (SQLSTATE {code})")).unwrap_or_default();
+        format!("{place}{}{code}", self.message)
+    }
+
+    fn of(error: &DatabaseError) -> Self {
+        match error {
+            DatabaseError::Server(server) => Self {
+                sqlstate: Some(server.code.clone()),
+                detail: server.detail.clone(),
+                hint: server.hint.clone(),
+                context: server.context.clone(),
+                ..Self::plain(&server.message)
+            },
+            DatabaseError::Connection(text) => Self { connection_lost: true, ..Self::plain(text) },
+            DatabaseError::Unsound(text) => Self::plain(text),
         }
     }
 }
 
-/// The line of a statement that a character stands in, with a caret below it; the first line without a position.
-fn excerpt(sql: &str, position: Option<u32>) -> String {
-    const WIDTH: usize = 100;
-    let Some(position) = position else {
-        let first = sql.trim_start().lines().next().unwrap_or_default();
-        return first.chars().take(WIDTH).collect();
-    };
-    let at = position.saturating_sub(1) as usize;
-    let before: Vec<char> = sql.chars().take(at).collect();
-    let line_start = before.iter().rposition(|c| *c == '\n').map_or(0, |newline| newline + 1);
-    let line: Vec<char> = sql.chars().skip(line_start).take_while(|c| *c != '\n').collect();
-    let column = at - line_start;
-    let from = column.saturating_sub(WIDTH / 2);
-    let shown: String = line.iter().skip(from).take(WIDTH).map(|c| if c.is_control() { ' ' } else { *c }).collect();
-    format!("{shown}\n{}^", " ".repeat(column - from))
+/// One line, as receipts keep it.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.headline())?;
+        match &self.detail {
+            Some(detail) => write!(f, "; {detail}"),
+            None => Ok(()),
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::excerpt;
-
-    #[test]
-    fn the_caret_stands_below_the_place() {
-        assert_eq!(excerpt("select 1,\n  wrong\nfrom t", Some(13)), "  wrong\n  ^");
-        assert_eq!(excerpt("select é wrong", Some(10)), "select é wrong\n         ^");
-        assert_eq!(excerpt("\nselect 1\n", None), "select 1");
+/// Where the line of a COPY's data stands that the server's context names: `COPY widgets, line 2, column id: "four"`.
+/// A server that speaks another language than English names it otherwise; then the context has to do.
+fn data_at(statement: &Statement, server: &ServerError) -> Option<String> {
+    let source = statement.copy.as_ref()?;
+    let context = server.context.as_ref()?;
+    let named = context.lines().find_map(|line| line.strip_prefix("COPY ")?.split_once(", line "))?.1;
+    let digits = named.split(|c: char| !c.is_ascii_digit()).next()?;
+    let number: u32 = digits.parse().ok()?;
+    match source {
+        CopySource::File(path) => Some(format!("{path}:{number}")),
+        CopySource::Script { line } => {
+            let at = line.checked_add(number)?.checked_sub(1)?;
+            Some(format!("{}:{at}", statement.origin.at.file))
+        }
     }
 }

@@ -4,11 +4,14 @@
 //! AuthenticatedBundle --gate--> GatedRelease --run--> Report
 //! ```
 
+mod batch;
 pub mod check;
 pub mod event;
+mod excerpt;
 pub mod failure;
 pub mod gate;
 mod harmless;
+mod generated;
 pub mod lock;
 pub mod order;
 pub mod plan;
@@ -20,6 +23,7 @@ pub mod rollback;
 pub mod run;
 pub mod script;
 pub mod settings;
+mod special;
 pub mod status;
 pub mod target;
 pub mod transaction;

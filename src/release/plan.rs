@@ -9,6 +9,7 @@ use super::order::Order;
 use super::preflight::{self, PreflightError};
 use super::probe::Observed;
 use super::run::ReadyRelease;
+use super::special;
 use crate::format::manifest::Tier;
 use crate::format::receipt::GateAnswer;
 use crate::sql::Step;
@@ -89,7 +90,8 @@ fn look_further(order: Order<'_>, plan: &mut Plan) {
 
 fn planned(order: &Order<'_>, tier: &Tier) -> Result<PlannedTier, Failure> {
     let sql = order.sql(&tier.file).map_err(Failure::plain)?;
-    let mut script = sql.script(order.variables).map_err(|error| Failure::script(&error))?;
+    let mut script =
+        sql.script(order.variables, &special::expected(order.manifest())).map_err(|error| Failure::script(&error))?;
     let mut statements = BTreeMap::new();
     while let Some(step) = script.next_step().map_err(|error| Failure::script(&error))? {
         if let Step::Statement(statement) = step {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::failure::Failure;
 use super::order::Order;
 use super::question::{self, QuestionError};
-use super::settings;
+use super::{settings, special};
 use crate::bundle::contents::AuthenticatedSql;
 use crate::database::{DatabaseError, Session};
 use crate::format::expectation::Expectation;
@@ -47,7 +47,7 @@ pub struct Answer {
 
 /// Asks a question inside the current transaction. Exactly one row, or it is not an answer.
 pub fn ask(session: &mut dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Answer, Failure> {
-    let statement = question(sql, order)?;
+    let statement = question(session, sql, order)?;
     let path = settings::question_path(order.manifest());
     let asked = question::ask(session, &statement.sql, &path, 2).map_err(|error| match error {
         QuestionError::Database(error) => Failure::statement(&statement, &error),
@@ -70,8 +70,15 @@ pub fn ask(session: &mut dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'
     Ok(Answer { row: observed, booleans })
 }
 
-fn question(sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Statement, Failure> {
-    let statement = sql.single_statement(order.variables).map_err(|error| Failure::script(&error))?;
+fn question(session: &mut dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Statement, Failure> {
+    // psql's own variables cost a question of their own, which few questions need.
+    let mut statement = sql.single_statement(order.variables, &BTreeMap::new());
+    if !matches!(&statement, Ok(Some(statement)) if statement.undefined.is_empty()) {
+        let asked = special::variables(session);
+        let asked = asked.map_err(|error| Failure::database("can't ask for psql's variables", &error))?;
+        statement = sql.single_statement(order.variables, &asked);
+    }
+    let statement = statement.map_err(|error| Failure::script(&error))?;
     let not_one = || Failure { at: Some(sql.path().to_string()), ..Failure::plain("a question is one statement") };
     let statement = statement.ok_or_else(not_one)?;
     match statement.undefined.first() {

@@ -1,18 +1,28 @@
-//! Runs a script inside the current transaction, statement by statement.
+//! Runs a script inside the current transaction: what is provably plain in batches, everything else alone, and all that
+//! is seen of it in the script's order.
 
+mod in_batches;
+
+use std::collections::VecDeque;
 use std::time::Instant;
 
+use super::batch::Batch;
 use super::event::{Event, Observer};
 use super::failure::Failure;
 use super::order::Order;
+use super::{generated, special};
 use crate::bundle::contents::AuthenticatedSql;
 use crate::bundle::lint::{ROWS_UNREAD, refused_everywhere};
-use crate::database::{DatabaseError, Session, Table};
+use crate::database::{DatabaseError, Notice, Session, Table};
 use crate::format::receipt::TierRecord;
-use crate::sql::{Copy, Inspection, Script, Statement, Step, is_single_select, rows_unread};
+use crate::limits::GENERATED_STATEMENTS;
+use crate::sql::{Copy, Inspection, Part, Script, Statement, Step, Then, is_single_select, parts, plain, rows_unread};
 
 /// Warnings that a receipt keeps of one script.
 const WARNINGS_KEPT: usize = 100;
+
+/// Characters of a warning that a receipt keeps.
+const WARNING_CHARACTERS: usize = 1_000;
 
 /// Rows of one SELECT that a verify script may return.
 const ROWS_READ: usize = 100_000;
@@ -25,19 +35,10 @@ pub fn run(
     name: &str,
     observer: &mut dyn Observer,
 ) -> Result<TierRecord, Failure> {
-    let started = Instant::now();
-    let mut record =
-        TierRecord { name: name.to_owned(), statements: 0, rows: 0, milliseconds: 0, warnings: Vec::new() };
-    each_statement(sql, order, observer, |script, statement, inspection, observer| {
-        observer.event(Event::Statement { at: &statement.origin.at, verb: &inspection.verb });
-        let sent = send(session, script, statement, inspection);
-        notices(session, statement, observer, &mut record.warnings);
-        record.rows += sent.map_err(|error| Failure::statement(statement, &error))?;
-        record.statements += 1;
-        Ok(())
-    })?;
-    record.milliseconds = started.elapsed().as_millis() as u64;
-    Ok(record)
+    let acknowledged = generated::acknowledged(order.manifest(), name, sql.path());
+    let mut runner = Runner::new(session, observer, acknowledged, name);
+    runner.script(sql, order)?;
+    Ok(runner.record)
 }
 
 /// Runs a verify script and gives each table that a SELECT of it returned.
@@ -48,79 +49,247 @@ pub fn read(
     mut table: impl FnMut(Table),
     observer: &mut dyn Observer,
 ) -> Result<(), Failure> {
-    each_statement(sql, order, observer, |script, statement, inspection, observer| {
-        let failed = |error: DatabaseError| Failure::statement(statement, &error);
-        if is_single_select(&statement.sql) {
-            let rows = session.select(&statement.sql, ROWS_READ + 1).map_err(failed)?;
-            if rows.rows.len() > ROWS_READ {
-                return Err(Failure::refused(statement, format!("a check returned more than {ROWS_READ} rows")));
-            }
-            table(rows);
-        } else if rows_unread(&statement.sql) {
-            return Err(Failure::refused(statement, ROWS_UNREAD));
-        } else {
-            send(session, script, statement, inspection).map_err(failed)?;
+    let mut runner = Runner::new(session, observer, &[], "");
+    runner.tables = Some(&mut table);
+    runner.script(sql, order)
+}
+
+/// A script that is being run.
+pub(super) struct Runner<'r> {
+    pub session: &'r mut dyn Session,
+    pub observer: &'r mut dyn Observer,
+    pub record: TierRecord,
+    /// What the tier may send out of the database.
+    pub acknowledged: &'r [String],
+    /// Who reads the rows: in a verify script they are the answer.
+    tables: Option<&'r mut dyn FnMut(Table)>,
+    /// The batch that is being filled.
+    open: Batch,
+    on_the_way: VecDeque<Batch>,
+    /// Whether statements may travel together; asked of the server before the first batch.
+    batches: Option<bool>,
+    /// Rows of the last statement.
+    rows: u64,
+}
+
+impl<'r> Runner<'r> {
+    fn new(
+        session: &'r mut dyn Session,
+        observer: &'r mut dyn Observer,
+        acknowledged: &'r [String],
+        name: &str,
+    ) -> Self {
+        let record =
+            TierRecord { name: name.to_owned(), statements: 0, rows: 0, milliseconds: 0, warnings: Vec::new() };
+        let (open, on_the_way) = (Batch::default(), VecDeque::new());
+        Self { session, observer, record, acknowledged, tables: None, open, on_the_way, batches: None, rows: 0 }
+    }
+
+    fn script(&mut self, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<(), Failure> {
+        let started = Instant::now();
+        let special = special::variables(self.session)
+            .map_err(|error| Failure::database("can't ask for psql's variables", &error))?;
+        let mut script = sql.script(order.variables, &special).map_err(|error| Failure::script(&error))?;
+        let done = self.steps(&mut script);
+        // Nobody else can speak to the server while answers are outstanding.
+        while self.on_the_way.pop_front().is_some() && done.is_err() {
+            let _ = self.session.receive_batch();
         }
-        notices(session, statement, observer, &mut Vec::new());
+        self.record.milliseconds = started.elapsed().as_millis() as u64;
+        done
+    }
+
+    fn steps(&mut self, script: &mut Script<'_>) -> Result<(), Failure> {
+        loop {
+            match script.next_step() {
+                Ok(None) => return self.settle(),
+                Ok(Some(Step::Echo { text, .. })) => self.echo(text),
+                Ok(Some(Step::Await)) => {
+                    self.settle()?;
+                    script.answered(Some(self.rows));
+                }
+                Ok(Some(Step::Statement(statement))) => self.statement(script, statement)?,
+                // psql would complain and go on as if it were not there
+                Ok(Some(Step::Complaint(error))) | Err(error) => {
+                    // What stands before it may have failed first.
+                    self.settle()?;
+                    return Err(Failure::script(&error));
+                }
+            }
+        }
+    }
+
+    fn statement(&mut self, script: &mut Script<'_>, statement: Statement) -> Result<(), Failure> {
+        let shown = statement.then == Then::Show && statement.parameters.is_none() && statement.copy.is_none();
+        if shown
+            && self.tables.is_none()
+            && statement.undefined.is_empty()
+            && let Some(verb) = plain(&statement.sql)
+            && self.may_batch()?
+        {
+            if self.open.has_no_room_for(&statement.sql) {
+                self.send_batch()?;
+            }
+            self.open.push(statement, verb);
+            return Ok(());
+        }
+        self.settle()?;
+        if let Some((name, at)) = statement.undefined.first() {
+            let unset = format!("variable {name:?} is not set: give it by -v {name}=VALUE");
+            return Err(Failure { at: Some(at.to_string()), ..Failure::plain(unset) });
+        }
+        self.alone(script, &statement)
+    }
+
+    /// One statement, or several that `\;` joined, with what psql does with the answer.
+    fn alone(&mut self, script: &mut Script<'_>, statement: &Statement) -> Result<(), Failure> {
+        let inspection = statement.inspect();
+        // What must not be sent is refused here too, whoever packed the release.
+        if let Some((why, _)) = refused_everywhere(&statement.sql, &inspection) {
+            return Err(Failure::refused(statement, why));
+        }
+        // What is left of a file after its last statement, comments say, does nothing when psql sends it.
+        if inspection.statements == 0 {
+            return Ok(());
+        }
+        if special::looks_at_messages(&statement.sql) {
+            self.batches = Some(false);
+        }
+        self.observer.event(Event::Statement { at: &statement.origin.at, verb: &inspection.verb });
+        let joined = inspection.statements > 1;
+        let whole = Part { sql: &statement.sql, before: 0, inspection };
+        let parts = if joined { parts(&statement.sql) } else { vec![whole] };
+        let done = self.parts(script, statement, &parts);
+        self.notices(statement);
+        done
+    }
+
+    fn parts(&mut self, script: &mut Script<'_>, statement: &Statement, parts: &[Part<'_>]) -> Result<(), Failure> {
+        let Some((last, before)) = parts.split_last() else { return Ok(()) };
+        if statement.parameters.is_some() && (statement.then != Then::Show || !before.is_empty()) {
+            return Err(Failure::refused(statement, "\\bind is for one statement whose answer is shown"));
+        }
+        for part in before {
+            self.show(script, statement, part)?;
+        }
+        let failed = |error: DatabaseError| Failure::part(statement, last.before, &error);
+        match &statement.then {
+            Then::Show => self.show(script, statement, last)?,
+            Then::Store { .. } => {
+                let table = self.session.rows(last.sql, ROWS_STORED).map_err(|error| match error {
+                    DatabaseError::Unsound(text) => {
+                        Failure::refused(statement, format!("\\gset takes one row: {text}"))
+                    }
+                    error => failed(error),
+                })?;
+                self.count(table.rows.len() as u64);
+                let stored = script.store(statement, &table.columns, &table.rows);
+                stored.map_err(|error| {
+                    let failure = Failure::script(&error);
+                    Failure { at: failure.at.or_else(|| Some(statement.origin.to_string())), ..failure }
+                })?;
+            }
+            Then::Execute => {
+                let table = self.session.rows(last.sql, GENERATED_STATEMENTS).map_err(failed)?;
+                self.count(table.rows.len() as u64);
+                self.notices(statement);
+                generated::run(self, statement, &table)?;
+            }
+            Then::Describe | Then::Prepare { .. } => {
+                self.session.analyse(last.sql).map_err(failed)?;
+                self.count(0);
+            }
+        }
         Ok(())
-    })
-}
+    }
 
-/// Pulls the statements of a script one by one; what must not be sent is refused here too, whoever packed the release.
-fn each_statement(
-    sql: AuthenticatedSql<'_>,
-    order: &Order<'_>,
-    observer: &mut dyn Observer,
-    mut each: impl FnMut(&mut Script<'_>, &Statement, &Inspection, &mut dyn Observer) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let mut script = sql.script(order.variables).map_err(|error| Failure::script(&error))?;
-    while let Some(step) = script.next_step().map_err(|error| Failure::script(&error))? {
-        match step {
-            Step::Echo { text, .. } => observer.event(Event::Echo(&text)),
-            Step::Await => script.answered(None),
-            Step::Complaint(error) => return Err(Failure::script(&error)),
-            Step::Statement(statement) => {
-                let inspection = statement.inspect();
-                if let Some((why, _)) = refused_everywhere(&inspection) {
-                    return Err(Failure::refused(&statement, why));
+    /// A statement whose rows are shown.
+    fn show(&mut self, script: &mut Script<'_>, statement: &Statement, part: &Part<'_>) -> Result<(), Failure> {
+        let failed = |error: DatabaseError| Failure::part(statement, part.before, &error);
+        if part.inspection.copy == Some(Copy::FromStdin) {
+            let mut data = script.copy_data(statement).map_err(|error| Failure::script(&error))?;
+            let rows = self.session.copy_in(part.sql, data.as_mut()).map_err(failed)?;
+            self.count(rows);
+            return Ok(());
+        }
+        let Some(parameters) = &statement.parameters else {
+            return self.send(part.sql, &part.inspection).map_err(|unsent| match unsent {
+                Unsent::Database(error) => failed(error),
+                Unsent::Refused(why) => Failure::refused(statement, why),
+            });
+        };
+        // With parameters it can't be opened as a cursor, and a check that nobody reads would hold.
+        if self.tables.is_some() {
+            return Err(Failure::refused(statement, ROWS_UNREAD));
+        }
+        let rows = self.session.execute_with(part.sql, parameters).map_err(failed)?;
+        self.count(rows);
+        Ok(())
+    }
+
+    /// Alone, by the extended protocol: where the statement ends is then the server's decision, and two are refused. Rows
+    /// are dropped in a tier, and read in a verify script.
+    pub fn send(&mut self, sql: &str, inspection: &Inspection) -> Result<(), Unsent> {
+        if let Some(tables) = &mut self.tables {
+            if is_single_select(sql) {
+                let rows = self.session.select(sql, ROWS_READ + 1)?;
+                if rows.rows.len() > ROWS_READ {
+                    return Err(Unsent::Refused(format!("a check returned more than {ROWS_READ} rows")));
                 }
-                if let Some((name, at)) = statement.undefined.first() {
-                    let unset = format!("variable {name:?} is not set: give it by -v {name}=VALUE");
-                    return Err(Failure { at: Some(at.to_string()), ..Failure::plain(unset) });
-                }
-                // What is left of a file after its last statement, comments say, does nothing when psql sends it.
-                if inspection.statements > 0 {
-                    each(&mut script, &statement, &inspection, observer)?;
-                }
+                self.rows = rows.rows.len() as u64;
+                tables(rows);
+                return Ok(());
+            }
+            if rows_unread(sql) {
+                return Err(Unsent::Refused(ROWS_UNREAD.to_owned()));
             }
         }
+        let rows = match inspection.copy {
+            Some(Copy::ToStdout) => self.session.copy_out(sql).map(|_| 0)?,
+            _ => self.session.execute(sql)?,
+        };
+        self.count(rows);
+        Ok(())
     }
-    Ok(())
-}
 
-/// Alone, by the extended protocol: where the statement ends is then the server's decision, and two are refused.
-fn send(
-    session: &mut dyn Session,
-    script: &mut Script<'_>,
-    statement: &Statement,
-    inspection: &Inspection,
-) -> Result<u64, DatabaseError> {
-    match (inspection.copy, &statement.copy) {
-        (Some(Copy::FromStdin), _) => {
-            let mut data = script.copy_data(statement).map_err(|error| DatabaseError::Unsound(error.to_string()))?;
-            session.copy_in(&statement.sql, data.as_mut())
-        }
-        (Some(Copy::ToStdout), _) => session.copy_out(&statement.sql).map(|_| 0),
-        _ => session.execute(&statement.sql),
+    /// Counts a statement that is done.
+    fn count(&mut self, rows: u64) {
+        self.rows = rows;
+        self.record.rows += rows;
+        self.record.statements += 1;
     }
-}
 
-fn notices(session: &mut dyn Session, statement: &Statement, observer: &mut dyn Observer, kept: &mut Vec<String>) {
-    let at = &statement.origin.at;
-    for notice in session.notices() {
-        observer.event(Event::Notice { at, severity: &notice.severity, message: &notice.message });
-        if notice.severity == "WARNING" && kept.len() < WARNINGS_KEPT {
-            kept.push(format!("{at}: {}", notice.message));
+    /// Tells what the server said since, about a statement that was sent alone.
+    pub fn notices(&mut self, statement: &Statement) {
+        for notice in self.session.notices() {
+            self.notice(statement, &notice);
         }
     }
+
+    fn notice(&mut self, statement: &Statement, notice: &Notice) {
+        let at = &statement.origin.at;
+        self.observer.event(Event::Notice { at, notice });
+        if notice.severity == "WARNING" && self.record.warnings.len() < WARNINGS_KEPT {
+            let hint = notice.hint.as_ref().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
+            let text: String = format!("{}{hint}", notice.message).chars().take(WARNING_CHARACTERS).collect();
+            self.record.warnings.push(format!("{at}: {text}"));
+        }
+    }
 }
+
+/// Why a statement has no effect.
+pub(super) enum Unsent {
+    /// The server refused it.
+    Database(DatabaseError),
+    /// We did.
+    Refused(String),
+}
+
+impl From<DatabaseError> for Unsent {
+    fn from(error: DatabaseError) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Rows that are fetched for `\gset`, which takes exactly one: two are enough to say that there are more.
+const ROWS_STORED: usize = 2;

@@ -8,6 +8,7 @@
 //! - `assemble`, `frame`, `conditions`, `data`: from the lines of an open file to one statement and its COPY data
 //! - `statement`: its text, and the way back from a character to its file, line and column
 //! - `inspect`, `dispatch` (with its `names`), `select`: what a statement is, judged on its tokens
+//! - `plain`: which statements may share a message; `parts`: what `\;` joined
 //! - `scanner`, `lexemes`: psql's rules of where a statement ends; `atomic`, `boundary`: where they differ from the
 //!   server's
 //! - `tokens`: the server's view of one statement
@@ -34,6 +35,8 @@ mod inspect;
 mod dispatch;
 mod names;
 mod select;
+mod parts;
+mod plain;
 mod atomic;
 mod boundary;
 mod scanner;
@@ -49,6 +52,8 @@ pub use error::{FileError, ScriptError};
 pub use explore::{MAX_WAYS, explore};
 pub use inspect::{Copy, Inspection, SessionChange, inspect};
 pub use meta::EchoTarget;
+pub use parts::{Part, parts};
+pub use plain::{is_plain, plain};
 pub use position::{Origin, Position};
 pub use script::{Files, MAX_INCLUDE_DEPTH, Script, Step};
 pub use select::{NotSelect, is_single_select, rows_unread, single_select, type_names, without_literals};

@@ -11,31 +11,12 @@ runs=${1:-15}
 target=${CARGO_TARGET_DIR:-target}
 cargo build --release --locked --quiet
 pgseal=$(realpath "$target/release/pgseal")
-bin=$(.ci/postgres-programs "$target/postgres")
 one_roof=$(realpath bundle/one-roof)
 beside=$(realpath bundle)
 pairs=$(realpath tests/bench/pairs.py)
 
-work=$(mktemp -d)
-chmod 755 "$work"
-as=()
-if [ "$(id -u)" = 0 ]; then
-    account=postgres
-    id postgres >/dev/null 2>&1 || account=nobody
-    as=(setpriv "--reuid=$account" "--regid=$(id -g "$account")" --clear-groups)
-    install -d -o "$account" "$work/server"
-else
-    mkdir "$work/server"
-fi
-stop() {
-    "${as[@]}" "$bin/pg_ctl" -D "$work/server/data" -m immediate -s stop 2>/dev/null || true
-    rm -rf "$work"
-}
-trap stop EXIT
-(cd /; "${as[@]}" "$bin/initdb" -D "$work/server/data" -A trust -U postgres -E UTF8 --locale=C -N >/dev/null
-"${as[@]}" "$bin/pg_ctl" -D "$work/server/data" -l "$work/server/log" -s -w start \
-    -o "-c listen_addresses= -c unix_socket_directories=$work/server -c fsync=off")
-export PGHOST=$work/server PGUSER=postgres PGSEAL_TRUST=$work/trust.json
+. tests/bench/server.sh
+export PGSEAL_TRUST=$work/trust.json
 apr=ratified_apr=APR-BOOT-AUTHMODEL-1
 psql() { PGDATABASE=${PGDATABASE:-postgres} command psql -X -q "$@"; }
 psql -c 'create database ready'

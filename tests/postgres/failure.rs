@@ -92,8 +92,117 @@ fn data_that_do_not_fit() {
     fails(
         "copy",
         |release| release.tier("broken", sql),
-        &["tiers/broken.sql:1:1", "invalid input syntax for type integer", "COPY widgets, line 2, column id"],
+        &[
+            "tiers/broken.sql:1:1",
+            "invalid input syntax for type integer",
+            "COPY widgets, line 2, column id",
+            "data: tiers/broken.sql:3",
+        ],
     );
+    let sql = "insert into public.widgets values (3, 'three');\n/* a\ncomment */ copy public.widgets\n  from stdin;\n4\tfour\n4\tfour\n\\.\n";
+    fails(
+        "copydup",
+        |release| release.tier("broken", sql),
+        &["tiers/broken.sql:2:1", "duplicate key", "Key (id)=(4)", "data: tiers/broken.sql:6"],
+    );
+}
+
+/// 2,000 plain statements, each on the line of its number, the one `at` a line replaced.
+fn many(at: usize, broken: &str) -> String {
+    let mut sql = String::from("create table public.many (id integer primary key);\n");
+    for n in 2..2_000 {
+        match n == at {
+            true => sql.push_str(&format!("{broken}\n")),
+            false => sql.push_str(&format!("insert into public.many values ({n});\n")),
+        }
+    }
+    sql
+}
+
+/// They travel in batches; each has its own place all the same.
+#[test]
+fn one_statement_of_a_batch() {
+    let broken = [
+        ("insert into public.many values (7);", "1234:1", "23505", "Key (id)=(7) already exists"),
+        ("insert into public.many values ('größe');", "1234:33", "22P02", "invalid input syntax"),
+        ("insert into public.many values (nobody);", "1234:33", "42703", "column \"nobody\" does not exist"),
+        ("insert vallues;", "1234:8", "42601", "syntax error at or near \"vallues\""),
+        ("-- größe\nselect 1 /\n  0;", "1235:1", "22012", "division by zero"),
+    ];
+    for (sql, place, code, words) in broken {
+        fails(
+            "batch",
+            |release| release.tier("broken", &many(1_234, sql)),
+            &[&format!("tiers/broken.sql:{place}: "), code, words],
+        );
+    }
+}
+
+#[test]
+fn the_first_and_the_last_statement_of_a_batch() {
+    for at in [2, 201, 202, 1_999] {
+        let sql = many(at, "delete from nowhere;");
+        fails("edge", |release| release.tier("broken", &sql), &[&format!("tiers/broken.sql:{at}:13: ")]);
+    }
+}
+
+/// What stands before an error of the script itself is done first, and may be the first to fail.
+#[test]
+fn a_batch_before_something_that_is_refused() {
+    let sql = "insert into public.widgets values (1, 'again');\nselect :n;\n";
+    let (db, release, site) = small("before");
+    let bundle = site.pack(&release.variable("n").tier("broken", sql));
+    let operator = site.operator(&bundle, &db.url()).variable("n", "1;2");
+    operator.run().fails_saying(30, &["tiers/broken.sql:1:1", "23505"]);
+}
+
+#[test]
+fn lines_around_the_place() {
+    let sql = "select 1;\ninsert into public.widgets\n    select 3,\n           nothing\n    from public.widgets;\n";
+    let answer = fails("around", |release| release.tier("broken", sql), &["tiers/broken.sql:4:12", "SQLSTATE 42703"]);
+    let lines: Vec<&str> = answer.stderr.lines().filter_map(|line| line.strip_prefix("pgseal: error:   ")).collect();
+    assert_eq!(
+        lines,
+        ["3 |     select 3,", "4 |            nothing", "  |            ^", "5 |     from public.widgets;"]
+    );
+}
+
+/// The same as fields, for programs.
+#[test]
+fn a_failure_as_a_document() {
+    let (db, release, site) = small("document");
+    let sql = "create function public.half(n integer) returns integer language plpgsql as $$\nbegin\n  \
+               raise exception 'no halves of %', n using detail = 'n is whole', hint = 'take 2', errcode = 'PG001';\nend $$;\n\
+               insert into public.widgets values (3, 'three');\nselect public.half(1);\n";
+    let bundle = site.pack(&release.tier("broken", sql));
+    let operator = site.operator(&bundle, &db.url());
+    let document = operator.json("run");
+    let expected = json!({
+        "at": "tiers/broken.sql:6:1",
+        "message": "no halves of 1",
+        "sqlstate": "PG001",
+        "detail": "n is whole",
+        "hint": "take 2",
+        "context": "PL/pgSQL function half(integer) line 3 at RAISE",
+        "excerpt": "6 | select public.half(1);",
+        "connection_lost": false,
+    });
+    assert_eq!(document["failure"], expected);
+    assert_eq!(document["result"]["error"], "tiers/broken.sql:6:1: no halves of 1 (SQLSTATE PG001); n is whole");
+    operator.run().fails_saying(30, &["detail: n is whole", "context: PL/pgSQL function", "hint: take 2"]);
+}
+
+/// A run always stops at the first error, whatever the script would have psql do.
+#[test]
+fn a_script_that_would_go_on() {
+    let (db, release, site) = small("goeson");
+    let sql = "\\set ON_ERROR_STOP 0\ninsert into public.widgets values (1, 'again');\ninsert into public.widgets values (3, 'three');\n";
+    let bundle = site.path("goeson.pgseal");
+    if site.try_pack(&release.tier("broken", sql), &bundle).code == 0 {
+        let before = dump(&db);
+        site.operator(&bundle, &db.url()).run().fails_saying(30, &["tiers/broken.sql:2:1", "23505"]);
+        unchanged(&db, &before);
+    }
 }
 
 #[test]
@@ -187,7 +296,10 @@ fn a_gate_that_closes_meanwhile() {
     let mut other = db.client();
     other.batch_execute("begin; lock table public.approvals_seen in access exclusive mode").unwrap();
     let run = operator.start("run");
-    wait_until("the tier waits", || db.ask("select count(*) from pg_locks where not granted") == "1");
+    wait_until("the tier waits", || {
+        db.ask("select count(*) from pg_locks where not granted and relation = 'public.approvals_seen'::regclass")
+            == "1"
+    });
     other.batch_execute("delete from public.approvals; commit").unwrap();
     let before = dump(&db);
     run.end().fails_saying(30, &["gate approved closed meanwhile: 0 approvals"]);

@@ -194,3 +194,119 @@ fn a_database_with_an_odd_name() {
         operator.rollback().done();
     }
 }
+
+/// What is seen of plain statements, which travel together, is in the order of the script all the same.
+#[test]
+fn echoes_and_notices_of_a_batch_are_in_order() {
+    let (db, release, site) = small("order");
+    let tier = "create table public.said (n integer);\n\
+                create function public.say(n integer) returns integer language plpgsql as $$\n\
+                begin raise warning 'said %', n using hint = 'listen'; return n; end $$;\n\
+                \\echo first\n\
+                insert into public.said select public.say(1);\n\
+                insert into public.said values (0);\n\
+                \\echo second\n\
+                insert into public.said select public.say(2); insert into public.said select public.say(3);\n\
+                \\echo third\n\
+                select public.say(4);\n\
+                do $$ begin raise notice 'alone'; end $$;\n\
+                \\echo last\n";
+    let bundle = site.pack(&release.tier("order", tier));
+    let operator = site.operator(&bundle, &db.url());
+    let answer = operator.run();
+    answer.done();
+    let said = answer.stderr.lines().filter_map(|line| line.strip_prefix("    "));
+    let said: Vec<&str> = said.filter(|line| !line.starts_with(' ')).collect();
+    assert_eq!(
+        said,
+        [
+            "first",
+            "WARNING: said 1 (tiers/order.sql:5:1)",
+            "second",
+            "WARNING: said 2 (tiers/order.sql:8:1)",
+            "WARNING: said 3 (tiers/order.sql:8:47)",
+            "third",
+            "WARNING: said 4 (tiers/order.sql:10:1)",
+            "NOTICE: alone (tiers/order.sql:11:1)",
+            "last",
+        ]
+    );
+    answer.says(&["      hint: listen"]);
+    let tier = operator.receipt()["tiers"][1].clone();
+    assert_eq!(tier["warnings"][1], "tiers/order.sql:8:1: said 2 (hint: listen)");
+    assert_eq!((tier["statements"].as_u64(), tier["rows"].as_u64()), (Some(8), Some(5)), "{tier}");
+}
+
+/// Several messages, larger than one and longer than one, with statements between that go alone.
+#[test]
+fn batches_and_single_statements_in_turn() {
+    let (db, release, site) = small("turns");
+    let mut sql =
+        String::from("create table public.turns (n integer primary key generated always as identity, t text);\n");
+    for n in 0..1_000 {
+        let text = "x".repeat(if n % 100 == 0 { 70_000 } else { n });
+        sql.push_str(&format!("insert into public.turns (t) values ('{n} {text}');\n"));
+        if n % 333 == 0 {
+            sql.push_str(&format!("insert into public.turns (t) values ($q${n} alone$q$);\n"));
+        }
+    }
+    let bundle = site.pack(&release.tier("turns", &sql));
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().done();
+    assert_eq!(operator.receipt()["tiers"][1]["rows"], 1_004);
+    // Identities are given in order, so they tell the order of statements.
+    let wrong =
+        "select count(*) from (select split_part(t, ' ', 1)::int, lag(split_part(t, ' ', 1)::int) over (order by n)
+                 from public.turns) o(this, before) where this < before";
+    assert_eq!(db.ask(wrong), "0");
+    assert_eq!(
+        db.ask("select string_agg(n::text, ' ' order by n) from public.turns where t like '%alone'"),
+        "2 336 670 1004"
+    );
+}
+
+/// `current_query()` is what was sent; in a batch that would be somebody else's statement too.
+#[test]
+fn functions_that_look_at_the_message_see_one_statement() {
+    let (db, release, site) = small("messages");
+    let tier = "create table public.log (q text, at timestamptz default statement_timestamp());\n\
+                create function public.logged() returns trigger language plpgsql as $$\n\
+                begin insert into public.log values (current_query()); return new; end $$;\n\
+                create trigger logged after insert on public.widgets for each row execute function public.logged();\n\
+                insert into public.widgets values (3, 'three');\n\
+                insert into public.widgets values (4, 'four');\n";
+    let more = "insert into public.widgets values (5, 'five');\ninsert into public.widgets values (6, 'six');\n";
+    let bundle = site.pack(&release.tier("logs", tier).tier("more", more));
+    site.operator(&bundle, &db.url()).run().done();
+    assert_eq!(db.ask("select count(*) from public.log where q like 'insert%;' and q not like '%;%;%'"), "4");
+    assert_eq!(db.ask("select count(distinct at) from public.log"), "4");
+}
+
+/// `\;` joins statements for psql; here each is sent alone, in order.
+#[test]
+fn joined_statements() {
+    let (db, release, site) = small("joined");
+    let tier = "insert into public.widgets values (3, 'three') \\; -- ;\n update public.widgets set name = 'drei' where id = 3;\n\
+                insert into public.widgets values (4, 'four') \\; copy public.widgets to stdout \\; select 1;\n";
+    let bundle = site.pack(&release.tier("joined", tier));
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().done();
+    assert_eq!(db.ask("select string_agg(name, ' ' order by id) from public.widgets"), "one two drei four");
+    assert_eq!(operator.receipt()["tiers"][1]["statements"], 5);
+}
+
+#[test]
+fn joined_statements_are_judged_one_by_one() {
+    let (db, release, site) = small("judged");
+    let refusals = [
+        ("select 1 \\; commit;", "transaction control (COMMIT)"),
+        ("set role none \\; set client_encoding = latin1;", "a change of the client's encoding"),
+        ("select 1 \\; vacuum;", "VACUUM can't run inside a transaction"),
+        ("select 1 \\; copy public.widgets from stdin;\n\\.", "COPY"),
+    ];
+    for (sql, why) in refusals {
+        let bundle = site.path("refused.pgseal");
+        site.try_pack(&release.clone().tier("judged", &format!("{sql}\n")), &bundle).fails_saying(2, &[why]);
+    }
+    drop(db);
+}

@@ -1,0 +1,60 @@
+//! Statements that the database itself puts together, for `\gexec`. Nobody reviewed them, so each is judged when it is known.
+
+use super::event::Event;
+use super::excerpt::excerpt;
+use super::failure::Failure;
+use super::script::{Runner, Unsent};
+use crate::bundle::lint::refused_everywhere;
+use crate::database::Table;
+use crate::entry_path::EntryPath;
+use crate::format::manifest::Manifest;
+use crate::sql::{Copy, Inspection, Statement, parts};
+
+/// What a tier or rollback script may send out of the database, as its manifest says.
+pub fn acknowledged<'m>(manifest: &'m Manifest, name: &str, file: &EntryPath) -> &'m [String] {
+    let tier = manifest.tiers.iter().find(|tier| tier.file == *file && tier.name.as_str() == name);
+    let rollback = manifest.rollback.iter().find(|rollback| rollback.file == *file);
+    let of_rollback = rollback.map(|rollback| rollback.dispatch.as_slice());
+    tier.map(|tier| tier.dispatch.as_slice()).or(of_rollback).unwrap_or_default()
+}
+
+/// Runs every value that is not NULL, row by row and column by column, each alone.
+pub(super) fn run(runner: &mut Runner<'_>, statement: &Statement, table: &Table) -> Result<(), Failure> {
+    let values = table.rows.iter().flatten().flatten();
+    for (sql, number) in values.zip(1..) {
+        let ours = |why| Failure {
+            generated: Some(number),
+            excerpt: Some(excerpt(sql, None, false, |_| 1)),
+            ..Failure::refused(statement, why)
+        };
+        for part in parts(sql) {
+            if let Some(why) = refused(part.sql, &part.inspection, runner.acknowledged) {
+                return Err(ours(why));
+            }
+            runner.observer.event(Event::Statement { at: &statement.origin.at, verb: &part.inspection.verb });
+            let sent = runner.send(part.sql, &part.inspection);
+            runner.notices(statement);
+            sent.map_err(|unsent| match unsent {
+                Unsent::Database(error) => Failure::generated(statement, number, sql, part.before, &error),
+                Unsent::Refused(why) => ours(why),
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn refused(sql: &str, inspection: &Inspection, acknowledged: &[String]) -> Option<String> {
+    if let Some((why, _)) = refused_everywhere(sql, inspection) {
+        return Some(why);
+    }
+    if inspection.copy == Some(Copy::FromStdin) {
+        return Some("COPY FROM STDIN has no data here".to_owned());
+    }
+    // A script that is read may set a role or turn checks off; a statement that nobody has read may not.
+    if let Some(change) = inspection.session_change {
+        return Some(format!("{change} in a generated statement"));
+    }
+    let named = |name: &str| acknowledged.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let unnamed = inspection.dispatch.iter().find(|dispatch| !named(&dispatch.name))?;
+    Some(format!("{} could reach outside of the database, and the tier does not name it", unnamed.name))
+}

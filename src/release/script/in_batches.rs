@@ -1,0 +1,113 @@
+//! How a script's plain statements go out in batches, and how their answers are told in the script's order.
+
+use super::Runner;
+use crate::database::DatabaseError;
+use crate::release::batch::{Batch, Item, ON_THE_WAY};
+use crate::release::event::{Event, Observer};
+use crate::release::failure::Failure;
+use crate::release::special;
+
+impl Runner<'_> {
+    /// Says it when everything before is done.
+    pub(super) fn echo(&mut self, text: String) {
+        match self.on_the_way.back_mut() {
+            _ if !self.open.is_empty() => self.open.echo(text),
+            Some(last) => last.echo(text),
+            None => self.observer.event(Event::Echo(&text)),
+        }
+    }
+
+    /// Asks once, before the first batch; what the script itself makes is looked at in [`Self::alone`].
+    pub(super) fn may_batch(&mut self) -> Result<bool, Failure> {
+        if self.batches.is_none() {
+            let unseen = special::nobody_sees_messages(self.session);
+            let unseen = unseen.map_err(|error| Failure::database("can't ask who looks at statements", &error))?;
+            self.batches = Some(unseen);
+        }
+        Ok(self.batches == Some(true))
+    }
+
+    /// Sends what is collected. The oldest answer is awaited first where too many are outstanding.
+    pub(super) fn send_batch(&mut self) -> Result<(), Failure> {
+        while self.on_the_way.len() >= ON_THE_WAY {
+            self.receive()?;
+        }
+        let batch = std::mem::take(&mut self.open);
+        if let Err(error) = self.session.send_batch(batch.text()) {
+            // What was sent before may have been refused; its answer is the better reason.
+            while !self.on_the_way.is_empty() {
+                self.receive()?;
+            }
+            return Err(lost(&batch, &error));
+        }
+        if self.on_the_way.is_empty() {
+            announce(&batch, self.observer);
+        }
+        self.on_the_way.push_back(batch);
+        Ok(())
+    }
+
+    /// Sends and awaits everything.
+    pub(super) fn settle(&mut self) -> Result<(), Failure> {
+        if !self.open.is_empty() {
+            self.send_batch()?;
+        }
+        while !self.on_the_way.is_empty() {
+            self.receive()?;
+        }
+        Ok(())
+    }
+
+    /// The answer to the oldest batch, told statement by statement.
+    fn receive(&mut self) -> Result<(), Failure> {
+        let Some(batch) = self.on_the_way.pop_front() else { return Ok(()) };
+        let answer = self.session.receive_batch().map_err(|error| lost(&batch, &error))?;
+        let notices = self.session.notices();
+        let refused = batch.refused(&answer);
+        let complete = answer.rows.len();
+        if refused.is_none() && complete != batch.len() {
+            let error = format!("the server answered {complete} of {} statements", batch.len());
+            return Err(lost(&batch, &DatabaseError::Unsound(error)));
+        }
+        let mut index = 0;
+        for item in batch.items() {
+            match item {
+                // Nothing of a message with a syntax error was run, not even what stands before it.
+                Item::Echo(text) if index <= complete => self.observer.event(Event::Echo(text)),
+                Item::Echo(_) => {}
+                Item::Statement(statement, verb) => {
+                    let failed = refused.as_ref().filter(|refused| refused.index == index);
+                    if index < complete || failed.is_some() {
+                        self.observer.event(Event::Statement { at: &statement.origin.at, verb });
+                        batch.notices_of(&notices, index).for_each(|notice| self.notice(statement, notice));
+                    }
+                    if let Some(refused) = failed {
+                        return Err(Failure::statement(statement, &refused.error));
+                    }
+                    if let Some(rows) = answer.rows.get(index) {
+                        self.count(*rows);
+                    }
+                    index += 1;
+                }
+            }
+        }
+        if let Some(next) = self.on_the_way.front() {
+            announce(next, self.observer);
+        }
+        Ok(())
+    }
+}
+
+fn announce(batch: &Batch, observer: &mut dyn Observer) {
+    if let Some((first, last)) = batch.ends() {
+        let (from, to) = (&first.origin.at, &last.origin.at);
+        observer.event(Event::OnTheWay { from, to, statements: batch.len() });
+    }
+}
+
+fn lost(batch: &Batch, error: &DatabaseError) -> Failure {
+    match batch.ends() {
+        Some((first, last)) => Failure::between(first, last, error),
+        None => Failure::database("a batch", error),
+    }
+}

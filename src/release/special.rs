@@ -1,0 +1,60 @@
+//! What the server is asked before a script: the values of psql's own variables, and whether anybody looks at messages.
+
+use std::collections::BTreeMap;
+
+use crate::database::{DatabaseError, Session};
+use crate::format::manifest::Manifest;
+
+/// `DBNAME`, `USER`, `SERVER_VERSION_NAME`, `SERVER_VERSION_NUM`, `ENCODING`, as psql sets them when it connects.
+pub fn variables(session: &mut dyn Session) -> Result<BTreeMap<String, String>, DatabaseError> {
+    let table = session.query(
+        "select pg_catalog.current_database()::pg_catalog.text, session_user::pg_catalog.text,
+                pg_catalog.current_setting('server_version'), pg_catalog.current_setting('server_version_num')",
+        &[],
+    )?;
+    let names = ["DBNAME", "USER", "SERVER_VERSION_NAME", "SERVER_VERSION_NUM"].map(str::to_owned);
+    let values = table.rows.into_iter().next().unwrap_or_default().into_iter().map(Option::unwrap_or_default);
+    let mut variables: BTreeMap<String, String> = names.into_iter().zip(values).collect();
+    variables.insert("ENCODING".to_owned(), "UTF8".to_owned());
+    Ok(variables)
+}
+
+/// The same before anybody was asked, as far as the release tells. The lowest version that runs anything is taken for the server's.
+pub fn expected(manifest: &Manifest) -> BTreeMap<String, String> {
+    let role = manifest.target.role.clone().unwrap_or_default();
+    let variables = [
+        ("DBNAME", manifest.target.database.clone()),
+        ("USER", role),
+        ("SERVER_VERSION_NAME", "13.0".to_owned()),
+        ("SERVER_VERSION_NUM", "130000".to_owned()),
+        ("ENCODING", "UTF8".to_owned()),
+    ];
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Whether no function, default or audit log of the database looks at the message that a statement came in, or at its time.
+///
+/// In a batch `current_query()` is the text of the whole batch and `statement_timestamp()` the time at which it arrived, and
+/// pgaudit writes the whole message for each statement. There everything is sent alone, as psql does.
+pub fn nobody_sees_messages(session: &mut dyn Session) -> Result<bool, DatabaseError> {
+    let table = session.query(
+        // Functions that came with PostgreSQL have an oid below 16384 and always the same: these two are 817 and 2648.
+        "select (not exists (
+             select from pg_catalog.pg_proc
+             where oid operator(pg_catalog.>=) 16384
+               and prosrc operator(pg_catalog.~*) 'current_query|statement_timestamp')
+         and not exists (
+             select from pg_catalog.pg_attrdef
+             where adbin::pg_catalog.text operator(pg_catalog.~) ':funcid (817|2648) ')
+         and coalesce(pg_catalog.current_setting('pgaudit.log', true), '') operator(pg_catalog.=) ''
+        )::pg_catalog.text",
+        &[],
+    )?;
+    Ok(table.single() == Some("true"))
+}
+
+/// Whether a statement could make something that [`nobody_sees_messages`] looks for. Its words are enough.
+pub fn looks_at_messages(sql: &str) -> bool {
+    let sql = sql.to_ascii_lowercase();
+    sql.contains("current_query") || sql.contains("statement_timestamp")
+}

@@ -1,0 +1,42 @@
+//! Statements that `\;` joined, cut where the server would cut them.
+
+use super::inspect::{Inspection, inspect};
+use super::position::count_characters;
+use super::tokens::Tokens;
+
+/// One of the statements of a text.
+#[derive(Clone, Debug)]
+pub struct Part<'a> {
+    /// Its text, from its first token to its last; comments around it are left out.
+    pub sql: &'a str,
+    /// How many characters of the whole text stand before it.
+    pub before: u32,
+    /// What it is.
+    pub inspection: Inspection,
+}
+
+/// Cuts a text at the server's boundaries. Each part has to be sent alone: should a cut be wrong, the server refuses it.
+pub fn parts(sql: &str) -> Vec<Part<'_>> {
+    let tokens = Tokens::new(sql);
+    let part = |(first, end): (usize, usize)| {
+        let (start, end) = (tokens.list[first].start, tokens.list[end - 1].end);
+        let text = &sql[start..end];
+        Part { sql: text, before: count_characters(&sql.as_bytes()[..start]), inspection: inspect(text) }
+    };
+    tokens.statements().into_iter().map(part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+
+    #[test]
+    fn cut_where_the_server_cuts() {
+        let sql = "/* é */ select 1; -- c\n;create function f() returns int begin atomic select 1; end ; commit";
+        let found = parts(sql);
+        let texts: Vec<&str> = found.iter().map(|part| part.sql).collect();
+        assert_eq!(texts, ["select 1", "create function f() returns int begin atomic select 1; end", "commit"]);
+        assert_eq!(found[0].before, 8);
+        assert_eq!(found[2].inspection.transaction_control, Some("COMMIT"));
+    }
+}
