@@ -35,7 +35,7 @@ fn what_gexec_may_not_generate() {
         ("copy public.widgets from stdin", "COPY FROM STDIN"),
         ("notify ch", "NOTIFY could reach outside of the database"),
         ("select pg_read_file(''x'')", "pg_read_file could reach outside of the database"),
-        ("do 'begin perform pg_notify(''''a'''', ''''b''''); end'", "pg_notify could reach outside"),
+        ("do ''begin perform pg_notify(''''a'''', ''''b''''); end''", "pg_notify could reach outside"),
     ];
     for (text, why) in refusals {
         let (db, release, site) = small("gexecno");
