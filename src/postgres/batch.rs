@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use ::tokio_postgres::{SimpleQueryMessage, SimpleQueryStream};
-use futures_util::Stream as _;
+use futures_core::Stream as _;
 
 use super::error;
 use crate::database::{BatchAnswer, DatabaseError, Notice};

@@ -9,6 +9,7 @@ mod pump;
 mod rows;
 pub mod session;
 pub mod throwaway;
+mod wire;
 
 pub use programs::{ProgramsError, ServerPrograms};
 pub use session::{Connector, PostgresSession};

@@ -6,18 +6,19 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ::tokio_postgres::tls::NoTlsStream;
-use ::tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls, SimpleQueryStream, Socket};
+use ::tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls, SimpleQueryStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::batch::Flight;
 use super::error;
+use super::wire::{Outbox, Wire};
 use crate::database::{BatchAnswer, DatabaseError, Notice};
 
 /// More than a release's scripts ever say at once; a script that raises notices in a loop must not fill memory.
@@ -34,7 +35,9 @@ pub(super) struct Pump {
 
 /// A connection, and the batches on their way through it.
 struct Line {
-    connection: Connection<Socket, NoTlsStream>,
+    connection: Connection<Wire, NoTlsStream>,
+    /// What is sent beside the driver.
+    outbox: Outbox,
     /// Set once; then nothing is sent or read any more.
     lost: Option<DatabaseError>,
     flights: VecDeque<Flight>,
@@ -45,9 +48,10 @@ impl Pump {
     pub(super) fn connect(config: &Config) -> Result<(Client, Self), DatabaseError> {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| DatabaseError::Connection(format!("no event loop: {e}")))?;
-        let connected = runtime.block_on(config.connect(NoTls));
+        let (wire, outbox) = runtime.block_on(Wire::connect(config))?;
+        let connected = runtime.block_on(config.connect_raw(wire, NoTls));
         let (client, connection) = connected.map_err(|e| error::convert(&e, 0))?;
-        let line = Line { connection, lost: None, flights: VecDeque::new(), notices: Vec::new() };
+        let line = Line { connection, outbox, lost: None, flights: VecDeque::new(), notices: Vec::new() };
         Ok((client, Self { runtime, line }))
     }
 
@@ -58,27 +62,35 @@ impl Pump {
         prefix: u32,
         answer: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, DatabaseError> {
-        while !self.line.flights.is_empty() {
-            // Nobody asked for it; what failed there has failed the transaction, and the server remembers.
-            self.receive()?;
-        }
+        self.settle()?;
         let mut answer = pin!(answer);
         let result = self.wait(|_, cx| answer.as_mut().poll(cx))?;
         // Also an answer that the driver does not understand: what comes after it would answer another question.
         result.map_err(|e| self.line.failed(error::convert(&e, prefix)))
     }
 
-    /// Sends a message whose answer is taken by [`Self::receive`].
+    /// Sends a message whose answer is taken by [`Self::receive`]. Comes back when all of it is written, so that the server
+    /// works while the caller does something else.
     pub(super) fn send(
         &mut self,
         sending: impl Future<Output = Result<SimpleQueryStream, Error>>,
     ) -> Result<(), DatabaseError> {
-        let mut sending = pin!(sending);
-        let sent = self.wait(|_, cx| sending.as_mut().poll(cx))?;
-        let stream = sent.map_err(|e| self.line.failed(error::convert(&e, 0)))?;
+        let stream = self.begin(sending)?;
         self.line.flights.push_back(Flight::new(stream));
-        let mut turned = false;
-        self.wait(|_, _| if std::mem::replace(&mut turned, true) { Poll::Ready(()) } else { Poll::Pending })
+        self.line.outbox.watch();
+        self.wait(|line, _| if line.outbox.is_written() { Poll::Ready(()) } else { Poll::Pending })
+    }
+
+    /// As [`Self::run`], for an exchange that watches the stream of answers, and may use the outbox.
+    pub(super) fn exchange<T>(
+        &mut self,
+        sending: impl Future<Output = Result<SimpleQueryStream, Error>>,
+        mut step: impl FnMut(&Outbox, Pin<&mut SimpleQueryStream>, &mut Context<'_>) -> Poll<Result<T, DatabaseError>>,
+    ) -> Result<T, DatabaseError> {
+        self.settle()?;
+        let mut stream = Box::pin(self.begin(sending)?);
+        let result = self.wait(|line, cx| step(&line.outbox, stream.as_mut(), cx))?;
+        result.map_err(|e| self.line.failed(e))
     }
 
     /// The answer to the oldest message on its way.
@@ -98,6 +110,24 @@ impl Pump {
     /// Notices of what is received.
     pub(super) fn notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.line.notices)
+    }
+
+    /// Takes what is still on its way. Nobody asked for it; what failed there has failed the transaction, and the server
+    /// remembers.
+    fn settle(&mut self) -> Result<(), DatabaseError> {
+        while !self.line.flights.is_empty() {
+            self.receive()?;
+        }
+        Ok(())
+    }
+
+    fn begin(
+        &mut self,
+        sending: impl Future<Output = Result<SimpleQueryStream, Error>>,
+    ) -> Result<SimpleQueryStream, DatabaseError> {
+        let mut sending = pin!(sending);
+        let stream = self.wait(|_, cx| sending.as_mut().poll(cx))?;
+        stream.map_err(|e| self.line.failed(error::convert(&e, 0)))
     }
 
     /// Moves messages until `ready` says so.
@@ -148,7 +178,13 @@ impl Line {
                 Poll::Ready(None) => self.lost = Some(DatabaseError::Connection(error::CLOSED.to_owned())),
                 Poll::Pending => {
                     self.drain(cx);
-                    return ready(self, cx).map(Ok);
+                    let idle = self.outbox.is_empty();
+                    let answer = ready(self, cx);
+                    // What was put there just now has to be written before anybody waits.
+                    if answer.is_pending() && idle && !self.outbox.is_empty() {
+                        continue;
+                    }
+                    return answer.map(Ok);
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 
 use ::tokio_postgres::{Client, Error, SimpleQueryMessage};
-use futures_util::Stream as _;
+use futures_core::Stream as _;
 
 use crate::database::{DatabaseError, Table};
 

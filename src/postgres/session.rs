@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use ::tokio_postgres::config::TargetSessionAttrs;
 use ::tokio_postgres::types::{ToSql, Type};
 use ::tokio_postgres::{Client, Config};
 
@@ -52,7 +53,21 @@ impl PostgresSession {
         let version = session.query("select pg_catalog.current_setting('server_version_num')", &[])?;
         let version = version.single().and_then(|text| text.parse().ok());
         session.version = version.ok_or_else(|| DatabaseError::Unsound("the server has no version".to_owned()))?;
+        session.is_wanted(config.get_target_session_attrs())?;
         Ok(session)
+    }
+
+    /// `target_session_attrs`. Whether this session writes is its own choice, so only what the server is counts.
+    fn is_wanted(&mut self, wanted: TargetSessionAttrs) -> Result<(), DatabaseError> {
+        let standby = match wanted {
+            TargetSessionAttrs::ReadWrite => "false",
+            TargetSessionAttrs::ReadOnly => "true",
+            _ => return Ok(()),
+        };
+        if self.query("select pg_catalog.pg_is_in_recovery()::text", &[])?.single() == Some(standby) {
+            return Ok(());
+        }
+        Err(DatabaseError::Connection("the server is not what target_session_attrs asks for".to_owned()))
     }
 }
 
@@ -91,7 +106,10 @@ impl Session for PostgresSession {
     }
 
     fn copy_in(&mut self, sql: &str, data: &mut dyn Read) -> Result<u64, DatabaseError> {
-        copy::copy_in(&self.client, &mut self.pump, sql, data)
+        // Proves that it is one statement; what follows could not.
+        self.pump.run(0, self.client.prepare(sql))?;
+        let mut sending = copy::Sending::new(data);
+        self.pump.exchange(self.client.simple_query_raw(sql), |outbox, stream, cx| sending.step(outbox, stream, cx))
     }
 
     fn copy_out(&mut self, sql: &str) -> Result<u64, DatabaseError> {

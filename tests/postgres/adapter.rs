@@ -1,5 +1,6 @@
 //! The adapter of the port `database.rs` against a real server: batches, parameters, rows, COPY.
 
+use std::io::Read;
 use std::time::Instant;
 
 use pgseal::database::{DatabaseError, Purpose, Session, Table};
@@ -289,4 +290,214 @@ fn a_session_for_reading_reads() {
         db.ask(&gone) == "0"
     });
     assert!(left);
+}
+
+/// Lines of a table with two columns, made while they are read; fails behind `end` if it is told so.
+struct Lines {
+    next: usize,
+    end: usize,
+    fails: bool,
+    rest: Vec<u8>,
+}
+
+impl Lines {
+    fn new(end: usize) -> Self {
+        Self { next: 0, end, fails: false, rest: Vec::new() }
+    }
+}
+
+impl Read for Lines {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if self.rest.is_empty() {
+            if self.next == self.end && self.fails {
+                return Err(std::io::Error::other("the medium is gone"));
+            }
+            let until = self.end.min(self.next + 100);
+            self.rest = (self.next..until).flat_map(|n| format!("{n}\trow number {n:>90}\n").into_bytes()).collect();
+            self.next = until;
+        }
+        let size = into.len().min(self.rest.len());
+        into[..size].copy_from_slice(&self.rest[..size]);
+        self.rest.drain(..size);
+        Ok(size)
+    }
+}
+
+/// Resident memory of this process at its highest, in KiB.
+fn peak() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+const COPY: &str = "COPY public.t (n, label) FROM STDIN";
+
+#[test]
+fn a_million_rows_in_little_memory() {
+    let db = empty();
+    let mut session = session(&db);
+    session.execute("create table public.t (n integer check (n >= 0), label text)").unwrap();
+    let before = peak();
+    assert_eq!(session.copy_in(COPY, &mut Lines::new(1_000_000)).unwrap(), 1_000_000);
+    // 109 MB of data; other tests run in this process too.
+    assert!(peak() - before < 48 << 10, "{} KiB more", peak() - before);
+    assert_eq!(ask(&mut session, "select count(*) || ' ' || sum(n) from public.t"), "1000000 499999500000");
+    assert_eq!(session.copy_out("COPY public.t TO STDOUT").unwrap(), 108_888_890);
+    assert_eq!(session.copy_in(COPY, &mut Lines::new(0)).unwrap(), 0);
+}
+
+#[test]
+fn a_copy_that_fails_on_either_side() {
+    let db = empty();
+    let mut session = session(&db);
+    session.execute("create table public.t (n integer check (n <> 5), label text)").unwrap();
+    session.execute("create table public.big (n integer, label text)").unwrap();
+    let failed = |session: &mut PostgresSession, result: Result<u64, DatabaseError>, code: &str| {
+        let Err(DatabaseError::Server(error)) = result else { panic!("{result:?}") };
+        assert_eq!(error.code, code, "{error:?}");
+        // The connection is in step: each question has its own answer, and the transaction has failed.
+        assert_eq!(server_code(session.execute("select 1")), "25P02");
+        session.execute("ROLLBACK").unwrap();
+        for n in 1..4 {
+            assert_eq!(ask(session, &format!("select {n}")), n.to_string());
+        }
+        assert_eq!(ask(session, "select count(*) from public.t"), "0");
+        error
+    };
+    for rows in [20, 300_000] {
+        session.execute("BEGIN").unwrap();
+        let result = session.copy_in(COPY, &mut Lines::new(rows));
+        let error = failed(&mut session, result, "23514");
+        assert!(error.context.unwrap().contains("line 6"));
+    }
+    session.execute("BEGIN").unwrap();
+    let result = session.copy_in(COPY, &mut &b"1\tone\nx\ttwo\n"[..]);
+    let context = failed(&mut session, result, "22P02").context.unwrap();
+    assert!(context.contains("line 2, column n"), "{context}");
+    // Refused before the first byte, at parsing, at looking up, and as two statements.
+    for (sql, code) in [
+        ("COPY public.t FROM STDINN", "42601"),
+        ("COPY public.nothing FROM STDIN", "42P01"),
+        ("COPY public.t FROM STDIN; COMMIT", "42601"),
+        ("COMMIT; COPY public.t FROM STDIN", "42601"),
+    ] {
+        session.execute("BEGIN").unwrap();
+        let result = session.copy_in(sql, &mut Lines::new(300_000));
+        failed(&mut session, result, code);
+    }
+    // The reader fails at once, in the first message, and in a later one.
+    for end in [0, 3, 200_000] {
+        session.execute("BEGIN").unwrap();
+        let result = session.copy_in("COPY public.big FROM STDIN", &mut Lines { fails: true, ..Lines::new(end) });
+        assert!(
+            matches!(&result, Err(DatabaseError::Unsound(text)) if text.contains("the medium is gone")),
+            "{result:?}"
+        );
+        assert_eq!(server_code(session.execute("select 1")), "25P02");
+        session.execute("ROLLBACK").unwrap();
+        assert_eq!(ask(&mut session, "select count(*) from public.big"), "0");
+    }
+    // No COPY at all.
+    let result = session.copy_in("select 1", &mut Lines::new(9));
+    assert!(matches!(&result, Err(DatabaseError::Unsound(text)) if text.contains("ask for data")), "{result:?}");
+    // The wrong way round: the session ends rather than to guess.
+    let result = session.copy_in("COPY public.t TO STDOUT", &mut Lines::new(300_000));
+    assert!(matches!(&result, Err(DatabaseError::Connection(_))), "{result:?}");
+    assert!(matches!(session.execute("select 1"), Err(DatabaseError::Connection(_))));
+}
+
+#[test]
+fn a_trigger_behind_the_last_byte_of_copy_to() {
+    let db = empty();
+    let mut session = session(&db);
+    session
+        .batch(
+            "create table public.t (n integer);
+create function public.no() returns trigger language plpgsql as $$ begin raise exception 'not %', new.n; end $$;
+create trigger no after insert on public.t for each row execute function public.no();",
+        )
+        .unwrap();
+    let result = session.copy_out("COPY (insert into public.t values (1) returning n) TO STDOUT");
+    assert_eq!(server_code(result), "P0001");
+    assert_eq!(ask(&mut session, "select count(*) from public.t"), "0");
+}
+
+#[test]
+fn by_tcp_and_by_target_session_attrs() {
+    let db = empty();
+    for (attrs, purpose, ok) in
+        [("read-write", Purpose::Read, true), ("read-write", Purpose::Write, true), ("read-only", Purpose::Read, false)]
+    {
+        let text = format!("{} target_session_attrs={attrs}", db.connection());
+        let opened = PostgresSession::open(&text.parse().unwrap(), purpose);
+        assert_eq!(opened.is_ok(), ok, "{attrs} {purpose:?}");
+    }
+    // Nobody listens there.
+    let nobody = "host=localhost port=1 user=postgres dbname=postgres".parse().unwrap();
+    let error = PostgresSession::open(&nobody, Purpose::Read).err().unwrap();
+    assert!(matches!(&error, DatabaseError::Connection(text) if text.contains("Connection refused")), "{error:?}");
+}
+
+/// Not a test but a measurement: `cargo test --release --test postgres -- --ignored --nocapture speed`.
+#[test]
+#[ignore = "measures"]
+fn speed_against_psql() {
+    let db = empty();
+    let mut session = session(&db);
+    session.execute("create table public.t (n integer primary key, label text, at timestamptz)").unwrap();
+    let statement =
+        |n: usize| format!("insert into public.t values ({n}, 'row number {n}', '2026-01-02 03:04:05+00');\n");
+    let statements: Vec<String> = (0..20_000).map(statement).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("inserts.sql");
+    std::fs::write(&file, statements.concat()).unwrap();
+    let copied = dir.path().join("lines");
+    std::io::copy(&mut Lines::new(1_000_000), &mut std::fs::File::create(&copied).unwrap()).unwrap();
+    let psql = |arguments: &[&str]| {
+        let started = Instant::now();
+        let psql = std::process::Command::new(super::cluster::programs().dir().join("psql"))
+            .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &db.connection()])
+            .args(arguments)
+            .status();
+        assert!(psql.unwrap().success());
+        started.elapsed().as_secs_f64()
+    };
+    let mut ratios: std::collections::BTreeMap<(usize, usize), Vec<f64>> = Default::default();
+    for _ in 0..5 {
+        session.execute("TRUNCATE public.t").unwrap();
+        let base = psql(&["-1", "-f", file.to_str().unwrap()]);
+        for size in [50, 100, 200, 500, 1000] {
+            for in_flight in [1, 2, 3] {
+                session.execute("TRUNCATE public.t").unwrap();
+                let started = Instant::now();
+                session.execute("BEGIN").unwrap();
+                let mut on_the_way = 0;
+                for batch in statements.chunks(size) {
+                    if on_the_way == in_flight {
+                        assert_eq!(session.receive_batch().unwrap().rows.len(), size);
+                        on_the_way -= 1;
+                    }
+                    session.send_batch(&batch.concat()).unwrap();
+                    on_the_way += 1;
+                }
+                for _ in 0..on_the_way {
+                    assert_eq!(session.receive_batch().unwrap().rows.len(), size);
+                }
+                session.execute("COMMIT").unwrap();
+                ratios.entry((size, in_flight)).or_default().push(started.elapsed().as_secs_f64() / base);
+            }
+        }
+        session.execute("create table public.c (n integer, label text)").unwrap();
+        let base = psql(&["-c", &format!("\\copy public.c from '{}'", copied.display())]);
+        session.execute("TRUNCATE public.c").unwrap();
+        let started = Instant::now();
+        let mut data = std::fs::File::open(&copied).unwrap();
+        assert_eq!(session.copy_in("COPY public.c FROM STDIN", &mut data).unwrap(), 1_000_000);
+        ratios.entry((0, 0)).or_default().push(started.elapsed().as_secs_f64() / base);
+        session.execute("DROP TABLE public.c").unwrap();
+    }
+    for ((size, in_flight), mut ratios) in ratios {
+        ratios.sort_by(f64::total_cmp);
+        eprintln!("{size:5} {in_flight}: {:.2} of psql ({:.2} to {:.2})", ratios[2], ratios[0], ratios[4]);
+    }
 }
