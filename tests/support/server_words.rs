@@ -1,6 +1,11 @@
 //! What a message to the [`super::recorder`] holds, as far as psql can notice: written for this, from the server's
 //! lexical rules, and apart from the program under test.
 
+// Each test binary uses the part that it needs.
+#![allow(dead_code)]
+
+use std::ops::Range;
+
 /// A statement, by what the server would do to the connection.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Statement {
@@ -22,8 +27,20 @@ pub enum Statement {
 
 /// The statements of a message, without empty ones.
 pub fn statements(sql: &[u8]) -> Vec<Statement> {
+    split(sql).into_iter().filter_map(|(_, words)| kind(&words)).collect()
+}
+
+/// Their texts, without semicolons and white space around them, and without empty ones.
+pub fn texts(sql: &str) -> Vec<String> {
+    let text = |range: Range<usize>| sql[range].trim_matches(|c: char| c.is_whitespace() || c == ';').to_owned();
+    split(sql.as_bytes()).into_iter().filter(|(_, words)| !words.is_empty()).map(|(range, _)| text(range)).collect()
+}
+
+/// Where each statement stands, with its semicolon, and its words outside of parentheses.
+fn split(sql: &[u8]) -> Vec<(Range<usize>, Vec<String>)> {
     let mut list = Vec::new();
     let mut words = Vec::new();
+    let mut start = 0;
     let mut lexer = Lexer { bytes: sql, at: 0, depth: 0 };
     while let Some(token) = lexer.token() {
         // A body in SQL: the semicolons in it end nothing.
@@ -31,11 +48,13 @@ pub fn statements(sql: &[u8]) -> Vec<Statement> {
             && words.windows(2).any(|pair| pair[0] == "begin" && pair[1] == "atomic");
         match token {
             Token::Semicolon if body => {}
-            Token::Semicolon => list.extend(kind(&std::mem::take(&mut words))),
+            Token::Semicolon => {
+                list.push((std::mem::replace(&mut start, lexer.at)..lexer.at, std::mem::take(&mut words)))
+            }
             Token::Word(word) => words.push(word),
         }
     }
-    list.extend(kind(&words));
+    list.push((start..sql.len(), words));
     list
 }
 
