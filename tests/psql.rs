@@ -157,7 +157,9 @@ impl Expected {
     /// Whether it came as the list says.
     fn is(&self, outcome: &Outcome) -> bool {
         match (self, outcome) {
-            (Self::Refused(reason), Outcome::Refused { refusal, .. }) => refusal.reason.contains(reason.as_str()),
+            (Self::Refused(reason), Outcome::Refused { refusal, .. } | Outcome::BothStop { refusal }) => {
+                refusal.reason.contains(reason.as_str())
+            }
             (Self::Differs, Outcome::Different { .. }) => true,
             _ => false,
         }

@@ -33,6 +33,8 @@ pub enum Outcome {
     Same { statements: usize },
     /// pgseal sends the first `statements` of them, then refuses.
     Refused { statements: usize, refusal: Refusal },
+    /// psql stops with an error and pgseal refuses, behind the same statements.
+    BothStop { refusal: Refusal },
     /// They part; with both sides.
     Different { statements: usize, text: String },
 }
@@ -102,6 +104,7 @@ pub fn compare_with(theirs: &Theirs, dir: &Path, file: &str, arguments: &[String
         return Outcome::Different { statements: same, text: beside(theirs, &ours, same) };
     }
     match refusal {
+        Some(refusal) if *failed && same == theirs.len() => Outcome::BothStop { refusal },
         Some(refusal) => Outcome::Refused { statements: same, refusal },
         None => Outcome::Same { statements: same },
     }

@@ -37,10 +37,10 @@ impl Lists {
     /// What is wrong with an outcome.
     pub fn fault(&self, key: &str, outcome: &Outcome) -> Option<String> {
         match (self.expected(key), outcome) {
-            (None, Outcome::Same { .. }) => None,
+            (None, Outcome::Same { .. } | Outcome::BothStop { .. }) => None,
             (Some(_), Outcome::Same { .. }) => Some(format!("{key}: works; take it off the list")),
             (Some(expected), outcome) if expected.is(outcome) => None,
-            (_, Outcome::Refused { refusal, .. }) => {
+            (_, Outcome::Refused { refusal, .. } | Outcome::BothStop { refusal }) => {
                 Some(format!("{key}: refused at {}:{}: {}", refusal.line, refusal.column, refusal.reason))
             }
             (_, Outcome::Different { text, .. }) => Some(format!("{key}: {text}")),
@@ -60,7 +60,7 @@ impl Lists {
         for (key, outcome) in outcomes {
             let by_design = self.by_design.get(key).is_some_and(|expected| expected.is(outcome));
             match outcome {
-                Outcome::Same { .. } => {}
+                Outcome::Same { .. } | Outcome::BothStop { .. } => {}
                 _ if by_design => {}
                 Outcome::Refused { refusal, .. } => {
                     let _ = writeln!(text, "{key}: refused {}", refusal.reason);

@@ -121,6 +121,7 @@ fn one(root: &Path, script: &Path, arguments: &[String]) -> Report {
                 let struck = if report.refusals.is_empty() { "" } else { " (with refused commands taken out)" };
                 report.difference = format!("{text}{struck}");
             }
+            Outcome::BothStop { .. } => unreachable!("psql goes on behind errors here"),
             Outcome::Refused { statements, refusal } => {
                 report.statements = report.statements.max(statements);
                 let place = (refusal.file.clone(), refusal.line, refusal.column);

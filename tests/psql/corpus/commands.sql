@@ -22,7 +22,7 @@ select :a, :b;
 --# separator
 \set a 1 \\ select :a; \echo x \\ select 2;
 \echo x \\select 3;
---# separator_alone lax
+--# separator_alone
 select 1;
 \\
 select 2;
@@ -114,7 +114,7 @@ select 1;
 select 1
 \d t
 , 2;
---# listing_unknown lax
+--# listing_unknown
 \dnonsense
 select 1;
 --# shell lax
@@ -230,7 +230,7 @@ select :a;
 --# gset_value_unknown
 select 1 as a \gset
 select :a, :'a';
---# gset_bad_prefix lax
+--# gset_bad_prefix
 select 1 as a \gset a-
 select 2;
 --# gexec
@@ -421,7 +421,7 @@ select 2;
 --# include_missing lax
 \ir nothere.sql
 select 2;
---# include_no_argument lax
+--# include_no_argument
 \i
 select 2;
 --# include_extra_argument lax
@@ -471,21 +471,21 @@ select 2;
 select 1;
 \unrestrict Abc
 select 2;
---# restrict_other_command lax
+--# restrict_other_command
 \restrict Abc
 \echo x
 select 1;
---# restrict_wrong_key lax
+--# restrict_wrong_key
 \restrict Abc
 \unrestrict abc
 select 1;
---# unrestrict_alone lax
+--# unrestrict_alone
 \unrestrict abc
 select 1;
---# case_matters lax
+--# case_matters
 \ECHO x
 select 1;
---# dot_alone lax
+--# dot_alone
 select 1;
 \.
 select 2;
@@ -509,7 +509,7 @@ select 1, \set x 2
 --# blank_before_command
    \set x 1
   select :x;
---# backslash_at_end_of_line lax
+--# backslash_at_end_of_line
 select 1 \
 , 2;
 --# open_quote_in_argument lax

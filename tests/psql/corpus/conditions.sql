@@ -66,27 +66,27 @@ select 9;
 \if ye
 select 10;
 \endif
---# value_o lax
+--# value_o
 \if o
 select 1;
 \endif
 select 2;
---# value_bad lax
+--# value_bad
 \if maybe
 select 1;
 \endif
 select 2;
---# value_number lax
+--# value_number
 \if 2
 select 1;
 \endif
 select 2;
---# value_missing lax
+--# value_missing
 \if
 select 1;
 \endif
 select 2;
---# value_two_words lax
+--# value_two_words
 \if true false
 select 1;
 \endif
@@ -106,7 +106,7 @@ select 4;
 \else
 select 5;
 \endif
---# variable_unset lax
+--# variable_unset
 \if :nothing
 select 1;
 \endif
@@ -285,7 +285,7 @@ select 1, :{?a};
 \nonsense x
 \endif
 select 1;
---# unknown_command lax
+--# unknown_command
 \nonsense x
 select 1;
 --# copy_in_false
@@ -311,38 +311,38 @@ select :x;
 \restrict x
 \endif
 select 1;
---# endif_alone lax
+--# endif_alone
 \endif
 select 1;
---# else_alone lax
+--# else_alone
 \else
 select 1;
---# elif_alone lax
+--# elif_alone
 \elif true
 select 1;
---# else_twice lax
+--# else_twice
 \if true
 \else
 \else
 \endif
 select 1;
---# elif_after_else lax
+--# elif_after_else
 \if false
 \else
 \elif true
 \endif
 select 1;
---# endif_missing lax
+--# endif_missing
 \if true
 select 1;
---# endif_missing_false lax
+--# endif_missing_false
 \if false
 select 1;
---# endif_missing_no_semicolon lax
+--# endif_missing_no_semicolon
 select 1;
 \if false
 select 2
---# endif_in_include lax
+--# endif_in_include
 \if true
 \ir part.sql
 select 2;
@@ -350,7 +350,7 @@ select 2;
 --@ part.sql
 select 1;
 \endif
---# if_open_in_include lax
+--# if_open_in_include
 \ir part.sql
 select 2;
 --@ part.sql

@@ -242,10 +242,10 @@ select 1;
 --# meta_missing_file lax
 \copy t from nothere.tsv
 select 1;
---# meta_bad lax
+--# meta_bad
 \copy
 select 1;
---# meta_bad_word lax
+--# meta_bad_word
 \copy t into x
 select 1;
 --# meta_in_statement

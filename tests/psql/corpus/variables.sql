@@ -146,10 +146,10 @@ select a[1:x];
 --# time
 \set 30 x
 select '12:30', 12:30;
---# bad_names lax
+--# bad_names
 \set a-b 1
 select 1;
---# bad_name_blank lax
+--# bad_name_blank
 \set '' 1
 select 1;
 --# unset
@@ -157,7 +157,7 @@ select 1;
 \set a 1
 \unset a
 select :a;
---# unset_no_argument lax
+--# unset_no_argument
 \unset
 select 1;
 --# list
@@ -220,7 +220,7 @@ select 1;
 begin;
 select 1;
 commit;
---# special_bad_value lax
+--# special_bad_value
 \set ON_ERROR_STOP perhaps
 select 1;
 --# special_bad_value_verbosity lax
