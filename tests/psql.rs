@@ -65,6 +65,9 @@ fn the_corpus_is_sent_as_psql_sends_it() {
     }
     let mut faults: Vec<String> = outcomes.iter().filter_map(|(key, outcome)| lists.fault(key, outcome)).collect();
     faults.extend(lists.unknown(|key| outcomes.contains_key(key)));
+    let statements: usize = outcomes.values().map(Outcome::statements).sum();
+    // The recorder heard something.
+    assert!(statements > 1_000, "{statements} statements");
     assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
 }
 

@@ -1,5 +1,8 @@
 //! One script through psql and through `pgseal script`, and what they send beside each other.
 
+// Each test binary uses the part that it needs.
+#![allow(dead_code)]
+
 use std::{
     env,
     fmt::Write as _,
@@ -37,6 +40,18 @@ pub enum Outcome {
     BothStop { refusal: Refusal },
     /// They part; with both sides.
     Different { statements: usize, text: String },
+}
+
+impl Outcome {
+    /// How many statements are the same, from the first on.
+    pub fn statements(&self) -> usize {
+        match self {
+            Self::Same { statements } | Self::Refused { statements, .. } | Self::Different { statements, .. } => {
+                *statements
+            }
+            Self::BothStop { .. } => 0,
+        }
+    }
 }
 
 /// What pgseal says of a script that it does not run.

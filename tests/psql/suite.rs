@@ -70,7 +70,7 @@ fn main() -> ExitCode {
 /// Every script below `directory`, by its path.
 fn run(directory: &Path, arguments: &[String]) -> BTreeMap<PathBuf, Report> {
     let copies = [tempfile::tempdir_in("/tmp").unwrap(), tempfile::tempdir_in("/tmp").unwrap()];
-    let scripts = copies.iter().map(|copy| copy_tree(directory, copy.path())).last().unwrap();
+    let [scripts, _] = copies.each_ref().map(|copy| copy_tree(directory, copy.path()));
     let (queue, reports) = (Mutex::new(scripts), Mutex::new(BTreeMap::new()));
     thread::scope(|scope| {
         for copy in &copies {
