@@ -26,7 +26,7 @@ use std::{
 };
 
 use cases::{Case, Variant, cases};
-use harness::{Outcome, Theirs, compare, compare_with, psql};
+use harness::{Outcome, Psql, Theirs, compare_with};
 use lists::{Expected, Lists};
 use server_words::{Statement, statements};
 
@@ -81,11 +81,12 @@ fn pieces_in_any_order_are_sent_as_psql_sends_them() {
 #[test]
 fn pieces_left_out_are_refused_indeed() {
     let lists = Lists::read();
+    let psql = Psql::find();
     for (name, piece) in fragments::pieces() {
         let left_out = lists.expected(&format!("pieces/{name}")).is_some();
         let dir = fragments::directory();
         fs::write(dir.path().join("script.sql"), piece).unwrap();
-        let outcome = compare(dir.path(), "script.sql", &[], false);
+        let outcome = psql.compare(dir.path(), "script.sql", &[], false);
         let same = matches!(outcome, Outcome::Same { .. });
         assert!(same != left_out, "{name}: left out {left_out}, {outcome:?}");
     }
@@ -109,8 +110,9 @@ fn the_recorder_tells_statements_apart() {
     assert_eq!(one("SET standard_conforming_strings TO OFF;"), Some(set(false)));
 }
 
-/// What psql 16 and newer said, for those who have an older one.
+/// The psql at hand, and what psql 16 and newer said, for those who have an older one.
 struct Recorded {
+    psql: Psql,
     answers: Mutex<BTreeMap<String, Theirs>>,
     live: bool,
 }
@@ -121,11 +123,12 @@ impl Recorded {
     }
 
     fn read() -> Self {
-        let live = psql().major >= NEW;
+        let psql = Psql::find();
+        let live = psql.major >= NEW;
         let answers = fs::read(Self::path()).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let answers: BTreeMap<String, Theirs> = answers.unwrap_or_default();
         assert!(live || !answers.is_empty(), "no answers of a newer psql in {}", Self::path().display());
-        Self { answers: Mutex::new(if live { BTreeMap::new() } else { answers }), live }
+        Self { psql, answers: Mutex::new(if live { BTreeMap::new() } else { answers }), live }
     }
 
     fn run(&self, case: &Case, variant: Variant) -> Outcome {
@@ -137,7 +140,7 @@ impl Recorded {
             if self.live && variant == Variant::Plain {
                 for variant in Variant::ALL {
                     harness::write(dir.path(), &case.files(variant));
-                    let theirs = psql().sends(dir.path(), "script.sql", &case.arguments, case.strict);
+                    let theirs = self.psql.sends(dir.path(), "script.sql", &case.arguments, case.strict);
                     answers.insert(variant.key(&case.key), theirs);
                 }
                 harness::write(dir.path(), &case.files(variant));
@@ -145,7 +148,7 @@ impl Recorded {
             let theirs = answers.get(&key).unwrap_or_else(|| panic!("no answer of a newer psql for {key}"));
             return compare_with(theirs, dir.path(), "script.sql", &case.arguments);
         }
-        compare(dir.path(), "script.sql", &case.arguments, case.strict)
+        self.psql.compare(dir.path(), "script.sql", &case.arguments, case.strict)
     }
 
     fn write(&self) {

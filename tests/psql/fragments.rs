@@ -11,7 +11,7 @@ use proptest::{
 use tempfile::TempDir;
 
 use super::{
-    harness::{Outcome, compare},
+    harness::{Outcome, Psql},
     lists::Lists,
 };
 
@@ -118,10 +118,10 @@ pub fn check() {
         .collect();
     let script = prop::collection::vec(prop::sample::select(pieces), 1..PIECES);
     let config = Config { cases: SCRIPTS, failure_persistence: None, max_shrink_iters: 400, ..Config::default() };
-    let dir = directory();
+    let (psql, dir) = (Psql::find(), directory());
     let ran = TestRunner::new(config).run(&script, |pieces| {
         std::fs::write(dir.path().join("script.sql"), pieces.concat()).unwrap();
-        let outcome = compare(dir.path(), "script.sql", &[], false);
+        let outcome = psql.compare(dir.path(), "script.sql", &[], false);
         prop_assert!(matches!(outcome, Outcome::Same { .. }), "{}\n{outcome:?}", pieces.concat());
         Ok(())
     });

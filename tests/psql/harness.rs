@@ -10,10 +10,7 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{
-        OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -75,21 +72,6 @@ pub struct Psql {
     recorder: Recorder,
 }
 
-/// psql as `PGSEAL_PSQL` names it, else the one in PATH; with a recorder that claims its version.
-pub fn psql() -> &'static Psql {
-    static PSQL: OnceLock<Psql> = OnceLock::new();
-    PSQL.get_or_init(|| {
-        let program = env::var_os("PGSEAL_PSQL").map_or_else(|| "psql".into(), PathBuf::from);
-        let answer = Command::new(&program).arg("--version").output();
-        let answer = answer.unwrap_or_else(|error| panic!("{}: {error}; ./test installs it", program.display()));
-        // psql (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)
-        let text = String::from_utf8(answer.stdout).unwrap();
-        let version = text.split(' ').nth(2).expect("a version").trim().to_owned();
-        let major = version.split('.').next().and_then(|major| major.parse().ok()).expect("a major version");
-        Psql { program, major, recorder: Recorder::start(&version) }
-    })
-}
-
 /// What psql did with a script.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Theirs {
@@ -99,14 +81,7 @@ pub struct Theirs {
     pub failed: bool,
 }
 
-/// Runs `file`, which lies in `dir`, through both. `arguments` go to both, such as `-v` and `name=value`.
-/// `strict` sets ON_ERROR_STOP for psql: pgseal never goes on behind an error.
-pub fn compare(dir: &Path, file: &str, arguments: &[String], strict: bool) -> Outcome {
-    let theirs = psql().sends(dir, file, arguments, strict);
-    compare_with(&theirs, dir, file, arguments)
-}
-
-/// The same with what psql does already known.
+/// [`Psql::compare`] with what psql does already known.
 pub fn compare_with(theirs: &Theirs, dir: &Path, file: &str, arguments: &[String]) -> Outcome {
     let (ours, refusal) = pgseal_sends(dir, file, arguments);
     let Theirs { sent: theirs, failed } = theirs;
@@ -126,6 +101,24 @@ pub fn compare_with(theirs: &Theirs, dir: &Path, file: &str, arguments: &[String
 }
 
 impl Psql {
+    /// psql as `PGSEAL_PSQL` names it, else the one in PATH; with a recorder that claims its version.
+    pub fn find() -> Self {
+        let program = env::var_os("PGSEAL_PSQL").map_or_else(|| "psql".into(), PathBuf::from);
+        let answer = Command::new(&program).arg("--version").output();
+        let answer = answer.unwrap_or_else(|error| panic!("{}: {error}; ./test installs it", program.display()));
+        // psql (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)
+        let text = String::from_utf8(answer.stdout).unwrap();
+        let version = text.split(' ').nth(2).expect("a version").trim().to_owned();
+        let major = version.split('.').next().and_then(|major| major.parse().ok()).expect("a major version");
+        Self { program, major, recorder: Recorder::start(&version) }
+    }
+
+    /// Runs `file`, which lies in `dir`, through both. `arguments` go to both, such as `-v` and `name=value`.
+    /// `strict` sets ON_ERROR_STOP for psql: pgseal never goes on behind an error.
+    pub fn compare(&self, dir: &Path, file: &str, arguments: &[String], strict: bool) -> Outcome {
+        compare_with(&self.sends(dir, file, arguments, strict), dir, file, arguments)
+    }
+
     /// What psql sends for a script, without the queries of its own that `\d` and the like make.
     pub fn sends(&self, dir: &Path, file: &str, arguments: &[String], strict: bool) -> Theirs {
         static NEXT: AtomicU32 = AtomicU32::new(0);

@@ -25,7 +25,7 @@ use std::{
     thread,
 };
 
-use harness::{Outcome, Refusal, compare, psql};
+use harness::{Outcome, Psql, Refusal};
 
 /// So many refusals are taken out of one script; then it is left.
 const MAX_STRIKES: usize = 2_000;
@@ -57,10 +57,11 @@ fn main() -> ExitCode {
         }
     }
     assert!(!directories.is_empty(), "usage: psql_suite [-v NAME=VALUE]... DIRECTORY...");
-    println!("psql {} against pgseal script\n", psql().major);
+    let psql = Psql::find();
+    println!("psql {} against pgseal script\n", psql.major);
     let mut failed = false;
     for directory in directories {
-        let reports = run(&directory, &arguments);
+        let reports = run(&psql, &directory, &arguments);
         failed |= reports.values().any(|report| !report.difference.is_empty());
         print(&directory, &reports);
     }
@@ -68,7 +69,7 @@ fn main() -> ExitCode {
 }
 
 /// Every script below `directory`, by its path.
-fn run(directory: &Path, arguments: &[String]) -> BTreeMap<PathBuf, Report> {
+fn run(psql: &Psql, directory: &Path, arguments: &[String]) -> BTreeMap<PathBuf, Report> {
     let copies = [tempfile::tempdir_in("/tmp").unwrap(), tempfile::tempdir_in("/tmp").unwrap()];
     let [scripts, _] = copies.each_ref().map(|copy| copy_tree(directory, copy.path()));
     let (queue, reports) = (Mutex::new(scripts), Mutex::new(BTreeMap::new()));
@@ -77,7 +78,7 @@ fn run(directory: &Path, arguments: &[String]) -> BTreeMap<PathBuf, Report> {
             scope.spawn(|| {
                 loop {
                     let Some(script) = queue.lock().unwrap().pop() else { break };
-                    let report = one(copy.path(), &script, arguments);
+                    let report = one(psql, copy.path(), &script, arguments);
                     // As it was, for scripts that include it.
                     fs::copy(directory.join(&script), copy.path().join(&script)).unwrap();
                     reports.lock().unwrap().insert(script, report);
@@ -107,12 +108,12 @@ fn copy_tree(from: &Path, to: &Path) -> Vec<PathBuf> {
     scripts
 }
 
-fn one(root: &Path, script: &Path, arguments: &[String]) -> Report {
+fn one(psql: &Psql, root: &Path, script: &Path, arguments: &[String]) -> Report {
     let path = root.join(script);
     let (dir, name) = (path.parent().unwrap(), path.file_name().unwrap().to_str().unwrap());
     let mut report = Report::default();
     let mut struck = HashSet::new();
-    let mut outcome = compare(dir, name, arguments, false);
+    let mut outcome = psql.compare(dir, name, arguments, false);
     loop {
         match outcome {
             Outcome::Same { statements } => report.statements = statements,
@@ -131,7 +132,7 @@ fn one(root: &Path, script: &Path, arguments: &[String]) -> Report {
                 if again || struck.len() > MAX_STRIKES || refusal.file != path || !strike(&refusal) {
                     report.stuck = true;
                 } else {
-                    outcome = compare(dir, name, arguments, false);
+                    outcome = psql.compare(dir, name, arguments, false);
                     continue;
                 }
             }
