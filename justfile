@@ -15,6 +15,10 @@ test *args:
 ci:
     .ci/run
 
+# psql against `pgseal script` over PostgreSQL's own tests, or over any directories of .sql files
+psql-suite *args:
+    tests/psql-suite.sh {{args}}
+
 # pgseal against the usual tools, paired in one run
 bench *args:
     tests/bench/run.sh {{args}}

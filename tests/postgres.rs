@@ -7,6 +7,8 @@ mod cluster;
 mod proxy;
 #[path = "support/release.rs"]
 mod release;
+#[path = "support/server_words.rs"]
+mod server_words;
 
 #[path = "postgres/adapter.rs"]
 mod adapter;
@@ -20,6 +22,8 @@ mod bundle_file;
 mod ceremony;
 #[path = "postgres/crash.rs"]
 mod crash;
+#[path = "postgres/dialect.rs"]
+mod dialect;
 #[path = "postgres/failure.rs"]
 mod failure;
 #[path = "postgres/gate.rs"]

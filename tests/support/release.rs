@@ -93,6 +93,12 @@ impl Release {
             .file("verify/finalized_probe.sql", PROBE)
     }
 
+    /// The same release for another database.
+    pub fn targeting(mut self, database: &str) -> Self {
+        self.database = database.to_owned();
+        self
+    }
+
     /// Forgets the tiers and rollback scripts so far, for a release that builds on another.
     pub fn without_tiers(mut self) -> Self {
         (self.tiers, self.rollback) = (Vec::new(), Vec::new());
