@@ -49,12 +49,12 @@ impl Lint<'_> {
             return; // noted where release.toml names it
         }
         match self.steps(file, role) {
-            Ok(0) => self.problems.push(Problem::file(file, "the script has no statement")),
+            Ok(0) => self.problems.push(Problem::file(file, "the script has no statement").rule("empty-script")),
             Ok(1) => {}
             Ok(n) => {
                 if let Role::Asks(what) = role {
-                    self.problems
-                        .push(Problem::file(file, format!("a {what} is one SELECT, this file has {n} statements")));
+                    let text = format!("a {what} is one SELECT, this file has {n} statements");
+                    self.problems.push(Problem::file(file, text).rule("not-one-select"));
                 }
             }
             Err(error) => self.problems.push(Problem::script(file.as_str(), &error)),
@@ -74,7 +74,7 @@ impl Lint<'_> {
             for (name, at) in &statement.undefined {
                 let declared = self.manifest.variables.keys().any(|known| known.as_str() == name);
                 if declared && self.is_bare(at) {
-                    let problem = Problem::at(at, format!("a plain :{name} in a question"));
+                    let problem = Problem::at(at, format!("a plain :{name} in a question")).rule("unsafe-variable");
                     self.problems.push(problem.hint(format!("write :'{name}', which is always a value")));
                 }
             }
@@ -117,23 +117,25 @@ impl Lint<'_> {
     fn statement(&mut self, statement: &Statement, role: &Role<'_>) {
         let inspection = statement.inspect();
         for (name, position) in &statement.undefined {
-            let problem = Problem::at(position, format!("variable {name:?} is not set"));
+            let problem = Problem::at(position, format!("variable {name:?} is not set")).rule("unset-variable");
             let hint = format!("declare it as [variables.{name}] in release.toml, or \\set it before");
             self.problems.push(problem.hint(hint));
         }
         if let Some(refusal) = refused_everywhere(&inspection) {
-            self.problems.push(Problem::at(&statement.origin.at, refusal.0).hint(refusal.1));
+            let rule = refusal_rule(&inspection);
+            self.problems.push(Problem::at(&statement.origin.at, refusal.0).hint(refusal.1).rule(rule));
         }
         match role {
             Role::Writes { dispatch } => self.dispatch(statement, &inspection, dispatch),
             Role::Verifies(mode) => {
                 self.dispatch(statement, &inspection, &[]);
                 if rows_unread(&statement.sql) {
-                    let problem = Problem::at(&statement.origin.at, ROWS_UNREAD);
+                    let problem = Problem::at(&statement.origin.at, ROWS_UNREAD).rule("rows-unread");
                     self.problems.push(problem.hint("write the data first, then read it by a plain SELECT"));
                 }
                 if *mode == VerifyMode::ReadOnly && inspection.copy.is_some() {
                     let problem = Problem::at(&statement.origin.at, "COPY in a read-only verify script");
+                    let problem = problem.rule("copy-in-read-only");
                     self.problems.push(problem.hint("use SELECT, or mode = \"rolled-back\""));
                 }
             }
@@ -141,7 +143,8 @@ impl Lint<'_> {
                 self.dispatch(statement, &inspection, &[]);
                 if let Err(error) = single_select(&statement.sql) {
                     let at = statement.locate(error.at);
-                    self.problems.push(Problem::at(&at, format!("a {what} is one SELECT and nothing else: {error}")));
+                    let problem = Problem::at(&at, format!("a {what} is one SELECT and nothing else: {error}"));
+                    self.problems.push(problem.rule("not-one-select"));
                 }
             }
         }
@@ -155,13 +158,23 @@ impl Lint<'_> {
             let at = statement.locate(dispatch.at);
             let message = format!("{} could reach outside of the database", dispatch.name);
             let hint = format!("if that is meant, name it in the tier: dispatch = [\"{}\"]", dispatch.name);
-            self.problems.push(Problem::at(&at, message).hint(hint));
+            self.problems.push(Problem::at(&at, message).hint(hint).rule("dispatch"));
         }
     }
 }
 
 /// Why a verify script has no `INSERT ... RETURNING`, `SELECT ... FOR UPDATE`, `EXECUTE` and the like.
 pub const ROWS_UNREAD: &str = "a statement of a verify script that returns rows and is no plain SELECT";
+
+/// The rule by which [`refused_everywhere`] refuses, in its order.
+fn refusal_rule(inspection: &Inspection) -> &'static str {
+    match inspection {
+        Inspection { transaction_control: Some(_), .. } => "transaction-control",
+        Inspection { outside_transaction: Some(_), .. } => "outside-transaction",
+        Inspection { statements: 2.., .. } => "joined-statements",
+        _ => "session-change",
+    }
+}
 
 /// What no script of a release may do, as a sentence and what to do instead.
 pub fn refused_everywhere(inspection: &Inspection) -> Option<(String, &'static str)> {
