@@ -171,13 +171,9 @@ pub static RULES: &[Rule] = &[
     warning(
         "ban-alter-domain-with-add-constraint",
         "every table with the domain is locked while its rows are checked",
-        "add it NOT VALID here, and validate it in a later release",
+        "add it NOT VALID here and acknowledge the warning; validate it in a later release",
     ),
-    warning(
-        "ban-truncate-cascade",
-        "it also empties tables that nobody named",
-        "name the tables to empty",
-    ),
+    warning("ban-truncate-cascade", "it also empties tables that nobody named", "name the tables to empty"),
     warning(
         "renaming-column",
         "clients that use the old name fail from COMMIT on",

@@ -124,6 +124,8 @@ fn commands_without_a_database() {
     desk.ok("trust", &["trust", "set-policy", "trust.json", "--any-target", "--root-key", "root.key"]);
 
     desk.ok("lint", &["lint", "example"]);
+    desk.ok("lint", &["lint", "--rules"]);
+    desk.ok("lint", &["lint", "--explain", "missing-rollback"]);
     desk.ok("pack", &["pack", "example", "-o", "a.pgseal"]);
     desk.ok("sign", &["sign", "a.pgseal", "--key", "release.key"]);
     for format in ["--dsse", "--sigstore"] {

@@ -29,7 +29,13 @@ impl Problem {
     /// About a place.
     pub fn at(position: &crate::sql::Position, message: impl fmt::Display) -> Self {
         let at = Some((position.line, position.column));
-        Self { file: position.file.to_string(), at, message: message.to_string(), hint: None, rule: rules::RELEASE_TOML }
+        Self {
+            file: position.file.to_string(),
+            at,
+            message: message.to_string(),
+            hint: None,
+            rule: rules::RELEASE_TOML,
+        }
     }
 
     /// Adds what to do instead.

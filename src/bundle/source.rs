@@ -76,7 +76,10 @@ impl Source {
 
     fn add(&mut self, entry: &DirEntry, path: &str, problems: &mut Vec<Problem>) -> io::Result<()> {
         if !entry.file_type().is_file() {
-            problems.push(Problem::file(path, "neither a file nor a directory: links and devices are not packed").rule("unfit-file"));
+            problems.push(
+                Problem::file(path, "neither a file nor a directory: links and devices are not packed")
+                    .rule("unfit-file"),
+            );
             return Ok(());
         }
         let parsed = match path.parse::<EntryPath>() {

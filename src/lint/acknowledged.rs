@@ -42,8 +42,7 @@ pub fn sort_out(problems: Vec<Problem>, acknowledged: &[Acknowledgement], releas
     let stale: Vec<Problem> = stale.collect();
     let reason = |problem: &Problem| acknowledged.iter().find(|a| fits(a, problem)).map(|a| a.reason.clone());
     let all = problems.into_iter().chain(stale);
-    let mut findings: Vec<Finding> =
-        all.map(|problem| Finding { acknowledged: reason(&problem), problem }).collect();
+    let mut findings: Vec<Finding> = all.map(|problem| Finding { acknowledged: reason(&problem), problem }).collect();
     findings.sort_by(|a, b| {
         let key = |finding: &Finding| (finding.problem.file.clone(), finding.problem.at, finding.problem.rule);
         key(a).cmp(&key(b))

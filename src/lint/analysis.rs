@@ -90,7 +90,7 @@ struct Found<'a> {
 
 impl Found<'_> {
     /// Whether it is about something that only this release knows yet: nobody waits for a lock on it, no client uses it.
-    fn is_about(&self, new: &[&Object]) -> bool {
+    fn is_about(&self, new: &[Object]) -> bool {
         if matches!(self.problem.rule, "syntax" | "identifier-too-long") {
             return false;
         }
@@ -113,8 +113,8 @@ fn same_schema(object: &Object, schema: Option<&String>) -> bool {
 }
 
 /// What the tiers certainly make anew. (A name that is dropped first and made again is not.)
-fn new_objects(readings: &[Reading]) -> Vec<&Object> {
-    let mut new: Vec<&Object> = Vec::new();
+fn new_objects(readings: &[Reading]) -> Vec<Object> {
+    let mut new: Vec<Object> = Vec::new();
     let mut gone: Vec<&Object> = Vec::new();
     for definition in
         readings.iter().filter(|reading| reading.purpose == Purpose::Tier).flat_map(|reading| &reading.definitions)
@@ -123,7 +123,14 @@ fn new_objects(readings: &[Reading]) -> Vec<&Object> {
         gone.extend(effects.dropped.iter().filter(|dropped| !new.iter().any(|object| is_same(object, dropped))));
         let made = effects.created.iter().filter(|object| !object.conditional);
         let made = made.filter(|object| !gone.iter().any(|dropped| is_same(object, dropped)));
-        new.extend(made);
+        new.extend(made.cloned().collect::<Vec<_>>());
+        for (from, to) in &effects.renamed {
+            let renamed: Vec<Object> = new.iter().filter(|object| is_same(object, from)).cloned().collect();
+            new.extend(renamed.into_iter().map(|object| {
+                let name = super::tokens::ObjectName { name: to.clone(), ..object.name };
+                Object { name, ..object }
+            }));
+        }
     }
     new
 }
@@ -139,8 +146,13 @@ fn ask<'a>(
     if all.is_empty() {
         return Vec::new();
     }
-    if let Ok(found) = ask_once(&all, rollback, analyst) {
-        return found;
+    let why = match ask_once(&all, rollback, analyst) {
+        Ok(found) => return found,
+        Err(why) => why,
+    };
+    if let [only] = all[..] {
+        problems.push(incomplete(only, &why));
+        return Vec::new();
     }
     let mut fit = Vec::new();
     for script in all {

@@ -146,7 +146,8 @@ fn drop(tokens: &Tokens<'_>) -> Effects {
     let Some((kind, next)) = kind(tokens, 1) else { return Effects::default() };
     let mut i = tokens.behind(tokens.behind(next, &["concurrently"]), &["if", "exists"]);
     let mut effects = Effects { cascade: tokens.is(tokens.len().saturating_sub(1), "cascade"), ..Effects::default() };
-    effects.cascade |= tokens.is(tokens.len().saturating_sub(1), ";") && tokens.is(tokens.len().saturating_sub(2), "cascade");
+    effects.cascade |=
+        tokens.is(tokens.len().saturating_sub(1), ";") && tokens.is(tokens.len().saturating_sub(2), "cascade");
     while let Some((name, mut behind)) = tokens.name(i) {
         let mut of = None;
         if kind == Kind::Trigger && tokens.is(behind, "on") {
@@ -250,10 +251,7 @@ mod tests {
             (names.collect::<Vec<_>>(), effects.cascade)
         };
         assert_eq!(dropped("drop table if exists a.b, c cascade;"), (vec!["table a.b".into(), "table c".into()], true));
-        assert_eq!(
-            dropped("drop function f(int, text), g()"),
-            (vec!["function f".into(), "function g".into()], false)
-        );
+        assert_eq!(dropped("drop function f(int, text), g()"), (vec!["function f".into(), "function g".into()], false));
         assert_eq!(dropped("alter table t drop column if exists a"), (vec!["column a".into()], false));
         assert_eq!(dropped("drop;"), (vec![], false));
         assert_eq!(dropped("drop"), (vec![], false));

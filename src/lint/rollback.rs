@@ -80,9 +80,10 @@ impl<'a> Undo<'a> {
             is_same(made, dropped) || unnamed || owner.as_ref().is_some_and(|owner| is_same(owner, dropped))
         }) || self.restored.iter().any(|restored| is_same(made, restored))
             || self.cascading.iter().any(|dropped| {
-                dropped.kind == Kind::Schema && [made, owner.as_ref().unwrap_or(made)].iter().any(|object| {
-                    object.name.schema.as_ref().is_some_and(|schema| *schema == dropped.name.name)
-                })
+                dropped.kind == Kind::Schema
+                    && [made, owner.as_ref().unwrap_or(made)]
+                        .iter()
+                        .any(|object| object.name.schema.as_ref().is_some_and(|schema| *schema == dropped.name.name))
             })
             || self.dynamic.iter().any(|text| text.contains(&made.name.name.to_ascii_lowercase()))
     }

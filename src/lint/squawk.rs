@@ -74,8 +74,7 @@ pub fn answer(question: &Question) -> Answer {
 
 /// A foreign key without NOT VALID breaks two rules; the one that knows more is told.
 fn most_exact(violations: Vec<Violation>) -> Vec<Violation> {
-    let exact =
-        [Rule::AddingForeignKeyConstraint, Rule::DisallowedUniqueConstraint, Rule::AddingSerialPrimaryKeyField];
+    let exact = [Rule::AddingForeignKeyConstraint, Rule::DisallowedUniqueConstraint, Rule::AddingSerialPrimaryKeyField];
     let ranges: Vec<_> = violations.iter().filter(|v| exact.contains(&v.code)).map(|v| v.text_range).collect();
     let covered = |violation: &Violation| {
         violation.code == Rule::ConstraintMissingNotValid
@@ -88,7 +87,10 @@ fn most_exact(violations: Vec<Violation>) -> Vec<Violation> {
 pub fn rules_for(rollback: bool) -> Vec<String> {
     let of_squawk = rules::RULES.iter().filter(|rule| rule.id.parse::<Rule>().is_ok()).map(|rule| rule.id);
     let undoes = |id: &str| {
-        id.starts_with("ban-drop") || id.starts_with("renaming") || id == "ban-set-schema" || id == "ban-disable-trigger"
+        id.starts_with("ban-drop")
+            || id.starts_with("renaming")
+            || id == "ban-set-schema"
+            || id == "ban-disable-trigger"
             || id == "require-concurrent-index-deletion"
     };
     of_squawk.filter(|id| !(rollback && undoes(id))).map(str::to_owned).collect()

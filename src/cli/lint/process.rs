@@ -23,13 +23,15 @@ pub struct Process {
     program: io::Result<OsString>,
     arguments: Vec<OsString>,
     limit: Duration,
+    /// For all questions together.
+    left: Duration,
 }
 
 impl Process {
     /// This very program.
     pub fn own() -> Self {
         let program = std::env::current_exe().map(Into::into);
-        Self { program, arguments: vec!["lint-worker".into()], limit: LIMIT }
+        Self { program, arguments: vec!["lint-worker".into()], limit: LIMIT, left: 3 * LIMIT }
     }
 
     fn started(&self) -> Result<Child, String> {
@@ -47,6 +49,10 @@ impl Analyst for Process {
         let body = serde_json::to_vec(question).map_err(|error| error.to_string())?;
         let length = u32::try_from(body.len()).ok().filter(|length| *length <= QUESTION_BYTES);
         let length = length.ok_or("the question is too long")?;
+        let limit = self.limit.min(self.left);
+        if limit.is_zero() {
+            return Err("other scripts took all the time that the linter has".to_owned());
+        }
         let mut child = self.started()?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else { return Err("it has no pipes".to_owned()) };
@@ -60,9 +66,10 @@ impl Analyst for Process {
             let _ = send.send(read.map(|_| text));
         });
         let begun = Instant::now();
-        let text = receive.recv_timeout(self.limit);
-        let status = end(&mut child, self.limit.saturating_sub(begun.elapsed()));
-        let late = || format!("the linter's process took longer than {} s", self.limit.as_secs());
+        let text = receive.recv_timeout(limit);
+        let status = end(&mut child, limit.saturating_sub(begun.elapsed()));
+        self.left = self.left.saturating_sub(begun.elapsed());
+        let late = || format!("the linter's process took longer than {} s", limit.as_secs());
         let text = text.map_err(|_| late())?.map_err(|error| error.to_string())?;
         let status = status.ok_or_else(late)?;
         if !status.success() {
@@ -101,7 +108,8 @@ mod tests {
     fn shell(script: &str, limit: Duration) -> Result<Answer, String> {
         let arguments = vec!["-c".into(), script.into()];
         let statements = vec!["select 1;".repeat(100_000)];
-        Process { program: Ok("/bin/sh".into()), arguments, limit }.ask(&Question { rules: Vec::new(), statements })
+        let mut process = Process { program: Ok("/bin/sh".into()), arguments, limit, left: limit };
+        process.ask(&Question { rules: Vec::new(), statements })
     }
 
     #[test]
