@@ -104,7 +104,7 @@ impl Found<'_> {
                         && same_schema(object, about.schema.as_ref())
                 })
         };
-        new.iter().any(|object| names(object))
+        new.iter().any(names)
     }
 }
 
