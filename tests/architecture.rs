@@ -99,7 +99,9 @@ fn the_library_reads_no_clock_and_no_environment() {
 
 #[test]
 fn only_the_throwaway_server_starts_programs() {
-    for source in sources().iter().filter(|source| !is_throwaway(&source.path)) {
+    // The linter's parser may die of a text: pgseal starts itself for it, and nothing else.
+    let may = |path: &str| is_throwaway(path) || path == "cli/lint/process.rs";
+    for source in sources().iter().filter(|source| !may(&source.path)) {
         assert!(!source.code.contains("Command::new("), "{} starts a program", source.path);
     }
 }

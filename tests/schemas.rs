@@ -124,6 +124,8 @@ fn commands_without_a_database() {
     desk.ok("trust", &["trust", "set-policy", "trust.json", "--any-target", "--root-key", "root.key"]);
 
     desk.ok("lint", &["lint", "example"]);
+    desk.ok("lint", &["lint", "--rules"]);
+    desk.ok("lint", &["lint", "--explain", "missing-rollback"]);
     desk.ok("pack", &["pack", "example", "-o", "a.pgseal"]);
     desk.ok("sign", &["sign", "a.pgseal", "--key", "release.key"]);
     for format in ["--dsse", "--sigstore"] {
@@ -212,7 +214,11 @@ fn a_full_manifest() {
     let text = text.replace("server = \">=13\"", "server = \">=13.2,<19\"\nrole = \"app\"\nsystem_identifier = \"1\"");
     let text = text.replace("transaction = \"release\"", "transaction = \"release\"\ndispatch = [\"NOTIFY\"]");
     let text = text.replace("{ min = 1 }", "{ min = 1, max = 3 }, a = \"t\", b = -1");
-    fs::write(&toml, format!("{text}\n[variables.note]\ndefault = \"none\"\n")).expect("our own file");
+    let more = "[variables.note]\ndefault = \"none\"\n[[acknowledge]]\nrule = \"syntax\"\n\
+                file = \"tiers/01_greetings.sql\"\nline = 1\nreason = \"None.\"\n";
+    fs::write(&toml, format!("{text}\n{more}")).expect("our own file");
+    let linted = desk.ok("lint", &["lint", "example"]);
+    assert_eq!(linted["problems"][0]["rule"], "stale-acknowledgement");
     let tier = desk.path("example/tiers/01_greetings.sql");
     let sql = fs::read_to_string(&tier).expect("init wrote it");
     fs::write(&tier, format!("{sql}notify greetings;\n{}", "-- filling\n".repeat(8_000))).expect("our own file");

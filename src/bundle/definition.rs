@@ -12,11 +12,12 @@ use super::release_toml::{self, FILE, ReleaseToml, line_and_column};
 use super::source::{Source, SourceError};
 use crate::entry_path::EntryPath;
 use crate::format::manifest::{
-    Gate, Manifest, RollbackScript, Runbook, State, States, Tier, Transaction, Variable, VerifyScript,
+    Acknowledgement, Gate, Manifest, RollbackScript, Runbook, State, States, Tier, Transaction, Variable, VerifyScript,
 };
 use crate::format::name::Name;
 use crate::format::version::{Format1, MINIMUM_PGSEAL};
 use crate::limits;
+use crate::rules::{self, Severity};
 
 /// A release directory that packs. Its manifest lacks only the list of files, which packing makes.
 pub struct Definition {
@@ -54,6 +55,11 @@ impl Definition {
     /// The manifest, without its list of files.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The files.
+    pub fn source(&self) -> &Source {
+        &self.source
     }
 
     /// Hidden files that are not packed.
@@ -146,6 +152,7 @@ impl Checker<'_> {
         let verify = verify.collect();
         let runbooks = toml.runbook.into_iter();
         let runbooks = runbooks.map(|r| Runbook { file: self.text_file(&r.file), audience: r.audience }).collect();
+        let acknowledged = toml.acknowledge.into_iter().map(|acknowledged| self.acknowledged(acknowledged)).collect();
         Manifest {
             format: Format1,
             minimum_pgseal: MINIMUM_PGSEAL.to_owned(),
@@ -160,6 +167,7 @@ impl Checker<'_> {
             verify,
             runbooks,
             limits: toml.limits,
+            acknowledged,
             files: Vec::new(),
         }
     }
@@ -225,6 +233,33 @@ impl Checker<'_> {
         }
     }
 
+    fn acknowledged(&mut self, toml: release_toml::AcknowledgeToml) -> Acknowledgement {
+        let rule = toml.rule.get_ref();
+        match rules::find(rule.as_str()) {
+            None => {
+                let hint = "`pgseal lint --rules` lists them";
+                self.problem_hint(&toml.rule, format!("there is no lint rule {rule:?}"), hint);
+            }
+            Some(found) if found.severity == Severity::Error => {
+                let hint = "only warnings can be acknowledged; errors are to be repaired";
+                self.problem_hint(&toml.rule, format!("{rule} is an error"), hint);
+            }
+            Some(found) if found.id == "stale-acknowledgement" => {
+                self.problem(&toml.rule, "an acknowledgement that matches nothing is removed, not acknowledged");
+            }
+            Some(_) => {}
+        }
+        if toml.reason.get_ref().trim().is_empty() {
+            self.problem_hint(&toml.reason, "the reason is empty", "approvers read it: say why the warning may stay");
+        }
+        Acknowledgement {
+            file: self.file(&toml.file),
+            rule: toml.rule.into_inner(),
+            line: toml.line,
+            reason: toml.reason.into_inner(),
+        }
+    }
+
     fn unique<'n>(&mut self, names: impl Iterator<Item = &'n Spanned<Name>>, what: &str) {
         let mut seen = BTreeSet::new();
         for name in names {
@@ -237,7 +272,9 @@ impl Checker<'_> {
     fn file(&mut self, path: &Spanned<EntryPath>) -> EntryPath {
         if self.source.get(path.get_ref()).is_none() {
             let hint = "paths count from the release directory";
-            self.problem_hint(path, format!("there is no file {:?} in the release directory", path.get_ref()), hint);
+            let text = format!("there is no file {:?} in the release directory", path.get_ref());
+            self.problem_hint(path, text, hint);
+            self.say("missing-file");
         }
         path.get_ref().clone()
     }
@@ -246,6 +283,7 @@ impl Checker<'_> {
         let file = self.file(path);
         if self.source.get(&file).is_some_and(|bytes| std::str::from_utf8(bytes).is_err()) {
             self.problem(path, format!("{file} is not UTF-8"));
+            self.say("encoding");
         }
         file
     }
@@ -253,6 +291,13 @@ impl Checker<'_> {
     fn problem<T>(&mut self, place: &Spanned<T>, message: impl std::fmt::Display) {
         let at = Some(line_and_column(self.text, place.span().start));
         self.problems.push(Problem { at, ..Problem::file(FILE, message) });
+    }
+
+    /// What the last problem is.
+    fn say(&mut self, rule: &'static str) {
+        if let Some(last) = self.problems.last_mut() {
+            last.rule = rule;
+        }
     }
 
     fn problem_hint<T>(&mut self, place: &Spanned<T>, message: impl std::fmt::Display, hint: &str) {

@@ -3,10 +3,11 @@
 use crate::entry_path::EntryPath;
 use crate::format::manifest::{Manifest, VerifyMode};
 use crate::sql::{
-    Copy, Inspection, OF_THE_CONNECTION, Statement, Step, Then, Variables, explore, parts, rows_unread, single_select,
+    Inspection, OF_THE_CONNECTION, Statement, Step, Then, Variables, explore, rows_unread, single_select,
 };
 
 use super::problem::Problem;
+use super::refusal::refused_everywhere;
 use super::source::Source;
 
 /// Reads every script as a run would, with a placeholder for each variable, and notes what can't run.
@@ -54,7 +55,7 @@ impl Lint<'_> {
         let mut ways: Vec<usize> = Vec::new();
         let mut found = Vec::new();
         let mut lint = Lint { manifest: self.manifest, source: self.source, problems: &mut found };
-        explore(self.source, file.as_str(), &self.variables(), |way, step| {
+        explore(self.source, file.as_str(), &declared(self.manifest), |way, step| {
             ways.resize(way, 0);
             match step {
                 Ok((_, Step::Statement(statement))) => {
@@ -69,9 +70,10 @@ impl Lint<'_> {
             }
         });
         match (ways.iter().max().unwrap_or(&0), role) {
-            (0, _) => found.push(Problem::file(file, "the script has no statement")),
+            (0, _) => found.push(Problem::file(file, "the script has no statement").rule("empty-script")),
             (n, Role::Asks(what)) if *n > 1 => {
-                found.push(Problem::file(file, format!("a {what} is one SELECT, this file has {n} statements")));
+                let text = format!("a {what} is one SELECT, this file has {n} statements");
+                found.push(Problem::file(file, text).rule("not-one-select"));
             }
             _ => {}
         }
@@ -82,39 +84,28 @@ impl Lint<'_> {
         }
     }
 
-    /// Declared variables: a run knows their values. Those that may be missing are required to be set where they are used.
-    fn variables(&self) -> Variables {
-        let mut variables = Variables::default();
-        // The manifest's grammar of variable names is narrower than psql's.
-        for (name, variable) in &self.manifest.variables {
-            let _ = variables.set_unknown(name.as_str(), variable.required || variable.default.is_some());
-        }
-        for name in OF_THE_CONNECTION {
-            let _ = variables.set_unknown(name, true);
-        }
-        variables
-    }
-
     fn statement(&mut self, statement: &Statement, role: &Role<'_>) {
         let inspection = statement.inspect();
         for (name, position) in &statement.undefined {
-            let problem = Problem::at(position, format!("variable {name:?} is not set"));
+            let problem = Problem::at(position, format!("variable {name:?} is not set")).rule("unset-variable");
             let hint = format!("declare it as [variables.{name}] in release.toml, or \\set it before");
             self.problems.push(problem.hint(hint));
         }
         if let Some(refusal) = refused_everywhere(&statement.sql, &inspection) {
-            self.problems.push(Problem::at(&statement.origin.at, refusal.0).hint(refusal.1));
+            let problem = Problem::at(&statement.origin.at, refusal.why).rule(refusal.rule);
+            self.problems.push(problem.hint(refusal.hint));
         }
         match role {
             Role::Writes { dispatch } => self.dispatch(statement, &inspection, dispatch),
             Role::Verifies(mode) => {
                 self.dispatch(statement, &inspection, &[]);
-                if rows_unread(&statement.sql) {
-                    let problem = Problem::at(&statement.origin.at, ROWS_UNREAD);
+                if rows_unread(&statement.sql) || statement.parameters.is_some() {
+                    let problem = Problem::at(&statement.origin.at, ROWS_UNREAD).rule("rows-unread");
                     self.problems.push(problem.hint("write the data first, then read it by a plain SELECT"));
                 }
                 if *mode == VerifyMode::ReadOnly && inspection.copy.is_some() {
                     let problem = Problem::at(&statement.origin.at, "COPY in a read-only verify script");
+                    let problem = problem.rule("copy-in-read-only");
                     self.problems.push(problem.hint("use SELECT, or mode = \"rolled-back\""));
                 }
             }
@@ -123,11 +114,12 @@ impl Lint<'_> {
                 self.bare_variables(statement);
                 if statement.then != Then::Show || statement.parameters.is_some() {
                     let problem = format!("a {what} ends with a semicolon: its answer is READY or BLOCKED");
-                    self.problems.push(Problem::at(&statement.origin.at, problem));
+                    self.problems.push(Problem::at(&statement.origin.at, problem).rule("not-one-select"));
                 }
                 if let Err(error) = single_select(&statement.sql) {
                     let at = statement.locate(error.at);
-                    self.problems.push(Problem::at(&at, format!("a {what} is one SELECT and nothing else: {error}")));
+                    let problem = Problem::at(&at, format!("a {what} is one SELECT and nothing else: {error}"));
+                    self.problems.push(problem.rule("not-one-select"));
                 }
             }
         }
@@ -137,7 +129,7 @@ impl Lint<'_> {
     fn bare_variables(&mut self, statement: &Statement) {
         for (name, at) in &statement.bare {
             if self.manifest.variables.keys().any(|known| known.as_str() == name) {
-                let problem = Problem::at(at, format!("a plain :{name} in a question"));
+                let problem = Problem::at(at, format!("a plain :{name} in a question")).rule("unsafe-variable");
                 self.problems.push(problem.hint(format!("write :'{name}', which is always a value")));
             }
         }
@@ -151,7 +143,7 @@ impl Lint<'_> {
             let at = statement.locate(dispatch.at);
             let message = format!("{} could reach outside of the database", dispatch.name);
             let hint = format!("if that is meant, name it in the tier: dispatch = [\"{}\"]", dispatch.name);
-            self.problems.push(Problem::at(&at, message).hint(hint));
+            self.problems.push(Problem::at(&at, message).hint(hint).rule("dispatch"));
         }
     }
 }
@@ -159,32 +151,15 @@ impl Lint<'_> {
 /// Why a verify script has no `INSERT ... RETURNING`, `SELECT ... FOR UPDATE`, `EXECUTE` and the like.
 pub const ROWS_UNREAD: &str = "a statement of a verify script that returns rows and is no plain SELECT";
 
-/// What no script of a release may do, as a sentence and what to do instead. Of statements that `\;` joined each is judged
-/// like one of its own.
-pub fn refused_everywhere(sql: &str, inspection: &Inspection) -> Option<(String, &'static str)> {
-    if inspection.statements < 2 {
-        return refused(inspection);
+/// The variables of a release, as whoever packs it knows them: a run gives their values, and those of the connection.
+pub fn declared(manifest: &Manifest) -> Variables {
+    let mut variables = Variables::default();
+    // The manifest's grammar of variable names is narrower than psql's.
+    for (name, variable) in &manifest.variables {
+        let _ = variables.set_unknown(name.as_str(), variable.required || variable.default.is_some());
     }
-    parts(sql).iter().find_map(|part| {
-        let hint = "end the statement before it with a plain semicolon";
-        let data = part.inspection.copy == Some(Copy::FromStdin);
-        let joined = || data.then(|| ("COPY FROM STDIN among statements joined by \\;".to_owned(), hint));
-        refused(&part.inspection).or_else(joined)
-    })
-}
-
-fn refused(inspection: &Inspection) -> Option<(String, &'static str)> {
-    if let Some(control) = inspection.transaction_control {
-        let hint = "a release is one transaction that pgseal begins and ends; remove the statement";
-        return Some((format!("transaction control ({control}) in a transactional script"), hint));
+    for name in OF_THE_CONNECTION {
+        let _ = variables.set_unknown(name, true);
     }
-    if let Some(what) = inspection.outside_transaction {
-        let hint = "run it apart from the release; this version of pgseal has no non-transactional tiers";
-        return Some((format!("{what} can't run inside a transaction"), hint));
-    }
-    if let Some(change) = inspection.session_change.filter(|change| change.is_refused()) {
-        let hint = "pgseal and the server would no longer agree on what runs, or as whom";
-        return Some((format!("{change} in a script"), hint));
-    }
-    None
+    variables
 }

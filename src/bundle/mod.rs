@@ -13,6 +13,7 @@ pub mod diff;
 pub mod export;
 pub mod lint;
 pub mod problem;
+pub mod refusal;
 pub mod release_toml;
 pub mod source;
 pub mod subjects;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::rules;
 use crate::sql::ScriptError;
 
 /// One problem: it would not pack.
@@ -15,23 +16,37 @@ pub struct Problem {
     pub message: String,
     /// What to do instead.
     pub hint: Option<String>,
+    /// The id of what is wrong, see [`crate::rules`].
+    pub rule: &'static str,
 }
 
 impl Problem {
     /// About a whole file.
     pub fn file(file: impl fmt::Display, message: impl fmt::Display) -> Self {
-        Self { file: file.to_string(), at: None, message: message.to_string(), hint: None }
+        Self { file: file.to_string(), at: None, message: message.to_string(), hint: None, rule: rules::RELEASE_TOML }
     }
 
     /// About a place.
     pub fn at(position: &crate::sql::Position, message: impl fmt::Display) -> Self {
         let at = Some((position.line, position.column));
-        Self { file: position.file.to_string(), at, message: message.to_string(), hint: None }
+        Self {
+            file: position.file.to_string(),
+            at,
+            message: message.to_string(),
+            hint: None,
+            rule: rules::RELEASE_TOML,
+        }
     }
 
     /// Adds what to do instead.
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());
+        self
+    }
+
+    /// Says what it is.
+    pub fn rule(mut self, rule: &'static str) -> Self {
+        self.rule = rule;
         self
     }
 
@@ -45,7 +60,25 @@ impl Problem {
             }
             None => Self::file(file, error),
         };
-        Self { hint: error.hint(), ..problem }
+        Self { hint: error.hint(), rule: rule_of(error), ..problem }
+    }
+}
+
+fn rule_of(error: &ScriptError) -> &'static str {
+    match error {
+        ScriptError::Read { .. } => "missing-file",
+        ScriptError::Path { .. } | ScriptError::Cycle { .. } | ScriptError::TooDeep { .. } => "include",
+        ScriptError::Encoding { .. } => "encoding",
+        ScriptError::Unterminated { .. } => "unterminated",
+        ScriptError::TooManyWays { .. }
+        | ScriptError::Command { .. }
+        | ScriptError::Argument { .. }
+        | ScriptError::UnknownCommand { .. } => "meta-command",
+        ScriptError::Unknown { .. } | ScriptError::Answer { .. } => "unset-variable",
+        ScriptError::Value { .. } => "unsafe-variable",
+        ScriptError::SpecialVariable { .. } => "unset-variable",
+        ScriptError::Disagreement { .. } => "ambiguous",
+        ScriptError::JoinedCopy { .. } => "joined-copy",
     }
 }
 

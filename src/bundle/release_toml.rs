@@ -1,6 +1,7 @@
 //! `release.toml` as people write it (design of the format: README, "A release of your own").
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -48,6 +49,23 @@ pub struct ReleaseToml {
     /// `[limits]`
     #[serde(default)]
     pub limits: RunLimits,
+    /// `[[acknowledge]]`
+    #[serde(default)]
+    pub acknowledge: Vec<AcknowledgeToml>,
+}
+
+/// `[[acknowledge]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcknowledgeToml {
+    /// Which warning.
+    pub rule: Spanned<Name>,
+    /// Where.
+    pub file: Spanned<EntryPath>,
+    /// The line; every line of the file when absent.
+    pub line: Option<NonZeroU32>,
+    /// Why it may stay.
+    pub reason: Spanned<String>,
 }
 
 /// `[variables.NAME]`
@@ -159,7 +177,7 @@ pub struct RunbookToml {
 pub fn parse(text: &str) -> Result<ReleaseToml, Problem> {
     toml::from_str(text).map_err(|error| {
         let at = error.span().map(|span| line_and_column(text, span.start));
-        Problem { file: FILE.to_owned(), at, message: error.message().replace('\n', ", "), hint: None }
+        Problem { at, ..Problem::file(FILE, error.message().replace('\n', ", ")) }
     })
 }
 

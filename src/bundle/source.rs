@@ -76,30 +76,31 @@ impl Source {
 
     fn add(&mut self, entry: &DirEntry, path: &str, problems: &mut Vec<Problem>) -> io::Result<()> {
         if !entry.file_type().is_file() {
-            problems.push(Problem::file(path, "neither a file nor a directory: links and devices are not packed"));
+            problems.push(
+                Problem::file(path, "neither a file nor a directory: links and devices are not packed")
+                    .rule("unfit-file"),
+            );
             return Ok(());
         }
         let parsed = match path.parse::<EntryPath>() {
             Ok(parsed) if parsed.is_reserved() => {
-                problems.push(Problem::file(
-                    path,
-                    "the format keeps the top names pgseal, statement.json, signatures and approvals for itself",
-                ));
+                let text = "the format keeps the top names pgseal, statement.json, signatures and approvals for itself";
+                problems.push(Problem::file(path, text).rule("unfit-file"));
                 return Ok(());
             }
             Ok(parsed) => parsed,
             Err(error) => {
-                problems.push(Problem::file(path, error).hint("rename the file"));
+                problems.push(Problem::file(path, error).hint("rename the file").rule("unfit-file"));
                 return Ok(());
             }
         };
         if !self.names.add(path) {
             let problem = Problem::file(path, "the name differs from another only in upper and lower case");
-            problems.push(problem.hint("rename one: not every file system keeps both"));
+            problems.push(problem.rule("unfit-file").hint("rename one: not every file system keeps both"));
             return Ok(());
         }
         if entry.metadata().map_err(io::Error::other)?.len() > limits::MEMBER_BYTES {
-            problems.push(Problem::file(path, "the file has 8 GiB or more").hint("split it"));
+            problems.push(Problem::file(path, "the file has 8 GiB or more").hint("split it").rule("unfit-file"));
             return Ok(());
         }
         let bytes = fs::read(entry.path())?;
@@ -122,7 +123,7 @@ impl Files for Source {
 fn unfit_content(path: &str, bytes: &[u8]) -> Option<Problem> {
     if path.ends_with(".pgseal") {
         let problem = Problem::file(path, "a bundle inside the release directory would be packed into the next one");
-        return Some(problem.hint("write bundles to another directory (-o)"));
+        return Some(problem.rule("unfit-file").hint("write bundles to another directory (-o)"));
     }
     let head = &bytes[..bytes.len().min(4096)];
     let secret = [&b"PRIVATE KEY-----"[..], b"OPENSSH PRIVATE KEY"];
@@ -130,7 +131,8 @@ fn unfit_content(path: &str, bytes: &[u8]) -> Option<Problem> {
     secret
         .iter()
         .any(|needle| has(needle))
-        .then(|| Problem::file(path, "this is a secret key").hint("keep secret keys out of the release directory"))
+        .then(|| Problem::file(path, "this is a secret key").rule("secret-key"))
+        .map(|problem| problem.hint("keep secret keys out of the release directory"))
 }
 
 fn relative(dir: &Path, entry: &DirEntry) -> String {

@@ -3,6 +3,7 @@
 use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 
+use super::acknowledged;
 use super::approvals;
 use super::args::{TrustArgs, now, time};
 use super::error::CliError;
@@ -124,6 +125,7 @@ fn show(manifest: &Manifest, id: ReleaseId, out: Output) {
             out.line(format!("    reaches out of the database by {}", escape(way)));
         }
     }
+    acknowledged::show(manifest, out);
     let states = &manifest.states;
     let expected = |value: Option<&Expectation>| value.map(ToString::to_string).unwrap_or_default();
     let mut columns: Vec<&String> = states.baseline.expect.keys().chain(states.finalized.expect.keys()).collect();

@@ -1,5 +1,6 @@
 //! `pgseal inspect FILE`
 
+use super::acknowledged;
 use super::args::{BundleArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
@@ -53,6 +54,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     for runbook in &manifest.runbooks {
         out.line(format!("runbook for the {}: {}", runbook.audience, runbook.file));
     }
+    acknowledged::show(manifest, out);
     let rows = manifest.files.iter().map(|file| {
         let stored = if file.stored == Stored::Gzip { "gzip" } else { "" };
         vec![file.path.to_string(), file.size.to_string(), stored.to_owned(), file.sha256.short()]

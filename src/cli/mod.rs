@@ -1,5 +1,6 @@
 //! The command line: one file a command, `args.rs` for what they share, `output.rs` the only printer.
 
+mod acknowledged;
 mod approvals;
 mod approve;
 mod args;
@@ -95,6 +96,9 @@ enum Command {
     Trust(trust::Args),
     /// Everything that can be known about a release directory without a database
     Lint(lint::Args),
+    /// Reads one question of `lint`
+    #[command(hide = true)]
+    LintWorker,
     /// Pack a release directory into a bundle
     Pack(pack::Args),
     /// Add a signature to a bundle, in place
@@ -196,6 +200,7 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Keygen(args) => keygen::run(&args, out),
         Command::Trust(args) => trust::run(args, out),
         Command::Lint(args) => lint::run(&args, out),
+        Command::LintWorker => lint::worker::run(out),
         Command::Pack(args) => pack::run(&args, out),
         Command::Sign(args) => sign::run(&args, out),
         Command::Approve(args) => approve::run(&args, out),

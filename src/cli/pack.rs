@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::args::{PassphraseArgs, TrustArgs};
 use super::error::CliError;
 use super::exit::Exit;
+use super::lint;
 use super::output::{Output, escape, shown};
 use super::sign::check_role;
 use crate::bundle::UnsignedBundle;
@@ -41,6 +42,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     for skipped in definition.skipped() {
         out.note(format!("not packed: {} (hidden)", escape(skipped)));
     }
+    warn(&definition, &args.dir, out);
     let keys = args.passphrase.keys(&args.key)?;
     let ids: std::collections::BTreeSet<_> = keys.iter().map(|key| key.public_key().id()).collect();
     if ids.len() < keys.len() {
@@ -76,6 +78,15 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         out.note("not signed: `pgseal sign FILE --key KEY` signs it");
     }
     Ok(Exit::Done)
+}
+
+/// One line; the release packs.
+fn warn(definition: &Definition, dir: &Path, out: Output) {
+    let (open, _) = lint::count(&lint::found_in(definition));
+    if open > 0 {
+        let dir = shown(dir);
+        out.warning(format!("{open} warning(s) that nobody has acknowledged; `pgseal lint {dir}` shows them"));
+    }
 }
 
 fn is_inside(file: &Path, dir: &Path) -> bool {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::acknowledged;
 use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, now};
 use super::error::{self, CliError};
 use super::exit::Exit;
@@ -43,7 +44,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let mut plan = plan::make(order, &mut Silent);
     let met = std::mem::take(&mut plan.obstacles).into_iter().map(obstacle);
     let obstacles: Vec<CliError> = clock.err().into_iter().chain(admitted.err()).chain(met).collect();
-    out.document(&document(&plan, &obstacles));
+    out.document(&document(manifest, &plan, &obstacles));
     show(manifest, &plan, &obstacles, out);
     // The first obstacle is the one that `run` would end with.
     Ok(obstacles.first().map_or(Exit::Done, |first| first.exit))
@@ -57,7 +58,7 @@ fn obstacle(obstacle: Obstacle) -> CliError {
     }
 }
 
-fn document(plan: &Plan, obstacles: &[CliError]) -> serde_json::Value {
+fn document(manifest: &Manifest, plan: &Plan, obstacles: &[CliError]) -> serde_json::Value {
     let gate = plan.gates.as_ref().map(|gates| gate::document(gates, gates.iter().all(|gate| gate.ready)));
     serde_json::json!({
         "would_run": obstacles.is_empty(),
@@ -71,6 +72,7 @@ fn document(plan: &Plan, obstacles: &[CliError]) -> serde_json::Value {
                 "name": tier.name, "about": tier.about, "statements": tier.statements, "dispatch": tier.dispatch,
             }))
             .collect::<Vec<_>>(),
+        "acknowledged": manifest.acknowledged,
     })
 }
 
@@ -87,6 +89,7 @@ fn show(manifest: &Manifest, plan: &Plan, obstacles: &[CliError], out: Output) {
             out.line(format!("    reaches out of the database by {}", escape(way)));
         }
     }
+    acknowledged::show(manifest, out);
     if let Some(now) = &plan.now {
         let states = &manifest.states;
         let expected = |expected: Option<&Expectation>| expected.map(ToString::to_string).unwrap_or_default();

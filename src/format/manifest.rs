@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,9 @@ pub struct Manifest {
     pub runbooks: Vec<Runbook>,
     /// Time limits of a run.
     pub limits: RunLimits,
+    /// Warnings of `lint` that somebody looked at and let stay.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub acknowledged: Vec<Acknowledgement>,
     /// Every file, by ascending path.
     pub files: Vec<File>,
 }
@@ -257,6 +261,21 @@ pub enum Audience {
     Operator,
     /// Who checks it years later.
     Auditor,
+}
+
+/// `[[acknowledge]]`: a warning of `lint` that stays, and why. Nothing is decided by it on the host; people read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acknowledgement {
+    /// The rule's id. One that this program doesn't know is no fault: rules come and go.
+    pub rule: Name,
+    /// The file that the warning is about.
+    pub file: EntryPath,
+    /// The line, from 1; every line of the file when absent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub line: Option<NonZeroU32>,
+    /// Why it may stay, in the words of the release's author.
+    pub reason: String,
 }
 
 /// A file of the release and how it is stored.

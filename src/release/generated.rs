@@ -4,7 +4,7 @@ use super::event::Event;
 use super::excerpt::excerpt;
 use super::failure::Failure;
 use super::script::{Runner, Unsent};
-use crate::bundle::lint::refused_everywhere;
+use crate::bundle::refusal::refused_everywhere;
 use crate::database::Table;
 use crate::entry_path::EntryPath;
 use crate::format::manifest::Manifest;
@@ -44,8 +44,8 @@ pub(super) fn run(runner: &mut Runner<'_>, statement: &Statement, table: &Table)
 }
 
 fn refused(sql: &str, inspection: &Inspection, acknowledged: &[String]) -> Option<String> {
-    if let Some((why, _)) = refused_everywhere(sql, inspection) {
-        return Some(why);
+    if let Some(refusal) = refused_everywhere(sql, inspection) {
+        return Some(refusal.why);
     }
     if inspection.copy == Some(Copy::FromStdin) {
         return Some("COPY FROM STDIN has no data here".to_owned());

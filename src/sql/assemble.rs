@@ -37,7 +37,7 @@ pub(super) struct Surroundings<'a> {
 /// Scans on in the line, into the buffer.
 pub(super) fn scan_line(frame: &mut Frame<'_>, around: Surroundings<'_>) -> Result<LineStop, ScriptError> {
     loop {
-        let fresh = frame.buffer.len() == 0 && !frame.scanner.in_quote();
+        let fresh = frame.buffer.is_empty() && !frame.scanner.in_quote();
         let stop = match frame.pushed.last_mut() {
             Some(pushed) => {
                 if fresh {

@@ -152,9 +152,9 @@ const CLASS: [u8; 256] = {
             table[i] = WORD;
         } else if byte.is_ascii_digit() {
             table[i] = DIGIT;
-        } else if matches!(byte, b'\'' | b'"' | b'-' | b'/' | b'&' | b'(' | b')' | b';' | b'$' | b'\\') {
-            table[i] = ACT;
-        } else if byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r') || byte == 0x7F {
+        } else if matches!(byte, b'\'' | b'"' | b'-' | b'/' | b'&' | b'(' | b')' | b';' | b'$' | b'\\' | 0x7F)
+            || byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')
+        {
             table[i] = ACT;
         }
         i += 1;

@@ -72,7 +72,7 @@ fn variables_from_answers() {
                 select 1 \\; select 'last' as which \\gset\n\
                 insert into public.widgets values (4, :'which');\n\
                 insert into public.widgets select n, 'row' from generate_series(5, 9) n;\n\
-                \\if :ROW_COUNT\n\\echo :ROW_COUNT rows\n\\endif\n";
+                \\if :{?ROW_COUNT}\n\\echo :ROW_COUNT rows\n\\endif\n";
     let bundle = site.pack(&release.tier("gset", tier));
     site.operator(&bundle, &db.url()).run().done().says(&["    5 rows"]);
     assert_eq!(

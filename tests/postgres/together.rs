@@ -101,7 +101,7 @@ fn a_tier_that_releases_the_lock() {
     let operator = site.operator(&site.pack(&release), &db.url());
     let first = operator.start("run");
     super::release::wait_until("the first is at work", || {
-        db.ask("select count(*) from pg_stat_activity where query like 'select pg_sleep(1.5)%'") != "0"
+        db.ask("select count(*) from pg_stat_activity where query like '%select pg_sleep(1.5)%' and pid <> pg_backend_pid()") != "0"
     });
     let second = operator.start("run");
     first.end().done();

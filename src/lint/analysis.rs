@@ -1,0 +1,204 @@
+//! Asks squawk, from a safe distance: what nests too deep isn't sent, who dies on a text is asked again without it, and
+//! what nobody looked at is said.
+
+use super::objects::{Kind, Object};
+use super::rollback::is_same;
+use super::scripts::{Defining, Purpose, Reading, STATEMENT_BYTES};
+use super::squawk::{Answer, Question, rules_for};
+use super::tokens::Tokens;
+use crate::bundle::problem::Problem;
+use crate::rules;
+
+/// Parentheses, brackets and the like that may be open at once; PostgreSQL itself ends at a few thousand.
+const DEPTH: usize = 200;
+
+/// More than this is not sent, in bytes: a parser's tree takes fifty times as much.
+const RELEASE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Who answers questions, and may die of one.
+pub trait Analyst {
+    /// The answer; `Err` says in one line how the analyst died. The next question goes to a new one.
+    fn ask(&mut self, question: &Question) -> Result<Answer, String>;
+}
+
+/// Judges the tiers as one transaction, then the rollback scripts as one.
+pub fn problems(readings: &[Reading], analyst: &mut dyn Analyst) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for purpose in [Purpose::Tier, Purpose::Rollback] {
+        let mut left = RELEASE_BYTES;
+        let mut scripts = Vec::new();
+        for reading in readings.iter().filter(|reading| reading.purpose == purpose) {
+            scripts.push(fit(reading, &mut left, &mut problems));
+        }
+        let new = new_objects(readings);
+        let found = ask(&scripts, purpose == Purpose::Rollback, analyst, &mut problems);
+        problems.extend(found.into_iter().filter(|found| !found.is_about(&new)).map(|found| found.problem));
+    }
+    problems
+}
+
+/// A script's statements that are sent.
+struct Sent<'a> {
+    file: &'a str,
+    definitions: Vec<&'a Defining>,
+}
+
+/// Leaves out what is too large or too deep, and says so.
+fn fit<'a>(reading: &'a Reading, left: &mut usize, problems: &mut Vec<Problem>) -> Sent<'a> {
+    let mut definitions = Vec::new();
+    for definition in &reading.definitions {
+        let sql = &definition.statement.sql;
+        let why = if sql.len() > STATEMENT_BYTES {
+            "it is longer than 512 KiB"
+        } else if sql.len() > *left {
+            "the release has more than 4 MiB of definitions"
+        } else if depth(sql) > DEPTH {
+            "it nests more than 200 deep"
+        } else {
+            *left -= sql.len();
+            definitions.push(definition);
+            continue;
+        };
+        let text = format!("this statement was not looked at: {why}");
+        problems.push(Problem::at(&definition.place(0), text).rule("lint-incomplete"));
+    }
+    Sent { file: reading.file.as_str(), definitions }
+}
+
+/// How much is open at once: brackets, CASE, and operators in front of others, each of which is a call of the parser.
+fn depth(sql: &str) -> usize {
+    let (mut open, mut prefix, mut deepest) = (0_usize, 0_usize, 0_usize);
+    let tokens = Tokens::of(sql);
+    for i in 0..tokens.len() {
+        let is = |words: &[&str]| words.iter().any(|word| tokens.is(i, word));
+        if is(&["(", "[", "case", "begin"]) {
+            open += 1;
+        } else if is(&[")", "]", "end"]) {
+            open = open.saturating_sub(1);
+        }
+        prefix = if is(&["not", "-", "+", "~", "!", "@"]) { prefix + 1 } else { 0 };
+        deepest = deepest.max(open + prefix);
+    }
+    deepest
+}
+
+/// A finding and the statement it is about.
+struct Found<'a> {
+    problem: Problem,
+    definition: &'a Defining,
+}
+
+impl Found<'_> {
+    /// Whether it is about something that only this release knows yet: nobody waits for a lock on it, no client uses it.
+    fn is_about(&self, new: &[Object]) -> bool {
+        if matches!(self.problem.rule, "syntax" | "identifier-too-long") {
+            return false;
+        }
+        let effects = &self.definition.effects;
+        let names = |object: &Object| {
+            effects.dropped.iter().any(|dropped| is_same(object, dropped))
+                || effects.renamed.iter().any(|(from, _)| is_same(object, from))
+                || effects.about.as_ref().is_some_and(|about| {
+                    !matches!(object.kind, Kind::Index | Kind::Trigger | Kind::Column | Kind::Function)
+                        && object.name.name == about.name
+                        && same_schema(object, about.schema.as_ref())
+                })
+        };
+        new.iter().any(names)
+    }
+}
+
+fn same_schema(object: &Object, schema: Option<&String>) -> bool {
+    object.name.schema.as_ref().zip(schema).is_none_or(|(a, b)| a == b)
+}
+
+/// What the tiers certainly make anew. (A name that is dropped first and made again is not.)
+fn new_objects(readings: &[Reading]) -> Vec<Object> {
+    let mut new: Vec<Object> = Vec::new();
+    let mut gone: Vec<&Object> = Vec::new();
+    for definition in
+        readings.iter().filter(|reading| reading.purpose == Purpose::Tier).flat_map(|reading| &reading.definitions)
+    {
+        let effects = &definition.effects;
+        gone.extend(effects.dropped.iter().filter(|dropped| !new.iter().any(|object| is_same(object, dropped))));
+        let made = effects.created.iter().filter(|object| !object.conditional);
+        let made = made.filter(|object| !gone.iter().any(|dropped| is_same(object, dropped)));
+        new.extend(made.cloned().collect::<Vec<_>>());
+        for (from, to) in &effects.renamed {
+            let renamed: Vec<Object> = new.iter().filter(|object| is_same(object, from)).cloned().collect();
+            new.extend(renamed.into_iter().map(|object| {
+                let name = super::tokens::ObjectName { name: to.clone(), ..object.name };
+                Object { name, ..object }
+            }));
+        }
+    }
+    new
+}
+
+/// Asks about all scripts at once; where nobody survives that, finds out by which, and goes on with the others.
+fn ask<'a>(
+    scripts: &[Sent<'a>],
+    rollback: bool,
+    analyst: &mut dyn Analyst,
+    problems: &mut Vec<Problem>,
+) -> Vec<Found<'a>> {
+    let all: Vec<&Sent<'a>> = scripts.iter().filter(|script| !script.definitions.is_empty()).collect();
+    if all.is_empty() {
+        return Vec::new();
+    }
+    let why = match ask_once(&all, rollback, analyst) {
+        Ok(found) => return found,
+        Err(why) => why,
+    };
+    if let [only] = all[..] {
+        problems.push(incomplete(only, &why));
+        return Vec::new();
+    }
+    let mut fit = Vec::new();
+    for script in all {
+        match ask_once(&[script], rollback, analyst) {
+            Ok(_) => fit.push(script),
+            Err(why) => problems.push(incomplete(script, &why)),
+        }
+    }
+    ask_once(&fit, rollback, analyst).unwrap_or_else(|why| {
+        problems.extend(fit.iter().map(|script| incomplete(script, &why)));
+        Vec::new()
+    })
+}
+
+fn incomplete(script: &Sent<'_>, why: &str) -> Problem {
+    Problem::file(script.file, format!("the rules about locks and clients did not see this script: {why}"))
+        .rule("lint-incomplete")
+}
+
+fn ask_once<'a>(scripts: &[&Sent<'a>], rollback: bool, analyst: &mut dyn Analyst) -> Result<Vec<Found<'a>>, String> {
+    let definitions: Vec<&'a Defining> = scripts.iter().flat_map(|script| script.definitions.iter().copied()).collect();
+    let statements = definitions.iter().map(|definition| definition.statement.sql.clone()).collect();
+    let answer = analyst.ask(&Question { rules: rules_for(rollback), statements })?;
+    let found = answer.findings.into_iter().map(|finding| {
+        let definition = *definitions.get(finding.statement).ok_or("it answered about another text")?;
+        let rule = rules::find(&finding.rule).ok_or("it answered with another rule")?;
+        let message = match rule.id {
+            "syntax" => format!("the linter's parser did not understand this: {}", finding.message),
+            _ => finding.message,
+        };
+        let problem = Problem::at(&definition.place(finding.at), message).hint(rule.instead).rule(rule.id);
+        Ok(Found { problem, definition })
+    });
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::depth;
+
+    #[test]
+    fn what_nests() {
+        assert_eq!(depth("select ((1))"), 2);
+        assert_eq!(depth("select 'a((((' -- (((("), 0);
+        for hostile in ["(", "[", "case when ", "not ", "- "] {
+            assert!(depth(&format!("create view v as select {}", hostile.repeat(20_000))) > 200, "{hostile}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What packs and is risky: locks that block, names that clients miss, ways back that are not there.
+//!
+//! Errors are found while a directory is read ([`crate::bundle`]); here are the warnings of a release that packs, top
+//! floor first:
+//!
+//! - `sarif`, `pages`: how findings and rules are told to programs and people
+//! - `acknowledged`: which findings somebody has let stay
+//! - `analysis`: asks squawk about all definitions of a release; `squawk`: answers, in a process of its own
+//! - `rollback`, `verify`, `search_path`, `timeouts`: pgseal's own rules
+//! - `scripts`: one reading of every script; `objects`: what a statement creates and drops; `tokens`: its words
+//!
+//! The library starts no process: who asks brings an [`Analyst`].
+
+pub mod sarif;
+pub mod pages;
+mod acknowledged;
+mod analysis;
+pub mod squawk;
+mod rollback;
+mod verify;
+mod search_path;
+mod timeouts;
+mod scripts;
+mod objects;
+mod tokens;
+
+pub use acknowledged::Finding;
+pub use analysis::Analyst;
+
+use crate::bundle::definition::Definition;
+use crate::bundle::problem::Problem;
+use crate::bundle::release_toml;
+use crate::entry_path::EntryPath;
+
+/// All warnings about a release that packs, by file and place, with what was acknowledged.
+pub fn warnings(definition: &Definition, analyst: &mut dyn Analyst) -> Vec<Finding> {
+    let readings = scripts::read(definition);
+    let mut problems = rollback::problems(&readings);
+    problems.extend(analysis::problems(&readings, analyst));
+    problems.extend(readings.into_iter().flat_map(|reading| reading.problems));
+    let toml = release_toml(definition);
+    problems.extend(timeouts::limits(&definition.manifest().limits, &toml));
+    let problems = problems.into_iter().map(|problem| {
+        let instead = crate::rules::find(problem.rule).map_or("", |rule| rule.instead);
+        Problem { hint: Some(problem.hint.unwrap_or_else(|| instead.to_owned())), ..problem }
+    });
+    acknowledged::sort_out(problems.collect(), &definition.manifest().acknowledged, &toml)
+}
+
+/// The text of release.toml, which a definition has.
+fn release_toml(definition: &Definition) -> String {
+    let path = release_toml::FILE.parse::<EntryPath>().ok();
+    let bytes = path.and_then(|path| definition.source().get(&path).cloned());
+    bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}

@@ -1,0 +1,260 @@
+//! What a statement creates, drops and renames, as far as its own words tell.
+
+use super::tokens::{ObjectName, Tokens};
+
+/// A kind of object; what is dropped by the same words is the same kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Table,
+    View,
+    Index,
+    Function,
+    Type,
+    Schema,
+    Sequence,
+    Trigger,
+    Column,
+}
+
+impl Kind {
+    /// As people call it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::View => "view",
+            Self::Index => "index",
+            Self::Function => "function",
+            Self::Type => "type",
+            Self::Schema => "schema",
+            Self::Sequence => "sequence",
+            Self::Trigger => "trigger",
+            Self::Column => "column",
+        }
+    }
+}
+
+/// An object that a statement names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    pub kind: Kind,
+    pub name: ObjectName,
+    /// The table that it goes with: of an index, trigger, column or partition.
+    pub of: Option<ObjectName>,
+    /// `IF NOT EXISTS` or `OR REPLACE`: it may have been there before.
+    pub conditional: bool,
+}
+
+/// What a statement does to objects.
+#[derive(Debug, Default)]
+pub struct Effects {
+    pub created: Vec<Object>,
+    pub dropped: Vec<Object>,
+    /// From, to.
+    pub renamed: Vec<(Object, String)>,
+    /// `DROP ... CASCADE`
+    pub cascade: bool,
+    /// The table of `ALTER TABLE`, `CREATE INDEX`, `CREATE TRIGGER`; the view or type of `ALTER`.
+    pub about: Option<ObjectName>,
+}
+
+/// Reads a statement.
+pub fn effects(tokens: &Tokens<'_>) -> Effects {
+    if tokens.is(0, "create") {
+        create(tokens)
+    } else if tokens.is(0, "drop") {
+        drop(tokens)
+    } else if tokens.is(0, "alter") {
+        alter(tokens)
+    } else {
+        Effects::default()
+    }
+}
+
+const KINDS: &[(&[&str], Kind)] = &[
+    (&["foreign", "table"], Kind::Table),
+    (&["table"], Kind::Table),
+    (&["materialized", "view"], Kind::View),
+    (&["view"], Kind::View),
+    (&["index"], Kind::Index),
+    (&["function"], Kind::Function),
+    (&["procedure"], Kind::Function),
+    (&["aggregate"], Kind::Function),
+    (&["routine"], Kind::Function),
+    (&["type"], Kind::Type),
+    (&["domain"], Kind::Type),
+    (&["schema"], Kind::Schema),
+    (&["sequence"], Kind::Sequence),
+    (&["constraint", "trigger"], Kind::Trigger),
+    (&["trigger"], Kind::Trigger),
+];
+
+fn kind(tokens: &Tokens<'_>, i: usize) -> Option<(Kind, usize)> {
+    KINDS.iter().find(|(words, _)| tokens.are(i, words)).map(|(words, kind)| (*kind, i + words.len()))
+}
+
+fn create(tokens: &Tokens<'_>) -> Effects {
+    let mut i = tokens.behind(1, &["or", "replace"]);
+    let mut conditional = i > 1;
+    // What is temporary is gone at the end of the run.
+    while let Some(word) = ["global", "local", "unlogged", "unique", "recursive", "temp", "temporary"]
+        .into_iter()
+        .find(|word| tokens.is(i, word))
+    {
+        if word.starts_with("temp") {
+            return Effects::default();
+        }
+        i += 1;
+    }
+    let Some((kind, next)) = kind(tokens, i) else { return Effects::default() };
+    let next = tokens.behind(next, &["concurrently"]);
+    let first = tokens.behind(next, &["if", "not", "exists"]);
+    conditional |= first > next;
+    let named = if kind == Kind::Index && tokens.is(first, "on") || tokens.is(first, "authorization") {
+        None
+    } else {
+        tokens.name(first)
+    };
+    let behind = named.as_ref().map_or(first, |(_, behind)| *behind);
+    let of = match kind {
+        Kind::Index | Kind::Trigger => (behind..tokens.len()).find(|i| tokens.is(*i, "on")).and_then(|on| {
+            let on = tokens.behind(on + 1, &["only"]);
+            tokens.name(on).map(|(table, _)| table)
+        }),
+        Kind::Table if tokens.are(behind, &["partition", "of"]) => tokens.name(behind + 2).map(|(table, _)| table),
+        _ => None,
+    };
+    let name = match (named, kind) {
+        (Some((name, _)), _) => name,
+        (None, Kind::Index) => {
+            let Some(of) = &of else { return Effects::default() };
+            let at = tokens.get(i).map_or(0, |token| token.at);
+            ObjectName { schema: of.schema.clone(), name: format!("{}_", of.name), at }
+        }
+        (None, _) => match tokens.name(first + 1) {
+            Some((name, _)) => name,
+            None => return Effects::default(),
+        },
+    };
+    if name.schema.as_deref() == Some("pg_temp") {
+        return Effects::default();
+    }
+    let about = of.clone();
+    Effects { created: vec![Object { kind, name, of, conditional }], about, ..Effects::default() }
+}
+
+fn drop(tokens: &Tokens<'_>) -> Effects {
+    let Some((kind, next)) = kind(tokens, 1) else { return Effects::default() };
+    let mut i = tokens.behind(tokens.behind(next, &["concurrently"]), &["if", "exists"]);
+    let mut effects = Effects { cascade: tokens.is(tokens.len().saturating_sub(1), "cascade"), ..Effects::default() };
+    effects.cascade |=
+        tokens.is(tokens.len().saturating_sub(1), ";") && tokens.is(tokens.len().saturating_sub(2), "cascade");
+    while let Some((name, mut behind)) = tokens.name(i) {
+        let mut of = None;
+        if kind == Kind::Trigger && tokens.is(behind, "on") {
+            of = tokens.name(behind + 1).map(|(table, _)| table);
+        }
+        effects.dropped.push(Object { kind, name, of, conditional: false });
+        if tokens.is(behind, "(") {
+            behind = tokens.behind_parenthesis(behind);
+        }
+        if !tokens.is(behind, ",") {
+            break;
+        }
+        i = behind + 1;
+    }
+    effects
+}
+
+fn alter(tokens: &Tokens<'_>) -> Effects {
+    let Some((kind, next)) = kind(tokens, 1) else { return Effects::default() };
+    let i = tokens.behind(tokens.behind(next, &["if", "exists"]), &["only"]);
+    let Some((name, mut i)) = tokens.name(i) else { return Effects::default() };
+    let mut effects = Effects { about: Some(name.clone()), ..Effects::default() };
+    if tokens.are(i, &["rename", "to"])
+        && let Some((to, _)) = tokens.name(i + 2)
+    {
+        effects.renamed.push((Object { kind, name, of: None, conditional: false }, to.name));
+        return effects;
+    }
+    if kind != Kind::Table {
+        return effects;
+    }
+    i = tokens.behind(i, &["*"]);
+    while i < tokens.len() {
+        action(tokens, i, &name, &mut effects);
+        // To the comma before the next action.
+        while i < tokens.len() && !tokens.is(i, ",") {
+            i = if tokens.is(i, "(") { tokens.behind_parenthesis(i) } else { i + 1 };
+        }
+        i += 1;
+    }
+    effects
+}
+
+/// `ADD COLUMN` and `DROP COLUMN`, also without the word.
+fn action(tokens: &Tokens<'_>, i: usize, table: &ObjectName, effects: &mut Effects) {
+    let (adds, drops) = (tokens.is(i, "add"), tokens.is(i, "drop"));
+    let constraint = ["constraint", "check", "unique", "primary", "foreign", "exclude"];
+    if !(adds || drops) || constraint.iter().any(|word| tokens.is(i + 1, word)) {
+        return;
+    }
+    let column = tokens.behind(i + 1, &["column"]);
+    let words: &[&str] = if adds { &["if", "not", "exists"] } else { &["if", "exists"] };
+    let first = tokens.behind(column, words);
+    if let Some((name, _)) = tokens.name(first) {
+        let of = Some(table.clone());
+        let object = Object { kind: Kind::Column, name, of, conditional: first > column };
+        if adds { effects.created.push(object) } else { effects.dropped.push(object) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn created(sql: &str) -> Vec<String> {
+        let effects = effects(&Tokens::of(sql));
+        let of = |object: &Object| object.of.as_ref().map(|of| format!(" of {of}")).unwrap_or_default();
+        effects.created.iter().map(|object| format!("{} {}{}", object.kind.as_str(), object.name, of(object))).collect()
+    }
+
+    #[test]
+    fn creations() {
+        for (sql, objects) in [
+            ("create table if not exists a.b (c int);", vec!["table a.b"]),
+            ("create unlogged table t as select 1", vec!["table t"]),
+            ("create table p1 partition of p for values in (1)", vec!["table p1 of p"]),
+            ("create temp table t (a int)", vec![]),
+            ("create unique index concurrently if not exists i on only s.t using btree (a)", vec!["index i of s.t"]),
+            ("create index on t (a)", vec!["index t_ of t"]),
+            ("create or replace function f(a int) returns int language sql as $$ select 1 $$", vec!["function f"]),
+            ("create constraint trigger g after insert on t for each row execute function f()", vec!["trigger g of t"]),
+            ("create schema authorization joe", vec!["schema joe"]),
+            ("create materialized view v as select 1", vec!["view v"]),
+            (
+                "alter table only t add column a int default f(1, 2), add b text, add constraint c check (a in (1, 2)), \
+                 add if not exists d int",
+                vec!["column a of t", "column b of t", "column d of t"],
+            ),
+            ("alter table t alter column a set default 1", vec![]),
+            ("comment on table t is 'create table u'", vec![]),
+        ] {
+            assert_eq!(created(sql), objects, "{sql}");
+        }
+    }
+
+    #[test]
+    fn drops_and_renames() {
+        let dropped = |sql: &str| {
+            let effects = effects(&Tokens::of(sql));
+            let names = effects.dropped.iter().map(|object| format!("{} {}", object.kind.as_str(), object.name));
+            (names.collect::<Vec<_>>(), effects.cascade)
+        };
+        assert_eq!(dropped("drop table if exists a.b, c cascade;"), (vec!["table a.b".into(), "table c".into()], true));
+        assert_eq!(dropped("drop function f(int, text), g()"), (vec!["function f".into(), "function g".into()], false));
+        assert_eq!(dropped("alter table t drop column if exists a"), (vec!["column a".into()], false));
+        assert_eq!(dropped("drop;"), (vec![], false));
+        assert_eq!(dropped("drop"), (vec![], false));
+        assert_eq!(effects(&Tokens::of("alter table t rename to u")).renamed[0].1, "u");
+    }
+}

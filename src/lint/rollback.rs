@@ -1,0 +1,104 @@
+//! `missing-rollback`: what a tier creates and no rollback script drops. Names are compared as far as they are written;
+//! what can't be told counts as dropped.
+
+use super::objects::{Kind, Object};
+use super::scripts::{Purpose, Reading};
+use crate::bundle::problem::Problem;
+use crate::sql::Position;
+
+/// One problem an object.
+pub fn problems(readings: &[Reading]) -> Vec<Problem> {
+    let created = created(readings);
+    let undo = Undo::of(readings);
+    let left = created.iter().filter(|(object, _)| !undo.drops(object));
+    let problem = |(object, at): &(Object, Position)| {
+        let of = object.of.as_ref().map(|of| format!(" of {of}")).unwrap_or_default();
+        let name = if object.name.name.ends_with('_') && object.kind == Kind::Index {
+            "without a name".to_owned()
+        } else {
+            object.name.to_string()
+        };
+        let text = format!("no rollback script drops the {} {name}{of}", object.kind.as_str());
+        Problem::at(at, text).rule("missing-rollback")
+    };
+    left.map(problem).collect()
+}
+
+/// What is there after the tiers and was not before, and where it was made.
+fn created(readings: &[Reading]) -> Vec<(Object, Position)> {
+    let mut created: Vec<(Object, Position)> = Vec::new();
+    for reading in readings.iter().filter(|reading| reading.purpose == Purpose::Tier) {
+        for definition in &reading.definitions {
+            let effects = &definition.effects;
+            created.retain(|(made, _)| !effects.dropped.iter().any(|dropped| is_same(made, dropped)));
+            for (from, to) in &effects.renamed {
+                for (made, _) in created.iter_mut().filter(|(made, _)| is_same(made, from)) {
+                    made.name.name.clone_from(to);
+                }
+            }
+            let made = effects.created.iter().map(|object| (object.clone(), definition.place(object.name.at)));
+            created.extend(made);
+        }
+    }
+    created
+}
+
+/// What the rollback scripts undo.
+struct Undo<'a> {
+    dropped: Vec<&'a Object>,
+    /// Made again as it was: `CREATE OR REPLACE` of the version before.
+    restored: Vec<&'a Object>,
+    cascading: Vec<&'a Object>,
+    dynamic: Vec<&'a str>,
+}
+
+impl<'a> Undo<'a> {
+    fn of(readings: &'a [Reading]) -> Self {
+        let undoing: Vec<&Reading> = readings.iter().filter(|reading| reading.purpose == Purpose::Rollback).collect();
+        let all = || undoing.iter().flat_map(|reading| &reading.definitions);
+        Self {
+            dropped: all()
+                .flat_map(|definition| {
+                    let renamed = definition.effects.renamed.iter().map(|(from, _)| from);
+                    definition.effects.dropped.iter().chain(renamed)
+                })
+                .collect(),
+            restored: all().flat_map(|definition| &definition.effects.created).collect(),
+            cascading: all().filter(|d| d.effects.cascade).flat_map(|d| &d.effects.dropped).collect(),
+            dynamic: undoing.iter().flat_map(|reading| &reading.dynamic).map(String::as_str).collect(),
+        }
+    }
+
+    fn drops(&self, made: &Object) -> bool {
+        let owner =
+            made.of.as_ref().map(|of| Object { kind: Kind::Table, name: of.clone(), of: None, conditional: false });
+        self.dropped.iter().any(|dropped| {
+            let unnamed = dropped.kind == Kind::Index
+                && made.kind == Kind::Index
+                && made.name.name.ends_with('_')
+                && dropped.name.name.starts_with(&made.name.name);
+            is_same(made, dropped) || unnamed || owner.as_ref().is_some_and(|owner| is_same(owner, dropped))
+        }) || self.restored.iter().any(|restored| is_same(made, restored))
+            || self.cascading.iter().any(|dropped| {
+                dropped.kind == Kind::Schema
+                    && [made, owner.as_ref().unwrap_or(made)]
+                        .iter()
+                        .any(|object| object.name.schema.as_ref().is_some_and(|schema| *schema == dropped.name.name))
+            })
+            || self.dynamic.iter().any(|text| text.contains(&made.name.name.to_ascii_lowercase()))
+    }
+}
+
+/// Whether two names can mean the same object.
+pub fn is_same(a: &Object, b: &Object) -> bool {
+    let schemas = match (&a.name.schema, &b.name.schema) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
+    };
+    let of = match (&a.of, &b.of) {
+        (Some(a), Some(b)) if matches!((a.schema.as_ref(), b.schema.as_ref()), (Some(x), Some(y)) if x != y) => false,
+        (Some(a), Some(b)) => a.name == b.name,
+        _ => true,
+    };
+    a.kind == b.kind && a.name.name == b.name.name && schemas && of
+}

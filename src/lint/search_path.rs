@@ -1,0 +1,82 @@
+//! `unqualified-name-after-search-path`: a run sets the schemas that were signed; a script that sets others makes a
+//! reader, and every rule here, guess where its names lead.
+
+use super::scripts::place;
+use super::tokens::{Kind, ObjectName, Tokens};
+use crate::bundle::problem::Problem;
+use crate::sql::{Position, Statement};
+
+/// What is known of the path while a script is read.
+#[derive(Default)]
+pub struct SearchPath {
+    changed: Option<Position>,
+    first: Option<(String, Position)>,
+    more: usize,
+}
+
+impl SearchPath {
+    /// Notes a statement, by its first tokens.
+    pub fn see(&mut self, head: &Tokens<'_>, statement: &Statement) {
+        if changes(head) {
+            self.changed.get_or_insert_with(|| place(statement, head.get(0).map_or(0, |token| token.at)));
+        } else if self.changed.is_some()
+            && let Some(name) = target(head).filter(|name| name.schema.is_none())
+        {
+            match self.first {
+                None => self.first = Some((name.name, place(statement, name.at))),
+                Some(_) => self.more += 1,
+            }
+        }
+    }
+
+    /// One problem a script: where the first such name is.
+    pub fn problem(self) -> Option<Problem> {
+        let ((name, at), changed) = self.first.zip(self.changed)?;
+        let more = if self.more == 0 { String::new() } else { format!(", and {} more", self.more) };
+        let text = format!("{name:?} has no schema, and line {} changed search_path{more}", changed.line);
+        Some(Problem::at(&at, text).rule("unqualified-name-after-search-path"))
+    }
+}
+
+/// `SET search_path`, `RESET search_path`, `SET SCHEMA`, `select set_config('search_path', ...)`.
+fn changes(head: &Tokens<'_>) -> bool {
+    let i = if head.is(1, "local") || head.is(1, "session") { 2 } else { 1 };
+    let by_command = head.is(0, "set") && (head.is(i, "search_path") || head.is(i, "schema"))
+        || head.is(0, "reset") && head.is(1, "search_path");
+    let by_function = || {
+        (0..head.len()).any(|i| {
+            head.are(i, &["set_config", "("])
+                && head.get(i + 2).is_some_and(|t| t.kind == Kind::Text && t.text.eq_ignore_ascii_case("'search_path'"))
+        })
+    };
+    by_command || head.is(0, "select") && by_function()
+}
+
+/// The object that a statement defines or writes.
+fn target(head: &Tokens<'_>) -> Option<ObjectName> {
+    let is_kind = |i: usize| {
+        ["table", "view", "index", "function", "procedure", "aggregate", "type", "domain", "sequence"]
+            .into_iter()
+            .any(|word| head.is(i, word))
+    };
+    let at = match head {
+        _ if head.are(0, &["insert", "into"]) || head.are(0, &["delete", "from"]) => 2,
+        _ if head.is(0, "update") => 1,
+        _ if head.is(0, "truncate") => head.behind(1, &["table"]),
+        // What is temporary has its own schema.
+        _ if ["temp", "temporary"].into_iter().any(|word| (1..4).any(|i| head.is(i, word))) => return None,
+        _ if head.is(0, "create") || head.is(0, "alter") || head.is(0, "drop") => {
+            let kind = (1..6).find(|i| is_kind(*i))?;
+            let i = head.behind(kind + 1, &["concurrently"]);
+            let i = head.behind(head.behind(i, &["if", "not", "exists"]), &["if", "exists"]);
+            if head.is(0, "create") && head.is(kind, "index") {
+                let on = (i..head.len()).find(|i| head.is(*i, "on"))?;
+                head.behind(on + 1, &["only"])
+            } else {
+                head.behind(i, &["only"])
+            }
+        }
+        _ => return None,
+    };
+    head.name(head.behind(at, &["only"])).map(|(name, _)| name)
+}

@@ -1,0 +1,60 @@
+//! `missing-lock-timeout`: `[limits]` has no "unlimited", so this is about long ones, and about scripts that set their own.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::scripts::place;
+use super::tokens::Tokens;
+use crate::bundle::problem::Problem;
+use crate::bundle::release_toml::{FILE, line_and_column};
+use crate::format::limits_of_run::{RunLimits, TimeLimit};
+use crate::sql::Statement;
+
+const RULE: &str = "missing-lock-timeout";
+
+/// Whoever waits for a lock makes everybody behind wait too; longer than this is an outage, in milliseconds.
+const SANE: u32 = 60_000;
+
+#[derive(Deserialize)]
+struct Toml {
+    limits: Option<Limits>,
+}
+
+#[derive(Deserialize)]
+struct Limits {
+    lock_timeout: Option<Spanned<String>>,
+}
+
+/// What `[limits]` of release.toml says.
+pub fn limits(limits: &RunLimits, release_toml: &str) -> Option<Problem> {
+    if limits.lock_timeout.milliseconds() <= SANE {
+        return None;
+    }
+    let toml = toml::from_str::<Toml>(release_toml).ok();
+    let span = toml.and_then(|toml| toml.limits?.lock_timeout).map(|value| value.span());
+    let at = span.map(|span| line_and_column(release_toml, span.start));
+    let text = format!("statements may wait {} for a lock, and everybody else behind them", limits.lock_timeout);
+    Some(Problem { at, ..Problem::file(FILE, text).rule(RULE) })
+}
+
+/// `SET [LOCAL] lock_timeout` in a script, if it allows more.
+pub fn set_in(head: &Tokens<'_>, statement: &Statement) -> Option<Problem> {
+    let i = if head.is(1, "local") || head.is(1, "session") { 2 } else { 1 };
+    let sets = head.is(0, "set") && head.is(i, "lock_timeout");
+    let resets = head.is(0, "reset") && head.is(1, "lock_timeout");
+    if !sets && !resets {
+        return None;
+    }
+    let value = head.get(i + 2).map_or("", |token| token.text).trim_matches('\'');
+    if sets && milliseconds(value).is_some_and(|ms| (1..=SANE).contains(&ms)) {
+        return None;
+    }
+    let text = "the script sets lock_timeout itself, and not to a minute or less";
+    Some(Problem::at(&place(statement, head.get(0).map_or(0, |token| token.at)), text).rule(RULE))
+}
+
+/// A value of PostgreSQL's setting; `None` for what isn't understood.
+fn milliseconds(value: &str) -> Option<u32> {
+    let plain = value.parse().ok();
+    plain.or_else(|| value.replace(' ', "").parse().ok().map(TimeLimit::milliseconds))
+}
