@@ -133,7 +133,6 @@ impl<'b> AuthenticatedSql<'b> {
                         return Ok(None);
                     }
                 }
-                Step::Complaint(error) => return Err(error),
                 Step::Echo { .. } | Step::Await => {}
             }
         }

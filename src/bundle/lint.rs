@@ -62,7 +62,7 @@ impl Lint<'_> {
                     ways[way - 1] += statement.inspect().statements;
                     lint.statement(&statement, role);
                 }
-                Ok((_, Step::Complaint(error))) | Err(error) => {
+                Err(error) => {
                     ways[way - 1] = 1;
                     lint.problems.push(Problem::script(file.as_str(), &error));
                 }

@@ -70,10 +70,6 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
                 script.answered(None);
                 continue;
             }
-            Step::Complaint(error) => {
-                out.warning(escape(&format!("{error}; psql goes on, a release would not")));
-                continue;
-            }
             Step::Echo { .. } => continue,
         };
         let at = statement.origin.at.clone();

@@ -110,8 +110,7 @@ impl<'r> Runner<'r> {
                     script.answered(Some(self.rows));
                 }
                 Ok(Some(Step::Statement(statement))) => self.statement(script, statement)?,
-                // psql would complain and go on as if it were not there
-                Ok(Some(Step::Complaint(error))) | Err(error) => {
+                Err(error) => {
                     // What stands before it may have failed first.
                     self.settle()?;
                     return Err(Failure::script(&error));

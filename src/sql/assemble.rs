@@ -147,7 +147,9 @@ fn substitute(frame: &mut Frame<'_>, found: Reference, around: Surroundings<'_>)
     let (text, outside) = match value {
         Some(Value::Known { text, outside }) => (Some(text), outside),
         Some(Value::Unknown { .. }) if slice => (None, false),
-        Some(Value::Unknown { .. }) if around.exploring => (Some(STAND_IN.to_owned()), false),
+        Some(Value::Unknown { certain }) if around.exploring || (found.form == Form::Test && certain) => {
+            (Some(STAND_IN.to_owned()), false)
+        }
         Some(Value::Unknown { .. }) => return Err(ScriptError::Unknown { name, origin }),
         None => (None, false),
     };

@@ -5,7 +5,7 @@ use super::conditions::{Kept, Text};
 use super::error::ScriptError;
 use super::meta::Command;
 use super::place::{Place, all_arguments, argument_fault};
-use super::script::{Script, Step};
+use super::script::Script;
 use super::special::parse_boolean;
 
 impl Script<'_> {
@@ -15,19 +15,15 @@ impl Script<'_> {
         command: Command,
         name_end: usize,
         place: &Place<'_>,
-    ) -> Result<Option<Step>, ScriptError> {
-        let mut complaint = None;
-        let Some(frame) = self.frames.last() else { return Ok(None) };
+    ) -> Result<(), ScriptError> {
+        let Some(frame) = self.frames.last() else { return Ok(()) };
         let counts = match command {
             Command::If => frame.conditions.active(),
-            Command::Elif => match frame.conditions.elif_counts() {
-                Ok(counts) => counts,
-                Err(problem) => return Ok(self.stumble(place, problem)),
-            },
+            Command::Elif => frame.conditions.elif_counts().map_err(|problem| place.bad(problem.into()))?,
             _ => false,
         };
-        let holds = self.expression(counts, name_end, place, &mut complaint)?;
-        let Some(frame) = self.frames.last_mut() else { return Ok(None) };
+        let holds = self.expression(counts, name_end, place)?;
+        let Some(frame) = self.frames.last_mut() else { return Ok(()) };
         let here = Kept {
             length: frame.buffer.len(),
             parentheses: frame.scanner.parentheses().clone(),
@@ -42,27 +38,17 @@ impl Script<'_> {
             Command::Else => frame.conditions.otherwise(here),
             _ => frame.conditions.end(),
         };
-        let text = match text {
-            Ok(text) => text,
-            Err(problem) => return Ok(self.stumble(place, problem)),
-        };
-        if let Text::Back(kept) = text {
+        if let Text::Back(kept) = text.map_err(|problem| place.bad(problem.into()))? {
             frame.buffer.truncate(kept.length);
             frame.buffer.joined = kept.joined;
             frame.buffer.composed |= kept.length > 0;
             frame.scanner.set_parentheses(kept.parentheses);
         }
-        Ok(complaint.map(Step::Complaint))
+        Ok(())
     }
 
     /// The rest of the line as psql's boolean expression; false where it does not count.
-    fn expression(
-        &mut self,
-        counts: bool,
-        name_end: usize,
-        place: &Place<'_>,
-        complaint: &mut Option<ScriptError>,
-    ) -> Result<bool, ScriptError> {
+    fn expression(&mut self, counts: bool, name_end: usize, place: &Place<'_>) -> Result<bool, ScriptError> {
         let Some(frame) = self.frames.last_mut() else { return Ok(false) };
         let line = std::mem::take(&mut frame.line);
         let mut lexer = Arguments::new(&line, name_end, counts.then_some(&self.variables));
@@ -84,20 +70,11 @@ impl Script<'_> {
         }
         let texts: Vec<&str> = arguments.iter().map(|argument| argument.text.as_str()).collect();
         let text = texts.join(" ");
-        Ok(parse_boolean(&text).unwrap_or_else(|| {
-            let problem =
-                format!("unrecognized value {text:?}: a Boolean is expected (true, false, yes, no, on, off, 1, 0)");
-            *complaint = Some(place.bad(problem));
-            false
-        }))
-    }
-
-    /// psql complains, throws the rest of the line away, and goes on.
-    fn stumble(&mut self, place: &Place<'_>, problem: &str) -> Option<Step> {
-        if let Some(frame) = self.frames.last_mut() {
-            frame.at = frame.line.len();
-        }
-        Some(Step::Complaint(place.bad(problem.to_owned())))
+        // psql complains and takes it for false; a release says what it means
+        parse_boolean(&text).ok_or_else(|| {
+            let allowed = "a Boolean is expected (true, false, yes, no, on, off, 1, 0)";
+            place.bad(format!("unrecognized value {text:?}: {allowed}"))
+        })
     }
 
     /// A condition that only a run can decide.

@@ -34,18 +34,16 @@ impl Script<'_> {
         }
         match command {
             Command::If | Command::Elif | Command::Else | Command::Endif => {
-                return self.condition(command, name_end, &place);
+                self.condition(command, name_end, &place)?;
+                return Ok(None);
             }
+            // also in a branch that is not taken
+            Command::Unknown => return Err(place.unknown()),
             _ if !active => {
                 skip_arguments(frame, &name, name_end, &place)?;
                 return Ok(None);
             }
             Command::Refused { reason, hint } => return Err(place.refused(reason, hint)),
-            Command::Unknown => {
-                // psql throws the rest of the line away
-                frame.at = frame.line.len();
-                return Ok(Some(Step::Complaint(place.unknown())));
-            }
             _ => {}
         }
         let line = std::mem::take(&mut frame.line);
@@ -70,10 +68,10 @@ impl Script<'_> {
                 let text = echo_text(&arguments);
                 return Ok(Some(Step::Echo { to, text, origin: place.origin.clone() }));
             }
-            Command::Set => return self.set(arguments, place),
+            Command::Set => self.set(arguments, place)?,
             Command::Unset => {
                 let name = place.only(arguments)?.text;
-                return self.put(&name, None, false, place);
+                self.put(&name, None, false, place)?;
             }
             Command::Include { relative } => {
                 let path = place.only(arguments)?;
@@ -143,10 +141,10 @@ impl Script<'_> {
         Ok(None)
     }
 
-    fn set(&mut self, arguments: Vec<Argument>, place: &Place<'_>) -> Result<Option<Step>, ScriptError> {
+    fn set(&mut self, arguments: Vec<Argument>, place: &Place<'_>) -> Result<(), ScriptError> {
         let mut arguments = arguments.into_iter();
         // alone it lists the variables, which only shows something
-        let Some(name) = arguments.next() else { return Ok(None) };
+        let Some(name) = arguments.next() else { return Ok(()) };
         let (mut value, mut outside, mut unknown) = (String::new(), false, false);
         for argument in arguments {
             value.push_str(&argument.text);
@@ -154,33 +152,22 @@ impl Script<'_> {
             unknown |= argument.unknown;
         }
         if unknown {
-            return match self.variables.set_unknown(&name.text, true) {
-                Ok(()) => Ok(None),
-                Err(bad) => Err(place.bad(bad.to_string())),
-            };
+            return self.variables.set_unknown(&name.text, true).map_err(|bad| place.bad(bad.to_string()));
         }
         self.put(&name.text, Some(&value), outside, place)
     }
 
-    fn put(
-        &mut self,
-        name: &str,
-        value: Option<&str>,
-        outside: bool,
-        place: &Place<'_>,
-    ) -> Result<Option<Step>, ScriptError> {
+    fn put(&mut self, name: &str, value: Option<&str>, outside: bool, place: &Place<'_>) -> Result<(), ScriptError> {
         match setting(name, value) {
             Setting::Value(text) => {
                 let put = self.variables.put(name, Value::Known { text, outside });
-                if let Err(bad) = put {
-                    return Ok(Some(Step::Complaint(place.bad(bad.to_string()))));
-                }
+                put.map_err(|bad| place.bad(bad.to_string()))?;
             }
             Setting::Unset => self.variables.unset(name),
-            Setting::Invalid(problem) => return Ok(Some(Step::Complaint(place.bad(problem)))),
+            Setting::Invalid(problem) => return Err(place.bad(problem)),
             Setting::Refused(reason) => return Err(place.refused(reason, Some("remove it"))),
         }
-        Ok(None)
+        Ok(())
     }
 
     /// The prefix of `\gset`; checks that `\g` writes nowhere.

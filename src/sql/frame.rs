@@ -154,6 +154,27 @@ impl<'f> Frame<'f> {
         Ok(())
     }
 
+    /// Passes over the data of a COPY in a branch that is not taken: up to the line `\.`, or, where that is missing, to the
+    /// end of the branch. psql would take the data for SQL there.
+    pub fn skip_untaken_data(&mut self) -> Result<(), ScriptError> {
+        loop {
+            let ends = self.reader.fill_buf().map(|bytes| {
+                let branch = [&b"\\endif"[..], b"\\else", b"\\elif"].iter().any(|word| bytes.starts_with(word));
+                bytes.is_empty() || branch
+            });
+            if ends.map_err(|error| self.failed(error))? {
+                return Ok(());
+            }
+            self.data_due = true;
+            let mut line = Vec::new();
+            let more = self.data_line(&mut line).map_err(|error| self.failed(error))?;
+            self.data_due = false;
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
     /// Where a byte of the current line stands.
     pub fn position(&self, at: usize) -> Position {
         let column = column(&self.line, &self.counted, at.min(self.line.len()));

@@ -87,20 +87,23 @@ pub(super) fn joined_copy(sql: &str) -> Option<usize> {
     found.and_then(|(start, _)| tokens.list.get(*start)).map(|token| token.start)
 }
 
-/// Whether the statement turns `standard_conforming_strings` on or off for what follows; `None` for all others.
-pub(super) fn sets_standard_strings(sql: &str) -> Option<bool> {
+/// Whether the statement turns `standard_conforming_strings` on or off for what follows, and whether only for the
+/// transaction; `None` for all others.
+pub(super) fn sets_standard_strings(sql: &str) -> Option<(bool, bool)> {
     if !first_word_is(sql, "set") && !first_word_is(sql, "reset") {
         return None;
     }
     let tokens = Tokens::new(sql);
     if tokens.is(0, "reset") {
-        return (tokens.is(1, "all") || tokens.is(1, "standard_conforming_strings")).then_some(true);
+        let named = tokens.is(1, "all") || tokens.is(1, "standard_conforming_strings");
+        return named.then_some((true, false));
     }
-    let at = if tokens.is_any(1, &["session", "local"]) { 2 } else { 1 };
+    let local = tokens.is(1, "local");
+    let at = if local || tokens.is(1, "session") { 2 } else { 1 };
     if tokens.identifier(at)? != "standard_conforming_strings" {
         return None;
     }
-    Some(!sets_to(&tokens, at, &["off", "false", "no", "0", "f", "n", "of"]))
+    Some((!sets_to(&tokens, at, &["off", "false", "no", "0", "f", "n", "of"]), local))
 }
 
 fn verb(tokens: &Tokens, start: usize) -> String {

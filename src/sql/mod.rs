@@ -5,7 +5,7 @@
 //! - `explore`: every way through a script, for whoever packs it
 //! - `script`, `commands`, `branches`, `place`: the interpreter; one [`Step`] a pull, so that answers can be told between two statements
 //! - `meta`, `arguments`, `copy_command`, `path`: backslash commands, their arguments, and where an include leads
-//! - `assemble`, `frame`, `conditions`, `data`: from the lines of an open file to one statement and its COPY data
+//! - `assemble`, `frame`, `conditions`, `data`, `strings`: from the lines of an open file to one statement and its COPY data
 //! - `statement`: its text, and the way back from a character to its file, line and column
 //! - `inspect`, `dispatch` (with its `names`), `select`: what a statement is, judged on its tokens
 //! - `plain`: which statements may share a message; `parts`: what `\;` joined
@@ -30,6 +30,7 @@ mod assemble;
 mod frame;
 mod conditions;
 mod data;
+mod strings;
 mod statement;
 mod inspect;
 mod dispatch;

@@ -13,6 +13,7 @@ use super::path::resolve;
 use super::position::{Origin, Position};
 use super::special::{self, ROW_COUNT};
 use super::statement::{CopySource, Statement, Then};
+use super::strings::Strings;
 use super::tokens::{Kind, Tokens};
 use super::variables::{Value, Variables};
 use std::collections::BTreeMap;
@@ -44,8 +45,6 @@ pub enum Step {
     },
     /// What follows depends on how the statement before ended: say it by [`Script::answered`] and pull again.
     Await,
-    /// psql says this and goes on, as if the command were not there or the condition false. A release must not.
-    Complaint(ScriptError),
 }
 
 /// A script that is being read.
@@ -62,8 +61,7 @@ pub struct Script<'f> {
     pub(super) prepared: BTreeMap<String, String>,
     /// The last statement was given out, and nobody said how it ended.
     pub(super) unsettled: bool,
-    /// The script has turned `standard_conforming_strings` off.
-    escapes_everywhere: bool,
+    strings: Strings,
     pub(super) ways: Option<Ways>,
 }
 
@@ -94,7 +92,7 @@ impl<'f> Script<'f> {
             bound: None,
             prepared: BTreeMap::new(),
             unsettled: false,
-            escapes_everywhere: false,
+            strings: Strings::default(),
             ways: None,
         };
         special::set_defaults(&mut script.variables);
@@ -200,7 +198,7 @@ impl<'f> Script<'f> {
             }
             if !frame.in_line {
                 // psql asks for the setting line by line
-                frame.scanner.escapes_everywhere = self.escapes_everywhere;
+                frame.scanner.escapes_everywhere = self.strings.escape_everywhere();
                 if !frame.advance()? {
                     let last = end_of_file(frame)?;
                     if let Some(origin) = frame.conditions.open() {
@@ -222,7 +220,7 @@ impl<'f> Script<'f> {
                     let statement = finish(frame, true)?;
                     return self.send(statement);
                 }
-                LineStop::Statement => pass_over(frame),
+                LineStop::Statement => pass_over(frame)?,
                 LineStop::Command => {
                     if let Some(step) = self.command()? {
                         return Ok(Some(step));
@@ -259,7 +257,7 @@ impl<'f> Script<'f> {
                 origin: statement.origin,
             });
         }
-        self.note_strings(&statement);
+        self.strings.follow(&statement.sql);
         self.unsettled = true;
         if self.ways.is_some() {
             self.answered(None);
@@ -285,13 +283,6 @@ impl<'f> Script<'f> {
         }
         statement.then = then;
         self.send(statement)
-    }
-
-    /// Follows `SET standard_conforming_strings`, as the server would report it to psql.
-    fn note_strings(&mut self, statement: &Statement) {
-        if let Some(standard) = inspect::sets_standard_strings(&statement.sql) {
-            self.escapes_everywhere = !standard;
-        }
     }
 
     /// What `\gset` may set, when nobody knows the answer: names that stand in the statement, or any.
@@ -350,15 +341,14 @@ impl<'f> Script<'f> {
 
 /// A statement ended in a branch that is not taken. Its COPY data are passed over with it; psql would take them for SQL
 /// and stumble over the `\.` behind them.
-fn pass_over(frame: &mut Frame<'_>) {
+fn pass_over(frame: &mut Frame<'_>) -> Result<(), ScriptError> {
     let kept = frame.conditions.kept_length();
     let text = String::from_utf8_lossy(frame.buffer.text_from(kept));
-    if inspect::first_word_is(&text, "copy") && inspect::inspect(&text).copy == Some(Copy::FromStdin) {
-        frame.data_due = true;
-    }
+    let copies = inspect::first_word_is(&text, "copy") && inspect::inspect(&text).copy == Some(Copy::FromStdin);
     frame.buffer.truncate(kept);
     // forgets what a body in the branch began
     frame.scanner.take_saw_begin();
+    if copies { frame.skip_untaken_data() } else { Ok(()) }
 }
 
 fn sending_name(then: &Then) -> &'static str {

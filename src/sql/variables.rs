@@ -76,8 +76,8 @@ impl Variables {
     }
 }
 
-/// What stands for a value that only a run knows: harmless wherever a value or a part of a name may stand.
-pub(super) const STAND_IN: &str = "0";
+/// What stands for a value that only a run knows: a name may stand almost wherever a value or a part of a name may.
+pub(super) const STAND_IN: &str = "pgseal_value";
 
 /// `variable_char` of psqlscan.l.
 pub(super) fn is_name_byte(byte: u8) -> bool {

@@ -77,7 +77,7 @@ pub fn pieces() -> Vec<(&'static str, &'static str)> {
         ("separator", "\\set x 1 \\\\ select :x;"),
         ("include", ";\\ir part.sql\n"),
         ("if_true", "\\if true\nselect 1;\n\\endif\n"),
-        ("if_false", "\\if false\nselect 'a;\n\\endif\n' (;\n\\nonsense\n\\endif\n"),
+        ("if_false", "\\if false\nselect 'a;\n\\endif\n' (;\n\\endif\n"),
         ("if_else", "\\if :{?x}\nselect 1;\n\\else\nselect 2;\n\\endif\n"),
         ("if_elif", "\\if no\nselect (\n\\elif yes\nselect 2;\n\\else\nselect 3;\n\\endif\n"),
         (

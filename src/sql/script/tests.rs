@@ -29,7 +29,6 @@ fn steps(files: &Memory, set: &[(&str, &str)]) -> Result<Vec<Step>, ScriptError>
     let mut out = Vec::new();
     while let Some(step) = script.next_step()? {
         match step {
-            Step::Complaint(error) => return Err(error),
             Step::Await => script.answered(Some(0)),
             step => out.push(step),
         }
@@ -197,7 +196,7 @@ fn whoever_packs_sees_every_way() {
             seen.insert(format!("{way} {} {missing:?}", s.sql));
         }
     });
-    for wanted in ["1 select 'a'; []", "2 select :no; [\"no\"]", "3 select 'b'; []", "3 select 0; []"] {
+    for wanted in ["1 select 'a'; []", "2 select :no; [\"no\"]", "3 select 'b'; []", "3 select pgseal_value; []"] {
         assert!(seen.iter().any(|line| line[1..] == wanted[1..]), "{wanted}: {seen:?}");
     }
 }
