@@ -129,7 +129,7 @@ fn compare(name: &str, text: &str) -> Result<usize, String> {
         return Err(ran.stderr);
     }
     assert_same(&dump(&by_hand), &dump(&db));
-    let (theirs, ours) = (logged(&by_hand), logged(&db));
+    let (theirs, ours) = (logged(name, &by_hand), logged(name, &db));
     assert_equal(name, "statements", &theirs.statements, &ours.statements);
     assert_equal(name, "notices", &theirs.notices, &ours.notices);
     assert_equal(name, "warnings", &warnings_of_psql(&said), &warnings_of_receipt(&operator.receipt()));
@@ -193,7 +193,7 @@ struct Logged {
     notices: Vec<String>,
 }
 
-fn logged(db: &TestDatabase<'_>) -> Logged {
+fn logged(name: &str, db: &TestDatabase<'_>) -> Logged {
     let log = fs::read_to_string(cluster().server().dir().join("log")).unwrap();
     let mut messages: Vec<(String, String)> = Vec::new();
     let mut foreign = true;
@@ -212,7 +212,7 @@ fn logged(db: &TestDatabase<'_>) -> Logged {
             messages.push((session.to_owned(), text.to_owned()));
         }
     }
-    within(&messages, db.name())
+    within(&messages, &format!("{name} on {}", db.name()))
 }
 
 /// The session that ran the script, from FIRST to LAST.
@@ -220,20 +220,24 @@ fn within(messages: &[(String, String)], name: &str) -> Logged {
     let first = messages.iter().find(|(_, text)| text.contains(FIRST.trim()));
     let (session, _) = first.unwrap_or_else(|| panic!("{name}: the log has no beginning of the script"));
     let mut logged = Logged::default();
-    let (mut begun, mut ended) = (false, false);
+    let (mut begun, mut ended, mut closed) = (false, false, false);
     for (_, text) in messages.iter().filter(|(of, _)| of == session) {
         // The driver gives its prepared statements names.
         let prepared = text.strip_prefix("LOG:  execute ").and_then(|text| text.split_once(": "));
         let sql = text.strip_prefix("LOG:  statement: ").or(prepared.map(|(_, sql)| sql));
+        // A batch is logged before the notices of its statements.
+        closed |= ended && sql.is_some();
         for statement in sql.map(server_words::texts).unwrap_or_default() {
             begun |= statement == FIRST.trim().trim_end_matches(';');
             ended |= statement == LAST.trim().trim_end_matches(';');
-            if begun && !ended {
+            // psql's own question behind \gdesc
+            let of_psql = statement.starts_with("SELECT name AS \"Column\", pg_catalog.format_type(tp");
+            if begun && !ended && !of_psql {
                 logged.statements.push(statement);
             }
         }
         // LOG is also how parameters and durations are told.
-        if sql.is_none() && begun && !ended && !text.starts_with("LOG:  ") {
+        if sql.is_none() && begun && !closed && !text.starts_with("LOG:  ") {
             logged.notices.push(text.clone());
         }
     }

@@ -11,4 +11,7 @@ select * from public.g
 insert into public.g values (5)
 \p
 ;
+\ir quits.sql
+--@ tiers/quits.sql
 select 1 \q
+select 'never';
