@@ -10,7 +10,7 @@ use crate::archive::gzip::{self, GzipError};
 use crate::digest::Digest;
 use crate::entry_path::EntryPath;
 use crate::format::manifest::Stored;
-use crate::sql::{FileError, Files, Script, ScriptError, Statement, Step, Variables};
+use crate::sql::{FileError, Files, Script, ScriptError, Statement, Step, Variables, explore};
 
 /// Why a file's content can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -110,12 +110,17 @@ impl<'b> AuthenticatedSql<'b> {
         variables: &BTreeMap<String, String>,
         of_the_session: &BTreeMap<String, String>,
     ) -> Result<Script<'b>, ScriptError> {
-        let mut psql = Variables::default();
-        for (name, value) in variables.iter().chain(of_the_session) {
-            // The manifest's grammar of variable names is narrower than psql's.
-            let _ = psql.set(name, value);
-        }
-        Script::open(self.bundle, self.path.as_str(), psql)
+        Script::open(self.bundle, self.path.as_str(), psql_variables(variables, of_the_session))
+    }
+
+    /// Reads it on every way that answers of a run could lead; see [`crate::sql::explore`].
+    pub fn explore(
+        &self,
+        variables: &BTreeMap<String, String>,
+        of_the_session: &BTreeMap<String, String>,
+        visit: impl FnMut(usize, Result<(&mut Script<'_>, Step), ScriptError>),
+    ) {
+        explore(self.bundle, self.path.as_str(), &psql_variables(variables, of_the_session), visit);
     }
 
     /// The only statement of a gate or probe; `None` when there is none or more than one, which packing refuses.
@@ -138,4 +143,13 @@ impl<'b> AuthenticatedSql<'b> {
         }
         Ok(only)
     }
+}
+
+fn psql_variables(variables: &BTreeMap<String, String>, of_the_session: &BTreeMap<String, String>) -> Variables {
+    let mut psql = Variables::default();
+    for (name, value) in variables.iter().chain(of_the_session) {
+        // The manifest's grammar of variable names is narrower than psql's.
+        let _ = psql.set(name, value);
+    }
+    psql
 }

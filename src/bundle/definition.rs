@@ -99,7 +99,7 @@ fn no_release_toml() -> Problem {
 
 fn read_toml(source: &Source) -> Result<(String, ReleaseToml), Problem> {
     let path: EntryPath = FILE.parse().expect("a literal of the grammar");
-    let bytes = source.get(&path).ok_or_else(no_release_toml)?;
+    let bytes = source.get(&path).map_err(|error| Problem::file(FILE, error))?.ok_or_else(no_release_toml)?;
     if bytes.len() as u64 > limits::RELEASE_TOML_BYTES {
         return Err(Problem::file(FILE, "the file is larger than 4 MiB"));
     }
@@ -270,7 +270,7 @@ impl Checker<'_> {
     }
 
     fn file(&mut self, path: &Spanned<EntryPath>) -> EntryPath {
-        if self.source.get(path.get_ref()).is_none() {
+        if !self.source.contains(path.get_ref()) {
             let hint = "paths count from the release directory";
             let text = format!("there is no file {:?} in the release directory", path.get_ref());
             self.problem_hint(path, text, hint);
@@ -281,7 +281,8 @@ impl Checker<'_> {
 
     fn text_file(&mut self, path: &Spanned<EntryPath>) -> EntryPath {
         let file = self.file(path);
-        if self.source.get(&file).is_some_and(|bytes| std::str::from_utf8(bytes).is_err()) {
+        let bytes = self.source.get(&file).ok().flatten();
+        if bytes.is_some_and(|bytes| std::str::from_utf8(&bytes).is_err()) {
             self.problem(path, format!("{file} is not UTF-8"));
             self.say("encoding");
         }

@@ -48,7 +48,7 @@ struct Lint<'a> {
 
 impl Lint<'_> {
     fn script(&mut self, file: &EntryPath, role: &Role<'_>) {
-        if self.source.get(file).is_none() {
+        if !self.source.contains(file) {
             return; // noted where release.toml names it
         }
         // A way through conditions that only a run decides: how many statements it has. Ways share problems.

@@ -1,8 +1,8 @@
 //! Reads a release directory: every file in it, each once.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,16 +10,63 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::problem::Problem;
 use crate::archive::names::Names;
+use crate::digest::{Digest, Hasher};
 use crate::entry_path::EntryPath;
 use crate::limits;
 use crate::sql::{FileError, Files};
 
-/// The files of a release directory, in memory.
+/// The files of a release directory. Large ones stay on the disk; whoever reads one again gets the bytes that were there
+/// first, or an error.
 #[derive(Default)]
 pub struct Source {
-    files: BTreeMap<EntryPath, Arc<[u8]>>,
+    files: BTreeMap<EntryPath, Content>,
     skipped: Vec<String>,
     names: Names,
+}
+
+/// A larger file stays on the disk, in bytes.
+const KEPT_IN_MEMORY: u64 = 1024 * 1024;
+
+/// Where the bytes of a file are.
+enum Content {
+    Memory(Arc<[u8]>),
+    Disk { path: PathBuf, size: u64, sha256: Digest },
+}
+
+impl Content {
+    fn reader(&self) -> io::Result<Box<dyn Read + '_>> {
+        Ok(match self {
+            Self::Memory(bytes) => Box::new(&**bytes),
+            Self::Disk { path, size, sha256 } => Box::new(SameAsBefore {
+                file: File::open(path)?,
+                hasher: Hasher::default(),
+                left: *size,
+                sha256: *sha256,
+            }),
+        })
+    }
+}
+
+/// A file that must still be what it was.
+struct SameAsBefore {
+    file: File,
+    hasher: Hasher,
+    left: u64,
+    sha256: Digest,
+}
+
+impl Read for SameAsBefore {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(out)?;
+        self.hasher.update(&out[..count]);
+        let left = self.left.checked_sub(count as u64);
+        let ended = count == 0 && !out.is_empty();
+        self.left = left.unwrap_or_default();
+        if left.is_none() || ended && (self.left > 0 || self.hasher.clone().finish() != self.sha256) {
+            return Err(io::Error::other("the file was changed while it was read"));
+        }
+        Ok(count)
+    }
 }
 
 /// Why a directory can't be read. What is wrong with its content are [`Problem`]s.
@@ -56,17 +103,23 @@ impl Source {
 
     /// From files in memory.
     pub fn from_files(files: BTreeMap<EntryPath, Arc<[u8]>>) -> Self {
+        let files = files.into_iter().map(|(path, bytes)| (path, Content::Memory(bytes))).collect();
         Self { files, ..Self::default() }
     }
 
-    /// A file's bytes.
-    pub fn get(&self, path: &EntryPath) -> Option<&Arc<[u8]>> {
-        self.files.get(path)
+    /// Whether the file is there.
+    pub fn contains(&self, path: &EntryPath) -> bool {
+        self.files.contains_key(path)
     }
 
-    /// All files by ascending path.
-    pub fn files(&self) -> impl Iterator<Item = (&EntryPath, &Arc<[u8]>)> {
-        self.files.iter()
+    /// A file's bytes; `None` if there is no such file.
+    pub fn get(&self, path: &EntryPath) -> io::Result<Option<Arc<[u8]>>> {
+        self.files.get(path).map(bytes).transpose()
+    }
+
+    /// All files by ascending path, each read when it comes.
+    pub fn files(&self) -> impl Iterator<Item = (&EntryPath, io::Result<Arc<[u8]>>)> {
+        self.files.iter().map(|(path, content)| (path, bytes(content)))
     }
 
     /// Hidden files and folders that were left out.
@@ -103,29 +156,65 @@ impl Source {
             problems.push(Problem::file(path, "the file has 8 GiB or more").hint("split it").rule("unfit-file"));
             return Ok(());
         }
-        let bytes = fs::read(entry.path())?;
-        if let Some(problem) = unfit_content(path, &bytes) {
+        let content = content(entry.path())?;
+        let mut head = Vec::new();
+        content.reader()?.take(HEAD).read_to_end(&mut head)?;
+        if let Some(problem) = unfit_content(path, &head) {
             problems.push(problem);
         }
-        self.files.insert(parsed, bytes.into());
+        self.files.insert(parsed, content);
         Ok(())
     }
 }
 
 impl Files for Source {
-    fn open(&self, path: &str) -> Result<Box<dyn io::Read + '_>, FileError> {
+    fn open(&self, path: &str) -> Result<Box<dyn Read + '_>, FileError> {
         let file = path.parse().ok().and_then(|path: EntryPath| self.files.get(&path));
-        file.map(|bytes| Box::new(&**bytes) as Box<dyn io::Read>).ok_or(FileError::NotFound)
+        file.ok_or(FileError::NotFound)?.reader().map_err(|error| FileError::Other(Box::new(error)))
     }
 }
 
+/// Reads a file for the first time.
+fn content(path: &Path) -> io::Result<Content> {
+    let mut file = File::open(path)?;
+    let mut bytes = Vec::new();
+    let size = file.by_ref().take(KEPT_IN_MEMORY + 1).read_to_end(&mut bytes)? as u64;
+    if size <= KEPT_IN_MEMORY {
+        return Ok(Content::Memory(bytes.into()));
+    }
+    let mut hasher = Hasher::default();
+    hasher.update(&bytes);
+    let (mut size, mut chunk) = (size, vec![0; 64 * 1024]);
+    loop {
+        let count = file.read(&mut chunk)?;
+        if count == 0 {
+            return Ok(Content::Disk { path: path.to_owned(), size, sha256: hasher.finish() });
+        }
+        hasher.update(&chunk[..count]);
+        size += count as u64;
+    }
+}
+
+fn bytes(content: &Content) -> io::Result<Arc<[u8]>> {
+    match content {
+        Content::Memory(bytes) => Ok(Arc::clone(bytes)),
+        Content::Disk { .. } => {
+            let mut bytes = Vec::new();
+            content.reader()?.read_to_end(&mut bytes)?;
+            Ok(bytes.into())
+        }
+    }
+}
+
+/// How much of a file shows what it is, in bytes.
+const HEAD: u64 = 4096;
+
 /// What must never travel in a bundle.
-fn unfit_content(path: &str, bytes: &[u8]) -> Option<Problem> {
+fn unfit_content(path: &str, head: &[u8]) -> Option<Problem> {
     if path.ends_with(".pgseal") {
         let problem = Problem::file(path, "a bundle inside the release directory would be packed into the next one");
         return Some(problem.rule("unfit-file").hint("write bundles to another directory (-o)"));
     }
-    let head = &bytes[..bytes.len().min(4096)];
     let secret = [&b"PRIVATE KEY-----"[..], b"OPENSSH PRIVATE KEY"];
     let has = |needle: &[u8]| head.windows(needle.len()).any(|window| window == needle);
     secret

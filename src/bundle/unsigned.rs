@@ -37,6 +37,14 @@ pub enum PackError {
     /// The statement can't be written.
     #[error(transparent)]
     Statement(#[from] JsonError),
+    /// A file can't be read again, or is no longer what it was.
+    #[error("{path}: {source}")]
+    Read {
+        /// The file.
+        path: EntryPath,
+        /// What the system says.
+        source: io::Error,
+    },
     /// Compression failed.
     #[error("can't compress: {0}")]
     Io(#[from] io::Error),
@@ -61,12 +69,13 @@ impl UnsignedBundle {
         manifest.created = created;
         let (mut files, mut names) = (BTreeMap::new(), Names::default());
         for (path, content) in source.files() {
-            let (name, stored, bytes) = store(path, content)?;
+            let content = content.map_err(|source| PackError::Read { path: path.clone(), source })?;
+            let (name, stored, bytes) = store(path, &content)?;
             if !names.add(name.as_str()) {
                 return Err(PackError::Clash(name));
             }
             files.insert(name, bytes);
-            let (size, sha256) = (content.len() as u64, Digest::of(content));
+            let (size, sha256) = (content.len() as u64, Digest::of(&content));
             manifest.files.push(File { path: path.clone(), stored, size, sha256 });
         }
         if files.len() > limits::MEMBERS - 2 - limits::ADDED_MEMBERS {

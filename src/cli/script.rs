@@ -66,11 +66,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     while let Some(step) = script.next_step().map_err(|error| refused(&directory, name, &error))? {
         let statement = match step {
             Step::Statement(statement) => statement,
-            Step::Await => {
-                script.answered(None);
-                continue;
-            }
-            Step::Echo { .. } => continue,
+            Step::Await | Step::Echo { .. } => continue,
         };
         let at = statement.origin.at.clone();
         let copy_bytes = match statement.copy {

@@ -50,6 +50,6 @@ pub fn warnings(definition: &Definition, analyst: &mut dyn Analyst) -> Vec<Findi
 /// The text of release.toml, which a definition has.
 fn release_toml(definition: &Definition) -> String {
     let path = release_toml::FILE.parse::<EntryPath>().ok();
-    let bytes = path.and_then(|path| definition.source().get(&path).cloned());
+    let bytes = path.and_then(|path| definition.source().get(&path).ok().flatten());
     bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }

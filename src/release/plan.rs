@@ -88,16 +88,36 @@ fn look_further(order: Order<'_>, plan: &mut Plan) {
     }
 }
 
+/// The tier's statements by kind. Where conditions wait for answers of the run, every way is followed, and of each kind the
+/// most that one way has are told.
 fn planned(order: &Order<'_>, tier: &Tier) -> Result<PlannedTier, Failure> {
     let sql = order.sql(&tier.file).map_err(Failure::plain)?;
-    let mut script =
-        sql.script(order.variables, &special::expected(order.manifest())).map_err(|error| Failure::script(&error))?;
-    let mut statements = BTreeMap::new();
-    while let Some(step) = script.next_step().map_err(|error| Failure::script(&error))? {
-        if let Step::Statement(statement) = step {
-            *statements.entry(statement.inspect().verb).or_default() += 1;
+    let mut statements: BTreeMap<String, u64> = BTreeMap::new();
+    let mut on_this_way: BTreeMap<String, u64> = BTreeMap::new();
+    let mut last_way = 1;
+    let mut failure = None;
+    sql.explore(order.variables, &special::expected(order.manifest()), |way, step| {
+        if way != last_way {
+            most_of_each(&mut statements, std::mem::take(&mut on_this_way));
+            last_way = way;
         }
+        match step {
+            Ok((_, Step::Statement(statement))) => *on_this_way.entry(statement.inspect().verb).or_default() += 1,
+            Ok(_) => {}
+            Err(error) => failure = failure.take().or_else(|| Some(Failure::script(&error))),
+        }
+    });
+    if let Some(failure) = failure {
+        return Err(failure);
     }
+    most_of_each(&mut statements, on_this_way);
     let (name, about, dispatch) = (tier.name.to_string(), tier.about.clone(), tier.dispatch.clone());
     Ok(PlannedTier { name, about, statements, dispatch })
+}
+
+fn most_of_each(all: &mut BTreeMap<String, u64>, one: BTreeMap<String, u64>) {
+    for (verb, count) in one {
+        let known = all.entry(verb).or_default();
+        *known = count.max(*known);
+    }
 }

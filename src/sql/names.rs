@@ -1,22 +1,30 @@
 //! The names that [`super::dispatch`] looks for. A name that is missing here is not found: add it, with a test.
 
 use super::dispatch::Call;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 /// Whether the word calls nothing before a parenthesis.
 pub(super) fn is_syntax(word: &str) -> bool {
-    NOT_FUNCTIONS.split(' ').any(|name| word.eq_ignore_ascii_case(name))
+    static WORDS: LazyLock<Words> = LazyLock::new(|| words(NOT_FUNCTIONS));
+    is_among(&WORDS, word)
 }
 
 /// Whether the word is syntax or a function, depending on where it stands.
 pub(super) fn is_sometimes_syntax(word: &str) -> bool {
-    SOMETIMES.split(' ').any(|name| word.eq_ignore_ascii_case(name))
+    static WORDS: LazyLock<Words> = LazyLock::new(|| words(SOMETIMES));
+    is_among(&WORDS, word)
 }
 
 /// Whether the function can send, or reach the server's files or processes.
 pub(super) fn is_dispatch_function(call: &Call) -> bool {
-    let name = call.name.as_str();
-    listed(FUNCTIONS, name)
-        || call.schema.as_deref().is_some_and(|schema| listed(SCHEMAS, schema))
+    is_dispatch_name(&call.name) || call.schema.as_deref().is_some_and(|schema| listed(SCHEMAS, schema))
+}
+
+/// Whether the name, in lower case, is one of such a function in whatever schema.
+pub(super) fn is_dispatch_name(name: &str) -> bool {
+    static NAMES: LazyLock<Words> = LazyLock::new(|| words(FUNCTIONS));
+    NAMES.contains(name)
         || FUNCTION_STARTS.split(' ').any(|start| name.starts_with(start))
         || name.ends_with("_replication_slot")
 }
@@ -31,6 +39,17 @@ pub(super) fn is_untrusted(language: &str) -> bool {
     listed(LANGUAGES, language)
         || language.starts_with("plpython")
         || (language.starts_with("pl") && language.ends_with('u'))
+}
+
+type Words = HashSet<&'static str>;
+
+fn words(list: &'static str) -> Words {
+    list.split(' ').collect()
+}
+
+/// Whether a word is in the list, in whatever case.
+fn is_among(words: &Words, word: &str) -> bool {
+    words.contains(word) || word.bytes().any(|b| b.is_ascii_uppercase()) && words.contains(&*word.to_ascii_lowercase())
 }
 
 fn listed(list: &str, name: &str) -> bool {

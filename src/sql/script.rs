@@ -43,7 +43,8 @@ pub enum Step {
         /// Where the command stands.
         origin: Origin,
     },
-    /// What follows depends on how the statement before ended: say it by [`Script::answered`] and pull again.
+    /// What follows depends on how the statement before ended: say it by [`Script::answered`] and pull again. Whoever
+    /// says nothing doesn't know.
     Await,
 }
 
@@ -61,6 +62,8 @@ pub struct Script<'f> {
     pub(super) prepared: BTreeMap<String, String>,
     /// The last statement was given out, and nobody said how it ended.
     pub(super) unsettled: bool,
+    /// The last step was [`Step::Await`].
+    awaiting: bool,
     strings: Strings,
     pub(super) ways: Option<Ways>,
 }
@@ -92,6 +95,7 @@ impl<'f> Script<'f> {
             bound: None,
             prepared: BTreeMap::new(),
             unsettled: false,
+            awaiting: false,
             strings: Strings::default(),
             ways: None,
         };
@@ -104,7 +108,11 @@ impl<'f> Script<'f> {
 
     /// The next step, or `None` at the end. After an error the script is spent.
     pub fn next_step(&mut self) -> Result<Option<Step>, ScriptError> {
+        if std::mem::take(&mut self.awaiting) {
+            self.answered(None);
+        }
         let step = self.advance();
+        self.awaiting = matches!(step, Ok(Some(Step::Await)));
         if step.is_err() {
             self.frames.clear();
         }
@@ -134,7 +142,7 @@ impl<'f> Script<'f> {
 
     /// Says how the last statement ended: it touched or returned this many rows, or nobody knows.
     pub fn answered(&mut self, rows: Option<u64>) {
-        self.unsettled = false;
+        (self.unsettled, self.awaiting) = (false, false);
         let value = match rows {
             Some(rows) => Value::Known { text: rows.to_string(), outside: false },
             None => Value::Unknown { certain: true },

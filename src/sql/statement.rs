@@ -2,6 +2,7 @@
 
 use super::inspect::{Inspection, inspect};
 use super::position::{Origin, Position, count_characters};
+use super::quick::inspect_quickly;
 use std::fmt;
 use std::sync::Arc;
 
@@ -77,7 +78,7 @@ impl Statement {
 
     /// What the statement is, as its tokens tell.
     pub fn inspect(&self) -> Inspection {
-        inspect(&self.sql)
+        inspect_quickly(&self.sql).unwrap_or_else(|| inspect(&self.sql))
     }
 }
 
