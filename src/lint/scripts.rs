@@ -2,6 +2,7 @@
 //! data.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::objects::{Effects, effects};
 use super::search_path::SearchPath;
@@ -98,9 +99,7 @@ fn statements(definition: &Definition, reading: &mut Reading) {
         }
         match step {
             Ok((_, Step::Statement(statement))) => {
-                let at = &statement.origin.at;
-                let known = !seen.insert((at.file.clone(), at.line, at.column));
-                note(reading, &mut path, statement, known);
+                note(reading, &mut path, statement, &mut seen);
             }
             Ok(_) => {}
             // It packs, so this can't be; if it is, nobody should think that the rest was looked at.
@@ -121,8 +120,8 @@ fn statements(definition: &Definition, reading: &mut Reading) {
     reading.problems = kept;
 }
 
-/// One statement; `known` from another way through the script.
-fn note(reading: &mut Reading, path: &mut SearchPath, statement: Statement, known: bool) {
+/// One statement. What defines something is kept once, also when several ways lead over it.
+fn note(reading: &mut Reading, path: &mut SearchPath, statement: Statement, seen: &mut BTreeSet<(Arc<str>, u32, u32)>) {
     if reading.purpose == Purpose::Verify {
         reading.asserts = reading.asserts || verify::asserts(&statement.sql);
         return;
@@ -130,7 +129,9 @@ fn note(reading: &mut Reading, path: &mut SearchPath, statement: Statement, know
     // The words at the head say what it is, before a long one is cut into all its tokens.
     let head = Tokens::first(&statement.sql, 24);
     path.see(&head, &statement);
-    if known {
+    let defines = DEFINING.iter().any(|word| head.is(0, word));
+    let at = &statement.origin.at;
+    if (defines || head.is(0, "do") || head.is(0, "set")) && !seen.insert((at.file.clone(), at.line, at.column)) {
         return;
     }
     reading.problems.extend(timeouts::set_in(&head, &statement));
@@ -139,7 +140,7 @@ fn note(reading: &mut Reading, path: &mut SearchPath, statement: Statement, know
         let texts = tokens.iter().filter(|token| token.kind == TokenKind::Text);
         let bodies = texts.map(|token| token.text.to_ascii_lowercase()).filter(|text| text.contains("drop"));
         reading.dynamic.extend(bodies);
-    } else if DEFINING.iter().any(|word| head.is(0, word)) {
+    } else if defines {
         let effects = effects(&Tokens::of(&statement.sql));
         reading.definitions.push(Defining { statement, effects });
     }

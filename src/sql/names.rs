@@ -18,7 +18,7 @@ pub(super) fn is_sometimes_syntax(word: &str) -> bool {
 
 /// Whether the function can send, or reach the server's files or processes.
 pub(super) fn is_dispatch_function(call: &Call) -> bool {
-    is_dispatch_name(&call.name) || call.schema.as_deref().is_some_and(|schema| listed(SCHEMAS, schema))
+    is_dispatch_name(&call.name) || call.schema.as_deref().is_some_and(is_dispatch_schema)
 }
 
 /// Whether the name, in lower case, is one of such a function in whatever schema.
@@ -27,6 +27,11 @@ pub(super) fn is_dispatch_name(name: &str) -> bool {
     NAMES.contains(name)
         || FUNCTION_STARTS.split(' ').any(|start| name.starts_with(start))
         || name.ends_with("_replication_slot")
+}
+
+/// Whether all functions of the schema are taken for such ones.
+pub(super) fn is_dispatch_schema(name: &str) -> bool {
+    listed(SCHEMAS, name)
 }
 
 /// Whether the extension brings functions that do.

@@ -2,7 +2,7 @@
 
 use super::inspect::Inspection;
 use super::lexemes::is_identifier_byte;
-use super::names::{is_dispatch_name, is_syntax};
+use super::names::{is_dispatch_name, is_dispatch_schema, is_syntax};
 use super::plain::plain;
 
 /// The same as [`super::inspect::inspect`] says, of a plain INSERT, UPDATE or DELETE that calls nothing by a name that
@@ -17,17 +17,28 @@ pub(super) fn inspect_quickly(sql: &str) -> Option<Inspection> {
     // parentheses inside of strings only make it look twice
     for open in memchr::memchr_iter(b'(', bytes) {
         let end = bytes[..open].iter().rposition(|b| !b.is_ascii_whitespace()).map_or(0, |last| last + 1);
-        let start = bytes[..end].iter().rposition(|b| !is_identifier_byte(*b)).map_or(0, |before| before + 1);
-        let before = bytes[..start].last();
-        if matches!(before, Some(b'.' | b'"')) || bytes[..end].last() == Some(&b'"') {
+        let (start, name) = word_before(sql, end);
+        if bytes[..end].last() == Some(&b'"') || !is_syntax(name) && is_dispatch_name(&name.to_ascii_lowercase()) {
             return None;
         }
-        let word = &sql[start..end];
-        if !is_syntax(word) && is_dispatch_name(&word.to_ascii_lowercase()) {
+        if start > 0 && bytes[start - 1] == b'.' {
+            // blanks may stand around the dot
+            let (_, schema) = word_before(sql, start - 1);
+            if schema.is_empty() || is_dispatch_schema(&schema.to_ascii_lowercase()) {
+                return None;
+            }
+        } else if bytes[..start].trim_ascii_end().ends_with(b".") {
             return None;
         }
     }
     Some(Inspection { verb: verb.to_owned(), statements: 1, ..Inspection::default() })
+}
+
+/// The word that ends at a byte, and where it begins.
+fn word_before(sql: &str, end: usize) -> (usize, &str) {
+    let before = sql.as_bytes()[..end].iter().rposition(|b| !is_identifier_byte(*b));
+    let start = before.map_or(0, |before| before + 1);
+    (start, &sql[start..end])
 }
 
 #[cfg(test)]
@@ -38,7 +49,7 @@ mod tests {
 
     #[test]
     fn rows_are_quick_and_calls_are_not() {
-        for sql in ["insert into t (a, b) values (1, 'x(');", "Update t set a = (b + 1) where lower(c) in ('y');"] {
+        for sql in ["insert into s.t (a, b) values (1, 'x(');", "Update t set a = (b + 1) where lower(c) in ('y');"] {
             assert_eq!(inspect_quickly(sql), Some(inspect(sql)), "{sql}");
         }
         for sql in [
@@ -48,6 +59,7 @@ mod tests {
             "update t set a = \"dblink\"('x');",
             "select 1;",
             "insert into t values (E'x');",
+            "insert into t values (net . http_get('x'), \"net\".f('x'));",
         ] {
             assert_eq!(inspect_quickly(sql), None, "{sql}");
         }
