@@ -44,6 +44,8 @@ mod runbook;
 mod script;
 #[path = "postgres/session.rs"]
 mod session;
+#[path = "postgres/shop.rs"]
+mod shop;
 #[path = "postgres/together.rs"]
 mod together;
 #[path = "postgres/undo.rs"]

@@ -70,11 +70,6 @@ impl Progress {
     }
 }
 
-/// What a rollback says of objects that are not there would bury the rest. What a function raises has a context.
-fn is_worth_a_line(notice: &Notice) -> bool {
-    !matches!(notice.severity.as_str(), "NOTICE" | "INFO") || notice.context.is_some()
-}
-
 impl Observer for Progress {
     fn event(&mut self, event: Event<'_>) {
         match event {
@@ -95,8 +90,7 @@ impl Observer for Progress {
                 let (from, to) = (escape(&from.to_string()), escape(&to.to_string()));
                 self.moving(|tier| format!("{tier}  {statements} statements  {from} to {to}"));
             }
-            Event::Notice { at, notice } if is_worth_a_line(notice) => self.notice(at, notice),
-            Event::Notice { .. } => {}
+            Event::Notice { at, notice } => self.notice(at, notice),
             Event::Done(at, total, record) => {
                 let name = escape(&record.name);
                 let (statements, rows, ms) = (record.statements, record.rows, record.milliseconds);

@@ -4,13 +4,18 @@
 use super::objects::{Kind, Object};
 use super::scripts::{Purpose, Reading};
 use crate::bundle::problem::Problem;
-use crate::sql::Position;
+use crate::sql::{Position, STAND_IN};
 
 /// One problem an object.
 pub fn problems(readings: &[Reading]) -> Vec<Problem> {
     let created = created(readings);
     let undo = Undo::of(readings);
-    let left = created.iter().filter(|(object, _)| !undo.drops(object));
+    // a name that only the run knows can't be compared
+    let is_known = |object: &Object| {
+        let names = std::iter::once(&object.name).chain(&object.of);
+        !names.map(ToString::to_string).any(|name| name.contains(STAND_IN))
+    };
+    let left = created.iter().filter(|(object, _)| is_known(object) && !undo.drops(object));
     let problem = |(object, at): &(Object, Position)| {
         let of = object.of.as_ref().map(|of| format!(" of {of}")).unwrap_or_default();
         let name = if object.name.name.ends_with('_') && object.kind == Kind::Index {

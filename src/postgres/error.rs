@@ -31,7 +31,7 @@ pub(super) fn convert(error: &::tokio_postgres::Error, prefix: u32) -> DatabaseE
         message: server.message().to_owned(),
         detail: server.detail().map(str::to_owned),
         hint: server.hint().map(str::to_owned),
-        context: server.where_().map(str::to_owned),
+        context: context(server),
         position,
     }))
 }
@@ -42,6 +42,19 @@ pub(super) fn lost(error: &::tokio_postgres::Error) -> DatabaseError {
         DatabaseError::Server(said) => DatabaseError::Connection(said.message),
         lost => lost,
     }
+}
+
+/// The server's context; before it the statement of a function that failed, as psql shows it under QUERY.
+fn context(server: &::tokio_postgres::error::DbError) -> Option<String> {
+    let context = server.where_().map(str::to_owned);
+    let Some(ErrorPosition::Internal { position, query }) = server.position() else { return context };
+    let at = (*position as usize).saturating_sub(1);
+    let before: String = query.chars().take(at).collect();
+    let line: String = before.rsplit('\n').next().unwrap_or_default().to_owned();
+    let rest: String = query.chars().skip(at).take_while(|c| *c != '\n').collect();
+    let caret = " ".repeat(line.chars().count());
+    let query = format!("query: {line}{rest}\n       {caret}^");
+    Some(context.map_or_else(|| query.clone(), |context| format!("{query}\n{context}")))
 }
 
 pub(super) fn notice(notice: &::tokio_postgres::error::DbError) -> Notice {

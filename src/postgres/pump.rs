@@ -103,7 +103,7 @@ impl Pump {
             return Err(DatabaseError::Unsound("no batch is on its way".to_owned()));
         };
         self.line.notices.append(&mut flight.notices);
-        self.line.notices.truncate(NOTICES_KEPT);
+        self.line.notices.truncate(NOTICES_KEPT + 1);
         flight.into_answer().map_err(|e| self.line.failed(e))
     }
 
@@ -209,8 +209,17 @@ impl Line {
             }
             None => (&mut self.notices, 0),
         };
-        if kept.len() < NOTICES_KEPT {
-            kept.push(Notice { statement, ..notice });
+        match kept.len() {
+            ..NOTICES_KEPT => kept.push(Notice { statement, ..notice }),
+            NOTICES_KEPT => kept.push(Notice {
+                statement,
+                severity: "WARNING".to_owned(),
+                message: format!("the server said more than {NOTICES_KEPT} things at once: the rest is left out"),
+                detail: None,
+                hint: None,
+                context: None,
+            }),
+            _ => {}
         }
     }
 

@@ -71,6 +71,8 @@ pub(super) struct Runner<'r> {
     batches: Option<bool>,
     /// Rows of the last statement.
     rows: u64,
+    /// Warnings, also those that the record does not keep.
+    warnings: usize,
 }
 
 impl<'r> Runner<'r> {
@@ -83,7 +85,18 @@ impl<'r> Runner<'r> {
         let record =
             TierRecord { name: name.to_owned(), statements: 0, rows: 0, milliseconds: 0, warnings: Vec::new() };
         let (open, on_the_way) = (Batch::default(), VecDeque::new());
-        Self { session, observer, record, acknowledged, tables: None, open, on_the_way, batches: None, rows: 0 }
+        Self {
+            session,
+            observer,
+            record,
+            acknowledged,
+            tables: None,
+            open,
+            on_the_way,
+            batches: None,
+            rows: 0,
+            warnings: 0,
+        }
     }
 
     fn script(&mut self, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<(), Failure> {
@@ -97,6 +110,9 @@ impl<'r> Runner<'r> {
             let _ = self.session.receive_batch();
         }
         self.record.milliseconds = started.elapsed().as_millis() as u64;
+        if self.warnings > WARNINGS_KEPT {
+            self.record.warnings.push(format!("and {} more warnings", self.warnings - WARNINGS_KEPT));
+        }
         done
     }
 
@@ -177,8 +193,8 @@ impl<'r> Runner<'r> {
             Then::Show => self.show(script, statement, last)?,
             Then::Store { .. } => {
                 let table = self.session.rows(last.sql, ROWS_STORED).map_err(|error| match error {
-                    DatabaseError::Unsound(text) => {
-                        Failure::refused(statement, format!("\\gset takes one row: {text}"))
+                    DatabaseError::Unsound(_) => {
+                        Failure::refused(statement, "\\gset: more than one row returned, one is expected")
                     }
                     error => failed(error),
                 })?;
@@ -269,7 +285,11 @@ impl<'r> Runner<'r> {
     fn notice(&mut self, statement: &Statement, notice: &Notice) {
         let at = &statement.origin.at;
         self.observer.event(Event::Notice { at, notice });
-        if notice.severity == "WARNING" && self.record.warnings.len() < WARNINGS_KEPT {
+        if notice.severity != "WARNING" {
+            return;
+        }
+        self.warnings += 1;
+        if self.warnings <= WARNINGS_KEPT {
             let hint = notice.hint.as_ref().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
             let text: String = format!("{}{hint}", notice.message).chars().take(WARNING_CHARACTERS).collect();
             self.record.warnings.push(format!("{at}: {text}"));

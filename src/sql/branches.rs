@@ -73,7 +73,8 @@ impl Script<'_> {
         // psql complains and takes it for false; a release says what it means
         parse_boolean(&text).ok_or_else(|| {
             let allowed = "a Boolean is expected (true, false, yes, no, on, off, 1, 0)";
-            place.bad(format!("unrecognized value {text:?}: {allowed}"))
+            let why = if text.starts_with(':') { "no value is known for it here" } else { allowed };
+            place.bad(format!("unrecognized value {text:?}: {why}"))
         })
     }
 

@@ -165,7 +165,7 @@ impl Script<'_> {
             }
             Setting::Unset => self.variables.unset(name),
             Setting::Invalid(problem) => return Err(place.bad(problem)),
-            Setting::Refused(reason) => return Err(place.refused(reason, Some("remove it"))),
+            Setting::Refused(reason) => return Err(place.bad(format!("{name} can't have this value: {reason}"))),
         }
         Ok(())
     }

@@ -61,4 +61,4 @@ pub use script::{Files, MAX_INCLUDE_DEPTH, Script, Step};
 pub use select::{NotSelect, is_single_select, rows_unread, single_select, type_names, without_literals};
 pub use special::OF_THE_CONNECTION;
 pub use statement::{CopySource, Statement, Then};
-pub use variables::{BadName, Variables};
+pub use variables::{BadName, STAND_IN, Variables};

@@ -64,6 +64,8 @@ pub struct Script<'f> {
     pub(super) unsettled: bool,
     /// The last step was [`Step::Await`].
     awaiting: bool,
+    /// What the last statement's `\gset` may set: nobody knows those values any more if its answer is not told.
+    overwritten: Vec<String>,
     strings: Strings,
     pub(super) ways: Option<Ways>,
 }
@@ -96,6 +98,7 @@ impl<'f> Script<'f> {
             prepared: BTreeMap::new(),
             unsettled: false,
             awaiting: false,
+            overwritten: Vec::new(),
             strings: Strings::default(),
             ways: None,
         };
@@ -110,6 +113,11 @@ impl<'f> Script<'f> {
     pub fn next_step(&mut self) -> Result<Option<Step>, ScriptError> {
         if std::mem::take(&mut self.awaiting) {
             self.answered(None);
+        }
+        for name in std::mem::take(&mut self.overwritten) {
+            if self.variables.get(&name).is_some() {
+                let _ = self.variables.set_unknown(&name, true);
+            }
         }
         let step = self.advance();
         self.awaiting = matches!(step, Ok(Some(Step::Await)));
@@ -158,6 +166,7 @@ impl<'f> Script<'f> {
         rows: &[Vec<Option<String>>],
     ) -> Result<(), ScriptError> {
         let Then::Store { prefix } = &statement.then else { return Ok(()) };
+        self.overwritten.clear();
         let fault = |problem: String| {
             let origin = statement.origin.clone();
             Err(ScriptError::Answer { command: "gset", problem, origin })
@@ -267,6 +276,7 @@ impl<'f> Script<'f> {
         }
         self.strings.follow(&statement.sql);
         self.unsettled = true;
+        self.overwritten = stored_names(&statement);
         if self.ways.is_some() {
             self.answered(None);
             self.note_stored(&statement);
@@ -296,15 +306,10 @@ impl<'f> Script<'f> {
     /// What `\gset` may set, when nobody knows the answer: names that stand in the statement, or any.
     fn note_stored(&mut self, statement: &Statement) {
         let Then::Store { prefix } = &statement.then else { return };
-        let tokens = Tokens::new(&statement.sql);
-        for i in 0..tokens.list.len() {
-            if let Some(name) = tokens.identifier(i) {
-                let name = format!("{prefix}{name}");
-                if !special::is_hooked(&name) {
-                    let _ = self.variables.set_unknown(&name, false);
-                }
-            }
+        for name in stored_names(statement) {
+            let _ = self.variables.set_unknown(&name, false);
         }
+        let tokens = Tokens::new(&statement.sql);
         // names that the statement does not show: of `*`, of types, of columns without a name
         let hides = |i| {
             tokens.mark(i, b'*') || tokens.mark(i, b':') || tokens.is_any(i, &["values", "table", "execute", "cast"])
@@ -357,6 +362,14 @@ fn pass_over(frame: &mut Frame<'_>) -> Result<(), ScriptError> {
     // forgets what a body in the branch began
     frame.scanner.take_saw_begin();
     if copies { frame.skip_untaken_data() } else { Ok(()) }
+}
+
+/// Names that a `\gset` may set, as far as the statement shows them.
+fn stored_names(statement: &Statement) -> Vec<String> {
+    let Then::Store { prefix } = &statement.then else { return Vec::new() };
+    let tokens = Tokens::new(&statement.sql);
+    let names = (0..tokens.list.len()).filter_map(|i| tokens.identifier(i)).map(|name| format!("{prefix}{name}"));
+    names.filter(|name| !special::is_hooked(name)).collect()
 }
 
 fn sending_name(then: &Then) -> &'static str {

@@ -77,7 +77,7 @@ impl Variables {
 }
 
 /// What stands for a value that only a run knows: a name may stand almost wherever a value or a part of a name may.
-pub(super) const STAND_IN: &str = "pgseal_value";
+pub const STAND_IN: &str = "pgseal_value";
 
 /// `variable_char` of psqlscan.l.
 pub(super) fn is_name_byte(byte: u8) -> bool {

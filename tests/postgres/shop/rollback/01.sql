@@ -1,0 +1,2 @@
+drop schema if exists legacy cascade;
+drop schema if exists shop cascade;

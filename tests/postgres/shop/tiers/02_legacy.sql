@@ -1,0 +1,1 @@
+\i sql/legacy_dump.sql

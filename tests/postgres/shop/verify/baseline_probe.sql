@@ -1,0 +1,1 @@
+select count(*) as schemas from pg_namespace where nspname in ('shop','legacy');

@@ -1,0 +1,1 @@
+select count(*) as orders, (select count(*) from legacy.customer) as customers from shop.orders;
