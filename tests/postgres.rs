@@ -16,6 +16,8 @@ mod adapter;
 mod approvals;
 #[path = "postgres/attack.rs"]
 mod attack;
+#[path = "postgres/branches.rs"]
+mod branches;
 #[path = "postgres/bundle_file.rs"]
 mod bundle_file;
 #[path = "postgres/ceremony.rs"]

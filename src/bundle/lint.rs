@@ -1,5 +1,7 @@
 //! What can be known about a release's scripts without a database.
 
+use std::collections::HashSet;
+
 use crate::entry_path::EntryPath;
 use crate::format::manifest::{Manifest, VerifyMode};
 use crate::sql::{
@@ -71,17 +73,19 @@ impl Lint<'_> {
         });
         match (ways.iter().max().unwrap_or(&0), role) {
             (0, _) => found.push(Problem::file(file, "the script has no statement").rule("empty-script")),
+            (_, Role::Asks(what)) if ways.len() > 1 => {
+                let text = format!("a {what} with \\if over a value that only the operator or the server knows");
+                let problem = Problem::file(file, text).rule("unsafe-variable");
+                found.push(problem.hint("compare it in the SELECT, as :'name'"));
+            }
             (n, Role::Asks(what)) if *n > 1 => {
                 let text = format!("a {what} is one SELECT, this file has {n} statements");
                 found.push(Problem::file(file, text).rule("not-one-select"));
             }
             _ => {}
         }
-        for problem in found {
-            if !self.problems.contains(&problem) {
-                self.problems.push(problem);
-            }
-        }
+        let mut seen = HashSet::new();
+        self.problems.extend(found.into_iter().filter(|problem| seen.insert(problem.to_string())));
     }
 
     fn statement(&mut self, statement: &Statement, role: &Role<'_>) {
@@ -99,7 +103,9 @@ impl Lint<'_> {
             Role::Writes { dispatch } => self.dispatch(statement, &inspection, dispatch),
             Role::Verifies(mode) => {
                 self.dispatch(statement, &inspection, &[]);
-                if rows_unread(&statement.sql) || statement.parameters.is_some() {
+                let parsed = matches!(statement.then, Then::Describe | Then::Prepare { .. });
+                let taken = matches!(statement.then, Then::Store { .. }) && names_ok(&statement.sql);
+                if rows_unread(&statement.sql) || statement.parameters.is_some() || parsed || taken {
                     let problem = Problem::at(&statement.origin.at, ROWS_UNREAD).rule("rows-unread");
                     self.problems.push(problem.hint("write the data first, then read it by a plain SELECT"));
                 }
@@ -128,10 +134,8 @@ impl Lint<'_> {
     /// A plain `:name` puts the operator's text into the question itself: `1=1` would open a gate.
     fn bare_variables(&mut self, statement: &Statement) {
         for (name, at) in &statement.bare {
-            if self.manifest.variables.keys().any(|known| known.as_str() == name) {
-                let problem = Problem::at(at, format!("a plain :{name} in a question")).rule("unsafe-variable");
-                self.problems.push(problem.hint(format!("write :'{name}', which is always a value")));
-            }
+            let problem = Problem::at(at, format!("a plain :{name} in a question")).rule("unsafe-variable");
+            self.problems.push(problem.hint(format!("write :'{name}', which is always a value")));
         }
     }
 
@@ -151,12 +155,18 @@ impl Lint<'_> {
 /// Why a verify script has no `INSERT ... RETURNING`, `SELECT ... FOR UPDATE`, `EXECUTE` and the like.
 pub const ROWS_UNREAD: &str = "a statement of a verify script that returns rows and is no plain SELECT";
 
+/// Whether the statement names a column `ok`, which would be a check if its rows were read.
+fn names_ok(sql: &str) -> bool {
+    sql.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "ok")
+}
+
 /// The variables of a release, as whoever packs it knows them: a run gives their values, and those of the connection.
 pub fn declared(manifest: &Manifest) -> Variables {
     let mut variables = Variables::default();
     // The manifest's grammar of variable names is narrower than psql's.
     for (name, variable) in &manifest.variables {
-        let _ = variables.set_unknown(name.as_str(), variable.required || variable.default.is_some());
+        // `check` and `rollback` may do without a required one
+        let _ = variables.set_unknown(name.as_str(), variable.default.is_some());
     }
     for name in OF_THE_CONNECTION {
         let _ = variables.set_unknown(name, true);

@@ -1,7 +1,7 @@
 //! Reads the scripts of a release once, statement by statement, and keeps what the rules need: the definitions, never the
 //! data.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::objects::{Effects, effects};
@@ -111,17 +111,17 @@ fn statements(definition: &Definition, reading: &mut Reading) {
         }
     });
     reading.problems.extend(path.problem());
-    let mut kept: Vec<Problem> = Vec::new();
-    for problem in reading.problems.drain(..) {
-        if !kept.contains(&problem) {
-            kept.push(problem);
-        }
-    }
-    reading.problems = kept;
+    let mut known = HashSet::new();
+    reading.problems.retain(|problem| known.insert(problem.to_string()));
 }
 
 /// One statement. What defines something is kept once, also when several ways lead over it.
-fn note(reading: &mut Reading, path: &mut SearchPath, statement: Statement, seen: &mut BTreeSet<(Arc<str>, u32, u32)>) {
+fn note(
+    reading: &mut Reading,
+    path: &mut SearchPath,
+    statement: Statement,
+    seen: &mut BTreeSet<(Arc<str>, u32, String)>,
+) {
     if reading.purpose == Purpose::Verify {
         reading.asserts = reading.asserts || verify::asserts(&statement.sql);
         return;
@@ -131,7 +131,9 @@ fn note(reading: &mut Reading, path: &mut SearchPath, statement: Statement, seen
     path.see(&head, &statement);
     let defines = DEFINING.iter().any(|word| head.is(0, word));
     let at = &statement.origin.at;
-    if (defines || head.is(0, "do") || head.is(0, "set")) && !seen.insert((at.file.clone(), at.line, at.column)) {
+    if (defines || head.is(0, "do") || head.is(0, "set"))
+        && !seen.insert((at.file.clone(), at.line, statement.sql.clone()))
+    {
         return;
     }
     reading.problems.extend(timeouts::set_in(&head, &statement));

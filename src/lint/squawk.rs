@@ -1,5 +1,5 @@
 //! Squawk's rules on statements. This runs in a process of its own (`pgseal lint-worker`): the parser recurses, so a text
-//! can end it. What goes in and out is data; whoever asks is [`super::analysis`].
+//! can end it. What goes in and out is data; whoever asks is `analysis`.
 
 use serde::{Deserialize, Serialize};
 use squawk_linter::{Linter, Rule, Violation};

@@ -40,6 +40,11 @@ pub struct PostgresSession {
 
 const CURSOR: &str = "DECLARE pgseal_rows NO SCROLL CURSOR FOR ";
 
+/// What every session begins with, and `RESET ALL` leads back to: where names are looked up, and how the server reads
+/// strings, comparisons with NULL, and dates.
+const START: &str = "-c search_path=pg_catalog,pg_temp -c standard_conforming_strings=on -c backslash_quote=safe_encoding \
+                     -c transform_null_equals=off -c array_nulls=on -c datestyle=ISO,MDY -c intervalstyle=postgres";
+
 impl PostgresSession {
     /// Connects and prepares the session.
     pub fn open(config: &Config, purpose: Purpose) -> Result<Self, DatabaseError> {
@@ -47,7 +52,7 @@ impl PostgresSession {
         // As the session's own start values, so that also RESET ALL leads back to them; they beat what the role and the
         // database have set. The caller's own options are refused before (`cli/connection.rs`).
         let read_only = if purpose == Purpose::Read { " -c default_transaction_read_only=on" } else { "" };
-        config.options(format!("-c search_path=pg_catalog,pg_temp{read_only}"));
+        config.options(format!("{START}{read_only}"));
         let (client, pump) = Pump::connect(&config)?;
         let mut session = Self { client, pump, version: 0 };
         let version = session.query("select pg_catalog.current_setting('server_version_num')", &[])?;

@@ -54,7 +54,12 @@ fn refused(sql: &str, inspection: &Inspection, acknowledged: &[String]) -> Optio
     if let Some(change) = inspection.session_change {
         return Some(format!("{change} in a generated statement"));
     }
+    let name = unnamed(inspection, acknowledged)?;
+    Some(format!("{name} could reach outside of the database, and the tier does not name it"))
+}
+
+/// A way out of the database that the manifest does not name.
+pub fn unnamed<'i>(inspection: &'i Inspection, acknowledged: &[String]) -> Option<&'i str> {
     let named = |name: &str| acknowledged.iter().any(|known| known.eq_ignore_ascii_case(name));
-    let unnamed = inspection.dispatch.iter().find(|dispatch| !named(&dispatch.name))?;
-    Some(format!("{} could reach outside of the database, and the tier does not name it", unnamed.name))
+    inspection.dispatch.iter().map(|dispatch| dispatch.name.as_str()).find(|name| !named(name))
 }

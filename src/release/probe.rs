@@ -71,14 +71,9 @@ pub fn ask(session: &mut dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'
 }
 
 fn question(session: &mut dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Statement, Failure> {
-    // psql's own variables cost a question of their own, which few questions need.
-    let mut statement = sql.single_statement(order.variables, &BTreeMap::new());
-    if !matches!(&statement, Ok(Some(statement)) if statement.undefined.is_empty()) {
-        let asked = special::variables(session);
-        let asked = asked.map_err(|error| Failure::database("can't ask for psql's variables", &error))?;
-        statement = sql.single_statement(order.variables, &asked);
-    }
-    let statement = statement.map_err(|error| Failure::script(&error))?;
+    let asked = special::variables(session);
+    let asked = asked.map_err(|error| Failure::database("can't ask for psql's variables", &error))?;
+    let statement = sql.single_statement(order.variables, &asked).map_err(|error| Failure::script(&error))?;
     let not_one = || Failure { at: Some(sql.path().to_string()), ..Failure::plain("a question is one statement") };
     let statement = statement.ok_or_else(not_one)?;
     match statement.undefined.first() {

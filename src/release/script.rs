@@ -143,6 +143,7 @@ impl<'r> Runner<'r> {
             && let Some(verb) = plain(&statement.sql)
             && self.may_batch()?
         {
+            self.goes_nowhere(&statement, &statement.inspect())?;
             if self.open.has_no_room_for(&statement.sql) {
                 self.send_batch()?;
             }
@@ -157,6 +158,13 @@ impl<'r> Runner<'r> {
         self.alone(script, &statement)
     }
 
+    /// Packing looked for ways out of the database too, but a value may have come between, or another way was taken.
+    fn goes_nowhere(&mut self, statement: &Statement, inspection: &Inspection) -> Result<(), Failure> {
+        let Some(name) = generated::unnamed(inspection, self.acknowledged) else { return Ok(()) };
+        self.settle()?;
+        Err(Failure::refused(statement, format!("{name} could reach outside of the database, and nobody named it")))
+    }
+
     /// One statement, or several that `\;` joined, with what psql does with the answer.
     fn alone(&mut self, script: &mut Script<'_>, statement: &Statement) -> Result<(), Failure> {
         let inspection = statement.inspect();
@@ -168,8 +176,15 @@ impl<'r> Runner<'r> {
         if inspection.statements == 0 {
             return Ok(());
         }
+        self.goes_nowhere(statement, &inspection)?;
+        if self.tables.is_some() && matches!(statement.then, Then::Describe | Then::Prepare { .. }) {
+            return Err(Failure::refused(statement, ROWS_UNREAD));
+        }
+        // What was made meanwhile may look at messages: ask again.
         if special::looks_at_messages(&statement.sql) {
             self.batches = Some(false);
+        } else if statement.then == Then::Execute || matches!(inspection.verb.as_str(), "DO" | "CALL") {
+            self.batches = None;
         }
         self.observer.event(Event::Statement { at: &statement.origin.at, verb: &inspection.verb });
         let joined = inspection.statements > 1;
@@ -199,6 +214,9 @@ impl<'r> Runner<'r> {
                     error => failed(error),
                 })?;
                 self.count(table.rows.len() as u64);
+                if self.tables.is_some() && table.columns.iter().any(|column| column == "ok") {
+                    return Err(Failure::refused(statement, ROWS_UNREAD));
+                }
                 let stored = script.store(statement, &table.columns, &table.rows);
                 stored.map_err(|error| {
                     let failure = Failure::script(&error);

@@ -276,6 +276,7 @@ impl Doing<'_, '_> {
     fn prove(&mut self) -> Result<(), String> {
         let text = |error: DatabaseError| format!("committed, but not proved on a fresh connection: {error}");
         let mut session = self.order.connect.connect(Purpose::Read).map_err(text)?;
+        settings::reset(session.as_mut(), &self.order.manifest().limits).map_err(text)?;
         if !ledger::has_run(session.as_mut(), &self.receipt.run_id).map_err(text)? {
             return Err("COMMIT was answered, but the ledger on a fresh connection lacks this run".to_owned());
         }

@@ -5,7 +5,7 @@
 
 use super::lexemes::{Form, reference};
 use super::special::is_hidden;
-use super::variables::{STAND_IN, Value, Variables, quote_identifier, quote_literal};
+use super::variables::{STAND_IN, VALUE_BYTES, Value, Variables, quote_identifier, quote_literal};
 
 /// One argument.
 #[derive(Debug, PartialEq, Eq)]
@@ -123,6 +123,8 @@ impl<'a> Arguments<'a> {
                         plain_tail += 1;
                         self.at += 1;
                     }
+                    // values of values grow exponentially
+                    Some(_) if text.len() > VALUE_BYTES => return Err(self.bad(start, "it has more than 1 MiB")),
                     Some(found) => {
                         (quoted, plain_tail) = (true, 0);
                         outside |= found == From::Outside;

@@ -13,6 +13,10 @@ use super::special::{ROW_COUNT, is_hidden};
 use super::statement::{CopySource, Statement};
 use super::variables::{STAND_IN, Value, Variables, quote_identifier, quote_literal};
 
+/// Bytes of one statement that may come from variables, and how deep values may name variables.
+const MAX_SUBSTITUTED: usize = 16 * 1024 * 1024;
+const MAX_PUSHED: usize = 64;
+
 /// Why the scan of a line stopped.
 pub(super) enum LineStop {
     /// The buffer holds a statement with its semicolon.
@@ -141,7 +145,12 @@ fn substitute(frame: &mut Frame<'_>, found: Reference, around: Surroundings<'_>)
         let hint = Some("write a blank behind the colon for the slice, or rename the variable");
         return Err(ScriptError::Disagreement { problem, hint, origin });
     }
-    if found.form == Form::Plain && active && !slice {
+    let from_outside = matches!(value, Some(Value::Unknown { .. } | Value::Known { outside: true, .. }));
+    if found.form == Form::Plain && from_outside && !slice {
+        if frame.buffer.begins_a_statement() {
+            let problem = "the beginning of a statement: nobody could have reviewed it";
+            return Err(ScriptError::Value { name, problem, origin });
+        }
         frame.buffer.bare.push((name.clone(), origin.at.clone()));
     }
     let (text, outside) = match value {
@@ -153,6 +162,10 @@ fn substitute(frame: &mut Frame<'_>, found: Reference, around: Surroundings<'_>)
         Some(Value::Unknown { .. }) => return Err(ScriptError::Unknown { name, origin }),
         None => (None, false),
     };
+    if frame.buffer.substituted > MAX_SUBSTITUTED || frame.pushed.len() > MAX_PUSHED {
+        let problem = "more than a statement may take of variables";
+        return Err(ScriptError::Value { name, problem, origin });
+    }
     if text.as_ref().is_some_and(|text| text.contains('\0')) {
         return Err(ScriptError::Value { name, problem: "a NUL character", origin });
     }

@@ -8,6 +8,9 @@ use super::place::{Place, all_arguments, argument_fault};
 use super::script::Script;
 use super::special::parse_boolean;
 
+/// How deep `\if` may nest.
+const MAX_IF_DEPTH: usize = 256;
+
 impl Script<'_> {
     /// `\if`, `\elif`, `\else`, `\endif`
     pub(super) fn condition(
@@ -22,6 +25,9 @@ impl Script<'_> {
             Command::Elif => frame.conditions.elif_counts().map_err(|problem| place.bad(problem.into()))?,
             _ => false,
         };
+        if command == Command::If && frame.conditions.depth() >= MAX_IF_DEPTH {
+            return Err(place.bad(format!("more than {MAX_IF_DEPTH} \\if are open")));
+        }
         let holds = self.expression(counts, name_end, place)?;
         let Some(frame) = self.frames.last_mut() else { return Ok(()) };
         let here = Kept {

@@ -60,6 +60,11 @@ impl Conditions {
         self.0.last().map_or(0, |block| block.kept.length)
     }
 
+    /// How many blocks are open.
+    pub fn depth(&self) -> usize {
+        self.0.len()
+    }
+
     /// `\if` with the value of its expression, which nobody needs in a branch that is not taken.
     pub fn begin(&mut self, holds: bool, origin: Origin, kept: Kept) {
         let state = match (self.active(), holds) {

@@ -23,8 +23,8 @@ pub(super) struct Call {
     pub schema: Option<String>,
     /// As the server folds it: lower case unless it was quoted, `U&` escapes decoded.
     pub name: String,
-    /// The server's 1-based character position of the name or its schema.
-    pub at: u32,
+    /// The byte of the name or its schema.
+    pub start: usize,
 }
 
 /// Every name directly before a parenthesis that can be a function. Reserved words and constructs such as `IN (`,
@@ -33,10 +33,10 @@ pub(super) struct Call {
 #[cfg(test)]
 fn calls(sql: &str) -> Vec<Call> {
     let tokens = Tokens::new(sql);
-    (0..tokens.list.len()).filter_map(|i| call(&tokens, i)).map(|(call, _)| call).collect()
+    (0..tokens.list.len()).filter_map(|i| call(&tokens, i)).collect()
 }
 
-fn call(tokens: &Tokens, i: usize) -> Option<(Call, usize)> {
+fn call(tokens: &Tokens, i: usize) -> Option<Call> {
     if !tokens.mark(i + 1, b'(') || is_syntax(tokens.word(i)) {
         return None;
     }
@@ -55,7 +55,7 @@ fn call(tokens: &Tokens, i: usize) -> Option<(Call, usize)> {
         return None;
     }
     let start = tokens.list[first].start;
-    Some((Call { schema, name, at: character(tokens.sql, start) }, start))
+    Some(Call { schema, name, start })
 }
 
 /// Whether an expression can begin at this token, judged by the one before.
@@ -118,10 +118,10 @@ fn look(tokens: &Tokens, depth: u32, found: &mut Vec<(String, usize)>) {
     let mut executes = false;
     for i in 0..tokens.list.len() {
         let start = tokens.list[i].start;
-        if let Some((call, at)) = call(tokens, i)
+        if let Some(call) = call(tokens, i)
             && is_dispatch_function(&call)
         {
-            found.push((call.name, at));
+            found.push((call.name, call.start));
         }
         if tokens.kind(i) == Some(Kind::Word) && starts_statement(tokens, i) {
             reads_bodies = tokens.is(i, "do") || tokens.is(i, "create") || tokens.is(i, "alter");
@@ -296,7 +296,7 @@ mod tests {
         let found: Vec<_> =
             calls("select count(*) over (partition by a), s.F(1) from t where x in (1) and cast(a as numeric(3))")
                 .into_iter()
-                .map(|call| (call.schema, call.name, call.at))
+                .map(|call| (call.schema, call.name, call.start + 1))
                 .collect();
         let names = |sql| calls(sql).into_iter().map(|call| call.name).collect::<Vec<_>>();
         assert_eq!(

@@ -8,7 +8,7 @@
 //! - `assemble`, `frame`, `conditions`, `data`, `strings`: from the lines of an open file to one statement and its COPY data
 //! - `statement`: its text, and the way back from a character to its file, line and column
 //! - `inspect`, `dispatch` (with its `names`), `select`: what a statement is, judged on its tokens
-//! - `quick`: what most statements are; `plain`: which may share a message; `parts`: what `\;` joined
+//! - `results`: what `\gset` may set; `quick`: what most statements are; `plain`: which may share a message; `parts`: what `\;` joined
 //! - `scanner`, `lexemes`: psql's rules of where a statement ends; `atomic`, `boundary`: where they differ from the
 //!   server's
 //! - `tokens`: the server's view of one statement
@@ -38,6 +38,7 @@ mod names;
 mod select;
 mod parts;
 mod quick;
+mod results;
 mod plain;
 mod atomic;
 mod boundary;

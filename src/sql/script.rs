@@ -11,10 +11,11 @@ use super::inspect::{self, Copy};
 use super::meta::{EchoTarget, Sending};
 use super::path::resolve;
 use super::position::{Origin, Position};
+use super::results::result_names;
 use super::special::{self, ROW_COUNT};
 use super::statement::{CopySource, Statement, Then};
 use super::strings::Strings;
-use super::tokens::{Kind, Tokens};
+use super::tokens::Tokens;
 use super::variables::{Value, Variables};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -22,6 +23,9 @@ use std::sync::Arc;
 
 /// How many files deep includes may nest.
 pub const MAX_INCLUDE_DEPTH: usize = 32;
+
+/// How many includes a script may carry out.
+const MAX_INCLUDES: usize = 10_000;
 
 /// How the interpreter obtains files. Names are `/`-separated paths inside the release, without `.` and `..`.
 pub trait Files {
@@ -64,8 +68,10 @@ pub struct Script<'f> {
     pub(super) unsettled: bool,
     /// The last step was [`Step::Await`].
     awaiting: bool,
-    /// What the last statement's `\gset` may set: nobody knows those values any more if its answer is not told.
-    overwritten: Vec<String>,
+    /// Files that were opened.
+    includes: usize,
+    /// The last statement, if its `\gset` is not carried out yet.
+    stored: Option<Statement>,
     strings: Strings,
     pub(super) ways: Option<Ways>,
 }
@@ -98,7 +104,8 @@ impl<'f> Script<'f> {
             prepared: BTreeMap::new(),
             unsettled: false,
             awaiting: false,
-            overwritten: Vec::new(),
+            includes: 0,
+            stored: None,
             strings: Strings::default(),
             ways: None,
         };
@@ -114,10 +121,11 @@ impl<'f> Script<'f> {
         if std::mem::take(&mut self.awaiting) {
             self.answered(None);
         }
-        for name in std::mem::take(&mut self.overwritten) {
-            if self.variables.get(&name).is_some() {
-                let _ = self.variables.set_unknown(&name, true);
-            }
+        if let Some(statement) = self.stored.take()
+            && let Then::Store { prefix } = &statement.then
+        {
+            // Nobody told what it set: what had a value has perhaps another now.
+            self.variables.doubt(prefix, result_names(&statement.sql).as_deref());
         }
         let step = self.advance();
         self.awaiting = matches!(step, Ok(Some(Step::Await)));
@@ -166,7 +174,7 @@ impl<'f> Script<'f> {
         rows: &[Vec<Option<String>>],
     ) -> Result<(), ScriptError> {
         let Then::Store { prefix } = &statement.then else { return Ok(()) };
-        self.overwritten.clear();
+        self.stored = None;
         let fault = |problem: String| {
             let origin = statement.origin.clone();
             Err(ScriptError::Answer { command: "gset", problem, origin })
@@ -276,7 +284,10 @@ impl<'f> Script<'f> {
         }
         self.strings.follow(&statement.sql);
         self.unsettled = true;
-        self.overwritten = stored_names(&statement);
+        self.stored = None;
+        if let Then::Store { .. } = statement.then {
+            self.stored = Some(statement.clone());
+        }
         if self.ways.is_some() {
             self.answered(None);
             self.note_stored(&statement);
@@ -303,19 +314,16 @@ impl<'f> Script<'f> {
         self.send(statement)
     }
 
-    /// What `\gset` may set, when nobody knows the answer: names that stand in the statement, or any.
+    /// What `\gset` may set, when nobody knows the answer.
     fn note_stored(&mut self, statement: &Statement) {
         let Then::Store { prefix } = &statement.then else { return };
-        for name in stored_names(statement) {
-            let _ = self.variables.set_unknown(&name, false);
-        }
-        let tokens = Tokens::new(&statement.sql);
-        // names that the statement does not show: of `*`, of types, of columns without a name
-        let hides = |i| {
-            tokens.mark(i, b'*') || tokens.mark(i, b':') || tokens.is_any(i, &["values", "table", "execute", "cast"])
-        };
-        if !prefix.is_empty() || (0..tokens.list.len()).any(|i| hides(i) || tokens.kind(i) == Some(Kind::Broken)) {
-            self.variables.put_open(prefix);
+        match result_names(&statement.sql) {
+            None => self.variables.put_open(prefix),
+            Some(names) => {
+                for name in names.into_iter().map(|name| format!("{prefix}{name}")) {
+                    let _ = self.variables.set_unknown(&name, false);
+                }
+            }
         }
     }
 
@@ -329,7 +337,8 @@ impl<'f> Script<'f> {
         if self.frames.iter().any(|frame| *frame.file == *resolved) {
             return Err(ScriptError::Cycle { path: resolved, origin: origin.clone() });
         }
-        if self.frames.len() > MAX_INCLUDE_DEPTH {
+        self.includes += 1;
+        if self.frames.len() > MAX_INCLUDE_DEPTH || self.includes > MAX_INCLUDES {
             return Err(ScriptError::TooDeep { limit: MAX_INCLUDE_DEPTH, origin: origin.clone() });
         }
         self.push(&resolved, Some(origin))
@@ -362,14 +371,6 @@ fn pass_over(frame: &mut Frame<'_>) -> Result<(), ScriptError> {
     // forgets what a body in the branch began
     frame.scanner.take_saw_begin();
     if copies { frame.skip_untaken_data() } else { Ok(()) }
-}
-
-/// Names that a `\gset` may set, as far as the statement shows them.
-fn stored_names(statement: &Statement) -> Vec<String> {
-    let Then::Store { prefix } = &statement.then else { return Vec::new() };
-    let tokens = Tokens::new(&statement.sql);
-    let names = (0..tokens.list.len()).filter_map(|i| tokens.identifier(i)).map(|name| format!("{prefix}{name}"));
-    names.filter(|name| !special::is_hooked(name)).collect()
 }
 
 fn sending_name(then: &Then) -> &'static str {

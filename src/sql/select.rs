@@ -59,9 +59,10 @@ pub fn is_single_select(sql: &str) -> bool {
 pub fn rows_unread(sql: &str) -> bool {
     let tokens = Tokens::new(sql);
     let first = (0..tokens.list.len()).find(|i| !tokens.mark(*i, b'(')).unwrap_or(0);
-    let queries = ["select", "values", "table", "with", "execute", "fetch", "show", "explain"];
+    let queries = ["select", "values", "table", "with", "execute", "fetch", "show", "explain", "call"];
     let returning = (0..tokens.list.len()).any(|i| tokens.is(i, "returning"));
-    (tokens.is_any(first, &queries) || returning) && !is_single_select(sql)
+    let copied = super::inspect::copy(&tokens, first) == Some(super::inspect::Copy::ToStdout);
+    (tokens.is_any(first, &queries) || returning || copied) && !is_single_select(sql)
 }
 
 /// Every name that could be a type's: behind `::`, behind the `AS` of a `CAST`, and before a literal, as in

@@ -3,6 +3,7 @@
 use super::inspect::{Inspection, inspect};
 use super::position::{Origin, Position, count_characters};
 use super::quick::inspect_quickly;
+use super::tokens::first_token;
 use std::fmt;
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ pub struct Statement {
     /// Variables that the statement names and that are not set; psql sends the text as it is written.
     /// Not there: what can't be meant as a variable, that is the slices `a[1:2]` and `a[i:j]`.
     pub undefined: Vec<(String, Position)>,
-    /// Places of plain `:name`, whose value is scanned as SQL.
+    /// Places of plain `:name` whose value comes from outside of the script, and is scanned as SQL.
     pub bare: Vec<(String, Position)>,
     map: Map,
 }
@@ -135,6 +136,8 @@ pub(super) struct Buffer {
     map: Map,
     /// The line and byte behind the piece that was copied last: a piece from there on needs no segment of its own.
     tail: Option<(u32, usize)>,
+    /// Bytes that came from variables.
+    pub substituted: usize,
     pub undefined: Vec<(String, Position)>,
     pub bare: Vec<(String, Position)>,
     /// The text is not one piece of a file: a variable was replaced, or `\if` or another command stood in the middle.
@@ -188,6 +191,7 @@ impl Buffer {
     pub fn substitute(&mut self, value: &[u8], line: u32, column: u32) {
         self.map.0.push(Segment { sql: self.text.len(), line, column, substituted: true });
         self.text.extend_from_slice(value);
+        self.substituted += value.len();
         self.tail = None;
         self.composed = true;
     }
@@ -197,6 +201,12 @@ impl Buffer {
         self.text.truncate(length);
         self.map.0.retain(|segment| segment.sql < length);
         self.tail = None;
+    }
+
+    /// Whether what comes next is the first word of a statement.
+    pub fn begins_a_statement(&self) -> bool {
+        let text = String::from_utf8_lossy(&self.text);
+        first_token(&text) == text.len() || self.joined && self.last_visible() == Some(b';')
     }
 
     /// The last byte that is not white space.

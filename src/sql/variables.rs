@@ -1,5 +1,6 @@
 //! psql's variables: names, values, and how a value is quoted into SQL.
 
+use super::special::is_hooked;
 use std::collections::BTreeMap;
 
 /// The variables of a script, as `\set`, `\gset` and `-v` make them.
@@ -63,9 +64,20 @@ impl Variables {
         self.values.entry(name.to_owned()).or_insert(value);
     }
 
-    /// Any name that begins like this may be set from now on.
+    /// Any name that begins like this may be set or removed from now on.
     pub(super) fn put_open(&mut self, prefix: &str) {
+        self.doubt(prefix, None);
         self.open.push(prefix.to_owned());
+    }
+
+    /// The values of these names behind the prefix, or of all that begin with it, are no longer known.
+    pub(super) fn doubt(&mut self, prefix: &str, names: Option<&[String]>) {
+        for (known, value) in &mut self.values {
+            let Some(rest) = known.strip_prefix(prefix) else { continue };
+            if names.is_none_or(|names| names.iter().any(|name| name == rest)) && !is_hooked(known) {
+                *value = Value::Unknown { certain: false };
+            }
+        }
     }
 
     /// The value, also one that nobody knows yet.
@@ -75,6 +87,9 @@ impl Variables {
         self.values.get(name).or_else(open)
     }
 }
+
+/// The longest value of a variable, in bytes.
+pub(super) const VALUE_BYTES: usize = 1024 * 1024;
 
 /// What stands for a value that only a run knows: a name may stand almost wherever a value or a part of a name may.
 pub const STAND_IN: &str = "pgseal_value";
