@@ -103,16 +103,13 @@ impl Lint<'_> {
             Role::Writes { dispatch } => self.dispatch(statement, &inspection, dispatch),
             Role::Verifies(mode) => {
                 self.dispatch(statement, &inspection, &[]);
-                let parsed = matches!(statement.then, Then::Describe | Then::Prepare { .. });
-                let taken = matches!(statement.then, Then::Store { .. }) && names_ok(&statement.sql);
-                if rows_unread(&statement.sql) || statement.parameters.is_some() || parsed || taken {
-                    let problem = Problem::at(&statement.origin.at, ROWS_UNREAD).rule("rows-unread");
-                    self.problems.push(problem.hint("write the data first, then read it by a plain SELECT"));
-                }
                 if *mode == VerifyMode::ReadOnly && inspection.copy.is_some() {
                     let problem = Problem::at(&statement.origin.at, "COPY in a read-only verify script");
                     let problem = problem.rule("copy-in-read-only");
                     self.problems.push(problem.hint("use SELECT, or mode = \"rolled-back\""));
+                } else if leaves_rows_unread(statement) {
+                    let problem = Problem::at(&statement.origin.at, ROWS_UNREAD).rule("rows-unread");
+                    self.problems.push(problem.hint("write the data first, then read it by a plain SELECT"));
                 }
             }
             Role::Asks(what) => {
@@ -155,9 +152,15 @@ impl Lint<'_> {
 /// Why a verify script has no `INSERT ... RETURNING`, `SELECT ... FOR UPDATE`, `EXECUTE` and the like.
 pub const ROWS_UNREAD: &str = "a statement of a verify script that returns rows and is no plain SELECT";
 
-/// Whether the statement names a column `ok`, which would be a check if its rows were read.
-fn names_ok(sql: &str) -> bool {
-    sql.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "ok")
+/// Whether a statement of a verify script could hold a check that nobody reads.
+fn leaves_rows_unread(statement: &Statement) -> bool {
+    let names_ok = || statement.sql.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "ok");
+    let not_shown = match statement.then {
+        Then::Describe | Then::Prepare { .. } => true,
+        Then::Store { .. } => names_ok(),
+        Then::Show | Then::Execute => false,
+    };
+    not_shown || statement.parameters.is_some() || rows_unread(&statement.sql)
 }
 
 /// The variables of a release, as whoever packs it knows them: a run gives their values, and those of the connection.

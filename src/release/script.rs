@@ -180,11 +180,11 @@ impl<'r> Runner<'r> {
         if self.tables.is_some() && matches!(statement.then, Then::Describe | Then::Prepare { .. }) {
             return Err(Failure::refused(statement, ROWS_UNREAD));
         }
-        // What was made meanwhile may look at messages: ask again.
-        if special::looks_at_messages(&statement.sql) {
+        // Text that is put together while it runs may make something that looks at messages.
+        let hidden =
+            statement.then == Then::Execute || inspection.verb == "CALL" || special::may_make_something(&statement.sql);
+        if hidden || special::looks_at_messages(&statement.sql) {
             self.batches = Some(false);
-        } else if statement.then == Then::Execute || matches!(inspection.verb.as_str(), "DO" | "CALL") {
-            self.batches = None;
         }
         self.observer.event(Event::Statement { at: &statement.origin.at, verb: &inspection.verb });
         let joined = inspection.statements > 1;

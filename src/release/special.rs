@@ -58,3 +58,9 @@ pub fn looks_at_messages(sql: &str) -> bool {
     let sql = sql.to_ascii_lowercase();
     sql.contains("current_query") || sql.contains("statement_timestamp")
 }
+
+/// Whether a DO block runs text that it puts together, which could define anything.
+pub fn may_make_something(sql: &str) -> bool {
+    let sql = sql.trim_start();
+    sql.get(..2).is_some_and(|word| word.eq_ignore_ascii_case("do")) && sql.to_ascii_lowercase().contains("execute")
+}
