@@ -63,7 +63,12 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         }
     }
     let mut script = Script::open(&directory, name, variables).map_err(|error| refused(&directory, name, &error))?;
+    script.complaints();
     while let Some(step) = script.next_step().map_err(|error| refused(&directory, name, &error))? {
+        for complaint in script.complaints() {
+            let at = complaint.origin().map(|origin| directory.shown(&origin.at)).unwrap_or_default();
+            out.warning(escape(&format!("{at}: {complaint}: taken for false, as psql does; a run knows more")));
+        }
         let statement = match step {
             Step::Statement(statement) => statement,
             Step::Await | Step::Echo { .. } => continue,

@@ -77,11 +77,19 @@ impl Script<'_> {
         let texts: Vec<&str> = arguments.iter().map(|argument| argument.text.as_str()).collect();
         let text = texts.join(" ");
         // psql complains and takes it for false; a release says what it means
-        parse_boolean(&text).ok_or_else(|| {
+        let Some(holds) = parse_boolean(&text) else {
             let allowed = "a Boolean is expected (true, false, yes, no, on, off, 1, 0)";
             let why = if text.starts_with(':') { "no value is known for it here" } else { allowed };
-            place.bad(format!("unrecognized value {text:?}: {why}"))
-        })
+            let complaint = place.bad(format!("unrecognized value {text:?}: {why}"));
+            return match &mut self.complaints {
+                Some(complaints) if text.starts_with(':') => {
+                    complaints.push(complaint);
+                    Ok(false)
+                }
+                _ => Err(complaint),
+            };
+        };
+        Ok(holds)
     }
 
     /// A condition that only a run can decide.

@@ -47,8 +47,7 @@ pub enum Step {
         /// Where the command stands.
         origin: Origin,
     },
-    /// What follows depends on how the statement before ended: say it by [`Script::answered`] and pull again. Whoever
-    /// says nothing doesn't know.
+    /// What follows depends on how the statement before ended: say it by [`Script::answered`], or nobody knows.
     Await,
 }
 
@@ -74,6 +73,7 @@ pub struct Script<'f> {
     stored: Option<Statement>,
     strings: Strings,
     pub(super) ways: Option<Ways>,
+    pub(super) complaints: Option<Vec<ScriptError>>,
 }
 
 /// What `\bind` and `\bind_named` left for the statement that comes.
@@ -108,6 +108,7 @@ impl<'f> Script<'f> {
             stored: None,
             strings: Strings::default(),
             ways: None,
+            complaints: None,
         };
         special::set_defaults(&mut script.variables);
         let path =
@@ -124,7 +125,6 @@ impl<'f> Script<'f> {
         if let Some(statement) = self.stored.take()
             && let Then::Store { prefix } = &statement.then
         {
-            // Nobody told what it set: what had a value has perhaps another now.
             self.variables.doubt(prefix, result_names(&statement.sql).as_deref());
         }
         let step = self.advance();
@@ -201,9 +201,9 @@ impl<'f> Script<'f> {
         Ok(())
     }
 
-    /// The variables as they are now.
-    pub fn variables(&self) -> &Variables {
-        &self.variables
+    /// Conditions without a known value are from now on false, as in psql, and told here. Only for looking at a script.
+    pub fn complaints(&mut self) -> Vec<ScriptError> {
+        self.complaints.replace(Vec::new()).unwrap_or_default()
     }
 
     /// The variables, to change them between two steps.
