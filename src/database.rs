@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::io::Read;
+use std::time::Duration;
 
 /// Opens sessions to the one database that the operator named.
-pub trait Connect {
-    /// A new session of its own; dropping it closes it.
+pub trait Connect: Sync {
+    /// A new session of its own; dropping it closes it. Where several hosts are named, the first session chooses one, and
+    /// all later ones go to the same; only [`Purpose::Resolve`] may look at the others.
     fn connect(&self, purpose: Purpose) -> Result<Box<dyn Session>, DatabaseError>;
 }
 
@@ -16,6 +18,15 @@ pub enum Purpose {
     Read,
     /// Runs a release, or rolls it back.
     Write,
+    /// Asks, read-only, what came of a COMMIT: after a failover that may be another of the hosts that were named.
+    Resolve,
+}
+
+/// Stops what a session is doing, from another thread.
+pub trait Cancel: Send + Sync {
+    /// Asks the server to cancel the statement that runs now, on a connection of its own. Whether it was in time shows in
+    /// the statement's own answer.
+    fn cancel(&self) -> Result<(), DatabaseError>;
 }
 
 /// A connection.
@@ -61,6 +72,13 @@ pub trait Session {
 
     /// The rows of a query of pgseal's own, with text parameters for `$1`, `$2`, ... Never foreign text as `sql`.
     fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError>;
+
+    /// Stops what this session is doing, from another thread.
+    fn canceller(&self) -> Box<dyn Cancel>;
+
+    /// How long the server may be silent, and take nothing, while an answer is awaited; then the connection counts as lost.
+    /// A network that swallows packets would otherwise never be noticed.
+    fn set_patience(&mut self, patience: Duration);
 
     /// Notices and warnings since the last call, oldest first.
     fn notices(&mut self) -> Vec<Notice>;

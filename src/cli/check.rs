@@ -3,10 +3,12 @@
 use super::args::{BundleArgs, DatabaseArgs, now};
 use super::error::{self, CliError};
 use super::exit::Exit;
+use super::host::operator;
 use super::output::{Output, Paint, escape};
 use crate::format::manifest::When as StateWhen;
 use crate::release::check::{self, CheckError, Checked};
 use crate::release::event::Silent;
+use crate::release::stop::Stop;
 use crate::release::{Order, order};
 use crate::trust::When;
 
@@ -22,7 +24,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (root, bundle) = args.bundle.authenticate(When::At(now()))?;
     let variables = order::values(bundle.manifest(), &args.database.variables()?, false)?;
     let connect = args.database.connector()?;
-    let order = Order { bundle: &bundle, root: &root, connect: &connect, variables: &variables, clock: &now };
+    let (operator, stop) = (operator(), Stop::default());
+    let order = Order {
+        bundle: &bundle,
+        root: &root,
+        connect: &connect,
+        variables: &variables,
+        limits: &bundle.manifest().limits,
+        operator: &operator,
+        stop: &stop,
+        clock: &now,
+    };
     let checked = check::run(&order, &mut Silent).map_err(|error| match error {
         CheckError::Open(error) => error.into(),
         CheckError::Database(error) => error.into(),

@@ -21,6 +21,8 @@ pub enum Exit {
     Preflight,
     /// The run failed, and the database is as before.
     Failed,
+    /// 31: some tiers are committed, others are not; `status` says what to do.
+    Partial,
     /// Nobody could say whether COMMIT happened.
     Unknown,
     /// Done, but the receipt could not be stored.
@@ -42,6 +44,7 @@ impl Exit {
             Self::Unanswered => 21,
             Self::Preflight => 22,
             Self::Failed => 30,
+            Self::Partial => 31,
             Self::Unknown => 32,
             Self::NoReceipt => 40,
             Self::Faults => 50,

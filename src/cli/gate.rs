@@ -6,10 +6,12 @@ use super::approvals;
 use super::args::{BundleArgs, DatabaseArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
+use super::host::operator;
 use super::output::{Output, Paint, escape};
 use crate::format::receipt::GateAnswer;
 use crate::release::event::Silent;
 use crate::release::gate::{self, GateError, OpenError};
+use crate::release::stop::Stop;
 use crate::release::{Order, order};
 use crate::trust::{When, policy};
 
@@ -33,7 +35,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     policy::admits(&root, &bundle.manifest().release, bundle.release_id(), When::At(at))?;
     let variables = order::values(bundle.manifest(), &args.database.variables()?, true)?;
     let connect = args.database.connector()?;
-    let order = Order { bundle: &bundle, root: &root, connect: &connect, variables: &variables, clock: &now };
+    let (operator, stop) = (operator(), Stop::default());
+    let order = Order {
+        bundle: &bundle,
+        root: &root,
+        connect: &connect,
+        variables: &variables,
+        limits: &bundle.manifest().limits,
+        operator: &operator,
+        stop: &stop,
+        clock: &now,
+    };
     let tallies = approvals::tallies(&root, bundle.approvals(), bundle.takes_apr(), When::At(at));
     if tallies.iter().all(|(_, tallies)| tallies.iter().any(|tally| !tally.is_met())) {
         approvals::lines(&tallies).into_iter().for_each(|line| out.note(line));

@@ -16,6 +16,7 @@ mod error;
 mod exit;
 mod export;
 mod gate;
+mod host;
 mod init;
 mod inspect;
 mod interrupt;

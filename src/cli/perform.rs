@@ -144,6 +144,7 @@ impl Prepared {
                 };
                 Err(unchanged(&result, failure, exit))
             }
+            (Outcome::Partial, failure) => Err(partial(&result, failure)),
             (Outcome::Unknown, failure) => Err(unknown(&self.dir, failure)),
         };
         match (&stored, told) {
@@ -202,6 +203,18 @@ fn unchanged(receipt: &Receipt, failure: Option<crate::release::failure::Failure
         Some(failure) => error::failure(exit, &prefix, &failure),
         None => CliError::new(exit, prefix),
     }
+}
+
+/// Some of it is committed.
+fn partial(receipt: &Receipt, failure: Option<crate::release::failure::Failure>) -> CliError {
+    let prefix = format!("the {} stopped half way: ", receipt.action.as_str());
+    let this = match failure {
+        Some(failure) => error::failure(Exit::Partial, &prefix, &failure),
+        None => CliError::new(Exit::Partial, prefix),
+    };
+    this.hint(
+        "`pgseal status` shows how far it came; `pgseal run --resume FILE` goes on, `pgseal rollback FILE` goes back",
+    )
 }
 
 fn unknown(dir: &Path, failure: Option<crate::release::failure::Failure>) -> CliError {

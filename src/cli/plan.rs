@@ -7,6 +7,7 @@ use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, now};
 use super::error::{self, CliError};
 use super::exit::Exit;
 use super::gate;
+use super::host::operator;
 use super::output::{Output, Paint, escape};
 use super::perform::admit;
 use super::table;
@@ -15,6 +16,7 @@ use crate::format::manifest::Manifest;
 use crate::record::memory;
 use crate::release::event::Silent;
 use crate::release::plan::{self, Obstacle, Plan};
+use crate::release::stop::Stop;
 use crate::release::{Order, order};
 use crate::trust::When;
 
@@ -40,7 +42,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let clock = memory::check_clock(&args.receipts, at).map_err(CliError::from);
     let admitted = admit(&root, &bundle, &variables, at).map_err(CliError::from);
     let connect = args.database.connector()?;
-    let order = Order { bundle: &bundle, root: &root, connect: &connect, variables: &variables, clock: &now };
+    let (operator, stop) = (operator(), Stop::default());
+    let order = Order {
+        bundle: &bundle,
+        root: &root,
+        connect: &connect,
+        variables: &variables,
+        limits: &manifest.limits,
+        operator: &operator,
+        stop: &stop,
+        clock: &now,
+    };
     let mut plan = plan::make(order, &mut Silent);
     let met = std::mem::take(&mut plan.obstacles).into_iter().map(obstacle);
     let obstacles: Vec<CliError> = clock.err().into_iter().chain(admitted.err()).chain(met).collect();

@@ -3,6 +3,7 @@
 use super::args::{BundleArgs, DatabaseArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
+use super::host::operator;
 use super::interrupt::Interrupt;
 use super::output::{Output, Paint};
 use super::perform::ReceiptArgs;
@@ -10,6 +11,7 @@ use super::progress::Progress;
 use crate::format::receipt::Action;
 use crate::format::statement::title;
 use crate::release::rollback::{self, Found};
+use crate::release::stop::Stop;
 use crate::release::{Order, order};
 use crate::trust::When;
 
@@ -31,7 +33,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let variables = order::values(manifest, &args.database.variables()?, false)?;
     let prepared = args.receipts.prepare(key, &root, manifest, Action::Rollback)?;
     let connect = args.database.connector()?;
-    let order = Order { bundle: &bundle, root: &root, connect: &connect, variables: &variables, clock: &now };
+    let (operator, stop) = (operator(), Stop::default());
+    let order = Order {
+        bundle: &bundle,
+        root: &root,
+        connect: &connect,
+        variables: &variables,
+        limits: &manifest.limits,
+        operator: &operator,
+        stop: &stop,
+        clock: &now,
+    };
     let applied = match rollback::find(order)? {
         Found::Applied(applied) => applied,
         Found::Nothing(target) => {

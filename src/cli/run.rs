@@ -3,12 +3,14 @@
 use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
+use super::host::operator;
 use super::interrupt::Interrupt;
 use super::output::Output;
 use super::perform::{ReceiptArgs, admit};
 use super::progress::Progress;
 use crate::format::receipt::Action;
 use crate::record::memory;
+use crate::release::stop::Stop;
 use crate::release::{Order, gate, order};
 use crate::trust::When;
 
@@ -35,7 +37,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let admission = admit(&root, &bundle, &variables, at)?;
     let prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
     let connect = args.database.connector()?;
-    let order = Order { bundle: &bundle, root: &root, connect: &connect, variables: &variables, clock: &now };
+    let (operator, stop) = (operator(), Stop::default());
+    let order = Order {
+        bundle: &bundle,
+        root: &root,
+        connect: &connect,
+        variables: &variables,
+        limits: &manifest.limits,
+        operator: &operator,
+        stop: &stop,
+        clock: &now,
+    };
     let mut progress = Progress::new(out, Interrupt::watch(out, "run")?);
     let ready = gate::pass(order, &mut progress)
         .map_err(CliError::from)

@@ -80,11 +80,26 @@ pub struct RunLimits {
     pub statement_timeout: TimeLimit,
     /// `idle_in_transaction_session_timeout`: how long the transaction may wait for us. Default 1 min.
     pub idle_timeout: TimeLimit,
+    /// `transaction_timeout`: how long a whole transaction may take, on servers that know it (PostgreSQL 17 and later).
+    /// Default 1 h.
+    #[serde(skip_serializing_if = "is_default_transaction_timeout")]
+    pub transaction_timeout: TimeLimit,
+}
+
+const TRANSACTION_TIMEOUT: TimeLimit = TimeLimit(3_600_000);
+
+fn is_default_transaction_timeout(limit: &TimeLimit) -> bool {
+    *limit == TRANSACTION_TIMEOUT
 }
 
 impl Default for RunLimits {
     fn default() -> Self {
-        Self { lock_timeout: TimeLimit(5_000), statement_timeout: TimeLimit(300_000), idle_timeout: TimeLimit(60_000) }
+        Self {
+            lock_timeout: TimeLimit(5_000),
+            statement_timeout: TimeLimit(300_000),
+            idle_timeout: TimeLimit(60_000),
+            transaction_timeout: TRANSACTION_TIMEOUT,
+        }
     }
 }
 

@@ -50,6 +50,14 @@ pub struct Receipt {
     /// Why it failed, if it did.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,
+    /// The unfinished run that this one went on with, if it was a `run --resume`: its id stands in the ledger.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub resumes: Option<String>,
+    /// Who ran it, on which host.
+    pub operator: Operator,
+    /// How often it was tried anew because a lock could not be had in time; each time nothing had been changed.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub retries: u32,
     /// The host's clock at the start.
     pub started: Timestamp,
     /// The host's clock at the end.
@@ -87,6 +95,20 @@ pub struct Receipt {
     /// The key that signs this receipt, if the host has one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub signer: Option<Digest>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// The person and the machine, as the operating system names them. Nothing is decided by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operator {
+    /// The login name.
+    pub user: String,
+    /// The machine's name.
+    pub host: String,
 }
 
 /// An approval that a run rests on.
@@ -144,6 +166,8 @@ pub enum Outcome {
     Committed,
     /// The database is as before.
     Unchanged,
+    /// Some tiers are committed, others are not: `run --resume` goes on, `rollback` goes back.
+    Partial,
     /// COMMIT was sent and no server could say whether it happened.
     Unknown,
 }
@@ -163,6 +187,21 @@ pub struct ObservedTarget {
     /// `pg_control_system().system_identifier`, where the role may ask.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub system_identifier: Option<String>,
+    /// `pg_control_checkpoint().timeline_id`, where the role may ask: another one after a failover or a restore.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub timeline: Option<u32>,
+}
+
+/// When a gate was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Asked {
+    /// On a connection of its own, before anything began.
+    Before,
+    /// In the transaction, before its first statement.
+    First,
+    /// In the transaction, before COMMIT.
+    Last,
 }
 
 /// One answer of a gate.
@@ -171,6 +210,8 @@ pub struct ObservedTarget {
 pub struct GateAnswer {
     /// The gate.
     pub name: Name,
+    /// When it was asked.
+    pub asked: Asked,
     /// READY or BLOCKED.
     pub ready: bool,
     /// The gate's own sentence.
@@ -191,9 +232,35 @@ pub struct TierRecord {
     pub rows: u64,
     /// Time from the first statement to the last answer.
     pub milliseconds: u64,
+    /// The transaction in which it was committed; absent for a tier without one, and where nothing was committed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub transaction_id: Option<String>,
+    /// What was sent, in order: a statement, or several in one message. The first 1,000.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub sent: Vec<SentRecord>,
     /// Warnings of the server, `file:line:column: text`, the first 100.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub warnings: Vec<String>,
+}
+
+/// A statement that was sent, or several in one message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SentRecord {
+    /// `file:line:column` of the first.
+    pub at: String,
+    /// What it is: `CREATE TABLE`, `INSERT`, ...; of several, the first.
+    pub verb: String,
+    /// How many statements travelled together; absent for one alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub statements: Option<u64>,
+    /// Rows that they reported.
+    pub rows: u64,
+    /// From sending to the last answer.
+    pub microseconds: u64,
+    /// In a tier without transaction, how its effect is known when the server's answer is not what says so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub evidence: Option<String>,
 }
 
 /// A verify script that was asked.

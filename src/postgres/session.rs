@@ -1,6 +1,7 @@
 //! Sessions by `tokio-postgres`, driven on the caller's thread.
 
 use std::io::Read;
+use std::time::Duration;
 
 use ::tokio_postgres::config::TargetSessionAttrs;
 use ::tokio_postgres::types::{ToSql, Type};
@@ -9,7 +10,7 @@ use ::tokio_postgres::{Client, Config};
 use super::parameter::TextForm;
 use super::pump::Pump;
 use super::{copy, error, rows};
-use crate::database::{BatchAnswer, Column, Connect, DatabaseError, Notice, Purpose, Session, Table};
+use crate::database::{BatchAnswer, Cancel, Column, Connect, DatabaseError, Notice, Purpose, Session, Table};
 
 /// Opens sessions by one configuration.
 pub struct Connector {
@@ -51,7 +52,7 @@ impl PostgresSession {
         let mut config = config.clone();
         // As the session's own start values, so that also RESET ALL leads back to them; they beat what the role and the
         // database have set. The caller's own options are refused before (`cli/connection.rs`).
-        let read_only = if purpose == Purpose::Read { " -c default_transaction_read_only=on" } else { "" };
+        let read_only = if purpose != Purpose::Write { " -c default_transaction_read_only=on" } else { "" };
         config.options(format!("{START}{read_only}"));
         let (client, pump) = Pump::connect(&config)?;
         let mut session = Self { client, pump, version: 0 };
@@ -151,6 +152,12 @@ impl Session for PostgresSession {
         }
         Ok(table)
     }
+
+    fn canceller(&self) -> Box<dyn Cancel> {
+        todo!("helper A")
+    }
+
+    fn set_patience(&mut self, _: Duration) {}
 
     fn notices(&mut self) -> Vec<Notice> {
         self.pump.notices()

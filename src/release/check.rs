@@ -78,7 +78,7 @@ pub fn run(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Checked, Ch
             VerifyMode::RolledBack => Purpose::Write,
         };
         let mut session = order.connect.connect(purpose).map_err(CheckError::Database)?;
-        settings::reset(session.as_mut(), &order.manifest().limits).map_err(CheckError::Database)?;
+        settings::reset(session.as_mut(), order.limits).map_err(CheckError::Database)?;
         records.push(match verify::alone(session.as_mut(), script, order, observer) {
             Ok(record) => (record, None),
             Err(failure) => {

@@ -10,7 +10,7 @@ use super::target::{self, TargetError};
 use crate::database::{DatabaseError, Purpose, Session};
 use crate::format::manifest::Gate;
 use crate::format::name::Name;
-use crate::format::receipt::{GateAnswer, ObservedTarget};
+use crate::format::receipt::{Asked, GateAnswer, ObservedTarget};
 use crate::format::trust_document::Policy;
 
 /// An authentic release whose gates were all READY, with the locked session that will run it.
@@ -70,7 +70,7 @@ pub(super) fn open(
     let mut session = order.connect.connect(purpose).map_err(OpenError::Connect)?;
     let observed = target::observe(session.as_mut()).map_err(OpenError::Connect)?;
     target::check(&order.manifest().target, policy, &observed).map_err(OpenError::Target)?;
-    settings::reset(session.as_mut(), &order.manifest().limits).map_err(OpenError::Connect)?;
+    settings::reset(session.as_mut(), order.limits).map_err(OpenError::Connect)?;
     Ok((session, observed))
 }
 
@@ -88,11 +88,11 @@ pub(super) fn ask_all(order: &Order<'_>, observer: &mut dyn Observer) -> Result<
         let unanswered = |failure| GateError::Unanswered(gate.name.clone(), Box::new(failure));
         let connected = order.connect.connect(Purpose::Read);
         let mut session = connected.map_err(|error| unanswered(Failure::database("can't connect", &error)))?;
-        let limited = settings::reset(session.as_mut(), &order.manifest().limits);
+        let limited = settings::reset(session.as_mut(), order.limits);
         limited.map_err(|error| unanswered(Failure::database("can't set time limits", &error)))?;
         let sql = order.sql(&gate.file).map_err(|error| unanswered(Failure::plain(error)))?;
         let observed = probe::ask_read_only(session.as_mut(), sql, order).map_err(unanswered)?;
-        let answer = answer(gate, observed).map_err(unanswered)?;
+        let answer = answer(gate, Asked::Before, observed).map_err(unanswered)?;
         observer.event(Event::Gate(&answer));
         answers.push(answer);
     }
@@ -100,13 +100,17 @@ pub(super) fn ask_all(order: &Order<'_>, observer: &mut dyn Observer) -> Result<
 }
 
 /// Each gate once more, inside the run's own transaction.
-pub(super) fn ask_inside(session: &mut dyn Session, order: &Order<'_>) -> Result<Vec<GateAnswer>, GateError> {
+pub(super) fn ask_inside(
+    session: &mut dyn Session,
+    order: &Order<'_>,
+    asked: Asked,
+) -> Result<Vec<GateAnswer>, GateError> {
     let mut answers = Vec::new();
     for gate in needed(order) {
         let unanswered = |failure| GateError::Unanswered(gate.name.clone(), Box::new(failure));
         let sql = order.sql(&gate.file).map_err(|error| unanswered(Failure::plain(error)))?;
         let observed = probe::ask(session, sql, order).map_err(unanswered)?;
-        answers.push(answer(gate, observed).map_err(unanswered)?);
+        answers.push(answer(gate, asked, observed).map_err(unanswered)?);
     }
     Ok(answers)
 }
@@ -118,7 +122,7 @@ fn needed<'b>(order: &Order<'b>) -> impl Iterator<Item = &'b Gate> {
 }
 
 /// `ready boolean` and `reason text`, neither NULL; the other columns are evidence.
-fn answer(gate: &Gate, Answer { row: mut observed, booleans }: Answer) -> Result<GateAnswer, Failure> {
+fn answer(gate: &Gate, asked: Asked, Answer { row: mut observed, booleans }: Answer) -> Result<GateAnswer, Failure> {
     let mut take = |column: &str| match observed.remove(column) {
         None => Err(Failure::plain(format!("it returned no column {column:?}"))),
         Some(None) => Err(Failure::plain(format!("its column {column:?} is NULL"))),
@@ -129,5 +133,5 @@ fn answer(gate: &Gate, Answer { row: mut observed, booleans }: Answer) -> Result
         return Err(Failure::plain(format!("its column \"ready\" is {ready:?}, not a boolean")));
     }
     let ready = ready == "t";
-    Ok(GateAnswer { name: gate.name.clone(), ready, reason, evidence: observed })
+    Ok(GateAnswer { name: gate.name.clone(), asked, ready, reason, evidence: observed })
 }

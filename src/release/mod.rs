@@ -25,6 +25,7 @@ pub mod script;
 pub mod settings;
 mod special;
 pub mod status;
+pub mod stop;
 pub mod target;
 pub mod transaction;
 pub mod verify;

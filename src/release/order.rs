@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::stop::Stop;
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::contents::AuthenticatedSql;
 use crate::database::Connect;
 use crate::entry_path::EntryPath;
+use crate::format::limits_of_run::RunLimits;
 use crate::format::manifest::Manifest;
+use crate::format::receipt::Operator;
 use crate::format::timestamp::Timestamp;
 use crate::trust::TrustRoot;
 
@@ -21,6 +24,12 @@ pub struct Order<'b> {
     pub connect: &'b dyn Connect,
     /// The variables' values, as [`values`] resolved them.
     pub variables: &'b BTreeMap<String, String>,
+    /// The time limits: those of the manifest, or lower ones.
+    pub limits: &'b RunLimits,
+    /// Who ordered it.
+    pub operator: &'b Operator,
+    /// Stops it.
+    pub stop: &'b Stop,
     /// The host's clock.
     pub clock: &'b dyn Fn() -> Timestamp,
 }

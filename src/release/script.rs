@@ -82,8 +82,15 @@ impl<'r> Runner<'r> {
         acknowledged: &'r [String],
         name: &str,
     ) -> Self {
-        let record =
-            TierRecord { name: name.to_owned(), statements: 0, rows: 0, milliseconds: 0, warnings: Vec::new() };
+        let record = TierRecord {
+            name: name.to_owned(),
+            statements: 0,
+            rows: 0,
+            milliseconds: 0,
+            transaction_id: None,
+            sent: Vec::new(),
+            warnings: Vec::new(),
+        };
         let (open, on_the_way) = (Batch::default(), VecDeque::new());
         Self {
             session,

@@ -1,6 +1,8 @@
 //! A session's settings: the same before every script and question, whatever the caller, the role, the database or the
 //! script before it set.
 
+use std::time::Duration;
+
 use crate::database::{DatabaseError, Session};
 use crate::format::limits_of_run::RunLimits;
 use crate::format::manifest::Manifest;
@@ -24,8 +26,16 @@ pub fn reset(session: &mut dyn Session, limits: &RunLimits) -> Result<(), Databa
     if session.server_version_num() >= 140_000 {
         sql.push_str("; SET client_connection_check_interval = 500");
     }
+    if session.server_version_num() >= 170_000 {
+        sql.push_str(&format!("; SET transaction_timeout = {}", limits.transaction_timeout.milliseconds()));
+    }
+    // A statement that the server must have ended by now is one whose answer is lost.
+    session.set_patience(Duration::from_millis(statement.into()) + GRACE);
     session.batch(&sql)
 }
+
+/// How much longer than `statement_timeout` an answer may take.
+const GRACE: Duration = Duration::from_secs(15);
 
 /// Where the release's statements look up names: in the schemas that were signed. [`reset`] leads back.
 pub fn use_release_path(session: &mut dyn Session, manifest: &Manifest) -> Result<(), DatabaseError> {

@@ -49,18 +49,22 @@ pub fn observe(session: &mut dyn Session) -> Result<ObservedTarget, DatabaseErro
     let mut next = || values.next().unwrap_or_default();
     let (database, server_version, number, role) = (next(), next(), next(), next());
     // Where the role may not ask, the identifier stays unknown; a release that names one is then refused.
-    let identifier = session.query("select system_identifier::text from pg_catalog.pg_control_system()", &[]);
-    let system_identifier = match identifier {
-        Ok(table) => table.single().map(str::to_owned),
-        Err(DatabaseError::Server(_)) => None,
-        Err(lost) => return Err(lost),
+    let control = |session: &mut dyn Session, sql| match session.query(sql, &[]) {
+        Ok(table) => Ok(table.single().map(str::to_owned)),
+        Err(DatabaseError::Server(_)) => Ok(None),
+        Err(lost) => Err(lost),
     };
+    let identifier = "select system_identifier::text from pg_catalog.pg_control_system()";
+    let timeline = "select timeline_id::text from pg_catalog.pg_control_checkpoint()";
+    let (system_identifier, timeline) = (control(session, identifier)?, control(session, timeline)?);
+    let timeline = timeline.and_then(|number| number.parse().ok());
     Ok(ObservedTarget {
         database,
         server_version,
         server_version_num: number.parse().unwrap_or_default(),
         role,
         system_identifier,
+        timeline,
     })
 }
 

@@ -15,7 +15,8 @@ use crate::bundle::contents::AuthenticatedSql;
 use crate::database::{DatabaseError, Purpose, Session};
 use crate::format::manifest::{State, When};
 use crate::format::receipt::{
-    Action, CountedApproval, GateAnswer, ObservedTarget, Outcome, Receipt, TierRecord, TrustReference, VerifyRecord,
+    Action, Asked, CountedApproval, GateAnswer, ObservedTarget, Outcome, Receipt, TierRecord, TrustReference,
+    VerifyRecord,
 };
 use crate::format::version::{Format1, PGSEAL};
 use crate::record::journal::{Journal, JournalStep};
@@ -127,7 +128,7 @@ struct Doing<'a, 'b> {
 
 impl Doing<'_, '_> {
     fn transaction(&mut self, session: &mut dyn Session) -> Result<(), Stop> {
-        let limits = &self.order.manifest().limits;
+        let limits = self.order.limits;
         let database = |doing: &'static str| move |error: DatabaseError| Failure::database(doing, &error);
         settings::reset(session, limits).map_err(database("can't set time limits"))?;
         self.journal_begin()?;
@@ -137,7 +138,7 @@ impl Doing<'_, '_> {
         let transaction_id = transaction_id(session)?;
         self.receipt.transaction_id = Some(transaction_id.clone());
         if self.work.gated {
-            self.gates(session).map_err(|(kind, failure)| Stop::GateClosed(kind, Box::new(failure)))?;
+            self.gates(session, Asked::First).map_err(|(kind, failure)| Stop::GateClosed(kind, Box::new(failure)))?;
         }
         ledger::ensure(session).map_err(database("can't make the ledger (schema pgseal)"))?;
         self.scripts(session)?;
@@ -151,7 +152,7 @@ impl Doing<'_, '_> {
         self.state(session)?;
         self.verify(session)?;
         if self.work.gated {
-            self.gates(session).map_err(|(_, failure)| failure)?;
+            self.gates(session, Asked::Last).map_err(|(_, failure)| failure)?;
         }
         settings::reset(session, limits).map_err(database("can't reset the session"))?;
         self.ledger(session, &transaction_id).map_err(database("can't write the ledger"))?;
@@ -182,8 +183,8 @@ impl Doing<'_, '_> {
         })
     }
 
-    fn gates(&mut self, session: &mut dyn Session) -> Result<(), (FailureKind, Failure)> {
-        let answers = gate::ask_inside(session, &self.order).map_err(|error| match error {
+    fn gates(&mut self, session: &mut dyn Session, asked: Asked) -> Result<(), (FailureKind, Failure)> {
+        let answers = gate::ask_inside(session, &self.order, asked).map_err(|error| match error {
             GateError::Unanswered(name, failure) => {
                 let message = format!("gate {name} could not be answered: {}", failure.message);
                 (FailureKind::Unanswered, Failure { message, ..*failure })
@@ -199,7 +200,7 @@ impl Doing<'_, '_> {
     fn scripts(&mut self, session: &mut dyn Session) -> Result<(), Stop> {
         let total = self.work.scripts.len();
         for (at, (name, sql)) in self.work.scripts.clone().into_iter().enumerate() {
-            let reset = settings::reset(session, &self.order.manifest().limits);
+            let reset = settings::reset(session, self.order.limits);
             let set = reset.and_then(|()| settings::use_release_path(session, self.order.manifest()));
             set.map_err(|error| Failure::database("can't reset the session", &error))?;
             self.observer.event(Event::Begin(at + 1, total, &name));
@@ -251,6 +252,7 @@ impl Doing<'_, '_> {
     }
 
     fn commit(&mut self, session: &mut dyn Session, transaction_id: &str) -> Result<(), Stop> {
+        self.order.stop.committing()?;
         self.observer.event(Event::Commit);
         self.journal(JournalStep::Commit { transaction_id: transaction_id.to_owned() })?;
         match session.execute("COMMIT") {
@@ -276,7 +278,7 @@ impl Doing<'_, '_> {
     fn prove(&mut self) -> Result<(), String> {
         let text = |error: DatabaseError| format!("committed, but not proved on a fresh connection: {error}");
         let mut session = self.order.connect.connect(Purpose::Read).map_err(text)?;
-        settings::reset(session.as_mut(), &self.order.manifest().limits).map_err(text)?;
+        settings::reset(session.as_mut(), self.order.limits).map_err(text)?;
         if !ledger::has_run(session.as_mut(), &self.receipt.run_id).map_err(text)? {
             return Err("COMMIT was answered, but the ledger on a fresh connection lacks this run".to_owned());
         }
@@ -307,6 +309,9 @@ fn blank_receipt(order: &Order<'_>, work: &Work<'_>, start: Start, run_id: &str)
         action: work.action,
         outcome: Outcome::Unchanged,
         error: None,
+        resumes: None,
+        operator: order.operator.clone(),
+        retries: 0,
         started,
         finished: started,
         pgseal: PGSEAL.to_owned(),

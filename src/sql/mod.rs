@@ -7,6 +7,7 @@
 //! - `meta`, `arguments`, `copy_command`, `path`: backslash commands, their arguments, and where an include leads
 //! - `assemble`, `frame`, `conditions`, `data`, `strings`: from the lines of an open file to one statement and its COPY data
 //! - `statement`: its text, and the way back from a character to its file, line and column
+//! - `outside`: what a statement is that can't run inside a transaction, and where its effect can be seen
 //! - `inspect`, `dispatch` (with its `names`), `select`: what a statement is, judged on its tokens
 //! - `results`: what `\gset` may set; `quick`: what most statements are; `plain`: which may share a message; `parts`: what `\;` joined
 //! - `scanner`, `lexemes`: psql's rules of where a statement ends; `atomic`, `boundary`: where they differ from the
@@ -32,6 +33,7 @@ mod conditions;
 mod data;
 mod strings;
 mod statement;
+mod outside;
 mod inspect;
 mod dispatch;
 mod names;
@@ -55,6 +57,7 @@ pub use error::{FileError, ScriptError};
 pub use explore::{MAX_WAYS, explore};
 pub use inspect::{Copy, Inspection, SessionChange, inspect};
 pub use meta::EchoTarget;
+pub use outside::{ObjectName, Outside, Reindexed, outside};
 pub use parts::{Part, parts};
 pub use plain::{is_plain, plain};
 pub use position::{Origin, Position};
