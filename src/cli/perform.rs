@@ -17,7 +17,7 @@ use crate::format::timestamp::Timestamp;
 use crate::record::journal::Journal;
 use crate::record::receipt;
 use crate::release::Report;
-use crate::release::transaction::FailureKind;
+use crate::release::report::FailureKind;
 use crate::trust::policy::{self, Admission, PolicyError};
 use crate::trust::root::name;
 use crate::trust::{SecretKey, TrustRoot, When};

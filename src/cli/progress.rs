@@ -103,6 +103,17 @@ impl Observer for Progress {
             Event::Verified(record) => {
                 self.line(format!("verify {} {}/{}", record.name, record.held, record.checks));
             }
+            Event::Found { at, again, how } => {
+                let next = if again { "it is sent again" } else { "it took effect" };
+                self.line(format!("{} was interrupted; {next}: {}", escape(&at.to_string()), escape(how)));
+            }
+            Event::StillRunning { at, why } => {
+                let at = at.to_string();
+                self.moving(|_| format!("waiting for the server at {}: {}", escape(&at), escape(why)));
+            }
+            Event::Cleaning { at, what } => {
+                self.line(format!("{}: {}: cleaning up", escape(&at.to_string()), escape(what)));
+            }
             Event::Commit => {
                 self.interrupt.committing();
                 self.moving(|_| "committing".to_owned());

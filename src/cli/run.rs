@@ -10,6 +10,7 @@ use super::perform::{ReceiptArgs, admit};
 use super::progress::Progress;
 use crate::format::receipt::Action;
 use crate::record::memory;
+use crate::release::resume::Decision;
 use crate::release::stop::Stop;
 use crate::release::{Order, gate, order};
 use crate::trust::When;
@@ -24,6 +25,21 @@ pub struct Args {
     approvals: ApprovalArgs,
     #[command(flatten)]
     receipts: ReceiptArgs,
+    /// Go on with the run of this release that stopped half way
+    #[arg(long)]
+    resume: bool,
+    /// What became of the interrupted statement, where the catalog can't say: `done` goes on behind it, `again` sends it
+    /// again
+    #[arg(long, value_name = "WHAT", requires = "resume", value_parser = decision)]
+    interrupted: Option<Decision>,
+}
+
+fn decision(text: &str) -> Result<Decision, String> {
+    match text {
+        "done" => Ok(Decision::Done),
+        "again" => Ok(Decision::Again),
+        _ => Err("say `done` or `again`".to_owned()),
+    }
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
@@ -49,9 +65,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         clock: &now,
     };
     let mut progress = Progress::new(out, Interrupt::watch(out, "run")?);
-    let ready = gate::pass(order, &mut progress)
-        .map_err(CliError::from)
-        .and_then(|gated| gated.preflight().map_err(CliError::from));
+    let ready = gate::pass(order, &mut progress).map_err(CliError::from).and_then(|gated| {
+        let ready = if args.resume { gated.resume(args.interrupted) } else { gated.preflight() };
+        ready.map_err(CliError::from)
+    });
     if ready.is_err() {
         progress.finish();
     }

@@ -46,6 +46,29 @@ pub enum Event<'a> {
     Done(usize, usize, &'a TierRecord),
     /// A verify script was asked.
     Verified(&'a VerifyRecord),
+    /// A statement that an earlier run was interrupted in: what became of it.
+    Found {
+        /// Its place.
+        at: &'a Position,
+        /// Whether it is sent again.
+        again: bool,
+        /// How that is known.
+        how: &'a str,
+    },
+    /// The server still works on a statement whose client is gone.
+    StillRunning {
+        /// Its place.
+        at: &'a Position,
+        /// How that is known.
+        why: &'a str,
+    },
+    /// What an interrupted statement left behind is cleaned up.
+    Cleaning {
+        /// Its place.
+        at: &'a Position,
+        /// What it left.
+        what: &'a str,
+    },
     /// The transaction is complete and about to be committed.
     Commit,
     /// The answer to COMMIT was lost; the server is asked on a new connection, for the nth time.

@@ -62,7 +62,7 @@ pub fn make(order: Order<'_>, observer: &mut dyn Observer) -> Plan {
         Ok(gated) => {
             plan.gates = Some(gated.answers.clone());
             match gated.preflight().as_ref().map(ReadyRelease::before) {
-                Ok(before) => plan.now = Some(before.clone()),
+                Ok(before) => plan.now = before.cloned(),
                 Err(_) => look_further(order, &mut plan),
             }
         }
