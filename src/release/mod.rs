@@ -7,6 +7,7 @@
 mod batch;
 pub mod check;
 pub mod event;
+pub mod evidence;
 mod excerpt;
 pub mod failure;
 pub mod gate;
