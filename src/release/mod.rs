@@ -8,6 +8,7 @@ mod batch;
 pub mod check;
 mod evidence;
 pub mod event;
+pub mod evidence;
 mod excerpt;
 pub mod failure;
 pub mod gate;
