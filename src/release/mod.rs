@@ -6,6 +6,7 @@
 
 mod batch;
 pub mod check;
+mod clamp;
 pub mod event;
 mod excerpt;
 pub mod failure;
@@ -19,6 +20,7 @@ pub mod preflight;
 pub mod probe;
 pub mod question;
 pub mod resolve;
+pub mod retry;
 pub mod rollback;
 pub mod run;
 pub mod script;
@@ -29,6 +31,8 @@ pub mod stop;
 pub mod target;
 pub mod transaction;
 pub mod verify;
+pub mod waiting;
+pub mod watched;
 
 pub use event::{Event, Observer};
 pub use gate::GatedRelease;

@@ -10,7 +10,7 @@ use super::batch::Batch;
 use super::event::{Event, Observer};
 use super::failure::Failure;
 use super::order::Order;
-use super::{generated, special};
+use super::{clamp, generated, special};
 use crate::bundle::contents::AuthenticatedSql;
 use crate::bundle::lint::ROWS_UNREAD;
 use crate::bundle::refusal::refused_everywhere;
@@ -37,7 +37,7 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> Result<TierRecord, Failure> {
     let acknowledged = generated::acknowledged(order.manifest(), name, sql.path());
-    let mut runner = Runner::new(session, observer, acknowledged, name);
+    let mut runner = Runner::new(session, observer, order, acknowledged, name);
     runner.script(sql, order)?;
     Ok(runner.record)
 }
@@ -50,7 +50,7 @@ pub fn read(
     mut table: impl FnMut(Table),
     observer: &mut dyn Observer,
 ) -> Result<(), Failure> {
-    let mut runner = Runner::new(session, observer, &[], "");
+    let mut runner = Runner::new(session, observer, order, &[], "");
     runner.tables = Some(&mut table);
     runner.script(sql, order)
 }
@@ -59,6 +59,7 @@ pub fn read(
 pub(super) struct Runner<'r> {
     pub session: &'r mut dyn Session,
     pub observer: &'r mut dyn Observer,
+    order: &'r Order<'r>,
     pub record: TierRecord,
     /// What the tier may send out of the database.
     pub acknowledged: &'r [String],
@@ -79,6 +80,7 @@ impl<'r> Runner<'r> {
     fn new(
         session: &'r mut dyn Session,
         observer: &'r mut dyn Observer,
+        order: &'r Order<'r>,
         acknowledged: &'r [String],
         name: &str,
     ) -> Self {
@@ -95,6 +97,7 @@ impl<'r> Runner<'r> {
         Self {
             session,
             observer,
+            order,
             record,
             acknowledged,
             tables: None,
@@ -199,7 +202,12 @@ impl<'r> Runner<'r> {
         let parts = if joined { parts(&statement.sql) } else { vec![whole] };
         let done = self.parts(script, statement, &parts);
         self.notices(statement);
-        done
+        done?;
+        if clamp::may_change(&statement.sql) || statement.then == Then::Execute {
+            let kept = clamp::put_back(self.session, self.order, &statement.origin.at, self.observer);
+            kept.map_err(|error| Failure::database("can't keep the release's time limits", &error))?;
+        }
+        Ok(())
     }
 
     fn parts(&mut self, script: &mut Script<'_>, statement: &Statement, parts: &[Part<'_>]) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use super::lock;
 use super::order::Order;
 use super::probe::{self, Observed};
 use super::resolve::{self, Resolution};
-use super::verify;
+use super::{retry, verify};
 use super::{script, settings};
 use crate::bundle::contents::AuthenticatedSql;
 use crate::database::{DatabaseError, Purpose, Session};
@@ -97,11 +97,7 @@ pub(super) fn perform(
 ) -> Report {
     let mut receipt = blank_receipt(&order, &work, start, run_id);
     let mut doing = Doing { order, work, journal: &mut journal, receipt: &mut receipt, observer };
-    let result = doing.transaction(session.as_mut());
-    if matches!(&result, Err(Stop::Unchanged(_) | Stop::GateClosed(..))) {
-        // Best effort: without it the server rolls back when the connection closes.
-        let _ = session.execute("ROLLBACK");
-    }
+    let result = doing.transactions(session.as_mut());
     drop(session);
     let (outcome, failure, kind) = match result {
         Ok(()) => (Outcome::Committed, None, FailureKind::Failed),
@@ -127,11 +123,32 @@ struct Doing<'a, 'b> {
 }
 
 impl Doing<'_, '_> {
+    /// The transaction, and again while it can't have its locks and nothing is changed.
+    fn transactions(&mut self, session: &mut dyn Session) -> Result<(), Stop> {
+        self.journal_begin()?;
+        let asked_before = self.receipt.gates.len();
+        loop {
+            let result = self.transaction(session);
+            let (Err(Stop::Unchanged(failure)) | Err(Stop::GateClosed(_, failure))) = &result else { return result };
+            self.order.stop.refused();
+            // Best effort: without it the server rolls back when the connection closes.
+            let rolled_back = session.execute("ROLLBACK").is_ok();
+            let (retries, run_id) = (self.receipt.retries, &self.receipt.run_id);
+            if !rolled_back || !retry::again(failure, retries, &self.order, run_id, session, self.observer) {
+                return result;
+            }
+            self.receipt.retries += 1;
+            self.receipt.gates.truncate(asked_before);
+            self.receipt.tiers.clear();
+            self.receipt.verify.clear();
+            (self.receipt.after, self.receipt.transaction_id) = (None, None);
+        }
+    }
+
     fn transaction(&mut self, session: &mut dyn Session) -> Result<(), Stop> {
         let limits = self.order.limits;
         let database = |doing: &'static str| move |error: DatabaseError| Failure::database(doing, &error);
         settings::reset(session, limits).map_err(database("can't set time limits"))?;
-        self.journal_begin()?;
         let begin = session.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
         begin.map_err(database("can't begin the transaction"))?;
         lock::hold_in_transaction(session).map_err(Failure::plain)?;
