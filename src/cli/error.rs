@@ -127,6 +127,7 @@ impl From<LockError> for CliError {
             LockError::Held(_) => {
                 Self::new(Exit::Preflight, &error).hint("wait for it to end; its lock ends with its session")
             }
+            LockError::Interrupted => Self::new(Exit::Failed, &error).hint("nothing was changed"),
             LockError::Database(database) => connection(database, Exit::Internal),
         }
     }

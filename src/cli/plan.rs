@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use super::acknowledged;
-use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, now};
+use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, now};
 use super::error::{self, CliError};
 use super::exit::Exit;
 use super::gate;
 use super::host::operator;
+use super::interrupt::{self, Command};
 use super::output::{Output, Paint, escape};
 use super::perform::admit;
+use super::progress::Beside;
 use super::table;
 use crate::format::expectation::Expectation;
 use crate::format::manifest::Manifest;
@@ -27,6 +29,8 @@ pub struct Args {
     #[command(flatten)]
     database: DatabaseArgs,
     #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
     approvals: ApprovalArgs,
     /// Where the journals are
     #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
@@ -41,19 +45,27 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let variables = order::values(manifest, &args.database.variables()?, true)?;
     let clock = memory::check_clock(&args.receipts, at).map_err(CliError::from);
     let admitted = admit(&root, &bundle, &variables, at).map_err(CliError::from);
-    let connect = args.database.connector()?;
+    let signed = &manifest.limits;
+    let limits = args.limits.within(signed)?;
     let (operator, stop) = (operator(), Stop::default());
+    let connect = args.database.watched(&stop, signed, &limits, Beside::plain(out))?;
+    let command = Command::reads("plan");
+    interrupt::watch(&command, &stop, out, Beside::plain(out))?;
     let order = Order {
         bundle: &bundle,
         root: &root,
         connect: &connect,
         variables: &variables,
-        limits: &manifest.limits,
+        limits: &limits,
+        lock_retries: 0,
         operator: &operator,
         stop: &stop,
         clock: &now,
     };
     let mut plan = plan::make(order, &mut Silent);
+    if stop.is_requested() {
+        return Err(command.interrupted());
+    }
     let met = std::mem::take(&mut plan.obstacles).into_iter().map(obstacle);
     let obstacles: Vec<CliError> = clock.err().into_iter().chain(admitted.err()).chain(met).collect();
     out.document(&document(manifest, &plan, &obstacles));

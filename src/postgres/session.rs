@@ -37,6 +37,25 @@ pub struct PostgresSession {
     client: Client,
     pump: Pump,
     version: u32,
+    config: Config,
+}
+
+/// Reaches the server beside a session.
+struct Canceller {
+    token: ::tokio_postgres::CancelToken,
+    config: Config,
+}
+
+impl Cancel for Canceller {
+    fn cancel(&self) -> Result<(), DatabaseError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|e| DatabaseError::Connection(format!("no event loop: {e}")))?;
+        runtime.block_on(async {
+            let (wire, _) = super::wire::Wire::connect(&self.config).await?;
+            let asked = self.token.cancel_query_raw(wire, ::tokio_postgres::NoTls).await;
+            asked.map_err(|e| error::convert(&e, 0))
+        })
+    }
 }
 
 const CURSOR: &str = "DECLARE pgseal_rows NO SCROLL CURSOR FOR ";
@@ -55,7 +74,7 @@ impl PostgresSession {
         let read_only = if purpose != Purpose::Write { " -c default_transaction_read_only=on" } else { "" };
         config.options(format!("{START}{read_only}"));
         let (client, pump) = Pump::connect(&config)?;
-        let mut session = Self { client, pump, version: 0 };
+        let mut session = Self { client, pump, version: 0, config: config.clone() };
         let version = session.query("select pg_catalog.current_setting('server_version_num')", &[])?;
         let version = version.single().and_then(|text| text.parse().ok());
         session.version = version.ok_or_else(|| DatabaseError::Unsound("the server has no version".to_owned()))?;
@@ -154,7 +173,7 @@ impl Session for PostgresSession {
     }
 
     fn canceller(&self) -> Box<dyn Cancel> {
-        todo!("helper A")
+        Box::new(Canceller { token: self.client.cancel_token(), config: self.config.clone() })
     }
 
     fn set_patience(&mut self, _: Duration) {}

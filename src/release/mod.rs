@@ -6,7 +6,7 @@
 
 mod batch;
 pub mod check;
-mod evidence;
+mod clamp;
 pub mod event;
 pub mod evidence;
 mod excerpt;
@@ -25,6 +25,7 @@ pub mod question;
 pub mod report;
 pub mod resolve;
 pub mod resume;
+pub mod retry;
 pub mod rollback;
 pub mod run;
 pub mod script;
@@ -37,6 +38,8 @@ pub mod target;
 mod tier_log;
 mod transaction;
 pub mod verify;
+pub mod waiting;
+pub mod watched;
 
 pub use event::{Event, Observer};
 pub use gate::GatedRelease;

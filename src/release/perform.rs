@@ -8,6 +8,7 @@ use super::probe::{self, Observed};
 use super::report::{FailureKind, Halt, Report, blank_receipt};
 use super::resolve::{self, Resolution};
 use super::resume::Resumed;
+use super::retry;
 use super::settings;
 use crate::bundle::contents::AuthenticatedSql;
 use crate::database::{Purpose, Session};
@@ -16,6 +17,9 @@ use crate::format::receipt::{Action, GateAnswer, ObservedTarget, Outcome, Receip
 use crate::record::journal::{Journal, JournalStep};
 use crate::record::ledger;
 use crate::trust::added::SignedApproval;
+
+/// Ends a transaction, and is harmless where none is open.
+const ROLLBACK: &str = "ROLLBACK";
 
 /// What a run or rollback is made of.
 pub(super) struct Work<'b> {
@@ -85,11 +89,13 @@ pub(super) fn perform(
     let mut receipt = blank_receipt(&order, &work, start, run_id);
     let committed = work.resumed.is_some();
     let mut doing = Doing { order, work, journal: &mut journal, receipt: &mut receipt, observer, committed };
-    order.stop.watch(session.canceller());
+    if committed {
+        order.stop.between();
+    }
     let mut result = doing.parts(session.as_mut());
     if result.is_err() {
         // Best effort: without it the server rolls back when the connection closes.
-        let _ = session.execute("ROLLBACK");
+        let _ = session.execute(ROLLBACK);
     }
     drop(session);
     let mut unproved = None;
@@ -142,7 +148,7 @@ impl Doing<'_, '_> {
                             at == 0 || scripts.iter().all(|script| resumed.has_tier(&script.name))
                         });
                     if !is_done {
-                        self.transaction(session, &scripts, at == 0, at == last)?;
+                        self.transactions(session, &scripts, at == 0, at == last)?;
                     }
                 }
                 Part::Alone(script) => {
@@ -153,6 +159,42 @@ impl Doing<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// A transaction, and again while it can't have its locks and nothing of it is left.
+    fn transactions(
+        &mut self,
+        session: &mut dyn Session,
+        scripts: &[NamedScript<'_>],
+        is_first: bool,
+        is_last: bool,
+    ) -> Result<(), Halt> {
+        let (gates, tiers) = (self.receipt.gates.len(), self.receipt.tiers.len());
+        loop {
+            let result = self.transaction(session, scripts, is_first, is_last);
+            let (Err(Halt::Undone(failure)) | Err(Halt::GateClosed(_, failure))) = &result else { return result };
+            if !self.again(session, failure)? {
+                return result;
+            }
+            self.receipt.gates.truncate(gates);
+            self.receipt.tiers.truncate(tiers);
+            self.receipt.verify.clear();
+            (self.receipt.after, self.receipt.transaction_id) = (None, None);
+        }
+    }
+
+    /// Rolls back what failed. True where it shall be tried once more, after a pause.
+    pub fn again(&mut self, session: &mut dyn Session, failure: &Failure) -> Result<bool, Halt> {
+        self.order.stop.refused();
+        // Best effort: without it the server rolls back when the connection closes.
+        let rolled_back = session.execute(ROLLBACK).is_ok();
+        let (retries, run_id) = (self.receipt.retries, self.receipt.run_id.clone());
+        if !rolled_back || !retry::again(failure, retries, &self.order, &run_id, session, self.observer) {
+            return Ok(false);
+        }
+        self.receipt.retries += 1;
+        self.journal(JournalStep::Retry { why: failure.to_string() })?;
+        Ok(true)
     }
 
     /// The run's row in the ledger: its own, or that of the run that it goes on with.

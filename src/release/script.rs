@@ -11,7 +11,7 @@ use super::event::{Event, Observer};
 use super::failure::Failure;
 use super::order::Order;
 use super::tier_log::{Sent, TierLog};
-use super::{generated, special};
+use super::{clamp, generated, special};
 use crate::bundle::contents::AuthenticatedSql;
 use crate::bundle::lint::ROWS_UNREAD;
 use crate::bundle::refusal::{Place, refused_everywhere};
@@ -32,7 +32,7 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> Result<TierRecord, Failure> {
     let acknowledged = generated::acknowledged(order.manifest(), name, sql.path());
-    let mut runner = Runner::new(session, observer, acknowledged, name);
+    let mut runner = Runner::new(session, observer, order, acknowledged, name);
     let started = Instant::now();
     runner.script(sql, order)?;
     Ok(runner.log.end(started.elapsed()))
@@ -46,7 +46,7 @@ pub fn read(
     mut table: impl FnMut(Table),
     observer: &mut dyn Observer,
 ) -> Result<(), Failure> {
-    let mut runner = Runner::new(session, observer, &[], "");
+    let mut runner = Runner::new(session, observer, order, &[], "");
     runner.tables = Some(&mut table);
     runner.script(sql, order)
 }
@@ -55,6 +55,7 @@ pub fn read(
 pub(super) struct Runner<'r> {
     pub session: &'r mut dyn Session,
     pub observer: &'r mut dyn Observer,
+    order: &'r Order<'r>,
     pub log: TierLog,
     /// What the tier may send out of the database.
     pub acknowledged: &'r [String],
@@ -73,6 +74,7 @@ impl<'r> Runner<'r> {
     fn new(
         session: &'r mut dyn Session,
         observer: &'r mut dyn Observer,
+        order: &'r Order<'r>,
         acknowledged: &'r [String],
         name: &str,
     ) -> Self {
@@ -80,6 +82,7 @@ impl<'r> Runner<'r> {
         Self {
             session,
             observer,
+            order,
             log: TierLog::new(name),
             acknowledged,
             tables: None,
@@ -183,7 +186,12 @@ impl<'r> Runner<'r> {
         let at = &statement.origin.at;
         self.log.sent(Sent { at, verb: &verb, statements, rows, took: started.elapsed(), evidence: None });
         self.notices(statement);
-        done
+        done?;
+        if clamp::may_change(&statement.sql) || statement.then == Then::Execute {
+            let kept = clamp::put_back(self.session, self.order, &statement.origin.at, self.observer);
+            kept.map_err(|error| Failure::database("can't keep the release's time limits", &error))?;
+        }
+        Ok(())
     }
 
     fn parts(&mut self, script: &mut Script<'_>, statement: &Statement, parts: &[Part<'_>]) -> Result<(), Failure> {

@@ -16,7 +16,7 @@ use super::report::Halt;
 use super::resume::Progress;
 use super::tier_log::{Sent, TierLog};
 use super::transaction::{BEGIN, unanswered};
-use super::{gate, settings, special};
+use super::{clamp, gate, settings, special};
 use crate::database::Session;
 use crate::record::ledger::{self, Happened, NewStep};
 use crate::sql::{Script, Step};
@@ -96,15 +96,29 @@ impl Doing<'_, '_> {
         let (at, verb) = (&one.statement.origin.at, one.verb());
         self.observer.event(Event::Statement { at, verb });
         let begun = Instant::now();
-        let done = match &one.outside {
-            _ if one.is_setting() => one.send(session, source).map(|rows| (rows, None)).map_err(Halt::from),
-            Some(kind) => self.outside(session, one, kind, before),
-            None => self.in_transaction(session, source, one).map(|rows| (rows, None)),
+        let mut before = before;
+        let done = loop {
+            let done = match &one.outside {
+                _ if one.is_setting() => one.send(session, source).map(|rows| (rows, None)).map_err(Halt::from),
+                Some(kind) => self.outside(session, one, kind, before),
+                None => self.in_transaction(session, source, one).map(|rows| (rows, None)),
+            };
+            match &done {
+                // Data of the script are read once.
+                Err(Halt::Undone(failure)) if !one.has_data() && self.again(session, failure)? => {
+                    before = Progress::Open;
+                }
+                _ => break done,
+            }
         };
         for notice in session.notices() {
             log.notice(at, &notice, self.observer);
         }
         let (rows, evidence) = done?;
+        if one.is_setting() {
+            clamp::put_back(session, &self.order, at, self.observer)
+                .map_err(|error| Failure::database("can't keep the release's time limits", &error))?;
+        }
         log.count(1, rows);
         log.sent(Sent { at, verb, statements: 1, rows, took: begun.elapsed(), evidence });
         Ok(())

@@ -181,8 +181,10 @@ impl Doing<'_, '_> {
         self.observer.event(Event::Commit);
         self.order.stop.committing()?;
         let done = self.send_commit(session, transaction_id, is_last);
-        if !is_last {
-            self.order.stop.between();
+        match &done {
+            Ok(()) if !is_last => self.order.stop.between(),
+            Ok(()) | Err(Halt::Unknown(_)) => {}
+            Err(_) => self.order.stop.refused(),
         }
         done
     }

@@ -280,6 +280,8 @@ fn session_change(tokens: &Tokens, i: usize) -> Option<SessionChange> {
         "session_replication_role" | "row_security" | "check_function_bodies" | "ignore_checksum_failure" => {
             Some(SessionChange::Checks)
         }
+        // A time limit, which dumps begin with since PostgreSQL 17.
+        "transaction_timeout" => None,
         name if name.starts_with("transaction_") || name.starts_with("default_transaction_") => {
             Some(SessionChange::TransactionMode)
         }

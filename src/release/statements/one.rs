@@ -75,6 +75,11 @@ impl<'s> One<'s> {
         matches!(verb, "SET" | "RESET")
     }
 
+    /// Whether its data stand in the script.
+    pub fn has_data(&self) -> bool {
+        self.inspection.copy == Some(Copy::FromStdin)
+    }
+
     /// Its row in the ledger, without what happened.
     pub fn step<'a>(&'a self, sha256: &'a str) -> NewStep<'a> {
         NewStep {
@@ -89,7 +94,7 @@ impl<'s> One<'s> {
 
     /// Goes over its data, where the script goes on behind them.
     pub fn skip(&self, source: &mut Script<'_>) -> Result<(), Failure> {
-        if self.inspection.copy == Some(Copy::FromStdin) {
+        if self.has_data() {
             let mut data = source.copy_data(self.statement).map_err(|error| Failure::script(&error))?;
             let mut buffer = [0; 8192];
             while data.read(&mut buffer).map_err(Failure::plain)? > 0 {}

@@ -94,7 +94,7 @@ impl Doing<'_, '_> {
             // Its row stays open: whoever goes on is asked.
             Effect::StillRunning(why) | Effect::Undecidable(why) => {
                 let hint = failure.hint.clone().unwrap_or(why);
-                Err(Failure { hint: Some(hint), ..failure }.into())
+                Err(Halt::Stopped(Box::new(Failure { hint: Some(hint), ..failure })))
             }
         }
     }
