@@ -261,7 +261,7 @@ fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
     };
     if let Some(of) = added_value(sql) {
         let made = Object { kind: Kind::Type, name: of.clone(), of: None, conditional: false };
-        return match by(&|deed| deed.effects.dropped.iter().any(|_| deed.undoes(&made))) {
+        return match by(&|deed| deed.undoes(&made)) {
             Undo::Unseen => {
                 Undo::Left(format!("the value of {of} stays, since no statement drops one; leave it unused"))
             }

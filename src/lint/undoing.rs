@@ -155,9 +155,8 @@ impl Rollback {
 
 fn halfway(deed: &Deed, later: &[Deed]) -> Option<String> {
     let drops = deed.effects.dropped.iter().filter(|dropped| !dropped.conditional);
-    let mut missing = drops.filter(|dropped| {
-        later.iter().any(|deed| deed.effects.created.iter().any(|made| !made.conditional && is_same(made, dropped)))
-    });
+    let mut missing =
+        drops.filter(|dropped| later.iter().any(|deed| deed.effects.created.iter().any(|made| is_same(made, dropped))));
     if let Some(object) = missing.next() {
         let what = format!("the {} {} is not there yet", object.kind.as_str(), object.name);
         return Some(format!("this fails where {what}: a run can stop between two commits"));
