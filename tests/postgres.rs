@@ -26,6 +26,8 @@ mod ceremony;
 mod crash;
 #[path = "postgres/dialect.rs"]
 mod dialect;
+#[path = "postgres/evidence.rs"]
+mod evidence;
 #[path = "postgres/failure.rs"]
 mod failure;
 #[path = "postgres/gate.rs"]
