@@ -36,6 +36,8 @@ mod gate;
 mod harmless;
 #[path = "postgres/generated.rs"]
 mod generated;
+#[path = "postgres/mixed.rs"]
+mod mixed;
 #[path = "postgres/one_roof.rs"]
 mod one_roof;
 #[path = "postgres/preflight.rs"]

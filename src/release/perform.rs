@@ -173,7 +173,7 @@ impl Doing<'_, '_> {
         loop {
             let result = self.transaction(session, scripts, is_first, is_last);
             let (Err(Halt::Undone(failure)) | Err(Halt::GateClosed(_, failure))) = &result else { return result };
-            if !self.again(session, failure)? {
+            if !self.again(session, failure, true)? {
                 return result;
             }
             self.receipt.gates.truncate(gates);
@@ -183,11 +183,11 @@ impl Doing<'_, '_> {
         }
     }
 
-    /// Rolls back what failed. True where it shall be tried once more, after a pause.
-    pub fn again(&mut self, session: &mut dyn Session, failure: &Failure) -> Result<bool, Halt> {
+    /// Rolls back what failed, where it was in a transaction. True where it shall be tried once more, after a pause.
+    pub fn again(&mut self, session: &mut dyn Session, failure: &Failure, in_transaction: bool) -> Result<bool, Halt> {
         self.order.stop.refused();
         // Best effort: without it the server rolls back when the connection closes.
-        let rolled_back = session.execute(ROLLBACK).is_ok();
+        let rolled_back = !in_transaction || session.execute(ROLLBACK).is_ok();
         let (retries, run_id) = (self.receipt.retries, self.receipt.run_id.clone());
         if !rolled_back || !retry::again(failure, retries, &self.order, &run_id, session, self.observer) {
             return Ok(false);

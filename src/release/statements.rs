@@ -105,7 +105,9 @@ impl Doing<'_, '_> {
             };
             match &done {
                 // Data of the script are read once.
-                Err(Halt::Undone(failure)) if !one.has_data() && self.again(session, failure)? => {
+                Err(Halt::Undone(failure))
+                    if !one.has_data() && self.again(session, failure, one.outside.is_none())? =>
+                {
                     before = Progress::Open;
                 }
                 _ => break done,

@@ -135,7 +135,8 @@ impl Doing<'_, '_> {
                 Some(Decision::Again) => (Happened::Again, "a person decided that it has to be sent again".to_owned()),
                 None => {
                     let text = format!("{}: it was interrupted, and the catalog can't say how far it came", one.place);
-                    return Err(Failure { hint: Some(question), ..Failure::plain(text) }.into());
+                    let hint = format!("{question}: by --resume --interrupted done, or --resume --interrupted again");
+                    return Err(Failure { hint: Some(hint), ..Failure::plain(text) }.into());
                 }
             },
         };
