@@ -36,6 +36,8 @@ mod harmless;
 mod generated;
 #[path = "postgres/one_roof.rs"]
 mod one_roof;
+#[path = "postgres/points.rs"]
+mod points;
 #[path = "postgres/preflight.rs"]
 mod preflight;
 #[path = "postgres/records.rs"]
