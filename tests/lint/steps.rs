@@ -71,6 +71,8 @@ tiers/steps.sql:8:1: error [not-repeatable]: a temporary object in a tier withou
     {lost}
 tiers/steps.sql:9:1: error [not-repeatable]: LISTEN in a tier without a transaction
     {lost}
+tiers/steps.sql:9:1: error [dispatch]: LISTEN could reach outside of the database
+    if that is meant, name it in the tier: dispatch = [\"LISTEN\"]
 tiers/steps.sql:10:3: error [not-repeatable]: SET LOCAL in a tier without a transaction
     {lost}
 tiers/steps.sql:11:1: error [session-change]: a change of the session's user in a script
@@ -93,7 +95,9 @@ fn mixed() -> Release {
     Release::with([
         (
             "release.toml",
-            tiers(&[("index", "none"), ("partition", "none"), ("rows", "release"), ("server", "none")]).as_str(),
+            (tiers(&[("index", "none"), ("partition", "none"), ("rows", "release"), ("server", "none")])
+                + "dispatch = [\"ALTER SYSTEM\"]\n")
+            .as_str(),
         ),
         (
             "tiers/index.sql",
