@@ -97,7 +97,7 @@ fn mixed() -> Release {
             "release.toml",
             (tiers(&[("index", "none"), ("partition", "none"), ("rows", "release"), ("server", "none")])
                 + "dispatch = [\"ALTER SYSTEM\"]\n")
-            .as_str(),
+                .as_str(),
         ),
         (
             "tiers/index.sql",
@@ -126,14 +126,14 @@ drop table t;
     ])
 }
 
-const POINTS: &str = "commits alone                               statement                                           a rollback from there on
-index 1        tiers/index.sql:1            set maintenance_work_mem = '1GB'                    nothing to undo
-index 2        tiers/index.sql:3            create index concurrently t_a on t (a)              undone at rollback/01.sql:4
-index 3        tiers/index.sql:5            vacuum (analyze) t                                  nothing to undo
-partition 1    tiers/partition.sql:1        alter table u detach partition u_2020 concurrently  undone at rollback/01.sql:3
-partition 2-4  tiers/partition.sql:2        insert into v values (1) and 2 more                 undone at rollback/01.sql:2
-partition 5    tiers/partition.sql:5        do $$ begin null; end $$                            NOT SEEN to be undone
-server 1       tiers/server.sql:1           alter system set wal_compression = on               NOT UNDONE: wal_compression stays in postgresql.auto.conf; ALTER SYSTEM by hand puts the old value back
+const POINTS: &str = "commits alone                         statement                                           a rollback from there on
+index 1        tiers/index.sql:1      set maintenance_work_mem = '1GB'                    nothing to undo
+index 2        tiers/index.sql:3      create index concurrently t_a on t (a)              undone at rollback/01.sql:4
+index 3        tiers/index.sql:5      vacuum (analyze) t                                  nothing to undo
+partition 1    tiers/partition.sql:1  alter table u detach partition u_2020 concurrently  undone at rollback/01.sql:3
+partition 2-4  tiers/partition.sql:2  insert into v values (1) and 2 more                 undone at rollback/01.sql:2
+partition 5    tiers/partition.sql:5  do $$ begin null; end $$                            NOT SEEN to be undone
+server 1       tiers/server.sql:1     alter system set wal_compression = on               NOT UNDONE: wal_compression stays in postgresql.auto.conf; ALTER SYSTEM by hand puts the old value back
 ";
 
 #[test]
