@@ -40,6 +40,8 @@ mod generated;
 mod mixed;
 #[path = "postgres/one_roof.rs"]
 mod one_roof;
+#[path = "postgres/points.rs"]
+mod points;
 #[path = "postgres/preflight.rs"]
 mod preflight;
 #[path = "postgres/records.rs"]
