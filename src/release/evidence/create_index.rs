@@ -72,10 +72,9 @@ pub(super) fn confirm(
             format!("the server said that it is done, but index {shown} is INVALID"),
             format!("drop it with {}, then go on", drop_statement(shown)),
         )),
-        Some(index) if relation == Some(there.oid) => Ok(Some(format!(
-            "index {shown} was there before, valid, and is left as it was: {}",
-            index.definition
-        ))),
+        Some(index) if relation == Some(there.oid) => {
+            Ok(Some(format!("index {shown} was there before, valid, and is left as it was: {}", index.definition)))
+        }
         Some(_) => Ok(None),
     }
 }

@@ -35,7 +35,11 @@ pub(super) fn confirm_dropped(session: &mut dyn Session, before: Option<u32>) ->
 }
 
 /// What came of CREATE DATABASE.
-pub(super) fn find_created(session: &mut dyn Session, before: Option<u32>, name: &str) -> Result<Effect, DatabaseError> {
+pub(super) fn find_created(
+    session: &mut dyn Session,
+    before: Option<u32>,
+    name: &str,
+) -> Result<Effect, DatabaseError> {
     let shown = quoted(name);
     Ok(match by_name(session, name)? {
         None => Effect::NotThere(format!("there is no database {shown}")),
@@ -51,7 +55,11 @@ pub(super) fn find_created(session: &mut dyn Session, before: Option<u32>, name:
 }
 
 /// What came of DROP DATABASE.
-pub(super) fn find_dropped(session: &mut dyn Session, before: Option<u32>, name: &str) -> Result<Effect, DatabaseError> {
+pub(super) fn find_dropped(
+    session: &mut dyn Session,
+    before: Option<u32>,
+    name: &str,
+) -> Result<Effect, DatabaseError> {
     let shown = quoted(name);
     let Some(before) = before else {
         return Ok(Effect::NotThere(format!("there was no database {shown} before the statement was sent")));

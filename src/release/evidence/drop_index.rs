@@ -22,11 +22,7 @@ pub(super) fn confirm(session: &mut dyn Session, index: Option<u32>) -> Result<O
 }
 
 /// There, dropped in part, or gone. `named` is what the name means now.
-pub(super) fn find(
-    session: &mut dyn Session,
-    index: Option<u32>,
-    named: Option<u32>,
-) -> Result<Effect, DatabaseError> {
+pub(super) fn find(session: &mut dyn Session, index: Option<u32>, named: Option<u32>) -> Result<Effect, DatabaseError> {
     let Some(index) = index else {
         return Ok(Effect::NotThere("there was no such index before it was sent".to_owned()));
     };

@@ -22,7 +22,9 @@ pub(super) fn before(
         )?;
         if let Some(name) = first_column(pending).next() {
             return Err(Refused::found(
-                format!("partition {name} is detached in part: somebody's DETACH PARTITION CONCURRENTLY did not finish"),
+                format!(
+                    "partition {name} is detached in part: somebody's DETACH PARTITION CONCURRENTLY did not finish"
+                ),
                 format!("finish it with {}, then run again", finalize(session, parent, &name)?),
             ));
         }

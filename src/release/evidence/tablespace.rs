@@ -26,7 +26,11 @@ pub(super) fn confirm_dropped(session: &mut dyn Session, before: Option<u32>) ->
 }
 
 /// What came of CREATE TABLESPACE.
-pub(super) fn find_created(session: &mut dyn Session, before: Option<u32>, name: &str) -> Result<Effect, DatabaseError> {
+pub(super) fn find_created(
+    session: &mut dyn Session,
+    before: Option<u32>,
+    name: &str,
+) -> Result<Effect, DatabaseError> {
     let shown = quoted(name);
     Ok(match by_name(session, name)? {
         // A directory that the server made for it stays, and it then says that it is in use.
@@ -39,7 +43,11 @@ pub(super) fn find_created(session: &mut dyn Session, before: Option<u32>, name:
 }
 
 /// What came of DROP TABLESPACE.
-pub(super) fn find_dropped(session: &mut dyn Session, before: Option<u32>, name: &str) -> Result<Effect, DatabaseError> {
+pub(super) fn find_dropped(
+    session: &mut dyn Session,
+    before: Option<u32>,
+    name: &str,
+) -> Result<Effect, DatabaseError> {
     let shown = quoted(name);
     let Some(before) = before else {
         return Ok(Effect::NotThere(format!("there was no tablespace {shown} before the statement was sent")));
