@@ -85,6 +85,7 @@ impl From<RunError> for CliError {
         match error {
             RunError::Script(error) => error.into(),
             RunError::Admission(_) => Self::new(Exit::NotAuthentic, error),
+            RunError::Steps(_) => Self::new(Exit::Usage, error),
         }
     }
 }

@@ -29,6 +29,7 @@ mod pack;
 mod passphrase;
 mod perform;
 mod plan;
+mod points;
 mod progress;
 mod rewrite;
 mod rollback;

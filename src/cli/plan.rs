@@ -10,9 +10,10 @@ use super::gate;
 use super::host::operator;
 use super::output::{Output, Paint, escape};
 use super::perform::admit;
+use super::points;
 use super::table;
 use crate::format::expectation::Expectation;
-use crate::format::manifest::Manifest;
+use crate::format::manifest::{Manifest, Transaction};
 use crate::record::memory;
 use crate::release::event::Silent;
 use crate::release::plan::{self, Obstacle, Plan};
@@ -84,6 +85,10 @@ fn document(manifest: &Manifest, plan: &Plan, obstacles: &[CliError]) -> serde_j
                 "name": tier.name, "about": tier.about, "statements": tier.statements, "dispatch": tier.dispatch,
             }))
             .collect::<Vec<_>>(),
+        "phases": plan.phases.iter()
+            .map(|phase| serde_json::json!({ "transaction": phase.transaction, "tiers": phase.tiers }))
+            .collect::<Vec<_>>(),
+        "points": points::document(&plan.points),
         "acknowledged": manifest.acknowledged,
     })
 }
@@ -101,6 +106,8 @@ fn show(manifest: &Manifest, plan: &Plan, obstacles: &[CliError], out: Output) {
             out.line(format!("    reaches out of the database by {}", escape(way)));
         }
     }
+    phases(plan, out);
+    points::show_with_evidence(&plan.points, out);
     acknowledged::show(manifest, out);
     if let Some(now) = &plan.now {
         let states = &manifest.states;
@@ -121,5 +128,22 @@ fn show(manifest: &Manifest, plan: &Plan, obstacles: &[CliError], out: Output) {
     }
     for obstacle in obstacles {
         out.line(format!("{}: {}", out.paint(Paint::Bad, "it would not run"), obstacle.lines.join("\n")));
+    }
+}
+
+/// Where a run can stop; a release of one transaction can't.
+fn phases(plan: &Plan, out: Output) {
+    if plan.phases.iter().all(|phase| phase.transaction == Transaction::Release) {
+        return;
+    }
+    for (at, phase) in plan.phases.iter().enumerate() {
+        let how = match phase.transaction {
+            Transaction::Release => "one transaction",
+            Transaction::None => "statement by statement, each committed alone",
+        };
+        out.line(format!("phase {}/{}: {how}: {}", at + 1, plan.phases.len(), phase.tiers.join(", ")));
+    }
+    if plan.phases.last().is_some_and(|phase| phase.transaction == Transaction::None) {
+        out.line("    then one transaction that checks the finalized state");
     }
 }

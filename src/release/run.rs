@@ -6,7 +6,7 @@ use super::order::MissingScript;
 use super::preflight::{self, PreflightError};
 use super::probe::Observed;
 use super::transaction::{self, Report, Start, Work};
-use crate::format::manifest::When;
+use crate::format::manifest::{Transaction, When};
 use crate::format::receipt::Action;
 use crate::format::statement::ReleaseId;
 use crate::record::journal::Journal;
@@ -37,6 +37,9 @@ pub enum RunError {
     /// The trust root gave its leave to another release.
     #[error("the trust root's leave is for another release ({0})")]
     Admission(ReleaseId),
+    /// It has a tier without a transaction.
+    #[error("tier {0} has transaction = \"none\", which this version can't run")]
+    Steps(crate::format::name::Name),
 }
 
 impl ReadyRelease<'_> {
@@ -58,6 +61,9 @@ impl ReadyRelease<'_> {
             return Err(RunError::Admission(admission.release_id()));
         }
         let manifest = order.manifest();
+        if let Some(tier) = manifest.tiers.iter().find(|tier| tier.transaction == Transaction::None) {
+            return Err(RunError::Steps(tier.name.clone()));
+        }
         let tiers = manifest.tiers.iter().map(|tier| Ok((tier.name.to_string(), order.sql(&tier.file)?)));
         let work = Work {
             action: Action::Run,

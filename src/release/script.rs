@@ -13,7 +13,7 @@ use super::order::Order;
 use super::{generated, special};
 use crate::bundle::contents::AuthenticatedSql;
 use crate::bundle::lint::ROWS_UNREAD;
-use crate::bundle::refusal::refused_everywhere;
+use crate::bundle::refusal::{Place, refused_everywhere};
 use crate::database::{DatabaseError, Notice, Session, Table};
 use crate::format::receipt::TierRecord;
 use crate::limits::GENERATED_STATEMENTS;
@@ -176,7 +176,7 @@ impl<'r> Runner<'r> {
     fn alone(&mut self, script: &mut Script<'_>, statement: &Statement) -> Result<(), Failure> {
         let inspection = statement.inspect();
         // What must not be sent is refused here too, whoever packed the release.
-        if let Some(refusal) = refused_everywhere(&statement.sql, &inspection) {
+        if let Some(refusal) = refused_everywhere(Place::Tier, &statement.sql, &inspection) {
             return Err(Failure::refused(statement, refusal.why));
         }
         // What is left of a file after its last statement, comments say, does nothing when psql sends it.
