@@ -127,3 +127,17 @@ impl From<DatabaseError> for Refused {
 pub(super) fn of_another_statement() -> DatabaseError {
     DatabaseError::Unsound("what was remembered before the statement is about another kind of statement".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_later_version_remembers_is_not_guessed_at() {
+        let known = r#"{"detach":{"parent":1,"partition":null,"attached":true}}"#;
+        let before: Before = serde_json::from_str(known).unwrap();
+        assert_eq!(serde_json::to_string(&before).unwrap(), known);
+        let more = known.replace("true", r#"true,"moved":false"#);
+        assert!(serde_json::from_str::<Before>(&more).unwrap_err().to_string().contains("unknown field"));
+    }
+}

@@ -116,8 +116,8 @@ fn look_after(session: &mut dyn Session, statement: &Outside, before: &Before) -
             create_index::confirm(session, *table, *relation, name)
         }
         (Outside::DropIndex { .. }, Before::DropIndex { index }) => drop_index::confirm(session, *index),
-        (Outside::Reindex { of }, Before::Reindex { tables, invalid, .. }) => {
-            reindex::confirm(session, tables.as_deref(), invalid, of, now)
+        (Outside::Reindex { of }, Before::Reindex { tables, indexes, invalid }) => {
+            reindex::confirm(session, tables.as_deref(), indexes, invalid, of, now)
         }
         (Outside::Detach { partition: name, .. }, Before::Detach { parent, partition, .. }) => {
             partition::confirm(session, *parent, *partition, name)

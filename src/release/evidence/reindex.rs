@@ -39,10 +39,12 @@ pub(super) fn before(session: &mut dyn Session, of: &Reindexed, named: Option<u3
     Ok(Before::Reindex { tables, indexes, invalid })
 }
 
-/// That nothing was left, and that the index is valid. Tells of INVALID indexes, over which REINDEX of a table passes.
+/// That nothing was left, and that the index is valid. Tells of indexes over which the server passed with a warning:
+/// INVALID ones, those of exclusion constraints, and on PostgreSQL 13 all of a partitioned table.
 pub(super) fn confirm(
     session: &mut dyn Session,
     tables: Option<&[u32]>,
+    indexes: &[Built],
     invalid: &[u32],
     of: &Reindexed,
     named: Option<u32>,
@@ -54,17 +56,24 @@ pub(super) fn confirm(
             format!("clear it away with {}, then go on", cleanup(&left).join("; ")),
         ));
     }
+    let mut passed_over = Vec::new();
+    for old in still_as_built(session, indexes)? {
+        passed_over.extend(by_oid(session, old)?.map(|old| old.name));
+    }
     match (of, named) {
         (Reindexed::Index(_), Some(index)) => match by_oid(session, index)? {
             Some(there) if there.index.as_ref().is_some_and(|index| !index.valid) => {
                 Err(Refused::not_so(&format!("index {} is INVALID", there.name)))
             }
+            _ if !passed_over.is_empty() => {
+                Err(Refused::not_so(&format!("not built anew: {}", passed_over.join(", "))))
+            }
             _ => Ok(None),
         },
         (Reindexed::Table(_), Some(_)) => {
-            let invalid = invalid_on(session, tables.unwrap_or_default())?;
-            let told = format!("INVALID as before, since REINDEX passes over them: {}", invalid.join(", "));
-            Ok((!invalid.is_empty()).then_some(told))
+            passed_over.extend(invalid_on(session, tables.unwrap_or_default())?);
+            let told = format!("REINDEX passed over {}", passed_over.join(", "));
+            Ok((!passed_over.is_empty()).then_some(told))
         }
         _ => Ok(None),
     }
@@ -93,6 +102,11 @@ pub(super) fn find(
     let on: Vec<u32> = left.iter().map(|left| left.table).collect();
     Ok(match working::holder(session, &on)? {
         Some(who) => Effect::StillRunning(format!("INVALID so far: {}; {who}", names(&left))),
+        // As a rule only a superuser may do anything with TOAST tables.
+        None if left.iter().any(|left| !left.droppable) => Effect::Undecidable(format!(
+            "it left INVALID indexes that this role may not drop: have a superuser run {}, then go on",
+            cleanup(&left).join("; ")
+        )),
         None => Effect::Leftover {
             what: format!("INVALID, and not there before: {}", names(&left)),
             cleanup: cleanup(&left),
@@ -107,6 +121,8 @@ struct Leftover {
     table: u32,
     /// Its schema and name, quoted where SQL needs it.
     name: String,
+    /// Whether this role may drop it.
+    droppable: bool,
 }
 
 fn names(left: &[Leftover]) -> String {
@@ -131,7 +147,9 @@ fn new_leftovers(
 fn leftovers(session: &mut dyn Session, tables: Option<&[u32]>) -> Result<Vec<Leftover>, DatabaseError> {
     let tables = tables.map_or("all".to_owned(), list);
     let found = session.query(
-        "select c.oid::text, i.indrelid::text, pg_catalog.format('%I.%I', n.nspname, c.relname)
+        "select c.oid::text, i.indrelid::text, pg_catalog.format('%I.%I', n.nspname, c.relname),
+                (pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+                 and (pg_catalog.pg_has_role(c.relowner, 'USAGE') or pg_catalog.pg_has_role(n.nspowner, 'USAGE')))::text
          from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
               join pg_catalog.pg_namespace n on n.oid = c.relnamespace
          where not i.indisvalid and c.relkind = 'i' and c.relpersistence <> 't' and c.relname ~ '_cc(new|old)[0-9]*$'
@@ -142,7 +160,7 @@ fn leftovers(session: &mut dyn Session, tables: Option<&[u32]>) -> Result<Vec<Le
     let read = |row: Vec<Option<String>>| {
         let mut values = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || values.next().unwrap_or_default();
-        Ok(Leftover { index: oid(&next())?, table: oid(&next())?, name: next() })
+        Ok(Leftover { index: oid(&next())?, table: oid(&next())?, name: next(), droppable: next() == "true" })
     };
     found.rows.into_iter().map(read).collect()
 }

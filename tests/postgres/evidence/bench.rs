@@ -34,7 +34,13 @@ pub fn fill(db: &TestDatabase<'_>) {
 const PATH: &str = r#"SET search_path = "The ""Shop""", other"#;
 
 pub fn session(db: &TestDatabase<'_>) -> PostgresSession {
-    let config = format!("{} application_name=pgseal", db.connection()).parse().unwrap();
+    session_as(db, "postgres")
+}
+
+/// As it is opened for a run, by some role.
+pub fn session_as(db: &TestDatabase<'_>, role: &str) -> PostgresSession {
+    let mut config: tokio_postgres::Config = db.connection().parse().unwrap();
+    config.application_name("pgseal").user(role);
     let mut session = PostgresSession::open(&config, Purpose::Write).unwrap();
     session.batch(PATH).unwrap();
     session
