@@ -34,6 +34,10 @@ mod gate;
 mod harmless;
 #[path = "postgres/generated.rs"]
 mod generated;
+#[path = "postgres/interrupt.rs"]
+mod interrupt;
+#[path = "postgres/locks.rs"]
+mod locks;
 #[path = "postgres/one_roof.rs"]
 mod one_roof;
 #[path = "postgres/preflight.rs"]

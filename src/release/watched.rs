@@ -71,10 +71,7 @@ struct WatchedSession {
 }
 
 impl WatchedSession {
-    fn send<T>(
-        &mut self,
-        send: impl FnOnce(&mut dyn Session) -> Result<T, DatabaseError>,
-    ) -> Result<T, DatabaseError> {
+    fn send<T>(&mut self, send: impl FnOnce(&mut dyn Session) -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
         self.run.stop.refuse()?;
         self.send_anyway(send)
     }
@@ -108,7 +105,9 @@ impl Run {
                 // What the server says of it is in the server's language.
                 match since.elapsed() >= Duration::from_millis(in_force.milliseconds().into()) {
                     true => limit("statement_timeout", [signed, in_force]),
-                    false => "somebody cancelled it on the server, or the script's own statement_timeout did".to_owned(),
+                    false => {
+                        "somebody cancelled it on the server, or the script's own statement_timeout did".to_owned()
+                    }
                 }
             }
             // Transaction too old, transaction idle for too long; both end the session.
