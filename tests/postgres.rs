@@ -38,6 +38,10 @@ mod harmless;
 mod generated;
 #[path = "postgres/mixed.rs"]
 mod mixed;
+#[path = "postgres/interrupt.rs"]
+mod interrupt;
+#[path = "postgres/locks.rs"]
+mod locks;
 #[path = "postgres/one_roof.rs"]
 mod one_roof;
 #[path = "postgres/points.rs"]

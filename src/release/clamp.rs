@@ -20,7 +20,9 @@ const SETTINGS: [(&str, fn(&RunLimits) -> TimeLimit); 4] = [
 pub(super) fn may_change(sql: &str) -> bool {
     // All of their names end so.
     const COMMON: &[u8] = b"_timeout";
-    sql.len() > COMMON.len() && sql.as_bytes().windows(COMMON.len()).any(|text| text.eq_ignore_ascii_case(COMMON))
+    let bytes = sql.as_bytes();
+    memchr::memchr_iter(COMMON[0], bytes)
+        .any(|at| bytes.get(at..at + COMMON.len()).is_some_and(|text| text.eq_ignore_ascii_case(COMMON)))
 }
 
 /// Asks the server for the limits that are in force now, and puts back what is higher, or off.
