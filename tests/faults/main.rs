@@ -44,6 +44,9 @@ use worker::{States, Worker};
 /// Points of each kind in a sample: about COMMIT, and elsewhere.
 const SAMPLE: usize = 2;
 
+/// Whether pgseal gives up waiting where the network swallows what is said. Until it does, those points are left out.
+const NOTICES_SILENCE: bool = true;
+
 /// After this many failures it is clear that something is wrong.
 const ENOUGH: usize = 25;
 
@@ -93,7 +96,7 @@ fn options() -> Option<Options> {
 
 fn faults(scenario: Scenario, options: &Options, report: &Mutex<Report>) {
     let site = Site::new();
-    let servers = [Server::start(), Server::start()];
+    let servers = [Server::start(), Server::start(), Server::start()];
     let known = States(Vec::new());
     let mut first = Worker::new(scenario, &servers[0], &site, "reference", known);
     let (points, states) = survey(scenario, &mut first, options, report);
@@ -103,16 +106,20 @@ fn faults(scenario: Scenario, options: &Options, report: &Mutex<Report>) {
         return;
     }
     // Those that wait cost nothing; those that end the server have one for themselves.
-    let plan = [(Group::Quiet, 2, 0), (Group::Patient, if options.exhaustive { 10 } else { 4 }, 0), (Group::Crash, 1, 1)];
+    let waiting = if options.exhaustive { 10 } else { 4 };
+    let plan = [(Group::Quiet, 2, 0), (Group::Patient, waiting, 0), (Group::Crash, 1, 1), (Group::Crash, 1, 2)];
+    let mut queues = std::collections::BTreeMap::new();
+    for point in points {
+        queues.entry(point.group()).or_insert_with(VecDeque::new).push_back(point);
+    }
+    let queues: std::collections::BTreeMap<_, _> = queues.into_iter().map(|(group, queue)| (group, Mutex::new(queue))).collect();
     std::thread::scope(|scope| {
         for (group, workers, server) in plan {
-            let queue: VecDeque<Point> = points.iter().filter(|point| point.group() == group).cloned().collect();
-            let workers = workers.min(queue.len());
-            let queue = std::sync::Arc::new(Mutex::new(queue));
-            for number in 0..workers {
-                let (queue, states, site, server) = (queue.clone(), states.clone(), &site, &servers[server]);
-                let name = format!("{group:?}_{number}").to_lowercase();
-                scope.spawn(move || work(scenario, server, site, &name, &states, &queue, report));
+            let Some(queue) = queues.get(&group) else { continue };
+            for number in 0..workers.min(lock(queue).len()) {
+                let name = format!("{group:?}_{server}_{number}").to_lowercase();
+                let (states, site, server) = (states.clone(), &site, &servers[server]);
+                scope.spawn(move || work(scenario, server, site, &name, &states, queue, report));
             }
         }
     });
@@ -148,6 +155,7 @@ fn survey(
         options.only.is_empty() || options.only.iter().any(|only| name.starts_with(only))
     };
     points.retain(wanted);
+    points.retain(|point| NOTICES_SILENCE || !point.is_silence());
     (points, states)
 }
 

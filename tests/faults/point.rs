@@ -115,6 +115,11 @@ impl Point {
         }
     }
 
+    /// Whether the connection stays open and says nothing.
+    pub fn is_silence(&self) -> bool {
+        matches!(&self.strike, Strike::Protocol(Fault { what: What::Swallow, .. }))
+    }
+
     /// How a report counts it.
     pub fn kind(&self) -> String {
         let fault = match &self.strike {
@@ -150,46 +155,63 @@ impl fmt::Display for Point {
     }
 }
 
-/// Every point of a command by its trace.
-pub fn all(action: Action, steps: &[Step]) -> Vec<Point> {
-    let about_commit = about_commit(steps);
+/// Every point of a command by its trace. A step is what one side sends until the other one answers; about COMMIT every
+/// message is one, and every byte.
+pub fn all(action: Action, trace: &[Step]) -> Vec<Point> {
+    let about_commit = about_commit(trace);
     let mut points = Vec::new();
-    for step in steps {
-        let critical = about_commit.contains(&step.number_of(step.side));
-        let mut add = |when, what, byte| {
-            let fault = Fault { side: step.side, number: step.number, when, what, byte };
+    for (at, step) in steps(trace, &about_commit).into_iter().enumerate() {
+        let (first, last, some) = (&step[0], &step[step.len() - 1], &step[at % step.len()]);
+        let critical = about_commit.contains(&(first.side, first.number));
+        let mut add = |message: &Step, when, what, byte| {
+            let fault = Fault { side: message.side, number: message.number, when, what, byte };
             points.push(Point { action, strike: Strike::Protocol(fault), critical });
         };
         use {What::*, When::*};
-        add(Before, KillClient, 0);
-        add(Before, Cut, 0);
-        add(Before, Swallow, 0);
-        // One place in the message, another one in the next; about COMMIT every one.
-        let places = [1, 4, 5, step.length / 2, step.length.saturating_sub(1)];
-        let chosen = if critical { (1..step.length).collect() } else { vec![places[step.number % places.len()]] };
-        for byte in chosen.into_iter().filter(|byte| (1..step.length).contains(byte)) {
-            add(Before, CutInside, byte);
+        add(first, Before, Swallow, 0);
+        // One place in one message, another one in the next.
+        let places = [1, 4, 5, some.length / 2, some.length - 1];
+        let bytes = if critical { (1..some.length).collect() } else { vec![places[at % places.len()]] };
+        for byte in bytes {
+            add(some, Before, CutInside, byte);
         }
-        if step.side == Side::Front {
-            add(After, KillClient, 0);
-            add(After, Cut, 0);
-            add(Before, Delay, 0);
-            add(Before, Terminate, 0);
-            add(After, Terminate, 0);
-            add(After, KillBackend, 0);
-            // Those after which the server works.
-            if "^QSc".contains(step.tag) {
-                add(After, KillPostmaster, 0);
-            }
+        if first.side == Side::Back {
+            add(some, Before, Cut, 0);
+        } else {
+            add(first, Before, KillClient, 0);
+            add(last, After, KillClient, 0);
+            add(first, Before, Cut, 0);
+            add(last, After, Cut, 0);
+            add(first, Before, Terminate, 0);
+            add(last, After, Terminate, 0);
+            add(first, Before, Delay, 0);
+            add(last, After, KillBackend, 0);
+            add(last, After, KillPostmaster, 0);
         }
         if critical {
-            add(Before, Away, 0);
-            if step.side == Side::Front {
-                add(After, Away, 0);
+            add(first, Before, Away, 0);
+            if first.side == Side::Front {
+                add(last, After, Away, 0);
+            } else {
+                add(first, Before, KillClient, 0);
             }
         }
     }
     points
+}
+
+/// Messages of one side and one connection in a row; those about COMMIT one by one.
+fn steps<'t>(trace: &'t [Step], about_commit: &[(Side, usize)]) -> Vec<&'t [Step]> {
+    let alone = |step: &Step| about_commit.contains(&step.number_of(step.side));
+    let together = |one: &Step, next: &Step| {
+        (one.side, one.connection) == (next.side, next.connection) && !alone(one) && !alone(next)
+    };
+    trace.chunk_by(together).collect()
+}
+
+/// How many steps there are.
+pub fn count(trace: &[Step]) -> usize {
+    steps(trace, &[]).len()
 }
 
 impl Step {

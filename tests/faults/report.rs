@@ -30,7 +30,7 @@ impl Report {
         let count = |side| steps.iter().filter(|step| step.side == side).count();
         let connections = steps.iter().map(|step| step.connection).max().unwrap_or_default();
         let (front, back) = (count(Side::Front), count(Side::Back));
-        let _ = writeln!(self.traces, "{name}: {front} requests, {back} answers, {connections} connections");
+        let _ = writeln!(self.traces, "{name}: {} steps, {front} messages of pgseal, {back} of the server, {connections} connections", super::point::count(steps));
     }
 
     pub fn seen(&mut self, scenario: &str, point: &Point, seen: &Seen) {

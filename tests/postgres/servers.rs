@@ -11,7 +11,7 @@ use super::release::{BEFORE, Release, Site};
 fn the_story_on_every_version() {
     let versions = all_programs();
     let threads: Vec<_> =
-        versions.into_iter().map(|programs| std::thread::spawn(move || story(&programs))).collect();
+        versions.into_iter().map(|programs| std::thread::Builder::new().name(programs.dir().display().to_string()).spawn(move || story(&programs)).unwrap()).collect();
     let told: Vec<String> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
     eprintln!("the story was told on PostgreSQL {}", told.join(", "));
 }
