@@ -67,6 +67,12 @@ pub static RULES: &[Rule] = &[
     error("unsafe-variable", "a variable whose text becomes SQL"),
     error("transaction-control", "BEGIN, COMMIT, ROLLBACK and the like: the transaction is pgseal's"),
     error("outside-transaction", "a command that can't run inside a transaction"),
+    error(
+        "unknown-outcome",
+        "in a tier without a transaction: a statement whose effect nobody could find out after a crash",
+    ),
+    error("not-repeatable", "in a tier without a transaction: what a new session, or the next step, would not find"),
+    error("joined-statements", "in a tier without a transaction: statements joined by \\;"),
     error("joined-copy", "COPY FROM STDIN among statements joined by \\;"),
     error("session-change", "a change of the session that would change what runs, or as whom"),
     error("dispatch", "a way out of the database that nobody named"),
@@ -77,6 +83,31 @@ pub static RULES: &[Rule] = &[
         "missing-rollback",
         "a tier creates what no rollback script drops",
         "drop it in a rollback script, or acknowledge that it stays",
+    ),
+    warning(
+        "cannot-be-undone",
+        "a step outside of transactions leaves what no rollback script can take back",
+        "say in the operator's runbook what is to be done by hand after a rollback, and acknowledge",
+    ),
+    warning(
+        "undo-unseen",
+        "a step outside of transactions that no rollback script is seen to take back",
+        "take it back in a rollback script, or acknowledge that it may stay",
+    ),
+    warning(
+        "rollback-not-from-every-point",
+        "a rollback script fails where a run stopped halfway",
+        "write IF EXISTS or IF NOT EXISTS, or ask first: \\gset and \\if",
+    ),
+    warning(
+        "needless-transaction-none",
+        "a tier without a transaction, although all its statements could run in one",
+        "let it be transaction = \"release\": then it happens with the tiers around it, or not at all",
+    ),
+    warning(
+        "concurrent-index-if-not-exists",
+        "IF NOT EXISTS is content with an index that is INVALID or means something else",
+        "leave IF NOT EXISTS out: a resumed run knows which index it made",
     ),
     warning(
         "verify-asserts-nothing",
@@ -111,22 +142,22 @@ pub static RULES: &[Rule] = &[
     warning(
         "require-concurrent-index-creation",
         "writes to the table wait while the index is built",
-        "CONCURRENTLY can't run inside a release: build it by hand before the run and let the tier say IF NOT EXISTS, or acknowledge that the table is small",
+        "CREATE INDEX CONCURRENTLY in a tier of its own with transaction = \"none\", or acknowledge that the table is small",
     ),
     warning(
         "require-concurrent-index-deletion",
         "reads and writes of the table wait from the drop of an index to COMMIT",
-        "put it into the last tier, or drop it by hand with CONCURRENTLY after the run",
+        "put it into the last tier, or DROP INDEX CONCURRENTLY into a tier of its own with transaction = \"none\"",
     ),
     warning(
         "require-concurrent-reindex",
         "writes to the table wait while the index is built anew",
-        "run REINDEX CONCURRENTLY by hand, apart from the release",
+        "REINDEX CONCURRENTLY in a tier of its own with transaction = \"none\"",
     ),
     warning(
         "require-concurrent-partition-detach",
         "reads and writes of the whole table wait from the detach to COMMIT",
-        "put it into the last tier, or run DETACH PARTITION CONCURRENTLY by hand",
+        "put it into the last tier, or DETACH PARTITION CONCURRENTLY into a tier of its own with transaction = \"none\"",
     ),
     warning(
         "constraint-missing-not-valid",
@@ -156,12 +187,12 @@ pub static RULES: &[Rule] = &[
     warning(
         "adding-serial-primary-key-field",
         "a primary key builds its index while reads and writes wait",
-        "build a unique index by hand with CONCURRENTLY, then ADD CONSTRAINT ... PRIMARY KEY USING INDEX",
+        "CREATE UNIQUE INDEX CONCURRENTLY in a tier with transaction = \"none\", then ADD CONSTRAINT ... PRIMARY KEY USING INDEX",
     ),
     warning(
         "disallowed-unique-constraint",
         "a unique constraint builds its index while reads and writes wait",
-        "build a unique index by hand with CONCURRENTLY, then ADD CONSTRAINT ... UNIQUE USING INDEX",
+        "CREATE UNIQUE INDEX CONCURRENTLY in a tier with transaction = \"none\", then ADD CONSTRAINT ... UNIQUE USING INDEX",
     ),
     warning(
         "changing-column-type",

@@ -15,6 +15,9 @@ use pgseal::lint::squawk::{Answer, Question};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[path = "lint/steps.rs"]
+mod steps;
+
 const RELEASE_TOML: &str = r#"format = 1
 
 [release]

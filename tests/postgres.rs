@@ -28,6 +28,8 @@ mod ceremony;
 mod crash;
 #[path = "postgres/dialect.rs"]
 mod dialect;
+#[path = "postgres/evidence.rs"]
+mod evidence;
 #[path = "postgres/failure.rs"]
 mod failure;
 #[path = "postgres/gate.rs"]
@@ -36,8 +38,12 @@ mod gate;
 mod harmless;
 #[path = "postgres/generated.rs"]
 mod generated;
+#[path = "postgres/mixed.rs"]
+mod mixed;
 #[path = "postgres/one_roof.rs"]
 mod one_roof;
+#[path = "postgres/points.rs"]
+mod points;
 #[path = "postgres/preflight.rs"]
 mod preflight;
 #[path = "postgres/records.rs"]

@@ -12,7 +12,7 @@ use super::release_toml::{self, FILE, ReleaseToml, line_and_column};
 use super::source::{Source, SourceError};
 use crate::entry_path::EntryPath;
 use crate::format::manifest::{
-    Acknowledgement, Gate, Manifest, RollbackScript, Runbook, State, States, Tier, Transaction, Variable, VerifyScript,
+    Acknowledgement, Gate, Manifest, RollbackScript, Runbook, State, States, Tier, Variable, VerifyScript,
 };
 use crate::format::name::Name;
 use crate::format::version::{Format1, MINIMUM_PGSEAL};
@@ -204,10 +204,6 @@ impl Checker<'_> {
     }
 
     fn tier(&mut self, tier: release_toml::TierToml, gates: &[Gate]) -> Tier {
-        if *tier.transaction.get_ref() == Transaction::None {
-            let text = "transaction = \"none\" is not supported by this version of pgseal";
-            self.problem_hint(&tier.transaction, text, "only \"release\" is: all tiers commit together or not at all");
-        }
         if let Some(empty) = tier.gate.as_ref().filter(|gates| gates.get_ref().is_empty()) {
             self.problem_hint(
                 empty,
@@ -228,7 +224,7 @@ impl Checker<'_> {
             name: tier.name.into_inner(),
             about: tier.about,
             gates: if named.is_empty() { all() } else { named },
-            transaction: tier.transaction.into_inner(),
+            transaction: tier.transaction,
             dispatch: tier.dispatch,
         }
     }

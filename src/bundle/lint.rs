@@ -3,23 +3,27 @@
 use std::collections::HashSet;
 
 use crate::entry_path::EntryPath;
-use crate::format::manifest::{Manifest, VerifyMode};
+use crate::format::manifest::{Manifest, Transaction, VerifyMode};
 use crate::sql::{
-    Inspection, OF_THE_CONNECTION, Statement, Step, Then, Variables, explore, rows_unread, single_select,
+    Inspection, OF_THE_CONNECTION, Position, Statement, Step, Then, Variables, explore, rows_unread, single_select,
 };
 
 use super::problem::Problem;
-use super::refusal::refused_everywhere;
+use super::refusal::{Place, Refusal, refused_everywhere, refused_in_steps, refused_to_wait};
 use super::source::Source;
 
 /// Reads every script as a run would, with a placeholder for each variable, and notes what can't run.
 pub fn scripts(manifest: &Manifest, source: &Source, problems: &mut Vec<Problem>) {
     let mut lint = Lint { manifest, source, problems };
     for tier in &manifest.tiers {
-        lint.script(&tier.file, &Role::Writes { dispatch: &tier.dispatch });
+        let place = match tier.transaction {
+            Transaction::Release => Place::Tier,
+            Transaction::None => Place::Steps,
+        };
+        lint.script(&tier.file, &Role::Writes { place, dispatch: &tier.dispatch });
     }
     for rollback in &manifest.rollback {
-        lint.script(&rollback.file, &Role::Writes { dispatch: &rollback.dispatch });
+        lint.script(&rollback.file, &Role::Writes { place: Place::Rollback, dispatch: &rollback.dispatch });
     }
     for verify in &manifest.verify {
         lint.script(&verify.file, &Role::Verifies(verify.mode));
@@ -35,11 +39,20 @@ pub fn scripts(manifest: &Manifest, source: &Source, problems: &mut Vec<Problem>
 /// What a script is for, and so what it may do.
 enum Role<'a> {
     /// A tier or rollback script.
-    Writes { dispatch: &'a [String] },
+    Writes { place: Place, dispatch: &'a [String] },
     /// A verify script.
     Verifies(VerifyMode),
     /// A gate or probe: one SELECT.
     Asks(&'static str),
+}
+
+impl Role<'_> {
+    fn place(&self) -> Place {
+        match self {
+            Self::Writes { place, .. } => *place,
+            Self::Verifies(_) | Self::Asks(_) => Place::Question,
+        }
+    }
 }
 
 struct Lint<'a> {
@@ -55,7 +68,7 @@ impl Lint<'_> {
         }
         // A way through conditions that only a run decides: how many statements it has. Ways share problems.
         let mut ways: Vec<usize> = Vec::new();
-        let mut found = Vec::new();
+        let (mut found, mut last) = (Vec::new(), None);
         let mut lint = Lint { manifest: self.manifest, source: self.source, problems: &mut found };
         explore(self.source, file.as_str(), &declared(self.manifest), |way, step| {
             ways.resize(way, 0);
@@ -63,10 +76,14 @@ impl Lint<'_> {
                 Ok((_, Step::Statement(statement))) => {
                     ways[way - 1] += statement.inspect().statements;
                     lint.statement(&statement, role);
+                    last = Some(statement.origin.at);
                 }
                 Err(error) => {
                     ways[way - 1] = 1;
                     lint.problems.push(Problem::script(file.as_str(), &error));
+                }
+                Ok((_, Step::Await)) if role.place() == Place::Steps => {
+                    lint.problems.extend(last.as_ref().map(|at| refusal(at, refused_to_wait())));
                 }
                 Ok((_, Step::Echo { .. } | Step::Await)) => {}
             }
@@ -95,12 +112,13 @@ impl Lint<'_> {
             let hint = format!("declare it as [variables.{name}] in release.toml, or \\set it before");
             self.problems.push(problem.hint(hint));
         }
-        if let Some(refusal) = refused_everywhere(&statement.sql, &inspection) {
-            let problem = Problem::at(&statement.origin.at, refusal.why).rule(refusal.rule);
-            self.problems.push(problem.hint(refusal.hint));
-        }
+        let refused = match role.place() {
+            Place::Steps => refused_in_steps(statement, &inspection),
+            place => refused_everywhere(place, &statement.sql, &inspection),
+        };
+        self.problems.extend(refused.map(|refused| refusal(&statement.origin.at, refused)));
         match role {
-            Role::Writes { dispatch } => self.dispatch(statement, &inspection, dispatch),
+            Role::Writes { dispatch, .. } => self.dispatch(statement, &inspection, dispatch),
             Role::Verifies(mode) => {
                 self.dispatch(statement, &inspection, &[]);
                 if *mode == VerifyMode::ReadOnly && inspection.copy.is_some() {
@@ -147,6 +165,10 @@ impl Lint<'_> {
             self.problems.push(Problem::at(&at, message).hint(hint).rule("dispatch"));
         }
     }
+}
+
+fn refusal(at: &Position, refusal: Refusal) -> Problem {
+    Problem::at(at, refusal.why).rule(refusal.rule).hint(refusal.hint)
 }
 
 /// Why a verify script has no `INSERT ... RETURNING`, `SELECT ... FOR UPDATE`, `EXECUTE` and the like.

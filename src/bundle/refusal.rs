@@ -1,8 +1,22 @@
 //! What no script of a release may do, whoever packed it: asked when packing, and again before each statement is sent.
 
-use crate::sql::{Copy, Inspection, parts};
+use crate::sql::{Copy, Inspection, Outside, Statement, Then, outside, parts, session_only};
+
+/// What kind of script a statement stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A tier with `transaction = "release"`.
+    Tier,
+    /// A rollback script.
+    Rollback,
+    /// A gate, probe or verify script.
+    Question,
+    /// A tier with `transaction = "none"`: each statement is a step of its own.
+    Steps,
+}
 
 /// Why a statement is not sent.
+#[derive(Debug)]
 pub struct Refusal {
     /// The rule of `lint`.
     pub rule: &'static str,
@@ -12,10 +26,18 @@ pub struct Refusal {
     pub hint: &'static str,
 }
 
-/// Why this statement must not be sent, if it must not. Of statements that `\;` joined each is judged like one of its own.
-pub fn refused_everywhere(sql: &str, inspection: &Inspection) -> Option<Refusal> {
+/// Why this text must not be sent from such a script, if it must not. Of statements that `\;` joined each is judged like one
+/// of its own.
+pub fn refused_everywhere(place: Place, sql: &str, inspection: &Inspection) -> Option<Refusal> {
     if inspection.statements < 2 {
-        return refused(inspection);
+        return refused(place, sql, inspection);
+    }
+    if place == Place::Steps {
+        return Some(Refusal {
+            rule: "joined-statements",
+            why: "statements joined by \\; in a tier without a transaction".to_owned(),
+            hint: "each statement is a step of its own: end each with a plain semicolon",
+        });
     }
     parts(sql).iter().find_map(|part| {
         let data = part.inspection.copy == Some(Copy::FromStdin);
@@ -24,29 +46,145 @@ pub fn refused_everywhere(sql: &str, inspection: &Inspection) -> Option<Refusal>
             why: "COPY FROM STDIN among statements joined by \\;".to_owned(),
             hint: "end the statement before it with a plain semicolon",
         };
-        refused(&part.inspection).or_else(|| data.then(joined))
+        refused(place, part.sql, &part.inspection).or_else(|| data.then(joined))
     })
 }
 
-fn refused(inspection: &Inspection) -> Option<Refusal> {
-    if let Some(control) = inspection.transaction_control {
+/// Why this statement can't be a step of a tier with `transaction = "none"`, if it can't: all the rules about one statement.
+pub fn refused_in_steps(statement: &Statement, inspection: &Inspection) -> Option<Refusal> {
+    let meta = match &statement.then {
+        Then::Show if statement.parameters.is_some() => Some("\\bind"),
+        Then::Show => None,
+        Then::Store { .. } => Some("\\gset"),
+        Then::Execute => Some("\\gexec"),
+        Then::Describe => Some("\\gdesc"),
+        Then::Prepare { .. } => Some("\\parse"),
+    };
+    let needs_answers = |what: &str| Refusal {
+        rule: NOT_REPEATABLE,
+        why: format!("{what} in a tier without a transaction"),
+        hint: "a resumed run has no answers of the statements before; put it into a transactional tier",
+    };
+    refused_everywhere(Place::Steps, &statement.sql, inspection).or_else(|| meta.map(needs_answers))
+}
+
+/// Why a script of a tier with `transaction = "none"` may not wait for how a statement ended ([`crate::sql::Step::Await`]).
+pub fn refused_to_wait() -> Refusal {
+    Refusal {
+        rule: NOT_REPEATABLE,
+        why: "ROW_COUNT in a tier without a transaction".to_owned(),
+        hint: "a resumed run doesn't know how many rows the statement before had; put it into a transactional tier",
+    }
+}
+
+const NOT_REPEATABLE: &str = "not-repeatable";
+
+fn refused(place: Place, sql: &str, inspection: &Inspection) -> Option<Refusal> {
+    transaction_control(place, inspection)
+        .or_else(|| outside_transaction(place, sql, inspection))
+        .or_else(|| session_change(inspection))
+        .or_else(|| if place == Place::Steps { left_in_session(sql) } else { None })
+}
+
+fn transaction_control(place: Place, inspection: &Inspection) -> Option<Refusal> {
+    let control = inspection.transaction_control?;
+    let (kind, hint) = if place == Place::Steps {
+        ("script whose statements commit one by one", "pgseal begins and ends transactions; remove the statement")
+    } else {
+        ("transactional script", "a release is one transaction that pgseal begins and ends; remove the statement")
+    };
+    Some(Refusal { rule: "transaction-control", why: format!("transaction control ({control}) in a {kind}"), hint })
+}
+
+fn outside_transaction(place: Place, sql: &str, inspection: &Inspection) -> Option<Refusal> {
+    if place == Place::Steps {
+        let Some(Outside::Unknown(what)) = outside(sql) else { return None };
         return Some(Refusal {
-            rule: "transaction-control",
-            why: format!("transaction control ({control}) in a transactional script"),
-            hint: "a release is one transaction that pgseal begins and ends; remove the statement",
+            rule: "unknown-outcome",
+            why: format!("after a crash nobody could find out how this ended: {what}"),
+            hint: "write the names out, or run it by hand, apart from the release",
         });
     }
-    if let Some(what) = inspection.outside_transaction {
-        return Some(Refusal {
-            rule: "outside-transaction",
-            why: format!("{what} can't run inside a transaction"),
-            hint: "run it apart from the release; this version of pgseal has no non-transactional tiers",
-        });
+    let what = inspection.outside_transaction?;
+    let hint = match place {
+        Place::Rollback => instead_in_rollback(sql),
+        Place::Question => "a question changes nothing; remove the statement",
+        Place::Tier | Place::Steps => "put it into a tier of its own with transaction = \"none\"",
+    };
+    Some(Refusal { rule: "outside-transaction", why: format!("{what} can't run inside a transaction"), hint })
+}
+
+fn instead_in_rollback(sql: &str) -> &'static str {
+    match outside(sql) {
+        Some(Outside::CreateIndex { .. }) => "a rollback is one transaction: CREATE INDEX without CONCURRENTLY",
+        Some(Outside::DropIndex { .. }) => "a rollback is one transaction: DROP INDEX IF EXISTS without CONCURRENTLY",
+        Some(Outside::Detach { .. }) => "a rollback is one transaction: DETACH PARTITION without CONCURRENTLY",
+        Some(Outside::Reindex { .. }) => "a rollback is one transaction: REINDEX INDEX or TABLE without CONCURRENTLY",
+        _ => {
+            "a rollback is one transaction: leave it out, and let the operator's runbook say what is to be done by hand"
+        }
     }
+}
+
+fn session_change(inspection: &Inspection) -> Option<Refusal> {
     let change = inspection.session_change.filter(|change| change.is_refused())?;
     Some(Refusal {
         rule: "session-change",
         why: format!("{change} in a script"),
         hint: "pgseal and the server would no longer agree on what runs, or as whom",
     })
+}
+
+fn left_in_session(sql: &str) -> Option<Refusal> {
+    let what = session_only(sql)?;
+    Some(Refusal {
+        rule: NOT_REPEATABLE,
+        why: format!("{what} in a tier without a transaction"),
+        hint: "the next step, or a resumed run, would not find it; SET keeps settings, the rest belongs into a transactional tier",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::inspect;
+
+    fn rule(place: Place, sql: &str) -> Option<&'static str> {
+        refused_everywhere(place, sql, &inspect(sql)).map(|refusal| refusal.rule)
+    }
+
+    #[test]
+    fn each_kind_of_script_has_its_rules() {
+        for (sql, transactional, steps) in [
+            ("commit", Some("transaction-control"), Some("transaction-control")),
+            ("vacuum", Some("outside-transaction"), None),
+            ("create index concurrently on t (a)", Some("outside-transaction"), Some("unknown-outcome")),
+            ("drop subscription s", Some("outside-transaction"), Some("unknown-outcome")),
+            ("discard all", Some("outside-transaction"), Some("unknown-outcome")),
+            ("set session authorization u", Some("session-change"), Some("session-change")),
+            ("set work_mem = '1GB'", None, None),
+            ("create temp table t (a int)", None, Some("not-repeatable")),
+            ("select 1; select 2", None, Some("joined-statements")),
+            ("select 1; vacuum", Some("outside-transaction"), Some("joined-statements")),
+            ("do $$ begin null; end $$", None, None),
+            ("", None, None),
+        ] {
+            for place in [Place::Tier, Place::Rollback, Place::Question] {
+                assert_eq!(rule(place, sql), transactional, "{place:?}: {sql}");
+            }
+            assert_eq!(rule(Place::Steps, sql), steps, "{sql}");
+        }
+    }
+
+    #[test]
+    fn rollback_scripts_learn_what_to_write() {
+        for (sql, instead) in [
+            ("drop index concurrently i", "DROP INDEX IF EXISTS"),
+            ("create index concurrently i on t (a)", "CREATE INDEX without"),
+            ("vacuum", "by hand"),
+        ] {
+            let hint = refused_everywhere(Place::Rollback, sql, &inspect(sql)).map(|refusal| refusal.hint);
+            assert!(hint.is_some_and(|hint| hint.contains(instead)), "{sql}: {hint:?}");
+        }
+    }
 }

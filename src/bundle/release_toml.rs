@@ -132,7 +132,7 @@ pub struct TierToml {
     /// The gates it waits for; all when absent.
     pub gate: Option<Spanned<Vec<Spanned<Name>>>>,
     /// How it is committed.
-    pub transaction: Spanned<Transaction>,
+    pub transaction: Transaction,
     /// Acknowledged ways out of the database.
     #[serde(default)]
     pub dispatch: Vec<String>,

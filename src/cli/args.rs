@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -14,8 +15,12 @@ use super::output::shown;
 use super::passphrase;
 use crate::archive::source;
 use crate::bundle::{Added, AuthenticateError, AuthenticatedBundle, UntrustedBundle};
+use crate::format::limits_of_run::{RunLimits, TimeLimit};
 use crate::format::timestamp::Timestamp;
 use crate::postgres::Connector;
+use crate::release::event::Aside;
+use crate::release::stop::Stop;
+use crate::release::watched::Watched;
 use crate::trust::{PublicKey, SecretKey, TrustRoot, When, store};
 
 /// Where a host has its trust root.
@@ -170,8 +175,20 @@ pub struct DatabaseArgs {
 
 impl DatabaseArgs {
     /// How to connect; nothing is opened yet.
-    pub fn connector(&self) -> Result<Connector, CliError> {
+    fn connector(&self) -> Result<Connector, CliError> {
         connection::connector(self.db.as_deref())
+    }
+
+    /// The database as a run sees it: stopped by `stop`, within `limits`, which are those that were signed, or lower.
+    pub fn watched(
+        &self,
+        stop: &Stop,
+        signed: &RunLimits,
+        limits: &RunLimits,
+        aside: impl Aside + 'static,
+    ) -> Result<Watched, CliError> {
+        let connect = Arc::new(self.connector()?);
+        Ok(Watched::new(connect, stop.clone(), signed, limits, Arc::new(aside)))
     }
 
     /// The given variables, each once.
@@ -184,6 +201,51 @@ impl DatabaseArgs {
         }
         Ok(values)
     }
+}
+
+/// Lower time limits than the release's.
+#[derive(Args, Debug, Clone)]
+pub struct LimitArgs {
+    /// How long a statement may wait for a lock: lower than release.toml has it
+    #[arg(long, value_name = "TIME")]
+    lock_timeout: Option<TimeLimit>,
+    /// How long one statement may take: lower than release.toml has it
+    #[arg(long, value_name = "TIME")]
+    statement_timeout: Option<TimeLimit>,
+    /// How long the transaction may wait for pgseal: lower than release.toml has it
+    #[arg(long, value_name = "TIME")]
+    idle_timeout: Option<TimeLimit>,
+    /// How long a transaction may take, on PostgreSQL 17 and later: lower than release.toml has it
+    #[arg(long, value_name = "TIME")]
+    transaction_timeout: Option<TimeLimit>,
+}
+
+impl LimitArgs {
+    /// The limits in force. What was signed is the most that may be allowed.
+    pub fn within(&self, signed: &RunLimits) -> Result<RunLimits, CliError> {
+        let lower = |name: &str, wanted: Option<TimeLimit>, signed: TimeLimit| match wanted {
+            Some(wanted) if wanted > signed => {
+                let text = format!("--{} {wanted} is more than the release allows, {signed}", name.replace('_', "-"));
+                Err(CliError::new(Exit::Usage, text)
+                    .hint(format!("a limit can only be lowered here; {name} of [limits] in release.toml is signed")))
+            }
+            wanted => Ok(wanted.unwrap_or(signed)),
+        };
+        Ok(RunLimits {
+            lock_timeout: lower("lock_timeout", self.lock_timeout, signed.lock_timeout)?,
+            statement_timeout: lower("statement_timeout", self.statement_timeout, signed.statement_timeout)?,
+            idle_timeout: lower("idle_timeout", self.idle_timeout, signed.idle_timeout)?,
+            transaction_timeout: lower("transaction_timeout", self.transaction_timeout, signed.transaction_timeout)?,
+        })
+    }
+}
+
+/// How stubborn a run is.
+#[derive(Args, Debug, Clone)]
+pub struct RetryArgs {
+    /// How often a transaction is tried again that could not have a lock in time and changed nothing
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(0..=10))]
+    pub lock_retries: u32,
 }
 
 /// Reads a public key: SPKI PEM, or OpenSSH's line.

@@ -1,10 +1,12 @@
 //! `pgseal check FILE`
 
-use super::args::{BundleArgs, DatabaseArgs, now};
+use super::args::{BundleArgs, DatabaseArgs, LimitArgs, now};
 use super::error::{self, CliError};
 use super::exit::Exit;
 use super::host::operator;
+use super::interrupt::{self, Command};
 use super::output::{Output, Paint, escape};
+use super::progress::Beside;
 use crate::format::manifest::When as StateWhen;
 use crate::release::check::{self, CheckError, Checked};
 use crate::release::event::Silent;
@@ -18,24 +20,35 @@ pub struct Args {
     bundle: BundleArgs,
     #[command(flatten)]
     database: DatabaseArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (root, bundle) = args.bundle.authenticate(When::At(now()))?;
     let variables = order::values(bundle.manifest(), &args.database.variables()?, false)?;
-    let connect = args.database.connector()?;
+    let signed = &bundle.manifest().limits;
+    let limits = args.limits.within(signed)?;
     let (operator, stop) = (operator(), Stop::default());
+    let connect = args.database.watched(&stop, signed, &limits, Beside::plain(out))?;
+    let command = Command::reads("check");
+    interrupt::watch(&command, &stop, out, Beside::plain(out))?;
     let order = Order {
         bundle: &bundle,
         root: &root,
         connect: &connect,
         variables: &variables,
-        limits: &bundle.manifest().limits,
+        limits: &limits,
+        lock_retries: 0,
         operator: &operator,
         stop: &stop,
         clock: &now,
     };
-    let checked = check::run(&order, &mut Silent).map_err(|error| match error {
+    let checked = check::run(&order, &mut Silent);
+    if stop.is_requested() {
+        return Err(command.interrupted());
+    }
+    let checked = checked.map_err(|error| match error {
         CheckError::Open(error) => error.into(),
         CheckError::Database(error) => error.into(),
         CheckError::OtherApplied(row) => {

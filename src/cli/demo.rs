@@ -12,6 +12,7 @@ use include_dir::{Dir, include_dir};
 use super::connection;
 use super::error::CliError;
 use super::exit::Exit;
+use super::interrupt;
 use super::output::{Output, Paint};
 use crate::database::{Connect, Purpose};
 use crate::postgres::{ServerPrograms, ThrowawayServer};
@@ -219,11 +220,10 @@ fn programs() -> Result<ServerPrograms, CliError> {
 
 /// The server goes when this process goes; the demo's files go here.
 fn remove_when_interrupted(dir: PathBuf) -> Result<(), CliError> {
-    let handler = move || {
+    interrupt::on_signals(move || {
         let _ = fs::remove_dir_all(&dir);
         std::process::exit(130);
-    };
-    ctrlc::set_handler(handler).map_err(internal)
+    })
 }
 
 fn internal(error: impl std::fmt::Display) -> CliError {

@@ -127,6 +127,7 @@ impl From<LockError> for CliError {
             LockError::Held(_) => {
                 Self::new(Exit::Preflight, &error).hint("wait for it to end; its lock ends with its session")
             }
+            LockError::Interrupted => Self::new(Exit::Failed, &error).hint("nothing was changed"),
             LockError::Database(database) => connection(database, Exit::Internal),
         }
     }
@@ -180,6 +181,22 @@ impl From<PreflightError> for CliError {
                 row.sequence, row.release, row.version, row.release_id
             ))
             .hint("a new version needs a higher sequence"),
+            PreflightError::Unfinished(row) => refused(format!(
+                "{} {} stopped half way here: run {} of {}, by {}",
+                row.release, row.version, row.run_id, row.at, row.role
+            ))
+            .hint("`pgseal status` shows how far it came; with its own bundle `pgseal run --resume` goes on, `pgseal rollback` goes back"),
+            PreflightError::NothingToResume => {
+                refused("no run stopped half way here, so there is none to go on with".to_owned())
+                    .hint("`pgseal status` shows what ran; leave out --resume to begin one")
+            }
+            PreflightError::OtherValues(row) => {
+                let values: Vec<String> =
+                    row.variables.iter().map(|(name, value)| format!("-v {name}={value}")).collect();
+                let values = if values.is_empty() { "none".to_owned() } else { values.join(" ") };
+                refused(format!("the run that stopped half way was begun with other values: {values}"))
+                    .hint("give the same values")
+            }
             PreflightError::NoRight => {
                 refused("the role may not make the ledger (schema pgseal) in this database".to_owned())
                     .hint("a database owner: grant create on database DATABASE to ROLE")

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use super::approvals;
-use super::args::{BundleArgs, DatabaseArgs, now};
+use super::args::{BundleArgs, DatabaseArgs, LimitArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
 use super::host::operator;
+use super::interrupt::{self, Command};
 use super::output::{Output, Paint, escape};
+use super::progress::Beside;
 use crate::format::receipt::GateAnswer;
 use crate::release::event::Silent;
 use crate::release::gate::{self, GateError, OpenError};
@@ -21,6 +23,8 @@ pub struct Args {
     bundle: BundleArgs,
     #[command(flatten)]
     database: DatabaseArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// Ask again until READY
     #[arg(long)]
     watch: bool,
@@ -34,14 +38,19 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (root, bundle) = args.bundle.authenticate(When::At(at))?;
     policy::admits(&root, &bundle.manifest().release, bundle.release_id(), When::At(at))?;
     let variables = order::values(bundle.manifest(), &args.database.variables()?, true)?;
-    let connect = args.database.connector()?;
+    let signed = &bundle.manifest().limits;
+    let limits = args.limits.within(signed)?;
     let (operator, stop) = (operator(), Stop::default());
+    let connect = args.database.watched(&stop, signed, &limits, Beside::plain(out))?;
+    let command = Command { exit: Exit::Unanswered, ..Command::reads("gate") };
+    interrupt::watch(&command, &stop, out, Beside::plain(out))?;
     let order = Order {
         bundle: &bundle,
         root: &root,
         connect: &connect,
         variables: &variables,
-        limits: &bundle.manifest().limits,
+        limits: &limits,
+        lock_retries: 0,
         operator: &operator,
         stop: &stop,
         clock: &now,
@@ -52,7 +61,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     let mut told = None;
     loop {
-        let answers = gate::answers(&order, &mut Silent).map_err(closed)?;
+        let answers = gate::answers(&order, &mut Silent).map_err(|error| command.told(&stop, closed(error)))?;
         let ready = answers.iter().all(|answer| answer.ready);
         if ready || !args.watch {
             out.document(&document(&answers, ready));
@@ -64,7 +73,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             reasons.iter().for_each(|reason| out.note(reason));
             told = Some(reasons);
         }
-        std::thread::sleep(Duration::from_secs(args.interval));
+        stop.pause(Duration::from_secs(args.interval)).map_err(|_| command.interrupted())?;
     }
 }
 

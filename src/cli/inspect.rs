@@ -6,7 +6,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, escape};
 use super::table;
-use crate::format::manifest::{Manifest, State, Stored};
+use crate::format::manifest::{Manifest, State, Stored, Transaction};
 use crate::format::statement::title;
 use crate::trust::When;
 
@@ -41,6 +41,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     state("finalized", &manifest.states.finalized, out);
     for (at, tier) in manifest.tiers.iter().enumerate() {
         out.line(format!("tier {}/{} {}: {}", at + 1, manifest.tiers.len(), tier.name, escape(&tier.about)));
+        if tier.transaction == Transaction::None {
+            out.line("    without a transaction: statement by statement, each committed alone");
+        }
         for way in &tier.dispatch {
             out.line(format!("    reaches out of the database by {}", escape(way)));
         }

@@ -1,51 +1,130 @@
-//! Ctrl-C and SIGTERM while a run goes on: before COMMIT the connection is dropped, and the server rolls back; from COMMIT
-//! on the answer is waited for.
+//! Signals. The first Ctrl-C cancels what runs and lets the run tell how it ended; the second ends the process at once.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::iterator::Signals;
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::Output;
+use super::output::{Output, shown};
+use super::progress::Beside;
+use crate::release::stop::{Phase, Stop, Stopping};
 
-/// How far the run is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Nothing would remain.
-    BeforeCommit,
-    /// COMMIT may have been sent.
-    Committing,
+/// Between two tries to cancel, until the run has noticed.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// What is going on, for the last words of a process that ends at once.
+pub struct Command {
+    /// `run`, `rollback`, ...
+    pub name: &'static str,
+    /// How it ends when it is stopped before anything is committed.
+    pub exit: Exit,
+    /// Where `status` finds its journal, if it writes one.
+    pub receipts: Option<PathBuf>,
 }
 
-/// Knows how far the run is. The lock is held while the process ends, so that no COMMIT is sent meanwhile.
-#[derive(Clone)]
-pub struct Interrupt(Arc<Mutex<Phase>>);
+impl Command {
+    /// One that reads only.
+    pub fn reads(name: &'static str) -> Self {
+        Self { name, exit: Exit::Failed, receipts: None }
+    }
 
-impl Interrupt {
-    /// Watches for signals from now on.
-    pub fn watch(out: Output, action: &'static str) -> Result<Self, CliError> {
-        let phase = Arc::new(Mutex::new(Phase::BeforeCommit));
-        let seen = Arc::clone(&phase);
-        let handler = move || {
-            let phase = lock(&seen);
-            if *phase == Phase::Committing {
-                out.note("interrupted while COMMIT is on its way: waiting for its answer");
-                return;
+    /// One that writes, with a journal.
+    pub fn writes(name: &'static str, receipts: &Path) -> Self {
+        Self { name, exit: Exit::Failed, receipts: Some(receipts.to_owned()) }
+    }
+
+    /// What is to be told when it was stopped before its transaction, whatever `error` it ended with.
+    pub fn told(&self, stop: &Stop, error: CliError) -> CliError {
+        if stop.is_requested() { self.interrupted() } else { error }
+    }
+
+    /// That it was stopped, and nothing is changed.
+    pub fn interrupted(&self) -> CliError {
+        let text = format!("the {} was interrupted, and the database is as before", self.name);
+        CliError::new(self.exit, text)
+    }
+
+    fn quit(&self, phase: Phase) -> CliError {
+        let dir = self.receipts.as_deref().map(|dir| format!(" --receipts {}", shown(dir))).unwrap_or_default();
+        match phase {
+            Phase::BeforeCommit => {
+                self.interrupted().hint("the server rolls back what was begun; `pgseal status` shows it")
             }
-            let message = format!("the {action} was interrupted, and the database is as before");
-            let hint = "the server rolls back what was begun; `pgseal status` shows it";
-            out.error(&CliError::new(Exit::Failed, message).hint(hint));
-            std::process::exit(i32::from(Exit::Failed.code()));
-        };
-        ctrlc::set_handler(handler).map_err(|error| CliError::new(Exit::Internal, error))?;
-        Ok(Self(phase))
-    }
-
-    /// COMMIT is about to be sent. Does not return when the process is ending.
-    pub fn committing(&self) {
-        *lock(&self.0) = Phase::Committing;
+            Phase::Partial => CliError::new(Exit::Partial, format!("the {} was stopped half way", self.name))
+                .hint(format!("`pgseal status{dir}` shows how far it came, and what to do")),
+            Phase::Committing | Phase::Ended => {
+                let text = format!("the {} was stopped before COMMIT was answered: it may be committed", self.name);
+                CliError::new(Exit::Unknown, text)
+                    .hint(format!("don't run it again: `pgseal status{dir}` asks the server what came of it"))
+            }
+        }
     }
 }
 
-fn lock(phase: &Mutex<Phase>) -> MutexGuard<'_, Phase> {
-    phase.lock().unwrap_or_else(PoisonError::into_inner)
+/// From now on SIGINT, SIGTERM and SIGHUP stop what `stop` belongs to.
+pub fn watch(command: &Command, stop: &Stop, out: Output, beside: Beside) -> Result<(), CliError> {
+    let Command { name, exit, receipts } = command;
+    let command = Command { name, exit: *exit, receipts: receipts.clone() };
+    let stop = stop.clone();
+    on_signals(move || match stop.request() {
+        Stopping::Cancelled => {
+            beside.line("interrupted: cancelling, and rolling back; once more ends pgseal at once".to_owned());
+            cancel_until_noticed(stop.clone());
+        }
+        Stopping::Committing => {
+            let text = "interrupted while COMMIT is on its way: waiting for its answer; once more ends pgseal at once";
+            beside.line(text.to_owned());
+        }
+        Stopping::Ended => beside.line("interrupted at the end: how it ended is being written down".to_owned()),
+        Stopping::Quit(phase) => {
+            let error = command.quit(phase);
+            beside.finish();
+            out.error(&error);
+            std::process::exit(i32::from(error.exit.code()));
+        }
+    })
+}
+
+/// A statement that was sent at the same moment may have missed the first try. Signals have to be heard meanwhile.
+fn cancel_until_noticed(stop: Stop) {
+    let cancelling = thread::Builder::new().name("pgseal-cancel".to_owned()).spawn(move || {
+        thread::sleep(AGAIN);
+        while stop.cancel() {
+            thread::sleep(AGAIN);
+        }
+    });
+    // Without a thread the first try has to do; the second signal ends the process.
+    drop(cancelling);
+}
+
+/// Calls this for each SIGINT, SIGTERM and SIGHUP, one at a time, on a thread of its own. A SIGHUP that whoever started
+/// pgseal has switched off (`nohup`) stays so.
+pub fn on_signals(mut handle: impl FnMut() + Send + 'static) -> Result<(), CliError> {
+    let failed = |error: std::io::Error| CliError::new(Exit::Internal, format!("can't watch for signals: {error}"));
+    let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
+    let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup)).map_err(failed)?;
+    let heard = thread::Builder::new().name("pgseal-signals".to_owned());
+    heard.spawn(move || signals.forever().for_each(|_| handle())).map_err(failed)?;
+    Ok(())
+}
+
+/// A file that grows over `ulimit -f` is then an error of `write`, like a full disk, instead of the end of the process,
+/// which could come between COMMIT and the receipt.
+pub fn file_size_is_an_error() {
+    // What can't be had leaves it as it was.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
+}
+
+/// As Linux tells it; elsewhere nothing counts as ignored.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
 }

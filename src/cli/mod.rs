@@ -29,6 +29,7 @@ mod pack;
 mod passphrase;
 mod perform;
 mod plan;
+mod points;
 mod progress;
 mod rewrite;
 mod rollback;
@@ -151,6 +152,7 @@ enum Command {
 
 /// Parses the arguments, runs the command, says what went wrong.
 pub fn main() -> ExitCode {
+    interrupt::file_size_is_an_error();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),

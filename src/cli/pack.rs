@@ -13,6 +13,7 @@ use crate::bundle::definition::Definition;
 use crate::durable;
 use crate::format::statement::title;
 use crate::format::timestamp::Timestamp;
+use crate::lint::points;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -43,6 +44,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         out.note(format!("not packed: {} (hidden)", escape(skipped)));
     }
     warn(&definition, &args.dir, out);
+    let points = points::of_definition(&definition);
     let keys = args.passphrase.keys(&args.key)?;
     let ids: std::collections::BTreeSet<_> = keys.iter().map(|key| key.public_key().id()).collect();
     if ids.len() < keys.len() {
@@ -67,13 +69,15 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     written.map_err(|error| CliError::io(&args.output, &error))?;
     let signers: Vec<String> = ids.iter().map(ToString::to_string).collect();
     out.document(&serde_json::json!({
-        "file": args.output.to_string_lossy(), "release": release, "release_id": id, "files": files, "signers": signers
+        "file": args.output.to_string_lossy(), "release": release, "release_id": id, "files": files, "signers": signers,
+        "points": super::points::document(&points),
     }));
     out.line(format!("{}: {}, {files} files", shown(&args.output), title(&release.name, &release.version)));
     out.line(format!("release id {id}"));
     for signer in &signers {
         out.line(format!("signed by {signer}"));
     }
+    super::points::show(&points, out);
     if signers.is_empty() {
         out.note("not signed: `pgseal sign FILE --key KEY` signs it");
     }

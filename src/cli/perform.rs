@@ -17,7 +17,7 @@ use crate::format::timestamp::Timestamp;
 use crate::record::journal::Journal;
 use crate::record::receipt;
 use crate::release::Report;
-use crate::release::transaction::FailureKind;
+use crate::release::report::FailureKind;
 use crate::trust::policy::{self, Admission, PolicyError};
 use crate::trust::root::name;
 use crate::trust::{SecretKey, TrustRoot, When};
@@ -212,9 +212,12 @@ fn partial(receipt: &Receipt, failure: Option<crate::release::failure::Failure>)
         Some(failure) => error::failure(Exit::Partial, &prefix, &failure),
         None => CliError::new(Exit::Partial, prefix),
     };
-    this.hint(
-        "`pgseal status` shows how far it came; `pgseal run --resume FILE` goes on, `pgseal rollback FILE` goes back",
-    )
+    let ways =
+        "`pgseal status` shows how far it came; `pgseal run --resume FILE` goes on, `pgseal rollback FILE` goes back";
+    match this.hint.clone() {
+        Some(first) => CliError { hint: Some(format!("{first}; {ways}")), ..this },
+        None => this.hint(ways),
+    }
 }
 
 fn unknown(dir: &Path, failure: Option<crate::release::failure::Failure>) -> CliError {

@@ -3,16 +3,20 @@
 use std::path::PathBuf;
 
 use super::acknowledged;
-use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, now};
+use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, now};
 use super::error::{self, CliError};
 use super::exit::Exit;
 use super::gate;
 use super::host::operator;
+use super::interrupt::{self, Command};
 use super::output::{Output, Paint, escape};
 use super::perform::admit;
+
+use super::points;
+use super::progress::Beside;
 use super::table;
 use crate::format::expectation::Expectation;
-use crate::format::manifest::Manifest;
+use crate::format::manifest::{Manifest, Transaction};
 use crate::record::memory;
 use crate::release::event::Silent;
 use crate::release::plan::{self, Obstacle, Plan};
@@ -26,6 +30,8 @@ pub struct Args {
     bundle: BundleArgs,
     #[command(flatten)]
     database: DatabaseArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
     #[command(flatten)]
     approvals: ApprovalArgs,
     /// Where the journals are
@@ -41,19 +47,27 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let variables = order::values(manifest, &args.database.variables()?, true)?;
     let clock = memory::check_clock(&args.receipts, at).map_err(CliError::from);
     let admitted = admit(&root, &bundle, &variables, at).map_err(CliError::from);
-    let connect = args.database.connector()?;
+    let signed = &manifest.limits;
+    let limits = args.limits.within(signed)?;
     let (operator, stop) = (operator(), Stop::default());
+    let connect = args.database.watched(&stop, signed, &limits, Beside::plain(out))?;
+    let command = Command::reads("plan");
+    interrupt::watch(&command, &stop, out, Beside::plain(out))?;
     let order = Order {
         bundle: &bundle,
         root: &root,
         connect: &connect,
         variables: &variables,
-        limits: &manifest.limits,
+        limits: &limits,
+        lock_retries: 0,
         operator: &operator,
         stop: &stop,
         clock: &now,
     };
     let mut plan = plan::make(order, &mut Silent);
+    if stop.is_requested() {
+        return Err(command.interrupted());
+    }
     let met = std::mem::take(&mut plan.obstacles).into_iter().map(obstacle);
     let obstacles: Vec<CliError> = clock.err().into_iter().chain(admitted.err()).chain(met).collect();
     out.document(&document(manifest, &plan, &obstacles));
@@ -84,6 +98,10 @@ fn document(manifest: &Manifest, plan: &Plan, obstacles: &[CliError]) -> serde_j
                 "name": tier.name, "about": tier.about, "statements": tier.statements, "dispatch": tier.dispatch,
             }))
             .collect::<Vec<_>>(),
+        "phases": plan.phases.iter()
+            .map(|phase| serde_json::json!({ "transaction": phase.transaction, "tiers": phase.tiers }))
+            .collect::<Vec<_>>(),
+        "points": points::document(&plan.points),
         "acknowledged": manifest.acknowledged,
     })
 }
@@ -101,6 +119,8 @@ fn show(manifest: &Manifest, plan: &Plan, obstacles: &[CliError], out: Output) {
             out.line(format!("    reaches out of the database by {}", escape(way)));
         }
     }
+    phases(plan, out);
+    points::show_with_evidence(&plan.points, out);
     acknowledged::show(manifest, out);
     if let Some(now) = &plan.now {
         let states = &manifest.states;
@@ -121,5 +141,22 @@ fn show(manifest: &Manifest, plan: &Plan, obstacles: &[CliError], out: Output) {
     }
     for obstacle in obstacles {
         out.line(format!("{}: {}", out.paint(Paint::Bad, "it would not run"), obstacle.lines.join("\n")));
+    }
+}
+
+/// Where a run can stop; a release of one transaction can't.
+fn phases(plan: &Plan, out: Output) {
+    if plan.phases.iter().all(|phase| phase.transaction == Transaction::Release) {
+        return;
+    }
+    for (at, phase) in plan.phases.iter().enumerate() {
+        let how = match phase.transaction {
+            Transaction::Release => "one transaction",
+            Transaction::None => "statement by statement, each committed alone",
+        };
+        out.line(format!("phase {}/{}: {how}: {}", at + 1, plan.phases.len(), phase.tiers.join(", ")));
+    }
+    if plan.phases.last().is_some_and(|phase| phase.transaction == Transaction::None) {
+        out.line("    then one transaction that checks the finalized state");
     }
 }

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::interrupt::Interrupt;
 use super::output::{self, Output, Paint, escape};
 use crate::database::Notice;
+use crate::release::event::Aside;
+use crate::release::waiting::Blocked;
 use crate::release::{Event, Observer};
 use crate::sql::Position;
 
@@ -14,7 +15,6 @@ use crate::sql::Position;
 pub struct Progress {
     out: Output,
     bar: Option<ProgressBar>,
-    interrupt: Interrupt,
     tier: String,
     started: Instant,
     last_drawn: Instant,
@@ -25,7 +25,7 @@ const REDRAW: Duration = Duration::from_millis(50);
 
 impl Progress {
     /// Draws only where stderr is a terminal.
-    pub fn new(out: Output, interrupt: Interrupt) -> Self {
+    pub fn new(out: Output) -> Self {
         let bar = (output::draws() && !out.quiet).then(|| {
             let bar = ProgressBar::new_spinner();
             bar.set_style(ProgressStyle::default_spinner());
@@ -33,21 +33,21 @@ impl Progress {
             bar
         });
         let now = Instant::now();
-        Self { out, bar, interrupt, tier: String::new(), started: now, last_drawn: now }
+        Self { out, bar, tier: String::new(), started: now, last_drawn: now }
     }
 
     /// Takes the moving line away.
     pub fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
+        self.beside().finish();
+    }
+
+    /// For lines that other threads have to say meanwhile.
+    pub fn beside(&self) -> Beside {
+        Beside { out: self.out, bar: self.bar.clone() }
     }
 
     fn line(&self, text: String) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| self.out.note(text)),
-            None => self.out.note(text),
-        }
+        self.beside().line(text);
     }
 
     fn notice(&self, at: &Position, notice: &Notice) {
@@ -67,6 +67,48 @@ impl Progress {
             let seconds = self.started.elapsed().as_secs_f64();
             bar.set_message(format!("{}  {seconds:.1} s", text(&self.tier)));
         }
+    }
+}
+
+/// What went wrong is told after the moving line.
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// Says lines from other threads, without disturbing the moving line.
+#[derive(Clone)]
+pub struct Beside {
+    out: Output,
+    bar: Option<ProgressBar>,
+}
+
+impl Beside {
+    /// Where no line moves.
+    pub fn plain(out: Output) -> Self {
+        Self { out, bar: None }
+    }
+
+    /// A line; it has to be escaped.
+    pub fn line(&self, text: String) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.out.note(text)),
+            None => self.out.note(text),
+        }
+    }
+
+    /// Takes the moving line away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Aside for Beside {
+    fn blocked(&self, by: &Blocked) {
+        self.line(format!("    {}", escape(&by.to_string())));
     }
 }
 
@@ -103,10 +145,35 @@ impl Observer for Progress {
             Event::Verified(record) => {
                 self.line(format!("verify {} {}/{}", record.name, record.held, record.checks));
             }
-            Event::Commit => {
-                self.interrupt.committing();
-                self.moving(|_| "committing".to_owned());
+            Event::Found { at, again, how } => {
+                let next = if again { "it is sent again" } else { "it took effect" };
+                self.line(format!("{} was interrupted; {next}: {}", escape(&at.to_string()), escape(how)));
             }
+            Event::StillRunning { at, why } => {
+                let at = at.to_string();
+                self.moving(|_| format!("waiting for the server at {}: {}", escape(&at), escape(why)));
+            }
+            Event::Cleaning { at, what } => {
+                self.line(format!("{}: {}: cleaning up", escape(&at.to_string()), escape(what)));
+            }
+            Event::LockHeld { by, again, pause } => {
+                let who = by.map(|by| format!(" ({})", escape(by))).unwrap_or_default();
+                let what = if again { "still holds" } else { "holds" };
+                let seconds = pause.as_secs_f64();
+                self.line(format!("another pgseal run {what} the lock{who}, trying again in {seconds:.1} s"));
+            }
+            Event::Retrying { failure, reason, retry, of, pause } => {
+                let (failure, seconds) = (escape(&failure.headline()), pause.as_secs_f64());
+                self.line(format!("{reason}, nothing was changed: {failure}"));
+                self.line(format!("trying again in {seconds:.1} s ({retry} of {of})"));
+                self.tier = "once more".to_owned();
+                self.moving(str::to_owned);
+            }
+            Event::Limited { at, setting, limit } => {
+                let at = escape(&at.to_string());
+                self.line(format!("    {setting} stays at {limit}, the release's limit ({at})"));
+            }
+            Event::Commit => self.moving(|_| "committing".to_owned()),
             Event::Resolving(attempt, why) => {
                 self.line(format!("the answer to COMMIT was lost; asking the server, try {attempt}: {}", escape(why)));
             }

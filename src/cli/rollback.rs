@@ -1,10 +1,10 @@
 //! `pgseal rollback FILE`
 
-use super::args::{BundleArgs, DatabaseArgs, now};
+use super::args::{BundleArgs, DatabaseArgs, LimitArgs, RetryArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
 use super::host::operator;
-use super::interrupt::Interrupt;
+use super::interrupt::{self, Command};
 use super::output::{Output, Paint};
 use super::perform::ReceiptArgs;
 use super::progress::Progress;
@@ -22,6 +22,10 @@ pub struct Args {
     #[command(flatten)]
     database: DatabaseArgs,
     #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    retries: RetryArgs,
+    #[command(flatten)]
     receipts: ReceiptArgs,
 }
 
@@ -31,22 +35,29 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (root, bundle) = args.bundle.authenticate(When::Undo)?;
     let manifest = bundle.manifest();
     let variables = order::values(manifest, &args.database.variables()?, false)?;
+    let limits = args.limits.within(&manifest.limits)?;
     let prepared = args.receipts.prepare(key, &root, manifest, Action::Rollback)?;
-    let connect = args.database.connector()?;
     let (operator, stop) = (operator(), Stop::default());
+    let mut progress = Progress::new(out);
+    let connect = args.database.watched(&stop, &manifest.limits, &limits, progress.beside())?;
+    let command = Command::writes("rollback", &args.receipts.receipts);
+    interrupt::watch(&command, &stop, out, progress.beside())?;
     let order = Order {
         bundle: &bundle,
         root: &root,
         connect: &connect,
         variables: &variables,
-        limits: &manifest.limits,
+        limits: &limits,
+        lock_retries: args.retries.lock_retries,
         operator: &operator,
         stop: &stop,
         clock: &now,
     };
-    let applied = match rollback::find(order)? {
+    let found = rollback::find(order, &mut progress).map_err(|error| command.told(&stop, error.into()))?;
+    let applied = match found {
         Found::Applied(applied) => applied,
         Found::Nothing(target) => {
+            progress.finish();
             let title = title(&manifest.release.name, &manifest.release.version);
             out.document(&serde_json::json!({ "run_id": null, "receipt": null, "result": null, "target": target }));
             out.line(format!("{}: {title} is not applied here", out.paint(Paint::Good, "nothing to do")));
@@ -54,8 +65,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         }
     };
     let journal = prepared.journal()?;
-    let mut progress = Progress::new(out, Interrupt::watch(out, "rollback")?);
     let report = applied.rollback(&prepared.run_id, journal, &mut progress);
+    stop.ended();
     progress.finish();
     prepared.conclude(&bundle, report?, out)
 }

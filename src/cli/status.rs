@@ -7,6 +7,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, Paint, escape, shown};
 use super::table;
+use crate::record::ledger::{Entry, Happened, Step};
 use crate::release::resolve::Resolution;
 use crate::release::status::{self, Ending, Status, StatusError, Unfinished};
 
@@ -32,11 +33,15 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .unfinished
         .iter()
         .any(|unfinished| matches!(unfinished.ending, Ending::Resolved(Resolution::Unknown(_)) | Ending::InProgress));
-    Ok(if unknown { Exit::Unknown } else { Exit::Done })
+    Ok(match &status.stopped {
+        _ if unknown => Exit::Unknown,
+        Some(_) => Exit::Partial,
+        None => Exit::Done,
+    })
 }
 
 fn document(status: &Status) -> serde_json::Value {
-    let row = |entry: &crate::record::ledger::Entry| {
+    let row = |entry: &Entry| {
         serde_json::json!({
             "at": entry.at, "action": entry.action, "release": entry.release, "version": entry.version,
             "sequence": entry.sequence, "release_id": entry.release_id, "run_id": entry.run_id,
@@ -47,12 +52,49 @@ fn document(status: &Status) -> serde_json::Value {
         "target": status.target,
         "in_effect": status.in_effect().into_iter().map(row).collect::<Vec<_>>(),
         "ledger": status.ledger.iter().map(row).collect::<Vec<_>>(),
+        "stopped": status.stopped.as_ref().map(|(entry, steps)| serde_json::json!({
+            "run": row(entry),
+            "steps": steps.iter().map(step_document).collect::<Vec<_>>(),
+        })),
+        "lock_holder": status.holder,
         "unfinished": status.unfinished.iter()
             .map(|unfinished| serde_json::json!({
                 "journal": unfinished.journal.to_string_lossy(), "what": unfinished.what, "ending": ending(unfinished).0,
             }))
             .collect::<Vec<_>>(),
     })
+}
+
+fn step_document(step: &Step) -> serde_json::Value {
+    serde_json::json!({
+        "at": step.at, "happened": step.happened.as_str(), "tier": step.tier, "statement": step.statement,
+        "place": step.place, "verb": step.verb,
+    })
+}
+
+/// How far a run came that stopped half way, and the two ways out.
+fn show_stopped(entry: &Entry, steps: &[Step], holder: Option<&str>, out: Output) {
+    let title = escape(&format!("{} {}", entry.release, entry.version));
+    let half_way = out.paint(Paint::Bad, "half way");
+    match holder {
+        Some(who) => out.line(format!("{title} is {half_way}, and a run goes on now ({})", escape(who))),
+        None => out.line(format!("{title} stopped {half_way}: run {} of {}", escape(&entry.run_id), escape(&entry.at))),
+    }
+    let line = |step: &Step| {
+        let of = |text: &Option<String>| text.clone().unwrap_or_default();
+        vec![step.at.clone(), of(&step.tier), of(&step.place), of(&step.verb), step.happened.as_str().to_owned()]
+    };
+    out.line(table::render(&["at", "tier", "statement", "", "what happened"], steps.iter().map(line).collect()));
+    let interrupted = steps.last().filter(|step| step.happened == Happened::Started && holder.is_none());
+    if let Some(step) = interrupted {
+        let place = escape(step.place.as_deref().unwrap_or_default());
+        out.line(format!("nobody saw the end of the statement at {place}: the catalog is asked when the run goes on"));
+    }
+    if holder.is_none() {
+        out.line(format!(
+            "`pgseal run --resume FILE` with the bundle of {title} goes on, `pgseal rollback FILE` goes back"
+        ));
+    }
 }
 
 fn show(status: &Status, out: Output) {
@@ -66,19 +108,22 @@ fn show(status: &Status, out: Output) {
             "{title} is {effect}: `pgseal check FILE` shows whether it holds, `pgseal rollback FILE` undoes it"
         ));
     }
-    if in_effect.is_empty() && !status.ledger.is_empty() {
+    if in_effect.is_empty() && !status.ledger.is_empty() && status.stopped.is_none() {
         out.line("no release is in effect: all that ran here is rolled back");
     }
     if status.ledger.is_empty() {
         out.line("no release has run here: `pgseal plan FILE` shows what one would do");
     } else {
-        let row = |entry: &crate::record::ledger::Entry| {
+        let row = |entry: &Entry| {
             let title = format!("{} {}", entry.release, entry.version);
             let id = entry.release_id.chars().take(12).collect();
             vec![entry.at.clone(), entry.action.clone(), title, id, entry.transaction_id.clone(), entry.role.clone()]
         };
         let head = ["at", "action", "release", "id", "transaction", "role"];
         out.line(table::render(&head, status.ledger.iter().map(row).collect()));
+    }
+    if let Some((entry, steps)) = &status.stopped {
+        show_stopped(entry, steps, status.holder.as_deref(), out);
     }
     // What never came to COMMIT is history once something later is in the ledger.
     let later = |unfinished: &&Unfinished| {
@@ -106,6 +151,11 @@ fn ending(unfinished: &Unfinished) -> (String, &'static str) {
             format!("the server can't say whether it was committed: {why}"),
             "compare the probes by hand before anything else",
         ),
+        Ending::Resolved(Resolution::NotHere(why)) => (
+            format!("it is not in this database: {why}"),
+            "find out why before anything else; then it may be tried again",
+        ),
+        Ending::BetweenSteps => ("a part of it is committed".into(), "the ledger above says how far it came"),
         Ending::InProgress => ("a run is going on now: the lock is held".into(), "wait, and ask again"),
         Ending::Elsewhere(database) => (format!("it ran on another database ({database})"), "ask there"),
         Ending::Damaged => ("the journal is damaged".into(), "the ledger above is what the database knows"),

@@ -6,6 +6,8 @@
 //! - `sarif`, `pages`: how findings and rules are told to programs and people
 //! - `acknowledged`: which findings somebody has let stay
 //! - `analysis`: asks squawk about all definitions of a release; `squawk`: answers, in a process of its own
+//! - `points`: where a release with tiers without a transaction can stop, and what a rollback there would do, as `undoing` reads
+//!   the rollback scripts
 //! - `rollback`, `verify`, `search_path`, `timeouts`: pgseal's own rules
 //! - `scripts`: one reading of every script; `objects`: what a statement creates and drops; `tokens`: its words
 //!
@@ -16,6 +18,8 @@ pub mod pages;
 mod acknowledged;
 mod analysis;
 pub mod squawk;
+pub mod points;
+mod undoing;
 mod rollback;
 mod verify;
 mod search_path;
@@ -36,6 +40,13 @@ use crate::entry_path::EntryPath;
 pub fn warnings(definition: &Definition, analyst: &mut dyn Analyst) -> Vec<Finding> {
     let readings = scripts::read(definition);
     let mut problems = rollback::problems(&readings);
+    // What is missing is said once.
+    let points = points::problems(definition).into_iter();
+    let is_said = |problem: &Problem| {
+        problems.iter().any(|said| said.file == problem.file && said.at.map(|at| at.0) == problem.at.map(|at| at.0))
+    };
+    let points: Vec<Problem> = points.filter(|problem| problem.rule != "undo-unseen" || !is_said(problem)).collect();
+    problems.extend(points);
     problems.extend(analysis::problems(&readings, analyst));
     problems.extend(readings.into_iter().flat_map(|reading| reading.problems));
     let toml = release_toml(definition);

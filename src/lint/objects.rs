@@ -40,7 +40,7 @@ pub struct Object {
     pub name: ObjectName,
     /// The table that it goes with: of an index, trigger, column or partition.
     pub of: Option<ObjectName>,
-    /// `IF NOT EXISTS` or `OR REPLACE`: it may have been there before.
+    /// `IF NOT EXISTS` or `OR REPLACE`: it may have been there before. `IF EXISTS`: it may be gone already.
     pub conditional: bool,
 }
 
@@ -144,7 +144,9 @@ fn create(tokens: &Tokens<'_>) -> Effects {
 
 fn drop(tokens: &Tokens<'_>) -> Effects {
     let Some((kind, next)) = kind(tokens, 1) else { return Effects::default() };
-    let mut i = tokens.behind(tokens.behind(next, &["concurrently"]), &["if", "exists"]);
+    let next = tokens.behind(next, &["concurrently"]);
+    let mut i = tokens.behind(next, &["if", "exists"]);
+    let conditional = i > next;
     let mut effects = Effects { cascade: tokens.is(tokens.len().saturating_sub(1), "cascade"), ..Effects::default() };
     effects.cascade |=
         tokens.is(tokens.len().saturating_sub(1), ";") && tokens.is(tokens.len().saturating_sub(2), "cascade");
@@ -153,7 +155,7 @@ fn drop(tokens: &Tokens<'_>) -> Effects {
         if kind == Kind::Trigger && tokens.is(behind, "on") {
             of = tokens.name(behind + 1).map(|(table, _)| table);
         }
-        effects.dropped.push(Object { kind, name, of, conditional: false });
+        effects.dropped.push(Object { kind, name, of, conditional });
         if tokens.is(behind, "(") {
             behind = tokens.behind_parenthesis(behind);
         }

@@ -1,7 +1,7 @@
 //! `missing-rollback`: what a tier creates and no rollback script drops. Names are compared as far as they are written;
 //! what can't be told counts as dropped.
 
-use super::objects::{Kind, Object};
+use super::objects::{Effects, Kind, Object};
 use super::scripts::{Purpose, Reading};
 use crate::bundle::problem::Problem;
 use crate::sql::{Position, STAND_IN};
@@ -9,13 +9,20 @@ use crate::sql::{Position, STAND_IN};
 /// One problem an object.
 pub fn problems(readings: &[Reading]) -> Vec<Problem> {
     let created = created(readings);
-    let undo = Undo::of(readings);
+    let undoing: Vec<&Reading> = readings.iter().filter(|reading| reading.purpose == Purpose::Rollback).collect();
+    let undone = |made: &Object| {
+        let nothing = Effects::default();
+        undoing.iter().any(|reading| {
+            reading.definitions.iter().any(|definition| undoes(&definition.effects, None, made))
+                || reading.dynamic.iter().any(|text| undoes(&nothing, Some(text), made))
+        })
+    };
     // a name that only the run knows can't be compared
     let is_known = |object: &Object| {
         let names = std::iter::once(&object.name).chain(&object.of);
         !names.map(ToString::to_string).any(|name| name.contains(STAND_IN))
     };
-    let left = created.iter().filter(|(object, _)| is_known(object) && !undo.drops(object));
+    let left = created.iter().filter(|(object, _)| is_known(object) && !undone(object));
     let problem = |(object, at): &(Object, Position)| {
         let of = object.of.as_ref().map(|of| format!(" of {of}")).unwrap_or_default();
         let name = if object.name.name.ends_with('_') && object.kind == Kind::Index {
@@ -48,50 +55,28 @@ fn created(readings: &[Reading]) -> Vec<(Object, Position)> {
     created
 }
 
-/// What the rollback scripts undo.
-struct Undo<'a> {
-    dropped: Vec<&'a Object>,
-    /// Made again as it was: `CREATE OR REPLACE` of the version before.
-    restored: Vec<&'a Object>,
-    cascading: Vec<&'a Object>,
-    dynamic: Vec<&'a str>,
-}
-
-impl<'a> Undo<'a> {
-    fn of(readings: &'a [Reading]) -> Self {
-        let undoing: Vec<&Reading> = readings.iter().filter(|reading| reading.purpose == Purpose::Rollback).collect();
-        let all = || undoing.iter().flat_map(|reading| &reading.definitions);
-        Self {
-            dropped: all()
-                .flat_map(|definition| {
-                    let renamed = definition.effects.renamed.iter().map(|(from, _)| from);
-                    definition.effects.dropped.iter().chain(renamed)
-                })
-                .collect(),
-            restored: all().flat_map(|definition| &definition.effects.created).collect(),
-            cascading: all().filter(|d| d.effects.cascade).flat_map(|d| &d.effects.dropped).collect(),
-            dynamic: undoing.iter().flat_map(|reading| &reading.dynamic).map(String::as_str).collect(),
-        }
-    }
-
-    fn drops(&self, made: &Object) -> bool {
-        let owner =
-            made.of.as_ref().map(|of| Object { kind: Kind::Table, name: of.clone(), of: None, conditional: false });
-        self.dropped.iter().any(|dropped| {
-            let unnamed = dropped.kind == Kind::Index
-                && made.kind == Kind::Index
-                && made.name.name.ends_with('_')
-                && dropped.name.name.starts_with(&made.name.name);
-            is_same(made, dropped) || unnamed || owner.as_ref().is_some_and(|owner| is_same(owner, dropped))
-        }) || self.restored.iter().any(|restored| is_same(made, restored))
-            || self.cascading.iter().any(|dropped| {
-                dropped.kind == Kind::Schema
-                    && [made, owner.as_ref().unwrap_or(made)]
-                        .iter()
-                        .any(|object| object.name.schema.as_ref().is_some_and(|schema| *schema == dropped.name.name))
-            })
-            || self.dynamic.iter().any(|text| text.contains(&made.name.name.to_ascii_lowercase()))
-    }
+/// Whether a statement of a rollback script, or the body of its DO block, takes back what a tier made.
+pub fn undoes(effects: &Effects, dynamic: Option<&str>, made: &Object) -> bool {
+    let owner = made.of.as_ref().map(|of| Object { kind: Kind::Table, name: of.clone(), of: None, conditional: false });
+    let owner = owner.as_ref();
+    let drops = |dropped: &Object| {
+        let unnamed = dropped.kind == Kind::Index
+            && made.kind == Kind::Index
+            && made.name.name.ends_with('_')
+            && dropped.name.name.starts_with(&made.name.name);
+        is_same(made, dropped) || unnamed || owner.is_some_and(|owner| is_same(owner, dropped))
+    };
+    let drops_schema = |dropped: &Object| {
+        dropped.kind == Kind::Schema
+            && [made, owner.unwrap_or(made)]
+                .iter()
+                .any(|object| object.name.schema.as_ref().is_some_and(|schema| *schema == dropped.name.name))
+    };
+    effects.dropped.iter().chain(effects.renamed.iter().map(|(from, _)| from)).any(drops)
+        // made again as it was: `CREATE OR REPLACE` of the version before
+        || effects.created.iter().any(|restored| is_same(made, restored))
+        || effects.cascade && effects.dropped.iter().any(drops_schema)
+        || dynamic.is_some_and(|text| text.contains(&made.name.name.to_ascii_lowercase()))
 }
 
 /// Whether two names can mean the same object.

@@ -53,7 +53,7 @@ fn changes(head: &Tokens<'_>) -> bool {
 }
 
 /// The object that a statement defines or writes.
-fn target(head: &Tokens<'_>) -> Option<ObjectName> {
+pub fn target(head: &Tokens<'_>) -> Option<ObjectName> {
     let is_kind = |i: usize| {
         ["table", "view", "index", "function", "procedure", "aggregate", "type", "domain", "sequence"]
             .into_iter()

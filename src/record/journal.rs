@@ -44,11 +44,31 @@ pub enum JournalStep {
         target: ObservedTarget,
         /// By which trust root.
         trust: TrustReference,
+        /// The unfinished run that this one goes on with.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        resumes: Option<String>,
     },
     /// COMMIT is about to be sent.
     Commit {
         /// The server's transaction id: what `pg_xact_status` is asked about.
         transaction_id: String,
+    },
+    /// COMMIT was answered, and the run goes on.
+    Committed {
+        /// The server's transaction id.
+        transaction_id: String,
+    },
+    /// A statement outside of any transaction is about to be sent.
+    Statement {
+        /// Its tier.
+        tier: String,
+        /// `file:line:column`.
+        at: String,
+    },
+    /// A lock could not be had in time, nothing was changed, and the transaction begins anew.
+    Retry {
+        /// Why.
+        why: String,
     },
     /// How it ended.
     End {

@@ -1,5 +1,7 @@
 //! Plain statements that travel together, and which of them an answer is about.
 
+use std::time::Instant;
+
 use crate::database::{BatchAnswer, DatabaseError, Notice, ServerError};
 use crate::sql::Statement;
 
@@ -18,6 +20,8 @@ pub struct Batch {
     text: String,
     items: Vec<Item>,
     statements: usize,
+    /// When it was sent.
+    pub sent_at: Option<Instant>,
 }
 
 /// A step of the script that waits for its turn.

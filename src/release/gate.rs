@@ -53,7 +53,7 @@ pub enum OpenError {
 pub fn pass<'b>(order: Order<'b>, observer: &mut dyn Observer) -> Result<GatedRelease<'b>, GateError> {
     let (mut session, target) = open(&order, order.root.policy(), Purpose::Write).map_err(GateError::Open)?;
     target::check_primary(session.as_mut()).map_err(|error| GateError::Open(OpenError::Target(error)))?;
-    lock::take(session.as_mut()).map_err(GateError::Lock)?;
+    lock::take(session.as_mut(), order.stop, observer).map_err(GateError::Lock)?;
     let answers = ask_all(&order, observer)?;
     if answers.iter().any(|answer| !answer.ready) {
         return Err(GateError::Blocked(answers));

@@ -4,7 +4,7 @@ use super::event::Event;
 use super::excerpt::excerpt;
 use super::failure::Failure;
 use super::script::{Runner, Unsent};
-use crate::bundle::refusal::refused_everywhere;
+use crate::bundle::refusal::{Place, refused_everywhere};
 use crate::database::Table;
 use crate::entry_path::EntryPath;
 use crate::format::manifest::Manifest;
@@ -44,7 +44,7 @@ pub(super) fn run(runner: &mut Runner<'_>, statement: &Statement, table: &Table)
 }
 
 fn refused(sql: &str, inspection: &Inspection, acknowledged: &[String]) -> Option<String> {
-    if let Some(refusal) = refused_everywhere(sql, inspection) {
+    if let Some(refusal) = refused_everywhere(Place::Tier, sql, inspection) {
         return Some(refusal.why);
     }
     if inspection.copy == Some(Copy::FromStdin) {

@@ -1,15 +1,15 @@
 //! One run at a time in a database: an advisory lock of the session, which dies with it.
 
-use std::time::Duration;
-
+use super::event::{Event, Observer};
+use super::retry::jittered;
+use super::stop::Stop;
 use crate::database::{DatabaseError, Session};
 
 /// The lock's key in every database: the first 8 bytes of SHA-256("pgseal run lock 1"), so that it is nobody else's.
 const KEY: &str = "-2437371639947053445";
 
-/// Tries, and the time between them.
-const TRIES: u32 = 6;
-const PAUSE: Duration = Duration::from_millis(500);
+/// Milliseconds between the tries, before [`jittered`]: about three seconds in all.
+const PAUSES: [u32; 5] = [100, 200, 400, 800, 1_500];
 
 /// Why the lock was not had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +17,9 @@ pub enum LockError {
     /// Somebody else runs, rolls back or plans.
     #[error("another pgseal run holds the lock of this database{0}")]
     Held(String),
+    /// Somebody wanted it to stop meanwhile.
+    #[error("it was interrupted while it waited for the lock of this database")]
+    Interrupted,
     /// The server did not say.
     #[error("the lock can't be asked for: {0}")]
     Database(#[from] DatabaseError),
@@ -24,17 +27,39 @@ pub enum LockError {
 
 /// Takes the lock. It polls: a session that waits inside the server for an advisory lock deadlocks with
 /// `CREATE INDEX CONCURRENTLY`.
-pub fn take(session: &mut dyn Session) -> Result<(), LockError> {
-    for attempt in 1..=TRIES {
-        let taken = session.query("select pg_catalog.pg_try_advisory_lock($1::text::bigint)::text", &[KEY])?;
-        if taken.single() == Some("true") {
+pub fn take(session: &mut dyn Session, stop: &Stop, observer: &mut dyn Observer) -> Result<(), LockError> {
+    // Two that wait for the same lock shall not ask at the same time.
+    let own = session.query("select pg_catalog.pg_backend_pid()::text", &[])?;
+    let own = own.single().unwrap_or_default();
+    for (attempt, pause) in (0..).zip(PAUSES) {
+        if try_once(session)? {
             return Ok(());
         }
-        if attempt < TRIES {
-            std::thread::sleep(PAUSE);
-        }
+        let (by, pause) = (holder(session), jittered(pause, own, attempt));
+        observer.event(Event::LockHeld { by: by.as_deref(), again: attempt > 0, pause });
+        stop.pause(pause).map_err(|_| LockError::Interrupted)?;
+    }
+    if try_once(session)? {
+        return Ok(());
     }
     Err(LockError::Held(holder(session).map(|who| format!(": {who}")).unwrap_or_default()))
+}
+
+fn try_once(session: &mut dyn Session) -> Result<bool, DatabaseError> {
+    let taken = session.query("select pg_catalog.pg_try_advisory_lock($1::text::bigint)::text", &[KEY])?;
+    Ok(taken.single() == Some("true"))
+}
+
+/// Whether this session holds the lock.
+pub(super) fn is_held(session: &mut dyn Session) -> Result<bool, DatabaseError> {
+    let held = session.query(
+        "select exists (select from pg_catalog.pg_locks l
+             where l.locktype = 'advisory' and l.granted and l.pid = pg_catalog.pg_backend_pid() and l.database = (
+                 select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
+               and (l.classid::bigint << 32 | l.objid::bigint) = $1::text::bigint)::text",
+        &[KEY],
+    )?;
+    Ok(held.single() == Some("true"))
 }
 
 /// Holds the lock for the transaction too: what a script gives back (`pg_advisory_unlock_all`) is the session's alone.

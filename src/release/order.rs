@@ -26,6 +26,8 @@ pub struct Order<'b> {
     pub variables: &'b BTreeMap<String, String>,
     /// The time limits: those of the manifest, or lower ones.
     pub limits: &'b RunLimits,
+    /// How often a transaction may be tried again that could not have a lock in time and changed nothing.
+    pub lock_retries: u32,
     /// Who ordered it.
     pub operator: &'b Operator,
     /// Stops it.

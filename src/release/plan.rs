@@ -10,8 +10,9 @@ use super::preflight::{self, PreflightError};
 use super::probe::Observed;
 use super::run::ReadyRelease;
 use super::special;
-use crate::format::manifest::Tier;
+use crate::format::manifest::{Manifest, Tier, Transaction};
 use crate::format::receipt::GateAnswer;
+use crate::lint::points::{self, Point};
 use crate::sql::Step;
 
 /// A plan.
@@ -22,8 +23,20 @@ pub struct Plan {
     pub now: Option<Observed>,
     /// The tiers and how many statements of each kind they have.
     pub tiers: Vec<PlannedTier>,
+    /// What commits together, in order.
+    pub phases: Vec<Phase>,
+    /// The statements that commit alone, and what a rollback after each would do.
+    pub points: Vec<Point>,
     /// What would stop the run, in the order in which it would be met; empty: it would run.
     pub obstacles: Vec<Obstacle>,
+}
+
+/// Tiers that commit together, or a tier whose statements commit one by one.
+pub struct Phase {
+    /// How they are committed.
+    pub transaction: Transaction,
+    /// Their names.
+    pub tiers: Vec<String>,
 }
 
 /// A tier and its statements.
@@ -51,7 +64,8 @@ pub enum Obstacle {
 
 /// Plans. Read-only: the lock is taken, since `run` would take it, and given back with the session.
 pub fn make(order: Order<'_>, observer: &mut dyn Observer) -> Plan {
-    let mut plan = Plan { gates: None, now: None, tiers: Vec::new(), obstacles: Vec::new() };
+    let (phases, points) = (phases(order.manifest()), points_of(&order));
+    let mut plan = Plan { gates: None, now: None, tiers: Vec::new(), phases, points, obstacles: Vec::new() };
     for tier in &order.manifest().tiers {
         match planned(&order, tier) {
             Ok(tier) => plan.tiers.push(tier),
@@ -62,7 +76,7 @@ pub fn make(order: Order<'_>, observer: &mut dyn Observer) -> Plan {
         Ok(gated) => {
             plan.gates = Some(gated.answers.clone());
             match gated.preflight().as_ref().map(ReadyRelease::before) {
-                Ok(before) => plan.now = Some(before.clone()),
+                Ok(before) => plan.now = before.cloned(),
                 Err(_) => look_further(order, &mut plan),
             }
         }
@@ -74,6 +88,29 @@ pub fn make(order: Order<'_>, observer: &mut dyn Observer) -> Plan {
         Err(error) => plan.obstacles.push(Obstacle::Gate(error)),
     }
     plan
+}
+
+fn phases(manifest: &Manifest) -> Vec<Phase> {
+    let together = |a: &Tier, b: &Tier| (a.transaction, b.transaction) == (Transaction::Release, Transaction::Release);
+    let phase = |tiers: &[Tier]| {
+        let names = tiers.iter().map(|tier| tier.name.to_string()).collect();
+        tiers.first().map(|first| Phase { transaction: first.transaction, tiers: names })
+    };
+    manifest.tiers.chunk_by(together).filter_map(phase).collect()
+}
+
+/// Computed again from the scripts that were authenticated, with the values of this run.
+fn points_of(order: &Order<'_>) -> Vec<Point> {
+    let expected = special::expected(order.manifest());
+    points::points(order.manifest(), &mut |file, visit| {
+        // what can't be read is an obstacle
+        let Ok(sql) = order.sql(file) else { return };
+        sql.explore(order.variables, &expected, |way, step| {
+            if let Ok((_, Step::Statement(statement))) = step {
+                visit(way, statement);
+            }
+        });
+    })
 }
 
 /// A closed gate, or a ledger that says no, still leaves the question what the state is.

@@ -29,6 +29,12 @@ pub enum PreflightError {
     Downgrade(Box<Entry>),
     /// Another release of the same name and sequence is in effect.
     SameSequence(Box<Entry>),
+    /// A run stopped half way, and goes on or back first.
+    Unfinished(Box<Entry>),
+    /// No run stopped half way, so there is none to go on with.
+    NothingToResume,
+    /// The unfinished run was begun with other values of its variables.
+    OtherValues(Box<Entry>),
     /// The role may not make the ledger.
     NoRight,
     /// The probe gave no answer.
@@ -51,8 +57,8 @@ pub fn state(session: &mut dyn Session, order: &Order<'_>, state: &State) -> Res
     probe::ask_read_only(session, sql, order).map(|answer| answer.row).map_err(Box::new)
 }
 
-fn check_ledger(session: &mut dyn Session, order: &Order<'_>) -> Result<(), PreflightError> {
-    let release = &order.manifest().release;
+/// The ledger's rows, if this host's clock is not behind them.
+pub(super) fn check_clock(session: &mut dyn Session, order: &Order<'_>) -> Result<Vec<Entry>, PreflightError> {
     let all = ledger::entries(session).map_err(PreflightError::Ledger)?;
     let now = (order.clock)();
     for row in &all {
@@ -61,6 +67,15 @@ fn check_ledger(session: &mut dyn Session, order: &Order<'_>) -> Result<(), Pref
             Ok(_) => {}
             Err(_) => return Err(PreflightError::NoTime(Box::new(row.clone()))),
         }
+    }
+    Ok(all)
+}
+
+fn check_ledger(session: &mut dyn Session, order: &Order<'_>) -> Result<(), PreflightError> {
+    let release = &order.manifest().release;
+    let all = check_clock(session, order)?;
+    if let Some(open) = ledger::unfinished(&all) {
+        return Err(PreflightError::Unfinished(Box::new(open.clone())));
     }
     let rows: Vec<Entry> = all.into_iter().filter(|row| row.release == release.name.as_str()).collect();
     let id = order.bundle.release_id().to_string();

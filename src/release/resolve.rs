@@ -1,6 +1,6 @@
 //! A COMMIT whose answer was lost: asked on a new connection, never guessed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::event::{Event, Observer};
 use super::order::Order;
@@ -11,63 +11,92 @@ use crate::record::ledger;
 /// What came of a COMMIT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolution {
-    /// The server knows the transaction as committed, and its ledger row is there.
+    /// What the transaction wrote is there.
     Committed,
     /// The server knows it as aborted.
     Aborted,
+    /// The cluster that answers was restored to, or failed over to, a state without it; how that is known.
+    NotHere(String),
     /// No server could say; why.
     Unknown(String),
 }
 
-/// Tries, and the time between them: about half a minute.
-const TRIES: u32 = 30;
-const PAUSE: Duration = Duration::from_secs(1);
+/// How long a server that doesn't answer is tried.
+const UNREACHABLE: Duration = Duration::from_secs(30);
 
-/// Asks until the server knows, or the tries are spent.
-pub(super) fn ask(order: &Order<'_>, run: &Receipt, transaction_id: &str, observer: &mut dyn Observer) -> Resolution {
-    let mut why = String::new();
-    for attempt in 1..=TRIES {
-        match once(order.connect, &run.target, &run.run_id, transaction_id) {
+/// How much longer than `idle_in_transaction_session_timeout` a transaction can be in progress that nobody goes on with.
+const MARGIN: Duration = Duration::from_secs(15);
+
+/// The first pause between two tries; it doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Asks until the server knows, or the time is up.
+pub(super) fn ask(
+    order: &Order<'_>,
+    run: &Receipt,
+    ledger_run: &str,
+    transaction_id: &str,
+    observer: &mut dyn Observer,
+) -> Resolution {
+    let begun = Instant::now();
+    let idle = Duration::from_millis(order.limits.idle_timeout.milliseconds().into());
+    let (mut pause, mut attempt) = (FIRST_PAUSE, 0);
+    loop {
+        attempt += 1;
+        let (why, limit) = match once(order.connect, &run.target, ledger_run, transaction_id) {
             Ok(Some(resolution)) => return resolution,
-            Ok(None) => why = "the transaction is still in progress".to_owned(),
-            Err(error) => why = error.to_string(),
-        }
+            // The server ends it when its client is silent for too long.
+            Ok(None) => ("the transaction is still in progress".to_owned(), UNREACHABLE.max(idle + MARGIN)),
+            Err(error) => (error.to_string(), UNREACHABLE),
+        };
         observer.event(Event::Resolving(attempt, &why));
-        if attempt < TRIES {
-            std::thread::sleep(PAUSE);
+        if begun.elapsed() + pause > limit {
+            return Resolution::Unknown(why);
         }
+        std::thread::sleep(pause);
+        pause = LONGEST_PAUSE.min(pause * 2);
     }
-    Resolution::Unknown(why)
 }
 
-/// Asks once; `None` while the transaction goes on. Another server than the run's can't say.
+/// Asks once; `None` while the transaction goes on. Another cluster than the run's can't say.
 pub fn once(
     connect: &dyn Connect,
     target: &ObservedTarget,
-    run_id: &str,
+    ledger_run: &str,
     transaction_id: &str,
 ) -> Result<Option<Resolution>, DatabaseError> {
-    let mut session = connect.connect(Purpose::Read)?;
+    let mut session = connect.connect(Purpose::Resolve)?;
     let here = super::target::observe(session.as_mut())?;
     if (&here.database, &here.system_identifier) != (&target.database, &target.system_identifier) {
-        return Ok(Some(Resolution::Unknown("another server answers now than the one that was committing".to_owned())));
+        let text = "another database cluster answers now than the one that was committing";
+        return Ok(Some(Resolution::Unknown(text.to_owned())));
     }
     let status = session.query("select pg_catalog.pg_xact_status($1::text::xid8)", &[transaction_id]);
     let status = match status {
-        Ok(table) => table.single().map(str::to_owned),
-        // A server that never gave out this id is another one, or was restored from an older state.
-        Err(DatabaseError::Server(error)) => return Ok(Some(Resolution::Unknown(error.message.clone()))),
+        Ok(table) => Ok(table.single().unwrap_or("forgotten").to_owned()),
+        Err(DatabaseError::Server(error)) => Err(error.message),
         Err(lost) => return Err(lost),
     };
-    let there = ledger::has_run(session.as_mut(), run_id)?;
-    Ok(match (status.as_deref(), there) {
-        (Some("in progress"), _) => None,
-        (Some("committed") | None, true) => Some(Resolution::Committed),
-        (Some("aborted"), false) => Some(Resolution::Aborted),
-        (status, there) => {
-            let row = if there { "there" } else { "not there" };
-            let status = status.unwrap_or("forgotten");
-            Some(Resolution::Unknown(format!("the transaction is {status}, and its ledger row is {row}")))
+    // Asked after the status: a transaction that was committed then is visible now. A row proves it, whatever the status.
+    if ledger::has_transaction(session.as_mut(), ledger_run, transaction_id)? {
+        return Ok(Some(Resolution::Committed));
+    }
+    let moved = match (target.timeline, here.timeline) {
+        (Some(then), Some(now)) if then != now => {
+            Some(format!("the server is on timeline {now} now, and was on {then}: it failed over or was restored"))
         }
+        _ => None,
+    };
+    let nothing = "and nothing of the run is there";
+    Ok(match (status.as_deref(), moved) {
+        (Ok("in progress"), None) => None,
+        (Ok("aborted"), None) => Some(Resolution::Aborted),
+        (_, Some(moved)) => Some(Resolution::NotHere(format!("{moved}, {nothing}"))),
+        // The server never gave out this id: it is in a state from before the run.
+        (Err(why), None) => {
+            Some(Resolution::NotHere(format!("the server does not know the transaction ({why}), {nothing}")))
+        }
+        (Ok(status), None) => Some(Resolution::Unknown(format!("the transaction is {status}, {nothing}"))),
     })
 }

@@ -7,11 +7,12 @@ use super::failure::Failure;
 use super::gate::{self, OpenError};
 use super::lock::{self, LockError};
 use super::order::{MissingScript, Order, with_those_of_the_run};
+use super::perform::{self, NamedScript, Part, Start, Work};
 use super::preflight;
+use super::report::Report;
 use super::target;
-use super::transaction::{self, Report, Start, Work};
 use crate::database::{DatabaseError, Purpose, Session};
-use crate::format::manifest::When;
+use crate::format::manifest::{RollbackScript, When};
 use crate::format::receipt::{Action, ObservedTarget};
 use crate::format::trust_document::Policy;
 use crate::record::journal::Journal;
@@ -19,13 +20,13 @@ use crate::record::ledger::{self, Entry};
 
 /// What the ledger says about rolling back.
 pub enum Found<'b> {
-    /// The release is in effect; this will undo it.
+    /// The release is in effect, or stopped half way; this will undo it.
     Applied(Box<AppliedRelease<'b>>),
     /// Nothing of this release is in effect: there is nothing to do.
     Nothing(ObservedTarget),
 }
 
-/// A release in effect, on a locked session.
+/// A release in effect, or one that stopped half way, on a locked session.
 pub struct AppliedRelease<'b> {
     order: Order<'b>,
     session: Box<dyn Session>,
@@ -47,15 +48,15 @@ pub enum RollbackError {
 }
 
 /// Connects, compares the target, takes the lock, asks the ledger.
-pub fn find(order: Order<'_>) -> Result<Found<'_>, RollbackError> {
+pub fn find<'b>(order: Order<'b>, observer: &mut dyn Observer) -> Result<Found<'b>, RollbackError> {
     // The policy's list of targets binds what is run, not what is undone.
     let opened = gate::open(&order, &Policy::default(), Purpose::Write);
     let (mut session, target) = opened.map_err(RollbackError::Open)?;
     target::check_primary(session.as_mut()).map_err(|error| RollbackError::Open(OpenError::Target(error)))?;
-    lock::take(session.as_mut()).map_err(RollbackError::Lock)?;
+    lock::take(session.as_mut(), order.stop, observer).map_err(RollbackError::Lock)?;
     let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name).map_err(RollbackError::Ledger)?;
     let id = order.bundle.release_id().to_string();
-    match ledger::in_effect(&rows).last() {
+    match ledger::standing(&rows).last() {
         Some(top) if top.release_id == id => {
             let variables = with_those_of_the_run(order.variables, Some(&top.variables));
             Ok(Found::Applied(Box::new(AppliedRelease { order, session, target, variables })))
@@ -80,16 +81,20 @@ impl AppliedRelease<'_> {
         // What it was before is shown where it can be had; a database that is neither state can still be undone.
         let before: Result<_, Box<Failure>> =
             preflight::state(self.session.as_mut(), &order, &manifest.states.finalized);
-        let scripts = manifest.rollback.iter().map(|script| Ok((script.file.to_string(), order.sql(&script.file)?)));
+        let script = |(at, script): (usize, &RollbackScript)| {
+            Ok(NamedScript { number: at + 1, name: script.file.to_string(), sql: order.sql(&script.file)? })
+        };
+        let scripts = manifest.rollback.iter().enumerate().map(script).collect::<Result<_, MissingScript>>()?;
         let work = Work {
             action: Action::Rollback,
-            scripts: scripts.collect::<Result<_, _>>()?,
+            parts: vec![Part::Together(scripts)],
             after: &manifest.states.baseline,
             verify: When::Baseline,
             gated: false,
             approvals: &[],
+            resumed: None,
         };
         let start = Start { target: self.target, gates: Vec::new(), before: before.ok() };
-        Ok(transaction::perform(order, self.session, start, work, run_id, journal, observer))
+        Ok(perform::perform(order, self.session, start, work, run_id, journal, observer))
     }
 }

@@ -3,9 +3,11 @@
 use super::event::Observer;
 use super::gate::GatedRelease;
 use super::order::MissingScript;
+use super::perform::{self, Start, Work};
 use super::preflight::{self, PreflightError};
 use super::probe::Observed;
-use super::transaction::{self, Report, Start, Work};
+use super::report::Report;
+use super::resume::Resumed;
 use crate::format::manifest::When;
 use crate::format::receipt::Action;
 use crate::format::statement::ReleaseId;
@@ -14,17 +16,19 @@ use crate::trust::policy::Admission;
 
 /// A gated release whose preflight held: the next step writes.
 ///
-/// Only [`GatedRelease::preflight`] makes one.
+/// Only [`GatedRelease::preflight`] and [`GatedRelease::resume`] make one.
 pub struct ReadyRelease<'b> {
-    gated: GatedRelease<'b>,
-    before: Observed,
+    pub(super) gated: GatedRelease<'b>,
+    /// What the probe saw; not asked where an unfinished run goes on.
+    pub(super) before: Option<Observed>,
+    pub(super) resumed: Option<Resumed>,
 }
 
 impl<'b> GatedRelease<'b> {
     /// Checks ledger and baseline on the locked session.
     pub fn preflight(mut self) -> Result<ReadyRelease<'b>, PreflightError> {
         let before = preflight::run(self.session.as_mut(), &self.order)?;
-        Ok(ReadyRelease { gated: self, before })
+        Ok(ReadyRelease { gated: self, before: Some(before), resumed: None })
     }
 }
 
@@ -40,12 +44,12 @@ pub enum RunError {
 }
 
 impl ReadyRelease<'_> {
-    /// What the probe saw before.
-    pub fn before(&self) -> &Observed {
-        &self.before
+    /// What the probe saw before; `None` where an unfinished run goes on.
+    pub fn before(&self) -> Option<&Observed> {
+        self.before.as_ref()
     }
 
-    /// Runs all tiers in one transaction, by the trust root's leave.
+    /// Runs all tiers, by the trust root's leave.
     pub fn run(
         self,
         admission: &Admission,
@@ -58,16 +62,16 @@ impl ReadyRelease<'_> {
             return Err(RunError::Admission(admission.release_id()));
         }
         let manifest = order.manifest();
-        let tiers = manifest.tiers.iter().map(|tier| Ok((tier.name.to_string(), order.sql(&tier.file)?)));
         let work = Work {
             action: Action::Run,
-            scripts: tiers.collect::<Result<_, MissingScript>>()?,
+            parts: perform::parts(&order)?,
             after: &manifest.states.finalized,
             verify: When::Finalized,
             gated: true,
             approvals: admission.approvals(),
+            resumed: self.resumed,
         };
-        let start = Start { target, gates: answers, before: Some(self.before) };
-        Ok(transaction::perform(order, session, start, work, run_id, journal, observer))
+        let start = Start { target, gates: answers, before: self.before };
+        Ok(perform::perform(order, session, start, work, run_id, journal, observer))
     }
 }

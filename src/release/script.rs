@@ -10,20 +10,15 @@ use super::batch::Batch;
 use super::event::{Event, Observer};
 use super::failure::Failure;
 use super::order::Order;
-use super::{generated, special};
+use super::tier_log::{Sent, TierLog};
+use super::{clamp, generated, special};
 use crate::bundle::contents::AuthenticatedSql;
 use crate::bundle::lint::ROWS_UNREAD;
-use crate::bundle::refusal::refused_everywhere;
+use crate::bundle::refusal::{Place, refused_everywhere};
 use crate::database::{DatabaseError, Notice, Session, Table};
 use crate::format::receipt::TierRecord;
 use crate::limits::GENERATED_STATEMENTS;
 use crate::sql::{Copy, Inspection, Part, Script, Statement, Step, Then, is_single_select, parts, plain, rows_unread};
-
-/// Warnings that a receipt keeps of one script.
-const WARNINGS_KEPT: usize = 100;
-
-/// Characters of a warning that a receipt keeps.
-const WARNING_CHARACTERS: usize = 1_000;
 
 /// Rows of one SELECT that a verify script may return.
 const ROWS_READ: usize = 100_000;
@@ -37,9 +32,10 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> Result<TierRecord, Failure> {
     let acknowledged = generated::acknowledged(order.manifest(), name, sql.path());
-    let mut runner = Runner::new(session, observer, acknowledged, name);
+    let mut runner = Runner::new(session, observer, order, acknowledged, name);
+    let started = Instant::now();
     runner.script(sql, order)?;
-    Ok(runner.record)
+    Ok(runner.log.end(started.elapsed()))
 }
 
 /// Runs a verify script and gives each table that a SELECT of it returned.
@@ -50,7 +46,7 @@ pub fn read(
     mut table: impl FnMut(Table),
     observer: &mut dyn Observer,
 ) -> Result<(), Failure> {
-    let mut runner = Runner::new(session, observer, &[], "");
+    let mut runner = Runner::new(session, observer, order, &[], "");
     runner.tables = Some(&mut table);
     runner.script(sql, order)
 }
@@ -59,7 +55,8 @@ pub fn read(
 pub(super) struct Runner<'r> {
     pub session: &'r mut dyn Session,
     pub observer: &'r mut dyn Observer,
-    pub record: TierRecord,
+    order: &'r Order<'r>,
+    pub log: TierLog,
     /// What the tier may send out of the database.
     pub acknowledged: &'r [String],
     /// Who reads the rows: in a verify script they are the answer.
@@ -71,43 +68,32 @@ pub(super) struct Runner<'r> {
     batches: Option<bool>,
     /// Rows of the last statement.
     rows: u64,
-    /// Warnings, also those that the record does not keep.
-    warnings: usize,
 }
 
 impl<'r> Runner<'r> {
     fn new(
         session: &'r mut dyn Session,
         observer: &'r mut dyn Observer,
+        order: &'r Order<'r>,
         acknowledged: &'r [String],
         name: &str,
     ) -> Self {
-        let record = TierRecord {
-            name: name.to_owned(),
-            statements: 0,
-            rows: 0,
-            milliseconds: 0,
-            transaction_id: None,
-            sent: Vec::new(),
-            warnings: Vec::new(),
-        };
         let (open, on_the_way) = (Batch::default(), VecDeque::new());
         Self {
             session,
             observer,
-            record,
+            order,
+            log: TierLog::new(name),
             acknowledged,
             tables: None,
             open,
             on_the_way,
             batches: None,
             rows: 0,
-            warnings: 0,
         }
     }
 
     fn script(&mut self, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<(), Failure> {
-        let started = Instant::now();
         let special = special::variables(self.session)
             .map_err(|error| Failure::database("can't ask for psql's variables", &error))?;
         let mut script = sql.script(order.variables, &special).map_err(|error| Failure::script(&error))?;
@@ -115,10 +101,6 @@ impl<'r> Runner<'r> {
         // Nobody else can speak to the server while answers are outstanding.
         while self.on_the_way.pop_front().is_some() && done.is_err() {
             let _ = self.session.receive_batch();
-        }
-        self.record.milliseconds = started.elapsed().as_millis() as u64;
-        if self.warnings > WARNINGS_KEPT {
-            self.record.warnings.push(format!("and {} more warnings", self.warnings - WARNINGS_KEPT));
         }
         done
     }
@@ -176,7 +158,7 @@ impl<'r> Runner<'r> {
     fn alone(&mut self, script: &mut Script<'_>, statement: &Statement) -> Result<(), Failure> {
         let inspection = statement.inspect();
         // What must not be sent is refused here too, whoever packed the release.
-        if let Some(refusal) = refused_everywhere(&statement.sql, &inspection) {
+        if let Some(refusal) = refused_everywhere(Place::Tier, &statement.sql, &inspection) {
             return Err(Failure::refused(statement, refusal.why));
         }
         // What is left of a file after its last statement, comments say, does nothing when psql sends it.
@@ -195,11 +177,21 @@ impl<'r> Runner<'r> {
         }
         self.observer.event(Event::Statement { at: &statement.origin.at, verb: &inspection.verb });
         let joined = inspection.statements > 1;
+        let (started, before) = (Instant::now(), self.log.rows());
+        let (verb, statements) = (inspection.verb.clone(), inspection.statements as u64);
         let whole = Part { sql: &statement.sql, before: 0, inspection };
         let parts = if joined { parts(&statement.sql) } else { vec![whole] };
         let done = self.parts(script, statement, &parts);
+        let rows = self.log.rows() - before;
+        let at = &statement.origin.at;
+        self.log.sent(Sent { at, verb: &verb, statements, rows, took: started.elapsed(), evidence: None });
         self.notices(statement);
-        done
+        done?;
+        if clamp::may_change(&statement.sql) || statement.then == Then::Execute {
+            let kept = clamp::put_back(self.session, self.order, &statement.origin.at, self.observer);
+            kept.map_err(|error| Failure::database("can't keep the release's time limits", &error))?;
+        }
+        Ok(())
     }
 
     fn parts(&mut self, script: &mut Script<'_>, statement: &Statement, parts: &[Part<'_>]) -> Result<(), Failure> {
@@ -296,8 +288,7 @@ impl<'r> Runner<'r> {
     /// Counts a statement that is done.
     fn count(&mut self, rows: u64) {
         self.rows = rows;
-        self.record.rows += rows;
-        self.record.statements += 1;
+        self.log.count(1, rows);
     }
 
     /// Tells what the server said since, about a statement that was sent alone.
@@ -308,17 +299,7 @@ impl<'r> Runner<'r> {
     }
 
     fn notice(&mut self, statement: &Statement, notice: &Notice) {
-        let at = &statement.origin.at;
-        self.observer.event(Event::Notice { at, notice });
-        if notice.severity != "WARNING" {
-            return;
-        }
-        self.warnings += 1;
-        if self.warnings <= WARNINGS_KEPT {
-            let hint = notice.hint.as_ref().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
-            let text: String = format!("{}{hint}", notice.message).chars().take(WARNING_CHARACTERS).collect();
-            self.record.warnings.push(format!("{at}: {text}"));
-        }
+        self.log.notice(&statement.origin.at, notice, self.observer);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::database::{Connect, DatabaseError, Purpose};
 use crate::format::receipt::{ObservedTarget, Outcome};
 use crate::format::timestamp::Timestamp;
 use crate::record::journal::{self, JournalStep, Line};
-use crate::record::ledger::{self, Entry};
+use crate::record::ledger::{self, Entry, Step};
 
 /// Everything that is known here.
 pub struct Status {
@@ -18,6 +18,10 @@ pub struct Status {
     pub target: ObservedTarget,
     /// The ledger, oldest first.
     pub ledger: Vec<Entry>,
+    /// A run that stopped half way, and how far it came.
+    pub stopped: Option<(Entry, Vec<Step>)>,
+    /// Who holds the lock now: a run is going on, or somebody plans one.
+    pub holder: Option<String>,
     /// Journals without an end, and what the server says of them.
     pub unfinished: Vec<Unfinished>,
 }
@@ -43,6 +47,8 @@ pub enum Ending {
     Resolved(Resolution),
     /// Its transaction is still going on, or another run's is: the lock is held.
     InProgress,
+    /// It had committed a part, and was between two: the ledger says how far it came.
+    BetweenSteps,
     /// It belongs to another database.
     Elsewhere(String),
     /// The journal's chain is broken.
@@ -76,8 +82,10 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, StatusError
     let mut session = connect.connect(Purpose::Read).map_err(StatusError::Database)?;
     let target = super::target::observe(session.as_mut()).map_err(StatusError::Database)?;
     let ledger = ledger::entries(session.as_mut()).map_err(StatusError::Database)?;
+    let stopped = ledger::unfinished_run(session.as_mut()).map_err(StatusError::Database)?;
     // A run that has not come to COMMIT yet holds the lock; which one holds it, the journals don't say.
-    let busy = lock::holder(session.as_mut()).is_some();
+    let holder = lock::holder(session.as_mut());
+    let busy = holder.is_some();
     drop(session);
     let mut unfinished = Vec::new();
     for path in journal::all_in(receipts).map_err(|error| StatusError::Receipts(receipts.to_owned(), error))? {
@@ -94,7 +102,7 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, StatusError
             }),
         }
     }
-    Ok(Status { target, ledger, unfinished })
+    Ok(Status { target, ledger, stopped, holder, unfinished })
 }
 
 fn ending(
@@ -104,13 +112,18 @@ fn ending(
     path: PathBuf,
     lines: &[Line],
 ) -> Result<Option<Unfinished>, DatabaseError> {
-    let (mut begun, mut committing, mut ended) = (None, None, false);
+    let (mut begun, mut committing, mut between, mut ended) = (None, None, false, false);
     for line in lines {
         match &line.step {
-            JournalStep::Begin { run_id, action, release, target, .. } => {
-                begun = Some((run_id, format!("{} of {release}", action.as_str()), target, line.at));
+            JournalStep::Begin { run_id, action, release, target, resumes, .. } => {
+                let ledger_run = resumes.as_ref().unwrap_or(run_id);
+                begun = Some((ledger_run, format!("{} of {release}", action.as_str()), target, line.at));
             }
             JournalStep::Commit { transaction_id } => committing = Some(transaction_id),
+            // What was committed is committed; what came after it is in the ledger, or did not happen.
+            JournalStep::Committed { .. } => (committing, between) = (None, true),
+            JournalStep::Statement { .. } => between = true,
+            JournalStep::Retry { .. } => {}
             // An unknown outcome is not an end: the server is asked again.
             JournalStep::End { outcome } => ended = *outcome != Outcome::Unknown,
         }
@@ -121,6 +134,7 @@ fn ending(
             Ending::Elsewhere(target.database.clone())
         }
         None if busy => Ending::InProgress,
+        None if between => Ending::BetweenSteps,
         None => Ending::NeverCommitted,
         Some(id) => resolve::once(connect, target, run_id, id)?.map_or(Ending::InProgress, Ending::Resolved),
     };

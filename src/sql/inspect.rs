@@ -216,7 +216,7 @@ pub(super) fn copy(tokens: &Tokens, start: usize) -> Option<Copy> {
 }
 
 /// The manual's "cannot be executed inside a transaction block"; subscriptions always, to be on the safe side.
-fn outside_transaction(tokens: &Tokens, i: usize, end: usize) -> Option<&'static str> {
+pub(super) fn outside_transaction(tokens: &Tokens, i: usize, end: usize) -> Option<&'static str> {
     let has = |word: &str| (i..end).any(|n| tokens.is(n, word));
     let on = |first: &str, object: &str| tokens.are(i, &[first, object]);
     let either = |object: &str| on("create", object) || on("drop", object);
@@ -242,13 +242,18 @@ fn outside_transaction(tokens: &Tokens, i: usize, end: usize) -> Option<&'static
         Some("ALTER DATABASE SET TABLESPACE")
     } else if on("alter", "table") && has("detach") && has("concurrently") {
         Some("ALTER TABLE DETACH PARTITION CONCURRENTLY")
-    } else if tokens.is(i, "cluster") && (i + 1 >= end || tokens.is(i + 1, "verbose") && i + 2 >= end) {
+    } else if tokens.is(i, "cluster") && (i + 1 >= end || behind_options(tokens, i + 1) >= end) {
         Some("CLUSTER without a table")
     } else if on("discard", "all") {
         Some("DISCARD ALL")
     } else {
         None
     }
+}
+
+/// Behind `VERBOSE` or `(VERBOSE ...)`.
+fn behind_options(tokens: &Tokens, i: usize) -> usize {
+    if tokens.mark(i, b'(') { tokens.behind_parenthesis(i) } else { i + usize::from(tokens.is(i, "verbose")) }
 }
 
 fn session_change(tokens: &Tokens, i: usize) -> Option<SessionChange> {
@@ -275,6 +280,8 @@ fn session_change(tokens: &Tokens, i: usize) -> Option<SessionChange> {
         "session_replication_role" | "row_security" | "check_function_bodies" | "ignore_checksum_failure" => {
             Some(SessionChange::Checks)
         }
+        // A time limit, which dumps begin with since PostgreSQL 17.
+        "transaction_timeout" => None,
         name if name.starts_with("transaction_") || name.starts_with("default_transaction_") => {
             Some(SessionChange::TransactionMode)
         }

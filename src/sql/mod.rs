@@ -8,6 +8,7 @@
 //! - `assemble`, `frame`, `conditions`, `data`, `strings`: from the lines of an open file to one statement and its COPY data
 //! - `statement`: its text, and the way back from a character to its file, line and column
 //! - `outside`: what a statement is that can't run inside a transaction, and where its effect can be seen
+//! - `session_only`: what a statement leaves in the session alone
 //! - `inspect`, `dispatch` (with its `names`), `select`: what a statement is, judged on its tokens
 //! - `results`: what `\gset` may set; `quick`: what most statements are; `plain`: which may share a message; `parts`: what `\;` joined
 //! - `scanner`, `lexemes`: psql's rules of where a statement ends; `atomic`, `boundary`: where they differ from the
@@ -34,6 +35,7 @@ mod data;
 mod strings;
 mod statement;
 mod outside;
+mod session_only;
 mod inspect;
 mod dispatch;
 mod names;
@@ -63,6 +65,7 @@ pub use plain::{is_plain, plain};
 pub use position::{Origin, Position};
 pub use script::{Files, MAX_INCLUDE_DEPTH, Script, Step};
 pub use select::{NotSelect, is_single_select, rows_unread, single_select, type_names, without_literals};
+pub use session_only::session_only;
 pub use special::OF_THE_CONNECTION;
 pub use statement::{CopySource, Statement, Then};
 pub use variables::{BadName, STAND_IN, Variables};

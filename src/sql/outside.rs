@@ -3,7 +3,11 @@
 //! A tier with `transaction = "none"` records each statement before and after. After a crash between the two, the names that
 //! are read here say where to look.
 
-use super::tokens::Tokens;
+use super::tokens::{Kind, Tokens};
+use std::fmt;
+
+/// Bytes of a name that the server keeps: `NAMEDATALEN - 1`.
+const NAME_BYTES: usize = 63;
 
 /// A name as the server resolves it: unquoted parts are folded to lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,11 +78,258 @@ pub enum Reindexed {
 
 /// What the statement is, if it can't run inside a transaction block, or must not (`CALL`, `DO`); `None` if it can, and so
 /// is recorded in the very transaction that it runs in.
+///
+/// Everything that [`super::inspect`] knows to run outside is `Some` here. What the server refuses only for some objects
+/// (`CLUSTER` and `REINDEX TABLE` of a partitioned table) is `None`: it fails, and nothing happened.
 pub fn outside(sql: &str) -> Option<Outside> {
     let tokens = Tokens::new(sql);
-    let (start, _) = *tokens.statements().first()?;
+    let statements = tokens.statements();
+    let (start, end) = *statements.first()?;
+    if statements.len() > 1 {
+        let any = super::inspect::inspect(sql).outside_transaction.is_some()
+            || statements.iter().any(|(start, _)| tokens.is_any(*start, &["call", "do"]));
+        return any.then_some(Outside::Unknown("one of several statements joined by \\;"));
+    }
     if tokens.is_any(start, &["call", "do"]) {
         return Some(Outside::Procedure);
     }
-    super::inspect::inspect(sql).outside_transaction.map(Outside::Unknown)
+    let what = super::inspect::outside_transaction(&tokens, start, end)?;
+    let mut words = Words { tokens: &tokens, at: start, end };
+    Some(words.statement().unwrap_or_else(|| Outside::Unknown(unread(what))))
 }
+
+/// Why a statement that runs outside is not one of the known ones.
+fn unread(what: &'static str) -> &'static str {
+    match what {
+        "CREATE INDEX CONCURRENTLY" => "CREATE INDEX CONCURRENTLY without a plain name",
+        "DROP INDEX CONCURRENTLY" => "DROP INDEX CONCURRENTLY of anything but one plain name",
+        "REINDEX CONCURRENTLY" => "REINDEX CONCURRENTLY of anything but one plain name",
+        "ALTER TABLE DETACH PARTITION CONCURRENTLY" => "DETACH PARTITION CONCURRENTLY without plain names",
+        "CREATE or DROP DATABASE" => "CREATE or DROP DATABASE without a plain name",
+        "CREATE or DROP TABLESPACE" => "CREATE or DROP TABLESPACE without a plain name",
+        "ALTER SYSTEM" => "ALTER SYSTEM without a plain name of a setting",
+        other => other,
+    }
+}
+
+impl Outside {
+    /// How its effect is found after a crash, in one short phrase.
+    pub fn evidence_phrase(&self) -> &'static str {
+        match self {
+            Self::CreateIndex { .. } => "the index is valid, INVALID or absent",
+            Self::DropIndex { .. } => "the index is there or gone",
+            Self::Reindex { .. } => "it runs again, which does no harm; an index left over is named",
+            Self::Maintenance | Self::AlterSystem(_) => "it runs again, which does no harm",
+            Self::Detach { .. } => "the partition is attached, pending or detached",
+            Self::CreateDatabase(_) => "the database is there or absent",
+            Self::DropDatabase(_) => "the database is there, invalid or gone",
+            Self::CreateTablespace(_) => "the tablespace is there or absent",
+            Self::DropTablespace(_) => "the tablespace is there or gone",
+            Self::Procedure => "nobody can look: a person decides",
+            Self::Unknown(_) => "nobody can look: it is refused when packing",
+        }
+    }
+}
+
+/// As people call it, with its names.
+impl fmt::Display for Outside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CreateIndex { name, table, .. } => write!(f, "CREATE INDEX CONCURRENTLY {name} ON {table}"),
+            Self::DropIndex { index } => write!(f, "DROP INDEX CONCURRENTLY {index}"),
+            Self::Reindex { of: Reindexed::Index(name) } => write!(f, "REINDEX INDEX {name}"),
+            Self::Reindex { of: Reindexed::Table(name) } => write!(f, "REINDEX TABLE {name}"),
+            Self::Reindex { of: Reindexed::Many } => f.write_str("REINDEX of many tables"),
+            Self::Maintenance => f.write_str("VACUUM or CLUSTER"),
+            Self::Detach { parent, partition } => {
+                write!(f, "ALTER TABLE {parent} DETACH PARTITION {partition} CONCURRENTLY")
+            }
+            Self::CreateDatabase(name) => write!(f, "CREATE DATABASE {name}"),
+            Self::DropDatabase(name) => write!(f, "DROP DATABASE {name}"),
+            Self::CreateTablespace(name) => write!(f, "CREATE TABLESPACE {name}"),
+            Self::DropTablespace(name) => write!(f, "DROP TABLESPACE {name}"),
+            Self::AlterSystem(Some(name)) => write!(f, "ALTER SYSTEM {name}"),
+            Self::AlterSystem(None) => f.write_str("ALTER SYSTEM RESET ALL"),
+            Self::Procedure => f.write_str("CALL or DO"),
+            Self::Unknown(what) => f.write_str(what),
+        }
+    }
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.schema {
+            Some(schema) => write!(f, "{schema}.{}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+/// The words of one statement, read from left to right.
+struct Words<'t, 'a> {
+    tokens: &'t Tokens<'a>,
+    at: usize,
+    end: usize,
+}
+
+impl Words<'_, '_> {
+    /// `None` where the names can't be read as the server would.
+    fn statement(&mut self) -> Option<Outside> {
+        if self.take(&["vacuum"]) || self.take(&["cluster"]) {
+            return Some(Outside::Maintenance);
+        }
+        if self.take(&["reindex"]) {
+            return self.reindex();
+        }
+        if self.take(&["alter", "system"]) {
+            return self.alter_system();
+        }
+        if self.take(&["alter", "table"]) {
+            return self.detach();
+        }
+        if self.take(&["create", "database"]) {
+            return self.name().map(Outside::CreateDatabase);
+        }
+        if self.take(&["create", "tablespace"]) {
+            return self.name().map(Outside::CreateTablespace);
+        }
+        if self.take(&["drop", "database"]) {
+            self.take(&["if", "exists"]);
+            return self.name().map(Outside::DropDatabase);
+        }
+        if self.take(&["drop", "tablespace"]) {
+            self.take(&["if", "exists"]);
+            let name = self.name()?;
+            return self.is_done().then_some(Outside::DropTablespace(name));
+        }
+        if self.take(&["drop", "index", "concurrently"]) {
+            self.take(&["if", "exists"]);
+            let index = self.qualified()?;
+            // The server refuses CASCADE and a second name.
+            self.take(&["restrict"]);
+            return self.is_done().then_some(Outside::DropIndex { index });
+        }
+        self.create_index()
+    }
+
+    fn create_index(&mut self) -> Option<Outside> {
+        let create = self.take(&["create", "unique", "index", "concurrently"])
+            || self.take(&["create", "index", "concurrently"]);
+        let if_not_exists = create && self.take(&["if", "not", "exists"]);
+        // ON is reserved: it is no name, and without one the server makes one up.
+        if !create || self.tokens.is(self.at, "on") {
+            return None;
+        }
+        let name = self.name()?;
+        if !self.take(&["on"]) {
+            return None;
+        }
+        let table = self.relation()?;
+        Some(Outside::CreateIndex { name, table, if_not_exists })
+    }
+
+    /// Behind `REINDEX`: `CONCURRENTLY` stands among the options, or behind the kind.
+    fn reindex(&mut self) -> Option<Outside> {
+        if self.tokens.mark(self.at, b'(') {
+            self.at = self.tokens.behind_parenthesis(self.at);
+        }
+        let (index, table) = (self.take(&["index"]), self.take(&["table"]));
+        if !index && !table {
+            let many = ["schema", "database", "system"].iter().any(|kind| self.take(&[kind]));
+            return many.then_some(Outside::Reindex { of: Reindexed::Many });
+        }
+        self.take(&["concurrently"]);
+        let name = self.qualified()?;
+        let of = if index { Reindexed::Index(name) } else { Reindexed::Table(name) };
+        self.is_done().then_some(Outside::Reindex { of })
+    }
+
+    fn alter_system(&mut self) -> Option<Outside> {
+        if self.take(&["reset", "all"]) {
+            return self.is_done().then_some(Outside::AlterSystem(None));
+        }
+        if !self.take(&["set"]) && !self.take(&["reset"]) {
+            return None;
+        }
+        let mut setting = self.name()?;
+        while self.tokens.mark(self.at, b'.') {
+            self.at += 1;
+            setting = format!("{setting}.{}", self.name()?);
+        }
+        // The server compares the names of settings without regard to case.
+        Some(Outside::AlterSystem(Some(setting.to_ascii_lowercase())))
+    }
+
+    fn detach(&mut self) -> Option<Outside> {
+        self.take(&["if", "exists"]);
+        let parent = self.relation()?;
+        if !self.take(&["detach", "partition"]) {
+            return None;
+        }
+        let partition = self.qualified()?;
+        let whole = self.take(&["concurrently"]) && self.is_done();
+        whole.then_some(Outside::Detach { parent, partition })
+    }
+
+    /// Steps over these words, if they are next.
+    fn take(&mut self, words: &[&str]) -> bool {
+        let found = self.at + words.len() <= self.end && self.tokens.are(self.at, words);
+        if found {
+            self.at += words.len();
+        }
+        found
+    }
+
+    fn is_done(&self) -> bool {
+        self.at >= self.end
+    }
+
+    /// The server's `relation_expr`: `[ONLY] name [*]`, `ONLY (name)`.
+    fn relation(&mut self) -> Option<ObjectName> {
+        let only = self.take(&["only"]);
+        let open = only && self.tokens.mark(self.at, b'(');
+        self.at += usize::from(open);
+        let name = self.qualified()?;
+        if open && !self.tokens.mark(self.at, b')') {
+            return None;
+        }
+        let closed = open || !only && self.tokens.mark(self.at, b'*');
+        self.at += usize::from(closed);
+        Some(name)
+    }
+
+    /// `name`, `schema.name` or `database.schema.name`.
+    fn qualified(&mut self) -> Option<ObjectName> {
+        let mut parts = vec![self.name()?];
+        while self.tokens.mark(self.at, b'.') {
+            self.at += 1;
+            parts.push(self.name()?);
+        }
+        if parts.len() > 3 {
+            return None;
+        }
+        let name = parts.pop()?;
+        Some(ObjectName { schema: parts.pop(), name })
+    }
+
+    /// One identifier, as the server keeps it.
+    fn name(&mut self) -> Option<String> {
+        if self.is_done() {
+            return None;
+        }
+        let mut name = self.tokens.identifier(self.at)?;
+        let unicode = self.tokens.kind(self.at) == Some(Kind::Quoted { unicode: true });
+        // Another escape character, a backslash, a pair of surrogates: legal, and not worth being read wrongly.
+        if unicode && (name.contains('\\') || self.tokens.is(self.at + 1, "uescape")) || name.is_empty() {
+            return None;
+        }
+        if name.len() > NAME_BYTES {
+            name.truncate((0..=NAME_BYTES).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0));
+        }
+        self.at += 1;
+        Some(name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -289,7 +289,6 @@ impl<'f> Script<'f> {
             self.stored = Some(statement.clone());
         }
         if self.ways.is_some() {
-            self.answered(None);
             self.note_stored(&statement);
         }
         Ok(Some(Step::Statement(statement)))

@@ -216,13 +216,13 @@ fn a_journal_that_ends_at_commit() {
 }
 
 /// A throwaway server forgets the last commits when it is killed; these tests are about one that doesn't.
-fn durable(db: &TestDatabase<'_>) {
+pub fn durable(db: &TestDatabase<'_>) {
     db.client().batch_execute("alter system set synchronous_commit = on").unwrap();
     db.client().batch_execute("select pg_reload_conf()").unwrap();
     wait_until("commits are durable", || db.ask("show synchronous_commit") == "on");
 }
 
-fn pg_ctl(cluster: &Cluster, args: &[&str]) {
+pub fn pg_ctl(cluster: &Cluster, args: &[&str]) {
     let data = cluster.server().dir().join("data");
     let owner = std::fs::metadata(&data).unwrap();
     let mut command = Command::new(programs().dir().join("pg_ctl"));
@@ -235,10 +235,10 @@ fn pg_ctl(cluster: &Cluster, args: &[&str]) {
 }
 
 /// A server that came back, outside of its supervisor; stopped with this value.
-struct ServerAgain<'c>(&'c Cluster);
+pub struct ServerAgain<'c>(&'c Cluster);
 
 impl<'c> ServerAgain<'c> {
-    fn start(cluster: &'c Cluster) -> Self {
+    pub fn start(cluster: &'c Cluster) -> Self {
         let log = cluster.server().dir().join("data/log-again");
         pg_ctl(cluster, &["start", "--wait", "--log", log.to_str().unwrap()]);
         Self(cluster)

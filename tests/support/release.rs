@@ -56,7 +56,7 @@ pub struct Release {
     database: String,
     target: String,
     gates: Vec<(String, String)>,
-    tiers: Vec<(String, String)>,
+    tiers: Vec<(String, String, &'static str)>,
     rollback: Vec<String>,
     verify: Vec<(String, String, String)>,
     variables: String,
@@ -129,7 +129,14 @@ impl Release {
     /// One tier more, after the others.
     pub fn tier(mut self, name: &str, sql: &str) -> Self {
         let path = format!("tiers/{name}.sql");
-        self.tiers.push((name.to_owned(), path.clone()));
+        self.tiers.push((name.to_owned(), path.clone(), "release"));
+        self.file(&path, sql)
+    }
+
+    /// One tier more whose statements stand alone.
+    pub fn alone(mut self, name: &str, sql: &str) -> Self {
+        let path = format!("tiers/{name}.sql");
+        self.tiers.push((name.to_owned(), path.clone(), "none"));
         self.file(&path, sql)
     }
 
@@ -201,8 +208,8 @@ impl Release {
         for (state, expect) in [("baseline", &self.baseline), ("finalized", &self.finalized)] {
             let _ = write!(toml, "[states.{state}]\nprobe = \"verify/{state}_probe.sql\"\nexpect = {expect}\n\n");
         }
-        for (name, file) in &self.tiers {
-            let _ = write!(toml, "[[tier]]\nname = \"{name}\"\nfile = \"{file}\"\ntransaction = \"release\"\n\n");
+        for (name, file, transaction) in &self.tiers {
+            let _ = write!(toml, "[[tier]]\nname = \"{name}\"\nfile = \"{file}\"\ntransaction = \"{transaction}\"\n\n");
         }
         for file in &self.rollback {
             let _ = write!(toml, "[[rollback]]\nfile = \"{file}\"\n\n");

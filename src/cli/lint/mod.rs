@@ -14,6 +14,7 @@ use crate::bundle::definition::{Definition, DefinitionError};
 use crate::bundle::problem::Problem;
 use crate::format::manifest::Release;
 use crate::format::statement::title;
+use crate::lint::points::{self, Point};
 use crate::lint::{Finding, pages, sarif, warnings};
 use crate::rules::{self, RULES, Severity};
 use process::Process;
@@ -49,7 +50,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         Ok(definition) => {
             let findings = found_in(&definition);
             let release = &definition.manifest().release;
-            tell(args, Some(release), &findings, out);
+            tell(args, Some(release), &findings, &points::of_definition(&definition), out);
             let (open, acknowledged) = count(&findings);
             let beside = if acknowledged == 0 { String::new() } else { format!(", {acknowledged} acknowledged") };
             let how_many = if open == 0 { "no problems".to_owned() } else { format!("{open} warning(s)") };
@@ -66,7 +67,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         Err(DefinitionError::Problems(problems)) => {
             let text = format!("{} problem(s): the release would not pack", problems.len());
             let findings = problems.into_iter().map(|problem| Finding { problem, acknowledged: None });
-            tell(args, None, &findings.collect::<Vec<_>>(), out);
+            tell(args, None, &findings.collect::<Vec<_>>(), &[], out);
             Err(CliError::new(Exit::Usage, text).answered())
         }
         Err(error) => Err(error.into()),
@@ -84,12 +85,12 @@ pub fn count(findings: &[Finding]) -> (usize, usize) {
     (open, findings.len() - open)
 }
 
-fn tell(args: &Args, release: Option<&Release>, findings: &[Finding], out: Output) {
+fn tell(args: &Args, release: Option<&Release>, findings: &[Finding], points: &[Point], out: Output) {
     if args.sarif {
         return out.json_line(&sarif::log(findings));
     }
     let list: Vec<_> = findings.iter().map(document).collect();
-    out.document(&json!({ "release": release, "problems": list }));
+    out.document(&json!({ "release": release, "problems": list, "points": super::points::document(points) }));
     for Finding { problem, acknowledged } in findings {
         let what = match acknowledged {
             Some(_) => "acknowledged",
@@ -104,6 +105,7 @@ fn tell(args: &Args, release: Option<&Release>, findings: &[Finding], out: Outpu
             out.line(format!("    {}", escape(below)));
         }
     }
+    super::points::show(points, out);
 }
 
 fn severity(problem: &Problem) -> Severity {

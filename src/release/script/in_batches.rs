@@ -1,11 +1,14 @@
 //! How a script's plain statements go out in batches, and how their answers are told in the script's order.
 
+use std::time::Instant;
+
 use super::Runner;
 use crate::database::DatabaseError;
 use crate::release::batch::{Batch, Item, ON_THE_WAY};
 use crate::release::event::{Event, Observer};
 use crate::release::failure::Failure;
 use crate::release::special;
+use crate::release::tier_log::Sent;
 
 impl Runner<'_> {
     /// Says it when everything before is done.
@@ -32,7 +35,8 @@ impl Runner<'_> {
         while self.on_the_way.len() >= ON_THE_WAY {
             self.receive()?;
         }
-        let batch = std::mem::take(&mut self.open);
+        let mut batch = std::mem::take(&mut self.open);
+        batch.sent_at = Some(Instant::now());
         if let Err(error) = self.session.send_batch(batch.text()) {
             // What was sent before may have been refused; its answer is the better reason.
             while !self.on_the_way.is_empty() {
@@ -62,6 +66,12 @@ impl Runner<'_> {
     fn receive(&mut self) -> Result<(), Failure> {
         let Some(batch) = self.on_the_way.pop_front() else { return Ok(()) };
         let answer = self.session.receive_batch().map_err(|error| lost(&batch, &error))?;
+        if let Some((first, _)) = batch.ends() {
+            let (at, took) = (&first.origin.at, batch.sent_at.map(|at| at.elapsed()).unwrap_or_default());
+            let (statements, rows) = (answer.rows.len() as u64, answer.rows.iter().sum());
+            let verb = &first.inspect().verb;
+            self.log.sent(Sent { at, verb, statements, rows, took, evidence: None });
+        }
         let notices = self.session.notices();
         let refused = batch.refused(&answer);
         let complete = answer.rows.len();

@@ -80,15 +80,21 @@ fn what_cannot_run_in_a_transaction() {
         "alter table t detach partition p concurrently",
         "cluster",
         "cluster verbose;",
+        "cluster (verbose)",
         "discard all",
         "drop subscription s",
         "alter database d set tablespace x",
     ] {
         assert!(inspect(sql).outside_transaction.is_some(), "{sql}");
     }
-    for sql in
-        ["cluster t", "create index i on t (a)", "reindex table t", "alter database d set a = 1", "select 'vacuum'"]
-    {
+    for sql in [
+        "cluster t",
+        "cluster (verbose) t",
+        "create index i on t (a)",
+        "reindex table t",
+        "alter database d set a = 1",
+        "select 'vacuum'",
+    ] {
         assert_eq!(inspect(sql).outside_transaction, None, "{sql}");
     }
 }

@@ -1,0 +1,80 @@
+//! The points at which a release with tiers of `transaction = "none"` can stop, as `lint`, `pack` and `plan` show them.
+
+use serde_json::{Value, json};
+
+use super::output::Output;
+use super::table;
+use crate::bundle::steps::Step;
+use crate::lint::points::{Point, Undo};
+
+/// For programs.
+pub fn document(points: &[Point]) -> Value {
+    let point = |point: &Point| {
+        let (rollback, detail) = match &point.undo {
+            Undo::Nothing => ("nothing", None),
+            Undo::By(at) => ("by", Some(at.to_string())),
+            Undo::Left(what) => ("left", Some(what.clone())),
+            Undo::Unseen => ("unseen", None),
+        };
+        let runs = match point.step {
+            Step::Setting => "setting",
+            Step::Within => "transaction",
+            Step::Outside(_) => "outside",
+        };
+        json!({
+            "tier": point.tier, "number": point.number, "count": point.count, "file": &*point.at.file, "line": point.at.line,
+            "statement": point.text, "runs": runs, "after_a_crash": point.step.evidence_phrase(), "rollback": rollback,
+            "detail": detail,
+        })
+    };
+    points.iter().map(point).collect()
+}
+
+/// Which statements commit one by one, and what a rollback after each would do; nothing where there are none.
+pub fn show(points: &[Point], out: Output) {
+    if points.is_empty() {
+        return;
+    }
+    let rows = points.iter().map(|point| vec![number(point), place(point), text(point), undo(point)]);
+    out.line(table::render(&["commits alone", "", "statement", "a rollback from there on"], rows.collect()));
+}
+
+/// The same, with what a resumed run looks at.
+pub fn show_with_evidence(points: &[Point], out: Output) {
+    if points.is_empty() {
+        return;
+    }
+    let rows = points.iter().map(|point| {
+        let after = point.step.evidence_phrase().to_owned();
+        vec![number(point), place(point), text(point), after, undo(point)]
+    });
+    let head = ["commits alone", "", "statement", "after a crash", "a rollback from there on"];
+    out.line(table::render(&head, rows.collect()));
+}
+
+fn number(point: &Point) -> String {
+    match point.count {
+        1 => format!("{} {}", point.tier, point.number),
+        count => format!("{} {}-{}", point.tier, point.number, point.number + count - 1),
+    }
+}
+
+fn place(point: &Point) -> String {
+    format!("{}:{}", point.at.file, point.at.line)
+}
+
+fn text(point: &Point) -> String {
+    match point.count {
+        1 => point.text.clone(),
+        count => format!("{} and {} more", point.text, count - 1),
+    }
+}
+
+fn undo(point: &Point) -> String {
+    match &point.undo {
+        Undo::Nothing => "nothing to undo".to_owned(),
+        Undo::By(at) => format!("undone at {}:{}", at.file, at.line),
+        Undo::Left(what) => format!("NOT UNDONE: {what}"),
+        Undo::Unseen => "NOT SEEN to be undone".to_owned(),
+    }
+}

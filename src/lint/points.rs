@@ -1,0 +1,306 @@
+//! The points at which a release with tiers of `transaction = "none"` can stop, and what a rollback there would do.
+//!
+//! Each statement of such a tier commits by itself. Whoever rolls back after some of them runs the same rollback scripts;
+//! here each statement is paired with the one that takes it back. Names are compared as far as they are written.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::objects::{Kind, Object};
+use super::scripts::place;
+use super::tokens::{ObjectName, Tokens, without_comments};
+use super::undoing::{Deed, Partition, Rollback, can_be};
+use crate::bundle::definition::Definition;
+use crate::bundle::lint::declared;
+use crate::bundle::problem::Problem;
+use crate::bundle::steps::{self, Step};
+use crate::entry_path::EntryPath;
+use crate::format::manifest::{Manifest, Tier, Transaction};
+use crate::sql::{self, Outside, Position, Statement, explore};
+
+/// A statement of a tier without a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// The tier.
+    pub tier: String,
+    /// The number of the statement in its tier, from 1; of the first where `count` is more than 1.
+    pub number: u64,
+    /// How many statements: those that put rows in one by one are told together.
+    pub count: u64,
+    /// Where it stands.
+    pub at: Position,
+    /// Its beginning, for people.
+    pub text: String,
+    /// How it is run and recorded.
+    pub step: Step,
+    /// What a rollback does about it.
+    pub undo: Undo,
+}
+
+/// What a rollback does about a statement that has happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undo {
+    /// It leaves no trace.
+    Nothing,
+    /// The statement of a rollback script at this place takes it back.
+    By(Position),
+    /// It can't be taken back inside a transaction: what stays, and what a person has to do.
+    Left(String),
+    /// No rollback script is seen to take it back.
+    Unseen,
+}
+
+/// Reads a script and gives each statement, with the number of the way that it is on.
+pub type Walk<'w> = dyn FnMut(&EntryPath, &mut dyn FnMut(usize, Statement)) + 'w;
+
+/// The points of a release that packs.
+pub fn of_definition(definition: &Definition) -> Vec<Point> {
+    points(definition.manifest(), &mut walk(definition))
+}
+
+/// The points of a release. `walk` is asked for its scripts only if it has a tier without a transaction.
+pub fn points(manifest: &Manifest, walk: &mut Walk<'_>) -> Vec<Point> {
+    let mut points = Vec::new();
+    if !manifest.tiers.iter().any(is_stepwise) {
+        return points;
+    }
+    let rollback = rollback(manifest, walk);
+    for tier in manifest.tiers.iter().filter(|tier| is_stepwise(tier)) {
+        let mut seen = HashSet::new();
+        let (mut number, first) = (0, points.len());
+        walk(&tier.file, &mut |_, statement| {
+            let inspection = statement.inspect();
+            let at = &statement.origin.at;
+            if inspection.statements > 0 && seen.insert((Arc::clone(&at.file), at.line, at.column)) {
+                number += 1;
+                let step = steps::step(&statement.sql, &inspection);
+                let undo = undo(&statement.sql, &step, &rollback);
+                add(
+                    &mut points,
+                    first,
+                    Point {
+                        tier: tier.name.to_string(),
+                        number,
+                        count: 1,
+                        at: place(&statement, Tokens::first(&statement.sql, 1).get(0).map_or(0, |token| token.at)),
+                        text: beginning(&statement.sql),
+                        step,
+                        undo,
+                    },
+                );
+            }
+        });
+    }
+    points
+}
+
+/// The warnings about them.
+pub fn problems(definition: &Definition) -> Vec<Problem> {
+    let manifest = definition.manifest();
+    let points = of_definition(definition);
+    let mut problems: Vec<Problem> = points.iter().filter_map(problem).collect();
+    let mut walk = walk(definition);
+    let mut later = Vec::new();
+    for (i, tier) in manifest.tiers.iter().enumerate() {
+        let mut adds_value = false;
+        if manifest.tiers[..=i].iter().any(is_stepwise) {
+            walk(&tier.file, &mut |_, statement| {
+                let deed = Deed::of(&statement.sql);
+                adds_value |= added_value(&statement.sql).is_some();
+                if !deed.effects.created.is_empty() || !deed.effects.dropped.is_empty() || deed.detached.is_some() {
+                    later.push(deed);
+                }
+            });
+        }
+        let mut own = points.iter().filter(|point| is_stepwise(tier) && tier.name.as_str() == point.tier).peekable();
+        // A new value of a type can be used only after COMMIT: reason enough.
+        if own.peek().is_some() && !adds_value && own.all(|point| !matches!(point.step, Step::Outside(_))) {
+            let text = "every statement of this tier could run inside a transaction";
+            problems.push(Problem::file(&tier.file, text).rule("needless-transaction-none"));
+        }
+    }
+    if !later.is_empty() {
+        problems.extend(rollback(manifest, &mut walk).fails_halfway(&later));
+    }
+    problems
+}
+
+fn problem(point: &Point) -> Option<Problem> {
+    if matches!(point.step, Step::Outside(Outside::CreateIndex { if_not_exists: true, .. })) {
+        let text = "CREATE INDEX CONCURRENTLY IF NOT EXISTS is content with an index that is INVALID";
+        return Some(Problem::at(&point.at, text).rule("concurrent-index-if-not-exists"));
+    }
+    match &point.undo {
+        Undo::Left(what) => {
+            let problem = Problem::at(&point.at, format!("a rollback can't undo this: {what}"));
+            Some(problem.rule("cannot-be-undone"))
+        }
+        Undo::Unseen => {
+            let text = "no rollback script is seen to undo this";
+            Some(Problem::at(&point.at, text).rule("undo-unseen"))
+        }
+        Undo::Nothing | Undo::By(_) => None,
+    }
+}
+
+fn is_stepwise(tier: &Tier) -> bool {
+    tier.transaction == Transaction::None
+}
+
+fn walk(definition: &Definition) -> impl FnMut(&EntryPath, &mut dyn FnMut(usize, Statement)) {
+    let variables = declared(definition.manifest());
+    move |file, visit| {
+        explore(definition.source(), file.as_str(), &variables, |way, step| {
+            if let Ok((_, sql::Step::Statement(statement))) = step {
+                visit(way, statement);
+            }
+        });
+    }
+}
+
+fn rollback(manifest: &Manifest, walk: &mut Walk<'_>) -> Rollback {
+    let mut rollback = Rollback::default();
+    for script in &manifest.rollback {
+        walk(&script.file, &mut |way, statement| rollback.note(way, &statement));
+        rollback.next_script();
+    }
+    rollback
+}
+
+/// Adds a point of the tier whose points begin at `first`, to the one before it where both put rows in, change or delete
+/// them and a rollback does the same about both.
+fn add(points: &mut Vec<Point>, first: usize, point: Point) {
+    let rows = |text: &str| {
+        let verb = text.split(' ').next().unwrap_or_default().to_ascii_uppercase();
+        ["INSERT", "UPDATE", "DELETE"].into_iter().find(|known| *known == verb)
+    };
+    if let Some(last) = points[first..].last_mut()
+        && last.step == Step::Within
+        && point.step == Step::Within
+        && rows(&point.text).is_some_and(|verb| rows(&last.text) == Some(verb))
+        && last.undo == point.undo
+    {
+        last.count += 1;
+        return;
+    }
+    points.push(point);
+}
+
+/// Characters of a statement that are shown.
+const TEXT: usize = 60;
+
+fn beginning(sql: &str) -> String {
+    let most = (0..=sql.len().min(4096)).rev().find(|at| sql.is_char_boundary(*at)).unwrap_or(0);
+    let words = without_comments(&sql[..most]).split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = words.trim_end_matches([';', ' ']);
+    match words.char_indices().nth(TEXT) {
+        Some((end, _)) => format!("{}...", words[..end].trim_end()),
+        None => words.to_owned(),
+    }
+}
+
+fn undo(sql: &str, step: &Step, rollback: &Rollback) -> Undo {
+    let by =
+        |fits: &dyn Fn(&Deed) -> bool| rollback.find(fits).map_or(Undo::Unseen, |undoing| Undo::By(undoing.at.clone()));
+    match step {
+        Step::Setting => Undo::Nothing,
+        Step::Within => undo_within(sql, rollback),
+        Step::Outside(outside) => match outside {
+            Outside::Reindex { .. } | Outside::Maintenance => Undo::Nothing,
+            Outside::CreateIndex { name, table, .. } => {
+                let table = ours(table);
+                let made = index(ObjectName { name: name.clone(), ..table.clone() }, Some(table));
+                by(&|deed| deed.undoes(&made))
+            }
+            Outside::DropIndex { index: name } => {
+                let dropped = index(ours(name), None);
+                by(&|deed| deed.restores(&dropped))
+            }
+            Outside::Detach { parent, partition } => {
+                let wanted = Partition { of: ours(parent), name: ours(partition) };
+                let fits = |it: &Partition| can_be(&it.of, &wanted.of) && can_be(&it.name, &wanted.name);
+                by(&|deed| deed.attached.as_ref().is_some_and(fits))
+            }
+            Outside::CreateDatabase(name) => {
+                Undo::Left(format!("database {name} stays; DROP DATABASE by hand after the rollback"))
+            }
+            Outside::DropDatabase(name) => {
+                Undo::Left(format!("database {name} is gone with its data; restore it from a backup"))
+            }
+            Outside::CreateTablespace(name) => {
+                Undo::Left(format!("tablespace {name} stays; DROP TABLESPACE by hand after the rollback"))
+            }
+            Outside::DropTablespace(name) => {
+                Undo::Left(format!("tablespace {name} is gone; CREATE TABLESPACE by hand"))
+            }
+            Outside::AlterSystem(Some(name)) => Undo::Left(format!(
+                "{name} stays in postgresql.auto.conf; ALTER SYSTEM by hand puts the old value back"
+            )),
+            Outside::AlterSystem(None) => {
+                Undo::Left("postgresql.auto.conf stays empty; ALTER SYSTEM by hand puts the old values back".to_owned())
+            }
+            Outside::Procedure | Outside::Unknown(_) => Undo::Unseen,
+        },
+    }
+}
+
+/// A statement that could run inside a transaction too.
+fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
+    const NO_TRACE: [&str; 8] = ["analyze", "show", "values", "table", "refresh", "reindex", "cluster", "checkpoint"];
+    let head = Tokens::first(sql, 24);
+    let reads = head.is(0, "select") && !Tokens::of(sql).iter().any(|token| token.text == "(");
+    if reads || NO_TRACE.iter().any(|word| head.is(0, word)) {
+        return Undo::Nothing;
+    }
+    let deed = Deed::of(sql);
+    let by =
+        |fits: &dyn Fn(&Deed) -> bool| rollback.find(fits).map_or(Undo::Unseen, |undoing| Undo::By(undoing.at.clone()));
+    let each = |objects: &[Object], fits: fn(&Deed, &Object) -> bool| {
+        let places: Vec<Undo> = objects.iter().map(|object| by(&|deed| fits(deed, object))).collect();
+        if places.contains(&Undo::Unseen) { Undo::Unseen } else { places.into_iter().next().unwrap_or(Undo::Unseen) }
+    };
+    if let Some(of) = added_value(sql) {
+        let made = Object { kind: Kind::Type, name: of.clone(), of: None, conditional: false };
+        return match by(&|deed| deed.undoes(&made)) {
+            Undo::Unseen => {
+                Undo::Left(format!("the value of {of} stays, since no statement drops one; leave it unused"))
+            }
+            undo => undo,
+        };
+    }
+    if !deed.effects.created.is_empty() {
+        return each(&deed.effects.created, Deed::undoes);
+    }
+    if !deed.effects.dropped.is_empty() {
+        return each(&deed.effects.dropped, Deed::restores);
+    }
+    if let Some(attached) = &deed.attached {
+        return by(&|deed| deed.detached.as_ref().is_some_and(|it| can_be(&it.name, &attached.name)));
+    }
+    if let Some(detached) = &deed.detached {
+        return by(&|deed| deed.attached.as_ref().is_some_and(|it| can_be(&it.name, &detached.name)));
+    }
+    match &deed.subject {
+        Some(subject) => by(&|deed| deed.is_about(subject)),
+        None => Undo::Unseen,
+    }
+}
+
+/// The type of `ALTER TYPE type ADD VALUE`.
+fn added_value(sql: &str) -> Option<ObjectName> {
+    let tokens = Tokens::first(sql, 24);
+    let (name, next) = if tokens.are(0, &["alter", "type"]) { tokens.name(2)? } else { return None };
+    tokens.are(next, &["add", "value"]).then_some(name)
+}
+
+fn index(name: ObjectName, of: Option<ObjectName>) -> Object {
+    Object { kind: Kind::Index, name, of, conditional: false }
+}
+
+/// A name of the script engine's as the linter has names.
+fn ours(name: &sql::ObjectName) -> ObjectName {
+    ObjectName { schema: name.schema.clone(), name: name.name.clone(), at: 0 }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,243 @@
+//! The ledger: pgseal's tables in the target database. Rows are only added, in the very transaction that they tell of.
+//!
+//! - `pgseal.ledger`: a row a run or rollback, written in its first transaction;
+//! - `pgseal.steps`: what became of its tiers, and of each statement outside of a transaction.
+//!
+//! A run is in effect once its step `finished` is there; until then it is unfinished, and goes on or back.
+
+mod schema;
+mod step;
+
+use std::collections::BTreeMap;
+
+use crate::database::{DatabaseError, Session};
+use crate::format::manifest::Release;
+use crate::format::name::Name;
+use crate::format::receipt::{Action, CountedApproval, ObservedTarget, Operator, TrustReference};
+use crate::format::statement::ReleaseId;
+
+pub use schema::{ensure, may_be_made};
+pub use step::{Happened, NewStep, Step, add_step, steps_of, unfinished_run};
+
+/// A row of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number: the order of what happened.
+    pub id: u64,
+    /// The server's clock at the start of the transaction.
+    pub at: String,
+    /// `run` or `rollback`.
+    pub action: String,
+    /// The release's name.
+    pub release: String,
+    /// Its version.
+    pub version: String,
+    /// Its sequence.
+    pub sequence: u32,
+    /// Its id.
+    pub release_id: String,
+    /// The run that wrote it.
+    pub run_id: String,
+    /// The transaction that wrote it.
+    pub transaction_id: String,
+    /// Who ran it.
+    pub role: String,
+    /// The variables' values.
+    pub variables: BTreeMap<String, String>,
+    /// Whether it came to its end. What is not finished is not in effect, and not undone.
+    pub finished: bool,
+}
+
+/// The runs of one release's name that were not rolled back, oldest first: a run puts itself on top, its rollback takes it
+/// away again, and what was below is in effect as before.
+pub fn standing(rows: &[Entry]) -> Vec<&Entry> {
+    let mut stack: Vec<&Entry> = Vec::new();
+    for row in rows {
+        if row.action == Action::Run.as_str() {
+            stack.push(row);
+        } else if stack.last().is_some_and(|top| top.release_id == row.release_id) {
+            stack.pop();
+        }
+    }
+    stack
+}
+
+/// Which releases of one name are in effect.
+pub fn in_effect(rows: &[Entry]) -> Vec<&Entry> {
+    standing(rows).into_iter().filter(|row| row.finished).collect()
+}
+
+/// The run that stopped half way, of whatever release.
+pub fn unfinished(rows: &[Entry]) -> Option<&Entry> {
+    let open = rows.iter().filter(|row| row.action == Action::Run.as_str() && !row.finished);
+    let of_its_name = |row: &Entry| -> Vec<Entry> {
+        rows.iter().filter(|other| other.release == row.release).cloned().collect::<Vec<_>>()
+    };
+    open.rev().find(|row| standing(&of_its_name(row)).iter().any(|standing| standing.id == row.id))
+}
+
+/// All rows, oldest first; none where no release ever ran.
+pub fn entries(session: &mut dyn Session) -> Result<Vec<Entry>, DatabaseError> {
+    let table = match schema::version(session)? {
+        None => return Ok(Vec::new()),
+        // Before there were steps, a row was written when everything was done.
+        Some(1) => session.query(
+            "select id::text, to_char(timezone('UTC', at), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), action, release, version,
+                    sequence::text, release_id, run_id, transaction_id, role, variables::text, 'true'
+             from pgseal.ledger as row order by row.id",
+            &[],
+        )?,
+        Some(_) => session.query(
+            "select id::text, to_char(timezone('UTC', at), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), action, release, version,
+                    sequence::text, release_id, run_id, transaction_id, role, variables::text,
+                    (format = 1 or exists (select from pgseal.steps s
+                                           where s.run_id = row.run_id and s.happened = 'finished'))::text
+             from pgseal.ledger as row order by row.id",
+            &[],
+        )?,
+    };
+    Ok(table.rows.into_iter().map(entry).collect())
+}
+
+/// The rows of one release's name, oldest first.
+pub fn of_release(session: &mut dyn Session, name: &Name) -> Result<Vec<Entry>, DatabaseError> {
+    let mut rows = entries(session)?;
+    rows.retain(|entry| entry.release == name.as_str());
+    Ok(rows)
+}
+
+/// What a row needs that the server doesn't know.
+pub struct NewEntry<'a> {
+    /// What was done.
+    pub action: Action,
+    /// Which release.
+    pub release: &'a Release,
+    /// Its id.
+    pub release_id: ReleaseId,
+    /// The run.
+    pub run_id: &'a str,
+    /// Its first transaction.
+    pub transaction_id: &'a str,
+    /// The variables' values.
+    pub variables: &'a BTreeMap<String, String>,
+    /// Ids of the keys that signed, joined by commas.
+    pub signers: &'a str,
+    /// The approvals that it rests on.
+    pub approvals: &'a [CountedApproval],
+    /// By which trust root.
+    pub trust: &'a TrustReference,
+    /// Where.
+    pub target: &'a ObservedTarget,
+    /// Who, and on which host.
+    pub operator: &'a Operator,
+    /// What the probe saw before.
+    pub before: Option<&'a BTreeMap<String, Option<String>>>,
+}
+
+/// Adds a row. Inside the run's first transaction.
+pub fn add(session: &mut dyn Session, new: &NewEntry<'_>) -> Result<(), DatabaseError> {
+    let target = new.target;
+    let added = session.query(
+        "insert into pgseal.ledger
+             (action, release, version, sequence, release_id, run_id, transaction_id, signers, pgseal, variables,
+              approvals, trust_version, trust_sha256, operator, host, server_version, system_identifier, timeline, before)
+         values ($1::text, $2::text, $3::text, $4::text::bigint, $5::text, $6::text, $7::text, $8::text, $9::text,
+                 $10::text::jsonb, $11::text::jsonb, $12::text::bigint, $13::text, $14::text, $15::text, $16::text,
+                 nullif($17::text, ''), nullif($18::text, '')::bigint, $19::text::jsonb)
+         returning '1'::text",
+        &[
+            new.action.as_str(),
+            new.release.name.as_str(),
+            new.release.version.as_str(),
+            &new.release.sequence.to_string(),
+            &new.release_id.to_string(),
+            new.run_id,
+            new.transaction_id,
+            new.signers,
+            crate::format::version::PGSEAL,
+            &serde_json::json!(new.variables).to_string(),
+            &serde_json::json!(new.approvals).to_string(),
+            &new.trust.version.to_string(),
+            &new.trust.sha256.to_string(),
+            &new.operator.user,
+            &new.operator.host,
+            &target.server_version,
+            target.system_identifier.as_deref().unwrap_or_default(),
+            &target.timeline.map(|timeline| timeline.to_string()).unwrap_or_default(),
+            &serde_json::json!(new.before).to_string(),
+        ],
+    )?;
+    schema::one_row(&added)
+}
+
+/// Whether something that a transaction of a run wrote is there: proof that it was committed.
+pub fn has_transaction(session: &mut dyn Session, run_id: &str, transaction_id: &str) -> Result<bool, DatabaseError> {
+    let found = match schema::version(session)? {
+        None => return Ok(false),
+        Some(1) => session.query(
+            "select count(*)::text from pgseal.ledger where run_id = $1::text and transaction_id = $2::text",
+            &[run_id, transaction_id],
+        )?,
+        Some(_) => session.query(
+            "select (exists (select from pgseal.steps where run_id = $1::text and transaction_id = $2::text)
+                  or exists (select from pgseal.ledger where run_id = $1::text and transaction_id = $2::text))::int::text",
+            &[run_id, transaction_id],
+        )?,
+    };
+    Ok(found.single() == Some("1"))
+}
+
+fn entry(row: Vec<Option<String>>) -> Entry {
+    let mut values = row.into_iter().map(Option::unwrap_or_default);
+    let mut next = || values.next().unwrap_or_default();
+    Entry {
+        id: next().parse().unwrap_or_default(),
+        at: next(),
+        action: next(),
+        release: next(),
+        version: next(),
+        sequence: next().parse().unwrap_or_default(),
+        release_id: next(),
+        run_id: next(),
+        transaction_id: next(),
+        role: next(),
+        variables: serde_json::from_str(&next()).unwrap_or_default(),
+        finished: next() == "true",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: u64, action: &str, release: &str, finished: bool) -> Entry {
+        Entry {
+            id,
+            at: String::new(),
+            action: action.to_owned(),
+            release: release.to_owned(),
+            version: "1".to_owned(),
+            sequence: 1,
+            release_id: release.to_owned(),
+            run_id: id.to_string(),
+            transaction_id: String::new(),
+            role: String::new(),
+            variables: BTreeMap::new(),
+            finished,
+        }
+    }
+
+    #[test]
+    fn what_stopped_half_way_is_neither_in_effect_nor_forgotten() {
+        let rows = [row(1, "run", "a", true), row(2, "run", "b", false)];
+        assert_eq!(unfinished(&rows).map(|row| row.id), Some(2));
+        assert_eq!(in_effect(&rows[1..]), Vec::<&Entry>::new());
+        let rolled_back = [rows.as_slice(), &[row(3, "rollback", "b", true)]].concat();
+        assert_eq!(unfinished(&rolled_back), None);
+        assert_eq!(standing(&rolled_back[1..]), Vec::<&Entry>::new());
+        // Of another release of that name: it is still open.
+        let mut other = row(3, "rollback", "b", true);
+        other.release_id = "c".to_owned();
+        assert_eq!(unfinished(&[rows.as_slice(), &[other]].concat()).map(|row| row.id), Some(2));
+    }
+}

@@ -1,0 +1,89 @@
+//! The release's time limits hold against its scripts: a script may lower them, as a dump may begin with
+//! `SET statement_timeout = 0`, but what it raises is put back.
+
+use super::event::{Event, Observer};
+use super::order::Order;
+use crate::database::{DatabaseError, Session};
+use crate::format::limits_of_run::{RunLimits, TimeLimit};
+use crate::sql::Position;
+
+/// The settings, and where [`RunLimits`] has them.
+const SETTINGS: [(&str, fn(&RunLimits) -> TimeLimit); 4] = [
+    ("lock_timeout", |limits| limits.lock_timeout),
+    ("statement_timeout", |limits| limits.statement_timeout),
+    ("idle_in_transaction_session_timeout", |limits| limits.idle_timeout),
+    ("transaction_timeout", |limits| limits.transaction_timeout),
+];
+
+/// Whether a statement could change a time limit: it names one, wherever. `RESET ALL` and `DISCARD ALL`, which name none,
+/// are refused in scripts.
+pub(super) fn may_change(sql: &str) -> bool {
+    // All of their names end so.
+    const COMMON: &[u8] = b"_timeout";
+    sql.len() > COMMON.len() && sql.as_bytes().windows(COMMON.len()).any(|text| text.eq_ignore_ascii_case(COMMON))
+}
+
+/// Asks the server for the limits that are in force now, and puts back what is higher, or off.
+pub(super) fn put_back(
+    session: &mut dyn Session,
+    order: &Order<'_>,
+    at: &Position,
+    observer: &mut dyn Observer,
+) -> Result<(), DatabaseError> {
+    // In milliseconds; servers before 17 have no transaction_timeout.
+    let table = session.query(
+        "select name, setting from pg_catalog.pg_settings where name in
+             ('lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')",
+        &[],
+    )?;
+    for row in table.rows {
+        let [Some(name), Some(setting)] = row.as_slice() else { continue };
+        let Some((name, pick)) = SETTINGS.iter().find(|(known, _)| known == name) else { continue };
+        let limit = pick(order.limits);
+        if is_within(setting, limit) {
+            continue;
+        }
+        // For the session, which also outlives a SET LOCAL of this transaction.
+        session.batch(&format!("SET {name} = {}", limit.milliseconds()))?;
+        observer.event(Event::Limited { at, setting: name, limit });
+    }
+    Ok(())
+}
+
+/// Whether a value in milliseconds is a limit, and no higher one. 0 is none.
+fn is_within(setting: &str, limit: TimeLimit) -> bool {
+    setting.parse().is_ok_and(|set: u32| (1..=limit.milliseconds()).contains(&set))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_that_could_change_a_limit() {
+        for sql in [
+            "SET statement_timeout = 0",
+            "set local LOCK_TIMEOUT to '1h'",
+            "reset transaction_timeout",
+            "select set_config('idle_in_transaction_session_timeout', '0', false)",
+            "do $$ begin set local lock_timeout = 0; end $$",
+            "set \"lock_timeout\" = 0",
+        ] {
+            assert!(may_change(sql), "{sql}");
+        }
+        for sql in ["", "_timeou", "set search_path = public", "reset timezone"] {
+            assert!(!may_change(sql), "{sql}");
+        }
+    }
+
+    #[test]
+    fn only_lower_ones_are_within() {
+        let limit: TimeLimit = "5s".parse().unwrap();
+        for within in ["1", "4999", "5000"] {
+            assert!(is_within(within, limit), "{within}");
+        }
+        for beyond in ["0", "5001", "", "-1", "99999999999"] {
+            assert!(!is_within(beyond, limit), "{beyond}");
+        }
+    }
+}

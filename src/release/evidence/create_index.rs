@@ -1,0 +1,116 @@
+//! CREATE INDEX CONCURRENTLY: the row of the index is committed first, INVALID, and marked valid last. What fails between
+//! the two leaves it there, where `IF NOT EXISTS` later passes over it (threat 31).
+
+use super::answer::{Before, Effect, Refused, Then};
+use super::index::{Index, Relation, beside};
+use super::working;
+use crate::database::{DatabaseError, Session};
+
+/// Refuses an INVALID index of that name, and what `IF NOT EXISTS` would take for the index.
+pub(super) fn before(
+    session: &mut dyn Session,
+    table: Option<u32>,
+    name: &str,
+    if_not_exists: bool,
+) -> Result<Before, Refused> {
+    let Some(table) = table else { return Ok(Before::CreateIndex { table: None, relation: None }) };
+    let there = beside(session, table, name)?;
+    if let Some(relation) = &there {
+        check(session, relation, table, if_not_exists)?;
+    }
+    Ok(Before::CreateIndex { table: Some(table), relation: there.map(|relation| relation.oid) })
+}
+
+fn check(session: &mut dyn Session, there: &Relation, table: u32, if_not_exists: bool) -> Result<(), Refused> {
+    let name = &there.name;
+    let foreign = match &there.index {
+        Some(index) if index.table == table => {
+            return if index.valid { Ok(()) } else { Err(invalid(session, name, index)?) };
+        }
+        Some(_) => "an index of another table",
+        None => "no index",
+    };
+    if !if_not_exists {
+        // The server says that the name is taken.
+        return Ok(());
+    }
+    Err(Refused::found(
+        format!("{name} is there already and is {foreign}: IF NOT EXISTS would pass over it"),
+        "give the index another name, or rename what has this one".to_owned(),
+    ))
+}
+
+fn invalid(session: &mut dyn Session, name: &str, index: &Index) -> Result<Refused, DatabaseError> {
+    Ok(match working::holder(session, &[index.table])? {
+        Some(who) => Refused::found(
+            format!("index {name} is there already and INVALID, and {who}: it may be building it"),
+            "wait for it, then run again".to_owned(),
+        ),
+        None => Refused::found(
+            format!("index {name} is there already and INVALID: somebody's CREATE INDEX CONCURRENTLY did not finish"),
+            format!("if nobody needs it, drop it with {}, then run again", drop_statement(name)),
+        ),
+    })
+}
+
+/// That the index is there, valid, and this table's. Tells of one that was there before.
+pub(super) fn confirm(
+    session: &mut dyn Session,
+    table: Option<u32>,
+    relation: Option<u32>,
+    name: &str,
+) -> Result<Option<String>, Refused> {
+    let Some(table) = table else { return Err(Refused::not_so("its table was not there before")) };
+    let Some(there) = beside(session, table, name)? else {
+        return Err(Refused::not_so(&format!("there is no index {name:?} beside its table")));
+    };
+    let shown = &there.name;
+    match &there.index {
+        Some(index) if index.table != table => Err(Refused::not_so(&format!("{shown} is an index of another table"))),
+        None => Err(Refused::not_so(&format!("{shown} is no index"))),
+        Some(index) if !index.valid => Err(Refused::found(
+            format!("the server said that it is done, but index {shown} is INVALID"),
+            format!("drop it with {}, then go on", drop_statement(shown)),
+        )),
+        Some(index) if relation == Some(there.oid) => {
+            Ok(Some(format!("index {shown} was there before, valid, and is left as it was: {}", index.definition)))
+        }
+        Some(_) => Ok(None),
+    }
+}
+
+/// Absent, valid, or INVALID.
+pub(super) fn find(
+    session: &mut dyn Session,
+    table: Option<u32>,
+    relation: Option<u32>,
+    name: &str,
+) -> Result<Effect, DatabaseError> {
+    let Some(table) = table else { return Ok(Effect::NotThere("its table was not there".to_owned())) };
+    let Some(there) = beside(session, table, name)? else {
+        return Ok(Effect::NotThere(format!("there is no index {name:?}")));
+    };
+    let shown = &there.name;
+    Ok(match &there.index {
+        _ if relation == Some(there.oid) => {
+            Effect::NotThere(format!("{shown} was there before the statement was sent"))
+        }
+        None => Effect::NotThere(format!("{shown} is no index, and not of this statement")),
+        Some(index) if index.table != table => Effect::NotThere(format!("{shown} is an index of another table")),
+        Some(index) if index.valid => {
+            Effect::Took(format!("index {shown} is valid, and was not there before: {}", index.definition))
+        }
+        Some(_) => match working::holder(session, &[table])? {
+            Some(who) => Effect::StillRunning(format!("index {shown} is not valid yet, and {who}")),
+            None => Effect::Leftover {
+                what: format!("index {shown} is INVALID, and was not there before"),
+                cleanup: vec![drop_statement(shown)],
+                then: Then::Again,
+            },
+        },
+    })
+}
+
+fn drop_statement(name: &str) -> String {
+    format!("DROP INDEX CONCURRENTLY {name}")
+}

@@ -1,0 +1,62 @@
+//! An index as the catalog has it.
+
+use super::names::oid;
+use crate::database::{DatabaseError, Session, Table};
+
+/// A relation that may be an index.
+#[derive(Debug)]
+pub(super) struct Relation {
+    pub oid: u32,
+    /// Its schema and name, quoted where SQL needs it.
+    pub name: String,
+    /// `None` for what is no index.
+    pub index: Option<Index>,
+}
+
+/// What makes it an index.
+#[derive(Debug)]
+pub(super) struct Index {
+    /// Its table.
+    pub table: u32,
+    /// Valid, ready and live: queries use it and writers keep it.
+    pub valid: bool,
+    /// The statement that would make it.
+    pub definition: String,
+}
+
+/// The relation with this oid.
+pub(super) fn by_oid(session: &mut dyn Session, oid: u32) -> Result<Option<Relation>, DatabaseError> {
+    read(session.query(
+        "select c.oid::text, pg_catalog.format('%I.%I', n.nspname, c.relname), i.indrelid::text,
+                (i.indisvalid and i.indisready and i.indislive)::text, pg_catalog.pg_get_indexdef(c.oid)
+         from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+              left join pg_catalog.pg_index i on i.indexrelid = c.oid
+         where c.oid = $1::oid",
+        &[oid.to_string().as_str()],
+    )?)
+}
+
+/// What has this name in the schema of a table: indexes stand where their tables are.
+pub(super) fn beside(session: &mut dyn Session, table: u32, name: &str) -> Result<Option<Relation>, DatabaseError> {
+    read(session.query(
+        "select c.oid::text, pg_catalog.format('%I.%I', n.nspname, c.relname), i.indrelid::text,
+                (i.indisvalid and i.indisready and i.indislive)::text, pg_catalog.pg_get_indexdef(c.oid)
+         from pg_catalog.pg_class t join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+              join pg_catalog.pg_class c on c.relnamespace = n.oid
+              left join pg_catalog.pg_index i on i.indexrelid = c.oid
+         where t.oid = $1::oid and c.relname = $2::name",
+        &[table.to_string().as_str(), name],
+    )?)
+}
+
+fn read(table: Table) -> Result<Option<Relation>, DatabaseError> {
+    let Some(row) = table.rows.into_iter().next() else { return Ok(None) };
+    let [Some(own), Some(name), of, valid, definition] = row.as_slice() else {
+        return Err(DatabaseError::Unsound("the catalog has an index without a name".to_owned()));
+    };
+    let index = of.as_ref().map(|table| {
+        let definition = definition.clone().unwrap_or_default();
+        Ok(Index { table: oid(table)?, valid: valid.as_deref() == Some("true"), definition })
+    });
+    Ok(Some(Relation { oid: oid(own)?, name: name.clone(), index: index.transpose()? }))
+}

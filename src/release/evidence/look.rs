@@ -1,0 +1,164 @@
+//! The three moments at which the catalog is asked.
+//!
+//! All of them are called outside of a transaction, on a session that has the release's `search_path`
+//! ([`crate::release::settings::use_release_path`]): names without a schema mean what they mean for the statement itself.
+//! It is the same afterwards.
+
+use super::answer::{Before, Effect, Refused, of_another_statement};
+use super::names::{relation, under_own_path};
+use super::{create_index, database, drop_index, partition, reindex, tablespace, working};
+use crate::database::{DatabaseError, Session};
+use crate::release::failure::Failure;
+use crate::sql::{Outside, Reindexed};
+
+/// What has to be remembered before the statement is sent. Refuses to begin where an earlier crash, or somebody else,
+/// left something in its way: an INVALID index of that name, `_ccnew` and `_ccold` on the table, a partition or database
+/// that is half gone.
+///
+/// # Errors
+///
+/// What is in the way, and how to clear it; or that the catalog could not be asked.
+pub fn before(session: &mut dyn Session, statement: &Outside) -> Result<Before, Failure> {
+    look_before(session, statement).map_err(failure)
+}
+
+/// After the server's answer: whether it is really so (threat 31: `IF NOT EXISTS` passes over an INVALID index). `Some` is
+/// what the operator should be told although it is.
+///
+/// # Errors
+///
+/// What is there instead; or that the catalog could not be asked.
+pub fn confirm(session: &mut dyn Session, statement: &Outside, before: &Before) -> Result<Option<String>, Failure> {
+    look_after(session, statement, before).map_err(failure)
+}
+
+/// After a crash, or an error: what the catalog says about the statement. `sql` is its text as it was sent.
+///
+/// To be asked by whoever holds the run's lock: a statement that is still on its way to the server, and so can't be seen,
+/// belongs to a session that still has it.
+///
+/// # Errors
+///
+/// The catalog could not be asked, or `before` is about another kind of statement.
+pub fn find(
+    session: &mut dyn Session,
+    statement: &Outside,
+    before: &Before,
+    sql: &str,
+) -> Result<Effect, DatabaseError> {
+    let now = named(session, statement)?;
+    under_own_path(session, |session| {
+        // First who works, then what is there: what has ended by then is in the catalog.
+        if let Some(who) = working::on(session, sql, &tables(before))? {
+            return Ok(Effect::StillRunning(who));
+        }
+        match (statement, before) {
+            (Outside::CreateIndex { name, .. }, Before::CreateIndex { table, relation }) => {
+                create_index::find(session, *table, *relation, name)
+            }
+            (Outside::DropIndex { .. }, Before::DropIndex { index }) => drop_index::find(session, *index, now),
+            (Outside::Reindex { .. }, Before::Reindex { tables, indexes, invalid }) => {
+                reindex::find(session, tables.as_deref(), indexes, invalid)
+            }
+            (Outside::Detach { partition: name, .. }, Before::Detach { parent, partition, attached }) => {
+                partition::find(session, *parent, *partition, *attached, name)
+            }
+            (Outside::CreateDatabase(name), Before::Database { oid }) => database::find_created(session, *oid, name),
+            (Outside::DropDatabase(name), Before::Database { oid }) => database::find_dropped(session, *oid, name),
+            (Outside::CreateTablespace(name), Before::Tablespace { oid }) => {
+                tablespace::find_created(session, *oid, name)
+            }
+            (Outside::DropTablespace(name), Before::Tablespace { oid }) => {
+                tablespace::find_dropped(session, *oid, name)
+            }
+            (Outside::Maintenance | Outside::AlterSystem(_), Before::Nothing) => {
+                Ok(Effect::NotThere("whether it was complete is not to be seen, and repeating it does no harm".to_owned()))
+            }
+            (Outside::Procedure, Before::Nothing) => Ok(Effect::Undecidable(
+                "how far a procedure came is not to be seen in the catalog: look at what it should have done, then say \
+                 whether it counts as done"
+                    .to_owned(),
+            )),
+            (Outside::Unknown(what), Before::Nothing) => Ok(Effect::Undecidable(format!(
+                "what came of {what} is not to be seen in the catalog: look for it, then say whether it counts as done"
+            ))),
+            _ => Err(of_another_statement()),
+        }
+    })
+}
+
+fn look_before(session: &mut dyn Session, statement: &Outside) -> Result<Before, Refused> {
+    let now = named(session, statement)?;
+    let second = match statement {
+        Outside::Detach { partition, .. } => relation(session, partition)?,
+        _ => None,
+    };
+    under_own_path(session, |session| match statement {
+        Outside::CreateIndex { name, if_not_exists, .. } => create_index::before(session, now, name, *if_not_exists),
+        Outside::DropIndex { .. } => drop_index::before(session, now),
+        Outside::Reindex { of } => reindex::before(session, of, now),
+        Outside::Detach { .. } => partition::before(session, now, second),
+        Outside::CreateDatabase(name) => database::before(session, name, true),
+        Outside::DropDatabase(name) => database::before(session, name, false),
+        Outside::CreateTablespace(name) | Outside::DropTablespace(name) => tablespace::before(session, name),
+        Outside::Maintenance | Outside::AlterSystem(_) | Outside::Procedure => Ok(Before::Nothing),
+        Outside::Unknown(what) => Err(Refused::found(
+            format!("what came of it could not be looked up after a crash: {what}"),
+            "write it with a plain name, or run it by hand".to_owned(),
+        )),
+    })
+}
+
+fn look_after(session: &mut dyn Session, statement: &Outside, before: &Before) -> Result<Option<String>, Refused> {
+    let now = named(session, statement)?;
+    under_own_path(session, |session| match (statement, before) {
+        (Outside::CreateIndex { name, .. }, Before::CreateIndex { table, relation }) => {
+            create_index::confirm(session, *table, *relation, name)
+        }
+        (Outside::DropIndex { .. }, Before::DropIndex { index }) => drop_index::confirm(session, *index),
+        (Outside::Reindex { of }, Before::Reindex { tables, indexes, invalid }) => {
+            reindex::confirm(session, tables.as_deref(), indexes, invalid, of, now)
+        }
+        (Outside::Detach { partition: name, .. }, Before::Detach { parent, partition, .. }) => {
+            partition::confirm(session, *parent, *partition, name)
+        }
+        (Outside::CreateDatabase(name), Before::Database { .. }) => database::confirm_created(session, name),
+        (Outside::DropDatabase(_), Before::Database { oid }) => database::confirm_dropped(session, *oid),
+        (Outside::CreateTablespace(name), Before::Tablespace { .. }) => tablespace::confirm_created(session, name),
+        (Outside::DropTablespace(_), Before::Tablespace { oid }) => tablespace::confirm_dropped(session, *oid),
+        (
+            Outside::Maintenance | Outside::AlterSystem(_) | Outside::Procedure | Outside::Unknown(_),
+            Before::Nothing,
+        ) => Ok(None),
+        _ => Err(of_another_statement().into()),
+    })
+}
+
+/// What the first name of the statement means now.
+fn named(session: &mut dyn Session, statement: &Outside) -> Result<Option<u32>, DatabaseError> {
+    match statement {
+        Outside::CreateIndex { table: name, .. }
+        | Outside::DropIndex { index: name }
+        | Outside::Reindex { of: Reindexed::Index(name) | Reindexed::Table(name) }
+        | Outside::Detach { parent: name, .. } => relation(session, name),
+        _ => Ok(None),
+    }
+}
+
+/// The relations that a process would hold that still works on the statement.
+fn tables(before: &Before) -> Vec<u32> {
+    match before {
+        Before::CreateIndex { table: Some(table), .. } => vec![*table],
+        Before::DropIndex { index: Some(index) } => vec![*index],
+        Before::Reindex { tables: Some(tables), .. } => tables.clone(),
+        Before::Detach { parent, partition, .. } => parent.iter().chain(partition).copied().collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn failure(refused: Refused) -> Failure {
+    match refused {
+        Refused::Found(failure) => failure,
+        Refused::Database(error) => Failure::database("the catalog can't be asked about the statement", &error),
+    }
+}

@@ -1,0 +1,24 @@
+//! What the catalog says about a statement that can't run inside a transaction, and so not together with its row in the
+//! ledger.
+//!
+//! - `look`: [`before`] it is sent, to [`confirm`] the server's answer, and to [`find`] what came of one that was interrupted
+//! - `answer`: what is remembered, [`Before`]; what was found, [`Effect`]
+//! - `create_index`, `drop_index`, `reindex`, `partition`, `database`, `tablespace`: a kind of object each; `index` is what
+//!   the first three have in common
+//! - `working`: which server process still works on it
+//! - `names`: how names are looked up and written, and under which `search_path`
+
+mod look;
+mod answer;
+mod create_index;
+mod drop_index;
+mod reindex;
+mod index;
+mod partition;
+mod database;
+mod tablespace;
+mod working;
+mod names;
+
+pub use answer::{Before, Built, Effect, Then};
+pub use look::{before, confirm, find};

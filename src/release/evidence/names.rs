@@ -1,0 +1,64 @@
+//! How names are looked up and written. A name of the release means what it means under the release's `search_path`;
+//! everything else is asked under pgseal's own, where nobody's operators stand before the server's.
+
+use crate::database::{DatabaseError, Session};
+use crate::release::settings::OWN_PATH;
+use crate::sql::ObjectName;
+
+/// A name between quotes, as SQL reads it back to the same characters.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The relation that a name means under the session's `search_path` now.
+pub(super) fn relation(session: &mut dyn Session, name: &ObjectName) -> Result<Option<u32>, DatabaseError> {
+    let schema = name.schema.as_ref().map(|schema| format!("{}.", quoted(schema))).unwrap_or_default();
+    let spelled = format!("{schema}{}", quoted(&name.name));
+    // No operator, and no name without its schema: the path here is not ours.
+    let table = session
+        .query("select pg_catalog.to_regclass($1)::pg_catalog.oid::pg_catalog.text as oid", &[spelled.as_str()])?;
+    table.single().map(oid).transpose()
+}
+
+/// Asks under pgseal's own `search_path`, and puts the caller's back.
+pub(super) fn under_own_path<T, E: From<DatabaseError>>(
+    session: &mut dyn Session,
+    ask: impl FnOnce(&mut dyn Session) -> Result<T, E>,
+) -> Result<T, E> {
+    let path = session.query("select pg_catalog.current_setting('search_path') as path", &[])?;
+    let path = path.single().unwrap_or_default().to_owned();
+    let set = |session: &mut dyn Session, path: &str| {
+        session.query("select pg_catalog.set_config('search_path', $1, false) as path", &[path]).map(drop)
+    };
+    set(session, OWN_PATH)?;
+    let answer = ask(session);
+    let back = set(session, &path);
+    let answer = answer?;
+    back?;
+    Ok(answer)
+}
+
+/// An oid as the server writes it.
+pub(super) fn oid(text: &str) -> Result<u32, DatabaseError> {
+    text.parse().map_err(|_| DatabaseError::Unsound(format!("the server gave {text:?} for an oid")))
+}
+
+/// Oids as one parameter: queries take them apart with `string_to_array($1, ',')`.
+pub(super) fn list(oids: &[u32]) -> String {
+    oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// The first column of every row.
+pub(super) fn first_column(table: crate::database::Table) -> impl Iterator<Item = String> {
+    table.rows.into_iter().filter_map(|row| row.into_iter().next().flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_are_doubled() {
+        assert_eq!(quoted(r#"a"b.c"#), r#""a""b.c""#);
+    }
+}

@@ -1,0 +1,113 @@
+//! ALTER TABLE ... DETACH PARTITION ... CONCURRENTLY: the partition is marked as going, which is committed; then it goes.
+//! What ends between the two has to be finished, and can't be taken back.
+
+use super::answer::{Before, Effect, Refused, Then};
+use super::names::{first_column, quoted};
+use crate::database::{DatabaseError, Session};
+use crate::sql::ObjectName;
+
+/// Refuses while a partition of the same table is on its way out: the server allows one at a time.
+pub(super) fn before(
+    session: &mut dyn Session,
+    parent: Option<u32>,
+    partition: Option<u32>,
+) -> Result<Before, Refused> {
+    if let Some(parent) = parent {
+        let pending = session.query(
+            "select pg_catalog.format('%I.%I', n.nspname, c.relname)
+             from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid
+                  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+             where i.inhparent = $1::oid and pg_catalog.to_jsonb(i) ->> 'inhdetachpending' = 'true'",
+            &[parent.to_string().as_str()],
+        )?;
+        if let Some(name) = first_column(pending).next() {
+            return Err(Refused::found(
+                format!(
+                    "partition {name} is detached in part: somebody's DETACH PARTITION CONCURRENTLY did not finish"
+                ),
+                format!("finish it with {}, then run again", finalize(session, parent, &name)?),
+            ));
+        }
+    }
+    let attached = state(session, parent, partition)?.is_some();
+    Ok(Before::Detach { parent, partition, attached })
+}
+
+/// That it is no partition of the table any more.
+pub(super) fn confirm(
+    session: &mut dyn Session,
+    parent: Option<u32>,
+    partition: Option<u32>,
+    name: &ObjectName,
+) -> Result<Option<String>, Refused> {
+    match state(session, parent, partition)? {
+        None => Ok(None),
+        Some(_) => Err(Refused::not_so(&format!("{} is still a partition", shown(name)))),
+    }
+}
+
+/// Attached, detached in part, or detached.
+pub(super) fn find(
+    session: &mut dyn Session,
+    parent: Option<u32>,
+    partition: Option<u32>,
+    attached: bool,
+    name: &ObjectName,
+) -> Result<Effect, DatabaseError> {
+    let shown = shown(name);
+    if !attached {
+        return Ok(Effect::NotThere(format!("{shown} was no partition of it before the statement was sent")));
+    }
+    Ok(match state(session, parent, partition)? {
+        None => Effect::Took(format!("{shown} is no partition of it any more")),
+        Some(State { pending: false, .. }) => Effect::NotThere(format!("{shown} is still a partition")),
+        Some(State { pending: true, name, parent }) => Effect::Leftover {
+            what: format!("partition {name} is detached in part"),
+            cleanup: vec![finalize(session, parent, &name)?],
+            then: Then::Done,
+        },
+    })
+}
+
+/// A partition of a table.
+struct State {
+    parent: u32,
+    /// Its schema and name, quoted where SQL needs it.
+    name: String,
+    /// Whether it is detached in part. PostgreSQL 13 knows no such thing.
+    pending: bool,
+}
+
+fn state(
+    session: &mut dyn Session,
+    parent: Option<u32>,
+    partition: Option<u32>,
+) -> Result<Option<State>, DatabaseError> {
+    let (Some(parent), Some(partition)) = (parent, partition) else { return Ok(None) };
+    let table = session.query(
+        "select pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.to_jsonb(i) ->> 'inhdetachpending'
+         from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid
+              join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+         where i.inhparent = $1::oid and i.inhrelid = $2::oid",
+        &[parent.to_string().as_str(), partition.to_string().as_str()],
+    )?;
+    Ok(table.rows.into_iter().next().map(|mut row| {
+        let pending = row.pop().flatten().as_deref() == Some("true");
+        State { parent, name: row.pop().flatten().unwrap_or_default(), pending }
+    }))
+}
+
+fn finalize(session: &mut dyn Session, parent: u32, partition: &str) -> Result<String, DatabaseError> {
+    let table = session.query(
+        "select pg_catalog.format('%I.%I', n.nspname, c.relname)
+         from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.oid = $1::oid",
+        &[parent.to_string().as_str()],
+    )?;
+    let gone = || DatabaseError::Unsound("the partitioned table went away meanwhile".to_owned());
+    let parent = table.single().ok_or_else(gone)?;
+    Ok(format!("ALTER TABLE {parent} DETACH PARTITION {partition} FINALIZE"))
+}
+
+fn shown(name: &ObjectName) -> String {
+    quoted(&name.name)
+}

@@ -1,0 +1,235 @@
+//! REINDEX. With CONCURRENTLY each index is built beside the old one as `NAME_ccnew`, they change names, and the old one
+//! goes as `NAME_ccold`; what fails in between leaves the one or the other, INVALID. Building an index again does no harm
+//! but takes its time, so what is complete is not repeated.
+
+use super::answer::{Before, Built, Effect, Refused, Then};
+use super::index::by_oid;
+use super::names::{first_column, list, oid};
+use super::working;
+use crate::database::{DatabaseError, Session, Table};
+use crate::sql::Reindexed;
+
+/// Refuses where an earlier REINDEX left something on the same table.
+pub(super) fn before(session: &mut dyn Session, of: &Reindexed, named: Option<u32>) -> Result<Before, Refused> {
+    let (tables, indexes) = match (of, named) {
+        // Somebody else's leftovers may be anywhere in it: they are remembered, and stay.
+        (Reindexed::Many, _) => (None, Vec::new()),
+        (_, None) => (Some(Vec::new()), Vec::new()),
+        (Reindexed::Index(_), Some(index)) => (Some(tables_of(session, index)?), built_of(session, index)?),
+        (Reindexed::Table(_), Some(table)) => {
+            let tables = tables_of(session, table)?;
+            let built = built_on(session, &tables)?;
+            (Some(tables), built)
+        }
+    };
+    let left = leftovers(session, tables.as_deref())?;
+    if let (Some(tables), Some(first)) = (&tables, left.first()) {
+        return Err(match working::holder(session, tables)? {
+            Some(who) => Refused::found(
+                format!("index {} is INVALID, and {who}: it may be building it", first.name),
+                "wait for it, then run again".to_owned(),
+            ),
+            None => Refused::found(
+                format!("an earlier REINDEX CONCURRENTLY left {}", names(&left)),
+                format!("if nobody needs it, clear it away with {}, then run again", cleanup(&left).join("; ")),
+            ),
+        });
+    }
+    let invalid = left.into_iter().map(|left| left.index).collect();
+    Ok(Before::Reindex { tables, indexes, invalid })
+}
+
+/// That nothing was left, and that the index is valid. Tells of indexes over which the server passed with a warning:
+/// INVALID ones, those of exclusion constraints, and on PostgreSQL 13 all of a partitioned table.
+pub(super) fn confirm(
+    session: &mut dyn Session,
+    tables: Option<&[u32]>,
+    indexes: &[Built],
+    invalid: &[u32],
+    of: &Reindexed,
+    named: Option<u32>,
+) -> Result<Option<String>, Refused> {
+    let left = new_leftovers(session, tables, invalid)?;
+    if !left.is_empty() {
+        return Err(Refused::found(
+            format!("the server said that it is done, but left {}", names(&left)),
+            format!("clear it away with {}, then go on", cleanup(&left).join("; ")),
+        ));
+    }
+    let mut passed_over = Vec::new();
+    for old in still_as_built(session, indexes)? {
+        passed_over.extend(by_oid(session, old)?.map(|old| old.name));
+    }
+    match (of, named) {
+        (Reindexed::Index(_), Some(index)) => match by_oid(session, index)? {
+            Some(there) if there.index.as_ref().is_some_and(|index| !index.valid) => {
+                Err(Refused::not_so(&format!("index {} is INVALID", there.name)))
+            }
+            _ if !passed_over.is_empty() => {
+                Err(Refused::not_so(&format!("not built anew: {}", passed_over.join(", "))))
+            }
+            _ => Ok(None),
+        },
+        (Reindexed::Table(_), Some(_)) => {
+            passed_over.extend(invalid_on(session, tables.unwrap_or_default())?);
+            let told = format!("REINDEX passed over {}", passed_over.join(", "));
+            Ok((!passed_over.is_empty()).then_some(told))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Leftovers; or all built anew; or again.
+pub(super) fn find(
+    session: &mut dyn Session,
+    tables: Option<&[u32]>,
+    indexes: &[Built],
+    invalid: &[u32],
+) -> Result<Effect, DatabaseError> {
+    let left = new_leftovers(session, tables, invalid)?;
+    let complete = !indexes.is_empty() && {
+        let mut old = still_as_built(session, indexes)?;
+        old.retain(|old| left.iter().all(|left| left.index != *old));
+        old.is_empty()
+    };
+    if left.is_empty() {
+        return Ok(if complete {
+            Effect::Took("every index is another one than before, or in another file".to_owned())
+        } else {
+            Effect::NotThere("it left nothing behind, and building indexes again does no harm".to_owned())
+        });
+    }
+    let on: Vec<u32> = left.iter().map(|left| left.table).collect();
+    Ok(match working::holder(session, &on)? {
+        Some(who) => Effect::StillRunning(format!("INVALID so far: {}; {who}", names(&left))),
+        // As a rule only a superuser may do anything with TOAST tables.
+        None if left.iter().any(|left| !left.droppable) => Effect::Undecidable(format!(
+            "it left INVALID indexes that this role may not drop: have a superuser run {}, then go on",
+            cleanup(&left).join("; ")
+        )),
+        None => Effect::Leftover {
+            what: format!("INVALID, and not there before: {}", names(&left)),
+            cleanup: cleanup(&left),
+            then: if complete { Then::Done } else { Then::Again },
+        },
+    })
+}
+
+/// An INVALID index with a name that REINDEX CONCURRENTLY gives.
+struct Leftover {
+    index: u32,
+    table: u32,
+    /// Its schema and name, quoted where SQL needs it.
+    name: String,
+    /// Whether this role may drop it.
+    droppable: bool,
+}
+
+fn names(left: &[Leftover]) -> String {
+    left.iter().map(|left| left.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn cleanup(left: &[Leftover]) -> Vec<String> {
+    left.iter().map(|left| format!("DROP INDEX CONCURRENTLY {}", left.name)).collect()
+}
+
+/// Those that were not there before under such a name. An old index keeps its oid and gets the name.
+fn new_leftovers(
+    session: &mut dyn Session,
+    tables: Option<&[u32]>,
+    invalid: &[u32],
+) -> Result<Vec<Leftover>, DatabaseError> {
+    let mut left = leftovers(session, tables)?;
+    left.retain(|left| !invalid.contains(&left.index));
+    Ok(left)
+}
+
+fn leftovers(session: &mut dyn Session, tables: Option<&[u32]>) -> Result<Vec<Leftover>, DatabaseError> {
+    let tables = tables.map_or("all".to_owned(), list);
+    let found = session.query(
+        "select c.oid::text, i.indrelid::text, pg_catalog.format('%I.%I', n.nspname, c.relname),
+                (pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+                 and (pg_catalog.pg_has_role(c.relowner, 'USAGE') or pg_catalog.pg_has_role(n.nspowner, 'USAGE')))::text
+         from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
+              join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+         where not i.indisvalid and c.relkind = 'i' and c.relpersistence <> 't' and c.relname ~ '_cc(new|old)[0-9]*$'
+           and ($1 = 'all' or i.indrelid::text = any (pg_catalog.string_to_array($1, ',')))
+         order by n.nspname, c.relname",
+        &[tables.as_str()],
+    )?;
+    let read = |row: Vec<Option<String>>| {
+        let mut values = row.into_iter().map(Option::unwrap_or_default);
+        let mut next = || values.next().unwrap_or_default();
+        Ok(Leftover { index: oid(&next())?, table: oid(&next())?, name: next(), droppable: next() == "true" })
+    };
+    found.rows.into_iter().map(read).collect()
+}
+
+/// The table itself or an index's, its partitions, and the TOAST tables of them all.
+fn tables_of(session: &mut dyn Session, relation: u32) -> Result<Vec<u32>, DatabaseError> {
+    let found = session.query(
+        "with named as (
+             select coalesce(i.indrelid, c.oid) as oid
+             from pg_catalog.pg_class c left join pg_catalog.pg_index i on i.indexrelid = c.oid where c.oid = $1::oid),
+         tree as (
+             select oid from named
+             union select p.relid::oid from named, pg_catalog.pg_partition_tree(named.oid::regclass) p)
+         select oid::text from tree
+         union select c.reltoastrelid::text from tree join pg_catalog.pg_class c on c.oid = tree.oid
+         where c.reltoastrelid <> 0",
+        &[relation.to_string().as_str()],
+    )?;
+    first_column(found).map(|text| oid(&text)).collect()
+}
+
+/// An index, or the indexes of the partitions of a partitioned one.
+fn built_of(session: &mut dyn Session, index: u32) -> Result<Vec<Built>, DatabaseError> {
+    built(session.query(
+        "select c.oid::text, pg_catalog.pg_relation_filenode(c.oid::regclass)::text from pg_catalog.pg_class c
+         where c.relkind = 'i' and c.oid in (
+             select $1::oid union select p.relid::oid from pg_catalog.pg_partition_tree($1::oid::regclass) p)",
+        &[index.to_string().as_str()],
+    )?)
+}
+
+/// The valid indexes of tables.
+fn built_on(session: &mut dyn Session, tables: &[u32]) -> Result<Vec<Built>, DatabaseError> {
+    built(session.query(
+        "select c.oid::text, pg_catalog.pg_relation_filenode(c.oid::regclass)::text
+         from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
+         where c.relkind = 'i' and i.indisvalid and i.indrelid::text = any (pg_catalog.string_to_array($1, ','))",
+        &[list(tables).as_str()],
+    )?)
+}
+
+fn built(table: Table) -> Result<Vec<Built>, DatabaseError> {
+    let read = |row: Vec<Option<String>>| match row.as_slice() {
+        [Some(index), Some(file)] => Some(oid(index).and_then(|index| Ok(Built { index, file: oid(file)? }))),
+        // Gone while it was asked for.
+        _ => None,
+    };
+    table.rows.into_iter().filter_map(read).collect()
+}
+
+/// Those that are as they were built then.
+fn still_as_built(session: &mut dyn Session, indexes: &[Built]) -> Result<Vec<u32>, DatabaseError> {
+    let all: Vec<u32> = indexes.iter().map(|built| built.index).collect();
+    let now = built(session.query(
+        "select c.oid::text, pg_catalog.pg_relation_filenode(c.oid::regclass)::text from pg_catalog.pg_class c
+         where c.relkind = 'i' and c.oid::text = any (pg_catalog.string_to_array($1, ','))",
+        &[list(&all).as_str()],
+    )?)?;
+    Ok(now.into_iter().filter(|now| indexes.contains(now)).map(|now| now.index).collect())
+}
+
+fn invalid_on(session: &mut dyn Session, tables: &[u32]) -> Result<Vec<String>, DatabaseError> {
+    let found = session.query(
+        "select pg_catalog.format('%I.%I', n.nspname, c.relname)
+         from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
+              join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+         where c.relkind = 'i' and not i.indisvalid and i.indrelid::text = any (pg_catalog.string_to_array($1, ','))
+         order by 1",
+        &[list(tables).as_str()],
+    )?;
+    Ok(first_column(found).collect())
+}

@@ -1,0 +1,281 @@
+//! A run or a rollback, phase by phase, from the journal's first line to the proof on a fresh connection.
+
+use super::event::Observer;
+use super::failure::Failure;
+use super::order::Order;
+use super::phases::{Phase, phases};
+use super::probe::{self, Observed};
+use super::report::{FailureKind, Halt, Report, blank_receipt};
+use super::resolve::{self, Resolution};
+use super::resume::Resumed;
+use super::retry;
+use super::settings;
+use crate::bundle::contents::AuthenticatedSql;
+use crate::database::{Purpose, Session};
+use crate::format::manifest::{State, When};
+use crate::format::receipt::{Action, GateAnswer, ObservedTarget, Outcome, Receipt};
+use crate::record::journal::{Journal, JournalStep};
+use crate::record::ledger;
+use crate::trust::added::SignedApproval;
+
+/// Ends a transaction, and is harmless where none is open.
+const ROLLBACK: &str = "ROLLBACK";
+
+/// What a run or rollback is made of.
+pub(super) struct Work<'b> {
+    pub action: Action,
+    /// Its parts, in order; the first and the last are transactions.
+    pub parts: Vec<Part<'b>>,
+    /// The state that must be there before the last COMMIT.
+    pub after: &'b State,
+    /// The verify scripts that must hold before the last COMMIT.
+    pub verify: When,
+    /// Whether the gates are asked, first and last.
+    pub gated: bool,
+    /// The approvals that a run rests on.
+    pub approvals: &'b [SignedApproval],
+    /// The unfinished run that this one goes on with.
+    pub resumed: Option<Resumed>,
+}
+
+/// A part of a run.
+#[derive(Clone)]
+pub(super) enum Part<'b> {
+    /// Scripts of one transaction.
+    Together(Vec<NamedScript<'b>>),
+    /// A script whose statements stand alone.
+    Alone(NamedScript<'b>),
+}
+
+/// A script by the name that people know it by.
+#[derive(Clone)]
+pub(super) struct NamedScript<'b> {
+    /// From 1.
+    pub number: usize,
+    pub name: String,
+    pub sql: AuthenticatedSql<'b>,
+}
+
+/// A release's phases with their scripts.
+pub(super) fn parts<'b>(order: &Order<'b>) -> Result<Vec<Part<'b>>, super::order::MissingScript> {
+    let script = |(number, tier): super::phases::Numbered<'b>| {
+        Ok(NamedScript { number, name: tier.name.to_string(), sql: order.sql(&tier.file)? })
+    };
+    let part = |phase| match phase {
+        Phase::Together(tiers) => Ok(Part::Together(tiers.into_iter().map(script).collect::<Result<_, _>>()?)),
+        Phase::Alone(tier) => Ok(Part::Alone(script(tier)?)),
+    };
+    phases(order.manifest()).into_iter().map(part).collect()
+}
+
+/// What is known before the first transaction begins.
+pub(super) struct Start {
+    pub target: ObservedTarget,
+    pub gates: Vec<GateAnswer>,
+    pub before: Option<Observed>,
+}
+
+/// Begins, runs, checks, commits, proves. The journal is open already, so that a full or read-only medium was known
+/// before.
+pub(super) fn perform(
+    order: Order<'_>,
+    mut session: Box<dyn Session>,
+    start: Start,
+    work: Work<'_>,
+    run_id: &str,
+    mut journal: Journal,
+    observer: &mut dyn Observer,
+) -> Report {
+    let mut receipt = blank_receipt(&order, &work, start, run_id);
+    let committed = work.resumed.is_some();
+    let mut doing = Doing { order, work, journal: &mut journal, receipt: &mut receipt, observer, committed };
+    if committed {
+        order.stop.between();
+    }
+    let mut result = doing.parts(session.as_mut());
+    if result.is_err() {
+        // Best effort: without it the server rolls back when the connection closes.
+        let _ = session.execute(ROLLBACK);
+    }
+    drop(session);
+    let mut unproved = None;
+    if result.is_ok() {
+        match doing.prove() {
+            Ok(doubt) => unproved = doubt,
+            Err(halt) => result = Err(halt),
+        }
+    }
+    order.stop.ended();
+    let committed = doing.committed;
+    let undone = if committed { Outcome::Partial } else { Outcome::Unchanged };
+    let (outcome, failure, kind) = match result {
+        Ok(()) => (Outcome::Committed, None, FailureKind::Failed),
+        Err(Halt::Undone(failure)) => (undone, Some(*failure), FailureKind::Failed),
+        Err(Halt::GateClosed(kind, failure)) => (undone, Some(*failure), kind),
+        Err(Halt::Stopped(failure)) => (Outcome::Partial, Some(*failure), FailureKind::Failed),
+        Err(Halt::Unknown(failure)) => (Outcome::Unknown, Some(*failure), FailureKind::Failed),
+    };
+    receipt.outcome = outcome;
+    receipt.error = failure.as_ref().map(ToString::to_string).or_else(|| unproved.clone());
+    receipt.finished = (order.clock)();
+    // How it ended is known from the ledger too; a journal that can't take its last line changes nothing.
+    let _ = journal.write(receipt.finished, JournalStep::End { outcome });
+    Report { receipt, failure, unproved, kind }
+}
+
+/// A run that is going on.
+pub(super) struct Doing<'a, 'b> {
+    pub order: Order<'b>,
+    pub work: Work<'b>,
+    pub journal: &'a mut Journal,
+    pub receipt: &'a mut Receipt,
+    pub observer: &'a mut dyn Observer,
+    /// Whether something of the run is committed, by this one or by the one that it resumes.
+    pub committed: bool,
+}
+
+impl Doing<'_, '_> {
+    fn parts(&mut self, session: &mut dyn Session) -> Result<(), Halt> {
+        self.journal_begin()?;
+        let parts = self.work.parts.clone();
+        let last = parts.len() - 1;
+        for (at, part) in parts.into_iter().enumerate() {
+            match part {
+                Part::Together(scripts) => {
+                    // What the ledger has is committed; only the last transaction always has something left to do.
+                    let is_done = at < last
+                        && self.work.resumed.as_ref().is_some_and(|resumed| {
+                            at == 0 || scripts.iter().all(|script| resumed.has_tier(&script.name))
+                        });
+                    if !is_done {
+                        self.transactions(session, &scripts, at == 0, at == last)?;
+                    }
+                }
+                Part::Alone(script) => {
+                    if !self.work.resumed.as_ref().is_some_and(|resumed| resumed.has_tier(&script.name)) {
+                        self.statements(session, &script)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A transaction, and again while it can't have its locks and nothing of it is left.
+    fn transactions(
+        &mut self,
+        session: &mut dyn Session,
+        scripts: &[NamedScript<'_>],
+        is_first: bool,
+        is_last: bool,
+    ) -> Result<(), Halt> {
+        let (gates, tiers) = (self.receipt.gates.len(), self.receipt.tiers.len());
+        loop {
+            let result = self.transaction(session, scripts, is_first, is_last);
+            let (Err(Halt::Undone(failure)) | Err(Halt::GateClosed(_, failure))) = &result else { return result };
+            if !self.again(session, failure, true)? {
+                return result;
+            }
+            self.receipt.gates.truncate(gates);
+            self.receipt.tiers.truncate(tiers);
+            self.receipt.verify.clear();
+            (self.receipt.after, self.receipt.transaction_id) = (None, None);
+        }
+    }
+
+    /// Rolls back what failed, where it was in a transaction. True where it shall be tried once more, after a pause.
+    pub fn again(&mut self, session: &mut dyn Session, failure: &Failure, in_transaction: bool) -> Result<bool, Halt> {
+        self.order.stop.refused();
+        // Best effort: without it the server rolls back when the connection closes.
+        let rolled_back = !in_transaction || session.execute(ROLLBACK).is_ok();
+        let (retries, run_id) = (self.receipt.retries, self.receipt.run_id.clone());
+        if !rolled_back || !retry::again(failure, retries, &self.order, &run_id, session, self.observer) {
+            return Ok(false);
+        }
+        self.receipt.retries += 1;
+        self.journal(JournalStep::Retry { why: failure.to_string() })?;
+        Ok(true)
+    }
+
+    /// The run's row in the ledger: its own, or that of the run that it goes on with.
+    pub fn ledger_run(&self) -> String {
+        match &self.work.resumed {
+            Some(resumed) => resumed.entry.run_id.clone(),
+            None => self.receipt.run_id.clone(),
+        }
+    }
+
+    /// How many scripts there are in all.
+    pub fn total(&self) -> usize {
+        let count = |part: &Part<'_>| match part {
+            Part::Together(scripts) => scripts.len(),
+            Part::Alone(_) => 1,
+        };
+        self.work.parts.iter().map(count).sum()
+    }
+
+    fn journal_begin(&mut self) -> Result<(), Halt> {
+        let release = &self.receipt.release;
+        let begin = JournalStep::Begin {
+            run_id: self.receipt.run_id.clone(),
+            action: self.work.action,
+            release: crate::format::statement::title(&release.name, &release.version),
+            release_id: self.order.bundle.release_id().digest(),
+            target: self.receipt.target.clone(),
+            trust: self.receipt.trust.clone(),
+            resumes: self.receipt.resumes.clone(),
+        };
+        self.journal(begin)
+    }
+
+    pub fn journal(&mut self, step: JournalStep) -> Result<(), Halt> {
+        let written = self.journal.write((self.order.clock)(), step);
+        written.map_err(|error| {
+            let path = self.journal.path().display().to_string();
+            Failure::plain(format!("{path}: can't write the journal: {error}")).into()
+        })
+    }
+
+    /// Asks on a fresh connection whether the last transaction's rows are there and the state is what it should be. What is
+    /// committed, but can't be seen to hold, is a doubt and not a failure.
+    fn prove(&mut self) -> Result<Option<String>, Halt> {
+        let unproved = |error: &dyn std::fmt::Display| {
+            Ok(Some(format!("committed, but not proved on a fresh connection: {error}")))
+        };
+        let mut session = match self.order.connect.connect(Purpose::Read) {
+            Ok(session) => session,
+            Err(error) => return unproved(&error),
+        };
+        if let Err(error) = settings::reset(session.as_mut(), self.order.limits) {
+            return unproved(&error);
+        }
+        let transaction_id = self.receipt.transaction_id.clone().unwrap_or_default();
+        match ledger::has_transaction(session.as_mut(), &self.ledger_run(), &transaction_id) {
+            Ok(true) => {}
+            Ok(false) => return self.answered_but_gone(&transaction_id).map(Some),
+            Err(error) => return unproved(&error),
+        }
+        let sql = match self.order.sql(&self.work.after.probe) {
+            Ok(sql) => sql,
+            Err(error) => return unproved(&error),
+        };
+        let observed = match probe::ask_read_only(session.as_mut(), sql, &self.order) {
+            Ok(answer) => answer.row,
+            Err(failure) => return Ok(Some(format!("committed, but the probe failed afterwards: {failure}"))),
+        };
+        let mismatches = probe::compare(self.work.after, &observed);
+        self.receipt.after = Some(observed);
+        Ok(mismatches.first().map(|first| format!("committed, but somebody wrote since: {first}")))
+    }
+
+    /// COMMIT was answered, and a fresh connection doesn't see it: the server may have rolled back, or failed over meanwhile.
+    fn answered_but_gone(&mut self, transaction_id: &str) -> Result<String, Halt> {
+        let gone = "COMMIT was answered, but the ledger on a fresh connection lacks this run";
+        match resolve::ask(&self.order, self.receipt, &self.ledger_run(), transaction_id, self.observer) {
+            Resolution::Committed => Ok(format!("{gone} at first; it is there now")),
+            Resolution::Aborted => Err(Failure::plain(format!("{gone}: the server rolled it back")).into()),
+            Resolution::NotHere(why) => Err(Failure::plain(format!("{gone}: {why}")).into()),
+            Resolution::Unknown(why) => Err(Halt::Unknown(Box::new(Failure::plain(format!("{gone}: {why}"))))),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Once more, from the start: when a transaction could not have a lock in time, or was a deadlock's victim, and nothing of
+//! it remains.
+
+use std::time::Duration;
+
+use super::event::{Event, Observer};
+use super::failure::Failure;
+use super::lock;
+use super::order::Order;
+use super::watched::LOCK_NOT_AVAILABLE;
+use crate::database::{DatabaseError, Session};
+use crate::digest::Digest;
+
+/// Pauses before the second, third, ... try, in milliseconds, before [`jittered`]; the last goes for all later ones.
+const PAUSES: [u32; 4] = [1_000, 2_000, 4_000, 8_000];
+
+/// Why trying again may help, for people; `None` where it would not.
+pub fn reason(failure: &Failure) -> Option<&'static str> {
+    match failure.sqlstate.as_deref()? {
+        LOCK_NOT_AVAILABLE => Some("a lock was not to be had in time"),
+        "40P01" => Some("a deadlock was resolved against this run"),
+        "40001" => Some("the transaction could not be serialized with others"),
+        _ => None,
+    }
+}
+
+/// Whether the transaction shall be tried once more. Only to be asked when all of it is rolled back for sure, `retries`
+/// of them done so far. Says so, sleeps, and makes the session as it was: this is false where it can't, or where somebody
+/// wanted the run to stop meanwhile.
+pub(super) fn again(
+    failure: &Failure,
+    retries: u32,
+    order: &Order<'_>,
+    run_id: &str,
+    session: &mut dyn Session,
+    observer: &mut dyn Observer,
+) -> bool {
+    let Some(reason) = reason(failure).filter(|_| retries < order.lock_retries && !failure.connection_lost) else {
+        return false;
+    };
+    let pause = jittered(PAUSES[(retries as usize).min(PAUSES.len() - 1)], run_id, retries);
+    observer.event(Event::Retrying { failure, reason, retry: retries + 1, of: order.lock_retries, pause });
+    order.stop.pause(pause).is_ok() && matches!(refresh(session), Ok(true))
+}
+
+/// What a rolled back transaction leaves in its session. False if a script gave the session's lock back: somebody else may
+/// have run meanwhile, and what was checked before the run holds no more.
+fn refresh(session: &mut dyn Session) -> Result<bool, DatabaseError> {
+    session.batch("CLOSE ALL; UNLISTEN *; DISCARD PLANS; DISCARD SEQUENCES; DISCARD TEMP")?;
+    // By name: the driver has prepared statements of its own.
+    let prepared = "select pg_catalog.quote_ident(name) from pg_catalog.pg_prepared_statements where from_sql";
+    for row in session.query(prepared, &[])?.rows {
+        let [Some(name)] = row.as_slice() else { continue };
+        session.batch(&format!("DEALLOCATE {name}"))?;
+    }
+    lock::is_held(session)
+}
+
+/// Half as long to one and a half times as long, so that two runs that met don't meet again. The library has no
+/// randomness: the digest of what is different for each stands in.
+pub(super) fn jittered(milliseconds: u32, seed: &str, number: u32) -> Duration {
+    let digest = Digest::of(format!("{seed} {number}").as_bytes());
+    let bytes = digest.as_bytes();
+    let share = u32::from(bytes[0]) << 8 | u32::from(bytes[1]);
+    Duration::from_millis(u64::from(milliseconds / 2) + u64::from(milliseconds) * u64::from(share) / 65_536)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_differ_and_stay_within_bounds() {
+        let pauses: Vec<u128> = (0..100).map(|n| jittered(1_000, "a run", n).as_millis()).collect();
+        assert!(pauses.iter().all(|ms| (500..1_500).contains(ms)), "{pauses:?}");
+        let (low, high) = (pauses.iter().min().unwrap(), pauses.iter().max().unwrap());
+        assert!(*low < 600 && *high > 1_400, "{pauses:?}");
+        assert_ne!(jittered(1_000, "a run", 1), jittered(1_000, "another run", 1));
+        assert_eq!(jittered(1_000, "a run", 1), jittered(1_000, "a run", 1));
+    }
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        let with = |code: &str| Failure { sqlstate: Some(code.to_owned()), ..Failure::plain("it failed") };
+        for code in ["55P03", "40P01", "40001"] {
+            assert!(reason(&with(code)).is_some(), "{code}");
+        }
+        for code in ["57014", "23505", "25P02", "42601", "25P03"] {
+            assert!(reason(&with(code)).is_none(), "{code}");
+        }
+        assert!(reason(&Failure::plain("without a code")).is_none());
+    }
+}

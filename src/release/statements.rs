@@ -1,0 +1,142 @@
+//! A tier without transaction: statement by statement, each one in the ledger, so that after a crash it is known which of
+//! them happened.
+//!
+//! What can run inside a transaction runs in a small one of its own, with its row: it happens exactly once. What can't is
+//! recorded before and after (`outside`), and between the two the catalog is asked.
+
+mod one;
+mod outside;
+
+use std::time::Instant;
+
+use super::event::Event;
+use super::failure::Failure;
+use super::perform::{Doing, NamedScript};
+use super::report::Halt;
+use super::resume::Progress;
+use super::tier_log::{Sent, TierLog};
+use super::transaction::{BEGIN, unanswered};
+use super::{clamp, gate, settings, special};
+use crate::database::Session;
+use crate::record::ledger::{self, Happened, NewStep};
+use crate::sql::{Script, Step};
+
+pub(super) use one::One;
+
+impl Doing<'_, '_> {
+    /// Runs a tier's statements, those of them that the ledger doesn't have.
+    pub(super) fn statements(&mut self, session: &mut dyn Session, script: &NamedScript<'_>) -> Result<(), Halt> {
+        let closed = |(kind, failure)| Halt::GateClosed(kind, Box::new(failure));
+        let answers = gate::ask_all(&self.order, self.observer).map_err(|error| closed(unanswered(error)))?;
+        self.open_gates(answers).map_err(closed)?;
+        settings::reset(session, self.order.limits)
+            .and_then(|()| settings::use_release_path(session, self.order.manifest()))
+            .map_err(|error| Failure::database("can't reset the session", &error))?;
+        let total = self.total();
+        self.observer.event(Event::Begin(script.number, total, &script.name));
+        let (begun, mut log) = (Instant::now(), TierLog::new(&script.name));
+        let done = self.each(session, script, &mut log);
+        let record = log.end(begun.elapsed());
+        if done.is_ok() {
+            self.observer.event(Event::Done(script.number, total, &record));
+        }
+        let rows = Some(record.rows);
+        self.receipt.tiers.push(record);
+        done?;
+        self.book(
+            session,
+            Happened::Tier,
+            &NewStep { tier: Some(&script.name), rows, took: Some(begun.elapsed()), ..NewStep::default() },
+        )
+    }
+
+    fn each(&mut self, session: &mut dyn Session, script: &NamedScript<'_>, log: &mut TierLog) -> Result<(), Halt> {
+        let special =
+            special::variables(session).map_err(|error| Failure::database("can't ask for psql's variables", &error))?;
+        let mut source = script.sql.script(self.order.variables, &special).map_err(|error| Failure::script(&error))?;
+        let mut number = 0;
+        loop {
+            match source.next_step() {
+                Ok(None) => return Ok(()),
+                Ok(Some(Step::Echo { text, .. })) => self.observer.event(Event::Echo(&text)),
+                Ok(Some(Step::Await)) => {
+                    return Err(Failure::plain("a condition over an answer, in a tier without transaction").into());
+                }
+                Ok(Some(Step::Statement(statement))) => {
+                    self.order.stop.check()?;
+                    let one = One::read(&self.order, script, &statement, number + 1)?;
+                    let Some(one) = one else { continue };
+                    // Settings are the session's: every one that goes on has to make them again.
+                    number += u32::from(!one.is_setting());
+                    self.one(session, &mut source, &one, log)?;
+                }
+                Err(error) => return Err(Failure::script(&error).into()),
+            }
+        }
+    }
+
+    fn one(
+        &mut self,
+        session: &mut dyn Session,
+        source: &mut Script<'_>,
+        one: &One<'_>,
+        log: &mut TierLog,
+    ) -> Result<(), Halt> {
+        let before = match &self.work.resumed {
+            _ if one.is_setting() => Progress::Open,
+            None => Progress::Open,
+            Some(resumed) => {
+                let other = || Failure::plain(format!("{}: the ledger has another statement in its place", one.place));
+                resumed.progress(one.tier, one.number, &one.sha256).ok_or_else(other)?
+            }
+        };
+        if before == Progress::Done {
+            return one.skip(source).map_err(Halt::from);
+        }
+        let (at, verb) = (&one.statement.origin.at, one.verb());
+        self.observer.event(Event::Statement { at, verb });
+        let begun = Instant::now();
+        let mut before = before;
+        let done = loop {
+            let done = match &one.outside {
+                _ if one.is_setting() => one.send(session, source).map(|rows| (rows, None)).map_err(Halt::from),
+                Some(kind) => self.outside(session, one, kind, before),
+                None => self.in_transaction(session, source, one).map(|rows| (rows, None)),
+            };
+            match &done {
+                // Data of the script are read once.
+                Err(Halt::Undone(failure))
+                    if !one.has_data() && self.again(session, failure, one.outside.is_none())? =>
+                {
+                    before = Progress::Open;
+                }
+                _ => break done,
+            }
+        };
+        for notice in session.notices() {
+            log.notice(at, &notice, self.observer);
+        }
+        let (rows, evidence) = done?;
+        if one.is_setting() {
+            clamp::put_back(session, &self.order, at, self.observer)
+                .map_err(|error| Failure::database("can't keep the release's time limits", &error))?;
+        }
+        log.count(1, rows);
+        log.sent(Sent { at, verb, statements: 1, rows, took: begun.elapsed(), evidence });
+        Ok(())
+    }
+
+    /// Adds a step in a small transaction of its own, whatever role and path the tier has set.
+    fn book(&mut self, session: &mut dyn Session, happened: Happened, step: &NewStep<'_>) -> Result<(), Halt> {
+        let (run_id, by_run) = (self.ledger_run(), self.receipt.run_id.clone());
+        let step = NewStep { run_id: &run_id, by_run: &by_run, happened: Some(happened), ..*step };
+        let booked = session
+            .batch(&format!("{BEGIN}; {OURS}"))
+            .and_then(|()| ledger::add_step(session, &step))
+            .and_then(|()| session.execute("COMMIT"));
+        booked.map(drop).map_err(|error| Failure::database("can't write the ledger", &error).into())
+    }
+}
+
+/// For the rest of a transaction: our own role and names.
+const OURS: &str = "SET LOCAL ROLE NONE; SET LOCAL search_path = pg_catalog, pg_temp";

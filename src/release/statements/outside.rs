@@ -1,0 +1,202 @@
+//! A statement outside of any transaction: recorded before and after, and looked up where nobody saw the answer.
+
+use std::time::{Duration, Instant};
+
+use super::super::event::Event;
+use super::super::evidence::{self, Before, Effect, Then};
+use super::super::failure::Failure;
+use super::super::perform::Doing;
+use super::super::report::Halt;
+use super::super::resume::{Decision, Progress};
+use super::One;
+use crate::database::{DatabaseError, Session};
+use crate::record::journal::JournalStep;
+use crate::record::ledger::{Happened, NewStep};
+use crate::sql::Outside;
+
+/// How long a statement that another session still works on is waited for, and the pause between two looks.
+const STILL_RUNNING: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Rows that the server reported, and how the effect is known when not by its answer.
+type Done = (u64, Option<String>);
+
+/// What is to be done about a statement.
+enum Next {
+    /// Send it, with this remembered.
+    Send(Before),
+    /// Nothing: it took effect; how that is known.
+    Nothing(String),
+}
+
+impl Doing<'_, '_> {
+    /// Sends the statement, unless it took effect before.
+    pub(super) fn outside(
+        &mut self,
+        session: &mut dyn Session,
+        one: &One<'_>,
+        kind: &Outside,
+        progress: Progress,
+    ) -> Result<Done, Halt> {
+        let next = match progress {
+            Progress::Interrupted(remembered) => self.interrupted(session, one, kind, &remembered)?,
+            _ => Next::Send(evidence::before(session, kind)?),
+        };
+        let before = match next {
+            Next::Send(before) => before,
+            Next::Nothing(how) => return Ok((0, Some(how))),
+        };
+        let remembered = serde_json::to_string(&before).map_err(Failure::plain)?;
+        self.book_one(session, one, Happened::Started, Some(&remembered), None)?;
+        self.journal(JournalStep::Statement { tier: one.tier.to_owned(), at: one.place.clone() })?;
+        // A request to stop that came meanwhile finds nothing to cancel.
+        self.order.stop.check()?;
+        let begun = Instant::now();
+        match session.execute(&one.statement.sql) {
+            Ok(rows) => {
+                let remark = evidence::confirm(session, kind, &before)?;
+                let how = remark.as_deref().map(text);
+                self.book_one(session, one, Happened::Done, how.as_deref(), Some((rows, begun.elapsed())))?;
+                Ok((rows, remark))
+            }
+            Err(error @ DatabaseError::Server(_)) => {
+                let failure = Failure::statement(one.statement, &error);
+                self.refused(session, one, kind, &before, failure)
+            }
+            Err(lost) => Err(Failure::statement(one.statement, &lost).into()),
+        }
+    }
+
+    /// The server answered with an error: what is left of the statement is cleaned up.
+    fn refused(
+        &mut self,
+        session: &mut dyn Session,
+        one: &One<'_>,
+        kind: &Outside,
+        before: &Before,
+        failure: Failure,
+    ) -> Result<Done, Halt> {
+        match self.find(session, one, kind, before)? {
+            Effect::Took(how) => {
+                self.book_one(session, one, Happened::Found, Some(&text(&how)), None)?;
+                Ok((0, Some(how)))
+            }
+            Effect::NotThere(how) => {
+                self.book_one(session, one, Happened::Failed, Some(&text(&how)), None)?;
+                Err(failure.into())
+            }
+            Effect::Leftover { what, cleanup, then } => {
+                self.clean(session, one, &what, &cleanup)?;
+                let happened = if then == Then::Done { Happened::Found } else { Happened::Failed };
+                self.book_one(session, one, happened, Some(&text(&what)), None)?;
+                if then == Then::Done { Ok((0, Some(what))) } else { Err(failure.into()) }
+            }
+            // Its row stays open: whoever goes on is asked.
+            Effect::StillRunning(why) | Effect::Undecidable(why) => {
+                let hint = failure.hint.clone().unwrap_or(why);
+                Err(Halt::Stopped(Box::new(Failure { hint: Some(hint), ..failure })))
+            }
+        }
+    }
+
+    /// Nobody saw the answer of this statement: what became of it?
+    fn interrupted(
+        &mut self,
+        session: &mut dyn Session,
+        one: &One<'_>,
+        kind: &Outside,
+        remembered: &str,
+    ) -> Result<Next, Halt> {
+        let before: Before = serde_json::from_str(remembered)
+            .map_err(|error| Failure::plain(format!("{}: the ledger's evidence can't be read: {error}", one.place)))?;
+        let effect = self.find(session, one, kind, &before)?;
+        let decision = self.work.resumed.as_mut().and_then(|resumed| resumed.decision.take());
+        if let (Some(_), Effect::Took(how) | Effect::NotThere(how) | Effect::Leftover { what: how, .. }) =
+            (decision, &effect)
+        {
+            let text = format!("{}: nobody has to decide what became of it: {how}", one.place);
+            let hint = "leave out --interrupted".to_owned();
+            return Err(Failure { hint: Some(hint), ..Failure::plain(text) }.into());
+        }
+        let (happened, how) = match effect {
+            Effect::Took(how) => (Happened::Found, how),
+            Effect::NotThere(how) => (Happened::Again, how),
+            Effect::Leftover { what, cleanup, then } => {
+                self.clean(session, one, &what, &cleanup)?;
+                (if then == Then::Done { Happened::Found } else { Happened::Again }, what)
+            }
+            Effect::StillRunning(why) => {
+                let text = format!("{}: the server still works on it: {why}", one.place);
+                let hint = "wait for it, or end that process; then go on".to_owned();
+                return Err(Failure { hint: Some(hint), ..Failure::plain(text) }.into());
+            }
+            Effect::Undecidable(question) => match decision {
+                Some(Decision::Done) => (Happened::Found, "a person decided that it took effect".to_owned()),
+                Some(Decision::Again) => (Happened::Again, "a person decided that it has to be sent again".to_owned()),
+                None => {
+                    let text = format!("{}: it was interrupted, and the catalog can't say how far it came", one.place);
+                    let hint = format!("{question}: by --resume --interrupted done, or --resume --interrupted again");
+                    return Err(Failure { hint: Some(hint), ..Failure::plain(text) }.into());
+                }
+            },
+        };
+        self.book_one(session, one, happened, Some(&text(&how)), None)?;
+        let at = &one.statement.origin.at;
+        self.observer.event(Event::Found { at, again: happened == Happened::Again, how: &how });
+        Ok(match happened {
+            Happened::Found => Next::Nothing(how),
+            _ => Next::Send(evidence::before(session, kind)?),
+        })
+    }
+
+    /// Asks the catalog; waits, within bounds, for a server process that still works on the statement.
+    fn find(
+        &mut self,
+        session: &mut dyn Session,
+        one: &One<'_>,
+        kind: &Outside,
+        before: &Before,
+    ) -> Result<Effect, Halt> {
+        let begun = Instant::now();
+        loop {
+            let found = evidence::find(session, kind, before, &one.statement.sql);
+            let found = found.map_err(|error| Failure::database("can't ask the catalog", &error))?;
+            let Effect::StillRunning(why) = &found else { return Ok(found) };
+            if begun.elapsed() > STILL_RUNNING {
+                return Ok(found);
+            }
+            self.order.stop.check()?;
+            self.observer.event(Event::StillRunning { at: &one.statement.origin.at, why });
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    fn clean(&mut self, session: &mut dyn Session, one: &One<'_>, what: &str, cleanup: &[String]) -> Result<(), Halt> {
+        self.observer.event(Event::Cleaning { at: &one.statement.origin.at, what });
+        for statement in cleanup {
+            session.execute(statement).map_err(|error| {
+                let doing = format!("{}: {what}, and it can't be cleaned up by {statement}", one.place);
+                Failure::database(&doing, &error)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn book_one(
+        &mut self,
+        session: &mut dyn Session,
+        one: &One<'_>,
+        happened: Happened,
+        evidence: Option<&str>,
+        done: Option<(u64, Duration)>,
+    ) -> Result<(), Halt> {
+        let sha256 = one.sha256.to_string();
+        let (rows, took) = done.unzip();
+        self.book(session, happened, &NewStep { evidence, rows, took, ..one.step(&sha256) })
+    }
+}
+
+/// A sentence as JSON.
+fn text(how: &str) -> String {
+    serde_json::json!({ "how": how }).to_string()
+}

@@ -1,0 +1,204 @@
+//! The database as a run sees it: every statement can be stopped from outside, and one that can't have its lock, or not
+//! its time, says why.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::event::Aside;
+use super::stop::{CANCELLED, Cancellable, Stop};
+use super::waiting::{Blocked, Waiting};
+use crate::database::{
+    BatchAnswer, Cancel, Column, Connect, DatabaseError, Notice, Purpose, ServerError, Session, Table,
+};
+use crate::format::limits_of_run::{RunLimits, TimeLimit};
+
+/// The server's code for a lock that was not to be had in time, or not at once (`NOWAIT`).
+pub const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// The one statement that is sent also when the run is to stop.
+const ROLLBACK: &str = "ROLLBACK";
+
+/// Opens sessions that belong to one run.
+pub struct Watched {
+    connect: Arc<dyn Connect + Send>,
+    run: Arc<Run>,
+}
+
+/// What the sessions of a run share.
+struct Run {
+    stop: Stop,
+    /// Those of the manifest, and those that are in force.
+    limits: [RunLimits; 2],
+    waiting: Waiting,
+}
+
+impl Watched {
+    /// Watches until it is dropped, and its sessions with it. `signed` are the manifest's limits, `limits` those in force.
+    pub fn new(
+        connect: Arc<dyn Connect + Send>,
+        stop: Stop,
+        signed: &RunLimits,
+        limits: &RunLimits,
+        aside: Arc<dyn Aside>,
+    ) -> Self {
+        let waiting = Waiting::begin(Arc::clone(&connect), aside, limits);
+        Self { connect, run: Arc::new(Run { stop, limits: [signed.clone(), limits.clone()], waiting }) }
+    }
+}
+
+impl Connect for Watched {
+    fn connect(&self, purpose: Purpose) -> Result<Box<dyn Session>, DatabaseError> {
+        self.run.stop.refuse()?;
+        let mut session = self.connect.connect(purpose)?;
+        let cancellable = self.run.stop.watch(session.canceller());
+        let pid = session.query("select pg_catalog.pg_backend_pid()::text", &[])?;
+        let pid = Arc::from(pid.single().unwrap_or_default());
+        let (run, batches) = (Arc::clone(&self.run), VecDeque::new());
+        Ok(Box::new(WatchedSession { _cancellable: cancellable, session, pid, run, batches }))
+    }
+}
+
+struct WatchedSession {
+    // Dropped first: nobody cancels what says goodbye.
+    _cancellable: Cancellable,
+    session: Box<dyn Session>,
+    pid: Arc<str>,
+    run: Arc<Run>,
+    /// When the batches on their way were sent.
+    batches: VecDeque<Instant>,
+}
+
+impl WatchedSession {
+    fn send<T>(&mut self, send: impl FnOnce(&mut dyn Session) -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
+        self.run.stop.refuse()?;
+        self.send_anyway(send)
+    }
+
+    fn send_anyway<T>(
+        &mut self,
+        send: impl FnOnce(&mut dyn Session) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
+        let since = self.run.waiting.sent(&self.pid);
+        let answer = send(self.session.as_mut());
+        let blocked = self.run.waiting.answered();
+        answer.map_err(|error| match error {
+            DatabaseError::Server(server) => {
+                DatabaseError::Server(Box::new(self.run.explain(*server, blocked.as_ref(), since)))
+            }
+            other => other,
+        })
+    }
+}
+
+impl Run {
+    /// What the server leaves unsaid: who stopped a statement, which limit ended it, who was in its way.
+    fn explain(&self, error: ServerError, blocked: Option<&Blocked>, since: Instant) -> ServerError {
+        let ServerError { code, detail, hint, .. } = &error;
+        let of = |pick: fn(&RunLimits) -> TimeLimit| self.limits.each_ref().map(pick);
+        let said = match code.as_str() {
+            LOCK_NOT_AVAILABLE => limit("lock_timeout", of(|limits| limits.lock_timeout)),
+            CANCELLED if self.stop.is_requested() => return self.stop.explain(error),
+            CANCELLED => {
+                let [signed, in_force] = of(|limits| limits.statement_timeout);
+                // What the server says of it is in the server's language.
+                match since.elapsed() >= Duration::from_millis(in_force.milliseconds().into()) {
+                    true => limit("statement_timeout", [signed, in_force]),
+                    false => {
+                        "somebody cancelled it on the server, or the script's own statement_timeout did".to_owned()
+                    }
+                }
+            }
+            // Transaction too old, transaction idle for too long; both end the session.
+            "25P04" => limit("transaction_timeout", of(|limits| limits.transaction_timeout)),
+            "25P03" => limit("idle_in_transaction_session_timeout", of(|limits| limits.idle_timeout)),
+            _ => return error,
+        };
+        let hint = hint.clone().or(Some(said));
+        let detail = detail.clone().or_else(|| blocked.map(ToString::to_string));
+        ServerError { detail, hint, ..error }
+    }
+}
+
+fn limit(name: &str, [signed, in_force]: [TimeLimit; 2]) -> String {
+    if signed == in_force {
+        format!("{name} is {in_force}, as [limits] in release.toml has it")
+    } else {
+        format!("{name} was lowered to {in_force} for this run; [limits] in release.toml has {signed}")
+    }
+}
+
+impl Session for WatchedSession {
+    fn execute(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        if sql == ROLLBACK {
+            return self.send_anyway(|session| session.execute(sql));
+        }
+        self.send(|session| session.execute(sql))
+    }
+
+    fn batch(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        self.send(|session| session.batch(sql))
+    }
+
+    fn server_version_num(&self) -> u32 {
+        self.session.server_version_num()
+    }
+
+    fn execute_with(&mut self, sql: &str, parameters: &[String]) -> Result<u64, DatabaseError> {
+        self.send(|session| session.execute_with(sql, parameters))
+    }
+
+    fn rows(&mut self, sql: &str, limit: usize) -> Result<Table, DatabaseError> {
+        self.send(|session| session.rows(sql, limit))
+    }
+
+    fn send_batch(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        self.send(|session| session.send_batch(sql))?;
+        self.batches.push_back(Instant::now());
+        Ok(())
+    }
+
+    fn receive_batch(&mut self) -> Result<BatchAnswer, DatabaseError> {
+        let begun = self.run.waiting.sent(&self.pid);
+        let since = self.batches.pop_front().unwrap_or(begun);
+        let answer = self.session.receive_batch();
+        let blocked = self.run.waiting.answered();
+        let mut answer = answer?;
+        let explain = |error: Box<ServerError>| Box::new(self.run.explain(*error, blocked.as_ref(), since));
+        answer.error = answer.error.map(explain);
+        Ok(answer)
+    }
+
+    fn copy_in(&mut self, sql: &str, data: &mut dyn Read) -> Result<u64, DatabaseError> {
+        self.send(|session| session.copy_in(sql, data))
+    }
+
+    fn copy_out(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        self.send(|session| session.copy_out(sql))
+    }
+
+    fn analyse(&mut self, sql: &str) -> Result<Vec<Column>, DatabaseError> {
+        self.send(|session| session.analyse(sql))
+    }
+
+    fn select(&mut self, sql: &str, limit: usize) -> Result<Table, DatabaseError> {
+        self.send(|session| session.select(sql, limit))
+    }
+
+    fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError> {
+        self.send(|session| session.query(sql, parameters))
+    }
+
+    fn canceller(&self) -> Box<dyn Cancel> {
+        self.session.canceller()
+    }
+
+    fn set_patience(&mut self, patience: Duration) {
+        self.session.set_patience(patience);
+    }
+
+    fn notices(&mut self) -> Vec<Notice> {
+        self.session.notices()
+    }
+}

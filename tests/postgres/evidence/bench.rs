@@ -1,0 +1,221 @@
+//! A statement on the bench: what was there before it, a session of its own that can be killed, and questions about it.
+
+use std::thread::JoinHandle;
+
+use pgseal::database::{DatabaseError, Purpose, Session};
+use pgseal::format::json;
+use pgseal::postgres::PostgresSession;
+use pgseal::release::evidence::{Before, Effect, Then, before, confirm, find};
+use pgseal::release::failure::Failure;
+use pgseal::sql::{Outside, outside};
+use postgres::Client;
+
+use crate::cluster::{Cluster, TestDatabase};
+use crate::release::wait_until;
+
+/// A database with a schema whose names need quotes, on the path before another one.
+pub fn shop() -> TestDatabase<'static> {
+    let db = Cluster::shared().database("evidence");
+    fill(&db);
+    db
+}
+
+pub fn fill(db: &TestDatabase<'_>) {
+    db.client()
+        .batch_execute(
+            r#"create schema "The ""Shop"""; create schema other;
+            create table "The ""Shop""".items (id integer primary key, kind integer, label text);
+            insert into "The ""Shop""".items select n, n % 7, repeat('x', n) from generate_series(1, 100) n;"#,
+        )
+        .unwrap();
+}
+
+/// The path of the release.
+const PATH: &str = r#"SET search_path = "The ""Shop""", other"#;
+
+pub fn session(db: &TestDatabase<'_>) -> PostgresSession {
+    session_as(db, "postgres")
+}
+
+/// As it is opened for a run, by some role.
+pub fn session_as(db: &TestDatabase<'_>, role: &str) -> PostgresSession {
+    let mut config: tokio_postgres::Config = db.connection().parse().unwrap();
+    config.application_name("pgseal").user(role);
+    let mut session = PostgresSession::open(&config, Purpose::Write).unwrap();
+    session.batch(PATH).unwrap();
+    session
+}
+
+/// Why it must not begin.
+pub fn refused(db: &TestDatabase<'_>, sql: &str) -> Failure {
+    before(&mut session(db), &outside(sql).unwrap()).unwrap_err()
+}
+
+pub struct Bench<'d> {
+    db: &'d TestDatabase<'d>,
+    pub sql: String,
+    pub statement: Outside,
+    pub before: Before,
+    pub looker: PostgresSession,
+}
+
+impl<'d> Bench<'d> {
+    /// Remembers what is there, as the ledger would.
+    pub fn new(db: &'d TestDatabase<'d>, sql: &str) -> Self {
+        let statement = outside(sql).unwrap();
+        let mut looker = session(db);
+        let before = before(&mut looker, &statement).unwrap();
+        let before = json::from_canonical(&json::to_canonical(&before).unwrap()).unwrap();
+        Self { db, sql: sql.to_owned(), statement, before, looker }
+    }
+
+    /// On a new session, with what the ledger remembers.
+    pub fn anew(self) -> Self {
+        Self { looker: session(self.db), ..self }
+    }
+
+    pub fn find(&mut self) -> Effect {
+        let effect = find(&mut self.looker, &self.statement, &self.before, &self.sql).unwrap();
+        let path = self.looker.rows("show search_path", 1).unwrap();
+        assert_eq!(path.single(), Some(r#""The ""Shop""", other"#), "the path is put back");
+        effect
+    }
+
+    pub fn took(&mut self) -> String {
+        match self.find() {
+            Effect::Took(how) => how,
+            other => panic!("{}: {other:?}", self.sql),
+        }
+    }
+
+    pub fn not_there(&mut self) -> String {
+        match self.find() {
+            Effect::NotThere(how) => how,
+            other => panic!("{}: {other:?}", self.sql),
+        }
+    }
+
+    pub fn still_running(&mut self) -> String {
+        match self.find() {
+            Effect::StillRunning(who) => who,
+            other => panic!("{}: {other:?}", self.sql),
+        }
+    }
+
+    pub fn undecidable(&mut self) -> String {
+        match self.find() {
+            Effect::Undecidable(question) => question,
+            other => panic!("{}: {other:?}", self.sql),
+        }
+    }
+
+    pub fn leftover(&mut self) -> (Vec<String>, Then) {
+        match self.find() {
+            Effect::Leftover { cleanup, then, .. } => (cleanup, then),
+            other => panic!("{}: {other:?}", self.sql),
+        }
+    }
+
+    /// Finds leftovers, clears them away, and finds none.
+    pub fn clear(&mut self) -> Then {
+        let (cleanup, then) = self.leftover();
+        assert!(!cleanup.is_empty());
+        for statement in cleanup {
+            self.looker.execute(&statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
+        }
+        then
+    }
+
+    pub fn confirm(&mut self) -> Result<Option<String>, Failure> {
+        confirm(&mut self.looker, &self.statement, &self.before)
+    }
+
+    /// What the operator is told of a statement that the server called done.
+    pub fn confirmed(&mut self) -> Option<String> {
+        self.confirm().unwrap_or_else(|failure| panic!("{}: {failure:?}", self.sql))
+    }
+
+    /// Sends it again as a run would: with a new look before, to its end, and with the proof.
+    pub fn again(&mut self) {
+        self.before = before(&mut self.looker, &self.statement).unwrap_or_else(|failure| panic!("{failure:?}"));
+        self.looker.execute(&self.sql).unwrap();
+        self.confirmed();
+    }
+
+    /// Starts it on a session of its own.
+    pub fn send(&self) -> Sent<'d> {
+        let mut session = session(self.db);
+        let pid = session.rows("select pg_catalog.pg_backend_pid()", 1).unwrap().single().unwrap().to_owned();
+        let sql = self.sql.clone();
+        Sent { db: self.db, pid, end: std::thread::spawn(move || session.execute(&sql)) }
+    }
+}
+
+/// A statement that runs.
+pub struct Sent<'d> {
+    db: &'d TestDatabase<'d>,
+    pub pid: String,
+    end: JoinHandle<Result<u64, DatabaseError>>,
+}
+
+/// How a statement is interrupted.
+#[derive(Clone, Copy, Debug)]
+pub enum Kill {
+    Cancel,
+    Terminate,
+}
+
+pub const KILLS: [Kill; 2] = [Kill::Cancel, Kill::Terminate];
+
+impl Sent<'_> {
+    /// Waits until it waits for the lock, or the transactions, of somebody.
+    pub fn waits(self, what: &str) -> Self {
+        let waiting = format!(
+            "select count(*) from pg_locks where pid = {} and not granted and pg_blocking_pids(pid) <> '{{}}'",
+            self.pid
+        );
+        wait_until(what, || self.db.ask(&waiting) == "1");
+        self
+    }
+
+    pub fn kill(self, how: Kill) {
+        let function = match how {
+            Kill::Cancel => "pg_cancel_backend",
+            Kill::Terminate => "pg_terminate_backend",
+        };
+        assert_eq!(self.db.ask(&format!("select {function}({})", self.pid)), "t");
+        let error = self.end.join().unwrap().unwrap_err();
+        assert!(matches!(how, Kill::Terminate) || error.code() == Some("57014"), "{error}");
+        let there = format!("select count(*) from pg_stat_activity where pid = {}", self.pid);
+        if matches!(how, Kill::Terminate) {
+            wait_until("the process is gone", || self.db.ask(&there) == "0");
+        }
+    }
+
+    /// Its own end.
+    pub fn end(self) -> Result<u64, DatabaseError> {
+        self.end.join().unwrap()
+    }
+}
+
+/// Somebody's transaction, which others wait for until it is dropped.
+pub struct Somebody(Client);
+
+impl Somebody {
+    pub fn does(db: &TestDatabase<'_>, sql: &str) -> Self {
+        let mut client = db.client();
+        client.batch_execute(&format!("set search_path = \"The \"\"Shop\"\"\", other; begin; {sql}")).unwrap();
+        Self(client)
+    }
+
+    /// In the middle of a transaction that began with an old snapshot.
+    pub fn remembers(db: &TestDatabase<'_>) -> Self {
+        let mut client = db.client();
+        client.batch_execute("begin isolation level repeatable read; select 1").unwrap();
+        Self(client)
+    }
+
+    pub fn ends(mut self) {
+        self.0.batch_execute("rollback").unwrap();
+    }
+}

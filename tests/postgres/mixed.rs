@@ -1,0 +1,266 @@
+//! Releases with tiers that stand outside of any transaction: they stop half way, and go on or back.
+
+use super::cluster::TestDatabase;
+use super::release::{Answer, Operator, Release, Running, Site, assert_same, dump, wait_until};
+use super::small;
+
+const INDEX: &str = "create index concurrently widgets_name on public.widgets (name);\n";
+
+/// Transactional tiers, and between them an index, data, and VACUUM.
+fn mixed(prefix: &str) -> (TestDatabase<'static>, Release, Site) {
+    let (db, release, site) = small(prefix);
+    let release = release
+        .alone("index", &format!("{INDEX}insert into public.widgets values (3, 'three');\n"))
+        .tier("more", "insert into public.widgets values (4, 'four');\n")
+        .alone("tidy", "set vacuum_cost_delay = 0;\nvacuum analyze public.widgets;\n")
+        .finalized(
+            "select pg_catalog.to_regclass('public.widgets') is not null as widgets,
+                    (select count(*) from public.widgets)::int4 as rows;\n",
+            "{ widgets = true, rows = 4 }",
+        );
+    (db, release, site)
+}
+
+fn run_with(operator: &Operator<'_>, more: &[&str]) -> Answer {
+    operator.ask_with("run", more)
+}
+
+#[test]
+fn forth_and_back() {
+    let (db, release, site) = mixed("mixed");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    let before = dump(&db);
+    operator.run().done();
+    assert_eq!(db.ask("select count(*) from public.widgets"), "4");
+    assert_eq!(db.ask("select indisvalid from pg_index where indexrelid = 'public.widgets_name'::regclass"), "t");
+    let happened =
+        "select string_agg(happened || coalesce(' ' || tier, '') || coalesce(' ' || statement, ''), ', ' order by id)
+                    from pgseal.steps";
+    assert_eq!(
+        db.ask(happened),
+        "tier widgets, committed, started index 1, done index 1, done index 2, tier index, tier more, committed, \
+         started tidy 1, done tidy 1, tier tidy, finished"
+    );
+    let receipt = operator.receipt();
+    assert_eq!(receipt["outcome"], "committed");
+    let tiers = receipt["tiers"].as_array().unwrap();
+    assert_eq!(tiers.len(), 4);
+    assert!(tiers[1].get("transaction_id").is_none() && tiers[0]["transaction_id"] != tiers[2]["transaction_id"]);
+    assert_eq!(tiers[1]["sent"][0]["verb"], "CREATE INDEX");
+    operator.run().fails_saying(22, &["already applied"]);
+    assert_eq!(db.ask("select count(*) from pgseal.in_effect"), "1");
+    operator.rollback().done();
+    assert_eq!(db.ask("select count(*) from pgseal.in_effect"), "0");
+    assert_same(&before, &without_ledger(&db));
+}
+
+/// The dump without the ledger, which stays.
+fn without_ledger(db: &TestDatabase<'_>) -> String {
+    db.client().batch_execute("drop schema pgseal cascade").unwrap();
+    dump(db)
+}
+
+/// The index can't be built while two widgets have one name: the run stops half way, and goes on when they don't.
+#[test]
+fn a_statement_that_the_server_refuses() {
+    let (db, release, site) = mixed("refused");
+    let unique = "create unique index concurrently widgets_name on public.widgets (name);\n";
+    let release = release.file("tiers/index.sql", format!("{unique}insert into public.widgets values (3, 'three');\n"));
+    let twice = "create table public.widgets (id integer primary key, name text not null);
+                 insert into public.widgets values (1, 'one'), (2, 'one');\n";
+    let bundle = site.pack(&release.file("tiers/widgets.sql", twice));
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().fails_saying(31, &["half way", "tiers/index.sql:1:1", "--resume", "could not create unique index"]);
+    // The INVALID index that the server leaves is cleared away.
+    assert_eq!(db.ask("select to_regclass('public.widgets_name') is null"), "t");
+    let (answer, status) = operator.status();
+    assert_eq!(answer.code, 31, "{answer}");
+    assert_eq!(status["stopped"]["run"]["release"], "small");
+    assert_eq!(operator.receipt()["outcome"], "partial");
+    // Neither this release nor another begins on top of it.
+    operator.run().fails_saying(22, &["stopped half way", "--resume"]);
+    let other = site.pack(&Release::on(db.name()).named("other", "1.0.0", 1));
+    site.operator(&other, &db.url()).run().fails_saying(22, &["stopped half way"]);
+    run_with(&site.operator(&other, &db.url()), &["--resume"]).fails_saying(22, &["stopped half way"]);
+    run_with(&operator, &["--resume", "--interrupted", "maybe"]).fails(2);
+    run_with(&operator, &["--interrupted", "done"]).fails(2);
+    db.client().batch_execute("update public.widgets set name = 'two' where id = 2").unwrap();
+    run_with(&operator, &["--resume"]).done();
+    assert_eq!(db.ask("select count(*) from public.widgets"), "4");
+    assert_eq!(db.ask("select count(*) from pgseal.ledger"), "1");
+    run_with(&operator, &["--resume"]).fails_saying(22, &["no run stopped half way"]);
+    operator.status().0.done();
+    operator.check().done();
+}
+
+#[test]
+fn back_from_half_way() {
+    let (db, release, site) = mixed("halfback");
+    let bundle = site.pack(&release.file("tiers/more.sql", "insert into public.widgets values (1, 'again');\n"));
+    let operator = site.operator(&bundle, &db.url());
+    let before = dump(&db);
+    operator.run().fails_saying(31, &["half way", "duplicate key"]);
+    assert_eq!(db.ask("select count(*) from public.widgets"), "3");
+    assert_eq!(db.ask("select progress from pgseal.runs"), "unfinished");
+    operator.rollback().done();
+    assert_eq!(
+        db.ask("select string_agg(progress, ',' order by id) from pgseal.runs"),
+        "rolled back half way,finished"
+    );
+    operator.status().0.done();
+    operator.rollback().done().says(&["nothing to do"]);
+    operator.run().fails(31);
+    operator.rollback().done();
+    assert_same(&before, &without_ledger(&db));
+}
+
+/// Waits until the run's index waits for a transaction of ours.
+fn waiting(operator: &Operator<'_>, db: &TestDatabase<'_>) -> Running {
+    let running = operator.start("run");
+    wait_until("the index waits", || {
+        db.ask(
+            "select count(*) > 0 from pg_stat_activity where query like 'create index concurrently%'
+             and wait_event_type = 'Lock' and datname = current_database()",
+        ) == "t"
+    });
+    running
+}
+
+/// A transaction that an index has to wait for.
+fn in_the_way(db: &TestDatabase<'_>) -> postgres::Client {
+    let mut client = db.client();
+    client.batch_execute("begin isolation level repeatable read; select count(*) from public.approvals").unwrap();
+    client
+}
+
+#[test]
+fn killed_while_an_index_is_built() {
+    let (db, release, site) = mixed("killedindex");
+    let bundle = site.pack(&release.limits("30s", "1min"));
+    let operator = site.operator(&bundle, &db.url());
+    let blocker = in_the_way(&db);
+    waiting(&operator, &db).kill();
+    wait_until("its session ends", || {
+        db.ask(
+            "select count(*) from pg_stat_activity where application_name = 'pgseal' and datname = current_database()",
+        ) == "0"
+    });
+    drop(blocker);
+    assert_eq!(db.ask("select indisvalid from pg_index where indexrelid = 'public.widgets_name'::regclass"), "f");
+    let (answer, status) = operator.status();
+    assert_eq!(answer.code, 31, "{answer}");
+    assert_eq!(status["stopped"]["steps"].as_array().unwrap().last().unwrap()["happened"], "started");
+    run_with(&operator, &["--resume"]).done().says(&["INVALID"]);
+    assert_eq!(db.ask("select indisvalid from pg_index where indexrelid = 'public.widgets_name'::regclass"), "t");
+    assert_eq!(db.ask("select count(*) from public.widgets"), "4");
+    operator.rollback().done();
+}
+
+/// Its lock is not to be had in time: what the server leaves is cleared away, and it is tried again.
+#[test]
+fn an_index_that_has_to_wait_too_long() {
+    let (db, release, site) = mixed("waitindex");
+    let bundle = site.pack(&release.limits("300ms", "1min"));
+    let operator = site.operator(&bundle, &db.url());
+    let blocker = in_the_way(&db);
+    run_with(&operator, &["--lock-retries", "1"]).fails_saying(31, &["lock timeout", "half way"]);
+    assert_eq!(db.ask("select to_regclass('public.widgets_name') is null"), "t");
+    assert_eq!(operator.receipt()["retries"], 1);
+    drop(blocker);
+    run_with(&operator, &["--resume"]).done();
+}
+
+/// How far a procedure came only a person can say.
+#[test]
+fn a_procedure_that_is_interrupted() {
+    let (db, release, site) = mixed("procedure");
+    db.client()
+        .batch_execute(
+            "create table public.filled (n integer);
+             create procedure public.fill() language plpgsql as $$ begin
+                 insert into public.filled values (1); commit; perform pg_sleep(20); insert into public.filled values (2);
+             end $$",
+        )
+        .unwrap();
+    let bundle = site.pack(
+        &release.file("tiers/index.sql", "call public.fill();\ninsert into public.widgets values (3, 'three');\n"),
+    );
+    let operator = site.operator(&bundle, &db.url());
+    let running = operator.start("run");
+    wait_until("it sleeps", || db.ask("select count(*) from public.filled") == "1");
+    running.kill();
+    wait_until("its session ends", || {
+        db.ask(
+            "select count(*) from pg_stat_activity where application_name = 'pgseal' and datname = current_database()",
+        ) == "0"
+    });
+    run_with(&operator, &["--resume"]).fails_saying(31, &["tiers/index.sql:1:1", "catalog can't say", "--interrupted"]);
+    run_with(&operator, &["--resume", "--interrupted", "done"]).done();
+    assert_eq!(db.ask("select count(*) from public.filled"), "1");
+    let found = db.ask("select evidence->>'how' from pgseal.steps where happened = 'found'");
+    assert!(found.contains("a person decided"), "{found}");
+}
+
+/// The values of the run are those of its resumption.
+#[test]
+fn other_values_than_the_run_was_begun_with() {
+    let (db, release, site) = mixed("values");
+    let release =
+        release.variable("colour").file("tiers/more.sql", "insert into public.widgets values (1, :'colour');\n");
+    let bundle = site.pack(&release);
+    let with = |colour: &str| site.operator(&bundle, &db.url()).variable("colour", colour);
+    with("red").run().fails(31);
+    run_with(&with("blue"), &["--resume"]).fails_saying(22, &["other values", "colour=red"]);
+    db.client().batch_execute("update public.widgets set id = 0 where id = 1").unwrap();
+    run_with(&with("red"), &["--resume"]).done();
+}
+
+/// Rows of the ledger are not changed by mistake, not even by their owner.
+#[test]
+fn nobody_changes_the_ledger_by_mistake() {
+    let (db, release, site) = mixed("onlyadded");
+    let bundle = site.pack(&release);
+    site.operator(&bundle, &db.url()).run().done();
+    for table in ["ledger", "steps"] {
+        for mistake in ["update pgseal.T set run_id = 'x'", "delete from pgseal.T", "truncate pgseal.T"] {
+            let error = db.client().batch_execute(&mistake.replace('T', table)).unwrap_err();
+            assert!(error.as_db_error().unwrap().message().contains("only added"), "{error}");
+        }
+    }
+}
+
+/// A ledger from before there were steps is brought up to date by the next run, in its transaction.
+#[test]
+fn a_ledger_of_the_first_format() {
+    let (db, release, site) = mixed("format1");
+    let small = Release::on(db.name());
+    let first = site.pack(&small);
+    site.operator(&first, &db.url()).run().done();
+    let id = db.ask("select release_id from pgseal.ledger");
+    db.client()
+        .batch_execute(&format!(
+            "drop schema pgseal cascade; create schema pgseal;
+             create table pgseal.ledger (
+                 id bigint generated always as identity primary key,
+                 format integer not null default 1 constraint ledger_format_check check (format = 1),
+                 at timestamptz not null default transaction_timestamp(),
+                 action text not null check (action in ('run', 'rollback')), release text not null, version text not null,
+                 sequence bigint not null, release_id text not null, run_id text not null unique,
+                 transaction_id text not null, role text not null default current_user, variables jsonb not null,
+                 signers text not null, pgseal text not null);
+             insert into pgseal.ledger (action, release, version, sequence, release_id, run_id, transaction_id, variables,
+                                        signers, pgseal)
+             values ('run', 'small', '1.0.0', 1, '{id}', 'r', '1', '{{}}', '', '0.1.0')"
+        ))
+        .unwrap();
+    let operator = site.operator(&first, &db.url());
+    operator.run().fails_saying(22, &["already applied"]);
+    operator.rollback().done();
+    assert_eq!(db.ask("select string_agg(format || ' ' || progress, ', ' order by l.id) from pgseal.ledger l join pgseal.runs r using (id)"), "1 finished, 2 finished");
+    let bundle = site.pack(&release.named("small", "1.1.0", 2));
+    site.operator(&bundle, &db.url()).run().done();
+    // One that a later version made is not touched.
+    db.client().batch_execute("comment on schema pgseal is 'ledger of signed releases, format 3; x'").unwrap();
+    site.operator(&bundle, &db.url()).rollback().fails_saying(22, &["format 3", "newer"]);
+}
