@@ -15,6 +15,14 @@ test *args:
 ci:
     .ci/run
 
+# every version of the server: fetches them once, and runs the tests of tests/postgres.rs on each; `just servers 13 -- story`
+servers *args:
+    .ci/servers {{args}}
+
+# kills and cuts at every step of the protocol (minutes); ./test tries a sample
+faults *args:
+    ./test --test faults -- --exhaustive {{args}}
+
 # psql against `pgseal script` over PostgreSQL's own tests, or over any directories of .sql files
 psql-suite *args:
     tests/psql-suite.sh {{args}}

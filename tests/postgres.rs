@@ -3,6 +3,8 @@
 
 #[path = "support/cluster.rs"]
 mod cluster;
+#[path = "support/fingerprint.rs"]
+mod fingerprint;
 #[path = "support/proxy.rs"]
 mod proxy;
 #[path = "support/release.rs"]
@@ -54,6 +56,8 @@ mod records;
 mod runbook;
 #[path = "postgres/script.rs"]
 mod script;
+#[path = "postgres/servers.rs"]
+mod servers;
 #[path = "postgres/session.rs"]
 mod session;
 #[path = "postgres/shop.rs"]

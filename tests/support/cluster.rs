@@ -47,6 +47,13 @@ pub fn programs() -> ServerPrograms {
     }
 }
 
+/// The programs of every version that is to be tested: the directories in `PGSEAL_POSTGRES_BINS`, else those of [`programs`].
+pub fn all_programs() -> Vec<ServerPrograms> {
+    let Some(list) = env::var_os("PGSEAL_POSTGRES_BINS") else { return vec![programs()] };
+    let found = |dir: PathBuf| ServerPrograms::in_dir(&dir).unwrap_or_else(|error| panic!("PGSEAL_POSTGRES_BINS: {error}"));
+    env::split_paths(&list).map(found).collect()
+}
+
 impl Cluster {
     /// The one cluster of this test binary. A static is never dropped: the server's supervisor removes it when the process ends.
     pub fn shared() -> &'static Self {
@@ -56,7 +63,12 @@ impl Cluster {
 
     /// A cluster of the test's own, for a database whose name matters and for tests that hurt the server.
     pub fn own() -> Self {
-        let server = ThrowawayServer::start(&programs(), Some(&env::temp_dir()));
+        Self::of(&programs())
+    }
+
+    /// A cluster of the version of these programs.
+    pub fn of(programs: &ServerPrograms) -> Self {
+        let server = ThrowawayServer::start(programs, Some(&env::temp_dir()));
         let server = server.unwrap_or_else(|error| panic!("{}", chain(&error)));
         Self { server, templates: Mutex::default() }
     }

@@ -1,0 +1,60 @@
+//! Errors and kills at the system calls by which a run writes its journal and its receipt.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::point::{Action, FileFault, Point, Strike};
+
+const CALLS: &str = "openat,mkdir,write,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,fchmod";
+
+/// Not everywhere may a process trace another.
+pub fn can_trace() -> bool {
+    let status = Command::new("strace").args(["-o", "/dev/null", "true"]).status();
+    status.is_ok_and(|status| status.success())
+}
+
+/// The same program with its system calls written to `log`, and perhaps one of them changed. Only its first thread is
+/// followed, which is the one that writes.
+pub fn traced(command: &Command, log: &Path, fault: Option<&FileFault>) -> Command {
+    let mut strace = Command::new("strace");
+    strace.args(["-qq", "-y", "-s", "8", "-o"]).arg(log);
+    strace.args(["-e", &format!("trace={CALLS}")]);
+    if let Some(fault) = fault {
+        strace.args(["-e", &format!("inject={}:{}:when={}", fault.call, fault.inject, fault.nth)]);
+    }
+    strace.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => strace.env(name, value),
+            None => strace.env_remove(name),
+        };
+    }
+    if let Some(dir) = command.get_current_dir() {
+        strace.current_dir(dir);
+    }
+    strace
+}
+
+/// Every call on a file in `receipts`, in a log of [`traced`].
+pub fn points(action: Action, log: &str, receipts: &str) -> Vec<Point> {
+    let mut counted = std::collections::BTreeMap::<&str, usize>::new();
+    let mut points = Vec::new();
+    for line in log.lines() {
+        let Some((call, rest)) = line.split_once('(') else { continue };
+        let nth = counted.entry(call).or_default();
+        *nth += 1;
+        if !rest.contains(receipts) {
+            continue;
+        }
+        // Removing what is left over, and its rights, may fail: nothing depends on it.
+        let errors: &[&'static str] = match call {
+            "write" | "openat" | "mkdir" => &["error=ENOSPC", "error=EIO", "signal=SIGKILL"],
+            _ => &["error=EIO", "signal=SIGKILL"],
+        };
+        for inject in errors {
+            let fault = FileFault { call: call.to_owned(), nth: *nth, inject };
+            points.push(Point { action, strike: Strike::File(fault), critical: false });
+        }
+    }
+    points
+}

@@ -1,0 +1,210 @@
+//! The proof that nothing is ever half done: the real pgseal and a real server, with a fault at each step of the protocol,
+//! one after the other. After each the database is exactly baseline or exactly finalized, exit code, ledger, `status` and receipt
+//! say which, and the same command once more does what is still to do.
+//!
+//! ```sh
+//! ./test --test faults                                 # a sample
+//! just faults                                          # every point: minutes
+//! just faults --only 'one-roof run: connection cut'    # those whose name begins so
+//! ```
+//!
+//! What was tried stands in `target/faults.txt`.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
+
+#[path = "../support/cluster.rs"]
+mod cluster;
+#[path = "../support/fingerprint.rs"]
+mod fingerprint;
+#[path = "../support/release.rs"]
+mod release;
+
+mod files;
+mod line;
+mod messages;
+mod point;
+mod report;
+mod scenario;
+mod server;
+mod worker;
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use point::{Action, Group, Point};
+use release::Site;
+use report::Report;
+use scenario::Scenario;
+use server::Server;
+use worker::{States, Worker};
+
+/// Points of each kind in a sample: about COMMIT, and elsewhere.
+const SAMPLE: usize = 2;
+
+/// Whether pgseal gives up waiting where the network swallows what is said. Until it does, those points are left out.
+const NOTICES_SILENCE: bool = true;
+
+/// After this many failures it is clear that something is wrong.
+const ENOUGH: usize = 25;
+
+struct Options {
+    exhaustive: bool,
+    list: bool,
+    only: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let Some(options) = options() else { return ExitCode::SUCCESS };
+    assert!(files::can_trace(), "strace can't trace here; ./test installs it");
+    let since = Instant::now();
+    let report = Mutex::new(Report::default());
+    for scenario in Scenario::all() {
+        faults(scenario, &options, &report);
+    }
+    let report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let text = report.text(since.elapsed());
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("faults.txt");
+    std::fs::write(&path, &text).unwrap();
+    println!("{text}\nfaults: {} points, {} failed; {}", report.points(), report.failures.len(), path.display());
+    // A fault whose message never came proves nothing; a few messages depend on the moment.
+    let reached = report.missed() * 50 <= report.points().max(50);
+    if !reached {
+        println!("faults: {} points came to nothing", report.missed());
+    }
+    if report.failures.is_empty() && reached { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// `None` when there is nothing to do: names of other tests are given to every test program.
+fn options() -> Option<Options> {
+    let mut options = Options { exhaustive: false, list: false, only: Vec::new() };
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--exhaustive" => options.exhaustive = true,
+            "--points" => options.list = true,
+            "--only" => options.only.extend(args.next()),
+            "--list" => return None,
+            name if !name.starts_with("--") && !"faults".contains(name) => return None,
+            _ => {}
+        }
+    }
+    Some(options)
+}
+
+fn faults(scenario: Scenario, options: &Options, report: &Mutex<Report>) {
+    let site = Site::new();
+    let servers = [Server::start(), Server::start(), Server::start()];
+    let known = States(Vec::new());
+    let mut first = Worker::new(scenario, &servers[0], &site, "reference", known);
+    let (points, states) = survey(scenario, &mut first, options, report);
+    drop(first);
+    if options.list {
+        points.iter().for_each(|point| println!("{} {point}", scenario.name()));
+        return;
+    }
+    // Those that wait cost nothing; those that end the server have one for themselves.
+    let waiting = if options.exhaustive { 10 } else { 4 };
+    let plan = [(Group::Quiet, 2, 0), (Group::Patient, waiting, 0), (Group::Crash, 1, 1), (Group::Crash, 1, 2)];
+    let mut queues = std::collections::BTreeMap::new();
+    for point in points {
+        queues.entry(point.group()).or_insert_with(VecDeque::new).push_back(point);
+    }
+    let queues: std::collections::BTreeMap<_, _> = queues.into_iter().map(|(group, queue)| (group, Mutex::new(queue))).collect();
+    std::thread::scope(|scope| {
+        for (group, workers, server) in plan {
+            let Some(queue) = queues.get(&group) else { continue };
+            for number in 0..workers.min(lock(queue).len()) {
+                let name = format!("{group:?}_{server}_{number}").to_lowercase();
+                let (states, site, server) = (states.clone(), &site, &servers[server]);
+                scope.spawn(move || work(scenario, server, site, &name, &states, queue, report));
+            }
+        }
+    });
+}
+
+/// The reference run and rollback: their points, and the states that anybody saw meanwhile.
+fn survey(
+    scenario: Scenario,
+    worker: &mut Worker<'_>,
+    options: &Options,
+    report: &Mutex<Report>,
+) -> (Vec<Point>, States) {
+    let mut points = Vec::new();
+    let (run, states) = worker.reference(Action::Run).unwrap();
+    worker.knows(states.clone());
+    let (rollback, back) = worker.reference(Action::Rollback).unwrap();
+    // All of it appears at once, and goes at once.
+    if scenario != Scenario::Mixed {
+        assert_eq!((states.0.len(), back.0.len()), (2, 2), "others saw something in between");
+    }
+    assert_eq!(states.0.first(), back.0.last(), "{}", fingerprint::difference(&states.0[0], back.0.last().unwrap()));
+    for (action, steps) in [(Action::Run, &run), (Action::Rollback, &rollback)] {
+        let name = format!("{} {}", scenario.name(), action.as_str());
+        lock(report).trace(&name, steps);
+        points.extend(point::all(action, steps));
+        points.extend(worker.files(action).unwrap());
+    }
+    if !options.exhaustive {
+        points = point::sample(points, SAMPLE);
+    }
+    let wanted = |point: &Point| {
+        let name = format!("{} {point}", scenario.name());
+        options.only.is_empty() || options.only.iter().any(|only| name.starts_with(only))
+    };
+    points.retain(wanted);
+    points.retain(|point| NOTICES_SILENCE || !point.is_silence());
+    (points, states)
+}
+
+fn work(
+    scenario: Scenario,
+    server: &Server,
+    site: &Site,
+    name: &str,
+    states: &States,
+    queue: &Mutex<VecDeque<Point>>,
+    report: &Mutex<Report>,
+) {
+    let mut again = 0;
+    let mut fresh = || {
+        again += 1;
+        Worker::new(scenario, server, site, &format!("{name}_{again}"), states.clone())
+    };
+    let mut worker = fresh();
+    let mut last = Action::Rollback;
+    loop {
+        // A run, then a rollback, then a run: each leaves what the next one begins with.
+        let wanted = if last == Action::Run { Action::Rollback } else { Action::Run };
+        let point = {
+            let mut queue = lock(queue);
+            let at = queue.iter().position(|point| point.action == wanted).unwrap_or(0);
+            queue.remove(at)
+        };
+        let Some(point) = point else { return };
+        last = point.action;
+        let seen = catch_unwind(AssertUnwindSafe(|| worker.strike(&point)));
+        let seen = seen.unwrap_or_else(|_| Err("the harness itself failed; see above".to_owned()));
+        let mut report = lock(report);
+        match seen {
+            Ok(seen) => report.seen(scenario.name(), &point, &seen),
+            Err(why) => {
+                report.failed(scenario.name(), &point, &why);
+                eprintln!("faults: FAILED {} {point}: {why}", scenario.name());
+                let enough = report.failures.len() >= ENOUGH;
+                drop(report);
+                if enough {
+                    lock(queue).clear();
+                    return;
+                }
+                worker = fresh();
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,253 @@
+//! Where a fault strikes, and which points are tried.
+
+use std::fmt;
+
+use super::line::Step;
+
+/// Who sends a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// pgseal.
+    Front = 0,
+    /// The server.
+    Back = 1,
+}
+
+/// Before the message is forwarded, or after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum When {
+    Before,
+    /// And before anybody hears the answer.
+    After,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// SIGKILL of pgseal.
+    KillClient,
+    /// The connection is cut.
+    Cut,
+    /// The connection is cut in the middle of the message.
+    CutInside,
+    /// The connection is cut and none can be made any more.
+    Away,
+    /// What `pg_terminate_backend` does.
+    Terminate,
+    /// SIGKILL of the backend; the server then ends every session and recovers.
+    KillBackend,
+    /// SIGKILL of the postmaster, which is started again.
+    KillPostmaster,
+    /// From here on nothing of this side arrives; the connection stays open.
+    Swallow,
+    /// It arrives late.
+    Delay,
+}
+
+/// Something that happens at one message of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub side: Side,
+    pub number: usize,
+    pub when: When,
+    pub what: What,
+    /// How much of the message arrives, for [`What::CutInside`].
+    pub byte: usize,
+}
+
+/// What is struck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    Run,
+    Rollback,
+}
+
+/// A fault in a command, or in its files.
+#[derive(Clone, Debug)]
+pub struct Point {
+    pub action: Action,
+    pub strike: Strike,
+    /// About COMMIT: never left out of a sample.
+    pub critical: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum Strike {
+    Protocol(Fault),
+    /// An error, or a kill, at one system call on a file of the run.
+    File(FileFault),
+}
+
+/// `inject` of strace: the `nth` call of this name.
+#[derive(Clone, Debug)]
+pub struct FileFault {
+    pub call: String,
+    pub nth: usize,
+    /// `error=ENOSPC`, `signal=SIGKILL`.
+    pub inject: &'static str,
+}
+
+/// Workers who can share a server, or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// Nobody else notices.
+    Quiet,
+    /// Takes long, and waits most of the time.
+    Patient,
+    /// The whole server goes down.
+    Crash,
+}
+
+impl Action {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Rollback => "rollback",
+        }
+    }
+}
+
+impl Point {
+    pub fn group(&self) -> Group {
+        match &self.strike {
+            Strike::Protocol(Fault { what: What::Swallow | What::Away, .. }) => Group::Patient,
+            Strike::Protocol(Fault { what: What::KillBackend | What::KillPostmaster, .. }) => Group::Crash,
+            _ => Group::Quiet,
+        }
+    }
+
+    /// Whether the connection stays open and says nothing.
+    pub fn is_silence(&self) -> bool {
+        matches!(&self.strike, Strike::Protocol(Fault { what: What::Swallow, .. }))
+    }
+
+    /// How a report counts it.
+    pub fn kind(&self) -> String {
+        let fault = match &self.strike {
+            Strike::File(file) => return format!("{} on journal or receipt", file.inject.replace('=', " ")),
+            Strike::Protocol(fault) => fault,
+        };
+        let when = if fault.when == When::Before { "before" } else { "after" };
+        let side = if fault.side == Side::Front { "a request" } else { "an answer" };
+        match fault.what {
+            What::KillClient => format!("pgseal killed {when} {side}"),
+            What::Cut => format!("connection cut {when} {side}"),
+            What::CutInside => format!("connection cut inside {side}"),
+            What::Away => format!("server out of reach {when} {side}"),
+            What::Terminate => format!("session terminated {when} {side}"),
+            What::KillBackend => format!("backend killed {when} {side}"),
+            What::KillPostmaster => format!("postmaster killed {when} {side}"),
+            What::Swallow => format!("swallowed from {side} on"),
+            What::Delay => format!("delayed: {side}"),
+        }
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.action.as_str(), self.kind())?;
+        match &self.strike {
+            Strike::File(file) => write!(f, " ({} {})", file.call, file.nth),
+            Strike::Protocol(fault) if fault.what == What::CutInside => {
+                write!(f, " {:?} {} at byte {}", fault.side, fault.number, fault.byte)
+            }
+            Strike::Protocol(fault) => write!(f, " {:?} {}", fault.side, fault.number),
+        }
+    }
+}
+
+/// Every point of a command by its trace. A step is what one side sends until the other one answers; about COMMIT every
+/// message is one, and every byte.
+pub fn all(action: Action, trace: &[Step]) -> Vec<Point> {
+    let about_commit = about_commit(trace);
+    let mut points = Vec::new();
+    for (at, step) in steps(trace, &about_commit).into_iter().enumerate() {
+        let (first, last, some) = (&step[0], &step[step.len() - 1], &step[at % step.len()]);
+        let critical = about_commit.contains(&(first.side, first.number));
+        let mut add = |message: &Step, when, what, byte| {
+            let fault = Fault { side: message.side, number: message.number, when, what, byte };
+            points.push(Point { action, strike: Strike::Protocol(fault), critical });
+        };
+        use {What::*, When::*};
+        add(first, Before, Swallow, 0);
+        // One place in one message, another one in the next.
+        let places = [1, 4, 5, some.length / 2, some.length - 1];
+        let bytes = if critical { (1..some.length).collect() } else { vec![places[at % places.len()]] };
+        for byte in bytes {
+            add(some, Before, CutInside, byte);
+        }
+        if first.side == Side::Back {
+            add(some, Before, Cut, 0);
+        } else {
+            add(first, Before, KillClient, 0);
+            add(last, After, KillClient, 0);
+            add(first, Before, Cut, 0);
+            add(last, After, Cut, 0);
+            add(first, Before, Terminate, 0);
+            add(last, After, Terminate, 0);
+            add(first, Before, Delay, 0);
+            add(last, After, KillBackend, 0);
+            add(last, After, KillPostmaster, 0);
+        }
+        if critical {
+            add(first, Before, Away, 0);
+            if first.side == Side::Front {
+                add(last, After, Away, 0);
+            } else {
+                add(first, Before, KillClient, 0);
+            }
+        }
+    }
+    points
+}
+
+/// Messages of one side and one connection in a row; those about COMMIT one by one.
+fn steps<'t>(trace: &'t [Step], about_commit: &[(Side, usize)]) -> Vec<&'t [Step]> {
+    let alone = |step: &Step| about_commit.contains(&step.number_of(step.side));
+    let together = |one: &Step, next: &Step| {
+        (one.side, one.connection) == (next.side, next.connection) && !alone(one) && !alone(next)
+    };
+    trace.chunk_by(together).collect()
+}
+
+/// How many steps there are.
+pub fn count(trace: &[Step]) -> usize {
+    steps(trace, &[]).len()
+}
+
+impl Step {
+    fn number_of(&self, side: Side) -> (Side, usize) {
+        (side, self.number)
+    }
+}
+
+/// The messages from the last but one before COMMIT to the last answer to it.
+fn about_commit(steps: &[Step]) -> Vec<(Side, usize)> {
+    let commits = steps.iter().enumerate().filter(|(_, step)| step.side == Side::Front && step.text == "COMMIT");
+    let mut found = Vec::new();
+    for (at, commit) in commits {
+        let end = steps[at..].iter().position(|step| step.side == Side::Back && step.tag == 'Z');
+        let end = end.map_or(steps.len(), |end| at + end + 1);
+        let around = &steps[at.saturating_sub(2)..end];
+        found.extend(around.iter().filter(|step| step.connection == commit.connection).map(|s| (s.side, s.number)));
+    }
+    found
+}
+
+/// The same points each time: every point about COMMIT of the kinds that are quick, and of each kind some from all over.
+pub fn sample(points: Vec<Point>, of_each_kind: usize) -> Vec<Point> {
+    let mut by_kind = std::collections::BTreeMap::<(Action, String), Vec<Point>>::new();
+    for point in points {
+        by_kind.entry((point.action, point.kind())).or_default().push(point);
+    }
+    let mut chosen = Vec::new();
+    for (at, (_, points)) in by_kind.into_iter().enumerate() {
+        let wanted = if points[0].group() == Group::Quiet { of_each_kind } else { 1 };
+        let (critical, rest): (Vec<_>, Vec<_>) = points.into_iter().partition(|point| point.critical);
+        for points in [critical, rest] {
+            let stride = points.len().div_ceil(wanted).max(1);
+            // Another beginning for each kind, so that together they reach more messages.
+            chosen.extend(points.into_iter().skip(at * 7 % stride).step_by(stride));
+        }
+    }
+    chosen
+}
