@@ -39,6 +39,7 @@ pub struct Ride {
     postmaster_killed: AtomicBool,
     /// Nobody gets through any more.
     away: AtomicBool,
+    slow: AtomicBool,
     client: AtomicU32,
     steps: Mutex<Vec<Step>>,
     open: Mutex<Vec<Arc<Connection>>>,
@@ -86,6 +87,14 @@ impl Line {
     /// How to reach a database through it.
     pub fn url(&self, database: &str) -> String {
         format!("postgresql://postgres@127.0.0.1:{}/{database}?sslmode=disable", self.port)
+    }
+
+    /// From now on connections belong to a new command without a fault, of which every message of pgseal's is held back so
+    /// long that others can look at each state.
+    pub fn slowly(&self) -> Arc<Ride> {
+        let ride = self.ride(None);
+        ride.slow.store(true, SeqCst);
+        ride
     }
 
     /// From now on connections belong to a new command, with this fault.
@@ -138,6 +147,9 @@ impl Shared {
             connection.backend.store(pid, SeqCst);
         }
         let number = ride.count(side, connection.number, message);
+        if side == Side::Front && "QS".contains(message.tag) && ride.slow.load(SeqCst) {
+            thread::sleep(DELAY * 3);
+        }
         let strikes = ride.fault.filter(|fault| (fault.side, fault.number) == (side, number));
         let forward = |connection: &Connection| {
             connection.mute[side as usize].load(SeqCst) || connection.write(side, &message.bytes)
@@ -211,6 +223,7 @@ impl Ride {
             struck: AtomicBool::new(false),
             postmaster_killed: AtomicBool::new(false),
             away: AtomicBool::new(false),
+            slow: AtomicBool::new(false),
             client: AtomicU32::new(0),
             steps: Mutex::default(),
             open: Mutex::default(),

@@ -115,11 +115,6 @@ impl Point {
         }
     }
 
-    /// Whether the connection stays open and says nothing.
-    pub fn is_silence(&self) -> bool {
-        matches!(&self.strike, Strike::Protocol(Fault { what: What::Swallow, .. }))
-    }
-
     /// How a report counts it.
     pub fn kind(&self) -> String {
         let fault = match &self.strike {

@@ -18,7 +18,7 @@ use super::scenario::Scenario;
 use super::server::Server;
 
 /// A command that takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(100);
 
 /// How long the server may need to end a session whose client is gone.
 const ORPHAN: Duration = Duration::from_secs(10);
@@ -28,13 +28,20 @@ const ORPHAN: Duration = Duration::from_secs(10);
 pub enum State {
     Baseline,
     Finalized,
-    /// A step of a release with steps outside of a transaction, from 1.
+    /// A step of a release with steps outside of a transaction, from 1; 0 in the middle of a statement.
     Between(usize),
 }
 
 /// Every state that a run goes through, from baseline to finalized, as anybody else sees it.
-#[derive(Clone)]
-pub struct States(pub Vec<Fingerprint>);
+#[derive(Clone, Default)]
+pub struct States {
+    pub known: Vec<Fingerprint>,
+    /// What the ledger said of the run's steps, by state.
+    pub recorded: Vec<(usize, String)>,
+}
+
+/// The steps of the newest run; empty where there is no ledger.
+const STEPS: &str = "select coalesce(string_agg(concat_ws(' ', happened, tier, statement), ', ' order by id), '') from pgseal.steps";
 
 pub struct Worker<'s> {
     scenario: Scenario,
@@ -102,33 +109,49 @@ impl<'s> Worker<'s> {
     /// The messages of a command without a fault, and the states that others saw meanwhile.
     pub fn reference(&mut self, action: Action) -> Result<(Vec<Step>, States), String> {
         self.prepare(action)?;
-        let mut states = vec![self.fingerprint()?];
-        let ride = self.line.ride(None);
+        let mut states = States { known: vec![self.fingerprint()?], recorded: Vec::new() };
+        // Slow enough that no state is missed.
+        let ride = if self.is_mixed() && action == Action::Run { self.line.slowly() } else { self.line.ride(None) };
         let mut command = self.command(&self.struck, action);
         let mut child = self.spawn(&mut command);
         ride.of_process(child.id());
         while child.try_wait().unwrap().is_none() {
-            let seen = self.fingerprint();
-            // Several questions make one fingerprint: what two agree on was there, and not half of it before a COMMIT and half
-            // after. A table that is gone between two questions is an error.
-            if let (Ok(seen), Ok(again)) = (seen, self.fingerprint())
-                && seen == again
-                && states.last() != Some(&seen)
-            {
-                states.push(seen);
-            }
+            self.note(&mut states);
         }
         let code = child.wait().unwrap().code();
         if code != Some(0) {
             return Err(format!("the reference {} ended with {code:?}: {}", action.as_str(), self.output()));
         }
-        let seen = self.fingerprint()?;
-        if states.last() != Some(&seen) {
-            states.push(seen);
-        }
-        self.state = if action == Action::Run { State::Finalized } else { State::Baseline };
+        self.note(&mut states);
+        self.state = target(action);
         self.count(action);
-        Ok((ride.steps(), States(states)))
+        Ok((ride.steps(), states))
+    }
+
+    /// Adds what is there now. Several questions make one fingerprint: what two agree on was there, and not half of it
+    /// before a COMMIT and half after. A table that is gone between two questions is an error.
+    fn note(&mut self, states: &mut States) {
+        let mut look = || Some((self.fingerprint().ok()?, self.steps()));
+        let (Some(seen), again) = (look(), look()) else { return };
+        if again.as_ref() != Some(&seen) || interrupted(&seen.1) {
+            return;
+        }
+        if states.known.last() != Some(&seen.0) {
+            states.known.push(seen.0);
+        }
+        let recorded = (states.known.len() - 1, seen.1);
+        if !states.recorded.contains(&recorded) {
+            states.recorded.push(recorded);
+        }
+    }
+
+    fn steps(&mut self) -> String {
+        // No ledger, no steps.
+        self.ask(|client| fingerprint::rows(client, STEPS)).map(|rows| rows[0][0].clone()).unwrap_or_default()
+    }
+
+    fn is_mixed(&self) -> bool {
+        self.scenario == Scenario::Mixed
     }
 
     /// Every point of a command's files.
@@ -140,7 +163,7 @@ impl<'s> Worker<'s> {
         if ended.code != Some(0) {
             return Err(format!("the traced {} ended with {:?}: {}", action.as_str(), ended.code, ended.output));
         }
-        self.state = if action == Action::Run { State::Finalized } else { State::Baseline };
+        self.state = target(action);
         self.count(action);
         let text = std::fs::read(&log).unwrap();
         Ok(files::points(action, &String::from_utf8_lossy(&text), &self.receipts().to_string_lossy()))
@@ -164,11 +187,16 @@ impl<'s> Worker<'s> {
         let effect = state == target(point.action);
         if effect {
             self.count(point.action);
+        } else if matches!(state, State::Between(_)) {
+            self.ledger.0 += 1;
         }
         self.state = state;
         self.status_agrees(effect).map_err(|why| format!("{why}\n{}", ended.output))?;
         self.receipt_agrees(&ended, effect)?;
-        self.again(point.action).map_err(|why| format!("afterwards: {why}\n{}", ended.output))?;
+        let back = matches!(&point.strike, Strike::Protocol(fault) if fault.number % 2 == 0);
+        let half = matches!(state, State::Between(_));
+        let then = if half && back { self.back() } else { self.again(point.action) };
+        then.map_err(|why| format!("afterwards: {why}\n{}", ended.output))?;
         Ok(Seen { struck, code: ended.code, elapsed: ended.elapsed, orphan })
     }
 
@@ -247,6 +275,31 @@ impl<'s> Worker<'s> {
         Ok(())
     }
 
+    /// From half way to baseline.
+    fn back(&mut self) -> Result<(), String> {
+        let answer = self.direct.ask("rollback");
+        if answer.code != 0 {
+            return Err(format!("rollback from half way: {answer}"));
+        }
+        self.ledger.1 += 1;
+        self.state = self.observe()?;
+        if self.state != State::Baseline {
+            return Err(format!("rollback from half way led to {:?}", self.state));
+        }
+        if let Some(table) = self.scenario.log() {
+            // What only grows may have grown once.
+            let rows = self.log_rows(table)?;
+            self.log = if rows == self.log + 1 { rows } else { self.log };
+        }
+        let (_, status) = self.direct.status();
+        self.rows_agree(&status)
+    }
+
+    fn log_rows(&mut self, table: &str) -> Result<usize, String> {
+        let rows = self.ask(|client| fingerprint::rows(client, &format!("select count(*) from public.{table}")))?;
+        rows[0][0].parse().map_err(|_| "no count".to_owned())
+    }
+
     /// The same command once more: it does what is still to do, and nothing twice.
     fn again(&mut self, action: Action) -> Result<(), String> {
         let to_do = self.state != target(action);
@@ -258,8 +311,11 @@ impl<'s> Worker<'s> {
         if answer.code != expected {
             return Err(format!("a second {} should end with {expected}: {answer}", action.as_str()));
         }
-        if to_do {
-            self.count(action);
+        match self.state {
+            // The run has its row already.
+            State::Between(_) => self.log += 1,
+            _ if to_do => self.count(action),
+            _ => {}
         }
         let state = self.observe()?;
         if state != target(action) {
@@ -279,6 +335,9 @@ impl<'s> Worker<'s> {
         }
         let in_effect = status["in_effect"].as_array().is_some_and(|list| !list.is_empty());
         if in_effect != (self.state == State::Finalized) && !between {
+            return Err(format!("the database is {:?}, but status says: {status}", self.state));
+        }
+        if between == status["stopped"].is_null() {
             return Err(format!("the database is {:?}, but status says: {status}", self.state));
         }
         for one in status["unfinished"].as_array().into_iter().flatten() {
@@ -301,10 +360,10 @@ impl<'s> Worker<'s> {
         if found != self.ledger {
             return Err(format!("the ledger has {found:?} runs and rollbacks, not {:?}", self.ledger));
         }
-        if let Some(table) = self.scenario.log() {
-            let rows = self.ask(|client| fingerprint::rows(client, &format!("select count(*) from public.{table}")))?;
-            if rows[0][0] != self.log.to_string() {
-                return Err(format!("{} runs have written {} rows", self.log, rows[0][0]));
+        if let (Some(table), State::Baseline | State::Finalized) = (self.scenario.log(), self.state) {
+            let rows = self.log_rows(table)?;
+            if rows != self.log {
+                return Err(format!("{} runs have written {rows} rows", self.log));
             }
         }
         Ok(())
@@ -330,20 +389,29 @@ impl<'s> Worker<'s> {
 
     fn observe(&mut self) -> Result<State, String> {
         let found = self.fingerprint()?;
-        let States(known) = &self.states;
+        let steps = if self.is_mixed() { self.steps() } else { String::new() };
+        let known = &self.states.known;
+        let last = known.len() - 1;
         match known.iter().position(|state| *state == found) {
             Some(0) => Ok(State::Baseline),
-            Some(at) if at + 1 == known.len() => Ok(State::Finalized),
-            Some(at) => Ok(State::Between(at)),
-            None => {
-                let (first, last) = (&known[0], &known[known.len() - 1]);
-                Err(format!(
-                    "neither baseline ({}) nor finalized ({})",
-                    fingerprint::difference(first, &found),
-                    fingerprint::difference(last, &found)
-                ))
-            }
+            Some(at) if at == last => Ok(State::Finalized),
+            Some(at) => self.recorded(at, &steps),
+            None if interrupted(&steps) => Ok(State::Between(0)),
+            None => Err(format!(
+                "neither baseline ({}) nor finalized ({})",
+                fingerprint::difference(&known[0], &found),
+                fingerprint::difference(&known[last], &found)
+            )),
         }
+    }
+
+    /// What is there is what the ledger says.
+    fn recorded(&self, at: usize, steps: &str) -> Result<State, String> {
+        let known = self.states.recorded.iter().any(|(state, text)| *state == at && text == steps);
+        if known || interrupted(steps) {
+            return Ok(State::Between(at));
+        }
+        Err(format!("step {at} is there, but the ledger says: {steps}"))
     }
 
     pub fn fingerprint(&mut self) -> Result<Fingerprint, String> {
@@ -444,6 +512,11 @@ impl<'s> Worker<'s> {
 
 fn target(action: Action) -> State {
     if action == Action::Run { State::Finalized } else { State::Baseline }
+}
+
+/// Whether the end of the last statement was not seen.
+fn interrupted(steps: &str) -> bool {
+    steps.rsplit(", ").next().is_some_and(|last| last.starts_with("started"))
 }
 
 /// Exit code and database say the same.

@@ -1,0 +1,1 @@
+select count(*) > 0 as ready, 'approved' as reason from public.approvals;

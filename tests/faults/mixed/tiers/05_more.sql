@@ -1,0 +1,1 @@
+insert into public.orders values (501, 'wild', 8);

@@ -1,0 +1,1 @@
+insert into public.flags values ('last', 1);

@@ -1,0 +1,1 @@
+select 'wild' as name, count(*) = 1 as ok from public.orders where mood::text = 'wild';
