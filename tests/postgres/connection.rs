@@ -1,6 +1,7 @@
 //! Connecting as libpq does it: the real program beside the real psql, with the same strings, variables and files; and
 //! that a password is seen nowhere.
 
+use pgseal::database::Session as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
