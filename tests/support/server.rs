@@ -23,18 +23,19 @@ use tempfile::TempDir;
 
 use super::cluster::{Cluster, programs};
 
-/// Runs a program, and ends it when this process lets go of its standard input.
-const KEEPER: &str = r#""$@" </dev/null & child=$!; read -r _; kill -QUIT $child; wait $child"#;
+/// Runs a program, and ends it by a signal when this process lets go of its standard input.
+const KEEPER: &str = r#"signal=$1; shift; "$@" </dev/null & child=$!; read -r _; kill -"$signal" $child; wait $child"#;
 
 /// A program in the background, as the user that servers run as.
 pub struct Kept(Child);
 
 impl Kept {
-    pub fn start(program: &Path, arguments: &[&str], log: &Path) -> Self {
+    /// `signal` is the one that ends it at once.
+    pub fn start(program: &Path, arguments: &[&str], signal: &str, log: &Path) -> Self {
         let (uid, gid) = account();
         let out = fs::File::create(log).unwrap();
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", KEEPER, "keeper"]).arg(program).args(arguments).uid(uid).gid(gid);
+        command.args(["-c", KEEPER, "keeper", signal]).arg(program).args(arguments).uid(uid).gid(gid);
         command.current_dir("/").stdin(Stdio::piped()).stdout(out.try_clone().unwrap()).stderr(out);
         Self(command.spawn().unwrap())
     }
@@ -101,7 +102,7 @@ impl Server {
     pub fn restart(&mut self) {
         self.stop();
         let program = programs().dir().join("postgres");
-        self.running = Some(Kept::start(&program, &["-D", &self.data()], &self.path("log")));
+        self.running = Some(Kept::start(&program, &["-D", &self.data()], "QUIT", &self.path("log")));
         let since = Instant::now();
         while !fs::read_to_string(self.path("data/postmaster.pid")).unwrap_or_default().contains("ready") {
             let log = || fs::read_to_string(self.path("log")).unwrap();
