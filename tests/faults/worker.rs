@@ -41,7 +41,8 @@ pub struct States {
 }
 
 /// The steps of the newest run; empty where there is no ledger.
-const STEPS: &str = "select coalesce(string_agg(concat_ws(' ', happened, tier, statement), ', ' order by id), '') from pgseal.steps";
+const STEPS: &str =
+    "select coalesce(string_agg(concat_ws(' ', happened, tier, statement), ', ' order by id), '') from pgseal.steps";
 
 pub struct Worker<'s> {
     scenario: Scenario,

@@ -1,13 +1,11 @@
 //! Connecting as libpq does it: the real program beside the real psql, with the same strings, variables and files; and
 //! that a password is seen nowhere.
 
-use pgseal::database::Session as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use pgseal::database::Session as _;
 use tempfile::TempDir;
 
 use super::release::{BEFORE, PGSEAL, Release, Site};
