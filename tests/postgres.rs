@@ -9,6 +9,8 @@ mod fingerprint;
 mod proxy;
 #[path = "support/release.rs"]
 mod release;
+#[path = "support/server.rs"]
+mod server;
 #[path = "support/server_words.rs"]
 mod server_words;
 
@@ -24,6 +26,8 @@ mod branches;
 mod bundle_file;
 #[path = "postgres/ceremony.rs"]
 mod ceremony;
+#[path = "postgres/connection.rs"]
+mod connection;
 #[path = "postgres/crash.rs"]
 mod crash;
 #[path = "postgres/dialect.rs"]
@@ -40,10 +44,16 @@ mod harmless;
 mod generated;
 #[path = "postgres/mixed.rs"]
 mod mixed;
+#[path = "postgres/interrupt.rs"]
+mod interrupt;
+#[path = "postgres/locks.rs"]
+mod locks;
 #[path = "postgres/one_roof.rs"]
 mod one_roof;
 #[path = "postgres/points.rs"]
 mod points;
+#[path = "postgres/pooler.rs"]
+mod pooler;
 #[path = "postgres/preflight.rs"]
 mod preflight;
 #[path = "postgres/records.rs"]
@@ -56,8 +66,12 @@ mod script;
 mod servers;
 #[path = "postgres/session.rs"]
 mod session;
+#[path = "postgres/several_hosts.rs"]
+mod several_hosts;
 #[path = "postgres/shop.rs"]
 mod shop;
+#[path = "postgres/tls.rs"]
+mod tls;
 #[path = "postgres/together.rs"]
 mod together;
 #[path = "postgres/undo.rs"]

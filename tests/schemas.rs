@@ -92,6 +92,21 @@ fn every_schema_is_a_schema_and_closed() {
 }
 
 #[test]
+fn a_release_that_commits_more_than_once() {
+    let desk = Desk::new();
+    let toml = desk.path("example/release.toml");
+    let text = fs::read_to_string(&toml).expect("init wrote it");
+    let tier = "\n[[tier]]\nname = \"steps\"\nfile = \"tiers/steps.sql\"\ntransaction = \"none\"\n";
+    fs::write(&toml, text + tier).expect("our own file");
+    let sql = "set work_mem = '1MB';\nvacuum;\ncreate database d;\ncall p();\nanalyze;\n";
+    fs::write(desk.path("example/tiers/steps.sql"), sql).expect("our own file");
+    for command in [&["lint", "example"][..], &["pack", "example", "-o", "b.pgseal"]] {
+        let points = desk.ok(command[0], command)["points"].clone();
+        assert_eq!(points.as_array().map(Vec::len), Some(5), "{points}");
+    }
+}
+
+#[test]
 fn commands_without_a_database() {
     let desk = Desk::new();
     desk.ok("keygen", &["keygen", "second", "--no-passphrase"]);

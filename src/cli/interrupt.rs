@@ -19,6 +19,7 @@ use crate::release::stop::{Phase, Stop, Stopping};
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// What is going on, for the last words of a process that ends at once.
+#[derive(Clone)]
 pub struct Command {
     /// `run`, `rollback`, ...
     pub name: &'static str,
@@ -69,9 +70,7 @@ impl Command {
 
 /// From now on SIGINT, SIGTERM and SIGHUP stop what `stop` belongs to.
 pub fn watch(command: &Command, stop: &Stop, out: Output, beside: Beside) -> Result<(), CliError> {
-    let Command { name, exit, receipts } = command;
-    let command = Command { name, exit: *exit, receipts: receipts.clone() };
-    let stop = stop.clone();
+    let (command, stop) = (command.clone(), stop.clone());
     on_signals(move || match stop.request() {
         Stopping::Cancelled => {
             beside.line("interrupted: cancelling, and rolling back; once more ends pgseal at once".to_owned());

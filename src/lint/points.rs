@@ -3,7 +3,7 @@
 //! Each statement of such a tier commits by itself. Whoever rolls back after some of them runs the same rollback scripts;
 //! here each statement is paired with the one that takes it back. Names are compared as far as they are written.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::objects::{Kind, Object};
@@ -66,12 +66,20 @@ pub fn points(manifest: &Manifest, walk: &mut Walk<'_>) -> Vec<Point> {
     }
     let rollback = rollback(manifest, walk);
     for tier in manifest.tiers.iter().filter(|tier| is_stepwise(tier)) {
-        let mut seen = HashSet::new();
+        // A file may be included twice, and several ways lead over one statement.
+        let (mut seen, mut on_this_way, mut last_way) = (HashSet::new(), HashMap::new(), 0);
         let (mut number, first) = (0, points.len());
-        walk(&tier.file, &mut |_, statement| {
+        walk(&tier.file, &mut |way, statement| {
+            if way != last_way {
+                on_this_way.clear();
+                last_way = way;
+            }
             let inspection = statement.inspect();
             let at = &statement.origin.at;
-            if inspection.statements > 0 && seen.insert((Arc::clone(&at.file), at.line, at.column)) {
+            let place_of = (Arc::clone(&at.file), at.line, at.column);
+            let time: &mut u32 = on_this_way.entry(place_of.clone()).or_default();
+            *time += 1;
+            if inspection.statements > 0 && seen.insert((place_of, *time)) {
                 number += 1;
                 let step = steps::step(&statement.sql, &inspection);
                 let undo = undo(&statement.sql, &step, &rollback);

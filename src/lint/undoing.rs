@@ -1,6 +1,7 @@
 //! What the statements of the rollback scripts do, as far as it can be compared with what the tiers did.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::objects::{Effects, Object, effects};
 use super::rollback::{is_same, undoes};
@@ -99,7 +100,10 @@ pub struct Rollback {
     /// The first statement of the script that is being read, and its ways.
     first: usize,
     ways: usize,
-    /// Scripts of which some statements stand under a condition: these are asked for first.
+    /// Which of that script's places and subjects were seen.
+    places: HashMap<(Arc<str>, u32, u32), usize>,
+    subjects: HashSet<(Option<String>, Option<String>, Option<String>)>,
+    /// Statements under a condition: somebody asks first.
     guarded: BTreeSet<usize>,
 }
 
@@ -112,6 +116,8 @@ impl Rollback {
             }
         }
         (self.first, self.ways) = (self.statements.len(), 0);
+        self.places.clear();
+        self.subjects.clear();
     }
 
     /// Notes a statement on a way.
@@ -122,15 +128,16 @@ impl Rollback {
             return;
         }
         let at = place(statement, Tokens::first(&statement.sql, 1).get(0).map_or(0, |token| token.at));
-        let rest = &mut self.statements[self.first..];
-        if let Some(known) = rest.iter_mut().find(|known| known.at == at) {
+        let key = (Arc::clone(&at.file), at.line, at.column);
+        if let Some(known) = self.places.get(&key).and_then(|i| self.statements.get_mut(*i)) {
             known.ways.insert(way);
             return;
         }
         // Of rows that are put back one by one, the first says enough.
         let defines = !deed.effects.created.is_empty() || !deed.effects.dropped.is_empty() || deed.attached.is_some();
-        let same = |known: &Undoing| known.deed.subject == deed.subject && known.deed.dynamic == deed.dynamic;
-        if defines || !rest.iter().any(same) {
+        let (schema, name) = deed.subject.clone().map(|subject| (subject.schema, subject.name)).unzip();
+        if self.subjects.insert((schema.flatten(), name, deed.dynamic.clone())) || defines {
+            self.places.insert(key, self.statements.len());
             self.statements.push(Undoing { at, deed, ways: BTreeSet::from([way]) });
         }
     }

@@ -23,6 +23,7 @@ impl Parameters {
         match ["postgresql://", "postgres://"].iter().find_map(|scheme| text.strip_prefix(scheme)) {
             Some(rest) => parameters.url(rest)?,
             None if text.contains('=') => parameters.keywords_and_values(text)?,
+            None if text.is_empty() => {}
             None => parameters.set("dbname", text)?,
         }
         Ok(parameters)

@@ -6,15 +6,15 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use der::{Decode as _, Encode as _};
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{
-    ClientConfig, ConfigBuilder, Error, InconsistentKeys, RootCertStore, SupportedProtocolVersion, WantsVerifier,
-};
+use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore, SupportedProtocolVersion, WantsVerifier};
+use x509_cert::Certificate;
 
 use super::conninfo::Parameters;
 use super::settings::{SettingsError, choose};
@@ -176,11 +176,16 @@ fn with_client(
     };
     let wrong = |why: String| file("sslkey", key_path, &why);
     let key = provider.key_provider.load_private_key(private_key(key_path)?);
-    let pair = CertifiedKey::new(chain, key.map_err(|e| wrong(format!("this kind of key is not supported: {e}")))?);
-    if let Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) = pair.keys_match() {
+    let key = key.map_err(|e| wrong(format!("this kind of key is not supported: {e}")))?;
+    // Not by `keys_match`: webpki reads no certificate of version 1, and servers accept those.
+    let public = Certificate::from_der(&chain[0]).ok();
+    let public = public.and_then(|read| read.tbs_certificate().subject_public_key_info().to_der().ok());
+    if let (Some(of_certificate), Some(of_key)) = (public, key.public_key())
+        && of_certificate != of_key.as_ref()
+    {
         return Err(wrong(format!("it is not the key of the certificate {path}")));
     }
-    // Other errors of `keys_match` are about certificates of version 1; the server decides on those.
+    let pair = CertifiedKey::new(chain, key);
     Ok(builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair))))
 }
 

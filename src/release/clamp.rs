@@ -7,20 +7,24 @@ use crate::database::{DatabaseError, Session};
 use crate::format::limits_of_run::{RunLimits, TimeLimit};
 use crate::sql::Position;
 
-/// The settings, and where [`RunLimits`] has them.
-const SETTINGS: [(&str, fn(&RunLimits) -> TimeLimit); 4] = [
-    ("lock_timeout", |limits| limits.lock_timeout),
-    ("statement_timeout", |limits| limits.statement_timeout),
-    ("idle_in_transaction_session_timeout", |limits| limits.idle_timeout),
-    ("transaction_timeout", |limits| limits.transaction_timeout),
-];
+/// The server's settings, and what they are at most.
+fn settings(limits: &RunLimits) -> [(&'static str, TimeLimit); 4] {
+    [
+        ("lock_timeout", limits.lock_timeout),
+        ("statement_timeout", limits.statement_timeout),
+        ("idle_in_transaction_session_timeout", limits.idle_timeout),
+        ("transaction_timeout", limits.transaction_timeout),
+    ]
+}
 
 /// Whether a statement could change a time limit: it names one, wherever. `RESET ALL` and `DISCARD ALL`, which name none,
 /// are refused in scripts.
 pub(super) fn may_change(sql: &str) -> bool {
     // All of their names end so.
     const COMMON: &[u8] = b"_timeout";
-    sql.len() > COMMON.len() && sql.as_bytes().windows(COMMON.len()).any(|text| text.eq_ignore_ascii_case(COMMON))
+    let bytes = sql.as_bytes();
+    memchr::memchr_iter(COMMON[0], bytes)
+        .any(|at| bytes.get(at..at + COMMON.len()).is_some_and(|text| text.eq_ignore_ascii_case(COMMON)))
 }
 
 /// Asks the server for the limits that are in force now, and puts back what is higher, or off.
@@ -38,8 +42,8 @@ pub(super) fn put_back(
     )?;
     for row in table.rows {
         let [Some(name), Some(setting)] = row.as_slice() else { continue };
-        let Some((name, pick)) = SETTINGS.iter().find(|(known, _)| known == name) else { continue };
-        let limit = pick(order.limits);
+        let known = settings(order.limits).into_iter().find(|(known, _)| known == name);
+        let Some((name, limit)) = known else { continue };
         if is_within(setting, limit) {
             continue;
         }

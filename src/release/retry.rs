@@ -25,7 +25,7 @@ pub fn reason(failure: &Failure) -> Option<&'static str> {
 }
 
 /// Whether the transaction shall be tried once more. Only to be asked when all of it is rolled back for sure, `retries`
-/// of them done so far. Says so, sleeps, and makes the session as it was: this is false where it can't, or where somebody
+/// of them done so far. Makes the session as it was, says so, and sleeps: this is false where it can't, or where somebody
 /// wanted the run to stop meanwhile.
 pub(super) fn again(
     failure: &Failure,
@@ -35,12 +35,27 @@ pub(super) fn again(
     session: &mut dyn Session,
     observer: &mut dyn Observer,
 ) -> bool {
-    let Some(reason) = reason(failure).filter(|_| retries < order.lock_retries && !failure.connection_lost) else {
-        return false;
-    };
+    may_help(failure, retries, order)
+        && matches!(refresh(session), Ok(true))
+        && pause(failure, retries, order, run_id, observer)
+}
+
+/// As [`again`], for one statement that is a transaction of its own: what the script left in its session stays.
+pub(super) fn pause(
+    failure: &Failure,
+    retries: u32,
+    order: &Order<'_>,
+    run_id: &str,
+    observer: &mut dyn Observer,
+) -> bool {
+    let Some(reason) = reason(failure).filter(|_| may_help(failure, retries, order)) else { return false };
     let pause = jittered(PAUSES[(retries as usize).min(PAUSES.len() - 1)], run_id, retries);
     observer.event(Event::Retrying { failure, reason, retry: retries + 1, of: order.lock_retries, pause });
-    order.stop.pause(pause).is_ok() && matches!(refresh(session), Ok(true))
+    order.stop.pause(pause).is_ok()
+}
+
+fn may_help(failure: &Failure, retries: u32, order: &Order<'_>) -> bool {
+    reason(failure).is_some() && retries < order.lock_retries && !failure.connection_lost
 }
 
 /// What a rolled back transaction leaves in its session. False if a script gave the session's lock back: somebody else may

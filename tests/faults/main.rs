@@ -108,7 +108,8 @@ fn faults(scenario: Scenario, options: &Options, report: &Mutex<Report>) {
     for point in points {
         queues.entry(point.group()).or_insert_with(VecDeque::new).push_back(point);
     }
-    let queues: std::collections::BTreeMap<_, _> = queues.into_iter().map(|(group, queue)| (group, Mutex::new(queue))).collect();
+    let queues: std::collections::BTreeMap<_, _> =
+        queues.into_iter().map(|(group, queue)| (group, Mutex::new(queue))).collect();
     std::thread::scope(|scope| {
         for (group, workers, server) in plan {
             let Some(queue) = queues.get(&group) else { continue };

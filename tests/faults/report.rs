@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::point::{Point, Side};
 use super::line::Step;
+use super::point::{Point, Side};
 use super::worker::Seen;
 
 #[derive(Default)]
@@ -30,7 +30,11 @@ impl Report {
         let count = |side| steps.iter().filter(|step| step.side == side).count();
         let connections = steps.iter().map(|step| step.connection).max().unwrap_or_default();
         let (front, back) = (count(Side::Front), count(Side::Back));
-        let _ = writeln!(self.traces, "{name}: {} steps, {front} messages of pgseal, {back} of the server, {connections} connections", super::point::count(steps));
+        let _ = writeln!(
+            self.traces,
+            "{name}: {} steps, {front} messages of pgseal, {back} of the server, {connections} connections",
+            super::point::count(steps)
+        );
     }
 
     pub fn seen(&mut self, scenario: &str, point: &Point, seen: &Seen) {

@@ -96,11 +96,9 @@ impl Scenario {
                 client.batch_execute(BEFORE).unwrap();
                 client.batch_execute(SMALL_BEFORE).unwrap();
             }
-            Self::Mixed => script(
-                db,
-                &["-f", "mixed.sql"],
-                &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults"),
-            ),
+            Self::Mixed => {
+                script(db, &["-f", "mixed.sql"], &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults"))
+            }
         }
     }
 }

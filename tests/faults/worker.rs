@@ -41,7 +41,8 @@ pub struct States {
 }
 
 /// The steps of the newest run; empty where there is no ledger.
-const STEPS: &str = "select coalesce(string_agg(concat_ws(' ', happened, tier, statement), ', ' order by id), '') from pgseal.steps";
+const STEPS: &str =
+    "select coalesce(string_agg(concat_ws(' ', happened, tier, statement), ', ' order by id), '') from pgseal.steps";
 
 pub struct Worker<'s> {
     scenario: Scenario,
@@ -265,7 +266,9 @@ impl<'s> Worker<'s> {
 
     fn forget_ledger(&mut self, action: Action) -> Result<(), String> {
         if action == Action::Run && self.scenario.first_runs() {
-            self.ask(|client| client.batch_execute("set client_min_messages = error; drop schema if exists pgseal cascade"))?;
+            self.ask(|client| {
+                client.batch_execute("set client_min_messages = error; drop schema if exists pgseal cascade")
+            })?;
             self.ledger = (0, 0);
         }
         Ok(())
@@ -352,8 +355,7 @@ impl<'s> Worker<'s> {
         }
         for one in status["unfinished"].as_array().into_iter().flatten() {
             let ending = one["ending"].as_str().unwrap_or_default();
-            let expected: &[&str] =
-                if effect { &["was committed"] } else { &["never sent", "rolled back"] };
+            let expected: &[&str] = if effect { &["was committed"] } else { &["never sent", "rolled back"] };
             if !between && !expected.iter().any(|words| ending.contains(words)) {
                 return Err(format!("the database is {:?}, but status says: {ending}", self.state));
             }

@@ -181,6 +181,20 @@ fn a_release_of_one_transaction_has_no_points() {
     assert_eq!(document["points"], json!([]));
 }
 
+#[test]
+fn a_file_that_is_included_twice_counts_twice() {
+    let release = Release::with([
+        ("release.toml", tiers(&[("steps", "none")]).as_str()),
+        ("tiers/steps.sql", "\\ir ../more/vacuum.sql\nanalyze t;\n\\ir ../more/vacuum.sql\n"),
+        ("more/vacuum.sql", "vacuum t;\n"),
+    ]);
+    let document: Value = serde_json::from_slice(&release.lint(&["--json"]).stdout).expect("a document");
+    let points = document["points"].as_array().expect("a list");
+    let places: Vec<_> = points.iter().map(|point| (point["number"].as_u64(), text(&point["file"]))).collect();
+    let expected = [(Some(1), "more/vacuum.sql"), (Some(2), "tiers/steps.sql"), (Some(3), "more/vacuum.sql")];
+    assert_eq!(places, expected);
+}
+
 /// A rollback script that asks first works from every point.
 #[test]
 fn conditions_count_as_asking_first() {

@@ -232,7 +232,9 @@ fn within(messages: &[(String, String)], name: &str) -> Logged {
             ended |= statement == LAST.trim().trim_end_matches(';');
             // psql's own question behind \gdesc
             let of_psql = statement.starts_with("SELECT name AS \"Column\", pg_catalog.format_type(tp");
-            if begun && !ended && !of_psql {
+            // pgseal's own, behind what may have changed a time limit
+            let of_pgseal = statement.starts_with("select name, setting from pg_catalog.pg_settings");
+            if begun && !ended && !of_psql && !of_pgseal {
                 logged.statements.push(statement);
             }
         }

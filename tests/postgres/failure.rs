@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::cluster::TestDatabase;
-use super::release::{Answer, Release, assert_same, dump, wait_until};
+use super::release::{Answer, Release, Running, assert_same, dump, wait_until};
 use super::small;
 
 /// Packs, runs, expects exit 30, an equal dump, no ledger, and a receipt that says so.
@@ -360,7 +360,7 @@ fn a_deadlock() {
     let before = dump(&db);
     let mut other = db.client();
     other.batch_execute("set deadlock_timeout = '10s'; begin; lock table public.b").unwrap();
-    let run = operator.start("run");
+    let run = Running::of(operator.command("run").args(["--lock-retries", "0"]));
     wait_until("it holds a", || {
         db.ask("select count(*) from pg_locks where relation = 'public.a'::regclass and mode = 'AccessExclusiveLock'")
             == "1"

@@ -10,8 +10,15 @@ use super::release::{BEFORE, Release, Site};
 #[test]
 fn the_story_on_every_version() {
     let versions = all_programs();
-    let threads: Vec<_> =
-        versions.into_iter().map(|programs| std::thread::Builder::new().name(programs.dir().display().to_string()).spawn(move || story(&programs)).unwrap()).collect();
+    let threads: Vec<_> = versions
+        .into_iter()
+        .map(|programs| {
+            std::thread::Builder::new()
+                .name(programs.dir().display().to_string())
+                .spawn(move || story(&programs))
+                .unwrap()
+        })
+        .collect();
     let told: Vec<String> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
     eprintln!("the story was told on PostgreSQL {}", told.join(", "));
 }

@@ -50,7 +50,8 @@ pub fn programs() -> ServerPrograms {
 /// The programs of every version that is to be tested: the directories in `PGSEAL_POSTGRES_BINS`, else those of [`programs`].
 pub fn all_programs() -> Vec<ServerPrograms> {
     let Some(list) = env::var_os("PGSEAL_POSTGRES_BINS") else { return vec![programs()] };
-    let found = |dir: PathBuf| ServerPrograms::in_dir(&dir).unwrap_or_else(|error| panic!("PGSEAL_POSTGRES_BINS: {error}"));
+    let found =
+        |dir: PathBuf| ServerPrograms::in_dir(&dir).unwrap_or_else(|error| panic!("PGSEAL_POSTGRES_BINS: {error}"));
     env::split_paths(&list).map(found).collect()
 }
 

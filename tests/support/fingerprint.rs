@@ -11,8 +11,7 @@ use postgres::{Client, SimpleQueryMessage};
 pub type Fingerprint = BTreeMap<String, String>;
 
 /// Schemas whose objects are nobody's change.
-const NOT_OURS: &str =
-    "n.nspname not in ('pgseal', 'information_schema') and n.nspname !~ '^pg_(catalog|toast|temp)'";
+const NOT_OURS: &str = "n.nspname not in ('pgseal', 'information_schema') and n.nspname !~ '^pg_(catalog|toast|temp)'";
 
 /// Takes it. Columns of moments are left out of the rows: two runs never agree on them.
 pub fn take(client: &mut Client) -> Result<Fingerprint, postgres::Error> {
@@ -32,12 +31,15 @@ pub fn take_without(client: &mut Client, tables: &[&str]) -> Result<Fingerprint,
     // Tables whose every column is left out have only a number of rows.
     let one = |row: &Vec<String>| {
         let (table, columns) = (&row[0], if row[1].is_empty() { "1" } else { &row[1] });
-        format!("select 'rows of {table}', count(*) || ' ' || coalesce(md5(string_agg(h, '' order by h)), '') \
-                 from (select md5(row({columns})::text) as h from {table}) rows_of")
+        format!(
+            "select 'rows of {table}', count(*) || ' ' || coalesce(md5(string_agg(h, '' order by h)), '') \
+                 from (select md5(row({columns})::text) as h from {table}) rows_of"
+        )
     };
     let wanted: Vec<String> = lists.iter().filter(|row| !tables.contains(&row[0].as_str())).map(one).collect();
     if !wanted.is_empty() {
-        found.extend(rows(client, &wanted.join(" union all "))?.into_iter().map(|row| (row[0].clone(), row[1].clone())));
+        found
+            .extend(rows(client, &wanted.join(" union all "))?.into_iter().map(|row| (row[0].clone(), row[1].clone())));
     }
     Ok(found)
 }
@@ -47,7 +49,8 @@ pub fn difference(expected: &Fingerprint, found: &Fingerprint) -> String {
     let names = expected.keys().chain(found.keys()).collect::<std::collections::BTreeSet<_>>();
     let differ = names.into_iter().filter(|name| expected.get(*name) != found.get(*name));
     let shown = |name: &String| {
-        let side = |map: &Fingerprint| map.get(name).map_or("absent".to_owned(), |text| text.chars().take(160).collect());
+        let side =
+            |map: &Fingerprint| map.get(name).map_or("absent".to_owned(), |text| text.chars().take(160).collect());
         format!("{name}: expected {}, found {}", side(expected), side(found))
     };
     differ.take(4).map(shown).collect::<Vec<_>>().join("; ")

@@ -13,6 +13,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -26,6 +27,8 @@ pub enum Fate {
     NeverSent,
     /// As [`Fate::AnswerLost`], and from then on nobody gets through.
     AnswerLostAndServerAway,
+    /// The server gets it and commits; its answer takes so long.
+    AnswerLate(Duration),
 }
 
 /// Stands before a server; ends with this value.
@@ -77,7 +80,17 @@ impl Line {
         // Set when the answer to come is the one to lose.
         let lose = Arc::new(AtomicBool::new(false));
         let losing = Arc::clone(&lose);
-        thread::spawn(move || copy(from_server, to_client, |_| !losing.load(Ordering::SeqCst)));
+        let fate = self.fate;
+        thread::spawn(move || {
+            copy(from_server, to_client, |_| match (losing.load(Ordering::SeqCst), fate) {
+                (true, Fate::AnswerLate(time)) => {
+                    losing.store(false, Ordering::SeqCst);
+                    thread::sleep(time);
+                    true
+                }
+                (lose, _) => !lose,
+            })
+        });
         thread::spawn(move || {
             copy(client, server, |bytes| {
                 // In a Parse message the text of the statement ends in a zero byte.

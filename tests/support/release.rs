@@ -378,8 +378,7 @@ impl Operator<'_> {
 
     /// Starts a command and goes on.
     pub fn start(&self, command: &str) -> Running {
-        let mut command = self.command(command);
-        Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+        Running::of(&mut self.command(command))
     }
 
     pub fn command(&self, command: &str) -> Command {
@@ -415,6 +414,11 @@ impl Operator<'_> {
 pub struct Running(Child);
 
 impl Running {
+    /// Starts it.
+    pub fn of(command: &mut Command) -> Self {
+        Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
     pub fn pid(&self) -> u32 {
         self.0.id()
     }

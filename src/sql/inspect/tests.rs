@@ -109,12 +109,14 @@ fn session_changes() {
         ("set session \"standard_conforming_strings\" to off", SessionChange::Strings),
         ("set names 'latin1'", SessionChange::Encoding),
         ("set default_transaction_read_only = off", SessionChange::TransactionMode),
+        ("set transaction_read_only to off", SessionChange::TransactionMode),
         ("reset all", SessionChange::Everything),
         ("set session_replication_role = replica", SessionChange::Checks),
     ] {
         assert_eq!(inspect(sql).session_change, Some(found), "{sql}");
     }
     assert_eq!(inspect("set search_path = a").session_change, None);
+    assert_eq!(inspect("SET transaction_timeout = 0").session_change, None);
     assert_eq!(inspect("update t set role = 1").session_change, None);
 }
 

@@ -39,9 +39,8 @@ pub fn session(db: &TestDatabase<'_>) -> PostgresSession {
 
 /// As it is opened for a run, by some role.
 pub fn session_as(db: &TestDatabase<'_>, role: &str) -> PostgresSession {
-    let mut config: tokio_postgres::Config = db.connection().parse().unwrap();
-    config.application_name("pgseal").user(role);
-    let mut session = PostgresSession::open(&config, Purpose::Write).unwrap();
+    let text = format!("{} user={role}", db.connection());
+    let mut session = PostgresSession::open(&text.parse().unwrap(), Purpose::Write).unwrap();
     session.batch(PATH).unwrap();
     session
 }
