@@ -202,6 +202,10 @@ impl From<PreflightError> for CliError {
                 refused("the role may not make the ledger (schema pgseal) in this database".to_owned())
                     .hint("a database owner: grant create on database DATABASE to ROLE")
             }
+            PreflightError::Probe(failure) if failure.connection_lost => {
+                Self::new(Exit::Internal, format!("the connection was lost while the baseline probe was asked: {failure}"))
+                    .hint("nothing was changed; it may be tried again")
+            }
             PreflightError::Probe(failure) => refused(format!("the baseline probe failed: {failure}")),
             PreflightError::State(mismatches) => {
                 let list: Vec<String> = mismatches.iter().map(ToString::to_string).collect();

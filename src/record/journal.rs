@@ -3,7 +3,7 @@
 //! ended.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,10 @@ pub struct Journal {
     file: File,
     path: PathBuf,
     last: Digest,
+    /// Where the last line that is there as a whole ends.
+    end: u64,
+    /// Something of another line may stand behind it.
+    torn: bool,
 }
 
 impl Journal {
@@ -91,19 +95,28 @@ impl Journal {
         std::fs::create_dir_all(dir)?;
         let path = dir.join(format!("{stem}.journal"));
         let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-        let journal = Self { file, path, last: Digest::of(b"") };
+        let journal = Self { file, path, last: Digest::of(b""), end: 0, torn: false };
         durable::sync_dir(&journal.path)?;
         Ok(journal)
     }
 
-    /// Appends a step; it is on the medium when this returns.
+    /// Appends a step; it is on the medium when this returns. After an error it is not written, and a later step can be.
     pub fn write(&mut self, at: Timestamp, step: JournalStep) -> io::Result<()> {
         let line = Line { prev_sha256: self.last, at, step };
         let mut bytes = serde_json::to_vec(&line)?;
-        self.last = Digest::of(&bytes);
+        let digest = Digest::of(&bytes);
         bytes.push(b'\n');
+        if self.torn {
+            // What a full medium took of a line must not stand before the next one.
+            self.file.set_len(self.end)?;
+            self.file.seek(SeekFrom::Start(self.end))?;
+        }
+        self.torn = true;
         self.file.write_all(&bytes)?;
-        self.file.sync_all()
+        self.file.sync_all()?;
+        self.torn = false;
+        (self.last, self.end) = (digest, self.end + bytes.len() as u64);
+        Ok(())
     }
 
     /// Where it is.
@@ -169,5 +182,24 @@ mod tests {
         assert_eq!(read(&path).expect("read"), None);
         std::fs::write(&path, &text[..text.len() - 5]).expect("cut off");
         assert_eq!(read(&path).expect("read").map(|lines| lines.len()), Some(2));
+    }
+
+    #[test]
+    fn a_line_that_the_medium_did_not_take_does_not_break_the_chain() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let mut journal = Journal::create(dir.path(), "a").expect("new");
+        let at = Timestamp::from_seconds(0).expect("epoch");
+        let step = |id: &str| JournalStep::Commit { transaction_id: id.to_owned() };
+        journal.write(at, step("1")).expect("written");
+        let read_only = File::open(journal.path()).expect("there");
+        let file = std::mem::replace(&mut journal.file, read_only);
+        journal.write(at, step("2")).expect_err("nothing can be written");
+        journal.file = file;
+        // A part of the line had found room.
+        journal.file.write_all(b"{\"prev_sha256\":\"").expect("written");
+        journal.write(at, step("3")).expect("written");
+        journal.write(at, step("4")).expect("written");
+        let lines = read(journal.path()).expect("read").expect("a journal");
+        assert_eq!(lines.iter().map(|line| line.step.clone()).collect::<Vec<_>>(), ["1", "3", "4"].map(step));
     }
 }

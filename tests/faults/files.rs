@@ -58,3 +58,11 @@ pub fn points(action: Action, log: &str, receipts: &str) -> Vec<Point> {
     }
     points
 }
+
+/// Whether the call that was changed is one on these files: other calls of the same name come in any order.
+pub fn struck(log: &str, receipts: &str) -> bool {
+    let killed = log.contains("+++ killed by SIGKILL");
+    let calls = || log.lines().filter(|line| !line.starts_with('+') && !line.starts_with('-'));
+    let changed = calls().find(|line| line.contains("(INJECTED)")).or(calls().last().filter(|_| killed));
+    changed.is_some_and(|line| line.contains(receipts))
+}

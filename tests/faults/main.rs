@@ -130,6 +130,11 @@ fn survey(
     report: &Mutex<Report>,
 ) -> (Vec<Point>, States) {
     let mut points = Vec::new();
+    if !scenario.first_runs() {
+        // The first run makes the ledger, the others find it.
+        worker.reference(Action::Run).unwrap();
+        worker.reference(Action::Rollback).unwrap();
+    }
     let (run, states) = worker.reference(Action::Run).unwrap();
     worker.knows(states.clone());
     let (rollback, back) = worker.reference(Action::Rollback).unwrap();
@@ -171,6 +176,7 @@ fn work(
         Worker::new(scenario, server, site, &format!("{name}_{again}"), states.clone())
     };
     let mut worker = fresh();
+    worker.warm_up().unwrap();
     let mut last = Action::Rollback;
     loop {
         // A run, then a rollback, then a run: each leaves what the next one begins with.
@@ -197,6 +203,7 @@ fn work(
                     return;
                 }
                 worker = fresh();
+                worker.warm_up().unwrap();
             }
         }
     }
