@@ -162,6 +162,20 @@ fn versions_of_tls() {
     assert!(refusal(&at("sslmode=require ssl_min_protocol_version=TLSv1.3")).contains("no TLS"));
 }
 
+/// Only servers from 17 on know it; older ones don't understand, and nobody takes them for plain.
+#[test]
+fn tls_from_the_first_byte() {
+    let site = site();
+    let connection = site.at("localhost", "postgres", "sslmode=require sslnegotiation=direct");
+    let version = session(&site.server.local("postgres")).server_version_num();
+    if version >= 170_000 {
+        assert!(is_secure(&mut session(&connection)));
+    } else {
+        let error = refusal(&connection);
+        assert!(error.contains("no TLS"), "{error}");
+    }
+}
+
 #[test]
 fn certificates_that_are_odd_or_over() {
     let made = Certificates::new();

@@ -64,13 +64,16 @@ impl Server {
         server.begin(hba, conf)
     }
 
-    /// A standby of this server.
-    pub fn standby(&self) -> Self {
+    /// A standby of this server, which is stopped while it is copied.
+    pub fn standby(&mut self) -> Self {
+        self.stop();
         let standby = Self::unborn();
-        let (data, socket, port) = (standby.data(), self.path(""), self.port.to_string());
-        let from = ["-h", socket.to_str().unwrap(), "-p", &port, "-U", "postgres"];
-        run("pg_basebackup", &[&["-D", &data, "-R", "--checkpoint=fast", "--no-sync"], &from[..]].concat());
-        standby.begin("local all all trust\nhost all all all trust\n", "")
+        run_program(Path::new("/bin/cp"), &["-a", &self.data(), &standby.data()]);
+        let from =
+            format!("primary_conninfo = 'host={} port={} user=postgres'\n", self.dir.path().display(), self.port);
+        self.restart();
+        standby.write("data/standby.signal", "");
+        standby.begin("local all all trust\nhost all all all trust\n", &from)
     }
 
     fn unborn() -> Self {
@@ -191,10 +194,13 @@ fn account() -> (u32, u32) {
 }
 
 fn run(program: &str, arguments: &[&str]) {
+    run_program(&programs().dir().join(program), arguments);
+}
+
+fn run_program(program: &Path, arguments: &[&str]) {
     let (uid, gid) = account();
-    let mut command = Command::new(programs().dir().join(program));
-    let output = command.args(arguments).uid(uid).gid(gid).current_dir("/").output().unwrap();
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(program).args(arguments).uid(uid).gid(gid).current_dir("/").output().unwrap();
+    assert!(output.status.success(), "{}: {}", program.display(), String::from_utf8_lossy(&output.stderr));
 }
 
 /// Certificates by the `openssl` program, in a directory of their own.
