@@ -7,6 +7,8 @@ mod cluster;
 mod proxy;
 #[path = "support/release.rs"]
 mod release;
+#[path = "support/server.rs"]
+mod server;
 #[path = "support/server_words.rs"]
 mod server_words;
 
@@ -22,6 +24,8 @@ mod branches;
 mod bundle_file;
 #[path = "postgres/ceremony.rs"]
 mod ceremony;
+#[path = "postgres/connection.rs"]
+mod connection;
 #[path = "postgres/crash.rs"]
 mod crash;
 #[path = "postgres/dialect.rs"]
@@ -40,6 +44,8 @@ mod interrupt;
 mod locks;
 #[path = "postgres/one_roof.rs"]
 mod one_roof;
+#[path = "postgres/pooler.rs"]
+mod pooler;
 #[path = "postgres/preflight.rs"]
 mod preflight;
 #[path = "postgres/records.rs"]
@@ -50,8 +56,12 @@ mod runbook;
 mod script;
 #[path = "postgres/session.rs"]
 mod session;
+#[path = "postgres/several_hosts.rs"]
+mod several_hosts;
 #[path = "postgres/shop.rs"]
 mod shop;
+#[path = "postgres/tls.rs"]
+mod tls;
 #[path = "postgres/together.rs"]
 mod together;
 #[path = "postgres/undo.rs"]

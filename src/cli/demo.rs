@@ -165,6 +165,8 @@ impl Story<'_> {
     /// Runs one of the scripts beside the release, as psql would in one transaction.
     fn load(&self, name: &str, variables: &Variables) -> Result<(), CliError> {
         let mut session = connection::connector(Some(&self.url))?.connect(Purpose::Write)?;
+        // One statement of the baseline takes long on a slow machine.
+        session.set_patience(std::time::Duration::from_secs(600));
         let wrong = |error: crate::sql::ScriptError| internal(error);
         let mut script = Script::open(&Embedded, name, variables.clone()).map_err(wrong)?;
         session.execute("BEGIN")?;

@@ -6,6 +6,7 @@ use super::exit::Exit;
 use super::output::{escape, shown};
 use crate::bundle::definition::DefinitionError;
 use crate::database::DatabaseError;
+use crate::postgres::start::POOLER;
 use crate::record::ledger::Entry;
 use crate::release::failure::Failure;
 use crate::release::gate::{GateError, OpenError};
@@ -237,6 +238,8 @@ fn connection(error: &DatabaseError, exit: Exit) -> CliError {
             CliError::new(exit, format!("the server refused the connection: {}", server.message))
                 .hint("check user, password (PGPASSWORD or ~/.pgpass) and database in --db")
         }
+        DatabaseError::Unsound(text) if text.contains(POOLER) => CliError::new(Exit::Preflight, text)
+            .hint("name PostgreSQL's own host and port in --db: from the lock to COMMIT it has to be one session"),
         DatabaseError::Unsound(text) => CliError::new(Exit::Preflight, text)
             .hint("somebody else made or changed it: have the schema pgseal looked at by the database's owner"),
         DatabaseError::Server(_) => CliError::new(exit, error),

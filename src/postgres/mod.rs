@@ -2,15 +2,29 @@
 
 pub mod error;
 mod batch;
+mod cancel;
+pub mod connector;
+pub mod conninfo;
 mod copy;
+mod dial;
+pub mod host;
+pub mod keywords;
 mod parameter;
 pub mod programs;
 mod pump;
 mod rows;
 pub mod session;
+pub mod settings;
+pub mod start;
 pub mod throwaway;
+mod tls;
+mod trouble;
 mod wire;
 
+pub use connector::Connector;
+pub use conninfo::Parameters;
+pub use host::Password;
 pub use programs::{ProgramsError, ServerPrograms};
-pub use session::{Connector, PostgresSession};
+pub use session::PostgresSession;
+pub use settings::{Settings, SettingsError};
 pub use throwaway::{ThrowawayError, ThrowawayServer};

@@ -7,19 +7,26 @@
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ::tokio_postgres::tls::NoTlsStream;
-use ::tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls, SimpleQueryStream};
+use ::tokio_postgres::config::{SslMode, SslNegotiation};
+use ::tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, SimpleQueryStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::batch::Flight;
-use super::error;
-use super::wire::{Outbox, Wire};
-use crate::database::{BatchAnswer, DatabaseError, Notice};
+use super::cancel::Canceller;
+use super::connector::Route;
+use super::dial::dial;
+use super::settings::Settings;
+use super::trouble::{Then, Trouble};
+use super::wire::{Arranged, Outbox, Wire};
+use super::{error, start};
+use crate::database::{BatchAnswer, DatabaseError, Notice, Purpose};
 
 /// More than a release's scripts ever say at once; a script that raises notices in a loop must not fill memory.
 const NOTICES_KEPT: usize = 1_000;
@@ -31,11 +38,15 @@ const GOODBYE: Duration = Duration::from_secs(5);
 pub(super) struct Pump {
     runtime: Runtime,
     line: Line,
+    /// How long nothing may move while an answer is awaited; `None` waits for ever.
+    patience: Option<Duration>,
+    /// Bytes that were read or written so far.
+    moved: Arc<AtomicU64>,
 }
 
 /// A connection, and the batches on their way through it.
 struct Line {
-    connection: Connection<Wire, NoTlsStream>,
+    connection: Connection<Wire, Wire>,
     /// What is sent beside the driver.
     outbox: Outbox,
     /// Set once; then nothing is sent or read any more.
@@ -45,14 +56,31 @@ struct Line {
 }
 
 impl Pump {
-    pub(super) fn connect(config: &Config) -> Result<(Client, Self), DatabaseError> {
+    /// Connects by one route. Gives also whether that is with TLS, which a route may leave open.
+    pub(super) fn connect(
+        settings: &Arc<Settings>,
+        route: &Route,
+        purpose: Purpose,
+    ) -> Result<(Client, Self, Canceller, bool), Trouble> {
         let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| DatabaseError::Connection(format!("no event loop: {e}")))?;
-        let (wire, outbox) = runtime.block_on(Wire::connect(config))?;
-        let connected = runtime.block_on(config.connect_raw(wire, NoTls));
-        let (client, connection) = connected.map_err(|e| error::convert(&e, 0))?;
-        let line = Line { connection, outbox, lost: None, flights: VecDeque::new(), notices: Vec::new() };
-        Ok((client, Self { runtime, line }))
+        let runtime = runtime.map_err(|e| Trouble::new(Then::Stop, format!("no event loop: {e}")))?;
+        let connected = runtime.block_on(async {
+            let connecting = connect(settings, route, purpose);
+            match settings.connect_timeout {
+                Some(limit) => timeout(limit, connecting).await.unwrap_or_else(|_| {
+                    let text = format!("no answer within {} s (connect_timeout)", limit.as_secs());
+                    Err(Trouble::new(Then::NextAddress, text))
+                }),
+                None => connecting.await,
+            }
+        });
+        let Connected { client, line, canceller, secure, moved } = connected?;
+        Ok((client, Self { runtime, line, patience: settings.connect_timeout, moved }, canceller, secure))
+    }
+
+    /// How long nothing may move while an answer is awaited.
+    pub(super) fn set_patience(&mut self, patience: Duration) {
+        self.patience = Some(patience);
     }
 
     /// Waits for one answer, after those of every batch that is still on its way. `prefix` characters stood before the
@@ -130,14 +158,63 @@ impl Pump {
         stream.map_err(|e| self.line.failed(error::convert(&e, 0)))
     }
 
-    /// Moves messages until `ready` says so.
+    /// Moves messages until `ready` says so, or until nothing has moved for too long.
     fn wait<T>(&mut self, mut ready: impl FnMut(&mut Line, &mut Context<'_>) -> Poll<T>) -> Result<T, DatabaseError> {
-        self.runtime.block_on(async {
+        let Self { runtime, line, patience, moved } = self;
+        runtime.block_on(async {
             // Looks at the socket: what the server said meanwhile, even goodbye, is read before anything is written.
             yield_now().await;
-            poll_fn(|cx| self.line.turn(cx, &mut ready)).await
+            let Some(patience) = *patience else { return poll_fn(|cx| line.turn(cx, &mut ready)).await };
+            let mut seen = moved.load(Ordering::Relaxed);
+            let mut silence = pin!(sleep(patience));
+            poll_fn(|cx| {
+                let turned = line.turn(cx, &mut ready);
+                if turned.is_ready() {
+                    return turned;
+                }
+                let now = moved.load(Ordering::Relaxed);
+                if now != seen {
+                    seen = now;
+                    silence.as_mut().reset(Instant::now() + patience);
+                }
+                std::task::ready!(silence.as_mut().poll(cx));
+                let text =
+                    format!("the server was silent for {} s, so the connection counts as lost", patience.as_secs());
+                Poll::Ready(Err(line.failed(DatabaseError::Connection(text))))
+            })
+            .await
         })
     }
+}
+
+struct Connected {
+    client: Client,
+    line: Line,
+    canceller: Canceller,
+    secure: bool,
+    moved: Arc<AtomicU64>,
+}
+
+async fn connect(settings: &Arc<Settings>, route: &Route, purpose: Purpose) -> Result<Connected, Trouble> {
+    let host = &settings.hosts[route.host];
+    let dialed = dial(settings, host, &route.address, route.secure).await?;
+    let mut config = Config::new();
+    config.user(&settings.user).dbname(&settings.database).options(start::options(purpose));
+    config.application_name(&settings.application_name).channel_binding(settings.channel_binding);
+    if let Some(password) = &host.password {
+        config.password(password.bytes());
+    }
+    // The wire has seen to TLS; so the driver is told that it begins at once.
+    config.ssl_mode(if dialed.secure { SslMode::Require } else { SslMode::Disable });
+    config.ssl_negotiation(SslNegotiation::Direct);
+    let outbox = dialed.wire.outbox();
+    let connected = config.connect_raw(dialed.wire, Arranged).await;
+    let (client, connection) = connected.map_err(|e| Trouble::beginning(&e, &settings.user))?;
+    let route = Route { secure: dialed.secure, ..route.clone() };
+    let canceller = Canceller::new(&client, Arc::clone(settings), route).await;
+    let canceller = canceller.map_err(|error| Trouble { error, then: Then::Stop })?;
+    let line = Line { connection, outbox, lost: None, flights: VecDeque::new(), notices: Vec::new() };
+    Ok(Connected { client, line, canceller, secure: dialed.secure, moved: dialed.moved })
 }
 
 impl Drop for Pump {

@@ -1,98 +1,60 @@
 //! Sessions by `tokio-postgres`, driven on the caller's thread.
 
 use std::io::Read;
+use std::sync::Arc;
 use std::time::Duration;
 
-use ::tokio_postgres::config::TargetSessionAttrs;
+use ::tokio_postgres::Client;
 use ::tokio_postgres::types::{ToSql, Type};
-use ::tokio_postgres::{Client, Config};
 
+use super::cancel::Canceller;
+use super::connector::{Connector, Route};
 use super::parameter::TextForm;
 use super::pump::Pump;
+use super::settings::Settings;
+use super::start::{self, Facts};
+use super::trouble::{Then, Trouble};
 use super::{copy, error, rows};
-use crate::database::{BatchAnswer, Cancel, Column, Connect, DatabaseError, Notice, Purpose, Session, Table};
-
-/// Opens sessions by one configuration.
-pub struct Connector {
-    config: Config,
-}
-
-impl Connector {
-    /// With everything that a connection needs; see `cli/connection.rs` for where it comes from.
-    pub fn new(mut config: Config) -> Self {
-        config.application_name("pgseal");
-        Self { config }
-    }
-}
-
-impl Connect for Connector {
-    fn connect(&self, purpose: Purpose) -> Result<Box<dyn Session>, DatabaseError> {
-        Ok(Box::new(PostgresSession::open(&self.config, purpose)?))
-    }
-}
+use crate::database::{BatchAnswer, Cancel, Column, DatabaseError, Notice, Purpose, Session, Table};
 
 /// One connection.
 pub struct PostgresSession {
     // Dropped before the pump, which then says goodbye.
     client: Client,
     pump: Pump,
-    version: u32,
-    config: Config,
-}
-
-/// Reaches the server beside a session.
-struct Canceller {
-    token: ::tokio_postgres::CancelToken,
-    config: Config,
-}
-
-impl Cancel for Canceller {
-    fn cancel(&self) -> Result<(), DatabaseError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| DatabaseError::Connection(format!("no event loop: {e}")))?;
-        runtime.block_on(async {
-            let (wire, _) = super::wire::Wire::connect(&self.config).await?;
-            let asked = self.token.cancel_query_raw(wire, ::tokio_postgres::NoTls).await;
-            asked.map_err(|e| error::convert(&e, 0))
-        })
-    }
+    canceller: Canceller,
+    route: Route,
+    facts: Facts,
 }
 
 const CURSOR: &str = "DECLARE pgseal_rows NO SCROLL CURSOR FOR ";
 
-/// What every session begins with, and `RESET ALL` leads back to: where names are looked up, and how the server reads
-/// strings, comparisons with NULL, and dates.
-const START: &str = "-c search_path=pg_catalog,pg_temp -c standard_conforming_strings=on -c backslash_quote=safe_encoding \
-                     -c transform_null_equals=off -c array_nulls=on -c datestyle=ISO,MDY -c intervalstyle=postgres";
-
 impl PostgresSession {
-    /// Connects and prepares the session.
-    pub fn open(config: &Config, purpose: Purpose) -> Result<Self, DatabaseError> {
-        let mut config = config.clone();
-        // As the session's own start values, so that also RESET ALL leads back to them; they beat what the role and the
-        // database have set. The caller's own options are refused before (`cli/connection.rs`).
-        let read_only = if purpose != Purpose::Write { " -c default_transaction_read_only=on" } else { "" };
-        config.options(format!("{START}{read_only}"));
-        let (client, pump) = Pump::connect(&config)?;
-        let mut session = Self { client, pump, version: 0, config: config.clone() };
-        let version = session.query("select pg_catalog.current_setting('server_version_num')", &[])?;
-        let version = version.single().and_then(|text| text.parse().ok());
-        session.version = version.ok_or_else(|| DatabaseError::Unsound("the server has no version".to_owned()))?;
-        session.is_wanted(config.get_target_session_attrs())?;
-        Ok(session)
+    /// Connects to the first host that answers and is wanted.
+    pub fn open(settings: &Settings, purpose: Purpose) -> Result<Self, DatabaseError> {
+        Connector::new(settings.clone()).open(purpose)
     }
 
-    /// `target_session_attrs`. Whether this session writes is its own choice, so only what the server is counts.
-    fn is_wanted(&mut self, wanted: TargetSessionAttrs) -> Result<(), DatabaseError> {
-        let standby = match wanted {
-            TargetSessionAttrs::ReadWrite => "false",
-            TargetSessionAttrs::ReadOnly => "true",
-            _ => return Ok(()),
-        };
-        if self.query("select pg_catalog.pg_is_in_recovery()::text", &[])?.single() == Some(standby) {
-            return Ok(());
-        }
-        Err(DatabaseError::Connection("the server is not what target_session_attrs asks for".to_owned()))
+    /// One attempt: connects, and proves that the session is what was asked for.
+    pub(super) fn begin(settings: &Arc<Settings>, route: &Route, purpose: Purpose) -> Result<Self, Trouble> {
+        let host = &settings.hosts[route.host];
+        let begun = Pump::connect(settings, route, purpose).and_then(|(client, pump, canceller, secure)| {
+            let route = Route { secure, ..route.clone() };
+            let mut session = Self { client, pump, canceller, route, facts: Facts::default() };
+            let pid = session.canceller.process();
+            let facts = start::verify(&mut session, purpose, &settings.application_name, pid);
+            session.facts = facts.map_err(|error| Trouble { error, then: Then::Stop })?;
+            Ok(session)
+        });
+        begun.map_err(|trouble| trouble.at(host, &route.address))
+    }
+
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    pub(super) fn route(&self) -> &Route {
+        &self.route
     }
 }
 
@@ -106,7 +68,7 @@ impl Session for PostgresSession {
     }
 
     fn server_version_num(&self) -> u32 {
-        self.version
+        self.facts.version
     }
 
     fn execute_with(&mut self, sql: &str, parameters: &[String]) -> Result<u64, DatabaseError> {
@@ -173,10 +135,12 @@ impl Session for PostgresSession {
     }
 
     fn canceller(&self) -> Box<dyn Cancel> {
-        Box::new(Canceller { token: self.client.cancel_token(), config: self.config.clone() })
+        Box::new(self.canceller.clone())
     }
 
-    fn set_patience(&mut self, _: Duration) {}
+    fn set_patience(&mut self, patience: Duration) {
+        self.pump.set_patience(patience);
+    }
 
     fn notices(&mut self) -> Vec<Notice> {
         self.pump.notices()

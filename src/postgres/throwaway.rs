@@ -14,7 +14,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ::tokio_postgres::Config;
 use tempfile::TempDir;
 
 use self::{
@@ -23,6 +22,7 @@ use self::{
 };
 use super::programs::ServerPrograms;
 use super::session::PostgresSession;
+use super::settings::{Settings, SettingsError};
 use crate::database::{DatabaseError, Purpose, Session as _};
 
 mod account;
@@ -180,9 +180,12 @@ impl ThrowawayServer {
     }
 
     fn administer(&self, statement: &str) -> Result<(), ThrowawayError> {
-        let mut config = Config::new();
-        config.host_path(self.dir()).user("postgres").dbname("postgres");
-        Ok(PostgresSession::open(&config, Purpose::Write)?.batch(statement)?)
+        let settings = self.connection("postgres").parse();
+        let settings: Settings = settings.map_err(|e: SettingsError| DatabaseError::Unsound(e.to_string()))?;
+        let mut session = PostgresSession::open(&settings, Purpose::Write)?;
+        // A copy of a large database is made in silence.
+        session.set_patience(START_TIMEOUT);
+        Ok(session.batch(statement)?)
     }
 
     /// Tells the supervisor where the programs are.

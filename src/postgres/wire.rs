@@ -1,30 +1,28 @@
-//! The socket below the driver. It tells when everything is written, and takes bytes beside the driver, which has no word
-//! for the data of a COPY in the simple protocol.
+//! The connection below the driver, with TLS inside it, so that the driver sees plain bytes. It tells when everything is
+//! written, and takes bytes beside the driver, which has no word for the data of a COPY in the simple protocol.
 
+use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, ready as ready_or_return};
 
-use ::tokio_postgres::Config;
-use ::tokio_postgres::config::Host;
+use ::tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 use bytes::{Buf as _, BytesMut};
-use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream, lookup_host};
-use tokio::time::timeout;
 
-use crate::database::DatabaseError;
-
-/// A connected socket.
+/// A connected socket, encrypted or not.
 pub(super) struct Wire {
-    socket: Box<dyn Socket>,
+    stream: Box<dyn Stream>,
     outbox: Outbox,
+    /// What SCRAM binds a login to; only with TLS.
+    end_point: Option<Vec<u8>>,
 }
 
-trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
-impl Socket for TcpStream {}
-impl Socket for UnixStream {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// The other hand on a [`Wire`].
 #[derive(Clone, Default)]
@@ -34,6 +32,16 @@ pub(super) struct Outbox(Arc<Mutex<Post>>);
 struct Post {
     bytes: BytesMut,
     written: bool,
+}
+
+impl Wire {
+    pub(super) fn new(stream: Box<dyn Stream>, end_point: Option<Vec<u8>>) -> Self {
+        Self { stream, outbox: Outbox::default(), end_point }
+    }
+
+    pub(super) fn outbox(&self) -> Outbox {
+        self.outbox.clone()
+    }
 }
 
 impl Outbox {
@@ -60,88 +68,95 @@ impl Outbox {
     }
 }
 
-impl Wire {
-    /// Connects to the one host that is named.
-    pub(super) async fn connect(config: &Config) -> Result<(Self, Outbox), DatabaseError> {
-        let failed = |e: io::Error| DatabaseError::Connection(format!("error connecting to server: {e}"));
-        let port = config.get_ports().first().copied().unwrap_or(5432);
-        let socket: Box<dyn Socket> = match (config.get_hosts(), config.get_hostaddrs()) {
-            ([Host::Unix(dir)], []) => {
-                let connecting = UnixStream::connect(dir.join(format!(".s.PGSQL.{port}")));
-                Box::new(in_time(config, connecting).await.map_err(failed)?)
-            }
-            ([Host::Tcp(name)], []) => Box::new(tcp(config, name, port).await.map_err(failed)?),
-            ([] | [_], [address]) => Box::new(tcp(config, &address.to_string(), port).await.map_err(failed)?),
-            _ => return Err(DatabaseError::Connection("not one host, so it is not clear which".to_owned())),
-        };
-        let outbox = Outbox::default();
-        Ok((Self { socket, outbox: outbox.clone() }, outbox))
-    }
-}
-
-async fn tcp(config: &Config, host: &str, port: u16) -> io::Result<TcpStream> {
-    let mut error = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in lookup_host((host, port)).await? {
-        match in_time(config, TcpStream::connect(address)).await {
-            Ok(stream) => return tune(config, stream),
-            Err(e) => error = e,
-        }
-    }
-    Err(error)
-}
-
-fn tune(config: &Config, stream: TcpStream) -> io::Result<TcpStream> {
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(&stream);
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(config.get_tcp_user_timeout().copied())?;
-    if config.get_keepalives() {
-        let mut alive = TcpKeepalive::new().with_time(config.get_keepalives_idle());
-        if let Some(interval) = config.get_keepalives_interval() {
-            alive = alive.with_interval(interval);
-        }
-        if let Some(retries) = config.get_keepalives_retries() {
-            alive = alive.with_retries(retries);
-        }
-        socket.set_tcp_keepalive(&alive)?;
-    }
-    Ok(stream)
-}
-
-async fn in_time<T>(config: &Config, connecting: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    match config.get_connect_timeout() {
-        Some(limit) => timeout(*limit, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
-        None => connecting.await,
-    }
-}
-
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.socket).poll_read(cx, into)
+        Pin::new(&mut *self.stream).poll_read(cx, into)
     }
 }
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.socket).poll_write(cx, bytes)
+        Pin::new(&mut *self.stream).poll_write(cx, bytes)
     }
 
     /// The driver flushes when its own bytes are written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { socket, outbox } = &mut *self;
+        let Self { stream, outbox, .. } = &mut *self;
         let mut post = outbox.post();
         while !post.bytes.is_empty() {
-            match ready!(Pin::new(&mut **socket).poll_write(cx, &post.bytes))? {
+            match ready_or_return!(Pin::new(&mut **stream).poll_write(cx, &post.bytes))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 size => post.bytes.advance(size),
             }
         }
-        ready!(Pin::new(&mut **socket).poll_flush(cx))?;
+        ready_or_return!(Pin::new(&mut **stream).poll_flush(cx))?;
         post.written = true;
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.socket).poll_shutdown(cx)
+        Pin::new(&mut *self.stream).poll_shutdown(cx)
+    }
+}
+
+/// What the driver believes to be its TLS: there is nothing left to do.
+pub(super) struct Arranged;
+
+impl TlsConnect<Wire> for Arranged {
+    type Stream = Wire;
+    type Error = Infallible;
+    type Future = Ready<Result<Wire, Infallible>>;
+
+    fn connect(self, wire: Wire) -> Self::Future {
+        ready(Ok(wire))
+    }
+}
+
+impl TlsStream for Wire {
+    fn channel_binding(&self) -> ChannelBinding {
+        self.end_point.clone().map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
+    }
+}
+
+/// A stream whose every byte, in or out, is counted: a connection on which nothing moves is told from a slow one.
+pub(super) struct Counted {
+    stream: Box<dyn Stream>,
+    moved: Arc<AtomicU64>,
+}
+
+impl Counted {
+    pub(super) fn new(stream: Box<dyn Stream>, moved: Arc<AtomicU64>) -> Self {
+        Self { stream, moved }
+    }
+
+    fn count(&self, size: usize) {
+        self.moved.fetch_add(size as u64, Ordering::Relaxed);
+    }
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        let read = Pin::new(&mut *self.stream).poll_read(cx, into);
+        self.count(into.filled().len() - before);
+        read
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut *self.stream).poll_write(cx, bytes);
+        if let Poll::Ready(Ok(size)) = &written {
+            self.count(*size);
+        }
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream).poll_shutdown(cx)
     }
 }

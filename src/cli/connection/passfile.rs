@@ -1,0 +1,97 @@
+//! The password file (PostgreSQL manual, "The Password File"): `hostname:port:database:username:password`, the first
+//! line that fits.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::environment::home;
+use crate::postgres::{Parameters, Password, Settings};
+
+/// Which file to ask.
+pub fn path(parameters: &Parameters) -> Option<PathBuf> {
+    parameters.get("passfile").map(PathBuf::from).or_else(|| Some(home()?.join(".pgpass")))
+}
+
+/// Gives each host its password. A file that others may read is left alone, as libpq leaves it; what to say about it.
+pub fn fill(settings: &mut Settings, path: &Path) -> Option<String> {
+    let about = fs::metadata(path).ok()?;
+    if !about.is_file() {
+        return Some(format!("the password file {} is not a plain file, so it is not used", path.display()));
+    }
+    if about.mode() & 0o077 != 0 {
+        let path = path.display();
+        return Some(format!("the password file {path} may be read by others, so it is not used: chmod 0600 {path}"));
+    }
+    let text = match fs::read(path) {
+        Ok(bytes) => Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(e) => return Some(format!("the password file {} can't be read: {e}", path.display())),
+    };
+    for host in &mut settings.hosts {
+        let port = host.port.to_string();
+        let wanted = [host.in_password_file(), &port, &settings.database, &settings.user];
+        host.password = find(&text, wanted).map(|password| Password::new(&password));
+    }
+    None
+}
+
+/// The password of the first line that fits.
+fn find(text: &str, wanted: [&str; 4]) -> Option<Zeroizing<String>> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| fits(line, wanted)).next()
+}
+
+fn fits(line: &str, wanted: [&str; 4]) -> Option<Zeroizing<String>> {
+    let mut rest = line;
+    for wanted in wanted {
+        let (field, after) = field(rest)?;
+        if *field != wanted && rest.strip_suffix(after).is_none_or(|raw| raw != "*:") {
+            return None;
+        }
+        rest = after;
+    }
+    let password = plain(rest);
+    (!password.is_empty()).then_some(password)
+}
+
+/// Up to a colon without a backslash before it, and what follows.
+fn field(text: &str) -> Option<(Zeroizing<String>, &str)> {
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            ':' if !escaped => return Some((plain(&text[..at]), &text[at + 1..])),
+            _ => escaped = c == '\\' && !escaped,
+        }
+    }
+    None
+}
+
+/// Without the backslashes that protect a colon or a backslash.
+fn plain(text: &str) -> Zeroizing<String> {
+    let mut plain = Zeroizing::new(String::with_capacity(text.len()));
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        plain.extend(if c == '\\' { chars.next() } else { Some(c) });
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(text: &str) -> Option<String> {
+        find(text, ["h:1", "5432", "shop", "lena"]).map(|password| password.to_string())
+    }
+
+    #[test]
+    fn the_first_line_that_fits() {
+        assert_eq!(ask("#*:*:*:*:no\nx:*:*:*:no\nh\\:1:5432:*:lena:a\\:b\\\\c:d\n*:*:*:*:late").unwrap(), "a:b\\c:d");
+        assert_eq!(ask("*:*:*:*:all\n").unwrap(), "all");
+        for none in ["", "*:*:*:all", "h:1:5432:shop:lena:x", "\\*:*:*:*:x", "*:*:*:*:", "h\\:1:5433:*:*:x"] {
+            assert_eq!(ask(none), None, "{none}");
+        }
+    }
+}

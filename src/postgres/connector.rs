@@ -1,0 +1,219 @@
+//! Which server a command talks to. The first session chooses one of the hosts; all later ones go to the same address, so
+//! that no gate is asked of another server than the one that runs.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::runtime::Builder;
+use tokio::time::timeout;
+
+use super::dial::{Address, addresses};
+use super::host::Host;
+use super::session::PostgresSession;
+use super::settings::{Settings, Wanted};
+use super::trouble::{Then, Trouble};
+use crate::database::{Connect, DatabaseError, Purpose, Session};
+
+/// Opens sessions by one configuration.
+pub struct Connector {
+    settings: Arc<Settings>,
+    chosen: Mutex<Option<Route>>,
+}
+
+/// The way to a server that was found.
+#[derive(Clone, Debug)]
+pub(super) struct Route {
+    /// Its place in [`Settings::hosts`].
+    pub host: usize,
+    pub address: Address,
+    /// With TLS. Then later sessions go with TLS too, also where it is only preferred.
+    pub secure: bool,
+}
+
+impl Connector {
+    /// With everything that a connection needs; see `cli/connection` for where it comes from.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings: Arc::new(settings), chosen: Mutex::new(None) }
+    }
+
+    /// A new session.
+    pub fn open(&self, purpose: Purpose) -> Result<PostgresSession, DatabaseError> {
+        // Held while the first session looks for a server: a second one must not choose another.
+        let mut chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
+        if purpose == Purpose::Resolve {
+            let pinned = chosen.clone();
+            drop(chosen);
+            return self.resolve(pinned);
+        }
+        if let Some(route) = chosen.clone() {
+            drop(chosen);
+            return self.again(&route, purpose).map_err(|trouble| trouble.error);
+        }
+        let (session, route) = self.choose(purpose)?;
+        *chosen = Some(route);
+        Ok(session)
+    }
+
+    /// The first session: hosts in order, of each every address, until one is what `target_session_attrs` asks for.
+    fn choose(&self, purpose: Purpose) -> Result<(PostgresSession, Route), DatabaseError> {
+        let rounds: &[Wanted] = match self.settings.wanted {
+            Wanted::PreferStandby => &[Wanted::Standby, Wanted::Any],
+            Wanted::Any => &[Wanted::Any],
+            Wanted::ReadWrite => &[Wanted::ReadWrite],
+            Wanted::ReadOnly => &[Wanted::ReadOnly],
+            Wanted::Primary => &[Wanted::Primary],
+            Wanted::Standby => &[Wanted::Standby],
+        };
+        let mut refusals = Vec::new();
+        for wanted in rounds {
+            refusals.clear();
+            for host in 0..self.settings.hosts.len() {
+                for address in self.addresses(host, &mut refusals) {
+                    match self.first(host, &address, *wanted, purpose) {
+                        Ok(found) => return Ok(found),
+                        Err(trouble) if trouble.then == Then::Stop => return Err(trouble.error),
+                        Err(trouble) => refusals.push(trouble.error),
+                    }
+                }
+            }
+        }
+        Err(together(refusals))
+    }
+
+    fn first(
+        &self,
+        host: usize,
+        address: &Address,
+        wanted: Wanted,
+        purpose: Purpose,
+    ) -> Result<(PostgresSession, Route), Trouble> {
+        // A session that reads has made itself read-only; what the server is shows in one that hasn't.
+        let asks = matches!(wanted, Wanted::ReadWrite | Wanted::ReadOnly) && purpose != Purpose::Write;
+        let (session, route) = self.connect(host, address, if asks { Purpose::Write } else { purpose })?;
+        if let Some(is) = unwanted(wanted, &session) {
+            let text = format!("this server {is}, which target_session_attrs does not want");
+            return Err(Trouble::new(Then::NextAddress, text).at(&self.settings.hosts[host], address));
+        }
+        if asks {
+            drop(session);
+            return Ok((self.again(&route, purpose)?, route));
+        }
+        Ok((session, route))
+    }
+
+    /// Looks for the primary: at the server of this command first, then at all that were named, also at the addresses
+    /// that their names have by now.
+    fn resolve(&self, pinned: Option<Route>) -> Result<PostgresSession, DatabaseError> {
+        let mut refusals = Vec::new();
+        let mut seen: Vec<(usize, Address)> = Vec::new();
+        let mut attempt = |host: usize, address: Address, refusals: &mut Vec<DatabaseError>| {
+            if seen.contains(&(host, address.clone())) {
+                return None;
+            }
+            seen.push((host, address.clone()));
+            match self.first(host, &address, Wanted::Primary, Purpose::Resolve) {
+                Ok((session, _)) => return Some(session),
+                Err(trouble) => refusals.push(trouble.error),
+            }
+            None
+        };
+        if let Some(route) = pinned
+            && let Some(session) = attempt(route.host, route.address, &mut refusals)
+        {
+            return Ok(session);
+        }
+        for host in 0..self.settings.hosts.len() {
+            for address in self.addresses(host, &mut refusals) {
+                if let Some(session) = attempt(host, address, &mut refusals) {
+                    return Ok(session);
+                }
+            }
+        }
+        Err(together(refusals))
+    }
+
+    fn again(&self, route: &Route, purpose: Purpose) -> Result<PostgresSession, Trouble> {
+        PostgresSession::begin(&self.settings, route, purpose)
+    }
+
+    /// With and without TLS, as `sslmode` allows it.
+    fn connect(&self, host: usize, address: &Address, purpose: Purpose) -> Result<(PostgresSession, Route), Trouble> {
+        let ways = match address {
+            Address::Socket(_) => &[false],
+            Address::Tcp(_) => self.settings.tls.ways(),
+        };
+        let mut refused: Option<Trouble> = None;
+        for secure in ways {
+            let route = Route { host, address: address.clone(), secure: *secure };
+            let trouble = match PostgresSession::begin(&self.settings, &route, purpose) {
+                Ok(session) => {
+                    let route = session.route().clone();
+                    return Ok((session, route));
+                }
+                Err(trouble) => trouble,
+            };
+            let over = trouble.then != Then::OtherWay;
+            // What stood in the first way is what the operator asked for, unless the second came further.
+            refused = Some(match refused {
+                Some(first) if !trouble.came_further() => first,
+                _ => trouble,
+            });
+            if over {
+                break;
+            }
+        }
+        let trouble = refused.unwrap_or_else(|| Trouble::new(Then::Stop, "there is no way".to_owned()));
+        Err(Trouble { then: if trouble.then == Then::OtherWay { Then::Stop } else { trouble.then }, ..trouble })
+    }
+
+    fn addresses(&self, host: usize, refusals: &mut Vec<DatabaseError>) -> Vec<Address> {
+        let host = &self.settings.hosts[host];
+        look_up(&self.settings, host).unwrap_or_else(|error| {
+            refusals.push(error);
+            Vec::new()
+        })
+    }
+}
+
+impl Connect for Connector {
+    fn connect(&self, purpose: Purpose) -> Result<Box<dyn Session>, DatabaseError> {
+        Ok(Box::new(self.open(purpose)?))
+    }
+}
+
+fn look_up(settings: &Settings, host: &Host) -> Result<Vec<Address>, DatabaseError> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| DatabaseError::Connection(format!("no event loop: {e}")))?;
+    let found = runtime.block_on(async {
+        match settings.connect_timeout {
+            Some(limit) => timeout(limit, addresses(host)).await.unwrap_or_else(|_| {
+                Err(DatabaseError::Connection(format!("{host}: the name is not found within {} s", limit.as_secs())))
+            }),
+            None => addresses(host).await,
+        }
+    });
+    // A name server that doesn't answer keeps a thread; nobody waits for it.
+    runtime.shutdown_background();
+    found
+}
+
+/// What a server is that was not wanted.
+fn unwanted(wanted: Wanted, session: &PostgresSession) -> Option<&'static str> {
+    let facts = session.facts();
+    let writes = !facts.standby && !facts.read_only;
+    match wanted {
+        Wanted::Primary if facts.standby => Some("is a standby"),
+        Wanted::Standby if !facts.standby => Some("is a primary"),
+        Wanted::ReadWrite if !writes => Some("is read-only"),
+        Wanted::ReadOnly if writes => Some("is writable"),
+        _ => None,
+    }
+}
+
+/// One error for all that was tried.
+fn together(mut refusals: Vec<DatabaseError>) -> DatabaseError {
+    if refusals.len() == 1 {
+        return refusals.remove(0);
+    }
+    let texts: Vec<_> = refusals.iter().map(ToString::to_string).collect();
+    DatabaseError::Connection(texts.join("; "))
+}

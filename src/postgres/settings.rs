@@ -1,0 +1,291 @@
+//! Where to connect and how, with every value understood. Made of libpq's parameters; reads only the files of TLS.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use ::tokio_postgres::config::ChannelBinding;
+
+use super::conninfo::Parameters;
+use super::host::{self, Host, Place};
+use super::keywords::{self, Support};
+use super::tls::Tls;
+
+/// libpq waits for ever; an operator wants to know.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The server cuts longer names.
+const MAX_NAME: usize = 63;
+
+/// Everything that a connection needs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// In the order in which they are tried; at least one.
+    pub hosts: Vec<Host>,
+    /// The role.
+    pub user: String,
+    /// The database.
+    pub database: String,
+    pub(super) application_name: String,
+    /// For each address, to the end of authentication; `None` waits for ever.
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) wanted: Wanted,
+    pub(super) channel_binding: ChannelBinding,
+    pub(super) keep_alive: KeepAlive,
+    pub(super) tls: Tls,
+}
+
+/// `target_session_attrs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Any,
+    ReadWrite,
+    ReadOnly,
+    Primary,
+    Standby,
+    PreferStandby,
+}
+
+/// How a dead peer is noticed on TCP.
+#[derive(Clone, Debug)]
+pub(super) struct KeepAlive {
+    pub on: bool,
+    pub idle: Option<Duration>,
+    pub interval: Option<Duration>,
+    pub count: Option<u32>,
+    pub user_timeout: Option<Duration>,
+}
+
+/// Why parameters are no way to a server. No value of a password is in it.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// Not a connection string.
+    #[error("{0}")]
+    Syntax(String),
+    /// libpq has no such keyword.
+    #[error("{0:?} is no parameter of a connection")]
+    Unknown(String),
+    /// libpq has it, pgseal does not.
+    #[error("{keyword} is refused: {why}")]
+    Refused {
+        /// The keyword, with its environment variable.
+        keyword: String,
+        /// Why.
+        why: String,
+    },
+    /// A value that the parameter can't have.
+    #[error("{keyword} can't be {value:?}: {why}")]
+    Value {
+        /// The keyword.
+        keyword: &'static str,
+        /// What was given.
+        value: String,
+        /// What it may be.
+        why: String,
+    },
+    /// A file of TLS.
+    #[error("{keyword} {}: {why}", .path.display())]
+    File {
+        /// The keyword that names it.
+        keyword: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The parameters don't fit together.
+    #[error("{0}")]
+    Together(String),
+}
+
+impl Settings {
+    /// Understands every parameter that is given. Defaults are libpq's, but the time to connect is limited.
+    pub fn from_parameters(parameters: &Parameters) -> Result<Self, SettingsError> {
+        for keyword in keywords::KEYWORDS {
+            if let Some(value) = parameters.get(keyword.name) {
+                is_supported(keyword, value)?;
+            }
+        }
+        let user = parameters.get("user").ok_or_else(|| SettingsError::Together("no user is given".to_owned()))?;
+        let name = parameters.get("application_name").or(parameters.get("fallback_application_name"));
+        let hosts = host::all(parameters)?;
+        let by_tcp = hosts.iter().any(|host| !matches!(host.place, Place::Directory(_)));
+        let settings = Self {
+            hosts,
+            user: user.to_owned(),
+            database: parameters.get("dbname").unwrap_or(user).to_owned(),
+            application_name: application_name(name.unwrap_or("pgseal"))?,
+            connect_timeout: connect_timeout(parameters)?,
+            wanted: wanted(parameters)?,
+            channel_binding: choose(
+                parameters,
+                "channel_binding",
+                "prefer",
+                &[
+                    ("prefer", ChannelBinding::Prefer),
+                    ("require", ChannelBinding::Require),
+                    ("disable", ChannelBinding::Disable),
+                ],
+            )?,
+            keep_alive: KeepAlive {
+                on: number(parameters, "keepalives")? != Some(0),
+                idle: seconds(parameters, "keepalives_idle")?,
+                interval: seconds(parameters, "keepalives_interval")?,
+                count: number(parameters, "keepalives_count")?.filter(|count| *count > 0),
+                user_timeout: number(parameters, "tcp_user_timeout")?
+                    .filter(|limit| *limit > 0)
+                    .map(|limit| Duration::from_millis(u64::from(limit))),
+            },
+            tls: Tls::from_parameters(parameters, by_tcp)?,
+        };
+        Ok(settings)
+    }
+}
+
+impl FromStr for Settings {
+    type Err = SettingsError;
+
+    /// A connection string alone: no environment, no files of passwords or services.
+    fn from_str(text: &str) -> Result<Self, SettingsError> {
+        Self::from_parameters(&Parameters::parse(text)?)
+    }
+}
+
+fn is_supported(keyword: &keywords::Keyword, value: &str) -> Result<(), SettingsError> {
+    let shown =
+        || keyword.variable.map_or(keyword.name.to_owned(), |variable| format!("{} ({variable})", keyword.name));
+    match keyword.support {
+        Support::Full => Ok(()),
+        Support::Only(values) if values.contains(&value) => Ok(()),
+        Support::Only(values) => {
+            let why = format!("only {} is supported", values.join(" or "));
+            Err(SettingsError::Value { keyword: keyword.name, value: value.to_owned(), why })
+        }
+        Support::Refused(why) => Err(SettingsError::Refused { keyword: shown(), why: why.to_owned() }),
+    }
+}
+
+/// Plain ASCII of a length that the server keeps, so that it can be compared with what the session has.
+fn application_name(name: &str) -> Result<String, SettingsError> {
+    let plain = name.len() <= MAX_NAME && name.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    let why = || format!("use up to {MAX_NAME} printable ASCII characters");
+    if plain {
+        return Ok(name.to_owned());
+    }
+    Err(SettingsError::Value { keyword: "application_name", value: name.to_owned(), why: why() })
+}
+
+fn connect_timeout(parameters: &Parameters) -> Result<Option<Duration>, SettingsError> {
+    let Some(text) = parameters.get("connect_timeout") else { return Ok(Some(CONNECT_TIMEOUT)) };
+    let seconds: i32 = text.trim().parse().map_err(|_| SettingsError::Value {
+        keyword: "connect_timeout",
+        value: text.to_owned(),
+        why: "write a number of seconds".to_owned(),
+    })?;
+    // As libpq: zero or less waits for ever, one is two.
+    Ok(u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds.max(2))))
+}
+
+fn wanted(parameters: &Parameters) -> Result<Wanted, SettingsError> {
+    choose(
+        parameters,
+        "target_session_attrs",
+        "any",
+        &[
+            ("any", Wanted::Any),
+            ("read-write", Wanted::ReadWrite),
+            ("read-only", Wanted::ReadOnly),
+            ("primary", Wanted::Primary),
+            ("standby", Wanted::Standby),
+            ("prefer-standby", Wanted::PreferStandby),
+        ],
+    )
+}
+
+/// One of several words.
+pub(super) fn choose<T: Copy>(
+    parameters: &Parameters,
+    keyword: &'static str,
+    default: &str,
+    words: &[(&str, T)],
+) -> Result<T, SettingsError> {
+    let value = parameters.get(keyword).unwrap_or(default);
+    let found = words.iter().find(|(word, _)| *word == value);
+    found.map(|(_, choice)| *choice).ok_or_else(|| {
+        let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        SettingsError::Value { keyword, value: value.to_owned(), why: format!("write {}", words.join(", ")) }
+    })
+}
+
+fn number(parameters: &Parameters, keyword: &'static str) -> Result<Option<u32>, SettingsError> {
+    let Some(text) = parameters.get(keyword) else { return Ok(None) };
+    text.trim().parse().map(Some).map_err(|_| SettingsError::Value {
+        keyword,
+        value: text.to_owned(),
+        why: "write a number".to_owned(),
+    })
+}
+
+/// Zero leaves it to the system, as in libpq.
+fn seconds(parameters: &Parameters, keyword: &'static str) -> Result<Option<Duration>, SettingsError> {
+    let seconds = number(parameters, keyword)?.filter(|seconds| *seconds > 0);
+    Ok(seconds.map(|seconds| Duration::from_secs(u64::from(seconds))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        match text.parse::<Settings>() {
+            Ok(settings) => settings.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            Err(error) => format!("error: {error}"),
+        }
+    }
+
+    #[test]
+    fn lists_of_hosts_pair_with_ports() {
+        assert_eq!(shown("host=a,b,/run/pg port=1,,3 user=u"), "a:1 b:5432 /run/pg port 3");
+        assert_eq!(shown("host=a,b port=7 user=u"), "a:7 b:7");
+        assert_eq!(shown("postgresql://u@[::1]:7,c/d"), "[::1]:7 c:5432");
+        assert_eq!(shown("host=a,b hostaddr=127.0.0.1,::1 user=u"), "a:5432 b:5432");
+        for text in
+            ["host=a,b port=1,2,3", "host=a,b hostaddr=127.0.0.1", "hostaddr=a", "host=a port=0", "host=a port=x"]
+        {
+            assert!(shown(&format!("{text} user=u")).starts_with("error: "), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_ignored() {
+        for text in [
+            "sslmode=maybe",
+            "sslcrldir=/x",
+            "gssencmode=require",
+            "load_balance_hosts=random",
+            "requirepeer=x",
+            "options=-cx=y",
+            "target_session_attrs=writable",
+            "connect_timeout=soon",
+            "client_encoding=LATIN1",
+            "keepalives=yes",
+            "require_auth=md5",
+            "replication=database",
+            "application_name=ä",
+            "nonsense=1",
+        ] {
+            let error = shown(&format!("host=a user=u {text}"));
+            assert!(error.starts_with("error: "), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_slipped_into_another_part_is_not_shown() {
+        for text in ["postgres://u:p@secret@h/d", "postgres://u:secret/x@h", "postgres://u:p:secret@@h:1/d"] {
+            let error = shown(text);
+            assert!(error.starts_with("error: ") && !error.contains("secret"), "{text}: {error}");
+        }
+        let settings: Settings = "host=a user=u password=secret".parse().unwrap();
+        assert!(!format!("{settings:?}").contains("secret"));
+    }
+}

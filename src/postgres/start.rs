@@ -1,0 +1,108 @@
+//! How every session begins, and the proof that it did. What is asked for at the start holds for the session and is what
+//! `RESET ALL` leads back to. A connection pooler drops it, or gives every transaction another session: the lock would
+//! be held by one, the release run by another. It is recognised and refused.
+
+use crate::database::{DatabaseError, Purpose, Session};
+
+/// What the error about a pooler says, whatever else it says.
+pub const POOLER: &str = "a connection pooler";
+
+/// Where names are looked up, and how the server reads strings, comparisons with NULL, and dates.
+const START: [(&str, &str); 7] = [
+    ("search_path", "pg_catalog,pg_temp"),
+    ("standard_conforming_strings", "on"),
+    ("backslash_quote", "safe_encoding"),
+    ("transform_null_equals", "off"),
+    ("array_nulls", "on"),
+    ("datestyle", "ISO,MDY"),
+    ("intervalstyle", "postgres"),
+];
+
+/// In the order of [`START`], then what else is asked for, then what is. Nothing of it depends on the search path.
+const FACTS: &str = "select pg_catalog.current_setting('search_path'),
+    pg_catalog.current_setting('standard_conforming_strings'),
+    pg_catalog.current_setting('backslash_quote'),
+    pg_catalog.current_setting('transform_null_equals'),
+    pg_catalog.current_setting('array_nulls'),
+    pg_catalog.current_setting('datestyle'),
+    pg_catalog.current_setting('intervalstyle'),
+    pg_catalog.current_setting('client_encoding'),
+    pg_catalog.current_setting('application_name'),
+    pg_catalog.current_setting('default_transaction_read_only'),
+    pg_catalog.current_setting('server_version_num'),
+    pg_catalog.int4out(pg_catalog.pg_backend_pid())::pg_catalog.text,
+    pg_catalog.boolout(pg_catalog.pg_is_in_recovery())::pg_catalog.text";
+
+/// What a session is, found out once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    /// `server_version_num`.
+    pub version: u32,
+    /// Whether this is a standby.
+    pub standby: bool,
+    /// Whether transactions are read-only unless they say otherwise.
+    pub read_only: bool,
+}
+
+/// The session's start values. They beat what the role and the database have set; the caller's own are refused before.
+pub(super) fn options(purpose: Purpose) -> String {
+    let mut options: Vec<_> = START.iter().map(|(name, value)| format!("-c {name}={value}")).collect();
+    if purpose != Purpose::Write {
+        options.push("-c default_transaction_read_only=on".to_owned());
+    }
+    options.join(" ")
+}
+
+/// Compares what was asked for with what is. `pid` is the process that the server named when the session began.
+pub(super) fn verify(
+    session: &mut dyn Session,
+    purpose: Purpose,
+    application_name: &str,
+    pid: Option<u32>,
+) -> Result<Facts, DatabaseError> {
+    let table = session.query(FACTS, &[])?;
+    let values: Vec<&str> = match table.rows.as_slice() {
+        [row] => row.iter().map(|value| value.as_deref().unwrap_or_default()).collect(),
+        _ => Vec::new(),
+    };
+    let [begun @ .., encoding, application, read_only, version, process, standby] = values.as_slice() else {
+        return Err(DatabaseError::Unsound("the server does not say what it is".to_owned()));
+    };
+    let asked = START.into_iter().zip(begun.iter().copied());
+    let also = [("client_encoding", "UTF8", *encoding), ("application_name", application_name, *application)];
+    let mut asked: Vec<_> = asked.map(|((name, value), found)| (name, value, found)).chain(also).collect();
+    if purpose != Purpose::Write {
+        asked.push(("default_transaction_read_only", "on", *read_only));
+    }
+    for (name, value, found) in asked {
+        if plain(value) != plain(found) {
+            return Err(refused(&format!("the session began with {name}={value}, and now has {found:?}")));
+        }
+    }
+    if pid.map(|pid| pid.to_string()).as_deref() != Some(*process) {
+        return Err(refused("the process that began the session is not the one that answers"));
+    }
+    let version = version.parse().map_err(|_| DatabaseError::Unsound("the server has no version".to_owned()))?;
+    Ok(Facts { version, standby: standby.starts_with('t'), read_only: *read_only == "on" })
+}
+
+/// PgBouncer's answer to start values that it doesn't know is no error of a server.
+pub(super) fn pooled(error: DatabaseError) -> DatabaseError {
+    match error {
+        DatabaseError::Server(server) if server.code == "08P01" && server.message.contains("startup parameter") => {
+            refused(&server.message)
+        }
+        other => other,
+    }
+}
+
+fn refused(why: &str) -> DatabaseError {
+    DatabaseError::Unsound(format!(
+        "{POOLER} answers here, not PostgreSQL itself ({why}): it may give every transaction another session"
+    ))
+}
+
+/// The server writes lists with spaces.
+fn plain(value: &str) -> String {
+    value.replace(' ', "").to_ascii_lowercase()
+}

@@ -1,0 +1,238 @@
+//! TLS as libpq means it (PostgreSQL manual, "SSL Support"), done by rustls.
+
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use der::{Decode as _, Encode as _};
+use tokio_rustls::rustls::client::WebPkiServerVerifier;
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore, SupportedProtocolVersion, WantsVerifier};
+use x509_cert::Certificate;
+
+use super::conninfo::Parameters;
+use super::settings::{SettingsError, choose};
+use verifier::{Chain, Verifier};
+
+pub(super) mod end_point;
+mod verifier;
+
+/// The name of the protocol inside TLS; needed where nothing is said before TLS (`sslnegotiation=direct`).
+const ALPN: &[u8] = b"postgresql";
+
+/// Whether and how a connection by TCP is encrypted. Unix sockets never are, as in libpq.
+#[derive(Clone)]
+pub(super) struct Tls {
+    pub mode: Mode,
+    /// `sslnegotiation=direct`.
+    pub direct: bool,
+    /// `None` where there is never TLS.
+    pub config: Option<Arc<ClientConfig>>,
+    /// What signs the server's certificate, as it was named; where nothing was named nothing is verified.
+    pub roots: Option<String>,
+}
+
+/// `sslmode`, from weak to strong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Mode {
+    Disable,
+    Allow,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+
+impl Tls {
+    /// Where no host is reached by TCP, no file is looked at, as in libpq.
+    pub(super) fn from_parameters(parameters: &Parameters, by_tcp: bool) -> Result<Self, SettingsError> {
+        let roots = parameters.get("sslrootcert");
+        let system = roots == Some("system");
+        let mode = choose(
+            parameters,
+            "sslmode",
+            if system { "verify-full" } else { "prefer" },
+            &[
+                ("disable", Mode::Disable),
+                ("allow", Mode::Allow),
+                ("prefer", Mode::Prefer),
+                ("require", Mode::Require),
+                ("verify-ca", Mode::VerifyCa),
+                ("verify-full", Mode::VerifyFull),
+            ],
+        )?;
+        let direct = choose(parameters, "sslnegotiation", "postgres", &[("postgres", false), ("direct", true)])?;
+        let versions = versions(parameters)?;
+        let together = |text: &str| Err(SettingsError::Together(text.to_owned()));
+        if system && mode != Mode::VerifyFull {
+            return together(
+                "sslrootcert=system needs sslmode=verify-full: anybody can have a certificate of a public CA",
+            );
+        }
+        if direct && mode < Mode::Require {
+            return together("sslnegotiation=direct needs sslmode=require, verify-ca or verify-full");
+        }
+        if by_tcp && mode >= Mode::VerifyCa && roots.is_none() {
+            return together(
+                "sslmode=verify-ca and verify-full need what signs the server's certificate: sslrootcert=FILE, \
+                 ~/.postgresql/root.crt, or sslrootcert=system",
+            );
+        }
+        let config = match mode {
+            Mode::Disable => None,
+            _ if !by_tcp => None,
+            _ => Some(Arc::new(config(parameters, mode, &versions)?)),
+        };
+        Ok(Self { mode, direct, config, roots: roots.map(str::to_owned) })
+    }
+
+    /// In which order to try; `true` is with TLS.
+    pub(super) fn ways(&self) -> &'static [bool] {
+        match self.mode {
+            Mode::Disable => &[false],
+            Mode::Allow => &[false, true],
+            Mode::Prefer => &[true, false],
+            Mode::Require | Mode::VerifyCa | Mode::VerifyFull => &[true],
+        }
+    }
+}
+
+/// Without what rustls shows of itself.
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tls({:?})", self.mode)
+    }
+}
+
+fn config(
+    parameters: &Parameters,
+    mode: Mode,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Result<ClientConfig, SettingsError> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(versions);
+    let builder = builder.map_err(|e| SettingsError::Together(format!("no TLS: {e}")))?;
+    let mut config = with_client(parameters, builder, &provider, verifier(parameters, mode, &provider)?)?;
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.enable_sni = choose(parameters, "sslsni", "1", &[("1", true), ("0", false)])?;
+    Ok(config)
+}
+
+/// Where roots are named they are verified in every mode, as libpq does it.
+fn verifier(parameters: &Parameters, mode: Mode, provider: &Arc<CryptoProvider>) -> Result<Verifier, SettingsError> {
+    let algorithms = provider.signature_verification_algorithms;
+    let Some(named) = parameters.get("sslrootcert") else {
+        return Ok(Verifier { chain: None, algorithms });
+    };
+    let wrong = |why: String| file("sslrootcert", Path::new(named), &why);
+    let roots = match named {
+        "system" => {
+            let found = rustls_native_certs::load_native_certs();
+            if found.certs.is_empty() {
+                return Err(wrong("this system has no certificates of its own".to_owned()));
+            }
+            found.certs
+        }
+        _ => certificates("sslrootcert", Path::new(named))?,
+    };
+    let mut store = RootCertStore::empty();
+    for root in &roots {
+        match store.add(root.clone()) {
+            Err(e) if named != "system" => return Err(wrong(format!("a certificate in it is not understood: {e}"))),
+            // Among a system's hundred there may be an odd one.
+            _ => {}
+        }
+    }
+    let mut builder = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider));
+    let revocation = parameters.get("sslcrl").map(Path::new);
+    if let Some(path) = revocation {
+        let lists = all::<CertificateRevocationListDer<'static>>("sslcrl", path, "list of revoked certificates")?;
+        builder = builder.with_crls(lists).enforce_revocation_expiration();
+    }
+    let webpki = builder.build().map_err(|e| wrong(e.to_string()))?;
+    let exact = if revocation.is_none() { roots } else { Vec::new() };
+    Ok(Verifier { chain: Some(Chain { webpki, exact, names: mode == Mode::VerifyFull }), algorithms })
+}
+
+fn with_client(
+    parameters: &Parameters,
+    builder: ConfigBuilder<ClientConfig, WantsVerifier>,
+    provider: &CryptoProvider,
+    verifier: Verifier,
+) -> Result<ClientConfig, SettingsError> {
+    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    let Some(path) = parameters.get("sslcert").filter(|_| parameters.get("sslcertmode") != Some("disable")) else {
+        return Ok(builder.with_no_client_auth());
+    };
+    let chain = certificates("sslcert", Path::new(path))?;
+    let Some(key_path) = parameters.get("sslkey").map(Path::new) else {
+        return Err(SettingsError::Together("sslcert is given, but not its key: sslkey".to_owned()));
+    };
+    let wrong = |why: String| file("sslkey", key_path, &why);
+    let key = provider.key_provider.load_private_key(private_key(key_path)?);
+    let key = key.map_err(|e| wrong(format!("this kind of key is not supported: {e}")))?;
+    // Not by `keys_match`: webpki reads no certificate of version 1, and servers accept those.
+    let public = Certificate::from_der(&chain[0]).ok();
+    let public = public.and_then(|read| read.tbs_certificate().subject_public_key_info().to_der().ok());
+    if let (Some(of_certificate), Some(of_key)) = (public, key.public_key())
+        && of_certificate != of_key.as_ref()
+    {
+        return Err(wrong(format!("it is not the key of the certificate {path}")));
+    }
+    let pair = CertifiedKey::new(chain, key);
+    Ok(builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair))))
+}
+
+/// A client's key, with the permissions that libpq demands.
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, SettingsError> {
+    let wrong = |why: &str| file("sslkey", path, why);
+    let about = fs::metadata(path).map_err(|e| wrong(&e.to_string()))?;
+    let forbidden = if about.uid() == 0 { 0o037 } else { 0o077 };
+    if !about.is_file() {
+        return Err(wrong("this is not a plain file"));
+    }
+    if about.mode() & forbidden != 0 {
+        return Err(wrong("others may read or change it: chmod 0600, or 0640 where it belongs to root"));
+    }
+    let bytes = zeroize::Zeroizing::new(fs::read(path).map_err(|e| wrong(&e.to_string()))?);
+    if bytes.windows(9).any(|word| word == b"ENCRYPTED") {
+        return Err(wrong("it is encrypted, and nobody is asked for a passphrase; protect it by its permissions"));
+    }
+    PrivateKeyDer::from_pem_slice(&bytes).map_err(|_| wrong("there is no private key in PEM form in it"))
+}
+
+fn certificates(keyword: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
+    all(keyword, path, "certificate")
+}
+
+/// Everything of its kind in a PEM file; at least one.
+fn all<T: PemObject>(keyword: &'static str, path: &Path, what: &str) -> Result<Vec<T>, SettingsError> {
+    let bytes = fs::read(path).map_err(|e| file(keyword, path, &e.to_string()))?;
+    let found: Result<Vec<T>, _> = T::pem_slice_iter(&bytes).collect();
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        _ => Err(file(keyword, path, &format!("there is no {what} in PEM form in it"))),
+    }
+}
+
+/// TLS before 1.2 is not spoken at all, so that an older minimum changes nothing.
+fn versions(parameters: &Parameters) -> Result<Vec<&'static SupportedProtocolVersion>, SettingsError> {
+    let words = [("TLSv1", 0), ("TLSv1.1", 1), ("TLSv1.2", 2), ("TLSv1.3", 3)];
+    let least = choose(parameters, "ssl_min_protocol_version", "TLSv1.2", &words)?;
+    match (least, choose(parameters, "ssl_max_protocol_version", "TLSv1.3", &words[2..])?) {
+        (3, 3) => Ok(vec![&TLS13]),
+        (3, _) => Err(SettingsError::Together("ssl_min_protocol_version is above ssl_max_protocol_version".to_owned())),
+        (_, 2) => Ok(vec![&TLS12]),
+        _ => Ok(vec![&TLS13, &TLS12]),
+    }
+}
+
+fn file(keyword: &'static str, path: &Path, why: &str) -> SettingsError {
+    SettingsError::File { keyword, path: path.to_owned(), why: why.to_owned() }
+}
