@@ -72,7 +72,7 @@ impl Command {
 pub fn watch(command: &Command, stop: &Stop, out: Output, beside: Beside) -> Result<(), CliError> {
     let (command, stop) = (command.clone(), stop.clone());
     on_signals(move || match stop.request() {
-        Stopping::Cancelled => {
+        Stopping::Cancel => {
             beside.line("interrupted: cancelling, and rolling back; once more ends pgseal at once".to_owned());
             cancel_until_noticed(stop.clone());
         }
@@ -90,15 +90,14 @@ pub fn watch(command: &Command, stop: &Stop, out: Output, beside: Beside) -> Res
     })
 }
 
-/// A statement that was sent at the same moment may have missed the first try. Signals have to be heard meanwhile.
+/// On a thread, since a second signal has to be heard while the server does not answer.
 fn cancel_until_noticed(stop: Stop) {
     let cancelling = thread::Builder::new().name("pgseal-cancel".to_owned()).spawn(move || {
-        thread::sleep(AGAIN);
         while stop.cancel() {
             thread::sleep(AGAIN);
         }
     });
-    // Without a thread the first try has to do; the second signal ends the process.
+    // Without a thread the run stops behind the statement, and the second signal ends the process.
     drop(cancelling);
 }
 

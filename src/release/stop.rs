@@ -51,8 +51,8 @@ pub enum Phase {
 /// What a request to stop led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopping {
-    /// The statement is being cancelled, and the run will roll back by itself. [`Stop::cancel`] has to be called again.
-    Cancelled,
+    /// [`Stop::cancel`] has to be called now, and again; the run will roll back by itself.
+    Cancel,
     /// COMMIT is on its way: its answer is awaited.
     Committing,
     /// It is over, and how it ended is being written down.
@@ -62,7 +62,7 @@ pub enum Stopping {
 }
 
 impl Stop {
-    /// Somebody wants the run to stop. Takes as long as the server takes to hear of it.
+    /// Somebody wants the run to stop. Waits for nobody.
     pub fn request(&self) -> Stopping {
         let mut inner = self.lock();
         inner.requests += 1;
@@ -73,15 +73,13 @@ impl Stop {
             Phase::Ended => Stopping::Ended,
             phase if requests > 1 => Stopping::Quit(phase),
             Phase::Committing => Stopping::Committing,
-            Phase::BeforeCommit | Phase::Partial => {
-                self.cancel();
-                Stopping::Cancelled
-            }
+            Phase::BeforeCommit | Phase::Partial => Stopping::Cancel,
         }
     }
 
-    /// Cancels what runs now, once a stop was requested. To be repeated while it says true: a statement may have been on
-    /// its way to the server when the last request overtook it.
+    /// Cancels what runs now, once a stop was requested. Takes as long as the server takes to hear of it, so whoever hears
+    /// signals must not call it. To be repeated while it says true: a statement may have been on its way to the server when
+    /// the cancelling overtook it.
     pub fn cancel(&self) -> bool {
         let inner = self.lock();
         let open = matches!(inner.phase, Phase::BeforeCommit | Phase::Partial);
@@ -220,7 +218,8 @@ mod tests {
         let (stop, count) = (Stop::default(), Arc::new(AtomicU32::new(0)));
         let session = stop.watch(Box::new(Counted(Arc::clone(&count))));
         assert!(!stop.cancel(), "nobody asked for it");
-        assert_eq!(stop.request(), Stopping::Cancelled);
+        assert_eq!(stop.request(), Stopping::Cancel);
+        assert!(stop.cancel());
         // The run has not noticed yet: the statement may have come after the cancelling.
         assert!(stop.cancel());
         assert_eq!(count.load(Ordering::SeqCst), 2);
