@@ -7,8 +7,9 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use super::dial::{Address, addresses};
+use super::host::Host;
 use super::session::PostgresSession;
-use super::settings::{Host, Settings, Wanted};
+use super::settings::{Settings, Wanted};
 use super::trouble::{Then, Trouble};
 use crate::database::{Connect, DatabaseError, Purpose, Session};
 
@@ -140,23 +141,28 @@ impl Connector {
             Address::Socket(_) => &[false],
             Address::Tcp(_) => self.settings.tls.ways(),
         };
-        let mut first: Option<Trouble> = None;
+        let mut refused: Option<Trouble> = None;
         for secure in ways {
             let route = Route { host, address: address.clone(), secure: *secure };
-            match PostgresSession::begin(&self.settings, &route, purpose) {
+            let trouble = match PostgresSession::begin(&self.settings, &route, purpose) {
                 Ok(session) => {
                     let route = session.route().clone();
                     return Ok((session, route));
                 }
-                Err(trouble) if trouble.then == Then::OtherWay => _ = first.get_or_insert(trouble),
-                // What stood in the first way is what the operator asked for.
-                Err(trouble) => return Err(first.unwrap_or(trouble)),
+                Err(trouble) => trouble,
+            };
+            let over = trouble.then != Then::OtherWay;
+            // What stood in the first way is what the operator asked for, unless the second came further.
+            refused = Some(match refused {
+                Some(first) if !trouble.came_further() => first,
+                _ => trouble,
+            });
+            if over {
+                break;
             }
         }
-        Err(first.map_or_else(
-            || Trouble::new(Then::Stop, "there is no way".to_owned()),
-            |trouble| Trouble { then: Then::Stop, ..trouble },
-        ))
+        let trouble = refused.unwrap_or_else(|| Trouble::new(Then::Stop, "there is no way".to_owned()));
+        Err(Trouble { then: if trouble.then == Then::OtherWay { Then::Stop } else { trouble.then }, ..trouble })
     }
 
     fn addresses(&self, host: usize, refusals: &mut Vec<DatabaseError>) -> Vec<Address> {

@@ -14,7 +14,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{CertificateError, Error};
 
-use super::settings::{Host, KeepAlive, Place, Settings};
+use super::host::{Host, Place};
+use super::settings::{KeepAlive, Settings};
 use super::tls::{Mode, Tls, end_point};
 use super::trouble::{Then, Trouble};
 use super::wire::{Counted, Stream, Wire};

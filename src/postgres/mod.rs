@@ -7,6 +7,7 @@ pub mod connector;
 pub mod conninfo;
 mod copy;
 mod dial;
+pub mod host;
 pub mod keywords;
 mod parameter;
 pub mod programs;
@@ -22,7 +23,8 @@ mod wire;
 
 pub use connector::Connector;
 pub use conninfo::Parameters;
+pub use host::Password;
 pub use programs::{ProgramsError, ServerPrograms};
 pub use session::PostgresSession;
-pub use settings::{Password, Settings, SettingsError};
+pub use settings::{Settings, SettingsError};
 pub use throwaway::{ThrowawayError, ThrowawayServer};

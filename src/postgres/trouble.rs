@@ -7,7 +7,7 @@ use ::tokio_postgres::Error;
 
 use super::dial::Address;
 use super::error;
-use super::settings::Host;
+use super::host::Host;
 use super::start;
 use crate::database::DatabaseError;
 
@@ -53,6 +53,11 @@ impl Trouble {
             _ => return Self { error: start::pooled(error::convert(error, 0)), then },
         };
         Self::new(then, text)
+    }
+
+    /// The server has looked at more than where the connection comes from.
+    pub(super) fn came_further(&self) -> bool {
+        self.error.code().is_some_and(|code| code != "28000")
     }
 
     /// Says where it happened.

@@ -38,6 +38,7 @@ pub(super) fn run(runner: &mut Runner<'_>, statement: &Statement, table: &Table)
                 Unsent::Database(error) => Failure::generated(statement, number, sql, part.before, &error),
                 Unsent::Refused(why) => ours(why),
             })?;
+            runner.keep_limits(statement, part.sql)?;
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ use super::event::Observer;
 use super::failure::Failure;
 use super::gate::{self, GateError};
 use super::order::Order;
+use super::phases::{self, Numbered};
 use super::preflight::{self, PreflightError};
 use super::probe::Observed;
 use super::run::ReadyRelease;
@@ -90,13 +91,15 @@ pub fn make(order: Order<'_>, observer: &mut dyn Observer) -> Plan {
     plan
 }
 
+/// As the run goes through them, without the transactions that only begin and end it.
 fn phases(manifest: &Manifest) -> Vec<Phase> {
-    let together = |a: &Tier, b: &Tier| (a.transaction, b.transaction) == (Transaction::Release, Transaction::Release);
-    let phase = |tiers: &[Tier]| {
-        let names = tiers.iter().map(|tier| tier.name.to_string()).collect();
-        tiers.first().map(|first| Phase { transaction: first.transaction, tiers: names })
+    let names = |tiers: &[Numbered<'_>]| tiers.iter().map(|(_, tier)| tier.name.to_string()).collect();
+    let phase = |phase| match phase {
+        phases::Phase::Together(tiers) if tiers.is_empty() => None,
+        phases::Phase::Together(tiers) => Some(Phase { transaction: Transaction::Release, tiers: names(&tiers) }),
+        phases::Phase::Alone(tier) => Some(Phase { transaction: Transaction::None, tiers: names(&[tier]) }),
     };
-    manifest.tiers.chunk_by(together).filter_map(phase).collect()
+    phases::phases(manifest).into_iter().filter_map(phase).collect()
 }
 
 /// Computed again from the scripts that were authenticated, with the values of this run.

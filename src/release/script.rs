@@ -188,11 +188,16 @@ impl<'r> Runner<'r> {
         self.log.sent(Sent { at, verb: &verb, statements, rows, took: started.elapsed(), evidence: None });
         self.notices(statement);
         done?;
-        if clamp::may_change(&statement.sql) || statement.then == Then::Execute {
-            let kept = clamp::put_back(self.session, self.order, &statement.origin.at, self.observer);
-            kept.map_err(|error| Failure::database("can't keep the release's time limits", &error))?;
+        self.keep_limits(statement, &statement.sql)
+    }
+
+    /// After a text of this statement that could have raised a time limit.
+    pub fn keep_limits(&mut self, statement: &Statement, sql: &str) -> Result<(), Failure> {
+        if !clamp::may_change(sql) {
+            return Ok(());
         }
-        Ok(())
+        let kept = clamp::put_back(self.session, self.order, &statement.origin.at, self.observer);
+        kept.map_err(|error| Failure::database("can't keep the release's time limits", &error))
     }
 
     fn parts(&mut self, script: &mut Script<'_>, statement: &Statement, parts: &[Part<'_>]) -> Result<(), Failure> {

@@ -61,7 +61,7 @@ fn session_options_and_several_hosts() {
     }
     // Several hosts are tried in order; that one command stays with one of them: tests/postgres/connection.rs.
     let two = "host=/nowhere,/elsewhere dbname=x user=y";
-    site.operator(&bundle, two).gate().fails_saying(1, &["/nowhere", "/elsewhere"]);
+    site.operator(&bundle, two).gate().fails_saying(21, &["/nowhere", "/elsewhere"]);
 }
 
 /// A role may set its own search_path; the release's names stay where they were signed to be.

@@ -104,6 +104,9 @@ fn percent(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
+/// What stands behind `--db`, variables, and whether that leads anywhere.
+type Case = (Option<String>, Vec<(&'static str, String)>, bool);
+
 /// As psql, so pgseal: with every string and environment both reach the same, or neither reaches anything.
 #[test]
 fn the_same_place_as_psql() {
@@ -128,7 +131,7 @@ fn the_same_place_as_psql() {
     let (one_text, two_text, ports) = (one.to_string(), two.to_string(), format!("{dead},{two}"));
     let here = env(&[("PGHOST", "127.0.0.1"), ("PGPORT", &one_text), ("PGUSER", "postgres"), ("PGDATABASE", "shop")]);
     let none = || env(&[]);
-    let cases: Vec<(Option<String>, Vec<(&str, String)>, bool)> = vec![
+    let cases: Vec<Case> = vec![
         // URLs.
         (Some(format!("postgresql://postgres@127.0.0.1:{one}/shop")), none(), true),
         (Some(format!("postgres://postgres@127.0.0.1:{one}")), none(), true),

@@ -360,6 +360,7 @@ fn a_deadlock() {
     let before = dump(&db);
     let mut other = db.client();
     other.batch_execute("set deadlock_timeout = '10s'; begin; lock table public.b").unwrap();
+    // Else it would be tried again, and have its locks then; see locks.rs.
     let run = Running::of(operator.command("run").args(["--lock-retries", "0"]));
     wait_until("it holds a", || {
         db.ask("select count(*) from pg_locks where relation = 'public.a'::regclass and mode = 'AccessExclusiveLock'")

@@ -65,7 +65,8 @@ fn between_statements() {
     let operator = site.operator(&bundle, &db.url());
     let before = dump(&db);
     let run = operator.start("run");
-    let locked = "select count(*) from pg_locks where locktype = 'advisory' and objid = 77";
+    let locked = "select count(*) from pg_locks where locktype = 'advisory' and objid = 77
+                  and database = (select oid from pg_database where datname = current_database())";
     wait_until("it has begun", || db.ask(locked) == "1");
     ends_soon(run, "-INT").fails_saying(30, &["it was interrupted", "the database is as before"]);
     assert_same(&before, &dump(&db));

@@ -41,7 +41,7 @@ fn nobody_answers() {
 fn an_address_that_is_none() {
     let site = Site::new();
     let bundle = site.pack(&Release::on("x"));
-    for url in ["postgresql://[/x", "nonsense=1 dbname=x"] {
+    for url in ["postgresql://[/x", "host=a b", "nonsense=1 dbname=x"] {
         site.operator(&bundle, url).run().fails(2);
     }
 }

@@ -16,6 +16,7 @@ hostssl all tls_only 127.0.0.1/32 trust
 hostnossl all plain_only 127.0.0.1/32 trust
 hostssl all scram 127.0.0.1/32 scram-sha-256
 hostnossl all scram 127.0.0.1/32 scram-sha-256
+hostssl all tls_scram 127.0.0.1/32 scram-sha-256
 hostssl all lena 127.0.0.1/32 cert
 ";
 
@@ -235,6 +236,10 @@ fn logins_bound_to_tls() {
     assert!(error.contains("not bound to TLS"), "{error}");
     let error = refusal(&site.at("localhost", "scram", "password=wrong"));
     assert!(error.contains("password authentication failed for user \"scram\""), "{error}");
+    // The second way came further than the first.
+    site.server.sql("create role tls_scram login password 'x'");
+    let error = refusal(&site.at("localhost", "tls_scram", "sslmode=allow password=wrong"));
+    assert!(error.contains("password authentication failed"), "{error}");
     let error = refusal(&site.at("localhost", "scram", ""));
     assert!(error.contains("asks for the password of \"scram\""), "{error}");
 }
