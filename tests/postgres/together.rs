@@ -60,6 +60,52 @@ fn a_run_and_a_rollback() {
     }
 }
 
+/// Five runs and five rollbacks at once, and some of them are killed: the database is one of two states, the ledger says
+/// which, and nothing was done twice.
+#[test]
+fn runs_and_rollbacks_with_kills() {
+    let (db, release, site) = small("killing");
+    db.client().batch_execute("create table public.log (what text)").unwrap();
+    let tier = "insert into public.log values ('run');\nselect pg_sleep(0.05);\n";
+    let undo = "insert into public.log values ('rollback');\nselect pg_sleep(0.05);\n";
+    let bundle = site.pack(&release.tier("slow", tier).rollback("slow", undo));
+    let operator = site.operator(&bundle, &db.url());
+    let widgets = || db.ask("select to_regclass('public.widgets') is not null") == "t";
+    for round in 0..4u32 {
+        let mut running: Vec<_> = (0..10)
+            .map(|number| (number, operator.start(if number % 2 == 0 { "run" } else { "rollback" })))
+            .collect();
+        let killed: Vec<u32> = (0..3).map(|at| (round * 3 + at * 4) % 10).collect();
+        for at in &killed {
+            std::thread::sleep(std::time::Duration::from_millis(40 + u64::from(round) * 30));
+            let place = running.iter().position(|(number, _)| number == at).unwrap();
+            running.remove(place).1.kill();
+        }
+        for (number, one) in running {
+            let answer = one.end();
+            // Done, nothing to do, applied already, or somebody else had the lock for too long.
+            assert!([0, 22].contains(&answer.code), "{number}: {answer}");
+        }
+        super::release::wait_until("the sessions of the killed end", || {
+            db.ask("select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() \
+                    and backend_type = 'client backend'") == "0"
+        });
+        let count = |action: &str| db.ask(&format!("select count(*) from pgseal.ledger where action = '{action}'"));
+        let (runs, rollbacks): (u32, u32) = (count("run").parse().unwrap(), count("rollback").parse().unwrap());
+        assert_eq!(u32::from(widgets()), runs - rollbacks, "{runs} runs, {rollbacks} rollbacks");
+        // In the same transactions, so exactly as often.
+        for (action, times) in [("run", runs), ("rollback", rollbacks)] {
+            assert_eq!(db.ask(&format!("select count(*) from public.log where what = '{action}'")), times.to_string());
+        }
+        let (answer, status) = operator.status();
+        answer.done();
+        assert_eq!(status["in_effect"].as_array().unwrap().len(), usize::from(widgets()), "{status}");
+    }
+    operator.rollback().done();
+    operator.run().done();
+    operator.check().done();
+}
+
 #[test]
 fn a_long_run_is_waited_for_and_named() {
     let (db, release, site) = small("held");
