@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use pgseal::database::Session as _;
 use tempfile::TempDir;
 
 use super::release::{BEFORE, PGSEAL, Release, Site};

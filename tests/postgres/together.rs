@@ -72,9 +72,8 @@ fn runs_and_rollbacks_with_kills() {
     let operator = site.operator(&bundle, &db.url());
     let widgets = || db.ask("select to_regclass('public.widgets') is not null") == "t";
     for round in 0..4u32 {
-        let mut running: Vec<_> = (0..10)
-            .map(|number| (number, operator.start(if number % 2 == 0 { "run" } else { "rollback" })))
-            .collect();
+        let mut running: Vec<_> =
+            (0..10).map(|number| (number, operator.start(if number % 2 == 0 { "run" } else { "rollback" }))).collect();
         let killed: Vec<u32> = (0..3).map(|at| (round * 3 + at * 4) % 10).collect();
         for at in &killed {
             std::thread::sleep(std::time::Duration::from_millis(40 + u64::from(round) * 30));
@@ -87,8 +86,10 @@ fn runs_and_rollbacks_with_kills() {
             assert!([0, 22].contains(&answer.code), "{number}: {answer}");
         }
         super::release::wait_until("the sessions of the killed end", || {
-            db.ask("select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() \
-                    and backend_type = 'client backend'") == "0"
+            db.ask(
+                "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() \
+                    and backend_type = 'client backend'",
+            ) == "0"
         });
         let count = |action: &str| db.ask(&format!("select count(*) from pgseal.ledger where action = '{action}'"));
         let (runs, rollbacks): (u32, u32) = (count("run").parse().unwrap(), count("rollback").parse().unwrap());
