@@ -34,6 +34,8 @@ mod crash;
 mod dialect;
 #[path = "postgres/evidence.rs"]
 mod evidence;
+#[path = "postgres/failover.rs"]
+mod failover;
 #[path = "postgres/failure.rs"]
 mod failure;
 #[path = "postgres/gate.rs"]
