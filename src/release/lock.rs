@@ -52,11 +52,15 @@ fn try_once(session: &mut dyn Session) -> Result<bool, DatabaseError> {
 
 /// Whether this session holds the lock.
 pub(super) fn is_held(session: &mut dyn Session) -> Result<bool, DatabaseError> {
+    // Every operator with its schema: the session may be in the middle of a tier, with a path of the release's.
     let held = session.query(
-        "select exists (select from pg_catalog.pg_locks l
-             where l.locktype = 'advisory' and l.granted and l.pid = pg_catalog.pg_backend_pid() and l.database = (
-                 select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
-               and (l.classid::bigint << 32 | l.objid::bigint) = $1::text::bigint)::text",
+        "select exists (select from pg_catalog.pg_locks l, pg_catalog.pg_database d
+             where l.locktype operator(pg_catalog.=) 'advisory' and l.granted
+               and l.pid operator(pg_catalog.=) pg_catalog.pg_backend_pid()
+               and l.database operator(pg_catalog.=) d.oid
+               and d.datname operator(pg_catalog.=) pg_catalog.current_database()
+               and (l.classid::pg_catalog.int8 operator(pg_catalog.<<) 32) operator(pg_catalog.|) l.objid::pg_catalog.int8
+                   operator(pg_catalog.=) $1::pg_catalog.text::pg_catalog.int8)::pg_catalog.text",
         &[KEY],
     )?;
     Ok(held.single() == Some("true"))
@@ -64,7 +68,10 @@ pub(super) fn is_held(session: &mut dyn Session) -> Result<bool, DatabaseError> 
 
 /// Holds the lock for the transaction too: what a script gives back (`pg_advisory_unlock_all`) is the session's alone.
 pub fn hold_in_transaction(session: &mut dyn Session) -> Result<(), LockError> {
-    let taken = session.query("select pg_catalog.pg_try_advisory_xact_lock($1::text::bigint)::text", &[KEY])?;
+    let taken = session.query(
+        "select pg_catalog.pg_try_advisory_xact_lock($1::pg_catalog.text::pg_catalog.int8)::pg_catalog.text",
+        &[KEY],
+    )?;
     if taken.single() == Some("true") { Ok(()) } else { Err(LockError::Held(String::new())) }
 }
 

@@ -68,6 +68,17 @@ pub(super) fn parts<'b>(order: &Order<'b>) -> Result<Vec<Part<'b>>, super::order
     phases(order.manifest()).into_iter().map(part).collect()
 }
 
+/// What may be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tried {
+    /// A whole transaction, in a session that is made as it was.
+    Transaction,
+    /// A statement in a transaction of its own: what the script set in its session stays.
+    Statement,
+    /// A statement outside of any transaction.
+    Outside,
+}
+
 /// What is known before the first transaction begins.
 pub(super) struct Start {
     pub target: ObservedTarget,
@@ -173,7 +184,7 @@ impl Doing<'_, '_> {
         loop {
             let result = self.transaction(session, scripts, is_first, is_last);
             let (Err(Halt::Undone(failure)) | Err(Halt::GateClosed(_, failure))) = &result else { return result };
-            if !self.again(session, failure, true)? {
+            if !self.again(session, failure, Tried::Transaction)? {
                 return result;
             }
             self.receipt.gates.truncate(gates);
@@ -183,18 +194,25 @@ impl Doing<'_, '_> {
         }
     }
 
-    /// Rolls back what failed, where it was in a transaction. True where it shall be tried once more, after a pause.
-    pub fn again(&mut self, session: &mut dyn Session, failure: &Failure, in_transaction: bool) -> Result<bool, Halt> {
-        self.order.stop.refused();
-        // Best effort: without it the server rolls back when the connection closes.
-        let rolled_back = !in_transaction || session.execute(ROLLBACK).is_ok();
-        let (retries, run_id) = (self.receipt.retries, self.receipt.run_id.clone());
-        if !rolled_back || !retry::again(failure, retries, &self.order, &run_id, session, self.observer) {
-            return Ok(false);
+    /// Rolls back what failed. True where it shall be tried once more, after a pause.
+    pub fn again(&mut self, session: &mut dyn Session, failure: &Failure, tried: Tried) -> Result<bool, Halt> {
+        if tried != Tried::Outside {
+            self.order.stop.refused();
+            // Best effort: without it the server rolls back when the connection closes.
+            if session.execute(ROLLBACK).is_err() {
+                return Ok(false);
+            }
         }
-        self.receipt.retries += 1;
-        self.journal(JournalStep::Retry { why: failure.to_string() })?;
-        Ok(true)
+        let (retries, run_id) = (self.receipt.retries, self.receipt.run_id.clone());
+        let again = match tried {
+            Tried::Transaction => retry::again(failure, retries, &self.order, &run_id, session, self.observer),
+            Tried::Statement | Tried::Outside => retry::pause(failure, retries, &self.order, &run_id, self.observer),
+        };
+        if again {
+            self.receipt.retries += 1;
+            self.journal(JournalStep::Retry { why: failure.to_string() })?;
+        }
+        Ok(again)
     }
 
     /// The run's row in the ledger: its own, or that of the run that it goes on with.

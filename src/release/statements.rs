@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use super::event::Event;
 use super::failure::Failure;
-use super::perform::{Doing, NamedScript};
+use super::perform::{Doing, NamedScript, Tried};
 use super::report::Halt;
 use super::resume::Progress;
 use super::tier_log::{Sent, TierLog};
@@ -96,6 +96,7 @@ impl Doing<'_, '_> {
         let (at, verb) = (&one.statement.origin.at, one.verb());
         self.observer.event(Event::Statement { at, verb });
         let begun = Instant::now();
+        let tried = if one.outside.is_some() { Tried::Outside } else { Tried::Statement };
         let mut before = before;
         let done = loop {
             let done = match &one.outside {
@@ -105,9 +106,7 @@ impl Doing<'_, '_> {
             };
             match &done {
                 // Data of the script are read once.
-                Err(Halt::Undone(failure))
-                    if !one.has_data() && self.again(session, failure, one.outside.is_none())? =>
-                {
+                Err(Halt::Undone(failure)) if !one.has_data() && self.again(session, failure, tried)? => {
                     before = Progress::Open;
                 }
                 _ => break done,

@@ -180,13 +180,21 @@ impl Doing<'_, '_> {
         }
         self.observer.event(Event::Commit);
         self.order.stop.committing()?;
-        let done = self.send_commit(session, transaction_id, is_last);
-        match &done {
-            Ok(()) if !is_last => self.order.stop.between(),
-            Ok(()) | Err(Halt::Unknown(_)) => {}
-            Err(_) => self.order.stop.refused(),
+        match self.send_commit(session, transaction_id, is_last) {
+            Ok(()) if is_last => Ok(()),
+            Ok(()) => {
+                self.order.stop.between();
+                self.journal(JournalStep::Committed { transaction_id: transaction_id.to_owned() })
+            }
+            Err(halt) => {
+                match &halt {
+                    Halt::Unknown(_) => {}
+                    Halt::Stopped(_) => self.order.stop.between(),
+                    _ => self.order.stop.refused(),
+                }
+                Err(halt)
+            }
         }
-        done
     }
 
     fn send_commit(&mut self, session: &mut dyn Session, transaction_id: &str, is_last: bool) -> Result<(), Halt> {
@@ -195,10 +203,7 @@ impl Doing<'_, '_> {
         let lost = match session.execute("COMMIT") {
             Ok(_) => {
                 self.committed = true;
-                return match is_last {
-                    true => Ok(()),
-                    false => self.journal(JournalStep::Committed { transaction_id: transaction_id.to_owned() }),
-                };
+                return Ok(());
             }
             Err(error @ (DatabaseError::Server(_) | DatabaseError::Unsound(_))) => {
                 return Err(Failure::database("COMMIT was refused", &error).into());
@@ -212,6 +217,7 @@ impl Doing<'_, '_> {
                 Ok(())
             }
             Resolution::Committed => {
+                self.committed = true;
                 let message = format!("{}; it was committed, and the rest is still to be done", failure.message);
                 Err(Halt::Stopped(Box::new(Failure { message, ..failure })))
             }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::super::event::Event;
 use super::super::evidence::{self, Before, Effect, Then};
 use super::super::failure::Failure;
+use super::super::lock;
 use super::super::perform::Doing;
 use super::super::report::Halt;
 use super::super::resume::{Decision, Progress};
@@ -38,6 +39,11 @@ impl Doing<'_, '_> {
         kind: &Outside,
         progress: Progress,
     ) -> Result<Done, Halt> {
+        // A function could have given it back; then somebody else may have run meanwhile.
+        if !lock::is_held(session).map_err(|error| Failure::database("can't ask for the lock", &error))? {
+            let text = format!("{}: the run's lock was given back by a statement before it", one.place);
+            return Err(Failure::plain(text).into());
+        }
         let next = match progress {
             Progress::Interrupted(remembered) => self.interrupted(session, one, kind, &remembered)?,
             _ => Next::Send(evidence::before(session, kind)?),
