@@ -1,5 +1,7 @@
 //! Files that are there whole or not at all, also after a crash: write aside, fsync, rename, fsync the directory.
 
+mod reserved;
+
 use std::fs::{File, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -7,6 +9,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use tempfile::{Builder, NamedTempFile};
+
+pub use reserved::{Reserved, reserve};
 
 /// Less the umask, as any tool that writes a public file.
 const PUBLIC: u32 = 0o666;
@@ -79,4 +83,11 @@ fn write_aside(path: &Path, mode: u32, write: impl FnOnce(&mut File) -> io::Resu
 
 fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes a directory and those above it, durably.
+pub fn create_dirs(dir: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).collect();
+    std::fs::create_dir_all(dir)?;
+    missing.into_iter().rev().try_for_each(sync_dir)
 }

@@ -24,6 +24,12 @@ pub const ADDED_MEMBERS: usize = 2 * SIGNATURES + 3 * ADDED_STATEMENTS;
 /// A trust document or receipt, in bytes.
 pub const DOCUMENT_BYTES: u64 = 4 << 20;
 
+/// A receipt as it is written, in bytes: so much room is taken before a run begins, and what is longer is shortened.
+pub const RECEIPT_BYTES: u64 = 2 << 20;
+
+/// A journal, in bytes.
+pub const JOURNAL_BYTES: u64 = 64 << 20;
+
 /// Nesting of arrays and objects in any JSON that pgseal reads.
 pub const JSON_DEPTH: usize = 32;
 

@@ -13,9 +13,10 @@ use crate::digest::hex;
 use crate::format::approval::APR_VARIABLE;
 use crate::format::manifest::Manifest;
 use crate::format::receipt::{Action, Outcome, Receipt};
+use crate::format::statement::ReleaseId;
 use crate::format::timestamp::Timestamp;
 use crate::record::journal::Journal;
-use crate::record::receipt;
+use crate::record::receipt::{self, Reservation};
 use crate::release::Report;
 use crate::release::report::FailureKind;
 use crate::trust::policy::{self, Admission, PolicyError};
@@ -42,6 +43,8 @@ pub struct Prepared {
     key: Option<SecretKey>,
     dir: PathBuf,
     stem: String,
+    /// The room of the receipt, once it is taken.
+    reserved: Option<Reservation>,
 }
 
 impl ReceiptArgs {
@@ -67,7 +70,7 @@ impl ReceiptArgs {
         let run_id = hex(&random);
         let (name, version) = (&manifest.release.name, &manifest.release.version);
         let stem = format!("{name}-{version}-{}-{}-{}", action.as_str(), now().compact(), &run_id[..8]);
-        Ok(Prepared { run_id, key, dir: self.receipts.clone(), stem })
+        Ok(Prepared { run_id, key, dir: self.receipts.clone(), stem, reserved: None })
     }
 }
 
@@ -106,19 +109,31 @@ fn check_receipt_key(root: &TrustRoot, key: &SecretKey) -> Result<(), CliError> 
 }
 
 impl Prepared {
-    /// Opens the journal: the last moment at which a full or read-only medium stops the run.
-    pub fn journal(&self) -> Result<Journal, CliError> {
-        Journal::create(&self.dir, &self.stem).map_err(|error| {
-            CliError::new(Exit::Internal, format!("{}: can't write the journal: {error}", shown(&self.dir)))
-                .hint("nothing was run; name a writable directory by --receipts DIR")
-        })
+    /// Opens the journal, and takes the room of the receipt: the last moment at which a full or read-only medium stops the
+    /// run.
+    pub fn journal(&mut self) -> Result<Journal, CliError> {
+        let unwritable = |what: &str, error: std::io::Error| {
+            CliError::new(Exit::Internal, format!("{}: can't write the {what}: {error}", shown(&self.dir)))
+                .hint("nothing was run; name a writable directory with room for 4 MiB by --receipts DIR")
+        };
+        let journal = Journal::create(&self.dir, &self.stem).map_err(|error| unwritable("journal", error))?;
+        let reserved = receipt::reserve(&self.dir, &self.stem, self.key.is_some());
+        self.reserved = Some(reserved.map_err(|error| unwritable("receipt", error))?);
+        Ok(journal)
+    }
+
+    fn store(&mut self, id: ReleaseId, receipt: Receipt) -> std::io::Result<PathBuf> {
+        match self.reserved.take() {
+            Some(reserved) => reserved.write(id, receipt, self.key.as_ref()),
+            None => receipt::write(&self.dir, &self.stem, id, receipt, self.key.as_ref()),
+        }
     }
 
     /// Stores the receipt and tells how it ended.
-    pub fn conclude(self, bundle: &AuthenticatedBundle, report: Report, out: Output) -> Result<Exit, CliError> {
+    pub fn conclude(mut self, bundle: &AuthenticatedBundle, report: Report, out: Output) -> Result<Exit, CliError> {
         let Report { receipt, failure, unproved, kind } = report;
         let result = receipt.clone();
-        let stored = receipt::write(&self.dir, &self.stem, bundle.release_id(), receipt, self.key.as_ref());
+        let stored = self.store(bundle.release_id(), receipt);
         let mut document = serde_json::json!({
             "run_id": self.run_id,
             "receipt": stored.as_ref().ok().map(|path| path.to_string_lossy()),

@@ -36,7 +36,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let manifest = bundle.manifest();
     let variables = order::values(manifest, &args.database.variables()?, false)?;
     let limits = args.limits.within(&manifest.limits)?;
-    let prepared = args.receipts.prepare(key, &root, manifest, Action::Rollback)?;
+    let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Rollback)?;
     let (operator, stop) = (operator(), Stop::default());
     let mut progress = Progress::new(out);
     let connect = args.database.watched(&stop, &manifest.limits, &limits, progress.beside())?;

@@ -56,7 +56,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let limits = args.limits.within(&manifest.limits)?;
     memory::check_clock(&args.receipts.receipts, at)?;
     let admission = admit(&root, &bundle, &variables, at)?;
-    let prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
+    let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
     let (operator, stop) = (operator(), Stop::default());
     let mut progress = Progress::new(out);
     let connect = args.database.watched(&stop, &manifest.limits, &limits, progress.beside())?;
@@ -78,7 +78,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         ready.map_err(CliError::from)
     });
     let ready = ready.map_err(|error| command.told(&stop, error))?;
-    let report = ready.run(&admission, &prepared.run_id, prepared.journal()?, &mut progress);
+    let journal = prepared.journal()?;
+    let report = ready.run(&admission, &prepared.run_id, journal, &mut progress);
     stop.ended();
     progress.finish();
     prepared.conclude(&bundle, report?, out)

@@ -9,7 +9,7 @@ use super::output::{Output, Paint, escape, shown};
 use super::table;
 use crate::record::ledger::{Entry, Happened, Step};
 use crate::release::resolve::Resolution;
-use crate::release::status::{self, Ending, Status, StatusError, Unfinished};
+use crate::release::status::{self, Ending, Status, Unfinished};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -23,12 +23,12 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let connect = connection::connector(args.db.as_deref())?;
-    let status = status::ask(&connect, &args.receipts).map_err(|error| match error {
-        StatusError::Database(error) => CliError::from(error),
-        StatusError::Receipts(path, error) => CliError::io(&path, &error),
-    })?;
+    let status = status::ask(&connect, &args.receipts)?;
     out.document(&document(&status));
     show(&status, out);
+    for (path, error) in &status.unread {
+        out.warning(format!("{}: {error}; a run that nobody came back from may be told there", shown(path)));
+    }
     let unknown = status
         .unfinished
         .iter()
@@ -61,6 +61,9 @@ fn document(status: &Status) -> serde_json::Value {
             .map(|unfinished| serde_json::json!({
                 "journal": unfinished.journal.to_string_lossy(), "what": unfinished.what, "ending": ending(unfinished).0,
             }))
+            .collect::<Vec<_>>(),
+        "unread": status.unread.iter()
+            .map(|(path, error)| serde_json::json!({ "path": path.to_string_lossy(), "error": error.to_string() }))
             .collect::<Vec<_>>(),
     })
 }

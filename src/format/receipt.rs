@@ -92,6 +92,10 @@ pub struct Receipt {
     /// The server's transaction id, once one was assigned.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub transaction_id: Option<String>,
+    /// The digest of the journal's last line before its `end`: each line has the digest of the one before, so it stands for
+    /// all of them. Absent where the journal took no line.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub journal_sha256: Option<Digest>,
     /// The key that signs this receipt, if the host has one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub signer: Option<Digest>,

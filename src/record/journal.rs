@@ -3,7 +3,7 @@
 //! ended.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,7 @@ pub enum JournalStep {
         /// The release's id.
         release_id: Digest,
         /// Where.
-        target: ObservedTarget,
+        target: Box<ObservedTarget>,
         /// By which trust root.
         trust: TrustReference,
         /// The unfinished run that this one goes on with.
@@ -77,73 +77,133 @@ pub enum JournalStep {
     },
 }
 
-/// An open journal.
+/// Room that is taken when a journal is made, and again whenever half of it is used: some 3,000 lines.
+const ROOM: u64 = 1 << 20;
+
+/// Why a transaction began anew is told in so many characters.
+const WHY_CHARS: usize = 1_000;
+
+/// An open journal. Dropped before its first line it leaves nothing.
 pub struct Journal {
     file: File,
     path: PathBuf,
-    last: Digest,
-    /// Where the last line that is there as a whole ends.
-    end: u64,
-    /// Something of another line may stand behind it.
+    last: Option<Digest>,
+    /// Bytes of the lines that are on the medium.
+    length: u64,
+    /// Up to where room is taken.
+    room: u64,
+    /// Something of another line may stand behind them.
     torn: bool,
 }
 
 impl Journal {
-    /// Makes a new file in `dir`, which is made too. Fails before anything has happened when the medium is full,
-    /// read-only, or the file exists.
+    /// Makes a new file in `dir`, which is made too, with room for its lines. Fails before anything has happened when the
+    /// medium is full, read-only, or the file exists.
     pub fn create(dir: &Path, stem: &str) -> io::Result<Self> {
-        std::fs::create_dir_all(dir)?;
+        durable::create_dirs(dir)?;
         let path = dir.join(format!("{stem}.journal"));
-        let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-        let journal = Self { file, path, last: Digest::of(b""), end: 0, torn: false };
+        let file = OpenOptions::new().append(true).create_new(true).open(&path)?;
+        let mut journal = Self { file, path, last: None, length: 0, room: 0, torn: false };
+        journal.take_room()?;
+        journal.file.sync_all()?;
         durable::sync_dir(&journal.path)?;
         Ok(journal)
     }
 
     /// Appends a step; it is on the medium when this returns. After an error it is not written, and a later step can be.
     pub fn write(&mut self, at: Timestamp, step: JournalStep) -> io::Result<()> {
-        let line = Line { prev_sha256: self.last, at, step };
+        let step = match step {
+            JournalStep::Retry { why } => JournalStep::Retry { why: why.chars().take(WHY_CHARS).collect() },
+            step => step,
+        };
+        let line = Line { prev_sha256: self.last.unwrap_or_else(|| Digest::of(b"")), at, step };
         let mut bytes = serde_json::to_vec(&line)?;
         let digest = Digest::of(&bytes);
         bytes.push(b'\n');
+        let length = self.length + bytes.len() as u64;
+        // Longer ones are not read. What ends a run always fits, since what is on its way was there before.
+        if length > limits::JOURNAL_BYTES {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        if length + ROOM / 2 > self.room {
+            // The line itself may fit all the same; the next will tell.
+            let _ = self.take_room();
+        }
         if self.torn {
             // What a full medium took of a line must not stand before the next one.
-            self.file.set_len(self.end)?;
-            self.file.seek(SeekFrom::Start(self.end))?;
+            self.file.set_len(self.length)?;
         }
         self.torn = true;
         self.file.write_all(&bytes)?;
         self.file.sync_all()?;
         self.torn = false;
-        (self.last, self.end) = (digest, self.end + bytes.len() as u64);
+        (self.length, self.last) = (length, Some(digest));
         Ok(())
+    }
+
+    /// The digest of its last line; `None` before the first.
+    pub fn last(&self) -> Option<Digest> {
+        self.last
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    fn take_room(&mut self) -> io::Result<()> {
+        durable::reserve(&self.file, ROOM)?;
+        self.room = self.length + ROOM;
+        Ok(())
+    }
 }
 
-/// Reads a journal; `None` where a line is not a journal's, or doesn't follow the one before. A last line without line
-/// feed was cut off by a crash and counts as not written.
-pub fn read(path: &Path) -> io::Result<Option<Vec<Line>>> {
+impl Drop for Journal {
+    fn drop(&mut self) {
+        // Best effort, both: an empty journal says nothing, and room that nobody uses is only room.
+        let _ = match self.last {
+            None => std::fs::remove_file(&self.path),
+            Some(_) => self.file.set_len(self.length),
+        };
+    }
+}
+
+/// A journal whose lines follow each other.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// Its lines.
+    pub lines: Vec<Line>,
+    /// The digest of each.
+    pub digests: Vec<Digest>,
+    /// Whether bytes follow that are no whole line: a crash cut it off, and it counts as not written.
+    pub is_cut: bool,
+}
+
+/// Reads a journal; `None` where a line is not a journal's, or doesn't follow the one before.
+pub fn read_chain(path: &Path) -> io::Result<Option<Chain>> {
     let metadata = std::fs::metadata(path)?;
-    if !metadata.is_file() || metadata.len() > limits::DOCUMENT_BYTES {
+    if !metadata.is_file() || metadata.len() > limits::JOURNAL_BYTES {
         return Ok(None);
     }
     let mut bytes = std::fs::read(path)?;
-    bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1));
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let mut chain = Chain { lines: Vec::new(), digests: Vec::new(), is_cut: whole < bytes.len() };
+    bytes.truncate(whole);
     let Ok(text) = String::from_utf8(bytes) else { return Ok(None) };
-    let (mut last, mut lines) = (Digest::of(b""), Vec::new());
     for text in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
+        let before = chain.digests.last().copied().unwrap_or_else(|| Digest::of(b""));
         match serde_json::from_str::<Line>(text) {
-            Ok(line) if line.prev_sha256 == last => lines.push(line),
+            Ok(line) if line.prev_sha256 == before => chain.lines.push(line),
             _ => return Ok(None),
         }
-        last = Digest::of(text.as_bytes());
+        chain.digests.push(Digest::of(text.as_bytes()));
     }
-    Ok(Some(lines))
+    Ok(Some(chain))
+}
+
+/// The lines of a journal; `None` as in [`read_chain`].
+pub fn read(path: &Path) -> io::Result<Option<Vec<Line>>> {
+    Ok(read_chain(path)?.map(|chain| chain.lines))
 }
 
 /// The journals of a directory, in the order of their names; none where it doesn't exist.
@@ -173,6 +233,7 @@ mod tests {
             journal.write(at, JournalStep::Commit { transaction_id: id.to_owned() }).expect("written");
         }
         let path = journal.path().to_owned();
+        drop(journal);
         assert_eq!(read(&path).expect("read").map(|lines| lines.len()), Some(3));
         let text = std::fs::read_to_string(&path).expect("text");
         std::fs::write(&path, text.replace("\"2\"", "\"9\"")).expect("changed");
@@ -201,5 +262,13 @@ mod tests {
         journal.write(at, step("4")).expect("written");
         let lines = read(journal.path()).expect("read").expect("a journal");
         assert_eq!(lines.iter().map(|line| line.step.clone()).collect::<Vec<_>>(), ["1", "3", "4"].map(step));
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_never_began() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let below = dir.path().join("a/b");
+        drop(Journal::create(&below, "a").expect("new"));
+        assert_eq!(all_in(&below).expect("read"), [PathBuf::new(); 0]);
     }
 }

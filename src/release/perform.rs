@@ -129,8 +129,11 @@ pub(super) fn perform(
     receipt.outcome = outcome;
     receipt.error = failure.as_ref().map(ToString::to_string).or_else(|| unproved.clone());
     receipt.finished = (order.clock)();
-    // How it ended is known from the ledger too; a journal that can't take its last line changes nothing.
-    let _ = journal.write(receipt.finished, JournalStep::End { outcome });
+    receipt.journal_sha256 = journal.last();
+    if receipt.journal_sha256.is_some() {
+        // How it ended is known from the ledger too; a journal that can't take its last line changes nothing.
+        let _ = journal.write(receipt.finished, JournalStep::End { outcome });
+    }
     Report { receipt, failure, unproved, kind }
 }
 
@@ -239,7 +242,7 @@ impl Doing<'_, '_> {
             action: self.work.action,
             release: crate::format::statement::title(&release.name, &release.version),
             release_id: self.order.bundle.release_id().digest(),
-            target: self.receipt.target.clone(),
+            target: Box::new(self.receipt.target.clone()),
             trust: self.receipt.trust.clone(),
             resumes: self.receipt.resumes.clone(),
         };

@@ -24,6 +24,8 @@ pub struct Status {
     pub holder: Option<String>,
     /// Journals without an end, and what the server says of them.
     pub unfinished: Vec<Unfinished>,
+    /// What can't be read of the journals, and why: the database is asked all the same.
+    pub unread: Vec<(PathBuf, io::Error)>,
 }
 
 /// A run that nobody came back from.
@@ -55,15 +57,6 @@ pub enum Ending {
     Damaged,
 }
 
-/// Why there is no status.
-#[derive(Debug)]
-pub enum StatusError {
-    /// The database did not answer.
-    Database(DatabaseError),
-    /// The directory of receipts can't be read.
-    Receipts(PathBuf, io::Error),
-}
-
 impl Status {
     /// What is in effect, by release name: the last run that was not rolled back.
     pub fn in_effect(&self) -> Vec<&Entry> {
@@ -78,31 +71,33 @@ impl Status {
 }
 
 /// Asks the ledger, and the server about each journal without an end. A missing directory has no journals.
-pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, StatusError> {
-    let mut session = connect.connect(Purpose::Read).map_err(StatusError::Database)?;
-    let target = super::target::observe(session.as_mut()).map_err(StatusError::Database)?;
-    let ledger = ledger::entries(session.as_mut()).map_err(StatusError::Database)?;
-    let stopped = ledger::unfinished_run(session.as_mut()).map_err(StatusError::Database)?;
+pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, DatabaseError> {
+    let mut session = connect.connect(Purpose::Read)?;
+    let target = super::target::observe(session.as_mut())?;
+    let ledger = ledger::entries(session.as_mut())?;
+    let stopped = ledger::unfinished_run(session.as_mut())?;
     // A run that has not come to COMMIT yet holds the lock; which one holds it, the journals don't say.
     let holder = lock::holder(session.as_mut());
     let busy = holder.is_some();
     drop(session);
-    let mut unfinished = Vec::new();
-    for path in journal::all_in(receipts).map_err(|error| StatusError::Receipts(receipts.to_owned(), error))? {
-        let lines = journal::read(&path).map_err(|error| StatusError::Receipts(path.clone(), error))?;
-        match lines {
-            Some(lines) => {
-                unfinished.extend(ending(connect, &target, busy, path, &lines).map_err(StatusError::Database)?)
-            }
-            None => unfinished.push(Unfinished {
+    let (mut unfinished, mut unread) = (Vec::new(), Vec::new());
+    let journals = journal::all_in(receipts).unwrap_or_else(|error| {
+        unread.push((receipts.to_owned(), error));
+        Vec::new()
+    });
+    for path in journals {
+        match journal::read(&path) {
+            Ok(Some(lines)) => unfinished.extend(ending(connect, &target, busy, path, &lines)?),
+            Ok(None) => unfinished.push(Unfinished {
                 journal: path,
                 what: "unknown".to_owned(),
                 begun: None,
                 ending: Ending::Damaged,
             }),
+            Err(error) => unread.push((path, error)),
         }
     }
-    Ok(Status { target, ledger, stopped, holder, unfinished })
+    Ok(Status { target, ledger, stopped, holder, unfinished, unread })
 }
 
 fn ending(
