@@ -10,6 +10,7 @@ use super::progress::Beside;
 use crate::format::manifest::When as StateWhen;
 use crate::release::check::{self, CheckError, Checked};
 use crate::release::event::Silent;
+use crate::release::preflight::PreflightError;
 use crate::release::stop::Stop;
 use crate::release::{Order, order};
 use crate::trust::When;
@@ -54,6 +55,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         CheckError::OtherApplied(row) => {
             error::other_applied(&row).hint("check the bundle of the release that is in effect")
         }
+        CheckError::HalfWay(row) => PreflightError::Unfinished(row).into(),
         CheckError::Probe(failure) => error::failure(Exit::Preflight, "the probe failed: ", &failure),
     })?;
     out.document(&document(&checked));

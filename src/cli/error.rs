@@ -222,9 +222,7 @@ impl From<RollbackError> for CliError {
             RollbackError::Open(error) => error.into(),
             RollbackError::Ledger(error) => connection(&error, Exit::Internal),
             RollbackError::Lock(error) => error.into(),
-            RollbackError::OtherApplied(row) => {
-                other_applied(&row).hint("roll back with the bundle of the release that is in effect")
-            }
+            RollbackError::OtherApplied(row) => other_applied(&row).hint("roll back with the bundle of that release"),
         }
     }
 }
@@ -232,7 +230,8 @@ impl From<RollbackError> for CliError {
 /// Another release of the same name is in effect than the one that was given.
 pub fn other_applied(row: &Entry) -> CliError {
     let (release, version, id) = (&row.release, &row.version, &row.release_id);
-    CliError::new(Exit::Preflight, format!("{release} {version} is in effect here, which is another release (id {id})"))
+    let how = if row.finished { "is in effect here" } else { "stopped half way here" };
+    CliError::new(Exit::Preflight, format!("{release} {version} {how}, which is another release (id {id})"))
 }
 
 /// A failure of a script, with the server's own words below the first line.

@@ -44,6 +44,8 @@ pub enum CheckError {
     Database(DatabaseError),
     /// Another release of this name is in effect.
     OtherApplied(Box<Entry>),
+    /// A run of it stopped half way: it is in neither state.
+    HalfWay(Box<Entry>),
     /// The probe gave no answer.
     Probe(Box<Failure>),
 }
@@ -54,6 +56,9 @@ pub fn run(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Checked, Ch
     let (mut session, _) = gate::open(order, &Policy::default(), Purpose::Read).map_err(CheckError::Open)?;
     let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name).map_err(CheckError::Database)?;
     let id = order.bundle.release_id().to_string();
+    if let Some(open) = ledger::unfinished(&rows) {
+        return Err(CheckError::HalfWay(Box::new(open.clone())));
+    }
     let standing = ledger::in_effect(&rows);
     let top = standing.last().copied();
     let applied = top.filter(|top| top.release_id == id);

@@ -83,6 +83,10 @@ fn a_statement_that_the_server_refuses() {
     let other = site.pack(&Release::on(db.name()).named("other", "1.0.0", 1));
     site.operator(&other, &db.url()).run().fails_saying(22, &["stopped half way"]);
     run_with(&site.operator(&other, &db.url()), &["--resume"]).fails_saying(22, &["stopped half way"]);
+    operator.check().fails_saying(22, &["stopped half way"]);
+    operator.plan().fails_saying(22, &["stopped half way"]);
+    let same_name = site.pack(&Release::on(db.name()).named("small", "1.0.1", 2));
+    site.operator(&same_name, &db.url()).rollback().fails_saying(22, &["1.0.0 stopped half way here"]);
     run_with(&operator, &["--resume", "--interrupted", "maybe"]).fails(2);
     run_with(&operator, &["--interrupted", "done"]).fails(2);
     db.client().batch_execute("update public.widgets set name = 'two' where id = 2").unwrap();
