@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     }
     let report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
     let text = report.text(since.elapsed());
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("faults.txt");
+    let path = report_path();
     std::fs::write(&path, &text).unwrap();
     println!("{text}\nfaults: {} points, {} failed; {}", report.points(), report.failures.len(), path.display());
     // A fault whose message never came proves nothing; a few messages depend on the moment.
@@ -72,6 +72,10 @@ fn main() -> ExitCode {
         println!("faults: {} points came to nothing", report.missed());
     }
     if report.failures.is_empty() && reached { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn report_path() -> std::path::PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("faults.txt")
 }
 
 /// `None` when there is nothing to do: names of other tests are given to every test program.
@@ -177,7 +181,7 @@ fn work(
     };
     let mut worker = fresh();
     worker.warm_up().unwrap();
-    let mut last = Action::Rollback;
+    let (mut last, begun) = (Action::Rollback, Instant::now());
     loop {
         // A run, then a rollback, then a run: each leaves what the next one begins with.
         let wanted = if last == Action::Run { Action::Rollback } else { Action::Run };
@@ -192,7 +196,13 @@ fn work(
         let seen = seen.unwrap_or_else(|_| Err("the harness itself failed; see above".to_owned()));
         let mut report = lock(report);
         match seen {
-            Ok(seen) => report.seen(scenario.name(), &point, &seen),
+            Ok(seen) => {
+                report.seen(scenario.name(), &point, &seen);
+                // What was tried is kept also when somebody stops it.
+                if report.points() % 100 == 0 {
+                    std::fs::write(report_path(), report.text(begun.elapsed())).unwrap();
+                }
+            }
             Err(why) => {
                 report.failed(scenario.name(), &point, &why);
                 eprintln!("faults: FAILED {} {point}: {why}", scenario.name());
