@@ -42,6 +42,8 @@ mod gate;
 mod harmless;
 #[path = "postgres/generated.rs"]
 mod generated;
+#[path = "postgres/medium.rs"]
+mod medium;
 #[path = "postgres/mixed.rs"]
 mod mixed;
 #[path = "postgres/interrupt.rs"]
@@ -56,6 +58,8 @@ mod points;
 mod pooler;
 #[path = "postgres/preflight.rs"]
 mod preflight;
+#[path = "postgres/receipts.rs"]
+mod receipts;
 #[path = "postgres/records.rs"]
 mod records;
 #[path = "postgres/runbook.rs"]

@@ -56,13 +56,17 @@ fn difference(chain: &Chain, statement: &ReceiptStatement) -> Option<&'static st
     let (last, end) = chain.lines.split_last().map(|(last, before)| (before.len(), last))?;
     // The end follows from the receipt; where the medium no longer took it, there is none.
     let named = match &end.step {
-        JournalStep::End { outcome } if (*outcome, end.at) == (receipt.outcome, receipt.finished) => last.checked_sub(1),
+        JournalStep::End { outcome } if (*outcome, end.at) == (receipt.outcome, receipt.finished) => {
+            last.checked_sub(1)
+        }
         JournalStep::End { .. } => return Some("it ends otherwise than the receipt"),
         _ => Some(last),
     };
     let digest = named.and_then(|at| chain.digests.get(at));
     match receipt.journal_sha256 {
-        Some(named) if digest != Some(&named) => Some("it is not the one that the receipt names: lines are missing, or others"),
+        Some(named) if digest != Some(&named) => {
+            Some("it is not the one that the receipt names: lines are missing, or others")
+        }
         _ => None,
     }
 }
