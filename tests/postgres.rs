@@ -48,6 +48,8 @@ mod medium;
 mod mixed;
 #[path = "postgres/interrupt.rs"]
 mod interrupt;
+#[path = "postgres/ledger.rs"]
+mod ledger;
 #[path = "postgres/locks.rs"]
 mod locks;
 #[path = "postgres/one_roof.rs"]

@@ -47,8 +47,8 @@ fn of_a_run() {
     shown.done().says(&[
         "run of small 1.0.0 on",
         "release id",
-        "asked before anything began: READY",
-        "asked before COMMIT: READY",
+        "asked on a connection of its own: READY",
+        "asked last before COMMIT: READY",
         "tiers/slow.sql:1:1",
         "mind \\u{1b}[31m the step",
         &transaction,

@@ -112,9 +112,9 @@ fn person(statement: &ReceiptStatement, out: Output) {
 fn gates(receipt: &Receipt, out: Output) {
     for answer in &receipt.gates {
         let asked = match answer.asked {
-            Asked::Before => "before anything began",
-            Asked::First => "before the first statement",
-            Asked::Last => "before COMMIT",
+            Asked::Before => "on a connection of its own",
+            Asked::First => "first in the transaction",
+            Asked::Last => "last before COMMIT",
         };
         let verdict = if answer.ready { "READY" } else { "BLOCKED" };
         out.line(format!("gate {}, asked {asked}: {verdict}: {}", answer.name, escape(&answer.reason)));
