@@ -797,7 +797,7 @@ fn a_receipt() -> Receipt {
         "pgseal": "0.1.0", "release": { "name": "small", "version": "1.0.0", "sequence": 1, "summary": "Adds one table." },
         "signers": [id(&key("release"))], "trust": { "version": 1, "sha256": "0".repeat(64) },
         "target": { "database": "app", "server_version": "15.1", "server_version_num": 150_001, "role": "app" },
-        "variables": {}, "gates": [], "tiers": [], "verify": [],
+        "variables": {}, "gates": [], "tiers": [], "verify": [], "operator": { "user": "u", "host": "h" },
     }))
     .expect("a receipt")
 }

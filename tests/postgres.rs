@@ -44,10 +44,14 @@ mod gate;
 mod harmless;
 #[path = "postgres/generated.rs"]
 mod generated;
+#[path = "postgres/medium.rs"]
+mod medium;
 #[path = "postgres/mixed.rs"]
 mod mixed;
 #[path = "postgres/interrupt.rs"]
 mod interrupt;
+#[path = "postgres/ledger.rs"]
+mod ledger;
 #[path = "postgres/locks.rs"]
 mod locks;
 #[path = "postgres/one_roof.rs"]
@@ -58,6 +62,8 @@ mod points;
 mod pooler;
 #[path = "postgres/preflight.rs"]
 mod preflight;
+#[path = "postgres/receipts.rs"]
+mod receipts;
 #[path = "postgres/records.rs"]
 mod records;
 #[path = "postgres/runbook.rs"]

@@ -373,7 +373,59 @@ fn commands_on_a_database() {
     expect(0, "run", "rollback", &[]);
     let status = desk.ok("status", &["status", "--db", &url]);
     assert_eq!(status["ledger"].as_array().map(Vec::len), Some(2));
-    check_receipts(&desk.path("pgseal-receipts"));
+    // A run that failed in its transaction, a run, a rollback: begin, end; twice begin, commit, end.
+    assert_eq!(check_receipts(&desk.path("pgseal-receipts")), (3, 8));
+
+    // The receipt of the signed run, and one that nobody signed.
+    for entry in fs::read_dir(desk.path("pgseal-receipts")).expect("runs made it") {
+        let path = entry.expect("an entry").path();
+        if !path.to_string_lossy().ends_with(".receipt.json") {
+            continue;
+        }
+        let path = path.to_str().expect("a path of letters");
+        let shown = desk.run(&["receipt", "show", path]);
+        check("receipt", &serde_json::from_slice(&shown.stdout).expect("one document"));
+        let is_signed = Path::new(path).with_extension("sig").exists();
+        let exit = if is_signed { 0 } else { 11 };
+        let verified = desk.expect(exit, "receipt", &["receipt", "verify", path, "--bundle", "a.pgseal"]);
+        assert_eq!(verified["receipts"][0]["journal"], "agrees");
+        assert_eq!(verified["receipts"][0]["signer"].is_object(), is_signed);
+    }
+    desk.expect(10, "receipt", &["receipt", "verify", "a.pgseal"]);
+    desk.expect(10, "error", &["receipt", "show", "a.pgseal"]);
+}
+
+#[test]
+fn a_run_that_commits_more_than_once() {
+    let desk = Desk::new();
+    let database = Cluster::shared().database("schemas_mixed");
+    let toml = desk.path("example/release.toml");
+    let text = fs::read_to_string(&toml).expect("init wrote it");
+    let tier = "\n[[tier]]\nname = \"steps\"\nfile = \"tiers/steps.sql\"\ntransaction = \"none\"\n";
+    fs::write(&toml, text + tier).expect("our own file");
+    let sql = "create index concurrently greetings_text on public.greetings (text);\nvacuum public.missing;\n";
+    fs::write(desk.path("example/tiers/steps.sql"), sql).expect("our own file");
+    desk.bundle(database.name());
+    let url = database.url();
+    let approved = format!("comment on database {} is 'approved OPS-1'", database.name());
+    database.client().batch_execute(&approved).expect("a comment");
+    let run = ["run", "a.pgseal", "--db", &url, "-v", "ticket=OPS-1"];
+    let plan = desk.ok("plan", &[&["plan"], &run[1..]].concat());
+    assert_eq!(plan["phases"].as_array().map(Vec::len), Some(2), "{plan}");
+    assert_eq!(plan["points"].as_array().map(Vec::len), Some(2), "{plan}");
+    assert_eq!(desk.expect(31, "run", &run)["result"]["outcome"], "partial");
+    let status = desk.expect(31, "status", &["status", "--db", &url]);
+    assert!(status["stopped"]["steps"].as_array().is_some_and(|steps| steps.len() > 2), "{status}");
+    database.client().batch_execute("create table public.missing ()").expect("DDL");
+    let resumed = desk.ok("run", &[&run[..], &["--resume"]].concat());
+    assert_eq!(resumed["result"]["resumes"], status["stopped"]["run"]["run_id"]);
+    assert_eq!(desk.ok("status", &["status", "--db", &url])["stopped"], Value::Null);
+    let status = desk.ok("status", &["status", "--db", &url, "--receipts", "example/release.toml"]);
+    assert_eq!(status["unread"].as_array().map(Vec::len), Some(1));
+    let (receipts, lines) = check_receipts(&desk.path("pgseal-receipts"));
+    assert_eq!(receipts, 2);
+    // Begin, commit, committed, statement, and so on to the end, for both.
+    assert!(lines >= 10, "{lines}");
 }
 
 #[test]
@@ -405,7 +457,8 @@ fn keys_holds_no_secret() {
     }
 }
 
-fn check_receipts(dir: &Path) {
+/// Compares every receipt and every line of every journal with its schema; gives how many there were.
+fn check_receipts(dir: &Path) -> (usize, usize) {
     let (mut receipts, mut lines) = (0, 0);
     for entry in fs::read_dir(dir).expect("runs made it") {
         let path = entry.expect("an entry").path();
@@ -420,8 +473,7 @@ fn check_receipts(dir: &Path) {
             }
         }
     }
-    // A run that failed in its transaction, a run, a rollback: begin, end; twice begin, commit, end.
-    assert_eq!((receipts, lines), (3, 8));
+    (receipts, lines)
 }
 
 /// Asserts that a document fits the schema of this name, and that the schema notices one key too many.

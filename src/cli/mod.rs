@@ -31,6 +31,7 @@ mod perform;
 mod plan;
 mod points;
 mod progress;
+mod receipt;
 mod rewrite;
 mod rollback;
 mod run;
@@ -142,6 +143,8 @@ enum Command {
     Check(check::Args),
     /// What the ledger and the journals say, and what to do next
     Status(status::Args),
+    /// What a run did, and whether its receipt is authentic
+    Receipt(receipt::Args),
     /// Re-authenticate archives in bulk
     Audit(audit::Args),
     /// Shell completions
@@ -224,6 +227,7 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Rollback(args) => rollback::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::Status(args) => status::run(&args, out),
+        Command::Receipt(args) => receipt::run(&args, out),
         Command::Audit(args) => audit::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Man(args) => man::run(&args, out),

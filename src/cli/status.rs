@@ -11,6 +11,9 @@ use crate::record::ledger::{Entry, Happened, Step};
 use crate::release::resolve::Resolution;
 use crate::release::status::{self, Ending, Status, Unfinished};
 
+/// So many rows of the ledger are shown: all of it has to fit on one screen.
+const SHOWN: usize = 12;
+
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The database [default: libpq's environment, service and password files]
@@ -123,17 +126,26 @@ fn show(status: &Status, out: Output) {
             vec![entry.at.clone(), entry.action.clone(), title, id, entry.transaction_id.clone(), entry.role.clone()]
         };
         let head = ["at", "action", "release", "id", "transaction", "role"];
-        out.line(table::render(&head, status.ledger.iter().map(row).collect()));
+        let earlier = status.ledger.len().saturating_sub(SHOWN);
+        if earlier > 0 {
+            out.line(format!("the ledger's last {SHOWN} rows, behind {earlier} earlier ones (--json has all):"));
+        }
+        out.line(table::render(&head, status.ledger.iter().skip(earlier).map(row).collect()));
     }
     if let Some((entry, steps)) = &status.stopped {
         show_stopped(entry, steps, status.holder.as_deref(), out);
     }
-    // What never came to COMMIT is history once something later is in the ledger.
-    let later = |unfinished: &&Unfinished| {
+    // What never came to COMMIT is history once something later is in the ledger, and what stopped half way once it went on
+    // or back.
+    let is_history = |unfinished: &&Unfinished| {
         let begun = unfinished.begun.map(|at| at.to_string()).unwrap_or_default();
-        unfinished.ending == Ending::NeverCommitted && status.ledger.iter().any(|entry| entry.at > begun)
+        match unfinished.ending {
+            Ending::NeverCommitted => status.ledger.iter().any(|entry| entry.at > begun),
+            Ending::BetweenSteps => status.stopped.is_none(),
+            _ => false,
+        }
     };
-    for unfinished in status.unfinished.iter().filter(|unfinished| !later(unfinished)) {
+    for unfinished in status.unfinished.iter().filter(|unfinished| !is_history(unfinished)) {
         let (text, next) = ending(unfinished);
         let what = escape(&unfinished.what);
         out.line(format!("{what} ended without a word ({}): {}; {next}", shown(&unfinished.journal), escape(&text)));

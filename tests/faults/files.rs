@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::point::{Action, FileFault, Point, Strike};
 
-const CALLS: &str = "openat,mkdir,write,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,fchmod";
+const CALLS: &str = "openat,mkdir,write,fsync,fdatasync,fallocate,ftruncate,rename,renameat,renameat2,link,linkat,unlink,unlinkat,fchmod";
 
 /// Not everywhere may a process trace another.
 pub fn can_trace() -> bool {
@@ -48,7 +48,7 @@ pub fn points(action: Action, log: &str, receipts: &str) -> Vec<Point> {
         }
         // Removing what is left over, and its rights, may fail: nothing depends on it.
         let errors: &[&'static str] = match call {
-            "write" | "openat" | "mkdir" => &["error=ENOSPC", "error=EIO", "signal=SIGKILL"],
+            "write" | "openat" | "mkdir" | "fallocate" | "linkat" => &["error=ENOSPC", "error=EIO", "signal=SIGKILL"],
             _ => &["error=EIO", "signal=SIGKILL"],
         };
         for inject in errors {

@@ -1,0 +1,45 @@
+//! `pgseal receipt`: one file a task.
+
+mod show;
+mod verify;
+
+use clap::Subcommand;
+
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::Output;
+use crate::record::receipt::ReceiptError;
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(subcommand)]
+    command: ReceiptCommand,
+}
+
+#[derive(Subcommand, Debug)]
+enum ReceiptCommand {
+    /// What a run did, for people; by the trust root where one is named
+    Show(show::Args),
+    /// Authenticate receipts, and compare each with its journal
+    Verify(verify::Args),
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    match &args.command {
+        ReceiptCommand::Show(args) => show::run(args, out),
+        ReceiptCommand::Verify(args) => verify::run(args, out),
+    }
+}
+
+/// The exit code of what is wrong with a receipt.
+fn exit(error: &ReceiptError) -> Exit {
+    match error {
+        ReceiptError::Io(error) if error.kind() != std::io::ErrorKind::InvalidInput => Exit::Internal,
+        ReceiptError::Io(_) | ReceiptError::Document(_) => Exit::Malformed,
+        ReceiptError::Stripped { .. }
+        | ReceiptError::Subject
+        | ReceiptError::SignatureLength(_)
+        | ReceiptError::Signature(_)
+        | ReceiptError::Token(_) => Exit::NotAuthentic,
+    }
+}

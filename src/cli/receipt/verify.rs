@@ -1,0 +1,138 @@
+//! `pgseal receipt verify FILE...`
+
+use std::path::{Path, PathBuf};
+
+use super::super::approvals;
+use super::super::args::{TrustArgs, authenticate, now, time};
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::super::output::{Output, Paint, escape, shown};
+use super::exit;
+use crate::bundle::AuthenticatedBundle;
+use crate::format::receipt::ReceiptStatement;
+use crate::format::timestamp::Timestamp;
+use crate::record::receipt::{self, Beside};
+use crate::trust::evidence::Evidence;
+use crate::trust::{KeyId, TrustRoot, When};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Receipts: *.receipt.json
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
+    /// Judge by this time instead of now: keys by their windows, signatures by their proven time where it is older
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    as_of: Option<Timestamp>,
+    /// The receipts have to be of this bundle's release
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<PathBuf>,
+}
+
+/// What was found about one file.
+struct Finding<'a> {
+    path: &'a Path,
+    /// What it says; nothing where its signature does not hold.
+    statement: Option<ReceiptStatement>,
+    signed: Option<(KeyId, Evidence)>,
+    journal: Option<Beside>,
+    faults: Vec<(Exit, String)>,
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let root = args.trust.load()?;
+    let as_of = args.as_of.unwrap_or_else(now);
+    let when = When::AsOf(as_of);
+    let bundle = args.bundle.as_deref().map(|file| authenticate(file, &root, when)).transpose()?;
+    let findings: Vec<Finding<'_>> = args.files.iter().map(|path| find(path, &root, when, bundle.as_ref())).collect();
+    let faulty = findings.iter().filter(|finding| !finding.faults.is_empty()).count();
+    out.document(&serde_json::json!({
+        "as_of": as_of,
+        "receipts": findings.iter().map(|finding| document(finding, &root)).collect::<Vec<_>>(),
+        "authentic": findings.len() - faulty,
+        "faulty": faulty,
+    }));
+    findings.iter().for_each(|finding| show(finding, &root, out));
+    out.line(format!("{} receipts, {} authentic, {faulty} faulty", findings.len(), findings.len() - faulty));
+    let exits = findings.iter().flat_map(|finding| &finding.faults).map(|(exit, _)| *exit);
+    Ok(exits.max_by_key(|exit| exit.code()).unwrap_or(Exit::Done))
+}
+
+fn find<'a>(path: &'a Path, root: &TrustRoot, when: When, bundle: Option<&AuthenticatedBundle>) -> Finding<'a> {
+    let mut finding = Finding { path, statement: None, signed: None, journal: None, faults: Vec::new() };
+    let read = match receipt::read(path, root, when) {
+        Ok(read) => read,
+        Err(error) => {
+            finding.faults.push((exit(&error), error.to_string()));
+            return finding;
+        }
+    };
+    let mut fault = |text: String| finding.faults.push((Exit::NotAuthentic, text));
+    if read.signed.is_none() {
+        fault("it is not signed: anybody can have written it".to_owned());
+    }
+    let about = read.statement.subject.first().map(|subject| subject.digest.sha256);
+    if let Some(id) = bundle.map(AuthenticatedBundle::release_id).filter(|id| about != Some(id.digest())) {
+        fault(format!("it is of another release than the bundle, whose id is {id}"));
+    }
+    match receipt::journal_of(path, &read.statement) {
+        Ok(beside) => {
+            if let Beside::Differs(why) = &beside {
+                fault(format!("the journal beside it does not agree: {why}"));
+            }
+            finding.journal = Some(beside);
+        }
+        Err(error) => finding.faults.push((Exit::Internal, format!("the journal beside it can't be read: {error}"))),
+    }
+    (finding.statement, finding.signed) = (Some(read.statement), read.signed);
+    finding
+}
+
+fn document(finding: &Finding<'_>, root: &TrustRoot) -> serde_json::Value {
+    let receipt = finding.statement.as_ref().map(|statement| &statement.predicate);
+    serde_json::json!({
+        "path": finding.path.to_string_lossy(),
+        "release": receipt.map(|receipt| &receipt.release),
+        "release_id": finding.statement.as_ref().and_then(|s| s.subject.first()).map(|subject| subject.digest.sha256),
+        "run_id": receipt.map(|receipt| &receipt.run_id),
+        "action": receipt.map(|receipt| receipt.action),
+        "outcome": receipt.map(|receipt| receipt.outcome),
+        "signer": finding.signed.map(|(key, evidence)| serde_json::json!({
+            "key_id": key, "owner": root.owner(&key), "evidence": approvals::evidence(evidence),
+        })),
+        "journal": finding.journal.as_ref().map(|beside| match beside {
+            Beside::Missing => "missing",
+            Beside::Agrees(_) => "agrees",
+            Beside::Unnamed(_) => "unnamed",
+            Beside::Differs(_) => "differs",
+        }),
+        "faults": finding.faults.iter().map(|(_, text)| text).collect::<Vec<_>>(),
+    })
+}
+
+fn show(finding: &Finding<'_>, root: &TrustRoot, out: Output) {
+    let path = shown(finding.path);
+    for (_, fault) in &finding.faults {
+        out.line(format!("{} {path}: {}", out.paint(Paint::Bad, "FAULT"), escape(fault)));
+    }
+    let (Some(statement), Some((key, evidence)), []) = (&finding.statement, finding.signed, &finding.faults[..]) else {
+        return;
+    };
+    let (owner, since) = (escape(root.owner(&key)), approvals::since(evidence));
+    let what = super::show::headline(&statement.predicate);
+    out.line(format!("{} {path}: {what}, signed by {owner}{since}", out.paint(Paint::Good, "ok")));
+    if let Some(line) = finding.journal.as_ref().and_then(said) {
+        out.line(format!("    {line}"));
+    }
+}
+
+/// What is said of the journal beside an authentic receipt.
+pub fn said(beside: &Beside) -> Option<String> {
+    match beside {
+        Beside::Missing => Some("no journal is beside it".to_owned()),
+        Beside::Agrees(lines) => Some(format!("the journal beside it agrees: {lines} lines")),
+        Beside::Unnamed(lines) => Some(format!("it names no journal; the one beside it is whole: {lines} lines")),
+        Beside::Differs(why) => Some(format!("the journal beside it does not agree: {}", escape(why))),
+    }
+}

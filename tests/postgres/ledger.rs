@@ -1,0 +1,47 @@
+//! docs/ledger.md tells the truth about the ledger: its columns, and the questions that it shows.
+
+use super::cluster::TestDatabase;
+use super::release::psql;
+use super::small;
+
+const PAGE: &str = include_str!("../../docs/ledger.md");
+
+/// What the page says of a table or view: its columns with their types.
+fn documented(name: &str) -> Vec<String> {
+    let (_, section) = PAGE.split_once(&format!("## `pgseal.{name}`")).expect("a section");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    rows.map(|(column, rest)| format!("{column} {}", rest.split(" |").next().unwrap_or_default())).collect()
+}
+
+fn columns(db: &TestDatabase<'_>, name: &str) -> Vec<String> {
+    let text = db.ask(&format!(
+        "select string_agg(attname || ' ' || format_type(atttypid, atttypmod), chr(10) order by attnum)
+         from pg_attribute where attrelid = 'pgseal.{name}'::regclass and attnum > 0 and not attisdropped"
+    ));
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_page_about_it() {
+    let (db, release, site) = small("ledgerpage");
+    let release = release.alone("steps", "vacuum public.widgets;\n");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().done();
+    operator.rollback().done();
+    operator.run().done();
+    for name in ["runs", "in_effect", "ledger", "steps"] {
+        assert_eq!(documented(name), columns(&db, name), "pgseal.{name} in docs/ledger.md");
+    }
+    let format2 = db.ask("select obj_description('pgseal'::regnamespace)");
+    assert!(format2.contains("format 2") && PAGE.contains("format 2"), "{format2}");
+    let queries: Vec<&str> = PAGE.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(queries.len() >= 3);
+    for query in queries {
+        let answer = psql(&db, &["-XAtc", query], site.path("").as_path());
+        let (text, error) = (String::from_utf8_lossy(&answer.stdout), String::from_utf8_lossy(&answer.stderr));
+        assert!(answer.status.success(), "{query}: {error}");
+        assert!(!text.trim().is_empty(), "{query} answers nothing");
+    }
+}

@@ -1,0 +1,185 @@
+//! The medium of journal and receipt: full, failing, in the way. What could have been known is known before anything
+//! begins; what fails later leaves the database and the files telling the same story.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::release::{Answer, Operator, assert_same, dump, wait_until};
+use super::small;
+
+/// A small file system of its own, in memory; gone when dropped. Only root can make one, as in `./test`'s container.
+struct Medium {
+    path: PathBuf,
+}
+
+impl Medium {
+    fn of(path: PathBuf, size: &str) -> Self {
+        fs::create_dir(&path).unwrap();
+        let options = format!("size={size},mode=777");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&path).output().unwrap();
+        assert!(mounted.status.success(), "{}", String::from_utf8_lossy(&mounted.stderr));
+        Self { path }
+    }
+
+    /// Takes all the room that is left.
+    fn fill(&self) {
+        let path = self.path.join("filling");
+        assert!(fs::write(&path, vec![0; 64 << 20]).is_err(), "it is too large to be filled");
+        assert!(fs::write(self.path.join("more"), "x").is_err(), "some room is left");
+        fs::remove_file(self.path.join("more")).unwrap();
+    }
+}
+
+impl Drop for Medium {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.path).status();
+    }
+}
+
+#[test]
+fn full_before() {
+    let (db, release, site) = small("full");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    let before = dump(&db);
+    // Not even the journal, and the journal without the receipt.
+    for (size, what) in [("64k", "journal"), ("1200k", "receipt")] {
+        let medium = Medium::of(site.path("receipts"), size);
+        let words = [&format!("can't write the {what}: No space left"), "nothing was run", "--receipts DIR"];
+        operator.run().fails_saying(1, &words);
+        assert_eq!(operator.records("").len(), 0, "nothing is left behind");
+        drop(medium);
+        fs::remove_dir(site.path("receipts")).unwrap();
+    }
+    assert_same(&before, &dump(&db));
+    assert_eq!(db.ask("select to_regclass('pgseal.ledger') is null"), "t");
+}
+
+/// It fills up while the tiers run: the room was taken before.
+#[test]
+fn full_meanwhile() {
+    let (db, release, site) = small("fills");
+    let bundle = site.pack(&release.tier("slow", "select pg_sleep(2);\n"));
+    let operator = site.operator(&bundle, &db.url());
+    let medium = Medium::of(site.path("receipts"), "4m");
+    let mut command = operator.command("run");
+    let run = super::release::Running::of(command.args(["--receipt-key", "receipt.key"]));
+    wait_until("it is at work", || {
+        db.ask("select count(*) from pg_stat_activity where query like 'select pg_sleep(2)%'") != "0"
+    });
+    medium.fill();
+    run.end().done();
+    assert_eq!(operator.receipt()["outcome"], "committed");
+    assert_eq!(operator.unfinished(), [""; 0]);
+    fs::remove_file(medium.path.join("filling")).unwrap();
+    assert_eq!(operator.records("").len(), 3, "journal, receipt, signature");
+    let receipt = operator.records(".receipt.json").remove(0);
+    site.pgseal([
+        "receipt".as_ref(),
+        "verify".as_ref(),
+        receipt.as_os_str(),
+        "--trust".as_ref(),
+        "trust.json".as_ref(),
+    ])
+    .done();
+}
+
+#[test]
+fn read_only() {
+    let (db, release, site) = small("readonly");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    let medium = Medium::of(site.path("receipts"), "8m");
+    let remount = Command::new("mount").args(["-o", "remount,ro"]).arg(&medium.path).status().unwrap();
+    assert!(remount.success());
+    operator.run().fails_saying(1, &["can't write the journal: Read-only file system", "nothing was run"]);
+    assert_eq!(db.ask("select to_regclass('public.widgets') is null"), "t");
+    // `status` has nothing to write.
+    operator.status().0.done();
+}
+
+/// Every system call on journal and receipt, each with an error.
+#[test]
+fn every_call_fails_once() {
+    let (db, release, site) = small("calls");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    fs::create_dir(site.path("receipts")).unwrap();
+    let log = site.path("calls");
+    traced(&operator, &log, None).done();
+    // Each run finds an empty directory, so that the same calls have the same numbers.
+    let back = || operator.clone().receipts_in("back").rollback().done().code;
+    back();
+    operator.records("").into_iter().for_each(|path| fs::remove_file(path).unwrap());
+    let calls = calls(&fs::read_to_string(&log).unwrap(), &site.path("receipts"));
+    assert!(calls.len() >= 20, "{calls:?}");
+    let mut seen = BTreeMap::<i32, usize>::new();
+    for (call, nth) in calls {
+        for error in ["ENOSPC", "EIO"] {
+            let rows = db.ask("select count(*) from pgseal.ledger");
+            let answer = traced(&operator, &log, Some(&format!("inject={call}:error={error}:when={nth}")));
+            let at = format!("{call} {nth} {error}: {answer:?}");
+            let new: Vec<PathBuf> = operator.records("");
+            let applied = db.ask("select to_regclass('public.widgets') is not null") == "t";
+            let recorded = db.ask("select count(*) from pgseal.ledger") != rows;
+            assert_eq!(applied, recorded, "{at}");
+            assert!(new.iter().all(|path| !path.to_string_lossy().contains("/.")), "{at}: {new:?}");
+            match answer.code {
+                0 | 40 => assert!(applied, "{at}"),
+                1 => assert!(!applied && new.is_empty(), "{at}: {new:?}"),
+                30 => assert!(!applied, "{at}"),
+                _ => panic!("{at}"),
+            }
+            // A journal that could not take its end is resolved by the ledger; none is damaged.
+            for ending in operator.unfinished() {
+                assert_eq!(ending, "it was committed", "{at}");
+            }
+            *seen.entry(answer.code).or_default() += 1;
+            for left in new {
+                fs::remove_file(left).unwrap();
+            }
+            if applied {
+                back();
+            }
+        }
+    }
+    // Before anything began, before COMMIT, behind it, and where it matters to nobody.
+    assert!([0, 1, 30, 40].iter().all(|code| seen.contains_key(code)), "{seen:?}");
+    println!("{seen:?}");
+}
+
+const CALLS: &str = "openat,mkdir,write,fsync,fdatasync,fallocate,ftruncate,linkat,renameat2";
+
+/// A signed run whose system calls are in `log`, perhaps with one of them changed.
+fn traced(operator: &Operator<'_>, log: &Path, inject: Option<&str>) -> Answer {
+    let run = operator.command("run");
+    let mut strace = Command::new("strace");
+    strace.args(["-qq", "-y", "-s", "8", "-o"]).arg(log).args(["-e", &format!("trace={CALLS}")]);
+    strace.args(inject.iter().flat_map(|inject| ["-e", inject]));
+    strace.arg(run.get_program()).args(run.get_args()).args(["--receipt-key", "receipt.key"]);
+    for (name, value) in run.get_envs() {
+        match value {
+            Some(value) => strace.env(name, value),
+            None => strace.env_remove(name),
+        };
+    }
+    strace.current_dir(run.get_current_dir().unwrap()).stdin(std::process::Stdio::null());
+    Answer::of(strace.output().unwrap())
+}
+
+/// The calls on files below `dir`: each one's name, and which of its kind it is.
+fn calls(log: &str, dir: &Path) -> Vec<(String, usize)> {
+    let mut counted = BTreeMap::<&str, usize>::new();
+    let mut found = Vec::new();
+    for line in log.lines() {
+        let Some((call, rest)) = line.split_once('(') else { continue };
+        let nth = counted.entry(call).or_default();
+        *nth += 1;
+        if rest.contains(&*dir.to_string_lossy()) {
+            found.push((call.to_owned(), *nth));
+        }
+    }
+    found
+}

@@ -1,0 +1,176 @@
+//! `receipt show` and `receipt verify`: what a run did, and whether anybody changed what is told of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::cluster::Cluster;
+use super::proxy::{Fate, Proxy};
+use super::release::{Answer, Operator, Release, Site};
+use super::small;
+
+fn signed(operator: &Operator<'_>, command: &str) -> Answer {
+    operator.ask_with(command, &["--receipt-key", "receipt.key"])
+}
+
+fn verify(site: &Site, files: &[&Path], more: &[&str]) -> Answer {
+    let mut command = site.command();
+    Answer::of(command.args(["receipt", "verify", "--trust", "trust.json"]).args(files).args(more).output().unwrap())
+}
+
+fn show(site: &Site, file: &Path, more: &[&str]) -> Answer {
+    Answer::of(site.command().args(["receipt", "show"]).arg(file).args(more).output().unwrap())
+}
+
+fn newest(operator: &Operator<'_>) -> (PathBuf, PathBuf) {
+    let receipt = operator.records(".receipt.json").pop().unwrap();
+    let journal = receipt.with_extension("").with_extension("journal");
+    assert!(journal.is_file());
+    (receipt, journal)
+}
+
+#[test]
+fn of_a_run() {
+    let (db, release, site) = small("receipt");
+    let slow = "select pg_sleep(0.3);\ndo $$ begin raise warning 'mind \u{1b}[31m the step'; end $$;\n";
+    let bundle = site.pack(&release.tier("slow", slow));
+    let operator = site.operator(&bundle, &db.url());
+    signed(&operator, "run").done();
+    let (receipt, _) = newest(&operator);
+    verify(&site, &[&receipt], &["--bundle", bundle.to_str().unwrap()]).done().says(&[
+        "run of small 1.0.0",
+        "committed",
+        "signed by receipt",
+        "journal beside it agrees: 3 lines",
+    ]);
+    let shown = show(&site, &receipt, &["--trust", "trust.json"]);
+    let transaction = db.ask("select transaction_id from pgseal.ledger");
+    shown.done().says(&[
+        "run of small 1.0.0 on",
+        "release id",
+        "asked on a connection of its own: READY",
+        "asked last before COMMIT: READY",
+        "tiers/slow.sql:1:1",
+        "mind \\u{1b}[31m the step",
+        &transaction,
+        "authentic: signed by receipt",
+    ]);
+    let document = show(&site, &receipt, &["--trust", "trust.json", "--json"]).json();
+    assert_eq!(document["predicate"]["run_id"], operator.receipt()["run_id"]);
+    // Without a trust root it can be read, and proves nothing.
+    show(&site, &receipt, &[]).done().says(&["not authenticated: no trust root is named", "journal beside it agrees"]);
+    // Another release's bundle.
+    let other = site.pack(&Release::on(db.name()).named("other", "1.0.0", 1));
+    verify(&site, &[&receipt], &["--bundle", other.to_str().unwrap()]).fails_with(11, "of another release");
+    signed(&operator, "rollback").done();
+    let files: Vec<PathBuf> = operator.records(".receipt.json");
+    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    verify(&site, &files, &[]).done().says(&["rollback of small 1.0.0", "2 receipts, 2 authentic, 0 faulty"]);
+    let document = verify(&site, &files, &["--json"]).json();
+    assert_eq!(document["receipts"][1]["journal"], "agrees");
+}
+
+/// What is written in the answer, and not as an error.
+trait Finds {
+    fn fails_with(&self, code: i32, fault: &str);
+}
+
+impl Finds for Answer {
+    fn fails_with(&self, code: i32, fault: &str) {
+        assert_eq!(self.code, code, "{self}");
+        assert!(self.stdout.contains(fault), "{fault}: {self}");
+    }
+}
+
+#[test]
+fn changed_cut_or_swapped() {
+    let (db, release, site) = small("tampered");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    signed(&operator, "run").done();
+    let (first, _) = newest(&operator);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    signed(&operator, "rollback").done();
+    let (receipt, journal) = newest(&operator);
+    let lines = fs::read_to_string(&journal).unwrap();
+    let all: Vec<&str> = lines.split_inclusive('\n').collect();
+    assert_eq!(all.len(), 3);
+    let other = fs::read_to_string(first.with_extension("").with_extension("journal")).unwrap();
+    for (changed, why) in [
+        (lines.replacen("rollback", "rollbacK", 1), "damaged"),
+        (all[..2].concat(), ""),
+        (all[..1].concat(), "not the one that the receipt names"),
+        (String::new(), "another run"),
+        (format!("{}{}", all[0], all[2]), "damaged"),
+        (lines.replace("\"committed\"", "\"unchanged\""), "ends otherwise"),
+        (lines.trim_end().to_owned(), "cut off"),
+        (other, "another run"),
+    ] {
+        fs::write(&journal, &changed).unwrap();
+        let answer = verify(&site, &[&receipt], &[]);
+        match why {
+            // Its end follows from the receipt, and is missing where the medium took no more.
+            "" => assert_eq!(answer.code, 0, "{answer}"),
+            why => answer.fails_with(11, why),
+        }
+    }
+    fs::remove_file(&journal).unwrap();
+    verify(&site, &[&receipt], &[]).done().says(&["no journal is beside it"]);
+
+    let document = fs::read_to_string(&receipt).unwrap();
+    fs::write(&receipt, document.replace("\"committed\"", "\"unchanged\"")).unwrap();
+    let answer = verify(&site, &[&first, &receipt], &[]);
+    answer.fails_with(11, "FAULT");
+    answer.says(&["2 receipts, 1 authentic, 1 faulty"]);
+    show(&site, &receipt, &["--trust", "trust.json"]).fails_saying(11, &["nothing of it is shown"]);
+    fs::write(&receipt, "{}").unwrap();
+    verify(&site, &[&receipt], &[]).fails_with(10, "not a receipt");
+    show(&site, &receipt, &[]).fails_saying(10, &["not a receipt"]);
+    verify(&site, &[&site.path("missing.receipt.json")], &[]).fails_with(1, "can't be read");
+}
+
+#[test]
+fn that_nobody_signed() {
+    let (db, release, site) = small("unsigned");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().done();
+    let (receipt, _) = newest(&operator);
+    verify(&site, &[&receipt], &[]).fails_with(11, "it is not signed");
+    show(&site, &receipt, &["--trust", "trust.json"]).done().says(&["not signed", "proves nothing"]);
+}
+
+/// A run that failed has a receipt like one that did not.
+#[test]
+fn of_runs_that_failed() {
+    let (db, release, site) = small("failedreceipt");
+    let broken = site.pack(&release.clone().tier("broken", "select 1 / 0;\n"));
+    let operator = site.operator(&broken, &db.url());
+    signed(&operator, "run").fails(30);
+    let unchanged = newest(&operator).0;
+    assert_eq!(operator.receipt()["outcome"], "unchanged");
+    show(&site, &unchanged, &["--trust", "trust.json"]).done().says(&["as before", "because: ", "division by zero"]);
+
+    let halfway = site.pack(&release.clone().alone("steps", "vacuum public.widgets;\nvacuum public.missing;\n"));
+    let operator = site.operator(&halfway, &db.url()).receipts_in("halfway");
+    signed(&operator, "run").fails(31);
+    let partial = newest(&operator).0;
+    assert_eq!(operator.receipt()["outcome"], "partial");
+    show(&site, &partial, &["--trust", "trust.json"]).done().says(&["stopped half way", "because: ", "VACUUM"]);
+    // Its journals can't be read, or are not there: the database is asked all the same.
+    fs::write(site.path("file"), "").unwrap();
+    for dir in ["file", "nowhere"] {
+        let (answer, status) = operator.clone().receipts_in(dir).status();
+        assert_eq!(answer.code, 31, "{answer}");
+        assert_eq!(status["unread"].as_array().map(Vec::len), Some(usize::from(dir == "file")));
+    }
+    operator.rollback().done();
+
+    let proxy = Proxy::before(Cluster::shared().server().dir(), Fate::AnswerLostAndServerAway);
+    let whole = site.pack(&release);
+    let operator = site.operator(&whole, &proxy.url(db.name())).receipts_in("lost");
+    signed(&operator, "run").fails(32);
+    let unknown = newest(&operator).0;
+    assert_eq!(operator.receipt()["outcome"], "unknown");
+    show(&site, &unknown, &["--trust", "trust.json"]).done().says(&["nobody could say"]);
+    verify(&site, &[&unchanged, &partial, &unknown], &[]).done().says(&["3 receipts, 3 authentic"]);
+}
