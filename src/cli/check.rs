@@ -3,16 +3,15 @@
 use super::args::{BundleArgs, DatabaseArgs, LimitArgs, now};
 use super::error::{self, CliError};
 use super::exit::Exit;
-use super::host::operator;
-use super::interrupt::{self, Command};
+use super::interrupt::Command;
+use super::ordered::Ordered;
 use super::output::{Output, Paint, escape};
 use super::progress::Beside;
 use crate::format::manifest::When as StateWhen;
 use crate::release::check::{self, CheckError, Checked};
 use crate::release::event::Silent;
+use crate::release::order;
 use crate::release::preflight::PreflightError;
-use crate::release::stop::Stop;
-use crate::release::{Order, order};
 use crate::trust::When;
 
 #[derive(clap::Args, Debug)]
@@ -28,26 +27,12 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (root, bundle) = args.bundle.authenticate(When::At(now()))?;
     let variables = order::values(bundle.manifest(), &args.database.variables()?, false)?;
-    let signed = &bundle.manifest().limits;
-    let limits = args.limits.within(signed)?;
-    let (operator, stop) = (operator(), Stop::default());
-    let connect = args.database.watched(&stop, signed, &limits, Beside::plain(out))?;
-    let command = Command::reads("check");
-    interrupt::watch(&command, &stop, out, Beside::plain(out))?;
-    let order = Order {
-        bundle: &bundle,
-        root: &root,
-        connect: &connect,
-        variables: &variables,
-        limits: &limits,
-        lock_retries: 0,
-        operator: &operator,
-        stop: &stop,
-        clock: &now,
-    };
+    let limits = (&args.limits, &bundle.manifest().limits);
+    let ordered = Ordered::prepare(&args.database, limits, Command::reads("check"), out, Beside::plain(out))?;
+    let order = ordered.order(&bundle, &root, &variables);
     let checked = check::run(&order, &mut Silent);
-    if stop.is_requested() {
-        return Err(command.interrupted());
+    if ordered.stop.is_requested() {
+        return Err(ordered.command.interrupted());
     }
     let checked = checked.map_err(|error| match error {
         CheckError::Open(error) => error.into(),

@@ -6,15 +6,14 @@ use super::approvals;
 use super::args::{BundleArgs, DatabaseArgs, LimitArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
-use super::host::operator;
-use super::interrupt::{self, Command};
+use super::interrupt::Command;
+use super::ordered::Ordered;
 use super::output::{Output, Paint, escape};
 use super::progress::Beside;
 use crate::format::receipt::GateAnswer;
 use crate::release::event::Silent;
 use crate::release::gate::{self, GateError, OpenError};
-use crate::release::stop::Stop;
-use crate::release::{Order, order};
+use crate::release::order;
 use crate::trust::{When, policy};
 
 #[derive(clap::Args, Debug)]
@@ -38,30 +37,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (root, bundle) = args.bundle.authenticate(When::At(at))?;
     policy::admits(&root, &bundle.manifest().release, bundle.release_id(), When::At(at))?;
     let variables = order::values(bundle.manifest(), &args.database.variables()?, true)?;
-    let signed = &bundle.manifest().limits;
-    let limits = args.limits.within(signed)?;
-    let (operator, stop) = (operator(), Stop::default());
-    let connect = args.database.watched(&stop, signed, &limits, Beside::plain(out))?;
+    let limits = (&args.limits, &bundle.manifest().limits);
     let command = Command { exit: Exit::Unanswered, ..Command::reads("gate") };
-    interrupt::watch(&command, &stop, out, Beside::plain(out))?;
-    let order = Order {
-        bundle: &bundle,
-        root: &root,
-        connect: &connect,
-        variables: &variables,
-        limits: &limits,
-        lock_retries: 0,
-        operator: &operator,
-        stop: &stop,
-        clock: &now,
-    };
+    let ordered = Ordered::prepare(&args.database, limits, command, out, Beside::plain(out))?;
+    let order = ordered.order(&bundle, &root, &variables);
     let tallies = approvals::tallies(&root, bundle.approvals(), bundle.takes_apr(), When::At(at));
     if tallies.iter().all(|(_, tallies)| tallies.iter().any(|tally| !tally.is_met())) {
         approvals::lines(&tallies).into_iter().for_each(|line| out.note(line));
     }
     let mut told = None;
     loop {
-        let answers = gate::answers(&order, &mut Silent).map_err(|error| command.told(&stop, closed(error)))?;
+        let answers = gate::answers(&order, &mut Silent).map_err(|error| ordered.told(closed(error)))?;
         let ready = answers.iter().all(|answer| answer.ready);
         if ready || !args.watch {
             out.document(&document(&answers, ready));
@@ -73,7 +59,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             reasons.iter().for_each(|reason| out.note(reason));
             told = Some(reasons);
         }
-        stop.pause(Duration::from_secs(args.interval)).map_err(|_| command.interrupted())?;
+        let pause = ordered.stop.pause(Duration::from_secs(args.interval));
+        pause.map_err(|_| ordered.command.interrupted())?;
     }
 }
 

@@ -24,6 +24,7 @@ mod keygen;
 mod lint;
 mod man;
 mod notarise;
+mod ordered;
 mod output;
 mod pack;
 mod passphrase;

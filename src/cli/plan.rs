@@ -7,8 +7,8 @@ use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, now};
 use super::error::{self, CliError};
 use super::exit::Exit;
 use super::gate;
-use super::host::operator;
-use super::interrupt::{self, Command};
+use super::interrupt::Command;
+use super::ordered::Ordered;
 use super::output::{Output, Paint, escape};
 use super::perform::admit;
 
@@ -19,9 +19,8 @@ use crate::format::expectation::Expectation;
 use crate::format::manifest::{Manifest, Transaction};
 use crate::record::memory;
 use crate::release::event::Silent;
+use crate::release::order;
 use crate::release::plan::{self, Obstacle, Plan};
-use crate::release::stop::Stop;
-use crate::release::{Order, order};
 use crate::trust::When;
 
 #[derive(clap::Args, Debug)]
@@ -47,26 +46,12 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let variables = order::values(manifest, &args.database.variables()?, true)?;
     let clock = memory::check_clock(&args.receipts, at).map_err(CliError::from);
     let admitted = admit(&root, &bundle, &variables, at).map_err(CliError::from);
-    let signed = &manifest.limits;
-    let limits = args.limits.within(signed)?;
-    let (operator, stop) = (operator(), Stop::default());
-    let connect = args.database.watched(&stop, signed, &limits, Beside::plain(out))?;
-    let command = Command::reads("plan");
-    interrupt::watch(&command, &stop, out, Beside::plain(out))?;
-    let order = Order {
-        bundle: &bundle,
-        root: &root,
-        connect: &connect,
-        variables: &variables,
-        limits: &limits,
-        lock_retries: 0,
-        operator: &operator,
-        stop: &stop,
-        clock: &now,
-    };
+    let limits = (&args.limits, &manifest.limits);
+    let ordered = Ordered::prepare(&args.database, limits, Command::reads("plan"), out, Beside::plain(out))?;
+    let order = ordered.order(&bundle, &root, &variables);
     let mut plan = plan::make(order, &mut Silent);
-    if stop.is_requested() {
-        return Err(command.interrupted());
+    if ordered.stop.is_requested() {
+        return Err(ordered.command.interrupted());
     }
     let met = std::mem::take(&mut plan.obstacles).into_iter().map(obstacle);
     let obstacles: Vec<CliError> = clock.err().into_iter().chain(admitted.err()).chain(met).collect();

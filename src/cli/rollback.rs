@@ -1,18 +1,17 @@
 //! `pgseal rollback FILE`
 
-use super::args::{BundleArgs, DatabaseArgs, LimitArgs, RetryArgs, now};
+use super::args::{BundleArgs, DatabaseArgs, LimitArgs, RetryArgs};
 use super::error::CliError;
 use super::exit::Exit;
-use super::host::operator;
-use super::interrupt::{self, Command};
+use super::interrupt::Command;
+use super::ordered::Ordered;
 use super::output::{Output, Paint};
 use super::perform::ReceiptArgs;
 use super::progress::Progress;
 use crate::format::receipt::Action;
 use crate::format::statement::title;
+use crate::release::order;
 use crate::release::rollback::{self, Found};
-use crate::release::stop::Stop;
-use crate::release::{Order, order};
 use crate::trust::When;
 
 #[derive(clap::Args, Debug)]
@@ -35,25 +34,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (root, bundle) = args.bundle.authenticate(When::Undo)?;
     let manifest = bundle.manifest();
     let variables = order::values(manifest, &args.database.variables()?, false)?;
-    let limits = args.limits.within(&manifest.limits)?;
     let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Rollback)?;
-    let (operator, stop) = (operator(), Stop::default());
     let mut progress = Progress::new(out);
-    let connect = args.database.watched(&stop, &manifest.limits, &limits, progress.beside())?;
+    let limits = (&args.limits, &manifest.limits);
     let command = Command::writes("rollback", &args.receipts.receipts);
-    interrupt::watch(&command, &stop, out, progress.beside())?;
-    let order = Order {
-        bundle: &bundle,
-        root: &root,
-        connect: &connect,
-        variables: &variables,
-        limits: &limits,
-        lock_retries: args.retries.lock_retries,
-        operator: &operator,
-        stop: &stop,
-        clock: &now,
-    };
-    let found = rollback::find(order, &mut progress).map_err(|error| command.told(&stop, error.into()))?;
+    let ordered = Ordered::prepare(&args.database, limits, command, out, progress.beside())?;
+    let ordered = ordered.retrying(args.retries.lock_retries);
+    let order = ordered.order(&bundle, &root, &variables);
+    let found = rollback::find(order, &mut progress).map_err(|error| ordered.told(error.into()))?;
     let applied = match found {
         Found::Applied(applied) => applied,
         Found::Nothing(target) => {
@@ -66,7 +54,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     };
     let journal = prepared.journal()?;
     let report = applied.rollback(&prepared.run_id, journal, &mut progress);
-    stop.ended();
+    ordered.stop.ended();
     progress.finish();
     prepared.conclude(&bundle, report?, out)
 }

@@ -3,16 +3,15 @@
 use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, RetryArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
-use super::host::operator;
-use super::interrupt::{self, Command};
+use super::interrupt::Command;
+use super::ordered::Ordered;
 use super::output::Output;
 use super::perform::{ReceiptArgs, admit};
 use super::progress::Progress;
 use crate::format::receipt::Action;
 use crate::record::memory;
 use crate::release::resume::Decision;
-use crate::release::stop::Stop;
-use crate::release::{Order, gate, order};
+use crate::release::{gate, order};
 use crate::trust::When;
 
 #[derive(clap::Args, Debug)]
@@ -53,34 +52,23 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let bundle = args.approvals.add_to(bundle, &root)?;
     let manifest = bundle.manifest();
     let variables = order::values(manifest, &args.database.variables()?, true)?;
-    let limits = args.limits.within(&manifest.limits)?;
     memory::check_clock(&args.receipts.receipts, at)?;
     let admission = admit(&root, &bundle, &variables, at)?;
     let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
-    let (operator, stop) = (operator(), Stop::default());
     let mut progress = Progress::new(out);
-    let connect = args.database.watched(&stop, &manifest.limits, &limits, progress.beside())?;
+    let limits = (&args.limits, &manifest.limits);
     let command = Command::writes("run", &args.receipts.receipts);
-    interrupt::watch(&command, &stop, out, progress.beside())?;
-    let order = Order {
-        bundle: &bundle,
-        root: &root,
-        connect: &connect,
-        variables: &variables,
-        limits: &limits,
-        lock_retries: args.retries.lock_retries,
-        operator: &operator,
-        stop: &stop,
-        clock: &now,
-    };
+    let ordered = Ordered::prepare(&args.database, limits, command, out, progress.beside())?;
+    let ordered = ordered.retrying(args.retries.lock_retries);
+    let order = ordered.order(&bundle, &root, &variables);
     let ready = gate::pass(order, &mut progress).map_err(CliError::from).and_then(|gated| {
         let ready = if args.resume { gated.resume(args.interrupted) } else { gated.preflight() };
         ready.map_err(CliError::from)
     });
-    let ready = ready.map_err(|error| command.told(&stop, error))?;
+    let ready = ready.map_err(|error| ordered.told(error))?;
     let journal = prepared.journal()?;
     let report = ready.run(&admission, &prepared.run_id, journal, &mut progress);
-    stop.ended();
+    ordered.stop.ended();
     progress.finish();
     prepared.conclude(&bundle, report?, out)
 }

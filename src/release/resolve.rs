@@ -27,6 +27,9 @@ const UNREACHABLE: Duration = Duration::from_secs(30);
 /// How much longer than `idle_in_transaction_session_timeout` a transaction can be in progress that nobody goes on with.
 const MARGIN: Duration = Duration::from_secs(15);
 
+/// How long the run's own session may still be busy with COMMIT before it is ended: nobody speaks to it any more.
+const OURS_IS_OVER: Duration = Duration::from_secs(5);
+
 /// The first pause between two tries; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -46,8 +49,13 @@ pub(super) fn ask(
         attempt += 1;
         let (why, limit) = match once(order.connect, &run.target, ledger_run, transaction_id) {
             Ok(Some(resolution)) => return resolution,
-            // The server ends it when its client is silent for too long.
-            Ok(None) => ("the transaction is still in progress".to_owned(), UNREACHABLE.max(idle + MARGIN)),
+            // The server ends it when its client is silent for too long; in the middle of a message it waits for ever.
+            Ok(None) => {
+                if begun.elapsed() > OURS_IS_OVER {
+                    end_session(order, transaction_id);
+                }
+                ("the transaction is still in progress".to_owned(), UNREACHABLE.max(idle + MARGIN))
+            }
             Err(error) => (error.to_string(), UNREACHABLE),
         };
         observer.event(Event::Resolving(attempt, &why));
@@ -97,6 +105,22 @@ pub fn once(
         (Err(why), None) => {
             Some(Resolution::NotHere(format!("the server does not know the transaction ({why}), {nothing}")))
         }
-        (Ok(status), None) => Some(Resolution::Unknown(format!("the transaction is {status}, {nothing}"))),
+        // After a crash or a restore ids are given out again. The rows would have come with the run's own transaction.
+        (Ok(status), None) => {
+            Some(Resolution::NotHere(format!("the transaction of this id is {status} and not the run's, {nothing}")))
+        }
     })
+}
+
+/// Ends the run's own session, which the server still waits for, since a part of its last message never came. Not one that
+/// waits for a standby to confirm: it is committed here.
+fn end_session(order: &Order<'_>, transaction_id: &str) {
+    let Ok(mut session) = order.connect.connect(Purpose::Resolve) else { return };
+    // Best effort: the next question tells.
+    let _ = session.query(
+        "select pg_terminate_backend(a.pid)::text from pg_stat_activity a
+         where a.backend_xid = ($1::text::numeric % 4294967296)::text::xid and a.application_name = 'pgseal'
+           and a.usename = session_user and a.wait_event is distinct from 'SyncRep'",
+        &[transaction_id],
+    );
 }

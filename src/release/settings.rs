@@ -13,7 +13,7 @@ pub const OWN_PATH: &str = "pg_catalog, pg_temp";
 /// Puts role and settings back to the session's start, which has [`OWN_PATH`], then sets the release's time limits.
 ///
 /// The server is made to notice a client that dies while a statement runs (PostgreSQL 14 and later), so that no orphan
-/// goes on and commits; and cursors, by which every question is asked, are planned for all their rows.
+/// goes on and commits, and one that the network took away; and cursors, by which every question is asked, are planned for all their rows.
 pub fn reset(session: &mut dyn Session, limits: &RunLimits) -> Result<(), DatabaseError> {
     let (lock, statement) = (limits.lock_timeout.milliseconds(), limits.statement_timeout.milliseconds());
     let idle = limits.idle_timeout.milliseconds();
@@ -21,10 +21,12 @@ pub fn reset(session: &mut dyn Session, limits: &RunLimits) -> Result<(), Databa
     let mut sql = format!(
         "RESET ROLE; RESET ALL; SET search_path = {OWN_PATH}; SET lock_timeout = {lock}; \
          SET statement_timeout = {statement}; SET idle_in_transaction_session_timeout = {idle}; \
-         SET cursor_tuple_fraction = 1"
+         SET cursor_tuple_fraction = 1; SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; \
+         SET tcp_keepalives_count = 3; SET tcp_user_timeout = 60000"
     );
     if session.server_version_num() >= 140_000 {
-        sql.push_str("; SET client_connection_check_interval = 500");
+        let silence = statement + idle + QUIET.as_millis() as u32;
+        sql.push_str(&format!("; SET client_connection_check_interval = 500; SET idle_session_timeout = {silence}"));
     }
     if session.server_version_num() >= 170_000 {
         sql.push_str(&format!("; SET transaction_timeout = {}", limits.transaction_timeout.milliseconds()));
@@ -33,6 +35,10 @@ pub fn reset(session: &mut dyn Session, limits: &RunLimits) -> Result<(), Databa
     session.set_patience(Duration::from_millis(statement.into()) + GRACE);
     session.batch(&sql)
 }
+
+/// How much longer than a gate's statement, and whatever pgseal does between two, a session may be silent: then nobody is
+/// there any more, and its lock must not stay.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// How much longer than `statement_timeout` an answer may take.
 const GRACE: Duration = Duration::from_secs(15);

@@ -1,0 +1,76 @@
+//! What a command that acts on a database brings from this host: the connection, watched; limits; who; and how it is stopped.
+
+use super::args::{DatabaseArgs, LimitArgs, now};
+use super::error::CliError;
+use super::host::operator;
+use super::interrupt::{self, Command};
+use super::output::Output;
+use super::progress::Beside;
+use crate::bundle::AuthenticatedBundle;
+use crate::format::limits_of_run::RunLimits;
+use crate::format::receipt::Operator;
+use crate::release::Order;
+use crate::release::stop::Stop;
+use crate::release::watched::Watched;
+use crate::trust::TrustRoot;
+use std::collections::BTreeMap;
+
+/// Everything of an order that is not the release.
+pub struct Ordered {
+    /// What is going on, for its last words.
+    pub command: Command,
+    /// Stops it.
+    pub stop: Stop,
+    connect: Watched,
+    limits: RunLimits,
+    lock_retries: u32,
+    operator: Operator,
+}
+
+impl Ordered {
+    /// Reads the connection's parameters and hears signals from now on; nothing is connected yet. `signed` are the
+    /// release's limits.
+    pub fn prepare(
+        database: &DatabaseArgs,
+        (limits, signed): (&LimitArgs, &RunLimits),
+        command: Command,
+        out: Output,
+        beside: Beside,
+    ) -> Result<Self, CliError> {
+        let limits = limits.within(signed)?;
+        let stop = Stop::default();
+        let connect = database.watched(&stop, signed, &limits, beside.clone())?;
+        interrupt::watch(&command, &stop, out, beside)?;
+        Ok(Self { command, stop, connect, limits, lock_retries: 0, operator: operator() })
+    }
+
+    /// How often a transaction that can't have its locks is tried again.
+    pub fn retrying(self, lock_retries: u32) -> Self {
+        Self { lock_retries, ..self }
+    }
+
+    /// The order.
+    pub fn order<'b>(
+        &'b self,
+        bundle: &'b AuthenticatedBundle,
+        root: &'b TrustRoot,
+        variables: &'b BTreeMap<String, String>,
+    ) -> Order<'b> {
+        Order {
+            bundle,
+            root,
+            connect: &self.connect,
+            variables,
+            limits: &self.limits,
+            lock_retries: self.lock_retries,
+            operator: &self.operator,
+            stop: &self.stop,
+            clock: &now,
+        }
+    }
+
+    /// What an error before the transaction is to be told as.
+    pub fn told(&self, error: CliError) -> CliError {
+        self.command.told(&self.stop, error)
+    }
+}
