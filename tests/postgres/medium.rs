@@ -115,18 +115,28 @@ fn every_call_fails_once() {
     operator.records("").into_iter().for_each(|path| fs::remove_file(path).unwrap());
     let calls = calls(&fs::read_to_string(&log).unwrap(), &site.path("receipts"));
     assert!(calls.len() >= 20, "{calls:?}");
-    let mut seen = BTreeMap::<i32, usize>::new();
+    let (mut seen, mut missed) = (BTreeMap::<i32, usize>::new(), 0);
+    let receipts = site.path("receipts").to_string_lossy().into_owned();
     for (call, nth) in calls {
         for error in ["ENOSPC", "EIO"] {
             let rows = db.ask("select count(*) from pgseal.ledger");
             let answer = traced(&operator, &log, Some(&format!("inject={call}:error={error}:when={nth}")));
+            // Others count too: how often the connection's own descriptors are written to differs from run to run.
+            let struck = fs::read_to_string(&log).unwrap();
+            let struck = struck.lines().any(|line| line.contains("(INJECTED)") && line.contains(&*receipts));
+            if !struck {
+                missed += 1;
+            }
             let at = format!("{call} {nth} {error}: {answer:?}");
             let new: Vec<PathBuf> = operator.records("");
             let applied = db.ask("select to_regclass('public.widgets') is not null") == "t";
             let recorded = db.ask("select count(*) from pgseal.ledger") != rows;
             assert_eq!(applied, recorded, "{at}");
-            assert!(new.iter().all(|path| !path.to_string_lossy().contains("/.")), "{at}: {new:?}");
+            let hidden =
+                |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            assert!(!new.iter().any(hidden), "{at}: {new:?}");
             match answer.code {
+                _ if !struck => {}
                 0 | 40 => assert!(applied, "{at}"),
                 1 => assert!(!applied && new.is_empty(), "{at}: {new:?}"),
                 30 => assert!(!applied, "{at}"),
@@ -134,9 +144,11 @@ fn every_call_fails_once() {
             }
             // A journal that could not take its end is resolved by the ledger; none is damaged.
             for ending in operator.unfinished() {
-                assert_eq!(ending, "it was committed", "{at}");
+                assert!(!struck || ending == "it was committed", "{at}: {ending}");
             }
-            *seen.entry(answer.code).or_default() += 1;
+            if struck {
+                *seen.entry(answer.code).or_default() += 1;
+            }
             for left in new {
                 fs::remove_file(left).unwrap();
             }
@@ -147,7 +159,9 @@ fn every_call_fails_once() {
     }
     // Before anything began, before COMMIT, behind it, and where it matters to nobody.
     assert!([0, 1, 30, 40].iter().all(|code| seen.contains_key(code)), "{seen:?}");
-    println!("{seen:?}");
+    let struck: usize = seen.values().sum();
+    assert!(struck >= 50 && missed * 4 < struck, "{struck} struck, {missed} missed");
+    println!("{seen:?}, {missed} missed");
 }
 
 const CALLS: &str = "openat,mkdir,write,fsync,fdatasync,fallocate,ftruncate,linkat,renameat2";
