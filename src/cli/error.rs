@@ -15,7 +15,9 @@ use crate::release::order::{MissingScript, VariableError};
 use crate::release::preflight::PreflightError;
 use crate::release::rollback::RollbackError;
 use crate::release::run::RunError;
+use crate::release::stop::CANCELLED;
 use crate::release::target::TargetError;
+use crate::release::watched::LOCK_NOT_AVAILABLE;
 use std::fmt::Display;
 use std::path::Path;
 
@@ -234,6 +236,9 @@ pub fn other_applied(row: &Entry) -> CliError {
     CliError::new(Exit::Preflight, format!("{release} {version} {how}, which is another release (id {id})"))
 }
 
+/// What stands before advice of the server.
+pub const SERVERS: &str = "the server says: ";
+
 /// A failure of a script, with the server's own words below the first line.
 pub fn failure(exit: Exit, prefix: &str, failure: &Failure) -> CliError {
     let mut lines = vec![escape(&format!("{prefix}{}", failure.headline()))];
@@ -246,11 +251,17 @@ pub fn failure(exit: Exit, prefix: &str, failure: &Failure) -> CliError {
         });
         lines.extend(more);
     }
-    CliError { lines, hint: failure.hint.as_deref().map(escape), exit, answered: false }
+    // What the server advises is not what pgseal would.
+    let of_server = failure.sqlstate.as_deref().is_some_and(|code| ![LOCK_NOT_AVAILABLE, CANCELLED].contains(&code));
+    let whose = if of_server { SERVERS } else { "" };
+    let hint = failure.hint.as_deref().map(|hint| escape(&format!("{whose}{hint}")));
+    CliError { lines, hint, exit, answered: false }
 }
 
 fn connection(error: &DatabaseError, exit: Exit) -> CliError {
     match error {
+        DatabaseError::Connection(text) if text.contains("asks for the password") => CliError::new(exit, text)
+            .hint("put it into ~/.pgpass or PGPASSWORD"),
         DatabaseError::Connection(text) => CliError::new(exit, format!("no connection to the database: {text}"))
             .hint("check --db, or PGHOST and the other PG* variables"),
         DatabaseError::Server(server) if server.code.starts_with("28") || server.code == "3D000" => {
@@ -261,6 +272,11 @@ fn connection(error: &DatabaseError, exit: Exit) -> CliError {
             .hint("name PostgreSQL's own host and port in --db: from the lock to COMMIT it has to be one session"),
         DatabaseError::Unsound(text) => CliError::new(Exit::Preflight, text)
             .hint("somebody else made or changed it: have the schema pgseal looked at by the database's owner"),
+        DatabaseError::Server(server) if server.code == "42501" && server.message.contains("pgseal") => {
+            CliError::new(exit, error).hint(
+                "its owner: grant usage on schema pgseal to ROLE; grant select, insert on pgseal.ledger, pgseal.steps to ROLE",
+            )
+        }
         DatabaseError::Server(_) => CliError::new(exit, error),
     }
 }

@@ -5,7 +5,7 @@ use crate::format::receipt::Operator;
 /// As the operating system has it; `unknown` where it says nothing.
 pub fn operator() -> Operator {
     let unknown = || "unknown".to_owned();
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| unknown());
+    let user = whoami::username().unwrap_or_else(|_| unknown());
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned());
     Operator { user, host: host.unwrap_or_else(|_| unknown()) }
 }

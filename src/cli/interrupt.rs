@@ -73,7 +73,7 @@ pub fn watch(command: &Command, stop: &Stop, out: Output, beside: Beside) -> Res
     let (command, stop) = (command.clone(), stop.clone());
     on_signals(move || match stop.request() {
         Stopping::Cancel => {
-            beside.line("interrupted: cancelling, and rolling back; once more ends pgseal at once".to_owned());
+            beside.line("interrupted: cancelling; once more ends pgseal at once".to_owned());
             cancel_until_noticed(stop.clone());
         }
         Stopping::Committing => {

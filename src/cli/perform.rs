@@ -230,6 +230,10 @@ fn partial(receipt: &Receipt, failure: Option<crate::release::failure::Failure>)
     let ways =
         "`pgseal status` shows how far it came; `pgseal run --resume FILE` goes on, `pgseal rollback FILE` goes back";
     match this.hint.clone() {
+        // What stands in the way is ours to name, and the way on with it.
+        Some(first) if receipt.error.is_some() && !first.starts_with(error::SERVERS) => {
+            CliError { hint: Some(format!("{first}; or `pgseal rollback FILE` goes back")), ..this }
+        }
         Some(first) => CliError { hint: Some(format!("{first}; {ways}")), ..this },
         None => this.hint(ways),
     }

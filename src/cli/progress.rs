@@ -164,7 +164,7 @@ impl Observer for Progress {
             }
             Event::Retrying { failure, reason, retry, of, pause } => {
                 let (failure, seconds) = (escape(&failure.headline()), pause.as_secs_f64());
-                self.line(format!("{reason}, nothing was changed: {failure}"));
+                self.line(format!("{reason}, and nothing of it is left: {failure}"));
                 self.line(format!("trying again in {seconds:.1} s ({retry} of {of})"));
                 self.tier = "once more".to_owned();
                 self.moving(str::to_owned);

@@ -65,10 +65,19 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let ready = if args.resume { gated.resume(args.interrupted) } else { gated.preflight() };
         ready.map_err(CliError::from)
     });
-    let ready = ready.map_err(|error| ordered.told(error))?;
+    let ready = ready.map_err(|error| {
+        let error = ordered.told(error);
+        if args.resume && error.exit != Exit::Preflight { still_half_way(error) } else { error }
+    })?;
     let journal = prepared.journal()?;
     let report = ready.run(&admission, &prepared.run_id, journal, &mut progress);
     ordered.stop.ended();
     progress.finish();
     prepared.conclude(&bundle, report?, out)
+}
+
+/// A resumed run that did not begin leaves the database as it was: half way.
+fn still_half_way(error: CliError) -> CliError {
+    let hint = error.hint.clone().map(|hint| format!("{hint}; ")).unwrap_or_default();
+    error.hint(format!("{hint}the run is still half way, and `pgseal rollback FILE` asks no gate"))
 }

@@ -78,6 +78,12 @@ fn step_document(step: &Step) -> serde_json::Value {
     })
 }
 
+/// How an effect is known where the server's answer is not what says so.
+fn how(step: &Step) -> Option<String> {
+    let evidence = serde_json::from_str::<serde_json::Value>(step.evidence.as_deref()?).ok()?;
+    Some(evidence.get("how")?.as_str()?.to_owned())
+}
+
 /// How far a run came that stopped half way, and the two ways out.
 fn show_stopped(entry: &Entry, steps: &[Step], holder: Option<&str>, out: Output) {
     let title = escape(&format!("{} {}", entry.release, entry.version));
@@ -88,13 +94,23 @@ fn show_stopped(entry: &Entry, steps: &[Step], holder: Option<&str>, out: Output
     }
     let line = |step: &Step| {
         let of = |text: &Option<String>| text.clone().unwrap_or_default();
-        vec![step.at.clone(), of(&step.tier), of(&step.place), of(&step.verb), step.happened.as_str().to_owned()]
+        let happened = match (step.happened, how(step)) {
+            (Happened::Committed, _) => "committed: all of the above".to_owned(),
+            (happened, Some(how)) => format!("{}: {how}", happened.as_str()),
+            (happened, None) => happened.as_str().to_owned(),
+        };
+        vec![step.at.clone(), of(&step.tier), of(&step.place), of(&step.verb), happened]
     };
     out.line(table::render(&["at", "tier", "statement", "", "what happened"], steps.iter().map(line).collect()));
     let interrupted = steps.last().filter(|step| step.happened == Happened::Started && holder.is_none());
     if let Some(step) = interrupted {
         let place = escape(step.place.as_deref().unwrap_or_default());
-        out.line(format!("nobody saw the end of the statement at {place}: the catalog is asked when the run goes on"));
+        let next = if step.verb.as_deref().is_some_and(|verb| ["CALL", "DO"].contains(&verb)) {
+            "look how far it came, and say so by --resume --interrupted done, or --resume --interrupted again"
+        } else {
+            "the catalog is asked when the run goes on"
+        };
+        out.line(format!("nobody saw the end of the statement at {place}: {next}"));
     }
     if holder.is_none() {
         out.line(format!(
@@ -148,7 +164,8 @@ fn show(status: &Status, out: Output) {
     for unfinished in status.unfinished.iter().filter(|unfinished| !is_history(unfinished)) {
         let (text, next) = ending(unfinished);
         let what = escape(&unfinished.what);
-        out.line(format!("{what} ended without a word ({}): {}; {next}", shown(&unfinished.journal), escape(&text)));
+        let ended = if unfinished.ending == Ending::InProgress { "" } else { " ended without a word" };
+        out.line(format!("{what}{ended} ({}): {}; {next}", shown(&unfinished.journal), escape(&text)));
     }
 }
 
@@ -171,7 +188,7 @@ fn ending(unfinished: &Unfinished) -> (String, &'static str) {
             "find out why before anything else; then it may be tried again",
         ),
         Ending::BetweenSteps => ("a part of it is committed".into(), "the ledger above says how far it came"),
-        Ending::InProgress => ("a run is going on now: the lock is held".into(), "wait, and ask again"),
+        Ending::InProgress => ("it is going on now, and holds the lock".into(), "wait, and ask again"),
         Ending::Elsewhere(database) => (format!("it ran on another database ({database})"), "ask there"),
         Ending::Damaged => ("the journal is damaged".into(), "the ledger above is what the database knows"),
     }

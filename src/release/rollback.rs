@@ -62,7 +62,7 @@ pub fn find<'b>(order: Order<'b>, observer: &mut dyn Observer) -> Result<Found<'
             Ok(Found::Applied(Box::new(AppliedRelease { order, session, target, variables })))
         }
         // Rolled back before: the release below it is in effect again, and there is nothing left to undo.
-        Some(top) if top.sequence < order.manifest().release.sequence => Ok(Found::Nothing(target)),
+        Some(top) if top.finished && top.sequence < order.manifest().release.sequence => Ok(Found::Nothing(target)),
         Some(top) => Err(RollbackError::OtherApplied(Box::new((*top).clone()))),
         None => Ok(Found::Nothing(target)),
     }

@@ -78,7 +78,6 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, DatabaseErr
     let stopped = ledger::unfinished_run(session.as_mut())?;
     // A run that has not come to COMMIT yet holds the lock; which one holds it, the journals don't say.
     let holder = lock::holder(session.as_mut());
-    let busy = holder.is_some();
     drop(session);
     let (mut unfinished, mut unread) = (Vec::new(), Vec::new());
     let journals = journal::all_in(receipts).unwrap_or_else(|error| {
@@ -87,7 +86,7 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, DatabaseErr
     });
     for path in journals {
         match journal::read(&path) {
-            Ok(Some(lines)) => unfinished.extend(ending(connect, &target, busy, path, &lines)?),
+            Ok(Some(lines)) => unfinished.extend(ending(connect, &target, path, &lines)?),
             Ok(None) => unfinished.push(Unfinished {
                 journal: path,
                 what: "unknown".to_owned(),
@@ -97,13 +96,19 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, DatabaseErr
             Err(error) => unread.push((path, error)),
         }
     }
+    // One run at a time in a database: it is the newest that holds the lock.
+    let open = |one: &&mut Unfinished| matches!(one.ending, Ending::NeverCommitted | Ending::BetweenSteps);
+    if holder.is_some()
+        && let Some(newest) = unfinished.iter_mut().filter(open).max_by_key(|one| one.begun)
+    {
+        newest.ending = Ending::InProgress;
+    }
     Ok(Status { target, ledger, stopped, holder, unfinished, unread })
 }
 
 fn ending(
     connect: &dyn Connect,
     here: &ObservedTarget,
-    busy: bool,
     path: PathBuf,
     lines: &[Line],
 ) -> Result<Option<Unfinished>, DatabaseError> {
@@ -128,7 +133,6 @@ fn ending(
         _ if (&target.database, &target.system_identifier) != (&here.database, &here.system_identifier) => {
             Ending::Elsewhere(target.database.clone())
         }
-        None if busy => Ending::InProgress,
         None if between => Ending::BetweenSteps,
         None => Ending::NeverCommitted,
         Some(id) => resolve::once(connect, target, run_id, id)?.map_or(Ending::InProgress, Ending::Resolved),

@@ -30,6 +30,8 @@ struct Inner {
     committed: bool,
     /// The run knows, and sends nothing more that would have to be cancelled.
     noticed: bool,
+    /// What was left by what was cancelled is looked for, and cleared away.
+    clearing: bool,
     cancellers: BTreeMap<u64, Arc<dyn Cancel>>,
     next: u64,
 }
@@ -113,9 +115,11 @@ impl Stop {
 
     /// As [`Self::check`], before something is sent. From COMMIT on what has to be asked is asked.
     pub(super) fn refuse(&self) -> Result<(), DatabaseError> {
-        if matches!(self.lock().phase, Phase::Committing | Phase::Ended) {
+        let inner = self.lock();
+        if inner.clearing || matches!(inner.phase, Phase::Committing | Phase::Ended) {
             return Ok(());
         }
+        drop(inner);
         self.check().map_err(|_| interrupted())
     }
 
@@ -144,6 +148,18 @@ impl Stop {
         let number = inner.next;
         inner.cancellers.insert(number, Arc::from(canceller));
         Cancellable { stop: self.clone(), number }
+    }
+
+    /// What stands outside of a transaction is not rolled back: the run asks what is left of it, and clears that away,
+    /// although it is to stop. A second request still ends the process.
+    pub(super) fn clear_away(&self) {
+        let mut inner = self.lock();
+        (inner.noticed, inner.clearing) = (true, true);
+    }
+
+    /// Whether [`Self::clear_away`] was called.
+    pub(super) fn is_clearing(&self) -> bool {
+        self.lock().clearing
     }
 
     /// COMMIT is about to be sent; fails when the run was to stop before it.

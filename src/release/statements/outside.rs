@@ -82,6 +82,9 @@ impl Doing<'_, '_> {
         before: &Before,
         failure: Failure,
     ) -> Result<Done, Halt> {
+        if self.order.stop.is_requested() {
+            self.order.stop.clear_away();
+        }
         match self.find(session, one, kind, before)? {
             Effect::Took(how) => {
                 self.book_one(session, one, Happened::Found, Some(&text(&how)), None)?;
@@ -92,7 +95,10 @@ impl Doing<'_, '_> {
                 Err(failure.into())
             }
             Effect::Leftover { what, cleanup, then } => {
-                self.clean(session, one, &what, &cleanup)?;
+                // Its row stays open: whoever goes on finds what is left.
+                if let Err(left) = self.clean(session, one, &what, &cleanup) {
+                    return Err(Halt::Stopped(Box::new(Failure { detail: Some(left.message), ..failure })));
+                }
                 let happened = if then == Then::Done { Happened::Found } else { Happened::Failed };
                 self.book_one(session, one, happened, Some(&text(&what)), None)?;
                 if then == Then::Done { Ok((0, Some(what))) } else { Err(failure.into()) }
@@ -137,8 +143,8 @@ impl Doing<'_, '_> {
                 return Err(Failure { hint: Some(hint), ..Failure::plain(text) }.into());
             }
             Effect::Undecidable(question) => match decision {
-                Some(Decision::Done) => (Happened::Found, "a person decided that it took effect".to_owned()),
-                Some(Decision::Again) => (Happened::Again, "a person decided that it has to be sent again".to_owned()),
+                Some(Decision::Done) => (Happened::Found, "a person decided so".to_owned()),
+                Some(Decision::Again) => (Happened::Again, "a person decided so".to_owned()),
                 None => {
                     let text = format!("{}: it was interrupted, and the catalog can't say how far it came", one.place);
                     let hint = format!("{question}: by --resume --interrupted done, or --resume --interrupted again");
@@ -171,13 +177,21 @@ impl Doing<'_, '_> {
             if begun.elapsed() > STILL_RUNNING {
                 return Ok(found);
             }
-            self.order.stop.check()?;
+            if !self.order.stop.is_clearing() {
+                self.order.stop.check()?;
+            }
             self.observer.event(Event::StillRunning { at: &one.statement.origin.at, why });
             std::thread::sleep(PAUSE);
         }
     }
 
-    fn clean(&mut self, session: &mut dyn Session, one: &One<'_>, what: &str, cleanup: &[String]) -> Result<(), Halt> {
+    fn clean(
+        &mut self,
+        session: &mut dyn Session,
+        one: &One<'_>,
+        what: &str,
+        cleanup: &[String],
+    ) -> Result<(), Failure> {
         self.observer.event(Event::Cleaning { at: &one.statement.origin.at, what });
         for statement in cleanup {
             session.execute(statement).map_err(|error| {
