@@ -200,6 +200,10 @@ impl From<PreflightError> for CliError {
                 refused(format!("the run that stopped half way was begun with other values: {values}"))
                     .hint("give the same values")
             }
+            PreflightError::OtherRole(row) => {
+                refused(format!("the run that stopped half way was begun by the role {}", row.role))
+                    .hint("connect as that role")
+            }
             PreflightError::NoRight => {
                 refused("the role may not make the ledger (schema pgseal) in this database".to_owned())
                     .hint("a database owner: grant create on database DATABASE to ROLE")

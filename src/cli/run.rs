@@ -57,7 +57,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
     let mut progress = Progress::new(out);
     let limits = (&args.limits, &manifest.limits);
-    let command = Command::writes("run", &args.receipts.receipts);
+    let writes = Command::writes("run", &args.receipts.receipts);
+    // What is half way stays so until the run goes on.
+    let command = if args.resume { Command { exit: Exit::Partial, ..writes } } else { writes };
     let ordered = Ordered::prepare(&args.database, limits, command, out, progress.beside())?;
     let ordered = ordered.retrying(args.retries.lock_retries);
     let order = ordered.order(&bundle, &root, &variables);

@@ -162,7 +162,10 @@ fn show(status: &Status, out: Output) {
         }
     };
     for unfinished in status.unfinished.iter().filter(|unfinished| !is_history(unfinished)) {
-        let (text, next) = ending(unfinished);
+        let (text, mut next) = ending(unfinished);
+        if status.stopped.is_some() && matches!(unfinished.ending, Ending::Resolved(_)) {
+            next = "the ledger above says how far the run came";
+        }
         let what = escape(&unfinished.what);
         let ended = if unfinished.ending == Ending::InProgress { "" } else { " ended without a word" };
         out.line(format!("{what}{ended} ({}): {}; {next}", shown(&unfinished.journal), escape(&text)));

@@ -1,6 +1,7 @@
 //! One run at a time in a database: an advisory lock of the session, which dies with it.
 
 use super::event::{Event, Observer};
+use super::failure::Failure;
 use super::retry::jittered;
 use super::stop::Stop;
 use crate::database::{DatabaseError, Session};
@@ -64,6 +65,15 @@ pub(super) fn is_held(session: &mut dyn Session) -> Result<bool, DatabaseError> 
         &[KEY],
     )?;
     Ok(held.single() == Some("true"))
+}
+
+/// Fails if the session's lock was given back, by a function of a script: somebody else may have run meanwhile.
+pub(super) fn check_held(session: &mut dyn Session) -> Result<(), Failure> {
+    match is_held(session) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::plain("the run's lock was given back by a statement before this one")),
+        Err(error) => Err(Failure::database("can't ask for the lock", &error)),
+    }
 }
 
 /// Holds the lock for the transaction too: what a script gives back (`pg_advisory_unlock_all`) is the session's alone.

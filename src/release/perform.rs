@@ -2,6 +2,7 @@
 
 use super::event::Observer;
 use super::failure::Failure;
+use super::generated;
 use super::order::Order;
 use super::phases::{Phase, phases};
 use super::probe::{self, Observed};
@@ -36,6 +37,8 @@ pub(super) struct Work<'b> {
     pub approvals: &'b [SignedApproval],
     /// The unfinished run that this one goes on with.
     pub resumed: Option<Resumed>,
+    /// The unfinished run that this one undoes.
+    pub half_way: Option<Resumed>,
 }
 
 /// A part of a run.
@@ -151,6 +154,9 @@ pub(super) struct Doing<'a, 'b> {
 impl Doing<'_, '_> {
     fn parts(&mut self, session: &mut dyn Session) -> Result<(), Halt> {
         self.journal_begin()?;
+        if let Some(half_way) = self.work.half_way.take() {
+            self.clear_interrupted(session, &half_way)?;
+        }
         let parts = self.work.parts.clone();
         let last = parts.len() - 1;
         for (at, part) in parts.into_iter().enumerate() {
@@ -184,10 +190,14 @@ impl Doing<'_, '_> {
         is_last: bool,
     ) -> Result<(), Halt> {
         let (gates, tiers) = (self.receipt.gates.len(), self.receipt.tiers.len());
+        // What reached out of the database is not rolled back, and must not be sent twice.
+        let reaches_out = scripts
+            .iter()
+            .any(|script| !generated::acknowledged(self.order.manifest(), &script.name, script.sql.path()).is_empty());
         loop {
             let result = self.transaction(session, scripts, is_first, is_last);
             let (Err(Halt::Undone(failure)) | Err(Halt::GateClosed(_, failure))) = &result else { return result };
-            if !self.again(session, failure, Tried::Transaction)? {
+            if reaches_out || !self.again(session, failure, Tried::Transaction)? {
                 return result;
             }
             self.receipt.gates.truncate(gates);

@@ -35,6 +35,8 @@ pub enum PreflightError {
     NothingToResume,
     /// The unfinished run was begun with other values of its variables.
     OtherValues(Box<Entry>),
+    /// The unfinished run was begun by another role.
+    OtherRole(Box<Entry>),
     /// The role may not make the ledger.
     NoRight,
     /// The probe gave no answer.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::event::{Event, Observer};
 use super::order::Order;
-use crate::database::{Connect, DatabaseError, Purpose};
+use crate::database::{Connect, DatabaseError, Purpose, Session};
 use crate::format::receipt::{ObservedTarget, Receipt};
 use crate::record::ledger;
 
@@ -29,6 +29,9 @@ const MARGIN: Duration = Duration::from_secs(15);
 
 /// How long the run's own session may still be busy with COMMIT before it is ended: nobody speaks to it any more.
 const OURS_IS_OVER: Duration = Duration::from_secs(5);
+
+/// SQLSTATE of `pg_xact_status` for an id that was never given out (`invalid_parameter_value`).
+const IN_THE_FUTURE: &str = "22023";
 
 /// The first pause between two tries; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -83,7 +86,10 @@ pub fn once(
     let status = session.query("select pg_catalog.pg_xact_status($1::text::xid8)", &[transaction_id]);
     let status = match status {
         Ok(table) => Ok(table.single().unwrap_or("forgotten").to_owned()),
-        Err(DatabaseError::Server(error)) => Err(error.message),
+        Err(DatabaseError::Server(error)) if error.code == IN_THE_FUTURE => Err(error.message),
+        Err(DatabaseError::Server(error)) => {
+            return unsaid(session.as_mut(), ledger_run, transaction_id, &error.message);
+        }
         Err(lost) => return Err(lost),
     };
     // Asked after the status: a transaction that was committed then is visible now. A row proves it, whatever the status.
@@ -110,6 +116,19 @@ pub fn once(
             Some(Resolution::NotHere(format!("the transaction of this id is {status} and not the run's, {nothing}")))
         }
     })
+}
+
+/// The server would not say what became of the transaction; its rows may still prove it.
+fn unsaid(
+    session: &mut dyn Session,
+    ledger_run: &str,
+    transaction_id: &str,
+    why: &str,
+) -> Result<Option<Resolution>, DatabaseError> {
+    Ok(Some(match ledger::has_transaction(session, ledger_run, transaction_id)? {
+        true => Resolution::Committed,
+        false => Resolution::Unknown(format!("the server does not say what became of the transaction: {why}")),
+    }))
 }
 
 /// Ends the run's own session, which the server still waits for, since a part of its last message never came. Not one that

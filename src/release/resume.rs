@@ -48,6 +48,10 @@ impl<'b> GatedRelease<'b> {
         if entry.variables != *self.order.variables {
             return Err(PreflightError::OtherValues(Box::new(entry)));
         }
+        // Names may mean something else to another role.
+        if entry.role != self.target.role {
+            return Err(PreflightError::OtherRole(Box::new(entry)));
+        }
         Ok(ReadyRelease { gated: self, before: None, resumed: Some(Resumed { entry, steps, decision }) })
     }
 }

@@ -10,6 +10,7 @@ use super::order::{MissingScript, Order, with_those_of_the_run};
 use super::perform::{self, NamedScript, Part, Start, Work};
 use super::preflight;
 use super::report::Report;
+use super::resume::Resumed;
 use super::target;
 use crate::database::{DatabaseError, Purpose, Session};
 use crate::format::manifest::{RollbackScript, When};
@@ -32,6 +33,8 @@ pub struct AppliedRelease<'b> {
     session: Box<dyn Session>,
     target: ObservedTarget,
     variables: BTreeMap<String, String>,
+    /// How far it came, if it stopped half way.
+    half_way: Option<Resumed>,
 }
 
 /// Why a rollback does not begin. The database is untouched.
@@ -59,7 +62,14 @@ pub fn find<'b>(order: Order<'b>, observer: &mut dyn Observer) -> Result<Found<'
     match ledger::standing(&rows).last() {
         Some(top) if top.release_id == id => {
             let variables = with_those_of_the_run(order.variables, Some(&top.variables));
-            Ok(Found::Applied(Box::new(AppliedRelease { order, session, target, variables })))
+            let half_way = match top.finished {
+                true => None,
+                false => {
+                    let steps = ledger::steps_of(session.as_mut(), &top.run_id).map_err(RollbackError::Ledger)?;
+                    Some(Resumed { entry: (*top).clone(), steps, decision: None })
+                }
+            };
+            Ok(Found::Applied(Box::new(AppliedRelease { order, session, target, variables, half_way })))
         }
         // Rolled back before: the release below it is in effect again, and there is nothing left to undo.
         Some(top) if top.finished && top.sequence < order.manifest().release.sequence => Ok(Found::Nothing(target)),
@@ -93,6 +103,7 @@ impl AppliedRelease<'_> {
             gated: false,
             approvals: &[],
             resumed: None,
+            half_way: self.half_way,
         };
         let start = Start { target: self.target, gates: Vec::new(), before: before.ok() };
         Ok(perform::perform(order, self.session, start, work, run_id, journal, observer))

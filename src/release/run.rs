@@ -70,6 +70,7 @@ impl ReadyRelease<'_> {
             gated: true,
             approvals: admission.approvals(),
             resumed: self.resumed,
+            half_way: None,
         };
         let start = Start { target, gates: answers, before: self.before };
         Ok(perform::perform(order, session, start, work, run_id, journal, observer))

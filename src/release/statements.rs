@@ -11,12 +11,12 @@ use std::time::Instant;
 
 use super::event::Event;
 use super::failure::Failure;
-use super::perform::{Doing, NamedScript, Tried};
+use super::perform::{self, Doing, NamedScript, Part, Tried};
 use super::report::Halt;
-use super::resume::Progress;
+use super::resume::{Progress, Resumed};
 use super::tier_log::{Sent, TierLog};
 use super::transaction::{BEGIN, unanswered};
-use super::{clamp, gate, settings, special};
+use super::{clamp, gate, lock, settings, special};
 use crate::database::Session;
 use crate::record::ledger::{self, Happened, NewStep};
 use crate::sql::{Script, Step};
@@ -95,6 +95,7 @@ impl Doing<'_, '_> {
         }
         let (at, verb) = (&one.statement.origin.at, one.verb());
         self.observer.event(Event::Statement { at, verb });
+        lock::check_held(session)?;
         let begun = Instant::now();
         let tried = if one.outside.is_some() { Tried::Outside } else { Tried::Statement };
         let mut before = before;
@@ -106,7 +107,7 @@ impl Doing<'_, '_> {
             };
             match &done {
                 // Data of the script are read once.
-                Err(Halt::Undone(failure)) if !one.has_data() && self.again(session, failure, tried)? => {
+                Err(Halt::Undone(failure)) if one.is_repeatable() && self.again(session, failure, tried)? => {
                     before = Progress::Open;
                 }
                 _ => break done,
@@ -116,12 +117,44 @@ impl Doing<'_, '_> {
             log.notice(at, &notice, self.observer);
         }
         let (rows, evidence) = done?;
-        if one.is_setting() {
-            clamp::put_back(session, &self.order, at, self.observer)
-                .map_err(|error| Failure::database("can't keep the release's time limits", &error))?;
-        }
+        clamp::put_back(session, &self.order, at, self.observer)
+            .map_err(|error| Failure::database("can't keep the release's time limits", &error))?;
         log.count(1, rows);
         log.sent(Sent { at, verb, statements: 1, rows, took: begun.elapsed(), evidence });
+        Ok(())
+    }
+
+    /// Before a rollback: clears away what a statement left whose answer nobody saw. A rollback script can't know of it.
+    pub(super) fn clear_interrupted(&mut self, session: &mut dyn Session, half_way: &Resumed) -> Result<(), Halt> {
+        for part in perform::parts(&self.order).map_err(Failure::plain)? {
+            let Part::Alone(script) = part else { continue };
+            if half_way.has_tier(&script.name) {
+                continue;
+            }
+            settings::reset(session, self.order.limits)
+                .and_then(|()| settings::use_release_path(session, self.order.manifest()))
+                .map_err(|error| Failure::database("can't reset the session", &error))?;
+            let special = special::variables(session)
+                .map_err(|error| Failure::database("can't ask for psql's variables", &error))?;
+            let mut source =
+                script.sql.script(self.order.variables, &special).map_err(|error| Failure::script(&error))?;
+            let mut number = 0;
+            while let Some(step) = source.next_step().map_err(|error| Failure::script(&error))? {
+                let Step::Statement(statement) = step else { continue };
+                let Some(one) = One::read(&self.order, &script, &statement, number + 1)? else { continue };
+                if one.is_setting() {
+                    one.send(session, &mut source)?;
+                    continue;
+                }
+                number += 1;
+                match (half_way.progress(one.tier, one.number, &one.sha256), &one.outside) {
+                    (Some(Progress::Interrupted(remembered)), Some(kind)) => {
+                        self.clear_one(session, &one, kind, &remembered)?;
+                    }
+                    _ => one.skip(&mut source)?,
+                }
+            }
+        }
         Ok(())
     }
 
@@ -129,6 +162,7 @@ impl Doing<'_, '_> {
     fn book(&mut self, session: &mut dyn Session, happened: Happened, step: &NewStep<'_>) -> Result<(), Halt> {
         let (run_id, by_run) = (self.ledger_run(), self.receipt.run_id.clone());
         let step = NewStep { run_id: &run_id, by_run: &by_run, happened: Some(happened), ..*step };
+        lock::check_held(session)?;
         let booked = session
             .batch(&format!("{BEGIN}; {OURS}"))
             .and_then(|()| ledger::add_step(session, &step))

@@ -36,6 +36,7 @@ impl Doing<'_, '_> {
         let limits = self.order.limits;
         let database = |doing: &'static str| move |error: DatabaseError| Failure::database(doing, &error);
         settings::reset(session, limits).map_err(database("can't set time limits"))?;
+        lock::check_held(session)?;
         session.execute(BEGIN).map_err(database("can't begin the transaction"))?;
         lock::hold_in_transaction(session).map_err(Failure::plain)?;
         let transaction_id = transaction_id(session)?;

@@ -189,7 +189,9 @@ fn a_failure_as_a_document() {
     });
     assert_eq!(document["failure"], expected);
     assert_eq!(document["result"]["error"], "tiers/broken.sql:6:1: no halves of 1 (SQLSTATE PG001); n is whole");
-    operator.run().fails_saying(30, &["detail: n is whole", "context: PL/pgSQL function", "hint: take 2"]);
+    operator
+        .run()
+        .fails_saying(30, &["detail: n is whole", "context: PL/pgSQL function", "hint: the server says: take 2"]);
 }
 
 /// A run always stops at the first error, whatever the script would have psql do.

@@ -84,7 +84,9 @@ fn a_statement_that_the_server_refuses() {
     site.operator(&other, &db.url()).run().fails_saying(22, &["stopped half way"]);
     run_with(&site.operator(&other, &db.url()), &["--resume"]).fails_saying(22, &["stopped half way"]);
     operator.check().fails_saying(22, &["stopped half way"]);
-    operator.plan().fails_saying(22, &["stopped half way"]);
+    let plan = operator.plan();
+    assert_eq!(plan.code, 22, "{plan}");
+    plan.says(&["stopped half way"]);
     let same_name = site.pack(&Release::on(db.name()).named("small", "1.0.1", 2));
     site.operator(&same_name, &db.url()).rollback().fails_saying(22, &["1.0.0 stopped half way here"]);
     run_with(&operator, &["--resume", "--interrupted", "maybe"]).fails(2);
@@ -267,4 +269,81 @@ fn a_ledger_of_the_first_format() {
     // One that a later version made is not touched.
     db.client().batch_execute("comment on schema pgseal is 'ledger of signed releases, format 3; x'").unwrap();
     site.operator(&bundle, &db.url()).rollback().fails_saying(22, &["format 3", "newer"]);
+}
+
+/// What a rollback script can't know of: a partition that is half detached is in no query, and still in the catalog.
+#[test]
+fn back_from_an_interrupted_statement() {
+    let (db, release, site) = small("halfdetached");
+    db.client()
+        .batch_execute(
+            "create table public.p (id integer) partition by range (id);
+             create table public.p1 partition of public.p for values from (0) to (10);
+             insert into public.p values (1), (2), (3)",
+        )
+        .unwrap();
+    let attach = "do $$ begin
+        if not exists (select from pg_inherits where inhrelid = 'public.p1'::regclass) then
+            alter table public.p attach partition public.p1 for values from (0) to (10);
+        end if; end $$;\n";
+    let release = release
+        .alone("detach", "alter table public.p detach partition public.p1 concurrently;\n")
+        .rollback("attach", attach)
+        .limits("30s", "1min");
+    let operator_bundle = site.pack(&release);
+    let operator = site.operator(&operator_bundle, &db.url());
+    let mut reader = db.client();
+    reader.batch_execute("begin isolation level repeatable read; select count(*) from public.p").unwrap();
+    let running = operator.start("run");
+    wait_until("it is half detached", || db.ask("select bool_or(inhdetachpending) from pg_inherits") == "t");
+    running.kill();
+    wait_until("its session ends", || {
+        db.ask(
+            "select count(*) from pg_stat_activity where application_name = 'pgseal' and datname = current_database()",
+        ) == "0"
+    });
+    drop(reader);
+    assert_eq!(db.ask("select count(*) from public.p"), "0");
+    operator.rollback().done();
+    assert_eq!(db.ask("select count(*) from public.p"), "3");
+    assert_eq!(db.ask("select bool_or(inhdetachpending) from pg_inherits"), "f");
+    operator.status().0.done();
+}
+
+/// A function gives the run's lock back: nothing more is sent, since another run could have begun.
+#[test]
+fn a_lock_that_is_given_back_half_way() {
+    let (db, release, site) = mixed("unlocked");
+    db.client()
+        .batch_execute(
+            "create function public.harmless() returns void language sql as 'select pg_advisory_unlock_all()'",
+        )
+        .unwrap();
+    let bundle = site.pack(&release.file("tiers/more.sql", "select public.harmless();\n"));
+    site.operator(&bundle, &db.url()).run().fails_saying(31, &["lock was given back", "half way"]);
+}
+
+/// Who owns the ledger can run code as whoever writes there.
+#[test]
+fn a_ledger_of_a_role_with_few_rights() {
+    let (db, release, site) = mixed("lowowner");
+    let (low, name) = (format!("low_{}", db.name()), db.name());
+    db.client()
+        .batch_execute(&format!(
+            "create role {low} login; grant create on database {name} to {low}; set role {low}; create schema pgseal"
+        ))
+        .unwrap();
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().fails_saying(22, &["schema pgseal belongs to", &low]);
+    db.client().batch_execute("alter schema pgseal owner to postgres").unwrap();
+    operator.run().done();
+    db.client().batch_execute(&format!("alter table pgseal.steps owner to {low}")).unwrap();
+    for command in ["status", "plan", "rollback"] {
+        let answer = if command == "status" { operator.status().0 } else { operator.ask(command) };
+        assert_eq!(answer.code, 22, "{answer}");
+        answer.says(&["table pgseal.steps belongs to", &low]);
+    }
+    db.client().batch_execute("alter table pgseal.steps owner to postgres").unwrap();
+    operator.rollback().done();
 }

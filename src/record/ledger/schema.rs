@@ -133,9 +133,21 @@ pub fn may_be_made(session: &mut dyn Session) -> Result<bool, DatabaseError> {
 
 /// The format of the ledger that is there. What is there must be plain tables that do nothing of their own when rows are
 /// added: a view, a trigger, a rule or a policy that somebody put there could run code as us, hide rows, or lose them.
+///
+/// Whoever owns them can put code there at any moment, also where nobody thinks of looking: so they must belong to the role
+/// that asks, or to a superuser, who needs no such way.
 pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, DatabaseError> {
+    let owner = session.query(
+        "select case when o.rolsuper or o.rolname = current_user then '' else o.rolname::text end
+         from pg_namespace n join pg_roles o on o.oid = n.nspowner where n.nspname = 'pgseal'",
+        &[],
+    )?;
+    if let Some(owner) = owner.single().filter(|owner| !owner.is_empty()) {
+        return Err(of_somebody_else("schema pgseal", owner));
+    }
     let found = session.query(
         "select c.relname::text, obj_description(n.oid, 'pg_namespace'),
+                case when o.rolsuper or o.rolname = current_user then '' else o.rolname::text end,
                 case
                 when c.relkind <> 'r' then 'it is not a plain table'
                 when exists (select from pg_trigger t where t.tgrelid = c.oid and t.tgtype & 4 <> 0)
@@ -150,14 +162,17 @@ pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, Database
                                where d.objid in (c.oid, k.oid, f.oid) and d.refclassid = 'pg_proc'::regclass
                                  and d.refobjid >= 16384) then 'it calls functions'
                 else '' end
-         from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles o on o.oid = c.relowner
          where n.nspname = 'pgseal' and c.relname in ('ledger', 'steps')",
         &[],
     )?;
     let mut format = None;
     let mut has_steps = false;
     for row in &found.rows {
-        let [Some(name), comment, Some(why)] = row.as_slice() else { continue };
+        let [Some(name), comment, Some(owner), Some(why)] = row.as_slice() else { continue };
+        if !owner.is_empty() {
+            return Err(of_somebody_else(&format!("table pgseal.{name}"), owner));
+        }
         if !why.is_empty() {
             let text = format!("the table pgseal.{name} is not one that pgseal made: {why}");
             return Err(DatabaseError::Unsound(text));
@@ -180,6 +195,13 @@ pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, Database
         (true, false) => Ok(Some(1)),
         (true, true) => Ok(Some(FORMAT)),
     }
+}
+
+fn of_somebody_else(what: &str, owner: &str) -> DatabaseError {
+    DatabaseError::Unsound(format!(
+        "the {what} belongs to {owner}, who could run code as whoever writes there: \
+         it has to belong to the role that runs releases, or to a superuser"
+    ))
 }
 
 /// A row that was added.

@@ -80,6 +80,12 @@ impl<'s> One<'s> {
         self.inspection.copy == Some(Copy::FromStdin)
     }
 
+    /// Whether it may be sent again after it was refused: its data are read once, and what reached out of the database is
+    /// not taken back.
+    pub fn is_repeatable(&self) -> bool {
+        !self.has_data() && self.inspection.dispatch.is_empty()
+    }
+
     /// Its row in the ledger, without what happened.
     pub fn step<'a>(&'a self, sha256: &'a str) -> NewStep<'a> {
         NewStep {

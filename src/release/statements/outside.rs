@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use super::super::event::Event;
 use super::super::evidence::{self, Before, Effect, Then};
 use super::super::failure::Failure;
-use super::super::lock;
 use super::super::perform::Doing;
 use super::super::report::Halt;
 use super::super::resume::{Decision, Progress};
@@ -39,11 +38,6 @@ impl Doing<'_, '_> {
         kind: &Outside,
         progress: Progress,
     ) -> Result<Done, Halt> {
-        // A function could have given it back; then somebody else may have run meanwhile.
-        if !lock::is_held(session).map_err(|error| Failure::database("can't ask for the lock", &error))? {
-            let text = format!("{}: the run's lock was given back by a statement before it", one.place);
-            return Err(Failure::plain(text).into());
-        }
         let next = match progress {
             Progress::Interrupted(remembered) => self.interrupted(session, one, kind, &remembered)?,
             _ => Next::Send(evidence::before(session, kind)?),
@@ -111,6 +105,23 @@ impl Doing<'_, '_> {
         }
     }
 
+    /// Clears away what an interrupted statement left, before it is undone.
+    pub(super) fn clear_one(
+        &mut self,
+        session: &mut dyn Session,
+        one: &One<'_>,
+        kind: &Outside,
+        remembered: &str,
+    ) -> Result<(), Halt> {
+        let before = read_back(one, remembered)?;
+        match self.find(session, one, kind, &before)? {
+            Effect::Leftover { what, cleanup, .. } => Ok(self.clean(session, one, &what, &cleanup)?),
+            Effect::StillRunning(why) => Err(still_running(one, &why).into()),
+            // Whether it happened or not, the rollback scripts undo it, and the baseline probe proves it.
+            Effect::Took(_) | Effect::NotThere(_) | Effect::Undecidable(_) => Ok(()),
+        }
+    }
+
     /// Nobody saw the answer of this statement: what became of it?
     fn interrupted(
         &mut self,
@@ -119,8 +130,7 @@ impl Doing<'_, '_> {
         kind: &Outside,
         remembered: &str,
     ) -> Result<Next, Halt> {
-        let before: Before = serde_json::from_str(remembered)
-            .map_err(|error| Failure::plain(format!("{}: the ledger's evidence can't be read: {error}", one.place)))?;
+        let before = read_back(one, remembered)?;
         let effect = self.find(session, one, kind, &before)?;
         let decision = self.work.resumed.as_mut().and_then(|resumed| resumed.decision.take());
         if let (Some(_), Effect::Took(how) | Effect::NotThere(how) | Effect::Leftover { what: how, .. }) =
@@ -138,9 +148,7 @@ impl Doing<'_, '_> {
                 (if then == Then::Done { Happened::Found } else { Happened::Again }, what)
             }
             Effect::StillRunning(why) => {
-                let text = format!("{}: the server still works on it: {why}", one.place);
-                let hint = "wait for it, or end that process; then go on".to_owned();
-                return Err(Failure { hint: Some(hint), ..Failure::plain(text) }.into());
+                return Err(still_running(one, &why).into());
             }
             Effect::Undecidable(question) => match decision {
                 Some(Decision::Done) => (Happened::Found, "a person decided so".to_owned()),
@@ -214,6 +222,18 @@ impl Doing<'_, '_> {
         let (rows, took) = done.unzip();
         self.book(session, happened, &NewStep { evidence, rows, took, ..one.step(&sha256) })
     }
+}
+
+/// What was remembered before the statement.
+fn read_back(one: &One<'_>, remembered: &str) -> Result<Before, Failure> {
+    let unread = |error| Failure::plain(format!("{}: the ledger's evidence can't be read: {error}", one.place));
+    serde_json::from_str(remembered).map_err(unread)
+}
+
+fn still_running(one: &One<'_>, why: &str) -> Failure {
+    let text = format!("{}: the server still works on it: {why}", one.place);
+    let hint = "wait for it, or end that process; then go on".to_owned();
+    Failure { hint: Some(hint), ..Failure::plain(text) }
 }
 
 /// A sentence as JSON.
