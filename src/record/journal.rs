@@ -269,6 +269,6 @@ mod tests {
         let dir = tempfile::tempdir().expect("temp dir");
         let below = dir.path().join("a/b");
         drop(Journal::create(&below, "a").expect("new"));
-        assert_eq!(all_in(&below).expect("read"), [PathBuf::new(); 0]);
+        assert!(all_in(&below).expect("read").is_empty());
     }
 }

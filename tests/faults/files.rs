@@ -63,6 +63,6 @@ pub fn points(action: Action, log: &str, receipts: &str) -> Vec<Point> {
 pub fn struck(log: &str, receipts: &str) -> bool {
     let killed = log.contains("+++ killed by SIGKILL");
     let calls = || log.lines().filter(|line| !line.starts_with('+') && !line.starts_with('-'));
-    let changed = calls().find(|line| line.contains("(INJECTED)")).or(calls().last().filter(|_| killed));
+    let changed = calls().find(|line| line.contains("(INJECTED)")).or(calls().next_back().filter(|_| killed));
     changed.is_some_and(|line| line.contains(receipts))
 }

@@ -214,7 +214,7 @@ fn work(
             Ok(seen) => {
                 report.seen(scenario.name(), &point, &seen);
                 // What was tried is kept also when somebody stops it.
-                if report.points() % 100 == 0 {
+                if report.points().is_multiple_of(100) {
                     std::fs::write(report_path(), report.text(begun.elapsed())).unwrap();
                 }
             }
