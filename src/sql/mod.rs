@@ -59,7 +59,7 @@ pub use error::{FileError, ScriptError};
 pub use explore::{MAX_WAYS, explore};
 pub use inspect::{Copy, Inspection, SessionChange, inspect};
 pub use meta::EchoTarget;
-pub use outside::{ObjectName, Outside, Reindexed, outside};
+pub use outside::{ObjectName, Outside, Reindexed, index_shape, outside};
 pub use parts::{Part, parts};
 pub use plain::{is_plain, plain};
 pub use position::{Origin, Position};

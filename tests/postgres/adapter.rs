@@ -339,8 +339,10 @@ fn a_million_rows_in_little_memory() {
     session.execute("create table public.t (n integer check (n >= 0), label text)").unwrap();
     let before = peak();
     assert_eq!(session.copy_in(COPY, &mut Lines::new(1_000_000)).unwrap(), 1_000_000);
-    // 109 MB of data; other tests run in this process too.
-    assert!(peak() - before < 48 << 10, "{} KiB more", peak() - before);
+    // 109 MB of data; other tests run in this process too. What is shown as the highest may fall: the kernel notes it only
+    // when memory is given back, and shows what is there now if that is more.
+    let more = peak().saturating_sub(before);
+    assert!(more < 48 << 10, "{more} KiB more");
     assert_eq!(ask(&mut session, "select count(*) || ' ' || sum(n) from public.t"), "1000000 499999500000");
     assert_eq!(session.copy_out("COPY public.t TO STDOUT").unwrap(), 108_888_890);
     assert_eq!(session.copy_in(COPY, &mut Lines::new(0)).unwrap(), 0);

@@ -347,3 +347,58 @@ fn a_ledger_of_a_role_with_few_rights() {
     db.client().batch_execute("alter table pgseal.steps owner to postgres").unwrap();
     operator.rollback().done();
 }
+
+/// The index was never begun, and a colleague made another one of its name.
+#[test]
+fn an_index_of_somebody_else() {
+    let (db, release, site) = small("otherindex");
+    let release = release
+        .alone("unique", "create unique index concurrently u on public.approvals (who);\n")
+        .rollback("unique", "drop index if exists public.u;\n")
+        .limits("30s", "1min");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    let mut colleague = db.client();
+    colleague.batch_execute("begin; lock table public.approvals in share update exclusive mode").unwrap();
+    let running = operator.start("run");
+    wait_until("it waits for the table", || {
+        db.ask(
+            "select count(*) > 0 from pg_stat_activity where query like 'create unique index concurrently u%'
+                and wait_event_type = 'Lock' and datname = current_database()",
+        ) == "t"
+    });
+    running.kill();
+    wait_until("its session ends", || {
+        db.ask(
+            "select count(*) from pg_stat_activity where application_name = 'pgseal' and datname = current_database()",
+        ) == "0"
+    });
+    colleague.batch_execute("commit; create index u on public.approvals (length(who))").unwrap();
+    run_with(&operator, &["--resume"])
+        .fails_saying(31, &["can't say", "spelled otherwise", "length(who)", "--interrupted"]);
+    db.client().batch_execute("drop index public.u").unwrap();
+    run_with(&operator, &["--resume"]).done();
+    assert_eq!(db.ask("select indisunique from pg_index where indexrelid = 'public.u'::regclass"), "t");
+}
+
+/// Ctrl-C while an index is built: nothing is rolled back here, so what is left of it is cleared away.
+#[test]
+fn interrupted_while_an_index_is_built() {
+    let (db, release, site) = mixed("interruptedindex");
+    let bundle = site.pack(&release.limits("20s", "1min"));
+    let operator = site.operator(&bundle, &db.url());
+    let reader = in_the_way(&db);
+    let running = waiting(&operator, &db);
+    let signalled = std::process::Command::new("kill").args(["-INT", &running.pid().to_string()]).status().unwrap();
+    assert!(signalled.success());
+    wait_until("its index is given up", || {
+        db.ask(
+            "select count(*) from pg_stat_activity where query like 'create index concurrently%' and state = 'active'
+             and datname = current_database()",
+        ) == "0"
+    });
+    drop(reader);
+    running.end().fails_saying(31, &["tiers/index.sql:1:1", "interrupted", "half way"]);
+    assert_eq!(db.ask("select to_regclass('public.widgets_name') is null"), "t");
+    run_with(&operator, &["--resume"]).done();
+}

@@ -5,6 +5,7 @@ use super::answer::{Before, Effect, Refused, Then};
 use super::index::{Index, Relation, beside};
 use super::working;
 use crate::database::{DatabaseError, Session};
+use crate::sql::index_shape;
 
 /// Refuses an INVALID index of that name, and what `IF NOT EXISTS` would take for the index.
 pub(super) fn before(
@@ -85,6 +86,7 @@ pub(super) fn find(
     table: Option<u32>,
     relation: Option<u32>,
     name: &str,
+    sql: &str,
 ) -> Result<Effect, DatabaseError> {
     let Some(table) = table else { return Ok(Effect::NotThere("its table was not there".to_owned())) };
     let Some(there) = beside(session, table, name)? else {
@@ -97,6 +99,14 @@ pub(super) fn find(
         }
         None => Effect::NotThere(format!("{shown} is no index, and not of this statement")),
         Some(index) if index.table != table => Effect::NotThere(format!("{shown} is an index of another table")),
+        // Somebody else may have made one of that name, when the statement never began.
+        Some(index) if index.valid && index_shape(sql) != index_shape(&index.definition) => {
+            Effect::Undecidable(format!(
+                "index {shown} is valid, and was not there before, but it is spelled otherwise than the statement has it: {}; \
+                 look whether it is the statement's, then say whether it counts as done",
+                index.definition
+            ))
+        }
         Some(index) if index.valid => {
             Effect::Took(format!("index {shown} is valid, and was not there before: {}", index.definition))
         }

@@ -54,7 +54,7 @@ pub fn find(
         }
         match (statement, before) {
             (Outside::CreateIndex { name, .. }, Before::CreateIndex { table, relation }) => {
-                create_index::find(session, *table, *relation, name)
+                create_index::find(session, *table, *relation, name, sql)
             }
             (Outside::DropIndex { .. }, Before::DropIndex { index }) => drop_index::find(session, *index, now),
             (Outside::Reindex { .. }, Before::Reindex { tables, indexes, invalid }) => {
