@@ -133,6 +133,8 @@ impl Failure {
                 detail: server.detail.clone(),
                 hint: server.hint.clone(),
                 context: server.context.clone(),
+                // With these the server ends the session too: a limit of idle time, or of the transaction's.
+                connection_lost: ["25P03", "25P04"].contains(&server.code.as_str()),
                 ..Self::plain(&server.message)
             },
             DatabaseError::Connection(text) => Self { connection_lost: true, ..Self::plain(text) },
