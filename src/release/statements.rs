@@ -17,6 +17,7 @@ use super::resume::{Progress, Resumed};
 use super::tier_log::{Sent, TierLog};
 use super::transaction::{BEGIN, unanswered};
 use super::{clamp, gate, lock, settings, special};
+use crate::bundle::steps;
 use crate::database::Session;
 use crate::record::ledger::{self, Happened, NewStep};
 use crate::sql::{Script, Step};
@@ -97,13 +98,13 @@ impl Doing<'_, '_> {
         self.observer.event(Event::Statement { at, verb });
         lock::check_held(session)?;
         let begun = Instant::now();
-        let tried = if one.outside.is_some() { Tried::Outside } else { Tried::Statement };
+        let tried = if one.step == steps::Step::Within { Tried::Statement } else { Tried::Outside };
         let mut before = before;
         let done = loop {
-            let done = match &one.outside {
-                _ if one.is_setting() => one.send(session, source).map(|rows| (rows, None)).map_err(Halt::from),
-                Some(kind) => self.outside(session, one, kind, before),
-                None => self.in_transaction(session, source, one).map(|rows| (rows, None)),
+            let done = match &one.step {
+                steps::Step::Setting => one.send(session, source).map(|rows| (rows, None)).map_err(Halt::from),
+                steps::Step::Outside(kind) => self.outside(session, one, kind, before),
+                steps::Step::Within => self.in_transaction(session, source, one).map(|rows| (rows, None)),
             };
             match &done {
                 // Data of the script are read once.
@@ -147,8 +148,8 @@ impl Doing<'_, '_> {
                     continue;
                 }
                 number += 1;
-                match (half_way.progress(one.tier, one.number, &one.sha256), &one.outside) {
-                    (Some(Progress::Interrupted(remembered)), Some(kind)) => {
+                match (half_way.progress(one.tier, one.number, &one.sha256), &one.step) {
+                    (Some(Progress::Interrupted(remembered)), steps::Step::Outside(kind)) => {
                         self.clear_one(session, &one, kind, &remembered)?;
                     }
                     _ => one.skip(&mut source)?,

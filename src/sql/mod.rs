@@ -7,6 +7,7 @@
 //! - `meta`, `arguments`, `copy_command`, `path`: backslash commands, their arguments, and where an include leads
 //! - `assemble`, `frame`, `conditions`, `data`, `strings`: from the lines of an open file to one statement and its COPY data
 //! - `statement`: its text, and the way back from a character to its file, line and column
+//! - `index_shape`: whether two texts make the same index
 //! - `outside`: what a statement is that can't run inside a transaction, and where its effect can be seen
 //! - `session_only`: what a statement leaves in the session alone
 //! - `inspect`, `dispatch` (with its `names`), `select`: what a statement is, judged on its tokens
@@ -36,6 +37,7 @@ mod strings;
 mod statement;
 mod outside;
 mod session_only;
+mod index_shape;
 mod inspect;
 mod dispatch;
 mod names;
@@ -57,9 +59,10 @@ mod error;
 pub use dispatch::Dispatch;
 pub use error::{FileError, ScriptError};
 pub use explore::{MAX_WAYS, explore};
+pub use index_shape::index_shape;
 pub use inspect::{Copy, Inspection, SessionChange, inspect};
 pub use meta::EchoTarget;
-pub use outside::{ObjectName, Outside, Reindexed, index_shape, outside};
+pub use outside::{ObjectName, Outside, Reindexed, outside};
 pub use parts::{Part, parts};
 pub use plain::{is_plain, plain};
 pub use position::{Origin, Position};

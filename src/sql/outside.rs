@@ -331,31 +331,5 @@ impl Words<'_, '_> {
     }
 }
 
-/// What an index is beside its name and table: unique or not, its method, columns and conditions, as they are spelled.
-/// Two texts of one shape make the same index; texts of two shapes may do so too. `None` for other statements.
-pub fn index_shape(sql: &str) -> Option<String> {
-    let tokens = Tokens::new(sql);
-    let (start, end) = *tokens.statements().first()?;
-    let is_unique = tokens.is(start + 1, "unique");
-    let index = start + 1 + usize::from(is_unique);
-    if !tokens.is(start, "create") || !tokens.is(index, "index") {
-        return None;
-    }
-    let on = (index..end).find(|at| tokens.is(*at, "on"))?;
-    let mut at = on + 2 + usize::from(tokens.is(on + 1, "only"));
-    while tokens.mark(at, b'.') {
-        at += 2;
-    }
-    let mut shape = vec![if is_unique { "unique" } else { "" }.to_owned()];
-    if tokens.is(at, "using") {
-        shape.push(tokens.identifier(at + 1)?);
-        at += 2;
-    } else {
-        shape.push("btree".to_owned());
-    }
-    shape.extend((at..end).map(|at| tokens.identifier(at).unwrap_or_else(|| tokens.text(at).to_owned())));
-    Some(shape.join(" "))
-}
-
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 //!
 //! ```sh
 //! ./test --test faults                                 # a sample
-//! just faults                                          # every point: minutes
+//! just faults                                          # every point: hours
 //! just faults --only 'one-roof run: connection cut'    # those whose name begins so
 //! just faults --share 3/12                             # every twelfth point, from the third on: all twelve are all points
 //! ```

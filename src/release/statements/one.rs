@@ -10,10 +10,11 @@ use super::super::report::Halt;
 use super::super::{lock, transaction};
 use super::OURS;
 use crate::bundle::refusal::refused_in_steps;
+use crate::bundle::steps::{self, Step};
 use crate::database::{DatabaseError, Session};
 use crate::digest::Digest;
 use crate::record::ledger::{self, Happened, NewStep};
-use crate::sql::{Copy, Inspection, Outside, Script, Statement, outside};
+use crate::sql::{Copy, Inspection, Script, Statement};
 
 /// A statement and its place in the ledger.
 pub(in super::super) struct One<'s> {
@@ -25,8 +26,8 @@ pub(in super::super) struct One<'s> {
     /// `file:line:column`
     pub place: String,
     pub sha256: Digest,
-    /// What it is, if it can't run inside a transaction.
-    pub outside: Option<Outside>,
+    /// How it is run and recorded.
+    pub step: Step,
 }
 
 impl<'s> One<'s> {
@@ -58,7 +59,7 @@ impl<'s> One<'s> {
             number,
             place: statement.origin.at.to_string(),
             sha256: Digest::of(statement.sql.as_bytes()),
-            outside: outside(&statement.sql),
+            step: steps::step(&statement.sql, &inspection),
             statement,
             inspection,
         }))
@@ -71,8 +72,7 @@ impl<'s> One<'s> {
 
     /// Whether it only changes the session, and so leaves nothing to record.
     pub fn is_setting(&self) -> bool {
-        let verb = self.verb().split(' ').next().unwrap_or_default();
-        matches!(verb, "SET" | "RESET")
+        self.step == Step::Setting
     }
 
     /// Whether its data stand in the script.
@@ -87,7 +87,7 @@ impl<'s> One<'s> {
     }
 
     /// Its row in the ledger, without what happened.
-    pub fn step<'a>(&'a self, sha256: &'a str) -> NewStep<'a> {
+    pub fn row<'a>(&'a self, sha256: &'a str) -> NewStep<'a> {
         NewStep {
             tier: Some(self.tier),
             statement: Some(self.number),
@@ -145,7 +145,7 @@ impl Doing<'_, '_> {
             happened: Some(Happened::Done),
             rows: Some(rows),
             transaction_id: Some(&transaction_id),
-            ..one.step(&sha256)
+            ..one.row(&sha256)
         };
         ledger::add_step(session, &step).map_err(database("can't write the ledger"))?;
         self.commit(session, &transaction_id, false)?;

@@ -49,8 +49,12 @@ impl Doing<'_, '_> {
         let remembered = serde_json::to_string(&before).map_err(Failure::plain)?;
         self.book_one(session, one, Happened::Started, Some(&remembered), None)?;
         self.journal(JournalStep::Statement { tier: one.tier.to_owned(), at: one.place.clone() })?;
-        // A request to stop that came meanwhile finds nothing to cancel.
-        self.order.stop.check()?;
+        // Whoever goes on must not be asked about a statement that was never sent.
+        if let Err(stopped) = self.order.stop.check() {
+            self.order.stop.clear_away();
+            self.book_one(session, one, Happened::Failed, Some(&text("it was never sent")), None)?;
+            return Err(stopped.into());
+        }
         let begun = Instant::now();
         match session.execute(&one.statement.sql) {
             Ok(rows) => {
@@ -220,7 +224,7 @@ impl Doing<'_, '_> {
     ) -> Result<(), Halt> {
         let sha256 = one.sha256.to_string();
         let (rows, took) = done.unzip();
-        self.book(session, happened, &NewStep { evidence, rows, took, ..one.step(&sha256) })
+        self.book(session, happened, &NewStep { evidence, rows, took, ..one.row(&sha256) })
     }
 }
 

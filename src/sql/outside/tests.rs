@@ -152,25 +152,3 @@ proptest! {
         }
     }
 }
-
-#[test]
-fn shapes_of_indexes() {
-    let shape = |sql: &str| index_shape(sql).expect("an index");
-    let said = "CREATE UNIQUE INDEX u ON public.t USING btree (email, lower(\"Name\")) WHERE (id > 0)";
-    assert_eq!(
-        shape(
-            "create unique index concurrently if not exists u on only \"public\" . t (email, lower(\"Name\")) where (id > 0);"
-        ),
-        shape(said)
-    );
-    for other in [
-        "create index concurrently u on public.t (email, lower(\"Name\")) where (id > 0)",
-        "create unique index concurrently u on public.t (id, lower(\"Name\")) where (id > 0)",
-        "create unique index concurrently u on public.t (email, lower(name)) where (id > 0)",
-        "create unique index concurrently u on public.t using hash (email, lower(\"Name\")) where (id > 0)",
-        "create unique index concurrently u on public.t (email, lower(\"Name\"))",
-    ] {
-        assert_ne!(shape(other), shape(said), "{other}");
-    }
-    assert_eq!(index_shape("reindex index concurrently u"), None);
-}
