@@ -35,6 +35,8 @@ pub struct Ride {
     front: AtomicUsize,
     back: AtomicUsize,
     connections: AtomicUsize,
+    /// Those whose client has more to say.
+    talking: AtomicUsize,
     struck: AtomicBool,
     postmaster_killed: AtomicBool,
     /// Nobody gets through any more.
@@ -117,9 +119,15 @@ impl Shared {
         let mute = [AtomicBool::new(false), AtomicBool::new(false)];
         let connection = Arc::new(Connection { number, client, server, backend: AtomicU32::new(0), mute });
         lock(&ride.open).push(Arc::clone(&connection));
+        ride.talking.fetch_add(1, SeqCst);
         for side in [Side::Front, Side::Back] {
             let (shared, ride, connection) = (Arc::clone(self), Arc::clone(&ride), Arc::clone(&connection));
-            thread::spawn(move || shared.carry(&ride, &connection, side));
+            thread::spawn(move || {
+                shared.carry(&ride, &connection, side);
+                if side == Side::Front {
+                    ride.talking.fetch_sub(1, SeqCst);
+                }
+            });
         }
     }
 
@@ -220,6 +228,7 @@ impl Ride {
             front: AtomicUsize::new(0),
             back: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
+            talking: AtomicUsize::new(0),
             struck: AtomicBool::new(false),
             postmaster_killed: AtomicBool::new(false),
             away: AtomicBool::new(false),
@@ -238,6 +247,14 @@ impl Ride {
     /// Whether the fault's message came by.
     pub fn struck(&self) -> bool {
         self.struck.load(SeqCst)
+    }
+
+    /// After the client's end: until its last words have passed, and what strikes at them has struck.
+    pub fn drain(&self) {
+        let since = Instant::now();
+        while self.talking.load(SeqCst) > 0 && since.elapsed() < Duration::from_secs(5) {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Whether the server has to be started again; true once.

@@ -109,7 +109,7 @@ fn share(text: &str) -> (usize, usize) {
 
 fn faults(scenario: Scenario, options: &Options, report: &Mutex<Report>) {
     let site = Site::new();
-    let servers = [Server::start(), Server::start(), Server::start()];
+    let servers: Vec<Server> = (0..if options.exhaustive { 5 } else { 3 }).map(|_| Server::start()).collect();
     let mut first = Worker::new(scenario, &servers[0], &site, "reference", States::default());
     let (points, states) = survey(scenario, &mut first, options, report);
     drop(first);
@@ -118,8 +118,18 @@ fn faults(scenario: Scenario, options: &Options, report: &Mutex<Report>) {
         return;
     }
     // Those that wait cost nothing; those that end the server have one for themselves.
-    let waiting = if options.exhaustive { 16 } else { 6 };
-    let plan = [(Group::Quiet, 2, 0), (Group::Patient, waiting, 0), (Group::Crash, 1, 1), (Group::Crash, 1, 2)];
+    let plan: &[_] = if options.exhaustive {
+        &[
+            (Group::Quiet, 3, 0),
+            (Group::Patient, 16, 0),
+            (Group::Patient, 20, 1),
+            (Group::Crash, 1, 2),
+            (Group::Crash, 1, 3),
+            (Group::Crash, 1, 4),
+        ]
+    } else {
+        &[(Group::Quiet, 2, 0), (Group::Patient, 6, 0), (Group::Crash, 1, 1), (Group::Crash, 1, 2)]
+    };
     let mut queues = std::collections::BTreeMap::new();
     for point in points {
         queues.entry(point.group()).or_insert_with(VecDeque::new).push_back(point);
@@ -127,7 +137,7 @@ fn faults(scenario: Scenario, options: &Options, report: &Mutex<Report>) {
     let queues: std::collections::BTreeMap<_, _> =
         queues.into_iter().map(|(group, queue)| (group, Mutex::new(queue))).collect();
     std::thread::scope(|scope| {
-        for (group, workers, server) in plan {
+        for &(group, workers, server) in plan {
             let Some(queue) = queues.get(&group) else { continue };
             for number in 0..workers.min(lock(queue).len()) {
                 let name = format!("{group:?}_{server}_{number}").to_lowercase();

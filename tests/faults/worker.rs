@@ -507,8 +507,11 @@ impl<'s> Worker<'s> {
             }
             std::thread::sleep(Duration::from_millis(2));
         };
-        if ride.is_some_and(Ride::postmaster_killed) {
-            self.server.revive();
+        if let Some(ride) = ride {
+            ride.drain();
+            if ride.postmaster_killed() {
+                self.server.revive();
+            }
         }
         Ok(Ended { code: status.code(), output: self.output(), elapsed: since.elapsed() })
     }
