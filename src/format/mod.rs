@@ -3,12 +3,14 @@
 pub mod approval;
 pub mod dsse;
 pub mod expectation;
+pub mod fingerprint;
 pub mod json;
 pub mod limits_of_run;
 pub mod manifest;
 pub mod name;
 pub mod notarisation;
 pub mod receipt;
+pub mod rehearsal;
 pub mod server_range;
 pub mod sigstore;
 pub mod statement;

@@ -151,7 +151,8 @@ impl fmt::Display for Point {
 }
 
 /// Every point of a command by its trace. A step is what one side sends until the other one answers; about COMMIT every
-/// message is one, and every byte.
+/// message is one, and every byte. At each step everybody is struck: pgseal, its session, the postmaster, and the network in
+/// both directions. Where one can be struck in several ways that leave the same behind, neighbouring steps take turns.
 pub fn all(action: Action, trace: &[Step]) -> Vec<Point> {
     let about_commit = about_commit(trace);
     let mut points = Vec::new();
@@ -163,32 +164,40 @@ pub fn all(action: Action, trace: &[Step]) -> Vec<Point> {
             points.push(Point { action, strike: Strike::Protocol(fault), critical });
         };
         use {What::*, When::*};
+        // Steps of the two sides take turns themselves.
+        let turn = at / 2;
+        let mine = |of: usize, which: usize| critical || turn % of == which;
+        let requests = first.side == Side::Front;
         add(first, Before, Swallow, 0);
         // One place in one message, another one in the next.
         let places = [1, 4, 5, some.length / 2, some.length - 1];
-        let bytes = if critical { (1..some.length).collect() } else { vec![places[at % places.len()]] };
-        for byte in bytes {
+        let bytes = if critical { (1..some.length).collect() } else { vec![places[turn % places.len()]] };
+        for byte in bytes.into_iter().filter(|_| !requests || mine(3, 0)) {
             add(some, Before, CutInside, byte);
         }
-        if first.side == Side::Back {
+        if requests {
+            let kinds = [
+                (first, Before, KillClient, mine(2, 0)),
+                (last, After, KillClient, mine(2, 1)),
+                (first, Before, Cut, mine(3, 1)),
+                (last, After, Cut, mine(3, 2)),
+                (first, Before, Terminate, mine(4, 0)),
+                (last, After, Terminate, mine(4, 2)),
+                (last, After, KillBackend, mine(2, 1)),
+                (last, After, KillPostmaster, true),
+                (first, Before, Delay, mine(8, 0)),
+            ];
+            for (message, when, what, _) in kinds.into_iter().filter(|(.., mine)| *mine) {
+                add(message, when, what, 0);
+            }
+        } else if critical {
             add(some, Before, Cut, 0);
-        } else {
             add(first, Before, KillClient, 0);
-            add(last, After, KillClient, 0);
-            add(first, Before, Cut, 0);
-            add(last, After, Cut, 0);
-            add(first, Before, Terminate, 0);
-            add(last, After, Terminate, 0);
-            add(first, Before, Delay, 0);
-            add(last, After, KillBackend, 0);
-            add(last, After, KillPostmaster, 0);
         }
         if critical {
             add(first, Before, Away, 0);
-            if first.side == Side::Front {
+            if requests {
                 add(last, After, Away, 0);
-            } else {
-                add(first, Before, KillClient, 0);
             }
         }
     }

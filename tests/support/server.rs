@@ -85,7 +85,7 @@ impl Server {
     fn begin(mut self, hba: &str, conf: &str) -> Self {
         let own = format!(
             "port = {}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\nfsync = off\nssl = off\n\
-             dynamic_shared_memory_type = mmap\nlog_connections = on\nlog_statement = 'all'\nmax_connections = 40\n",
+             dynamic_shared_memory_type = mmap\nlog_connections = on\nlog_statement = 'all'\nmax_connections = 100\n",
             self.port,
             self.dir.path().display()
         );
