@@ -24,6 +24,9 @@ pub const ADDED_MEMBERS: usize = 2 * SIGNATURES + 3 * ADDED_STATEMENTS;
 /// A trust document or receipt, in bytes.
 pub const DOCUMENT_BYTES: u64 = 4 << 20;
 
+/// A fingerprint, in bytes: the definitions of half a million objects.
+pub const FINGERPRINT_BYTES: u64 = 512 << 20;
+
 /// A receipt as it is written, in bytes: so much room is taken before a run begins, and what is longer is shortened.
 pub const RECEIPT_BYTES: u64 = 2 << 20;
 

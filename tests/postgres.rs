@@ -38,6 +38,8 @@ mod evidence;
 mod failover;
 #[path = "postgres/failure.rs"]
 mod failure;
+#[path = "postgres/fingerprint/mod.rs"]
+mod fingerprints;
 #[path = "postgres/gate.rs"]
 mod gate;
 #[path = "postgres/harmless.rs"]

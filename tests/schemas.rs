@@ -429,6 +429,27 @@ fn a_run_that_commits_more_than_once() {
 }
 
 #[test]
+fn fingerprints() {
+    let desk = Desk::new();
+    let database = Cluster::shared().database("schemas_fingerprint");
+    let url = database.url();
+    let take = |file: &str, more: &[&str]| {
+        desk.ok("fingerprint", &[&["fingerprint", "--db", &url, "-o", file], more].concat());
+        check("fingerprint", &read_json(&desk.path(file)));
+    };
+    take("before.json", &[]);
+    let sql = "create table a (n serial); create materialized view m as select 1 with no data";
+    database.client().batch_execute(sql).expect("DDL");
+    take("after.json", &[]);
+    take("some.json", &["--tables", "public.a"]);
+    take("none.json", &["--schema-only"]);
+    desk.ok("fingerprint", &["fingerprint", "diff", "after.json", "after.json"]);
+    desk.expect(50, "fingerprint", &["fingerprint", "diff", "before.json", "after.json"]);
+    desk.expect(2, "error", &["fingerprint", "diff", "some.json", "none.json"]);
+    desk.expect(2, "error", &["fingerprint", "--db", &url, "--tables", "public.b"]);
+}
+
+#[test]
 fn the_reference_trust_root_holds() {
     let keys = folder("keys");
     check("trust", &read_json(&keys.join("trust.json")));

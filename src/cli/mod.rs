@@ -15,6 +15,7 @@ mod diff;
 mod error;
 mod exit;
 mod export;
+mod fingerprint;
 mod gate;
 mod host;
 mod init;
@@ -146,6 +147,8 @@ enum Command {
     Status(status::Args),
     /// What a run did, and whether its receipt is authentic
     Receipt(receipt::Args),
+    /// What a database is, as a digest and by name; and what differs between two
+    Fingerprint(fingerprint::Args),
     /// Re-authenticate archives in bulk
     Audit(audit::Args),
     /// Shell completions
@@ -229,6 +232,7 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Check(args) => check::run(&args, out),
         Command::Status(args) => status::run(&args, out),
         Command::Receipt(args) => receipt::run(&args, out),
+        Command::Fingerprint(args) => fingerprint::run(&args, out),
         Command::Audit(args) => audit::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Man(args) => man::run(&args, out),

@@ -538,7 +538,7 @@ pub fn psql(db: &TestDatabase<'_>, args: &[&str], dir: &Path) -> Output {
 }
 
 /// A client program beside the server's, else from PATH.
-fn client(name: &str) -> Command {
+pub fn client(name: &str) -> Command {
     let beside = programs().dir().join(name);
     let mut command = if beside.is_file() { Command::new(beside) } else { Command::new(name) };
     command.stdin(Stdio::null()).env("LC_ALL", "C");
