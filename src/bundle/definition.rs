@@ -62,6 +62,11 @@ impl Definition {
         &self.source
     }
 
+    /// A run of it needs the receipt of a rehearsal, whatever release.toml says.
+    pub fn require_rehearsal(&mut self) {
+        self.manifest.require_rehearsal = true;
+    }
+
     /// Hidden files that are not packed.
     pub fn skipped(&self) -> &[String] {
         self.source.skipped()
@@ -168,6 +173,7 @@ impl Checker<'_> {
             runbooks,
             limits: toml.limits,
             acknowledged,
+            require_rehearsal: toml.require_rehearsal,
             files: Vec::new(),
         }
     }

@@ -33,6 +33,8 @@ mod plan;
 mod points;
 mod progress;
 mod receipt;
+mod rehearse;
+mod rehearsed;
 mod rewrite;
 mod rollback;
 mod run;
@@ -142,6 +144,8 @@ enum Command {
     Rollback(rollback::Args),
     /// Run the verify scripts now; leaves nothing behind
     Check(check::Args),
+    /// On a clone: run, run again (refused), roll back, compare, run once more; proves it by a receipt
+    Rehearse(rehearse::Args),
     /// What the ledger and the journals say, and what to do next
     Status(status::Args),
     /// What a run did, and whether its receipt is authentic
@@ -227,6 +231,7 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Run(args) => run::run(&args, out),
         Command::Rollback(args) => rollback::run(&args, out),
         Command::Check(args) => check::run(&args, out),
+        Command::Rehearse(args) => rehearse::run(&args, out),
         Command::Status(args) => status::run(&args, out),
         Command::Receipt(args) => receipt::run(&args, out),
         Command::Audit(args) => audit::run(&args, out),

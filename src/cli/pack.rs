@@ -25,6 +25,9 @@ pub struct Args {
     /// Sign it at once with this secret key
     #[arg(long, value_name = "KEY")]
     key: Vec<PathBuf>,
+    /// A run of it needs the receipt of a rehearsal; release.toml may say so too
+    #[arg(long)]
+    require_rehearsal: bool,
     #[command(flatten)]
     passphrase: PassphraseArgs,
     #[command(flatten)]
@@ -38,7 +41,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             CliError::new(Exit::Usage, text).hint("it would be packed into the next bundle; write it elsewhere")
         );
     }
-    let definition = Definition::read(&args.dir)?;
+    let mut definition = Definition::read(&args.dir)?;
+    if args.require_rehearsal {
+        definition.require_rehearsal();
+    }
     let release = definition.manifest().release.clone();
     for skipped in definition.skipped() {
         out.note(format!("not packed: {} (hidden)", escape(skipped)));
