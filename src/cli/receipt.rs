@@ -1,5 +1,6 @@
 //! `pgseal receipt`: one file a task.
 
+mod said;
 mod show;
 mod verify;
 

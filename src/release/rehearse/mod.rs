@@ -8,12 +8,14 @@
 //! where the gates wait for people, a script that the operator names stands in for them, on the clone only. Everything else is the code of
 //! `run`, `rollback` and `check`.
 
+mod blank;
 mod carry;
 mod clone;
 mod compare;
 mod fill;
 mod load;
 pub mod locks;
+mod log;
 mod reach;
 mod server;
 mod steps;

@@ -1,21 +1,19 @@
 //! A rehearsal, step by step. The first step that does not hold ends it; the clone goes in every case.
 
-use std::time::Instant;
-
+use super::blank::{blank, by};
 use super::clone::{self, ClonedDatabase};
 use super::load::{self, Given, Text};
 use super::locks::Recorder;
+use super::log::Log;
 use super::server::Admin;
 use super::trouble::Trouble;
 use super::{ClonedFrom, Job, Rehearsed, Steps, compare, fill, reach};
 use crate::database::Purpose;
 use crate::digest::Digest;
 use crate::format::fingerprint::Fingerprint;
-use crate::format::receipt::{Action, ObservedTarget, Outcome, TrustReference};
-use crate::format::rehearsal::{
-    CloneApproval, CloneMethod, FingerprintOf, Rehearsal, RehearsalOutcome, RehearsalStep, Source,
-};
-use crate::format::version::{Format1, PGSEAL};
+use crate::format::manifest::When;
+use crate::format::receipt::{Action, ObservedTarget, Outcome};
+use crate::format::rehearsal::{CloneApproval, CloneMethod, FingerprintOf, Rehearsal, RehearsalOutcome};
 use crate::record::journal::Journal;
 use crate::release::check::{self, Checked};
 use crate::release::gate::{self, GateError};
@@ -25,9 +23,7 @@ use crate::release::report::Report;
 use crate::release::rollback::{self, Found};
 use crate::release::target;
 
-/// What a step gives, and what the receipt says of it.
-type Held<T> = Result<(T, String), Trouble>;
-
+/// Rehearses. An error is that there was no clone.
 pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed, Trouble> {
     let started = (job.clock)();
     let mut log = Log { steps, done: Vec::new() };
@@ -126,30 +122,6 @@ fn dropped(job: &Job<'_>, clone: &ClonedDatabase, log: &mut Log<'_>) -> Option<c
     match drop {
         Err(Trouble::Clone(error)) => Some(error),
         _ => None,
-    }
-}
-
-/// What was done so far.
-struct Log<'a> {
-    steps: &'a mut dyn Steps,
-    done: Vec<RehearsalStep>,
-}
-
-impl Log<'_> {
-    fn step<T>(&mut self, name: &str, body: impl FnOnce(&mut dyn Steps) -> Held<T>) -> Result<T, Trouble> {
-        self.steps.begins(name);
-        let started = Instant::now();
-        let held = body(self.steps);
-        let (ok, detail) = match &held {
-            Ok((_, detail)) => (true, detail.clone()),
-            // Said where errors are told.
-            Err(_) => (false, String::new()),
-        };
-        let milliseconds = started.elapsed().as_millis() as u64;
-        let step = RehearsalStep { name: name.to_owned(), ok, detail, milliseconds };
-        self.steps.ended(&step);
-        self.done.push(step);
-        held.map(|(value, _)| value)
     }
 }
 
@@ -296,7 +268,7 @@ impl Going<'_, '_> {
                 checked.records.iter().map(|(record, _)| format!("{} {}/{}", record.name, record.held, record.checks));
             let mut said = vec![format!(
                 "state {}",
-                if checked.state == crate::format::manifest::When::Finalized { "finalized" } else { "baseline" }
+                if checked.state == When::Finalized { "finalized" } else { "baseline" }
             )];
             said.extend(counts);
             Ok(((), said.join(", ")))
@@ -378,57 +350,4 @@ fn not_held(checked: &Checked) -> Vec<String> {
         record.failed.iter().map(|failed| format!("verify {}: {failed}", record.name)).collect::<Vec<_>>()
     });
     mismatches.chain(failed).collect()
-}
-
-fn by(method: CloneMethod) -> &'static str {
-    match method {
-        CloneMethod::Template => "template",
-        CloneMethod::DumpRestore => "pg_dump and pg_restore",
-        CloneMethod::Dump => "the dump that was given",
-    }
-}
-
-fn blank(
-    job: &Job<'_>,
-    clone: &ClonedDatabase,
-    method: CloneMethod,
-    started: crate::format::timestamp::Timestamp,
-) -> Rehearsal {
-    let (database, dump_sha256) = match job.from {
-        ClonedFrom::Database { name, .. } => (Some(name.to_owned()), None),
-        ClonedFrom::Dump { sha256, .. } => (None, Some(sha256)),
-    };
-    Rehearsal {
-        format: Format1,
-        rehearsal_id: job.rehearsal_id.to_owned(),
-        outcome: RehearsalOutcome::Failed,
-        error: None,
-        operator: job.operator.clone(),
-        started,
-        finished: started,
-        pgseal: PGSEAL.to_owned(),
-        release: job.bundle.manifest().release.clone(),
-        signers: job.bundle.signatories().iter().map(|signatory| signatory.key.digest()).collect(),
-        trust: TrustReference { version: job.root.document().version, sha256: job.root.digest() },
-        source: Source { method, database, dump_sha256 },
-        clone: ObservedTarget {
-            database: clone.name().to_owned(),
-            server_version: String::new(),
-            server_version_num: 0,
-            role: String::new(),
-            system_identifier: None,
-            timeline: None,
-        },
-        kept: job.keep,
-        approval: None,
-        variables: job.variables.clone(),
-        gates: Vec::new(),
-        steps: Vec::new(),
-        fingerprints: std::collections::BTreeMap::new(),
-        tiers: Vec::new(),
-        rollback: Vec::new(),
-        locks: Vec::new(),
-        verify: Vec::new(),
-        signer: None,
-    }
 }
