@@ -72,9 +72,7 @@ impl Kind {
             (".receipt.json", Self::Receipt),
             (rehearsal::ENDING, Self::Rehearsal),
         ];
-        kinds
-            .into_iter()
-            .find_map(|(end, kind)| name.ends_with(end).then_some(kind))
+        kinds.into_iter().find_map(|(end, kind)| name.ends_with(end).then_some(kind))
     }
 }
 
@@ -137,11 +135,17 @@ fn audit_file(path: &Path, kind: Kind, root: &TrustRoot, when: When) -> Finding 
         Kind::Approval => audit_approval(path, root),
         Kind::Receipt => {
             let read = receipt::read(path, root, when);
-            audit_receipt(read.map(|read| (read.statement.predicate.release, read.statement.subject, read.signed)), root)
+            audit_receipt(
+                read.map(|read| (read.statement.predicate.release, read.statement.subject, read.signed)),
+                root,
+            )
         }
         Kind::Rehearsal => {
             let read = rehearsal::read(path, root, when);
-            audit_receipt(read.map(|read| (read.statement.predicate.release, read.statement.subject, read.signed)), root)
+            audit_receipt(
+                read.map(|read| (read.statement.predicate.release, read.statement.subject, read.signed)),
+                root,
+            )
         }
     };
     Finding { path: path.to_owned(), kind, release, faults }

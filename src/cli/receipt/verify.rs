@@ -46,7 +46,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let as_of = args.as_of.unwrap_or_else(now);
     let when = When::AsOf(as_of);
     let bundle = args.bundle.as_deref().map(|file| authenticate(file, &root, when)).transpose()?;
-    let findings: Vec<Finding<'_>> = args.files.iter().map(|path| find(path, &root, when, bundle.as_ref(), out)).collect();
+    let findings: Vec<Finding<'_>> =
+        args.files.iter().map(|path| find(path, &root, when, bundle.as_ref(), out)).collect();
     let faulty = findings.iter().filter(|finding| !finding.faults.is_empty()).count();
     out.document(&serde_json::json!({
         "as_of": as_of,

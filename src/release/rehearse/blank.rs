@@ -16,12 +16,7 @@ pub(super) fn by(method: CloneMethod) -> &'static str {
     }
 }
 
-pub(super) fn blank(
-    job: &Job<'_>,
-    clone: &ClonedDatabase,
-    method: CloneMethod,
-    started: Timestamp,
-) -> Rehearsal {
+pub(super) fn blank(job: &Job<'_>, clone: &ClonedDatabase, method: CloneMethod, started: Timestamp) -> Rehearsal {
     let (database, dump_sha256) = match job.from {
         ClonedFrom::Database { name, .. } => (Some(name.to_owned()), None),
         ClonedFrom::Dump { sha256, .. } => (None, Some(sha256)),

@@ -84,6 +84,10 @@ impl ClonedDatabase {
         &self.name
     }
 
+    pub(super) fn oid(&self) -> &str {
+        &self.oid
+    }
+
     /// Whether a release may change here what all databases of a server share.
     pub(in crate::release) fn server_is_its_own(&self) -> bool {
         self.server_is_its_own

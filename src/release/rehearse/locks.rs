@@ -22,9 +22,9 @@ const MODES: [&str; 8] = [
     "AccessExclusiveLock",
 ];
 
-/// What all databases of a server share, and a release can change from any of them.
-const SHARED: &str = "pg_authid,pg_auth_members,pg_database,pg_db_role_setting,pg_tablespace,pg_shdescription,\
-    pg_shseclabel,pg_subscription,pg_parameter_acl,pg_replication_origin";
+/// What all databases of a server share, and a release can change from any of them. Who writes there holds the lock until
+/// COMMIT.
+const SHARED: &str = "pg_authid,pg_auth_members,pg_tablespace,pg_subscription,pg_replication_origin";
 
 /// Relations of this database as others see them: what the transaction made is not there yet, what it dropped still is.
 const HELD: &str = "select pg_catalog.concat(n.nspname, '.', c.relname), l.mode
@@ -43,10 +43,21 @@ const HELD_SHARED: &str = "select c.relname::text
       and c.relname = any (string_to_array($2, ','))
     order by 1";
 
-/// Rights on shared objects: the lock of a GRANT is given back at once. Nothing depends on the search path.
-const RIGHTS: &str = "select pg_catalog.md5(pg_catalog.concat(
-        (select pg_catalog.string_agg(pg_catalog.concat(oid, ' ', datacl), ',' order by oid) from pg_catalog.pg_database),
-        (select pg_catalog.string_agg(pg_catalog.concat(oid, ' ', spcacl), ',' order by oid) from pg_catalog.pg_tablespace)))";
+/// What is said of all databases but this one, whose own name, settings, rights and comment a release may change: compared
+/// between the transaction and everybody else. Nothing depends on the search path.
+const OTHERS: &str = "select pg_catalog.md5(pg_catalog.concat(
+        (select pg_catalog.string_agg(pg_catalog.concat_ws(' ', oid, datname, datdba, datacl, datconnlimit, datistemplate, dattablespace), ',' order by oid)
+         from pg_catalog.pg_database where oid operator(pg_catalog.<>) $1::pg_catalog.text::pg_catalog.oid),
+        (select pg_catalog.string_agg(pg_catalog.concat_ws(' ', setdatabase, setrole, setconfig), ',' order by setdatabase, setrole)
+         from pg_catalog.pg_db_role_setting where setdatabase operator(pg_catalog.<>) $1::pg_catalog.text::pg_catalog.oid),
+        (select pg_catalog.string_agg(pg_catalog.concat_ws(' ', objoid, classoid, description), ',' order by objoid, classoid)
+         from pg_catalog.pg_shdescription
+         where objoid operator(pg_catalog.<>) $1::pg_catalog.text::pg_catalog.oid),
+        (select pg_catalog.string_agg(pg_catalog.concat_ws(' ', oid, spcacl, spcoptions), ',' order by oid)
+         from pg_catalog.pg_tablespace)))";
+
+/// How often both are asked: somebody else may have committed between the two questions.
+const TRIES: u32 = 5;
 
 /// Looks, and tells the observer. Fails where the tier changes what all databases of the server share: COMMIT would change
 /// it for the source too.
@@ -89,11 +100,25 @@ fn held(session: &mut dyn Session, order: &Order<'_>, clone: &ClonedDatabase) ->
     let mut shared = None;
     if !clone.server_is_its_own() {
         shared = other.query(HELD_SHARED, &[&pid, SHARED])?.rows.into_iter().flatten().flatten().next();
-        if shared.is_none() && session.query(RIGHTS, &[])?.single() != other.query(RIGHTS, &[])?.single() {
-            shared = Some("rights on a database or tablespace".to_owned());
+        if shared.is_none() && changes_others(session, other.as_mut(), clone)? {
+            shared = Some("settings, rights or comments of another database or of a tablespace".to_owned());
         }
     }
     Ok(Asked { held, shared })
+}
+
+fn changes_others(
+    session: &mut dyn Session,
+    other: &mut dyn Session,
+    clone: &ClonedDatabase,
+) -> Result<bool, DatabaseError> {
+    for _ in 0..TRIES {
+        let ours = session.query(OTHERS, &[clone.oid()])?;
+        if ours.single() == other.query(OTHERS, &[clone.oid()])?.single() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Sees a run, and keeps what the receipt tells of it.

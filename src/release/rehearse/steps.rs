@@ -27,7 +27,8 @@ use crate::release::target;
 pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed, Trouble> {
     let started = (job.clock)();
     let mut log = Log { steps, done: Vec::new() };
-    let stopped = |trouble| if job.stop.is_requested() { Trouble::Interrupted } else { trouble };
+    // Whoever cancels what runs has to know that it was noticed.
+    let stopped = |trouble| if job.stop.check().is_err() { Trouble::Interrupted } else { trouble };
     let mut admin = Admin::open(job.server.maintenance(), job.stop)?;
     admin.mark(job.rehearsal_id)?;
     let source = source_fingerprint(job, &mut admin, &mut log).map_err(stopped)?;
@@ -266,10 +267,8 @@ impl Going<'_, '_> {
             }
             let counts =
                 checked.records.iter().map(|(record, _)| format!("{} {}/{}", record.name, record.held, record.checks));
-            let mut said = vec![format!(
-                "state {}",
-                if checked.state == When::Finalized { "finalized" } else { "baseline" }
-            )];
+            let mut said =
+                vec![format!("state {}", if checked.state == When::Finalized { "finalized" } else { "baseline" })];
             said.extend(counts);
             Ok(((), said.join(", ")))
         })
