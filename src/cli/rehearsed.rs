@@ -30,30 +30,41 @@ impl RehearsedArgs {
         receipts: &Path,
         now: Timestamp,
     ) -> Result<Option<Proved>, CliError> {
-        let manifest = bundle.manifest();
-        let (id, database) = (bundle.release_id(), &manifest.target.database);
-        let prove = |path: &Path| rehearsal::prove(path, root, When::At(now), id, database);
-        if let Some(path) = &self.rehearsal {
-            return prove(path).map(Some).map_err(|error| refused(path, &error));
-        }
-        if !(manifest.require_rehearsal || root.policy().require_rehearsal) {
-            return Ok(None);
-        }
-        let mut last = None;
-        for path in found(receipts)? {
-            match prove(&path) {
-                Ok(proved) => return Ok(Some(proved)),
-                Err(error) => last = Some((path, error)),
-            }
-        }
-        let who = if manifest.require_rehearsal { "the release" } else { "the trust root" };
-        let why = match last {
-            Some((path, error)) => format!("the newest in {} does not prove it: {error}", shown(&path)),
-            None => format!("{} holds none", shown(receipts)),
-        };
-        let text = format!("{who} wants it to be rehearsed before it runs, and {why}");
-        Err(CliError::new(Exit::NotAuthentic, text).hint(HINT))
+        proof(self.rehearsal.as_deref(), root, bundle, receipts, now)
     }
+}
+
+/// The proof that a run would rest on: the one that is named, or where one is needed, one of those in the directory.
+pub fn proof(
+    named: Option<&Path>,
+    root: &TrustRoot,
+    bundle: &AuthenticatedBundle,
+    receipts: &Path,
+    now: Timestamp,
+) -> Result<Option<Proved>, CliError> {
+    let manifest = bundle.manifest();
+    let (id, database) = (bundle.release_id(), &manifest.target.database);
+    let prove = |path: &Path| rehearsal::prove(path, root, When::At(now), id, database);
+    if let Some(path) = named {
+        return prove(path).map(Some).map_err(|error| refused(path, &error));
+    }
+    if !(manifest.require_rehearsal || root.policy().require_rehearsal) {
+        return Ok(None);
+    }
+    let mut last = None;
+    for path in found(receipts)? {
+        match prove(&path) {
+            Ok(proved) => return Ok(Some(proved)),
+            Err(error) => last = Some((path, error)),
+        }
+    }
+    let who = if manifest.require_rehearsal { "the release" } else { "the trust root" };
+    let why = match last {
+        Some((path, error)) => format!("{} does not prove it: {error}", shown(&path)),
+        None => format!("{} holds no receipt of it", shown(receipts)),
+    };
+    let text = format!("{who} wants it to be rehearsed before it runs, and {why}");
+    Err(CliError::new(Exit::NotAuthentic, text).hint(HINT))
 }
 
 /// The oldest first, by the time in their names.

@@ -333,15 +333,18 @@ fn two_at_once_and_one_that_was_killed() {
     two.done();
     assert!(!one.stderr.contains("left its clone") && !two.stderr.contains("left its clone"), "{one}{two}");
     let killed = Running::of(&mut rehearsal.command());
-    let sleeps = "select count(*) from pg_stat_activity where query like '%pg_sleep%rehearsal%' and pid <> pg_backend_pid()";
+    let sleeps = "select count(*) from pg_stat_activity where query like '%pg_sleep%rehearsal%' and state = 'active' and pid <> pg_backend_pid()";
     wait_until("it runs", || shop.db.ask(sleeps) == "1");
     killed.kill();
     let left = clones(&shop.db, shop.db.name()).pop().unwrap();
-    wait_until("its sessions are gone", || {
-        shop.db.ask(&format!("select count(*) from pg_stat_activity where application_name = 'pgseal' and datname in ('{left}', 'postgres')")) == "0"
-    });
+    // Its mark goes with its session.
+    let mark = format!(
+        "select count(*) from pg_locks where locktype = 'advisory' and objsubid = 2
+         and lpad(to_hex(objid::bigint), 8, '0') = right('{left}', 8)"
+    );
+    wait_until("its sessions are gone", || shop.db.ask(&mark) == "0");
     rehearsal.run().done().says(&["left its clone", &left, "drop database"]);
-    shop.db.client().batch_execute(&format!("drop database {left}")).unwrap();
+    shop.db.client().batch_execute(&format!("drop database {left} with (force)")).unwrap();
 }
 
 #[test]
@@ -349,7 +352,7 @@ fn ctrl_c_cleans_up() {
     let shop = Shop::new("interrupted");
     let release = shop.release().tier("slow", "select pg_sleep(60);\n");
     let running = Running::of(&mut shop.rehearsal(&release).command());
-    let sleeps = "select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and pid <> pg_backend_pid()";
+    let sleeps = "select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and state = 'active' and pid <> pg_backend_pid()";
     wait_until("it runs", || shop.db.ask(sleeps) == "1");
     let pid = running.pid().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
@@ -368,7 +371,7 @@ fn a_run_that_needs_a_rehearsal() {
     let pack = ["pack", "source", "-o", "needs.pgseal", "--key", "release.key", "--require-rehearsal"];
     shop.site.pgseal(pack).done();
     let operator = shop.site.operator(&bundle, &shop.db.url());
-    operator.run().fails_saying(11, &["rehearsed before it runs", "holds none", "pgseal rehearse"]);
+    operator.run().fails_saying(11, &["rehearsed before it runs", "holds no receipt", "pgseal rehearse"]);
 
     // Not signed, of another release, failed, of another database: none of them counts.
     let rehearsal = || Rehearsal::of(&shop.site, &bundle, Cluster::shared()).from(shop.db.name());
