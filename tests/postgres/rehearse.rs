@@ -292,7 +292,9 @@ fn no_outbound_dispatch() {
         shop.site.pack_dir(&dir, &bundle).done();
         let answer = Rehearsal::of(&shop.site, &bundle, Cluster::shared()).from(shop.db.name()).run();
         match done {
-            true => drop(answer.done().says(&["NOTIFY"])),
+            true => {
+                answer.done().says(&["NOTIFY"]);
+            }
             false => answer.fails_saying(22, &["dblink_exec", "outside of the database"]),
         }
     }
@@ -302,8 +304,8 @@ fn no_outbound_dispatch() {
 #[test]
 fn hostile_names() {
     let cluster = Cluster::own();
-    let names = ["a\"b' host=evil", "x\\'; drop database postgres; --", &"ä".repeat(31), &"n".repeat(63)];
-    for name in names {
+    let (wide, long) = ("ä".repeat(31), "n".repeat(63));
+    for name in ["a\"b' host=evil", "x\\'; drop database postgres; --", &wide, &long] {
         let site = Site::new();
         let mut admin = cluster.server().url("postgres").parse::<postgres::Config>().unwrap().connect(postgres::NoTls).unwrap();
         admin.batch_execute(&format!("create database \"{}\"", name.replace('"', "\"\""))).unwrap();
