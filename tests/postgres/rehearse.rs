@@ -112,7 +112,7 @@ fn one_roof_from_a_dump_of_its_baseline() {
         .with(["-v", &format!("ratified_apr={APR}")])
         .signed();
     let answer = rehearsal.run();
-    answer.done().says(&["proved", "the rollback restored everything", "AccessExclusiveLock"]);
+    answer.done().says(&["proved", "the rollback restored everything", "ShareRowExclusiveLock"]);
     let receipt = last_receipt(&site);
     assert_eq!(receipt["outcome"], "proved");
     assert_eq!(receipt["approval"]["file"], "one-roof-ratify.sql");
@@ -128,8 +128,12 @@ fn one_roof_from_a_dump_of_its_baseline() {
     site.pgseal(["audit", "receipts", "--trust", "trust.json"]).done().says(&["1 rehearsals"]);
 
     // The owners of gates are asked on the clone too.
-    let blocked = Rehearsal::of(&site, &bundle, Cluster::shared())
-        .with(["--from-dump", baseline.to_str().unwrap(), "-v", &format!("ratified_apr={APR}")]);
+    let blocked = Rehearsal::of(&site, &bundle, Cluster::shared()).with([
+        "--from-dump",
+        baseline.to_str().unwrap(),
+        "-v",
+        &format!("ratified_apr={APR}"),
+    ]);
     blocked.run().fails_saying(20, &["is BLOCKED", "--approve-with"]);
 }
 
@@ -286,7 +290,8 @@ fn no_outbound_dispatch() {
         release.write(&dir);
         let toml = std::fs::read_to_string(dir.join("release.toml")).unwrap();
         let file = if done { "tiers/tell.sql" } else { "tiers/link.sql" };
-        let toml = toml.replace(&format!("file = \"{file}\"\n"), &format!("file = \"{file}\"\ndispatch = [\"{way}\"]\n"));
+        let toml =
+            toml.replace(&format!("file = \"{file}\"\n"), &format!("file = \"{file}\"\ndispatch = [\"{way}\"]\n"));
         std::fs::write(dir.join("release.toml"), toml).unwrap();
         let bundle = shop.site.path("dispatch.pgseal");
         shop.site.pack_dir(&dir, &bundle).done();
@@ -307,7 +312,8 @@ fn hostile_names() {
     let (wide, long) = ("ä".repeat(31), "n".repeat(63));
     for name in ["a\"b' host=evil", "x\\'; drop database postgres; --", &wide, &long] {
         let site = Site::new();
-        let mut admin = cluster.server().url("postgres").parse::<postgres::Config>().unwrap().connect(postgres::NoTls).unwrap();
+        let mut admin =
+            cluster.server().url("postgres").parse::<postgres::Config>().unwrap().connect(postgres::NoTls).unwrap();
         admin.batch_execute(&format!("create database \"{}\"", name.replace('"', "\"\""))).unwrap();
         let mut config = cluster.server().connection("postgres").parse::<postgres::Config>().unwrap();
         let mut client = config.dbname(name).connect(postgres::NoTls).unwrap();
@@ -318,8 +324,10 @@ fn hostile_names() {
         assert_eq!(rehearsal().json()["rehearsal"]["source"]["method"], "dump-restore", "{name}");
         drop(client);
         assert_eq!(rehearsal().json()["rehearsal"]["source"]["method"], "template", "{name}");
-        let left: i64 =
-            admin.query_one("select count(*) from pg_database where datname like '%\\_rehearsal\\_%'", &[]).unwrap().get(0);
+        let left: i64 = admin
+            .query_one("select count(*) from pg_database where datname like '%\\_rehearsal\\_%'", &[])
+            .unwrap()
+            .get(0);
         assert_eq!(left, 0, "{name}");
     }
 }
@@ -327,7 +335,8 @@ fn hostile_names() {
 #[test]
 fn two_at_once_and_one_that_was_killed() {
     let shop = Shop::new("killed");
-    let release = shop.release().tier("slow", "select pg_sleep(case when current_database() like '%rehearsal%' then 2 end);\n");
+    let release =
+        shop.release().tier("slow", "select pg_sleep(case when current_database() like '%rehearsal%' then 2 end);\n");
     let rehearsal = shop.rehearsal(&release);
     let (one, two) = (Running::of(&mut rehearsal.command()), Running::of(&mut rehearsal.command()));
     let (one, two) = (one.end(), two.end());
