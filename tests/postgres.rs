@@ -68,6 +68,8 @@ mod preflight;
 mod receipts;
 #[path = "postgres/records.rs"]
 mod records;
+#[path = "postgres/rehearse.rs"]
+mod rehearse;
 #[path = "postgres/runbook.rs"]
 mod runbook;
 #[path = "postgres/script.rs"]

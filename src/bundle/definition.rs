@@ -83,6 +83,11 @@ impl Definition {
         &self.source
     }
 
+    /// A run of it needs the receipt of a rehearsal, whatever release.toml says.
+    pub fn require_rehearsal(&mut self) {
+        self.manifest.require_rehearsal = true;
+    }
+
     /// Hidden files that are not packed.
     pub fn skipped(&self) -> &[String] {
         self.source.skipped()
@@ -190,6 +195,7 @@ impl Checker<'_> {
             runbooks,
             limits: toml.limits,
             acknowledged,
+            require_rehearsal: toml.require_rehearsal,
             files: Vec::new(),
         };
         (manifest, stages)

@@ -23,6 +23,9 @@ pub const FILE: &str = "release.toml";
 pub struct ReleaseToml {
     #[expect(dead_code, reason = "its type only admits 1")]
     format: Format1,
+    /// Whether a run needs the receipt of a rehearsal.
+    #[serde(default)]
+    pub require_rehearsal: bool,
     /// `[release]`
     pub release: Release,
     /// `[target]`

@@ -191,6 +191,11 @@ impl DatabaseArgs {
         Ok(Watched::new(connect, stop.clone(), signed, limits, Arc::new(aside)))
     }
 
+    /// What `--db` says.
+    pub fn db(&self) -> Option<&str> {
+        self.db.as_deref()
+    }
+
     /// The given variables, each once.
     pub fn variables(&self) -> Result<BTreeMap<String, String>, CliError> {
         let mut values = BTreeMap::new();

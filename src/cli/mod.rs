@@ -34,6 +34,8 @@ mod plan;
 mod points;
 mod progress;
 mod receipt;
+mod rehearse;
+mod rehearsed;
 mod rewrite;
 mod rollback;
 mod run;
@@ -144,6 +146,8 @@ enum Command {
     Rollback(rollback::Args),
     /// Run the verify scripts now; leaves nothing behind
     Check(check::Args),
+    /// On a clone: run, run again (refused), roll back, compare, run once more; proves it by a receipt
+    Rehearse(rehearse::Args),
     /// What the ledger and the journals say, and what to do next
     Status(status::Args),
     /// What a run did, and whether its receipt is authentic
@@ -231,6 +235,7 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Run(args) => run::run(&args, out),
         Command::Rollback(args) => rollback::run(&args, out),
         Command::Check(args) => check::run(&args, out),
+        Command::Rehearse(args) => rehearse::run(&args, out),
         Command::Status(args) => status::run(&args, out),
         Command::Receipt(args) => receipt::run(&args, out),
         Command::Fingerprint(args) => fingerprint::run(&args, out),

@@ -29,6 +29,9 @@ pub struct Args {
     /// Sign it at once with this secret key
     #[arg(long, value_name = "KEY")]
     key: Vec<PathBuf>,
+    /// A run of it needs the receipt of a rehearsal; release.toml may say so too
+    #[arg(long)]
+    require_rehearsal: bool,
     #[command(flatten)]
     passphrase: PassphraseArgs,
     #[command(flatten)]
@@ -43,10 +46,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         );
     }
     let definition = Definition::read(&args.dir)?;
-    let definition = match &args.stage {
+    let mut definition = match &args.stage {
         None => definition,
         Some(stage) => definition.into_stage(stage).map_err(|error| CliError::new(Exit::Usage, error))?,
     };
+    if args.require_rehearsal {
+        definition.require_rehearsal();
+    }
     let release = definition.manifest().release.clone();
     stage::warn(definition.manifest(), out);
     for skipped in definition.skipped() {

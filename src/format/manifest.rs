@@ -55,8 +55,15 @@ pub struct Manifest {
     /// Warnings of `lint` that somebody looked at and let stay.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub acknowledged: Vec<Acknowledgement>,
+    /// Whether a run needs the receipt of a rehearsal of this very release.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub require_rehearsal: bool,
     /// Every file, by ascending path.
     pub files: Vec<File>,
+}
+
+pub(super) fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Manifest {

@@ -22,6 +22,7 @@ pub mod plan;
 pub mod preflight;
 pub mod probe;
 pub mod question;
+pub mod rehearse;
 pub mod report;
 pub mod resolve;
 pub mod resume;

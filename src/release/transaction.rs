@@ -8,6 +8,7 @@ use super::gate::{self, GateError};
 use super::lock;
 use super::perform::{Doing, NamedScript};
 use super::probe;
+use super::rehearse::locks;
 use super::report::{FailureKind, Halt};
 use super::resolve::{self, Resolution};
 use super::verify;
@@ -94,6 +95,9 @@ impl Doing<'_, '_> {
             self.observer.event(Event::Begin(*number, total, name));
             let record: TierRecord = script::run(session, *sql, &self.order, name, self.observer)?;
             self.observer.event(Event::Done(*number, total, &record));
+            if let Some(clone) = self.order.clone {
+                locks::look(session, &self.order, clone, name, self.observer)?;
+            }
             self.receipt.tiers.push(record);
         }
         Ok(())
