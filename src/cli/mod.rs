@@ -31,6 +31,7 @@ mod passphrase;
 mod perform;
 mod plan;
 mod points;
+mod program;
 mod progress;
 mod receipt;
 mod rewrite;
@@ -57,6 +58,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use error::CliError;
 use exit::Exit;
 use output::Output;
+pub use program::program;
 
 /// Signed, offline release bundles for PostgreSQL: verify, ask the gate, and only then run.
 #[derive(Parser, Debug)]

@@ -38,7 +38,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             CliError::new(Exit::Usage, text).hint("it would be packed into the next bundle; write it elsewhere")
         );
     }
-    let definition = Definition::read(&args.dir)?;
+    let definition = Definition::read(&args.dir, &super::program())?;
     let release = definition.manifest().release.clone();
     for skipped in definition.skipped() {
         out.note(format!("not packed: {} (hidden)", escape(skipped)));
