@@ -23,6 +23,7 @@ pub mod preflight;
 pub mod probe;
 pub mod question;
 pub mod report;
+pub mod residue;
 pub mod resolve;
 pub mod resume;
 pub mod retry;
