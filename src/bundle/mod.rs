@@ -17,6 +17,7 @@ pub mod refusal;
 pub mod release_toml;
 mod runbooks;
 pub mod source;
+pub mod stage;
 pub mod steps;
 pub mod subjects;
 pub mod unsigned;
