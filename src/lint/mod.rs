@@ -9,6 +9,7 @@
 //! - `points`: where a release with tiers without a transaction can stop, and what a rollback there would do, as `undoing` reads
 //!   the rollback scripts
 //! - `rollback`, `search_path`, `timeouts`: pgseal's own rules
+//! - `touches`: what a statement does to objects, for `plan`; `modes`: which locks it takes
 //! - `scripts`: one reading of every script; `objects`: what a statement creates and drops; `tokens`: its words
 //!
 //! The library starts no process: who asks brings an [`Analyst`].
@@ -24,6 +25,8 @@ mod rollback;
 mod search_path;
 mod timeouts;
 mod scripts;
+pub mod touches;
+pub mod modes;
 mod objects;
 mod tokens;
 

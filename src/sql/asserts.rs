@@ -99,9 +99,19 @@ pub fn asserts(sql: &str) -> bool {
         let star = tokens.mark(i, b'*') && (i == 0 || !tokens.mark(i - 1, b'(')) && begins_column(&tokens, i);
         let cast = tokens.mark(i, b':') && tokens.mark(i + 1, b':') || tokens.is(i, "cast");
         let divides = tokens.mark(i, b'/') || tokens.mark(i, b'%');
-        let calls = tokens.kind(i) == Some(Kind::Word) && tokens.mark(i + 1, b'(') && !tokens.is_any(i, &HARMLESS);
-        is_ok || star || cast || divides || calls
+        is_ok || star || cast || divides || calls(&tokens, i)
     })
+}
+
+/// Whether a query calls a function that is not one of those that answer whatever they are given: it may do anything.
+pub fn calls_something(sql: &str) -> bool {
+    let tokens = Tokens::new(sql);
+    (0..tokens.list.len()).any(|i| calls(&tokens, i))
+}
+
+fn calls(tokens: &Tokens<'_>, i: usize) -> bool {
+    let is_name = matches!(tokens.kind(i), Some(Kind::Word | Kind::Quoted { .. }));
+    is_name && tokens.mark(i + 1, b'(') && !tokens.is_any(i, &HARMLESS)
 }
 
 /// Whether a star stands where a column would, not between two numbers.

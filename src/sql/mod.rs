@@ -57,7 +57,7 @@ mod variables;
 mod position;
 mod error;
 
-pub use asserts::asserts;
+pub use asserts::{asserts, calls_something};
 pub use dispatch::Dispatch;
 pub use error::{FileError, ScriptError};
 pub use explore::{MAX_WAYS, explore};
