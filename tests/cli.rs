@@ -216,24 +216,27 @@ fn a_bundle_from_packing_to_looking_inside() {
     assert_eq!(verified["files"], packed["files"]);
     assert_eq!(verified["signers"][0]["key_id"], packed["signers"][0]);
     let count = packed["files"].as_u64().expect("a number");
-    let said = site.run(["verify", "mine.pgseal"]).done().stdout_text();
+    let said = site.run(["verify", "mine.pgseal"]).done().text();
     assert!(said.contains(&format!("{count}/{count} files OK")), "{said}");
 
     let inspected = site.run(["inspect", "mine.pgseal", "--json"]).done().json();
     assert_eq!(inspected["manifest"]["release"]["name"], "example");
-    assert!(site.run(["inspect", "mine.pgseal"]).done().stdout_text().contains("tier 1/1 greetings"));
+    assert!(site.run(["inspect", "mine.pgseal"]).done().text().contains("tier 1/1 greetings"));
     let toml = std::fs::read(site.path("mine/release.toml")).expect("made by init");
     assert_eq!(site.run(["cat", "mine.pgseal", "release.toml"]).done().stdout, toml);
     let runbook = std::fs::read(site.path("mine/runbooks/operator.md")).expect("made by init");
     assert_eq!(site.run(["runbook", "mine.pgseal", "--raw"]).done().stdout, runbook);
-    let shown = site.run(["runbook", "mine.pgseal", "-v", "ticket=OPS-7"]).done().stdout_text();
+    let shown = site.run(["runbook", "mine.pgseal", "-v", "ticket=OPS-7"]).done().text();
     let id = site.run(["verify", "mine.pgseal", "--json"]).done().json()["release_id"].clone();
     assert!(shown.contains(id.as_str().expect("an id")) && !shown.contains("{{"), "{shown}");
     assert!(shown.contains("`pgseal run mine.pgseal --db \"$DB\" -v ticket=OPS-7`"), "{shown}");
-    let without = site.run(["runbook", "mine.pgseal"]).done().stdout_text();
+    let without = site.run(["runbook", "mine.pgseal"]).done().text();
     assert!(without.contains("-v ticket=VALUE`") && without.contains("- `ticket`: The ticket that asked"), "{without}");
-    let page = site.run(["runbook", "mine.pgseal", "--html", "-v", "ticket=OPS-7"]).done().stdout_text();
-    assert!(page.starts_with("<!doctype html>") && page.contains("--db &quot;$DB&quot; -v ticket=OPS-7</code>"), "{page}");
+    let page = site.run(["runbook", "mine.pgseal", "--html", "-v", "ticket=OPS-7"]).done().text();
+    assert!(
+        page.starts_with("<!doctype html>") && page.contains("--db &quot;$DB&quot; -v ticket=OPS-7</code>"),
+        "{page}"
+    );
     site.refused(2, "does not match the pattern", ["runbook", "mine.pgseal", "-v", "ticket=x"]);
     assert_eq!(site.run(["runbook", "mine.pgseal", "operator", "--json"]).done().json()["audience"], "operator");
     site.refused(2, "no runbook for the auditor", ["runbook", "mine.pgseal", "auditor"]);
@@ -257,7 +260,7 @@ fn diff_names_what_changed() {
     assert_eq!(diff["removed"], json!(["gate/open.sql"]));
     assert_eq!(diff["changed"], json!(["release.toml"]));
     assert_eq!(diff["manifest"], json!(["gates", "release", "tiers"]));
-    assert_eq!(site.run(["diff", "small.pgseal", "small.pgseal"]).done().stdout_text(), "no differences\n");
+    assert_eq!(site.run(["diff", "small.pgseal", "small.pgseal"]).done().text(), "no differences\n");
 }
 
 #[test]
@@ -384,7 +387,7 @@ fn script_shows_the_statements_that_psql_would_send() {
     let site = Site::empty();
     site.write("a.sql", "\\set n 2\nselect :n;\n\\ir b.sql\nselect 'x;y' -- ;\n  , 3;\n");
     site.write("b.sql", "copy t from stdin;\n1\n2\n\\.\n");
-    let lines = site.run(["script", "a.sql", "--json"]).done().stdout_text();
+    let lines = site.run(["script", "a.sql", "--json"]).done().text();
     let statements: Vec<serde_json::Value> =
         lines.lines().map(|line| serde_json::from_str(line).expect("a document each")).collect();
     let places: Vec<_> =
@@ -408,13 +411,13 @@ fn script_shows_the_statements_that_psql_would_send() {
 fn completions_and_manual_pages_know_every_command() {
     let site = Site::empty();
     for shell in ["bash", "zsh", "fish"] {
-        let script = site.run(["completions", shell]).done().stdout_text();
+        let script = site.run(["completions", shell]).done().text();
         assert!(script.contains("verify") && script.contains("rollback"), "{shell}");
     }
-    let page = site.run(["man"]).done().stdout_text();
+    let page = site.run(["man"]).done().text();
     for command in ["pack", "verify", "gate", "plan", "run", "rollback", "audit"] {
         assert!(page.contains(command), "{command}");
-        assert!(site.run(["man", command]).done().stdout_text().contains(".SH SYNOPSIS"), "{command}");
+        assert!(site.run(["man", command]).done().text().contains(".SH SYNOPSIS"), "{command}");
     }
     site.refused(2, "no command", ["man", "nonsense"]);
 }

@@ -51,7 +51,8 @@ pub fn locks(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
         created(tokens)
     } else if is("drop") {
         let effects = effects(tokens);
-        let mode = if tokens.are(1, &["index", "concurrently"]) { ShareUpdateExclusiveLock } else { AccessExclusiveLock };
+        let mode =
+            if tokens.are(1, &["index", "concurrently"]) { ShareUpdateExclusiveLock } else { AccessExclusiveLock };
         let relations = |kind| matches!(kind, Kind::Table | Kind::View | Kind::Index | Kind::Sequence | Kind::Trigger);
         let dropped = effects.dropped.into_iter().filter(|object| relations(object.kind));
         dropped.map(|object| (object.of.unwrap_or(object.name), mode)).collect()
@@ -73,7 +74,11 @@ pub fn locks(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
         one(tokens, tokens.behind(1, &["verbose"]), AccessExclusiveLock)
     } else if tokens.are(0, &["reindex", "table"]) {
         let concurrently = tokens.is(2, "concurrently");
-        one(tokens, tokens.behind(2, &["concurrently"]), if concurrently { ShareUpdateExclusiveLock } else { ShareLock })
+        one(
+            tokens,
+            tokens.behind(2, &["concurrently"]),
+            if concurrently { ShareUpdateExclusiveLock } else { ShareLock },
+        )
     } else if tokens.are(0, &["reindex", "index"]) {
         let mode = if tokens.is(2, "concurrently") { ShareUpdateExclusiveLock } else { AccessExclusiveLock };
         one(tokens, tokens.behind(2, &["concurrently"]), mode)
@@ -107,7 +112,8 @@ fn list(tokens: &Tokens<'_>, mut i: usize) -> Vec<ObjectName> {
 }
 
 fn created(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
-    let on = |from: usize| (from..tokens.len()).find(|i| tokens.is(*i, "on")).map(|on| tokens.behind(on + 1, &["only"]));
+    let on =
+        |from: usize| (from..tokens.len()).find(|i| tokens.is(*i, "on")).map(|on| tokens.behind(on + 1, &["only"]));
     let effects = effects(tokens);
     let mut locks = Vec::new();
     for object in &effects.created {
@@ -128,7 +134,11 @@ fn created(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
         }
     }
     if tokens.is(1, "policy") || tokens.is(1, "rule") || tokens.are(1, &["or", "replace", "rule"]) {
-        let table = if tokens.is(1, "policy") { on(2) } else { (2..tokens.len()).find(|i| tokens.is(*i, "to")).map(|to| to + 1) };
+        let table = if tokens.is(1, "policy") {
+            on(2)
+        } else {
+            (2..tokens.len()).find(|i| tokens.is(*i, "to")).map(|to| to + 1)
+        };
         locks.extend(table.map_or_else(Vec::new, |at| one(tokens, at, AccessExclusiveLock)));
     }
     locks
@@ -178,7 +188,10 @@ fn actions(tokens: &Tokens<'_>, mut i: usize) -> Mode {
 fn action(tokens: &Tokens<'_>, i: usize) -> Mode {
     let to_comma = || (i..tokens.len()).take_while(|i| !tokens.is(*i, ","));
     let has = |words: &[&str]| to_comma().any(|i| tokens.are(i, words));
-    if tokens.is(i, "add") && has(&["foreign", "key"]) || tokens.is(i, "enable") && has(&["trigger"]) || tokens.is(i, "disable") && has(&["trigger"]) {
+    if tokens.is(i, "add") && has(&["foreign", "key"])
+        || tokens.is(i, "enable") && has(&["trigger"])
+        || tokens.is(i, "disable") && has(&["trigger"])
+    {
         return ShareRowExclusiveLock;
     }
     let is_weak = tokens.are(i, &["validate", "constraint"])

@@ -129,7 +129,17 @@ fn is_hidden(tokens: &Tokens<'_>, sql: &str) -> bool {
 
 fn altered_kind(tokens: &Tokens<'_>) -> &'static str {
     const KINDS: [&str; 12] = [
-        "table", "view", "materialized", "index", "function", "procedure", "type", "domain", "schema", "sequence", "trigger",
+        "table",
+        "view",
+        "materialized",
+        "index",
+        "function",
+        "procedure",
+        "type",
+        "domain",
+        "schema",
+        "sequence",
+        "trigger",
         "foreign",
     ];
     match KINDS.into_iter().find(|kind| tokens.is(1, kind)) {
@@ -167,7 +177,8 @@ fn written(tokens: &Tokens<'_>) -> Vec<ObjectName> {
     let writes = ["insert", "update", "delete", "merge", "with"].into_iter().any(|word| tokens.is(0, word));
     let last = if writes { tokens.len() } else { 0 };
     for i in (0..last).filter(|i| begins(*i)) {
-        if tokens.are(i, &["insert", "into"]) || tokens.are(i, &["merge", "into"]) || tokens.are(i, &["delete", "from"]) {
+        if tokens.are(i, &["insert", "into"]) || tokens.are(i, &["merge", "into"]) || tokens.are(i, &["delete", "from"])
+        {
             name(i + 2);
         } else if tokens.is(i, "update") {
             name(i + 1);
@@ -218,14 +229,31 @@ mod tests {
             ("create index concurrently on t (x)", vec!["creates index of app.t", "ShareUpdateExclusiveLock app.t"]),
             ("alter table t add column c int", vec!["alters column app.t.c", "AccessExclusiveLock app.t"]),
             ("alter table t validate constraint c", vec!["alters table app.t", "ShareUpdateExclusiveLock app.t"]),
-            ("drop view if exists v, w", vec!["drops view app.v", "drops view app.w", "AccessExclusiveLock app.v", "AccessExclusiveLock app.w"]),
+            (
+                "drop view if exists v, w",
+                vec!["drops view app.v", "drops view app.w", "AccessExclusiveLock app.v", "AccessExclusiveLock app.w"],
+            ),
             ("create schema s", vec!["creates schema s"]),
             ("insert into t select * from u", vec!["writes table app.t"]),
-            ("with x as (delete from a.b returning 1) update only t set a = 1", vec!["writes table a.b", "writes table app.t"]),
+            (
+                "with x as (delete from a.b returning 1) update only t set a = 1",
+                vec!["writes table a.b", "writes table app.t"],
+            ),
             ("copy t (a) from stdin", vec!["writes table app.t"]),
             ("copy t to stdout", vec![]),
-            ("truncate only t, u", vec!["writes table app.t", "writes table app.u", "AccessExclusiveLock app.t", "AccessExclusiveLock app.u"]),
-            ("create trigger g before insert on t execute function f()", vec!["creates trigger app.t.g", "ShareRowExclusiveLock app.t"]),
+            (
+                "truncate only t, u",
+                vec![
+                    "writes table app.t",
+                    "writes table app.u",
+                    "AccessExclusiveLock app.t",
+                    "AccessExclusiveLock app.u",
+                ],
+            ),
+            (
+                "create trigger g before insert on t execute function f()",
+                vec!["creates trigger app.t.g", "ShareRowExclusiveLock app.t"],
+            ),
             ("create policy p on t", vec!["creates policy p", "AccessExclusiveLock app.t"]),
             ("do $$ begin end $$", vec!["hidden"]),
             ("select app.f()", vec!["hidden"]),

@@ -8,7 +8,7 @@ use super::preflight;
 use super::probe::{self, Mismatch, Observed};
 use super::residue::{Before, Residue, Traces};
 use super::settings;
-use super::verify::{self, Asked, Row};
+use super::verify::{self, Asked, FAILED_KEPT, Row};
 use crate::database::{DatabaseError, Purpose};
 use crate::format::manifest::{VerifyMode, VerifyScript, When};
 use crate::format::receipt::VerifyRecord;
@@ -104,7 +104,8 @@ pub fn run(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Checked, Ch
         let mut record = asked.record;
         if !residue.left.is_empty() {
             record.checks += 1;
-            record.failed.push(format!("it left something behind: {}", residue.left.join("; ")));
+            record.failed.insert(0, format!("it left something behind: {}", residue.left.join("; ")));
+            record.failed.truncate(FAILED_KEPT);
         }
         observer.event(Event::Verified(&record));
         records.push((record, None));

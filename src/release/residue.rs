@@ -6,7 +6,6 @@
 //! number of rows and digest; and every sequence that it has drawn from, by its value.
 
 use std::collections::BTreeMap;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::failure::Failure;
@@ -87,18 +86,15 @@ impl Before {
     }
 
     /// Compares, once the script's transaction is rolled back. `after` is a session without a transaction.
-    pub fn compare(
-        mut self,
-        after: &mut dyn Session,
-        traces: &Traces,
-        order: &Order<'_>,
-    ) -> Result<Residue, Failure> {
+    pub fn compare(mut self, after: &mut dyn Session, traces: &Traces, order: &Order<'_>) -> Result<Residue, Failure> {
         let failed = |error| Failure::database("can't compare the database with what it was", &error);
         let took = self.began.elapsed();
         let mut residue = Residue::default();
         settings::reset(after, order.limits).map_err(failed)?;
         if let Some(id) = &traces.transaction {
-            let status = after.query("select pg_catalog.pg_xact_status($1::pg_catalog.text::pg_catalog.xid8)", &[id]).map_err(failed)?;
+            let status = after
+                .query("select pg_catalog.pg_xact_status($1::pg_catalog.text::pg_catalog.xid8)", &[id])
+                .map_err(failed)?;
             if status.single() != Some("aborted") {
                 let status = status.single().unwrap_or("of unknown outcome");
                 residue.left.push(format!("its transaction {id} is {status}, not rolled back"));
@@ -146,12 +142,15 @@ impl Before {
             }
         };
         let differ = changed(&before, &after);
-        residue.same.extend(before.data.keys().filter(|name| !is_sequence(&before, name) && !differ.contains(name)).cloned());
+        residue
+            .same
+            .extend(before.data.keys().filter(|name| !is_sequence(&before, name) && !differ.contains(name)).cloned());
         if differ.is_empty() {
             return Ok(());
         }
         // The same time again without the script: who else writes all the time shows now.
-        thread::sleep(took.clamp(CONTROL, LONGEST_CONTROL));
+        // Whoever stops it is told so, whatever was seen.
+        let _ = order.stop.pause(took.clamp(CONTROL, LONGEST_CONTROL));
         begin_again(session)?;
         let control = match take(session, &scope, order) {
             Ok(control) => control,

@@ -10,7 +10,7 @@ use crate::format::manifest::{VerifyMode, VerifyScript, When};
 use crate::format::receipt::VerifyRecord;
 
 /// Failed checks that a receipt names, of one script.
-const FAILED_KEPT: usize = 100;
+pub(super) const FAILED_KEPT: usize = 100;
 
 /// Checks that `check` tells one by one, of one script.
 const ROWS_KEPT: usize = 1_000;

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output, Stdio},
 };
 
@@ -82,7 +82,11 @@ fn one_roof() {
     // Who reads it without the code sees where it belongs.
     assert_eq!(answer(&answers, "pgseal runbook "), owner.replace(APR, "CODE"));
     // What it shows is bound to the release that was packed.
-    let id = answer(&answers, "pgseal verify ").lines().find_map(|line| line.strip_prefix("release id ")).unwrap().to_owned();
+    let id = answer(&answers, "pgseal verify ")
+        .lines()
+        .find_map(|line| line.strip_prefix("release id "))
+        .unwrap()
+        .to_owned();
     assert!(owner.contains(&id) && owner.contains("pgseal run one-roof-1.0.0.pgseal --trust trust.json --db"));
 
     let before = dump(&directus.db);
