@@ -18,6 +18,7 @@ pub mod audit;
 pub mod release;
 pub mod lint;
 pub mod bundle;
+pub mod runbook;
 pub mod record;
 pub mod trust;
 pub mod fingerprint;

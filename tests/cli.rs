@@ -225,7 +225,19 @@ fn a_bundle_from_packing_to_looking_inside() {
     let toml = std::fs::read(site.path("mine/release.toml")).expect("made by init");
     assert_eq!(site.run(["cat", "mine.pgseal", "release.toml"]).done().stdout, toml);
     let runbook = std::fs::read(site.path("mine/runbooks/operator.md")).expect("made by init");
-    assert_eq!(site.run(["runbook", "mine.pgseal"]).done().stdout, runbook);
+    assert_eq!(site.run(["runbook", "mine.pgseal", "--raw"]).done().stdout, runbook);
+    let shown = site.run(["runbook", "mine.pgseal", "-v", "ticket=OPS-7"]).done().text();
+    let id = site.run(["verify", "mine.pgseal", "--json"]).done().json()["release_id"].clone();
+    assert!(shown.contains(id.as_str().expect("an id")) && !shown.contains("{{"), "{shown}");
+    assert!(shown.contains("`pgseal run mine.pgseal --db \"$DB\" -v ticket=OPS-7`"), "{shown}");
+    let without = site.run(["runbook", "mine.pgseal"]).done().text();
+    assert!(without.contains("-v ticket=VALUE`") && without.contains("- `ticket`: The ticket that asked"), "{without}");
+    let page = site.run(["runbook", "mine.pgseal", "--html", "-v", "ticket=OPS-7"]).done().text();
+    assert!(
+        page.starts_with("<!doctype html>") && page.contains("--db &quot;$DB&quot; -v ticket=OPS-7</code>"),
+        "{page}"
+    );
+    site.refused(2, "does not match the pattern", ["runbook", "mine.pgseal", "-v", "ticket=x"]);
     assert_eq!(site.run(["runbook", "mine.pgseal", "operator", "--json"]).done().json()["audience"], "operator");
     site.refused(2, "no runbook for the auditor", ["runbook", "mine.pgseal", "auditor"]);
     site.refused(2, "has no file", ["cat", "mine.pgseal", "none.sql"]);

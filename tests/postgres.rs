@@ -26,6 +26,8 @@ mod branches;
 mod bundle_file;
 #[path = "postgres/ceremony.rs"]
 mod ceremony;
+#[path = "postgres/check.rs"]
+mod check;
 #[path = "postgres/connection.rs"]
 mod connection;
 #[path = "postgres/crash.rs"]
@@ -58,6 +60,8 @@ mod ledger;
 mod locks;
 #[path = "postgres/one_roof.rs"]
 mod one_roof;
+#[path = "postgres/plan.rs"]
+mod plan;
 #[path = "postgres/points.rs"]
 mod points;
 #[path = "postgres/pooler.rs"]

@@ -58,6 +58,11 @@ impl TrustArgs {
         self.named().unwrap_or_else(|| DEFAULT_TRUST.into())
     }
 
+    /// As the flag has it.
+    pub fn given(&self) -> Option<&Path> {
+        self.trust.as_deref()
+    }
+
     /// Whether the flag was given.
     pub fn is_given(&self) -> bool {
         self.trust.is_some()
@@ -76,7 +81,7 @@ pub struct BundleArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     #[command(flatten)]
-    trust: TrustArgs,
+    pub trust: TrustArgs,
 }
 
 impl BundleArgs {
@@ -168,9 +173,29 @@ pub struct DatabaseArgs {
     /// The database [default: libpq's environment, service and password files]
     #[arg(long, value_name = "URL")]
     db: Option<String>,
+    #[command(flatten)]
+    variables: VariableArgs,
+}
+
+/// The values of variables.
+#[derive(Args, Debug, Clone)]
+pub struct VariableArgs {
     /// A variable of the release
     #[arg(short = 'v', value_name = "NAME=VALUE", value_parser = name_and_value)]
     variables: Vec<(String, String)>,
+}
+
+impl VariableArgs {
+    /// The given variables, each once.
+    pub fn values(&self) -> Result<BTreeMap<String, String>, CliError> {
+        let mut values = BTreeMap::new();
+        for (name, value) in &self.variables {
+            if values.insert(name.clone(), value.clone()).is_some() {
+                return Err(CliError::new(Exit::Usage, format!("variable {name:?} is given twice")));
+            }
+        }
+        Ok(values)
+    }
 }
 
 impl DatabaseArgs {
@@ -198,13 +223,7 @@ impl DatabaseArgs {
 
     /// The given variables, each once.
     pub fn variables(&self) -> Result<BTreeMap<String, String>, CliError> {
-        let mut values = BTreeMap::new();
-        for (name, value) in &self.variables {
-            if values.insert(name.clone(), value.clone()).is_some() {
-                return Err(CliError::new(Exit::Usage, format!("variable {name:?} is given twice")));
-            }
-        }
-        Ok(values)
+        self.variables.values()
     }
 }
 

@@ -32,6 +32,7 @@ mod passphrase;
 mod perform;
 mod plan;
 mod points;
+mod program;
 mod progress;
 mod receipt;
 mod rehearse;
@@ -61,6 +62,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use error::CliError;
 use exit::Exit;
 use output::Output;
+pub use program::program;
 
 /// Signed, offline release bundles for PostgreSQL: verify, ask the gate, and only then run.
 #[derive(Parser, Debug)]

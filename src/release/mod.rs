@@ -24,6 +24,7 @@ pub mod probe;
 pub mod question;
 pub mod rehearse;
 pub mod report;
+pub mod residue;
 pub mod resolve;
 pub mod resume;
 pub mod retry;
