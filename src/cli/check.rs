@@ -34,15 +34,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if ordered.stop.is_requested() {
         return Err(ordered.command.interrupted());
     }
-    let checked = checked.map_err(|error| match error {
-        CheckError::Open(error) => error.into(),
-        CheckError::Database(error) => error.into(),
-        CheckError::OtherApplied(row) => {
-            error::other_applied(&row).hint("check the bundle of the release that is in effect")
-        }
-        CheckError::HalfWay(row) => PreflightError::Unfinished(row).into(),
-        CheckError::Probe(failure) => error::failure(Exit::Preflight, "the probe failed: ", &failure),
-    })?;
+    let checked = checked.map_err(told)?;
     out.document(&document(&checked));
     show(&checked, out);
     if checked.holds() {
@@ -52,6 +44,19 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Err(CliError::new(Exit::Preflight, text)
         .hint("nothing was changed; every line above says what was found")
         .answered())
+}
+
+/// Why nothing could be checked.
+pub fn told(error: CheckError) -> CliError {
+    match error {
+        CheckError::Open(error) => error.into(),
+        CheckError::Database(error) => error.into(),
+        CheckError::OtherApplied(row) => {
+            error::other_applied(&row).hint("check the bundle of the release that is in effect")
+        }
+        CheckError::HalfWay(row) => PreflightError::Unfinished(row).into(),
+        CheckError::Probe(failure) => error::failure(Exit::Preflight, "the probe failed: ", &failure),
+    }
 }
 
 fn state(checked: &Checked) -> &'static str {

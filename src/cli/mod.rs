@@ -33,6 +33,7 @@ mod plan;
 mod points;
 mod progress;
 mod receipt;
+mod report;
 mod rewrite;
 mod rollback;
 mod run;
@@ -146,6 +147,8 @@ enum Command {
     Status(status::Args),
     /// What a run did, and whether its receipt is authentic
     Receipt(receipt::Args),
+    /// GO or NO-GO, from evidence only: READY, BLOCKED, DONE or STOP; read-only
+    Report(report::Args),
     /// Re-authenticate archives in bulk
     Audit(audit::Args),
     /// Shell completions
@@ -229,6 +232,7 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Check(args) => check::run(&args, out),
         Command::Status(args) => status::run(&args, out),
         Command::Receipt(args) => receipt::run(&args, out),
+        Command::Report(args) => report::run(&args, out),
         Command::Audit(args) => audit::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Man(args) => man::run(&args, out),

@@ -61,7 +61,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(obstacles.first().map_or(Exit::Done, |first| first.exit))
 }
 
-fn obstacle(obstacle: Obstacle) -> CliError {
+/// As `run` would end with it.
+pub fn obstacle(obstacle: Obstacle) -> CliError {
     match obstacle {
         Obstacle::Gate(error) => CliError::from(error),
         Obstacle::Preflight(error) => CliError::from(error),

@@ -1,0 +1,1 @@
+//! Facts in, cells and a word out.
