@@ -21,6 +21,7 @@ pub mod lint;
 pub mod bundle;
 pub mod record;
 pub mod trust;
+pub mod fingerprint;
 pub mod database;
 pub mod format;
 pub mod archive;

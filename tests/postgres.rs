@@ -82,6 +82,8 @@ mod session;
 mod several_hosts;
 #[path = "postgres/shop.rs"]
 mod shop;
+#[path = "postgres/stages.rs"]
+mod stages;
 #[path = "postgres/tls.rs"]
 mod tls;
 #[path = "postgres/together.rs"]

@@ -1,7 +1,7 @@
 //! A release directory whose `release.toml` holds: every name unique, every file there, every reference resolved, every
 //! script fit to run. What packs never fails on the host for a reason that could have been known here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use toml::Spanned;
@@ -10,6 +10,7 @@ use super::lint;
 use super::problem::Problem;
 use super::release_toml::{self, FILE, ReleaseToml, line_and_column};
 use super::source::{Source, SourceError};
+use super::stage::{self, Stage};
 use crate::entry_path::EntryPath;
 use crate::format::manifest::{
     Acknowledgement, Gate, Manifest, RollbackScript, Runbook, State, States, Tier, Variable, VerifyScript,
@@ -23,6 +24,7 @@ use crate::rules::{self, Severity};
 pub struct Definition {
     manifest: Manifest,
     source: Source,
+    stages: Vec<Stage>,
 }
 
 /// Why a directory doesn't pack.
@@ -34,6 +36,14 @@ pub enum DefinitionError {
     /// It has problems; all of them, by file and line.
     #[error("the release has {} problem(s)", .0.len())]
     Problems(Vec<Problem>),
+}
+
+/// There is no such stage.
+#[derive(Debug, thiserror::Error)]
+#[error("the release has no stage {name:?}; it has {known}")]
+pub struct StageError {
+    name: String,
+    known: String,
 }
 
 impl Definition {
@@ -55,6 +65,17 @@ impl Definition {
     /// The manifest, without its list of files.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// One of its stages, as a release of its own with the same files.
+    pub fn into_stage(self, name: &str) -> Result<Self, StageError> {
+        let Some(stage) = self.stages.iter().find(|stage| stage.name.as_str() == name) else {
+            let known: Vec<&str> = self.stages.iter().map(|stage| stage.name.as_str()).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            return Err(StageError { name: name.to_owned(), known });
+        };
+        let manifest = stage.of(&self.manifest).expect("checked when the directory was read");
+        Ok(Self { manifest, source: self.source, stages: Vec::new() })
     }
 
     /// The files.
@@ -79,11 +100,14 @@ impl Definition {
                 None
             }
         };
-        if let Some(manifest) = &manifest {
+        if let Some((manifest, stages)) = &manifest {
             lint::scripts(manifest, &source, &mut problems);
+            for stage in stages.iter().filter_map(|stage| stage.of(manifest).ok()) {
+                lint::scripts(&stage, &source, &mut problems);
+            }
         }
         match manifest {
-            Some(manifest) if problems.is_empty() => Ok(Self { manifest, source }),
+            Some((manifest, stages)) if problems.is_empty() => Ok(Self { manifest, source, stages }),
             _ => {
                 problems.sort_by(|a, b| (&a.file, a.at).cmp(&(&b.file, b.at)));
                 problems.dedup();
@@ -109,31 +133,28 @@ fn read_toml(source: &Source) -> Result<(String, ReleaseToml), Problem> {
 }
 
 /// Turns the document into a manifest and notes everything that doesn't hold.
-struct Checker<'a> {
+pub(super) struct Checker<'a> {
     text: &'a str,
     source: &'a Source,
     problems: &'a mut Vec<Problem>,
 }
 
 impl Checker<'_> {
-    fn manifest(mut self, toml: ReleaseToml) -> Manifest {
+    fn manifest(mut self, toml: ReleaseToml) -> (Manifest, Vec<Stage>) {
         self.release(&toml);
         self.unique(toml.gate.iter().map(|gate| &gate.name), "gate");
         self.unique(toml.tier.iter().map(|tier| &tier.name), "tier");
         self.unique(toml.verify.iter().map(|script| &script.name), "verify script");
-        let variables = toml.variables.into_iter().map(|(name, variable)| (name, self.variable(variable))).collect();
+        self.unique(toml.stage.iter().map(|stage| &stage.name), "stage");
+        let variables: BTreeMap<_, _> =
+            toml.variables.into_iter().map(|(name, variable)| (name, self.variable(variable))).collect();
         let gates: Vec<Gate> = toml
             .gate
             .iter()
             .map(|gate| Gate { name: gate.name.get_ref().clone(), file: self.file(&gate.file) })
             .collect();
-        let mut state = |state: release_toml::StateToml| {
-            if state.expect.get_ref().is_empty() {
-                self.problem(&state.expect, "a state that expects nothing tells no two databases apart");
-            }
-            State { probe: self.file(&state.probe), expect: state.expect.into_inner() }
-        };
-        let states = States { baseline: state(toml.states.baseline), finalized: state(toml.states.finalized) };
+        let states =
+            States { baseline: self.state(toml.states.baseline), finalized: self.state(toml.states.finalized) };
         let tiers: Vec<Tier> = toml.tier.into_iter().map(|tier| self.tier(tier, &gates)).collect();
         for gate in toml.gate.iter().filter(|gate| !tiers.iter().any(|tier| tier.gates.contains(gate.name.get_ref()))) {
             self.problem(
@@ -141,23 +162,24 @@ impl Checker<'_> {
                 format!("no tier waits for gate {:?}, so it would never be asked", gate.name.get_ref()),
             );
         }
-        let rollback = toml.rollback.into_iter();
-        let rollback = rollback.map(|r| RollbackScript { file: self.file(&r.file), dispatch: r.dispatch }).collect();
+        let rollback = self.rollback(toml.rollback);
         let verify = toml.verify.into_iter().map(|script| VerifyScript {
             file: self.file(&script.file),
             name: script.name.into_inner(),
             state: script.state,
             mode: script.mode,
         });
-        let verify = verify.collect();
-        let runbooks = toml.runbook.into_iter();
-        let runbooks = runbooks.map(|r| Runbook { file: self.text_file(&r.file), audience: r.audience }).collect();
+        let verify: Vec<VerifyScript> = verify.collect();
+        let runbooks = self.runbooks(toml.runbook);
         let acknowledged = toml.acknowledge.into_iter().map(|acknowledged| self.acknowledged(acknowledged)).collect();
-        Manifest {
+        let stages: Vec<Stage> = stage::check(&mut self, toml.stage, &toml.release.name, &tiers, &verify, &variables);
+        let manifest = Manifest {
             format: Format1,
             minimum_pgseal: MINIMUM_PGSEAL.to_owned(),
             created: None,
             release: toml.release,
+            stage_of: None,
+            stages: stages.iter().map(|stage| stage.name.clone()).collect(),
             target: toml.target,
             variables,
             gates,
@@ -169,7 +191,23 @@ impl Checker<'_> {
             limits: toml.limits,
             acknowledged,
             files: Vec::new(),
+        };
+        (manifest, stages)
+    }
+
+    pub(super) fn state(&mut self, state: release_toml::StateToml) -> State {
+        if state.expect.get_ref().is_empty() {
+            self.problem(&state.expect, "a state that expects nothing tells no two databases apart");
         }
+        State { probe: self.file(&state.probe), expect: state.expect.into_inner() }
+    }
+
+    pub(super) fn rollback(&mut self, scripts: Vec<release_toml::RollbackToml>) -> Vec<RollbackScript> {
+        scripts.into_iter().map(|r| RollbackScript { file: self.file(&r.file), dispatch: r.dispatch }).collect()
+    }
+
+    pub(super) fn runbooks(&mut self, runbooks: Vec<release_toml::RunbookToml>) -> Vec<Runbook> {
+        runbooks.into_iter().map(|r| Runbook { file: self.text_file(&r.file), audience: r.audience }).collect()
     }
 
     fn release(&mut self, toml: &ReleaseToml) {
@@ -285,7 +323,7 @@ impl Checker<'_> {
         file
     }
 
-    fn problem<T>(&mut self, place: &Spanned<T>, message: impl std::fmt::Display) {
+    pub(super) fn problem<T>(&mut self, place: &Spanned<T>, message: impl std::fmt::Display) {
         let at = Some(line_and_column(self.text, place.span().start));
         self.problems.push(Problem { at, ..Problem::file(FILE, message) });
     }

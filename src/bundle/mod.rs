@@ -16,6 +16,7 @@ pub mod problem;
 pub mod refusal;
 pub mod release_toml;
 pub mod source;
+pub mod stage;
 pub mod steps;
 pub mod subjects;
 pub mod unsigned;

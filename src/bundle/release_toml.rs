@@ -46,6 +46,9 @@ pub struct ReleaseToml {
     /// `[[runbook]]`
     #[serde(default)]
     pub runbook: Vec<RunbookToml>,
+    /// `[[stage]]`
+    #[serde(default)]
+    pub stage: Vec<StageToml>,
     /// `[limits]`
     #[serde(default)]
     pub limits: RunLimits,
@@ -136,6 +139,30 @@ pub struct TierToml {
     /// Acknowledged ways out of the database.
     #[serde(default)]
     pub dispatch: Vec<String>,
+}
+
+/// `[[stage]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageToml {
+    /// Its name.
+    pub name: Spanned<Name>,
+    /// One sentence for people.
+    pub summary: Spanned<String>,
+    /// The first tiers of the release, by name.
+    pub tiers: Spanned<Vec<Spanned<Name>>>,
+    /// The database after it.
+    pub finalized: StateToml,
+    /// The way back to the baseline.
+    pub rollback: Spanned<Vec<RollbackToml>>,
+    /// Verify scripts of the release that hold after it.
+    #[serde(default)]
+    pub verify: Vec<Spanned<Name>>,
+    /// Instructions for people.
+    #[serde(default)]
+    pub runbook: Vec<RunbookToml>,
+    /// The variables that it takes; all when absent.
+    pub variables: Option<Vec<Spanned<VariableName>>>,
 }
 
 /// `[[rollback]]`

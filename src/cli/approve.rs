@@ -11,8 +11,8 @@ use super::exit::Exit;
 use super::output::{Output, escape};
 use super::signer::SignerArgs;
 use super::speaker::{Speaker, look};
-use super::table;
 use super::tbs::TbsArgs;
+use super::{stage, table};
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::approval::Word;
 use crate::format::approval::{APR_VARIABLE, Decision};
@@ -126,6 +126,7 @@ fn show(manifest: &Manifest, id: ReleaseId, out: Output) {
         }
     }
     acknowledged::show(manifest, out);
+    stage::show(manifest, out);
     let states = &manifest.states;
     let expected = |value: Option<&Expectation>| value.map(ToString::to_string).unwrap_or_default();
     let mut columns: Vec<&String> = states.baseline.expect.keys().chain(states.finalized.expect.keys()).collect();

@@ -184,6 +184,11 @@ impl From<PreflightError> for CliError {
                 row.sequence, row.release, row.version, row.release_id
             ))
             .hint("a new version needs a higher sequence"),
+            PreflightError::Overlaps(row) => refused(format!(
+                "{} {}, which has tiers of this release, is in effect here: run {} at {}, by {}",
+                row.release, row.version, row.run_id, row.at, row.role
+            ))
+            .hint("nothing was changed; `pgseal rollback` with that release's bundle leads back to the baseline that this one starts from"),
             PreflightError::Unfinished(row) => refused(format!(
                 "{} {} stopped half way here: run {} of {}, by {}",
                 row.release, row.version, row.run_id, row.at, row.role

@@ -42,6 +42,7 @@ mod script;
 mod sign;
 mod signer;
 mod speaker;
+mod stage;
 mod status;
 mod table;
 mod tbs;

@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::lint;
 use super::output::{Output, escape, shown};
 use super::sign::check_role;
+use super::stage;
 use crate::bundle::UnsignedBundle;
 use crate::bundle::definition::Definition;
 use crate::durable;
@@ -22,6 +23,9 @@ pub struct Args {
     /// The bundle to write; replaced if it exists
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// Pack this [[stage]] alone, as the release NAME-STAGE with an id and approvals of its own
+    #[arg(long, value_name = "STAGE")]
+    stage: Option<String>,
     /// Sign it at once with this secret key
     #[arg(long, value_name = "KEY")]
     key: Vec<PathBuf>,
@@ -39,7 +43,12 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         );
     }
     let definition = Definition::read(&args.dir)?;
+    let definition = match &args.stage {
+        None => definition,
+        Some(stage) => definition.into_stage(stage).map_err(|error| CliError::new(Exit::Usage, error))?,
+    };
     let release = definition.manifest().release.clone();
+    stage::warn(definition.manifest(), out);
     for skipped in definition.skipped() {
         out.note(format!("not packed: {} (hidden)", escape(skipped)));
     }

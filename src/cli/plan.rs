@@ -14,6 +14,7 @@ use super::perform::admit;
 
 use super::points;
 use super::progress::Beside;
+use super::stage;
 use super::table;
 use crate::format::expectation::Expectation;
 use crate::format::manifest::{Manifest, Transaction};
@@ -89,6 +90,7 @@ fn document(manifest: &Manifest, plan: &Plan, obstacles: &[CliError]) -> serde_j
             .collect::<Vec<_>>(),
         "points": points::document(&plan.points),
         "acknowledged": manifest.acknowledged,
+        "stage": stage::document(manifest),
     })
 }
 
@@ -108,6 +110,7 @@ fn show(manifest: &Manifest, plan: &Plan, obstacles: &[CliError], out: Output) {
     phases(plan, out);
     points::show_with_evidence(&plan.points, out);
     acknowledged::show(manifest, out);
+    stage::show(manifest, out);
     if let Some(now) = &plan.now {
         let states = &manifest.states;
         let expected = |expected: Option<&Expectation>| expected.map(ToString::to_string).unwrap_or_default();

@@ -8,6 +8,7 @@ use super::ordered::Ordered;
 use super::output::Output;
 use super::perform::{ReceiptArgs, admit};
 use super::progress::Progress;
+use super::stage;
 use crate::format::receipt::Action;
 use crate::record::memory;
 use crate::release::resume::Decision;
@@ -51,6 +52,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (root, bundle) = args.bundle.authenticate(When::At(at))?;
     let bundle = args.approvals.add_to(bundle, &root)?;
     let manifest = bundle.manifest();
+    stage::warn(manifest, out);
     let variables = order::values(manifest, &args.database.variables()?, true)?;
     memory::check_clock(&args.receipts.receipts, at)?;
     let admission = admit(&root, &bundle, &variables, at)?;

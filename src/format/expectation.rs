@@ -25,6 +25,19 @@ pub enum Expectation {
 }
 
 impl Expectation {
+    /// Whether one value could fit both.
+    pub fn can_agree_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Range { min: least, max: most }, Self::Range { min, max }) => {
+                let least = (*least).max(*min).unwrap_or(i64::MIN);
+                let (one, two) = (most.unwrap_or(i64::MAX), max.unwrap_or(i64::MAX));
+                least <= one.min(two)
+            }
+            (Self::Range { .. }, one) => self.accepts(Some(&one.to_string())),
+            (one, _) => other.accepts(Some(&one.to_string())),
+        }
+    }
+
     /// Whether a value fits, given in PostgreSQL's text form; `None` is SQL's NULL, which fits nothing.
     pub fn accepts(&self, value: Option<&str>) -> bool {
         let Some(value) = value else { return false };

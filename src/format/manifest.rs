@@ -28,6 +28,12 @@ pub struct Manifest {
     pub created: Option<Timestamp>,
     /// Which release.
     pub release: Release,
+    /// The release whose first tiers this is, when it is a stage that ships alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stage_of: Option<StageOf>,
+    /// The stages that may have been shipped alone: of this release or, if it is a stage itself, the others of the same one.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub stages: Vec<Name>,
     /// Where it may run.
     pub target: Target,
     /// What the operator must or may say by `-v NAME=VALUE`.
@@ -78,6 +84,16 @@ pub struct Release {
     pub sequence: u32,
     /// One sentence for people.
     pub summary: String,
+}
+
+/// The whole of which a stage is the beginning.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageOf {
+    /// The whole release's name; its version and sequence are the stage's.
+    pub release: Name,
+    /// The stage's name there.
+    pub stage: Name,
 }
 
 /// `[target]`.

@@ -3,8 +3,10 @@
 use super::failure::Failure;
 use super::order::Order;
 use super::probe::{self, Mismatch, Observed};
+use crate::bundle::stage;
 use crate::database::{DatabaseError, Session};
-use crate::format::manifest::State;
+use crate::format::manifest::{Manifest, State};
+
 use crate::format::timestamp::Timestamp;
 use crate::record::ledger::{self, Entry};
 use crate::trust::policy::is_behind;
@@ -29,6 +31,8 @@ pub enum PreflightError {
     Downgrade(Box<Entry>),
     /// Another release of the same name and sequence is in effect.
     SameSequence(Box<Entry>),
+    /// A stage of this release, or the whole of which it is a stage, is in effect.
+    Overlaps(Box<Entry>),
     /// A run stopped half way, and goes on or back first.
     Unfinished(Box<Entry>),
     /// No run stopped half way, so there is none to go on with.
@@ -79,6 +83,9 @@ fn check_ledger(session: &mut dyn Session, order: &Order<'_>) -> Result<(), Pref
     if let Some(open) = ledger::unfinished(&all) {
         return Err(PreflightError::Unfinished(Box::new(open.clone())));
     }
+    if let Some(other) = overlapping(order.manifest(), &all) {
+        return Err(PreflightError::Overlaps(Box::new(other)));
+    }
     let rows: Vec<Entry> = all.into_iter().filter(|row| row.release == release.name.as_str()).collect();
     let id = order.bundle.release_id().to_string();
     if let Some(later) = rows.iter().find(|row| row.sequence > release.sequence) {
@@ -93,4 +100,15 @@ fn check_ledger(session: &mut dyn Session, order: &Order<'_>) -> Result<(), Pref
         None if ledger::may_be_made(session).map_err(PreflightError::Ledger)? => Ok(()),
         None => Err(PreflightError::NoRight),
     }
+}
+
+/// A release in effect that has tiers of this one: a stage and its whole have the same first tiers.
+fn overlapping(manifest: &Manifest, all: &[Entry]) -> Option<Entry> {
+    let whole = manifest.stage_of.as_ref().map(|of| &of.release);
+    let of = whole.unwrap_or(&manifest.release.name);
+    let stages = manifest.stages.iter().filter_map(|one| stage::release_name(of, one).ok());
+    stages.chain(whole.cloned()).find_map(|name| {
+        let rows: Vec<Entry> = all.iter().filter(|row| row.release == name.as_str()).cloned().collect();
+        ledger::in_effect(&rows).last().map(|row| (*row).clone())
+    })
 }

@@ -1,0 +1,145 @@
+//! `[[stage]]`: the first tiers of a release, packed as a release of its own. It has its own id, and so its own approvals;
+//! its own finalized state and rollback; and waits only for the gates of its own tiers.
+//!
+//! The whole release starts from its baseline, whatever was shipped early: nothing here opens its preflight. What a stage
+//! leaves behind that the whole release's baseline does not allow is said when it is packed, planned, approved and run.
+
+use std::collections::BTreeMap;
+
+use toml::Spanned;
+
+use super::definition::Checker;
+use super::release_toml::StageToml;
+use crate::format::expectation::Expectation;
+use crate::format::manifest::{
+    Manifest, Release, RollbackScript, Runbook, StageOf, State, Tier, Variable, VerifyScript,
+};
+use crate::format::name::{Name, NameError, VariableName};
+
+/// A stage that a release declares.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// Its name; the packed release is called `RELEASE-STAGE`.
+    pub name: Name,
+    /// One sentence for people.
+    pub summary: String,
+    /// How many of the release's tiers it has, from the first on.
+    pub tiers: usize,
+    /// The database after it.
+    pub finalized: State,
+    /// The scripts that lead back to the baseline.
+    pub rollback: Vec<RollbackScript>,
+    /// Which of the release's verify scripts hold after it.
+    pub verify: Vec<Name>,
+    /// Instructions for people.
+    pub runbooks: Vec<Runbook>,
+    /// Which of the release's variables it takes; all when `None`.
+    pub variables: Option<Vec<VariableName>>,
+}
+
+/// What the packed stage of a release is called.
+pub fn release_name(release: &Name, stage: &Name) -> Result<Name, NameError> {
+    format!("{release}-{stage}").parse()
+}
+
+impl Stage {
+    /// The manifest of the stage as a release of its own.
+    pub fn of(&self, whole: &Manifest) -> Result<Manifest, NameError> {
+        let name = release_name(&whole.release.name, &self.name)?;
+        let mut manifest = Manifest {
+            release: Release { name, summary: self.summary.clone(), ..whole.release.clone() },
+            stage_of: Some(StageOf { release: whole.release.name.clone(), stage: self.name.clone() }),
+            rollback: self.rollback.clone(),
+            runbooks: self.runbooks.clone(),
+            ..whole.clone()
+        };
+        manifest.stages.retain(|other| *other != self.name);
+        manifest.tiers.truncate(self.tiers);
+        let tiers = &manifest.tiers;
+        manifest.gates.retain(|gate| tiers.iter().any(|tier| tier.gates.contains(&gate.name)));
+        manifest.states.finalized = self.finalized.clone();
+        manifest.verify.retain(|script| self.verify.contains(&script.name));
+        if let Some(wanted) = &self.variables {
+            manifest.variables.retain(|name, _| wanted.contains(name));
+        }
+        let files: Vec<_> = manifest.paths().into_iter().cloned().collect();
+        manifest.acknowledged.retain(|one| files.contains(&one.file));
+        Ok(manifest)
+    }
+}
+
+/// A value that a stage leaves and that the whole release's baseline does not allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InTheWay<'m> {
+    /// The probes' column.
+    pub column: &'m str,
+    /// What the stage leaves.
+    pub left: &'m Expectation,
+    /// What the whole release starts from.
+    pub wanted: &'m Expectation,
+}
+
+/// What stops the preflight of the whole release once this stage of it ran. A stage's baseline is the whole release's.
+pub fn in_the_way(stage: &Manifest) -> Vec<InTheWay<'_>> {
+    if stage.stage_of.is_none() {
+        return Vec::new();
+    }
+    let before = stage.states.baseline.expect.iter();
+    let both = before.filter_map(|(column, wanted)| {
+        let left = stage.states.finalized.expect.get(column)?;
+        Some(InTheWay { column, left, wanted })
+    });
+    both.filter(|one| !one.left.can_agree_with(one.wanted)).collect()
+}
+
+/// Checks what `release.toml` declares.
+pub(super) fn check(
+    checker: &mut Checker<'_>,
+    stages: Vec<StageToml>,
+    release: &Name,
+    tiers: &[Tier],
+    verify: &[VerifyScript],
+    variables: &BTreeMap<VariableName, Variable>,
+) -> Vec<Stage> {
+    let stages = stages.into_iter().map(|toml| {
+        if let Err(error) = release_name(release, toml.name.get_ref()) {
+            checker.problem(&toml.name, format!("the packed stage would have no fitting name: {error}"));
+        }
+        if toml.summary.get_ref().trim().is_empty() {
+            checker.problem(&toml.summary, "the summary is empty: say in one sentence what the stage does");
+        }
+        let named = toml.tiers.get_ref();
+        let is_beginning = named.iter().map(Spanned::get_ref).eq(tiers.iter().take(named.len()).map(|tier| &tier.name));
+        if named.is_empty() || named.len() >= tiers.len() || !is_beginning {
+            let first: Vec<&str> = tiers.iter().map(|tier| tier.name.as_str()).collect();
+            let text = format!(
+                "a stage has the first tiers of the release, in their order, and not all: {}",
+                first.join(", ")
+            );
+            checker.problem(&toml.tiers, text);
+        }
+        if toml.rollback.get_ref().is_empty() {
+            checker.problem(
+                &toml.rollback,
+                "the stage has no rollback: name the SQL that leads back to the baseline state",
+            );
+        }
+        for name in toml.verify.iter().filter(|name| !verify.iter().any(|script| script.name == *name.get_ref())) {
+            checker.problem(name, format!("there is no [[verify]] named {:?}", name.get_ref()));
+        }
+        for name in toml.variables.iter().flatten().filter(|name| !variables.contains_key(name.get_ref())) {
+            checker.problem(name, format!("there is no variable named {:?}", name.get_ref()));
+        }
+        Stage {
+            tiers: named.len(),
+            name: toml.name.into_inner(),
+            summary: toml.summary.into_inner(),
+            finalized: checker.state(toml.finalized),
+            rollback: checker.rollback(toml.rollback.into_inner()),
+            verify: toml.verify.into_iter().map(Spanned::into_inner).collect(),
+            runbooks: checker.runbooks(toml.runbook),
+            variables: toml.variables.map(|names| names.into_iter().map(Spanned::into_inner).collect()),
+        }
+    });
+    stages.collect()
+}

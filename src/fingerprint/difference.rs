@@ -1,0 +1,164 @@
+//! What differs between two fingerprints, by name.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::format::fingerprint::{Fingerprint, TableData};
+
+/// Something that is not the same in both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Its identity: `index public.widgets_name`, `rows of public.widgets`, `value of public.widgets_id_seq`.
+    pub object: String,
+    /// How it differs.
+    pub change: Change,
+}
+
+/// How something differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Only the first has it.
+    Missing,
+    /// Only the second has it.
+    Added,
+    /// Both have it.
+    Changed {
+        /// Its definition in the first.
+        before: String,
+        /// Its definition in the second.
+        after: String,
+    },
+}
+
+/// Everything that differs, objects before rows, each in the order of their names. Rows count only where both read them.
+pub fn differences(a: &Fingerprint, b: &Fingerprint) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let names: BTreeSet<&String> = a.objects.keys().chain(b.objects.keys()).collect();
+    for name in names {
+        compare(name.clone(), a.objects.get(name).cloned(), b.objects.get(name).cloned(), &mut found);
+    }
+    let names: BTreeSet<&String> = a.data.keys().chain(b.data.keys()).collect();
+    for name in names {
+        let (a_rows, b_rows) = (a.data.get(name), b.data.get(name));
+        if a.scope != b.scope && (a_rows.is_none() || b_rows.is_none()) {
+            continue;
+        }
+        let is_value = a_rows.or(b_rows).is_some_and(|data| data.digest.starts_with("value "));
+        let object = format!("{} of {name}", if is_value { "value" } else { "rows" });
+        compare(object, a_rows.map(text), b_rows.map(text), &mut found);
+    }
+    found
+}
+
+fn compare(object: String, before: Option<String>, after: Option<String>, found: &mut Vec<Difference>) {
+    let change = match (before, after) {
+        (Some(before), Some(after)) if before == after => return,
+        (Some(before), Some(after)) => Change::Changed { before, after },
+        (Some(_), None) => Change::Missing,
+        (None, Some(_)) => Change::Added,
+        (None, None) => return,
+    };
+    found.push(Difference { object, change });
+}
+
+fn text(data: &TableData) -> String {
+    match data.digest.strip_prefix("value ") {
+        Some(value) => format!("value: {value}"),
+        None => format!("rows: {}\ndigest: {}", data.rows, data.digest),
+    }
+}
+
+impl Difference {
+    /// The lines of both definitions that the other doesn't have, in order.
+    pub fn lines(&self) -> (Vec<&str>, Vec<&str>) {
+        match &self.change {
+            Change::Missing | Change::Added => (Vec::new(), Vec::new()),
+            Change::Changed { before, after } => (only(before, after), only(after, before)),
+        }
+    }
+
+    /// The properties in which both differ, such as `default` or `grants`.
+    fn properties(&self) -> Vec<&str> {
+        let Change::Changed { before, after } = &self.change else { return Vec::new() };
+        let (before, after) = (properties(before), properties(after));
+        let differing = before.iter().filter(|property| !after.contains(property));
+        let differing = differing.chain(after.iter().filter(|property| !before.contains(property)));
+        let mut names = Vec::new();
+        for name in differing.map(|property| property.split(':').next().unwrap_or_default()) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+}
+
+/// One line: `index public.widgets_name is missing`.
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let object = &self.object;
+        match &self.change {
+            Change::Missing => write!(f, "{object} is missing"),
+            Change::Added => write!(f, "{object} is new"),
+            Change::Changed { .. } => {
+                let verb = if object.starts_with("rows of ") { "differ" } else { "differs" };
+                write!(f, "{object} {verb}: {}", self.properties().join(", "))
+            }
+        }
+    }
+}
+
+/// Lines of `text` that `other` doesn't have, or not as often.
+fn only<'a>(text: &'a str, other: &str) -> Vec<&'a str> {
+    let mut others: Vec<&str> = other.lines().collect();
+    text.lines()
+        .filter(|line| match others.iter().position(|other| other == line) {
+            Some(at) => {
+                others.swap_remove(at);
+                false
+            }
+            None => true,
+        })
+        .collect()
+}
+
+/// A definition cut where lines are not indented.
+fn properties(definition: &str) -> Vec<&str> {
+    let mut starts: Vec<usize> = definition.match_indices('\n').map(|(at, _)| at + 1).collect();
+    starts.retain(|at| !definition[*at..].starts_with("    "));
+    let ends = starts.iter().map(|at| at - 1).chain([definition.len()]);
+    let all: Vec<&str> =
+        std::iter::once(0).chain(starts.iter().copied()).zip(ends).map(|(a, b)| &definition[a..b]).collect();
+    all.into_iter().filter(|property| !property.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changed(before: &str, after: &str) -> Difference {
+        let change = Change::Changed { before: before.to_owned(), after: after.to_owned() };
+        Difference { object: "table public.a".to_owned(), change }
+    }
+
+    #[test]
+    fn a_line_says_which_property_differs() {
+        let difference =
+            changed("owner: a\ngrants: x=SELECT\n    y=SELECT", "owner: a\ngrants: x=SELECT\noptions: f=1");
+        assert_eq!(difference.to_string(), "table public.a differs: grants, options");
+        assert_eq!(difference.lines(), (vec!["    y=SELECT"], vec!["options: f=1"]));
+    }
+
+    #[test]
+    fn what_only_one_has_is_named() {
+        let missing = Difference { object: "index public.i".to_owned(), change: Change::Missing };
+        assert_eq!(missing.to_string(), "index public.i is missing");
+        assert_eq!(missing.lines(), (vec![], vec![]));
+    }
+
+    #[test]
+    fn a_property_that_came_first_in_a_definition_counts() {
+        assert_eq!(changed("", "a: 1").to_string(), "table public.a differs: a");
+        assert_eq!(changed("a: 1\nb: 2", "b: 2\na: 1").lines(), (vec![], vec![]));
+    }
+}

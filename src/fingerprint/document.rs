@@ -1,0 +1,41 @@
+//! The fingerprint as a document.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::error::FingerprintError;
+use crate::database::Session;
+use crate::digest::Digest;
+use crate::format::fingerprint::{Fingerprint, Scope, TableData};
+use crate::format::json::{self, JsonError};
+use crate::format::timestamp::Timestamp;
+use crate::format::version::Format1;
+
+/// What the digest is over.
+#[derive(Serialize)]
+struct Content<'a> {
+    objects: &'a BTreeMap<String, String>,
+    data: &'a BTreeMap<String, TableData>,
+}
+
+/// The digest of definitions and rows, in canonical form: what [`Fingerprint::sha256`] has to be.
+pub fn digest(objects: &BTreeMap<String, String>, data: &BTreeMap<String, TableData>) -> Result<Digest, JsonError> {
+    Ok(Digest::of(&json::to_canonical(&Content { objects, data })?))
+}
+
+/// Puts it together.
+pub(super) fn make(
+    session: &mut dyn Session,
+    scope: Scope,
+    objects: BTreeMap<String, String>,
+    data: BTreeMap<String, TableData>,
+    taken: Timestamp,
+) -> Result<Fingerprint, FingerprintError> {
+    let name = session.query("select pg_catalog.current_database()::pg_catalog.text", &[])?;
+    let unsound = |what: &dyn std::fmt::Display| FingerprintError::Unsound(what.to_string());
+    let database = name.single().ok_or_else(|| unsound(&"the database has no name"))?.to_owned();
+    let sha256 = digest(&objects, &data).map_err(|error| unsound(&error))?;
+    let server_version_num = session.server_version_num();
+    Ok(Fingerprint { format: Format1, sha256, database, server_version_num, taken, scope, objects, data })
+}

@@ -1,0 +1,47 @@
+//! Definitions, one text an object: a line for each property, `name: value`; further lines of a value are indented, so
+//! that no value can pass for another property.
+
+use std::collections::BTreeMap;
+
+use super::catalog::{self, Question};
+use super::error::FingerprintError;
+use crate::database::{Session, Table};
+
+/// The definition of every object by its identity.
+pub(super) fn read(session: &mut dyn Session) -> Result<BTreeMap<String, String>, FingerprintError> {
+    let major = session.server_version_num() / 10_000;
+    let mut objects = BTreeMap::new();
+    for Question { since, sql } in catalog::questions() {
+        if major < *since {
+            continue;
+        }
+        let Table { columns, rows } = session.rows(&catalog::expand(sql, major), usize::MAX)?;
+        for row in rows {
+            let mut values = row.into_iter();
+            let identity = values.next().flatten().ok_or_else(|| {
+                FingerprintError::Unsound("an object was dropped while it was read; try again".to_owned())
+            })?;
+            let lines = columns[1..].iter().zip(values).filter_map(|(name, value)| Some(line(name, &value?)));
+            add(&mut objects, identity, lines.collect::<Vec<_>>().join("\n"));
+        }
+    }
+    Ok(objects)
+}
+
+/// No two objects have one identity; if two had, neither would hide the other, in whatever order they come.
+fn add(objects: &mut BTreeMap<String, String>, identity: String, definition: String) {
+    match objects.entry(identity) {
+        std::collections::btree_map::Entry::Vacant(entry) => {
+            entry.insert(definition);
+        }
+        std::collections::btree_map::Entry::Occupied(mut entry) => {
+            let mut both = [std::mem::take(entry.get_mut()), definition];
+            both.sort();
+            entry.insert(both.join("\nalso:\n"));
+        }
+    }
+}
+
+fn line(name: &str, value: &str) -> String {
+    format!("{name}: {}", value.trim_end_matches('\n').replace('\n', "\n    "))
+}

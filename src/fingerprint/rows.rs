@@ -1,0 +1,69 @@
+//! The rows of a table as a number and a digest, computed by the server.
+//!
+//! A row's text is that of `ROW(columns in the order of their names)`: NULL and the empty text differ in it, and quotes
+//! keep columns apart. The digest is the SHA-256 of the rows' SHA-256 values in ascending order. So it does not depend on
+//! the order of rows, counts equal rows as often as they are there, and two tables that differ have the same digest only
+//! if somebody finds a collision of SHA-256 (2^128 tries). A sum of hashes would need no sort, but anybody who may choose
+//! some rows can make a sum come out as he likes (Wagner, "A Generalized Birthday Problem", 2002), all the more of 64 bit
+//! hashes that are made for hash tables (`hashtextextended`).
+//!
+//! Above [`MOST_AT_ONCE`] rows there are two levels, since the server's values end at 1 GB: one such digest for each first
+//! byte of the rows' hashes, and the SHA-256 of these in order. Which of both it is follows from the number of rows.
+
+use super::error::FingerprintError;
+use super::tables::{Kind, RowsOf};
+use crate::database::{DatabaseError, Session, Table};
+use crate::format::fingerprint::TableData;
+
+/// Rows whose hashes are joined to one value: 512 MB of them.
+const MOST_AT_ONCE: u64 = 1 << 24;
+
+/// The least that a row needs on disk: line pointer and header (PostgreSQL manual, "Database Page Layout").
+const LEAST_BYTES: u64 = 28;
+
+/// Reads them.
+pub(super) fn read(session: &mut dyn Session, table: &RowsOf) -> Result<TableData, FingerprintError> {
+    let at = |source| FingerprintError::Table { table: table.name.clone(), source };
+    match table.kind {
+        Kind::Unpopulated => Ok(TableData { rows: 0, digest: "not populated".to_owned() }),
+        Kind::Sequence => value(session, &table.name).map_err(at),
+        Kind::Table => digest(session, table).map_err(at),
+    }
+}
+
+fn value(session: &mut dyn Session, name: &str) -> Result<TableData, DatabaseError> {
+    let found = session
+        .rows(&format!("select last_value, case when is_called then 'called' else 'not called' end from {name}"), 1)?;
+    let [last, called] = two(found, name)?;
+    Ok(TableData { rows: 1, digest: format!("value {last}, {called}") })
+}
+
+fn digest(session: &mut dyn Session, table: &RowsOf) -> Result<TableData, DatabaseError> {
+    let RowsOf { name, columns, .. } = table;
+    let hashes = format!("select sha256(textsend(row({columns})::text)) as h from only {name}");
+    let could_be_many = table.size / LEAST_BYTES > MOST_AT_ONCE;
+    let many = could_be_many && {
+        let count = session.rows(&format!("select count(*) from only {name}"), 1)?;
+        number(count.single().unwrap_or_default(), name)? > MOST_AT_ONCE
+    };
+    let sql = if many {
+        format!(
+            "select sum(n), encode(sha256(string_agg(d, '' order by b)), 'hex') from (select get_byte(h, 0) as b, \
+             count(*) as n, sha256(string_agg(h, '' order by h)) as d from ({hashes}) r group by 1) r"
+        )
+    } else {
+        format!("select count(*), encode(sha256(coalesce(string_agg(h, '' order by h), '')), 'hex') from ({hashes}) r")
+    };
+    let [rows, digest] = two(session.rows(&sql, 1)?, name)?;
+    Ok(TableData { rows: number(&rows, name)?, digest })
+}
+
+fn two(table: Table, name: &str) -> Result<[String; 2], DatabaseError> {
+    let row = table.rows.into_iter().next().and_then(|row| row.into_iter().collect::<Option<Vec<_>>>());
+    let values = row.and_then(|row| row.try_into().ok());
+    values.ok_or_else(|| DatabaseError::Unsound(format!("the server does not say what is in {name}")))
+}
+
+fn number(text: &str, name: &str) -> Result<u64, DatabaseError> {
+    text.parse().map_err(|_| DatabaseError::Unsound(format!("the server does not say how many rows are in {name}")))
+}
