@@ -229,14 +229,21 @@ fn run_steps(facts: &Facts) -> Vec<String> {
         "The operator runs the release with `pgseal run`. It asks the gate again, before its first change and after its last one."
             .to_owned()
     };
-    vec![
+    let stage = manifest.stage_of.as_ref().map(|of| {
+        format!(
+            "This is only the beginning of the release {}. While it is in effect the whole can't run; its rollback leads back.",
+            of.release
+        )
+    });
+    let steps = [
         gate,
         how,
         "Before it is final, the values and checks below are compared with what was promised. If one differs, everything is undone."
             .to_owned(),
         "A signed receipt says what was done, to which database, and on whose approval. It can be taken back with `pgseal rollback`."
             .to_owned(),
-    ]
+    ];
+    steps.into_iter().chain(stage).collect()
 }
 
 fn database(facts: &Facts) -> &str {

@@ -29,7 +29,24 @@ fn expect(operator: &Operator<'_>, word: &str, exit: i32) -> Value {
     let document = answer.json();
     assert_eq!((&document["word"], answer.code), (&json!(word), exit), "{answer}");
     assert_eq!(document["exit"], json!(exit));
+    check_schema(&document);
     document
+}
+
+/// `schemas/output/report.schema.json`
+fn check_schema(document: &Value) {
+    let read = |name: &str| -> Value {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(name);
+        serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+    };
+    let common = read("common.schema.json");
+    let registry =
+        jsonschema::Registry::new().add("https://pgseal.invalid/schemas/common.schema.json", common).unwrap();
+    let registry = registry.prepare().unwrap();
+    let schema = read("output/report.schema.json");
+    let validator = jsonschema::options().with_registry(&registry).build(&schema).unwrap();
+    let faults: Vec<String> = validator.iter_errors(document).map(|error| error.to_string()).collect();
+    assert!(faults.is_empty(), "{faults:?}");
 }
 
 /// The answer to one question.
