@@ -7,7 +7,7 @@ pub mod steps;
 
 use super::Report;
 use super::html::Html;
-use crate::matrix::words::{day_and_time, span};
+use crate::matrix::words::{day_and_time, near, span};
 use crate::matrix::{Cell, Mark, ReleaseFacts, Word, timeline, values};
 pub use evidence::Evidence;
 
@@ -50,11 +50,21 @@ fn missing(report: &Report, html: &mut Html) {
                 html.element("li", &[], |html| {
                     html.element("p", &[], |html| html.prose(&missing.what));
                     if let Some(command) = &missing.command {
-                        html.element("p", &[("class", "command")], |html| html.leaf("code", &[], command));
+                        html.element("p", &[("class", "command")], |html| self::command(command, html));
                     }
                 });
             }
         });
+    });
+}
+
+/// Its words are pieces of their own, so that a line ends between two of them, not at a hyphen.
+fn command(command: &str, html: &mut Html) {
+    html.element("code", &[], |html| {
+        for word in command.split(' ') {
+            html.leaf("span", &[], word);
+            html.text(" ");
+        }
     });
 }
 
@@ -76,6 +86,7 @@ fn then(report: &Report, html: &mut Html) {
     });
 }
 
+/// Tables stand as cards on a narrow screen, where browsers forget that they are tables: so their roles are spelled out.
 fn questions(report: &Report, evidence: &Evidence<'_>, html: &mut Html) {
     section(html, "matrix", "Nine questions and their answers", |html| {
         html.leaf(
@@ -84,15 +95,15 @@ fn questions(report: &Report, evidence: &Evidence<'_>, html: &mut Html) {
             "Every answer rests on evidence, which it links to. Without evidence, or with \
             evidence that is too old, the answer is UNKNOWN, and that never counts as a yes.",
         );
-        html.element("table", &[("class", "matrix"), ("aria-labelledby", "matrix")], |html| {
-            html.element("thead", &[], |html| {
-                html.element("tr", &[], |html| {
+        html.element("table", &[("class", "matrix"), ("role", "table"), ("aria-labelledby", "matrix")], |html| {
+            html.element("thead", &[("role", "rowgroup")], |html| {
+                html.element("tr", &[("role", "row")], |html| {
                     for head in ["Question", "Answer"] {
-                        html.leaf("th", &[("scope", "col")], head);
+                        html.leaf("th", &[("scope", "col"), ("role", "columnheader")], head);
                     }
                 });
             });
-            html.element("tbody", &[], |html| {
+            html.element("tbody", &[("role", "rowgroup")], |html| {
                 report.matrix.cells.iter().for_each(|cell| question(report, cell, evidence, html));
             });
         });
@@ -100,13 +111,13 @@ fn questions(report: &Report, evidence: &Evidence<'_>, html: &mut Html) {
 }
 
 fn question(report: &Report, cell: &Cell, evidence: &Evidence<'_>, html: &mut Html) {
-    html.element("tr", &[], |html| {
-        html.element("th", &[("scope", "row")], |html| {
+    html.element("tr", &[("role", "row")], |html| {
+        html.element("th", &[("scope", "row"), ("role", "rowheader")], |html| {
             html.leaf("span", &[("class", "title")], cell.row.title());
             html.text(" ");
             html.leaf("span", &[("class", "question")], cell.row.question());
         });
-        html.element("td", &[], |html| {
+        html.element("td", &[("role", "cell")], |html| {
             html.element("p", &[("class", "answer")], |html| {
                 badge(&cell.mark, html);
                 html.text(" ");
@@ -153,7 +164,7 @@ pub fn freshness(report: &Report, cell: &Cell) -> String {
     match cell.until {
         None => format!("{from}. "),
         Some(until) if now > until => format!("{from}; too old since {}. ", day_and_time(until)),
-        Some(until) => format!("{from}; counts until {}. ", day_and_time(until)),
+        Some(until) => format!("{from}; counts until {}. ", near(until, now)),
     }
 }
 

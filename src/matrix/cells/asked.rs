@@ -2,7 +2,7 @@
 
 use super::super::cell::{Cell, Mark, Proof, ProofOf, Row};
 use super::super::facts::{Answers, Database, Facts, Kept, ReleaseFacts};
-use super::super::words::{count, day_and_time, day_and_time_of};
+use super::super::words::{argument, count, day_and_time, day_and_time_of};
 use super::ANSWER_SECONDS;
 use super::signed::{database, later, receipt_proof, scripts_of};
 use crate::format::manifest::{State, When};
@@ -10,10 +10,10 @@ use crate::format::receipt::{Action, GateAnswer, ObservedTarget, Outcome, Receip
 
 pub(super) fn target(facts: &Facts, release: &ReleaseFacts) -> Cell {
     let Some(answers) = release.answers() else {
-        let then = |receipt: &Receipt| format!("it was {}", described(&receipt.target));
+        let then = |receipt: &Receipt| format!("it was {}", receipt.target.database);
         return not_asked(Row::Target, facts, release, then);
     };
-    now(Row::Target, Mark::Go, format!("It is {}, which the release is for.", described(&answers.target)), answers)
+    now(Row::Target, Mark::Go, format!("It is {}, which the release is for.", answers.target.database), answers)
 }
 
 pub(super) fn ledger(facts: &Facts, release: &ReleaseFacts) -> Cell {
@@ -70,7 +70,10 @@ pub(super) fn gate(facts: &Facts, release: &ReleaseFacts) -> Cell {
         0 => (Mark::Go, format!("It is open: {}.", sentence(&reasons(gates, true)))),
         _ => (Mark::NoGo, format!("It is closed: {}.", sentence(&reasons(gates, false)))),
     };
-    now(Row::Gate, mark, says, answers).details(gates.iter().flat_map(gate_details).collect())
+    let watch = format!("pgseal gate {} --db URL --watch", argument(&facts.file));
+    let command = (mark == Mark::NoGo).then_some(watch);
+    let cell = now(Row::Gate, mark, says, answers).details(gates.iter().flat_map(gate_details).collect());
+    Cell { command, ..cell }
 }
 
 /// Once it ran, the question is whether the gate was open then; what it says today is about another run.
@@ -212,7 +215,7 @@ fn not_asked(row: Row, facts: &Facts, release: &ReleaseFacts, then: impl Fn(&Rec
         None => Cell::unknown(row, asked),
         Some(kept) => with_receipt(Cell::unknown(row, asked), kept, &then(&kept.document)),
     };
-    let command = format!("pgseal report {} --db URL", facts.file);
+    let command = format!("pgseal report {} --db URL", argument(&facts.file));
     cell.way_out(format!("Somebody who can reach the database {} asks it.", database(release)), Some(command))
 }
 

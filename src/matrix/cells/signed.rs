@@ -2,8 +2,9 @@
 
 use super::super::cell::{Cell, Mark, Proof, ProofOf, Row};
 use super::super::facts::{Approver, Facts, Kept, ReleaseFacts, Signer};
-use super::super::words::{count, day_and_time, listed};
+use super::super::words::{argument, count, day_and_time, listed};
 use super::REHEARSAL_SECONDS;
+use crate::format::approval::APR_VARIABLE;
 use crate::format::manifest::{Manifest, When};
 use crate::format::rehearsal::{Rehearsal, RehearsalOutcome, Source};
 use crate::format::timestamp::Timestamp;
@@ -54,7 +55,10 @@ pub(super) fn approvals(facts: &Facts, release: &ReleaseFacts) -> Cell {
     match release.tallies.iter().find(|tally| !tally.is_met()) {
         None => cell,
         Some(short) => {
-            let command = format!("pgseal approve {} --key YOURS.key --role {}", facts.file, short.role);
+            let takes_apr = release.manifest.variables.keys().any(|name| name.as_str() == APR_VARIABLE);
+            let apr = if takes_apr { " --apr CODE" } else { "" };
+            let command =
+                format!("pgseal approve {} --key YOURS.key --role {}{apr}", argument(&facts.file), short.role);
             cell.way_out(missing(&release.tallies), Some(command))
         }
     }
@@ -73,7 +77,9 @@ fn missing(tallies: &[Tally]) -> String {
 }
 
 pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
-    let command = || Some(format!("pgseal rehearse {} --db ADMIN-URL --from {}", facts.file, database(release)));
+    let command = || {
+        Some(format!("pgseal rehearse {} --db ADMIN-URL --from {}", argument(&facts.file), argument(database(release))))
+    };
     let Some(kept) = release.newest_rehearsal() else {
         return Cell::unknown(Row::Rehearsal, "No signed rehearsal of this very release is here.")
             .way_out("An operator rehearses it on a copy of the database.", command());

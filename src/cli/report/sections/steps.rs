@@ -47,18 +47,18 @@ pub fn values(values: &[Value], release: &ReleaseFacts, html: &mut Html) {
             &[("class", "note")],
             "These are the values that the release is judged by. What changes stands first.",
         );
-        html.element("table", &[("class", "values"), ("aria-labelledby", "values")], |html| {
-            let heads = if done {
-                ["Value", "Before", "Now", "Promised"]
-            } else {
-                ["Value", "Now", "Expected now", "Promised after"]
-            };
-            html.element("thead", &[], |html| {
-                html.element("tr", &[], |html| {
-                    heads.iter().for_each(|head| html.leaf("th", &[("scope", "col")], head))
+        html.element("table", &[("class", "values"), ("role", "table"), ("aria-labelledby", "values")], |html| {
+            let heads = if done { ["Before", "Now", "Promised"] } else { ["Now", "Expected now", "Promised after"] };
+            html.element("thead", &[("role", "rowgroup")], |html| {
+                html.element("tr", &[("role", "row")], |html| {
+                    for head in ["Value"].iter().chain(&heads) {
+                        html.leaf("th", &[("scope", "col"), ("role", "columnheader")], head);
+                    }
                 });
             });
-            html.element("tbody", &[], |html| sorted(values).into_iter().for_each(|value| row(value, done, html)));
+            html.element("tbody", &[("role", "rowgroup")], |html| {
+                sorted(values).into_iter().for_each(|value| row(value, done, heads, html));
+            });
         });
     });
 }
@@ -70,33 +70,30 @@ pub fn sorted(values: &[Value]) -> Vec<&Value> {
     changes.into_iter().chain(stays).collect()
 }
 
-fn row(value: &Value, done: bool, html: &mut Html) {
+fn row(value: &Value, done: bool, heads: [&str; 3], html: &mut Html) {
     let changes = value.baseline != value.finalized;
-    html.element("tr", &[("class", if changes { "changes" } else { "stays" })], |html| {
-        html.leaf("th", &[("scope", "row")], &value.name);
-        let plain = |html: &mut Html, text: &Option<String>| html.leaf("td", &[], text.as_deref().unwrap_or("—"));
-        if done {
-            plain(html, &value.before);
-            now(value, html);
-        } else {
-            now(value, html);
-            plain(html, &value.baseline);
+    html.element("tr", &[("role", "row"), ("class", if changes { "changes" } else { "stays" })], |html| {
+        html.leaf("th", &[("scope", "row"), ("role", "rowheader")], &value.name);
+        let (first, second) = if done { (&value.before, &value.now) } else { (&value.now, &value.baseline) };
+        for (at, (head, text)) in heads.into_iter().zip([first, second, &value.finalized]).enumerate() {
+            // The head stands beside the value where the table's own head is out of sight.
+            html.element("td", &[("role", "cell"), ("data-head", head)], |html| {
+                let text = text.as_deref().unwrap_or("—");
+                if at == usize::from(done) { now(value, text, html) } else { html.text(text) }
+            });
         }
-        plain(html, &value.finalized);
     });
 }
 
-fn now(value: &Value, html: &mut Html) {
-    html.element("td", &[], |html| {
-        html.leaf("span", &[("class", "now")], value.now.as_deref().unwrap_or("—"));
-        let (class, shape, words) = match value.holds {
-            Some(true) => ("held", " ✓", "as expected"),
-            Some(false) => ("failed", " ✕", "not as expected"),
-            None => return,
-        };
-        html.element("span", &[("class", class)], |html| {
-            html.leaf("span", &[("aria-hidden", "true")], shape);
-            html.leaf("span", &[("class", "aloud")], words);
-        });
+fn now(value: &Value, text: &str, html: &mut Html) {
+    html.leaf("span", &[("class", "now")], text);
+    let (class, shape, words) = match value.holds {
+        Some(true) => ("held", " ✓", "as expected"),
+        Some(false) => ("failed", " ✕", "not as expected"),
+        None => return,
+    };
+    html.element("span", &[("class", class)], |html| {
+        html.leaf("span", &[("aria-hidden", "true")], shape);
+        html.leaf("span", &[("class", "aloud")], words);
     });
 }
