@@ -148,6 +148,21 @@ fn what_waits_for_people_blocks() {
 }
 
 #[test]
+fn while_the_gate_is_closed_the_state_waits_with_it() {
+    let with_gap = |ready: bool| {
+        answered(|answers| {
+            answers.gates.iter_mut().flatten().for_each(|gate| gate.ready = ready);
+            answers.observed = Some(BTreeMap::from([("gap".to_owned(), Some("209".to_owned()))]));
+        })
+    };
+    let (closed, open) = (with_gap(false), with_gap(true));
+    assert_eq!((mark(&closed, Row::State), judged(&closed)), (Mark::NoGo, (Word::Blocked, 20)));
+    let missing = verdict(&closed, &Matrix::of(&closed)).missing;
+    assert!(missing[1].what.contains("gap is 209 instead of 210") && missing.len() == 2, "{missing:?}");
+    assert_eq!((mark(&open, Row::State), judged(&open)), (Mark::Stop(22), (Word::Stop, 22)));
+}
+
+#[test]
 fn what_is_wrong_stops_with_its_code() {
     for (row, exit) in [(Row::Files, 11), (Row::Target, 22), (Row::Ledger, 31), (Row::Ledger, 32), (Row::Gate, 21)] {
         assert_eq!(judged(&stops(row, exit)), (Word::Stop, exit));

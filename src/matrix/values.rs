@@ -47,7 +47,8 @@ pub fn values(release: &ReleaseFacts) -> Vec<Value> {
     names.into_iter().map(value).collect()
 }
 
-fn spelled(expectation: &Expectation) -> String {
+/// An expectation as people say it.
+pub(super) fn spelled(expectation: &Expectation) -> String {
     match expectation {
         Expectation::Bool(true) => "yes".to_owned(),
         Expectation::Bool(false) => "no".to_owned(),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::cell::{Cell, Mark, Row};
 use super::cells::Matrix;
 use super::facts::{Database, Facts};
-use super::words::{count, day_and_time_of, listed};
+use super::words::{argument, count, day_and_time_of, listed};
 
 /// The word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -186,6 +186,8 @@ fn reasons<'a>(facts: &Facts, open: &[&Cell]) -> Vec<&'a str> {
             Row::Rehearsal => "it has not been rehearsed",
             _ if !asked => "nobody has asked the database",
             Row::Gate if cell.mark == Mark::NoGo => "the gate is closed",
+            // Said with the gate.
+            Row::State | Row::Checks if cell.mark == Mark::NoGo => continue,
             Row::Ledger if cell.mark == Mark::NoGo => "something else is running there right now",
             _ => "not every question could be answered",
         };
@@ -223,11 +225,15 @@ fn run_steps(facts: &Facts) -> Vec<String> {
     } else {
         format!("It goes through {tiers} as one: all of them happen, or none does.")
     };
+    let variables = manifest.variables.iter().filter(|(_, variable)| variable.required);
+    let variables: String = variables.map(|(name, _)| format!(" -v {}=VALUE", name.as_str())).collect();
+    let command = format!("pgseal run {} --db URL{variables}", argument(&facts.file));
     let gate = if manifest.gates.is_empty() {
-        "The operator runs the release with `pgseal run`.".to_owned()
+        format!("The operator runs `{command}`.")
     } else {
-        "The operator runs the release with `pgseal run`. It asks the gate again, before its first change and after its last one."
-            .to_owned()
+        format!(
+            "The operator runs `{command}`. It asks the gate again, before its first change and after its last one."
+        )
     };
     let stage = manifest.stage_of.as_ref().map(|of| {
         format!(

@@ -7,7 +7,6 @@ mod size;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::digest::Digest;
 use crate::durable::Reserved;
 use crate::format::json::{self, JsonError};
 use crate::format::receipt::{Receipt, ReceiptPredicateType, ReceiptStatement};
@@ -80,8 +79,6 @@ pub fn write(
 pub struct ReadReceipt {
     /// What it says.
     pub statement: ReceiptStatement,
-    /// The digest of the document's bytes.
-    pub sha256: Digest,
     /// Whose signature it is, and since when it exists; `None` for a receipt that was never signed, which proves nothing.
     pub signed: Option<(KeyId, Evidence)>,
 }
@@ -140,9 +137,8 @@ pub fn read(path: &Path, root: &TrustRoot, when: When) -> Result<ReadReceipt, Re
     let signature = signature.map(unread).transpose()?;
     // The signer's id stands in the document, so it is parsed first; what it says counts only after the signature held.
     let statement = parse(&document)?;
-    let sha256 = Digest::of(&document);
     let (signer, bytes) = match (statement.predicate.signer, signature) {
-        (None, None) => return Ok(ReadReceipt { statement, sha256, signed: None }),
+        (None, None) => return Ok(ReadReceipt { statement, signed: None }),
         (Some(signer), Some(bytes)) => (KeyId::claimed(signer), bytes),
         (Some(_), None) => {
             return Err(ReceiptError::Stripped { said: "it is signed", found: "its signature is missing" });
@@ -156,7 +152,7 @@ pub fn read(path: &Path, root: &TrustRoot, when: When) -> Result<ReadReceipt, Re
     let proofs = Proofs::gather(root, &signatures, &[], token.as_slice())?;
     root.authenticate_with(&name("receipt"), PAYLOAD_TYPE, &document, &signatures, when, &proofs)?;
     let evidence = proofs.of(&signatures[0], Some(statement.predicate.finished));
-    Ok(ReadReceipt { statement, sha256, signed: Some((signer, evidence)) })
+    Ok(ReadReceipt { statement, signed: Some((signer, evidence)) })
 }
 
 fn beside(path: &Path, extension: &str) -> io::Result<Option<Vec<u8>>> {

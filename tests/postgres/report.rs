@@ -359,7 +359,7 @@ fn one_roof_pages(site: &Site, directus: &Directus) -> Vec<(&'static str, PathBu
     directus
         .db
         .client()
-        .batch_execute("delete from one_roof.ownership where ctid in (select min(ctid) from one_roof.ownership)")
+        .batch_execute("delete from one_roof.ui_endpoint; update one_roof.tier_log set tier = 'none'")
         .unwrap();
     page("STOP", &operator);
     pages

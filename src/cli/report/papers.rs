@@ -9,6 +9,7 @@ use super::super::exit::Exit;
 use super::Args;
 use super::facts::stop;
 use crate::digest::Digest;
+use crate::format::json;
 use crate::format::receipt::Receipt;
 use crate::format::rehearsal::Rehearsal;
 use crate::format::statement::{ReleaseId, Subject};
@@ -69,8 +70,8 @@ impl Papers {
             Ok(read) if !is_about(&read.statement.subject, id) => {}
             Ok(read) => match read.signed {
                 Some((key, _)) => {
-                    let (name, sha256) = (name(path), read.sha256);
-                    self.receipts.push(kept(name, sha256, key, root, read.statement.predicate));
+                    let sha256 = digest_of(&read.statement);
+                    self.receipts.push(kept(name(path), sha256, key, root, read.statement.predicate));
                 }
                 None => self.uncounted.push((name(path), UNSIGNED.to_owned())),
             },
@@ -100,7 +101,13 @@ fn rehearsal(path: &Path, root: &TrustRoot, id: ReleaseId, when: When) -> Result
         return Ok(None);
     }
     let Some(key) = read.signed else { return Err(UNSIGNED.to_owned()) };
-    Ok(Some(kept(name(path), read.sha256, key, root, read.statement.predicate)))
+    let sha256 = digest_of(&read.statement);
+    Ok(Some(kept(name(path), sha256, key, root, read.statement.predicate)))
+}
+
+/// The digest of the very bytes that were authenticated: a document that was read has only one spelling.
+fn digest_of(statement: &impl serde::Serialize) -> Digest {
+    Digest::of(&json::to_canonical(statement).unwrap_or_default())
 }
 
 fn kept<T>(name: String, sha256: Digest, key: KeyId, root: &TrustRoot, document: T) -> Kept<T> {
@@ -128,7 +135,7 @@ fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Reading a rehearsal receipt.
 mod reading {
-    use super::{Digest, KeyId, Path, TrustRoot, When, io};
+    use super::{KeyId, Path, TrustRoot, When, io};
     use crate::format::json;
     use crate::format::rehearsal::RehearsalStatement;
     use crate::format::statement::PAYLOAD_TYPE;
@@ -137,27 +144,25 @@ mod reading {
 
     pub struct Read {
         pub statement: RehearsalStatement,
-        pub sha256: Digest,
         pub signed: Option<KeyId>,
     }
 
     pub fn read(path: &Path, root: &TrustRoot, when: When) -> Result<Read, String> {
         let document = limited(path).map_err(|error| error.to_string())?;
         let statement: RehearsalStatement = json::from_canonical(&document).map_err(|error| error.to_string())?;
-        let sha256 = Digest::of(&document);
         let signature = match limited(&path.with_extension("sig")) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             read => Some(read.map_err(|error| error.to_string())?),
         };
         let (signer, bytes) = match (statement.predicate.signer, signature) {
-            (None, None) => return Ok(Read { statement, sha256, signed: None }),
+            (None, None) => return Ok(Read { statement, signed: None }),
             (Some(signer), Some(bytes)) => (KeyId::claimed(signer), bytes),
             _ => return Err("its signature is missing, or it names no signer".to_owned()),
         };
         let bytes = <[u8; 64]>::try_from(bytes).map_err(|_| "its signature is not 64 bytes long".to_owned())?;
         root.authenticate(&name("receipt"), PAYLOAD_TYPE, &document, &[(signer, bytes)], when)
             .map_err(|error| error.to_string())?;
-        Ok(Read { statement, sha256, signed: Some(signer) })
+        Ok(Read { statement, signed: Some(signer) })
     }
 
     fn limited(path: &Path) -> io::Result<Vec<u8>> {

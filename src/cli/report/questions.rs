@@ -115,7 +115,7 @@ fn baseline(mut answers: Answers, order: &Order<'_>, troubles: &mut Troubles) ->
     answers.gates = plan.gates;
     answers.observed = plan.now;
     for met in plan.obstacles {
-        let Some(row) = row_of(&met) else { continue };
+        let Some(row) = row_of(&met, answers.observed.is_some()) else { continue };
         let exit = match &met {
             Obstacle::Preflight(PreflightError::Unfinished(_)) => Some(Exit::Partial),
             Obstacle::Gate(GateError::Lock(LockError::Held(_))) => Some(Exit::Blocked),
@@ -136,10 +136,11 @@ fn baseline(mut answers: Answers, order: &Order<'_>, troubles: &mut Troubles) ->
     answers
 }
 
-/// The question that an obstacle answers. A closed gate speaks for itself.
-fn row_of(obstacle: &Obstacle) -> Option<Row> {
+/// The question that an obstacle answers. A closed gate speaks for itself, and so do values that were seen.
+fn row_of(obstacle: &Obstacle, is_seen: bool) -> Option<Row> {
     match obstacle {
         Obstacle::Gate(GateError::Blocked(_)) => None,
+        Obstacle::Preflight(PreflightError::State(_)) if is_seen => None,
         Obstacle::Gate(GateError::Open(OpenError::Connect(_) | OpenError::Target(_))) => Some(Row::Target),
         Obstacle::Gate(GateError::Lock(_)) => Some(Row::Ledger),
         Obstacle::Gate(GateError::Unanswered(..)) => Some(Row::Gate),

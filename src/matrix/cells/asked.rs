@@ -2,6 +2,7 @@
 
 use super::super::cell::{Cell, Mark, Proof, ProofOf, Row};
 use super::super::facts::{Answers, Database, Facts, Kept, ReleaseFacts};
+use super::super::values::spelled;
 use super::super::words::{argument, count, day_and_time, day_and_time_of};
 use super::ANSWER_SECONDS;
 use super::signed::{database, later, receipt_proof, scripts_of};
@@ -139,19 +140,23 @@ pub(super) fn state(facts: &Facts, release: &ReleaseFacts) -> Cell {
         let says = if state.expect.len() == 1 { format!("Its one value is {when}.") } else { says };
         return now(Row::State, Mark::Go, says, answers);
     }
-    let says = format!("{} not {when}.", if wrong.len() == 1 { "1 value is" } else { "Several values are" });
+    // A few of them can be said in a sentence.
+    let first: Vec<&str> = wrong.iter().take(3).map(String::as_str).collect();
+    let more = if wrong.len() > first.len() { ", and more" } else { "" };
+    let what = if wrong.len() == 1 { "1 value is".to_owned() } else { format!("{} values are", wrong.len()) };
+    let says = format!("{what} not {when}: {}{more}.", first.join(", "));
     now(Row::State, Mark::Stop(PREFLIGHT), says, answers).details(wrong)
 }
 
 /// What `run` and `check` end with where the database is not what a state says.
-const PREFLIGHT: u8 = 22;
+pub(super) const PREFLIGHT: u8 = 22;
 
 fn differing(state: &State, observed: &std::collections::BTreeMap<String, Option<String>>) -> Vec<String> {
     let wrong = |(column, expected): (&String, &crate::format::expectation::Expectation)| {
         let found = observed.get(column);
         let fits = found.is_some_and(|value| expected.accepts(value.as_deref()));
         let found = found.map_or("missing", |value| value.as_deref().unwrap_or("NULL"));
-        (!fits).then(|| format!("{column} is {found}, expected {expected}"))
+        (!fits).then(|| format!("{column} is {found} instead of {}", spelled(expected)))
     };
     state.expect.iter().filter_map(wrong).collect()
 }

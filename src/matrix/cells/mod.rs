@@ -3,7 +3,7 @@
 mod asked;
 mod signed;
 
-use super::cell::{Cell, Row};
+use super::cell::{Cell, Mark, Row};
 use super::facts::{Facts, ReleaseFacts};
 
 /// How long an answer of a database counts, in seconds: somebody can change it at any moment, and `run` asks again.
@@ -21,7 +21,24 @@ pub struct Matrix {
 impl Matrix {
     /// Answers every question.
     pub fn of(facts: &Facts) -> Self {
-        Self { cells: Row::ALL.into_iter().map(|row| cell(row, facts)).collect() }
+        let mut matrix = Self { cells: Row::ALL.into_iter().map(|row| cell(row, facts)).collect() };
+        matrix.wait_for_the_gate();
+        matrix
+    }
+
+    /// What opens the gate may be what the state counts, so `run` asks the gate first. While it is closed, a value or check
+    /// that does not hold yet waits with it.
+    fn wait_for_the_gate(&mut self) {
+        if self.cell(Row::Gate).is_none_or(|gate| gate.mark != Mark::NoGo) {
+            return;
+        }
+        let judged_later = |cell: &&mut Cell| {
+            [Row::State, Row::Checks].contains(&cell.row) && cell.mark == Mark::Stop(asked::PREFLIGHT)
+        };
+        for cell in self.cells.iter_mut().filter(judged_later) {
+            cell.mark = Mark::NoGo;
+            cell.way_out = Some(format!("{} This is looked at again once the gate is open.", cell.says));
+        }
     }
 
     /// The answer to one.

@@ -105,6 +105,11 @@ pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
             format!("The rehearsal ended at {}, which is in the future by this host's clock.", day_and_time(at)),
         );
     }
+    if rehearsal.source.database.as_deref().is_some_and(|source| source != database(release)) {
+        let says =
+            format!("It was rehearsed on {}, and the release is for another database.", copied(&rehearsal.source));
+        return cell(Mark::Unknown, says).way_out("An operator rehearses it on a copy of the database.", command());
+    }
     if release.in_effect().is_none() && until.is_some_and(|until| facts.now > until) {
         let says = "The last rehearsal held, and is too old to count: the database has gone on living.";
         return cell(Mark::Unknown, says.to_owned())
