@@ -356,11 +356,7 @@ fn one_roof_pages(site: &Site, directus: &Directus) -> Vec<(&'static str, PathBu
     page("READY", &operator);
     operator.ask_with("run", &["--receipt-key", "receipt.key"]).done();
     page("DONE", &operator);
-    directus
-        .db
-        .client()
-        .batch_execute("delete from one_roof.ui_endpoint; update one_roof.tier_log set tier = 'none'")
-        .unwrap();
+    directus.db.client().batch_execute("delete from one_roof.tier_log where tier = 8").unwrap();
     page("STOP", &operator);
     pages
 }

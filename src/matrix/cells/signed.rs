@@ -85,7 +85,9 @@ pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
             .way_out("An operator rehearses it on a copy of the database.", command());
     };
     let rehearsal = &kept.document;
-    let (at, until) = (rehearsal.finished, later(rehearsal.finished, REHEARSAL_SECONDS));
+    let at = rehearsal.finished;
+    // Of a release that is in effect it is history, which does not age.
+    let until = release.in_effect().is_none().then(|| later(at, REHEARSAL_SECONDS)).flatten();
     let steps = rehearsal.steps.iter().map(|step| {
         let verdict = if step.ok { "held" } else { "did not hold" };
         format!("{}: {verdict}: {}", step.name, step.detail)
@@ -110,7 +112,7 @@ pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
             format!("It was rehearsed on {}, and the release is for another database.", copied(&rehearsal.source));
         return cell(Mark::Unknown, says).way_out("An operator rehearses it on a copy of the database.", command());
     }
-    if release.in_effect().is_none() && until.is_some_and(|until| facts.now > until) {
+    if until.is_some_and(|until| facts.now > until) {
         let says = "The last rehearsal held, and is too old to count: the database has gone on living.";
         return cell(Mark::Unknown, says.to_owned())
             .way_out("An operator rehearses it again on a fresh copy of the database.", command());
