@@ -301,7 +301,7 @@ fn a_rehearsal_counts_only_if_it_is_signed_fresh_of_this_release_and_held() {
 }
 
 #[test]
-fn a_run_that_stopped_half_way_or_was_changed_by_people() {
+fn a_run_that_stopped_half_way() {
     let (db, release, site) = small("report_partial");
     let release = release.alone("more", "create table public.more (id integer);\nselect 1 / 0;\n");
     let bundle = site.pack(&release);
@@ -309,6 +309,25 @@ fn a_run_that_stopped_half_way_or_was_changed_by_people() {
     operator.run().fails(31);
     let document = expect(&operator, "STOP", 31);
     answers(&document, "ledger", "stop");
+}
+
+#[test]
+fn while_somebody_else_runs_there() {
+    let (db, release, site) = small("report_lock");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    // What a run holds from its first question to its end.
+    let mut other = db.client();
+    other.batch_execute("select pg_advisory_lock(-2437371639947053445)").unwrap();
+    let document = expect(&operator, "BLOCKED", 20);
+    answers(&document, "ledger", "no-go");
+    answers(&document, "gate", "unknown");
+    operator.status().0.done();
+    let mut status = site.command();
+    let told = Answer::of(status.args(["status", "--db", &db.url()]).output().unwrap());
+    told.done().says(&["somebody runs or plans here right now, from elsewhere"]);
+    drop(other);
+    answers(&expect(&operator, "BLOCKED", 20), "ledger", "go");
 }
 
 #[test]
