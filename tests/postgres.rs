@@ -1,6 +1,8 @@
 //! The whole line against real servers: the real program, real keys, a throwaway cluster.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+#[path = "support/browser.rs"]
+mod browser;
 #[path = "support/cluster.rs"]
 mod cluster;
 #[path = "support/fingerprint.rs"]
@@ -74,6 +76,8 @@ mod receipts;
 mod records;
 #[path = "postgres/rehearse.rs"]
 mod rehearse;
+#[path = "postgres/report.rs"]
+mod report;
 #[path = "postgres/runbook.rs"]
 mod runbook;
 #[path = "postgres/script.rs"]

@@ -37,6 +37,7 @@ mod progress;
 mod receipt;
 mod rehearse;
 mod rehearsed;
+mod report;
 mod rewrite;
 mod rollback;
 mod run;
@@ -156,6 +157,8 @@ enum Command {
     Receipt(receipt::Args),
     /// What a database is, as a digest and by name; and what differs between two
     Fingerprint(fingerprint::Args),
+    /// GO or NO-GO, from evidence only: READY, BLOCKED, DONE or STOP; read-only
+    Report(report::Args),
     /// Re-authenticate archives in bulk
     Audit(audit::Args),
     /// Shell completions
@@ -241,6 +244,7 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Status(args) => status::run(&args, out),
         Command::Receipt(args) => receipt::run(&args, out),
         Command::Fingerprint(args) => fingerprint::run(&args, out),
+        Command::Report(args) => report::run(&args, out),
         Command::Audit(args) => audit::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Man(args) => man::run(&args, out),

@@ -151,6 +151,13 @@ fn show(status: &Status, out: Output) {
     if let Some((entry, steps)) = &status.stopped {
         show_stopped(entry, steps, status.holder.as_deref(), out);
     }
+    let is_told = status.stopped.is_some() || status.unfinished.iter().any(|one| one.ending == Ending::InProgress);
+    if let Some(who) = status.holder.as_deref().filter(|_| !is_told) {
+        out.line(format!(
+            "somebody runs or plans here right now, from elsewhere ({}): wait, and ask again",
+            escape(who)
+        ));
+    }
     // What never came to COMMIT is history once something later is in the ledger, and what stopped half way once it went on
     // or back.
     let is_history = |unfinished: &&Unfinished| {
