@@ -18,6 +18,8 @@ mod server_words;
 mod adapter;
 #[path = "postgres/approvals.rs"]
 mod approvals;
+#[path = "postgres/as_new.rs"]
+mod as_new;
 #[path = "postgres/attack.rs"]
 mod attack;
 #[path = "postgres/branches.rs"]
@@ -32,8 +34,12 @@ mod connection;
 mod crash;
 #[path = "postgres/dialect.rs"]
 mod dialect;
+#[path = "postgres/drips.rs"]
+mod drips;
 #[path = "postgres/evidence.rs"]
 mod evidence;
+#[path = "postgres/example_page.rs"]
+mod example_page;
 #[path = "postgres/failover.rs"]
 mod failover;
 #[path = "postgres/failure.rs"]
