@@ -41,7 +41,7 @@ fn nothing_crosses_statements_of_a_tier_without_a_transaction() {
             "functions",
             &format!(
                 "{LITTER}create procedure public.in_parts() language plpgsql as $$
-            begin perform public.litter(); commit; perform public.litter(); end $$;\n"
+            begin commit; perform public.litter(); end $$;\n"
             ),
         )
         .alone("alone", alone)

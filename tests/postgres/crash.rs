@@ -199,13 +199,12 @@ fn nobody_can_be_asked_about_commit() {
     operator.rollback().done();
     let (_, status) = operator.status();
     assert_eq!(status["unfinished"][0]["is_history"], true, "{status}");
-    let told = operator.command("status").output().unwrap();
-    assert!(!String::from_utf8(told.stdout).unwrap().contains("COMMIT"));
+    assert!(!operator.status_text().contains("COMMIT"));
 }
 
 fn answer_says(operator: &Operator<'_>, words: &str) {
-    let told = operator.command("status").output().unwrap();
-    assert!(String::from_utf8_lossy(&told.stdout).contains(words), "{told:?}");
+    let told = operator.status_text();
+    assert!(told.contains(words), "{told}");
 }
 
 /// The database comes back from a backup that is older than the run: its journal knows better than the ledger.

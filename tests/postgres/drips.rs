@@ -55,8 +55,6 @@ fn a_commit_whose_answer_never_comes() {
 fn a_message_that_is_too_long() {
     let db = database("long");
     let mut session = super::server::session(&db.connection());
-    let kept = session.rows("select repeat('x', 60000000)", 1).unwrap();
-    assert_eq!(kept.single().map(str::len), Some(60_000_000));
     let error = session.execute("select repeat('x', 70000000)").unwrap_err();
     assert!(error.to_string().contains("64 MiB are taken at most"), "{error}");
     let (db, release, site) = small("longrow");
