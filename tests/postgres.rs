@@ -20,6 +20,8 @@ mod server_words;
 mod adapter;
 #[path = "postgres/approvals.rs"]
 mod approvals;
+#[path = "postgres/as_new.rs"]
+mod as_new;
 #[path = "postgres/attack.rs"]
 mod attack;
 #[path = "postgres/branches.rs"]
@@ -36,8 +38,12 @@ mod connection;
 mod crash;
 #[path = "postgres/dialect.rs"]
 mod dialect;
+#[path = "postgres/drips.rs"]
+mod drips;
 #[path = "postgres/evidence.rs"]
 mod evidence;
+#[path = "postgres/example_page.rs"]
+mod example_page;
 #[path = "postgres/failover.rs"]
 mod failover;
 #[path = "postgres/failure.rs"]

@@ -187,7 +187,7 @@ pub fn main() -> ExitCode {
             error.exit
         }
     };
-    ExitCode::from(exit.code())
+    ExitCode::from(output::ended(exit).code())
 }
 
 /// Help and versions are answers; anything else is an error like any other.
@@ -195,9 +195,8 @@ fn usage(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind;
     let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if asked || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        // Nobody is left to tell when the terminal is gone.
-        let _ = error.print();
-        return ExitCode::from(if asked { Exit::Done } else { Exit::Usage }.code());
+        output::printed(error.print());
+        return ExitCode::from(output::ended(if asked { Exit::Done } else { Exit::Usage }).code());
     }
     let text = error.to_string();
     let paragraphs = text.split("\n\n").map(|lines| lines.split_whitespace().collect::<Vec<_>>().join(" "));

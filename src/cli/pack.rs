@@ -92,7 +92,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     for signer in &signers {
         out.line(format!("signed by {signer}"));
     }
-    super::points::show(&points, out);
+    if !out.quiet {
+        super::points::show(&points, out);
+    }
     if signers.is_empty() {
         out.note("not signed: `pgseal sign FILE --key KEY` signs it");
     }

@@ -11,6 +11,7 @@ pub mod event;
 pub mod evidence;
 mod excerpt;
 pub mod failure;
+mod fresh;
 pub mod gate;
 mod harmless;
 mod generated;
