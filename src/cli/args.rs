@@ -206,7 +206,7 @@ impl VariableArgs {
 impl DatabaseArgs {
     /// As if they had been typed.
     pub fn named(db: &str, variables: &[(String, String)]) -> Self {
-        Self { db: Some(db.to_owned()), variables: variables.to_vec() }
+        Self { db: Some(db.to_owned()), variables: VariableArgs { variables: variables.to_vec() } }
     }
 
     /// How to connect; nothing is opened yet.

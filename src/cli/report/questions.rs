@@ -49,7 +49,7 @@ pub fn ask(
         Err(error) => return Ok((Database::Silent, vec![(Row::Target, stop(&error.into()))])),
     };
     let mut troubles = going_on(&status);
-    if let Err(error) = target::check(&manifest.target, root.policy(), &status.target) {
+    if let Err(error) = target::check(&manifest.target, root.policy(), None, &status.target) {
         troubles.push((Row::Target, stop(&error.into())));
         return Ok((Database::Answered(Box::new(answers(&status, None))), troubles));
     }
