@@ -233,10 +233,7 @@ fn a_bundle_from_packing_to_looking_inside() {
     let without = site.run(["runbook", "mine.pgseal"]).done().text();
     assert!(without.contains("-v ticket=VALUE`") && without.contains("- `ticket`: The ticket that asked"), "{without}");
     let page = site.run(["runbook", "mine.pgseal", "--html", "-v", "ticket=OPS-7"]).done().text();
-    assert!(
-        page.starts_with("<!doctype html>") && page.contains("--db &quot;$DB&quot; -v ticket=OPS-7</code>"),
-        "{page}"
-    );
+    assert!(page.starts_with("<!doctype html>") && page.contains("--db \"$DB\" -v ticket=OPS-7</code>"), "{page}");
     site.refused(2, "does not match the pattern", ["runbook", "mine.pgseal", "-v", "ticket=x"]);
     assert_eq!(site.run(["runbook", "mine.pgseal", "operator", "--json"]).done().json()["audience"], "operator");
     site.refused(2, "no runbook for the auditor", ["runbook", "mine.pgseal", "auditor"]);
@@ -251,8 +248,6 @@ fn a_release_is_called_like_its_directory_where_that_is_a_name() {
         site.run(["init", dir]).done();
         let manifest = site.run(["pack", dir, "-o", "x.pgseal", "--key", "release.key", "--json"]).done().json();
         assert_eq!(manifest["release"]["name"], name);
-        let runbook = String::from_utf8(site.read(&format!("{dir}/runbooks/operator.md"))).expect("text");
-        assert!(runbook.contains(&format!("{name}-1.0.0.pgseal")), "{runbook}");
     }
 }
 
@@ -274,6 +269,8 @@ fn points_at_which_a_run_can_stop_are_shown_to_whoever_judges() {
     assert!(packed.contains("commits alone"), "{packed}");
     let quiet = site.run(["pack", "steps", "-o", "steps.pgseal", "--key", "release.key", "-q"]).done().text();
     assert!(!quiet.contains("commits alone"), "{quiet}");
+    let points = site.run(["verify", "steps.pgseal", "--json"]).done().json()["points"].clone();
+    assert_eq!((&points[0]["tier"], points.as_array().map(Vec::len)), (&serde_json::json!("index"), Some(1)));
     site.run(["keygen", "ann", "--no-passphrase"]).done();
     let roles = ["--role", "release:1=release.pub", "--role", "l2:1=ann.pub"];
     site.run(["trust", "init", "both.json", "--root-key", "root.key"].into_iter().chain(roles)).done();
@@ -282,12 +279,6 @@ fn points_at_which_a_run_can_stop_are_shown_to_whoever_judges() {
         let told = site.run(args).done().text();
         assert!(told.contains("commits alone") && told.contains("tiers/02_index.sql:1"), "{args:?}: {told}");
     }
-    let points = site.run(["verify", "steps.pgseal", "--json"]).done().json()["points"].clone();
-    assert_eq!(points[0]["tier"], "index");
-    assert_eq!(
-        site.run(["verify", "steps.pgseal", "--json"]).done().json()["points"].as_array().map(Vec::len),
-        Some(1)
-    );
 }
 
 /// An answer that is not whole is not success; a reader that had enough is no error.
