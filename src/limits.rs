@@ -33,6 +33,10 @@ pub const RECEIPT_BYTES: u64 = 2 << 20;
 /// A journal, in bytes.
 pub const JOURNAL_BYTES: u64 = 64 << 20;
 
+/// One message of the server, in bytes: a row, a line of COPY data, a notice. The driver keeps one whole, and the server
+/// may announce 1 GiB or more.
+pub const MESSAGE_BYTES: u32 = 64 << 20;
+
 /// Nesting of arrays and objects in any JSON that pgseal reads.
 pub const JSON_DEPTH: usize = 32;
 

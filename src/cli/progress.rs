@@ -153,6 +153,7 @@ impl Observer for Progress {
                     self.moving(str::to_owned);
                 }
             }
+            Event::Locked { .. } => {}
             Event::Verified(record) => {
                 self.line(format!("verify {} {}/{}", record.name, record.held, record.checks));
             }

@@ -4,3 +4,6 @@ pub mod journal;
 pub mod ledger;
 pub mod memory;
 pub mod receipt;
+pub mod rehearsal;
+mod signed;
+mod size;

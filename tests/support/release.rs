@@ -348,6 +348,13 @@ impl Operator<'_> {
         (answer, document)
     }
 
+    /// What `status` tells people.
+    pub fn status_text(&self) -> String {
+        let mut command = self.site.command();
+        command.args(["status", "--db", &self.url, "--receipts"]).arg(&self.receipts);
+        Answer::of(command.output().unwrap()).stdout
+    }
+
     /// What `status` says of runs without an end.
     pub fn unfinished(&self) -> Vec<String> {
         let (_, document) = self.status();

@@ -1,0 +1,151 @@
+//! Writes and authenticates rehearsal receipts: `STEM.rehearsal.json`, and `STEM.rehearsal.sig` when the host has a
+//! `receipt` key. What a run may rest on is a [`Proved`] one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::signed::{self, ReceiptError, Reservation};
+use super::size;
+use crate::digest::Digest;
+use crate::format::json;
+use crate::format::rehearsal::{Rehearsal, RehearsalOutcome, RehearsalPredicateType, RehearsalStatement};
+use crate::format::statement::{ReleaseId, StatementType};
+use crate::format::timestamp::Timestamp;
+use crate::trust::evidence::Evidence;
+use crate::trust::{KeyId, SecretKey, TrustRoot, When};
+
+/// How the names of rehearsal receipts end.
+pub const ENDING: &str = ".rehearsal.json";
+
+/// Whether a file has the name of a rehearsal receipt.
+pub fn is_one(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(ENDING.as_bytes()))
+}
+
+/// Takes the names and the room of a rehearsal receipt in a directory that is there. Dropped it leaves nothing.
+pub fn reserve(dir: &Path, stem: &str, is_signed: bool) -> io::Result<Reservation> {
+    signed::reserve(dir, stem, "rehearsal", is_signed)
+}
+
+impl Reservation {
+    /// Writes the rehearsal receipt and gives its path.
+    pub fn write_rehearsal(
+        self,
+        release_id: ReleaseId,
+        rehearsal: Rehearsal,
+        key: Option<&SecretKey>,
+    ) -> io::Result<PathBuf> {
+        let statement = RehearsalStatement {
+            type_: StatementType::V1,
+            subject: signed::subject(&rehearsal.release, release_id),
+            predicate_type: RehearsalPredicateType::V1,
+            predicate: Rehearsal { signer: key.map(|key| key.public_key().id().digest()), ..rehearsal },
+        };
+        let bytes = size::fitted(statement, size::shorten_rehearsal).map_err(io::Error::other)?;
+        self.write_bytes(&bytes, key)
+    }
+}
+
+/// A rehearsal receipt whose signature held, or that claims none.
+pub struct ReadRehearsal {
+    /// What it says.
+    pub statement: RehearsalStatement,
+    /// Whose signature it is, and since when it exists; `None` for one that was never signed, which proves nothing.
+    pub signed: Option<(KeyId, Evidence)>,
+}
+
+/// What a rehearsal receipt says, whoever signed it. It proves nothing.
+pub fn claimed(path: &Path) -> Result<RehearsalStatement, ReceiptError> {
+    parse(&signed::read_limited(path)?)
+}
+
+/// Reads `STEM.rehearsal.json` with its signature and, where there is one, its time stamp `STEM.rehearsal.tsr`.
+pub fn read(path: &Path, root: &TrustRoot, when: When) -> Result<ReadRehearsal, ReceiptError> {
+    let signed::Read { statement, signed } = signed::read(path, root, when, parse)?;
+    Ok(ReadRehearsal { statement, signed })
+}
+
+fn parse(document: &[u8]) -> Result<RehearsalStatement, ReceiptError> {
+    let statement: RehearsalStatement = json::from_canonical(document)?;
+    signed::check_subject(&statement.subject, &statement.predicate.release)?;
+    Ok(statement)
+}
+
+impl signed::Signed for RehearsalStatement {
+    fn signer(&self) -> Option<Digest> {
+        self.predicate.signer
+    }
+
+    fn finished(&self) -> Timestamp {
+        self.predicate.finished
+    }
+}
+
+/// The proof that a release was rehearsed, as a run may rest on it. It says yes to nothing: approvals and gates are asked as
+/// ever.
+///
+/// Only [`prove`] makes one:
+///
+/// ```compile_fail
+/// let proved = pgseal::record::rehearsal::Proved {};
+/// ```
+#[derive(Debug)]
+pub struct Proved {
+    release: ReleaseId,
+    database: String,
+}
+
+impl Proved {
+    /// Whether it is about this release, for this database.
+    pub fn is_for(&self, release: ReleaseId, database: &str) -> bool {
+        self.release == release && self.database == database
+    }
+}
+
+/// Why a rehearsal receipt does not prove that the release was rehearsed.
+#[derive(Debug, thiserror::Error)]
+pub enum UnprovedError {
+    /// Not authentic.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
+    /// Nobody signed it.
+    #[error("it is not signed: anybody can have written it")]
+    Unsigned,
+    /// Of another release, or of another version of it.
+    #[error("it is of another release ({0})")]
+    Release(Digest),
+    /// The rehearsal failed.
+    #[error("that rehearsal failed{0}")]
+    Failed(String),
+    /// A clone of another database.
+    #[error("its clone was made of the database {0:?}, the release is for another")]
+    Source(String),
+}
+
+/// Reads a rehearsal receipt and judges whether it proves that this release was rehearsed for this database. A dump has no
+/// name: its digest stands in the receipt.
+pub fn prove(
+    path: &Path,
+    root: &TrustRoot,
+    when: When,
+    release: ReleaseId,
+    database: &str,
+) -> Result<Proved, UnprovedError> {
+    let ReadRehearsal { statement, signed } = read(path, root, when)?;
+    if signed.is_none() {
+        return Err(UnprovedError::Unsigned);
+    }
+    match statement.subject.first() {
+        Some(subject) if subject.digest.sha256 == release.digest() => {}
+        Some(subject) => return Err(UnprovedError::Release(subject.digest.sha256)),
+        None => return Err(ReceiptError::Subject.into()),
+    }
+    let rehearsal = statement.predicate;
+    if rehearsal.outcome != RehearsalOutcome::Proved {
+        return Err(UnprovedError::Failed(rehearsal.error.map(|error| format!(": {error}")).unwrap_or_default()));
+    }
+    match rehearsal.source.database {
+        Some(source) if source != database => Err(UnprovedError::Source(source)),
+        _ => Ok(Proved { release, database: database.to_owned() }),
+    }
+}
