@@ -36,9 +36,9 @@ fn a_restored_dump_is_alike() {
 #[test]
 fn a_server_that_was_restarted_is_alike() {
     let mut server = Server::start("local all all trust\n", "");
-    let tables =
-        "create table a (n int primary key, t text default 'x'); insert into a select generate_series(1, 5000);
-        create sequence s; select nextval('s')";
+    let tables = "create table public.a (n int primary key, t text default 'x');
+        insert into public.a select generate_series(1, 5000);
+        create sequence public.s; select nextval('public.s')";
     server.sql(tables);
     let take = |server: &Server| try_take(&server.local("postgres"), &Scope::All).unwrap();
     let before = take(&server);
