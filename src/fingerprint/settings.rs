@@ -3,13 +3,14 @@
 use crate::database::{DatabaseError, Session};
 
 /// Holds until the end of the transaction, or of the savepoint. Names outside of `pg_catalog` are spelled with their
-/// schema; `row_security = off` makes a policy that would hide rows an error.
+/// schema; `row_security = off` makes a policy that would hide rows an error. The last line is for speed: rows are hashed and
+/// sorted in memory, and of large tables (`min_parallel_table_scan_size`) by several processes.
 const PINNED: &str = "
     SET LOCAL transaction_read_only = on; SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL row_security = off;
     SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres'; SET LOCAL TimeZone = 'UTC';
     SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL lc_monetary = 'C';
     SET LOCAL xmlbinary = 'base64'; SET LOCAL quote_all_identifiers = off; SET LOCAL standard_conforming_strings = on;
-    SET LOCAL jit = off; SET LOCAL work_mem = '32MB'";
+    SET LOCAL jit = off; SET LOCAL work_mem = '32MB'; SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0";
 
 /// Pins them.
 pub(super) fn pin(session: &mut dyn Session) -> Result<(), DatabaseError> {

@@ -8,7 +8,7 @@ create schema app;
 create schema "Odd ""names""";
 comment on schema app is 'of the application';
 grant usage on schema app to fp_reader with grant option;
-revoke all on schema public from public;
+grant create on schema public to fp_owner;
 
 -- types
 create type app.mood as enum ('sad', 'ok', 'it''s fine');
@@ -44,7 +44,7 @@ create function app.to_mood(text) returns app.mood language sql immutable as 'se
 create cast (text as app.mood) with function app.to_mood(text) as assignment;
 create function app.from_json(internal) returns internal language internal as 'json_in';
 create function app.handler() returns language_handler language c as '$libdir/plpgsql', 'plpgsql_call_handler';
-create language fp_language handler app.handler validator plpgsql_validator;
+create language fp_language handler app.handler;
 create transform for app.point3 language fp_language (from sql with function prsd_lextype(internal));
 create access method fp_heap type table handler heap_tableam_handler;
 create conversion app.swapped for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8;
@@ -159,8 +159,8 @@ create foreign table app.remote (a int options (key 'true'), b text) server fp_s
 grant usage on foreign server fp_server to fp_reader;
 create publication fp_pub for table app.parts, app.base with (publish = 'insert, update');
 \if :v15
-create publication fp_pub_columns for table app.widgets (id, name) where (id > 5);
-create publication fp_pub_schema for tables in schema app;
+create publication fp_pub_columns for table app.widgets (id, name) where (id > 5) with (publish = 'insert');
+create publication fp_pub_schema for tables in schema app with (publish = 'insert');
 \endif
 set client_min_messages = error;
 create subscription fp_sub connection 'host=localhost dbname=nowhere password=hunter2' publication a, b

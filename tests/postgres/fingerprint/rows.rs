@@ -1,6 +1,7 @@
 //! Rows: which changes are seen, by whom, at which moment.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pgseal::database::{Connect, DatabaseError, Purpose, Session};
 use pgseal::fingerprint::{FingerprintError, Progress, take};
@@ -105,15 +106,15 @@ fn what_can_not_be_read_is_named() {
     sql(
         &db,
         "grant usage on schema public to fp_reader; create table open (n int); grant select on open to fp_reader;
-         create table shut (n int); create sequence counter; create table some (n int, m int);
-         grant select (n) on some to fp_reader; create schema away; create table away.there (n int);
+         create table shut (n int); create sequence counter; create table parts (n int, m int);
+         grant select (n) on parts to fp_reader; create schema away; create table away.there (n int);
          grant select on away.there to fp_reader",
     );
     let connection = db.connection().replace("user=postgres", "user=fp_reader");
     assert_ne!(connection, db.connection());
     match try_take(&connection, &Scope::All) {
         Err(FingerprintError::NotReadable(tables)) => {
-            assert_eq!(tables, ["away.there", "public.counter", "public.shut", "public.some"]);
+            assert_eq!(tables, ["away.there", "public.counter", "public.parts", "public.shut"]);
         }
         other => panic!("{other:?}"),
     }
@@ -166,12 +167,11 @@ fn nothing_is_written_and_no_transaction_id_is_used() {
 /// Gives sessions until they are used up.
 struct Few<'a> {
     connect: &'a dyn Connect,
-    left: std::sync::atomic::AtomicUsize,
+    left: AtomicUsize,
 }
 
 impl Connect for Few<'_> {
     fn connect(&self, purpose: Purpose) -> Result<Box<dyn Session>, DatabaseError> {
-        use std::sync::atomic::Ordering;
         let left = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         left.map_err(|_| DatabaseError::Connection("too many clients".to_owned()))?;
         self.connect.connect(purpose)
@@ -183,7 +183,7 @@ fn a_worker_that_gets_no_session_is_an_error() {
     let db = Cluster::shared().database("fp_few");
     sql(&db, "create table a (n int); create table b (n int)");
     let connect = Connector::new(db.connection().parse().unwrap());
-    let few = Few { connect: &connect, left: 1.into() };
+    let few = Few { connect: &connect, left: AtomicUsize::new(1) };
     let error = take(&few, &Scope::All, NonZeroUsize::new(2).unwrap(), clock(), &|_| {}).unwrap_err();
     assert_eq!(error.to_string(), "too many clients");
 }
