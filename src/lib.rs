@@ -15,9 +15,11 @@
 pub mod cli;
 pub mod postgres;
 pub mod audit;
+pub mod matrix;
 pub mod release;
 pub mod lint;
 pub mod bundle;
+pub mod runbook;
 pub mod record;
 pub mod trust;
 pub mod fingerprint;

@@ -79,6 +79,9 @@ pub static RULES: &[Rule] = &[
     error("not-one-select", "a gate or probe that is not one SELECT"),
     error("rows-unread", "a verify script returns rows that nobody reads"),
     error("copy-in-read-only", "COPY in a read-only verify script"),
+    error("verify-asserts-nothing", "a verify script that can't fail"),
+    error("runbook-fact", "a runbook asks for a fact, {{...}}, that a release doesn't have"),
+    error("runbook-command", "a runbook names a command or flag of pgseal that doesn't exist"),
     warning(
         "missing-rollback",
         "a tier creates what no rollback script drops",
@@ -108,11 +111,6 @@ pub static RULES: &[Rule] = &[
         "concurrent-index-if-not-exists",
         "IF NOT EXISTS is content with an index that is INVALID or means something else",
         "leave IF NOT EXISTS out: a resumed run knows which index it made",
-    ),
-    warning(
-        "verify-asserts-nothing",
-        "a verify script that can't fail",
-        "return a column ok (boolean), or raise an error where something is wrong",
     ),
     warning(
         "unqualified-name-after-search-path",

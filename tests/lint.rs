@@ -127,7 +127,7 @@ fn examples(page: &str) -> [Vec<(String, String)>; 2] {
     while let Some(line) = lines.next() {
         if line.starts_with("Instead") || line.starts_with("There is no other way") {
             instead = 1;
-        } else if let Some(path) = line.strip_prefix("```sql ").or_else(|| line.strip_prefix("```toml ")) {
+        } else if let Some(path) = ["```sql ", "```toml ", "```md "].iter().find_map(|fence| line.strip_prefix(fence)) {
             let content = lines.by_ref().take_while(|line| *line != "```");
             let mut content: String = content.flat_map(|line| [line, "\n"]).collect();
             // The one character that a page can't show.
@@ -328,7 +328,8 @@ fn a_script_that_kills_the_process_hides_no_other() {
     let (first, second, third) = ("create table t (a bigint);", "drop table deadly;", "drop table u;");
     let files = [("release.toml", toml), ("tiers/01.sql", first), ("tiers/02.sql", second), ("tiers/03.sql", third)];
     let release = Release::with(files);
-    let definition = Definition::read(&release.path()).unwrap_or_else(|error| panic!("{error}"));
+    let definition =
+        Definition::read(&release.path(), &pgseal::cli::program()).unwrap_or_else(|error| panic!("{error}"));
     let found = pgseal::lint::warnings(&definition, &mut Killer("deadly"));
     let found: Vec<_> = found.iter().map(|f| (f.problem.rule, f.problem.file.as_str(), &f.problem.message)).collect();
     assert_eq!(found.len(), 2, "{found:?}");

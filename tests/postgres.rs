@@ -1,6 +1,8 @@
 //! The whole line against real servers: the real program, real keys, a throwaway cluster.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+#[path = "support/browser.rs"]
+mod browser;
 #[path = "support/cluster.rs"]
 mod cluster;
 #[path = "support/fingerprint.rs"]
@@ -18,6 +20,8 @@ mod server_words;
 mod adapter;
 #[path = "postgres/approvals.rs"]
 mod approvals;
+#[path = "postgres/as_new.rs"]
+mod as_new;
 #[path = "postgres/attack.rs"]
 mod attack;
 #[path = "postgres/branches.rs"]
@@ -26,18 +30,26 @@ mod branches;
 mod bundle_file;
 #[path = "postgres/ceremony.rs"]
 mod ceremony;
+#[path = "postgres/check.rs"]
+mod check;
 #[path = "postgres/connection.rs"]
 mod connection;
 #[path = "postgres/crash.rs"]
 mod crash;
 #[path = "postgres/dialect.rs"]
 mod dialect;
+#[path = "postgres/drips.rs"]
+mod drips;
 #[path = "postgres/evidence.rs"]
 mod evidence;
+#[path = "postgres/example_page.rs"]
+mod example_page;
 #[path = "postgres/failover.rs"]
 mod failover;
 #[path = "postgres/failure.rs"]
 mod failure;
+#[path = "postgres/fingerprint/mod.rs"]
+mod fingerprints;
 #[path = "postgres/gate.rs"]
 mod gate;
 #[path = "postgres/harmless.rs"]
@@ -56,6 +68,8 @@ mod ledger;
 mod locks;
 #[path = "postgres/one_roof.rs"]
 mod one_roof;
+#[path = "postgres/plan.rs"]
+mod plan;
 #[path = "postgres/points.rs"]
 mod points;
 #[path = "postgres/pooler.rs"]
@@ -68,6 +82,8 @@ mod receipts;
 mod records;
 #[path = "postgres/rehearse.rs"]
 mod rehearse;
+#[path = "postgres/report.rs"]
+mod report;
 #[path = "postgres/runbook.rs"]
 mod runbook;
 #[path = "postgres/script.rs"]

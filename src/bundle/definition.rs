@@ -9,6 +9,7 @@ use toml::Spanned;
 use super::lint;
 use super::problem::Problem;
 use super::release_toml::{self, FILE, ReleaseToml, line_and_column};
+use super::runbooks::runbooks;
 use super::source::{Source, SourceError};
 use super::stage::{self, Stage};
 use crate::entry_path::EntryPath;
@@ -19,6 +20,7 @@ use crate::format::name::Name;
 use crate::format::version::{Format1, MINIMUM_PGSEAL};
 use crate::limits;
 use crate::rules::{self, Severity};
+use crate::runbook::Program;
 
 /// A release directory that packs. Its manifest lacks only the list of files, which packing makes.
 pub struct Definition {
@@ -47,19 +49,19 @@ pub struct StageError {
 }
 
 impl Definition {
-    /// Reads and checks a directory.
-    pub fn read(dir: &Path) -> Result<Self, DefinitionError> {
+    /// Reads and checks a directory. `program` is what runbooks may tell people to type.
+    pub fn read(dir: &Path, program: &Program) -> Result<Self, DefinitionError> {
         let mut problems = Vec::new();
         if dir.is_dir() && !dir.join(FILE).exists() {
             return Err(DefinitionError::Problems(vec![no_release_toml()]));
         }
         let source = Source::read(dir, &mut problems)?;
-        Self::check(source, problems)
+        Self::check(source, program, problems)
     }
 
     /// Checks files in memory.
-    pub fn from_source(source: Source) -> Result<Self, DefinitionError> {
-        Self::check(source, Vec::new())
+    pub fn from_source(source: Source, program: &Program) -> Result<Self, DefinitionError> {
+        Self::check(source, program, Vec::new())
     }
 
     /// The manifest, without its list of files.
@@ -97,7 +99,7 @@ impl Definition {
         (self.manifest, self.source)
     }
 
-    fn check(source: Source, mut problems: Vec<Problem>) -> Result<Self, DefinitionError> {
+    fn check(source: Source, program: &Program, mut problems: Vec<Problem>) -> Result<Self, DefinitionError> {
         let manifest = match read_toml(&source) {
             Ok((text, toml)) => Some(Checker { text: &text, source: &source, problems: &mut problems }.manifest(toml)),
             Err(problem) => {
@@ -107,8 +109,10 @@ impl Definition {
         };
         if let Some((manifest, stages)) = &manifest {
             lint::scripts(manifest, &source, &mut problems);
+            runbooks(manifest, &source, program, &mut problems);
             for stage in stages.iter().filter_map(|stage| stage.of(manifest).ok()) {
                 lint::scripts(&stage, &source, &mut problems);
+                runbooks(&stage, &source, program, &mut problems);
             }
         }
         match manifest {
@@ -185,7 +189,7 @@ impl Checker<'_> {
             release: toml.release,
             stage_of: None,
             stages: stages.iter().map(|stage| stage.name.clone()).collect(),
-            target: toml.target,
+            target: toml.target.into_target(),
             variables,
             gates,
             states,
@@ -217,6 +221,10 @@ impl Checker<'_> {
     }
 
     fn release(&mut self, toml: &ReleaseToml) {
+        for schema in toml.target.search_path.iter().flatten().filter(|schema| schema.get_ref() == "$user") {
+            let text = "\"$user\" in target.search_path is another schema for every role";
+            self.problem_hint(schema, text, "name the schemas that are meant");
+        }
         let mut whole = |message: &str, hint: &str| self.problems.push(Problem::file(FILE, message).hint(hint));
         if toml.tier.is_empty() {
             whole("the release has no [[tier]]", "a tier is one SQL script that the release runs");

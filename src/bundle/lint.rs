@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use crate::entry_path::EntryPath;
 use crate::format::manifest::{Manifest, Transaction, VerifyMode};
 use crate::sql::{
-    Inspection, OF_THE_CONNECTION, Position, Statement, Step, Then, Variables, explore, rows_unread, single_select,
+    self, Inspection, OF_THE_CONNECTION, Position, Statement, Step, Then, Variables, explore, rows_unread,
+    single_select,
 };
 
 use super::problem::Problem;
@@ -68,7 +69,7 @@ impl Lint<'_> {
         }
         // A way through conditions that only a run decides: how many statements it has. Ways share problems.
         let mut ways: Vec<usize> = Vec::new();
-        let (mut found, mut last) = (Vec::new(), None);
+        let (mut found, mut last, mut asserts) = (Vec::new(), None, false);
         let mut lint = Lint { manifest: self.manifest, source: self.source, problems: &mut found };
         explore(self.source, file.as_str(), &declared(self.manifest), |way, step| {
             ways.resize(way, 0);
@@ -76,6 +77,7 @@ impl Lint<'_> {
                 Ok((_, Step::Statement(statement))) => {
                     ways[way - 1] += statement.inspect().statements;
                     lint.statement(&statement, role);
+                    asserts |= statement.then == Then::Execute || sql::asserts(&statement.sql);
                     last = Some(statement.origin.at);
                 }
                 Err(error) => {
@@ -98,6 +100,12 @@ impl Lint<'_> {
             (n, Role::Asks(what)) if *n > 1 => {
                 let text = format!("a {what} is one SELECT, this file has {n} statements");
                 found.push(Problem::file(file, text).rule("not-one-select"));
+            }
+            (_, Role::Verifies(_)) if !asserts && found.is_empty() => {
+                let problem =
+                    Problem::file(file, "nothing in this verify script can fail: no column ok that may be false");
+                let hint = "return a column ok (boolean), or raise an error where something is wrong";
+                found.push(problem.rule("verify-asserts-nothing").hint(hint));
             }
             _ => {}
         }

@@ -15,6 +15,7 @@ pub mod lint;
 pub mod problem;
 pub mod refusal;
 pub mod release_toml;
+mod runbooks;
 pub mod source;
 pub mod stage;
 pub mod steps;

@@ -58,6 +58,11 @@ impl TrustArgs {
         self.named().unwrap_or_else(|| DEFAULT_TRUST.into())
     }
 
+    /// As the flag has it.
+    pub fn given(&self) -> Option<&Path> {
+        self.trust.as_deref()
+    }
+
     /// Whether the flag was given.
     pub fn is_given(&self) -> bool {
         self.trust.is_some()
@@ -76,10 +81,15 @@ pub struct BundleArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     #[command(flatten)]
-    trust: TrustArgs,
+    pub trust: TrustArgs,
 }
 
 impl BundleArgs {
+    /// Reads the trust root.
+    pub fn root(&self) -> Result<TrustRoot, CliError> {
+        self.trust.load()
+    }
+
     /// Reads the trust root, then opens the bundle once and authenticates it.
     pub fn authenticate(&self, when: When) -> Result<(TrustRoot, AuthenticatedBundle), CliError> {
         let root = self.trust.load()?;
@@ -168,12 +178,37 @@ pub struct DatabaseArgs {
     /// The database [default: libpq's environment, service and password files]
     #[arg(long, value_name = "URL")]
     db: Option<String>,
+    #[command(flatten)]
+    variables: VariableArgs,
+}
+
+/// The values of variables.
+#[derive(Args, Debug, Clone)]
+pub struct VariableArgs {
     /// A variable of the release
     #[arg(short = 'v', value_name = "NAME=VALUE", value_parser = name_and_value)]
     variables: Vec<(String, String)>,
 }
 
+impl VariableArgs {
+    /// The given variables, each once.
+    pub fn values(&self) -> Result<BTreeMap<String, String>, CliError> {
+        let mut values = BTreeMap::new();
+        for (name, value) in &self.variables {
+            if values.insert(name.clone(), value.clone()).is_some() {
+                return Err(CliError::new(Exit::Usage, format!("variable {name:?} is given twice")));
+            }
+        }
+        Ok(values)
+    }
+}
+
 impl DatabaseArgs {
+    /// As if they had been typed.
+    pub fn named(db: &str, variables: &[(String, String)]) -> Self {
+        Self { db: Some(db.to_owned()), variables: VariableArgs { variables: variables.to_vec() } }
+    }
+
     /// How to connect; nothing is opened yet.
     fn connector(&self) -> Result<Connector, CliError> {
         connection::connector(self.db.as_deref())
@@ -198,13 +233,7 @@ impl DatabaseArgs {
 
     /// The given variables, each once.
     pub fn variables(&self) -> Result<BTreeMap<String, String>, CliError> {
-        let mut values = BTreeMap::new();
-        for (name, value) in &self.variables {
-            if values.insert(name.clone(), value.clone()).is_some() {
-                return Err(CliError::new(Exit::Usage, format!("variable {name:?} is given twice")));
-            }
-        }
-        Ok(values)
+        self.variables.values()
     }
 }
 
@@ -310,7 +339,8 @@ pub fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::from_time_or_date(text).map_err(|error| error.to_string())
 }
 
-fn name_and_value(text: &str) -> Result<(String, String), String> {
+/// `NAME=VALUE`
+pub fn name_and_value(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }

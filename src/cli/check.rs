@@ -7,8 +7,9 @@ use super::interrupt::Command;
 use super::ordered::Ordered;
 use super::output::{Output, Paint, escape};
 use super::progress::Beside;
-use crate::format::manifest::When as StateWhen;
-use crate::release::check::{self, CheckError, Checked};
+use crate::format::manifest::{VerifyMode, When as StateWhen};
+use crate::format::receipt::VerifyRecord;
+use crate::release::check::{self, CheckError, Checked, Seen};
 use crate::release::event::Silent;
 use crate::release::order;
 use crate::release::preflight::PreflightError;
@@ -34,7 +35,27 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if ordered.stop.is_requested() {
         return Err(ordered.command.interrupted());
     }
-    let checked = checked.map_err(|error| match error {
+    let checked = checked.map_err(told)?;
+    out.document(&document(&checked));
+    show(&checked, out);
+    if checked.holds() {
+        return Ok(Exit::Done);
+    }
+    let left = checked.scripts.iter().any(|seen| !seen.residue.left.is_empty());
+    let (text, hint) = if left {
+        let hint =
+            "every line above says what stays: let the script not draw from sequences, and write nothing by other ways";
+        ("a verify script left something behind".to_owned(), hint)
+    } else {
+        let text = format!("the database is not what {:?} says", state(&checked));
+        (text, "nothing was changed; every line above says what was found")
+    };
+    Err(CliError::new(Exit::Preflight, text).hint(hint).answered())
+}
+
+/// Why nothing could be checked.
+pub fn told(error: CheckError) -> CliError {
+    match error {
         CheckError::Open(error) => error.into(),
         CheckError::Database(error) => error.into(),
         CheckError::OtherApplied(row) => {
@@ -42,16 +63,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         }
         CheckError::HalfWay(row) => PreflightError::Unfinished(row).into(),
         CheckError::Probe(failure) => error::failure(Exit::Preflight, "the probe failed: ", &failure),
-    })?;
-    out.document(&document(&checked));
-    show(&checked, out);
-    if checked.holds() {
-        return Ok(Exit::Done);
     }
-    let text = format!("the database is not what {:?} says", state(&checked));
-    Err(CliError::new(Exit::Preflight, text)
-        .hint("nothing was changed; every line above says what was found")
-        .answered())
 }
 
 fn state(checked: &Checked) -> &'static str {
@@ -64,8 +76,25 @@ fn document(checked: &Checked) -> serde_json::Value {
         "holds": checked.holds(),
         "observed": checked.observed,
         "mismatches": checked.mismatches.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "verify": checked.records.iter().map(|(record, _)| record).collect::<Vec<_>>(),
+        "verify": checked.records.iter().zip(&checked.scripts).map(|((record, _), seen)| script(record, seen))
+            .collect::<Vec<_>>(),
+        "held": counts(checked).0,
+        "checks": counts(checked).1,
     })
+}
+
+fn script(record: &VerifyRecord, seen: &Seen) -> serde_json::Value {
+    let mut document = serde_json::json!(record);
+    document["mode"] = serde_json::json!(seen.mode);
+    document["rows"] = serde_json::json!(seen.rows);
+    document["residue"] = serde_json::json!(seen.residue);
+    document
+}
+
+/// Checks that held, of all.
+fn counts(checked: &Checked) -> (u64, u64) {
+    let records = || checked.records.iter().map(|(record, _)| record);
+    (records().map(|record| record.held).sum(), records().map(|record| record.checks).sum())
 }
 
 fn show(checked: &Checked, out: Output) {
@@ -74,11 +103,25 @@ fn show(checked: &Checked, out: Output) {
     for mismatch in &checked.mismatches {
         out.line(format!("    {}", escape(&mismatch.to_string())));
     }
-    for (record, failure) in &checked.records {
+    for ((record, failure), seen) in checked.records.iter().zip(&checked.scripts) {
         let holds = failure.is_none() && record.held == record.checks;
-        out.line(format!("{} {} {}/{}", verdict(holds), record.name, record.held, record.checks));
+        let how = match seen.mode {
+            VerifyMode::ReadOnly => "read-only".to_owned(),
+            VerifyMode::RolledBack if failure.is_some() || !seen.residue.left.is_empty() => "rolled back".to_owned(),
+            VerifyMode::RolledBack => match seen.residue.same.len() {
+                0 => "rolled back; wrote to no table".to_owned(),
+                same => format!("rolled back; as before: {same} table(s) and sequence(s) that it wrote to"),
+            },
+        };
+        let counts = format!("{}/{}", record.held, record.checks);
+        out.line(format!("{} {} {counts} ({how})", verdict(holds), record.name));
         for failed in &record.failed {
             out.line(format!("    {}", escape(failed)));
         }
+        for unproved in &seen.residue.unproved {
+            out.line(format!("    can't be compared: {}", escape(unproved)));
+        }
     }
+    let (held, checks) = counts(checked);
+    out.line(format!("{} {held}/{checks} checks", verdict(checked.holds())));
 }

@@ -45,7 +45,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             CliError::new(Exit::Usage, text).hint("it would be packed into the next bundle; write it elsewhere")
         );
     }
-    let definition = Definition::read(&args.dir)?;
+    let definition = Definition::read(&args.dir, &super::program())?;
     let mut definition = match &args.stage {
         None => definition,
         Some(stage) => definition.into_stage(stage).map_err(|error| CliError::new(Exit::Usage, error))?,
@@ -92,7 +92,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     for signer in &signers {
         out.line(format!("signed by {signer}"));
     }
-    super::points::show(&points, out);
+    if !out.quiet {
+        super::points::show(&points, out);
+    }
     if signers.is_empty() {
         out.note("not signed: `pgseal sign FILE --key KEY` signs it");
     }

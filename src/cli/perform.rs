@@ -22,6 +22,7 @@ use crate::record::receipt::{self, Reservation};
 use crate::record::rehearsal;
 use crate::release::Report;
 use crate::release::report::FailureKind;
+use crate::release::watched::LOCK_NOT_AVAILABLE;
 use crate::trust::policy::{self, Admission, PolicyError};
 use crate::trust::root::name;
 use crate::trust::{SecretKey, TrustRoot, When};
@@ -248,10 +249,13 @@ pub fn states(
 fn unchanged(receipt: &Receipt, failure: Option<crate::release::failure::Failure>, exit: Exit) -> CliError {
     let what = receipt.action.as_str();
     let prefix = format!("the {what} failed, and the database is as before: ");
-    match failure {
-        Some(failure) => error::failure(exit, &prefix, &failure),
-        None => CliError::new(exit, prefix),
+    let Some(failure) = failure else { return CliError::new(exit, prefix) };
+    let this = error::failure(exit, &prefix, &failure);
+    if failure.sqlstate.as_deref() != Some(LOCK_NOT_AVAILABLE) {
+        return this;
     }
+    let first = this.hint.as_ref().map(|first| format!("{first}; ")).unwrap_or_default();
+    this.hint(format!("{first}when whoever has the lock is done, the same command can be run again"))
 }
 
 /// Some of it is committed.

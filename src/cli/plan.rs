@@ -1,28 +1,33 @@
 //! `pgseal plan FILE`
 
+mod rehearsed;
+mod show;
+
 use std::path::PathBuf;
 
-use super::acknowledged;
+use super::approvals;
 use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, now};
 use super::error::{self, CliError};
 use super::exit::Exit;
 use super::gate;
 use super::interrupt::Command;
 use super::ordered::Ordered;
-use super::output::{Output, Paint, escape};
+use super::output::Output;
 use super::perform::admit;
 
 use super::points;
 use super::progress::Beside;
 use super::stage;
-use super::table;
-use crate::format::expectation::Expectation;
-use crate::format::manifest::{Manifest, Transaction};
+use crate::format::approval::APR_VARIABLE;
+use crate::format::manifest::Manifest;
+use crate::format::name::AprCode;
 use crate::record::memory;
 use crate::release::event::Silent;
 use crate::release::order;
 use crate::release::plan::{self, Obstacle, Plan};
 use crate::trust::When;
+use crate::trust::policy::{self, Tally};
+use rehearsed::Rehearsed;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -37,6 +42,17 @@ pub struct Args {
     /// Where the journals are
     #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
     receipts: PathBuf,
+    /// A rehearsal of this release: *.rehearsal.json [default: the latest among the receipts]
+    #[arg(long, value_name = "FILE")]
+    rehearsal: Option<PathBuf>,
+}
+
+/// What is told besides the plan.
+struct Answer<'a> {
+    obstacles: &'a [CliError],
+    /// What the trust root wants of people, counted for the code of this run.
+    approvals: Vec<(Option<AprCode>, Vec<Tally>)>,
+    rehearsed: Option<&'a Rehearsed>,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
@@ -47,6 +63,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let variables = order::values(manifest, &args.database.variables()?, true)?;
     let clock = memory::check_clock(&args.receipts, at).map_err(CliError::from);
     let admitted = admit(&root, &bundle, &variables, at).map_err(CliError::from);
+    let named = args.rehearsal.as_deref();
+    let rehearsed = rehearsed::find(named, &args.receipts, (&root, &bundle), When::At(at), out)?;
     let limits = (&args.limits, &manifest.limits);
     let ordered = Ordered::prepare(&args.database, limits, Command::reads("plan"), out, Beside::plain(out))?;
     let order = ordered.order(&bundle, &root, &variables);
@@ -56,13 +74,19 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     let met = std::mem::take(&mut plan.obstacles).into_iter().map(obstacle);
     let obstacles: Vec<CliError> = clock.err().into_iter().chain(admitted.err()).chain(met).collect();
-    out.document(&document(manifest, &plan, &obstacles));
-    show(manifest, &plan, &obstacles, out);
+    let code = variables.get(APR_VARIABLE).map(String::as_str);
+    let tallies = policy::tally(&root, bundle.approvals(), code, When::At(at));
+    let approvals =
+        if tallies.is_empty() { Vec::new() } else { vec![(code.and_then(|code| code.parse().ok()), tallies)] };
+    let answer = Answer { obstacles: &obstacles, approvals, rehearsed: rehearsed.as_ref() };
+    out.document(&document(manifest, &plan, &answer));
+    show::show(manifest, &plan, &answer, out);
     // The first obstacle is the one that `run` would end with.
     Ok(obstacles.first().map_or(Exit::Done, |first| first.exit))
 }
 
-fn obstacle(obstacle: Obstacle) -> CliError {
+/// As `run` would end with it.
+pub fn obstacle(obstacle: Obstacle) -> CliError {
     match obstacle {
         Obstacle::Gate(error) => CliError::from(error),
         Obstacle::Preflight(error) => CliError::from(error),
@@ -70,18 +94,21 @@ fn obstacle(obstacle: Obstacle) -> CliError {
     }
 }
 
-fn document(manifest: &Manifest, plan: &Plan, obstacles: &[CliError]) -> serde_json::Value {
+fn document(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>) -> serde_json::Value {
     let gate = plan.gates.as_ref().map(|gates| gate::document(gates, gates.iter().all(|gate| gate.ready)));
     serde_json::json!({
-        "would_run": obstacles.is_empty(),
-        "obstacles": obstacles.iter()
+        "would_run": answer.obstacles.is_empty(),
+        "obstacles": answer.obstacles.iter()
             .map(|error| serde_json::json!({ "exit": error.exit.code(), "message": error.lines.join("\n") }))
             .collect::<Vec<_>>(),
         "gate": gate,
+        "approvals": approvals::quorum(answer.approvals.first().map(|(_, of)| of.as_slice()).unwrap_or_default()),
         "now": plan.now,
+        "expected": { "baseline": manifest.states.baseline.expect, "finalized": manifest.states.finalized.expect },
         "tiers": plan.tiers.iter()
             .map(|tier| serde_json::json!({
                 "name": tier.name, "about": tier.about, "statements": tier.statements, "dispatch": tier.dispatch,
+                "objects": tier.objects, "locks": tier.locks, "hidden": tier.hidden,
             }))
             .collect::<Vec<_>>(),
         "phases": plan.phases.iter()
@@ -90,61 +117,6 @@ fn document(manifest: &Manifest, plan: &Plan, obstacles: &[CliError]) -> serde_j
         "points": points::document(&plan.points),
         "acknowledged": manifest.acknowledged,
         "stage": stage::document(manifest),
+        "rehearsal": answer.rehearsed.map(Rehearsed::document),
     })
-}
-
-fn show(manifest: &Manifest, plan: &Plan, obstacles: &[CliError], out: Output) {
-    match &plan.gates {
-        Some(gates) => gate::show(gates, out),
-        None => out.line("the gates were not asked"),
-    }
-    for (at, tier) in plan.tiers.iter().enumerate() {
-        let kinds: Vec<String> = tier.statements.iter().map(|(verb, count)| format!("{count} {verb}")).collect();
-        out.line(format!("{}/{} {}: {}", at + 1, plan.tiers.len(), tier.name, escape(&tier.about)));
-        out.line(format!("    {}", escape(&kinds.join(", "))));
-        for way in &tier.dispatch {
-            out.line(format!("    reaches out of the database by {}", escape(way)));
-        }
-    }
-    phases(plan, out);
-    points::show_with_evidence(&plan.points, out);
-    acknowledged::show(manifest, out);
-    stage::show(manifest, out);
-    if let Some(now) = &plan.now {
-        let states = &manifest.states;
-        let expected = |expected: Option<&Expectation>| expected.map(ToString::to_string).unwrap_or_default();
-        let mut columns: Vec<&String> =
-            states.baseline.expect.keys().chain(states.finalized.expect.keys()).chain(now.keys()).collect();
-        columns.sort();
-        columns.dedup();
-        let rows = columns.into_iter().map(|column| {
-            let value = now.get(column).map(|value| value.as_deref().unwrap_or("NULL")).unwrap_or_default();
-            let (before, after) = (states.baseline.expect.get(column), states.finalized.expect.get(column));
-            vec![column.clone(), value.to_owned(), expected(before), expected(after)]
-        });
-        out.line(table::render(&["", "now", "baseline", "finalized"], rows.collect()));
-    }
-    if obstacles.is_empty() {
-        out.line(format!("{} here", out.paint(Paint::Good, "it would run")));
-    }
-    for obstacle in obstacles {
-        out.line(format!("{}: {}", out.paint(Paint::Bad, "it would not run"), obstacle.lines.join("\n")));
-    }
-}
-
-/// Where a run can stop; a release of one transaction can't.
-fn phases(plan: &Plan, out: Output) {
-    if plan.phases.iter().all(|phase| phase.transaction == Transaction::Release) {
-        return;
-    }
-    for (at, phase) in plan.phases.iter().enumerate() {
-        let how = match phase.transaction {
-            Transaction::Release => "one transaction",
-            Transaction::None => "statement by statement, each committed alone",
-        };
-        out.line(format!("phase {}/{}: {how}: {}", at + 1, plan.phases.len(), phase.tiers.join(", ")));
-    }
-    if plan.phases.last().is_some_and(|phase| phase.transaction == Transaction::None) {
-        out.line("    then one transaction that checks the finalized state");
-    }
 }

@@ -124,7 +124,8 @@ pub struct Target {
     pub system_identifier: Option<String>,
 }
 
-fn default_search_path() -> Vec<String> {
+/// Where names are looked up when the release doesn't say.
+pub fn default_search_path() -> Vec<String> {
     vec!["public".to_owned()]
 }
 

@@ -8,7 +8,8 @@
 //! - `analysis`: asks squawk about all definitions of a release; `squawk`: answers, in a process of its own
 //! - `points`: where a release with tiers without a transaction can stop, and what a rollback there would do, as `undoing` reads
 //!   the rollback scripts
-//! - `rollback`, `verify`, `search_path`, `timeouts`: pgseal's own rules
+//! - `rollback`, `search_path`, `timeouts`: pgseal's own rules
+//! - `touches`: what a statement does to objects, for `plan`; `modes`: which locks it takes
 //! - `scripts`: one reading of every script; `objects`: what a statement creates and drops; `tokens`: its words
 //!
 //! The library starts no process: who asks brings an [`Analyst`].
@@ -21,10 +22,11 @@ pub mod squawk;
 pub mod points;
 mod undoing;
 mod rollback;
-mod verify;
 mod search_path;
 mod timeouts;
 mod scripts;
+pub mod touches;
+pub mod modes;
 mod objects;
 mod tokens;
 

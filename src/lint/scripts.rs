@@ -8,7 +8,6 @@ use super::objects::{Effects, effects};
 use super::search_path::SearchPath;
 use super::timeouts;
 use super::tokens::{Kind as TokenKind, Tokens};
-use super::verify;
 use crate::bundle::definition::Definition;
 use crate::bundle::lint::declared;
 use crate::bundle::problem::Problem;
@@ -26,7 +25,6 @@ const DEFINING: [&str; 7] = ["create", "alter", "drop", "truncate", "reindex", "
 pub enum Purpose {
     Tier,
     Rollback,
-    Verify,
 }
 
 /// What is remembered of a script.
@@ -36,8 +34,6 @@ pub struct Reading {
     pub definitions: Vec<Defining>,
     /// The bodies of DO blocks in which something is dropped, lower case.
     pub dynamic: Vec<String>,
-    /// Whether anything in it can fail or returns `ok`.
-    pub asserts: bool,
     pub problems: Vec<Problem>,
 }
 
@@ -60,29 +56,18 @@ pub fn place(statement: &Statement, byte: usize) -> Position {
     statement.locate(u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1))
 }
 
-/// Reads every tier, rollback and verify script, in their order.
+/// Reads every tier and rollback script, in their order.
 pub fn read(definition: &Definition) -> Vec<Reading> {
     let manifest = definition.manifest();
     let tiers = manifest.tiers.iter().map(|tier| (Purpose::Tier, &tier.file));
     let rollback = manifest.rollback.iter().map(|script| (Purpose::Rollback, &script.file));
-    let verify = manifest.verify.iter().map(|script| (Purpose::Verify, &script.file));
-    tiers.chain(rollback).chain(verify).map(|(purpose, file)| reading(definition, purpose, file)).collect()
+    tiers.chain(rollback).map(|(purpose, file)| reading(definition, purpose, file)).collect()
 }
 
 fn reading(definition: &Definition, purpose: Purpose, file: &EntryPath) -> Reading {
-    let mut reading = Reading {
-        purpose,
-        file: file.clone(),
-        definitions: Vec::new(),
-        dynamic: Vec::new(),
-        asserts: false,
-        problems: Vec::new(),
-    };
+    let mut reading =
+        Reading { purpose, file: file.clone(), definitions: Vec::new(), dynamic: Vec::new(), problems: Vec::new() };
     statements(definition, &mut reading);
-    if purpose == Purpose::Verify && !reading.asserts {
-        let problem = Problem::file(file, "nothing in this verify script can fail, and it returns no column ok");
-        reading.problems.push(problem.rule("verify-asserts-nothing"));
-    }
     reading
 }
 
@@ -122,10 +107,6 @@ fn note(
     statement: Statement,
     seen: &mut BTreeSet<(Arc<str>, u32, String)>,
 ) {
-    if reading.purpose == Purpose::Verify {
-        reading.asserts = reading.asserts || verify::asserts(&statement.sql);
-        return;
-    }
     // The words at the head say what it is, before a long one is cut into all its tokens.
     let head = Tokens::first(&statement.sql, 24);
     path.see(&head, &statement);

@@ -1,15 +1,16 @@
 //! The verify scripts now: which state the ledger says, and whether it holds.
 
-use super::event::Observer;
+use super::event::{Event, Observer};
 use super::failure::Failure;
 use super::gate::{self, OpenError};
 use super::order::{Order, with_those_of_the_run};
 use super::preflight;
 use super::probe::{self, Mismatch, Observed};
+use super::residue::{Before, Residue, Traces};
 use super::settings;
-use super::verify;
+use super::verify::{self, Asked, FAILED_KEPT, Row};
 use crate::database::{DatabaseError, Purpose};
-use crate::format::manifest::{VerifyMode, When};
+use crate::format::manifest::{VerifyMode, VerifyScript, When};
 use crate::format::receipt::VerifyRecord;
 use crate::format::trust_document::Policy;
 use crate::record::ledger::{self, Entry};
@@ -24,6 +25,18 @@ pub struct Checked {
     pub mismatches: Vec<Mismatch>,
     /// The scripts, in the order of the manifest.
     pub records: Vec<(VerifyRecord, Option<Failure>)>,
+    /// What else was seen of each, in the same order.
+    pub scripts: Vec<Seen>,
+}
+
+/// What was seen of a script besides its record.
+pub struct Seen {
+    /// How it was run.
+    pub mode: VerifyMode,
+    /// Its checks; none where it failed.
+    pub rows: Vec<Row>,
+    /// What it left behind. In its record that counts as a check that did not hold.
+    pub residue: Residue,
 }
 
 impl Checked {
@@ -50,8 +63,8 @@ pub enum CheckError {
     Probe(Box<Failure>),
 }
 
-/// Runs the probe and every verify script of the state that the ledger says. Nothing stays: each runs read-only or is
-/// rolled back, each on a session of its own.
+/// Runs the probe and every verify script of the state that the ledger says: each read-only or rolled back, each on a
+/// session of its own. That nothing stays is looked at, and what stays is named.
 pub fn run(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Checked, CheckError> {
     let (mut session, _) = gate::open(order, &Policy::default(), Purpose::Read).map_err(CheckError::Open)?;
     let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name).map_err(CheckError::Database)?;
@@ -76,22 +89,52 @@ pub fn run(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Checked, Ch
         if applied.is_some() { (When::Finalized, &states.finalized) } else { (When::Baseline, &states.baseline) };
     let observed = preflight::state(session.as_mut(), order, state).map_err(CheckError::Probe)?;
     let mismatches = probe::compare(state, &observed);
-    let mut records = Vec::new();
+    let (mut records, mut scripts) = (Vec::new(), Vec::new());
     for script in verify::in_state(order, when) {
-        let purpose = match script.mode {
-            VerifyMode::ReadOnly => Purpose::Read,
-            VerifyMode::RolledBack => Purpose::Write,
-        };
-        let mut session = order.connect.connect(purpose).map_err(CheckError::Database)?;
-        settings::reset(session.as_mut(), order.limits).map_err(CheckError::Database)?;
-        records.push(match verify::alone(session.as_mut(), script, order, observer) {
-            Ok(record) => (record, None),
+        let (asked, residue) = match one(script, order)? {
+            Ok(asked) => asked,
             Err(failure) => {
                 let failed = vec![failure.to_string()];
                 let record = VerifyRecord { name: script.name.clone(), held: 0, checks: 1, failed };
-                (record, Some(failure))
+                records.push((record, Some(failure)));
+                scripts.push(Seen { mode: script.mode, rows: Vec::new(), residue: Residue::default() });
+                continue;
             }
-        });
+        };
+        let mut record = asked.record;
+        if !residue.left.is_empty() {
+            record.checks += 1;
+            record.failed.insert(0, format!("it left something behind: {}", residue.left.join("; ")));
+            record.failed.truncate(FAILED_KEPT);
+        }
+        observer.event(Event::Verified(&record));
+        records.push((record, None));
+        scripts.push(Seen { mode: script.mode, rows: asked.rows, residue });
     }
-    Ok(Checked { state: when, observed, mismatches, records })
+    Ok(Checked { state: when, observed, mismatches, records, scripts })
+}
+
+/// Runs a script on a session of its own, and looks what it left.
+fn one(script: &VerifyScript, order: &Order<'_>) -> Result<Result<(Asked, Residue), Failure>, CheckError> {
+    let purpose = match script.mode {
+        VerifyMode::ReadOnly => Purpose::Read,
+        VerifyMode::RolledBack => Purpose::Write,
+    };
+    let before = match script.mode {
+        VerifyMode::ReadOnly => None,
+        VerifyMode::RolledBack => Some(Before::remember(order).map_err(CheckError::Database)?),
+    };
+    let mut session = order.connect.connect(purpose).map_err(CheckError::Database)?;
+    settings::reset(session.as_mut(), order.limits).map_err(CheckError::Database)?;
+    let asked = verify::alone(session.as_mut(), script, order, Traces::ask);
+    Ok(asked.and_then(|(asked, traces)| {
+        let residue = match before {
+            Some(before) => before.compare(session.as_mut(), &traces, order)?,
+            None => {
+                let wrote = |id: &str| format!("it is read-only, and was given the transaction id {id}: it wrote");
+                Residue { left: traces.transaction().map(wrote).into_iter().collect(), ..Residue::default() }
+            }
+        };
+        Ok((asked, residue))
+    }))
 }

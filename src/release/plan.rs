@@ -1,6 +1,6 @@
 //! What `run` would do here and whether it could: the same steps, up to the first that writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::Observer;
 use super::failure::Failure;
@@ -13,8 +13,10 @@ use super::run::ReadyRelease;
 use super::special;
 use crate::format::manifest::{Manifest, Tier, Transaction};
 use crate::format::receipt::GateAnswer;
+use crate::lint::modes::Lock;
 use crate::lint::points::{self, Point};
-use crate::sql::Step;
+use crate::lint::touches::{How, Touch, touches};
+use crate::sql::{Step, Then};
 
 /// A plan.
 pub struct Plan {
@@ -48,6 +50,12 @@ pub struct PlannedTier {
     pub about: String,
     /// Statements by kind.
     pub statements: BTreeMap<String, u64>,
+    /// The objects that its statements name and do something to, on any way.
+    pub objects: BTreeSet<Touch>,
+    /// The locks that they take of relations that were there before, as far as their words tell.
+    pub locks: BTreeSet<Lock>,
+    /// Statements that may do more than their words say.
+    pub hidden: u64,
     /// Acknowledged ways out of the database.
     pub dispatch: Vec<String>,
 }
@@ -67,8 +75,9 @@ pub enum Obstacle {
 pub fn make(order: Order<'_>, observer: &mut dyn Observer) -> Plan {
     let (phases, points) = (phases(order.manifest()), points_of(&order));
     let mut plan = Plan { gates: None, now: None, tiers: Vec::new(), phases, points, obstacles: Vec::new() };
+    let mut new = BTreeSet::new();
     for tier in &order.manifest().tiers {
-        match planned(&order, tier) {
+        match planned(&order, tier, &mut new) {
             Ok(tier) => plan.tiers.push(tier),
             Err(failure) => plan.obstacles.push(Obstacle::Script(Box::new(failure))),
         }
@@ -129,20 +138,37 @@ fn look_further(order: Order<'_>, plan: &mut Plan) {
 }
 
 /// The tier's statements by kind. Where conditions wait for answers of the run, every way is followed, and of each kind the
-/// most that one way has are told.
-fn planned(order: &Order<'_>, tier: &Tier) -> Result<PlannedTier, Failure> {
+/// most that one way has are told. Nobody waits for a lock of what is `new`, made by this run.
+fn planned(order: &Order<'_>, tier: &Tier, new: &mut BTreeSet<String>) -> Result<PlannedTier, Failure> {
     let sql = order.sql(&tier.file).map_err(Failure::plain)?;
-    let mut statements: BTreeMap<String, u64> = BTreeMap::new();
+    let mut planned = PlannedTier {
+        name: tier.name.to_string(),
+        about: tier.about.clone(),
+        statements: BTreeMap::new(),
+        objects: BTreeSet::new(),
+        locks: BTreeSet::new(),
+        hidden: 0,
+        dispatch: tier.dispatch.clone(),
+    };
     let mut on_this_way: BTreeMap<String, u64> = BTreeMap::new();
-    let mut last_way = 1;
+    let (mut last_way, mut hidden) = (1, 0);
     let mut failure = None;
     sql.explore(order.variables, &special::expected(order.manifest()), |way, step| {
         if way != last_way {
-            most_of_each(&mut statements, std::mem::take(&mut on_this_way));
+            most_of_each(&mut planned.statements, std::mem::take(&mut on_this_way));
+            planned.hidden = planned.hidden.max(std::mem::take(&mut hidden));
             last_way = way;
         }
         match step {
-            Ok((_, Step::Statement(statement))) => *on_this_way.entry(statement.inspect().verb).or_default() += 1,
+            Ok((_, Step::Statement(statement))) => {
+                *on_this_way.entry(statement.inspect().verb).or_default() += 1;
+                let touches = touches(&statement.sql, &order.manifest().target.search_path);
+                hidden += u64::from(touches.hidden || statement.then == Then::Execute);
+                let made = touches.objects.iter().filter(|touch| touch.how == How::Creates);
+                new.extend(made.map(|touch| touch.name.clone()));
+                planned.objects.extend(touches.objects);
+                planned.locks.extend(touches.locks.into_iter().filter(|lock| !new.contains(&lock.relation)));
+            }
             Ok(_) => {}
             Err(error) => failure = failure.take().or_else(|| Some(Failure::script(&error))),
         }
@@ -150,9 +176,9 @@ fn planned(order: &Order<'_>, tier: &Tier) -> Result<PlannedTier, Failure> {
     if let Some(failure) = failure {
         return Err(failure);
     }
-    most_of_each(&mut statements, on_this_way);
-    let (name, about, dispatch) = (tier.name.to_string(), tier.about.clone(), tier.dispatch.clone());
-    Ok(PlannedTier { name, about, statements, dispatch })
+    most_of_each(&mut planned.statements, on_this_way);
+    planned.hidden = planned.hidden.max(hidden);
+    Ok(planned)
 }
 
 fn most_of_each(all: &mut BTreeMap<String, u64>, one: BTreeMap<String, u64>) {

@@ -5,12 +5,15 @@ use super::event::{Event, Observer, Silent};
 use super::failure::Failure;
 use super::order::Order;
 use super::{script, settings};
-use crate::database::{Session, Table};
+use crate::database::{DatabaseError, Session, Table};
 use crate::format::manifest::{VerifyMode, VerifyScript, When};
 use crate::format::receipt::VerifyRecord;
 
 /// Failed checks that a receipt names, of one script.
-const FAILED_KEPT: usize = 100;
+pub(super) const FAILED_KEPT: usize = 100;
+
+/// Checks that `check` tells one by one, of one script.
+const ROWS_KEPT: usize = 1_000;
 
 /// The scripts that must hold in a state.
 pub fn in_state<'b>(order: &Order<'b>, state: When) -> impl Iterator<Item = &'b VerifyScript> {
@@ -29,62 +32,92 @@ pub fn inside(
     if verify.mode == VerifyMode::ReadOnly {
         session.execute("SET LOCAL transaction_read_only = on").map_err(step)?;
     }
-    let record = ask(session, verify, order)?;
+    let record = ask(session, verify, order)?.record;
     session.execute("ROLLBACK TO SAVEPOINT pgseal_verify").map_err(step)?;
     session.execute("RELEASE SAVEPOINT pgseal_verify").map_err(step)?;
     observer.event(Event::Verified(&record));
     Ok(record)
 }
 
-/// Runs a verify script in a transaction of its own, which is always rolled back.
-pub fn alone(
+/// What a verify script said.
+pub struct Asked {
+    /// How many checks held.
+    pub record: VerifyRecord,
+    /// The checks, in order; the first [`ROWS_KEPT`].
+    pub rows: Vec<Row>,
+}
+
+/// A check that was made.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Row {
+    /// What it is about, in the script's words.
+    pub name: String,
+    /// Whether it held.
+    pub ok: bool,
+    /// What was seen.
+    pub detail: String,
+}
+
+/// Runs a verify script in a transaction of its own, which is always rolled back; and looks at it once more before.
+pub fn alone<T>(
     session: &mut dyn Session,
     verify: &VerifyScript,
     order: &Order<'_>,
-    observer: &mut dyn Observer,
-) -> Result<VerifyRecord, Failure> {
+    look: impl FnOnce(&mut dyn Session) -> Result<T, DatabaseError>,
+) -> Result<(Asked, T), Failure> {
     let begin = match verify.mode {
         VerifyMode::ReadOnly => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         VerifyMode::RolledBack => "BEGIN READ WRITE",
     };
     session.execute(begin).map_err(|error| Failure::database("can't begin", &error))?;
-    let record = ask(session, verify, order);
+    let asked = ask(session, verify, order).and_then(|asked| {
+        let looked = look(session).map_err(|error| Failure::database("can't ask what the script did", &error))?;
+        Ok((asked, looked))
+    });
     let ended = session.execute("ROLLBACK").map_err(|error| Failure::database("can't roll back", &error));
-    let record = record?;
+    let asked = asked?;
     ended?;
-    observer.event(Event::Verified(&record));
-    Ok(record)
+    Ok(asked)
 }
 
-fn ask(session: &mut dyn Session, verify: &VerifyScript, order: &Order<'_>) -> Result<VerifyRecord, Failure> {
+fn ask(session: &mut dyn Session, verify: &VerifyScript, order: &Order<'_>) -> Result<Asked, Failure> {
     let sql = order.sql(&verify.file).map_err(Failure::plain)?;
     let path = settings::use_release_path(session, order.manifest());
     path.map_err(|error| Failure::database("can't set the search path", &error))?;
-    let mut record = VerifyRecord { name: verify.name.clone(), held: 0, checks: 0, failed: Vec::new() };
+    let record = VerifyRecord { name: verify.name.clone(), held: 0, checks: 0, failed: Vec::new() };
+    let mut asked = Asked { record, rows: Vec::new() };
     // What a verify script echoes is for people who run it by psql; its rows are the answer.
-    script::read(session, sql, order, |table| count(&mut record, &table), &mut Silent)?;
-    if record.checks == 0 {
-        (record.checks, record.held) = (1, 1);
+    script::read(session, sql, order, |table| count(&mut asked, &table), &mut Silent)?;
+    if asked.record.checks == 0 {
+        (asked.record.checks, asked.record.held) = (1, 1);
+        let (name, detail) = (verify.name.to_string(), "nothing in it failed".to_owned());
+        asked.rows.push(Row { name, ok: true, detail });
     }
-    Ok(record)
+    Ok(asked)
 }
 
-fn count(record: &mut VerifyRecord, table: &Table) {
+fn count(Asked { record, rows }: &mut Asked, table: &Table) {
     let column = |name: &str| table.columns.iter().position(|column| column == name);
     let Some(ok) = column("ok") else { return };
     if table.columns.iter().filter(|column| *column == "ok").count() > 1 {
         record.checks += 1;
-        record.failed.push("a check has two columns named ok: which one counts is not known".to_owned());
+        let detail = "a check has two columns named ok: which one counts is not known".to_owned();
+        record.failed.push(detail.clone());
+        rows.push(Row { name: record.name.to_string(), ok: false, detail });
         return;
     }
     let (name, detail) = (column("name"), column("detail"));
     for row in &table.rows {
         record.checks += 1;
         let text = |at: Option<usize>| at.and_then(|at| row[at].as_deref()).unwrap_or_default();
-        if row[ok].as_deref() == Some("t") {
+        let ok = row[ok].as_deref() == Some("t");
+        if ok {
             record.held += 1;
         } else if record.failed.len() < FAILED_KEPT {
             record.failed.push(format!("{}: {}", text(name), text(detail)));
+        }
+        if rows.len() < ROWS_KEPT {
+            rows.push(Row { name: text(name).to_owned(), ok, detail: text(detail).to_owned() });
         }
     }
 }

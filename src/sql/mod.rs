@@ -42,6 +42,7 @@ mod inspect;
 mod dispatch;
 mod names;
 mod select;
+mod asserts;
 mod parts;
 mod quick;
 mod results;
@@ -56,6 +57,7 @@ mod variables;
 mod position;
 mod error;
 
+pub use asserts::{asserts, calls_something};
 pub use dispatch::Dispatch;
 pub use error::{FileError, ScriptError};
 pub use explore::{MAX_WAYS, explore};

@@ -112,7 +112,12 @@ fn the_story() {
     assert_ne!(ratified, applied);
 
     operator.run().fails_saying(22, &["already applied here", "pgseal rollback FILE"]);
-    operator.check().done().says(&["regression 26/26", "ui_read_contract 8/8", "axis_rehearsal 7/7"]);
+    operator.check().done().says(&[
+        "regression 26/26",
+        "ui_read_contract 8/8",
+        "axis_rehearsal 7/7",
+        "ok 65/65 checks",
+    ]);
     let checked = operator.json("check");
     assert_eq!((&checked["state"], &checked["observed"]), (&json!("finalized"), &finalized()));
     // A refused run and a check that rehearses writes leave no residue.
@@ -234,7 +239,7 @@ fn the_other_database_is_refused() {
     assert!(!site.path("receipts").exists());
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     use sha2::{Digest, Sha256};
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output, Stdio},
 };
 
@@ -34,9 +34,8 @@ fn shell(site: &Site, url: &str, line: &str) -> Output {
 }
 
 #[track_caller]
-fn follow(site: &Site, url: &str, page: &Path) -> Vec<(String, String)> {
-    let page = fs::read_to_string(page).unwrap();
-    let commands = commands(&page);
+fn follow(site: &Site, url: &str, page: &str) -> Vec<(String, String)> {
+    let commands = commands(page);
     assert!(!commands.is_empty());
     let mut answers = Vec::new();
     for line in commands {
@@ -55,8 +54,11 @@ fn answer<'a>(answers: &'a [(String, String)], command: &str) -> &'a str {
     found.map(|(_, text)| text.as_str()).unwrap_or_else(|| panic!("no {command}"))
 }
 
-fn page(name: &str) -> PathBuf {
-    one_roof::sources().join("one-roof/runbooks").join(name)
+/// The page as its reader sees it, who knows the code of the proposal.
+fn page(site: &Site, audience: &str) -> String {
+    let code = format!("ratified_apr={APR}");
+    let arguments = ["runbook", "one-roof-1.0.0.pgseal", audience, "--trust", "trust.json", "-v", &code];
+    site.pgseal(arguments).done().stdout.clone()
 }
 
 #[test]
@@ -67,27 +69,35 @@ fn one_roof() {
     let url = directus.db.url();
 
     // The owner's page before the decision: BLOCKED is the answer it promises, the rest works.
-    let owner = fs::read_to_string(page("owner.md")).unwrap();
+    let owner = page(&site, "owner");
     for line in commands(&owner) {
         let output = shell(&site, &url, &line);
         let expected = if line.starts_with("pgseal gate ") { 20 } else { 0 };
         assert_eq!(output.status.code(), Some(expected), "$ {line}\n{}", String::from_utf8_lossy(&output.stderr));
     }
     directus.ratify();
-    let answers = follow(&site, &url, &page("owner.md"));
+    let answers = follow(&site, &url, &owner);
     assert!(answer(&answers, "pgseal gate ").starts_with("READY"));
     assert!(answer(&answers, "pgseal verify ").contains("25/25 files OK"));
-    assert_eq!(answer(&answers, "pgseal runbook "), owner);
+    // Who reads it without the code sees where it belongs.
+    assert_eq!(answer(&answers, "pgseal runbook "), owner.replace(APR, "CODE"));
+    // What it shows is bound to the release that was packed.
+    let id = answer(&answers, "pgseal verify ")
+        .lines()
+        .find_map(|line| line.strip_prefix("release id "))
+        .unwrap()
+        .to_owned();
+    assert!(owner.contains(&id) && owner.contains("pgseal run one-roof-1.0.0.pgseal --trust trust.json --db"));
 
     let before = dump(&directus.db);
-    let answers = follow(&site, &url, &page("operator.md"));
+    let answers = follow(&site, &url, &page(&site, "operator"));
     assert!(answer(&answers, "pgseal plan ").contains("it would run"));
     assert!(answer(&answers, "pgseal check ").contains("regression 26/26"));
     // Its last step is the rollback.
     assert_same(&before, &dump(&directus.db));
 
     site.operator(&bundle, &url).variable("ratified_apr", APR).run().done();
-    let answers = follow(&site, &url, &page("auditor.md"));
+    let answers = follow(&site, &url, &page(&site, "auditor"));
     assert_eq!(answer(&answers, "(cd audit && sha256sum -c sums)").matches(": OK\n").count(), 25);
     assert!(answer(&answers, "openssl pkeyutl -verify").contains("Signature Verified Successfully"));
     let id = answer(&answers, "sha256sum audit/statement.json").split(' ').next().unwrap();
@@ -103,14 +113,14 @@ fn template() {
     site.pgseal(["lint", "example"]).done();
     let bundle = site.path("example-1.0.0.pgseal");
     site.pack_dir(&site.path("example"), &bundle).done();
-    let page = fs::read_to_string(site.path("example/runbooks/operator.md")).unwrap();
-    // Its commands stand between backquotes, one a step; later ones say "with the same arguments".
+    let arguments = ["runbook", "example-1.0.0.pgseal", "--trust", "trust.json", "-v", "ticket=OPS-1"];
+    let page = site.pgseal(arguments).done().stdout.clone();
+    // Its commands stand between backquotes, one a step.
     let code: Vec<&str> = page.split('`').skip(1).step_by(2).collect();
-    let gate = code.iter().find(|line| line.starts_with("pgseal gate ")).unwrap();
-    let rest = gate.strip_prefix("pgseal gate ").unwrap();
     let step = |command: &str| {
-        let line = format!("PGSEAL_TRUST=trust.json pgseal {command} {rest}");
-        let output = shell(&site, &db.url(), &line);
+        let start = format!("pgseal {command} ");
+        let line = code.iter().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("{command}: {page}"));
+        let output = shell(&site, &db.url(), line);
         (output.status.code().unwrap(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
     let before = dump(&db);

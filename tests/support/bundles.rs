@@ -90,12 +90,16 @@ pub fn write_dir(dir: &Path, files: &Files) {
 /// Packs and signs files in memory.
 pub fn pack(files: &Files, keys: &[SecretKey]) -> Vec<u8> {
     let parsed = files.iter().map(|(path, content)| (path.parse().expect("a good path"), content.clone().into()));
-    seal(Definition::from_source(Source::from_files(parsed.collect())).expect("a release that packs"), keys)
+    seal(
+        Definition::from_source(Source::from_files(parsed.collect()), &pgseal::cli::program())
+            .expect("a release that packs"),
+        keys,
+    )
 }
 
 /// Packs and signs a directory.
 pub fn pack_dir(dir: &Path, keys: &[SecretKey]) -> Vec<u8> {
-    seal(Definition::read(dir).expect("a release that packs"), keys)
+    seal(Definition::read(dir, &pgseal::cli::program()).expect("a release that packs"), keys)
 }
 
 fn seal(definition: Definition, keys: &[SecretKey]) -> Vec<u8> {

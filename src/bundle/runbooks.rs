@@ -1,0 +1,25 @@
+//! What in a runbook would mislead its reader: facts, commands and flags that don't exist.
+
+use super::problem::Problem;
+use super::release_toml::line_and_column;
+use super::source::Source;
+use crate::format::manifest::Manifest;
+use crate::runbook::{Fault, Program, commands, facts};
+
+/// Reads every runbook and notes what can't be.
+pub fn runbooks(manifest: &Manifest, source: &Source, program: &Program, problems: &mut Vec<Problem>) {
+    let mut files: Vec<_> = manifest.runbooks.iter().map(|runbook| &runbook.file).collect();
+    files.sort();
+    files.dedup();
+    for file in files {
+        // What is missing or no text is noted where release.toml names it.
+        let Some(bytes) = source.get(file).ok().flatten() else { continue };
+        let Ok(text) = std::str::from_utf8(&bytes) else { continue };
+        let mut note = |rule: &'static str, fault: Fault| {
+            let at = Some(line_and_column(text, fault.at));
+            problems.push(Problem { at, ..Problem::file(file, fault.message).hint(fault.hint).rule(rule) });
+        };
+        facts::faults(text, manifest).into_iter().for_each(|fault| note("runbook-fact", fault));
+        commands::faults(text, program).into_iter().for_each(|fault| note("runbook-command", fault));
+    }
+}

@@ -1,0 +1,102 @@
+//! What a rehearsal of this very release has measured.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::super::output::{Output, Paint, escape, shown};
+use crate::bundle::AuthenticatedBundle;
+use crate::format::rehearsal::{LockRecord, Rehearsal, RehearsalOutcome};
+use crate::record::rehearsal::{self, ReadRehearsal};
+use crate::trust::{TrustRoot, When};
+
+/// A rehearsal of the release.
+pub struct Rehearsed {
+    file: PathBuf,
+    rehearsal: Rehearsal,
+    /// Whose signature held; `None` where nobody signed it.
+    signer: Option<String>,
+}
+
+/// The rehearsal that is named, or the latest that is found in a directory.
+pub fn find(
+    named: Option<&Path>,
+    receipts: &Path,
+    (root, bundle): (&TrustRoot, &AuthenticatedBundle),
+    when: When,
+    out: Output,
+) -> Result<Option<Rehearsed>, CliError> {
+    if let Some(file) = named {
+        return match read(file, root, bundle, when) {
+            Ok(Some(rehearsed)) => Ok(Some(rehearsed)),
+            Ok(None) => {
+                let text = format!("{}: it is of another release", shown(file));
+                Err(CliError::new(Exit::Usage, text).hint("`pgseal rehearse FILE` makes one of this release"))
+            }
+            Err(why) => Err(CliError::new(Exit::NotAuthentic, format!("{}: {why}", shown(file)))),
+        };
+    }
+    // A directory that isn't there has none.
+    let entries = std::fs::read_dir(receipts).into_iter().flatten().filter_map(Result::ok);
+    let files = entries.map(|entry| entry.path()).filter(|path| rehearsal::is_one(path));
+    let mut found: Vec<Rehearsed> = Vec::new();
+    for file in files {
+        match read(&file, root, bundle, when) {
+            Ok(rehearsed) => found.extend(rehearsed),
+            Err(why) => out.note(format!("{}: not looked at: {}", shown(&file), escape(&why))),
+        }
+    }
+    Ok(found.into_iter().max_by_key(|rehearsed| rehearsed.rehearsal.finished.seconds()))
+}
+
+fn read(file: &Path, root: &TrustRoot, bundle: &AuthenticatedBundle, when: When) -> Result<Option<Rehearsed>, String> {
+    let ReadRehearsal { statement, signed } = rehearsal::read(file, root, when).map_err(|error| error.to_string())?;
+    let id = bundle.release_id().digest();
+    if statement.subject.first().is_none_or(|subject| subject.digest.sha256 != id) {
+        return Ok(None);
+    }
+    let signer = signed.map(|(key, _)| root.owner(&key).to_owned());
+    Ok(Some(Rehearsed { file: file.to_owned(), rehearsal: statement.predicate, signer }))
+}
+
+impl Rehearsed {
+    /// Locks that a tier took, the longest first.
+    pub fn locks(&self, tier: &str) -> Vec<&LockRecord> {
+        let mut locks: Vec<&LockRecord> = self.rehearsal.locks.iter().filter(|lock| lock.tier == tier).collect();
+        locks.sort_by_key(|lock| std::cmp::Reverse(lock.milliseconds));
+        locks
+    }
+
+    /// How long a tier took.
+    pub fn milliseconds(&self, tier: &str) -> Option<u64> {
+        self.rehearsal.tiers.iter().find(|record| record.name == tier).map(|record| record.milliseconds)
+    }
+
+    /// One line for people.
+    pub fn show(&self, out: Output) {
+        let outcome = match self.rehearsal.outcome {
+            RehearsalOutcome::Proved => out.paint(Paint::Good, "rehearsed"),
+            RehearsalOutcome::Failed => out.paint(Paint::Bad, "a rehearsal failed"),
+        };
+        let signer = match &self.signer {
+            Some(owner) => format!("signed by {}", escape(owner)),
+            None => "not signed, so it proves nothing".to_owned(),
+        };
+        let (finished, file) = (self.rehearsal.finished, shown(&self.file));
+        out.line(format!("{outcome} on {finished}, {signer}: {file}"));
+    }
+
+    /// For `--json`.
+    pub fn document(&self) -> Value {
+        json!({
+            "file": self.file.to_string_lossy(),
+            "rehearsal_id": self.rehearsal.rehearsal_id,
+            "finished": self.rehearsal.finished,
+            "outcome": self.rehearsal.outcome,
+            "signed_by": self.signer,
+            "locks": self.rehearsal.locks,
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! A plan for people: on one screen where the release is small.
+
+use super::super::output::{Output, Paint, escape};
+use super::super::{acknowledged, approvals, gate, points, stage, table};
+use super::Answer;
+use super::rehearsed::Rehearsed;
+use crate::format::expectation::Expectation;
+use crate::format::manifest::{Manifest, Transaction};
+use crate::lint::touches::{How, Touch};
+use crate::release::plan::{Plan, PlannedTier};
+
+/// So many names of a kind are told; `--json` tells all.
+const NAMES: usize = 2;
+/// So many locks of a tier are told.
+const LOCKS: usize = 3;
+
+/// Everything.
+pub fn show(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>, out: Output) {
+    match &plan.gates {
+        Some(gates) => gate::show(gates, out),
+        None => out.line("the gates were not asked"),
+    }
+    for line in approvals::lines(&answer.approvals) {
+        out.line(line);
+    }
+    if let Some(rehearsed) = answer.rehearsed {
+        rehearsed.show(out);
+    }
+    for (at, tier) in plan.tiers.iter().enumerate() {
+        out.line(format!("{}/{} {}: {}", at + 1, plan.tiers.len(), tier.name, escape(&tier.about)));
+        one(tier, answer.rehearsed, out);
+    }
+    phases(plan, out);
+    points::show_with_evidence(&plan.points, out);
+    acknowledged::show(manifest, out);
+    stage::show(manifest, out);
+    states(manifest, plan, out);
+    if answer.obstacles.is_empty() {
+        out.line(format!("{} here", out.paint(Paint::Good, "it would run")));
+    }
+    for obstacle in answer.obstacles {
+        out.line(format!("{}: {}", out.paint(Paint::Bad, "it would not run"), obstacle.lines.join("\n")));
+    }
+}
+
+fn one(tier: &PlannedTier, rehearsed: Option<&Rehearsed>, out: Output) {
+    let kinds: Vec<String> = tier.statements.iter().map(|(verb, count)| format!("{count} {verb}")).collect();
+    out.line(format!("    {}", escape(&kinds.join(", "))));
+    let objects = objects(tier);
+    if !objects.is_empty() {
+        out.line(format!("    {}", escape(&objects.join("; "))));
+    }
+    let locks = match rehearsed {
+        Some(rehearsed) => {
+            let locks = rehearsed.locks(&tier.name);
+            let told = locks.iter().map(|lock| format!("{} {} {} ms", lock.mode, lock.relation, lock.milliseconds));
+            let took = rehearsed.milliseconds(&tier.name);
+            let took = took.map(|took| format!("took {took} ms in the rehearsal")).into_iter();
+            few(took.chain(told).collect(), LOCKS + 1)
+        }
+        None => few(tier.locks.iter().map(|lock| format!("{} {}", lock.mode.as_str(), lock.relation)).collect(), LOCKS),
+    };
+    if !locks.is_empty() {
+        let what = if rehearsed.is_some() { "" } else { "locks until COMMIT: " };
+        out.line(format!("    {what}{}", escape(&locks)));
+    }
+    for way in &tier.dispatch {
+        out.line(format!("    reaches out of the database by {}", escape(way)));
+    }
+}
+
+/// What is done to which objects, by kind.
+fn objects(tier: &PlannedTier) -> Vec<String> {
+    let mut said = Vec::new();
+    for how in [How::Creates, How::Alters, How::Writes, How::Drops] {
+        let of_how: Vec<&Touch> = tier.objects.iter().filter(|touch| touch.how == how).collect();
+        let mut kinds: Vec<&str> = of_how.iter().map(|touch| touch.kind).collect();
+        kinds.dedup();
+        let kinds = kinds.into_iter().map(|kind| {
+            let names: Vec<String> =
+                of_how.iter().filter(|touch| touch.kind == kind).map(|touch| touch.name.clone()).collect();
+            let plural = if names.len() == 1 { String::new() } else { format!("{} ", names.len()) };
+            format!("{plural}{kind} {}", few(names, NAMES))
+        });
+        let kinds: Vec<String> = kinds.collect();
+        if !kinds.is_empty() {
+            said.push(format!("{} {}", how.as_str(), kinds.join(", ")));
+        }
+    }
+    if tier.hidden > 0 {
+        said.push(format!("{} statement(s) may do more than their words say", tier.hidden));
+    }
+    said
+}
+
+fn few(mut names: Vec<String>, most: usize) -> String {
+    let more = names.len().saturating_sub(most);
+    names.truncate(most);
+    let told = names.join(", ");
+    if more == 0 { told } else { format!("{told} and {more} more") }
+}
+
+/// What the probe sees now, and what it has to see before and after.
+fn states(manifest: &Manifest, plan: &Plan, out: Output) {
+    let Some(now) = &plan.now else { return };
+    let states = &manifest.states;
+    let expected = |expected: Option<&Expectation>| expected.map(ToString::to_string).unwrap_or_default();
+    let mut columns: Vec<&String> =
+        states.baseline.expect.keys().chain(states.finalized.expect.keys()).chain(now.keys()).collect();
+    columns.sort();
+    columns.dedup();
+    let rows = columns.into_iter().map(|column| {
+        let value = now.get(column).map(|value| value.as_deref().unwrap_or("NULL")).unwrap_or_default();
+        let (before, after) = (states.baseline.expect.get(column), states.finalized.expect.get(column));
+        vec![column.clone(), value.to_owned(), expected(before), expected(after)]
+    });
+    out.line(table::render(&["", "now", "baseline", "finalized"], rows.collect()));
+}
+
+/// Where a run can stop; a release of one transaction can't.
+fn phases(plan: &Plan, out: Output) {
+    if plan.phases.iter().all(|phase| phase.transaction == Transaction::Release) {
+        return;
+    }
+    for (at, phase) in plan.phases.iter().enumerate() {
+        let how = match phase.transaction {
+            Transaction::Release => "one transaction",
+            Transaction::None => "statement by statement, each committed alone",
+        };
+        out.line(format!("phase {}/{}: {how}: {}", at + 1, plan.phases.len(), phase.tiers.join(", ")));
+    }
+    if plan.phases.last().is_some_and(|phase| phase.transaction == Transaction::None) {
+        out.line("    then one transaction that checks the finalized state");
+    }
+}

@@ -1,0 +1,221 @@
+//! Which lock a statement takes of the relations that it names (PostgreSQL manual, "Explicit Locking" and the pages of the
+//! commands). Locks that readers and writers take of each other, ACCESS SHARE to ROW EXCLUSIVE, are not told: they make
+//! nobody wait but those who define something.
+
+use super::objects::{Kind, effects};
+use super::tokens::{ObjectName, Tokens};
+
+/// A lock of a relation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Lock {
+    /// `schema.relation`.
+    pub relation: String,
+    /// How strong it is.
+    pub mode: Mode,
+}
+
+/// Modes from the weakest to the strongest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub enum Mode {
+    /// Readers and writers go on, other definitions and VACUUM wait.
+    ShareUpdateExclusiveLock,
+    /// Writers wait.
+    ShareLock,
+    /// Writers wait.
+    ShareRowExclusiveLock,
+    /// Writers and SELECT FOR UPDATE wait.
+    ExclusiveLock,
+    /// Everybody waits.
+    AccessExclusiveLock,
+}
+
+impl Mode {
+    /// As `pg_locks` has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ShareUpdateExclusiveLock => "ShareUpdateExclusiveLock",
+            Self::ShareLock => "ShareLock",
+            Self::ShareRowExclusiveLock => "ShareRowExclusiveLock",
+            Self::ExclusiveLock => "ExclusiveLock",
+            Self::AccessExclusiveLock => "AccessExclusiveLock",
+        }
+    }
+}
+
+use Mode::{AccessExclusiveLock, ExclusiveLock, ShareLock, ShareRowExclusiveLock, ShareUpdateExclusiveLock};
+
+/// The locks of a statement, by relation.
+pub fn locks(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
+    let is = |word: &str| tokens.is(0, word);
+    if is("create") {
+        created(tokens)
+    } else if is("drop") {
+        let effects = effects(tokens);
+        let mode =
+            if tokens.are(1, &["index", "concurrently"]) { ShareUpdateExclusiveLock } else { AccessExclusiveLock };
+        let relations = |kind| matches!(kind, Kind::Table | Kind::View | Kind::Index | Kind::Sequence | Kind::Trigger);
+        let dropped = effects.dropped.into_iter().filter(|object| relations(object.kind));
+        dropped.map(|object| (object.of.unwrap_or(object.name), mode)).collect()
+    } else if is("alter") {
+        altered(tokens)
+    } else if is("truncate") {
+        list(tokens, tokens.behind(1, &["table"])).into_iter().map(|name| (name, AccessExclusiveLock)).collect()
+    } else if is("lock") {
+        let names = list(tokens, tokens.behind(1, &["table"]));
+        let mode = named_mode(tokens);
+        names.into_iter().filter_map(|name| Some((name, mode?))).collect()
+    } else if tokens.are(0, &["refresh", "materialized", "view"]) {
+        let concurrently = tokens.is(3, "concurrently");
+        let mode = if concurrently { ExclusiveLock } else { AccessExclusiveLock };
+        one(tokens, tokens.behind(3, &["concurrently"]), mode)
+    } else if tokens.are(0, &["comment", "on", "table"]) || tokens.are(0, &["comment", "on", "view"]) {
+        one(tokens, 3, ShareUpdateExclusiveLock)
+    } else if is("cluster") {
+        one(tokens, tokens.behind(1, &["verbose"]), AccessExclusiveLock)
+    } else if tokens.are(0, &["reindex", "table"]) {
+        let concurrently = tokens.is(2, "concurrently");
+        one(
+            tokens,
+            tokens.behind(2, &["concurrently"]),
+            if concurrently { ShareUpdateExclusiveLock } else { ShareLock },
+        )
+    } else if tokens.are(0, &["reindex", "index"]) {
+        let mode = if tokens.is(2, "concurrently") { ShareUpdateExclusiveLock } else { AccessExclusiveLock };
+        one(tokens, tokens.behind(2, &["concurrently"]), mode)
+    } else if is("vacuum") || is("analyze") {
+        let behind = if tokens.is(1, "(") { tokens.behind_parenthesis(1) } else { 1 };
+        let full = (1..behind.max(3)).any(|i| tokens.is(i, "full"));
+        let skipped = ["full", "freeze", "verbose", "analyze"];
+        let first = (behind..tokens.len()).find(|i| !skipped.iter().any(|word| tokens.is(*i, word)));
+        let mode = if full { AccessExclusiveLock } else { ShareUpdateExclusiveLock };
+        first.map_or_else(Vec::new, |first| one(tokens, first, mode))
+    } else {
+        Vec::new()
+    }
+}
+
+fn one(tokens: &Tokens<'_>, at: usize, mode: Mode) -> Vec<(ObjectName, Mode)> {
+    tokens.name(at).map(|(name, _)| (name, mode)).into_iter().collect()
+}
+
+fn list(tokens: &Tokens<'_>, mut i: usize) -> Vec<ObjectName> {
+    let mut names = Vec::new();
+    while let Some((name, behind)) = tokens.name(tokens.behind(i, &["only"])) {
+        names.push(name);
+        let behind = tokens.behind(behind, &["*"]);
+        if !tokens.is(behind, ",") {
+            break;
+        }
+        i = behind + 1;
+    }
+    names
+}
+
+fn created(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
+    let on =
+        |from: usize| (from..tokens.len()).find(|i| tokens.is(*i, "on")).map(|on| tokens.behind(on + 1, &["only"]));
+    let effects = effects(tokens);
+    let mut locks = Vec::new();
+    for object in &effects.created {
+        let of = object.of.clone();
+        match object.kind {
+            Kind::Index => {
+                let concurrently = (0..6).any(|i| tokens.is(i, "concurrently"));
+                let mode = if concurrently { ShareUpdateExclusiveLock } else { ShareLock };
+                locks.extend(of.map(|table| (table, mode)));
+            }
+            Kind::Trigger => locks.extend(of.map(|table| (table, ShareRowExclusiveLock))),
+            Kind::Table => {
+                locks.extend(of.map(|parent| (parent, AccessExclusiveLock)));
+                locks.extend(references(tokens));
+            }
+            Kind::View if tokens.are(1, &["or", "replace"]) => locks.push((object.name.clone(), AccessExclusiveLock)),
+            _ => {}
+        }
+    }
+    if tokens.is(1, "policy") || tokens.is(1, "rule") || tokens.are(1, &["or", "replace", "rule"]) {
+        let table = if tokens.is(1, "policy") {
+            on(2)
+        } else {
+            (2..tokens.len()).find(|i| tokens.is(*i, "to")).map(|to| to + 1)
+        };
+        locks.extend(table.map_or_else(Vec::new, |at| one(tokens, at, AccessExclusiveLock)));
+    }
+    locks
+}
+
+/// The tables that foreign keys lead to.
+fn references(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
+    let behind = (0..tokens.len()).filter(|i| tokens.is(*i, "references"));
+    behind.filter_map(|i| tokens.name(i + 1)).map(|(name, _)| (name, ShareRowExclusiveLock)).collect()
+}
+
+fn altered(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
+    let kinds: [&[&str]; 6] =
+        [&["table"], &["foreign", "table"], &["view"], &["materialized", "view"], &["index"], &["sequence"]];
+    let Some(words) = kinds.into_iter().find(|words| tokens.are(1, words)) else { return Vec::new() };
+    let first = tokens.behind(tokens.behind(1 + words.len(), &["if", "exists"]), &["only"]);
+    let Some((table, behind)) = tokens.name(first) else { return Vec::new() };
+    let mode = match words {
+        ["table"] => actions(tokens, behind),
+        ["sequence"] => ShareRowExclusiveLock,
+        ["index"] => ShareUpdateExclusiveLock,
+        _ => AccessExclusiveLock,
+    };
+    let mut locks = vec![(table, mode)];
+    locks.extend(references(tokens));
+    for i in behind..tokens.len() {
+        if tokens.are(i, &["attach", "partition"]) || tokens.are(i, &["detach", "partition"]) {
+            locks.extend(one(tokens, i + 2, AccessExclusiveLock));
+        }
+    }
+    locks
+}
+
+/// The strongest that an action of ALTER TABLE takes.
+fn actions(tokens: &Tokens<'_>, mut i: usize) -> Mode {
+    let mut strongest = ShareUpdateExclusiveLock;
+    while i < tokens.len() && !tokens.is(i, ";") {
+        strongest = strongest.max(action(tokens, i));
+        while i < tokens.len() && !tokens.is(i, ",") {
+            i = if tokens.is(i, "(") { tokens.behind_parenthesis(i) } else { i + 1 };
+        }
+        i += 1;
+    }
+    strongest
+}
+
+fn action(tokens: &Tokens<'_>, i: usize) -> Mode {
+    let to_comma = || (i..tokens.len()).take_while(|i| !tokens.is(*i, ","));
+    let has = |words: &[&str]| to_comma().any(|i| tokens.are(i, words));
+    if tokens.is(i, "add") && has(&["foreign", "key"])
+        || tokens.is(i, "enable") && has(&["trigger"])
+        || tokens.is(i, "disable") && has(&["trigger"])
+    {
+        return ShareRowExclusiveLock;
+    }
+    let is_weak = tokens.are(i, &["validate", "constraint"])
+        || tokens.are(i, &["attach", "partition"])
+        || tokens.are(i, &["detach", "partition"]) && has(&["concurrently"])
+        || tokens.are(i, &["cluster", "on"])
+        || tokens.are(i, &["set", "("])
+        || tokens.are(i, &["reset", "("])
+        || tokens.is(i, "alter") && has(&["set", "statistics"])
+        || tokens.is(i, "alter") && has(&["set", "("]);
+    if is_weak { ShareUpdateExclusiveLock } else { AccessExclusiveLock }
+}
+
+fn named_mode(tokens: &Tokens<'_>) -> Option<Mode> {
+    let Some(from) = (1..tokens.len()).find(|i| tokens.is(*i, "in")) else { return Some(AccessExclusiveLock) };
+    let named: [(&[&str], Option<Mode>); 8] = [
+        (&["access", "share"], None),
+        (&["row", "share"], None),
+        (&["row", "exclusive"], None),
+        (&["share", "update", "exclusive"], Some(ShareUpdateExclusiveLock)),
+        (&["share", "row", "exclusive"], Some(ShareRowExclusiveLock)),
+        (&["share"], Some(ShareLock)),
+        (&["exclusive"], Some(ExclusiveLock)),
+        (&["access", "exclusive"], Some(AccessExclusiveLock)),
+    ];
+    named.into_iter().find(|(words, _)| tokens.are(from + 1, words)).and_then(|(_, mode)| mode)
+}

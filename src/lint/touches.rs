@@ -1,0 +1,266 @@
+//! What a statement does to objects that others use: which it makes, alters, drops or writes to, and which lock it takes of
+//! them; as far as its own words tell.
+
+use super::modes::{self, Lock};
+use super::objects::{Kind, effects};
+use super::tokens::{ObjectName, Tokens};
+use crate::sql::calls_something;
+
+/// A longer statement is only looked at at its head, in bytes.
+const WHOLE_BYTES: usize = 512 * 1024;
+
+/// What is done to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum How {
+    /// It is made.
+    Creates,
+    /// It is there and becomes another.
+    Alters,
+    /// Its rows change.
+    Writes,
+    /// It goes.
+    Drops,
+}
+
+impl How {
+    /// As people read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Creates => "creates",
+            Self::Alters => "alters",
+            Self::Writes => "writes",
+            Self::Drops => "drops",
+        }
+    }
+}
+
+/// An object and what is done to it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Touch {
+    /// What is done.
+    pub how: How,
+    /// `table`, `view`, `index`, ...
+    pub kind: &'static str,
+    /// `schema.name`; of an index, trigger or column with the table that it is of.
+    pub name: String,
+}
+
+/// What a statement does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Touches {
+    /// The objects that it names.
+    pub objects: Vec<Touch>,
+    /// The locks that it takes of relations that it names, but for those that readers and writers take of each other.
+    pub locks: Vec<Lock>,
+    /// Whether it may do more than its words say: a block of code, a function, statements that a query makes.
+    pub hidden: bool,
+}
+
+/// Reads a statement. `path` are the schemas in which names without one are looked up.
+pub fn touches(sql: &str, path: &[String]) -> Touches {
+    let tokens = if sql.len() > WHOLE_BYTES { Tokens::first(sql, 64) } else { Tokens::of(sql) };
+    let named = |name: &ObjectName| qualified(name, path);
+    let mut found = Touches { hidden: is_hidden(&tokens, sql), ..Touches::default() };
+    let mut add = |how, kind, name| {
+        let touch = Touch { how, kind, name };
+        if !found.objects.contains(&touch) {
+            found.objects.push(touch);
+        }
+    };
+    let effects = effects(&tokens);
+    let of = |object: &super::objects::Object| {
+        // An index is created where its table is.
+        let with_schema = |schema: Option<&String>| {
+            let name = ObjectName { schema: object.name.schema.clone().or(schema.cloned()), ..object.name.clone() };
+            named(&name)
+        };
+        match (&object.of, object.kind) {
+            (Some(table), Kind::Trigger | Kind::Column) => format!("{}.{}", named(table), object.name.name),
+            (Some(table), Kind::Index) if object.name.name.ends_with('_') => format!("of {}", named(table)),
+            (Some(table), Kind::Index) => with_schema(table.schema.as_ref()),
+            _ if object.kind == Kind::Schema => object.name.name.clone(),
+            _ => named(&object.name),
+        }
+    };
+    for object in &effects.created {
+        add(if object.kind == Kind::Column { How::Alters } else { How::Creates }, object.kind.as_str(), of(object));
+    }
+    for object in &effects.dropped {
+        add(if object.kind == Kind::Column { How::Alters } else { How::Drops }, object.kind.as_str(), of(object));
+    }
+    if tokens.is(0, "alter")
+        && let Some(about) = &effects.about
+        && effects.created.is_empty()
+        && effects.dropped.is_empty()
+    {
+        let kind = altered_kind(&tokens);
+        add(How::Alters, kind, if kind == "schema" { about.name.clone() } else { named(about) });
+    }
+    for name in written(&tokens) {
+        add(How::Writes, "table", named(&name));
+    }
+    if let Some((kind, name)) = other(&tokens) {
+        let how = if tokens.is(0, "create") { How::Creates } else { How::Drops };
+        add(how, kind, if name.schema.is_some() { name.to_string() } else { name.name });
+    }
+    if tokens.are(0, &["refresh", "materialized", "view"])
+        && let Some((name, _)) = tokens.name(tokens.behind(3, &["concurrently"]))
+    {
+        add(How::Writes, "materialized view", named(&name));
+    }
+    found.locks = modes::locks(&tokens).into_iter().map(|(name, mode)| Lock { relation: named(&name), mode }).collect();
+    found
+}
+
+/// With its schema where only one can be meant.
+fn qualified(name: &ObjectName, path: &[String]) -> String {
+    match (&name.schema, path) {
+        (None, [only]) => format!("{only}.{}", name.name),
+        _ => name.to_string(),
+    }
+}
+
+fn is_hidden(tokens: &Tokens<'_>, sql: &str) -> bool {
+    let runs = ["do", "call", "execute"].into_iter().any(|word| tokens.is(0, word));
+    let asks = ["select", "with", "values"].into_iter().any(|word| tokens.is(0, word)) || tokens.is(0, "(");
+    runs || asks && calls_something(sql)
+}
+
+fn altered_kind(tokens: &Tokens<'_>) -> &'static str {
+    const KINDS: [&str; 12] = [
+        "table",
+        "view",
+        "materialized",
+        "index",
+        "function",
+        "procedure",
+        "type",
+        "domain",
+        "schema",
+        "sequence",
+        "trigger",
+        "foreign",
+    ];
+    match KINDS.into_iter().find(|kind| tokens.is(1, kind)) {
+        Some("materialized") => "materialized view",
+        Some("foreign") => "foreign table",
+        Some(kind) => kind,
+        None => "object",
+    }
+}
+
+/// Tables whose rows a statement changes, also by a part of WITH.
+fn written(tokens: &Tokens<'_>) -> Vec<ObjectName> {
+    let mut names = Vec::new();
+    let mut name = |i: usize| names.extend(tokens.name(tokens.behind(i, &["only"])).map(|(name, _)| name));
+    if tokens.is(0, "copy") && !tokens.is(1, "(") {
+        let into = (1..tokens.len().min(200)).find(|i| tokens.is(*i, "from") || tokens.is(*i, "to"));
+        if into.is_some_and(|i| tokens.is(i, "from")) {
+            name(1);
+        }
+        return names;
+    }
+    if tokens.is(0, "truncate") {
+        let mut i = tokens.behind(tokens.behind(1, &["table"]), &["only"]);
+        while let Some((table, behind)) = tokens.name(i) {
+            names.push(table);
+            let behind = tokens.behind(behind, &["*"]);
+            if !tokens.is(behind, ",") {
+                break;
+            }
+            i = tokens.behind(behind + 1, &["only"]);
+        }
+        return names;
+    }
+    let begins = |i: usize| i == 0 || tokens.is(i - 1, "(") || tokens.is(i - 1, ")");
+    let writes = ["insert", "update", "delete", "merge", "with"].into_iter().any(|word| tokens.is(0, word));
+    let last = if writes { tokens.len() } else { 0 };
+    for i in (0..last).filter(|i| begins(*i)) {
+        if tokens.are(i, &["insert", "into"]) || tokens.are(i, &["merge", "into"]) || tokens.are(i, &["delete", "from"])
+        {
+            name(i + 2);
+        } else if tokens.is(i, "update") {
+            name(i + 1);
+        }
+    }
+    names
+}
+
+/// What is made and dropped and that no rule of ours compares.
+fn other(tokens: &Tokens<'_>) -> Option<(&'static str, ObjectName)> {
+    const KINDS: [(&[&str], &str); 9] = [
+        (&["extension"], "extension"),
+        (&["policy"], "policy"),
+        (&["rule"], "rule"),
+        (&["event", "trigger"], "event trigger"),
+        (&["publication"], "publication"),
+        (&["subscription"], "subscription"),
+        (&["statistics"], "statistics"),
+        (&["role"], "role"),
+        (&["collation"], "collation"),
+    ];
+    if !tokens.is(0, "create") && !tokens.is(0, "drop") {
+        return None;
+    }
+    let first = tokens.behind(1, &["or", "replace"]);
+    let (words, kind) = KINDS.iter().find(|(words, _)| tokens.are(first, words))?;
+    let next = first + words.len();
+    let next = tokens.behind(tokens.behind(next, &["if", "not", "exists"]), &["if", "exists"]);
+    tokens.name(next).map(|(name, _)| (*kind, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::touches;
+
+    fn told(sql: &str) -> Vec<String> {
+        let found = touches(sql, &["app".to_owned()]);
+        let objects = found.objects.iter().map(|touch| format!("{} {} {}", touch.how.as_str(), touch.kind, touch.name));
+        let locks = found.locks.iter().map(|lock| format!("{} {}", lock.mode.as_str(), lock.relation));
+        objects.chain(locks).chain(found.hidden.then(|| "hidden".to_owned())).collect()
+    }
+
+    #[test]
+    fn statements() {
+        for (sql, expected) in [
+            ("create table a.t (x int references u)", vec!["creates table a.t", "ShareRowExclusiveLock app.u"]),
+            ("create index i on a.t (x)", vec!["creates index a.i", "ShareLock a.t"]),
+            ("create index concurrently on t (x)", vec!["creates index of app.t", "ShareUpdateExclusiveLock app.t"]),
+            ("alter table t add column c int", vec!["alters column app.t.c", "AccessExclusiveLock app.t"]),
+            ("alter table t validate constraint c", vec!["alters table app.t", "ShareUpdateExclusiveLock app.t"]),
+            (
+                "drop view if exists v, w",
+                vec!["drops view app.v", "drops view app.w", "AccessExclusiveLock app.v", "AccessExclusiveLock app.w"],
+            ),
+            ("create schema s", vec!["creates schema s"]),
+            ("insert into t select * from u", vec!["writes table app.t"]),
+            (
+                "with x as (delete from a.b returning 1) update only t set a = 1",
+                vec!["writes table a.b", "writes table app.t"],
+            ),
+            ("copy t (a) from stdin", vec!["writes table app.t"]),
+            ("copy t to stdout", vec![]),
+            (
+                "truncate only t, u",
+                vec![
+                    "writes table app.t",
+                    "writes table app.u",
+                    "AccessExclusiveLock app.t",
+                    "AccessExclusiveLock app.u",
+                ],
+            ),
+            (
+                "create trigger g before insert on t execute function f()",
+                vec!["creates trigger app.t.g", "ShareRowExclusiveLock app.t"],
+            ),
+            ("create policy p on t", vec!["creates policy p", "AccessExclusiveLock app.t"]),
+            ("do $$ begin end $$", vec!["hidden"]),
+            ("select app.f()", vec!["hidden"]),
+            ("select count(*) from t", vec![]),
+            ("lock table t in share mode", vec!["ShareLock app.t"]),
+        ] {
+            assert_eq!(told(sql), expected, "{sql}");
+        }
+    }
+}

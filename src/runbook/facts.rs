@@ -1,0 +1,226 @@
+//! What may stand between `{{` and `}}` in a runbook, and its value. A release's id is only known when it is packed, so
+//! values are put in when a runbook is read.
+
+use std::collections::BTreeMap;
+
+use super::template::{Piece, pieces};
+use super::{Fault, nearest};
+use crate::format::approval::APR_VARIABLE;
+use crate::format::manifest::Manifest;
+use crate::format::statement::ReleaseId;
+
+/// Every fact but the variables' values, `variable.NAME`.
+pub const NAMES: [&str; 18] = [
+    "release.id",
+    "release.name",
+    "release.version",
+    "release.sequence",
+    "release.summary",
+    "target.database",
+    "bundle.file",
+    "bundle.files",
+    "gates",
+    "tiers",
+    "variables",
+    "command.verify",
+    "command.gate",
+    "command.plan",
+    "command.run",
+    "command.check",
+    "command.rollback",
+    "command.status",
+];
+
+/// Those that are lists, and so stand on lines of their own.
+const LISTS: [&str; 3] = ["gates", "tiers", "variables"];
+
+/// What a release and its reader's host say.
+#[derive(Clone, Copy)]
+pub struct Facts<'a> {
+    /// The release.
+    pub manifest: &'a Manifest,
+    /// Its id.
+    pub id: ReleaseId,
+    /// How many files it has.
+    pub files: usize,
+    /// The bundle, as the reader named it.
+    pub file: &'a str,
+    /// The trust root, if the reader named one.
+    pub trust: Option<&'a str>,
+    /// The values of variables that are known.
+    pub values: &'a BTreeMap<String, String>,
+}
+
+/// What between braces is no fact of this release.
+pub fn faults(text: &str, manifest: &Manifest) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for piece in pieces(text) {
+        let fault = match piece {
+            Piece::Text(_) | Piece::Braces => continue,
+            Piece::Open(at) => {
+                let (message, hint) = ("{{ without }} on its line", "write {{{{ for the braces themselves");
+                Fault { at, message: message.to_owned(), hint: hint.to_owned() }
+            }
+            Piece::Fact(name, at) if is_known(name, manifest) => {
+                if !LISTS.contains(&name) || is_alone(text, at) {
+                    continue;
+                }
+                let message = format!("{{{{{name}}}}} is a list among other words");
+                Fault { at, message, hint: "let it stand on a line of its own".to_owned() }
+            }
+            Piece::Fact(name, at) => {
+                let of_release: Vec<String> =
+                    manifest.variables.keys().map(|name| format!("variable.{name}")).collect();
+                let known = NAMES.into_iter().chain(of_release.iter().map(String::as_str));
+                let hint = match nearest(name, known) {
+                    Some(near) => format!("there is {{{{{near}}}}}; write {{{{{{{{ for the braces themselves"),
+                    None => format!("there are {}, and variable.NAME", NAMES.join(", ")),
+                };
+                Fault { at, message: format!("{{{{{name}}}}} is not a fact of a release"), hint }
+            }
+        };
+        faults.push(fault);
+    }
+    faults
+}
+
+fn is_known(name: &str, manifest: &Manifest) -> bool {
+    let variable = name.strip_prefix("variable.");
+    NAMES.contains(&name) || variable.is_some_and(|name| manifest.variables.keys().any(|known| known.as_str() == name))
+}
+
+/// Whether nothing else stands on the line.
+fn is_alone(text: &str, at: usize) -> bool {
+    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let line = text[start..].lines().next().unwrap_or_default();
+    pieces(line).iter().all(|piece| match piece {
+        Piece::Text(text) => text.trim().is_empty(),
+        Piece::Fact(_, from) => start + from == at,
+        Piece::Braces | Piece::Open(_) => false,
+    })
+}
+
+impl Facts<'_> {
+    /// The text with the values in it. What is no fact stays as it is: `lint` has refused it.
+    pub fn render(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        for piece in pieces(text) {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Braces | Piece::Open(_) => out.push_str("{{"),
+                Piece::Fact(name, _) => match self.value(name) {
+                    Some(value) => out.push_str(&value),
+                    None => out.push_str(&format!("{{{{{name}}}}}")),
+                },
+            }
+        }
+        out
+    }
+
+    fn value(&self, name: &str) -> Option<String> {
+        let release = &self.manifest.release;
+        Some(match name {
+            "release.id" => self.id.to_string(),
+            "release.name" => release.name.to_string(),
+            "release.version" => release.version.to_string(),
+            "release.sequence" => release.sequence.to_string(),
+            "release.summary" => one_line(&release.summary),
+            "target.database" => self.manifest.target.database.clone(),
+            "bundle.file" => quoted(&self.bundle()),
+            "bundle.files" => self.files.to_string(),
+            "gates" => list(self.manifest.gates.iter().map(|gate| (gate.name.to_string(), ""))),
+            "tiers" => list(self.manifest.tiers.iter().map(|tier| (tier.name.to_string(), tier.about.as_str()))),
+            "variables" => {
+                let variables = self.manifest.variables.iter();
+                list(variables.map(|(name, variable)| (name.to_string(), variable.about.as_str())))
+            }
+            _ => match name.split_once('.')? {
+                ("variable", name) => {
+                    self.manifest.variables.keys().find(|known| known.as_str() == name).map(|_| {
+                        let default = || self.manifest.variables.iter().find(|(known, _)| known.as_str() == name);
+                        let default = || default().and_then(|(_, variable)| variable.default.clone());
+                        let known = self.values.get(name).cloned().or_else(default);
+                        known.unwrap_or_else(|| stand_in(name).to_owned())
+                    })?
+                }
+                ("command", command) => self.command(command)?,
+                _ => return None,
+            },
+        })
+    }
+
+    /// The exact line to type, for a reader who has the database's URL in DB.
+    fn command(&self, name: &str) -> Option<String> {
+        let mut words = vec!["pgseal".to_owned(), name.to_owned()];
+        let (of_release, of_database) = match name {
+            "verify" => (true, false),
+            "gate" | "plan" | "run" | "check" | "rollback" => (true, true),
+            "status" => (false, true),
+            _ => return None,
+        };
+        if of_release {
+            words.push(quoted(&self.bundle()));
+            words.extend(self.trust.into_iter().flat_map(|trust| ["--trust".to_owned(), quoted(trust)]));
+        }
+        if of_database {
+            words.extend(["--db", "\"$DB\""].map(str::to_owned));
+        }
+        if of_release && of_database {
+            for (name, variable) in &self.manifest.variables {
+                let value = match self.values.get(name.as_str()) {
+                    Some(value) => value,
+                    None if variable.required => stand_in(name.as_str()),
+                    None => continue,
+                };
+                words.extend(["-v".to_owned(), quoted(&format!("{name}={value}"))]);
+            }
+        }
+        Some(words.join(" "))
+    }
+
+    /// A name that a command can't take for a flag.
+    fn bundle(&self) -> String {
+        if self.file.starts_with('-') { format!("./{}", self.file) } else { self.file.to_owned() }
+    }
+}
+
+/// What stands for a value that is not known yet.
+fn stand_in(variable: &str) -> &'static str {
+    if variable == APR_VARIABLE { "CODE" } else { "VALUE" }
+}
+
+/// A list item each: a name, and what is said of it.
+fn list<'a>(items: impl Iterator<Item = (String, &'a str)>) -> String {
+    let line = |(name, about): (String, &str)| match about {
+        "" => format!("- `{name}`"),
+        about => format!("- `{name}`: {}", one_line(about)),
+    };
+    let lines: Vec<String> = items.map(line).collect();
+    if lines.is_empty() { "- none".to_owned() } else { lines.join("\n") }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// As a POSIX shell takes it back.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_shell_takes_it_back() {
+        assert_eq!(quoted("/a/b-1.0.pgseal"), "/a/b-1.0.pgseal");
+        assert_eq!(quoted("x=a b; rm $HOME"), "'x=a b; rm $HOME'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}

@@ -1,0 +1,64 @@
+//! Cuts a text at `{{name}}`. `{{{{`, and a backslash before `{{`, write the braces themselves.
+
+/// A part of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece<'t> {
+    /// As it stands.
+    Text(&'t str),
+    /// The braces themselves.
+    Braces,
+    /// What stands between braces, without blanks around it; and the byte at which the braces begin.
+    Fact(&'t str, usize),
+    /// Braces that nothing closes on their line.
+    Open(usize),
+}
+
+/// The parts of a text, in order.
+pub fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let (mut pieces, mut from) = (Vec::new(), 0);
+    while let Some(found) = text[from..].find("{{").map(|found| from + found) {
+        let behind = found + 2;
+        let escaped = found > from && text.as_bytes()[found - 1] == b'\\';
+        let plain = &text[from..if escaped { found - 1 } else { found }];
+        if !plain.is_empty() {
+            pieces.push(Piece::Text(plain));
+        }
+        let line = text[behind..].lines().next().unwrap_or_default();
+        from = if escaped {
+            pieces.push(Piece::Braces);
+            behind
+        } else if line.starts_with("{{") {
+            pieces.push(Piece::Braces);
+            behind + 2
+        } else if let Some(end) = line.find("}}") {
+            pieces.push(Piece::Fact(line[..end].trim(), found));
+            behind + end + 2
+        } else {
+            pieces.push(Piece::Open(found));
+            behind
+        };
+    }
+    if from < text.len() {
+        pieces.push(Piece::Text(&text[from..]));
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Piece::{Braces, Fact, Open, Text};
+    use super::pieces;
+
+    #[test]
+    fn a_text_in_pieces() {
+        assert_eq!(pieces("a {{release.id}}."), [Text("a "), Fact("release.id", 2), Text(".")]);
+        assert_eq!(pieces("{{ gates }}{{tiers}}"), [Fact("gates", 0), Fact("tiers", 11)]);
+        assert_eq!(pieces(r"\{{x}} {{{{y}}"), [Braces, Text("x}} "), Braces, Text("y}}")]);
+        assert_eq!(pieces("é {{\n}}"), [Text("é "), Open(3), Text("\n}}")]);
+        assert_eq!(pieces("{ {} }}"), [Text("{ {} }}")]);
+        assert_eq!(pieces("{{{x}}"), [Fact("{x", 0)]);
+        assert_eq!(pieces("{{{{{{x}}"), [Braces, Fact("x", 4)]);
+        assert_eq!(pieces("{{}}{{"), [Fact("", 0), Open(4)]);
+        assert_eq!(pieces(""), []);
+    }
+}

@@ -1,0 +1,114 @@
+//! `plan`: what it says of objects and locks is what the server does.
+
+use std::collections::BTreeMap;
+
+use pgseal::lint::touches::touches;
+use serde_json::json;
+
+use super::{database, small};
+
+const THERE: &str = "
+    create table public.t (id integer primary key, other integer, note text);
+    create table public.u (id integer primary key, note text);
+    create index t_other on public.t (other);
+    create view public.v as select id from public.t;
+    create materialized view public.m as select id from public.t;
+    create unique index m_id on public.m (id);
+    create sequence public.s;
+    create function public.f() returns trigger language plpgsql as 'begin return new; end';
+    create table public.parent (id integer, part integer) partition by list (part);
+    create table public.part_1 (id integer, part integer);
+    alter table public.t add constraint positive check (other > 0) not valid;";
+
+/// Each statement in a transaction of its own: the strongest lock of each relation that was there before.
+#[test]
+fn locks_are_those_that_the_server_takes() {
+    let db = database("plan_locks");
+    let mut client = db.client();
+    client.batch_execute(THERE).unwrap();
+    for sql in [
+        "create index on t (note)",
+        "create table w (id integer references u)",
+        "create table p partition of parent for values in (2)",
+        "alter table t add column more integer",
+        "alter table t add foreign key (other) references u",
+        "alter table t validate constraint positive",
+        "alter table only t alter column note set statistics 10",
+        "alter table t set (fillfactor = 90)",
+        "alter table t disable trigger user, alter column note set default 'x'",
+        "alter table t disable trigger user",
+        "alter table parent attach partition part_1 for values in (1)",
+        "alter view v alter column id set default 1",
+        "alter table t rename column note to words",
+        "create trigger g before insert on t for each row execute function f()",
+        "create or replace view v as select id from t",
+        "create policy p on t",
+        "create rule r as on insert to u do also nothing",
+        "drop view v",
+        "drop materialized view m",
+        "truncate table u",
+        "refresh materialized view m",
+        "refresh materialized view concurrently m",
+        "comment on table t is 'x'",
+        "lock table u in share row exclusive mode",
+        "lock u",
+        "cluster t using t_pkey",
+        "reindex table u",
+        "analyze t",
+        "alter sequence s restart",
+        "insert into t values (1)",
+        "select count(*) from t",
+    ] {
+        let mut transaction = client.transaction().unwrap();
+        transaction.batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let rows = transaction
+            .query(
+                "select format('%s.%s', n.nspname, c.relname), l.mode from pg_locks l join pg_class c on c.oid = l.relation
+                 join pg_namespace n on n.oid = c.relnamespace where l.pid = pg_backend_pid() and l.locktype = 'relation'
+                 and n.nspname = 'public' and c.relkind in ('r', 'p', 'v', 'm', 'S') and c.relname = any ($1)",
+                &[&vec!["t", "u", "v", "m", "s", "parent", "part_1"]],
+            )
+            .unwrap();
+        transaction.rollback().unwrap();
+        let mut taken: BTreeMap<String, &str> = BTreeMap::new();
+        let mut keep = |relation: String, mode: &str| {
+            let Some(strength) = MODES.iter().position(|known| *known == mode) else { return };
+            let known = taken.entry(relation).or_insert(MODES[strength]);
+            if MODES.iter().position(|mode| mode == known) < Some(strength) {
+                *known = MODES[strength];
+            }
+        };
+        rows.iter().for_each(|row| keep(row.get(0), row.get(1)));
+        let told = touches(sql, &["public".to_owned()]).locks;
+        let told: BTreeMap<String, &str> = told.into_iter().map(|lock| (lock.relation, lock.mode.as_str())).collect();
+        assert_eq!(told, taken, "{sql}");
+    }
+}
+
+/// From the weakest to the strongest, of those that are told.
+const MODES: [&str; 5] =
+    ["ShareUpdateExclusiveLock", "ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"];
+
+#[test]
+fn objects_locks_and_states() {
+    let (db, release, site) = small("plan_objects");
+    let tier = "alter table approvals add column note text;\ncreate index on public.widgets (name);\n\
+                do $$ begin null; end $$;\n";
+    let release = release.tier("more", tier).rollback("more", "alter table approvals drop column if exists note;\n");
+    let operator = site.operator(&site.pack(&release), &db.url());
+    operator.plan().done().says(&[
+        "creates table public.widgets; writes table public.widgets",
+        "alters column public.approvals.note; 1 statement(s) may do more than their words say",
+        "locks until COMMIT: AccessExclusiveLock public.approvals",
+        "it would run here",
+    ]);
+    let plan = operator.json("plan");
+    let made = json!({ "how": "creates", "kind": "table", "name": "public.widgets" });
+    assert!(plan["tiers"][0]["objects"].as_array().unwrap().contains(&made), "{plan}");
+    // Nobody waits for what the run itself has made.
+    assert_eq!(plan["tiers"][0]["locks"], json!([]));
+    assert_eq!(plan["tiers"][1]["locks"], json!([{ "relation": "public.approvals", "mode": "AccessExclusiveLock" }]));
+    assert_eq!((&plan["tiers"][1]["hidden"], &plan["rehearsal"]), (&json!(1), &json!(null)));
+    assert_eq!(plan["expected"], json!({ "baseline": { "widgets": false }, "finalized": { "widgets": true } }));
+    assert_eq!(plan["approvals"], json!({}));
+}
