@@ -399,6 +399,20 @@ fn commands_on_a_database() {
     }
     desk.expect(10, "receipt", &["receipt", "verify", "a.pgseal"]);
     desk.expect(10, "error", &["receipt", "show", "a.pgseal"]);
+
+    let admin = Cluster::shared().server().url("postgres");
+    let rehearse = ["rehearse", "a.pgseal", "--db", &admin, "--from", database.name(), "-v", "ticket=OPS-1"];
+    let rehearsed = desk.ok("rehearse", &[&rehearse[..], &["--receipt-key", "host.key"]].concat());
+    let path = rehearsed["receipt"].as_str().expect("it was stored");
+    check("rehearsal", &read_json(&desk.path(path)));
+    let shown = desk.run(&["receipt", "show", path]);
+    check("rehearsal", &serde_json::from_slice(&shown.stdout).expect("one document"));
+    let verified = desk.ok("receipt", &["receipt", "verify", path, "--bundle", "a.pgseal"]);
+    assert_eq!(verified["receipts"][0]["action"], "rehearsal");
+    desk.ok("audit", &["audit", path]);
+    client.batch_execute("create domain public.greetings as int").expect("DDL");
+    let failed = desk.expect(30, "rehearse", &rehearse);
+    assert_eq!(failed["rehearsal"]["outcome"], "failed");
 }
 
 #[test]
