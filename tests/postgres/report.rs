@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::cluster::{Cluster, programs};
 use super::one_roof::{self, APR, Directus};
 use super::release::{Answer, Operator, Release, Site, assert_same, dump};
 use super::small;
@@ -147,8 +148,13 @@ fn blocked_then_ready_then_done_then_back() {
     }
     assert_eq!(document["missing"].as_array().unwrap().len(), 2, "{document}");
 
-    // Either alone is not enough.
-    rehearsed(&site, &bundle, operator.receipts(), |_| ());
+    // Either alone is not enough. This rehearsal is a real one.
+    fs::write(site.path("approve.sql"), "insert into public.approvals values ('stand-in');").unwrap();
+    let mut rehearse = site.command();
+    rehearse.env("PGSEAL_POSTGRES_BIN", programs().dir()).arg("rehearse").arg(&bundle);
+    rehearse.args(["--trust", "trust.json", "--db", &Cluster::shared().server().url("postgres"), "--from", db.name()]);
+    rehearse.args(["--approve-with", "approve.sql", "--receipt-key", "receipt.key", "--receipts"]);
+    Answer::of(rehearse.arg(operator.receipts()).output().unwrap()).done();
     let document = expect(&operator, "BLOCKED", 20);
     answers(&document, "rehearsal", "go");
     db.client().batch_execute("insert into public.approvals values ('somebody')").unwrap();
