@@ -318,7 +318,7 @@ fn hostile_names() {
         let mut config = cluster.server().connection("postgres").parse::<postgres::Config>().unwrap();
         let mut client = config.dbname(name).connect(postgres::NoTls).unwrap();
         client.batch_execute(BEFORE).unwrap();
-        let bundle = site.pack(&Release::on(name));
+        let bundle = site.pack(&Release::on(&name.replace('\\', "\\\\").replace('"', "\\\"")));
         let rehearsal = || Rehearsal::of(&site, &bundle, &cluster).from(name);
         // With a connection, so by dump; then without one.
         assert_eq!(rehearsal().json()["rehearsal"]["source"]["method"], "dump-restore", "{name}");

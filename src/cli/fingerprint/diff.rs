@@ -65,7 +65,7 @@ fn show(difference: &Difference, out: Output) {
     let (before, after) = difference.lines();
     for (mark, paint, lines) in [("-", Paint::Bad, before), ("+", Paint::Good, after)] {
         for line in lines {
-            out.line(out.paint(paint, &format!("    {mark} {}", escape(line))));
+            out.line(out.paint(paint, format!("    {mark} {}", escape(line))));
         }
     }
 }

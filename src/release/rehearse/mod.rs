@@ -5,8 +5,8 @@
 //! ```
 //!
 //! Three things differ from a run that is meant: the database has the clone's name, people's approvals are not needed, and
-//! where the gates wait for people, a script that the operator names stands in for them, on the clone only. Everything else is the code of
-//! `run`, `rollback` and `check`.
+//! where the gates wait for people, a script that the operator names stands in for them, on the clone only. Everything
+//! else is the code of `run`, `rollback` and `check`.
 
 mod blank;
 mod carry;
@@ -86,7 +86,8 @@ pub enum ClonedFrom<'b> {
     Database {
         /// Its name.
         name: &'b str,
-        /// Whether it is dumped and restored even where nobody is connected: a copy by template keeps new connections waiting.
+        /// Whether it is dumped and restored also where nobody is connected: a copy by template keeps new connections
+        /// waiting.
         by_dump: bool,
     },
     /// A dump.

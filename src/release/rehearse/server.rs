@@ -64,8 +64,8 @@ impl Admin {
     /// Says to other rehearsals that this one goes on, until the session ends.
     pub fn mark(&mut self, rehearsal_id: &str) -> Result<(), DatabaseError> {
         let id = rehearsal_id.get(..8).unwrap_or_default();
-        let mark =
-            "select pg_catalog.pg_advisory_lock($1::pg_catalog.int4, ('x' || $2)::pg_catalog.bit(32)::pg_catalog.int4)";
+        let mark = "select pg_catalog.pg_try_advisory_lock(
+            $1::pg_catalog.int4, ('x' || $2)::pg_catalog.bit(32)::pg_catalog.int4)::pg_catalog.text";
         self.session.query(mark, &[LOCK, id]).map(drop)
     }
 

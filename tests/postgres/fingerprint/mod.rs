@@ -14,7 +14,7 @@ use pgseal::format::timestamp::Timestamp;
 use pgseal::postgres::Connector;
 
 use super::cluster::{Cluster, TestDatabase};
-use super::{release, server};
+use super::release;
 
 /// A database with one object of every kind. It is never dropped: it has a subscription.
 fn every_kind() -> TestDatabase<'static> {
