@@ -88,11 +88,10 @@ pub fn verdict(facts: &Facts, matrix: &Matrix) -> Verdict {
             _ => None,
         }
     };
+    let in_effect = facts.release.as_ref().is_some_and(|release| release.in_effect().is_some());
     if let Some((cell, exit)) = GRAVEST.iter().find_map(stop) {
-        return stopped(matrix, cell, exit);
+        return stopped(matrix, cell, exit, in_effect);
     }
-    let release = facts.release.as_deref();
-    let in_effect = release.is_some_and(|release| release.in_effect().is_some());
     let needed = |cell: &&Cell| !in_effect || IN_EFFECT.contains(&cell.row);
     let open: Vec<&Cell> = matrix.cells.iter().filter(needed).filter(|cell| !cell.mark.is_clear()).collect();
     match (&open[..], in_effect) {
@@ -102,7 +101,7 @@ pub fn verdict(facts: &Facts, matrix: &Matrix) -> Verdict {
     }
 }
 
-fn stopped(matrix: &Matrix, cell: &Cell, exit: u8) -> Verdict {
+fn stopped(matrix: &Matrix, cell: &Cell, exit: u8, in_effect: bool) -> Verdict {
     let wrong: Vec<&Cell> = matrix.cells.iter().filter(|cell| matches!(cell.mark, Mark::Stop(_))).collect();
     let others = match wrong.len() - 1 {
         0 => String::new(),
@@ -110,7 +109,7 @@ fn stopped(matrix: &Matrix, cell: &Cell, exit: u8) -> Verdict {
         more => format!(" {more} other answers below say STOP, too."),
     };
     let missing = wrong.iter().filter_map(|cell| {
-        let what = cell.way_out.clone()?;
+        let what = cell.way_out.clone().or_else(|| mend(cell.row, in_effect).map(str::to_owned))?;
         Some(Missing { row: cell.row, what, command: cell.command.clone() })
     });
     Verdict {
@@ -122,6 +121,20 @@ fn stopped(matrix: &Matrix, cell: &Cell, exit: u8) -> Verdict {
             "Nothing should be run before somebody has understood and mended it. There is no switch that goes around it.".into(),
             "This report changed nothing. Once it is mended, make a new one.".into(),
         ],
+    }
+}
+
+/// Where the cell has no advice of its own.
+fn mend(row: Row, in_effect: bool) -> Option<&'static str> {
+    match (row, in_effect) {
+        (Row::State, true) => Some(
+            "Somebody changed these values since the run: find out who, and why. `pgseal rollback` leads back to the start.",
+        ),
+        (Row::State, false) => Some(
+            "The database is not in the state that the release was made for: find out what changed there, and why.",
+        ),
+        (Row::Checks, _) => Some("Look at the checks that do not hold: their details say what was found."),
+        _ => None,
     }
 }
 

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::cluster::{Cluster, programs};
 use super::one_roof::{self, APR, Directus};
 use super::release::{Answer, Operator, Release, Site, assert_same, dump};
 use super::small;
@@ -126,7 +127,12 @@ fn now(seconds: i64) -> String {
 #[test]
 fn blocked_then_ready_then_done_then_back() {
     let (db, release, site) = small("report_story");
-    let release = release.verify("checked", "any", "read-only", "select 'one' as name, true as ok, '' as detail;");
+    let release = release.verify(
+        "checked",
+        "any",
+        "read-only",
+        "select 'one' as name, to_regclass('public.approvals') is not null as ok, '' as detail;",
+    );
     db.client().batch_execute("truncate public.approvals").unwrap();
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
@@ -142,8 +148,13 @@ fn blocked_then_ready_then_done_then_back() {
     }
     assert_eq!(document["missing"].as_array().unwrap().len(), 2, "{document}");
 
-    // Either alone is not enough.
-    rehearsed(&site, &bundle, operator.receipts(), |_| ());
+    // Either alone is not enough. This rehearsal is a real one.
+    fs::write(site.path("approve.sql"), "insert into public.approvals values ('stand-in');").unwrap();
+    let mut rehearse = site.command();
+    rehearse.env("PGSEAL_POSTGRES_BIN", programs().dir()).arg("rehearse").arg(&bundle);
+    rehearse.args(["--trust", "trust.json", "--db", &Cluster::shared().server().url("postgres"), "--from", db.name()]);
+    rehearse.args(["--approve-with", "approve.sql", "--receipt-key", "receipt.key", "--receipts"]);
+    Answer::of(rehearse.arg(operator.receipts()).output().unwrap()).done();
     let document = expect(&operator, "BLOCKED", 20);
     answers(&document, "rehearsal", "go");
     db.client().batch_execute("insert into public.approvals values ('somebody')").unwrap();

@@ -15,7 +15,7 @@ use crate::format::rehearsal::Rehearsal;
 use crate::format::statement::{ReleaseId, Subject};
 use crate::format::timestamp::Timestamp;
 use crate::matrix::{Kept, Row, Trouble};
-use crate::record::receipt;
+use crate::record::{receipt, rehearsal};
 use crate::trust::{KeyId, TrustRoot, When};
 
 /// What was found.
@@ -38,13 +38,14 @@ pub fn read(args: &Args, root: &TrustRoot, id: ReleaseId, at: Timestamp) -> Resu
     let mut papers =
         Papers { receipts: Vec::new(), rehearsals: Vec::new(), uncounted: Vec::new(), troubles: Vec::new() };
     let files = files(&args.receipts).map_err(|error| CliError::io(&args.receipts, &error))?;
-    let when = When::AsOf(at);
+    // A run is over; a rehearsal is what the next one rests on, and judged as `run` judges it.
+    let (when, rested_on) = (When::AsOf(at), When::At(at));
     for path in files {
         let name = name(&path);
         if name.ends_with(".receipt.json") {
             papers.receipt(&path, root, id, when);
-        } else if name.ends_with(".rehearsal.json") {
-            match rehearsal(&path, root, id, when) {
+        } else if rehearsal::is_one(&path) {
+            match rehearsed(&path, root, id, rested_on) {
                 Ok(Some(kept)) => papers.rehearsals.push(kept),
                 Ok(None) => {}
                 Err(why) => papers.uncounted.push((name, why)),
@@ -52,7 +53,7 @@ pub fn read(args: &Args, root: &TrustRoot, id: ReleaseId, at: Timestamp) -> Resu
         }
     }
     for path in &args.rehearsal {
-        match rehearsal(path, root, id, when) {
+        match rehearsed(path, root, id, rested_on) {
             Ok(Some(kept)) if papers.rehearsals.iter().any(|known| known.sha256 == kept.sha256) => {}
             Ok(Some(kept)) => papers.rehearsals.push(kept),
             Ok(None) => papers.refuse(path, "it is of another release"),
@@ -95,12 +96,12 @@ impl Papers {
 }
 
 /// A rehearsal receipt of this release by a key of the role `receipt`; nothing where it is of another.
-fn rehearsal(path: &Path, root: &TrustRoot, id: ReleaseId, when: When) -> Result<Option<Kept<Rehearsal>>, String> {
-    let read = reading::read(path, root, when)?;
+fn rehearsed(path: &Path, root: &TrustRoot, id: ReleaseId, when: When) -> Result<Option<Kept<Rehearsal>>, String> {
+    let read = rehearsal::read(path, root, when).map_err(|error| error.to_string())?;
     if !is_about(&read.statement.subject, id) {
         return Ok(None);
     }
-    let Some(key) = read.signed else { return Err(UNSIGNED.to_owned()) };
+    let Some((key, _)) = read.signed else { return Err(UNSIGNED.to_owned()) };
     let sha256 = digest_of(&read.statement);
     Ok(Some(kept(name(path), sha256, key, root, read.statement.predicate)))
 }
@@ -131,45 +132,4 @@ fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     files.sort();
     Ok(files)
-}
-
-/// Reading a rehearsal receipt.
-mod reading {
-    use super::{KeyId, Path, TrustRoot, When, io};
-    use crate::format::json;
-    use crate::format::rehearsal::RehearsalStatement;
-    use crate::format::statement::PAYLOAD_TYPE;
-    use crate::limits;
-    use crate::trust::root::name;
-
-    pub struct Read {
-        pub statement: RehearsalStatement,
-        pub signed: Option<KeyId>,
-    }
-
-    pub fn read(path: &Path, root: &TrustRoot, when: When) -> Result<Read, String> {
-        let document = limited(path).map_err(|error| error.to_string())?;
-        let statement: RehearsalStatement = json::from_canonical(&document).map_err(|error| error.to_string())?;
-        let signature = match limited(&path.with_extension("sig")) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            read => Some(read.map_err(|error| error.to_string())?),
-        };
-        let (signer, bytes) = match (statement.predicate.signer, signature) {
-            (None, None) => return Ok(Read { statement, signed: None }),
-            (Some(signer), Some(bytes)) => (KeyId::claimed(signer), bytes),
-            _ => return Err("its signature is missing, or it names no signer".to_owned()),
-        };
-        let bytes = <[u8; 64]>::try_from(bytes).map_err(|_| "its signature is not 64 bytes long".to_owned())?;
-        root.authenticate(&name("receipt"), PAYLOAD_TYPE, &document, &[(signer, bytes)], when)
-            .map_err(|error| error.to_string())?;
-        Ok(Read { statement, signed: Some(signer) })
-    }
-
-    fn limited(path: &Path) -> io::Result<Vec<u8>> {
-        let metadata = std::fs::metadata(path)?;
-        if !metadata.is_file() || metadata.len() > limits::DOCUMENT_BYTES {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file of the size of a document"));
-        }
-        std::fs::read(path)
-    }
 }

@@ -78,7 +78,8 @@ fn missing(tallies: &[Tally]) -> String {
 
 pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
     let command = || {
-        Some(format!("pgseal rehearse {} --db ADMIN-URL --from {}", argument(&facts.file), argument(database(release))))
+        let (file, from) = (argument(&facts.file), argument(database(release)));
+        Some(format!("pgseal rehearse {file} --db ADMIN-URL --from {from} --receipt-key HOST.key"))
     };
     let Some(kept) = release.newest_rehearsal() else {
         return Cell::unknown(Row::Rehearsal, "No signed rehearsal of this very release is here.")
