@@ -11,11 +11,13 @@ use walkdir::WalkDir;
 use crate::archive::source;
 use crate::bundle::subjects::SubjectError;
 use crate::bundle::{Added, AuthenticateError, AuthenticatedBundle, UntrustedBundle};
-use crate::format::statement::title;
-use crate::record::receipt;
+use crate::format::manifest::Release;
+use crate::format::statement::{Subject, title};
+use crate::record::receipt::{self, ReceiptError};
+use crate::record::rehearsal;
 use crate::trust::added::{AddedStatement, SignedApproval};
 use crate::trust::evidence::Evidence;
-use crate::trust::{TrustRoot, When};
+use crate::trust::{KeyId, TrustRoot, When};
 
 /// What was found about one path.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub enum Kind {
     Approval,
     /// `*.receipt.json`
     Receipt,
+    /// `*.rehearsal.json`
+    Rehearsal,
 }
 
 /// What an authentic file says of a release.
@@ -62,9 +66,13 @@ impl Kind {
     /// By the end of its name.
     fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?;
-        [(".pgseal", Self::Bundle), (".approval", Self::Approval), (".receipt.json", Self::Receipt)]
-            .into_iter()
-            .find_map(|(end, kind)| name.ends_with(end).then_some(kind))
+        let kinds = [
+            (".pgseal", Self::Bundle),
+            (".approval", Self::Approval),
+            (".receipt.json", Self::Receipt),
+            (rehearsal::ENDING, Self::Rehearsal),
+        ];
+        kinds.into_iter().find_map(|(end, kind)| name.ends_with(end).then_some(kind))
     }
 }
 
@@ -125,7 +133,20 @@ fn audit_file(path: &Path, kind: Kind, root: &TrustRoot, when: When) -> Finding 
     let (release, faults) = match kind {
         Kind::Bundle => audit_bundle(path, root, when),
         Kind::Approval => audit_approval(path, root),
-        Kind::Receipt => audit_receipt(path, root, when),
+        Kind::Receipt => {
+            let read = receipt::read(path, root, when);
+            audit_receipt(
+                read.map(|read| (read.statement.predicate.release, read.statement.subject, read.signed)),
+                root,
+            )
+        }
+        Kind::Rehearsal => {
+            let read = rehearsal::read(path, root, when);
+            audit_receipt(
+                read.map(|read| (read.statement.predicate.release, read.statement.subject, read.signed)),
+                root,
+            )
+        }
     };
     Finding { path: path.to_owned(), kind, release, faults }
 }
@@ -197,15 +218,17 @@ fn audit_approval(path: &Path, root: &TrustRoot) -> Audited {
     (release, faults)
 }
 
-fn audit_receipt(path: &Path, root: &TrustRoot, when: When) -> Audited {
-    match receipt::read(path, root, when) {
-        Ok(read) => {
-            let receipt = &read.statement.predicate;
+/// What a receipt of either kind says: of which release, and who signed it.
+type Said = (Release, Vec<Subject>, Option<(KeyId, Evidence)>);
+
+fn audit_receipt(read: Result<Said, ReceiptError>, root: &TrustRoot) -> Audited {
+    match read {
+        Ok((release, subject, signed)) => {
             let signer = |(key, evidence)| (root.owner(&key).to_owned(), evidence);
             let release = AuditedRelease {
-                title: title(&receipt.release.name, &receipt.release.version),
-                release_id: read.statement.subject.first().map(|s| s.digest.sha256.to_string()).unwrap_or_default(),
-                signers: read.signed.map(signer).into_iter().collect(),
+                title: title(&release.name, &release.version),
+                release_id: subject.first().map(|subject| subject.digest.sha256.to_string()).unwrap_or_default(),
+                signers: signed.map(signer).into_iter().collect(),
                 approvals: Vec::new(),
                 takes_apr: false,
                 files: 0,

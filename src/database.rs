@@ -80,6 +80,11 @@ pub trait Session {
     /// A network that swallows packets would otherwise never be noticed.
     fn set_patience(&mut self, patience: Duration);
 
+    /// How long the answer to one statement may take as a whole, whatever the server says meanwhile: a server or proxy that
+    /// says something every few seconds is never silent. It does not count for batches. For what the server must have ended
+    /// by then; [`Session::set_patience`] lifts it.
+    fn set_deadline(&mut self, limit: Duration);
+
     /// Notices and warnings since the last call, oldest first.
     fn notices(&mut self) -> Vec<Notice>;
 }

@@ -24,11 +24,18 @@ pub const ADDED_MEMBERS: usize = 2 * SIGNATURES + 3 * ADDED_STATEMENTS;
 /// A trust document or receipt, in bytes.
 pub const DOCUMENT_BYTES: u64 = 4 << 20;
 
+/// A fingerprint, in bytes: the definitions of half a million objects.
+pub const FINGERPRINT_BYTES: u64 = 512 << 20;
+
 /// A receipt as it is written, in bytes: so much room is taken before a run begins, and what is longer is shortened.
 pub const RECEIPT_BYTES: u64 = 2 << 20;
 
 /// A journal, in bytes.
 pub const JOURNAL_BYTES: u64 = 64 << 20;
+
+/// One message of the server, in bytes: a row, a line of COPY data, a notice. The driver keeps one whole, and the server
+/// may announce 1 GiB or more.
+pub const MESSAGE_BYTES: u32 = 64 << 20;
 
 /// Nesting of arrays and objects in any JSON that pgseal reads.
 pub const JSON_DEPTH: usize = 32;

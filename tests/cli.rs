@@ -220,7 +220,7 @@ fn a_bundle_from_packing_to_looking_inside() {
     assert!(said.contains(&format!("{count}/{count} files OK")), "{said}");
 
     let inspected = site.run(["inspect", "mine.pgseal", "--json"]).done().json();
-    assert_eq!(inspected["manifest"]["release"]["name"], "example");
+    assert_eq!(inspected["manifest"]["release"]["name"], "mine");
     assert!(site.run(["inspect", "mine.pgseal"]).done().text().contains("tier 1/1 greetings"));
     let toml = std::fs::read(site.path("mine/release.toml")).expect("made by init");
     assert_eq!(site.run(["cat", "mine.pgseal", "release.toml"]).done().stdout, toml);
@@ -242,6 +242,91 @@ fn a_bundle_from_packing_to_looking_inside() {
     site.refused(2, "no runbook for the auditor", ["runbook", "mine.pgseal", "auditor"]);
     site.refused(2, "has no file", ["cat", "mine.pgseal", "none.sql"]);
     assert_eq!(site.run(["trust", "show", "--json"]).done().json()["trust"]["version"], 1);
+}
+
+#[test]
+fn a_release_is_called_like_its_directory_where_that_is_a_name() {
+    let site = Site::new();
+    for (dir, name) in [("greetings", "greetings"), ("new/deeper-one", "deeper-one"), ("Not A Name", "example")] {
+        site.run(["init", dir]).done();
+        let manifest = site.run(["pack", dir, "-o", "x.pgseal", "--key", "release.key", "--json"]).done().json();
+        assert_eq!(manifest["release"]["name"], name);
+        let runbook = String::from_utf8(site.read(&format!("{dir}/runbooks/operator.md"))).expect("text");
+        assert!(runbook.contains(&format!("{name}-1.0.0.pgseal")), "{runbook}");
+    }
+}
+
+/// A release with a tier whose statements commit alone.
+fn stepwise(site: &Site) {
+    site.run(["init", "steps"]).done();
+    let toml = String::from_utf8(site.read("steps/release.toml")).expect("text");
+    let tier = "[[tier]]\nname = \"index\"\nfile = \"tiers/02_index.sql\"\ntransaction = \"none\"\n\n# The way back";
+    site.write("steps/release.toml", toml.replace("# The way back", tier));
+    site.write("steps/tiers/02_index.sql", "create index concurrently g on public.greetings (greeting);\n");
+}
+
+/// Who judges a release sees what commits alone, and what can't be taken back.
+#[test]
+fn points_at_which_a_run_can_stop_are_shown_to_whoever_judges() {
+    let site = Site::new();
+    stepwise(&site);
+    let packed = site.run(["pack", "steps", "-o", "steps.pgseal", "--key", "release.key"]).done().text();
+    assert!(packed.contains("commits alone"), "{packed}");
+    let quiet = site.run(["pack", "steps", "-o", "steps.pgseal", "--key", "release.key", "-q"]).done().text();
+    assert!(!quiet.contains("commits alone"), "{quiet}");
+    site.run(["keygen", "ann", "--no-passphrase"]).done();
+    let roles = ["--role", "release:1=release.pub", "--role", "l2:1=ann.pub"];
+    site.run(["trust", "init", "both.json", "--root-key", "root.key"].into_iter().chain(roles)).done();
+    let approve = ["approve", "steps.pgseal", "--key", "ann.key", "--yes", "steps", "--trust", "both.json"];
+    for args in [&["verify", "steps.pgseal"][..], &approve] {
+        let told = site.run(args).done().text();
+        assert!(told.contains("commits alone") && told.contains("tiers/02_index.sql:1"), "{args:?}: {told}");
+    }
+    let points = site.run(["verify", "steps.pgseal", "--json"]).done().json()["points"].clone();
+    assert_eq!(points[0]["tier"], "index");
+    assert_eq!(
+        site.run(["verify", "steps.pgseal", "--json"]).done().json()["points"].as_array().map(Vec::len),
+        Some(1)
+    );
+}
+
+/// An answer that is not whole is not success; a reader that had enough is no error.
+#[test]
+fn an_answer_that_can_not_be_written() {
+    let site = small_site();
+    for args in [
+        &["verify", "small.pgseal", "--json"][..],
+        &["verify", "small.pgseal"],
+        &["man"],
+        &["cat", "small.pgseal", "release.toml"],
+        &["--help"],
+        &["--version"],
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+        let ended = outcome(site.command(args).stdout(full));
+        assert_eq!(ended.code, 1, "{args:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains("standard output: No space left on device"), "{args:?}: {}", ended.stderr);
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let ended = outcome(site.command(args).stdout(writer));
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{args:?}");
+    }
+    // What it says about the release stands first.
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    assert_eq!(outcome(site.command(["verify", "none.pgseal", "--json"]).stdout(full)).code, 1);
+}
+
+/// A schema by the name of whoever runs it.
+#[test]
+fn a_path_that_depends_on_the_role_does_not_pack() {
+    let site = small_site();
+    let toml = String::from_utf8(site.read("small/release.toml")).expect("text");
+    let path = "search_path = [\"app\", \"$user\"]\ndatabase = ";
+    site.write("small/release.toml", toml.replacen("database = ", path, 1));
+    let said = site.run(["pack", "small", "-o", "x.pgseal"]);
+    said.is_error(2, "\"$user\" in target.search_path is another schema for every role");
+    let line = toml.lines().position(|line| line.starts_with("database = ")).expect("a database") + 1;
+    assert!(said.stderr.contains(&format!("release.toml:{line}:23: ")), "{}", said.stderr);
 }
 
 #[test]

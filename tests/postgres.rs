@@ -1,6 +1,8 @@
 //! The whole line against real servers: the real program, real keys, a throwaway cluster.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+#[path = "support/browser.rs"]
+mod browser;
 #[path = "support/cluster.rs"]
 mod cluster;
 #[path = "support/fingerprint.rs"]
@@ -18,6 +20,8 @@ mod server_words;
 mod adapter;
 #[path = "postgres/approvals.rs"]
 mod approvals;
+#[path = "postgres/as_new.rs"]
+mod as_new;
 #[path = "postgres/attack.rs"]
 mod attack;
 #[path = "postgres/branches.rs"]
@@ -34,12 +38,18 @@ mod connection;
 mod crash;
 #[path = "postgres/dialect.rs"]
 mod dialect;
+#[path = "postgres/drips.rs"]
+mod drips;
 #[path = "postgres/evidence.rs"]
 mod evidence;
+#[path = "postgres/example_page.rs"]
+mod example_page;
 #[path = "postgres/failover.rs"]
 mod failover;
 #[path = "postgres/failure.rs"]
 mod failure;
+#[path = "postgres/fingerprint/mod.rs"]
+mod fingerprints;
 #[path = "postgres/gate.rs"]
 mod gate;
 #[path = "postgres/harmless.rs"]
@@ -70,6 +80,10 @@ mod preflight;
 mod receipts;
 #[path = "postgres/records.rs"]
 mod records;
+#[path = "postgres/rehearse.rs"]
+mod rehearse;
+#[path = "postgres/report.rs"]
+mod report;
 #[path = "postgres/runbook.rs"]
 mod runbook;
 #[path = "postgres/script.rs"]

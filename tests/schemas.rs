@@ -189,6 +189,7 @@ fn what_people_add() {
     let verified = desk.ok("verify", &["verify", "a.pgseal", "--trust", "strict.json"]);
     assert_eq!(verified["quorum"]["l4"], json!({ "needed": 1, "counted": 1 }));
     assert_eq!(verified["approvals"][0]["reason"], "as agreed");
+    desk.expect(20, "report", &["report", "a.pgseal", "--trust", "strict.json"]);
 
     desk.ok("notarise", &["notarise", "a.pgseal", "--key", "notary.key"]);
     let members = [3, 5].map(|at| member(&desk.path("a.pgseal"), at));
@@ -262,6 +263,9 @@ fn errors_and_problems() {
     }
     desk.ok("pack", &["pack", "example", "-o", "unsigned.pgseal"]);
     desk.expect(11, "error", &["verify", "unsigned.pgseal"]);
+    desk.expect(11, "report", &["report", "unsigned.pgseal"]);
+    desk.expect(10, "report", &["report", "example/release.toml"]);
+    desk.expect(1, "error", &["report", "missing.pgseal"]);
     desk.expect(50, "audit", &["audit", "unsigned.pgseal", "example/release.toml", "missing"]);
     fs::write(desk.path("example/tiers/01_greetings.sql"), "begin;\ninsert into t values (:nothing);").expect("ours");
     let linted = desk.expect(2, "lint", &["lint", "example"]);
@@ -283,6 +287,7 @@ fn what_the_policy_binds() {
         for command in ["gate", "run"] {
             desk.expect(11, "error", &[command, &bundle, "--trust", &trust, "--db", "postgresql:///nowhere"]);
         }
+        desk.expect(11, "report", &["report", &bundle, "--trust", &trust]);
         desk.ok("inspect", &["inspect", &bundle, "--trust", &trust]);
     }
 }
@@ -323,6 +328,7 @@ fn commands_on_a_database() {
     desk.ok("status", &["status", "--db", &url]);
     expect(20, "gate", "gate", &[]);
     expect(20, "plan", "plan", &[]);
+    expect(20, "report", "report", &[]);
     expect(20, "error", "run", &[]);
     let mut client = database.client();
     let approved = format!("comment on database {} is 'approved OPS-1'", database.name());
@@ -426,6 +432,27 @@ fn a_run_that_commits_more_than_once() {
     assert_eq!(receipts, 2);
     // Begin, commit, committed, statement, and so on to the end, for both.
     assert!(lines >= 10, "{lines}");
+}
+
+#[test]
+fn fingerprints() {
+    let desk = Desk::new();
+    let database = Cluster::shared().database("schemas_fingerprint");
+    let url = database.url();
+    let take = |file: &str, more: &[&str]| {
+        desk.ok("fingerprint", &[&["fingerprint", "--db", &url, "-o", file], more].concat());
+        check("fingerprint", &read_json(&desk.path(file)));
+    };
+    take("before.json", &[]);
+    let sql = "create table a (n serial); create materialized view m as select 1 with no data";
+    database.client().batch_execute(sql).expect("DDL");
+    take("after.json", &[]);
+    take("some.json", &["--tables", "public.a"]);
+    take("none.json", &["--schema-only"]);
+    desk.ok("fingerprint", &["fingerprint", "diff", "after.json", "after.json"]);
+    desk.expect(50, "fingerprint", &["fingerprint", "diff", "before.json", "after.json"]);
+    desk.expect(2, "error", &["fingerprint", "diff", "some.json", "none.json"]);
+    desk.expect(2, "error", &["fingerprint", "--db", &url, "--tables", "public.b"]);
 }
 
 #[test]

@@ -85,6 +85,11 @@ impl Definition {
         &self.source
     }
 
+    /// A run of it needs the receipt of a rehearsal, whatever release.toml says.
+    pub fn require_rehearsal(&mut self) {
+        self.manifest.require_rehearsal = true;
+    }
+
     /// Hidden files that are not packed.
     pub fn skipped(&self) -> &[String] {
         self.source.skipped()
@@ -184,7 +189,7 @@ impl Checker<'_> {
             release: toml.release,
             stage_of: None,
             stages: stages.iter().map(|stage| stage.name.clone()).collect(),
-            target: toml.target,
+            target: toml.target.into_target(),
             variables,
             gates,
             states,
@@ -194,6 +199,7 @@ impl Checker<'_> {
             runbooks,
             limits: toml.limits,
             acknowledged,
+            require_rehearsal: toml.require_rehearsal,
             files: Vec::new(),
         };
         (manifest, stages)
@@ -215,6 +221,10 @@ impl Checker<'_> {
     }
 
     fn release(&mut self, toml: &ReleaseToml) {
+        for schema in toml.target.search_path.iter().flatten().filter(|schema| schema.get_ref() == "$user") {
+            let text = "\"$user\" in target.search_path is another schema for every role";
+            self.problem_hint(schema, text, "name the schemas that are meant");
+        }
         let mut whole = |message: &str, hint: &str| self.problems.push(Problem::file(FILE, message).hint(hint));
         if toml.tier.is_empty() {
             whole("the release has no [[tier]]", "a tier is one SQL script that the release runs");

@@ -10,8 +10,11 @@ use super::problem::Problem;
 use crate::entry_path::EntryPath;
 use crate::format::expectation::Expectation;
 use crate::format::limits_of_run::RunLimits;
-use crate::format::manifest::{Audience, Release, Target, Transaction, Variable, VerifyMode, When};
+use crate::format::manifest::{
+    Audience, Release, Target, Transaction, Variable, VerifyMode, When, default_search_path,
+};
 use crate::format::name::{Name, VariableName};
+use crate::format::server_range::ServerRange;
 use crate::format::version::Format1;
 
 /// The file's name in the release directory.
@@ -23,10 +26,13 @@ pub const FILE: &str = "release.toml";
 pub struct ReleaseToml {
     #[expect(dead_code, reason = "its type only admits 1")]
     format: Format1,
+    /// Whether a run needs the receipt of a rehearsal.
+    #[serde(default)]
+    pub require_rehearsal: bool,
     /// `[release]`
     pub release: Release,
     /// `[target]`
-    pub target: Target,
+    pub target: TargetToml,
     /// `[variables.NAME]`
     #[serde(default)]
     pub variables: BTreeMap<VariableName, Spanned<VariableToml>>,
@@ -198,6 +204,33 @@ pub struct RunbookToml {
     pub file: Spanned<EntryPath>,
     /// Its reader.
     pub audience: Audience,
+}
+
+/// `[target]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetToml {
+    /// `current_database()`.
+    pub database: String,
+    server: Option<ServerRange>,
+    /// The schemas of names without one.
+    pub search_path: Option<Vec<Spanned<String>>>,
+    role: Option<String>,
+    system_identifier: Option<String>,
+}
+
+impl TargetToml {
+    /// As the manifest has it.
+    pub fn into_target(self) -> Target {
+        let path = self.search_path.map(|path| path.into_iter().map(Spanned::into_inner).collect());
+        Target {
+            database: self.database,
+            server: self.server,
+            search_path: path.unwrap_or_else(default_search_path),
+            role: self.role,
+            system_identifier: self.system_identifier,
+        }
+    }
 }
 
 /// Reads the document; the error says line and column.

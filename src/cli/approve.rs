@@ -9,6 +9,7 @@ use super::args::{TrustArgs, now, time};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, escape};
+use super::points;
 use super::signer::SignerArgs;
 use super::speaker::{Speaker, look};
 use super::tbs::TbsArgs;
@@ -21,6 +22,7 @@ use crate::format::manifest::{Audience, Manifest};
 use crate::format::name::{AprCode, Name};
 use crate::format::statement::{ReleaseId, title};
 use crate::format::timestamp::Timestamp;
+use crate::lint;
 use crate::trust::{TrustRoot, When, policy};
 
 /// An approval that names no end counts for this long, in seconds: 30 days.
@@ -81,6 +83,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         policy::admits(root, &manifest.release, id, When::At(at))?;
     }
     show(manifest, id, out);
+    if let Some(authentic) = &seen.authentic {
+        points::show(&lint::points::of_bundle(authentic), out);
+    }
     if let (Some(authentic), Some(root)) = (&seen.authentic, &root) {
         show_signed(authentic, root, &word, out);
     }

@@ -85,6 +85,11 @@ pub struct BundleArgs {
 }
 
 impl BundleArgs {
+    /// Reads the trust root.
+    pub fn root(&self) -> Result<TrustRoot, CliError> {
+        self.trust.load()
+    }
+
     /// Reads the trust root, then opens the bundle once and authenticates it.
     pub fn authenticate(&self, when: When) -> Result<(TrustRoot, AuthenticatedBundle), CliError> {
         let root = self.trust.load()?;
@@ -199,6 +204,11 @@ impl VariableArgs {
 }
 
 impl DatabaseArgs {
+    /// As if they had been typed.
+    pub fn named(db: &str, variables: &[(String, String)]) -> Self {
+        Self { db: Some(db.to_owned()), variables: VariableArgs { variables: variables.to_vec() } }
+    }
+
     /// How to connect; nothing is opened yet.
     fn connector(&self) -> Result<Connector, CliError> {
         connection::connector(self.db.as_deref())
@@ -214,6 +224,11 @@ impl DatabaseArgs {
     ) -> Result<Watched, CliError> {
         let connect = Arc::new(self.connector()?);
         Ok(Watched::new(connect, stop.clone(), signed, limits, Arc::new(aside)))
+    }
+
+    /// What `--db` says.
+    pub fn db(&self) -> Option<&str> {
+        self.db.as_deref()
     }
 
     /// The given variables, each once.
@@ -324,7 +339,8 @@ pub fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::from_time_or_date(text).map_err(|error| error.to_string())
 }
 
-fn name_and_value(text: &str) -> Result<(String, String), String> {
+/// `NAME=VALUE`
+pub fn name_and_value(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }

@@ -81,7 +81,8 @@ fn document(finding: &Finding, root: &TrustRoot, when: When) -> serde_json::Valu
 
 /// A receipt that nobody signed: no fault, and no proof.
 fn is_unsigned(finding: &Finding) -> bool {
-    finding.kind == Kind::Receipt && finding.release.as_ref().is_some_and(|release| release.signers.is_empty())
+    matches!(finding.kind, Kind::Receipt | Kind::Rehearsal)
+        && finding.release.as_ref().is_some_and(|release| release.signers.is_empty())
 }
 
 fn is_blocked(root: &TrustRoot, release: &AuditedRelease) -> bool {
@@ -91,9 +92,9 @@ fn is_blocked(root: &TrustRoot, release: &AuditedRelease) -> bool {
 /// `2 bundles, 1 receipts`: kinds that are not there are left out.
 fn counted(findings: &[Finding]) -> String {
     let count = |wanted| findings.iter().filter(|finding| finding.kind == wanted).count();
-    let (approvals, receipts) = (count(Kind::Approval), count(Kind::Receipt));
+    let (approvals, receipts, rehearsals) = (count(Kind::Approval), count(Kind::Receipt), count(Kind::Rehearsal));
     let mut text = format!("{} bundles", count(Kind::Bundle));
-    for (count, what) in [(approvals, "approvals"), (receipts, "receipts")] {
+    for (count, what) in [(approvals, "approvals"), (receipts, "receipts"), (rehearsals, "rehearsals")] {
         if count > 0 {
             text.push_str(&format!(", {count} {what}"));
         }
@@ -106,6 +107,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Bundle => "bundle",
         Kind::Approval => "approval",
         Kind::Receipt => "receipt",
+        Kind::Rehearsal => "rehearsal",
     }
 }
 
@@ -122,6 +124,10 @@ fn show(finding: &Finding, root: &TrustRoot, when: When, out: Output) {
             Kind::Approval => format!("{title}, not compared with its bundle"),
             Kind::Receipt if signers.is_empty() => format!("{title}, a receipt that is not signed and proves nothing"),
             Kind::Receipt => format!("{title}, a receipt signed by {signers}"),
+            Kind::Rehearsal if signers.is_empty() => {
+                format!("{title}, a rehearsal receipt that is not signed and proves nothing")
+            }
+            Kind::Rehearsal => format!("{title}, a rehearsal receipt signed by {signers}"),
         };
         out.line(format!("{ok} {path}: {text}"));
         for signed in &release.approvals {

@@ -87,6 +87,8 @@ impl From<RunError> for CliError {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Script(error) => error.into(),
+            RunError::Rehearsal(_) => Self::new(Exit::NotAuthentic, error).hint(super::rehearsed::HINT),
+            RunError::Clone(_) => Self::new(Exit::Preflight, error),
             RunError::Admission(_) => Self::new(Exit::NotAuthentic, error),
         }
     }

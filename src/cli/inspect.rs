@@ -27,6 +27,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     for signer in bundle.signatories() {
         out.line(format!("signed by {} ({})", escape(&signer.owner), signer.key));
     }
+    if manifest.require_rehearsal {
+        out.line("a run needs the receipt of a rehearsal");
+    }
     target(manifest, out);
     for (name, variable) in &manifest.variables {
         let required = if variable.required { "required" } else { "optional" };

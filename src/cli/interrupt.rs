@@ -27,17 +27,19 @@ pub struct Command {
     pub exit: Exit,
     /// Where `status` finds its journal, if it writes one.
     pub receipts: Option<PathBuf>,
+    /// What a process that ends at once leaves behind, and who cleans it up.
+    pub leaves: Option<&'static str>,
 }
 
 impl Command {
     /// One that reads only.
     pub fn reads(name: &'static str) -> Self {
-        Self { name, exit: Exit::Failed, receipts: None }
+        Self { name, exit: Exit::Failed, receipts: None, leaves: None }
     }
 
     /// One that writes, with a journal.
     pub fn writes(name: &'static str, receipts: &Path) -> Self {
-        Self { name, exit: Exit::Failed, receipts: Some(receipts.to_owned()) }
+        Self { name, exit: Exit::Failed, receipts: Some(receipts.to_owned()), leaves: None }
     }
 
     /// What is to be told when it was stopped before its transaction, whatever `error` it ended with.
@@ -52,6 +54,9 @@ impl Command {
     }
 
     fn quit(&self, phase: Phase) -> CliError {
+        if let Some(leaves) = self.leaves {
+            return CliError::new(self.exit, format!("the {} was stopped", self.name)).hint(leaves);
+        }
         let dir = self.receipts.as_deref().map(|dir| format!(" --receipts {}", shown(dir))).unwrap_or_default();
         match phase {
             Phase::BeforeCommit => {

@@ -15,6 +15,7 @@ mod diff;
 mod error;
 mod exit;
 mod export;
+mod fingerprint;
 mod gate;
 mod host;
 mod init;
@@ -34,6 +35,9 @@ mod points;
 mod program;
 mod progress;
 mod receipt;
+mod rehearse;
+mod rehearsed;
+mod report;
 mod rewrite;
 mod rollback;
 mod run;
@@ -145,10 +149,16 @@ enum Command {
     Rollback(rollback::Args),
     /// Run the verify scripts now; leaves nothing behind
     Check(check::Args),
+    /// On a clone: run, run again (refused), roll back, compare, run once more; proves it by a receipt
+    Rehearse(rehearse::Args),
     /// What the ledger and the journals say, and what to do next
     Status(status::Args),
     /// What a run did, and whether its receipt is authentic
     Receipt(receipt::Args),
+    /// What a database is, as a digest and by name; and what differs between two
+    Fingerprint(fingerprint::Args),
+    /// GO or NO-GO, from evidence only: READY, BLOCKED, DONE or STOP; read-only
+    Report(report::Args),
     /// Re-authenticate archives in bulk
     Audit(audit::Args),
     /// Shell completions
@@ -177,7 +187,7 @@ pub fn main() -> ExitCode {
             error.exit
         }
     };
-    ExitCode::from(exit.code())
+    ExitCode::from(output::ended(exit).code())
 }
 
 /// Help and versions are answers; anything else is an error like any other.
@@ -185,9 +195,8 @@ fn usage(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind;
     let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if asked || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        // Nobody is left to tell when the terminal is gone.
-        let _ = error.print();
-        return ExitCode::from(if asked { Exit::Done } else { Exit::Usage }.code());
+        output::printed(error.print());
+        return ExitCode::from(output::ended(if asked { Exit::Done } else { Exit::Usage }).code());
     }
     let text = error.to_string();
     let paragraphs = text.split("\n\n").map(|lines| lines.split_whitespace().collect::<Vec<_>>().join(" "));
@@ -230,8 +239,11 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Run(args) => run::run(&args, out),
         Command::Rollback(args) => rollback::run(&args, out),
         Command::Check(args) => check::run(&args, out),
+        Command::Rehearse(args) => rehearse::run(&args, out),
         Command::Status(args) => status::run(&args, out),
         Command::Receipt(args) => receipt::run(&args, out),
+        Command::Fingerprint(args) => fingerprint::run(&args, out),
+        Command::Report(args) => report::run(&args, out),
         Command::Audit(args) => audit::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Man(args) => man::run(&args, out),

@@ -60,6 +60,7 @@ impl Ordered {
             bundle,
             root,
             connect: &self.connect,
+            clone: None,
             variables,
             limits: &self.limits,
             lock_retries: self.lock_retries,

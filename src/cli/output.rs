@@ -3,6 +3,7 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
@@ -164,10 +165,32 @@ fn whole(bytes: &[u8]) -> Result<(), CliError> {
     }
 }
 
-/// A reader that went away (`| head`) is not an error worth a word; anything else can't be told anywhere.
+/// A reader that went away (`| head`) is not an error worth a word; anything else is kept for the end.
 fn write_out(bytes: &[u8]) {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(bytes).and_then(|()| out.flush());
+    printed(out.write_all(bytes).and_then(|()| out.flush()));
+}
+
+/// Keeps for [`ended`] that something could not be printed.
+pub fn printed(result: io::Result<()>) {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => drop(UNWRITTEN.set(error.to_string())),
+        _ => {}
+    }
+}
+
+/// Why a part of the answer could not be written, the first time.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// How the program ends: an answer that is not whole on stdout is not done, whatever was.
+pub fn ended(exit: Exit) -> Exit {
+    let Some(why) = UNWRITTEN.get() else { return exit };
+    write_err(&format!("pgseal: error: standard output: {why}\n"));
+    if exit != Exit::Done {
+        return exit;
+    }
+    write_err("pgseal: hint: the command itself was done; only its answer is not whole\n");
+    Exit::Internal
 }
 
 fn write_err(text: &str) {

@@ -29,6 +29,9 @@ pub struct Args {
     /// Sign it at once with this secret key
     #[arg(long, value_name = "KEY")]
     key: Vec<PathBuf>,
+    /// A run of it needs the receipt of a rehearsal; release.toml may say so too
+    #[arg(long)]
+    require_rehearsal: bool,
     #[command(flatten)]
     passphrase: PassphraseArgs,
     #[command(flatten)]
@@ -43,10 +46,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         );
     }
     let definition = Definition::read(&args.dir, &super::program())?;
-    let definition = match &args.stage {
+    let mut definition = match &args.stage {
         None => definition,
         Some(stage) => definition.into_stage(stage).map_err(|error| CliError::new(Exit::Usage, error))?,
     };
+    if args.require_rehearsal {
+        definition.require_rehearsal();
+    }
     let release = definition.manifest().release.clone();
     stage::warn(definition.manifest(), out);
     for skipped in definition.skipped() {
@@ -86,7 +92,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     for signer in &signers {
         out.line(format!("signed by {signer}"));
     }
-    super::points::show(&points, out);
+    if !out.quiet {
+        super::points::show(&points, out);
+    }
     if signers.is_empty() {
         out.note("not signed: `pgseal sign FILE --key KEY` signs it");
     }

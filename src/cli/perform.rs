@@ -10,15 +10,19 @@ use super::output::{Output, Paint, shown};
 use super::table;
 use crate::bundle::AuthenticatedBundle;
 use crate::digest::hex;
+use crate::durable;
 use crate::format::approval::APR_VARIABLE;
 use crate::format::manifest::Manifest;
 use crate::format::receipt::{Action, Outcome, Receipt};
+use crate::format::rehearsal::Rehearsal;
 use crate::format::statement::ReleaseId;
 use crate::format::timestamp::Timestamp;
 use crate::record::journal::Journal;
 use crate::record::receipt::{self, Reservation};
+use crate::record::rehearsal;
 use crate::release::Report;
 use crate::release::report::FailureKind;
+use crate::release::watched::LOCK_NOT_AVAILABLE;
 use crate::trust::policy::{self, Admission, PolicyError};
 use crate::trust::root::name;
 use crate::trust::{SecretKey, TrustRoot, When};
@@ -62,6 +66,17 @@ impl ReceiptArgs {
         manifest: &Manifest,
         action: Action,
     ) -> Result<Prepared, CliError> {
+        self.prepare_named(key, root, manifest, action.as_str())
+    }
+
+    /// The same for something else than a run or a rollback.
+    pub fn prepare_named(
+        &self,
+        key: Option<SecretKey>,
+        root: &TrustRoot,
+        manifest: &Manifest,
+        what: &str,
+    ) -> Result<Prepared, CliError> {
         if let Some(key) = &key {
             check_receipt_key(root, key)?;
         }
@@ -69,7 +84,7 @@ impl ReceiptArgs {
         getrandom::fill(&mut random).map_err(|error| CliError::new(Exit::Internal, error))?;
         let run_id = hex(&random);
         let (name, version) = (&manifest.release.name, &manifest.release.version);
-        let stem = format!("{name}-{version}-{}-{}-{}", action.as_str(), now().compact(), &run_id[..8]);
+        let stem = format!("{name}-{version}-{what}-{}-{}", now().compact(), &run_id[..8]);
         Ok(Prepared { run_id, key, dir: self.receipts.clone(), stem, reserved: None })
     }
 }
@@ -120,6 +135,26 @@ impl Prepared {
         let reserved = receipt::reserve(&self.dir, &self.stem, self.key.is_some());
         self.reserved = Some(reserved.map_err(|error| unwritable("receipt", error))?);
         Ok(journal)
+    }
+
+    /// Takes the room of a rehearsal's receipt.
+    pub fn reserve_rehearsal(&mut self) -> Result<(), CliError> {
+        let reserved = durable::create_dirs(&self.dir)
+            .and_then(|()| rehearsal::reserve(&self.dir, &self.stem, self.key.is_some()));
+        self.reserved = Some(reserved.map_err(|error| {
+            CliError::new(Exit::Internal, format!("{}: can't write the receipt: {error}", shown(&self.dir)))
+                .hint("nothing was rehearsed; name a writable directory with room for 2 MiB by --receipts DIR")
+        })?);
+        Ok(())
+    }
+
+    /// Stores a rehearsal's receipt, and tells where the receipts are.
+    pub fn store_rehearsal(&mut self, id: ReleaseId, receipt: Rehearsal) -> (PathBuf, std::io::Result<PathBuf>) {
+        let stored = match self.reserved.take() {
+            Some(reserved) => reserved.write_rehearsal(id, receipt, self.key.as_ref()),
+            None => Err(std::io::Error::other("no room was taken for it")),
+        };
+        (self.dir.clone(), stored)
     }
 
     fn store(&mut self, id: ReleaseId, receipt: Receipt) -> std::io::Result<PathBuf> {
@@ -214,10 +249,13 @@ pub fn states(
 fn unchanged(receipt: &Receipt, failure: Option<crate::release::failure::Failure>, exit: Exit) -> CliError {
     let what = receipt.action.as_str();
     let prefix = format!("the {what} failed, and the database is as before: ");
-    match failure {
-        Some(failure) => error::failure(exit, &prefix, &failure),
-        None => CliError::new(exit, prefix),
+    let Some(failure) = failure else { return CliError::new(exit, prefix) };
+    let this = error::failure(exit, &prefix, &failure);
+    if failure.sqlstate.as_deref() != Some(LOCK_NOT_AVAILABLE) {
+        return this;
     }
+    let first = this.hint.as_ref().map(|first| format!("{first}; ")).unwrap_or_default();
+    this.hint(format!("{first}when whoever has the lock is done, the same command can be run again"))
 }
 
 /// Some of it is committed.

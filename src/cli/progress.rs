@@ -26,13 +26,8 @@ const REDRAW: Duration = Duration::from_millis(50);
 impl Progress {
     /// Draws only where stderr is a terminal.
     pub fn new(out: Output) -> Self {
-        let bar = (output::draws() && !out.quiet).then(|| {
-            let bar = ProgressBar::new_spinner();
-            bar.set_style(ProgressStyle::default_spinner());
-            bar.enable_steady_tick(Duration::from_millis(100));
-            bar
-        });
         let now = Instant::now();
+        let Beside { out, bar } = Beside::drawing(out);
         Self { out, bar, tier: String::new(), started: now, last_drawn: now }
     }
 
@@ -90,6 +85,22 @@ impl Beside {
         Self { out, bar: None }
     }
 
+    /// With a line that moves, where stderr is a terminal.
+    pub fn drawing(out: Output) -> Self {
+        let bar = (output::draws() && !out.quiet).then(|| {
+            let bar = ProgressBar::new_spinner();
+            bar.set_style(ProgressStyle::default_spinner());
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        Self { out, bar }
+    }
+
+    /// Changes the line that moves; whether there is one. The text has to be escaped.
+    pub fn moving(&self, text: impl FnOnce() -> String) -> bool {
+        self.bar.as_ref().map(|bar| bar.set_message(text())).is_some()
+    }
+
     /// A line; it has to be escaped.
     pub fn line(&self, text: String) {
         match &self.bar {
@@ -142,6 +153,7 @@ impl Observer for Progress {
                     self.moving(str::to_owned);
                 }
             }
+            Event::Locked { .. } => {}
             Event::Verified(record) => {
                 self.line(format!("verify {} {}/{}", record.name, record.held, record.checks));
             }

@@ -1,5 +1,6 @@
 //! `pgseal receipt`: one file a task.
 
+mod said;
 mod show;
 mod verify;
 
@@ -32,7 +33,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 }
 
 /// The exit code of what is wrong with a receipt.
-fn exit(error: &ReceiptError) -> Exit {
+pub fn exit(error: &ReceiptError) -> Exit {
     match error {
         ReceiptError::Io(error) if error.kind() != std::io::ErrorKind::InvalidInput => Exit::Internal,
         ReceiptError::Io(_) | ReceiptError::Document(_) => Exit::Malformed,

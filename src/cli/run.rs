@@ -8,6 +8,7 @@ use super::ordered::Ordered;
 use super::output::Output;
 use super::perform::{ReceiptArgs, admit};
 use super::progress::Progress;
+use super::rehearsed::RehearsedArgs;
 use super::stage;
 use crate::format::receipt::Action;
 use crate::record::memory;
@@ -29,6 +30,8 @@ pub struct Args {
     retries: RetryArgs,
     #[command(flatten)]
     receipts: ReceiptArgs,
+    #[command(flatten)]
+    rehearsed: RehearsedArgs,
     /// Go on with the run of this release that stopped half way
     #[arg(long)]
     resume: bool,
@@ -56,6 +59,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let variables = order::values(manifest, &args.database.variables()?, true)?;
     memory::check_clock(&args.receipts.receipts, at)?;
     let admission = admit(&root, &bundle, &variables, at)?;
+    let rehearsed = args.rehearsed.proof(&root, &bundle, &args.receipts.receipts, at)?;
     let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
     let mut progress = Progress::new(out);
     let limits = (&args.limits, &manifest.limits);
@@ -74,7 +78,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         if args.resume && error.exit != Exit::Preflight { still_half_way(error) } else { error }
     })?;
     let journal = prepared.journal()?;
-    let report = ready.run(&admission, &prepared.run_id, journal, &mut progress);
+    let report = ready.run(&admission, rehearsed.as_ref(), &prepared.run_id, journal, &mut progress);
     ordered.stop.ended();
     progress.finish();
     prepared.conclude(&bundle, report?, out)

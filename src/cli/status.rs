@@ -63,6 +63,13 @@ fn document(status: &Status) -> serde_json::Value {
         "unfinished": status.unfinished.iter()
             .map(|unfinished| serde_json::json!({
                 "journal": unfinished.journal.to_string_lossy(), "what": unfinished.what, "ending": ending(unfinished).0,
+                "is_history": status.is_history(unfinished),
+            }))
+            .collect::<Vec<_>>(),
+        "lacking": status.lacking.iter()
+            .map(|lacking| serde_json::json!({
+                "journal": lacking.journal.to_string_lossy(), "what": lacking.what, "ended": lacking.ended,
+                "is_elsewhere": lacking.is_elsewhere,
             }))
             .collect::<Vec<_>>(),
         "unread": status.unread.iter()
@@ -151,24 +158,47 @@ fn show(status: &Status, out: Output) {
     if let Some((entry, steps)) = &status.stopped {
         show_stopped(entry, steps, status.holder.as_deref(), out);
     }
-    // What never came to COMMIT is history once something later is in the ledger, and what stopped half way once it went on
-    // or back.
-    let is_history = |unfinished: &&Unfinished| {
-        let begun = unfinished.begun.map(|at| at.to_string()).unwrap_or_default();
-        match unfinished.ending {
-            Ending::NeverCommitted => status.ledger.iter().any(|entry| entry.at > begun),
-            Ending::BetweenSteps => status.stopped.is_none(),
-            _ => false,
-        }
-    };
-    for unfinished in status.unfinished.iter().filter(|unfinished| !is_history(unfinished)) {
+    let is_told = status.stopped.is_some() || status.unfinished.iter().any(|one| one.ending == Ending::InProgress);
+    if let Some(who) = status.holder.as_deref().filter(|_| !is_told) {
+        out.line(format!(
+            "somebody runs or plans here right now, from elsewhere ({}): wait, and ask again",
+            escape(who)
+        ));
+    }
+    for unfinished in status.unfinished.iter().filter(|unfinished| !status.is_history(unfinished)) {
         let (text, mut next) = ending(unfinished);
         if status.stopped.is_some() && matches!(unfinished.ending, Ending::Resolved(_)) {
             next = "the ledger above says how far the run came";
         }
         let what = escape(&unfinished.what);
-        let ended = if unfinished.ending == Ending::InProgress { "" } else { " ended without a word" };
+        let ended = match unfinished.ending {
+            Ending::InProgress => "",
+            Ending::Resolved(Resolution::Committed) => " did not hear the answer to COMMIT",
+            _ => " ended without a word",
+        };
         out.line(format!("{what}{ended} ({}): {}; {next}", shown(&unfinished.journal), escape(&text)));
+    }
+    show_lacking(status, out);
+}
+
+/// One sentence about this server, and one about others: of each the newest run.
+fn show_lacking(status: &Status, out: Output) {
+    for is_elsewhere in [false, true] {
+        let of_them = || status.lacking.iter().filter(|lacking| lacking.is_elsewhere == is_elsewhere);
+        let Some(newest) = of_them().max_by_key(|lacking| lacking.ended) else { continue };
+        let more = match of_them().count() {
+            1 => String::new(),
+            count => format!(" (and {} before it)", count - 1),
+        };
+        let why = if is_elsewhere {
+            "it was on another server with a database of this name"
+        } else {
+            "this server is in a state from before it, as a backup leaves it: find out why before anything else"
+        };
+        let (what, at, path) = (escape(&newest.what), newest.ended, shown(&newest.journal));
+        out.line(format!(
+            "{what}{more} was committed at {at} by its journal {path}, and the ledger here lacks it: {why}"
+        ));
     }
 }
 

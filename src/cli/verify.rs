@@ -5,10 +5,12 @@ use super::args::{ApprovalArgs, BundleArgs, now, time};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, Paint, escape};
+use super::points;
 use crate::bundle::AuthenticatedBundle;
 use crate::format::approval::Decision;
 use crate::format::statement::title;
 use crate::format::timestamp::Timestamp;
+use crate::lint;
 use crate::trust::added::SignedApproval;
 use crate::trust::{When, policy};
 
@@ -37,6 +39,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         bundle.check_contents()?;
     }
     let dispatch: Vec<&String> = manifest.tiers.iter().flat_map(|tier| &tier.dispatch).collect();
+    let points = lint::points::of_bundle(&bundle);
     let count = bundle.file_count();
     let tallies = approvals::tallies(&root, bundle.approvals(), bundle.takes_apr(), judged);
     // Of several codes a run is ordered with one; the first is the one that most people approved.
@@ -53,6 +56,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "files": count,
         "contents_checked": args.contents,
         "dispatch": dispatch,
+        "points": points::document(&points),
         "as_of": when.unwrap_or(now),
     }));
     if let Some(time) = when {
@@ -83,6 +87,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if bundle.approvals().iter().any(later) {
         out.note("somebody withdrew after that time; what they said before is no longer in the bundle");
     }
+    points::show(&points, out);
     if !dispatch.is_empty() {
         let list = dispatch.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", ");
         out.line(format!("reaches out of the database by: {list}"));

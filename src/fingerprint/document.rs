@@ -12,6 +12,32 @@ use crate::format::json::{self, JsonError};
 use crate::format::timestamp::Timestamp;
 use crate::format::version::Format1;
 
+/// Why a file is no fingerprint.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// Not a fingerprint in canonical JSON.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// Its objects and rows were changed after it was taken.
+    #[error("its digest is {written}, and that of its content is {found}")]
+    Digest {
+        /// What it says.
+        written: Digest,
+        /// What it is.
+        found: Digest,
+    },
+}
+
+/// Reads a `*.fingerprint.json`, and computes its digest again.
+pub fn parse(bytes: &[u8]) -> Result<Fingerprint, DocumentError> {
+    let fingerprint: Fingerprint = json::from_canonical(bytes)?;
+    let found = digest(&fingerprint.objects, &fingerprint.data)?;
+    if found != fingerprint.sha256 {
+        return Err(DocumentError::Digest { written: fingerprint.sha256, found });
+    }
+    Ok(fingerprint)
+}
+
 /// What the digest is over.
 #[derive(Serialize)]
 struct Content<'a> {

@@ -14,13 +14,14 @@ mod error;
 mod objects;
 mod rows;
 mod settings;
+mod spelling;
 mod tables;
 mod workers;
 
 use std::num::NonZeroUsize;
 
 pub use difference::{Change, Difference, differences};
-pub use document::digest;
+pub use document::{DocumentError, digest, parse};
 pub use error::FingerprintError;
 
 use crate::database::{Connect, Session};

@@ -1,10 +1,12 @@
 //! Definitions, one text an object: a line for each property, `name: value`; further lines of a value are indented, so
 //! that no value can pass for another property.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::catalog::{self, Question};
 use super::error::FingerprintError;
+use super::spelling;
 use crate::database::{Session, Table};
 
 /// The definition of every object by its identity.
@@ -43,5 +45,6 @@ fn add(objects: &mut BTreeMap<String, String>, identity: String, definition: Str
 }
 
 fn line(name: &str, value: &str) -> String {
-    format!("{name}: {}", value.trim_end_matches('\n').replace('\n', "\n    "))
+    let value = if name == "code" { Cow::Borrowed(value) } else { spelling::settled(value) };
+    format!("{name}: {}", value.replace('\n', "\n    "))
 }

@@ -55,8 +55,15 @@ pub struct Manifest {
     /// Warnings of `lint` that somebody looked at and let stay.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub acknowledged: Vec<Acknowledgement>,
+    /// Whether a run needs the receipt of a rehearsal of this very release.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub require_rehearsal: bool,
     /// Every file, by ascending path.
     pub files: Vec<File>,
+}
+
+pub(super) fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Manifest {
@@ -117,7 +124,8 @@ pub struct Target {
     pub system_identifier: Option<String>,
 }
 
-fn default_search_path() -> Vec<String> {
+/// Where names are looked up when the release doesn't say.
+pub fn default_search_path() -> Vec<String> {
     vec!["public".to_owned()]
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::manifest::is_false;
 use super::name::Name;
 use super::timestamp::Timestamp;
 use super::version::Format1;
@@ -117,4 +118,7 @@ pub struct Policy {
     /// Release ids that never run.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub blocked_releases: Vec<Digest>,
+    /// Whether every run needs the receipt of a rehearsal of its release.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub require_rehearsal: bool,
 }

@@ -10,13 +10,14 @@ use super::objects::{Kind, Object};
 use super::scripts::place;
 use super::tokens::{ObjectName, Tokens, without_comments};
 use super::undoing::{Deed, Partition, Rollback, can_be};
+use crate::bundle::AuthenticatedBundle;
 use crate::bundle::definition::Definition;
 use crate::bundle::lint::declared;
 use crate::bundle::problem::Problem;
 use crate::bundle::steps::{self, Step};
 use crate::entry_path::EntryPath;
 use crate::format::manifest::{Manifest, Tier, Transaction};
-use crate::sql::{self, Outside, Position, Statement, explore};
+use crate::sql::{self, Files, Outside, Position, Statement, explore};
 
 /// A statement of a tier without a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +56,12 @@ pub type Walk<'w> = dyn FnMut(&EntryPath, &mut dyn FnMut(usize, Statement)) + 'w
 
 /// The points of a release that packs.
 pub fn of_definition(definition: &Definition) -> Vec<Point> {
-    points(definition.manifest(), &mut walk(definition))
+    points(definition.manifest(), &mut walk(definition.source(), definition.manifest()))
+}
+
+/// The points of a release that was packed, for whoever judges it before the values of its variables are known.
+pub fn of_bundle(bundle: &AuthenticatedBundle) -> Vec<Point> {
+    points(bundle.manifest(), &mut walk(bundle, bundle.manifest()))
 }
 
 /// The points of a release. `walk` is asked for its scripts only if it has a tier without a transaction.
@@ -107,7 +113,7 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
     let manifest = definition.manifest();
     let points = of_definition(definition);
     let mut problems: Vec<Problem> = points.iter().filter_map(problem).collect();
-    let mut walk = walk(definition);
+    let mut walk = walk(definition.source(), definition.manifest());
     let mut later = Vec::new();
     for (i, tier) in manifest.tiers.iter().enumerate() {
         let mut adds_value = false;
@@ -155,10 +161,13 @@ fn is_stepwise(tier: &Tier) -> bool {
     tier.transaction == Transaction::None
 }
 
-fn walk(definition: &Definition) -> impl FnMut(&EntryPath, &mut dyn FnMut(usize, Statement)) {
-    let variables = declared(definition.manifest());
+fn walk<'f>(
+    files: &'f dyn Files,
+    manifest: &Manifest,
+) -> impl FnMut(&EntryPath, &mut dyn FnMut(usize, Statement)) + use<'f> {
+    let variables = declared(manifest);
     move |file, visit| {
-        explore(definition.source(), file.as_str(), &variables, |way, step| {
+        explore(files, file.as_str(), &variables, |way, step| {
             if let Ok((_, sql::Step::Statement(statement))) = step {
                 visit(way, statement);
             }

@@ -35,6 +35,21 @@ impl Connector {
         Self { settings: Arc::new(settings), chosen: Mutex::new(None) }
     }
 
+    /// Another database on the very server of this one: at the same address, once one is chosen.
+    pub fn beside(&self, database: &str) -> Self {
+        let settings = Settings { database: database.to_owned(), ..Settings::clone(&self.settings) };
+        Self { settings: Arc::new(settings), chosen: Mutex::new(self.route()) }
+    }
+
+    /// The way to the server, once it is chosen.
+    pub(super) fn route(&self) -> Option<Route> {
+        self.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// A new session.
     pub fn open(&self, purpose: Purpose) -> Result<PostgresSession, DatabaseError> {
         // Held while the first session looks for a server: a second one must not choose another.

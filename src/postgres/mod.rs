@@ -7,6 +7,7 @@ pub mod connector;
 pub mod conninfo;
 mod copy;
 mod dial;
+pub mod dump;
 pub mod host;
 pub mod keywords;
 mod parameter;
@@ -23,6 +24,7 @@ mod wire;
 
 pub use connector::Connector;
 pub use conninfo::Parameters;
+pub use dump::Dumps;
 pub use host::Password;
 pub use programs::{ProgramsError, ServerPrograms};
 pub use session::PostgresSession;

@@ -13,6 +13,9 @@ use std::{
 /// What a throwaway server is made, run and stopped with.
 const PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
 
+/// What a database is dumped and restored with.
+const DUMP_PROGRAMS: [&str; 2] = ["pg_dump", "pg_restore"];
+
 /// Debian and its relatives keep `VERSION/bin` here, out of PATH.
 const VERSIONED: &str = "/usr/lib/postgresql";
 
@@ -34,8 +37,10 @@ pub enum ProgramsError {
         program: &'static str,
     },
     /// Nothing was named and none is in the usual places.
-    #[error("no PostgreSQL server programs (initdb, pg_ctl, postgres) in {}", list(.looked))]
+    #[error("no PostgreSQL programs ({}) in {}", .programs.join(", "), list(.looked))]
     NotFound {
+        /// Which.
+        programs: &'static [&'static str],
         /// Where they were looked for, in that order.
         looked: Vec<PathBuf>,
     },
@@ -53,12 +58,12 @@ pub enum ProgramsError {
 impl ServerPrograms {
     /// The programs in `dir`, which must hold all three. A directory of links stands for the one they lead to.
     pub fn in_dir(dir: &Path) -> Result<Self, ProgramsError> {
-        if let Some(program) = first_missing(dir) {
+        if let Some(program) = first_missing(dir, &PROGRAMS) {
             return Err(ProgramsError::Missing { dir: dir.to_owned(), program });
         }
         // The server finds its libraries beside its real path, so a link's target is the better answer.
         let real = fs::canonicalize(dir.join("postgres")).ok();
-        let real = real.as_deref().and_then(Path::parent).filter(|dir| first_missing(dir).is_none());
+        let real = real.as_deref().and_then(Path::parent).filter(|dir| first_missing(dir, &PROGRAMS).is_none());
         Ok(Self { dir: real.unwrap_or(dir).to_owned() })
     }
 
@@ -89,25 +94,43 @@ impl ServerPrograms {
     }
 
     fn search_in(explicit: Option<&Path>, path_var: Option<&OsStr>, versioned: &Path) -> Result<Self, ProgramsError> {
-        if let Some(dir) = explicit {
-            return Self::in_dir(dir);
-        }
-        let mut looked: Vec<PathBuf> = path_var.map(|value| std::env::split_paths(value).collect()).unwrap_or_default();
-        // An empty or relative entry means "wherever I happen to be": never run a server from there.
-        looked.retain(|dir| dir.is_absolute());
-        looked.extend(versioned_dirs(versioned));
-        match looked.iter().find(|dir| first_missing(dir).is_none()) {
-            Some(dir) => Self::in_dir(dir),
-            None => {
-                looked.push(versioned.join("*/bin"));
-                Err(ProgramsError::NotFound { looked })
-            }
+        Self::in_dir(&find(&PROGRAMS, explicit, path_var, versioned)?)
+    }
+}
+
+/// Where `pg_dump` and `pg_restore` are, looked for as [`ServerPrograms::search`] does: a host of an operator may have
+/// them without a server.
+pub fn dump_programs(explicit: Option<&Path>, path_var: Option<&OsStr>) -> Result<PathBuf, ProgramsError> {
+    find(&DUMP_PROGRAMS, explicit, path_var, Path::new(VERSIONED))
+}
+
+fn find(
+    programs: &'static [&'static str],
+    explicit: Option<&Path>,
+    path_var: Option<&OsStr>,
+    versioned: &Path,
+) -> Result<PathBuf, ProgramsError> {
+    if let Some(dir) = explicit {
+        return match first_missing(dir, programs) {
+            Some(program) => Err(ProgramsError::Missing { dir: dir.to_owned(), program }),
+            None => Ok(dir.to_owned()),
+        };
+    }
+    let mut looked: Vec<PathBuf> = path_var.map(|value| std::env::split_paths(value).collect()).unwrap_or_default();
+    // An empty or relative entry means "wherever I happen to be": never run a program from there.
+    looked.retain(|dir| dir.is_absolute());
+    looked.extend(versioned_dirs(versioned));
+    match looked.iter().find(|dir| first_missing(dir, programs).is_none()) {
+        Some(dir) => Ok(dir.clone()),
+        None => {
+            looked.push(versioned.join("*/bin"));
+            Err(ProgramsError::NotFound { programs, looked })
         }
     }
 }
 
-fn first_missing(dir: &Path) -> Option<&'static str> {
-    PROGRAMS.into_iter().find(|program| {
+fn first_missing(dir: &Path, programs: &[&'static str]) -> Option<&'static str> {
+    programs.iter().copied().find(|program| {
         let found = fs::metadata(dir.join(program));
         !found.is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
     })

@@ -16,7 +16,7 @@ use ::tokio_postgres::config::{SslMode, SslNegotiation};
 use ::tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, SimpleQueryStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::batch::Flight;
 use super::cancel::Canceller;
@@ -40,6 +40,8 @@ pub(super) struct Pump {
     line: Line,
     /// How long nothing may move while an answer is awaited; `None` waits for ever.
     patience: Option<Duration>,
+    /// How long one answer may take as a whole; `None` for ever.
+    deadline: Option<Duration>,
     /// Bytes that were read or written so far.
     moved: Arc<AtomicU64>,
 }
@@ -75,12 +77,23 @@ impl Pump {
             }
         });
         let Connected { client, line, canceller, secure, moved } = connected?;
-        Ok((client, Self { runtime, line, patience: settings.connect_timeout, moved }, canceller, secure))
+        let patience = settings.connect_timeout;
+        Ok((client, Self { runtime, line, patience, deadline: patience, moved }, canceller, secure))
     }
 
     /// How long nothing may move while an answer is awaited.
     pub(super) fn set_patience(&mut self, patience: Duration) {
-        self.patience = Some(patience);
+        (self.patience, self.deadline) = (Some(patience), None);
+    }
+
+    /// How long one answer may take, however much moves.
+    pub(super) fn set_deadline(&mut self, limit: Duration) {
+        self.deadline = Some(limit);
+    }
+
+    /// The session is proved: connecting is over, and its limit with it.
+    pub(super) fn begun(&mut self) {
+        self.deadline = None;
     }
 
     /// Waits for one answer, after those of every batch that is still on its way. `prefix` characters stood before the
@@ -160,30 +173,57 @@ impl Pump {
 
     /// Moves messages until `ready` says so, or until nothing has moved for too long.
     fn wait<T>(&mut self, mut ready: impl FnMut(&mut Line, &mut Context<'_>) -> Poll<T>) -> Result<T, DatabaseError> {
-        let Self { runtime, line, patience, moved } = self;
+        let Self { runtime, line, patience, deadline, moved } = self;
         runtime.block_on(async {
             // Looks at the socket: what the server said meanwhile, even goodbye, is read before anything is written.
             yield_now().await;
-            let Some(patience) = *patience else { return poll_fn(|cx| line.turn(cx, &mut ready)).await };
             let mut seen = moved.load(Ordering::Relaxed);
-            let mut silence = pin!(sleep(patience));
+            let mut silence = (*patience).map(Clock::start);
+            // A batch's answers may all come at its end, and nobody knows here how many statements it has.
+            let mut whole = (*deadline).filter(|_| line.flights.is_empty()).map(Clock::start);
             poll_fn(|cx| {
                 let turned = line.turn(cx, &mut ready);
                 if turned.is_ready() {
                     return turned;
                 }
-                let now = moved.load(Ordering::Relaxed);
-                if now != seen {
-                    seen = now;
-                    silence.as_mut().reset(Instant::now() + patience);
+                if std::mem::replace(&mut seen, moved.load(Ordering::Relaxed)) != seen {
+                    silence.iter_mut().for_each(Clock::restart);
                 }
-                std::task::ready!(silence.as_mut().poll(cx));
-                let text =
-                    format!("the server was silent for {} s, so the connection counts as lost", patience.as_secs());
+                let over = |clock: &mut Option<Clock>, cx: &mut Context<'_>| {
+                    clock.as_mut().and_then(|clock| clock.is_over(cx).then_some(clock.limit.as_secs()))
+                };
+                let text = if let Some(limit) = over(&mut silence, cx) {
+                    format!("the server was silent for {limit} s")
+                } else if let Some(limit) = over(&mut whole, cx) {
+                    format!("the server gave no answer within {limit} s, whatever else it said")
+                } else {
+                    return Poll::Pending;
+                };
+                let text = format!("{text}, so the connection counts as lost");
                 Poll::Ready(Err(line.failed(DatabaseError::Connection(text))))
             })
             .await
         })
+    }
+}
+
+/// A time limit that runs.
+struct Clock {
+    limit: Duration,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Clock {
+    fn start(limit: Duration) -> Self {
+        Self { limit, sleep: Box::pin(sleep(limit)) }
+    }
+
+    fn restart(&mut self) {
+        self.sleep.as_mut().reset(Instant::now() + self.limit);
+    }
+
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        self.sleep.as_mut().poll(cx).is_ready()
     }
 }
 

@@ -43,6 +43,7 @@ impl PostgresSession {
             let mut session = Self { client, pump, canceller, route, facts: Facts::default() };
             let pid = session.canceller.process();
             let facts = start::verify(&mut session, purpose, &settings.application_name, pid);
+            session.pump.begun();
             session.facts = facts.map_err(|error| Trouble { error, then: Then::Stop })?;
             Ok(session)
         });
@@ -140,6 +141,10 @@ impl Session for PostgresSession {
 
     fn set_patience(&mut self, patience: Duration) {
         self.pump.set_patience(patience);
+    }
+
+    fn set_deadline(&mut self, limit: Duration) {
+        self.pump.set_deadline(limit);
     }
 
     fn notices(&mut self) -> Vec<Notice> {

@@ -114,7 +114,7 @@ impl Settings {
             hosts,
             user: user.to_owned(),
             database: parameters.get("dbname").unwrap_or(user).to_owned(),
-            application_name: application_name(name.unwrap_or("pgseal"))?,
+            application_name: application_name(name)?,
             connect_timeout: connect_timeout(parameters)?,
             wanted: wanted(parameters)?,
             channel_binding: choose(
@@ -165,15 +165,20 @@ fn is_supported(keyword: &keywords::Keyword, value: &str) -> Result<(), Settings
     }
 }
 
-/// Plain ASCII of a length that the server keeps, so that it can be compared with what the session has.
-fn application_name(name: &str) -> Result<String, SettingsError> {
-    let plain = name.len() <= MAX_NAME && name.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-    let why = || format!("use up to {MAX_NAME} printable ASCII characters");
-    if plain {
-        return Ok(name.to_owned());
+/// Plain ASCII of a length that the server keeps, so that it can be compared with what the session has. It begins with
+/// [`OWN_NAME`], so that pgseal's own sessions are known among others.
+fn application_name(name: Option<&str>) -> Result<String, SettingsError> {
+    let Some(name) = name.filter(|name| !name.is_empty()) else { return Ok(OWN_NAME.to_owned()) };
+    let whole = if name.starts_with(OWN_NAME) { name.to_owned() } else { format!("{OWN_NAME}: {name}") };
+    if whole.len() <= MAX_NAME && whole.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Ok(whole);
     }
-    Err(SettingsError::Value { keyword: "application_name", value: name.to_owned(), why: why() })
+    let why = format!("use up to {} printable ASCII characters", MAX_NAME - OWN_NAME.len() - 2);
+    Err(SettingsError::Value { keyword: "application_name", value: name.to_owned(), why })
 }
+
+/// How the name of every session of pgseal's begins.
+const OWN_NAME: &str = "pgseal";
 
 fn connect_timeout(parameters: &Parameters) -> Result<Option<Duration>, SettingsError> {
     let Some(text) = parameters.get("connect_timeout") else { return Ok(Some(CONNECT_TIMEOUT)) };

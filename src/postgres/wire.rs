@@ -13,10 +13,13 @@ use ::tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::limits;
+
 /// A connected socket, encrypted or not.
 pub(super) struct Wire {
     stream: Box<dyn Stream>,
     outbox: Outbox,
+    messages: Messages,
     /// What SCRAM binds a login to; only with TLS.
     end_point: Option<Vec<u8>>,
 }
@@ -36,7 +39,7 @@ struct Post {
 
 impl Wire {
     pub(super) fn new(stream: Box<dyn Stream>, end_point: Option<Vec<u8>>) -> Self {
-        Self { stream, outbox: Outbox::default(), end_point }
+        Self { stream, outbox: Outbox::default(), messages: Messages::default(), end_point }
     }
 
     pub(super) fn outbox(&self) -> Outbox {
@@ -70,7 +73,47 @@ impl Outbox {
 
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream).poll_read(cx, into)
+        let before = into.filled().len();
+        ready_or_return!(Pin::new(&mut *self.stream).poll_read(cx, into))?;
+        Poll::Ready(self.messages.pass(&into.filled()[before..]))
+    }
+}
+
+/// The server's messages as they go by: the driver would take room for as much as one announces (PostgreSQL manual,
+/// "Message Formats": a byte that says what it is, and its length).
+#[derive(Default)]
+struct Messages {
+    header: [u8; 5],
+    /// How much of the header is there.
+    has: usize,
+    /// Bytes of the message that are still to come.
+    rest: usize,
+}
+
+impl Messages {
+    /// Fails at a message that is too long, before any of it is kept.
+    fn pass(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            if self.rest > 0 {
+                let part = self.rest.min(bytes.len());
+                (self.rest, bytes) = (self.rest - part, &bytes[part..]);
+                continue;
+            }
+            self.header[self.has] = bytes[0];
+            (self.has, bytes) = (self.has + 1, &bytes[1..]);
+            let [_, length @ ..] = self.header;
+            let length = u32::from_be_bytes(length);
+            if self.has < self.header.len() {
+                continue;
+            }
+            if length > limits::MESSAGE_BYTES {
+                let (at_most, text) = (limits::MESSAGE_BYTES >> 20, "the server announced a message of");
+                return Err(io::Error::other(format!("{text} {length} bytes; {at_most} MiB are taken at most")));
+            }
+            // The length counts itself.
+            (self.has, self.rest) = (0, (length as usize).saturating_sub(4));
+        }
+        Ok(())
     }
 }
 
@@ -158,5 +201,30 @@ impl AsyncWrite for Counted {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut *self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_messages_are_refused_however_they_come() {
+        let too_long = (limits::MESSAGE_BYTES + 1).to_be_bytes();
+        let mut bytes = b"Z\0\0\0\x05IC\0\0\0\x04D".to_vec();
+        for size in 1..=bytes.len() + 4 {
+            let mut messages = Messages::default();
+            bytes.truncate(12);
+            bytes.extend(too_long);
+            let (last, before) = bytes.split_last().unwrap();
+            assert!(before.chunks(size).all(|chunk| messages.pass(chunk).is_ok()), "{size}");
+            let error = messages.pass(&[*last]).unwrap_err().to_string();
+            assert!(error.contains("67108865 bytes; 64 MiB"), "{error}");
+        }
+        let mut messages = Messages::default();
+        let longest = [b"D".as_slice(), &limits::MESSAGE_BYTES.to_be_bytes()].concat();
+        assert!(messages.pass(&longest).is_ok());
+        assert!(messages.pass(&vec![b'x'; limits::MESSAGE_BYTES as usize - 4]).is_ok());
+        assert!(messages.pass(b"D\x04\0\0\x01").is_err(), "the next one");
     }
 }

@@ -27,13 +27,25 @@ pub(super) fn may_change(sql: &str) -> bool {
         .any(|at| bytes.get(at..at + COMMON.len()).is_some_and(|text| text.eq_ignore_ascii_case(COMMON)))
 }
 
-/// Asks the server for the limits that are in force now, and puts back what is higher, or off.
+/// Asks the server for the limits that are in force now, puts back what is higher, or off, and tells.
 pub(super) fn put_back(
     session: &mut dyn Session,
     order: &Order<'_>,
     at: &Position,
     observer: &mut dyn Observer,
 ) -> Result<(), DatabaseError> {
+    for (setting, limit) in put_back_silently(session, order.limits)? {
+        observer.event(Event::Limited { at, setting, limit });
+    }
+    Ok(())
+}
+
+/// As [`put_back`]; gives what was put back.
+pub(super) fn put_back_silently(
+    session: &mut dyn Session,
+    limits: &RunLimits,
+) -> Result<Vec<(&'static str, TimeLimit)>, DatabaseError> {
+    let mut lowered = Vec::new();
     // In milliseconds; servers before 17 have no transaction_timeout.
     let table = session.query(
         "select name, setting from pg_catalog.pg_settings where name in
@@ -42,16 +54,16 @@ pub(super) fn put_back(
     )?;
     for row in table.rows {
         let [Some(name), Some(setting)] = row.as_slice() else { continue };
-        let known = settings(order.limits).into_iter().find(|(known, _)| known == name);
+        let known = settings(limits).into_iter().find(|(known, _)| known == name);
         let Some((name, limit)) = known else { continue };
         if is_within(setting, limit) {
             continue;
         }
         // For the session, which also outlives a SET LOCAL of this transaction.
         session.batch(&format!("SET {name} = {}", limit.milliseconds()))?;
-        observer.event(Event::Limited { at, setting: name, limit });
+        lowered.push((name, limit));
     }
-    Ok(())
+    Ok(lowered)
 }
 
 /// Whether a value in milliseconds is a limit, and no higher one. 0 is none.

@@ -55,6 +55,13 @@ pub enum Event<'a> {
     },
     /// A tier is done, not yet committed.
     Done(usize, usize, &'a TierRecord),
+    /// In a rehearsal, what a tier's transaction holds after the tier.
+    Locked {
+        /// The tier.
+        tier: &'a str,
+        /// `schema.relation` and the mode, of every lock that others could wait for.
+        held: &'a [(String, String)],
+    },
     /// A verify script was asked.
     Verified(&'a VerifyRecord),
     /// A statement that an earlier run was interrupted in: what became of it.

@@ -69,7 +69,10 @@ pub(super) fn open(
 ) -> Result<(Box<dyn Session>, ObservedTarget), OpenError> {
     let mut session = order.connect.connect(purpose).map_err(OpenError::Connect)?;
     let observed = target::observe(session.as_mut()).map_err(OpenError::Connect)?;
-    target::check(&order.manifest().target, policy, &observed).map_err(OpenError::Target)?;
+    target::check(&order.manifest().target, policy, order.clone, &observed).map_err(OpenError::Target)?;
+    if let Some(clone) = order.clone {
+        clone.check(session.as_mut()).map_err(OpenError::Connect)?;
+    }
     settings::reset(session.as_mut(), order.limits).map_err(OpenError::Connect)?;
     Ok((session, observed))
 }

@@ -76,6 +76,36 @@ pub(super) fn check_held(session: &mut dyn Session) -> Result<(), Failure> {
     }
 }
 
+/// Gives back every other advisory lock of the session: what a function of a script took would outlive its transaction,
+/// and stand in others' way while pgseal pauses. Only outside of transactions.
+pub(super) fn give_back_others(session: &mut dyn Session) -> Result<(), DatabaseError> {
+    // A lock that was taken several times is to be given back as often.
+    for _ in 0..TIMES_TAKEN {
+        if session.query(GIVE_BACK_OTHERS, &[KEY])?.rows.is_empty() {
+            return Ok(());
+        }
+    }
+    Err(DatabaseError::Unsound("an advisory lock that a script took can't be given back".to_owned()))
+}
+
+/// So many times one lock may have been taken.
+const TIMES_TAKEN: usize = 10_000;
+
+/// Locks of one number have `objsubid` 1, those of two 2; the numbers may be negative, and stand in oids.
+const GIVE_BACK_OTHERS: &str = "
+    select case
+        when l.objsubid = 1 and l.mode = 'ExclusiveLock' then pg_catalog.pg_advisory_unlock(k.whole)
+        when l.objsubid = 1 then pg_catalog.pg_advisory_unlock_shared(k.whole)
+        when l.mode = 'ExclusiveLock' then pg_catalog.pg_advisory_unlock(k.high, k.low)
+        else pg_catalog.pg_advisory_unlock_shared(k.high, k.low) end::text
+    from pg_catalog.pg_locks l
+         cross join lateral (
+             select l.classid::bigint << 32 | l.objid::bigint as whole, l.classid::bigint::bit(32)::integer as high,
+                    l.objid::bigint::bit(32)::integer as low) k
+    where l.locktype = 'advisory' and l.granted and l.pid = pg_catalog.pg_backend_pid()
+      and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
+      and not (l.objsubid = 1 and l.mode = 'ExclusiveLock' and k.whole = $1::text::bigint)";
+
 /// Holds the lock for the transaction too: what a script gives back (`pg_advisory_unlock_all`) is the session's alone.
 pub fn hold_in_transaction(session: &mut dyn Session) -> Result<(), LockError> {
     let taken = session.query(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::rehearse::ClonedDatabase;
 use super::stop::Stop;
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::contents::AuthenticatedSql;
@@ -22,6 +23,9 @@ pub struct Order<'b> {
     pub root: &'b TrustRoot,
     /// The database.
     pub connect: &'b dyn Connect,
+    /// The clone that it is rehearsed on, which `connect` leads to; a release that is meant has none. Nothing but the maker of
+    /// clones can name one.
+    pub clone: Option<&'b ClonedDatabase>,
     /// The variables' values, as [`values`] resolved them.
     pub variables: &'b BTreeMap<String, String>,
     /// The time limits: those of the manifest, or lower ones.

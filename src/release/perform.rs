@@ -2,6 +2,7 @@
 
 use super::event::Observer;
 use super::failure::Failure;
+use super::fresh;
 use super::generated;
 use super::order::Order;
 use super::phases::{Phase, phases};
@@ -71,13 +72,46 @@ pub(super) fn parts<'b>(order: &Order<'b>) -> Result<Vec<Part<'b>>, super::order
     phases(order.manifest()).into_iter().map(part).collect()
 }
 
+/// Which of a run's transactions one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// All of the run.
+    Only,
+    /// It asks the gates, and makes the run's row in the ledger.
+    First,
+    /// One in between, of a statement too.
+    Between,
+    /// It proves the state.
+    Last,
+}
+
+impl Which {
+    /// By the number of its part, from 0, and that of the last.
+    fn of(at: usize, last: usize) -> Self {
+        match (at == 0, at == last) {
+            (true, true) => Self::Only,
+            (true, false) => Self::First,
+            (false, false) => Self::Between,
+            (false, true) => Self::Last,
+        }
+    }
+
+    /// Whether the run begins with it.
+    pub fn begins(self) -> bool {
+        matches!(self, Self::Only | Self::First)
+    }
+
+    /// Whether the run ends with it.
+    pub fn ends(self) -> bool {
+        matches!(self, Self::Only | Self::Last)
+    }
+}
+
 /// What may be tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tried {
-    /// A whole transaction, in a session that is made as it was.
+    /// A whole transaction.
     Transaction,
-    /// A statement in a transaction of its own: what the script set in its session stays.
-    Statement,
     /// A statement outside of any transaction.
     Outside,
 }
@@ -167,8 +201,13 @@ impl Doing<'_, '_> {
                         && self.work.resumed.as_ref().is_some_and(|resumed| {
                             at == 0 || scripts.iter().all(|script| resumed.has_tier(&script.name))
                         });
+                    if !is_done && at > 0 {
+                        // A run that is resumed here has a new session.
+                        fresh::make(session, self.order.limits)
+                            .map_err(|error| Failure::database("can't reset the session", &error))?;
+                    }
                     if !is_done {
-                        self.transactions(session, &scripts, at == 0, at == last)?;
+                        self.transactions(session, &scripts, Which::of(at, last))?;
                     }
                 }
                 Part::Alone(script) => {
@@ -186,8 +225,7 @@ impl Doing<'_, '_> {
         &mut self,
         session: &mut dyn Session,
         scripts: &[NamedScript<'_>],
-        is_first: bool,
-        is_last: bool,
+        which: Which,
     ) -> Result<(), Halt> {
         let (gates, tiers) = (self.receipt.gates.len(), self.receipt.tiers.len());
         // What reached out of the database is not rolled back, and must not be sent twice.
@@ -195,7 +233,7 @@ impl Doing<'_, '_> {
             .iter()
             .any(|script| !generated::acknowledged(self.order.manifest(), &script.name, script.sql.path()).is_empty());
         loop {
-            let result = self.transaction(session, scripts, is_first, is_last);
+            let result = self.transaction(session, scripts, which);
             let (Err(Halt::Undone(failure)) | Err(Halt::GateClosed(_, failure))) = &result else { return result };
             if reaches_out || !self.again(session, failure, Tried::Transaction)? {
                 return result;
@@ -207,7 +245,7 @@ impl Doing<'_, '_> {
         }
     }
 
-    /// Rolls back what failed. True where it shall be tried once more, after a pause.
+    /// Rolls back what failed. True where it shall be tried once more, after a pause, in a session that is as new.
     pub fn again(&mut self, session: &mut dyn Session, failure: &Failure, tried: Tried) -> Result<bool, Halt> {
         if tried != Tried::Outside {
             self.order.stop.refused();
@@ -217,10 +255,7 @@ impl Doing<'_, '_> {
             }
         }
         let (retries, run_id) = (self.receipt.retries, self.receipt.run_id.clone());
-        let again = match tried {
-            Tried::Transaction => retry::again(failure, retries, &self.order, &run_id, session, self.observer),
-            Tried::Statement | Tried::Outside => retry::pause(failure, retries, &self.order, &run_id, self.observer),
-        };
+        let again = retry::again(failure, retries, &self.order, &run_id, session, self.observer);
         if again {
             self.receipt.retries += 1;
             self.journal(JournalStep::Retry { why: failure.to_string() })?;

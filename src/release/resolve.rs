@@ -78,6 +78,7 @@ pub fn once(
     transaction_id: &str,
 ) -> Result<Option<Resolution>, DatabaseError> {
     let mut session = connect.connect(Purpose::Resolve)?;
+    session.set_deadline(UNREACHABLE);
     let here = super::target::observe(session.as_mut())?;
     if (&here.database, &here.system_identifier) != (&target.database, &target.system_identifier) {
         let text = "another database cluster answers now than the one that was committing";
@@ -138,8 +139,8 @@ fn end_session(order: &Order<'_>, transaction_id: &str) {
     // Best effort: the next question tells.
     let _ = session.query(
         "select pg_terminate_backend(a.pid)::text from pg_stat_activity a
-         where a.backend_xid = ($1::text::numeric % 4294967296)::text::xid and a.application_name = 'pgseal'
-           and a.usename = session_user and a.wait_event is distinct from 'SyncRep'",
+         where a.backend_xid = ($1::text::numeric % 4294967296)::text::xid and a.usename = session_user
+           and a.wait_event is distinct from 'SyncRep'",
         &[transaction_id],
     );
 }

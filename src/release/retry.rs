@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::event::{Event, Observer};
 use super::failure::Failure;
-use super::lock;
 use super::order::Order;
 use super::watched::LOCK_NOT_AVAILABLE;
-use crate::database::{DatabaseError, Session};
+use super::{fresh, lock};
+use crate::database::Session;
 use crate::digest::Digest;
 
 /// Pauses before the second, third, ... try, in milliseconds, before [`jittered`]; the last goes for all later ones.
@@ -24,9 +24,9 @@ pub fn reason(failure: &Failure) -> Option<&'static str> {
     }
 }
 
-/// Whether the transaction shall be tried once more. Only to be asked when all of it is rolled back for sure, `retries`
-/// of them done so far. Makes the session as it was, says so, and sleeps: this is false where it can't, or where somebody
-/// wanted the run to stop meanwhile.
+/// Whether it shall be tried once more. Only to be asked when all of it is rolled back for sure, `retries` of them done so
+/// far. Makes the session as it was, says so, and sleeps: this is false where it can't, or where somebody wanted the run
+/// to stop meanwhile.
 pub(super) fn again(
     failure: &Failure,
     retries: u32,
@@ -35,40 +35,17 @@ pub(super) fn again(
     session: &mut dyn Session,
     observer: &mut dyn Observer,
 ) -> bool {
-    may_help(failure, retries, order)
-        && matches!(refresh(session), Ok(true))
-        && pause(failure, retries, order, run_id, observer)
-}
-
-/// As [`again`], for one statement that is a transaction of its own: what the script left in its session stays.
-pub(super) fn pause(
-    failure: &Failure,
-    retries: u32,
-    order: &Order<'_>,
-    run_id: &str,
-    observer: &mut dyn Observer,
-) -> bool {
-    let Some(reason) = reason(failure).filter(|_| may_help(failure, retries, order)) else { return false };
+    let may_help = retries < order.lock_retries && !failure.connection_lost;
+    let Some(reason) = reason(failure).filter(|_| may_help) else { return false };
+    // Whoever waits for one of its locks meanwhile must not wait for the pause. If a script gave the run's own lock back,
+    // somebody else may have run meanwhile, and what was checked before holds no more.
+    let is_fresh = fresh::make(session, order.limits).and_then(|()| lock::is_held(session));
+    if !matches!(is_fresh, Ok(true)) {
+        return false;
+    }
     let pause = jittered(PAUSES[(retries as usize).min(PAUSES.len() - 1)], run_id, retries);
     observer.event(Event::Retrying { failure, reason, retry: retries + 1, of: order.lock_retries, pause });
     order.stop.pause(pause).is_ok()
-}
-
-fn may_help(failure: &Failure, retries: u32, order: &Order<'_>) -> bool {
-    reason(failure).is_some() && retries < order.lock_retries && !failure.connection_lost
-}
-
-/// What a rolled back transaction leaves in its session. False if a script gave the session's lock back: somebody else may
-/// have run meanwhile, and what was checked before the run holds no more.
-fn refresh(session: &mut dyn Session) -> Result<bool, DatabaseError> {
-    session.batch("CLOSE ALL; UNLISTEN *; DISCARD PLANS; DISCARD SEQUENCES; DISCARD TEMP")?;
-    // By name: the driver has prepared statements of its own.
-    let prepared = "select pg_catalog.quote_ident(name) from pg_catalog.pg_prepared_statements where from_sql";
-    for row in session.query(prepared, &[])?.rows {
-        let [Some(name)] = row.as_slice() else { continue };
-        session.batch(&format!("DEALLOCATE {name}"))?;
-    }
-    lock::is_held(session)
 }
 
 /// Half as long to one and a half times as long, so that two runs that met don't meet again. The library has no

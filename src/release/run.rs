@@ -2,7 +2,7 @@
 
 use super::event::Observer;
 use super::gate::GatedRelease;
-use super::order::MissingScript;
+use super::order::{MissingScript, Order};
 use super::perform::{self, Start, Work};
 use super::preflight::{self, PreflightError};
 use super::probe::Observed;
@@ -12,6 +12,8 @@ use crate::format::manifest::When;
 use crate::format::receipt::Action;
 use crate::format::statement::ReleaseId;
 use crate::record::journal::Journal;
+use crate::record::rehearsal::Proved;
+use crate::trust::added::SignedApproval;
 use crate::trust::policy::Admission;
 
 /// A gated release whose preflight held: the next step writes.
@@ -41,6 +43,17 @@ pub enum RunError {
     /// The trust root gave its leave to another release.
     #[error("the trust root's leave is for another release ({0})")]
     Admission(ReleaseId),
+    /// The release or the trust root wants a rehearsal, and there is no proof of one.
+    #[error("a run needs the receipt of a rehearsal of this release for {0:?}, and there is none")]
+    Rehearsal(String),
+    /// Without people's leave a release runs on a clone only, and with it only where it is meant to.
+    #[error("{0}")]
+    Clone(&'static str),
+}
+
+/// Whether a run needs the proof of a rehearsal.
+pub fn needs_rehearsal(order: &Order<'_>) -> bool {
+    order.manifest().require_rehearsal || order.root.policy().require_rehearsal
 }
 
 impl ReadyRelease<'_> {
@@ -49,18 +62,46 @@ impl ReadyRelease<'_> {
         self.before.as_ref()
     }
 
-    /// Runs all tiers, by the trust root's leave.
+    /// Runs all tiers, by the trust root's leave; where the release or the trust root wants a rehearsal, only with its proof.
     pub fn run(
         self,
         admission: &Admission,
+        rehearsed: Option<&Proved>,
+        run_id: &str,
+        journal: Journal,
+        observer: &mut dyn Observer,
+    ) -> Result<Report, RunError> {
+        let order = &self.gated.order;
+        if admission.release_id() != order.bundle.release_id() {
+            return Err(RunError::Admission(admission.release_id()));
+        }
+        if order.clone.is_some() {
+            return Err(RunError::Clone("this database is a clone, on which the release is only rehearsed"));
+        }
+        let target = &order.manifest().target.database;
+        let is_for = |proved: &Proved| proved.is_for(order.bundle.release_id(), target);
+        if needs_rehearsal(order) && !rehearsed.is_some_and(is_for) {
+            return Err(RunError::Rehearsal(target.clone()));
+        }
+        self.perform(admission.approvals(), run_id, journal, observer)
+    }
+
+    /// Runs all tiers on a clone: nobody's approval is needed there, and none counts.
+    pub fn rehearse(self, run_id: &str, journal: Journal, observer: &mut dyn Observer) -> Result<Report, RunError> {
+        if self.gated.order.clone.is_none() {
+            return Err(RunError::Clone("without approvals a release is rehearsed on a clone, and this is none"));
+        }
+        self.perform(&[], run_id, journal, observer)
+    }
+
+    fn perform(
+        self,
+        approvals: &[SignedApproval],
         run_id: &str,
         journal: Journal,
         observer: &mut dyn Observer,
     ) -> Result<Report, RunError> {
         let GatedRelease { order, session, target, answers } = self.gated;
-        if admission.release_id() != order.bundle.release_id() {
-            return Err(RunError::Admission(admission.release_id()));
-        }
         let manifest = order.manifest();
         let work = Work {
             action: Action::Run,
@@ -68,7 +109,7 @@ impl ReadyRelease<'_> {
             after: &manifest.states.finalized,
             verify: When::Finalized,
             gated: true,
-            approvals: admission.approvals(),
+            approvals,
             resumed: self.resumed,
             half_way: None,
         };

@@ -32,7 +32,10 @@ pub fn reset(session: &mut dyn Session, limits: &RunLimits) -> Result<(), Databa
         sql.push_str(&format!("; SET transaction_timeout = {}", limits.transaction_timeout.milliseconds()));
     }
     // A statement that the server must have ended by now is one whose answer is lost.
-    session.set_patience(Duration::from_millis(statement.into()) + GRACE);
+    let statement = Duration::from_millis(statement.into());
+    session.set_patience(statement + GRACE);
+    // It is parsed and run under the limit each.
+    session.set_deadline(2 * statement + GRACE);
     session.batch(&sql)
 }
 
@@ -50,7 +53,7 @@ pub fn use_release_path(session: &mut dyn Session, manifest: &Manifest) -> Resul
 
 /// The signed schemas as a value for `search_path`.
 pub fn release_path(manifest: &Manifest) -> String {
-    let path = quoted(manifest, |_| true).join(", ");
+    let path = schemas(manifest, |_| true).join(", ");
     if path.is_empty() { "''".to_owned() } else { path }
 }
 
@@ -58,12 +61,26 @@ pub fn release_path(manifest: &Manifest) -> String {
 /// when it is not named, and last among what is temporary. Otherwise a text that PostgreSQL's own functions run, or the
 /// driver's queries, could find an operator of somebody's.
 pub fn question_path(manifest: &Manifest) -> String {
-    let mut path = quoted(manifest, |schema| schema != "pg_catalog" && schema != "pg_temp");
+    let mut path = schemas(manifest, |schema| schema != "pg_catalog" && schema != "pg_temp");
     path.push("pg_temp".to_owned());
     path.join(", ")
 }
 
-fn quoted(manifest: &Manifest, kept: impl Fn(&str) -> bool) -> Vec<String> {
-    let schemas = manifest.target.search_path.iter().filter(|schema| kept(schema));
-    schemas.map(|schema| format!("\"{}\"", schema.replace('"', "\"\""))).collect()
+fn schemas(manifest: &Manifest, kept: impl Fn(&str) -> bool) -> Vec<String> {
+    manifest.target.search_path.iter().filter(|schema| kept(schema)).map(|schema| quoted(schema)).collect()
+}
+
+/// A name between quotes, as SQL reads it back to the same characters.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_are_doubled() {
+        assert_eq!(quoted(r#"a"b.c"#), r#""a""b.c""#);
+    }
 }

@@ -16,7 +16,7 @@ use super::report::Halt;
 use super::resume::{Progress, Resumed};
 use super::tier_log::{Sent, TierLog};
 use super::transaction::{BEGIN, unanswered};
-use super::{clamp, gate, lock, settings, special};
+use super::{clamp, fresh, gate, lock, settings, special};
 use crate::bundle::steps;
 use crate::database::Session;
 use crate::record::ledger::{self, Happened, NewStep};
@@ -30,9 +30,7 @@ impl Doing<'_, '_> {
         let closed = |(kind, failure)| Halt::GateClosed(kind, Box::new(failure));
         let answers = gate::ask_all(&self.order, self.observer).map_err(|error| closed(unanswered(error)))?;
         self.open_gates(answers).map_err(closed)?;
-        settings::reset(session, self.order.limits)
-            .and_then(|()| settings::use_release_path(session, self.order.manifest()))
-            .map_err(|error| Failure::database("can't reset the session", &error))?;
+        self.as_new(session, &[])?;
         let total = self.total();
         self.observer.event(Event::Begin(script.number, total, &script.name));
         let (begun, mut log) = (Instant::now(), TierLog::new(&script.name));
@@ -55,7 +53,7 @@ impl Doing<'_, '_> {
         let special =
             special::variables(session).map_err(|error| Failure::database("can't ask for psql's variables", &error))?;
         let mut source = script.sql.script(self.order.variables, &special).map_err(|error| Failure::script(&error))?;
-        let mut number = 0;
+        let (mut number, mut settings) = (0, Vec::new());
         loop {
             match source.next_step() {
                 Ok(None) => return Ok(()),
@@ -69,7 +67,10 @@ impl Doing<'_, '_> {
                     let Some(one) = one else { continue };
                     // Settings are the session's: every one that goes on has to make them again.
                     number += u32::from(!one.is_setting());
-                    self.one(session, &mut source, &one, log)?;
+                    self.one(session, &mut source, &one, &settings, log)?;
+                    if one.is_setting() {
+                        settings.push(one.statement.sql.clone());
+                    }
                 }
                 Err(error) => return Err(Failure::script(&error).into()),
             }
@@ -81,6 +82,7 @@ impl Doing<'_, '_> {
         session: &mut dyn Session,
         source: &mut Script<'_>,
         one: &One<'_>,
+        settings: &[String],
         log: &mut TierLog,
     ) -> Result<(), Halt> {
         let before = match &self.work.resumed {
@@ -98,7 +100,7 @@ impl Doing<'_, '_> {
         self.observer.event(Event::Statement { at, verb });
         lock::check_held(session)?;
         let begun = Instant::now();
-        let tried = if one.step == steps::Step::Within { Tried::Statement } else { Tried::Outside };
+        let tried = if one.step == steps::Step::Within { Tried::Transaction } else { Tried::Outside };
         let mut before = before;
         let done = loop {
             let done = match &one.step {
@@ -109,6 +111,7 @@ impl Doing<'_, '_> {
             match &done {
                 // Data of the script are read once.
                 Err(Halt::Undone(failure)) if one.is_repeatable() && self.again(session, failure, tried)? => {
+                    self.as_new(session, settings)?;
                     before = Progress::Open;
                 }
                 _ => break done,
@@ -118,10 +121,29 @@ impl Doing<'_, '_> {
             log.notice(at, &notice, self.observer);
         }
         let (rows, evidence) = done?;
-        clamp::put_back(session, &self.order, at, self.observer)
-            .map_err(|error| Failure::database("can't keep the release's time limits", &error))?;
         log.count(1, rows);
         log.sent(Sent { at, verb, statements: 1, rows, took: begun.elapsed(), evidence });
+        if !one.is_setting() {
+            self.order.stop.check()?;
+            return self.as_new(session, settings);
+        }
+        let kept = clamp::put_back(session, &self.order, at, self.observer);
+        kept.map_err(|error| Failure::database("can't keep the release's time limits", &error).into())
+    }
+
+    /// Makes the session what it is to a run that is resumed here: new, with the settings that the script has made so far.
+    /// What a function, a `DO` or a trigger left in it would be missed after a crash.
+    fn as_new(&mut self, session: &mut dyn Session, settings: &[String]) -> Result<(), Halt> {
+        fresh::make(session, self.order.limits)
+            .and_then(|()| settings::use_release_path(session, self.order.manifest()))
+            .map_err(|error| Failure::database("can't reset the session", &error))?;
+        for sql in settings {
+            session.execute(sql).map_err(|error| Failure::database(&format!("can't repeat {sql}"), &error))?;
+        }
+        if settings.iter().any(|sql| clamp::may_change(sql)) {
+            clamp::put_back_silently(session, self.order.limits)
+                .map_err(|error| Failure::database("can't keep the release's time limits", &error))?;
+        }
         Ok(())
     }
 

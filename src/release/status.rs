@@ -24,6 +24,8 @@ pub struct Status {
     pub holder: Option<String>,
     /// Journals without an end, and what the server says of them.
     pub unfinished: Vec<Unfinished>,
+    /// Runs that are committed by their journals, and that the ledger here doesn't have.
+    pub lacking: Vec<Lacking>,
     /// What can't be read of the journals, and why: the database is asked all the same.
     pub unread: Vec<(PathBuf, io::Error)>,
 }
@@ -32,12 +34,27 @@ pub struct Status {
 pub struct Unfinished {
     /// Its journal.
     pub journal: PathBuf,
+    /// The run of the ledger that it is, or goes on with.
+    pub run_id: String,
     /// What was tried: `run of one-roof 1.0.0`.
     pub what: String,
     /// The host's clock when it began.
     pub begun: Option<Timestamp>,
     /// How it ended.
     pub ending: Ending,
+}
+
+/// A run whose COMMIT was answered, and of which nothing is in the ledger: the server is in a state from before, or it is
+/// another server with a database of this name.
+pub struct Lacking {
+    /// Its journal.
+    pub journal: PathBuf,
+    /// What was done: `run of one-roof 1.0.0`.
+    pub what: String,
+    /// The host's clock when it ended.
+    pub ended: Timestamp,
+    /// Whether it was on another server.
+    pub is_elsewhere: bool,
 }
 
 /// How an unfinished run ended.
@@ -58,6 +75,23 @@ pub enum Ending {
 }
 
 impl Status {
+    /// Whether nothing is left to say of it: the ledger goes on after it. What never came to COMMIT, or was rolled back, is
+    /// history once something later is there; a COMMIT whose answer was lost, once a row stands behind its own; what stopped
+    /// half way, once it went on or back.
+    pub fn is_history(&self, unfinished: &Unfinished) -> bool {
+        match &unfinished.ending {
+            Ending::NeverCommitted | Ending::Resolved(Resolution::Aborted) => {
+                let begun = unfinished.begun.map(|at| at.to_string()).unwrap_or_default();
+                self.ledger.iter().any(|entry| entry.at > begun)
+            }
+            Ending::Resolved(Resolution::Committed) => {
+                self.stopped.is_none() && self.ledger.last().is_some_and(|last| last.run_id != unfinished.run_id)
+            }
+            Ending::BetweenSteps => self.stopped.is_none(),
+            _ => false,
+        }
+    }
+
     /// What is in effect, by release name: the last run that was not rolled back.
     pub fn in_effect(&self) -> Vec<&Entry> {
         let mut by_name: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
@@ -79,16 +113,20 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, DatabaseErr
     // A run that has not come to COMMIT yet holds the lock; which one holds it, the journals don't say.
     let holder = lock::holder(session.as_mut());
     drop(session);
-    let (mut unfinished, mut unread) = (Vec::new(), Vec::new());
+    let (mut unfinished, mut lacking, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     let journals = journal::all_in(receipts).unwrap_or_else(|error| {
         unread.push((receipts.to_owned(), error));
         Vec::new()
     });
     for path in journals {
         match journal::read(&path) {
-            Ok(Some(lines)) => unfinished.extend(ending(connect, &target, path, &lines)?),
+            Ok(Some(lines)) => {
+                lacking.extend(lacked(&ledger, &target, &path, &lines));
+                unfinished.extend(ending(connect, &target, path, &lines)?);
+            }
             Ok(None) => unfinished.push(Unfinished {
                 journal: path,
+                run_id: String::new(),
                 what: "unknown".to_owned(),
                 begun: None,
                 ending: Ending::Damaged,
@@ -103,7 +141,7 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, DatabaseErr
     {
         newest.ending = Ending::InProgress;
     }
-    Ok(Status { target, ledger, stopped, holder, unfinished, unread })
+    Ok(Status { target, ledger, stopped, holder, unfinished, lacking, unread })
 }
 
 fn ending(
@@ -137,5 +175,21 @@ fn ending(
         None => Ending::NeverCommitted,
         Some(id) => resolve::once(connect, target, run_id, id)?.map_or(Ending::InProgress, Ending::Resolved),
     };
-    Ok(Some(Unfinished { journal: path, what, begun: Some(at), ending }))
+    Ok(Some(Unfinished { journal: path, run_id: run_id.clone(), what, begun: Some(at), ending }))
+}
+
+/// A run in a database of this name that ended well, and is not in its ledger.
+fn lacked(ledger: &[Entry], here: &ObservedTarget, path: &Path, lines: &[Line]) -> Option<Lacking> {
+    let JournalStep::Begin { run_id, action, release, target, resumes, .. } = &lines.first()?.step else { return None };
+    let last = lines.last()?;
+    let is_here = |run: &String| ledger.iter().any(|entry| entry.run_id == *run);
+    let is_lacked = matches!(last.step, JournalStep::End { outcome: Outcome::Committed })
+        && target.database == here.database
+        && !is_here(resumes.as_ref().unwrap_or(run_id));
+    is_lacked.then(|| Lacking {
+        journal: path.to_owned(),
+        what: format!("{} of {release}", action.as_str()),
+        ended: last.at,
+        is_elsewhere: target.system_identifier != here.system_identifier,
+    })
 }

@@ -185,6 +185,12 @@ impl Stop {
         inner.phase = if inner.committed { Phase::Partial } else { Phase::BeforeCommit };
     }
 
+    /// What was stopped or ended is over, and something else begins that may be stopped. A request stays.
+    pub(super) fn anew(&self) {
+        let mut inner = self.lock();
+        (inner.phase, inner.committed, inner.clearing) = (Phase::BeforeCommit, false, false);
+    }
+
     /// Nothing is left to stop.
     pub fn ended(&self) {
         self.lock().phase = Phase::Ended;

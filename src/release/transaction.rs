@@ -6,8 +6,9 @@ use super::event::Event;
 use super::failure::Failure;
 use super::gate::{self, GateError};
 use super::lock;
-use super::perform::{Doing, NamedScript};
+use super::perform::{Doing, NamedScript, Which};
 use super::probe;
+use super::rehearse::locks;
 use super::report::{FailureKind, Halt};
 use super::resolve::{self, Resolution};
 use super::verify;
@@ -30,8 +31,7 @@ impl Doing<'_, '_> {
         &mut self,
         session: &mut dyn Session,
         scripts: &[NamedScript<'_>],
-        is_first: bool,
-        is_last: bool,
+        which: Which,
     ) -> Result<(), Halt> {
         let limits = self.order.limits;
         let database = |doing: &'static str| move |error: DatabaseError| Failure::database(doing, &error);
@@ -44,7 +44,7 @@ impl Doing<'_, '_> {
         if self.work.gated {
             self.gates(session, Asked::First).map_err(|(kind, failure)| Halt::GateClosed(kind, Box::new(failure)))?;
         }
-        if is_first {
+        if which.begins() {
             ledger::ensure(session).map_err(database("can't make the ledger (schema pgseal)"))?;
         }
         let records = self.receipt.tiers.len();
@@ -56,7 +56,7 @@ impl Doing<'_, '_> {
         settings::reset(session, limits).map_err(database("can't reset the session"))?;
         // What a script left there would stand before tables of the same name in probes, checks and gates.
         session.execute("DISCARD TEMP").map_err(database("can't drop temporary tables"))?;
-        if is_last {
+        if which.ends() {
             self.state(session)?;
             self.verify(session)?;
         }
@@ -64,9 +64,8 @@ impl Doing<'_, '_> {
             self.gates(session, Asked::Last).map_err(|(_, failure)| failure)?;
         }
         settings::reset(session, limits).map_err(database("can't reset the session"))?;
-        self.ledger(session, &transaction_id, records, is_first, is_last)
-            .map_err(database("can't write the ledger"))?;
-        self.commit(session, &transaction_id, is_last)?;
+        self.ledger(session, &transaction_id, records, which).map_err(database("can't write the ledger"))?;
+        self.commit(session, &transaction_id, which)?;
         self.receipt.tiers[records..].iter_mut().for_each(|tier| tier.transaction_id = Some(transaction_id.clone()));
         Ok(())
     }
@@ -94,6 +93,9 @@ impl Doing<'_, '_> {
             self.observer.event(Event::Begin(*number, total, name));
             let record: TierRecord = script::run(session, *sql, &self.order, name, self.observer)?;
             self.observer.event(Event::Done(*number, total, &record));
+            if let Some(clone) = self.order.clone {
+                locks::look(session, &self.order, clone, name, self.observer)?;
+            }
             self.receipt.tiers.push(record);
         }
         Ok(())
@@ -131,11 +133,10 @@ impl Doing<'_, '_> {
         session: &mut dyn Session,
         transaction_id: &str,
         records: usize,
-        is_first: bool,
-        is_last: bool,
+        which: Which,
     ) -> Result<(), DatabaseError> {
         let run = self.ledger_run();
-        if is_first {
+        if which.begins() {
             let signers: Vec<String> = self.receipt.signers.iter().map(ToString::to_string).collect();
             let entry = NewEntry {
                 action: self.work.action,
@@ -164,25 +165,20 @@ impl Doing<'_, '_> {
             let (rows, took) = (Some(tier.rows), Some(Duration::from_millis(tier.milliseconds)));
             ledger::add_step(session, &NewStep { happened, tier: Some(&tier.name), rows, took, ..step })?;
         }
-        let happened = Some(if is_last { Happened::Finished } else { Happened::Committed });
-        let after = is_last.then(|| serde_json::json!(self.receipt.after).to_string());
+        let happened = Some(if which.ends() { Happened::Finished } else { Happened::Committed });
+        let after = which.ends().then(|| serde_json::json!(self.receipt.after).to_string());
         ledger::add_step(session, &NewStep { happened, evidence: after.as_deref(), ..step })
     }
 
     /// Commits the transaction that is open, if it still is the one that was begun.
-    pub(super) fn commit(
-        &mut self,
-        session: &mut dyn Session,
-        transaction_id: &str,
-        is_last: bool,
-    ) -> Result<(), Halt> {
+    pub(super) fn commit(&mut self, session: &mut dyn Session, transaction_id: &str, which: Which) -> Result<(), Halt> {
         if self::transaction_id(session)? != transaction_id {
             return Err(Failure::plain("the transaction is no longer the one that was begun: a script ended it").into());
         }
         self.observer.event(Event::Commit);
         self.order.stop.committing()?;
-        match self.send_commit(session, transaction_id, is_last) {
-            Ok(()) if is_last => Ok(()),
+        match self.send_commit(session, transaction_id, which) {
+            Ok(()) if which.ends() => Ok(()),
             Ok(()) => {
                 self.order.stop.between();
                 self.journal(JournalStep::Committed { transaction_id: transaction_id.to_owned() })
@@ -198,9 +194,10 @@ impl Doing<'_, '_> {
         }
     }
 
-    fn send_commit(&mut self, session: &mut dyn Session, transaction_id: &str, is_last: bool) -> Result<(), Halt> {
+    fn send_commit(&mut self, session: &mut dyn Session, transaction_id: &str, which: Which) -> Result<(), Halt> {
         self.journal(JournalStep::Commit { transaction_id: transaction_id.to_owned() })?;
         session.set_patience(COMMIT_PATIENCE);
+        session.set_deadline(COMMIT_PATIENCE);
         let lost = match session.execute("COMMIT") {
             Ok(_) => {
                 self.committed = true;
@@ -213,7 +210,7 @@ impl Doing<'_, '_> {
         };
         let failure = Failure::database("the connection was lost at COMMIT", &lost);
         match resolve::ask(&self.order, self.receipt, &self.ledger_run(), transaction_id, self.observer) {
-            Resolution::Committed if is_last => {
+            Resolution::Committed if which.ends() => {
                 self.committed = true;
                 Ok(())
             }

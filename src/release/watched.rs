@@ -198,6 +198,10 @@ impl Session for WatchedSession {
         self.session.set_patience(patience);
     }
 
+    fn set_deadline(&mut self, limit: Duration) {
+        self.session.set_deadline(limit);
+    }
+
     fn notices(&mut self) -> Vec<Notice> {
         self.session.notices()
     }

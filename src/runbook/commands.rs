@@ -207,7 +207,7 @@ fn block(text: &str, range: Range<usize>, is_fenced: bool, code: &mut Vec<Vec<Ra
         if goes_on {
             code.last_mut().into_iter().for_each(|last| last.push(line.clone()));
         } else if !has_prompts || is_prompt(&line) {
-            code.push(vec![start..line.end]);
+            code.push(std::iter::once(start..line.end).collect());
         } else {
             continue;
         }

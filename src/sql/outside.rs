@@ -6,10 +6,8 @@
 use super::tokens::{Kind, Tokens};
 use std::fmt;
 
-/// Bytes of a name that the server keeps: `NAMEDATALEN - 1`.
-const NAME_BYTES: usize = 63;
-
-/// A name as the server resolves it: unquoted parts are folded to lower case.
+/// A name as the server resolves it: unquoted parts are folded to lower case. A long one is as it is written: where the
+/// server cuts it depends on its encoding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectName {
     /// The schema, where the statement names one.
@@ -312,19 +310,16 @@ impl Words<'_, '_> {
         Some(ObjectName { schema: parts.pop(), name })
     }
 
-    /// One identifier, as the server keeps it.
+    /// One identifier.
     fn name(&mut self) -> Option<String> {
         if self.is_done() {
             return None;
         }
-        let mut name = self.tokens.identifier(self.at)?;
+        let name = self.tokens.identifier(self.at)?;
         let unicode = self.tokens.kind(self.at) == Some(Kind::Quoted { unicode: true });
         // Another escape character, a backslash, a pair of surrogates: legal, and not worth being read wrongly.
         if unicode && (name.contains('\\') || self.tokens.is(self.at + 1, "uescape")) || name.is_empty() {
             return None;
-        }
-        if name.len() > NAME_BYTES {
-            name.truncate((0..=NAME_BYTES).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0));
         }
         self.at += 1;
         Some(name)

@@ -29,6 +29,11 @@ pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
     if old.targets != new.targets {
         list.push(format!("releases may run on {}; before: {}", databases(&new.targets), databases(&old.targets)));
     }
+    match (old.require_rehearsal, new.require_rehearsal) {
+        (false, true) => list.push("a run needs the receipt of a rehearsal; it needed none".to_owned()),
+        (true, false) => list.push("a run needs no receipt of a rehearsal any more".to_owned()),
+        _ => {}
+    }
     for (name, old, new) in pairs(&old.minimum_sequence, &new.minimum_sequence) {
         list.push(match (old, new) {
             (None, Some(new)) => format!("lowest sequence of {name} that runs: {new}; any before"),

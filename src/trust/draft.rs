@@ -266,6 +266,11 @@ impl<'r> NextVersion<'r> {
         self.document.policy.targets = targets;
     }
 
+    /// Whether every run needs the receipt of a rehearsal.
+    pub fn set_require_rehearsal(&mut self, required: bool) {
+        self.document.policy.require_rehearsal = required;
+    }
+
     /// The lowest sequence of a release that may run; 0 for any.
     pub fn set_minimum_sequence(&mut self, release: Name, sequence: u32) {
         match sequence {

@@ -76,6 +76,13 @@ pair 'gate / psql -c of the same question' \
     "$pgseal gate one-roof.pgseal -v $apr" \
     "psql -X -q -v $apr -f scripts/gate/gate_check.sql"
 pair "gate / psql -c 'select 1'" "$pgseal gate one-roof.pgseal -v $apr" "psql -X -q -c 'select 1'"
+pair 'fingerprint (204,556 rows) / pg_dump | sha256sum' \
+    "$pgseal fingerprint -q" 'sh -c "pg_dump | sha256sum"'
+pair 'fingerprint / one scan that hashes every row' \
+    "$pgseal fingerprint -q" \
+    "psql -X -q -c 'select sum(hashtextextended(i::text, 0)) from system_issues i'"
+pair 'fingerprint --schema-only / pg_dump --schema-only | sha256sum' \
+    "$pgseal fingerprint -q --schema-only" 'sh -c "pg_dump --schema-only | sha256sum"'
 cat >steps.sh <<STEPS
 psql -X -q -v $apr -f scripts/gate/gate_check.sql
 psql -X -q -1 -v ON_ERROR_STOP=1 -v $apr -f inside.sql

@@ -191,8 +191,43 @@ fn nobody_can_be_asked_about_commit() {
     let (answer, status) = operator.status();
     answer.done();
     assert!(status["unfinished"][0]["ending"].as_str().unwrap().contains("it was committed"), "{status}");
+    assert_eq!(status["unfinished"][0]["is_history"], false);
+    answer_says(&operator, "did not hear the answer to COMMIT");
     operator.check().done();
     operator.run().fails_saying(22, &["already applied"]);
+    // Once the ledger goes on, nothing is left to say of it.
+    operator.rollback().done();
+    let (_, status) = operator.status();
+    assert_eq!(status["unfinished"][0]["is_history"], true, "{status}");
+    assert!(!operator.status_text().contains("COMMIT"));
+}
+
+fn answer_says(operator: &Operator<'_>, words: &str) {
+    let told = operator.status_text();
+    assert!(told.contains(words), "{told}");
+}
+
+/// The database comes back from a backup that is older than the run: its journal knows better than the ledger.
+#[test]
+fn a_journal_that_knows_more_than_the_ledger() {
+    let (db, release, site) = small("restored");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().done();
+    let (_, status) = operator.status();
+    assert_eq!(status["lacking"], serde_json::json!([]));
+    db.client().batch_execute("drop schema pgseal cascade; drop table public.widgets").unwrap();
+    let (answer, status) = operator.status();
+    answer.done();
+    assert_eq!(status["lacking"][0]["what"], "run of small 1.0.0", "{status}");
+    assert_eq!(status["lacking"][0]["is_elsewhere"], false, "{status}");
+    answer_says(&operator, "the ledger here lacks it: this server is in a state from before it");
+    // A server of its own, with a database of the same name.
+    let cluster = Cluster::own();
+    let other = cluster.database_named(db.name());
+    let operator = operator.url(&other.url());
+    assert_eq!(operator.status().1["lacking"][0]["is_elsewhere"], true);
+    answer_says(&operator, "it was on another server with a database of this name");
 }
 
 /// Killed after its COMMIT was sent and before the answer came: the journal then ends with "commit". It alone can't say,

@@ -7,6 +7,8 @@ mod bench;
 mod databases;
 #[path = "evidence/indexes.rs"]
 mod indexes;
+#[path = "evidence/names.rs"]
+mod names;
 #[path = "evidence/partitions.rs"]
 mod partitions;
 #[path = "evidence/procedures.rs"]

@@ -33,6 +33,7 @@ fn a_lock_that_somebody_keeps() {
         30,
         &["tiers/locks.sql:2:1", "SQLSTATE 55P03", &who, "on public.approvals (AccessExclusiveLock)", "as before"],
     );
+    answer.says(&["when whoever has the lock is done, the same command can be run again"]);
     answer.says(&["lock_timeout was lowered to 500ms", "release.toml has 5s", "(1 of 2)", "(2 of 2)"]);
     // What it did last, on one line; told while it waited, of each try, and with the failure.
     let last = "select pg_backend_pid()";

@@ -268,7 +268,18 @@ fn a_ledger_of_the_first_format() {
     site.operator(&bundle, &db.url()).run().done();
     // One that a later version made is not touched.
     db.client().batch_execute("comment on schema pgseal is 'ledger of signed releases, format 3; x'").unwrap();
-    site.operator(&bundle, &db.url()).rollback().fails_saying(22, &["format 3", "newer"]);
+    let operator = site.operator(&bundle, &db.url());
+    operator.rollback().fails_saying(22, &["format 3", "newer"]);
+    let comment = |text: &str| db.client().batch_execute(&format!("comment on schema pgseal is {text}")).unwrap();
+    comment("'ledger of signed releases, format 99999999999999999999'");
+    operator.rollback().fails_saying(22, &["format 99999999999999999999", "newer"]);
+    for unread in ["'mine'", "'format two'", "'format 0'", "null"] {
+        comment(unread);
+        operator.rollback().fails_saying(22, &["does not say which format", "comment on schema pgseal is"]);
+        assert_eq!(operator.status().0.code, 22);
+    }
+    comment("'ledger of signed releases, format 2'");
+    operator.rollback().done();
 }
 
 /// What a rollback script can't know of: a partition that is half detached is in no query, and still in the catalog.

@@ -239,7 +239,7 @@ fn the_other_database_is_refused() {
     assert!(!site.path("receipts").exists());
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     use sha2::{Digest, Sha256};
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -27,6 +27,8 @@ pub enum Fate {
     NeverSent,
     /// As [`Fate::AnswerLost`], and from then on nobody gets through.
     AnswerLostAndServerAway,
+    /// The server gets it and commits; in place of its answer a notice comes twice a second, for ever.
+    AnswerDripped,
     /// The server gets it and commits; its answer takes so long.
     AnswerLate(Duration),
 }
@@ -81,12 +83,19 @@ impl Line {
         let lose = Arc::new(AtomicBool::new(false));
         let losing = Arc::clone(&lose);
         let fate = self.fate;
+        let mut dripping = to_client.try_clone().unwrap();
         thread::spawn(move || {
             copy(from_server, to_client, |_| match (losing.load(Ordering::SeqCst), fate) {
                 (true, Fate::AnswerLate(time)) => {
                     losing.store(false, Ordering::SeqCst);
                     thread::sleep(time);
                     true
+                }
+                (true, Fate::AnswerDripped) => {
+                    while dripping.write_all(NOTICE).is_ok() {
+                        thread::sleep(Duration::from_millis(500));
+                    }
+                    false
                 }
                 (lose, _) => !lose,
             })
@@ -107,6 +116,9 @@ impl Line {
         });
     }
 }
+
+/// A NoticeResponse: its length, its fields, each with a zero byte at its end.
+const NOTICE: &[u8] = b"N\0\0\0\x28SNOTICE\0VNOTICE\0C00000\0Mstill here\0\0";
 
 /// Carries bytes until either end closes or `pass` says no, then cuts both ways.
 fn copy(mut from: UnixStream, mut to: UnixStream, mut pass: impl FnMut(&[u8]) -> bool) {

@@ -348,6 +348,13 @@ impl Operator<'_> {
         (answer, document)
     }
 
+    /// What `status` tells people.
+    pub fn status_text(&self) -> String {
+        let mut command = self.site.command();
+        command.args(["status", "--db", &self.url, "--receipts"]).arg(&self.receipts);
+        Answer::of(command.output().unwrap()).stdout
+    }
+
     /// What `status` says of runs without an end.
     pub fn unfinished(&self) -> Vec<String> {
         let (_, document) = self.status();
@@ -538,7 +545,7 @@ pub fn psql(db: &TestDatabase<'_>, args: &[&str], dir: &Path) -> Output {
 }
 
 /// A client program beside the server's, else from PATH.
-fn client(name: &str) -> Command {
+pub fn client(name: &str) -> Command {
     let beside = programs().dir().join(name);
     let mut command = if beside.is_file() { Command::new(beside) } else { Command::new(name) };
     command.stdin(Stdio::null()).env("LC_ALL", "C");

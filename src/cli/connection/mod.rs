@@ -15,6 +15,11 @@ const ALOUD: Output = Output { json: false, quiet: false, color: false };
 
 /// How to connect; nothing is opened yet. A password is never shown, also not in errors.
 pub fn connector(db: Option<&str>) -> Result<Connector, CliError> {
+    with_parameters(db).map(|(connector, _)| connector)
+}
+
+/// The same with the parameters that it was made of, for programs that connect by themselves.
+pub fn with_parameters(db: Option<&str>) -> Result<(Connector, Parameters), CliError> {
     let mut parameters = Parameters::parse(db.unwrap_or_default()).map_err(|error| wrong(&error))?;
     if parameters.get("password").is_some() {
         // Nobody can take it back from there without unsafe code; psql leaves it there, too.
@@ -31,7 +36,7 @@ pub fn connector(db: Option<&str>) -> Result<Connector, CliError> {
     {
         ALOUD.warning(escape(&warning));
     }
-    Ok(Connector::new(settings))
+    Ok((Connector::new(settings), parameters))
 }
 
 fn wrong(error: &SettingsError) -> CliError {

@@ -6,11 +6,12 @@ use super::super::approvals;
 use super::super::args::{TrustArgs, now};
 use super::super::error::CliError;
 use super::super::output::{Output, Paint, escape, shown};
-use super::super::{exit::Exit, perform, table};
+use super::super::{exit::Exit, perform, rehearse, table};
 use super::exit;
 use crate::format::receipt::{Action, Asked, Outcome, Receipt, ReceiptStatement, SentRecord};
 use crate::format::statement::title;
 use crate::record::receipt::{self, ReceiptError};
+use crate::record::rehearsal;
 use crate::trust::evidence::Evidence;
 use crate::trust::{KeyId, TrustRoot, When};
 
@@ -19,7 +20,7 @@ const SLOWEST: usize = 5;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The receipt: *.receipt.json
+    /// The receipt: *.receipt.json, *.rehearsal.json
     file: PathBuf,
     #[command(flatten)]
     trust: TrustArgs,
@@ -34,6 +35,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         }
         this
     };
+    if rehearsal::is_one(&args.file) {
+        return of_rehearsal(args, root.as_ref(), wrong, out);
+    }
     let (statement, signed) = match &root {
         Some(root) => {
             let read = receipt::read(&args.file, root, When::AsOf(now())).map_err(wrong)?;
@@ -44,6 +48,42 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     out.document(&serde_json::to_value(&statement).unwrap_or_default());
     person(&statement, out);
     proof(&args.file, &statement, root.as_ref(), signed, out);
+    Ok(Exit::Done)
+}
+
+fn of_rehearsal(
+    args: &Args,
+    root: Option<&TrustRoot>,
+    wrong: impl Fn(ReceiptError) -> CliError,
+    out: Output,
+) -> Result<Exit, CliError> {
+    let (statement, signed) = match root {
+        Some(root) => {
+            let read = rehearsal::read(&args.file, root, When::AsOf(now())).map_err(wrong)?;
+            (read.statement, read.signed)
+        }
+        None => (rehearsal::claimed(&args.file).map_err(wrong)?, None),
+    };
+    out.document(&serde_json::to_value(&statement).unwrap_or_default());
+    let rehearsal = &statement.predicate;
+    rehearse::show(rehearsal, out);
+    if let Some(error) = &rehearsal.error {
+        out.line(format!("because: {}", escape(error)));
+    }
+    let id = statement.subject.first().map(|subject| subject.digest.sha256.to_string()).unwrap_or_default();
+    out.line(format!("release id {id}, sequence {}", rehearsal.release.sequence));
+    let (id, operator) = (escape(&rehearsal.rehearsal_id), &rehearsal.operator);
+    out.line(format!("rehearsal {id}, {} to {}", rehearsal.started, rehearsal.finished));
+    let (user, host) = (escape(&operator.user), escape(&operator.host));
+    out.line(format!("by {user} on host {host}, PostgreSQL {}", escape(&rehearsal.clone.server_version)));
+    if let Some(dump) = &rehearsal.source.dump_sha256 {
+        out.line(format!("from the dump {dump}"));
+    }
+    if let Some(approval) = &rehearsal.approval {
+        let (file, sha256) = (escape(&approval.file), approval.sha256);
+        out.line(format!("{file} ({sha256}) stood in for the people who open the gates, on the clone only"));
+    }
+    is_signed(rehearsal.signer.is_some(), root, signed, out);
     Ok(Exit::Done)
 }
 
@@ -166,21 +206,25 @@ fn proof(
     signed: Option<(KeyId, Evidence)>,
     out: Output,
 ) {
+    is_signed(statement.predicate.signer.is_some(), root, signed, out);
+    match receipt::journal_of(file, statement) {
+        Ok(beside) => super::verify::said(&beside).into_iter().for_each(|line| out.line(line)),
+        Err(error) => out.line(format!("the journal beside it can't be read: {error}")),
+    }
+}
+
+fn is_signed(claims: bool, root: Option<&TrustRoot>, signed: Option<(KeyId, Evidence)>, out: Output) {
     match (root, signed) {
         (Some(root), Some((key, evidence))) => {
             let (ok, owner) = (out.paint(Paint::Good, "authentic"), escape(root.owner(&key)));
             out.line(format!("{ok}: signed by {owner} ({key}){}", approvals::since(evidence)));
         }
-        (None, _) if statement.predicate.signer.is_some() => {
+        (None, _) if claims => {
             out.line(format!("{}: no trust root is named (--trust)", out.paint(Paint::Bad, "not authenticated")));
         }
         _ => {
             let not = out.paint(Paint::Bad, "not signed");
             out.line(format!("{not}: anybody can have written it, so it proves nothing"));
         }
-    }
-    match receipt::journal_of(file, statement) {
-        Ok(beside) => super::verify::said(&beside).into_iter().for_each(|line| out.line(line)),
-        Err(error) => out.line(format!("the journal beside it can't be read: {error}")),
     }
 }

@@ -8,16 +8,17 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::{Output, Paint, escape, shown};
 use super::exit;
+use super::said::Said;
 use crate::bundle::AuthenticatedBundle;
-use crate::format::receipt::ReceiptStatement;
 use crate::format::timestamp::Timestamp;
 use crate::record::receipt::{self, Beside};
+use crate::record::rehearsal;
 use crate::trust::evidence::Evidence;
 use crate::trust::{KeyId, TrustRoot, When};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Receipts: *.receipt.json
+    /// Receipts: *.receipt.json, *.rehearsal.json
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -34,7 +35,7 @@ pub struct Args {
 struct Finding<'a> {
     path: &'a Path,
     /// What it says; nothing where its signature does not hold.
-    statement: Option<ReceiptStatement>,
+    said: Option<Said>,
     signed: Option<(KeyId, Evidence)>,
     journal: Option<Beside>,
     faults: Vec<(Exit, String)>,
@@ -45,7 +46,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let as_of = args.as_of.unwrap_or_else(now);
     let when = When::AsOf(as_of);
     let bundle = args.bundle.as_deref().map(|file| authenticate(file, &root, when)).transpose()?;
-    let findings: Vec<Finding<'_>> = args.files.iter().map(|path| find(path, &root, when, bundle.as_ref())).collect();
+    let findings: Vec<Finding<'_>> =
+        args.files.iter().map(|path| find(path, &root, when, bundle.as_ref(), out)).collect();
     let faulty = findings.iter().filter(|finding| !finding.faults.is_empty()).count();
     out.document(&serde_json::json!({
         "as_of": as_of,
@@ -59,9 +61,24 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(exits.max_by_key(|exit| exit.code()).unwrap_or(Exit::Done))
 }
 
-fn find<'a>(path: &'a Path, root: &TrustRoot, when: When, bundle: Option<&AuthenticatedBundle>) -> Finding<'a> {
-    let mut finding = Finding { path, statement: None, signed: None, journal: None, faults: Vec::new() };
-    let read = match receipt::read(path, root, when) {
+fn find<'a>(
+    path: &'a Path,
+    root: &TrustRoot,
+    when: When,
+    bundle: Option<&AuthenticatedBundle>,
+    out: Output,
+) -> Finding<'a> {
+    let mut finding = Finding { path, said: None, signed: None, journal: None, faults: Vec::new() };
+    let mut receipt = None;
+    let read = match rehearsal::is_one(path) {
+        true => rehearsal::read(path, root, when).map(|read| (Said::of_rehearsal(&read.statement, out), read.signed)),
+        false => receipt::read(path, root, when).map(|read| {
+            let said = Said::of_receipt(&read.statement);
+            receipt = Some(read.statement);
+            (said, read.signed)
+        }),
+    };
+    let (said, signed) = match read {
         Ok(read) => read,
         Err(error) => {
             finding.faults.push((exit(&error), error.to_string()));
@@ -69,35 +86,38 @@ fn find<'a>(path: &'a Path, root: &TrustRoot, when: When, bundle: Option<&Authen
         }
     };
     let mut fault = |text: String| finding.faults.push((Exit::NotAuthentic, text));
-    if read.signed.is_none() {
+    if signed.is_none() {
         fault("it is not signed: anybody can have written it".to_owned());
     }
-    let about = read.statement.subject.first().map(|subject| subject.digest.sha256);
-    if let Some(id) = bundle.map(AuthenticatedBundle::release_id).filter(|id| about != Some(id.digest())) {
+    if let Some(id) = bundle.map(AuthenticatedBundle::release_id).filter(|id| said.release_id != Some(id.digest())) {
         fault(format!("it is of another release than the bundle, whose id is {id}"));
     }
-    match receipt::journal_of(path, &read.statement) {
-        Ok(beside) => {
+    // A rehearsal leaves no journal: its clone is gone.
+    match receipt.map(|statement| receipt::journal_of(path, &statement)) {
+        None => {}
+        Some(Ok(beside)) => {
             if let Beside::Differs(why) = &beside {
                 fault(format!("the journal beside it does not agree: {why}"));
             }
             finding.journal = Some(beside);
         }
-        Err(error) => finding.faults.push((Exit::Internal, format!("the journal beside it can't be read: {error}"))),
+        Some(Err(error)) => {
+            finding.faults.push((Exit::Internal, format!("the journal beside it can't be read: {error}")));
+        }
     }
-    (finding.statement, finding.signed) = (Some(read.statement), read.signed);
+    (finding.said, finding.signed) = (Some(said), signed);
     finding
 }
 
 fn document(finding: &Finding<'_>, root: &TrustRoot) -> serde_json::Value {
-    let receipt = finding.statement.as_ref().map(|statement| &statement.predicate);
+    let said = finding.said.as_ref();
     serde_json::json!({
         "path": finding.path.to_string_lossy(),
-        "release": receipt.map(|receipt| &receipt.release),
-        "release_id": finding.statement.as_ref().and_then(|s| s.subject.first()).map(|subject| subject.digest.sha256),
-        "run_id": receipt.map(|receipt| &receipt.run_id),
-        "action": receipt.map(|receipt| receipt.action),
-        "outcome": receipt.map(|receipt| receipt.outcome),
+        "release": said.map(|said| &said.release),
+        "release_id": said.and_then(|said| said.release_id),
+        "run_id": said.map(|said| &said.run_id),
+        "action": said.map(|said| &said.action),
+        "outcome": said.map(|said| &said.outcome),
         "signer": finding.signed.map(|(key, evidence)| serde_json::json!({
             "key_id": key, "owner": root.owner(&key), "evidence": approvals::evidence(evidence),
         })),
@@ -116,13 +136,13 @@ fn show(finding: &Finding<'_>, root: &TrustRoot, out: Output) {
     for (_, fault) in &finding.faults {
         out.line(format!("{} {path}: {}", out.paint(Paint::Bad, "FAULT"), escape(fault)));
     }
-    let (Some(statement), Some((key, evidence)), []) = (&finding.statement, finding.signed, &finding.faults[..]) else {
+    let (Some(said), Some((key, evidence)), []) = (&finding.said, finding.signed, &finding.faults[..]) else {
         return;
     };
     let (owner, since) = (escape(root.owner(&key)), approvals::since(evidence));
-    let what = super::show::headline(&statement.predicate);
+    let what = &said.headline;
     out.line(format!("{} {path}: {what}, signed by {owner}{since}", out.paint(Paint::Good, "ok")));
-    if let Some(line) = finding.journal.as_ref().and_then(said) {
+    if let Some(line) = finding.journal.as_ref().and_then(self::said) {
         out.line(format!("    {line}"));
     }
 }

@@ -31,6 +31,9 @@ pub struct Args {
     /// A run needs approvals of this role: so many, or as many as its threshold; may be repeated
     #[arg(long, value_name = "ROLE[=N]", value_parser = requirement)]
     require: Vec<(Name, Option<u8>)>,
+    /// A run needs the receipt of a rehearsal, signed by a key of the role receipt
+    #[arg(long)]
+    require_rehearsal: bool,
     /// Releases may run only on this database; may be repeated
     #[arg(long, value_name = "DATABASE")]
     target: Vec<String>,
@@ -70,7 +73,19 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             put_in(&mut keys, spec.role.clone(), public_key(path)?, path)?;
         }
     }
-    let policy = Policy { approvals: approvals(args, &thresholds)?, targets: args.target.clone(), ..Policy::default() };
+    if args.require_rehearsal && !thresholds.contains_key(&name("receipt")) {
+        return Err(CliError::new(
+            Exit::Usage,
+            "--require-rehearsal: nobody has the role receipt, so nothing could run",
+        )
+        .hint("define it by --role receipt:1=HOST.pub; nothing was written"));
+    }
+    let policy = Policy {
+        approvals: approvals(args, &thresholds)?,
+        targets: args.target.clone(),
+        require_rehearsal: args.require_rehearsal,
+        ..Policy::default()
+    };
     let now = now();
     let expires = args.expires.or_else(|| Timestamp::from_seconds(now.seconds() + YEAR)).unwrap_or(now);
     // What has expired already was not issued now: such a document serves to judge the past.

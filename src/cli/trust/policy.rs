@@ -19,6 +19,9 @@ pub struct Args {
     /// A run needs approvals of this role: so many (0: none), or as many as its threshold; may be repeated
     #[arg(long, value_name = "ROLE[=N]", value_parser = requirement)]
     require: Vec<(Name, Option<u8>)>,
+    /// Whether every run needs the receipt of a rehearsal
+    #[arg(long, value_name = "WHAT", value_parser = clap::builder::PossibleValuesParser::new(["required", "optional"]))]
+    rehearsal: Option<String>,
     /// Releases may run only on this database (may be repeated); replaces the ones before
     #[arg(long, value_name = "DATABASE")]
     target: Vec<String>,
@@ -44,6 +47,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         }
         for (role, count) in &args.require {
             next.require(role, *count)?;
+        }
+        if let Some(rehearsal) = &args.rehearsal {
+            next.set_require_rehearsal(rehearsal == "required");
         }
         if args.any_target || !args.target.is_empty() {
             next.set_targets(args.target.clone());

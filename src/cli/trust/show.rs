@@ -84,6 +84,9 @@ pub fn print(shown: &Shown, out: Output) {
     if !document.policy.targets.is_empty() {
         out.line(format!("releases may run on: {}", escape(&document.policy.targets.join(", "))));
     }
+    if document.policy.require_rehearsal {
+        out.line("a run needs the receipt of a rehearsal");
+    }
     for (name, sequence) in &document.policy.minimum_sequence {
         out.line(format!("lowest sequence of {name} that runs: {sequence}"));
     }

@@ -5,7 +5,7 @@ use super::{Question, always};
 pub(super) const QUESTIONS: &[Question] = &[
     always(
         r#"select {identity pg_proc p.oid 0}, {role p.proowner} as owner, {acl f p.proacl p.proowner} as grants,
-               pg_get_functiondef(p.oid) as definition
+               pg_get_functiondef(p.oid) as code
            from pg_proc p join pg_namespace n on n.oid = p.pronamespace
            where p.prokind <> 'a' and {ours n} and {free pg_proc p.oid}"#,
     ),

@@ -57,7 +57,8 @@ pub(super) const QUESTIONS: &[Question] = &[
         r#"select 'comment on ' || (select regexp_replace(o.type, '^table (column|constraint)$', '\1') || ' ' || o.identity),
                to_jsonb(d.description) as text
            from pg_description d, lateral pg_identify_object(d.classoid, d.objoid, d.objsubid) o
-           where (d.objoid >= 16384 or d.classoid = 'pg_namespace'::regclass and o.identity = 'public')
+           where (d.objoid >= 16384 or d.classoid = 'pg_largeobject'::regclass
+                   or d.classoid = 'pg_namespace'::regclass and o.identity = 'public')
                and o.schema is distinct from 'pgseal' and (o.type <> 'schema' or o.identity <> 'pgseal')
                and coalesce(o.schema, '') not in ('pg_catalog', 'information_schema', 'pg_toast')
                and coalesce(o.schema, '') !~ '^pg_(toast_)?temp_' and {free d.classoid d.objoid}"#,

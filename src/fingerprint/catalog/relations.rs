@@ -52,10 +52,10 @@ pub(super) const QUESTIONS: &[Question] = &[
                    from pg_collation co join pg_namespace cn on cn.oid = co.collnamespace
                    where co.oid = a.attcollation) end as collation,
                {flag a.attnotnull} as "not null",
-               {since 18 (select concat_ws(', ', case when o.conname <> c.relname || '_' || a.attname || '_not_null'
+               {since 18 nullif((select concat_ws(', ', case when o.conname <> c.relname || '_' || a.attname || '_not_null'
                    and o.conislocal then 'named ' || o.conname end, case when not o.convalidated then 'not valid' end,
                    case when o.connoinherit then 'no inherit' end) from pg_constraint o
-                   where o.conrelid = c.oid and o.contype = 'n' and o.conkey = array[a.attnum])} as "not null is",
+                   where o.conrelid = c.oid and o.contype = 'n' and o.conkey = array[a.attnum]), '')} as "not null is",
                case a.attidentity when 'a' then 'always' when 'd' then 'by default' end as identity,
                case when a.attgenerated <> '' then a.attgenerated::text end as generated,
                (select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef d

@@ -60,11 +60,12 @@ pub(super) const QUESTIONS: &[Question] = &[
            where (t.typtype = 'b' or t.typtype = 'p') and {ours n} and {free pg_type t.oid}
                and not exists (select from pg_type e where e.typarray = t.oid)"#,
     ),
-    // As JSON: which columns there are differs between versions. The version of a collation is the library's.
+    // As JSON: which columns there are differs between versions. A collation's version is the library's, and its encoding
+    // -1 where it was copied of one that fits all, the database's where it was made anew.
     always(
         r#"select {identity pg_collation c.oid 0}, {role c.collowner} as owner,
-               jsonb_strip_nulls(to_jsonb(c) - array['oid', 'collname', 'collnamespace', 'collowner', 'collversion'])
-                   as definition
+               jsonb_strip_nulls(to_jsonb(c) - array['oid', 'collname', 'collnamespace', 'collowner', 'collversion',
+                   'collencoding']) as definition
            from pg_collation c join pg_namespace n on n.oid = c.collnamespace
            where {ours n} and {free pg_collation c.oid}"#,
     ),

@@ -166,7 +166,7 @@ pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, Database
          where n.nspname = 'pgseal' and c.relname in ('ledger', 'steps')",
         &[],
     )?;
-    let mut format = None;
+    let (mut format, mut said) = (None, None);
     let mut has_steps = false;
     for row in &found.rows {
         let [Some(name), comment, Some(owner), Some(why)] = row.as_slice() else { continue };
@@ -178,9 +178,12 @@ pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, Database
             return Err(DatabaseError::Unsound(text));
         }
         has_steps |= name == "steps";
+        // The comment of the schema, the same in each row.
         let named = comment.as_deref().and_then(|comment| comment.split_once("format "));
         let digits = named.map(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default());
-        format = format.max(digits.and_then(|digits| digits.parse::<u32>().ok()));
+        said = digits.filter(|digits| !digits.is_empty()).map(str::to_owned);
+        // So many digits are a number too, and a newer format.
+        format = said.as_ref().map(|digits| digits.parse().unwrap_or(u32::MAX));
     }
     let has_ledger = found.rows.iter().any(|row| row.first().is_some_and(|name| name.as_deref() == Some("ledger")));
     match (has_ledger, has_steps) {
@@ -190,7 +193,13 @@ pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, Database
         }
         _ if format.is_some_and(|format| format > FORMAT) => Err(DatabaseError::Unsound(format!(
             "the ledger has format {}, this version of pgseal knows {FORMAT}: a newer one ran here",
-            format.unwrap_or_default()
+            said.unwrap_or_default()
+        ))),
+        // Format 1 had no steps, and no comment.
+        (true, true) if format.is_none_or(|format| format < FORMAT) => Err(DatabaseError::Unsound(format!(
+            "the comment of the schema pgseal does not say which format the ledger has, and a newer version may have \
+             written it; where none did, this puts it back: comment on schema pgseal is 'ledger of signed releases, \
+             format {FORMAT}'"
         ))),
         (true, false) => Ok(Some(1)),
         (true, true) => Ok(Some(FORMAT)),

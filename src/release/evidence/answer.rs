@@ -76,24 +76,13 @@ pub enum Effect {
         /// Which.
         what: String,
         /// Statements of pgseal's own that clear it away, in this order, each alone and outside of a transaction. When one
-        /// of them is interrupted, [`super::find`] gives the rest.
+        /// of them is interrupted, [`super::find`] gives the rest; afterwards it says what became of the statement.
         cleanup: Vec<String>,
-        /// And then.
-        then: Then,
     },
     /// A server process still works on it: which. Ask again later.
     StillRunning(String),
     /// The catalog can't say: what a person must decide.
     Undecidable(String),
-}
-
-/// What follows when leftovers are cleared away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
-    /// The statement may be sent again.
-    Again,
-    /// The statement is complete.
-    Done,
 }
 
 /// Why a statement must not begin, or did not do what the server said.

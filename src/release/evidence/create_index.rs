@@ -1,7 +1,7 @@
 //! CREATE INDEX CONCURRENTLY: the row of the index is committed first, INVALID, and marked valid last. What fails between
 //! the two leaves it there, where `IF NOT EXISTS` later passes over it (threat 31).
 
-use super::answer::{Before, Effect, Refused, Then};
+use super::answer::{Before, Effect, Refused};
 use super::index::{Index, Relation, beside};
 use super::working;
 use crate::database::{DatabaseError, Session};
@@ -115,7 +115,6 @@ pub(super) fn find(
             None => Effect::Leftover {
                 what: format!("index {shown} is INVALID, and was not there before"),
                 cleanup: vec![drop_statement(shown)],
-                then: Then::Again,
             },
         },
     })

@@ -36,7 +36,8 @@ pub(super) fn by_oid(session: &mut dyn Session, oid: u32) -> Result<Option<Relat
     )?)
 }
 
-/// What has this name in the schema of a table: indexes stand where their tables are.
+/// What has this name in the schema of a table: indexes stand where their tables are. The server cuts a long name, in
+/// its own encoding.
 pub(super) fn beside(session: &mut dyn Session, table: u32, name: &str) -> Result<Option<Relation>, DatabaseError> {
     read(session.query(
         "select c.oid::text, pg_catalog.format('%I.%I', n.nspname, c.relname), i.indrelid::text,
@@ -44,7 +45,7 @@ pub(super) fn beside(session: &mut dyn Session, table: u32, name: &str) -> Resul
          from pg_catalog.pg_class t join pg_catalog.pg_namespace n on n.oid = t.relnamespace
               join pg_catalog.pg_class c on c.relnamespace = n.oid
               left join pg_catalog.pg_index i on i.indexrelid = c.oid
-         where t.oid = $1::oid and c.relname = $2::name",
+         where t.oid = $1::oid and c.relname = $2::pg_catalog.name",
         &[table.to_string().as_str(), name],
     )?)
 }

@@ -5,8 +5,9 @@
 //! It is the same afterwards.
 
 use super::answer::{Before, Effect, Refused, of_another_statement};
+use super::global::{self, Kind};
 use super::names::{relation, under_own_path};
-use super::{create_index, database, drop_index, partition, reindex, tablespace, working};
+use super::{create_index, drop_index, index, partition, reindex, working};
 use crate::database::{DatabaseError, Session};
 use crate::release::failure::Failure;
 use crate::sql::{Outside, Reindexed};
@@ -34,6 +35,9 @@ pub fn confirm(session: &mut dyn Session, statement: &Outside, before: &Before) 
 
 /// After a crash, or an error: what the catalog says about the statement. `sql` is its text as it was sent.
 ///
+/// A statement whose names lead elsewhere by now is not simply sent again: what it would do then is nothing that anybody
+/// signed. Only what is known by oid counts for it.
+///
 /// To be asked by whoever holds the run's lock: a statement that is still on its way to the server, and so can't be seen,
 /// belongs to a session that still has it.
 ///
@@ -46,61 +50,121 @@ pub fn find(
     before: &Before,
     sql: &str,
 ) -> Result<Effect, DatabaseError> {
-    let now = named(session, statement)?;
+    let (now, second) = (named(session, statement)?, second(session, statement)?);
     under_own_path(session, |session| {
-        // First who works, then what is there: what has ended by then is in the catalog.
-        if let Some(who) = working::on(session, sql, &tables(before))? {
-            return Ok(Effect::StillRunning(who));
-        }
-        match (statement, before) {
-            (Outside::CreateIndex { name, .. }, Before::CreateIndex { table, relation }) => {
-                create_index::find(session, *table, *relation, name, sql)
-            }
-            (Outside::DropIndex { .. }, Before::DropIndex { index }) => drop_index::find(session, *index, now),
-            (Outside::Reindex { .. }, Before::Reindex { tables, indexes, invalid }) => {
-                reindex::find(session, tables.as_deref(), indexes, invalid)
-            }
-            (Outside::Detach { partition: name, .. }, Before::Detach { parent, partition, attached }) => {
-                partition::find(session, *parent, *partition, *attached, name)
-            }
-            (Outside::CreateDatabase(name), Before::Database { oid }) => database::find_created(session, *oid, name),
-            (Outside::DropDatabase(name), Before::Database { oid }) => database::find_dropped(session, *oid, name),
-            (Outside::CreateTablespace(name), Before::Tablespace { oid }) => {
-                tablespace::find_created(session, *oid, name)
-            }
-            (Outside::DropTablespace(name), Before::Tablespace { oid }) => {
-                tablespace::find_dropped(session, *oid, name)
-            }
-            (Outside::Maintenance | Outside::AlterSystem(_), Before::Nothing) => {
-                Ok(Effect::NotThere("whether it was complete is not to be seen, and repeating it does no harm".to_owned()))
-            }
-            (Outside::Procedure, Before::Nothing) => Ok(Effect::Undecidable(
-                "how far a procedure came is not to be seen in the catalog: look at what it should have done, then say \
-                 whether it counts as done"
-                    .to_owned(),
+        let effect = of_it(session, statement, before, now, sql)?;
+        let Effect::NotThere(how) = &effect else { return Ok(effect) };
+        Ok(match elsewhere(session, statement, before, now, second)? {
+            Some(name) => Effect::Undecidable(format!(
+                "{how}; but {name} means something else now than before it was sent: look what it would do, then say \
+                 whether it counts as done, or is to be sent again"
             )),
-            (Outside::Unknown(what), Before::Nothing) => Ok(Effect::Undecidable(format!(
-                "what came of {what} is not to be seen in the catalog: look for it, then say whether it counts as done"
-            ))),
-            _ => Err(of_another_statement()),
-        }
+            None => effect,
+        })
     })
+}
+
+/// The name of the statement that means something else by now than what was remembered of it.
+fn elsewhere(
+    session: &mut dyn Session,
+    statement: &Outside,
+    before: &Before,
+    now: Option<u32>,
+    second: Option<u32>,
+) -> Result<Option<String>, DatabaseError> {
+    let unless = |same: bool, name: &dyn std::fmt::Display| Ok((!same).then(|| name.to_string()));
+    match (statement, before) {
+        (Outside::CreateIndex { table: name, .. }, Before::CreateIndex { table, .. }) => unless(now == *table, name),
+        (Outside::DropIndex { index: name }, Before::DropIndex { index }) => {
+            // It may have meant something that is no index.
+            let is_new = now.map(|now| index::by_oid(session, now)).transpose()?.flatten();
+            unless(now == *index || is_new.is_none_or(|relation| relation.index.is_none()), name)
+        }
+        // Built anew, an index is another one of the same name.
+        (Outside::Reindex { of: Reindexed::Index(name) }, Before::Reindex { tables: Some(tables), .. }) => {
+            let of = now.map(|now| index::by_oid(session, now)).transpose()?.flatten();
+            let table = of.and_then(|relation| relation.index).map(|index| index.table);
+            unless(table.map_or(tables.is_empty(), |table| tables.contains(&table)), name)
+        }
+        (Outside::Reindex { of: Reindexed::Table(name) }, Before::Reindex { tables: Some(tables), .. }) => {
+            unless(now.map_or(tables.is_empty(), |now| tables.contains(&now)), name)
+        }
+        (Outside::Detach { parent: name, .. }, Before::Detach { parent, .. }) if now != *parent => unless(false, name),
+        (Outside::Detach { partition: name, .. }, Before::Detach { partition, .. }) => {
+            unless(second == *partition, name)
+        }
+        (Outside::DropDatabase(name), Before::Database { oid: None }) => {
+            unless(!global::is_there(session, Kind::Database, name)?, name)
+        }
+        (Outside::DropTablespace(name), Before::Tablespace { oid: None }) => {
+            unless(!global::is_there(session, Kind::Tablespace, name)?, name)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What the catalog says of what was remembered. `now` is what the first name of the statement means now.
+fn of_it(
+    session: &mut dyn Session,
+    statement: &Outside,
+    before: &Before,
+    now: Option<u32>,
+    sql: &str,
+) -> Result<Effect, DatabaseError> {
+    // First who works, then what is there: what has ended by then is in the catalog.
+    if let Some(who) = working::on(session, sql, &tables(before))? {
+        return Ok(Effect::StillRunning(who));
+    }
+    match (statement, before) {
+        (Outside::CreateIndex { name, .. }, Before::CreateIndex { table, relation }) => {
+            create_index::find(session, *table, *relation, name, sql)
+        }
+        (Outside::DropIndex { .. }, Before::DropIndex { index }) => drop_index::find(session, *index, now),
+        (Outside::Reindex { .. }, Before::Reindex { tables, indexes, invalid }) => {
+            reindex::find(session, tables.as_deref(), indexes, invalid)
+        }
+        (Outside::Detach { partition: name, .. }, Before::Detach { parent, partition, attached }) => {
+            partition::find(session, *parent, *partition, *attached, name)
+        }
+        (Outside::CreateDatabase(name), Before::Database { oid }) => {
+            global::find_created(session, Kind::Database, *oid, name)
+        }
+        (Outside::DropDatabase(name), Before::Database { oid }) => {
+            global::find_dropped(session, Kind::Database, *oid, name)
+        }
+        (Outside::CreateTablespace(name), Before::Tablespace { oid }) => {
+            global::find_created(session, Kind::Tablespace, *oid, name)
+        }
+        (Outside::DropTablespace(name), Before::Tablespace { oid }) => {
+            global::find_dropped(session, Kind::Tablespace, *oid, name)
+        }
+        (Outside::Maintenance | Outside::AlterSystem(_), Before::Nothing) => {
+            Ok(Effect::NotThere("whether it was complete is not to be seen, and repeating it does no harm".to_owned()))
+        }
+        (Outside::Procedure, Before::Nothing) => Ok(Effect::Undecidable(
+            "how far a procedure came is not to be seen in the catalog: look at what it should have done, then say \
+             whether it counts as done"
+                .to_owned(),
+        )),
+        (Outside::Unknown(what), Before::Nothing) => Ok(Effect::Undecidable(format!(
+            "what came of {what} is not to be seen in the catalog: look for it, then say whether it counts as done"
+        ))),
+        _ => Err(of_another_statement()),
+    }
 }
 
 fn look_before(session: &mut dyn Session, statement: &Outside) -> Result<Before, Refused> {
     let now = named(session, statement)?;
-    let second = match statement {
-        Outside::Detach { partition, .. } => relation(session, partition)?,
-        _ => None,
-    };
+    let second = second(session, statement)?;
     under_own_path(session, |session| match statement {
         Outside::CreateIndex { name, if_not_exists, .. } => create_index::before(session, now, name, *if_not_exists),
         Outside::DropIndex { .. } => drop_index::before(session, now),
         Outside::Reindex { of } => reindex::before(session, of, now),
         Outside::Detach { .. } => partition::before(session, now, second),
-        Outside::CreateDatabase(name) => database::before(session, name, true),
-        Outside::DropDatabase(name) => database::before(session, name, false),
-        Outside::CreateTablespace(name) | Outside::DropTablespace(name) => tablespace::before(session, name),
+        Outside::CreateDatabase(name) => global::before(session, Kind::Database, name, true),
+        Outside::DropDatabase(name) => global::before(session, Kind::Database, name, false),
+        Outside::CreateTablespace(name) => global::before(session, Kind::Tablespace, name, true),
+        Outside::DropTablespace(name) => global::before(session, Kind::Tablespace, name, false),
         Outside::Maintenance | Outside::AlterSystem(_) | Outside::Procedure => Ok(Before::Nothing),
         Outside::Unknown(what) => Err(Refused::found(
             format!("what came of it could not be looked up after a crash: {what}"),
@@ -122,10 +186,16 @@ fn look_after(session: &mut dyn Session, statement: &Outside, before: &Before) -
         (Outside::Detach { partition: name, .. }, Before::Detach { parent, partition, .. }) => {
             partition::confirm(session, *parent, *partition, name)
         }
-        (Outside::CreateDatabase(name), Before::Database { .. }) => database::confirm_created(session, name),
-        (Outside::DropDatabase(_), Before::Database { oid }) => database::confirm_dropped(session, *oid),
-        (Outside::CreateTablespace(name), Before::Tablespace { .. }) => tablespace::confirm_created(session, name),
-        (Outside::DropTablespace(_), Before::Tablespace { oid }) => tablespace::confirm_dropped(session, *oid),
+        (Outside::CreateDatabase(name), Before::Database { .. }) => {
+            global::confirm_created(session, Kind::Database, name)
+        }
+        (Outside::DropDatabase(_), Before::Database { oid }) => global::confirm_dropped(session, Kind::Database, *oid),
+        (Outside::CreateTablespace(name), Before::Tablespace { .. }) => {
+            global::confirm_created(session, Kind::Tablespace, name)
+        }
+        (Outside::DropTablespace(_), Before::Tablespace { oid }) => {
+            global::confirm_dropped(session, Kind::Tablespace, *oid)
+        }
         (
             Outside::Maintenance | Outside::AlterSystem(_) | Outside::Procedure | Outside::Unknown(_),
             Before::Nothing,
@@ -141,6 +211,14 @@ fn named(session: &mut dyn Session, statement: &Outside) -> Result<Option<u32>, 
         | Outside::DropIndex { index: name }
         | Outside::Reindex { of: Reindexed::Index(name) | Reindexed::Table(name) }
         | Outside::Detach { parent: name, .. } => relation(session, name),
+        _ => Ok(None),
+    }
+}
+
+/// What its second name means now.
+fn second(session: &mut dyn Session, statement: &Outside) -> Result<Option<u32>, DatabaseError> {
+    match statement {
+        Outside::Detach { partition, .. } => relation(session, partition),
         _ => Ok(None),
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! - `look`: [`before`] it is sent, to [`confirm`] the server's answer, and to [`find`] what came of one that was interrupted
 //! - `answer`: what is remembered, [`Before`]; what was found, [`Effect`]
-//! - `create_index`, `drop_index`, `reindex`, `partition`, `database`, `tablespace`: a kind of object each; `index` is what
-//!   the first three have in common
+//! - `create_index`, `drop_index`, `reindex`, `partition`, `global` (databases, tablespaces): a kind of object each;
+//!   `index` is what the first three have in common
 //! - `working`: which server process still works on it
 //! - `names`: how names are looked up and written, and under which `search_path`
 
@@ -15,10 +15,9 @@ mod drop_index;
 mod reindex;
 mod index;
 mod partition;
-mod database;
-mod tablespace;
+mod global;
 mod working;
 mod names;
 
-pub use answer::{Before, Built, Effect, Then};
+pub use answer::{Before, Built, Effect};
 pub use look::{before, confirm, find};

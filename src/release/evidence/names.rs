@@ -2,13 +2,8 @@
 //! everything else is asked under pgseal's own, where nobody's operators stand before the server's.
 
 use crate::database::{DatabaseError, Session};
-use crate::release::settings::OWN_PATH;
+use crate::release::settings::{OWN_PATH, quoted};
 use crate::sql::ObjectName;
-
-/// A name between quotes, as SQL reads it back to the same characters.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
 
 /// The relation that a name means under the session's `search_path` now.
 pub(super) fn relation(session: &mut dyn Session, name: &ObjectName) -> Result<Option<u32>, DatabaseError> {
@@ -51,14 +46,4 @@ pub(super) fn list(oids: &[u32]) -> String {
 /// The first column of every row.
 pub(super) fn first_column(table: crate::database::Table) -> impl Iterator<Item = String> {
     table.rows.into_iter().filter_map(|row| row.into_iter().next().flatten())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quotes_are_doubled() {
-        assert_eq!(quoted(r#"a"b.c"#), r#""a""b.c""#);
-    }
 }

@@ -1,9 +1,10 @@
 //! ALTER TABLE ... DETACH PARTITION ... CONCURRENTLY: the partition is marked as going, which is committed; then it goes.
 //! What ends between the two has to be finished, and can't be taken back.
 
-use super::answer::{Before, Effect, Refused, Then};
-use super::names::{first_column, quoted};
+use super::answer::{Before, Effect, Refused};
+use super::names::first_column;
 use crate::database::{DatabaseError, Session};
+use crate::release::settings::quoted;
 use crate::sql::ObjectName;
 
 /// Refuses while a partition of the same table is on its way out: the server allows one at a time.
@@ -64,7 +65,6 @@ pub(super) fn find(
         Some(State { pending: true, name, parent }) => Effect::Leftover {
             what: format!("partition {name} is detached in part"),
             cleanup: vec![finalize(session, parent, &name)?],
-            then: Then::Done,
         },
     })
 }

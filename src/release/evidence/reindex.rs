@@ -2,7 +2,7 @@
 //! goes as `NAME_ccold`; what fails in between leaves the one or the other, INVALID. Building an index again does no harm
 //! but takes its time, so what is complete is not repeated.
 
-use super::answer::{Before, Built, Effect, Refused, Then};
+use super::answer::{Before, Built, Effect, Refused};
 use super::index::by_oid;
 use super::names::{first_column, list, oid};
 use super::working;
@@ -110,7 +110,6 @@ pub(super) fn find(
         None => Effect::Leftover {
             what: format!("INVALID, and not there before: {}", names(&left)),
             cleanup: cleanup(&left),
-            then: if complete { Then::Done } else { Then::Again },
         },
     })
 }

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use super::super::failure::Failure;
 use super::super::generated;
 use super::super::order::Order;
-use super::super::perform::{Doing, NamedScript};
+use super::super::perform::{Doing, NamedScript, Which};
 use super::super::report::Halt;
 use super::super::{lock, transaction};
 use super::OURS;
@@ -148,7 +148,7 @@ impl Doing<'_, '_> {
             ..one.row(&sha256)
         };
         ledger::add_step(session, &step).map_err(database("can't write the ledger"))?;
-        self.commit(session, &transaction_id, false)?;
+        self.commit(session, &transaction_id, Which::Between)?;
         Ok(rows)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::super::event::Event;
-use super::super::evidence::{self, Before, Effect, Then};
+use super::super::evidence::{self, Before, Effect};
 use super::super::failure::Failure;
 use super::super::perform::Doing;
 use super::super::report::Halt;
@@ -83,26 +83,25 @@ impl Doing<'_, '_> {
         if self.order.stop.is_requested() {
             self.order.stop.clear_away();
         }
-        match self.find(session, one, kind, before)? {
+        let effect = self.find(session, one, kind, before)?;
+        // Its row stays open where that fails: whoever goes on finds what is left.
+        let (effect, cleared) = self.cleared(session, one, kind, before, effect).map_err(|halt| match halt {
+            Halt::Undone(left) => Halt::Stopped(Box::new(Failure { detail: Some(left.message), ..failure.clone() })),
+            other => other,
+        })?;
+        match effect {
             Effect::Took(how) => {
+                let how = and_then(cleared, how);
                 self.book_one(session, one, Happened::Found, Some(&text(&how)), None)?;
                 Ok((0, Some(how)))
             }
             Effect::NotThere(how) => {
+                let how = and_then(cleared, how);
                 self.book_one(session, one, Happened::Failed, Some(&text(&how)), None)?;
                 Err(failure.into())
             }
-            Effect::Leftover { what, cleanup, then } => {
-                // Its row stays open: whoever goes on finds what is left.
-                if let Err(left) = self.clean(session, one, &what, &cleanup) {
-                    return Err(Halt::Stopped(Box::new(Failure { detail: Some(left.message), ..failure })));
-                }
-                let happened = if then == Then::Done { Happened::Found } else { Happened::Failed };
-                self.book_one(session, one, happened, Some(&text(&what)), None)?;
-                if then == Then::Done { Ok((0, Some(what))) } else { Err(failure.into()) }
-            }
             // Its row stays open: whoever goes on is asked.
-            Effect::StillRunning(why) | Effect::Undecidable(why) => {
+            Effect::StillRunning(why) | Effect::Undecidable(why) | Effect::Leftover { what: why, .. } => {
                 let hint = failure.hint.clone().unwrap_or(why);
                 Err(Halt::Stopped(Box::new(Failure { hint: Some(hint), ..failure })))
             }
@@ -144,12 +143,13 @@ impl Doing<'_, '_> {
             let hint = "leave out --interrupted".to_owned();
             return Err(Failure { hint: Some(hint), ..Failure::plain(text) }.into());
         }
+        let (effect, cleared) = self.cleared(session, one, kind, &before, effect)?;
         let (happened, how) = match effect {
-            Effect::Took(how) => (Happened::Found, how),
-            Effect::NotThere(how) => (Happened::Again, how),
-            Effect::Leftover { what, cleanup, then } => {
-                self.clean(session, one, &what, &cleanup)?;
-                (if then == Then::Done { Happened::Found } else { Happened::Again }, what)
+            Effect::Took(how) => (Happened::Found, and_then(cleared, how)),
+            Effect::NotThere(how) => (Happened::Again, and_then(cleared, how)),
+            Effect::Leftover { what, .. } => {
+                let text = format!("{}: it was cleared away, and is there again: {what}", one.place);
+                return Err(Failure::plain(text).into());
             }
             Effect::StillRunning(why) => {
                 return Err(still_running(one, &why).into());
@@ -197,6 +197,20 @@ impl Doing<'_, '_> {
         }
     }
 
+    /// Clears leftovers away, and asks again: what they hid shows only then. Gives also what was cleared away.
+    fn cleared(
+        &mut self,
+        session: &mut dyn Session,
+        one: &One<'_>,
+        kind: &Outside,
+        before: &Before,
+        effect: Effect,
+    ) -> Result<(Effect, Option<String>), Halt> {
+        let Effect::Leftover { what, cleanup } = effect else { return Ok((effect, None)) };
+        self.clean(session, one, &what, &cleanup)?;
+        Ok((self.find(session, one, kind, before)?, Some(what)))
+    }
+
     fn clean(
         &mut self,
         session: &mut dyn Session,
@@ -238,6 +252,11 @@ fn still_running(one: &One<'_>, why: &str) -> Failure {
     let text = format!("{}: the server still works on it: {why}", one.place);
     let hint = "wait for it, or end that process; then go on".to_owned();
     Failure { hint: Some(hint), ..Failure::plain(text) }
+}
+
+/// What was cleared away, and what was found then.
+fn and_then(cleared: Option<String>, how: String) -> String {
+    cleared.map_or(how.clone(), |what| format!("{what}; it was cleared away, and now: {how}"))
 }
 
 /// A sentence as JSON.

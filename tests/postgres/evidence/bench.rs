@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use pgseal::database::{DatabaseError, Purpose, Session};
 use pgseal::format::json;
 use pgseal::postgres::PostgresSession;
-use pgseal::release::evidence::{Before, Effect, Then, before, confirm, find};
+use pgseal::release::evidence::{Before, Effect, before, confirm, find};
 use pgseal::release::failure::Failure;
 use pgseal::sql::{Outside, outside};
 use postgres::Client;
@@ -108,21 +108,21 @@ impl<'d> Bench<'d> {
         }
     }
 
-    pub fn leftover(&mut self) -> (Vec<String>, Then) {
+    pub fn leftover(&mut self) -> Vec<String> {
         match self.find() {
-            Effect::Leftover { cleanup, then, .. } => (cleanup, then),
+            Effect::Leftover { cleanup, .. } => cleanup,
             other => panic!("{}: {other:?}", self.sql),
         }
     }
 
-    /// Finds leftovers, clears them away, and finds none.
-    pub fn clear(&mut self) -> Then {
-        let (cleanup, then) = self.leftover();
+    /// Finds leftovers, clears them away, and looks again.
+    pub fn clear(&mut self) -> Effect {
+        let cleanup = self.leftover();
         assert!(!cleanup.is_empty());
         for statement in cleanup {
             self.looker.execute(&statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
         }
-        then
+        self.find()
     }
 
     pub fn confirm(&mut self) -> Result<Option<String>, Failure> {

@@ -1,0 +1,151 @@
+//! `pgseal fingerprint --db URL [-o FILE]` and `pgseal fingerprint diff A B`
+
+mod diff;
+
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use super::args::now;
+use super::connection;
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::{Output, escape, shown};
+use super::progress::Beside;
+use crate::durable;
+use crate::fingerprint::{self, FingerprintError, Progress};
+use crate::format::fingerprint::{Fingerprint, Scope};
+use crate::format::json;
+
+#[derive(clap::Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Option<FingerprintCommand>,
+    /// The database [default: libpq's environment, service and password files]
+    #[arg(long, value_name = "URL")]
+    db: Option<String>,
+    /// Write the fingerprint to this file, which must not exist
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Definitions only, no rows
+    #[arg(long, conflicts_with = "tables")]
+    schema_only: bool,
+    /// The rows of these tables only, and of the sequences that belong to them
+    #[arg(long, value_name = "SCHEMA.TABLE,...", value_delimiter = ',')]
+    tables: Vec<String>,
+    /// How many tables are read at the same time
+    #[arg(short, long, value_name = "N", default_value_t = JOBS)]
+    jobs: NonZeroUsize,
+}
+
+/// As many as a server with other work to do can spare.
+const JOBS: NonZeroUsize = NonZeroUsize::new(4).expect("four");
+
+#[derive(clap::Subcommand, Debug)]
+enum FingerprintCommand {
+    /// What differs between two fingerprints, by name (exit 50 when something does)
+    Diff(diff::Args),
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    if let Some(FingerprintCommand::Diff(args)) = &args.command {
+        return diff::run(args, out);
+    }
+    // Before the work, not after it.
+    if let Some(path) = args.output.as_ref().filter(|path| path.symlink_metadata().is_ok()) {
+        return Err(CliError::new(Exit::Usage, format!("{} exists already", shown(path)))
+            .hint("choose another name: a fingerprint is never replaced"));
+    }
+    let scope = match (args.schema_only, args.tables.as_slice()) {
+        (true, _) => Scope::Schema,
+        (false, []) => Scope::All,
+        (false, tables) => Scope::Tables(tables.to_vec()),
+    };
+    let connect = connection::connector(args.db.as_deref())?;
+    let beside = Beside::drawing(out);
+    let taken = fingerprint::take(&connect, &scope, args.jobs, now(), &|progress| show_progress(&beside, progress));
+    beside.finish();
+    let fingerprint = taken?;
+    if let Some(path) = &args.output {
+        let bytes = json::to_canonical(&fingerprint).map_err(|error| CliError::new(Exit::Internal, error))?;
+        durable::create_new(path, |file| file.write_all(&bytes)).map_err(|error| CliError::io(path, &error))?;
+    }
+    out.document(&document(&fingerprint, args.output.as_deref()));
+    show(&fingerprint, out);
+    if let Some(path) = &args.output {
+        out.line(format!("written to {}", shown(path)));
+    }
+    Ok(Exit::Done)
+}
+
+fn rows(fingerprint: &Fingerprint) -> u64 {
+    fingerprint.data.values().filter(|data| !is_value(&data.digest)).map(|data| data.rows).sum()
+}
+
+fn tables(fingerprint: &Fingerprint) -> usize {
+    fingerprint.data.values().filter(|data| !is_value(&data.digest)).count()
+}
+
+/// A sequence has a value instead.
+fn is_value(digest: &str) -> bool {
+    digest.starts_with("value ")
+}
+
+fn document(fingerprint: &Fingerprint, file: Option<&std::path::Path>) -> serde_json::Value {
+    serde_json::json!({
+        "sha256": fingerprint.sha256,
+        "database": fingerprint.database,
+        "server_version_num": fingerprint.server_version_num,
+        "taken": fingerprint.taken,
+        "scope": fingerprint.scope,
+        "objects": fingerprint.objects.len(),
+        "tables": tables(fingerprint),
+        "sequences": fingerprint.data.len() - tables(fingerprint),
+        "rows": rows(fingerprint),
+        "file": file.map(|path| path.to_string_lossy()),
+    })
+}
+
+fn show(fingerprint: &Fingerprint, out: Output) {
+    out.line(fingerprint.sha256);
+    let objects = fingerprint.objects.len();
+    let data = match &fingerprint.scope {
+        Scope::Schema => "no rows".to_owned(),
+        Scope::All | Scope::Tables(_) => format!("{} rows of {} tables", rows(fingerprint), tables(fingerprint)),
+    };
+    out.line(format!("database {}: {objects} objects, {data}", escape(&fingerprint.database)));
+}
+
+/// Where no line moves, about ten lines are enough.
+fn show_progress(beside: &Beside, progress: Progress<'_>) {
+    match progress {
+        Progress::Begun { table } => {
+            beside.moving(|| format!("reading {}", escape(table)));
+        }
+        Progress::Done { table, rows, done, of } => {
+            let text = || format!("{done}/{of} tables  {}  {rows} rows", escape(table));
+            if !beside.moving(text) && (done * 10 / of != (done - 1) * 10 / of) {
+                beside.line(text());
+            }
+        }
+        Progress::Objects(objects) => {
+            beside.moving(|| format!("{objects} objects"));
+        }
+    }
+}
+
+impl From<FingerprintError> for CliError {
+    fn from(error: FingerprintError) -> Self {
+        match error {
+            FingerprintError::Database(error) => error.into(),
+            FingerprintError::NoTable(_) => Self::new(Exit::Usage, error)
+                .hint("write --tables SCHEMA.TABLE,...: tables, materialized views or sequences of this database"),
+            FingerprintError::NotReadable(_) => Self::new(Exit::Internal, error)
+                .hint("connect as a role that may: a member of pg_read_all_data, or the tables' owner; or name others by --tables"),
+            FingerprintError::RowSecurity(_) => Self::new(Exit::Internal, error)
+                .hint("connect as the tables' owner, or as a role with BYPASSRLS: a part of the rows is no fingerprint"),
+            FingerprintError::Table { .. } | FingerprintError::Unsound(_) => Self::new(Exit::Internal, error),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `pgseal fingerprint diff A B`
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::super::output::{Output, Paint, escape, shown};
+use crate::fingerprint::{self, Change, Difference};
+use crate::format::fingerprint::Fingerprint;
+use crate::limits;
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The first fingerprint
+    a: PathBuf,
+    /// The second fingerprint
+    b: PathBuf,
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let (a, b) = (read(&args.a)?, read(&args.b)?);
+    if a.scope != b.scope {
+        let text = format!("{} and {} don't cover the same tables", shown(&args.a), shown(&args.b));
+        return Err(CliError::new(Exit::Usage, text).hint("take both with the same --schema-only or --tables"));
+    }
+    let (of_a, of_b) = (a.server_version_num / 10_000, b.server_version_num / 10_000);
+    if of_a != of_b {
+        out.warning(format!("PostgreSQL {of_a} and {of_b} may spell the same definition differently"));
+    }
+    let differences = fingerprint::differences(&a, &b);
+    out.document(&serde_json::json!({
+        "a": a.sha256,
+        "b": b.sha256,
+        "alike": differences.is_empty(),
+        "differences": differences.iter().map(document).collect::<Vec<_>>(),
+    }));
+    differences.iter().for_each(|difference| show(difference, out));
+    if differences.is_empty() {
+        out.line(format!(
+            "{} {} objects, {} tables and sequences",
+            out.paint(Paint::Good, "alike:"),
+            a.objects.len(),
+            a.data.len()
+        ));
+        return Ok(Exit::Done);
+    }
+    out.line(format!("{} differences", differences.len()));
+    Ok(Exit::Faults)
+}
+
+fn document(difference: &Difference) -> serde_json::Value {
+    let (change, before, after) = match &difference.change {
+        Change::Missing => ("missing", None, None),
+        Change::Added => ("added", None, None),
+        Change::Changed { before, after } => ("changed", Some(before), Some(after)),
+    };
+    serde_json::json!({
+        "object": difference.object, "change": change, "text": difference.to_string(), "before": before, "after": after,
+    })
+}
+
+fn show(difference: &Difference, out: Output) {
+    out.line(escape(&difference.to_string()));
+    let (before, after) = difference.lines();
+    for (mark, paint, lines) in [("-", Paint::Bad, before), ("+", Paint::Good, after)] {
+        for line in lines {
+            out.line(out.paint(paint, format!("    {mark} {}", escape(line))));
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Fingerprint, CliError> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| CliError::io(path, &error))?;
+    file.take(limits::FINGERPRINT_BYTES).read_to_end(&mut bytes).map_err(|error| CliError::io(path, &error))?;
+    fingerprint::parse(&bytes).map_err(|error| {
+        CliError::new(Exit::Malformed, format!("{} is not a fingerprint: {error}", shown(path)))
+            .hint("a fingerprint is what `pgseal fingerprint --db URL -o FILE` writes; it is never edited")
+    })
+}

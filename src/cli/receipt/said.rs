@@ -1,0 +1,47 @@
+//! What a receipt of either kind says, for the list of `receipt verify`.
+
+use serde_json::{Value, json};
+
+use super::super::output::Output;
+use super::super::rehearse;
+use crate::digest::Digest;
+use crate::format::manifest::Release;
+use crate::format::receipt::ReceiptStatement;
+use crate::format::rehearsal::RehearsalStatement;
+
+/// What it says, where its signature holds.
+pub struct Said {
+    pub release: Release,
+    pub release_id: Option<Digest>,
+    /// Of the run, or of the rehearsal.
+    pub run_id: String,
+    pub action: Value,
+    pub outcome: Value,
+    pub headline: String,
+}
+
+impl Said {
+    pub fn of_receipt(statement: &ReceiptStatement) -> Self {
+        let receipt = &statement.predicate;
+        Self {
+            release: receipt.release.clone(),
+            release_id: statement.subject.first().map(|subject| subject.digest.sha256),
+            run_id: receipt.run_id.clone(),
+            action: json!(receipt.action),
+            outcome: json!(receipt.outcome),
+            headline: super::show::headline(receipt),
+        }
+    }
+
+    pub fn of_rehearsal(statement: &RehearsalStatement, out: Output) -> Self {
+        let rehearsal = &statement.predicate;
+        Self {
+            release: rehearsal.release.clone(),
+            release_id: statement.subject.first().map(|subject| subject.digest.sha256),
+            run_id: rehearsal.rehearsal_id.clone(),
+            action: json!("rehearsal"),
+            outcome: json!(rehearsal.outcome),
+            headline: rehearse::headline(rehearsal, out),
+        }
+    }
+}

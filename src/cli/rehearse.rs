@@ -1,0 +1,268 @@
+//! `pgseal rehearse FILE --db ADMIN_URL --from DATABASE`
+
+mod dump;
+mod server;
+mod told;
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::args::{BundleArgs, DatabaseArgs, LimitArgs, RetryArgs, now};
+use super::connection;
+use super::error::CliError;
+use super::exit::Exit;
+use super::host::operator;
+use super::interrupt::{self, Command};
+use super::output::{Output, Paint, escape, shown};
+use super::perform::{Prepared, ReceiptArgs};
+use super::progress::Progress;
+use super::table;
+use crate::bundle::AuthenticatedBundle;
+use crate::format::fingerprint::Scope;
+use crate::format::rehearsal::{LockRecord, Rehearsal, RehearsalStep};
+use crate::format::statement::title;
+use crate::release::rehearse::{self, Approval, ClonedFrom, Job, Rehearsed, Steps};
+use crate::release::stop::Stop;
+use crate::release::{Event, Observer, order};
+use crate::trust::{When, policy};
+
+/// The largest script that opens gates, in bytes.
+const APPROVAL_BYTES: u64 = 64 << 20;
+
+/// So many locks are shown; the receipt has them all.
+const LOCKS_SHOWN: usize = 20;
+
+/// Locks from this one on keep writers waiting.
+const STRONG: [&str; 5] =
+    ["AccessExclusiveLock", "ExclusiveLock", "ShareRowExclusiveLock", "ShareLock", "ShareUpdateExclusiveLock"];
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    bundle: BundleArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// The database to clone, on the server of --db
+    #[arg(long, value_name = "DATABASE", required_unless_present = "from_dump", conflicts_with = "from_dump")]
+    from: Option<String>,
+    /// A dump to begin with: of pg_dump in any of its formats, or SQL
+    #[arg(long, value_name = "PATH")]
+    from_dump: Option<PathBuf>,
+    /// Clone by pg_dump and pg_restore also where nobody is connected: while a database is copied by template, new connections
+    /// to it wait
+    #[arg(long, conflicts_with = "from_dump")]
+    by_dump: bool,
+    /// A psql script that is run on the clone first: what people do to open the gates
+    #[arg(long, value_name = "FILE.sql")]
+    approve_with: Option<PathBuf>,
+    /// Leave the clone for looking at it
+    #[arg(long)]
+    keep: bool,
+    /// Compare definitions only, no rows
+    #[arg(long, conflicts_with = "tables")]
+    schema_only: bool,
+    /// Compare the rows of this table only (may be repeated); definitions are always compared
+    #[arg(long, value_name = "SCHEMA.TABLE")]
+    tables: Vec<String>,
+    /// How many connections read rows [default: one a processor, up to 4]
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroUsize>,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    retries: RetryArgs,
+    #[command(flatten)]
+    receipts: ReceiptArgs,
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let key = args.receipts.key()?;
+    let at = now();
+    let (root, bundle) = args.bundle.authenticate(When::At(at))?;
+    let manifest = bundle.manifest();
+    policy::admits(&root, &manifest.release, bundle.release_id(), When::At(at))?;
+    let variables = order::values(manifest, &args.database.variables()?, true)?;
+    let limits = args.limits.within(&manifest.limits)?;
+    let approval = args.approve_with.as_deref().map(approval).transpose()?;
+    let from = match (&args.from, &args.from_dump) {
+        (_, Some(path)) => dump::read(path)?,
+        (from, None) => ClonedFrom::Database { name: from.as_deref().unwrap_or_default(), by_dump: args.by_dump },
+    };
+    let mut prepared = args.receipts.prepare_named(key, &root, manifest, "rehearsal")?;
+    prepared.reserve_rehearsal()?;
+    let scratch = tempfile::Builder::new().prefix("pgseal-rehearsal-").tempdir();
+    let scratch = scratch.map_err(|error| CliError::new(Exit::Internal, format!("no temporary directory: {error}")))?;
+    let (connector, parameters) = connection::with_parameters(args.database.db())?;
+    let server = server::Here::new(connector, parameters);
+    let mut narrator = Narrator { progress: Progress::new(out), out };
+    let stop = Stop::default();
+    let leaves = Some("the clone may be left: the next `pgseal rehearse` on this server names it");
+    let command = Command { leaves, ..Command::reads("rehearsal") };
+    interrupt::watch(&command, &stop, out, narrator.progress.beside())?;
+    left_by_others(&server, &stop, out)?;
+    let scope = match (args.schema_only, &args.tables[..]) {
+        (true, _) => Scope::Schema,
+        (false, []) => Scope::All,
+        (false, tables) => Scope::Tables(tables.to_vec()),
+    };
+    let rehearsal_id = prepared.run_id.clone();
+    let job = Job {
+        bundle: &bundle,
+        root: &root,
+        server: &server,
+        from,
+        approval: approval.as_ref().map(|(file, bytes)| Approval { file, bytes }),
+        variables: &variables,
+        limits: &limits,
+        lock_retries: args.retries.lock_retries,
+        operator: &operator(),
+        stop: &stop,
+        clock: &now,
+        aside: Arc::new(narrator.progress.beside()),
+        scope: &scope,
+        workers: args.workers.unwrap_or_else(workers),
+        keep: args.keep,
+        scratch: scratch.path(),
+        rehearsal_id: &rehearsal_id,
+    };
+    let rehearsed = rehearse::rehearse(&job, &mut narrator);
+    narrator.progress.finish();
+    match rehearsed {
+        Ok(rehearsed) => conclude(&bundle, prepared, rehearsed, out),
+        Err(trouble) => Err(told::told(trouble, "")),
+    }
+}
+
+/// One a processor, but not so many that the source feels it.
+fn workers() -> NonZeroUsize {
+    let four = NonZeroUsize::MIN.saturating_add(3);
+    std::thread::available_parallelism().map_or(NonZeroUsize::MIN, |all| all.min(four))
+}
+
+/// The script's name and its bytes, read once.
+fn approval(path: &Path) -> Result<(String, Vec<u8>), CliError> {
+    let failed = |error: std::io::Error| CliError::io(path, &error);
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if !metadata.is_file() || metadata.len() > APPROVAL_BYTES {
+        return Err(CliError::new(Exit::Usage, format!("{} is no script", shown(path)))
+            .hint("--approve-with names a psql script of up to 64 MiB"));
+    }
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok((name, std::fs::read(path).map_err(failed)?))
+}
+
+/// What rehearsals left that were killed, or were to keep their clone.
+fn left_by_others(server: &server::Here, stop: &Stop, out: Output) -> Result<(), CliError> {
+    for name in rehearse::leftovers(server, stop)? {
+        let quoted = name.replace('"', "\"\"");
+        out.warning(escape(&format!("a rehearsal that is over left its clone {name}: drop database \"{quoted}\"")));
+    }
+    Ok(())
+}
+
+fn conclude(
+    bundle: &AuthenticatedBundle,
+    mut prepared: Prepared,
+    mut rehearsed: Rehearsed,
+    out: Output,
+) -> Result<Exit, CliError> {
+    let failed = rehearsed.receipt.steps.iter().find(|step| !step.ok).map(|step| step.name.clone()).unwrap_or_default();
+    let mut error = rehearsed.trouble.take().map(|trouble| told::told(trouble, &failed));
+    if let Some(error) = &error {
+        rehearsed.because(&error.lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join("; "));
+    }
+    if let Some(left) = &rehearsed.left {
+        let name = rehearsed.receipt.clone.database.replace('"', "\"\"");
+        let text = format!("{left}; drop it by hand: drop database \"{name}\" with (force)");
+        error = Some(error.unwrap_or_else(|| CliError::new(Exit::Internal, text)));
+    }
+    let result = rehearsed.receipt.clone();
+    let (dir, stored) = prepared.store_rehearsal(bundle.release_id(), rehearsed.receipt);
+    out.document(&serde_json::json!({
+        "receipt": stored.as_ref().ok().map(|path| path.to_string_lossy()),
+        "rehearsal": result,
+        "remarks": rehearsed.remarks,
+    }));
+    show(&result, out);
+    for remark in &rehearsed.remarks {
+        out.warning(escape(remark));
+    }
+    if let Ok(path) = &stored {
+        out.line(format!("receipt: {}", shown(path)));
+    }
+    match (error, stored) {
+        (None, Ok(_)) => Ok(Exit::Done),
+        (Some(error), Ok(_)) => Err(error.answered()),
+        (None, Err(error)) => {
+            let text = format!("{}: the receipt could not be stored: {error}", shown(&dir));
+            Err(CliError::new(Exit::NoReceipt, text).answered())
+        }
+        (Some(mut failure), Err(error)) => {
+            failure.lines.push(format!("  {}: the receipt could not be stored: {error}", shown(&dir)));
+            Err(failure.answered())
+        }
+    }
+}
+
+/// What a rehearsal saw, for people.
+pub fn show(rehearsal: &Rehearsal, out: Output) {
+    let row = |step: &RehearsalStep| {
+        let ok = if step.ok { "ok" } else { "FAILED" };
+        vec![ok.to_owned(), escape(&step.name), step.milliseconds.to_string(), escape(&step.detail)]
+    };
+    out.line(table::render(&["", "step", "ms", ""], rehearsal.steps.iter().map(row).collect()));
+    let strong: Vec<&LockRecord> = rehearsal.locks.iter().filter(|lock| STRONG.contains(&lock.mode.as_str())).collect();
+    if !strong.is_empty() {
+        let row = |lock: &&LockRecord| {
+            vec![escape(&lock.relation), escape(&lock.mode), escape(&lock.tier), lock.milliseconds.to_string()]
+        };
+        let rows = strong.iter().take(LOCKS_SHOWN).map(row).collect();
+        out.line(table::render(&["locked", "mode", "by tier", "ms until COMMIT"], rows));
+    }
+    out.line(headline(rehearsal, out));
+}
+
+/// `rehearsal of one-roof 1.0.0 on a clone of directus: proved`
+pub fn headline(rehearsal: &Rehearsal, out: Output) -> String {
+    let title = escape(&title(&rehearsal.release.name, &rehearsal.release.version));
+    let source = match &rehearsal.source.database {
+        Some(database) => format!("a clone of {}", escape(database)),
+        None => "a clone of a dump".to_owned(),
+    };
+    let outcome = match rehearsal.outcome {
+        crate::format::rehearsal::RehearsalOutcome::Proved => out.paint(Paint::Good, "proved"),
+        crate::format::rehearsal::RehearsalOutcome::Failed => out.paint(Paint::Bad, "failed"),
+    };
+    format!("rehearsal of {title} on {source}: {outcome}")
+}
+
+/// Tells the steps, and what happens in them.
+struct Narrator {
+    progress: Progress,
+    out: Output,
+}
+
+impl Observer for Narrator {
+    fn event(&mut self, event: Event<'_>) {
+        self.progress.event(event);
+    }
+}
+
+impl Steps for Narrator {
+    fn begins(&mut self, name: &str) {
+        self.progress.beside().line(format!("{} ...", escape(name)));
+    }
+
+    fn ended(&mut self, step: &RehearsalStep) {
+        if step.ok {
+            let done = self.out.paint(Paint::Good, "ok");
+            self.progress.beside().line(format!(
+                "{done} {}: {} ({} ms)",
+                escape(&step.name),
+                escape(&step.detail),
+                step.milliseconds
+            ));
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The server that `--db` names, as a rehearsal needs it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::database::Connect;
+use crate::postgres::programs::dump_programs;
+use crate::postgres::{Connector, Dumps, Parameters};
+use crate::release::rehearse::Server;
+
+/// The server of a connection.
+pub struct Here {
+    connector: Connector,
+    parameters: Parameters,
+}
+
+impl Here {
+    /// Nothing is connected yet.
+    pub fn new(connector: Connector, parameters: Parameters) -> Self {
+        Self { connector, parameters }
+    }
+
+    fn dumps(&self) -> Result<Dumps, String> {
+        let explicit = std::env::var_os("PGSEAL_POSTGRES_BIN").map(PathBuf::from);
+        let found = dump_programs(explicit.as_deref(), std::env::var_os("PATH").as_deref());
+        let dir = found.map_err(|error| format!("{error}; PGSEAL_POSTGRES_BIN names their directory"))?;
+        Ok(Dumps::new(&dir, &self.parameters, &self.connector))
+    }
+}
+
+impl Server for Here {
+    fn maintenance(&self) -> &dyn Connect {
+        &self.connector
+    }
+
+    fn database(&self, name: &str) -> Arc<dyn Connect + Send> {
+        Arc::new(self.connector.beside(name))
+    }
+
+    fn copy(&self, from: &str, to: &str, is_stopped: &dyn Fn() -> bool) -> Result<(), String> {
+        self.dumps()?.copy(from, to, is_stopped).map_err(|error| error.to_string())
+    }
+
+    fn restore(&self, dump: &Path, to: &str, is_stopped: &dyn Fn() -> bool) -> Result<(), String> {
+        self.dumps()?.restore(dump, to, is_stopped).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,99 @@
+//! What went wrong in a rehearsal, for people, and how the program ends then.
+
+use super::super::error::{self, CliError};
+use super::super::exit::Exit;
+use super::super::output::escape;
+use crate::format::receipt::Action;
+use crate::release::check::CheckError;
+use crate::release::gate::GateError;
+use crate::release::preflight::PreflightError;
+use crate::release::rehearse::{CloneError, Trouble};
+use crate::release::report::{FailureKind, Report};
+
+const ON_CLONE: &str = "it happened on the clone; neither the source nor the target was touched";
+
+/// The error of a step.
+pub fn told(trouble: Trouble, step: &str) -> CliError {
+    // What does not hold after a rollback is the rollback's fault.
+    let fault = if step.contains("rollback") { Exit::Faults } else { Exit::Failed };
+    let this = match trouble {
+        Trouble::Clone(error) => clone(&error),
+        Trouble::Copy(text) => CliError::new(Exit::Preflight, text).hint("nothing was rehearsed"),
+        Trouble::Database(error) => error.into(),
+        Trouble::Reaches(text) => CliError::new(Exit::Preflight, text)
+            .hint("a rehearsal keeps to its clone: on a server of its own, from a dump, it may change more"),
+        Trouble::Fingerprint(error) => {
+            CliError::new(Exit::Internal, format!("the fingerprint can't be taken: {error}"))
+        }
+        Trouble::Script(failure) => error::failure(Exit::Preflight, "", &failure),
+        Trouble::Gate(GateError::Blocked(answers)) => CliError::from(GateError::Blocked(answers)).hint(
+            "on the clone only, --approve-with FILE.sql stands in for the people who open it; the receipt says so",
+        ),
+        Trouble::Gate(error) => error.into(),
+        Trouble::Preflight(error) => error.into(),
+        Trouble::Run(error) => error.into(),
+        Trouble::Report(report) => failed(*report),
+        Trouble::NotRefused(text) => CliError::new(Exit::Failed, text).hint(ON_CLONE),
+        Trouble::Check(CheckError::Open(error)) => error.into(),
+        Trouble::Check(CheckError::Database(error)) => error.into(),
+        Trouble::Check(CheckError::OtherApplied(row)) => error::other_applied(&row),
+        Trouble::Check(CheckError::HalfWay(row)) => PreflightError::Unfinished(row).into(),
+        Trouble::Check(CheckError::Probe(failure)) => error::failure(fault, "the probe failed: ", &failure),
+        Trouble::NotHeld(lines) => list(fault, "it does not hold: ", &lines).hint(ON_CLONE),
+        Trouble::Rollback(error) => error.into(),
+        Trouble::NotRestored(lines) => list(Exit::Faults, "the rollback did not restore the database: ", &lines)
+            .hint("a rollback script is missing something; --keep leaves the clone for looking at it"),
+        Trouble::Journal(error) => CliError::new(Exit::Internal, format!("the journal can't be written: {error}")),
+        Trouble::Interrupted => {
+            CliError::new(Exit::Failed, "the rehearsal was interrupted").hint("nothing of it is left on the server")
+        }
+    };
+    if step.is_empty() { this } else { at(this, step) }
+}
+
+fn at(this: CliError, step: &str) -> CliError {
+    let mut lines = this.lines;
+    if let Some(first) = lines.first_mut() {
+        *first = format!("rehearsal, {}: {first}", escape(step));
+    }
+    CliError { lines, ..this }
+}
+
+/// The first in the first line, every one below it where there are several.
+fn list(exit: Exit, prefix: &str, lines: &[String]) -> CliError {
+    match lines {
+        [one] => CliError::new(exit, format!("{prefix}{one}")),
+        lines => {
+            let mut this = CliError::new(exit, format!("{prefix}{} differences", lines.len()));
+            this.lines.extend(lines.iter().map(|line| format!("  {}", escape(line))));
+            this
+        }
+    }
+}
+
+fn clone(error: &CloneError) -> CliError {
+    match error {
+        CloneError::Database { error: database, .. } if database.code() == Some("42501") => {
+            CliError::new(Exit::Preflight, error)
+                .hint("the role needs CREATEDB, and has to be a member of the source's owner")
+        }
+        CloneError::Database { .. } => CliError::new(Exit::Internal, error).hint("nothing was rehearsed"),
+        CloneError::Name { .. } | CloneError::Other(_) => CliError::new(Exit::Preflight, error),
+    }
+}
+
+fn failed(report: Report) -> CliError {
+    let action = report.receipt.action;
+    let exit = match (action, report.kind) {
+        (Action::Rollback, _) => Exit::Faults,
+        (Action::Run, FailureKind::Failed) => Exit::Failed,
+        (Action::Run, FailureKind::Blocked) => Exit::Blocked,
+        (Action::Run, FailureKind::Unanswered) => Exit::Unanswered,
+    };
+    let prefix = format!("the {} failed: ", action.as_str());
+    let this = match &report.failure {
+        Some(failure) => error::failure(exit, &prefix, failure),
+        None => CliError::new(exit, prefix),
+    };
+    if this.hint.is_some() { this } else { this.hint(ON_CLONE) }
+}

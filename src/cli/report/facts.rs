@@ -1,0 +1,125 @@
+//! Gathers what a report is made of.
+
+use super::super::approvals;
+use super::super::args::{now, open};
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::super::output::Output;
+use super::{Args, papers, questions};
+use crate::bundle::{AuthenticateError, AuthenticatedBundle};
+use crate::format::approval::APR_VARIABLE;
+use crate::format::receipt::TrustReference;
+use crate::format::timestamp::Timestamp;
+use crate::matrix::{Approver, Database, Facts, ReleaseFacts, Row, Signer, Trouble};
+use crate::release::order;
+use crate::trust::added::SignedApproval;
+use crate::trust::{TrustRoot, When, policy};
+
+/// Gathers. An error is that there is nothing to report about: no trust root, no file, a wrong argument.
+pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
+    let at = now();
+    let root = args.bundle.root()?;
+    let file = args.bundle.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let bundle = match authenticate(args, &root, at) {
+        Ok(bundle) => bundle,
+        Err((row, error)) if [Exit::Malformed, Exit::NotAuthentic].contains(&error.exit) => {
+            return Ok(Facts { now: at, file, troubles: vec![(row, stop(&error))], release: None });
+        }
+        Err((_, error)) => return Err(error.about(&args.bundle.file)),
+    };
+    let bundle = args.approvals.add_to(bundle, &root)?;
+    let manifest = bundle.manifest();
+    let given = super::DatabaseArgs::named("", &args.variables).variables()?;
+    let variables = order::values(manifest, &given, false)?;
+    let apr = variables.get(APR_VARIABLE).map(String::as_str);
+    let (answers, mut troubles) = match args.database() {
+        None => (Database::NotAsked, Vec::new()),
+        Some(database) => questions::ask(args, &database, &bundle, &root, out)?,
+    };
+    let in_effect = matches!(&answers, Database::Answered(answers) if answers.in_effect.is_some());
+    troubles.extend(admission(args, &root, &bundle, in_effect, at));
+    let papers = papers::read(args, &root, bundle.release_id(), at)?;
+    troubles.extend(papers.troubles);
+    let judged = When::At(at);
+    // Where nobody says which code a run would be ordered with: the one that most people approved.
+    let tallies = match apr {
+        Some(apr) => policy::tally(&root, bundle.approvals(), Some(apr), judged),
+        None => {
+            let all = approvals::tallies(&root, bundle.approvals(), bundle.takes_apr(), judged);
+            all.into_iter().next().map(|(_, tallies)| tallies).unwrap_or_default()
+        }
+    };
+    let release = ReleaseFacts {
+        manifest: manifest.clone(),
+        release_id: bundle.release_id().digest(),
+        files: bundle.file_count(),
+        signers: bundle.signatories().iter().map(signer).collect(),
+        trust: TrustReference { version: root.document().version, sha256: root.digest() },
+        trust_expires: root.document().expires,
+        tallies,
+        approvers: bundle.approvals().iter().map(|signed| approver(&root, signed, apr, judged)).collect(),
+        receipts: papers.receipts,
+        rehearsals: papers.rehearsals,
+        uncounted: papers.uncounted,
+        database: answers,
+    };
+    Ok(Facts { now: at, file, troubles, release: Some(Box::new(release)) })
+}
+
+/// The question that a fault answers goes with it.
+fn authenticate(args: &Args, root: &TrustRoot, at: Timestamp) -> Result<AuthenticatedBundle, (Row, CliError)> {
+    let file = open(&args.bundle.file).map_err(|error| (Row::Files, error))?;
+    file.authenticate(root, When::At(at)).map_err(|error| {
+        let row = match &error {
+            AuthenticateError::Files(_) | AuthenticateError::Statement(_) | AuthenticateError::NewerProgram { .. } => {
+                Row::Files
+            }
+            AuthenticateError::Added(_) => Row::Approvals,
+            AuthenticateError::Unsigned | AuthenticateError::Signature(_) | AuthenticateError::Token(_) => {
+                Row::Signatures
+            }
+        };
+        (row, error.into())
+    })
+}
+
+/// What the trust root and this host's memory say of a run. A release that is in effect waits for no leave any more, but one
+/// that is blocked should not be there.
+fn admission(
+    args: &Args,
+    root: &TrustRoot,
+    bundle: &AuthenticatedBundle,
+    in_effect: bool,
+    at: Timestamp,
+) -> Vec<(Row, Trouble)> {
+    let admitted = policy::admits(root, &bundle.manifest().release, bundle.release_id(), When::At(at)).err();
+    let admitted = admitted.filter(|error| !in_effect || matches!(error, policy::PolicyError::Blocked(_)));
+    let clock = crate::record::memory::check_clock(&args.receipts, at).err().filter(|_| !in_effect);
+    let errors = clock.map(CliError::from).into_iter().chain(admitted.map(CliError::from));
+    errors.map(|error| (Row::Signatures, stop(&error))).collect()
+}
+
+fn signer(signatory: &crate::bundle::Signatory) -> Signer {
+    let (at, evidence) = (signatory.evidence.time(), signatory.evidence.level());
+    Signer { key: signatory.key.digest(), owner: signatory.owner.clone(), at, evidence }
+}
+
+fn approver(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when: When) -> Approver {
+    let approval = &signed.approval;
+    Approver {
+        key: signed.key.digest(),
+        owner: signed.owner.clone(),
+        role: approval.role.clone(),
+        apr: approval.apr.as_ref().map(ToString::to_string),
+        at: approval.at,
+        expires: approval.expires,
+        evidence: signed.evidence.level(),
+        why_not: policy::counts(root, signed, apr, when).err(),
+    }
+}
+
+/// Something that is wrong, as its command says it.
+pub fn stop(error: &CliError) -> Trouble {
+    let lines: Vec<&str> = error.lines.iter().map(|line| line.trim()).collect();
+    Trouble { exit: error.exit.code(), text: lines.join(" "), hint: error.hint.clone(), waits: false }
+}

@@ -1,0 +1,123 @@
+//! `pgseal report FILE`: GO or NO-GO from evidence, for people (Markdown, HTML) and programs (JSON). Read-only: it asks by
+//! the code of `verify`, `gate`, `plan`, `check` and `status`.
+
+mod document;
+mod facts;
+mod html;
+mod markdown;
+mod page;
+mod papers;
+mod questions;
+mod sections;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, name_and_value};
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::{Output, Paint, escape, shown};
+use crate::durable;
+use crate::matrix::{self, Facts, Matrix, Verdict, Word};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    bundle: BundleArgs,
+    /// The database to ask; without it nothing is known of it, and the word can't be READY or DONE
+    #[arg(long, value_name = "URL")]
+    db: Option<String>,
+    /// A variable of the release
+    #[arg(short = 'v', value_name = "NAME=VALUE", value_parser = name_and_value)]
+    variables: Vec<(String, String)>,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    approvals: ApprovalArgs,
+    /// Where journals, receipts and rehearsal receipts are
+    #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
+    receipts: PathBuf,
+    /// A rehearsal receipt that is somewhere else
+    #[arg(long, value_name = "FILE")]
+    rehearsal: Vec<PathBuf>,
+    /// How it is written [default: md; with --json: json]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// Where to write it, over an older one [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Markdown
+    Md,
+    /// One page without scripts, fonts or anything else from elsewhere
+    Html,
+    /// One document
+    Json,
+}
+
+/// A report that is ready to be written down.
+struct Report {
+    facts: Facts,
+    matrix: Matrix,
+    verdict: Verdict,
+}
+
+impl Args {
+    /// The database that is named, if one is.
+    fn database(&self) -> Option<DatabaseArgs> {
+        self.db.as_ref().map(|db| DatabaseArgs::named(db, &self.variables))
+    }
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let format = args.format.unwrap_or(if out.json { Format::Json } else { Format::Md });
+    if out.json && format != Format::Json && args.output.is_none() {
+        return Err(CliError::new(Exit::Usage, "--json and another --format both want standard output")
+            .hint("name a file for the report: -o FILE"));
+    }
+    let facts = facts::gather(args, out)?;
+    let matrix = Matrix::of(&facts);
+    let verdict = matrix::verdict(&facts, &matrix);
+    let report = Report { facts, matrix, verdict };
+    let text = match format {
+        Format::Md => markdown::text(&report),
+        Format::Html => page::text(&report),
+        Format::Json => format!("{}\n", document::value(&report)),
+    };
+    match &args.output {
+        Some(path) => {
+            let written = durable::replace(path, |file| file.write_all(text.as_bytes()));
+            written.map_err(|error| CliError::io(path, &error))?;
+            out.document(&document::value(&report));
+            let paint = if matches!(report.verdict.word, Word::Ready | Word::Done) { Paint::Good } else { Paint::Bad };
+            let word = out.paint(paint, report.verdict.word.as_str());
+            out.line(format!("{word} {}", escape(&report.verdict.sentence)));
+            out.line(format!("report: {}", shown(path)));
+        }
+        None => out.content(text.as_bytes())?,
+    }
+    Ok(exit(&report.verdict))
+}
+
+/// The exit code of the word, among those that there are.
+fn exit(verdict: &Verdict) -> Exit {
+    let all = [
+        Exit::Done,
+        Exit::Internal,
+        Exit::Usage,
+        Exit::Malformed,
+        Exit::NotAuthentic,
+        Exit::Blocked,
+        Exit::Unanswered,
+        Exit::Preflight,
+        Exit::Failed,
+        Exit::Partial,
+        Exit::Unknown,
+    ];
+    all.into_iter().find(|exit| exit.code() == verdict.exit).unwrap_or(Exit::Internal)
+}

@@ -1,0 +1,175 @@
+//! Reads what lies beside the bundle: receipts and rehearsal receipts. What is not signed by a key of the role `receipt` is
+//! named, and counts for nothing.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::Args;
+use super::facts::stop;
+use crate::digest::Digest;
+use crate::format::json;
+use crate::format::receipt::Receipt;
+use crate::format::rehearsal::Rehearsal;
+use crate::format::statement::{ReleaseId, Subject};
+use crate::format::timestamp::Timestamp;
+use crate::matrix::{Kept, Row, Trouble};
+use crate::record::receipt;
+use crate::trust::{KeyId, TrustRoot, When};
+
+/// What was found.
+pub struct Papers {
+    /// Signed receipts of this release, oldest first.
+    pub receipts: Vec<Kept<Receipt>>,
+    /// Signed rehearsal receipts of this release, oldest first.
+    pub rehearsals: Vec<Kept<Rehearsal>>,
+    /// Files that count for nothing, and why.
+    pub uncounted: Vec<(String, String)>,
+    /// A rehearsal receipt that was named and is none of this release.
+    pub troubles: Vec<(Row, Trouble)>,
+}
+
+/// Not signed, which is no fault and no evidence.
+const UNSIGNED: &str = "it is not signed, so anybody can have written it";
+
+/// Reads the directory of receipts, and the rehearsal receipts that were named.
+pub fn read(args: &Args, root: &TrustRoot, id: ReleaseId, at: Timestamp) -> Result<Papers, CliError> {
+    let mut papers =
+        Papers { receipts: Vec::new(), rehearsals: Vec::new(), uncounted: Vec::new(), troubles: Vec::new() };
+    let files = files(&args.receipts).map_err(|error| CliError::io(&args.receipts, &error))?;
+    let when = When::AsOf(at);
+    for path in files {
+        let name = name(&path);
+        if name.ends_with(".receipt.json") {
+            papers.receipt(&path, root, id, when);
+        } else if name.ends_with(".rehearsal.json") {
+            match rehearsal(&path, root, id, when) {
+                Ok(Some(kept)) => papers.rehearsals.push(kept),
+                Ok(None) => {}
+                Err(why) => papers.uncounted.push((name, why)),
+            }
+        }
+    }
+    for path in &args.rehearsal {
+        match rehearsal(path, root, id, when) {
+            Ok(Some(kept)) if papers.rehearsals.iter().any(|known| known.sha256 == kept.sha256) => {}
+            Ok(Some(kept)) => papers.rehearsals.push(kept),
+            Ok(None) => papers.refuse(path, "it is of another release"),
+            Err(why) => papers.refuse(path, &why),
+        }
+    }
+    papers.receipts.sort_by_key(|kept| kept.document.finished);
+    papers.rehearsals.sort_by_key(|kept| kept.document.finished);
+    Ok(papers)
+}
+
+impl Papers {
+    fn receipt(&mut self, path: &Path, root: &TrustRoot, id: ReleaseId, when: When) {
+        match receipt::read(path, root, when) {
+            Ok(read) if !is_about(&read.statement.subject, id) => {}
+            Ok(read) => match read.signed {
+                Some((key, _)) => {
+                    let sha256 = digest_of(&read.statement);
+                    self.receipts.push(kept(name(path), sha256, key, root, read.statement.predicate));
+                }
+                None => self.uncounted.push((name(path), UNSIGNED.to_owned())),
+            },
+            // Of other releases nothing is told, and what is about none may be about this one.
+            Err(error) => {
+                let other = receipt::claimed(path).is_ok_and(|statement| !is_about(&statement.subject, id));
+                if !other {
+                    self.uncounted.push((name(path), error.to_string()));
+                }
+            }
+        }
+    }
+
+    /// A file that somebody named is meant to count.
+    fn refuse(&mut self, path: &Path, why: &str) {
+        let error =
+            CliError::new(Exit::NotAuthentic, format!("the rehearsal receipt {} does not count: {why}", name(path)));
+        let error = error.hint("name the receipt that `pgseal rehearse` wrote for this very release");
+        self.troubles.push((Row::Rehearsal, stop(&error)));
+    }
+}
+
+/// A rehearsal receipt of this release by a key of the role `receipt`; nothing where it is of another.
+fn rehearsal(path: &Path, root: &TrustRoot, id: ReleaseId, when: When) -> Result<Option<Kept<Rehearsal>>, String> {
+    let read = reading::read(path, root, when)?;
+    if !is_about(&read.statement.subject, id) {
+        return Ok(None);
+    }
+    let Some(key) = read.signed else { return Err(UNSIGNED.to_owned()) };
+    let sha256 = digest_of(&read.statement);
+    Ok(Some(kept(name(path), sha256, key, root, read.statement.predicate)))
+}
+
+/// The digest of the very bytes that were authenticated: a document that was read has only one spelling.
+fn digest_of(statement: &impl serde::Serialize) -> Digest {
+    Digest::of(&json::to_canonical(statement).unwrap_or_default())
+}
+
+fn kept<T>(name: String, sha256: Digest, key: KeyId, root: &TrustRoot, document: T) -> Kept<T> {
+    Kept { name, sha256, key: key.digest(), owner: root.owner(&key).to_owned(), document }
+}
+
+fn is_about(subject: &[Subject], id: ReleaseId) -> bool {
+    matches!(subject, [one] if one.digest.sha256 == id.digest())
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// In the order of their names; a missing directory has none.
+fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    files.sort();
+    Ok(files)
+}
+
+/// Reading a rehearsal receipt.
+mod reading {
+    use super::{KeyId, Path, TrustRoot, When, io};
+    use crate::format::json;
+    use crate::format::rehearsal::RehearsalStatement;
+    use crate::format::statement::PAYLOAD_TYPE;
+    use crate::limits;
+    use crate::trust::root::name;
+
+    pub struct Read {
+        pub statement: RehearsalStatement,
+        pub signed: Option<KeyId>,
+    }
+
+    pub fn read(path: &Path, root: &TrustRoot, when: When) -> Result<Read, String> {
+        let document = limited(path).map_err(|error| error.to_string())?;
+        let statement: RehearsalStatement = json::from_canonical(&document).map_err(|error| error.to_string())?;
+        let signature = match limited(&path.with_extension("sig")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            read => Some(read.map_err(|error| error.to_string())?),
+        };
+        let (signer, bytes) = match (statement.predicate.signer, signature) {
+            (None, None) => return Ok(Read { statement, signed: None }),
+            (Some(signer), Some(bytes)) => (KeyId::claimed(signer), bytes),
+            _ => return Err("its signature is missing, or it names no signer".to_owned()),
+        };
+        let bytes = <[u8; 64]>::try_from(bytes).map_err(|_| "its signature is not 64 bytes long".to_owned())?;
+        root.authenticate(&name("receipt"), PAYLOAD_TYPE, &document, &[(signer, bytes)], when)
+            .map_err(|error| error.to_string())?;
+        Ok(Read { statement, signed: Some(signer) })
+    }
+
+    fn limited(path: &Path) -> io::Result<Vec<u8>> {
+        let metadata = std::fs::metadata(path)?;
+        if !metadata.is_file() || metadata.len() > limits::DOCUMENT_BYTES {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file of the size of a document"));
+        }
+        std::fs::read(path)
+    }
+}

@@ -1,0 +1,178 @@
+//! Asks the database, by the code of `status`, `plan` and `check`.
+
+use super::super::args::{DatabaseArgs, now};
+use super::super::check;
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::super::interrupt::Command;
+use super::super::ordered::Ordered;
+use super::super::output::Output;
+use super::super::plan::obstacle;
+use super::super::progress::Beside;
+use super::Args;
+use super::facts::stop;
+use crate::bundle::AuthenticatedBundle;
+use crate::format::receipt::VerifyRecord;
+use crate::matrix::{Answers, Database, Row, Trouble};
+use crate::record::ledger::{self, Entry};
+use crate::release::check::{CheckError, Checked};
+use crate::release::event::Silent;
+use crate::release::gate::{GateError, OpenError};
+use crate::release::lock::LockError;
+use crate::release::plan::{self, Obstacle};
+use crate::release::preflight::PreflightError;
+use crate::release::resolve::Resolution;
+use crate::release::status::{self, Ending, Status};
+use crate::release::{Order, order, target};
+use crate::trust::TrustRoot;
+
+type Troubles = Vec<(Row, Trouble)>;
+
+/// Asks. Wrong arguments and an interruption are errors; what the database says or doesn't say is an answer.
+pub fn ask(
+    args: &Args,
+    database: &DatabaseArgs,
+    bundle: &AuthenticatedBundle,
+    root: &TrustRoot,
+    out: Output,
+) -> Result<(Database, Troubles), CliError> {
+    let manifest = bundle.manifest();
+    let given = database.variables()?;
+    let lenient = order::values(manifest, &given, false)?;
+    let limits = (&args.limits, &manifest.limits);
+    let ordered = Ordered::prepare(database, limits, Command::reads("report"), out, Beside::plain(out))?;
+    let told = |error: CliError| Err(ordered.told(error));
+    let order = ordered.order(bundle, root, &lenient);
+    let status = match status::ask(order.connect, &args.receipts) {
+        Ok(status) => status,
+        Err(_) if ordered.stop.is_requested() => return Err(ordered.command.interrupted()),
+        Err(error) => return Ok((Database::Silent, vec![(Row::Target, stop(&error.into()))])),
+    };
+    let mut troubles = going_on(&status);
+    if let Err(error) = target::check(&manifest.target, root.policy(), None, &status.target) {
+        troubles.push((Row::Target, stop(&error.into())));
+        return Ok((Database::Answered(Box::new(answers(&status, None))), troubles));
+    }
+    let in_effect = in_effect(&status, bundle);
+    let answers = answers(&status, in_effect);
+    let answers = if answers.in_effect.is_some() {
+        finalized(answers, &order, &mut troubles)
+    } else {
+        let strict = match order::values(manifest, &given, true) {
+            Ok(strict) => strict,
+            Err(error) => return told(error.into()),
+        };
+        baseline(answers, &Order { variables: &strict, ..order }, &mut troubles)
+    };
+    if ordered.stop.is_requested() {
+        return Err(ordered.command.interrupted());
+    }
+    Ok((Database::Answered(Box::new(answers)), troubles))
+}
+
+fn answers(status: &Status, in_effect: Option<Entry>) -> Answers {
+    let (target, rows) = (status.target.clone(), status.ledger.len());
+    Answers { at: now(), target, in_effect, rows, gates: None, observed: None, checks: None }
+}
+
+fn in_effect(status: &Status, bundle: &AuthenticatedBundle) -> Option<Entry> {
+    let (name, id) = (bundle.manifest().release.name.as_str(), bundle.release_id().to_string());
+    let rows: Vec<Entry> = status.ledger.iter().filter(|row| row.release == name).cloned().collect();
+    ledger::in_effect(&rows).into_iter().rfind(|row| row.release_id == id).cloned()
+}
+
+/// Runs that nobody came back from, or that go on now: as `status` sees them.
+fn going_on(status: &Status) -> Troubles {
+    let mut troubles = Vec::new();
+    for one in &status.unfinished {
+        let trouble = match &one.ending {
+            Ending::Resolved(Resolution::Unknown(why)) => Trouble {
+                exit: Exit::Unknown.code(),
+                text: format!("nobody can say whether the {} was committed: {why}", one.what),
+                hint: Some("compare the values by hand before anything else; `pgseal status` asks again".to_owned()),
+                waits: false,
+            },
+            Ending::InProgress => Trouble {
+                exit: Exit::Blocked.code(),
+                text: format!("The {} is going on right now.", one.what),
+                hint: Some("Wait until it is over, and ask again.".to_owned()),
+                waits: true,
+            },
+            _ => continue,
+        };
+        troubles.push((Row::Ledger, trouble));
+    }
+    if let Some((entry, _)) = status.stopped.as_ref().filter(|_| status.holder.is_none()) {
+        let error = CliError::from(PreflightError::Unfinished(Box::new(entry.clone())));
+        troubles.push((Row::Ledger, Trouble { exit: Exit::Partial.code(), ..stop(&error) }));
+    }
+    troubles
+}
+
+/// What `run` would meet, and the checks that have to hold before it.
+fn baseline(mut answers: Answers, order: &Order<'_>, troubles: &mut Troubles) -> Answers {
+    let plan = plan::make(*order, &mut Silent);
+    answers.gates = plan.gates;
+    answers.observed = plan.now;
+    for met in plan.obstacles {
+        let Some(row) = row_of(&met, answers.observed.is_some()) else { continue };
+        let exit = match &met {
+            Obstacle::Preflight(PreflightError::Unfinished(_)) => Some(Exit::Partial),
+            Obstacle::Gate(GateError::Lock(LockError::Held(_))) => Some(Exit::Blocked),
+            _ => None,
+        };
+        let trouble = stop(&obstacle(met));
+        let (code, waits) = (exit.map_or(trouble.exit, Exit::code), exit == Some(Exit::Blocked));
+        troubles.push((row, Trouble { exit: code, waits, ..trouble }));
+    }
+    let wrong = |row: Row| troubles.iter().any(|(about, trouble)| *about == row && !trouble.waits);
+    if wrong(Row::Target) || wrong(Row::Ledger) {
+        return answers;
+    }
+    match crate::release::check::run(order, &mut Silent) {
+        Ok(checked) => answers.checks = Some((checked.state, records(checked))),
+        Err(error) => troubles.extend(unchecked(error)),
+    }
+    answers
+}
+
+/// The question that an obstacle answers. A closed gate speaks for itself, and so do values that were seen.
+fn row_of(obstacle: &Obstacle, is_seen: bool) -> Option<Row> {
+    match obstacle {
+        Obstacle::Gate(GateError::Blocked(_)) => None,
+        Obstacle::Preflight(PreflightError::State(_)) if is_seen => None,
+        Obstacle::Gate(GateError::Open(OpenError::Connect(_) | OpenError::Target(_))) => Some(Row::Target),
+        Obstacle::Gate(GateError::Lock(_)) => Some(Row::Ledger),
+        Obstacle::Gate(GateError::Unanswered(..)) => Some(Row::Gate),
+        Obstacle::Preflight(PreflightError::Probe(_) | PreflightError::State(_)) => Some(Row::State),
+        Obstacle::Preflight(_) => Some(Row::Ledger),
+        Obstacle::Script(_) => Some(Row::Files),
+    }
+}
+
+/// Whether what is in effect still holds.
+fn finalized(mut answers: Answers, order: &Order<'_>, troubles: &mut Troubles) -> Answers {
+    match crate::release::check::run(order, &mut Silent) {
+        Ok(checked) => {
+            answers.observed = Some(checked.observed.clone());
+            answers.checks = Some((checked.state, records(checked)));
+        }
+        Err(error) => troubles.extend(unchecked(error)),
+    }
+    answers
+}
+
+fn records(checked: Checked) -> Vec<VerifyRecord> {
+    checked.records.into_iter().map(|(record, _)| record).collect()
+}
+
+/// A run that stopped half way is told once, by the ledger.
+fn unchecked(error: CheckError) -> Option<(Row, Trouble)> {
+    let row = match &error {
+        CheckError::HalfWay(_) => return None,
+        CheckError::Open(_) | CheckError::Database(_) => Row::Checks,
+        CheckError::OtherApplied(_) => Row::Ledger,
+        CheckError::Probe(_) => Row::State,
+    };
+    Some((row, stop(&check::told(error))))
+}

@@ -1,0 +1,236 @@
+//! What the database says: which one it is, what ran there, its gates, its state, its checks.
+
+use super::super::cell::{Cell, Mark, Proof, ProofOf, Row};
+use super::super::facts::{Answers, Database, Facts, Kept, ReleaseFacts};
+use super::super::values::spelled;
+use super::super::words::{argument, count, day_and_time, day_and_time_of};
+use super::ANSWER_SECONDS;
+use super::signed::{database, later, receipt_proof, scripts_of};
+use crate::format::manifest::{State, When};
+use crate::format::receipt::{Action, GateAnswer, ObservedTarget, Outcome, Receipt, VerifyRecord};
+
+pub(super) fn target(facts: &Facts, release: &ReleaseFacts) -> Cell {
+    let Some(answers) = release.answers() else {
+        let then = |receipt: &Receipt| format!("it was {}", receipt.target.database);
+        return not_asked(Row::Target, facts, release, then);
+    };
+    now(Row::Target, Mark::Go, format!("It is {}, which the release is for.", answers.target.database), answers)
+}
+
+pub(super) fn ledger(facts: &Facts, release: &ReleaseFacts) -> Cell {
+    let Some(answers) = release.answers() else {
+        return not_asked(Row::Ledger, facts, release, |receipt| {
+            let outcome = match receipt.outcome {
+                Outcome::Committed => "was done",
+                Outcome::Unchanged => "failed and changed nothing",
+                Outcome::Partial => "stopped half way",
+                Outcome::Unknown => "ended without anybody knowing how",
+            };
+            format!("a {} {outcome}", receipt.action.as_str())
+        });
+    };
+    let row = release.in_effect();
+    let says = match row {
+        Some(row) => format!("This release is in effect here since {}.", day_and_time_of(&row.at)),
+        None if answers.rows == 0 => "No release has ever run here, so this one can.".to_owned(),
+        None => "This release is not in effect here, and none that is stands in its way.".to_owned(),
+    };
+    let proof = row.map(|row| Proof {
+        of: ProofOf::LedgerRow,
+        name: format!("run {}, transaction {}", row.run_id, row.transaction_id),
+        sha256: None,
+        keys: Vec::new(),
+        at: row.at.parse().ok(),
+    });
+    now(Row::Ledger, Mark::Go, says, answers).proved(proof).proved(release.receipt_in_effect().map(receipt_proof))
+}
+
+pub(super) fn gate(facts: &Facts, release: &ReleaseFacts) -> Cell {
+    if release.manifest.gates.is_empty() {
+        return Cell::new(Row::Gate, Mark::NotNeeded, "The release has no gate.").dated(facts.now, None);
+    }
+    if let Some(answers) = release.answers().filter(|answers| answers.in_effect.is_some()) {
+        return gate_of_the_run(answers, release);
+    }
+    let Some(answers) = release.answers() else {
+        return not_asked(Row::Gate, facts, release, |receipt| {
+            let ready = !receipt.gates.is_empty() && receipt.gates.iter().all(|gate| gate.ready);
+            if ready { "it was open".to_owned() } else { "it was not open".to_owned() }
+        });
+    };
+    let Some(gates) = &answers.gates else {
+        return now(
+            Row::Gate,
+            Mark::Unknown,
+            "It was not asked, because of what stands above or below.".into(),
+            answers,
+        );
+    };
+    let closed = gates.iter().filter(|gate| !gate.ready).count() as u64;
+    let (mark, says) = match closed {
+        0 => (Mark::Go, format!("It is open: {}.", sentence(&reasons(gates, true)))),
+        _ => (Mark::NoGo, format!("It is closed: {}.", sentence(&reasons(gates, false)))),
+    };
+    let watch = format!("pgseal gate {} --db URL --watch", argument(&facts.file));
+    let command = (mark == Mark::NoGo).then_some(watch);
+    let cell = now(Row::Gate, mark, says, answers).details(gates.iter().flat_map(gate_details).collect());
+    Cell { command, ..cell }
+}
+
+/// Once it ran, the question is whether the gate was open then; what it says today is about another run.
+fn gate_of_the_run(answers: &Answers, release: &ReleaseFacts) -> Cell {
+    let Some(kept) = release.receipt_in_effect() else {
+        let says = "It ran, so the gate was open; the signed receipt that would prove it is not here.";
+        return now(Row::Gate, Mark::Unknown, says.to_owned(), answers);
+    };
+    let gates = &kept.document.gates;
+    let says = match gates.len() {
+        1 => "It was open when it was asked for the run.".to_owned(),
+        times => format!("It was open each of the {times} times that it was asked during the run."),
+    };
+    Cell::new(Row::Gate, Mark::Go, says)
+        .details(gates.iter().flat_map(gate_details).collect())
+        .dated(kept.document.finished, None)
+        .proved([receipt_proof(kept)])
+}
+
+/// Of the gates that say so, in their own words.
+fn reasons(gates: &[GateAnswer], ready: bool) -> String {
+    let said = gates.iter().filter(|gate| gate.ready == ready).map(|gate| gate.reason.trim());
+    said.collect::<Vec<_>>().join("; ")
+}
+
+/// A text that gets its full stop from us.
+fn sentence(text: &str) -> &str {
+    text.trim_end_matches('.')
+}
+
+fn gate_details(gate: &GateAnswer) -> Vec<String> {
+    let verdict = if gate.ready { "READY" } else { "BLOCKED" };
+    let columns = gate.evidence.iter().map(|(column, value)| {
+        let value = value.as_deref().unwrap_or("NULL");
+        format!("{}: {column} = {value}", gate.name)
+    });
+    std::iter::once(format!("{}: {verdict}: {}", gate.name, gate.reason)).chain(columns).collect()
+}
+
+pub(super) fn state(facts: &Facts, release: &ReleaseFacts) -> Cell {
+    let states = &release.manifest.states;
+    let Some(answers) = release.answers() else {
+        return not_asked(Row::State, facts, release, |receipt| {
+            let after = receipt.after.is_some() && receipt.outcome == Outcome::Committed;
+            match (after, receipt.action) {
+                (true, Action::Run) => "it was as promised after the run".to_owned(),
+                (true, Action::Rollback) => "it was as before the run again".to_owned(),
+                (false, _) => "it was not looked at to the end".to_owned(),
+            }
+        });
+    };
+    let (state, when) = match answers.in_effect {
+        Some(_) => (&states.finalized, "as promised after the run"),
+        None => (&states.baseline, "as the release expects it before the run"),
+    };
+    let Some(observed) = &answers.observed else {
+        let says = "It was not looked at, because of what stands above.";
+        return now(Row::State, Mark::Unknown, says.to_owned(), answers);
+    };
+    let wrong = differing(state, observed);
+    if wrong.is_empty() {
+        let says = format!("All of {} are {when}.", count(state.expect.len() as u64, "value"));
+        let says = if state.expect.len() == 1 { format!("Its one value is {when}.") } else { says };
+        return now(Row::State, Mark::Go, says, answers);
+    }
+    // A few of them can be said in a sentence.
+    let first: Vec<&str> = wrong.iter().take(3).map(String::as_str).collect();
+    let more = if wrong.len() > first.len() { ", and more" } else { "" };
+    let what = if wrong.len() == 1 { "1 value is".to_owned() } else { format!("{} values are", wrong.len()) };
+    let says = format!("{what} not {when}: {}{more}.", first.join(", "));
+    now(Row::State, Mark::Stop(PREFLIGHT), says, answers).details(wrong)
+}
+
+/// What `run` and `check` end with where the database is not what a state says.
+pub(super) const PREFLIGHT: u8 = 22;
+
+fn differing(state: &State, observed: &std::collections::BTreeMap<String, Option<String>>) -> Vec<String> {
+    let wrong = |(column, expected): (&String, &crate::format::expectation::Expectation)| {
+        let found = observed.get(column);
+        let fits = found.is_some_and(|value| expected.accepts(value.as_deref()));
+        let found = found.map_or("missing", |value| value.as_deref().unwrap_or("NULL"));
+        (!fits).then(|| format!("{column} is {found} instead of {}", spelled(expected)))
+    };
+    state.expect.iter().filter_map(wrong).collect()
+}
+
+pub(super) fn checks(facts: &Facts, release: &ReleaseFacts) -> Cell {
+    let manifest = &release.manifest;
+    let Some(answers) = release.answers() else {
+        if manifest.verify.is_empty() {
+            return Cell::new(Row::Checks, Mark::NotNeeded, "The release has no check.").dated(facts.now, None);
+        }
+        return not_asked(Row::Checks, facts, release, |receipt| match held(&receipt.verify) {
+            (_, 0) => "none was made".to_owned(),
+            (held, all) => format!("{held} of {all} held"),
+        });
+    };
+    let Some((when, records)) = &answers.checks else {
+        let says = "They were not made, because of what stands above.";
+        return now(Row::Checks, Mark::Unknown, says.to_owned(), answers);
+    };
+    if records.is_empty() && scripts_of(manifest, *when) == 0 {
+        let says = match when {
+            When::Baseline => "The release has no check for the time before it runs.",
+            When::Finalized | When::Any => "The release has no check for the time after it ran.",
+        };
+        return now(Row::Checks, Mark::NotNeeded, says.to_owned(), answers);
+    }
+    let (held, all) = held(records);
+    let line = |record: &VerifyRecord| format!("{}: {} of {} held", record.name, record.held, record.checks);
+    let failed = |record: &VerifyRecord| {
+        let name = record.name.clone();
+        record.failed.iter().map(move |failed| format!("{name}: {failed}")).collect::<Vec<_>>()
+    };
+    let details = records.iter().map(line).chain(records.iter().flat_map(failed)).collect();
+    if held < all || all == 0 {
+        let says = format!("{held} of {} hold.", count(all, "check"));
+        return now(Row::Checks, Mark::Stop(PREFLIGHT), says, answers).details(details);
+    }
+    let says = format!("{held} of {} hold.", count(all, "check"));
+    now(Row::Checks, Mark::Go, says, answers).details(details)
+}
+
+fn held(records: &[VerifyRecord]) -> (u64, u64) {
+    (records.iter().map(|record| record.held).sum(), records.iter().map(|record| record.checks).sum())
+}
+
+/// An answer that the database gave for this report.
+fn now(row: Row, mark: Mark, says: String, answers: &Answers) -> Cell {
+    let target = &answers.target;
+    let name = format!("{}, asked as {}", described(target), target.role);
+    let proof = Proof { of: ProofOf::Answer, name, sha256: None, keys: Vec::new(), at: Some(answers.at) };
+    Cell::new(row, mark, says).dated(answers.at, later(answers.at, ANSWER_SECONDS)).proved([proof])
+}
+
+/// What a receipt said then is shown, and decides nothing about now.
+fn not_asked(row: Row, facts: &Facts, release: &ReleaseFacts, then: impl Fn(&Receipt) -> String) -> Cell {
+    let asked = match release.database {
+        Database::NotAsked => "The database was not asked.",
+        _ => "The database gave no answer.",
+    };
+    let cell = match release.newest_receipt() {
+        None => Cell::unknown(row, asked),
+        Some(kept) => with_receipt(Cell::unknown(row, asked), kept, &then(&kept.document)),
+    };
+    let command = format!("pgseal report {} --db URL", argument(&facts.file));
+    cell.way_out(format!("Somebody who can reach the database {} asks it.", database(release)), Some(command))
+}
+
+fn with_receipt(cell: Cell, kept: &Kept<Receipt>, then: &str) -> Cell {
+    let at = kept.document.finished;
+    let says = format!("{} The newest receipt says that {then}; that was on {}.", cell.says, day_and_time(at));
+    Cell { says, ..cell }.dated(at, later(at, ANSWER_SECONDS)).proved([receipt_proof(kept)])
+}
+
+fn described(target: &ObservedTarget) -> String {
+    let system = target.system_identifier.as_ref().map(|id| format!(", system {id}")).unwrap_or_default();
+    format!("the database {} on PostgreSQL {}{system}", target.database, target.server_version)
+}

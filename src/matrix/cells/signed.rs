@@ -1,0 +1,174 @@
+//! What signed documents say: the file itself, its signatures, approvals, the rehearsal.
+
+use super::super::cell::{Cell, Mark, Proof, ProofOf, Row};
+use super::super::facts::{Approver, Facts, Kept, ReleaseFacts, Signer};
+use super::super::words::{argument, count, day_and_time, listed};
+use super::REHEARSAL_SECONDS;
+use crate::format::approval::APR_VARIABLE;
+use crate::format::manifest::{Manifest, When};
+use crate::format::rehearsal::{Rehearsal, RehearsalOutcome, Source};
+use crate::format::timestamp::Timestamp;
+use crate::trust::policy::{Tally, is_behind};
+
+pub(super) fn files(facts: &Facts, release: &ReleaseFacts) -> Cell {
+    let files = release.files;
+    let says = format!("{files} of {files} files are exactly the signed ones.");
+    Cell::new(Row::Files, Mark::Go, says).dated(facts.now, None).proved([bundle(facts, release)])
+}
+
+pub(super) fn signatures(facts: &Facts, release: &ReleaseFacts) -> Cell {
+    let who: Vec<&str> = release.signers.iter().map(|signer| signer.owner.as_str()).collect();
+    let says = format!("Signed by {}, as the trust root of this host asks for.", listed(&who));
+    let line = |signer: &Signer| {
+        let since = signer.at.map(|at| format!(", {} {}", signer.evidence, day_and_time(at))).unwrap_or_default();
+        format!("{} (key {}){since}", signer.owner, signer.key.short())
+    };
+    Cell::new(Row::Signatures, Mark::Go, says)
+        .details(release.signers.iter().map(line).collect())
+        .dated(facts.now, Some(release.trust_expires))
+        .proved([bundle(facts, release), trust(release)])
+}
+
+pub(super) fn approvals(facts: &Facts, release: &ReleaseFacts) -> Cell {
+    let counting: Vec<&Approver> = release.approvers.iter().filter(|said| said.why_not.is_none()).collect();
+    let proofs = counting.iter().map(|said| approval(said));
+    let newest = counting.iter().map(|said| said.at).max().unwrap_or(facts.now);
+    let until = counting.iter().filter_map(|said| said.expires).chain([release.trust_expires]).min();
+    if release.tallies.is_empty() {
+        let says = "The trust root of this host asks for no approval.";
+        return Cell::new(Row::Approvals, Mark::NotNeeded, says).dated(facts.now, until).proved([trust(release)]);
+    }
+    if let Some(kept) = release.receipt_in_effect() {
+        let counted = kept.document.approvals.len() as u64;
+        let says = format!("{} counted when it ran.", count(counted, "approval"));
+        let cell = Cell::new(Row::Approvals, Mark::Go, says).dated(kept.document.started, None);
+        return cell.proved([receipt_proof(kept)]).proved(proofs);
+    }
+    let list = |tally: &Tally| format!("{} of {} from {}", tally.counted, tally.needed, tally.role);
+    let tallies: Vec<String> = release.tallies.iter().map(list).collect();
+    let is_met = release.tallies.iter().all(Tally::is_met);
+    let mark = if is_met { Mark::Go } else { Mark::NoGo };
+    let says = format!("{}: {}.", if is_met { "Enough people said yes" } else { "Not enough yet" }, tallies.join(", "));
+    let why = release.tallies.iter().flat_map(|tally| &tally.why).map(|why| format!("Does not count: {why}"));
+    let cell = Cell::new(Row::Approvals, mark, says).details(why.collect()).dated(newest, until);
+    let cell = cell.proved([trust(release)]).proved(proofs);
+    match release.tallies.iter().find(|tally| !tally.is_met()) {
+        None => cell,
+        Some(short) => {
+            let takes_apr = release.manifest.variables.keys().any(|name| name.as_str() == APR_VARIABLE);
+            let apr = if takes_apr { " --apr CODE" } else { "" };
+            let command =
+                format!("pgseal approve {} --key YOURS.key --role {}{apr}", argument(&facts.file), short.role);
+            cell.way_out(missing(&release.tallies), Some(command))
+        }
+    }
+}
+
+/// `2 people of the role l2 and 1 person of the role l4 still have to approve it.`
+fn missing(tallies: &[Tally]) -> String {
+    let role = |tally: &Tally| {
+        let short = usize::from(tally.needed).saturating_sub(tally.counted);
+        let people = if short == 1 { "1 person".to_owned() } else { format!("{short} people") };
+        (short > 0).then(|| format!("{people} of the role {}", tally.role))
+    };
+    let roles: Vec<String> = tallies.iter().filter_map(role).collect();
+    let one = matches!(&roles[..], [only] if only.starts_with("1 person"));
+    format!("{} still {} to approve it.", listed(&roles), if one { "has" } else { "have" })
+}
+
+pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
+    let command = || {
+        Some(format!("pgseal rehearse {} --db ADMIN-URL --from {}", argument(&facts.file), argument(database(release))))
+    };
+    let Some(kept) = release.newest_rehearsal() else {
+        return Cell::unknown(Row::Rehearsal, "No signed rehearsal of this very release is here.")
+            .way_out("An operator rehearses it on a copy of the database.", command());
+    };
+    let rehearsal = &kept.document;
+    let at = rehearsal.finished;
+    // Of a release that is in effect it is history, which does not age.
+    let until = release.in_effect().is_none().then(|| later(at, REHEARSAL_SECONDS)).flatten();
+    let steps = rehearsal.steps.iter().map(|step| {
+        let verdict = if step.ok { "held" } else { "did not hold" };
+        format!("{}: {verdict}: {}", step.name, step.detail)
+    });
+    let cell = |mark, says: String| {
+        Cell::new(Row::Rehearsal, mark, says).details(steps.collect()).dated(at, until).proved([rehearsal_proof(kept)])
+    };
+    if rehearsal.outcome == RehearsalOutcome::Failed {
+        let why = rehearsal.error.as_deref().unwrap_or("a step did not hold");
+        let says = format!("The rehearsal on {} failed: {why}.", copied(&rehearsal.source));
+        return cell(Mark::Stop(FAILED), says)
+            .way_out("The release has to be mended, packed and signed anew, and rehearsed again.", None);
+    }
+    if is_behind(facts.now, at) {
+        return cell(
+            Mark::Unknown,
+            format!("The rehearsal ended at {}, which is in the future by this host's clock.", day_and_time(at)),
+        );
+    }
+    if rehearsal.source.database.as_deref().is_some_and(|source| source != database(release)) {
+        let says =
+            format!("It was rehearsed on {}, and the release is for another database.", copied(&rehearsal.source));
+        return cell(Mark::Unknown, says).way_out("An operator rehearses it on a copy of the database.", command());
+    }
+    if until.is_some_and(|until| facts.now > until) {
+        let says = "The last rehearsal held, and is too old to count: the database has gone on living.";
+        return cell(Mark::Unknown, says.to_owned())
+            .way_out("An operator rehearses it again on a fresh copy of the database.", command());
+    }
+    let says = format!("It ran on {}, was undone there, and every step held.", copied(&rehearsal.source));
+    cell(Mark::Go, says)
+}
+
+/// What `run` ends with where it fails and the database is as before.
+const FAILED: u8 = 30;
+
+fn copied(source: &Source) -> String {
+    match &source.database {
+        Some(database) => format!("a copy of {database}"),
+        None => "a copy made from a dump".to_owned(),
+    }
+}
+
+/// The database that the release is for.
+pub(super) fn database(release: &ReleaseFacts) -> &str {
+    &release.manifest.target.database
+}
+
+/// So many seconds later; `None` at the end of time.
+pub(super) fn later(at: Timestamp, seconds: i64) -> Option<Timestamp> {
+    Timestamp::from_seconds(at.seconds().saturating_add(seconds))
+}
+
+/// The names of a release's verify scripts of a state.
+pub(super) fn scripts_of(manifest: &Manifest, state: When) -> usize {
+    manifest.verify.iter().filter(|script| script.state == When::Any || script.state == state).count()
+}
+
+fn bundle(facts: &Facts, release: &ReleaseFacts) -> Proof {
+    let keys = release.signers.iter().map(|signer| signer.key).collect();
+    let at = release.signers.iter().filter_map(|signer| signer.at).max();
+    Proof { of: ProofOf::Bundle, name: facts.file.clone(), sha256: Some(release.release_id), keys, at }
+}
+
+fn trust(release: &ReleaseFacts) -> Proof {
+    let name = format!("version {} of the trust root", release.trust.version);
+    Proof { of: ProofOf::TrustRoot, name, sha256: Some(release.trust.sha256), keys: Vec::new(), at: None }
+}
+
+fn approval(said: &Approver) -> Proof {
+    let apr = said.apr.as_ref().map(|apr| format!(", {apr}")).unwrap_or_default();
+    let name = format!("{} as {}{apr}", said.owner, said.role);
+    Proof { of: ProofOf::Approval, name, sha256: None, keys: vec![said.key], at: Some(said.at) }
+}
+
+fn rehearsal_proof(kept: &Kept<Rehearsal>) -> Proof {
+    let (name, at) = (kept.name.clone(), Some(kept.document.finished));
+    Proof { of: ProofOf::Rehearsal, name, sha256: Some(kept.sha256), keys: vec![kept.key], at }
+}
+
+pub(super) fn receipt_proof(kept: &Kept<crate::format::receipt::Receipt>) -> Proof {
+    let (name, at) = (kept.name.clone(), Some(kept.document.finished));
+    Proof { of: ProofOf::Receipt, name, sha256: Some(kept.sha256), keys: vec![kept.key], at }
+}

@@ -1,0 +1,70 @@
+//! The values that the probes see, against what the release promises.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::facts::ReleaseFacts;
+use crate::format::expectation::Expectation;
+
+/// A value before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Value {
+    /// The probe's column.
+    pub name: String,
+    /// What it has to be before the run; `None`: not compared.
+    pub baseline: Option<String>,
+    /// What it has to be after the run; `None`: not compared.
+    pub finalized: Option<String>,
+    /// What it was before the run that is in effect, by its receipt.
+    pub before: Option<String>,
+    /// What it is now, where the database was asked.
+    pub now: Option<String>,
+    /// Whether that is what it has to be now; `None` where nothing is compared.
+    pub holds: Option<bool>,
+}
+
+/// Every value that is compared before or after, by name.
+pub fn values(release: &ReleaseFacts) -> Vec<Value> {
+    let states = &release.manifest.states;
+    let (baseline, finalized) = (&states.baseline.expect, &states.finalized.expect);
+    let names: BTreeSet<&String> = baseline.keys().chain(finalized.keys()).collect();
+    let answers = release.answers();
+    let observed = answers.and_then(|answers| answers.observed.as_ref());
+    let before = release.receipt_in_effect().and_then(|kept| kept.document.before.as_ref());
+    let expected_now = if release.in_effect().is_some() { finalized } else { baseline };
+    let value = |name: &String| Value {
+        name: name.clone(),
+        baseline: baseline.get(name).map(spelled),
+        finalized: finalized.get(name).map(spelled),
+        before: before.and_then(|row| seen(row, name, baseline.get(name))),
+        now: observed.and_then(|row| seen(row, name, expected_now.get(name))),
+        holds: observed.and_then(|row| {
+            let expected = expected_now.get(name)?;
+            Some(row.get(name).is_some_and(|value| expected.accepts(value.as_deref())))
+        }),
+    };
+    names.into_iter().map(value).collect()
+}
+
+/// An expectation as people say it.
+pub(super) fn spelled(expectation: &Expectation) -> String {
+    match expectation {
+        Expectation::Bool(true) => "yes".to_owned(),
+        Expectation::Bool(false) => "no".to_owned(),
+        Expectation::Range { min: Some(min), max: None } => format!("{min} or more"),
+        Expectation::Range { min: None, max: Some(max) } => format!("{max} or less"),
+        other => other.to_string(),
+    }
+}
+
+/// A value as it is, but a truth as a word where a truth is expected.
+fn seen(row: &BTreeMap<String, Option<String>>, name: &str, expected: Option<&Expectation>) -> Option<String> {
+    let value = row.get(name)?.as_deref().unwrap_or("NULL");
+    let word = match (expected, value) {
+        (Some(Expectation::Bool(_)), "t" | "true") => "yes",
+        (Some(Expectation::Bool(_)), "f" | "false") => "no",
+        _ => value,
+    };
+    Some(word.to_owned())
+}

@@ -1,0 +1,262 @@
+//! One word on top of the matrix, why, and what opens it.
+
+use serde::Serialize;
+
+use super::cell::{Cell, Mark, Row};
+use super::cells::Matrix;
+use super::facts::{Database, Facts};
+use super::words::{argument, count, day_and_time_of, listed};
+
+/// The word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Word {
+    /// Everything is there and the gate is open: `run` would go.
+    Ready,
+    /// Nothing is wrong, and something that a person has to do is missing.
+    Blocked,
+    /// In effect, and proved now.
+    Done,
+    /// Something is wrong.
+    Stop,
+}
+
+impl Word {
+    /// As people read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "READY",
+            Self::Blocked => "BLOCKED",
+            Self::Done => "DONE",
+            Self::Stop => "STOP",
+        }
+    }
+}
+
+/// The word and what follows from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The word.
+    pub word: Word,
+    /// The exit code: 0, 20, or of what stops it.
+    pub exit: u8,
+    /// Why, in one sentence.
+    pub sentence: String,
+    /// What opens it, or mends it.
+    pub missing: Vec<Missing>,
+    /// What happens then.
+    pub then: Vec<String>,
+}
+
+/// Something that a person has to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// The first question that it answers.
+    pub row: Row,
+    /// What it is.
+    pub what: String,
+    /// The command that does or shows it.
+    pub command: Option<String>,
+}
+
+/// What stops a run, from what weighs most: what is happening on the database, then what may not run, then what was seen
+/// elsewhere.
+const GRAVEST: [Row; 9] = [
+    Row::Ledger,
+    Row::Files,
+    Row::Signatures,
+    Row::Approvals,
+    Row::Target,
+    Row::Gate,
+    Row::State,
+    Row::Checks,
+    Row::Rehearsal,
+];
+
+/// What has to be proved of a release that is in effect. How it came to run is told by its receipt and decides nothing now.
+const IN_EFFECT: [Row; 6] = [Row::Files, Row::Signatures, Row::Target, Row::Ledger, Row::State, Row::Checks];
+
+/// Exit code of BLOCKED.
+const BLOCKED: u8 = 20;
+
+/// Judges.
+pub fn verdict(facts: &Facts, matrix: &Matrix) -> Verdict {
+    let stop = |row: &Row| {
+        let cell = matrix.cell(*row)?;
+        match cell.mark {
+            Mark::Stop(exit) => Some((cell, exit)),
+            _ => None,
+        }
+    };
+    if let Some((cell, exit)) = GRAVEST.iter().find_map(stop) {
+        return stopped(matrix, cell, exit);
+    }
+    let release = facts.release.as_deref();
+    let in_effect = release.is_some_and(|release| release.in_effect().is_some());
+    let needed = |cell: &&Cell| !in_effect || IN_EFFECT.contains(&cell.row);
+    let open: Vec<&Cell> = matrix.cells.iter().filter(needed).filter(|cell| !cell.mark.is_clear()).collect();
+    match (&open[..], in_effect) {
+        ([], true) => done(facts, matrix),
+        ([], false) => ready(facts),
+        (open, _) => blocked(facts, open, in_effect),
+    }
+}
+
+fn stopped(matrix: &Matrix, cell: &Cell, exit: u8) -> Verdict {
+    let wrong: Vec<&Cell> = matrix.cells.iter().filter(|cell| matches!(cell.mark, Mark::Stop(_))).collect();
+    let others = match wrong.len() - 1 {
+        0 => String::new(),
+        1 => " One other answer below says STOP, too.".to_owned(),
+        more => format!(" {more} other answers below say STOP, too."),
+    };
+    let missing = wrong.iter().filter_map(|cell| {
+        let what = cell.way_out.clone()?;
+        Some(Missing { row: cell.row, what, command: cell.command.clone() })
+    });
+    Verdict {
+        word: Word::Stop,
+        exit,
+        sentence: format!("Something is wrong: {}.{others}", cell.says.trim_end_matches('.')),
+        missing: missing.collect(),
+        then: vec![
+            "Nothing should be run before somebody has understood and mended it. There is no switch that goes around it.".into(),
+            "This report changed nothing. Once it is mended, make a new one.".into(),
+        ],
+    }
+}
+
+fn done(facts: &Facts, matrix: &Matrix) -> Verdict {
+    let database = database(facts);
+    let row = facts.release.as_ref().and_then(|release| release.in_effect());
+    let since = row.map(|row| format!(" since {}", day_and_time_of(&row.at))).unwrap_or_default();
+    let checks = matrix.cell(Row::Checks).filter(|cell| cell.mark == Mark::Go);
+    let checks = checks.map(|cell| format!(", and {}", lower(&cell.says))).unwrap_or_else(|| ".".to_owned());
+    Verdict {
+        word: Word::Done,
+        exit: 0,
+        sentence: format!("The release is in effect on {database}{since}; the database is as promised{checks}"),
+        missing: Vec::new(),
+        then: vec![
+            "Nothing is left to do. The receipt is kept with the other records.".into(),
+            "It can be checked again at any time with `pgseal check`. Asking changes nothing.".into(),
+            "It can be taken back with `pgseal rollback`. That waits for no gate, and proves that the start is back."
+                .into(),
+        ],
+    }
+}
+
+fn ready(facts: &Facts) -> Verdict {
+    Verdict {
+        word: Word::Ready,
+        exit: 0,
+        sentence: format!(
+            "Everything that has to be there is there and the gate is open: the operator can run it on {} now.",
+            database(facts)
+        ),
+        missing: Vec::new(),
+        then: run_steps(facts),
+    }
+}
+
+fn blocked(facts: &Facts, open: &[&Cell], in_effect: bool) -> Verdict {
+    let mut missing: Vec<Missing> = Vec::new();
+    for cell in open {
+        let what = cell.way_out.clone().unwrap_or_else(|| way_out(cell));
+        // Five questions of a database that nobody asked are one thing to do.
+        if !missing.iter().any(|known| known.what == what) {
+            missing.push(Missing { row: cell.row, what, command: cell.command.clone() });
+        }
+    }
+    let reasons: Vec<&str> = reasons(facts, open);
+    let sentence = if in_effect {
+        format!("The release is in effect on {}, and that it holds is not proved.", database(facts))
+    } else {
+        format!("It can't run yet: {}.", listed(&reasons))
+    };
+    Verdict { word: Word::Blocked, exit: BLOCKED, sentence, missing, then: run_steps(facts) }
+}
+
+/// In few words, what is missing.
+fn reasons<'a>(facts: &Facts, open: &[&Cell]) -> Vec<&'a str> {
+    let asked = facts.release.as_ref().is_some_and(|release| !matches!(release.database, Database::NotAsked));
+    let mut reasons: Vec<&str> = Vec::new();
+    for cell in open {
+        let reason = match cell.row {
+            Row::Approvals => "approvals are missing",
+            Row::Rehearsal => "it has not been rehearsed",
+            _ if !asked => "nobody has asked the database",
+            Row::Gate if cell.mark == Mark::NoGo => "the gate is closed",
+            // Said with the gate.
+            Row::State | Row::Checks if cell.mark == Mark::NoGo => continue,
+            Row::Ledger if cell.mark == Mark::NoGo => "something else is running there right now",
+            _ => "not every question could be answered",
+        };
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
+    }
+    reasons
+}
+
+/// Where the cell has no advice of its own.
+fn way_out(cell: &Cell) -> String {
+    match (cell.row, &cell.mark) {
+        (Row::Gate, Mark::NoGo) => {
+            let why = cell.says.strip_prefix("It is closed: ").unwrap_or(&cell.says);
+            format!(
+                "The gate opens when the people who decide have decided, and the database says so. Today it says: {why}"
+            )
+        }
+        (Row::Ledger, Mark::NoGo) => "Wait until it is over, and ask again.".to_owned(),
+        _ => format!("{} {}", cell.row.question(), cell.says),
+    }
+}
+
+/// What a run does, for somebody who has never seen one.
+fn run_steps(facts: &Facts) -> Vec<String> {
+    let Some(release) = &facts.release else { return Vec::new() };
+    let manifest = &release.manifest;
+    let tiers = count(manifest.tiers.len() as u64, "step");
+    let alone = manifest.tiers.iter().any(|tier| tier.transaction == crate::format::manifest::Transaction::None);
+    let how = if alone {
+        format!(
+            "It goes through {tiers}. Some are committed one by one; if it stops between two, one command goes on and another goes back."
+        )
+    } else {
+        format!("It goes through {tiers} as one: all of them happen, or none does.")
+    };
+    let variables = manifest.variables.iter().filter(|(_, variable)| variable.required);
+    let variables: String = variables.map(|(name, _)| format!(" -v {}=VALUE", name.as_str())).collect();
+    let command = format!("pgseal run {} --db URL{variables}", argument(&facts.file));
+    let gate = if manifest.gates.is_empty() {
+        format!("The operator runs `{command}`.")
+    } else {
+        format!(
+            "The operator runs `{command}`. It asks the gate again, before its first change and after its last one."
+        )
+    };
+    let stage = manifest.stage_of.as_ref().map(|of| {
+        format!(
+            "This is only the beginning of the release {}. While it is in effect the whole can't run; its rollback leads back.",
+            of.release
+        )
+    });
+    let steps = [
+        gate,
+        how,
+        "Before it is final, the values and checks below are compared with what was promised. If one differs, everything is undone."
+            .to_owned(),
+        "A signed receipt says what was done, to which database, and on whose approval. It can be taken back with `pgseal rollback`."
+            .to_owned(),
+    ];
+    steps.into_iter().chain(stage).collect()
+}
+
+fn database(facts: &Facts) -> &str {
+    facts.release.as_ref().map_or("the database", |release| &release.manifest.target.database)
+}
+
+fn lower(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}

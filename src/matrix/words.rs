@@ -1,0 +1,82 @@
+//! Numbers, lists and times as people say them.
+
+use crate::format::timestamp::Timestamp;
+
+/// `1 check`, `3 checks`
+pub fn count(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// `a, b and c`
+pub fn listed<T: AsRef<str>>(names: &[T]) -> String {
+    match names {
+        [] => "nobody".to_owned(),
+        [one] => one.as_ref().to_owned(),
+        [first @ .., last] => {
+            let first: Vec<&str> = first.iter().map(AsRef::as_ref).collect();
+            format!("{} and {}", first.join(", "), last.as_ref())
+        }
+    }
+}
+
+/// `21 November 2026, 21:05 UTC`
+pub fn day_and_time(at: Timestamp) -> String {
+    let moment = jiff::Timestamp::from_second(at.seconds());
+    moment.map_or_else(|_| at.to_string(), |moment| moment.strftime("%-d %B %Y, %H:%M UTC").to_string())
+}
+
+/// The same, as exactly as is of use from `now`: the hour on the same day, else the day alone where it is far.
+pub fn near(at: Timestamp, now: Timestamp) -> String {
+    let form = |at: Timestamp, form: &str| {
+        let moment = jiff::Timestamp::from_second(at.seconds());
+        moment.map_or_else(|_| at.to_string(), |moment| moment.strftime(form).to_string())
+    };
+    let day = |at: Timestamp| at.seconds().div_euclid(86_400);
+    match day(at) - day(now) {
+        0 => form(at, "%H:%M UTC"),
+        -2..=2 => day_and_time(at),
+        _ => form(at, "%-d %B %Y"),
+    }
+}
+
+/// A time as the ledger has it, which is a text.
+pub fn day_and_time_of(text: &str) -> String {
+    text.parse().map_or_else(|_| text.to_owned(), day_and_time)
+}
+
+/// `5 minutes`, `3 hours`, `2 days`: how long ago, to one unit.
+pub fn span(seconds: i64) -> String {
+    let seconds = u64::try_from(seconds).unwrap_or_default();
+    match seconds {
+        0..60 => "less than a minute".to_owned(),
+        60..3_600 => count(seconds / 60, "minute"),
+        3_600..172_800 => count(seconds / 3_600, "hour"),
+        _ => count(seconds / 86_400, "day"),
+    }
+}
+
+/// A file's name in a command that people copy; a name that a shell would read otherwise becomes FILE.
+pub fn argument(file: &str) -> &str {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._+@=-".contains(&byte);
+    if !file.is_empty() && !file.starts_with('-') && file.bytes().all(is_plain) { file } else { "FILE" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_people_say_it() {
+        let at: Timestamp = "2026-11-01T05:07:09Z".parse().expect("a time");
+        assert_eq!(day_and_time(at), "1 November 2026, 05:07 UTC");
+        let seconds = |more: i64| Timestamp::from_seconds(at.seconds() + more).expect("a time");
+        assert_eq!(near(seconds(900), at), "05:22 UTC");
+        assert_eq!(near(seconds(86_400), at), "2 November 2026, 05:07 UTC");
+        assert_eq!(near(seconds(30 * 86_400), at), "1 December 2026");
+        assert_eq!(day_and_time_of("yesterday"), "yesterday");
+        assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
+        assert_eq!(["a-1.0.pgseal", "a;b", "-rf", ""].map(argument), ["a-1.0.pgseal", "FILE", "FILE", "FILE"]);
+        let spans = [(-5, "less than a minute"), (60, "1 minute"), (7_199, "1 hour"), (172_800, "2 days")];
+        spans.iter().for_each(|(seconds, said)| assert_eq!(span(*seconds), *said));
+    }
+}

@@ -1,0 +1,51 @@
+//! Fingerprints of the source and of the clone, and what differs between two.
+
+use std::sync::Arc;
+
+use super::Job;
+use super::trouble::Trouble;
+use crate::database::Connect;
+use crate::fingerprint::{self, Change, Difference};
+use crate::format::fingerprint::Fingerprint;
+use crate::release::watched::Watched;
+
+/// The fingerprint of a database. Nothing is connected to it afterwards.
+pub(super) fn take(job: &Job<'_>, connect: Arc<dyn Connect + Send>) -> Result<Fingerprint, Trouble> {
+    let connect = watched(job, connect);
+    Ok(fingerprint::take(&connect, job.scope, job.workers, (job.clock)(), &|_| ())?)
+}
+
+/// A database whose statements can be stopped.
+pub(super) fn watched(job: &Job<'_>, connect: Arc<dyn Connect + Send>) -> Watched {
+    Watched::new(connect, job.stop.clone(), &job.bundle.manifest().limits, job.limits, Arc::clone(&job.aside))
+}
+
+/// Each difference as a line.
+pub(super) fn lines(before: &Fingerprint, after: &Fingerprint) -> Vec<String> {
+    fingerprint::differences(before, after).iter().map(Difference::to_string).collect()
+}
+
+/// `12 objects, 3 tables with 204,556 rows`.
+pub(super) fn sentence(fingerprint: &Fingerprint) -> String {
+    let rows: u64 = fingerprint.data.values().map(|table| table.rows).sum();
+    let digest = fingerprint.sha256.short();
+    format!("{} objects, {} tables with {rows} rows: {digest}", fingerprint.objects.len(), fingerprint.data.len())
+}
+
+/// What a rollback left.
+pub(super) struct Restored {
+    /// What is otherwise than it was.
+    pub differ: Vec<String>,
+    /// Sequences that are further on than they were.
+    pub values: Vec<String>,
+}
+
+pub(super) fn restored(before: &Fingerprint, after: &Fingerprint) -> Restored {
+    let is_value = |difference: &Difference| {
+        difference.object.starts_with("value of ") && matches!(difference.change, Change::Changed { .. })
+    };
+    let (values, differ): (Vec<_>, Vec<_>) =
+        fingerprint::differences(before, after).into_iter().partition(|difference| is_value(difference));
+    let lines = |list: Vec<Difference>| list.iter().map(Difference::to_string).collect();
+    Restored { differ: lines(differ), values: lines(values) }
+}

@@ -1,0 +1,150 @@
+//! Scripts that come from the operator and not from the release: what stands in for the people who open the gates, and a
+//! dump as SQL. Both run on the clone alone, each in one transaction, by the same reader of psql scripts as a release.
+
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read};
+use std::path::Path;
+
+use super::clone::PATIENCE;
+use super::{ClonedDatabase, locks};
+use crate::database::Purpose;
+use crate::release::event::Observer;
+use crate::release::failure::Failure;
+use crate::release::order::Order;
+use crate::release::{settings, special};
+use crate::sql::{Copy, FileError, Files, Inspection, Script, Statement, Step, Then, Variables};
+
+/// A script of the operator's.
+pub(super) struct Given<'a> {
+    /// As it is named in errors.
+    pub name: &'a str,
+    pub text: Text<'a>,
+    pub variables: &'a BTreeMap<String, String>,
+}
+
+/// Where its text is.
+pub(super) enum Text<'a> {
+    Bytes(&'a [u8]),
+    /// A dump may be larger than memory.
+    File(&'a Path),
+}
+
+/// One file, which includes no other.
+struct Alone<'a>(&'a Given<'a>);
+
+/// What the script is called inside.
+const NAME: &str = "script.sql";
+
+impl Files for Alone<'_> {
+    fn open(&self, path: &str) -> Result<Box<dyn Read + '_>, FileError> {
+        if path != NAME {
+            return Err(FileError::NotFound);
+        }
+        match self.0.text {
+            Text::Bytes(bytes) => Ok(Box::new(Cursor::new(bytes))),
+            Text::File(path) => match std::fs::File::open(path) {
+                Ok(file) => Ok(Box::new(std::io::BufReader::new(file))),
+                Err(error) => Err(FileError::Other(Box::new(error))),
+            },
+        }
+    }
+}
+
+/// Runs it on the clone and commits. Gives the number of statements.
+pub(super) fn run(
+    order: &Order<'_>,
+    clone: &ClonedDatabase,
+    given: &Given<'_>,
+    observer: &mut dyn Observer,
+) -> Result<u64, Failure> {
+    let failed = |failure: Failure| renamed(failure, given.name);
+    let doing = |what: &'static str| move |error| Failure::database(what, &error);
+    let mut session = order.connect.connect(Purpose::Write).map_err(doing("can't connect to the clone"))?;
+    clone.check(session.as_mut()).map_err(doing("can't connect to the clone"))?;
+    settings::reset(session.as_mut(), order.limits).map_err(doing("can't set up the session"))?;
+    // A dump's statements build indexes, which takes its time.
+    session.batch("SET statement_timeout = 0").map_err(doing("can't set up the session"))?;
+    session.set_patience(PATIENCE);
+    let mut variables = Variables::default();
+    let of_session = special::variables(session.as_mut()).map_err(doing("can't ask for psql's variables"))?;
+    for (name, value) in given.variables.iter().chain(&of_session) {
+        let set = variables.set(name, value.clone());
+        set.map_err(|_| Failure::plain(format!("{name:?} can't be the name of a variable")))?;
+    }
+    session.execute("BEGIN").map_err(doing("can't begin"))?;
+    settings::use_release_path(session.as_mut(), order.manifest()).map_err(doing("can't set the search path"))?;
+    let files = Alone(given);
+    let mut script = Script::open(&files, NAME, variables).map_err(|error| failed(Failure::script(&error)))?;
+    let mut statements = 0;
+    loop {
+        match script.next_step().map_err(|error| failed(Failure::script(&error)))? {
+            None => break,
+            Some(Step::Statement(statement)) => {
+                let rows = send(session.as_mut(), &mut script, &statement).map_err(failed)?;
+                script.answered(Some(rows));
+                statements += 1;
+            }
+            Some(Step::Echo { .. } | Step::Await) => {}
+        }
+    }
+    locks::look(session.as_mut(), order, clone, given.name, observer)?;
+    session.execute("COMMIT").map_err(doing("COMMIT was refused"))?;
+    Ok(statements)
+}
+
+fn send(
+    session: &mut dyn crate::database::Session,
+    script: &mut Script<'_>,
+    statement: &Statement,
+) -> Result<u64, Failure> {
+    let inspection = statement.inspect();
+    if let Some(why) = refusal(statement, &inspection) {
+        return Err(Failure::refused(statement, why));
+    }
+    let failed = |error| Failure::statement(statement, &error);
+    match (&statement.then, inspection.copy) {
+        (Then::Store { .. }, _) => {
+            let table = session.rows(&statement.sql, 2).map_err(failed)?;
+            let stored = script.store(statement, &table.columns, &table.rows);
+            stored.map_err(|error| Failure::script(&error))?;
+            Ok(table.rows.len() as u64)
+        }
+        (_, Some(Copy::FromStdin)) => {
+            let mut data = script.copy_data(statement).map_err(|error| Failure::script(&error))?;
+            session.copy_in(&statement.sql, data.as_mut()).map_err(failed)
+        }
+        (_, Some(Copy::ToStdout)) => session.copy_out(&statement.sql).map(|_| 0).map_err(failed),
+        _ if inspection.statements == 0 => Ok(0),
+        _ => match &statement.parameters {
+            Some(parameters) => session.execute_with(&statement.sql, parameters).map_err(failed),
+            None => session.execute(&statement.sql).map_err(failed),
+        },
+    }
+}
+
+/// What such a script may not do: leave its transaction, or the clone.
+fn refusal(statement: &Statement, inspection: &Inspection) -> Option<String> {
+    if let Some((name, _)) = statement.undefined.first() {
+        return Some(format!("variable {name:?} is not set: give it by -v {name}=VALUE"));
+    }
+    if let Some(control) = inspection.transaction_control {
+        return Some(format!("transaction control ({control}): the script runs in one transaction"));
+    }
+    if inspection.statements > 1 {
+        return Some("statements joined by \\;".to_owned());
+    }
+    if !matches!(statement.then, Then::Show | Then::Store { .. }) {
+        return Some("\\gexec, \\gdesc and \\parse are not for such a script".to_owned());
+    }
+    // Definitions send nothing by themselves; what the clone's own definitions reach is told with the clone.
+    let defines = inspection.verb.starts_with("CREATE ") && !inspection.verb.starts_with("CREATE SUBSCRIPTION");
+    let mut ways = inspection.dispatch.iter().map(|way| way.name.as_str());
+    ways.find(|way| !defines && !super::reach::stays_inside(way))
+        .map(|way| format!("{way} could reach outside of the clone"))
+}
+
+/// A place in the script by the name that the operator gave it.
+fn renamed(failure: Failure, name: &str) -> Failure {
+    let at = failure.at.as_ref().map(|at| at.replacen(NAME, name, 1));
+    Failure { at, ..failure }
+}

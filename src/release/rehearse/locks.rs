@@ -1,0 +1,179 @@
+//! What a tier's transaction holds after the tier, seen from outside, as those would see it who have to wait.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::{ClonedDatabase, Steps};
+use crate::database::{DatabaseError, Purpose, Session};
+use crate::format::rehearsal::LockRecord;
+use crate::release::event::{Event, Observer};
+use crate::release::failure::Failure;
+use crate::release::order::Order;
+
+/// Modes from the weakest to the strongest (PostgreSQL manual, "Table-Level Locks").
+const MODES: [&str; 8] = [
+    "AccessShareLock",
+    "RowShareLock",
+    "RowExclusiveLock",
+    "ShareUpdateExclusiveLock",
+    "ShareLock",
+    "ShareRowExclusiveLock",
+    "ExclusiveLock",
+    "AccessExclusiveLock",
+];
+
+/// What all databases of a server share, and a release can change from any of them. Who writes there holds the lock until
+/// COMMIT.
+const SHARED: &str = "pg_authid,pg_auth_members,pg_tablespace,pg_subscription,pg_replication_origin";
+
+/// Relations of this database as others see them: what the transaction made is not there yet, what it dropped still is.
+const HELD: &str = "select pg_catalog.concat(n.nspname, '.', c.relname), l.mode
+    from pg_catalog.pg_locks l
+    join pg_catalog.pg_class c on c.oid = l.relation
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where l.pid = $1::int and l.locktype = 'relation' and l.granted
+      and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
+      and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'pgseal')
+    order by 1, 2";
+
+const HELD_SHARED: &str = "select c.relname::text
+    from pg_catalog.pg_locks l join pg_catalog.pg_class c on c.oid = l.relation
+    where l.pid = $1::int and l.locktype = 'relation' and l.granted and l.database = 0
+      and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+      and c.relname = any (string_to_array($2, ','))
+    order by 1";
+
+/// What is said of all databases but this one, whose own name, settings, rights and comment a release may change: compared
+/// between the transaction and everybody else. Nothing depends on the search path.
+const OTHERS: &str = "select pg_catalog.md5(pg_catalog.concat(
+        (select pg_catalog.string_agg(pg_catalog.concat_ws(' ', oid, datname, datdba, datacl, datconnlimit, datistemplate, dattablespace), ',' order by oid)
+         from pg_catalog.pg_database where oid operator(pg_catalog.<>) $1::pg_catalog.text::pg_catalog.oid),
+        (select pg_catalog.string_agg(pg_catalog.concat_ws(' ', setdatabase, setrole, setconfig), ',' order by setdatabase, setrole)
+         from pg_catalog.pg_db_role_setting where setdatabase operator(pg_catalog.<>) $1::pg_catalog.text::pg_catalog.oid),
+        (select pg_catalog.string_agg(pg_catalog.concat_ws(' ', objoid, classoid, description), ',' order by objoid, classoid)
+         from pg_catalog.pg_shdescription
+         where objoid operator(pg_catalog.<>) $1::pg_catalog.text::pg_catalog.oid),
+        (select pg_catalog.string_agg(pg_catalog.concat_ws(' ', oid, spcacl, spcoptions), ',' order by oid)
+         from pg_catalog.pg_tablespace)))";
+
+/// How often both are asked: somebody else may have committed between the two questions.
+const TRIES: u32 = 5;
+
+/// Looks, and tells the observer. Fails where the tier changes what all databases of the server share: COMMIT would change
+/// it for the source too.
+pub(in crate::release) fn look(
+    session: &mut dyn Session,
+    order: &Order<'_>,
+    clone: &ClonedDatabase,
+    tier: &str,
+    observer: &mut dyn Observer,
+) -> Result<(), Failure> {
+    let asked = held(session, order, clone).map_err(|error| Failure::database("can't ask for the locks", &error))?;
+    if let Some(shared) = asked.shared {
+        return Err(Failure {
+            hint: Some("rehearse it on a server of its own, from a dump: there it is allowed".to_owned()),
+            ..Failure::plain(format!(
+                "{tier} changes what all databases of this server share ({shared}), which no clone can keep to itself"
+            ))
+        });
+    }
+    observer.event(Event::Locked { tier, held: &asked.held });
+    Ok(())
+}
+
+struct Asked {
+    held: Vec<(String, String)>,
+    shared: Option<String>,
+}
+
+fn held(session: &mut dyn Session, order: &Order<'_>, clone: &ClonedDatabase) -> Result<Asked, DatabaseError> {
+    let pid = session.query("select pg_catalog.int4out(pg_catalog.pg_backend_pid())::pg_catalog.text", &[])?;
+    let pid = pid.single().unwrap_or_default().to_owned();
+    let mut other = order.connect.connect(Purpose::Read)?;
+    // A release that locks the catalog itself must not make us wait for ourselves.
+    other.batch("SET lock_timeout = 2000; SET statement_timeout = 10000")?;
+    let pair = |row: Vec<Option<String>>| match &row[..] {
+        [Some(relation), Some(mode)] => Some((relation.clone(), mode.clone())),
+        _ => None,
+    };
+    let held = other.query(HELD, &[&pid])?.rows.into_iter().filter_map(pair).collect();
+    let mut shared = None;
+    if !clone.server_is_its_own() {
+        shared = other.query(HELD_SHARED, &[&pid, SHARED])?.rows.into_iter().flatten().flatten().next();
+        if shared.is_none() && changes_others(session, other.as_mut(), clone)? {
+            shared = Some("settings, rights or comments of another database or of a tablespace".to_owned());
+        }
+    }
+    Ok(Asked { held, shared })
+}
+
+fn changes_others(
+    session: &mut dyn Session,
+    other: &mut dyn Session,
+    clone: &ClonedDatabase,
+) -> Result<bool, DatabaseError> {
+    for _ in 0..TRIES {
+        let ours = session.query(OTHERS, &[clone.oid()])?;
+        if ours.single() == other.query(OTHERS, &[clone.oid()])?.single() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Sees a run, and keeps what the receipt tells of it.
+pub(super) struct Recorder<'a> {
+    to: &'a mut dyn Steps,
+    open: BTreeMap<String, (String, String, Instant)>,
+    records: BTreeMap<String, LockRecord>,
+}
+
+impl<'a> Recorder<'a> {
+    pub fn new(to: &'a mut dyn Steps) -> Self {
+        Self { to, open: BTreeMap::new(), records: BTreeMap::new() }
+    }
+
+    /// The strongest lock of each relation, the strongest first.
+    pub fn locks(self) -> Vec<LockRecord> {
+        let mut locks: Vec<_> = self.records.into_values().collect();
+        locks.sort_by(|a, b| strength(&b.mode).cmp(&strength(&a.mode)).then_with(|| a.relation.cmp(&b.relation)));
+        locks
+    }
+
+    fn locked(&mut self, tier: &str, held: &[(String, String)]) {
+        let now = Instant::now();
+        for (relation, mode) in held {
+            let known = self.open.get(relation);
+            if known.is_none_or(|(_, known, _)| strength(mode) > strength(known)) {
+                self.open.insert(relation.clone(), (tier.to_owned(), mode.clone(), now));
+            }
+        }
+    }
+
+    fn committed(&mut self) {
+        for (relation, (tier, mode, since)) in std::mem::take(&mut self.open) {
+            let milliseconds = since.elapsed().as_millis() as u64;
+            let record = LockRecord { tier, relation: relation.clone(), mode, milliseconds };
+            let known = self.records.get(&relation);
+            if known.is_none_or(|known| strength(&record.mode) > strength(&known.mode)) {
+                self.records.insert(relation, record);
+            }
+        }
+    }
+}
+
+fn strength(mode: &str) -> usize {
+    MODES.iter().position(|known| *known == mode).map_or(0, |at| at + 1)
+}
+
+impl Observer for Recorder<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        match &event {
+            Event::Locked { tier, held } => self.locked(tier, held),
+            Event::Commit => self.committed(),
+            Event::Retrying { .. } => self.open.clear(),
+            _ => {}
+        }
+        self.to.event(event);
+    }
+}

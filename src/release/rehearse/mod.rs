@@ -1,0 +1,152 @@
+//! Rehearsing a release on a clone: run, run again (refused), check, roll back, compare, run once more.
+//!
+//! ```text
+//! source --clone--> ClonedDatabase --gate, run, rollback as everywhere--> Rehearsed
+//! ```
+//!
+//! Three things differ from a run that is meant: the database has the clone's name, people's approvals are not needed, and
+//! where the gates wait for people, a script that the operator names stands in for them, on the clone only. Everything
+//! else is the code of `run`, `rollback` and `check`.
+
+mod blank;
+mod carry;
+mod clone;
+mod compare;
+mod fill;
+mod load;
+pub mod locks;
+mod log;
+mod reach;
+mod server;
+mod steps;
+mod trouble;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use clone::{CloneError, ClonedDatabase};
+pub use server::Server;
+pub use trouble::Trouble;
+
+use super::event::{Aside, Observer};
+use super::stop::Stop;
+use crate::bundle::AuthenticatedBundle;
+use crate::digest::Digest;
+use crate::format::fingerprint::Scope;
+use crate::format::limits_of_run::RunLimits;
+use crate::format::receipt::Operator;
+use crate::format::rehearsal::{Rehearsal, RehearsalStep};
+use crate::format::timestamp::Timestamp;
+use crate::trust::TrustRoot;
+
+/// What the operator ordered.
+pub struct Job<'b> {
+    /// The release.
+    pub bundle: &'b AuthenticatedBundle,
+    /// By which trust root it is authentic.
+    pub root: &'b TrustRoot,
+    /// Where the clone is made.
+    pub server: &'b dyn Server,
+    /// What is cloned.
+    pub from: ClonedFrom<'b>,
+    /// The script that opens the gates on the clone.
+    pub approval: Option<Approval<'b>>,
+    /// The variables' values.
+    pub variables: &'b BTreeMap<String, String>,
+    /// The time limits: those of the manifest, or lower ones.
+    pub limits: &'b RunLimits,
+    /// How often a transaction is tried again that could not have its locks.
+    pub lock_retries: u32,
+    /// Who ordered it.
+    pub operator: &'b Operator,
+    /// Stops it.
+    pub stop: &'b Stop,
+    /// The host's clock.
+    pub clock: &'b dyn Fn() -> Timestamp,
+    /// Hears what statements wait for.
+    pub aside: Arc<dyn Aside>,
+    /// Which tables' rows are compared.
+    pub scope: &'b Scope,
+    /// How many connections read them.
+    pub workers: NonZeroUsize,
+    /// Whether the clone stays.
+    pub keep: bool,
+    /// A directory for the journals of its runs, which nobody needs afterwards.
+    pub scratch: &'b Path,
+    /// Names it and its clone: 32 hexadecimal digits.
+    pub rehearsal_id: &'b str,
+}
+
+/// What is cloned.
+#[derive(Clone, Copy)]
+pub enum ClonedFrom<'b> {
+    /// A database of the server.
+    Database {
+        /// Its name.
+        name: &'b str,
+        /// Whether it is dumped and restored also where nobody is connected: a copy by template keeps new connections
+        /// waiting.
+        by_dump: bool,
+    },
+    /// A dump.
+    Dump {
+        /// The file or directory.
+        path: &'b Path,
+        /// What its bytes are.
+        sha256: Digest,
+        /// Whether it is SQL, and not one of `pg_dump`'s own formats.
+        is_sql: bool,
+    },
+}
+
+/// The script that opens the gates on the clone.
+#[derive(Clone, Copy)]
+pub struct Approval<'b> {
+    /// Its name.
+    pub file: &'b str,
+    /// Its bytes, read once.
+    pub bytes: &'b [u8],
+}
+
+/// Sees a rehearsal.
+pub trait Steps: Observer {
+    /// A step begins.
+    fn begins(&mut self, name: &str);
+
+    /// A step ended.
+    fn ended(&mut self, step: &RehearsalStep);
+}
+
+/// What a rehearsal saw.
+pub struct Rehearsed {
+    /// Everything that the receipt says. Where a step failed, its detail and the receipt's error are still to be written.
+    pub receipt: Rehearsal,
+    /// Why it ended before its end.
+    pub trouble: Option<Trouble>,
+    /// Why the clone is still there, though it should not be.
+    pub left: Option<CloneError>,
+    /// What is to be looked at, though it proves nothing: what moved in the source meanwhile, and the like.
+    pub remarks: Vec<String>,
+}
+
+impl Rehearsed {
+    /// Writes down why it ended before its end.
+    pub fn because(&mut self, why: &str) {
+        self.receipt.error = Some(why.to_owned());
+        if let Some(step) = self.receipt.steps.iter_mut().find(|step| !step.ok && step.detail.is_empty()) {
+            why.clone_into(&mut step.detail);
+        }
+    }
+}
+
+/// Clones that rehearsals left which are over: what was killed could not clean up.
+pub fn leftovers(server: &dyn Server, stop: &Stop) -> Result<Vec<String>, crate::database::DatabaseError> {
+    server::Admin::open(server.maintenance(), stop)?.leftovers()
+}
+
+/// Rehearses. An error is that there was no clone; from the clone on there is something to tell, whatever happens.
+pub fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed, Trouble> {
+    steps::rehearse(job, steps)
+}

@@ -1,0 +1,91 @@
+//! What a rehearsal must not reach: anything but its clone.
+
+use super::ClonedDatabase;
+use super::trouble::Trouble;
+use crate::database::{DatabaseError, Purpose};
+use crate::format::manifest::Transaction;
+use crate::release::order::Order;
+use crate::release::special;
+use crate::sql::{Outside, Step, outside};
+
+/// Whether an acknowledged way out of the database ends at the database itself: who listens, or subscribes, does so by the
+/// database's name, and nobody knows the clone's.
+pub(super) fn stays_inside(way: &str) -> bool {
+    ["NOTIFY", "pg_notify", "CREATE PUBLICATION", "ALTER PUBLICATION"]
+        .iter()
+        .any(|inside| inside.eq_ignore_ascii_case(way))
+}
+
+/// What the release's authors acknowledged, and which of it stays inside. Fails where something would be sent out.
+pub(super) fn acknowledged(order: &Order<'_>) -> Result<Vec<String>, Trouble> {
+    let manifest = order.manifest();
+    let tiers = manifest.tiers.iter().flat_map(|tier| tier.dispatch.iter().map(|way| (tier.file.as_str(), way)));
+    let rollback = manifest.rollback.iter();
+    let rollback = rollback.flat_map(|script| script.dispatch.iter().map(|way| (script.file.as_str(), way)));
+    let mut inside = Vec::new();
+    for (file, way) in tiers.chain(rollback) {
+        if !stays_inside(way) {
+            return Err(Trouble::Reaches(format!("{file} uses {way}, which reaches outside of the database")));
+        }
+        inside.push(format!("{way} ({file})"));
+    }
+    Ok(inside)
+}
+
+/// Statements that change the server itself, or another database, and that no transaction holds back until it is known.
+pub(super) fn statements_alone(order: &Order<'_>, clone: &ClonedDatabase) -> Result<(), Trouble> {
+    if clone.server_is_its_own() {
+        return Ok(());
+    }
+    for tier in order.manifest().tiers.iter().filter(|tier| tier.transaction == Transaction::None) {
+        let Ok(sql) = order.sql(&tier.file) else { continue };
+        let mut found = None;
+        sql.explore(order.variables, &special::expected(order.manifest()), |_, step| {
+            if let Ok((_, Step::Statement(statement))) = step {
+                let verb = statement.inspect().verb;
+                if changes_the_server(&statement.sql, &verb) {
+                    found = found.take().or_else(|| Some(format!("{}: {verb}", statement.origin.at)));
+                }
+            }
+        });
+        if let Some(found) = found {
+            let text = format!("{found} changes what all databases of this server share");
+            return Err(Trouble::Reaches(text));
+        }
+    }
+    Ok(())
+}
+
+fn changes_the_server(sql: &str, verb: &str) -> bool {
+    let shared = ["ROLE", "USER", "GROUP", "DATABASE", "TABLESPACE", "SUBSCRIPTION", "SYSTEM"];
+    let by_verb = verb.split_once(' ').is_some_and(|(first, what)| {
+        ["CREATE", "ALTER", "DROP"].contains(&first)
+            && shared.iter().any(|shared| what.split(' ').next() == Some(shared))
+    });
+    let by_kind = matches!(
+        outside(sql),
+        Some(
+            Outside::CreateDatabase(_)
+                | Outside::DropDatabase(_)
+                | Outside::CreateTablespace(_)
+                | Outside::DropTablespace(_)
+                | Outside::AlterSystem(_)
+        )
+    );
+    by_verb || by_kind
+}
+
+/// What in the clone could speak to others when a trigger or function of its own uses it: it was copied from the source, and
+/// pgseal does not change it.
+pub(super) fn own_ways_out(order: &Order<'_>) -> Result<Vec<String>, DatabaseError> {
+    let mut session = order.connect.connect(Purpose::Read)?;
+    let found = session.query(
+        "select 'foreign server ' || srvname::text from pg_catalog.pg_foreign_server
+         union all
+         select 'extension ' || extname::text from pg_catalog.pg_extension
+         where extname in ('dblink', 'http', 'pg_net', 'pg_cron', 'pg_background', 'aws_s3', 'aws_lambda', 'pgmq', 'plsh')
+         order by 1",
+        &[],
+    )?;
+    Ok(found.rows.into_iter().flatten().flatten().collect())
+}

@@ -1,0 +1,143 @@
+//! The server on which the clone is made: what the rehearsal needs of it, and its maintenance session.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::clone::{CloneError, OID, PATIENCE};
+use crate::database::{Connect, DatabaseError, Purpose, Session};
+use crate::release::stop::{Cancellable, Stop};
+
+/// The server, as the adapter knows it.
+pub trait Server {
+    /// The maintenance database that the operator named.
+    fn maintenance(&self) -> &dyn Connect;
+
+    /// Another database of the very same server.
+    fn database(&self, name: &str) -> Arc<dyn Connect + Send>;
+
+    /// Copies a database into an empty one by `pg_dump` and `pg_restore`. An error is a sentence.
+    fn copy(&self, from: &str, to: &str, is_stopped: &dyn Fn() -> bool) -> Result<(), String>;
+
+    /// Reads a dump of `pg_dump`'s own formats into an empty database.
+    fn restore(&self, dump: &Path, to: &str, is_stopped: &dyn Fn() -> bool) -> Result<(), String>;
+}
+
+/// The first key of the advisory lock that marks a rehearsal that is going on; the second is the beginning of its id:
+/// the first 4 bytes of SHA-256("pgseal rehearsal lock 1").
+const LOCK: &str = "1231710774";
+
+/// From this size on, in bytes, a copy of files is cheaper than a copy through the write-ahead log.
+const LARGE: u64 = 1 << 30;
+
+/// A session in the maintenance database.
+pub(super) struct Admin {
+    // Dropped first: nobody cancels what says goodbye.
+    _cancellable: Cancellable,
+    pub session: Box<dyn Session>,
+    /// The database that it is in.
+    pub database: String,
+}
+
+/// A database as `CREATE DATABASE` would have to make it.
+pub(super) struct Described {
+    pub owner: String,
+    /// What `CREATE DATABASE` is told.
+    pub locale: String,
+}
+
+impl Admin {
+    /// Opens it, without the time limits that the role or the database may have.
+    pub fn open(connect: &dyn Connect, stop: &Stop) -> Result<Self, DatabaseError> {
+        let mut session = connect.connect(Purpose::Write)?;
+        let cancellable = stop.watch(session.canceller());
+        session.set_patience(PATIENCE);
+        session
+            .batch("SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0")?;
+        if session.server_version_num() >= 140_000 {
+            session.batch("SET idle_session_timeout = 0")?;
+        }
+        let database = session.query("select pg_catalog.current_database()::pg_catalog.text", &[])?;
+        let database = database.single().unwrap_or_default().to_owned();
+        Ok(Self { _cancellable: cancellable, session, database })
+    }
+
+    /// Says to other rehearsals that this one goes on, until the session ends.
+    pub fn mark(&mut self, rehearsal_id: &str) -> Result<(), DatabaseError> {
+        let id = rehearsal_id.get(..8).unwrap_or_default();
+        let mark = "select pg_catalog.pg_try_advisory_lock(
+            $1::pg_catalog.int4, ('x' || $2)::pg_catalog.bit(32)::pg_catalog.int4)::pg_catalog.text";
+        self.session.query(mark, &[LOCK, id]).map(drop)
+    }
+
+    /// Clones that a rehearsal left, which is over: it was killed, or was to keep them.
+    pub fn leftovers(&mut self) -> Result<Vec<String>, DatabaseError> {
+        let found = self.session.query(
+            "select datname::text from pg_catalog.pg_database d
+             where datname ~ '_rehearsal_[0-9a-f]{8}$' and not exists (
+                 select from pg_catalog.pg_locks l
+                 where l.locktype = 'advisory' and l.classid = $1::bigint::oid and l.objsubid = 2
+                   and lpad(to_hex(l.objid::bigint), 8, '0') = right(d.datname, 8))
+             order by 1",
+            &[LOCK],
+        )?;
+        Ok(found.rows.into_iter().flatten().flatten().collect())
+    }
+
+    pub fn oid(&mut self, database: &str) -> Result<Option<String>, DatabaseError> {
+        Ok(self.session.query(OID, &[database])?.single().map(str::to_owned))
+    }
+
+    /// Whether nothing stands on the server but clones and what PostgreSQL is born with.
+    pub fn is_alone(&mut self) -> Result<bool, DatabaseError> {
+        let others = self.session.query(
+            "select count(*)::text from pg_catalog.pg_database
+             where datname not in ('template0', 'template1', 'postgres') and datname !~ '_rehearsal_[0-9a-f]{8}$'",
+            &[],
+        )?;
+        Ok(others.single() == Some("0"))
+    }
+
+    /// How many others are connected to a database.
+    pub fn connections(&mut self, database: &str) -> Result<u64, DatabaseError> {
+        let count = self.session.query(
+            "select count(*)::text from pg_catalog.pg_stat_activity
+             where datname = $1 and pid <> pg_catalog.pg_backend_pid() and backend_type = 'client backend'",
+            &[database],
+        )?;
+        Ok(count.single().and_then(|count| count.parse().ok()).unwrap_or(0))
+    }
+
+    /// How a large database is copied by template (PostgreSQL 15 and later).
+    pub fn strategy(&mut self, database: &str) -> Result<&'static str, CloneError> {
+        let size = self.session.query("select pg_catalog.pg_database_size($1::name)::text", &[database]);
+        let size = size.map_err(CloneError::database(format!("the size of {database:?} can't be asked")))?;
+        let is_large = size.single().and_then(|size| size.parse::<u64>().ok()).is_some_and(|size| size >= LARGE);
+        let known = self.session.server_version_num() >= 150_000;
+        Ok(if known && is_large { " STRATEGY file_copy" } else { "" })
+    }
+
+    /// What a copy must be made like; `None` where there is no such database.
+    pub fn describe(&mut self, database: &str) -> Result<Option<Described>, DatabaseError> {
+        // Columns that only later versions have are read by their names.
+        let found = self.session.query(
+            "select pg_catalog.pg_get_userbyid(datdba)::text, pg_catalog.pg_encoding_to_char(encoding)::text,
+                    datcollate::text, datctype::text, to_jsonb(d) ->> 'datlocprovider',
+                    coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), to_jsonb(d) ->> 'daticurules'
+             from pg_catalog.pg_database d where datname = $1",
+            &[database],
+        )?;
+        let Some(row) = found.rows.into_iter().next() else { return Ok(None) };
+        let value = |at: usize| row.get(at).cloned().flatten();
+        let said = |word: &str, at: usize| {
+            value(at).map(|value| format!(" {word} {}", super::clone::literal(&value))).unwrap_or_default()
+        };
+        let (provider, locale) = match value(4).as_deref() {
+            Some("i") => (" LOCALE_PROVIDER icu", format!("{}{}", said("ICU_LOCALE", 5), said("ICU_RULES", 6))),
+            Some("b") => (" LOCALE_PROVIDER builtin", said("BUILTIN_LOCALE", 5)),
+            _ => ("", String::new()),
+        };
+        let locale =
+            format!("{}{}{}{provider}{locale}", said("ENCODING", 1), said("LC_COLLATE", 2), said("LC_CTYPE", 3));
+        Ok(Some(Described { owner: value(0).unwrap_or_default(), locale }))
+    }
+}

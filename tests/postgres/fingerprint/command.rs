@@ -1,0 +1,71 @@
+//! The command.
+
+use super::super::cluster::Cluster;
+use super::super::release::Site;
+use super::every_kind;
+
+#[test]
+fn two_fingerprints_are_taken_and_compared() {
+    let db = Cluster::shared().database("fp_command");
+    let run = |sql: &str| db.client().batch_execute(sql).unwrap();
+    run("create table widgets (n int, name text default 'x'); create index widgets_name on widgets (name)");
+    let site = Site::new();
+    let url = db.url();
+    let take = |file: &str, more: &[&str]| site.pgseal([&["fingerprint", "--db", &url, "-o", file], more].concat());
+    let taken = take("a.json", &[]);
+    taken.done().says(&["objects, 0 rows of 1 tables", "written to a.json"]);
+    // Never replaced.
+    take("a.json", &[]).fails_saying(2, &["a.json exists already"]);
+    take("b.json", &[]).done();
+    site.pgseal(["fingerprint", "diff", "a.json", "b.json"]).done().says(&["alike"]);
+    run(
+        "drop index widgets_name; alter table widgets alter name set default E'a\\nb'; insert into widgets values (1, 'a')",
+    );
+    take("c.json", &[]).done();
+    let differ = site.pgseal(["fingerprint", "diff", "a.json", "c.json"]);
+    assert_eq!(differ.code, 50, "{differ}");
+    differ.says(&[
+        "index public.widgets_name is missing\n",
+        "column public.widgets.name differs: default\n    - default: 'x'::text\n    + default: 'a",
+        "rows of public.widgets differ: rows, digest\n    - rows: 0\n",
+        "3 differences",
+    ]);
+    let json = site.pgseal(["fingerprint", "diff", "a.json", "c.json", "--json"]);
+    assert_eq!((json.code, &json.json()["alike"]), (50, &false.into()));
+    assert_eq!(json.json()["differences"][1]["change"], "missing");
+    // Definitions alone can't be compared with rows.
+    take("d.json", &["--schema-only"]).done().says(&["no rows"]);
+    site.pgseal(["fingerprint", "diff", "a.json", "d.json"]).fails_saying(2, &["don't cover the same tables"]);
+    take("e.json", &["--tables", "public.widgets,public.gone"]).fails_saying(2, &["there is no table public.gone"]);
+    take("e.json", &["--tables", "public.widgets", "--schema-only"]).fails(2);
+}
+
+#[test]
+fn a_changed_file_is_no_fingerprint() {
+    let db = Cluster::shared().database("fp_file");
+    db.client().batch_execute("create table widgets (n int)").unwrap();
+    let site = Site::new();
+    site.pgseal(["fingerprint", "--db", &db.url(), "-o", "a.json"]).done();
+    let text = std::fs::read_to_string(site.path("a.json")).unwrap();
+    for (changed, why) in [
+        (text.replace("type: integer", "type: bigint"), "its digest is"),
+        (format!("{text}\n"), "not canonical"),
+        (text.replace("\"format\":1", "\"format\":2"), "format"),
+        (text[..text.len() / 2].to_owned(), "EOF"),
+    ] {
+        assert_ne!(changed, text, "{why}");
+        std::fs::write(site.path("b.json"), changed).unwrap();
+        site.pgseal(["fingerprint", "diff", "a.json", "b.json"])
+            .fails_saying(10, &["b.json is not a fingerprint", why]);
+    }
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let db = every_kind();
+    let site = Site::new();
+    site.pgseal(["fingerprint", "--db", &db.url(), "-o", "a.json"]).done();
+    let text = std::fs::read_to_string(site.path("a.json")).unwrap();
+    assert!(text.contains("password=(hidden: ") && text.contains("api_key=(hidden: "));
+    assert!(!text.contains("hunter2"));
+}

@@ -1,0 +1,106 @@
+//! What does not count.
+
+use std::process::{Command, Output};
+
+use pgseal::format::fingerprint::Scope;
+
+use super::super::cluster::{Cluster, TestDatabase};
+use super::super::release::client;
+use super::super::server::Server;
+use super::{assert_alike, every_kind, of, try_take};
+
+#[test]
+fn a_restored_dump_is_alike() {
+    let db = every_kind();
+    let before = of(&db);
+    assert!(before.objects.len() > 150, "{}", before.objects.len());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let plain = Cluster::shared().database("fp_plain");
+    done(client("pg_dump").args(["-f", path, "--dbname"]).arg(db.connection()));
+    done(client("psql").args(["-Xq", "-v", "ON_ERROR_STOP=1", "-f", path, "--dbname"]).arg(plain.connection()));
+    assert_alike(&before, &of(&plain));
+    let custom = Cluster::shared().database("fp_custom");
+    done(client("pg_dump").args(["-Fc", "-f", path, "--dbname"]).arg(db.connection()));
+    done(client("pg_restore").args(["--exit-on-error", path, "--dbname"]).arg(custom.connection()));
+    let restored = of(&custom);
+    assert_alike(&before, &restored);
+    assert_ne!(before.database, restored.database);
+    // A copy of the copy too: what the server spells differently after reading it is at rest.
+    let again = Cluster::shared().database("fp_again");
+    done(client("pg_dump").args(["-Fc", "-f", path, "--dbname"]).arg(custom.connection()));
+    done(client("pg_restore").args(["--exit-on-error", path, "--dbname"]).arg(again.connection()));
+    assert_alike(&before, &of(&again));
+}
+
+#[test]
+fn a_server_that_was_restarted_is_alike() {
+    let mut server = Server::start("local all all trust\n", "");
+    let tables =
+        "create table a (n int primary key, t text default 'x'); insert into a select generate_series(1, 5000);
+        create sequence s; select nextval('s')";
+    server.sql(tables);
+    let take = |server: &Server| try_take(&server.local("postgres"), &Scope::All).unwrap();
+    let before = take(&server);
+    server.restart();
+    assert_alike(&before, &take(&server));
+}
+
+#[test]
+fn where_things_are_on_disk_does_not_count() {
+    let (here, there) = (Cluster::shared().database("fp_here"), Cluster::shared().database("fp_there"));
+    let sql = |db: &TestDatabase<'_>, sql: &str| db.client().batch_execute(sql).unwrap();
+    sql(
+        &here,
+        "create type mood as enum ('sad', 'ok'); create table a (x int, y text, z mood);
+         insert into a select n, n::text, 'ok' from generate_series(1, 1000) n; create table b (a a)",
+    );
+    // Other identifiers, other column numbers, another order of columns and rows, rows that were written twice.
+    sql(
+        &there,
+        "create table other (); drop table other; create type mood as enum ('ok'); alter type mood add value 'sad' before 'ok'",
+    );
+    sql(
+        &there,
+        "create table a (z mood, gone int, y text); alter table a drop column gone; alter table a add column x int;
+         insert into a select 'sad', n::text, n from generate_series(1000, 1, -1) n; update a set z = 'ok';
+         create table b (a a); vacuum full analyze a",
+    );
+    assert_alike(&of(&here), &of(&there));
+    // Who asks does not count either.
+    let before = of(&here);
+    sql(
+        &here,
+        &format!(
+            "alter role postgres in database {} set search_path = public; alter database {0} set DateStyle = 'German';
+             alter database {0} set quote_all_identifiers = on",
+            here.name()
+        ),
+    );
+    let mut after = of(&here);
+    for name in ["settings of the database", "settings of role postgres"] {
+        assert!(after.objects.remove(name).is_some(), "{name}");
+    }
+    assert_eq!((before.objects, before.data), (after.objects, after.data));
+}
+
+#[test]
+fn the_ledger_and_temporary_tables_do_not_count() {
+    let db = Cluster::shared().database("fp_ledger");
+    let before = of(&db);
+    let mut client = db.client();
+    client
+        .batch_execute("create schema pgseal; create table pgseal.ledger (n int primary key, t text not null)")
+        .unwrap();
+    client.batch_execute("comment on table pgseal.ledger is 'x'; comment on schema pgseal is 'y'").unwrap();
+    client.batch_execute("comment on constraint ledger_pkey on pgseal.ledger is 'z'").unwrap();
+    client.batch_execute("create temp table t (n int default 1); comment on table t is 'x'").unwrap();
+    assert_alike(&before, &of(&db));
+}
+
+#[track_caller]
+fn done(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}

@@ -1,0 +1,472 @@
+//! Rehearsals on clones: what they prove, what they catch, and what they never touch.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::cluster::{Cluster, TestDatabase, programs};
+use super::one_roof::{APR, Directus, pack, sources};
+use super::release::{Answer, BEFORE, Release, Running, Site, assert_same, dump, psql, wait_until};
+
+/// A rehearsal that somebody orders.
+struct Rehearsal<'s> {
+    site: &'s Site,
+    bundle: PathBuf,
+    admin: String,
+    arguments: Vec<String>,
+}
+
+impl<'s> Rehearsal<'s> {
+    fn of(site: &'s Site, bundle: &Path, cluster: &Cluster) -> Self {
+        let admin = cluster.server().url("postgres");
+        Self { site, bundle: bundle.to_owned(), admin, arguments: Vec::new() }
+    }
+
+    fn with<S: AsRef<str>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        self
+    }
+
+    fn from(self, database: &str) -> Self {
+        self.with(["--from", database])
+    }
+
+    fn signed(self) -> Self {
+        self.with(["--receipt-key", "receipt.key"])
+    }
+
+    fn command(&self) -> Command {
+        let mut command = self.site.command();
+        // The directory of the tests' own programs: pg_dump and pg_restore are there too.
+        command.env("PGSEAL_POSTGRES_BIN", programs().dir());
+        command.arg("rehearse").arg(&self.bundle).args(["--trust", "trust.json", "--db", &self.admin]);
+        command.arg("--receipts").arg(self.site.path("receipts")).args(&self.arguments);
+        command
+    }
+
+    fn run(&self) -> Answer {
+        Answer::of(self.command().output().unwrap())
+    }
+
+    fn json(&self) -> Value {
+        let answer = Answer::of(self.command().arg("--json").output().unwrap());
+        answer.done();
+        answer.json()
+    }
+}
+
+fn receipts(site: &Site) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(site.path("receipts")) else { return Vec::new() };
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.to_string_lossy().ends_with(".rehearsal.json"));
+    paths.sort();
+    paths
+}
+
+fn last_receipt(site: &Site) -> Value {
+    let path = receipts(site).pop().unwrap();
+    let statement: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    statement["predicate"].clone()
+}
+
+/// Clones of a source that are there.
+fn clones(db: &TestDatabase<'_>, source: &str) -> Vec<String> {
+    let rows = db.client().query("select datname::text from pg_database order by 1", &[]).unwrap();
+    let names = rows.iter().map(|row| row.get::<_, String>(0));
+    names.filter(|name| name.starts_with(&format!("{source}_rehearsal_"))).collect()
+}
+
+/// A database at the small release's baseline, its bundle, and where they are.
+struct Shop {
+    site: Site,
+    db: TestDatabase<'static>,
+}
+
+impl Shop {
+    fn new(prefix: &str) -> Self {
+        let db = Cluster::shared().database(prefix);
+        db.client().batch_execute(BEFORE).unwrap();
+        Self { site: Site::new(), db }
+    }
+
+    fn release(&self) -> Release {
+        Release::on(self.db.name())
+    }
+
+    fn rehearsal(&self, release: &Release) -> Rehearsal<'_> {
+        let bundle = self.site.pack(release);
+        Rehearsal::of(&self.site, &bundle, Cluster::shared()).from(self.db.name())
+    }
+}
+
+/// From a dump of its baseline to a signed receipt, by one command.
+#[test]
+fn one_roof_from_a_dump_of_its_baseline() {
+    let site = Site::new();
+    let bundle = pack(&site);
+    let baseline = sources().join("one-roof-baseline.sql");
+    let ratify = sources().join("one-roof-ratify.sql");
+    let rehearsal = Rehearsal::of(&site, &bundle, Cluster::shared())
+        .with(["--from-dump", baseline.to_str().unwrap(), "--approve-with", ratify.to_str().unwrap()])
+        .with(["-v", &format!("ratified_apr={APR}")])
+        .signed();
+    let answer = rehearsal.run();
+    answer.done().says(&["proved", "the rollback restored everything", "ShareRowExclusiveLock"]);
+    let receipt = last_receipt(&site);
+    assert_eq!(receipt["outcome"], "proved");
+    assert_eq!(receipt["approval"]["file"], "one-roof-ratify.sql");
+    assert_eq!(receipt["source"]["method"], "dump");
+    assert_eq!(receipt["fingerprints"]["before"], receipt["fingerprints"]["after-rollback"]);
+    assert_ne!(receipt["fingerprints"]["before"], receipt["fingerprints"]["after-run"]);
+    assert_eq!(receipt["tiers"].as_array().unwrap().len(), 8);
+    let path = receipts(&site).pop().unwrap();
+    let verified = site.pgseal(["receipt", "verify", path.to_str().unwrap(), "--trust", "trust.json"]);
+    verified.done().says(&["rehearsal of one-roof", "signed by receipt"]);
+    let shown = site.pgseal(["receipt", "show", path.to_str().unwrap(), "--trust", "trust.json"]);
+    shown.done().says(&["proved", "authentic", "one-roof-ratify.sql"]);
+    site.pgseal(["audit", "receipts", "--trust", "trust.json"]).done().says(&["1 rehearsals"]);
+
+    // The owners of gates are asked on the clone too.
+    let blocked = Rehearsal::of(&site, &bundle, Cluster::shared()).with([
+        "--from-dump",
+        baseline.to_str().unwrap(),
+        "-v",
+        &format!("ratified_apr={APR}"),
+    ]);
+    blocked.run().fails_saying(20, &["is BLOCKED", "--approve-with"]);
+}
+
+/// The same from a database: nobody is connected, then somebody is.
+#[test]
+fn by_template_and_by_dump() {
+    let directus = Directus::at_baseline();
+    let site = Site::new();
+    let bundle = pack(&site);
+    directus.ratify();
+    let before = dump(&directus.db);
+    let apr = format!("ratified_apr={APR}");
+    let rehearsal =
+        || Rehearsal::of(&site, &bundle, Cluster::shared()).from("directus").with(["-v", &apr, "--schema-only"]);
+    let document = rehearsal().json();
+    assert_eq!(document["rehearsal"]["source"]["method"], "template", "{document}");
+    assert_eq!(document["remarks"].as_array().unwrap().len(), 0, "{document}");
+    let connected = directus.db.client();
+    let document = rehearsal().json();
+    assert_eq!(document["rehearsal"]["source"]["method"], "dump-restore");
+    assert_eq!(document["remarks"].as_array().unwrap().len(), 0, "{document}");
+    drop(connected);
+    let fingerprints = &document["rehearsal"]["fingerprints"];
+    assert_eq!(fingerprints["source-before"], fingerprints["before"], "the clone is what its source is");
+    assert_eq!(fingerprints["source-before"], fingerprints["source-after"]);
+    assert_same(&before, &dump(&directus.db));
+    assert!(clones(&directus.db, "directus").is_empty());
+}
+
+/// Drop one index less, and it is named.
+#[test]
+fn a_rollback_that_forgets_an_index() {
+    let shop = Shop::new("forgets");
+    let index = "create index approvals_who on public.approvals (upper(who));\n";
+    let release = shop.release().tier("index", index);
+    let answer = shop.rehearsal(&release).signed().run();
+    answer.fails_saying(50, &["the rollback did not restore", "index public.approvals_who"]);
+    let receipt = last_receipt(&shop.site);
+    assert_eq!(receipt["outcome"], "failed");
+    assert!(receipt["error"].as_str().unwrap().contains("approvals_who"), "{receipt}");
+    assert!(clones(&shop.db, shop.db.name()).is_empty());
+}
+
+/// A rollback that leaves a row otherwise than it was.
+#[test]
+fn a_rollback_that_forgets_a_row() {
+    let shop = Shop::new("row");
+    let release = shop.release().tier("change", "update public.approvals set who = 'changed';\n");
+    let rehearsal = shop.rehearsal(&release);
+    rehearsal.run().fails_saying(50, &["rows of public.approvals"]);
+    // Nobody looked at rows, so nobody can say.
+    shop.rehearsal(&release).with(["--schema-only"]).run().done();
+    assert_eq!(shop.db.ask("select who from approvals"), "somebody");
+}
+
+#[test]
+fn a_run_that_fails_leaves_no_clone_and_says_why() {
+    let shop = Shop::new("fails");
+    let release = shop.release().tier("breaks", "select 1/0;\n");
+    shop.rehearsal(&release).run().fails_saying(30, &["division by zero", "tiers/breaks.sql:1:1"]);
+    let receipt = last_receipt(&shop.site);
+    assert_eq!(receipt["outcome"], "failed");
+    assert!(receipt["error"].as_str().unwrap().contains("division by zero"));
+    assert!(clones(&shop.db, shop.db.name()).is_empty());
+}
+
+/// Settings, rights and comment of a database follow neither template nor dump; the rehearsal runs under them all the same.
+#[test]
+fn what_belongs_to_the_database_goes_along() {
+    let shop = Shop::new("settings");
+    let name = shop.db.name();
+    shop.db
+        .client()
+        .batch_execute(&format!(
+            "alter database {name} set app.tenant = 'it''s, us'; alter database {name} set search_path = \"$user\", public, \"a \"\"b\"\"\";
+             alter role current_user in database {name} set work_mem = '7MB';
+             revoke all on database {name} from public; comment on database {name} is 'ours'"
+        ))
+        .unwrap();
+    for connected in [false, true] {
+        let client = connected.then(|| shop.db.client());
+        shop.rehearsal(&shop.release()).with(["--keep"]).run().done();
+        let clone = clones(&shop.db, name).pop().unwrap();
+        let facts = |database: &str| {
+            shop.db.ask(&format!(
+                "select format('%s %s %s', d.datacl, shobj_description(d.oid, 'pg_database'),
+                     (select string_agg(format('%s %s', setrole, setconfig), ';' order by setrole)
+                      from pg_db_role_setting where setdatabase = d.oid))
+                 from pg_database d where datname = '{database}'"
+            ))
+        };
+        assert_eq!(facts(name), facts(&clone), "connected: {connected}");
+        shop.db.client().batch_execute(&format!("drop database {clone} with (force)")).unwrap();
+        drop(client);
+    }
+}
+
+/// What a clone can't keep to itself is not rehearsed beside other databases.
+#[test]
+fn nothing_but_the_clone_is_changed() {
+    let shop = Shop::new("shared");
+    let name = shop.db.name();
+    let shared = [
+        "create role rehearsed_role;\n".to_owned(),
+        format!("comment on database {name} is 'changed';\n"),
+        format!("alter database {name} set work_mem = '3MB';\n"),
+        format!("grant connect on database {name} to public with grant option;\n").replace(" with grant option", ""),
+        "do $$ begin execute 'create role rehearsed_role'; exception when others then raise; end $$;\n".to_owned(),
+    ];
+    for (at, sql) in shared.iter().enumerate() {
+        // A grant that is there already changes nothing.
+        if sql.starts_with("grant") {
+            shop.db.client().batch_execute(&format!("revoke connect on database {name} from public")).unwrap();
+        }
+        let release = shop.release().named("shared", &format!("1.0.{at}"), 1).tier("shared", sql);
+        shop.rehearsal(&release).run().fails_saying(30, &["what all databases of this server share"]);
+    }
+    assert_eq!(shop.db.ask("select count(*) from pg_roles where rolname = 'rehearsed_role'"), "0");
+    assert_eq!(
+        shop.db.ask("select coalesce(shobj_description(oid, 'pg_database'), 'none') from pg_database where datname = current_database()"),
+        "none"
+    );
+    // Its own comment is the clone's.
+    let own = "comment on database :\"DBNAME\" is 'changed';\n";
+    let back = "comment on database :\"DBNAME\" is null;\n";
+    let release = shop.release().named("own", "1.0.0", 1).tier("own", own).rollback("own", back);
+    shop.rehearsal(&release).run().done();
+}
+
+/// On a server of its own there is nobody to harm.
+#[test]
+fn on_a_server_of_its_own_roles_may_be_made() {
+    let cluster = Cluster::own();
+    let site = Site::new();
+    let release = Release::on("elsewhere")
+        .tier("role", "create role rehearsed_role;\n")
+        .rollback("role", "drop role rehearsed_role;\n");
+    let bundle = site.pack(&release);
+    let baseline = site.path("before.sql");
+    std::fs::write(&baseline, BEFORE).unwrap();
+    let rehearsal = Rehearsal::of(&site, &bundle, &cluster).with(["--from-dump", baseline.to_str().unwrap()]);
+    rehearsal.run().done();
+}
+
+/// What reaches outside of the database is not sent from a clone either, whoever acknowledged it.
+#[test]
+fn no_outbound_dispatch() {
+    let shop = Shop::new("dispatch");
+    let quiet = shop.release().tier("tell", "notify somebody;\n");
+    let out = Shop::new("dispatch_out");
+    let link = out.release().tier("link", "select dblink_exec('dbname=postgres', 'select 1');\n");
+    for (shop, release, way, done) in [(&shop, quiet, "NOTIFY", true), (&out, link, "dblink_exec", false)] {
+        let dir = shop.site.path("source");
+        release.write(&dir);
+        let toml = std::fs::read_to_string(dir.join("release.toml")).unwrap();
+        let file = if done { "tiers/tell.sql" } else { "tiers/link.sql" };
+        let toml =
+            toml.replace(&format!("file = \"{file}\"\n"), &format!("file = \"{file}\"\ndispatch = [\"{way}\"]\n"));
+        std::fs::write(dir.join("release.toml"), toml).unwrap();
+        let bundle = shop.site.path("dispatch.pgseal");
+        shop.site.pack_dir(&dir, &bundle).done();
+        let answer = Rehearsal::of(&shop.site, &bundle, Cluster::shared()).from(shop.db.name()).run();
+        match done {
+            true => {
+                answer.done().says(&["NOTIFY"]);
+            }
+            false => answer.fails_saying(22, &["dblink_exec", "outside of the database"]),
+        }
+    }
+}
+
+/// Names that mean something to somebody who does not quote.
+#[test]
+fn hostile_names() {
+    let cluster = Cluster::own();
+    let (wide, long) = ("ä".repeat(31), "n".repeat(63));
+    for name in ["a\"b' host=evil", "x\\'; drop database postgres; --", &wide, &long] {
+        let site = Site::new();
+        let mut admin =
+            cluster.server().url("postgres").parse::<postgres::Config>().unwrap().connect(postgres::NoTls).unwrap();
+        admin.batch_execute(&format!("create database \"{}\"", name.replace('"', "\"\""))).unwrap();
+        let mut config = cluster.server().connection("postgres").parse::<postgres::Config>().unwrap();
+        let mut client = config.dbname(name).connect(postgres::NoTls).unwrap();
+        client.batch_execute(BEFORE).unwrap();
+        let bundle = site.pack(&Release::on(&name.replace('\\', "\\\\").replace('"', "\\\"")));
+        let rehearsal = || Rehearsal::of(&site, &bundle, &cluster).from(name);
+        // With a connection, so by dump; then without one.
+        assert_eq!(rehearsal().json()["rehearsal"]["source"]["method"], "dump-restore", "{name}");
+        drop(client);
+        assert_eq!(rehearsal().json()["rehearsal"]["source"]["method"], "template", "{name}");
+        let left: i64 = admin
+            .query_one("select count(*) from pg_database where datname like '%\\_rehearsal\\_%'", &[])
+            .unwrap()
+            .get(0);
+        assert_eq!(left, 0, "{name}");
+    }
+}
+
+#[test]
+fn two_at_once_and_one_that_was_killed() {
+    let shop = Shop::new("killed");
+    let release =
+        shop.release().tier("slow", "select pg_sleep(case when current_database() like '%rehearsal%' then 2 end);\n");
+    let rehearsal = shop.rehearsal(&release);
+    let (one, two) = (Running::of(&mut rehearsal.command()), Running::of(&mut rehearsal.command()));
+    let (one, two) = (one.end(), two.end());
+    one.done();
+    two.done();
+    assert!(!one.stderr.contains("left its clone") && !two.stderr.contains("left its clone"), "{one}{two}");
+    let killed = Running::of(&mut rehearsal.command());
+    let sleeps = "select count(*) from pg_stat_activity where query like '%pg_sleep%rehearsal%' and state = 'active' and pid <> pg_backend_pid()";
+    wait_until("it runs", || shop.db.ask(sleeps) == "1");
+    killed.kill();
+    let left = clones(&shop.db, shop.db.name()).pop().unwrap();
+    // Its mark goes with its session.
+    let mark = format!(
+        "select count(*) from pg_locks where locktype = 'advisory' and objsubid = 2
+         and lpad(to_hex(objid::bigint), 8, '0') = right('{left}', 8)"
+    );
+    wait_until("its sessions are gone", || shop.db.ask(&mark) == "0");
+    rehearsal.run().done().says(&["left its clone", &left, "drop database"]);
+    shop.db.client().batch_execute(&format!("drop database {left} with (force)")).unwrap();
+}
+
+#[test]
+fn ctrl_c_cleans_up() {
+    let shop = Shop::new("interrupted");
+    let release = shop.release().tier("slow", "select pg_sleep(60);\n");
+    let running = Running::of(&mut shop.rehearsal(&release).command());
+    let sleeps = "select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and state = 'active' and pid <> pg_backend_pid()";
+    wait_until("it runs", || shop.db.ask(sleeps) == "1");
+    let pid = running.pid().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    running.end().fails_saying(30, &["interrupted"]);
+    assert!(clones(&shop.db, shop.db.name()).is_empty());
+    assert_eq!(last_receipt(&shop.site)["outcome"], "failed");
+}
+
+/// What a run rests on where somebody wants a rehearsal.
+#[test]
+fn a_run_that_needs_a_rehearsal() {
+    let shop = Shop::new("needs");
+    let dir = shop.site.path("source");
+    shop.release().write(&dir);
+    let bundle = shop.site.path("needs.pgseal");
+    let pack = ["pack", "source", "-o", "needs.pgseal", "--key", "release.key", "--require-rehearsal"];
+    shop.site.pgseal(pack).done();
+    let operator = shop.site.operator(&bundle, &shop.db.url());
+    operator.run().fails_saying(11, &["rehearsed before it runs", "holds no receipt", "pgseal rehearse"]);
+
+    // Not signed, of another release, failed, of another database: none of them counts.
+    let rehearsal = || Rehearsal::of(&shop.site, &bundle, Cluster::shared()).from(shop.db.name());
+    rehearsal().run().done();
+    operator.run().fails_saying(11, &["not signed"]);
+    let other = shop.site.pack(&shop.release().named("other", "2.0.0", 1));
+    Rehearsal::of(&shop.site, &other, Cluster::shared()).from(shop.db.name()).signed().run().done();
+    let of_other = receipts(&shop.site).into_iter().find(|path| path.to_string_lossy().contains("other")).unwrap();
+    let named = operator.ask_with("run", &["--rehearsal", of_other.to_str().unwrap()]);
+    named.fails_saying(11, &["another release"]);
+    let elsewhere = Cluster::shared().database("needs_elsewhere");
+    elsewhere.client().batch_execute(BEFORE).unwrap();
+    Rehearsal::of(&shop.site, &bundle, Cluster::shared()).from(elsewhere.name()).signed().run().done();
+    operator.run().fails_saying(11, &["rehearsed before it runs"]);
+
+    rehearsal().signed().run().done();
+    // Nobody's approval came with it: it is still the gates and approvals that say yes.
+    operator.run().done();
+    operator.rollback().done();
+
+    // A trust root may want it of every release.
+    let plain = shop.site.pack(&shop.release().named("plain", "1.0.0", 1));
+    let policy = ["trust", "set-policy", "trust.json", "--rehearsal", "required", "--root-key", "root.key"];
+    shop.site.pgseal(policy).done();
+    let operator = shop.site.operator(&plain, &shop.db.url());
+    operator.run().fails_saying(11, &["the trust root wants"]);
+}
+
+/// Somebody who may not copy the database, and somebody who asks for one that is not there.
+#[test]
+fn who_may_not() {
+    let shop = Shop::new("rights");
+    let rehearsal = shop.rehearsal(&shop.release());
+    let missing = Rehearsal { arguments: vec!["--from".to_owned(), "nobody_made_it".to_owned()], ..rehearsal };
+    missing.run().fails_saying(22, &["there is no database \"nobody_made_it\""]);
+    assert!(receipts(&shop.site).is_empty(), "nothing was rehearsed, so nothing is said of it");
+    assert_eq!(std::fs::read_dir(shop.site.path("receipts")).unwrap().count(), 0);
+}
+
+/// A release with a tier outside of any transaction.
+#[test]
+fn statements_that_stand_alone() {
+    let shop = Shop::new("alone");
+    let release = shop
+        .release()
+        .alone("index", "create index concurrently approvals_up on public.approvals (upper(who));\n")
+        .rollback("index", "drop index if exists public.approvals_up;\n");
+    shop.rehearsal(&release).run().done();
+    let system = shop.release().named("system", "1.0.0", 1).alone("system", "alter system set work_mem = '5MB';\n");
+    let bundle = shop.site.path("system.pgseal");
+    if shop.site.try_pack(&system, &bundle).code == 0 {
+        let rehearsal = Rehearsal::of(&shop.site, &bundle, Cluster::shared()).from(shop.db.name());
+        rehearsal.run().fails_saying(22, &["what all databases of this server share"]);
+    }
+}
+
+/// A sequence that went on is told, and no fault of the rollback.
+#[test]
+fn a_sequence_goes_on() {
+    let shop = Shop::new("sequence");
+    shop.db.client().batch_execute("create sequence public.numbers").unwrap();
+    let release = shop.release().tier("number", "select nextval('public.numbers');\n");
+    let document = shop.rehearsal(&release).json();
+    let remarks = document["remarks"].to_string();
+    assert!(remarks.contains("a sequence went on") && remarks.contains("public.numbers"), "{remarks}");
+}
+
+/// pg_dump's own formats.
+#[test]
+fn dumps_of_every_format() {
+    let shop = Shop::new("formats");
+    let bundle = shop.site.pack(&shop.release());
+    for format in ["custom", "tar", "directory", "plain"] {
+        let path = shop.site.path(&format!("dump.{format}"));
+        let mut command = Command::new(programs().dir().join("pg_dump"));
+        command.args(["--format", format, "--file"]).arg(&path).arg("--dbname").arg(shop.db.connection());
+        assert!(command.status().unwrap().success());
+        let rehearsal = Rehearsal::of(&shop.site, &bundle, Cluster::shared());
+        let document = rehearsal.with(["--from-dump", path.to_str().unwrap()]).json();
+        assert_eq!(document["rehearsal"]["source"]["method"], "dump", "{format}");
+    }
+    let broken = shop.site.path("broken");
+    std::fs::write(&broken, b"PGDMP and nothing else").unwrap();
+    let rehearsal = Rehearsal::of(&shop.site, &bundle, Cluster::shared());
+    rehearsal.with(["--from-dump", broken.to_str().unwrap()]).run().fails_saying(22, &["pg_restore"]);
+    assert!(psql(&shop.db, &["-c", "select 1"], Path::new("/")).status.success());
+}
