@@ -178,6 +178,9 @@ fn planned(order: &Order<'_>, tier: &Tier, new: &mut BTreeSet<String>) -> Result
     }
     most_of_each(&mut planned.statements, on_this_way);
     planned.hidden = planned.hidden.max(hidden);
+    // Of each relation the strongest: whoever waits for that one waits for all.
+    let strongest = |lock: &Lock| !planned.locks.iter().any(|b| b.relation == lock.relation && b.mode > lock.mode);
+    planned.locks = planned.locks.iter().filter(|lock| strongest(lock)).cloned().collect();
     Ok(planned)
 }
 

@@ -26,6 +26,14 @@ fn applied(prefix: &str, mode: &str, sql: &str) -> (TestDatabase<'static>, Site,
     (db, site, bundle)
 }
 
+/// `check` fails and says all of this.
+#[track_caller]
+fn found(operator: &Operator<'_>, words: &[&str]) {
+    let checked = operator.check();
+    assert_eq!(checked.code, 22, "{checked}");
+    checked.says(words);
+}
+
 fn residue(operator: &Operator<'_>) -> Value {
     let document: Value = serde_json::from_str(&operator.ask_with("check", &["--json"]).stdout).unwrap();
     document["verify"][0]["residue"].clone()
@@ -47,11 +55,9 @@ fn checks_as_rows_and_by_raising() {
     assert_same(&before, &dump(&db));
 
     db.client().batch_execute("delete from public.widgets where id = 2").unwrap();
-    operator
-        .check()
-        .fails_saying(22, &["FAILED v 0/2", "    one: 1", "FAILED 0/2 checks", "is not what \"finalized\""]);
+    found(&operator, &["FAILED v 0/2", "    one: 1", "FAILED 0/2 checks", "is not what \"finalized\""]);
     db.client().batch_execute("delete from public.widgets").unwrap();
-    operator.check().fails_saying(22, &["FAILED v 0/1", "verify/v.sql:3:1", "none"]);
+    found(&operator, &["FAILED v 0/1", "verify/v.sql:3:1", "none"]);
 }
 
 #[test]
@@ -85,9 +91,8 @@ fn a_sequence_that_was_drawn_from() {
         if what == "sets" {
             db.client().batch_execute("alter sequence public.orders_id_seq restart 5").unwrap();
         }
-        let checked = operator.check();
-        checked.fails_saying(
-            22,
+        found(
+            &operator,
             &["FAILED v 1/2 (rolled back)", "sequence public.orders_id_seq was ", "left something behind"],
         );
         if what != "sets" {
@@ -107,15 +112,15 @@ fn others_write_meanwhile() {
     let operator = site.operator(&bundle, &db.url());
     thread::scope(|scope| {
         scope.spawn(|| {
-            // When the script sleeps in its transaction.
-            let sleeps = "select count(*) from pg_stat_activity where query like '%pg_sleep(2)%' and state = 'active'
-                          and datname = current_database() and pid <> pg_backend_pid()";
+            // When the script has written, and sleeps.
+            let sleeps = "select count(*) from pg_locks where relation = 'public.plain'::regclass
+                          and mode = 'RowExclusiveLock' and pid <> pg_backend_pid()";
             while db.ask(sleeps) == "0" {
                 thread::sleep(Duration::from_millis(50));
             }
             db.client().batch_execute("insert into public.plain values (1)").unwrap();
         });
-        operator.check().fails_saying(22, &["table public.plain had 0 rows and has 1", "somebody else did meanwhile"]);
+        found(&operator, &["table public.plain had 0 rows and has 1", "somebody else did meanwhile"]);
     });
 
     let done = AtomicBool::new(false);

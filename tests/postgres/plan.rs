@@ -24,7 +24,7 @@ const THERE: &str = "
 #[test]
 fn locks_are_those_that_the_server_takes() {
     let db = database("plan_locks");
-    let mut client = db.client();
+    let (mut client, mut other) = (db.client(), db.client());
     client.batch_execute(THERE).unwrap();
     for sql in [
         "create index on t (note)",
@@ -61,12 +61,14 @@ fn locks_are_those_that_the_server_takes() {
     ] {
         let mut transaction = client.transaction().unwrap();
         transaction.batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
-        let rows = transaction
+        let pid: i32 = transaction.query_one("select pg_backend_pid()", &[]).unwrap().get(0);
+        // As others see it: what is dropped is still there, what is new is not.
+        let rows = other
             .query(
                 "select format('%s.%s', n.nspname, c.relname), l.mode from pg_locks l join pg_class c on c.oid = l.relation
-                 join pg_namespace n on n.oid = c.relnamespace where l.pid = pg_backend_pid() and l.locktype = 'relation'
+                 join pg_namespace n on n.oid = c.relnamespace where l.pid = $2 and l.locktype = 'relation'
                  and n.nspname = 'public' and c.relkind in ('r', 'p', 'v', 'm', 'S') and c.relname = any ($1)",
-                &[&vec!["t", "u", "v", "m", "s", "parent", "part_1"]],
+                &[&vec!["t", "u", "v", "m", "s", "parent", "part_1"], &pid],
             )
             .unwrap();
         transaction.rollback().unwrap();

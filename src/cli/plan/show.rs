@@ -58,7 +58,12 @@ fn one(tier: &PlannedTier, rehearsed: Option<&Rehearsed>, out: Output) {
             let took = took.map(|took| format!("took {took} ms in the rehearsal")).into_iter();
             few(took.chain(told).collect(), LOCKS + 1)
         }
-        None => few(tier.locks.iter().map(|lock| format!("{} {}", lock.mode.as_str(), lock.relation)).collect(), LOCKS),
+        None => {
+            // The strongest first.
+            let mut locks: Vec<_> = tier.locks.iter().collect();
+            locks.sort_by_key(|lock| std::cmp::Reverse(lock.mode));
+            few(locks.iter().map(|lock| format!("{} {}", lock.mode.as_str(), lock.relation)).collect(), LOCKS)
+        }
     };
     if !locks.is_empty() {
         let what = if rehearsed.is_some() { "" } else { "locks until COMMIT: " };
@@ -79,8 +84,8 @@ fn objects(tier: &PlannedTier) -> Vec<String> {
         let kinds = kinds.into_iter().map(|kind| {
             let names: Vec<String> =
                 of_how.iter().filter(|touch| touch.kind == kind).map(|touch| touch.name.clone()).collect();
-            let plural = if names.len() == 1 { String::new() } else { format!("{} ", names.len()) };
-            format!("{plural}{kind} {}", few(names, NAMES))
+            let kind = if names.len() == 1 { kind.to_owned() } else { format!("{} {}", names.len(), plural(kind)) };
+            format!("{kind} {}", few(names, NAMES))
         });
         let kinds: Vec<String> = kinds.collect();
         if !kinds.is_empty() {
@@ -91,6 +96,15 @@ fn objects(tier: &PlannedTier) -> Vec<String> {
         said.push(format!("{} statement(s) may do more than their words say", tier.hidden));
     }
     said
+}
+
+fn plural(kind: &str) -> String {
+    match kind {
+        "index" => "indexes".to_owned(),
+        "policy" => "policies".to_owned(),
+        "statistics" => kind.to_owned(),
+        _ => format!("{kind}s"),
+    }
 }
 
 fn few(mut names: Vec<String>, most: usize) -> String {
