@@ -77,7 +77,8 @@ pub trait Session {
     fn canceller(&self) -> Box<dyn Cancel>;
 
     /// How long the server may be silent, and take nothing, while an answer is awaited; then the connection counts as lost.
-    /// A network that swallows packets would otherwise never be noticed.
+    /// A network that swallows packets would otherwise never be noticed. The answer to a batch is waited for as often as it
+    /// has statements, up to an hour.
     fn set_patience(&mut self, patience: Duration);
 
     /// How long the answer to one statement may take as a whole, whatever the server says meanwhile: a server or proxy that

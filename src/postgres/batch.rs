@@ -12,6 +12,8 @@ use crate::database::{BatchAnswer, DatabaseError, Notice};
 /// Several statements of one message, from sending to the end of the answer.
 pub(super) struct Flight {
     stream: Pin<Box<SimpleQueryStream>>,
+    /// How many statements it has, or more.
+    pub statements: u32,
     answer: BatchAnswer,
     end: Option<Result<(), DatabaseError>>,
     /// What was said while it ran.
@@ -19,8 +21,8 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    pub(super) fn new(stream: SimpleQueryStream) -> Self {
-        Self { stream: Box::pin(stream), answer: BatchAnswer::default(), end: None, notices: Vec::new() }
+    pub(super) fn new(stream: SimpleQueryStream, statements: u32) -> Self {
+        Self { stream: Box::pin(stream), statements, answer: BatchAnswer::default(), end: None, notices: Vec::new() }
     }
 
     /// Takes everything that is there. Rows are dropped; an error is kept, and whatever comes until the server is ready

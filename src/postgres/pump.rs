@@ -115,9 +115,10 @@ impl Pump {
     pub(super) fn send(
         &mut self,
         sending: impl Future<Output = Result<SimpleQueryStream, Error>>,
+        statements: u32,
     ) -> Result<(), DatabaseError> {
         let stream = self.begin(sending)?;
-        self.line.flights.push_back(Flight::new(stream));
+        self.line.flights.push_back(Flight::new(stream, statements));
         self.line.outbox.watch();
         self.wait(|line, _| if line.outbox.is_written() { Poll::Ready(()) } else { Poll::Pending })
     }
@@ -178,8 +179,8 @@ impl Pump {
             // Looks at the socket: what the server said meanwhile, even goodbye, is read before anything is written.
             yield_now().await;
             let mut seen = moved.load(Ordering::Relaxed);
-            let mut silence = (*patience).map(Clock::start);
-            // A batch's answers may all come at its end, and nobody knows here how many statements it has.
+            let mut silence = (*patience).map(|patience| Clock::start(line.longest_silence(patience)));
+            // A batch's answers may all come at its end.
             let mut whole = (*deadline).filter(|_| line.flights.is_empty()).map(Clock::start);
             poll_fn(|cx| {
                 let turned = line.turn(cx, &mut ready);
@@ -206,6 +207,9 @@ impl Pump {
         })
     }
 }
+
+/// Longer than this no batch is waited for in silence, unless a single statement may take longer.
+const BATCH_SILENCE: Duration = Duration::from_secs(3600);
 
 /// A time limit that runs.
 struct Clock {
@@ -270,6 +274,13 @@ impl Drop for Pump {
 }
 
 impl Line {
+    /// How long the server may be silent by right. It keeps the answers of a batch until all are there, and each of its
+    /// statements may take as long as one that is alone.
+    fn longest_silence(&self, patience: Duration) -> Duration {
+        let on_the_way = self.flights.front().map_or(1, |flight| flight.statements.max(1));
+        patience.saturating_mul(on_the_way).min(patience.max(BATCH_SILENCE))
+    }
+
     /// Fails only when the connection is lost and `ready` would wait for ever.
     fn turn<T>(
         &mut self,

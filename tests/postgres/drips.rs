@@ -36,6 +36,22 @@ fn statements_that_travel_together_have_more_time() {
     assert!(error.to_string().contains("no answer within 2 s"), "{error}");
 }
 
+/// The server keeps a batch's answers until all are there: its silence is not a lost connection.
+#[test]
+fn a_batch_may_be_silent_as_long_as_all_its_statements() {
+    let db = database("silent_batch");
+    let mut session = super::server::session(&db.connection());
+    session.set_patience(Duration::from_secs(1));
+    session.execute("BEGIN").unwrap();
+    session.send_batch(&"select pg_sleep(0.7); ".repeat(4)).unwrap();
+    assert_eq!(session.receive_batch().unwrap().rows.len(), 4);
+    let begun = Instant::now();
+    session.send_batch("select pg_sleep(20); select pg_sleep(20);").unwrap();
+    let error = session.receive_batch().unwrap_err();
+    assert!(error.to_string().contains("silent for 2 s"), "{error}");
+    assert!(begun.elapsed().as_secs() < 10);
+}
+
 #[test]
 fn a_commit_whose_answer_never_comes() {
     let (db, release, site) = small("dripped");
