@@ -42,6 +42,8 @@ fn a_server_that_was_restarted_is_alike() {
     server.sql(tables);
     let take = |server: &Server| try_take(&server.local("postgres"), &Scope::All).unwrap();
     let before = take(&server);
+    // This restart is an immediate one: recovery would let the sequence skip the values that it has logged ahead.
+    server.sql("checkpoint");
     server.restart();
     assert_alike(&before, &take(&server));
 }
