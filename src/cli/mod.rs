@@ -42,6 +42,7 @@ mod rewrite;
 mod rollback;
 mod run;
 mod runbook;
+mod schema_digests;
 mod script;
 mod sign;
 mod signer;

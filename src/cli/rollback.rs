@@ -8,6 +8,7 @@ use super::ordered::Ordered;
 use super::output::{Output, Paint};
 use super::perform::ReceiptArgs;
 use super::progress::Progress;
+use super::schema_digests::SchemaDigestArgs;
 use crate::format::receipt::Action;
 use crate::format::statement::title;
 use crate::release::order;
@@ -26,6 +27,8 @@ pub struct Args {
     retries: RetryArgs,
     #[command(flatten)]
     receipts: ReceiptArgs,
+    #[command(flatten)]
+    schema: SchemaDigestArgs,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
@@ -52,9 +55,12 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             return Ok(Exit::Done);
         }
     };
+    let schema = args.schema.before(&order).map_err(|error| ordered.told(error))?;
     let journal = prepared.journal()?;
     let report = applied.rollback(&prepared.run_id, journal, &mut progress);
     ordered.stop.ended();
     progress.finish();
-    prepared.conclude(&bundle, report?, out)
+    let mut report = report?;
+    args.schema.add(schema, &order, &mut report, out);
+    prepared.conclude(&bundle, report, out)
 }

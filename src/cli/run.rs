@@ -9,6 +9,7 @@ use super::output::Output;
 use super::perform::{ReceiptArgs, admit};
 use super::progress::Progress;
 use super::rehearsed::RehearsedArgs;
+use super::schema_digests::SchemaDigestArgs;
 use super::stage;
 use crate::format::receipt::Action;
 use crate::record::memory;
@@ -30,6 +31,8 @@ pub struct Args {
     retries: RetryArgs,
     #[command(flatten)]
     receipts: ReceiptArgs,
+    #[command(flatten)]
+    schema: SchemaDigestArgs,
     #[command(flatten)]
     rehearsed: RehearsedArgs,
     /// Go on with the run of this release that stopped half way
@@ -77,11 +80,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let error = ordered.told(error);
         if args.resume && error.exit != Exit::Preflight { still_half_way(error) } else { error }
     })?;
+    let schema = args.schema.before(&order).map_err(|error| ordered.told(error))?;
     let journal = prepared.journal()?;
     let report = ready.run(&admission, rehearsed.as_ref(), &prepared.run_id, journal, &mut progress);
     ordered.stop.ended();
     progress.finish();
-    prepared.conclude(&bundle, report?, out)
+    let mut report = report?;
+    args.schema.add(schema, &order, &mut report, out);
+    prepared.conclude(&bundle, report, out)
 }
 
 /// A resumed run that did not begin leaves the database as it was: half way.

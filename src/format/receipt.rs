@@ -85,6 +85,9 @@ pub struct Receipt {
     /// The probe after; absent if it was not reached.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<BTreeMap<String, Option<String>>>,
+    /// The digests of all definitions, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub schema: Option<SchemaDigests>,
     /// The scripts that ran.
     pub tiers: Vec<TierRecord>,
     /// The verify scripts that were asked.
@@ -222,6 +225,17 @@ pub struct GateAnswer {
     pub reason: String,
     /// Its other columns.
     pub evidence: BTreeMap<String, Option<String>>,
+}
+
+/// The digests of the database's definitions, without its rows and without the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SchemaDigests {
+    /// Before the first statement.
+    pub before: Digest,
+    /// After the last; absent where nothing was changed, where nobody knows, and where it could not be asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<Digest>,
 }
 
 /// A script that ran.

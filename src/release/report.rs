@@ -77,6 +77,7 @@ pub(super) fn blank_receipt(order: &Order<'_>, work: &Work<'_>, start: Start, ru
         tiers: Vec::new(),
         verify: Vec::new(),
         transaction_id: None,
+        schema: None,
         journal_sha256: None,
         signer: None,
     }

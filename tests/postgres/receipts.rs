@@ -28,6 +28,34 @@ fn newest(operator: &Operator<'_>) -> (PathBuf, PathBuf) {
     (receipt, journal)
 }
 
+/// A rollback in production is proved against the run that it undoes.
+#[test]
+fn with_the_definitions_before_and_after() {
+    let (db, release, site) = small("receipt_schema");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    operator.ask("run").done();
+    assert!(operator.receipt()["schema"].is_null(), "only where it is asked for");
+    operator.rollback().done();
+    let schema = |command: &str, dir: &str| {
+        let operator = site.operator(&bundle, &db.url()).receipts_in(dir);
+        operator.ask_with(command, &["--fingerprint"]).done();
+        let (path, _) = newest(&operator);
+        show(&site, &path, &[]).done().says(&["definitions before"]);
+        operator.receipt()["schema"].clone()
+    };
+    let (run, rollback) = (schema("run", "there"), schema("rollback", "back"));
+    assert_ne!(run["before"], run["after"]);
+    assert_eq!((&rollback["before"], &rollback["after"]), (&run["after"], &run["before"]));
+    let alone = site.command().args(["fingerprint", "--schema-only", "--json", "--db", &db.url()]).output().unwrap();
+    assert_eq!(Answer::of(alone).done().json()["sha256"], run["before"]);
+    // What was not changed has no state after it.
+    let failing = site.pack(&Release::on(db.name()).named("failing", "1.0.0", 1).tier("bad", "select 1 / 0;\n"));
+    let operator = site.operator(&failing, &db.url()).receipts_in("failed");
+    operator.ask_with("run", &["--fingerprint"]).fails(30);
+    assert!(operator.receipt()["schema"]["after"].is_null());
+}
+
 #[test]
 fn of_a_run() {
     let (db, release, site) = small("receipt");

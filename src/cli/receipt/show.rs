@@ -129,6 +129,14 @@ fn person(statement: &ReceiptStatement, out: Output) {
     if let Some(transaction) = &receipt.transaction_id {
         out.line(format!("transaction {}", escape(transaction)));
     }
+    if let Some(schema) = &receipt.schema {
+        out.line(format!("definitions before {}", schema.before));
+        match schema.after {
+            Some(after) if after == schema.before => out.line("definitions after: the same"),
+            Some(after) => out.line(format!("definitions after {after}")),
+            None => {}
+        }
+    }
     if receipt.retries > 0 {
         out.line(format!("begun anew {} times, because a lock could not be had in time", receipt.retries));
     }

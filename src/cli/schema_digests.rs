@@ -1,0 +1,49 @@
+//! `run --fingerprint`, `rollback --fingerprint`: in the receipt, what all definitions of the database were before and after.
+
+use std::num::NonZeroUsize;
+
+use super::args::now;
+use super::error::CliError;
+use super::output::{Output, escape};
+use crate::digest::Digest;
+use crate::fingerprint;
+use crate::format::fingerprint::Scope;
+use crate::format::receipt::{Outcome, SchemaDigests};
+use crate::release::order::Order;
+use crate::release::report::Report;
+
+#[derive(clap::Args, Debug)]
+pub struct SchemaDigestArgs {
+    /// Put the digests of all definitions before and after into the receipt, as `pgseal fingerprint --schema-only` takes them
+    #[arg(long)]
+    fingerprint: bool,
+}
+
+impl SchemaDigestArgs {
+    /// Before anything begins; an error stops it.
+    pub fn before(&self, order: &Order<'_>) -> Result<Option<Digest>, CliError> {
+        if self.fingerprint { Ok(Some(take(order)?)) } else { Ok(None) }
+    }
+
+    /// Afterwards; what can't be asked then is missing, since what is done is done.
+    pub fn add(&self, before: Option<Digest>, order: &Order<'_>, report: &mut Report, out: Output) {
+        let Some(before) = before else { return };
+        let after = match report.receipt.outcome {
+            Outcome::Unchanged | Outcome::Unknown => None,
+            Outcome::Committed | Outcome::Partial => take(order)
+                .map_err(|error| {
+                    let why = escape(&error.lines.join(" "));
+                    out.warning(format!(
+                        "the definitions could not be read again, so the receipt has no digest of them: {why}"
+                    ));
+                })
+                .ok(),
+        };
+        report.receipt.schema = Some(SchemaDigests { before, after });
+    }
+}
+
+fn take(order: &Order<'_>) -> Result<Digest, CliError> {
+    let taken = fingerprint::take(order.connect, &Scope::Schema, NonZeroUsize::MIN, now(), &|_| ());
+    Ok(taken?.sha256)
+}
