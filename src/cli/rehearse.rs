@@ -20,7 +20,7 @@ use super::progress::Progress;
 use super::table;
 use crate::bundle::AuthenticatedBundle;
 use crate::format::fingerprint::Scope;
-use crate::format::rehearsal::{LockRecord, Rehearsal, RehearsalStep};
+use crate::format::rehearsal::{LockRecord, Rehearsal, RehearsalOutcome, RehearsalStep};
 use crate::format::statement::title;
 use crate::release::rehearse::{self, Approval, ClonedFrom, Job, Rehearsed, Steps};
 use crate::release::stop::Stop;
@@ -59,11 +59,11 @@ pub struct Args {
     /// Leave the clone for looking at it
     #[arg(long)]
     keep: bool,
-    /// Compare definitions only, no rows
+    /// Compare definitions only, no rows. It then proves nothing about data, and counts for no policy
     #[arg(long, conflicts_with = "tables")]
     schema_only: bool,
-    /// Compare the rows of this table only (may be repeated); definitions are always compared
-    #[arg(long, value_name = "SCHEMA.TABLE")]
+    /// Compare the rows of these tables only; definitions are always compared. It then proves nothing about other rows
+    #[arg(long, value_name = "SCHEMA.TABLE,...", value_delimiter = ',')]
     tables: Vec<String>,
     /// How many connections read rows [default: one a processor, up to 4]
     #[arg(long, value_name = "N")]
@@ -231,8 +231,12 @@ pub fn headline(rehearsal: &Rehearsal, out: Output) -> String {
         None => "a clone of a dump".to_owned(),
     };
     let outcome = match rehearsal.outcome {
-        crate::format::rehearsal::RehearsalOutcome::Proved => out.paint(Paint::Good, "proved"),
-        crate::format::rehearsal::RehearsalOutcome::Failed => out.paint(Paint::Bad, "failed"),
+        RehearsalOutcome::Proved => out.paint(Paint::Good, "proved"),
+        RehearsalOutcome::Limited => {
+            out.paint(Paint::Bad, "held, but not all rows were compared, so it proves nothing about data")
+        }
+        RehearsalOutcome::Failed => out.paint(Paint::Bad, "failed"),
+        RehearsalOutcome::Incomplete => out.paint(Paint::Bad, "not rehearsed to the end"),
     };
     format!("rehearsal of {title} on {source}: {outcome}")
 }

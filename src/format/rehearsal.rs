@@ -97,10 +97,15 @@ pub struct Rehearsal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RehearsalOutcome {
-    /// Every step held.
+    /// Every step held, and every row was compared.
     Proved,
-    /// One did not.
+    /// Every step held, but not all rows were compared: the way back of data is not proved.
+    Limited,
+    /// The release did not do what it has to.
     Failed,
+    /// It was not rehearsed to the end: a gate was closed, the baseline was not there, somebody stopped it. It says nothing
+    /// about the release.
+    Incomplete,
 }
 
 /// What was cloned.

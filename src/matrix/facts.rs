@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::format::manifest::{Manifest, When};
 use crate::format::name::Name;
 use crate::format::receipt::{GateAnswer, ObservedTarget, Receipt, TrustReference, VerifyRecord};
-use crate::format::rehearsal::Rehearsal;
+use crate::format::rehearsal::{Rehearsal, RehearsalOutcome};
 use crate::format::timestamp::Timestamp;
 use crate::record::ledger::Entry;
 use crate::trust::policy::Tally;
@@ -181,6 +181,9 @@ impl ReleaseFacts {
 
     /// The newest rehearsal.
     pub fn newest_rehearsal(&self) -> Option<&Kept<Rehearsal>> {
-        self.rehearsals.last()
+        let tells = |kept: &&Kept<Rehearsal>| {
+            matches!(kept.document.outcome, RehearsalOutcome::Proved | RehearsalOutcome::Failed)
+        };
+        self.rehearsals.iter().rfind(tells).or(self.rehearsals.last())
     }
 }

@@ -117,6 +117,12 @@ pub enum UnprovedError {
     /// The rehearsal failed.
     #[error("that rehearsal failed{0}")]
     Failed(String),
+    /// It held as far as it went.
+    #[error("that rehearsal did not compare all rows (--schema-only, --tables): what becomes of data is not proved")]
+    Limited,
+    /// It did not come to its end.
+    #[error("that rehearsal did not come to its end{0}")]
+    Incomplete(String),
     /// A clone of another database.
     #[error("its clone was made of the database {0:?}, the release is for another")]
     Source(String),
@@ -141,8 +147,12 @@ pub fn prove(
         None => return Err(ReceiptError::Subject.into()),
     }
     let rehearsal = statement.predicate;
-    if rehearsal.outcome != RehearsalOutcome::Proved {
-        return Err(UnprovedError::Failed(rehearsal.error.map(|error| format!(": {error}")).unwrap_or_default()));
+    let why = || rehearsal.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+    match rehearsal.outcome {
+        RehearsalOutcome::Proved => {}
+        RehearsalOutcome::Limited => return Err(UnprovedError::Limited),
+        RehearsalOutcome::Failed => return Err(UnprovedError::Failed(why())),
+        RehearsalOutcome::Incomplete => return Err(UnprovedError::Incomplete(why())),
     }
     match rehearsal.source.database {
         Some(source) if source != database => Err(UnprovedError::Source(source)),

@@ -78,7 +78,9 @@ impl Rehearsed {
     pub fn show(&self, out: Output) {
         let outcome = match self.rehearsal.outcome {
             RehearsalOutcome::Proved => out.paint(Paint::Good, "rehearsed"),
+            RehearsalOutcome::Limited => out.paint(Paint::Bad, "rehearsed without comparing all rows"),
             RehearsalOutcome::Failed => out.paint(Paint::Bad, "a rehearsal failed"),
+            RehearsalOutcome::Incomplete => out.paint(Paint::Bad, "a rehearsal did not come to its end"),
         };
         let signer = match &self.signer {
             Some(owner) => format!("signed by {}", escape(owner)),

@@ -102,6 +102,17 @@ pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
         return cell(Mark::Stop(FAILED), says)
             .way_out("The release has to be mended, packed and signed anew, and rehearsed again.", None);
     }
+    if rehearsal.outcome == RehearsalOutcome::Incomplete {
+        let why = rehearsal.error.as_deref().unwrap_or("somebody stopped it");
+        return cell(Mark::Unknown, format!("The last rehearsal did not come to its end: {why}."))
+            .way_out("An operator rehearses it on a copy of the database.", command());
+    }
+    if rehearsal.outcome == RehearsalOutcome::Limited {
+        let says =
+            "The last rehearsal did not compare all rows, so nobody knows whether the way back restores the data.";
+        return cell(Mark::Unknown, says.to_owned())
+            .way_out("An operator rehearses it with all rows, without --schema-only and --tables.", command());
+    }
     if is_behind(facts.now, at) {
         return cell(
             Mark::Unknown,

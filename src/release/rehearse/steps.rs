@@ -10,7 +10,7 @@ use super::trouble::Trouble;
 use super::{ClonedFrom, Job, Rehearsed, Steps, compare, fill, reach};
 use crate::database::Purpose;
 use crate::digest::Digest;
-use crate::format::fingerprint::Fingerprint;
+use crate::format::fingerprint::{Fingerprint, Scope};
 use crate::format::manifest::When;
 use crate::format::receipt::{Action, ObservedTarget, Outcome};
 use crate::format::rehearsal::{CloneApproval, CloneMethod, FingerprintOf, Rehearsal, RehearsalOutcome};
@@ -76,10 +76,20 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
         trouble = source_again(job, source.as_ref(), &mut receipt, &mut remarks, &mut log).err().map(stopped);
     }
     receipt.steps = log.done;
-    receipt.outcome = if trouble.is_none() { RehearsalOutcome::Proved } else { RehearsalOutcome::Failed };
+    receipt.outcome = match &trouble {
+        None if *job.scope == Scope::All => RehearsalOutcome::Proved,
+        None => RehearsalOutcome::Limited,
+        Some(trouble) if trouble.is_of_the_release(has_run(&receipt)) => RehearsalOutcome::Failed,
+        Some(_) => RehearsalOutcome::Incomplete,
+    };
     receipt.kept = job.keep || left.is_some();
     receipt.finished = (job.clock)();
     Ok(Rehearsed { receipt, trouble, left, remarks })
+}
+
+/// Whether the release was applied to the clone once.
+fn has_run(receipt: &Rehearsal) -> bool {
+    receipt.steps.iter().any(|step| step.name == "run" && step.ok)
 }
 
 fn source_fingerprint(job: &Job<'_>, admin: &mut Admin, log: &mut Log<'_>) -> Result<Option<Fingerprint>, Trouble> {

@@ -49,6 +49,30 @@ pub enum Trouble {
     Interrupted,
 }
 
+impl Trouble {
+    /// Whether it says something about the release, and not about how it was rehearsed. What a release that ran once is
+    /// refused for afterwards is of its own making.
+    pub(super) fn is_of_the_release(&self, has_run: bool) -> bool {
+        match self {
+            Self::Reaches(_)
+            | Self::Run(_)
+            | Self::Report(_)
+            | Self::NotRefused(_)
+            | Self::NotHeld(_)
+            | Self::Rollback(_)
+            | Self::NotRestored(_) => true,
+            Self::Gate(_) | Self::Preflight(_) | Self::Check(_) => has_run,
+            Self::Clone(_)
+            | Self::Copy(_)
+            | Self::Database(_)
+            | Self::Fingerprint(_)
+            | Self::Script(_)
+            | Self::Journal(_)
+            | Self::Interrupted => false,
+        }
+    }
+}
+
 impl From<CloneError> for Trouble {
     fn from(error: CloneError) -> Self {
         Self::Clone(error)

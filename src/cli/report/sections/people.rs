@@ -80,6 +80,10 @@ pub fn summary(kept: &Kept<Rehearsal>) -> String {
     let rehearsal = &kept.document;
     let outcome = match rehearsal.outcome {
         RehearsalOutcome::Proved => "Every step held".to_owned(),
+        RehearsalOutcome::Limited => "Every step held, but not all rows were compared".to_owned(),
+        RehearsalOutcome::Incomplete => {
+            format!("It did not come to its end: {}", rehearsal.error.as_deref().unwrap_or("somebody stopped it"))
+        }
         RehearsalOutcome::Failed => {
             format!("It failed: {}", rehearsal.error.as_deref().unwrap_or("a step did not hold"))
         }
