@@ -65,6 +65,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let admitted = admit(&root, &bundle, &variables, at).map_err(CliError::from);
     let named = args.rehearsal.as_deref();
     let rehearsed = rehearsed::find(named, &args.receipts, (&root, &bundle), When::At(at), out)?;
+    let proof = super::rehearsed::proof(named, &root, &bundle, &args.receipts, at);
     let limits = (&args.limits, &manifest.limits);
     let ordered = Ordered::prepare(&args.database, limits, Command::reads("plan"), out, Beside::plain(out))?;
     let order = ordered.order(&bundle, &root, &variables);
@@ -73,7 +74,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return Err(ordered.command.interrupted());
     }
     let met = std::mem::take(&mut plan.obstacles).into_iter().map(obstacle);
-    let obstacles: Vec<CliError> = clock.err().into_iter().chain(admitted.err()).chain(met).collect();
+    let obstacles: Vec<CliError> =
+        clock.err().into_iter().chain(admitted.err()).chain(proof.err()).chain(met).collect();
     let code = variables.get(APR_VARIABLE).map(String::as_str);
     let tallies = policy::tally(&root, bundle.approvals(), code, When::At(at));
     let approvals =

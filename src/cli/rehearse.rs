@@ -175,7 +175,13 @@ fn conclude(
     if let Some(left) = &rehearsed.left {
         let name = rehearsed.receipt.clone.database.replace('"', "\"\"");
         let text = format!("{left}; drop it by hand: drop database \"{name}\" with (force)");
-        error = Some(error.unwrap_or_else(|| CliError::new(Exit::Internal, text)));
+        error = Some(match error {
+            None => CliError::new(Exit::Internal, text),
+            Some(mut error) => {
+                error.lines.push(escape(&text));
+                error
+            }
+        });
     }
     let result = rehearsed.receipt.clone();
     let (dir, stored) = prepared.store_rehearsal(bundle.release_id(), rehearsed.receipt);

@@ -70,7 +70,7 @@ const THERE: &str = "select pg_catalog.format('%I.%I', n.nspname, c.relname)
 /// any transaction.
 const SEQUENCES: &str = "select c.oid::pg_catalog.text, pg_catalog.format('%I.%I', n.nspname, c.relname),
         case when pg_catalog.has_sequence_privilege(c.oid, 'USAGE') or pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
-             then pg_catalog.pg_sequence_last_value(c.oid)::pg_catalog.text end
+             then coalesce(pg_catalog.pg_sequence_last_value(c.oid)::pg_catalog.text, 'not drawn from') end
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.relkind = 'S' and c.relpersistence <> 't'";
 
@@ -103,6 +103,8 @@ impl Before {
         let now = sequences(after).map_err(failed)?;
         for (oid, (name, before)) in self.sequences.iter().filter(|(oid, _)| traces.written.contains(oid)) {
             match now.get(oid) {
+                // Without the right to ask nobody knows.
+                Some((_, None)) => residue.unproved.push(format!("sequence {name}: the role may not read it")),
                 Some((_, value)) if value == before => residue.same.push(name.clone()),
                 value => {
                     let after = value.and_then(|(_, value)| value.clone());
@@ -232,5 +234,5 @@ fn column(table: Table) -> Vec<String> {
 }
 
 fn said(value: &Option<String>) -> &str {
-    value.as_deref().unwrap_or("not drawn from")
+    value.as_deref().unwrap_or("unknown")
 }

@@ -65,6 +65,9 @@ impl Doing<'_, '_> {
         }
         settings::reset(session, limits).map_err(database("can't reset the session"))?;
         self.ledger(session, &transaction_id, records, which).map_err(database("can't write the ledger"))?;
+        if let Some(clone) = self.order.clone {
+            locks::look_again(session, &self.order, clone)?;
+        }
         self.commit(session, &transaction_id, which)?;
         self.receipt.tiers[records..].iter_mut().for_each(|tier| tier.transaction_id = Some(transaction_id.clone()));
         Ok(())

@@ -185,7 +185,8 @@ fn a_rollback_that_forgets_a_row() {
     let rehearsal = shop.rehearsal(&release);
     rehearsal.run().fails_saying(50, &["rows of public.approvals"]);
     // Nobody looked at rows, so nobody can say.
-    shop.rehearsal(&release).with(["--schema-only"]).run().done();
+    shop.rehearsal(&release).with(["--schema-only"]).run().done().says(&["it proves nothing about data"]);
+    assert_eq!(last_receipt(&shop.site)["outcome"], "limited");
     assert_eq!(shop.db.ask("select who from approvals"), "somebody");
 }
 
@@ -242,6 +243,14 @@ fn nothing_but_the_clone_is_changed() {
         format!("alter database {name} set work_mem = '3MB';\n"),
         format!("grant connect on database {name} to public with grant option;\n").replace(" with grant option", ""),
         "do $$ begin execute 'create role rehearsed_role'; exception when others then raise; end $$;\n".to_owned(),
+        format!("alter database {name} allow_connections false;\n"),
+        "create table public.late (n integer);
+         create function public.late() returns trigger language plpgsql as $$
+         begin execute 'create role rehearsed_role'; return null; end $$;
+         create constraint trigger late after insert on public.late deferrable initially deferred
+             for each row execute function public.late();
+         insert into public.late values (1);\n"
+            .to_owned(),
     ];
     for (at, sql) in shared.iter().enumerate() {
         // A grant that is there already changes nothing.
@@ -369,7 +378,7 @@ fn ctrl_c_cleans_up() {
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     running.end().fails_saying(30, &["interrupted"]);
     assert!(clones(&shop.db, shop.db.name()).is_empty());
-    assert_eq!(last_receipt(&shop.site)["outcome"], "failed");
+    assert_eq!(last_receipt(&shop.site)["outcome"], "incomplete");
 }
 
 /// What a run rests on where somebody wants a rehearsal.
@@ -409,6 +418,12 @@ fn a_run_that_needs_a_rehearsal() {
     shop.site.pgseal(policy).done();
     let operator = shop.site.operator(&plain, &shop.db.url());
     operator.run().fails_saying(11, &["the trust root wants"]);
+    let rehearsal = Rehearsal::of(&shop.site, &plain, Cluster::shared()).from(shop.db.name()).signed();
+    rehearsal.with(["--schema-only"]).run().done();
+    operator.run().fails_saying(11, &["did not compare all rows"]);
+    let plan = operator.plan();
+    assert_eq!(plan.code, 11, "{plan}");
+    plan.says(&["the trust root wants"]);
 }
 
 /// Somebody who may not copy the database, and somebody who asks for one that is not there.

@@ -149,7 +149,9 @@ pub(super) fn create(
     admin.session.execute(&create).map_err(CloneError::database(doing()))?;
     let oid = admin.oid(&name).map_err(CloneError::database(doing()))?;
     let oid = oid.ok_or_else(|| CloneError::Other(name.clone()))?;
-    let server_is_its_own = admin.is_alone().map_err(CloneError::database(doing()))?;
+    // Where the source is, production may be.
+    let from_dump = taken.source.is_none() && taken.target != "postgres";
+    let server_is_its_own = from_dump && admin.is_alone(&name).map_err(CloneError::database(doing()))?;
     Ok(ClonedDatabase { name, oid, suffix, server_is_its_own })
 }
 
@@ -163,6 +165,8 @@ pub(super) fn drop(connect: &dyn Connect, clone: &ClonedDatabase) -> Result<(), 
     match found.single() {
         None => Ok(()),
         Some(oid) if oid == clone.oid && clone.name.ends_with(&clone.suffix) => {
+            // A release may have made a template of it.
+            session.execute(&format!("ALTER DATABASE {} IS_TEMPLATE false", quoted(&clone.name))).map_err(doing())?;
             session.execute(&format!("DROP DATABASE {} WITH (FORCE)", quoted(&clone.name))).map_err(doing())?;
             Ok(())
         }

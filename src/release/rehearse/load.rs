@@ -87,6 +87,8 @@ pub(super) fn run(
             Some(Step::Echo { .. } | Step::Await) => {}
         }
     }
+    // What waits for COMMIT runs now, so that what it does is seen.
+    session.execute("SET CONSTRAINTS ALL IMMEDIATE").map_err(doing("a deferred constraint does not hold"))?;
     locks::look(session.as_mut(), order, clone, given.name, observer)?;
     session.execute("COMMIT").map_err(doing("COMMIT was refused"))?;
     Ok(statements)
@@ -136,8 +138,10 @@ fn refusal(statement: &Statement, inspection: &Inspection) -> Option<String> {
     if !matches!(statement.then, Then::Show | Then::Store { .. }) {
         return Some("\\gexec, \\gdesc and \\parse are not for such a script".to_owned());
     }
-    // Definitions send nothing by themselves; what the clone's own definitions reach is told with the clone.
-    let defines = inspection.verb.starts_with("CREATE ") && !inspection.verb.starts_with("CREATE SUBSCRIPTION");
+    // The body of a function sends nothing by itself; what the clone's own definitions reach is told with the clone. Tables
+    // and views that are made of a query do run it.
+    let defines = ["CREATE FUNCTION", "CREATE PROCEDURE", "CREATE TRIGGER", "CREATE EXTENSION"]
+        .contains(&inspection.verb.as_str());
     let mut ways = inspection.dispatch.iter().map(|way| way.name.as_str());
     ways.find(|way| !defines && !super::reach::stays_inside(way))
         .map(|way| format!("{way} could reach outside of the clone"))

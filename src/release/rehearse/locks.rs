@@ -24,7 +24,8 @@ const MODES: [&str; 8] = [
 
 /// What all databases of a server share, and a release can change from any of them. Who writes there holds the lock until
 /// COMMIT.
-const SHARED: &str = "pg_authid,pg_auth_members,pg_tablespace,pg_subscription,pg_replication_origin";
+const SHARED: &str =
+    "pg_authid,pg_auth_members,pg_tablespace,pg_subscription,pg_replication_origin,pg_parameter_acl,pg_shseclabel";
 
 /// Relations of this database as others see them: what the transaction made is not there yet, what it dropped still is.
 const HELD: &str = "select pg_catalog.concat(n.nspname, '.', c.relname), l.mode
@@ -46,8 +47,8 @@ const HELD_SHARED: &str = "select c.relname::text
 /// What is said of all databases but this one, whose own name, settings, rights and comment a release may change: compared
 /// between the transaction and everybody else. Nothing depends on the search path.
 const OTHERS: &str = "select pg_catalog.md5(pg_catalog.concat(
-        (select pg_catalog.string_agg(pg_catalog.concat_ws(' ', oid, datname, datdba, datacl, datconnlimit, datistemplate, dattablespace), ',' order by oid)
-         from pg_catalog.pg_database where oid operator(pg_catalog.<>) $1::pg_catalog.text::pg_catalog.oid),
+        (select pg_catalog.string_agg((pg_catalog.to_jsonb(d) operator(pg_catalog.-) 'datfrozenxid' operator(pg_catalog.-) 'datminmxid')::text, ',' order by oid)
+         from pg_catalog.pg_database d where oid operator(pg_catalog.<>) $1::pg_catalog.text::pg_catalog.oid),
         (select pg_catalog.string_agg(pg_catalog.concat_ws(' ', setdatabase, setrole, setconfig), ',' order by setdatabase, setrole)
          from pg_catalog.pg_db_role_setting where setdatabase operator(pg_catalog.<>) $1::pg_catalog.text::pg_catalog.oid),
         (select pg_catalog.string_agg(pg_catalog.concat_ws(' ', objoid, classoid, description), ',' order by objoid, classoid)
@@ -68,17 +69,37 @@ pub(in crate::release) fn look(
     tier: &str,
     observer: &mut dyn Observer,
 ) -> Result<(), Failure> {
+    let held = inside(session, order, clone, tier)?;
+    observer.event(Event::Locked { tier, held: &held });
+    Ok(())
+}
+
+/// The last look before COMMIT, when deferred triggers have run too.
+pub(in crate::release) fn look_again(
+    session: &mut dyn Session,
+    order: &Order<'_>,
+    clone: &ClonedDatabase,
+) -> Result<(), Failure> {
+    inside(session, order, clone, "what ran at the end of the transaction").map(drop)
+}
+
+/// The locks of a transaction that changes nothing but the clone.
+fn inside(
+    session: &mut dyn Session,
+    order: &Order<'_>,
+    clone: &ClonedDatabase,
+    what: &str,
+) -> Result<Vec<(String, String)>, Failure> {
     let asked = held(session, order, clone).map_err(|error| Failure::database("can't ask for the locks", &error))?;
-    if let Some(shared) = asked.shared {
-        return Err(Failure {
+    match asked.shared {
+        None => Ok(asked.held),
+        Some(shared) => Err(Failure {
             hint: Some("rehearse it on a server of its own, from a dump: there it is allowed".to_owned()),
             ..Failure::plain(format!(
-                "{tier} changes what all databases of this server share ({shared}), which no clone can keep to itself"
+                "{what} changes what all databases of this server share ({shared}), which no clone can keep to itself"
             ))
-        });
+        }),
     }
-    observer.event(Event::Locked { tier, held: &asked.held });
-    Ok(())
 }
 
 struct Asked {

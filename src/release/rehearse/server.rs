@@ -87,12 +87,12 @@ impl Admin {
         Ok(self.session.query(OID, &[database])?.single().map(str::to_owned))
     }
 
-    /// Whether nothing stands on the server but clones and what PostgreSQL is born with.
-    pub fn is_alone(&mut self) -> Result<bool, DatabaseError> {
+    /// Whether nothing stands on the server but this clone and what PostgreSQL is born with.
+    pub fn is_alone(&mut self, clone: &str) -> Result<bool, DatabaseError> {
         let others = self.session.query(
             "select count(*)::text from pg_catalog.pg_database
-             where datname not in ('template0', 'template1', 'postgres') and datname !~ '_rehearsal_[0-9a-f]{8}$'",
-            &[],
+             where datname not in ('template0', 'template1', 'postgres') and datname <> $1",
+            &[clone],
         )?;
         Ok(others.single() == Some("0"))
     }

@@ -77,6 +77,7 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
     }
     receipt.steps = log.done;
     receipt.outcome = match &trouble {
+        None if left.is_some() || receipt.steps.iter().any(|step| !step.ok) => RehearsalOutcome::Incomplete,
         None if *job.scope == Scope::All => RehearsalOutcome::Proved,
         None => RehearsalOutcome::Limited,
         Some(trouble) if trouble.is_of_the_release(has_run(&receipt)) => RehearsalOutcome::Failed,

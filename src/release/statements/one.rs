@@ -14,6 +14,7 @@ use crate::bundle::steps::{self, Step};
 use crate::database::{DatabaseError, Session};
 use crate::digest::Digest;
 use crate::record::ledger::{self, Happened, NewStep};
+use crate::release::rehearse::locks;
 use crate::sql::{Copy, Inspection, Script, Statement};
 
 /// A statement and its place in the ledger.
@@ -137,6 +138,9 @@ impl Doing<'_, '_> {
         let transaction_id = transaction::transaction_id(session)?;
         let rows = one.send(session, source)?;
         session.execute("SET CONSTRAINTS ALL IMMEDIATE").map_err(database("a deferred constraint does not hold"))?;
+        if let Some(clone) = self.order.clone {
+            locks::look_again(session, &self.order, clone)?;
+        }
         session.batch(OURS).map_err(database("can't reset the session"))?;
         let (run_id, by_run, sha256) = (self.ledger_run(), self.receipt.run_id.clone(), one.sha256.to_string());
         let step = NewStep {
