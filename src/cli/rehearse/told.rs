@@ -10,7 +10,7 @@ use crate::release::preflight::PreflightError;
 use crate::release::rehearse::{CloneError, Trouble};
 use crate::release::report::{FailureKind, Report};
 
-const ON_CLONE: &str = "it happened on the clone; neither the source nor the target was touched";
+const ON_CLONE: &str = "it happened on the clone; no session of a rehearsal writes to its source";
 
 /// The error of a step.
 pub fn told(trouble: Trouble, step: &str) -> CliError {
