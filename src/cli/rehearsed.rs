@@ -55,6 +55,8 @@ pub fn proof(
     for path in found(receipts)? {
         match prove(&path) {
             Ok(proved) => return Ok(Some(proved)),
+            // What is about this release says more than what is about another.
+            Err(UnprovedError::Release(_)) if last.is_some() => {}
             Err(error) => last = Some((path, error)),
         }
     }
