@@ -43,7 +43,7 @@ pub fn inside(
 pub struct Asked {
     /// How many checks held.
     pub record: VerifyRecord,
-    /// The checks, in order; the first [`ROWS_KEPT`].
+    /// The checks, in order; the first `ROWS_KEPT`.
     pub rows: Vec<Row>,
 }
 
