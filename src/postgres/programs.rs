@@ -101,7 +101,17 @@ impl ServerPrograms {
 /// Where `pg_dump` and `pg_restore` are, looked for as [`ServerPrograms::search`] does: a host of an operator may have
 /// them without a server.
 pub fn dump_programs(explicit: Option<&Path>, path_var: Option<&OsStr>) -> Result<PathBuf, ProgramsError> {
-    find(&DUMP_PROGRAMS, explicit, path_var, Path::new(VERSIONED))
+    let explicit = explicit.map(behind_links);
+    find(&DUMP_PROGRAMS, explicit.as_deref(), path_var, Path::new(VERSIONED))
+}
+
+/// The directory itself or, where it only has links to the server's programs, the one that they lead to.
+fn behind_links(dir: &Path) -> PathBuf {
+    let real = fs::canonicalize(dir.join("postgres")).ok().and_then(|program| program.parent().map(Path::to_owned));
+    match real {
+        Some(real) if first_missing(dir, &DUMP_PROGRAMS).is_some() => real,
+        _ => dir.to_owned(),
+    }
 }
 
 fn find(

@@ -138,13 +138,13 @@ pub fn prove(
     database: &str,
 ) -> Result<Proved, UnprovedError> {
     let ReadRehearsal { statement, signed } = read(path, root, when)?;
-    if signed.is_none() {
-        return Err(UnprovedError::Unsigned);
-    }
     match statement.subject.first() {
         Some(subject) if subject.digest.sha256 == release.digest() => {}
         Some(subject) => return Err(UnprovedError::Release(subject.digest.sha256)),
         None => return Err(ReceiptError::Subject.into()),
+    }
+    if signed.is_none() {
+        return Err(UnprovedError::Unsigned);
     }
     let rehearsal = statement.predicate;
     let why = || rehearsal.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();

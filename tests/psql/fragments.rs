@@ -122,7 +122,9 @@ pub fn check() {
     let ran = TestRunner::new(config).run(&script, |pieces| {
         std::fs::write(dir.path().join("script.sql"), pieces.concat()).unwrap();
         let outcome = psql.compare(dir.path(), "script.sql", &[], false);
-        prop_assert!(matches!(outcome, Outcome::Same { .. }), "{}\n{outcome:?}", pieces.concat());
+        // `\gset` of a column that is called like a variable: its value is the server's.
+        let waits = matches!(&outcome, Outcome::Refused { refusal, .. } if refusal.reason.contains("known only while"));
+        prop_assert!(waits || matches!(outcome, Outcome::Same { .. }), "{}\n{outcome:?}", pieces.concat());
         Ok(())
     });
     ran.unwrap_or_else(|error| panic!("{error}"));
