@@ -3,7 +3,7 @@
 use super::super::output::{Output, Paint, escape};
 use super::super::{acknowledged, approvals, gate, points, stage, table};
 use super::Answer;
-use super::rehearsed::Rehearsed;
+use super::measured::Rehearsed;
 use crate::format::expectation::Expectation;
 use crate::format::manifest::{Manifest, Transaction};
 use crate::lint::touches::{How, Touch};

@@ -76,8 +76,8 @@ fn of_rehearsal(
     out.line(format!("rehearsal {id}, {} to {}", rehearsal.started, rehearsal.finished));
     let (user, host) = (escape(&operator.user), escape(&operator.host));
     out.line(format!("by {user} on host {host}, PostgreSQL {}", escape(&rehearsal.clone.server_version)));
-    if let Some(dump) = &rehearsal.source.dump_sha256 {
-        out.line(format!("from the dump {dump}"));
+    if let Some(dump) = rehearsal.source.dump() {
+        out.line(dump);
     }
     if let Some(approval) = &rehearsal.approval {
         let (file, sha256) = (escape(&approval.file), approval.sha256);
