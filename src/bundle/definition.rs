@@ -152,7 +152,7 @@ impl Checker<'_> {
     fn manifest(mut self, toml: ReleaseToml) -> (Manifest, Vec<Stage>) {
         self.release(&toml);
         if let (Some(days), false) = (&toml.rehearsal_max_age_days, toml.require_rehearsal) {
-            self.problem(days, "it limits nothing without require_rehearsal = true");
+            self.problem(days, "rehearsal_max_age_days limits nothing without require_rehearsal = true");
         }
         self.unique(toml.gate.iter().map(|gate| &gate.name), "gate");
         self.unique(toml.tier.iter().map(|tier| &tier.name), "tier");

@@ -40,7 +40,8 @@ const APPROVAL_BYTES: u64 = 64 << 20;
 const REMARKS_SHOWN: usize = 12;
 
 /// What a receipt is worth that nobody signed.
-const UNSIGNED: &str = "without --receipt-key the receipt is not signed: anybody can have written it, so it proves nothing";
+const UNSIGNED: &str =
+    "without --receipt-key the receipt is not signed: anybody can have written it, so it proves nothing";
 
 #[derive(clap::Args, Debug)]
 #[group(id = "source", required = true, args = ["from", "from_dump"])]
@@ -97,7 +98,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     };
     let mut prepared = args.receipts.prepare_named(key, &root, manifest, "rehearsal")?;
     prepared.reserve_rehearsal()?;
-    let scratch = Scratch::new().map_err(|error| CliError::new(Exit::Internal, format!("no temporary directory: {error}")))?;
+    let scratch =
+        Scratch::new().map_err(|error| CliError::new(Exit::Internal, format!("no temporary directory: {error}")))?;
     if !prepared.is_signed() {
         out.warning(UNSIGNED);
     }
