@@ -1,8 +1,9 @@
 //! `pg_dump` and `pg_restore`: how a database is copied that others are connected to, and how a dump is read that somebody
 //! gave. The connection goes by libpq's environment, so that no password stands among the arguments.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread::{self, JoinHandle};
@@ -136,6 +137,14 @@ impl Dumps {
         let mut child = command.spawn().map_err(failed)?;
         let said = child.stderr.take().map(|stderr| thread::spawn(move || words(stderr)));
         Ok(Running { program, child, said })
+    }
+}
+
+/// This process becomes `pg_dump` or `pg_restore`, and no other program. Comes back only with an error.
+pub fn become_program(program: &Path, arguments: &[OsString]) -> io::Error {
+    match program.file_name().and_then(OsStr::to_str) {
+        Some("pg_dump" | "pg_restore") => Command::new(program).args(arguments).exec(),
+        _ => io::Error::new(io::ErrorKind::InvalidInput, "neither pg_dump nor pg_restore"),
     }
 }
 

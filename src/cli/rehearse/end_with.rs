@@ -1,14 +1,13 @@
-//! `pgseal end-with PID PROGRAM ...`: becomes that program, which ends when the process PID does, however it does. Hidden:
-//! `rehearse` starts `pg_dump` and `pg_restore` by it, since nobody cleans up after `kill -9`.
+//! `pgseal end-with PID PROGRAM ...`: becomes `pg_dump` or `pg_restore`, which end when the process PID does, however it does.
+//! Hidden: `rehearse` starts them by it, since nobody cleans up after `kill -9`.
 
 use std::ffi::OsString;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::shown;
+use crate::postgres::dump;
 
 /// This very program, whatever has become of its file meanwhile.
 const OURSELVES: &str = "/proc/self/exe";
@@ -35,7 +34,7 @@ pub fn launcher() -> Vec<OsString> {
 
 pub fn run(args: &Args) -> Result<Exit, CliError> {
     follow(args.pid)?;
-    let error = Command::new(&args.program).args(&args.arguments).exec();
+    let error = dump::become_program(&args.program, &args.arguments);
     Err(CliError::new(Exit::Internal, format!("{}: {error}", shown(&args.program))))
 }
 
