@@ -108,10 +108,10 @@ impl Definition {
             }
         };
         if let Some((manifest, stages)) = &manifest {
-            lint::scripts(manifest, &source, &mut problems);
+            lint::scripts(manifest, manifest, &source, &mut problems);
             runbooks(manifest, &source, program, &mut problems);
             for stage in stages.iter().filter_map(|stage| stage.of(manifest).ok()) {
-                lint::scripts(&stage, &source, &mut problems);
+                lint::scripts(&stage, manifest, &source, &mut problems);
                 runbooks(&stage, &source, program, &mut problems);
             }
         }

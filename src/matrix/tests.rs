@@ -9,6 +9,7 @@ use crate::format::receipt::{Asked, GateAnswer, ObservedTarget, TrustReference, 
 use crate::format::rehearsal::{Rehearsal, RehearsalOutcome};
 use crate::format::timestamp::Timestamp;
 use crate::record::ledger::Entry;
+use crate::runbook::Known;
 use crate::trust::policy::Tally;
 
 fn at(text: &str) -> Timestamp {
@@ -89,7 +90,8 @@ fn ready() -> Facts {
         uncounted: Vec::new(),
         database: Database::Answered(Box::new(answers())),
     };
-    Facts { now: now(), file: "small-1.pgseal".to_owned(), troubles: Vec::new(), release: Some(Box::new(release)) }
+    let (file, known) = ("small-1.pgseal".to_owned(), Known { file: "../small-1.pgseal".to_owned(), ..Known::default() });
+    Facts { now: now(), file, known, troubles: Vec::new(), release: Some(Box::new(release)) }
 }
 
 fn with(change: impl FnOnce(&mut ReleaseFacts)) -> Facts {
@@ -144,6 +146,7 @@ fn what_waits_for_people_blocks() {
     assert_eq!((mark(&short, Row::Approvals), judged(&short)), (Mark::NoGo, (Word::Blocked, 20)));
     let verdict = verdict(&short, &Matrix::of(&short));
     assert_eq!(verdict.missing[0].what, "1 person of the role l4 still has to approve it.");
+    assert_eq!(verdict.missing[0].command.as_deref(), Some("pgseal approve ../small-1.pgseal --key YOURS.key --role l4"));
     assert_eq!(verdict.sentence, "It can't run yet: approvals are missing.");
 }
 
