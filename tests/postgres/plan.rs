@@ -137,9 +137,10 @@ fn locks_of_a_real_rehearsal() {
     rehearse.args(["--receipt-key", "receipt.key", "--receipts"]).arg(operator.receipts());
     Answer::of(rehearse.output().unwrap()).done();
 
-    let answer = operator.plan();
+    let receipts = operator.receipts().to_str().unwrap();
+    let answer = operator.ask_with("plan", &["--receipts", receipts]);
     answer.done().says(&["rehearsed on ", "signed by ", "it would run here"]);
-    let plan = operator.json("plan");
+    let plan = operator.ask_with("plan", &["--receipts", receipts, "--json"]).json();
     let rehearsal = &plan["rehearsal"];
     assert_eq!((&rehearsal["outcome"], rehearsal["signed_by"].is_string()), (&json!("proved"), true), "{plan}");
     let locks = rehearsal["locks"].as_array().unwrap();

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use super::cluster::{Cluster, programs};
+use super::cluster::{self, Cluster};
 use super::one_roof::{self, APR, Directus};
 use super::release::{PGSEAL, Site, assert_same, dump};
 
@@ -30,7 +30,8 @@ fn shell(site: &Site, url: &str, line: &str) -> Output {
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     let mut sh = Command::new("sh");
     sh.arg("-c").arg(line).current_dir(site.path("")).env("PATH", path).env("DB", url).env_remove("PGSEAL_TRUST");
-    sh.env("ADMIN", Cluster::shared().server().url("postgres")).env("PGSEAL_POSTGRES_BIN", programs().dir());
+    let (_, server) = url.split_once('?').unwrap();
+    sh.env("ADMIN", format!("postgresql:///postgres?{server}")).env("PGSEAL_POSTGRES_BIN", cluster::programs().dir());
     sh.stdin(Stdio::null()).output().unwrap()
 }
 
