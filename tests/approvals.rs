@@ -820,7 +820,12 @@ fn an_audit_knows_receipts() {
         said.contains("a.receipt.json: small 1.0.0, a receipt signed by host, claimed 2026-11-21T08:00:00Z"),
         "{said}"
     );
-    assert!(said.contains("b.receipt.json: small 1.0.0, a receipt that anybody can have written: it proves nothing"), "{said}");
+    assert!(
+        said.contains(
+            "unsigned receipts/b.receipt.json: small 1.0.0, a receipt that anybody can have written: it proves nothing"
+        ),
+        "{said}"
+    );
     assert!(said.contains("2 receipts, 1 authentic, 1 not signed, 0 faulty, 0 faults"), "{said}");
 
     type Harm = fn(&Path);

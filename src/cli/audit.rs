@@ -54,7 +54,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     findings.iter().for_each(|finding| show(finding, &root, When::AsOf(as_of), out));
     let authentic = findings.len() - faulty - unsigned;
     let unsigned = if unsigned == 0 { String::new() } else { format!("{unsigned} not signed, ") };
-    out.line(format!("{}, {authentic} authentic, {unsigned}{faulty} faulty, {}", counted(&findings), words::count(faults, "fault")));
+    out.line(format!(
+        "{}, {authentic} authentic, {unsigned}{faulty} faulty, {}",
+        counted(&findings),
+        words::count(faults, "fault")
+    ));
     if findings.is_empty() {
         let text = "no *.pgseal files were found below the given paths";
         return Err(CliError::new(Exit::Usage, text).hint("is it the right directory?").answered());
@@ -96,8 +100,11 @@ fn counted(findings: &[Finding]) -> String {
     let (approvals, receipts, rehearsals) = (count(Kind::Approval), count(Kind::Receipt), count(Kind::Rehearsal));
     let rest = [(approvals, "approval"), (receipts, "receipt"), (rehearsals, "rehearsal")];
     let rest = rest.into_iter().filter(|(count, _)| *count > 0);
-    let all: Vec<String> =
-        [(count(Kind::Bundle), "bundle")].into_iter().chain(rest).map(|(count, what)| words::count(count, what)).collect();
+    let all: Vec<String> = [(count(Kind::Bundle), "bundle")]
+        .into_iter()
+        .chain(rest)
+        .map(|(count, what)| words::count(count, what))
+        .collect();
     all.join(", ")
 }
 
@@ -122,7 +129,9 @@ fn show(finding: &Finding, root: &TrustRoot, when: When, out: Output) {
         let text = match finding.kind {
             Kind::Bundle => format!("{title}, {}, signed by {signers}", words::count(release.files, "file")),
             Kind::Approval => format!("{title}, not compared with its bundle"),
-            Kind::Receipt if signers.is_empty() => format!("{title}, a receipt that anybody can have written: it proves nothing"),
+            Kind::Receipt if signers.is_empty() => {
+                format!("{title}, a receipt that anybody can have written: it proves nothing")
+            }
             Kind::Receipt => format!("{title}, a receipt signed by {signers}"),
             Kind::Rehearsal if signers.is_empty() => {
                 format!("{title}, a rehearsal receipt that anybody can have written: it proves nothing")

@@ -73,7 +73,8 @@ mod tests {
     fn no_password_is_shown() {
         assert_eq!(database("postgresql:///shop").as_deref(), Some("postgresql:///shop"));
         assert_eq!(database("host=/run dbname=shop").as_deref(), Some("'host=/run dbname=shop'"));
-        let secret = ["postgresql://u:p@h/d", "postgresql:///d?password=p", "dbname=d password=p", "dbname=d sslpassword=p"];
+        let secret =
+            ["postgresql://u:p@h/d", "postgresql:///d?password=p", "dbname=d password=p", "dbname=d sslpassword=p"];
         secret.iter().for_each(|db| assert_eq!(database(db), None, "{db}"));
         assert_eq!(database("nonsense=1"), None);
     }

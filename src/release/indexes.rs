@@ -6,7 +6,8 @@ use super::gate;
 use super::order::Order;
 use crate::database::Purpose;
 
-const TABLES: &str = "select pg_catalog.concat(n.nspname, '.', c.relname), pg_catalog.concat(tn.nspname, '.', t.relname)
+const TABLES: &str =
+    "select pg_catalog.concat(n.nspname, '.', c.relname), pg_catalog.concat(tn.nspname, '.', t.relname)
     from pg_catalog.pg_index i
     join pg_catalog.pg_class c on c.oid operator(pg_catalog.=) i.indexrelid
     join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) c.relnamespace

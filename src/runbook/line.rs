@@ -31,8 +31,7 @@ pub struct Known {
 }
 
 /// The commands that a page can show.
-pub const COMMANDS: [&str; 9] =
-    ["verify", "gate", "plan", "run", "check", "rollback", "status", "rehearse", "report"];
+pub const COMMANDS: [&str; 9] = ["verify", "gate", "plan", "run", "check", "rollback", "status", "rehearse", "report"];
 
 /// A word that stands for a value, as it is seen at once.
 const DATABASE: &str = "URL";

@@ -123,7 +123,8 @@ fn objects_locks_and_states() {
 fn locks_of_a_real_rehearsal() {
     let (db, release, site) = small("plan_rehearsed");
     let tier = "alter table approvals add column note text;\nselect pg_sleep(0.12);\n";
-    let other = "do $$ begin execute 'alter table approvals add column seen boolean'; end $$;\nreindex index approvals_pkey;\n";
+    let other =
+        "do $$ begin execute 'alter table approvals add column seen boolean'; end $$;\nreindex index approvals_pkey;\n";
     let back = "alter table approvals drop column if exists note, drop column if exists seen;\n";
     let release = release.tier("note", tier).tier("seen", other).rollback("more", back);
     let bundle = site.pack(&release);
@@ -144,7 +145,8 @@ fn locks_of_a_real_rehearsal() {
     let rehearsal = &plan["rehearsal"];
     assert_eq!((&rehearsal["outcome"], rehearsal["signed_by"].is_string()), (&json!("proved"), true), "{plan}");
     let locks = rehearsal["locks"].as_array().unwrap();
-    let lock = |relation: &str| locks.iter().find(|lock| lock["relation"] == *relation).unwrap_or_else(|| panic!("{plan}"));
+    let lock =
+        |relation: &str| locks.iter().find(|lock| lock["relation"] == *relation).unwrap_or_else(|| panic!("{plan}"));
     let table = lock("public.approvals");
     assert_eq!((&table["tier"], &table["mode"]), (&json!("note"), &json!("AccessExclusiveLock")));
     // It was held from the end of its tier to COMMIT, and nobody slept there.
@@ -156,7 +158,8 @@ fn locks_of_a_real_rehearsal() {
     };
     let told = format!("ms in the rehearsal, AccessExclusiveLock public.approvals {held} ms");
     assert!(line("note").ends_with(&told), "{answer}");
-    let took = line("note").split("took ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().parse::<u64>().unwrap();
+    let took =
+        line("note").split("took ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().parse::<u64>().unwrap();
     assert!((120..60_000).contains(&took), "{answer}");
     // The index that is built anew was locked, and is its table's.
     assert_eq!(lock("public.approvals_pkey")["mode"], "AccessExclusiveLock");

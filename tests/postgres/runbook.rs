@@ -94,7 +94,8 @@ fn one_roof() {
     assert!(owner.contains(&id) && owner.contains("pgseal run one-roof-1.0.0.pgseal --trust trust.json --db"));
 
     let before = dump(&directus.db);
-    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("bundle/one-roof-ratify.sql"), site.path("ratify.sql")).unwrap();
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("bundle/one-roof-ratify.sql"), site.path("ratify.sql"))
+        .unwrap();
     let answers = follow(&site, &url, &page(&site, "operator"));
     assert!(answer(&answers, "pgseal rehearse ").contains("proved"));
     assert!(answer(&answers, "pgseal report ").contains("READY"));
@@ -120,7 +121,16 @@ fn template() {
     site.pgseal(["lint", "example"]).done();
     let bundle = site.path("example-1.0.0.pgseal");
     site.pack_dir(&site.path("example"), &bundle).done();
-    let arguments = ["runbook", "example-1.0.0.pgseal", "--trust", "trust.json", "-v", "ticket=OPS-1", "--receipt-key", "receipt.key"];
+    let arguments = [
+        "runbook",
+        "example-1.0.0.pgseal",
+        "--trust",
+        "trust.json",
+        "-v",
+        "ticket=OPS-1",
+        "--receipt-key",
+        "receipt.key",
+    ];
     let page = site.pgseal(arguments).done().stdout.clone();
     // Its commands stand between backquotes, one a step.
     let code: Vec<&str> = page.split('`').skip(1).step_by(2).collect();

@@ -199,6 +199,10 @@ fn what_is_no_stage_does_not_pack() {
     refused("name = \"structure\"\nsummary", "name = \"other\"\nsummary", &["no stage \"structure\"; it has other"]);
     // The tier's script uses it, and the stage has said that it takes none.
     let gate = "name = \"structure\"\nfile = \"tiers/structure.sql\"";
-    refused(gate, "name = \"structure\"\nfile = \"tiers/code.sql\"", &["tiers/code.sql:1:", "\"code\" is not set", "variables = [...]"]);
+    refused(
+        gate,
+        "name = \"structure\"\nfile = \"tiers/code.sql\"",
+        &["tiers/code.sql:1:", "\"code\" is not set", "variables = [...]"],
+    );
     refused("said = 1, rows = 0 }", "}, gate = []", &["release.toml:", "unknown field"]);
 }

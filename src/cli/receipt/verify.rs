@@ -154,7 +154,9 @@ pub fn said(beside: &Beside) -> Option<String> {
     match beside {
         Beside::Missing => Some("no journal is beside it".to_owned()),
         Beside::Agrees(lines) => Some(format!("the journal beside it agrees: {}", count(*lines, "line"))),
-        Beside::Unnamed(lines) => Some(format!("it names no journal; the one beside it is whole: {}", count(*lines, "line"))),
+        Beside::Unnamed(lines) => {
+            Some(format!("it names no journal; the one beside it is whole: {}", count(*lines, "line")))
+        }
         Beside::Differs(why) => Some(format!("the journal beside it does not agree: {}", escape(why))),
     }
 }

@@ -97,8 +97,7 @@ pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
     }
     if rehearsal.outcome == RehearsalOutcome::Incomplete {
         let says = sentence(&format!("The last rehearsal did not come to its end{}", why(rehearsal)));
-        return cell(Mark::Unknown, says)
-            .way_out("An operator rehearses it on a copy of the database.", command());
+        return cell(Mark::Unknown, says).way_out("An operator rehearses it on a copy of the database.", command());
     }
     if rehearsal.outcome == RehearsalOutcome::Limited {
         let says =

@@ -21,7 +21,8 @@ fn shell(site: &Site, line: &str) -> Output {
 /// The document of a report that is made by this line.
 fn report(site: &Site, line: &str) -> Value {
     let output = shell(site, &format!("{line} --json"));
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{line}: {}", String::from_utf8_lossy(&output.stderr)))
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{line}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
 /// What a report says is missing for one question.
