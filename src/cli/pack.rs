@@ -108,7 +108,8 @@ fn warn(definition: &Definition, dir: &Path, out: Output) {
     let (open, _) = lint::count(&lint::found_in(definition));
     if open > 0 {
         let dir = shown(dir);
-        out.warning(format!("{open} warning(s) that nobody has acknowledged; `pgseal lint {dir}` shows them"));
+        let open = count(open, "warning");
+        out.warning(format!("{open} that nobody has acknowledged; `pgseal lint {dir}` shows them"));
     }
 }
 
