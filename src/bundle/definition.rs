@@ -21,6 +21,7 @@ use crate::format::version::{Format1, MINIMUM_PGSEAL};
 use crate::limits;
 use crate::rules::{self, Severity};
 use crate::runbook::Program;
+use crate::words::count;
 
 /// A release directory that packs. Its manifest lacks only the list of files, which packing makes.
 pub struct Definition {
@@ -36,7 +37,7 @@ pub enum DefinitionError {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// It has problems; all of them, by file and line.
-    #[error("the release has {} problem(s)", .0.len())]
+    #[error("the release has {}", count(.0.len(), "problem"))]
     Problems(Vec<Problem>),
 }
 
@@ -108,10 +109,10 @@ impl Definition {
             }
         };
         if let Some((manifest, stages)) = &manifest {
-            lint::scripts(manifest, &source, &mut problems);
+            lint::scripts(manifest, manifest, &source, &mut problems);
             runbooks(manifest, &source, program, &mut problems);
             for stage in stages.iter().filter_map(|stage| stage.of(manifest).ok()) {
-                lint::scripts(&stage, &source, &mut problems);
+                lint::scripts(&stage, manifest, &source, &mut problems);
                 runbooks(&stage, &source, program, &mut problems);
             }
         }
