@@ -3,10 +3,6 @@
 use super::super::output::{Output, Paint, escape};
 use super::super::{acknowledged, approvals, gate, points, stage, table};
 use super::Answer;
-<<<<<<< HEAD
-use super::measured::Rehearsed;
-=======
->>>>>>> main
 use crate::format::expectation::Expectation;
 use crate::format::manifest::{Manifest, Transaction};
 use crate::lint::touches::{How, Touch};

@@ -78,13 +78,7 @@ fn of_rehearsal(
     out.line(format!("rehearsal {id}, {} to {}", rehearsal.started, rehearsal.finished));
     let (user, host) = (escape(&operator.user), escape(&operator.host));
     out.line(format!("by {user} on host {host}, PostgreSQL {}", escape(&rehearsal.clone.server_version)));
-<<<<<<< HEAD
-    if let Some(dump) = rehearsal.source.dump() {
-        out.line(dump);
-    }
-=======
     out.line(from(&rehearsal.source));
->>>>>>> main
     if let Some(approval) = &rehearsal.approval {
         let (file, sha256) = (escape(&approval.file), approval.sha256);
         out.line(format!("{file} ({sha256}) stood in for the people who open the gates, on the clone only"));
@@ -96,7 +90,8 @@ fn of_rehearsal(
 /// Where the clone came from.
 fn from(source: &Source) -> String {
     let name = source.database.as_deref().map(escape).unwrap_or_default();
-    let dump = source.dump_sha256.map(|digest| format!(" {digest}")).unwrap_or_default();
+    let bytes = source.dump_bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();
+    let dump = source.dump_sha256.map(|digest| format!(" {digest}{bytes}")).unwrap_or_default();
     match source.method {
         CloneMethod::Template => format!("from the database {name}, copied as a template"),
         CloneMethod::DumpRestore => format!("from the database {name}, by pg_dump and pg_restore"),

@@ -91,11 +91,7 @@ pub fn summary(kept: &Kept<Rehearsal>) -> String {
     };
     let dump = rehearsal.source.dump().map(|dump| format!(" The copy was {dump}.")).unwrap_or_default();
     format!(
-<<<<<<< HEAD
-        "On {} the release was rehearsed on a copy of {of}, in {}. {outcome}. The receipt is signed by {}.{stand_in}{dump}",
-=======
-        "On {} the release was rehearsed on a copy of {of}, in {}. {outcome} The receipt is signed by {}.{stand_in}",
->>>>>>> main
+        "On {} the release was rehearsed on a copy of {of}, in {}. {outcome} The receipt is signed by {}.{stand_in}{dump}",
         day_and_time(rehearsal.finished),
         count(rehearsal.steps.len() as u64, "step"),
         kept.owner,
