@@ -42,32 +42,37 @@ pub(super) const QUESTIONS: &[Question] = &[
         r#"select {identity d.classid d.objid d.objsubid} || ' depends on ' || {identity pg_extension d.refobjid 0}
            from pg_depend d where d.deptype = 'x' and d.refclassid = 'pg_extension'::regclass"#,
     ),
-    // Grants on what is otherwise not looked at, where they are not those that it came with.
+    // Grants on what is otherwise not looked at, where they are not those that it came with. Those of information_schema
+    // are given after the initial ones are written down: to everybody, but for its own helpers.
     always(
         r#"select 'grants on ' || {identity m.classid m.oid m.sub}, {granted coalesce(m.acl,acldefault(m.kind,m.owner))} as grants
            from (
                select 'pg_proc'::regclass::oid as classid, p.oid, 0 as sub, 'f'::"char" as kind, p.proacl as acl,
-                       p.proowner as owner
+                       p.proowner as owner, null::aclitem[] as start
                    from pg_proc p join pg_namespace n on n.oid = p.pronamespace where {servers n pg_proc p.oid}
                union all
-               select 'pg_class'::regclass, c.oid, 0, case c.relkind when 'S' then 's' else 'r' end::"char", c.relacl, c.relowner
+               select 'pg_class'::regclass, c.oid, 0, case c.relkind when 'S' then 's' else 'r' end::"char", c.relacl, c.relowner,
+                       case when n.nspname = 'information_schema' and c.relname !~ '^_' and c.relacl is not null
+                           then acldefault('r', c.relowner) || makeaclitem(0, c.relowner, 'SELECT', false) end
                    from pg_class c join pg_namespace n on n.oid = c.relnamespace where {servers n pg_class c.oid}
                union all
-               select 'pg_class'::regclass, c.oid, a.attnum, 'c', a.attacl, c.relowner
+               select 'pg_class'::regclass, c.oid, a.attnum, 'c', a.attacl, c.relowner, null
                    from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
                    where not a.attisdropped and {servers n pg_class c.oid}
                union all
-               select 'pg_type'::regclass, t.oid, 0, 'T', t.typacl, t.typowner
+               select 'pg_type'::regclass, t.oid, 0, 'T', t.typacl, t.typowner, null
                    from pg_type t join pg_namespace n on n.oid = t.typnamespace where {servers n pg_type t.oid}
                union all
-               select 'pg_namespace'::regclass, n.oid, 0, 'n', n.nspacl, n.nspowner
+               select 'pg_namespace'::regclass, n.oid, 0, 'n', n.nspacl, n.nspowner,
+                       case when n.nspname = 'information_schema' and n.nspacl is not null
+                           then acldefault('n', n.nspowner) || makeaclitem(0, n.nspowner, 'USAGE', false) end
                    from pg_namespace n where n.nspname in ('pg_catalog', 'information_schema', 'pg_toast')
                union all
-               select 'pg_language'::regclass, l.oid, 0, 'l', l.lanacl, l.lanowner
+               select 'pg_language'::regclass, l.oid, 0, 'l', l.lanacl, l.lanowner, null
                    from pg_language l where l.oid < 16384 and not l.lanispl) m
            left join pg_init_privs i on i.classoid = m.classid and i.objoid = m.oid and i.objsubid = m.sub
            where m.acl is distinct from i.initprivs and {granted coalesce(m.acl,acldefault(m.kind,m.owner))}
-               is distinct from {granted coalesce(i.initprivs,acldefault(m.kind,m.owner))}"#,
+               is distinct from {granted coalesce(i.initprivs,m.start,acldefault(m.kind,m.owner))}"#,
     ),
     always(r#"select {identity pg_default_acl a.oid 0}, {granted a.defaclacl} as grants from pg_default_acl a"#),
     always(
@@ -89,7 +94,7 @@ pub(super) const QUESTIONS: &[Question] = &[
         r#"select 'comments on the server''s own ' || case d.classoid when 'pg_proc'::regclass then 'functions'
                    when 'pg_operator'::regclass then 'operators' when 'pg_type'::regclass then 'types' else 'conversions' end,
                count(*) as number, encode(sha256(convert_to(string_agg(concat_ws(' ', d.objoid, d.objsubid,
-                   to_jsonb(d.description)), E'\n' order by d.objoid, d.objsubid), 'UTF8')), 'hex') as digest
+                   quote_literal(d.description)), E'\n' order by d.objoid, d.objsubid), 'UTF8')), 'hex') as digest
            from pg_description d
            where d.objoid < 12000 and d.classoid in ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass,
                'pg_conversion'::regclass)
