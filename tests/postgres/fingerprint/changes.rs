@@ -264,7 +264,8 @@ const CHANGES: &[(u32, &str, &str)] = &[
     (14, "alter type app.span_multirange owner to fp_owner", "type app.span_multirange is new"),
     (
         14,
-        "update pg_type set typacl = '{}' where oid = 'app.span_multirange'::regtype",
+        "update pg_type set typacl = array[makeaclitem('fp_reader'::regrole, typowner, 'USAGE', false)] \
+         where oid = 'app.span_multirange'::regtype",
         "type app.span_multirange is new",
     ),
     (
