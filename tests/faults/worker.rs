@@ -17,8 +17,9 @@ use super::release::{Operator, Site};
 use super::scenario::Scenario;
 use super::server::Server;
 
-/// A command that takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(100);
+/// A command that takes longer hangs. Where the network swallows the answers of a batch, pgseal waits as long as each of its
+/// statements may take: 17 s by the releases' limits, and the longest batch has 16 of them.
+const PATIENCE: Duration = Duration::from_secs(400);
 
 /// How long the server may need to end a session whose client is gone.
 const ORPHAN: Duration = Duration::from_secs(10);
