@@ -127,7 +127,7 @@ fn remark(object: &str) -> Option<&str> {
 
 /// What is before and after the last `by` that is not in double quotes.
 fn parts<'t>(text: &'t str, by: &str) -> Option<(&'t str, &'t str)> {
-    let outside = |at: &usize| text[..*at].matches('"').count() % 2 == 0;
+    let outside = |at: &usize| text[..*at].split('"').count() % 2 == 1;
     let at = text.rmatch_indices(by).map(|(at, _)| at).find(outside)?;
     Some((&text[..at], &text[at + by.len()..]))
 }
