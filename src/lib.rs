@@ -29,6 +29,7 @@ pub mod archive;
 pub mod sql;
 pub mod rules;
 pub mod durable;
+pub mod words;
 pub mod limits;
 pub mod entry_path;
 pub mod digest;

@@ -229,7 +229,10 @@ fn a_bundle_from_packing_to_looking_inside() {
     let shown = site.run(["runbook", "mine.pgseal", "-v", "ticket=OPS-7"]).done().text();
     let id = site.run(["verify", "mine.pgseal", "--json"]).done().json()["release_id"].clone();
     assert!(shown.contains(id.as_str().expect("an id")) && !shown.contains("{{"), "{shown}");
-    assert!(shown.contains("`pgseal run mine.pgseal --db \"$DB\" -v ticket=OPS-7`"), "{shown}");
+    assert!(shown.contains("`pgseal run mine.pgseal --db \"$DB\" -v ticket=OPS-7 --receipt-key HOST.key`"), "{shown}");
+    let to_file = ["runbook", "mine.pgseal", "-v", "ticket=OPS-7", "-o", "page.md", "--json"];
+    assert_eq!(site.run(to_file).done().json()["file"], "page.md");
+    assert_eq!(std::fs::read_to_string(site.path("page.md")).expect("written"), shown);
     let without = site.run(["runbook", "mine.pgseal"]).done().text();
     assert!(without.contains("-v ticket=VALUE`") && without.contains("- `ticket`: The ticket that asked"), "{without}");
     let page = site.run(["runbook", "mine.pgseal", "--html", "-v", "ticket=OPS-7"]).done().text();

@@ -13,6 +13,7 @@ use crate::entry_path::EntryPath;
 use crate::format::manifest::Manifest;
 use crate::limits;
 use crate::runbook::Program;
+use crate::words::count;
 
 /// A release directory that packs. Its manifest lacks only the list of files, which packing makes.
 pub struct Definition {
@@ -28,7 +29,7 @@ pub enum DefinitionError {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// It has problems; all of them, by file and line.
-    #[error("the release has {} problem(s)", .0.len())]
+    #[error("the release has {}", count(.0.len(), "problem"))]
     Problems(Vec<Problem>),
 }
 
@@ -100,10 +101,10 @@ impl Definition {
             }
         };
         if let Some((manifest, stages)) = &manifest {
-            lint::scripts(manifest, &source, &mut problems);
+            lint::scripts(manifest, manifest, &source, &mut problems);
             runbooks(manifest, &source, program, &mut problems);
             for stage in stages.iter().filter_map(|stage| stage.of(manifest).ok()) {
-                lint::scripts(&stage, &source, &mut problems);
+                lint::scripts(&stage, manifest, &source, &mut problems);
                 runbooks(&stage, &source, program, &mut problems);
             }
         }

@@ -14,8 +14,9 @@ use super::refusal::{Place, Refusal, refused_everywhere, refused_in_steps, refus
 use super::source::Source;
 
 /// Reads every script as a run would, with a placeholder for each variable, and notes what can't run.
-pub fn scripts(manifest: &Manifest, source: &Source, problems: &mut Vec<Problem>) {
-    let mut lint = Lint { manifest, source, problems };
+/// `whole` is the release itself, or that of which it is a stage.
+pub fn scripts(manifest: &Manifest, whole: &Manifest, source: &Source, problems: &mut Vec<Problem>) {
+    let mut lint = Lint { manifest, whole, source, problems };
     for tier in &manifest.tiers {
         let place = match tier.transaction {
             Transaction::Release => Place::Tier,
@@ -58,6 +59,7 @@ impl Role<'_> {
 
 struct Lint<'a> {
     manifest: &'a Manifest,
+    whole: &'a Manifest,
     source: &'a Source,
     problems: &'a mut Vec<Problem>,
 }
@@ -70,7 +72,7 @@ impl Lint<'_> {
         // A way through conditions that only a run decides: how many statements it has. Ways share problems.
         let mut ways: Vec<usize> = Vec::new();
         let (mut found, mut last, mut asserts) = (Vec::new(), None, false);
-        let mut lint = Lint { manifest: self.manifest, source: self.source, problems: &mut found };
+        let mut lint = Lint { problems: &mut found, ..*self };
         explore(self.source, file.as_str(), &declared(self.manifest), |way, step| {
             ways.resize(way, 0);
             match step {
@@ -113,12 +115,22 @@ impl Lint<'_> {
         self.problems.extend(found.into_iter().filter(|problem| seen.insert(problem.to_string())));
     }
 
+    /// What sets a variable: a stage has only those of the release that it takes.
+    fn declaring(&self, name: &str) -> String {
+        let of_whole = self.whole.variables.keys().any(|known| known.as_str() == name);
+        match &self.manifest.stage_of {
+            Some(of) if of_whole => {
+                format!("stage {:?} doesn't take it: name it in variables = [...] of this [[stage]]", of.stage.as_str())
+            }
+            _ => format!("declare it as [variables.{name}] in release.toml, or \\set it before"),
+        }
+    }
+
     fn statement(&mut self, statement: &Statement, role: &Role<'_>) {
         let inspection = statement.inspect();
         for (name, position) in &statement.undefined {
             let problem = Problem::at(position, format!("variable {name:?} is not set")).rule("unset-variable");
-            let hint = format!("declare it as [variables.{name}] in release.toml, or \\set it before");
-            self.problems.push(problem.hint(hint));
+            self.problems.push(problem.hint(self.declaring(name)));
         }
         let refused = match role.place() {
             Place::Steps => refused_in_steps(statement, &inspection),

@@ -107,6 +107,11 @@ pub struct ApprovalArgs {
 }
 
 impl ApprovalArgs {
+    /// As they were named.
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.approvals
+    }
+
     /// The bundle with what these files say of it.
     pub fn add_to(&self, mut bundle: AuthenticatedBundle, root: &TrustRoot) -> Result<AuthenticatedBundle, CliError> {
         for file in self.files()? {

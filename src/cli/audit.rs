@@ -11,6 +11,7 @@ use super::output::{self, Output, Paint, escape, shown};
 use crate::audit::{self, AuditedRelease, Finding, Kind};
 use crate::format::timestamp::Timestamp;
 use crate::trust::{TrustRoot, When};
+use crate::words;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -32,7 +33,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let findings = audit::audit(&args.paths, &root, When::AsOf(as_of), &|| {
         let count = count.fetch_add(1, Ordering::Relaxed) + 1;
         if let Some(bar) = bar.as_ref().filter(|_| count.is_multiple_of(64)) {
-            bar.set_message(format!("{count} bundles"));
+            bar.set_message(words::count(count, "bundle"));
             bar.tick();
         }
     });
@@ -53,7 +54,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     findings.iter().for_each(|finding| show(finding, &root, When::AsOf(as_of), out));
     let authentic = findings.len() - faulty - unsigned;
     let unsigned = if unsigned == 0 { String::new() } else { format!("{unsigned} not signed, ") };
-    out.line(format!("{}, {authentic} authentic, {unsigned}{faulty} faulty, {faults} faults", counted(&findings)));
+    out.line(format!(
+        "{}, {authentic} authentic, {unsigned}{faulty} faulty, {}",
+        counted(&findings),
+        words::count(faults, "fault")
+    ));
     if findings.is_empty() {
         let text = "no *.pgseal files were found below the given paths";
         return Err(CliError::new(Exit::Usage, text).hint("is it the right directory?").answered());
@@ -89,17 +94,18 @@ fn is_blocked(root: &TrustRoot, release: &AuditedRelease) -> bool {
     root.policy().blocked_releases.iter().any(|id| id.to_string() == release.release_id)
 }
 
-/// `2 bundles, 1 receipts`: kinds that are not there are left out.
+/// `2 bundles, 1 receipt`: kinds that are not there are left out.
 fn counted(findings: &[Finding]) -> String {
     let count = |wanted| findings.iter().filter(|finding| finding.kind == wanted).count();
     let (approvals, receipts, rehearsals) = (count(Kind::Approval), count(Kind::Receipt), count(Kind::Rehearsal));
-    let mut text = format!("{} bundles", count(Kind::Bundle));
-    for (count, what) in [(approvals, "approvals"), (receipts, "receipts"), (rehearsals, "rehearsals")] {
-        if count > 0 {
-            text.push_str(&format!(", {count} {what}"));
-        }
-    }
-    text
+    let rest = [(approvals, "approval"), (receipts, "receipt"), (rehearsals, "rehearsal")];
+    let rest = rest.into_iter().filter(|(count, _)| *count > 0);
+    let all: Vec<String> = [(count(Kind::Bundle), "bundle")]
+        .into_iter()
+        .chain(rest)
+        .map(|(count, what)| words::count(count, what))
+        .collect();
+    all.join(", ")
 }
 
 fn kind(kind: Kind) -> &'static str {
@@ -114,18 +120,21 @@ fn kind(kind: Kind) -> &'static str {
 fn show(finding: &Finding, root: &TrustRoot, when: When, out: Output) {
     let path = shown(&finding.path);
     if let (Some(release), true) = (&finding.release, finding.faults.is_empty()) {
-        let ok = out.paint(Paint::Good, "ok");
+        // What nobody signed is not ok: `receipt verify` refuses it.
+        let ok = if is_unsigned(finding) { out.paint(Paint::Bad, "unsigned") } else { out.paint(Paint::Good, "ok") };
         let signers =
             release.signers.iter().map(|(owner, evidence)| format!("{}{}", escape(owner), approvals::since(*evidence)));
         let signers = signers.collect::<Vec<_>>().join(", ");
         let title = escape(&release.title);
         let text = match finding.kind {
-            Kind::Bundle => format!("{title}, {} files, signed by {signers}", release.files),
+            Kind::Bundle => format!("{title}, {}, signed by {signers}", words::count(release.files, "file")),
             Kind::Approval => format!("{title}, not compared with its bundle"),
-            Kind::Receipt if signers.is_empty() => format!("{title}, a receipt that is not signed and proves nothing"),
+            Kind::Receipt if signers.is_empty() => {
+                format!("{title}, a receipt that anybody can have written: it proves nothing")
+            }
             Kind::Receipt => format!("{title}, a receipt signed by {signers}"),
             Kind::Rehearsal if signers.is_empty() => {
-                format!("{title}, a rehearsal receipt that is not signed and proves nothing")
+                format!("{title}, a rehearsal receipt that anybody can have written: it proves nothing")
             }
             Kind::Rehearsal => format!("{title}, a rehearsal receipt signed by {signers}"),
         };

@@ -34,13 +34,13 @@ pub struct Args {
     /// The rows of these tables only, and of the sequences that belong to them
     #[arg(long, value_name = "SCHEMA.TABLE,...", value_delimiter = ',')]
     tables: Vec<String>,
-    /// How many tables are read at the same time
-    #[arg(short, long, value_name = "N", default_value_t = JOBS)]
-    jobs: NonZeroUsize,
+    /// How many connections read rows
+    #[arg(long, value_name = "N", default_value_t = WORKERS)]
+    workers: NonZeroUsize,
 }
 
 /// As many as a server with other work to do can spare.
-const JOBS: NonZeroUsize = NonZeroUsize::new(4).expect("four");
+const WORKERS: NonZeroUsize = NonZeroUsize::new(4).expect("four");
 
 #[derive(clap::Subcommand, Debug)]
 enum FingerprintCommand {
@@ -64,7 +64,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     };
     let connect = connection::connector(args.db.as_deref())?;
     let beside = Beside::drawing(out);
-    let taken = fingerprint::take(&connect, &scope, args.jobs, now(), &|progress| show_progress(&beside, progress));
+    let taken = fingerprint::take(&connect, &scope, args.workers, now(), &|progress| show_progress(&beside, progress));
     beside.finish();
     let fingerprint = taken?;
     if let Some(path) = &args.output {

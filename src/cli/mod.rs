@@ -22,6 +22,7 @@ mod init;
 mod inspect;
 mod interrupt;
 mod keygen;
+mod lines;
 mod lint;
 mod man;
 mod notarise;

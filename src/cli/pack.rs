@@ -15,6 +15,7 @@ use crate::durable;
 use crate::format::statement::title;
 use crate::format::timestamp::Timestamp;
 use crate::lint::points;
+use crate::words::count;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -87,7 +88,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "file": args.output.to_string_lossy(), "release": release, "release_id": id, "files": files, "signers": signers,
         "points": super::points::document(&points),
     }));
-    out.line(format!("{}: {}, {files} files", shown(&args.output), title(&release.name, &release.version)));
+    let (title, of) = (title(&release.name, &release.version), count(files, "file"));
+    out.line(format!("{}: {title}, {of}", shown(&args.output)));
     out.line(format!("release id {id}"));
     for signer in &signers {
         out.line(format!("signed by {signer}"));
@@ -106,7 +108,8 @@ fn warn(definition: &Definition, dir: &Path, out: Output) {
     let (open, _) = lint::count(&lint::found_in(definition));
     if open > 0 {
         let dir = shown(dir);
-        out.warning(format!("{open} warning(s) that nobody has acknowledged; `pgseal lint {dir}` shows them"));
+        let open = count(open, "warning");
+        out.warning(format!("{open} that nobody has acknowledged; `pgseal lint {dir}` shows them"));
     }
 }
 

@@ -3,6 +3,7 @@
 mod rehearsed;
 mod show;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::approvals;
@@ -14,7 +15,6 @@ use super::interrupt::Command;
 use super::ordered::Ordered;
 use super::output::Output;
 use super::perform::admit;
-
 use super::points;
 use super::progress::Beside;
 use super::stage;
@@ -23,6 +23,7 @@ use crate::format::manifest::Manifest;
 use crate::format::name::AprCode;
 use crate::record::memory;
 use crate::release::event::Silent;
+use crate::release::indexes;
 use crate::release::order;
 use crate::release::plan::{self, Obstacle, Plan};
 use crate::trust::When;
@@ -53,6 +54,8 @@ struct Answer<'a> {
     /// What the trust root wants of people, counted for the code of this run.
     approvals: Vec<(Option<AprCode>, Vec<Tally>)>,
     rehearsed: Option<&'a Rehearsed>,
+    /// Of which table an index is.
+    tables: &'a BTreeMap<String, String>,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
@@ -73,6 +76,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if ordered.stop.is_requested() {
         return Err(ordered.command.interrupted());
     }
+    let tables = match &rehearsed {
+        Some(rehearsed) => indexes::tables(&order, rehearsed.relations()),
+        None => BTreeMap::new(),
+    };
     let met = std::mem::take(&mut plan.obstacles).into_iter().map(obstacle);
     let obstacles: Vec<CliError> =
         clock.err().into_iter().chain(admitted.err()).chain(proof.err()).chain(met).collect();
@@ -80,7 +87,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let tallies = policy::tally(&root, bundle.approvals(), code, When::At(at));
     let approvals =
         if tallies.is_empty() { Vec::new() } else { vec![(code.and_then(|code| code.parse().ok()), tallies)] };
-    let answer = Answer { obstacles: &obstacles, approvals, rehearsed: rehearsed.as_ref() };
+    let answer = Answer { obstacles: &obstacles, approvals, rehearsed: rehearsed.as_ref(), tables: &tables };
     out.document(&document(manifest, &plan, &answer));
     show::show(manifest, &plan, &answer, out);
     // The first obstacle is the one that `run` would end with.

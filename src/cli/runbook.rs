@@ -1,19 +1,20 @@
 //! `pgseal runbook FILE [AUDIENCE]`
 
-use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
 
 use super::args::{BundleArgs, VariableArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Output, escape_lines};
-use crate::bundle::AuthenticatedBundle;
-use crate::format::approval::APR_VARIABLE;
+use super::lines::{self, LineArgs};
+use super::output::{Output, escape_lines, shown};
+use crate::durable;
 use crate::format::manifest::Audience;
 use crate::format::statement::title;
 use crate::release::order;
-use crate::runbook::Facts;
 use crate::runbook::page::page;
-use crate::trust::{TrustRoot, When, policy};
+use crate::runbook::{Facts, Known};
+use crate::trust::When;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -24,12 +25,17 @@ pub struct Args {
     audience: Audience,
     #[command(flatten)]
     variables: VariableArgs,
+    #[command(flatten)]
+    lines: LineArgs,
     /// As one HTML page that needs nothing else
     #[arg(long)]
     html: bool,
     /// The template, without the release's facts in it
     #[arg(long, conflicts_with = "html")]
     raw: bool,
+    /// Where to write it, over an older one [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
@@ -45,16 +51,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let message = format!("the release has no runbook for the {}", args.audience);
         return Err(CliError::new(Exit::Usage, message).hint("`pgseal inspect FILE` lists its runbooks"));
     }
-    let values = values(args, &root, &bundle, when)?;
-    let trust = args.bundle.trust.given().map(std::path::Path::to_string_lossy);
-    let facts = Facts {
-        manifest,
-        id: bundle.release_id(),
-        files: bundle.file_count(),
-        file: &args.bundle.file.to_string_lossy(),
-        trust: trust.as_deref(),
-        values: &values,
-    };
+    let given = args.variables.values()?;
+    order::values(manifest, &given, false)?;
+    let values = lines::values(given, &root, &bundle, when);
+    // A page has no database of its own: its reader has the URLs in the shell.
+    let shell = |name: &str| Some(format!("\"${name}\""));
+    let known = Known { db: shell("DB"), admin: shell("ADMIN"), ..args.lines.known(&args.bundle, values) };
+    let facts = Facts { manifest, id: bundle.release_id(), files: bundle.file_count(), known: &known };
     let rendered = |text: &[u8]| facts.render(&String::from_utf8_lossy(text)).into_bytes();
     let text = match (args.raw, args.html) {
         (true, _) => texts.concat(),
@@ -74,28 +77,15 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "text"
     };
     let words = String::from_utf8_lossy(&text);
-    out.document(&serde_json::json!({ "audience": args.audience, "form": form, "text": words }));
-    if !out.json {
-        out.content(&text)?;
+    let file = args.output.as_ref().map(|path| path.to_string_lossy());
+    if let Some(path) = &args.output {
+        durable::replace(path, |file| file.write_all(&text)).map_err(|error| CliError::io(path, &error))?;
+    }
+    out.document(&serde_json::json!({ "audience": args.audience, "form": form, "text": words, "file": file }));
+    match &args.output {
+        Some(path) => out.line(format!("runbook: {}", shown(path))),
+        None if out.json => {}
+        None => out.content(&text)?,
     }
     Ok(Exit::Done)
-}
-
-/// The values that the commands are shown with: those that are given, and the code that people have approved.
-fn values(
-    args: &Args,
-    root: &TrustRoot,
-    bundle: &AuthenticatedBundle,
-    when: When,
-) -> Result<BTreeMap<String, String>, CliError> {
-    let given = args.variables.values()?;
-    order::values(bundle.manifest(), &given, false)?;
-    let mut codes = policy::codes(root, bundle.approvals(), when).into_iter();
-    let mut values = given;
-    if let (Some(code), None) = (codes.next(), codes.next())
-        && bundle.takes_apr()
-    {
-        values.entry(APR_VARIABLE.to_owned()).or_insert_with(|| code.to_string());
-    }
-    Ok(values)
 }

@@ -15,6 +15,7 @@ use crate::format::trust_document::KeyStatus;
 use crate::trust::KeyId;
 use crate::trust::change::standing;
 use crate::trust::root::name;
+use crate::words;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -51,7 +52,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let what = title(&release.name, &release.version);
     out.line(format!("{}: {what}: {}", shown(&args.file), escape(&release.summary)));
     out.line(format!("release id {id}"));
-    out.line(format!("signed by {key}, {count} signature(s)"));
+    out.line(format!("signed by {key}, {}", words::count(count, "signature")));
     Ok(Exit::Done)
 }
 

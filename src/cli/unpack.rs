@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::output::{Output, shown};
 use crate::bundle::AuthenticatedBundle;
 use crate::trust::When;
+use crate::words;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -38,7 +39,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     std::fs::rename(&inside, &args.dir).map_err(io)?;
     let count = bundle.file_count();
     out.document(&serde_json::json!({ "release_id": bundle.release_id(), "directory": args.dir.to_string_lossy(), "files": count }));
-    out.line(format!("{}: {count} files", shown(&args.dir)));
+    out.line(format!("{}: {}", shown(&args.dir), words::count(count, "file")));
     Ok(Exit::Done)
 }
 

@@ -30,6 +30,12 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// The mode that `pg_locks` calls so; none for those that readers and writers take of each other.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [ShareUpdateExclusiveLock, ShareLock, ShareRowExclusiveLock, ExclusiveLock, AccessExclusiveLock];
+        all.into_iter().find(|mode| mode.as_str() == name)
+    }
+
     /// As `pg_locks` has it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::facts::Trouble;
+use super::words::sentence;
 use crate::digest::Digest;
 use crate::format::timestamp::Timestamp;
 
@@ -146,7 +147,7 @@ impl Cell {
     /// What stands in the way.
     pub fn trouble(row: Row, trouble: &Trouble) -> Self {
         let mark = if trouble.waits { Mark::NoGo } else { Mark::Stop(trouble.exit) };
-        Self { way_out: trouble.hint.clone(), ..Self::new(row, mark, trouble.text.clone()) }
+        Self { way_out: trouble.hint.as_deref().map(sentence), ..Self::new(row, mark, sentence(&trouble.text)) }
     }
 
     /// With the time of its evidence, and from when it is stale.

@@ -10,6 +10,7 @@ use crate::format::receipt::{GateAnswer, ObservedTarget, Receipt, TrustReference
 use crate::format::rehearsal::{Rehearsal, RehearsalOutcome};
 use crate::format::timestamp::Timestamp;
 use crate::record::ledger::Entry;
+use crate::runbook::Known;
 use crate::trust::policy::Tally;
 
 /// Everything.
@@ -18,6 +19,8 @@ pub struct Facts {
     pub now: Timestamp,
     /// The bundle's file name.
     pub file: String,
+    /// What belongs on the command lines that are shown.
+    pub known: Known,
     /// What stands in the way, each by the question that it answers.
     pub troubles: Vec<(Row, Trouble)>,
     /// The release; `None` where the file is not authentic, of which nothing is shown.

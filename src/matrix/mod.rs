@@ -10,6 +10,7 @@
 mod cell;
 mod cells;
 mod facts;
+mod rehearsed;
 mod timeline;
 mod values;
 mod verdict;
@@ -18,6 +19,7 @@ pub mod words;
 pub use cell::{Cell, Mark, Proof, ProofOf, Row};
 pub use cells::{ANSWER_SECONDS, Matrix, REHEARSAL_SECONDS};
 pub use facts::{Answers, Approver, Database, Facts, Kept, ReleaseFacts, Signer, Trouble};
+pub use rehearsed::why;
 pub use timeline::{Took, TookIn, Turn, timeline};
 pub use values::{Value, values};
 pub use verdict::{Missing, Verdict, Word, verdict};

@@ -9,6 +9,7 @@ use crate::format::receipt::{Asked, GateAnswer, ObservedTarget, TrustReference, 
 use crate::format::rehearsal::{Rehearsal, RehearsalOutcome};
 use crate::format::timestamp::Timestamp;
 use crate::record::ledger::Entry;
+use crate::runbook::Known;
 use crate::trust::policy::Tally;
 
 fn at(text: &str) -> Timestamp {
@@ -89,7 +90,9 @@ fn ready() -> Facts {
         uncounted: Vec::new(),
         database: Database::Answered(Box::new(answers())),
     };
-    Facts { now: now(), file: "small-1.pgseal".to_owned(), troubles: Vec::new(), release: Some(Box::new(release)) }
+    let (file, known) =
+        ("small-1.pgseal".to_owned(), Known { file: "../small-1.pgseal".to_owned(), ..Known::default() });
+    Facts { now: now(), file, known, troubles: Vec::new(), release: Some(Box::new(release)) }
 }
 
 fn with(change: impl FnOnce(&mut ReleaseFacts)) -> Facts {
@@ -144,6 +147,10 @@ fn what_waits_for_people_blocks() {
     assert_eq!((mark(&short, Row::Approvals), judged(&short)), (Mark::NoGo, (Word::Blocked, 20)));
     let verdict = verdict(&short, &Matrix::of(&short));
     assert_eq!(verdict.missing[0].what, "1 person of the role l4 still has to approve it.");
+    assert_eq!(
+        verdict.missing[0].command.as_deref(),
+        Some("pgseal approve ../small-1.pgseal --key YOURS.key --role l4")
+    );
     assert_eq!(verdict.sentence, "It can't run yet: approvals are missing.");
 }
 
@@ -200,6 +207,18 @@ fn a_rehearsal_is_stale_after_a_week_and_the_newest_counts() {
         rehearsal("2026-11-20T12:00:00Z", RehearsalOutcome::Proved),
     ]);
     assert_eq!(judged(&mended), (Word::Ready, 0));
+}
+
+#[test]
+fn a_rehearsal_that_failed_says_where_in_a_sentence() {
+    let mut failed = rehearsal("2026-11-20T12:00:00Z", RehearsalOutcome::Failed);
+    let step = serde_json::json!({ "name": "compare", "ok": false, "detail": "d", "milliseconds": 1 });
+    failed.document.steps = vec![serde_json::from_value(step).expect("a step")];
+    failed.document.error = Some("rehearsal, compare: index public.i is missing".to_owned());
+    let facts = with(|release| release.rehearsals = vec![failed]);
+    let sentence = verdict(&facts, &Matrix::of(&facts)).sentence;
+    let said = "The rehearsal on a copy of shop failed at the step \u{201c}compare\u{201d}: index public.i is missing.";
+    assert_eq!(sentence, format!("Something is wrong. {said}"));
 }
 
 #[test]

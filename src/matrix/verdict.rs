@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::cell::{Cell, Mark, Row};
 use super::cells::Matrix;
 use super::facts::{Database, Facts};
-use super::words::{argument, count, day_and_time_of, listed};
+use super::words::{count, day_and_time_of, listed, sentence};
 
 /// The word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -115,7 +115,7 @@ fn stopped(matrix: &Matrix, cell: &Cell, exit: u8, in_effect: bool) -> Verdict {
     Verdict {
         word: Word::Stop,
         exit,
-        sentence: format!("Something is wrong: {}.{others}", cell.says.trim_end_matches('.')),
+        sentence: format!("Something is wrong. {}{others}", sentence(&cell.says)),
         missing: missing.collect(),
         then: vec![
             "Nothing should be run before somebody has understood and mended it. There is no switch that goes around it.".into(),
@@ -238,9 +238,7 @@ fn run_steps(facts: &Facts) -> Vec<String> {
     } else {
         format!("It goes through {tiers} as one: all of them happen, or none does.")
     };
-    let variables = manifest.variables.iter().filter(|(_, variable)| variable.required);
-    let variables: String = variables.map(|(name, _)| format!(" -v {}=VALUE", name.as_str())).collect();
-    let command = format!("pgseal run {} --db URL{variables}", argument(&facts.file));
+    let command = facts.known.command("run", manifest).unwrap_or_default();
     let gate = if manifest.gates.is_empty() {
         format!("The operator runs `{command}`.")
     } else {

@@ -1,11 +1,7 @@
 //! Numbers, lists and times as people say them.
 
 use crate::format::timestamp::Timestamp;
-
-/// `1 check`, `3 checks`
-pub fn count(number: u64, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
+pub use crate::words::count;
 
 /// `a, b and c`
 pub fn listed<T: AsRef<str>>(names: &[T]) -> String {
@@ -55,10 +51,20 @@ pub fn span(seconds: i64) -> String {
     }
 }
 
-/// A file's name in a command that people copy; a name that a shell would read otherwise becomes FILE.
-pub fn argument(file: &str) -> &str {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._+@=-".contains(&byte);
-    if !file.is_empty() && !file.starts_with('-') && file.bytes().all(is_plain) { file } else { "FILE" }
+/// A fragment as a sentence: its first word begins with a capital where it is one of plain letters.
+pub fn sentence(text: &str) -> String {
+    let text = text.trim();
+    let first = text.split([' ', ',', ';', ':']).next().unwrap_or_default();
+    let mut said = String::with_capacity(text.len() + 1);
+    let mut chars = text.chars();
+    if first.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        said.extend(chars.next().map(|letter| letter.to_ascii_uppercase()));
+    }
+    said.extend(chars);
+    if !said.is_empty() && !said.ends_with(['.', '!', '?']) {
+        said.push('.');
+    }
+    said
 }
 
 #[cfg(test)]
@@ -75,7 +81,8 @@ mod tests {
         assert_eq!(near(seconds(30 * 86_400), at), "1 December 2026");
         assert_eq!(day_and_time_of("yesterday"), "yesterday");
         assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
-        assert_eq!(["a-1.0.pgseal", "a;b", "-rf", ""].map(argument), ["a-1.0.pgseal", "FILE", "FILE", "FILE"]);
+        assert_eq!(sentence("is it there? look; then"), "Is it there? look; then.");
+        assert_eq!(["public.t is gone.", "it's", ""].map(sentence), ["public.t is gone.", "it's.", ""]);
         let spans = [(-5, "less than a minute"), (60, "1 minute"), (7_199, "1 hour"), (172_800, "2 days")];
         spans.iter().for_each(|(seconds, said)| assert_eq!(span(*seconds), *said));
     }

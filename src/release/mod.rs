@@ -15,6 +15,7 @@ mod fresh;
 pub mod gate;
 mod harmless;
 mod generated;
+pub mod indexes;
 pub mod lock;
 pub mod order;
 mod perform;

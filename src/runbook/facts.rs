@@ -1,16 +1,14 @@
 //! What may stand between `{{` and `}}` in a runbook, and its value. A release's id is only known when it is packed, so
 //! values are put in when a runbook is read.
 
-use std::collections::BTreeMap;
-
+use super::line::{Known, stand_in};
 use super::template::{Piece, pieces};
 use super::{Fault, nearest};
-use crate::format::approval::APR_VARIABLE;
 use crate::format::manifest::Manifest;
 use crate::format::statement::ReleaseId;
 
 /// Every fact but the variables' values, `variable.NAME`.
-pub const NAMES: [&str; 18] = [
+pub const NAMES: [&str; 20] = [
     "release.id",
     "release.name",
     "release.version",
@@ -29,6 +27,8 @@ pub const NAMES: [&str; 18] = [
     "command.check",
     "command.rollback",
     "command.status",
+    "command.rehearse",
+    "command.report",
 ];
 
 /// Those that are lists, and so stand on lines of their own.
@@ -43,12 +43,8 @@ pub struct Facts<'a> {
     pub id: ReleaseId,
     /// How many files it has.
     pub files: usize,
-    /// The bundle, as the reader named it.
-    pub file: &'a str,
-    /// The trust root, if the reader named one.
-    pub trust: Option<&'a str>,
-    /// The values of variables that are known.
-    pub values: &'a BTreeMap<String, String>,
+    /// What belongs on command lines.
+    pub known: &'a Known,
 }
 
 /// What between braces is no fact of this release.
@@ -126,7 +122,7 @@ impl Facts<'_> {
             "release.sequence" => release.sequence.to_string(),
             "release.summary" => one_line(&release.summary),
             "target.database" => self.manifest.target.database.clone(),
-            "bundle.file" => quoted(&self.bundle()),
+            "bundle.file" => self.known.bundle(),
             "bundle.files" => self.files.to_string(),
             "gates" => list(self.manifest.gates.iter().map(|gate| (gate.name.to_string(), ""))),
             "tiers" => list(self.manifest.tiers.iter().map(|tier| (tier.name.to_string(), tier.about.as_str()))),
@@ -139,54 +135,15 @@ impl Facts<'_> {
                     self.manifest.variables.keys().find(|known| known.as_str() == name).map(|_| {
                         let default = || self.manifest.variables.iter().find(|(known, _)| known.as_str() == name);
                         let default = || default().and_then(|(_, variable)| variable.default.clone());
-                        let known = self.values.get(name).cloned().or_else(default);
+                        let known = self.known.values.get(name).cloned().or_else(default);
                         known.unwrap_or_else(|| stand_in(name).to_owned())
                     })?
                 }
-                ("command", command) => self.command(command)?,
+                ("command", command) => self.known.command(command, self.manifest)?,
                 _ => return None,
             },
         })
     }
-
-    /// The exact line to type, for a reader who has the database's URL in DB.
-    fn command(&self, name: &str) -> Option<String> {
-        let mut words = vec!["pgseal".to_owned(), name.to_owned()];
-        let (of_release, of_database) = match name {
-            "verify" => (true, false),
-            "gate" | "plan" | "run" | "check" | "rollback" => (true, true),
-            "status" => (false, true),
-            _ => return None,
-        };
-        if of_release {
-            words.push(quoted(&self.bundle()));
-            words.extend(self.trust.into_iter().flat_map(|trust| ["--trust".to_owned(), quoted(trust)]));
-        }
-        if of_database {
-            words.extend(["--db", "\"$DB\""].map(str::to_owned));
-        }
-        if of_release && of_database {
-            for (name, variable) in &self.manifest.variables {
-                let value = match self.values.get(name.as_str()) {
-                    Some(value) => value,
-                    None if variable.required => stand_in(name.as_str()),
-                    None => continue,
-                };
-                words.extend(["-v".to_owned(), quoted(&format!("{name}={value}"))]);
-            }
-        }
-        Some(words.join(" "))
-    }
-
-    /// A name that a command can't take for a flag.
-    fn bundle(&self) -> String {
-        if self.file.starts_with('-') { format!("./{}", self.file) } else { self.file.to_owned() }
-    }
-}
-
-/// What stands for a value that is not known yet.
-fn stand_in(variable: &str) -> &'static str {
-    if variable == APR_VARIABLE { "CODE" } else { "VALUE" }
 }
 
 /// A list item each: a name, and what is said of it.
@@ -201,26 +158,4 @@ fn list<'a>(items: impl Iterator<Item = (String, &'a str)>) -> String {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// As a POSIX shell takes it back.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn a_shell_takes_it_back() {
-        assert_eq!(quoted("/a/b-1.0.pgseal"), "/a/b-1.0.pgseal");
-        assert_eq!(quoted("x=a b; rm $HOME"), "'x=a b; rm $HOME'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
-    }
 }

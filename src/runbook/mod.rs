@@ -4,15 +4,18 @@
 //! - `commands`: the commands of pgseal that a text names, compared with those that exist; `words`: a line as a shell
 //!   would cut it
 //! - `facts`: what may stand between `{{` and `}}`, and its value; `template`: the text cut at them
+//! - `line`: a command's line, complete as far as that is known
 
 pub mod page;
 pub mod commands;
 mod words;
 pub mod facts;
 mod template;
+pub mod line;
 
 pub use commands::{Flag, Program};
 pub use facts::Facts;
+pub use line::Known;
 
 /// Something wrong in a runbook.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::fmt::Display;
 use crate::digest::Digest;
 use crate::format::timestamp::Timestamp;
 use crate::format::trust_document::{AuthorityEntry, KeyEntry, KeyStatus, TrustDocument};
+use crate::words;
 
 /// Every difference but those that each version has (its number, its predecessor, when it was issued). Owners and
 /// database names in it are foreign text.
@@ -21,8 +22,12 @@ pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
     let (old, new) = (&before.policy, &after.policy);
     for (role, old, new) in pairs(&old.approvals, &new.approvals) {
         list.push(match (old, new) {
-            (None, Some(count)) => format!("a run needs {count} approval(s) of {role}; it needed none"),
-            (Some(old), Some(count)) => format!("a run needs {count} approval(s) of {role}; it needed {old}"),
+            (None, Some(count)) => {
+                format!("a run needs {} of {role}; it needed none", words::count(*count, "approval"))
+            }
+            (Some(old), Some(count)) => {
+                format!("a run needs {} of {role}; it needed {old}", words::count(*count, "approval"))
+            }
             (_, None) => format!("a run needs no approval of {role} any more"),
         });
     }

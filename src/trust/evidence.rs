@@ -46,7 +46,7 @@ impl Evidence {
 impl std::fmt::Display for Evidence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (self, self.time()) {
-            (_, None) => write!(f, "{} without a time", self.level()),
+            (_, None) => f.write_str("time unknown"),
             (_, Some(time)) => write!(f, "{} {time}", self.level()),
         }
     }

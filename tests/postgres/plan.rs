@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use pgseal::lint::touches::touches;
 use serde_json::json;
 
+use super::cluster::{Cluster, programs};
+use super::release::Answer;
 use super::{database, small};
 
 const THERE: &str = "
@@ -100,7 +102,7 @@ fn objects_locks_and_states() {
     let operator = site.operator(&site.pack(&release), &db.url());
     operator.plan().done().says(&[
         "creates table public.widgets; writes table public.widgets",
-        "alters column public.approvals.note; 1 statement(s) may do more than their words say",
+        "alters column public.approvals.note; 1 statement may do more than its words say",
         "locks until COMMIT: AccessExclusiveLock public.approvals",
         "it would run here",
     ]);
@@ -113,4 +115,55 @@ fn objects_locks_and_states() {
     assert_eq!((&plan["tiers"][1]["hidden"], &plan["rehearsal"]), (&json!(1), &json!(null)));
     assert_eq!(plan["expected"], json!({ "baseline": { "widgets": false }, "finalized": { "widgets": true } }));
     assert_eq!(plan["approvals"], json!({}));
+}
+
+/// What a real rehearsal has measured is shown instead of what the statements' words tell: of the relations that others wait
+/// for, and an index with its table.
+#[test]
+fn locks_of_a_real_rehearsal() {
+    let (db, release, site) = small("plan_rehearsed");
+    let tier = "alter table approvals add column note text;\nselect pg_sleep(0.12);\n";
+    let other =
+        "do $$ begin execute 'alter table approvals add column seen boolean'; end $$;\nreindex index approvals_pkey;\n";
+    let back = "alter table approvals drop column if exists note, drop column if exists seen;\n";
+    let release = release.tier("note", tier).tier("seen", other).rollback("more", back);
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    let plan = operator.json("plan");
+    assert_eq!((&plan["rehearsal"], plan["tiers"][2]["locks"].as_array().unwrap().len()), (&json!(null), 1), "{plan}");
+
+    let mut rehearse = site.command();
+    rehearse.env("PGSEAL_POSTGRES_BIN", programs().dir()).arg("rehearse").arg(&bundle).args(["--trust", "trust.json"]);
+    rehearse.args(["--db", &Cluster::shared().server().url("postgres"), "--from", db.name()]);
+    rehearse.args(["--receipt-key", "receipt.key", "--receipts"]).arg(operator.receipts());
+    Answer::of(rehearse.output().unwrap()).done();
+
+    let receipts = operator.receipts().to_str().unwrap();
+    let answer = operator.ask_with("plan", &["--receipts", receipts]);
+    answer.done().says(&["rehearsed on ", "signed by ", "it would run here"]);
+    let plan = operator.ask_with("plan", &["--receipts", receipts, "--json"]).json();
+    let rehearsal = &plan["rehearsal"];
+    assert_eq!((&rehearsal["outcome"], rehearsal["signed_by"].is_string()), (&json!("proved"), true), "{plan}");
+    let locks = rehearsal["locks"].as_array().unwrap();
+    let lock =
+        |relation: &str| locks.iter().find(|lock| lock["relation"] == *relation).unwrap_or_else(|| panic!("{plan}"));
+    let table = lock("public.approvals");
+    assert_eq!((&table["tier"], &table["mode"]), (&json!("note"), &json!("AccessExclusiveLock")));
+    // It was held from the end of its tier to COMMIT, and nobody slept there.
+    let held = table["milliseconds"].as_u64().unwrap();
+    let line = |tier: &str| {
+        let lines: Vec<&str> = answer.stdout.lines().collect();
+        let at = lines.iter().position(|line| line.contains(&format!("/3 {tier}"))).unwrap();
+        lines[at..].iter().skip(1).take_while(|line| line.starts_with("    ")).copied().collect::<Vec<_>>().join("\n")
+    };
+    let told = format!("ms in the rehearsal, AccessExclusiveLock public.approvals {held} ms");
+    assert!(line("note").ends_with(&told), "{answer}");
+    let took =
+        line("note").split("took ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().parse::<u64>().unwrap();
+    assert!((120..60_000).contains(&took), "{answer}");
+    // The index that is built anew was locked, and is its table's.
+    assert_eq!(lock("public.approvals_pkey")["mode"], "AccessExclusiveLock");
+    assert!(!answer.stdout.contains("approvals_pkey"), "{answer}");
+    // A tier about which nothing is said has no colon behind its name.
+    assert!(answer.stdout.lines().any(|line| line == "2/3 note"), "{answer}");
 }

@@ -15,6 +15,8 @@ use super::small;
 mod browser;
 #[path = "report/hostile.rs"]
 mod hostile;
+#[path = "report/printed.rs"]
+mod printed;
 
 /// `report` with more arguments.
 fn report(operator: &Operator<'_>, more: &[&str]) -> Answer {

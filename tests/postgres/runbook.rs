@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use super::cluster::Cluster;
+use super::cluster::{self, Cluster};
 use super::one_roof::{self, APR, Directus};
 use super::release::{PGSEAL, Site, assert_same, dump};
 
@@ -30,6 +30,8 @@ fn shell(site: &Site, url: &str, line: &str) -> Output {
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     let mut sh = Command::new("sh");
     sh.arg("-c").arg(line).current_dir(site.path("")).env("PATH", path).env("DB", url).env_remove("PGSEAL_TRUST");
+    let (_, server) = url.split_once('?').unwrap();
+    sh.env("ADMIN", format!("postgresql:///postgres?{server}")).env("PGSEAL_POSTGRES_BIN", cluster::programs().dir());
     sh.stdin(Stdio::null()).output().unwrap()
 }
 
@@ -58,7 +60,9 @@ fn answer<'a>(answers: &'a [(String, String)], command: &str) -> &'a str {
 fn page(site: &Site, audience: &str) -> String {
     let code = format!("ratified_apr={APR}");
     let arguments = ["runbook", "one-roof-1.0.0.pgseal", audience, "--trust", "trust.json", "-v", &code];
-    site.pgseal(arguments).done().stdout.clone()
+    let keys = ["--receipt-key", "receipt.key", "--approve-with", "ratify.sql"];
+    let keys = if audience == "operator" { &keys[..] } else { &[] };
+    site.pgseal(arguments.iter().chain(keys)).done().stdout.clone()
 }
 
 #[test]
@@ -90,7 +94,11 @@ fn one_roof() {
     assert!(owner.contains(&id) && owner.contains("pgseal run one-roof-1.0.0.pgseal --trust trust.json --db"));
 
     let before = dump(&directus.db);
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("bundle/one-roof-ratify.sql"), site.path("ratify.sql"))
+        .unwrap();
     let answers = follow(&site, &url, &page(&site, "operator"));
+    assert!(answer(&answers, "pgseal rehearse ").contains("proved"));
+    assert!(answer(&answers, "pgseal report ").contains("READY"));
     assert!(answer(&answers, "pgseal plan ").contains("it would run"));
     assert!(answer(&answers, "pgseal check ").contains("regression 26/26"));
     // Its last step is the rollback.
@@ -113,7 +121,16 @@ fn template() {
     site.pgseal(["lint", "example"]).done();
     let bundle = site.path("example-1.0.0.pgseal");
     site.pack_dir(&site.path("example"), &bundle).done();
-    let arguments = ["runbook", "example-1.0.0.pgseal", "--trust", "trust.json", "-v", "ticket=OPS-1"];
+    let arguments = [
+        "runbook",
+        "example-1.0.0.pgseal",
+        "--trust",
+        "trust.json",
+        "-v",
+        "ticket=OPS-1",
+        "--receipt-key",
+        "receipt.key",
+    ];
     let page = site.pgseal(arguments).done().stdout.clone();
     // Its commands stand between backquotes, one a step.
     let code: Vec<&str> = page.split('`').skip(1).step_by(2).collect();

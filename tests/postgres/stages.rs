@@ -73,7 +73,7 @@ statement_timeout = "1min"
 idle_timeout = "1min"
 "#;
 
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 11] = [
     (
         "gate/authorised.sql",
         "select count(*) > 0 as ready, 'the owner wants the structure' as reason from public.said where what = 'structure';\n",
@@ -97,6 +97,7 @@ const FILES: [(&str, &str); 10] = [
     ),
     ("verify/empty.sql", "select 'said' as name, count(*) >= 0 as ok from public.said;\n"),
     ("tiers/structure.sql", "create table public.ownership (collection integer primary key);\n"),
+    ("tiers/code.sql", "select :'code';\n"),
     ("tiers/fill.sql", "insert into public.ownership select n from generate_series(1, 3) n;\n-- :'code'\n"),
     ("rollback/all.sql", "drop table if exists public.ownership;\n"),
     ("notes.txt", "Both releases carry every file of the directory.\n"),
@@ -196,5 +197,12 @@ fn what_is_no_stage_does_not_pack() {
     refused("variables = []", "variables = [\"nothing\"]", &["no variable named"]);
     refused("[{ file = \"rollback/all.sql\" }]", "[]", &["no rollback"]);
     refused("name = \"structure\"\nsummary", "name = \"other\"\nsummary", &["no stage \"structure\"; it has other"]);
+    // The tier's script uses it, and the stage has said that it takes none.
+    let gate = "name = \"structure\"\nfile = \"tiers/structure.sql\"";
+    refused(
+        gate,
+        "name = \"structure\"\nfile = \"tiers/code.sql\"",
+        &["tiers/code.sql:1:", "\"code\" is not set", "variables = [...]"],
+    );
     refused("said = 1, rows = 0 }", "}, gate = []", &["release.toml:", "unknown field"]);
 }

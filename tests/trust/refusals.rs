@@ -311,7 +311,7 @@ fn roles_and_warnings() {
         "role receipt: its key signs receipts\n",
         "role l2 (approves): a run needs 2 of its 3 keys\n",
         "role l4 (approves): no run needs it\n",
-        "a run needs 2 approval(s) of l2\n",
+        "a run needs 2 approvals of l2\n",
     ] {
         assert!(said.contains(line), "{line}: {said}");
     }

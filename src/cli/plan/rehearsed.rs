@@ -1,5 +1,6 @@
 //! What a rehearsal of this very release has measured.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -9,6 +10,7 @@ use super::super::exit::Exit;
 use super::super::output::{Output, Paint, escape, shown};
 use crate::bundle::AuthenticatedBundle;
 use crate::format::rehearsal::{LockRecord, Rehearsal, RehearsalOutcome};
+use crate::lint::modes::Mode;
 use crate::record::rehearsal::{self, ReadRehearsal};
 use crate::trust::{TrustRoot, When};
 
@@ -62,9 +64,22 @@ fn read(file: &Path, root: &TrustRoot, bundle: &AuthenticatedBundle, when: When)
 }
 
 impl Rehearsed {
-    /// Locks that a tier took, the longest first.
-    pub fn locks(&self, tier: &str) -> Vec<&LockRecord> {
-        let mut locks: Vec<&LockRecord> = self.rehearsal.locks.iter().filter(|lock| lock.tier == tier).collect();
+    /// Every relation that was locked.
+    pub fn relations(&self) -> impl Iterator<Item = &str> {
+        self.rehearsal.locks.iter().map(|lock| lock.relation.as_str())
+    }
+
+    /// Locks that a tier took and that somebody waits for, the longest first. `tables` says of indexes which table they are
+    /// of: where that is locked as strongly, nobody waits for the index.
+    pub fn locks(&self, tier: &str, tables: &BTreeMap<String, String>) -> Vec<&LockRecord> {
+        let all = &self.rehearsal.locks;
+        let with_its_table = |lock: &LockRecord| {
+            let table = tables.get(&lock.relation).and_then(|table| all.iter().find(|other| other.relation == *table));
+            table.is_some_and(|table| Mode::named(&table.mode) >= Mode::named(&lock.mode))
+        };
+        let is_told =
+            |lock: &&LockRecord| lock.tier == tier && Mode::named(&lock.mode).is_some() && !with_its_table(lock);
+        let mut locks: Vec<&LockRecord> = all.iter().filter(is_told).collect();
         locks.sort_by_key(|lock| std::cmp::Reverse(lock.milliseconds));
         locks
     }

@@ -3,11 +3,11 @@
 use super::super::output::{Output, Paint, escape};
 use super::super::{acknowledged, approvals, gate, points, stage, table};
 use super::Answer;
-use super::rehearsed::Rehearsed;
 use crate::format::expectation::Expectation;
 use crate::format::manifest::{Manifest, Transaction};
 use crate::lint::touches::{How, Touch};
 use crate::release::plan::{Plan, PlannedTier};
+use crate::words::count;
 
 /// So many names of a kind are told; `--json` tells all.
 const NAMES: usize = 2;
@@ -27,8 +27,9 @@ pub fn show(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>, out: Output) 
         rehearsed.show(out);
     }
     for (at, tier) in plan.tiers.iter().enumerate() {
-        out.line(format!("{}/{} {}: {}", at + 1, plan.tiers.len(), tier.name, escape(&tier.about)));
-        one(tier, answer.rehearsed, out);
+        let about = if tier.about.is_empty() { String::new() } else { format!(": {}", escape(&tier.about)) };
+        out.line(format!("{}/{} {}{about}", at + 1, plan.tiers.len(), tier.name));
+        one(tier, answer, out);
     }
     phases(plan, out);
     points::show_with_evidence(&plan.points, out);
@@ -43,16 +44,16 @@ pub fn show(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>, out: Output) 
     }
 }
 
-fn one(tier: &PlannedTier, rehearsed: Option<&Rehearsed>, out: Output) {
+fn one(tier: &PlannedTier, answer: &Answer<'_>, out: Output) {
     let kinds: Vec<String> = tier.statements.iter().map(|(verb, count)| format!("{count} {verb}")).collect();
     out.line(format!("    {}", escape(&kinds.join(", "))));
     let objects = objects(tier);
     if !objects.is_empty() {
         out.line(format!("    {}", escape(&objects.join("; "))));
     }
-    let locks = match rehearsed {
+    let locks = match answer.rehearsed {
         Some(rehearsed) => {
-            let locks = rehearsed.locks(&tier.name);
+            let locks = rehearsed.locks(&tier.name, answer.tables);
             let told = locks.iter().map(|lock| format!("{} {} {} ms", lock.mode, lock.relation, lock.milliseconds));
             let took = rehearsed.milliseconds(&tier.name);
             let took = took.map(|took| format!("took {took} ms in the rehearsal")).into_iter();
@@ -66,7 +67,7 @@ fn one(tier: &PlannedTier, rehearsed: Option<&Rehearsed>, out: Output) {
         }
     };
     if !locks.is_empty() {
-        let what = if rehearsed.is_some() { "" } else { "locks until COMMIT: " };
+        let what = if answer.rehearsed.is_some() { "" } else { "locks until COMMIT: " };
         out.line(format!("    {what}{}", escape(&locks)));
     }
     for way in &tier.dispatch {
@@ -84,7 +85,7 @@ fn objects(tier: &PlannedTier) -> Vec<String> {
         let kinds = kinds.into_iter().map(|kind| {
             let names: Vec<String> =
                 of_how.iter().filter(|touch| touch.kind == kind).map(|touch| touch.name.clone()).collect();
-            let kind = if names.len() == 1 { kind.to_owned() } else { format!("{} {}", names.len(), plural(kind)) };
+            let kind = if names.len() == 1 { kind.to_owned() } else { count(names.len(), kind) };
             format!("{kind} {}", few(names, NAMES))
         });
         let kinds: Vec<String> = kinds.collect();
@@ -93,18 +94,12 @@ fn objects(tier: &PlannedTier) -> Vec<String> {
         }
     }
     if tier.hidden > 0 {
-        said.push(format!("{} statement(s) may do more than their words say", tier.hidden));
+        said.push(match tier.hidden {
+            1 => "1 statement may do more than its words say".to_owned(),
+            hidden => format!("{} may do more than their words say", count(hidden, "statement")),
+        });
     }
     said
-}
-
-fn plural(kind: &str) -> String {
-    match kind {
-        "index" => "indexes".to_owned(),
-        "policy" => "policies".to_owned(),
-        "statistics" => kind.to_owned(),
-        _ => format!("{kind}s"),
-    }
 }
 
 fn few(mut names: Vec<String>, most: usize) -> String {

@@ -9,11 +9,13 @@ use super::super::output::{Output, Paint, escape, shown};
 use super::super::{exit::Exit, perform, rehearse, table};
 use super::exit;
 use crate::format::receipt::{Action, Asked, Outcome, Receipt, ReceiptStatement, SentRecord};
+use crate::format::rehearsal::{CloneMethod, Source};
 use crate::format::statement::title;
 use crate::record::receipt::{self, ReceiptError};
 use crate::record::rehearsal;
 use crate::trust::evidence::Evidence;
 use crate::trust::{KeyId, TrustRoot, When};
+use crate::words::count;
 
 /// So many of the slowest statements are shown.
 const SLOWEST: usize = 5;
@@ -76,15 +78,24 @@ fn of_rehearsal(
     out.line(format!("rehearsal {id}, {} to {}", rehearsal.started, rehearsal.finished));
     let (user, host) = (escape(&operator.user), escape(&operator.host));
     out.line(format!("by {user} on host {host}, PostgreSQL {}", escape(&rehearsal.clone.server_version)));
-    if let Some(dump) = &rehearsal.source.dump_sha256 {
-        out.line(format!("from the dump {dump}"));
-    }
+    out.line(from(&rehearsal.source));
     if let Some(approval) = &rehearsal.approval {
         let (file, sha256) = (escape(&approval.file), approval.sha256);
         out.line(format!("{file} ({sha256}) stood in for the people who open the gates, on the clone only"));
     }
     is_signed(rehearsal.signer.is_some(), root, signed, out);
     Ok(Exit::Done)
+}
+
+/// Where the clone came from.
+fn from(source: &Source) -> String {
+    let name = source.database.as_deref().map(escape).unwrap_or_default();
+    let dump = source.dump_sha256.map(|digest| format!(" {digest}")).unwrap_or_default();
+    match source.method {
+        CloneMethod::Template => format!("from the database {name}, copied as a template"),
+        CloneMethod::DumpRestore => format!("from the database {name}, by pg_dump and pg_restore"),
+        CloneMethod::Dump => format!("from the dump{dump}"),
+    }
 }
 
 /// `run of one-roof 1.0.0 on shop: committed`.
@@ -138,7 +149,7 @@ fn person(statement: &ReceiptStatement, out: Output) {
         }
     }
     if receipt.retries > 0 {
-        out.line(format!("begun anew {} times, because a lock could not be had in time", receipt.retries));
+        out.line(format!("begun anew {}, because a lock could not be had in time", count(receipt.retries, "time")));
     }
     for (name, value) in &receipt.variables {
         out.line(format!("variable {} = {}", escape(name), escape(value)));

@@ -15,6 +15,7 @@ use crate::record::receipt::{self, Beside};
 use crate::record::rehearsal;
 use crate::trust::evidence::Evidence;
 use crate::trust::{KeyId, TrustRoot, When};
+use crate::words::count;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -56,7 +57,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "faulty": faulty,
     }));
     findings.iter().for_each(|finding| show(finding, &root, out));
-    out.line(format!("{} receipts, {} authentic, {faulty} faulty", findings.len(), findings.len() - faulty));
+    let all = count(findings.len(), "receipt");
+    out.line(format!("{all}, {} authentic, {faulty} faulty", findings.len() - faulty));
     let exits = findings.iter().flat_map(|finding| &finding.faults).map(|(exit, _)| *exit);
     Ok(exits.max_by_key(|exit| exit.code()).unwrap_or(Exit::Done))
 }
@@ -151,8 +153,10 @@ fn show(finding: &Finding<'_>, root: &TrustRoot, out: Output) {
 pub fn said(beside: &Beside) -> Option<String> {
     match beside {
         Beside::Missing => Some("no journal is beside it".to_owned()),
-        Beside::Agrees(lines) => Some(format!("the journal beside it agrees: {lines} lines")),
-        Beside::Unnamed(lines) => Some(format!("it names no journal; the one beside it is whole: {lines} lines")),
+        Beside::Agrees(lines) => Some(format!("the journal beside it agrees: {}", count(*lines, "line"))),
+        Beside::Unnamed(lines) => {
+            Some(format!("it names no journal; the one beside it is whole: {}", count(*lines, "line")))
+        }
         Beside::Differs(why) => Some(format!("the journal beside it does not agree: {}", escape(why))),
     }
 }

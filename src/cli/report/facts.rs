@@ -4,6 +4,7 @@ use super::super::approvals;
 use super::super::args::{now, open};
 use super::super::error::CliError;
 use super::super::exit::Exit;
+use super::super::lines;
 use super::super::output::Output;
 use super::{Args, papers, questions};
 use crate::bundle::{AuthenticateError, AuthenticatedBundle};
@@ -12,6 +13,7 @@ use crate::format::receipt::TrustReference;
 use crate::format::timestamp::Timestamp;
 use crate::matrix::{Approver, Database, Facts, ReleaseFacts, Row, Signer, Trouble};
 use crate::release::order;
+use crate::runbook::Known;
 use crate::trust::added::SignedApproval;
 use crate::trust::{TrustRoot, When, policy};
 
@@ -23,7 +25,8 @@ pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
     let bundle = match authenticate(args, &root, at) {
         Ok(bundle) => bundle,
         Err((row, error)) if [Exit::Malformed, Exit::NotAuthentic].contains(&error.exit) => {
-            return Ok(Facts { now: at, file, troubles: vec![(row, stop(&error))], release: None });
+            let (troubles, known) = (vec![(row, stop(&error))], Known::default());
+            return Ok(Facts { now: at, file, known, troubles, release: None });
         }
         Err((_, error)) => return Err(error.about(&args.bundle.file)),
     };
@@ -63,7 +66,8 @@ pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
         uncounted: papers.uncounted,
         database: answers,
     };
-    Ok(Facts { now: at, file, troubles, release: Some(Box::new(release)) })
+    let known = args.known(lines::values(given, &root, &bundle, judged));
+    Ok(Facts { now: at, file, known, troubles, release: Some(Box::new(release)) })
 }
 
 /// The question that a fault answers goes with it.

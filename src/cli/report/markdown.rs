@@ -72,7 +72,7 @@ fn missing(report: &Report, lines: &mut Lines) {
     for (at, missing) in report.verdict.missing.iter().enumerate() {
         lines.line(format!("{}. {}", at + 1, prose(&missing.what)));
         if let Some(command) = &missing.command {
-            lines.line(format!("   `{}`", escape(command).replace('`', "'")));
+            lines.line(format!("   {}", fenced(command)));
         }
     }
 }
@@ -85,7 +85,7 @@ fn matrix(report: &Report, evidence: &Evidence<'_>, lines: &mut Lines) {
             "| {} | {} | {} | {}{} |",
             cell.row.title(),
             cell.mark.as_str(),
-            prose(&cell.says),
+            in_table(&cell.says),
             freshness(report, cell),
             numbers(evidence, cell)
         ));
@@ -168,18 +168,30 @@ fn inline(text: &str) -> String {
 
 /// The same, but for `commands` of ours in backquotes, as far as they come in pairs.
 fn prose(text: &str) -> String {
+    with_code(text, fenced)
+}
+
+/// In backquotes nothing is escaped, and a cell of a table still ends at a bar.
+fn in_table(text: &str) -> String {
+    with_code(text, |code| fenced(code).replace('|', "\\|"))
+}
+
+fn with_code(text: &str, code: impl Fn(&str) -> String) -> String {
     let parts: Vec<&str> = text.split('`').collect();
     if parts.len().is_multiple_of(2) {
         return inline(text);
     }
-    let part =
-        |(at, part): (usize, &&str)| if at.is_multiple_of(2) { inline(part) } else { format!("`{}`", code(part)) };
+    let part = |(at, part): (usize, &&str)| if at.is_multiple_of(2) { inline(part) } else { code(part) };
     parts.iter().enumerate().map(part).collect()
 }
 
-/// In backquotes nothing is escaped, and a cell of a table still ends at a bar.
-fn code(text: &str) -> String {
-    escape(text).replace('|', "\\|")
+/// As it stands, between more backquotes than there are in a row in it.
+fn fenced(code: &str) -> String {
+    let code = escape(code);
+    let longest = code.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(longest + 1);
+    let blank = if longest > 0 { " " } else { "" };
+    format!("{fence}{blank}{code}{blank}{fence}")
 }
 
 #[cfg(test)]
@@ -189,7 +201,9 @@ mod tests {
     #[test]
     fn foreign_text_is_neither_markdown_nor_html() {
         assert_eq!(inline("<b>|[x](y)\u{202e}\n"), "\\<b\\>\\|\\[x\\](y)\\\\u{202e}\\\\u{a}");
-        assert_eq!(prose("run `a|b` <now>"), "run `a\\|b` \\<now\\>");
+        assert_eq!(prose("run `a|b` <now>"), "run `a|b` \\<now\\>");
+        assert_eq!(in_table("run `a|b` | <now>"), "run `a\\|b` \\| \\<now\\>");
+        assert_eq!((fenced("a"), fenced("'`'")), ("`a`".to_owned(), "`` '`' ``".to_owned()));
         assert_eq!(prose("one ` alone"), "one \\` alone");
     }
 }

@@ -10,17 +10,23 @@ mod papers;
 mod questions;
 mod sections;
 
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
 use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, name_and_value};
 use super::error::CliError;
 use super::exit::Exit;
+use super::lines::{self, LineArgs};
 use super::output::{Output, Paint, escape, shown};
 use crate::durable;
 use crate::matrix::{self, Facts, Matrix, Verdict, Word};
+use crate::runbook::Known;
+
+/// Where every command looks.
+const RECEIPTS: &str = "pgseal-receipts";
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -37,11 +43,13 @@ pub struct Args {
     #[command(flatten)]
     approvals: ApprovalArgs,
     /// Where journals, receipts and rehearsal receipts are
-    #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
+    #[arg(long, value_name = "DIR", default_value = RECEIPTS)]
     receipts: PathBuf,
     /// A rehearsal receipt that is somewhere else
     #[arg(long, value_name = "FILE")]
     rehearsal: Vec<PathBuf>,
+    #[command(flatten)]
+    lines: LineArgs,
     /// How it is written [default: md; with --json: json]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
@@ -71,6 +79,18 @@ impl Args {
     /// The database that is named, if one is.
     fn database(&self) -> Option<DatabaseArgs> {
         self.db.as_ref().map(|db| DatabaseArgs::named(db, &self.variables))
+    }
+
+    /// What belongs on the commands that the report shows.
+    fn known(&self, values: BTreeMap<String, String>) -> Known {
+        let words = |paths: &[PathBuf]| paths.iter().map(|path| lines::word(path)).collect();
+        Known {
+            db: self.db.as_deref().and_then(lines::database),
+            approvals: words(self.approvals.paths()),
+            receipts: (self.receipts != Path::new(RECEIPTS)).then(|| lines::word(&self.receipts)),
+            rehearsals: words(&self.rehearsal),
+            ..self.lines.known(&self.bundle, values)
+        }
     }
 }
 

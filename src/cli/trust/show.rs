@@ -14,6 +14,7 @@ use crate::trust::change::{authority_standing, standing};
 use crate::trust::root::SignatureError;
 use crate::trust::signatures::{self, Progress, Tally};
 use crate::trust::{DraftRoot, store};
+use crate::words;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -79,7 +80,7 @@ pub fn print(shown: &Shown, out: Output) {
         }
     }
     for (role, count) in &document.policy.approvals {
-        out.line(format!("a run needs {count} approval(s) of {role}"));
+        out.line(format!("a run needs {} of {role}", words::count(*count, "approval")));
     }
     if !document.policy.targets.is_empty() {
         out.line(format!("releases may run on: {}", escape(&document.policy.targets.join(", "))));

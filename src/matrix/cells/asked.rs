@@ -3,7 +3,7 @@
 use super::super::cell::{Cell, Mark, Proof, ProofOf, Row};
 use super::super::facts::{Answers, Database, Facts, Kept, ReleaseFacts};
 use super::super::values::spelled;
-use super::super::words::{argument, count, day_and_time, day_and_time_of};
+use super::super::words::{count, day_and_time, day_and_time_of};
 use super::ANSWER_SECONDS;
 use super::signed::{database, later, receipt_proof, scripts_of};
 use crate::format::manifest::{State, When};
@@ -71,8 +71,8 @@ pub(super) fn gate(facts: &Facts, release: &ReleaseFacts) -> Cell {
         0 => (Mark::Go, format!("It is open: {}.", sentence(&reasons(gates, true)))),
         _ => (Mark::NoGo, format!("It is closed: {}.", sentence(&reasons(gates, false)))),
     };
-    let watch = format!("pgseal gate {} --db URL --watch", argument(&facts.file));
-    let command = (mark == Mark::NoGo).then_some(watch);
+    let gate = || facts.known.command("gate", &release.manifest);
+    let command = (mark == Mark::NoGo).then(gate).flatten().map(|line| format!("{line} --watch"));
     let cell = now(Row::Gate, mark, says, answers).details(gates.iter().flat_map(gate_details).collect());
     Cell { command, ..cell }
 }
@@ -220,8 +220,8 @@ fn not_asked(row: Row, facts: &Facts, release: &ReleaseFacts, then: impl Fn(&Rec
         None => Cell::unknown(row, asked),
         Some(kept) => with_receipt(Cell::unknown(row, asked), kept, &then(&kept.document)),
     };
-    let command = format!("pgseal report {} --db URL", argument(&facts.file));
-    cell.way_out(format!("Somebody who can reach the database {} asks it.", database(release)), Some(command))
+    let command = facts.known.command("report", &release.manifest);
+    cell.way_out(format!("Somebody who can reach the database {} asks it.", database(release)), command)
 }
 
 fn with_receipt(cell: Cell, kept: &Kept<Receipt>, then: &str) -> Cell {

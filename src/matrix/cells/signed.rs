@@ -2,9 +2,9 @@
 
 use super::super::cell::{Cell, Mark, Proof, ProofOf, Row};
 use super::super::facts::{Approver, Facts, Kept, ReleaseFacts, Signer};
-use super::super::words::{argument, count, day_and_time, listed};
+use super::super::rehearsed::why;
+use super::super::words::{count, day_and_time, listed, sentence};
 use super::REHEARSAL_SECONDS;
-use crate::format::approval::APR_VARIABLE;
 use crate::format::manifest::{Manifest, When};
 use crate::format::rehearsal::{Rehearsal, RehearsalOutcome, Source};
 use crate::format::timestamp::Timestamp;
@@ -55,10 +55,7 @@ pub(super) fn approvals(facts: &Facts, release: &ReleaseFacts) -> Cell {
     match release.tallies.iter().find(|tally| !tally.is_met()) {
         None => cell,
         Some(short) => {
-            let takes_apr = release.manifest.variables.keys().any(|name| name.as_str() == APR_VARIABLE);
-            let apr = if takes_apr { " --apr CODE" } else { "" };
-            let command =
-                format!("pgseal approve {} --key YOURS.key --role {}{apr}", argument(&facts.file), short.role);
+            let command = facts.known.approve(short.role.as_str(), &release.manifest);
             cell.way_out(missing(&release.tallies), Some(command))
         }
     }
@@ -77,10 +74,7 @@ fn missing(tallies: &[Tally]) -> String {
 }
 
 pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
-    let command = || {
-        let (file, from) = (argument(&facts.file), argument(database(release)));
-        Some(format!("pgseal rehearse {file} --db ADMIN-URL --from {from} --receipt-key HOST.key"))
-    };
+    let command = || facts.known.command("rehearse", &release.manifest);
     let Some(kept) = release.newest_rehearsal() else {
         return Cell::unknown(Row::Rehearsal, "No signed rehearsal of this very release is here.")
             .way_out("An operator rehearses it on a copy of the database.", command());
@@ -97,15 +91,13 @@ pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
         Cell::new(Row::Rehearsal, mark, says).details(steps.collect()).dated(at, until).proved([rehearsal_proof(kept)])
     };
     if rehearsal.outcome == RehearsalOutcome::Failed {
-        let why = rehearsal.error.as_deref().unwrap_or("a step did not hold");
-        let says = format!("The rehearsal on {} failed: {why}.", copied(&rehearsal.source));
+        let says = sentence(&format!("The rehearsal on {} failed{}", copied(&rehearsal.source), why(rehearsal)));
         return cell(Mark::Stop(FAILED), says)
             .way_out("The release has to be mended, packed and signed anew, and rehearsed again.", None);
     }
     if rehearsal.outcome == RehearsalOutcome::Incomplete {
-        let why = rehearsal.error.as_deref().unwrap_or("somebody stopped it");
-        return cell(Mark::Unknown, format!("The last rehearsal did not come to its end: {why}."))
-            .way_out("An operator rehearses it on a copy of the database.", command());
+        let says = sentence(&format!("The last rehearsal did not come to its end{}", why(rehearsal)));
+        return cell(Mark::Unknown, says).way_out("An operator rehearses it on a copy of the database.", command());
     }
     if rehearsal.outcome == RehearsalOutcome::Limited {
         let says =

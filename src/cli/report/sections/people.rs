@@ -3,8 +3,8 @@
 use super::super::html::Html;
 use super::section;
 use crate::format::rehearsal::{Rehearsal, RehearsalOutcome};
-use crate::matrix::words::{count, day_and_time};
-use crate::matrix::{Approver, Kept, ReleaseFacts, Signer};
+use crate::matrix::words::{count, day_and_time, sentence};
+use crate::matrix::{Approver, Kept, ReleaseFacts, Signer, why};
 
 pub fn write(release: &ReleaseFacts, html: &mut Html) {
     section(html, "people", "Who signed and who approved", |html| {
@@ -79,14 +79,10 @@ pub fn rehearsal(release: &ReleaseFacts, html: &mut Html) {
 pub fn summary(kept: &Kept<Rehearsal>) -> String {
     let rehearsal = &kept.document;
     let outcome = match rehearsal.outcome {
-        RehearsalOutcome::Proved => "Every step held".to_owned(),
-        RehearsalOutcome::Limited => "Every step held, but not all rows were compared".to_owned(),
-        RehearsalOutcome::Incomplete => {
-            format!("It did not come to its end: {}", rehearsal.error.as_deref().unwrap_or("somebody stopped it"))
-        }
-        RehearsalOutcome::Failed => {
-            format!("It failed: {}", rehearsal.error.as_deref().unwrap_or("a step did not hold"))
-        }
+        RehearsalOutcome::Proved => "Every step held.".to_owned(),
+        RehearsalOutcome::Limited => "Every step held, but not all rows were compared.".to_owned(),
+        RehearsalOutcome::Incomplete => sentence(&format!("It did not come to its end{}", why(rehearsal))),
+        RehearsalOutcome::Failed => sentence(&format!("It failed{}", why(rehearsal))),
     };
     let of = rehearsal.source.database.as_ref().map_or("a dump".to_owned(), |name| format!("the database {name}"));
     let stand_in = match &rehearsal.approval {
@@ -94,7 +90,7 @@ pub fn summary(kept: &Kept<Rehearsal>) -> String {
         None => "",
     };
     format!(
-        "On {} the release was rehearsed on a copy of {of}, in {}. {outcome}. The receipt is signed by {}.{stand_in}",
+        "On {} the release was rehearsed on a copy of {of}, in {}. {outcome} The receipt is signed by {}.{stand_in}",
         day_and_time(rehearsal.finished),
         count(rehearsal.steps.len() as u64, "step"),
         kept.owner,

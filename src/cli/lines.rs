@@ -1,0 +1,81 @@
+//! What belongs on the command lines that `runbook` and `report` show, as it was typed here.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::args::BundleArgs;
+use crate::bundle::AuthenticatedBundle;
+use crate::format::approval::APR_VARIABLE;
+use crate::postgres::Parameters;
+use crate::runbook::Known;
+use crate::runbook::line::quoted;
+use crate::trust::{TrustRoot, When, policy};
+
+/// What the commands need besides, and this one doesn't.
+#[derive(clap::Args, Debug, Clone)]
+pub struct LineArgs {
+    /// Show commands with this key for receipts; it isn't read
+    #[arg(long, value_name = "KEY")]
+    receipt_key: Option<PathBuf>,
+    /// Show `rehearse` with this script, which opens the gates on the clone; it isn't read
+    #[arg(long, value_name = "FILE.sql")]
+    approve_with: Option<PathBuf>,
+}
+
+impl LineArgs {
+    /// With the bundle as it was named.
+    pub fn known(&self, bundle: &BundleArgs, values: BTreeMap<String, String>) -> Known {
+        Known {
+            file: word(&bundle.file),
+            trust: bundle.trust.given().map(word),
+            values,
+            receipt_key: self.receipt_key.as_deref().map(word),
+            approve_with: self.approve_with.as_deref().map(word),
+            ..Known::default()
+        }
+    }
+}
+
+/// A path as a word.
+pub fn word(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// A database as it was named, unless there is a password in it.
+pub fn database(db: &str) -> Option<String> {
+    let parameters = Parameters::parse(db).ok()?;
+    let is_secret = ["password", "sslpassword"].into_iter().any(|keyword| parameters.has(keyword));
+    (!is_secret).then(|| quoted(db))
+}
+
+/// The values that are given, and the code that people have approved.
+pub fn values(
+    given: BTreeMap<String, String>,
+    root: &TrustRoot,
+    bundle: &AuthenticatedBundle,
+    when: When,
+) -> BTreeMap<String, String> {
+    let mut codes = policy::codes(root, bundle.approvals(), when).into_iter();
+    let mut values = given;
+    if let (Some(code), None) = (codes.next(), codes.next())
+        && bundle.takes_apr()
+    {
+        values.entry(APR_VARIABLE.to_owned()).or_insert_with(|| code.to_string());
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::database;
+
+    #[test]
+    fn no_password_is_shown() {
+        assert_eq!(database("postgresql:///shop").as_deref(), Some("postgresql:///shop"));
+        assert_eq!(database("host=/run dbname=shop").as_deref(), Some("'host=/run dbname=shop'"));
+        let secret =
+            ["postgresql://u:p@h/d", "postgresql:///d?password=p", "dbname=d password=p", "dbname=d sslpassword=p"];
+        secret.iter().for_each(|db| assert_eq!(database(db), None, "{db}"));
+        assert_eq!(database("nonsense=1"), None);
+    }
+}
