@@ -1,25 +1,17 @@
 //! A release directory whose `release.toml` holds: every name unique, every file there, every reference resolved, every
 //! script fit to run. What packs never fails on the host for a reason that could have been known here.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use toml::Spanned;
-
-use super::lint;
 use super::problem::Problem;
-use super::release_toml::{self, FILE, ReleaseToml, line_and_column};
+use super::release_toml::{self, FILE, ReleaseToml};
 use super::runbooks::runbooks;
 use super::source::{Source, SourceError};
-use super::stage::{self, Stage};
+use super::stage::Stage;
+use super::{checker, lint};
 use crate::entry_path::EntryPath;
-use crate::format::manifest::{
-    Acknowledgement, Gate, Manifest, RollbackScript, Runbook, State, States, Tier, Variable, VerifyScript,
-};
-use crate::format::name::Name;
-use crate::format::version::{Format1, MINIMUM_PGSEAL};
+use crate::format::manifest::Manifest;
 use crate::limits;
-use crate::rules::{self, Severity};
 use crate::runbook::Program;
 use crate::words::count;
 
@@ -102,7 +94,7 @@ impl Definition {
 
     fn check(source: Source, program: &Program, mut problems: Vec<Problem>) -> Result<Self, DefinitionError> {
         let manifest = match read_toml(&source) {
-            Ok((text, toml)) => Some(Checker { text: &text, source: &source, problems: &mut problems }.manifest(toml)),
+            Ok((text, toml)) => Some(checker::manifest(toml, &text, &source, &mut problems)),
             Err(problem) => {
                 problems.push(problem);
                 None
@@ -140,222 +132,4 @@ fn read_toml(source: &Source) -> Result<(String, ReleaseToml), Problem> {
     let text = String::from_utf8(bytes.to_vec()).map_err(|_| Problem::file(FILE, "the file is not UTF-8"))?;
     let toml = release_toml::parse(&text)?;
     Ok((text, toml))
-}
-
-/// Turns the document into a manifest and notes everything that doesn't hold.
-pub(super) struct Checker<'a> {
-    text: &'a str,
-    source: &'a Source,
-    problems: &'a mut Vec<Problem>,
-}
-
-impl Checker<'_> {
-    fn manifest(mut self, toml: ReleaseToml) -> (Manifest, Vec<Stage>) {
-        self.release(&toml);
-        if let (Some(days), false) = (&toml.rehearsal_max_age_days, toml.require_rehearsal) {
-            self.problem(days, "rehearsal_max_age_days limits nothing without require_rehearsal = true");
-        }
-        self.unique(toml.gate.iter().map(|gate| &gate.name), "gate");
-        self.unique(toml.tier.iter().map(|tier| &tier.name), "tier");
-        self.unique(toml.verify.iter().map(|script| &script.name), "verify script");
-        self.unique(toml.stage.iter().map(|stage| &stage.name), "stage");
-        let variables: BTreeMap<_, _> =
-            toml.variables.into_iter().map(|(name, variable)| (name, self.variable(variable))).collect();
-        let gates: Vec<Gate> = toml
-            .gate
-            .iter()
-            .map(|gate| Gate { name: gate.name.get_ref().clone(), file: self.file(&gate.file) })
-            .collect();
-        let states =
-            States { baseline: self.state(toml.states.baseline), finalized: self.state(toml.states.finalized) };
-        let tiers: Vec<Tier> = toml.tier.into_iter().map(|tier| self.tier(tier, &gates)).collect();
-        for gate in toml.gate.iter().filter(|gate| !tiers.iter().any(|tier| tier.gates.contains(gate.name.get_ref()))) {
-            self.problem(
-                &gate.name,
-                format!("no tier waits for gate {:?}, so it would never be asked", gate.name.get_ref()),
-            );
-        }
-        let rollback = self.rollback(toml.rollback);
-        let verify = toml.verify.into_iter().map(|script| VerifyScript {
-            file: self.file(&script.file),
-            name: script.name.into_inner(),
-            state: script.state,
-            mode: script.mode,
-        });
-        let verify: Vec<VerifyScript> = verify.collect();
-        let runbooks = self.runbooks(toml.runbook);
-        let acknowledged = toml.acknowledge.into_iter().map(|acknowledged| self.acknowledged(acknowledged)).collect();
-        let stages: Vec<Stage> = stage::check(&mut self, toml.stage, &toml.release.name, &tiers, &verify, &variables);
-        let manifest = Manifest {
-            format: Format1,
-            minimum_pgseal: MINIMUM_PGSEAL.to_owned(),
-            created: None,
-            release: toml.release,
-            stage_of: None,
-            stages: stages.iter().map(|stage| stage.name.clone()).collect(),
-            target: toml.target.into_target(),
-            variables,
-            gates,
-            states,
-            tiers,
-            rollback,
-            verify,
-            runbooks,
-            limits: toml.limits,
-            acknowledged,
-            require_rehearsal: toml.require_rehearsal,
-            rehearsal_max_age_days: toml.rehearsal_max_age_days.map(Spanned::into_inner),
-            files: Vec::new(),
-        };
-        (manifest, stages)
-    }
-
-    pub(super) fn state(&mut self, state: release_toml::StateToml) -> State {
-        if state.expect.get_ref().is_empty() {
-            self.problem(&state.expect, "a state that expects nothing tells no two databases apart");
-        }
-        State { probe: self.file(&state.probe), expect: state.expect.into_inner() }
-    }
-
-    pub(super) fn rollback(&mut self, scripts: Vec<release_toml::RollbackToml>) -> Vec<RollbackScript> {
-        scripts.into_iter().map(|r| RollbackScript { file: self.file(&r.file), dispatch: r.dispatch }).collect()
-    }
-
-    pub(super) fn runbooks(&mut self, runbooks: Vec<release_toml::RunbookToml>) -> Vec<Runbook> {
-        runbooks.into_iter().map(|r| Runbook { file: self.text_file(&r.file), audience: r.audience }).collect()
-    }
-
-    fn release(&mut self, toml: &ReleaseToml) {
-        for schema in toml.target.search_path.iter().flatten().filter(|schema| schema.get_ref() == "$user") {
-            let text = "\"$user\" in target.search_path is another schema for every role";
-            self.problem_hint(schema, text, "name the schemas that are meant");
-        }
-        let mut whole = |message: &str, hint: &str| self.problems.push(Problem::file(FILE, message).hint(hint));
-        if toml.tier.is_empty() {
-            whole("the release has no [[tier]]", "a tier is one SQL script that the release runs");
-        }
-        if toml.rollback.is_empty() {
-            whole("the release has no [[rollback]]", "write the SQL that leads back to the baseline state");
-        }
-        if toml.release.summary.trim().is_empty() {
-            whole("release.summary is empty", "say in one sentence what the release does; approvers read it");
-        }
-        if toml.target.database.is_empty() {
-            whole("target.database is empty", "name the one database that the release is for");
-        }
-    }
-
-    fn variable(&mut self, spanned: Spanned<release_toml::VariableToml>) -> Variable {
-        let variable = spanned.get_ref().to_variable();
-        match variable.pattern.as_deref().map(regex_lite::Regex::new) {
-            Some(Err(error)) => self.problem(&spanned, format!("the pattern is not a regular expression: {error}")),
-            Some(Ok(_)) if variable.default.as_deref().is_some_and(|value| !variable.accepts(value)) => {
-                self.problem(&spanned, "the default does not match the pattern");
-            }
-            _ => {}
-        }
-        if variable.required && variable.default.is_some() {
-            self.problem(&spanned, "a required variable has no default: the operator must say it");
-        }
-        variable
-    }
-
-    fn tier(&mut self, tier: release_toml::TierToml, gates: &[Gate]) -> Tier {
-        if let Some(empty) = tier.gate.as_ref().filter(|gates| gates.get_ref().is_empty()) {
-            self.problem_hint(
-                empty,
-                "a tier that waits for no gate",
-                "leave the key out: the tier then waits for all gates",
-            );
-        }
-        let named = tier.gate.map(Spanned::into_inner).into_iter().flatten().map(|name| {
-            if !gates.iter().any(|gate| gate.name == *name.get_ref()) {
-                self.problem(&name, format!("there is no [[gate]] named {:?}", name.get_ref()));
-            }
-            name.into_inner()
-        });
-        let named: Vec<Name> = named.collect();
-        let all = || gates.iter().map(|gate| gate.name.clone()).collect();
-        Tier {
-            file: self.file(&tier.file),
-            name: tier.name.into_inner(),
-            about: tier.about,
-            gates: if named.is_empty() { all() } else { named },
-            transaction: tier.transaction,
-            dispatch: tier.dispatch,
-        }
-    }
-
-    fn acknowledged(&mut self, toml: release_toml::AcknowledgeToml) -> Acknowledgement {
-        let rule = toml.rule.get_ref();
-        match rules::find(rule.as_str()) {
-            None => {
-                let hint = "`pgseal lint --rules` lists them";
-                self.problem_hint(&toml.rule, format!("there is no lint rule {rule:?}"), hint);
-            }
-            Some(found) if found.severity == Severity::Error => {
-                let hint = "only warnings can be acknowledged; errors are to be repaired";
-                self.problem_hint(&toml.rule, format!("{rule} is an error"), hint);
-            }
-            Some(found) if found.id == "stale-acknowledgement" => {
-                self.problem(&toml.rule, "an acknowledgement that matches nothing is removed, not acknowledged");
-            }
-            Some(_) => {}
-        }
-        if toml.reason.get_ref().trim().is_empty() {
-            self.problem_hint(&toml.reason, "the reason is empty", "approvers read it: say why the warning may stay");
-        }
-        Acknowledgement {
-            file: self.file(&toml.file),
-            rule: toml.rule.into_inner(),
-            line: toml.line,
-            reason: toml.reason.into_inner(),
-        }
-    }
-
-    fn unique<'n>(&mut self, names: impl Iterator<Item = &'n Spanned<Name>>, what: &str) {
-        let mut seen = BTreeSet::new();
-        for name in names {
-            if !seen.insert(name.get_ref()) {
-                self.problem(name, format!("there are two {what}s named {:?}", name.get_ref()));
-            }
-        }
-    }
-
-    fn file(&mut self, path: &Spanned<EntryPath>) -> EntryPath {
-        if !self.source.contains(path.get_ref()) {
-            let hint = "paths count from the release directory";
-            let text = format!("there is no file {:?} in the release directory", path.get_ref());
-            self.problem_hint(path, text, hint);
-            self.say("missing-file");
-        }
-        path.get_ref().clone()
-    }
-
-    fn text_file(&mut self, path: &Spanned<EntryPath>) -> EntryPath {
-        let file = self.file(path);
-        let bytes = self.source.get(&file).ok().flatten();
-        if bytes.is_some_and(|bytes| std::str::from_utf8(&bytes).is_err()) {
-            self.problem(path, format!("{file} is not UTF-8"));
-            self.say("encoding");
-        }
-        file
-    }
-
-    pub(super) fn problem<T>(&mut self, place: &Spanned<T>, message: impl std::fmt::Display) {
-        let at = Some(line_and_column(self.text, place.span().start));
-        self.problems.push(Problem { at, ..Problem::file(FILE, message) });
-    }
-
-    /// What the last problem is.
-    fn say(&mut self, rule: &'static str) {
-        if let Some(last) = self.problems.last_mut() {
-            last.rule = rule;
-        }
-    }
-
-    fn problem_hint<T>(&mut self, place: &Spanned<T>, message: impl std::fmt::Display, hint: &str) {
-        let at = Some(line_and_column(self.text, place.span().start));
-        self.problems.push(Problem { at, ..Problem::file(FILE, message).hint(hint) });
-    }
 }

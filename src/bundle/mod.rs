@@ -7,6 +7,7 @@
 pub mod add;
 pub mod approval;
 pub mod authenticate;
+mod checker;
 pub mod contents;
 pub mod definition;
 pub mod diff;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use toml::Spanned;
 
-use super::definition::Checker;
+use super::checker::Checker;
 use super::release_toml::StageToml;
 use crate::format::expectation::Expectation;
 use crate::format::manifest::{

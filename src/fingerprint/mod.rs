@@ -3,14 +3,17 @@
 //! differ and how.
 //!
 //! What counts is what a dump would carry: object identifiers, column numbers, the order of columns in tables and of rows
-//! on disk, statistics and the database's own name do not. Left out are the server's schemas, temporary ones, members of
-//! extensions (the extension itself is in, with its version), and the schema `pgseal`, where the ledger is. Roles and
-//! tablespaces are the server's, not the database's.
+//! on disk, statistics and the database's own name do not. Left out are temporary schemas, what the server itself brings
+//! (but for grants and comments on it) and the ledger. Roles and tablespaces are the server's, not the database's.
+//!
+//! What counts is part of the document's format: two programs that write the same format read the same.
 
 mod catalog;
 mod difference;
 mod document;
 mod error;
+mod fold;
+mod ledger;
 mod objects;
 mod rows;
 mod settings;
@@ -18,14 +21,17 @@ mod spelling;
 mod tables;
 mod workers;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 pub use difference::{Change, Difference, differences};
 pub use document::{DocumentError, digest, parse};
 pub use error::FingerprintError;
+pub use fold::{Folded, folded};
+pub use rows::MOST_AT_ONCE;
 
 use crate::database::{Connect, Session};
-use crate::format::fingerprint::{Fingerprint, Scope};
+use crate::format::fingerprint::{Fingerprint, Scope, TableData};
 use crate::format::timestamp::Timestamp;
 
 /// What is being done.
@@ -72,22 +78,46 @@ pub fn take(
 /// Takes the fingerprint on a session, inside the transaction that it has, with what that has changed. Ends as it began:
 /// settings, locks and snapshot are undone by a savepoint. The session must be inside a transaction block.
 pub fn take_on(session: &mut dyn Session, scope: &Scope, taken: Timestamp) -> Result<Fingerprint, FingerprintError> {
-    session.batch("SAVEPOINT pgseal_fingerprint")?;
-    let fingerprint = within(session, scope, taken);
-    // After an error too: the transaction is the caller's.
-    let undone = session.batch("ROLLBACK TO SAVEPOINT pgseal_fingerprint; RELEASE SAVEPOINT pgseal_fingerprint");
-    let fingerprint = fingerprint?;
-    undone?;
-    Ok(fingerprint)
+    aside(session, |session| {
+        let tables = tables::of(session, scope)?;
+        let objects = objects::read(session)?;
+        let data = read_all(session, &tables, MOST_AT_ONCE)?;
+        document::make(session, tables::resolved(scope, &tables), objects, data, taken)
+    })
 }
 
-fn within(session: &mut dyn Session, scope: &Scope, taken: Timestamp) -> Result<Fingerprint, FingerprintError> {
-    settings::pin(session)?;
-    let tables = tables::of(session, scope)?;
-    let objects = objects::read(session)?;
-    let mut data = std::collections::BTreeMap::new();
-    for table in &tables {
-        data.insert(table.name.clone(), rows::read(session, table)?);
-    }
-    document::make(session, tables::resolved(scope, &tables), objects, data, taken)
+/// The rows of these tables alone, `schema.table`, and the values of sequences that belong to them, as
+/// [`take_on`] has them in `data`: for who knows that definitions don't matter, and reads the same tables twice.
+///
+/// Above `most_at_once` rows a digest has two levels; fingerprints have [`MOST_AT_ONCE`].
+pub fn rows_on(
+    session: &mut dyn Session,
+    tables: &[String],
+    most_at_once: u64,
+) -> Result<BTreeMap<String, TableData>, FingerprintError> {
+    aside(session, |session| {
+        let tables = tables::of(session, &Scope::Tables(tables.to_vec()))?;
+        read_all(session, &tables, most_at_once)
+    })
+}
+
+fn aside<T>(
+    session: &mut dyn Session,
+    read: impl FnOnce(&mut dyn Session) -> Result<T, FingerprintError>,
+) -> Result<T, FingerprintError> {
+    session.batch("SAVEPOINT pgseal_fingerprint")?;
+    let found = settings::pin(session).map_err(FingerprintError::from).and_then(|()| read(session));
+    // After an error too: the transaction is the caller's.
+    let undone = session.batch("ROLLBACK TO SAVEPOINT pgseal_fingerprint; RELEASE SAVEPOINT pgseal_fingerprint");
+    let found = found?;
+    undone?;
+    Ok(found)
+}
+
+fn read_all(
+    session: &mut dyn Session,
+    tables: &[tables::RowsOf],
+    most_at_once: u64,
+) -> Result<BTreeMap<String, TableData>, FingerprintError> {
+    tables.iter().map(|table| Ok((table.name.clone(), rows::read(session, table, most_at_once)?))).collect()
 }

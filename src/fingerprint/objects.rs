@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::catalog::{self, Question};
 use super::error::FingerprintError;
-use super::spelling;
+use super::{ledger, spelling};
 use crate::database::{Session, Table};
 
 /// The definition of every object by its identity.
@@ -23,6 +23,9 @@ pub(super) fn read(session: &mut dyn Session) -> Result<BTreeMap<String, String>
             let identity = values.next().flatten().ok_or_else(|| {
                 FingerprintError::Unsound("an object was dropped while it was read; try again".to_owned())
             })?;
+            if ledger::is_its_own(&identity) {
+                continue;
+            }
             let lines = columns[1..].iter().zip(values).filter_map(|(name, value)| Some(line(name, &value?)));
             add(&mut objects, identity, lines.collect::<Vec<_>>().join("\n"));
         }

@@ -16,18 +16,22 @@ use crate::database::{DatabaseError, Session, Table};
 use crate::format::fingerprint::TableData;
 
 /// Rows whose hashes are joined to one value: 512 MB of them.
-const MOST_AT_ONCE: u64 = 1 << 24;
+pub const MOST_AT_ONCE: u64 = 1 << 24;
 
 /// The least that a row needs on disk: line pointer and header (PostgreSQL manual, "Database Page Layout").
 const LEAST_BYTES: u64 = 28;
 
-/// Reads them.
-pub(super) fn read(session: &mut dyn Session, table: &RowsOf) -> Result<TableData, FingerprintError> {
+/// Reads them. Above `most_at_once` rows the digest has two levels.
+pub(super) fn read(
+    session: &mut dyn Session,
+    table: &RowsOf,
+    most_at_once: u64,
+) -> Result<TableData, FingerprintError> {
     let at = |source| FingerprintError::Table { table: table.name.clone(), source };
     match table.kind {
         Kind::Unpopulated => Ok(TableData { rows: 0, digest: "not populated".to_owned() }),
         Kind::Sequence => value(session, &table.name).map_err(at),
-        Kind::Table => digest(session, table).map_err(at),
+        Kind::Table => digest(session, table, most_at_once).map_err(at),
     }
 }
 
@@ -38,13 +42,13 @@ fn value(session: &mut dyn Session, name: &str) -> Result<TableData, DatabaseErr
     Ok(TableData { rows: 1, digest: format!("value {last}, {called}") })
 }
 
-fn digest(session: &mut dyn Session, table: &RowsOf) -> Result<TableData, DatabaseError> {
+fn digest(session: &mut dyn Session, table: &RowsOf, most_at_once: u64) -> Result<TableData, DatabaseError> {
     let RowsOf { name, columns, .. } = table;
     let hashes = format!("select sha256(textsend(row({columns})::text)) as h from only {name}");
-    let could_be_many = table.size / LEAST_BYTES > MOST_AT_ONCE;
+    let could_be_many = table.size / LEAST_BYTES > most_at_once;
     let many = could_be_many && {
         let count = session.rows(&format!("select count(*) from only {name}"), 1)?;
-        number(count.single().unwrap_or_default(), name)? > MOST_AT_ONCE
+        number(count.single().unwrap_or_default(), name)? > most_at_once
     };
     let sql = if many {
         format!(

@@ -1,7 +1,7 @@
 //! Which tables are read, and whether they can be.
 
-use super::catalog;
 use super::error::FingerprintError;
+use super::{catalog, ledger};
 use crate::database::Session;
 use crate::format::fingerprint::Scope;
 
@@ -87,6 +87,7 @@ fn list(session: &mut dyn Session) -> Result<Vec<RowsOf>, FingerprintError> {
             "the server does not say what tables it has; one may have been dropped now".to_owned(),
         )
     })?;
+    found.retain(|table| !ledger::is_its_relation(&table.name));
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
 }

@@ -104,7 +104,7 @@ impl<'a> Work<'a> {
         while !self.failed.load(Ordering::Relaxed) {
             let Some(table) = self.tables.get(self.next.fetch_add(1, Ordering::Relaxed)) else { break };
             (self.progress)(Progress::Begun { table: &table.name });
-            let data = rows::read(session, table)?;
+            let data = rows::read(session, table, rows::MOST_AT_ONCE)?;
             let (done, of) = (self.done.fetch_add(1, Ordering::Relaxed) + 1, self.tables.len());
             (self.progress)(Progress::Done { table: &table.name, rows: data.rows, done, of });
             self.data.lock().unwrap_or_else(PoisonError::into_inner).insert(table.name.clone(), data);

@@ -1,4 +1,8 @@
 //! A fingerprint as data: what a database is, so that two of them can be compared.
+//!
+//! The format's number stands for what counts as well: whoever asks the catalogs another question, spells an answer
+//! otherwise or makes the digest of rows in another way changes what `sha256` is of an unchanged database, and that is a
+//! new format. Format 1 is not final before the first release of pgseal.
 
 use std::collections::BTreeMap;
 

@@ -13,7 +13,7 @@ use super::order::Order;
 use super::settings;
 use crate::database::{DatabaseError, Purpose, Session, Table};
 use crate::fingerprint::{self, FingerprintError};
-use crate::format::fingerprint::{Fingerprint, Scope};
+use crate::format::fingerprint::TableData;
 
 /// What is known of a script's traces.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -128,12 +128,11 @@ impl Before {
         if names.is_empty() {
             return Ok(());
         }
-        let scope = Scope::Tables(names);
         let session = self.session.as_mut();
         // Before, as the snapshot has it; after, in one of now.
-        let taken = take(session, &scope, order).and_then(|before| {
+        let taken = take(session, &names).and_then(|before| {
             begin_again(session)?;
-            Ok((before, take(session, &scope, order)?))
+            Ok((before, take(session, &names)?))
         });
         let (before, after) = match taken {
             Ok(both) => both,
@@ -146,7 +145,7 @@ impl Before {
         let differ = changed(&before, &after);
         residue
             .same
-            .extend(before.data.keys().filter(|name| !is_sequence(&before, name) && !differ.contains(name)).cloned());
+            .extend(before.keys().filter(|name| !is_sequence(&before, name) && !differ.contains(name)).cloned());
         if differ.is_empty() {
             return Ok(());
         }
@@ -154,7 +153,7 @@ impl Before {
         // Whoever stops it is told so, whatever was seen.
         let _ = order.stop.pause(took.clamp(CONTROL, LONGEST_CONTROL));
         begin_again(session)?;
-        let control = match take(session, &scope, order) {
+        let control = match take(session, &names) {
             Ok(control) => control,
             Err(FingerprintError::Database(error)) => return Err(error),
             Err(other) => {
@@ -167,7 +166,7 @@ impl Before {
             if busy.contains(&name) {
                 residue.unproved.push(format!("{name}: others write to it all the time"));
             } else {
-                let rows = |of: &Fingerprint| of.data.get(&name).map_or(0, |data| data.rows);
+                let rows = |of: &Rows| of.get(&name).map_or(0, |data| data.rows);
                 let (was, is) = (rows(&before), rows(&after));
                 residue.left.push(format!("table {name} had {was} rows and has {is}, or others: {WRITTEN_TO}"));
             }
@@ -206,18 +205,21 @@ fn begin_again(session: &mut dyn Session) -> Result<(), DatabaseError> {
     begin(session)
 }
 
-fn take(session: &mut dyn Session, scope: &Scope, order: &Order<'_>) -> Result<Fingerprint, FingerprintError> {
-    fingerprint::take_on(session, scope, (order.clock)())
+/// Rows by table. Definitions are not compared: the script's own transaction is known to be rolled back.
+type Rows = BTreeMap<String, TableData>;
+
+fn take(session: &mut dyn Session, tables: &[String]) -> Result<Rows, FingerprintError> {
+    fingerprint::rows_on(session, tables, fingerprint::MOST_AT_ONCE)
 }
 
 /// The tables whose rows are not the same. What a sequence gave out is compared apart: a snapshot doesn't know it.
-fn changed(a: &Fingerprint, b: &Fingerprint) -> Vec<String> {
-    let differs = |(name, data): &(&String, _)| b.data.get(*name) != Some(*data) && !is_sequence(a, name);
-    a.data.iter().filter(differs).map(|(name, _)| name.clone()).collect()
+fn changed(a: &Rows, b: &Rows) -> Vec<String> {
+    let differs = |(name, data): &(&String, _)| b.get(*name) != Some(*data) && !is_sequence(a, name);
+    a.iter().filter(differs).map(|(name, _)| name.clone()).collect()
 }
 
-fn is_sequence(of: &Fingerprint, name: &str) -> bool {
-    of.data.get(name).is_some_and(|data| data.digest.starts_with("value "))
+fn is_sequence(of: &Rows, name: &str) -> bool {
+    of.get(name).is_some_and(|data| data.digest.starts_with("value "))
 }
 
 fn sequences(session: &mut dyn Session) -> Result<BTreeMap<String, Value>, DatabaseError> {

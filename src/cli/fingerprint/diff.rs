@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::{Output, Paint, escape, shown};
-use crate::fingerprint::{self, Change, Difference};
+use crate::fingerprint::{self, Change, Difference, Folded};
 use crate::format::fingerprint::Fingerprint;
 use crate::limits;
 
@@ -35,7 +35,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "alike": differences.is_empty(),
         "differences": differences.iter().map(document).collect::<Vec<_>>(),
     }));
-    differences.iter().for_each(|difference| show(difference, out));
+    let folded = fingerprint::folded(&a, &b, &differences);
+    folded.iter().for_each(|folded| show(folded, out));
     if differences.is_empty() {
         out.line(format!(
             "{} {} objects, {} tables and sequences",
@@ -45,7 +46,12 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         ));
         return Ok(Exit::Done);
     }
-    out.line(format!("{} differences", differences.len()));
+    let told = match folded.len() {
+        all if all == differences.len() => String::new(),
+        1 => ", told in 1 line".to_owned(),
+        lines => format!(", told in {lines} lines"),
+    };
+    out.line(format!("{} differences{told}", differences.len()));
     Ok(Exit::Faults)
 }
 
@@ -60,9 +66,9 @@ fn document(difference: &Difference) -> serde_json::Value {
     })
 }
 
-fn show(difference: &Difference, out: Output) {
-    out.line(escape(&difference.to_string()));
-    let (before, after) = difference.lines();
+fn show(folded: &Folded<'_>, out: Output) {
+    out.line(escape(&folded.to_string()));
+    let (before, after) = folded.difference.lines();
     for (mark, paint, lines) in [("-", Paint::Bad, before), ("+", Paint::Good, after)] {
         for line in lines {
             out.line(out.paint(paint, format!("    {mark} {}", escape(line))));

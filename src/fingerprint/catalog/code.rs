@@ -7,7 +7,7 @@ pub(super) const QUESTIONS: &[Question] = &[
         r#"select {identity pg_proc p.oid 0}, {role p.proowner} as owner, {acl f p.proacl p.proowner} as grants,
                pg_get_functiondef(p.oid) as code
            from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-           where p.prokind <> 'a' and {ours n} and {free pg_proc p.oid}"#,
+           where p.prokind <> 'a' and {ours n pg_proc p.oid}"#,
     ),
     always(
         r#"select {identity pg_proc p.oid 0}, {role p.proowner} as owner, {acl f p.proacl p.proowner} as grants,
@@ -27,7 +27,7 @@ pub(super) const QUESTIONS: &[Question] = &[
                a.aggmfinalextra as "moving final extra", a.aggmfinalmodify as "moving final modifies",
                nullif(a.aggsortop, 0)::regoperator as "sort operator"
            from pg_proc p join pg_aggregate a on a.aggfnoid = p.oid join pg_namespace n on n.oid = p.pronamespace
-           where {ours n} and {free pg_proc p.oid}"#,
+           where {ours n pg_proc p.oid}"#,
     ),
     always(
         r#"select {identity pg_operator o.oid 0}, {role o.oprowner} as owner,
@@ -37,7 +37,7 @@ pub(super) const QUESTIONS: &[Question] = &[
                nullif(o.oprjoin::oid, 0)::regprocedure as "join", {flag o.oprcanmerge} as merges,
                {flag o.oprcanhash} as hashes
            from pg_operator o join pg_namespace n on n.oid = o.oprnamespace
-           where {ours n} and {free pg_operator o.oid}"#,
+           where {ours n pg_operator o.oid}"#,
     ),
     always(
         r#"select {identity pg_opfamily f.oid 0}, {role f.opfowner} as owner,
@@ -51,40 +51,40 @@ pub(super) const QUESTIONS: &[Question] = &[
                        format_type(p.amprocrighttype, null), p.amproc::oid::regprocedure::text)
                        from pg_amproc p where p.amprocfamily = f.oid) m) as members
            from pg_opfamily f join pg_namespace n on n.oid = f.opfnamespace
-           where {ours n} and {free pg_opfamily f.oid}"#,
+           where {ours n pg_opfamily f.oid}"#,
     ),
     always(
         r#"select {identity pg_opclass c.oid 0}, {role c.opcowner} as owner, {identity pg_opfamily c.opcfamily 0} as family,
                format_type(c.opcintype, null) as type, {flag c.opcdefault} as default,
                case when c.opckeytype <> 0 then format_type(c.opckeytype, null) end as storage
            from pg_opclass c join pg_namespace n on n.oid = c.opcnamespace
-           where {ours n} and {free pg_opclass c.oid}"#,
+           where {ours n pg_opclass c.oid}"#,
     ),
     always(
         r#"select {identity pg_cast c.oid 0}, nullif(c.castfunc, 0)::regprocedure as function, c.castcontext as context,
                c.castmethod as method
-           from pg_cast c where c.oid >= 16384 and {free pg_cast c.oid}"#,
+           from pg_cast c where c.oid >= 16384"#,
     ),
     always(
         r#"select {identity pg_transform t.oid 0}, nullif(t.trffromsql::oid, 0)::regprocedure as "from sql",
                nullif(t.trftosql::oid, 0)::regprocedure as "to sql"
-           from pg_transform t where t.oid >= 16384 and {free pg_transform t.oid}"#,
+           from pg_transform t where t.oid >= 16384"#,
     ),
     always(
         r#"select {identity pg_language l.oid 0}, {role l.lanowner} as owner, {flag l.lanpltrusted} as trusted,
                nullif(l.lanplcallfoid, 0)::regprocedure as handler, nullif(l.laninline, 0)::regprocedure as inline,
                nullif(l.lanvalidator, 0)::regprocedure as validator, {acl l l.lanacl l.lanowner} as grants
-           from pg_language l where (l.oid >= 16384 or l.lanispl) and {free pg_language l.oid}"#,
+           from pg_language l where l.oid >= 16384 or l.lanispl"#,
     ),
     always(
         r#"select {identity pg_am a.oid 0}, a.amtype as type, a.amhandler::oid::regprocedure as handler
-           from pg_am a where a.oid >= 16384 and {free pg_am a.oid}"#,
+           from pg_am a where a.oid >= 16384"#,
     ),
     always(
         r#"select {identity pg_event_trigger e.oid 0}, {role e.evtowner} as owner, e.evtevent as event,
                e.evtfoid::regprocedure as function, {sorted e.evttags} as tags,
                case e.evtenabled when 'O' then null when 'D' then 'disabled' when 'R' then 'on replicas' else 'always' end
                    as enabled
-           from pg_event_trigger e where {free pg_event_trigger e.oid}"#,
+           from pg_event_trigger e"#,
     ),
 ];

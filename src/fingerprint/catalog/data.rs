@@ -17,5 +17,5 @@ pub(in super::super) const TABLES: &str = r#"
             and d.objid = c.oid and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i')
             and d.refobjsubid > 0)
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where c.relkind in ('r', 'm', 'S') and {ours n}
+    where c.relkind in ('r', 'm', 'S') and {ours n pg_class c.oid}
         and ({free pg_class c.oid} or exists (select from pg_extension e where c.oid = any (e.extconfig)))"#;

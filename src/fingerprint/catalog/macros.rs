@@ -3,7 +3,9 @@
 //! | macro | means |
 //! |---|---|
 //! | `{identity CATALOG OID SUB}` | kind and name of an object |
-//! | `{ours N}` | the row N of pg_namespace is not the server's and not pgseal's |
+//! | `{ours N}` | the row N of pg_namespace is not the server's |
+//! | `{ours N CATALOG OID}` | the same; or somebody made the object OID in `pg_catalog`, and not as a member of an extension |
+//! | `{servers N CATALOG OID}` | the object OID is in a schema of the server's, and came with it or with an extension |
 //! | `{free CATALOG OID}` | the object is not a member of an extension |
 //! | `{role OID}` | a role's name |
 //! | `{acl KIND ACL OWNER}` | who may do what; NULL is spelled as the built-in default of this kind (`acldefault`) |
@@ -12,6 +14,9 @@
 //! | `{sorted ARRAY}` | a text array in ascending order, a line each |
 //! | `{options ARRAY}` | `name=value` in ascending order, a line each; what may be a secret is hidden |
 //! | `{since VERSION EXPRESSION}` | the expression from this major version on, before it NULL |
+
+/// The server's own schemas, a regular expression.
+const SERVERS: &str = "^(pg_catalog|information_schema|pg_toast|pg_(toast_)?temp_.*)$";
 
 /// Names of options and settings whose values are not shown. Of a hidden value 24 bits of its SHA-256 are in the
 /// fingerprint: a change is noticed (but for one in 16.7 million), and a guess can't be proved by it, since one in 16.7
@@ -38,15 +43,17 @@ fn one(inside: &str, major: u32) -> String {
              from pg_identify_object({}, {oid}, {sub}) o)",
             class(catalog)
         ),
-        ("ours", [n]) => format!(
-            "({n}.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'pgseal') \
-             and {n}.nspname !~ '^pg_(toast_)?temp_')"
+        ("ours", [n]) => format!("({n}.nspname !~ '{SERVERS}')"),
+        // What `initdb` makes has lower identifiers (PostgreSQL's `transam.h`, FirstNormalObjectId).
+        ("ours", [n, catalog, oid]) => format!(
+            "({n}.nspname !~ '{SERVERS}' or {n}.nspname = 'pg_catalog' and {oid} >= 16384 and {})",
+            not_member(catalog, oid)
         ),
-        ("free", [catalog, oid]) => format!(
-            "not exists (select from pg_depend of_extension where of_extension.classid = {} and of_extension.objid = {oid} \
-             and of_extension.deptype = 'e')",
-            class(catalog)
+        ("servers", [n, catalog, oid]) => format!(
+            "({n}.nspname = 'information_schema' or {n}.nspname = 'pg_catalog' and ({oid} < 16384 or not {}))",
+            not_member(catalog, oid)
         ),
+        ("free", [catalog, oid]) => not_member(catalog, oid),
         ("role", [oid]) => format!("pg_get_userbyid({oid})"),
         ("acl", [kind, acl, owner]) => grants(&format!("coalesce({acl}, acldefault('{kind}', {owner}))")),
         ("granted", [acl]) => grants(acl),
@@ -65,6 +72,14 @@ fn one(inside: &str, major: u32) -> String {
         // The tests expand every question in every version.
         _ => format!("macro {word}"),
     }
+}
+
+fn not_member(catalog: &str, oid: &str) -> String {
+    format!(
+        "not exists (select from pg_depend of_extension where of_extension.classid = {} and of_extension.objid = {oid} \
+         and of_extension.deptype = 'e')",
+        class(catalog)
+    )
 }
 
 /// The catalog's own identifier; a column that holds one stays as it is.

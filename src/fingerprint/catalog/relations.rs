@@ -5,7 +5,7 @@ use super::{Question, always, since};
 pub(super) const QUESTIONS: &[Question] = &[
     always(
         r#"select {identity pg_namespace n.oid 0}, {role n.nspowner} as owner, {acl n n.nspacl n.nspowner} as grants
-           from pg_namespace n where {ours n} and {free pg_namespace n.oid}"#,
+           from pg_namespace n where {ours n pg_namespace n.oid}"#,
     ),
     // Triggers of foreign keys are the server's own, and DISABLE TRIGGER ALL switches them off too.
     always(
@@ -15,6 +15,8 @@ pub(super) const QUESTIONS: &[Question] = &[
                (select t.spcname from pg_tablespace t where t.oid = c.reltablespace) as tablespace,
                {sorted c.reloptions} as options,
                (select {sorted t.reloptions} from pg_class t where t.oid = c.reltoastrelid) as "toast options",
+               (select nullif({acl r t.relacl t.relowner}, {acl r null t.relowner}) from pg_class t
+                   where t.oid = c.reltoastrelid and t.relacl is not null) as "toast grants",
                pg_get_partkeydef(c.oid) as "partition by",
                pg_get_expr(c.relpartbound, c.oid) as "partition bound",
                (select string_agg(format('%I.%I', pn.nspname, p.relname) ||
@@ -33,7 +35,7 @@ pub(super) const QUESTIONS: &[Question] = &[
                    where t.tgrelid = c.oid and t.tgisinternal and t.tgenabled <> 'O') as "constraints not as usual",
                {acl r c.relacl c.relowner} as grants
            from pg_class c join pg_namespace n on n.oid = c.relnamespace
-           where c.relkind in ('r', 'p', 'f') and {ours n} and {free pg_class c.oid}"#,
+           where c.relkind in ('r', 'p', 'f') and {ours n pg_class c.oid}"#,
     ),
     always(
         r#"select {identity pg_class c.oid 0}, {role c.relowner} as owner, {sorted c.reloptions} as options,
@@ -43,7 +45,7 @@ pub(super) const QUESTIONS: &[Question] = &[
                    as "replica identity",
                {acl r c.relacl c.relowner} as grants, pg_get_viewdef(c.oid) as query
            from pg_class c join pg_namespace n on n.oid = c.relnamespace
-           where c.relkind in ('v', 'm') and {ours n} and {free pg_class c.oid}"#,
+           where c.relkind in ('v', 'm') and {ours n pg_class c.oid}"#,
     ),
     // The names of NOT NULL constraints (PostgreSQL 18) are the server's, unless somebody chose one.
     always(
@@ -69,7 +71,7 @@ pub(super) const QUESTIONS: &[Question] = &[
            from pg_class c join pg_namespace n on n.oid = c.relnamespace
            join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
            join pg_type t on t.oid = a.atttypid
-           where c.relkind in ('r', 'p', 'f', 'v', 'm') and {ours n} and {free pg_class c.oid}"#,
+           where c.relkind in ('r', 'p', 'f', 'v', 'm') and {ours n pg_class c.oid}"#,
     ),
     // Not NOT NULL, which is the column's; nor what a foreign key of partitioned tables makes of itself in partitions,
     // under names of the server's.
@@ -78,8 +80,8 @@ pub(super) const QUESTIONS: &[Question] = &[
                {flag not o.convalidated} as "not valid",
                case when o.coninhcount > 0 then case when o.conislocal then 'also' else 'only' end end as inherited
            from pg_constraint o join pg_namespace n on n.oid = o.connamespace
-           where o.contype not in ('n', 't') and not (o.contype = 'f' and o.conparentid <> 0) and {ours n}
-               and (o.conrelid = 0 or {free pg_class o.conrelid}) and (o.contypid = 0 or {free pg_type o.contypid})"#,
+           where o.contype not in ('n', 't') and not (o.contype = 'f' and o.conparentid <> 0) 
+               and {ours n pg_constraint o.oid}"#,
     ),
     always(
         r#"select {identity pg_class i.indexrelid 0}, pg_get_indexdef(i.indexrelid) as definition,
@@ -91,7 +93,7 @@ pub(super) const QUESTIONS: &[Question] = &[
                (select string_agg(a.attname || ' ' || a.attstattarget::text, E'\n' order by a.attnum) from pg_attribute a
                    where a.attrelid = c.oid and a.attnum > 0 and a.attstattarget >= 0) as statistics
            from pg_index i join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
-           where {ours n} and {free pg_class i.indrelid}"#,
+           where {ours n pg_class i.indrelid}"#,
     ),
     always(
         r#"select {identity pg_class c.oid 0}, {role c.relowner} as owner,
@@ -103,7 +105,7 @@ pub(super) const QUESTIONS: &[Question] = &[
                    and d.deptype in ('a', 'i') and d.refobjsubid > 0) as "owned by",
                {acl s c.relacl c.relowner} as grants
            from pg_class c join pg_sequence s on s.seqrelid = c.oid join pg_namespace n on n.oid = c.relnamespace
-           where {ours n} and {free pg_class c.oid}"#,
+           where {ours n pg_class c.oid}"#,
     ),
     always(
         r#"select {identity pg_trigger t.oid 0}, pg_get_triggerdef(t.oid) as definition,
@@ -111,14 +113,14 @@ pub(super) const QUESTIONS: &[Question] = &[
                    as enabled,
                {flag t.tgparentid <> 0} as "of the partitioned table"
            from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
-           where not t.tgisinternal and {ours n} and {free pg_class c.oid}"#,
+           where not t.tgisinternal and {ours n pg_class c.oid}"#,
     ),
     always(
         r#"select {identity pg_rewrite r.oid 0}, pg_get_ruledef(r.oid) as definition,
                case r.ev_enabled when 'O' then null when 'D' then 'disabled' when 'R' then 'on replicas' else 'always' end
                    as enabled
            from pg_rewrite r join pg_class c on c.oid = r.ev_class join pg_namespace n on n.oid = c.relnamespace
-           where r.rulename <> '_RETURN' and {ours n} and {free pg_class c.oid}"#,
+           where r.rulename <> '_RETURN' and {ours n pg_class c.oid}"#,
     ),
     always(
         r#"select {identity pg_policy p.oid 0},
@@ -130,13 +132,13 @@ pub(super) const QUESTIONS: &[Question] = &[
                    from unnest(p.polroles) u) as "to",
                pg_get_expr(p.polqual, p.polrelid) as "using", pg_get_expr(p.polwithcheck, p.polrelid) as "with check"
            from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace
-           where {ours n} and {free pg_class c.oid}"#,
+           where {ours n pg_class c.oid}"#,
     ),
     since(
         10,
         r#"select {identity pg_statistic_ext s.oid 0}, {role s.stxowner} as owner,
                pg_get_statisticsobjdef(s.oid) as definition, nullif(s.stxstattarget, -1) as target
            from pg_statistic_ext s join pg_namespace n on n.oid = s.stxnamespace
-           where {ours n} and {free pg_statistic_ext s.oid}"#,
+           where {ours n pg_statistic_ext s.oid}"#,
     ),
 ];

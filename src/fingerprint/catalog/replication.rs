@@ -6,7 +6,7 @@ pub(super) const QUESTIONS: &[Question] = &[
     always(
         r#"select {identity pg_publication p.oid 0}, {role p.pubowner} as owner,
                to_jsonb(p) - array['oid', 'pubname', 'pubowner'] as definition
-           from pg_publication p where {free pg_publication p.oid}"#,
+           from pg_publication p"#,
     ),
     always(
         r#"select {identity pg_publication_rel r.oid 0},

@@ -1,6 +1,6 @@
 //! Types, collations, conversions, text search.
 
-use super::{Question, always};
+use super::{Question, always, since};
 
 pub(super) const QUESTIONS: &[Question] = &[
     always(
@@ -8,7 +8,7 @@ pub(super) const QUESTIONS: &[Question] = &[
                (select string_agg(quote_literal(e.enumlabel), E'\n' order by e.enumsortorder) from pg_enum e
                    where e.enumtypid = t.oid) as labels, {acl T t.typacl t.typowner} as grants
            from pg_type t join pg_namespace n on n.oid = t.typnamespace
-           where t.typtype = 'e' and {ours n} and {free pg_type t.oid}"#,
+           where t.typtype = 'e' and {ours n pg_type t.oid}"#,
     ),
     always(
         r#"select {identity pg_type t.oid 0}, {role t.typowner} as owner, 'domain' as kind,
@@ -17,7 +17,7 @@ pub(super) const QUESTIONS: &[Question] = &[
                case when t.typcollation <> b.typcollation then {identity pg_collation t.typcollation 0} end as collation,
                {acl T t.typacl t.typowner} as grants
            from pg_type t join pg_namespace n on n.oid = t.typnamespace join pg_type b on b.oid = t.typbasetype
-           where t.typtype = 'd' and {ours n} and {free pg_type t.oid}"#,
+           where t.typtype = 'd' and {ours n pg_type t.oid}"#,
     ),
     // The order of a composite type's attributes is part of how its values are written.
     always(
@@ -30,7 +30,7 @@ pub(super) const QUESTIONS: &[Question] = &[
                {acl T t.typacl t.typowner} as grants
            from pg_type t join pg_namespace n on n.oid = t.typnamespace
            join pg_class c on c.oid = t.typrelid and c.relkind = 'c'
-           where {ours n} and {free pg_type t.oid}"#,
+           where {ours n pg_type t.oid}"#,
     ),
     always(
         r#"select {identity pg_type t.oid 0}, {role t.typowner} as owner, 'range' as kind,
@@ -40,7 +40,26 @@ pub(super) const QUESTIONS: &[Question] = &[
                nullif(r.rngsubdiff::oid, 0)::regprocedure as difference,
                {since 14 format_type(r.rngmultitypid, null)} as multirange, {acl T t.typacl t.typowner} as grants
            from pg_type t join pg_namespace n on n.oid = t.typnamespace join pg_range r on r.rngtypid = t.oid
-           where {ours n} and {free pg_type t.oid}"#,
+           where {ours n pg_type t.oid}"#,
+    ),
+    // Types that come with another one are its own: only what somebody did to them. That of a multirange is its range's,
+    // or that of whoever restored a dump (ALTER TYPE of the range leaves it); a superuser gains nothing by it.
+    always(
+        r#"select {identity pg_type t.oid 0}, 'row' as kind, case when t.typowner <> c.relowner then {role t.typowner} end as owner,
+               nullif({acl T t.typacl t.typowner}, {acl T null t.typowner}) as grants
+           from pg_type t join pg_namespace n on n.oid = t.typnamespace
+           join pg_class c on c.oid = t.typrelid and c.relkind <> 'c'
+           where {ours n pg_class c.oid} and (t.typowner <> c.relowner or t.typacl is not null
+               and {acl T t.typacl t.typowner} is distinct from {acl T null t.typowner})"#,
+    ),
+    since(
+        14,
+        r#"select {identity pg_type m.oid 0}, 'multirange' as kind, {role m.typowner} as owner,
+               nullif({acl T m.typacl m.typowner}, {acl T null m.typowner}) as grants
+           from pg_type t join pg_range r on r.rngtypid = t.oid join pg_type m on m.oid = r.rngmultitypid
+           join pg_namespace n on n.oid = m.typnamespace join pg_roles o on o.oid = m.typowner
+           where {ours n pg_type t.oid} and (m.typowner <> t.typowner and not o.rolsuper or m.typacl is not null
+               and {acl T m.typacl m.typowner} is distinct from {acl T null m.typowner})"#,
     ),
     // Base types and shells; not the array that comes with every type.
     always(
@@ -57,7 +76,7 @@ pub(super) const QUESTIONS: &[Question] = &[
                case when t.typelem <> 0 then format_type(t.typelem, null) end as element, t.typdefault as default,
                {flag t.typcollation <> 0} as collatable, {acl T t.typacl t.typowner} as grants
            from pg_type t join pg_namespace n on n.oid = t.typnamespace
-           where (t.typtype = 'b' or t.typtype = 'p') and {ours n} and {free pg_type t.oid}
+           where (t.typtype = 'b' or t.typtype = 'p') and {ours n pg_type t.oid}
                and not exists (select from pg_type e where e.typarray = t.oid)"#,
     ),
     // As JSON: which columns there are differs between versions. A collation's version is the library's, and its encoding
@@ -67,33 +86,33 @@ pub(super) const QUESTIONS: &[Question] = &[
                jsonb_strip_nulls(to_jsonb(c) - array['oid', 'collname', 'collnamespace', 'collowner', 'collversion',
                    'collencoding']) as definition
            from pg_collation c join pg_namespace n on n.oid = c.collnamespace
-           where {ours n} and {free pg_collation c.oid}"#,
+           where {ours n}"#,
     ),
     always(
         r#"select {identity pg_conversion c.oid 0}, {role c.conowner} as owner,
                pg_encoding_to_char(c.conforencoding) as "from", pg_encoding_to_char(c.contoencoding) as "to",
                c.conproc::oid::regprocedure as function, {flag c.condefault} as default
            from pg_conversion c join pg_namespace n on n.oid = c.connamespace
-           where {ours n} and {free pg_conversion c.oid}"#,
+           where {ours n pg_conversion c.oid}"#,
     ),
     always(
         r#"select {identity pg_ts_parser p.oid 0}, p.prsstart::oid::regprocedure as start,
                p.prstoken::oid::regprocedure as token, p.prsend::oid::regprocedure as "end",
                nullif(p.prsheadline::oid, 0)::regprocedure as headline, p.prslextype::oid::regprocedure as types
            from pg_ts_parser p join pg_namespace n on n.oid = p.prsnamespace
-           where {ours n} and {free pg_ts_parser p.oid}"#,
+           where {ours n pg_ts_parser p.oid}"#,
     ),
     always(
         r#"select {identity pg_ts_template t.oid 0}, nullif(t.tmplinit::oid, 0)::regprocedure as init,
                t.tmpllexize::oid::regprocedure as lexize
            from pg_ts_template t join pg_namespace n on n.oid = t.tmplnamespace
-           where {ours n} and {free pg_ts_template t.oid}"#,
+           where {ours n pg_ts_template t.oid}"#,
     ),
     always(
         r#"select {identity pg_ts_dict d.oid 0}, {role d.dictowner} as owner,
                {identity pg_ts_template d.dicttemplate 0} as template, d.dictinitoption as options
            from pg_ts_dict d join pg_namespace n on n.oid = d.dictnamespace
-           where {ours n} and {free pg_ts_dict d.oid}"#,
+           where {ours n pg_ts_dict d.oid}"#,
     ),
     always(
         r#"select {identity pg_ts_config c.oid 0}, {role c.cfgowner} as owner,
@@ -103,6 +122,6 @@ pub(super) const QUESTIONS: &[Question] = &[
                    from pg_ts_config_map m join lateral ts_token_type(c.cfgparser) t on t.tokid = m.maptokentype
                    where m.mapcfg = c.oid) as mappings
            from pg_ts_config c join pg_namespace n on n.oid = c.cfgnamespace
-           where {ours n} and {free pg_ts_config c.oid}"#,
+           where {ours n pg_ts_config c.oid}"#,
     ),
 ];

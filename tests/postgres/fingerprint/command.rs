@@ -33,6 +33,18 @@ fn two_fingerprints_are_taken_and_compared() {
     let json = site.pgseal(["fingerprint", "diff", "a.json", "c.json", "--json"]);
     assert_eq!((json.code, &json.json()["alike"]), (50, &false.into()));
     assert_eq!(json.json()["differences"][1]["change"], "missing");
+    // What belongs to a new table is told in its line; the document has all.
+    run(
+        "create table more (a serial primary key, b text); create index more_b on more (b); comment on table more is 'x'",
+    );
+    take("more.json", &[]).done();
+    let folded = site.pgseal(["fingerprint", "diff", "c.json", "more.json"]);
+    folded.says(&[
+        "table public.more is new (2 columns, 1 comment, 1 constraint, 2 indexes, 1 sequence, its rows, its value)\n",
+        "10 differences, told in 1 line\n",
+    ]);
+    let json = site.pgseal(["fingerprint", "diff", "c.json", "more.json", "--json"]);
+    assert_eq!(json.json()["differences"].as_array().map(Vec::len), Some(10));
     // Definitions alone can't be compared with rows.
     take("d.json", &["--schema-only"]).done().says(&["no rows"]);
     site.pgseal(["fingerprint", "diff", "a.json", "d.json"]).fails_saying(2, &["don't cover the same tables"]);

@@ -133,7 +133,7 @@ grant select on app.cheap to public;
 comment on view app.cheap is 'bargains';
 create materialized view app.counted as select kind, count(*) as n from app.widgets group by kind;
 create unique index counted_kind on app.counted (kind);
-create materialized view app.never as select 1 as one with no data;
+create materialized view app.never with (toast.autovacuum_enabled = false) as select 'x' as one with no data;
 create rule log as on delete to app.secrets do also insert into app.scratch values (1);
 create rule off as on update to app.secrets do instead nothing;
 alter table app.secrets disable rule off;
@@ -166,6 +166,17 @@ set client_min_messages = error;
 create subscription fp_sub connection 'host=localhost dbname=nowhere password=hunter2' publication a, b
     with (connect = false, enabled = false, slot_name = none, create_slot = false);
 reset client_min_messages;
+
+-- an extension, and what lies beside the ledger
+create extension hstore schema app;
+grant execute on function app.hstore_version_diag(app.hstore) to fp_reader;
+grant execute on function pg_ls_logdir() to fp_reader;
+create schema pgseal;
+create table pgseal.ledger (id int);
+create table pgseal.steps (by_run text);
+create table pgseal.other (n int);
+create function pgseal.mine() returns int language sql as 'select 1';
+insert into pgseal.other values (1);
 
 -- whole database
 create function app.on_ddl() returns event_trigger language plpgsql as $$ begin end $$;

@@ -1,5 +1,6 @@
 //! Fingerprints: alike what a dump carries, and every change by its name.
 
+mod around;
 mod changes;
 mod command;
 mod rows;

@@ -4,11 +4,12 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pgseal::database::{Connect, DatabaseError, Purpose, Session};
-use pgseal::fingerprint::{FingerprintError, Progress, take};
+use pgseal::fingerprint::{FingerprintError, Progress, rows_on, take};
 use pgseal::format::fingerprint::Scope;
 use pgseal::postgres::Connector;
 
 use super::super::cluster::{Cluster, TestDatabase};
+use super::super::server::session;
 use super::{assert_alike, clock, lines, of, roles, try_take};
 
 fn sql(db: &TestDatabase<'_>, sql: &str) {
@@ -82,6 +83,26 @@ fn a_digest_can_be_made_with_other_tools() {
         ["(1,x)", "(2,)", "(3,\"\")"].map(|row| *pgseal::digest::Digest::of(row.as_bytes()).as_bytes()).to_vec();
     hashes.sort();
     assert_eq!(of(&db).data["public.t"].digest, pgseal::digest::Digest::of(&hashes.concat()).to_string());
+}
+
+#[test]
+fn two_levels_above_a_number_of_rows() {
+    let db = Cluster::shared().database("fp_levels");
+    sql(&db, "create table t (n int); insert into t select generate_series(1, 1000)");
+    let mut hashes: Vec<[u8; 32]> =
+        (1..=1000).map(|n| *pgseal::digest::Digest::of(format!("({n})").as_bytes()).as_bytes()).collect();
+    hashes.sort();
+    let one = pgseal::digest::Digest::of(&hashes.concat()).to_string();
+    let of_byte = hashes.chunk_by(|a, b| a[0] == b[0]).map(|part| pgseal::digest::Digest::of(&part.concat()));
+    let two = of_byte.flat_map(|digest| *digest.as_bytes()).collect::<Vec<u8>>();
+    let two = pgseal::digest::Digest::of(&two).to_string();
+    let mut session = session(&db.connection());
+    session.batch("begin").unwrap();
+    let mut with = |most| rows_on(&mut session, &["public.t".to_owned()], most).unwrap()["public.t"].clone();
+    assert_eq!((with(1000).rows, with(1000).digest), (1000, one.clone()));
+    assert_eq!((with(999).rows, with(999).digest), (1000, two.clone()));
+    assert_eq!(with(0).digest, two);
+    assert_eq!(of(&db).data["public.t"].digest, one);
 }
 
 #[test]

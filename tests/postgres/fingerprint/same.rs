@@ -7,7 +7,8 @@ use pgseal::format::fingerprint::Scope;
 use super::super::cluster::{Cluster, TestDatabase};
 use super::super::release::client;
 use super::super::server::Server;
-use super::{assert_alike, every_kind, of, try_take};
+use super::super::small;
+use super::{assert_alike, every_kind, lines, of, try_take};
 
 #[test]
 fn a_restored_dump_is_alike() {
@@ -99,6 +100,55 @@ fn the_ledger_and_temporary_tables_do_not_count() {
     client.batch_execute("comment on constraint ledger_pkey on pgseal.ledger is 'z'").unwrap();
     client.batch_execute("create temp table t (n int default 1); comment on table t is 'x'").unwrap();
     assert_alike(&before, &of(&db));
+}
+
+#[test]
+fn a_run_and_its_rollback_leave_nothing_but_the_ledger() {
+    let (db, release, site) = small("fp_real_ledger");
+    let before = of(&db);
+    let operator_file = site.pack(&release);
+    let operator = site.operator(&operator_file, &db.url());
+    operator.run().done();
+    operator.rollback().done();
+    assert_eq!(db.ask("select count(*) from pgseal.ledger"), "2");
+    let after = of(&db);
+    assert_eq!(lines(&before, &after).iter().filter(|line| line.contains("pgseal")).collect::<Vec<_>>(), [""; 0]);
+    assert_eq!(before.objects, after.objects);
+    assert!(before.data.keys().eq(after.data.keys()));
+}
+
+#[test]
+fn a_dump_that_creates_the_database_carries_what_is_its_own() {
+    let admin = Cluster::shared().database("fp_admin");
+    let name = format!("{}_whole", admin.name());
+    let run = |statements: &[&str]| {
+        let mut client = admin.client();
+        for sql in statements {
+            client.batch_execute(&sql.replace("NAME", &name)).unwrap();
+        }
+    };
+    let is_15 = admin.ask("select current_setting('server_version_num')::int >= 150000") == "true";
+    let locale = if is_15 { "locale_provider icu icu_locale 'de'" } else { "" };
+    run(&[
+        &format!(
+            "create database NAME template template0 encoding 'UTF8' {locale} connection limit 7 is_template true"
+        ),
+        "comment on database NAME is 'x'; alter database NAME set work_mem = '8MB'; revoke connect on database NAME from public",
+    ]);
+    let connection = admin.connection().replace(admin.name(), &name);
+    let take = || try_take(&connection, &Scope::All).unwrap();
+    let before = take();
+    for property in ["template: yes", "connections: 7", "comment: "].iter().chain(is_15.then_some(&"locale: de")) {
+        assert!(before.objects["database"].contains(property), "{property}: {}", before.objects["database"]);
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    done(client("pg_dump").args(["--create", "-f", path, "--dbname", &connection]));
+    let dropped = ["alter database NAME is_template false", "drop database NAME"];
+    run(&dropped);
+    done(client("psql").args(["-Xq", "-v", "ON_ERROR_STOP=1", "-f", path, "--dbname"]).arg(admin.connection()));
+    assert_alike(&before, &take());
+    run(&dropped);
 }
 
 #[track_caller]
