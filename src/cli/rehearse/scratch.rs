@@ -122,7 +122,7 @@ mod tests {
         // A link in a directory that is over is taken away, and not what it leads to.
         std::os::unix::fs::symlink(dear.path().join(HELD), killed.join("link")).expect("a link");
         let gone = ours.sweep();
-        assert_eq!(gone, [killed.clone()]);
+        assert_eq!(gone, std::slice::from_ref(&killed));
         assert!(!killed.exists() && link.is_symlink());
         assert!(alive.path().join(HELD).exists() && young.exists() && dear.path().join(HELD).exists());
         assert!(ours.path().join(HELD).exists());
