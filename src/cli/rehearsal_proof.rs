@@ -10,6 +10,7 @@ use crate::bundle::AuthenticatedBundle;
 use crate::format::timestamp::Timestamp;
 use crate::record::rehearsal::{self, Demand, Proved, UnprovedError};
 use crate::trust::{TrustRoot, When};
+use crate::words::count;
 
 /// What to do where there is none.
 pub const HINT: &str = "`pgseal rehearse FILE --db ADMIN_URL --from DATABASE --receipt-key KEY` rehearses it on a clone and \
@@ -93,7 +94,7 @@ pub fn proof(
 
 /// That a run needs a rehearsal, for people.
 pub fn needed(max_age_days: Option<NonZeroU32>) -> String {
-    let age = max_age_days.map(|max| format!(", at most {} old", rehearsal::days(max))).unwrap_or_default();
+    let age = max_age_days.map(|max| format!(", at most {} old", count(max.get(), "day"))).unwrap_or_default();
     format!("a run needs the receipt of a rehearsal{age}")
 }
 

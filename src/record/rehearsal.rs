@@ -169,7 +169,7 @@ pub enum UnprovedError {
     #[error("its clone was made of the database {0:?}, the release is for another")]
     Source(String),
     /// Too long ago.
-    #[error("that rehearsal ended on {finished}, and may be {} old", days(*.max))]
+    #[error("that rehearsal ended on {finished}, and may be {} old", count(max.get(), "day"))]
     Old {
         /// When it ended.
         finished: Timestamp,
@@ -179,11 +179,6 @@ pub enum UnprovedError {
     /// By a clock that was ahead, or this one is behind: its age can't be told.
     #[error("that rehearsal ended on {0}, which is in the future by this host's clock")]
     Future(Timestamp),
-}
-
-/// `1 day`, `7 days`.
-pub fn days(count: NonZeroU32) -> String {
-    format!("{count} day{}", if count.get() == 1 { "" } else { "s" })
 }
 
 impl ReadRehearsal {
