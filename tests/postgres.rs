@@ -82,6 +82,10 @@ mod receipts;
 mod records;
 #[path = "postgres/rehearse.rs"]
 mod rehearse;
+#[path = "postgres/rehearse_left.rs"]
+mod rehearse_left;
+#[path = "postgres/rehearse_proof.rs"]
+mod rehearse_proof;
 #[path = "postgres/report.rs"]
 mod report;
 #[path = "postgres/runbook.rs"]

@@ -36,6 +36,9 @@ pub(super) struct Checker<'a> {
 impl Checker<'_> {
     fn manifest(mut self, toml: ReleaseToml) -> (Manifest, Vec<Stage>) {
         self.release(&toml);
+        if let (Some(days), false) = (&toml.rehearsal_max_age_days, toml.require_rehearsal) {
+            self.problem(days, "rehearsal_max_age_days limits nothing without require_rehearsal = true");
+        }
         self.unique(toml.gate.iter().map(|gate| &gate.name), "gate");
         self.unique(toml.tier.iter().map(|tier| &tier.name), "tier");
         self.unique(toml.verify.iter().map(|script| &script.name), "verify script");
@@ -85,6 +88,7 @@ impl Checker<'_> {
             limits: toml.limits,
             acknowledged,
             require_rehearsal: toml.require_rehearsal,
+            rehearsal_max_age_days: toml.rehearsal_max_age_days.map(Spanned::into_inner),
             files: Vec::new(),
         };
         (manifest, stages)

@@ -29,6 +29,8 @@ pub struct ReleaseToml {
     /// Whether a run needs the receipt of a rehearsal.
     #[serde(default)]
     pub require_rehearsal: bool,
+    /// How many days old that rehearsal may be.
+    pub rehearsal_max_age_days: Option<Spanned<NonZeroU32>>,
     /// `[release]`
     pub release: Release,
     /// `[target]`

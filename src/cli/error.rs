@@ -87,7 +87,7 @@ impl From<RunError> for CliError {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Script(error) => error.into(),
-            RunError::Rehearsal(_) => Self::new(Exit::NotAuthentic, error).hint(super::rehearsed::HINT),
+            RunError::Rehearsal(_) => Self::new(Exit::NotAuthentic, error).hint(super::rehearsal_proof::HINT),
             RunError::Clone(_) => Self::new(Exit::Preflight, error),
             RunError::Admission(_) => Self::new(Exit::NotAuthentic, error),
         }

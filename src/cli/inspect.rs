@@ -5,6 +5,7 @@ use super::args::{BundleArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, escape};
+use super::rehearsal_proof;
 use super::table;
 use crate::format::manifest::{Manifest, State, Stored, Transaction};
 use crate::format::statement::title;
@@ -28,7 +29,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         out.line(format!("signed by {} ({})", escape(&signer.owner), signer.key));
     }
     if manifest.require_rehearsal {
-        out.line("a run needs the receipt of a rehearsal");
+        out.line(rehearsal_proof::needed(manifest.rehearsal_max_age_days));
     }
     target(manifest, out);
     for (name, variable) in &manifest.variables {

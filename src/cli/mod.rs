@@ -36,8 +36,8 @@ mod points;
 mod program;
 mod progress;
 mod receipt;
+mod rehearsal_proof;
 mod rehearse;
-mod rehearsed;
 mod report;
 mod rewrite;
 mod rollback;
@@ -153,6 +153,9 @@ enum Command {
     Check(check::Args),
     /// On a clone: run, run again (refused), roll back, compare, run once more; proves it by a receipt
     Rehearse(rehearse::Args),
+    /// Starts a program that ends when `rehearse` does
+    #[command(hide = true)]
+    EndWith(rehearse::end_with::Args),
     /// What the ledger and the journals say, and what to do next
     Status(status::Args),
     /// What a run did, and whether its receipt is authentic
@@ -242,6 +245,7 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Rollback(args) => rollback::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::Rehearse(args) => rehearse::run(&args, out),
+        Command::EndWith(args) => rehearse::end_with::run(&args),
         Command::Status(args) => status::run(&args, out),
         Command::Receipt(args) => receipt::run(&args, out),
         Command::Fingerprint(args) => fingerprint::run(&args, out),

@@ -124,6 +124,11 @@ fn check_receipt_key(root: &TrustRoot, key: &SecretKey) -> Result<(), CliError> 
 }
 
 impl Prepared {
+    /// Whether the receipt will be signed.
+    pub fn is_signed(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// Opens the journal, and takes the room of the receipt: the last moment at which a full or read-only medium stops the
     /// run.
     pub fn journal(&mut self) -> Result<Journal, CliError> {

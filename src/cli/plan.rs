@@ -1,6 +1,6 @@
 //! `pgseal plan FILE`
 
-mod rehearsed;
+mod measured;
 mod show;
 
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ use crate::release::order;
 use crate::release::plan::{self, Obstacle, Plan};
 use crate::trust::When;
 use crate::trust::policy::{self, Tally};
-use rehearsed::Rehearsed;
+use measured::Rehearsed;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -67,8 +67,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let clock = memory::check_clock(&args.receipts, at).map_err(CliError::from);
     let admitted = admit(&root, &bundle, &variables, at).map_err(CliError::from);
     let named = args.rehearsal.as_deref();
-    let rehearsed = rehearsed::find(named, &args.receipts, (&root, &bundle), When::At(at), out)?;
-    let proof = super::rehearsed::proof(named, &root, &bundle, &args.receipts, at);
+    let rehearsed = measured::find(named, &args.receipts, (&root, &bundle), When::At(at), out)?;
+    let proof = super::rehearsal_proof::proof(named, &root, &bundle, &args.receipts, at);
     let limits = (&args.limits, &manifest.limits);
     let ordered = Ordered::prepare(&args.database, limits, Command::reads("plan"), out, Beside::plain(out))?;
     let order = ordered.order(&bundle, &root, &variables);

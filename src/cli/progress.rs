@@ -18,6 +18,8 @@ pub struct Progress {
     tier: String,
     started: Instant,
     last_drawn: Instant,
+    /// Lines that are told later, if ever.
+    kept: Option<Vec<String>>,
 }
 
 /// How often the moving line changes.
@@ -28,7 +30,19 @@ impl Progress {
     pub fn new(out: Output) -> Self {
         let now = Instant::now();
         let Beside { out, bar } = Beside::drawing(out);
-        Self { out, bar, tier: String::new(), started: now, last_drawn: now }
+        Self { out, bar, tier: String::new(), started: now, last_drawn: now, kept: None }
+    }
+
+    /// Keeps what is to be said from here on, below a moving line that says what goes on; it has to be escaped.
+    pub fn keep_lines(&mut self, what: &str) {
+        self.kept = Some(Vec::new());
+        what.clone_into(&mut self.tier);
+        self.beside().moving(|| what.to_owned());
+    }
+
+    /// What was kept; from now on lines are said at once.
+    pub fn kept_lines(&mut self) -> Vec<String> {
+        self.kept.take().unwrap_or_default()
     }
 
     /// Takes the moving line away.
@@ -41,11 +55,14 @@ impl Progress {
         Beside { out: self.out, bar: self.bar.clone() }
     }
 
-    fn line(&self, text: String) {
-        self.beside().line(text);
+    fn line(&mut self, text: String) {
+        match &mut self.kept {
+            Some(kept) => kept.push(text),
+            None => self.beside().line(text),
+        }
     }
 
-    fn notice(&self, at: &Position, notice: &Notice) {
+    fn notice(&mut self, at: &Position, notice: &Notice) {
         let (message, at) = (escape(&notice.message), escape(&at.to_string()));
         self.line(format!("    {}: {message} ({at})", escape(&notice.severity)));
         for (what, more) in [("detail", &notice.detail), ("hint", &notice.hint)] {

@@ -1,12 +1,18 @@
 //! `pgseal rehearse FILE --db ADMIN_URL --from DATABASE`
 
 mod dump;
+pub mod end_with;
+mod narrator;
+mod scratch;
 mod server;
+mod show;
 mod told;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+pub use show::{headline, show};
 
 use super::args::{BundleArgs, DatabaseArgs, LimitArgs, RetryArgs, now};
 use super::connection;
@@ -14,40 +20,41 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::host::operator;
 use super::interrupt::{self, Command};
-use super::output::{Output, Paint, escape, shown};
+use super::output::{Output, escape, shown};
 use super::perform::{Prepared, ReceiptArgs};
 use super::progress::Progress;
-use super::table;
 use crate::bundle::AuthenticatedBundle;
+use crate::database::Connect;
 use crate::format::fingerprint::Scope;
-use crate::format::rehearsal::{LockRecord, Rehearsal, RehearsalOutcome, RehearsalStep};
-use crate::format::statement::title;
-use crate::release::rehearse::{self, Approval, ClonedFrom, Job, Rehearsed, Steps};
+use crate::release::order::{self, Order};
+use crate::release::rehearse::{self, Approval, ClonedFrom, Job, Rehearsed};
 use crate::release::stop::Stop;
-use crate::release::{Event, Observer, order};
 use crate::trust::{When, policy};
+use narrator::Narrator;
+use scratch::Scratch;
 
 /// The largest script that opens gates, in bytes.
 const APPROVAL_BYTES: u64 = 64 << 20;
 
-/// So many locks are shown; the receipt has them all.
-const LOCKS_SHOWN: usize = 20;
+/// So many remarks are shown; --json has them all.
+const REMARKS_SHOWN: usize = 12;
 
-/// Locks from this one on keep writers waiting.
-const STRONG: [&str; 5] =
-    ["AccessExclusiveLock", "ExclusiveLock", "ShareRowExclusiveLock", "ShareLock", "ShareUpdateExclusiveLock"];
+/// What a receipt is worth that nobody signed.
+const UNSIGNED: &str =
+    "without --receipt-key the receipt is not signed: anybody can have written it, so it proves nothing";
 
 #[derive(clap::Args, Debug)]
+#[group(id = "source", required = true, args = ["from", "from_dump"])]
 pub struct Args {
     #[command(flatten)]
     bundle: BundleArgs,
     #[command(flatten)]
     database: DatabaseArgs,
     /// The database to clone, on the server of --db
-    #[arg(long, value_name = "DATABASE", required_unless_present = "from_dump", conflicts_with = "from_dump")]
+    #[arg(long, value_name = "DATABASE")]
     from: Option<String>,
     /// A dump to begin with: of pg_dump in any of its formats, or SQL
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "FILE")]
     from_dump: Option<PathBuf>,
     /// Clone by pg_dump and pg_restore also where nobody is connected: while a database is copied by template, new connections
     /// to it wait
@@ -56,7 +63,7 @@ pub struct Args {
     /// A psql script that is run on the clone first: what people do to open the gates
     #[arg(long, value_name = "FILE.sql")]
     approve_with: Option<PathBuf>,
-    /// Leave the clone for looking at it
+    /// Leave the clone for looking at it; its comment says so, and no later rehearsal calls it left-over
     #[arg(long)]
     keep: bool,
     /// Compare definitions only, no rows. It then proves nothing about data, and counts for no policy
@@ -91,8 +98,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     };
     let mut prepared = args.receipts.prepare_named(key, &root, manifest, "rehearsal")?;
     prepared.reserve_rehearsal()?;
-    let scratch = tempfile::Builder::new().prefix("pgseal-rehearsal-").tempdir();
-    let scratch = scratch.map_err(|error| CliError::new(Exit::Internal, format!("no temporary directory: {error}")))?;
+    let scratch =
+        Scratch::new().map_err(|error| CliError::new(Exit::Internal, format!("no temporary directory: {error}")))?;
+    if !prepared.is_signed() {
+        out.warning(UNSIGNED);
+    }
+    for dir in scratch.sweep() {
+        out.note(format!("removed {}, which a rehearsal left that was killed", shown(&dir)));
+    }
     let (connector, parameters) = connection::with_parameters(args.database.db())?;
     let server = server::Here::new(connector, parameters);
     let mut narrator = Narrator { progress: Progress::new(out), out };
@@ -100,25 +113,30 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let leaves = Some("the clone may be left: the next `pgseal rehearse` on this server names it");
     let command = Command { leaves, ..Command::reads("rehearsal") };
     interrupt::watch(&command, &stop, out, narrator.progress.beside())?;
-    left_by_others(&server, &stop, out)?;
+    left_by_others(server.maintenance(), &stop, out)?;
     let scope = match (args.schema_only, &args.tables[..]) {
         (true, _) => Scope::Schema,
         (false, []) => Scope::All,
         (false, tables) => Scope::Tables(tables.to_vec()),
     };
     let rehearsal_id = prepared.run_id.clone();
-    let job = Job {
+    let order = Order {
         bundle: &bundle,
         root: &root,
-        server: &server,
-        from,
-        approval: approval.as_ref().map(|(file, bytes)| Approval { file, bytes }),
+        connect: server.maintenance(),
+        clone: None,
         variables: &variables,
         limits: &limits,
         lock_retries: args.retries.lock_retries,
         operator: &operator(),
         stop: &stop,
         clock: &now,
+    };
+    let job = Job {
+        order,
+        server: &server,
+        from,
+        approval: approval.as_ref().map(|(file, bytes)| Approval { file, bytes }),
         aside: Arc::new(narrator.progress.beside()),
         scope: &scope,
         workers: args.workers.unwrap_or_else(workers),
@@ -152,13 +170,16 @@ fn approval(path: &Path) -> Result<(String, Vec<u8>), CliError> {
     Ok((name, std::fs::read(path).map_err(failed)?))
 }
 
-/// What rehearsals left that were killed, or were to keep their clone.
-fn left_by_others(server: &server::Here, stop: &Stop, out: Output) -> Result<(), CliError> {
-    for name in rehearse::leftovers(server, stop)? {
-        let quoted = name.replace('"', "\"\"");
-        out.warning(escape(&format!("a rehearsal that is over left its clone {name}: drop database \"{quoted}\"")));
+/// What rehearsals left that were killed.
+fn left_by_others(maintenance: &dyn Connect, stop: &Stop, out: Output) -> Result<(), CliError> {
+    for name in rehearse::leftovers(maintenance, stop)? {
+        out.warning(escape(&format!("a rehearsal that is over left its clone {name}: {}", drop_statement(&name))));
     }
     Ok(())
+}
+
+fn drop_statement(name: &str) -> String {
+    format!("drop database \"{}\" with (force)", name.replace('"', "\"\""))
 }
 
 fn conclude(
@@ -173,8 +194,7 @@ fn conclude(
         rehearsed.because(&error.lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join("; "));
     }
     if let Some(left) = &rehearsed.left {
-        let name = rehearsed.receipt.clone.database.replace('"', "\"\"");
-        let text = format!("{left}; drop it by hand: drop database \"{name}\" with (force)");
+        let text = format!("{left}; drop it by hand: {}", drop_statement(&rehearsed.receipt.clone.database));
         error = Some(match error {
             None => CliError::new(Exit::Internal, text),
             Some(mut error) => {
@@ -190,12 +210,28 @@ fn conclude(
         "rehearsal": result,
         "remarks": rehearsed.remarks,
     }));
-    show(&result, out);
-    for remark in &rehearsed.remarks {
+    for remark in rehearsed.remarks.iter().take(REMARKS_SHOWN) {
         out.warning(escape(remark));
     }
+    if let Some(more) = rehearsed.remarks.len().checked_sub(REMARKS_SHOWN + 1) {
+        out.warning(format!("{} more like these: --json has them all", more + 1));
+    }
+    out.line(headline(&result, out));
+    if let Some(dump) = result.source.dump() {
+        out.line(format!("the clone was {dump}"));
+    }
+    if let Some(locks) = show::locks(&result) {
+        out.line(locks);
+    }
+    if result.kept && rehearsed.left.is_none() {
+        let name = &result.clone.database;
+        out.line(escape(&format!("kept: the clone {name}; when you have looked at it: {}", drop_statement(name))));
+    }
     if let Ok(path) = &stored {
-        out.line(format!("receipt: {}", shown(path)));
+        out.line(format!("receipt: {} (`pgseal receipt show` has every step and lock)", shown(path)));
+        if !prepared.is_signed() {
+            out.warning(UNSIGNED);
+        }
     }
     match (error, stored) {
         (None, Ok(_)) => Ok(Exit::Done),
@@ -207,72 +243,6 @@ fn conclude(
         (Some(mut failure), Err(error)) => {
             failure.lines.push(format!("  {}: the receipt could not be stored: {error}", shown(&dir)));
             Err(failure.answered())
-        }
-    }
-}
-
-/// What a rehearsal saw, for people.
-pub fn show(rehearsal: &Rehearsal, out: Output) {
-    let row = |step: &RehearsalStep| {
-        let ok = if step.ok { "ok" } else { "FAILED" };
-        vec![ok.to_owned(), escape(&step.name), step.milliseconds.to_string(), escape(&step.detail)]
-    };
-    out.line(table::render(&["", "step", "ms", ""], rehearsal.steps.iter().map(row).collect()));
-    let strong: Vec<&LockRecord> = rehearsal.locks.iter().filter(|lock| STRONG.contains(&lock.mode.as_str())).collect();
-    if !strong.is_empty() {
-        let row = |lock: &&LockRecord| {
-            vec![escape(&lock.relation), escape(&lock.mode), escape(&lock.tier), lock.milliseconds.to_string()]
-        };
-        let rows = strong.iter().take(LOCKS_SHOWN).map(row).collect();
-        out.line(table::render(&["locked", "mode", "by tier", "ms until COMMIT"], rows));
-    }
-    out.line(headline(rehearsal, out));
-}
-
-/// `rehearsal of one-roof 1.0.0 on a clone of directus: proved`
-pub fn headline(rehearsal: &Rehearsal, out: Output) -> String {
-    let title = escape(&title(&rehearsal.release.name, &rehearsal.release.version));
-    let source = match &rehearsal.source.database {
-        Some(database) => format!("a clone of {}", escape(database)),
-        None => "a clone of a dump".to_owned(),
-    };
-    let outcome = match rehearsal.outcome {
-        RehearsalOutcome::Proved => out.paint(Paint::Good, "proved"),
-        RehearsalOutcome::Limited => {
-            out.paint(Paint::Bad, "held, but not all rows were compared, so it proves nothing about data")
-        }
-        RehearsalOutcome::Failed => out.paint(Paint::Bad, "failed"),
-        RehearsalOutcome::Incomplete => out.paint(Paint::Bad, "not rehearsed to the end"),
-    };
-    format!("rehearsal of {title} on {source}: {outcome}")
-}
-
-/// Tells the steps, and what happens in them.
-struct Narrator {
-    progress: Progress,
-    out: Output,
-}
-
-impl Observer for Narrator {
-    fn event(&mut self, event: Event<'_>) {
-        self.progress.event(event);
-    }
-}
-
-impl Steps for Narrator {
-    fn begins(&mut self, name: &str) {
-        self.progress.beside().line(format!("{} ...", escape(name)));
-    }
-
-    fn ended(&mut self, step: &RehearsalStep) {
-        if step.ok {
-            let done = self.out.paint(Paint::Good, "ok");
-            self.progress.beside().line(format!(
-                "{done} {}: {} ({} ms)",
-                escape(&step.name),
-                escape(&step.detail),
-                step.milliseconds
-            ));
         }
     }
 }

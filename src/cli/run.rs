@@ -8,7 +8,7 @@ use super::ordered::Ordered;
 use super::output::Output;
 use super::perform::{ReceiptArgs, admit};
 use super::progress::Progress;
-use super::rehearsed::RehearsedArgs;
+use super::rehearsal_proof::RehearsedArgs;
 use super::schema_digests::SchemaDigestArgs;
 use super::stage;
 use crate::format::receipt::Action;

@@ -58,6 +58,10 @@ pub struct Manifest {
     /// Whether a run needs the receipt of a rehearsal of this very release.
     #[serde(skip_serializing_if = "is_false", default)]
     pub require_rehearsal: bool,
+    /// How many days old that rehearsal may be; absent for any age. Of the release's and the trust root's limit the lower
+    /// counts.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rehearsal_max_age_days: Option<NonZeroU32>,
     /// Every file, by ascending path.
     pub files: Vec<File>,
 }

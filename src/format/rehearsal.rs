@@ -117,9 +117,22 @@ pub struct Source {
     /// The database; absent for a dump.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub database: Option<String>,
-    /// The dump's digest; absent for a database.
+    /// The dump's digest: of its bytes, or of a directory's list of files and digests, as `sha256sum *` writes it; absent for a
+    /// database.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub dump_sha256: Option<Digest>,
+    /// How many bytes the dump has, in all of its files; absent for a database, and in receipts of earlier programs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub dump_bytes: Option<u64>,
+}
+
+impl Source {
+    /// `made from a dump of 34567 bytes, SHA-256 ...`: which dump it was, for people; `None` for a database.
+    pub fn dump(&self) -> Option<String> {
+        let sha256 = self.dump_sha256?;
+        let bytes = self.dump_bytes.map(|bytes| format!(" of {bytes} bytes")).unwrap_or_default();
+        Some(format!("made from a dump{bytes}, SHA-256 {sha256}"))
+    }
 }
 
 /// How a clone was made.

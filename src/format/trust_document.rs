@@ -1,6 +1,7 @@
 //! The trust root as data: which keys may do what on this host. Its rules are in `trust/`.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
@@ -121,4 +122,8 @@ pub struct Policy {
     /// Whether every run needs the receipt of a rehearsal of its release.
     #[serde(skip_serializing_if = "is_false", default)]
     pub require_rehearsal: bool,
+    /// How many days old that rehearsal may be; absent for any age. Of the release's and the trust root's limit the lower
+    /// counts.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rehearsal_max_age_days: Option<NonZeroU32>,
 }

@@ -1,15 +1,17 @@
 //! What is known of a release when a report is made. Whoever fills this in has authenticated what is in it.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use super::cell::Row;
 use crate::digest::Digest;
 use crate::format::manifest::{Manifest, When};
 use crate::format::name::Name;
 use crate::format::receipt::{GateAnswer, ObservedTarget, Receipt, TrustReference, VerifyRecord};
-use crate::format::rehearsal::{Rehearsal, RehearsalOutcome};
+use crate::format::rehearsal::Rehearsal;
 use crate::format::timestamp::Timestamp;
 use crate::record::ledger::Entry;
+use crate::record::rehearsal;
 use crate::runbook::Known;
 use crate::trust::policy::Tally;
 
@@ -62,6 +64,8 @@ pub struct ReleaseFacts {
     pub receipts: Vec<Kept<Receipt>>,
     /// Signed rehearsal receipts of this release, oldest first.
     pub rehearsals: Vec<Kept<Rehearsal>>,
+    /// How many days old a rehearsal may be, where the release or the trust root says so.
+    pub rehearsal_max_age_days: Option<NonZeroU32>,
     /// Files that could have been evidence and are none, and why: not signed, not authentic.
     pub uncounted: Vec<(String, String)>,
     /// What the database said.
@@ -182,11 +186,8 @@ impl ReleaseFacts {
         self.receipts.last()
     }
 
-    /// The newest rehearsal.
+    /// The rehearsal that speaks for the release, as `run` chooses it.
     pub fn newest_rehearsal(&self) -> Option<&Kept<Rehearsal>> {
-        let tells = |kept: &&Kept<Rehearsal>| {
-            matches!(kept.document.outcome, RehearsalOutcome::Proved | RehearsalOutcome::Failed)
-        };
-        self.rehearsals.iter().rfind(tells).or(self.rehearsals.last())
+        rehearsal::newest(&self.rehearsals, |kept| &kept.document, &self.manifest.target.database)
     }
 }

@@ -1,6 +1,7 @@
 //! Facts in, cells and a word out.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use super::*;
 use crate::digest::Digest;
@@ -87,6 +88,7 @@ fn ready() -> Facts {
         approvers: Vec::new(),
         receipts: Vec::new(),
         rehearsals: vec![rehearsal("2026-11-20T12:00:00Z", RehearsalOutcome::Proved)],
+        rehearsal_max_age_days: None,
         uncounted: Vec::new(),
         database: Database::Answered(Box::new(answers())),
     };
@@ -207,6 +209,24 @@ fn a_rehearsal_is_stale_after_a_week_and_the_newest_counts() {
         rehearsal("2026-11-20T12:00:00Z", RehearsalOutcome::Proved),
     ]);
     assert_eq!(judged(&mended), (Word::Ready, 0));
+    let and_then = |outcome| {
+        of(vec![
+            rehearsal("2026-11-19T12:00:00Z", RehearsalOutcome::Proved),
+            rehearsal("2026-11-20T12:00:00Z", outcome),
+        ])
+    };
+    assert_eq!(mark(&and_then(RehearsalOutcome::Failed), Row::Rehearsal), Mark::Stop(30));
+    assert_eq!(mark(&and_then(RehearsalOutcome::Incomplete), Row::Rehearsal), Mark::Unknown);
+    // It says nothing against the older one, which compared all rows.
+    assert_eq!(mark(&and_then(RehearsalOutcome::Limited), Row::Rehearsal), Mark::Go);
+    let limited = |days| {
+        with(|release| {
+            release.rehearsals = vec![rehearsal("2026-11-11T12:00:00Z", RehearsalOutcome::Proved)];
+            release.rehearsal_max_age_days = NonZeroU32::new(days);
+        })
+    };
+    assert_eq!(mark(&limited(10), Row::Rehearsal), Mark::Go);
+    assert_eq!(mark(&limited(9), Row::Rehearsal), Mark::Unknown);
 }
 
 #[test]

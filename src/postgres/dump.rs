@@ -1,7 +1,9 @@
 //! `pg_dump` and `pg_restore`: how a database is copied that others are connected to, and how a dump is read that somebody
 //! gave. The connection goes by libpq's environment, so that no password stands among the arguments.
 
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread::{self, JoinHandle};
@@ -50,6 +52,7 @@ pub enum DumpError {
 pub struct Dumps {
     dir: PathBuf,
     environment: Vec<(&'static str, String)>,
+    launcher: Vec<OsString>,
 }
 
 impl Dumps {
@@ -75,7 +78,13 @@ impl Dumps {
         if let Some(password) = &host.password {
             environment.push(("PGPASSWORD", String::from_utf8_lossy(password.bytes()).into_owned()));
         }
-        Self { dir: dir.to_owned(), environment }
+        Self { dir: dir.to_owned(), environment, launcher: Vec::new() }
+    }
+
+    /// The same, started by another program: its name and first arguments, to which the program's own name and arguments
+    /// are added. It has to become that program.
+    pub fn started_by(self, launcher: Vec<OsString>) -> Self {
+        Self { launcher, ..self }
     }
 
     /// Copies a database into an empty one. Subscriptions stay behind: a copy must not speak to anybody's publisher.
@@ -105,7 +114,15 @@ impl Dumps {
     }
 
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.dir.join(program));
+        let program = self.dir.join(program);
+        let mut command = match &self.launcher[..] {
+            [] => Command::new(program),
+            [launcher, arguments @ ..] => {
+                let mut command = Command::new(launcher);
+                command.args(arguments).arg(program);
+                command
+            }
+        };
         let ours = KEYWORDS.iter().filter_map(|keyword| keyword.variable).chain(SESSION_VARIABLES);
         for variable in ours {
             command.env_remove(variable);
@@ -120,6 +137,14 @@ impl Dumps {
         let mut child = command.spawn().map_err(failed)?;
         let said = child.stderr.take().map(|stderr| thread::spawn(move || words(stderr)));
         Ok(Running { program, child, said })
+    }
+}
+
+/// This process becomes `pg_dump` or `pg_restore`, and no other program. Comes back only with an error.
+pub fn become_program(program: &Path, arguments: &[OsString]) -> io::Error {
+    match program.file_name().and_then(OsStr::to_str) {
+        Some("pg_dump" | "pg_restore") => Command::new(program).args(arguments).exec(),
+        _ => io::Error::new(io::ErrorKind::InvalidInput, "neither pg_dump nor pg_restore"),
     }
 }
 

@@ -2,16 +2,20 @@
 //! `receipt` key. What a run may rest on is a [`Proved`] one.
 
 use std::io;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use super::signed::{self, ReceiptError, Reservation};
 use super::size;
 use crate::digest::Digest;
 use crate::format::json;
+use crate::format::manifest::Manifest;
 use crate::format::rehearsal::{Rehearsal, RehearsalOutcome, RehearsalPredicateType, RehearsalStatement};
 use crate::format::statement::{ReleaseId, StatementType};
 use crate::format::timestamp::Timestamp;
+use crate::format::trust_document::Policy;
 use crate::trust::evidence::Evidence;
+use crate::trust::policy::is_behind;
 use crate::trust::{KeyId, SecretKey, TrustRoot, When};
 
 /// How the names of rehearsal receipts end.
@@ -81,10 +85,48 @@ impl signed::Signed for RehearsalStatement {
     }
 }
 
+/// What a run asks of a rehearsal.
+pub struct Demand<'a> {
+    /// Of which release.
+    pub release: ReleaseId,
+    /// On a clone of which database; or of a dump, which has no name: its digest stands in the receipt.
+    pub database: &'a str,
+    /// How many days old it may be; `None` for any age.
+    pub max_age_days: Option<NonZeroU32>,
+    /// The host's clock.
+    pub now: Timestamp,
+}
+
+/// How many days old a rehearsal may be by the release and by the policy: the lower of the two limits, whoever wants the
+/// rehearsal. `None` where neither has one.
+pub fn max_age_days(manifest: &Manifest, policy: &Policy) -> Option<NonZeroU32> {
+    [manifest.rehearsal_max_age_days, policy.rehearsal_max_age_days].into_iter().flatten().min()
+}
+
+/// Which of several rehearsals of one release speaks for it: the newest that says something about it on this database. One
+/// that compared not all rows says nothing against an older one that did; one on a clone of another database only says
+/// something where it failed. Where none says anything, the newest.
+pub fn newest<T>(all: impl IntoIterator<Item = T>, of: impl Fn(&T) -> &Rehearsal, database: &str) -> Option<T> {
+    let says_something = |rehearsal: &Rehearsal| match rehearsal.outcome {
+        RehearsalOutcome::Failed => true,
+        RehearsalOutcome::Limited => false,
+        RehearsalOutcome::Proved | RehearsalOutcome::Incomplete => is_of(rehearsal, database),
+    };
+    all.into_iter().max_by_key(|one| {
+        let rehearsal = of(one);
+        // Of two at the same second the worse counts.
+        (says_something(rehearsal), rehearsal.finished, rehearsal.outcome != RehearsalOutcome::Proved)
+    })
+}
+
+fn is_of(rehearsal: &Rehearsal, database: &str) -> bool {
+    rehearsal.source.database.as_ref().is_none_or(|source| source == database)
+}
+
 /// The proof that a release was rehearsed, as a run may rest on it. It says yes to nothing: approvals and gates are asked as
 /// ever.
 ///
-/// Only [`prove`] makes one:
+/// Only [`ReadRehearsal::prove`] makes one:
 ///
 /// ```compile_fail
 /// let proved = pgseal::record::rehearsal::Proved {};
@@ -126,36 +168,60 @@ pub enum UnprovedError {
     /// A clone of another database.
     #[error("its clone was made of the database {0:?}, the release is for another")]
     Source(String),
+    /// Too long ago.
+    #[error("that rehearsal ended on {finished}, and may be {} old", days(*.max))]
+    Old {
+        /// When it ended.
+        finished: Timestamp,
+        /// How many days old it may be.
+        max: NonZeroU32,
+    },
+    /// By a clock that was ahead, or this one is behind: its age can't be told.
+    #[error("that rehearsal ended on {0}, which is in the future by this host's clock")]
+    Future(Timestamp),
 }
 
-/// Reads a rehearsal receipt and judges whether it proves that this release was rehearsed for this database. A dump has no
-/// name: its digest stands in the receipt.
-pub fn prove(
-    path: &Path,
-    root: &TrustRoot,
-    when: When,
-    release: ReleaseId,
-    database: &str,
-) -> Result<Proved, UnprovedError> {
-    let ReadRehearsal { statement, signed } = read(path, root, when)?;
-    match statement.subject.first() {
-        Some(subject) if subject.digest.sha256 == release.digest() => {}
-        Some(subject) => return Err(UnprovedError::Release(subject.digest.sha256)),
-        None => return Err(ReceiptError::Subject.into()),
+/// `1 day`, `7 days`.
+pub fn days(count: NonZeroU32) -> String {
+    format!("{count} day{}", if count.get() == 1 { "" } else { "s" })
+}
+
+impl ReadRehearsal {
+    /// Fails unless it is a signed one of this release.
+    pub fn is_evidence_of(&self, release: ReleaseId) -> Result<(), UnprovedError> {
+        match self.statement.subject.first() {
+            Some(subject) if subject.digest.sha256 == release.digest() => {}
+            Some(subject) => return Err(UnprovedError::Release(subject.digest.sha256)),
+            None => return Err(ReceiptError::Subject.into()),
+        }
+        if self.signed.is_none() { Err(UnprovedError::Unsigned) } else { Ok(()) }
     }
-    if signed.is_none() {
-        return Err(UnprovedError::Unsigned);
-    }
-    let rehearsal = statement.predicate;
-    let why = || rehearsal.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
-    match rehearsal.outcome {
-        RehearsalOutcome::Proved => {}
-        RehearsalOutcome::Limited => return Err(UnprovedError::Limited),
-        RehearsalOutcome::Failed => return Err(UnprovedError::Failed(why())),
-        RehearsalOutcome::Incomplete => return Err(UnprovedError::Incomplete(why())),
-    }
-    match rehearsal.source.database {
-        Some(source) if source != database => Err(UnprovedError::Source(source)),
-        _ => Ok(Proved { release, database: database.to_owned() }),
+
+    /// Judges whether it proves that the release was rehearsed. Whether a newer one says otherwise is for [`newest`].
+    pub fn prove(&self, demand: &Demand<'_>) -> Result<Proved, UnprovedError> {
+        self.is_evidence_of(demand.release)?;
+        let rehearsal = &self.statement.predicate;
+        let why = || rehearsal.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+        match rehearsal.outcome {
+            RehearsalOutcome::Proved => {}
+            RehearsalOutcome::Limited => return Err(UnprovedError::Limited),
+            RehearsalOutcome::Failed => return Err(UnprovedError::Failed(why())),
+            RehearsalOutcome::Incomplete => return Err(UnprovedError::Incomplete(why())),
+        }
+        if let Some(source) = rehearsal.source.database.as_ref().filter(|_| !is_of(rehearsal, demand.database)) {
+            return Err(UnprovedError::Source(source.clone()));
+        }
+        let finished = rehearsal.finished;
+        if is_behind(demand.now, finished) {
+            return Err(UnprovedError::Future(finished));
+        }
+        let age = demand.now.seconds().saturating_sub(finished.seconds());
+        match demand.max_age_days {
+            Some(max) if age > i64::from(max.get()) * DAY => Err(UnprovedError::Old { finished, max }),
+            _ => Ok(Proved { release: demand.release, database: demand.database.to_owned() }),
+        }
     }
 }
+
+/// In seconds.
+const DAY: i64 = 24 * 60 * 60;

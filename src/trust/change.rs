@@ -39,6 +39,11 @@ pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
         (true, false) => list.push("a run needs no receipt of a rehearsal any more".to_owned()),
         _ => {}
     }
+    match (old.rehearsal_max_age_days, new.rehearsal_max_age_days) {
+        (old, new) if old == new => {}
+        (_, Some(days)) => list.push(format!("a rehearsal that a run needs may be {days} day(s) old")),
+        (_, None) => list.push("a rehearsal that a run needs may be of any age again".to_owned()),
+    }
     for (name, old, new) in pairs(&old.minimum_sequence, &new.minimum_sequence) {
         list.push(match (old, new) {
             (None, Some(new)) => format!("lowest sequence of {name} that runs: {new}; any before"),

@@ -1,6 +1,7 @@
 //! Makes trust documents: the first one, and drafts of the version after one that is signed.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use super::change::changes;
 use super::public_key::PublicKey;
@@ -39,6 +40,9 @@ pub enum DraftError {
         /// Whose it is.
         owner: String,
     },
+    /// An age limit of what nobody needs.
+    #[error("no run needs a rehearsal by this trust root, so none can be too old")]
+    NoRehearsal,
     /// No key by this id or owner.
     #[error("the trust root has no key {0:?}")]
     NoKey(String),
@@ -269,6 +273,18 @@ impl<'r> NextVersion<'r> {
     /// Whether every run needs the receipt of a rehearsal.
     pub fn set_require_rehearsal(&mut self, required: bool) {
         self.document.policy.require_rehearsal = required;
+        if !required {
+            self.document.policy.rehearsal_max_age_days = None;
+        }
+    }
+
+    /// How many days old the rehearsal may be; `None` for any age.
+    pub fn set_rehearsal_max_age(&mut self, days: Option<NonZeroU32>) -> Result<(), DraftError> {
+        if days.is_some() && !self.document.policy.require_rehearsal {
+            return Err(DraftError::NoRehearsal);
+        }
+        self.document.policy.rehearsal_max_age_days = days;
+        Ok(())
     }
 
     /// The lowest sequence of a release that may run; 0 for any.

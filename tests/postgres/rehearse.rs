@@ -10,33 +10,33 @@ use super::one_roof::{APR, Directus, pack, sources};
 use super::release::{Answer, BEFORE, Release, Running, Site, assert_same, dump, psql, wait_until};
 
 /// A rehearsal that somebody orders.
-struct Rehearsal<'s> {
-    site: &'s Site,
-    bundle: PathBuf,
-    admin: String,
-    arguments: Vec<String>,
+pub struct Rehearsal<'s> {
+    pub site: &'s Site,
+    pub bundle: PathBuf,
+    pub admin: String,
+    pub arguments: Vec<String>,
 }
 
 impl<'s> Rehearsal<'s> {
-    fn of(site: &'s Site, bundle: &Path, cluster: &Cluster) -> Self {
+    pub fn of(site: &'s Site, bundle: &Path, cluster: &Cluster) -> Self {
         let admin = cluster.server().url("postgres");
         Self { site, bundle: bundle.to_owned(), admin, arguments: Vec::new() }
     }
 
-    fn with<S: AsRef<str>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+    pub fn with<S: AsRef<str>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
         self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
         self
     }
 
-    fn from(self, database: &str) -> Self {
+    pub fn from(self, database: &str) -> Self {
         self.with(["--from", database])
     }
 
-    fn signed(self) -> Self {
+    pub fn signed(self) -> Self {
         self.with(["--receipt-key", "receipt.key"])
     }
 
-    fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         let mut command = self.site.command();
         // The directory of the tests' own programs: pg_dump and pg_restore are there too.
         command.env("PGSEAL_POSTGRES_BIN", programs().dir());
@@ -45,18 +45,18 @@ impl<'s> Rehearsal<'s> {
         command
     }
 
-    fn run(&self) -> Answer {
+    pub fn run(&self) -> Answer {
         Answer::of(self.command().output().unwrap())
     }
 
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         let answer = Answer::of(self.command().arg("--json").output().unwrap());
         answer.done();
         answer.json()
     }
 }
 
-fn receipts(site: &Site) -> Vec<PathBuf> {
+pub fn receipts(site: &Site) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(site.path("receipts")) else { return Vec::new() };
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.to_string_lossy().ends_with(".rehearsal.json"));
@@ -64,37 +64,37 @@ fn receipts(site: &Site) -> Vec<PathBuf> {
     paths
 }
 
-fn last_receipt(site: &Site) -> Value {
+pub fn last_receipt(site: &Site) -> Value {
     let path = receipts(site).pop().unwrap();
     let statement: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     statement["predicate"].clone()
 }
 
 /// Clones of a source that are there.
-fn clones(db: &TestDatabase<'_>, source: &str) -> Vec<String> {
+pub fn clones(db: &TestDatabase<'_>, source: &str) -> Vec<String> {
     let rows = db.client().query("select datname::text from pg_database order by 1", &[]).unwrap();
     let names = rows.iter().map(|row| row.get::<_, String>(0));
     names.filter(|name| name.starts_with(&format!("{source}_rehearsal_"))).collect()
 }
 
 /// A database at the small release's baseline, its bundle, and where they are.
-struct Shop {
-    site: Site,
-    db: TestDatabase<'static>,
+pub struct Shop {
+    pub site: Site,
+    pub db: TestDatabase<'static>,
 }
 
 impl Shop {
-    fn new(prefix: &str) -> Self {
+    pub fn new(prefix: &str) -> Self {
         let db = Cluster::shared().database(prefix);
         db.client().batch_execute(BEFORE).unwrap();
         Self { site: Site::new(), db }
     }
 
-    fn release(&self) -> Release {
+    pub fn release(&self) -> Release {
         Release::on(self.db.name())
     }
 
-    fn rehearsal(&self, release: &Release) -> Rehearsal<'_> {
+    pub fn rehearsal(&self, release: &Release) -> Rehearsal<'_> {
         let bundle = self.site.pack(release);
         Rehearsal::of(&self.site, &bundle, Cluster::shared()).from(self.db.name())
     }
@@ -112,11 +112,14 @@ fn one_roof_from_a_dump_of_its_baseline() {
         .with(["-v", &format!("ratified_apr={APR}")])
         .signed();
     let answer = rehearsal.run();
-    answer.done().says(&["proved", "the rollback restored everything", "ShareRowExclusiveLock"]);
+    answer.done().says(&["proved", "the rollback restored everything", "ShareRowExclusiveLock", "made from a dump of"]);
+    let lines = answer.stdout.lines().count() + answer.stderr.lines().count();
+    assert!(lines <= 24, "{lines} lines: {answer}");
     let receipt = last_receipt(&site);
     assert_eq!(receipt["outcome"], "proved");
     assert_eq!(receipt["approval"]["file"], "one-roof-ratify.sql");
     assert_eq!(receipt["source"]["method"], "dump");
+    assert_eq!(receipt["source"]["dump_bytes"], std::fs::metadata(&baseline).unwrap().len());
     assert_eq!(receipt["fingerprints"]["before"], receipt["fingerprints"]["after-rollback"]);
     assert_ne!(receipt["fingerprints"]["before"], receipt["fingerprints"]["after-run"]);
     assert_eq!(receipt["tiers"].as_array().unwrap().len(), 8);
@@ -220,7 +223,7 @@ fn what_belongs_to_the_database_goes_along() {
         let clone = clones(&shop.db, name).pop().unwrap();
         let facts = |database: &str| {
             shop.db.ask(&format!(
-                "select format('%s %s %s', d.datacl, shobj_description(d.oid, 'pg_database'),
+                "select format('%s %s %s', d.datacl, split_part(shobj_description(d.oid, 'pg_database'), E'\\nkept by', 1),
                      (select string_agg(format('%s %s', setrole, setconfig), ';' order by setrole)
                       from pg_db_role_setting where setdatabase = d.oid))
                  from pg_database d where datname = '{database}'"
@@ -244,6 +247,7 @@ fn nothing_but_the_clone_is_changed() {
         format!("grant connect on database {name} to public with grant option;\n").replace(" with grant option", ""),
         "do $$ begin execute 'create role rehearsed_role'; exception when others then raise; end $$;\n".to_owned(),
         format!("alter database {name} allow_connections false;\n"),
+        "grant set on parameter work_mem to public;\n".to_owned(),
         "create table public.late (n integer);
          create function public.late() returns trigger language plpgsql as $$
          begin execute 'create role rehearsed_role'; return null; end $$;
@@ -285,6 +289,16 @@ fn on_a_server_of_its_own_roles_may_be_made() {
     std::fs::write(&baseline, BEFORE).unwrap();
     let rehearsal = Rehearsal::of(&site, &bundle, &cluster).with(["--from-dump", baseline.to_str().unwrap()]);
     rehearsal.run().done();
+    // Where the source is, production may be, though nothing else is on the server.
+    let mut admin = postgres::Client::connect(&cluster.server().connection("postgres"), postgres::NoTls).unwrap();
+    // The last run's role is the server's: it does not go with the clone.
+    admin.batch_execute("drop role rehearsed_role").unwrap();
+    admin.batch_execute("create database elsewhere").unwrap();
+    let mut source = postgres::Client::connect(&cluster.server().connection("elsewhere"), postgres::NoTls).unwrap();
+    source.batch_execute(BEFORE).unwrap();
+    drop(source);
+    let beside = Rehearsal::of(&site, &bundle, &cluster).from("elsewhere");
+    beside.run().fails_saying(30, &["what all databases of this server share"]);
 }
 
 /// What reaches outside of the database is not sent from a clone either, whoever acknowledged it.
@@ -342,32 +356,6 @@ fn hostile_names() {
 }
 
 #[test]
-fn two_at_once_and_one_that_was_killed() {
-    let shop = Shop::new("killed");
-    let release =
-        shop.release().tier("slow", "select pg_sleep(case when current_database() like '%rehearsal%' then 2 end);\n");
-    let rehearsal = shop.rehearsal(&release);
-    let (one, two) = (Running::of(&mut rehearsal.command()), Running::of(&mut rehearsal.command()));
-    let (one, two) = (one.end(), two.end());
-    one.done();
-    two.done();
-    assert!(!one.stderr.contains("left its clone") && !two.stderr.contains("left its clone"), "{one}{two}");
-    let killed = Running::of(&mut rehearsal.command());
-    let sleeps = "select count(*) from pg_stat_activity where query like '%pg_sleep%rehearsal%' and state = 'active' and pid <> pg_backend_pid()";
-    wait_until("it runs", || shop.db.ask(sleeps) == "1");
-    killed.kill();
-    let left = clones(&shop.db, shop.db.name()).pop().unwrap();
-    // Its mark goes with its session.
-    let mark = format!(
-        "select count(*) from pg_locks where locktype = 'advisory' and objsubid = 2
-         and lpad(to_hex(objid::bigint), 8, '0') = right('{left}', 8)"
-    );
-    wait_until("its sessions are gone", || shop.db.ask(&mark) == "0");
-    rehearsal.run().done().says(&["left its clone", &left, "drop database"]);
-    shop.db.client().batch_execute(&format!("drop database {left} with (force)")).unwrap();
-}
-
-#[test]
 fn ctrl_c_cleans_up() {
     let shop = Shop::new("interrupted");
     let release = shop.release().tier("slow", "select pg_sleep(60);\n");
@@ -381,51 +369,6 @@ fn ctrl_c_cleans_up() {
     assert_eq!(last_receipt(&shop.site)["outcome"], "incomplete");
 }
 
-/// What a run rests on where somebody wants a rehearsal.
-#[test]
-fn a_run_that_needs_a_rehearsal() {
-    let shop = Shop::new("needs");
-    let dir = shop.site.path("source");
-    shop.release().write(&dir);
-    let bundle = shop.site.path("needs.pgseal");
-    let pack = ["pack", "source", "-o", "needs.pgseal", "--key", "release.key", "--require-rehearsal"];
-    shop.site.pgseal(pack).done();
-    let operator = shop.site.operator(&bundle, &shop.db.url());
-    operator.run().fails_saying(11, &["rehearsed before it runs", "holds no receipt", "pgseal rehearse"]);
-
-    // Not signed, of another release, failed, of another database: none of them counts.
-    let rehearsal = || Rehearsal::of(&shop.site, &bundle, Cluster::shared()).from(shop.db.name());
-    rehearsal().run().done();
-    operator.run().fails_saying(11, &["not signed"]);
-    let other = shop.site.pack(&shop.release().named("other", "2.0.0", 1));
-    Rehearsal::of(&shop.site, &other, Cluster::shared()).from(shop.db.name()).signed().run().done();
-    let of_other = receipts(&shop.site).into_iter().find(|path| path.to_string_lossy().contains("other")).unwrap();
-    let named = operator.ask_with("run", &["--rehearsal", of_other.to_str().unwrap()]);
-    named.fails_saying(11, &["another release"]);
-    let elsewhere = Cluster::shared().database("needs_elsewhere");
-    elsewhere.client().batch_execute(BEFORE).unwrap();
-    Rehearsal::of(&shop.site, &bundle, Cluster::shared()).from(elsewhere.name()).signed().run().done();
-    operator.run().fails_saying(11, &["rehearsed before it runs"]);
-
-    rehearsal().signed().run().done();
-    // Nobody's approval came with it: it is still the gates and approvals that say yes.
-    operator.run().done();
-    operator.rollback().done();
-
-    // A trust root may want it of every release.
-    let plain = shop.site.pack(&shop.release().named("plain", "1.0.0", 1));
-    let policy = ["trust", "set-policy", "trust.json", "--rehearsal", "required", "--root-key", "root.key"];
-    shop.site.pgseal(policy).done();
-    let operator = shop.site.operator(&plain, &shop.db.url());
-    operator.run().fails_saying(11, &["the trust root wants"]);
-    let rehearsal = Rehearsal::of(&shop.site, &plain, Cluster::shared()).from(shop.db.name()).signed();
-    rehearsal.with(["--schema-only"]).run().done();
-    operator.run().fails_saying(11, &["did not compare all rows"]);
-    let plan = operator.plan();
-    assert_eq!(plan.code, 11, "{plan}");
-    plan.says(&["the trust root wants"]);
-}
-
 /// Somebody who may not copy the database, and somebody who asks for one that is not there.
 #[test]
 fn who_may_not() {
@@ -435,6 +378,8 @@ fn who_may_not() {
     missing.run().fails_saying(22, &["there is no database \"nobody_made_it\""]);
     assert!(receipts(&shop.site).is_empty(), "nothing was rehearsed, so nothing is said of it");
     assert_eq!(std::fs::read_dir(shop.site.path("receipts")).unwrap().count(), 0);
+    let nothing = Rehearsal { arguments: Vec::new(), ..missing };
+    nothing.run().fails_saying(2, &["--from <DATABASE>", "--from-dump <FILE>"]);
 }
 
 /// A release with a tier outside of any transaction.

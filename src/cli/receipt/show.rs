@@ -90,7 +90,8 @@ fn of_rehearsal(
 /// Where the clone came from.
 fn from(source: &Source) -> String {
     let name = source.database.as_deref().map(escape).unwrap_or_default();
-    let dump = source.dump_sha256.map(|digest| format!(" {digest}")).unwrap_or_default();
+    let bytes = source.dump_bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();
+    let dump = source.dump_sha256.map(|digest| format!(" {digest}{bytes}")).unwrap_or_default();
     match source.method {
         CloneMethod::Template => format!("from the database {name}, copied as a template"),
         CloneMethod::DumpRestore => format!("from the database {name}, by pg_dump and pg_restore"),

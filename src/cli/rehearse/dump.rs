@@ -24,36 +24,43 @@ pub fn read(path: &Path) -> Result<ClonedFrom<'_>, CliError> {
             return Err(CliError::new(Exit::Usage, format!("{} is no dump: it has no toc.dat", shown(path)))
                 .hint("a directory is a dump of pg_dump --format=directory"));
         }
-        let sha256 = directory(path).map_err(failed)?;
-        return Ok(ClonedFrom::Dump { path, sha256, is_sql: false });
+        let (sha256, bytes) = directory(path).map_err(failed)?;
+        return Ok(ClonedFrom::Dump { path, sha256, bytes, is_sql: false });
     }
     let mut first = Vec::new();
     File::open(path).and_then(|file| file.take(512).read_to_end(&mut first)).map_err(failed)?;
     let is_tar = first.starts_with(CONTENTS.as_bytes()) && first.get(257..262) == Some(b"ustar");
     let is_sql = !first.starts_with(CUSTOM) && !is_tar;
-    let sha256 = file(path).map_err(failed)?;
-    Ok(ClonedFrom::Dump { path, sha256, is_sql })
+    let (sha256, bytes) = file(path).map_err(failed)?;
+    Ok(ClonedFrom::Dump { path, sha256, bytes, is_sql })
 }
 
-fn file(path: &Path) -> io::Result<Digest> {
+/// Its digest, and how many bytes it has.
+fn file(path: &Path) -> io::Result<(Digest, u64)> {
     let (mut file, mut hasher, mut buffer) = (File::open(path)?, Hasher::default(), vec![0; 1 << 16]);
+    let mut bytes = 0;
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(hasher.finish()),
-            length => hasher.update(&buffer[..length]),
+            0 => return Ok((hasher.finish(), bytes)),
+            length => {
+                hasher.update(&buffer[..length]);
+                bytes += length as u64;
+            }
         }
     }
 }
 
-/// As `sha256sum *` says it of the files in the order of their names, hashed.
-fn directory(path: &Path) -> io::Result<Digest> {
+/// As `sha256sum *` says it of the files in the order of their names, hashed; and how many bytes they have together.
+fn directory(path: &Path) -> io::Result<(Digest, u64)> {
     let entries = std::fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
     let mut files: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).filter(|path| path.is_file()).collect();
     files.sort();
-    let mut hasher = Hasher::default();
+    let (mut hasher, mut bytes) = (Hasher::default(), 0);
     for one in files {
         let name = one.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        hasher.update(format!("{}  {name}\n", file(&one)?).as_bytes());
+        let (sha256, length) = file(&one)?;
+        hasher.update(format!("{sha256}  {name}\n").as_bytes());
+        bytes += length;
     }
-    Ok(hasher.finish())
+    Ok((hasher.finish(), bytes))
 }

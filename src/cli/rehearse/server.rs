@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::end_with;
 use crate::database::Connect;
 use crate::postgres::programs::dump_programs;
 use crate::postgres::{Connector, Dumps, Parameters};
@@ -20,19 +21,20 @@ impl Here {
         Self { connector, parameters }
     }
 
+    /// The database that it names.
+    pub fn maintenance(&self) -> &dyn Connect {
+        &self.connector
+    }
+
     fn dumps(&self) -> Result<Dumps, String> {
         let explicit = std::env::var_os("PGSEAL_POSTGRES_BIN").map(PathBuf::from);
         let found = dump_programs(explicit.as_deref(), std::env::var_os("PATH").as_deref());
         let dir = found.map_err(|error| format!("{error}; PGSEAL_POSTGRES_BIN names their directory"))?;
-        Ok(Dumps::new(&dir, &self.parameters, &self.connector))
+        Ok(Dumps::new(&dir, &self.parameters, &self.connector).started_by(end_with::launcher()))
     }
 }
 
 impl Server for Here {
-    fn maintenance(&self) -> &dyn Connect {
-        &self.connector
-    }
-
     fn database(&self, name: &str) -> Arc<dyn Connect + Send> {
         Arc::new(self.connector.beside(name))
     }

@@ -12,6 +12,7 @@ use crate::format::approval::APR_VARIABLE;
 use crate::format::receipt::TrustReference;
 use crate::format::timestamp::Timestamp;
 use crate::matrix::{Approver, Database, Facts, ReleaseFacts, Row, Signer, Trouble};
+use crate::record::rehearsal;
 use crate::release::order;
 use crate::runbook::Known;
 use crate::trust::added::SignedApproval;
@@ -63,6 +64,7 @@ pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
         approvers: bundle.approvals().iter().map(|signed| approver(&root, signed, apr, judged)).collect(),
         receipts: papers.receipts,
         rehearsals: papers.rehearsals,
+        rehearsal_max_age_days: rehearsal::max_age_days(manifest, root.policy()),
         uncounted: papers.uncounted,
         database: answers,
     };

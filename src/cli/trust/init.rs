@@ -1,6 +1,7 @@
 //! `pgseal trust init FILE --root-key ROOT.key --role ...`
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use super::super::args::{PassphraseArgs, now, public_key, time};
@@ -34,6 +35,9 @@ pub struct Args {
     /// A run needs the receipt of a rehearsal, signed by a key of the role receipt
     #[arg(long)]
     require_rehearsal: bool,
+    /// That rehearsal may be at most so many days old [default: any age]
+    #[arg(long, value_name = "DAYS", requires = "require_rehearsal")]
+    rehearsal_max_age: Option<NonZeroU32>,
     /// Releases may run only on this database; may be repeated
     #[arg(long, value_name = "DATABASE")]
     target: Vec<String>,
@@ -84,6 +88,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         approvals: approvals(args, &thresholds)?,
         targets: args.target.clone(),
         require_rehearsal: args.require_rehearsal,
+        rehearsal_max_age_days: args.rehearsal_max_age,
         ..Policy::default()
     };
     let now = now();

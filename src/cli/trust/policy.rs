@@ -1,5 +1,7 @@
 //! `pgseal trust set-policy`: the next version with other thresholds or another policy.
 
+use std::num::NonZeroU32;
+
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::Output;
@@ -22,6 +24,9 @@ pub struct Args {
     /// Whether every run needs the receipt of a rehearsal
     #[arg(long, value_name = "WHAT", value_parser = clap::builder::PossibleValuesParser::new(["required", "optional"]))]
     rehearsal: Option<String>,
+    /// That rehearsal may be at most so many days old (0: any age)
+    #[arg(long, value_name = "DAYS")]
+    rehearsal_max_age: Option<u32>,
     /// Releases may run only on this database (may be repeated); replaces the ones before
     #[arg(long, value_name = "DATABASE")]
     target: Vec<String>,
@@ -50,6 +55,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         }
         if let Some(rehearsal) = &args.rehearsal {
             next.set_require_rehearsal(rehearsal == "required");
+        }
+        if let Some(days) = args.rehearsal_max_age {
+            next.set_rehearsal_max_age(NonZeroU32::new(days))?;
         }
         if args.any_target || !args.target.is_empty() {
             next.set_targets(args.target.clone());

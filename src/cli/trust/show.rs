@@ -8,6 +8,7 @@ use super::super::args::{TrustArgs, now};
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::{Output, Paint, escape};
+use super::super::rehearsal_proof;
 use super::roles;
 use crate::digest::Digest;
 use crate::trust::change::{authority_standing, standing};
@@ -86,7 +87,7 @@ pub fn print(shown: &Shown, out: Output) {
         out.line(format!("releases may run on: {}", escape(&document.policy.targets.join(", "))));
     }
     if document.policy.require_rehearsal {
-        out.line("a run needs the receipt of a rehearsal");
+        out.line(rehearsal_proof::needed(document.policy.rehearsal_max_age_days));
     }
     for (name, sequence) in &document.policy.minimum_sequence {
         out.line(format!("lowest sequence of {name} that runs: {sequence}"));

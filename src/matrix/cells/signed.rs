@@ -82,11 +82,13 @@ pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
     let rehearsal = &kept.document;
     let at = rehearsal.finished;
     // Of a release that is in effect it is history, which does not age.
-    let until = release.in_effect().is_none().then(|| later(at, REHEARSAL_SECONDS)).flatten();
+    let max = release.rehearsal_max_age_days.map_or(REHEARSAL_SECONDS, |days| i64::from(days.get()) * DAY);
+    let until = release.in_effect().is_none().then(|| later(at, max)).flatten();
     let steps = rehearsal.steps.iter().map(|step| {
         let verdict = if step.ok { "held" } else { "did not hold" };
         format!("{}: {verdict}: {}", step.name, step.detail)
     });
+    let steps = rehearsal.source.dump().into_iter().chain(steps);
     let cell = |mark, says: String| {
         Cell::new(Row::Rehearsal, mark, says).details(steps.collect()).dated(at, until).proved([rehearsal_proof(kept)])
     };
@@ -134,6 +136,9 @@ fn copied(source: &Source) -> String {
         None => "a copy made from a dump".to_owned(),
     }
 }
+
+/// In seconds.
+const DAY: i64 = 24 * 60 * 60;
 
 /// The database that the release is for.
 pub(super) fn database(release: &ReleaseFacts) -> &str {

@@ -17,23 +17,28 @@ pub(super) fn by(method: CloneMethod) -> &'static str {
 }
 
 pub(super) fn blank(job: &Job<'_>, clone: &ClonedDatabase, method: CloneMethod, started: Timestamp) -> Rehearsal {
-    let (database, dump_sha256) = match job.from {
-        ClonedFrom::Database { name, .. } => (Some(name.to_owned()), None),
-        ClonedFrom::Dump { sha256, .. } => (None, Some(sha256)),
+    let source = match job.from {
+        ClonedFrom::Database { name, .. } => {
+            Source { method, database: Some(name.to_owned()), dump_sha256: None, dump_bytes: None }
+        }
+        ClonedFrom::Dump { sha256, bytes, .. } => {
+            Source { method, database: None, dump_sha256: Some(sha256), dump_bytes: Some(bytes) }
+        }
     };
+    let order = &job.order;
     Rehearsal {
         format: Format1,
         rehearsal_id: job.rehearsal_id.to_owned(),
         outcome: RehearsalOutcome::Failed,
         error: None,
-        operator: job.operator.clone(),
+        operator: order.operator.clone(),
         started,
         finished: started,
         pgseal: PGSEAL.to_owned(),
-        release: job.bundle.manifest().release.clone(),
-        signers: job.bundle.signatories().iter().map(|signatory| signatory.key.digest()).collect(),
-        trust: TrustReference { version: job.root.document().version, sha256: job.root.digest() },
-        source: Source { method, database, dump_sha256 },
+        release: order.manifest().release.clone(),
+        signers: order.bundle.signatories().iter().map(|signatory| signatory.key.digest()).collect(),
+        trust: TrustReference { version: order.root.document().version, sha256: order.root.digest() },
+        source,
         clone: ObservedTarget {
             database: clone.name().to_owned(),
             server_version: String::new(),
@@ -44,7 +49,7 @@ pub(super) fn blank(job: &Job<'_>, clone: &ClonedDatabase, method: CloneMethod, 
         },
         kept: job.keep,
         approval: None,
-        variables: job.variables.clone(),
+        variables: order.variables.clone(),
         gates: Vec::new(),
         steps: Vec::new(),
         fingerprints: BTreeMap::new(),

@@ -174,6 +174,33 @@ pub(super) fn drop(connect: &dyn Connect, clone: &ClonedDatabase) -> Result<(), 
     }
 }
 
+/// Writes below the clone's own comment that it is kept, and since when, so that no later rehearsal calls it left-over.
+pub(super) fn mark_kept(connect: &dyn Connect, clone: &ClonedDatabase, since: &str) -> Result<(), CloneError> {
+    let doing = || CloneError::database(format!("the clone {:?} can't be marked as kept", clone.name));
+    let mut session = connect.connect(Purpose::Write).map_err(doing())?;
+    let found = session.query(
+        "select oid::pg_catalog.text, pg_catalog.shobj_description(oid, 'pg_database') from pg_catalog.pg_database
+         where datname operator(pg_catalog.=) $1",
+        &[&clone.name],
+    );
+    let rows = found.map_err(doing())?.rows;
+    let [oid, comment] = rows.first().map(Vec::as_slice).unwrap_or_default() else {
+        return Err(CloneError::Other(clone.name.clone()));
+    };
+    if oid.as_deref() != Some(clone.oid.as_str()) {
+        return Err(CloneError::Other(clone.name.clone()));
+    }
+    let digits = clone.suffix.trim_start_matches(MARK);
+    let kept = format!("{KEPT}{digits} on {since}; drop database {} with (force)", quoted(&clone.name));
+    let comment = comment.iter().map(String::as_str).chain([kept.as_str()]).collect::<Vec<_>>().join("\n");
+    let comment = format!("COMMENT ON DATABASE {} IS {}", quoted(&clone.name), literal(&comment));
+    session.execute(&comment).map_err(doing())?;
+    Ok(())
+}
+
+/// What the comment of a kept clone says, before the digits that its name ends with.
+pub(super) const KEPT: &str = "kept by pgseal rehearse ";
+
 /// The oid of a database.
 pub(super) const OID: &str = "select oid::pg_catalog.text from pg_catalog.pg_database
      where datname operator(pg_catalog.=) $1";

@@ -12,12 +12,13 @@ use crate::release::watched::Watched;
 /// The fingerprint of a database. Nothing is connected to it afterwards.
 pub(super) fn take(job: &Job<'_>, connect: Arc<dyn Connect + Send>) -> Result<Fingerprint, Trouble> {
     let connect = watched(job, connect);
-    Ok(fingerprint::take(&connect, job.scope, job.workers, (job.clock)(), &|_| ())?)
+    Ok(fingerprint::take(&connect, job.scope, job.workers, (job.order.clock)(), &|_| ())?)
 }
 
 /// A database whose statements can be stopped.
 pub(super) fn watched(job: &Job<'_>, connect: Arc<dyn Connect + Send>) -> Watched {
-    Watched::new(connect, job.stop.clone(), &job.bundle.manifest().limits, job.limits, Arc::clone(&job.aside))
+    let order = &job.order;
+    Watched::new(connect, order.stop.clone(), &order.manifest().limits, order.limits, Arc::clone(&job.aside))
 }
 
 /// Each difference as a line.

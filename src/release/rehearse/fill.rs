@@ -22,7 +22,7 @@ const NOT_BY_TEMPLATE: [&str; 2] = ["55006", "42501"];
 
 /// Makes the clone: whole by template, empty where it is to be filled.
 pub(super) fn create(job: &Job<'_>, admin: &mut Admin) -> Result<(ClonedDatabase, CloneMethod), Trouble> {
-    let target = &job.bundle.manifest().target.database;
+    let target = &job.order.manifest().target.database;
     let maintenance = admin.database.clone();
     match job.from {
         ClonedFrom::Dump { .. } => {
@@ -56,7 +56,7 @@ fn is_quiet(job: &Job<'_>, admin: &mut Admin, source: &str) -> Result<bool, Trou
         if admin.connections(source)? == 0 {
             return Ok(true);
         }
-        job.stop.pause(PAUSE).map_err(|_| Trouble::Interrupted)?;
+        job.order.stop.pause(PAUSE).map_err(|_| Trouble::Interrupted)?;
     }
     Ok(false)
 }
@@ -70,7 +70,7 @@ pub(super) fn fill(
     method: CloneMethod,
     steps: &mut dyn Steps,
 ) -> Result<Vec<String>, Trouble> {
-    let is_stopped = || job.stop.is_requested();
+    let is_stopped = || job.order.stop.is_requested();
     match job.from {
         ClonedFrom::Database { name, .. } if method != CloneMethod::Template => {
             job.server.copy(name, clone.name(), &is_stopped).map_err(Trouble::Copy)?;

@@ -13,6 +13,8 @@ mod carry;
 mod clone;
 mod compare;
 mod fill;
+mod going;
+mod life;
 mod load;
 pub mod locks;
 mod log;
@@ -21,7 +23,6 @@ mod server;
 mod steps;
 mod trouble;
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,41 +31,26 @@ pub use clone::{CloneError, ClonedDatabase};
 pub use server::Server;
 pub use trouble::Trouble;
 
+use server::Admin;
+
 use super::event::{Aside, Observer};
+use super::order::Order;
 use super::stop::Stop;
-use crate::bundle::AuthenticatedBundle;
+use crate::database::{Connect, DatabaseError};
 use crate::digest::Digest;
 use crate::format::fingerprint::Scope;
-use crate::format::limits_of_run::RunLimits;
-use crate::format::receipt::Operator;
 use crate::format::rehearsal::{Rehearsal, RehearsalStep};
-use crate::format::timestamp::Timestamp;
-use crate::trust::TrustRoot;
 
 /// What the operator ordered.
 pub struct Job<'b> {
-    /// The release.
-    pub bundle: &'b AuthenticatedBundle,
-    /// By which trust root it is authentic.
-    pub root: &'b TrustRoot,
-    /// Where the clone is made.
+    /// The release, and how it is to run; leads to the maintenance database, where the clone is made.
+    pub order: Order<'b>,
+    /// The server of that database.
     pub server: &'b dyn Server,
     /// What is cloned.
     pub from: ClonedFrom<'b>,
     /// The script that opens the gates on the clone.
     pub approval: Option<Approval<'b>>,
-    /// The variables' values.
-    pub variables: &'b BTreeMap<String, String>,
-    /// The time limits: those of the manifest, or lower ones.
-    pub limits: &'b RunLimits,
-    /// How often a transaction is tried again that could not have its locks.
-    pub lock_retries: u32,
-    /// Who ordered it.
-    pub operator: &'b Operator,
-    /// Stops it.
-    pub stop: &'b Stop,
-    /// The host's clock.
-    pub clock: &'b dyn Fn() -> Timestamp,
     /// Hears what statements wait for.
     pub aside: Arc<dyn Aside>,
     /// Which tables' rows are compared.
@@ -96,6 +82,8 @@ pub enum ClonedFrom<'b> {
         path: &'b Path,
         /// What its bytes are.
         sha256: Digest,
+        /// How many they are; of a directory those of all files.
+        bytes: u64,
         /// Whether it is SQL, and not one of `pg_dump`'s own formats.
         is_sql: bool,
     },
@@ -141,9 +129,10 @@ impl Rehearsed {
     }
 }
 
-/// Clones that rehearsals left which are over: what was killed could not clean up.
-pub fn leftovers(server: &dyn Server, stop: &Stop) -> Result<Vec<String>, crate::database::DatabaseError> {
-    server::Admin::open(server.maintenance(), stop)?.leftovers()
+/// Clones on the server of a maintenance database that rehearsals left which are over, and were not to keep them: what was
+/// killed could not clean up.
+pub fn leftovers(maintenance: &dyn Connect, stop: &Stop) -> Result<Vec<String>, DatabaseError> {
+    Admin::open(maintenance, stop)?.leftovers()
 }
 
 /// Rehearses. An error is that there was no clone; from the clone on there is something to tell, whatever happens.

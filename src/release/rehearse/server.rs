@@ -3,16 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::clone::{CloneError, OID, PATIENCE};
+use super::clone::{CloneError, KEPT, OID, PATIENCE};
 use crate::database::{Connect, DatabaseError, Purpose, Session};
 use crate::release::stop::{Cancellable, Stop};
 
-/// The server, as the adapter knows it.
+/// The server of the maintenance database that the operator named, as the adapter knows it.
 pub trait Server {
-    /// The maintenance database that the operator named.
-    fn maintenance(&self) -> &dyn Connect;
-
-    /// Another database of the very same server.
+    /// A database of this very server.
     fn database(&self, name: &str) -> Arc<dyn Connect + Send>;
 
     /// Copies a database into an empty one by `pg_dump` and `pg_restore`. An error is a sentence.
@@ -69,7 +66,7 @@ impl Admin {
         self.session.query(mark, &[LOCK, id]).map(drop)
     }
 
-    /// Clones that a rehearsal left, which is over: it was killed, or was to keep them.
+    /// Clones that a rehearsal left, which is over and was not to keep them: it was killed.
     pub fn leftovers(&mut self) -> Result<Vec<String>, DatabaseError> {
         let found = self.session.query(
             "select datname::text from pg_catalog.pg_database d
@@ -77,8 +74,9 @@ impl Admin {
                  select from pg_catalog.pg_locks l
                  where l.locktype = 'advisory' and l.classid = $1::bigint::oid and l.objsubid = 2
                    and lpad(to_hex(l.objid::bigint), 8, '0') = right(d.datname, 8))
+               and position($2 || right(d.datname, 8) in coalesce(shobj_description(d.oid, 'pg_database'), '')) = 0
              order by 1",
-            &[LOCK],
+            &[LOCK, KEPT],
         )?;
         Ok(found.rows.into_iter().flatten().flatten().collect())
     }

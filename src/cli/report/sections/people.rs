@@ -89,8 +89,9 @@ pub fn summary(kept: &Kept<Rehearsal>) -> String {
         Some(_) => " On the copy, a script stood in for the people who open the gate; it counts nowhere else.",
         None => "",
     };
+    let dump = rehearsal.source.dump().map(|dump| format!(" The copy was {dump}.")).unwrap_or_default();
     format!(
-        "On {} the release was rehearsed on a copy of {of}, in {}. {outcome} The receipt is signed by {}.{stand_in}",
+        "On {} the release was rehearsed on a copy of {of}, in {}. {outcome} The receipt is signed by {}.{stand_in}{dump}",
         day_and_time(rehearsal.finished),
         count(rehearsal.steps.len() as u64, "step"),
         kept.owner,

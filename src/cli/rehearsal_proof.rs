@@ -1,5 +1,6 @@
 //! The proof that a release was rehearsed, where a run needs one: named by `--rehearsal`, or found among the receipts.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
@@ -7,7 +8,7 @@ use super::exit::Exit;
 use super::output::shown;
 use crate::bundle::AuthenticatedBundle;
 use crate::format::timestamp::Timestamp;
-use crate::record::rehearsal::{self, Proved, UnprovedError};
+use crate::record::rehearsal::{self, Demand, Proved, UnprovedError};
 use crate::trust::{TrustRoot, When};
 
 /// What to do where there is none.
@@ -34,7 +35,8 @@ impl RehearsedArgs {
     }
 }
 
-/// The proof that a run would rest on: the one that is named, or where one is needed, one of those in the directory.
+/// The proof that a run would rest on: of those in the directory and the one that is named, the newest that says something.
+/// None where none is needed or named.
 pub fn proof(
     named: Option<&Path>,
     root: &TrustRoot,
@@ -42,31 +44,57 @@ pub fn proof(
     receipts: &Path,
     now: Timestamp,
 ) -> Result<Option<Proved>, CliError> {
-    let manifest = bundle.manifest();
-    let (id, database) = (bundle.release_id(), &manifest.target.database);
-    let prove = |path: &Path| rehearsal::prove(path, root, When::At(now), id, database);
+    let (manifest, policy) = (bundle.manifest(), root.policy());
+    let (release, database) = (bundle.release_id(), manifest.target.database.as_str());
+    let demand = Demand { release, database, max_age_days: rehearsal::max_age_days(manifest, policy), now };
+    let read = |path: &Path| {
+        let read = rehearsal::read(path, root, When::At(now))?;
+        read.is_evidence_of(release)?;
+        Ok::<_, UnprovedError>(read)
+    };
+    let mut evidence = Vec::new();
     if let Some(path) = named {
-        return prove(path).map(Some).map_err(|error| refused(path, &error));
-    }
-    if !(manifest.require_rehearsal || root.policy().require_rehearsal) {
+        let named = read(path).map_err(|error| refused(path, &error))?;
+        named.prove(&demand).map_err(|error| refused(path, &error))?;
+        evidence.push((path.to_owned(), named));
+    } else if !(manifest.require_rehearsal || policy.require_rehearsal) {
         return Ok(None);
     }
     let mut last = None;
     for path in found(receipts)? {
-        match prove(&path) {
-            Ok(proved) => return Ok(Some(proved)),
+        match read(&path) {
+            Ok(read) => evidence.push((path, read)),
             // What is about this release says more than what is about another.
             Err(UnprovedError::Release(_)) if last.is_some() => {}
             Err(error) => last = Some((path, error)),
         }
     }
-    let who = if manifest.require_rehearsal { "the release" } else { "the trust root" };
-    let why = match last {
-        Some((path, error)) => format!("{} does not prove it: {error}", shown(&path)),
-        None => format!("{} holds no receipt of it", shown(receipts)),
+    let several = evidence.len() > 1;
+    let newest = rehearsal::newest(evidence, |(_, read)| &read.statement.predicate, database);
+    let why = match newest.map(|(path, read)| (read.prove(&demand), path)) {
+        Some((Ok(proved), _)) => return Ok(Some(proved)),
+        Some((Err(error), path)) if several => {
+            format!("the newest receipt that speaks for it, {}, does not prove it: {error}", shown(&path))
+        }
+        Some((Err(error), path)) => format!("{} does not prove it: {error}", shown(&path)),
+        None => match last {
+            Some((path, error)) => format!("{} does not prove it: {error}", shown(&path)),
+            None => format!("{} holds no receipt of it", shown(receipts)),
+        },
     };
-    let text = format!("{who} wants it to be rehearsed before it runs, and {why}");
+    let text = match (manifest.require_rehearsal, policy.require_rehearsal) {
+        (true, _) => format!("the release wants it to be rehearsed before it runs, and {why}"),
+        (_, true) => format!("the trust root wants it to be rehearsed before it runs, and {why}"),
+        // Whoever names a receipt wants it to count.
+        _ => format!("the rehearsal that --rehearsal names does not count: {why}"),
+    };
     Err(CliError::new(Exit::NotAuthentic, text).hint(HINT))
+}
+
+/// That a run needs a rehearsal, for people.
+pub fn needed(max_age_days: Option<NonZeroU32>) -> String {
+    let age = max_age_days.map(|max| format!(", at most {} old", rehearsal::days(max))).unwrap_or_default();
+    format!("a run needs the receipt of a rehearsal{age}")
 }
 
 /// The oldest first, by the time in their names.

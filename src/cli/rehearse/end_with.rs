@@ -1,0 +1,60 @@
+//! `pgseal end-with PID PROGRAM ...`: becomes `pg_dump` or `pg_restore`, which end when the process PID does, however it does.
+//! Hidden: `rehearse` starts them by it, since nobody cleans up after `kill -9`.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::super::output::shown;
+use crate::postgres::dump;
+
+/// This very program, whatever has become of its file meanwhile.
+const OURSELVES: &str = "/proc/self/exe";
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Who starts it
+    pid: u32,
+    /// The program
+    program: PathBuf,
+    /// Its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
+/// What stands before a program's name, so that the program ends with this process; nothing where the system has no such
+/// thing: there it ends once its pipe is closed.
+pub fn launcher() -> Vec<OsString> {
+    if cfg!(target_os = "linux") && Path::new(OURSELVES).exists() {
+        return vec![OURSELVES.into(), "end-with".into(), std::process::id().to_string().into()];
+    }
+    Vec::new()
+}
+
+pub fn run(args: &Args) -> Result<Exit, CliError> {
+    follow(args.pid)?;
+    let error = dump::become_program(&args.program, &args.arguments);
+    Err(CliError::new(Exit::Internal, format!("{}: {error}", shown(&args.program))))
+}
+
+/// The system keeps what is asked here when the program takes this one's place.
+#[cfg(target_os = "linux")]
+fn follow(pid: u32) -> Result<(), CliError> {
+    use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+
+    let failed = |error| CliError::new(Exit::Internal, format!("can't end with process {pid}: {error}"));
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed)?;
+    // It may have ended before it was asked.
+    let parent = getppid().map_or(0, |parent| parent.as_raw_nonzero().get());
+    if i64::from(parent) != i64::from(pid) {
+        return Err(CliError::new(Exit::Usage, format!("process {pid} did not start this one"))
+            .hint("`pgseal rehearse` starts this command itself"));
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn follow(_: u32) -> Result<(), CliError> {
+    Ok(())
+}

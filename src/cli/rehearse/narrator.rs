@@ -1,0 +1,56 @@
+//! Tells a rehearsal while it goes on: a line a step, and what happened in a step only where it failed.
+
+use super::super::output::{Output, Paint, escape};
+use super::super::progress::Progress;
+use crate::format::rehearsal::RehearsalStep;
+use crate::release::rehearse::Steps;
+use crate::release::{Event, Observer};
+
+/// Tells the steps.
+pub struct Narrator {
+    pub progress: Progress,
+    pub out: Output,
+}
+
+impl Observer for Narrator {
+    fn event(&mut self, event: Event<'_>) {
+        self.progress.event(event);
+    }
+}
+
+impl Steps for Narrator {
+    fn begins(&mut self, name: &str) {
+        self.progress.keep_lines(&escape(name));
+    }
+
+    fn ended(&mut self, step: &RehearsalStep) {
+        let kept = self.progress.kept_lines();
+        let (name, milliseconds) = (escape(&step.name), step.milliseconds);
+        let beside = self.progress.beside();
+        if step.ok {
+            let done = self.out.paint(Paint::Good, "ok");
+            beside.line(format!("{done} {name}: {} ({milliseconds} ms)", escape(&first(&step.detail))));
+            return;
+        }
+        let failed = self.out.paint(Paint::Bad, "FAILED");
+        beside.line(format!("{failed} {name} ({milliseconds} ms)"));
+        kept.into_iter().for_each(|line| beside.line(format!("  {line}")));
+    }
+}
+
+/// The first of several things, and how many there are; the receipt has them all.
+fn first(detail: &str) -> String {
+    match detail.split_once("; ") {
+        None => detail.to_owned(),
+        Some((first, others)) => format!("{first}; and {} more", others.split("; ").count()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn one_line_a_step() {
+        assert_eq!(super::first("complete"), "complete");
+        assert_eq!(super::first("a: b; c; d"), "a: b; and 2 more");
+    }
+}

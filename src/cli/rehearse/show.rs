@@ -1,0 +1,71 @@
+//! What a rehearsal saw, for people.
+
+use super::super::output::{Output, Paint, escape};
+use super::super::table;
+use crate::format::rehearsal::{LockRecord, Rehearsal, RehearsalOutcome, RehearsalStep};
+use crate::format::statement::title;
+
+/// So many locks are shown; the receipt has them all.
+const LOCKS_SHOWN: usize = 20;
+
+/// Locks from this one on keep writers waiting.
+const STRONG: [&str; 5] =
+    ["AccessExclusiveLock", "ExclusiveLock", "ShareRowExclusiveLock", "ShareLock", "ShareUpdateExclusiveLock"];
+
+/// Every step, and the locks that keep writers waiting.
+pub fn show(rehearsal: &Rehearsal, out: Output) {
+    let row = |step: &RehearsalStep| {
+        let ok = if step.ok { "ok" } else { "FAILED" };
+        vec![ok.to_owned(), escape(&step.name), step.milliseconds.to_string(), escape(&step.detail)]
+    };
+    out.line(table::render(&["", "step", "ms", ""], rehearsal.steps.iter().map(row).collect()));
+    let strong = strong(rehearsal);
+    if !strong.is_empty() {
+        let row = |lock: &&LockRecord| {
+            vec![escape(&lock.relation), escape(&lock.mode), escape(&lock.tier), lock.milliseconds.to_string()]
+        };
+        let rows = strong.iter().take(LOCKS_SHOWN).map(row).collect();
+        out.line(table::render(&["locked", "mode", "by tier", "ms until COMMIT"], rows));
+    }
+    out.line(headline(rehearsal, out));
+}
+
+/// `rehearsal of one-roof 1.0.0 on a clone of directus: proved`
+pub fn headline(rehearsal: &Rehearsal, out: Output) -> String {
+    let title = escape(&title(&rehearsal.release.name, &rehearsal.release.version));
+    let source = match &rehearsal.source.database {
+        Some(database) => format!("a clone of {}", escape(database)),
+        None => "a clone of a dump".to_owned(),
+    };
+    let outcome = match rehearsal.outcome {
+        RehearsalOutcome::Proved => out.paint(Paint::Good, "proved"),
+        RehearsalOutcome::Limited => {
+            out.paint(Paint::Bad, "held, but not all rows were compared, so it proves nothing about data")
+        }
+        RehearsalOutcome::Failed => out.paint(Paint::Bad, "failed"),
+        RehearsalOutcome::Incomplete => out.paint(Paint::Bad, "not rehearsed to the end"),
+    };
+    format!("rehearsal of {title} on {source}: {outcome}")
+}
+
+/// The locks in a line; the receipt has them one by one.
+pub fn locks(rehearsal: &Rehearsal) -> Option<String> {
+    let strong = strong(rehearsal);
+    let longest = strong.iter().max_by_key(|lock| lock.milliseconds)?;
+    let of_mode = |mode: &&str| {
+        let count = strong.iter().filter(|lock| lock.mode == **mode).count();
+        (count > 0).then(|| format!("{count} {mode}"))
+    };
+    let modes: Vec<String> = STRONG.iter().filter_map(of_mode).collect();
+    Some(format!(
+        "locks that keep writers waiting: {}; the longest {} ms, on {} since tier {}",
+        modes.join(", "),
+        longest.milliseconds,
+        escape(&longest.relation),
+        escape(&longest.tier),
+    ))
+}
+
+fn strong(rehearsal: &Rehearsal) -> Vec<&LockRecord> {
+    rehearsal.locks.iter().filter(|lock| STRONG.contains(&lock.mode.as_str())).collect()
+}

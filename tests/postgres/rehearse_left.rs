@@ -1,0 +1,183 @@
+//! What a rehearsal leaves behind: that was killed, or was to keep its clone, or could not drop it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::cluster::Cluster;
+use super::rehearse::{Rehearsal, Shop, clones, last_receipt};
+use super::release::{Running, wait_until};
+
+#[test]
+fn two_at_once_and_one_that_was_killed() {
+    let shop = Shop::new("killed");
+    let release =
+        shop.release().tier("slow", "select pg_sleep(case when current_database() like '%rehearsal%' then 2 end);\n");
+    let rehearsal = shop.rehearsal(&release);
+    let (one, two) = (Running::of(&mut rehearsal.command()), Running::of(&mut rehearsal.command()));
+    let (one, two) = (one.end(), two.end());
+    one.done();
+    two.done();
+    assert!(!one.stderr.contains("left its clone") && !two.stderr.contains("left its clone"), "{one}{two}");
+    let killed = Running::of(&mut rehearsal.command());
+    let sleeps = "select count(*) from pg_stat_activity where query like '%pg_sleep%rehearsal%' and state = 'active' and pid <> pg_backend_pid()";
+    wait_until("it runs", || shop.db.ask(sleeps) == "1");
+    killed.kill();
+    let left = clones(&shop.db, shop.db.name()).pop().unwrap();
+    // Its mark goes with its session.
+    let mark = format!(
+        "select count(*) from pg_locks where locktype = 'advisory' and objsubid = 2
+         and lpad(to_hex(objid::bigint), 8, '0') = right('{left}', 8)"
+    );
+    wait_until("its sessions are gone", || shop.db.ask(&mark) == "0");
+    rehearsal.run().done().says(&["left its clone", &left, "drop database"]);
+    shop.db.client().batch_execute(&format!("drop database {left} with (force)")).unwrap();
+}
+
+/// Sources for which a restore waits in the server with `pg_dump` waiting behind it.
+const SLOW_TO_RESTORE: &str = "
+    create function public.slow(integer) returns boolean language plpgsql immutable as $$
+    begin
+        if current_database() like '%rehearsal%' then perform pg_sleep(60); end if;
+        return true;
+    end $$;
+    create table public.a_slow (n integer check (public.slow(n)));
+    insert into public.a_slow values (1);
+    create table public.b_large (line text);
+    insert into public.b_large select repeat(md5(i::text), 100) from generate_series(1, 2000) i;";
+
+/// `kill -9` ends the programs that copy, and the next rehearsal takes away the directory of the killed one.
+#[test]
+fn nothing_runs_on_after_a_kill() {
+    let shop = Shop::new("copying");
+    shop.db.client().batch_execute(SLOW_TO_RESTORE).unwrap();
+    let temporary = shop.site.path("tmp");
+    fs::create_dir(&temporary).unwrap();
+    let rehearsal = shop.rehearsal(&shop.release());
+    let killed = Running::of(rehearsal.command().arg("--by-dump").env("TMPDIR", &temporary));
+    let pid = killed.pid();
+    let sleeps = format!(
+        "select count(*) from pg_stat_activity where datname like '{}\\_rehearsal\\_%' and wait_event = 'PgSleep'",
+        shop.db.name()
+    );
+    wait_until("it restores", || shop.db.ask(&sleeps) == "1");
+    let programs = children(pid);
+    assert_eq!(programs.len(), 2, "{programs:?}");
+    killed.kill();
+    let since = Instant::now();
+    while programs.iter().any(|program| runs(*program)) {
+        assert!(since.elapsed() < Duration::from_secs(1), "a program outlives who started it");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let left = directories(&temporary);
+    assert_eq!(left.len(), 1, "{left:?}");
+
+    // Nobody else's: what a link of the same name leads to.
+    let other = shop.site.path("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("held"), "").unwrap();
+    let link = temporary.join("pgseal-rehearsal-link");
+    std::os::unix::fs::symlink(&other, &link).unwrap();
+    let next = Rehearsal::of(&shop.site, &rehearsal.bundle, Cluster::shared()).from(shop.db.name());
+    let answer = super::release::Answer::of(next.command().env("TMPDIR", &temporary).output().unwrap());
+    answer.done().says(&["removed", left[0].to_str().unwrap(), "left its clone"]);
+    assert_eq!(directories(&temporary), [link]);
+    assert!(other.join("held").exists());
+    for clone in clones(&shop.db, shop.db.name()) {
+        shop.db.client().batch_execute(&format!("drop database {clone} with (force)")).unwrap();
+    }
+}
+
+fn directories(dir: &Path) -> Vec<PathBuf> {
+    fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+/// The state, name and parent of a process, as Linux tells them.
+fn status(pid: u32) -> Option<(String, String, u32)> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let of = |key: &str| Some(status.lines().find_map(|line| line.strip_prefix(key))?.trim().to_owned());
+    Some((of("State:")?, of("Name:")?, of("PPid:")?.parse().ok()?))
+}
+
+/// The dump programs that a process has started.
+fn children(of: u32) -> Vec<u32> {
+    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let is_one = |pid: &u32| status(*pid).is_some_and(|(_, name, parent)| parent == of && name.starts_with("pg_"));
+    pids.filter(is_one).collect()
+}
+
+/// One that waits for somebody to take note of its end has ended.
+fn runs(pid: u32) -> bool {
+    status(pid).is_some_and(|(state, ..)| !state.starts_with('Z'))
+}
+
+/// A clone that was to be kept says so, and nobody calls it left-over.
+#[test]
+fn what_is_kept_is_told() {
+    let shop = Shop::new("kept");
+    shop.db.client().batch_execute(&format!("comment on database {} is 'ours'", shop.db.name())).unwrap();
+    let rehearsal = shop.rehearsal(&shop.release());
+    let answer = rehearsal.command().arg("--keep").output().map(super::release::Answer::of).unwrap();
+    let clone = clones(&shop.db, shop.db.name()).pop().unwrap();
+    let drop = format!("drop database \"{clone}\" with (force)");
+    answer.done().says(&["kept: the clone", &drop, "without --receipt-key", "proves nothing"]);
+    let comment = format!("select shobj_description(oid, 'pg_database') from pg_database where datname = '{clone}'");
+    let comment = shop.db.ask(&comment);
+    assert!(comment.starts_with("ours\nkept by pgseal rehearse ") && comment.ends_with(&drop), "{comment}");
+    let next = rehearsal.run();
+    assert!(!next.done().stderr.contains(&clone), "{next}");
+    shop.db.client().batch_execute(&drop).unwrap();
+}
+
+/// A role that may do only what it has to: what it can't read is named, and a clone that it can't drop is told, proves
+/// nothing, and is left alone.
+#[test]
+fn a_role_of_its_own() {
+    let shop = Shop::new("plain");
+    let name = shop.db.name().to_owned();
+    let role = format!("{name}_role");
+    let setup = format!(
+        "create role {role} login createdb; alter database {name} owner to {role}; alter schema public owner to {role};
+         alter table public.approvals owner to {role}; create sequence public.hidden"
+    );
+    shop.db.client().batch_execute(&setup).unwrap();
+    let release = shop.release().tier("slow", "select pg_sleep(1) where current_database() like '%rehearsal%';\n");
+    let rehearsal = shop.rehearsal(&release);
+    let admin = rehearsal.admin.replace("user=postgres", &format!("user={role}"));
+    let admin = admin.replace("postgres@", &format!("{role}@"));
+    assert!(admin.contains(&role), "{admin}");
+    let rehearsal = Rehearsal { admin, ..rehearsal }.signed();
+    rehearsal.run().fails_saying(1, &["the fingerprint can't be taken", "public.hidden"]);
+    shop.db.client().batch_execute(&format!("grant select on public.hidden to {role}")).unwrap();
+
+    let running = Running::of(&mut rehearsal.command());
+    let sleeps = format!(
+        "select count(*) from pg_stat_activity where datname like '{name}\\_rehearsal\\_%' and wait_event = 'PgSleep'"
+    );
+    wait_until("the first run", || shop.db.ask(&sleeps) == "1");
+    wait_until("its end", || shop.db.ask(&sleeps) == "0");
+    wait_until("the second run", || shop.db.ask(&sleeps) == "1");
+    let clone = clones(&shop.db, &name).pop().unwrap();
+    shop.db.client().batch_execute(&format!("alter database {clone} owner to postgres")).unwrap();
+    running.end().fails_saying(1, &["can't be dropped", "must be owner", &format!("drop database \"{clone}\"")]);
+    let receipt = last_receipt(&shop.site);
+    assert_eq!((&receipt["outcome"], &receipt["kept"]), (&"incomplete".into(), &true.into()), "{receipt}");
+    shop.db.client().batch_execute(&format!("drop database {clone} with (force)")).unwrap();
+    let bye = format!("reassign owned by {role} to postgres; drop owned by {role}; drop role {role}");
+    shop.db.client().batch_execute(&bye).unwrap();
+}
+
+/// What a release may do to its clone itself, and what the script that stands in for people may not.
+#[test]
+fn a_template_and_a_script_that_leaves() {
+    let shop = Shop::new("template");
+    let release = shop.release().tier("template", "alter database :\"DBNAME\" is_template true;\n");
+    shop.rehearsal(&release).run().done().says(&["proved"]);
+    assert!(clones(&shop.db, shop.db.name()).is_empty());
+    let script = shop.site.path("leaves.sql");
+    let link = "create table public.copy as select * from dblink('dbname=postgres', 'select 1') as t(n integer);\n";
+    fs::write(&script, link).unwrap();
+    let rehearsal = shop.rehearsal(&shop.release()).with(["--approve-with", script.to_str().unwrap()]);
+    rehearsal.run().fails_saying(22, &["leaves.sql:1:1", "dblink could reach outside of the clone"]);
+    assert!(clones(&shop.db, shop.db.name()).is_empty());
+}

@@ -1,0 +1,123 @@
+//! What a run rests on where somebody wants a rehearsal: which receipt counts, and how old it may be.
+
+use pgseal::format::json::to_canonical;
+use pgseal::format::statement::PAYLOAD_TYPE;
+use pgseal::format::timestamp::Timestamp;
+use pgseal::record::rehearsal::claimed;
+use pgseal::trust::SecretKey;
+
+use super::cluster::Cluster;
+use super::rehearse::{Rehearsal, Shop, receipts};
+use super::release::BEFORE;
+
+/// What a run rests on where somebody wants a rehearsal.
+#[test]
+fn a_run_that_needs_a_rehearsal() {
+    let shop = Shop::new("needs");
+    let dir = shop.site.path("source");
+    shop.release().write(&dir);
+    let bundle = shop.site.path("needs.pgseal");
+    let pack = ["pack", "source", "-o", "needs.pgseal", "--key", "release.key", "--require-rehearsal"];
+    shop.site.pgseal(pack).done();
+    let operator = shop.site.operator(&bundle, &shop.db.url());
+    operator.run().fails_saying(11, &["rehearsed before it runs", "holds no receipt", "pgseal rehearse"]);
+
+    // Not signed, of another release, failed, of another database: none of them counts.
+    let rehearsal = || Rehearsal::of(&shop.site, &bundle, Cluster::shared()).from(shop.db.name());
+    rehearsal().run().done();
+    operator.run().fails_saying(11, &["not signed"]);
+    let other = shop.site.pack(&shop.release().named("other", "2.0.0", 1));
+    Rehearsal::of(&shop.site, &other, Cluster::shared()).from(shop.db.name()).signed().run().done();
+    let of_other = receipts(&shop.site).into_iter().find(|path| path.to_string_lossy().contains("other")).unwrap();
+    let named = operator.ask_with("run", &["--rehearsal", of_other.to_str().unwrap()]);
+    named.fails_saying(11, &["another release"]);
+    let elsewhere = Cluster::shared().database("needs_elsewhere");
+    elsewhere.client().batch_execute(BEFORE).unwrap();
+    Rehearsal::of(&shop.site, &bundle, Cluster::shared()).from(elsewhere.name()).signed().run().done();
+    operator.run().fails_saying(11, &["rehearsed before it runs"]);
+
+    rehearsal().signed().run().done();
+    // One that came later and failed counts, also beside one that was proved, and whichever is named.
+    let proved = receipts(&shop.site).pop().unwrap();
+    shop.db.client().batch_execute("create domain public.widgets as integer").unwrap();
+    rehearsal().signed().run().fails(30);
+    operator.run().fails_saying(11, &["the newest receipt that speaks for it", "that rehearsal failed"]);
+    let named = operator.ask_with("run", &["--rehearsal", proved.to_str().unwrap()]);
+    named.fails_saying(11, &["the newest receipt that speaks for it"]);
+    assert_eq!(operator.plan().code, 11);
+    shop.db.client().batch_execute("drop domain public.widgets").unwrap();
+    rehearsal().signed().run().done();
+    // Less was compared than before, which says nothing against what was proved.
+    rehearsal().with(["--schema-only"]).signed().run().done();
+    // Nobody's approval came with it: it is still the gates and approvals that say yes.
+    operator.run().done();
+    operator.rollback().done();
+
+    // A trust root may want it of every release.
+    let plain = shop.site.pack(&shop.release().named("plain", "1.0.0", 1));
+    let policy = ["trust", "set-policy", "trust.json", "--rehearsal", "required", "--root-key", "root.key"];
+    shop.site.pgseal(policy).done();
+    let operator = shop.site.operator(&plain, &shop.db.url());
+    operator.run().fails_saying(11, &["the trust root wants"]);
+    let rehearsal = Rehearsal::of(&shop.site, &plain, Cluster::shared()).from(shop.db.name()).signed();
+    rehearsal.with(["--schema-only"]).run().done();
+    operator.run().fails_saying(11, &["did not compare all rows"]);
+    let plan = operator.plan();
+    assert_eq!(plan.code, 11, "{plan}");
+    plan.says(&["the trust root wants"]);
+}
+
+/// A rehearsal of three days ago, where the release allows five and the trust root as many as it says.
+#[test]
+fn a_rehearsal_that_is_too_old() {
+    let shop = Shop::new("aged");
+    let dir = shop.site.path("source");
+    shop.release().write(&dir);
+    let toml = std::fs::read_to_string(dir.join("release.toml")).unwrap();
+    let with = |lines: &str| std::fs::write(dir.join("release.toml"), format!("{lines}\n{toml}")).unwrap();
+    let bundle = shop.site.path("aged.pgseal");
+    with("rehearsal_max_age_days = 5");
+    shop.site.pack_dir(&dir, &bundle).fails_saying(2, &["release.toml:1:", "limits nothing"]);
+    with("require_rehearsal = true\nrehearsal_max_age_days = 5");
+    shop.site.pack_dir(&dir, &bundle).done();
+    let inspected = shop.site.pgseal(["inspect", "aged.pgseal", "--trust", "trust.json"]);
+    inspected.done().says(&["needs the receipt of a rehearsal, at most 5 days old"]);
+    Rehearsal::of(&shop.site, &bundle, Cluster::shared()).from(shop.db.name()).signed().run().done();
+    days_ago(&shop, 3);
+    let operator = shop.site.operator(&bundle, &shop.db.url());
+    operator.run().done();
+    operator.rollback().done();
+
+    let policy = |arguments: &[&str]| {
+        let policy = ["trust", "set-policy", "trust.json", "--root-key", "root.key"];
+        shop.site.pgseal(policy.iter().chain(arguments))
+    };
+    policy(&["--rehearsal-max-age", "2"]).fails_saying(2, &["no run needs a rehearsal"]);
+    let changed = policy(&["--rehearsal", "required", "--rehearsal-max-age", "2"]);
+    changed.done().says(&["a rehearsal that a run needs may be 2 day(s) old"]);
+    operator.run().fails_saying(11, &["that rehearsal ended on", "may be 2 days old"]);
+    assert_eq!(operator.plan().code, 11);
+    policy(&["--rehearsal-max-age", "3"]).done();
+    days_ago(&shop, -1);
+    days_ago(&shop, 1);
+    // A few seconds more than the three days.
+    operator.run().fails_saying(11, &["may be 3 days old"]);
+    policy(&["--rehearsal-max-age", "0"]).done();
+    operator.run().done();
+    operator.rollback().done();
+    days_ago(&shop, -4);
+    operator.run().fails_saying(11, &["in the future by this host's clock"]);
+}
+
+/// Says of the one rehearsal that it ended so many days earlier, and signs that.
+fn days_ago(shop: &Shop, days: i64) {
+    let path = receipts(&shop.site).pop().unwrap();
+    let mut statement = claimed(&path).unwrap();
+    let earlier = |at: Timestamp| Timestamp::from_seconds(at.seconds() - days * 24 * 60 * 60).unwrap();
+    let rehearsal = &mut statement.predicate;
+    (rehearsal.started, rehearsal.finished) = (earlier(rehearsal.started), earlier(rehearsal.finished));
+    let document = to_canonical(&statement).unwrap();
+    let key = SecretKey::read(&shop.site.path("receipt.key"), || unreachable!("no passphrase")).unwrap();
+    std::fs::write(path.with_extension("sig"), key.sign(PAYLOAD_TYPE, &document)).unwrap();
+    std::fs::write(path, document).unwrap();
+}
