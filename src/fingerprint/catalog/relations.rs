@@ -41,6 +41,9 @@ pub(super) const QUESTIONS: &[Question] = &[
         r#"select {identity pg_class c.oid 0}, {role c.relowner} as owner, {sorted c.reloptions} as options,
                (select am.amname from pg_am am where am.oid = c.relam) as "access method",
                (select t.spcname from pg_tablespace t where t.oid = c.reltablespace) as tablespace,
+               (select {sorted t.reloptions} from pg_class t where t.oid = c.reltoastrelid) as "toast options",
+               (select nullif({acl r t.relacl t.relowner}, {acl r null t.relowner}) from pg_class t
+                   where t.oid = c.reltoastrelid and t.relacl is not null) as "toast grants",
                case c.relreplident when 'd' then null when 'n' then null else c.relreplident::text end
                    as "replica identity",
                {acl r c.relacl c.relowner} as grants, pg_get_viewdef(c.oid) as query
