@@ -17,6 +17,7 @@ use crate::format::trust_document::Policy;
 use crate::trust::evidence::Evidence;
 use crate::trust::policy::is_behind;
 use crate::trust::{KeyId, SecretKey, TrustRoot, When};
+use crate::words::count;
 
 /// How the names of rehearsal receipts end.
 pub const ENDING: &str = ".rehearsal.json";
