@@ -875,7 +875,7 @@ fn an_audit_knows_receipts() {
             "{why}: {}",
             audit.text()
         );
-        assert!(audit.text().contains(" 1 faulty, 1 faults"), "{why}: {}", audit.text());
+        assert!(audit.text().contains(" 1 faulty, 1 fault\n"), "{why}: {}", audit.text());
     }
 }
 
@@ -953,7 +953,7 @@ fn an_audit_knows_approvals_beside_and_inside() {
         let audit = site.run(["audit", "."]);
         assert_eq!(audit.code, 50, "{why}: {}", audit.text());
         assert!(audit.text().contains(why), "{why}: {}", audit.text());
-        assert!(audit.text().contains("1 authentic, 1 faulty, 1 faults"), "{why}: {}", audit.text());
+        assert!(audit.text().contains("1 authentic, 1 faulty, 1 fault\n"), "{why}: {}", audit.text());
     }
 }
 

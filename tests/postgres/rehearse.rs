@@ -128,7 +128,7 @@ fn one_roof_from_a_dump_of_its_baseline() {
     verified.done().says(&["rehearsal of one-roof", "signed by receipt"]);
     let shown = site.pgseal(["receipt", "show", path.to_str().unwrap(), "--trust", "trust.json"]);
     shown.done().says(&["proved", "authentic", "one-roof-ratify.sql"]);
-    site.pgseal(["audit", "receipts", "--trust", "trust.json"]).done().says(&["1 rehearsals"]);
+    site.pgseal(["audit", "receipts", "--trust", "trust.json"]).done().says(&["1 rehearsal, 1 authentic"]);
 
     // The owners of gates are asked on the clone too.
     let blocked = Rehearsal::of(&site, &bundle, Cluster::shared()).with([
