@@ -123,5 +123,9 @@ fn show(checked: &Checked, out: Output) {
         }
     }
     let (held, checks) = counts(checked);
+    if checked.records.is_empty() {
+        out.line("no verify script is about this state: nothing but its values was checked");
+        return;
+    }
     out.line(format!("{} {held}/{checks} checks", verdict(checked.holds())));
 }

@@ -223,7 +223,7 @@ impl From<PreflightError> for CliError {
             PreflightError::State(mismatches) => {
                 let list: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
                 refused(format!("the database is not in the state \"baseline\": {}", list.join("; ")))
-                    .hint("nothing was changed; the release was rehearsed on another state than this one")
+                    .hint("nothing was changed; the database is not as it was when the release was made: find out what changed there")
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The proof that a release was rehearsed, where a run needs one: named by `--rehearsal`, or found among the receipts.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
@@ -7,14 +8,19 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::output::shown;
 use crate::bundle::AuthenticatedBundle;
+use crate::format::statement::ReleaseId;
 use crate::format::timestamp::Timestamp;
 use crate::record::rehearsal::{self, Demand, Proved, UnprovedError};
 use crate::trust::{TrustRoot, When};
 use crate::words::count;
 
 /// What to do where there is none.
-pub const HINT: &str = "`pgseal rehearse FILE --db ADMIN_URL --from DATABASE --receipt-key KEY` rehearses it on a clone and \
-    writes one; name it by --rehearsal FILE";
+pub const HINT: &str = "`pgseal rehearse FILE --db ADMIN_URL --from DATABASE --receipt-key KEY`, with the run's -v and, where \
+    gates are closed, --approve-with SCRIPT, rehearses it on a clone and writes one into --receipts";
+
+/// What to do about one that can't be believed, and that may speak against the release.
+const UNREADABLE: &str = "a run that needs a rehearsal goes by all receipts in --receipts: find out what became of this one, or move it \
+    away if it is of another release";
 
 #[derive(clap::Args, Debug)]
 pub struct RehearsedArgs {
@@ -29,10 +35,11 @@ impl RehearsedArgs {
         &self,
         root: &TrustRoot,
         bundle: &AuthenticatedBundle,
+        variables: &BTreeMap<String, String>,
         receipts: &Path,
         now: Timestamp,
     ) -> Result<Option<Proved>, CliError> {
-        proof(self.rehearsal.as_deref(), root, bundle, receipts, now)
+        proof(self.rehearsal.as_deref(), root, bundle, variables, receipts, now)
     }
 }
 
@@ -42,12 +49,13 @@ pub fn proof(
     named: Option<&Path>,
     root: &TrustRoot,
     bundle: &AuthenticatedBundle,
+    variables: &BTreeMap<String, String>,
     receipts: &Path,
     now: Timestamp,
 ) -> Result<Option<Proved>, CliError> {
     let (manifest, policy) = (bundle.manifest(), root.policy());
     let (release, database) = (bundle.release_id(), manifest.target.database.as_str());
-    let demand = Demand { release, database, max_age_days: rehearsal::max_age_days(manifest, policy), now };
+    let demand = Demand { release, database, variables, max_age_days: rehearsal::max_age_days(manifest, policy), now };
     let read = |path: &Path| {
         let read = rehearsal::read(path, root, When::At(now))?;
         read.is_evidence_of(release)?;
@@ -65,13 +73,16 @@ pub fn proof(
     for path in found(receipts)? {
         match read(&path) {
             Ok(read) => evidence.push((path, read)),
-            // What is about this release says more than what is about another.
-            Err(UnprovedError::Release(_)) if last.is_some() => {}
+            Err(UnprovedError::Release(_)) => {}
+            // Nobody signed it: it says nothing, neither for the release nor against it.
+            Err(error @ UnprovedError::Unsigned) => last = Some((path, error)),
+            // It may be the one that says that the release failed.
+            Err(error) if is_about(&path, release) => return Err(refused(&path, &error).hint(UNREADABLE)),
             Err(error) => last = Some((path, error)),
         }
     }
     let several = evidence.len() > 1;
-    let newest = rehearsal::newest(evidence, |(_, read)| &read.statement.predicate, database);
+    let newest = rehearsal::newest(evidence, |(_, read)| &read.statement.predicate, database, Some(variables));
     let why = match newest.map(|(path, read)| (read.prove(&demand), path)) {
         Some((Ok(proved), _)) => return Ok(Some(proved)),
         Some((Err(error), path)) if several => {
@@ -90,6 +101,12 @@ pub fn proof(
         _ => format!("the rehearsal that --rehearsal names does not count: {why}"),
     };
     Err(CliError::new(Exit::NotAuthentic, text).hint(HINT))
+}
+
+/// Whether it says so itself, or can't be asked.
+fn is_about(path: &Path, release: ReleaseId) -> bool {
+    let Ok(statement) = rehearsal::claimed(path) else { return true };
+    statement.subject.first().is_none_or(|subject| subject.digest.sha256 == release.digest())
 }
 
 /// That a run needs a rehearsal, for people.

@@ -62,7 +62,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let variables = order::values(manifest, &args.database.variables()?, true)?;
     memory::check_clock(&args.receipts.receipts, at)?;
     let admission = admit(&root, &bundle, &variables, at)?;
-    let rehearsed = args.rehearsed.proof(&root, &bundle, &args.receipts.receipts, at)?;
+    let rehearsed = args.rehearsed.proof(&root, &bundle, &variables, &args.receipts.receipts, at)?;
     let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
     let mut progress = Progress::new(out);
     let limits = (&args.limits, &manifest.limits);

@@ -64,6 +64,8 @@ pub struct ReleaseFacts {
     pub receipts: Vec<Kept<Receipt>>,
     /// Signed rehearsal receipts of this release, oldest first.
     pub rehearsals: Vec<Kept<Rehearsal>>,
+    /// The values of the variables, where all that a run needs are known.
+    pub values: Option<BTreeMap<String, String>>,
     /// How many days old a rehearsal may be, where the release or the trust root says so.
     pub rehearsal_max_age_days: Option<NonZeroU32>,
     /// Files that could have been evidence and are none, and why: not signed, not authentic.
@@ -188,6 +190,6 @@ impl ReleaseFacts {
 
     /// The rehearsal that speaks for the release, as `run` chooses it.
     pub fn newest_rehearsal(&self) -> Option<&Kept<Rehearsal>> {
-        rehearsal::newest(&self.rehearsals, |kept| &kept.document, &self.manifest.target.database)
+        rehearsal::newest(&self.rehearsals, |kept| &kept.document, &self.manifest.target.database, self.values.as_ref())
     }
 }

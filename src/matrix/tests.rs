@@ -88,6 +88,7 @@ fn ready() -> Facts {
         approvers: Vec::new(),
         receipts: Vec::new(),
         rehearsals: vec![rehearsal("2026-11-20T12:00:00Z", RehearsalOutcome::Proved)],
+        values: None,
         rehearsal_max_age_days: None,
         uncounted: Vec::new(),
         database: Database::Answered(Box::new(answers())),

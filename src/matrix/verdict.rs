@@ -128,7 +128,7 @@ fn stopped(matrix: &Matrix, cell: &Cell, exit: u8, in_effect: bool) -> Verdict {
 fn mend(row: Row, in_effect: bool) -> Option<&'static str> {
     match (row, in_effect) {
         (Row::State, true) => Some(
-            "Somebody changed these values since the run: find out who, and why. `pgseal rollback` leads back to the start.",
+            "Somebody changed these values since the run: find out who, and why. `pgseal rollback` with its bundle leads back to the start.",
         ),
         (Row::State, false) => Some(
             "The database is not in the state that the release was made for: find out what changed there, and why.",
@@ -151,9 +151,11 @@ fn done(facts: &Facts, matrix: &Matrix) -> Verdict {
         missing: Vec::new(),
         then: vec![
             "Nothing is left to do. The receipt is kept with the other records.".into(),
-            "It can be checked again at any time with `pgseal check`. Asking changes nothing.".into(),
-            "It can be taken back with `pgseal rollback`. That waits for no gate, and proves that the start is back."
-                .into(),
+            format!("It can be checked again at any time with `{}`. Asking changes nothing.", command(facts, "check")),
+            format!(
+                "It can be taken back with `{}`. That waits for no gate, and proves that the start is back.",
+                command(facts, "rollback")
+            ),
         ],
     }
 }
@@ -225,6 +227,12 @@ fn way_out(cell: &Cell) -> String {
     }
 }
 
+/// The line that does it.
+fn command(facts: &Facts, name: &str) -> String {
+    let line = facts.release.as_ref().and_then(|release| facts.known.command(name, &release.manifest));
+    line.unwrap_or_else(|| format!("pgseal {name} FILE"))
+}
+
 /// What a run does, for somebody who has never seen one.
 fn run_steps(facts: &Facts) -> Vec<String> {
     let Some(release) = &facts.release else { return Vec::new() };
@@ -238,12 +246,12 @@ fn run_steps(facts: &Facts) -> Vec<String> {
     } else {
         format!("It goes through {tiers} as one: all of them happen, or none does.")
     };
-    let command = facts.known.command("run", manifest).unwrap_or_default();
     let gate = if manifest.gates.is_empty() {
-        format!("The operator runs `{command}`.")
+        format!("The operator runs `{}`.", command(facts, "run"))
     } else {
         format!(
-            "The operator runs `{command}`. It asks the gate again, before its first change and after its last one."
+            "The operator runs `{}`. It asks the gate again, before its first change and after its last one.",
+            command(facts, "run")
         )
     };
     let stage = manifest.stage_of.as_ref().map(|of| {
@@ -257,8 +265,10 @@ fn run_steps(facts: &Facts) -> Vec<String> {
         how,
         "Before it is final, the values and checks below are compared with what was promised. If one differs, everything is undone."
             .to_owned(),
-        "A signed receipt says what was done, to which database, and on whose approval. It can be taken back with `pgseal rollback`."
-            .to_owned(),
+        format!(
+            "A signed receipt says what was done, to which database, and on whose approval. It can be taken back with `{}`.",
+            command(facts, "rollback")
+        ),
     ];
     steps.into_iter().chain(stage).collect()
 }

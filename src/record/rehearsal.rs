@@ -1,6 +1,7 @@
 //! Writes and authenticates rehearsal receipts: `STEM.rehearsal.json`, and `STEM.rehearsal.sig` when the host has a
 //! `receipt` key. What a run may rest on is a [`Proved`] one.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -92,6 +93,8 @@ pub struct Demand<'a> {
     pub release: ReleaseId,
     /// On a clone of which database; or of a dump, which has no name: its digest stands in the receipt.
     pub database: &'a str,
+    /// With which values of the variables: a script can do something else under others.
+    pub variables: &'a BTreeMap<String, String>,
     /// How many days old it may be; `None` for any age.
     pub max_age_days: Option<NonZeroU32>,
     /// The host's clock.
@@ -104,14 +107,22 @@ pub fn max_age_days(manifest: &Manifest, policy: &Policy) -> Option<NonZeroU32> 
     [manifest.rehearsal_max_age_days, policy.rehearsal_max_age_days].into_iter().flatten().min()
 }
 
-/// Which of several rehearsals of one release speaks for it: the newest that says something about it on this database. One
-/// that compared not all rows says nothing against an older one that did; one on a clone of another database only says
-/// something where it failed. Where none says anything, the newest.
-pub fn newest<T>(all: impl IntoIterator<Item = T>, of: impl Fn(&T) -> &Rehearsal, database: &str) -> Option<T> {
+/// Which of several rehearsals of one release speaks for it: the newest that says something about it on this database, with
+/// these values. One that compared not all rows says nothing against an older one that did; one on a clone of another
+/// database, or with other values, only says something where it failed. Where none says anything, the newest. Without values
+/// any will do: nobody has said yet what a run would be given.
+pub fn newest<T>(
+    all: impl IntoIterator<Item = T>,
+    of: impl Fn(&T) -> &Rehearsal,
+    database: &str,
+    variables: Option<&BTreeMap<String, String>>,
+) -> Option<T> {
     let says_something = |rehearsal: &Rehearsal| match rehearsal.outcome {
         RehearsalOutcome::Failed => true,
         RehearsalOutcome::Limited => false,
-        RehearsalOutcome::Proved | RehearsalOutcome::Incomplete => is_of(rehearsal, database),
+        RehearsalOutcome::Proved | RehearsalOutcome::Incomplete => {
+            is_of(rehearsal, database) && variables.is_none_or(|values| *values == rehearsal.variables)
+        }
     };
     all.into_iter().max_by_key(|one| {
         let rehearsal = of(one);
@@ -169,6 +180,9 @@ pub enum UnprovedError {
     /// A clone of another database.
     #[error("its clone was made of the database {0:?}, the release is for another")]
     Source(String),
+    /// With other values of the variables.
+    #[error("it was rehearsed with other values ({})", said(.0))]
+    Values(BTreeMap<String, String>),
     /// Too long ago.
     #[error("that rehearsal ended on {finished}, and may be {} old", count(max.get(), "day"))]
     Old {
@@ -180,6 +194,12 @@ pub enum UnprovedError {
     /// By a clock that was ahead, or this one is behind: its age can't be told.
     #[error("that rehearsal ended on {0}, which is in the future by this host's clock")]
     Future(Timestamp),
+}
+
+/// `ticket=CHG-17, mode=on`; `none`. The values are other people's text.
+pub fn said(values: &BTreeMap<String, String>) -> String {
+    let list: Vec<String> = values.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if list.is_empty() { "none".to_owned() } else { list.join(", ") }
 }
 
 impl ReadRehearsal {
@@ -206,6 +226,9 @@ impl ReadRehearsal {
         }
         if let Some(source) = rehearsal.source.database.as_ref().filter(|_| !is_of(rehearsal, demand.database)) {
             return Err(UnprovedError::Source(source.clone()));
+        }
+        if rehearsal.variables != *demand.variables {
+            return Err(UnprovedError::Values(rehearsal.variables.clone()));
         }
         let finished = rehearsal.finished;
         if is_behind(demand.now, finished) {

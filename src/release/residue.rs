@@ -5,7 +5,7 @@
 //! other ways than this transaction. So the tables that the script locked to write are compared, before and after, by
 //! number of rows and digest; and every sequence that it has drawn from, by its value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::failure::Failure;
@@ -66,11 +66,19 @@ const THERE: &str = "select pg_catalog.format('%I.%I', n.nspname, c.relname)
       and c.relpersistence <> 't' and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'pgseal')
     order by 1";
 
+/// A sequence that has given out nothing.
+const NOT_DRAWN_FROM: &str = "not drawn from";
+
+/// So many sequences are asked for their start in one question.
+const AT_ONCE: usize = 200;
+
 /// Every sequence that this role could draw from. The function locks a sequence as drawing does, so it is asked outside of
 /// any transaction.
 const SEQUENCES: &str = "select c.oid::pg_catalog.text, pg_catalog.format('%I.%I', n.nspname, c.relname),
         case when pg_catalog.has_sequence_privilege(c.oid, 'USAGE') or pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
-             then coalesce(pg_catalog.pg_sequence_last_value(c.oid)::pg_catalog.text, 'not drawn from') end
+             then coalesce(pg_catalog.pg_sequence_last_value(c.oid)::pg_catalog.text, 'not drawn from') end,
+        (pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
+            and pg_catalog.has_schema_privilege(n.oid, 'USAGE'))::pg_catalog.text
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.relkind = 'S' and c.relpersistence <> 't'";
 
@@ -224,11 +232,33 @@ fn is_sequence(of: &Rows, name: &str) -> bool {
 
 fn sequences(session: &mut dyn Session) -> Result<BTreeMap<String, Value>, DatabaseError> {
     let table = session.query(SEQUENCES, &[])?;
+    let mut readable = BTreeSet::new();
     let row = |row: Vec<Option<String>>| {
-        let [oid, name, value]: [Option<String>; 3] = row.try_into().ok()?;
-        Some((oid?, (name?, value)))
+        let [oid, name, value, may_read]: [Option<String>; 4] = row.try_into().ok()?;
+        let oid = oid?;
+        if may_read.as_deref() == Some("true") {
+            readable.insert(oid.clone());
+        }
+        Some((oid, (name?, value)))
     };
-    Ok(table.rows.into_iter().filter_map(row).collect())
+    let mut found: BTreeMap<String, Value> = table.rows.into_iter().filter_map(row).collect();
+    // `setval(..., false)` is hidden from the function: where the first value is set, a sequence says so only itself.
+    let mut silent: Vec<(&String, &mut Value)> = found
+        .iter_mut()
+        .filter(|(oid, (_, value))| readable.contains(*oid) && value.as_deref() == Some(NOT_DRAWN_FROM))
+        .collect();
+    for some in silent.chunks_mut(AT_ONCE) {
+        let one = |(oid, (name, _)): &(&String, &mut Value)| format!("select '{oid}', last_value from {name}");
+        let sql: Vec<String> = some.iter().map(one).collect();
+        let starts = session.rows(&sql.join(" union all "), AT_ONCE)?;
+        for (oid, (_, value)) in some {
+            let of_it = |row: &&Vec<Option<String>>| row.first() == Some(&Some((*oid).clone()));
+            if let Some(start) = starts.rows.iter().find(of_it).and_then(|row| row.get(1)?.as_deref()) {
+                *value = Some(format!("{NOT_DRAWN_FROM}, next {start}"));
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn column(table: Table) -> Vec<String> {

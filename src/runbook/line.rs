@@ -46,18 +46,19 @@ impl Known {
             "verify" => self.of_release(name),
             "gate" | "check" => self.of_release(name).raw("--db", self.db()).variables(self, manifest),
             "plan" | "report" => self.resting(name, manifest),
-            "run" => self.resting(name, manifest).option("--receipt-key", self.receipt_key()),
+            "run" => self.resting(name, manifest).option("--receipt-key", &self.receipt_key()),
             "rollback" => {
                 let line = self.of_release(name).raw("--db", self.db()).variables(self, manifest);
-                self.kept(line).option("--receipt-key", self.receipt_key())
+                self.kept(line).option("--receipt-key", &self.receipt_key())
             }
             "status" => self.kept(Line("pgseal status".to_owned()).raw("--db", self.db())),
             "rehearse" => {
                 let admin = self.admin.as_deref().unwrap_or(ADMIN);
                 let line = self.of_release(name).raw("--db", admin).option("--from", &manifest.target.database);
                 let line = line.variables(self, manifest);
-                let gates = (!manifest.gates.is_empty()).then(|| self.approve_with.as_deref().unwrap_or(APPROVE_WITH));
-                self.kept(line.options("--approve-with", gates)).option("--receipt-key", self.receipt_key())
+                let gates =
+                    (!manifest.gates.is_empty()).then(|| path(self.approve_with.as_deref().unwrap_or(APPROVE_WITH)));
+                self.kept(line.options("--approve-with", gates)).option("--receipt-key", &self.receipt_key())
             }
             _ => return None,
         };
@@ -98,8 +99,8 @@ impl Known {
         self.db.as_deref().unwrap_or(DATABASE)
     }
 
-    fn receipt_key(&self) -> &str {
-        self.receipt_key.as_deref().unwrap_or(RECEIPT_KEY)
+    fn receipt_key(&self) -> String {
+        path(self.receipt_key.as_deref().unwrap_or(RECEIPT_KEY))
     }
 }
 
@@ -139,8 +140,12 @@ pub(super) fn stand_in(variable: &str) -> &'static str {
     if variable == APR_VARIABLE { "CODE" } else { "VALUE" }
 }
 
-/// A file's name that no command can take for a flag.
+/// A file's name that no command can take for a flag. One that would break out of its line, or of Markdown's code, is not
+/// repeated.
 fn path(name: &str) -> String {
+    if name.contains(|c: char| c.is_control() || c == '`') {
+        return "FILE".to_owned();
+    }
     if name.starts_with('-') { format!("./{name}") } else { name.to_owned() }
 }
 
@@ -163,6 +168,9 @@ mod tests {
         assert_eq!(quoted("x=a b; rm $HOME"), "'x=a b; rm $HOME'");
         assert_eq!(quoted("it's"), r"'it'\''s'");
         assert_eq!(quoted(""), "''");
+        for broken in ["a`b.pgseal", "a\nb.pgseal"] {
+            assert_eq!(Known { file: broken.to_owned(), ..Known::default() }.bundle(), "FILE");
+        }
         assert_eq!(Known { file: "-rf".to_owned(), ..Known::default() }.bundle(), "./-rf");
     }
 }

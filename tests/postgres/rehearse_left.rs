@@ -168,6 +168,28 @@ fn a_role_of_its_own() {
     shop.db.client().batch_execute(&bye).unwrap();
 }
 
+/// A sequence that was set back gives out values a second time; what lies in a schema of the server is still there.
+#[test]
+fn what_a_rollback_must_not_forget() {
+    let shop = Shop::new("forgets");
+    shop.db.client().batch_execute("create sequence public.numbers; select setval('public.numbers', 5)").unwrap();
+    let back = "alter sequence public.numbers restart with 1;\n\
+                create function information_schema.backdoor() returns integer language sql return 1;\n";
+    let rehearsal = shop.rehearsal(&shop.release().tier("back", back));
+    rehearsal.run().fails_saying(50, &["value of public.numbers differs", "information_schema.backdoor"]);
+
+    // What stands in for people may do what they do; what else it did is told.
+    let script = shop.site.path("doctor.sql");
+    fs::write(&script, "create table public.doctored (n integer);\n").unwrap();
+    let rehearsal = shop.rehearsal(&shop.release()).with(["--approve-with", script.to_str().unwrap()]);
+    rehearsal.run().done();
+    let receipt = super::rehearse::last_receipt(&shop.site).to_string();
+    assert!(
+        receipt.contains("changed by the approval") && receipt.contains("table public.doctored is new"),
+        "{receipt}"
+    );
+}
+
 /// What a release may do to its clone itself, and what the script that stands in for people may not.
 #[test]
 fn a_template_and_a_script_that_leaves() {

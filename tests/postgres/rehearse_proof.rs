@@ -67,6 +67,37 @@ fn a_run_that_needs_a_rehearsal() {
     plan.says(&["the trust root wants"]);
 }
 
+/// Under other values a script may do something else; and a receipt that can't be believed may be the one that says no.
+#[test]
+fn other_values_and_receipts_that_nobody_can_read() {
+    let shop = Shop::new("values");
+    let dir = shop.site.path("source");
+    shop.release().variable("mode").write(&dir);
+    let bundle = shop.site.path("values.pgseal");
+    let pack = ["pack", "source", "-o", "values.pgseal", "--key", "release.key", "--require-rehearsal"];
+    shop.site.pgseal(pack).done();
+    let rehearsal = Rehearsal::of(&shop.site, &bundle, Cluster::shared()).from(shop.db.name()).signed();
+    rehearsal.with(["-v", "mode=on"]).run().done();
+    let operator = |value: &str| shop.site.operator(&bundle, &shop.db.url()).variable("mode", value);
+    operator("off").run().fails_saying(11, &["it was rehearsed with other values (mode=on)"]);
+    assert_eq!(operator("off").plan().code, 11);
+
+    let proved = receipts(&shop.site).pop().unwrap();
+    let mut bytes = std::fs::read(&proved).unwrap();
+    bytes.push(b'\n');
+    let bent = shop.site.path("receipts/bent.rehearsal.json");
+    std::fs::write(&bent, bytes).unwrap();
+    let refused = operator("on").run();
+    assert!([10, 11].contains(&refused.code), "{refused}");
+    refused.says(&["bent.rehearsal.json", "find out what became of this one"]);
+    std::fs::remove_file(bent).unwrap();
+    let unsigned = shop.site.path("receipts/unsigned.rehearsal.json");
+    std::fs::copy(&proved, &unsigned).unwrap();
+    operator("on").run().fails_saying(11, &["unsigned.rehearsal.json", "find out what became of this one"]);
+    std::fs::remove_file(unsigned).unwrap();
+    operator("on").run().done();
+}
+
 /// A rehearsal of three days ago, where the release allows five and the trust root as many as it says.
 #[test]
 fn a_rehearsal_that_is_too_old() {

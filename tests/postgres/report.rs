@@ -384,7 +384,7 @@ fn one_roof_pages(site: &Site, directus: &Directus) -> Vec<(&'static str, PathBu
     };
     page("BLOCKED", &operator);
     directus.ratify();
-    rehearsed(site, &bundle, operator.receipts(), |_| ());
+    rehearsed(site, &bundle, operator.receipts(), |receipt| receipt["variables"] = json!({ "ratified_apr": APR }));
     page("READY", &operator);
     operator.ask_with("run", &["--receipt-key", "receipt.key"]).done();
     page("DONE", &operator);

@@ -79,6 +79,9 @@ fn of_rehearsal(
     let (user, host) = (escape(&operator.user), escape(&operator.host));
     out.line(format!("by {user} on host {host}, PostgreSQL {}", escape(&rehearsal.clone.server_version)));
     out.line(from(&rehearsal.source));
+    if !rehearsal.variables.is_empty() {
+        out.line(format!("with {}", escape(&rehearsal::said(&rehearsal.variables))));
+    }
     if let Some(approval) = &rehearsal.approval {
         let (file, sha256) = (escape(&approval.file), approval.sha256);
         out.line(format!("{file} ({sha256}) stood in for the people who open the gates, on the clone only"));

@@ -41,15 +41,25 @@ pub fn run(args: &Args) -> Result<Exit, CliError> {
 /// The system keeps what is asked here when the program takes this one's place.
 #[cfg(target_os = "linux")]
 fn follow(pid: u32) -> Result<(), CliError> {
+    use std::os::unix::fs::MetadataExt;
+
     use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
     let failed = |error| CliError::new(Exit::Internal, format!("can't end with process {pid}: {error}"));
+    let stranger = || {
+        CliError::new(Exit::Usage, format!("process {pid} is no pgseal that started this one"))
+            .hint("`pgseal rehearse` starts this command itself")
+    };
+    let program = |process: &str| std::fs::metadata(format!("/proc/{process}/exe")).map(|exe| (exe.dev(), exe.ino()));
+    match (program("self"), program(&pid.to_string())) {
+        (Ok(ours), Ok(theirs)) if ours == theirs => {}
+        _ => return Err(stranger()),
+    }
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed)?;
     // It may have ended before it was asked.
     let parent = getppid().map_or(0, |parent| parent.as_raw_nonzero().get());
     if i64::from(parent) != i64::from(pid) {
-        return Err(CliError::new(Exit::Usage, format!("process {pid} did not start this one"))
-            .hint("`pgseal rehearse` starts this command itself"));
+        return Err(stranger());
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ const LOCKS_SHOWN: usize = 20;
 const STRONG: [&str; 5] =
     ["AccessExclusiveLock", "ExclusiveLock", "ShareRowExclusiveLock", "ShareLock", "ShareUpdateExclusiveLock"];
 
-/// Every step, and the locks that keep writers waiting.
+/// Every step, and the locks that keep others waiting.
 pub fn show(rehearsal: &Rehearsal, out: Output) {
     let row = |step: &RehearsalStep| {
         let ok = if step.ok { "ok" } else { "FAILED" };
@@ -58,7 +58,7 @@ pub fn locks(rehearsal: &Rehearsal) -> Option<String> {
     };
     let modes: Vec<String> = STRONG.iter().filter_map(of_mode).collect();
     Some(format!(
-        "locks that keep writers waiting: {}; the longest {} ms, on {} since tier {}",
+        "locks that keep others waiting: {}; the longest {} ms, on {} since tier {}",
         modes.join(", "),
         longest.milliseconds,
         escape(&longest.relation),

@@ -64,6 +64,7 @@ pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
         approvers: bundle.approvals().iter().map(|signed| approver(&root, signed, apr, judged)).collect(),
         receipts: papers.receipts,
         rehearsals: papers.rehearsals,
+        values: order::values(manifest, &given, true).ok(),
         rehearsal_max_age_days: rehearsal::max_age_days(manifest, root.policy()),
         uncounted: papers.uncounted,
         database: answers,

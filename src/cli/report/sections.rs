@@ -160,7 +160,11 @@ pub fn freshness(report: &Report, cell: &Cell) -> String {
     let Some(at) = cell.at else { return "No evidence. ".to_owned() };
     let now = report.facts.now;
     let age = now.seconds() - at.seconds();
-    let from = if age < 60 { "From now".to_owned() } else { format!("From {}, {} ago", day_and_time(at), span(age)) };
+    let from = if age < 60 {
+        "From less than a minute ago".to_owned()
+    } else {
+        format!("From {}, {} ago", day_and_time(at), span(age))
+    };
     match cell.until {
         None => format!("{from}. "),
         Some(until) if now > until => format!("{from}; too old since {}. ", day_and_time(until)),

@@ -46,11 +46,11 @@ fn one(inside: &str, major: u32) -> String {
         ("ours", [n]) => format!("({n}.nspname !~ '{SERVERS}')"),
         // What `initdb` makes has lower identifiers (PostgreSQL's `transam.h`, FirstNormalObjectId).
         ("ours", [n, catalog, oid]) => format!(
-            "({n}.nspname !~ '{SERVERS}' or {n}.nspname = 'pg_catalog' and {oid} >= 16384 and {})",
+            "({n}.nspname !~ '{SERVERS}' or {n}.nspname in ('pg_catalog', 'information_schema') and {oid} >= 16384 and {})",
             not_member(catalog, oid)
         ),
         ("servers", [n, catalog, oid]) => format!(
-            "({n}.nspname = 'information_schema' or {n}.nspname = 'pg_catalog' and ({oid} < 16384 or not {}))",
+            "({n}.nspname in ('pg_catalog', 'information_schema') and ({oid} < 16384 or not {}))",
             not_member(catalog, oid)
         ),
         ("free", [catalog, oid]) => not_member(catalog, oid),

@@ -8,6 +8,7 @@ use super::REHEARSAL_SECONDS;
 use crate::format::manifest::{Manifest, When};
 use crate::format::rehearsal::{Rehearsal, RehearsalOutcome, Source};
 use crate::format::timestamp::Timestamp;
+use crate::record::rehearsal::said;
 use crate::trust::policy::{Tally, is_behind};
 
 pub(super) fn files(facts: &Facts, release: &ReleaseFacts) -> Cell {
@@ -88,7 +89,8 @@ pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
         let verdict = if step.ok { "held" } else { "did not hold" };
         format!("{}: {verdict}: {}", step.name, step.detail)
     });
-    let steps = rehearsal.source.dump().into_iter().chain(steps);
+    let values = (!rehearsal.variables.is_empty()).then(|| format!("with {}", said(&rehearsal.variables)));
+    let steps = values.into_iter().chain(rehearsal.source.dump()).chain(steps);
     let cell = |mark, says: String| {
         Cell::new(Row::Rehearsal, mark, says).details(steps.collect()).dated(at, until).proved([rehearsal_proof(kept)])
     };
@@ -106,6 +108,12 @@ pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
             "The last rehearsal did not compare all rows, so nobody knows whether the way back restores the data.";
         return cell(Mark::Unknown, says.to_owned())
             .way_out("An operator rehearses it with all rows, without --schema-only and --tables.", command());
+    }
+    // What it proves of other values nobody knows; once the release is in effect, the ledger has those of the run.
+    let others = release.values.as_ref().filter(|values| **values != rehearsal.variables);
+    if others.is_some() && release.in_effect().is_none() {
+        let says = format!("It was rehearsed with other values: {}.", said(&rehearsal.variables));
+        return cell(Mark::Unknown, says).way_out("An operator rehearses it with the values of the run.", command());
     }
     if is_behind(facts.now, at) {
         return cell(

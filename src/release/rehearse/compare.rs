@@ -43,10 +43,26 @@ pub(super) struct Restored {
 
 pub(super) fn restored(before: &Fingerprint, after: &Fingerprint) -> Restored {
     let is_value = |difference: &Difference| {
-        difference.object.starts_with("value of ") && matches!(difference.change, Change::Changed { .. })
+        let sequence = difference.object.strip_prefix("value of ");
+        matches!(difference.change, Change::Changed { .. }) && sequence.is_some_and(|name| went_on(name, before, after))
     };
     let (values, differ): (Vec<_>, Vec<_>) =
         fingerprint::differences(before, after).into_iter().partition(|difference| is_value(difference));
     let lines = |list: Vec<Difference>| list.iter().map(Difference::to_string).collect();
     Restored { differ: lines(differ), values: lines(values) }
+}
+
+/// Whether a sequence only gave out values. One that was set back gives out values a second time.
+fn went_on(name: &str, before: &Fingerprint, after: &Fingerprint) -> bool {
+    let value = |of: &Fingerprint| {
+        let (last, called) = of.data.get(name)?.digest.strip_prefix("value ")?.split_once(", ")?;
+        Some((last.parse::<i64>().ok()?, called == "called"))
+    };
+    let definition = before.objects.get(&format!("sequence {name}")).map_or("", String::as_str);
+    let descends = definition.lines().any(|line| line.starts_with("increment: -"));
+    match (value(before), value(after)) {
+        (Some((was, before)), Some((is, after))) if descends => is < was || is == was && after & !before,
+        (Some(was), Some(is)) => is > was,
+        _ => false,
+    }
 }

@@ -13,6 +13,12 @@ use crate::format::rehearsal::{CloneApproval, CloneMethod, FingerprintOf, Rehear
 use crate::release::order::Order;
 use crate::release::target;
 
+/// The step that tells what the approval changed on the clone.
+const CHANGED_BY_APPROVAL: &str = "changed by the approval";
+
+/// So many changes are told.
+const TOLD: usize = 20;
+
 /// A rehearsal that has its clone.
 pub(super) struct Going<'a, 'l> {
     pub job: &'a Job<'a>,
@@ -95,11 +101,19 @@ impl Going<'_, '_> {
         Ok(taken)
     }
 
-    /// Where the clone differs from its source before anything ran on it, somebody wrote meanwhile, or the copy is not whole.
+    /// What the approval changed. Without one: where the clone differs from its source before anything ran on it, somebody wrote meanwhile, or the copy is not whole.
     fn faithful(&mut self, clone: &Fingerprint) {
-        if let (Some(source), None) = (self.source, self.job.approval) {
-            let differ = compare::lines(source, clone);
+        let Some(source) = self.source else { return };
+        let differ = compare::lines(source, clone);
+        if self.job.approval.is_none() {
             self.remarks.extend(differ.into_iter().map(|line| format!("the clone differs from its source: {line}")));
+        } else if !differ.is_empty() {
+            // It stands in the receipt: a script that opens a gate has no reason to mend what the release meets.
+            let more = differ.len().saturating_sub(TOLD);
+            let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+            let told = differ.into_iter().take(TOLD).collect::<Vec<_>>().join("; ");
+            let step = self.log.step(CHANGED_BY_APPROVAL, |_| Ok(((), format!("{told}{more}"))));
+            debug_assert!(step.is_ok(), "it only tells");
         }
     }
 }
