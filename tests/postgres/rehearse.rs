@@ -60,7 +60,8 @@ pub fn receipts(site: &Site) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(site.path("receipts")) else { return Vec::new() };
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.to_string_lossy().ends_with(".rehearsal.json"));
-    paths.sort();
+    // Their names tell seconds, and two may be of the same.
+    paths.sort_by_key(|path| std::fs::metadata(path).and_then(|file| file.modified()).unwrap());
     paths
 }
 
