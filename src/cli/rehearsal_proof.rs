@@ -26,21 +26,7 @@ const UNREADABLE: &str = "a run that needs a rehearsal goes by all receipts in -
 pub struct RehearsedArgs {
     /// The receipt of the rehearsal, where the release or the trust root wants one [default: one of those in --receipts]
     #[arg(long, value_name = "FILE")]
-    rehearsal: Option<PathBuf>,
-}
-
-impl RehearsedArgs {
-    /// The proof, if one is named or needed.
-    pub fn proof(
-        &self,
-        root: &TrustRoot,
-        bundle: &AuthenticatedBundle,
-        variables: &BTreeMap<String, String>,
-        receipts: &Path,
-        now: Timestamp,
-    ) -> Result<Option<Proved>, CliError> {
-        proof(self.rehearsal.as_deref(), root, bundle, variables, receipts, now)
-    }
+    pub rehearsal: Option<PathBuf>,
 }
 
 /// The proof that a run would rest on: of those in the directory and the one that is named, the newest that says something.

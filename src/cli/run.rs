@@ -8,7 +8,7 @@ use super::ordered::Ordered;
 use super::output::Output;
 use super::perform::{ReceiptArgs, admit};
 use super::progress::Progress;
-use super::rehearsal_proof::RehearsedArgs;
+use super::rehearsal_proof::{self, RehearsedArgs};
 use super::schema_digests::SchemaDigestArgs;
 use super::stage;
 use crate::format::receipt::Action;
@@ -62,7 +62,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let variables = order::values(manifest, &args.database.variables()?, true)?;
     memory::check_clock(&args.receipts.receipts, at)?;
     let admission = admit(&root, &bundle, &variables, at)?;
-    let rehearsed = args.rehearsed.proof(&root, &bundle, &variables, &args.receipts.receipts, at)?;
+    let named = args.rehearsed.rehearsal.as_deref();
+    let rehearsed = rehearsal_proof::proof(named, &root, &bundle, &variables, &args.receipts.receipts, at)?;
     let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
     let mut progress = Progress::new(out);
     let limits = (&args.limits, &manifest.limits);

@@ -147,12 +147,13 @@ fn is_of(rehearsal: &Rehearsal, database: &str) -> bool {
 pub struct Proved {
     release: ReleaseId,
     database: String,
+    variables: BTreeMap<String, String>,
 }
 
 impl Proved {
-    /// Whether it is about this release, for this database.
-    pub fn is_for(&self, release: ReleaseId, database: &str) -> bool {
-        self.release == release && self.database == database
+    /// Whether it is about this release with these values of its variables, for this database.
+    pub fn is_for(&self, release: ReleaseId, database: &str, variables: &BTreeMap<String, String>) -> bool {
+        self.release == release && self.database == database && self.variables == *variables
     }
 }
 
@@ -237,7 +238,11 @@ impl ReadRehearsal {
         let age = demand.now.seconds().saturating_sub(finished.seconds());
         match demand.max_age_days {
             Some(max) if age > i64::from(max.get()) * DAY => Err(UnprovedError::Old { finished, max }),
-            _ => Ok(Proved { release: demand.release, database: demand.database.to_owned() }),
+            _ => Ok(Proved {
+                release: demand.release,
+                database: demand.database.to_owned(),
+                variables: rehearsal.variables.clone(),
+            }),
         }
     }
 }

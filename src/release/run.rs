@@ -44,7 +44,7 @@ pub enum RunError {
     #[error("the trust root's leave is for another release ({0})")]
     Admission(ReleaseId),
     /// The release or the trust root wants a rehearsal, and there is no proof of one.
-    #[error("a run needs the receipt of a rehearsal of this release for {0:?}, and there is none")]
+    #[error("a run needs the receipt of a rehearsal of this release with these values for {0:?}, and there is none")]
     Rehearsal(String),
     /// Without people's leave a release runs on a clone only, and with it only where it is meant to.
     #[error("{0}")]
@@ -79,7 +79,7 @@ impl ReadyRelease<'_> {
             return Err(RunError::Clone("this database is a clone, on which the release is only rehearsed"));
         }
         let target = &order.manifest().target.database;
-        let is_for = |proved: &Proved| proved.is_for(order.bundle.release_id(), target);
+        let is_for = |proved: &Proved| proved.is_for(order.bundle.release_id(), target, order.variables);
         if needs_rehearsal(order) && !rehearsed.is_some_and(is_for) {
             return Err(RunError::Rehearsal(target.clone()));
         }
