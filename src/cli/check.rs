@@ -110,7 +110,7 @@ fn show(checked: &Checked, out: Output) {
             VerifyMode::RolledBack if failure.is_some() || !seen.residue.left.is_empty() => "rolled back".to_owned(),
             VerifyMode::RolledBack => match seen.residue.same.len() {
                 0 => "rolled back; wrote to no table".to_owned(),
-                same => format!("rolled back; as before: {same} table(s) and sequence(s) that it wrote to"),
+                same => format!("rolled back; as before: {} that it wrote to", tables_and_sequences(same)),
             },
         };
         let counts = format!("{}/{}", record.held, record.checks);
@@ -128,4 +128,8 @@ fn show(checked: &Checked, out: Output) {
         return;
     }
     out.line(format!("{} {held}/{checks} checks", verdict(checked.holds())));
+}
+
+fn tables_and_sequences(count: usize) -> String {
+    if count == 1 { "1 table or sequence".to_owned() } else { format!("{count} tables and sequences") }
 }

@@ -41,7 +41,9 @@ pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
     }
     match (old.rehearsal_max_age_days, new.rehearsal_max_age_days) {
         (old, new) if old == new => {}
-        (_, Some(days)) => list.push(format!("a rehearsal that a run needs may be {days} day(s) old")),
+        (_, Some(days)) => {
+            list.push(format!("a rehearsal that a run needs may be {} old", words::count(days.get(), "day")))
+        }
         (_, None) => list.push("a rehearsal that a run needs may be of any age again".to_owned()),
     }
     for (name, old, new) in pairs(&old.minimum_sequence, &new.minimum_sequence) {

@@ -68,7 +68,7 @@ fn what_is_rolled_back_is_as_before() {
     let (db, site, bundle) = applied("rolled", "rolled-back", sql);
     let operator = site.operator(&bundle, &db.url());
     let before = dump(&db);
-    operator.check().done().says(&["ok v 1/1 (rolled back; as before: 2 table(s)"]);
+    operator.check().done().says(&["ok v 1/1 (rolled back; as before: 2 tables and sequences"]);
     assert_eq!(residue(&operator), json!({ "same": ["public.orders", "public.plain"], "left": [], "unproved": [] }));
     assert_same(&before, &dump(&db));
 }

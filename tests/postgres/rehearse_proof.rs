@@ -127,7 +127,7 @@ fn a_rehearsal_that_is_too_old() {
     };
     policy(&["--rehearsal-max-age", "2"]).fails_saying(2, &["no run needs a rehearsal"]);
     let changed = policy(&["--rehearsal", "required", "--rehearsal-max-age", "2"]);
-    changed.done().says(&["a rehearsal that a run needs may be 2 day(s) old"]);
+    changed.done().says(&["a rehearsal that a run needs may be 2 days old"]);
     operator.run().fails_saying(11, &["that rehearsal ended on", "may be 2 days old"]);
     assert_eq!(operator.plan().code, 11);
     policy(&["--rehearsal-max-age", "3"]).done();

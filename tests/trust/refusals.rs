@@ -316,7 +316,8 @@ fn roles_and_warnings() {
         assert!(said.contains(line), "{line}: {said}");
     }
     let few = |role: &str, left: u8, needs: u8| {
-        format!("warning: role {role} has {left} active key(s) left and needs {needs}: it signs nothing new\n")
+        let keys = if left == 1 { "key" } else { "keys" };
+        format!("warning: role {role} has {left} active {keys} left and needs {needs}: it signs nothing new\n")
     };
     let still = "warning: a run still needs 2 approvals of l2: give --require l2=3\n".to_owned();
     let ever =

@@ -3,6 +3,7 @@
 use super::roles::{approves, needed};
 use crate::format::name::Name;
 use crate::format::trust_document::{KeyEntry, KeyStatus, TrustDocument};
+use crate::words;
 
 /// Of everything that a version changes.
 pub fn warnings(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
@@ -20,8 +21,9 @@ fn too_few(before: &TrustDocument, after: &TrustDocument, role: &Name) -> Option
     let (list, needs) = (keys(after), needed(after, role));
     let changed = keys(before) != list || needed(before, role) != needs;
     let active = list.iter().filter(|key| key.status == KeyStatus::Active).count();
-    (changed && active < usize::from(needs))
-        .then(|| format!("role {role} has {active} active key(s) left and needs {needs}: it signs nothing new"))
+    (changed && active < usize::from(needs)).then(|| {
+        format!("role {role} has {} left and needs {needs}: it signs nothing new", words::count(active, "active key"))
+    })
 }
 
 /// Another threshold of approvers, which alone changes no run.
