@@ -84,10 +84,11 @@ def measure_sets(args):
     work = Workspace(os.path.abspath(args.workspace or os.path.join(target, "bench")), os.path.abspath(pgseal))
     os.chdir(ROOT)
     results = page.read(args.docs)
-    floor = measure.floor()
+    # Before the first set; later ones would tell of our own work.
+    floor, load = measure.floor(), round(os.getloadavg()[0], 2)
     try:
         for name in [name for name in SETS if name in chosen]:
-            about = machine.describe(work.pgseal, work.directory, server_version(name))
+            about = machine.describe(work.pgseal, work.directory, load, server_version(name))
             about["floor_kib"] = floor
             groups = list(database.measured(name, work, plan) if name in SERVER else FILES[name](work, plan))
             if groups:

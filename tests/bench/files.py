@@ -18,7 +18,8 @@ def verify(work, plan):
             for command in commands:
                 command.cold = cold_files(work, size, command) if cache == "cold" else []
             part = rounds(what, commands, work.directory, plan.part(size, cache))
-            yield group("verify", label, size, what, part, cache=cache, release_id=work.release_id(work.bundle(size)))
+            stored = os.path.getsize(work.path(work.bundle(size)))
+            yield group("verify", label, size, what, part, cache=cache, stored=stored, release_id=work.release_id(work.bundle(size)))
 
 
 COLD = ("pgseal", "minisign", "openssl", "rauc")

@@ -65,7 +65,7 @@ def disk(path):
     return first_line(f"stat -f -c %T '{path}'")
 
 
-def describe(pgseal, directory, server=""):
+def describe(pgseal, directory, load, server=""):
     model, flags = cpu()
     with open("/proc/meminfo") as file:
         memory = int(re.search(r"MemTotal:\s+(\d+)", file.read()).group(1))
@@ -77,6 +77,6 @@ def describe(pgseal, directory, server=""):
     return {
         "cpu": model, "flags": flags, "cores": len(os.sched_getaffinity(0)), "memory_mib": memory >> 10,
         "kernel": os.uname().release, "file_system": disk(directory), "versions": versions,
-        "commit": first_line("git rev-parse --short HEAD"), "load": round(os.getloadavg()[0], 2),
+        "commit": first_line("git rev-parse --short HEAD"), "load": load,
     }
 

@@ -15,6 +15,9 @@ class Command:
     cold: list = field(default_factory=list)  # files that leave the cache before it
 
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
 class Failed(Exception):
     pass
 
@@ -47,16 +50,12 @@ def once(command, directory):
     for line in command.before:
         shell(line, directory)
     evict(command.cold)
-    started = time.perf_counter()
-    arguments = words_of(command.line)
-    child = subprocess.Popen(arguments, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    errors = child.stderr.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - started
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise Failed(f"{command.line}\nfailed with {child.returncode}: {errors.decode(errors='replace')[-2000:]}")
-    return seconds, usage.ru_maxrss
+    once = [sys.executable, "-I", "-S", os.path.join(HERE, "once.py"), *words_of(command.line)]
+    done = subprocess.run(once, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    seconds, peak, status = done.stdout.split() if done.returncode == 0 else (0, 0, done.returncode)
+    if int(status):
+        raise Failed(f"{command.line}\nfailed with {status}: {done.stderr[-2000:]}")
+    return float(seconds), int(peak)
 
 
 def words_of(line):
@@ -67,7 +66,7 @@ def words_of(line):
 
 
 def floor():
-    """KiB that every child is said to have had: the system counts those of this program before it became the other."""
+    """KiB that every child is said to have had at least: those of once.py, before it became the other."""
     return once(Command("", "", "true"), ".")[1]
 
 

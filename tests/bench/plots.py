@@ -2,7 +2,7 @@
 import math, statistics
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 380, 70, 250, 44, 48
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 860, 380, 70, 340, 44, 48
 COLOURS = ["#0b7a75", "#c2410c", "#7c3aed", "#b45309", "#be185d", "#4d7c0f", "#0369a1", "#6b7280"]
 STYLE = """text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-size: 15px; font-weight: 600 }
 .axis { stroke: #59636e } .grid { stroke: #d1d9e0 } svg { background: #ffffff }
