@@ -145,8 +145,22 @@ fn one_roof_statement() -> Vec<u8> {
 /// Rows of COPY data that compress about as well as people's, the same each time (xorshift64).
 fn seed_data(size: usize) -> Vec<u8> {
     const WORDS: [&str; 16] = [
-        "council", "collection", "scope", "approved", "issue", "event", "boundary", "owner", "draft", "closed", "read",
-        "write", "policy", "axis", "governance", "system",
+        "council",
+        "collection",
+        "scope",
+        "approved",
+        "issue",
+        "event",
+        "boundary",
+        "owner",
+        "draft",
+        "closed",
+        "read",
+        "write",
+        "policy",
+        "axis",
+        "governance",
+        "system",
     ];
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
@@ -162,7 +176,15 @@ fn seed_data(size: usize) -> Vec<u8> {
         }
         let (a, b) = (next(), next());
         let word = |n: u64| WORDS[(n % 16) as usize];
-        let row = format!("{id}\t{:08x}\t{} {} {}\t2026-0{}-1{}\n", a >> 32, word(a), word(a >> 4), word(b), b % 9 + 1, b % 8);
+        let row = format!(
+            "{id}\t{:08x}\t{} {} {}\t2026-0{}-1{}\n",
+            a >> 32,
+            word(a),
+            word(a >> 4),
+            word(b),
+            b % 9 + 1,
+            b % 8
+        );
         bytes.extend_from_slice(row.as_bytes());
     }
     bytes.truncate(size);

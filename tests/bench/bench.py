@@ -77,18 +77,21 @@ def main():
 def measure_sets(args):
     chosen = args.sets or SETS
     plan = replace(SMALLEST if args.smallest else Plan(), budget=0 if args.smallest else args.budget)
-    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
+    args.docs, target = os.path.abspath(args.docs), os.path.abspath(os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target")))
+    args.workspace = os.path.abspath(args.workspace or os.path.join(target, "bench"))
+    args.pgseal = args.pgseal and os.path.abspath(args.pgseal)
+    os.chdir(ROOT)
     pgseal = args.pgseal or build(target)
+    built = "a given build" if args.pgseal else machine.head()
     if not args.smallest:
         machine.install()
-    work = Workspace(os.path.abspath(args.workspace or os.path.join(target, "bench")), os.path.abspath(pgseal))
-    os.chdir(ROOT)
+    work = Workspace(args.workspace, pgseal)
     results = page.read(args.docs)
     # Before the first set; later ones would tell of our own work.
     floor, load = measure.floor(), round(os.getloadavg()[0], 2)
     try:
         for name in [name for name in SETS if name in chosen]:
-            about = machine.describe(work.pgseal, work.directory, load, server_version(name))
+            about = machine.describe(work.pgseal, work.directory, built, load, server_version(name))
             about["floor_kib"] = floor
             groups = list(database.measured(name, work, plan) if name in SERVER else FILES[name](work, plan))
             if groups:

@@ -65,7 +65,13 @@ def disk(path):
     return first_line(f"stat -f -c %T '{path}'")
 
 
-def describe(pgseal, directory, load, server=""):
+def head():
+    """What the tree is at; a build of it is of this commit, or of what was changed since."""
+    changed = first_line("git status --porcelain --untracked-files=no")
+    return first_line("git rev-parse --short HEAD") + (", changed" if changed else "")
+
+
+def describe(pgseal, directory, build, load, server=""):
     model, flags = cpu()
     with open("/proc/meminfo") as file:
         memory = int(re.search(r"MemTotal:\s+(\d+)", file.read()).group(1))
@@ -77,6 +83,6 @@ def describe(pgseal, directory, load, server=""):
     return {
         "cpu": model, "flags": flags, "cores": len(os.sched_getaffinity(0)), "memory_mib": memory >> 10,
         "kernel": os.uname().release, "file_system": disk(directory), "versions": versions,
-        "commit": first_line("git rev-parse --short HEAD"), "load": load,
+        "build": build, "load": load,
     }
 

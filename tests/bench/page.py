@@ -79,7 +79,7 @@ def machine(results):
         about = part["machine"]
         flags = ", ".join(about["flags"]) or "no vector or SHA instructions that we know"
         key = (f"{about['cpu']} ({flags}), {about['cores']} cores, {about['memory_mib'] / 1024:.0f} GiB, Linux {about['kernel']}, "
-               f"files on {about['file_system']}, pgseal {about['versions'].get('pgseal', '?')} at {about['commit']}")
+               f"files on {about['file_system']}, pgseal {about['versions'].get('pgseal', '?')}: {about['build']}")
         told.setdefault(key, []).append((name, about))
     lines = []
     for key, sets in told.items():
