@@ -7,7 +7,7 @@
 
 Sets: verify, pack, audit, gate, run, load, fingerprint, kernels. docs/benchmarks/results.json has every number.
 """
-import argparse, json, os, sys
+import argparse, contextlib, os, sys
 from dataclasses import dataclass, replace
 
 sys.dont_write_bytecode = True
@@ -89,16 +89,18 @@ def measure_sets(args):
     results = page.read(args.docs)
     # Before the first set; later ones would tell of our own work.
     floor, load = measure.floor(), round(os.getloadavg()[0], 2)
-    try:
+    with contextlib.ExitStack() as stack:
+        servers = database.Database(work, stack)
         for name in [name for name in SETS if name in chosen]:
-            about = machine.describe(work.pgseal, work.directory, built, load, server_version(name))
+            about = machine.describe(pgseal, work.directory, built, load, server_version(name))
             about["floor_kib"] = floor
-            groups = list(database.measured(name, work, plan) if name in SERVER else FILES[name](work, plan))
+            try:
+                groups = servers.measured(name, plan) if name in SERVER else list(FILES[name](work, plan))
+            except measure.Failed as error:
+                sys.exit(f"bench: {error}")
             if groups:
                 results["sets"][name] = {"machine": about, "groups": groups}
                 page.keep(args.docs, results)  # set by set: what was measured is not lost when the next one fails
-    except measure.Failed as error:
-        sys.exit(f"bench: {error}")
 
 
 def server_version(name):

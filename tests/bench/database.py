@@ -22,17 +22,24 @@ ONE = f"{PSQL} -1 -v ON_ERROR_STOP=1"
 CHECKS = "ui_read_contract clone_revalidate regression axis_rehearsal issue_event_rehearsal dot_boundary_rehearsal".split()
 
 
-def measured(name, work, plan):
-    """The groups of a set, on a server of its own."""
-    absent = missing(program("psql"), program("pg_dump")) or ("" if BIN else "PostgreSQL's server not installed")
-    if absent:
-        commands = [{"key": "pgseal", "name": f"pgseal {name}", "missing": absent}]
-        yield group(name, name, 0, name, {"rounds": 0, "commands": commands})
-        return
-    with server(BIN) as socket:
-        if name != "load":
-            one_roof(work)
-        yield from {"gate": gate, "run": run, "load": load, "fingerprint": fingerprint}[name](work, plan, socket)
+class Database:
+    """One server for all sets that need one, begun when the first does; ends with the stack."""
+
+    def __init__(self, work, stack):
+        self.work, self.stack, self.socket, self.has_one_roof = work, stack, None, False
+
+    def measured(self, name, plan):
+        """The groups of a set."""
+        absent = missing(program("psql"), program("pg_dump")) or ("" if BIN else "PostgreSQL's server not installed")
+        if absent:
+            commands = [{"key": "pgseal", "name": f"pgseal {name}", "missing": absent}]
+            return [group(name, name, 0, name, {"rounds": 0, "commands": commands})]
+        self.socket = self.socket or self.stack.enter_context(server(BIN))
+        if name != "load" and not self.has_one_roof:
+            one_roof(self.work)
+            self.has_one_roof = True
+        sets = {"gate": gate, "run": run, "load": load, "fingerprint": fingerprint}
+        return list(sets[name](self.work, plan, self.socket))
 
 
 def one_roof(work):

@@ -3,7 +3,7 @@ import math, statistics
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 860, 380, 70, 340, 44, 48
-COLOURS = ["#0b7a75", "#c2410c", "#7c3aed", "#b45309", "#be185d", "#4d7c0f", "#0369a1", "#6b7280"]
+COLOURS = ["#0b7a75", "#c2410c", "#7c3aed", "#0369a1", "#be185d", "#4d7c0f", "#a16207", "#6b7280"]
 STYLE = """text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-size: 15px; font-weight: 600 }
 .axis { stroke: #59636e } .grid { stroke: #d1d9e0 } svg { background: #ffffff }
 @media (prefers-color-scheme: dark) { text { fill: #f0f6fc } .axis { stroke: #9198a1 } .grid { stroke: #3d444d } svg { background: #0d1117 }
