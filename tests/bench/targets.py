@@ -10,7 +10,7 @@ FASTER = (
        for label in ("200 KB", "64 MB", "1 GB")]
     + [("pack", label, ("rauc",), 1, f"`pack` of {label} ahead of `rauc bundle`") for label in ("200 KB", "64 MB", "1 GB")]
     + [("audit", "2,000 bundles", ("openssl",), 50, "`audit` of 2,000 bundles at least 50 times as fast as the full shell loop"),
-       ("gate", "gate", ("psql",), 1, "`gate` no slower than `psql -c`"),
+       ("gate", "gate", ("psql", "wrapper"), 1, "`gate` no slower than `psql -c`"),
        ("run", "One-Roof", ("everything",), 1, "`run` of One-Roof no slower than `psql -1 -f` of all that it asks"),
        ("load", "20,000 inserts", ("psql",), 1, "`run` of 20,000 inserts no slower than `psql -1 -f`"),
        ("load", "COPY", ("psql", "copy"), 1, "`run` with a COPY of 1,000,000 rows no slower than `psql -1 -f`"),
