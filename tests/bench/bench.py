@@ -7,7 +7,7 @@
 
 Sets: verify, pack, audit, gate, run, load, fingerprint, kernels. docs/benchmarks/results.json has every number.
 """
-import argparse, contextlib, os, sys
+import argparse, contextlib, os, signal, sys
 from dataclasses import dataclass, replace
 
 sys.dont_write_bytecode = True
@@ -66,6 +66,8 @@ def arguments():
 
 
 def main():
+    # Told to stop, it stops the server too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     args = arguments()
     if args.sets == ["check"]:
         sys.exit(page.check(args.docs))
