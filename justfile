@@ -27,9 +27,9 @@ faults *args:
 psql-suite *args:
     tests/psql-suite.sh {{args}}
 
-# pgseal against the usual tools, paired in one run
+# pgseal against the usual tools, in turn in one run, into docs/benchmarks.md; `just bench verify pack`, `just bench render`
 bench *args:
-    tests/bench/run.sh {{args}}
+    tests/bench/bench.py {{args}}
 
 # format the code
 fmt:

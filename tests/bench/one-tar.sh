@@ -1,0 +1,8 @@
+# One signed tar of an archive, as a shell loop checks it: one-tar.sh FILE, from the directory with the keys.
+set -e
+x=loop/$$
+minisign -V -q -p minisign.pub -m "$1"
+mkdir "$x"
+tar -xzf "$1" -C "$x"
+(cd "$x" && sha256sum -c --quiet SHA256SUMS)
+rm -rf "$x"

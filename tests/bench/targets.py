@@ -1,0 +1,85 @@
+"""What was wanted of the program, and whether the numbers say so. Nothing here is written by hand but the bounds."""
+import statistics
+
+STOCK = ("minisign", "openssl")
+# Set, the beginning of the label, peers, at least so many times as fast, in words.
+FASTER = (
+    [("verify", label, STOCK, bound, f"`verify` of {label} at least {bound} times as fast as the stock pipeline")
+     for label, bound in (("200 KB", 3), ("64 MB", 5), ("1 GB", 10))]
+    + [("pack", label, ("gzip",), 2, f"`pack` of {label} at least 2 times as fast as tar, gzip -6, sums and minisign")
+       for label in ("200 KB", "64 MB", "1 GB")]
+    + [("pack", label, ("rauc",), 1, f"`pack` of {label} ahead of `rauc bundle`") for label in ("200 KB", "64 MB", "1 GB")]
+    + [("audit", "2,000 bundles", ("openssl",), 50, "`audit` of 2,000 bundles at least 50 times as fast as the full shell loop"),
+       ("gate", "gate", ("psql", "wrapper"), 1, "`gate` no slower than `psql -c`"),
+       ("run", "One-Roof", ("everything",), 1, "`run` of One-Roof no slower than `psql -1 -f` of all that it asks"),
+       ("load", "20,000 inserts", ("psql",), 1, "`run` of 20,000 inserts no slower than `psql -1 -f`"),
+       ("load", "COPY", ("psql", "copy"), 1, "`run` with a COPY of 1,000,000 rows no slower than `psql -1 -f`"),
+       ("load", "2,000 inserts", ("psql",), 1, "the same of 2,000 inserts, 1 ms away")]
+)
+
+
+def table(results):
+    lines = ["| wanted | measured | |", "|---|---|---|"]
+    for name, label, peers, bound, words in FASTER:
+        for group in groups(results, name, label):
+            for peer in peers:
+                lines.append(row(words + cache(group), group, peer, bound))
+    for group in groups(results, "pack", ""):
+        lines.append(memory(group))
+    lines += [linear(group) for group in groups(results, "audit", "cores")]
+    return "\n".join(line for line in lines if line)
+
+
+def groups(results, name, label):
+    part = results["sets"].get(name, {"groups": []})
+    return [group for group in part["groups"] if group["label"].startswith(label)]
+
+
+def cache(group):
+    return ", cold cache" if group["cache"] == "cold" else ""
+
+
+def find(group, key):
+    return next((c for c in group["commands"] if c["key"] == key and not c.get("missing")), None)
+
+
+def ratios(group, key):
+    """A peer's time over pgseal's, round by round."""
+    first, peer = group["commands"][0], find(group, key)
+    if not peer or first.get("missing"):
+        return []
+    return [b / a for a, b in zip(first["seconds"], peer["seconds"])]
+
+
+def row(words, group, peer, bound):
+    command = next((c for c in group["commands"] if c["key"] == peer), None)
+    values = ratios(group, peer)
+    if not command or group["commands"][0].get("missing"):
+        return ""
+    if not values:
+        return f"| {words} | {command.get('missing', '')} | not measured |"
+    median = statistics.median(values)
+    return f"| {words} | {median:.2f} ({min(values):.2f} to {max(values):.2f}) times, against {command['name']} | {verdict(median >= bound)} |"
+
+
+def verdict(holds):
+    return "met" if holds else "**not met**"
+
+
+def memory(group):
+    ours, theirs = find(group, "pgseal"), find(group, "rauc")
+    if not ours or not theirs or group["size"] < 10_000_000:
+        return ""
+    share = ours["peak_kib"] / theirs["peak_kib"]
+    return (f"| `pack` of {group['label']} with a tenth of the memory of `rauc bundle` | {ours['peak_kib'] / 1024:.0f} MiB of "
+            f"{theirs['peak_kib'] / 1024:.0f} MiB: {share:.2f} | {verdict(share <= 0.1)} |")
+
+
+def linear(group):
+    """On n cores at least 0.9 n times as fast as on one."""
+    one, last = group["commands"][0], group["commands"][-1]
+    if one is last:
+        return f"| `audit` linear in cores | only one core here | not measured |"
+    median = statistics.median(a / b for a, b in zip(one["seconds"], last["seconds"]))
+    cores = len(group["commands"])
+    return f"| `audit` linear in cores | {median:.2f} times as fast on {cores} cores as on one | {verdict(median >= 0.9 * cores)} |"
