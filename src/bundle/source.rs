@@ -167,6 +167,11 @@ impl Source {
         self.files.get(path).map(bytes).transpose()
     }
 
+    /// Of all files together, in bytes.
+    pub fn size(&self) -> u64 {
+        self.files.values().map(Content::size).sum()
+    }
+
     /// All files by ascending path.
     pub(super) fn into_contents(self) -> BTreeMap<EntryPath, Content> {
         self.files
