@@ -32,12 +32,7 @@ pub fn map<T: Sync, R: Send>(items: &[T], cost: impl Fn(&T) -> u64, work: impl F
     share(items, &costs, Helper::up_to(worth.min(items.len().saturating_sub(1))), work)
 }
 
-fn share<T: Sync, R: Send>(
-    items: &[T],
-    costs: &[u64],
-    helpers: Vec<Helper>,
-    work: impl Fn(&T) -> R + Sync,
-) -> Vec<R> {
+fn share<T: Sync, R: Send>(items: &[T], costs: &[u64], helpers: Vec<Helper>, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     if helpers.is_empty() {
         return items.iter().map(work).collect();
     }

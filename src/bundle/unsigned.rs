@@ -91,11 +91,15 @@ impl UnsignedBundle {
         let (mut manifest, source) = definition.into_parts();
         manifest.created = created;
         let contents: Vec<(EntryPath, Content)> = source.into_contents().into_iter().collect();
-        let stored = parallel::map(&contents, |(_, content)| cost(content), |(path, content)| {
-            let stored = store(path, content, &spill);
-            seen(content.size());
-            stored
-        });
+        let stored = parallel::map(
+            &contents,
+            |(_, content)| cost(content),
+            |(path, content)| {
+                let stored = store(path, content, &spill);
+                seen(content.size());
+                stored
+            },
+        );
         let (mut files, mut names, mut subject) = (BTreeMap::new(), Names::default(), Vec::new());
         for ((path, content), stored) in contents.into_iter().zip(stored) {
             let (sha256, compressed) = stored?;
@@ -164,7 +168,9 @@ impl SignedBundle {
             };
             archive.begin(path, size)?;
             match bytes {
-                Bytes::Raw(content) => content.copy(|piece| archive.piece(piece)).map_err(|error| about(path, &error))?,
+                Bytes::Raw(content) => {
+                    content.copy(|piece| archive.piece(piece)).map_err(|error| about(path, &error))?
+                }
                 Bytes::Gzip(spilled, _) => spilled.copy(&self.unsigned.spill, |piece| archive.piece(piece))?,
             }
             archive.end(size)?;

@@ -37,7 +37,7 @@ fn noise(size: usize, mut state: u64) -> Vec<u8> {
 /// Rows as COPY has them, which shrink to a third.
 fn rows(size: usize) -> Vec<u8> {
     let mut rows = Vec::with_capacity(size + 100);
-    for (at, word) in noise(64 * MB, 5).chunks_exact(4).cycle().enumerate() {
+    for (at, word) in noise(4 * MB, 5).chunks_exact(4).cycle().enumerate() {
         let word = u32::from_le_bytes(word.try_into().expect("four bytes"));
         write!(rows, "{at}\trow {}\t{:08x}\t\\N\n", word % 500, word).expect("memory");
         if rows.len() >= size {
@@ -70,7 +70,7 @@ fn memory_stays_below_64_mib() {
     let release = site.path("release");
     write_dir(&release, &small());
     std::fs::create_dir(release.join("data")).expect("writable");
-    let rows = rows(110 * MB);
+    let rows = rows(80 * MB);
     for name in ["a.tsv", "b.tsv"] {
         std::fs::write(release.join("data").join(name), &rows).expect("room");
     }
@@ -195,7 +195,9 @@ fn a_full_medium_leaves_nothing_beside_the_output() {
     let site = Site::new();
     write_dir(&site.path("release"), &small());
     std::fs::create_dir(site.path("release/data")).expect("writable");
-    (0..3).for_each(|at| drop(site.write(&format!("release/data/{at}.tsv"), [&noise(9 * MB, at)[..], &[0; MB]].concat())));
+    (0..3).for_each(|at| {
+        drop(site.write(&format!("release/data/{at}.tsv"), [&noise(9 * MB, at)[..], &[0; MB]].concat()))
+    });
     // So many blocks of 512 bytes: the compressed files themselves don't fit.
     let line = format!("ulimit -f 20000; exec '{}' pack release -o out.pgseal", env!("CARGO_BIN_EXE_pgseal"));
     let before = site.snapshot();
@@ -229,7 +231,8 @@ impl ByteSource for Sparse {
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         for (at, byte) in (offset..).zip(buffer) {
-            let written = self.written.iter().find(|(start, bytes)| (*start..*start + bytes.len() as u64).contains(&at));
+            let written =
+                self.written.iter().find(|(start, bytes)| (*start..*start + bytes.len() as u64).contains(&at));
             *byte = written.map_or(0, |(start, bytes)| bytes[(at - start) as usize]);
         }
         Ok(())
