@@ -108,7 +108,7 @@ impl BundleArgs {
     ) -> Result<(TrustRoot, AuthenticatedBundle, Arc<Moved>), CliError> {
         let root = self.trust.load()?;
         let source = source::open(&self.file).map_err(|error| unopened(&self.file, &error))?;
-        let (source, moved) = Counted::new(source, &self.file, times, out);
+        let (source, moved) = Counted::counting(source, &self.file, times, out);
         let about = |error: CliError| error.about(&self.file);
         let untrusted = UntrustedBundle::parse(source).map_err(|error| about(error.into()))?;
         let bundle = untrusted.authenticate(&root, when).map_err(|error| about(error.into()))?;

@@ -61,7 +61,12 @@ pub struct Counted {
 
 impl Counted {
     /// For a command that reads the file so many times.
-    pub fn new(source: Box<dyn ByteSource>, file: &Path, times: u64, out: Output) -> (Box<dyn ByteSource>, Arc<Moved>) {
+    pub fn counting(
+        source: Box<dyn ByteSource>,
+        file: &Path,
+        times: u64,
+        out: Output,
+    ) -> (Box<dyn ByteSource>, Arc<Moved>) {
         let moved = Arc::new(Moved::new("read", file, source.size().saturating_mul(times), out));
         // What is in memory is read without being asked for.
         if moved.line.is_none() || source.bytes().is_some() {
