@@ -30,6 +30,7 @@ pub mod sql;
 pub mod rules;
 pub mod durable;
 pub mod words;
+pub mod parallel;
 pub mod limits;
 pub mod entry_path;
 pub mod digest;

@@ -1,5 +1,7 @@
 //! The bundle file and the trust root, through the library: what is accepted, and above all what is not.
 
+#[path = "bundle/large.rs"]
+mod large;
 mod support;
 
 use std::collections::BTreeMap;

@@ -1,10 +1,9 @@
 //! One gzip member (RFC 1952), written one way, read to its exact end.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 
-use flate2::Compression;
 use flate2::bufread::GzDecoder;
-use flate2::write::GzEncoder;
+use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
 /// Why stored bytes are not the content they promise.
 #[derive(Debug, thiserror::Error)]
@@ -25,14 +24,64 @@ pub enum GzipError {
     },
     /// A second member, or anything else, follows.
     #[error("{0} bytes follow the gzip member")]
-    Trailing(usize),
+    Trailing(u64),
 }
 
 /// Compresses. No name, no time, the operating system "unknown": the same bytes on every host.
 pub fn compress(content: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
-    encoder.write_all(content)?;
-    encoder.finish()
+    let mut stored = Vec::new();
+    compress_stream(&mut &*content, &mut stored)?;
+    Ok(stored)
+}
+
+/// What the encoder takes at once, in bytes. Its output depends on where its window is filled anew: after 64 KiB, and
+/// then every 32 KiB. Whole pieces end just there, so that the bytes are those that one big buffer would give, and those
+/// that releases were signed with before.
+const PIECE: usize = 256 << 10;
+
+/// What the encoder gives at once, in bytes, for the same reason: it stops where the room for its output ends.
+const ROOM: usize = 32 << 10;
+
+/// RFC 1952, 2.3: deflate, no flags, no time, the usual effort, an unknown operating system.
+const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+
+/// As [`compress`], of content that comes piece by piece, in memory that does not depend on its size. Gives the content's
+/// size.
+pub fn compress_stream(content: &mut impl Read, stored: &mut impl Write) -> io::Result<u64> {
+    let mut encoder = Compress::new(Compression::new(6), false);
+    let (mut sum, mut piece, mut room) = (Crc::new(), Vec::with_capacity(PIECE), Vec::with_capacity(ROOM));
+    stored.write_all(&HEADER)?;
+    loop {
+        piece.clear();
+        // Only the last one is not whole.
+        content.take(PIECE as u64).read_to_end(&mut piece)?;
+        sum.update(&piece);
+        let mut rest = piece.as_slice();
+        while !rest.is_empty() {
+            if room.len() == ROOM {
+                stored.write_all(&room)?;
+                room.clear();
+            }
+            let before = encoder.total_in();
+            encoder.compress_vec(rest, &mut room, FlushCompress::None)?;
+            rest = &rest[(encoder.total_in() - before) as usize..];
+        }
+        if piece.len() < PIECE {
+            break;
+        }
+    }
+    loop {
+        stored.write_all(&room)?;
+        room.clear();
+        let status = encoder.compress_vec(&[], &mut room, FlushCompress::Finish)?;
+        if status == Status::StreamEnd {
+            stored.write_all(&room)?;
+            break;
+        }
+    }
+    stored.write_all(&sum.sum().to_le_bytes())?;
+    stored.write_all(&sum.amount().to_le_bytes())?;
+    Ok(encoder.total_in())
 }
 
 /// Decompresses exactly one member of exactly `size` bytes.
@@ -42,21 +91,52 @@ pub fn decompress(stored: &[u8], size: u64) -> Result<Vec<u8>, GzipError> {
     let most = (stored.len() as u64).saturating_mul(1032);
     let mut content = Vec::with_capacity(size.min(most) as usize);
     decoder.by_ref().take(size).read_to_end(&mut content)?;
-    if content.len() as u64 != size {
-        return Err(GzipError::TooShort { expected: size, found: content.len() as u64 });
+    ended(&mut decoder, content.len() as u64, size)?;
+    match decoder.into_inner().len() {
+        0 => Ok(content),
+        rest => Err(GzipError::Trailing(rest as u64)),
+    }
+}
+
+/// As [`decompress`], from a reader, giving the content to `take` piece by piece. Whether bytes follow the member is for
+/// the caller to see, who knows where they end.
+pub fn decompress_stream(
+    stored: &mut impl BufRead,
+    size: u64,
+    mut take: impl FnMut(&[u8]) -> io::Result<()>,
+) -> Result<(), GzipError> {
+    let mut decoder = GzDecoder::new(stored);
+    let mut piece = vec![0; size.min(PIECE as u64) as usize];
+    let mut left = size;
+    while left > 0 {
+        let most = left.min(PIECE as u64) as usize;
+        let count = match decoder.read(&mut piece[..most]) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error.into()),
+        };
+        take(&piece[..count])?;
+        left -= count as u64;
+    }
+    ended(&mut decoder, size - left, size)
+}
+
+fn ended(decoder: &mut impl Read, found: u64, size: u64) -> Result<(), GzipError> {
+    if found != size {
+        return Err(GzipError::TooShort { expected: size, found });
     }
     // One more read reaches the checksum in the trailer, and shows whether there is more than was signed.
     if decoder.read(&mut [0])? != 0 {
         return Err(GzipError::TooLong(size));
     }
-    match decoder.into_inner().len() {
-        0 => Ok(content),
-        rest => Err(GzipError::Trailing(rest)),
-    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -71,5 +151,82 @@ mod tests {
         assert!(matches!(decompress(&twice, size), Err(GzipError::Trailing(_))));
         assert!(decompress(&stored[..stored.len() - 1], size).is_err());
         assert_eq!(&stored[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
+    }
+
+    /// What `compress` was before it worked on streams: a signed release must pack to the same bytes for ever.
+    fn by_the_whole(content: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), Compression::new(6));
+        encoder.write_all(content).expect("memory");
+        encoder.finish().expect("memory")
+    }
+
+    /// Gives at most so many bytes at once.
+    struct Drips<'c>(&'c [u8], usize);
+
+    impl Read for Drips<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let most = out.len().min(self.1);
+            self.0.read(&mut out[..most])
+        }
+    }
+
+    /// Text of words, noise, and long runs, in turns of changing length.
+    fn content(size: usize, seed: u64) -> Vec<u8> {
+        let mut state = seed | 1;
+        let mut random = move |below: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % below
+        };
+        let mut content = Vec::with_capacity(size + 70_000);
+        while content.len() < size {
+            let length = random(60_000) as usize;
+            let end = content.len() + length;
+            match random(4) {
+                0 => content.resize(end, random(256) as u8),
+                1 => (0..length).for_each(|_| content.push(random(256) as u8)),
+                2 if !content.is_empty() => {
+                    let from = random(content.len() as u64) as usize;
+                    let again = content[from..content.len().min(from + length)].to_vec();
+                    content.extend(again);
+                }
+                _ => {
+                    while content.len() < end {
+                        let word = random(500);
+                        content.extend(format!("{}\tw{word} {:x}\n", word * 7, random(1 << (word % 32))).into_bytes());
+                    }
+                }
+            }
+        }
+        content.truncate(size);
+        content
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_stream_gives_the_bytes_of_the_whole(size in 0_usize..1_500_000, seed: u64, drip in 1_usize..200_000) {
+            let content = content(size, seed);
+            let whole = by_the_whole(&content);
+            let mut stored = Vec::new();
+            let count = compress_stream(&mut Drips(&content, drip), &mut stored).expect("memory");
+            prop_assert_eq!(count, content.len() as u64);
+            prop_assert!(stored == whole, "{} and {} bytes", stored.len(), whole.len());
+            let mut again = Vec::new();
+            let stored = &mut stored.as_slice();
+            decompress_stream(stored, count, |piece| again.write_all(piece)).expect("whole");
+            prop_assert!(again == content && stored.is_empty());
+        }
+    }
+
+    #[test]
+    fn sizes_around_the_window() {
+        for near in [0, 1 << 15, 1 << 16, 3 << 15, PIECE, PIECE + (1 << 15), 2 * PIECE] {
+            for size in near.saturating_sub(263)..near + 3 {
+                let content = content(size, size as u64 + 1);
+                assert!(compress(&content).expect("memory") == by_the_whole(&content), "{size}");
+            }
+        }
     }
 }

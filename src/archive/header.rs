@@ -9,6 +9,9 @@ use crate::limits;
 /// Why 512 bytes are not a header.
 #[derive(Debug, thiserror::Error)]
 pub enum HeaderError {
+    /// A size that eleven octal digits don't hold, as GNU tar writes it.
+    #[error("the member has 8 GiB or more, the format holds less")]
+    TooLarge,
     /// The size is not eleven octal digits and a NUL.
     #[error("the size field is not eleven octal digits")]
     Size,
@@ -62,7 +65,8 @@ pub fn decode(bytes: &[u8; BLOCK]) -> Result<(EntryPath, u64), HeaderError> {
     let end = fields.name.iter().position(|byte| *byte == 0).unwrap_or(fields.name.len());
     let name = std::str::from_utf8(&fields.name[..end]).map_err(|_| HeaderError::NameEncoding)?;
     let path: EntryPath = name.parse()?;
-    let size = octal(&fields.size).ok_or(HeaderError::Size)?;
+    let too_large = binary(&fields.size).is_some_and(|size| size > limits::MEMBER_BYTES);
+    let size = octal(&fields.size).ok_or(if too_large { HeaderError::TooLarge } else { HeaderError::Size })?;
     let again = encode(&path, size);
     let differs = |at: &usize| again[*at] != bytes[*at];
     // The checksum differs whenever anything else does; the other byte says more.
@@ -81,6 +85,12 @@ fn octal(field: &[u8; 12]) -> Option<u64> {
     (end == [0] && value <= limits::MEMBER_BYTES).then_some(value)
 }
 
+/// How GNU tar writes the size of a file of 8 GiB or more: a first byte that is no digit, then the number itself.
+fn binary(field: &[u8; 12]) -> Option<u64> {
+    let number = field.strip_prefix(&[0x80, 0, 0, 0])?;
+    Some(number.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -97,6 +107,16 @@ mod tests {
             // The checksum forces every single bit.
             assert!(decode(&flipped).is_err(), "bit {bit}");
         }
+    }
+
+    #[test]
+    fn eight_gib_are_too_large() {
+        let path: EntryPath = "data/a.bin".parse().expect("path");
+        assert!(decode(&encode(&path, limits::MEMBER_BYTES)).is_ok());
+        let mut header = Header::from_byte_slice(&encode(&path, 0)).clone();
+        header.set_size(limits::MEMBER_BYTES + 1);
+        header.set_cksum();
+        assert!(matches!(decode(header.as_bytes()), Err(HeaderError::TooLarge)));
     }
 
     proptest! {

@@ -6,6 +6,7 @@ pub mod names;
 pub mod read;
 pub mod section;
 pub mod source;
+pub mod stored;
 pub mod write;
 
 /// The first member's content: the format's name and version.

@@ -7,7 +7,6 @@ use super::names::Names;
 use super::section::Section;
 use super::source::ByteSource;
 use super::{BLOCK, MAGIC, padding};
-use crate::digest::{Digest, Hasher};
 use crate::entry_path::EntryPath;
 use crate::limits;
 
@@ -129,27 +128,8 @@ impl Archive {
         Ok(bytes)
     }
 
-    /// The digest of a member's stored bytes, read piece by piece.
-    pub fn digest(&self, member: &Member) -> io::Result<Digest> {
-        let mut hasher = Hasher::default();
-        self.pieces(member, |piece| {
-            hasher.update(piece);
-            Ok(())
-        })?;
-        Ok(hasher.finish())
-    }
-
-    /// Gives a member's stored bytes to `take`, piece by piece.
-    pub fn pieces(&self, member: &Member, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        let mut buffer = vec![0; member.size.min(256 << 10) as usize];
-        let (mut at, end) = (member.offset, member.offset + member.size);
-        while at < end {
-            let piece = &mut buffer[..(end - at).min(256 << 10) as usize];
-            self.source.read_exact_at(piece, at)?;
-            take(piece)?;
-            at += piece.len() as u64;
-        }
-        Ok(())
+    pub(super) fn source(&self) -> &dyn ByteSource {
+        self.source.as_ref()
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
+
+use rustix::fs::{Advice, fadvise};
 
 use crate::limits;
 
@@ -14,6 +17,14 @@ pub trait ByteSource: Send + Sync {
     fn size(&self) -> u64;
     /// Fills the buffer from `offset`; an error when that reaches beyond the end.
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// All of them, where they are in memory.
+    fn bytes(&self) -> Option<&[u8]> {
+        None
+    }
+
+    /// Says that so many bytes from `offset` will be read soon, so that a disk can fetch them while others are hashed.
+    fn soon(&self, _offset: u64, _length: u64) {}
 }
 
 /// Bytes in memory.
@@ -31,6 +42,10 @@ impl ByteSource for InMemory {
         buffer.copy_from_slice(&self.0[start..end]);
         Ok(())
     }
+
+    fn bytes(&self) -> Option<&[u8]> {
+        Some(&self.0)
+    }
 }
 
 /// An open file. Its bytes may change under us: whoever reads a member again checks its digest over the very buffer.
@@ -46,6 +61,11 @@ impl ByteSource for OpenFile {
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         FileExt::read_exact_at(&self.file, buffer, offset)
+    }
+
+    fn soon(&self, offset: u64, length: u64) {
+        // Advice: where it isn't taken, reading waits for the disk, and says what is wrong.
+        let _ = fadvise(&self.file, offset, NonZeroU64::new(length), Advice::WillNeed);
     }
 }
 

@@ -62,11 +62,6 @@ impl AuthenticatedBundle {
         Ok(content.into())
     }
 
-    /// Checks the content of every file, decompressing what is compressed.
-    pub fn check_contents(&self) -> Result<(), ContentError> {
-        self.files.keys().try_for_each(|path| self.content(path).map(drop))
-    }
-
     /// A script of the release. `None` for a path that the release doesn't have.
     pub fn sql(&self, path: &EntryPath) -> Option<AuthenticatedSql<'_>> {
         let (path, _) = self.files.get_key_value(path)?;

@@ -19,12 +19,15 @@ pub mod release_toml;
 mod runbooks;
 pub mod source;
 pub mod stage;
+pub mod spill;
 pub mod steps;
+pub mod stream;
 pub mod subjects;
 pub mod unsigned;
 pub mod untrusted;
 
 pub use authenticate::{AuthenticateError, AuthenticatedBundle, Signatory};
 pub use contents::AuthenticatedSql;
+pub use spill::Spill;
 pub use unsigned::{SignedBundle, UnsignedBundle};
 pub use untrusted::{Added, UntrustedBundle};

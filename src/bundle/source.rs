@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use walkdir::{DirEntry, WalkDir};
 
@@ -13,6 +14,7 @@ use crate::archive::names::Names;
 use crate::digest::{Digest, Hasher};
 use crate::entry_path::EntryPath;
 use crate::limits;
+use crate::parallel;
 use crate::sql::{FileError, Files};
 
 /// The files of a release directory. Large ones stay on the disk; whoever reads one again gets the bytes that were there
@@ -27,14 +29,48 @@ pub struct Source {
 /// A larger file stays on the disk, in bytes.
 const KEPT_IN_MEMORY: u64 = 1024 * 1024;
 
+/// What is kept in memory of all files together, in bytes.
+const KEPT_OF_ALL: u64 = 16 << 20;
+
 /// Where the bytes of a file are.
-enum Content {
+pub(super) enum Content {
     Memory(Arc<[u8]>),
     Disk { path: PathBuf, size: u64, sha256: Digest },
 }
 
 impl Content {
-    fn reader(&self) -> io::Result<Box<dyn Read + '_>> {
+    /// In bytes.
+    pub(super) fn size(&self) -> u64 {
+        match self {
+            Self::Memory(bytes) => bytes.len() as u64,
+            Self::Disk { size, .. } => *size,
+        }
+    }
+
+    /// The digest of all of it.
+    pub(super) fn sha256(&self) -> Digest {
+        match self {
+            Self::Memory(bytes) => Digest::of(bytes),
+            Self::Disk { sha256, .. } => *sha256,
+        }
+    }
+
+    /// Gives all of it to `take`, piece by piece; an error when it is no longer what it was.
+    pub(super) fn copy(&self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        if let Self::Memory(bytes) = self {
+            return take(bytes);
+        }
+        let (mut reader, mut piece) = (self.reader()?, vec![0; PIECE]);
+        loop {
+            match reader.read(&mut piece)? {
+                0 => return Ok(()),
+                count => take(&piece[..count])?,
+            }
+        }
+    }
+
+    /// Reads it from its beginning; an error when it is no longer what it was.
+    pub(super) fn reader(&self) -> io::Result<Box<dyn Read + '_>> {
         Ok(match self {
             Self::Memory(bytes) => Box::new(&**bytes),
             Self::Disk { path, size, sha256 } => Box::new(SameAsBefore {
@@ -85,7 +121,7 @@ impl Source {
         if !dir.is_dir() {
             return Err(error(dir, io::Error::new(io::ErrorKind::NotADirectory, "not a directory")));
         }
-        let mut walk = WalkDir::new(dir).min_depth(1).sort_by_file_name().into_iter();
+        let (mut walk, mut fit) = (WalkDir::new(dir).min_depth(1).sort_by_file_name().into_iter(), Vec::new());
         while let Some(entry) = walk.next() {
             let entry = entry.map_err(|e| error(e.path().unwrap_or(dir), io::Error::other(e.to_string())))?;
             let path = relative(dir, &entry);
@@ -95,8 +131,22 @@ impl Source {
                     walk.skip_current_dir();
                 }
             } else if !entry.file_type().is_dir() {
-                source.add(&entry, &path, problems).map_err(|e| error(entry.path(), e))?;
+                match source.fits(&entry, &path) {
+                    Ok(size) => fit.push((entry, path, size)),
+                    Err(Unfit::Problem(problem)) => problems.push(*problem),
+                    Err(Unfit::Io(e)) => return Err(error(entry.path(), e)),
+                }
             }
+        }
+        let room = AtomicU64::new(KEPT_OF_ALL);
+        let contents = parallel::map(&fit, |(.., size)| *size, |(entry, ..)| content(entry.path(), &room));
+        for ((entry, path, _), content) in fit.iter().zip(contents) {
+            let (content, head) = content.map_err(|e| error(entry.path(), e))?;
+            problems.extend(unfit_content(path, &head));
+            if content.size() > limits::MEMBER_BYTES {
+                problems.push(too_large(path));
+            }
+            source.files.extend(path.parse().ok().map(|path| (path, content)));
         }
         Ok(source)
     }
@@ -117,9 +167,14 @@ impl Source {
         self.files.get(path).map(bytes).transpose()
     }
 
-    /// All files by ascending path, each read when it comes.
-    pub fn files(&self) -> impl Iterator<Item = (&EntryPath, io::Result<Arc<[u8]>>)> {
-        self.files.iter().map(|(path, content)| (path, bytes(content)))
+    /// Of all files together, in bytes.
+    pub fn size(&self) -> u64 {
+        self.files.values().map(Content::size).sum()
+    }
+
+    /// All files by ascending path.
+    pub(super) fn into_contents(self) -> BTreeMap<EntryPath, Content> {
+        self.files
     }
 
     /// Hidden files and folders that were left out.
@@ -127,44 +182,39 @@ impl Source {
         &self.skipped
     }
 
-    fn add(&mut self, entry: &DirEntry, path: &str, problems: &mut Vec<Problem>) -> io::Result<()> {
+    /// Whether a file can be packed, as far as can be said without opening it; its size, in bytes.
+    fn fits(&mut self, entry: &DirEntry, path: &str) -> Result<u64, Unfit> {
+        let unfit = |problem: Problem| Err(Unfit::Problem(Box::new(problem.rule("unfit-file"))));
         if !entry.file_type().is_file() {
-            problems.push(
-                Problem::file(path, "neither a file nor a directory: links and devices are not packed")
-                    .rule("unfit-file"),
-            );
-            return Ok(());
+            return unfit(Problem::file(path, "neither a file nor a directory: links and devices are not packed"));
         }
-        let parsed = match path.parse::<EntryPath>() {
+        match path.parse::<EntryPath>() {
             Ok(parsed) if parsed.is_reserved() => {
                 let text = "the format keeps the top names pgseal, statement.json, signatures and approvals for itself";
-                problems.push(Problem::file(path, text).rule("unfit-file"));
-                return Ok(());
+                return unfit(Problem::file(path, text));
             }
-            Ok(parsed) => parsed,
-            Err(error) => {
-                problems.push(Problem::file(path, error).hint("rename the file").rule("unfit-file"));
-                return Ok(());
-            }
-        };
+            Ok(_) => {}
+            Err(error) => return unfit(Problem::file(path, error).hint("rename the file")),
+        }
         if !self.names.add(path) {
             let problem = Problem::file(path, "the name differs from another only in upper and lower case");
-            problems.push(problem.rule("unfit-file").hint("rename one: not every file system keeps both"));
-            return Ok(());
+            return unfit(problem.hint("rename one: not every file system keeps both"));
         }
-        if entry.metadata().map_err(io::Error::other)?.len() > limits::MEMBER_BYTES {
-            problems.push(Problem::file(path, "the file has 8 GiB or more").hint("split it").rule("unfit-file"));
-            return Ok(());
+        match entry.metadata().map_err(io::Error::other).map_err(Unfit::Io)?.len() {
+            size if size > limits::MEMBER_BYTES => Err(Unfit::Problem(Box::new(too_large(path)))),
+            size => Ok(size),
         }
-        let content = content(entry.path())?;
-        let mut head = Vec::new();
-        content.reader()?.take(HEAD).read_to_end(&mut head)?;
-        if let Some(problem) = unfit_content(path, &head) {
-            problems.push(problem);
-        }
-        self.files.insert(parsed, content);
-        Ok(())
     }
+}
+
+/// Why a file is not read.
+enum Unfit {
+    Problem(Box<Problem>),
+    Io(io::Error),
+}
+
+fn too_large(path: &str) -> Problem {
+    Problem::file(path, "the file has 8 GiB or more").hint("split it").rule("unfit-file")
 }
 
 impl Files for Source {
@@ -174,24 +224,34 @@ impl Files for Source {
     }
 }
 
-/// Reads a file for the first time.
-fn content(path: &Path) -> io::Result<Content> {
+/// How many bytes are read at once.
+const PIECE: usize = 256 << 10;
+
+/// Reads a file for the first time: its content, and its first bytes. Not further than a member may be long, since a file
+/// may grow.
+fn content(path: &Path, room: &AtomicU64) -> io::Result<(Content, Vec<u8>)> {
     let mut file = File::open(path)?;
     let mut bytes = Vec::new();
     let size = file.by_ref().take(KEPT_IN_MEMORY + 1).read_to_end(&mut bytes)? as u64;
-    if size <= KEPT_IN_MEMORY {
-        return Ok(Content::Memory(bytes.into()));
+    let head = bytes[..bytes.len().min(HEAD)].to_vec();
+    let fits = |room: u64| room.checked_sub(size);
+    if size <= KEPT_IN_MEMORY && room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok() {
+        return Ok((Content::Memory(bytes.into()), head));
     }
     let mut hasher = Hasher::default();
     hasher.update(&bytes);
-    let (mut size, mut chunk) = (size, vec![0; 64 * 1024]);
+    bytes.resize(PIECE, 0);
+    bytes.truncate(PIECE);
+    bytes.shrink_to_fit();
+    let (mut file, mut size) = (file.take(limits::MEMBER_BYTES + 1 - size), size);
     loop {
-        let count = file.read(&mut chunk)?;
-        if count == 0 {
-            return Ok(Content::Disk { path: path.to_owned(), size, sha256: hasher.finish() });
+        match file.read(&mut bytes)? {
+            0 => return Ok((Content::Disk { path: path.to_owned(), size, sha256: hasher.finish() }, head)),
+            count => {
+                hasher.update(&bytes[..count]);
+                size += count as u64;
+            }
         }
-        hasher.update(&chunk[..count]);
-        size += count as u64;
     }
 }
 
@@ -207,7 +267,7 @@ fn bytes(content: &Content) -> io::Result<Arc<[u8]>> {
 }
 
 /// How much of a file shows what it is, in bytes.
-const HEAD: u64 = 4096;
+const HEAD: usize = 4096;
 
 /// What must never travel in a bundle.
 fn unfit_content(path: &str, head: &[u8]) -> Option<Problem> {

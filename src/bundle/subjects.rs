@@ -8,6 +8,7 @@ use crate::digest::Digest;
 use crate::entry_path::EntryPath;
 use crate::format::manifest::Stored;
 use crate::format::statement::Statement;
+use crate::parallel;
 
 /// A member that is not what the statement says. An extra, missing or renamed file is a fault like a changed one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,30 +57,51 @@ fn list(faults: &[FileFault]) -> String {
     faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Hashes every file's stored bytes and compares names and digests with the statement, both ways.
+/// Hashes every file's stored bytes, on every core, and compares names and digests with the statement, both ways.
 pub fn check(archive: &Archive, statement: &Statement) -> Result<(), SubjectError> {
     check_lists(statement)?;
-    let files = archive.members().iter().filter(|member| matches!(member.section, Section::File(_)));
     let mut listed = statement.subject.iter().peekable();
-    let mut faults = Vec::new();
-    for member in files {
+    let mut compared = Vec::new();
+    for member in archive.members().iter().filter(|member| matches!(member.section, Section::File(_))) {
         let name = member.path.as_str();
         while let Some(subject) = listed.next_if(|subject| subject.name.as_str() < name) {
-            faults.push(FileFault::Missing(subject.name.clone()));
+            compared.push(Compared::Fault(FileFault::Missing(subject.name.clone())));
         }
-        match listed.next_if(|subject| subject.name == name) {
-            None => faults.push(FileFault::Extra(name.to_owned())),
-            Some(subject) => faults.extend(changed(archive, member, subject.digest.sha256)?),
-        }
+        compared.push(match listed.next_if(|subject| subject.name == name) {
+            None => Compared::Fault(FileFault::Extra(name.to_owned())),
+            Some(subject) => Compared::There(member, subject.digest.sha256),
+        });
     }
-    faults.extend(listed.map(|subject| FileFault::Missing(subject.name.clone())));
+    compared.extend(listed.map(|subject| Compared::Fault(FileFault::Missing(subject.name.clone()))));
+    let faults = parallel::map(&compared, Compared::bytes, |compared| compared.fault(archive));
+    let faults: Vec<FileFault> = faults.into_iter().filter_map(Result::transpose).collect::<io::Result<_>>()?;
     if faults.is_empty() { Ok(()) } else { Err(SubjectError::Faults { faults, total: statement.subject.len() }) }
 }
 
-fn changed(archive: &Archive, member: &Member, expected: Digest) -> io::Result<Option<FileFault>> {
-    let found = archive.digest(member)?;
-    let name = member.path.to_string();
-    Ok((found != expected).then_some(FileFault::Changed { name, expected, found }))
+/// A name that is listed, or there, or both; they come in ascending order.
+enum Compared<'a> {
+    Fault(FileFault),
+    There(&'a Member, Digest),
+}
+
+impl Compared<'_> {
+    /// How much of it there is to hash.
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Fault(_) => 0,
+            Self::There(member, _) => member.size,
+        }
+    }
+
+    fn fault(&self, archive: &Archive) -> io::Result<Option<FileFault>> {
+        match self {
+            Self::Fault(fault) => Ok(Some(fault.clone())),
+            Self::There(member, expected) => {
+                let (found, expected, name) = (archive.digest(member)?, *expected, member.path.to_string());
+                Ok((found != expected).then_some(FileFault::Changed { name, expected, found }))
+            }
+        }
+    }
 }
 
 /// The names of `subject` are those under which `files` are stored, in ascending order. A signer's program made them

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::definition::Definition;
+use super::source::Content;
+use super::spill::{Spill, Spilled, Spilling};
 use crate::archive::names::Names;
 use crate::archive::section::Section;
 use crate::archive::write::ArchiveWriter;
 use crate::archive::{MAGIC, gzip};
-use crate::digest::Digest;
+use crate::digest::{Digest, Hasher};
 use crate::entry_path::EntryPath;
 use crate::format::json::{self, JsonError};
 use crate::format::manifest::{File, Stored};
@@ -17,12 +19,22 @@ use crate::format::statement::{
 };
 use crate::format::timestamp::Timestamp;
 use crate::limits;
+use crate::parallel;
 use crate::trust::{KeyId, SecretKey};
 
 /// A packed release without signatures.
 pub struct UnsignedBundle {
     statement: Vec<u8>,
-    files: BTreeMap<EntryPath, Vec<u8>>,
+    files: BTreeMap<EntryPath, Bytes>,
+    spill: Spill,
+}
+
+/// Where the stored bytes of a file are until they are written.
+enum Bytes {
+    /// Where they were: stored as they are.
+    Raw(Content),
+    /// Compressed, so many.
+    Gzip(Spilled, u64),
 }
 
 /// A packed release with its signatures.
@@ -63,38 +75,64 @@ pub enum PackError {
 }
 
 impl UnsignedBundle {
-    /// Packs a definition. No clock is read: `created` is the caller's.
+    /// Packs a definition, in memory. No clock is read: `created` is the caller's.
     pub fn pack(definition: Definition, created: Option<Timestamp>) -> Result<Self, PackError> {
+        Self::pack_with(definition, created, Spill::in_memory(), &|_| ())
+    }
+
+    /// Packs a definition on every core; a file is compressed by one. `seen` is called from any thread, with the size of
+    /// each file that is done, in bytes.
+    pub fn pack_with(
+        definition: Definition,
+        created: Option<Timestamp>,
+        spill: Spill,
+        seen: &(dyn Fn(u64) + Sync),
+    ) -> Result<Self, PackError> {
         let (mut manifest, source) = definition.into_parts();
         manifest.created = created;
-        let (mut files, mut names) = (BTreeMap::new(), Names::default());
-        for (path, content) in source.files() {
-            let content = content.map_err(|source| PackError::Read { path: path.clone(), source })?;
-            let (name, stored, bytes) = store(path, &content)?;
+        let contents: Vec<(EntryPath, Content)> = source.into_contents().into_iter().collect();
+        let stored = parallel::map(
+            &contents,
+            |(_, content)| cost(content),
+            |(path, content)| {
+                let stored = store(path, content, &spill);
+                seen(content.size());
+                stored
+            },
+        );
+        let (mut files, mut names, mut subject) = (BTreeMap::new(), Names::default(), Vec::new());
+        for ((path, content), stored) in contents.into_iter().zip(stored) {
+            let (sha256, compressed) = stored?;
+            let (size, mut name, mut stored) = (content.size(), path.clone(), Stored::Raw);
+            let (stored_sha256, bytes) = match compressed {
+                None => (sha256, Bytes::Raw(content)),
+                Some(compressed) => {
+                    name = format!("{path}.gz").parse().map_err(|_| PackError::TooLong(path.clone()))?;
+                    stored = Stored::Gzip;
+                    (compressed.sha256, Bytes::Gzip(compressed.bytes, compressed.size))
+                }
+            };
             if !names.add(name.as_str()) {
                 return Err(PackError::Clash(name));
             }
+            subject.push(Subject { name: name.to_string(), digest: DigestSet { sha256: stored_sha256 } });
             files.insert(name, bytes);
-            let (size, sha256) = (content.len() as u64, Digest::of(&content));
-            manifest.files.push(File { path: path.clone(), stored, size, sha256 });
+            manifest.files.push(File { path, stored, size, sha256 });
         }
         if files.len() > limits::MEMBERS - 2 - limits::ADDED_MEMBERS {
             return Err(PackError::TooManyFiles(files.len()));
         }
-        let subject = |(name, bytes): (&EntryPath, &Vec<u8>)| Subject {
-            name: name.to_string(),
-            digest: DigestSet { sha256: Digest::of(bytes) },
-        };
+        subject.sort_by(|a, b| a.name.cmp(&b.name));
         let statement = json::to_canonical(&Statement {
             type_: StatementType::V1,
-            subject: files.iter().map(subject).collect(),
+            subject,
             predicate_type: ReleasePredicateType::V1,
             predicate: manifest,
         })?;
         if statement.len() as u64 > limits::STATEMENT_BYTES {
             return Err(PackError::StatementTooLarge(statement.len()));
         }
-        Ok(Self { statement, files })
+        Ok(Self { statement, files, spill })
     }
 
     /// The release's name in approvals, ledger and receipts.
@@ -124,20 +162,83 @@ impl SignedBundle {
             archive.member(&Section::Signature(id.digest()).path(), signature)?;
         }
         for (path, bytes) in &self.unsigned.files {
-            archive.member(path, bytes)?;
+            let size = match bytes {
+                Bytes::Raw(content) => content.size(),
+                Bytes::Gzip(_, size) => *size,
+            };
+            archive.begin(path, size)?;
+            match bytes {
+                Bytes::Raw(content) => {
+                    content.copy(|piece| archive.piece(piece)).map_err(|error| about(path, &error))?
+                }
+                Bytes::Gzip(spilled, _) => spilled.copy(&self.unsigned.spill, |piece| archive.piece(piece))?,
+            }
+            archive.end(size)?;
         }
         archive.finish()
     }
 }
 
-/// A file of 64 KiB or more that shrinks is stored as `PATH.gz` (FORMAT.md 4.2).
-fn store(path: &EntryPath, content: &[u8]) -> Result<(EntryPath, Stored, Vec<u8>), PackError> {
-    if content.len() as u64 >= limits::GZIP_FROM_BYTES {
-        let compressed = gzip::compress(content)?;
-        if compressed.len() < content.len() {
-            let name = format!("{path}.gz").parse().map_err(|_| PackError::TooLong(path.clone()))?;
-            return Ok((name, Stored::Gzip, compressed));
-        }
+fn about(path: &EntryPath, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{path}: {error}"))
+}
+
+/// A file that is stored compressed.
+struct Compressed {
+    bytes: Spilled,
+    size: u64,
+    sha256: Digest,
+}
+
+/// Compressed bytes on their way, with their digest.
+struct Counted<'s> {
+    spilling: Spilling<'s>,
+    hasher: Hasher,
+    size: u64,
+    /// Whether it was this side that failed.
+    failed: bool,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.spilling.write(bytes).inspect_err(|_| self.failed = true)?;
+        self.hasher.update(&bytes[..count]);
+        self.size += count as u64;
+        Ok(count)
     }
-    Ok((path.clone(), Stored::Raw, content.to_vec()))
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The digest of a file's content and, if it is stored so, its compressed bytes: a file of 64 KiB or more that shrinks
+/// (FORMAT.md 4.2).
+fn store(path: &EntryPath, content: &Content, spill: &Spill) -> Result<(Digest, Option<Compressed>), PackError> {
+    let sha256 = content.sha256();
+    if content.size() < limits::GZIP_FROM_BYTES {
+        return Ok((sha256, None));
+    }
+    let read = |source| PackError::Read { path: path.clone(), source };
+    let mut reader = content.reader().map_err(read)?;
+    let mut out = Counted { spilling: spill.begin(), hasher: Hasher::default(), size: 0, failed: false };
+    let compressed = gzip::compress_stream(&mut reader, &mut out);
+    if let Err(error) = compressed {
+        return Err(if out.failed { PackError::Io(error) } else { read(error) });
+    }
+    if out.size >= content.size() {
+        return Ok((sha256, None));
+    }
+    let (size, stored) = (out.size, out.hasher.finish());
+    Ok((sha256, Some(Compressed { bytes: out.spilling.end()?, size, sha256: stored })))
+}
+
+/// Deflating takes as long as hashing so many times the content.
+const DEFLATING: u64 = 16;
+
+fn cost(content: &Content) -> u64 {
+    match content.size() {
+        size if size < limits::GZIP_FROM_BYTES => size,
+        size => size.saturating_mul(DEFLATING),
+    }
 }

@@ -11,7 +11,8 @@ use clap::Args;
 use super::connection;
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::shown;
+use super::moved::{Counted, Moved};
+use super::output::{Output, shown};
 use super::passphrase;
 use crate::archive::source;
 use crate::bundle::{Added, AuthenticateError, AuthenticatedBundle, UntrustedBundle};
@@ -95,6 +96,23 @@ impl BundleArgs {
         let root = self.trust.load()?;
         let bundle = authenticate(&self.file, &root, when)?;
         Ok((root, bundle))
+    }
+
+    /// As [`Self::authenticate`], for a command that reads the bundle `times` times; the line that moves meanwhile goes when
+    /// it is finished.
+    pub fn authenticate_shown(
+        &self,
+        when: When,
+        times: u64,
+        out: Output,
+    ) -> Result<(TrustRoot, AuthenticatedBundle, Arc<Moved>), CliError> {
+        let root = self.trust.load()?;
+        let source = source::open(&self.file).map_err(|error| unopened(&self.file, &error))?;
+        let (source, moved) = Counted::counting(source, &self.file, times, out);
+        let about = |error: CliError| error.about(&self.file);
+        let untrusted = UntrustedBundle::parse(source).map_err(|error| about(error.into()))?;
+        let bundle = untrusted.authenticate(&root, when).map_err(|error| about(error.into()))?;
+        Ok((root, bundle, moved))
     }
 }
 

@@ -1,9 +1,13 @@
 //! `pgseal cat FILE PATH`
 
+use std::io::Seek;
+
 use super::args::{BundleArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::Output;
+use crate::bundle::AuthenticatedBundle;
+use crate::bundle::stream::CopyError;
 use crate::entry_path::EntryPath;
 use crate::trust::When;
 
@@ -16,7 +20,11 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let (_, bundle) = args.bundle.authenticate(When::At(now()))?;
+    let (_, bundle, moved) = args.bundle.authenticate_shown(When::At(now()), 1, out)?;
+    moved.finish();
+    if bundle.size(&args.path).is_some_and(|size| size > IN_MEMORY) && !out.json {
+        return large(&bundle, &args.path, out);
+    }
     let content = bundle.content(&args.path)?;
     if out.json {
         let text = String::from_utf8_lossy(&content);
@@ -24,5 +32,22 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     } else {
         out.content(&content)?;
     }
+    Ok(Exit::Done)
+}
+
+/// What is larger waits on the disk until it is known to be the release's, in bytes.
+const IN_MEMORY: u64 = 4 << 20;
+
+/// Not a byte is given out before the last one is checked, and nobody else can open the file without a name where they
+/// wait.
+fn large(bundle: &AuthenticatedBundle, path: &EntryPath, out: Output) -> Result<Exit, CliError> {
+    let waiting = |error: &std::io::Error| CliError::io(&std::env::temp_dir(), error);
+    let mut file = tempfile::tempfile().map_err(|error| waiting(&error))?;
+    bundle.copy(path, &mut file).map_err(|error| match error {
+        CopyError::Content(error) => CliError::from(error),
+        CopyError::Write { source, .. } => waiting(&source),
+    })?;
+    file.rewind().map_err(|error| waiting(&error))?;
+    out.copy(&mut file)?;
     Ok(Exit::Done)
 }

@@ -25,6 +25,7 @@ mod keygen;
 mod lines;
 mod lint;
 mod man;
+mod moved;
 mod notarise;
 mod ordered;
 mod output;

@@ -2,7 +2,7 @@
 //! server is escaped before it reaches either, unless stdout is a file or pipe that wants exact bytes.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::sync::OnceLock;
 
 use serde::Serialize;
@@ -66,6 +66,19 @@ impl Output {
         }
     }
 
+    /// As [`Self::content`], piece by piece.
+    pub fn copy(&self, content: &mut impl Read) -> Result<(), CliError> {
+        let mut piece = Vec::new();
+        loop {
+            piece.clear();
+            let read = content.take(PIECE).read_to_end(&mut piece);
+            if read.map_err(|error| CliError::new(Exit::Internal, error))? == 0 {
+                return Ok(());
+            }
+            self.content(&piece)?;
+        }
+    }
+
     /// Something beside the answer, for people.
     pub fn note(&self, text: impl Display) {
         if !self.quiet {
@@ -112,6 +125,9 @@ impl Output {
         format!("\x1b[{code}m{text}\x1b[0m")
     }
 }
+
+/// How much is copied to stdout at once, in bytes.
+const PIECE: u64 = 1 << 20;
 
 /// Whether stderr is a terminal, so that progress may be drawn.
 pub fn draws() -> bool {

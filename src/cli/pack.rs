@@ -6,11 +6,13 @@ use super::args::{PassphraseArgs, TrustArgs};
 use super::error::CliError;
 use super::exit::Exit;
 use super::lint;
+use super::moved::Moved;
 use super::output::{Output, escape, shown};
 use super::sign::check_role;
 use super::stage;
-use crate::bundle::UnsignedBundle;
 use crate::bundle::definition::Definition;
+use crate::bundle::unsigned::PackError;
+use crate::bundle::{Spill, UnsignedBundle};
 use crate::durable;
 use crate::format::statement::title;
 use crate::format::timestamp::Timestamp;
@@ -77,8 +79,15 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             checked => checked?,
         }
     }
-    let packed = UnsignedBundle::pack(definition, source_date_epoch()?);
-    let unsigned = packed.map_err(|error| CliError::new(Exit::Usage, error))?;
+    let all = definition.source().size();
+    let moved = Moved::new("packed", &args.output, all, out);
+    let spill = Spill::beside(&args.output);
+    let packed = UnsignedBundle::pack_with(definition, source_date_epoch()?, spill, &|bytes| moved.by(bytes));
+    drop(moved);
+    let unsigned = packed.map_err(|error| match error {
+        PackError::Io(error) => CliError::io(&args.output, &error),
+        error => CliError::new(Exit::Usage, error),
+    })?;
     let (id, files) = (unsigned.release_id(), unsigned.file_count());
     let signed = unsigned.sign(&keys);
     let written = durable::replace(&args.output, |file| signed.write(std::io::BufWriter::new(file)).map(drop));

@@ -1,13 +1,15 @@
 //! `pgseal unpack FILE -C DIR`
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use super::args::{BundleArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, shown};
 use crate::bundle::AuthenticatedBundle;
+use crate::bundle::stream::CopyError;
+use crate::entry_path::EntryPath;
 use crate::trust::When;
 use crate::words;
 
@@ -21,8 +23,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let (_, bundle) = args.bundle.authenticate(When::At(now()))?;
-    bundle.check_contents()?;
+    let (_, bundle, moved) = args.bundle.authenticate_shown(When::At(now()), 2, out)?;
     let io = |error: std::io::Error| CliError::io(&args.dir, &error);
     if args.dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         let message = format!("{} is not empty", shown(&args.dir));
@@ -36,6 +37,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let aside = tempfile::Builder::new().prefix(".pgseal-").tempdir_in(parent).map_err(io)?;
     let inside = aside.path().join("release");
     write_all(&bundle, &inside)?;
+    moved.finish();
     std::fs::rename(&inside, &args.dir).map_err(io)?;
     let count = bundle.file_count();
     out.document(&serde_json::json!({ "release_id": bundle.release_id(), "directory": args.dir.to_string_lossy(), "files": count }));
@@ -43,15 +45,16 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn write_all(bundle: &AuthenticatedBundle, dir: &std::path::Path) -> Result<(), CliError> {
-    for file in &bundle.manifest().files {
-        // Entry paths can't leave the directory: their grammar has no "..", no absolute paths and no links.
-        let path = dir.join(file.path.as_str());
-        let content = bundle.content(&file.path)?;
-        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-        let written =
-            made.and_then(|()| std::fs::File::create_new(&path)).and_then(|mut file| file.write_all(&content));
-        written.map_err(|error| CliError::io(&path, &error))?;
-    }
-    Ok(())
+/// Whatever is wrong with one file, all of them go with the directory.
+fn write_all(bundle: &AuthenticatedBundle, dir: &Path) -> Result<(), CliError> {
+    // Entry paths can't leave the directory: their grammar has no "..", no absolute paths and no links.
+    let create = |path: &EntryPath| {
+        let path = dir.join(path.as_str());
+        path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        File::create_new(&path)
+    };
+    bundle.copy_all(create).map_err(|error| match error {
+        CopyError::Content(error) => error.into(),
+        CopyError::Write { path, source } => CliError::io(&dir.join(path.as_str()), &source),
+    })
 }

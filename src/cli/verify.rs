@@ -31,13 +31,15 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (now, when) = (now(), args.as_of);
     let judged = when.map_or(When::At(now), When::AsOf);
-    let (root, bundle) = args.bundle.authenticate(judged)?;
+    let times = if args.contents { 2 } else { 1 };
+    let (root, bundle, moved) = args.bundle.authenticate_shown(judged, times, out)?;
     let bundle = args.approvals.add_to(bundle, &root)?;
     let manifest = bundle.manifest();
     policy::admits(&root, &manifest.release, bundle.release_id(), judged)?;
     if args.contents {
         bundle.check_contents()?;
     }
+    moved.finish();
     let dispatch: Vec<&String> = manifest.tiers.iter().flat_map(|tier| &tier.dispatch).collect();
     let points = lint::points::of_bundle(&bundle);
     let count = bundle.file_count();
