@@ -1,11 +1,12 @@
-//! The content of an authentic bundle. Each file's digests are checked over the very buffer that is given out, so that
-//! swapping or truncating the file on disk changes nothing but the error.
+//! The content of an authentic bundle. Each file's digests are checked over the very buffer that is given out, or that it
+//! is unpacked from, so that swapping or truncating the file on disk changes nothing but the error.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use super::authenticate::AuthenticatedBundle;
+use super::authenticate::{AuthenticatedBundle, Stored as Member};
+use super::unpacking::{Unpacking, WORTH_BYTES};
 use crate::archive::gzip::{self, GzipError};
 use crate::digest::Digest;
 use crate::entry_path::EntryPath;
@@ -45,12 +46,7 @@ pub enum ContentError {
 impl AuthenticatedBundle {
     /// A file's content.
     pub fn content(&self, path: &EntryPath) -> Result<Arc<[u8]>, ContentError> {
-        let stored = self.files.get(path).ok_or_else(|| ContentError::NotFound(path.clone()))?;
-        let read = self.archive.read(&stored.member);
-        let bytes = read.map_err(|source| ContentError::Io { path: path.clone(), source })?;
-        if Digest::of(&bytes) != stored.stored_sha256 {
-            return Err(ContentError::Changed(path.clone()));
-        }
+        let (stored, bytes) = self.stored(path)?;
         let content = match stored.file.stored {
             Stored::Raw => bytes,
             Stored::Gzip => gzip::decompress(&bytes, stored.file.size)
@@ -60,6 +56,29 @@ impl AuthenticatedBundle {
             return Err(ContentError::Content(path.clone()));
         }
         Ok(content.into())
+    }
+
+    /// A file's stored bytes, in memory, with the signed digest.
+    fn stored(&self, path: &EntryPath) -> Result<(&Member, Vec<u8>), ContentError> {
+        let stored = self.files.get(path).ok_or_else(|| ContentError::NotFound(path.clone()))?;
+        let read = self.archive.read(&stored.member);
+        let bytes = read.map_err(|source| ContentError::Io { path: path.clone(), source })?;
+        if Digest::of(&bytes) != stored.stored_sha256 {
+            return Err(ContentError::Changed(path.clone()));
+        }
+        Ok((stored, bytes))
+    }
+
+    /// A file for whoever reads it from its beginning: a large one while it is unpacked.
+    fn reader(&self, path: &EntryPath) -> Result<Box<dyn io::Read + '_>, ContentError> {
+        let file = self.files.get(path).map(|stored| &stored.file);
+        match file.filter(|file| file.stored == Stored::Gzip && file.size >= WORTH_BYTES) {
+            None => Ok(Box::new(io::Cursor::new(self.content(path)?))),
+            Some(file) => {
+                let unpacking = Unpacking::begin(self.stored(path)?.1, file);
+                Ok(Box::new(unpacking.map_err(|source| ContentError::Io { path: path.clone(), source })?))
+            }
+        }
     }
 
     /// A script of the release. `None` for a path that the release doesn't have.
@@ -72,8 +91,8 @@ impl AuthenticatedBundle {
 impl Files for AuthenticatedBundle {
     fn open(&self, path: &str) -> Result<Box<dyn io::Read + '_>, FileError> {
         let path: EntryPath = path.parse().map_err(|_| FileError::NotFound)?;
-        match self.content(&path) {
-            Ok(bytes) => Ok(Box::new(io::Cursor::new(bytes))),
+        match self.reader(&path) {
+            Ok(reader) => Ok(reader),
             Err(ContentError::NotFound(_)) => Err(FileError::NotFound),
             Err(error) => Err(FileError::Other(Box::new(error))),
         }

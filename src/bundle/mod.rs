@@ -23,6 +23,7 @@ pub mod spill;
 pub mod steps;
 pub mod stream;
 pub mod subjects;
+mod unpacking;
 pub mod unsigned;
 pub mod untrusted;
 
