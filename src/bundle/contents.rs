@@ -10,7 +10,7 @@ use super::unpacking::{Unpacking, WORTH_BYTES};
 use crate::archive::gzip::{self, GzipError};
 use crate::digest::Digest;
 use crate::entry_path::EntryPath;
-use crate::format::manifest::Stored;
+use crate::format::manifest::{File, Stored, Transaction};
 use crate::sql::{FileError, Files, Script, ScriptError, Statement, Step, Variables, explore};
 
 /// Why a file's content can't be had.
@@ -69,10 +69,13 @@ impl AuthenticatedBundle {
         Ok((stored, bytes))
     }
 
-    /// A file for whoever reads it from its beginning: a large one while it is unpacked.
+    /// A file for whoever reads it from its beginning: a large one while it is unpacked. Whether its content is the signed
+    /// one is known at its end, so where a tier commits as it goes, and nothing takes it back, it is known before.
     fn reader(&self, path: &EntryPath) -> Result<Box<dyn io::Read + '_>, ContentError> {
+        let is_taken_back = self.manifest().tiers.iter().all(|tier| tier.transaction == Transaction::Release);
         let file = self.files.get(path).map(|stored| &stored.file);
-        match file.filter(|file| file.stored == Stored::Gzip && file.size >= WORTH_BYTES) {
+        let is_worth = |file: &&File| is_taken_back && file.stored == Stored::Gzip && file.size >= WORTH_BYTES;
+        match file.filter(is_worth) {
             None => Ok(Box::new(io::Cursor::new(self.content(path)?))),
             Some(file) => {
                 let unpacking = Unpacking::begin(self.stored(path)?.1, file);
