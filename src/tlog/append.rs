@@ -12,7 +12,7 @@ use super::hash::{complete, leaf};
 use super::proof::{ProofError, check_consistency, consistency, root};
 use super::stored::{Stored, TileError};
 use super::tile::{Content, HEIGHT, Tile, WIDTH};
-use super::{CHECKPOINT, hash, stored};
+use super::{CHECKPOINT, TILE, hash, stored};
 use crate::digest::Digest;
 use crate::durable;
 use crate::format::json::{self, JsonError};
@@ -206,9 +206,7 @@ impl LockedLog {
         let checkpoint = Checkpoint::sign(self.head.origin(), size, root_hash, signer)?;
         let path = self.dir.join(CHECKPOINT);
         checkpoint.authenticate(root).map_err(|source| LogError::Signature { path: path.clone(), source })?;
-        for (tile, bytes) in &tiles {
-            self.write(tile, bytes)?;
-        }
+        self.write(&tiles)?;
         let text = checkpoint.to_string();
         durable::replace(&path, |file| file.write_all(text.as_bytes()))
             .map_err(|source| LogError::Io { path, source })?;
@@ -251,15 +249,18 @@ impl LockedLog {
         Ok((tiles, after))
     }
 
-    fn write(&self, tile: &Tile, bytes: &[u8]) -> Result<(), LogError> {
-        let path = self.dir.join(tile.to_string());
-        // What an interrupted append wrote is written again only where it differs.
-        if stored::read_limited(&path, bytes.len() as u64).is_ok_and(|there| there == bytes) {
-            return Ok(());
+    fn write(&self, tiles: &[(Tile, Vec<u8>)]) -> Result<(), LogError> {
+        let io = |source| LogError::Io { path: self.dir.join(TILE), source };
+        let mut files = Vec::new();
+        for (tile, bytes) in tiles {
+            let path = self.dir.join(tile.to_string());
+            path.parent().map_or(Ok(()), durable::create_dirs).map_err(io)?;
+            // What an interrupted append wrote is written again only where it differs.
+            if !stored::read_limited(&path, bytes.len() as u64).is_ok_and(|there| there == *bytes) {
+                files.push((path, bytes.clone()));
+            }
         }
-        let made = path.parent().map_or(Ok(()), durable::create_dirs);
-        let written = made.and_then(|()| durable::replace(&path, |file| file.write_all(bytes)));
-        written.map_err(|source| LogError::Io { path, source })
+        durable::replace_all(&files).map_err(io)
     }
 }
 

@@ -241,16 +241,17 @@ fn parse(bytes: &[Vec<u8>], faults: &mut Faults) -> Vec<LogEntry> {
 fn walk(dir: &Path, faults: &mut Faults) -> BTreeSet<PathBuf> {
     let mut files = BTreeSet::new();
     let log = dir.join(TILE);
-    let walk = WalkDir::new(dir).sort_by_file_name().into_iter().filter_entry(|entry| entry.path() != log);
+    let walk = WalkDir::new(dir).sort_by_file_name().into_iter().filter_entry(|entry| {
+        // What is being written at this moment, and what was when something was killed.
+        entry.path() != log && !entry.file_name().as_encoded_bytes().starts_with(b".pgseal-")
+    });
     for entry in walk {
         match entry {
             Ok(entry) if entry.file_type().is_dir() => {}
             Ok(entry) => {
                 let kind = entry.file_name().to_str().and_then(LogKind::of);
-                // What is being written at this moment, and what was when something was killed.
-                let aside = entry.file_name().as_encoded_bytes().starts_with(b".pgseal-");
                 let below = entry.path().strip_prefix(dir).unwrap_or(entry.path());
-                files.extend((kind.is_some() && !aside).then(|| below.to_owned()));
+                files.extend(kind.is_some().then(|| below.to_owned()));
             }
             Err(error) => {
                 let path = error.path().and_then(|path| path.strip_prefix(dir).ok()).unwrap_or(Path::new(""));
@@ -299,7 +300,10 @@ fn check_file(dir: &Path, entry: &LogEntry) -> Option<LogFault> {
     let path = dir.join(entry.path.as_str());
     let fault = |kind, sentence: String| Some(LogFault { kind, path: entry.path.as_str().into(), sentence });
     let what = entry.kind.as_str();
+    // A link is no file of the archive: what it leads to may be elsewhere.
+    let is_link = path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
     match file_digest(&path) {
+        Ok(_) if is_link => fault(LogFaultKind::Deleted, "gone: a link is in its place".to_owned()),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => fault(
             LogFaultKind::Deleted,
             format!("gone: a {what} of {} with the digest {}", count(entry.size, "byte"), entry.sha256),
@@ -318,9 +322,10 @@ fn check_file(dir: &Path, entry: &LogEntry) -> Option<LogFault> {
     }
 }
 
-/// Length and digest of a file; a link is none, since what it leads to may be elsewhere.
+/// Length and digest of a file.
 pub fn file_digest(path: &Path) -> io::Result<(u64, Digest)> {
-    if !std::fs::symlink_metadata(path)?.is_file() {
+    // A pipe would wait for a writer.
+    if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
     let (mut file, mut hasher, mut size) = (File::open(path)?, Hasher::default(), 0);
