@@ -429,6 +429,31 @@ fn names(dir: &Path) -> Vec<String> {
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
+#[test]
+fn the_page_works_as_it_is_typed() {
+    let site = Site::empty();
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/archive.md")).expect("the page");
+    let blocks = page.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap_or_default());
+    let script: String = blocks.collect();
+    assert!(script.contains("archive verify") && script.contains("openssl"), "{script}");
+    let program = Path::new(env!("CARGO_BIN_EXE_pgseal")).parent().expect("a directory").to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(program).chain(std::env::split_paths(&path))).expect("plain paths");
+    let ran = Command::new("bash").args(["-euc", &script]).current_dir(site.dir()).env("PATH", path).output();
+    let ran = ran.expect("bash is there");
+    let said = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{said}");
+    for line in
+        ["0 faults", "in the log example.com/releases: entry 0 of 3", "consistent: ", "Signature Verified Successfully"]
+    {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    // Every kind of fault has its row.
+    for kind in ["deleted", "rewritten", "unlogged", "broken", "unsigned", "unfinished", "shrunk", "fork"] {
+        assert!(page.contains(&format!("| `{kind}` |")), "{kind}");
+    }
+}
+
 /// Reads log and proof as a stranger would: with nothing of pgseal's but its files, the specifications' words, and openssl.
 #[test]
 fn others_read_the_same_log() {
