@@ -1,5 +1,6 @@
 //! An entry of an archive's log as data: one file, and what it is.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -132,6 +133,12 @@ impl TryFrom<String> for ArchivePath {
 impl From<ArchivePath> for String {
     fn from(path: ArchivePath) -> Self {
         path.0
+    }
+}
+
+impl Borrow<str> for ArchivePath {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -2,9 +2,13 @@
 //! by one rename, the checkpoint. Whatever is killed in between leaves the old checkpoint, whose tiles are untouched, and
 //! perhaps entries behind it, which the next append finishes first: so what was signed is never signed differently.
 
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
 
 use super::checkpoint::{Checkpoint, CheckpointError, SignCheckpointError, TrustedHead};
 use super::entries::{self, EntriesError};
@@ -16,9 +20,16 @@ use super::{CHECKPOINT, TILE, hash, stored};
 use crate::digest::Digest;
 use crate::durable;
 use crate::format::json::{self, JsonError};
-use crate::format::log_entry::LogEntry;
+use crate::format::log_entry::{ArchivePath, LogEntry};
 use crate::trust::root::SignatureError;
 use crate::trust::{Signer, TrustRoot};
+
+/// All of an entry that a search reads.
+#[derive(Deserialize)]
+struct PathOnly<'a> {
+    #[serde(borrow)]
+    path: Cow<'a, str>,
+}
 
 /// A log that nobody else appends to meanwhile. Its checkpoint is signed by a key that counts, and its last tiles agree
 /// with it.
@@ -172,16 +183,20 @@ impl LockedLog {
         &self.head
     }
 
-    /// All entries, as they stand on disk. They are not compared with the tree, which [`super::compare()`] does.
-    pub fn entries(&self) -> Result<Vec<LogEntry>, LogError> {
+    /// What is logged of these paths, as it stands on disk. It is not compared with the tree, which [`super::compare()`] does.
+    pub fn logged(&self, paths: &BTreeSet<ArchivePath>) -> Result<BTreeMap<ArchivePath, LogEntry>, LogError> {
         let stored = Stored::new(&self.dir, self.head.size());
-        let mut all = Vec::new();
+        let mut logged = BTreeMap::new();
         for index in 0..self.head.size().div_ceil(WIDTH) {
-            for entry in stored.entries(index)? {
-                all.push(serde_json::from_slice(&entry).map_err(JsonError::from)?);
+            for bytes in stored.entries(index)? {
+                // Most of a large log is about others.
+                let only: PathOnly<'_> = serde_json::from_slice(&bytes).map_err(JsonError::from)?;
+                if let Some(path) = paths.get(only.path.as_ref()) {
+                    logged.insert(path.clone(), json::from_canonical(&bytes)?);
+                }
             }
         }
-        Ok(all)
+        Ok(logged)
     }
 
     /// Entries that an interrupted append left behind the checkpoint. They have to be appended before all others.

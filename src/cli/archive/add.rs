@@ -126,8 +126,7 @@ fn taken(args: &Args, taker: &Taker<'_>, log: &LockedLog) -> Result<Vec<Taken>, 
 
 /// What is new, and what is there. A path has one content for ever.
 fn plan(dir: &Path, log: &LockedLog, taken: Vec<Taken>) -> Result<Work, CliError> {
-    let logged: BTreeMap<ArchivePath, LogEntry> =
-        log.entries()?.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
+    let logged = log.logged(&taken.iter().map(|taken| taken.entry.path.clone()).collect())?;
     let mut work = Work::default();
     let mut seen: BTreeMap<ArchivePath, LogEntry> = BTreeMap::new();
     let archive = dir.canonicalize().map_err(|error| CliError::io(dir, &error))?;
