@@ -22,7 +22,12 @@ impl Known {
             paths.extend(listed(&sigs(file)));
         }
         paths.extend(listed(archive));
-        let documents = paths.iter().filter(|path| path.extension().is_some_and(|end| end == "json"));
+        // By its name, so that of a large archive only these are read. Beside signatures they have no ending but `.json`.
+        let documents = paths.iter().filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let kind = LogKind::of(name);
+            kind == Some(LogKind::Trust) || (kind.is_none() && name.ends_with(".json"))
+        });
         // What can't be read here is no link of the chain; where one was needed, that is told.
         Self(documents.filter_map(|path| read(path).ok()).collect())
     }
