@@ -24,6 +24,9 @@ use crate::format::log_entry::{ArchivePath, LogEntry};
 use crate::trust::root::SignatureError;
 use crate::trust::{Signer, TrustRoot};
 
+/// A tile and its bytes.
+type Written = (Tile, Vec<u8>);
+
 /// All of an entry that a search reads.
 #[derive(Deserialize)]
 struct PathOnly<'a> {
@@ -233,7 +236,7 @@ impl LockedLog {
     }
 
     /// What changes: the last tile of each level and those behind it, entries first. And the tree that they make.
-    fn tiles(&self, new: &[Vec<u8>], size: u64) -> Result<(Vec<(Tile, Vec<u8>)>, Stored), LogError> {
+    fn tiles(&self, new: &[Vec<u8>], size: u64) -> Result<(Vec<Written>, Stored), LogError> {
         let (old, mut tiles) = (self.head.size(), Vec::new());
         let all: Vec<&[u8]> = self.tail.iter().chain(new).map(Vec::as_slice).collect();
         for (index, bundle) in (old / WIDTH..).zip(all.chunks(WIDTH as usize)) {
@@ -264,7 +267,7 @@ impl LockedLog {
         Ok((tiles, after))
     }
 
-    fn write(&self, tiles: &[(Tile, Vec<u8>)]) -> Result<(), LogError> {
+    fn write(&self, tiles: &[Written]) -> Result<(), LogError> {
         let io = |source| LogError::Io { path: self.dir.join(TILE), source };
         let mut files = Vec::new();
         for (tile, bytes) in tiles {

@@ -17,11 +17,14 @@ const HASHES_BYTES: u64 = WIDTH * 32;
 /// A bundle of entries, in bytes, at most.
 const ENTRIES_BYTES: u64 = WIDTH * (2 + entries::MOST_BYTES as u64);
 
+/// By level and place.
+type TilesRead = BTreeMap<(u32, u64), Rc<Vec<Digest>>>;
+
 /// The tiles of the first `size` entries.
 pub struct Stored {
     dir: PathBuf,
     size: u64,
-    read: RefCell<BTreeMap<(u32, u64), Rc<Vec<Digest>>>>,
+    read: RefCell<TilesRead>,
 }
 
 /// Why a tile can't be used.

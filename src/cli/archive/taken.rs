@@ -263,7 +263,7 @@ fn files_below(dir: &Path) -> Result<Vec<PathBuf>, CliError> {
     let log = dir.join(TILE);
     let aside = |entry: &walkdir::DirEntry| entry.file_name().as_encoded_bytes().starts_with(ASIDE.as_bytes());
     let walk = WalkDir::new(dir).sort_by_file_name().into_iter();
-    for entry in walk.filter_entry(|entry| !(is_log && entry.path() == log) && !aside(entry)) {
+    for entry in walk.filter_entry(|entry| !(aside(entry) || is_log && entry.path() == log)) {
         let entry = entry.map_err(|error| CliError::new(Exit::Internal, error).about(dir))?;
         let kind = entry.file_name().to_str().and_then(LogKind::of);
         let is_main = kind.is_some_and(|kind| !matches!(kind, LogKind::Signature | LogKind::Journal));
