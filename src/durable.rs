@@ -2,10 +2,11 @@
 
 mod reserved;
 
+use std::collections::BTreeSet;
 use std::fs::{File, Permissions, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::{Builder, NamedTempFile};
@@ -29,6 +30,27 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> 
     }
     aside.persist(path).map_err(|error| error.error)?;
     sync_dir(path)
+}
+
+/// Replaces small files, or makes them, in this order and with one wait for each directory instead of one for each file:
+/// all are whole on the medium before the first has its name. After an error some are new.
+pub fn replace_all(files: &[(PathBuf, Vec<u8>)]) -> io::Result<()> {
+    // Each is open until it has its name.
+    for some in files.chunks(64) {
+        let write = |(path, bytes): &(PathBuf, Vec<u8>)| write_aside(path, PUBLIC, |file| file.write_all(bytes));
+        let aside = some.iter().map(write).collect::<io::Result<Vec<_>>>()?;
+        for ((path, _), aside) in some.iter().zip(aside) {
+            aside.persist(path).map_err(|error| error.error)?;
+        }
+        let dirs: BTreeSet<&Path> = some.iter().map(|(path, _)| parent(path)).collect();
+        dirs.into_iter().try_for_each(|dir| File::open(dir)?.sync_all())?;
+    }
+    Ok(())
+}
+
+/// Gives a whole file that is on the medium its name, which must be free.
+pub fn rename_new(aside: &Path, path: &Path) -> io::Result<()> {
+    tempfile::TempPath::try_from_path(aside)?.persist_noclobber(path).map_err(|error| error.error)
 }
 
 /// Writes a file that must not exist yet.

@@ -20,6 +20,7 @@ pub mod release;
 pub mod lint;
 pub mod bundle;
 pub mod runbook;
+pub mod tlog;
 pub mod record;
 pub mod trust;
 pub mod fingerprint;

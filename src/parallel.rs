@@ -285,7 +285,7 @@ mod tests {
         let work = |item: usize| {
             begun.fetch_add(1, Ordering::SeqCst);
             // The first of each hundred is late.
-            (0..if item % 100 == 0 { 2000 } else { 1 }).for_each(|_| thread::yield_now());
+            (0..if item.is_multiple_of(100) { 2000 } else { 1 }).for_each(|_| thread::yield_now());
             item * 3
         };
         let all = ordered(0..1000, helpers(3), work, |result| {

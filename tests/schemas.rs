@@ -217,6 +217,35 @@ fn what_people_add() {
     desk.expect(10, "error", &["attach", "a.pgseal", "example/release.toml"]);
 }
 
+#[test]
+fn what_an_archive_says() {
+    let desk = Desk::new();
+    desk.ok("keygen", &["keygen", "log", "--no-passphrase"]);
+    let add_key = ["trust", "add-key", "trust.json", "--key", "log.pub", "--role", "log", "--root-key", "root.key"];
+    desk.ok("trust", &add_key);
+    desk.ok("pack", &["pack", "example", "-o", "a.pgseal", "--key", "release.key"]);
+    let key = ["--key", "log.key"];
+    desk.ok("archive", &[&["archive", "init", "kept", "--origin", "example.com/kept"], &key[..]].concat());
+    fs::copy(desk.path("kept/checkpoint"), desk.path("empty")).expect("our own file");
+    let add = [&["archive", "add", "kept", "a.pgseal", "trust.json"], &key[..]].concat();
+    let added = desk.ok("archive", &add);
+    for one in added["added"].as_array().expect("a list") {
+        check("log-entry", &one["entry"]);
+    }
+    assert_eq!(desk.ok("archive", &add)["checkpoint"], Value::Null);
+    desk.ok("archive", &["archive", "checkpoint", "kept"]);
+    desk.ok("archive", &["archive", "consistency", "kept", "--since", "empty"]);
+    desk.ok("archive", &["archive", "prove", "kept", "a.pgseal"]);
+    desk.ok("archive", &["archive", "prove", "kept", "a.pgseal", "-o", "a.pgseal.tlog-proof"]);
+    assert_eq!(desk.ok("verify", &["verify", "a.pgseal"])["log"]["origin"], "example.com/kept");
+    desk.ok("archive", &["archive", "verify", "kept", "--since", "empty"]);
+    fs::remove_file(desk.path("kept/a.pgseal")).expect("it was there");
+    fs::write(desk.path("kept/checkpoint"), "none").expect("our own file");
+    let verified = desk.expect(50, "archive", &["archive", "verify", "kept", "--since", "empty"]);
+    assert_eq!(verified["checkpoint"], Value::Null);
+    desk.expect(10, "error", &["archive", "checkpoint", "kept"]);
+}
+
 fn openssl(desk: &Desk, arguments: &[&str]) {
     let output = Command::new("openssl").args(arguments).current_dir(desk.dir.path()).output().expect("openssl");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));

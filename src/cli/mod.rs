@@ -3,6 +3,7 @@
 mod acknowledged;
 mod approvals;
 mod approve;
+mod archive;
 mod args;
 mod attach;
 mod audit;
@@ -24,6 +25,7 @@ mod interrupt;
 mod keygen;
 mod lines;
 mod lint;
+mod log_proof;
 mod man;
 mod moved;
 mod notarise;
@@ -165,6 +167,8 @@ enum Command {
     Fingerprint(fingerprint::Args),
     /// GO or NO-GO, from evidence only: READY, BLOCKED, DONE or STOP; read-only
     Report(report::Args),
+    /// A directory that can't lose a file unnoticed: its log, its proofs
+    Archive(archive::Args),
     /// Re-authenticate archives in bulk
     Audit(audit::Args),
     /// Shell completions
@@ -251,6 +255,7 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Receipt(args) => receipt::run(&args, out),
         Command::Fingerprint(args) => fingerprint::run(&args, out),
         Command::Report(args) => report::run(&args, out),
+        Command::Archive(args) => archive::run(&args, out),
         Command::Audit(args) => audit::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Man(args) => man::run(&args, out),

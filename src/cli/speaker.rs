@@ -19,11 +19,9 @@ use crate::format::manifest::Manifest;
 use crate::format::name::Name;
 use crate::format::statement::{PAYLOAD_TYPE, ReleaseId};
 use crate::format::timestamp::Timestamp;
+use crate::format::trust_document::ROLES_WITH_A_TASK;
 use crate::trust::added::ClaimedStatement;
 use crate::trust::{KeyId, Signer, TrustRoot, When, policy};
-
-/// Roles that have a meaning of their own, and so give no approvals.
-const ROLES_OF_THE_PROGRAM: [&str; 4] = ["root", "release", "receipt", "notary"];
 
 /// Who says something, in which role, and where to. Everything that can be wrong about it is found before the person is
 /// asked.
@@ -56,7 +54,7 @@ impl<'a> Speaker<'a> {
                 return Err(CliError::new(Exit::Usage, "in which role?").hint("name it by --role ROLE"));
             }
         };
-        if ROLES_OF_THE_PROGRAM.contains(&role.as_str()) {
+        if ROLES_WITH_A_TASK.contains(&role.as_str()) {
             let text = format!("a key of the role {role} doesn't approve");
             return Err(CliError::new(Exit::Usage, text)
                 .hint("approvals are given by roles of their own, for example l2; nothing was signed"));

@@ -1,9 +1,12 @@
 //! `pgseal verify FILE`
 
+use std::path::PathBuf;
+
 use super::approvals;
 use super::args::{ApprovalArgs, BundleArgs, now, time};
 use super::error::CliError;
 use super::exit::Exit;
+use super::log_proof;
 use super::output::{Output, Paint, escape};
 use super::points;
 use crate::bundle::AuthenticatedBundle;
@@ -26,6 +29,9 @@ pub struct Args {
     /// Also decompress, and check the digest of every content
     #[arg(long)]
     contents: bool,
+    /// The proof that an archive's log has the bundle [default: FILE.tlog-proof, where there is one]
+    #[arg(long, value_name = "PROOF")]
+    log_proof: Option<PathBuf>,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
@@ -40,6 +46,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         bundle.check_contents()?;
     }
     moved.finish();
+    let logged = log_proof::check(args.log_proof.as_deref(), &args.bundle.file, &root, bundle.release_id())?;
     let dispatch: Vec<&String> = manifest.tiers.iter().flat_map(|tier| &tier.dispatch).collect();
     let points = lint::points::of_bundle(&bundle);
     let count = bundle.file_count();
@@ -59,6 +66,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "contents_checked": args.contents,
         "dispatch": dispatch,
         "points": points::document(&points),
+        "log": logged.as_ref().map(log_proof::document),
         "as_of": when.unwrap_or(now),
     }));
     if let Some(time) = when {
@@ -79,6 +87,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     let what = if args.contents { "files and contents" } else { "files" };
     out.line(format!("{count}/{count} {what} OK"));
+    if let Some(logged) = &logged {
+        log_proof::show(logged, out);
+    }
     for line in approvals::lines(&tallies) {
         out.line(line);
     }

@@ -6,6 +6,7 @@ pub mod expectation;
 pub mod fingerprint;
 pub mod json;
 pub mod limits_of_run;
+pub mod log_entry;
 pub mod manifest;
 pub mod name;
 pub mod notarisation;

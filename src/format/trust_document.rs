@@ -14,6 +14,9 @@ use crate::digest::Digest;
 /// The DSSE payload type of a trust document.
 pub const PAYLOAD_TYPE: &str = "application/vnd.pgseal.trust+json";
 
+/// Roles that have a task of their own, and so give no approvals.
+pub const ROLES_WITH_A_TASK: [&str; 5] = ["root", "release", "receipt", "notary", "log"];
+
 /// `trust.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::key_id::KeyId;
+use super::note::NoteText;
 use super::pae::pre_authentication_encoding;
 use super::public_key::PublicKey;
 use super::signer::{Signer, SignerError};
@@ -113,21 +114,32 @@ impl AgentKey {
     }
 }
 
+impl AgentKey {
+    /// A signature that holds.
+    fn checked(&self, message: &[u8]) -> Result<[u8; 64], SignerError> {
+        let holder = || "ssh-agent".to_owned();
+        let signature = self.signature(message);
+        let signature =
+            signature.map_err(|error| SignerError::Refused { holder: holder(), reason: error.to_string() })?;
+        if self.public.verifies(message, &signature) {
+            Ok(signature)
+        } else {
+            Err(SignerError::Invalid { holder: holder() })
+        }
+    }
+}
+
 impl Signer for AgentKey {
     fn public_key(&self) -> PublicKey {
         self.public.clone()
     }
 
     fn sign(&self, payload_type: &str, body: &[u8]) -> Result<[u8; 64], SignerError> {
-        let signature = self.signature(&pre_authentication_encoding(payload_type, body));
-        let holder = || "ssh-agent".to_owned();
-        let signature =
-            signature.map_err(|error| SignerError::Refused { holder: holder(), reason: error.to_string() })?;
-        if self.public.signed(payload_type, body, &signature) {
-            Ok(signature)
-        } else {
-            Err(SignerError::Invalid { holder: holder() })
-        }
+        self.checked(&pre_authentication_encoding(payload_type, body))
+    }
+
+    fn sign_note(&self, text: &NoteText) -> Result<[u8; 64], SignerError> {
+        self.checked(text.as_bytes())
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::evidence::Proofs;
 use super::judge::{self, NotCounted, When};
 use super::key_id::KeyId;
+use super::note::{self, SignedNote};
 use super::public_key::{PublicKey, PublicKeyError};
 use super::root::TrustRoot;
 use super::timestamp::{TimestampAuthority, TimestampError};
@@ -83,7 +84,7 @@ pub enum TrustError {
     },
     /// The policy wants approvals of those who have another task: what they sign is no approval.
     #[error(
-        "the policy needs approvals of {0:?}: they are given by roles of their own, not by root, release, receipt or notary"
+        "the policy needs approvals of {0:?}: they are given by roles of their own, not by root, release, receipt, notary or log"
     )]
     ApprovalRole(Name),
     /// A document that had ended when it was made.
@@ -235,6 +236,36 @@ impl DraftRoot {
         if key.signed(payload_type, body, signature) { Ok(entry) } else { Err(SignatureError::Invalid(*id)) }
     }
 
+    /// The same for a note (C2SP signed-note): its keys have a name of their own in it, and what others signed into it
+    /// is passed over, as its specification wants. Windows don't bind, since a note tells no time; revocation does.
+    pub(super) fn count_note(
+        &self,
+        role: &Name,
+        signer: &str,
+        note: &SignedNote,
+    ) -> Result<BTreeSet<KeyId>, SignatureError> {
+        let (mut counted, mut why) = (BTreeSet::new(), Vec::new());
+        for line in note.signatures().iter().filter(|line| line.name == signer) {
+            for (id, (key, entry)) in &self.keys {
+                if note::key_hash(signer, key) != line.key_hash {
+                    continue;
+                }
+                if !line.ed25519().is_some_and(|signature| key.verifies(note.text().as_bytes(), signature)) {
+                    return Err(SignatureError::Invalid(*id));
+                }
+                match judge::counts(entry, role, When::Undo, None) {
+                    Ok(()) => drop(counted.insert(*id)),
+                    Err(reason) => why.push((*id, entry.owner.clone(), reason)),
+                }
+            }
+        }
+        let threshold = self.document.roles.get(role).map_or(1, |role| role.threshold);
+        if counted.len() >= usize::from(threshold) {
+            return Ok(counted);
+        }
+        Err(SignatureError::Threshold { role: role.clone(), counted: counted.len(), threshold, why })
+    }
+
     /// Every key that is listed.
     pub fn keys(&self) -> impl Iterator<Item = (&PublicKey, &KeyEntry)> {
         self.keys.values().map(|(key, entry)| (key, entry))
@@ -269,7 +300,7 @@ impl DraftRoot {
             }
         }
         for (role, count) in &self.document.policy.approvals {
-            if ["root", "release", "receipt", "notary"].contains(&role.as_str()) {
+            if trust_document::ROLES_WITH_A_TASK.contains(&role.as_str()) {
                 return Err(TrustError::ApprovalRole(role.clone()));
             }
             let keys = self.usable_keys(role);

@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod judge;
 pub mod key_id;
 pub mod key_list;
+pub mod note;
 pub mod pae;
 pub mod policy;
 pub mod public_key;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::evidence::Proofs;
 use super::judge::{self, When};
 use super::key_id::KeyId;
+use super::note::SignedNote;
 use crate::digest::Digest;
 use crate::format::name::Name;
 use crate::format::trust_document::{self, KeyEntry, Policy, TrustDocument};
@@ -58,6 +59,16 @@ impl TrustRoot {
         let known: Vec<ClaimedSignature> =
             signatures.iter().filter(|(id, _)| self.entry(id).is_some()).copied().collect();
         self.authenticate(&name("root"), trust_document::PAYLOAD_TYPE, next.bytes(), &known, When::TrustRoot)
+    }
+
+    /// The distinct keys of a role that signed a note under a name, when they meet the role's threshold.
+    pub fn note_signers(
+        &self,
+        role: &Name,
+        signer: &str,
+        note: &SignedNote,
+    ) -> Result<BTreeSet<KeyId>, SignatureError> {
+        self.0.count_note(role, signer, note)
     }
 
     /// The same without the signatures.

@@ -1,5 +1,6 @@
 //! Whoever can sign: a key file, an agent, a token. What they all have in common.
 
+use super::note::NoteText;
 use super::public_key::PublicKey;
 use super::secret_key::SecretKey;
 
@@ -10,6 +11,10 @@ pub trait Signer {
 
     /// Signs the pre-authentication encoding of a document. The signature has been checked by the public half.
     fn sign(&self, payload_type: &str, body: &[u8]) -> Result<[u8; 64], SignerError>;
+
+    /// Signs the text of a note (C2SP signed-note) as it stands. No text of a note is the encoding of a document:
+    /// [`NoteText`] sees to that.
+    fn sign_note(&self, text: &NoteText) -> Result<[u8; 64], SignerError>;
 }
 
 /// Why there is no signature.
@@ -38,5 +43,9 @@ impl Signer for SecretKey {
 
     fn sign(&self, payload_type: &str, body: &[u8]) -> Result<[u8; 64], SignerError> {
         Ok(Self::sign(self, payload_type, body))
+    }
+
+    fn sign_note(&self, text: &NoteText) -> Result<[u8; 64], SignerError> {
+        Ok(self.sign_encoded(text.as_bytes()))
     }
 }

@@ -18,6 +18,7 @@ use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
 use zeroize::Zeroizing;
 
+use super::note::NoteText;
 use super::pae::pre_authentication_encoding;
 use super::public_key::{PublicKey, PublicKeyError};
 use super::signer::{Signer, SignerError};
@@ -126,22 +127,32 @@ impl TokenKey {
     }
 }
 
+impl TokenKey {
+    /// A signature that holds.
+    fn checked(&self, message: &[u8]) -> Result<[u8; 64], SignerError> {
+        let holder = || self.name.clone();
+        // PKCS#11 3.0, section 2.3.14: without parameters it is Ed25519 of RFC 8032, without context or prehash.
+        let mechanism = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure));
+        let signature = self.session.sign(&mechanism, self.key, message);
+        let signature = signature.map_err(|error| SignerError::Refused { holder: holder(), reason: reason(&error) })?;
+        match <[u8; 64]>::try_from(signature) {
+            Ok(signature) if self.public.verifies(message, &signature) => Ok(signature),
+            _ => Err(SignerError::Invalid { holder: holder() }),
+        }
+    }
+}
+
 impl Signer for TokenKey {
     fn public_key(&self) -> PublicKey {
         self.public.clone()
     }
 
     fn sign(&self, payload_type: &str, body: &[u8]) -> Result<[u8; 64], SignerError> {
-        let holder = || self.name.clone();
-        let message = pre_authentication_encoding(payload_type, body);
-        // PKCS#11 3.0, section 2.3.14: without parameters it is Ed25519 of RFC 8032, without context or prehash.
-        let mechanism = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure));
-        let signature = self.session.sign(&mechanism, self.key, &message);
-        let signature = signature.map_err(|error| SignerError::Refused { holder: holder(), reason: reason(&error) })?;
-        match <[u8; 64]>::try_from(signature) {
-            Ok(signature) if self.public.signed(payload_type, body, &signature) => Ok(signature),
-            _ => Err(SignerError::Invalid { holder: holder() }),
-        }
+        self.checked(&pre_authentication_encoding(payload_type, body))
+    }
+
+    fn sign_note(&self, text: &NoteText) -> Result<[u8; 64], SignerError> {
+        self.checked(text.as_bytes())
     }
 }
 

@@ -39,7 +39,7 @@ fn rows(size: usize) -> Vec<u8> {
     let mut rows = Vec::with_capacity(size + 100);
     for (at, word) in noise(4 * MB, 5).chunks_exact(4).cycle().enumerate() {
         let word = u32::from_le_bytes(word.try_into().expect("four bytes"));
-        write!(rows, "{at}\trow {}\t{:08x}\t\\N\n", word % 500, word).expect("memory");
+        writeln!(rows, "{at}\trow {}\t{:08x}\t\\N", word % 500, word).expect("memory");
         if rows.len() >= size {
             break;
         }

@@ -1,17 +1,20 @@
 //! What a role is for, said as people need it.
 
 use crate::format::name::Name;
-use crate::format::trust_document::{KeyStatus, TrustDocument};
+use crate::format::trust_document::{KeyStatus, ROLES_WITH_A_TASK, TrustDocument};
 
 /// Whether the keys of a role give approvals: all roles that have no task of their own.
 pub fn approves(role: &Name) -> bool {
-    !["root", "release", "receipt", "notary"].contains(&role.as_str())
+    !ROLES_WITH_A_TASK.contains(&role.as_str())
 }
 
 /// What a role does, and how many of its keys it takes.
 pub fn said(document: &TrustDocument, role: &Name) -> String {
     if role.as_str() == "receipt" {
         return format!("role {role}: its key signs receipts");
+    }
+    if role.as_str() == "log" {
+        return format!("role {role}: its key signs the checkpoints of archives");
     }
     if !approves(role) {
         return format!("role {role}: {} of its keys must sign", needed(document, role));

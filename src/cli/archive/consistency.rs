@@ -1,0 +1,75 @@
+//! `pgseal archive consistency DIR --since CHECKPOINT`
+
+use std::path::PathBuf;
+
+use super::super::args::TrustArgs;
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::super::output::{Output, Paint, escape, shown};
+use crate::tlog::append;
+use crate::tlog::checkpoint::Checkpoint;
+use crate::tlog::proof::{ProofError, check_consistency, consistency};
+use crate::tlog::stored::Stored;
+use crate::words::count;
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The archive
+    dir: PathBuf,
+    /// A checkpoint of it that was kept elsewhere
+    #[arg(long, value_name = "CHECKPOINT")]
+    since: PathBuf,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let root = args.trust.load()?;
+    let kept = kept(&args.since)?;
+    let before = kept.authenticate(&root).map_err(|error| {
+        CliError::new(Exit::NotAuthentic, format!("{}: {error}", shown(&args.since)))
+            .hint("it proves nothing: was it kept by the trust root's log, and is this the right trust root (--trust)?")
+    })?;
+    let (checkpoint, now) = append::head(&args.dir, &root)?;
+    let fork = |why: String| {
+        CliError::new(Exit::Faults, format!("{}: {why}", shown(&args.dir)))
+            .hint("keep both checkpoints: two that are signed and don't fit together prove that the log was changed")
+    };
+    if before.origin() != now.origin() {
+        let (kept, is) = (escape(before.origin()), escape(now.origin()));
+        return Err(fork(format!("it is the log {is}, and the checkpoint is of {kept}")));
+    }
+    if before.size() > now.size() {
+        let (kept, is) = (count(before.size(), "entry"), now.size());
+        return Err(fork(format!("the log was of {kept} and is of {is}: entries were taken away")));
+    }
+    let proof = consistency(&Stored::new(&args.dir, now.size()), before.size(), now.size());
+    let proof = proof.map_err(|error| CliError::from(append::LogError::from(error)))?;
+    check_consistency((before.size(), before.root()), (now.size(), now.root()), &proof).map_err(
+        |error| match error {
+            ProofError::Root => fork(format!(
+                "the log does not begin with what it was at {}: entries were changed, or its tiles are damaged",
+                count(before.size(), "entry")
+            )),
+            error => fork(error.to_string()),
+        },
+    )?;
+    out.document(&serde_json::json!({
+        "archive": args.dir.to_string_lossy(), "since": super::document(&kept),
+        "checkpoint": super::document(&checkpoint), "proof": proof,
+    }));
+    let ok = out.paint(Paint::Good, "consistent");
+    let more = count(now.size() - before.size(), "entry");
+    out.line(format!("{ok}: {} grew from {} by {more}", escape(now.origin()), count(before.size(), "entry")));
+    Ok(Exit::Done)
+}
+
+/// Reads a checkpoint that somebody kept.
+pub fn kept(path: &std::path::Path) -> Result<Checkpoint, CliError> {
+    use crate::tlog::checkpoint::CheckpointError;
+    Checkpoint::read(path).map_err(|error| {
+        let exit = if matches!(error, CheckpointError::Io(_)) { Exit::Internal } else { Exit::Malformed };
+        CliError::new(exit, format!("{}: {error}", shown(path)))
+            .hint("a checkpoint is what `pgseal archive checkpoint DIR` prints")
+    })
+}

@@ -1,0 +1,69 @@
+//! `pgseal archive`: one file a task.
+
+mod add;
+mod checkpoint;
+mod consistency;
+mod init;
+mod prove;
+mod taken;
+mod trust_versions;
+mod verify;
+
+use clap::Subcommand;
+
+use super::args::now;
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::Output;
+use crate::tlog::Checkpoint;
+use crate::trust::root::name;
+use crate::trust::{PublicKey, TrustRoot, When};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(subcommand)]
+    command: ArchiveCommand,
+}
+
+#[derive(Subcommand, Debug)]
+enum ArchiveCommand {
+    /// Begin the log of a directory
+    Init(init::Args),
+    /// Take bundles, approvals, receipts and trust roots into an archive, and log them
+    Add(add::Args),
+    /// The log's checkpoint, after its signature was checked: keep it elsewhere
+    Checkpoint(checkpoint::Args),
+    /// The proof that a file is in the log, to travel with the file
+    Prove(prove::Args),
+    /// Whether the log only grew since a checkpoint that was kept
+    Consistency(consistency::Args),
+    /// Whether every logged file is there and the same, every file logged, and the log itself whole
+    Verify(verify::Args),
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    match &args.command {
+        ArchiveCommand::Init(args) => init::run(args, out),
+        ArchiveCommand::Add(args) => add::run(args, out),
+        ArchiveCommand::Checkpoint(args) => checkpoint::run(args, out),
+        ArchiveCommand::Prove(args) => prove::run(args, out),
+        ArchiveCommand::Consistency(args) => consistency::run(args, out),
+        ArchiveCommand::Verify(args) => verify::run(args, out),
+    }
+}
+
+/// Whether a key may sign checkpoints now.
+fn check_role(root: &TrustRoot, key: &PublicKey) -> Result<(), CliError> {
+    root.counts(&key.id(), &name("log"), When::At(now())).map_err(|reason| {
+        CliError::new(Exit::Usage, format!("key {} {reason}: checkpoints are signed by keys of the role log", key.id()))
+            .hint("nothing was signed; `pgseal trust add-key` with --role log makes a new key count")
+    })
+}
+
+/// A checkpoint as `--json` has it.
+fn document(checkpoint: &Checkpoint) -> serde_json::Value {
+    serde_json::json!({
+        "origin": checkpoint.origin(), "size": checkpoint.size(), "root_sha256": checkpoint.root(),
+        "note": checkpoint.to_string(),
+    })
+}

@@ -1,0 +1,95 @@
+//! `pgseal archive prove DIR FILE`
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::super::args::TrustArgs;
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::super::output::{Output, shown};
+use crate::digest::Digest;
+use crate::durable;
+use crate::format::json;
+use crate::format::log_entry::LogEntry;
+use crate::tlog::append::{self, LogError};
+use crate::tlog::compare::file_digest;
+use crate::tlog::proof::inclusion;
+use crate::tlog::stored::Stored;
+use crate::tlog::tile::WIDTH;
+use crate::tlog::{PROOF_ENDING, ProofFile};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The archive
+    dir: PathBuf,
+    /// The file: in the archive, or a copy of it elsewhere
+    file: PathBuf,
+    /// Where to write the proof; must not exist. Beside the file as FILE.tlog-proof, `verify` finds it [default: standard output]
+    #[arg(short, long, value_name = "PROOF")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let root = args.trust.load()?;
+    let (checkpoint, head) = append::head(&args.dir, &root)?;
+    let (size, sha256) = file_digest(&args.file).map_err(|error| CliError::io(&args.file, &error))?;
+    let stored = Stored::new(&args.dir, head.size());
+    let found = find(&stored, head.size(), sha256)?.filter(|(_, entry)| entry.size == size);
+    let Some((index, entry)) = found else {
+        return Err(CliError::new(
+            Exit::Usage,
+            format!("{}: no entry of the log has its digest, {sha256}", shown(&args.file)),
+        )
+        .hint("`pgseal archive add` logs it, if it is authentic; `pgseal archive verify` tells what was changed"));
+    };
+    let path = inclusion(&stored, index, head.size()).map_err(LogError::from)?;
+    let bytes = json::to_canonical(&entry).map_err(LogError::from)?;
+    let proof = ProofFile { entry: bytes, index, path, checkpoint };
+    // What is handed out holds.
+    proof.authenticate(&root).map_err(|error| {
+        CliError::new(Exit::NotAuthentic, format!("{}: the proof would not hold: {error}", shown(&args.dir)))
+            .hint("the log is damaged: `pgseal archive verify` tells all that is wrong with it")
+    })?;
+    let text = proof.to_string();
+    let written = args.output.as_deref().map(|path| write(path, &text)).transpose();
+    written?;
+    out.document(&serde_json::json!({
+        "archive": args.dir.to_string_lossy(), "file": args.file.to_string_lossy(), "index": index, "entry": entry,
+        "checkpoint": super::document(&proof.checkpoint), "proof": text,
+        "written": args.output.as_ref().map(|path| path.to_string_lossy()),
+    }));
+    match &args.output {
+        Some(path) => out.line(format!("wrote {}: entry {index} of {}", shown(path), head.size())),
+        None if !out.json => out.content(text.as_bytes())?,
+        None => {}
+    }
+    Ok(Exit::Done)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    let written = durable::create_new(path, |file| file.write_all(text.as_bytes()));
+    written.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => CliError::new(Exit::Usage, format!("{}: it exists already", shown(path)))
+            .hint(format!("a proof for a larger log proves no more; or name another file, ending in {PROOF_ENDING}")),
+        _ => CliError::io(path, &error),
+    })
+}
+
+/// The first entry with this digest.
+fn find(stored: &Stored, size: u64, sha256: Digest) -> Result<Option<(u64, LogEntry)>, CliError> {
+    let text = sha256.to_string();
+    for bundle in 0..size.div_ceil(WIDTH) {
+        let entries = stored.entries(bundle).map_err(LogError::from)?;
+        // Most of a large log is about others: only what has the digest somewhere is read.
+        let has = |entry: &[u8]| memchr::memmem::find(entry, text.as_bytes()).is_some();
+        for (index, bytes) in (bundle * WIDTH..).zip(entries).filter(|(_, bytes)| has(bytes)) {
+            let entry: LogEntry = json::from_canonical(&bytes).map_err(LogError::from)?;
+            if entry.sha256 == sha256 {
+                return Ok(Some((index, entry)));
+            }
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,110 @@
+//! Versions of the trust root, as an archive takes them: `VERSION.trust.json`, and its signatures in
+//! `VERSION.trust.json.sigs/`, so that each can be read by itself years later.
+
+use std::path::{Path, PathBuf};
+
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::super::output::shown;
+use super::taken::Found;
+use crate::format::log_entry::LogKind;
+use crate::trust::rotation::{Candidate, walk};
+use crate::trust::{DraftRoot, TrustRoot, store};
+
+/// Documents that may lead from the trust root back to an older one; none of them is believed but by its digest.
+pub struct Known(Vec<DraftRoot>);
+
+impl Known {
+    /// What lies beside the trust root, beside the files that were named, and in the archive.
+    pub fn gather(trust: &Path, files: &[PathBuf], archive: &Path) -> Self {
+        let mut paths: Vec<PathBuf> = files.to_vec();
+        for file in std::iter::once(trust).chain(files.iter().map(PathBuf::as_path)) {
+            paths.extend(listed(&sigs(file)));
+        }
+        paths.extend(listed(archive));
+        // By its name, so that of a large archive only these are read. Beside signatures they have no ending but `.json`.
+        let documents = paths.iter().filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let kind = LogKind::of(name);
+            kind == Some(LogKind::Trust) || (kind.is_none() && name.ends_with(".json"))
+        });
+        // What can't be read here is no link of the chain; where one was needed, that is told.
+        Self(documents.filter_map(|path| read(path).ok()).collect())
+    }
+}
+
+fn read(path: &Path) -> Result<DraftRoot, CliError> {
+    Ok(store::read_draft(path)?.draft)
+}
+
+fn sigs(path: &Path) -> PathBuf {
+    let mut dir = path.as_os_str().to_owned();
+    dir.push(".sigs");
+    dir.into()
+}
+
+fn listed(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+    paths.sort();
+    paths
+}
+
+/// A trust root's document and those that it replaced, which lie beside its signatures.
+pub fn of(path: &Path) -> Result<Vec<Found>, CliError> {
+    let newest = read(path)?.document().version;
+    let mut all = Vec::new();
+    for version in 1..=newest {
+        let from = if version == newest { path.to_owned() } else { sigs(path).join(format!("{version}.json")) };
+        if !from.is_file() {
+            continue;
+        }
+        let name = format!("{version}.trust.json");
+        let beside = signatures(path, &from, &name)?;
+        let beside = beside.into_iter().map(|(from, name)| (from, name, LogKind::Signature)).collect();
+        all.push(Found { from, name, kind: LogKind::Trust, beside });
+    }
+    Ok(all)
+}
+
+/// The signatures of a document, which lie beside the trust root that it is or was; and their paths below an archive.
+pub fn signatures(root: &Path, document: &Path, name: &str) -> Result<Vec<(PathBuf, String)>, CliError> {
+    let start = format!("{}.", read(document)?.document().version);
+    let named = listed(&sigs(root)).into_iter().filter_map(|path| {
+        let file = path.file_name()?.to_str()?.to_owned();
+        let is_of = file.starts_with(&start) && file.ends_with(".sig");
+        is_of.then(|| (path, format!("{name}.sigs/{file}")))
+    });
+    Ok(named.collect())
+}
+
+/// Whether a document is a version of this trust root: itself, one that it goes back to by the digests that each version
+/// names, or the next one.
+pub fn authenticate(document: &Path, typed: &Path, root: &TrustRoot, known: &Known) -> Result<(), CliError> {
+    let read = store::read(document).map_err(|error| match error {
+        store::StoreError::Trust { source, .. } => {
+            CliError::from(store::StoreError::Trust { path: typed.to_owned(), source })
+        }
+        error => error.into(),
+    })?;
+    let (installed, version) = (root.document().version, read.document().version);
+    if version > installed {
+        let Candidate { draft, signatures } = store::read_draft(document)?;
+        return walk(root, vec![Candidate { draft, signatures }]).map(drop).map_err(|error| {
+            CliError::new(Exit::NotAuthentic, format!("{}: {error}", shown(typed)))
+                .hint("a version after the next is added when the one before it is the trust root (--trust)")
+        });
+    }
+    let mut next = Some(root.digest());
+    while let Some(digest) = next {
+        if digest == read.digest() {
+            return Ok(());
+        }
+        let chain = std::iter::once(root.draft()).chain(&known.0);
+        next = chain.into_iter().find(|draft| draft.digest() == digest).and_then(|draft| draft.document().prev_sha256);
+    }
+    let text =
+        format!("{}: version {version} is none that version {installed} of the trust root goes back to", shown(typed));
+    Err(CliError::new(Exit::NotAuthentic, text)
+        .hint("the versions between them prove it: they lie in FILE.sigs beside the trust root; add them with it"))
+}

@@ -1,0 +1,49 @@
+//! `pgseal archive verify DIR`
+
+use std::path::PathBuf;
+
+use super::super::args::TrustArgs;
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::super::output::{Output, Paint, escape, shown};
+use crate::tlog::{self, Comparison, LogFault};
+use crate::words::count;
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The archive
+    dir: PathBuf,
+    /// A checkpoint of it that was kept elsewhere; may be repeated
+    #[arg(long, value_name = "CHECKPOINT")]
+    since: Vec<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let root = args.trust.load()?;
+    let since = args.since.iter().map(|path| super::consistency::kept(path)).collect::<Result<Vec<_>, _>>()?;
+    if args.dir.is_dir() && !tlog::has_log(&args.dir) {
+        return Err(CliError::from(tlog::append::LogError::NoLog(args.dir.clone())));
+    }
+    let Comparison { checkpoint, entries, faults } =
+        tlog::compare(&args.dir, &root, &since).map_err(|error| CliError::io(&args.dir, &error))?;
+    out.document(&serde_json::json!({
+        "archive": args.dir.to_string_lossy(), "checkpoint": checkpoint.as_ref().map(super::document),
+        "entries": entries.len(), "since": since.len(), "faults": faults.iter().map(document).collect::<Vec<_>>(),
+    }));
+    for fault in &faults {
+        let kind = out.paint(Paint::Bad, fault.kind.as_str());
+        out.line(format!("{kind}  {}: {}", shown(&fault.path), escape(&fault.sentence)));
+    }
+    let log = checkpoint.map_or("no checkpoint".to_owned(), |checkpoint| escape(checkpoint.origin()));
+    out.line(format!("{log}: {}, {}", count(entries.len(), "entry"), count(faults.len(), "fault")));
+    if since.is_empty() && faults.is_empty() {
+        out.note("that the log itself was not signed anew, only a checkpoint that was kept elsewhere tells: --since");
+    }
+    Ok(if faults.is_empty() { Exit::Done } else { Exit::Faults })
+}
+
+fn document(fault: &LogFault) -> serde_json::Value {
+    serde_json::json!({ "kind": fault.kind.as_str(), "path": fault.path.to_string_lossy(), "sentence": fault.sentence })
+}

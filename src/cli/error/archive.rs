@@ -1,0 +1,58 @@
+//! Errors of an archive's log, and what to do about each.
+
+use super::super::exit::Exit;
+use super::CliError;
+use crate::tlog::append::LogError;
+use crate::tlog::checkpoint::{CheckpointError, SignCheckpointError};
+use crate::tlog::proof_file::ProofFileError;
+use crate::trust::root::SignatureError;
+
+/// What shows everything that is wrong.
+const VERIFY: &str = "`pgseal archive verify` tells all that is wrong with it; nothing was changed";
+
+impl From<LogError> for CliError {
+    fn from(error: LogError) -> Self {
+        match &error {
+            LogError::Io { .. } => Self::new(Exit::Internal, error),
+            LogError::Exists(_) => Self::new(Exit::Usage, error).hint("`pgseal archive add` takes more files into it"),
+            LogError::NoLog(_) => Self::new(Exit::Usage, error).hint("`pgseal archive init DIR` begins one"),
+            LogError::Checkpoint { source: CheckpointError::Io(_), .. } => Self::new(Exit::Internal, error),
+            LogError::Checkpoint { .. } => Self::new(Exit::Malformed, error).hint(VERIFY),
+            LogError::Signature { source, .. } => Self::new(Exit::NotAuthentic, &error).hint(signature_hint(source)),
+            LogError::Tile(_) | LogError::Broken { .. } | LogError::Entry(_) | LogError::Consistency(_) => {
+                Self::new(Exit::NotAuthentic, error).hint(VERIFY)
+            }
+            LogError::Entries(_) => Self::new(Exit::Usage, error),
+            LogError::Sign(SignCheckpointError::Origin(_)) => Self::new(Exit::Usage, error),
+            LogError::Sign(SignCheckpointError::Signer(_)) => Self::new(Exit::Usage, error).hint("nothing was signed"),
+        }
+    }
+}
+
+fn signature_hint(error: &SignatureError) -> &'static str {
+    match error {
+        SignatureError::Invalid(_) => "the checkpoint was changed after it was signed",
+        SignatureError::Threshold { why, .. } if why.iter().any(|(_, _, why)| why.is_revoked()) => {
+            "whoever has the revoked key may have written this log: compare it with checkpoints that were kept, and begin a new log"
+        }
+        SignatureError::Threshold { .. } | SignatureError::UnknownKey(_) => {
+            "checkpoints are signed by keys of the role log: is this the right trust root (--trust)?"
+        }
+    }
+}
+
+impl From<ProofFileError> for CliError {
+    fn from(error: ProofFileError) -> Self {
+        match &error {
+            ProofFileError::Io(io) if io.kind() != std::io::ErrorKind::InvalidInput => Self::new(Exit::Internal, error),
+            ProofFileError::Io(_) | ProofFileError::Form(_) | ProofFileError::Checkpoint(_) => {
+                Self::new(Exit::Malformed, error).hint("a proof is what `pgseal archive prove DIR FILE` writes")
+            }
+            ProofFileError::Signature(signature) => {
+                Self::new(Exit::NotAuthentic, &error).hint(signature_hint(signature))
+            }
+            ProofFileError::Proof(_) | ProofFileError::Entry(_) => Self::new(Exit::NotAuthentic, error)
+                .hint("the proof is damaged or of another log: `pgseal archive prove DIR FILE` makes a fresh one"),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The proof that travels with a bundle: `FILE.tlog-proof` says that an archive's log has it.
+
+use std::path::{Path, PathBuf};
+
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::{Output, escape, shown};
+use crate::format::log_entry::LogKind;
+use crate::format::statement::ReleaseId;
+use crate::tlog::ProofFile;
+use crate::tlog::compare::file_digest;
+use crate::tlog::proof_file::Logged;
+use crate::trust::TrustRoot;
+
+/// What a proof says of a bundle.
+pub struct OfBundle {
+    logged: Logged,
+    owner: String,
+    proof: PathBuf,
+    file: Same,
+}
+
+/// Whether the file is the one that was logged. Its release is in any case.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Same {
+    Same,
+    Changed,
+}
+
+/// Checks the proof that was named, or that stands beside the bundle.
+pub fn check(
+    given: Option<&Path>,
+    file: &Path,
+    root: &TrustRoot,
+    release: ReleaseId,
+) -> Result<Option<OfBundle>, CliError> {
+    let beside = ProofFile::beside(file);
+    let Some(proof) = given.or_else(|| beside.is_file().then_some(&beside)) else { return Ok(None) };
+    let read = ProofFile::read(proof).map_err(|error| CliError::from(error).about(proof))?;
+    let logged = read.authenticate(root).map_err(|error| CliError::from(error).about(proof))?;
+    let entry = logged.entry();
+    if entry.kind != LogKind::Release || entry.release_id != Some(release.digest()) {
+        let what = entry.release_id.map_or_else(|| "no release".to_owned(), |id| format!("release {id}"));
+        let text = format!("{}: it is the proof of another file, a {} of {what}", shown(proof), entry.kind.as_str());
+        return Err(CliError::new(Exit::NotAuthentic, text)
+            .hint("each file has a proof of its own: `pgseal archive prove DIR FILE` makes one"));
+    }
+    let (size, digest) = file_digest(file).map_err(|error| CliError::io(file, &error))?;
+    let same = if (size, digest) == (entry.size, entry.sha256) { Same::Same } else { Same::Changed };
+    let owner = root.owner(&logged.head().key()).to_owned();
+    Ok(Some(OfBundle { logged, owner, proof: proof.to_owned(), file: same }))
+}
+
+/// As `--json` has it.
+pub fn document(of: &OfBundle) -> serde_json::Value {
+    let (logged, head) = (&of.logged, of.logged.head());
+    serde_json::json!({
+        "proof": of.proof.to_string_lossy(), "origin": head.origin(), "index": logged.index(), "size": head.size(),
+        "root_sha256": head.root(), "key_id": head.key(), "owner": of.owner, "path": logged.entry().path,
+        "same_file": of.file == Same::Same,
+    })
+}
+
+/// For people.
+pub fn show(of: &OfBundle, out: Output) {
+    let (logged, head) = (&of.logged, of.logged.head());
+    let (origin, owner) = (escape(head.origin()), escape(&of.owner));
+    out.line(format!(
+        "in the log {origin}: entry {} of {}, signed by {owner} ({})",
+        logged.index(),
+        head.size(),
+        head.key()
+    ));
+    if of.file == Same::Changed {
+        out.note("the release was logged in another file: signatures or approvals were added or taken away since");
+    }
+}

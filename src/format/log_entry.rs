@@ -1,0 +1,204 @@
+//! An entry of an archive's log as data: one file, and what it is.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::version::Format1;
+use crate::digest::Digest;
+
+/// What one leaf of the log says; its canonical bytes are the leaf.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogEntry {
+    /// The document's format.
+    pub format: Format1,
+    /// What the file is.
+    pub kind: LogKind,
+    /// Where it is in the archive.
+    pub path: ArchivePath,
+    /// The release that it belongs to; a trust root belongs to none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub release_id: Option<Digest>,
+    /// The digest of the whole file.
+    pub sha256: Digest,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// What a file of an archive is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogKind {
+    /// A bundle.
+    Release,
+    /// Approvals that travel beside a bundle.
+    Approval,
+    /// The receipt of a run or rollback.
+    Receipt,
+    /// The receipt of a rehearsal.
+    Rehearsal,
+    /// A version of the trust root.
+    Trust,
+    /// A signature or time stamp beside a receipt or a trust root, which are nothing without it.
+    Signature,
+    /// The journal beside a receipt.
+    Journal,
+}
+
+impl LogKind {
+    /// As the entry has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Approval => "approval",
+            Self::Receipt => "receipt",
+            Self::Rehearsal => "rehearsal",
+            Self::Trust => "trust",
+            Self::Signature => "signature",
+            Self::Journal => "journal",
+        }
+    }
+
+    /// By the end of a file's name, as everywhere in pgseal; `None` for what no archive takes. A trust root has no name of
+    /// its own: in an archive it is `trust.json`, or ends in `.trust.json`.
+    pub fn of(name: &str) -> Option<Self> {
+        let kinds = [
+            (".pgseal", Self::Release),
+            (".approval", Self::Approval),
+            (".receipt.json", Self::Receipt),
+            (".rehearsal.json", Self::Rehearsal),
+            (".trust.json", Self::Trust),
+            (".sig", Self::Signature),
+            (".tsr", Self::Signature),
+            (".journal", Self::Journal),
+        ];
+        if name == "trust.json" {
+            return Some(Self::Trust);
+        }
+        kinds.into_iter().find_map(|(end, kind)| (name.len() > end.len() && name.ends_with(end)).then_some(kind))
+    }
+}
+
+/// A path below an archive's directory: segments joined by `/`, without `.`, `..`, empty segments and control
+/// characters, at most 1,024 bytes; not a path of the log itself.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ArchivePath(String);
+
+/// Why a text is no path in an archive.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ArchivePathError {
+    /// Outside the grammar.
+    #[error("{0:?} is no path in an archive: a plain relative path of at most 1024 bytes, with / between its parts")]
+    Grammar(String),
+    /// A place that the log has for itself.
+    #[error("{0:?} is a path of the log itself")]
+    Reserved(String),
+}
+
+impl ArchivePath {
+    /// The path as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ArchivePath {
+    type Err = ArchivePathError;
+
+    fn from_str(path: &str) -> Result<Self, Self::Err> {
+        let wrong = |segment: &str| segment.is_empty() || segment == "." || segment == "..";
+        if path.len() > 1024 || path.contains(char::is_control) || path.split('/').any(wrong) {
+            return Err(ArchivePathError::Grammar(path.chars().take(80).collect()));
+        }
+        let first = path.split('/').next().unwrap_or_default().to_ascii_lowercase();
+        match first.as_str() {
+            "checkpoint" | "tile" => Err(ArchivePathError::Reserved(path.to_owned())),
+            _ => Ok(Self(path.to_owned())),
+        }
+    }
+}
+
+impl TryFrom<String> for ArchivePath {
+    type Error = ArchivePathError;
+
+    fn try_from(path: String) -> Result<Self, Self::Error> {
+        path.parse()
+    }
+}
+
+impl From<ArchivePath> for String {
+    fn from(path: ArchivePath) -> Self {
+        path.0
+    }
+}
+
+impl Borrow<str> for ArchivePath {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ArchivePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ArchivePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::json;
+
+    #[test]
+    fn paths_stay_below_the_archive_and_out_of_the_log() {
+        for path in ["a.pgseal", "2026/06/a b.pgseal", "tiles/x", "sub/checkpoint", "\u{e4}"] {
+            assert!(path.parse::<ArchivePath>().is_ok(), "{path:?}");
+        }
+        let long = "a".repeat(1025);
+        for path in ["", "/a", "a/", "a//b", "../a", "a/./b", "a\nb", "checkpoint", "tile/0/000", "TILE/x", &long] {
+            assert!(path.parse::<ArchivePath>().is_err(), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn an_entry_has_one_spelling() {
+        let entry = LogEntry {
+            format: Format1,
+            kind: LogKind::Release,
+            path: "a.pgseal".parse().expect("a path"),
+            release_id: Some(Digest::of(b"id")),
+            sha256: Digest::of(b"abc"),
+            size: 3,
+        };
+        let bytes = json::to_canonical(&entry).expect("plain");
+        assert!(bytes.starts_with(b"{\"format\":1,\"kind\":\"release\",\"path\":\"a.pgseal\","), "{bytes:?}");
+        assert_eq!(json::from_canonical::<LogEntry>(&bytes).expect("its own bytes"), entry);
+        assert!(json::from_canonical::<LogEntry>(&[&bytes[..], b"\n"].concat()).is_err());
+    }
+
+    #[test]
+    fn a_name_says_what_a_file_is() {
+        for (name, kind) in [
+            ("a.pgseal", Some(LogKind::Release)),
+            ("a.receipt.json", Some(LogKind::Receipt)),
+            ("trust.json", Some(LogKind::Trust)),
+            ("2.trust.json", Some(LogKind::Trust)),
+            ("a.receipt.sig", Some(LogKind::Signature)),
+            (".pgseal", None),
+            ("README.md", None),
+            ("a.pgseal.tlog-proof", None),
+        ] {
+            assert_eq!(LogKind::of(name), kind, "{name}");
+        }
+    }
+}

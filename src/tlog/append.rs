@@ -1,0 +1,286 @@
+//! Appending to a log on disk. The files are there before the log is told of them; then come entries, tiles, and last,
+//! by one rename, the checkpoint. Whatever is killed in between leaves the old checkpoint, whose tiles are untouched, and
+//! perhaps entries behind it, which the next append finishes first: so what was signed is never signed differently.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::checkpoint::{Checkpoint, CheckpointError, SignCheckpointError, TrustedHead};
+use super::entries::{self, EntriesError};
+use super::hash::{complete, leaf};
+use super::proof::{ProofError, check_consistency, consistency, root};
+use super::stored::{Stored, TileError};
+use super::tile::{Content, HEIGHT, Tile, WIDTH};
+use super::{CHECKPOINT, TILE, hash, stored};
+use crate::digest::Digest;
+use crate::durable;
+use crate::format::json::{self, JsonError};
+use crate::format::log_entry::{ArchivePath, LogEntry};
+use crate::trust::root::SignatureError;
+use crate::trust::{Signer, TrustRoot};
+
+/// A tile and its bytes.
+type Written = (Tile, Vec<u8>);
+
+/// All of an entry that a search reads.
+#[derive(Deserialize)]
+struct PathOnly<'a> {
+    #[serde(borrow)]
+    path: Cow<'a, str>,
+}
+
+/// A log that nobody else appends to meanwhile. Its checkpoint is signed by a key that counts, and its last tiles agree
+/// with it.
+pub struct LockedLog {
+    dir: PathBuf,
+    head: TrustedHead,
+    tail: Vec<Vec<u8>>,
+    pending: Vec<Vec<u8>>,
+    _lock: File,
+}
+
+/// Why nothing is appended.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// A file can't be read or written.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// There is a log already.
+    #[error("{path}: there is a log already", path = .0.display())]
+    Exists(PathBuf),
+    /// There is no checkpoint.
+    #[error("{path}: there is no log: it has no checkpoint", path = .0.display())]
+    NoLog(PathBuf),
+    /// The checkpoint is none.
+    #[error("{path}: {source}", path = path.display())]
+    Checkpoint {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Why.
+        source: CheckpointError,
+    },
+    /// The checkpoint is not signed by a key that counts.
+    #[error("{path}: {source}", path = path.display())]
+    Signature {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Why.
+        source: SignatureError,
+    },
+    /// A tile that can't be used.
+    #[error(transparent)]
+    Tile(#[from] TileError),
+    /// The tiles are of another tree than the one that was signed.
+    #[error("{path}: {reason}", path = path.display())]
+    Broken {
+        /// The log.
+        path: PathBuf,
+        /// What doesn't agree.
+        reason: String,
+    },
+    /// An entry that can't be written, or that is none.
+    #[error("an entry of the log: {0}")]
+    Entry(#[from] JsonError),
+    /// An entry that is too long.
+    #[error(transparent)]
+    Entries(#[from] EntriesError),
+    /// No signature.
+    #[error(transparent)]
+    Sign(#[from] SignCheckpointError),
+    /// What would be signed does not begin with what was.
+    #[error("the new tree does not begin with the one that was signed: {0}")]
+    Consistency(#[from] ProofError),
+}
+
+/// Begins a log in a directory that has none: an empty tree, signed.
+pub fn create(dir: &Path, origin: &str, root: &TrustRoot, signer: &dyn Signer) -> Result<Checkpoint, LogError> {
+    if super::has_log(dir) {
+        return Err(LogError::Exists(dir.to_owned()));
+    }
+    let path = dir.join(CHECKPOINT);
+    let checkpoint = Checkpoint::sign(origin, 0, hash::empty(), signer)?;
+    checkpoint.authenticate(root).map_err(|source| LogError::Signature { path: path.clone(), source })?;
+    let written = durable::create_new(&path, |file| file.write_all(checkpoint.to_string().as_bytes()));
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(LogError::Exists(dir.to_owned())),
+        Err(source) => Err(LogError::Io { path, source }),
+        Ok(()) => Ok(checkpoint),
+    }
+}
+
+/// Reads a log's checkpoint, and checks its signature.
+pub fn head(dir: &Path, root: &TrustRoot) -> Result<(Checkpoint, TrustedHead), LogError> {
+    let path = dir.join(CHECKPOINT);
+    let checkpoint = Checkpoint::read(&path).map_err(|source| match source {
+        CheckpointError::Io(error) if error.kind() == io::ErrorKind::NotFound => LogError::NoLog(dir.to_owned()),
+        source => LogError::Checkpoint { path: path.clone(), source },
+    })?;
+    let head = checkpoint.authenticate(root).map_err(|source| LogError::Signature { path, source })?;
+    Ok((checkpoint, head))
+}
+
+/// Entries behind the checkpoint: of an append that was interrupted, or of a checkpoint that was put back.
+pub fn pending(dir: &Path, size: u64) -> Result<Vec<Vec<u8>>, TileError> {
+    let mut pending = Vec::new();
+    for index in size / WIDTH.. {
+        let full = Tile { content: Content::Entries, index, width: WIDTH };
+        let width = if dir.join(full.to_string()).exists() { WIDTH } else { widest(&dir.join(full.partials())) };
+        let known = size.saturating_sub(index * WIDTH).min(WIDTH);
+        if width <= known {
+            break;
+        }
+        let entries = Stored::new(dir, index * WIDTH + width).entries(index)?;
+        pending.extend(entries.into_iter().skip(usize::try_from(known).unwrap_or(usize::MAX)));
+        if width < WIDTH {
+            break;
+        }
+    }
+    Ok(pending)
+}
+
+/// The widest partial tile in a directory; 0 for none.
+fn widest(dir: &Path) -> u64 {
+    let names = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let widths = names.filter_map(|entry| entry.file_name().to_str().and_then(super::checkpoint::number));
+    widths.filter(|width| (1..WIDTH).contains(width)).max().unwrap_or_default()
+}
+
+impl LockedLog {
+    /// Waits for whoever appends, then reads checkpoint and last tiles. Only these: the work does not grow with the log.
+    pub fn lock(dir: &Path, root: &TrustRoot) -> Result<Self, LogError> {
+        let path = dir.join(CHECKPOINT);
+        let lock = durable::lock(&path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => LogError::NoLog(dir.to_owned()),
+            _ => LogError::Io { path, source },
+        })?;
+        let (_, head) = head(dir, root)?;
+        let broken = |reason: &str| LogError::Broken { path: dir.to_owned(), reason: reason.to_owned() };
+        let stored = Stored::new(dir, head.size());
+        if self::root(&stored, head.size())? != head.root() {
+            return Err(broken("its tiles are not those of the checkpoint"));
+        }
+        let mut tail = Vec::new();
+        if !head.size().is_multiple_of(WIDTH) {
+            let last = head.size() / WIDTH;
+            tail = stored.entries(last)?;
+            if !tail.iter().map(|entry| leaf(entry)).eq(stored.hashes(0, last)?.iter().copied()) {
+                return Err(broken("its last entries are not those of the checkpoint"));
+            }
+        }
+        let pending = pending(dir, head.size())?;
+        Ok(Self { dir: dir.to_owned(), head, tail, pending, _lock: lock })
+    }
+
+    /// What the log is.
+    pub fn head(&self) -> &TrustedHead {
+        &self.head
+    }
+
+    /// What is logged of these paths, as it stands on disk. It is not compared with the tree, which [`super::compare()`] does.
+    pub fn logged(&self, paths: &BTreeSet<ArchivePath>) -> Result<BTreeMap<ArchivePath, LogEntry>, LogError> {
+        let stored = Stored::new(&self.dir, self.head.size());
+        let mut logged = BTreeMap::new();
+        for index in 0..self.head.size().div_ceil(WIDTH) {
+            for bytes in stored.entries(index)? {
+                // Most of a large log is about others.
+                let only: PathOnly<'_> = serde_json::from_slice(&bytes).map_err(JsonError::from)?;
+                if let Some(path) = paths.get(only.path.as_ref()) {
+                    logged.insert(path.clone(), json::from_canonical(&bytes)?);
+                }
+            }
+        }
+        Ok(logged)
+    }
+
+    /// Entries that an interrupted append left behind the checkpoint. They have to be appended before all others.
+    pub fn pending(&self) -> Result<Vec<LogEntry>, LogError> {
+        Ok(self.pending.iter().map(|entry| json::from_canonical(entry)).collect::<Result<_, _>>()?)
+    }
+
+    /// Appends entries and signs what the log is now.
+    pub fn append(self, entries: &[LogEntry], root: &TrustRoot, signer: &dyn Signer) -> Result<Checkpoint, LogError> {
+        let old = self.head.size();
+        let new: Vec<Vec<u8>> = entries.iter().map(json::to_canonical).collect::<Result<_, _>>()?;
+        if !new.starts_with(&self.pending) {
+            let reason = "entries of an interrupted append would be lost".to_owned();
+            return Err(LogError::Broken { path: self.dir, reason });
+        }
+        let size = old + new.len() as u64;
+        let (tiles, stored) = self.tiles(&new, size)?;
+        let root_hash = self::root(&stored, size)?;
+        let path = consistency(&stored, old, size)?;
+        check_consistency((old, self.head.root()), (size, root_hash), &path)?;
+        // Signed before anything is written: a key that refuses leaves nothing behind.
+        let checkpoint = Checkpoint::sign(self.head.origin(), size, root_hash, signer)?;
+        let path = self.dir.join(CHECKPOINT);
+        checkpoint.authenticate(root).map_err(|source| LogError::Signature { path: path.clone(), source })?;
+        self.write(&tiles)?;
+        let text = checkpoint.to_string();
+        durable::replace(&path, |file| file.write_all(text.as_bytes()))
+            .map_err(|source| LogError::Io { path, source })?;
+        for (tile, _) in tiles.iter().filter(|(tile, _)| tile.is_full()) {
+            // The full tile stands in for them. Best effort: what stays is not looked at any more.
+            let _ = std::fs::remove_dir_all(self.dir.join(tile.partials()));
+        }
+        Ok(checkpoint)
+    }
+
+    /// What changes: the last tile of each level and those behind it, entries first. And the tree that they make.
+    fn tiles(&self, new: &[Vec<u8>], size: u64) -> Result<(Vec<Written>, Stored), LogError> {
+        let (old, mut tiles) = (self.head.size(), Vec::new());
+        let all: Vec<&[u8]> = self.tail.iter().chain(new).map(Vec::as_slice).collect();
+        for (index, bundle) in (old / WIDTH..).zip(all.chunks(WIDTH as usize)) {
+            let tile = Tile { content: Content::Entries, index, width: bundle.len() as u64 };
+            tiles.push((tile, entries::encode(bundle.iter().copied())?));
+        }
+        let (before, after) = (Stored::new(&self.dir, old), Stored::new(&self.dir, size));
+        let mut fresh: Vec<Digest> = new.iter().map(|entry| leaf(entry)).collect();
+        for level in 0..64 / HEIGHT {
+            if fresh.is_empty() {
+                break;
+            }
+            let at = old >> (HEIGHT * level);
+            let mut hashes = Vec::new();
+            if !at.is_multiple_of(WIDTH) {
+                hashes.extend_from_slice(&before.hashes(level, at / WIDTH)?);
+            }
+            hashes.append(&mut fresh);
+            for (index, hashes) in (at / WIDTH..).zip(hashes.chunks(WIDTH as usize)) {
+                let tile = Tile { content: Content::Hashes(level), index, width: hashes.len() as u64 };
+                tiles.push((tile, hashes.iter().flat_map(|hash| *hash.as_bytes()).collect()));
+                after.assume(level, index, hashes.to_vec());
+                if tile.is_full() {
+                    fresh.push(complete(hashes));
+                }
+            }
+        }
+        Ok((tiles, after))
+    }
+
+    fn write(&self, tiles: &[Written]) -> Result<(), LogError> {
+        let io = |source| LogError::Io { path: self.dir.join(TILE), source };
+        let mut files = Vec::new();
+        for (tile, bytes) in tiles {
+            let path = self.dir.join(tile.to_string());
+            path.parent().map_or(Ok(()), durable::create_dirs).map_err(io)?;
+            // What an interrupted append wrote is written again only where it differs.
+            if !stored::read_limited(&path, bytes.len() as u64).is_ok_and(|there| there == *bytes) {
+                files.push((path, bytes.clone()));
+            }
+        }
+        durable::replace_all(&files).map_err(io)
+    }
+}
+
+#[cfg(test)]
+mod tests;

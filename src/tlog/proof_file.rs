@@ -1,0 +1,167 @@
+//! `FILE.tlog-proof` (C2SP tlog-proof): that a file is in a log, to be checked without the log. The entry travels as its
+//! extra data: it is what was hashed, so it is authentic when the proof holds.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use base64ct::{Base64, Encoding};
+
+use super::checkpoint::{Checkpoint, CheckpointError, TrustedHead, hash, number};
+use super::hash::leaf;
+use super::proof::{ProofError, check_inclusion};
+use super::stored::read_limited;
+use super::{PROOF_ENDING, entries};
+use crate::digest::Digest;
+use crate::format::json::{self, JsonError};
+use crate::format::log_entry::LogEntry;
+use crate::trust::TrustRoot;
+use crate::trust::root::SignatureError;
+
+/// What the file begins with.
+const MAGIC: &str = "c2sp.org/tlog-proof@v1";
+/// A proof, in bytes, at most: the longest entry, a hash for every level, the largest checkpoint.
+const MOST_BYTES: usize = 256 << 10;
+
+/// A proof that nobody has checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProofFile {
+    /// The entry's canonical bytes.
+    pub entry: Vec<u8>,
+    /// Its place in the log, from 0.
+    pub index: u64,
+    /// The hashes from its sibling up.
+    pub path: Vec<Digest>,
+    /// Of the tree that it is in.
+    pub checkpoint: Checkpoint,
+}
+
+/// What a proof proves. Only [`ProofFile::authenticate`] makes one:
+///
+/// ```compile_fail
+/// let logged = pgseal::tlog::proof_file::Logged {};
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    entry: LogEntry,
+    index: u64,
+    head: TrustedHead,
+}
+
+/// Why a proof proves nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ProofFileError {
+    /// It can't be read.
+    #[error("can't be read: {0}")]
+    Io(#[from] io::Error),
+    /// Not of the format.
+    #[error("not a tlog-proof: {0}")]
+    Form(&'static str),
+    /// The checkpoint in it is none.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// Its checkpoint is not signed by a key that counts.
+    #[error("its checkpoint: {0}")]
+    Signature(#[from] SignatureError),
+    /// The entry is not in the tree that was signed.
+    #[error("the log doesn't have the entry: {0}")]
+    Proof(#[from] ProofError),
+    /// In the log, and not of a format that this program knows.
+    #[error("its entry is not one of a known format: {0}")]
+    Entry(#[from] JsonError),
+}
+
+impl ProofFile {
+    /// Reads a proof.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ProofFileError> {
+        let wrong = ProofFileError::Form;
+        let text = std::str::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8"))?;
+        let text = text.strip_prefix(MAGIC).and_then(|text| text.strip_prefix('\n'));
+        let (head, checkpoint) =
+            text.and_then(|text| text.split_once("\n\n")).ok_or(wrong("its first line or its end"))?;
+        let mut lines = head.split('\n').peekable();
+        let extra = lines.next_if(|line| line.starts_with("extra ")).and_then(|line| line.strip_prefix("extra "));
+        let extra = extra.ok_or(wrong("it doesn't hold the entry as extra data"))?;
+        let entry = Base64::decode_vec(extra).ok().filter(|entry| entry.len() <= entries::MOST_BYTES);
+        let entry = entry.ok_or(wrong("its extra data is no base64"))?;
+        let index = lines.next().and_then(|line| line.strip_prefix("index ")).and_then(number);
+        let index = index.ok_or(wrong("it has no index"))?;
+        let path = lines.map(hash).collect::<Option<Vec<Digest>>>().filter(|path| path.len() <= 64);
+        let path = path.ok_or(wrong("a line of it is no hash"))?;
+        Ok(Self { entry, index, path, checkpoint: Checkpoint::parse(checkpoint.as_bytes())? })
+    }
+
+    /// Reads a proof's file.
+    pub fn read(path: &Path) -> Result<Self, ProofFileError> {
+        Self::parse(&read_limited(path, MOST_BYTES as u64)?)
+    }
+
+    /// Checks it by the trust root's `log` keys.
+    pub fn authenticate(&self, root: &TrustRoot) -> Result<Logged, ProofFileError> {
+        let head = self.checkpoint.authenticate(root)?;
+        check_inclusion(self.index, head.size(), leaf(&self.entry), &self.path, head.root())?;
+        Ok(Logged { entry: json::from_canonical(&self.entry)?, index: self.index, head })
+    }
+
+    /// The name of the proof of a file.
+    pub fn beside(file: &Path) -> std::path::PathBuf {
+        let mut name = file.as_os_str().to_owned();
+        name.push(PROOF_ENDING);
+        name.into()
+    }
+}
+
+impl fmt::Display for ProofFile {
+    /// The file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{MAGIC}\nextra {}\nindex {}", Base64::encode_string(&self.entry), self.index)?;
+        self.path.iter().try_for_each(|hash| writeln!(f, "{}", Base64::encode_string(hash.as_bytes())))?;
+        write!(f, "\n{}", self.checkpoint)
+    }
+}
+
+impl Logged {
+    /// The file that was logged.
+    pub fn entry(&self) -> &LogEntry {
+        &self.entry
+    }
+
+    /// Its place in the log, from 0.
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// The log, as it was when the proof was made.
+    pub fn head(&self) -> &TrustedHead {
+        &self.head
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hash::node;
+    use super::*;
+    use crate::trust::SecretKey;
+
+    #[test]
+    fn reading_undoes_writing_and_nothing_else_is_read() {
+        let key = SecretKey::generate().expect("random");
+        let (entry, other) = (b"{}".to_vec(), leaf(b"b"));
+        let root = node(&leaf(&entry), &other);
+        let checkpoint = Checkpoint::sign("example.com/log", 2, root, &key).expect("signed");
+        let proof = ProofFile { entry, index: 0, path: vec![other], checkpoint };
+        let text = proof.to_string();
+        assert_eq!(ProofFile::parse(text.as_bytes()).expect("its own text"), proof);
+        for (a, b) in [
+            ("@v1", "@v2"),
+            ("extra e30=\n", ""),
+            ("extra e30=", "extra e30"),
+            ("index 0", "index 00"),
+            ("index 0", "index -1"),
+            ("index 0\n", "index 0\nAAAA\n"),
+            ("\n\n", "\n"),
+        ] {
+            assert!(ProofFile::parse(text.replacen(a, b, 1).as_bytes()).is_err(), "{a:?} for {b:?}");
+        }
+    }
+}
