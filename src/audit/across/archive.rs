@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Answer, Extent, Weight};
-use crate::audit::facts::{ApprovalFacts, Facts, ReceiptFacts, ReleaseFacts, TrustRootFacts};
+use crate::audit::facts::{ApprovalFacts, ReceiptFacts, ReleaseFacts, TrustRootFacts};
 use crate::audit::fault::{Fault, FaultKind};
 use crate::audit::finding::Finding;
 use crate::audit::kind::Kind;
