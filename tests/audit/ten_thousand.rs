@@ -75,7 +75,7 @@ fn exactly_the_planted_faults_are_found() {
         let (shard, file) = (format!("{part}/3"), format!("part{part}.jsonl"));
         vault.audit(&[ARCHIVE, "--shard", &shard, "--jsonl", "-o", &file]);
     }
-    let parts = ["--merge", "part1.jsonl", "--merge", "part2.jsonl", "--merge", "part3.jsonl"];
+    let parts = ["--merge", "part1.jsonl", "part2.jsonl", "part3.jsonl"];
     assert_eq!(vault.faults(&parts), planted);
     let text = vault.audit(&parts);
     assert_eq!(text.code, 50);

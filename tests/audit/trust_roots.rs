@@ -92,6 +92,7 @@ fn forks_and_strangers() {
     let digests = chain(&vault);
     let mut fork = vault.draft();
     bent(&mut fork, 2, Some(&digests[0]));
+    fork.document["policy"]["approvals"] = json!({ "l2": 2 });
     keep(&vault, &fork, "fork.trust.json");
     assert_eq!(vault.faults(&[ARCHIVE]), set([("fork.trust.json", "trust-fork")]));
     std::fs::remove_file(vault.archive().join("fork.trust.json")).expect("there");
