@@ -126,12 +126,12 @@ fn members_of_one_name_are_both_audited() {
 fn every_byte_of_a_header_may_be_wrong() {
     use pgseal::archive::source::InMemory;
     use pgseal::audit::Place;
-    use pgseal::audit::place::tar::Tar as TarPlace;
+    use pgseal::audit::place::tar_file::TarFile;
     let good = Tar { members: vec![Member::new("a.pgseal", b"x"), Member::new("b.pgseal", b"y")], end: vec![0; 1024] };
     let bytes = good.bytes();
     let list = |bytes: &[u8]| {
         let (mut found, mut failed) = (0, 0);
-        let place = TarPlace::read("a.tar".as_ref(), std::sync::Arc::new(InMemory(bytes.into())), None);
+        let place = TarFile::read("a.tar".as_ref(), std::sync::Arc::new(InMemory(bytes.into())), None);
         place.list(&mut |told| match told {
             Ok(file) => {
                 place.open(&file).expect("a member is there");

@@ -2,7 +2,7 @@
 
 pub mod directory;
 pub mod slice;
-pub mod tar;
+pub mod tar_file;
 mod tar_header;
 
 use std::io;
