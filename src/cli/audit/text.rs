@@ -1,0 +1,172 @@
+//! Findings as people read them: faults, notes, and what is well where that is not too much.
+
+use std::collections::BTreeMap;
+
+use crate::audit::facts::{ApprovalFacts, Facts, Quorum, Seen};
+use crate::audit::report::Summary;
+use crate::audit::{FaultKind, Finding, Kind, Report};
+use crate::cli::output::{Output, Paint, escape};
+use crate::digest::Digest;
+use crate::format::approval::Decision;
+use crate::format::receipt::Outcome;
+use crate::format::rehearsal::RehearsalOutcome;
+use crate::format::timestamp::Timestamp;
+use crate::words;
+
+/// Up to so many files each is shown; of more only what is wrong or worth a note.
+const FEW: usize = 100;
+
+/// Every line but the sum.
+pub fn lines(report: &Report, summary: &Summary, all: bool, out: Output) -> String {
+    let every = all || report.findings.len() <= FEW;
+    let mut text = String::new();
+    let chains = if every { chains(report) } else { BTreeMap::new() };
+    for line in report.findings.iter().flat_map(|finding| finding_lines(finding, every, &chains, out)) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    if summary.notes + summary.faults > FEW {
+        for (what, kinds) in [("faults", &summary.fault_kinds), ("notes", &summary.note_kinds)] {
+            let list: Vec<String> = kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+            if !list.is_empty() {
+                text.push_str(&format!("{what}: {}\n", list.join(", ")));
+            }
+        }
+    }
+    text
+}
+
+/// `2 bundles, 1 receipt, 3 authentic, 0 faulty, 0 faults`
+pub fn sum(summary: &Summary) -> String {
+    let count = |kind: Kind| summary.kinds.get(&kind).copied().unwrap_or_default();
+    let shown = Kind::ALL.into_iter().filter(|kind| *kind == Kind::Bundle || count(*kind) > 0);
+    let counted: Vec<String> = shown.map(|kind| words::count(count(kind), kind.words())).collect();
+    let Summary { authentic, unsigned, faulty, .. } = summary;
+    let unsigned = if *unsigned == 0 { String::new() } else { format!("{unsigned} not signed, ") };
+    let faults = words::count(summary.faults, "fault");
+    format!("{}, {authentic} authentic, {unsigned}{faulty} faulty, {faults}", counted.join(", "))
+}
+
+fn finding_lines(finding: &Finding, every: bool, chains: &Chains<'_>, out: Output) -> Vec<String> {
+    let path = escape(&finding.path);
+    let mut lines = Vec::new();
+    if let (Some(facts), false, true) = (&finding.facts, finding.is_faulty(), every) {
+        // What nobody signed is not ok: `receipt verify` refuses it.
+        let is_unsigned = finding.is_unsigned();
+        let ok = if is_unsigned { out.paint(Paint::Bad, "unsigned") } else { out.paint(Paint::Good, "ok") };
+        lines.push(format!("{ok} {path}: {}", said(finding.kind, facts)));
+        lines.extend(facts.approvals.iter().map(|said| format!("    {}", approval(said))));
+        if finding.kind == Kind::Bundle {
+            lines.extend(facts.quorum.iter().map(quorum));
+            let chain = facts.release.as_ref().and_then(|release| chains.get(&release.id));
+            lines.extend(chain.into_iter().flatten().map(|(_, line)| format!("    {line}")));
+        }
+        if facts.blocked {
+            lines.push("    blocked by the trust root: it never runs again".to_owned());
+        }
+        if facts.then.authentic
+            && let Some(why) = &facts.now.why_not
+        {
+            lines.push(format!("    not authentic now: {}", escape(why)));
+        }
+    }
+    for fault in &finding.faults {
+        let (bad, sentence) = (out.paint(Paint::Bad, "FAULT"), escape(&fault.sentence));
+        lines.push(format!("{bad} {path}: {sentence} ({})", fault.kind));
+    }
+    // The first line has said already that nobody signed it.
+    for note in finding.notes.iter().filter(|note| !every || note.kind != FaultKind::UnsignedReceipt) {
+        lines.push(format!("note {path}: {} ({})", escape(&note.sentence), note.kind));
+    }
+    lines
+}
+
+/// What was done with each release, by its id: when, and a line about it.
+type Chains<'a> = BTreeMap<&'a Digest, Vec<(Timestamp, String)>>;
+
+/// Runs and rehearsals that somebody signed, in the order of their times.
+fn chains(report: &Report) -> Chains<'_> {
+    let mut chains = Chains::new();
+    for finding in report.findings.iter().filter(|finding| !finding.is_faulty() && !finding.is_unsigned()) {
+        let Some(facts) = &finding.facts else { continue };
+        let Some(release) = &facts.release else { continue };
+        let path = escape(&finding.path);
+        if let Some(said) = &facts.receipt {
+            let (action, outcome) = (said.action.as_str(), ended(said.outcome));
+            let line = format!("{action} on {}, {}, {outcome}: {path}", escape(&said.database), said.started);
+            chains.entry(&release.id).or_default().push((said.started, line));
+        }
+        if let Some(said) = &facts.rehearsal {
+            let outcome = match said.outcome {
+                RehearsalOutcome::Proved => "proved",
+                RehearsalOutcome::Limited => "not all rows were compared",
+                RehearsalOutcome::Failed => "failed",
+                RehearsalOutcome::Incomplete => "did not come to its end",
+            };
+            let line = format!("rehearsal, {}, {outcome}: {path}", said.started);
+            chains.entry(&release.id).or_default().push((said.started, line));
+        }
+    }
+    chains.values_mut().for_each(|chain| chain.sort());
+    chains
+}
+
+fn ended(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Committed => "committed",
+        Outcome::Unchanged => "nothing changed",
+        Outcome::Partial => "stopped half way",
+        Outcome::Unknown => "outcome unknown",
+    }
+}
+
+fn said(kind: Kind, facts: &Facts) -> String {
+    let signers = facts.signers.iter().filter(|signer| signer.why_not.is_none());
+    let signers: Vec<String> =
+        signers.map(|signer| format!("{}{}", escape(&signer.owner), since(signer.evidence))).collect();
+    let signers = signers.join(", ");
+    let title = facts.release.as_ref().map(|release| escape(&release.title())).unwrap_or_default();
+    let receipt = |what: &str| match signers.as_str() {
+        "" => format!("{title}, a {what} that anybody can have written: it proves nothing"),
+        signers => format!("{title}, a {what} signed by {signers}"),
+    };
+    match kind {
+        Kind::Approval => format!("{title}, approvals beside the bundle"),
+        Kind::Receipt => receipt("receipt"),
+        Kind::Rehearsal => receipt("rehearsal receipt"),
+        Kind::TrustRoot => {
+            let version = facts.trust_root.as_ref().map_or(0, |root| root.version);
+            format!("version {version} of a trust root, signed by {signers}")
+        }
+        Kind::Bundle | Kind::Tar | Kind::Directory | Kind::Log => {
+            format!("{title}, {}, signed by {signers}", words::count(facts.files, "file"))
+        }
+    }
+}
+
+/// Since when a signature exists, where anybody says so.
+fn since(evidence: Seen) -> String {
+    evidence.at.map(|_| format!(", {evidence}")).unwrap_or_default()
+}
+
+fn approval(said: &ApprovalFacts) -> String {
+    let what = match said.decision {
+        Decision::Approve => "approved by",
+        Decision::Withdraw => "approval withdrawn by",
+    };
+    let apr = said.apr.as_ref().map(|apr| format!(", {apr}")).unwrap_or_default();
+    let until = said.expires.map(|expires| format!(", until {expires}")).unwrap_or_default();
+    let why = match &said.why_not {
+        Some(reason) if said.decision == Decision::Approve => format!("; does not count: it {}", escape(reason)),
+        _ => String::new(),
+    };
+    let reason = said.reason.as_deref().map(|reason| format!(" ({})", escape(reason))).unwrap_or_default();
+    let (owner, role, evidence) = (escape(&said.owner), &said.role, said.evidence);
+    format!("{what} {owner} as {role}{apr}, {evidence}{until}{reason}{why}")
+}
+
+fn quorum(quorum: &Quorum) -> String {
+    let roles = quorum.roles.iter().map(|role| format!("{} {} of {}", role.role, role.counted, role.needed));
+    let code = quorum.apr.as_ref().map(|code| format!(" for {code}")).unwrap_or_default();
+    format!("    approvals{code}: {}", roles.collect::<Vec<_>>().join(", "))
+}
