@@ -8,7 +8,6 @@ pub mod add;
 pub mod approval;
 pub mod authenticate;
 mod checker;
-mod content_faults;
 pub mod contents;
 pub mod definition;
 pub mod diff;

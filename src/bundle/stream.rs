@@ -36,6 +36,11 @@ impl AuthenticatedBundle {
     /// Checks the content of every file, decompressing what is compressed, on every core. The error is that of the first
     /// file in the order of names.
     pub fn check_contents(&self) -> Result<(), ContentError> {
+        self.content_faults().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// As [`Self::check_contents`], with every file whose content is not the signed content, for auditors.
+    pub fn content_faults(&self) -> Vec<ContentError> {
         let files: Vec<(&EntryPath, &Member)> = self.files.iter().collect();
         let check = |(path, member): &(&EntryPath, &Member)| match member.file.stored {
             // Its content is what is stored, and that was hashed to authenticate it.
@@ -46,7 +51,7 @@ impl AuthenticatedBundle {
                 Err(CopyError::Write { path, source }) => Err(ContentError::Io { path, source }),
             },
         };
-        parallel::map(&files, |(_, member)| cost(member), check).into_iter().collect()
+        parallel::map(&files, |(_, member)| cost(member), check).into_iter().filter_map(Result::err).collect()
     }
 
     /// Copies the content of every file to the writer that `open` gives for it, on every core. Only when this has ended

@@ -5,9 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use walkdir::WalkDir;
 
@@ -22,6 +19,7 @@ use crate::digest::{Digest, Hasher};
 use crate::durable;
 use crate::format::json;
 use crate::format::log_entry::{LogEntry, LogKind};
+use crate::parallel;
 use crate::trust::TrustRoot;
 use crate::words::count;
 
@@ -271,21 +269,8 @@ fn check_files(dir: &Path, entries: &[LogEntry], files: BTreeSet<PathBuf>, fault
         }
     }
     let logged: Vec<&LogEntry> = logged.into_values().collect();
-    let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(logged.len().max(1));
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some(entry) = logged.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let fault = check_file(dir, entry);
-                    found.lock().unwrap_or_else(PoisonError::into_inner).extend(fault);
-                }
-            });
-        }
-    });
-    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    found.sort_by(|a, b| a.path.cmp(&b.path));
-    faults.0.extend(found);
+    let found = parallel::map(&logged, |entry| entry.size, |entry| check_file(dir, entry));
+    faults.0.extend(found.into_iter().flatten());
     let paths: BTreeSet<&Path> = logged.iter().map(|entry| Path::new(entry.path.as_str())).collect();
     for path in files.iter().filter(|path| !paths.contains(path.as_path())) {
         faults.tell(

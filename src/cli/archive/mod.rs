@@ -2,7 +2,7 @@
 
 mod add;
 mod checkpoint;
-mod consistency;
+pub(super) mod consistency;
 mod init;
 mod prove;
 mod taken;

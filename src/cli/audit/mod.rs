@@ -2,6 +2,7 @@
 
 mod document;
 mod earlier;
+mod logs;
 mod places;
 mod progress;
 mod text;
@@ -16,7 +17,7 @@ use super::output::{Output, shown};
 use crate::audit::across::{self, Extent};
 use crate::audit::shard::Shard;
 use crate::audit::sweep::{self, Selection};
-use crate::audit::{Fault, Finding, Judge, Report, lines};
+use crate::audit::{Judge, Report, lines};
 use crate::durable;
 use crate::format::timestamp::Timestamp;
 
@@ -42,6 +43,9 @@ pub struct Args {
     /// What --jsonl wrote earlier or elsewhere; then asks across all of it
     #[arg(long, value_name = "FILE", num_args = 1..)]
     merge: Vec<PathBuf>,
+    /// A checkpoint of an archive's log that was kept elsewhere; may be repeated
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Vec<PathBuf>,
     /// Show every file, also where there are many
     #[arg(long)]
     all: bool,
@@ -122,20 +126,12 @@ fn report(args: &Args, judge: &Judge<'_>, out: Output) -> Result<Report, CliErro
     let swept = sweep::sweep(places, judge, &selection, &|finding| progress.seen(finding));
     progress.finish();
     let mut findings = earlier.join(swept, &args.paths);
-    outside(args, judge, &mut findings)?;
     if args.shard.is_none() {
+        across::join(&mut findings, logs::faults(&args.paths, &args.checkpoint, judge.root)?, judge);
         let extent = if args.since.is_some() && args.merge.is_empty() { Extent::Part } else { Extent::Whole };
         across::ask(&mut findings, judge.root, extent);
     }
     Ok(Report { as_of: judge.as_of, findings })
-}
-
-/// Joins what is known from outside of the files: the log of an archive says which are lost or rewritten.
-/// Paths are told as findings have them: below the path that was named.
-fn outside(_args: &Args, judge: &Judge<'_>, findings: &mut Vec<Finding>) -> Result<(), CliError> {
-    let told: Vec<(String, Fault)> = Vec::new();
-    across::join(findings, told, judge);
-    Ok(())
 }
 
 fn jsonl(report: &Report) -> Result<String, CliError> {
