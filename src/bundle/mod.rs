@@ -8,6 +8,7 @@ pub mod add;
 pub mod approval;
 pub mod authenticate;
 mod checker;
+mod content_faults;
 pub mod contents;
 pub mod definition;
 pub mod diff;

@@ -10,6 +10,8 @@ use crate::trust::evidence::Evidence;
 use crate::trust::policy::{self, Tally};
 use crate::trust::{TrustRoot, When};
 
+pub use crate::trust::policy::tallies;
+
 /// One line about an approval.
 pub fn sentence(root: &TrustRoot, signed: &SignedApproval, when: When) -> String {
     let approval = &signed.approval;
@@ -55,30 +57,6 @@ pub fn document(root: &TrustRoot, signed: &SignedApproval, when: When) -> Value 
 /// Since when a signature exists.
 pub fn evidence(evidence: Evidence) -> Value {
     serde_json::json!({ "level": evidence.level(), "at": evidence.time() })
-}
-
-/// What a run needs, counted for each APR code that people approved where there are several; the best first. Nothing
-/// where no run needs approvals.
-pub fn tallies(
-    root: &TrustRoot,
-    approvals: &[SignedApproval],
-    with_code: bool,
-    when: When,
-) -> Vec<(Option<AprCode>, Vec<Tally>)> {
-    if root.policy().approvals.is_empty() {
-        return Vec::new();
-    }
-    let codes = policy::codes(root, approvals, when);
-    if !with_code || codes.len() < 2 {
-        return vec![(None, policy::tally(root, approvals, None, when))];
-    }
-    let of = |code: AprCode| {
-        let tallies = policy::tally(root, approvals, Some(code.as_str()), when);
-        (Some(code), tallies)
-    };
-    let mut all: Vec<_> = codes.into_iter().map(of).collect();
-    all.sort_by_key(|(_, tallies)| std::cmp::Reverse(tallies.iter().map(|tally| tally.counted).sum::<usize>()));
-    all
 }
 
 /// What `tallies` says, a line each: `approvals for APR-7: l2 1 of 2`.

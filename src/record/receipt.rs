@@ -14,7 +14,7 @@ use crate::format::timestamp::Timestamp;
 use crate::trust::evidence::Evidence;
 use crate::trust::{KeyId, SecretKey, TrustRoot, When};
 
-pub use super::signed::{ReceiptError, Reservation};
+pub use super::signed::{Parts, ReceiptError, Reservation};
 pub use beside::{Beside, journal_of};
 
 /// Takes the names and the room of a receipt in a directory that is there. Fails before anything has happened when the
@@ -69,7 +69,12 @@ fn parse(document: &[u8]) -> Result<ReceiptStatement, ReceiptError> {
 
 /// Reads `STEM.receipt.json` with its signature and, where there is one, its time stamp `STEM.receipt.tsr`.
 pub fn read(path: &Path, root: &TrustRoot, when: When) -> Result<ReadReceipt, ReceiptError> {
-    let signed::Read { statement, signed } = signed::read(path, root, when, parse)?;
+    check(Parts::read(path)?, root, when)
+}
+
+/// The same of bytes that came from anywhere.
+pub fn check(parts: Parts, root: &TrustRoot, when: When) -> Result<ReadReceipt, ReceiptError> {
+    let signed::Read { statement, signed } = signed::check(parts, root, when, parse)?;
     Ok(ReadReceipt { statement, signed })
 }
 

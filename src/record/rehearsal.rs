@@ -6,7 +6,7 @@ use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use super::signed::{self, ReceiptError, Reservation};
+use super::signed::{self, Parts, ReceiptError, Reservation};
 use super::size;
 use crate::digest::Digest;
 use crate::format::json;
@@ -67,7 +67,12 @@ pub fn claimed(path: &Path) -> Result<RehearsalStatement, ReceiptError> {
 
 /// Reads `STEM.rehearsal.json` with its signature and, where there is one, its time stamp `STEM.rehearsal.tsr`.
 pub fn read(path: &Path, root: &TrustRoot, when: When) -> Result<ReadRehearsal, ReceiptError> {
-    let signed::Read { statement, signed } = signed::read(path, root, when, parse)?;
+    check(Parts::read(path)?, root, when)
+}
+
+/// The same of bytes that came from anywhere.
+pub fn check(parts: Parts, root: &TrustRoot, when: When) -> Result<ReadRehearsal, ReceiptError> {
+    let signed::Read { statement, signed } = signed::check(parts, root, when, parse)?;
     Ok(ReadRehearsal { statement, signed })
 }
 

@@ -109,15 +109,32 @@ pub(super) struct Read<T> {
     pub signed: Option<(KeyId, Evidence)>,
 }
 
-/// Reads a document with its signature and, where there is one, its time stamp.
-pub(super) fn read<T: Signed>(
-    path: &Path,
+/// A document with what is beside it, as bytes.
+pub struct Parts {
+    /// `STEM.KIND.json`
+    pub document: Vec<u8>,
+    /// `STEM.KIND.sig`, where there is one.
+    pub signature: Option<Vec<u8>>,
+    /// `STEM.KIND.tsr`, where there is one.
+    pub token: Option<Vec<u8>>,
+}
+
+impl Parts {
+    /// Reads a document with its signature and, where there is one, its time stamp.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        let document = read_limited(path)?;
+        Ok(Self { document, signature: beside(path, "sig")?, token: beside(path, "tsr")? })
+    }
+}
+
+/// Checks a document's signature and time stamp.
+pub(super) fn check<T: Signed>(
+    parts: Parts,
     root: &TrustRoot,
     when: When,
     parse: impl FnOnce(&[u8]) -> Result<T, ReceiptError>,
 ) -> Result<Read<T>, ReceiptError> {
-    let document = read_limited(path)?;
-    let signature = beside(path, "sig")?;
+    let Parts { document, signature, token } = parts;
     let unread =
         |bytes: Vec<u8>| <[u8; 64]>::try_from(bytes).map_err(|bytes| ReceiptError::SignatureLength(bytes.len()));
     let signature = signature.map(unread).transpose()?;
@@ -133,7 +150,7 @@ pub(super) fn read<T: Signed>(
             return Err(ReceiptError::Stripped { said: "it is not signed", found: "there is a signature" });
         }
     };
-    let token = beside(path, "tsr")?.map(|token| (signer, token));
+    let token = token.map(|token| (signer, token));
     let signatures = [(signer, bytes)];
     let proofs = Proofs::gather(root, &signatures, &[], token.as_slice())?;
     root.authenticate_with(&name("receipt"), PAYLOAD_TYPE, &document, &signatures, when, &proofs)?;

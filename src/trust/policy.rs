@@ -185,6 +185,30 @@ pub fn codes(root: &TrustRoot, approvals: &[SignedApproval], when: When) -> BTre
     counting.filter_map(|signed| signed.approval.apr.clone()).collect()
 }
 
+/// What a run needs, counted for each APR code that people approved where there are several; the best first. Nothing
+/// where no run needs approvals.
+pub fn tallies(
+    root: &TrustRoot,
+    approvals: &[SignedApproval],
+    with_code: bool,
+    when: When,
+) -> Vec<(Option<AprCode>, Vec<Tally>)> {
+    if root.policy().approvals.is_empty() {
+        return Vec::new();
+    }
+    let codes = codes(root, approvals, when);
+    if !with_code || codes.len() < 2 {
+        return vec![(None, tally(root, approvals, None, when))];
+    }
+    let of = |code: AprCode| {
+        let tallies = tally(root, approvals, Some(code.as_str()), when);
+        (Some(code), tallies)
+    };
+    let mut all: Vec<_> = codes.into_iter().map(of).collect();
+    all.sort_by_key(|(_, tallies)| std::cmp::Reverse(tallies.iter().map(|tally| tally.counted).sum::<usize>()));
+    all
+}
+
 /// Whether an approval counts at a time; if not, why, for people.
 pub fn counts(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when: When) -> Result<(), String> {
     let approval = &signed.approval;

@@ -7,6 +7,7 @@ use super::judge::{self, When};
 use super::key_id::KeyId;
 use crate::digest::Digest;
 use crate::format::name::Name;
+use crate::format::timestamp::Timestamp;
 use crate::format::trust_document::{self, KeyEntry, Policy, TrustDocument};
 
 pub use super::draft_root::{ClaimedSignature, DraftRoot, SignatureError, TrustError, name};
@@ -92,8 +93,13 @@ impl TrustRoot {
 
     /// Whether a signature that a key makes at a time counts for a role; if not, why, for people.
     pub fn counts(&self, id: &KeyId, role: &Name, when: When) -> Result<(), String> {
+        self.counts_since(id, role, when, None)
+    }
+
+    /// The same of a signature that is proven to exist since a time.
+    pub fn counts_since(&self, id: &KeyId, role: &Name, when: When, proven: Option<Timestamp>) -> Result<(), String> {
         match self.entry(id) {
-            Some(entry) => judge::counts(entry, role, when, None).map_err(|reason| reason.to_string()),
+            Some(entry) => judge::counts(entry, role, when, proven).map_err(|reason| reason.to_string()),
             None => Err("is not in the trust root".to_owned()),
         }
     }

@@ -1,0 +1,47 @@
+//! `*.approval`: what people say of a release, beside its bundle.
+
+use super::signatures::added_word;
+use super::{Audited, approvals, malformed, not_authentic, unreadable};
+use crate::audit::facts::{Facts, ReleaseFacts, Verdict};
+use crate::audit::fault::{Fault, FaultKind};
+use crate::audit::judge::Judge;
+use crate::audit::place::{Found, Place};
+use crate::bundle::Added;
+use crate::trust::added::AddedStatement;
+
+/// Audits an approval file. Each statement of it is judged.
+pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
+    let source = match place.open(found) {
+        Ok(source) => source,
+        Err(error) => return Audited::fault(unreadable(&error)),
+    };
+    let added = match Added::parse(source) {
+        Ok(added) => added,
+        Err(error) => return Audited::fault(malformed(&error)),
+    };
+    let yes = || Verdict::of(Ok(()));
+    let (mut facts, mut faults) = (Facts::new(yes(), yes()), Vec::new());
+    for claimed in &added.statements {
+        match judge.root.added_to_any(claimed) {
+            Ok((id, AddedStatement::Approval(signed))) => {
+                let about = ReleaseFacts::new(&signed.approval.release, id);
+                let release = facts.release.get_or_insert_with(|| about.clone());
+                if release.id != id {
+                    let text = format!("the approval by key {} is about another release ({id})", claimed.key);
+                    faults.push(Fault::new(FaultKind::MixedApprovals, text));
+                } else if *release != about {
+                    let text = format!("the approval by key {} names the release otherwise", claimed.key);
+                    faults.push(Fault::new(FaultKind::MixedApprovals, text));
+                }
+                facts.approvals.push(approvals::facts(judge, &signed));
+            }
+            Ok((_, AddedStatement::Notarisation(_))) => {}
+            Err(error) => faults.push(not_authentic(added_word(&error), &error)),
+        }
+    }
+    if let Some(fault) = faults.first() {
+        let no = || Verdict::of(Err(fault.sentence.clone()));
+        (facts.then, facts.now) = (no(), no());
+    }
+    Audited { facts: facts.release.is_some().then_some(facts), faults, notes: Vec::new() }
+}

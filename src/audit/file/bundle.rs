@@ -1,0 +1,115 @@
+//! `*.pgseal`: opened once, its stored bytes hashed once, its compressed files decompressed.
+
+use super::signatures::{added_word, not_counted, signer, token_word, word};
+use super::{Audited, approvals, malformed, not_authentic, unreadable};
+use crate::audit::facts::{Facts, ReleaseFacts, Signer, Verdict};
+use crate::audit::fault::{Fault, FaultKind};
+use crate::audit::judge::Judge;
+use crate::audit::place::{Found, Place};
+use crate::bundle::subjects::{FileFault, SubjectError};
+use crate::bundle::{AuthenticateError, AuthenticatedBundle, Signatory, UntrustedBundle};
+use crate::trust::KeyId;
+use crate::trust::evidence::Evidence;
+use crate::trust::root::name;
+
+/// Audits a bundle.
+pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
+    let source = match place.open(found) {
+        Ok(source) => source,
+        Err(error) => return Audited::fault(unreadable(&error)),
+    };
+    let untrusted = match UntrustedBundle::parse(source) {
+        Ok(untrusted) => untrusted,
+        Err(error) => return Audited::fault(malformed(&error)),
+    };
+    let keys: Vec<KeyId> = untrusted.claimed_signatures().iter().map(|(key, _)| *key).collect();
+    match untrusted.authenticate(judge.root, judge.then()) {
+        Ok(bundle) => authentic(&bundle, &keys, judge),
+        Err(error) => refused(&error, judge),
+    }
+}
+
+fn authentic(bundle: &AuthenticatedBundle, keys: &[KeyId], judge: &Judge<'_>) -> Audited {
+    let faults: Vec<Fault> =
+        bundle.content_faults().iter().map(|error| Fault::new(FaultKind::BadContent, error.to_string())).collect();
+    let id = bundle.release_id().digest();
+    let then = match faults.first() {
+        None => Verdict::of(Ok(())),
+        Some(fault) => Verdict::of(Err(fault.sentence.clone())),
+    };
+    let now = if then.authentic { today(bundle.signatories(), judge) } else { then.clone() };
+    let facts = Facts {
+        release: Some(ReleaseFacts::new(&bundle.manifest().release, id)),
+        signers: signers(bundle, keys, judge),
+        approvals: bundle.approvals().iter().map(|signed| approvals::facts(judge, signed)).collect(),
+        quorum: approvals::quorum(judge, bundle.approvals(), bundle.takes_apr()),
+        files: bundle.file_count() as u64,
+        blocked: judge.root.policy().blocked_releases.contains(&id),
+        ..Facts::new(then, now)
+    };
+    Audited { facts: Some(facts), faults, notes: Vec::new() }
+}
+
+/// Every key that signed: those that count, and those whose signatures hold and don't.
+fn signers(bundle: &AuthenticatedBundle, keys: &[KeyId], judge: &Judge<'_>) -> Vec<Signer> {
+    let counted = |key: &KeyId| bundle.signatories().iter().find(|signatory| signatory.key == *key);
+    let one = |key: &KeyId| match counted(key) {
+        Some(signatory) => signer(judge, *key, signatory.evidence, None),
+        None => {
+            let why_not = judge.root.counts(key, &name("release"), judge.then()).err();
+            signer(judge, *key, Evidence::Claimed(None), why_not.or_else(|| Some("does not count".to_owned())))
+        }
+    };
+    keys.iter().map(one).collect()
+}
+
+/// Whether `verify` would accept it now. The signatures hold, so only their keys are asked again.
+fn today(signatories: &[Signatory], judge: &Judge<'_>) -> Verdict {
+    let role = name("release");
+    let counts = |signatory: &&Signatory| {
+        let proven = (!matches!(signatory.evidence, Evidence::Claimed(_))).then(|| signatory.evidence.time()).flatten();
+        judge.root.counts_since(&signatory.key, &role, judge.now(), proven)
+    };
+    let results: Vec<Result<(), String>> = signatories.iter().map(|signatory| counts(&signatory)).collect();
+    let needed = judge.root.document().roles.get(&role).map_or(1, |role| usize::from(role.threshold));
+    if results.iter().filter(|result| result.is_ok()).count() >= needed {
+        return Verdict::of(Ok(()));
+    }
+    let why: Vec<String> = results.into_iter().filter_map(Result::err).collect();
+    Verdict::of(Err(format!("its key {}", why.join("; "))))
+}
+
+fn refused(error: &AuthenticateError, judge: &Judge<'_>) -> Audited {
+    let faults = match error {
+        AuthenticateError::Files(SubjectError::Faults { faults, .. }) => faults.iter().map(of_file).collect(),
+        AuthenticateError::Files(SubjectError::Io(error)) => vec![unreadable(error)],
+        error => vec![not_authentic(kind(error), error)],
+    };
+    let signers = match error {
+        AuthenticateError::Signature(error) => not_counted(judge, error),
+        _ => Vec::new(),
+    };
+    let no = || Verdict::of(Err(error.to_string()));
+    Audited { facts: Some(Facts { signers, ..Facts::new(no(), no()) }), faults, notes: Vec::new() }
+}
+
+fn kind(error: &AuthenticateError) -> FaultKind {
+    match error {
+        AuthenticateError::Unsigned => FaultKind::Unsigned,
+        AuthenticateError::Signature(error) => word(error),
+        AuthenticateError::Added(error) => added_word(error),
+        AuthenticateError::Token(error) => token_word(error),
+        AuthenticateError::Statement(_) | AuthenticateError::NewerProgram { .. } | AuthenticateError::Files(_) => {
+            FaultKind::BadStatement
+        }
+    }
+}
+
+fn of_file(fault: &FileFault) -> Fault {
+    let kind = match fault {
+        FileFault::Missing(_) => FaultKind::FileMissing,
+        FileFault::Extra(_) => FaultKind::FileExtra,
+        FileFault::Changed { .. } => FaultKind::FileChanged,
+    };
+    Fault::new(kind, fault.to_string())
+}

@@ -1,0 +1,84 @@
+//! One file: opened once, judged, and told. Whatever it is, the answer is a finding.
+
+mod approval;
+mod approvals;
+mod bundle;
+mod receipt;
+mod signatures;
+mod trust_root;
+
+use std::io;
+
+use super::facts::Facts;
+use super::fault::{Fault, FaultKind};
+use super::finding::{Finding, told};
+use super::judge::Judge;
+use super::kind::Kind;
+use super::place::{Found, Place, Unlisted};
+
+/// What is known of a file's content.
+#[derive(Default)]
+struct Audited {
+    facts: Option<Facts>,
+    faults: Vec<Fault>,
+    notes: Vec<Fault>,
+}
+
+/// Audits one file.
+pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Finding {
+    let audited = match found.kind {
+        Kind::Bundle => bundle::audit(place, found, judge),
+        Kind::Approval => approval::audit(place, found, judge),
+        Kind::Receipt => receipt::audit(place, found, judge),
+        Kind::Rehearsal => receipt::audit_rehearsal(place, found, judge),
+        Kind::TrustRoot => trust_root::audit(place, found, judge),
+        // The sweep goes into tar files; a directory is never told as a file.
+        Kind::Tar | Kind::Directory => Audited::default(),
+    };
+    let Audited { facts, faults, notes } = audited;
+    let (bytes, modified) = (found.bytes, found.modified);
+    Finding { bytes, modified, facts, faults, notes, ..nothing(found.path.as_path(), found.kind, judge) }
+}
+
+/// What could not be listed.
+pub fn unlisted(unlisted: &Unlisted, judge: &Judge<'_>) -> Finding {
+    let Unlisted { path, kind, error } = unlisted;
+    let fault = if *kind == Kind::Tar && error.kind() == io::ErrorKind::InvalidData {
+        Fault::new(FaultKind::Malformed, format!("malformed: {error}"))
+    } else {
+        unreadable(error)
+    };
+    Finding { faults: vec![fault], ..nothing(path, *kind, judge) }
+}
+
+fn nothing(path: &std::path::Path, kind: Kind, judge: &Judge<'_>) -> Finding {
+    Finding {
+        path: told(path),
+        kind,
+        bytes: None,
+        modified: None,
+        trust_sha256: judge.root.digest(),
+        as_of: judge.as_of,
+        facts: None,
+        faults: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+impl Audited {
+    fn fault(fault: Fault) -> Self {
+        Self { faults: vec![fault], ..Self::default() }
+    }
+}
+
+fn unreadable(error: &io::Error) -> Fault {
+    Fault::new(FaultKind::Unreadable, format!("can't be read: {error}"))
+}
+
+fn malformed(error: &dyn std::fmt::Display) -> Fault {
+    Fault::new(FaultKind::Malformed, format!("malformed: {error}"))
+}
+
+fn not_authentic(kind: FaultKind, error: &dyn std::fmt::Display) -> Fault {
+    Fault::new(kind, format!("not authentic: {error}"))
+}

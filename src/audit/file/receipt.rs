@@ -1,0 +1,148 @@
+//! `*.receipt.json` and `*.rehearsal.json`, with the signature and the time stamp beside them.
+
+use std::io;
+use std::path::Path;
+
+use super::signatures::{not_counted, signer, token_word, word};
+use super::{Audited, not_authentic, unreadable};
+use crate::archive::source::ByteSource;
+use crate::audit::facts::{Facts, ReceiptFacts, RehearsalFacts, ReleaseFacts, RestsOn, Signer, Verdict};
+use crate::audit::fault::{Fault, FaultKind};
+use crate::audit::judge::Judge;
+use crate::audit::place::{Found, Place, small};
+use crate::digest::Digest;
+use crate::format::approval::APR_VARIABLE;
+use crate::format::manifest::Release;
+use crate::format::receipt::Receipt;
+use crate::format::rehearsal::Rehearsal;
+use crate::format::statement::Subject;
+use crate::record::receipt::{self, Parts, ReceiptError};
+use crate::record::rehearsal;
+use crate::trust::KeyId;
+use crate::trust::evidence::Evidence;
+use crate::trust::root::name;
+
+/// Audits a receipt.
+pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
+    let (parts, sha256) = match parts(place, found) {
+        Ok(parts) => parts,
+        Err(error) => return Audited::fault(unreadable(&error)),
+    };
+    match receipt::check(parts, judge.root, judge.then()) {
+        Err(error) => refused(&error, judge),
+        Ok(read) => {
+            let said = read.statement.predicate;
+            let facts = facts(judge, &said.release, &read.statement.subject, read.signed);
+            told(Facts { receipt: Some(receipt_facts(said, sha256)), ..facts })
+        }
+    }
+}
+
+/// Audits a rehearsal receipt.
+pub fn audit_rehearsal(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
+    let (parts, sha256) = match parts(place, found) {
+        Ok(parts) => parts,
+        Err(error) => return Audited::fault(unreadable(&error)),
+    };
+    match rehearsal::check(parts, judge.root, judge.then()) {
+        Err(error) => refused(&error, judge),
+        Ok(read) => {
+            let said = read.statement.predicate;
+            let facts = facts(judge, &said.release, &read.statement.subject, read.signed);
+            told(Facts { rehearsal: Some(rehearsal_facts(said, sha256)), ..facts })
+        }
+    }
+}
+
+/// The document with what is beside it, and its digest.
+fn parts(place: &dyn Place, found: &Found) -> io::Result<(Parts, Digest)> {
+    let source: Box<dyn ByteSource> = place.open(found)?;
+    let document = small(source.as_ref())?;
+    let sha256 = Digest::of(&document);
+    let name = Path::new(found.path.file_name().unwrap_or_default());
+    let beside = |extension: &str| place.beside(found, &name.with_extension(extension));
+    Ok((Parts { document, signature: beside("sig")?, token: beside("tsr")? }, sha256))
+}
+
+fn refused(error: &ReceiptError, judge: &Judge<'_>) -> Audited {
+    let no = || Verdict::of(Err(error.to_string()));
+    let signers = match error {
+        ReceiptError::Signature(error) => not_counted(judge, error),
+        _ => Vec::new(),
+    };
+    let facts = (!signers.is_empty()).then(|| Facts { signers, ..Facts::new(no(), no()) });
+    Audited { facts, faults: vec![not_authentic(kind(error), error)], notes: Vec::new() }
+}
+
+fn kind(error: &ReceiptError) -> FaultKind {
+    match error {
+        ReceiptError::Io(_) => FaultKind::Unreadable,
+        ReceiptError::Document(_) | ReceiptError::Subject | ReceiptError::SignatureLength(_) => FaultKind::Malformed,
+        ReceiptError::Stripped { .. } => FaultKind::Stripped,
+        ReceiptError::Signature(error) => word(error),
+        ReceiptError::Token(error) => token_word(error),
+    }
+}
+
+fn facts(judge: &Judge<'_>, release: &Release, subject: &[Subject], signed: Option<(KeyId, Evidence)>) -> Facts {
+    let unsigned = || Verdict::of(Err("nobody signed it".to_owned()));
+    let (then, now) = match signed {
+        None => (unsigned(), unsigned()),
+        Some((key, evidence)) => {
+            let proven = (!matches!(evidence, Evidence::Claimed(_))).then(|| evidence.time()).flatten();
+            let today = judge.root.counts_since(&key, &name("receipt"), judge.now(), proven);
+            (Verdict::of(Ok(())), Verdict::of(today.map_err(|why| format!("its key {why}"))))
+        }
+    };
+    let signers: Vec<Signer> = signed.map(|(key, evidence)| signer(judge, key, evidence, None)).into_iter().collect();
+    // Whoever reads a receipt has checked that it has the one subject.
+    let id = subject.first().map(|subject| subject.digest.sha256);
+    Facts {
+        release: id.map(|id| ReleaseFacts::new(release, id)),
+        signers,
+        blocked: id.is_some_and(|id| judge.root.policy().blocked_releases.contains(&id)),
+        ..Facts::new(then, now)
+    }
+}
+
+fn told(facts: Facts) -> Audited {
+    let unsigned = || Fault::new(FaultKind::UnsignedReceipt, "nobody signed it: anybody can have written it");
+    let notes = facts.signers.is_empty().then(unsigned).into_iter().collect();
+    Audited { facts: Some(facts), faults: Vec::new(), notes }
+}
+
+fn receipt_facts(said: Receipt, sha256: Digest) -> ReceiptFacts {
+    ReceiptFacts {
+        sha256,
+        run_id: said.run_id,
+        action: said.action,
+        outcome: said.outcome,
+        resumes: said.resumes,
+        started: said.started,
+        finished: said.finished,
+        user: said.operator.user,
+        host: said.operator.host,
+        database: said.target.database,
+        system_identifier: said.target.system_identifier,
+        timeline: said.target.timeline,
+        apr: said.variables.get(APR_VARIABLE).cloned(),
+        approvals: said
+            .approvals
+            .into_iter()
+            .map(|approval| RestsOn { key_id: KeyId::claimed(approval.key_id), role: approval.role })
+            .collect(),
+        trust: said.trust,
+        journal_sha256: said.journal_sha256,
+    }
+}
+
+fn rehearsal_facts(said: Rehearsal, sha256: Digest) -> RehearsalFacts {
+    RehearsalFacts {
+        sha256,
+        rehearsal_id: said.rehearsal_id,
+        outcome: said.outcome,
+        started: said.started,
+        finished: said.finished,
+        database: said.source.database,
+    }
+}

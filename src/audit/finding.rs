@@ -1,0 +1,57 @@
+//! What was found about one file: a line of JSONL, a row of Parquet, a line of the table.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::facts::Facts;
+use super::fault::Fault;
+use super::kind::Kind;
+use crate::digest::Digest;
+use crate::format::timestamp::Timestamp;
+
+/// What was found about one file, or about what could not be listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// Where it is: a path, `ARCHIVE.tar/MEMBER`, or a URL. Bytes that are no text are written `\xff`.
+    pub path: String,
+    /// What it is, by its name.
+    pub kind: Kind,
+    /// How many bytes it has, where that is known.
+    pub bytes: Option<u64>,
+    /// When it was written, as its place says; nothing is decided by it but `--since`.
+    pub modified: Option<Timestamp>,
+    /// The digest of the trust root by which it was judged.
+    pub trust_sha256: Digest,
+    /// The time by which it was judged.
+    pub as_of: Timestamp,
+    /// What it says, as far as that may be believed.
+    pub facts: Option<Facts>,
+    /// What is wrong, of itself and across the archive.
+    pub faults: Vec<Fault>,
+    /// What an auditor will want to know, and what is not wrong.
+    pub notes: Vec<Fault>,
+}
+
+impl Finding {
+    /// A receipt that nobody signed: no fault, and no proof.
+    pub fn is_unsigned(&self) -> bool {
+        matches!(self.kind, Kind::Receipt | Kind::Rehearsal)
+            && self.facts.as_ref().is_some_and(|facts| facts.signers.is_empty())
+    }
+
+    /// Whether something is wrong.
+    pub fn is_faulty(&self) -> bool {
+        !self.faults.is_empty()
+    }
+}
+
+/// A path as findings have it: one text for each name, also for those that are no text.
+pub fn told(path: &Path) -> String {
+    let chunk = |chunk: std::str::Utf8Chunk<'_>| {
+        let rest: String = chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")).collect();
+        format!("{}{rest}", chunk.valid())
+    };
+    path.as_os_str().as_encoded_bytes().utf8_chunks().map(chunk).collect()
+}

@@ -1,0 +1,105 @@
+//! What a file is, by its name.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::rehearsal;
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// `*.pgseal`; also everything that is named by itself and is none of the others.
+    Bundle,
+    /// `*.approval`: approvals that travel beside a bundle.
+    Approval,
+    /// `*.receipt.json`
+    Receipt,
+    /// `*.rehearsal.json`
+    Rehearsal,
+    /// `trust.json`, `trust.2.json`, `acme.trust.json`, and the earlier versions in `trust.json.sigs/`.
+    TrustRoot,
+    /// `*.tar`: what is in it is audited; found itself only where it can't be read.
+    Tar,
+    /// Found only where it can't be listed.
+    Directory,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 7] =
+        [Self::Bundle, Self::Approval, Self::Receipt, Self::Rehearsal, Self::TrustRoot, Self::Tar, Self::Directory];
+
+    /// By the end of its name; `None` for what is nobody's business.
+    pub fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.as_encoded_bytes();
+        let ends = [
+            (".pgseal", Self::Bundle),
+            (".approval", Self::Approval),
+            (".receipt.json", Self::Receipt),
+            (rehearsal::ENDING, Self::Rehearsal),
+            (".tar", Self::Tar),
+        ];
+        let by_end = ends.into_iter().find_map(|(end, kind)| name.ends_with(end.as_bytes()).then_some(kind));
+        by_end.or_else(|| is_trust_root(path, name).then_some(Self::TrustRoot))
+    }
+
+    /// As JSON writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bundle => "bundle",
+            Self::Approval => "approval",
+            Self::Receipt => "receipt",
+            Self::Rehearsal => "rehearsal",
+            Self::TrustRoot => "trust-root",
+            Self::Tar => "tar",
+            Self::Directory => "directory",
+        }
+    }
+
+    /// As people say it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::TrustRoot => "trust root",
+            other => other.as_str(),
+        }
+    }
+}
+
+fn is_trust_root(path: &Path, name: &[u8]) -> bool {
+    let Some(stem) = name.strip_suffix(b".json") else { return false };
+    let kept = || path.parent().and_then(Path::extension).is_some_and(|extension| extension == "sigs");
+    stem == b"trust"
+        || [&b"trust."[..], b"trust-", b"trust_"].iter().any(|start| stem.starts_with(start))
+        || [&b".trust"[..], b"-trust", b"_trust"].iter().any(|end| stem.ends_with(end))
+        || (!stem.is_empty() && stem.iter().all(u8::is_ascii_digit) && kept())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_name() {
+        for (name, kind) in [
+            ("a/one-roof-1.0.0.pgseal", Some(Kind::Bundle)),
+            ("x.approval", Some(Kind::Approval)),
+            ("x.receipt.json", Some(Kind::Receipt)),
+            ("x.receipt.sig", None),
+            ("x.rehearsal.json", Some(Kind::Rehearsal)),
+            ("2026.tar", Some(Kind::Tar)),
+            ("trust.json", Some(Kind::TrustRoot)),
+            ("trust.2.json", Some(Kind::TrustRoot)),
+            ("acme.trust.json", Some(Kind::TrustRoot)),
+            ("trust.json.sigs/3.json", Some(Kind::TrustRoot)),
+            ("3.json", None),
+            ("package.json", None),
+            ("README", None),
+        ] {
+            assert_eq!(Kind::of(Path::new(name)), kind, "{name}");
+        }
+        let said = Kind::ALL.map(|kind| serde_json::to_value(kind).map(|value| value == kind.as_str()).ok());
+        assert_eq!(said, [Some(true); 7]);
+    }
+}

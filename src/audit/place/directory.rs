@@ -1,0 +1,73 @@
+//! A directory with everything below it, or one file that was named itself.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use walkdir::WalkDir;
+
+use super::{Found, Place, Unlisted, small};
+use crate::archive::source::{self, ByteSource};
+use crate::audit::kind::Kind;
+use crate::format::timestamp::Timestamp;
+
+/// A path of this host. Links to directories are not followed.
+pub struct Directory {
+    path: PathBuf,
+}
+
+impl Directory {
+    /// Nothing is opened yet.
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+}
+
+impl Place for Directory {
+    fn list(&self, tell: &mut dyn FnMut(Result<Found, Unlisted>)) {
+        let path = &self.path;
+        if path.is_file() {
+            return tell(Ok(found(path, Kind::of(path).unwrap_or(Kind::Bundle))));
+        }
+        if path.exists() && !path.is_dir() {
+            let error = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+            let kind = Kind::of(path).unwrap_or(Kind::Bundle);
+            return tell(Err(Unlisted { path: path.clone(), kind, error }));
+        }
+        for entry in WalkDir::new(path).sort_by_file_name() {
+            match entry {
+                Ok(entry) if entry.file_type().is_dir() => {}
+                Ok(entry) => {
+                    if let Some(kind) = Kind::of(entry.path()) {
+                        tell(Ok(found(entry.path(), kind)));
+                    }
+                }
+                Err(error) => {
+                    let path = error.path().unwrap_or(path).to_owned();
+                    let error = error.into_io_error().unwrap_or_else(|| io::Error::other("a loop of links"));
+                    tell(Err(Unlisted { path, kind: Kind::Directory, error }));
+                }
+            }
+        }
+    }
+
+    fn open(&self, found: &Found) -> io::Result<Box<dyn ByteSource>> {
+        source::open(&found.path)
+    }
+
+    fn beside(&self, found: &Found, name: &Path) -> io::Result<Option<Vec<u8>>> {
+        match source::open(&found.path.with_file_name(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+            Ok(source) => small(source.as_ref()).map(Some),
+        }
+    }
+}
+
+fn found(path: &Path, kind: Kind) -> Found {
+    let metadata = std::fs::metadata(path).ok();
+    let modified = metadata.as_ref().and_then(|metadata| metadata.modified().ok());
+    let since = modified.and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
+    let modified = since.and_then(|since| Timestamp::from_seconds(i64::try_from(since.as_secs()).ok()?));
+    Found { path: path.to_owned(), kind, bytes: metadata.map(|metadata| metadata.len()), modified }
+}

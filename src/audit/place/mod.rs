@@ -1,0 +1,62 @@
+//! Where archives are: directories, tar files, and whatever else can list and open.
+
+pub mod directory;
+pub mod slice;
+pub mod tar;
+mod tar_header;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::kind::Kind;
+use crate::archive::source::ByteSource;
+use crate::format::timestamp::Timestamp;
+
+/// A file that an audit is to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Where it is, as it is told: `archive/a.pgseal`, `2025.tar/a.pgseal`, `s3://bucket/a.pgseal`.
+    pub path: PathBuf,
+    /// What it is, by its name.
+    pub kind: Kind,
+    /// How many bytes it has, where listing tells.
+    pub bytes: Option<u64>,
+    /// When it was written, where listing tells.
+    pub modified: Option<Timestamp>,
+}
+
+/// What could not be listed.
+#[derive(Debug)]
+pub struct Unlisted {
+    /// Where.
+    pub path: PathBuf,
+    /// What it would be.
+    pub kind: Kind,
+    /// What the system says.
+    pub error: io::Error,
+}
+
+/// Where files are. Listing streams: nothing but what is being told is in memory.
+pub trait Place: Send + Sync {
+    /// Tells every file whose name is that of a kind, in one order; and what can't be listed, which stops nothing else.
+    fn list(&self, tell: &mut dyn FnMut(Result<Found, Unlisted>));
+
+    /// Opens a file that this place has listed, once.
+    fn open(&self, found: &Found) -> io::Result<Box<dyn ByteSource>>;
+
+    /// A small file beside one that this place has listed, by its path from the same directory: `a.receipt.sig`,
+    /// `trust.json.sigs/2.KEYID.sig`. `None` where there is none; an error where it has more than
+    /// [`crate::limits::DOCUMENT_BYTES`].
+    fn beside(&self, found: &Found, name: &Path) -> io::Result<Option<Vec<u8>>>;
+}
+
+/// The bytes of something small; an error for what is not.
+pub fn small(source: &dyn ByteSource) -> io::Result<Vec<u8>> {
+    if source.size() > crate::limits::DOCUMENT_BYTES {
+        let text = "not a regular file of the size of a document";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    let mut bytes = vec![0; source.size() as usize];
+    source.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}

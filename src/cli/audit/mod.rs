@@ -1,0 +1,147 @@
+//! `pgseal audit PATH...`
+
+mod document;
+mod earlier;
+mod places;
+mod progress;
+mod text;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::args::{TrustArgs, now, time};
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::{Output, shown};
+use crate::audit::across::{self, Extent};
+use crate::audit::shard::Shard;
+use crate::audit::sweep::{self, Selection};
+use crate::audit::{Fault, Finding, Judge, Report, lines};
+use crate::durable;
+use crate::format::timestamp::Timestamp;
+use crate::trust::TrustRoot;
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Bundles, approvals, receipts, trust roots and tar files of them; and directories with such files
+    #[arg(required_unless_present = "merge")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
+    /// Judge by this time instead of now: keys by their windows, signatures by their proven time where it is older
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    as_of: Option<Timestamp>,
+    /// One finding a line, as JSON, for --merge and for other tools
+    #[arg(long)]
+    jsonl: bool,
+    /// Only files written since; with --merge also those that the earlier audit has not seen
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    since: Option<Timestamp>,
+    /// Only part I of N, by file name, for array jobs; put together by --merge
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+    /// What --jsonl wrote earlier or elsewhere; then asks across all of it
+    #[arg(long, value_name = "FILE")]
+    merge: Vec<PathBuf>,
+    /// Show every file, also where there are many
+    #[arg(long)]
+    all: bool,
+    /// Write the answer to a file, and only the sum to standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// What the answer looks like.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Json,
+    Lines,
+}
+
+pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let form = form(args, out)?;
+    let root = args.trust.load()?;
+    let now = now();
+    let judge = Judge { root: &root, as_of: args.as_of.unwrap_or(now), now };
+    let report = report(args, &judge, out)?;
+    let summary = report.summary();
+    let answer = match form {
+        Form::Text => text::lines(&report, args.all, Output { color: out.color && args.output.is_none(), ..out }),
+        Form::Json => format!("{}\n", document::document(&report, &summary)),
+        Form::Lines => jsonl(&report)?,
+    };
+    let sum = text::sum(&summary);
+    match (&args.output, form) {
+        (Some(path), _) => {
+            let written = durable::replace(path, |file| {
+                file.write_all(answer.as_bytes())?;
+                if form == Form::Text { writeln!(file, "{sum}") } else { Ok(()) }
+            });
+            written.map_err(|error| CliError::io(path, &error))?;
+            Output { json: false, ..out }.line(format!("{sum}; written to {}", shown(path)));
+        }
+        (None, Form::Text) => out.bytes(format!("{answer}{sum}\n").as_bytes())?,
+        (None, _) => out.bytes(answer.as_bytes())?,
+    }
+    if report.findings.is_empty() && args.shard.is_none() && args.since.is_none() {
+        let text = "no *.pgseal files were found below the given paths";
+        return Err(CliError::new(Exit::Usage, text).hint("is it the right directory?").answered());
+    }
+    Ok(if summary.faults == 0 { Exit::Done } else { Exit::Faults })
+}
+
+fn form(args: &Args, out: Output) -> Result<Form, CliError> {
+    match (out.json, args.jsonl) {
+        (true, true) => Err(CliError::new(Exit::Usage, "--json is one document, --jsonl is a line for each file")
+            .hint("give one of them")),
+        (true, false) => Ok(Form::Json),
+        (false, true) => Ok(Form::Lines),
+        (false, false) => Ok(Form::Text),
+    }
+}
+
+/// Audits what is to be audited now, joins what was audited earlier or elsewhere, and asks across all of it.
+fn report(args: &Args, judge: &Judge<'_>, out: Output) -> Result<Report, CliError> {
+    if args.shard.is_some() && !args.merge.is_empty() {
+        let text = "--shard audits a part, --merge puts parts together";
+        return Err(CliError::new(Exit::Usage, text).hint(
+            "write each part by `--shard I/N --jsonl -o PART.jsonl`, then `pgseal audit --merge PART.jsonl...`",
+        ));
+    }
+    let earlier = earlier::read(&args.merge, judge.root, args.as_of)?;
+    let known = |path: &str| earlier.contains(path);
+    let selection = Selection {
+        shard: args.shard,
+        since: args.since,
+        known: (!args.merge.is_empty()).then_some(&known as &(dyn Fn(&str) -> bool + Sync)),
+    };
+    let progress = progress::Progress::new(out);
+    let places = args.paths.iter().map(|path| places::place(path)).collect::<Result<Vec<_>, _>>()?;
+    let swept = sweep::sweep(places, judge, &selection, &|finding| progress.seen(finding));
+    progress.finish();
+    let mut findings = earlier.join(swept, &args.paths);
+    outside(args, judge.root, &mut findings)?;
+    if args.shard.is_none() {
+        let extent = if args.since.is_some() && args.merge.is_empty() { Extent::Part } else { Extent::Whole };
+        across::ask(&mut findings, judge.root, extent);
+    }
+    Ok(Report { as_of: judge.as_of, findings })
+}
+
+/// Joins what is known from outside of the files: the log of an archive says which are lost or rewritten.
+fn outside(_args: &Args, _root: &TrustRoot, findings: &mut Vec<Finding>) -> Result<(), CliError> {
+    let told: Vec<(String, Fault)> = Vec::new();
+    across::join(findings, told);
+    Ok(())
+}
+
+fn jsonl(report: &Report) -> Result<String, CliError> {
+    let mut text = String::new();
+    for finding in &report.findings {
+        let line = lines::line(finding).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
+        text.push_str(&line);
+        text.push('\n');
+    }
+    Ok(text)
+}

@@ -1,0 +1,45 @@
+//! Files, faults and the rate, on a terminal.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use crate::audit::Finding;
+use crate::cli::output::Output;
+use crate::cli::progress::Beside;
+use crate::words;
+
+/// How many files an audit has seen.
+pub struct Progress {
+    beside: Beside,
+    started: Instant,
+    files: AtomicUsize,
+    faults: AtomicUsize,
+}
+
+/// Files between two changes of the line.
+const EVERY: usize = 64;
+
+impl Progress {
+    /// Draws only where stderr is a terminal.
+    pub fn new(out: Output) -> Self {
+        let (files, faults) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { beside: Beside::drawing(out), started: Instant::now(), files, faults }
+    }
+
+    /// After a file; from any thread.
+    pub fn seen(&self, finding: &Finding) {
+        let faults = self.faults.fetch_add(finding.faults.len(), Ordering::Relaxed) + finding.faults.len();
+        let files = self.files.fetch_add(1, Ordering::Relaxed) + 1;
+        if files.is_multiple_of(EVERY) {
+            self.beside.moving(|| {
+                let rate = files as f64 / self.started.elapsed().as_secs_f64().max(0.001);
+                format!("{}, {}, {rate:.0} a second", words::count(files, "file"), words::count(faults, "fault"))
+            });
+        }
+    }
+
+    /// Takes the line away.
+    pub fn finish(&self) {
+        self.beside.finish();
+    }
+}

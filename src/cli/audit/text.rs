@@ -1,0 +1,116 @@
+//! Findings as people read them: faults, notes, and what is well where that is not too much.
+
+use crate::audit::facts::{ApprovalFacts, Facts, Quorum, Seen};
+use crate::audit::report::Summary;
+use crate::audit::{Finding, Kind, Report};
+use crate::cli::output::{Output, Paint, escape};
+use crate::format::approval::Decision;
+use crate::words;
+
+/// Up to so many files each is shown; of more only what is wrong or worth a note.
+const FEW: usize = 100;
+
+/// Every line but the sum.
+pub fn lines(report: &Report, all: bool, out: Output) -> String {
+    let every = all || report.findings.len() <= FEW;
+    let mut text = String::new();
+    for line in report.findings.iter().flat_map(|finding| finding_lines(finding, every, out)) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
+/// `2 bundles, 1 receipt, 3 authentic, 0 faulty, 0 faults`
+pub fn sum(summary: &Summary) -> String {
+    let count = |kind: Kind| summary.kinds.get(&kind).copied().unwrap_or_default();
+    let shown = Kind::ALL.into_iter().filter(|kind| *kind == Kind::Bundle || count(*kind) > 0);
+    let counted: Vec<String> = shown.map(|kind| words::count(count(kind), kind.words())).collect();
+    let Summary { authentic, unsigned, faulty, .. } = summary;
+    let unsigned = if *unsigned == 0 { String::new() } else { format!("{unsigned} not signed, ") };
+    let notes = if summary.notes == 0 { String::new() } else { format!(", {}", words::count(summary.notes, "note")) };
+    let faults = words::count(summary.faults, "fault");
+    format!("{}, {authentic} authentic, {unsigned}{faulty} faulty, {faults}{notes}", counted.join(", "))
+}
+
+fn finding_lines(finding: &Finding, every: bool, out: Output) -> Vec<String> {
+    let path = escape(&finding.path);
+    let mut lines = Vec::new();
+    if let (Some(facts), false, true) = (&finding.facts, finding.is_faulty(), every) {
+        // What nobody signed is not ok: `receipt verify` refuses it.
+        let is_unsigned = finding.is_unsigned();
+        let ok = if is_unsigned { out.paint(Paint::Bad, "unsigned") } else { out.paint(Paint::Good, "ok") };
+        lines.push(format!("{ok} {path}: {}", said(finding.kind, facts)));
+        lines.extend(facts.approvals.iter().map(|said| format!("    {}", approval(said))));
+        if finding.kind == Kind::Bundle {
+            lines.extend(facts.quorum.iter().map(quorum));
+        }
+        if facts.blocked {
+            lines.push("    blocked by the trust root: it never runs again".to_owned());
+        }
+        if facts.then.authentic
+            && let Some(why) = &facts.now.why_not
+        {
+            lines.push(format!("    not authentic now: {}", escape(why)));
+        }
+    }
+    for fault in &finding.faults {
+        let (bad, sentence) = (out.paint(Paint::Bad, "FAULT"), escape(&fault.sentence));
+        lines.push(format!("{bad} {path}: {sentence} ({})", fault.kind));
+    }
+    for note in &finding.notes {
+        lines.push(format!("note {path}: {} ({})", escape(&note.sentence), note.kind));
+    }
+    lines
+}
+
+fn said(kind: Kind, facts: &Facts) -> String {
+    let signers = facts.signers.iter().filter(|signer| signer.why_not.is_none());
+    let signers: Vec<String> =
+        signers.map(|signer| format!("{}{}", escape(&signer.owner), since(signer.evidence))).collect();
+    let signers = signers.join(", ");
+    let title = facts.release.as_ref().map(|release| escape(&release.title())).unwrap_or_default();
+    let receipt = |what: &str| match signers.as_str() {
+        "" => format!("{title}, a {what} that anybody can have written: it proves nothing"),
+        signers => format!("{title}, a {what} signed by {signers}"),
+    };
+    match kind {
+        Kind::Approval => format!("{title}, not compared with its bundle"),
+        Kind::Receipt => receipt("receipt"),
+        Kind::Rehearsal => receipt("rehearsal receipt"),
+        Kind::TrustRoot => {
+            let version = facts.trust_root.as_ref().map_or(0, |root| root.version);
+            format!("version {version} of a trust root, signed by {signers}")
+        }
+        Kind::Bundle | Kind::Tar | Kind::Directory => {
+            format!("{title}, {}, signed by {signers}", words::count(facts.files, "file"))
+        }
+    }
+}
+
+/// Since when a signature exists, where anybody says so.
+fn since(evidence: Seen) -> String {
+    evidence.at.map(|_| format!(", {evidence}")).unwrap_or_default()
+}
+
+fn approval(said: &ApprovalFacts) -> String {
+    let what = match said.decision {
+        Decision::Approve => "approved by",
+        Decision::Withdraw => "approval withdrawn by",
+    };
+    let apr = said.apr.as_ref().map(|apr| format!(", {apr}")).unwrap_or_default();
+    let until = said.expires.map(|expires| format!(", until {expires}")).unwrap_or_default();
+    let why = match &said.why_not {
+        Some(reason) if said.decision == Decision::Approve => format!("; does not count: it {}", escape(reason)),
+        _ => String::new(),
+    };
+    let reason = said.reason.as_deref().map(|reason| format!(" ({})", escape(reason))).unwrap_or_default();
+    let (owner, role, evidence) = (escape(&said.owner), &said.role, said.evidence);
+    format!("{what} {owner} as {role}{apr}, {evidence}{until}{reason}{why}")
+}
+
+fn quorum(quorum: &Quorum) -> String {
+    let roles = quorum.roles.iter().map(|role| format!("{} {} of {}", role.role, role.counted, role.needed));
+    let code = quorum.apr.as_ref().map(|code| format!(" for {code}")).unwrap_or_default();
+    format!("    approvals{code}: {}", roles.collect::<Vec<_>>().join(", "))
+}
