@@ -1,24 +1,14 @@
 //! Findings as Parquet, for DuckDB, DataFusion and Spark: a row a finding, in the order of the findings. What a finding has
 //! several of is a list of structs. The same findings give the same bytes.
 
-use std::io::{self, Write};
-use std::sync::Arc;
+mod write;
 
-use parquet::basic::{Compression, GzipLevel};
-use parquet::data_type::{BoolType, ByteArray, ByteArrayType, Int64Type};
-use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::schema::parser::parse_message_type;
-
-use super::facts::{Facts, Level};
+use super::facts::{ApprovalFacts, Facts, ReleaseFacts, Signer};
 use super::fault::Fault;
 use super::finding::Finding;
 use crate::format::timestamp::Timestamp;
-use crate::format::version::PGSEAL;
 
-/// Rows of a row group: so many are in memory as columns.
-const ROWS: usize = 1 << 16;
+pub use write::write;
 
 /// A column's name, and what a row has there.
 struct Column(&'static str, Cell);
@@ -32,7 +22,12 @@ enum Cell {
 }
 
 /// A member of the structs of a list, and what the list has there.
-struct Member(&'static str, fn(&Finding) -> Vec<Option<String>>);
+struct Member(&'static str, Cells);
+
+enum Cells {
+    Texts(fn(&Finding) -> Vec<Option<String>>),
+    Times(fn(&Finding) -> Vec<Option<Timestamp>>),
+}
 
 /// All of them, in order. docs/audit.md lists them: names and types are kept, new ones come at the end.
 const COLUMNS: &[Column] = &[
@@ -64,138 +59,43 @@ const COLUMNS: &[Column] = &[
     Column("host", Cell::Text(|row| Some(facts(row)?.receipt.as_ref()?.host.clone()))),
     Column("apr", Cell::Text(|row| facts(row)?.receipt.as_ref()?.apr.clone())),
     Column("trust_version", Cell::Number(|row| Some(facts(row)?.trust_root.as_ref()?.version.into()))),
-    Column("faults", Cell::List(&[Member("kind", |row| kinds(&row.faults)), Member("sentence", |row| told(&row.faults))])),
-    Column("notes", Cell::List(&[Member("kind", |row| kinds(&row.notes)), Member("sentence", |row| told(&row.notes))])),
+    Column("faults", Cell::List(FAULTS)),
+    Column("notes", Cell::List(NOTES)),
 ];
 
 const SIGNERS: &[Member] = &[
-    Member("key_id", |row| each(row, |facts| facts.signers.iter().map(|one| Some(one.key_id.to_string())).collect())),
-    Member("owner", |row| each(row, |facts| facts.signers.iter().map(|one| Some(one.owner.clone())).collect())),
-    Member("evidence", |row| each(row, |facts| facts.signers.iter().map(|one| level(one.evidence.level)).collect())),
-    Member("since", |row| each(row, |facts| facts.signers.iter().map(|one| time(one.evidence.at)).collect())),
-    Member("why_not", |row| each(row, |facts| facts.signers.iter().map(|one| one.why_not.clone()).collect())),
+    Member("key_id", Cells::Texts(|row| signers(row).map(|one| Some(one.key_id.to_string())).collect())),
+    Member("owner", Cells::Texts(|row| signers(row).map(|one| Some(one.owner.clone())).collect())),
+    Member("evidence", Cells::Texts(|row| signers(row).map(|one| word(&one.evidence.level)).collect())),
+    Member("since", Cells::Times(|row| signers(row).map(|one| one.evidence.at).collect())),
+    Member("why_not", Cells::Texts(|row| signers(row).map(|one| one.why_not.clone()).collect())),
 ];
 
 const APPROVALS: &[Member] = &[
-    Member("key_id", |row| each(row, |facts| facts.approvals.iter().map(|one| Some(one.key_id.to_string())).collect())),
-    Member("owner", |row| each(row, |facts| facts.approvals.iter().map(|one| Some(one.owner.clone())).collect())),
-    Member("role", |row| each(row, |facts| facts.approvals.iter().map(|one| Some(one.role.to_string())).collect())),
-    Member("decision", |row| each(row, |facts| facts.approvals.iter().map(|one| word(&one.decision)).collect())),
-    Member("apr", |row| {
-        each(row, |facts| facts.approvals.iter().map(|one| one.apr.as_ref().map(ToString::to_string)).collect())
-    }),
-    Member("at", |row| each(row, |facts| facts.approvals.iter().map(|one| time(Some(one.at))).collect())),
-    Member("why_not", |row| each(row, |facts| facts.approvals.iter().map(|one| one.why_not.clone()).collect())),
+    Member("key_id", Cells::Texts(|row| approvals(row).map(|one| Some(one.key_id.to_string())).collect())),
+    Member("owner", Cells::Texts(|row| approvals(row).map(|one| Some(one.owner.clone())).collect())),
+    Member("role", Cells::Texts(|row| approvals(row).map(|one| Some(one.role.to_string())).collect())),
+    Member("decision", Cells::Texts(|row| approvals(row).map(|one| word(&one.decision)).collect())),
+    Member("apr", Cells::Texts(|row| approvals(row).map(|one| Some(one.apr.as_ref()?.to_string())).collect())),
+    Member("at", Cells::Times(|row| approvals(row).map(|one| Some(one.at)).collect())),
+    Member("why_not", Cells::Texts(|row| approvals(row).map(|one| one.why_not.clone()).collect())),
 ];
 
-/// Writes all findings.
-pub fn write(findings: &[Finding], into: impl Write + Send) -> io::Result<()> {
-    write_rows(findings, into).map_err(|error| match error {
-        ParquetError::External(error) => match error.downcast::<io::Error>() {
-            Ok(error) => *error,
-            Err(error) => io::Error::other(error),
-        },
-        error => io::Error::other(error),
-    })
-}
+const FAULTS: &[Member] = &[
+    Member("kind", Cells::Texts(|row| kinds(&row.faults))),
+    Member("sentence", Cells::Texts(|row| sentences(&row.faults))),
+];
 
-fn write_rows(findings: &[Finding], into: impl Write + Send) -> Result<(), ParquetError> {
-    let schema = parse_message_type(&schema())?;
-    let properties = WriterProperties::builder()
-        .set_created_by(format!("pgseal {PGSEAL}"))
-        .set_compression(Compression::GZIP(GzipLevel::default()))
-        .build();
-    let mut file = SerializedFileWriter::new(into, Arc::new(schema), Arc::new(properties))?;
-    for rows in findings.chunks(ROWS) {
-        let mut group = file.next_row_group()?;
-        COLUMNS.iter().try_for_each(|Column(_, cell)| column(&mut group, rows, cell))?;
-        group.close()?;
-    }
-    file.close()?;
-    Ok(())
-}
-
-/// As the format's own documents write schemas.
-fn schema() -> String {
-    let fields: String = COLUMNS.iter().map(|Column(name, cell)| match cell {
-        Cell::Text(_) => format!("optional binary {name} (STRING);"),
-        Cell::Number(_) => format!("optional int64 {name};"),
-        Cell::Flag(_) => format!("optional boolean {name};"),
-        Cell::Time(_) => format!("optional int64 {name} (TIMESTAMP(MICROS,true));"),
-        Cell::List(members) => {
-            let members: String =
-                members.iter().map(|Member(name, _)| format!("optional binary {name} (STRING);")).collect();
-            format!("required group {name} (LIST) {{ repeated group list {{ required group element {{ {members} }} }} }}")
-        }
-    }).collect();
-    format!("message finding {{ {fields} }}")
-}
-
-fn column<W: Write + Send>(
-    group: &mut SerializedRowGroupWriter<'_, W>,
-    rows: &[Finding],
-    cell: &Cell,
-) -> Result<(), ParquetError> {
-    match cell {
-        Cell::Text(of) => single::<_, ByteArrayType>(group, rows, |row| Some(ByteArray::from(of(row)?.into_bytes()))),
-        Cell::Number(of) => single::<_, Int64Type>(group, rows, |row| Some(i64::try_from(of(row)?).unwrap_or(i64::MAX))),
-        Cell::Flag(of) => single::<_, BoolType>(group, rows, of),
-        Cell::Time(of) => single::<_, Int64Type>(group, rows, |row| Some(of(row)?.seconds().saturating_mul(1_000_000))),
-        Cell::List(members) => members.iter().try_for_each(|Member(_, of)| list(group, rows, of)),
-    }
-}
-
-/// Definition level 1 is a value, 0 is none.
-fn single<W: Write + Send, T: parquet::data_type::DataType>(
-    group: &mut SerializedRowGroupWriter<'_, W>,
-    rows: &[Finding],
-    of: impl Fn(&Finding) -> Option<T::T>,
-) -> Result<(), ParquetError> {
-    let cells: Vec<Option<T::T>> = rows.iter().map(of).collect();
-    let levels: Vec<i16> = cells.iter().map(|cell| i16::from(cell.is_some())).collect();
-    let values: Vec<T::T> = cells.into_iter().flatten().collect();
-    put::<_, T>(group, &values, &levels, None)
-}
-
-/// Definition level 0 is an empty list, 1 a struct without this member, 2 a value; repetition level 1 goes on with a list.
-fn list<W: Write + Send>(
-    group: &mut SerializedRowGroupWriter<'_, W>,
-    rows: &[Finding],
-    of: impl Fn(&Finding) -> Vec<Option<String>>,
-) -> Result<(), ParquetError> {
-    let (mut values, mut defined, mut repeated) = (Vec::new(), Vec::new(), Vec::new());
-    for row in rows {
-        let cells = of(row);
-        if cells.is_empty() {
-            defined.push(0);
-            repeated.push(0);
-        }
-        for (at, cell) in cells.into_iter().enumerate() {
-            defined.push(if cell.is_some() { 2 } else { 1 });
-            repeated.push(i16::from(at > 0));
-            values.extend(cell.map(|text| ByteArray::from(text.into_bytes())));
-        }
-    }
-    put::<_, ByteArrayType>(group, &values, &defined, Some(&repeated))
-}
-
-fn put<W: Write + Send, T: parquet::data_type::DataType>(
-    group: &mut SerializedRowGroupWriter<'_, W>,
-    values: &[T::T],
-    defined: &[i16],
-    repeated: Option<&[i16]>,
-) -> Result<(), ParquetError> {
-    let next = group.next_column()?;
-    let mut column = next.ok_or_else(|| ParquetError::General("more columns than the schema has".to_owned()))?;
-    column.typed::<T>().write_batch(values, Some(defined), repeated)?;
-    column.close()
-}
+const NOTES: &[Member] = &[
+    Member("kind", Cells::Texts(|row| kinds(&row.notes))),
+    Member("sentence", Cells::Texts(|row| sentences(&row.notes))),
+];
 
 fn facts(row: &Finding) -> Option<&Facts> {
     row.facts.as_ref()
 }
 
-fn release(row: &Finding) -> Option<&super::facts::ReleaseFacts> {
+fn release(row: &Finding) -> Option<&ReleaseFacts> {
     facts(row)?.release.as_ref()
 }
 
@@ -220,24 +120,20 @@ fn times(facts: &Facts) -> Option<(Timestamp, Timestamp)> {
     receipt.or_else(|| facts.rehearsal.as_ref().map(|rehearsal| (rehearsal.started, rehearsal.finished)))
 }
 
-fn each(row: &Finding, of: impl Fn(&Facts) -> Vec<Option<String>>) -> Vec<Option<String>> {
-    facts(row).map(of).unwrap_or_default()
+fn signers(row: &Finding) -> impl Iterator<Item = &Signer> {
+    facts(row).into_iter().flat_map(|facts| &facts.signers)
+}
+
+fn approvals(row: &Finding) -> impl Iterator<Item = &ApprovalFacts> {
+    facts(row).into_iter().flat_map(|facts| &facts.approvals)
 }
 
 fn kinds(faults: &[Fault]) -> Vec<Option<String>> {
     faults.iter().map(|fault| Some(fault.kind.as_str().to_owned())).collect()
 }
 
-fn told(faults: &[Fault]) -> Vec<Option<String>> {
+fn sentences(faults: &[Fault]) -> Vec<Option<String>> {
     faults.iter().map(|fault| Some(fault.sentence.clone())).collect()
-}
-
-fn level(level: Level) -> Option<String> {
-    word(&level)
-}
-
-fn time(at: Option<Timestamp>) -> Option<String> {
-    at.map(|at| at.to_string())
 }
 
 /// The word that JSON has for it.

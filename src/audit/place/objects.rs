@@ -28,12 +28,7 @@ const WHOLE_BYTES: u64 = 4 << 20;
 const READERS: usize = 16;
 
 /// What speaks with a store: one event loop, which whoever waits for an answer turns.
-pub type Loop = Arc<Runtime>;
-
-/// An event loop for any number of stores.
-pub fn event_loop() -> io::Result<Loop> {
-    Ok(Arc::new(tokio::runtime::Builder::new_current_thread().enable_all().build()?))
-}
+type Loop = Arc<Runtime>;
 
 /// A store's objects below a prefix, or the one object that was named.
 pub struct Objects {
@@ -46,8 +41,9 @@ pub struct Objects {
 
 impl Objects {
     /// What is below `prefix` of a store that is told as `address`. An error when it can't be listed at all.
-    pub fn reach(store: Arc<dyn ObjectStore>, turn: Loop, address: &str, prefix: &str) -> io::Result<Self> {
+    pub fn reach(store: Arc<dyn ObjectStore>, address: &str, prefix: &str) -> io::Result<Self> {
         let prefix = Path::parse(prefix).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let turn = event_loop()?;
         let objects = Self { store, turn, address: address.to_owned(), prefix };
         objects.next(&mut objects.listing()).transpose().map_err(why::told)?;
         Ok(objects)
@@ -102,7 +98,15 @@ impl Objects {
     }
 }
 
+fn event_loop() -> io::Result<Loop> {
+    Ok(Arc::new(tokio::runtime::Builder::new_current_thread().enable_all().build()?))
+}
+
 impl Place for Objects {
+    fn readers(&self) -> usize {
+        READERS
+    }
+
     fn list(&self, tell: &mut dyn FnMut(Result<Found, Unlisted>)) {
         let mut listing = self.listing();
         let mut is_empty = true;

@@ -4,6 +4,7 @@ mod document;
 mod earlier;
 mod places;
 mod progress;
+mod stores;
 mod text;
 
 use std::io::Write;
@@ -117,10 +118,11 @@ fn report(args: &Args, judge: &Judge<'_>, out: Output) -> Result<Report, CliErro
         known: (!args.merge.is_empty()).then_some(&known as &(dyn Fn(&str) -> bool + Sync)),
     };
     let progress = progress::Progress::new(out);
-    let places = args.paths.iter().map(|path| places::place(path)).collect::<Result<Vec<_>, _>>()?;
+    let paths = args.paths.iter().map(|path| places::plain(path)).collect::<Result<Vec<_>, _>>()?;
+    let places = paths.iter().map(|path| places::place(path)).collect::<Result<Vec<_>, _>>()?;
     let swept = sweep::sweep(places, judge, &selection, &|finding| progress.seen(finding));
     progress.finish();
-    let mut findings = earlier.join(swept, &args.paths);
+    let mut findings = earlier.join(swept, &paths);
     outside(args, judge.root, &mut findings)?;
     if args.shard.is_none() {
         let extent = if args.since.is_some() && args.merge.is_empty() { Extent::Part } else { Extent::Whole };

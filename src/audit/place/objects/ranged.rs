@@ -46,7 +46,10 @@ impl Ranged {
         let fetched = async { self.store.get_opts(&self.meta.location, asked).await?.bytes().await };
         let bytes = self.turn.block_on(fetched).map_err(why::told)?;
         if bytes.len() as u64 != to - from {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the store sent another range than it was asked for"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the store sent another range than it was asked for",
+            ));
         }
         let mut kept = kept();
         if kept.len() == KEPT {
