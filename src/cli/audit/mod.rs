@@ -2,6 +2,8 @@
 
 mod document;
 mod earlier;
+mod files;
+mod page;
 mod places;
 mod progress;
 mod stores;
@@ -50,6 +52,8 @@ pub struct Args {
     /// Write the answer to a file, and only the sum to standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    files: files::FileArgs,
 }
 
 /// What the answer looks like.
@@ -62,11 +66,13 @@ enum Form {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let form = form(args, out)?;
+    args.files.check()?;
     let root = args.trust.load()?;
     let now = now();
     let judge = Judge { root: &root, as_of: args.as_of.unwrap_or(now), now };
     let report = report(args, &judge, out)?;
     let summary = report.summary();
+    args.files.write(&report, &summary, &judge)?;
     let answer = match form {
         Form::Text => text::lines(&report, args.all, Output { color: out.color && args.output.is_none(), ..out }),
         Form::Json => format!("{}\n", document::document(&report, &summary)),
