@@ -921,7 +921,7 @@ fn an_audit_knows_approvals_beside_and_inside() {
     assert!(said.contains("eve.approval: small 1.0.0, not compared with its bundle"), "{said}");
     assert!(said.contains("    approved by ann as l2, APR-1, claimed 20"), "{said}");
     assert!(said.contains("    approved by eve as l4, APR-1, claimed 20"), "{said}");
-    assert!(said.contains("1 bundle, 1 approval, 2 authentic, 0 faulty, 0 faults"), "{said}");
+    assert!(said.contains("1 bundle, 1 approval, 1 trust root, 3 authentic, 0 faulty, 0 faults"), "{said}");
     let good = Tar::of(&site.read("eve.approval"));
     let bent = |change: &dyn Fn(&mut Tar)| {
         let mut tar = good.clone();
@@ -953,7 +953,7 @@ fn an_audit_knows_approvals_beside_and_inside() {
         let audit = site.run(["audit", "."]);
         assert_eq!(audit.code, 50, "{why}: {}", audit.text());
         assert!(audit.text().contains(why), "{why}: {}", audit.text());
-        assert!(audit.text().contains("1 authentic, 1 faulty, 1 fault\n"), "{why}: {}", audit.text());
+        assert!(audit.text().contains("2 authentic, 1 faulty, 1 fault\n"), "{why}: {}", audit.text());
     }
 }
 

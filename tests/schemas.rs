@@ -202,7 +202,7 @@ fn what_people_add() {
     let audited = desk.ok("audit", &["audit", "."]);
     let kinds: Vec<&Value> =
         audited["bundles"].as_array().expect("a list").iter().map(|found| &found["kind"]).collect();
-    assert_eq!(kinds, ["approval", "bundle"]);
+    assert_eq!(kinds, ["approval", "bundle", "trust-root"]);
 
     desk.ok("withdraw", &["withdraw", "a.pgseal", "--key", "owner.key"]);
     let verified = desk.ok("verify", &["verify", "a.pgseal", "--trust", "strict.json"]);

@@ -132,8 +132,6 @@ pub struct ApprovalFacts {
     pub counts: bool,
     /// Why not.
     pub why_not: Option<String>,
-    /// Whether its key counts for its role, whatever it says.
-    pub key_counts: bool,
 }
 
 /// What a run needs, and what there is of it.
@@ -292,6 +290,13 @@ impl From<Evidence> for Seen {
             Evidence::Timestamped(_) => Level::Timestamped,
         };
         Self { level, at: evidence.time() }
+    }
+}
+
+impl Seen {
+    /// The time, where somebody else than the signer says it.
+    pub fn proven(self) -> Option<Timestamp> {
+        self.at.filter(|_| self.level != Level::Claimed)
     }
 }
 

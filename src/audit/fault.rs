@@ -135,6 +135,8 @@ words! {
     TrustVersionMissing = "trust-version-missing", Archive;
     /// A trust root that is no ancestor of the one that judges.
     TrustForeign = "trust-foreign", Archive;
+    /// A trust root later than the one that judges.
+    TrustNewer = "trust-newer", Archive;
     /// The log of the archive has an entry whose file is gone.
     LogLost = "log-lost", Archive;
     /// The log of the archive has another file under this name.

@@ -1,8 +1,24 @@
 //! What no file says alone: questions across the whole archive. One file a question.
 
+mod approvals;
+mod archive;
+mod blocked;
+mod bundles;
+mod equivocation;
+mod history;
+mod outcomes;
+mod revoked;
+mod run_ids;
+mod sequences;
+mod trust_roots;
+
 use super::fault::{Fault, Scope};
+use super::file;
 use super::finding::Finding;
+use super::judge::Judge;
+use super::kind::Kind;
 use crate::trust::TrustRoot;
+use archive::Archive;
 
 /// How much of an archive the findings are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,15 +29,61 @@ pub enum Extent {
     Part,
 }
 
-/// Asks every question, and adds the answers to the findings that they are about. Answers of an earlier time are forgotten.
-pub fn ask(_findings: &mut [Finding], _root: &TrustRoot, _extent: Extent) {}
+/// How much an answer weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Weight {
+    Fault,
+    Note,
+}
 
-/// Adds faults that are known from elsewhere to the findings of their paths.
-pub fn join(findings: &mut [Finding], told: Vec<(String, Fault)>) {
-    for (path, fault) in told {
-        if let Some(finding) = findings.iter_mut().find(|finding| finding.path == path) {
-            finding.faults.push(fault);
+/// An answer about one finding.
+struct Answer {
+    at: usize,
+    weight: Weight,
+    fault: Fault,
+}
+
+/// Asks every question, and adds the answers to the findings that they are about. Answers of an earlier time, and what
+/// other programs joined then, must be forgotten before; see [`forget`].
+pub fn ask(findings: &mut [Finding], root: &TrustRoot, extent: Extent) {
+    let archive = Archive::new(findings, root, extent);
+    let questions = [
+        equivocation::ask,
+        sequences::ask,
+        bundles::ask,
+        approvals::ask,
+        blocked::ask,
+        run_ids::ask,
+        history::ask,
+        outcomes::ask,
+        revoked::ask,
+        trust_roots::ask,
+    ];
+    let answers: Vec<Answer> = questions.iter().flat_map(|ask| ask(&archive)).collect();
+    for Answer { at, weight, fault } in answers {
+        if let Some(finding) = findings.get_mut(at) {
+            match weight {
+                Weight::Fault => finding.faults.push(fault),
+                Weight::Note => finding.notes.push(fault),
+            }
         }
     }
-    let _ = Scope::Archive;
+}
+
+/// Takes away what was answered across another archive.
+pub fn forget(finding: &mut Finding) {
+    finding.faults.retain(|fault| fault.kind.scope() == Scope::File);
+    finding.notes.retain(|note| note.kind.scope() == Scope::File);
+}
+
+/// Adds faults that are known from elsewhere to the findings of their paths; what was not found gets a finding of its own.
+pub fn join(findings: &mut Vec<Finding>, told: Vec<(String, Fault)>, judge: &Judge<'_>) {
+    for (path, fault) in told {
+        let at = findings.binary_search_by(|finding| finding.path.cmp(&path)).unwrap_or_else(|at| {
+            let kind = Kind::of(path.as_ref()).unwrap_or(Kind::Directory);
+            findings.insert(at, file::nothing(path.as_ref(), kind, judge));
+            at
+        });
+        findings[at].faults.push(fault);
+    }
 }

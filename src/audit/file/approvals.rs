@@ -21,7 +21,6 @@ pub fn facts(judge: &Judge<'_>, signed: &SignedApproval) -> ApprovalFacts {
         evidence: Seen::from(signed.evidence),
         counts: counts.is_ok(),
         why_not: counts.err(),
-        key_counts: signed.key_counts(judge.root, &approval.role, judge.then()).is_ok(),
     }
 }
 

@@ -2,12 +2,15 @@
 
 use super::signatures::{added_word, not_counted, signer, token_word, word};
 use super::{Audited, approvals, malformed, not_authentic, unreadable};
-use crate::audit::facts::{Facts, ReleaseFacts, Signer, Verdict};
+use crate::audit::facts::{Facts, ReleaseFacts, Seen, Signer, Verdict};
 use crate::audit::fault::{Fault, FaultKind};
 use crate::audit::judge::Judge;
 use crate::audit::place::{Found, Place};
 use crate::bundle::subjects::{FileFault, SubjectError};
 use crate::bundle::{AuthenticateError, AuthenticatedBundle, Signatory, UntrustedBundle};
+use crate::digest::Digest;
+use crate::format::json;
+use crate::format::statement::Statement;
 use crate::trust::KeyId;
 use crate::trust::evidence::Evidence;
 use crate::trust::root::name;
@@ -23,9 +26,10 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
         Err(error) => return Audited::fault(malformed(&error)),
     };
     let keys: Vec<KeyId> = untrusted.claimed_signatures().iter().map(|(key, _)| *key).collect();
+    let statement = untrusted.claimed_statement().to_vec();
     match untrusted.authenticate(judge.root, judge.then()) {
         Ok(bundle) => authentic(&bundle, &keys, judge),
-        Err(error) => refused(&error, judge),
+        Err(error) => refused(&error, &statement, judge),
     }
 }
 
@@ -67,8 +71,7 @@ fn signers(bundle: &AuthenticatedBundle, keys: &[KeyId], judge: &Judge<'_>) -> V
 fn today(signatories: &[Signatory], judge: &Judge<'_>) -> Verdict {
     let role = name("release");
     let counts = |signatory: &&Signatory| {
-        let proven = (!matches!(signatory.evidence, Evidence::Claimed(_))).then(|| signatory.evidence.time()).flatten();
-        judge.root.counts_since(&signatory.key, &role, judge.now(), proven)
+        judge.root.counts_since(&signatory.key, &role, judge.now(), Seen::from(signatory.evidence).proven())
     };
     let results: Vec<Result<(), String>> = signatories.iter().map(|signatory| counts(&signatory)).collect();
     let needed = judge.root.document().roles.get(&role).map_or(1, |role| usize::from(role.threshold));
@@ -79,7 +82,13 @@ fn today(signatories: &[Signatory], judge: &Judge<'_>) -> Verdict {
     Verdict::of(Err(format!("its key {}", why.join("; "))))
 }
 
-fn refused(error: &AuthenticateError, judge: &Judge<'_>) -> Audited {
+fn refused(error: &AuthenticateError, statement: &[u8], judge: &Judge<'_>) -> Audited {
+    // Files are compared after the signatures held, so the statement is authentic where they differ.
+    let release = match error {
+        AuthenticateError::Files(_) => json::from_canonical::<Statement>(statement).ok(),
+        _ => None,
+    };
+    let release = release.map(|said| ReleaseFacts::new(&said.predicate.release, Digest::of(statement)));
     let faults = match error {
         AuthenticateError::Files(SubjectError::Faults { faults, .. }) => faults.iter().map(of_file).collect(),
         AuthenticateError::Files(SubjectError::Io(error)) => vec![unreadable(error)],
@@ -90,7 +99,7 @@ fn refused(error: &AuthenticateError, judge: &Judge<'_>) -> Audited {
         _ => Vec::new(),
     };
     let no = || Verdict::of(Err(error.to_string()));
-    Audited { facts: Some(Facts { signers, ..Facts::new(no(), no()) }), faults, notes: Vec::new() }
+    Audited { facts: Some(Facts { release, signers, ..Facts::new(no(), no()) }), faults, notes: Vec::new() }
 }
 
 fn kind(error: &AuthenticateError) -> FaultKind {

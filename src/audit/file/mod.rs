@@ -8,6 +8,7 @@ mod signatures;
 mod trust_root;
 
 use std::io;
+use std::path::Path;
 
 use super::facts::Facts;
 use super::fault::{Fault, FaultKind};
@@ -51,7 +52,7 @@ pub fn unlisted(unlisted: &Unlisted, judge: &Judge<'_>) -> Finding {
     Finding { faults: vec![fault], ..nothing(path, *kind, judge) }
 }
 
-fn nothing(path: &std::path::Path, kind: Kind, judge: &Judge<'_>) -> Finding {
+pub(super) fn nothing(path: &Path, kind: Kind, judge: &Judge<'_>) -> Finding {
     Finding {
         path: told(path),
         kind,

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::signatures::{not_counted, signer, token_word, word};
 use super::{Audited, not_authentic, unreadable};
 use crate::archive::source::ByteSource;
-use crate::audit::facts::{Facts, ReceiptFacts, RehearsalFacts, ReleaseFacts, RestsOn, Signer, Verdict};
+use crate::audit::facts::{Facts, ReceiptFacts, RehearsalFacts, ReleaseFacts, RestsOn, Seen, Signer, Verdict};
 use crate::audit::fault::{Fault, FaultKind};
 use crate::audit::judge::Judge;
 use crate::audit::place::{Found, Place, small};
@@ -89,8 +89,7 @@ fn facts(judge: &Judge<'_>, release: &Release, subject: &[Subject], signed: Opti
     let (then, now) = match signed {
         None => (unsigned(), unsigned()),
         Some((key, evidence)) => {
-            let proven = (!matches!(evidence, Evidence::Claimed(_))).then(|| evidence.time()).flatten();
-            let today = judge.root.counts_since(&key, &name("receipt"), judge.now(), proven);
+            let today = judge.root.counts_since(&key, &name("receipt"), judge.now(), Seen::from(evidence).proven());
             (Verdict::of(Ok(())), Verdict::of(today.map_err(|why| format!("its key {why}"))))
         }
     };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::audit::finding::told;
 use crate::audit::sweep::Swept;
-use crate::audit::{Fault, FaultKind, Finding, Kind, lines};
+use crate::audit::{Fault, FaultKind, Finding, Kind, across, lines};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::shown;
@@ -27,9 +27,10 @@ pub fn read(files: &[PathBuf], root: &TrustRoot, as_of: Option<Timestamp>) -> Re
         }
         for (at, line) in BufReader::new(File::open(path).map_err(io)?).lines().enumerate() {
             let line = line.map_err(io)?;
-            let finding = lines::read(at + 1, &line)
+            let mut finding = lines::read(at + 1, &line)
                 .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", shown(path))).hint(HINT))?;
             fits(path, at + 1, &finding, root, as_of)?;
+            across::forget(&mut finding);
             earlier.insert(finding.path.clone(), finding);
         }
     }

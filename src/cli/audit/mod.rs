@@ -22,7 +22,6 @@ use crate::audit::sweep::{self, Selection};
 use crate::audit::{Fault, Finding, Judge, Report, lines};
 use crate::durable;
 use crate::format::timestamp::Timestamp;
-use crate::trust::TrustRoot;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -74,7 +73,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let summary = report.summary();
     args.files.write(&report, &summary, &judge)?;
     let answer = match form {
-        Form::Text => text::lines(&report, args.all, Output { color: out.color && args.output.is_none(), ..out }),
+        Form::Text => {
+            text::lines(&report, &summary, args.all, Output { color: out.color && args.output.is_none(), ..out })
+        }
         Form::Json => format!("{}\n", document::document(&report, &summary)),
         Form::Lines => jsonl(&report)?,
     };
@@ -129,7 +130,7 @@ fn report(args: &Args, judge: &Judge<'_>, out: Output) -> Result<Report, CliErro
     let swept = sweep::sweep(places, judge, &selection, &|finding| progress.seen(finding));
     progress.finish();
     let mut findings = earlier.join(swept, &paths);
-    outside(args, judge.root, &mut findings)?;
+    outside(args, judge, &mut findings)?;
     if args.shard.is_none() {
         let extent = if args.since.is_some() && args.merge.is_empty() { Extent::Part } else { Extent::Whole };
         across::ask(&mut findings, judge.root, extent);
@@ -138,9 +139,9 @@ fn report(args: &Args, judge: &Judge<'_>, out: Output) -> Result<Report, CliErro
 }
 
 /// Joins what is known from outside of the files: the log of an archive says which are lost or rewritten.
-fn outside(_args: &Args, _root: &TrustRoot, findings: &mut Vec<Finding>) -> Result<(), CliError> {
+fn outside(_args: &Args, judge: &Judge<'_>, findings: &mut Vec<Finding>) -> Result<(), CliError> {
     let told: Vec<(String, Fault)> = Vec::new();
-    across::join(findings, told);
+    across::join(findings, told, judge);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use crate::audit::facts::{ApprovalFacts, Facts, Quorum, Seen};
 use crate::audit::report::Summary;
-use crate::audit::{Finding, Kind, Report};
+use crate::audit::{FaultKind, Finding, Kind, Report};
 use crate::cli::output::{Output, Paint, escape};
 use crate::format::approval::Decision;
 use crate::words;
@@ -11,12 +11,20 @@ use crate::words;
 const FEW: usize = 100;
 
 /// Every line but the sum.
-pub fn lines(report: &Report, all: bool, out: Output) -> String {
+pub fn lines(report: &Report, summary: &Summary, all: bool, out: Output) -> String {
     let every = all || report.findings.len() <= FEW;
     let mut text = String::new();
     for line in report.findings.iter().flat_map(|finding| finding_lines(finding, every, out)) {
         text.push_str(&line);
         text.push('\n');
+    }
+    if summary.notes + summary.faults > FEW {
+        for (what, kinds) in [("faults", &summary.fault_kinds), ("notes", &summary.note_kinds)] {
+            let list: Vec<String> = kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+            if !list.is_empty() {
+                text.push_str(&format!("{what}: {}\n", list.join(", ")));
+            }
+        }
     }
     text
 }
@@ -28,9 +36,8 @@ pub fn sum(summary: &Summary) -> String {
     let counted: Vec<String> = shown.map(|kind| words::count(count(kind), kind.words())).collect();
     let Summary { authentic, unsigned, faulty, .. } = summary;
     let unsigned = if *unsigned == 0 { String::new() } else { format!("{unsigned} not signed, ") };
-    let notes = if summary.notes == 0 { String::new() } else { format!(", {}", words::count(summary.notes, "note")) };
     let faults = words::count(summary.faults, "fault");
-    format!("{}, {authentic} authentic, {unsigned}{faulty} faulty, {faults}{notes}", counted.join(", "))
+    format!("{}, {authentic} authentic, {unsigned}{faulty} faulty, {faults}", counted.join(", "))
 }
 
 fn finding_lines(finding: &Finding, every: bool, out: Output) -> Vec<String> {
@@ -58,7 +65,8 @@ fn finding_lines(finding: &Finding, every: bool, out: Output) -> Vec<String> {
         let (bad, sentence) = (out.paint(Paint::Bad, "FAULT"), escape(&fault.sentence));
         lines.push(format!("{bad} {path}: {sentence} ({})", fault.kind));
     }
-    for note in &finding.notes {
+    // The first line has said already that nobody signed it.
+    for note in finding.notes.iter().filter(|note| !every || note.kind != FaultKind::UnsignedReceipt) {
         lines.push(format!("note {path}: {} ({})", escape(&note.sentence), note.kind));
     }
     lines

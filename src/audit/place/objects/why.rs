@@ -33,6 +33,10 @@ fn with(text: &str, error: &object_store::Error) -> String {
 fn innermost(error: &object_store::Error) -> String {
     let text = deepest(error);
     let code = code(&text).map(|code| format!(" ({code})")).unwrap_or_default();
+    if text == "URL scheme is not allowed" {
+        return "without TLS it is asked only where AWS_ALLOW_HTTP is true".to_owned();
+    }
+    let text = text.strip_prefix("Server returned non-2xx status code: ").unwrap_or(&text);
     // What follows is the body of an answer.
     let text = text.split(['<', '{', '\n', '\r']).next().unwrap_or_default();
     let text: String = text.trim_end_matches([':', ' ', '"']).chars().take(LONGEST).collect();
@@ -64,7 +68,7 @@ mod tests {
         let generic = |text: &str| object_store::Error::Generic { store: "S3", source: text.into() };
         let body = "Server returned non-2xx status code: 500 Internal Server Error: <?xml?><Error><Code>Oops</Code>\
                     <StringToSign>x</StringToSign></Error>";
-        let text = "Server returned non-2xx status code: 500 Internal Server Error (Oops)";
+        let text = "500 Internal Server Error (Oops)";
         assert_eq!(told(generic(body)).to_string(), text);
         let denied = object_store::Error::PermissionDenied { path: "a".into(), source: body.into() };
         assert_eq!(told(denied).to_string(), "the store refuses it (Oops)");

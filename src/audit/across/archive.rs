@@ -1,0 +1,140 @@
+//! The findings, as questions want them.
+
+use std::collections::BTreeMap;
+
+use super::{Answer, Extent, Weight};
+use crate::audit::facts::{ApprovalFacts, ReceiptFacts, ReleaseFacts, TrustRootFacts};
+use crate::audit::fault::{Fault, FaultKind};
+use crate::audit::finding::Finding;
+use crate::audit::kind::Kind;
+use crate::digest::Digest;
+use crate::format::receipt::{Outcome, TrustReference};
+use crate::trust::TrustRoot;
+
+/// All findings by what they are about.
+pub struct Archive<'a> {
+    /// By path.
+    pub findings: &'a [Finding],
+    /// The trust root that judges.
+    pub root: &'a TrustRoot,
+    /// How much of the archive this is.
+    pub extent: Extent,
+    /// Releases whose signatures hold, by id: where their bundles are.
+    pub bundles: BTreeMap<Digest, Vec<(usize, &'a ReleaseFacts)>>,
+    /// Receipts whose signatures hold, or that nobody signed; by path.
+    pub receipts: Vec<Told<'a>>,
+    /// Everything that people say of a release, in bundles and beside them, by its id.
+    pub approvals: BTreeMap<Digest, Vec<&'a ApprovalFacts>>,
+    /// Trust roots that led to the one that judges, and itself: each names the digest of the one before.
+    pub ancestors: BTreeMap<Digest, Option<&'a TrustRootFacts>>,
+}
+
+/// A receipt.
+#[derive(Clone, Copy)]
+pub struct Told<'a> {
+    /// Which finding.
+    pub at: usize,
+    /// Of which release.
+    pub release: &'a ReleaseFacts,
+    /// What it says.
+    pub receipt: &'a ReceiptFacts,
+    /// What its signature is worth.
+    pub weight: Weight,
+}
+
+impl Told<'_> {
+    /// Whether something was done to the database, or may have been.
+    pub fn did_something(&self) -> bool {
+        self.receipt.outcome != Outcome::Unchanged
+    }
+}
+
+impl<'a> Archive<'a> {
+    /// Looks through the findings once.
+    pub fn new(findings: &'a [Finding], root: &'a TrustRoot, extent: Extent) -> Self {
+        let (mut bundles, mut receipts) = (BTreeMap::<Digest, Vec<_>>::new(), Vec::new());
+        let mut approvals = BTreeMap::<Digest, Vec<_>>::new();
+        for (at, finding) in findings.iter().enumerate() {
+            let Some(facts) = &finding.facts else { continue };
+            let Some(release) = &facts.release else { continue };
+            if !facts.approvals.is_empty() {
+                approvals.entry(release.id).or_default().extend(&facts.approvals);
+            }
+            match (finding.kind, &facts.receipt) {
+                (Kind::Bundle, _) => bundles.entry(release.id).or_default().push((at, release)),
+                (Kind::Receipt, Some(receipt)) => {
+                    // What anybody can have written proves nothing wrong either.
+                    let weight = if finding.is_unsigned() { Weight::Note } else { Weight::Fault };
+                    receipts.push(Told { at, release, receipt, weight });
+                }
+                _ => {}
+            }
+        }
+        let ancestors = ancestors(findings, root);
+        Self { findings, root, extent, bundles, receipts, approvals, ancestors }
+    }
+
+    /// Receipts that somebody signed, each document once.
+    pub fn signed_receipts(&self) -> Vec<Told<'a>> {
+        let mut seen = std::collections::BTreeSet::new();
+        let signed = self.receipts.iter().filter(|told| told.weight == Weight::Fault);
+        signed.filter(|told| seen.insert(told.receipt.sha256)).copied().collect()
+    }
+
+    /// A finding's path.
+    pub fn path(&self, at: usize) -> &'a str {
+        &self.findings[at].path
+    }
+
+    /// Trust roots whose own signatures hold.
+    pub fn trust_roots(&self) -> impl Iterator<Item = (usize, &'a TrustRootFacts)> + use<'a> {
+        trust_roots(self.findings)
+    }
+
+    /// What the version of the trust root by which a run was admitted says, where it is known.
+    pub fn admitted_by(&self, reference: &TrustReference) -> Option<Policy<'a>> {
+        match self.ancestors.get(&reference.sha256)? {
+            Some(root) => Some(Policy { approvals: &root.approvals, blocked: &root.blocked_releases }),
+            None => Some(self.policy()),
+        }
+    }
+
+    /// What the trust root that judges says.
+    pub fn policy(&self) -> Policy<'a> {
+        let policy = self.root.policy();
+        Policy { approvals: &policy.approvals, blocked: &policy.blocked_releases }
+    }
+}
+
+/// What a trust root wants of runs.
+#[derive(Clone, Copy)]
+pub struct Policy<'a> {
+    /// Approvals by role.
+    pub approvals: &'a BTreeMap<crate::format::name::Name, u8>,
+    /// Releases that never run.
+    pub blocked: &'a [Digest],
+}
+
+fn trust_roots<'a>(findings: &'a [Finding]) -> impl Iterator<Item = (usize, &'a TrustRootFacts)> + use<'a> {
+    let of = |(at, finding): (usize, &'a Finding)| Some((at, finding.facts.as_ref()?.trust_root.as_ref()?));
+    findings.iter().enumerate().filter_map(of)
+}
+
+/// From the trust root that judges back, as far as the archive has the documents.
+fn ancestors<'a>(findings: &'a [Finding], root: &TrustRoot) -> BTreeMap<Digest, Option<&'a TrustRootFacts>> {
+    let all: BTreeMap<Digest, &TrustRootFacts> =
+        trust_roots(findings).map(|(_, facts)| (facts.sha256, facts)).collect();
+    let mut ancestors = BTreeMap::from([(root.digest(), None)]);
+    let mut before = root.document().prev_sha256;
+    // A document can't name its own digest, nor a later one's: the chain ends.
+    while let Some(facts) = before.and_then(|digest| all.get(&digest)) {
+        ancestors.insert(facts.sha256, Some(*facts));
+        before = facts.prev_sha256;
+    }
+    ancestors
+}
+
+/// An answer.
+pub fn answer(at: usize, weight: Weight, kind: FaultKind, sentence: String) -> Answer {
+    Answer { at, weight, fault: Fault::new(kind, sentence) }
+}

@@ -1,0 +1,27 @@
+//! Runs of releases that a trust root blocks.
+
+use super::archive::{Archive, Told, answer};
+use super::{Answer, Weight};
+use crate::audit::fault::FaultKind;
+use crate::format::receipt::Action;
+
+/// What was blocked by the version that admitted the run is a fault; what was blocked later is a note.
+pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
+    let runs = archive.receipts.iter().filter(|told| told.receipt.action == Action::Run && told.did_something());
+    runs.filter_map(|told| judged(archive, told)).collect()
+}
+
+fn judged(archive: &Archive<'_>, told: &Told<'_>) -> Option<Answer> {
+    let id = told.release.id;
+    let then = archive.admitted_by(&told.receipt.trust).is_some_and(|policy| policy.blocked.contains(&id));
+    let now = archive.policy().blocked.contains(&id);
+    let (title, started, version) = (told.release.title(), told.receipt.started, told.receipt.trust.version);
+    let (weight, text) = match (then, now) {
+        (true, _) => {
+            (told.weight, format!("{title} ran on {started}, though version {version} of the trust root blocks it"))
+        }
+        (false, true) => (Weight::Note, format!("{title} ran on {started}, and is blocked by the trust root now")),
+        (false, false) => return None,
+    };
+    Some(answer(told.at, weight, FaultKind::RunOfBlocked, text))
+}

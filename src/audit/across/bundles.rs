@@ -1,0 +1,59 @@
+//! What speaks of a release, and its bundle: is it here, and is it the same?
+
+use std::collections::BTreeMap;
+
+use super::archive::{Archive, answer};
+use super::{Answer, Extent, Weight};
+use crate::audit::facts::ReleaseFacts;
+use crate::audit::fault::FaultKind;
+use crate::audit::kind::Kind;
+
+/// A missing bundle is a fault where there are bundles at all: an archive of receipts alone misses none.
+pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
+    let mut named = BTreeMap::new();
+    for (at, release) in archive.bundles.values().flatten() {
+        named.entry((&release.name, &release.version)).or_insert(*at);
+    }
+    let has_bundles = archive.findings.iter().any(|finding| finding.kind == Kind::Bundle);
+    let mut answers = Vec::new();
+    for (at, finding) in archive.findings.iter().enumerate() {
+        let Some((without, differs)) = words(finding.kind) else { continue };
+        let Some(about) = finding.facts.as_ref().and_then(|facts| facts.release.as_ref()) else { continue };
+        let weight = if finding.is_unsigned() { Weight::Note } else { Weight::Fault };
+        let same = archive.bundles.get(&about.id).and_then(|bundles| bundles.first());
+        match (same, named.get(&(&about.name, &about.version))) {
+            (Some((_, release)), _) if *release == about => {}
+            (Some((bundle, release)), _) => {
+                let (says, is) = (said(about), said(release));
+                let text = format!("it says that its release is {says}; in {} it is {is}", archive.path(*bundle));
+                answers.push(answer(at, weight, differs, text));
+            }
+            (None, Some(bundle)) => {
+                let (title, id, path) = (about.title(), about.id, archive.path(*bundle));
+                let text = format!("it is about another {title} ({id}) than the one in {path}");
+                answers.push(answer(at, weight, differs, text));
+            }
+            (None, None) if archive.extent == Extent::Whole => {
+                let weight = if has_bundles { weight } else { Weight::Note };
+                let text = format!("the bundle of its release, {} ({}), is not here", about.title(), about.id);
+                answers.push(answer(at, weight, without, text));
+            }
+            (None, None) => {}
+        }
+    }
+    answers
+}
+
+/// The words for one without its bundle, and for one that differs from it.
+fn words(kind: Kind) -> Option<(FaultKind, FaultKind)> {
+    match kind {
+        Kind::Approval => Some((FaultKind::ApprovalWithoutBundle, FaultKind::ApprovalDiffers)),
+        Kind::Receipt => Some((FaultKind::ReceiptWithoutBundle, FaultKind::ReceiptDiffers)),
+        Kind::Rehearsal => Some((FaultKind::RehearsalWithoutBundle, FaultKind::ReceiptDiffers)),
+        Kind::Bundle | Kind::TrustRoot | Kind::Tar | Kind::Directory => None,
+    }
+}
+
+fn said(release: &ReleaseFacts) -> String {
+    format!("{}, sequence {}", release.title(), release.sequence)
+}

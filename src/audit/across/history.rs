@@ -1,0 +1,77 @@
+//! What was done to each database, in order: runs put a release on top, rollbacks take it away.
+
+use std::collections::BTreeMap;
+
+use super::archive::{Archive, Told, answer};
+use super::{Answer, Extent, Weight};
+use crate::audit::fault::FaultKind;
+use crate::format::name::Name;
+use crate::format::receipt::{Action, Outcome};
+
+/// A database, and the releases of one name on it.
+type Line<'a> = (Option<&'a str>, &'a str, &'a Name);
+
+/// Where the server did not tell its identifier, two databases of one name may be meant: answers are notes. So they are
+/// where the timeline changed: a restored database has forgotten what was done to it.
+pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
+    let mut lines = BTreeMap::<Line<'_>, Vec<Told<'_>>>::new();
+    for told in archive.signed_receipts() {
+        let receipt = told.receipt;
+        let line = (receipt.system_identifier.as_deref(), receipt.database.as_str(), &told.release.name);
+        lines.entry(line).or_default().push(told);
+    }
+    let mut answers = Vec::new();
+    for ((system, ..), mut line) in lines {
+        line.sort_by_key(|told| {
+            (told.receipt.started, told.receipt.finished, told.receipt.action.as_str() == "rollback")
+        });
+        let weight = if system.is_some() { Weight::Fault } else { Weight::Note };
+        answers.extend(walk(archive, &line, weight));
+    }
+    answers
+}
+
+fn walk(archive: &Archive<'_>, line: &[Told<'_>], weight: Weight) -> Vec<Answer> {
+    let (mut stack, mut answers) = (Vec::<Told<'_>>::new(), Vec::new());
+    for told in line.iter().filter(|told| told.receipt.outcome == Outcome::Committed) {
+        let id = told.release.id;
+        match told.receipt.action {
+            Action::Run => {
+                answers.extend(run(archive, told, &stack, weight));
+                stack.retain(|below| below.release.id != id);
+                stack.push(*told);
+            }
+            Action::Rollback => {
+                let ran = |other: &Told<'_>| {
+                    other.receipt.action == Action::Run && other.release.id == id && other.did_something()
+                };
+                if archive.extent == Extent::Whole && !line.iter().any(ran) {
+                    let text = format!("it rolled {} back, and no receipt here says that it ran", told.release.title());
+                    answers.push(answer(told.at, weight, FaultKind::RollbackWithoutRun, text));
+                }
+                stack.retain(|below| below.release.id != id);
+            }
+        }
+    }
+    answers
+}
+
+/// Whether a run could follow what was in effect.
+fn run(archive: &Archive<'_>, told: &Told<'_>, stack: &[Told<'_>], weight: Weight) -> Option<Answer> {
+    let weight_after = |before: &Told<'_>| {
+        if before.receipt.timeline == told.receipt.timeline { weight } else { Weight::Note }
+    };
+    let (title, database) = (told.release.title(), &told.receipt.database);
+    if let Some(before) = stack.iter().find(|before| before.release.id == told.release.id) {
+        let path = archive.path(before.at);
+        let text = format!("{title} ran on {database:?} already ({path}), and was not rolled back between");
+        return Some(answer(told.at, weight_after(before), FaultKind::RunTwice, text));
+    }
+    let before = stack
+        .iter()
+        .filter(|before| before.release.sequence > told.release.sequence)
+        .max_by_key(|before| before.release.sequence)?;
+    let (later, path) = (before.release.title(), archive.path(before.at));
+    let text = format!("{title} ran on {database:?} while the later {later} was in effect ({path})");
+    Some(answer(told.at, weight_after(before), FaultKind::SequenceBack, text))
+}

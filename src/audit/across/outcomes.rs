@@ -1,0 +1,43 @@
+//! Runs that did not end well. That is no fault of the archive: it is what receipts are for.
+
+use super::archive::{Archive, Told, answer};
+use super::{Answer, Weight};
+use crate::audit::fault::FaultKind;
+use crate::format::receipt::{Action, Outcome};
+
+/// A note for each, but for a run that was gone on with, or rolled back.
+pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
+    let told = |told: &Told<'_>| {
+        let (action, title) = (told.receipt.action.as_str(), told.release.title());
+        let (kind, text) = match told.receipt.outcome {
+            Outcome::Committed => return None,
+            Outcome::Unchanged => {
+                (FaultKind::RunFailed, format!("the {action} of {title} failed, and left the database as it was"))
+            }
+            Outcome::Partial if went_on(archive, told) => return None,
+            Outcome::Partial => (
+                FaultKind::RunUnfinished,
+                format!("the {action} of {title} stopped half way, and no receipt here says how it went on"),
+            ),
+            Outcome::Unknown => {
+                (FaultKind::RunUnknown, format!("nobody could say whether the {action} of {title} was committed"))
+            }
+        };
+        Some(answer(told.at, Weight::Note, kind, text))
+    };
+    archive.receipts.iter().filter_map(told).collect()
+}
+
+/// Whether a later receipt finishes what one left half done.
+fn went_on(archive: &Archive<'_>, told: &Told<'_>) -> bool {
+    let finishes = |other: &&Told<'_>| {
+        let (one, later) = (told.receipt, other.receipt);
+        let same = one.database == later.database && one.system_identifier == later.system_identifier;
+        let on = later.resumes.as_ref() == Some(&one.run_id) || later.action == Action::Rollback;
+        same && on
+            && other.release.id == told.release.id
+            && later.outcome == Outcome::Committed
+            && later.started >= one.started
+    };
+    archive.receipts.iter().any(|other| finishes(&other))
+}

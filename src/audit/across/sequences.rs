@@ -1,0 +1,70 @@
+//! The order of a name's releases: one number for two versions, and numbers that no release has.
+
+use std::collections::BTreeMap;
+
+use super::archive::{Archive, answer};
+use super::{Answer, Extent, Weight};
+use crate::audit::facts::ReleaseFacts;
+use crate::audit::fault::FaultKind;
+use crate::format::name::Name;
+
+/// The releases of a name by sequence, each with the first of its bundles.
+type Numbered<'a> = BTreeMap<u32, Vec<(usize, &'a ReleaseFacts)>>;
+
+/// Two versions with one number are a fault. A gap is a note: numbers only have to ascend, so nothing proves that there
+/// ever was a release between. Where something signed names one, that is what is told as a fault.
+pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
+    let mut names = BTreeMap::<&Name, Numbered<'_>>::new();
+    for bundles in archive.bundles.values() {
+        if let Some((at, release)) = bundles.first() {
+            names.entry(&release.name).or_default().entry(release.sequence).or_default().push((*at, release));
+        }
+    }
+    let mut answers = Vec::new();
+    for (name, mut numbered) in names {
+        for releases in numbered.values_mut() {
+            releases.sort();
+            answers.extend(twice(archive, releases));
+        }
+        if archive.extent == Extent::Whole {
+            answers.extend(gaps(name, &numbered));
+        }
+    }
+    answers
+}
+
+/// What has the same version too is equivocation.
+fn twice(archive: &Archive<'_>, releases: &[(usize, &ReleaseFacts)]) -> Vec<Answer> {
+    let mut seen: Vec<(usize, &ReleaseFacts)> = Vec::new();
+    let mut answers = Vec::new();
+    for (at, release) in releases {
+        if seen.iter().any(|(_, known)| known.version == release.version) {
+            continue;
+        }
+        if let Some((first, known)) = seen.first() {
+            let (number, path) = (release.sequence, archive.path(*first));
+            let text = format!("{} has sequence {number}, and so has {} in {path}", release.title(), known.title());
+            answers.push(answer(*at, Weight::Fault, FaultKind::SequenceTwice, text));
+        }
+        seen.push((*at, release));
+    }
+    answers
+}
+
+/// Where people count by ones. Numbers with larger holes than there are releases are dates, or something else.
+fn gaps(name: &Name, numbered: &Numbered<'_>) -> Vec<Answer> {
+    let numbers: Vec<u32> = numbered.keys().copied().collect();
+    let missing: u64 = numbers.windows(2).map(|pair| u64::from(pair[1] - pair[0] - 1)).sum();
+    if missing >= numbers.len() as u64 {
+        return Vec::new();
+    }
+    let holes = numbers.windows(2).filter(|pair| pair[1] - pair[0] > 1);
+    let told = |pair: &[u32]| {
+        let (from, to) = (pair[0] + 1, pair[1] - 1);
+        let which = if from == to { format!("sequence {from}") } else { format!("sequences {from} to {to}") };
+        let (at, _) = numbered.get(&pair[1])?.first()?;
+        let text = format!("no release here has {which} of {name}");
+        Some(answer(*at, Weight::Note, FaultKind::Gap, text))
+    };
+    holes.filter_map(told).collect()
+}

@@ -1,0 +1,300 @@
+//! Each question across an archive: a small archive that is well, one thing wrong in it, and exactly that is told.
+
+use pgseal::digest::Digest;
+use serde_json::{Value, json};
+
+use crate::support::bundles::{bend, pack};
+use crate::support::people::{self, approval, say};
+use crate::support::tsa::{P256, Tsa};
+use crate::vault::{ARCHIVE, Vault, approved, bundle, files, id, ran, rolled_back, set, yes};
+
+/// Two releases that ran, one after the other, with everything that belongs to them.
+struct Well {
+    vault: Vault,
+    trust: Digest,
+    one: Vec<u8>,
+    two: Vec<u8>,
+}
+
+impl Well {
+    fn new() -> Self {
+        let vault = Vault::new();
+        let trust = vault.trust(|_| {});
+        let release = &vault.keys.release;
+        let (one, two) = (bundle("shop", "1.0.0", 1, release), bundle("shop", "2.0.0", 2, release));
+        vault.put("one.pgseal", approved(&one, &vault.keys.ann));
+        vault.put("two.pgseal", &two);
+        vault.put("two.approval", yes(&two, &vault.keys.ann));
+        vault.receipt("one", &ran(&one, trust, "2026-11-21T08:00:00Z", "one"));
+        vault.receipt("two", &ran(&two, trust, "2026-11-21T09:00:00Z", "two"));
+        Self { vault, trust, one, two }
+    }
+
+    /// A receipt of the first release, bent.
+    fn receipt(&self, stem: &str, at: &str, bend: impl FnOnce(&mut Value)) {
+        let mut said = ran(&self.one, self.trust, at, stem);
+        bend(&mut said["predicate"]);
+        self.vault.receipt(stem, &said);
+    }
+
+    fn remove(&self, name: &str) {
+        std::fs::remove_file(self.vault.archive().join(name)).expect("it is there");
+    }
+
+    #[track_caller]
+    fn has<const N: usize>(&self, faults: [(&str, &str); N]) {
+        assert_eq!(self.vault.faults(&[ARCHIVE]), set(faults));
+        assert_eq!(self.vault.audit(&[ARCHIVE]).code, if N == 0 { 0 } else { 50 });
+    }
+
+    #[track_caller]
+    fn notes<const N: usize>(&self, notes: [(&str, &str); N]) {
+        assert_eq!(self.vault.notes(&[ARCHIVE]), set(notes));
+    }
+}
+
+#[test]
+fn what_is_well_has_no_fault_and_no_note() {
+    let well = Well::new();
+    well.has([]);
+    well.notes([]);
+    let said = well.vault.audit(&[ARCHIVE]).text();
+    assert!(said.ends_with("2 bundles, 1 approval, 2 receipts, 5 authentic, 0 faulty, 0 faults\n"), "{said}");
+    // Copies are no fault, wherever they are.
+    for name in ["one.pgseal", "two.approval", "one.receipt.json", "one.receipt.sig"] {
+        let bytes = well.vault.site.read(&format!("archive/{name}"));
+        well.vault.put(&format!("copy/{name}"), bytes);
+    }
+    well.has([]);
+}
+
+#[test]
+fn two_releases_of_one_name_and_version() {
+    let well = Well::new();
+    let mut other = files("shop", "1.0.0", 1);
+    other.insert("gate/open.sql".to_owned(), b"select true as ready, 'other' as reason;\n".to_vec());
+    well.vault.put("other.pgseal", pack(&other, std::slice::from_ref(&well.vault.keys.release)));
+    well.has([("other.pgseal", "equivocation")]);
+}
+
+#[test]
+fn sequences() {
+    let well = Well::new();
+    let release = &well.vault.keys.release;
+    well.vault.put("z.pgseal", bundle("shop", "2.0.1", 2, release));
+    well.has([("z.pgseal", "sequence-twice")]);
+    well.remove("z.pgseal");
+    well.vault.put("four.pgseal", bundle("shop", "4.0.0", 4, release));
+    well.has([]);
+    well.notes([("four.pgseal", "gap")]);
+    // Numbers that are dates have no gaps.
+    well.vault.put("later.pgseal", bundle("shop", "2026", 20_261_121, release));
+    well.notes([]);
+}
+
+#[test]
+fn what_has_no_bundle() {
+    let well = Well::new();
+    let third = bundle("shop", "3.0.0", 3, &well.vault.keys.release);
+    well.vault.put("three.approval", yes(&third, &well.vault.keys.bob));
+    let mut receipt = ran(&third, well.trust, "2026-11-21T10:00:00Z", "three");
+    receipt["predicate"]["target"]["database"] = "other".into();
+    well.vault.receipt("three", &receipt);
+    let faults = [("three.approval", "approval-without-bundle"), ("three.receipt.json", "receipt-without-bundle")];
+    well.has(faults);
+    // Without its signature a receipt proves nothing wrong either.
+    let mut unsigned = receipt.clone();
+    unsigned["predicate"]["run_id"] = "0".repeat(32).into();
+    well.vault.put("nobody.receipt.json", pgseal::format::json::to_canonical(&unsigned).expect("only integers"));
+    well.has(faults);
+    well.notes([("nobody.receipt.json", "receipt-without-bundle"), ("nobody.receipt.json", "unsigned-receipt")]);
+    // Receipts alone miss no bundles.
+    let receipts = ["archive/three.receipt.json", "archive/one.receipt.json"];
+    assert!(well.vault.faults(&receipts).is_empty());
+    assert_eq!(well.vault.notes(&receipts).len(), 2);
+    well.vault.put("three.pgseal", third);
+    well.has([]);
+}
+
+#[test]
+fn what_names_its_release_otherwise() {
+    let well = Well::new();
+    well.receipt("bent", "2026-11-21T08:30:00Z", |said| {
+        said["release"]["sequence"] = 9.into();
+        said["target"]["database"] = "other".into();
+    });
+    let mut other = files("shop", "1.0.0", 1);
+    other.insert("gate/open.sql".to_owned(), b"select true as ready, 'other' as reason;\n".to_vec());
+    let other = pack(&other, std::slice::from_ref(&well.vault.keys.release));
+    well.vault.put("other.approval", yes(&other, &well.vault.keys.bob));
+    well.has([("bent.receipt.json", "receipt-differs"), ("other.approval", "approval-differs")]);
+}
+
+#[test]
+fn runs_without_approvals() {
+    let well = Well::new();
+    well.remove("two.approval");
+    well.has([("two.receipt.json", "run-without-approvals")]);
+    // Somebody who said yes after the run did not say it before.
+    let late = |at: &str, expires: Option<&str>| {
+        let mut said = approval(&well.two, "l2");
+        said["predicate"]["at"] = at.into();
+        if let Some(expires) = expires {
+            said["predicate"]["expires"] = expires.into();
+        }
+        people::beside(&well.vault.keys.bob, &said)
+    };
+    well.vault.put("two.approval", late("2026-11-21T09:10:00Z", None));
+    well.has([("two.receipt.json", "run-without-approvals")]);
+    well.vault.put("two.approval", late("2026-11-20T00:00:00Z", Some("2026-11-21T00:00:00Z")));
+    well.has([("two.receipt.json", "run-without-approvals")]);
+    well.vault.put("two.approval", late("2026-11-20T00:00:00Z", Some("2026-11-21T10:00:00Z")));
+    well.has([]);
+    // A yes to another proposal than the one that the run was ordered with.
+    let mut receipt = ran(&well.two, well.trust, "2026-11-21T09:00:00Z", "two");
+    receipt["predicate"]["variables"]["ratified_apr"] = "APR-2".into();
+    well.vault.receipt("two", &receipt);
+    well.has([("two.receipt.json", "run-without-approvals")]);
+    // A version of the trust root that nobody knows may have wanted none.
+    receipt["predicate"]["trust"]["sha256"] = "1".repeat(64).into();
+    well.vault.receipt("two", &receipt);
+    well.has([]);
+    well.notes([("two.receipt.json", "run-without-approvals")]);
+}
+
+#[test]
+fn an_approval_that_was_taken_back_after_the_run() {
+    let well = Well::new();
+    let mut receipt = ran(&well.two, well.trust, "2026-11-21T09:00:00Z", "two");
+    receipt["predicate"]["approvals"] = json!([{
+        "key_id": people::id(&well.vault.keys.ann), "role": "l2", "at": people::AT, "evidence": "claimed",
+    }]);
+    well.vault.receipt("two", &receipt);
+    let mut said = approval(&well.two, "l2");
+    said["predicate"]["decision"] = "withdraw".into();
+    said["predicate"]["at"] = "2026-11-21T20:00:00Z".into();
+    well.vault.put("two.approval", people::beside(&well.vault.keys.ann, &said));
+    well.has([]);
+    said["predicate"]["at"] = "2026-11-21T07:30:00Z".into();
+    well.vault.put("two.approval", people::beside(&well.vault.keys.ann, &said));
+    well.has([("two.receipt.json", "run-without-approvals")]);
+}
+
+#[test]
+fn runs_of_blocked_releases() {
+    let well = Well::new();
+    let block = |draft: &mut crate::support::keys::Draft<'_>| {
+        draft.document["policy"]["blocked_releases"] = json!([id(&well.two)]);
+    };
+    let trust = well.vault.trust(block);
+    // Blocked later, for all that is known.
+    well.has([]);
+    well.notes([("two.receipt.json", "run-of-blocked")]);
+    well.vault.receipt("two", &ran(&well.two, trust, "2026-11-21T09:00:00Z", "two"));
+    well.has([("two.receipt.json", "run-of-blocked")]);
+}
+
+#[test]
+fn runs_and_rollbacks_of_a_database() {
+    let well = Well::new();
+    well.receipt("again", "2026-11-21T08:30:00Z", |_| {});
+    well.has([("again.receipt.json", "run-twice")]);
+    // On another database, or on another server, or after a restore.
+    well.receipt("again", "2026-11-21T08:30:00Z", |said| said["target"]["database"] = "other".into());
+    well.has([]);
+    well.receipt("again", "2026-11-21T08:30:00Z", |said| said["target"]["system_identifier"] = "7".into());
+    well.has([]);
+    well.receipt("again", "2026-11-21T08:30:00Z", |said| said["target"]["timeline"] = 2.into());
+    well.has([]);
+    well.notes([("again.receipt.json", "run-twice")]);
+    // Rolled back between.
+    well.receipt("again", "2026-11-21T08:30:00Z", |_| {});
+    well.receipt("back", "2026-11-21T08:20:00Z", |said| said["action"] = "rollback".into());
+    well.has([]);
+    well.remove("again.receipt.json");
+    well.remove("back.receipt.json");
+    // An earlier one while the later one is in effect.
+    let earlier = bundle("shop", "0.9.0", 0, &well.vault.keys.release);
+    well.vault.put("earlier.pgseal", approved(&earlier, &well.vault.keys.ann));
+    well.vault.receipt("earlier", &ran(&earlier, well.trust, "2026-11-21T09:30:00Z", "earlier"));
+    well.has([("earlier.receipt.json", "sequence-back")]);
+    well.vault.receipt("back1", &rolled_back(&well.two, well.trust, "2026-11-21T09:10:00Z", "back1"));
+    well.vault.receipt("back2", &rolled_back(&well.one, well.trust, "2026-11-21T09:20:00Z", "back2"));
+    well.has([]);
+    // What was rolled back must have run.
+    well.remove("one.receipt.json");
+    well.has([("back2.receipt.json", "rollback-without-run")]);
+}
+
+#[test]
+fn one_id_of_two_runs() {
+    let well = Well::new();
+    let mut receipt = ran(&well.two, well.trust, "2026-11-21T09:00:00Z", "one");
+    receipt["predicate"]["target"]["role"] = "other".into();
+    well.vault.receipt("two", &receipt);
+    well.has([("two.receipt.json", "run-id-twice")]);
+}
+
+#[test]
+fn runs_that_did_not_end_well_are_notes() {
+    let well = Well::new();
+    for (outcome, word) in [("unchanged", "run-failed"), ("partial", "run-unfinished"), ("unknown", "run-unknown")] {
+        well.receipt("bad", "2026-11-21T07:30:00Z", |said| said["outcome"] = outcome.into());
+        well.has([]);
+        well.notes([("bad.receipt.json", word)]);
+    }
+    // Gone on with.
+    let mut receipt = ran(&well.one, well.trust, "2026-11-21T08:00:00Z", "one");
+    receipt["predicate"]["resumes"] = Digest::of(b"bad").to_string()[..32].into();
+    well.vault.receipt("one", &receipt);
+    well.receipt("bad", "2026-11-21T07:30:00Z", |said| said["outcome"] = "partial".into());
+    well.notes([]);
+}
+
+#[test]
+fn what_revoked_keys_signed() {
+    let well = Well::new();
+    let keys = &well.vault.keys;
+    let stolen = bundle("old", "1.0.0", 1, &keys.stolen);
+    well.vault.put("old.pgseal", &stolen);
+    well.has([("old.pgseal", "revoked-key")]);
+    assert!(well.vault.audit(&[ARCHIVE]).text().contains("compromised since 2026-06-01T00:00:00Z"));
+    // Another key that counts is beside it: worth a note.
+    let both = pack(&files("old", "1.0.0", 1), &[key_again("stolen"), key_again("release")]);
+    well.vault.put("old.pgseal", both);
+    well.has([]);
+    well.notes([("old.pgseal", "revoked-key-work")]);
+    // Proven older than the compromise.
+    let tsa = Tsa::new(P256);
+    let stamped = people::stamp(&stolen, &keys.stolen, &people::token(&tsa, &people::signature(&stolen, &keys.stolen)));
+    well.vault.put("old.pgseal", stamped);
+    let trust = well.vault.trust(|draft| {
+        draft.entry(&keys.stolen)["compromised_since"] = "2999-01-01T00:00:00Z".into();
+        draft.document["timestamp_authorities"] = json!([people::authority(&tsa)]);
+    });
+    for (stem, bytes, at) in [("one", &well.one, "2026-11-21T08:00:00Z"), ("two", &well.two, "2026-11-21T09:00:00Z")] {
+        well.vault.receipt(stem, &ran(bytes, trust, at, stem));
+    }
+    well.has([]);
+    well.notes([("old.pgseal", "revoked-key-work")]);
+}
+
+fn key_again(word: &str) -> pgseal::trust::SecretKey {
+    crate::support::keys::key(word)
+}
+
+#[test]
+fn a_statement_that_contradicts_itself() {
+    let well = Well::new();
+    let bent = bend(&well.two, &well.vault.keys.release, |statement| {
+        statement["subject"].as_array_mut().expect("a list").pop();
+    });
+    well.vault.put("bent.pgseal", bent);
+    let other = bundle("other", "1.0.0", 1, &well.vault.keys.release);
+    well.vault.put("said.pgseal", say(&other, &well.vault.keys.ann, &approval(&well.one, "l2")));
+    let faults = well.vault.faults(&[ARCHIVE]);
+    assert!(
+        faults.is_superset(&set([("bent.pgseal", "bad-statement"), ("said.pgseal", "bad-approval")])),
+        "{faults:?}"
+    );
+}

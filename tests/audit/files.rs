@@ -1,0 +1,182 @@
+//! What stands in the way of reading: nothing of it stops the rest. And tar files, with whatever other programs write.
+
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
+
+use crate::support::people::{self};
+use crate::support::tar::{Member, Tar};
+use crate::vault::{ARCHIVE, Vault, approved, bundle, ran, set, yes};
+
+#[test]
+fn what_can_not_be_read_stops_nothing_else() {
+    let vault = Vault::new();
+    let good = bundle("shop", "1.0.0", 1, &vault.keys.release);
+    vault.put("good.pgseal", &good);
+    let at = |name: &str| vault.archive().join(name);
+    symlink("nowhere", at("link.pgseal")).expect("our own directory");
+    let fifo = Command::new("mkfifo").arg(at("pipe.pgseal")).status().expect("mkfifo is there");
+    assert!(fifo.success());
+    symlink("/dev/zero", at("zero.receipt.json")).expect("our own directory");
+    std::fs::create_dir(at("dir.pgseal")).expect("our own directory");
+    let huge = std::fs::File::create(at("huge.receipt.json")).expect("our own directory");
+    huge.set_len(1 << 40).expect("sparse");
+    std::fs::File::create(at("huge.pgseal")).and_then(|file| file.set_len(1 << 40)).expect("sparse");
+    std::fs::File::create(at("huge.tar")).and_then(|file| file.set_len(1 << 40)).expect("sparse");
+    std::fs::write(at("empty.tar"), "").expect("our own directory");
+    std::fs::write(at("text.tar"), "no tar at all\n".repeat(100)).expect("our own directory");
+    std::fs::write(vault.archive().join(std::ffi::OsStr::from_bytes(b"\xff\xfe.pgseal")), "x").expect("our own");
+    let faults = set([
+        ("link.pgseal", "unreadable"),
+        ("pipe.pgseal", "unreadable"),
+        ("zero.receipt.json", "unreadable"),
+        ("huge.receipt.json", "unreadable"),
+        ("huge.pgseal", "malformed"),
+        ("empty.tar", "malformed"),
+        ("text.tar", "malformed"),
+        ("\\xff\\xfe.pgseal", "malformed"),
+    ]);
+    assert_eq!(vault.faults(&[ARCHIVE]), faults);
+    let said = vault.audit(&[ARCHIVE]);
+    assert_eq!(said.code, 50);
+    said.is_harmless();
+    assert!(said.text().contains("ok archive/good.pgseal: shop 1.0.0"), "{}", said.text());
+    // Named by itself, a pipe is not waited for either, and what is not there is told.
+    assert_eq!(vault.faults(&["archive/pipe.pgseal", "nothing", "archive/good.pgseal"]).len(), 2);
+}
+
+#[test]
+fn directories_that_may_not_be_listed() {
+    let vault = Vault::new();
+    vault.put("open/a.pgseal", bundle("shop", "1.0.0", 1, &vault.keys.release));
+    vault.put("shut/b.pgseal", bundle("shop", "2.0.0", 2, &vault.keys.release));
+    let shut = vault.archive().join("shut");
+    std::fs::set_permissions(&shut, PermissionsExt::from_mode(0)).expect("our own directory");
+    let may = std::fs::read_dir(&shut).is_ok();
+    let faults = vault.faults(&[ARCHIVE]);
+    std::fs::set_permissions(&shut, PermissionsExt::from_mode(0o700)).expect("our own directory");
+    // Whoever may do everything lists it all the same.
+    assert_eq!(faults, if may { set([]) } else { set([("shut", "unreadable")]) });
+}
+
+/// Everything of a small archive in one tar file, as tar itself writes it in each of its formats.
+#[test]
+fn tar_files_of_bundles() {
+    let vault = Vault::new();
+    let trust = vault.trust(|_| {});
+    let (one, two) = (bundle("shop", "1.0.0", 1, &vault.keys.release), bundle("shop", "2.0.0", 2, &vault.keys.release));
+    let long = format!("{}/{}", "directory".repeat(12), "name".repeat(20));
+    vault.put("one.pgseal", approved(&one, &vault.keys.ann));
+    vault.put(&format!("{long}/two.pgseal"), &two);
+    vault.put("two.approval", yes(&two, &vault.keys.ann));
+    vault.receipt("one", &ran(&one, trust, "2026-11-21T08:00:00Z", "one"));
+    vault.put("other/README", "not ours");
+    let draft = vault.draft();
+    vault.put("trust.json", draft.bytes());
+    for (key, signature) in draft.signatures(&draft.bytes()) {
+        vault.put(&format!("trust.json.sigs/1.{key}.sig"), signature);
+    }
+    for format in ["gnu", "pax", "ustar"] {
+        let file = format!("{format}.tar");
+        let tar = |name: &str, dir: &str| {
+            let mut command = Command::new("tar");
+            command.current_dir(vault.site.path(dir)).arg(format!("--format={format}")).arg("-cf");
+            let made = command.arg(vault.site.path(name)).arg(".").output().expect("tar is there");
+            assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        };
+        tar(&file, "archive");
+        let said = vault.audit(&[&file]).done().text();
+        assert!(said.contains(&format!("ok {format}.tar/one.pgseal: shop 1.0.0, 5 files")), "{said}");
+        assert!(said.contains(&format!("ok {format}.tar/{long}/two.pgseal: ")), "{said}");
+        assert!(said.contains(&format!("ok {format}.tar/trust.json: version 1")), "{said}");
+        assert!(
+            said.ends_with("2 bundles, 1 approval, 1 receipt, 1 trust root, 5 authentic, 0 faulty, 0 faults\n"),
+            "{said}"
+        );
+        // A tar file in a tar file.
+        std::fs::create_dir_all(vault.site.path("outer")).expect("our own directory");
+        std::fs::rename(vault.site.path(&file), vault.site.path(&format!("outer/{file}"))).expect("our own directory");
+        tar("outer.tar", "outer");
+        let said = vault.audit(&["outer.tar"]).done().text();
+        assert!(said.contains(&format!("ok outer.tar/{format}.tar/one.pgseal")), "{said}");
+        std::fs::remove_dir_all(vault.site.path("outer")).expect("our own directory");
+        // Cut off: what comes before is audited all the same.
+        let whole = vault.site.read("outer.tar");
+        vault.site.write("cut.tar", &whole[..whole.len() / 2]);
+        let cut = vault.faults(&["cut.tar"]);
+        assert!(cut.iter().any(|(path, word)| path == "cut.tar" && word == "malformed"), "{cut:?}");
+    }
+}
+
+#[test]
+fn members_of_one_name_are_both_audited() {
+    let vault = Vault::new();
+    let good = bundle("shop", "1.0.0", 1, &vault.keys.release);
+    let mut bad = Tar::of(&good);
+    bad.member("gate/open.sql").content[0] ^= 1;
+    let members = vec![Member::new("./a.pgseal", &bad.bytes()), Member::new("a.pgseal", &good)];
+    vault.put("two.tar", Tar { members, end: vec![0; 1024] }.bytes());
+    assert_eq!(vault.faults(&[ARCHIVE]), set([("two.tar/a.pgseal", "file-changed")]));
+    let said = vault.audit(&[ARCHIVE]).text();
+    assert!(said.contains("ok archive/two.tar/a.pgseal#2: shop 1.0.0"), "{said}");
+}
+
+/// Any byte of any header of a tar file may be wrong: nothing panics, nothing waits.
+#[test]
+fn every_byte_of_a_header_may_be_wrong() {
+    use pgseal::archive::source::InMemory;
+    use pgseal::audit::Place;
+    use pgseal::audit::place::tar::Tar as TarPlace;
+    let good = Tar { members: vec![Member::new("a.pgseal", b"x"), Member::new("b.pgseal", b"y")], end: vec![0; 1024] };
+    let bytes = good.bytes();
+    let list = |bytes: &[u8]| {
+        let (mut found, mut failed) = (0, 0);
+        let place = TarPlace::read("a.tar".as_ref(), std::sync::Arc::new(InMemory(bytes.into())), None);
+        place.list(&mut |told| match told {
+            Ok(file) => {
+                place.open(&file).expect("a member is there");
+                found += 1;
+            }
+            Err(_) => failed += 1,
+        });
+        (found, failed)
+    };
+    assert_eq!(list(&bytes), (2, 0));
+    for at in 0..512 {
+        for byte in [0, 0x80, 0xff, b'0', b'7', b'x', b'L'] {
+            let mut bent = bytes.clone();
+            bent[at] = byte;
+            list(&bent);
+            let mut member = good.clone();
+            member.members[0].set(at.min(500), &[byte]);
+            list(&member.bytes());
+        }
+    }
+    for cut in 0..bytes.len() {
+        let (found, failed) = list(&bytes[..cut]);
+        assert!(found <= 2 && failed <= 1);
+        assert!(failed == 1 || cut >= 1536, "cut off after {cut} bytes: {found} found");
+    }
+}
+
+#[test]
+fn all_faults_of_one_file() {
+    let vault = Vault::new();
+    let good = bundle("shop", "1.0.0", 1, &vault.keys.release);
+    let mut tar = Tar::of(&good);
+    tar.member("gate/open.sql").content[0] ^= 1;
+    tar.member("executor/01_table.sql").content[0] ^= 1;
+    tar.add(Member::new("verify/extra.sql", b""));
+    vault.put("a.pgseal", tar.bytes());
+    let faults = set([("a.pgseal", "file-changed"), ("a.pgseal", "file-changed+"), ("a.pgseal", "file-extra")]);
+    assert_eq!(vault.faults(&[ARCHIVE]), faults);
+    let other = bundle("other", "1.0.0", 1, &vault.keys.release);
+    let mut mixed = Tar::of(&yes(&good, &vault.keys.ann));
+    let foreign = Tar::of(&yes(&other, &vault.keys.bob));
+    foreign.members.into_iter().skip(1).for_each(|member| mixed.add(member));
+    let unknown = Tar::of(&people::beside(&vault.keys.stranger, &people::approval(&good, "l2")));
+    unknown.members.into_iter().skip(1).for_each(|member| mixed.add(member));
+    vault.put("mixed.approval", mixed.bytes());
+    let words: Vec<String> = vault.faults(&["archive/mixed.approval"]).into_iter().map(|(_, word)| word).collect();
+    assert_eq!(words, ["mixed-approvals", "unknown-key"]);
+}

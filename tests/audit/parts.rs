@@ -1,0 +1,176 @@
+//! Parts of an audit: lines, shards, times, and how they are put together.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use crate::support::tar::Tar;
+use crate::vault::{ARCHIVE, Vault, approved, bundle, lines, ran, set};
+
+/// Twelve releases that ran, one of them changed since.
+fn vault() -> Vault {
+    let vault = Vault::new();
+    let trust = vault.trust(|_| {});
+    for n in 1..=12_u32 {
+        let plain = bundle("shop", &format!("{n}.0"), n, &vault.keys.release);
+        vault.put(&format!("{n}.pgseal"), approved(&plain, &vault.keys.ann));
+        vault.receipt(&format!("{n}"), &ran(&plain, trust, &format!("2026-11-21T{:02}:00:00Z", 8 + n), &n.to_string()));
+    }
+    let mut tar = Tar::of(&vault.site.read("archive/7.pgseal"));
+    tar.member("gate/open.sql").content[0] ^= 1;
+    vault.put("7.pgseal", tar.bytes());
+    vault
+}
+
+fn paths(lines: &[String]) -> Vec<String> {
+    let path = |line: &String| {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        line["path"].as_str().expect("a path").to_owned()
+    };
+    lines.iter().map(path).collect()
+}
+
+#[test]
+fn one_finding_a_line() {
+    let vault = vault();
+    let answer = vault.audit(&[ARCHIVE, "--jsonl"]);
+    assert_eq!(answer.code, 50);
+    let lines: Vec<String> = answer.text().lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 24);
+    assert!(paths(&lines).is_sorted());
+    for line in &lines {
+        let finding: pgseal::audit::Finding = serde_json::from_str(line).expect("a finding");
+        assert_eq!(serde_json::to_string(&finding).expect("JSON"), *line);
+    }
+    let both = vault.audit(&[ARCHIVE, "--jsonl", "--json"]);
+    assert_eq!(both.code, 2);
+}
+
+#[test]
+fn an_answer_goes_to_a_file_whole() {
+    let vault = vault();
+    let answer = vault.audit(&[ARCHIVE, "-o", "answer.txt"]);
+    assert_eq!(answer.code, 50);
+    let sum = "12 bundles, 12 receipts, 23 authentic, 1 faulty, 1 fault";
+    assert_eq!(answer.text(), format!("{sum}; written to answer.txt\n"));
+    let text = String::from_utf8(vault.site.read("answer.txt")).expect("text");
+    assert!(text.ends_with(&format!("{sum}\n")) && text.contains("FAULT archive/7.pgseal"), "{text}");
+    vault.audit(&[ARCHIVE, "--json", "-o", "answer.json"]);
+    let document: Value = serde_json::from_slice(&vault.site.read("answer.json")).expect("JSON");
+    assert_eq!(document["faults"], 1);
+    vault.audit(&[ARCHIVE, "-o", "nowhere/answer.txt"]).is_error(1, "nowhere/answer.txt");
+}
+
+#[test]
+fn shards_are_parts_and_together_the_whole() {
+    let vault = vault();
+    // A shard doesn't ask across: half of an archive would miss the other half.
+    std::fs::remove_file(vault.archive().join("3.pgseal")).expect("there");
+    let mut all = BTreeSet::new();
+    let mut merge = Vec::new();
+    for part in 1..=4 {
+        let file = format!("{part}.jsonl");
+        let code = vault.audit(&[ARCHIVE, "--shard", &format!("{part}/4"), "--jsonl", "-o", &file]).code;
+        let lines = lines(&vault.site.path(&file));
+        assert!(!lines.iter().any(|line| line.contains("receipt-without-bundle")));
+        assert_eq!(code == 50, lines.iter().any(|line| line.contains("file-changed")));
+        for path in paths(&lines) {
+            assert!(all.insert(path.clone()), "{path} is in two parts");
+        }
+        merge.extend(["--merge".to_owned(), file]);
+    }
+    assert_eq!(all.len(), 23);
+    let merge: Vec<&str> = merge.iter().map(String::as_str).collect();
+    let faults = set([("7.pgseal", "file-changed"), ("3.receipt.json", "receipt-without-bundle")]);
+    assert_eq!(vault.faults(&merge), faults);
+    // What was put together can be put together again: no fault is told twice.
+    vault.audit(&[&merge[..], &["--jsonl", "-o", "all.jsonl"]].concat());
+    assert_eq!(vault.faults(&["--merge", "all.jsonl", "--merge", "1.jsonl"]), faults);
+    for wrong in ["0/4", "5/4", "x", "1"] {
+        assert_eq!(vault.audit(&[ARCHIVE, "--shard", wrong]).code, 2);
+    }
+    assert_eq!(vault.audit(&[ARCHIVE, "--shard", "1/2", "--merge", "1.jsonl"]).code, 2);
+    assert_eq!(vault.audit(&[]).code, 2);
+}
+
+#[test]
+fn only_what_is_new() {
+    let vault = vault();
+    let age = |name: &str, days: u64| {
+        let file = File::options().write(true).open(vault.archive().join(name)).expect("there");
+        file.set_modified(SystemTime::now() - Duration::from_secs(days * 86_400)).expect("our own file");
+    };
+    for n in 1..=12 {
+        age(&format!("{n}.pgseal"), 3000);
+        age(&format!("{n}.receipt.json"), 3000);
+    }
+    vault.audit(&[ARCHIVE, "--jsonl", "-o", "earlier.jsonl"]);
+    let since = ["--since", "2020-01-01"];
+    // Nothing new, and that is no error.
+    let nothing = vault.audit(&[&[ARCHIVE][..], &since].concat());
+    assert_eq!((nothing.code, nothing.text().as_str()), (0, "0 bundles, 0 authentic, 0 faulty, 0 faults\n"));
+    let with_earlier = [&[ARCHIVE][..], &since, &["--merge", "earlier.jsonl"]].concat();
+    let known = set([("7.pgseal", "file-changed")]);
+    assert_eq!(vault.faults(&with_earlier), known);
+    // What is new is found, also what came here with an old time; a part alone misses nothing.
+    let thirteen = bundle("shop", "13.0", 13, &vault.keys.release);
+    let trust = vault.trust(|_| {});
+    vault.receipt("13", &ran(&thirteen, trust, "2026-11-21T22:00:00Z", "13"));
+    assert_eq!(vault.faults(&[&[ARCHIVE][..], &since].concat()), set([]));
+    let missing = set([("7.pgseal", "file-changed"), ("13.receipt.json", "receipt-without-bundle")]);
+    assert_eq!(vault.faults(&with_earlier), missing);
+    vault.put("13.pgseal", approved(&thirteen, &vault.keys.ann));
+    age("13.pgseal", 3000);
+    assert_eq!(vault.faults(&with_earlier), known);
+    // What an earlier audit knew, and is gone.
+    std::fs::remove_file(vault.archive().join("12.pgseal")).expect("there");
+    let gone = set([("7.pgseal", "file-changed"), ("12.pgseal", "gone")]);
+    assert_eq!(vault.faults(&with_earlier), gone);
+    // Not asked about where nothing was listed.
+    assert_eq!(vault.faults(&["--merge", "earlier.jsonl"]), known);
+}
+
+#[test]
+fn lines_of_another_judge_are_refused() {
+    let vault = vault();
+    vault.audit(&[ARCHIVE, "--jsonl", "--as-of", "2026-12-01", "-o", "lines.jsonl"]);
+    let refused = |why: &str, args: &[&str]| vault.audit(args).is_error(2, why);
+    assert_eq!(vault.audit(&["--merge", "lines.jsonl", "--as-of", "2026-12-01"]).code, 50);
+    refused("line 1 was judged as of 2026-12-01T00:00:00Z", &["--merge", "lines.jsonl", "--as-of", "2026-12-02"]);
+    vault.site.write("bad.jsonl", "{}\n");
+    refused("bad.jsonl: line 1 is not a finding", &["--merge", "bad.jsonl"]);
+    vault.audit(&["--merge", "missing.jsonl"]).is_error(1, "missing.jsonl");
+    refused("not a regular file", &["--merge", "archive"]);
+    vault.trust(|draft| draft.document["policy"]["approvals"] = serde_json::json!({ "l2": 2 }));
+    refused("line 1 was judged by another trust root", &["--merge", "lines.jsonl"]);
+}
+
+#[test]
+fn then_and_now() {
+    let vault = Vault::new();
+    vault.put("a.pgseal", bundle("shop", "1.0.0", 1, &vault.keys.release));
+    vault.trust(|draft| draft.entry(&vault.keys.release)["not_after"] = "2026-01-01T00:00:00Z".into());
+    let then = vault.audit(&[ARCHIVE, "--as-of", "2025-06-01", "--json"]).done().json();
+    let finding = &then["bundles"][0];
+    assert_eq!((&finding["then"]["authentic"], &finding["now"]["authentic"]), (&true.into(), &false.into()));
+    assert_eq!(finding["now"]["why_not"], "its key counted until 2026-01-01T00:00:00Z");
+    let said = vault.audit(&[ARCHIVE, "--as-of", "2025-06-01"]).done().text();
+    assert!(said.contains("    not authentic now: its key counted until 2026-01-01T00:00:00Z\n"), "{said}");
+    assert_eq!(vault.faults(&[ARCHIVE]), set([("a.pgseal", "too-few-signatures")]));
+}
+
+#[test]
+fn of_many_files_only_what_is_wrong_is_shown() {
+    let vault = Vault::new();
+    let good = bundle("shop", "1.0.0", 1, &vault.keys.release);
+    for n in 0..101 {
+        vault.put(&format!("{n}.pgseal"), &good);
+    }
+    let sum = "101 bundles, 101 authentic, 0 faulty, 0 faults\n";
+    assert_eq!(vault.audit(&[ARCHIVE]).done().text(), sum);
+    assert_eq!(vault.audit(&[ARCHIVE, "--all"]).done().text().lines().count(), 102);
+    std::fs::remove_file(vault.archive().join("0.pgseal")).expect("there");
+    assert_eq!(vault.audit(&[ARCHIVE]).done().text().lines().count(), 101);
+}

@@ -1,0 +1,214 @@
+//! An archive of 10,000 bundles with their approvals and receipts, and 20 faults of 20 kinds in it: exactly those are found.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::symlink;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use pgseal::digest::Digest;
+use serde_json::json;
+
+use crate::support::bundles::{resign, statement};
+use crate::support::people::{approval, say};
+use crate::support::tar::{Member, Tar};
+use crate::vault::{ARCHIVE, Vault, approved, bundle, lines, ran, rolled_back, yes};
+
+const BUNDLES: u32 = 10_000;
+
+/// Releases of one name, which run one after the other on a database of their own.
+const OF_A_NAME: u32 = 100;
+
+/// Which bundle, and what is planted at it.
+const PLANTED: [(u32, &str); 20] = [
+    (111, "unreadable"),
+    (222, "malformed"),
+    (333, "unsigned"),
+    (444, "unknown-key"),
+    (555, "invalid-signature"),
+    (666, "too-few-signatures"),
+    (777, "revoked-key"),
+    (1000, "file-changed"),
+    (1500, "file-missing"),
+    (2001, "file-extra"),
+    (2500, "bad-approval"),
+    (3003, "stripped"),
+    (3500, "equivocation"),
+    (4004, "sequence-twice"),
+    (4550, "sequence-back"),
+    (5005, "receipt-without-bundle"),
+    (6006, "receipt-differs"),
+    (7007, "run-without-approvals"),
+    (8008, "rollback-without-run"),
+    (9999, "run-twice"),
+];
+
+#[test]
+fn exactly_the_planted_faults_are_found() {
+    let vault = Vault::new();
+    let trust = vault.trust(|_| {});
+    let next = AtomicU32::new(0);
+    let planted: Vec<(String, String)> = std::thread::scope(|scope| {
+        let worker = || {
+            let mut planted = Vec::new();
+            loop {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                if n >= BUNDLES {
+                    return planted;
+                }
+                let word = PLANTED.iter().find(|(at, _)| *at == n).map(|(_, word)| *word);
+                planted.extend(write(&vault, trust, n, word).map(|path| (path, word.unwrap_or_default().to_owned())));
+            }
+        };
+        let workers: Vec<_> = (0..4).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("no panic")).collect()
+    });
+    let planted: BTreeSet<(String, String)> = planted.into_iter().collect();
+    assert_eq!(planted.len(), PLANTED.len());
+
+    assert_eq!(vault.faults(&[ARCHIVE]), planted);
+    let text = vault.audit(&[ARCHIVE]);
+    assert_eq!(text.code, 50);
+    assert_eq!(text.text().lines().filter(|line| line.starts_with("FAULT ")).count(), 20);
+    assert!(text.text().ends_with(" 20 faulty, 20 faults\n"), "{}", text.text().lines().last().unwrap_or_default());
+
+    // In three parts, as an array job has it, and put together.
+    for part in 1..=3 {
+        let (shard, file) = (format!("{part}/3"), format!("part{part}.jsonl"));
+        vault.audit(&[ARCHIVE, "--shard", &shard, "--jsonl", "-o", &file]);
+    }
+    let parts = ["--merge", "part1.jsonl", "--merge", "part2.jsonl", "--merge", "part3.jsonl"];
+    assert_eq!(vault.faults(&parts), planted);
+    let whole = vault.audit(&[ARCHIVE, "--jsonl", "-o", "whole.jsonl"]);
+    assert_eq!(whole.code, 50);
+    vault.audit(&[&parts[..], &["--jsonl", "-o", "merged.jsonl"]].concat());
+    let without_time = |file: &str| -> Vec<String> {
+        let plain = |line: String| {
+            let mut line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+            line["as_of"] = json!(null);
+            line.to_string()
+        };
+        lines(&vault.site.path(file)).into_iter().map(plain).collect()
+    };
+    assert!(without_time("whole.jsonl") == without_time("merged.jsonl"), "parts put together are the whole");
+}
+
+/// Writes a release with its approval and its receipt; of a planted one, what is wrong with it. Gives the path of that.
+fn write(vault: &Vault, trust: Digest, n: u32, word: Option<&str>) -> Option<String> {
+    let keys = &vault.keys;
+    let (name, number) = (format!("app-{:03}", n / OF_A_NAME), n % OF_A_NAME + 1);
+    let title = format!("{name}-1.{number}");
+    let plain = bundle(&name, &format!("1.{number}"), number, &keys.release);
+    // The yes stands in every second bundle, and beside the others.
+    let with_yes = if n.is_multiple_of(2) { approved(&plain, &keys.ann) } else { plain.clone() };
+    let file = format!("{name}/{title}.pgseal");
+    let started = |second: u32| format!("2026-11-21T{:02}:{:02}:{second:02}Z", 9 + number / 60, number % 60);
+    let mut receipt = ran(&plain, trust, &started(0), &title);
+    receipt["predicate"]["target"]["database"] = name.clone().into();
+    let put_yes = || {
+        if !n.is_multiple_of(2) {
+            vault.put(&format!("approvals/{title}.approval"), yes(&plain, &keys.ann));
+        }
+    };
+    let stem = format!("receipts/{name}/{title}");
+    let receipt_file = format!("{stem}.receipt.json");
+    let bent = |change: &dyn Fn(&mut Tar)| {
+        let mut tar = Tar::of(&plain);
+        change(&mut tar);
+        tar.bytes()
+    };
+    match word.unwrap_or("nothing") {
+        "unreadable" => {
+            std::fs::create_dir_all(vault.archive().join(&name)).expect("our own directory");
+            symlink("nowhere", vault.archive().join(&file)).expect("our own directory");
+        }
+        "malformed" => drop(vault.put(&file, &plain[..plain.len() - 512])),
+        "unsigned" => drop(vault.put(&file, bent(&|tar| drop(tar.members.remove(2))))),
+        "unknown-key" => drop(vault.put(&file, resign(&plain, &statement(&plain), &keys.stranger))),
+        "invalid-signature" => drop(vault.put(&file, bent(&|tar| tar.members[2].content[0] ^= 1))),
+        "too-few-signatures" => drop(vault.put(&file, resign(&plain, &statement(&plain), &keys.ann))),
+        "revoked-key" => drop(vault.put(&file, resign(&plain, &statement(&plain), &keys.stolen))),
+        "file-changed" => {
+            vault.put(&file, bent(&|tar| tar.member("gate/open.sql").content[0] ^= 1));
+        }
+        "file-missing" => {
+            vault.put(&file, bent(&|tar| drop(tar.members.remove(tar.at("gate/open.sql")))));
+        }
+        "file-extra" => drop(vault.put(&file, bent(&|tar| tar.add(Member::new("gate/other.sql", b"select 1;\n"))))),
+        "bad-approval" => {
+            let other = bundle("other", "1", 1, &keys.release);
+            vault.put(&file, say(&plain, &keys.ann, &approval(&other, "l2")));
+        }
+        "stripped" => {
+            vault.put(&file, with_yes);
+            put_yes();
+            vault.receipt(&stem, &receipt);
+            std::fs::remove_file(vault.archive().join(format!("{stem}.receipt.sig"))).expect("written");
+            return Some(receipt_file);
+        }
+        "equivocation" => {
+            vault.put(&file, with_yes);
+            put_yes();
+            let mut other = crate::vault::files(&name, &format!("1.{number}"), number);
+            other.insert("gate/open.sql".to_owned(), b"select true as ready, 'never mind' as reason;\n".to_vec());
+            let again = format!("{name}/{title}-again.pgseal");
+            vault.put(&again, crate::support::bundles::pack(&other, std::slice::from_ref(&keys.release)));
+            // `-` comes before `.`: the other one is the first by its path.
+            return Some(file);
+        }
+        "sequence-twice" => {
+            vault.put(&file, with_yes);
+            put_yes();
+            let again = format!("{name}/{title}~b.pgseal");
+            vault.put(&again, bundle(&name, &format!("1.{number}b"), number, &keys.release));
+            return Some(again);
+        }
+        "sequence-back" => {
+            vault.put(&file, with_yes);
+            put_yes();
+            // After the next one of its name.
+            let started = format!("2026-11-21T{:02}:{:02}:30Z", 9 + (number + 1) / 60, (number + 1) % 60);
+            receipt["predicate"]["started"] = started.into();
+            vault.receipt(&stem, &receipt);
+            return Some(receipt_file);
+        }
+        "receipt-without-bundle" => {
+            vault.receipt(&stem, &receipt);
+            return Some(receipt_file);
+        }
+        "receipt-differs" => {
+            vault.put(&file, with_yes);
+            put_yes();
+            receipt["predicate"]["release"]["sequence"] = 1000.into();
+            vault.receipt(&stem, &receipt);
+            return Some(receipt_file);
+        }
+        "run-without-approvals" => {
+            vault.put(&file, plain);
+            vault.receipt(&stem, &receipt);
+            return Some(receipt_file);
+        }
+        "rollback-without-run" => {
+            vault.put(&file, with_yes);
+            put_yes();
+            let mut receipt = rolled_back(&plain, trust, &started(0), &title);
+            receipt["predicate"]["target"]["database"] = name.clone().into();
+            vault.receipt(&stem, &receipt);
+            return Some(receipt_file);
+        }
+        "run-twice" => {
+            vault.put(&file, with_yes);
+            put_yes();
+            vault.receipt(&stem, &receipt);
+            let mut again = ran(&plain, trust, &started(30), &format!("{title} again"));
+            again["predicate"]["target"]["database"] = name.clone().into();
+            vault.receipt(&format!("{stem}-again"), &again);
+            return Some(format!("{stem}-again.receipt.json"));
+        }
+        _ => {
+            vault.put(&file, with_yes);
+            put_yes();
+            vault.receipt(&stem, &receipt);
+            return None;
+        }
+    }
+    Some(file)
+}
