@@ -29,7 +29,7 @@ enum Cells {
     Times(fn(&Finding) -> Vec<Option<Timestamp>>),
 }
 
-/// All of them, in order. docs/audit.md lists them: names and types are kept, new ones come at the end.
+/// All of them, in order; no name is a word of SQL's own. docs/audit.md lists them: names and types are kept, new ones come at the end.
 const COLUMNS: &[Column] = &[
     Column("path", Cell::Text(|row| Some(row.path.clone()))),
     Column("kind", Cell::Text(|row| Some(row.kind.as_str().to_owned()))),
@@ -55,8 +55,8 @@ const COLUMNS: &[Column] = &[
     Column("started", Cell::Time(|row| times(facts(row)?).map(|(started, _)| started))),
     Column("finished", Cell::Time(|row| times(facts(row)?).map(|(_, finished)| finished))),
     Column("database", Cell::Text(database)),
-    Column("user", Cell::Text(|row| Some(facts(row)?.receipt.as_ref()?.user.clone()))),
-    Column("host", Cell::Text(|row| Some(facts(row)?.receipt.as_ref()?.host.clone()))),
+    Column("user_name", Cell::Text(|row| Some(facts(row)?.receipt.as_ref()?.user.clone()))),
+    Column("host_name", Cell::Text(|row| Some(facts(row)?.receipt.as_ref()?.host.clone()))),
     Column("apr", Cell::Text(|row| facts(row)?.receipt.as_ref()?.apr.clone())),
     Column("trust_version", Cell::Number(|row| Some(facts(row)?.trust_root.as_ref()?.version.into()))),
     Column("faults", Cell::List(FAULTS)),
@@ -77,7 +77,7 @@ const APPROVALS: &[Member] = &[
     Member("role", Cells::Texts(|row| approvals(row).map(|one| Some(one.role.to_string())).collect())),
     Member("decision", Cells::Texts(|row| approvals(row).map(|one| word(&one.decision)).collect())),
     Member("apr", Cells::Texts(|row| approvals(row).map(|one| Some(one.apr.as_ref()?.to_string())).collect())),
-    Member("at", Cells::Times(|row| approvals(row).map(|one| Some(one.at)).collect())),
+    Member("said_at", Cells::Times(|row| approvals(row).map(|one| Some(one.at)).collect())),
     Member("why_not", Cells::Texts(|row| approvals(row).map(|one| one.why_not.clone()).collect())),
 ];
 

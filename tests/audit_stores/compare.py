@@ -7,7 +7,7 @@ con = duckdb.connect()
 said = con.execute("""
     select * replace (epoch(as_of) as as_of, epoch(modified) as modified, epoch(started) as started, epoch(finished) as finished,
         list_transform(signers, lambda s: {key_id: s.key_id, owner: s.owner, evidence: s.evidence, since: epoch(s.since), why_not: s.why_not}) as signers,
-        list_transform(approvals, lambda a: {key_id: a.key_id, owner: a.owner, role: a.role, decision: a.decision, apr: a.apr, at: epoch(a.at), why_not: a.why_not}) as approvals)
+        list_transform(approvals, lambda a: {key_id: a.key_id, owner: a.owner, role: a.role, decision: a.decision, apr: a.apr, said_at: epoch(a.said_at), why_not: a.why_not}) as approvals)
     from read_parquet(?)""", [parquet])
 columns = [column[0] for column in said.description]
 rows = [dict(zip(columns, row)) for row in said.fetchall()]
@@ -36,7 +36,7 @@ for row, line in zip(rows, lines):
                     since=seconds(s['evidence']['at']), why_not=s['why_not']) for s in facts.get('signers', [])]
     same('signers', row['signers'], signers)
     approvals = [dict(key_id=a['key_id'], owner=a['owner'], role=a['role'], decision=a['decision'], apr=a['apr'],
-                      at=seconds(a['at']), why_not=a['why_not']) for a in facts.get('approvals', [])]
+                      said_at=seconds(a['at']), why_not=a['why_not']) for a in facts.get('approvals', [])]
     same('approvals', row['approvals'], approvals)
     same('trust_version', row['trust_version'], (facts.get('trust_root') or {}).get('version'))
     ran = facts.get('receipt') or facts.get('rehearsal') or {}
@@ -44,8 +44,10 @@ for row, line in zip(rows, lines):
         same(name, row[name], seconds(ran.get(name)))
     for name in ['outcome', 'database']:
         same(name, row[name], ran.get(name))
-    for name in ['action', 'run_id', 'user', 'host', 'apr']:
+    for name in ['action', 'run_id', 'apr']:
         same(name, row[name], (facts.get('receipt') or {}).get(name))
+    for name in ['user', 'host']:
+        same(name, row[name + '_name'], (facts.get('receipt') or {}).get(name))
 joined = con.execute('select count(*) from read_parquet(?) p join read_json(?) j using (path, kind)', [parquet, jsonl]).fetchone()
 assert joined == (len(lines),), joined
 print(con.execute('select f.kind, count(*) from (select unnest(faults) f from read_parquet(?)) group by all order by all', [parquet]).fetchall())

@@ -50,7 +50,9 @@ fn a_store_is_audited_as_the_directory_that_was_copied_there() {
         let finding = remote.iter().find(|finding| finding["path"] == path).unwrap_or_else(|| panic!("{path}"));
         finding["faults"].as_array().unwrap().iter().map(|fault| fault["kind"].as_str().unwrap()).collect::<Vec<_>>()
     };
-    for well in ["small.pgseal", "2025/large.pgseal", "2024.tar/2025/large.pgseal", &format!("2025/{ODD}"), "trust.json"] {
+    for well in
+        ["small.pgseal", "2025/large.pgseal", "2024.tar/2025/large.pgseal", &format!("2025/{ODD}"), "trust.json"]
+    {
         assert_eq!(faults(well), [""; 0], "{well}");
     }
     assert_eq!((faults("changed.pgseal"), faults("z.pgseal")), (vec!["file-changed"], vec!["file-changed"]));
@@ -97,7 +99,10 @@ fn a_store_that_can_not_be_asked_is_one_error() {
         outcome.is_error(1, why);
         assert!(outcome.stderr.contains("hint: AWS_ACCESS_KEY_ID, "), "{}", outcome.stderr);
     };
-    hints(audit(&site, &store, &["trust.json", "s3://nobody"]), "s3://nobody can't be listed: 404 Not Found (NoSuchBucket)");
+    hints(
+        audit(&site, &store, &["trust.json", "s3://nobody"]),
+        "s3://nobody can't be listed: 404 Not Found (NoSuchBucket)",
+    );
     // A port on which nobody listens any more.
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let ask = |address: &str| outcome(moto::at(address, &mut site.command(["audit", "s3://bucket"])));

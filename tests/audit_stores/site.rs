@@ -19,11 +19,14 @@ fn large() -> Files {
         format!("-- {letters}\n")
     };
     let text: String = (0..80_000).map(|_| line()).collect();
-    small_with("executor/01_table.sql", format!("{text}create table t (id integer);\n").as_bytes())
+    let mut files = small_with("executor/01_table.sql", format!("{text}create table t (id integer);\n").as_bytes());
+    let manifest = String::from_utf8(files["release.toml"].clone()).unwrap().replace("\"small\"", "\"large\"");
+    files.insert("release.toml".to_owned(), manifest.into_bytes());
+    files
 }
 
 /// A name as nobody should choose it, and everybody may.
-pub const ODD: &str = "q3 <b>ü</b> & 100%20 +'#.pgseal";
+pub const ODD: &str = "q3 <b>ü & 100%20 +'#.pgseal";
 
 /// `archive/` with bundles, one of them changed, one large, a tar file, a trust root, and what is no business of an audit.
 pub fn archive() -> Site {
@@ -42,7 +45,8 @@ pub fn archive() -> Site {
     site.write("archive/notes.txt", "nobody's business");
     site.write("archive/empty.pgseal", "");
     let mut tar = Command::new("tar");
-    outcome(tar.current_dir(site.path("archive")).args(["-cf", "2024.tar", "small.pgseal", "2025/large.pgseal"])).done();
+    outcome(tar.current_dir(site.path("archive")).args(["-cf", "2024.tar", "small.pgseal", "2025/large.pgseal"]))
+        .done();
     fs::copy(site.path("trust.json"), site.path("archive/trust.json")).unwrap();
     fs::create_dir(site.path("archive/trust.json.sigs")).unwrap();
     for file in fs::read_dir(site.path("trust.json.sigs")).unwrap() {
