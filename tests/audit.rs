@@ -14,3 +14,5 @@ mod ten_thousand;
 mod trust_roots;
 #[path = "audit/vault.rs"]
 mod vault;
+#[path = "audit/words.rs"]
+mod words;

@@ -9,7 +9,7 @@ use super::file;
 use super::finding::{Finding, told};
 use super::judge::Judge;
 use super::kind::Kind;
-use super::place::tar::Tar;
+use super::place::tar_file::TarFile;
 use super::place::{Found, Place, Unlisted};
 use super::shard::Shard;
 use crate::format::timestamp::Timestamp;
@@ -115,7 +115,7 @@ impl Lister<'_> {
         match place.open(found) {
             Err(error) => self.unlisted(place, unlisted(error)),
             Ok(source) => {
-                let tar: Arc<dyn Place> = Arc::new(Tar::read(path, source.into(), found.modified));
+                let tar: Arc<dyn Place> = Arc::new(TarFile::read(path, source.into(), found.modified));
                 self.list(&tar, depth + 1);
             }
         }

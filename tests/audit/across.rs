@@ -165,11 +165,6 @@ fn runs_without_approvals() {
 #[test]
 fn an_approval_that_was_taken_back_after_the_run() {
     let well = Well::new();
-    let mut receipt = ran(&well.two, well.trust, "2026-11-21T09:00:00Z", "two");
-    receipt["predicate"]["approvals"] = json!([{
-        "key_id": people::id(&well.vault.keys.ann), "role": "l2", "at": people::AT, "evidence": "claimed",
-    }]);
-    well.vault.receipt("two", &receipt);
     let mut said = approval(&well.two, "l2");
     said["predicate"]["decision"] = "withdraw".into();
     said["predicate"]["at"] = "2026-11-21T20:00:00Z".into();

@@ -170,7 +170,8 @@ fn of_many_files_only_what_is_wrong_is_shown() {
     }
     let sum = "101 bundles, 101 authentic, 0 faulty, 0 faults\n";
     assert_eq!(vault.audit(&[ARCHIVE]).done().text(), sum);
-    assert_eq!(vault.audit(&[ARCHIVE, "--all"]).done().text().lines().count(), 102);
+    let shown = |args: &[&str]| vault.audit(args).done().text().lines().filter(|line| line.starts_with("ok ")).count();
+    assert_eq!(shown(&[ARCHIVE, "--all"]), 101);
     std::fs::remove_file(vault.archive().join("0.pgseal")).expect("there");
-    assert_eq!(vault.audit(&[ARCHIVE]).done().text().lines().count(), 101);
+    assert_eq!(shown(&[ARCHIVE]), 100);
 }

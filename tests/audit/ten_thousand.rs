@@ -64,21 +64,23 @@ fn exactly_the_planted_faults_are_found() {
     let planted: BTreeSet<(String, String)> = planted.into_iter().collect();
     assert_eq!(planted.len(), PLANTED.len());
 
-    assert_eq!(vault.faults(&[ARCHIVE]), planted);
-    let text = vault.audit(&[ARCHIVE]);
-    assert_eq!(text.code, 50);
-    assert_eq!(text.text().lines().filter(|line| line.starts_with("FAULT ")).count(), 20);
-    assert!(text.text().ends_with(" 20 faulty, 20 faults\n"), "{}", text.text().lines().last().unwrap_or_default());
+    // In one.
+    let whole = vault.audit(&[ARCHIVE, "--jsonl", "-o", "whole.jsonl"]);
+    assert_eq!(whole.code, 50);
+    assert!(whole.text().contains(" 20 faulty, 20 faults; written to whole.jsonl"), "{}", whole.text());
+    assert_eq!(faults_of(&lines(&vault.site.path("whole.jsonl"))), planted);
 
     // In three parts, as an array job has it, and put together.
     for part in 1..=3 {
         let (shard, file) = (format!("{part}/3"), format!("part{part}.jsonl"));
         vault.audit(&[ARCHIVE, "--shard", &shard, "--jsonl", "-o", &file]);
     }
-    let parts = ["--merge", "part1.jsonl", "--merge", "part2.jsonl", "--merge", "part3.jsonl"];
+    let parts = ["--merge", "part1.jsonl", "part2.jsonl", "part3.jsonl"];
     assert_eq!(vault.faults(&parts), planted);
-    let whole = vault.audit(&[ARCHIVE, "--jsonl", "-o", "whole.jsonl"]);
-    assert_eq!(whole.code, 50);
+    let text = vault.audit(&parts);
+    assert_eq!(text.code, 50);
+    assert_eq!(text.text().lines().filter(|line| line.starts_with("FAULT ")).count(), 20);
+    assert!(text.text().ends_with(" 20 faulty, 20 faults\n"), "{}", text.text().lines().last().unwrap_or_default());
     vault.audit(&[&parts[..], &["--jsonl", "-o", "merged.jsonl"]].concat());
     let without_time = |file: &str| -> Vec<String> {
         let plain = |line: String| {
@@ -89,6 +91,19 @@ fn exactly_the_planted_faults_are_found() {
         lines(&vault.site.path(file)).into_iter().map(plain).collect()
     };
     assert!(without_time("whole.jsonl") == without_time("merged.jsonl"), "parts put together are the whole");
+}
+
+/// What lines say is wrong: path below the archive, and word.
+fn faults_of(lines: &[String]) -> BTreeSet<(String, String)> {
+    let mut all = BTreeSet::new();
+    for line in lines {
+        let finding: pgseal::audit::Finding = serde_json::from_str(line).expect("a finding");
+        for fault in finding.faults {
+            let path = finding.path.trim_start_matches("archive/").to_owned();
+            assert!(all.insert((path, fault.kind.to_string())), "told twice: {line}");
+        }
+    }
+    all
 }
 
 /// Writes a release with its approval and its receipt; of a planted one, what is wrong with it. Gives the path of that.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use pgseal::digest::Digest;
 use pgseal::format::json;
@@ -11,11 +12,11 @@ use serde_json::{Value, json};
 
 use crate::support::bundles::{Files, pack, small, statement};
 use crate::support::keys::{Draft, key};
-use crate::support::people::{approval, beside, say};
+use crate::support::people::{self, approval, beside, say};
 use crate::support::site::{Outcome, Site};
 
-/// The day on which everybody approves; runs come later.
-pub const RUN_AT: &str = "2026-11-21T08:00:00Z";
+/// Whose yes receipts rest on.
+static ANN: LazyLock<String> = LazyLock::new(|| people::id(&key("ann")));
 
 /// Who signs.
 pub struct Keys {
@@ -183,6 +184,7 @@ pub fn ran(bundle: &[u8], trust: Digest, started: &str, unique: &str) -> Value {
         "predicate": {
             "format": 1, "run_id": run_id, "action": "run", "outcome": "committed", "started": started,
             "finished": started, "pgseal": "0.1.0", "release": release, "signers": [],
+            "approvals": [{ "key_id": *ANN, "role": "l2", "at": people::AT, "evidence": "claimed" }],
             "trust": { "version": 1, "sha256": trust.to_string() },
             "target": {
                 "database": "app", "server_version": "15.1", "server_version_num": 150_001, "role": "app",

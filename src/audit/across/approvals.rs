@@ -13,7 +13,7 @@ use crate::trust::policy::CLOCK_SKEW_SECONDS;
 use crate::trust::{KeyId, When};
 
 /// A run is judged by the version of the trust root that admitted it, at the time when it began, and by the approvals that
-/// are in the archive: what the operator's host says about them is asked only where the bundle is not here. Where that
+/// are in the archive: what the receipt says about them is asked only where no sound bundle is here. Where that
 /// version is not known, today's is asked, and the answer is a note.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     // What is older than a part may hold the approvals.
@@ -28,19 +28,17 @@ fn judged(archive: &Archive<'_>, told: &Told<'_>) -> Option<Answer> {
     let known = archive.admitted_by(&told.receipt.trust);
     let policy = known.unwrap_or_else(|| archive.policy());
     let said = archive.approvals.get(&told.release.id).map_or(&[][..], Vec::as_slice);
-    let has_bundle = archive.bundles.contains_key(&told.release.id);
+    // What stands in a bundle that can't be believed is not known.
+    let is_known = archive
+        .bundles
+        .get(&told.release.id)
+        .is_some_and(|bundles| bundles.iter().any(|(at, _)| !archive.findings[*at].is_faulty()));
     let short = policy.approvals.iter().filter_map(|(role, needed)| {
-        let counted = if has_bundle || !said.is_empty() {
-            keys(archive, told, said, role).len()
-        } else {
-            told.receipt
-                .approvals
-                .iter()
-                .filter(|on| on.role == *role)
-                .map(|on| on.key_id)
-                .collect::<BTreeSet<_>>()
-                .len()
-        };
+        let mut keys = keys(archive, told, said, role);
+        if !is_known {
+            keys.extend(told.receipt.approvals.iter().filter(|on| on.role == *role).map(|on| on.key_id));
+        }
+        let counted = keys.len();
         (counted < usize::from(*needed)).then(|| format!("{role} {counted} of {needed}"))
     });
     let short: Vec<String> = short.collect();

@@ -67,10 +67,13 @@ fn run(archive: &Archive<'_>, told: &Told<'_>, stack: &[Told<'_>], weight: Weigh
         let text = format!("{title} ran on {database:?} already ({path}), and was not rolled back between");
         return Some(answer(told.at, weight_after(before), FaultKind::RunTwice, text));
     }
-    let before = stack
-        .iter()
-        .filter(|before| before.release.sequence > told.release.sequence)
-        .max_by_key(|before| before.release.sequence)?;
+    // A bundle is believed rather than a receipt.
+    let sequence = |told: &Told<'_>| match archive.bundles.get(&told.release.id).and_then(|bundles| bundles.first()) {
+        Some((_, release)) => release.sequence,
+        None => told.release.sequence,
+    };
+    let own = sequence(told);
+    let before = stack.iter().filter(|before| sequence(before) > own).max_by_key(|before| sequence(before))?;
     let (later, path) = (before.release.title(), archive.path(before.at));
     let text = format!("{title} ran on {database:?} while the later {later} was in effect ({path})");
     Some(answer(told.at, weight_after(before), FaultKind::SequenceBack, text))

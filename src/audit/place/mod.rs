@@ -4,7 +4,7 @@ pub mod directory;
 #[cfg(feature = "object-store")]
 pub mod objects;
 pub mod slice;
-pub mod tar;
+pub mod tar_file;
 mod tar_header;
 
 use std::io;

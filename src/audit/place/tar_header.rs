@@ -77,12 +77,9 @@ impl Next {
     }
 }
 
-/// The block of a header; `None` at the end.
+/// The block of a header; `None` at the end, which is a block of zeros: without it members may have been lost.
 fn header(source: &dyn ByteSource, at: u64) -> io::Result<Option<[u8; BLOCK as usize]>> {
     let left = source.size().saturating_sub(at);
-    if at > 0 && left == 0 {
-        return Ok(None);
-    }
     if left < BLOCK {
         return Err(bad(at, if at == 0 { "it is no tar file" } else { "the file is cut off" }));
     }

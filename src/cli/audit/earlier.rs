@@ -23,7 +23,8 @@ pub fn read(files: &[PathBuf], root: &TrustRoot, as_of: Option<Timestamp>) -> Re
     for path in files {
         let io = |error| CliError::io(path, &error);
         if !std::fs::metadata(path).map_err(io)?.is_file() {
-            return Err(CliError::new(Exit::Usage, format!("{} is not a regular file", shown(path))));
+            return Err(CliError::new(Exit::Usage, format!("{} is not a regular file", shown(path)))
+                .hint("--merge takes all that follows it: name the paths to audit before it"));
         }
         for (at, line) in BufReader::new(File::open(path).map_err(io)?).lines().enumerate() {
             let line = line.map_err(io)?;

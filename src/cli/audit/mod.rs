@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
     /// What --jsonl wrote earlier or elsewhere; then asks across all of it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", num_args = 1..)]
     merge: Vec<PathBuf>,
     /// Show every file, also where there are many
     #[arg(long)]

@@ -14,14 +14,14 @@ use crate::audit::kind::Kind;
 use crate::format::timestamp::Timestamp;
 
 /// An open tar file, with the names of its members in memory.
-pub struct Tar {
+pub struct TarFile {
     source: Arc<dyn ByteSource>,
     found: Vec<Found>,
     members: HashMap<PathBuf, (u64, u64)>,
     error: Option<Unlisted>,
 }
 
-impl Tar {
+impl TarFile {
     /// Reads all headers. Members are told below the path of the file; of two with one name the second is `NAME#2`.
     pub fn read(path: &Path, source: Arc<dyn ByteSource>, modified: Option<Timestamp>) -> Self {
         let mut tar = Self { source: source.clone(), found: Vec::new(), members: HashMap::new(), error: None };
@@ -48,7 +48,7 @@ impl Tar {
     }
 }
 
-impl Place for Tar {
+impl Place for TarFile {
     fn list(&self, tell: &mut dyn FnMut(Result<Found, Unlisted>)) {
         self.found.iter().for_each(|found| tell(Ok(found.clone())));
         if let Some(Unlisted { path, kind, error }) = &self.error {
