@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::table;
+use super::table::{Cell, Column, table};
 use crate::audit::facts::ReleaseFacts;
 use crate::audit::{Finding, Kind, Report};
 use crate::cli::html::{Html, section};
@@ -30,8 +30,15 @@ pub fn write(report: &Report, html: &mut Html) {
         return;
     }
     section(html, "releases", "Releases", |html| {
-        let heads = ["release", "sequence", "id", "files", "signed by", "authentic", "faults"];
-        table(html, &heads, releases.iter().map(|(release, seen)| row(release, seen)));
+        let columns = [
+            Column::free("release"),
+            Column::count("sequence"),
+            Column::own("files"),
+            Column::free("signed by"),
+            Column::own("authentic"),
+            Column::count("faults"),
+        ];
+        table(html, &columns, releases.iter().map(|(release, seen)| row(release, seen)));
     });
 }
 
@@ -47,7 +54,7 @@ impl<'a> Seen<'a> {
     }
 }
 
-fn row(release: &ReleaseFacts, seen: &Seen<'_>) -> Vec<String> {
+fn row(release: &ReleaseFacts, seen: &Seen<'_>) -> Vec<Cell> {
     let files: Vec<String> = seen.kinds.iter().map(|(kind, count)| words::count(*count, kind.words())).collect();
     let authentic = match (seen.kinds.contains_key(&Kind::Bundle), seen.then, seen.now) {
         (false, _, _) => "its bundle is not here",
@@ -57,12 +64,11 @@ fn row(release: &ReleaseFacts, seen: &Seen<'_>) -> Vec<String> {
         (true, false, false) => "no",
     };
     vec![
-        release.title(),
-        release.sequence.to_string(),
-        release.id.to_string(),
-        files.join(", "),
-        seen.signers.iter().copied().collect::<Vec<_>>().join(", "),
-        authentic.to_owned(),
-        seen.faults.to_string(),
+        Cell::with(release.title(), release.id.to_string()),
+        release.sequence.to_string().into(),
+        files.join(", ").into(),
+        seen.signers.iter().copied().collect::<Vec<_>>().join(", ").into(),
+        authentic.to_owned().into(),
+        seen.faults.to_string().into(),
     ]
 }
