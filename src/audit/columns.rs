@@ -29,7 +29,7 @@ enum Cells {
     Times(fn(&Finding) -> Vec<Option<Timestamp>>),
 }
 
-/// All of them, in order; no name is a word of SQL's own. docs/audit.md lists them: names and types are kept, new ones come at the end.
+/// All of them, in order; no name is a word of SQL's own. docs/audit-stores.md lists them: names and types are kept, new ones come at the end.
 const COLUMNS: &[Column] = &[
     Column("path", Cell::Text(|row| Some(row.path.clone()))),
     Column("kind", Cell::Text(|row| Some(row.kind.as_str().to_owned()))),

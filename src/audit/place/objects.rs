@@ -1,19 +1,21 @@
 //! An object store: S3 and what speaks like it, Google Cloud Storage, Azure. Listing goes by pages; small objects are
 //! fetched whole, large ones by ranges. What asks again, and how often, is the client's affair.
 
+mod listing;
 mod ranged;
 mod why;
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
-use futures_core::stream::BoxStream;
+use object_store::list::PaginatedListStore;
 use object_store::path::Path;
 use object_store::{GetOptions, GetResult, ObjectMeta, ObjectStore};
 use tokio::runtime::Runtime;
 
+use self::listing::{Entry, Listing};
 use self::ranged::Ranged;
 use super::{Found, Place, Unlisted};
 use crate::archive::source::{ByteSource, InMemory};
@@ -30,9 +32,14 @@ const READERS: usize = 16;
 /// What speaks with a store: one event loop, which whoever waits for an answer turns.
 type Loop = Arc<Runtime>;
 
+/// A store that lists by pages.
+pub trait Store: ObjectStore + PaginatedListStore {}
+
+impl<T: ObjectStore + PaginatedListStore> Store for T {}
+
 /// A store's objects below a prefix, or the one object that was named.
 pub struct Objects {
-    store: Arc<dyn ObjectStore>,
+    store: Arc<dyn Store>,
     turn: Loop,
     /// `s3://bucket`, without a slash at its end.
     address: String,
@@ -41,23 +48,16 @@ pub struct Objects {
 
 impl Objects {
     /// What is below `prefix` of a store that is told as `address`. An error when it can't be listed at all.
-    pub fn reach(store: Arc<dyn ObjectStore>, address: &str, prefix: &str) -> io::Result<Self> {
+    pub fn reach(store: Arc<dyn Store>, address: &str, prefix: &str) -> io::Result<Self> {
         let prefix = Path::parse(prefix).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let turn = event_loop()?;
         let objects = Self { store, turn, address: address.to_owned(), prefix };
-        objects.next(&mut objects.listing()).transpose().map_err(why::told)?;
-        Ok(objects)
+        let first = objects.listing().next();
+        if let Some(Entry::Broken(error)) = first { Err(why::told(error)) } else { Ok(objects) }
     }
 
-    fn listing(&self) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
-        self.store.list(Some(&self.prefix))
-    }
-
-    fn next(
-        &self,
-        listing: &mut BoxStream<'static, object_store::Result<ObjectMeta>>,
-    ) -> Option<object_store::Result<ObjectMeta>> {
-        self.wait(poll_fn(|context| listing.as_mut().poll_next(context)))
+    fn listing(&self) -> Listing<'_> {
+        Listing::new(&*self.store, &self.turn, &self.prefix)
     }
 
     fn wait<T>(&self, what: impl Future<Output = T>) -> T {
@@ -108,18 +108,22 @@ impl Place for Objects {
     }
 
     fn list(&self, tell: &mut dyn FnMut(Result<Found, Unlisted>)) {
-        let mut listing = self.listing();
         let mut is_empty = true;
         // What is told may have to wait for others that wait for the store, so the loop is not held meanwhile.
-        while let Some(listed) = self.next(&mut listing) {
+        for entry in self.listing() {
             is_empty = false;
-            match listed {
-                Ok(meta) => {
+            match entry {
+                Entry::Object(meta) => {
                     if let Some(kind) = Kind::of(FilePath::new(meta.location.as_ref())) {
                         tell(Ok(self.found(&meta, kind)));
                     }
                 }
-                Err(error) => {
+                Entry::Unnameable(key, error) => {
+                    let path = PathBuf::from(format!("{}/{key}", self.address));
+                    let kind = Kind::of(&path).unwrap_or(Kind::Bundle);
+                    tell(Err(Unlisted { path, kind, error: why::told(error) }));
+                }
+                Entry::Broken(error) => {
                     let error = why::told(error);
                     let error = io::Error::new(error.kind(), format!("the list ends here: {error}"));
                     tell(Err(Unlisted { path: self.path(&self.prefix), kind: Kind::Directory, error }));

@@ -50,9 +50,12 @@ fn hint(scheme: &str) -> &'static str {
     }
 }
 
+#[cfg(feature = "object-store")]
+use crate::audit::place::objects::Store;
+
 /// What speaks to the store. It reads the environment, and asks the cloud's metadata service where that says nothing.
 #[cfg(feature = "object-store")]
-fn client(scheme: &str, bucket: &str) -> Result<Arc<dyn object_store::ObjectStore>, object_store::Error> {
+fn client(scheme: &str, bucket: &str) -> Result<Arc<dyn Store>, object_store::Error> {
     use object_store::{BackoffConfig, RetryConfig};
     use std::time::Duration;
 
