@@ -170,6 +170,12 @@ fn an_approval_that_was_taken_back_after_the_run() {
     said["predicate"]["at"] = "2026-11-21T20:00:00Z".into();
     well.vault.put("two.approval", people::beside(&well.vault.keys.ann, &said));
     well.has([]);
+    well.notes([("two.receipt.json", "run-without-approvals")]);
+    said["predicate"]["decision"] = "approve".into();
+    well.vault.put("two.approval", people::beside(&well.vault.keys.ann, &said));
+    well.has([]);
+    well.notes([("two.receipt.json", "run-without-approvals")]);
+    said["predicate"]["decision"] = "withdraw".into();
     said["predicate"]["at"] = "2026-11-21T07:30:00Z".into();
     well.vault.put("two.approval", people::beside(&well.vault.keys.ann, &said));
     well.has([("two.receipt.json", "run-without-approvals")]);

@@ -13,8 +13,8 @@ use crate::trust::policy::CLOCK_SKEW_SECONDS;
 use crate::trust::{KeyId, When};
 
 /// A run is judged by the version of the trust root that admitted it, at the time when it began, and by the approvals that
-/// are in the archive: what the receipt says about them is asked only where no sound bundle is here. Where that
-/// version is not known, today's is asked, and the answer is a note.
+/// are in the archive. What only the receipt says about them is worth a note: a key's later word took the place of its
+/// approval, or no sound bundle is here. Where that version is not known, today's is asked, and the answer is a note too.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     // What is older than a part may hold the approvals.
     if archive.extent == Extent::Part {
@@ -29,30 +29,39 @@ fn judged(archive: &Archive<'_>, told: &Told<'_>) -> Option<Answer> {
     let policy = known.unwrap_or_else(|| archive.policy());
     let said = archive.approvals.get(&told.release.id).map_or(&[][..], Vec::as_slice);
     // What stands in a bundle that can't be believed is not known.
-    let is_known = archive
-        .bundles
-        .get(&told.release.id)
-        .is_some_and(|bundles| bundles.iter().any(|(at, _)| !archive.findings[*at].is_faulty()));
-    let short = policy.approvals.iter().filter_map(|(role, needed)| {
+    let is_sound = |at: usize| !archive.findings[at].is_faulty();
+    let bundles = archive.bundles.get(&told.release.id);
+    let has_bundle = bundles.is_some_and(|bundles| bundles.iter().any(|(at, _)| is_sound(*at)));
+    let (mut short, mut vouched) = (Vec::new(), true);
+    for (role, needed) in policy.approvals {
         let mut keys = keys(archive, told, said, role);
-        if !is_known {
-            keys.extend(told.receipt.approvals.iter().filter(|on| on.role == *role).map(|on| on.key_id));
+        if keys.len() < usize::from(*needed) {
+            short.push(format!("{role} {} of {needed}", keys.len()));
+            let later =
+                |key: &KeyId| said.iter().any(|said| said.key_id == *key && said.role == *role && is_later(told, said));
+            let claimed = told.receipt.approvals.iter().filter(|on| on.role == *role).map(|on| on.key_id);
+            keys.extend(claimed.filter(|key| !has_bundle || later(key)));
+            vouched &= keys.len() >= usize::from(*needed);
         }
-        let counted = keys.len();
-        (counted < usize::from(*needed)).then(|| format!("{role} {counted} of {needed}"))
-    });
-    let short: Vec<String> = short.collect();
-    if short.is_empty() {
+    }
+    if short.is_empty() || (vouched && !has_bundle) {
         return None;
     }
     let (started, version) = (told.receipt.started, told.receipt.trust.version);
-    let (short, whose) =
-        (short.join(", "), if known.is_some() { "" } else { ", as the trust root has it that judges" });
+    let whose = if known.is_some() { "" } else { " (that version is not here: today's is asked)" };
+    let only =
+        if vouched { "; those that the receipt names were replaced by later words of the same keys" } else { "" };
     let text = format!(
-        "it ran on {started} without the approvals that version {version} of the trust root wants{whose}: {short}"
+        "it ran on {started}, and the approvals that version {version} of the trust root wants{whose} are not all here: {}{only}",
+        short.join(", ")
     );
-    let weight = if known.is_some() { told.weight } else { Weight::Note };
+    let weight = if known.is_some() && !vouched { told.weight } else { Weight::Note };
     Some(answer(told.at, weight, FaultKind::RunWithoutApprovals, text))
+}
+
+/// Whether something was said after the run began, by more than clocks differ.
+fn is_later(told: &Told<'_>, approval: &ApprovalFacts) -> bool {
+    approval.at.seconds() > told.receipt.started.seconds().saturating_add(CLOCK_SKEW_SECONDS)
 }
 
 /// The keys of a role that had said yes when a run began.
@@ -63,17 +72,11 @@ fn keys(archive: &Archive<'_>, told: &Told<'_>, said: &[&ApprovalFacts], role: &
 
 fn counted(archive: &Archive<'_>, told: &Told<'_>, approval: &ApprovalFacts) -> bool {
     let started = told.receipt.started;
-    let before = approval.at.seconds() <= started.seconds().saturating_add(CLOCK_SKEW_SECONDS);
-    let yes = match approval.decision {
-        Decision::Approve => before && approval.expires.is_none_or(|expires| started <= expires),
-        // It took the place of the approval after the run, which says that there was one.
-        Decision::Withdraw => !before && told.receipt.approvals.iter().any(|on| on.key_id == approval.key_id),
-    };
+    let yes = approval.decision == Decision::Approve
+        && !is_later(told, approval)
+        && approval.expires.is_none_or(|expires| started <= expires);
     let code = told.receipt.apr.as_deref();
     let for_it = code.is_none_or(|code| approval.apr.as_ref().is_some_and(|apr| apr.as_str() == code));
-    let for_it = for_it || approval.decision == Decision::Withdraw;
-    // A proof that is younger than the run says nothing against the approver's own clock.
-    let proven = approval.evidence.proven();
-    let at = When::AsOf(started);
-    yes && for_it && archive.root.counts_since(&approval.key_id, &approval.role, at, proven).is_ok()
+    let (when, proven) = (When::AsOf(started), approval.evidence.proven());
+    yes && for_it && archive.root.counts_since(&approval.key_id, &approval.role, when, proven).is_ok()
 }

@@ -18,6 +18,10 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     let mut answers = Vec::new();
     for (at, finding) in archive.findings.iter().enumerate() {
         let Some((without, differs)) = words(finding.kind) else { continue };
+        // Approvals of several releases belong to no bundle; that is a fault already.
+        if finding.is_faulty() {
+            continue;
+        }
         let Some(about) = finding.facts.as_ref().and_then(|facts| facts.release.as_ref()) else { continue };
         let weight = if finding.is_unsigned() { Weight::Note } else { Weight::Fault };
         let same = archive.bundles.get(&about.id).and_then(|bundles| bundles.first());
