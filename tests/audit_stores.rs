@@ -1,5 +1,7 @@
 //! What an audit reads from and writes for others: a real S3 server (moto), DuckDB, a browser. Through the real program.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "support/browser.rs"]
 mod browser;
 #[path = "support/moto.rs"]
