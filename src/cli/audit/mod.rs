@@ -25,7 +25,7 @@ use crate::format::timestamp::Timestamp;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Bundles, approvals, receipts, trust roots and tar files of them; and directories with such files
+    /// Bundles, approvals, receipts, trust roots and tar files of them; directories, and object stores (s3://, gs://, az://), with such files
     #[arg(required_unless_present = "merge")]
     paths: Vec<PathBuf>,
     #[command(flatten)]
