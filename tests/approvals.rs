@@ -918,7 +918,7 @@ fn an_audit_knows_approvals_beside_and_inside() {
     site.run(approve("ann", "l2")).done();
     site.run(with(&approve("eve", "l4"), &["-o", "eve.approval"])).done();
     let said = site.run(["audit", "."]).done().text();
-    assert!(said.contains("eve.approval: small 1.0.0, not compared with its bundle"), "{said}");
+    assert!(said.contains("eve.approval: small 1.0.0, approvals beside the bundle"), "{said}");
     assert!(said.contains("    approved by ann as l2, APR-1, claimed 20"), "{said}");
     assert!(said.contains("    approved by eve as l4, APR-1, claimed 20"), "{said}");
     assert!(said.contains("1 bundle, 1 approval, 1 trust root, 3 authentic, 0 faulty, 0 faults"), "{said}");

@@ -34,6 +34,8 @@ pub struct Facts {
     pub files: u64,
     /// Whether the trust root that judges blocks the release.
     pub blocked: bool,
+    /// Whether the release itself wants a rehearsal before each run.
+    pub require_rehearsal: bool,
     /// What a receipt says besides.
     pub receipt: Option<ReceiptFacts>,
     /// What a rehearsal receipt says besides.
@@ -242,6 +244,8 @@ pub struct TrustRootFacts {
     pub approvals: BTreeMap<Name, u8>,
     /// Which releases never run by it.
     pub blocked_releases: Vec<Digest>,
+    /// Whether every run needs a rehearsal by it.
+    pub require_rehearsal: bool,
 }
 
 impl Facts {
@@ -256,6 +260,7 @@ impl Facts {
             quorum: Vec::new(),
             files: 0,
             blocked: false,
+            require_rehearsal: false,
             receipt: None,
             rehearsal: None,
             trust_root: None,

@@ -113,6 +113,8 @@ words! {
     ReceiptDiffers = "receipt-differs", Archive;
     /// A run without the approvals that its trust root wants.
     RunWithoutApprovals = "run-without-approvals", Archive;
+    /// A run without the rehearsal that its release or trust root wants.
+    RunWithoutRehearsal = "run-without-rehearsal", Archive;
     /// A run of a release that its trust root blocked.
     RunOfBlocked = "run-of-blocked", Archive;
     /// A release that ran twice on a database without a rollback between.
@@ -137,14 +139,22 @@ words! {
     TrustForeign = "trust-foreign", Archive;
     /// A trust root later than the one that judges.
     TrustNewer = "trust-newer", Archive;
-    /// The log of the archive has an entry whose file is gone.
-    LogLost = "log-lost", Archive;
-    /// The log of the archive has another file under this name.
+    /// A file that the archive's log has is gone.
+    LogDeleted = "log-deleted", Archive;
+    /// The archive's log has another file under this name.
     LogRewritten = "log-rewritten", Archive;
-    /// A file that the log of the archive doesn't have.
-    LogUnlisted = "log-unlisted", Archive;
-    /// The log of the archive itself doesn't hold.
+    /// A file that the archive's log doesn't have.
+    LogUnlogged = "log-unlogged", Archive;
+    /// The log's own files don't agree, or one is damaged or gone.
     LogBroken = "log-broken", Archive;
+    /// No key that counts has signed the log's checkpoint.
+    LogUnsigned = "log-unsigned", Archive;
+    /// Entries stand behind the log's checkpoint.
+    LogUnfinished = "log-unfinished", Archive;
+    /// A checkpoint that somebody kept is of a larger log.
+    LogShrunk = "log-shrunk", Archive;
+    /// A checkpoint that somebody kept is of another log.
+    LogFork = "log-fork", Archive;
 }
 
 impl fmt::Display for FaultKind {

@@ -24,12 +24,22 @@ pub enum Kind {
     Tar,
     /// Found only where it can't be listed.
     Directory,
+    /// The log of an archive; found only where it doesn't hold.
+    Log,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Bundle, Self::Approval, Self::Receipt, Self::Rehearsal, Self::TrustRoot, Self::Tar, Self::Directory];
+    pub const ALL: [Self; 8] = [
+        Self::Bundle,
+        Self::Approval,
+        Self::Receipt,
+        Self::Rehearsal,
+        Self::TrustRoot,
+        Self::Tar,
+        Self::Directory,
+        Self::Log,
+    ];
 
     /// By the end of its name; `None` for what is nobody's business.
     pub fn of(path: &Path) -> Option<Self> {
@@ -55,6 +65,7 @@ impl Kind {
             Self::TrustRoot => "trust-root",
             Self::Tar => "tar",
             Self::Directory => "directory",
+            Self::Log => "log",
         }
     }
 
@@ -100,6 +111,6 @@ mod tests {
             assert_eq!(Kind::of(Path::new(name)), kind, "{name}");
         }
         let said = Kind::ALL.map(|kind| serde_json::to_value(kind).map(|value| value == kind.as_str()).ok());
-        assert_eq!(said, [Some(true); 7]);
+        assert_eq!(said, [Some(true); 8]);
     }
 }

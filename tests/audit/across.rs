@@ -182,6 +182,47 @@ fn an_approval_that_was_taken_back_after_the_run() {
 }
 
 #[test]
+fn runs_without_rehearsals() {
+    let well = Well::new();
+    let trust = well.vault.trust(|draft| draft.document["policy"]["require_rehearsal"] = true.into());
+    well.has([]);
+    well.vault.receipt("two", &ran(&well.two, trust, "2026-11-21T09:00:00Z", "two"));
+    well.has([("two.receipt.json", "run-without-rehearsal")]);
+    let rehearsed = |finished: &str, outcome: &str| {
+        let mut said = ran(&well.two, trust, "2026-11-20T09:00:00Z", "rehearsal");
+        let clone = said["predicate"]["target"].clone();
+        said["predicateType"] = "urn:pgseal:rehearsal:v1".into();
+        said["predicate"] = json!({
+            "format": 1, "rehearsal_id": "0".repeat(32), "outcome": outcome, "clone": clone, "kept": false,
+            "source": { "method": "template", "database": "app" }, "steps": [], "fingerprints": {}, "rollback": [],
+            "locks": [], "started": "2026-11-20T09:00:00Z", "finished": finished,
+            "release": said["predicate"]["release"], "operator": said["predicate"]["operator"], "pgseal": "0.1.0",
+            "signers": [], "trust": said["predicate"]["trust"], "variables": {}, "gates": [], "tiers": [], "verify": [],
+        });
+        well.vault.signed_receipt("two", &said, "rehearsal");
+    };
+    rehearsed("2026-11-20T10:00:00Z", "failed");
+    well.has([("two.receipt.json", "run-without-rehearsal")]);
+    rehearsed("2026-11-21T10:00:00Z", "proved");
+    well.has([("two.receipt.json", "run-without-rehearsal")]);
+    rehearsed("2026-11-20T10:00:00Z", "proved");
+    well.has([]);
+    let said = well.vault.audit(&[ARCHIVE]).text();
+    let chain = [
+        "    rehearsal, 2026-11-20T09:00:00Z, proved: archive/two.rehearsal.json",
+        "    run on app, 2026-11-21T09:00:00Z, committed: archive/two.receipt.json",
+    ];
+    assert!(said.contains(&chain.join("\n")), "{said}");
+    well.remove("two.pgseal");
+    let faults = [
+        ("two.approval", "approval-without-bundle"),
+        ("two.receipt.json", "receipt-without-bundle"),
+        ("two.rehearsal.json", "rehearsal-without-bundle"),
+    ];
+    well.has(faults);
+}
+
+#[test]
 fn runs_of_blocked_releases() {
     let well = Well::new();
     let block = |draft: &mut crate::support::keys::Draft<'_>| {

@@ -51,7 +51,7 @@ fn directories_that_may_not_be_listed() {
     vault.put("open/a.pgseal", bundle("shop", "1.0.0", 1, &vault.keys.release));
     vault.put("shut/b.pgseal", bundle("shop", "2.0.0", 2, &vault.keys.release));
     let shut = vault.archive().join("shut");
-    std::fs::set_permissions(&shut, PermissionsExt::from_mode(0)).expect("our own directory");
+    std::fs::set_permissions(&shut, PermissionsExt::from_mode(0o000)).expect("our own directory");
     let may = std::fs::read_dir(&shut).is_ok();
     let faults = vault.faults(&[ARCHIVE]);
     std::fs::set_permissions(&shut, PermissionsExt::from_mode(0o700)).expect("our own directory");

@@ -94,7 +94,11 @@ impl<'a> Archive<'a> {
     /// What the version of the trust root by which a run was admitted says, where it is known.
     pub fn admitted_by(&self, reference: &TrustReference) -> Option<Policy<'a>> {
         match self.ancestors.get(&reference.sha256)? {
-            Some(root) => Some(Policy { approvals: &root.approvals, blocked: &root.blocked_releases }),
+            Some(root) => Some(Policy {
+                approvals: &root.approvals,
+                blocked: &root.blocked_releases,
+                rehearsal: root.require_rehearsal,
+            }),
             None => Some(self.policy()),
         }
     }
@@ -102,7 +106,7 @@ impl<'a> Archive<'a> {
     /// What the trust root that judges says.
     pub fn policy(&self) -> Policy<'a> {
         let policy = self.root.policy();
-        Policy { approvals: &policy.approvals, blocked: &policy.blocked_releases }
+        Policy { approvals: &policy.approvals, blocked: &policy.blocked_releases, rehearsal: policy.require_rehearsal }
     }
 }
 
@@ -113,6 +117,8 @@ pub struct Policy<'a> {
     pub approvals: &'a BTreeMap<crate::format::name::Name, u8>,
     /// Releases that never run.
     pub blocked: &'a [Digest],
+    /// Whether every run needs a rehearsal.
+    pub rehearsal: bool,
 }
 
 fn trust_roots<'a>(findings: &'a [Finding]) -> impl Iterator<Item = (usize, &'a TrustRootFacts)> + use<'a> {

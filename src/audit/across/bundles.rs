@@ -54,7 +54,7 @@ fn words(kind: Kind) -> Option<(FaultKind, FaultKind)> {
         Kind::Approval => Some((FaultKind::ApprovalWithoutBundle, FaultKind::ApprovalDiffers)),
         Kind::Receipt => Some((FaultKind::ReceiptWithoutBundle, FaultKind::ReceiptDiffers)),
         Kind::Rehearsal => Some((FaultKind::RehearsalWithoutBundle, FaultKind::ReceiptDiffers)),
-        Kind::Bundle | Kind::TrustRoot | Kind::Tar | Kind::Directory => None,
+        Kind::Bundle | Kind::TrustRoot | Kind::Tar | Kind::Directory | Kind::Log => None,
     }
 }
 

@@ -7,6 +7,7 @@ mod bundles;
 mod equivocation;
 mod history;
 mod outcomes;
+mod rehearsals;
 mod revoked;
 mod run_ids;
 mod sequences;
@@ -52,6 +53,7 @@ pub fn ask(findings: &mut [Finding], root: &TrustRoot, extent: Extent) {
         sequences::ask,
         bundles::ask,
         approvals::ask,
+        rehearsals::ask,
         blocked::ask,
         run_ids::ask,
         history::ask,
@@ -80,7 +82,7 @@ pub fn forget(finding: &mut Finding) {
 pub fn join(findings: &mut Vec<Finding>, told: Vec<(String, Fault)>, judge: &Judge<'_>) {
     for (path, fault) in told {
         let at = findings.binary_search_by(|finding| finding.path.cmp(&path)).unwrap_or_else(|at| {
-            let kind = Kind::of(path.as_ref()).unwrap_or(Kind::Directory);
+            let kind = Kind::of(path.as_ref()).unwrap_or(Kind::Log);
             findings.insert(at, file::nothing(path.as_ref(), kind, judge));
             at
         });

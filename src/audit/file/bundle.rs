@@ -48,6 +48,7 @@ fn authentic(bundle: &AuthenticatedBundle, keys: &[KeyId], judge: &Judge<'_>) ->
         approvals: bundle.approvals().iter().map(|signed| approvals::facts(judge, signed)).collect(),
         quorum: approvals::quorum(judge, bundle.approvals(), bundle.takes_apr()),
         files: bundle.file_count() as u64,
+        require_rehearsal: bundle.manifest().require_rehearsal,
         blocked: judge.root.policy().blocked_releases.contains(&id),
         ..Facts::new(then, now)
     };

@@ -33,8 +33,8 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Finding {
         Kind::Receipt => receipt::audit(place, found, judge),
         Kind::Rehearsal => receipt::audit_rehearsal(place, found, judge),
         Kind::TrustRoot => trust_root::audit(place, found, judge),
-        // The sweep goes into tar files; a directory is never told as a file.
-        Kind::Tar | Kind::Directory => Audited::default(),
+        // The sweep goes into tar files; the others are never told as files.
+        Kind::Tar | Kind::Directory | Kind::Log => Audited::default(),
     };
     let Audited { facts, faults, notes } = audited;
     let (bytes, modified) = (found.bytes, found.modified);

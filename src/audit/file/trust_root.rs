@@ -89,5 +89,6 @@ fn facts(root: &TrustRoot) -> TrustRootFacts {
         root_keys: root.draft().keys().filter(|(_, entry)| entry.role == root_role).map(|(key, _)| key.id()).collect(),
         approvals: document.policy.approvals.clone(),
         blocked_releases: document.policy.blocked_releases.clone(),
+        require_rehearsal: document.policy.require_rehearsal,
     }
 }

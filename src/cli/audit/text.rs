@@ -1,10 +1,16 @@
 //! Findings as people read them: faults, notes, and what is well where that is not too much.
 
+use std::collections::BTreeMap;
+
 use crate::audit::facts::{ApprovalFacts, Facts, Quorum, Seen};
 use crate::audit::report::Summary;
 use crate::audit::{FaultKind, Finding, Kind, Report};
 use crate::cli::output::{Output, Paint, escape};
+use crate::digest::Digest;
 use crate::format::approval::Decision;
+use crate::format::receipt::Outcome;
+use crate::format::rehearsal::RehearsalOutcome;
+use crate::format::timestamp::Timestamp;
 use crate::words;
 
 /// Up to so many files each is shown; of more only what is wrong or worth a note.
@@ -14,7 +20,8 @@ const FEW: usize = 100;
 pub fn lines(report: &Report, summary: &Summary, all: bool, out: Output) -> String {
     let every = all || report.findings.len() <= FEW;
     let mut text = String::new();
-    for line in report.findings.iter().flat_map(|finding| finding_lines(finding, every, out)) {
+    let chains = if every { chains(report) } else { BTreeMap::new() };
+    for line in report.findings.iter().flat_map(|finding| finding_lines(finding, every, &chains, out)) {
         text.push_str(&line);
         text.push('\n');
     }
@@ -40,7 +47,7 @@ pub fn sum(summary: &Summary) -> String {
     format!("{}, {authentic} authentic, {unsigned}{faulty} faulty, {faults}", counted.join(", "))
 }
 
-fn finding_lines(finding: &Finding, every: bool, out: Output) -> Vec<String> {
+fn finding_lines(finding: &Finding, every: bool, chains: &Chains<'_>, out: Output) -> Vec<String> {
     let path = escape(&finding.path);
     let mut lines = Vec::new();
     if let (Some(facts), false, true) = (&finding.facts, finding.is_faulty(), every) {
@@ -51,6 +58,8 @@ fn finding_lines(finding: &Finding, every: bool, out: Output) -> Vec<String> {
         lines.extend(facts.approvals.iter().map(|said| format!("    {}", approval(said))));
         if finding.kind == Kind::Bundle {
             lines.extend(facts.quorum.iter().map(quorum));
+            let chain = facts.release.as_ref().and_then(|release| chains.get(&release.id));
+            lines.extend(chain.into_iter().flatten().map(|(_, line)| format!("    {line}")));
         }
         if facts.blocked {
             lines.push("    blocked by the trust root: it never runs again".to_owned());
@@ -72,6 +81,45 @@ fn finding_lines(finding: &Finding, every: bool, out: Output) -> Vec<String> {
     lines
 }
 
+/// What was done with each release, by its id: when, and a line about it.
+type Chains<'a> = BTreeMap<&'a Digest, Vec<(Timestamp, String)>>;
+
+/// Runs and rehearsals that somebody signed, in the order of their times.
+fn chains(report: &Report) -> Chains<'_> {
+    let mut chains = Chains::new();
+    for finding in report.findings.iter().filter(|finding| !finding.is_faulty() && !finding.is_unsigned()) {
+        let Some(facts) = &finding.facts else { continue };
+        let Some(release) = &facts.release else { continue };
+        let path = escape(&finding.path);
+        if let Some(said) = &facts.receipt {
+            let (action, outcome) = (said.action.as_str(), ended(said.outcome));
+            let line = format!("{action} on {}, {}, {outcome}: {path}", escape(&said.database), said.started);
+            chains.entry(&release.id).or_default().push((said.started, line));
+        }
+        if let Some(said) = &facts.rehearsal {
+            let outcome = match said.outcome {
+                RehearsalOutcome::Proved => "proved",
+                RehearsalOutcome::Limited => "not all rows were compared",
+                RehearsalOutcome::Failed => "failed",
+                RehearsalOutcome::Incomplete => "did not come to its end",
+            };
+            let line = format!("rehearsal, {}, {outcome}: {path}", said.started);
+            chains.entry(&release.id).or_default().push((said.started, line));
+        }
+    }
+    chains.values_mut().for_each(|chain| chain.sort());
+    chains
+}
+
+fn ended(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Committed => "committed",
+        Outcome::Unchanged => "nothing changed",
+        Outcome::Partial => "stopped half way",
+        Outcome::Unknown => "outcome unknown",
+    }
+}
+
 fn said(kind: Kind, facts: &Facts) -> String {
     let signers = facts.signers.iter().filter(|signer| signer.why_not.is_none());
     let signers: Vec<String> =
@@ -83,14 +131,14 @@ fn said(kind: Kind, facts: &Facts) -> String {
         signers => format!("{title}, a {what} signed by {signers}"),
     };
     match kind {
-        Kind::Approval => format!("{title}, not compared with its bundle"),
+        Kind::Approval => format!("{title}, approvals beside the bundle"),
         Kind::Receipt => receipt("receipt"),
         Kind::Rehearsal => receipt("rehearsal receipt"),
         Kind::TrustRoot => {
             let version = facts.trust_root.as_ref().map_or(0, |root| root.version);
             format!("version {version} of a trust root, signed by {signers}")
         }
-        Kind::Bundle | Kind::Tar | Kind::Directory => {
+        Kind::Bundle | Kind::Tar | Kind::Directory | Kind::Log => {
             format!("{title}, {}, signed by {signers}", words::count(facts.files, "file"))
         }
     }

@@ -1,0 +1,54 @@
+//! Runs that needed a rehearsal: is its receipt here?
+
+use std::collections::BTreeMap;
+
+use super::archive::{Archive, answer};
+use super::{Answer, Extent, Weight};
+use crate::audit::fault::FaultKind;
+use crate::audit::kind::Kind;
+use crate::digest::Digest;
+use crate::format::receipt::Action;
+use crate::format::rehearsal::RehearsalOutcome;
+use crate::format::timestamp::Timestamp;
+
+/// Wanted by the release itself, or by the version of the trust root that admitted the run. Which database was cloned, and
+/// how old the rehearsal might be, was asked when it ran.
+pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
+    if archive.extent == Extent::Part {
+        return Vec::new();
+    }
+    let (proofs, wanting) = (proofs(archive), wanting(archive));
+    let has_bundles = archive.findings.iter().any(|finding| finding.kind == Kind::Bundle);
+    let mut answers = Vec::new();
+    for told in archive.receipts.iter().filter(|told| told.receipt.action == Action::Run && told.did_something()) {
+        let (id, started) = (told.release.id, told.receipt.started);
+        let by_policy = archive.admitted_by(&told.receipt.trust).is_some_and(|policy| policy.rehearsal);
+        let proved = proofs.get(&id).is_some_and(|times| times.iter().any(|finished| *finished <= started));
+        if (by_policy || wanting.contains(&id)) && !proved {
+            let weight = if has_bundles { told.weight } else { Weight::Note };
+            let text = format!("it ran on {started}, and no receipt here proves the rehearsal that it needed");
+            answers.push(answer(told.at, weight, FaultKind::RunWithoutRehearsal, text));
+        }
+    }
+    answers
+}
+
+/// When signed rehearsals of each release ended that proved it.
+fn proofs(archive: &Archive<'_>) -> BTreeMap<Digest, Vec<Timestamp>> {
+    let mut proofs = BTreeMap::<_, Vec<_>>::new();
+    for facts in archive.findings.iter().filter(|finding| !finding.is_unsigned()).filter_map(|f| f.facts.as_ref()) {
+        if let (Some(release), Some(rehearsal)) = (&facts.release, &facts.rehearsal)
+            && rehearsal.outcome == RehearsalOutcome::Proved
+        {
+            proofs.entry(release.id).or_default().push(rehearsal.finished);
+        }
+    }
+    proofs
+}
+
+/// The releases that want a rehearsal themselves.
+fn wanting(archive: &Archive<'_>) -> std::collections::BTreeSet<Digest> {
+    let wants = |at: usize| archive.findings[at].facts.as_ref().is_some_and(|facts| facts.require_rehearsal);
+    let wanting = archive.bundles.iter().filter(|(_, bundles)| bundles.iter().any(|(at, _)| wants(*at)));
+    wanting.map(|(id, _)| *id).collect()
+}
