@@ -17,6 +17,9 @@ mod parquet;
 #[path = "audit_stores/site.rs"]
 mod site;
 mod support;
+#[path = "audit/vault.rs"]
+#[allow(dead_code)]
+mod vault;
 
 use support::site::Site;
 

@@ -62,7 +62,11 @@ fn a_store_is_audited_as_the_directory_that_was_copied_there() {
     }
     assert_eq!((faults("changed.pgseal"), faults("z.pgseal")), (vec!["file-changed"], vec!["file-changed"]));
     assert_eq!((faults("empty.pgseal"), faults("2025/deep/cut.pgseal")), (vec!["malformed"], vec!["malformed"]));
-    assert_eq!(remote.len(), 10);
+    assert_eq!(remote.len(), 13);
+    // A receipt with its signature beside it, and one without.
+    let run = |path: &str| remote.iter().find(|finding| finding["path"] == path).expect("it is told").clone();
+    assert_eq!(run("runs/1.receipt.json")["facts"]["signers"][0]["owner"], "receipt key");
+    assert_eq!(run("runs/2.receipt.json")["facts"]["signers"], serde_json::json!([]));
     // A local path as an address, and one object by its own name.
     let url = format!("file://{}", site.path("archive").display());
     let place = format!("{}/", site.path("archive").display());

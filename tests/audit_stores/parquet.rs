@@ -26,7 +26,7 @@ fn duckdb_reads_what_the_lines_say() {
     let said = script(COMPARE, &[parquet.to_str().unwrap(), jsonl.to_str().unwrap()]);
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines[0], "[('file-changed', 1), ('malformed', 3)]");
-    assert_eq!(lines[1], "[('release', 5)]");
+    assert_eq!(lines[1], "[('release key', 5)]");
     assert_eq!(lines[2], format!("pgseal {}", env!("CARGO_PKG_VERSION")));
     assert!(String::from_utf8(site.read("all.jsonl")).unwrap().contains(ODD));
 }

@@ -3,8 +3,11 @@
 use std::fs;
 use std::process::Command;
 
-use super::support::bundles::{Files, small, small_with, write_dir};
-use super::support::site::{Outcome, Site, outcome};
+use pgseal::format::json;
+
+use super::support::bundles::{Files, pack, small, small_with};
+use super::support::site::{Site, outcome};
+use super::vault::{Vault, approved, ran, rolled_back, yes};
 
 /// Larger than what is fetched at once, packed too: letters that look like chance.
 fn large() -> Files {
@@ -28,37 +31,34 @@ fn large() -> Files {
 /// A name as nobody should choose it, and everybody may.
 pub const ODD: &str = "q3 <b>ü & 100%20 +'#.pgseal";
 
-/// `archive/` with bundles, one of them changed, one large, a tar file, a trust root, and what is no business of an audit.
+/// `archive/` with bundles, one of them changed, one large, approvals, receipts, a tar file, a trust root, and what is no
+/// business of an audit.
 pub fn archive() -> Site {
-    let site = Site::new();
-    fs::create_dir_all(site.path("archive/2025/deep")).unwrap();
-    pack(&site, &small(), "archive/small.pgseal");
-    pack(&site, &large(), "archive/2025/large.pgseal");
-    let bytes = site.read("archive/small.pgseal");
-    assert!(site.read("archive/2025/large.pgseal").len() > 5 << 20);
-    site.write(&format!("archive/2025/{ODD}"), &bytes);
-    site.write("archive/2025/deep/cut.pgseal", &bytes[..bytes.len() / 2]);
+    let vault = Vault::new();
+    let trust = vault.trust(|_| {});
+    let release = std::slice::from_ref(&vault.keys.release);
+    let bytes = approved(&pack(&small(), release), &vault.keys.ann);
+    vault.put("small.pgseal", &bytes);
+    vault.put("small.approval", yes(&bytes, &vault.keys.bob));
+    vault.receipt("runs/1", &ran(&bytes, trust, "2026-11-01T10:00:00Z", "1"));
+    let undone = rolled_back(&bytes, trust, "2026-11-02T10:00:00Z", "2");
+    vault.put("runs/2.receipt.json", json::to_canonical(&undone).unwrap());
+    let large = vault.put("2025/large.pgseal", pack(&large(), release));
+    assert!(large.metadata().unwrap().len() > 5 << 20);
+    vault.put(&format!("2025/{ODD}"), &bytes);
+    vault.put("2025/deep/cut.pgseal", &bytes[..bytes.len() / 2]);
     let mut changed = bytes.clone();
     let at = changed.windows(12).position(|window| window == b"create table").unwrap();
     changed[at] = b'C';
-    site.write("archive/changed.pgseal", &changed);
-    site.write("archive/notes.txt", "nobody's business");
-    site.write("archive/empty.pgseal", "");
+    vault.put("changed.pgseal", &changed);
+    vault.put("notes.txt", "nobody's business");
+    vault.put("empty.pgseal", "");
     let mut tar = Command::new("tar");
-    outcome(tar.current_dir(site.path("archive")).args(["-cf", "2024.tar", "small.pgseal", "2025/large.pgseal"]))
-        .done();
-    fs::copy(site.path("trust.json"), site.path("archive/trust.json")).unwrap();
-    fs::create_dir(site.path("archive/trust.json.sigs")).unwrap();
-    for file in fs::read_dir(site.path("trust.json.sigs")).unwrap() {
+    outcome(tar.current_dir(vault.archive()).args(["-cf", "2024.tar", "small.pgseal", "2025/large.pgseal"])).done();
+    vault.put("trust.json", vault.site.read("trust.json"));
+    for file in fs::read_dir(vault.site.path("trust.json.sigs")).unwrap() {
         let file = file.unwrap();
-        fs::copy(file.path(), site.path("archive/trust.json.sigs").join(file.file_name())).unwrap();
+        vault.put(&format!("trust.json.sigs/{}", file.file_name().display()), fs::read(file.path()).unwrap());
     }
-    site
-}
-
-fn pack(site: &Site, files: &Files, into: &str) -> Outcome {
-    let dir = tempfile::tempdir().unwrap();
-    write_dir(dir.path(), files);
-    let dir = dir.path().to_str().unwrap();
-    site.run(["pack", dir, "-o", into, "--key", "release.key"]).done()
+    vault.site
 }
