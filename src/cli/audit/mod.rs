@@ -139,6 +139,7 @@ fn report(args: &Args, judge: &Judge<'_>, out: Output) -> Result<Report, CliErro
 }
 
 /// Joins what is known from outside of the files: the log of an archive says which are lost or rewritten.
+/// Paths are told as findings have them: below the path that was named.
 fn outside(_args: &Args, judge: &Judge<'_>, findings: &mut Vec<Finding>) -> Result<(), CliError> {
     let told: Vec<(String, Fault)> = Vec::new();
     across::join(findings, told, judge);
