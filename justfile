@@ -37,10 +37,10 @@ fmt:
 
 # the documentation of the library
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --features pkcs11
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --all-features
 
 # lints, as strict as in ci
 lint:
     cargo fmt --check
     cargo clippy --all-targets --locked -- -D warnings
-    cargo clippy --all-targets --locked --features pkcs11 -- -D warnings
+    cargo clippy --all-targets --locked --all-features -- -D warnings

@@ -6,6 +6,8 @@
 //! ```
 
 pub mod across;
+#[cfg(feature = "parquet")]
+pub mod columns;
 pub mod facts;
 pub mod fault;
 pub mod file;

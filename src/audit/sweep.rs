@@ -51,7 +51,8 @@ pub fn sweep(
 ) -> Swept {
     let (send, receive) = sync_channel::<Work>(WAITING);
     let (receive, done) = (Mutex::new(receive), Mutex::new(Vec::new()));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let readers = places.iter().map(|place| place.readers());
+    let threads = readers.fold(std::thread::available_parallelism().map_or(1, usize::from), usize::max);
     let mut passed_over = Vec::new();
     std::thread::scope(|scope| {
         for _ in 0..threads {

@@ -19,6 +19,7 @@ mod export;
 mod fingerprint;
 mod gate;
 mod host;
+mod html;
 mod init;
 mod inspect;
 mod interrupt;

@@ -1,6 +1,8 @@
 //! Where archives are: directories, tar files, and whatever else can list and open.
 
 pub mod directory;
+#[cfg(feature = "object-store")]
+pub mod objects;
 pub mod slice;
 pub mod tar_file;
 mod tar_header;
@@ -40,6 +42,11 @@ pub struct Unlisted {
 pub trait Place: Send + Sync {
     /// Tells every file whose name is that of a kind, in one order; and what can't be listed, which stops nothing else.
     fn list(&self, tell: &mut dyn FnMut(Result<Found, Unlisted>));
+
+    /// How many may wait for it at once: more than there are cores, where waiting is most of it.
+    fn readers(&self) -> usize {
+        1
+    }
 
     /// Opens a file that this place has listed, once.
     fn open(&self, found: &Found) -> io::Result<Box<dyn ByteSource>>;

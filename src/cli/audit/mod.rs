@@ -2,9 +2,12 @@
 
 mod document;
 mod earlier;
+mod files;
 mod logs;
+mod page;
 mod places;
 mod progress;
+mod stores;
 mod text;
 
 use std::io::Write;
@@ -23,7 +26,7 @@ use crate::format::timestamp::Timestamp;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Bundles, approvals, receipts, trust roots and tar files of them; and directories with such files
+    /// Bundles, approvals, receipts, trust roots and tar files of them; directories, and object stores (s3://, gs://, az://), with such files
     #[arg(required_unless_present = "merge")]
     paths: Vec<PathBuf>,
     #[command(flatten)]
@@ -52,6 +55,8 @@ pub struct Args {
     /// Write the answer to a file, and only the sum to standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    files: files::FileArgs,
 }
 
 /// What the answer looks like.
@@ -64,11 +69,13 @@ enum Form {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let form = form(args, out)?;
+    args.files.check()?;
     let root = args.trust.load()?;
     let now = now();
     let judge = Judge { root: &root, as_of: args.as_of.unwrap_or(now), now };
     let report = report(args, &judge, out)?;
     let summary = report.summary();
+    args.files.write(&report, &summary, &judge)?;
     let answer = match form {
         Form::Text => {
             text::lines(&report, &summary, args.all, Output { color: out.color && args.output.is_none(), ..out })
@@ -122,12 +129,13 @@ fn report(args: &Args, judge: &Judge<'_>, out: Output) -> Result<Report, CliErro
         known: (!args.merge.is_empty()).then_some(&known as &(dyn Fn(&str) -> bool + Sync)),
     };
     let progress = progress::Progress::new(out);
-    let places = args.paths.iter().map(|path| places::place(path)).collect::<Result<Vec<_>, _>>()?;
+    let paths = args.paths.iter().map(|path| places::plain(path)).collect::<Result<Vec<_>, _>>()?;
+    let places = paths.iter().map(|path| places::place(path)).collect::<Result<Vec<_>, _>>()?;
     let swept = sweep::sweep(places, judge, &selection, &|finding| progress.seen(finding));
     progress.finish();
-    let mut findings = earlier.join(swept, &args.paths);
+    let mut findings = earlier.join(swept, &paths);
     if args.shard.is_none() {
-        across::join(&mut findings, logs::faults(&args.paths, &args.checkpoint, judge.root)?, judge);
+        across::join(&mut findings, logs::faults(&paths, &args.checkpoint, judge.root)?, judge);
         let extent = if args.since.is_some() && args.merge.is_empty() { Extent::Part } else { Extent::Whole };
         across::ask(&mut findings, judge.root, extent);
     }

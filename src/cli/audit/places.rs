@@ -1,13 +1,73 @@
 //! Which place an argument names. Object stores are told from paths by their scheme.
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::stores;
 use crate::audit::Place;
 use crate::audit::place::directory::Directory;
 use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::shown;
 
-/// The place that an argument names. Nothing is opened yet.
+/// The place that an argument names. Of a directory nothing is opened yet; a store has answered.
 pub fn place(path: &Path) -> Result<Arc<dyn Place>, CliError> {
-    Ok(Arc::new(Directory::new(path)))
+    match path.to_str().and_then(|text| text.split_once("://")) {
+        Some((scheme, rest)) if !scheme.contains('/') => stores::place(scheme, rest),
+        _ => Ok(Arc::new(Directory::new(path))),
+    }
+}
+
+/// As the argument is told and looked for: `file:///a%20b` is `/a b`.
+pub fn plain(argument: &Path) -> Result<PathBuf, CliError> {
+    let Some(rest) = argument.as_os_str().as_bytes().strip_prefix(b"file://") else { return Ok(argument.to_owned()) };
+    let local = rest.strip_prefix(b"localhost").unwrap_or(rest);
+    let path = Some(local).filter(|local| local.starts_with(b"/")).and_then(decoded);
+    path.ok_or_else(|| {
+        CliError::new(Exit::Usage, format!("{} names no file of this host", shown(argument)))
+            .hint("write file:///DIR, or the path itself")
+    })
+}
+
+/// Percent-encoding (RFC 3986, 2.1), undone.
+fn decoded(text: &[u8]) -> Option<PathBuf> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        bytes.push(if *first != b'%' {
+            *first
+        } else {
+            let (digits, after) = rest.split_at_checked(2)?;
+            rest = after;
+            let digits =
+                std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
+            u8::from_str_radix(digits, 16).ok()?
+        });
+    }
+    (!bytes.contains(&0)).then(|| PathBuf::from(OsString::from_vec(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_names_a_file_of_this_host() {
+        for (argument, path) in [
+            ("file:///a%20b/%C3%A9", Some("/a b/é")),
+            ("file://localhost/a", Some("/a")),
+            ("a/file:///b", Some("a/file:///b")),
+            ("s3://a/b", Some("s3://a/b")),
+            ("file://host/a", None),
+            ("file://a", None),
+            ("file:///%2", None),
+            ("file:///%+1", None),
+            ("file:///a%00b", None),
+        ] {
+            assert_eq!(plain(Path::new(argument)).ok(), path.map(PathBuf::from), "{argument}");
+        }
+    }
 }

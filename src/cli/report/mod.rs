@@ -3,7 +3,6 @@
 
 mod document;
 mod facts;
-mod html;
 mod markdown;
 mod page;
 mod papers;

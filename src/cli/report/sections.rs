@@ -5,8 +5,8 @@ mod evidence;
 pub mod people;
 pub mod steps;
 
+use super::super::html::{Html, section};
 use super::Report;
-use super::html::Html;
 use crate::matrix::words::{day_and_time, near, span};
 use crate::matrix::{Cell, Mark, ReleaseFacts, Word, timeline, values};
 pub use evidence::Evidence;
@@ -25,14 +25,6 @@ pub fn write(report: &Report, html: &mut Html) {
     }
     evidence.write(html);
     technical(report, html);
-}
-
-/// A part of the page with its heading.
-pub fn section(html: &mut Html, id: &'static str, heading: &str, content: impl FnOnce(&mut Html)) {
-    html.element("section", &[("aria-labelledby", id)], |html| {
-        html.leaf("h2", &[("id", id)], heading);
-        content(html);
-    });
 }
 
 fn missing(report: &Report, html: &mut Html) {

@@ -1,8 +1,7 @@
 //! The evidence as one list, to which every answer links.
 
 use super::super::Report;
-use super::super::html::Html;
-use super::section;
+use crate::cli::html::{Html, section};
 use crate::matrix::words::day_and_time;
 use crate::matrix::{Cell, Proof};
 

@@ -1,7 +1,6 @@
 //! Who signed, who approved, and what the rehearsal showed.
 
-use super::super::html::Html;
-use super::section;
+use crate::cli::html::{Html, section};
 use crate::format::rehearsal::{Rehearsal, RehearsalOutcome};
 use crate::matrix::words::{count, day_and_time, sentence};
 use crate::matrix::{Approver, Kept, ReleaseFacts, Signer, why};

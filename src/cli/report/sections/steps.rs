@@ -1,7 +1,6 @@
 //! The tiers, and the values before and after.
 
-use super::super::html::Html;
-use super::section;
+use crate::cli::html::{Html, section};
 use crate::matrix::words::count;
 use crate::matrix::{ReleaseFacts, Took, TookIn, Turn, Value};
 

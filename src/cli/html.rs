@@ -1,7 +1,49 @@
 //! Writes HTML. Text goes in by one door, where it is escaped; tags and attribute names are the program's own, which the
 //! type says: they live in the program (`&'static str`).
 
-use super::super::output::escape;
+pub mod icon;
+
+use base64ct::{Base64, Encoding};
+
+use super::output::escape;
+use crate::digest::Digest;
+
+/// The whole style sheet, of every page.
+const STYLE: &str = include_str!("html/page.css");
+
+/// A page: no script, no font, no image, nothing from elsewhere. Its policy lets in the one style that is in it, by digest.
+/// The class of its body gives it its colour: `ready`, `blocked`, `done`, `stop`.
+pub fn page(title: &str, class: &'static str, body: impl FnOnce(&mut Html)) -> String {
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
+        Base64::encode_string(Digest::of(STYLE.as_bytes()).as_bytes())
+    );
+    let mut html = Html::default();
+    html.fixed("<!DOCTYPE html>\n");
+    html.element("html", &[("lang", "en")], |html| {
+        html.element("head", &[], |html| {
+            html.empty("meta", &[("charset", "utf-8")]);
+            html.empty("meta", &[("http-equiv", "Content-Security-Policy"), ("content", &policy)]);
+            html.empty("meta", &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")]);
+            html.empty("meta", &[("name", "color-scheme"), ("content", "light dark")]);
+            html.empty("meta", &[("name", "referrer"), ("content", "no-referrer")]);
+            html.leaf("title", &[], title);
+            html.element("style", &[], |html| html.fixed(STYLE));
+        });
+        html.fixed("\n");
+        html.element("body", &[("class", class)], body);
+    });
+    html.fixed("\n");
+    html.finish()
+}
+
+/// A part of a page with its heading.
+pub fn section(html: &mut Html, id: &'static str, heading: &str, content: impl FnOnce(&mut Html)) {
+    html.element("section", &[("aria-labelledby", id)], |html| {
+        html.leaf("h2", &[("id", id)], heading);
+        content(html);
+    });
+}
 
 /// A piece of a page.
 #[derive(Default)]

@@ -1,0 +1,105 @@
+//! What a store lists, page by page. The client refuses a page for one name that it can't ask for (`a//b`, `a/../b`): then
+//! the pages become smaller until that name stands alone, it is told, and the list goes on behind it.
+
+use std::collections::VecDeque;
+
+use object_store::list::{PaginatedListOptions, PaginatedListStore};
+use object_store::path::{Error as PathError, Path};
+use object_store::{Error, ObjectMeta};
+use tokio::runtime::Runtime;
+
+/// Names of a page; stores give no more.
+const PAGE: usize = 1000;
+
+/// What is listed.
+pub enum Entry {
+    /// An object.
+    Object(ObjectMeta),
+    /// A name that can't be asked for, and why.
+    Unnameable(String, Error),
+    /// The list ends here, and not because all was told.
+    Broken(Error),
+}
+
+/// A list under way.
+pub struct Listing<'a> {
+    store: &'a dyn PaginatedListStore,
+    turn: &'a Runtime,
+    prefix: Option<String>,
+    ready: VecDeque<ObjectMeta>,
+    token: Option<String>,
+    /// The last name that was told; the list goes on behind it.
+    last: Option<String>,
+    most: usize,
+    is_over: bool,
+}
+
+impl<'a> Listing<'a> {
+    /// Nothing is asked yet.
+    pub fn new(store: &'a dyn PaginatedListStore, turn: &'a Runtime, prefix: &Path) -> Self {
+        let prefix = Some(prefix.as_ref()).filter(|prefix| !prefix.is_empty()).map(|prefix| format!("{prefix}/"));
+        let (ready, most) = (VecDeque::new(), PAGE);
+        Self { store, turn, prefix, ready, token: None, last: None, most, is_over: false }
+    }
+
+    fn page(&mut self) -> Option<Entry> {
+        let asked = PaginatedListOptions {
+            offset: self.last.clone(),
+            page_token: self.token.take(),
+            max_keys: Some(self.most),
+            ..PaginatedListOptions::default()
+        };
+        match self.turn.block_on(self.store.list_paginated(self.prefix.as_deref(), asked)) {
+            Ok(page) => {
+                self.ready.extend(page.result.objects);
+                self.token = page.page_token;
+                self.is_over = self.token.is_none();
+                None
+            }
+            Err(error) => match name(&error) {
+                Some(_) if self.most > 1 => {
+                    self.most /= 2;
+                    None
+                }
+                // A store that tells it again would tell it for ever.
+                Some(name) if self.last.as_deref() != Some(name) => {
+                    let name = name.to_owned();
+                    (self.last, self.most) = (Some(name.clone()), PAGE);
+                    Some(Entry::Unnameable(name, error))
+                }
+                _ => {
+                    self.is_over = true;
+                    Some(Entry::Broken(error))
+                }
+            },
+        }
+    }
+}
+
+impl Iterator for Listing<'_> {
+    type Item = Entry;
+
+    fn next(&mut self) -> Option<Entry> {
+        loop {
+            if let Some(object) = self.ready.pop_front() {
+                self.last = Some(object.location.to_string());
+                return Some(Entry::Object(object));
+            }
+            if self.is_over {
+                return None;
+            }
+            if let Some(entry) = self.page() {
+                return Some(entry);
+            }
+        }
+    }
+}
+
+fn name(error: &Error) -> Option<&str> {
+    match error {
+        Error::InvalidPath { source: PathError::EmptySegment { path } | PathError::BadSegment { path, .. } } => {
+            Some(path)
+        }
+        _ => None,
+    }
+}

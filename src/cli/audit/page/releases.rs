@@ -1,0 +1,74 @@
+//! The releases of an archive: a row an id, with what was found about it in all files.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::table::{Cell, Column, table};
+use crate::audit::facts::ReleaseFacts;
+use crate::audit::{Finding, Kind, Report};
+use crate::cli::html::{Html, section};
+use crate::words;
+
+/// What all files together say of a release.
+#[derive(Default)]
+struct Seen<'a> {
+    kinds: BTreeMap<Kind, usize>,
+    signers: BTreeSet<&'a str>,
+    then: bool,
+    now: bool,
+    faults: usize,
+}
+
+/// The section, where there are releases.
+pub fn write(report: &Report, html: &mut Html) {
+    let mut releases: BTreeMap<&ReleaseFacts, Seen<'_>> = BTreeMap::new();
+    for finding in &report.findings {
+        if let Some(release) = finding.facts.as_ref().and_then(|facts| facts.release.as_ref()) {
+            releases.entry(release).or_default().add(finding);
+        }
+    }
+    if releases.is_empty() {
+        return;
+    }
+    section(html, "releases", "Releases", |html| {
+        let columns = [
+            Column::free("release"),
+            Column::count("sequence"),
+            Column::own("files"),
+            Column::free("signed by"),
+            Column::own("authentic"),
+            Column::count("faults"),
+        ];
+        table(html, &columns, releases.iter().map(|(release, seen)| row(release, seen)));
+    });
+}
+
+impl<'a> Seen<'a> {
+    fn add(&mut self, finding: &'a Finding) {
+        *self.kinds.entry(finding.kind).or_default() += 1;
+        self.faults += finding.faults.len();
+        let Some(facts) = finding.facts.as_ref().filter(|_| finding.kind == Kind::Bundle) else { return };
+        self.then |= facts.then.authentic;
+        self.now |= facts.now.authentic;
+        let counted = facts.signers.iter().filter(|signer| signer.why_not.is_none());
+        self.signers.extend(counted.map(|signer| signer.owner.as_str()));
+    }
+}
+
+fn row(release: &ReleaseFacts, seen: &Seen<'_>) -> Vec<Cell> {
+    let files: Vec<String> = seen.kinds.iter().map(|(kind, count)| words::count(*count, kind.words())).collect();
+    let authentic = match (seen.kinds.contains_key(&Kind::Bundle), seen.then, seen.now) {
+        (false, _, _) => "its bundle is not here",
+        (true, true, true) => "then and now",
+        (true, true, false) => "then, not now",
+        (true, false, true) => "now, not then",
+        (true, false, false) => "no",
+    };
+    vec![
+        Cell::with(release.title(), release.id.to_string()),
+        release.sequence.to_string().into(),
+        files.join(", ").into(),
+        seen.signers.iter().copied().collect::<Vec<_>>().join(", ").into(),
+        authentic.to_owned().into(),
+        seen.faults.to_string().into(),
+    ]
+}
