@@ -1,5 +1,7 @@
 //! Archives and their logs, through the real program: what is taken, what is proven, and that nothing is lost unnoticed.
 
+#[path = "archive/audited.rs"]
+mod audited;
 mod support;
 
 use std::collections::BTreeSet;

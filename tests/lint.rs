@@ -300,7 +300,7 @@ fn no_script_ends_the_linter() {
 struct Killer(&'static str);
 
 impl Analyst for Killer {
-    fn ask(&mut self, question: &Question) -> Result<Answer, String> {
+    fn ask(&self, question: &Question) -> Result<Answer, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pgseal"));
         let command = command.arg("lint-worker").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("the program starts");
@@ -330,7 +330,7 @@ fn a_script_that_kills_the_process_hides_no_other() {
     let release = Release::with(files);
     let definition =
         Definition::read(&release.path(), &pgseal::cli::program()).unwrap_or_else(|error| panic!("{error}"));
-    let found = pgseal::lint::warnings(&definition, &mut Killer("deadly"));
+    let found = pgseal::lint::warnings(&definition, &Killer("deadly"));
     let found: Vec<_> = found.iter().map(|f| (f.problem.rule, f.problem.file.as_str(), &f.problem.message)).collect();
     assert_eq!(found.len(), 2, "{found:?}");
     assert_eq!((found[0].0, found[0].1), ("lint-incomplete", "tiers/02.sql"));

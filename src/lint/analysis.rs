@@ -7,6 +7,7 @@ use super::scripts::{Defining, Purpose, Reading, STATEMENT_BYTES};
 use super::squawk::{Answer, Question, rules_for};
 use super::tokens::Tokens;
 use crate::bundle::problem::Problem;
+use crate::parallel;
 use crate::rules;
 
 /// Parentheses, brackets and the like that may be open at once; PostgreSQL itself ends at a few thousand.
@@ -15,26 +16,28 @@ const DEPTH: usize = 200;
 /// More than this is not sent, in bytes: a parser's tree takes fifty times as much.
 const RELEASE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Who answers questions, and may die of one.
-pub trait Analyst {
+/// A process costs as much as to hash so many bytes: it pays for a thread.
+const PROCESS_COST: u64 = 8 << 20;
+
+/// Who answers questions, also two at once, and may die of one.
+pub trait Analyst: Sync {
     /// The answer; `Err` says in one line how the analyst died. The next question goes to a new one.
-    fn ask(&mut self, question: &Question) -> Result<Answer, String>;
+    fn ask(&self, question: &Question) -> Result<Answer, String>;
 }
 
-/// Judges the tiers as one transaction, then the rollback scripts as one.
-pub fn problems(readings: &[Reading], analyst: &mut dyn Analyst) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    for purpose in [Purpose::Tier, Purpose::Rollback] {
-        let mut left = RELEASE_BYTES;
-        let mut scripts = Vec::new();
-        for reading in readings.iter().filter(|reading| reading.purpose == purpose) {
-            scripts.push(fit(reading, &mut left, &mut problems));
-        }
-        let new = new_objects(readings);
-        let found = ask(&scripts, purpose == Purpose::Rollback, analyst, &mut problems);
+/// Judges the tiers as one transaction, and the rollback scripts as one: side by side, since most of it is starting the
+/// analyst's process.
+pub fn problems(readings: &[Reading], analyst: &dyn Analyst) -> Vec<Problem> {
+    let new = new_objects(readings);
+    let judge = |purpose: &Purpose| {
+        let (mut problems, mut left) = (Vec::new(), RELEASE_BYTES);
+        let of_purpose = readings.iter().filter(|reading| reading.purpose == *purpose);
+        let scripts: Vec<Sent<'_>> = of_purpose.map(|reading| fit(reading, &mut left, &mut problems)).collect();
+        let found = ask(&scripts, *purpose == Purpose::Rollback, analyst, &mut problems);
         problems.extend(found.into_iter().filter(|found| !found.is_about(&new)).map(|found| found.problem));
-    }
-    problems
+        problems
+    };
+    parallel::map(&[Purpose::Tier, Purpose::Rollback], |_| PROCESS_COST, judge).concat()
 }
 
 /// A script's statements that are sent.
@@ -139,7 +142,7 @@ fn new_objects(readings: &[Reading]) -> Vec<Object> {
 fn ask<'a>(
     scripts: &[Sent<'a>],
     rollback: bool,
-    analyst: &mut dyn Analyst,
+    analyst: &dyn Analyst,
     problems: &mut Vec<Problem>,
 ) -> Vec<Found<'a>> {
     let all: Vec<&Sent<'a>> = scripts.iter().filter(|script| !script.definitions.is_empty()).collect();
@@ -172,7 +175,7 @@ fn incomplete(script: &Sent<'_>, why: &str) -> Problem {
         .rule("lint-incomplete")
 }
 
-fn ask_once<'a>(scripts: &[&Sent<'a>], rollback: bool, analyst: &mut dyn Analyst) -> Result<Vec<Found<'a>>, String> {
+fn ask_once<'a>(scripts: &[&Sent<'a>], rollback: bool, analyst: &dyn Analyst) -> Result<Vec<Found<'a>>, String> {
     let definitions: Vec<&'a Defining> = scripts.iter().flat_map(|script| script.definitions.iter().copied()).collect();
     let statements = definitions.iter().map(|definition| definition.statement.sql.clone()).collect();
     let answer = analyst.ask(&Question { rules: rules_for(rollback), statements })?;

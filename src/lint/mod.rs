@@ -39,7 +39,7 @@ use crate::bundle::release_toml;
 use crate::entry_path::EntryPath;
 
 /// All warnings about a release that packs, by file and place, with what was acknowledged.
-pub fn warnings(definition: &Definition, analyst: &mut dyn Analyst) -> Vec<Finding> {
+pub fn warnings(definition: &Definition, analyst: &dyn Analyst) -> Vec<Finding> {
     let readings = scripts::read(definition);
     let mut problems = rollback::problems(&readings);
     // What is missing is said once.

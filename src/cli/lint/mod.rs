@@ -77,7 +77,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 
 /// The warnings about a release that packs.
 pub fn found_in(definition: &Definition) -> Vec<Finding> {
-    warnings(definition, &mut Process::own())
+    warnings(definition, &Process::own())
 }
 
 /// How many warnings are open, and how many acknowledged.

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::channel;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,14 +25,18 @@ pub struct Process {
     arguments: Vec<OsString>,
     limit: Duration,
     /// For all questions together.
-    left: Duration,
+    left: Mutex<Duration>,
 }
 
 impl Process {
     /// This very program.
     pub fn own() -> Self {
         let program = std::env::current_exe().map(Into::into);
-        Self { program, arguments: vec!["lint-worker".into()], limit: LIMIT, left: 3 * LIMIT }
+        Self { program, arguments: vec!["lint-worker".into()], limit: LIMIT, left: Mutex::new(3 * LIMIT) }
+    }
+
+    fn left(&self) -> MutexGuard<'_, Duration> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn started(&self) -> Result<Child, String> {
@@ -45,11 +50,11 @@ impl Process {
 }
 
 impl Analyst for Process {
-    fn ask(&mut self, question: &Question) -> Result<Answer, String> {
+    fn ask(&self, question: &Question) -> Result<Answer, String> {
         let body = serde_json::to_vec(question).map_err(|error| error.to_string())?;
         let length = u32::try_from(body.len()).ok().filter(|length| *length <= QUESTION_BYTES);
         let length = length.ok_or("the question is too long")?;
-        let limit = self.limit.min(self.left);
+        let limit = self.limit.min(*self.left());
         if limit.is_zero() {
             return Err("other scripts took all the time that the linter has".to_owned());
         }
@@ -68,7 +73,9 @@ impl Analyst for Process {
         let begun = Instant::now();
         let text = receive.recv_timeout(limit);
         let status = end(&mut child, limit.saturating_sub(begun.elapsed()));
-        self.left = self.left.saturating_sub(begun.elapsed());
+        let mut left = self.left();
+        *left = left.saturating_sub(begun.elapsed());
+        drop(left);
         let late = || format!("the linter's process took longer than {} s", limit.as_secs());
         let text = text.map_err(|_| late())?.map_err(|error| error.to_string())?;
         let status = status.ok_or_else(late)?;
@@ -81,12 +88,14 @@ impl Analyst for Process {
 
 /// Waits for it; what doesn't end by itself is killed. `None` for that.
 fn end(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
-    let begun = Instant::now();
+    let (begun, mut pause) = (Instant::now(), Duration::from_micros(50));
     while begun.elapsed() < limit {
         if let Ok(Some(status)) = child.try_wait() {
             return Some(status);
         }
-        thread::sleep(Duration::from_millis(1));
+        thread::sleep(pause);
+        // It has closed its answer, so it is ending: seldom is it waited for longer than this.
+        pause = (2 * pause).min(Duration::from_millis(1));
     }
     let _ = child.kill();
     let _ = child.wait();
@@ -108,7 +117,7 @@ mod tests {
     fn shell(script: &str, limit: Duration) -> Result<Answer, String> {
         let arguments = vec!["-c".into(), script.into()];
         let statements = vec!["select 1;".repeat(100_000)];
-        let mut process = Process { program: Ok("/bin/sh".into()), arguments, limit, left: limit };
+        let process = Process { program: Ok("/bin/sh".into()), arguments, limit, left: Mutex::new(limit) };
         process.ask(&Question { rules: Vec::new(), statements })
     }
 

@@ -1,0 +1,78 @@
+//! `audit` asks the logs of the archives that it is given.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::support::site::Site;
+use crate::{ORIGIN, add, desk, numbered};
+
+/// The words and paths of all faults.
+fn told(site: &Site, args: &[&str]) -> BTreeSet<(String, String)> {
+    let outcome = site.run(["audit", "--json"].iter().chain(args));
+    let document = outcome.json();
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let mut told = BTreeSet::new();
+    for file in document["bundles"].as_array().expect("a list") {
+        for fault in file["faults"].as_array().expect("a list") {
+            told.insert((text(&fault["kind"]), text(&file["path"])));
+        }
+    }
+    assert_eq!(outcome.code, if told.is_empty() { 0 } else { 50 }, "{}", outcome.stderr);
+    told
+}
+
+fn set<const N: usize>(faults: [(&str, &str); N]) -> BTreeSet<(String, String)> {
+    faults.into_iter().map(|(kind, path)| (kind.to_owned(), path.to_owned())).collect()
+}
+
+#[test]
+fn an_audit_tells_what_the_log_misses() {
+    let site = desk();
+    add(&site, &["small.pgseal", "ann.approval", "run.receipt.json", "trust.json"]).done();
+    let first = site.run(["archive", "checkpoint", "archive"]).done().stdout;
+    site.write("first", first);
+    site.write("next.pgseal", numbered(1));
+    add(&site, &["next.pgseal"]).done();
+    let last = site.run(["archive", "checkpoint", "archive"]).done().stdout;
+    site.write("last", last);
+    for args in [&["archive"][..], &["."], &["archive", "--checkpoint", "first", "--checkpoint", "last"]] {
+        assert_eq!(told(&site, args), set([]), "{args:?}");
+    }
+    // Lost, rewritten, slipped in; by their paths as they were named.
+    std::fs::remove_file(site.path("archive/next.pgseal")).expect("it is there");
+    site.write("archive/ann.approval", site.read("archive/run.receipt.json"));
+    site.write("archive/other.pgseal", numbered(2));
+    let lost = told(&site, &["archive"]);
+    for fault in set([
+        ("log-deleted", "archive/next.pgseal"),
+        ("log-rewritten", "archive/ann.approval"),
+        ("log-unlogged", "archive/other.pgseal"),
+    ]) {
+        assert!(lost.contains(&fault), "{fault:?} in {lost:?}");
+    }
+    // A part asks no log; the merge does, where it is given the paths.
+    let part = ["audit", "archive", "--shard", "1/1", "--jsonl", "-o", "part"];
+    assert!(!site.run(part).stderr.contains("log-"));
+    assert!(told(&site, &["--merge", "part", "--"]).iter().all(|(kind, _)| !kind.starts_with("log-")));
+    assert_eq!(told(&site, &["archive", "--merge", "part"]), lost);
+}
+
+#[test]
+fn a_checkpoint_that_was_kept_shows_what_no_file_can() {
+    let site = desk();
+    add(&site, &["small.pgseal"]).done();
+    let kept = site.run(["archive", "checkpoint", "archive"]).done().stdout;
+    site.write("kept", kept);
+    // The archive was made anew by the holder of the key, without the bundle.
+    std::fs::remove_dir_all(site.path("archive")).expect("it is there");
+    site.run(["archive", "init", "archive", "--key", "log.key", "--origin", ORIGIN]).done();
+    add(&site, &["ann.approval"]).done();
+    assert_eq!(told(&site, &["archive"]), set([]));
+    assert_eq!(told(&site, &["archive", "--checkpoint", "kept"]), set([("log-fork", "archive/checkpoint")]));
+    // And without its log.
+    std::fs::remove_file(site.path("archive/checkpoint")).expect("it is there");
+    std::fs::remove_dir_all(site.path("archive/tile")).expect("it is there");
+    assert_eq!(told(&site, &["archive", "--checkpoint", "kept"]), set([("log-deleted", "kept")]));
+    site.refused(10, "not a checkpoint", ["audit", "archive", "--checkpoint", "small.pgseal"]);
+}
