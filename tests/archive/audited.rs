@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::site::Site;
 use crate::{ORIGIN, add, desk, numbered};
 
-/// The words and paths of all faults.
+/// The words and paths of all faults that logs have. (Two releases of the tests share a name: that is another fault.)
 fn told(site: &Site, args: &[&str]) -> BTreeSet<(String, String)> {
     let outcome = site.run(["audit", "--json"].iter().chain(args));
     let document = outcome.json();
@@ -19,6 +19,7 @@ fn told(site: &Site, args: &[&str]) -> BTreeSet<(String, String)> {
         }
     }
     assert_eq!(outcome.code, if told.is_empty() { 0 } else { 50 }, "{}", outcome.stderr);
+    told.retain(|(kind, _)| kind.starts_with("log-"));
     told
 }
 
@@ -54,7 +55,7 @@ fn an_audit_tells_what_the_log_misses() {
     // A part asks no log; the merge does, where it is given the paths.
     let part = ["audit", "archive", "--shard", "1/1", "--jsonl", "-o", "part"];
     assert!(!site.run(part).stderr.contains("log-"));
-    assert!(told(&site, &["--merge", "part", "--"]).iter().all(|(kind, _)| !kind.starts_with("log-")));
+    assert_eq!(told(&site, &["--merge", "part"]), set([]));
     assert_eq!(told(&site, &["archive", "--merge", "part"]), lost);
 }
 

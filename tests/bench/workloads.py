@@ -105,7 +105,8 @@ def release(directory, size, version="1.0.0"):
 
 
 def manifest(version, tiers):
-    text = MANIFEST.format(version=version)
+    # Versions ascend, and so do their sequences: an audit finds two of one.
+    text = MANIFEST.format(version=version, sequence=int(version.split(".")[-1]) or 1)
     return text + "".join(f'\n[[tier]]\nname = "t{n}"\nfile = "{path}"\ntransaction = "release"\n' for n, path in enumerate(tiers, 1))
 
 
@@ -117,7 +118,7 @@ MANIFEST = """format = 1
 [release]
 name = "bench"
 version = "{version}"
-sequence = 1
+sequence = {sequence}
 summary = "For the clock."
 [target]
 database = "bench"
