@@ -7,8 +7,9 @@ use ::tokio_postgres::{Client, Error, SimpleQueryMessage};
 use futures_core::Stream as _;
 
 use crate::database::{DatabaseError, Table};
+use crate::words;
 
-/// What a message with one statement brought.
+/// What a message brought.
 pub(super) struct Fetched {
     table: Table,
     /// Also those that were not kept.
@@ -39,9 +40,11 @@ pub(super) async fn fetch(client: &Client, sql: &str, limit: usize) -> Result<Fe
 }
 
 impl Fetched {
-    pub(super) fn into_table(self, limit: usize) -> Result<Table, DatabaseError> {
-        if self.statements != 1 {
-            return Err(DatabaseError::Unsound(format!("one statement was sent, {} were run", self.statements)));
+    /// The answer to `sent` statements, of which one gave rows.
+    pub(super) fn into_table(self, sent: usize, limit: usize) -> Result<Table, DatabaseError> {
+        if self.statements != sent {
+            let sent = words::count(sent, "statement");
+            return Err(DatabaseError::Unsound(format!("{sent} went out, {} were run", self.statements)));
         }
         if self.rows > limit {
             return Err(DatabaseError::Unsound(format!("{} rows, where at most {limit} may be", self.rows)));
