@@ -1,7 +1,8 @@
 //! The rows of one statement, as text.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::task::Poll;
 
 use ::tokio_postgres::{Client, Error, SimpleQueryMessage};
 use futures_core::Stream as _;
@@ -37,6 +38,37 @@ pub(super) async fn fetch(client: &Client, sql: &str, limit: usize) -> Result<Fe
         }
     }
     Ok(fetched)
+}
+
+/// Sends one thing behind another without waiting in between. Fails where the first does; what became of the second is
+/// then dropped, but was there.
+pub(super) async fn behind<A, B>(
+    first: impl Future<Output = Result<A, Error>>,
+    second: impl Future<Output = Result<B, Error>>,
+) -> Result<Result<B, Error>, Error> {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    let (mut answer, mut other) = (None, None);
+    poll_fn(|cx| {
+        // Whoever is asked first sends first.
+        if answer.is_none()
+            && let Poll::Ready(ended) = first.as_mut().poll(cx)
+        {
+            answer = Some(ended);
+        }
+        if other.is_none()
+            && let Poll::Ready(ended) = second.as_mut().poll(cx)
+        {
+            other = Some(ended);
+        }
+        if answer.is_none() || other.is_none() {
+            return Poll::Pending;
+        }
+        match (answer.take(), other.take()) {
+            (Some(answer), Some(other)) => Poll::Ready(answer.map(|_| other)),
+            _ => Poll::Pending,
+        }
+    })
+    .await
 }
 
 impl Fetched {

@@ -1,5 +1,6 @@
 //! Sessions by `tokio-postgres`, driven on the caller's thread.
 
+use std::future::ready;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,9 +122,12 @@ impl Session for PostgresSession {
 
     fn select(&mut self, sql: &str, limit: usize) -> Result<Table, DatabaseError> {
         let declare = format!("{CURSOR}{sql}");
-        self.pump.run(CURSOR.len() as u32, self.client.execute_typed(&declare, &[]))?;
         let fetch = format!("FETCH FORWARD {limit} FROM pgseal_rows; CLOSE pgseal_rows");
-        self.pump.run(0, rows::fetch(&self.client, &fetch, limit))?.into_table(2, limit)
+        // Both are on their way at once. Where the first is refused, the transaction is over, and so is the second.
+        let declared = self.client.execute_typed(&declare, &[]);
+        let both = rows::behind(declared, rows::fetch(&self.client, &fetch, limit));
+        let fetched = self.pump.run(CURSOR.len() as u32, both)?;
+        self.pump.run(0, ready(fetched))?.into_table(2, limit)
     }
 
     fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError> {
