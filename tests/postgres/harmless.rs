@@ -364,13 +364,16 @@ fn everything_that_hangs_on_a_table() {
     let mut cases = vec![
         ("by_index", format!("{function}by_index")),
         ("by_check", format!("{function}by_check")),
-        ("by_value", format!("{function}by_value")),
         ("by_key", format!("{function}by_key")),
         ("whole", format!("{function}part")),
         ("half", "foreign table public.far".to_owned()),
         ("by_keeper", "table public.by_keeper: kept by access method keeping, made by somebody".to_owned()),
     ];
     let version: i32 = client.query_one("select current_setting('server_version_num')::integer", &[]).unwrap().get(0);
+    // Before, the server notes what the expression of a generated column needs under the column's name.
+    if version >= 150_000 {
+        cases.push(("by_value", format!("{function}by_value")));
+    }
     if version >= 140_000 {
         client
             .batch_execute(
