@@ -41,6 +41,9 @@ pub trait Session {
     /// `server_version_num`: 150018 is 15.18.
     fn server_version_num(&self) -> u32;
 
+    /// The process of the server that answers here (`pg_backend_pid()`), as the session's start proved it.
+    fn process(&self) -> u32;
+
     /// As [`Session::execute`], with parameters for `$1`, `$2`, ... in the server's text form; the server finds their
     /// types.
     fn execute_with(&mut self, sql: &str, parameters: &[String]) -> Result<u64, DatabaseError>;

@@ -1,14 +1,16 @@
 //! The rows of one statement, as text.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::task::Poll;
 
 use ::tokio_postgres::{Client, Error, SimpleQueryMessage};
 use futures_core::Stream as _;
 
 use crate::database::{DatabaseError, Table};
+use crate::words;
 
-/// What a message with one statement brought.
+/// What a message brought.
 pub(super) struct Fetched {
     table: Table,
     /// Also those that were not kept.
@@ -38,10 +40,43 @@ pub(super) async fn fetch(client: &Client, sql: &str, limit: usize) -> Result<Fe
     Ok(fetched)
 }
 
+/// Sends one thing behind another without waiting in between. Fails where the first does; what became of the second is
+/// then dropped, but was there.
+pub(super) async fn behind<A, B>(
+    first: impl Future<Output = Result<A, Error>>,
+    second: impl Future<Output = Result<B, Error>>,
+) -> Result<Result<B, Error>, Error> {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    let (mut answer, mut other) = (None, None);
+    poll_fn(|cx| {
+        // Whoever is asked first sends first.
+        if answer.is_none()
+            && let Poll::Ready(ended) = first.as_mut().poll(cx)
+        {
+            answer = Some(ended);
+        }
+        if other.is_none()
+            && let Poll::Ready(ended) = second.as_mut().poll(cx)
+        {
+            other = Some(ended);
+        }
+        if answer.is_none() || other.is_none() {
+            return Poll::Pending;
+        }
+        match (answer.take(), other.take()) {
+            (Some(answer), Some(other)) => Poll::Ready(answer.map(|_| other)),
+            _ => Poll::Pending,
+        }
+    })
+    .await
+}
+
 impl Fetched {
-    pub(super) fn into_table(self, limit: usize) -> Result<Table, DatabaseError> {
-        if self.statements != 1 {
-            return Err(DatabaseError::Unsound(format!("one statement was sent, {} were run", self.statements)));
+    /// The answer to `sent` statements, of which one gave rows.
+    pub(super) fn into_table(self, sent: usize, limit: usize) -> Result<Table, DatabaseError> {
+        if self.statements != sent {
+            let sent = words::count(sent, "statement");
+            return Err(DatabaseError::Unsound(format!("{sent} went out, {} were run", self.statements)));
         }
         if self.rows > limit {
             return Err(DatabaseError::Unsound(format!("{} rows, where at most {limit} may be", self.rows)));

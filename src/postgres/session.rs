@@ -1,5 +1,6 @@
 //! Sessions by `tokio-postgres`, driven on the caller's thread.
 
+use std::future::ready;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +73,10 @@ impl Session for PostgresSession {
         self.facts.version
     }
 
+    fn process(&self) -> u32 {
+        self.facts.process
+    }
+
     fn execute_with(&mut self, sql: &str, parameters: &[String]) -> Result<u64, DatabaseError> {
         let parameters: Vec<_> = parameters.iter().map(|text| TextForm(text)).collect();
         // Type `unknown` is how the protocol leaves a type to the server.
@@ -82,7 +87,7 @@ impl Session for PostgresSession {
 
     fn rows(&mut self, sql: &str, limit: usize) -> Result<Table, DatabaseError> {
         self.pump.run(0, self.client.prepare(sql))?;
-        self.pump.run(0, rows::fetch(&self.client, sql, limit))?.into_table(limit)
+        self.pump.run(0, rows::fetch(&self.client, sql, limit))?.into_table(1, limit)
     }
 
     fn send_batch(&mut self, sql: &str) -> Result<(), DatabaseError> {
@@ -117,11 +122,12 @@ impl Session for PostgresSession {
 
     fn select(&mut self, sql: &str, limit: usize) -> Result<Table, DatabaseError> {
         let declare = format!("{CURSOR}{sql}");
-        self.pump.run(CURSOR.len() as u32, self.client.execute_typed(&declare, &[]))?;
-        let fetch = format!("FETCH FORWARD {limit} FROM pgseal_rows");
-        let table = self.pump.run(0, rows::fetch(&self.client, &fetch, limit))?.into_table(limit)?;
-        self.execute("CLOSE pgseal_rows")?;
-        Ok(table)
+        let fetch = format!("FETCH FORWARD {limit} FROM pgseal_rows; CLOSE pgseal_rows");
+        // Both are on their way at once. Where the first is refused, the transaction is over, and so is the second.
+        let declared = self.client.execute_typed(&declare, &[]);
+        let both = rows::behind(declared, rows::fetch(&self.client, &fetch, limit));
+        let fetched = self.pump.run(CURSOR.len() as u32, both)?;
+        self.pump.run(0, ready(fetched))?.into_table(2, limit)
     }
 
     fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError> {

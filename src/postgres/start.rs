@@ -38,6 +38,8 @@ const FACTS: &str = "select pg_catalog.current_setting('search_path'),
 pub(super) struct Facts {
     /// `server_version_num`.
     pub version: u32,
+    /// The server's process, which is also the one that began the session.
+    pub process: u32,
     /// Whether this is a standby.
     pub standby: bool,
     /// Whether transactions are read-only unless they say otherwise.
@@ -79,11 +81,11 @@ pub(super) fn verify(
             return Err(refused(&format!("the session began with {name}={value}, and now has {found:?}")));
         }
     }
-    if pid.map(|pid| pid.to_string()).as_deref() != Some(*process) {
+    let Some(process) = pid.filter(|pid| pid.to_string() == *process) else {
         return Err(refused("the process that began the session is not the one that answers"));
-    }
+    };
     let version = version.parse().map_err(|_| DatabaseError::Unsound("the server has no version".to_owned()))?;
-    Ok(Facts { version, standby: standby.starts_with('t'), read_only: *read_only == "on" })
+    Ok(Facts { version, process, standby: standby.starts_with('t'), read_only: *read_only == "on" })
 }
 
 /// PgBouncer's answer to start values that it doesn't know is no error of a server.

@@ -79,20 +79,30 @@ pub(super) fn open(
 
 /// Compares the target and asks every gate; the answers may say BLOCKED.
 pub fn answers(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
-    drop(open(order, order.root.policy(), Purpose::Read).map_err(GateError::Open)?);
-    ask_all(order, observer)
+    let (session, _) = open(order, order.root.policy(), Purpose::Read).map_err(GateError::Open)?;
+    // Nothing of the release's was said on it yet: it is as good as a new one for one gate.
+    ask_each(order, Some(session), observer)
 }
 
 /// Each gate on a short connection of its own, in a read-only transaction that is always rolled back; closing the
 /// connection drops whatever a session could keep.
 pub(super) fn ask_all(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
+    ask_each(order, None, observer)
+}
+
+/// `fresh` is for the first: a session to read in, with the run's limits, in which only pgseal has asked something.
+fn ask_each(
+    order: &Order<'_>,
+    mut fresh: Option<Box<dyn Session>>,
+    observer: &mut dyn Observer,
+) -> Result<Vec<GateAnswer>, GateError> {
     let mut answers = Vec::new();
     for gate in needed(order) {
         let unanswered = |failure| GateError::Unanswered(gate.name.clone(), Box::new(failure));
-        let connected = order.connect.connect(Purpose::Read);
-        let mut session = connected.map_err(|error| unanswered(Failure::database("can't connect", &error)))?;
-        let limited = settings::reset(session.as_mut(), order.limits);
-        limited.map_err(|error| unanswered(Failure::database("can't set time limits", &error)))?;
+        let mut session = match fresh.take() {
+            Some(session) => session,
+            None => limited_session(order).map_err(unanswered)?,
+        };
         let sql = order.sql(&gate.file).map_err(|error| unanswered(Failure::plain(error)))?;
         let observed = probe::ask_read_only(session.as_mut(), sql, order).map_err(unanswered)?;
         let answer = answer(gate, Asked::Before, observed).map_err(unanswered)?;
@@ -100,6 +110,14 @@ pub(super) fn ask_all(order: &Order<'_>, observer: &mut dyn Observer) -> Result<
         answers.push(answer);
     }
     Ok(answers)
+}
+
+fn limited_session(order: &Order<'_>) -> Result<Box<dyn Session>, Failure> {
+    let connected = order.connect.connect(Purpose::Read);
+    let mut session = connected.map_err(|error| Failure::database("can't connect", &error))?;
+    let limited = settings::reset(session.as_mut(), order.limits);
+    limited.map_err(|error| Failure::database("can't set time limits", &error))?;
+    Ok(session)
 }
 
 /// Each gate once more, inside the run's own transaction.

@@ -30,13 +30,12 @@ pub enum LockError {
 /// `CREATE INDEX CONCURRENTLY`.
 pub fn take(session: &mut dyn Session, stop: &Stop, observer: &mut dyn Observer) -> Result<(), LockError> {
     // Two that wait for the same lock shall not ask at the same time.
-    let own = session.query("select pg_catalog.pg_backend_pid()::text", &[])?;
-    let own = own.single().unwrap_or_default();
+    let own = session.process().to_string();
     for (attempt, pause) in (0..).zip(PAUSES) {
         if try_once(session)? {
             return Ok(());
         }
-        let (by, pause) = (holder(session), jittered(pause, own, attempt));
+        let (by, pause) = (holder(session), jittered(pause, &own, attempt));
         observer.event(Event::LockHeld { by: by.as_deref(), again: attempt > 0, pause });
         stop.pause(pause).map_err(|_| LockError::Interrupted)?;
     }

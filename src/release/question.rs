@@ -9,8 +9,8 @@
 
 use std::collections::BTreeSet;
 
-use super::harmless;
 use super::settings::OWN_PATH;
+use super::{glance, harmless};
 use crate::database::{Column, DatabaseError, Session, Table};
 use crate::sql::{type_names, without_literals};
 
@@ -78,13 +78,16 @@ pub fn ask(
         "SAVEPOINT pgseal_question; SET LOCAL transaction_read_only = on; SET LOCAL standard_conforming_strings = on; \
          SET LOCAL search_path = {OWN_PATH}"
     ))?;
-    used(session.query(harmless::EVERYWHERE, &[])?)?;
     // Literals of a type are read by the type's own functions while the question is parsed, so types come first.
-    let named = type_names(question);
-    if !named.is_empty() {
-        used(session.query(harmless::NAMED_TYPES, &[&named.join("\n")])?)?;
+    let named = type_names(question).join("\n");
+    let there = There::glance(session, &named)?;
+    if there.everywhere {
+        used(session.query(harmless::EVERYWHERE, &[])?)?;
     }
-    if let Some(reader) = reader(session)? {
+    if there.named {
+        used(session.query(harmless::NAMED_TYPES, &[&named])?)?;
+    }
+    if let Some(reader) = reader(session, &there)? {
         let blank = check(session, &without_literals(question), path);
         blank.map_err(|error| match error {
             QuestionError::Database(error @ DatabaseError::Server(_)) => QuestionError::Literals(reader, error),
@@ -96,9 +99,37 @@ pub fn ask(
     Ok((columns, session.select(question, limit)?))
 }
 
+/// What the catalog has at all of that which could refuse a question before it is looked at.
+struct There {
+    /// For [`harmless::EVERYWHERE`].
+    everywhere: bool,
+    /// For [`harmless::NAMED_TYPES`].
+    named: bool,
+    /// For [`harmless::DOMAINS`].
+    domains: bool,
+    /// For [`harmless::INPUTS`].
+    inputs: bool,
+}
+
+impl There {
+    fn glance(session: &mut dyn Session, named: &str) -> Result<Self, DatabaseError> {
+        let table = session.query(glance::TYPES, &[named])?;
+        // Whatever is not a plain no is looked at.
+        let mut answers = table.rows.into_iter().flatten().map(|answer| answer.as_deref() != Some("false"));
+        let mut next = || answers.next().unwrap_or(true);
+        let (everywhere, named, domains, inputs) = (next(), next(), next(), next());
+        Ok(Self { everywhere, named, domains, inputs: inputs || everywhere })
+    }
+}
+
+/// The glance at the same things says that there is nothing to refuse.
+fn nothing(glance: &Table) -> bool {
+    glance.single() == Some("false")
+}
+
 /// A type, if there is one, whose literals are read by what somebody made: a question that has none names itself.
-fn reader(session: &mut dyn Session) -> Result<Option<String>, QuestionError> {
-    let checks = session.query(harmless::DOMAINS, &[])?;
+fn reader(session: &mut dyn Session, there: &There) -> Result<Option<String>, QuestionError> {
+    let checks = if there.domains { session.query(harmless::DOMAINS, &[])? } else { Table::default() };
     let mut in_domains = Used::default();
     checks.rows.iter().flatten().flatten().for_each(|tree| in_domains.collect(tree));
     match called(session, &in_domains) {
@@ -108,7 +139,8 @@ fn reader(session: &mut dyn Session) -> Result<Option<String>, QuestionError> {
     if !foreign(&in_domains.types).is_empty() {
         return Ok(Some("a domain".to_owned()));
     }
-    Ok(session.query(harmless::INPUTS, &[])?.single().map(str::to_owned))
+    let inputs = if there.inputs { session.query(harmless::INPUTS, &[])? } else { Table::default() };
+    Ok(inputs.single().map(str::to_owned))
 }
 
 /// Asks the server how it understands a text, and refuses what could have an effect.
@@ -124,7 +156,10 @@ fn check(session: &mut dyn Session, text: &str, path: &str) -> Result<Vec<Column
     if !(types.is_empty() && columns_of.is_empty()) {
         used(session.query(harmless::TYPES, &[&list(&types), &list(&columns_of)])?)?;
     }
-    used(session.query(harmless::BEHIND_TABLES, &[&list(&tree_uses.relations)])?)?;
+    let relations = list(&tree_uses.relations);
+    if !relations.is_empty() && !nothing(&session.query(glance::BEHIND_TABLES, &[&relations])?) {
+        used(session.query(harmless::BEHIND_TABLES, &[&relations])?)?;
+    }
     if tree_uses.foreign_table {
         return Err(QuestionError::Uses("a foreign table".to_owned()));
     }
@@ -138,7 +173,11 @@ fn called(session: &mut dyn Session, uses: &Used) -> Result<(), QuestionError> {
     }
     let (denied, allowed) = (harmless::pattern(&harmless::DENIED), harmless::pattern(&harmless::ALLOWED));
     let of = [list(&uses.functions), list(&uses.operators)];
-    used(session.query(harmless::CALLED, &[&of[0], &of[1], &denied, &allowed])?)
+    let asked = [of[0].as_str(), &of[1], &denied, &allowed];
+    if nothing(&session.query(glance::CALLED, &asked)?) {
+        return Ok(());
+    }
+    used(session.query(harmless::CALLED, &asked)?)
 }
 
 fn list(oids: &BTreeSet<u32>) -> String {

@@ -28,13 +28,13 @@ pub fn inside(
     observer: &mut dyn Observer,
 ) -> Result<VerifyRecord, Failure> {
     let step = |error| Failure::database("can't set a savepoint", &error);
-    session.execute("SAVEPOINT pgseal_verify").map_err(step)?;
-    if verify.mode == VerifyMode::ReadOnly {
-        session.execute("SET LOCAL transaction_read_only = on").map_err(step)?;
-    }
+    let begin = match verify.mode {
+        VerifyMode::ReadOnly => "SAVEPOINT pgseal_verify; SET LOCAL transaction_read_only = on",
+        VerifyMode::RolledBack => "SAVEPOINT pgseal_verify",
+    };
+    session.batch(begin).map_err(step)?;
     let record = ask(session, verify, order)?.record;
-    session.execute("ROLLBACK TO SAVEPOINT pgseal_verify").map_err(step)?;
-    session.execute("RELEASE SAVEPOINT pgseal_verify").map_err(step)?;
+    session.batch("ROLLBACK TO SAVEPOINT pgseal_verify; RELEASE SAVEPOINT pgseal_verify").map_err(step)?;
     observer.event(Event::Verified(&record));
     Ok(record)
 }

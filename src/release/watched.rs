@@ -51,10 +51,9 @@ impl Watched {
 impl Connect for Watched {
     fn connect(&self, purpose: Purpose) -> Result<Box<dyn Session>, DatabaseError> {
         self.run.stop.refuse()?;
-        let mut session = self.connect.connect(purpose)?;
+        let session = self.connect.connect(purpose)?;
         let cancellable = self.run.stop.watch(session.canceller());
-        let pid = session.query("select pg_catalog.pg_backend_pid()::text", &[])?;
-        let pid = Arc::from(pid.single().unwrap_or_default());
+        let pid = Arc::from(session.process().to_string());
         let (run, batches) = (Arc::clone(&self.run), VecDeque::new());
         Ok(Box::new(WatchedSession { _cancellable: cancellable, session, pid, run, batches }))
     }
@@ -143,6 +142,10 @@ impl Session for WatchedSession {
 
     fn server_version_num(&self) -> u32 {
         self.session.server_version_num()
+    }
+
+    fn process(&self) -> u32 {
+        self.session.process()
     }
 
     fn execute_with(&mut self, sql: &str, parameters: &[String]) -> Result<u64, DatabaseError> {

@@ -333,6 +333,67 @@ fn what_is_refused_is_named() {
     db.client().batch_execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
 }
 
+/// Whatever planning could run is found behind each kind of object that hangs on a table, and beside all that hangs there
+/// and is PostgreSQL's own.
+#[test]
+fn everything_that_hangs_on_a_table() {
+    let (db, release, site) = small("hangs");
+    let mut client = db.client();
+    client
+        .batch_execute(
+            "create function public.f(integer) returns integer immutable language sql as 'select $1';
+             create table public.own (a integer primary key, b integer generated always as (a + 1) stored, check (a > 0));
+             create index on public.own ((a + b));
+             create table public.by_index (a integer); create index on public.by_index (public.f(a));
+             create table public.by_check (a integer, check (public.f(a) > 0));
+             create table public.by_value (a integer, b integer generated always as (public.f(a)) stored);
+             create table public.by_key (a integer) partition by list (public.f(a));
+             create table public.whole (a integer) partition by list (a);
+             create table public.part (a integer, check (public.f(a) > 0));
+             alter table public.whole attach partition public.part for values in (1);
+             create extension file_fdw;
+             create server files foreign data wrapper file_fdw;
+             create table public.half (a integer) partition by list (a);
+             create foreign table public.far partition of public.half for values in (1) server files options (program 'touch never');
+             create function public.keeper(internal) returns table_am_handler language internal as 'heap_tableam_handler';
+             create access method keeping type table handler public.keeper;
+             create table public.by_keeper (a integer) using keeping;",
+        )
+        .unwrap();
+    let function = "function public.f(integer), made by somebody, in an index, constraint or key of public.";
+    let mut cases = vec![
+        ("by_index", format!("{function}by_index")),
+        ("by_check", format!("{function}by_check")),
+        ("by_key", format!("{function}by_key")),
+        ("whole", format!("{function}part")),
+        ("half", "foreign table public.far".to_owned()),
+        ("by_keeper", "table public.by_keeper: kept by access method keeping, made by somebody".to_owned()),
+    ];
+    let version: i32 = client.query_one("select current_setting('server_version_num')::integer", &[]).unwrap().get(0);
+    // Before, the server notes what the expression of a generated column needs under the column's name.
+    if version >= 150_000 {
+        cases.push(("by_value", format!("{function}by_value")));
+    }
+    if version >= 140_000 {
+        client
+            .batch_execute(
+                "create table public.by_statistics (a integer, b integer);
+                 create statistics public.of_a on (public.f(a)), b from public.by_statistics",
+            )
+            .unwrap();
+        cases.push(("by_statistics", format!("{function}by_statistics")));
+    }
+    let asks = |table: &str| {
+        let gate = format!("select count(*) >= 0 as ready, 'x' as reason from public.{table};\n");
+        let bundle = site.pack(&release.clone().gate("approved", &gate));
+        site.operator(&bundle, &db.url()).gate()
+    };
+    asks("own").done();
+    for (table, words) in cases {
+        asks(table).fails_saying(21, &[&words]);
+    }
+}
+
 /// Texts that `pack` refuses, as a bad packer would let them through: the server itself refuses them.
 const TEXTS: [&str; 32] = [
     "commit; begin read write; delete from public.approvals",

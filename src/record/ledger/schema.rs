@@ -111,10 +111,7 @@ pub fn ensure(session: &mut dyn Session) -> Result<(), DatabaseError> {
         Some(1) => &[&SECOND],
         Some(_) => &[],
     };
-    for statement in missing.concat() {
-        session.query(statement, &[])?;
-    }
-    Ok(())
+    if missing.is_empty() { Ok(()) } else { session.batch(&missing.concat().join(";\n")) }
 }
 
 /// Whether the role may make the ledger, or bring it up to date.
@@ -139,9 +136,13 @@ pub fn may_be_made(session: &mut dyn Session) -> Result<bool, DatabaseError> {
 pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, DatabaseError> {
     let owner = session.query(
         "select case when o.rolsuper or o.rolname = current_user then '' else o.rolname::text end
-         from pg_namespace n join pg_roles o on o.oid = n.nspowner where n.nspname = 'pgseal'",
+         from pg_namespace n left join pg_roles o on o.oid = n.nspowner where n.nspname = 'pgseal'",
         &[],
     )?;
+    // Without the schema there is no table in it.
+    if owner.rows.is_empty() {
+        return Ok(None);
+    }
     if let Some(owner) = owner.single().filter(|owner| !owner.is_empty()) {
         return Err(of_somebody_else("schema pgseal", owner));
     }
