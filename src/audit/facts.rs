@@ -42,6 +42,20 @@ pub struct Facts {
     pub rehearsal: Option<RehearsalFacts>,
     /// What a trust root says.
     pub trust_root: Option<TrustRootFacts>,
+    /// What the log of an archive says.
+    pub log: Option<LogFacts>,
+}
+
+/// The log of an archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogFacts {
+    /// The log.
+    pub origin: String,
+    /// How many files it has.
+    pub entries: u64,
+    /// With how many checkpoints that were kept elsewhere it was compared.
+    pub compared: u64,
 }
 
 /// A release.
@@ -264,6 +278,7 @@ impl Facts {
             receipt: None,
             rehearsal: None,
             trust_root: None,
+            log: None,
         }
     }
 }

@@ -54,6 +54,8 @@ pub enum Scope {
     File,
     /// Across the archive: it is asked anew whenever findings are put together.
     Archive,
+    /// Of the place where the archive is: it is asked anew where the place is at hand, and stays known until then.
+    Place,
 }
 
 words! {
@@ -92,7 +94,7 @@ words! {
     /// A receipt that nobody signed proves nothing.
     UnsignedReceipt = "unsigned-receipt", File;
     /// An earlier audit knew the file, and it is gone.
-    Gone = "gone", Archive;
+    Gone = "gone", Place;
     /// One name and version, two releases.
     Equivocation = "equivocation", Archive;
     /// One name and sequence, two versions.
@@ -140,21 +142,21 @@ words! {
     /// A trust root later than the one that judges.
     TrustNewer = "trust-newer", Archive;
     /// A file that the archive's log has is gone.
-    LogDeleted = "log-deleted", Archive;
+    LogDeleted = "log-deleted", Place;
     /// The archive's log has another file under this name.
-    LogRewritten = "log-rewritten", Archive;
+    LogRewritten = "log-rewritten", Place;
     /// A file that the archive's log doesn't have.
-    LogUnlogged = "log-unlogged", Archive;
+    LogUnlogged = "log-unlogged", Place;
     /// The log's own files don't agree, or one is damaged or gone.
-    LogBroken = "log-broken", Archive;
+    LogBroken = "log-broken", Place;
     /// No key that counts has signed the log's checkpoint.
-    LogUnsigned = "log-unsigned", Archive;
+    LogUnsigned = "log-unsigned", Place;
     /// Entries stand behind the log's checkpoint.
-    LogUnfinished = "log-unfinished", Archive;
+    LogUnfinished = "log-unfinished", Place;
     /// A checkpoint that somebody kept is of a larger log.
-    LogShrunk = "log-shrunk", Archive;
+    LogShrunk = "log-shrunk", Place;
     /// A checkpoint that somebody kept is of another log.
-    LogFork = "log-fork", Archive;
+    LogFork = "log-fork", Place;
 }
 
 impl fmt::Display for FaultKind {

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
-use super::fault::Fault;
+use super::fault::{Fault, FaultKind, Scope};
 use super::kind::Kind;
 use crate::digest::Digest;
 use crate::format::timestamp::Timestamp;
@@ -41,17 +41,31 @@ impl Finding {
             && self.facts.as_ref().is_some_and(|facts| facts.signers.is_empty())
     }
 
+    /// What is no file that is there: gone, a part of the log that doesn't hold, a part of an audit.
+    pub fn is_absent(&self) -> bool {
+        let gone = |fault: &Fault| matches!(fault.kind, FaultKind::Gone | FaultKind::LogDeleted);
+        match self.kind {
+            Kind::Log | Kind::Part => self.facts.is_none(),
+            _ => self.faults.iter().any(gone),
+        }
+    }
+
+    /// Whether the file itself is well, whatever its place or the rest of the archive says.
+    pub fn is_sound(&self) -> bool {
+        self.faults.iter().all(|fault| fault.kind.scope() != Scope::File)
+    }
+
     /// Whether something is wrong.
     pub fn is_faulty(&self) -> bool {
         !self.faults.is_empty()
     }
 }
 
-/// A path as findings have it: one text for each name, also for those that are no text.
+/// A path as findings have it: one text for each name, also for those that are no text, and no text for two.
 pub fn told(path: &Path) -> String {
     let chunk = |chunk: std::str::Utf8Chunk<'_>| {
         let rest: String = chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")).collect();
-        format!("{}{rest}", chunk.valid())
+        format!("{}{rest}", chunk.valid().replace('\\', "\\\\"))
     };
     path.as_os_str().as_encoded_bytes().utf8_chunks().map(chunk).collect()
 }

@@ -24,13 +24,15 @@ pub enum Kind {
     Tar,
     /// Found only where it can't be listed.
     Directory,
-    /// The log of an archive; found only where it doesn't hold.
+    /// The log of an archive, or a file of it that doesn't hold.
     Log,
+    /// Of an audit in parts: that this part was audited.
+    Part,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Bundle,
         Self::Approval,
         Self::Receipt,
@@ -39,6 +41,7 @@ impl Kind {
         Self::Tar,
         Self::Directory,
         Self::Log,
+        Self::Part,
     ];
 
     /// By the end of its name; `None` for what is nobody's business.
@@ -66,6 +69,7 @@ impl Kind {
             Self::Tar => "tar",
             Self::Directory => "directory",
             Self::Log => "log",
+            Self::Part => "part",
         }
     }
 
@@ -111,6 +115,6 @@ mod tests {
             assert_eq!(Kind::of(Path::new(name)), kind, "{name}");
         }
         let said = Kind::ALL.map(|kind| serde_json::to_value(kind).map(|value| value == kind.as_str()).ok());
-        assert_eq!(said, [Some(true); 8]);
+        assert_eq!(said, [Some(true); 9]);
     }
 }

@@ -19,9 +19,9 @@ pub struct Report {
 /// What an audit adds up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// How many findings of each kind.
+    /// How many of each kind are there.
     pub kinds: BTreeMap<Kind, usize>,
-    /// Files without a fault, and not unsigned.
+    /// Files, and logs, that were read and have no fault, and are not unsigned.
     pub authentic: usize,
     /// Receipts that nobody signed, without a fault.
     pub unsigned: usize,
@@ -42,11 +42,14 @@ impl Report {
     pub fn summary(&self) -> Summary {
         let mut summary = Summary::default();
         for finding in &self.findings {
-            *summary.kinds.entry(finding.kind).or_default() += 1;
+            if !finding.is_absent() {
+                *summary.kinds.entry(finding.kind).or_default() += 1;
+            }
             match (finding.is_faulty(), finding.is_unsigned()) {
                 (true, _) => summary.faulty += 1,
                 (false, true) => summary.unsigned += 1,
-                (false, false) => summary.authentic += 1,
+                (false, false) if finding.facts.is_some() => summary.authentic += 1,
+                (false, false) => {}
             }
             summary.faults += finding.faults.len();
             summary.notes += finding.notes.len();

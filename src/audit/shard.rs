@@ -1,12 +1,13 @@
 //! One part of several: a stable partition by path, for array jobs.
 
+use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
 use crate::digest::Digest;
 
 /// Part `i` of `n`, from 1 on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Shard {
     part: u64,
     of: u64,
@@ -18,11 +19,22 @@ pub struct Shard {
 pub struct ShardError(String);
 
 impl Shard {
+    /// All parts of that many.
+    pub fn all(self) -> impl Iterator<Item = Self> {
+        (1..=self.of).map(move |part| Self { part, of: self.of })
+    }
+
     /// Whether a path belongs to this part. Every path belongs to exactly one of the N parts, on every host.
     pub fn has(self, path: &Path) -> bool {
         let digest = Digest::of(path.as_os_str().as_encoded_bytes());
         let first: [u8; 8] = std::array::from_fn(|at| digest.as_bytes()[at]);
         u64::from_be_bytes(first) % self.of == self.part - 1
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.part, self.of)
     }
 }
 

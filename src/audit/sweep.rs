@@ -1,6 +1,7 @@
 //! Lists places and audits what they hold, on all cores. The lister streams: what waits to be audited is bounded, and what
 //! is kept is the findings.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,10 +65,29 @@ pub fn sweep(
         }
         lister.send = None;
     });
-    let mut findings: Vec<Finding> = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    findings.sort_by(|a, b| a.path.cmp(&b.path));
+    let findings: Vec<Finding> = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     passed_over.sort();
-    Swept { findings, passed_over }
+    Swept { findings: apart(findings), passed_over }
+}
+
+/// By path, each with a path of its own. A file that was listed twice is one; of two files by one name (a member
+/// `a.tar/b` beside the member `b` of `a.tar`) the second is `NAME#2`, so that neither hides the other.
+fn apart(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by_cached_key(|finding| (finding.path.clone(), format!("{finding:?}")));
+    findings.dedup();
+    let mut paths: BTreeSet<String> = findings.iter().map(|finding| finding.path.clone()).collect();
+    let mut last = String::new();
+    for finding in &mut findings {
+        if finding.path == last {
+            let free = (2..).map(|copy| format!("{last}#{copy}")).find(|path| !paths.contains(path));
+            finding.path = free.unwrap_or_default();
+            paths.insert(finding.path.clone());
+        } else {
+            last.clone_from(&finding.path);
+        }
+    }
+    findings.sort_by(|a, b| a.path.cmp(&b.path));
+    findings
 }
 
 fn work(

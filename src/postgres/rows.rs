@@ -47,14 +47,18 @@ pub(super) async fn behind<A, B>(
     second: impl Future<Output = Result<B, Error>>,
 ) -> Result<Result<B, Error>, Error> {
     let (mut first, mut second) = (pin!(first), pin!(second));
-    let (mut answer, mut other) = (None, None);
+    let (mut answer, mut other, mut is_sent) = (None, None, false);
     poll_fn(|cx| {
-        // Whoever is asked first sends first.
+        // Whoever is asked first sends first; where that could not even be sent, nothing goes out behind it.
         if answer.is_none()
             && let Poll::Ready(ended) = first.as_mut().poll(cx)
         {
-            answer = Some(ended);
+            match ended {
+                Err(error) if !is_sent => return Poll::Ready(Err(error)),
+                ended => answer = Some(ended),
+            }
         }
+        is_sent = true;
         if other.is_none()
             && let Poll::Ready(ended) = second.as_mut().poll(cx)
         {

@@ -3,8 +3,8 @@
 //!
 //! Each glance is a necessary condition of the queries that it stands before: every row of theirs needs something that the
 //! glance asks for, which its comment names. So where it says no, they would have given no row; where it says yes, they are
-//! asked as ever, and only they refuse. It looks for oids alone, with operators of PostgreSQL's own, and joins by none that
-//! somebody could have made.
+//! asked as ever, and only they refuse. It looks for oids alone. Each operator has exactly the types that PostgreSQL has it
+//! for (`16384::oid`, no operators or casts of arrays): one that somebody put into pg_catalog for other types is not meant.
 
 /// What [`EVERYWHERE`](super::harmless::EVERYWHERE) and the looks at types could find. Four answers:
 ///
@@ -13,27 +13,28 @@
 /// - `DOMAINS` is asked word for word.
 /// - `INPUTS` joins outsiders to `typinput`, `rngcanonical` and `amproc`; the last is the first answer's.
 pub(super) const TYPES: &str = "
-    select (exists (select from pg_amproc where amproc::oid >= 16384)
-            or exists (select from pg_operator where oprcode::oid >= 16384)
-            or exists (select from pg_type where typmodin::oid >= 16384))::text,
+    select (exists (select from pg_amproc where amproc::oid >= 16384::oid)
+            or exists (select from pg_operator where oprcode::oid >= 16384::oid)
+            or exists (select from pg_type where typmodin::oid >= 16384::oid))::text,
            exists (select from pg_type
-                   where oid >= 16384 and typname = any (string_to_array($1::text, E'\\n')))::text,
-           exists (select from pg_constraint where contypid >= 16384 and conbin is not null)::text,
-           (exists (select from pg_type where typinput::oid >= 16384)
-            or exists (select from pg_range where rngcanonical::oid >= 16384))::text";
+                   where oid >= 16384::oid and typname = any (string_to_array($1::text, E'\\n')))::text,
+           exists (select from pg_constraint where contypid >= 16384::oid and conbin is not null)::text,
+           (exists (select from pg_type where typinput::oid >= 16384::oid)
+            or exists (select from pg_range where rngcanonical::oid >= 16384::oid))::text";
 
 /// Whether [`CALLED`](super::harmless::CALLED), of the same parameters, could refuse a function or an operator. Its reasons
 /// are those, or narrower: that of languages asks for an oid of 16384 or more too. They stand where values are made and not
 /// under WHERE, since the planner would try the expressions on its statistics.
 pub(super) const CALLED: &str = "
     with operators as (
-        select oprcode::oid as function, greatest(oid, oprnegate, oprcom) >= 16384 as made
-        from pg_operator where oid = any (string_to_array($2::text, ',')::oid[])
+        select oprcode::oid as function, greatest(oid, oprnegate, oprcom) >= 16384::oid as made
+        from pg_operator where oid in (select n::oid from unnest(string_to_array($2::text, ',')) as n)
     ), functions as (
-        select oid >= 16384 or prosecdef or prolang not in (12, 13, 14) or proname ~ $3::text
+        select oid >= 16384::oid or prosecdef or prolang not in (12, 13, 14) or proname ~ $3::text
                or provolatile = 'v' and proname !~ $4::text as judged
         from pg_proc
-        where oid = any (string_to_array($1::text, ',')::oid[] || array(select function from operators))
+        where oid in (select n::oid from unnest(string_to_array($1::text, ',')) as n)
+           or oid in (select function from operators)
     )
     select (coalesce((select bool_or(made) from operators), false)
             or coalesce((select bool_or(judged) from functions), false))::text";
@@ -49,22 +50,22 @@ pub(super) const BEHIND_TABLES: &str = "
         select i.inhrelid from relations r join pg_inherits i on i.inhparent = r.oid
     )
     select (exists (select from relations r join pg_class c on c.oid = r.oid where c.relkind = 'f')
-            or exists (select from pg_am where amhandler::oid >= 16384)
+            or exists (select from pg_am where amhandler::oid >= 16384::oid)
             or exists (
                 select from relations r cross join lateral (
-                    select 'pg_class'::regclass, r.oid
+                    select 'pg_class'::regclass::oid, r.oid
                     union all
-                    select 'pg_class'::regclass, i.indexrelid from pg_index i where i.indrelid = r.oid
+                    select 'pg_class'::regclass::oid, i.indexrelid from pg_index i where i.indrelid = r.oid
                     union all
-                    select 'pg_constraint'::regclass, c.oid from pg_constraint c where c.conrelid = r.oid
+                    select 'pg_constraint'::regclass::oid, c.oid from pg_constraint c where c.conrelid = r.oid
                     union all
-                    select 'pg_statistic_ext'::regclass, s.oid from pg_statistic_ext s where s.stxrelid = r.oid
+                    select 'pg_statistic_ext'::regclass::oid, s.oid from pg_statistic_ext s where s.stxrelid = r.oid
                     union all
-                    select 'pg_attrdef'::regclass, d.oid
+                    select 'pg_attrdef'::regclass::oid, d.oid
                     from pg_attribute a join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
                     where a.attrelid = r.oid and a.attgenerated <> ''
                 ) as o(class, oid)
                 join pg_depend d on d.classid = o.class and d.objid = o.oid and d.objsubid = 0
-                where d.refobjid >= 16384
-                  and d.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_opclass'::regclass,
-                                       'pg_type'::regclass)))::text";
+                where d.refobjid >= 16384::oid
+                  and d.refclassid in ('pg_proc'::regclass::oid, 'pg_operator'::regclass::oid, 'pg_opclass'::regclass::oid,
+                                       'pg_type'::regclass::oid)))::text";

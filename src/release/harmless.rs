@@ -71,8 +71,8 @@ macro_rules! outsiders {
     () => {
         "outsiders(oid) as (
             select p.oid from pg_proc p
-            where p.oid >= 16384 and not (p.prolang in (12, 13) and exists (
-                select from pg_depend e where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e')))"
+            where p.oid >= 16384::oid and not (p.prolang in (12, 13) and exists (
+                select from pg_depend e where e.classid = 'pg_proc'::regclass::oid and e.objid = p.oid and e.deptype = 'e')))"
     };
 }
 
@@ -88,18 +88,18 @@ pub(super) const CALLED: &str = "
     ), judged as (
         select p.oid, u.operator, concat_ws(', ',
             case when p.prosecdef then 'SECURITY DEFINER' end,
-            case when p.oid >= 16384 and p.prokind <> 'a' and not l.lanpltrusted
+            case when p.oid >= 16384::oid and p.prokind <> 'a' and not l.lanpltrusted
                  then format('language %s, which is not trusted', l.lanname) end,
-            case when p.provolatile = 'v' and (p.oid >= 16384 or p.proname !~ $4::text) then 'volatile' end,
-            case when p.oid < 16384 and p.proname ~ $3::text
+            case when p.provolatile = 'v' and (p.oid >= 16384::oid or p.proname !~ $4::text) then 'volatile' end,
+            case when p.oid < 16384::oid and p.proname ~ $3::text
                  then 'it has an effect or runs what it is given, whatever its label says' end,
-            case when p.oid < 16384 and p.prolang not in (12, 13, 14)
+            case when p.oid < 16384::oid and p.prolang not in (12, 13, 14)
                  then format('replaced, since PostgreSQL has it in another language than %s', l.lanname) end,
-            case when p.oid >= 16384
+            case when p.oid >= 16384::oid
                  then format('made by somebody, so that its label (%s) proves nothing',
                              case p.provolatile when 'v' then 'volatile' when 's' then 'stable' else 'immutable' end) end,
-            case when u.operator >= 16384 then 'an operator made by somebody' end,
-            case when u.instead >= 16384
+            case when u.operator >= 16384::oid then 'an operator made by somebody' end,
+            case when u.instead >= 16384::oid
                  then format('the planner can put operator %s in its place', u.instead::regoperator) end) as why
         from used u join pg_proc p on p.oid = u.function join pg_language l on l.oid = p.prolang
     )
@@ -118,15 +118,15 @@ pub(super) const TYPES: &str = "
         from (select n::oid as oid, false as is_column from unnest(string_to_array($1::text, ',')) as n
               union all select n::oid, true from unnest(string_to_array($2::text, ',')) as n) as used
         join pg_type t on t.oid = used.oid left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
-        where t.oid >= 16384
+        where t.oid >= 16384::oid
     )
     select format('type %s: made by somebody, so that reading, casting or comparing it could call anything', oid::regtype)
     from used
-    where kind <> 'e' and not (is_column and typtype = 'd' and typbasetype < 16384)
+    where kind <> 'e' and not (is_column and typtype = 'd' and typbasetype < 16384::oid)
     union all
     select format('type %s: cast by function %s', u.oid::regtype, c.castfunc::regprocedure)
     from used u join pg_cast c on c.castsource in (u.oid, u.element)
-    where u.kind = 'e' and c.castfunc >= 16384 and c.casttarget in ('json'::regtype, 'jsonb'::regtype)
+    where u.kind = 'e' and c.castfunc >= 16384::oid and c.casttarget in ('json'::regtype, 'jsonb'::regtype)
     limit 1";
 
 /// Types that the text names, before anything of it is parsed.
@@ -134,7 +134,7 @@ pub(super) const NAMED_TYPES: &str = "
     select format('type %s: made by somebody, so that reading, casting or comparing it could call anything', t.oid::regtype)
     from unnest(string_to_array($1::text, E'\\n')) as named(name)
     join pg_type t on t.typname = named.name left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
-    where t.oid >= 16384 and coalesce(e.typtype, t.typtype) <> 'e'
+    where t.oid >= 16384::oid and coalesce(e.typtype, t.typtype) <> 'e'
     order by e.oid is not null, t.typname
     limit 1";
 
@@ -153,7 +153,7 @@ pub(super) const EVERYWHERE: &str = concat!(
                   m.function::regprocedure)
     from members m join outsiders s on s.oid = m.function join pg_opfamily f on f.oid = m.family
     join pg_type t on t.oid = m.type left join pg_type e on e.oid = t.typelem
-    where t.oid < 16384 or t.typtype = 'e' or e.typtype = 'e'
+    where t.oid < 16384::oid or t.typtype = 'e' or e.typtype = 'e'
     union all
     select format('type %s: its modifiers are read by function %s, made by somebody', t.oid::regtype,
                   t.typmodin::oid::regprocedure)
@@ -163,7 +163,7 @@ pub(super) const EVERYWHERE: &str = concat!(
 
 /// The checks of all domains that somebody made.
 pub(super) const DOMAINS: &str =
-    "select conbin::text from pg_constraint where contypid >= 16384 and conbin is not null";
+    "select conbin::text from pg_constraint where contypid >= 16384::oid and conbin is not null";
 
 /// A type whose literals are read or compared by a function that somebody made.
 pub(super) const INPUTS: &str = concat!(
@@ -190,40 +190,40 @@ pub(super) const BEHIND_TABLES: &str = concat!(
         union
         select i.inhrelid from relations r join pg_inherits i on i.inhparent = r.oid
     ), objects(class, oid, owner) as (
-        select 'pg_class'::regclass, i.indexrelid, r.oid from relations r join pg_index i on i.indrelid = r.oid
+        select 'pg_class'::regclass::oid, i.indexrelid, r.oid from relations r join pg_index i on i.indrelid = r.oid
         union all
-        select 'pg_constraint'::regclass, c.oid, r.oid from relations r join pg_constraint c on c.conrelid = r.oid
+        select 'pg_constraint'::regclass::oid, c.oid, r.oid from relations r join pg_constraint c on c.conrelid = r.oid
         union all
-        select 'pg_statistic_ext'::regclass, s.oid, r.oid from relations r join pg_statistic_ext s on s.stxrelid = r.oid
+        select 'pg_statistic_ext'::regclass::oid, s.oid, r.oid from relations r join pg_statistic_ext s on s.stxrelid = r.oid
         union all
-        select 'pg_attrdef'::regclass, d.oid, r.oid
+        select 'pg_attrdef'::regclass::oid, d.oid, r.oid
         from relations r join pg_attribute a on a.attrelid = r.oid and a.attgenerated <> ''
         join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
         union all
-        select 'pg_class'::regclass, r.oid, r.oid from relations r join pg_partitioned_table p on p.partrelid = r.oid
+        select 'pg_class'::regclass::oid, r.oid, r.oid from relations r join pg_partitioned_table p on p.partrelid = r.oid
     ), needs(class, oid, owner) as (
         select d.refclassid, d.refobjid, o.owner
         from objects o join pg_depend d on d.classid = o.class and d.objid = o.oid and d.objsubid = 0
-        where d.refobjid >= 16384
+        where d.refobjid >= 16384::oid
     )
     select format('foreign table %s', c.oid::regclass)
     from relations r join pg_class c on c.oid = r.oid where c.relkind = 'f'
     union all
     select format('function %s, made by somebody, in an index, constraint or key of %s', n.oid::regprocedure,
                   n.owner::regclass)
-    from needs n where n.class = 'pg_proc'::regclass and n.oid in (select oid from outsiders)
+    from needs n where n.class = 'pg_proc'::regclass::oid and n.oid in (select oid from outsiders)
     union all
     select format('operator %s, made by somebody, in an index, constraint or key of %s', n.oid::regoperator,
                   n.owner::regclass)
     from needs n join pg_operator o on o.oid = n.oid
-    where n.class = 'pg_operator'::regclass
+    where n.class = 'pg_operator'::regclass::oid
       and (o.oprcode in (select oid from outsiders)
-           or not exists (select from pg_depend e where e.classid = 'pg_operator'::regclass and e.objid = o.oid
+           or not exists (select from pg_depend e where e.classid = 'pg_operator'::regclass::oid and e.objid = o.oid
                             and e.deptype = 'e'))
     union all
     select format('operator class %I, made by somebody, in an index, constraint or key of %s', c.opcname, n.owner::regclass)
     from needs n join pg_opclass c on c.oid = n.oid
-    where n.class = 'pg_opclass'::regclass
+    where n.class = 'pg_opclass'::regclass::oid
       and exists (select from pg_amproc a where a.amprocfamily = c.opcfamily and a.amproc in (select oid from outsiders)
                   union all
                   select from pg_amop a join pg_operator o on o.oid = a.amopopr
@@ -231,12 +231,12 @@ pub(super) const BEHIND_TABLES: &str = concat!(
     union all
     select format('type %s, made by somebody, in an index, constraint or key of %s', t.oid::regtype, n.owner::regclass)
     from needs n join pg_type t on t.oid = n.oid left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
-    where n.class = 'pg_type'::regclass
-      and not (coalesce(e.typtype, t.typtype) = 'e' or t.typtype = 'd' and t.typbasetype < 16384
+    where n.class = 'pg_type'::regclass::oid
+      and not (coalesce(e.typtype, t.typtype) = 'e' or t.typtype = 'd' and t.typbasetype < 16384::oid
                or coalesce(e.typtype, t.typtype) = 'b' and coalesce(e.typinput, t.typinput) not in (select oid from outsiders))
     union all
     select format('table %s: kept by access method %I, made by somebody', c.oid::regclass, a.amname)
-    from (select oid from relations union select oid from objects where class = 'pg_class'::regclass) as r
+    from (select oid from relations union select oid from objects where class = 'pg_class'::regclass::oid) as r
     join pg_class c on c.oid = r.oid join pg_am a on a.oid = c.relam
     where a.amhandler in (select oid from outsiders)
     limit 1"

@@ -37,6 +37,11 @@ fn an_audit_tells_what_the_log_misses() {
     add(&site, &["next.pgseal"]).done();
     let last = site.run(["archive", "checkpoint", "archive"]).done().stdout;
     site.write("last", last);
+    let said = site.run(["audit", "archive", "--checkpoint", "first"]).text();
+    let line = format!(
+        "ok archive/checkpoint: log {ORIGIN}, 7 entries, signed by log key; leads on from 1 checkpoint kept elsewhere"
+    );
+    assert!(said.contains(&line), "{said}");
     for args in [&["archive"][..], &["."], &["archive", "--checkpoint", "first", "--checkpoint", "last"]] {
         assert_eq!(told(&site, args), set([]), "{args:?}");
     }
@@ -57,6 +62,23 @@ fn an_audit_tells_what_the_log_misses() {
     assert!(!site.run(part).stderr.contains("log-"));
     assert_eq!(told(&site, &["--merge", "part"]), set([]));
     assert_eq!(told(&site, &["archive", "--merge", "part"]), lost);
+    // What a log said stays known where it can't be asked, and nothing that is gone counts as authentic.
+    site.run(["audit", "archive", "--jsonl", "-o", "whole"]);
+    assert_eq!(told(&site, &["--merge", "whole"]), lost);
+    let sum = |args: &[&str]| site.run(["audit"].iter().chain(args)).text().lines().last().expect("a sum").to_owned();
+    assert_eq!(sum(&["--merge", "whole"]), sum(&["archive"]));
+    // Mended, it is asked anew; and a log that was there and is gone is missed.
+    site.write("archive/next.pgseal", numbered(1));
+    assert!(
+        !told(&site, &["archive", "--merge", "whole"]).contains(&("log-deleted".into(), "archive/next.pgseal".into()))
+    );
+    std::fs::remove_file(site.path("archive/checkpoint")).expect("it is there");
+    std::fs::remove_dir_all(site.path("archive/tile")).expect("it is there");
+    let gone = site.run(["audit", "archive", "--merge", "whole"]).text();
+    assert!(
+        gone.contains("FAULT archive/checkpoint: the archive had a log when it was audited earlier (gone)"),
+        "{gone}"
+    );
 }
 
 #[test]
@@ -75,5 +97,10 @@ fn a_checkpoint_that_was_kept_shows_what_no_file_can() {
     std::fs::remove_file(site.path("archive/checkpoint")).expect("it is there");
     std::fs::remove_dir_all(site.path("archive/tile")).expect("it is there");
     assert_eq!(told(&site, &["archive", "--checkpoint", "kept"]), set([("log-deleted", "kept")]));
+    site.refused(
+        2,
+        "which parts and merges alone don't ask",
+        ["audit", "archive", "--shard", "1/2", "--checkpoint", "kept"],
+    );
     site.refused(10, "not a checkpoint", ["audit", "archive", "--checkpoint", "small.pgseal"]);
 }

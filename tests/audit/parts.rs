@@ -81,10 +81,13 @@ fn shards_are_parts_and_together_the_whole() {
         }
         merge.extend(["--merge".to_owned(), file]);
     }
-    assert_eq!(all.len(), 23);
+    // And a line for each part.
+    assert_eq!(all.len(), 27);
     let merge: Vec<&str> = merge.iter().map(String::as_str).collect();
     let faults = set([("7.pgseal", "file-changed"), ("3.receipt.json", "receipt-without-bundle")]);
     assert_eq!(vault.faults(&merge), faults);
+    // Without one of the parts it is no audit.
+    vault.site.refused(2, "part 4/4 is not among what is merged", [&["audit"], &merge[..6]].concat());
     // What was put together can be put together again: no fault is told twice.
     vault.audit(&[&merge[..], &["--jsonl", "-o", "all.jsonl"]].concat());
     assert_eq!(vault.faults(&["--merge", "all.jsonl", "--merge", "1.jsonl"]), faults);

@@ -29,7 +29,7 @@ fn judged(archive: &Archive<'_>, told: &Told<'_>) -> Option<Answer> {
     let policy = known.unwrap_or_else(|| archive.policy());
     let said = archive.approvals.get(&told.release.id).map_or(&[][..], Vec::as_slice);
     // What stands in a bundle that can't be believed is not known.
-    let is_sound = |at: usize| !archive.findings[at].is_faulty();
+    let is_sound = |at: usize| archive.findings[at].is_sound();
     let bundles = archive.bundles.get(&told.release.id);
     let has_bundle = bundles.is_some_and(|bundles| bundles.iter().any(|(at, _)| is_sound(*at)));
     let (mut short, mut vouched) = (Vec::new(), true);

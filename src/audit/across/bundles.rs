@@ -19,7 +19,7 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     for (at, finding) in archive.findings.iter().enumerate() {
         let Some((without, differs)) = words(finding.kind) else { continue };
         // Approvals of several releases belong to no bundle; that is a fault already.
-        if finding.is_faulty() {
+        if !finding.is_sound() {
             continue;
         }
         let Some(about) = finding.facts.as_ref().and_then(|facts| facts.release.as_ref()) else { continue };
@@ -54,7 +54,7 @@ fn words(kind: Kind) -> Option<(FaultKind, FaultKind)> {
         Kind::Approval => Some((FaultKind::ApprovalWithoutBundle, FaultKind::ApprovalDiffers)),
         Kind::Receipt => Some((FaultKind::ReceiptWithoutBundle, FaultKind::ReceiptDiffers)),
         Kind::Rehearsal => Some((FaultKind::RehearsalWithoutBundle, FaultKind::ReceiptDiffers)),
-        Kind::Bundle | Kind::TrustRoot | Kind::Tar | Kind::Directory | Kind::Log => None,
+        Kind::Bundle | Kind::TrustRoot | Kind::Tar | Kind::Directory | Kind::Log | Kind::Part => None,
     }
 }
 

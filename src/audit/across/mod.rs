@@ -13,6 +13,7 @@ mod run_ids;
 mod sequences;
 mod trust_roots;
 
+use super::facts::Facts;
 use super::fault::{Fault, Scope};
 use super::file;
 use super::finding::Finding;
@@ -74,8 +75,13 @@ pub fn ask(findings: &mut [Finding], root: &TrustRoot, extent: Extent) {
 
 /// Takes away what was answered across another archive.
 pub fn forget(finding: &mut Finding) {
-    finding.faults.retain(|fault| fault.kind.scope() == Scope::File);
-    finding.notes.retain(|note| note.kind.scope() == Scope::File);
+    finding.faults.retain(|fault| fault.kind.scope() != Scope::Archive);
+    finding.notes.retain(|note| note.kind.scope() != Scope::Archive);
+}
+
+/// Takes away what its place said earlier: it is at hand, and is asked anew.
+pub fn forget_place(finding: &mut Finding) {
+    finding.faults.retain(|fault| fault.kind.scope() != Scope::Place);
 }
 
 /// Adds faults that are known from elsewhere to the findings of their paths; what was not found gets a finding of its own.
@@ -87,5 +93,14 @@ pub fn join(findings: &mut Vec<Finding>, told: Vec<(String, Fault)>, judge: &Jud
             at
         });
         findings[at].faults.push(fault);
+    }
+}
+
+/// Adds a finding about what is no file of an archive: its log, a part of an audit.
+pub fn add(findings: &mut Vec<Finding>, path: &str, kind: Kind, facts: Option<Facts>, judge: &Judge<'_>) {
+    let finding = Finding { facts, ..file::nothing(path.as_ref(), kind, judge) };
+    match findings.binary_search_by(|other| other.path.as_str().cmp(path)) {
+        Ok(at) => findings[at] = Finding { faults: std::mem::take(&mut findings[at].faults), ..finding },
+        Err(at) => findings.insert(at, finding),
     }
 }

@@ -3,6 +3,7 @@
 mod approval;
 mod approvals;
 mod bundle;
+pub mod log;
 mod receipt;
 mod signatures;
 mod trust_root;
@@ -34,7 +35,7 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Finding {
         Kind::Rehearsal => receipt::audit_rehearsal(place, found, judge),
         Kind::TrustRoot => trust_root::audit(place, found, judge),
         // The sweep goes into tar files; the others are never told as files.
-        Kind::Tar | Kind::Directory | Kind::Log => Audited::default(),
+        Kind::Tar | Kind::Directory | Kind::Log | Kind::Part => Audited::default(),
     };
     let Audited { facts, faults, notes } = audited;
     let (bytes, modified) = (found.bytes, found.modified);

@@ -25,17 +25,24 @@ impl TarFile {
     /// Reads all headers. Members are told below the path of the file; of two with one name the second is `NAME#2`.
     pub fn read(path: &Path, source: Arc<dyn ByteSource>, modified: Option<Timestamp>) -> Self {
         let mut tar = Self { source: source.clone(), found: Vec::new(), members: HashMap::new(), error: None };
+        // Where the next copy of a name is to be looked for: thousands of one name are a few steps each.
+        let mut copies: HashMap<PathBuf, usize> = HashMap::new();
         let read = tar_header::entries(source.as_ref(), |entry| {
             let name = PathBuf::from(OsString::from_vec(entry.name));
             // `./a` and `/a` are `a`; `..` leads nowhere, since nothing is unpacked.
             let plain: PathBuf = name.components().filter(|part| matches!(part, Component::Normal(_))).collect();
             let mut at = path.join(&plain);
-            let mut copy = 1;
-            while tar.members.contains_key(&at) {
-                copy += 1;
-                let mut again = path.join(&plain).into_os_string();
-                again.push(format!("#{copy}"));
-                at = again.into();
+            let copy = copies.entry(at.clone()).or_insert(0_usize);
+            loop {
+                *copy += 1;
+                if *copy > 1 {
+                    let mut again = path.join(&plain).into_os_string();
+                    again.push(format!("#{copy}"));
+                    at = again.into();
+                }
+                if !tar.members.contains_key(&at) {
+                    break;
+                }
             }
             tar.members.insert(at.clone(), (entry.offset, entry.size));
             if let Some(kind) = Kind::of(&plain) {

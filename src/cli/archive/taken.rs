@@ -95,7 +95,17 @@ impl<'a> Taker<'a> {
         match real.strip_prefix(&self.archive) {
             Ok(below) => {
                 let found = found(typed, real, text(below)?)?;
-                self.authenticate(&found, typed, &mut taken)?;
+                // What is logged are the bytes that were authenticated, so they are a copy that nobody else writes to.
+                let (copied, _aside) = self.copy(found)?;
+                self.authenticate(&copied, typed, &mut taken)?;
+                for one in &mut taken {
+                    one.at = self.archive.join(one.entry.path.as_str());
+                    let (size, sha256) = file_digest(&one.at).map_err(|error| CliError::io(&one.at, &error))?;
+                    if (size, sha256) != (one.entry.size, one.entry.sha256) {
+                        let text = format!("{}: it changed while it was added", shown(typed));
+                        return Err(CliError::new(Exit::NotAuthentic, text).hint("add it again"));
+                    }
+                }
             }
             Err(_) => {
                 let all = match kind(typed)? {
@@ -103,7 +113,9 @@ impl<'a> Taker<'a> {
                     _ => vec![found(typed, real, text(Path::new(real.file_name().unwrap_or_default()))?)?],
                 };
                 for found in all {
-                    let copied = self.copy(found)?;
+                    let (copied, aside) = self.copy(found)?;
+                    // It gets its name from there.
+                    let _ = aside.keep();
                     self.authenticate(&copied, typed, &mut taken)?;
                 }
             }
@@ -112,9 +124,10 @@ impl<'a> Taker<'a> {
     }
 
     /// Copies a file and what stands beside it to a directory of their own.
-    fn copy(&self, found: Found) -> Result<Found, CliError> {
+    fn copy(&self, found: Found) -> Result<(Found, TempDir), CliError> {
         let io = |error: std::io::Error| CliError::io(&found.from, &error);
-        let dir = tempfile::tempdir_in(self.aside.path()).map_err(io)?.keep();
+        let aside = tempfile::tempdir_in(self.aside.path()).map_err(io)?;
+        let dir = aside.path();
         let copy = |from: &Path, name: &str| -> std::io::Result<PathBuf> {
             let to = dir.join(name);
             to.parent().map_or(Ok(()), std::fs::create_dir_all)?;
@@ -130,7 +143,7 @@ impl<'a> Taker<'a> {
             Ok((to, name.clone(), *kind))
         });
         let beside = beside.collect::<Result<_, CliError>>()?;
-        Ok(Found { from, beside, ..found })
+        Ok((Found { from, beside, ..found }, aside))
     }
 
     fn authenticate(&self, found: &Found, typed: &Path, taken: &mut Vec<Taken>) -> Result<(), CliError> {

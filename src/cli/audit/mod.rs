@@ -20,7 +20,7 @@ use super::output::{Output, shown};
 use crate::audit::across::{self, Extent};
 use crate::audit::shard::Shard;
 use crate::audit::sweep::{self, Selection};
-use crate::audit::{Judge, Report, lines};
+use crate::audit::{Judge, Kind, Report, lines};
 use crate::durable;
 use crate::format::timestamp::Timestamp;
 
@@ -121,6 +121,11 @@ fn report(args: &Args, judge: &Judge<'_>, out: Output) -> Result<Report, CliErro
             "write each part by `--shard I/N --jsonl -o PART.jsonl`, then `pgseal audit --merge PART.jsonl...`",
         ));
     }
+    if !args.checkpoint.is_empty() && (args.shard.is_some() || args.paths.is_empty()) {
+        let text = "--checkpoint is compared with the logs below the paths, which parts and merges alone don't ask";
+        return Err(CliError::new(Exit::Usage, text)
+            .hint("give it to the audit of the directory, or to --merge with the paths"));
+    }
     let earlier = earlier::read(&args.merge, judge.root, args.as_of)?;
     let known = |path: &str| earlier.contains(path);
     let selection = Selection {
@@ -134,8 +139,10 @@ fn report(args: &Args, judge: &Judge<'_>, out: Output) -> Result<Report, CliErro
     let swept = sweep::sweep(places, judge, &selection, &|finding| progress.seen(finding));
     progress.finish();
     let mut findings = earlier.join(swept, &paths);
-    if args.shard.is_none() {
-        across::join(&mut findings, logs::faults(&paths, &args.checkpoint, judge.root)?, judge);
+    if let Some(shard) = args.shard {
+        across::add(&mut findings, &format!("{}{shard}", earlier::PART), Kind::Part, None, judge);
+    } else {
+        logs::ask(&mut findings, &paths, &args.checkpoint, judge)?;
         let extent = if args.since.is_some() && args.merge.is_empty() { Extent::Part } else { Extent::Whole };
         across::ask(&mut findings, judge.root, extent);
     }

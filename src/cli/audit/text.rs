@@ -138,7 +138,16 @@ fn said(kind: Kind, facts: &Facts) -> String {
             let version = facts.trust_root.as_ref().map_or(0, |root| root.version);
             format!("version {version} of a trust root, signed by {signers}")
         }
-        Kind::Bundle | Kind::Tar | Kind::Directory | Kind::Log => {
+        Kind::Log => {
+            let (origin, entries, compared) =
+                facts.log.as_ref().map_or(("", 0, 0), |log| (log.origin.as_str(), log.entries, log.compared));
+            let kept = match compared {
+                0 => "; compared with no checkpoint that was kept elsewhere".to_owned(),
+                _ => format!("; leads on from {} kept elsewhere", words::count(compared, "checkpoint")),
+            };
+            format!("log {}, {}, signed by {signers}{kept}", escape(origin), words::count(entries, "entry"))
+        }
+        Kind::Bundle | Kind::Tar | Kind::Directory | Kind::Part => {
             format!("{title}, {}, signed by {signers}", words::count(facts.files, "file"))
         }
     }

@@ -1,0 +1,17 @@
+//! The log of an archive, as its checkpoint says.
+
+use super::signatures::signer;
+use crate::audit::facts::{Facts, LogFacts, Verdict};
+use crate::audit::judge::Judge;
+use crate::tlog::Checkpoint;
+use crate::trust::evidence::Evidence;
+
+/// What a log's checkpoint says, which has `entries` and was compared with so many checkpoints that were kept elsewhere. A
+/// checkpoint has no time: it counts, or its key was revoked.
+pub fn facts(judge: &Judge<'_>, checkpoint: &Checkpoint, entries: usize, compared: usize) -> Facts {
+    let head = checkpoint.authenticate(judge.root);
+    let verdict = Verdict::of(head.as_ref().map(drop).map_err(ToString::to_string));
+    let signers = head.iter().map(|head| signer(judge, head.key(), Evidence::Claimed(None), None)).collect();
+    let log = LogFacts { origin: checkpoint.origin().to_owned(), entries: entries as u64, compared: compared as u64 };
+    Facts { signers, log: Some(log), ..Facts::new(verdict.clone(), verdict) }
+}
