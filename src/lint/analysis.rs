@@ -139,12 +139,7 @@ fn new_objects(readings: &[Reading]) -> Vec<Object> {
 }
 
 /// Asks about all scripts at once; where nobody survives that, finds out by which, and goes on with the others.
-fn ask<'a>(
-    scripts: &[Sent<'a>],
-    rollback: bool,
-    analyst: &dyn Analyst,
-    problems: &mut Vec<Problem>,
-) -> Vec<Found<'a>> {
+fn ask<'a>(scripts: &[Sent<'a>], rollback: bool, analyst: &dyn Analyst, problems: &mut Vec<Problem>) -> Vec<Found<'a>> {
     let all: Vec<&Sent<'a>> = scripts.iter().filter(|script| !script.definitions.is_empty()).collect();
     if all.is_empty() {
         return Vec::new();

@@ -30,7 +30,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         CliError::new(Exit::NotAuthentic, format!("{}: {error}", shown(&args.since)))
             .hint("it proves nothing: was it kept by the trust root's log, and is this the right trust root (--trust)?")
     })?;
-    let (checkpoint, now) = append::head(&args.dir, &root)?;
+    let (checkpoint, now) = append::head(&args.dir, &root).map_err(|error| super::unusable(&args.dir, error))?;
     let fork = |why: String| {
         CliError::new(Exit::Faults, format!("{}: {why}", shown(&args.dir)))
             .hint("keep both checkpoints: two that are signed and don't fit together prove that the log was changed")
@@ -44,7 +44,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return Err(fork(format!("the log was of {kept} and is of {is}: entries were taken away")));
     }
     let proof = consistency(&Stored::new(&args.dir, now.size()), before.size(), now.size());
-    let proof = proof.map_err(|error| CliError::from(append::LogError::from(error)))?;
+    let proof = proof.map_err(|error| super::unusable(&args.dir, error.into()))?;
     check_consistency((before.size(), before.root()), (now.size(), now.root()), &proof).map_err(
         |error| match error {
             ProofError::Root => fork(format!(
