@@ -157,7 +157,7 @@ fn plan(dir: &Path, log: &LockedLog, taken: Vec<Taken>) -> Result<Work, CliError
                     is_lost = true;
                     work.named.push((at, entry.path.clone()));
                 }
-                Err(error) => return Err(CliError::io(&place, &error)),
+                Err(error) => return Err(CliError::io(&dir.join(entry.path.as_str()), &error)),
                 Ok((_, digest)) if digest != entry.sha256 => return Err(differs("another file is there by this name")),
                 Ok(_) => {}
             }
