@@ -2,6 +2,8 @@
 
 #[path = "archive/audited.rs"]
 mod audited;
+#[path = "archive/lost.rs"]
+mod lost;
 mod support;
 
 use std::collections::BTreeSet;

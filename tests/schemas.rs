@@ -240,6 +240,8 @@ fn what_an_archive_says() {
     assert_eq!(desk.ok("verify", &["verify", "a.pgseal"])["log"]["origin"], "example.com/kept");
     desk.ok("archive", &["archive", "verify", "kept", "--since", "empty"]);
     fs::remove_file(desk.path("kept/a.pgseal")).expect("it was there");
+    assert_eq!(desk.ok("archive", &add)["restored"], json!(["a.pgseal"]));
+    fs::remove_file(desk.path("kept/a.pgseal")).expect("it was there");
     fs::write(desk.path("kept/checkpoint"), "none").expect("our own file");
     let verified = desk.expect(50, "archive", &["archive", "verify", "kept", "--since", "empty"]);
     assert_eq!(verified["checkpoint"], Value::Null);

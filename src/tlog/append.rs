@@ -133,8 +133,7 @@ pub fn head(dir: &Path, root: &TrustRoot) -> Result<(Checkpoint, TrustedHead), L
 pub fn pending(dir: &Path, size: u64) -> Result<Vec<Vec<u8>>, TileError> {
     let mut pending = Vec::new();
     for index in size / WIDTH.. {
-        let full = Tile { content: Content::Entries, index, width: WIDTH };
-        let width = if dir.join(full.to_string()).exists() { WIDTH } else { widest(&dir.join(full.partials())) };
+        let width = width(dir, index);
         let known = size.saturating_sub(index * WIDTH).min(WIDTH);
         if width <= known {
             break;
@@ -146,6 +145,25 @@ pub fn pending(dir: &Path, size: u64) -> Result<Vec<Vec<u8>>, TileError> {
         }
     }
     Ok(pending)
+}
+
+/// How many entries are there, by the names of their tiles.
+pub fn there(dir: &Path) -> u64 {
+    let mut size = 0;
+    for index in 0.. {
+        let width = width(dir, index);
+        size += width;
+        if width < WIDTH {
+            break;
+        }
+    }
+    size
+}
+
+/// How many entries are there at a place; 0 for none.
+fn width(dir: &Path, index: u64) -> u64 {
+    let full = Tile { content: Content::Entries, index, width: WIDTH };
+    if dir.join(full.to_string()).exists() { WIDTH } else { widest(&dir.join(full.partials())) }
 }
 
 /// The widest partial tile in a directory; 0 for none.

@@ -1,27 +1,29 @@
 //! An archive against its log: what is gone, what is another file now, what nobody logged, and whether the log is still
 //! the one that was signed. All faults, not the first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use walkdir::WalkDir;
+use files::Logged;
 
-use super::append::pending;
-use super::checkpoint::Checkpoint;
-use super::hash::leaf;
+use super::append::{pending, there};
+use super::checkpoint::{Checkpoint, CheckpointError};
+use super::hash::{empty, leaf};
 use super::proof::{Leaves, check_consistency, consistency};
 use super::stored::Stored;
 use super::tile::{Content, Tile, WIDTH};
-use super::{CHECKPOINT, TILE};
+use super::{CHECKPOINT, Lost, REPAIR_CHECKPOINT, REPAIR_TILES, TILE};
 use crate::digest::{Digest, Hasher};
 use crate::durable;
 use crate::format::json;
-use crate::format::log_entry::{LogEntry, LogKind};
-use crate::parallel;
+use crate::format::log_entry::LogEntry;
 use crate::trust::TrustRoot;
+use crate::trust::root::SignatureError;
 use crate::words::count;
+
+mod files;
 
 /// What an archive is, compared with its log.
 #[derive(Debug)]
@@ -89,22 +91,39 @@ pub fn compare(dir: &Path, root: &TrustRoot, since: &[Checkpoint]) -> io::Result
         return Err(io::Error::new(io::ErrorKind::NotADirectory, "not a directory"));
     }
     let mut faults = Faults::default();
+    if !super::has_log(dir) {
+        since.iter().for_each(|kept| tell_gone(kept, root, &mut faults));
+        if since.is_empty() {
+            faults.tell(LogFaultKind::Broken, CHECKPOINT, "there is no log");
+        }
+        return Ok(Comparison { checkpoint: None, entries: Vec::new(), faults: faults.0 });
+    }
     // Best effort: where it can't be locked, an append at this moment may look like a fault.
     let lock = durable::lock(&dir.join(CHECKPOINT));
-    let checkpoint = read_checkpoint(dir, root, &mut faults);
-    let size = checkpoint.as_ref().map_or(0, Checkpoint::size);
-    let (bytes, is_whole) = read_entries(dir, size, &mut faults);
-    let leaves = Leaves::new(bytes.iter().map(|entry| leaf(entry)).collect());
-    if let Some(checkpoint) = checkpoint.as_ref().filter(|_| is_whole) {
-        check_tree(dir, checkpoint, &leaves, &mut faults);
+    let checkpoint = read_checkpoint(dir, &mut faults);
+    let head = checkpoint.as_ref().filter(|checkpoint| is_its_own(checkpoint, root, &mut faults));
+    if let Some(head) = head {
+        check_pending(dir, head, &mut faults);
     }
-    let files = walk(dir, &mut faults);
+    // What nobody's checkpoint bounds is what is there.
+    let size = head.map_or_else(|| there(dir), Checkpoint::size);
+    let (read, is_whole) = read_entries(dir, size, &mut faults);
+    let is_unreadable = read.is_empty() && checkpoint.as_ref().is_none_or(|checkpoint| checkpoint.size() > 0);
+    let leaves = Leaves::new(read.iter().map(|(_, entry)| leaf(entry)).collect());
+    let bad = head.filter(|_| is_whole).map(|head| check_tree(dir, head, &leaves, &mut faults)).unwrap_or_default();
+    let files = files::walk(dir, &mut faults);
     drop(lock);
-    if let Some(checkpoint) = checkpoint.as_ref().filter(|_| is_whole) {
-        since.iter().for_each(|kept| check_kept(kept, checkpoint, root, &leaves, &mut faults));
+    if is_whole && !is_unreadable {
+        since.iter().for_each(|kept| check_kept(kept, head, root, &leaves, &mut faults));
     }
-    let entries = parse(&bytes, &mut faults);
-    check_files(dir, &entries, files, &mut faults);
+    let (bad, good): (Vec<_>, Vec<_>) = read.into_iter().partition(|(at, _)| bad.contains(at));
+    let entries = parse(&good, size, &mut faults);
+    if is_unreadable {
+        tell_unreadable(dir, &mut faults);
+    } else {
+        let damaged = bad.into_iter().map(|(_, entry)| entry).collect();
+        files::check(dir, &Logged { entries: &entries, damaged, is_whole }, files, &mut faults);
+    }
     Ok(Comparison { checkpoint, entries, faults: faults.0 })
 }
 
@@ -117,14 +136,46 @@ impl Faults {
     }
 }
 
-fn read_checkpoint(dir: &Path, root: &TrustRoot, faults: &mut Faults) -> Option<Checkpoint> {
-    let checkpoint = Checkpoint::read(&dir.join(CHECKPOINT));
-    let checkpoint = checkpoint.map_err(|error| faults.tell(LogFaultKind::Broken, CHECKPOINT, error.to_string()));
-    let checkpoint = checkpoint.ok()?;
-    if let Err(error) = checkpoint.authenticate(root) {
-        faults.tell(LogFaultKind::Unsigned, CHECKPOINT, format!("not signed by a log key that counts: {error}"));
+/// Of a log of which nothing is there but a checkpoint that somebody kept.
+fn tell_gone(kept: &Checkpoint, root: &TrustRoot, faults: &mut Faults) {
+    let which = format!("a checkpoint of {} was kept", count(kept.size(), "entry"));
+    match kept.authenticate(root) {
+        Ok(_) => faults.tell(
+            LogFaultKind::Deleted,
+            CHECKPOINT,
+            format!("the log of {} is gone, of which {which}; so the files can't be compared with it", kept.origin()),
+        ),
+        Err(error) => faults.tell(
+            LogFaultKind::Unsigned,
+            CHECKPOINT,
+            format!("there is no log, and {which} that is not signed by a log key: {error}"),
+        ),
     }
-    match pending(dir, checkpoint.size()).map(|entries| entries.len()) {
+}
+
+fn read_checkpoint(dir: &Path, faults: &mut Faults) -> Option<Checkpoint> {
+    let error = match Checkpoint::read(&dir.join(CHECKPOINT)) {
+        Ok(checkpoint) => return Some(checkpoint),
+        Err(error) => error,
+    };
+    let what = match &error {
+        CheckpointError::Io(io) if io.kind() == io::ErrorKind::NotFound => "gone".to_owned(),
+        error => error.to_string(),
+    };
+    faults.tell(LogFaultKind::Broken, CHECKPOINT, format!("{what}: {REPAIR_CHECKPOINT}"));
+    None
+}
+
+/// Whether a checkpoint is as a key signed it, also one that doesn't count any more. What was changed since says nothing
+/// about the log.
+fn is_its_own(checkpoint: &Checkpoint, root: &TrustRoot, faults: &mut Faults) -> bool {
+    let Err(error) = checkpoint.authenticate(root) else { return true };
+    faults.tell(LogFaultKind::Unsigned, CHECKPOINT, format!("not signed by a log key that counts: {error}"));
+    matches!(error, SignatureError::Threshold { why, .. } if !why.is_empty())
+}
+
+fn check_pending(dir: &Path, head: &Checkpoint, faults: &mut Faults) {
+    match pending(dir, head.size()).map(|entries| entries.len()) {
         Ok(0) => {}
         Ok(more) => faults.tell(
             LogFaultKind::Unfinished,
@@ -136,27 +187,33 @@ fn read_checkpoint(dir: &Path, root: &TrustRoot, faults: &mut Faults) -> Option<
         ),
         Err(error) => faults.tell(LogFaultKind::Broken, error.path.clone(), error.reason.to_string()),
     }
-    Some(checkpoint)
+}
+
+fn tell_unreadable(dir: &Path, faults: &mut Faults) {
+    let lost = "so the files can't be compared with the log";
+    match Lost::of(dir) {
+        Some(Lost::Tiles) => faults.tell(LogFaultKind::Broken, TILE, format!("gone, {lost}: {REPAIR_TILES}")),
+        _ => faults.tell(LogFaultKind::Broken, TILE, format!("no entry can be read, {lost}")),
+    }
 }
 
 fn stand(entries: usize) -> String {
     if entries == 1 { "1 entry stands".to_owned() } else { format!("{} stand", count(entries, "entry")) }
 }
 
-/// The entries, and whether all of them are there. Of a bundle that can't be read the places stay empty.
-fn read_entries(dir: &Path, size: u64, faults: &mut Faults) -> (Vec<Vec<u8>>, bool) {
+/// The entries with their places, and whether all of them are there.
+fn read_entries(dir: &Path, size: u64, faults: &mut Faults) -> (Vec<(u64, Vec<u8>)>, bool) {
     let (stored, mut all, mut is_whole) = (Stored::new(dir, size), Vec::new(), true);
+    if !dir.join(TILE).join("entries").is_dir() {
+        return (all, size == 0);
+    }
     for index in 0..size.div_ceil(WIDTH) {
         match stored.entries(index) {
-            Ok(entries) => all.extend(entries),
+            Ok(entries) => all.extend((index * WIDTH..).zip(entries)),
             Err(error) => {
                 is_whole = false;
                 let lost = "so nobody can say what was logged there";
                 faults.tell(LogFaultKind::Broken, error.path, format!("{}: {lost}", error.reason));
-                // A checkpoint of any size can be written; where nothing is, nothing more is looked for.
-                if !dir.join(TILE).is_dir() {
-                    break;
-                }
             }
         }
     }
@@ -164,11 +221,11 @@ fn read_entries(dir: &Path, size: u64, faults: &mut Faults) -> (Vec<Vec<u8>>, bo
 }
 
 /// Whether entries, tiles and checkpoint are of one tree. Where they are not, whose fault it is: what leads to the root
-/// that was signed is right.
-fn check_tree(dir: &Path, checkpoint: &Checkpoint, leaves: &Leaves, faults: &mut Faults) {
+/// that was signed is right. Answers with the places of entries that are not the logged ones.
+fn check_tree(dir: &Path, checkpoint: &Checkpoint, leaves: &Leaves, faults: &mut Faults) -> BTreeSet<u64> {
     let (size, stored) = (checkpoint.size(), Stored::new(dir, checkpoint.size()));
     let entries_hold = leaves.root(size) == Some(checkpoint.root());
-    let before = faults.0.len();
+    let (before, mut bad) = (faults.0.len(), BTreeSet::new());
     for tile in Tile::all(size) {
         let Content::Hashes(level) = tile.content else { continue };
         match stored.hashes(level, tile.index) {
@@ -176,17 +233,22 @@ fn check_tree(dir: &Path, checkpoint: &Checkpoint, leaves: &Leaves, faults: &mut
             Ok(hashes) => {
                 let from = usize::try_from(tile.index * WIDTH).unwrap_or(usize::MAX);
                 let expected = leaves.level(level * 8).get(from..from + hashes.len()).unwrap_or_default();
-                let Some(at) = (0..hashes.len()).find(|at| expected.get(*at) != hashes.get(*at)) else { continue };
+                let differ: Vec<u64> = (0..hashes.len())
+                    .filter(|at| expected.get(*at) != hashes.get(*at))
+                    .map(|at| tile.index * WIDTH + at as u64)
+                    .collect();
+                let Some(first) = differ.first() else { continue };
                 if entries_hold {
                     faults.tell(LogFaultKind::Broken, tile.to_string(), "not the hashes of the entries");
                 } else if level == 0 {
                     let bundle = Tile { content: Content::Entries, ..tile };
-                    let entry = tile.index * WIDTH + at as u64;
-                    faults.tell(
-                        LogFaultKind::Broken,
-                        bundle.to_string(),
-                        format!("entry {entry} is not the one that was logged: the tile {tile} has another hash"),
-                    );
+                    let which = match differ.len() {
+                        1 => format!("entry {first} is not the one that was logged"),
+                        many => format!("entry {first} and {} more are not those that were logged", many - 1),
+                    };
+                    let sentence = format!("{which}: the tile {tile} has another hash");
+                    faults.tell(LogFaultKind::Broken, bundle.to_string(), sentence);
+                    bad.extend(differ);
                 }
             }
         }
@@ -195,15 +257,17 @@ fn check_tree(dir: &Path, checkpoint: &Checkpoint, leaves: &Leaves, faults: &mut
         let why = "the entries don't lead to the root hash that it signs";
         faults.tell(LogFaultKind::Broken, CHECKPOINT, format!("{why} ({})", count(size, "entry")));
     }
+    bad
 }
 
-fn check_kept(kept: &Checkpoint, checkpoint: &Checkpoint, root: &TrustRoot, leaves: &Leaves, faults: &mut Faults) {
-    let (old, new) = (kept.size(), checkpoint.size());
+/// Without a checkpoint of its own a log is what its entries are.
+fn check_kept(kept: &Checkpoint, head: Option<&Checkpoint>, root: &TrustRoot, leaves: &Leaves, faults: &mut Faults) {
+    let (old, new) = (kept.size(), head.map_or(leaves.level(0).len() as u64, Checkpoint::size));
     let which = format!("the checkpoint that was kept, of {},", count(old, "entry"));
     if let Err(error) = kept.authenticate(root) {
         return faults.tell(LogFaultKind::Unsigned, CHECKPOINT, format!("{which} is not signed by a log key: {error}"));
     }
-    if kept.origin() != checkpoint.origin() {
+    if let Some(checkpoint) = head.filter(|head| head.origin() != kept.origin()) {
         let sentence = format!("{which} is of the log {:?}, and this is {:?}", kept.origin(), checkpoint.origin());
         return faults.tell(LogFaultKind::Fork, CHECKPOINT, sentence);
     }
@@ -213,7 +277,8 @@ fn check_kept(kept: &Checkpoint, checkpoint: &Checkpoint, root: &TrustRoot, leav
     }
     let proof = consistency(leaves, old, new).map_err(|error| error.to_string());
     let holds = proof.and_then(|proof| {
-        check_consistency((old, kept.root()), (new, checkpoint.root()), &proof).map_err(|error| error.to_string())
+        let now = head.map(Checkpoint::root).or_else(|| leaves.root(new)).unwrap_or_else(empty);
+        check_consistency((old, kept.root()), (new, now), &proof).map_err(|error| error.to_string())
     });
     if let Err(error) = holds {
         let sentence = format!("{which} is not the beginning of this log: what was logged then was changed ({error})");
@@ -221,90 +286,18 @@ fn check_kept(kept: &Checkpoint, checkpoint: &Checkpoint, root: &TrustRoot, leav
     }
 }
 
-fn parse(bytes: &[Vec<u8>], faults: &mut Faults) -> Vec<LogEntry> {
-    let mut entries = Vec::with_capacity(bytes.len());
-    for (at, entry) in bytes.iter().enumerate() {
+fn parse(read: &[(u64, Vec<u8>)], size: u64, faults: &mut Faults) -> Vec<LogEntry> {
+    let mut entries = Vec::with_capacity(read.len());
+    for (at, entry) in read {
         match json::from_canonical(entry) {
             Ok(entry) => entries.push(entry),
             Err(error) => {
-                let tile = Tile { content: Content::Entries, index: at as u64 / WIDTH, width: WIDTH };
-                faults.tell(LogFaultKind::Broken, tile.to_string(), format!("entry {at} is none: {error}"));
+                let bundle = Tile::of(Content::Entries, at / WIDTH, size).map(|tile| tile.to_string());
+                faults.tell(LogFaultKind::Broken, bundle.unwrap_or_default(), format!("entry {at} is none: {error}"));
             }
         }
     }
     entries
-}
-
-/// The files of kinds that archives take, without the log itself, by their paths below the archive.
-fn walk(dir: &Path, faults: &mut Faults) -> BTreeSet<PathBuf> {
-    let mut files = BTreeSet::new();
-    let log = dir.join(TILE);
-    let walk = WalkDir::new(dir).sort_by_file_name().into_iter().filter_entry(|entry| {
-        // What is being written at this moment, and what was when something was killed.
-        entry.path() != log && !entry.file_name().as_encoded_bytes().starts_with(b".pgseal-")
-    });
-    for entry in walk {
-        match entry {
-            Ok(entry) if entry.file_type().is_dir() => {}
-            Ok(entry) => {
-                let kind = entry.file_name().to_str().and_then(LogKind::of);
-                let below = entry.path().strip_prefix(dir).unwrap_or(entry.path());
-                files.extend(kind.is_some().then(|| below.to_owned()));
-            }
-            Err(error) => {
-                let path = error.path().and_then(|path| path.strip_prefix(dir).ok()).unwrap_or(Path::new(""));
-                faults.tell(LogFaultKind::Broken, path, format!("can't be read: {error}"));
-            }
-        }
-    }
-    files
-}
-
-fn check_files(dir: &Path, entries: &[LogEntry], files: BTreeSet<PathBuf>, faults: &mut Faults) {
-    let mut logged: BTreeMap<&str, &LogEntry> = BTreeMap::new();
-    for entry in entries {
-        if let Some(first) = logged.insert(entry.path.as_str(), entry) {
-            let sentence = format!("logged twice, as {} and as {}", first.sha256.short(), entry.sha256.short());
-            faults.tell(LogFaultKind::Broken, entry.path.as_str(), sentence);
-        }
-    }
-    let logged: Vec<&LogEntry> = logged.into_values().collect();
-    let found = parallel::map(&logged, |entry| entry.size, |entry| check_file(dir, entry));
-    faults.0.extend(found.into_iter().flatten());
-    let paths: BTreeSet<&Path> = logged.iter().map(|entry| Path::new(entry.path.as_str())).collect();
-    for path in files.iter().filter(|path| !paths.contains(path.as_path())) {
-        faults.tell(
-            LogFaultKind::Unlogged,
-            path,
-            "not in the log: `pgseal archive add` takes it in, if it is authentic",
-        );
-    }
-}
-
-fn check_file(dir: &Path, entry: &LogEntry) -> Option<LogFault> {
-    let path = dir.join(entry.path.as_str());
-    let fault = |kind, sentence: String| Some(LogFault { kind, path: entry.path.as_str().into(), sentence });
-    let what = entry.kind.as_str();
-    // A link is no file of the archive: what it leads to may be elsewhere.
-    let is_link = path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
-    match file_digest(&path) {
-        Ok(_) if is_link => fault(LogFaultKind::Deleted, "gone: a link is in its place".to_owned()),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => fault(
-            LogFaultKind::Deleted,
-            format!("gone: a {what} of {} with the digest {}", count(entry.size, "byte"), entry.sha256),
-        ),
-        Err(error) => fault(LogFaultKind::Rewritten, format!("can't be read: {error}")),
-        Ok((size, digest)) if (size, digest) != (entry.size, entry.sha256) => fault(
-            LogFaultKind::Rewritten,
-            format!(
-                "not the file that was logged: it has {} and the digest {digest}, logged were {} and {}",
-                count(size, "byte"),
-                entry.size,
-                entry.sha256
-            ),
-        ),
-        Ok(_) => None,
-    }
 }
 
 /// Length and digest of a file.

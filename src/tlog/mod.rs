@@ -30,3 +30,35 @@ pub const PROOF_ENDING: &str = ".tlog-proof";
 pub fn has_log(dir: &Path) -> bool {
     dir.join(CHECKPOINT).is_file() || dir.join(TILE).join("entries").is_dir()
 }
+
+/// What is gone of a log whose rest is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// The checkpoint; the tiles are there.
+    Checkpoint,
+    /// The tiles of a log that has entries.
+    Tiles,
+}
+
+impl Lost {
+    /// Of the log in a directory; `None` where both are there, or no log.
+    pub fn of(dir: &Path) -> Option<Self> {
+        let has_tiles = dir.join(TILE).join("entries").is_dir();
+        match dir.join(CHECKPOINT).is_file() {
+            false => has_tiles.then_some(Self::Checkpoint),
+            // An empty log has no tiles. One whose checkpoint can't be read is taken to have had some.
+            true if !has_tiles => {
+                let is_empty = Checkpoint::read(&dir.join(CHECKPOINT)).is_ok_and(|checkpoint| checkpoint.size() == 0);
+                (!is_empty).then_some(Self::Tiles)
+            }
+            true => None,
+        }
+    }
+}
+
+/// What helps where the checkpoint is lost.
+pub const REPAIR_CHECKPOINT: &str = "put back a copy of `checkpoint` that was kept; the newest repairs the log fully. \
+     Without one nobody has signed what is left of the log";
+/// What helps where the tiles are lost.
+pub const REPAIR_TILES: &str = "put back a copy of `tile/` that was kept, as new as the checkpoint or newer; \
+     without one the log is lost, as a checkpoint has no entries";

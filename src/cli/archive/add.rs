@@ -48,6 +48,8 @@ struct Work {
     named: Vec<(PathBuf, ArchivePath)>,
     /// What is logged and there.
     present: Vec<ArchivePath>,
+    /// What is logged, was lost, and is there again.
+    restored: Vec<ArchivePath>,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
@@ -55,7 +57,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let signer = args.signer.open()?;
     super::check_role(&root, &signer.public_key())?;
     let when = When::AsOf(args.as_of.unwrap_or_else(now));
-    let log = LockedLog::lock(&args.dir, &root)?;
+    let log = LockedLog::lock(&args.dir, &root).map_err(|error| super::unusable(&args.dir, error))?;
     let known = Known::gather(&args.trust.path(), &args.files, &args.dir);
     let taker = Taker::new(&args.dir, &root, when, known)?;
     let taken = taken(args, &taker, &log)?;
@@ -80,12 +82,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     out.document(&serde_json::json!({
         "archive": args.dir.to_string_lossy(), "size": size, "checkpoint": checkpoint.as_ref().map(super::document),
         "added": added.clone().map(|(index, entry)| serde_json::json!({ "index": index, "entry": entry })).collect::<Vec<_>>(),
-        "present": work.present,
+        "present": work.present, "restored": work.restored,
     }));
     for (index, entry) in added {
         out.line(format!("{index}  {}  {}", entry.kind.as_str(), escape(entry.path.as_str())));
     }
     work.present.iter().for_each(|path| out.line(format!("{}: is there already", escape(path.as_str()))));
+    work.restored.iter().for_each(|path| out.line(format!("{}: put back", escape(path.as_str()))));
     out.line(format!("{}: {} more, {}", shown(&args.dir), work.new.len(), count(size, "entry")));
     Ok(Exit::Done)
 }
@@ -147,17 +150,20 @@ fn plan(dir: &Path, log: &LockedLog, taken: Vec<Taken>) -> Result<Work, CliError
             return Err(differs("another file was logged by this name"));
         }
         let place = archive.join(entry.path.as_str());
+        let mut is_lost = false;
         if at != place {
             match file_digest(&place) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    is_lost = true;
                     work.named.push((at, entry.path.clone()));
                 }
-                Err(error) => return Err(CliError::io(&place, &error)),
+                Err(error) => return Err(CliError::io(&dir.join(entry.path.as_str()), &error)),
                 Ok((_, digest)) if digest != entry.sha256 => return Err(differs("another file is there by this name")),
                 Ok(_) => {}
             }
         }
         match before {
+            Some(_) if is_lost => work.restored.push(entry.path.clone()),
             Some(_) => work.present.push(entry.path.clone()),
             None => work.new.push(entry.clone()),
         }

@@ -30,21 +30,24 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         CliError::new(Exit::NotAuthentic, format!("{}: {error}", shown(&args.since)))
             .hint("it proves nothing: was it kept by the trust root's log, and is this the right trust root (--trust)?")
     })?;
-    let (checkpoint, now) = append::head(&args.dir, &root)?;
+    let (checkpoint, now) = append::head(&args.dir, &root).map_err(|error| super::unusable(&args.dir, error))?;
     let fork = |why: String| {
         CliError::new(Exit::Faults, format!("{}: {why}", shown(&args.dir)))
             .hint("keep both checkpoints: two that are signed and don't fit together prove that the log was changed")
     };
     if before.origin() != now.origin() {
-        let (kept, is) = (escape(before.origin()), escape(now.origin()));
-        return Err(fork(format!("it is the log {is}, and the checkpoint is of {kept}")));
+        let (since, kept, is) = (shown(&args.since), escape(before.origin()), escape(now.origin()));
+        let text = format!("{since}: a checkpoint of another log, {kept}; this is {is}");
+        return Err(CliError::new(Exit::Faults, text).hint(format!(
+            "give a checkpoint of {is}; but if this archive was {kept} once, its log was begun anew: keep both checkpoints"
+        )));
     }
     if before.size() > now.size() {
         let (kept, is) = (count(before.size(), "entry"), now.size());
         return Err(fork(format!("the log was of {kept} and is of {is}: entries were taken away")));
     }
     let proof = consistency(&Stored::new(&args.dir, now.size()), before.size(), now.size());
-    let proof = proof.map_err(|error| CliError::from(append::LogError::from(error)))?;
+    let proof = proof.map_err(|error| super::unusable(&args.dir, error.into()))?;
     check_consistency((before.size(), before.root()), (now.size(), now.root()), &proof).map_err(
         |error| match error {
             ProofError::Root => fork(format!(
@@ -59,8 +62,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "checkpoint": super::document(&checkpoint), "proof": proof,
     }));
     let ok = out.paint(Paint::Good, "consistent");
-    let more = count(now.size() - before.size(), "entry");
-    out.line(format!("{ok}: {} grew from {} by {more}", escape(now.origin()), count(before.size(), "entry")));
+    let (origin, entries) = (escape(now.origin()), count(before.size(), "entry"));
+    out.line(match now.size() - before.size() {
+        0 => format!("{ok}: {origin} did not grow since, it has {entries}"),
+        more => format!("{ok}: {origin} grew from {entries} by {}", count(more, "entry")),
+    });
     Ok(Exit::Done)
 }
 

@@ -35,11 +35,12 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         durable::create_dirs(&args.dir).map_err(|error| CliError::io(&args.dir, &error))?;
     }
     let origin = args.origin.clone().unwrap_or_else(|| own_name(&args.dir));
-    let made = append::create(&args.dir, &origin, &root, signer.as_ref()).inspect_err(|_| {
+    let made = append::create(&args.dir, &origin, &root, signer.as_ref()).map_err(|error| {
         if is_new {
             // Empty, and ours. Best effort: the error that matters is the first one.
             let _ = std::fs::remove_dir(&args.dir);
         }
+        super::unusable(&args.dir, error)
     })?;
     let (id, verifier) = (key.id(), verifier_key(&origin, &key));
     out.document(&serde_json::json!({

@@ -9,13 +9,18 @@ mod taken;
 mod trust_versions;
 mod verify;
 
+use std::io::ErrorKind;
+use std::path::Path;
+
 use clap::Subcommand;
 
 use super::args::now;
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::Output;
-use crate::tlog::Checkpoint;
+use super::output::{Output, shown};
+use crate::tlog::append::LogError;
+use crate::tlog::stored::TileFault;
+use crate::tlog::{Checkpoint, Lost, REPAIR_CHECKPOINT, REPAIR_TILES};
 use crate::trust::root::name;
 use crate::trust::{PublicKey, TrustRoot, When};
 
@@ -58,6 +63,21 @@ fn check_role(root: &TrustRoot, key: &PublicKey) -> Result<(), CliError> {
         CliError::new(Exit::Usage, format!("key {} {reason}: checkpoints are signed by keys of the role log", key.id()))
             .hint("nothing was signed; `pgseal trust add-key` with --role log makes a new key count")
     })
+}
+
+/// Why a log can't be used; where a part of it is gone, that and what repairs it.
+fn unusable(dir: &Path, error: LogError) -> CliError {
+    let is_about_loss = match &error {
+        LogError::NoLog(_) | LogError::Exists(_) => true,
+        LogError::Tile(tile) => matches!(&tile.reason, TileFault::Io(io) if io.kind() == ErrorKind::NotFound),
+        _ => false,
+    };
+    let (what, repair) = match Lost::of(dir).filter(|_| is_about_loss) {
+        Some(Lost::Checkpoint) => ("the log's checkpoint is gone, its entries are there", REPAIR_CHECKPOINT),
+        Some(Lost::Tiles) => ("the log's entries (tile/) are gone, its checkpoint is there", REPAIR_TILES),
+        None => return error.into(),
+    };
+    CliError::new(Exit::NotAuthentic, format!("{}: {what}", shown(dir))).hint(repair)
 }
 
 /// A checkpoint as `--json` has it.

@@ -33,10 +33,12 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load()?;
-    let (checkpoint, head) = append::head(&args.dir, &root)?;
+    let (checkpoint, head) = append::head(&args.dir, &root).map_err(|error| super::unusable(&args.dir, error))?;
     let (size, sha256) = file_digest(&args.file).map_err(|error| CliError::io(&args.file, &error))?;
     let stored = Stored::new(&args.dir, head.size());
-    let found = find(&stored, head.size(), sha256)?.filter(|(_, entry)| entry.size == size);
+    let found = find(&stored, head.size(), sha256)
+        .map_err(|error| super::unusable(&args.dir, error))?
+        .filter(|(_, entry)| entry.size == size);
     let Some((index, entry)) = found else {
         return Err(CliError::new(
             Exit::Usage,
@@ -78,7 +80,7 @@ fn write(path: &Path, text: &str) -> Result<(), CliError> {
 }
 
 /// The first entry with this digest.
-fn find(stored: &Stored, size: u64, sha256: Digest) -> Result<Option<(u64, LogEntry)>, CliError> {
+fn find(stored: &Stored, size: u64, sha256: Digest) -> Result<Option<(u64, LogEntry)>, LogError> {
     let text = sha256.to_string();
     for bundle in 0..size.div_ceil(WIDTH) {
         let entries = stored.entries(bundle).map_err(LogError::from)?;

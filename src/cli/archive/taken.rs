@@ -38,6 +38,7 @@ pub struct Taken {
 
 /// Where files are copied to before they are believed, and by what they are judged.
 pub struct Taker<'a> {
+    typed: PathBuf,
     archive: PathBuf,
     aside: TempDir,
     root: &'a TrustRoot,
@@ -69,7 +70,7 @@ impl<'a> Taker<'a> {
             }
         }
         let aside = tempfile::Builder::new().prefix(ASIDE).tempdir_in(&archive_path).map_err(io)?;
-        Ok(Self { archive: archive_path, aside, root, when, known })
+        Ok(Self { typed: archive.to_owned(), archive: archive_path, aside, root, when, known })
     }
 
     /// Takes a file, or all files of a directory that have the name of one.
@@ -80,14 +81,15 @@ impl<'a> Taker<'a> {
         }
         let mut taken = Vec::new();
         for file in files_below(&real)? {
-            taken.extend(self.take_file(&file, &file)?);
+            let typed = file.strip_prefix(&real).map_or_else(|_| file.clone(), |below| path.join(below));
+            taken.extend(self.take_file(&typed, &file)?);
         }
         Ok(taken)
     }
 
     /// Takes what lies in the archive already.
     pub fn take_there(&self, name: &str) -> Result<Vec<Taken>, CliError> {
-        self.take(&self.archive.join(name))
+        self.take(&self.typed.join(name))
     }
 
     fn take_file(&self, typed: &Path, real: &Path) -> Result<Vec<Taken>, CliError> {

@@ -1,0 +1,163 @@
+//! What is told of a log of which a part is gone or damaged: one cause, one fault, and what repairs it.
+
+use serde_json::{Value, json};
+
+use crate::support::keys::key;
+use crate::support::site::Site;
+use crate::{ORIGIN, add, desk, fault, faults, numbered};
+
+/// Four releases, and the checkpoint that somebody kept as `kept`.
+fn four() -> Site {
+    let site = desk();
+    let names = ["0.pgseal", "1.pgseal", "2.pgseal", "3.pgseal"];
+    names.iter().enumerate().for_each(|(number, name)| drop(site.write(name, numbered(number))));
+    add(&site, &names).done();
+    site.write("kept", site.read("archive/checkpoint"));
+    site
+}
+
+fn remove(site: &Site, path: &str) {
+    let path = site.path(&format!("archive/{path}"));
+    let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+    removed.expect("it is there");
+}
+
+/// The sentence of the only fault.
+fn sentence(site: &Site, args: &[&str]) -> String {
+    let document = site.run(["archive", "verify", "archive", "--json"].iter().chain(args)).json();
+    let faults = document["faults"].as_array().expect("a list").clone();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    faults[0]["sentence"].as_str().expect("text").to_owned()
+}
+
+/// Every command that needs the log says what is gone, and how it comes back.
+fn says(site: &Site, what: &str, hint: &str) {
+    let key = ["--key", "log.key"];
+    let commands: [&[&str]; 3] = [
+        &["archive", "add", "archive", "small.pgseal"],
+        &["archive", "init", "archive", "--origin", ORIGIN],
+        &["archive", "checkpoint", "archive"],
+    ];
+    for command in commands {
+        if what.contains("tile/") && command[1] != "add" {
+            continue;
+        }
+        let with_key = if command[1] == "checkpoint" { &[][..] } else { &key };
+        let refused = site.refused(11, what, command.iter().chain(with_key));
+        assert!(refused.stderr.contains(hint), "{}", refused.stderr);
+        assert!(!refused.stderr.contains("archive init"), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_lost_checkpoint_is_repaired_by_a_kept_one() {
+    let site = four();
+    remove(&site, "checkpoint");
+    says(&site, "the log's checkpoint is gone", "put back a copy of `checkpoint`");
+    assert_eq!(faults(&site, &[]), fault("broken", "checkpoint"));
+    assert!(sentence(&site, &["--since", "kept"]).starts_with("gone: put back a copy"));
+    // The entries that are left still show what was lost since.
+    remove(&site, "2.pgseal");
+    let mut both = fault("broken", "checkpoint");
+    both.append(&mut fault("deleted", "2.pgseal"));
+    assert_eq!(faults(&site, &[]), both);
+    site.write("archive/checkpoint", site.read("kept"));
+    assert_eq!(faults(&site, &[]), fault("deleted", "2.pgseal"));
+}
+
+#[test]
+fn lost_tiles_are_one_fault_and_no_file_is_called_unlogged() {
+    let site = four();
+    let copy = site.path("tile.copy");
+    std::fs::rename(site.path("archive/tile"), &copy).expect("it is there");
+    says(&site, "the log's entries (tile/) are gone", "put back a copy of `tile/`");
+    assert_eq!(faults(&site, &[]), fault("broken", "tile"));
+    assert!(sentence(&site, &["--since", "kept"]).contains("the files can't be compared with the log"));
+    std::fs::rename(&copy, site.path("archive/tile")).expect("it is there");
+    assert!(faults(&site, &["--since", "kept"]).is_empty());
+    // The only bundle of entries, cut off.
+    let entries = site.read("archive/tile/entries/000.p/4");
+    site.write("archive/tile/entries/000.p/4", &entries[..entries.len() - 1]);
+    let told = faults(&site, &[]);
+    assert!(told.iter().all(|(kind, _)| kind == "broken"), "{told:?}");
+}
+
+#[test]
+fn a_log_that_is_gone_is_a_finding_for_who_kept_a_checkpoint() {
+    let site = four();
+    remove(&site, "checkpoint");
+    remove(&site, "tile");
+    site.refused(2, "there is no log", ["archive", "verify", "archive"]);
+    assert_eq!(faults(&site, &["--since", "kept"]), fault("deleted", "checkpoint"));
+    let told = sentence(&site, &["--since", "kept"]);
+    assert!(
+        told.starts_with(&format!("the log of {ORIGIN} is gone, of which a checkpoint of 4 entries was kept")),
+        "{told}"
+    );
+    // A checkpoint by a stranger proves nothing of the kind.
+    let text = String::from_utf8(site.read("kept")).expect("text").replace("\n4\n", "\n5\n");
+    site.write("changed", text);
+    assert_eq!(faults(&site, &["--since", "changed"]), fault("unsigned", "checkpoint"));
+}
+
+#[test]
+fn what_was_lost_and_comes_back_is_said_to_be_put_back() {
+    let site = four();
+    remove(&site, "1.pgseal");
+    let command = ["archive", "add", "archive", "0.pgseal", "1.pgseal", "--key", "log.key"];
+    let added = site.run(command.iter().chain(&["--json"])).done().json();
+    assert_eq!((&added["restored"], &added["present"]), (&json!(["1.pgseal"]), &json!(["0.pgseal"])));
+    assert_eq!(added["checkpoint"], Value::Null);
+    remove(&site, "1.pgseal");
+    let said = site.run(command).done().text();
+    assert!(said.contains("1.pgseal: put back\n") && said.contains("0.pgseal: is there already\n"), "{said}");
+    assert!(faults(&site, &[]).is_empty());
+}
+
+#[test]
+fn one_damage_is_one_fault() {
+    let site = four();
+    // Any bit of the path, the digest or the size of an entry.
+    let path = "archive/tile/entries/000.p/4";
+    let good = site.read(path);
+    let text = String::from_utf8_lossy(&good).into_owned();
+    for part in ["2.pgseal\"", "\"sha256\":\"", "\"size\":"] {
+        let at = if part.starts_with('2') { text.find(part) } else { text.find(part).map(|at| at + part.len()) };
+        let mut bad = good.clone();
+        bad[at.expect("it is in the entry")] ^= 1;
+        site.write(path, bad);
+        assert_eq!(faults(&site, &["--since", "kept"]).len(), 1, "{part}");
+        assert_eq!(faults(&site, &[]), fault("broken", "tile/entries/000.p/4"), "{part}");
+    }
+    site.write(path, &good);
+    // One digit of the checkpoint, which then says nothing about the log.
+    let checkpoint = String::from_utf8(site.read("kept")).expect("text");
+    for size in ["\n3\n", "\n5\n", "\n400000\n"] {
+        site.write("archive/checkpoint", checkpoint.replace("\n4\n", size));
+        assert_eq!(faults(&site, &[]), fault("unsigned", "checkpoint"), "{size}");
+        assert_eq!(faults(&site, &["--since", "kept"]), fault("unsigned", "checkpoint"), "{size}");
+    }
+    site.write("archive/checkpoint", &checkpoint);
+    assert!(faults(&site, &["--since", "kept"]).is_empty());
+}
+
+#[test]
+fn the_words_are_those_of_what_happened() {
+    let site = four();
+    add(&site, &["ann.approval"]).done();
+    site.write("kept", site.read("archive/checkpoint"));
+    let since = |file: &str| site.run(["archive", "consistency", "archive", "--since", file]);
+    assert_eq!(since("kept").done().text(), format!("consistent: {ORIGIN} did not grow since, it has 5 entries\n"));
+    site.run(["archive", "init", "other", "--key", "log.key", "--origin", "example.com/other"]).done();
+    since("other/checkpoint").is_error(50, "a checkpoint of another log, example.com/other");
+    std::fs::rename(site.path("archive/0.pgseal"), site.path("archive/renamed.pgseal")).expect("it is there");
+    remove(&site, "ann.approval");
+    let told = site.run(["archive", "verify", "archive"]).text();
+    assert!(told.contains("gone: an approval of "), "{told}");
+    assert!(told.contains("; now renamed.pgseal\n"), "{told}");
+    // Errors have names as they were typed.
+    site.write("archive/stranger.pgseal", crate::pack(&crate::small(), &[key("stranger")]));
+    let refused =
+        site.refused(11, "archive/stranger.pgseal", ["archive", "add", "archive", "archive", "--key", "log.key"]);
+    assert!(!refused.stderr.contains(&*site.dir().to_string_lossy()), "{}", refused.stderr);
+}
