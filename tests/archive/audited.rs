@@ -104,3 +104,17 @@ fn a_checkpoint_that_was_kept_shows_what_no_file_can() {
     );
     site.refused(10, "not a checkpoint", ["audit", "archive", "--checkpoint", "small.pgseal"]);
 }
+
+#[test]
+fn a_log_is_asked_wherever_its_archive_lies() {
+    let site = desk();
+    add(&site, &["small.pgseal", "trust.json"]).done();
+    std::fs::remove_file(site.path("archive/1.trust.json")).expect("it is there");
+    std::os::unix::fs::symlink("archive", site.path("link")).expect("our own directory");
+    assert_eq!(told(&site, &["link"]), set([("log-deleted", "link/1.trust.json")]));
+    std::fs::create_dir_all(site.path("up/tile")).expect("our own directory");
+    std::fs::rename(site.path("archive"), site.path("up/tile/tile")).expect("our own directory");
+    for place in ["up", "up/tile/tile"] {
+        assert_eq!(told(&site, &[place]), set([("log-deleted", "up/tile/tile/1.trust.json")]), "{place}");
+    }
+}

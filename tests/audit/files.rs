@@ -180,3 +180,30 @@ fn all_faults_of_one_file() {
     let words: Vec<String> = vault.faults(&["archive/mixed.approval"]).into_iter().map(|(_, word)| word).collect();
     assert_eq!(words, ["mixed-approvals", "unknown-key"]);
 }
+
+/// A name that two files have in the answer hides neither.
+#[test]
+fn names_that_look_alike_hide_nothing() {
+    let vault = Vault::new();
+    let (good, other) =
+        (bundle("shop", "1.0.0", 1, &vault.keys.release), bundle("shop", "1.0.0", 2, &vault.keys.release));
+    let tar = |members: Vec<Member>| Tar { members, end: vec![0; 1024] }.bytes();
+    let nested = tar(vec![Member::new("a.pgseal", &other)]);
+    let outer =
+        vec![Member::new("a.pgseal", &good), Member::new("n.tar/a.pgseal", &good), Member::new("n.tar", &nested)];
+    let path = vault.put("outer.tar", tar(outer));
+    let found = |vault: &Vault| vault.audit(&[ARCHIVE]).json()["bundles"].as_array().expect("a list").len();
+    for _ in 0..5 {
+        assert_eq!((vault.audit(&[ARCHIVE]).code, found(&vault)), (50, 3));
+        assert!(vault.faults(&[ARCHIVE]).iter().any(|(_, kind)| kind == "equivocation"));
+    }
+    std::fs::remove_file(path).expect("there");
+    vault.put(r"a\xff.pgseal", &good);
+    std::fs::write(vault.archive().join(std::ffi::OsStr::from_bytes(b"a\xff.pgseal")), "x").expect("our own");
+    assert_eq!(vault.faults(&[ARCHIVE]), set([("a\\xff.pgseal", "malformed")]));
+    assert_eq!(found(&vault), 2);
+    // Thousands of one name are a few steps each.
+    let many = (0..20_000).map(|_| Member::new("a.pgseal", b"")).collect();
+    vault.put("many.tar", tar(many));
+    assert_eq!(found(&vault), 20_002);
+}
