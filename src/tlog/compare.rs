@@ -201,16 +201,30 @@ fn stand(entries: usize) -> String {
     if entries == 1 { "1 entry stands".to_owned() } else { format!("{} stand", count(entries, "entry")) }
 }
 
+/// After so many tiles that are lost one after the other the log counts as ended.
+const LOST_TOGETHER: usize = 16;
+
 /// The entries with their places, and whether all of them are there.
 fn read_entries(dir: &Path, size: u64, faults: &mut Faults) -> (Vec<(u64, Vec<u8>)>, bool) {
     let (stored, mut all, mut is_whole) = (Stored::new(dir, size), Vec::new(), true);
     if !dir.join(TILE).join("entries").is_dir() {
         return (all, size == 0);
     }
+    let mut lost_together = 0;
     for index in 0..size.div_ceil(WIDTH) {
         match stored.entries(index) {
-            Ok(entries) => all.extend((index * WIDTH..).zip(entries)),
+            Ok(entries) => {
+                lost_together = 0;
+                all.extend((index * WIDTH..).zip(entries));
+            }
+            // The size may be anybody's word.
+            Err(_) if lost_together == LOST_TOGETHER => {
+                let more = "no more of it is looked for: nobody can say what was logged behind that";
+                faults.tell(LogFaultKind::Broken, TILE, more);
+                break;
+            }
             Err(error) => {
+                lost_together += 1;
                 is_whole = false;
                 let lost = "so nobody can say what was logged there";
                 faults.tell(LogFaultKind::Broken, error.path, format!("{}: {lost}", error.reason));

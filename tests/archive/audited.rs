@@ -118,3 +118,16 @@ fn a_log_is_asked_wherever_its_archive_lies() {
         assert_eq!(told(&site, &[place]), set([("log-deleted", "up/tile/tile/1.trust.json")]), "{place}");
     }
 }
+
+#[test]
+fn a_size_that_nobody_signed_stops_no_audit() {
+    let site = desk();
+    add(&site, &["small.pgseal"]).done();
+    let checkpoint = String::from_utf8(site.read("archive/checkpoint")).expect("text");
+    for size in ["18446744073709551615", "30000000"] {
+        site.write("archive/checkpoint", checkpoint.replacen("\n1\n", &format!("\n{size}\n"), 1));
+        let faults = told(&site, &["archive"]);
+        assert!(faults.contains(&("log-unsigned".into(), "archive/checkpoint".into())), "{faults:?}");
+        assert!(faults.len() < 30, "{faults:?}");
+    }
+}
