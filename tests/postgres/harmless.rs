@@ -394,6 +394,35 @@ fn everything_that_hangs_on_a_table() {
     }
 }
 
+/// Operators and casts that fit the catalog's columns better than PostgreSQL's own answer none of pgseal's questions.
+#[test]
+fn operators_in_the_catalog_mislead_nobody() {
+    let (db, release, site) = small("misled");
+    db.client()
+        .batch_execute(
+            "create function public.f(integer) returns integer immutable language sql as 'select $1';
+             create table public.by_check (a integer, check (public.f(a) > 0));
+             create function public.none(oid[], oid[]) returns oid[] immutable language sql as $$select '{}'::oid[]$$;
+             create operator pg_catalog.|| (leftarg = oid[], rightarg = oid[], function = public.none);
+             create function public.cut(text[]) returns oid[] immutable language sql as $$select '{}'::oid[]$$;
+             create cast (text[] as oid[]) with function public.cut(text[]);
+             create function public.no(oid, integer) returns boolean immutable language sql as 'select false';
+             create operator pg_catalog.>= (leftarg = oid, rightarg = integer, function = public.no);
+             create function public.no(oid, regclass) returns boolean immutable language sql as 'select false';
+             create operator pg_catalog.= (leftarg = oid, rightarg = regclass, function = public.no);",
+        )
+        .unwrap();
+    let asks = |gate: &str| {
+        let bundle = site.pack(&release.clone().gate("approved", gate));
+        site.operator(&bundle, &db.url()).gate()
+    };
+    asks("select public.f(1) = 1 as ready, 'x' as reason;\n").fails_saying(21, &["function public.f(integer)"]);
+    asks("select count(*) >= 0 as ready, 'x' as reason from public.by_check;\n").fails_saying(
+        21,
+        &["function public.f(integer), made by somebody, in an index, constraint or key of public.by_check"],
+    );
+}
+
 /// Texts that `pack` refuses, as a bad packer would let them through: the server itself refuses them.
 const TEXTS: [&str; 32] = [
     "commit; begin read write; delete from public.approvals",
