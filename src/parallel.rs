@@ -1,13 +1,10 @@
 //! Work on every core: a list is shared out to scoped threads, and its results come back in the list's order.
 //!
-//! The program as a whole keeps count of the threads that help, so that work inside of work (a bundle's members inside of
-//! an audit of many bundles) takes the cores that are free, and not the square of them.
+//! The program as a whole keeps count of the threads that help, so that work inside of work takes the cores that are free,
+//! and not the square of them.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder};
 
 /// Whoever works on bytes has buffers, and their sum must stay small on any host.
@@ -64,141 +61,6 @@ fn share<T: Sync, R: Send>(items: &[T], costs: &[u64], helpers: Vec<Helper>, wor
     });
     done.sort_unstable_by_key(|(at, _)| *at);
     done.into_iter().map(|(_, result)| result).collect()
-}
-
-/// Does `work` on what `items` gives, and gives the results to `take` in the same order, on the calling thread. No item
-/// is begun before all but the last few results are taken, so memory stays bounded however many there are. Ends with the
-/// first error of `take`.
-pub fn in_order<T: Send, R: Send, E>(
-    items: impl Iterator<Item = T> + Send,
-    work: impl Fn(T) -> R + Sync,
-    take: impl FnMut(R) -> Result<(), E>,
-) -> Result<(), E> {
-    let helpers = Helper::up_to(cores() - 1);
-    ordered(items, helpers, work, take)
-}
-
-/// Results that may wait for an earlier one, for each thread.
-const AHEAD: usize = 4;
-
-fn ordered<T: Send, R: Send, E>(
-    mut items: impl Iterator<Item = T> + Send,
-    helpers: Vec<Helper>,
-    work: impl Fn(T) -> R + Sync,
-    mut take: impl FnMut(R) -> Result<(), E>,
-) -> Result<(), E> {
-    if helpers.is_empty() {
-        return items.try_for_each(|item| take(work(item)));
-    }
-    let window = AHEAD * (helpers.len() + 1);
-    let line = Line { state: Mutex::new(State { items, begun: 0, taken: 0, over: false }), moved: Condvar::new() };
-    let (sender, results) = mpsc::channel();
-    thread::scope(|scope| {
-        // Whichever way this is left, by a panic too, nobody waits in the line any more.
-        let _over = Over(&line);
-        let work_on = |helper: Option<Helper>, sender: mpsc::Sender<(usize, R)>| {
-            let (line, work) = (&line, &work);
-            let one_after_the_other = move || {
-                let (_helper, _over) = (helper, OverIfPanicking(line));
-                while let Some((at, item)) = line.next(window) {
-                    if sender.send((at, work(item))).is_err() {
-                        break;
-                    }
-                }
-            };
-            Builder::new().spawn_scoped(scope, one_after_the_other)
-        };
-        // The calling thread only takes; another one works in its place.
-        let all = helpers.into_iter().map(Some).chain([None]);
-        let started = all.filter_map(|helper| work_on(helper, sender.clone()).ok()).count();
-        drop(sender);
-        let mut waiting = BTreeMap::new();
-        let mut wanted = 0;
-        for (at, result) in &results {
-            waiting.insert(at, result);
-            while let Some(result) = waiting.remove(&wanted) {
-                take(result)?;
-                wanted += 1;
-                line.taken(wanted);
-            }
-        }
-        if started > 0 {
-            return Ok(());
-        }
-        while let Some((_, item)) = line.next(usize::MAX) {
-            take(work(item))?;
-        }
-        Ok(())
-    })
-}
-
-/// Where threads get their items.
-struct Line<I> {
-    state: Mutex<State<I>>,
-    moved: Condvar,
-}
-
-struct State<I> {
-    items: I,
-    begun: usize,
-    taken: usize,
-    over: bool,
-}
-
-impl<I: Iterator> Line<I> {
-    fn next(&self, window: usize) -> Option<(usize, I::Item)> {
-        let full = |state: &mut State<I>| !state.over && state.begun - state.taken >= window;
-        let mut state = self.moved.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner);
-        if state.over {
-            return None;
-        }
-        let item = state.items.next();
-        let at = state.begun;
-        match item {
-            Some(item) => {
-                state.begun += 1;
-                Some((at, item))
-            }
-            None => {
-                state.over = true;
-                None
-            }
-        }
-    }
-}
-
-impl<I> Line<I> {
-    fn lock(&self) -> MutexGuard<'_, State<I>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn taken(&self, count: usize) {
-        self.lock().taken = count;
-        self.moved.notify_all();
-    }
-
-    fn end(&self) {
-        self.lock().over = true;
-        self.moved.notify_all();
-    }
-}
-
-struct Over<'l, I>(&'l Line<I>);
-
-impl<I> Drop for Over<'_, I> {
-    fn drop(&mut self) {
-        self.0.end();
-    }
-}
-
-struct OverIfPanicking<'l, I>(&'l Line<I>);
-
-impl<I> Drop for OverIfPanicking<'_, I> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.end();
-        }
-    }
 }
 
 /// Threads that help somebody now.
@@ -272,38 +134,6 @@ mod tests {
         let items: Vec<u32> = (0..20).collect();
         let panics = catch_unwind(AssertUnwindSafe(|| share(&items, &[1; 20], helpers(2), work)));
         assert!(panics.is_err());
-        let stream = || ordered(0..1000, helpers(2), |item| assert_ne!(item, 7), |()| Ok::<_, ()>(()));
-        assert!(catch_unwind(AssertUnwindSafe(stream)).is_err());
-        let taker = || ordered(0..1000, helpers(2), |item| item, |item| -> Result<(), ()> { panic!("{item}") });
-        assert!(catch_unwind(AssertUnwindSafe(taker)).is_err());
-    }
-
-    #[test]
-    fn a_stream_is_in_order_and_never_far_ahead() {
-        let (begun, mut taken) = (AtomicUsize::new(0), 0);
-        let mut results = Vec::new();
-        let work = |item: usize| {
-            begun.fetch_add(1, Ordering::SeqCst);
-            // The first of each hundred is late.
-            (0..if item.is_multiple_of(100) { 2000 } else { 1 }).for_each(|_| thread::yield_now());
-            item * 3
-        };
-        let all = ordered(0..1000, helpers(3), work, |result| {
-            assert!(begun.load(Ordering::SeqCst) <= taken + AHEAD * 4, "{} at {taken}", begun.load(Ordering::SeqCst));
-            results.push(result);
-            taken += 1;
-            Ok::<_, ()>(())
-        });
-        assert_eq!(all, Ok(()));
-        assert_eq!(results, (0..1000).map(|item| item * 3).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn a_stream_ends_with_the_first_error() {
-        let stop_at = |limit: usize| move |item: usize| if item == limit { Err(item) } else { Ok(()) };
-        assert_eq!(ordered(0.., helpers(2), |item| item, stop_at(50)), Err(50));
-        assert_eq!(ordered(0.., Vec::new(), |item| item, stop_at(50)), Err(50));
-        assert_eq!(in_order(0..10, |item| item, stop_at(50)), Ok(()));
     }
 
     #[test]
