@@ -44,6 +44,9 @@ pub trait Session {
     /// The process of the server that answers here (`pg_backend_pid()`), as the session's start proved it.
     fn process(&self) -> u32;
 
+    /// Who began the session, and where. A session keeps it, whatever its scripts set.
+    fn identity(&self) -> &Identity;
+
     /// As [`Session::execute`], with parameters for `$1`, `$2`, ... in the server's text form; the server finds their
     /// types.
     fn execute_with(&mut self, sql: &str, parameters: &[String]) -> Result<u64, DatabaseError>;
@@ -91,6 +94,17 @@ pub trait Session {
 
     /// Notices and warnings since the last call, oldest first.
     fn notices(&mut self) -> Vec<Notice>;
+}
+
+/// What psql's variables tell of a connection; as there, it is asked for once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The database, `DBNAME`.
+    pub database: String,
+    /// The role that logged in, `USER`.
+    pub user: String,
+    /// The server's version as it writes it, `SERVER_VERSION_NAME`: `15.18 (Debian 15.18-0+deb12u1)`.
+    pub server_version: String,
 }
 
 /// A column that a statement would return.

@@ -10,9 +10,9 @@ use std::thread::{self, Builder};
 /// Whoever works on bytes has buffers, and their sum must stay small on any host.
 const MOST_THREADS: usize = 64;
 
-/// Work that pays for starting a thread, in bytes to be hashed: half a millisecond with SHA instructions, three without,
-/// where a thread costs some thirty microseconds.
-const WORTH_A_THREAD: u64 = 512 << 10;
+/// Work that pays for starting a thread, in bytes to be hashed: an eighth of a millisecond with SHA instructions, half a one
+/// without, where a thread costs some thirty microseconds.
+const WORTH_A_THREAD: u64 = 128 << 10;
 
 /// How many threads work at the same time at most.
 pub fn cores() -> usize {

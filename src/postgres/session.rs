@@ -16,7 +16,7 @@ use super::settings::Settings;
 use super::start::{self, Facts};
 use super::trouble::{Then, Trouble};
 use super::{copy, error, rows};
-use crate::database::{BatchAnswer, Cancel, Column, DatabaseError, Notice, Purpose, Session, Table};
+use crate::database::{BatchAnswer, Cancel, Column, DatabaseError, Identity, Notice, Purpose, Session, Table};
 
 /// One connection.
 pub struct PostgresSession {
@@ -75,6 +75,10 @@ impl Session for PostgresSession {
 
     fn process(&self) -> u32 {
         self.facts.process
+    }
+
+    fn identity(&self) -> &Identity {
+        &self.facts.identity
     }
 
     fn execute_with(&mut self, sql: &str, parameters: &[String]) -> Result<u64, DatabaseError> {

@@ -2,7 +2,7 @@
 //! `RESET ALL` leads back to. A connection pooler drops it, or gives every transaction another session: the lock would
 //! be held by one, the release run by another. It is recognised and refused.
 
-use crate::database::{DatabaseError, Purpose, Session};
+use crate::database::{DatabaseError, Identity, Purpose, Session};
 
 /// What the error about a pooler says, whatever else it says.
 pub const POOLER: &str = "a connection pooler";
@@ -31,13 +31,18 @@ const FACTS: &str = "select pg_catalog.current_setting('search_path'),
     pg_catalog.current_setting('default_transaction_read_only'),
     pg_catalog.current_setting('server_version_num'),
     pg_catalog.int4out(pg_catalog.pg_backend_pid())::pg_catalog.text,
-    pg_catalog.boolout(pg_catalog.pg_is_in_recovery())::pg_catalog.text";
+    pg_catalog.boolout(pg_catalog.pg_is_in_recovery())::pg_catalog.text,
+    pg_catalog.current_database()::pg_catalog.text,
+    session_user::pg_catalog.text,
+    pg_catalog.current_setting('server_version')";
 
 /// What a session is, found out once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
     /// `server_version_num`.
     pub version: u32,
+    /// Who began the session, and where.
+    pub identity: Identity,
     /// The server's process, which is also the one that began the session.
     pub process: u32,
     /// Whether this is a standby.
@@ -67,7 +72,9 @@ pub(super) fn verify(
         [row] => row.iter().map(|value| value.as_deref().unwrap_or_default()).collect(),
         _ => Vec::new(),
     };
-    let [begun @ .., encoding, application, read_only, version, process, standby] = values.as_slice() else {
+    let [begun @ .., encoding, application, read_only, version, process, standby, database, user, server_version] =
+        values.as_slice()
+    else {
         return Err(DatabaseError::Unsound("the server does not say what it is".to_owned()));
     };
     let asked = START.into_iter().zip(begun.iter().copied());
@@ -85,7 +92,9 @@ pub(super) fn verify(
         return Err(refused("the process that began the session is not the one that answers"));
     };
     let version = version.parse().map_err(|_| DatabaseError::Unsound("the server has no version".to_owned()))?;
-    Ok(Facts { version, process, standby: standby.starts_with('t'), read_only: *read_only == "on" })
+    let [database, user, server_version] = [database, user, server_version].map(|value| (*value).to_owned());
+    let identity = Identity { database, user, server_version };
+    Ok(Facts { version, identity, process, standby: standby.starts_with('t'), read_only: *read_only == "on" })
 }
 
 /// PgBouncer's answer to start values that it doesn't know is no error of a server.

@@ -70,10 +70,9 @@ pub fn ask(session: &mut dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'
     Ok(Answer { row: observed, booleans })
 }
 
-fn question(session: &mut dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Statement, Failure> {
-    let asked = special::variables(session);
-    let asked = asked.map_err(|error| Failure::database("can't ask for psql's variables", &error))?;
-    let statement = sql.single_statement(order.variables, &asked).map_err(|error| Failure::script(&error))?;
+fn question(session: &dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Statement, Failure> {
+    let special = special::variables(session);
+    let statement = sql.single_statement(order.variables, &special).map_err(|error| Failure::script(&error))?;
     let not_one = || Failure { at: Some(sql.path().to_string()), ..Failure::plain("a question is one statement") };
     let statement = statement.ok_or_else(not_one)?;
     match statement.undefined.first() {

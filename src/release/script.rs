@@ -94,8 +94,7 @@ impl<'r> Runner<'r> {
     }
 
     fn script(&mut self, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<(), Failure> {
-        let special = special::variables(self.session)
-            .map_err(|error| Failure::database("can't ask for psql's variables", &error))?;
+        let special = special::variables(self.session);
         let mut script = sql.script(order.variables, &special).map_err(|error| Failure::script(&error))?;
         let done = self.steps(&mut script);
         // Nobody else can speak to the server while answers are outstanding.

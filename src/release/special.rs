@@ -1,35 +1,31 @@
-//! What the server is asked before a script: the values of psql's own variables, and whether anybody looks at messages.
+//! What is known of a server before a script: the values of psql's own variables, and whether anybody looks at messages.
 
 use std::collections::BTreeMap;
 
-use crate::database::{DatabaseError, Session};
+use crate::database::{DatabaseError, Identity, Session};
 use crate::format::manifest::Manifest;
 
 /// `DBNAME`, `USER`, `SERVER_VERSION_NAME`, `SERVER_VERSION_NUM`, `ENCODING`, as psql sets them when it connects.
-pub fn variables(session: &mut dyn Session) -> Result<BTreeMap<String, String>, DatabaseError> {
-    let table = session.query(
-        "select pg_catalog.current_database()::pg_catalog.text, session_user::pg_catalog.text,
-                pg_catalog.current_setting('server_version'), pg_catalog.current_setting('server_version_num')",
-        &[],
-    )?;
-    let names = ["DBNAME", "USER", "SERVER_VERSION_NAME", "SERVER_VERSION_NUM"].map(str::to_owned);
-    let values = table.rows.into_iter().next().unwrap_or_default().into_iter().map(Option::unwrap_or_default);
-    let mut variables: BTreeMap<String, String> = names.into_iter().zip(values).collect();
-    variables.insert("ENCODING".to_owned(), "UTF8".to_owned());
-    Ok(variables)
+pub fn variables(session: &dyn Session) -> BTreeMap<String, String> {
+    let Identity { database, user, server_version } = session.identity().clone();
+    named(database, user, server_version, session.server_version_num().to_string())
 }
 
 /// The same before anybody was asked, as far as the release tells. The lowest version that runs anything is taken for the server's.
 pub fn expected(manifest: &Manifest) -> BTreeMap<String, String> {
     let role = manifest.target.role.clone().unwrap_or_default();
+    named(manifest.target.database.clone(), role, "13.0".to_owned(), "130000".to_owned())
+}
+
+fn named(database: String, user: String, version: String, version_num: String) -> BTreeMap<String, String> {
     let variables = [
-        ("DBNAME", manifest.target.database.clone()),
-        ("USER", role),
-        ("SERVER_VERSION_NAME", "13.0".to_owned()),
-        ("SERVER_VERSION_NUM", "130000".to_owned()),
+        ("DBNAME", database),
+        ("USER", user),
+        ("SERVER_VERSION_NAME", version),
+        ("SERVER_VERSION_NUM", version_num),
         ("ENCODING", "UTF8".to_owned()),
     ];
-    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    variables.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
 /// Whether no function, default or audit log of the database looks at the message that a statement came in, or at its time.

@@ -50,8 +50,7 @@ impl Doing<'_, '_> {
     }
 
     fn each(&mut self, session: &mut dyn Session, script: &NamedScript<'_>, log: &mut TierLog) -> Result<(), Halt> {
-        let special =
-            special::variables(session).map_err(|error| Failure::database("can't ask for psql's variables", &error))?;
+        let special = special::variables(session);
         let mut source = script.sql.script(self.order.variables, &special).map_err(|error| Failure::script(&error))?;
         let (mut number, mut settings) = (0, Vec::new());
         loop {
@@ -157,8 +156,7 @@ impl Doing<'_, '_> {
             settings::reset(session, self.order.limits)
                 .and_then(|()| settings::use_release_path(session, self.order.manifest()))
                 .map_err(|error| Failure::database("can't reset the session", &error))?;
-            let special = special::variables(session)
-                .map_err(|error| Failure::database("can't ask for psql's variables", &error))?;
+            let special = special::variables(session);
             let mut source =
                 script.sql.script(self.order.variables, &special).map_err(|error| Failure::script(&error))?;
             let mut number = 0;

@@ -10,7 +10,7 @@ use super::event::Aside;
 use super::stop::{CANCELLED, Cancellable, Stop};
 use super::waiting::{Blocked, Waiting};
 use crate::database::{
-    BatchAnswer, Cancel, Column, Connect, DatabaseError, Notice, Purpose, ServerError, Session, Table,
+    BatchAnswer, Cancel, Column, Connect, DatabaseError, Identity, Notice, Purpose, ServerError, Session, Table,
 };
 use crate::format::limits_of_run::{RunLimits, TimeLimit};
 
@@ -146,6 +146,10 @@ impl Session for WatchedSession {
 
     fn process(&self) -> u32 {
         self.session.process()
+    }
+
+    fn identity(&self) -> &Identity {
+        self.session.identity()
     }
 
     fn execute_with(&mut self, sql: &str, parameters: &[String]) -> Result<u64, DatabaseError> {

@@ -66,7 +66,7 @@ pub(super) fn run(
     session.batch("SET statement_timeout = 0").map_err(doing("can't set up the session"))?;
     session.set_patience(PATIENCE);
     let mut variables = Variables::default();
-    let of_session = special::variables(session.as_mut()).map_err(doing("can't ask for psql's variables"))?;
+    let of_session = special::variables(session.as_ref());
     for (name, value) in given.variables.iter().chain(&of_session) {
         let set = variables.set(name, value.clone());
         set.map_err(|_| Failure::plain(format!("{name:?} can't be the name of a variable")))?;
