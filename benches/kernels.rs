@@ -22,7 +22,7 @@ use pgseal::sql::{FileError, Files, Script, Step, Variables, inspect};
 #[path = "../tests/support/keys.rs"]
 mod keys;
 
-criterion_group!(kernels, hash, headers, statement, signature, compression, lexer);
+criterion_group!(kernels, hash, backends, headers, statement, signature, compression, lexer);
 criterion_main!(kernels);
 
 fn hash(c: &mut Criterion) {
@@ -34,6 +34,15 @@ fn hash(c: &mut Criterion) {
             b.iter(|| Digest::of(black_box(bytes)));
         });
     }
+}
+
+/// What [`hash`] chooses between, on this processor.
+fn backends(c: &mut Criterion) {
+    let bytes = seed_data(1 << 20);
+    let mut group = c.benchmark_group("backend");
+    group.throughput(Throughput::Bytes(1 << 20));
+    group.bench_function("sha2", |b| b.iter(|| <sha2::Sha256 as sha2::Digest>::digest(black_box(&bytes))));
+    group.bench_function("ring", |b| b.iter(|| ring::digest::digest(&ring::digest::SHA256, black_box(&bytes))));
 }
 
 fn headers(c: &mut Criterion) {

@@ -22,6 +22,7 @@ def kernels(work, plan):
 # The parts of criterion's path, and what it is.
 NAMES = [
     ("hash/4096", "SHA-256 of 4 KiB"), ("hash/1048576", "SHA-256 of 1 MiB"), ("hash/16777216", "SHA-256 of 16 MiB"),
+    ("backend/sha2", "SHA-256 of 1 MiB by sha2"), ("backend/ring", "SHA-256 of 1 MiB by ring"),
     ("gzip/compress", "gzip of 4 MiB of rows"), ("gzip/decompress", "gunzip to 4 MiB of rows"),
     ("signature/verify", "Ed25519, one signature checked"), ("signature/sign", "Ed25519, one signature made"),
     ("statement/parse", "statement.json of One-Roof, parsed"), ("header/encode", "a header written"), ("header/decode", "a header read and compared"),
