@@ -1,17 +1,18 @@
 //! Files that are there whole or not at all, also after a crash: write aside, fsync, rename, fsync the directory.
 
+mod below;
 mod reserved;
 
-use std::collections::BTreeSet;
 use std::fs::{File, Permissions, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use tempfile::{Builder, NamedTempFile};
 
-pub use reserved::{Reserved, reserve};
+pub use below::{Below, is_link};
+pub use reserved::{Reserved, by_descriptor, reserve};
 
 /// Less the umask, as any tool that writes a public file.
 const PUBLIC: u32 = 0o666;
@@ -32,27 +33,6 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> 
     sync_dir(path)
 }
 
-/// Replaces small files, or makes them, in this order and with one wait for each directory instead of one for each file:
-/// all are whole on the medium before the first has its name. After an error some are new.
-pub fn replace_all(files: &[(PathBuf, Vec<u8>)]) -> io::Result<()> {
-    // Each is open until it has its name.
-    for some in files.chunks(64) {
-        let write = |(path, bytes): &(PathBuf, Vec<u8>)| write_aside(path, PUBLIC, |file| file.write_all(bytes));
-        let aside = some.iter().map(write).collect::<io::Result<Vec<_>>>()?;
-        for ((path, _), aside) in some.iter().zip(aside) {
-            aside.persist(path).map_err(|error| error.error)?;
-        }
-        let dirs: BTreeSet<&Path> = some.iter().map(|(path, _)| parent(path)).collect();
-        dirs.into_iter().try_for_each(|dir| File::open(dir)?.sync_all())?;
-    }
-    Ok(())
-}
-
-/// Gives a whole file that is on the medium its name, which must be free.
-pub fn rename_new(aside: &Path, path: &Path) -> io::Result<()> {
-    tempfile::TempPath::try_from_path(aside)?.persist_noclobber(path).map_err(|error| error.error)
-}
-
 /// Writes a file that must not exist yet.
 pub fn create_new(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let aside = write_aside(path, PUBLIC, write)?;
@@ -64,23 +44,40 @@ pub fn create_new(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) 
 /// may read a file can hold its lock, so nobody waits for ever.
 const TRIES: u32 = 300;
 const PAUSE: Duration = Duration::from_millis(100);
+/// After so many it is said that somebody waits.
+const SAID: u32 = 10;
 
 /// One at a time, for a file that is read and then replaced: what another process writes meanwhile would be lost. Waits
-/// for the other, and looks again, since it has replaced the file. Dropping the answer gives the lock back.
-pub fn lock(path: &Path) -> io::Result<File> {
-    for _ in 0..TRIES {
+/// for the other, and looks again, since it has replaced the file; `waiting` is called once, where that takes more than a
+/// second. Dropping the answer gives the lock back.
+pub fn lock(path: &Path, waiting: &dyn Fn()) -> io::Result<File> {
+    locked(path, waiting, File::try_lock)
+}
+
+/// Many at a time, for reading while nobody has [`lock`]ed it.
+pub fn lock_shared(path: &Path, waiting: &dyn Fn()) -> io::Result<File> {
+    locked(path, waiting, File::try_lock_shared)
+}
+
+fn locked(path: &Path, waiting: &dyn Fn(), lock: fn(&File) -> Result<(), TryLockError>) -> io::Result<File> {
+    for tried in 0..TRIES {
         if !path.metadata()?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
         let file = File::open(path)?;
-        match file.try_lock() {
+        match lock(&file) {
             Ok(()) => {
                 let (locked, there) = (file.metadata()?, path.metadata()?);
                 if (locked.dev(), locked.ino()) == (there.dev(), there.ino()) {
                     return Ok(file);
                 }
             }
-            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => {
+                if tried == SAID {
+                    waiting();
+                }
+                std::thread::sleep(PAUSE);
+            }
             Err(TryLockError::Error(error)) => return Err(error),
         }
     }

@@ -2,8 +2,16 @@
 
 #[path = "archive/audited.rs"]
 mod audited;
+#[path = "archive/links.rs"]
+mod links;
 #[path = "archive/lost.rs"]
 mod lost;
+#[path = "archive/mended.rs"]
+mod mended;
+#[path = "archive/meanwhile.rs"]
+mod meanwhile;
+#[path = "archive/names.rs"]
+mod names;
 mod support;
 
 use std::collections::BTreeSet;
@@ -319,9 +327,6 @@ fn a_proof_that_does_not_hold_is_not_authentic() {
     let hash = good.lines().nth(3).expect("a hash");
     let swapped = good.replacen(hash, &Base64::encode_string(Digest::of(b"x").as_bytes()), 1);
     verify("hash.tlog-proof", &swapped).is_error(11, "the log doesn't have the entry");
-    // Beside the bundle it is not passed over.
-    site.write("small.pgseal.tlog-proof", &swapped);
-    site.run(["verify", "small.pgseal"]).is_error(11, "the log doesn't have the entry");
     site.write("small.pgseal.tlog-proof", &good);
     // The release with another signature is the same release in another file.
     site.write("small.pgseal", pack(&small(), &[key("release"), key("log")]));
@@ -329,7 +334,48 @@ fn a_proof_that_does_not_hold_is_not_authentic() {
     assert_eq!(changed["log"]["same_file"], json!(false));
     // By somebody who is no log.
     trust(&site, |draft| draft.entry(&key("log"))["role"] = "l2".into());
-    site.run(["verify", "small.pgseal"]).is_error(11, "of role");
+    site.run(["verify", "small.pgseal", "--log-proof", "small.pgseal.tlog-proof"]).is_error(11, "of role");
+}
+
+/// Whoever can write beside a bundle can't make it look forged; and can't make it look logged.
+#[test]
+fn a_proof_that_nobody_named_is_a_warning_where_it_does_not_hold() {
+    let site = desk();
+    site.write("next.pgseal", numbered(1));
+    add(&site, &["small.pgseal", "next.pgseal"]).done();
+    let proof = |file: &str| site.run(["archive", "prove", "archive", file]).done().stdout;
+    let beside = site.path("small.pgseal.tlog-proof");
+    let warned = |why: &str| {
+        let said = site.run(["verify", "small.pgseal", "--json"]).done();
+        assert_eq!(said.json()["log"], Value::Null, "{why}");
+        for text in ["pgseal: warning: small.pgseal.tlog-proof: ", why, "counts for nothing"] {
+            assert!(said.stderr.contains(text), "{text}: {}", said.stderr);
+        }
+        let said = site.run(["verify", "small.pgseal"]).done().text();
+        assert!(said.contains("authentic: small") && !said.contains("in the log"), "{said}");
+        let named = site.run(["verify", "small.pgseal", "--log-proof", "small.pgseal.tlog-proof"]).stderr;
+        assert!(named.contains("pgseal: error: small.pgseal.tlog-proof") && named.contains(why), "{named}");
+    };
+    std::fs::write(&beside, "hello\n").expect("our own file");
+    warned("not a tlog-proof");
+    let good = proof("small.pgseal");
+    std::fs::write(&beside, String::from_utf8(good.clone()).expect("text").replace("index 0", "index 1"))
+        .expect("ours");
+    warned("the log doesn't have the entry");
+    std::fs::write(&beside, proof("next.pgseal")).expect("our own file");
+    warned("the proof of another file");
+    std::fs::remove_file(&beside).expect("ours");
+    std::fs::create_dir(&beside).expect("our own directory");
+    warned("not a regular file");
+    std::fs::remove_dir(&beside).expect("ours");
+    std::os::unix::fs::symlink("nowhere", &beside).expect("our own link");
+    warned("can't be read");
+    // A link to a proof that holds is one that holds, beside a bundle that may be a link too.
+    std::fs::remove_file(&beside).expect("ours");
+    site.write("kept.tlog-proof", good);
+    std::os::unix::fs::symlink("kept.tlog-proof", &beside).expect("our own link");
+    let said = site.run(["verify", "small.pgseal"]).done();
+    assert!(said.stderr.is_empty() && said.text().contains("in the log"), "{}", said.stderr);
 }
 
 #[test]
@@ -440,13 +486,7 @@ fn the_page_works_as_it_is_typed() {
     let blocks = page.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap_or_default());
     let script: String = blocks.collect();
     assert!(script.contains("archive verify") && script.contains("openssl"), "{script}");
-    let program = Path::new(env!("CARGO_BIN_EXE_pgseal")).parent().expect("a directory").to_owned();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths(std::iter::once(program).chain(std::env::split_paths(&path))).expect("plain paths");
-    let ran = Command::new("bash").args(["-euc", &script]).current_dir(site.dir()).env("PATH", path).output();
-    let ran = ran.expect("bash is there");
-    let said = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
-    assert!(ran.status.success(), "{said}");
+    let said = typed(&site, &script);
     for line in
         ["0 faults", "in the log example.com/releases: entry 0 of 3", "consistent: ", "Signature Verified Successfully"]
     {
@@ -455,6 +495,36 @@ fn the_page_works_as_it_is_typed() {
     // Every kind of fault has its row.
     for kind in ["deleted", "rewritten", "unlogged", "broken", "unsigned", "unfinished", "shrunk", "fork"] {
         assert!(page.contains(&format!("| `{kind}` |")), "{kind}");
+    }
+}
+
+/// What a shell says to these lines, which all have to succeed.
+fn typed(site: &Site, script: &str) -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_pgseal")).parent().expect("a directory").to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(program).chain(std::env::split_paths(&path))).expect("plain paths");
+    let ran = Command::new("bash").args(["-euc", script]).current_dir(site.dir()).env("PATH", path).output();
+    let ran = ran.expect("bash is there");
+    let said = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{said}");
+    said
+}
+
+/// The README's walk, as far as it needs no database: its keys, its trust root, its bundle; then its approver and archive.
+#[test]
+fn the_last_step_of_the_readme_works_as_it_is_typed() {
+    let site = Site::empty();
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("the page");
+    let step = |number: usize| {
+        let from = page.split(&format!("\n### {number}. ")).nth(1).expect("a step");
+        let step = from.split("\n##").next().unwrap_or_default().to_owned();
+        let typed: Vec<String> = step.lines().filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect();
+        typed.join("\n") + "\n"
+    };
+    std::fs::create_dir(site.path("pgseal-receipts")).expect("our own directory");
+    let said = typed(&site, &[2, 3, 4, 5, 11].map(step).concat());
+    for line in ["l2 1 of 1", ", 0 faults"] {
+        assert!(said.contains(line), "{line}: {said}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::rehearsal;
+use crate::format::file_name::Named;
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -44,18 +44,17 @@ impl Kind {
         Self::Part,
     ];
 
-    /// By the end of its name; `None` for what is nobody's business.
+    /// By the end of its name; `None` for what is nobody's business, or no file of its own.
     pub fn of(path: &Path) -> Option<Self> {
-        let name = path.file_name()?.as_encoded_bytes();
-        let ends = [
-            (".pgseal", Self::Bundle),
-            (".approval", Self::Approval),
-            (".receipt.json", Self::Receipt),
-            (rehearsal::ENDING, Self::Rehearsal),
-            (".tar", Self::Tar),
-        ];
-        let by_end = ends.into_iter().find_map(|(end, kind)| name.ends_with(end.as_bytes()).then_some(kind));
-        by_end.or_else(|| is_trust_root(path, name).then_some(Self::TrustRoot))
+        match Named::of(path)? {
+            Named::Bundle => Some(Self::Bundle),
+            Named::Approval => Some(Self::Approval),
+            Named::Receipt => Some(Self::Receipt),
+            Named::Rehearsal => Some(Self::Rehearsal),
+            Named::TrustRoot => Some(Self::TrustRoot),
+            Named::Tar => Some(Self::Tar),
+            Named::Signature | Named::Journal => None,
+        }
     }
 
     /// As JSON writes it.
@@ -82,15 +81,6 @@ impl Kind {
     }
 }
 
-fn is_trust_root(path: &Path, name: &[u8]) -> bool {
-    let Some(stem) = name.strip_suffix(b".json") else { return false };
-    let kept = || path.parent().and_then(Path::extension).is_some_and(|extension| extension == "sigs");
-    stem == b"trust"
-        || [&b"trust."[..], b"trust-", b"trust_"].iter().any(|start| stem.starts_with(start))
-        || [&b".trust"[..], b"-trust", b"_trust"].iter().any(|end| stem.ends_with(end))
-        || (!stem.is_empty() && stem.iter().all(u8::is_ascii_digit) && kept())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,17 +89,11 @@ mod tests {
     fn by_name() {
         for (name, kind) in [
             ("a/one-roof-1.0.0.pgseal", Some(Kind::Bundle)),
-            ("x.approval", Some(Kind::Approval)),
-            ("x.receipt.json", Some(Kind::Receipt)),
-            ("x.receipt.sig", None),
             ("x.rehearsal.json", Some(Kind::Rehearsal)),
             ("2026.tar", Some(Kind::Tar)),
-            ("trust.json", Some(Kind::TrustRoot)),
-            ("trust.2.json", Some(Kind::TrustRoot)),
-            ("acme.trust.json", Some(Kind::TrustRoot)),
-            ("trust.json.sigs/3.json", Some(Kind::TrustRoot)),
-            ("3.json", None),
-            ("package.json", None),
+            ("trust-2.json", Some(Kind::TrustRoot)),
+            ("x.receipt.sig", None),
+            ("x.journal", None),
             ("README", None),
         ] {
             assert_eq!(Kind::of(Path::new(name)), kind, "{name}");

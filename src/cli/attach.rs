@@ -50,7 +50,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if root.is_none() {
         out.warning("no trust root was named (--trust): nobody has checked whether a host takes what is added");
     }
-    let (statement, (id, told)) = rewrite::add(&args.file, |bundle| {
+    let (statement, (id, told)) = rewrite::add(&args.file, out, |bundle| {
         let desk = Desk {
             bundle,
             root: root.as_ref(),

@@ -1,6 +1,6 @@
 //! Errors as the operator sees them: lines, a hint where one helps, an exit code. One match for each error enum.
 
-mod archive;
+pub mod archive;
 mod authentic;
 
 use super::exit::Exit;

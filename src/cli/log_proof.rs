@@ -27,15 +27,33 @@ enum Same {
     Changed,
 }
 
-/// Checks the proof that was named, or that stands beside the bundle.
+/// Checks the proof that was named. One that only stands beside the bundle is nobody's word but its own: where it proves
+/// nothing of this release, that is a warning, and the bundle is what it is.
 pub fn check(
     given: Option<&Path>,
     file: &Path,
     root: &TrustRoot,
     release: ReleaseId,
+    out: Output,
 ) -> Result<Option<OfBundle>, CliError> {
+    if let Some(proof) = given {
+        return of_bundle(proof, file, root, release).map(Some);
+    }
     let beside = ProofFile::beside(file);
-    let Some(proof) = given.or_else(|| beside.is_file().then_some(&beside)) else { return Ok(None) };
+    if beside.symlink_metadata().is_err() {
+        return Ok(None);
+    }
+    of_bundle(&beside, file, root, release).map(Some).or_else(|error| {
+        error.lines.iter().for_each(|line| out.warning(line));
+        out.note(
+            "the proof beside the bundle counts for nothing, and whether a log has the bundle is not known: \
+             remove it, or make a fresh one by `pgseal archive prove`; --log-proof makes it an error",
+        );
+        Ok(None)
+    })
+}
+
+fn of_bundle(proof: &Path, file: &Path, root: &TrustRoot, release: ReleaseId) -> Result<OfBundle, CliError> {
     let read = ProofFile::read(proof).map_err(|error| CliError::from(error).about(proof))?;
     let logged = read.authenticate(root).map_err(|error| CliError::from(error).about(proof))?;
     let entry = logged.entry();
@@ -48,7 +66,7 @@ pub fn check(
     let (size, digest) = file_digest(file).map_err(|error| CliError::io(file, &error))?;
     let same = if (size, digest) == (entry.size, entry.sha256) { Same::Same } else { Same::Changed };
     let owner = root.owner(&logged.head().key()).to_owned();
-    Ok(Some(OfBundle { logged, owner, proof: proof.to_owned(), file: same }))
+    Ok(OfBundle { logged, owner, proof: proof.to_owned(), file: same })
 }
 
 /// As `--json` has it.

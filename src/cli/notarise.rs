@@ -37,7 +37,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let key = public.id();
     check_role(root.as_ref(), &public)?;
     let id = seen.bundle.claimed_release_id();
-    let (_, statement) = rewrite::add(&args.file, |bundle| {
+    let (_, statement) = rewrite::add(&args.file, out, |bundle| {
         if bundle.claimed_release_id() != id {
             return Err(CliError::new(Exit::Internal, format!("{}: changed while it was read", shown(&args.file))));
         }

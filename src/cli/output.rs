@@ -86,6 +86,11 @@ impl Output {
         }
     }
 
+    /// That another process has locked a file, and this one waits.
+    pub fn waits_for(&self, path: impl AsRef<std::path::Path>) {
+        self.note(waits_for(path));
+    }
+
     /// A question to the person at the terminal; the answer follows on the same line.
     pub fn ask(&self, text: impl Display) {
         write_err(&text.to_string());
@@ -144,6 +149,11 @@ pub fn escape(text: &str) -> String {
         }
         line
     })
+}
+
+/// What is said while another process has locked a file.
+pub fn waits_for(path: impl AsRef<std::path::Path>) -> String {
+    format!("{}: another process has locked it; waiting, at most half a minute", shown(path))
 }
 
 /// A path, escaped like any foreign text.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::args::{open, unopened};
 use super::error::CliError;
+use super::output::Output;
 use crate::bundle::UntrustedBundle;
 use crate::bundle::add::{AddError, Addition};
 use crate::durable;
@@ -12,12 +13,13 @@ use crate::format::statement::Statement;
 /// Opens a bundle, asks what to add to it, and replaces it. Gives its statement, and what `choose` gave beside.
 pub fn add<T>(
     path: &Path,
+    out: Output,
     choose: impl FnOnce(&UntrustedBundle) -> Result<(Vec<Addition>, T), CliError>,
 ) -> Result<(Statement, T), CliError> {
     // The file that a link leads to is the one that is read and replaced; not the link.
     let file = path.canonicalize().map_err(|error| CliError::io(path, &error))?;
     // One writer at a time: what another process adds meanwhile would be lost.
-    let _lock = durable::lock(&file).map_err(|error| unopened(path, &error))?;
+    let _lock = durable::lock(&file, &|| out.waits_for(path)).map_err(|error| unopened(path, &error))?;
     let bundle = open(&file)?;
     let (additions, beside) = choose(&bundle)?;
     let (mut statement, mut refused) = (None, None);

@@ -38,7 +38,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let signer = args.signer.open()?;
     let key = signer.public_key().id();
     check_role(&args.trust, key, out)?;
-    let (statement, (id, count)) = rewrite::add(&args.file, |bundle| {
+    let (statement, (id, count)) = rewrite::add(&args.file, out, |bundle| {
         // Nothing is signed that isn't a release.
         bundle.claimed_release().map_err(|error| CliError::from(error).about(&args.file))?;
         let signature = signer.sign(PAYLOAD_TYPE, bundle.claimed_statement())?;

@@ -92,7 +92,7 @@ impl<'a> Speaker<'a> {
                 word
             }
             None => {
-                let (_, word) = rewrite::add(self.file, |bundle| {
+                let (_, word) = rewrite::add(self.file, out, |bundle| {
                     if bundle.claimed_release_id() != id {
                         let text = format!("{}: changed while it was read", shown(self.file));
                         return Err(CliError::new(Exit::Internal, text));

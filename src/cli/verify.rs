@@ -29,7 +29,8 @@ pub struct Args {
     /// Also decompress, and check the digest of every content
     #[arg(long)]
     contents: bool,
-    /// The proof that an archive's log has the bundle [default: FILE.tlog-proof, where there is one]
+    /// The proof that an archive's log has the bundle; one that doesn't hold is an error [default: FILE.tlog-proof, where there
+    /// is one; one that doesn't hold is a warning]
     #[arg(long, value_name = "PROOF")]
     log_proof: Option<PathBuf>,
 }
@@ -46,7 +47,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         bundle.check_contents()?;
     }
     moved.finish();
-    let logged = log_proof::check(args.log_proof.as_deref(), &args.bundle.file, &root, bundle.release_id())?;
+    let logged = log_proof::check(args.log_proof.as_deref(), &args.bundle.file, &root, bundle.release_id(), out)?;
     let dispatch: Vec<&String> = manifest.tiers.iter().flat_map(|tier| &tier.dispatch).collect();
     let points = lint::points::of_bundle(&bundle);
     let count = bundle.file_count();

@@ -2,10 +2,12 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::file_name::Named;
 use super::version::Format1;
 use crate::digest::Digest;
 
@@ -62,23 +64,18 @@ impl LogKind {
         }
     }
 
-    /// By the end of a file's name, as everywhere in pgseal; `None` for what no archive takes. A trust root has no name of
-    /// its own: in an archive it is `trust.json`, or ends in `.trust.json`.
-    pub fn of(name: &str) -> Option<Self> {
-        let kinds = [
-            (".pgseal", Self::Release),
-            (".approval", Self::Approval),
-            (".receipt.json", Self::Receipt),
-            (".rehearsal.json", Self::Rehearsal),
-            (".trust.json", Self::Trust),
-            (".sig", Self::Signature),
-            (".tsr", Self::Signature),
-            (".journal", Self::Journal),
-        ];
-        if name == "trust.json" {
-            return Some(Self::Trust);
+    /// By the file's name; `None` for what no archive takes.
+    pub fn of(path: &Path) -> Option<Self> {
+        match Named::of(path)? {
+            Named::Bundle => Some(Self::Release),
+            Named::Approval => Some(Self::Approval),
+            Named::Receipt => Some(Self::Receipt),
+            Named::Rehearsal => Some(Self::Rehearsal),
+            Named::TrustRoot => Some(Self::Trust),
+            Named::Signature => Some(Self::Signature),
+            Named::Journal => Some(Self::Journal),
+            Named::Tar => None,
         }
-        kinds.into_iter().find_map(|(end, kind)| (name.len() > end.len() && name.ends_with(end)).then_some(kind))
     }
 }
 
@@ -184,21 +181,5 @@ mod tests {
         assert!(bytes.starts_with(b"{\"format\":1,\"kind\":\"release\",\"path\":\"a.pgseal\","), "{bytes:?}");
         assert_eq!(json::from_canonical::<LogEntry>(&bytes).expect("its own bytes"), entry);
         assert!(json::from_canonical::<LogEntry>(&[&bytes[..], b"\n"].concat()).is_err());
-    }
-
-    #[test]
-    fn a_name_says_what_a_file_is() {
-        for (name, kind) in [
-            ("a.pgseal", Some(LogKind::Release)),
-            ("a.receipt.json", Some(LogKind::Receipt)),
-            ("trust.json", Some(LogKind::Trust)),
-            ("2.trust.json", Some(LogKind::Trust)),
-            ("a.receipt.sig", Some(LogKind::Signature)),
-            (".pgseal", None),
-            ("README.md", None),
-            ("a.pgseal.tlog-proof", None),
-        ] {
-            assert_eq!(LogKind::of(name), kind, "{name}");
-        }
     }
 }

@@ -3,6 +3,7 @@
 pub mod approval;
 pub mod dsse;
 pub mod expectation;
+pub mod file_name;
 pub mod fingerprint;
 pub mod json;
 pub mod limits_of_run;

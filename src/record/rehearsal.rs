@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::signed::{self, Parts, ReceiptError, Reservation};
 use super::size;
 use crate::digest::Digest;
+use crate::format::file_name::REHEARSAL;
 use crate::format::json;
 use crate::format::manifest::Manifest;
 use crate::format::rehearsal::{Rehearsal, RehearsalOutcome, RehearsalPredicateType, RehearsalStatement};
@@ -20,12 +21,9 @@ use crate::trust::policy::is_behind;
 use crate::trust::{KeyId, SecretKey, TrustRoot, When};
 use crate::words::count;
 
-/// How the names of rehearsal receipts end.
-pub const ENDING: &str = ".rehearsal.json";
-
 /// Whether a file has the name of a rehearsal receipt.
 pub fn is_one(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(ENDING.as_bytes()))
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(REHEARSAL.as_bytes()))
 }
 
 /// Takes the names and the room of a rehearsal receipt in a directory that is there. Dropped it leaves nothing.

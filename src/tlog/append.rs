@@ -14,11 +14,11 @@ use super::checkpoint::{Checkpoint, CheckpointError, SignCheckpointError, Truste
 use super::entries::{self, EntriesError};
 use super::hash::{complete, leaf};
 use super::proof::{ProofError, check_consistency, consistency, root};
-use super::stored::{Stored, TileError};
+use super::stored::{Stored, TileError, TileFault};
 use super::tile::{Content, HEIGHT, Tile, WIDTH};
-use super::{CHECKPOINT, TILE, hash, stored};
+use super::{CHECKPOINT, hash, stored};
 use crate::digest::Digest;
-use crate::durable;
+use crate::durable::{self, Below};
 use crate::format::json::{self, JsonError};
 use crate::format::log_entry::{ArchivePath, LogEntry};
 use crate::trust::root::SignatureError;
@@ -80,6 +80,9 @@ pub enum LogError {
     /// A tile that can't be used.
     #[error(transparent)]
     Tile(#[from] TileError),
+    /// What stands behind the checkpoint is not what an interrupted append leaves.
+    #[error(transparent)]
+    Behind(TileError),
     /// The tiles are of another tree than the one that was signed.
     #[error("{path}: {reason}", path = path.display())]
     Broken {
@@ -121,7 +124,7 @@ pub fn create(dir: &Path, origin: &str, root: &TrustRoot, signer: &dyn Signer) -
 /// Reads a log's checkpoint, and checks its signature.
 pub fn head(dir: &Path, root: &TrustRoot) -> Result<(Checkpoint, TrustedHead), LogError> {
     let path = dir.join(CHECKPOINT);
-    let checkpoint = Checkpoint::read(&path).map_err(|source| match source {
+    let checkpoint = Checkpoint::of(dir).map_err(|source| match source {
         CheckpointError::Io(error) if error.kind() == io::ErrorKind::NotFound => LogError::NoLog(dir.to_owned()),
         source => LogError::Checkpoint { path: path.clone(), source },
     })?;
@@ -138,8 +141,14 @@ pub fn pending(dir: &Path, size: u64) -> Result<Vec<Vec<u8>>, TileError> {
         if width <= known {
             break;
         }
-        let entries = Stored::new(dir, index * WIDTH + width).entries(index)?;
-        pending.extend(entries.into_iter().skip(usize::try_from(known).unwrap_or(usize::MAX)));
+        let mut entries = Stored::new(dir, index * WIDTH + width).entries(index)?;
+        let behind = entries.split_off(usize::try_from(known).unwrap_or(entries.len()).min(entries.len()));
+        // Where those of the checkpoint can't be read, that is told by itself.
+        if known > 0 && Stored::new(dir, size).entries(index).is_ok_and(|signed| signed != entries) {
+            let tile = Tile { content: Content::Entries, index, width };
+            return Err(TileError { path: tile.to_string(), reason: TileFault::Foreign });
+        }
+        pending.extend(behind);
         if width < WIDTH {
             break;
         }
@@ -163,39 +172,37 @@ pub fn there(dir: &Path) -> u64 {
 /// How many entries are there at a place; 0 for none.
 fn width(dir: &Path, index: u64) -> u64 {
     let full = Tile { content: Content::Entries, index, width: WIDTH };
-    if dir.join(full.to_string()).exists() { WIDTH } else { widest(&dir.join(full.partials())) }
-}
-
-/// The widest partial tile in a directory; 0 for none.
-fn widest(dir: &Path) -> u64 {
-    let names = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let widths = names.filter_map(|entry| entry.file_name().to_str().and_then(super::checkpoint::number));
+    let Ok(log) = Below::open(dir) else { return 0 };
+    if log.has(Path::new(&full.to_string())) {
+        return WIDTH;
+    }
+    // The widest of the partial tiles.
+    let names = log.names(Path::new(&full.partials())).unwrap_or_default();
+    let widths = names.iter().filter_map(|name| name.to_str().and_then(super::checkpoint::number));
     widths.filter(|width| (1..WIDTH).contains(width)).max().unwrap_or_default()
 }
 
 impl LockedLog {
-    /// Waits for whoever appends, then reads checkpoint and last tiles. Only these: the work does not grow with the log.
-    pub fn lock(dir: &Path, root: &TrustRoot) -> Result<Self, LogError> {
+    /// Waits for whoever appends (and says so by `waiting`), then reads checkpoint and last tiles. Only these: the work does
+    /// not grow with the log.
+    pub fn lock(dir: &Path, root: &TrustRoot, waiting: &dyn Fn()) -> Result<Self, LogError> {
         let path = dir.join(CHECKPOINT);
-        let lock = durable::lock(&path).map_err(|source| match source.kind() {
+        let lock = durable::lock(&path, waiting).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => LogError::NoLog(dir.to_owned()),
             _ => LogError::Io { path, source },
         })?;
         let (_, head) = head(dir, root)?;
-        let broken = |reason: &str| LogError::Broken { path: dir.to_owned(), reason: reason.to_owned() };
         let stored = Stored::new(dir, head.size());
-        if self::root(&stored, head.size())? != head.root() {
-            return Err(broken("its tiles are not those of the checkpoint"));
-        }
+        check_tiles(dir, &stored, &head)?;
         let mut tail = Vec::new();
         if !head.size().is_multiple_of(WIDTH) {
             let last = head.size() / WIDTH;
             tail = stored.entries(last)?;
             if !tail.iter().map(|entry| leaf(entry)).eq(stored.hashes(0, last)?.iter().copied()) {
-                return Err(broken("its last entries are not those of the checkpoint"));
+                return Err(broken(dir, "its last entries are not those of the checkpoint"));
             }
         }
-        let pending = pending(dir, head.size())?;
+        let pending = pending(dir, head.size()).map_err(LogError::Behind)?;
         Ok(Self { dir: dir.to_owned(), head, tail, pending, _lock: lock })
     }
 
@@ -242,14 +249,7 @@ impl LockedLog {
         let checkpoint = Checkpoint::sign(self.head.origin(), size, root_hash, signer)?;
         let path = self.dir.join(CHECKPOINT);
         checkpoint.authenticate(root).map_err(|source| LogError::Signature { path: path.clone(), source })?;
-        self.write(&tiles)?;
-        let text = checkpoint.to_string();
-        durable::replace(&path, |file| file.write_all(text.as_bytes()))
-            .map_err(|source| LogError::Io { path, source })?;
-        for (tile, _) in tiles.iter().filter(|(tile, _)| tile.is_full()) {
-            // The full tile stands in for them. Best effort: what stays is not looked at any more.
-            let _ = std::fs::remove_dir_all(self.dir.join(tile.partials()));
-        }
+        self.write(&tiles, &checkpoint).map_err(|source| LogError::Io { path: self.dir, source })?;
         Ok(checkpoint)
     }
 
@@ -285,19 +285,40 @@ impl LockedLog {
         Ok((tiles, after))
     }
 
-    fn write(&self, tiles: &[Written]) -> Result<(), LogError> {
-        let io = |source| LogError::Io { path: self.dir.join(TILE), source };
+    /// The tiles, then the checkpoint. No link is followed: the log's files lie in the archive.
+    fn write(&self, tiles: &[Written], checkpoint: &Checkpoint) -> io::Result<()> {
+        let log = Below::open(&self.dir)?;
         let mut files = Vec::new();
         for (tile, bytes) in tiles {
-            let path = self.dir.join(tile.to_string());
-            path.parent().map_or(Ok(()), durable::create_dirs).map_err(io)?;
+            let path = PathBuf::from(tile.to_string());
             // What an interrupted append wrote is written again only where it differs.
-            if !stored::read_limited(&path, bytes.len() as u64).is_ok_and(|there| there == *bytes) {
+            let there = log.file(&path).and_then(|file| stored::read_limited(file, bytes.len() as u64));
+            if !there.is_ok_and(|there| there == *bytes) {
                 files.push((path, bytes.clone()));
             }
         }
-        durable::replace_all(&files).map_err(io)
+        let dirs: BTreeSet<&Path> = files.iter().filter_map(|(path, _)| path.parent()).chain([Path::new("")]).collect();
+        dirs.into_iter().for_each(|dir| log.sweep(dir));
+        log.replace_all(&files)?;
+        log.replace_all(&[(CHECKPOINT.into(), checkpoint.to_string().into_bytes())])?;
+        for (tile, _) in tiles.iter().filter(|(tile, _)| tile.is_full()) {
+            // The full tile stands in for them. Best effort: what stays is not looked at any more.
+            let _ = log.remove_dir(Path::new(&tile.partials()));
+        }
+        Ok(())
     }
+}
+
+/// Whether the tiles lead to the root that was signed.
+pub fn check_tiles(dir: &Path, stored: &Stored, head: &TrustedHead) -> Result<(), LogError> {
+    if root(stored, head.size())? == head.root() {
+        return Ok(());
+    }
+    Err(broken(dir, "its tiles are not those of the checkpoint"))
+}
+
+fn broken(dir: &Path, reason: &str) -> LogError {
+    LogError::Broken { path: dir.to_owned(), reason: reason.to_owned() }
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! Checkpoints (C2SP tlog-checkpoint): what a log was at some size, as a signed note.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use base64ct::{Base64, Encoding};
 
+use super::CHECKPOINT;
+use super::stored::file_below;
 use crate::digest::Digest;
 use crate::trust::note::{self, NoteError, NoteText, SignedNote};
 use crate::trust::root::{SignatureError, name};
@@ -60,13 +63,22 @@ impl Checkpoint {
         Ok(Self { note, head })
     }
 
-    /// Reads a checkpoint's file.
+    /// Reads the checkpoint of the log in a directory: it lies there itself, and is no link.
+    pub fn of(dir: &Path) -> Result<Self, CheckpointError> {
+        Self::read_from(file_below(dir, CHECKPOINT)?)
+    }
+
+    /// Reads a checkpoint that somebody kept.
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
         if !std::fs::metadata(path)?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file").into());
         }
+        Self::read_from(File::open(path)?)
+    }
+
+    fn read_from(file: File) -> Result<Self, CheckpointError> {
         let mut bytes = Vec::new();
-        std::fs::File::open(path)?.take(note::MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+        file.take(note::MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
         Self::parse(&bytes)
     }
 

@@ -1,7 +1,6 @@
 //! An archive against its log: what is gone, what is another file now, what nobody logged, and whether the log is still
 //! the one that was signed. All faults, not the first.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -10,13 +9,13 @@ use files::Logged;
 
 use super::append::{pending, there};
 use super::checkpoint::{Checkpoint, CheckpointError};
-use super::hash::{empty, leaf};
-use super::proof::{Leaves, check_consistency, consistency};
+use super::hash::leaf;
+use super::proof::Leaves;
 use super::stored::Stored;
 use super::tile::{Content, Tile, WIDTH};
-use super::{CHECKPOINT, Lost, REPAIR_CHECKPOINT, REPAIR_TILES, TILE};
+use super::{CHECKPOINT, Lost, REMOVE_BEHIND, REPAIR_CHECKPOINT, REPAIR_TILES, TILE};
 use crate::digest::{Digest, Hasher};
-use crate::durable;
+use crate::durable::{self, Below, is_link};
 use crate::format::json;
 use crate::format::log_entry::LogEntry;
 use crate::trust::TrustRoot;
@@ -24,6 +23,7 @@ use crate::trust::root::SignatureError;
 use crate::words::count;
 
 mod files;
+mod tree;
 
 /// What an archive is, compared with its log.
 #[derive(Debug)]
@@ -84,9 +84,28 @@ impl LogFaultKind {
     }
 }
 
+/// What somebody who waits may be told, from any thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Somebody appends, and this waits; at most half a minute.
+    Waiting,
+    /// So many of the logged files were read.
+    Read {
+        /// So many.
+        done: usize,
+        /// Of so many.
+        of: usize,
+    },
+}
+
 /// Compares an archive with its log, and the log with checkpoints of it that were kept elsewhere. Log and list of files are
 /// read while nobody appends; then every file is read. An error is only that the directory can't be read.
-pub fn compare(dir: &Path, root: &TrustRoot, since: &[Checkpoint]) -> io::Result<Comparison> {
+pub fn compare(
+    dir: &Path,
+    root: &TrustRoot,
+    since: &[Checkpoint],
+    seen: &(dyn Fn(Progress) + Sync),
+) -> io::Result<Comparison> {
     if !std::fs::metadata(dir)?.is_dir() {
         return Err(io::Error::new(io::ErrorKind::NotADirectory, "not a directory"));
     }
@@ -99,30 +118,37 @@ pub fn compare(dir: &Path, root: &TrustRoot, since: &[Checkpoint]) -> io::Result
         return Ok(Comparison { checkpoint: None, entries: Vec::new(), faults: faults.0 });
     }
     // Best effort: where it can't be locked, an append at this moment may look like a fault.
-    let lock = durable::lock(&dir.join(CHECKPOINT));
+    let lock = durable::lock_shared(&dir.join(CHECKPOINT), &|| seen(Progress::Waiting));
     let checkpoint = read_checkpoint(dir, &mut faults);
     let head = checkpoint.as_ref().filter(|checkpoint| is_its_own(checkpoint, root, &mut faults));
-    if let Some(head) = head {
+    let below = Below::open(dir)?;
+    let is_elsewhere =
+        [TILE, "tile/entries"].iter().any(|path| below.names(Path::new(path)).is_err_and(|error| is_link(&error)));
+    if let Some(head) = head.filter(|_| !is_elsewhere) {
         check_pending(dir, head, &mut faults);
     }
     // What nobody's checkpoint bounds is what is there.
     let size = head.map_or_else(|| there(dir), Checkpoint::size);
-    let (read, is_whole) = read_entries(dir, size, &mut faults);
+    let (read, is_whole) = if is_elsewhere { (Vec::new(), false) } else { read_entries(dir, size, &mut faults) };
     let is_unreadable = read.is_empty() && checkpoint.as_ref().is_none_or(|checkpoint| checkpoint.size() > 0);
     let leaves = Leaves::new(read.iter().map(|(_, entry)| leaf(entry)).collect());
-    let bad = head.filter(|_| is_whole).map(|head| check_tree(dir, head, &leaves, &mut faults)).unwrap_or_default();
+    let bad = head.filter(|_| is_whole).map(|head| tree::check(dir, head, &leaves, &mut faults)).unwrap_or_default();
     let files = files::walk(dir, &mut faults);
     drop(lock);
     if is_whole && !is_unreadable {
-        since.iter().for_each(|kept| check_kept(kept, head, root, &leaves, &mut faults));
+        since.iter().for_each(|kept| tree::check_kept(kept, head, root, &leaves, &mut faults));
     }
     let (bad, good): (Vec<_>, Vec<_>) = read.into_iter().partition(|(at, _)| bad.contains(at));
     let entries = parse(&good, size, &mut faults);
-    if is_unreadable {
+    if is_elsewhere {
+        let lost = "so the files can't be compared with the log, which lies in the archive itself";
+        faults.tell(LogFaultKind::Broken, TILE, format!("it is or has a link, {lost}: put the directory itself there"));
+    } else if is_unreadable {
         tell_unreadable(dir, &mut faults);
     } else {
         let damaged = bad.into_iter().map(|(_, entry)| entry).collect();
-        files::check(dir, &Logged { entries: &entries, damaged, is_whole }, files, &mut faults);
+        let logged = Logged { below: &below, entries: &entries, damaged, is_whole };
+        files::check(&logged, files, &mut faults, &|done, of| seen(Progress::Read { done, of }));
     }
     Ok(Comparison { checkpoint, entries, faults: faults.0 })
 }
@@ -154,7 +180,7 @@ fn tell_gone(kept: &Checkpoint, root: &TrustRoot, faults: &mut Faults) {
 }
 
 fn read_checkpoint(dir: &Path, faults: &mut Faults) -> Option<Checkpoint> {
-    let error = match Checkpoint::read(&dir.join(CHECKPOINT)) {
+    let error = match Checkpoint::of(dir) {
         Ok(checkpoint) => return Some(checkpoint),
         Err(error) => error,
     };
@@ -185,7 +211,9 @@ fn check_pending(dir: &Path, head: &Checkpoint, faults: &mut Faults) {
                 stand(more)
             ),
         ),
-        Err(error) => faults.tell(LogFaultKind::Broken, error.path.clone(), error.reason.to_string()),
+        Err(error) => {
+            faults.tell(LogFaultKind::Broken, error.path, format!("{}; {REMOVE_BEHIND}", error.reason));
+        }
     }
 }
 
@@ -234,72 +262,6 @@ fn read_entries(dir: &Path, size: u64, faults: &mut Faults) -> (Vec<(u64, Vec<u8
     (all, is_whole)
 }
 
-/// Whether entries, tiles and checkpoint are of one tree. Where they are not, whose fault it is: what leads to the root
-/// that was signed is right. Answers with the places of entries that are not the logged ones.
-fn check_tree(dir: &Path, checkpoint: &Checkpoint, leaves: &Leaves, faults: &mut Faults) -> BTreeSet<u64> {
-    let (size, stored) = (checkpoint.size(), Stored::new(dir, checkpoint.size()));
-    let entries_hold = leaves.root(size) == Some(checkpoint.root());
-    let (before, mut bad) = (faults.0.len(), BTreeSet::new());
-    for tile in Tile::all(size) {
-        let Content::Hashes(level) = tile.content else { continue };
-        match stored.hashes(level, tile.index) {
-            Err(error) => faults.tell(LogFaultKind::Broken, error.path, error.reason.to_string()),
-            Ok(hashes) => {
-                let from = usize::try_from(tile.index * WIDTH).unwrap_or(usize::MAX);
-                let expected = leaves.level(level * 8).get(from..from + hashes.len()).unwrap_or_default();
-                let differ: Vec<u64> = (0..hashes.len())
-                    .filter(|at| expected.get(*at) != hashes.get(*at))
-                    .map(|at| tile.index * WIDTH + at as u64)
-                    .collect();
-                let Some(first) = differ.first() else { continue };
-                if entries_hold {
-                    faults.tell(LogFaultKind::Broken, tile.to_string(), "not the hashes of the entries");
-                } else if level == 0 {
-                    let bundle = Tile { content: Content::Entries, ..tile };
-                    let which = match differ.len() {
-                        1 => format!("entry {first} is not the one that was logged"),
-                        many => format!("entry {first} and {} more are not those that were logged", many - 1),
-                    };
-                    let sentence = format!("{which}: the tile {tile} has another hash");
-                    faults.tell(LogFaultKind::Broken, bundle.to_string(), sentence);
-                    bad.extend(differ);
-                }
-            }
-        }
-    }
-    if !entries_hold && faults.0.len() == before {
-        let why = "the entries don't lead to the root hash that it signs";
-        faults.tell(LogFaultKind::Broken, CHECKPOINT, format!("{why} ({})", count(size, "entry")));
-    }
-    bad
-}
-
-/// Without a checkpoint of its own a log is what its entries are.
-fn check_kept(kept: &Checkpoint, head: Option<&Checkpoint>, root: &TrustRoot, leaves: &Leaves, faults: &mut Faults) {
-    let (old, new) = (kept.size(), head.map_or(leaves.level(0).len() as u64, Checkpoint::size));
-    let which = format!("the checkpoint that was kept, of {},", count(old, "entry"));
-    if let Err(error) = kept.authenticate(root) {
-        return faults.tell(LogFaultKind::Unsigned, CHECKPOINT, format!("{which} is not signed by a log key: {error}"));
-    }
-    if let Some(checkpoint) = head.filter(|head| head.origin() != kept.origin()) {
-        let sentence = format!("{which} is of the log {:?}, and this is {:?}", kept.origin(), checkpoint.origin());
-        return faults.tell(LogFaultKind::Fork, CHECKPOINT, sentence);
-    }
-    if old > new {
-        let sentence = format!("{which} is of a larger log than this, of {new}: entries were taken away");
-        return faults.tell(LogFaultKind::Shrunk, CHECKPOINT, sentence);
-    }
-    let proof = consistency(leaves, old, new).map_err(|error| error.to_string());
-    let holds = proof.and_then(|proof| {
-        let now = head.map(Checkpoint::root).or_else(|| leaves.root(new)).unwrap_or_else(empty);
-        check_consistency((old, kept.root()), (new, now), &proof).map_err(|error| error.to_string())
-    });
-    if let Err(error) = holds {
-        let sentence = format!("{which} is not the beginning of this log: what was logged then was changed ({error})");
-        faults.tell(LogFaultKind::Fork, CHECKPOINT, sentence);
-    }
-}
-
 fn parse(read: &[(u64, Vec<u8>)], size: u64, faults: &mut Faults) -> Vec<LogEntry> {
     let mut entries = Vec::with_capacity(read.len());
     for (at, entry) in read {
@@ -314,20 +276,26 @@ fn parse(read: &[(u64, Vec<u8>)], size: u64, faults: &mut Faults) -> Vec<LogEntr
     entries
 }
 
-/// Length and digest of a file.
+/// Length and digest of a file that somebody named.
 pub fn file_digest(path: &Path) -> io::Result<(u64, Digest)> {
     // A pipe would wait for a writer.
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    let (mut file, mut hasher, mut size) = (File::open(path)?, Hasher::default(), 0);
+    digest_of(File::open(path)?, &|_| {})
+}
+
+/// Length and digest of an open file; `read` is told how many bytes more were read.
+pub fn digest_of(mut file: File, read: &dyn Fn(u64)) -> io::Result<(u64, Digest)> {
+    let (mut hasher, mut size) = (Hasher::default(), 0);
     let mut buffer = vec![0; 256 << 10];
     loop {
         match file.read(&mut buffer)? {
             0 => return Ok((size, hasher.finish())),
-            read => {
-                hasher.update(&buffer[..read]);
-                size += read as u64;
+            more => {
+                hasher.update(&buffer[..more]);
+                size += more as u64;
+                read(more as u64);
             }
         }
     }

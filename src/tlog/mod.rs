@@ -16,7 +16,7 @@ use std::path::Path;
 
 pub use append::LockedLog;
 pub use checkpoint::{Checkpoint, TrustedHead};
-pub use compare::{Comparison, LogFault, LogFaultKind, compare};
+pub use compare::{Comparison, LogFault, LogFaultKind, Progress, compare};
 pub use proof_file::ProofFile;
 
 /// The checkpoint's name in an archive.
@@ -62,3 +62,6 @@ pub const REPAIR_CHECKPOINT: &str = "put back a copy of `checkpoint` that was ke
 /// What helps where the tiles are lost.
 pub const REPAIR_TILES: &str = "put back a copy of `tile/` that was kept, as new as the checkpoint or newer; \
      without one the log is lost, as a checkpoint has no entries";
+/// What helps where something else than entries stands behind the checkpoint.
+pub const REMOVE_BEHIND: &str = "it stands behind the checkpoint, where an add that was killed leaves whole files only: \
+     if nobody kept a checkpoint of so many entries, remove it";

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -11,6 +12,7 @@ use super::hash::complete;
 use super::proof::Subtrees;
 use super::tile::{Content, HEIGHT, Tile, WIDTH};
 use crate::digest::Digest;
+use crate::durable::Below;
 
 /// A tile of hashes, in bytes.
 const HASHES_BYTES: u64 = WIDTH * 32;
@@ -51,6 +53,9 @@ pub enum TileFault {
         /// How many it should have.
         expected: u64,
     },
+    /// Entries behind the checkpoint that go on from others than its own.
+    #[error("it does not begin with the entries of the checkpoint")]
+    Foreign,
     /// A bundle that is none.
     #[error(transparent)]
     Entries(#[from] EntriesError),
@@ -106,8 +111,8 @@ impl Stored {
         parse: impl Fn(&[u8]) -> Result<Vec<T>, TileFault>,
     ) -> Result<Vec<T>, TileError> {
         let read = |tile: Tile| {
-            let parsed = read_limited(&self.dir.join(tile.to_string()), most).map_err(TileFault::Io);
-            let parsed = parsed.and_then(|bytes| parse(&bytes)).and_then(|all| {
+            let read = file_below(&self.dir, &tile.to_string()).and_then(|file| read_limited(file, most));
+            let parsed = read.map_err(TileFault::Io).and_then(|bytes| parse(&bytes)).and_then(|all| {
                 let (found, expected) = (all.len() as u64, tile.width);
                 if found == expected { Ok(all) } else { Err(TileFault::Width { found, expected }) }
             });
@@ -128,13 +133,15 @@ impl Stored {
     }
 }
 
+/// A file of a log, which lies below its directory and not elsewhere.
+pub(super) fn file_below(dir: &Path, path: &str) -> io::Result<File> {
+    Below::open(dir)?.file(Path::new(path))
+}
+
 /// A file of at most `most` bytes.
-pub(super) fn read_limited(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    if !std::fs::symlink_metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-    }
+pub(super) fn read_limited(file: File, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the file is too large"));
     }

@@ -12,6 +12,7 @@ use super::key_id::KeyId;
 use super::root::{ClaimedSignature, DraftRoot, TrustError, TrustRoot};
 use super::rotation::{Candidate, Step};
 use crate::durable;
+use crate::format::file_name::is_kept_version;
 use crate::format::json::JsonError;
 use crate::limits;
 
@@ -53,7 +54,7 @@ pub enum StoreError {
 /// Reads and checks the trust root.
 pub fn read(path: &Path) -> Result<TrustRoot, StoreError> {
     let draft = read_document(path)?;
-    let signatures = read_signatures(&signatures_dir(path), draft.document().version)?;
+    let signatures = read_signatures(&signed_in(path), draft.document().version)?;
     let listed: Vec<ClaimedSignature> =
         signatures.into_iter().filter(|found| !found.by_key_before).map(|found| found.signature).collect();
     draft.signed(&listed).map_err(|source| StoreError::Trust { path: path.to_owned(), source: source.into() })
@@ -62,7 +63,7 @@ pub fn read(path: &Path) -> Result<TrustRoot, StoreError> {
 /// Reads a document that may lack signatures; its own rules hold.
 pub fn read_draft(path: &Path) -> Result<Candidate, StoreError> {
     let draft = read_document(path)?;
-    let signatures = read_signatures(&signatures_dir(path), draft.document().version)?;
+    let signatures = read_signatures(&signed_in(path), draft.document().version)?;
     Ok(Candidate { draft, signatures: signatures.into_iter().map(|found| found.signature).collect() })
 }
 
@@ -119,13 +120,13 @@ pub struct Installed {
 }
 
 impl Installed {
-    /// Waits for others, then reads and checks it.
-    pub fn lock(path: &Path) -> Result<Self, StoreError> {
+    /// Waits for others (and says so by `waiting`), then reads and checks it.
+    pub fn lock(path: &Path, waiting: &dyn Fn()) -> Result<Self, StoreError> {
         if path.is_symlink() {
             let source = io::Error::new(io::ErrorKind::InvalidInput, "it is a link: name the file that it leads to");
             return Err(StoreError::Io { path: path.to_owned(), source });
         }
-        let lock = durable::lock(path).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
+        let lock = durable::lock(path, waiting).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), root: read(path)?, _lock: lock })
     }
 
@@ -175,6 +176,12 @@ fn plain(error: io::Error) -> io::Error {
         Some((said, _)) => io::Error::new(error.kind(), said.to_owned()),
         None => error,
     }
+}
+
+/// Where a document's signatures lie: in `FILE.sigs`; of an earlier version, which `install` keeps among them, beside it.
+pub fn signed_in(path: &Path) -> PathBuf {
+    let kept = path.parent().filter(|_| is_kept_version(path));
+    kept.map_or_else(|| signatures_dir(path), Path::to_owned)
 }
 
 fn signatures_dir(path: &Path) -> PathBuf {

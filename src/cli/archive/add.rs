@@ -1,26 +1,24 @@
 //! `pgseal archive add DIR FILE...`
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::super::args::{TrustArgs, now, time};
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::{Output, escape, shown};
+use super::super::progress::Beside;
 use super::super::signer::SignerArgs;
-use super::taken::{Taken, Taker, main_of};
+use super::names::mains_of;
+use super::place::Place;
+use super::taken::{Taken, Taker};
 use super::trust_versions::Known;
-use crate::durable;
 use crate::format::log_entry::{ArchivePath, LogEntry};
 use crate::format::timestamp::Timestamp;
-use crate::tlog::compare::file_digest;
-use crate::tlog::{LockedLog, append};
+use crate::tlog::append::{self, LogError};
+use crate::tlog::{LockedLog, Lost};
 use crate::trust::When;
 use crate::words::count;
-
-/// Beyond so many files the whole file system is told to write, once, instead of being asked for each of them.
-const FILES_EACH: usize = 32;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -41,11 +39,11 @@ pub struct Args {
 
 /// What is to be done with the files.
 #[derive(Default)]
-struct Work {
+pub struct Work {
     /// What the log will have more, in its order.
-    new: Vec<LogEntry>,
+    pub new: Vec<LogEntry>,
     /// Files that get their name.
-    named: Vec<(PathBuf, ArchivePath)>,
+    pub named: Vec<(PathBuf, ArchivePath)>,
     /// What is logged and there.
     present: Vec<ArchivePath>,
     /// What is logged, was lost, and is there again.
@@ -57,12 +55,18 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let signer = args.signer.open()?;
     super::check_role(&root, &signer.public_key())?;
     let when = When::AsOf(args.as_of.unwrap_or_else(now));
-    let log = LockedLog::lock(&args.dir, &root).map_err(|error| super::unusable(&args.dir, error))?;
+    let waiting = || out.waits_for(&args.dir);
+    let log = LockedLog::lock(&args.dir, &root, &waiting).map_err(|error| match error {
+        // Perhaps it has to be begun.
+        LogError::NoLog(_) if Lost::of(&args.dir).is_none() => error.into(),
+        error => super::unusable(&args.dir, error),
+    })?;
     let known = Known::gather(&args.trust.path(), &args.files, &args.dir);
     let taker = Taker::new(&args.dir, &root, when, known)?;
-    let taken = taken(args, &taker, &log)?;
-    let work = plan(&args.dir, &log, taken)?;
-    let named = put(&args.dir, &work)?;
+    let taken = taken(args, &taker, &log, out)?;
+    let place = Place::open(&args.dir)?;
+    let work = plan(&place, &log, taken)?;
+    let named = place.put(&work)?;
     let first = log.head().size();
     let checkpoint = if work.new.is_empty() {
         None
@@ -73,7 +77,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             let is_untouched = append::head(&args.dir, &root).is_ok_and(|(now, _)| now.size() == first)
                 && append::pending(&args.dir, first).is_ok_and(|entries| entries.is_empty());
             if is_untouched {
-                take_back(&named);
+                place.take_back(&named);
             }
         })?)
     };
@@ -94,45 +98,93 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 }
 
 /// All that is authentic, what an interrupted add left first; or every reason why not.
-fn taken(args: &Args, taker: &Taker<'_>, log: &LockedLog) -> Result<Vec<Taken>, CliError> {
-    let mut all = Vec::new();
-    let pending = log.pending()?;
-    let mains: BTreeSet<String> = pending.iter().map(main_of).collect();
-    let mut there: BTreeMap<ArchivePath, Taken> = BTreeMap::new();
-    for main in mains {
-        let taken = taker.take_there(&main).map_err(|error| {
-            error.hint("the log has entries behind its checkpoint, and they come first: put this file back, or begin a new log")
-        })?;
-        there.extend(taken.into_iter().map(|taken| (taken.entry.path.clone(), taken)));
-    }
-    for entry in pending {
-        let taken = there.remove(&entry.path).filter(|taken| taken.entry == entry).ok_or_else(|| {
-            let text = format!("{}: not the file of the entry behind the checkpoint", escape(entry.path.as_str()));
-            CliError::new(Exit::NotAuthentic, text).hint("`pgseal archive verify` tells all that is wrong")
-        })?;
-        all.push(taken);
-    }
-    let mut refused: Option<CliError> = None;
-    for file in &args.files {
-        match (taker.take(file), &mut refused) {
-            (Ok(taken), _) => all.extend(taken),
-            (Err(error), Some(first)) => first.lines.extend(error.lines),
-            (Err(error), None) => refused = Some(error),
+fn taken(args: &Args, taker: &Taker<'_>, log: &LockedLog, out: Output) -> Result<Vec<Taken>, CliError> {
+    let given = given(args, taker, out)?;
+    let mut all = unfinished(taker, log.pending()?, &given)?;
+    all.extend(given);
+    Ok(all)
+}
+
+/// All that was named.
+fn given(args: &Args, taker: &Taker<'_>, out: Output) -> Result<Vec<Taken>, CliError> {
+    let (mut all, mut refused) = (Vec::new(), Vec::new());
+    let lists = args.files.iter().map(|file| Taker::list(file)).collect::<Vec<_>>();
+    let of: usize = lists.iter().flatten().map(Vec::len).sum();
+    let (beside, mut done) = (Beside::drawing(out), 0);
+    for list in lists {
+        let list = list.unwrap_or_else(|error| {
+            refused.push(error);
+            Vec::new()
+        });
+        for (typed, real) in list {
+            done += 1;
+            beside.moving(|| format!("{done} of {of} files authenticated: {}", shown(&typed)));
+            match taker.take(&typed, &real) {
+                Ok(taken) => all.extend(taken),
+                Err(error) => refused.push(error),
+            }
         }
     }
-    match refused {
+    beside.finish();
+    let is_one = args.files.len() == 1 && refused.len() == 1;
+    let all_of_them = refused.into_iter().reduce(|mut first, error| {
+        first.lines.extend(error.lines);
+        first
+    });
+    match all_of_them {
         None => Ok(all),
-        Some(error) if args.files.len() == 1 => Err(error),
+        Some(error) if is_one => Err(error),
         Some(error) => Err(CliError { hint: Some("nothing was added".to_owned()), ..error }),
     }
 }
 
+/// What an interrupted add left behind the checkpoint, in its order: the files lie in their places, or are among those that
+/// were named.
+fn unfinished(taker: &Taker<'_>, pending: Vec<LogEntry>, given: &[Taken]) -> Result<Vec<Taken>, CliError> {
+    let mains: BTreeSet<String> = pending.iter().flat_map(mains_of).collect();
+    let mut there: BTreeMap<&ArchivePath, Taken> = BTreeMap::new();
+    let (mut lying, mut refused) = (Vec::new(), BTreeMap::new());
+    for main in &mains {
+        match taker.take_there(main) {
+            None => {}
+            Some(Ok(taken)) => lying.extend(taken),
+            Some(Err(error)) => drop(refused.insert(main.as_str(), error)),
+        }
+    }
+    let wanted: BTreeMap<&ArchivePath, &LogEntry> = pending.iter().map(|entry| (&entry.path, entry)).collect();
+    let is_wanted = |taken: &&Taken| wanted.get(&taken.entry.path).is_some_and(|entry| **entry == taken.entry);
+    for taken in lying.iter().chain(given).filter(is_wanted) {
+        there.entry(&taken.entry.path).or_insert_with(|| taken.clone());
+    }
+    let mut all = Vec::new();
+    for entry in &pending {
+        let mut refused = || mains_of(entry).iter().find_map(|main| refused.remove(main.as_str()));
+        all.push(there.remove(&entry.path).ok_or_else(|| missing(taker, entry, refused()))?);
+    }
+    Ok(all)
+}
+
+/// Of an entry behind the checkpoint.
+fn missing(taker: &Taker<'_>, entry: &LogEntry, refused: Option<CliError>) -> CliError {
+    let path = escape(entry.path.as_str());
+    if let Some(error) = refused {
+        return error.hint("its entry stands behind the log's checkpoint, and comes first: put the file back as it was, or begin a new log");
+    }
+    if taker.has(entry.path.as_str()) {
+        let text = format!("{path}: not the file of the entry behind the checkpoint");
+        return CliError::new(Exit::NotAuthentic, text).hint("`pgseal archive verify` tells all that is wrong");
+    }
+    let text =
+        format!("{path}: gone, and its entry stands behind the checkpoint: {} {}", entry.kind.as_str(), entry.sha256);
+    CliError::new(Exit::NotAuthentic, text)
+        .hint("entries behind the checkpoint come first: name this file too, and it is put back; or begin a new log")
+}
+
 /// What is new, and what is there. A path has one content for ever.
-fn plan(dir: &Path, log: &LockedLog, taken: Vec<Taken>) -> Result<Work, CliError> {
+fn plan(place: &Place<'_>, log: &LockedLog, taken: Vec<Taken>) -> Result<Work, CliError> {
     let logged = log.logged(&taken.iter().map(|taken| taken.entry.path.clone()).collect())?;
     let mut work = Work::default();
     let mut seen: BTreeMap<ArchivePath, LogEntry> = BTreeMap::new();
-    let archive = dir.canonicalize().map_err(|error| CliError::io(dir, &error))?;
     for Taken { at, entry } in taken {
         let differs = |what: &str| {
             let text = format!("{}: {what}", escape(entry.path.as_str()));
@@ -149,17 +201,15 @@ fn plan(dir: &Path, log: &LockedLog, taken: Vec<Taken>) -> Result<Work, CliError
         if before.is_some_and(|before| before.sha256 != entry.sha256) {
             return Err(differs("another file was logged by this name"));
         }
-        let place = archive.join(entry.path.as_str());
         let mut is_lost = false;
-        if at != place {
-            match file_digest(&place) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        if at != place.archive.join(entry.path.as_str()) {
+            match place.digest(&entry.path)? {
+                None => {
                     is_lost = true;
                     work.named.push((at, entry.path.clone()));
                 }
-                Err(error) => return Err(CliError::io(&dir.join(entry.path.as_str()), &error)),
-                Ok((_, digest)) if digest != entry.sha256 => return Err(differs("another file is there by this name")),
-                Ok(_) => {}
+                Some(digest) if digest != entry.sha256 => return Err(differs("another file is there by this name")),
+                Some(_) => {}
             }
         }
         match before {
@@ -170,39 +220,4 @@ fn plan(dir: &Path, log: &LockedLog, taken: Vec<Taken>) -> Result<Work, CliError
         seen.insert(entry.path.clone(), entry);
     }
     Ok(work)
-}
-
-/// Gives the files their names, and tells which; all are on the medium when this returns, also those that were there.
-fn put(dir: &Path, work: &Work) -> Result<Vec<PathBuf>, CliError> {
-    let io = |error: std::io::Error| CliError::io(dir, &error);
-    let aside: BTreeMap<&ArchivePath, &PathBuf> = work.named.iter().map(|(at, path)| (path, at)).collect();
-    if work.new.len() > FILES_EACH {
-        rustix::fs::syncfs(File::open(dir).map_err(io)?).map_err(|error| io(error.into()))?;
-    } else {
-        for path in work.new.iter().map(|entry| &entry.path).chain(aside.keys().copied()) {
-            let at = aside.get(path).map_or_else(|| dir.join(path.as_str()), |at| (*at).clone());
-            File::open(&at).and_then(|file| file.sync_all()).map_err(|error| CliError::io(&at, &error))?;
-        }
-    }
-    let (mut named, mut dirs) = (Vec::new(), BTreeSet::new());
-    for (at, path) in &work.named {
-        let place = dir.join(path.as_str());
-        let parent = place.parent().unwrap_or(dir).to_owned();
-        let renamed = durable::create_dirs(&parent).and_then(|()| durable::rename_new(at, &place));
-        if let Err(error) = renamed {
-            take_back(&named);
-            return Err(CliError::io(&place, &error));
-        }
-        named.push(place);
-        dirs.insert(parent);
-    }
-    dirs.into_iter().try_for_each(|dir| File::open(dir)?.sync_all()).map_err(io)?;
-    Ok(named)
-}
-
-/// Files of this command that nobody has logged. Best effort: the error that matters is the first one.
-fn take_back(named: &[PathBuf]) {
-    for path in named {
-        let _ = std::fs::remove_file(path);
-    }
 }

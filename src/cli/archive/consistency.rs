@@ -1,15 +1,16 @@
 //! `pgseal archive consistency DIR --since CHECKPOINT`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::args::TrustArgs;
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::{Output, Paint, escape, shown};
-use crate::tlog::append;
+use crate::tlog::append::{self, LogError};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::proof::{ProofError, check_consistency, consistency};
 use crate::tlog::stored::Stored;
+use crate::tlog::{Lost, TrustedHead};
 use crate::words::count;
 
 #[derive(clap::Args, Debug)]
@@ -30,7 +31,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         CliError::new(Exit::NotAuthentic, format!("{}: {error}", shown(&args.since)))
             .hint("it proves nothing: was it kept by the trust root's log, and is this the right trust root (--trust)?")
     })?;
-    let (checkpoint, now) = append::head(&args.dir, &root).map_err(|error| super::unusable(&args.dir, error))?;
+    let unusable = |error| super::unusable(&args.dir, error);
+    let (checkpoint, now) = append::head(&args.dir, &root).map_err(|error| match error {
+        LogError::NoLog(_) if Lost::of(&args.dir).is_none() => gone(&args.dir, &before),
+        error => unusable(error),
+    })?;
     let fork = |why: String| {
         CliError::new(Exit::Faults, format!("{}: {why}", shown(&args.dir)))
             .hint("keep both checkpoints: two that are signed and don't fit together prove that the log was changed")
@@ -46,8 +51,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let (kept, is) = (count(before.size(), "entry"), now.size());
         return Err(fork(format!("the log was of {kept} and is of {is}: entries were taken away")));
     }
-    let proof = consistency(&Stored::new(&args.dir, now.size()), before.size(), now.size());
-    let proof = proof.map_err(|error| super::unusable(&args.dir, error.into()))?;
+    let stored = Stored::new(&args.dir, now.size());
+    // A log that did not grow needs no proof; that its tiles are there is asked in any case.
+    append::check_tiles(&args.dir, &stored, &now).map_err(unusable)?;
+    let proof = consistency(&stored, before.size(), now.size()).map_err(|error| unusable(error.into()))?;
     check_consistency((before.size(), before.root()), (now.size(), now.root()), &proof).map_err(
         |error| match error {
             ProofError::Root => fork(format!(
@@ -70,8 +77,16 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
+/// Of a log of which nothing is there but a checkpoint that somebody kept.
+fn gone(dir: &Path, kept: &TrustedHead) -> CliError {
+    let (origin, entries) = (escape(kept.origin()), count(kept.size(), "entry"));
+    let text = format!("{}: there is no log; a checkpoint of {origin} with {entries} was kept", shown(dir));
+    CliError::new(Exit::Faults, text)
+        .hint("if this is the directory, the log was taken away: put back its `checkpoint` and `tile/` from a copy, and keep the checkpoint")
+}
+
 /// Reads a checkpoint that somebody kept.
-pub fn kept(path: &std::path::Path) -> Result<Checkpoint, CliError> {
+pub fn kept(path: &Path) -> Result<Checkpoint, CliError> {
     use crate::tlog::checkpoint::CheckpointError;
     Checkpoint::read(path).map_err(|error| {
         let exit = if matches!(error, CheckpointError::Io(_)) { Exit::Internal } else { Exit::Malformed };

@@ -1,9 +1,13 @@
 //! `pgseal archive`: one file a task.
 
 mod add;
+mod aside;
 mod checkpoint;
+mod comparing;
 pub(super) mod consistency;
 mod init;
+mod names;
+mod place;
 mod prove;
 mod taken;
 mod trust_versions;
@@ -14,10 +18,14 @@ use std::path::Path;
 
 use clap::Subcommand;
 
+pub(super) use comparing::Comparing;
+
 use super::args::now;
 use super::error::CliError;
+use super::error::archive::NO_LINK;
 use super::exit::Exit;
 use super::output::{Output, shown};
+use crate::durable::is_link;
 use crate::tlog::append::LogError;
 use crate::tlog::stored::TileFault;
 use crate::tlog::{Checkpoint, Lost, REPAIR_CHECKPOINT, REPAIR_TILES};
@@ -75,9 +83,24 @@ fn unusable(dir: &Path, error: LogError) -> CliError {
     let (what, repair) = match Lost::of(dir).filter(|_| is_about_loss) {
         Some(Lost::Checkpoint) => ("the log's checkpoint is gone, its entries are there", REPAIR_CHECKPOINT),
         Some(Lost::Tiles) => ("the log's entries (tile/) are gone, its checkpoint is there", REPAIR_TILES),
+        // Whoever looks for a log is not helped by a new one, which would bury the loss.
+        None if matches!(error, LogError::NoLog(_)) => {
+            return CliError::new(Exit::Usage, error).hint(
+                "if there was one, put back its `checkpoint` and `tile/` from a copy; \
+                 `pgseal archive verify DIR --since CHECKPOINT` tells what a checkpoint that was kept says of it",
+            );
+        }
         None => return error.into(),
     };
     CliError::new(Exit::NotAuthentic, format!("{}: {what}", shown(dir))).hint(repair)
+}
+
+/// Why a file can't be read, or got no name. In an archive no link is followed.
+fn unread(path: &Path, error: &std::io::Error) -> CliError {
+    if !is_link(error) {
+        return CliError::io(path, error);
+    }
+    CliError::new(Exit::Usage, format!("{}: {error}", shown(path))).hint(NO_LINK)
 }
 
 /// A checkpoint as `--json` has it.

@@ -1,18 +1,21 @@
 //! `pgseal archive prove DIR FILE`
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::super::args::TrustArgs;
 use super::super::error::CliError;
 use super::super::exit::Exit;
+use super::super::moved::Moved;
 use super::super::output::{Output, shown};
+use super::super::progress::Beside;
 use crate::digest::Digest;
 use crate::durable;
 use crate::format::json;
 use crate::format::log_entry::LogEntry;
 use crate::tlog::append::{self, LogError};
-use crate::tlog::compare::file_digest;
+use crate::tlog::compare::digest_of;
 use crate::tlog::proof::inclusion;
 use crate::tlog::stored::Stored;
 use crate::tlog::tile::WIDTH;
@@ -34,9 +37,9 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load()?;
     let (checkpoint, head) = append::head(&args.dir, &root).map_err(|error| super::unusable(&args.dir, error))?;
-    let (size, sha256) = file_digest(&args.file).map_err(|error| CliError::io(&args.file, &error))?;
+    let (size, sha256) = digest(&args.file, out).map_err(|error| CliError::io(&args.file, &error))?;
     let stored = Stored::new(&args.dir, head.size());
-    let found = find(&stored, head.size(), sha256)
+    let found = find(&stored, head.size(), sha256, out)
         .map_err(|error| super::unusable(&args.dir, error))?
         .filter(|(_, entry)| entry.size == size);
     let Some((index, entry)) = found else {
@@ -79,19 +82,32 @@ fn write(path: &Path, text: &str) -> Result<(), CliError> {
     })
 }
 
+fn digest(file: &Path, out: Output) -> io::Result<(u64, Digest)> {
+    // A pipe would wait for a writer.
+    let metadata = std::fs::metadata(file)?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let moved = Moved::new("read", file, metadata.len(), out);
+    digest_of(File::open(file)?, &|bytes| moved.by(bytes))
+}
+
 /// The first entry with this digest.
-fn find(stored: &Stored, size: u64, sha256: Digest) -> Result<Option<(u64, LogEntry)>, LogError> {
-    let text = sha256.to_string();
-    for bundle in 0..size.div_ceil(WIDTH) {
-        let entries = stored.entries(bundle).map_err(LogError::from)?;
+fn find(stored: &Stored, size: u64, sha256: Digest, out: Output) -> Result<Option<(u64, LogEntry)>, LogError> {
+    let (text, beside) = (sha256.to_string(), Beside::drawing(out));
+    let search = |bundle: u64| -> Result<Option<(u64, LogEntry)>, LogError> {
+        beside.moving(|| format!("{} of {size} entries searched", bundle * WIDTH));
         // Most of a large log is about others: only what has the digest somewhere is read.
         let has = |entry: &[u8]| memchr::memmem::find(entry, text.as_bytes()).is_some();
-        for (index, bytes) in (bundle * WIDTH..).zip(entries).filter(|(_, bytes)| has(bytes)) {
-            let entry: LogEntry = json::from_canonical(&bytes).map_err(LogError::from)?;
+        for (index, bytes) in (bundle * WIDTH..).zip(stored.entries(bundle)?).filter(|(_, bytes)| has(bytes)) {
+            let entry: LogEntry = json::from_canonical(&bytes)?;
             if entry.sha256 == sha256 {
                 return Ok(Some((index, entry)));
             }
         }
-    }
-    Ok(None)
+        Ok(None)
+    };
+    let found = (0..size.div_ceil(WIDTH)).map(search).find_map(Result::transpose).transpose();
+    beside.finish();
+    found
 }

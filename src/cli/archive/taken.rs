@@ -6,29 +6,30 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use walkdir::WalkDir;
 
 use super::super::args::{authenticate, unopened};
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::shown;
 use super::super::receipt;
+use super::aside::Aside;
+use super::names::{files_below, kind, text};
 use super::trust_versions::{self, Known};
+use super::unread;
 use crate::archive::source;
 use crate::bundle::Added;
 use crate::digest::Digest;
+use crate::durable::Below;
 use crate::format::log_entry::{ArchivePath, LogEntry, LogKind};
 use crate::format::version::Format1;
 use crate::record::receipt::{Beside, ReceiptError, journal_of};
 use crate::record::{receipt as receipts, rehearsal};
-use crate::tlog::compare::file_digest;
-use crate::tlog::{CHECKPOINT, TILE};
+use crate::tlog::compare::{digest_of, file_digest};
+use crate::trust::store::signed_in;
 use crate::trust::{TrustRoot, When};
 
-/// What the names of files and directories begin with that are not yet, or never were, what they shall be.
-const ASIDE: &str = ".pgseal-";
-
 /// A file that is authentic, or stands beside one that is.
+#[derive(Clone)]
 pub struct Taken {
     /// Where it lies: aside, or in its place already.
     pub at: PathBuf,
@@ -40,7 +41,8 @@ pub struct Taken {
 pub struct Taker<'a> {
     typed: PathBuf,
     archive: PathBuf,
-    aside: TempDir,
+    below: Below,
+    aside: Aside,
     root: &'a TrustRoot,
     when: When,
     known: Known,
@@ -63,46 +65,45 @@ impl<'a> Taker<'a> {
     pub fn new(archive: &Path, root: &'a TrustRoot, when: When, known: Known) -> Result<Self, CliError> {
         let io = |error: std::io::Error| CliError::io(archive, &error);
         let archive_path = archive.canonicalize().map_err(io)?;
-        for left in std::fs::read_dir(&archive_path).map_err(io)?.flatten() {
-            // Only an add makes directories of this name here, and whoever has the lock is the only one.
-            if left.file_name().as_encoded_bytes().starts_with(ASIDE.as_bytes()) && left.path().is_dir() {
-                std::fs::remove_dir_all(left.path()).map_err(io)?;
-            }
-        }
-        let aside = tempfile::Builder::new().prefix(ASIDE).tempdir_in(&archive_path).map_err(io)?;
-        Ok(Self { typed: archive.to_owned(), archive: archive_path, aside, root, when, known })
+        let below = Below::open(&archive_path).map_err(io)?;
+        let aside = Aside::new(&archive_path).map_err(io)?;
+        aside.sweep(&archive_path).map_err(io)?;
+        Ok(Self { typed: archive.to_owned(), archive: archive_path, below, aside, root, when, known })
     }
 
-    /// Takes a file, or all files of a directory that have the name of one.
-    pub fn take(&self, path: &Path) -> Result<Vec<Taken>, CliError> {
+    /// The files that a name means, as it was typed and as they are: one, or all of a directory that have the name of one.
+    pub fn list(path: &Path) -> Result<Vec<(PathBuf, PathBuf)>, CliError> {
         let real = path.canonicalize().map_err(|error| CliError::io(path, &error))?;
         if !real.is_dir() {
-            return self.take_file(path, &real);
+            return Ok(vec![(path.to_owned(), real)]);
         }
-        let mut taken = Vec::new();
-        for file in files_below(&real)? {
-            let typed = file.strip_prefix(&real).map_or_else(|_| file.clone(), |below| path.join(below));
-            taken.extend(self.take_file(&typed, &file)?);
-        }
-        Ok(taken)
+        let typed = |file: &PathBuf| file.strip_prefix(&real).map_or_else(|_| file.clone(), |below| path.join(below));
+        Ok(files_below(&real)?.into_iter().map(|file| (typed(&file), file)).collect())
     }
 
-    /// Takes what lies in the archive already.
-    pub fn take_there(&self, name: &str) -> Result<Vec<Taken>, CliError> {
-        self.take(&self.typed.join(name))
+    /// Whether something lies in the archive by this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.below.has(Path::new(name))
     }
 
-    fn take_file(&self, typed: &Path, real: &Path) -> Result<Vec<Taken>, CliError> {
+    /// Takes what lies in the archive already; `None` where nothing does by this name.
+    pub fn take_there(&self, name: &str) -> Option<Result<Vec<Taken>, CliError>> {
+        self.has(name).then(|| self.take(&self.typed.join(name), &self.archive.join(name)))
+    }
+
+    /// Takes a file.
+    pub fn take(&self, typed: &Path, real: &Path) -> Result<Vec<Taken>, CliError> {
         let mut taken = Vec::new();
         match real.strip_prefix(&self.archive) {
             Ok(below) => {
-                let found = found(typed, real, text(below)?)?;
+                let found = self.found(typed, real, text(below)?)?;
                 // What is logged are the bytes that were authenticated, so they are a copy that nobody else writes to.
-                let (copied, _aside) = self.copy(found)?;
+                let (copied, _aside) = self.copy(found, typed)?;
                 self.authenticate(&copied, typed, &mut taken)?;
                 for one in &mut taken {
                     one.at = self.archive.join(one.entry.path.as_str());
-                    let (size, sha256) = file_digest(&one.at).map_err(|error| CliError::io(&one.at, &error))?;
+                    let there = self.open(&one.at).and_then(|file| digest_of(file, &|_| {}));
+                    let (size, sha256) = there.map_err(|error| unread(typed, &error))?;
                     if (size, sha256) != (one.entry.size, one.entry.sha256) {
                         let text = format!("{}: it changed while it was added", shown(typed));
                         return Err(CliError::new(Exit::NotAuthentic, text).hint("add it again"));
@@ -112,10 +113,10 @@ impl<'a> Taker<'a> {
             Err(_) => {
                 let all = match kind(typed)? {
                     LogKind::Trust => trust_versions::of(real)?,
-                    _ => vec![found(typed, real, text(Path::new(real.file_name().unwrap_or_default()))?)?],
+                    _ => vec![self.found(typed, real, text(Path::new(real.file_name().unwrap_or_default()))?)?],
                 };
                 for found in all {
-                    let (copied, aside) = self.copy(found)?;
+                    let (copied, aside) = self.copy(found, typed)?;
                     // It gets its name from there.
                     let _ = aside.keep();
                     self.authenticate(&copied, typed, &mut taken)?;
@@ -125,24 +126,31 @@ impl<'a> Taker<'a> {
         Ok(taken)
     }
 
-    /// Copies a file and what stands beside it to a directory of their own.
-    fn copy(&self, found: Found) -> Result<(Found, TempDir), CliError> {
-        let io = |error: std::io::Error| CliError::io(&found.from, &error);
-        let aside = tempfile::tempdir_in(self.aside.path()).map_err(io)?;
-        let dir = aside.path();
-        let copy = |from: &Path, name: &str| -> std::io::Result<PathBuf> {
-            let to = dir.join(name);
-            to.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-            if !std::fs::metadata(from)?.is_file() {
-                return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file"));
+    /// Opens a file of the archive, which lies in it and not behind a link, or one that was named.
+    fn open(&self, path: &Path) -> std::io::Result<File> {
+        match path.strip_prefix(&self.archive) {
+            Ok(below) => self.below.file(below),
+            Err(_) if !std::fs::metadata(path)?.is_file() => {
+                Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file"))
             }
-            std::io::copy(&mut File::open(from)?, &mut File::create_new(&to)?)?;
+            Err(_) => File::open(path),
+        }
+    }
+
+    /// Copies a file and what stands beside it to a directory of their own.
+    fn copy(&self, found: Found, typed: &Path) -> Result<(Found, TempDir), CliError> {
+        let aside = self.aside.place().map_err(|error| CliError::io(&self.typed, &error))?;
+        let copy = |from: &Path, name: &str| -> std::io::Result<PathBuf> {
+            let to = aside.path().join(name);
+            to.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+            std::io::copy(&mut self.open(from)?, &mut File::create_new(&to)?)?;
             Ok(to)
         };
-        let from = copy(&found.from, &found.name).map_err(io)?;
+        let from = copy(&found.from, &found.name).map_err(|error| unread(typed, &error))?;
         let beside = found.beside.iter().map(|(from, name, kind)| {
-            let to = copy(from, name).map_err(|error| CliError::io(from, &error))?;
-            Ok((to, name.clone(), *kind))
+            // It is named as the file is that it stands beside.
+            let shown = typed.with_file_name(from.file_name().unwrap_or_default());
+            Ok((copy(from, name).map_err(|error| unread(&shown, &error))?, name.clone(), *kind))
         });
         let beside = beside.collect::<Result<_, CliError>>()?;
         Ok((Found { from, beside, ..found }, aside))
@@ -180,6 +188,38 @@ impl<'a> Taker<'a> {
             taken.push(Taken { at, entry: LogEntry { format: Format1, kind, path, release_id, sha256, size } });
         }
         Ok(())
+    }
+
+    /// A file by its name, with what stands beside it.
+    fn found(&self, typed: &Path, real: &Path, name: String) -> Result<Found, CliError> {
+        let kind = kind(typed)?;
+        let mut beside = Vec::new();
+        let mut look = |from: PathBuf, name: PathBuf, kind| -> Result<(), CliError> {
+            if from.symlink_metadata().is_ok() {
+                beside.push((from, text(&name)?, kind));
+            }
+            Ok(())
+        };
+        let of = Path::new(&name);
+        match kind {
+            LogKind::Receipt | LogKind::Rehearsal => {
+                for extension in ["sig", "tsr"] {
+                    look(real.with_extension(extension), of.with_extension(extension), LogKind::Signature)?;
+                }
+                if kind == LogKind::Receipt {
+                    let journal = |path: &Path| path.with_extension("").with_extension("journal");
+                    look(journal(real), journal(of), LogKind::Journal)?;
+                }
+            }
+            LogKind::Trust => {
+                // In the archive; of others `trust_versions::of` knows where they lie.
+                let dir = signed_in(of);
+                let signatures = trust_versions::signatures(&self.archive.join(&dir), real, &text(&dir)?)?;
+                signatures.into_iter().try_for_each(|(from, name)| look(from, name.into(), LogKind::Signature))?;
+            }
+            LogKind::Release | LogKind::Approval | LogKind::Signature | LogKind::Journal => {}
+        }
+        Ok(Found { from: real.to_owned(), name, kind, beside })
     }
 
     fn approval(&self, file: &Path, typed: &Path) -> Result<Digest, CliError> {
@@ -228,79 +268,4 @@ fn signed(is_signed: bool, typed: &Path) -> Result<(), CliError> {
     Err(CliError::new(Exit::NotAuthentic, "nobody signed it, so it proves nothing")
         .about(typed)
         .hint("a host with --receipt-key signs its receipts"))
-}
-
-/// A file by its name, with what stands beside it.
-fn found(typed: &Path, real: &Path, name: String) -> Result<Found, CliError> {
-    let kind = kind(typed)?;
-    let mut beside = Vec::new();
-    let mut look = |from: PathBuf, name: PathBuf, kind| -> Result<(), CliError> {
-        if from.symlink_metadata().is_ok() {
-            beside.push((from, text(&name)?, kind));
-        }
-        Ok(())
-    };
-    let of = Path::new(&name);
-    match kind {
-        LogKind::Receipt | LogKind::Rehearsal => {
-            for extension in ["sig", "tsr"] {
-                look(real.with_extension(extension), of.with_extension(extension), LogKind::Signature)?;
-            }
-            if kind == LogKind::Receipt {
-                let journal = |path: &Path| path.with_extension("").with_extension("journal");
-                look(journal(real), journal(of), LogKind::Journal)?;
-            }
-        }
-        LogKind::Trust => {
-            for (from, name) in trust_versions::signatures(real, real, &name)? {
-                look(from, name.into(), LogKind::Signature)?;
-            }
-        }
-        LogKind::Release | LogKind::Approval | LogKind::Signature | LogKind::Journal => {}
-    }
-    Ok(Found { from: real.to_owned(), name, kind, beside })
-}
-
-/// By its name; any other `.json` may be a trust root.
-fn kind(path: &Path) -> Result<LogKind, CliError> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let kind = LogKind::of(name).or_else(|| name.ends_with(".json").then_some(LogKind::Trust));
-    kind.ok_or_else(|| {
-        CliError::new(Exit::Usage, format!("{}: by its name not a file that an archive takes", shown(path)))
-            .hint("it takes *.pgseal, *.approval, *.receipt.json, *.rehearsal.json, and a trust root's *.json")
-    })
-}
-
-/// The main files of a directory, without the log of an archive.
-fn files_below(dir: &Path) -> Result<Vec<PathBuf>, CliError> {
-    let mut files = Vec::new();
-    let is_log = dir.join(CHECKPOINT).is_file();
-    let log = dir.join(TILE);
-    let aside = |entry: &walkdir::DirEntry| entry.file_name().as_encoded_bytes().starts_with(ASIDE.as_bytes());
-    let walk = WalkDir::new(dir).sort_by_file_name().into_iter();
-    for entry in walk.filter_entry(|entry| !(aside(entry) || is_log && entry.path() == log)) {
-        let entry = entry.map_err(|error| CliError::new(Exit::Internal, error).about(dir))?;
-        let kind = entry.file_name().to_str().and_then(LogKind::of);
-        let is_main = kind.is_some_and(|kind| !matches!(kind, LogKind::Signature | LogKind::Journal));
-        files.extend((is_main && !entry.file_type().is_dir()).then(|| entry.into_path()));
-    }
-    Ok(files)
-}
-
-/// The file that another one stands beside.
-pub fn main_of(entry: &LogEntry) -> String {
-    let path = entry.path.as_str();
-    match entry.kind {
-        LogKind::Signature => match path.rsplit_once(".sigs/") {
-            Some((main, _)) => main.to_owned(),
-            None => format!("{}.json", path.trim_end_matches(".sig").trim_end_matches(".tsr")),
-        },
-        LogKind::Journal => format!("{}.receipt.json", path.trim_end_matches(".journal")),
-        _ => path.to_owned(),
-    }
-}
-
-fn text(path: &Path) -> Result<String, CliError> {
-    let text = path.to_str().map(str::to_owned);
-    text.ok_or_else(|| CliError::new(Exit::Usage, format!("{}: its name is not UTF-8", shown(path))))
 }

@@ -9,7 +9,8 @@ use super::super::output::shown;
 use super::taken::Found;
 use crate::format::log_entry::LogKind;
 use crate::trust::rotation::{Candidate, walk};
-use crate::trust::{DraftRoot, TrustRoot, store};
+use crate::trust::store::{self, signed_in};
+use crate::trust::{DraftRoot, TrustRoot};
 
 /// Documents that may lead from the trust root back to an older one; none of them is believed but by its digest.
 pub struct Known(Vec<DraftRoot>);
@@ -19,13 +20,13 @@ impl Known {
     pub fn gather(trust: &Path, files: &[PathBuf], archive: &Path) -> Self {
         let mut paths: Vec<PathBuf> = files.to_vec();
         for file in std::iter::once(trust).chain(files.iter().map(PathBuf::as_path)) {
-            paths.extend(listed(&sigs(file)));
+            paths.extend(listed(&signed_in(file)));
         }
         paths.extend(listed(archive));
         // By its name, so that of a large archive only these are read. Beside signatures they have no ending but `.json`.
         let documents = paths.iter().filter(|path| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let kind = LogKind::of(name);
+            let kind = LogKind::of(path);
             kind == Some(LogKind::Trust) || (kind.is_none() && name.ends_with(".json"))
         });
         // What can't be read here is no link of the chain; where one was needed, that is told.
@@ -35,12 +36,6 @@ impl Known {
 
 fn read(path: &Path) -> Result<DraftRoot, CliError> {
     Ok(store::read_draft(path)?.draft)
-}
-
-fn sigs(path: &Path) -> PathBuf {
-    let mut dir = path.as_os_str().to_owned();
-    dir.push(".sigs");
-    dir.into()
 }
 
 fn listed(dir: &Path) -> Vec<PathBuf> {
@@ -55,25 +50,25 @@ pub fn of(path: &Path) -> Result<Vec<Found>, CliError> {
     let newest = read(path)?.document().version;
     let mut all = Vec::new();
     for version in 1..=newest {
-        let from = if version == newest { path.to_owned() } else { sigs(path).join(format!("{version}.json")) };
+        let from = if version == newest { path.to_owned() } else { signed_in(path).join(format!("{version}.json")) };
         if !from.is_file() {
             continue;
         }
         let name = format!("{version}.trust.json");
-        let beside = signatures(path, &from, &name)?;
+        let beside = signatures(&signed_in(path), &from, &format!("{name}.sigs"))?;
         let beside = beside.into_iter().map(|(from, name)| (from, name, LogKind::Signature)).collect();
         all.push(Found { from, name, kind: LogKind::Trust, beside });
     }
     Ok(all)
 }
 
-/// The signatures of a document, which lie beside the trust root that it is or was; and their paths below an archive.
-pub fn signatures(root: &Path, document: &Path, name: &str) -> Result<Vec<(PathBuf, String)>, CliError> {
+/// The signatures of a document, which lie in a directory; and their paths below an archive, where that is called `name`.
+pub fn signatures(dir: &Path, document: &Path, name: &str) -> Result<Vec<(PathBuf, String)>, CliError> {
     let start = format!("{}.", read(document)?.document().version);
-    let named = listed(&sigs(root)).into_iter().filter_map(|path| {
+    let named = listed(dir).into_iter().filter_map(|path| {
         let file = path.file_name()?.to_str()?.to_owned();
         let is_of = file.starts_with(&start) && file.ends_with(".sig");
-        is_of.then(|| (path, format!("{name}.sigs/{file}")))
+        is_of.then(|| (path, format!("{name}/{file}")))
     });
     Ok(named.collect())
 }

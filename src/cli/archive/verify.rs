@@ -6,6 +6,7 @@ use super::super::args::TrustArgs;
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::{Output, Paint, escape, shown};
+use super::Comparing;
 use crate::tlog::{self, Comparison, LogFault};
 use crate::words::count;
 
@@ -24,10 +25,12 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load()?;
     let since = args.since.iter().map(|path| super::consistency::kept(path)).collect::<Result<Vec<_>, _>>()?;
     if since.is_empty() && args.dir.is_dir() && !tlog::has_log(&args.dir) {
-        return Err(CliError::from(tlog::append::LogError::NoLog(args.dir.clone())));
+        return Err(super::unusable(&args.dir, tlog::append::LogError::NoLog(args.dir.clone())));
     }
-    let Comparison { checkpoint, entries, faults } =
-        tlog::compare(&args.dir, &root, &since).map_err(|error| CliError::io(&args.dir, &error))?;
+    let comparing = Comparing::new(&args.dir, out);
+    let compared = tlog::compare(&args.dir, &root, &since, &|progress| comparing.seen(progress));
+    drop(comparing);
+    let Comparison { checkpoint, entries, faults } = compared.map_err(|error| CliError::io(&args.dir, &error))?;
     out.document(&serde_json::json!({
         "archive": args.dir.to_string_lossy(), "checkpoint": checkpoint.as_ref().map(super::document),
         "entries": entries.len(), "since": since.len(), "faults": faults.iter().map(document).collect::<Vec<_>>(),

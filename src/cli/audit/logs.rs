@@ -10,8 +10,9 @@ use super::earlier::is_below;
 use crate::audit::file::log;
 use crate::audit::finding::told;
 use crate::audit::{Fault, FaultKind, Finding, Judge, Kind, across};
-use crate::cli::archive::consistency;
+use crate::cli::archive::{Comparing, consistency};
 use crate::cli::error::CliError;
+use crate::cli::output::Output;
 use crate::tlog::{self, CHECKPOINT, Checkpoint, Comparison, LogFaultKind, TILE};
 
 /// Asks the logs below the paths, and checkpoints of them that were kept elsewhere, and tells it of the files. A log that an
@@ -21,6 +22,7 @@ pub fn ask(
     paths: &[PathBuf],
     kept: &[PathBuf],
     judge: &Judge<'_>,
+    out: Output,
 ) -> Result<(), CliError> {
     let mut kept = kept
         .iter()
@@ -34,7 +36,10 @@ pub fn ask(
         kept = others;
         let own: Vec<Checkpoint> = own.into_iter().map(|(_, checkpoint)| checkpoint).collect();
         let path = told(&dir.join(CHECKPOINT));
-        match tlog::compare(&dir, judge.root, &own) {
+        let comparing = Comparing::new(&dir, out);
+        let compared = tlog::compare(&dir, judge.root, &own, &|progress| comparing.seen(progress));
+        drop(comparing);
+        match compared {
             Ok(Comparison { checkpoint, entries, faults: found }) => {
                 if let Some(checkpoint) = checkpoint {
                     let facts = log::facts(judge, &checkpoint, entries.len(), own.len());

@@ -142,7 +142,7 @@ fn report(args: &Args, judge: &Judge<'_>, out: Output) -> Result<Report, CliErro
     if let Some(shard) = args.shard {
         across::add(&mut findings, &format!("{}{shard}", earlier::PART), Kind::Part, None, judge);
     } else {
-        logs::ask(&mut findings, &paths, &args.checkpoint, judge)?;
+        logs::ask(&mut findings, &paths, &args.checkpoint, judge, out)?;
         let extent = if args.since.is_some() && args.merge.is_empty() { Extent::Part } else { Extent::Whole };
         across::ask(&mut findings, judge.root, extent);
     }

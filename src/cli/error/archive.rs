@@ -2,6 +2,8 @@
 
 use super::super::exit::Exit;
 use super::CliError;
+use crate::durable::is_link;
+use crate::tlog::REMOVE_BEHIND;
 use crate::tlog::append::LogError;
 use crate::tlog::checkpoint::{CheckpointError, SignCheckpointError};
 use crate::tlog::proof_file::ProofFileError;
@@ -10,18 +12,29 @@ use crate::trust::root::SignatureError;
 /// What shows everything that is wrong.
 const VERIFY: &str = "`pgseal archive verify` tells all that is wrong with it; nothing was changed";
 
+/// What helps where a link is in the way.
+pub const NO_LINK: &str =
+    "the files of an archive lie in it, not elsewhere: put the file or directory itself in the link's place";
+
 impl From<LogError> for CliError {
     fn from(error: LogError) -> Self {
         match &error {
-            LogError::Io { .. } => Self::new(Exit::Internal, error),
             LogError::Exists(_) => Self::new(Exit::Usage, error).hint("`pgseal archive add` takes more files into it"),
-            LogError::NoLog(_) => Self::new(Exit::Usage, error).hint("`pgseal archive init DIR` begins one"),
-            LogError::Checkpoint { source: CheckpointError::Io(_), .. } => Self::new(Exit::Internal, error),
+            LogError::NoLog(_) => Self::new(Exit::Usage, error).hint(
+                "`pgseal archive init DIR` begins one; where there was one, put back its `checkpoint` and `tile/` instead",
+            ),
+            LogError::Checkpoint { source: CheckpointError::Io(io), .. } | LogError::Io { source: io, .. } if is_link(io) => {
+                Self::new(Exit::NotAuthentic, error).hint(NO_LINK)
+            }
+            LogError::Io { .. } | LogError::Checkpoint { source: CheckpointError::Io(_), .. } => {
+                Self::new(Exit::Internal, error)
+            }
             LogError::Checkpoint { .. } => Self::new(Exit::Malformed, error).hint(VERIFY),
             LogError::Signature { source, .. } => Self::new(Exit::NotAuthentic, &error).hint(signature_hint(source)),
             LogError::Tile(_) | LogError::Broken { .. } | LogError::Entry(_) | LogError::Consistency(_) => {
                 Self::new(Exit::NotAuthentic, error).hint(VERIFY)
             }
+            LogError::Behind(_) => Self::new(Exit::NotAuthentic, error).hint(REMOVE_BEHIND),
             LogError::Entries(_) => Self::new(Exit::Usage, error),
             LogError::Sign(SignCheckpointError::Origin(_)) => Self::new(Exit::Usage, error),
             LogError::Sign(SignCheckpointError::Signer(_)) => Self::new(Exit::Usage, error).hint("nothing was signed"),

@@ -25,7 +25,7 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let file = args.trust.path();
     let chain = store::read_chain(&args.new).map_err(damaged)?;
-    let installed = Installed::lock(&file).map_err(|error| first(&file, error))?;
+    let installed = Installed::lock(&file, &|| out.waits_for(&file)).map_err(|error| first(&file, error))?;
     let steps = walk(installed.root(), chain)?;
     let (mut before, mut changes, mut last) = (installed.root(), Vec::new(), None);
     for step in &steps {

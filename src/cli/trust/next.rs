@@ -52,7 +52,7 @@ pub fn make(
     }
     // A passphrase is asked for before others have to wait.
     let keys = args.passphrase.keys(&args.root_key)?;
-    let installed = Installed::lock(&args.file).map_err(refusal::base)?;
+    let installed = Installed::lock(&args.file, &|| out.waits_for(&args.file)).map_err(refusal::base)?;
     let before = installed.root();
     let draft = edited(before, args, edit, out)?;
     let signatures = sign(before, &draft, &keys)?;

@@ -56,7 +56,7 @@ impl Bench {
     }
 
     fn locked(&self) -> LockedLog {
-        LockedLog::lock(self.dir.path(), &self.root).expect("a whole log")
+        LockedLog::lock(self.dir.path(), &self.root, &|| {}).expect("a whole log")
     }
 
     fn append(&self, entries: &[LogEntry]) -> Checkpoint {
@@ -64,7 +64,7 @@ impl Bench {
     }
 
     fn kinds(&self, since: &[Checkpoint]) -> Vec<LogFaultKind> {
-        let compared = compare(self.dir.path(), &self.root, since).expect("a directory");
+        let compared = compare(self.dir.path(), &self.root, since, &|_| {}).expect("a directory");
         // No files lie here: what is logged is gone, and that is not what these tests are about.
         let faults = compared.faults.into_iter().filter(|fault| fault.kind != LogFaultKind::Deleted);
         faults.map(|fault| fault.kind).collect()
@@ -155,7 +155,7 @@ fn a_log_is_extended_only_by_its_key_and_only_when_its_end_holds() {
         let mut bad = good.clone();
         *bad.last_mut().expect("bytes") ^= 1;
         std::fs::write(&path, bad).expect("written");
-        assert!(LockedLog::lock(bench.dir.path(), &bench.root).is_err(), "{tile}");
+        assert!(LockedLog::lock(bench.dir.path(), &bench.root, &|| {}).is_err(), "{tile}");
         assert!(bench.kinds(&[]).contains(&LogFaultKind::Broken), "{tile}");
         std::fs::write(&path, good).expect("written");
     }

@@ -3,18 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use walkdir::WalkDir;
 
-use super::super::TILE;
-use super::{Faults, LogFault, LogFaultKind, file_digest};
+use super::{Faults, LogFault, LogFaultKind, digest_of};
 use crate::digest::Digest;
-use crate::format::log_entry::{LogEntry, LogKind};
+use crate::durable::{Below, is_link};
+use crate::format::file_name::Named;
+use crate::format::log_entry::{ArchivePath, LogEntry, LogKind};
 use crate::parallel;
 use crate::words::count;
 
 /// What can be said to have been logged.
 pub struct Logged<'a> {
+    /// The archive.
+    pub below: &'a Below,
     /// The entries that are as they were logged.
     pub entries: &'a [LogEntry],
     /// Entries that are not, as they stand there.
@@ -25,32 +29,31 @@ pub struct Logged<'a> {
 
 impl Logged<'_> {
     /// Whether a damaged entry may have been this file's: its path or its digest is there still.
-    fn is_damaged(&self, dir: &Path, path: &Path) -> bool {
+    fn is_damaged(&self, path: &Path) -> bool {
         if self.damaged.is_empty() {
             return false;
         }
         let quoted = serde_json::to_string(&path.to_string_lossy()).unwrap_or_default();
-        let digest = file_digest(&dir.join(path)).map(|(_, digest)| digest.to_string()).unwrap_or_default();
+        let digest = self.digest(path).map(|(_, digest)| digest.to_string()).unwrap_or_default();
         let has = |entry: &[u8], text: &str| !text.is_empty() && memchr::memmem::find(entry, text.as_bytes()).is_some();
         self.damaged.iter().any(|entry| has(entry, &quoted) || has(entry, &digest))
     }
+
+    /// Of a file that lies in the archive, and not behind a link.
+    fn digest(&self, path: &Path) -> io::Result<(u64, Digest)> {
+        digest_of(self.below.file(path)?, &|_| {})
+    }
 }
 
-/// The files of kinds that archives take, without the log itself, by their paths below the archive.
+/// The files of kinds that audits look at and archives take, by their paths below the archive; wherever they lie.
 pub fn walk(dir: &Path, faults: &mut Faults) -> BTreeSet<PathBuf> {
     let mut files = BTreeSet::new();
-    let log = dir.join(TILE);
-    let walk = WalkDir::new(dir).sort_by_file_name().into_iter().filter_entry(|entry| {
-        // What is being written at this moment, and what was when something was killed.
-        entry.path() != log && !entry.file_name().as_encoded_bytes().starts_with(b".pgseal-")
-    });
-    for entry in walk {
+    for entry in WalkDir::new(dir).sort_by_file_name() {
         match entry {
             Ok(entry) if entry.file_type().is_dir() => {}
             Ok(entry) => {
-                let kind = entry.file_name().to_str().and_then(LogKind::of);
                 let below = entry.path().strip_prefix(dir).unwrap_or(entry.path());
-                files.extend(kind.is_some().then(|| below.to_owned()));
+                files.extend(Named::of(entry.path()).map(|_| below.to_owned()));
             }
             Err(error) => {
                 let path = error.path().and_then(|path| path.strip_prefix(dir).ok()).unwrap_or(Path::new(""));
@@ -61,8 +64,8 @@ pub fn walk(dir: &Path, faults: &mut Faults) -> BTreeSet<PathBuf> {
     files
 }
 
-/// Every logged file, and every file that is not logged.
-pub fn check(dir: &Path, log: &Logged<'_>, files: BTreeSet<PathBuf>, faults: &mut Faults) {
+/// Every logged file, and every file that is not logged. `seen` is told how many of the logged ones were read, of how many.
+pub fn check(log: &Logged<'_>, files: BTreeSet<PathBuf>, faults: &mut Faults, seen: &(dyn Fn(usize, usize) + Sync)) {
     let mut logged: BTreeMap<&str, &LogEntry> = BTreeMap::new();
     for entry in log.entries {
         if let Some(first) = logged.insert(entry.path.as_str(), entry) {
@@ -73,54 +76,81 @@ pub fn check(dir: &Path, log: &Logged<'_>, files: BTreeSet<PathBuf>, faults: &mu
     let logged: Vec<&LogEntry> = logged.into_values().collect();
     let paths: BTreeSet<&Path> = logged.iter().map(|entry| Path::new(entry.path.as_str())).collect();
     let unlogged: Vec<&PathBuf> =
-        files.iter().filter(|path| !paths.contains(path.as_path()) && !log.is_damaged(dir, path)).collect();
-    let mut found: Vec<(&LogEntry, LogFault)> =
-        parallel::map(&logged, |entry| entry.size, |entry| check_file(dir, entry))
-            .into_iter()
-            .zip(&logged)
-            .filter_map(|(fault, entry)| fault.map(|fault| (*entry, fault)))
-            .collect();
-    let moved = moved(dir, &found, &unlogged);
+        files.iter().filter(|path| !paths.contains(path.as_path()) && !log.is_damaged(path)).collect();
+    let read = AtomicUsize::new(0);
+    let check = |entry: &&LogEntry| {
+        let fault = check_file(log, entry);
+        seen(read.fetch_add(1, Ordering::Relaxed) + 1, logged.len());
+        fault
+    };
+    let mut found: Vec<(&LogEntry, LogFault)> = parallel::map(&logged, |entry| entry.size, check)
+        .into_iter()
+        .zip(&logged)
+        .filter_map(|(fault, entry)| fault.map(|fault| (*entry, fault)))
+        .collect();
+    let moved = moved(log, &found, &unlogged);
     for (entry, fault) in &mut found {
         if let Some(now) = moved.get(&entry.sha256).filter(|_| fault.kind == LogFaultKind::Deleted) {
             fault.sentence.push_str(&format!("; now {}", now.display()));
         }
     }
     faults.0.extend(found.into_iter().map(|(_, fault)| fault));
-    let sentence = if log.is_whole {
-        "not in the log: `pgseal archive add` takes it in, if it is authentic"
-    } else {
-        "not in the log as far as it can be read: repair the log first"
-    };
-    unlogged.into_iter().for_each(|path| faults.tell(LogFaultKind::Unlogged, path, sentence));
+    unlogged.into_iter().for_each(|path| faults.tell(LogFaultKind::Unlogged, path, why_not(path, log.is_whole)));
+}
+
+/// What helps with a file that is not in the log.
+fn why_not(path: &Path, is_whole: bool) -> String {
+    let is_aside = path.iter().any(|part| part.as_encoded_bytes().starts_with(b".pgseal-"));
+    let parsed = path.to_str().map(str::parse::<ArchivePath>);
+    match parsed {
+        _ if !is_whole => "not in the log as far as it can be read: repair the log first".to_owned(),
+        _ if is_aside => "not in the log: it lies where files are put aside while they are added. \
+             The next `pgseal archive add` removes what a killed one left; remove what stays"
+            .to_owned(),
+        None => "not in the log, which can't have it, since its name is not UTF-8: rename it, and add it".to_owned(),
+        Some(Err(error)) => {
+            format!("not in the log, which can't have it: {error}; move it away, or rename it and add it")
+        }
+        _ if Named::of(path) == Some(Named::Tar) => {
+            "not in the log, which takes no tar file, while `audit` reads what is \
+             in it: add its files, and keep it elsewhere"
+                .to_owned()
+        }
+        Some(Ok(_)) => "not in the log: `pgseal archive add` takes it in, if it is authentic".to_owned(),
+    }
 }
 
 /// Where lost files are under another name, by their digests.
-fn moved<'a>(dir: &Path, found: &[(&LogEntry, LogFault)], unlogged: &[&'a PathBuf]) -> BTreeMap<Digest, &'a PathBuf> {
+fn moved<'a>(
+    log: &Logged<'_>,
+    found: &[(&LogEntry, LogFault)],
+    unlogged: &[&'a PathBuf],
+) -> BTreeMap<Digest, &'a PathBuf> {
     let lost = found.iter().filter(|(_, fault)| fault.kind == LogFaultKind::Deleted);
     let sizes: BTreeSet<u64> = lost.map(|(entry, _)| entry.size).collect();
     let mut moved = BTreeMap::new();
     for path in unlogged {
-        let at = dir.join(path);
-        let may_be = at.symlink_metadata().is_ok_and(|metadata| metadata.is_file() && sizes.contains(&metadata.len()));
-        if let Some((_, digest)) = may_be.then(|| file_digest(&at).ok()).flatten() {
+        let Ok(file) = log.below.file(path) else { continue };
+        let may_be = file.metadata().is_ok_and(|metadata| sizes.contains(&metadata.len()));
+        if let Some((_, digest)) = may_be.then(|| digest_of(file, &|_| {}).ok()).flatten() {
             moved.insert(digest, *path);
         }
     }
     moved
 }
 
-fn check_file(dir: &Path, entry: &LogEntry) -> Option<LogFault> {
-    let path = dir.join(entry.path.as_str());
+fn check_file(log: &Logged<'_>, entry: &LogEntry) -> Option<LogFault> {
     let fault = |kind, sentence: String| Some(LogFault { kind, path: entry.path.as_str().into(), sentence });
     let what = match entry.kind {
         LogKind::Approval => "an approval".to_owned(),
         kind => format!("a {}", kind.as_str()),
     };
-    // A link is no file of the archive: what it leads to may be elsewhere.
-    let is_link = path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
-    match file_digest(&path) {
-        Ok(_) if is_link => fault(LogFaultKind::Deleted, "gone: a link is in its place".to_owned()),
+    let path = Path::new(entry.path.as_str());
+    match log.digest(path) {
+        // What a link leads to is no file of the archive, also where it is the same.
+        Err(error) if is_link(&error) => {
+            fault(LogFaultKind::Deleted, format!("gone: {error}, and not the file itself"))
+        }
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => fault(
             LogFaultKind::Deleted,
             format!("gone: {what} of {} with the digest {}", count(entry.size, "byte"), entry.sha256),

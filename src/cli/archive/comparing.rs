@@ -1,0 +1,36 @@
+//! How far the comparison of an archive with its log is, as a line that moves on a terminal.
+
+use std::path::{Path, PathBuf};
+
+use super::super::output::{Output, shown, waits_for};
+use super::super::progress::Beside;
+use crate::tlog::Progress;
+
+/// Says what `tlog::compare` does; dropped, the line is gone.
+pub struct Comparing {
+    dir: PathBuf,
+    beside: Beside,
+}
+
+impl Comparing {
+    /// Draws only where stderr is a terminal.
+    pub fn new(dir: &Path, out: Output) -> Self {
+        Self { dir: dir.to_owned(), beside: Beside::drawing(out) }
+    }
+
+    /// From any thread.
+    pub fn seen(&self, progress: Progress) {
+        match progress {
+            Progress::Waiting => self.beside.line(waits_for(&self.dir)),
+            Progress::Read { done, of } => {
+                self.beside.moving(|| format!("{}: {done} of {of} files compared", shown(&self.dir)));
+            }
+        }
+    }
+}
+
+impl Drop for Comparing {
+    fn drop(&mut self) {
+        self.beside.finish();
+    }
+}

@@ -1,0 +1,96 @@
+//! What the names of files say to `archive add`: which of them it takes, and what stands beside what.
+
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use super::super::output::shown;
+use crate::format::log_entry::{LogEntry, LogKind};
+use crate::tlog::{CHECKPOINT, TILE};
+
+/// By its name; any other `.json` may be a trust root.
+pub fn kind(path: &Path) -> Result<LogKind, CliError> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let kind = LogKind::of(path).or_else(|| name.ends_with(".json").then_some(LogKind::Trust));
+    kind.ok_or_else(|| {
+        CliError::new(Exit::Usage, format!("{}: by its name not a file that an archive takes", shown(path)))
+            .hint("it takes *.pgseal, *.approval, *.receipt.json, *.rehearsal.json, and a trust root's *.json")
+    })
+}
+
+/// The main files of a directory, without the log of an archive.
+pub fn files_below(dir: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let mut files = Vec::new();
+    let is_log = dir.join(CHECKPOINT).is_file();
+    let log = dir.join(TILE);
+    // Where files are put aside, here and by other commands.
+    let aside = |entry: &walkdir::DirEntry| {
+        entry.file_type().is_dir() && entry.file_name().as_encoded_bytes().starts_with(b".pgseal-")
+    };
+    let walk = WalkDir::new(dir).sort_by_file_name().into_iter();
+    for entry in walk.filter_entry(|entry| !(aside(entry) || is_log && entry.path() == log)) {
+        let entry = entry.map_err(|error| CliError::new(Exit::Internal, error).about(dir))?;
+        let kind = LogKind::of(entry.path());
+        let is_main = kind.is_some_and(|kind| !matches!(kind, LogKind::Signature | LogKind::Journal));
+        files.extend((is_main && !entry.file_type().is_dir()).then(|| entry.into_path()));
+    }
+    Ok(files)
+}
+
+/// The files of which this one may be, or may stand beside.
+pub fn mains_of(entry: &LogEntry) -> Vec<String> {
+    let path = entry.path.as_str();
+    match entry.kind {
+        LogKind::Signature => match path.rsplit_once(".sigs/") {
+            Some((main, name)) => {
+                // Of the trust root, or of an earlier version that is kept among its signatures.
+                let version = name.split('.').next().unwrap_or_default();
+                vec![main.to_owned(), format!("{main}.sigs/{version}.json")]
+            }
+            None => {
+                let stem = path.strip_suffix(".sig").or_else(|| path.strip_suffix(".tsr"));
+                vec![format!("{}.json", stem.unwrap_or(path))]
+            }
+        },
+        LogKind::Journal => vec![format!("{}.receipt.json", path.strip_suffix(".journal").unwrap_or(path))],
+        _ => vec![path.to_owned()],
+    }
+}
+
+/// A path as an entry of the log has it.
+pub fn text(path: &Path) -> Result<String, CliError> {
+    let text = path.to_str().map(str::to_owned);
+    text.ok_or_else(|| CliError::new(Exit::Usage, format!("{}: its name is not UTF-8", shown(path))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+    use crate::format::version::Format1;
+
+    #[test]
+    fn what_stands_beside_a_file_has_one_ending_more() {
+        for (kind, path, mains) in [
+            (LogKind::Signature, "a/r.receipt.sig", &["a/r.receipt.json"][..]),
+            (LogKind::Signature, "a.sig.receipt.sig", &["a.sig.receipt.json"]),
+            (LogKind::Signature, "a.sig.sig", &["a.sig.json"]),
+            (LogKind::Signature, "a.tsr.sig", &["a.tsr.json"]),
+            (LogKind::Signature, "t.json.sigs/2.ab.sig", &["t.json", "t.json.sigs/2.json"]),
+            (LogKind::Journal, "r.journal.journal", &["r.journal.receipt.json"]),
+            (LogKind::Release, "a.sig.pgseal", &["a.sig.pgseal"]),
+        ] {
+            let entry = LogEntry {
+                format: Format1,
+                kind,
+                path: path.parse().expect("a path"),
+                release_id: None,
+                sha256: Digest::of(b""),
+                size: 0,
+            };
+            assert_eq!(mains_of(&entry), mains, "{path}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What a file is, by its name, everywhere in pgseal: what an audit looks at is what an archive's log has to have.
+
+use std::path::Path;
+
+/// How the names of rehearsal receipts end.
+pub const REHEARSAL: &str = ".rehearsal.json";
+
+/// What a name says that a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// `*.pgseal`
+    Bundle,
+    /// `*.approval`: approvals that travel beside a bundle.
+    Approval,
+    /// `*.receipt.json`
+    Receipt,
+    /// `*.rehearsal.json`
+    Rehearsal,
+    /// `trust.json`, `trust.2.json`, `acme.trust.json`, and the earlier versions in `trust.json.sigs/`.
+    TrustRoot,
+    /// `*.sig`, `*.tsr`: a signature or time stamp, which is nothing without what it stands beside.
+    Signature,
+    /// `*.journal`
+    Journal,
+    /// `*.tar`
+    Tar,
+}
+
+impl Named {
+    /// By the end of the name, whatever stands before it, also what is no UTF-8; `None` for what is nobody's business.
+    pub fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.as_encoded_bytes();
+        let ends = [
+            (".pgseal", Self::Bundle),
+            (".approval", Self::Approval),
+            (".receipt.json", Self::Receipt),
+            (REHEARSAL, Self::Rehearsal),
+            (".sig", Self::Signature),
+            (".tsr", Self::Signature),
+            (".journal", Self::Journal),
+            (".tar", Self::Tar),
+        ];
+        let by_end = ends.into_iter().find_map(|(end, named)| name.ends_with(end.as_bytes()).then_some(named));
+        by_end.or_else(|| is_trust_root(path, name).then_some(Self::TrustRoot))
+    }
+}
+
+/// Whether a file lies where `trust install` keeps earlier versions of a trust root: among its signatures.
+pub fn is_kept_version(path: &Path) -> bool {
+    let stem = path.file_name().and_then(|name| name.as_encoded_bytes().strip_suffix(b".json"));
+    let is_number = stem.is_some_and(|stem| !stem.is_empty() && stem.iter().all(u8::is_ascii_digit));
+    is_number && path.parent().and_then(Path::extension).is_some_and(|extension| extension == "sigs")
+}
+
+fn is_trust_root(path: &Path, name: &[u8]) -> bool {
+    let Some(stem) = name.strip_suffix(b".json") else { return false };
+    stem == b"trust"
+        || [&b"trust."[..], b"trust-", b"trust_"].iter().any(|start| stem.starts_with(start))
+        || [&b".trust"[..], b"-trust", b"_trust"].iter().any(|end| stem.ends_with(end))
+        || is_kept_version(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn by_name() {
+        for (name, named) in [
+            ("a/one-roof-1.0.0.pgseal", Some(Named::Bundle)),
+            (".pgseal", Some(Named::Bundle)),
+            ("x.approval", Some(Named::Approval)),
+            ("x.receipt.json", Some(Named::Receipt)),
+            ("x.receipt.sig", Some(Named::Signature)),
+            ("x.receipt.tsr", Some(Named::Signature)),
+            ("x.journal", Some(Named::Journal)),
+            ("x.rehearsal.json", Some(Named::Rehearsal)),
+            ("2026.tar", Some(Named::Tar)),
+            ("trust.json", Some(Named::TrustRoot)),
+            ("trust.2.json", Some(Named::TrustRoot)),
+            ("trust-2.json", Some(Named::TrustRoot)),
+            ("acme.trust.json", Some(Named::TrustRoot)),
+            ("trust.json.sigs/3.json", Some(Named::TrustRoot)),
+            ("3.json", None),
+            ("trust.json.sigs/a.json", None),
+            ("package.json", None),
+            ("a.pgseal.tlog-proof", None),
+            ("README", None),
+        ] {
+            assert_eq!(Named::of(Path::new(name)), named, "{name}");
+        }
+        assert_eq!(Named::of(Path::new(OsStr::from_bytes(b"\xff.pgseal"))), Some(Named::Bundle));
+    }
+}

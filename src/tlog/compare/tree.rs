@@ -1,0 +1,86 @@
+//! The tree of a log: entries, tiles and checkpoint against each other, and against checkpoints that were kept.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::super::CHECKPOINT;
+use super::super::checkpoint::Checkpoint;
+use super::super::hash::empty;
+use super::super::proof::{Leaves, check_consistency, consistency};
+use super::super::stored::Stored;
+use super::super::tile::{Content, Tile, WIDTH};
+use super::{Faults, LogFaultKind};
+use crate::trust::TrustRoot;
+use crate::words::count;
+
+/// Whether entries, tiles and checkpoint are of one tree. Where they are not, whose fault it is: what leads to the root
+/// that was signed is right. Answers with the places of entries that are not the logged ones.
+pub fn check(dir: &Path, checkpoint: &Checkpoint, leaves: &Leaves, faults: &mut Faults) -> BTreeSet<u64> {
+    let (size, stored) = (checkpoint.size(), Stored::new(dir, checkpoint.size()));
+    let entries_hold = leaves.root(size) == Some(checkpoint.root());
+    let (before, mut bad) = (faults.0.len(), BTreeSet::new());
+    for tile in Tile::all(size) {
+        let Content::Hashes(level) = tile.content else { continue };
+        match stored.hashes(level, tile.index) {
+            Err(error) => faults.tell(LogFaultKind::Broken, error.path, error.reason.to_string()),
+            Ok(hashes) => {
+                let from = usize::try_from(tile.index * WIDTH).unwrap_or(usize::MAX);
+                let expected = leaves.level(level * 8).get(from..from + hashes.len()).unwrap_or_default();
+                let differ: Vec<u64> = (0..hashes.len())
+                    .filter(|at| expected.get(*at) != hashes.get(*at))
+                    .map(|at| tile.index * WIDTH + at as u64)
+                    .collect();
+                let Some(first) = differ.first() else { continue };
+                if entries_hold {
+                    faults.tell(LogFaultKind::Broken, tile.to_string(), "not the hashes of the entries");
+                } else if level == 0 {
+                    let bundle = Tile { content: Content::Entries, ..tile };
+                    let which = match differ.len() {
+                        1 => format!("entry {first} is not the one that was logged"),
+                        many => format!("entry {first} and {} more are not those that were logged", many - 1),
+                    };
+                    let sentence = format!("{which}: the tile {tile} has another hash");
+                    faults.tell(LogFaultKind::Broken, bundle.to_string(), sentence);
+                    bad.extend(differ);
+                }
+            }
+        }
+    }
+    if !entries_hold && faults.0.len() == before {
+        let why = "the entries don't lead to the root hash that it signs";
+        faults.tell(LogFaultKind::Broken, CHECKPOINT, format!("{why} ({})", count(size, "entry")));
+    }
+    bad
+}
+
+/// Without a checkpoint of its own a log is what its entries are.
+pub fn check_kept(
+    kept: &Checkpoint,
+    head: Option<&Checkpoint>,
+    root: &TrustRoot,
+    leaves: &Leaves,
+    faults: &mut Faults,
+) {
+    let (old, new) = (kept.size(), head.map_or(leaves.level(0).len() as u64, Checkpoint::size));
+    let which = format!("the checkpoint that was kept, of {},", count(old, "entry"));
+    if let Err(error) = kept.authenticate(root) {
+        return faults.tell(LogFaultKind::Unsigned, CHECKPOINT, format!("{which} is not signed by a log key: {error}"));
+    }
+    if let Some(checkpoint) = head.filter(|head| head.origin() != kept.origin()) {
+        let sentence = format!("{which} is of the log {:?}, and this is {:?}", kept.origin(), checkpoint.origin());
+        return faults.tell(LogFaultKind::Fork, CHECKPOINT, sentence);
+    }
+    if old > new {
+        let sentence = format!("{which} is of a larger log than this, of {new}: entries were taken away");
+        return faults.tell(LogFaultKind::Shrunk, CHECKPOINT, sentence);
+    }
+    let proof = consistency(leaves, old, new).map_err(|error| error.to_string());
+    let holds = proof.and_then(|proof| {
+        let now = head.map(Checkpoint::root).or_else(|| leaves.root(new)).unwrap_or_else(empty);
+        check_consistency((old, kept.root()), (new, now), &proof).map_err(|error| error.to_string())
+    });
+    if let Err(error) = holds {
+        let sentence = format!("{which} is not the beginning of this log: what was logged then was changed ({error})");
+        faults.tell(LogFaultKind::Fork, CHECKPOINT, sentence);
+    }
+}
