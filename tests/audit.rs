@@ -3,11 +3,15 @@
 
 #[path = "audit/across.rs"]
 mod across;
+#[path = "audit/beside.rs"]
+mod beside;
 #[path = "audit/files.rs"]
 mod files;
 #[path = "audit/parts.rs"]
 mod parts;
 mod support;
+#[path = "audit/tar_doubts.rs"]
+mod tar_doubts;
 #[path = "audit/ten_thousand.rs"]
 mod ten_thousand;
 #[path = "audit/trust_roots.rs"]

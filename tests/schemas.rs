@@ -297,6 +297,7 @@ fn errors_and_problems() {
     desk.expect(11, "report", &["report", "unsigned.pgseal"]);
     desk.expect(10, "report", &["report", "example/release.toml"]);
     desk.expect(1, "error", &["report", "missing.pgseal"]);
+    std::os::unix::fs::symlink("nowhere", desk.path("missing")).expect("our own directory");
     desk.expect(50, "audit", &["audit", "unsigned.pgseal", "example/release.toml", "missing"]);
     fs::write(desk.path("example/tiers/01_greetings.sql"), "begin;\ninsert into t values (:nothing);").expect("ours");
     let linted = desk.expect(2, "lint", &["lint", "example"]);

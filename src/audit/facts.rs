@@ -28,8 +28,13 @@ pub struct Facts {
     pub now: Verdict,
     /// What people say of the release.
     pub approvals: Vec<ApprovalFacts>,
-    /// What a run needs and what there is of it, for each APR code that people approved.
+    /// What a run needs and what there is of it, in the bundle and in approvals beside it, for each APR code that people
+    /// approved. It is asked across the archive.
     pub quorum: Vec<Quorum>,
+    /// Whether a run is ordered with an APR code.
+    pub takes_apr: bool,
+    /// A digest of the release and target as people are shown them: approvals are of this bundle where theirs is the same.
+    pub shown: Option<Digest>,
     /// How many files were compared.
     pub files: u64,
     /// Whether the trust root that judges blocks the release.
@@ -272,6 +277,8 @@ impl Facts {
             now,
             approvals: Vec::new(),
             quorum: Vec::new(),
+            takes_apr: false,
+            shown: None,
             files: 0,
             blocked: false,
             require_rehearsal: false,

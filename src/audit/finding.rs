@@ -26,6 +26,8 @@ pub struct Finding {
     pub trust_sha256: Digest,
     /// The time by which it was judged.
     pub as_of: Timestamp,
+    /// The release that a bundle says it is, by its id, where that may not be believed.
+    pub claimed_id: Option<Digest>,
     /// What it says, as far as that may be believed.
     pub facts: Option<Facts>,
     /// What is wrong, of itself and across the archive.

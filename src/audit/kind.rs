@@ -57,6 +57,11 @@ impl Kind {
         }
     }
 
+    /// What holds files, and is found itself only where something is wrong with it.
+    pub fn is_place(self) -> bool {
+        matches!(self, Self::Tar | Self::Directory)
+    }
+
     /// As JSON writes it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -18,6 +18,6 @@ pub fn line(finding: &Finding) -> Result<String, serde_json::Error> {
 }
 
 /// The finding of a line.
-pub fn read(number: usize, line: &str) -> Result<Finding, LineError> {
-    serde_json::from_str(line).map_err(|source| LineError { line: number, source })
+pub fn read(number: usize, line: &[u8]) -> Result<Finding, LineError> {
+    serde_json::from_slice(line).map_err(|source| LineError { line: number, source })
 }

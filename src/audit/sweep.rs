@@ -70,11 +70,19 @@ pub fn sweep(
     Swept { findings: apart(findings), passed_over }
 }
 
-/// By path, each with a path of its own. A file that was listed twice is one; of two files by one name (a member
-/// `a.tar/b` beside the member `b` of `a.tar`) the second is `NAME#2`, so that neither hides the other.
+/// By path, each with a path of its own. A file that was listed twice is one, and so is everything that is wrong with one
+/// place; of two files by one name (a member `a.tar/b` beside the member `b` of `a.tar`) the second is `NAME#2`, so that
+/// neither hides the other.
 fn apart(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by_cached_key(|finding| (finding.path.clone(), format!("{finding:?}")));
     findings.dedup();
+    findings.dedup_by(|next, first| {
+        let of_one_place = next.kind.is_place() && (&next.path, next.kind) == (&first.path, first.kind);
+        if of_one_place {
+            first.faults.append(&mut next.faults);
+        }
+        of_one_place
+    });
     let mut paths: BTreeSet<String> = findings.iter().map(|finding| finding.path.clone()).collect();
     let mut last = String::new();
     for finding in &mut findings {
@@ -127,7 +135,7 @@ impl Lister<'_> {
 
     fn list_tar(&mut self, place: &Arc<dyn Place>, found: &Found, depth: usize) {
         let path = &found.path;
-        let unlisted = |error| Unlisted { path: path.clone(), kind: Kind::Tar, error };
+        let unlisted = |error| Unlisted::unreadable(path, Kind::Tar, error);
         if depth == TAR_DEPTH {
             let error = std::io::Error::other("too many tar files in one another");
             return self.unlisted(place, unlisted(error));

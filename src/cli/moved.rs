@@ -15,33 +15,50 @@ const LARGE: u64 = 64 << 20;
 /// How often the line changes, in bytes.
 const STEP: u64 = 4 << 20;
 
+/// `shop.pgseal: 46 of 103 MB read`, without the first number.
+struct Line {
+    beside: Beside,
+    before: String,
+    behind: String,
+}
+
+impl Line {
+    fn of(what: &str, file: &Path, all: u64, out: Output) -> Self {
+        let (before, behind) = (format!("{}: ", shown(file)), format!(" of {} MB {what}", all / 1_000_000));
+        Self { beside: Beside::drawing(out), before, behind }
+    }
+
+    fn text(&self, done: u64) -> String {
+        format!("{}{}{}", self.before, done / 1_000_000, self.behind)
+    }
+}
+
 /// Counts bytes, from any thread; says nothing where no line can move, and where there is little to do.
 pub struct Moved {
-    line: Option<(Beside, String)>,
+    line: Option<Line>,
     done: AtomicU64,
 }
 
 impl Moved {
     /// `what` is done to `all` bytes of a file: "read", "packed".
     pub fn new(what: &str, file: &Path, all: u64, out: Output) -> Self {
-        let text = format!("{}: of {} MB {what}: ", shown(file), all / 1_000_000);
-        let line = (all >= LARGE).then(|| (Beside::drawing(out), text));
+        let line = (all >= LARGE).then(|| Line::of(what, file, all, out));
         Self { line, done: AtomicU64::new(0) }
     }
 
     /// So many more.
     pub fn by(&self, bytes: u64) {
-        let Some((line, text)) = &self.line else { return };
+        let Some(line) = &self.line else { return };
         let before = self.done.fetch_add(bytes, Ordering::Relaxed);
         if before / STEP != (before + bytes) / STEP {
-            line.moving(|| format!("{text}{}", (before + bytes) / 1_000_000));
+            line.beside.moving(|| line.text(before + bytes));
         }
     }
 
     /// Takes the line away.
     pub fn finish(&self) {
-        if let Some((line, _)) = &self.line {
-            line.finish();
+        if let Some(line) = &self.line {
+            line.beside.finish();
         }
     }
 }
@@ -89,5 +106,17 @@ impl ByteSource for Counted {
 
     fn soon(&self, offset: u64, length: u64) {
         self.source.soon(offset, length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_far_is_said_plainly() {
+        let line =
+            Line::of("read", Path::new("shop.pgseal"), 103_500_000, Output { json: false, quiet: true, color: false });
+        assert_eq!(line.text(46_999_999), "shop.pgseal: 46 of 103 MB read");
     }
 }

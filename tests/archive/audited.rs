@@ -119,6 +119,52 @@ fn a_log_is_asked_wherever_its_archive_lies() {
     }
 }
 
+/// Several faults of one path are all told, whoever finds them.
+#[test]
+fn no_fault_hides_another() {
+    let site = desk();
+    add(&site, &["small.pgseal"]).done();
+    let before = site.read("archive/checkpoint");
+    site.write("next.pgseal", numbered(1));
+    add(&site, &["next.pgseal"]).done();
+    site.write("kept", site.read("archive/checkpoint"));
+    // An older checkpoint is put back: entries stand behind it, and one that was kept is of a larger log.
+    site.write("archive/checkpoint", &before);
+    let mut bytes = site.read("archive/small.pgseal");
+    let end = bytes.len() - 1100;
+    bytes[end] ^= 1;
+    site.write("archive/small.pgseal", bytes);
+    let document = site.run(["audit", "archive", "--checkpoint", "kept", "--json"]).json();
+    let words = |path: &str| -> Vec<String> {
+        let files = document["bundles"].as_array().expect("a list").iter().filter(|file| file["path"] == path);
+        let faults = files.flat_map(|file| file["faults"].as_array().expect("a list"));
+        faults.map(|fault| fault["kind"].as_str().expect("a word").to_owned()).collect()
+    };
+    assert_eq!(words("archive/checkpoint"), ["log-unfinished", "log-shrunk"]);
+    assert_eq!(words("archive/small.pgseal"), ["malformed", "log-rewritten"]);
+    assert_eq!(words("archive/next.pgseal"), ["log-unlogged"]);
+}
+
+/// Of two releases of one name the one that was logged is not the one that is blamed.
+#[test]
+fn what_was_logged_is_believed_rather_than_what_was_not() {
+    let site = desk();
+    add(&site, &["small.pgseal"]).done();
+    std::fs::create_dir_all(site.path("aside")).expect("our own directory");
+    for (other, paths) in [("archive/a.pgseal", &["archive"][..]), ("aside/a.pgseal", &["archive", "aside"])] {
+        site.write(other, numbered(1));
+        site.write("aside/small.pgseal", site.read("small.pgseal"));
+        let said = site.run(["audit"].iter().chain(paths)).text();
+        for line in [
+            format!("FAULT {other}: small 1.0.0 is another release in archive/small.pgseal"),
+            format!("note archive/small.pgseal: small 1.0.0 is another release in {other}"),
+        ] {
+            assert!(said.contains(&line), "{line}\n{said}");
+        }
+        std::fs::remove_file(site.path(other)).expect("written");
+    }
+}
+
 #[test]
 fn a_size_that_nobody_signed_stops_no_audit() {
     let site = desk();

@@ -9,15 +9,15 @@ use crate::support::tsa::{P256, Tsa};
 use crate::vault::{ARCHIVE, Vault, approved, bundle, files, id, ran, rolled_back, set, yes};
 
 /// Two releases that ran, one after the other, with everything that belongs to them.
-struct Well {
-    vault: Vault,
+pub struct Well {
+    pub vault: Vault,
     trust: Digest,
-    one: Vec<u8>,
-    two: Vec<u8>,
+    pub one: Vec<u8>,
+    pub two: Vec<u8>,
 }
 
 impl Well {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let vault = Vault::new();
         let trust = vault.trust(|_| {});
         let release = &vault.keys.release;
@@ -37,7 +37,7 @@ impl Well {
         self.vault.receipt(stem, &said);
     }
 
-    fn remove(&self, name: &str) {
+    pub fn remove(&self, name: &str) {
         std::fs::remove_file(self.vault.archive().join(name)).expect("it is there");
     }
 
@@ -75,6 +75,15 @@ fn two_releases_of_one_name_and_version() {
     other.insert("gate/open.sql".to_owned(), b"select true as ready, 'other' as reason;\n".to_vec());
     well.vault.put("other.pgseal", pack(&other, std::slice::from_ref(&well.vault.keys.release)));
     well.has([("other.pgseal", "equivocation")]);
+    // Nobody knows which one is right: the other one says so too.
+    well.notes([("one.pgseal", "equivocation")]);
+    let said = well.vault.audit(&[ARCHIVE]).text();
+    for line in [
+        "FAULT archive/other.pgseal: shop 1.0.0 is another release in archive/one.pgseal: two of one name and version",
+        "note archive/one.pgseal: shop 1.0.0 is another release in archive/other.pgseal: two of one name and version",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
 }
 
 #[test]

@@ -34,6 +34,8 @@ fn what_can_not_be_read_stops_nothing_else() {
         ("huge.pgseal", "malformed"),
         ("empty.tar", "malformed"),
         ("text.tar", "malformed"),
+        // Nobody looks through a terabyte of zeros for what follows the end.
+        ("huge.tar", "malformed"),
         ("\\xff\\xfe.pgseal", "malformed"),
     ]);
     assert_eq!(vault.faults(&[ARCHIVE]), faults);
@@ -41,8 +43,17 @@ fn what_can_not_be_read_stops_nothing_else() {
     assert_eq!(said.code, 50);
     said.is_harmless();
     assert!(said.text().contains("ok archive/good.pgseal: shop 1.0.0"), "{}", said.text());
-    // Named by itself, a pipe is not waited for either, and what is not there is told.
-    assert_eq!(vault.faults(&["archive/pipe.pgseal", "nothing", "archive/good.pgseal"]).len(), 2);
+    // Named by itself, a pipe is not waited for either, and a link to nothing is told.
+    assert_eq!(vault.faults(&["archive/pipe.pgseal", "archive/link.pgseal", "archive/good.pgseal"]).len(), 2);
+}
+
+#[test]
+fn a_path_that_is_mistyped_ends_it_before_anything_is_read() {
+    let vault = Vault::new();
+    vault.put("good.pgseal", bundle("shop", "1.0.0", 1, &vault.keys.release));
+    for wrong in ["archvie", "archive/good.pgsael"] {
+        vault.site.refused(1, "No such file or directory", ["audit", ARCHIVE, wrong, "-o", "answer.txt"]);
+    }
 }
 
 #[test]

@@ -135,6 +135,85 @@ fn only_what_is_new() {
     assert_eq!(vault.faults(&["--merge", "earlier.jsonl"]), known);
 }
 
+/// However one names the archive, a file is the same, and one that is gone is gone.
+#[test]
+fn what_is_gone_is_gone_by_any_spelling() {
+    let vault = vault();
+    let whole = vault.archive().canonicalize().expect("it is there");
+    let whole = whole.to_str().expect("text");
+    let spellings = ["archive", "./archive", "archive/", "archive//.", whole, &format!("{whole}/./")];
+    for (at, spelling) in spellings.iter().enumerate() {
+        vault.audit(&[spelling, "--jsonl", "-o", &format!("{at}.jsonl")]);
+    }
+    let gone = vault.archive().join("12.pgseal");
+    let bytes = std::fs::read(&gone).expect("there");
+    std::fs::remove_file(&gone).expect("there");
+    let told = |now: &str, earlier: usize| {
+        let answer = vault.audit(&[now, "--merge", &format!("{earlier}.jsonl"), "--json"]);
+        assert_eq!(answer.stderr, "", "{now} after {}", spellings[earlier]);
+        let found = answer.json()["bundles"].as_array().expect("a list").clone();
+        let of = |word: &str| found.iter().filter(|file| file["faults"].to_string().contains(word)).count();
+        (found.len(), of("\"gone\""), of("\"file-changed\""))
+    };
+    for earlier in 0..spellings.len() {
+        for now in spellings {
+            assert_eq!(told(now, earlier), (24, 1, 1), "{now} after {}", spellings[earlier]);
+        }
+    }
+    // What was old then is known now, and what lies elsewhere was not looked for: that is said.
+    std::fs::write(&gone, bytes).expect("our own directory");
+    let old = File::options().write(true).open(&gone).expect("there");
+    old.set_modified(SystemTime::now() - Duration::from_secs(86_400 * 3000)).expect("our own file");
+    let answer = vault.audit(&["./archive/", "--since", "2020-01-01", "--merge", "4.jsonl", "--json"]);
+    assert_eq!((answer.stderr.as_str(), answer.json()["faults"].clone()), ("", 1.into()));
+    let elsewhere = vault.audit(&["archive/1.pgseal", "--merge", "0.jsonl"]).stderr;
+    assert_eq!(elsewhere, "not below the given paths, so not looked for: 23 files of --merge\n");
+}
+
+#[test]
+fn lines_without_an_end_are_refused() {
+    let vault = vault();
+    vault.audit(&[ARCHIVE, "--jsonl", "-o", "all.jsonl"]);
+    let all = File::options().write(true).open(vault.site.path("all.jsonl")).expect("written");
+    // A terabyte of one line; none of it is on the disk.
+    all.set_len(1 << 40).expect("sparse");
+    vault.audit(&["--merge", "all.jsonl"]).is_error(2, "all.jsonl: line 25 has more than 64 MiB");
+    vault.site.write("bytes.jsonl", b"\xff\n");
+    vault.audit(&["--merge", "bytes.jsonl"]).is_error(2, "bytes.jsonl: line 1 is not a finding");
+}
+
+#[test]
+fn times_that_are_not_yet() {
+    let vault = vault();
+    let refused = |why: &str, args: &[&str]| vault.audit(args).is_error(2, why);
+    refused("--since 2222-01-01T00:00:00Z is in the future", &[ARCHIVE, "--since", "2222-01-01"]);
+    vault.audit(&[ARCHIVE, "--as-of", "2222-01-01", "--jsonl", "-o", "later.jsonl"]);
+    refused("line 1 was judged as of 2222-01-01T00:00:00Z, which is in the future", &["--merge", "later.jsonl"]);
+    assert_eq!(vault.audit(&["--merge", "later.jsonl", "--as-of", "2222-01-01"]).code, 50);
+}
+
+#[test]
+fn how_far_it_is_moves_on_a_terminal() {
+    let vault = vault();
+    let good = vault.site.read("archive/1.pgseal");
+    for n in 0..500 {
+        vault.put(&format!("more/{n}.pgseal"), &good);
+    }
+    let line = format!("'{}' audit archive", env!("CARGO_BIN_EXE_pgseal"));
+    let mut script = std::process::Command::new("script");
+    let script =
+        script.current_dir(vault.site.dir()).args(["-qec", &line, "/dev/null"]).env("PGSEAL_TRUST", "trust.json");
+    let said = script.env("TERM", "xterm").env("COLUMNS", "120").output().expect("util-linux has script");
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let moved = said.split(['\r', '\n']).find(|line| line.contains(" a second")).unwrap_or_default();
+    let files = moved.split(" files, ").next().and_then(|before| before.rsplit(' ').next()).unwrap_or_default();
+    assert!(files.parse::<usize>().is_ok_and(|files| files >= 64 && files.is_multiple_of(64)), "{said:?}");
+    assert!(moved.contains(" files, 0 faults, ") || moved.contains(" files, 1 fault, "), "{moved:?}");
+    // It is gone when the answer comes, and not there where nobody looks.
+    assert!(said.trim_end().ends_with("523 authentic, 1 faulty, 1 fault"), "{said:?}");
+    assert_eq!(vault.audit(&[ARCHIVE]).stderr, "");
+}
+
 #[test]
 fn lines_of_another_judge_are_refused() {
     let vault = vault();

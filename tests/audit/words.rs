@@ -76,6 +76,7 @@ fn documents_and_lines_fit_their_schemas() {
     for (key, signature) in draft.signatures(&draft.bytes()) {
         vault.put(&format!("trust.json.sigs/1.{key}.sig"), signature);
     }
+    std::os::unix::fs::symlink("nowhere", vault.site.path("missing")).expect("our own directory");
     let answer = vault.audit(&[ARCHIVE, "missing", "--json"]).json();
     fits(&document, &answer);
     assert_eq!(answer["bundles"].as_array().map(Vec::len), Some(7));

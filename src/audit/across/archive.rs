@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{Answer, Extent, Weight};
 use crate::audit::facts::{ApprovalFacts, ReceiptFacts, ReleaseFacts, TrustRootFacts};
-use crate::audit::fault::{Fault, FaultKind};
+use crate::audit::fault::{Fault, FaultKind, Scope};
 use crate::audit::finding::Finding;
 use crate::audit::kind::Kind;
 use crate::digest::Digest;
 use crate::format::receipt::{Outcome, TrustReference};
+use crate::tlog::CHECKPOINT;
 use crate::trust::TrustRoot;
 
 /// All findings by what they are about.
@@ -21,6 +22,8 @@ pub struct Archive<'a> {
     pub extent: Extent,
     /// Releases whose signatures hold, by id: where their bundles are.
     pub bundles: BTreeMap<Digest, Vec<(usize, &'a ReleaseFacts)>>,
+    /// Bundles that can't be believed, by the id that they say they have: the first of each.
+    pub claimed: BTreeMap<Digest, usize>,
     /// Receipts whose signatures hold, or that nobody signed; by path.
     pub receipts: Vec<Told<'a>>,
     /// Everything that people say of a release, in bundles and beside them, by its id.
@@ -54,7 +57,11 @@ impl<'a> Archive<'a> {
     pub fn new(findings: &'a [Finding], root: &'a TrustRoot, extent: Extent) -> Self {
         let (mut bundles, mut receipts) = (BTreeMap::<Digest, Vec<_>>::new(), Vec::new());
         let mut approvals = BTreeMap::<Digest, Vec<_>>::new();
+        let mut claimed = BTreeMap::new();
         for (at, finding) in findings.iter().enumerate() {
+            if let Some(id) = finding.claimed_id {
+                claimed.entry(id).or_insert(at);
+            }
             let Some(facts) = &finding.facts else { continue };
             let Some(release) = &facts.release else { continue };
             if !facts.approvals.is_empty() {
@@ -71,7 +78,7 @@ impl<'a> Archive<'a> {
             }
         }
         let ancestors = ancestors(findings, root);
-        Self { findings, root, extent, bundles, receipts, approvals, ancestors }
+        Self { findings, root, extent, bundles, claimed, receipts, approvals, ancestors }
     }
 
     /// Receipts that somebody signed, each document once.
@@ -79,6 +86,24 @@ impl<'a> Archive<'a> {
         let mut seen = std::collections::BTreeSet::new();
         let signed = self.receipts.iter().filter(|told| told.weight == Weight::Fault);
         signed.filter(|told| seen.insert(told.receipt.sha256)).copied().collect()
+    }
+
+    /// A file of that path, where nothing in it can be read.
+    pub fn unreadable(&self, path: &str) -> Option<&'a str> {
+        let at = self.findings.binary_search_by(|finding| finding.path.as_str().cmp(path)).ok()?;
+        let Finding { path, facts, claimed_id, .. } = &self.findings[at];
+        (facts.is_none() && claimed_id.is_none()).then_some(path.as_str())
+    }
+
+    /// Whether the log of its archive has a file, and it is the file that was logged.
+    pub fn is_logged(&self, at: usize) -> bool {
+        let finding = &self.findings[at];
+        let in_log = |log: &&Finding| {
+            let dir = log.path.strip_suffix(CHECKPOINT).filter(|_| log.kind == Kind::Log && log.facts.is_some());
+            dir.is_some_and(|dir| finding.path.starts_with(dir))
+        };
+        finding.faults.iter().all(|fault| fault.kind.scope() != Scope::Place)
+            && self.findings.iter().any(|log| in_log(&log))
     }
 
     /// A finding's path.

@@ -6,7 +6,9 @@ use super::archive::{Archive, answer};
 use super::{Answer, Extent, Weight};
 use crate::audit::facts::ReleaseFacts;
 use crate::audit::fault::FaultKind;
+use crate::audit::finding::Finding;
 use crate::audit::kind::Kind;
+use crate::record::rehearsal;
 
 /// A missing bundle is a fault where there are bundles at all: an archive of receipts alone misses none.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
@@ -26,26 +28,51 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
         let weight = if finding.is_unsigned() { Weight::Note } else { Weight::Fault };
         let same = archive.bundles.get(&about.id).and_then(|bundles| bundles.first());
         match (same, named.get(&(&about.name, &about.version))) {
-            (Some((_, release)), _) if *release == about => {}
+            (Some((bundle, release)), _) if *release == about => {
+                if finding.kind == Kind::Approval && shows_another(archive, at, *bundle) {
+                    let text = format!("it shows another target or summary than {}", archive.path(*bundle));
+                    answers.push(answer(at, weight, differs, text));
+                }
+            }
             (Some((bundle, release)), _) => {
                 let (says, is) = (said(about), said(release));
                 let text = format!("it says that its release is {says}; in {} it is {is}", archive.path(*bundle));
                 answers.push(answer(at, weight, differs, text));
             }
-            (None, Some(bundle)) => {
+            (None, Some(bundle)) if !archive.claimed.contains_key(&about.id) => {
                 let (title, id, path) = (about.title(), about.id, archive.path(*bundle));
                 let text = format!("it is about another {title} ({id}) than the one in {path}");
                 answers.push(answer(at, weight, differs, text));
             }
-            (None, None) if archive.extent == Extent::Whole => {
+            (None, _) if archive.extent == Extent::Whole => {
                 let weight = if has_bundles { weight } else { Weight::Note };
-                let text = format!("the bundle of its release, {} ({}), is not here", about.title(), about.id);
+                let (title, id, lost) = (about.title(), about.id, lost(archive, finding, about));
+                let text = format!("the bundle of its release, {title} ({id}), {lost}");
                 answers.push(answer(at, weight, without, text));
             }
-            (None, None) => {}
+            (None, _) => {}
         }
     }
     answers
+}
+
+/// Whether an approval shows something else than the bundle that it is bound to.
+fn shows_another(archive: &Archive<'_>, approval: usize, bundle: usize) -> bool {
+    let shown = |at: usize| archive.findings[at].facts.as_ref().and_then(|facts| facts.shown);
+    shown(bundle).is_some_and(|own| shown(approval) != Some(own))
+}
+
+/// Where a bundle went that nobody can believe: its id says which it is, or its name beside the other file.
+fn lost(archive: &Archive<'_>, finding: &Finding, about: &ReleaseFacts) -> String {
+    if let Some(bundle) = archive.claimed.get(&about.id) {
+        return format!("is here, and is damaged or not authentic: {}", archive.path(*bundle));
+    }
+    let stem = [".approval", ".receipt.json", rehearsal::ENDING].iter().find_map(|end| finding.path.strip_suffix(end));
+    let bundle = stem.and_then(|stem| archive.unreadable(&format!("{stem}.pgseal")));
+    match bundle {
+        Some(path) => format!("is not here, or is {path}, which can't be read"),
+        None => "is not here".to_owned(),
+    }
 }
 
 /// The words for one without its bundle, and for one that differs from it.

@@ -7,6 +7,7 @@ mod bundles;
 mod equivocation;
 mod history;
 mod outcomes;
+mod quorum;
 mod rehearsals;
 mod revoked;
 mod run_ids;
@@ -21,6 +22,8 @@ use super::judge::Judge;
 use super::kind::Kind;
 use crate::trust::TrustRoot;
 use archive::Archive;
+
+pub use quorum::{Beside, beside, words};
 
 /// How much of an archive the findings are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +48,7 @@ struct Answer {
     fault: Fault,
 }
 
-/// Asks every question, and adds the answers to the findings that they are about. Answers of an earlier time, and what
+/// Asks every question, and adds the answers to the findings that they are about; counts the approvals of each bundle. Answers of an earlier time, and what
 /// other programs joined then, must be forgotten before; see [`forget`].
 pub fn ask(findings: &mut [Finding], root: &TrustRoot, extent: Extent) {
     let archive = Archive::new(findings, root, extent);
@@ -63,6 +66,12 @@ pub fn ask(findings: &mut [Finding], root: &TrustRoot, extent: Extent) {
         trust_roots::ask,
     ];
     let answers: Vec<Answer> = questions.iter().flat_map(|ask| ask(&archive)).collect();
+    let quorums = quorum::count(&archive);
+    for (at, counted) in quorums {
+        if let Some(facts) = findings.get_mut(at).and_then(|finding| finding.facts.as_mut()) {
+            facts.quorum = counted;
+        }
+    }
     for Answer { at, weight, fault } in answers {
         if let Some(finding) = findings.get_mut(at) {
             match weight {

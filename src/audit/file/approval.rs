@@ -24,13 +24,16 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
     for claimed in &added.statements {
         match judge.root.added_to_any(claimed) {
             Ok((id, AddedStatement::Approval(signed))) => {
-                let about = ReleaseFacts::new(&signed.approval.release, id);
+                let said = &signed.approval;
+                let about = ReleaseFacts::new(&said.release, id);
+                let shown = approvals::shown(&said.release, &said.target);
                 let release = facts.release.get_or_insert_with(|| about.clone());
+                let first = *facts.shown.get_or_insert(shown);
                 if release.id != id {
                     let text = format!("the approval by key {} is about another release ({id})", claimed.key);
                     faults.push(Fault::new(FaultKind::MixedApprovals, text));
-                } else if *release != about {
-                    let text = format!("the approval by key {} names the release otherwise", claimed.key);
+                } else if first != shown {
+                    let text = format!("the approval by key {} shows another release or target", claimed.key);
                     faults.push(Fault::new(FaultKind::MixedApprovals, text));
                 }
                 facts.approvals.push(approvals::facts(judge, &signed));
@@ -43,5 +46,5 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
         let no = || Verdict::of(Err(fault.sentence.clone()));
         (facts.then, facts.now) = (no(), no());
     }
-    Audited { facts: facts.release.is_some().then_some(facts), faults, notes: Vec::new() }
+    Audited { facts: facts.release.is_some().then_some(facts), faults, ..Audited::default() }
 }

@@ -1,7 +1,10 @@
 //! Approvals as facts.
 
-use crate::audit::facts::{ApprovalFacts, Quorum, RoleQuorum, Seen};
+use crate::audit::facts::{ApprovalFacts, Seen};
 use crate::audit::judge::Judge;
+use crate::digest::Digest;
+use crate::format::json;
+use crate::format::manifest::{Release, Target};
 use crate::trust::added::SignedApproval;
 use crate::trust::policy;
 
@@ -24,10 +27,8 @@ pub fn facts(judge: &Judge<'_>, signed: &SignedApproval) -> ApprovalFacts {
     }
 }
 
-/// What a run needs, and what there is of it.
-pub fn quorum(judge: &Judge<'_>, approvals: &[SignedApproval], takes_apr: bool) -> Vec<Quorum> {
-    let tallies = policy::tallies(judge.root, approvals, takes_apr, judge.then());
-    let role =
-        |tally: policy::Tally| RoleQuorum { role: tally.role, needed: tally.needed, counted: tally.counted as u64 };
-    tallies.into_iter().map(|(apr, roles)| Quorum { apr, roles: roles.into_iter().map(role).collect() }).collect()
+/// A digest of what people are shown before they approve: it must be the bundle's own.
+pub fn shown(release: &Release, target: &Target) -> Digest {
+    // Nothing in them has no JSON; what had none would differ from everything else.
+    Digest::of(&json::to_canonical(&(release, target)).unwrap_or_default())
 }

@@ -2,15 +2,17 @@
 
 use super::signatures::{added_word, not_counted, signer, token_word, word};
 use super::{Audited, approvals, malformed, not_authentic, unreadable};
+use crate::archive::section::Section;
 use crate::audit::facts::{Facts, ReleaseFacts, Seen, Signer, Verdict};
 use crate::audit::fault::{Fault, FaultKind};
 use crate::audit::judge::Judge;
-use crate::audit::place::{Found, Place};
+use crate::audit::place::{Found, Place, tar_file};
 use crate::bundle::subjects::{FileFault, SubjectError};
 use crate::bundle::{AuthenticateError, AuthenticatedBundle, Signatory, UntrustedBundle};
 use crate::digest::Digest;
 use crate::format::json;
 use crate::format::statement::Statement;
+use crate::limits;
 use crate::trust::KeyId;
 use crate::trust::evidence::Evidence;
 use crate::trust::root::name;
@@ -23,7 +25,7 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
     };
     let untrusted = match UntrustedBundle::parse(source) {
         Ok(untrusted) => untrusted,
-        Err(error) => return Audited::fault(malformed(&error)),
+        Err(error) => return Audited { claimed_id: claimed_id(place, found), ..Audited::fault(malformed(&error)) },
     };
     let keys: Vec<KeyId> = untrusted.claimed_signatures().iter().map(|(key, _)| *key).collect();
     let statement = untrusted.claimed_statement().to_vec();
@@ -46,13 +48,21 @@ fn authentic(bundle: &AuthenticatedBundle, keys: &[KeyId], judge: &Judge<'_>) ->
         release: Some(ReleaseFacts::new(&bundle.manifest().release, id)),
         signers: signers(bundle, keys, judge),
         approvals: bundle.approvals().iter().map(|signed| approvals::facts(judge, signed)).collect(),
-        quorum: approvals::quorum(judge, bundle.approvals(), bundle.takes_apr()),
+        shown: Some(approvals::shown(&bundle.manifest().release, &bundle.manifest().target)),
+        takes_apr: bundle.takes_apr(),
         files: bundle.file_count() as u64,
         require_rehearsal: bundle.manifest().require_rehearsal,
         blocked: judge.root.policy().blocked_releases.contains(&id),
         ..Facts::new(then, now)
     };
-    Audited { facts: Some(facts), faults, notes: Vec::new() }
+    Audited { facts: Some(facts), faults, ..Audited::default() }
+}
+
+/// What a damaged bundle says that it is, as far as it can be read.
+fn claimed_id(place: &dyn Place, found: &Found) -> Option<Digest> {
+    let source = place.open(found).ok()?;
+    let statement = tar_file::member(source.as_ref(), Section::Statement.path().as_str(), limits::STATEMENT_BYTES)?;
+    Some(Digest::of(&statement))
 }
 
 /// Every key that signed: those that count, and those whose signatures hold and don't.
@@ -100,7 +110,9 @@ fn refused(error: &AuthenticateError, statement: &[u8], judge: &Judge<'_>) -> Au
         _ => Vec::new(),
     };
     let no = || Verdict::of(Err(error.to_string()));
-    Audited { facts: Some(Facts { release, signers, ..Facts::new(no(), no()) }), faults, notes: Vec::new() }
+    let claimed_id = release.is_none().then(|| Digest::of(statement));
+    let facts = Some(Facts { release, signers, ..Facts::new(no(), no()) });
+    Audited { claimed_id, facts, faults, ..Audited::default() }
 }
 
 fn kind(error: &AuthenticateError) -> FaultKind {

@@ -17,10 +17,12 @@ use super::finding::{Finding, told};
 use super::judge::Judge;
 use super::kind::Kind;
 use super::place::{Found, Place, Unlisted};
+use crate::digest::Digest;
 
 /// What is known of a file's content.
 #[derive(Default)]
 struct Audited {
+    claimed_id: Option<Digest>,
     facts: Option<Facts>,
     faults: Vec<Fault>,
     notes: Vec<Fault>,
@@ -37,19 +39,15 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Finding {
         // The sweep goes into tar files; the others are never told as files.
         Kind::Tar | Kind::Directory | Kind::Log | Kind::Part => Audited::default(),
     };
-    let Audited { facts, faults, notes } = audited;
+    let Audited { claimed_id, facts, faults, notes } = audited;
     let (bytes, modified) = (found.bytes, found.modified);
-    Finding { bytes, modified, facts, faults, notes, ..nothing(found.path.as_path(), found.kind, judge) }
+    Finding { bytes, modified, claimed_id, facts, faults, notes, ..nothing(found.path.as_path(), found.kind, judge) }
 }
 
 /// What could not be listed.
 pub fn unlisted(unlisted: &Unlisted, judge: &Judge<'_>) -> Finding {
-    let Unlisted { path, kind, error } = unlisted;
-    let fault = if *kind == Kind::Tar && error.kind() == io::ErrorKind::InvalidData {
-        Fault::new(FaultKind::Malformed, format!("malformed: {error}"))
-    } else {
-        unreadable(error)
-    };
+    let Unlisted { path, kind, word, error } = unlisted;
+    let fault = if *word == FaultKind::Malformed { malformed(error) } else { unreadable(error) };
     Finding { faults: vec![fault], ..nothing(path, *kind, judge) }
 }
 
@@ -61,6 +59,7 @@ pub(super) fn nothing(path: &Path, kind: Kind, judge: &Judge<'_>) -> Finding {
         modified: None,
         trust_sha256: judge.root.digest(),
         as_of: judge.as_of,
+        claimed_id: None,
         facts: None,
         faults: Vec::new(),
         notes: Vec::new(),

@@ -71,7 +71,7 @@ fn refused(error: &ReceiptError, judge: &Judge<'_>) -> Audited {
         _ => Vec::new(),
     };
     let facts = (!signers.is_empty()).then(|| Facts { signers, ..Facts::new(no(), no()) });
-    Audited { facts, faults: vec![not_authentic(kind(error), error)], notes: Vec::new() }
+    Audited { facts, ..Audited::fault(not_authentic(kind(error), error)) }
 }
 
 fn kind(error: &ReceiptError) -> FaultKind {
@@ -107,7 +107,7 @@ fn facts(judge: &Judge<'_>, release: &Release, subject: &[Subject], signed: Opti
 fn told(facts: Facts) -> Audited {
     let unsigned = || Fault::new(FaultKind::UnsignedReceipt, "nobody signed it: anybody can have written it");
     let notes = facts.signers.is_empty().then(unsigned).into_iter().collect();
-    Audited { facts: Some(facts), faults: Vec::new(), notes }
+    Audited { facts: Some(facts), notes, ..Audited::default() }
 }
 
 fn receipt_facts(said: Receipt, sha256: Digest) -> ReceiptFacts {

@@ -31,8 +31,7 @@ impl Place for Directory {
         }
         if path.exists() && !path.is_dir() {
             let error = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
-            let kind = Kind::of(path).unwrap_or(Kind::Bundle);
-            return tell(Err(Unlisted { path: path.clone(), kind, error }));
+            return tell(Err(Unlisted::unreadable(path, Kind::of(path).unwrap_or(Kind::Bundle), error)));
         }
         for entry in WalkDir::new(path).sort_by_file_name() {
             match entry {
@@ -45,7 +44,7 @@ impl Place for Directory {
                 Err(error) => {
                     let path = error.path().unwrap_or(path).to_owned();
                     let error = error.into_io_error().unwrap_or_else(|| io::Error::other("a loop of links"));
-                    tell(Err(Unlisted { path, kind: Kind::Directory, error }));
+                    tell(Err(Unlisted::unreadable(&path, Kind::Directory, error)));
                 }
             }
         }

@@ -4,12 +4,14 @@ pub mod directory;
 #[cfg(feature = "object-store")]
 pub mod objects;
 pub mod slice;
+mod tar_extended;
 pub mod tar_file;
 mod tar_header;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::fault::FaultKind;
 use super::kind::Kind;
 use crate::archive::source::ByteSource;
 use crate::format::timestamp::Timestamp;
@@ -34,8 +36,22 @@ pub struct Unlisted {
     pub path: PathBuf,
     /// What it would be.
     pub kind: Kind,
-    /// What the system says.
+    /// The word for it.
+    pub word: FaultKind,
+    /// What the system says, or what is wrong with it.
     pub error: io::Error,
+}
+
+impl Unlisted {
+    /// What can't be read.
+    pub fn unreadable(path: &Path, kind: Kind, error: io::Error) -> Self {
+        Self { path: path.to_owned(), kind, word: FaultKind::Unreadable, error }
+    }
+
+    /// What is not of the format that its name promises.
+    pub fn malformed(path: &Path, kind: Kind, error: io::Error) -> Self {
+        Self { path: path.to_owned(), kind, word: FaultKind::Malformed, error }
+    }
 }
 
 /// Where files are. Listing streams: nothing but what is being told is in memory.

@@ -89,7 +89,7 @@ impl Objects {
         let asked = GetOptions { head: true, ..GetOptions::default() };
         match self.wait(self.store.get_opts(&self.prefix, asked)) {
             Ok(got) => Ok(self.found(&got.meta, kind)),
-            Err(error) => Err(Unlisted { path, kind, error: why::told(error) }),
+            Err(error) => Err(Unlisted::unreadable(&path, kind, why::told(error))),
         }
     }
 
@@ -121,12 +121,12 @@ impl Place for Objects {
                 Entry::Unnameable(key, error) => {
                     let path = PathBuf::from(format!("{}/{key}", self.address));
                     let kind = Kind::of(&path).unwrap_or(Kind::Bundle);
-                    tell(Err(Unlisted { path, kind, error: why::told(error) }));
+                    tell(Err(Unlisted::unreadable(&path, kind, why::told(error))));
                 }
                 Entry::Broken(error) => {
                     let error = why::told(error);
                     let error = io::Error::new(error.kind(), format!("the list ends here: {error}"));
-                    tell(Err(Unlisted { path: self.path(&self.prefix), kind: Kind::Directory, error }));
+                    tell(Err(Unlisted::unreadable(&self.path(&self.prefix), Kind::Directory, error)));
                 }
             }
         }

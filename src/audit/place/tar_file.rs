@@ -8,7 +8,8 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::slice::Slice;
-use super::{Found, Place, Unlisted, small, tar_header};
+use super::tar_header::{self, Entry, Told};
+use super::{Found, Place, Unlisted, small};
 use crate::archive::source::ByteSource;
 use crate::audit::kind::Kind;
 use crate::format::timestamp::Timestamp;
@@ -18,49 +19,97 @@ pub struct TarFile {
     source: Arc<dyn ByteSource>,
     found: Vec<Found>,
     members: HashMap<PathBuf, (u64, u64)>,
-    error: Option<Unlisted>,
+    /// What is no plain file, and what is wrong with the tar file itself.
+    wrong: Vec<(PathBuf, Kind, io::Error)>,
 }
 
 impl TarFile {
     /// Reads all headers. Members are told below the path of the file; of two with one name the second is `NAME#2`.
     pub fn read(path: &Path, source: Arc<dyn ByteSource>, modified: Option<Timestamp>) -> Self {
-        let mut tar = Self { source: source.clone(), found: Vec::new(), members: HashMap::new(), error: None };
-        // Where the next copy of a name is to be looked for: thousands of one name are a few steps each.
-        let mut copies: HashMap<PathBuf, usize> = HashMap::new();
-        let read = tar_header::entries(source.as_ref(), |entry| {
-            let name = PathBuf::from(OsString::from_vec(entry.name));
-            // `./a` and `/a` are `a`; `..` leads nowhere, since nothing is unpacked.
-            let plain: PathBuf = name.components().filter(|part| matches!(part, Component::Normal(_))).collect();
-            let mut at = path.join(&plain);
-            let copy = copies.entry(at.clone()).or_insert(0_usize);
-            loop {
-                *copy += 1;
-                if *copy > 1 {
-                    let mut again = path.join(&plain).into_os_string();
-                    again.push(format!("#{copy}"));
-                    at = again.into();
-                }
-                if !tar.members.contains_key(&at) {
-                    break;
+        let mut tar = Self { source: source.clone(), found: Vec::new(), members: HashMap::new(), wrong: Vec::new() };
+        let mut names = Names::default();
+        let read = tar_header::entries(source.as_ref(), |told| match told {
+            Told::File(Entry { name, offset, size }) => {
+                let plain = plain(name);
+                let at = names.own(path.join(&plain));
+                tar.members.insert(at.clone(), (offset, size));
+                if let Some(kind) = Kind::of(&plain) {
+                    // A member's own time says when somebody made the file, not when it came here.
+                    tar.found.push(Found { path: at, kind, bytes: Some(size), modified });
                 }
             }
-            tar.members.insert(at.clone(), (entry.offset, entry.size));
-            if let Some(kind) = Kind::of(&plain) {
-                // A member's own time says when somebody made the file, not when it came here.
-                tar.found.push(Found { path: at, kind, bytes: Some(entry.size), modified });
+            Told::Doubtful(called, error) => {
+                let of_kind = called.into_iter().map(plain).find_map(|plain| Some((Kind::of(&plain)?, plain)));
+                if let Some((kind, plain)) = of_kind {
+                    tar.wrong.push((names.own(path.join(plain)), kind, error));
+                }
             }
+            Told::Wrong(error) => tar.wrong.push((path.to_owned(), Kind::Tar, error)),
         });
-        tar.error = read.err().map(|error| Unlisted { path: path.to_owned(), kind: Kind::Tar, error });
+        tar.wrong.extend(read.err().map(|error| (path.to_owned(), Kind::Tar, error)));
         tar
+    }
+}
+
+/// The first member of a name in whatever of a tar file can be read, where it has at most so many bytes.
+pub fn member(source: &dyn ByteSource, name: &str, at_most: u64) -> Option<Vec<u8>> {
+    let mut first = None;
+    // What is wrong behind it takes nothing away.
+    let _ = tar_header::entries(source, |told| match told {
+        Told::File(entry) if entry.name == name.as_bytes() => {
+            first.get_or_insert(entry);
+        }
+        _ => {}
+    });
+    let Entry { offset, size, .. } = first.filter(|entry| entry.size <= at_most)?;
+    let mut bytes = vec![0; size as usize];
+    source.read_exact_at(&mut bytes, offset).ok()?;
+    Some(bytes)
+}
+
+/// `./a` and `/a` are `a`; `..` leads nowhere, since nothing is unpacked.
+fn plain(name: Vec<u8>) -> PathBuf {
+    let name = PathBuf::from(OsString::from_vec(name));
+    name.components().filter(|part| matches!(part, Component::Normal(_))).collect()
+}
+
+/// The names that members have in the answer, each with the copies that were told of it: thousands of one name are a few
+/// steps each.
+#[derive(Default)]
+struct Names(HashMap<PathBuf, usize>);
+
+impl Names {
+    /// A name that no other member has.
+    fn own(&mut self, name: PathBuf) -> PathBuf {
+        let Some(copies) = self.0.get(&name).copied() else {
+            self.0.insert(name.clone(), 1);
+            return name;
+        };
+        let mut copy = copies;
+        loop {
+            copy += 1;
+            let mut again = name.clone().into_os_string();
+            again.push(format!("#{copy}"));
+            let again = PathBuf::from(again);
+            if !self.0.contains_key(&again) {
+                self.0.insert(again.clone(), 1);
+                self.0.insert(name, copy);
+                return again;
+            }
+        }
     }
 }
 
 impl Place for TarFile {
     fn list(&self, tell: &mut dyn FnMut(Result<Found, Unlisted>)) {
         self.found.iter().for_each(|found| tell(Ok(found.clone())));
-        if let Some(Unlisted { path, kind, error }) = &self.error {
-            let error = io::Error::new(error.kind(), error.to_string());
-            tell(Err(Unlisted { path: path.clone(), kind: *kind, error }));
+        for (path, kind, error) in &self.wrong {
+            let copy = io::Error::new(error.kind(), error.to_string());
+            let unlisted = match error.kind() {
+                io::ErrorKind::InvalidData => Unlisted::malformed,
+                _ => Unlisted::unreadable,
+            };
+            tell(Err(unlisted(path, *kind, copy)));
         }
     }
 

@@ -1,14 +1,30 @@
 //! Headers of the tar files that other programs write: ustar, GNU's long names and large sizes, PAX paths and sizes
-//! (POSIX.1-2017, pax interchange format). Bundles themselves are read by `archive/`, which allows none of this.
+//! (POSIX.1-2017, pax interchange format). What programs read in several ways is told as such: whoever extracts it may get
+//! files that nobody audited. Bundles themselves are read by `archive/`, which allows none of this.
 
 use std::io;
 
+use super::tar_extended::{Extended, SPARSE, check_global};
 use crate::archive::source::ByteSource;
 
 const BLOCK: u64 = 512;
 
 /// Names and PAX records, in bytes: longer ones are no names.
 const RECORD_BYTES: u64 = 1 << 20;
+
+/// Programs fill a tar file up with zeros to the length of what they write at once, which is 10 KiB, or what a tape takes.
+const PADDING_BYTES: u64 = 16 << 20;
+
+/// What stands in a tar file.
+#[derive(Debug)]
+pub enum Told {
+    /// A regular file, the same for every program.
+    File(Entry),
+    /// What some program may extract as a file of one of these names, with a content that is not plainly here.
+    Doubtful(Vec<Vec<u8>>, io::Error),
+    /// What is wrong with the tar file itself. Reading goes on behind it.
+    Wrong(io::Error),
+}
 
 /// A regular file in a tar file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,64 +37,127 @@ pub struct Entry {
     pub size: u64,
 }
 
-/// Reads the headers of a tar file one after the other. Where it isn't one, or is cut off, the error says so, after all
-/// entries before it were told.
-pub fn entries(source: &dyn ByteSource, mut tell: impl FnMut(Entry)) -> io::Result<()> {
-    let (mut at, mut next) = (0, Next::default());
-    loop {
-        let Some(block) = header(source, at)? else { return Ok(()) };
-        let size = match (next.size, block[156]) {
-            (Some(size), b'0' | 0 | b'7') => size,
-            _ => number(&block[124..136]).ok_or_else(|| bad(at, "its size is no number"))?,
+/// Reads the headers of a tar file one after the other. Where it isn't one, is cut off, or goes on behind its end, the error
+/// says so, after everything before was told.
+pub fn entries(source: &dyn ByteSource, mut tell: impl FnMut(Told)) -> io::Result<()> {
+    let mut reader = Reader { source, tell: &mut tell, extended: Extended::default() };
+    let mut at = 0;
+    while let Some(block) = header(source, at)? {
+        at = match block[156] {
+            // `X` is Sun's name for `x`.
+            b'L' | b'K' | b'x' | b'X' | b'g' => reader.extra(at, &block)?,
+            _ => reader.member(at, &block)?,
         };
-        let offset = at + BLOCK;
-        let end = offset.checked_add(size).filter(|end| *end <= source.size());
-        let end = end.ok_or_else(|| bad(at, "the file is cut off"))?;
-        match block[156] {
-            b'L' => next.name = Some(until_nul(&record(source, at, offset, size)?).to_vec()),
-            b'x' => next.pax(&record(source, at, offset, size)?),
-            // Global records and long link names say nothing about a file's name or size.
-            b'g' | b'K' => {}
+    }
+    check_end(source, at)
+}
+
+type Block = [u8; BLOCK as usize];
+
+struct Reader<'a> {
+    source: &'a dyn ByteSource,
+    tell: &'a mut dyn FnMut(Told),
+    /// What extra headers say of the next member.
+    extended: Extended,
+}
+
+impl Reader<'_> {
+    /// A header that says something of the next member, or of all that follow. Gives the place of what comes behind it.
+    fn extra(&mut self, at: u64, block: &Block) -> io::Result<u64> {
+        let size = size(at, block)?;
+        let end = self.end(at, at + BLOCK, size)?;
+        let said = match block[156] {
+            // Where links lead is nobody's business.
+            b'K' => Ok(()),
+            _ if size > RECORD_BYTES => Err("an extended header is too long"),
             kind => {
-                let Next { name, .. } = std::mem::take(&mut next);
-                if matches!(kind, b'0' | 0 | b'7') {
-                    tell(Entry { name: name.unwrap_or_else(|| short_name(&block)), offset, size });
-                } else if kind == b'S' {
-                    return Err(bad(at, "it holds a sparse file: write it without --sparse"));
+                let mut bytes = vec![0; size as usize];
+                self.source.read_exact_at(&mut bytes, at + BLOCK)?;
+                match kind {
+                    b'L' => {
+                        self.extended.name(until_nul(&bytes));
+                        Ok(())
+                    }
+                    b'g' => check_global(&bytes),
+                    _ => self.extended.read(&bytes),
                 }
             }
+        };
+        if let Err(why) = said {
+            (self.tell)(Told::Wrong(bad(at, why)));
         }
-        at = end.div_ceil(BLOCK) * BLOCK;
+        Ok(end)
     }
-}
 
-/// What extra headers say of the next file.
-#[derive(Default)]
-struct Next {
-    name: Option<Vec<u8>>,
-    size: Option<u64>,
-}
-
-impl Next {
-    /// `LENGTH KEY=VALUE\n`, one after the other.
-    fn pax(&mut self, records: &[u8]) {
-        let mut rest = records;
-        while let Some(space) = rest.iter().position(|byte| *byte == b' ') {
-            let length = std::str::from_utf8(&rest[..space]).ok().and_then(|text| text.parse::<usize>().ok());
-            let Some(length) = length.filter(|length| (space + 2..=rest.len()).contains(length)) else { return };
-            let record = &rest[space + 1..length - 1];
-            if let Some(path) = record.strip_prefix(b"path=") {
-                self.name = Some(path.to_vec());
-            } else if let Some(size) = record.strip_prefix(b"size=") {
-                self.size = std::str::from_utf8(size).ok().and_then(|text| text.parse().ok());
-            }
-            rest = &rest[length..];
+    /// A file, a directory, or anything else. Gives the place of what comes behind it.
+    fn member(&mut self, at: u64, block: &Block) -> io::Result<u64> {
+        let Extended { mut names, size: extended_size, doubt } = std::mem::take(&mut self.extended);
+        let size = extended_size.map_or_else(|| size(at, block), Ok)?;
+        let (offset, why) = match block[156] {
+            b'0' | 0 | b'7' => (at + BLOCK, doubt),
+            b'1' | b'2' => (at + BLOCK, Some("a link, which another program extracts as the file that it leads to")),
+            b'3' | b'4' | b'6' => (at + BLOCK, Some("a device or a pipe")),
+            b'5' => (at + BLOCK, None),
+            b'S' => (self.behind_map(at, block)?, Some(SPARSE)),
+            _ => (at + BLOCK, Some("of an unknown type, which most programs extract as a file")),
+        };
+        let end = match block[156] {
+            b'1'..=b'6' => self.behind_empty(at, size),
+            _ => self.end(at, offset, size)?,
+        };
+        if names.is_empty() || doubt.is_some() {
+            names.push(short_name(block));
         }
+        match (why, block[156], names.pop()) {
+            (Some(why), _, last) => {
+                names.extend(last);
+                (self.tell)(Told::Doubtful(names, bad(at, why)));
+            }
+            (None, b'5', _) | (None, _, None) => {}
+            (None, _, Some(name)) if name.is_empty() => (self.tell)(Told::Wrong(bad(at, "a file without a name"))),
+            (None, _, Some(name)) => (self.tell)(Told::File(Entry { name, offset, size })),
+        }
+        Ok(end)
+    }
+
+    /// The place behind a content.
+    fn end(&self, at: u64, offset: u64, size: u64) -> io::Result<u64> {
+        let end = offset.checked_add(size).filter(|end| *end <= self.source.size());
+        end.map(|end| end.div_ceil(BLOCK) * BLOCK).ok_or_else(|| bad(at, "the file is cut off"))
+    }
+
+    /// Where it goes on behind what has no content. Of a size that is there all the same, some programs take no notice: what
+    /// is a header there is read as one.
+    fn behind_empty(&mut self, at: u64, size: u64) -> u64 {
+        let offset = at + BLOCK;
+        if size == 0 {
+            return offset;
+        }
+        (self.tell)(Told::Wrong(bad(
+            at,
+            "a link, directory or device with a content, in which other programs see members",
+        )));
+        match header(self.source, offset) {
+            Ok(Some(_)) => offset,
+            _ => self.end(at, offset, size).unwrap_or(offset),
+        }
+    }
+
+    /// GNU's map of a sparse file goes on in blocks of its own.
+    fn behind_map(&self, at: u64, block: &Block) -> io::Result<u64> {
+        let (mut offset, mut goes_on) = (at + BLOCK, block[482] != 0);
+        while goes_on {
+            self.end(at, offset, BLOCK)?;
+            let mut more = [0; BLOCK as usize];
+            self.source.read_exact_at(&mut more, offset)?;
+            (offset, goes_on) = (offset + BLOCK, more[504] != 0);
+        }
+        Ok(offset)
     }
 }
 
 /// The block of a header; `None` at the end, which is a block of zeros: without it members may have been lost.
-fn header(source: &dyn ByteSource, at: u64) -> io::Result<Option<[u8; BLOCK as usize]>> {
+fn header(source: &dyn ByteSource, at: u64) -> io::Result<Option<Block>> {
     let left = source.size().saturating_sub(at);
     if left < BLOCK {
         return Err(bad(at, if at == 0 { "it is no tar file" } else { "the file is cut off" }));
@@ -97,6 +176,27 @@ fn header(source: &dyn ByteSource, at: u64) -> io::Result<Option<[u8; BLOCK as u
     Ok(Some(block))
 }
 
+/// Behind the end there are zeros, and not too many: `tar --ignore-zeros` extracts what else is there.
+fn check_end(source: &dyn ByteSource, end: u64) -> io::Result<()> {
+    if source.size() - end > PADDING_BYTES {
+        return Err(bad(end, "it ends here, and more than a tar file is filled up with follows"));
+    }
+    let (mut at, mut piece) = (end, vec![0; 64 << 10]);
+    while at < source.size() {
+        piece.truncate(usize::try_from(source.size() - at).unwrap_or(usize::MAX).min(piece.len()));
+        source.read_exact_at(&mut piece, at)?;
+        if piece.iter().any(|byte| *byte != 0) {
+            return Err(bad(end, "it ends here, and more follows, which some programs extract"));
+        }
+        at += piece.len() as u64;
+    }
+    Ok(())
+}
+
+fn size(at: u64, block: &Block) -> io::Result<u64> {
+    number(&block[124..136]).ok_or_else(|| bad(at, "its size is no number"))
+}
+
 /// Octal digits, or GNU's base 256 for what they can't hold.
 fn number(field: &[u8]) -> Option<u64> {
     if let [0x80, rest @ ..] = field {
@@ -105,10 +205,12 @@ fn number(field: &[u8]) -> Option<u64> {
         return high.iter().all(|byte| *byte == 0).then(|| u64::from_be_bytes(low));
     }
     let text = std::str::from_utf8(field).ok()?.trim_matches(['\0', ' ']);
-    if text.is_empty() { Some(0) } else { u64::from_str_radix(text, 8).ok() }
+    // A sign begins a number of another base, for a GNU tar.
+    let has_sign = text.starts_with('+');
+    if text.is_empty() { Some(0) } else { u64::from_str_radix(text, 8).ok().filter(|_| !has_sign) }
 }
 
-fn short_name(block: &[u8; BLOCK as usize]) -> Vec<u8> {
+fn short_name(block: &Block) -> Vec<u8> {
     let name = until_nul(&block[..100]);
     // Only POSIX's own magic says that there is a prefix; GNU has other things there.
     let prefix = if &block[257..263] == b"ustar\0" { until_nul(&block[345..500]) } else { b"" };
@@ -117,15 +219,6 @@ fn short_name(block: &[u8; BLOCK as usize]) -> Vec<u8> {
 
 fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.split(|byte| *byte == 0).next().unwrap_or_default()
-}
-
-fn record(source: &dyn ByteSource, at: u64, offset: u64, size: u64) -> io::Result<Vec<u8>> {
-    if size > RECORD_BYTES {
-        return Err(bad(at, "an extended header is too long"));
-    }
-    let mut bytes = vec![0; size as usize];
-    source.read_exact_at(&mut bytes, offset)?;
-    Ok(bytes)
 }
 
 fn bad(at: u64, why: &str) -> io::Error {

@@ -2,47 +2,95 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use super::spelling::Spelling;
 use crate::audit::finding::told;
 use crate::audit::shard::Shard;
 use crate::audit::sweep::Swept;
-use crate::audit::{Fault, FaultKind, Finding, Kind, across, lines};
+use crate::audit::{Fault, FaultKind, Finding, Judge, Kind, across, lines};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::shown;
 use crate::format::timestamp::Timestamp;
-use crate::trust::TrustRoot;
+use crate::limits::FINDING_BYTES;
+use crate::trust::policy::is_behind;
 
 /// Earlier findings by path.
 pub struct Earlier(BTreeMap<String, Finding>);
 
-/// Reads files of lines. Of two lines about one path the later one counts.
-pub fn read(files: &[PathBuf], root: &TrustRoot, as_of: Option<Timestamp>) -> Result<Earlier, CliError> {
-    let (mut earlier, mut parts) = (BTreeMap::new(), BTreeSet::new());
-    for path in files {
+/// By what an earlier audit must have judged to be of this one, and how its paths are spelled here.
+pub struct Reader<'a> {
+    /// The trust root, and the clock.
+    pub judge: &'a Judge<'a>,
+    /// The time that this audit asks for, where it does.
+    pub as_of: Option<Timestamp>,
+    /// How this audit spells paths.
+    pub spelling: Spelling,
+}
+
+impl Reader<'_> {
+    /// Reads files of lines. Of two lines about one path the later one counts.
+    pub fn read(&self, files: &[PathBuf]) -> Result<Earlier, CliError> {
+        let (mut earlier, mut parts) = (BTreeMap::new(), BTreeSet::new());
+        for path in files {
+            self.read_file(path, |mut finding| {
+                if finding.kind == Kind::Part {
+                    parts.extend(finding.path.strip_prefix(PART).and_then(|part| part.parse::<Shard>().ok()));
+                } else {
+                    finding.path = self.spelling.own(finding.path);
+                }
+                across::forget(&mut finding);
+                earlier.insert(finding.path.clone(), finding);
+            })?;
+        }
+        match parts.iter().flat_map(|part| part.all()).find(|part| !parts.contains(part)) {
+            None => Ok(Earlier(earlier)),
+            Some(lacking) => Err(CliError::new(Exit::Usage, format!("part {lacking} is not among what is merged"))
+                .hint("what only some parts say is no audit: give --merge all of them, also those without files")),
+        }
+    }
+
+    fn read_file(&self, path: &Path, mut tell: impl FnMut(Finding)) -> Result<(), CliError> {
         let io = |error| CliError::io(path, &error);
         if !std::fs::metadata(path).map_err(io)?.is_file() {
             return Err(CliError::new(Exit::Usage, format!("{} is not a regular file", shown(path)))
                 .hint("--merge takes all that follows it: name the paths to audit before it"));
         }
-        for (at, line) in BufReader::new(File::open(path).map_err(io)?).lines().enumerate() {
-            let line = line.map_err(io)?;
-            let mut finding = lines::read(at + 1, &line)
-                .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", shown(path))).hint(HINT))?;
-            fits(path, at + 1, &finding, root, as_of)?;
-            if finding.kind == Kind::Part {
-                parts.extend(finding.path.strip_prefix(PART).and_then(|part| part.parse::<Shard>().ok()));
+        let refused = |why: String| CliError::new(Exit::Usage, format!("{}: {why}", shown(path)));
+        let (mut file, mut line) = (BufReader::new(File::open(path).map_err(io)?), Vec::new());
+        for number in 1.. {
+            line.clear();
+            file.by_ref().take(FINDING_BYTES + 1).read_until(b'\n', &mut line).map_err(io)?;
+            if line.is_empty() {
+                break;
             }
-            across::forget(&mut finding);
-            earlier.insert(finding.path.clone(), finding);
+            if line.len() as u64 > FINDING_BYTES {
+                let text = format!("line {number} has more than {} MiB, which no finding has", FINDING_BYTES >> 20);
+                return Err(refused(text).hint(HINT));
+            }
+            let finding = lines::read(number, &line).map_err(|error| refused(error.to_string()).hint(HINT))?;
+            self.fits(&finding)
+                .map_err(|why| refused(format!("line {number} was judged {why}")).hint("audit these files again"))?;
+            tell(finding);
         }
+        Ok(())
     }
-    match parts.iter().flat_map(|part| part.all()).find(|part| !parts.contains(part)) {
-        None => Ok(Earlier(earlier)),
-        Some(lacking) => Err(CliError::new(Exit::Usage, format!("part {lacking} is not among what is merged"))
-            .hint("what only some parts say is no audit: give --merge all of them, also those without files")),
+
+    /// Verdicts of another trust root, or of another time than the one that is asked for, are not those of this audit.
+    fn fits(&self, finding: &Finding) -> Result<(), String> {
+        let Finding { trust_sha256, as_of, .. } = finding;
+        if *trust_sha256 != self.judge.root.digest() {
+            return Err(format!("by another trust root ({})", trust_sha256.short()));
+        }
+        match self.as_of {
+            Some(asked) if *as_of != asked => Err(format!("as of {as_of}")),
+            None if is_behind(self.judge.now, *as_of) => {
+                Err(format!("as of {as_of}, which is in the future by this host's clock ({})", self.judge.now))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -51,41 +99,26 @@ pub const PART: &str = "part ";
 
 const HINT: &str = "--merge takes what `pgseal audit --jsonl` wrote";
 
-/// Verdicts of another trust root, or of another time than the one that is asked for, are not those of this audit.
-fn fits(
-    path: &Path,
-    line: usize,
-    finding: &Finding,
-    root: &TrustRoot,
-    as_of: Option<Timestamp>,
-) -> Result<(), CliError> {
-    let refused = |why: String| {
-        CliError::new(Exit::Usage, format!("{}: line {line} was {why}", shown(path))).hint("audit these files again")
-    };
-    if finding.trust_sha256 != root.digest() {
-        return Err(refused(format!("judged by another trust root ({})", finding.trust_sha256.short())));
-    }
-    match as_of {
-        Some(as_of) if finding.as_of != as_of => Err(refused(format!("judged as of {}", finding.as_of))),
-        _ => Ok(()),
-    }
-}
-
 impl Earlier {
     /// Whether a path was audited earlier.
     pub fn contains(&self, path: &str) -> bool {
         self.0.contains_key(path)
     }
 
+    /// How many files it knew that are below none of the paths: nobody looks whether they are still there.
+    pub fn elsewhere(&self, paths: &[PathBuf]) -> usize {
+        let places: Vec<String> = paths.iter().map(|path| told(path)).collect();
+        let is_file = |finding: &&Finding| !matches!(finding.kind, Kind::Part | Kind::Log) && !finding.is_absent();
+        let files = self.0.values().filter(is_file);
+        files.filter(|finding| !places.iter().any(|place| is_below(&finding.path, place))).count()
+    }
+
     /// With what was found now, which counts. What is below the paths that were listed now, and was not there, is gone.
     pub fn join(self, swept: Swept, listed: &[PathBuf]) -> Vec<Finding> {
         let Swept { findings, passed_over } = swept;
         let listed: Vec<String> = listed.iter().map(|path| told(path)).collect();
-        let closed: Vec<String> = findings
-            .iter()
-            .filter(|finding| matches!(finding.kind, Kind::Directory | Kind::Tar))
-            .map(|finding| finding.path.clone())
-            .collect();
+        let closed: Vec<String> =
+            findings.iter().filter(|finding| finding.kind.is_place()).map(|finding| finding.path.clone()).collect();
         let mut all = self.0;
         let below = |path: &str, places: &[String]| places.iter().any(|place| is_below(path, place));
         let is_gone = |path: &str| {

@@ -7,6 +7,7 @@ mod logs;
 mod page;
 mod places;
 mod progress;
+mod spelling;
 mod stores;
 mod text;
 
@@ -23,6 +24,9 @@ use crate::audit::sweep::{self, Selection};
 use crate::audit::{Judge, Kind, Report, lines};
 use crate::durable;
 use crate::format::timestamp::Timestamp;
+use crate::trust::policy;
+use crate::words;
+use spelling::Spelling;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -126,16 +130,31 @@ fn report(args: &Args, judge: &Judge<'_>, out: Output) -> Result<Report, CliErro
         return Err(CliError::new(Exit::Usage, text)
             .hint("give it to the audit of the directory, or to --merge with the paths"));
     }
-    let earlier = earlier::read(&args.merge, judge.root, args.as_of)?;
+    if let Some(since) = args.since.filter(|since| policy::is_behind(judge.now, *since)) {
+        let text = format!(
+            "--since {since} is in the future by this host's clock ({}): nothing was written since then",
+            judge.now
+        );
+        return Err(CliError::new(Exit::Usage, text).hint("is the date right? is the clock?"));
+    }
+    let paths = args.paths.iter().map(|path| places::plain(path)).collect::<Result<Vec<_>, _>>()?;
+    // Whoever is nowhere names nothing by a path from there.
+    let here = std::env::current_dir().unwrap_or_default();
+    let spelling = Spelling::new(&paths, &here);
+    let earlier = earlier::Reader { judge, as_of: args.as_of, spelling }.read(&args.merge)?;
+    let elsewhere = if paths.is_empty() { 0 } else { earlier.elsewhere(&paths) };
+    if elsewhere > 0 {
+        let files = words::count(elsewhere, "file");
+        out.note(format!("not below the given paths, so not looked for: {files} of --merge"));
+    }
     let known = |path: &str| earlier.contains(path);
     let selection = Selection {
         shard: args.shard,
         since: args.since,
         known: (!args.merge.is_empty()).then_some(&known as &(dyn Fn(&str) -> bool + Sync)),
     };
-    let progress = progress::Progress::new(out);
-    let paths = args.paths.iter().map(|path| places::plain(path)).collect::<Result<Vec<_>, _>>()?;
     let places = paths.iter().map(|path| places::place(path)).collect::<Result<Vec<_>, _>>()?;
+    let progress = progress::Progress::new(out);
     let swept = sweep::sweep(places, judge, &selection, &|finding| progress.seen(finding));
     progress.finish();
     let mut findings = earlier.join(swept, &paths);

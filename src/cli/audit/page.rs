@@ -29,7 +29,7 @@ pub fn text(report: &Report, summary: &Summary, judge: &Judge<'_>) -> String {
                 html.leaf("h1", &[("id", "word")], &word);
                 html.leaf("p", &[], &format!("{}.", sum(summary)));
             });
-            sections(report, summary, html);
+            sections(report, summary, judge, html);
         });
         html.element("footer", &[], |html| {
             let (version, sha256) = (judge.root.document().version, judge.root.digest());
@@ -43,7 +43,7 @@ fn word(summary: &Summary) -> String {
     if summary.faults == 0 { "No fault".to_owned() } else { words::count(summary.faults, "fault") }
 }
 
-fn sections(report: &Report, summary: &Summary, html: &mut Html) {
+fn sections(report: &Report, summary: &Summary, judge: &Judge<'_>, html: &mut Html) {
     if summary.faults > 0 {
         section(html, "fault-kinds", "Faults by kind", |html| {
             counts(html, "fault", summary.fault_kinds.iter().map(|(kind, count)| (kind.as_str(), *count)));
@@ -56,7 +56,7 @@ fn sections(report: &Report, summary: &Summary, html: &mut Html) {
             said(report, |finding| &finding.notes, html);
         });
     }
-    releases::write(report, html);
+    releases::write(report, judge, html);
     section(html, "files", "Files", |html| {
         let count = |kind: Kind| summary.kinds.get(&kind).copied().unwrap_or_default();
         let kinds = Kind::ALL.into_iter().map(|kind| (kind.words(), count(kind)));

@@ -5,27 +5,33 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::stores;
+use super::{spelling, stores};
 use crate::audit::Place;
 use crate::audit::place::directory::Directory;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::shown;
 
-/// The place that an argument names. Of a directory nothing is opened yet; a store has answered.
+/// The place that an argument names. A path is there, though nothing of it is opened yet; a store has answered.
 pub fn place(path: &Path) -> Result<Arc<dyn Place>, CliError> {
-    match path.to_str().and_then(|text| text.split_once("://")) {
-        Some((scheme, rest)) if !scheme.contains('/') => stores::place(scheme, rest),
-        _ => Ok(Arc::new(Directory::new(path))),
+    let url = path.to_str().filter(|text| spelling::is_url(text));
+    if let Some((scheme, rest)) = url.and_then(|url| url.split_once("://")) {
+        return stores::place(scheme, rest);
     }
+    // What is there and can't be read is a fault, as it is below a directory; nothing by that name is a slip of the pen.
+    path.symlink_metadata().map_err(|error| CliError::io(path, &error))?;
+    Ok(Arc::new(Directory::new(path)))
 }
 
-/// As the argument is told and looked for: `file:///a%20b` is `/a b`.
+/// As the argument is told and looked for: `file:///a%20b` is `/a b`, and `./a/` is `a`.
 pub fn plain(argument: &Path) -> Result<PathBuf, CliError> {
-    let Some(rest) = argument.as_os_str().as_bytes().strip_prefix(b"file://") else { return Ok(argument.to_owned()) };
+    let Some(rest) = argument.as_os_str().as_bytes().strip_prefix(b"file://") else {
+        let is_url = argument.to_str().is_some_and(spelling::is_url);
+        return Ok(if is_url { argument.to_owned() } else { spelling::plain(argument) });
+    };
     let local = rest.strip_prefix(b"localhost").unwrap_or(rest);
     let path = Some(local).filter(|local| local.starts_with(b"/")).and_then(decoded);
-    path.ok_or_else(|| {
+    path.map(|path| spelling::plain(&path)).ok_or_else(|| {
         CliError::new(Exit::Usage, format!("{} names no file of this host", shown(argument)))
             .hint("write file:///DIR, or the path itself")
     })
@@ -61,6 +67,8 @@ mod tests {
             ("file://localhost/a", Some("/a")),
             ("a/file:///b", Some("a/file:///b")),
             ("s3://a/b", Some("s3://a/b")),
+            ("./a//b/", Some("a/b")),
+            ("file:///a/./b/", Some("/a/b")),
             ("file://host/a", None),
             ("file://a", None),
             ("file:///%2", None),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::audit::across::{self, Beside};
 use crate::audit::facts::{ApprovalFacts, Facts, Quorum, Seen};
 use crate::audit::report::Summary;
 use crate::audit::{FaultKind, Finding, Kind, Report};
@@ -20,8 +21,8 @@ const FEW: usize = 100;
 pub fn lines(report: &Report, summary: &Summary, all: bool, out: Output) -> String {
     let every = all || report.findings.len() <= FEW;
     let mut text = String::new();
-    let chains = if every { chains(report) } else { BTreeMap::new() };
-    for line in report.findings.iter().flat_map(|finding| finding_lines(finding, every, &chains, out)) {
+    let around = if every { Around::of(report) } else { Around::default() };
+    for line in report.findings.iter().flat_map(|finding| finding_lines(finding, every, &around, out)) {
         text.push_str(&line);
         text.push('\n');
     }
@@ -47,7 +48,7 @@ pub fn sum(summary: &Summary) -> String {
     format!("{}, {authentic} authentic, {unsigned}{faulty} faulty, {faults}", counted.join(", "))
 }
 
-fn finding_lines(finding: &Finding, every: bool, chains: &Chains<'_>, out: Output) -> Vec<String> {
+fn finding_lines(finding: &Finding, every: bool, around: &Around<'_>, out: Output) -> Vec<String> {
     let path = escape(&finding.path);
     let mut lines = Vec::new();
     if let (Some(facts), false, true) = (&finding.facts, finding.is_faulty(), every) {
@@ -56,10 +57,15 @@ fn finding_lines(finding: &Finding, every: bool, chains: &Chains<'_>, out: Outpu
         let ok = if is_unsigned { out.paint(Paint::Bad, "unsigned") } else { out.paint(Paint::Good, "ok") };
         lines.push(format!("{ok} {path}: {}", said(finding.kind, facts)));
         lines.extend(facts.approvals.iter().map(|said| format!("    {}", approval(said))));
-        if finding.kind == Kind::Bundle {
-            lines.extend(facts.quorum.iter().map(quorum));
-            let chain = facts.release.as_ref().and_then(|release| chains.get(&release.id));
-            lines.extend(chain.into_iter().flatten().map(|(_, line)| format!("    {line}")));
+        if let (Kind::Bundle, Some(release)) = (finding.kind, &facts.release) {
+            let beside = around.beside.get(&release.id).into_iter().flatten();
+            for (path, said) in beside.filter(|(_, said)| said.shown == facts.shown) {
+                let path = escape(path);
+                lines.extend(said.approvals.iter().map(|said| format!("    {}: {path}", approval(said))));
+            }
+            lines.extend(facts.quorum.iter().map(|counted| format!("    approvals{}", quorum(counted))));
+            let chain = around.chains.get(&release.id).into_iter().flatten();
+            lines.extend(chain.map(|(_, line)| format!("    {line}")));
         }
         if facts.blocked {
             lines.push("    blocked by the trust root: it never runs again".to_owned());
@@ -79,6 +85,19 @@ fn finding_lines(finding: &Finding, every: bool, chains: &Chains<'_>, out: Outpu
         lines.push(format!("note {path}: {} ({})", escape(&note.sentence), note.kind));
     }
     lines
+}
+
+/// What other files say of a release, by its id.
+#[derive(Default)]
+struct Around<'a> {
+    chains: Chains<'a>,
+    beside: Beside<'a>,
+}
+
+impl<'a> Around<'a> {
+    fn of(report: &'a Report) -> Self {
+        Self { chains: chains(report), beside: across::beside(&report.findings) }
+    }
 }
 
 /// What was done with each release, by its id: when, and a line about it.
@@ -174,8 +193,9 @@ fn approval(said: &ApprovalFacts) -> String {
     format!("{what} {owner} as {role}{apr}, {evidence}{until}{reason}{why}")
 }
 
-fn quorum(quorum: &Quorum) -> String {
+/// `: l2 1 of 1`
+pub fn quorum(quorum: &Quorum) -> String {
     let roles = quorum.roles.iter().map(|role| format!("{} {} of {}", role.role, role.counted, role.needed));
     let code = quorum.apr.as_ref().map(|code| format!(" for {code}")).unwrap_or_default();
-    format!("    approvals{code}: {}", roles.collect::<Vec<_>>().join(", "))
+    format!("{code}: {}", roles.collect::<Vec<_>>().join(", "))
 }

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::table::{Cell, Column, table};
+use crate::audit::across::{self, Beside};
 use crate::audit::facts::ReleaseFacts;
-use crate::audit::{Finding, Kind, Report};
+use crate::audit::{Finding, Judge, Kind, Report};
+use crate::cli::audit::text::quorum;
 use crate::cli::html::{Html, section};
 use crate::words;
 
@@ -13,17 +15,20 @@ use crate::words;
 struct Seen<'a> {
     kinds: BTreeMap<Kind, usize>,
     signers: BTreeSet<&'a str>,
+    approvers: BTreeSet<String>,
+    quorum: BTreeSet<String>,
     then: bool,
     now: bool,
     faults: usize,
 }
 
 /// The section, where there are releases.
-pub fn write(report: &Report, html: &mut Html) {
+pub fn write(report: &Report, judge: &Judge<'_>, html: &mut Html) {
+    let beside = across::beside(&report.findings);
     let mut releases: BTreeMap<&ReleaseFacts, Seen<'_>> = BTreeMap::new();
     for finding in &report.findings {
         if let Some(release) = finding.facts.as_ref().and_then(|facts| facts.release.as_ref()) {
-            releases.entry(release).or_default().add(finding);
+            releases.entry(release).or_default().add(finding, judge, &beside);
         }
     }
     if releases.is_empty() {
@@ -35,6 +40,7 @@ pub fn write(report: &Report, html: &mut Html) {
             Column::count("sequence"),
             Column::own("files"),
             Column::free("signed by"),
+            Column::free("approved by"),
             Column::own("authentic"),
             Column::count("faults"),
         ];
@@ -43,7 +49,7 @@ pub fn write(report: &Report, html: &mut Html) {
 }
 
 impl<'a> Seen<'a> {
-    fn add(&mut self, finding: &'a Finding) {
+    fn add(&mut self, finding: &'a Finding, judge: &Judge<'_>, beside: &Beside<'a>) {
         *self.kinds.entry(finding.kind).or_default() += 1;
         self.faults += finding.faults.len();
         let Some(facts) = finding.facts.as_ref().filter(|_| finding.kind == Kind::Bundle) else { return };
@@ -51,6 +57,9 @@ impl<'a> Seen<'a> {
         self.now |= facts.now.authentic;
         let counted = facts.signers.iter().filter(|signer| signer.why_not.is_none());
         self.signers.extend(counted.map(|signer| signer.owner.as_str()));
+        let said = across::words(judge.root, finding.as_of, facts, beside).into_iter().filter(|said| said.counts);
+        self.approvers.extend(said.map(|said| format!("{} as {}", said.owner, said.role)));
+        self.quorum.extend(facts.quorum.iter().map(|counted| format!("approvals{}", quorum(counted))));
     }
 }
 
@@ -68,7 +77,15 @@ fn row(release: &ReleaseFacts, seen: &Seen<'_>) -> Vec<Cell> {
         release.sequence.to_string().into(),
         files.join(", ").into(),
         seen.signers.iter().copied().collect::<Vec<_>>().join(", ").into(),
+        Cell {
+            text: joined(&seen.approvers, ", "),
+            below: (!seen.quorum.is_empty()).then(|| joined(&seen.quorum, "; ")),
+        },
         authentic.to_owned().into(),
         seen.faults.to_string().into(),
     ]
+}
+
+fn joined(texts: &BTreeSet<String>, between: &str) -> String {
+    texts.iter().map(String::as_str).collect::<Vec<_>>().join(between)
 }

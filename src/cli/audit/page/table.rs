@@ -31,8 +31,10 @@ impl Column {
 
 /// What is in a cell.
 pub struct Cell {
-    text: String,
-    below: Option<String>,
+    /// What it says.
+    pub text: String,
+    /// A second line, set smaller.
+    pub below: Option<String>,
 }
 
 impl From<String> for Cell {

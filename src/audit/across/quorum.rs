@@ -1,0 +1,82 @@
+//! What a run of each bundle needs, and what there is of it: approvals in the bundle, and those in files beside it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::archive::Archive;
+use crate::audit::facts::{ApprovalFacts, Facts, Quorum, RoleQuorum};
+use crate::audit::finding::Finding;
+use crate::audit::kind::Kind;
+use crate::digest::Digest;
+use crate::format::name::AprCode;
+use crate::format::timestamp::Timestamp;
+use crate::trust::{KeyId, TrustRoot, When};
+
+/// Approvals in files of their own that are well, by the release that they are about, each with its path.
+pub type Beside<'a> = BTreeMap<Digest, Vec<(&'a str, &'a Facts)>>;
+
+/// Looks through the findings.
+pub fn beside(findings: &[Finding]) -> Beside<'_> {
+    let mut beside = Beside::new();
+    for finding in findings.iter().filter(|finding| finding.kind == Kind::Approval && finding.is_sound()) {
+        let Some(facts) = &finding.facts else { continue };
+        let Some(release) = &facts.release else { continue };
+        beside.entry(release.id).or_default().push((finding.path.as_str(), facts));
+    }
+    beside
+}
+
+/// The quorum of each bundle, by its place among the findings.
+pub(super) fn count(archive: &Archive<'_>) -> Vec<(usize, Vec<Quorum>)> {
+    let beside = beside(archive.findings);
+    let of = |(at, finding): (usize, &Finding)| {
+        let bundle = finding.facts.as_ref().filter(|facts| finding.kind == Kind::Bundle && facts.shown.is_some())?;
+        let said = words(archive.root, finding.as_of, bundle, &beside);
+        Some((at, quorums(archive.root, &said, bundle.takes_apr)))
+    };
+    archive.findings.iter().enumerate().filter_map(of).collect()
+}
+
+/// What people say of a bundle, in it and beside it: of each key the last word, as `verify --approval` takes it.
+pub fn words<'a>(root: &TrustRoot, as_of: Timestamp, bundle: &'a Facts, beside: &Beside<'a>) -> Vec<&'a ApprovalFacts> {
+    let id = bundle.release.as_ref().map(|release| release.id);
+    let files = id.and_then(|id| beside.get(&id)).into_iter().flatten();
+    let shown = files.filter(|(_, facts)| facts.shown == bundle.shown).flat_map(|(_, facts)| &facts.approvals);
+    let mut last = BTreeMap::<KeyId, &ApprovalFacts>::new();
+    // What a key said while it counted is not outbid by what it says since it is revoked: that may be the thief.
+    let word = |said: &ApprovalFacts| {
+        let counts = root.counts_since(&said.key_id, &said.role, When::AsOf(as_of), said.evidence.proven()).is_ok();
+        (counts, said.at <= as_of, said.at, said.decision)
+    };
+    for said in bundle.approvals.iter().chain(shown) {
+        let known = last.entry(said.key_id).or_insert(said);
+        if word(said) > word(known) {
+            *known = said;
+        }
+    }
+    last.into_values().collect()
+}
+
+/// Counted for each APR code that people approved where there are several; the best first.
+fn quorums(root: &TrustRoot, said: &[&ApprovalFacts], takes_apr: bool) -> Vec<Quorum> {
+    if root.policy().approvals.is_empty() {
+        return Vec::new();
+    }
+    let counting = said.iter().filter(|said| said.counts);
+    let codes: BTreeSet<&AprCode> = counting.filter_map(|said| said.apr.as_ref()).collect();
+    if !takes_apr || codes.len() < 2 {
+        return vec![quorum(root, said, None)];
+    }
+    let mut all: Vec<Quorum> = codes.into_iter().map(|code| quorum(root, said, Some(code))).collect();
+    all.sort_by_key(|quorum| std::cmp::Reverse(quorum.roles.iter().map(|role| role.counted).sum::<u64>()));
+    all
+}
+
+fn quorum(root: &TrustRoot, said: &[&ApprovalFacts], apr: Option<&AprCode>) -> Quorum {
+    let roles = root.policy().approvals.iter().map(|(role, needed)| {
+        let counts = |said: &&&ApprovalFacts| {
+            said.counts && said.role == *role && apr.is_none_or(|apr| said.apr.as_ref() == Some(apr))
+        };
+        RoleQuorum { role: role.clone(), needed: *needed, counted: said.iter().filter(counts).count() as u64 }
+    });
+    Quorum { apr: apr.cloned(), roles: roles.collect() }
+}

@@ -1,0 +1,97 @@
+//! A bundle and what is about it: approvals beside it count, and one that is damaged is not one that is missing.
+
+use crate::across::Well;
+use crate::support::bundles::pack;
+use crate::support::people::{self, approval};
+use crate::support::tar::Tar;
+use crate::vault::{ARCHIVE, files, id, yes};
+
+/// Where it can be known that a bundle is here, nobody is sent to look for it.
+#[test]
+fn a_bundle_that_is_here_and_damaged() {
+    let well = Well::new();
+    let said = |what: &str, word: &str| {
+        let said = well.vault.audit(&[ARCHIVE]).text();
+        for (file, word) in
+            [("two.approval", "approval-without-bundle"), ("two.receipt.json", "receipt-without-bundle")]
+        {
+            let line = format!(
+                "FAULT archive/{file}: the bundle of its release, shop 2.0.0 ({}), {what} ({word})",
+                id(&well.two)
+            );
+            assert!(said.contains(&line), "{line}\n{said}");
+        }
+        assert!(word.is_empty() || well.vault.faults(&[ARCHIVE]).contains(&("z.pgseal".to_owned(), word.to_owned())));
+    };
+    well.remove("two.pgseal");
+    said("is not here", "");
+    let here = "is here, and is damaged or not authentic: archive/z.pgseal";
+    let mut bent = Tar::of(&well.two);
+    bent.members[2].content[0] ^= 1;
+    well.vault.put("z.pgseal", bent.bytes());
+    said(here, "invalid-signature");
+    well.vault.put("z.pgseal", &well.two[..well.two.len() - 1500]);
+    said(here, "malformed");
+    let answer = well.vault.audit(&[ARCHIVE, "--jsonl", "-o", "all.jsonl"]);
+    assert_eq!(answer.code, 50);
+    assert!(well.vault.audit(&["--merge", "all.jsonl"]).text().contains(here), "lines know it too");
+    // Another bundle of that name is not the one.
+    well.vault.put("y.pgseal", pack(&files("shop", "2.0.0", 3), std::slice::from_ref(&well.vault.keys.release)));
+    said(here, "malformed");
+    well.remove("y.pgseal");
+    // Nothing of it can be read, so its name is all that is known.
+    well.remove("z.pgseal");
+    std::os::unix::fs::symlink("nowhere", well.vault.archive().join("two.pgseal")).expect("our own directory");
+    said("is not here, or is archive/two.pgseal, which can't be read", "");
+}
+
+/// Approvals beside a bundle count as `verify --approval` counts them.
+#[test]
+fn approvals_beside_a_bundle() {
+    let well = Well::new();
+    let below = |bundle: &str| {
+        let said = well.vault.audit(&[ARCHIVE, "--html", "page.html"]).text();
+        let lines = said.lines().skip_while(|line| !line.starts_with(&format!("ok archive/{bundle}: ")));
+        lines.skip(1).take_while(|line| line.starts_with("    ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let has = |bundle: &str, text: &str| {
+        let below = below(bundle);
+        assert!(below.iter().any(|line| line == text), "{text}: {below:#?}");
+    };
+    has("one.pgseal", "    approvals: l2 1 of 1");
+    has("two.pgseal", "    approvals: l2 1 of 1");
+    let line = below("two.pgseal").into_iter().next().unwrap_or_default();
+    assert!(line.starts_with("    approved by ") && line.ends_with(": archive/two.approval"), "{line}");
+    let page = String::from_utf8(well.vault.site.read("page.html")).expect("text");
+    assert_eq!(page.matches(" as l2<span class=\"below\">approvals: l2 1 of 1</span>").count(), 2, "{page}");
+    let verify = |bundle: &str| {
+        let approval = format!("archive/{bundle}.approval");
+        let bundle = format!("archive/{bundle}.pgseal");
+        well.vault.site.run(["verify", &bundle, "--approval", &approval])
+    };
+    assert!(verify("two").done().text().contains("l2 1 of 1"));
+    // Of one key the last word, wherever it stands.
+    let word = |bundle: &[u8], decision: &str, at: &str| {
+        let mut said = approval(bundle, "l2");
+        said["predicate"]["decision"] = decision.into();
+        said["predicate"]["at"] = at.into();
+        people::beside(&well.vault.keys.ann, &said)
+    };
+    well.vault.put("one.approval", word(&well.one, "withdraw", "2026-11-22T08:00:00Z"));
+    has("one.pgseal", "    approvals: l2 0 of 1");
+    assert!(verify("one").done().text().contains("l2 0 of 1"));
+    let page = String::from_utf8(well.vault.site.read("page.html")).expect("text");
+    assert!(page.contains("<span class=\"below\">approvals: l2 0 of 1</span>"), "{page}");
+    well.vault.put("one.approval", word(&well.one, "withdraw", "2026-11-01T08:00:00Z"));
+    has("one.pgseal", "    approvals: l2 1 of 1");
+    // Two people are two.
+    well.vault.put("one.approval", yes(&well.one, &well.vault.keys.bob));
+    has("one.pgseal", "    approvals: l2 2 of 1");
+    // What shows another target is refused, and counts for nothing.
+    let mut said = approval(&well.two, "l2");
+    said["predicate"]["target"]["database"] = "elsewhere".into();
+    well.vault.put("two.approval", people::beside(&well.vault.keys.ann, &said));
+    assert_ne!(verify("two").code, 0);
+    has("two.pgseal", "    approvals: l2 0 of 1");
+    assert!(well.vault.faults(&[ARCHIVE]).contains(&("two.approval".to_owned(), "approval-differs".to_owned())));
+}
