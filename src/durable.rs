@@ -1,6 +1,7 @@
 //! Files that are there whole or not at all, also after a crash: write aside, fsync, rename, fsync the directory.
 
 mod reserved;
+mod scratch;
 
 use std::collections::BTreeSet;
 use std::fs::{File, Permissions, TryLockError};
@@ -12,6 +13,7 @@ use std::time::Duration;
 use tempfile::{Builder, NamedTempFile};
 
 pub use reserved::{Reserved, reserve};
+pub use scratch::Scratch;
 
 /// Less the umask, as any tool that writes a public file.
 const PUBLIC: u32 = 0o666;

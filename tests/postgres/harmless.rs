@@ -217,7 +217,8 @@ fn snapped(db: &TestDatabase<'_>) -> (i64, String) {
     // Until PostgreSQL 14 a process of the server collects the counts, and what it tells can be half a second old. Once it
     // knows of this, it knows of all that was told before.
     let since = db.ask("select clock_timestamp(); analyze pg_catalog.pg_am");
-    let told = format!("select coalesce(last_analyze > '{since}', false) from pg_stat_sys_tables where relname = 'pg_am'");
+    let told =
+        format!("select coalesce(last_analyze > '{since}', false) from pg_stat_sys_tables where relname = 'pg_am'");
     wait_until("calls are counted", || db.ask(&told) == "t");
     let calls = db.ask("select coalesce(sum(calls), 0) from pg_stat_user_functions");
     let file = db.ask("select count(*) from pg_ls_dir('.') as f where f = 'bang_' || current_database()");
