@@ -120,8 +120,9 @@ fn psql_itself_is_measured() {
     let mut command = Command::new("python3");
     command.args(["-B", "-c", "import database; print(database.program('psql'), database.wrapped())"]);
     command.current_dir(here()).env_remove("PGSEAL_POSTGRES_BIN");
-    let paths = [path].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
-    let done = command.env("PATH", std::env::join_paths(paths).unwrap()).output().unwrap();
+    let paths = std::env::var_os("PATH").unwrap();
+    let paths = std::env::join_paths([path].into_iter().chain(std::env::split_paths(&paths))).unwrap();
+    let done = command.env("PATH", paths).output().unwrap();
     succeeds(&done);
     assert_eq!(String::from_utf8(done.stdout).unwrap(), format!("{} True\n", real.join("psql").display()));
 }
