@@ -193,7 +193,7 @@ fn conclude(
     let failed = rehearsed.receipt.steps.iter().find(|step| !step.ok).map(|step| step.name.clone()).unwrap_or_default();
     let mut error = rehearsed.trouble.take().map(|trouble| told::told(trouble, &failed));
     if let Some(error) = &error {
-        rehearsed.because(&error.lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join("; "));
+        rehearsed.because(&error.lines.join("\n"));
     }
     if let Some(left) = &rehearsed.left {
         let text = format!("{left}; drop it by hand: {}", drop_statement(&rehearsed.receipt.clone.database));
