@@ -2,6 +2,7 @@
 
 mod below;
 mod reserved;
+mod scratch;
 
 use std::fs::{File, Permissions, TryLockError};
 use std::io;
@@ -13,6 +14,7 @@ use tempfile::{Builder, NamedTempFile};
 
 pub use below::{Below, is_link};
 pub use reserved::{Reserved, by_descriptor, reserve};
+pub use scratch::Scratch;
 
 /// Less the umask, as any tool that writes a public file.
 const PUBLIC: u32 = 0o666;

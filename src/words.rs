@@ -8,6 +8,11 @@ pub fn count(number: impl TryInto<u64>, what: &str) -> String {
     }
 }
 
+/// `1 table or sequence`, `3 tables and sequences`
+pub fn tables_and_sequences(number: usize) -> String {
+    if number == 1 { "1 table or sequence".to_owned() } else { format!("{number} tables and sequences") }
+}
+
 /// Of the words that are counted here.
 pub fn plural(what: &str) -> String {
     match what.strip_suffix('y') {

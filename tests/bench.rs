@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -97,6 +98,33 @@ fn tree(dir: &Path) -> Digest {
         bytes.extend_from_slice(format!("{path} {}\n", Digest::of(&fs::read(file.path()).unwrap())).as_bytes());
     }
     Digest::of(&bytes)
+}
+
+/// Debian's psql in PATH is a wrapper; the programs of the server can be links into another directory.
+#[test]
+fn psql_itself_is_measured() {
+    let dir = tempfile::tempdir().unwrap();
+    let (real, path) = (dir.path().join("real"), dir.path().join("path"));
+    for dir in [&real, &path] {
+        fs::create_dir(dir).unwrap();
+    }
+    for name in ["initdb", "pg_ctl", "postgres", "psql", "pg_wrapper"] {
+        let program = real.join(name);
+        fs::write(&program, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let linked = if name == "pg_wrapper" { "psql" } else { name };
+        if name != "psql" {
+            symlink(&program, path.join(linked)).unwrap();
+        }
+    }
+    let mut command = Command::new("python3");
+    command.args(["-B", "-c", "import database; print(database.program('psql'), database.wrapped())"]);
+    command.current_dir(here()).env_remove("PGSEAL_POSTGRES_BIN");
+    let paths = std::env::var_os("PATH").unwrap();
+    let paths = std::env::join_paths([path].into_iter().chain(std::env::split_paths(&paths))).unwrap();
+    let done = command.env("PATH", paths).output().unwrap();
+    succeeds(&done);
+    assert_eq!(String::from_utf8(done.stdout).unwrap(), format!("{} True\n", real.join("psql").display()));
 }
 
 #[test]

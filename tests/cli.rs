@@ -1,6 +1,8 @@
 //! The program as operators and scripts meet it: arguments in; exit codes, output and files out.
 
 mod support;
+#[path = "cli/unpack.rs"]
+mod unpack;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -149,8 +149,8 @@ fn garbage_instead_of_a_list_is_no_list() {
         (message(&[&[12, 0, 0, 0, 1], &string(b"blob")]), "cut off"),
         (message(&[&[12, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff]]), "cut off"),
         (message(&[&whole[4..], b"x"]), "bytes follow"),
-        (message(&[&[12, 0, 0, 0, 0]]), "0 other Ed25519 key(s) and 0"),
-        (message(&[&[12, 0, 0, 0, 1], &string(b""), &string(b"")]), "0 other Ed25519 key(s) and 1"),
+        (message(&[&[12, 0, 0, 0, 0]]), "0 other Ed25519 keys and 0"),
+        (message(&[&[12, 0, 0, 0, 1], &string(b""), &string(b"")]), "0 other Ed25519 keys and 1"),
     ];
     // Announced in full, cut off on the way.
     cases.extend((4..whole.len()).map(|end| (whole[..end].to_vec(), "hung up")));

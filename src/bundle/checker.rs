@@ -88,7 +88,7 @@ impl Checker<'_> {
             limits: toml.limits,
             acknowledged,
             require_rehearsal: toml.require_rehearsal,
-            rehearsal_max_age_days: toml.rehearsal_max_age_days.map(Spanned::into_inner),
+            rehearsal_max_age_days: toml.rehearsal_max_age_days.map(|days| days.into_inner().0),
             files: Vec::new(),
         };
         (manifest, stages)
@@ -192,7 +192,7 @@ impl Checker<'_> {
         Acknowledgement {
             file: self.file(&toml.file),
             rule: toml.rule.into_inner(),
-            line: toml.line,
+            line: toml.line.map(|line| line.0),
             reason: toml.reason.into_inner(),
         }
     }

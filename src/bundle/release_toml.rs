@@ -1,9 +1,11 @@
 //! `release.toml` as people write it (design of the format: README, "A release of your own").
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Formatter};
 use std::num::NonZeroU32;
 
-use serde::Deserialize;
+use serde::de::{self, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::problem::Problem;
@@ -30,7 +32,7 @@ pub struct ReleaseToml {
     #[serde(default)]
     pub require_rehearsal: bool,
     /// How many days old that rehearsal may be.
-    pub rehearsal_max_age_days: Option<Spanned<NonZeroU32>>,
+    pub rehearsal_max_age_days: Option<Spanned<FromOne>>,
     /// `[release]`
     pub release: Release,
     /// `[target]`
@@ -65,6 +67,29 @@ pub struct ReleaseToml {
     pub acknowledge: Vec<AcknowledgeToml>,
 }
 
+/// A whole number that is at least 1; an error says so in people's words.
+#[derive(Clone, Copy, Debug)]
+pub struct FromOne(pub NonZeroU32);
+
+impl<'de> Deserialize<'de> for FromOne {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Whole;
+        impl Visitor<'_> for Whole {
+            type Value = FromOne;
+
+            fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+                write!(f, "a whole number from 1 to {}", u32::MAX)
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<FromOne, E> {
+                let fits = u32::try_from(number).ok().and_then(NonZeroU32::new);
+                fits.map(FromOne).ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))
+            }
+        }
+        from.deserialize_i64(Whole)
+    }
+}
+
 /// `[[acknowledge]]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,7 +99,7 @@ pub struct AcknowledgeToml {
     /// Where.
     pub file: Spanned<EntryPath>,
     /// The line; every line of the file when absent.
-    pub line: Option<NonZeroU32>,
+    pub line: Option<FromOne>,
     /// Why it may stay.
     pub reason: Spanned<String>,
 }

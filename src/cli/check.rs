@@ -14,6 +14,7 @@ use crate::release::event::Silent;
 use crate::release::order;
 use crate::release::preflight::PreflightError;
 use crate::trust::When;
+use crate::words::tables_and_sequences;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -128,8 +129,4 @@ fn show(checked: &Checked, out: Output) {
         return;
     }
     out.line(format!("{} {held}/{checks} checks", verdict(checked.holds())));
-}
-
-fn tables_and_sequences(count: usize) -> String {
-    if count == 1 { "1 table or sequence".to_owned() } else { format!("{count} tables and sequences") }
 }

@@ -16,6 +16,7 @@ use crate::durable;
 use crate::fingerprint::{self, FingerprintError, Progress};
 use crate::format::fingerprint::{Fingerprint, Scope};
 use crate::format::json;
+use crate::words::count;
 
 #[derive(clap::Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -109,12 +110,14 @@ fn document(fingerprint: &Fingerprint, file: Option<&std::path::Path>) -> serde_
 
 fn show(fingerprint: &Fingerprint, out: Output) {
     out.line(fingerprint.sha256);
-    let objects = fingerprint.objects.len();
+    let objects = count(fingerprint.objects.len(), "object");
     let data = match &fingerprint.scope {
         Scope::Schema => "no rows".to_owned(),
-        Scope::All | Scope::Tables(_) => format!("{} rows of {} tables", rows(fingerprint), tables(fingerprint)),
+        Scope::All | Scope::Tables(_) => {
+            format!("{} of {}", count(rows(fingerprint), "row"), count(tables(fingerprint), "table"))
+        }
     };
-    out.line(format!("database {}: {objects} objects, {data}", escape(&fingerprint.database)));
+    out.line(format!("database {}: {objects}, {data}", escape(&fingerprint.database)));
 }
 
 /// Where no line moves, about ten lines are enough.
@@ -124,13 +127,13 @@ fn show_progress(beside: &Beside, progress: Progress<'_>) {
             beside.moving(|| format!("reading {}", escape(table)));
         }
         Progress::Done { table, rows, done, of } => {
-            let text = || format!("{done}/{of} tables  {}  {rows} rows", escape(table));
+            let text = || format!("{done}/{of} tables  {}  {}", escape(table), count(rows, "row"));
             if !beside.moving(text) && (done * 10 / of != (done - 1) * 10 / of) {
                 beside.line(text());
             }
         }
         Progress::Objects(objects) => {
-            beside.moving(|| format!("{objects} objects"));
+            beside.moving(|| count(objects, "object"));
         }
     }
 }

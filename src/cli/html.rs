@@ -79,6 +79,16 @@ impl Html {
         escaped(text, &mut self.text);
     }
 
+    /// Lines as they stand below each other, whoever wrote them.
+    pub fn lines(&mut self, lines: &[String]) {
+        self.element("pre", &[], |html| {
+            for line in lines {
+                html.text(line);
+                html.fixed("\n");
+            }
+        });
+    }
+
     /// Text in which `this` is set as code, as far as backquotes come in pairs.
     pub fn prose(&mut self, text: &str) {
         let parts: Vec<&str> = text.split('`').collect();
@@ -140,6 +150,13 @@ mod tests {
         html.leaf("p", &[("title", hostile)], hostile);
         let inside = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;\\u{202e}\\u{1b}[2J\\u{0}";
         assert_eq!(html.finish(), format!("<p title=\"{inside}\">{inside}</p>"));
+    }
+
+    #[test]
+    fn lines_stay_lines() {
+        let mut html = Html::default();
+        html.lines(&["  2 | select <a>".to_owned(), "    |        ^\u{1b}".to_owned()]);
+        assert_eq!(html.finish(), "<pre>  2 | select &lt;a&gt;\n    |        ^\\u{1b}\n</pre>");
     }
 
     #[test]

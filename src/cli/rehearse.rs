@@ -3,7 +3,6 @@
 mod dump;
 pub mod end_with;
 mod narrator;
-mod scratch;
 mod server;
 mod show;
 mod told;
@@ -25,13 +24,16 @@ use super::perform::{Prepared, ReceiptArgs};
 use super::progress::Progress;
 use crate::bundle::AuthenticatedBundle;
 use crate::database::Connect;
+use crate::durable::Scratch;
 use crate::format::fingerprint::Scope;
 use crate::release::order::{self, Order};
 use crate::release::rehearse::{self, Approval, ClonedFrom, Job, Rehearsed};
 use crate::release::stop::Stop;
 use crate::trust::{When, policy};
 use narrator::Narrator;
-use scratch::Scratch;
+
+/// How the directory of a rehearsal's journals begins, in the system's temporary directory.
+const SCRATCH: &str = "pgseal-rehearsal-";
 
 /// The largest script that opens gates, in bytes.
 const APPROVAL_BYTES: u64 = 64 << 20;
@@ -98,8 +100,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     };
     let mut prepared = args.receipts.prepare_named(key, &root, manifest, "rehearsal")?;
     prepared.reserve_rehearsal()?;
-    let scratch =
-        Scratch::new().map_err(|error| CliError::new(Exit::Internal, format!("no temporary directory: {error}")))?;
+    let scratch = Scratch::new(&std::env::temp_dir(), SCRATCH)
+        .map_err(|error| CliError::new(Exit::Internal, format!("no temporary directory: {error}")))?;
     if !prepared.is_signed() {
         out.warning(UNSIGNED);
     }
@@ -191,7 +193,7 @@ fn conclude(
     let failed = rehearsed.receipt.steps.iter().find(|step| !step.ok).map(|step| step.name.clone()).unwrap_or_default();
     let mut error = rehearsed.trouble.take().map(|trouble| told::told(trouble, &failed));
     if let Some(error) = &error {
-        rehearsed.because(&error.lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join("; "));
+        rehearsed.because(&error.lines.join("\n"));
     }
     if let Some(left) = &rehearsed.left {
         let text = format!("{left}; drop it by hand: {}", drop_statement(&rehearsed.receipt.clone.database));

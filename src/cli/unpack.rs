@@ -9,9 +9,13 @@ use super::exit::Exit;
 use super::output::{Output, shown};
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::stream::CopyError;
+use crate::durable::Scratch;
 use crate::entry_path::EntryPath;
 use crate::trust::When;
 use crate::words;
+
+/// How the directory begins in which a release is built.
+const ASIDE: &str = ".pgseal-unpack-";
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -29,12 +33,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let message = format!("{} is not empty", shown(&args.dir));
         return Err(CliError::new(Exit::Usage, message).hint("name a new directory"));
     }
-    // Built beside its place and renamed into it, so that half a release is never left there.
-    let parent = args.dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(".".as_ref());
-    if !parent.is_dir() {
-        return Err(io(std::io::Error::new(std::io::ErrorKind::NotFound, "its directory does not exist")));
-    }
-    let aside = tempfile::Builder::new().prefix(".pgseal-").tempdir_in(parent).map_err(io)?;
+    let aside = aside(&args.dir, out).map_err(io)?;
     let inside = aside.path().join("release");
     write_all(&bundle, &inside)?;
     moved.finish();
@@ -43,6 +42,20 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     out.document(&serde_json::json!({ "release_id": bundle.release_id(), "directory": args.dir.to_string_lossy(), "files": count }));
     out.line(format!("{}: {}", shown(&args.dir), words::count(count, "file")));
     Ok(Exit::Done)
+}
+
+/// A release is built beside its place and renamed into it, so that half of one is never left there. What an unpacking left
+/// beside it that was killed goes.
+fn aside(dir: &Path, out: Output) -> std::io::Result<Scratch> {
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(".".as_ref());
+    if !parent.is_dir() {
+        return Err(std::io::Error::new(std::io::ErrorKind::NotFound, "its directory does not exist"));
+    }
+    let aside = Scratch::new(parent, ASIDE)?;
+    for left in aside.sweep() {
+        out.note(format!("removed {}, which an unpack left that was killed", shown(&left)));
+    }
+    Ok(aside)
 }
 
 /// Whatever is wrong with one file, all of them go with the directory.

@@ -46,7 +46,7 @@ pub struct Rehearsal {
     pub rehearsal_id: String,
     /// Whether every step held.
     pub outcome: RehearsalOutcome,
-    /// The first thing that did not hold.
+    /// The first thing that did not hold, in a line; below it what the server says of it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,
     /// Who rehearsed, on which host.
@@ -124,6 +124,13 @@ pub struct Source {
     /// How many bytes the dump has, in all of its files; absent for a database, and in receipts of earlier programs.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub dump_bytes: Option<u64>,
+}
+
+impl Rehearsal {
+    /// The first thing that did not hold, and below it what the server says of it: its statement, detail, context.
+    pub fn error_lines(&self) -> impl Iterator<Item = &str> {
+        self.error.iter().flat_map(|error| error.lines())
+    }
 }
 
 impl Source {

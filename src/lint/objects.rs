@@ -42,6 +42,15 @@ pub struct Object {
     pub of: Option<ObjectName>,
     /// `IF NOT EXISTS` or `OR REPLACE`: it may have been there before. `IF EXISTS`: it may be gone already.
     pub conditional: bool,
+    /// Of an index: every name behind its table's, which its columns are among. It goes with any of them.
+    pub columns: Vec<String>,
+}
+
+impl Object {
+    /// One of which no more is known.
+    pub fn new(kind: Kind, name: ObjectName, of: Option<ObjectName>) -> Self {
+        Self { kind, name, of, conditional: false, columns: Vec::new() }
+    }
 }
 
 /// What a statement does to objects.
@@ -118,11 +127,18 @@ fn create(tokens: &Tokens<'_>) -> Effects {
     let of = match kind {
         Kind::Index | Kind::Trigger => (behind..tokens.len()).find(|i| tokens.is(*i, "on")).and_then(|on| {
             let on = tokens.behind(on + 1, &["only"]);
-            tokens.name(on).map(|(table, _)| table)
+            tokens.name(on)
         }),
-        Kind::Table if tokens.are(behind, &["partition", "of"]) => tokens.name(behind + 2).map(|(table, _)| table),
+        Kind::Table if tokens.are(behind, &["partition", "of"]) => tokens.name(behind + 2),
         _ => None,
     };
+    let columns = match (&of, kind) {
+        (Some((_, behind)), Kind::Index) => {
+            (*behind..tokens.len()).filter_map(|i| tokens.name(i)).map(|(name, _)| name.name).collect()
+        }
+        _ => Vec::new(),
+    };
+    let of = of.map(|(table, _)| table);
     let name = match (named, kind) {
         (Some((name, _)), _) => name,
         (None, Kind::Index) => {
@@ -139,7 +155,11 @@ fn create(tokens: &Tokens<'_>) -> Effects {
         return Effects::default();
     }
     let about = of.clone();
-    Effects { created: vec![Object { kind, name, of, conditional }], about, ..Effects::default() }
+    Effects {
+        created: vec![Object { conditional, columns, ..Object::new(kind, name, of) }],
+        about,
+        ..Effects::default()
+    }
 }
 
 fn drop(tokens: &Tokens<'_>) -> Effects {
@@ -155,7 +175,7 @@ fn drop(tokens: &Tokens<'_>) -> Effects {
         if kind == Kind::Trigger && tokens.is(behind, "on") {
             of = tokens.name(behind + 1).map(|(table, _)| table);
         }
-        effects.dropped.push(Object { kind, name, of, conditional });
+        effects.dropped.push(Object { conditional, ..Object::new(kind, name, of) });
         if tokens.is(behind, "(") {
             behind = tokens.behind_parenthesis(behind);
         }
@@ -175,7 +195,7 @@ fn alter(tokens: &Tokens<'_>) -> Effects {
     if tokens.are(i, &["rename", "to"])
         && let Some((to, _)) = tokens.name(i + 2)
     {
-        effects.renamed.push((Object { kind, name, of: None, conditional: false }, to.name));
+        effects.renamed.push((Object::new(kind, name, None), to.name));
         return effects;
     }
     if kind != Kind::Table {
@@ -205,7 +225,7 @@ fn action(tokens: &Tokens<'_>, i: usize, table: &ObjectName, effects: &mut Effec
     let first = tokens.behind(column, words);
     if let Some((name, _)) = tokens.name(first) {
         let of = Some(table.clone());
-        let object = Object { kind: Kind::Column, name, of, conditional: first > column };
+        let object = Object { conditional: first > column, ..Object::new(Kind::Column, name, of) };
         if adds { effects.created.push(object) } else { effects.dropped.push(object) }
     }
 }

@@ -277,7 +277,7 @@ fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
         if places.contains(&Undo::Unseen) { Undo::Unseen } else { places.into_iter().next().unwrap_or(Undo::Unseen) }
     };
     if let Some(of) = added_value(sql) {
-        let made = Object { kind: Kind::Type, name: of.clone(), of: None, conditional: false };
+        let made = Object::new(Kind::Type, of.clone(), None);
         return match by(&|deed| deed.undoes(&made)) {
             Undo::Unseen => {
                 Undo::Left(format!("the value of {of} stays, since no statement drops one; leave it unused"))
@@ -311,7 +311,7 @@ fn added_value(sql: &str) -> Option<ObjectName> {
 }
 
 fn index(name: ObjectName, of: Option<ObjectName>) -> Object {
-    Object { kind: Kind::Index, name, of, conditional: false }
+    Object::new(Kind::Index, name, of)
 }
 
 /// A name of the script engine's as the linter has names.

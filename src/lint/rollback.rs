@@ -3,6 +3,7 @@
 
 use super::objects::{Effects, Kind, Object};
 use super::scripts::{Purpose, Reading};
+use super::undoing::can_be;
 use crate::bundle::problem::Problem;
 use crate::sql::{Position, STAND_IN};
 
@@ -22,7 +23,17 @@ pub fn problems(readings: &[Reading]) -> Vec<Problem> {
         let names = std::iter::once(&object.name).chain(&object.of);
         !names.map(ToString::to_string).any(|name| name.contains(STAND_IN))
     };
-    let left = created.iter().filter(|(object, _)| is_known(object) && !undone(object));
+    let (undone, mut left): (Vec<_>, Vec<_>) = created.iter().partition(|(object, _)| undone(object));
+    let mut gone: Vec<&Object> = undone.into_iter().map(|(object, _)| object).collect();
+    // What goes with a partition goes with the table that the partition goes with.
+    loop {
+        let (with, still) = left.into_iter().partition(|(object, _)| gone.iter().any(|gone| goes_with(object, gone)));
+        left = still;
+        if Vec::is_empty(&with) {
+            break;
+        }
+        gone.extend(with.into_iter().map(|(object, _)| object));
+    }
     let problem = |(object, at): &(Object, Position)| {
         let of = object.of.as_ref().map(|of| format!(" of {of}")).unwrap_or_default();
         let name = if object.name.name.ends_with('_') && object.kind == Kind::Index {
@@ -33,7 +44,7 @@ pub fn problems(readings: &[Reading]) -> Vec<Problem> {
         let text = format!("no rollback script drops the {} {name}{of}", object.kind.as_str());
         Problem::at(at, text).rule("missing-rollback")
     };
-    left.map(problem).collect()
+    left.into_iter().filter(|(object, _)| is_known(object)).map(problem).collect()
 }
 
 /// What is there after the tiers and was not before, and where it was made.
@@ -42,12 +53,9 @@ fn created(readings: &[Reading]) -> Vec<(Object, Position)> {
     for reading in readings.iter().filter(|reading| reading.purpose == Purpose::Tier) {
         for definition in &reading.definitions {
             let effects = &definition.effects;
-            created.retain(|(made, _)| !effects.dropped.iter().any(|dropped| is_same(made, dropped)));
-            for (from, to) in &effects.renamed {
-                for (made, _) in created.iter_mut().filter(|(made, _)| is_same(made, from)) {
-                    made.name.name.clone_from(to);
-                }
-            }
+            let goes = |made: &Object, dropped: &Object| is_same(made, dropped) || goes_with(made, dropped);
+            created.retain(|(made, _)| !effects.dropped.iter().any(|dropped| goes(made, dropped)));
+            effects.renamed.iter().for_each(|(from, to)| rename(&mut created, from, to));
             let made = effects.created.iter().map(|object| (object.clone(), definition.place(object.name.at)));
             created.extend(made);
         }
@@ -55,22 +63,46 @@ fn created(readings: &[Reading]) -> Vec<(Object, Position)> {
     created
 }
 
+/// The object, and what names it as its table.
+fn rename(created: &mut [(Object, Position)], from: &Object, to: &str) {
+    for (made, _) in created {
+        if is_same(made, from) {
+            to.clone_into(&mut made.name.name);
+        }
+        if let Some(of) = made.of.as_mut().filter(|of| from.kind == Kind::Table && can_be(of, &from.name)) {
+            to.clone_into(&mut of.name);
+        }
+    }
+}
+
+/// Whether it is gone when this is dropped: with its table; an index also with a column of its own.
+fn goes_with(made: &Object, dropped: &Object) -> bool {
+    let Some(of) = &made.of else { return false };
+    match dropped.kind {
+        Kind::Table => can_be(of, &dropped.name),
+        Kind::Column => {
+            let its_table = dropped.of.as_ref().is_some_and(|table| can_be(of, table));
+            made.kind == Kind::Index && its_table && made.columns.contains(&dropped.name.name)
+        }
+        _ => false,
+    }
+}
+
 /// Whether a statement of a rollback script, or the body of its DO block, takes back what a tier made.
 pub fn undoes(effects: &Effects, dynamic: Option<&str>, made: &Object) -> bool {
-    let owner = made.of.as_ref().map(|of| Object { kind: Kind::Table, name: of.clone(), of: None, conditional: false });
-    let owner = owner.as_ref();
     let drops = |dropped: &Object| {
         let unnamed = dropped.kind == Kind::Index
             && made.kind == Kind::Index
             && made.name.name.ends_with('_')
             && dropped.name.name.starts_with(&made.name.name);
-        is_same(made, dropped) || unnamed || owner.is_some_and(|owner| is_same(owner, dropped))
+        is_same(made, dropped) || unnamed || goes_with(made, dropped)
     };
     let drops_schema = |dropped: &Object| {
         dropped.kind == Kind::Schema
-            && [made, owner.unwrap_or(made)]
-                .iter()
-                .any(|object| object.name.schema.as_ref().is_some_and(|schema| *schema == dropped.name.name))
+            && [Some(&made.name), made.of.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|name| name.schema.as_ref() == Some(&dropped.name.name))
     };
     effects.dropped.iter().chain(effects.renamed.iter().map(|(from, _)| from)).any(drops)
         // made again as it was: `CREATE OR REPLACE` of the version before

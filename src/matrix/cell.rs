@@ -118,6 +118,8 @@ pub struct Cell {
     pub mark: Mark,
     /// The same in a sentence.
     pub says: String,
+    /// What stands below the sentence, line by line: of an error of the server its statement, detail and context.
+    pub excerpt: Vec<String>,
     /// Single findings: a gate, an approver, a check that did not hold.
     pub details: Vec<String>,
     /// What a person can do about it, where the answer is not clear.
@@ -135,8 +137,18 @@ pub struct Cell {
 impl Cell {
     /// An answer without anything else.
     pub fn new(row: Row, mark: Mark, says: impl Into<String>) -> Self {
-        let (says, details) = (says.into(), Vec::new());
-        Self { row, mark, says, details, way_out: None, command: None, at: None, until: None, proofs: Vec::new() }
+        Self {
+            row,
+            mark,
+            says: says.into(),
+            excerpt: Vec::new(),
+            details: Vec::new(),
+            way_out: None,
+            command: None,
+            at: None,
+            until: None,
+            proofs: Vec::new(),
+        }
     }
 
     /// No evidence.
@@ -147,7 +159,11 @@ impl Cell {
     /// What stands in the way.
     pub fn trouble(row: Row, trouble: &Trouble) -> Self {
         let mark = if trouble.waits { Mark::NoGo } else { Mark::Stop(trouble.exit) };
-        Self { way_out: trouble.hint.as_deref().map(sentence), ..Self::new(row, mark, sentence(&trouble.text)) }
+        Self {
+            way_out: trouble.hint.as_deref().map(sentence),
+            excerpt: trouble.excerpt.clone(),
+            ..Self::new(row, mark, sentence(&trouble.text))
+        }
     }
 
     /// With the time of its evidence, and from when it is stale.

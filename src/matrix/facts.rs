@@ -36,6 +36,8 @@ pub struct Trouble {
     pub exit: u8,
     /// What is wrong or missing.
     pub text: String,
+    /// What stands below it, line by line: of a server's error the statement, its detail and context.
+    pub excerpt: Vec<String>,
     /// What to do about it.
     pub hint: Option<String>,
     /// Whether nothing is wrong, and a person has something to do.

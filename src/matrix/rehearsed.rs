@@ -4,7 +4,7 @@ use crate::format::rehearsal::Rehearsal;
 
 /// ` at the step compare: ...`, behind "it failed"; nothing where the receipt says no reason.
 pub fn why(rehearsal: &Rehearsal) -> String {
-    let Some(error) = rehearsal.error.as_deref() else { return String::new() };
+    let Some(error) = rehearsal.error_lines().next() else { return String::new() };
     let step = rehearsal.steps.iter().find(|step| !step.ok).map(|step| step.name.as_str());
     let of_step = |step: &str| Some((step.to_owned(), error.strip_prefix(&format!("rehearsal, {step}: "))?.to_owned()));
     match step.and_then(of_step) {

@@ -121,7 +121,7 @@ fn mark(facts: &Facts, row: Row) -> Mark {
 }
 
 fn stops(row: Row, exit: u8) -> Facts {
-    let trouble = Trouble { exit, text: "it is wrong".to_owned(), hint: None, waits: false };
+    let trouble = Trouble { exit, text: "it is wrong".to_owned(), excerpt: Vec::new(), hint: None, waits: false };
     Facts { troubles: vec![(row, trouble)], ..ready() }
 }
 
@@ -183,7 +183,7 @@ fn what_is_wrong_stops_with_its_code() {
     both.release.as_mut().expect("a release").rehearsals = failed;
     assert_eq!((mark(&both, Row::Rehearsal), judged(&both)), (Mark::Stop(30), (Word::Stop, 31)));
     // What is wrong comes before what waits, whichever was met first.
-    let waits = Trouble { exit: 20, text: "wait".to_owned(), hint: None, waits: true };
+    let waits = Trouble { exit: 20, text: "wait".to_owned(), excerpt: Vec::new(), hint: None, waits: true };
     both.troubles.insert(0, (Row::Ledger, waits));
     assert_eq!(judged(&both), (Word::Stop, 31));
 }

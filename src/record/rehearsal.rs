@@ -221,7 +221,7 @@ impl ReadRehearsal {
     pub fn prove(&self, demand: &Demand<'_>) -> Result<Proved, UnprovedError> {
         self.is_evidence_of(demand.release)?;
         let rehearsal = &self.statement.predicate;
-        let why = || rehearsal.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+        let why = || rehearsal.error_lines().next().map(|error| format!(": {error}")).unwrap_or_default();
         match rehearsal.outcome {
             RehearsalOutcome::Proved => {}
             RehearsalOutcome::Limited => return Err(UnprovedError::Limited),

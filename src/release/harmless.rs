@@ -1,8 +1,13 @@
 //! What the server's catalog says about the things that a question uses: whose they are, and whether they could do
 //! something. `docs/gate.md` says the same for people; a test compares the lists.
 //!
-//! Each query gives the first thing that is refused, with the reason. Objects below 16384 (`FirstNormalObjectId`,
-//! PostgreSQL `access/transam.h`) are those that PostgreSQL is born with, whatever schema others are put in.
+//! Each query gives the first thing that is refused, with the reason: a row is a refusal, whatever words stand in it.
+//! Objects below 16384 (`FirstNormalObjectId`, PostgreSQL `access/transam.h`) are those that PostgreSQL is born with,
+//! whatever schema others are put in.
+//!
+//! What decides uses only functions, operators and casts that PostgreSQL has for exactly these types (`16384::oid`,
+//! `','::text`; no `unnest` of an array, no `format` nor `concat_ws`, no cast of a text to an oid, no oid beside a `regproc`).
+//! Else one that somebody put into `pg_catalog`, and that fits better, would be meant. Words for people may use any.
 
 /// Functions of PostgreSQL that are labelled stable or immutable and yet have an effect, or run text or code that they
 /// are given. `*` stands for anything.
@@ -65,58 +70,82 @@ pub(super) fn pattern(names: &[&str]) -> String {
     format!("^({})$", names.join("|").replace('*', ".*"))
 }
 
+/// The oids of a parameter, as `any` wants them: a list with commas. A cast from text to oid could be somebody's; a text has
+/// none of its own, a number has.
+macro_rules! oids {
+    ($parameter:literal) => {
+        concat!(
+            "(array(select to_number(n, '9999999999'::text)::int8::oid from regexp_split_to_table(nullif(",
+            $parameter,
+            "::text, ''::text), ','::text) as listed(n)))"
+        )
+    };
+}
+pub(super) use oids;
+
 /// Functions that somebody made. Those of an extension in C are not among them: only a superuser can bring those. An
 /// extension's others are, since whoever owns the extension can add what they like to it.
 macro_rules! outsiders {
     () => {
         "outsiders(oid) as (
             select p.oid from pg_proc p
-            where p.oid >= 16384::oid and not (p.prolang in (12, 13) and exists (
+            where p.oid >= 16384::oid and not (p.prolang in (12::oid, 13::oid) and exists (
                 select from pg_depend e where e.classid = 'pg_proc'::regclass::oid and e.objid = p.oid and e.deptype = 'e')))"
     };
 }
 
 /// The first function (of `$1`), or operator (of `$2`), that is not allowed. `$3` is [`DENIED`], `$4` [`ALLOWED`].
 /// An operator's negator and commutator count too, because the planner puts them in its place.
-pub(super) const CALLED: &str = "
-    with used as (
-        select f::oid as function, null::oid as operator, null::oid as instead
-        from unnest(string_to_array($1::text, ',')) as f
+pub(super) const CALLED: &str = concat!(
+    "with used as (
+        select f.oid as function, null::oid as operator, null::oid as instead
+        from pg_proc f where f.oid = any ",
+    oids!("$1"),
+    "
         union all
         select o.oprcode::oid, o.oid, greatest(o.oprnegate, o.oprcom)
-        from unnest(string_to_array($2::text, ',')) as n join pg_operator o on o.oid = n::oid
+        from pg_operator o where o.oid = any ",
+    oids!("$2"),
+    "
     ), judged as (
-        select p.oid, u.operator, concat_ws(', ',
-            case when p.prosecdef then 'SECURITY DEFINER' end,
-            case when p.oid >= 16384::oid and p.prokind <> 'a' and not l.lanpltrusted
-                 then format('language %s, which is not trusted', l.lanname) end,
-            case when p.provolatile = 'v' and (p.oid >= 16384::oid or p.proname !~ $4::text) then 'volatile' end,
-            case when p.oid < 16384::oid and p.proname ~ $3::text
-                 then 'it has an effect or runs what it is given, whatever its label says' end,
-            case when p.oid < 16384::oid and p.prolang not in (12, 13, 14)
-                 then format('replaced, since PostgreSQL has it in another language than %s', l.lanname) end,
-            case when p.oid >= 16384::oid
-                 then format('made by somebody, so that its label (%s) proves nothing',
-                             case p.provolatile when 'v' then 'volatile' when 's' then 'stable' else 'immutable' end) end,
-            case when u.operator >= 16384::oid then 'an operator made by somebody' end,
-            case when u.instead >= 16384::oid
-                 then format('the planner can put operator %s in its place', u.instead::regoperator) end) as why
+        select p.oid, u.operator,
+            coalesce(', ' || case when p.prosecdef then 'SECURITY DEFINER' end, '')
+            || coalesce(', ' || case when p.oid >= 16384::oid and p.prokind <> 'a' and not l.lanpltrusted
+                 then 'language ' || l.lanname::text || ', which is not trusted' end, '')
+            || coalesce(', ' || case when p.provolatile = 'v' and (p.oid >= 16384::oid or p.proname !~ $4::text)
+                 then 'volatile' end, '')
+            || coalesce(', ' || case when p.oid < 16384::oid and p.proname ~ $3::text
+                 then 'it has an effect or runs what it is given, whatever its label says' end, '')
+            || coalesce(', ' || case when p.oid < 16384::oid and p.prolang not in (12::oid, 13::oid, 14::oid)
+                 then 'replaced, since PostgreSQL has it in another language than ' || l.lanname::text end, '')
+            || coalesce(', ' || case when p.oid >= 16384::oid
+                 then 'made by somebody, so that its label (' ||
+                      case p.provolatile when 'v' then 'volatile' when 's' then 'stable' else 'immutable' end ||
+                      ') proves nothing' end, '')
+            || coalesce(', ' || case when u.operator >= 16384::oid then 'an operator made by somebody' end, '')
+            || coalesce(', ' || case when u.instead >= 16384::oid then 'the planner can put operator ' ||
+                      coalesce(u.instead::regoperator::text, '') || ' in its place' end, '') as why
         from used u join pg_proc p on p.oid = u.function join pg_language l on l.oid = p.prolang
     )
-    select case when operator is null then format('function %s: %s', oid::regprocedure, why)
-                else format('operator %s of function %s: %s', operator::regoperator, oid::regprocedure, why) end
+    select case when operator is null then format('function %s: %s', oid::regprocedure, substr(why, 3))
+                else format('operator %s of function %s: %s', operator::regoperator, oid::regprocedure, substr(why, 3)) end
     from judged where why <> ''
-    order by 1 limit 1";
+    order by 1 limit 1"
+);
 
 /// The first type that is not PostgreSQL's own, nor an enumeration or an array of one: its input, casts, comparisons and
 /// checks could call anything. A column (`$2`) may be of a domain over one of PostgreSQL's own: its value was checked when
 /// it was written. An enumeration may not have a cast of somebody's to `json`, because `to_json` and its like look for it.
-pub(super) const TYPES: &str = "
-    with used as (
+pub(super) const TYPES: &str = concat!(
+    "with used as (
         select t.oid, t.typtype, t.typbasetype, coalesce(e.oid, t.oid) as element, coalesce(e.typtype, t.typtype) as kind,
                used.is_column
-        from (select n::oid as oid, false as is_column from unnest(string_to_array($1::text, ',')) as n
-              union all select n::oid, true from unnest(string_to_array($2::text, ',')) as n) as used
+        from (select a.oid, false as is_column from pg_type a where a.oid = any ",
+    oids!("$1"),
+    "
+              union all select c.oid, true from pg_type c where c.oid = any ",
+    oids!("$2"),
+    ") as used
         join pg_type t on t.oid = used.oid left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
         where t.oid >= 16384::oid
     )
@@ -126,15 +155,16 @@ pub(super) const TYPES: &str = "
     union all
     select format('type %s: cast by function %s', u.oid::regtype, c.castfunc::regprocedure)
     from used u join pg_cast c on c.castsource in (u.oid, u.element)
-    where u.kind = 'e' and c.castfunc >= 16384::oid and c.casttarget in ('json'::regtype, 'jsonb'::regtype)
-    limit 1";
+    where u.kind = 'e' and c.castfunc >= 16384::oid and c.casttarget in ('json'::regtype::oid, 'jsonb'::regtype::oid)
+    limit 1"
+);
 
 /// Types that the text names, before anything of it is parsed.
 pub(super) const NAMED_TYPES: &str = "
     select format('type %s: made by somebody, so that reading, casting or comparing it could call anything', t.oid::regtype)
-    from unnest(string_to_array($1::text, E'\\n')) as named(name)
-    join pg_type t on t.typname = named.name left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
-    where t.oid >= 16384::oid and coalesce(e.typtype, t.typtype) <> 'e'
+    from pg_type t left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
+    where t.typname = any (string_to_array($1::text, E'\\n'::text)) and t.oid >= 16384::oid
+      and coalesce(e.typtype, t.typtype) <> 'e'
     order by e.oid is not null, t.typname
     limit 1";
 
@@ -157,7 +187,7 @@ pub(super) const EVERYWHERE: &str = concat!(
     union all
     select format('type %s: its modifiers are read by function %s, made by somebody', t.oid::regtype,
                   t.typmodin::oid::regprocedure)
-    from pg_type t join outsiders s on s.oid = t.typmodin
+    from pg_type t join outsiders s on s.oid = t.typmodin::oid
     limit 1"
 );
 
@@ -170,12 +200,12 @@ pub(super) const INPUTS: &str = concat!(
     "with ",
     outsiders!(),
     "
-    select t.oid::regtype::text from pg_type t join outsiders s on s.oid = t.typinput
+    select t.oid::regtype::text from pg_type t join outsiders s on s.oid = t.typinput::oid
     union all
     select r.rngtypid::regtype::text from pg_range r
-    where r.rngcanonical in (select oid from outsiders)
+    where r.rngcanonical::oid in (select oid from outsiders)
        or exists (select from pg_opclass c join pg_amproc a on a.amprocfamily = c.opcfamily
-                  where c.oid = r.rngsubopc and a.amproc in (select oid from outsiders))
+                  where c.oid = r.rngsubopc and a.amproc::oid in (select oid from outsiders))
     limit 1"
 );
 
@@ -186,7 +216,9 @@ pub(super) const BEHIND_TABLES: &str = concat!(
     "with recursive ",
     outsiders!(),
     ", relations(oid) as (
-        select n::oid from unnest(string_to_array($1::text, ',')) as n
+        select c.oid from pg_class c where c.oid = any ",
+    oids!("$1"),
+    "
         union
         select i.inhrelid from relations r join pg_inherits i on i.inhparent = r.oid
     ), objects(class, oid, owner) as (
@@ -217,28 +249,28 @@ pub(super) const BEHIND_TABLES: &str = concat!(
                   n.owner::regclass)
     from needs n join pg_operator o on o.oid = n.oid
     where n.class = 'pg_operator'::regclass::oid
-      and (o.oprcode in (select oid from outsiders)
+      and (o.oprcode::oid in (select oid from outsiders)
            or not exists (select from pg_depend e where e.classid = 'pg_operator'::regclass::oid and e.objid = o.oid
                             and e.deptype = 'e'))
     union all
     select format('operator class %I, made by somebody, in an index, constraint or key of %s', c.opcname, n.owner::regclass)
     from needs n join pg_opclass c on c.oid = n.oid
     where n.class = 'pg_opclass'::regclass::oid
-      and exists (select from pg_amproc a where a.amprocfamily = c.opcfamily and a.amproc in (select oid from outsiders)
+      and exists (select from pg_amproc a where a.amprocfamily = c.opcfamily and a.amproc::oid in (select oid from outsiders)
                   union all
                   select from pg_amop a join pg_operator o on o.oid = a.amopopr
-                  where a.amopfamily = c.opcfamily and o.oprcode in (select oid from outsiders))
+                  where a.amopfamily = c.opcfamily and o.oprcode::oid in (select oid from outsiders))
     union all
     select format('type %s, made by somebody, in an index, constraint or key of %s', t.oid::regtype, n.owner::regclass)
     from needs n join pg_type t on t.oid = n.oid left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
     where n.class = 'pg_type'::regclass::oid
       and not (coalesce(e.typtype, t.typtype) = 'e' or t.typtype = 'd' and t.typbasetype < 16384::oid
-               or coalesce(e.typtype, t.typtype) = 'b' and coalesce(e.typinput, t.typinput) not in (select oid from outsiders))
+               or coalesce(e.typtype, t.typtype) = 'b' and coalesce(e.typinput, t.typinput)::oid not in (select oid from outsiders))
     union all
     select format('table %s: kept by access method %I, made by somebody', c.oid::regclass, a.amname)
     from (select oid from relations union select oid from objects where class = 'pg_class'::regclass::oid) as r
     join pg_class c on c.oid = r.oid join pg_am a on a.oid = c.relam
-    where a.amhandler in (select oid from outsiders)
+    where a.amhandler::oid in (select oid from outsiders)
     limit 1"
 );
 

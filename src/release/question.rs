@@ -140,7 +140,7 @@ fn reader(session: &mut dyn Session, there: &There) -> Result<Option<String>, Qu
         return Ok(Some("a domain".to_owned()));
     }
     let inputs = if there.inputs { session.query(harmless::INPUTS, &[])? } else { Table::default() };
-    Ok(inputs.single().map(str::to_owned))
+    Ok(first(inputs))
 }
 
 /// Asks the server how it understands a text, and refuses what could have an effect.
@@ -195,10 +195,13 @@ pub fn leave(session: &mut dyn Session) -> Result<(), DatabaseError> {
 }
 
 fn used(found: Table) -> Result<(), QuestionError> {
-    match found.rows.into_iter().flatten().flatten().next() {
-        Some(name) => Err(QuestionError::Uses(name)),
-        None => Ok(()),
-    }
+    first(found).map_or(Ok(()), |name| Err(QuestionError::Uses(name)))
+}
+
+/// What was found, if anything was: a row counts, even where the server has no words for it.
+fn first(found: Table) -> Option<String> {
+    let row = found.rows.into_iter().next()?;
+    Some(row.into_iter().flatten().next().unwrap_or_else(|| "something that the server has no name for".to_owned()))
 }
 
 /// The rewritten trees of a question.
@@ -270,6 +273,13 @@ mod tests {
         assert_eq!(used.functions.into_iter().collect::<Vec<_>>(), [65, 2147]);
         assert_eq!(used.operators.into_iter().collect::<Vec<_>>(), [96, 97]);
         assert!(!used.foreign_table && used.types.is_empty());
+    }
+
+    #[test]
+    fn a_row_without_words_is_refused() {
+        let table = |rows| Table { columns: vec!["format".to_owned()], rows };
+        used(table(Vec::new())).expect("nothing was found");
+        used(table(vec![vec![None]])).expect_err("something was found");
     }
 
     #[test]

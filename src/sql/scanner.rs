@@ -4,6 +4,10 @@
 //! line, and stops at whatever its caller has to act on. It copies nothing. Everything between two stops belongs to the
 //! statement as it is.
 
+mod bodies;
+
+use bodies::Bodies;
+
 use super::lexemes::{
     CLASS, CONTINUED, DIGIT, Fault, GLUED, Reference, SKIP, WORD, continued_in_line, end_of_comment, find,
     is_blank_from, is_identifier_byte, is_identifier_start, number, peek, reference, span,
@@ -30,12 +34,8 @@ pub(super) struct Scanner {
     /// The open dollar quote's delimiter, with both dollars.
     tag: Vec<u8>,
     parens: Vec<usize>,
-    /// Open BEGIN and CASE of a function body.
-    begins: Vec<usize>,
+    bodies: Bodies,
     brackets: u32,
-    first_words: [u8; 4],
-    word_count: usize,
-    saw_begin: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -121,8 +121,8 @@ impl Scanner {
 
     /// As if a file began: after `\g` and its relatives, and `\r`.
     pub fn reset(&mut self) {
-        let escapes_everywhere = self.escapes_everywhere;
-        *self = Self { escapes_everywhere, saw_begin: self.saw_begin, ..Self::default() };
+        let (escapes_everywhere, bodies) = (self.escapes_everywhere, self.bodies.anew());
+        *self = Self { escapes_everywhere, bodies, ..Self::default() };
     }
 
     /// The open parentheses.
@@ -147,7 +147,7 @@ impl Scanner {
 
     /// Whether psql counted a BEGIN since the last statement; forgets it.
     pub fn take_saw_begin(&mut self) -> bool {
-        std::mem::take(&mut self.saw_begin)
+        self.bodies.take_saw_begin()
     }
 
     /// What is open, and where it began.
@@ -158,9 +158,9 @@ impl Scanner {
             Mode::Identifier => "quoted identifier",
             Mode::Dollar => "dollar-quoted string",
             Mode::Normal => {
-                return match (self.parens.last(), self.begins.last()) {
+                return match (self.parens.last(), self.bodies.innermost()) {
                     (Some(at), _) => Some(("parenthesis", *at)),
-                    (None, Some(at)) => Some(("BEGIN or CASE of a function body", *at)),
+                    (None, Some(at)) => Some(("BEGIN or CASE of a function body", at)),
                     (None, None) => None,
                 };
             }
@@ -179,7 +179,7 @@ impl Scanner {
                     }
                     let start = i;
                     i = span(bytes, i, end, is_identifier_byte);
-                    self.word(&bytes[start..i], self.in_text(start));
+                    self.bodies.word(&bytes[start..i], self.in_text(start), self.parens.is_empty());
                 }
                 DIGIT => i = number(bytes, i, end)?,
                 _ => match byte {
@@ -216,15 +216,15 @@ impl Scanner {
                     }
                     b';' => {
                         i += 1;
-                        if self.parens.is_empty() && self.begins.is_empty() {
-                            self.word_count = 0;
+                        if self.parens.is_empty() && self.bodies.innermost().is_none() {
+                            self.bodies.begin_statement();
                             self.brackets = 0;
                             return Ok((i, Some(Stop::Semicolon)));
                         }
                     }
                     b'\\' => match peek(bytes, i + 1, end) {
                         Some(b';') => {
-                            self.word_count = 0;
+                            self.bodies.begin_statement();
                             return Ok((i, Some(Stop::Forced)));
                         }
                         Some(b':') => return Ok((i, Some(Stop::Forced))),
@@ -264,34 +264,6 @@ impl Scanner {
                 _ => None,
             },
             _ => None,
-        }
-    }
-
-    /// Counts BEGIN, CASE and END as psql does, only where the statement starts like CREATE FUNCTION.
-    fn word(&mut self, word: &[u8], at: usize) {
-        if self.word_count == 0 {
-            self.first_words = [0; 4];
-        }
-        if self.word_count < 4 {
-            const HEAD: [&[u8]; 5] = [b"create", b"function", b"procedure", b"or", b"replace"];
-            if HEAD.iter().any(|head| word.eq_ignore_ascii_case(head)) {
-                self.first_words[self.word_count] = word[0].to_ascii_lowercase();
-            }
-        }
-        self.word_count = self.word_count.saturating_add(1);
-        let in_function = matches!(self.first_words, [b'c', b'f' | b'p', ..] | [b'c', b'o', b'r', b'f' | b'p']);
-        if !in_function || !self.parens.is_empty() {
-            return;
-        }
-        if word.eq_ignore_ascii_case(b"begin") {
-            self.saw_begin = true;
-            self.begins.push(at);
-        } else if word.eq_ignore_ascii_case(b"case") {
-            if !self.begins.is_empty() {
-                self.begins.push(at);
-            }
-        } else if word.eq_ignore_ascii_case(b"end") {
-            self.begins.pop();
         }
     }
 

@@ -3,20 +3,23 @@
 //! It holds the open files' current lines and one statement, never a whole file. What a statement answered can be told
 //! between two pulls; a statement has the values of the moment it is pulled.
 
-use super::assemble::{LineStop, Surroundings, check, end_of_file, finish, scan_line};
+mod answers;
+mod sending;
+
+use super::assemble::{LineStop, Surroundings, end_of_file, finish, scan_line};
 use super::data;
 use super::error::{FileError, ScriptError};
 use super::frame::Frame;
 use super::inspect::{self, Copy};
-use super::meta::{EchoTarget, Sending};
+use super::meta::EchoTarget;
 use super::path::resolve;
 use super::position::{Origin, Position};
 use super::results::result_names;
-use super::special::{self, ROW_COUNT};
+use super::special;
 use super::statement::{CopySource, Statement, Then};
 use super::strings::Strings;
 use super::tokens::Tokens;
-use super::variables::{Value, Variables};
+use super::variables::Variables;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
@@ -156,51 +159,6 @@ impl<'f> Script<'f> {
         }
     }
 
-    /// Says how the last statement ended: it touched or returned this many rows, or nobody knows.
-    pub fn answered(&mut self, rows: Option<u64>) {
-        (self.unsettled, self.awaiting) = (false, false);
-        let value = match rows {
-            Some(rows) => Value::Known { text: rows.to_string(), outside: false },
-            None => Value::Unknown { certain: true },
-        };
-        self.variables.put(ROW_COUNT, value).expect("a good name");
-    }
-
-    /// Carries out the `\gset` of a statement: sets variables from its only row, and removes those of NULLs.
-    pub fn store(
-        &mut self,
-        statement: &Statement,
-        columns: &[String],
-        rows: &[Vec<Option<String>>],
-    ) -> Result<(), ScriptError> {
-        let Then::Store { prefix } = &statement.then else { return Ok(()) };
-        self.stored = None;
-        let fault = |problem: String| {
-            let origin = statement.origin.clone();
-            Err(ScriptError::Answer { command: "gset", problem, origin })
-        };
-        let row = match rows {
-            [row] => row,
-            [] => return fault("no rows returned".into()),
-            _ => return fault("more than one row returned".into()),
-        };
-        for (column, value) in columns.iter().zip(row) {
-            let name = format!("{prefix}{column}");
-            if special::is_hooked(&name) {
-                return fault(format!("{name} is a variable of psql's own, which \\gset does not set"));
-            }
-            match value {
-                None => self.variables.unset(&name),
-                Some(value) => {
-                    if let Err(bad) = self.variables.set(&name, value.clone()) {
-                        return fault(format!("{bad}; name the column by AS"));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Conditions without a known value are from now on false, as in psql, and told here. Only for looking at a script.
     pub fn complaints(&mut self) -> Vec<ScriptError> {
         self.complaints.replace(Vec::new()).unwrap_or_default()
@@ -258,74 +216,6 @@ impl<'f> Script<'f> {
         Ok(None)
     }
 
-    /// Gives a statement out, as `;` does.
-    pub(super) fn send(&mut self, mut statement: Statement) -> Result<Option<Step>, ScriptError> {
-        match self.bound.take() {
-            None => {}
-            Some(Bound::Parameters(parameters)) => statement.parameters = Some(parameters),
-            Some(Bound::Named { name, parameters }) => {
-                let origin = statement.origin.clone();
-                let Some(text) = self.prepared.get(&name) else {
-                    let problem = format!("there is no prepared statement {name:?}: \\parse makes one");
-                    return Err(ScriptError::Argument { command: "bind_named".into(), problem, origin });
-                };
-                let mut named = Statement::at(text.clone(), origin);
-                (named.then, named.parameters) = (statement.then, Some(parameters));
-                statement = named;
-            }
-        }
-        if statement.parameters.is_some() && !matches!(statement.then, Then::Show) {
-            return Err(ScriptError::Command {
-                command: "bind".into(),
-                reason: "values of a statement with parameters can't be taken by \\gset, \\gexec or \\gdesc here",
-                hint: Some("write the values into the statement by :'name'"),
-                origin: statement.origin,
-            });
-        }
-        self.strings.follow(&statement.sql);
-        self.unsettled = true;
-        self.stored = None;
-        if let Then::Store { .. } = statement.then {
-            self.stored = Some(statement.clone());
-        }
-        if self.ways.is_some() {
-            self.note_stored(&statement);
-        }
-        Ok(Some(Step::Statement(statement)))
-    }
-
-    /// `\g` and its relatives: the query buffer, or what was sent last when it is empty.
-    pub(super) fn send_buffer(&mut self, then: Then, origin: &Origin) -> Result<Option<Step>, ScriptError> {
-        let Some(frame) = self.frames.last_mut() else { return Ok(None) };
-        let mut statement = if frame.buffer.is_empty() {
-            let again = Statement::at(frame.previous.clone(), origin.clone());
-            check(frame, again, false, false, true)?
-        } else {
-            finish(frame, false)?
-        };
-        frame.scanner.reset();
-        if statement.copy.is_some() && then != Then::Show {
-            let reason = "COPY has no rows to take values from";
-            let origin = origin.clone();
-            return Err(ScriptError::Command { command: sending_name(&then).into(), reason, hint: None, origin });
-        }
-        statement.then = then;
-        self.send(statement)
-    }
-
-    /// What `\gset` may set, when nobody knows the answer.
-    fn note_stored(&mut self, statement: &Statement) {
-        let Then::Store { prefix } = &statement.then else { return };
-        match result_names(&statement.sql) {
-            None => self.variables.put_open(prefix),
-            Some(names) => {
-                for name in names.into_iter().map(|name| format!("{prefix}{name}")) {
-                    let _ = self.variables.set_unknown(&name, false);
-                }
-            }
-        }
-    }
-
     pub(super) fn include(&mut self, path: &str, relative: bool, origin: &Origin) -> Result<(), ScriptError> {
         let base = self.frames.last().filter(|_| relative).map(|frame| Arc::clone(&frame.file));
         let resolved = resolve(path, base.as_deref()).map_err(|reason| ScriptError::Path {
@@ -370,28 +260,6 @@ fn pass_over(frame: &mut Frame<'_>) -> Result<(), ScriptError> {
     // forgets what a body in the branch began
     frame.scanner.take_saw_begin();
     if copies { frame.skip_untaken_data() } else { Ok(()) }
-}
-
-fn sending_name(then: &Then) -> &'static str {
-    match then {
-        Then::Show => "g",
-        Then::Store { .. } => "gset",
-        Then::Execute => "gexec",
-        Then::Describe => "gdesc",
-        Then::Prepare { .. } => "parse",
-    }
-}
-
-impl Sending {
-    /// The same as what is done with the answer.
-    pub(super) fn then(self, prefix: String) -> Then {
-        match self {
-            Self::Show | Self::Crosstab => Then::Show,
-            Self::Store => Then::Store { prefix },
-            Self::Execute => Then::Execute,
-            Self::Describe => Then::Describe,
-        }
-    }
 }
 
 #[cfg(test)]

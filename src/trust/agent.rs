@@ -19,6 +19,7 @@ use super::pae::pre_authentication_encoding;
 use super::public_key::PublicKey;
 use super::signer::{Signer, SignerError};
 use super::ssh::{self, Reader, put_string};
+use crate::words::count;
 
 /// OpenSSH's agent takes no message beyond this, and none is believed to be longer.
 const MOST_BYTES: usize = 256 << 10;
@@ -56,7 +57,8 @@ pub enum AgentError {
     },
     /// It has other keys, or none.
     #[error(
-        "the ssh-agent does not have the key {id}; it has {ed25519} other Ed25519 key(s) and {others} of other kinds"
+        "the ssh-agent does not have the key {id}; it has {} and {others} of other kinds",
+        count(*ed25519, "other Ed25519 key")
     )]
     NoKey {
         /// The key that was asked for.

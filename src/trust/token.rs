@@ -23,6 +23,7 @@ use super::pae::pre_authentication_encoding;
 use super::public_key::{PublicKey, PublicKeyError};
 use super::signer::{Signer, SignerError};
 use super::token_uri::TokenUri;
+use crate::words::count;
 
 /// A key of a token, in a session that is logged in. Dropping it closes the session, which logs out.
 ///
@@ -46,7 +47,7 @@ pub enum TokenError {
         reason: String,
     },
     /// No token, or several, are called so.
-    #[error("{found} of the {all} token(s) that the module sees are the {token}")]
+    #[error("the module sees {}, of which {found} are the {token}", count(*all, "token"))]
     Token {
         /// What was asked for.
         token: String,

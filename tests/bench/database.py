@@ -1,5 +1,5 @@
 """gate, run and fingerprint against psql and pg_dump, on a server of their own."""
-import os, shutil
+import glob, os, shutil, subprocess
 
 from machine import missing
 from measure import Command, rounds
@@ -12,9 +12,26 @@ BIN = programs()
 
 
 def program(name):
-    """psql itself: what Debian has in PATH is a wrapper in Perl, which takes longer than many a question."""
-    real = os.path.join(BIN, name)
-    return real if BIN and os.path.exists(real) else name
+    """psql itself, beside the server's programs or where PostgreSQL says that it lives: what Debian has in PATH is a
+    wrapper in Perl, which takes longer than many a question. Without any, what is in PATH."""
+    found = (os.path.join(directory, name) for directory in client_directories())
+    return next((path for path in found if os.access(path, os.X_OK) and not is_wrapper(path)), name)
+
+
+def client_directories():
+    """Where client programs can be; those of the server that is asked come first."""
+    if BIN:
+        yield BIN
+        yield os.path.dirname(os.path.realpath(os.path.join(BIN, "postgres")))
+    if shutil.which("pg_config"):
+        yield subprocess.run(["pg_config", "--bindir"], stdout=subprocess.PIPE, text=True).stdout.strip()
+    versions = glob.glob("/usr/lib/postgresql/[0-9]*/bin")
+    yield from sorted(versions, key=lambda path: float(path.split("/")[-2]), reverse=True)
+    yield from os.environ.get("PATH", "").split(os.pathsep)
+
+
+def is_wrapper(path):
+    return os.path.basename(os.path.realpath(path)) == "pg_wrapper"
 
 
 def wrapped():

@@ -214,6 +214,12 @@ fn traps(by_plain: bool) {
 fn snapped(db: &TestDatabase<'_>) -> (i64, String) {
     let gone = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
     wait_until("others have gone", || db.ask(gone) == "0");
+    // Until PostgreSQL 14 a process of the server collects the counts, and what it tells can be half a second old. Once it
+    // knows of this, it knows of all that was told before.
+    let since = db.ask("select clock_timestamp(); analyze pg_catalog.pg_am");
+    let told =
+        format!("select coalesce(last_analyze > '{since}', false) from pg_stat_sys_tables where relname = 'pg_am'");
+    wait_until("calls are counted", || db.ask(&told) == "t");
     let calls = db.ask("select coalesce(sum(calls), 0) from pg_stat_user_functions");
     let file = db.ask("select count(*) from pg_ls_dir('.') as f where f = 'bang_' || current_database()");
     (calls.parse().unwrap(), file)
@@ -394,33 +400,68 @@ fn everything_that_hangs_on_a_table() {
     }
 }
 
-/// Operators and casts that fit the catalog's columns better than PostgreSQL's own answer none of pgseal's questions.
+/// Operators, casts and functions in `pg_catalog` that fit the catalog's columns better than PostgreSQL's own, and lie.
+const MISLEADING: &str = "
+    create function public.none(oid[], oid[]) returns oid[] immutable language sql as $$select '{}'::oid[]$$;
+    create operator pg_catalog.|| (leftarg = oid[], rightarg = oid[], function = public.none);
+    create function public.cut(text[]) returns oid[] immutable language sql as $$select '{}'::oid[]$$;
+    create cast (text[] as oid[]) with function public.cut(text[]);
+    create function public.zero(text) returns oid immutable language sql as 'select 0::oid';
+    create cast (text as oid) with function public.zero(text);
+    create function public.no(oid, integer) returns boolean immutable language sql as 'select false';
+    create function public.yes(oid, integer) returns boolean immutable language sql as 'select true';
+    create operator pg_catalog.>= (leftarg = oid, rightarg = integer, function = public.no);
+    create operator pg_catalog.<> (leftarg = oid, rightarg = integer, function = public.no);
+    create operator pg_catalog.= (leftarg = oid, rightarg = integer, function = public.yes);
+    create function public.no(oid, regclass) returns boolean immutable language sql as 'select false';
+    create operator pg_catalog.= (leftarg = oid, rightarg = regclass, function = public.no);
+    create function public.no(oid, regproc) returns boolean immutable language sql as 'select false';
+    create operator pg_catalog.= (leftarg = oid, rightarg = regproc, function = public.no);
+    create function public.no(regproc, oid) returns boolean immutable language sql as 'select false';
+    create operator pg_catalog.= (leftarg = regproc, rightarg = oid, function = public.no);
+    create function public.no(oid, regtype) returns boolean immutable language sql as 'select false';
+    create operator pg_catalog.= (leftarg = oid, rightarg = regtype, function = public.no);
+    create function pg_catalog.unnest(text[]) returns setof text immutable language sql as $$select 'a'::text where false$$;
+    create function pg_catalog.concat_ws(text, text, text, text, text, text, text, text, text) returns text
+        immutable language sql as $$select ''::text$$;
+    create function pg_catalog.format(text, name) returns text immutable language sql as 'select null::text';
+    create function pg_catalog.format(text, regprocedure, text) returns text immutable language sql as 'select null::text';
+    create function pg_catalog.format(text, regtype) returns text immutable language sql as 'select null::text';";
+
 #[test]
 fn operators_in_the_catalog_mislead_nobody() {
     let (db, release, site) = small("misled");
     db.client()
-        .batch_execute(
+        .batch_execute(&format!(
             "create function public.f(integer) returns integer immutable language sql as 'select $1';
-             create table public.by_check (a integer, check (public.f(a) > 0));
-             create function public.none(oid[], oid[]) returns oid[] immutable language sql as $$select '{}'::oid[]$$;
-             create operator pg_catalog.|| (leftarg = oid[], rightarg = oid[], function = public.none);
-             create function public.cut(text[]) returns oid[] immutable language sql as $$select '{}'::oid[]$$;
-             create cast (text[] as oid[]) with function public.cut(text[]);
-             create function public.no(oid, integer) returns boolean immutable language sql as 'select false';
-             create operator pg_catalog.>= (leftarg = oid, rightarg = integer, function = public.no);
-             create function public.no(oid, regclass) returns boolean immutable language sql as 'select false';
-             create operator pg_catalog.= (leftarg = oid, rightarg = regclass, function = public.no);",
-        )
+             create table public.by_check (a integer, check (public.f(a) > 0)); {MISLEADING}"
+        ))
         .unwrap();
     let asks = |gate: &str| {
         let bundle = site.pack(&release.clone().gate("approved", gate));
         site.operator(&bundle, &db.url()).gate()
     };
-    asks("select public.f(1) = 1 as ready, 'x' as reason;\n").fails_saying(21, &["function public.f(integer)"]);
+    asks("select count(*) >= 0 as ready, 'x' as reason from public.approvals;\n").done();
+    asks("select public.f(1) = 1 as ready, 'x' as reason;\n").fails_saying(21, &["it uses something"]);
     asks("select count(*) >= 0 as ready, 'x' as reason from public.by_check;\n").fails_saying(
         21,
         &["function public.f(integer), made by somebody, in an index, constraint or key of public.by_check"],
     );
+}
+
+/// Each trap is still seen among them, though not everything has words.
+#[test]
+fn traps_among_misleading_operators() {
+    for trap in TRAPS {
+        let (db, release, site) = small("misled");
+        db.client().batch_execute(&format!("{BANG}{}", trap.lay)).unwrap();
+        db.client().batch_execute(MISLEADING).unwrap();
+        let bundle = site.pack(&release.gate("approved", &format!("{};\n", trap.gate)));
+        let answer = site.operator(&bundle, &db.url()).gate();
+        let refused = ["only functions of pg_catalog that are not volatile are allowed", "are read by somebody's code"];
+        let text = answer.to_string();
+        assert!(answer.code == 21 && refused.iter().any(|words| text.contains(words)), "{}: {text}", trap.what);
+    }
 }
 
 /// Texts that `pack` refuses, as a bad packer would let them through: the server itself refuses them.

@@ -163,7 +163,16 @@ fn that_nobody_signed() {
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
     let (receipt, _) = newest(&operator);
-    verify(&site, &[&receipt], &[]).fails_with(11, "it is not signed");
+    // `audit` calls it the same, and goes on: it is asked what is wrong, not whether this one is authentic.
+    let proves_nothing = "a receipt that anybody can have written: it proves nothing";
+    let name = receipt.file_name().unwrap().to_str().unwrap();
+    for (answer, code) in [
+        (verify(&site, &[&receipt], &[]), 11),
+        (site.pgseal([Path::new("audit"), receipt.as_path(), Path::new("--trust"), Path::new("trust.json")]), 0),
+    ] {
+        assert_eq!(answer.code, code, "{answer}");
+        answer.says(&["unsigned ", name, proves_nothing, "0 authentic, 1 not signed, 0 faulty"]);
+    }
     show(&site, &receipt, &["--trust", "trust.json"]).done().says(&["not signed", "proves nothing"]);
 }
 

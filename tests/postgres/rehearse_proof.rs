@@ -111,6 +111,11 @@ fn a_rehearsal_that_is_too_old() {
     let bundle = shop.site.path("aged.pgseal");
     with("rehearsal_max_age_days = 5");
     shop.site.pack_dir(&dir, &bundle).fails_saying(2, &["release.toml:1:", "limits nothing"]);
+    for days in ["0", "-1", "4294967296"] {
+        with(&format!("require_rehearsal = true\nrehearsal_max_age_days = {days}"));
+        let says = ["release.toml:2:26:", "a whole number from 1 to 4294967295"];
+        shop.site.pack_dir(&dir, &bundle).fails_saying(2, &says);
+    }
     with("require_rehearsal = true\nrehearsal_max_age_days = 5");
     shop.site.pack_dir(&dir, &bundle).done();
     let inspected = shop.site.pgseal(["inspect", "aged.pgseal", "--trust", "trust.json"]);
@@ -138,6 +143,17 @@ fn a_rehearsal_that_is_too_old() {
     operator.rollback().done();
     ago(&shop, -4 * DAY);
     operator.run().fails_saying(11, &["in the future by this host's clock"]);
+}
+
+/// Where the source has the release already, nobody is told to roll it back there.
+#[test]
+fn of_a_release_that_is_in_effect() {
+    let shop = Shop::new("ineffect");
+    let bundle = shop.site.pack(&shop.release());
+    shop.site.operator(&bundle, &shop.db.url()).run().done();
+    let answer = shop.rehearsal(&shop.release()).run();
+    answer.fails_saying(22, &["is already applied", "the source has the release in effect", "--from-dump"]);
+    assert!(!answer.to_string().contains("rollback"), "{answer}");
 }
 
 const DAY: i64 = 24 * 60 * 60;

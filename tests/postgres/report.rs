@@ -13,6 +13,8 @@ use super::small;
 
 #[path = "report/browser.rs"]
 mod browser;
+#[path = "report/excerpts.rs"]
+mod excerpts;
 #[path = "report/hostile.rs"]
 mod hostile;
 #[path = "report/printed.rs"]

@@ -82,9 +82,9 @@ fn tokens_and_keys_that_are_not_there_or_there_twice_are_told() {
         hsm.import("release", "pair", "02", &key("two"));
         hsm.import("release", "pair", "03", &key("three"));
         import_p256(hsm);
-        refused("token=missing;object=one", "0 of the 3 token(s)");
-        refused("token=release;serial=1;object=one", "0 of the 3 token(s)");
-        refused("token=twin;object=one", "2 of the 3 token(s)");
+        refused("token=missing;object=one", "sees 3 tokens, of which 0");
+        refused("token=release;serial=1;object=one", "sees 3 tokens, of which 0");
+        refused("token=twin;object=one", "sees 3 tokens, of which 2");
         refused("token=release;object=missing", "0 Ed25519 secret keys");
         refused("token=release;object=one;id=%02", "0 Ed25519 secret keys");
         refused("token=release;object=pair", "2 Ed25519 secret keys");

@@ -9,6 +9,7 @@ use super::super::output::{Output, Paint, escape, shown};
 use crate::fingerprint::{self, Change, Difference, Folded};
 use crate::format::fingerprint::Fingerprint;
 use crate::limits;
+use crate::words::{count, tables_and_sequences};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -39,19 +40,18 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     folded.iter().for_each(|folded| show(folded, out));
     if differences.is_empty() {
         out.line(format!(
-            "{} {} objects, {} tables and sequences",
+            "{} {}, {}",
             out.paint(Paint::Good, "alike:"),
-            a.objects.len(),
-            a.data.len()
+            count(a.objects.len(), "object"),
+            tables_and_sequences(a.data.len())
         ));
         return Ok(Exit::Done);
     }
     let told = match folded.len() {
         all if all == differences.len() => String::new(),
-        1 => ", told in 1 line".to_owned(),
-        lines => format!(", told in {lines} lines"),
+        lines => format!(", told in {}", count(lines, "line")),
     };
-    out.line(format!("{} differences{told}", differences.len()));
+    out.line(format!("{}{told}", count(differences.len(), "difference")));
     Ok(Exit::Faults)
 }
 

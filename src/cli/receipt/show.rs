@@ -69,8 +69,8 @@ fn of_rehearsal(
     out.document(&serde_json::to_value(&statement).unwrap_or_default());
     let rehearsal = &statement.predicate;
     rehearse::show(rehearsal, out);
-    if let Some(error) = &rehearsal.error {
-        out.line(format!("because: {}", escape(error)));
+    for (at, line) in rehearsal.error_lines().enumerate() {
+        out.line(format!("{}{}", if at == 0 { "because: " } else { "" }, escape(line)));
     }
     let id = statement.subject.first().map(|subject| subject.digest.sha256.to_string()).unwrap_or_default();
     out.line(format!("release id {id}, sequence {}", rehearsal.release.sequence));

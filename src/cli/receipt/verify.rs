@@ -42,6 +42,13 @@ struct Finding<'a> {
     faults: Vec<(Exit, String)>,
 }
 
+impl Finding<'_> {
+    /// Nothing is wrong with it, and nobody signed it: no fault, as `audit` says too, and never authentic.
+    fn is_unsigned(&self) -> bool {
+        self.faults.is_empty() && self.signed.is_none()
+    }
+}
+
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load()?;
     let as_of = args.as_of.unwrap_or_else(now);
@@ -50,16 +57,22 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let findings: Vec<Finding<'_>> =
         args.files.iter().map(|path| find(path, &root, when, bundle.as_ref(), out)).collect();
     let faulty = findings.iter().filter(|finding| !finding.faults.is_empty()).count();
+    let unsigned = findings.iter().filter(|finding| finding.is_unsigned()).count();
+    let authentic = findings.len() - faulty - unsigned;
     out.document(&serde_json::json!({
         "as_of": as_of,
         "receipts": findings.iter().map(|finding| document(finding, &root)).collect::<Vec<_>>(),
-        "authentic": findings.len() - faulty,
+        "authentic": authentic,
+        "unsigned": unsigned,
         "faulty": faulty,
     }));
     findings.iter().for_each(|finding| show(finding, &root, out));
     let all = count(findings.len(), "receipt");
-    out.line(format!("{all}, {} authentic, {faulty} faulty", findings.len() - faulty));
+    let not_signed = if unsigned == 0 { String::new() } else { format!("{unsigned} not signed, ") };
+    out.line(format!("{all}, {authentic} authentic, {not_signed}{faulty} faulty"));
     let exits = findings.iter().flat_map(|finding| &finding.faults).map(|(exit, _)| *exit);
+    // Asked whether these very files are authentic, the answer about one that nobody signed is no.
+    let exits = exits.chain((unsigned > 0).then_some(Exit::NotAuthentic));
     Ok(exits.max_by_key(|exit| exit.code()).unwrap_or(Exit::Done))
 }
 
@@ -88,9 +101,6 @@ fn find<'a>(
         }
     };
     let mut fault = |text: String| finding.faults.push((Exit::NotAuthentic, text));
-    if signed.is_none() {
-        fault("it is not signed: anybody can have written it".to_owned());
-    }
     if let Some(id) = bundle.map(AuthenticatedBundle::release_id).filter(|id| said.release_id != Some(id.digest())) {
         fault(format!("it is of another release than the bundle, whose id is {id}"));
     }
@@ -138,12 +148,18 @@ fn show(finding: &Finding<'_>, root: &TrustRoot, out: Output) {
     for (_, fault) in &finding.faults {
         out.line(format!("{} {path}: {}", out.paint(Paint::Bad, "FAULT"), escape(fault)));
     }
-    let (Some(said), Some((key, evidence)), []) = (&finding.said, finding.signed, &finding.faults[..]) else {
-        return;
-    };
-    let (owner, since) = (escape(root.owner(&key)), approvals::since(evidence));
+    let (Some(said), []) = (&finding.said, &finding.faults[..]) else { return };
     let what = &said.headline;
-    out.line(format!("{} {path}: {what}, signed by {owner}{since}", out.paint(Paint::Good, "ok")));
+    match finding.signed {
+        Some((key, evidence)) => {
+            let (owner, since) = (escape(root.owner(&key)), approvals::since(evidence));
+            out.line(format!("{} {path}: {what}, signed by {owner}{since}", out.paint(Paint::Good, "ok")));
+        }
+        None => {
+            let word = out.paint(Paint::Bad, "unsigned");
+            out.line(format!("{word} {path}: {what}, a receipt that anybody can have written: it proves nothing"));
+        }
+    }
     if let Some(line) = finding.journal.as_ref().and_then(self::said) {
         out.line(format!("    {line}"));
     }

@@ -30,7 +30,7 @@ pub fn told(trouble: Trouble, step: &str) -> CliError {
             "on the clone only, --approve-with FILE.sql stands in for the people who open it; the receipt says so",
         ),
         Trouble::Gate(error) => error.into(),
-        Trouble::Preflight(error) => error.into(),
+        Trouble::Preflight(error) => preflight(error),
         Trouble::Run(error) => error.into(),
         Trouble::Report(report) => failed(*report),
         Trouble::NotRefused(text) => CliError::new(Exit::Failed, text).hint(ON_CLONE),
@@ -49,6 +49,22 @@ pub fn told(trouble: Trouble, step: &str) -> CliError {
         }
     };
     if step.is_empty() { this } else { at(this, step) }
+}
+
+/// The clone begins where its source stands. What a person may do is about the source, which a rehearsal never asks to be
+/// rolled back.
+fn preflight(error: PreflightError) -> CliError {
+    let hint = match &error {
+        PreflightError::AlreadyApplied(_) => {
+            "the source has the release in effect, so there is nothing to rehearse: `pgseal check` shows whether it holds; \
+             name a database (--from) or a dump (--from-dump) from before it"
+        }
+        PreflightError::Overlaps(_) | PreflightError::Unfinished(_) => {
+            "the clone begins where its source stands; name a database (--from) or a dump (--from-dump) from before that"
+        }
+        _ => return error.into(),
+    };
+    CliError::from(error).hint(hint)
 }
 
 fn at(this: CliError, step: &str) -> CliError {

@@ -56,6 +56,7 @@ fn cell(report: &Report, cell: &Cell) -> Value {
         "answer": answer,
         "exit": exit,
         "says": cell.says,
+        "excerpt": cell.excerpt,
         "details": cell.details,
         "at": cell.at,
         "age_seconds": cell.at.map(|at| (report.facts.now.seconds() - at.seconds()).max(0)),

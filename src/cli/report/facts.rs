@@ -127,6 +127,7 @@ fn approver(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when: 
 
 /// Something that is wrong, as its command says it.
 pub fn stop(error: &CliError) -> Trouble {
-    let lines: Vec<&str> = error.lines.iter().map(|line| line.trim()).collect();
-    Trouble { exit: error.exit.code(), text: lines.join(" "), hint: error.hint.clone(), waits: false }
+    let (text, excerpt) =
+        error.lines.split_first().map(|(first, below)| (first.clone(), below.to_vec())).unwrap_or_default();
+    Trouble { exit: error.exit.code(), text, excerpt, hint: error.hint.clone(), waits: false }
 }

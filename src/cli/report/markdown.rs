@@ -90,8 +90,14 @@ fn matrix(report: &Report, evidence: &Evidence<'_>, lines: &mut Lines) {
             numbers(evidence, cell)
         ));
     }
-    for cell in report.matrix.cells.iter().filter(|cell| !cell.mark.is_clear() && !cell.details.is_empty()) {
+    let open = report.matrix.cells.iter().filter(|cell| !cell.mark.is_clear());
+    for cell in open.filter(|cell| !(cell.details.is_empty() && cell.excerpt.is_empty())) {
         lines.paragraph(format!("{}:\n", cell.row.title()));
+        // Indented by four it is code, whatever stands in it.
+        cell.excerpt.iter().for_each(|line| lines.line(format!("    {}", escape(line))));
+        if !(cell.excerpt.is_empty() || cell.details.is_empty()) {
+            lines.line("");
+        }
         cell.details.iter().for_each(|detail| lines.line(format!("- {}", inline(detail))));
     }
 }

@@ -89,12 +89,14 @@ fn going_on(status: &Status) -> Troubles {
             Ending::Resolved(Resolution::Unknown(why)) => Trouble {
                 exit: Exit::Unknown.code(),
                 text: format!("nobody can say whether the {} was committed: {why}", one.what),
+                excerpt: Vec::new(),
                 hint: Some("compare the values by hand before anything else; `pgseal status` asks again".to_owned()),
                 waits: false,
             },
             Ending::InProgress => Trouble {
                 exit: Exit::Blocked.code(),
                 text: format!("The {} is going on right now.", one.what),
+                excerpt: Vec::new(),
                 hint: Some("Wait until it is over, and ask again.".to_owned()),
                 waits: true,
             },

@@ -115,6 +115,9 @@ fn question(report: &Report, cell: &Cell, evidence: &Evidence<'_>, html: &mut Ht
                 html.text(" ");
                 html.prose(&cell.says);
             });
+            if !cell.excerpt.is_empty() {
+                html.lines(&cell.excerpt);
+            }
             html.element("p", &[("class", "proof")], |html| {
                 html.text(&freshness(report, cell));
                 evidence.links(cell, html);

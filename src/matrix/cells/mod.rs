@@ -59,7 +59,7 @@ fn cell(row: Row, facts: &Facts) -> Cell {
         Some(trouble) => {
             let cell = Cell::trouble(row, trouble);
             let way_out = cell.way_out.or(answered.way_out);
-            Cell { mark: cell.mark, says: cell.says, way_out, ..answered }
+            Cell { mark: cell.mark, says: cell.says, excerpt: cell.excerpt, way_out, ..answered }
         }
     }
 }

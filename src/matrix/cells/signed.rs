@@ -92,7 +92,9 @@ pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
     let values = (!rehearsal.variables.is_empty()).then(|| format!("with {}", said(&rehearsal.variables)));
     let steps = values.into_iter().chain(rehearsal.source.dump()).chain(steps);
     let cell = |mark, says: String| {
-        Cell::new(Row::Rehearsal, mark, says).details(steps.collect()).dated(at, until).proved([rehearsal_proof(kept)])
+        let excerpt = rehearsal.error_lines().skip(1).map(str::to_owned).collect();
+        let cell = Cell { excerpt, ..Cell::new(Row::Rehearsal, mark, says) };
+        cell.details(steps.collect()).dated(at, until).proved([rehearsal_proof(kept)])
     };
     if rehearsal.outcome == RehearsalOutcome::Failed {
         let says = sentence(&format!("The rehearsal on {} failed{}", copied(&rehearsal.source), why(rehearsal)));

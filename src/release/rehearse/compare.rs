@@ -8,6 +8,7 @@ use crate::database::Connect;
 use crate::fingerprint::{self, Change, Difference};
 use crate::format::fingerprint::Fingerprint;
 use crate::release::watched::Watched;
+use crate::words::count;
 
 /// The fingerprint of a database. Nothing is connected to it afterwards.
 pub(super) fn take(job: &Job<'_>, connect: Arc<dyn Connect + Send>) -> Result<Fingerprint, Trouble> {
@@ -30,7 +31,8 @@ pub(super) fn lines(before: &Fingerprint, after: &Fingerprint) -> Vec<String> {
 pub(super) fn sentence(fingerprint: &Fingerprint) -> String {
     let rows: u64 = fingerprint.data.values().map(|table| table.rows).sum();
     let digest = fingerprint.sha256.short();
-    format!("{} objects, {} tables with {rows} rows: {digest}", fingerprint.objects.len(), fingerprint.data.len())
+    let (objects, tables) = (count(fingerprint.objects.len(), "object"), count(fingerprint.data.len(), "table"));
+    format!("{objects}, {tables} with {}: {digest}", count(rows, "row"))
 }
 
 /// What a rollback left.

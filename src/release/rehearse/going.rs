@@ -12,6 +12,7 @@ use crate::format::receipt::ObservedTarget;
 use crate::format::rehearsal::{CloneApproval, CloneMethod, FingerprintOf, Rehearsal};
 use crate::release::order::Order;
 use crate::release::target;
+use crate::words::count;
 
 /// The step that tells what the approval changed on the clone.
 const CHANGED_BY_APPROVAL: &str = "changed by the approval";
@@ -83,7 +84,8 @@ impl Going<'_, '_> {
             let given = Given { name: approval.file, text: Text::Bytes(approval.bytes), variables: order.variables };
             let run = load::run(&order, clone, &given, steps);
             let statements = run.map_err(|failure| Trouble::Script(Box::new(failure)))?;
-            Ok(((), format!("{}: {statements} statements, in place of the people who open the gates", approval.file)))
+            let statements = count(statements, "statement");
+            Ok(((), format!("{}: {statements}, in place of the people who open the gates", approval.file)))
         })?;
         let sha256 = Digest::of(approval.bytes);
         self.receipt.approval = Some(CloneApproval { file: approval.file.to_owned(), sha256 });

@@ -17,6 +17,7 @@ use crate::release::order::Order;
 use crate::release::preflight::{self, PreflightError};
 use crate::release::report::Report;
 use crate::release::rollback::{self, Found};
+use crate::words::count;
 
 impl Going<'_, '_> {
     pub fn run(&mut self, name: &str, is_first: bool) -> Result<(), Trouble> {
@@ -144,7 +145,8 @@ fn committed(order: &Order<'_>, report: Report) -> Result<Report, Trouble> {
 fn sentence(report: &Report) -> String {
     let statements: u64 = report.receipt.tiers.iter().map(|tier| tier.statements).sum();
     let milliseconds: u64 = report.receipt.tiers.iter().map(|tier| tier.milliseconds).sum();
-    format!("{} scripts, {statements} statements, {milliseconds} ms", report.receipt.tiers.len())
+    let scripts = count(report.receipt.tiers.len(), "script");
+    format!("{scripts}, {}, {milliseconds} ms", count(statements, "statement"))
 }
 
 fn not_held(checked: &Checked) -> Vec<String> {

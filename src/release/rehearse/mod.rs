@@ -120,11 +120,11 @@ pub struct Rehearsed {
 }
 
 impl Rehearsed {
-    /// Writes down why it ended before its end.
+    /// Writes down why it ended before its end, line by line; the step says the first.
     pub fn because(&mut self, why: &str) {
         self.receipt.error = Some(why.to_owned());
         if let Some(step) = self.receipt.steps.iter_mut().find(|step| !step.ok && step.detail.is_empty()) {
-            why.clone_into(&mut step.detail);
+            why.lines().next().unwrap_or_default().clone_into(&mut step.detail);
         }
     }
 }

@@ -13,7 +13,7 @@ fn two_fingerprints_are_taken_and_compared() {
     let url = db.url();
     let take = |file: &str, more: &[&str]| site.pgseal([&["fingerprint", "--db", &url, "-o", file], more].concat());
     let taken = take("a.json", &[]);
-    taken.done().says(&["objects, 0 rows of 1 tables", "written to a.json"]);
+    taken.done().says(&["objects, 0 rows of 1 table\n", "written to a.json"]);
     // Never replaced.
     take("a.json", &[]).fails_saying(2, &["a.json exists already"]);
     take("b.json", &[]).done();

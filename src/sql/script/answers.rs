@@ -1,0 +1,68 @@
+//! What the statements' answers do to the variables of a script: `ROW_COUNT`, `\gset`.
+
+use super::Script;
+use crate::sql::error::ScriptError;
+use crate::sql::results::result_names;
+use crate::sql::special::{self, ROW_COUNT};
+use crate::sql::statement::{Statement, Then};
+use crate::sql::variables::Value;
+
+impl Script<'_> {
+    /// Says how the last statement ended: it touched or returned this many rows, or nobody knows.
+    pub fn answered(&mut self, rows: Option<u64>) {
+        (self.unsettled, self.awaiting) = (false, false);
+        let value = match rows {
+            Some(rows) => Value::Known { text: rows.to_string(), outside: false },
+            None => Value::Unknown { certain: true },
+        };
+        self.variables.put(ROW_COUNT, value).expect("a good name");
+    }
+
+    /// Carries out the `\gset` of a statement: sets variables from its only row, and removes those of NULLs.
+    pub fn store(
+        &mut self,
+        statement: &Statement,
+        columns: &[String],
+        rows: &[Vec<Option<String>>],
+    ) -> Result<(), ScriptError> {
+        let Then::Store { prefix } = &statement.then else { return Ok(()) };
+        self.stored = None;
+        let fault = |problem: String| {
+            let origin = statement.origin.clone();
+            Err(ScriptError::Answer { command: "gset", problem, origin })
+        };
+        let row = match rows {
+            [row] => row,
+            [] => return fault("no rows returned".into()),
+            _ => return fault("more than one row returned".into()),
+        };
+        for (column, value) in columns.iter().zip(row) {
+            let name = format!("{prefix}{column}");
+            if special::is_hooked(&name) {
+                return fault(format!("{name} is a variable of psql's own, which \\gset does not set"));
+            }
+            match value {
+                None => self.variables.unset(&name),
+                Some(value) => {
+                    if let Err(bad) = self.variables.set(&name, value.clone()) {
+                        return fault(format!("{bad}; name the column by AS"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What `\gset` may set, when nobody knows the answer.
+    pub(super) fn note_stored(&mut self, statement: &Statement) {
+        let Then::Store { prefix } = &statement.then else { return };
+        match result_names(&statement.sql) {
+            None => self.variables.put_open(prefix),
+            Some(names) => {
+                for name in names.into_iter().map(|name| format!("{prefix}{name}")) {
+                    let _ = self.variables.set_unknown(&name, false);
+                }
+            }
+        }
+    }
+}

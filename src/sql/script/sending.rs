@@ -1,0 +1,87 @@
+//! How a script gives its statements out: by `;`, and by `\g` and its relatives.
+
+use super::{Bound, Script, Step};
+use crate::sql::assemble::{check, finish};
+use crate::sql::error::ScriptError;
+use crate::sql::meta::Sending;
+use crate::sql::position::Origin;
+use crate::sql::statement::{Statement, Then};
+
+impl Script<'_> {
+    /// Gives a statement out, as `;` does.
+    pub(in super::super) fn send(&mut self, mut statement: Statement) -> Result<Option<Step>, ScriptError> {
+        match self.bound.take() {
+            None => {}
+            Some(Bound::Parameters(parameters)) => statement.parameters = Some(parameters),
+            Some(Bound::Named { name, parameters }) => {
+                let origin = statement.origin.clone();
+                let Some(text) = self.prepared.get(&name) else {
+                    let problem = format!("there is no prepared statement {name:?}: \\parse makes one");
+                    return Err(ScriptError::Argument { command: "bind_named".into(), problem, origin });
+                };
+                let mut named = Statement::at(text.clone(), origin);
+                (named.then, named.parameters) = (statement.then, Some(parameters));
+                statement = named;
+            }
+        }
+        if statement.parameters.is_some() && !matches!(statement.then, Then::Show) {
+            return Err(ScriptError::Command {
+                command: "bind".into(),
+                reason: "values of a statement with parameters can't be taken by \\gset, \\gexec or \\gdesc here",
+                hint: Some("write the values into the statement by :'name'"),
+                origin: statement.origin,
+            });
+        }
+        self.strings.follow(&statement.sql);
+        self.unsettled = true;
+        self.stored = None;
+        if let Then::Store { .. } = statement.then {
+            self.stored = Some(statement.clone());
+        }
+        if self.ways.is_some() {
+            self.note_stored(&statement);
+        }
+        Ok(Some(Step::Statement(statement)))
+    }
+
+    /// `\g` and its relatives: the query buffer, or what was sent last when it is empty.
+    pub(in super::super) fn send_buffer(&mut self, then: Then, origin: &Origin) -> Result<Option<Step>, ScriptError> {
+        let Some(frame) = self.frames.last_mut() else { return Ok(None) };
+        let mut statement = if frame.buffer.is_empty() {
+            let again = Statement::at(frame.previous.clone(), origin.clone());
+            check(frame, again, false, false, true)?
+        } else {
+            finish(frame, false)?
+        };
+        frame.scanner.reset();
+        if statement.copy.is_some() && then != Then::Show {
+            let reason = "COPY has no rows to take values from";
+            let origin = origin.clone();
+            return Err(ScriptError::Command { command: sending_name(&then).into(), reason, hint: None, origin });
+        }
+        statement.then = then;
+        self.send(statement)
+    }
+}
+
+fn sending_name(then: &Then) -> &'static str {
+    match then {
+        Then::Show => "g",
+        Then::Store { .. } => "gset",
+        Then::Execute => "gexec",
+        Then::Describe => "gdesc",
+        Then::Prepare { .. } => "parse",
+    }
+}
+
+impl Sending {
+    /// The same as what is done with the answer.
+    pub(in super::super) fn then(self, prefix: String) -> Then {
+        match self {
+            Self::Show | Self::Crosstab => Then::Show,
+            Self::Store => Then::Store { prefix },
+            Self::Execute => Then::Execute,
+            Self::Describe => Then::Describe,
+        }
+    }
+}
