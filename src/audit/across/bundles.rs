@@ -8,7 +8,7 @@ use crate::audit::facts::ReleaseFacts;
 use crate::audit::fault::FaultKind;
 use crate::audit::finding::Finding;
 use crate::audit::kind::Kind;
-use crate::record::rehearsal;
+use crate::format::file_name;
 
 /// A missing bundle is a fault where there are bundles at all: an archive of receipts alone misses none.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
@@ -67,7 +67,8 @@ fn lost(archive: &Archive<'_>, finding: &Finding, about: &ReleaseFacts) -> Strin
     if let Some(bundle) = archive.claimed.get(&about.id) {
         return format!("is here, and is damaged or not authentic: {}", archive.path(*bundle));
     }
-    let stem = [".approval", ".receipt.json", rehearsal::ENDING].iter().find_map(|end| finding.path.strip_suffix(end));
+    let stem =
+        [".approval", ".receipt.json", file_name::REHEARSAL].iter().find_map(|end| finding.path.strip_suffix(end));
     let bundle = stem.and_then(|stem| archive.unreadable(&format!("{stem}.pgseal")));
     match bundle {
         Some(path) => format!("is not here, or is {path}, which can't be read"),
