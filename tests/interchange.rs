@@ -191,7 +191,7 @@ fn nothing_that_is_not_authentic_is_exported() {
     let good = desk.site.read(BUNDLE);
     let [approval, stamp] = ["approvals", "timestamps"].map(|dir| (dir, id("approver")));
     for (name, why) in [
-        ("statement.json".to_owned(), "is about another release"),
+        ("statement.json".to_owned(), "the signature by key"),
         (format!("{}/{}.json", approval.0, approval.1), "is not valid"),
         (format!("{}/{}.tsr", stamp.0, stamp.1), "the time stamp for"),
         ("tiers/01_greetings.sql".to_owned(), "tiers/01_greetings.sql"),

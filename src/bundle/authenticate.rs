@@ -112,7 +112,7 @@ impl UntrustedBundle {
         let release_id = ReleaseId::of(&self.statement);
         let (mut approvals, mut notarisations) = (Vec::new(), Vec::new());
         for claimed in &self.added.statements {
-            match root.added(claimed, release_id)? {
+            match root.added(claimed, release_id).map_err(|error| self.reason(root, error))? {
                 AddedStatement::Approval(approval) => approvals.push(*approval),
                 AddedStatement::Notarisation(notarisation) => notarisations.push(notarisation),
             }
@@ -121,6 +121,15 @@ impl UntrustedBundle {
         let (role, body) = (name("release"), &self.statement);
         let counted = root.authenticate_with(&role, PAYLOAD_TYPE, body, &self.signatures, when, &proofs)?;
         Ok(Signed { release_id, counted, approvals, proofs })
+    }
+
+    /// Of a release that was changed after it was signed, whatever was said about it is about another one: then its own
+    /// signatures are the reason, and nobody is sent to those who approved it.
+    fn reason(&self, root: &TrustRoot, error: AddedError) -> AuthenticateError {
+        match root.signatures_hold(PAYLOAD_TYPE, &self.statement, &self.signatures) {
+            Err(broken) => broken.into(),
+            Ok(()) => error.into(),
+        }
     }
 
     /// Checks all signatures, then reads the statement, then hashes every file. `when` is the time by which keys are

@@ -119,7 +119,7 @@ fn token_key(uri: &TokenUri, passphrase: &PassphraseArgs) -> Result<Box<dyn Sign
 #[cfg(not(feature = "pkcs11"))]
 fn token_key(_: &TokenUri, _: &PassphraseArgs) -> Result<Box<dyn Signer>, CliError> {
     Err(CliError::new(Exit::Usage, "this pgseal was built without PKCS#11")
-        .hint("`cargo install pgseal --features pkcs11` builds it in; the key may also be an ssh-agent's (--agent)"))
+        .hint("building pgseal with `--features pkcs11` puts it in; the key may also be an ssh-agent's (--agent)"))
 }
 
 impl From<SignerError> for CliError {

@@ -54,6 +54,16 @@ impl TrustRoot {
         self.0.count(role, payload_type, body, signatures, when, proofs)
     }
 
+    /// Whether each signature is one of a listed key, and holds; not whether the key counts.
+    pub fn signatures_hold(
+        &self,
+        payload_type: &str,
+        body: &[u8],
+        signatures: &[ClaimedSignature],
+    ) -> Result<(), SignatureError> {
+        signatures.iter().try_for_each(|signature| self.0.holds(payload_type, body, signature).map(drop))
+    }
+
     /// The distinct root keys of this version that agree to the next one, when they meet this version's root threshold.
     pub fn agrees(&self, next: &DraftRoot, signatures: &[ClaimedSignature]) -> Result<BTreeSet<KeyId>, SignatureError> {
         // Keys that only the next version knows sign it too; here only this version's are asked.

@@ -117,6 +117,8 @@ def table(part):
 
 
 def code(name):
+    # A bar ends a cell, whatever it stands in.
+    name = name.replace("|", "\\|")
     return f"**{name}**" if name.startswith("pgseal") else name
 
 

@@ -37,7 +37,7 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load()?;
     let (checkpoint, head) = append::head(&args.dir, &root).map_err(|error| super::unusable(&args.dir, error))?;
-    let (size, sha256) = digest(&args.file, out).map_err(|error| CliError::io(&args.file, &error))?;
+    let (size, sha256) = digest(&args.file, out).map_err(|error| unread(args, &error))?;
     let stored = Stored::new(&args.dir, head.size());
     let found = find(&stored, head.size(), sha256, out)
         .map_err(|error| super::unusable(&args.dir, error))?
@@ -80,6 +80,15 @@ fn write(path: &Path, text: &str) -> Result<(), CliError> {
             .hint(format!("a proof for a larger log proves no more; or name another file, ending in {PROOF_ENDING}")),
         _ => CliError::io(path, &error),
     })
+}
+
+/// Who names a file as the archive does stands beside the archive, not in it.
+fn unread(args: &Args, error: &io::Error) -> CliError {
+    let (inside, refused) = (args.dir.join(&args.file), CliError::io(&args.file, error));
+    if error.kind() == io::ErrorKind::NotFound && inside.is_file() {
+        return refused.hint(format!("in the archive it is {}", shown(&inside)));
+    }
+    refused
 }
 
 fn digest(file: &Path, out: Output) -> io::Result<(u64, Digest)> {

@@ -27,7 +27,7 @@ impl FileArgs {
     pub fn check(&self) -> Result<(), CliError> {
         if self.parquet.is_some() && cfg!(not(feature = "parquet")) {
             return Err(CliError::new(Exit::Usage, "this pgseal was built without Parquet")
-                .hint("`cargo install pgseal --features parquet` builds it in; or read --jsonl with the same tools"));
+                .hint("building pgseal with `--features parquet` puts it in; or read --jsonl with the same tools"));
         }
         for path in [&self.parquet, &self.html].into_iter().flatten() {
             let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));

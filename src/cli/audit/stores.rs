@@ -26,7 +26,7 @@ pub fn place(scheme: &str, rest: &str) -> Result<Arc<dyn Place>, CliError> {
 #[cfg(not(feature = "object-store"))]
 fn open(_: &str, _: &str, _: &str, shown: &str) -> Result<Arc<dyn Place>, CliError> {
     Err(CliError::new(Exit::Usage, format!("{shown}: this pgseal was built without object stores"))
-        .hint("`cargo install pgseal --features object-store` builds them in; or copy the objects here, and audit the directory"))
+        .hint("building pgseal with `--features object-store` puts them in; or copy the objects here, and audit the directory"))
 }
 
 #[cfg(feature = "object-store")]

@@ -71,7 +71,9 @@ pub fn check_kept(
         return faults.tell(LogFaultKind::Fork, CHECKPOINT, sentence);
     }
     if old > new {
-        let sentence = format!("{which} is of a larger log than this, of {new}: entries were taken away");
+        let sentence = format!(
+            "{which} is of a larger log than this, of {new}: entries were taken away, or an older checkpoint was put back"
+        );
         return faults.tell(LogFaultKind::Shrunk, CHECKPOINT, sentence);
     }
     let proof = consistency(leaves, old, new).map_err(|error| error.to_string());
