@@ -159,6 +159,24 @@ pub(super) const TYPES: &str = concat!(
     limit 1"
 );
 
+/// Of types of PostgreSQL's own, those that hold values of `anyarray` (2277), however deep.
+pub(super) const OF_ANY_TYPE: &str = concat!(
+    "with recursive inside(type, of) as (
+        select t.oid, t.oid from pg_type t where t.oid = any ",
+    oids!("$1"),
+    "
+        union
+        select part.type, i.of
+        from inside i join pg_type t on t.oid = i.type cross join lateral (
+            select t.typelem where t.typelem <> 0::oid
+            union all select t.typbasetype where t.typbasetype <> 0::oid
+            union all select a.atttypid from pg_attribute a where a.attrelid = t.typrelid
+        ) as part(type)
+    )
+    select format('values of type %s, which may hold what somebody made, with casts of theirs', of::regtype)
+    from inside where type = 2277::oid limit 1"
+);
+
 /// Types that the text names, before anything of it is parsed.
 pub(super) const NAMED_TYPES: &str = "
     select format('type %s: made by somebody, so that reading, casting or comparing it could call anything', t.oid::regtype)

@@ -36,6 +36,15 @@ pub enum QuestionError {
 /// `FirstNormalObjectId` (PostgreSQL, `access/transam.h`): objects below are those of initdb.
 const FIRST_NORMAL_OBJECT: u32 = 16_384;
 
+/// The pseudo-type that values of any array type have in a column (PostgreSQL, `catalog/pg_type.dat`).
+const ANYARRAY: u32 = 2277;
+
+/// Rows of pg_attribute, and arrays of them, which have numbers of their own (PostgreSQL, `catalog/pg_attribute.h`).
+const ROWS_WITH_NUMBER: [u32; 2] = [75, 270];
+
+/// Types of the rows of the other catalogs and views of initdb (`FirstGenbkiObjectId`, `access/transam.h`).
+const CATALOG_ROWS: std::ops::Range<u32> = 10_000..FIRST_NORMAL_OBJECT;
+
 /// Fields of the tree that hold the oid of a function, and of an operator (PostgreSQL, `nodes/primnodes.h`,
 /// `nodes/parsenodes.h`).
 const FUNCTIONS: [&str; 9] = [
@@ -156,6 +165,7 @@ fn check(session: &mut dyn Session, text: &str, path: &str) -> Result<Vec<Column
     if !(types.is_empty() && columns_of.is_empty()) {
         used(session.query(harmless::TYPES, &[&list(&types), &list(&columns_of)])?)?;
     }
+    of_any_type(session, &trees, &tree_uses)?;
     let relations = list(&tree_uses.relations);
     if !relations.is_empty() && !nothing(&session.query(glance::BEHIND_TABLES, &[&relations])?) {
         used(session.query(harmless::BEHIND_TABLES, &[&relations])?)?;
@@ -164,6 +174,53 @@ fn check(session: &mut dyn Session, text: &str, path: &str) -> Result<Vec<Column
         return Err(QuestionError::Uses("a foreign table".to_owned()));
     }
     Ok(columns)
+}
+
+/// Values whose type stands in no tree, since they bring it along: of `anyarray`, which columns of pg_attribute and pg_statistic
+/// and of the views on it have. A function that looks at them would call what their type's owner made.
+fn of_any_type(session: &mut dyn Session, trees: &[String], uses: &Used) -> Result<(), QuestionError> {
+    if uses.of_catalog_rows().is_empty() {
+        return Ok(());
+    }
+    // A join names all columns of both its sides, read or not. A whole row of it reads them all, and names none.
+    let mut read = Used::default();
+    match uses.whole_row {
+        true => trees.iter().for_each(|tree| read.collect(tree)),
+        false => trees.iter().for_each(|tree| read.collect(&without_columns_of_joins(tree))),
+    }
+    let rows = read.of_catalog_rows();
+    if rows.is_empty() { Ok(()) } else { used(session.query(harmless::OF_ANY_TYPE, &[&list(&rows)])?) }
+}
+
+/// A tree without the lists of all columns that a join has (`:joinaliasvars`). What belongs to a name, the server writes
+/// behind backslashes, so that no name can look like a list.
+fn without_columns_of_joins(tree: &str) -> String {
+    const FIELD: &str = ":joinaliasvars";
+    let (mut kept, mut rest) = (String::with_capacity(tree.len()), tree);
+    while let Some(at) = rest.find(FIELD) {
+        let (before, behind) = rest.split_at(at + FIELD.len());
+        kept.push_str(before);
+        rest = behind;
+        rest = behind_list(rest).unwrap_or(rest);
+    }
+    kept + rest
+}
+
+/// What follows a list in parentheses that a text begins with; nothing where it is none, or doesn't end.
+fn behind_list(text: &str) -> Option<&str> {
+    let text = text.trim_start().strip_prefix('(')?;
+    let (mut depth, mut is_escaped) = (1_usize, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            '(' => depth += 1,
+            ')' if depth == 1 => return Some(&text[at + 1..]),
+            ')' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
 }
 
 fn called(session: &mut dyn Session, uses: &Used) -> Result<(), QuestionError> {
@@ -231,9 +288,17 @@ struct Used {
     columns: BTreeSet<u32>,
     relations: BTreeSet<u32>,
     foreign_table: bool,
+    /// Whether a row is read as one value.
+    whole_row: bool,
 }
 
 impl Used {
+    /// Types that could hold an `anyarray`: itself, and rows of the catalog's tables.
+    fn of_catalog_rows(&self) -> BTreeSet<u32> {
+        let may = |oid: &&u32| ANYARRAY == **oid || ROWS_WITH_NUMBER.contains(oid) || CATALOG_ROWS.contains(oid);
+        self.columns.union(&self.types).filter(may).copied().collect()
+    }
+
     /// Reads `:funcid 2147`, `:opnos (o 96 96)` and the like, word by word: the server breaks lines where it likes. Text
     /// of the question stands in the tree as byte values between brackets, so that nothing in it can look like a field.
     fn collect(&mut self, tree: &str) {
@@ -248,6 +313,10 @@ impl Used {
                 ":relid" => &mut self.relations,
                 ":relkind" => {
                     self.foreign_table |= words.peek() == Some(&"f");
+                    continue;
+                }
+                ":varattno" => {
+                    self.whole_row |= words.peek() == Some(&"0");
                     continue;
                 }
                 _ => continue,
@@ -280,6 +349,20 @@ mod tests {
         let table = |rows| Table { columns: vec!["format".to_owned()], rows };
         used(table(Vec::new())).expect("nothing was found");
         used(table(vec![vec![None]])).expect_err("something was found");
+    }
+
+    #[test]
+    fn columns_of_a_join_that_nobody_reads() {
+        let tree = r"{RTE :rtekind 2 :joinaliasvars
+            ({VAR :vartype 2277} {CONST :constvalue 1 [ 41 ]} \) {VAR :vartype 75}) :a (1)} {RTE :joinaliasvars <>} {VAR :vartype 23}";
+        assert_eq!(
+            without_columns_of_joins(tree),
+            "{RTE :rtekind 2 :joinaliasvars :a (1)} {RTE :joinaliasvars <>} {VAR :vartype 23}"
+        );
+        for whole in [r"{ALIAS :aliasname :joinaliasvars\ \( :vartype 2277", "{RTE :joinaliasvars ({VAR :vartype 2277}"]
+        {
+            assert_eq!(without_columns_of_joins(whole), whole);
+        }
     }
 
     #[test]

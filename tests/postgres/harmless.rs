@@ -32,6 +32,17 @@ const BANG: &str = "
     create table public.t (a integer, j json);
     insert into public.t values (1, '1');";
 
+/// An enumeration, and the catalog has values of it in columns of other types: a default for rows that were there, and statistics.
+const CAST_OF_A_MOOD: &str = "
+    create type public.mood as enum ('x', 'y');
+    create function public.f(public.mood) returns json language plpgsql immutable as
+        $$ begin perform public.bang(); return '1'::json; end $$;
+    create cast (public.mood as json) with function public.f(public.mood);
+    create table public.mine (i integer);
+    insert into public.mine values (1), (1), (2);
+    alter table public.mine add m public.mood default 'x';
+    analyze public.mine";
+
 const TRAPS: &[Trap] = &[
     Trap {
         what: "an operator in the predicate of an index",
@@ -107,6 +118,30 @@ const TRAPS: &[Trap] = &[
               create table public.mine (m public.mood); insert into public.mine values ('x');",
         gate: "select to_json(m) is not null as ready, 'x' as reason from public.mine",
         words: &["type public.mood: cast by function public.f(public.mood)"],
+    },
+    Trap {
+        what: "a missing value in a row of pg_attribute",
+        by_plain: true,
+        lay: CAST_OF_A_MOOD,
+        gate: "select json_agg(a)::text <> '' as ready, 'x' as reason from pg_attribute a
+               where attrelid = 'public.mine'::regclass",
+        words: &["values of type pg_attribute, which may hold what somebody made"],
+    },
+    Trap {
+        what: "a missing value in a row of a join",
+        by_plain: true,
+        lay: CAST_OF_A_MOOD,
+        gate: "select json_agg(j)::text <> '' as ready, 'x' as reason
+               from (pg_attribute a join pg_class c on c.oid = a.attrelid) as j where relname = 'mine'",
+        words: &["values of type anyarray, which may hold what somebody made"],
+    },
+    Trap {
+        what: "common values of a column",
+        by_plain: true,
+        lay: CAST_OF_A_MOOD,
+        gate: "select to_json(s.most_common_vals) is not null as ready, 'x' as reason
+               from pg_stats s join pg_class c on c.relname = s.tablename where tablename = 'mine' and attname = 'm'",
+        words: &["values of type anyarray, which may hold what somebody made"],
     },
     Trap {
         what: "the validator of a function's body",
