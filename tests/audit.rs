@@ -12,6 +12,8 @@ mod parts;
 mod support;
 #[path = "audit/tar_doubts.rs"]
 mod tar_doubts;
+#[path = "audit/tar_layout.rs"]
+mod tar_layout;
 #[path = "audit/ten_thousand.rs"]
 mod ten_thousand;
 #[path = "audit/trust_roots.rs"]

@@ -13,9 +13,25 @@ pub struct Extended {
     pub size: Option<u64>,
     /// Why programs may extract another file than the one that stands there.
     pub doubt: Option<&'static str>,
+    /// Whether its content is not what stands there.
+    pub is_sparse: bool,
+    /// The types of the headers that said so.
+    kinds: Vec<u8>,
 }
 
 impl Extended {
+    /// Notes the type of one more header of the member; an error for a second one of its kind: for some programs only the
+    /// last counts, for some the first, and others add them up.
+    pub fn count(&mut self, kind: u8) -> Result<(), &'static str> {
+        // `X` is Sun's name for `x`.
+        let kind = if kind == b'X' { b'x' } else { kind };
+        if matches!(kind, b'x' | b'L') && self.kinds.contains(&kind) {
+            return Err("a member has two extended headers of one kind, and programs take one or the other");
+        }
+        self.kinds.push(kind);
+        Ok(())
+    }
+
     /// Gives it a name.
     pub fn name(&mut self, name: &[u8]) {
         if name.is_empty() {
@@ -36,9 +52,12 @@ impl Extended {
         each(records, |key, value| {
             match key {
                 b"path" => self.name(value),
+                b"size" if self.size.is_some() => {
+                    return Err("a member has two sizes, and programs take one or the other");
+                }
                 b"size" => self.size = Some(digits(value).ok_or("a size in an extended header is no number")?),
                 _ if is_sparse(key) => {
-                    self.doubt = Some(SPARSE);
+                    (self.doubt, self.is_sparse) = (Some(SPARSE), true);
                     self.names.extend((key == b"GNU.sparse.name").then(|| value.to_vec()));
                 }
                 _ => {}
@@ -60,7 +79,7 @@ pub fn check_global(records: &[u8]) -> Result<(), &'static str> {
 }
 
 fn is_sparse(key: &[u8]) -> bool {
-    key.starts_with(b"GNU.sparse.") || key == b"SCHILY.realsize"
+    key.starts_with(b"GNU.sparse.") || key == b"SCHILY.realsize" || key == b"SUN.holesdata"
 }
 
 /// `LENGTH KEY=VALUE\n`, one after the other; behind them there may be zeros.

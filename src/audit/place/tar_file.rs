@@ -1,6 +1,6 @@
 //! A tar file with bundles, approvals and receipts in it. Nothing is unpacked: members are read where they are.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
@@ -12,6 +12,7 @@ use super::tar_header::{self, Entry, Told};
 use super::{Found, Place, Unlisted, small};
 use crate::archive::source::ByteSource;
 use crate::audit::kind::Kind;
+use crate::format::file_name::Named;
 use crate::format::timestamp::Timestamp;
 
 /// An open tar file, with the names of its members in memory.
@@ -27,9 +28,10 @@ impl TarFile {
     /// Reads all headers. Members are told below the path of the file; of two with one name the second is `NAME#2`.
     pub fn read(path: &Path, source: Arc<dyn ByteSource>, modified: Option<Timestamp>) -> Self {
         let mut tar = Self { source: source.clone(), found: Vec::new(), members: HashMap::new(), wrong: Vec::new() };
-        let mut names = Names::default();
+        let (mut names, mut sidecars) = (Names::default(), Sidecars::default());
         let read = tar_header::entries(source.as_ref(), |told| match told {
             Told::File(Entry { name, offset, size }) => {
+                tar.wrong.extend(sidecars.add([&name]).map(|error| (path.to_owned(), Kind::Tar, error)));
                 let plain = plain(name);
                 let at = names.own(path.join(&plain));
                 tar.members.insert(at.clone(), (offset, size));
@@ -39,6 +41,7 @@ impl TarFile {
                 }
             }
             Told::Doubtful(called, error) => {
+                tar.wrong.extend(sidecars.add(&called).map(|error| (path.to_owned(), Kind::Tar, error)));
                 let of_kind = called.into_iter().map(plain).find_map(|plain| Some((Kind::of(&plain)?, plain)));
                 if let Some((kind, plain)) = of_kind {
                     tar.wrong.push((names.own(path.join(plain)), kind, error));
@@ -71,6 +74,44 @@ pub fn member(source: &dyn ByteSource, name: &str, at_most: u64) -> Option<Vec<u
 fn plain(name: Vec<u8>) -> PathBuf {
     let name = PathBuf::from(OsString::from_vec(name));
     name.components().filter(|part| matches!(part, Component::Normal(_))).collect()
+}
+
+/// The signatures and journals in a tar file. They are judged with what they stand beside, and that takes the first of a
+/// name, where a program that extracts leaves the last.
+#[derive(Default)]
+struct Sidecars(HashSet<PathBuf>);
+
+impl Sidecars {
+    /// Adds a member of these names, and says what is wrong with that.
+    fn add<'a>(&mut self, called: impl IntoIterator<Item = &'a Vec<u8>>) -> Option<io::Error> {
+        let called: BTreeSet<(PathBuf, bool)> = called
+            .into_iter()
+            .map(|name| (plain(name.clone()), leads_up(name)))
+            .filter(|(at, _)| is_sidecar(at))
+            .collect();
+        let mut error = None;
+        for (at, leads_up) in called {
+            let why = match leads_up {
+                true => "leads up with .., to where it may replace another one",
+                false if self.0.contains(&at) => "is there twice, and which one is extracted last is not judged",
+                false => "",
+            };
+            error = error.or((!why.is_empty()).then(|| {
+                let text = format!("the signature or journal {} {why}", at.display());
+                io::Error::new(io::ErrorKind::InvalidData, text)
+            }));
+            self.0.insert(at);
+        }
+        error
+    }
+}
+
+fn is_sidecar(path: &Path) -> bool {
+    matches!(Named::of(path), Some(Named::Signature | Named::Journal))
+}
+
+fn leads_up(name: &[u8]) -> bool {
+    name.split(|byte| *byte == b'/').any(|part| part == b"..")
 }
 
 /// The names that members have in the answer, each with the copies that were told of it: thousands of one name are a few

@@ -15,6 +15,9 @@ const RECORD_BYTES: u64 = 1 << 20;
 /// Programs fill a tar file up with zeros to the length of what they write at once, which is 10 KiB, or what a tape takes.
 const PADDING_BYTES: u64 = 16 << 20;
 
+/// From this size on it doesn't fit into the eleven digits of a header.
+const FIELD_BYTES: u64 = 8 << 30;
+
 /// What stands in a tar file.
 #[derive(Debug)]
 pub enum Told {
@@ -65,6 +68,9 @@ impl Reader<'_> {
     /// A header that says something of the next member, or of all that follow. Gives the place of what comes behind it.
     fn extra(&mut self, at: u64, block: &Block) -> io::Result<u64> {
         let size = size(at, block)?;
+        if let Err(why) = self.extended.count(block[156]) {
+            self.wrong(at, why);
+        }
         let end = self.end(at, at + BLOCK, size)?;
         let said = match block[156] {
             // Where links lead is nobody's business.
@@ -84,15 +90,30 @@ impl Reader<'_> {
             }
         };
         if let Err(why) = said {
-            (self.tell)(Told::Wrong(bad(at, why)));
+            self.wrong(at, why);
         }
         Ok(end)
     }
 
     /// A file, a directory, or anything else. Gives the place of what comes behind it.
     fn member(&mut self, at: u64, block: &Block) -> io::Result<u64> {
-        let Extended { mut names, size: extended_size, doubt } = std::mem::take(&mut self.extended);
-        let size = extended_size.map_or_else(|| size(at, block), Ok)?;
+        let Extended { mut names, size: extended_size, mut doubt, is_sparse, .. } = std::mem::take(&mut self.extended);
+        let size = self.size(at, block, extended_size)?;
+        if names.is_empty() {
+            doubt = doubt.or(other_prefix(block).map(|other| {
+                names.push(other);
+                "it has a prefix that only some programs take for a part of its name"
+            }));
+        }
+        if names.is_empty() || doubt.is_some() {
+            names.push(short_name(block));
+        }
+        if is_sparse || block[156] == b'S' {
+            self.wrong(at, SPARSE);
+        }
+        if size > 0 && is_directory_for_some(block, &names) {
+            self.wrong(at, "a file with a content and a directory's name, in which other programs see members");
+        }
         let (offset, why) = match block[156] {
             b'0' | 0 | b'7' => (at + BLOCK, doubt),
             b'1' | b'2' => (at + BLOCK, Some("a link, which another program extracts as the file that it leads to")),
@@ -105,19 +126,30 @@ impl Reader<'_> {
             b'1'..=b'6' => self.behind_empty(at, size),
             _ => self.end(at, offset, size)?,
         };
-        if names.is_empty() || doubt.is_some() {
-            names.push(short_name(block));
-        }
         match (why, block[156], names.pop()) {
             (Some(why), _, last) => {
                 names.extend(last);
                 (self.tell)(Told::Doubtful(names, bad(at, why)));
             }
             (None, b'5', _) | (None, _, None) => {}
-            (None, _, Some(name)) if name.is_empty() => (self.tell)(Told::Wrong(bad(at, "a file without a name"))),
+            (None, _, Some(name)) if name.is_empty() => self.wrong(at, "a file without a name"),
             (None, _, Some(name)) => (self.tell)(Told::File(Entry { name, offset, size })),
         }
         Ok(end)
+    }
+
+    /// How long a member is. Some programs look only at the size in the header itself, which is right where it fits.
+    fn size(&mut self, at: u64, block: &Block, extended: Option<u64>) -> io::Result<u64> {
+        let Some(extended) = extended else { return size(at, block) };
+        if extended < FIELD_BYTES && size(at, block).ok() != Some(extended) {
+            self.wrong(at, "a member has one size in its header and another one in front of it");
+        }
+        Ok(extended)
+    }
+
+    /// Something after which programs may read on at different places, or that is about no member alone.
+    fn wrong(&mut self, at: u64, why: &str) {
+        (self.tell)(Told::Wrong(bad(at, why)));
     }
 
     /// The place behind a content.
@@ -133,10 +165,7 @@ impl Reader<'_> {
         if size == 0 {
             return offset;
         }
-        (self.tell)(Told::Wrong(bad(
-            at,
-            "a link, directory or device with a content, in which other programs see members",
-        )));
+        self.wrong(at, "a link, directory or device with a content, in which other programs see members");
         match header(self.source, offset) {
             Ok(Some(_)) => offset,
             _ => self.end(at, offset, size).unwrap_or(offset),
@@ -197,23 +226,46 @@ fn size(at: u64, block: &Block) -> io::Result<u64> {
     number(&block[124..136]).ok_or_else(|| bad(at, "its size is no number"))
 }
 
-/// Octal digits, or GNU's base 256 for what they can't hold.
+/// Blanks, octal digits, blanks and zeros; or GNU's base 256 for what they can't hold. All else is read in several ways:
+/// behind a zero some programs see nothing, and some see digits.
 fn number(field: &[u8]) -> Option<u64> {
     if let [0x80, rest @ ..] = field {
         let (high, low) = rest.split_at(rest.len().checked_sub(8)?);
         let low: [u8; 8] = low.try_into().ok()?;
         return high.iter().all(|byte| *byte == 0).then(|| u64::from_be_bytes(low));
     }
-    let text = std::str::from_utf8(field).ok()?.trim_matches(['\0', ' ']);
+    let text = std::str::from_utf8(field).ok()?.trim_end_matches(['\0', ' ']).trim_start_matches(' ');
     // A sign begins a number of another base, for a GNU tar.
     let has_sign = text.starts_with('+');
     if text.is_empty() { Some(0) } else { u64::from_str_radix(text, 8).ok().filter(|_| !has_sign) }
 }
 
+/// Whether some program takes a regular file for a directory, and sees a header where its content begins.
+fn is_directory_for_some(block: &Block, names: &[Vec<u8>]) -> bool {
+    match block[156] {
+        // Of this type a program may look at the short name, where a long one stands for it too.
+        0 if until_nul(&block[..100]).ends_with(b"/") => true,
+        b'0' | 0 | b'7' => names.iter().any(|name| name.ends_with(b"/")),
+        _ => false,
+    }
+}
+
+/// Only POSIX's own magic says that there is a prefix; GNU has other things there.
 fn short_name(block: &Block) -> Vec<u8> {
-    let name = until_nul(&block[..100]);
-    // Only POSIX's own magic says that there is a prefix; GNU has other things there.
     let prefix = if &block[257..263] == b"ustar\0" { until_nul(&block[345..500]) } else { b"" };
+    with_prefix(prefix, block)
+}
+
+/// The name for programs that see a prefix whatever the magic says. GNU has times there, which are numbers.
+fn other_prefix(block: &Block) -> Option<Vec<u8>> {
+    let prefix = until_nul(&block[345..500]);
+    let is_time = prefix.len() < 12 && number(&block[345..357]).is_some();
+    let is_other = &block[257..263] != b"ustar\0" && !prefix.is_empty() && !is_time;
+    is_other.then(|| with_prefix(prefix, block))
+}
+
+fn with_prefix(prefix: &[u8], block: &Block) -> Vec<u8> {
+    let name = until_nul(&block[..100]);
     if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() }
 }
 
