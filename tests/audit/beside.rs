@@ -45,6 +45,29 @@ fn a_bundle_that_is_here_and_damaged() {
     said("is not here, or is archive/two.pgseal, which can't be read", "");
 }
 
+/// Its id is another one where its statement is damaged; then its name is what is known. What a log misses is not there.
+#[test]
+fn a_bundle_whose_statement_is_damaged() {
+    let well = Well::new();
+    let says = |file: &str, what: &str| {
+        let said = well.vault.audit(&[ARCHIVE]).text();
+        let line = format!("FAULT archive/{file}: the bundle of its release, shop 2.0.0 ({}), {what} (", id(&well.two));
+        assert!(said.contains(&line), "{line}\n{said}");
+    };
+    let mut bent = Tar::of(&well.two);
+    let at = bent.at("statement.json");
+    let byte = bent.members[at].content.len() / 2;
+    bent.members[at].content[byte] ^= 1;
+    well.vault.put("two.pgseal", bent.bytes());
+    for file in ["two.approval", "two.receipt.json"] {
+        says(file, "is not here, or is archive/two.pgseal, which is damaged or not authentic");
+    }
+    // A receipt that has a name of its own knows the bundle by its release's.
+    well.remove("two.pgseal");
+    well.vault.put("shop-2.0.0.pgseal", bent.bytes());
+    says("two.receipt.json", "is not here, or is archive/shop-2.0.0.pgseal, which is damaged or not authentic");
+}
+
 /// Approvals beside a bundle count as `verify --approval` counts them.
 #[test]
 fn approvals_beside_a_bundle() {
