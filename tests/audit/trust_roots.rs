@@ -162,11 +162,8 @@ fn trust_roots_that_do_not_hold() {
     std::fs::remove_file(vault.archive().join(signature(3))).expect("there");
     vault.put(&signature(2), [7; 64]);
     vault.put("trust-draft.json", "{}");
-    let faults = set([
-        ("trust.3.json", "unsigned"),
-        ("trust.2.json", "invalid-signature"),
-        ("trust-draft.json", "malformed"),
-    ]);
+    let faults =
+        set([("trust.3.json", "unsigned"), ("trust.2.json", "invalid-signature"), ("trust-draft.json", "malformed")]);
     assert_eq!(vault.faults(&[ARCHIVE]), faults);
     assert_eq!(vault.notes(&[ARCHIVE]), set([("trust.1.json", "trust-version-missing")]));
 }

@@ -41,7 +41,8 @@ type Versions<'a> = BTreeMap<u32, Vec<(usize, &'a TrustRootFacts)>>;
 fn later(archive: &Archive<'_>, at: usize, facts: &TrustRootFacts) -> Answer {
     let (version, judge) = (facts.version, archive.root.document().version);
     if version - 1 == judge && facts.prev_sha256 != Some(archive.root.digest()) {
-        let text = format!("version {version} of the trust root follows another version {judge} than the one that judges");
+        let text =
+            format!("version {version} of the trust root follows another version {judge} than the one that judges");
         return answer(at, Weight::Fault, FaultKind::TrustFork, text);
     }
     let text = format!("version {version} of the trust root: this audit judges by version {judge}");
@@ -66,7 +67,9 @@ fn forks(archive: &Archive<'_>, versions: &Versions<'_>) -> Vec<Answer> {
         };
         let other = match (measure, known) {
             (Some((at, _)), _) => archive.path(*at).to_owned(),
-            (None, Some((_, by))) if *version < judge.version => format!("the one that {by} follows, which is not here"),
+            (None, Some((_, by))) if *version < judge.version => {
+                format!("the one that {by} follows, which is not here")
+            }
             (None, _) => judges.to_owned(),
         };
         let is_fork = |facts: &TrustRootFacts| measure.is_none_or(|(_, measure)| facts.sha256 != measure.sha256);

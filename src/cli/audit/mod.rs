@@ -21,7 +21,7 @@ use super::output::{Output, shown};
 use crate::audit::across::{self, Extent};
 use crate::audit::shard::Shard;
 use crate::audit::sweep::{self, Selection};
-use crate::audit::{Judge, Kind, Report, lines};
+use crate::audit::{Finding, Judge, Kind, Report, lines};
 use crate::durable;
 use crate::format::timestamp::Timestamp;
 use crate::trust::policy;
@@ -101,7 +101,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         (None, Form::Text) => out.bytes(format!("{answer}{sum}\n").as_bytes())?,
         (None, _) => out.bytes(answer.as_bytes())?,
     }
-    if report.findings.is_empty() && args.shard.is_none() && args.since.is_none() {
+    if report.findings.iter().all(Finding::is_passed_over) && args.shard.is_none() && args.since.is_none() {
         let text = "nothing that an audit reads was found below the given paths: no bundle (*.pgseal), approval (*.approval), \
                     receipt (*.receipt.json, *.rehearsal.json), trust root (trust.json, trust.*.json, *.trust.json) or *.tar";
         return Err(CliError::new(Exit::Usage, text).hint("is it the right directory?").answered());
