@@ -39,7 +39,7 @@ fn addresses_that_are_none() {
         site.refused(2, why, ["audit", address]);
     }
     for file in ["missing/a.html", "."] {
-        site.refused(2, "can't be written", ["audit", "trust.json", "--html", file]);
+        site.refused(1, "can't be written", ["audit", "trust.json", "--html", file]);
     }
 }
 

@@ -89,6 +89,12 @@ words! {
     BadContent = "bad-content", File;
     /// A receipt that says that it is signed, without its signature; or the other way round.
     Stripped = "stripped", File;
+    /// The journal beside a receipt is not the one of its run.
+    JournalDiffers = "journal-differs", File;
+    /// A signature, time stamp or journal whose receipt is not here.
+    ReceiptMissing = "receipt-missing", File;
+    /// Something that may hold files and was not looked into.
+    PassedOver = "passed-over", File;
     /// Approvals of several releases in one file.
     MixedApprovals = "mixed-approvals", File;
     /// A receipt that nobody signed proves nothing.

@@ -45,16 +45,26 @@ impl Finding {
 
     /// What is no file that is there: gone, a part of the log that doesn't hold, a part of an audit.
     pub fn is_absent(&self) -> bool {
-        let gone = |fault: &Fault| matches!(fault.kind, FaultKind::Gone | FaultKind::LogDeleted);
+        let is_gone =
+            |fault: &Fault| matches!(fault.kind, FaultKind::Gone | FaultKind::LogDeleted | FaultKind::ReceiptMissing);
         match self.kind {
             Kind::Log | Kind::Part => self.facts.is_none(),
-            _ => self.faults.iter().any(gone),
+            _ => self.is_passed_over() || self.faults.iter().chain(&self.notes).any(is_gone),
         }
     }
 
-    /// Whether the file itself is well, whatever its place or the rest of the archive says.
+    /// What was not looked into, and nothing else is known of it.
+    pub fn is_passed_over(&self) -> bool {
+        self.facts.is_none()
+            && self.faults.is_empty()
+            && !self.notes.is_empty()
+            && self.notes.iter().all(|note| note.kind == FaultKind::PassedOver)
+    }
+
+    /// Whether the file itself is well, whatever its place, the rest of the archive or the journal beside it says.
     pub fn is_sound(&self) -> bool {
-        self.faults.iter().all(|fault| fault.kind.scope() != Scope::File)
+        let is_of_file = |fault: &Fault| fault.kind.scope() == Scope::File && fault.kind != FaultKind::JournalDiffers;
+        !self.faults.iter().any(is_of_file)
     }
 
     /// Whether something is wrong.

@@ -80,6 +80,7 @@ fn apart(mut findings: Vec<Finding>) -> Vec<Finding> {
         let of_one_place = next.kind.is_place() && (&next.path, next.kind) == (&first.path, first.kind);
         if of_one_place {
             first.faults.append(&mut next.faults);
+            first.notes.append(&mut next.notes);
         }
         of_one_place
     });

@@ -185,20 +185,24 @@ pub fn read_chain(path: &Path) -> io::Result<Option<Chain>> {
     if !metadata.is_file() || metadata.len() > limits::JOURNAL_BYTES {
         return Ok(None);
     }
-    let mut bytes = std::fs::read(path)?;
+    Ok(chain(std::fs::read(path)?))
+}
+
+/// The same of bytes that came from anywhere.
+pub fn chain(mut bytes: Vec<u8>) -> Option<Chain> {
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let mut chain = Chain { lines: Vec::new(), digests: Vec::new(), is_cut: whole < bytes.len() };
     bytes.truncate(whole);
-    let Ok(text) = String::from_utf8(bytes) else { return Ok(None) };
+    let text = String::from_utf8(bytes).ok()?;
     for text in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
         let before = chain.digests.last().copied().unwrap_or_else(|| Digest::of(b""));
         match serde_json::from_str::<Line>(text) {
             Ok(line) if line.prev_sha256 == before => chain.lines.push(line),
-            _ => return Ok(None),
+            _ => return None,
         }
         chain.digests.push(Digest::of(text.as_bytes()));
     }
-    Ok(Some(chain))
+    Some(chain)
 }
 
 /// The lines of a journal; `None` as in [`read_chain`].

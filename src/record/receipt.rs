@@ -15,7 +15,7 @@ use crate::trust::evidence::Evidence;
 use crate::trust::{KeyId, SecretKey, TrustRoot, When};
 
 pub use super::signed::{Parts, ReceiptError, Reservation};
-pub use beside::{Beside, journal_of};
+pub use beside::{Beside, compare, journal_of, journal_path};
 
 /// Takes the names and the room of a receipt in a directory that is there. Fails before anything has happened when the
 /// medium is full, read-only, or one of the files exists. Dropped it leaves nothing.

@@ -81,6 +81,18 @@ fn an_audit_tells_what_the_log_misses() {
     );
 }
 
+/// What is gone is not taken for one that can't be read.
+#[test]
+fn a_bundle_that_the_log_misses_is_not_here() {
+    let site = desk();
+    std::fs::rename(site.path("ann.approval"), site.path("small.approval")).expect("it is there");
+    add(&site, &["small.pgseal", "small.approval"]).done();
+    std::fs::remove_file(site.path("archive/small.pgseal")).expect("it is there");
+    let said = site.run(["audit", "archive"]).text();
+    assert!(said.contains("FAULT archive/small.approval: the bundle of its release, small "), "{said}");
+    assert!(said.contains(", is not here (approval-without-bundle)"), "{said}");
+}
+
 #[test]
 fn a_checkpoint_that_was_kept_shows_what_no_file_can() {
     let site = desk();

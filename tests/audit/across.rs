@@ -37,8 +37,13 @@ impl Well {
         self.vault.receipt(stem, &said);
     }
 
+    /// A receipt with its signature.
     pub fn remove(&self, name: &str) {
-        std::fs::remove_file(self.vault.archive().join(name)).expect("it is there");
+        let path = self.vault.archive().join(name);
+        if name.ends_with(".receipt.json") {
+            std::fs::remove_file(path.with_extension("sig")).expect("it is there");
+        }
+        std::fs::remove_file(path).expect("it is there");
     }
 
     #[track_caller]

@@ -3,8 +3,8 @@
 use crate::across::Well;
 use crate::support::bundles::pack;
 use crate::support::people::{self, approval};
-use crate::support::tar::Tar;
-use crate::vault::{ARCHIVE, files, id, yes};
+use crate::support::tar::{Member, Tar};
+use crate::vault::{ARCHIVE, files, id, set, yes};
 
 /// Where it can be known that a bundle is here, nobody is sent to look for it.
 #[test]
@@ -43,6 +43,29 @@ fn a_bundle_that_is_here_and_damaged() {
     well.remove("z.pgseal");
     std::os::unix::fs::symlink("nowhere", well.vault.archive().join("two.pgseal")).expect("our own directory");
     said("is not here, or is archive/two.pgseal, which can't be read", "");
+}
+
+/// Its id is another one where its statement is damaged; then its name is what is known. What a log misses is not there.
+#[test]
+fn a_bundle_whose_statement_is_damaged() {
+    let well = Well::new();
+    let says = |file: &str, what: &str| {
+        let said = well.vault.audit(&[ARCHIVE]).text();
+        let line = format!("FAULT archive/{file}: the bundle of its release, shop 2.0.0 ({}), {what} (", id(&well.two));
+        assert!(said.contains(&line), "{line}\n{said}");
+    };
+    let mut bent = Tar::of(&well.two);
+    let at = bent.at("statement.json");
+    let byte = bent.members[at].content.len() / 2;
+    bent.members[at].content[byte] ^= 1;
+    well.vault.put("two.pgseal", bent.bytes());
+    for file in ["two.approval", "two.receipt.json"] {
+        says(file, "is not here, or is archive/two.pgseal, which is damaged or not authentic");
+    }
+    // A receipt that has a name of its own knows the bundle by its release's.
+    well.remove("two.pgseal");
+    well.vault.put("shop-2.0.0.pgseal", bent.bytes());
+    says("two.receipt.json", "is not here, or is archive/shop-2.0.0.pgseal, which is damaged or not authentic");
 }
 
 /// Approvals beside a bundle count as `verify --approval` counts them.
@@ -94,4 +117,73 @@ fn approvals_beside_a_bundle() {
     assert_ne!(verify("two").code, 0);
     has("two.pgseal", "    approvals: l2 0 of 1");
     assert!(well.vault.faults(&[ARCHIVE]).contains(&("two.approval".to_owned(), "approval-differs".to_owned())));
+}
+
+/// A signature or time stamp says that there was a receipt. One that is missing is one fault, whatever is left of it.
+#[test]
+fn what_is_left_over_of_a_receipt() {
+    let well = Well::new();
+    let vault = &well.vault;
+    std::fs::remove_file(vault.archive().join("one.receipt.json")).expect("there");
+    vault.put("one.receipt.tsr", "a time stamp");
+    vault.put("one.journal", "a journal\n");
+    vault.put("tried.rehearsal.sig", [7; 64]);
+    vault.put("stamped.rehearsal.tsr", "a time stamp");
+    vault.put("killed.journal", "a journal\n");
+    let missing = |name: &'static str| (name, "receipt-missing");
+    let faults = set([missing("one.receipt.json"), missing("tried.rehearsal.json"), missing("stamped.rehearsal.json")]);
+    assert_eq!(vault.faults(&[ARCHIVE]), faults);
+    assert_eq!(vault.notes(&[ARCHIVE]), set([missing("killed.receipt.json")]));
+    let said = vault.audit(&[ARCHIVE]).text();
+    assert!(
+        said.contains("FAULT archive/one.receipt.json: what belongs to it is here, and it is not: *.receipt.sig"),
+        "{said}"
+    );
+    assert!(said.contains("2 bundles, 1 approval, 1 receipt, 4 authentic, 3 faulty, 3 faults"), "{said}");
+    let mut tar = Tar::of(&well.one);
+    tar.members = vec![Member::new("x.receipt.sig", b"signature"), Member::new("x.journal", b"a journal\n")];
+    vault.put("a.tar", tar.bytes());
+    assert_eq!(vault.faults(&["archive/a.tar"]), set([missing("a.tar/x.receipt.json")]));
+}
+
+/// The journal is the one that the receipt names, as `receipt verify` says too.
+#[test]
+fn journals_that_do_not_agree() {
+    let well = Well::new();
+    let vault = &well.vault;
+    let verify = || vault.site.run(["receipt", "verify", "archive/one.receipt.json"]).code;
+    assert_eq!(verify(), 0);
+    vault.put("one.journal", "no journal\n");
+    assert_eq!(verify(), 11);
+    assert_eq!(vault.faults(&[ARCHIVE]), set([("one.receipt.json", "journal-differs")]));
+    let said = vault.audit(&[ARCHIVE]).text();
+    assert!(said.contains("the journal beside it does not agree: it is damaged"), "{said}");
+    well.remove("one.journal");
+    std::fs::create_dir(vault.archive().join("one.journal")).expect("our own directory");
+    assert_eq!(vault.faults(&[ARCHIVE]), set([("one.receipt.json", "unreadable")]));
+}
+
+/// Where nobody looks, it is said.
+#[test]
+fn what_is_passed_over() {
+    let well = Well::new();
+    let vault = &well.vault;
+    std::fs::create_dir(vault.site.path("elsewhere")).expect("our own directory");
+    vault.site.write("elsewhere/x.pgseal", &well.one);
+    std::os::unix::fs::symlink("../elsewhere", vault.archive().join("linked")).expect("our own directory");
+    let mut tar = Tar::of(&well.one);
+    tar.members = vec![Member::new("old/checkpoint", b"a log\n")];
+    vault.put("old.tar", tar.bytes());
+    assert_eq!(vault.faults(&[ARCHIVE]), set([]));
+    let notes = set([("linked", "passed-over"), ("old.tar", "passed-over")]);
+    assert_eq!(vault.notes(&[ARCHIVE]), notes);
+    assert_eq!(vault.audit(&[ARCHIVE]).done().text().lines().filter(|line| line.starts_with("note ")).count(), 2);
+    // Nothing else is there: that is no audit.
+    assert_eq!(vault.audit(&["archive/old.tar"]).code, 2);
+    // A directory that became a link has lost its files.
+    vault.put("moved/y.pgseal", &well.two);
+    vault.audit(&[ARCHIVE, "--jsonl", "-o", "before.jsonl"]);
+    std::fs::rename(vault.archive().join("moved"), vault.site.path("moved")).expect("our own directory");
+    std::os::unix::fs::symlink("../moved", vault.archive().join("moved")).expect("our own directory");
+    assert_eq!(vault.faults(&[ARCHIVE, "--merge", "before.jsonl"]), set([("moved/y.pgseal", "gone")]));
 }

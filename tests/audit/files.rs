@@ -218,3 +218,52 @@ fn names_that_look_alike_hide_nothing() {
     vault.put("many.tar", tar(many));
     assert_eq!(found(&vault), 20_002);
 }
+
+/// The answer takes the place of nothing that an audit reads, and nothing is read before that is known.
+#[test]
+fn answers_take_the_place_of_no_evidence() {
+    let vault = Vault::new();
+    let good = bundle("shop", "1.0.0", 1, &vault.keys.release);
+    vault.put("good.pgseal", &good);
+    vault.put("evidence", &good);
+    vault.site.write("kept", "a checkpoint\n");
+    std::os::unix::fs::symlink("archive/evidence", vault.site.path("link")).expect("our own directory");
+    let names = ["good.pgseal", "new.approval", "a.receipt.json", "a.receipt.sig", "a.journal", "trust.json", "a.tar"];
+    for flag in ["-o", "--html", "--parquet"] {
+        for name in names {
+            let file = format!("archive/{name}");
+            vault.site.refused(2, "has the name of what an audit reads", ["audit", ARCHIVE, flag, &file]);
+        }
+        for file in ["archive/evidence", "./archive/../archive/evidence", "link", "kept"] {
+            let args = ["audit", ARCHIVE, "archive/evidence", "--checkpoint", "kept", flag, file];
+            vault.site.refused(2, "is what is audited", args);
+        }
+        vault.site.refused(1, "can't be written", ["audit", ARCHIVE, flag, "nowhere/x"]);
+    }
+    vault.put("log/checkpoint", "a log\n");
+    vault.site.refused(2, "has the name of what", ["audit", ARCHIVE, "-o", "archive/log/checkpoint"]);
+    vault.site.refused(2, "has the name of what", ["audit", ARCHIVE, "-o", "archive/log/tile/0/000"]);
+    for (one, other) in [("x", "./x"), ("archive/x", "archive/../archive/x")] {
+        vault.site.refused(2, "is to be written twice", ["audit", ARCHIVE, "-o", one, "--html", other]);
+        vault.site.refused(2, "is to be written twice", ["audit", ARCHIVE, "--parquet", one, "--html", other]);
+    }
+    assert!(std::fs::read(vault.archive().join("good.pgseal")).expect("there") == good);
+    assert!(std::fs::read(vault.archive().join("evidence")).expect("there") == good);
+    for file in ["x", "archive/x", "archive/new.approval"] {
+        assert!(!vault.site.path(file).exists(), "{file}");
+    }
+}
+
+#[test]
+fn what_is_looked_for_is_named() {
+    let vault = Vault::new();
+    vault.put("notes.txt", "nothing\n");
+    let nothing = vault.audit(&[ARCHIVE]);
+    assert_eq!(nothing.code, 2);
+    for name in ["*.pgseal", "*.approval", "*.receipt.json", "trust.json", "*.tar"] {
+        assert!(nothing.stderr.contains(name), "{name}: {}", nothing.stderr);
+    }
+    vault.put("empty.approval", "");
+    let said = vault.audit(&[ARCHIVE]).text();
+    assert!(said.contains("malformed: not an approval file: the file is empty (malformed)"), "{said}");
+}

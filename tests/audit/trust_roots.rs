@@ -107,6 +107,53 @@ fn forks_and_strangers() {
     assert_eq!(vault.notes(&[ARCHIVE]), notes);
 }
 
+/// The version that is named by what follows it is the real one, whether it is here or not.
+#[test]
+fn a_fork_in_place_of_the_real_version() {
+    let vault = Vault::new();
+    let digests = chain(&vault);
+    let fork = |version: u32, before: &Digest, name: &str| {
+        let mut fork = vault.draft();
+        bent(&mut fork, version, Some(before));
+        fork.document["policy"]["approvals"] = json!({ "l2": 2 });
+        keep(&vault, &fork, name);
+    };
+    fork(2, &digests[0], "trust.2.json");
+    assert_eq!(vault.faults(&[ARCHIVE]), set([("trust.2.json", "trust-fork")]));
+    let said = vault.audit(&[ARCHIVE]).text();
+    let why = "version 2 of the trust root is another document than the one that archive/trust.3.json follows, which is not here";
+    assert!(said.contains(why), "{said}");
+    // The one that judges says it alone.
+    std::fs::remove_file(vault.archive().join("trust.3.json")).expect("there");
+    assert_eq!(vault.faults(&[ARCHIVE]), set([("trust.2.json", "trust-fork")]));
+    // A later one has to follow the one that judges.
+    std::fs::remove_file(vault.archive().join("trust.2.json")).expect("there");
+    fork(4, &digests[1], "trust.4.json");
+    assert_eq!(vault.faults(&[ARCHIVE]), set([("trust.4.json", "trust-fork")]));
+    // Where the chain from the one that judges is cut, what is here still has to agree.
+    let mut judge = vault.draft();
+    bent(&mut judge, 9, Some(&digests[0]));
+    judge.write(vault.site.dir());
+    let mut third = vault.draft();
+    bent(&mut third, 3, Some(&digests[1]));
+    keep(&vault, &third, "trust.3.json");
+    fork(2, &digests[0], "trust.2.json");
+    std::fs::remove_file(vault.archive().join("trust.4.json")).expect("there");
+    assert_eq!(vault.faults(&[ARCHIVE]), set([("trust.2.json", "trust-fork")]));
+}
+
+/// An archive that ends before the version that judges is sound.
+#[test]
+fn what_the_archive_has_not_yet_got() {
+    let vault = Vault::new();
+    chain(&vault);
+    for version in [2, 3] {
+        std::fs::remove_file(vault.archive().join(format!("trust.{version}.json"))).expect("there");
+    }
+    assert_eq!(vault.audit(&[ARCHIVE]).code, 0);
+    assert_eq!(vault.notes(&[ARCHIVE]), set([("trust.1.json", "trust-version-missing")]));
+}
+
 #[test]
 fn trust_roots_that_do_not_hold() {
     let vault = Vault::new();
@@ -115,11 +162,8 @@ fn trust_roots_that_do_not_hold() {
     std::fs::remove_file(vault.archive().join(signature(3))).expect("there");
     vault.put(&signature(2), [7; 64]);
     vault.put("trust-draft.json", "{}");
-    let faults = set([
-        ("trust.3.json", "unsigned"),
-        ("trust.2.json", "invalid-signature"),
-        ("trust.1.json", "trust-version-missing"),
-        ("trust-draft.json", "malformed"),
-    ]);
+    let faults =
+        set([("trust.3.json", "unsigned"), ("trust.2.json", "invalid-signature"), ("trust-draft.json", "malformed")]);
     assert_eq!(vault.faults(&[ARCHIVE]), faults);
+    assert_eq!(vault.notes(&[ARCHIVE]), set([("trust.1.json", "trust-version-missing")]));
 }

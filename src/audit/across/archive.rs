@@ -88,11 +88,18 @@ impl<'a> Archive<'a> {
         signed.filter(|told| seen.insert(told.receipt.sha256)).copied().collect()
     }
 
-    /// A file of that path, where nothing in it can be read.
-    pub fn unreadable(&self, path: &str) -> Option<&'a str> {
-        let at = self.findings.binary_search_by(|finding| finding.path.as_str().cmp(path)).ok()?;
-        let Finding { path, facts, claimed_id, .. } = &self.findings[at];
-        (facts.is_none() && claimed_id.is_none()).then_some(path.as_str())
+    /// A bundle that is there by one of these names, and that can't be believed: nothing says which release it was.
+    pub fn doubtful(&self, dir: &str, names: &[String]) -> Option<&'a Finding> {
+        let own = |name: &String| {
+            let path = format!("{dir}{name}");
+            let at = self.findings.binary_search_by(|finding| finding.path.cmp(&path)).ok()?;
+            Some(&self.findings[at])
+        };
+        let is_doubtful = |finding: &&Finding| {
+            let release = finding.facts.as_ref().and_then(|facts| facts.release.as_ref());
+            finding.kind == Kind::Bundle && !finding.is_absent() && release.is_none()
+        };
+        names.iter().filter_map(own).find(is_doubtful)
     }
 
     /// Whether the log of its archive has a file, and it is the file that was logged.

@@ -67,11 +67,16 @@ fn lost(archive: &Archive<'_>, finding: &Finding, about: &ReleaseFacts) -> Strin
     if let Some(bundle) = archive.claimed.get(&about.id) {
         return format!("is here, and is damaged or not authentic: {}", archive.path(*bundle));
     }
-    let stem =
-        [".approval", ".receipt.json", file_name::REHEARSAL].iter().find_map(|end| finding.path.strip_suffix(end));
-    let bundle = stem.and_then(|stem| archive.unreadable(&format!("{stem}.pgseal")));
-    match bundle {
-        Some(path) => format!("is not here, or is {path}, which can't be read"),
+    let (dir, name) = finding.path.split_at(finding.path.rfind('/').map_or(0, |slash| slash + 1));
+    let stem = [".approval", ".receipt.json", file_name::REHEARSAL].iter().find_map(|end| name.strip_suffix(end));
+    // A receipt has the name of its run; a bundle mostly that of its release.
+    let names: Vec<String> = stem.map(|stem| format!("{stem}.pgseal")).into_iter().collect();
+    let names = [names, vec![format!("{}-{}.pgseal", about.name, about.version)]].concat();
+    match archive.doubtful(dir, &names) {
+        Some(Finding { path, claimed_id: None, facts: None, .. }) => {
+            format!("is not here, or is {path}, which can't be read")
+        }
+        Some(Finding { path, .. }) => format!("is not here, or is {path}, which is damaged or not authentic"),
         None => "is not here".to_owned(),
     }
 }

@@ -15,7 +15,7 @@ mod sequences;
 mod trust_roots;
 
 use super::facts::Facts;
-use super::fault::{Fault, Scope};
+use super::fault::{Fault, FaultKind, Scope};
 use super::file;
 use super::finding::Finding;
 use super::judge::Judge;
@@ -101,6 +101,10 @@ pub fn join(findings: &mut Vec<Finding>, told: Vec<(String, Fault)>, judge: &Jud
             findings.insert(at, file::nothing(path.as_ref(), kind, judge));
             at
         });
+        // The log says the same of a receipt, and more.
+        if fault.kind == FaultKind::LogDeleted {
+            findings[at].faults.retain(|fault| fault.kind != FaultKind::ReceiptMissing);
+        }
         findings[at].faults.push(fault);
     }
 }

@@ -9,41 +9,79 @@ use crate::audit::fault::FaultKind;
 use crate::trust::KeyId;
 use crate::trust::root::name;
 
-/// A document of the same root keys that does not lead to the one that judges is a fork. A version between two others that
-/// is not here is a fault; that the first ones are not here is none.
+/// Version by version, from the one that judges down: each names the document that it follows, so that another one of that
+/// version is a fork, whether the real one is here or not. A version between two others that is not here is a fault; that
+/// the first ones are not here is none.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
-    let judge = archive.root.document().version;
+    let judge = archive.root.document();
     let family = family(archive);
-    let (mut line, mut answers) = (BTreeMap::from([(judge, (None, archive.root.digest()))]), Vec::new());
-    // The ancestors first: they are the measure.
-    let (own, others): (Vec<_>, Vec<_>) =
-        archive.trust_roots().partition(|(_, facts)| archive.ancestors.contains_key(&facts.sha256));
-    for (at, facts) in own {
-        line.entry(facts.version).or_insert((Some(at), facts.sha256)).0.get_or_insert(at);
-    }
-    for (at, facts) in others {
-        let version = facts.version;
-        let (weight, kind, text) = if !facts.root_keys.iter().any(|key| family.contains(key)) {
+    let (mut versions, mut answers) = (Versions::new(), Vec::new());
+    for (at, facts) in archive.trust_roots() {
+        if !facts.root_keys.iter().any(|key| family.contains(key)) {
+            let version = facts.version;
             let text = format!("version {version} of a trust root that shares no root key with the one that judges");
-            (Weight::Note, FaultKind::TrustForeign, text)
-        } else if let Some((known, digest)) = line.get(&version) {
-            if *digest == facts.sha256 {
-                continue;
-            }
-            let other = known.map_or("the one that judges", |known| archive.path(known));
-            let text = format!("version {version} of the trust root is another document than {other}");
-            (Weight::Fault, FaultKind::TrustFork, text)
-        } else if version > judge {
-            let text = format!("version {version} of the trust root: this audit judges by version {judge}");
-            (Weight::Note, FaultKind::TrustNewer, text)
+            answers.push(answer(at, Weight::Note, FaultKind::TrustForeign, text));
+        } else if facts.version > judge.version {
+            answers.push(later(archive, at, facts));
         } else {
-            line.insert(version, (Some(at), facts.sha256));
-            continue;
-        };
-        answers.push(answer(at, weight, kind, text));
+            versions.entry(facts.version).or_default().push((at, facts));
+        }
     }
+    answers.extend(forks(archive, &versions));
     if archive.extent == Extent::Whole {
-        answers.extend(holes(&line));
+        answers.extend(holes(&versions, judge.version));
+    }
+    answers
+}
+
+/// The trust roots of each version, by path.
+type Versions<'a> = BTreeMap<u32, Vec<(usize, &'a TrustRootFacts)>>;
+
+/// Of the version behind the one that judges it is known which document it has to follow.
+fn later(archive: &Archive<'_>, at: usize, facts: &TrustRootFacts) -> Answer {
+    let (version, judge) = (facts.version, archive.root.document().version);
+    if version - 1 == judge && facts.prev_sha256 != Some(archive.root.digest()) {
+        let text =
+            format!("version {version} of the trust root follows another version {judge} than the one that judges");
+        return answer(at, Weight::Fault, FaultKind::TrustFork, text);
+    }
+    let text = format!("version {version} of the trust root: this audit judges by version {judge}");
+    answer(at, Weight::Note, FaultKind::TrustNewer, text)
+}
+
+/// Where nothing here names the document of a version, the first one by its path is the measure.
+fn forks(archive: &Archive<'_>, versions: &Versions<'_>) -> Vec<Answer> {
+    let judge = archive.root.document();
+    let judges = "the one that judges";
+    // Which document a version has, and what says so.
+    let mut named = BTreeMap::from([(judge.version, (archive.root.digest(), judges))]);
+    if let Some(before) = judge.prev_sha256 {
+        named.insert(judge.version - 1, (before, judges));
+    }
+    let mut answers = Vec::new();
+    for (version, roots) in versions.iter().rev() {
+        let known = named.get(version).copied();
+        let measure = match known {
+            Some((digest, _)) => roots.iter().find(|(_, facts)| facts.sha256 == digest),
+            None => roots.first(),
+        };
+        let other = match (measure, known) {
+            (Some((at, _)), _) => archive.path(*at).to_owned(),
+            (None, Some((_, by))) if *version < judge.version => {
+                format!("the one that {by} follows, which is not here")
+            }
+            (None, _) => judges.to_owned(),
+        };
+        let is_fork = |facts: &TrustRootFacts| measure.is_none_or(|(_, measure)| facts.sha256 != measure.sha256);
+        for (at, _) in roots.iter().filter(|(_, facts)| is_fork(facts)) {
+            let text = format!("version {version} of the trust root is another document than {other}");
+            answers.push(answer(*at, Weight::Fault, FaultKind::TrustFork, text));
+        }
+        if let Some((at, facts)) = measure
+            && let Some((before, digest)) = version.checked_sub(1).zip(facts.prev_sha256)
+        {
+            named.insert(before, (digest, archive.path(*at)));
+        }
     }
     answers
 }
@@ -57,15 +95,22 @@ fn family(archive: &Archive<'_>) -> BTreeSet<KeyId> {
     own.chain(before).collect()
 }
 
-fn holes(line: &BTreeMap<u32, (Option<usize>, crate::digest::Digest)>) -> Vec<Answer> {
-    let versions: Vec<(u32, Option<usize>)> = line.iter().map(|(version, (at, _))| (*version, *at)).collect();
-    let hole = |pair: &[(u32, Option<usize>)]| {
-        let ((below, at), (above, _)) = (pair[0], pair[1]);
+/// Where nothing but the one that judges is later, the archive ends there: a note.
+fn holes(versions: &Versions<'_>, judge: u32) -> Vec<Answer> {
+    let mut ends: Vec<u32> = versions.keys().copied().collect();
+    if ends.last().is_some_and(|last| *last < judge) {
+        ends.push(judge);
+    }
+    let hole = |pair: &[u32]| {
+        let (below, above) = (pair[0], pair[1]);
         let (from, to) = (below + 1, above.checked_sub(1)?);
         let which = if from == to { format!("version {from}") } else { format!("versions {from} to {to}") };
-        let text = format!("{which} of the trust root, between this one and version {above}, is not here");
-        (from <= to).then(|| answer(at.unwrap_or_default(), Weight::Fault, FaultKind::TrustVersionMissing, text))
+        let is_here = versions.contains_key(&above);
+        let (weight, that) =
+            if is_here { (Weight::Fault, "") } else { (Weight::Note, ", which judges and is not here itself") };
+        let text = format!("{which} of the trust root, between this one and version {above}{that}, is not here");
+        let (at, _) = versions.get(&below)?.first()?;
+        (from <= to).then(|| answer(*at, weight, FaultKind::TrustVersionMissing, text))
     };
-    // Below another version there is always one that was found: the one that judges is the last.
-    versions.windows(2).filter_map(hole).collect()
+    ends.windows(2).filter_map(hole).collect()
 }

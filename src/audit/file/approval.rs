@@ -2,11 +2,13 @@
 
 use super::signatures::added_word;
 use super::{Audited, approvals, malformed, not_authentic, unreadable};
+use crate::archive::read::ArchiveError;
 use crate::audit::facts::{Facts, ReleaseFacts, Verdict};
 use crate::audit::fault::{Fault, FaultKind};
 use crate::audit::judge::Judge;
 use crate::audit::place::{Found, Place};
 use crate::bundle::Added;
+use crate::bundle::untrusted::MalformedError;
 use crate::trust::added::AddedStatement;
 
 /// Audits an approval file. Each statement of it is judged.
@@ -17,7 +19,7 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
     };
     let added = match Added::parse(source) {
         Ok(added) => added,
-        Err(error) => return Audited::fault(malformed(&error)),
+        Err(error) => return Audited::fault(malformed(&said(error))),
     };
     let yes = || Verdict::of(Ok(()));
     let (mut facts, mut faults) = (Facts::new(yes(), yes()), Vec::new());
@@ -47,4 +49,12 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
         (facts.then, facts.now) = (no(), no());
     }
     Audited { facts: facts.release.is_some().then_some(facts), faults, ..Audited::default() }
+}
+
+/// Approvals begin as bundles do, and are none.
+fn said(error: MalformedError) -> String {
+    match error {
+        MalformedError::Archive(ArchiveError::NotABundle { found }) => format!("not an approval file: {found}"),
+        error => error.to_string(),
+    }
 }

@@ -46,9 +46,14 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Finding {
 
 /// What could not be listed.
 pub fn unlisted(unlisted: &Unlisted, judge: &Judge<'_>) -> Finding {
-    let Unlisted { path, kind, word, error } = unlisted;
-    let fault = if *word == FaultKind::Malformed { malformed(error) } else { unreadable(error) };
-    Finding { faults: vec![fault], ..nothing(path, *kind, judge) }
+    let Unlisted { path, kind, word, error, is_note } = unlisted;
+    let told = match word {
+        FaultKind::Malformed => malformed(error),
+        FaultKind::Unreadable => unreadable(error),
+        word => Fault::new(*word, error.to_string()),
+    };
+    let (notes, faults) = [told].into_iter().partition(|_| *is_note);
+    Finding { faults, notes, ..nothing(path, *kind, judge) }
 }
 
 pub(super) fn nothing(path: &Path, kind: Kind, judge: &Judge<'_>) -> Finding {

@@ -13,11 +13,12 @@ use crate::audit::place::{Found, Place, small};
 use crate::digest::Digest;
 use crate::format::approval::APR_VARIABLE;
 use crate::format::manifest::Release;
-use crate::format::receipt::Receipt;
+use crate::format::receipt::{Receipt, ReceiptStatement};
 use crate::format::rehearsal::Rehearsal;
 use crate::format::statement::Subject;
-use crate::record::receipt::{self, Parts, ReceiptError};
-use crate::record::rehearsal;
+use crate::limits;
+use crate::record::receipt::{self, Beside, Parts, ReceiptError};
+use crate::record::{journal, rehearsal};
 use crate::trust::KeyId;
 use crate::trust::evidence::Evidence;
 use crate::trust::root::name;
@@ -31,10 +32,34 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
     match receipt::check(parts, judge.root, judge.then()) {
         Err(error) => refused(&error, judge),
         Ok(read) => {
+            let journal = journal(place, found, &read.statement);
             let said = read.statement.predicate;
             let facts = facts(judge, &said.release, &read.statement.subject, read.signed);
-            told(Facts { receipt: Some(receipt_facts(said, sha256)), ..facts })
+            let audited = told(Facts { receipt: Some(receipt_facts(said, sha256)), ..facts });
+            Audited { faults: journal.into_iter().collect(), ..audited }
         }
+    }
+}
+
+/// What is wrong with the journal beside a receipt. That there is none is not wrong.
+fn journal(place: &dyn Place, found: &Found, statement: &ReceiptStatement) -> Option<Fault> {
+    let journal = Found { path: receipt::journal_path(&found.path), bytes: None, ..found.clone() };
+    let read = place.open(&journal).and_then(|source| {
+        if source.size() > limits::JOURNAL_BYTES {
+            return Ok(None);
+        }
+        let mut bytes = vec![0; source.size() as usize];
+        source.read_exact_at(&mut bytes, 0)?;
+        Ok(journal::chain(bytes))
+    });
+    match read.map(|chain| receipt::compare(chain.as_ref(), statement)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => Some(Fault::new(FaultKind::Unreadable, format!("the journal beside it can't be read: {error}"))),
+        Ok(Beside::Differs(why)) => {
+            let text = format!("the journal beside it does not agree: {why}");
+            Some(Fault::new(FaultKind::JournalDiffers, text))
+        }
+        Ok(_) => None,
     }
 }
 

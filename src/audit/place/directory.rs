@@ -6,6 +6,7 @@ use std::time::UNIX_EPOCH;
 
 use walkdir::WalkDir;
 
+use super::left_over::left_over;
 use super::{Found, Place, Unlisted, small};
 use crate::archive::source::{self, ByteSource};
 use crate::audit::kind::Kind;
@@ -37,8 +38,14 @@ impl Place for Directory {
             match entry {
                 Ok(entry) if entry.file_type().is_dir() => {}
                 Ok(entry) => {
-                    if let Some(kind) = Kind::of(entry.path()) {
-                        tell(Ok(found(entry.path(), kind)));
+                    let path = entry.path();
+                    if let Some(kind) = Kind::of(path) {
+                        tell(Ok(found(path, kind)));
+                    } else if entry.path_is_symlink() && path.is_dir() {
+                        let why = "a link to a directory is not followed: name it itself to have it audited";
+                        tell(Err(Unlisted::passed_over(path, Kind::Directory, why)));
+                    } else if let Some(missing) = left_over(path, |path| path.symlink_metadata().is_ok()) {
+                        tell(Err(missing));
                     }
                 }
                 Err(error) => {

@@ -1,6 +1,7 @@
 //! Where archives are: directories, tar files, and whatever else can list and open.
 
 pub mod directory;
+mod left_over;
 #[cfg(feature = "object-store")]
 pub mod objects;
 pub mod slice;
@@ -40,17 +41,24 @@ pub struct Unlisted {
     pub word: FaultKind,
     /// What the system says, or what is wrong with it.
     pub error: io::Error,
+    /// Whether it is only worth a note.
+    pub is_note: bool,
 }
 
 impl Unlisted {
     /// What can't be read.
     pub fn unreadable(path: &Path, kind: Kind, error: io::Error) -> Self {
-        Self { path: path.to_owned(), kind, word: FaultKind::Unreadable, error }
+        Self { path: path.to_owned(), kind, word: FaultKind::Unreadable, error, is_note: false }
     }
 
     /// What is not of the format that its name promises.
     pub fn malformed(path: &Path, kind: Kind, error: io::Error) -> Self {
-        Self { path: path.to_owned(), kind, word: FaultKind::Malformed, error }
+        Self { path: path.to_owned(), kind, word: FaultKind::Malformed, error, is_note: false }
+    }
+
+    /// What may hold files and is not looked into.
+    pub fn passed_over(path: &Path, kind: Kind, why: &str) -> Self {
+        Self { word: FaultKind::PassedOver, is_note: true, ..Self::unreadable(path, kind, io::Error::other(why)) }
     }
 }
 

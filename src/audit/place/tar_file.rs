@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use super::left_over::left_over;
 use super::slice::Slice;
 use super::tar_header::{self, Entry, Told};
 use super::{Found, Place, Unlisted, small};
@@ -14,9 +15,11 @@ use crate::archive::source::ByteSource;
 use crate::audit::kind::Kind;
 use crate::format::file_name::Named;
 use crate::format::timestamp::Timestamp;
+use crate::tlog::{CHECKPOINT, TILE};
 
 /// An open tar file, with the names of its members in memory.
 pub struct TarFile {
+    path: PathBuf,
     source: Arc<dyn ByteSource>,
     found: Vec<Found>,
     members: HashMap<PathBuf, (u64, u64)>,
@@ -27,7 +30,9 @@ pub struct TarFile {
 impl TarFile {
     /// Reads all headers. Members are told below the path of the file; of two with one name the second is `NAME#2`.
     pub fn read(path: &Path, source: Arc<dyn ByteSource>, modified: Option<Timestamp>) -> Self {
-        let mut tar = Self { source: source.clone(), found: Vec::new(), members: HashMap::new(), wrong: Vec::new() };
+        let (path_of, source_of) = (path.to_owned(), source.clone());
+        let mut tar =
+            Self { path: path_of, source: source_of, found: Vec::new(), members: HashMap::new(), wrong: Vec::new() };
         let (mut names, mut sidecars) = (Names::default(), Sidecars::default());
         let read = tar_header::entries(source.as_ref(), |told| match told {
             Told::File(Entry { name, offset, size }) => {
@@ -141,6 +146,12 @@ impl Names {
     }
 }
 
+/// Whether a member is a checkpoint, or one of the tiles of a log's entries.
+fn is_of_log(member: &Path) -> bool {
+    let entries = Path::new(TILE).join("entries");
+    member.file_name().is_some_and(|name| name == CHECKPOINT) || member.ancestors().any(|dir| dir.ends_with(&entries))
+}
+
 impl Place for TarFile {
     fn list(&self, tell: &mut dyn FnMut(Result<Found, Unlisted>)) {
         self.found.iter().for_each(|found| tell(Ok(found.clone())));
@@ -151,6 +162,15 @@ impl Place for TarFile {
                 _ => Unlisted::unreadable,
             };
             tell(Err(unlisted(path, *kind, copy)));
+        }
+        for name in self.members.keys() {
+            if let Some(missing) = left_over(name, |path| self.members.contains_key(path)) {
+                tell(Err(missing));
+            }
+        }
+        if self.members.keys().any(|name| is_of_log(name)) {
+            let why = "the log of an archive in it is not asked: unpack it and audit the directory";
+            tell(Err(Unlisted::passed_over(&self.path, Kind::Tar, why)));
         }
     }
 

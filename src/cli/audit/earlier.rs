@@ -117,8 +117,11 @@ impl Earlier {
     pub fn join(self, swept: Swept, listed: &[PathBuf]) -> Vec<Finding> {
         let Swept { findings, passed_over } = swept;
         let listed: Vec<String> = listed.iter().map(|path| told(path)).collect();
-        let closed: Vec<String> =
-            findings.iter().filter(|finding| finding.kind.is_place()).map(|finding| finding.path.clone()).collect();
+        let closed: Vec<String> = findings
+            .iter()
+            .filter(|finding| finding.kind.is_place() && finding.is_faulty())
+            .map(|finding| finding.path.clone())
+            .collect();
         let mut all = self.0;
         let below = |path: &str, places: &[String]| places.iter().any(|place| is_below(path, place));
         let is_gone = |path: &str| {
@@ -131,7 +134,7 @@ impl Earlier {
         let says = |finding: &Finding| {
             finding.facts.is_some() || finding.is_faulty() || !finding.notes.is_empty() || finding.kind == Kind::Part
         };
-        all.retain(|_, finding| says(finding));
+        all.retain(|path, finding| says(finding) && !(finding.is_passed_over() && below(path, &listed)));
         let now: BTreeSet<&str> = findings.iter().map(|finding| finding.path.as_str()).collect();
         for (path, finding) in &mut all {
             // Logs are no files that are listed; they are asked behind this.

@@ -1,5 +1,6 @@
 //! What an audit writes beside its answer: Parquet for other tools, a page for people. Each is there whole or not at all.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::shown;
 use crate::durable;
+use crate::format::file_name::Named;
+use crate::tlog::{self, CHECKPOINT, TILE};
 
 #[derive(clap::Args, Debug)]
 pub struct FileArgs {
@@ -23,16 +26,27 @@ pub struct FileArgs {
 }
 
 impl FileArgs {
-    /// What can be known before an audit that may take hours: whether files of these kinds can be written where they belong.
-    pub fn check(&self) -> Result<(), CliError> {
+    /// What can be known before an audit that may take hours: whether these files, and the answer's, can be written where
+    /// they belong, and take the place of nothing that an audit reads. `read` are the files that were named for it.
+    pub fn check(&self, answer: Option<&PathBuf>, read: &[PathBuf]) -> Result<(), CliError> {
         if self.parquet.is_some() && cfg!(not(feature = "parquet")) {
             return Err(CliError::new(Exit::Usage, "this pgseal was built without Parquet")
                 .hint("building pgseal with `--features parquet` puts it in; or read --jsonl with the same tools"));
         }
-        for path in [&self.parquet, &self.html].into_iter().flatten() {
+        let files: Vec<&PathBuf> = [answer, self.parquet.as_ref(), self.html.as_ref()].into_iter().flatten().collect();
+        let mut taken: BTreeMap<PathBuf, &str> = read.iter().map(|path| (real(path), "is what is audited")).collect();
+        for path in files {
+            let refused = |why: &str| CliError::new(Exit::Usage, format!("{} {why}", shown(path)));
+            if Named::of(path).is_some() || is_of_log(path) {
+                return Err(refused("has the name of what an audit reads, so nothing is written there")
+                    .hint("give the answer a name of its own: audit.txt, audit.jsonl, audit.html, audit.parquet"));
+            }
+            if let Some(what) = taken.insert(real(path), "is to be written twice") {
+                return Err(refused(what).hint("give each answer a file of its own"));
+            }
             let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
             if !dir.is_dir() || path.is_dir() {
-                return Err(CliError::new(Exit::Usage, format!("{} can't be written", shown(path)))
+                return Err(CliError::new(Exit::Internal, format!("{} can't be written", shown(path)))
                     .hint("name a file in a directory that is there"));
             }
         }
@@ -50,6 +64,21 @@ impl FileArgs {
         }
         Ok(())
     }
+}
+
+/// Whether a file is one of an archive's log.
+fn is_of_log(path: &Path) -> bool {
+    let has_log = |dir: &Path| tlog::has_log(if dir.as_os_str().is_empty() { Path::new(".") } else { dir });
+    let is_checkpoint = path.file_name().is_some_and(|name| name == CHECKPOINT) && path.parent().is_some_and(has_log);
+    let above = path.ancestors().skip(1).filter(|dir| dir.file_name().is_some_and(|name| name == TILE));
+    is_checkpoint || above.filter_map(Path::parent).any(has_log)
+}
+
+/// Where a file is, whatever links lead to it and whether or not it is there.
+fn real(path: &Path) -> PathBuf {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let by_dir = || Some(dir.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(by_dir).unwrap_or_else(|| path.to_owned())
 }
 
 fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), CliError> {

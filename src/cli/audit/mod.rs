@@ -21,7 +21,7 @@ use super::output::{Output, shown};
 use crate::audit::across::{self, Extent};
 use crate::audit::shard::Shard;
 use crate::audit::sweep::{self, Selection};
-use crate::audit::{Judge, Kind, Report, lines};
+use crate::audit::{Finding, Judge, Kind, Report, lines};
 use crate::durable;
 use crate::format::timestamp::Timestamp;
 use crate::trust::policy;
@@ -73,11 +73,12 @@ enum Form {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let form = form(args, out)?;
-    args.files.check()?;
+    let paths = args.paths.iter().map(|path| places::plain(path)).collect::<Result<Vec<_>, _>>()?;
+    args.files.check(args.output.as_ref(), &[&paths[..], &args.checkpoint].concat())?;
     let root = args.trust.load()?;
     let now = now();
     let judge = Judge { root: &root, as_of: args.as_of.unwrap_or(now), now };
-    let report = report(args, &judge, out)?;
+    let report = report(args, &paths, &judge, out)?;
     let summary = report.summary();
     args.files.write(&report, &summary, &judge)?;
     let answer = match form {
@@ -100,8 +101,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         (None, Form::Text) => out.bytes(format!("{answer}{sum}\n").as_bytes())?,
         (None, _) => out.bytes(answer.as_bytes())?,
     }
-    if report.findings.is_empty() && args.shard.is_none() && args.since.is_none() {
-        let text = "no *.pgseal files were found below the given paths";
+    if report.findings.iter().all(Finding::is_passed_over) && args.shard.is_none() && args.since.is_none() {
+        let text = "nothing that an audit reads was found below the given paths: no bundle (*.pgseal), approval (*.approval), \
+                    receipt (*.receipt.json, *.rehearsal.json), trust root (trust.json, trust.*.json, *.trust.json) or *.tar";
         return Err(CliError::new(Exit::Usage, text).hint("is it the right directory?").answered());
     }
     Ok(if summary.faults == 0 { Exit::Done } else { Exit::Faults })
@@ -118,7 +120,7 @@ fn form(args: &Args, out: Output) -> Result<Form, CliError> {
 }
 
 /// Audits what is to be audited now, joins what was audited earlier or elsewhere, and asks across all of it.
-fn report(args: &Args, judge: &Judge<'_>, out: Output) -> Result<Report, CliError> {
+fn report(args: &Args, paths: &[PathBuf], judge: &Judge<'_>, out: Output) -> Result<Report, CliError> {
     if args.shard.is_some() && !args.merge.is_empty() {
         let text = "--shard audits a part, --merge puts parts together";
         return Err(CliError::new(Exit::Usage, text).hint(
@@ -137,12 +139,11 @@ fn report(args: &Args, judge: &Judge<'_>, out: Output) -> Result<Report, CliErro
         );
         return Err(CliError::new(Exit::Usage, text).hint("is the date right? is the clock?"));
     }
-    let paths = args.paths.iter().map(|path| places::plain(path)).collect::<Result<Vec<_>, _>>()?;
     // Whoever is nowhere names nothing by a path from there.
     let here = std::env::current_dir().unwrap_or_default();
-    let spelling = Spelling::new(&paths, &here);
+    let spelling = Spelling::new(paths, &here);
     let earlier = earlier::Reader { judge, as_of: args.as_of, spelling }.read(&args.merge)?;
-    let elsewhere = if paths.is_empty() { 0 } else { earlier.elsewhere(&paths) };
+    let elsewhere = if paths.is_empty() { 0 } else { earlier.elsewhere(paths) };
     if elsewhere > 0 {
         let files = words::count(elsewhere, "file");
         out.note(format!("not below the given paths, so not looked for: {files} of --merge"));
@@ -157,11 +158,11 @@ fn report(args: &Args, judge: &Judge<'_>, out: Output) -> Result<Report, CliErro
     let progress = progress::Progress::new(out);
     let swept = sweep::sweep(places, judge, &selection, &|finding| progress.seen(finding));
     progress.finish();
-    let mut findings = earlier.join(swept, &paths);
+    let mut findings = earlier.join(swept, paths);
     if let Some(shard) = args.shard {
         across::add(&mut findings, &format!("{}{shard}", earlier::PART), Kind::Part, None, judge);
     } else {
-        logs::ask(&mut findings, &paths, &args.checkpoint, judge, out)?;
+        logs::ask(&mut findings, paths, &args.checkpoint, judge, out)?;
         let extent = if args.since.is_some() && args.merge.is_empty() { Extent::Part } else { Extent::Whole };
         across::ask(&mut findings, judge.root, extent);
     }

@@ -21,23 +21,27 @@ pub enum Beside {
 
 /// Compares `STEM.journal` with `STEM.receipt.json`. An error is that it can't be read, and not that there is none.
 pub fn journal_of(receipt: &Path, statement: &ReceiptStatement) -> io::Result<Beside> {
-    let chain = match journal::read_chain(&path(receipt)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Beside::Missing),
-        chain => chain?,
-    };
+    match journal::read_chain(&journal_path(receipt)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Beside::Missing),
+        chain => Ok(compare(chain?.as_ref(), statement)),
+    }
+}
+
+/// The same of a journal that was read from anywhere; `None` is one that is damaged.
+pub fn compare(chain: Option<&Chain>, statement: &ReceiptStatement) -> Beside {
     let Some(chain) = chain else {
         let why = "it is damaged: a line is not a journal's, or does not follow the one before";
-        return Ok(Beside::Differs(why.to_owned()));
+        return Beside::Differs(why.to_owned());
     };
-    Ok(match difference(&chain, statement) {
+    match difference(chain, statement) {
         Some(why) => Beside::Differs(why.to_owned()),
         None if statement.predicate.journal_sha256.is_none() => Beside::Unnamed(chain.lines.len()),
         None => Beside::Agrees(chain.lines.len()),
-    })
+    }
 }
 
 /// Where the journal of a receipt is.
-fn path(receipt: &Path) -> PathBuf {
+pub fn journal_path(receipt: &Path) -> PathBuf {
     // STEM.receipt.json
     receipt.with_extension("").with_extension("journal")
 }
