@@ -3,6 +3,8 @@
 
 #[path = "audit/across.rs"]
 mod across;
+#[path = "audit/approvals.rs"]
+mod approvals;
 #[path = "audit/beside.rs"]
 mod beside;
 #[path = "audit/files.rs"]

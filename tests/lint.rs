@@ -261,6 +261,36 @@ fn ways_back_of_what_goes_with_others() {
     assert_eq!(left(others), lines.map(|line| format!("missing-rollback tiers/01.sql:{line}")));
 }
 
+/// What a rollback script doesn't drop is left, whatever it does to things of other names.
+#[test]
+fn ways_back_that_are_none() {
+    let left = |tiers: &str, back: &str| {
+        let open = Release::with([("tiers/01.sql", tiers), ("rollback/01.sql", back)]).open();
+        let left = open.into_iter().filter_map(|p| p.strip_prefix("missing-rollback tiers/01.sql:").map(str::to_owned));
+        left.collect::<Vec<_>>().join(" ")
+    };
+    let index = "create index gi on public.b (lower(x) text_ops desc nulls last) with (fillfactor = 70);\n";
+    let trigger = "create trigger tg before insert on public.b for each row execute function f();\n";
+    // A table that is called otherwise has its indexes and triggers still.
+    let renames = format!("alter table public.a rename to b;\n{index}");
+    assert_eq!(left(&renames, "alter table public.b rename to a;\n"), "2");
+    assert_eq!(left(&renames, "alter table public.b rename to a;\ndrop index public.gi;\n"), "");
+    assert_eq!(left(&format!("{index}{trigger}"), "alter table public.b rename to c;\n"), "1 2");
+    assert_eq!(left(&format!("{index}{trigger}"), "alter table public.b rename to c;\ndrop table public.c;\n"), "");
+    // A column is not a function, an operator class, an order or a setting.
+    for column in ["lower", "text_ops", "last", "fillfactor"] {
+        assert_eq!(left(index, &format!("alter table public.b drop column {column};\n")), "1", "{column}");
+    }
+    assert_eq!(left(index, "alter table public.b drop column x;\n"), "");
+    // A temporary table is not the one in the schema.
+    let passing = "create temp table b (x int);\ndrop table b;\n";
+    assert_eq!(left(&format!("{index}{passing}"), "select 1;\n"), "1");
+    assert_eq!(left(index, passing), "1");
+    assert_eq!(left(index, "drop table pg_temp.b;\n"), "1");
+    assert_eq!(left(&format!("{passing}{index}"), "drop table b;\n"), "");
+    assert_eq!(left("create temp table b (x int);\ncreate index on b (x);\ndrop table b;\n", "select 1;\n"), "");
+}
+
 // --- hostile scripts ----------------------------------------------------------------------------------------------
 
 /// Each second tier is one that every parser would like to die of; the first one's warning must still come.

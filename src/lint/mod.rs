@@ -28,6 +28,8 @@ mod scripts;
 pub mod touches;
 pub mod modes;
 mod objects;
+mod index_columns;
+mod temporary;
 mod tokens;
 
 pub use acknowledged::Finding;

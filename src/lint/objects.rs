@@ -1,5 +1,7 @@
 //! What a statement creates, drops and renames, as far as its own words tell.
 
+use super::index_columns;
+use super::temporary;
 use super::tokens::{ObjectName, Tokens};
 
 /// A kind of object; what is dropped by the same words is the same kind.
@@ -42,7 +44,7 @@ pub struct Object {
     pub of: Option<ObjectName>,
     /// `IF NOT EXISTS` or `OR REPLACE`: it may have been there before. `IF EXISTS`: it may be gone already.
     pub conditional: bool,
-    /// Of an index: every name behind its table's, which its columns are among. It goes with any of them.
+    /// Of an index: the columns that it is made of. It goes with any of them.
     pub columns: Vec<String>,
 }
 
@@ -54,9 +56,11 @@ impl Object {
 }
 
 /// What a statement does to objects.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Effects {
     pub created: Vec<Object>,
+    /// What it creates for this connection alone.
+    pub temporary: Option<String>,
     pub dropped: Vec<Object>,
     /// From, to.
     pub renamed: Vec<(Object, String)>,
@@ -104,14 +108,13 @@ fn kind(tokens: &Tokens<'_>, i: usize) -> Option<(Kind, usize)> {
 fn create(tokens: &Tokens<'_>) -> Effects {
     let mut i = tokens.behind(1, &["or", "replace"]);
     let mut conditional = i > 1;
+    let mut is_temporary = false;
     // What is temporary is gone at the end of the run.
     while let Some(word) = ["global", "local", "unlogged", "unique", "recursive", "temp", "temporary"]
         .into_iter()
         .find(|word| tokens.is(i, word))
     {
-        if word.starts_with("temp") {
-            return Effects::default();
-        }
+        is_temporary |= word.starts_with("temp");
         i += 1;
     }
     let Some((kind, next)) = kind(tokens, i) else { return Effects::default() };
@@ -133,9 +136,7 @@ fn create(tokens: &Tokens<'_>) -> Effects {
         _ => None,
     };
     let columns = match (&of, kind) {
-        (Some((_, behind)), Kind::Index) => {
-            (*behind..tokens.len()).filter_map(|i| tokens.name(i)).map(|(name, _)| name.name).collect()
-        }
+        (Some((_, behind)), Kind::Index) => index_columns::names(tokens, *behind),
         _ => Vec::new(),
     };
     let of = of.map(|(table, _)| table);
@@ -151,8 +152,8 @@ fn create(tokens: &Tokens<'_>) -> Effects {
             None => return Effects::default(),
         },
     };
-    if name.schema.as_deref() == Some("pg_temp") {
-        return Effects::default();
+    if is_temporary || name.schema.as_deref() == Some(temporary::SCHEMA) {
+        return Effects { temporary: Some(name.name), ..Effects::default() };
     }
     let about = of.clone();
     Effects {

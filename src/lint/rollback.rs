@@ -3,6 +3,7 @@
 
 use super::objects::{Effects, Kind, Object};
 use super::scripts::{Purpose, Reading};
+use super::temporary::Temporary;
 use super::undoing::can_be;
 use crate::bundle::problem::Problem;
 use crate::sql::{Position, STAND_IN};
@@ -11,12 +12,16 @@ use crate::sql::{Position, STAND_IN};
 pub fn problems(readings: &[Reading]) -> Vec<Problem> {
     let created = created(readings);
     let undoing: Vec<&Reading> = readings.iter().filter(|reading| reading.purpose == Purpose::Rollback).collect();
+    let mut temporary = Temporary::default();
+    let back: Vec<Effects> = undoing
+        .iter()
+        .flat_map(|reading| &reading.definitions)
+        .map(|definition| temporary.told_apart(&definition.effects))
+        .collect();
     let undone = |made: &Object| {
         let nothing = Effects::default();
-        undoing.iter().any(|reading| {
-            reading.definitions.iter().any(|definition| undoes(&definition.effects, None, made))
-                || reading.dynamic.iter().any(|text| undoes(&nothing, Some(text), made))
-        })
+        takes_back(&back, made)
+            || undoing.iter().flat_map(|reading| &reading.dynamic).any(|text| undoes(&nothing, Some(text), made))
     };
     // a name that only the run knows can't be compared
     let is_known = |object: &Object| {
@@ -50,9 +55,10 @@ pub fn problems(readings: &[Reading]) -> Vec<Problem> {
 /// What is there after the tiers and was not before, and where it was made.
 fn created(readings: &[Reading]) -> Vec<(Object, Position)> {
     let mut created: Vec<(Object, Position)> = Vec::new();
+    let mut temporary = Temporary::default();
     for reading in readings.iter().filter(|reading| reading.purpose == Purpose::Tier) {
         for definition in &reading.definitions {
-            let effects = &definition.effects;
+            let effects = temporary.told_apart(&definition.effects);
             let goes = |made: &Object, dropped: &Object| is_same(made, dropped) || goes_with(made, dropped);
             created.retain(|(made, _)| !effects.dropped.iter().any(|dropped| goes(made, dropped)));
             effects.renamed.iter().for_each(|(from, to)| rename(&mut created, from, to));
@@ -63,16 +69,41 @@ fn created(readings: &[Reading]) -> Vec<(Object, Position)> {
     created
 }
 
+/// Whether these statements, one behind the other, take back what a tier made. Who renames it may drop it by either name:
+/// the script may have asked before.
+fn takes_back(back: &[Effects], made: &Object) -> bool {
+    let mut names = vec![made.clone()];
+    for effects in back {
+        if names.iter().any(|made| undoes(effects, None, made)) {
+            return true;
+        }
+        for (from, to) in &effects.renamed {
+            let renamed: Vec<Object> = names.iter().filter_map(|made| renamed(made, from, to)).collect();
+            names.extend(renamed.into_iter().filter(|made| !names.contains(made)).collect::<Vec<_>>());
+        }
+    }
+    false
+}
+
 /// The object, and what names it as its table.
 fn rename(created: &mut [(Object, Position)], from: &Object, to: &str) {
     for (made, _) in created {
-        if is_same(made, from) {
-            to.clone_into(&mut made.name.name);
-        }
-        if let Some(of) = made.of.as_mut().filter(|of| from.kind == Kind::Table && can_be(of, &from.name)) {
-            to.clone_into(&mut of.name);
+        if let Some(renamed) = renamed(made, from, to) {
+            *made = renamed;
         }
     }
+}
+
+/// What an object is called then, or its table.
+fn renamed(made: &Object, from: &Object, to: &str) -> Option<Object> {
+    let mut now = made.clone();
+    if is_same(made, from) {
+        to.clone_into(&mut now.name.name);
+    }
+    if let Some(of) = now.of.as_mut().filter(|of| from.kind == Kind::Table && can_be(of, &from.name)) {
+        to.clone_into(&mut of.name);
+    }
+    (now != *made).then_some(now)
 }
 
 /// Whether it is gone when this is dropped: with its table; an index also with a column of its own.
@@ -104,7 +135,9 @@ pub fn undoes(effects: &Effects, dynamic: Option<&str>, made: &Object) -> bool {
                 .flatten()
                 .any(|name| name.schema.as_ref() == Some(&dropped.name.name))
     };
-    effects.dropped.iter().chain(effects.renamed.iter().map(|(from, _)| from)).any(drops)
+    effects.dropped.iter().any(drops)
+        // by its own name: what is on a table stays on it, whatever the table is called
+        || effects.renamed.iter().any(|(from, _)| is_same(made, from))
         // made again as it was: `CREATE OR REPLACE` of the version before
         || effects.created.iter().any(|restored| is_same(made, restored))
         || effects.cascade && effects.dropped.iter().any(drops_schema)

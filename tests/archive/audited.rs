@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::support::site::Site;
+use crate::support::tar::{Member, Tar};
 use crate::{ORIGIN, add, desk, numbered};
 
 /// The words and paths of all faults that logs have. (Two releases of the tests share a name: that is another fault.)
@@ -188,4 +189,20 @@ fn a_size_that_nobody_signed_stops_no_audit() {
         assert!(faults.contains(&("log-unsigned".into(), "archive/checkpoint".into())), "{faults:?}");
         assert!(faults.len() < 30, "{faults:?}");
     }
+}
+
+/// What somebody puts into a tar file beside logged files was never logged, whatever its path begins with.
+#[test]
+fn the_logged_release_is_the_measure_and_not_one_in_a_tar_file() {
+    let site = desk();
+    add(&site, &["small.pgseal"]).done();
+    let tar = Tar { members: vec![Member::new("small.pgseal", &numbered(1))], end: vec![0; 1024] };
+    site.write("archive/a.tar", tar.bytes());
+    let document = site.run(["audit", "--json", "archive"]).json();
+    let files = document["bundles"].as_array().expect("a list").iter();
+    let is_equivocation = |file: &&Value| {
+        file["faults"].as_array().is_some_and(|faults| faults.iter().any(|fault| fault["kind"] == "equivocation"))
+    };
+    let paths: Vec<&str> = files.filter(is_equivocation).filter_map(|file| file["path"].as_str()).collect();
+    assert_eq!(paths, ["archive/a.tar/small.pgseal"]);
 }

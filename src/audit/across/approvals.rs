@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::archive::{Archive, Told, answer};
+use super::quorum::last_words;
 use super::{Answer, Extent, Weight};
 use crate::audit::facts::ApprovalFacts;
 use crate::audit::fault::FaultKind;
@@ -12,8 +13,8 @@ use crate::format::receipt::Action;
 use crate::trust::policy::CLOCK_SKEW_SECONDS;
 use crate::trust::{KeyId, When};
 
-/// A run is judged by the version of the trust root that admitted it, at the time when it began, and by the approvals that
-/// are in the archive. What only the receipt says about them is worth a note: a key's later word took the place of its
+/// A run is judged by the version of the trust root that admitted it, at the time when it began, and by what the approvals that
+/// are in the archive say then: of each key the last word. What only the receipt says about them is worth a note: a key's later word took the place of its
 /// approval, or no sound bundle is here. Where that version is not known, today's is asked, and the answer is a note too.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     // What is older than a part may hold the approvals.
@@ -59,22 +60,26 @@ fn judged(archive: &Archive<'_>, told: &Told<'_>) -> Option<Answer> {
     Some(answer(told.at, weight, FaultKind::RunWithoutApprovals, text))
 }
 
-/// Whether something was said after the run began, by more than clocks differ.
+/// Whether something was said after the run began. Clocks differ, which is to nobody's harm: a yes may be that much later, and
+/// what was taken back by then was taken back during the run.
 fn is_later(told: &Told<'_>, approval: &ApprovalFacts) -> bool {
-    approval.at.seconds() > told.receipt.started.seconds().saturating_add(CLOCK_SKEW_SECONDS)
+    let leeway = match approval.decision {
+        Decision::Approve => CLOCK_SKEW_SECONDS,
+        Decision::Withdraw => 0,
+    };
+    approval.at.seconds() > told.receipt.started.seconds().saturating_add(leeway)
 }
 
-/// The keys of a role that had said yes when a run began.
+/// The keys of a role whose last word when a run began was yes.
 fn keys(archive: &Archive<'_>, told: &Told<'_>, said: &[&ApprovalFacts], role: &Name) -> BTreeSet<KeyId> {
-    let of_role = said.iter().filter(|approval| approval.role == *role);
-    of_role.filter(|approval| counted(archive, told, approval)).map(|approval| approval.key_id).collect()
+    let before = said.iter().copied().filter(|said| !is_later(told, said));
+    let last = last_words(archive.root, told.receipt.started, before);
+    last.into_iter().filter(|said| said.role == *role && counted(archive, told, said)).map(|said| said.key_id).collect()
 }
 
 fn counted(archive: &Archive<'_>, told: &Told<'_>, approval: &ApprovalFacts) -> bool {
     let started = told.receipt.started;
-    let yes = approval.decision == Decision::Approve
-        && !is_later(told, approval)
-        && approval.expires.is_none_or(|expires| started <= expires);
+    let yes = approval.decision == Decision::Approve && approval.expires.is_none_or(|expires| started <= expires);
     let code = told.receipt.apr.as_deref();
     let for_it = code.is_none_or(|code| approval.apr.as_ref().is_some_and(|apr| apr.as_str() == code));
     let (when, proven) = (When::AsOf(started), approval.evidence.proven());

@@ -1,6 +1,7 @@
 //! The findings, as questions want them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::{Answer, Extent, Weight};
 use crate::audit::facts::{ApprovalFacts, ReceiptFacts, ReleaseFacts, TrustRootFacts};
@@ -8,6 +9,7 @@ use crate::audit::fault::{Fault, FaultKind, Scope};
 use crate::audit::finding::Finding;
 use crate::audit::kind::Kind;
 use crate::digest::Digest;
+use crate::format::file_name::Named;
 use crate::format::receipt::{Outcome, TrustReference};
 use crate::tlog::CHECKPOINT;
 use crate::trust::TrustRoot;
@@ -26,7 +28,7 @@ pub struct Archive<'a> {
     pub claimed: BTreeMap<Digest, usize>,
     /// Receipts whose signatures hold, or that nobody signed; by path.
     pub receipts: Vec<Told<'a>>,
-    /// Everything that people say of a release, in bundles and beside them, by its id.
+    /// Everything that people say of a release, in bundles and beside them, by its id; of files that are well.
     pub approvals: BTreeMap<Digest, Vec<&'a ApprovalFacts>>,
     /// Trust roots that led to the one that judges, and itself: each names the digest of the one before.
     pub ancestors: BTreeMap<Digest, Option<&'a TrustRootFacts>>,
@@ -64,7 +66,8 @@ impl<'a> Archive<'a> {
             }
             let Some(facts) = &finding.facts else { continue };
             let Some(release) = &facts.release else { continue };
-            if !facts.approvals.is_empty() {
+            // Of what has a fault itself nobody knows what it is worth.
+            if finding.is_sound() && !facts.approvals.is_empty() {
                 approvals.entry(release.id).or_default().extend(&facts.approvals);
             }
             match (finding.kind, &facts.receipt) {
@@ -102,12 +105,13 @@ impl<'a> Archive<'a> {
         names.iter().filter_map(own).find(is_doubtful)
     }
 
-    /// Whether the log of its archive has a file, and it is the file that was logged.
+    /// Whether the log of its archive has a file, and it is the file that was logged. No log has what is in a tar file.
     pub fn is_logged(&self, at: usize) -> bool {
         let finding = &self.findings[at];
         let in_log = |log: &&Finding| {
             let dir = log.path.strip_suffix(CHECKPOINT).filter(|_| log.kind == Kind::Log && log.facts.is_some());
-            dir.is_some_and(|dir| finding.path.starts_with(dir))
+            let below = dir.and_then(|dir| finding.path.strip_prefix(dir));
+            below.is_some_and(|below| !is_in_tar(below))
         };
         finding.faults.iter().all(|fault| fault.kind.scope() != Scope::Place)
             && self.findings.iter().any(|log| in_log(&log))
@@ -151,6 +155,11 @@ pub struct Policy<'a> {
     pub blocked: &'a [Digest],
     /// Whether every run needs a rehearsal.
     pub rehearsal: bool,
+}
+
+/// Whether a path leads through a tar file, or a directory by the name of one: which of them is not known here.
+fn is_in_tar(path: &str) -> bool {
+    Path::new(path).ancestors().skip(1).any(|dir| Named::of(dir) == Some(Named::Tar))
 }
 
 fn trust_roots<'a>(findings: &'a [Finding]) -> impl Iterator<Item = (usize, &'a TrustRootFacts)> + use<'a> {

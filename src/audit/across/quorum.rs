@@ -41,13 +41,22 @@ pub fn words<'a>(root: &TrustRoot, as_of: Timestamp, bundle: &'a Facts, beside: 
     let id = bundle.release.as_ref().map(|release| release.id);
     let files = id.and_then(|id| beside.get(&id)).into_iter().flatten();
     let shown = files.filter(|(_, facts)| facts.shown == bundle.shown).flat_map(|(_, facts)| &facts.approvals);
+    last_words(root, as_of, bundle.approvals.iter().chain(shown))
+}
+
+/// Of each key the last word at a time.
+pub(super) fn last_words<'a>(
+    root: &TrustRoot,
+    as_of: Timestamp,
+    said: impl Iterator<Item = &'a ApprovalFacts>,
+) -> Vec<&'a ApprovalFacts> {
     let mut last = BTreeMap::<KeyId, &ApprovalFacts>::new();
     // What a key said while it counted is not outbid by what it says since it is revoked: that may be the thief.
     let word = |said: &ApprovalFacts| {
         let counts = root.counts_since(&said.key_id, &said.role, When::AsOf(as_of), said.evidence.proven()).is_ok();
         (counts, said.at <= as_of, said.at, said.decision)
     };
-    for said in bundle.approvals.iter().chain(shown) {
+    for said in said {
         let known = last.entry(said.key_id).or_insert(said);
         if word(said) > word(known) {
             *known = said;

@@ -32,8 +32,10 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
                 let release = facts.release.get_or_insert_with(|| about.clone());
                 let first = *facts.shown.get_or_insert(shown);
                 if release.id != id {
+                    // It is no word about the release of this file, and is not among what is said of it.
                     let text = format!("the approval by key {} is about another release ({id})", claimed.key);
                     faults.push(Fault::new(FaultKind::MixedApprovals, text));
+                    continue;
                 } else if first != shown {
                     let text = format!("the approval by key {} shows another release or target", claimed.key);
                     faults.push(Fault::new(FaultKind::MixedApprovals, text));

@@ -1,0 +1,90 @@
+//! Which columns an index is made of, by its own words: it goes with each of them. What may be something else is none of them.
+
+use super::tokens::{Kind, Tokens};
+
+/// Words behind which no column stands: the name of a type, a collation.
+const BEFORE_OTHERS: [&str; 4] = [":", "::", "as", "collate"];
+
+/// Of `CREATE INDEX`, from behind its table on.
+pub fn names(tokens: &Tokens<'_>, behind: usize) -> Vec<String> {
+    let Some(open) = (behind..tokens.len()).find(|i| tokens.is(*i, "(")) else { return Vec::new() };
+    let mut names = Vec::new();
+    let mut next = list(tokens, open, &mut names);
+    if tokens.is(next, "include") && tokens.is(next + 1, "(") {
+        next = list(tokens, next + 1, &mut names);
+    }
+    // Words of WITH and TABLESPACE are no columns.
+    let condition = (next..tokens.len()).find(|i| tokens.is(*i, "where"));
+    if let Some(condition) = condition {
+        expression(tokens, condition + 1, tokens.len(), &mut names);
+    }
+    names
+}
+
+/// A list in parentheses: of each member the column, or the columns of its expression, and not what follows about
+/// collation, operators and order. The place behind it.
+fn list(tokens: &Tokens<'_>, open: usize, names: &mut Vec<String>) -> usize {
+    let behind = tokens.behind_parenthesis(open);
+    let end = behind.saturating_sub(1);
+    let mut i = open + 1;
+    while i < end {
+        match tokens.name(i) {
+            Some((name, next)) if !tokens.is(next, "(") => names.push(name.name),
+            called => {
+                let start = called.map_or(i, |(_, next)| next);
+                expression(tokens, start, tokens.behind_parenthesis(start).min(end), names);
+            }
+        }
+        while i < end && !tokens.is(i, ",") {
+            i = if tokens.is(i, "(") { tokens.behind_parenthesis(i) } else { i + 1 };
+        }
+        i += 1;
+    }
+    behind
+}
+
+/// Every name that no function, type or collation has.
+fn expression(tokens: &Tokens<'_>, start: usize, end: usize, names: &mut Vec<String>) {
+    let mut i = start;
+    while i < end {
+        let Some((name, next)) = tokens.name(i) else {
+            i += 1;
+            continue;
+        };
+        let is_column = !tokens.is(next, "(")
+            && tokens.get(next).is_none_or(|token| token.kind != Kind::Text)
+            && !tokens.is(next, "from")
+            && !(i > 0 && BEFORE_OTHERS.iter().any(|word| tokens.is(i - 1, word)))
+            && !is_time_zone(tokens, i);
+        if is_column {
+            names.push(name.name);
+        }
+        i = next;
+    }
+}
+
+/// `AT TIME ZONE`
+fn is_time_zone(tokens: &Tokens<'_>, i: usize) -> bool {
+    (0..3).any(|word| i >= word && tokens.are(i - word, &["at", "time", "zone"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_and_nothing_else() {
+        for (definition, columns) in [
+            ("(a, \"B\")", "a B"),
+            ("using btree (a text_pattern_ops desc nulls last, b collate \"C\" asc) with (fillfactor = 70)", "a b"),
+            ("using gin (lower(a), (b || c)) tablespace fast", "a b c"),
+            ("(a) include (c) where d", "a c d"),
+            ("(pg_catalog.lower(t.a))", "a"),
+            ("((a::lower), cast(b as text), date(c at time zone 'UTC'), extract(year from d))", "a b c d"),
+            ("using btree", ""),
+            ("(", ""),
+        ] {
+            assert_eq!(names(&Tokens::of(definition), 0).join(" "), columns, "{definition}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Whose yes counts for a run: of each key the last word before it, from files that are well.
+
+use crate::across::Well;
+use crate::support::people::{self, approval};
+use crate::support::tar::Tar;
+use crate::vault::{ARCHIVE, ran, set, yes};
+
+const WITHOUT: (&str, &str) = ("two.receipt.json", "run-without-approvals");
+
+/// A later file takes the approval back, which stays where it is.
+#[test]
+fn an_approval_that_was_withdrawn_before_the_run() {
+    let well = Well::new();
+    let word = |decision: &str, at: &str| {
+        let mut said = approval(&well.two, "l2");
+        said["predicate"]["decision"] = decision.into();
+        said["predicate"]["at"] = at.into();
+        well.vault.put("last.approval", people::beside(&well.vault.keys.ann, &said));
+        well.vault.faults(&[ARCHIVE])
+    };
+    assert_eq!(word("withdraw", "2026-11-21T08:59:59Z"), set([WITHOUT]));
+    assert!(well.vault.notes(&[ARCHIVE]).is_empty());
+    assert_eq!(word("withdraw", people::AT), set([WITHOUT]), "of the same second the withdrawal counts");
+    // Said while it ran, or before the yes.
+    for at in ["2026-11-21T09:00:01Z", "2026-11-21T20:00:00Z", "2026-10-01T00:00:00Z"] {
+        assert_eq!(word("withdraw", at), set([]), "{at}");
+        assert!(well.vault.notes(&[ARCHIVE]).is_empty(), "{at}");
+    }
+    assert_eq!(word("approve", "2026-11-21T08:59:59Z"), set([]));
+    // Somebody else's yes is not taken back.
+    assert_eq!(word("withdraw", "2026-11-21T08:59:59Z"), set([WITHOUT]));
+    well.vault.put("bob.approval", yes(&well.two, &well.vault.keys.bob));
+    assert_eq!(well.vault.faults(&[ARCHIVE]), set([]));
+}
+
+/// Of a file about two releases nothing counts for either.
+#[test]
+fn approvals_in_a_file_with_a_fault() {
+    let well = Well::new();
+    let trust = well.vault.trust(|draft| draft.document["policy"]["approvals"]["l2"] = 2.into());
+    well.vault.receipt("two", &ran(&well.two, trust, "2026-11-21T09:00:00Z", "two"));
+    well.remove("one.receipt.json");
+    well.remove("one.receipt.sig");
+    let (ann, bob) = (&well.vault.keys.ann, &well.vault.keys.bob);
+    well.vault.put("bob.approval", yes(&well.two, bob));
+    assert_eq!(well.vault.faults(&[ARCHIVE]), set([]));
+    // Ann's about the one, and Bob's about the other, in both orders.
+    let mixed = |first: &[u8], second: &[u8]| {
+        let (mut first, second) = (Tar::of(first), Tar::of(second));
+        second.members.into_iter().skip(1).for_each(|member| first.add(member));
+        first.bytes()
+    };
+    for (anns, bobs) in [(&well.one, &well.two), (&well.two, &well.one)] {
+        well.vault.put("two.approval", mixed(&yes(anns, ann), &yes(bobs, bob)));
+        for with_bobs in [true, false] {
+            let faults = well.vault.faults(&[ARCHIVE]);
+            assert!(faults.contains(&(WITHOUT.0.to_owned(), WITHOUT.1.to_owned())), "{faults:?}");
+            assert!(faults.contains(&("two.approval".to_owned(), "mixed-approvals".to_owned())), "{faults:?}");
+            if with_bobs {
+                well.remove("bob.approval");
+            }
+        }
+        well.vault.put("bob.approval", yes(&well.two, bob));
+    }
+}
