@@ -51,12 +51,10 @@ fn expression(tokens: &Tokens<'_>, start: usize, end: usize, names: &mut Vec<Str
             i += 1;
             continue;
         };
-        let is_column = !tokens.is(next, "(")
-            && tokens.get(next).is_none_or(|token| token.kind != Kind::Text)
-            && !tokens.is(next, "from")
-            && !(i > 0 && BEFORE_OTHERS.iter().any(|word| tokens.is(i - 1, word)))
-            && !is_time_zone(tokens, i);
-        if is_column {
+        let is_typed = i > 0 && BEFORE_OTHERS.iter().any(|word| tokens.is(i - 1, word));
+        let is_called = tokens.is(next, "(") || tokens.get(next).is_some_and(|token| token.kind == Kind::Text);
+        let is_other = is_typed || is_called || tokens.is(next, "from") || is_time_zone(tokens, i);
+        if !is_other {
             names.push(name.name);
         }
         i = next;
