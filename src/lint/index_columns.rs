@@ -53,7 +53,8 @@ fn expression(tokens: &Tokens<'_>, start: usize, end: usize, names: &mut Vec<Str
         };
         let is_typed = i > 0 && BEFORE_OTHERS.iter().any(|word| tokens.is(i - 1, word));
         let is_called = tokens.is(next, "(") || tokens.get(next).is_some_and(|token| token.kind == Kind::Text);
-        let is_other = is_typed || is_called || tokens.is(next, "from") || is_time_zone(tokens, i);
+        let is_word = ["as", "from"].iter().any(|word| tokens.is(i, word)) || tokens.is(next, "from");
+        let is_other = is_typed || is_called || is_word || is_time_zone(tokens, i);
         if !is_other {
             names.push(name.name);
         }

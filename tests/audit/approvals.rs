@@ -40,7 +40,6 @@ fn approvals_in_a_file_with_a_fault() {
     let trust = well.vault.trust(|draft| draft.document["policy"]["approvals"]["l2"] = 2.into());
     well.vault.receipt("two", &ran(&well.two, trust, "2026-11-21T09:00:00Z", "two"));
     well.remove("one.receipt.json");
-    well.remove("one.receipt.sig");
     let (ann, bob) = (&well.vault.keys.ann, &well.vault.keys.bob);
     well.vault.put("bob.approval", yes(&well.two, bob));
     assert_eq!(well.vault.faults(&[ARCHIVE]), set([]));

@@ -158,15 +158,21 @@ fn prefixes_without_their_magic() {
 #[test]
 fn signatures_and_journals_that_are_there_twice() {
     let desk = Desk::new();
+    // What they stand beside is missing, too, and told.
+    let told = |members: &[Member]| {
+        let mut told = desk.told(members);
+        told.retain(|(path, _)| path.is_empty());
+        told
+    };
     for name in ["a.receipt.sig", "a.receipt.tsr", "trust.json.sigs/1.0.sig", "a.journal"] {
         let member = |name: &str| Member::new(name, &desk.bad);
-        assert_eq!(desk.told(&[member(name)]), set([]));
-        assert_eq!(desk.told(&[member(name), member(&format!("other/{name}"))]), set([]));
+        assert_eq!(told(&[member(name)]), set([]));
+        assert_eq!(told(&[member(name), member(&format!("other/{name}"))]), set([]));
         for again in [name.to_owned(), format!("./{name}"), format!("/{name}")] {
-            assert_eq!(desk.told(&[member(name), member(&again)]), one(""), "{again}");
+            assert_eq!(told(&[member(name), member(&again)]), one(""), "{again}");
         }
-        assert_eq!(desk.told(&[member(name), typed(name, b'2', b"")]), one(""), "{name}");
-        assert_eq!(desk.told(&[member(&format!("x/../{name}"))]), one(""), "{name}");
+        assert_eq!(told(&[member(name), typed(name, b'2', b"")]), one(""), "{name}");
+        assert_eq!(told(&[member(&format!("x/../{name}"))]), one(""), "{name}");
     }
     desk.told(&[Member::new("a.receipt.sig", b"judged"), Member::new("a.receipt.sig", &desk.bad)]);
     assert!(desk.is_extracted("a.receipt.sig", &GNU));
