@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use super::by_descriptor;
 use rustix::fs::{self, AtFlags, CWD, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -16,63 +17,111 @@ use rustix::process::geteuid;
 /// is one that is just being made, or somebody's own.
 const HELD: &str = "held";
 
-/// A directory of this process; dropping it removes it with all that is in it.
+/// Its name until then.
+const UNLOCKED: &str = "new";
+
+/// A directory of this process; dropping it removes it with all that is in it. It is used and cleared by its descriptor:
+/// whoever may write beside it can give its name to another directory.
 pub struct Scratch {
-    path: PathBuf,
+    name: PathBuf,
+    at: PathBuf,
     prefix: &'static str,
+    dir: File,
     // Its lock ends with it.
     _held: File,
 }
 
 impl Scratch {
-    /// Makes one that nobody else may look into. The names of all that are for one purpose have one prefix.
+    /// Makes one that nobody else may look into, where the file system has modes. The names of all that are for one purpose
+    /// have one prefix.
     pub fn new(parent: &Path, prefix: &'static str) -> io::Result<Self> {
         let permissions = Permissions::from_mode(0o700);
-        let dir = tempfile::Builder::new().prefix(prefix).permissions(permissions).tempdir_in(parent)?;
-        let unlocked = dir.path().join("new");
-        let held = File::create_new(&unlocked)?;
+        // From here on nothing is removed by its name.
+        let name = tempfile::Builder::new().prefix(prefix).permissions(permissions).tempdir_in(parent)?.keep();
+        let dir = open(CWD, &name)?;
+        let stat = fs::fstat(&dir)?;
+        if stat.st_uid != geteuid().as_raw() || stat.st_mode & 0o022 != 0 || !names(&dir)?.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "somebody else put a directory in the way"));
+        }
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let held = File::from(fs::openat(&dir, UNLOCKED, flags, Mode::from_raw_mode(0o600))?);
         // Where the file system has no locks, nobody can say that its owner is gone: it keeps its name, and none is swept.
         if held.lock().is_ok() {
-            std::fs::rename(unlocked, dir.path().join(HELD))?;
+            fs::renameat(&dir, UNLOCKED, &dir, HELD)?;
         }
-        Ok(Self { path: dir.keep(), prefix, _held: held })
+        let dir = File::from(dir);
+        let by_descriptor = by_descriptor(&dir);
+        let at = if by_descriptor.is_dir() { by_descriptor } else { name.clone() };
+        Ok(Self { name, at, prefix, dir, _held: held })
     }
 
-    /// Where it is.
+    /// Where it is, also where somebody gives its name to another directory.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.at
     }
 
-    /// Removes those beside it that are this user's and that nobody holds any more. What can't be removed stays.
+    /// Removes those beside it that are this user's and that nobody holds any more. What can't be removed stays, and so does
+    /// what has no lock yet, since it may be just being made.
     pub fn sweep(&self) -> Vec<PathBuf> {
-        let ours = self.path();
+        self.sweep_by(false)
+    }
+
+    /// The same where nobody else can be making one, because the caller has the lock of the place: also what has no lock yet.
+    pub fn sweep_alone(&self) -> Vec<PathBuf> {
+        self.sweep_by(true)
+    }
+
+    fn sweep_by(&self, alone: bool) -> Vec<PathBuf> {
+        let ours = &self.name;
         let Some(parent) = ours.parent() else { return Vec::new() };
         let entries = std::fs::read_dir(parent).into_iter().flatten().filter_map(Result::ok);
         let names = entries.map(|entry| entry.path()).filter(|path| {
             let name = path.file_name().unwrap_or_default().as_encoded_bytes();
             name.starts_with(self.prefix.as_bytes()) && path != ours
         });
-        names.filter(|path| matches!(remove_left(path), Ok(true))).collect()
+        names.filter(|path| matches!(remove_left(path, alone), Ok(true))).collect()
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
         // Best effort; the next one sweeps.
-        let _ = open(CWD, &self.path).and_then(|dir| clear(&dir)).and_then(|()| std::fs::remove_dir(&self.path));
+        let _ = clear(&self.dir).and_then(|()| remove_if_same(&self.name, &self.dir));
     }
 }
 
 /// Whether it was removed. Everything is done by the opened directory, whatever its name means meanwhile.
-fn remove_left(path: &Path) -> io::Result<bool> {
+fn remove_left(path: &Path, alone: bool) -> io::Result<bool> {
     let dir = open(CWD, path)?;
-    if fs::fstat(&dir)?.st_uid != geteuid().as_raw() {
+    let stat = fs::fstat(&dir)?;
+    // Into one that others may write to, they can put whatever says that it is ours.
+    if stat.st_uid != geteuid().as_raw() || stat.st_mode & 0o077 != 0 {
         return Ok(false);
     }
-    let Some(_held) = unheld(&dir)? else { return Ok(false) };
+    let is_begun = names(&dir)?.iter().all(|name| name.to_bytes() == UNLOCKED.as_bytes());
+    let held = if alone && is_begun { None } else { Some(unheld(&dir)?) };
+    if matches!(held, Some(None)) {
+        return Ok(false);
+    }
     clear(&dir)?;
-    std::fs::remove_dir(path)?;
+    remove_if_same(path, &dir)?;
     Ok(true)
+}
+
+/// Removes the name of an empty directory, if it still is the name of this one.
+fn remove_if_same(name: &Path, dir: impl AsFd) -> io::Result<()> {
+    let (named, ours) = (fs::fstat(open(CWD, name)?)?, fs::fstat(dir)?);
+    if (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino) { std::fs::remove_dir(name) } else { Ok(()) }
+}
+
+/// What is in a directory.
+fn names(dir: impl AsFd) -> io::Result<Vec<CString>> {
+    let mut names: Vec<CString> = Vec::new();
+    for entry in Dir::read_from(dir)? {
+        names.push(entry?.file_name().to_owned());
+    }
+    names.retain(|name| ![&b"."[..], b".."].contains(&name.to_bytes()));
+    Ok(names)
 }
 
 /// No link is followed.
@@ -82,18 +131,15 @@ fn open(at: impl AsFd, name: impl rustix::path::Arg) -> io::Result<OwnedFd> {
 }
 
 /// Removes what is in a directory. The lock goes last: a directory that lost it would stay for ever.
-fn clear(dir: &OwnedFd) -> io::Result<()> {
-    let mut names: Vec<CString> = Vec::new();
-    for entry in Dir::read_from(dir)? {
-        names.push(entry?.file_name().to_owned());
-    }
+fn clear(dir: impl AsFd) -> io::Result<()> {
+    let dir = dir.as_fd();
     let is_held = |name: &CStr| name.to_bytes() == HELD.as_bytes();
-    let (held, others): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| is_held(name));
-    for name in others.iter().chain(&held).filter(|name| ![&b"."[..], b".."].contains(&name.to_bytes())) {
+    let (held, others): (Vec<_>, Vec<_>) = names(dir)?.into_iter().partition(|name| is_held(name));
+    for name in others.iter().chain(&held) {
         match fs::unlinkat(dir, name, AtFlags::empty()) {
             // What a system says of a directory: Linux the first, others the second.
             Err(Errno::ISDIR | Errno::PERM) => {
-                clear(&open(dir, name)?)?;
+                clear(open(dir, name)?)?;
                 fs::unlinkat(dir, name, AtFlags::REMOVEDIR)?;
             }
             done => done?,
@@ -106,7 +152,9 @@ fn clear(dir: &OwnedFd) -> io::Result<()> {
 fn unheld(dir: &OwnedFd) -> io::Result<Option<File>> {
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let held = fs::openat(dir, HELD, flags, Mode::empty())?;
-    if FileType::from_raw_mode(fs::fstat(&held)?.st_mode) != FileType::RegularFile {
+    let stat = fs::fstat(&held)?;
+    let is_plain = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    if !is_plain || stat.st_uid != geteuid().as_raw() || stat.st_nlink != 1 {
         return Ok(None);
     }
     let held = File::from(held);
@@ -132,6 +180,7 @@ mod tests {
         // As one that was killed leaves it.
         let killed = parent.join(format!("{PREFIX}killed"));
         std::fs::create_dir(&killed).expect("a directory");
+        std::fs::set_permissions(&killed, Permissions::from_mode(0o700)).expect("our own");
         std::fs::write(killed.join(HELD), "").expect("a file");
         std::fs::create_dir_all(killed.join("release/tiers")).expect("directories");
         std::fs::write(killed.join("release/tiers/one.sql"), "select 1;").expect("a file");
@@ -147,12 +196,50 @@ mod tests {
         std::os::unix::fs::symlink(dear.path(), killed.join("release/link")).expect("a link");
         let gone = ours.sweep();
         assert_eq!(gone, std::slice::from_ref(&killed));
+        assert!(young.exists());
+        std::fs::set_permissions(&young, Permissions::from_mode(0o700)).expect("our own");
+        assert_eq!(ours.sweep_alone(), std::slice::from_ref(&young));
         assert!(!killed.exists() && link.is_symlink());
-        assert!(alive.path().join(HELD).exists() && young.exists() && dear.path().join(HELD).exists());
+        assert!(alive.path().join(HELD).exists() && dear.path().join(HELD).exists());
         assert!(ours.path().join(HELD).exists());
-        let path = alive.path().to_owned();
-        std::fs::create_dir(path.join("release")).expect("a directory");
+        let name = alive.name.clone();
+        std::fs::create_dir(alive.path().join("release")).expect("a directory");
+        assert!(name.join("release").is_dir());
         drop(alive);
-        assert!(!path.exists());
+        assert!(!name.exists());
+    }
+
+    #[test]
+    fn a_directory_in_the_place_of_ours_stays_whole() {
+        let temporary = tempfile::tempdir().expect("a temporary directory");
+        let ours = Scratch::new(temporary.path(), PREFIX).expect("a directory");
+        let (name, gone) = (ours.name.clone(), temporary.path().join("gone"));
+        std::fs::write(ours.path().join("before"), "x").expect("a file");
+        std::fs::rename(&name, &gone).expect("renamed");
+        std::fs::create_dir(&name).expect("a directory");
+        std::fs::write(name.join("dear"), "dear").expect("a file");
+        std::fs::write(ours.path().join("behind"), "x").expect("a file");
+        assert!(gone.join("behind").is_file() && !name.join("behind").exists());
+        drop(ours);
+        assert_eq!(std::fs::read(name.join("dear")).expect("it is there"), b"dear");
+        assert_eq!(std::fs::read_dir(&gone).expect("a directory").count(), 0);
+    }
+
+    #[test]
+    fn what_others_may_have_marked_is_not_swept() {
+        let temporary = tempfile::tempdir().expect("a temporary directory");
+        let ours = Scratch::new(temporary.path(), PREFIX).expect("a directory");
+        let make = |name: &str, mode: u32| {
+            let dir = temporary.path().join(format!("{PREFIX}{name}"));
+            std::fs::create_dir(&dir).expect("a directory");
+            std::fs::write(dir.join("dear"), "dear").expect("a file");
+            std::fs::write(dir.join(HELD), "").expect("a file");
+            std::fs::set_permissions(&dir, Permissions::from_mode(mode)).expect("our own");
+            dir
+        };
+        let (open, closed, linked) = (make("open", 0o775), make("closed", 0o700), make("linked", 0o700));
+        std::fs::hard_link(linked.join(HELD), temporary.path().join("mark")).expect("a link");
+        assert_eq!(ours.sweep(), std::slice::from_ref(&closed));
+        assert!(open.join("dear").is_file() && linked.join("dear").is_file() && !closed.exists());
     }
 }
