@@ -35,7 +35,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     let aside = aside(&args.dir, out).map_err(io)?;
     let inside = aside.path().join("release");
-    write_all(&bundle, &inside)?;
+    write_all(&bundle, &inside, &args.dir)?;
     moved.finish();
     std::fs::rename(&inside, &args.dir).map_err(io)?;
     let count = bundle.file_count();
@@ -58,8 +58,8 @@ fn aside(dir: &Path, out: Output) -> std::io::Result<Scratch> {
     Ok(aside)
 }
 
-/// Whatever is wrong with one file, all of them go with the directory.
-fn write_all(bundle: &AuthenticatedBundle, dir: &Path) -> Result<(), CliError> {
+/// Whatever is wrong with one file, all of them go with the directory. `target` is what it shall be called.
+fn write_all(bundle: &AuthenticatedBundle, dir: &Path, target: &Path) -> Result<(), CliError> {
     // Entry paths can't leave the directory: their grammar has no "..", no absolute paths and no links.
     let create = |path: &EntryPath| {
         let path = dir.join(path.as_str());
@@ -68,6 +68,6 @@ fn write_all(bundle: &AuthenticatedBundle, dir: &Path) -> Result<(), CliError> {
     };
     bundle.copy_all(create).map_err(|error| match error {
         CopyError::Content(error) => error.into(),
-        CopyError::Write { path, source } => CliError::io(&dir.join(path.as_str()), &source),
+        CopyError::Write { path, source } => CliError::io(&target.join(path.as_str()), &source),
     })
 }
