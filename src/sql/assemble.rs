@@ -10,7 +10,7 @@ use super::lexemes::{Fault, Form, Reference, is_identifier_byte, skip_leading};
 use super::position::Origin;
 use super::scanner::Stop;
 use super::special::{ROW_COUNT, is_hidden};
-use super::statement::{CopySource, Statement};
+use super::statement::{Composed, CopySource, Statement};
 use super::variables::{STAND_IN, Value, Variables, quote_identifier, quote_literal};
 
 /// Bytes of one statement that may come from variables, and how deep values may name variables.
@@ -247,7 +247,7 @@ pub(super) fn check(
     frame: &mut Frame<'_>,
     mut statement: Statement,
     terminated: bool,
-    composed: bool,
+    composed: Option<Composed>,
     joined: bool,
 ) -> Result<Statement, ScriptError> {
     let at = |statement: &Statement, byte: usize| Origin {
@@ -260,13 +260,21 @@ pub(super) fn check(
         let hint = Some("write the body as a dollar-quoted string, or quote the word");
         return Err(ScriptError::Disagreement { problem, hint, origin: at(&statement, byte) });
     }
-    if composed
-        && !joined
+    if !joined
+        && let Some(composed) = composed
         && let Some(byte) = boundary_fault(&statement.sql, terminated, frame.scanner.escapes_everywhere)
     {
-        let problem = "variables put together something else than psql scanned piece by piece";
-        let hint = Some("write :'name' or :\"name\", which are quoted");
-        return Err(ScriptError::Disagreement { problem, hint, origin: at(&statement, byte) });
+        let (problem, hint) = match composed {
+            Composed::Variable => (
+                "variables put together something else than psql scanned piece by piece",
+                "write :'name' or :\"name\", which are quoted",
+            ),
+            Composed::LeftOut => (
+                "psql counts the words of what \\if leaves out, and ends this statement elsewhere",
+                "begin the statement, and any comment before it, behind \\endif",
+            ),
+        };
+        return Err(ScriptError::Disagreement { problem, hint: Some(hint), origin: at(&statement, byte) });
     }
     if joined {
         if let Some(byte) = joined_copy(&statement.sql) {

@@ -7,6 +7,7 @@ use super::meta::Command;
 use super::place::{Place, all_arguments, argument_fault};
 use super::script::Script;
 use super::special::parse_boolean;
+use super::statement::Composed;
 
 /// How deep `\if` may nest.
 const MAX_IF_DEPTH: usize = 256;
@@ -47,7 +48,9 @@ impl Script<'_> {
         if let Text::Back(kept) = text.map_err(|problem| place.bad(problem.into()))? {
             frame.buffer.truncate(kept.length);
             frame.buffer.joined = kept.joined;
-            frame.buffer.composed |= kept.length > 0;
+            if kept.length > 0 {
+                frame.buffer.composed.get_or_insert(Composed::LeftOut);
+            }
             frame.scanner.set_parentheses(kept.parentheses);
         }
         Ok(())

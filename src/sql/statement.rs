@@ -129,6 +129,15 @@ impl Map {
     }
 }
 
+/// Why a text is not one piece of a file. psql did not scan it as one, so the server may see other bounds in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Composed {
+    /// A variable was replaced.
+    Variable,
+    /// A branch of `\if` was left out behind its beginning: psql takes back the text, and counts its words.
+    LeftOut,
+}
+
 /// psql's query buffer: the statement that is being collected.
 #[derive(Default)]
 pub(super) struct Buffer {
@@ -140,8 +149,8 @@ pub(super) struct Buffer {
     pub substituted: usize,
     pub undefined: Vec<(String, Position)>,
     pub bare: Vec<(String, Position)>,
-    /// The text is not one piece of a file: a variable was replaced, or `\if` or another command stood in the middle.
-    pub composed: bool,
+    /// What made the text anything else than one piece of a file.
+    pub composed: Option<Composed>,
     /// `\;` was in it.
     pub joined: bool,
 }
@@ -193,7 +202,7 @@ impl Buffer {
         self.text.extend_from_slice(value);
         self.substituted += value.len();
         self.tail = None;
-        self.composed = true;
+        self.composed = Some(Composed::Variable);
     }
 
     /// Forgets what was appended behind a byte.

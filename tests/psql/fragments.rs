@@ -125,7 +125,13 @@ pub fn check() {
         // `\gset` of a column that is called like a variable: its value is the server's, and nothing else may wait for it.
         let stores = pieces.iter().any(|piece| piece.contains("\\gset"));
         let waits = matches!(&outcome, Outcome::Refused { refusal, .. } if refusal.reason.contains("known only while"));
-        prop_assert!(stores && waits || matches!(outcome, Outcome::Same { .. }), "{}\n{outcome:?}", pieces.concat());
+        // psql counts the words that a false `\if` leaves out, and overlooks the BEGIN ATOMIC behind them.
+        let left_out = pieces.iter().any(|piece| piece.contains("\\if"))
+            && pieces.iter().any(|piece| piece.contains("begin atomic"));
+        let overlooked =
+            matches!(&outcome, Outcome::Refused { refusal, .. } if refusal.reason.contains("of what \\if leaves out"));
+        let refused = stores && waits || left_out && overlooked;
+        prop_assert!(refused || matches!(outcome, Outcome::Same { .. }), "{}\n{outcome:?}", pieces.concat());
         Ok(())
     });
     ran.unwrap_or_else(|error| panic!("{error}"));

@@ -49,7 +49,7 @@ impl Script<'_> {
         let Some(frame) = self.frames.last_mut() else { return Ok(None) };
         let mut statement = if frame.buffer.is_empty() {
             let again = Statement::at(frame.previous.clone(), origin.clone());
-            check(frame, again, false, false, true)?
+            check(frame, again, false, None, true)?
         } else {
             finish(frame, false)?
         };

@@ -406,3 +406,8 @@ select 1
 \g
 \endif
 , 2;
+--# left_out_counts
+/* a comment */\if false
+select 'left out'
+\endif
+create function f() returns int begin atomic select 1; end;
