@@ -42,7 +42,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let log = checkpoint.map_or("no checkpoint".to_owned(), |checkpoint| escape(checkpoint.origin()));
     out.line(format!("{log}: {}, {}", count(entries.len(), "entry"), count(faults.len(), "fault")));
     if since.is_empty() && faults.is_empty() {
-        out.note("the holder of the log's key could have written a new log: to find that, compare it with a checkpoint that was kept elsewhere (--since)");
+        out.note("an older copy of all this could have been put back, and the holder of the log's key could have written a new log: a checkpoint that was kept elsewhere shows both (--since)");
     }
     Ok(if faults.is_empty() { Exit::Done } else { Exit::Faults })
 }
