@@ -1,15 +1,14 @@
 //! A directory of this process alone, for what is not yet what it shall be. Whoever is killed leaves it behind, and the next
 //! one of the same user that works there takes it away.
 
-use std::ffi::{CStr, CString};
 use std::fs::{File, Permissions, TryLockError};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::by_descriptor;
-use rustix::fs::{self, AtFlags, CWD, Dir, FileType, Mode, OFlags};
+use super::{by_descriptor, names};
+use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -98,7 +97,7 @@ fn remove_left(path: &Path, alone: bool) -> io::Result<bool> {
     if stat.st_uid != geteuid().as_raw() || stat.st_mode & 0o077 != 0 {
         return Ok(false);
     }
-    let is_begun = names(&dir)?.iter().all(|name| name.to_bytes() == UNLOCKED.as_bytes());
+    let is_begun = names(&dir)?.iter().all(|name| name == UNLOCKED);
     let held = if alone && is_begun { None } else { Some(unheld(&dir)?) };
     if matches!(held, Some(None)) {
         return Ok(false);
@@ -114,16 +113,6 @@ fn remove_if_same(name: &Path, dir: impl AsFd) -> io::Result<()> {
     if (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino) { std::fs::remove_dir(name) } else { Ok(()) }
 }
 
-/// What is in a directory.
-fn names(dir: impl AsFd) -> io::Result<Vec<CString>> {
-    let mut names: Vec<CString> = Vec::new();
-    for entry in Dir::read_from(dir)? {
-        names.push(entry?.file_name().to_owned());
-    }
-    names.retain(|name| ![&b"."[..], b".."].contains(&name.to_bytes()));
-    Ok(names)
-}
-
 /// No link is followed.
 fn open(at: impl AsFd, name: impl rustix::path::Arg) -> io::Result<OwnedFd> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
@@ -133,8 +122,7 @@ fn open(at: impl AsFd, name: impl rustix::path::Arg) -> io::Result<OwnedFd> {
 /// Removes what is in a directory. The lock goes last: a directory that lost it would stay for ever.
 fn clear(dir: impl AsFd) -> io::Result<()> {
     let dir = dir.as_fd();
-    let is_held = |name: &CStr| name.to_bytes() == HELD.as_bytes();
-    let (held, others): (Vec<_>, Vec<_>) = names(dir)?.into_iter().partition(|name| is_held(name));
+    let (held, others): (Vec<_>, Vec<_>) = names(dir)?.into_iter().partition(|name| name == HELD);
     for name in others.iter().chain(&held) {
         match fs::unlinkat(dir, name, AtFlags::empty()) {
             // What a system says of a directory: Linux the first, others the second.
