@@ -69,7 +69,7 @@ impl<'a> Taker<'a> {
         let archive_path = archive.canonicalize().map_err(io)?;
         let below = Below::open(&archive_path).map_err(io)?;
         let aside = Scratch::new(&archive_path, ASIDE).map_err(io)?;
-        aside.sweep_alone();
+        aside.sweep();
         Ok(Self { typed: archive.to_owned(), archive: archive_path, below, aside, root, when, known })
     }
 
