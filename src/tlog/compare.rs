@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use damaged::Damaged;
 use files::Logged;
 
 use super::append::{pending, there};
@@ -22,6 +23,7 @@ use crate::trust::TrustRoot;
 use crate::trust::root::SignatureError;
 use crate::words::count;
 
+mod damaged;
 mod files;
 mod tree;
 
@@ -54,7 +56,7 @@ pub enum LogFaultKind {
     Deleted,
     /// A logged file has another content.
     Rewritten,
-    /// A file of a kind that archives take is not in the log.
+    /// A file of a kind that archives take is not in the log, or can't be shown to be.
     Unlogged,
     /// The log's own files don't agree, or one is damaged or gone.
     Broken,
@@ -132,13 +134,13 @@ pub fn compare(
     let (read, is_whole) = if is_elsewhere { (Vec::new(), false) } else { read_entries(dir, size, &mut faults) };
     let is_unreadable = read.is_empty() && checkpoint.as_ref().is_none_or(|checkpoint| checkpoint.size() > 0);
     let leaves = Leaves::new(read.iter().map(|(_, entry)| leaf(entry)).collect());
-    let bad = head.filter(|_| is_whole).map(|head| tree::check(dir, head, &leaves, &mut faults)).unwrap_or_default();
+    let bad_at = head.filter(|_| is_whole).map(|head| tree::check(dir, head, &leaves, &mut faults)).unwrap_or_default();
     let files = files::walk(dir, &mut faults);
     drop(lock);
     if is_whole && !is_unreadable {
         since.iter().for_each(|kept| tree::check_kept(kept, head, root, &leaves, &mut faults));
     }
-    let (bad, good): (Vec<_>, Vec<_>) = read.into_iter().partition(|(at, _)| bad.contains(at));
+    let (bad, good): (Vec<_>, Vec<_>) = read.into_iter().partition(|(at, _)| bad_at.contains_key(at));
     let entries = parse(&good, size, &mut faults);
     if is_elsewhere {
         let lost = "so the files can't be compared with the log, which lies in the archive itself";
@@ -146,7 +148,8 @@ pub fn compare(
     } else if is_unreadable {
         tell_unreadable(dir, &mut faults);
     } else {
-        let damaged = bad.into_iter().map(|(_, entry)| entry).collect();
+        let hash = |at: u64| bad_at.get(&at).copied().flatten();
+        let damaged = bad.into_iter().map(|(at, bytes)| Damaged { bytes, leaf: hash(at) }).collect();
         let logged = Logged { below: &below, entries: &entries, damaged, is_whole };
         files::check(&logged, files, &mut faults, &|done, of| seen(Progress::Read { done, of }));
     }
