@@ -130,7 +130,7 @@ impl<'a> Archive<'a> {
             let below = dir.and_then(|dir| finding.path.strip_prefix(dir));
             below.is_some_and(|below| !is_in_tar(below))
         };
-        finding.faults.iter().all(|fault| fault.kind.scope() != Scope::Place)
+        finding.faults.iter().chain(&finding.notes).all(|fault| fault.kind.scope() != Scope::Place)
             && self.findings.iter().any(|log| in_log(&log))
     }
 

@@ -22,6 +22,8 @@ pub struct Logged<'a> {
     pub below: &'a Below,
     /// The entries that are as they were logged.
     pub entries: &'a [LogEntry],
+    /// Those behind the checkpoint.
+    pub behind: &'a [LogEntry],
     /// Entries that are not.
     pub damaged: Vec<Damaged>,
     /// Whether every entry is there.
@@ -32,6 +34,13 @@ impl Logged<'_> {
     /// Of a file that lies in the archive, and not behind a link.
     fn digest(&self, path: &Path) -> io::Result<(u64, Digest)> {
         digest_of(self.below.file(path)?, &|_| {})
+    }
+
+    /// Whether an entry behind the checkpoint is about this very file.
+    fn is_behind(&self, path: &Path) -> bool {
+        let mut entries = self.behind.iter().filter(|entry| Path::new(entry.path.as_str()) == path).peekable();
+        entries.peek().is_some()
+            && self.digest(path).is_ok_and(|file| entries.any(|entry| (entry.size, entry.sha256) == file))
     }
 
     /// Of files that no sound entry has, those that no damaged one was about either; and whether one may have been.
@@ -75,7 +84,13 @@ pub fn walk(dir: &Path, faults: &mut Faults) -> BTreeSet<PathBuf> {
 }
 
 /// Every logged file, and every file that is not logged. `seen` is told how many of the logged ones were read, of how many.
-pub fn check(log: &Logged<'_>, files: BTreeSet<PathBuf>, faults: &mut Faults, seen: &(dyn Fn(usize, usize) + Sync)) {
+/// Answers with the files that are logged behind the checkpoint only.
+pub fn check(
+    log: &Logged<'_>,
+    files: BTreeSet<PathBuf>,
+    faults: &mut Faults,
+    seen: &(dyn Fn(usize, usize) + Sync),
+) -> Vec<PathBuf> {
     let mut logged: BTreeMap<&str, &LogEntry> = BTreeMap::new();
     for entry in log.entries {
         if let Some(first) = logged.insert(entry.path.as_str(), entry) {
@@ -85,7 +100,9 @@ pub fn check(log: &Logged<'_>, files: BTreeSet<PathBuf>, faults: &mut Faults, se
     }
     let logged: Vec<&LogEntry> = logged.into_values().collect();
     let paths: BTreeSet<&Path> = logged.iter().map(|entry| Path::new(entry.path.as_str())).collect();
-    let others = log.unlogged(files.iter().filter(|path| !paths.contains(path.as_path())));
+    let others = files.iter().filter(|path| !paths.contains(path.as_path()));
+    let (behind, others): (Vec<&PathBuf>, Vec<&PathBuf>) = others.partition(|path| log.is_behind(path));
+    let others = log.unlogged(others.into_iter());
     let unlogged: Vec<&PathBuf> = others.iter().map(|(path, _)| *path).collect();
     let read = AtomicUsize::new(0);
     let check = |entry: &&LogEntry| {
@@ -109,6 +126,7 @@ pub fn check(log: &Logged<'_>, files: BTreeSet<PathBuf>, faults: &mut Faults, se
         let sentence = if may_be_damaged { DAMAGED.to_owned() } else { why_not(path, log.is_whole) };
         faults.tell(LogFaultKind::Unlogged, path, sentence);
     }
+    behind.into_iter().cloned().collect()
 }
 
 /// Of a file that only a damaged entry names.
