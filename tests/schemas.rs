@@ -201,7 +201,7 @@ fn what_people_add() {
     assert_eq!(verified["signers"][0]["evidence"]["level"], "notarised");
     let audited = desk.ok("audit", &["audit", "."]);
     let kinds: Vec<&Value> =
-        audited["bundles"].as_array().expect("a list").iter().map(|found| &found["kind"]).collect();
+        audited["files"].as_array().expect("a list").iter().map(|found| &found["kind"]).collect();
     assert_eq!(kinds, ["approval", "bundle", "trust-root"]);
 
     desk.ok("withdraw", &["withdraw", "a.pgseal", "--key", "owner.key"]);

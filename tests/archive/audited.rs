@@ -14,7 +14,7 @@ fn told(site: &Site, args: &[&str]) -> BTreeSet<(String, String)> {
     let document = outcome.json();
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     let mut told = BTreeSet::new();
-    for file in document["bundles"].as_array().expect("a list") {
+    for file in document["files"].as_array().expect("a list") {
         for fault in file["faults"].as_array().expect("a list") {
             told.insert((text(&fault["kind"]), text(&file["path"])));
         }
@@ -149,7 +149,7 @@ fn no_fault_hides_another() {
     site.write("archive/small.pgseal", bytes);
     let document = site.run(["audit", "archive", "--checkpoint", "kept", "--json"]).json();
     let words = |path: &str| -> Vec<String> {
-        let files = document["bundles"].as_array().expect("a list").iter().filter(|file| file["path"] == path);
+        let files = document["files"].as_array().expect("a list").iter().filter(|file| file["path"] == path);
         let faults = files.flat_map(|file| file["faults"].as_array().expect("a list"));
         faults.map(|fault| fault["kind"].as_str().expect("a word").to_owned()).collect()
     };
@@ -199,7 +199,7 @@ fn the_logged_release_is_the_measure_and_not_one_in_a_tar_file() {
     let tar = Tar { members: vec![Member::new("small.pgseal", &numbered(1))], end: vec![0; 1024] };
     site.write("archive/a.tar", tar.bytes());
     let document = site.run(["audit", "--json", "archive"]).json();
-    let files = document["bundles"].as_array().expect("a list").iter();
+    let files = document["files"].as_array().expect("a list").iter();
     let is_equivocation = |file: &&Value| {
         file["faults"].as_array().is_some_and(|faults| faults.iter().any(|fault| fault["kind"] == "equivocation"))
     };

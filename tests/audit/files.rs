@@ -203,7 +203,7 @@ fn names_that_look_alike_hide_nothing() {
     let outer =
         vec![Member::new("a.pgseal", &good), Member::new("n.tar/a.pgseal", &good), Member::new("n.tar", &nested)];
     let path = vault.put("outer.tar", tar(outer));
-    let found = |vault: &Vault| vault.audit(&[ARCHIVE, "--json"]).json()["bundles"].as_array().expect("a list").len();
+    let found = |vault: &Vault| vault.audit(&[ARCHIVE, "--json"]).json()["files"].as_array().expect("a list").len();
     for _ in 0..5 {
         assert_eq!((vault.audit(&[ARCHIVE]).code, found(&vault)), (50, 3));
         assert!(vault.faults(&[ARCHIVE]).iter().any(|(_, kind)| kind == "equivocation"));
