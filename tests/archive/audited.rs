@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::support::bundles::{pack, small};
+use crate::support::keys::key;
 use crate::support::site::Site;
 use crate::support::tar::{Member, Tar};
 use crate::{ORIGIN, add, desk, numbered};
@@ -205,4 +207,22 @@ fn the_logged_release_is_the_measure_and_not_one_in_a_tar_file() {
     };
     let paths: Vec<&str> = files.filter(is_equivocation).filter_map(|file| file["path"].as_str()).collect();
     assert_eq!(paths, ["archive/a.tar/small.pgseal"]);
+}
+
+/// As with two releases of one name and version: the fault is at the one that nobody logged.
+#[test]
+fn the_logged_one_of_two_with_one_sequence_is_the_measure() {
+    let site = desk();
+    add(&site, &["small.pgseal"]).done();
+    let mut files = small();
+    let toml = String::from_utf8(files["release.toml"].clone()).expect("text");
+    files.insert("release.toml".to_owned(), toml.replace("version = \"1.0.0\"", "version = \"2.0.0\"").into_bytes());
+    let other = pack(&files, &[key("release")]);
+    for path in ["archive/a.pgseal", "archive/z.pgseal"] {
+        site.write(path, &other);
+        let said = site.run(["audit", "archive"]).text();
+        let line = format!("FAULT {path}: small 2.0.0 has sequence 1, and so has small 1.0.0 in archive/small.pgseal");
+        assert!(said.contains(&line) && !said.contains("FAULT archive/small.pgseal"), "{line}\n{said}");
+        std::fs::remove_file(site.path(path)).expect("written");
+    }
 }
