@@ -226,3 +226,22 @@ fn the_logged_one_of_two_with_one_sequence_is_the_measure() {
         std::fs::remove_file(site.path(path)).expect("written");
     }
 }
+
+/// A log that was packed away is not asked: where it is missed, that is said.
+#[test]
+fn a_kept_checkpoint_names_the_tar_file_whose_log_is_not_asked() {
+    let site = desk();
+    add(&site, &["small.pgseal"]).done();
+    let kept = site.run(["archive", "checkpoint", "archive"]).done().stdout;
+    site.write("kept", kept);
+    std::fs::create_dir(site.path("old")).expect("our own directory");
+    let mut tar = std::process::Command::new("tar");
+    let tar = tar.current_dir(site.dir()).args(["-cf", "old/2025.tar", "archive"]).status().expect("tar is there");
+    assert!(tar.success());
+    let said = site.run(["audit", "old", "--checkpoint", "kept"]).text();
+    let line = format!(
+        "FAULT kept: no log of {ORIGIN} is in a directory below the given paths: it was taken away, or is elsewhere; \
+         not asked is what log is in old/2025.tar (log-deleted)"
+    );
+    assert!(said.contains(&line), "{said}");
+}

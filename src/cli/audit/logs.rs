@@ -57,9 +57,10 @@ pub fn ask(
             }
         }
     }
+    let unasked = unasked(findings);
     faults.extend(kept.into_iter().map(|(path, checkpoint)| {
         let sentence = format!(
-            "no log of {} is in a directory below the given paths: it was taken away, or is elsewhere",
+            "no log of {} is in a directory below the given paths: it was taken away, or is elsewhere{unasked}",
             checkpoint.origin()
         );
         (told(path), Fault::new(FaultKind::LogDeleted, sentence))
@@ -72,6 +73,15 @@ pub fn ask(
     }
     across::join(findings, faults, judge);
     Ok(())
+}
+
+/// The tar files with logs in them, which may be the one that is missed.
+fn unasked(findings: &[Finding]) -> String {
+    let has_log = |finding: &&Finding| {
+        finding.kind == Kind::Tar && finding.notes.iter().any(|note| note.kind == FaultKind::PassedOver)
+    };
+    let tars: Vec<&str> = findings.iter().filter(has_log).map(|finding| finding.path.as_str()).collect();
+    if tars.is_empty() { String::new() } else { format!("; not asked is what log is in {}", tars.join(", ")) }
 }
 
 /// The directories below a path that have a log. What can't be walked is told by the sweep.
