@@ -245,6 +245,35 @@ fn the_approver_sees_what_is_approved() {
     assert!(alone.stderr.contains("nobody has checked who made this release"), "{}", alone.stderr);
 }
 
+/// Of each key the last word counts, and that is said; of others, that their yes is for another code, where a run has one.
+#[test]
+fn another_code_is_told_by_who_said_it() {
+    let warned = |site: &Site, name: &str, apr: &str| {
+        let key = format!("{name}.key");
+        let role = if name == "eve" { "l4" } else { "l2" };
+        let args = ["approve", "small.pgseal", "--key", &key, "--role", role, "--apr", apr, "--yes", "small"];
+        let stderr = site.run(args).done().stderr;
+        stderr.lines().filter(|line| line.contains("warning: ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let own = "pgseal: warning: you approved APR-1 before: this takes its place";
+    let others =
+        "pgseal: warning: somebody else approved APR-2: a run is ordered with one code, and only its approvals count";
+    let site = desk();
+    assert_eq!(warned(&site, "ann", "APR-1"), [""; 0]);
+    assert_eq!(warned(&site, "ann", "APR-1"), [""; 0]);
+    assert_eq!(warned(&site, "ann", "APR-2"), [own]);
+    assert_eq!(warned(&site, "bob", "APR-1"), [others]);
+    assert_eq!(warned(&site, "bob", "APR-2"), [own]);
+    assert_eq!(warned(&site, "eve", "APR-2"), [""; 0]);
+    assert_eq!(verified(&site, &[])["approvals"].as_array().map(Vec::len), Some(3));
+    // A run that takes no code counts every approval.
+    site.write("small.pgseal", pack(&small(), &[key("release")]));
+    assert_eq!(warned(&site, "ann", "APR-1"), [""; 0]);
+    assert_eq!(warned(&site, "bob", "APR-2"), [""; 0]);
+    assert_eq!(quorum(&site, &[]), [2, 0]);
+    assert_eq!(warned(&site, "ann", "APR-2"), [own]);
+}
+
 #[test]
 fn a_person_at_a_terminal_types_the_name() {
     let site = desk();

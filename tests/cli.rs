@@ -820,7 +820,7 @@ fn an_audit_of_two_thousand_bundles_finds_exactly_the_faults() {
     let audited = site.run(["audit", "archive", "--json"]);
     assert_eq!(audited.code, 50);
     let document = audited.json();
-    let found: BTreeMap<String, String> = document["bundles"]
+    let found: BTreeMap<String, String> = document["files"]
         .as_array()
         .expect("a list")
         .iter()
@@ -857,7 +857,7 @@ fn every_fault_of_a_file_is_found() {
     site.write("a.pgseal", tar.bytes());
     let audited = site.run(["audit", "a.pgseal", "--json"]);
     assert_eq!(audited.code, 50);
-    let faults = audited.json()["bundles"][0]["faults"].clone();
+    let faults = audited.json()["files"][0]["faults"].clone();
     assert_eq!(faults.as_array().map(Vec::len), Some(4), "two changed, one extra, one missing: {faults}");
 }
 

@@ -200,8 +200,7 @@ fn what_people_add() {
     let verified = desk.ok("verify", &["verify", "a.pgseal"]);
     assert_eq!(verified["signers"][0]["evidence"]["level"], "notarised");
     let audited = desk.ok("audit", &["audit", "."]);
-    let kinds: Vec<&Value> =
-        audited["bundles"].as_array().expect("a list").iter().map(|found| &found["kind"]).collect();
+    let kinds: Vec<&Value> = audited["files"].as_array().expect("a list").iter().map(|found| &found["kind"]).collect();
     assert_eq!(kinds, ["approval", "bundle", "trust-root"]);
 
     desk.ok("withdraw", &["withdraw", "a.pgseal", "--key", "owner.key"]);

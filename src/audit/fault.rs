@@ -95,6 +95,8 @@ words! {
     ReceiptMissing = "receipt-missing", File;
     /// Something that may hold files and was not looked into.
     PassedOver = "passed-over", File;
+    /// Several members of a tar file have one name, with different contents.
+    NameTwice = "name-twice", File;
     /// Approvals of several releases in one file.
     MixedApprovals = "mixed-approvals", File;
     /// A receipt that nobody signed proves nothing.

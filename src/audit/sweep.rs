@@ -38,6 +38,8 @@ pub struct Swept {
     pub findings: Vec<Finding>,
     /// The paths of files that were there and not selected by time, ascending.
     pub passed_over: Vec<String>,
+    /// The tar files that were looked into.
+    pub looked_into: BTreeSet<String>,
 }
 
 /// Something to audit: where it is, and what.
@@ -54,12 +56,13 @@ pub fn sweep(
     let (receive, done) = (Mutex::new(receive), Mutex::new(Vec::new()));
     let readers = places.iter().map(|place| place.readers());
     let threads = readers.fold(std::thread::available_parallelism().map_or(1, usize::from), usize::max);
-    let mut passed_over = Vec::new();
+    let (mut passed_over, mut looked_into) = (Vec::new(), BTreeSet::new());
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| work(&receive, judge, seen, &done));
         }
-        let mut lister = Lister { selection, send: Some(send), passed_over: &mut passed_over };
+        let (passed_over, looked_into) = (&mut passed_over, &mut looked_into);
+        let mut lister = Lister { selection, send: Some(send), passed_over, looked_into };
         for place in places {
             lister.list(&place, 0);
         }
@@ -67,7 +70,7 @@ pub fn sweep(
     });
     let findings: Vec<Finding> = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     passed_over.sort();
-    Swept { findings: apart(findings, &passed_over), passed_over }
+    Swept { findings: apart(findings, &passed_over), passed_over, looked_into }
 }
 
 /// By path, each with a path of its own. A file that was listed twice is one, and so is everything that is wrong with one
@@ -124,6 +127,7 @@ struct Lister<'a> {
     selection: &'a Selection<'a>,
     send: Option<SyncSender<Work>>,
     passed_over: &'a mut Vec<String>,
+    looked_into: &'a mut BTreeSet<String>,
 }
 
 impl Lister<'_> {
@@ -145,6 +149,7 @@ impl Lister<'_> {
         match place.open(found) {
             Err(error) => self.unlisted(place, unlisted(error)),
             Ok(source) => {
+                self.looked_into.insert(told(path));
                 let tar: Arc<dyn Place> = Arc::new(TarFile::read(path, source.into(), found.modified));
                 self.list(&tar, depth + 1);
             }

@@ -23,7 +23,8 @@ use crate::format::name::{AprCode, Name};
 use crate::format::statement::{ReleaseId, title};
 use crate::format::timestamp::Timestamp;
 use crate::lint;
-use crate::trust::{TrustRoot, When, policy};
+use crate::trust::added::SignedApproval;
+use crate::trust::{KeyId, TrustRoot, When, policy};
 
 /// An approval that names no end counts for this long, in seconds: 30 days.
 const DEFAULT_LIFE: i64 = 30 * 24 * 60 * 60;
@@ -88,6 +89,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     if let (Some(authentic), Some(root)) = (&seen.authentic, &root) {
         show_signed(authentic, root, &word, out);
+        warn(authentic, root, &word, speaker.key(), out);
     }
     show_word(&word, out);
     confirm(manifest, args.yes.as_deref(), out)?;
@@ -157,12 +159,25 @@ fn show_signed(authentic: &AuthenticatedBundle, root: &TrustRoot, word: &Word, o
     for signed in authentic.approvals() {
         out.line(approvals::sentence(root, signed, when));
     }
-    let others = authentic.approvals().iter().filter(|signed| policy::counts(root, signed, None, when).is_ok());
-    let other = others.filter_map(|signed| signed.approval.apr.as_ref()).find(|apr| Some(*apr) != word.apr.as_ref());
-    if let Some(other) = other {
-        out.warning(format!(
-            "somebody else approved {other}: a run is ordered with one code, and only its approvals count"
-        ));
+}
+
+/// What the person may not expect: of each key only the last word counts, and for a run only those for its code.
+fn warn(authentic: &AuthenticatedBundle, root: &TrustRoot, word: &Word, key: Option<KeyId>, out: Output) {
+    let is_other = |signed: &&SignedApproval| {
+        let apr = signed.approval.apr.as_ref();
+        let counts = policy::counts(root, signed, None, When::At(word.at)).is_ok();
+        counts && apr.is_some() && apr != word.apr.as_ref()
+    };
+    let (own, others): (Vec<_>, Vec<_>) =
+        authentic.approvals().iter().filter(is_other).partition(|signed| Some(signed.key) == key);
+    if let Some(before) = own.iter().find_map(|signed| signed.approval.apr.as_ref()) {
+        out.warning(format!("you approved {before} before: this takes its place"));
+    }
+    let other = others.iter().find_map(|signed| signed.approval.apr.as_ref());
+    // A run that is ordered without a code counts every approval.
+    if let Some(other) = other.filter(|_| authentic.takes_apr()) {
+        let who = if key.is_some() { "somebody else" } else { "somebody" };
+        out.warning(format!("{who} approved {other}: a run is ordered with one code, and only its approvals count"));
     }
     if !root.policy().approvals.contains_key(&word.role) {
         out.warning(format!("no run needs approvals of {}", word.role));

@@ -67,6 +67,11 @@ impl<'a> Speaker<'a> {
         self.role.clone()
     }
 
+    /// Whose key signs, where it is at hand.
+    pub fn key(&self) -> Option<KeyId> {
+        self.signer.as_ref().map(|signer| signer.public_key().id())
+    }
+
     /// Signs a word and writes it.
     pub fn speak(&self, manifest: &Manifest, id: ReleaseId, word: Word, out: Output) -> Result<Exit, CliError> {
         let make =

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::support::bundles::{pack, small};
+use crate::support::keys::key;
 use crate::support::site::Site;
 use crate::support::tar::{Member, Tar};
 use crate::{ORIGIN, add, desk, numbered};
@@ -14,7 +16,7 @@ fn told(site: &Site, args: &[&str]) -> BTreeSet<(String, String)> {
     let document = outcome.json();
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     let mut told = BTreeSet::new();
-    for file in document["bundles"].as_array().expect("a list") {
+    for file in document["files"].as_array().expect("a list") {
         for fault in file["faults"].as_array().expect("a list") {
             told.insert((text(&fault["kind"]), text(&file["path"])));
         }
@@ -149,7 +151,7 @@ fn no_fault_hides_another() {
     site.write("archive/small.pgseal", bytes);
     let document = site.run(["audit", "archive", "--checkpoint", "kept", "--json"]).json();
     let words = |path: &str| -> Vec<String> {
-        let files = document["bundles"].as_array().expect("a list").iter().filter(|file| file["path"] == path);
+        let files = document["files"].as_array().expect("a list").iter().filter(|file| file["path"] == path);
         let faults = files.flat_map(|file| file["faults"].as_array().expect("a list"));
         faults.map(|fault| fault["kind"].as_str().expect("a word").to_owned()).collect()
     };
@@ -200,7 +202,7 @@ fn the_logged_release_is_the_measure_and_not_one_in_a_tar_file() {
     let tar = Tar { members: vec![Member::new("small.pgseal", &numbered(1))], end: vec![0; 1024] };
     site.write("archive/a.tar", tar.bytes());
     let document = site.run(["audit", "--json", "archive"]).json();
-    let files = document["bundles"].as_array().expect("a list").iter();
+    let files = document["files"].as_array().expect("a list").iter();
     let is_equivocation = |file: &&Value| {
         file["faults"].as_array().is_some_and(|faults| faults.iter().any(|fault| fault["kind"] == "equivocation"))
     };
@@ -288,4 +290,41 @@ fn a_checkpoint_that_was_put_back_is_one_fault() {
     add(&site, &["next.pgseal"]).done();
     let mended = site.run(["audit", "archive", "--merge", "whole"]).text();
     assert!(!mended.contains("log-unfinished"), "{mended}");
+}
+
+/// As with two releases of one name and version: the fault is at the one that nobody logged.
+#[test]
+fn the_logged_one_of_two_with_one_sequence_is_the_measure() {
+    let site = desk();
+    add(&site, &["small.pgseal"]).done();
+    let mut files = small();
+    let toml = String::from_utf8(files["release.toml"].clone()).expect("text");
+    files.insert("release.toml".to_owned(), toml.replace("version = \"1.0.0\"", "version = \"2.0.0\"").into_bytes());
+    let other = pack(&files, &[key("release")]);
+    for path in ["archive/a.pgseal", "archive/z.pgseal"] {
+        site.write(path, &other);
+        let said = site.run(["audit", "archive"]).text();
+        let line = format!("FAULT {path}: small 2.0.0 has sequence 1, and so has small 1.0.0 in archive/small.pgseal");
+        assert!(said.contains(&line) && !said.contains("FAULT archive/small.pgseal"), "{line}\n{said}");
+        std::fs::remove_file(site.path(path)).expect("written");
+    }
+}
+
+/// A log that was packed away is not asked: where it is missed, that is said.
+#[test]
+fn a_kept_checkpoint_names_the_tar_file_whose_log_is_not_asked() {
+    let site = desk();
+    add(&site, &["small.pgseal"]).done();
+    let kept = site.run(["archive", "checkpoint", "archive"]).done().stdout;
+    site.write("kept", kept);
+    std::fs::create_dir(site.path("old")).expect("our own directory");
+    let mut tar = std::process::Command::new("tar");
+    let tar = tar.current_dir(site.dir()).args(["-cf", "old/2025.tar", "archive"]).status().expect("tar is there");
+    assert!(tar.success());
+    let said = site.run(["audit", "old", "--checkpoint", "kept"]).text();
+    let line = format!(
+        "FAULT kept: no log of {ORIGIN} is in a directory below the given paths: it was taken away, or is elsewhere; \
+         not asked is what log is in old/2025.tar (log-deleted)"
+    );
+    assert!(said.contains(&line), "{said}");
 }

@@ -29,7 +29,7 @@ fn by_verify(document: &Value) -> BTreeSet<String> {
 }
 
 fn by_audit(document: &Value) -> BTreeSet<String> {
-    let files = document["bundles"].as_array().expect("a list").iter();
+    let files = document["files"].as_array().expect("a list").iter();
     let is_unlogged = |file: &&Value| {
         file["faults"].as_array().is_some_and(|faults| faults.iter().any(|fault| fault["kind"] == "log-unlogged"))
     };

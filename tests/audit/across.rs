@@ -279,7 +279,23 @@ fn runs_and_rollbacks_of_a_database() {
     well.has([]);
     // What was rolled back must have run.
     well.remove("one.receipt.json");
-    well.has([("back2.receipt.json", "rollback-without-run")]);
+    let lost = ("back2.receipt.json", "rollback-without-run");
+    well.has([lost]);
+    // What may be the receipt that is missed is named.
+    let says = |words: &str| {
+        let said = well.vault.audit(&[ARCHIVE]).text();
+        assert!(said.contains(&format!("back2.receipt.json: it rolled shop 1.0.0 back, and {words}")), "{said}");
+    };
+    says("no receipt here says that it ran (");
+    let name = "shop-1.0.0-run-20261121T080000Z-00000000.receipt.json";
+    well.vault.put(name, "{");
+    well.has([lost, (name, "malformed")]);
+    says(&format!("the receipt of its run is not here, or is archive/{name}, which can't be read ("));
+    let receipt = ran(&well.one, well.trust, "2026-11-21T08:00:00Z", "one");
+    let unsigned = pgseal::format::json::to_canonical(&receipt).expect("only integers");
+    well.vault.put(name, unsigned);
+    well.has([lost]);
+    says(&format!("no signed receipt here says that it ran: nobody signed archive/{name} ("));
 }
 
 #[test]

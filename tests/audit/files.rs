@@ -130,6 +130,29 @@ fn members_of_one_name_are_both_audited() {
     assert_eq!(vault.faults(&[ARCHIVE]), set([("two.tar/a.pgseal", "file-changed")]));
     let said = vault.audit(&[ARCHIVE]).text();
     assert!(said.contains("ok archive/two.tar/a.pgseal#2: shop 1.0.0"), "{said}");
+    // Programs extract the first or the last: that is said, and it is a fault where these are two releases.
+    let two = |first: &[u8], last: &[u8]| {
+        let members = vec![Member::new("./a.pgseal", first), Member::new("a.pgseal", last)];
+        vault.put("two.tar", Tar { members, end: vec![0; 1024] }.bytes());
+        (vault.faults(&[ARCHIVE]), vault.notes(&[ARCHIVE]))
+    };
+    let differs = set([("two.tar", "name-twice")]);
+    let later = bundle("shop", "2.0.0", 2, &vault.keys.release);
+    let approved = approved(&good, &vault.keys.ann);
+    assert_eq!(vault.notes(&[ARCHIVE]), differs);
+    assert_eq!(two(&good, &approved), (set([]), differs));
+    vault.audit(&[ARCHIVE, "--jsonl", "-o", "noted.jsonl"]);
+    assert_eq!(two(&good, &later), (set([("two.tar", "malformed")]), set([])));
+    let said = vault.audit(&[ARCHIVE]).text();
+    let why = "a.pgseal is there more than once, as different releases; which one is extracted depends on the program";
+    assert!(said.contains(&format!("FAULT archive/two.tar: malformed: {why} (malformed)")), "{said}");
+    vault.audit(&[ARCHIVE, "--jsonl", "-o", "faulty.jsonl"]);
+    // What was wrong with it isn't any more, and it is not gone.
+    assert_eq!(two(&good, &good), (set([]), set([])));
+    for earlier in ["noted.jsonl", "faulty.jsonl"] {
+        let merged = [ARCHIVE, "--merge", earlier];
+        assert_eq!((vault.faults(&merged), vault.notes(&merged)), (set([]), set([])), "{earlier}");
+    }
 }
 
 /// Any byte of any header of a tar file may be wrong: nothing panics, nothing waits.
@@ -203,7 +226,7 @@ fn names_that_look_alike_hide_nothing() {
     let outer =
         vec![Member::new("a.pgseal", &good), Member::new("n.tar/a.pgseal", &good), Member::new("n.tar", &nested)];
     let path = vault.put("outer.tar", tar(outer));
-    let found = |vault: &Vault| vault.audit(&[ARCHIVE, "--json"]).json()["bundles"].as_array().expect("a list").len();
+    let found = |vault: &Vault| vault.audit(&[ARCHIVE, "--json"]).json()["files"].as_array().expect("a list").len();
     for _ in 0..5 {
         assert_eq!((vault.audit(&[ARCHIVE]).code, found(&vault)), (50, 3));
         assert!(vault.faults(&[ARCHIVE]).iter().any(|(_, kind)| kind == "equivocation"));

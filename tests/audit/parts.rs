@@ -207,7 +207,7 @@ fn what_is_gone_is_gone_by_any_spelling() {
     let told = |now: &str, earlier: usize| {
         let answer = vault.audit(&[now, "--merge", &format!("{earlier}.jsonl"), "--json"]);
         assert_eq!(answer.stderr, "", "{now} after {}", spellings[earlier]);
-        let found = answer.json()["bundles"].as_array().expect("a list").clone();
+        let found = answer.json()["files"].as_array().expect("a list").clone();
         let of = |word: &str| found.iter().filter(|file| file["faults"].to_string().contains(word)).count();
         (found.len(), of("\"gone\""), of("\"file-changed\""))
     };
@@ -291,7 +291,7 @@ fn then_and_now() {
     vault.put("a.pgseal", bundle("shop", "1.0.0", 1, &vault.keys.release));
     vault.trust(|draft| draft.entry(&vault.keys.release)["not_after"] = "2026-01-01T00:00:00Z".into());
     let then = vault.audit(&[ARCHIVE, "--as-of", "2025-06-01", "--json"]).done().json();
-    let finding = &then["bundles"][0];
+    let finding = &then["files"][0];
     assert_eq!((&finding["then"]["authentic"], &finding["now"]["authentic"]), (&true.into(), &false.into()));
     assert_eq!(finding["now"]["why_not"], "its key counted until 2026-01-01T00:00:00Z");
     let said = vault.audit(&[ARCHIVE, "--as-of", "2025-06-01"]).done().text();

@@ -120,7 +120,7 @@ impl Keys {
 /// Every fault or note of a document. Two of one word about one path are two.
 fn told(document: &Value, what: &str) -> BTreeSet<(String, String)> {
     let mut all = BTreeSet::new();
-    for finding in document["bundles"].as_array().expect("a list") {
+    for finding in document["files"].as_array().expect("a list") {
         let path = finding["path"].as_str().expect("a path");
         for fault in finding[what].as_array().expect("a list") {
             assert!(fault["sentence"].as_str().is_some_and(|sentence| !sentence.is_empty()));

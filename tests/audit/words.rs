@@ -79,7 +79,7 @@ fn documents_and_lines_fit_their_schemas() {
     std::os::unix::fs::symlink("nowhere", vault.site.path("missing")).expect("our own directory");
     let answer = vault.audit(&[ARCHIVE, "missing", "--json"]).json();
     fits(&document, &answer);
-    assert_eq!(answer["bundles"].as_array().map(Vec::len), Some(7));
+    assert_eq!(answer["files"].as_array().map(Vec::len), Some(7));
     let lines = vault.audit(&[ARCHIVE, "missing", "--jsonl"]).text();
     assert_eq!(lines.lines().count(), 7);
     lines.lines().for_each(|text| fits(&line, &serde_json::from_str(text).expect("JSON")));

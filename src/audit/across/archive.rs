@@ -26,6 +26,8 @@ pub struct Archive<'a> {
     pub bundles: BTreeMap<Digest, Vec<(usize, &'a ReleaseFacts)>>,
     /// Bundles that can't be believed, by the id that they say they have: the first of each.
     pub claimed: BTreeMap<Digest, usize>,
+    /// The directories that have logs, each with the slash behind it.
+    logs: Vec<&'a str>,
     /// Receipts whose signatures hold, or that nobody signed; by path.
     pub receipts: Vec<Told<'a>>,
     /// Everything that people say of a release, in bundles and beside them, by its id; of files that are well and show what
@@ -76,8 +78,10 @@ impl<'a> Archive<'a> {
                 _ => {}
             }
         }
+        let logs = findings.iter().filter(|finding| finding.kind == Kind::Log && finding.facts.is_some());
+        let logs = logs.filter_map(|log| log.path.strip_suffix(CHECKPOINT)).collect();
         let (approvals, ancestors) = (BTreeMap::new(), ancestors(findings, root));
-        let archive = Self { findings, root, extent, bundles, claimed, receipts, approvals, ancestors };
+        let archive = Self { findings, root, extent, bundles, claimed, logs, receipts, approvals, ancestors };
         Self { approvals: archive.said(), ..archive }
     }
 
@@ -115,23 +119,36 @@ impl<'a> Archive<'a> {
             let at = self.findings.binary_search_by(|finding| finding.path.cmp(&path)).ok()?;
             Some(&self.findings[at])
         };
-        let is_doubtful = |finding: &&Finding| {
-            let release = finding.facts.as_ref().and_then(|facts| facts.release.as_ref());
-            finding.kind == Kind::Bundle && !finding.is_absent() && release.is_none()
+        names.iter().filter_map(own).find(|finding| finding.kind == Kind::Bundle && is_doubtful(finding))
+    }
+
+    /// Releases that can't all be right, each with the bundle where it is told, the measure of the others first: one that the log
+    /// has, or else the first by its path. A copy elsewhere takes nothing away from the one that was logged.
+    pub fn ranked(&self, releases: Vec<&'a ReleaseFacts>) -> Vec<(usize, &'a ReleaseFacts)> {
+        let rank = |release: &'a ReleaseFacts| {
+            let bundles = self.bundles.get(&release.id)?;
+            let logged = bundles.iter().find(|(at, _)| self.is_logged(*at));
+            Some((logged.is_none(), logged.or(bundles.first())?.0, release))
         };
-        names.iter().filter_map(own).find(is_doubtful)
+        let mut ranked: Vec<_> = releases.into_iter().filter_map(rank).collect();
+        ranked.sort();
+        ranked.into_iter().map(|(_, at, release)| (at, release)).collect()
+    }
+
+    /// A receipt of a run of a release, by the name that a run gives it, that can't be believed.
+    pub fn doubtful_run(&self, release: &ReleaseFacts) -> Option<&'a Finding> {
+        let start = format!("{}-{}-run-", release.name, release.version);
+        let is_run = |finding: &&Finding| finding.path.rsplit('/').next().is_some_and(|name| name.starts_with(&start));
+        let mut receipts = self.findings.iter().filter(|finding| finding.kind == Kind::Receipt && is_doubtful(finding));
+        receipts.find(is_run)
     }
 
     /// Whether the log of its archive has a file, and it is the file that was logged. No log has what is in a tar file.
-    pub fn is_logged(&self, at: usize) -> bool {
+    fn is_logged(&self, at: usize) -> bool {
         let finding = &self.findings[at];
-        let in_log = |log: &&Finding| {
-            let dir = log.path.strip_suffix(CHECKPOINT).filter(|_| log.kind == Kind::Log && log.facts.is_some());
-            let below = dir.and_then(|dir| finding.path.strip_prefix(dir));
-            below.is_some_and(|below| !is_in_tar(below))
-        };
+        let in_log = |dir: &&str| finding.path.strip_prefix(*dir).is_some_and(|below| !is_in_tar(below));
         finding.faults.iter().chain(&finding.notes).all(|fault| fault.kind.scope() != Scope::Place)
-            && self.findings.iter().any(|log| in_log(&log))
+            && self.logs.iter().any(|dir| in_log(&dir))
     }
 
     /// A finding's path.
@@ -172,6 +189,11 @@ pub struct Policy<'a> {
     pub blocked: &'a [Digest],
     /// Whether every run needs a rehearsal.
     pub rehearsal: bool,
+}
+
+/// Whether a file is there, and nothing of what it says may be believed.
+fn is_doubtful(finding: &Finding) -> bool {
+    !finding.is_absent() && finding.facts.as_ref().is_none_or(|facts| facts.release.is_none())
 }
 
 /// Whether a path leads through a tar file, or a directory by the name of one: which of them is not known here.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::archive::{Archive, Told, answer};
 use super::{Answer, Extent, Weight};
 use crate::audit::fault::FaultKind;
+use crate::audit::finding::Finding;
 use crate::format::name::Name;
 use crate::format::receipt::{Action, Outcome};
 
@@ -46,7 +47,7 @@ fn walk(archive: &Archive<'_>, line: &[Told<'_>], weight: Weight) -> Vec<Answer>
                     other.receipt.action == Action::Run && other.release.id == id && other.did_something()
                 };
                 if archive.extent == Extent::Whole && !line.iter().any(ran) {
-                    let text = format!("it rolled {} back, and no receipt here says that it ran", told.release.title());
+                    let text = format!("it rolled {} back, and {}", told.release.title(), lost(archive, told));
                     answers.push(answer(told.at, weight, FaultKind::RollbackWithoutRun, text));
                 }
                 stack.retain(|below| below.release.id != id);
@@ -54,6 +55,31 @@ fn walk(archive: &Archive<'_>, line: &[Told<'_>], weight: Weight) -> Vec<Answer>
         }
     }
     answers
+}
+
+/// Where the receipt of a run went that was rolled back: one that nobody can believe, or that nobody signed, may be it.
+fn lost(archive: &Archive<'_>, rollback: &Told<'_>) -> String {
+    let unsigned = archive.receipts.iter().find(|told| {
+        let (receipt, back) = (told.receipt, rollback.receipt);
+        let same = receipt.database == back.database && receipt.system_identifier == back.system_identifier;
+        told.weight == Weight::Note
+            && same
+            && receipt.action == Action::Run
+            && told.release.id == rollback.release.id
+            && told.did_something()
+    });
+    if let Some(unsigned) = unsigned {
+        return format!("no signed receipt here says that it ran: nobody signed {}", archive.path(unsigned.at));
+    }
+    match archive.doubtful_run(rollback.release) {
+        Some(Finding { path, facts: None, .. }) => {
+            format!("the receipt of its run is not here, or is {path}, which can't be read")
+        }
+        Some(Finding { path, .. }) => {
+            format!("the receipt of its run is not here, or is {path}, which is not authentic")
+        }
+        None => "no receipt here says that it ran".to_owned(),
+    }
 }
 
 /// Whether a run could follow what was in effect.

@@ -8,22 +8,23 @@ use crate::audit::facts::ReleaseFacts;
 use crate::audit::fault::FaultKind;
 use crate::format::name::Name;
 
-/// The releases of a name by sequence, each with the first of its bundles.
+/// The releases of a name by sequence, each with one of its bundles; of several the one first that is the measure.
 type Numbered<'a> = BTreeMap<u32, Vec<(usize, &'a ReleaseFacts)>>;
 
 /// Two versions with one number are a fault. A gap is a note: numbers only have to ascend, so nothing proves that there
 /// ever was a release between. Where something signed names one, that is what is told as a fault.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
-    let mut names = BTreeMap::<&Name, Numbered<'_>>::new();
+    let mut names = BTreeMap::<&Name, BTreeMap<u32, Vec<&ReleaseFacts>>>::new();
     for bundles in archive.bundles.values() {
-        if let Some((at, release)) = bundles.first() {
-            names.entry(&release.name).or_default().entry(release.sequence).or_default().push((*at, release));
+        if let Some((_, release)) = bundles.first() {
+            names.entry(&release.name).or_default().entry(release.sequence).or_default().push(*release);
         }
     }
     let mut answers = Vec::new();
-    for (name, mut numbered) in names {
-        for releases in numbered.values_mut() {
-            releases.sort();
+    for (name, numbered) in names {
+        let ranked = numbered.into_iter().map(|(number, releases)| (number, archive.ranked(releases)));
+        let numbered: Numbered<'_> = ranked.collect();
+        for releases in numbered.values() {
             answers.extend(twice(archive, releases));
         }
         if archive.extent == Extent::Whole {

@@ -5,6 +5,7 @@ mod left_over;
 #[cfg(feature = "object-store")]
 pub mod objects;
 pub mod slice;
+mod tar_copies;
 mod tar_extended;
 pub mod tar_file;
 mod tar_header;

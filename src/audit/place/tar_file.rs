@@ -9,13 +9,18 @@ use std::sync::Arc;
 
 use super::left_over::left_over;
 use super::slice::Slice;
+use super::tar_copies::{Copies, Differ};
 use super::tar_header::{self, Entry, Told};
 use super::{Found, Place, Unlisted, small};
 use crate::archive::source::ByteSource;
+use crate::audit::fault::FaultKind;
 use crate::audit::kind::Kind;
 use crate::format::file_name::Named;
 use crate::format::timestamp::Timestamp;
 use crate::tlog::{CHECKPOINT, TILE};
+
+/// What is wrong with two members of one name.
+const WHICH: &str = "which one is extracted depends on the program";
 
 /// An open tar file, with the names of its members in memory.
 pub struct TarFile {
@@ -25,15 +30,17 @@ pub struct TarFile {
     members: HashMap<PathBuf, (u64, u64)>,
     /// What is no plain file, and what is wrong with the tar file itself.
     wrong: Vec<(PathBuf, Kind, io::Error)>,
+    /// The names of several members with different contents.
+    twice: Vec<PathBuf>,
 }
 
 impl TarFile {
     /// Reads all headers. Members are told below the path of the file; of two with one name the second is `NAME#2`.
     pub fn read(path: &Path, source: Arc<dyn ByteSource>, modified: Option<Timestamp>) -> Self {
         let (path_of, source_of) = (path.to_owned(), source.clone());
-        let mut tar =
-            Self { path: path_of, source: source_of, found: Vec::new(), members: HashMap::new(), wrong: Vec::new() };
-        let (mut names, mut sidecars) = (Names::default(), Sidecars::default());
+        let (found, members, wrong, twice) = (Vec::new(), HashMap::new(), Vec::new(), Vec::new());
+        let mut tar = Self { path: path_of, source: source_of, found, members, wrong, twice };
+        let (mut names, mut sidecars, mut copies) = (Names::default(), Sidecars::default(), Copies::new(&source));
         let read = tar_header::entries(source.as_ref(), |told| match told {
             Told::File(Entry { name, offset, size }) => {
                 tar.wrong.extend(sidecars.add([&name], None).map(|error| (path.to_owned(), Kind::Tar, error)));
@@ -41,6 +48,7 @@ impl TarFile {
                 let at = names.own(path.join(&plain));
                 tar.members.insert(at.clone(), (offset, size));
                 if let Some(kind) = Kind::of(&plain) {
+                    copies.add(&plain, kind, Entry { name: Vec::new(), offset, size });
                     // A member's own time says when somebody made the file, not when it came here.
                     tar.found.push(Found { path: at, kind, bytes: Some(size), modified });
                 }
@@ -55,6 +63,17 @@ impl TarFile {
             Told::Wrong(error) => tar.wrong.push((path.to_owned(), Kind::Tar, error)),
         });
         tar.wrong.extend(read.err().map(|error| (path.to_owned(), Kind::Tar, error)));
+        for (name, differ) in copies.told() {
+            match differ {
+                Differ::Nothing => {}
+                Differ::Contents => tar.twice.push(name),
+                Differ::Releases => {
+                    let text = format!("{} is there more than once, as different releases; {WHICH}", name.display());
+                    let error = io::Error::new(io::ErrorKind::InvalidData, text);
+                    tar.wrong.push((path.to_owned(), Kind::Tar, error));
+                }
+            }
+        }
         tar
     }
 }
@@ -168,6 +187,12 @@ impl Place for TarFile {
                 _ => Unlisted::unreadable,
             };
             tell(Err(unlisted(path, *kind, copy)));
+        }
+        for name in &self.twice {
+            let text = format!("{} is in it more than once, with different contents; {WHICH}", name.display());
+            let error = io::Error::other(text);
+            let word = FaultKind::NameTwice;
+            tell(Err(Unlisted { path: self.path.clone(), kind: Kind::Tar, word, error, is_note: true }));
         }
         for name in self.members.keys() {
             if let Some(missing) = left_over(name, |path| self.members.contains_key(path)) {

@@ -10,7 +10,7 @@ use crate::audit::{Finding, Report};
 pub fn document(report: &Report, summary: &Summary) -> Value {
     json!({
         "as_of": report.as_of,
-        "bundles": report.findings.iter().map(finding).collect::<Vec<_>>(),
+        "files": report.findings.iter().map(finding).collect::<Vec<_>>(),
         "authentic": summary.authentic,
         "unsigned": summary.unsigned,
         "faulty": summary.faulty,

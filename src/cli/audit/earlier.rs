@@ -123,7 +123,7 @@ impl Earlier {
 
     /// With what was found now, which counts. What is below the paths that were listed now, and was not there, is gone.
     pub fn join(self, swept: Swept, listed: &[PathBuf]) -> Vec<Finding> {
-        let Swept { findings, passed_over } = swept;
+        let Swept { findings, passed_over, looked_into } = swept;
         let listed: Vec<String> = listed.iter().map(|path| told(path)).collect();
         let closed: Vec<String> = findings
             .iter()
@@ -142,7 +142,12 @@ impl Earlier {
         let says = |finding: &Finding| {
             finding.facts.is_some() || finding.is_faulty() || !finding.notes.is_empty() || finding.kind == Kind::Part
         };
-        all.retain(|path, finding| says(finding) && !(finding.is_passed_over() && below(path, &listed)));
+        // So is a tar file: what was wrong with it is told again, or isn't so any more.
+        all.retain(|path, finding| {
+            let is_asked_anew = finding.kind == Kind::Tar && looked_into.contains(path)
+                || finding.is_passed_over() && below(path, &listed);
+            says(finding) && !is_asked_anew
+        });
         let now: BTreeSet<&str> = findings.iter().map(|finding| finding.path.as_str()).collect();
         for (path, finding) in &mut all {
             // Logs are no files that are listed; they are asked behind this.

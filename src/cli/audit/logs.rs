@@ -46,9 +46,10 @@ pub fn ask(
             finding.faults.push(Fault::new(FaultKind::Gone, "the archive had a log when it was audited earlier"));
         }
     }
+    let unasked = unasked(findings);
     faults.extend(kept.into_iter().map(|(path, checkpoint)| {
         let sentence = format!(
-            "no log of {} is in a directory below the given paths: it was taken away, or is elsewhere",
+            "no log of {} is in a directory below the given paths: it was taken away, or is elsewhere{unasked}",
             checkpoint.origin()
         );
         (told(path), Fault::new(FaultKind::LogDeleted, sentence))
@@ -113,6 +114,15 @@ impl ToldOf {
         }
         self.asked.insert(path);
     }
+}
+
+/// The tar files with logs in them, which may be the one that is missed.
+fn unasked(findings: &[Finding]) -> String {
+    let has_log = |finding: &&Finding| {
+        finding.kind == Kind::Tar && finding.notes.iter().any(|note| note.kind == FaultKind::PassedOver)
+    };
+    let tars: Vec<&str> = findings.iter().filter(has_log).map(|finding| finding.path.as_str()).collect();
+    if tars.is_empty() { String::new() } else { format!("; not asked is what log is in {}", tars.join(", ")) }
 }
 
 /// The directories below a path that have a log. What can't be walked is told by the sweep.
