@@ -206,3 +206,35 @@ fn the_logged_release_is_the_measure_and_not_one_in_a_tar_file() {
     let paths: Vec<&str> = files.filter(is_equivocation).filter_map(|file| file["path"].as_str()).collect();
     assert_eq!(paths, ["archive/a.tar/small.pgseal"]);
 }
+
+/// An old copy, wherever it lies, takes no checkpoint away from the log that it was kept of.
+#[test]
+fn a_kept_checkpoint_is_compared_with_every_copy_of_the_log() {
+    let site = desk();
+    add(&site, &["small.pgseal"]).done();
+    let copy = |from: &str, to: &str| {
+        let copied = std::process::Command::new("cp").arg("-a").args([site.path(from), site.path(to)]).status();
+        assert!(copied.expect("cp starts").success());
+    };
+    std::fs::create_dir(site.path("srv")).expect("our own directory");
+    copy("archive", "old");
+    site.write("next.pgseal", numbered(1));
+    add(&site, &["next.pgseal"]).done();
+    site.write("kept", site.read("archive/checkpoint"));
+    copy("archive", "srv/aaa");
+    copy("old", "srv/archive");
+    let args = ["srv", "--checkpoint", "kept"];
+    assert_eq!(told(&site, &args), set([("log-shrunk", "srv/archive/checkpoint")]));
+    // In the other order too, and of another tree rather than a smaller one.
+    std::fs::rename(site.path("srv/archive"), site.path("srv/a")).expect("our own directory");
+    assert_eq!(told(&site, &args), set([("log-shrunk", "srv/a/checkpoint")]));
+    site.write("other.pgseal", numbered(2));
+    site.run(["archive", "add", "srv/a", "--key", "log.key", "other.pgseal"]).done();
+    assert_eq!(told(&site, &args), set([("log-fork", "srv/a/checkpoint")]));
+    // Copies that hold are no fault, and each says that it was compared.
+    std::fs::remove_dir_all(site.path("srv/a")).expect("our own directory");
+    copy("archive", "srv/archive");
+    assert_eq!(told(&site, &args), set([]));
+    let said = site.run(["audit"].iter().chain(&args)).text();
+    assert_eq!(said.matches("leads on from 1 checkpoint kept elsewhere").count(), 2, "{said}");
+}

@@ -24,17 +24,19 @@ pub fn ask(
     judge: &Judge<'_>,
     out: Output,
 ) -> Result<(), CliError> {
-    let mut kept = kept
+    let kept = kept
         .iter()
         .map(|path| Ok((path.as_path(), consistency::kept(path)?)))
         .collect::<Result<Vec<(&Path, Checkpoint)>, CliError>>()?;
     let (mut faults, mut asked) = (Vec::new(), BTreeSet::new());
+    let mut without_log: Vec<&(&Path, Checkpoint)> = kept.iter().collect();
     for dir in paths.iter().flat_map(|path| logged(path)).collect::<BTreeSet<PathBuf>>() {
         let origin = Checkpoint::read(&dir.join(CHECKPOINT)).map(|checkpoint| checkpoint.origin().to_owned());
         let is_of = |checkpoint: &Checkpoint| origin.as_ref().is_ok_and(|origin| origin == checkpoint.origin());
-        let (own, others): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(_, checkpoint)| is_of(checkpoint));
-        kept = others;
-        let own: Vec<Checkpoint> = own.into_iter().map(|(_, checkpoint)| checkpoint).collect();
+        // Of several copies of an archive nobody knows which one the checkpoint was kept of: it is compared with each.
+        let own: Vec<Checkpoint> =
+            kept.iter().map(|(_, checkpoint)| checkpoint).filter(|checkpoint| is_of(checkpoint)).cloned().collect();
+        without_log.retain(|(_, checkpoint)| !is_of(checkpoint));
         let path = told(&dir.join(CHECKPOINT));
         let comparing = Comparing::new(&dir, out);
         let compared = tlog::compare(&dir, judge.root, &own, &|progress| comparing.seen(progress));
@@ -57,7 +59,7 @@ pub fn ask(
             }
         }
     }
-    faults.extend(kept.into_iter().map(|(path, checkpoint)| {
+    faults.extend(without_log.into_iter().map(|(path, checkpoint)| {
         let sentence = format!(
             "no log of {} is in a directory below the given paths: it was taken away, or is elsewhere",
             checkpoint.origin()
