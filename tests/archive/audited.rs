@@ -238,3 +238,37 @@ fn a_kept_checkpoint_is_compared_with_every_copy_of_the_log() {
     let said = site.run(["audit"].iter().chain(&args)).text();
     assert_eq!(said.matches("leads on from 1 checkpoint kept elsewhere").count(), 2, "{said}");
 }
+
+/// What has the log's names and nothing of it is no directory that never had a log.
+#[test]
+fn a_log_that_was_emptied_is_damaged() {
+    let site = desk();
+    add(&site, &["small.pgseal"]).done();
+    site.write("kept", site.read("archive/checkpoint"));
+    let [checkpoint, tile] = ["archive/checkpoint", "archive/tile"].map(|path| site.path(path));
+    let broken = || {
+        let told = told(&site, &["archive"]);
+        assert!(told.contains(&("log-broken".to_owned(), "archive/checkpoint".to_owned())), "{told:?}");
+        let kept = site.run(["audit", "archive", "--checkpoint", "kept"]);
+        assert_eq!(kept.code, 50, "{}", kept.text());
+        site.refused(11, "the log is gone", ["archive", "init", "archive", "--key", "log.key", "--origin", ORIGIN]);
+    };
+    std::fs::remove_file(&checkpoint).expect("it is there");
+    std::fs::remove_dir_all(tile.join("entries")).expect("it is there");
+    broken();
+    std::fs::remove_dir_all(&tile).expect("it is there");
+    std::fs::create_dir(&tile).expect("our own directory");
+    broken();
+    std::fs::remove_dir(&tile).expect("our own directory");
+    std::fs::create_dir(&checkpoint).expect("our own directory");
+    broken();
+    std::fs::remove_dir(&checkpoint).expect("our own directory");
+    std::os::unix::fs::symlink("nowhere", &checkpoint).expect("our own directory");
+    broken();
+    // Directories with something else in them are anybody's.
+    std::fs::remove_file(&checkpoint).expect("our own link");
+    for name in ["checkpoint/1", "tile/0/0"] {
+        std::fs::create_dir_all(site.path("archive").join(name)).expect("our own directory");
+    }
+    assert_eq!(told(&site, &["archive"]), set([]));
+}
