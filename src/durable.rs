@@ -4,12 +4,16 @@ mod below;
 mod reserved;
 mod scratch;
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::fs::{self, Dir, Mode, Stat};
 use tempfile::{Builder, NamedTempFile};
 
 pub use below::{Below, is_link};
@@ -22,22 +26,14 @@ const PUBLIC: u32 = 0o666;
 /// Writes a file, replacing the one that was there; who may read it stays as it was. After an error the old one is as it
 /// was.
 pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let old = path.metadata();
-    // Nobody reads what the old one wouldn't let them read, also while it is written.
-    let aside = write_aside(path, if old.is_ok() { 0o600 } else { PUBLIC }, write)?;
-    if let Ok(old) = old {
-        // Best effort: only root gives files away, and a group takes only its members' files.
-        let _ = std::os::unix::fs::fchown(aside.as_file(), None, Some(old.gid()));
-        let _ = std::os::unix::fs::fchown(aside.as_file(), Some(old.uid()), None);
-        aside.as_file().set_permissions(Permissions::from_mode(old.permissions().mode() & 0o777))?;
-    }
+    let aside = write_aside(path, fs::stat(path).ok().as_ref(), write)?;
     aside.persist(path).map_err(|error| error.error)?;
     sync_dir(path)
 }
 
 /// Writes a file that must not exist yet.
 pub fn create_new(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let aside = write_aside(path, PUBLIC, write)?;
+    let aside = write_aside(path, None, write)?;
     aside.persist_noclobber(path).map_err(|error| error.error)?;
     sync_dir(path)
 }
@@ -91,15 +87,46 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(parent(path))?.sync_all()
 }
 
-fn write_aside(path: &Path, mode: u32, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<NamedTempFile> {
+/// What will replace `old`, or be new.
+fn write_aside(
+    path: &Path,
+    old: Option<&Stat>,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<NamedTempFile> {
     if !parent(path).is_dir() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "its directory does not exist"));
     }
-    let mut aside =
-        Builder::new().prefix(".pgseal-").permissions(Permissions::from_mode(mode)).tempfile_in(parent(path))?;
+    let permissions = Permissions::from_mode(mode_aside(old));
+    let mut aside = Builder::new().prefix(".pgseal-").permissions(permissions).tempfile_in(parent(path))?;
     write(aside.as_file_mut())?;
+    give_to_owner(aside.as_file(), old)?;
     aside.as_file().sync_all()?;
     Ok(aside)
+}
+
+/// With which a file is made that will replace `old`, or be new: nobody reads what the old one wouldn't let them read, also
+/// while it is written.
+fn mode_aside(old: Option<&Stat>) -> u32 {
+    if old.is_some() { 0o600 } else { PUBLIC }
+}
+
+/// Lets those read a written file who could read the one that it replaces.
+fn give_to_owner(file: &File, old: Option<&Stat>) -> io::Result<()> {
+    let Some(old) = old else { return Ok(()) };
+    // Best effort: only root gives files away, and a group takes only its members' files.
+    let _ = fchown(file, None, Some(old.st_gid));
+    let _ = fchown(file, Some(old.st_uid), None);
+    Ok(fs::fchmod(file, Mode::from_raw_mode(old.st_mode & 0o777))?)
+}
+
+/// What is in an open directory.
+fn names(dir: impl AsFd) -> io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(dir)? {
+        names.push(OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned());
+    }
+    names.retain(|name| name != "." && name != "..");
+    Ok(names)
 }
 
 fn parent(path: &Path) -> &Path {

@@ -16,6 +16,8 @@ mod support;
 mod tar_doubts;
 #[path = "audit/tar_layout.rs"]
 mod tar_layout;
+#[path = "audit/tar_strict.rs"]
+mod tar_strict;
 #[path = "audit/ten_thousand.rs"]
 mod ten_thousand;
 #[path = "audit/trust_roots.rs"]

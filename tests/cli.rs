@@ -247,13 +247,27 @@ fn a_bundle_from_packing_to_looking_inside() {
 }
 
 #[test]
-fn a_release_is_called_like_its_directory_where_that_is_a_name() {
+fn a_release_is_called_like_its_directory() {
     let site = Site::new();
-    for (dir, name) in [("greetings", "greetings"), ("new/deeper-one", "deeper-one"), ("Not A Name", "example")] {
+    for (dir, name) in [("greetings", "greetings"), ("new/deeper-one", "deeper-one"), ("slash/", "slash")] {
         site.run(["init", dir]).done();
         let manifest = site.run(["pack", dir, "-o", "x.pgseal", "--key", "release.key", "--json"]).done().json();
         assert_eq!(manifest["release"]["name"], name);
     }
+    let inside = |dir: &str| {
+        std::fs::create_dir(site.path(dir)).expect("writable");
+        outcome(site.command(["init", "."]).current_dir(site.path(dir)))
+    };
+    inside("within").done();
+    assert!(String::from_utf8_lossy(&site.read("within/release.toml")).contains("name = \"within\""));
+    // No release gets a name that nobody gave it.
+    let why = "is no name: 1 to 40 of a-z, 0-9, '-' and '_', beginning with a letter or a digit";
+    for dir in ["Bad Name", "new/Bad", "new\u{1b}[31m", "/"] {
+        let said = site.refused(2, why, ["init", dir]);
+        assert!(said.stderr.contains("hint: the release is called like its directory"), "{}", said.stderr);
+    }
+    inside("Within").is_error(2, "\"Within\" is no name");
+    assert_eq!(site.path("Within").read_dir().expect("there").count(), 0);
 }
 
 /// A release with a tier whose statements commit alone.
@@ -449,7 +463,7 @@ fn paths_that_are_no_text() {
     }
     site.run(["audit", ".", "--json"]).done();
     let new = std::ffi::OsStr::from_bytes(b"new\xff");
-    site.run(["init".as_ref(), new]).done();
+    site.refused(2, "is no name", ["init".as_ref(), new]);
     site.run(["unpack".as_ref(), name, "-C".as_ref(), std::ffi::OsStr::from_bytes(b"out\xff")]).done();
 }
 

@@ -277,7 +277,17 @@ fn ways_back_that_are_none() {
     assert_eq!(left(&renames, "alter table public.b rename to a;\ndrop index public.gi;\n"), "");
     assert_eq!(left(&format!("{index}{trigger}"), "alter table public.b rename to c;\n"), "1 2");
     assert_eq!(left(&format!("{index}{trigger}"), "alter table public.b rename to c;\ndrop table public.c;\n"), "");
-    // A column is not a function, an operator class, an order or a setting.
+    // An index of another name is still there, until it is dropped by one of its names.
+    let named = "alter index public.gi rename to old;\n";
+    assert_eq!(left(index, named), "1");
+    assert_eq!(left(index, &format!("{named}drop index if exists public.old;\n")), "");
+    assert_eq!(left("create view v as select 1 as a;\n", "alter view v rename to w;\n"), "1");
+    // Who renames a table keeps its rows.
+    assert_eq!(left("create table public.n (x int);\n", "alter table public.n rename to kept;\n"), "");
+    // A column is not a function, an operator class, an order or a setting, and no word of a type.
+    let typed = "create index gi on public.b ((x::double precision));\n";
+    assert_eq!(left(typed, "alter table public.b drop column precision;\n"), "1");
+    assert_eq!(left(typed, "alter table public.b drop column x;\n"), "");
     for column in ["lower", "text_ops", "last", "fillfactor"] {
         assert_eq!(left(index, &format!("alter table public.b drop column {column};\n")), "1", "{column}");
     }

@@ -20,7 +20,7 @@ pub struct Finding {
     pub kind: Kind,
     /// How many bytes it has, where that is known.
     pub bytes: Option<u64>,
-    /// When it was written, as its place says; nothing is decided by it but `--since`.
+    /// When it was written, as its place says; nothing is decided by it but what `--since` reads again.
     pub modified: Option<Timestamp>,
     /// The digest of the trust root by which it was judged.
     pub trust_sha256: Digest,

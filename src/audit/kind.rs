@@ -62,6 +62,11 @@ impl Kind {
         matches!(self, Self::Tar | Self::Directory)
     }
 
+    /// What is judged with others: signatures, time stamps, journals.
+    pub fn has_others_beside(self) -> bool {
+        matches!(self, Self::Receipt | Self::Rehearsal | Self::TrustRoot)
+    }
+
     /// As JSON writes it.
     pub fn as_str(self) -> &'static str {
         match self {

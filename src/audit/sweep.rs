@@ -28,8 +28,8 @@ pub struct Selection<'a> {
     pub shard: Option<Shard>,
     /// Only those written since, and those whose time nobody knows.
     pub since: Option<Timestamp>,
-    /// With `since`: also those that an earlier audit has not seen.
-    pub known: Option<&'a (dyn Fn(&str) -> bool + Sync)>,
+    /// With `since`: also those that are not as an earlier audit has seen them.
+    pub is_known: Option<&'a (dyn Fn(&Found) -> bool + Sync)>,
 }
 
 /// What a sweep gave.
@@ -67,13 +67,13 @@ pub fn sweep(
     });
     let findings: Vec<Finding> = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     passed_over.sort();
-    Swept { findings: apart(findings), passed_over }
+    Swept { findings: apart(findings, &passed_over), passed_over }
 }
 
 /// By path, each with a path of its own. A file that was listed twice is one, and so is everything that is wrong with one
 /// place; of two files by one name (a member `a.tar/b` beside the member `b` of `a.tar`) the second is `NAME#2`, so that
-/// neither hides the other.
-fn apart(mut findings: Vec<Finding>) -> Vec<Finding> {
+/// neither hides the other. So it is where the first was not selected, of which an earlier audit has a line.
+fn apart(mut findings: Vec<Finding>, passed_over: &[String]) -> Vec<Finding> {
     findings.sort_by_cached_key(|finding| (finding.path.clone(), format!("{finding:?}")));
     findings.dedup();
     findings.dedup_by(|next, first| {
@@ -85,14 +85,15 @@ fn apart(mut findings: Vec<Finding>) -> Vec<Finding> {
         of_one_place
     });
     let mut paths: BTreeSet<String> = findings.iter().map(|finding| finding.path.clone()).collect();
+    paths.extend(passed_over.iter().cloned());
     let mut last = String::new();
     for finding in &mut findings {
-        if finding.path == last {
+        let is_second = finding.path == last || passed_over.binary_search(&finding.path).is_ok();
+        last.clone_from(&finding.path);
+        if is_second {
             let free = (2..).map(|copy| format!("{last}#{copy}")).find(|path| !paths.contains(path));
             finding.path = free.unwrap_or_default();
             paths.insert(finding.path.clone());
-        } else {
-            last.clone_from(&finding.path);
         }
     }
     findings.sort_by(|a, b| a.path.cmp(&b.path));
@@ -151,13 +152,12 @@ impl Lister<'_> {
     }
 
     fn found(&mut self, place: &Arc<dyn Place>, found: Found) {
-        let Selection { shard, since, known } = self.selection;
+        let Selection { shard, since, is_known } = self.selection;
         if !in_shard(*shard, &found.path) {
             return;
         }
         let is_old = since.zip(found.modified).is_some_and(|(since, modified)| modified < since);
-        let is_known = || known.is_none_or(|known| known(&told(&found.path)));
-        if is_old && is_known() {
+        if is_old && is_known.is_none_or(|is_known| is_known(&found)) {
             self.passed_over.push(told(&found.path));
         } else {
             self.send((place.clone(), Ok(found)));

@@ -1,6 +1,6 @@
 //! `pgseal init DIR`
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
@@ -11,7 +11,7 @@ use crate::format::name::Name;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The directory to make; must not exist, or be empty
+    /// The directory to make; must not exist, or be empty. The release is called like it
     dir: PathBuf,
 }
 
@@ -20,21 +20,20 @@ static TEMPLATE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/cli/template");
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let io = |error: std::io::Error| CliError::io(&args.dir, &error);
+    let name = release_name(&args.dir)?;
     if args.dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         let message = format!("{} is not empty", shown(&args.dir));
         return Err(CliError::new(Exit::Usage, message).hint("name a new directory"));
     }
     std::fs::create_dir_all(&args.dir).map_err(io)?;
     TEMPLATE.extract(&args.dir).map_err(io)?;
-    if let Some(name) = release_name(&args.dir) {
-        for (file, from, to) in [
-            ("release.toml", "name = \"example\"", format!("name = \"{name}\"")),
-            ("runbooks/operator.md", "example-1.0.0", format!("{name}-1.0.0")),
-        ] {
-            let path = args.dir.join(file);
-            let text = std::fs::read_to_string(&path).map_err(io)?;
-            std::fs::write(&path, text.replace(from, &to)).map_err(io)?;
-        }
+    for (file, from, to) in [
+        ("release.toml", "name = \"example\"", format!("name = \"{name}\"")),
+        ("runbooks/operator.md", "example-1.0.0", format!("{name}-1.0.0")),
+    ] {
+        let path = args.dir.join(file);
+        let text = std::fs::read_to_string(&path).map_err(io)?;
+        std::fs::write(&path, text.replace(from, &to)).map_err(io)?;
     }
     out.document(&serde_json::json!({ "directory": args.dir.to_string_lossy() }));
     out.line(format!("{}: a release to start from", shown(&args.dir)));
@@ -42,7 +41,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// The directory's own name, where a release may be called so.
-fn release_name(dir: &Path) -> Option<Name> {
-    dir.canonicalize().ok()?.file_name()?.to_str()?.parse().ok()
+/// The directory's own name, as it was typed; of `.` and `..` the one that it has. Nobody gets a release of a name that
+/// nobody gave it.
+fn release_name(dir: &Path) -> Result<Name, CliError> {
+    let is_typed = matches!(dir.components().next_back(), Some(Component::Normal(_)));
+    let named = match is_typed {
+        true => dir.to_owned(),
+        false => dir.canonicalize().map_err(|error| CliError::io(dir, &error))?,
+    };
+    let name = named.file_name().unwrap_or_default().to_string_lossy();
+    name.parse().map_err(|error| {
+        CliError::new(Exit::Usage, format!("no release can be called like {}: {error}", shown(dir)))
+            .hint("the release is called like its directory: name one that fits")
+    })
 }

@@ -6,13 +6,12 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{self, AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat};
+use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 
-use super::PUBLIC;
+use super::{give_to_owner, mode_aside};
 
 /// What the names of files begin with that are being written; a number of the process and of the file follow.
 const ASIDE: &str = ".pgseal-log-";
@@ -56,12 +55,7 @@ impl Below {
     /// The names in a directory below it; none where there is none.
     pub fn names(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
         let Some(dir) = not_found(self.dir(path, Missing::Error))? else { return Ok(Vec::new()) };
-        let mut names = Vec::new();
-        for entry in Dir::read_from(&dir.dir)? {
-            names.push(PathBuf::from(OsStr::from_bytes(entry?.file_name().to_bytes())));
-        }
-        names.retain(|name| name.as_os_str() != "." && name.as_os_str() != "..");
-        Ok(names)
+        Ok(super::names(&dir.dir)?.into_iter().map(PathBuf::from).collect())
     }
 
     /// Gives a whole file that is on the medium its name, which must be free.
@@ -196,17 +190,10 @@ impl Below {
 
     fn write_aside(&self, name: &OsStr, bytes: &[u8]) -> io::Result<Aside> {
         let old = self.stat(name).ok().filter(|old| is(old, FileType::RegularFile));
-        // Nobody reads what the old one wouldn't let them read, also while it is written.
-        let mode = if old.is_some() { 0o600 } else { PUBLIC };
-        let (aside, file) = self.new_aside(Mode::from_raw_mode(mode as _))?;
+        let (aside, file) = self.new_aside(Mode::from_raw_mode(mode_aside(old.as_ref()) as _))?;
         let mut file = File::from(file);
         file.write_all(bytes)?;
-        if let Some(old) = old {
-            // Best effort: only root gives files away, and a group takes only its members' files.
-            let _ = std::os::unix::fs::fchown(&file, None, Some(old.st_gid));
-            let _ = std::os::unix::fs::fchown(&file, Some(old.st_uid), None);
-            fs::fchmod(&file, Mode::from_raw_mode(old.st_mode & 0o777))?;
-        }
+        give_to_owner(&file, old.as_ref())?;
         file.sync_all()?;
         Ok(aside)
     }

@@ -52,13 +52,50 @@ fn expression(tokens: &Tokens<'_>, start: usize, end: usize, names: &mut Vec<Str
             continue;
         };
         let is_typed = i > 0 && BEFORE_OTHERS.iter().any(|word| tokens.is(i - 1, word));
-        let is_called = tokens.is(next, "(") || tokens.get(next).is_some_and(|token| token.kind == Kind::Text);
+        let behind = behind_type(tokens, i, next);
+        // `date '2026-01-01'`, `interval '1' year`
+        let is_literal = tokens.get(behind).is_some_and(|token| token.kind == Kind::Text);
+        if is_typed || is_literal {
+            i = behind_fields(tokens, behind + usize::from(is_literal));
+            continue;
+        }
+        let is_called = tokens.is(next, "(");
         let is_word = ["as", "from"].iter().any(|word| tokens.is(i, word)) || tokens.is(next, "from");
-        let is_other = is_typed || is_called || is_word || is_time_zone(tokens, i);
+        let is_other = is_called || is_word || is_time_zone(tokens, i);
         if !is_other {
             names.push(name.name);
         }
         i = next;
+    }
+}
+
+/// The place behind the name of a type that ends at `next`, as far as its words could be taken for names: with all words of
+/// the types that have several (PostgreSQL, `gram.y`).
+fn behind_type(tokens: &Tokens<'_>, i: usize, next: usize) -> usize {
+    let first = tokens.behind(i, &["national"]);
+    let any = |words: &[&str]| words.iter().any(|word| tokens.is(first, word));
+    let size = |next| if tokens.is(next, "(") { tokens.behind_parenthesis(next) } else { next };
+    if tokens.are(i, &["double", "precision"]) {
+        i + 2
+    } else if any(&["character", "char", "nchar", "bit"]) {
+        size(tokens.behind(first + 1, &["varying"]))
+    } else if any(&["time", "timestamp"]) {
+        let next = size(next);
+        tokens.behind(tokens.behind(next, &["with", "time", "zone"]), &["without", "time", "zone"])
+    } else if any(&["interval"]) {
+        behind_fields(tokens, size(next))
+    } else {
+        next
+    }
+}
+
+/// `YEAR TO MONTH` and the like, behind an interval.
+fn behind_fields(tokens: &Tokens<'_>, i: usize) -> usize {
+    let is_field = |i| ["year", "month", "day", "hour", "minute", "second"].iter().any(|field| tokens.is(i, field));
+    match () {
+        () if is_field(i) && tokens.is(i + 1, "to") && is_field(i + 2) => i + 3,
+        () if is_field(i) => i + 1,
+        () => i,
     }
 }
 
@@ -80,6 +117,19 @@ mod tests {
             ("(a) include (c) where d", "a c d"),
             ("(pg_catalog.lower(t.a))", "a"),
             ("((a::lower), cast(b as text), date(c at time zone 'UTC'), extract(year from d))", "a b c d"),
+            (
+                "((a::double precision), cast(b as character varying(7)), (c::national character varying || d))",
+                "a b c d",
+            ),
+            (
+                "((a::timestamp(3) without time zone), (b::time with time zone), ((c)::bit varying(3)), (national || 'x'))",
+                "a b c national",
+            ),
+            ("((a + interval '1' year), (b::interval day to second), (c * double precision '1.5'))", "a b c"),
+            (
+                "(precision, \"double\", (time + zone), (varying::\"double\" + year))",
+                "precision double time zone varying year",
+            ),
             ("using btree", ""),
             ("(", ""),
         ] {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::objects::{Kind, Object};
 use super::scripts::place;
 use super::tokens::{ObjectName, Tokens, without_comments};
-use super::undoing::{Deed, Partition, Rollback, can_be};
+use super::undoing::{Deed, Partition, Rollback, Undoing, can_be};
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::definition::Definition;
 use crate::bundle::lint::declared;
@@ -49,6 +49,12 @@ pub enum Undo {
     Left(String),
     /// No rollback script is seen to take it back.
     Unseen,
+}
+
+impl Undo {
+    fn by(undoing: Option<&Undoing>) -> Self {
+        undoing.map_or(Self::Unseen, |undoing| Self::By(undoing.at.clone()))
+    }
 }
 
 /// Reads a script and gives each statement, with the number of the way that it is on.
@@ -217,8 +223,7 @@ fn beginning(sql: &str) -> String {
 }
 
 fn undo(sql: &str, step: &Step, rollback: &Rollback) -> Undo {
-    let by =
-        |fits: &dyn Fn(&Deed) -> bool| rollback.find(fits).map_or(Undo::Unseen, |undoing| Undo::By(undoing.at.clone()));
+    let by = |fits: &dyn Fn(&Deed) -> bool| Undo::by(rollback.find(fits));
     match step {
         Step::Setting => Undo::Nothing,
         Step::Within => undo_within(sql, rollback),
@@ -227,7 +232,7 @@ fn undo(sql: &str, step: &Step, rollback: &Rollback) -> Undo {
             Outside::CreateIndex { name, table, .. } => {
                 let table = ours(table);
                 let made = index(ObjectName { name: name.clone(), ..table.clone() }, Some(table));
-                by(&|deed| deed.undoes(&made))
+                Undo::by(rollback.taking_back(&made))
             }
             Outside::DropIndex { index: name } => {
                 let dropped = index(ours(name), None);
@@ -270,15 +275,14 @@ fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
         return Undo::Nothing;
     }
     let deed = Deed::of(sql);
-    let by =
-        |fits: &dyn Fn(&Deed) -> bool| rollback.find(fits).map_or(Undo::Unseen, |undoing| Undo::By(undoing.at.clone()));
-    let each = |objects: &[Object], fits: fn(&Deed, &Object) -> bool| {
-        let places: Vec<Undo> = objects.iter().map(|object| by(&|deed| fits(deed, object))).collect();
+    let by = |fits: &dyn Fn(&Deed) -> bool| Undo::by(rollback.find(fits));
+    let each = |objects: &[Object], undo: &dyn Fn(&Object) -> Undo| {
+        let places: Vec<Undo> = objects.iter().map(undo).collect();
         if places.contains(&Undo::Unseen) { Undo::Unseen } else { places.into_iter().next().unwrap_or(Undo::Unseen) }
     };
     if let Some(of) = added_value(sql) {
         let made = Object::new(Kind::Type, of.clone(), None);
-        return match by(&|deed| deed.undoes(&made)) {
+        return match Undo::by(rollback.taking_back(&made)) {
             Undo::Unseen => {
                 Undo::Left(format!("the value of {of} stays, since no statement drops one; leave it unused"))
             }
@@ -286,10 +290,10 @@ fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
         };
     }
     if !deed.effects.created.is_empty() {
-        return each(&deed.effects.created, Deed::undoes);
+        return each(&deed.effects.created, &|made| Undo::by(rollback.taking_back(made)));
     }
     if !deed.effects.dropped.is_empty() {
-        return each(&deed.effects.dropped, Deed::restores);
+        return each(&deed.effects.dropped, &|dropped| by(&|deed| deed.restores(dropped)));
     }
     if let Some(attached) = &deed.attached {
         return by(&|deed| deed.detached.as_ref().is_some_and(|it| can_be(&it.name, &attached.name)));

@@ -20,7 +20,7 @@ pub fn problems(readings: &[Reading]) -> Vec<Problem> {
         .collect();
     let undone = |made: &Object| {
         let nothing = Effects::default();
-        takes_back(&back, made)
+        taken_back(back.iter().map(|effects| (effects, None)), made).is_some()
             || undoing.iter().flat_map(|reading| &reading.dynamic).any(|text| undoes(&nothing, Some(text), made))
     };
     // a name that only the run knows can't be compared
@@ -69,20 +69,20 @@ fn created(readings: &[Reading]) -> Vec<(Object, Position)> {
     created
 }
 
-/// Whether these statements, one behind the other, take back what a tier made. Who renames it may drop it by either name:
-/// the script may have asked before.
-fn takes_back(back: &[Effects], made: &Object) -> bool {
+/// Which of these statements, one behind the other, takes back what a tier made; each may be a DO block, whose body stands
+/// beside what it does. Who renames it may drop it by either name: the script may have asked before.
+pub fn taken_back<'e>(back: impl IntoIterator<Item = (&'e Effects, Option<&'e str>)>, made: &Object) -> Option<usize> {
     let mut names = vec![made.clone()];
-    for effects in back {
-        if names.iter().any(|made| undoes(effects, None, made)) {
-            return true;
+    for (i, (effects, dynamic)) in back.into_iter().enumerate() {
+        if names.iter().any(|made| undoes(effects, dynamic, made)) {
+            return Some(i);
         }
         for (from, to) in &effects.renamed {
             let renamed: Vec<Object> = names.iter().filter_map(|made| renamed(made, from, to)).collect();
             names.extend(renamed.into_iter().filter(|made| !names.contains(made)).collect::<Vec<_>>());
         }
     }
-    false
+    None
 }
 
 /// The object, and what names it as its table.
@@ -120,7 +120,7 @@ fn goes_with(made: &Object, dropped: &Object) -> bool {
 }
 
 /// Whether a statement of a rollback script, or the body of its DO block, takes back what a tier made.
-pub fn undoes(effects: &Effects, dynamic: Option<&str>, made: &Object) -> bool {
+fn undoes(effects: &Effects, dynamic: Option<&str>, made: &Object) -> bool {
     let drops = |dropped: &Object| {
         let unnamed = dropped.kind == Kind::Index
             && made.kind == Kind::Index
@@ -136,12 +136,17 @@ pub fn undoes(effects: &Effects, dynamic: Option<&str>, made: &Object) -> bool {
                 .any(|name| name.schema.as_ref() == Some(&dropped.name.name))
     };
     effects.dropped.iter().any(drops)
-        // by its own name: what is on a table stays on it, whatever the table is called
-        || effects.renamed.iter().any(|(from, _)| is_same(made, from))
+        // Who renames what holds rows keeps them, out of the way. By its own name: what is on a table stays on it, whatever
+        // the table is called, and an index that is called otherwise is still there.
+        || holds_rows(made) && effects.renamed.iter().any(|(from, _)| is_same(made, from))
         // made again as it was: `CREATE OR REPLACE` of the version before
         || effects.created.iter().any(|restored| is_same(made, restored))
         || effects.cascade && effects.dropped.iter().any(drops_schema)
         || dynamic.is_some_and(|text| text.contains(&made.name.name.to_ascii_lowercase()))
+}
+
+fn holds_rows(made: &Object) -> bool {
+    matches!(made.kind, Kind::Table | Kind::Schema | Kind::Sequence)
 }
 
 /// Whether two names can mean the same object.

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::objects::{Effects, Object, effects};
-use super::rollback::{is_same, undoes};
+use super::rollback::{is_same, taken_back};
 use super::scripts::place;
 use super::search_path::target;
 use super::tokens::{Kind as TokenKind, ObjectName, Tokens};
@@ -49,11 +49,6 @@ impl Deed {
         Self { subject: target(&head).or_else(copied), ..Self::default() }
     }
 
-    /// Whether it takes back what a tier made.
-    pub fn undoes(&self, made: &Object) -> bool {
-        undoes(&self.effects, self.dynamic.as_deref(), made)
-    }
-
     /// Whether it makes again what a tier dropped.
     pub fn restores(&self, dropped: &Object) -> bool {
         self.effects.created.iter().any(|made| is_same(made, dropped))
@@ -66,7 +61,8 @@ impl Deed {
     }
 
     fn is_nothing(&self) -> bool {
-        self.subject.is_none() && self.dynamic.is_none() && self.effects.dropped.is_empty()
+        let Effects { dropped, renamed, .. } = &self.effects;
+        self.subject.is_none() && self.dynamic.is_none() && dropped.is_empty() && renamed.is_empty()
     }
 }
 
@@ -134,12 +130,19 @@ impl Rollback {
             return;
         }
         // Of rows that are put back one by one, the first says enough.
-        let defines = !deed.effects.created.is_empty() || !deed.effects.dropped.is_empty() || deed.attached.is_some();
+        let Effects { created, dropped, renamed, .. } = &deed.effects;
+        let changes = !(created.is_empty() && dropped.is_empty() && renamed.is_empty()) || deed.attached.is_some();
         let (schema, name) = deed.subject.clone().map(|subject| (subject.schema, subject.name)).unzip();
-        if self.subjects.insert((schema.flatten(), name, deed.dynamic.clone())) || defines {
+        if self.subjects.insert((schema.flatten(), name, deed.dynamic.clone())) || changes {
             self.places.insert(key, self.statements.len());
             self.statements.push(Undoing { at, deed, ways: BTreeSet::from([way]) });
         }
+    }
+
+    /// The statement that takes back what a tier made.
+    pub fn taking_back(&self, made: &Object) -> Option<&Undoing> {
+        let back = self.statements.iter().map(|Undoing { deed, .. }| (&deed.effects, deed.dynamic.as_deref()));
+        self.statements.get(taken_back(back, made)?)
     }
 
     /// The first statement that fits.

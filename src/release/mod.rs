@@ -42,6 +42,7 @@ pub mod stop;
 pub mod target;
 mod tier_log;
 mod transaction;
+mod tree;
 pub mod verify;
 pub mod waiting;
 pub mod watched;

@@ -5,15 +5,17 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use damaged::Damaged;
 use files::Logged;
+use pending::Pending;
 
-use super::append::{pending, there};
+use super::append::there;
 use super::checkpoint::{Checkpoint, CheckpointError};
 use super::hash::leaf;
 use super::proof::Leaves;
 use super::stored::Stored;
 use super::tile::{Content, Tile, WIDTH};
-use super::{CHECKPOINT, Lost, REMOVE_BEHIND, REPAIR_CHECKPOINT, REPAIR_TILES, TILE};
+use super::{CHECKPOINT, Lost, REPAIR_CHECKPOINT, REPAIR_TILES, TILE};
 use crate::digest::{Digest, Hasher};
 use crate::durable::{self, Below, is_link};
 use crate::format::json;
@@ -22,7 +24,9 @@ use crate::trust::TrustRoot;
 use crate::trust::root::SignatureError;
 use crate::words::count;
 
+mod damaged;
 mod files;
+mod pending;
 mod tree;
 
 /// What an archive is, compared with its log.
@@ -32,6 +36,9 @@ pub struct Comparison {
     pub checkpoint: Option<Checkpoint>,
     /// What was logged, in the order of the log, as far as it can be read.
     pub entries: Vec<LogEntry>,
+    /// Files that only entries behind the checkpoint have, as these say; nothing that was signed speaks of them. One fault
+    /// is about all of them.
+    pub behind: Vec<PathBuf>,
     /// What is wrong, if anything.
     pub faults: Vec<LogFault>,
 }
@@ -54,7 +61,7 @@ pub enum LogFaultKind {
     Deleted,
     /// A logged file has another content.
     Rewritten,
-    /// A file of a kind that archives take is not in the log.
+    /// A file of a kind that archives take is not in the log, or can't be shown to be.
     Unlogged,
     /// The log's own files don't agree, or one is damaged or gone.
     Broken,
@@ -115,7 +122,7 @@ pub fn compare(
         if since.is_empty() {
             faults.tell(LogFaultKind::Broken, CHECKPOINT, "there is no log");
         }
-        return Ok(Comparison { checkpoint: None, entries: Vec::new(), faults: faults.0 });
+        return Ok(Comparison { checkpoint: None, entries: Vec::new(), behind: Vec::new(), faults: faults.0 });
     }
     // Best effort: where it can't be locked, an append at this moment may look like a fault.
     let lock = durable::lock_shared(&dir.join(CHECKPOINT), &|| seen(Progress::Waiting));
@@ -124,33 +131,36 @@ pub fn compare(
     let below = Below::open(dir)?;
     let is_elsewhere =
         [TILE, "tile/entries"].iter().any(|path| below.names(Path::new(path)).is_err_and(|error| is_link(&error)));
-    if let Some(head) = head.filter(|_| !is_elsewhere) {
-        check_pending(dir, head, &mut faults);
-    }
+    let pending = head.filter(|_| !is_elsewhere).and_then(|head| Pending::tell(dir, head, &mut faults));
     // What nobody's checkpoint bounds is what is there.
     let size = head.map_or_else(|| there(dir), Checkpoint::size);
     let (read, is_whole) = if is_elsewhere { (Vec::new(), false) } else { read_entries(dir, size, &mut faults) };
     let is_unreadable = read.is_empty() && checkpoint.as_ref().is_none_or(|checkpoint| checkpoint.size() > 0);
     let leaves = Leaves::new(read.iter().map(|(_, entry)| leaf(entry)).collect());
-    let bad = head.filter(|_| is_whole).map(|head| tree::check(dir, head, &leaves, &mut faults)).unwrap_or_default();
+    let bad_at = head.filter(|_| is_whole).map(|head| tree::check(dir, head, &leaves, &mut faults)).unwrap_or_default();
     let files = files::walk(dir, &mut faults);
     drop(lock);
     if is_whole && !is_unreadable {
         since.iter().for_each(|kept| tree::check_kept(kept, head, root, &leaves, &mut faults));
     }
-    let (bad, good): (Vec<_>, Vec<_>) = read.into_iter().partition(|(at, _)| bad.contains(at));
-    let entries = parse(&good, size, &mut faults);
+    let (bad, good): (Vec<_>, Vec<_>) = read.into_iter().partition(|(at, _)| bad_at.contains_key(at));
+    let (entries, mut behind) = (parse(&good, size, &mut faults), Vec::new());
     if is_elsewhere {
         let lost = "so the files can't be compared with the log, which lies in the archive itself";
         faults.tell(LogFaultKind::Broken, TILE, format!("it is or has a link, {lost}: put the directory itself there"));
     } else if is_unreadable {
         tell_unreadable(dir, &mut faults);
     } else {
-        let damaged = bad.into_iter().map(|(_, entry)| entry).collect();
-        let logged = Logged { below: &below, entries: &entries, damaged, is_whole };
-        files::check(&logged, files, &mut faults, &|done, of| seen(Progress::Read { done, of }));
+        let hash = |at: u64| bad_at.get(&at).copied().flatten();
+        let damaged = bad.into_iter().map(|(at, bytes)| Damaged { bytes, leaf: hash(at) }).collect();
+        let after = pending.as_ref().map_or(&[][..], |pending| &pending.entries);
+        let logged = Logged { below: &below, entries: &entries, behind: after, damaged, is_whole };
+        behind = files::check(&logged, files, &mut faults, &|done, of| seen(Progress::Read { done, of }));
     }
-    Ok(Comparison { checkpoint, entries, faults: faults.0 })
+    if let Some(pending) = pending {
+        pending.tell_files(behind.len(), &mut faults);
+    }
+    Ok(Comparison { checkpoint, entries, behind, faults: faults.0 })
 }
 
 #[derive(Default)]
@@ -200,33 +210,12 @@ fn is_its_own(checkpoint: &Checkpoint, root: &TrustRoot, faults: &mut Faults) ->
     matches!(error, SignatureError::Threshold { why, .. } if !why.is_empty())
 }
 
-fn check_pending(dir: &Path, head: &Checkpoint, faults: &mut Faults) {
-    match pending(dir, head.size()).map(|entries| entries.len()) {
-        Ok(0) => {}
-        Ok(more) => faults.tell(
-            LogFaultKind::Unfinished,
-            CHECKPOINT,
-            format!(
-                "{} behind it: `archive add` was interrupted (the next one finishes it), or an older checkpoint was put back",
-                stand(more)
-            ),
-        ),
-        Err(error) => {
-            faults.tell(LogFaultKind::Broken, error.path, format!("{}; {REMOVE_BEHIND}", error.reason));
-        }
-    }
-}
-
 fn tell_unreadable(dir: &Path, faults: &mut Faults) {
     let lost = "so the files can't be compared with the log";
     match Lost::of(dir) {
         Some(Lost::Tiles) => faults.tell(LogFaultKind::Broken, TILE, format!("gone, {lost}: {REPAIR_TILES}")),
         _ => faults.tell(LogFaultKind::Broken, TILE, format!("no entry can be read, {lost}")),
     }
-}
-
-fn stand(entries: usize) -> String {
-    if entries == 1 { "1 entry stands".to_owned() } else { format!("{} stand", count(entries, "entry")) }
 }
 
 /// After so many tiles that are lost one after the other the log counts as ended.

@@ -155,7 +155,8 @@ fn no_fault_hides_another() {
     };
     assert_eq!(words("archive/checkpoint"), ["log-unfinished", "log-shrunk"]);
     assert_eq!(words("archive/small.pgseal"), ["malformed", "log-rewritten"]);
-    assert_eq!(words("archive/next.pgseal"), ["log-unlogged"]);
+    // What the entries behind are about is no fault of its own.
+    assert_eq!(words("archive/next.pgseal"), Vec::<String>::new());
 }
 
 /// Of two releases of one name the one that was logged is not the one that is blamed.
@@ -271,4 +272,86 @@ fn a_log_that_was_emptied_is_damaged() {
         std::fs::create_dir_all(site.path("archive").join(name)).expect("our own directory");
     }
     assert_eq!(told(&site, &["archive"]), set([]));
+}
+
+/// Whatever is known of the log from elsewhere, one checkpoint that was taken away is one fault.
+#[test]
+fn a_checkpoint_that_is_gone_is_one_fault() {
+    let site = desk();
+    add(&site, &["small.pgseal", "trust.json"]).done();
+    site.write("kept", site.read("archive/checkpoint"));
+    add(&site, &["ann.approval"]).done();
+    site.run(["audit", "archive", "--jsonl", "-o", "whole"]);
+    std::fs::remove_file(site.path("archive/checkpoint")).expect("it is there");
+    let all = |args: &[&str]| {
+        let said = site.run(["audit", "archive"].iter().chain(args)).text();
+        said.lines().filter(|line| line.starts_with("FAULT")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for args in
+        [&[][..], &["--checkpoint", "kept"], &["--merge", "whole"], &["--checkpoint", "kept", "--merge", "whole"]]
+    {
+        let faults = all(args);
+        assert_eq!(faults.len(), 1, "{args:?}: {faults:?}");
+        assert!(faults[0].starts_with("FAULT archive/checkpoint: gone: put back a copy"), "{faults:?}");
+    }
+    // Other entries than those of the checkpoint that was kept are another fault.
+    let path = "archive/tile/entries/000.p/4";
+    let entries = site.read(path);
+    let mut bad = entries.clone();
+    bad[40] ^= 1;
+    site.write(path, bad);
+    let broken = all(&["--checkpoint", "kept"]);
+    assert!(broken.iter().any(|fault| fault.ends_with("(log-fork)")), "{broken:?}");
+    site.write(path, entries);
+    std::fs::remove_dir_all(site.path("archive/tile")).expect("it is there");
+    for args in [&["--checkpoint", "kept"][..], &["--merge", "whole"], &["--checkpoint", "kept", "--merge", "whole"]] {
+        assert_eq!(all(args).len(), 1, "{args:?}: {:?}", all(args));
+    }
+}
+
+/// An older checkpoint that is put back is one fault, however many files were logged since; each has a note.
+#[test]
+fn a_checkpoint_that_was_put_back_is_one_fault() {
+    let site = desk();
+    add(&site, &["small.pgseal"]).done();
+    let older = site.read("archive/checkpoint");
+    site.write("next.pgseal", numbered(1));
+    add(&site, &["next.pgseal", "ann.approval", "run.receipt.json"]).done();
+    site.write("archive/checkpoint", older);
+    let files = ["archive/ann.approval", "archive/next.pgseal", "archive/run.receipt.json", "archive/run.receipt.sig"];
+    assert_eq!(told(&site, &["archive"]), set([("log-unfinished", "archive/checkpoint")]));
+    let text = site.run(["audit", "archive"]).text();
+    for file in &files[..3] {
+        assert!(
+            text.contains(&format!("note {file}: logged behind the log's checkpoint only (log-unfinished)")),
+            "{text}"
+        );
+    }
+    let said = site.run(["archive", "verify", "archive"]).text();
+    assert!(
+        said.contains("; 4 files are logged behind this checkpoint only, which no key has signed here\n"),
+        "{said}"
+    );
+    let document = site.run(["archive", "verify", "archive", "--json"]).json();
+    let behind: Vec<String> = files.iter().map(|file| file.replace("archive/", "")).collect();
+    assert_eq!((document["faults"].as_array().map(Vec::len), &document["behind"]), (Some(1), &behind.into()));
+    // Nor is it logged by that: of two releases of one name the one that was signed is the measure.
+    assert!(
+        text.contains("FAULT archive/next.pgseal: small 1.0.0 is another release in archive/small.pgseal"),
+        "{text}"
+    );
+    std::fs::rename(site.path("archive/next.pgseal"), site.path("archive/a.pgseal")).expect("it is there");
+    // By another name, or with another content, it is in no entry.
+    site.write("archive/ann.approval", "something else");
+    let faults = told(&site, &["archive"]);
+    for file in ["archive/a.pgseal", "archive/ann.approval"] {
+        assert!(faults.contains(&("log-unlogged".to_owned(), file.to_owned())), "{faults:?}");
+    }
+    // A later audit of the mended log keeps nothing of it.
+    site.write("archive/ann.approval", site.read("ann.approval"));
+    std::fs::rename(site.path("archive/a.pgseal"), site.path("archive/next.pgseal")).expect("it is there");
+    site.run(["audit", "archive", "--jsonl", "-o", "whole"]);
+    add(&site, &["next.pgseal"]).done();
+    let mended = site.run(["audit", "archive", "--merge", "whole"]).text();
+    assert!(!mended.contains("log-unfinished"), "{mended}");
 }

@@ -1,5 +1,6 @@
 //! What is told of a log of which a part is gone or damaged: one cause, one fault, and what repairs it.
 
+use pgseal::digest::Digest;
 use serde_json::{Value, json};
 
 use crate::support::keys::key;
@@ -114,13 +115,18 @@ fn what_was_lost_and_comes_back_is_said_to_be_put_back() {
     assert!(faults(&site, &[]).is_empty());
 }
 
+/// Each byte as one, also of lengths, so that places in it are places in the file.
+fn ascii(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }).collect()
+}
+
 #[test]
 fn one_damage_is_one_fault() {
     let site = four();
     // Any bit of the path, the digest or the size of an entry.
     let path = "archive/tile/entries/000.p/4";
     let good = site.read(path);
-    let text = String::from_utf8_lossy(&good).into_owned();
+    let text = ascii(&good);
     for part in ["2.pgseal\"", "\"sha256\":\"", "\"size\":"] {
         let at = if part.starts_with('2') { text.find(part) } else { text.find(part).map(|at| at + part.len()) };
         let mut bad = good.clone();
@@ -139,6 +145,57 @@ fn one_damage_is_one_fault() {
     }
     site.write("archive/checkpoint", &checkpoint);
     assert!(faults(&site, &["--since", "kept"]).is_empty());
+}
+
+/// A file that the damaged entry may have been about, and that is not surely the logged one, is told.
+#[test]
+fn a_damaged_entry_hides_no_file() {
+    let site = four();
+    let path = "archive/tile/entries/000.p/4";
+    let good = site.read(path);
+    let text = ascii(&good);
+    let damage = |part: &str, by: &str| {
+        let at = text.find(part).expect("it is in an entry") + part.len() - by.len();
+        let mut bad = good.clone();
+        bad[at..at + by.len()].copy_from_slice(by.as_bytes());
+        site.write(path, bad);
+    };
+    let broken = fault("broken", "tile/entries/000.p/4");
+    let and = |name: &str| broken.iter().cloned().chain(fault("unlogged", name)).collect();
+    let said = |name: &str| {
+        let told = site.run(["archive", "verify", "archive"]).text();
+        let line = told.lines().find(|line| line.contains(&format!("unlogged  {name}: "))).expect("it is told");
+        line.to_owned()
+    };
+    // Another file in the place of the one, and the digest of the entry is damaged.
+    site.write("archive/1.pgseal", numbered(7));
+    let digest = Digest::of(&numbered(1)).to_string();
+    damage(&digest, "~");
+    assert_eq!(faults(&site, &[]), and("1.pgseal"));
+    assert!(said("1.pgseal").contains("whether this file is the logged one can't be said"), "{}", said("1.pgseal"));
+    // As its own entry it would be, were the tile of hashes its word; but that was not signed.
+    let tile = "archive/tile/0/000.p/4";
+    let (hashes, size) = (site.read(tile), format!("\"size\":{}", numbered(1).len()));
+    let own = text[text.find("\"path\":\"1.pgseal\"").map(|at| text[..at].rfind('{').expect("begins")).expect("1")..]
+        .split_once('}')
+        .expect("ends")
+        .0
+        .replace(&digest, &Digest::of(&numbered(7)).to_string())
+        .replace(&size, &format!("\"size\":{}", numbered(7).len()));
+    let leaf = Digest::of([&[0], format!("{own}}}").as_bytes()].concat().as_slice());
+    site.write(tile, [&hashes[..32], leaf.as_bytes(), &hashes[64..]].concat());
+    assert!(faults(&site, &[]).contains(&("unlogged".to_owned(), "1.pgseal".to_owned())), "{:?}", faults(&site, &[]));
+    site.write(tile, hashes);
+    // A name that somebody wrote into an entry, in place of another: the file that was logged proves itself.
+    site.write("archive/1.pgseal", numbered(1));
+    site.write("archive/e.pgseal", numbered(8));
+    damage("\"path\":\"1.pgseal", "e.pgseal");
+    assert_eq!(faults(&site, &[]), and("e.pgseal"));
+    assert!(said("e.pgseal").contains("`pgseal archive add`"), "{}", said("e.pgseal"));
+    // A copy of the file whose name is damaged.
+    site.write("archive/e.pgseal", numbered(1));
+    damage("\"path\":\"1.pgseal", "~.pgseal");
+    assert_eq!(faults(&site, &[]), and("e.pgseal"));
 }
 
 #[test]

@@ -89,3 +89,22 @@ fn a_yes_after_the_run() {
         assert_eq!(well.vault.notes(&[ARCHIVE]), notes, "{at}");
     }
 }
+
+/// Whoever was shown another target said yes to something else: no run would have taken it.
+#[test]
+fn an_approval_that_shows_something_else() {
+    let well = Well::new();
+    let mut said = approval(&well.two, "l2");
+    said["predicate"]["target"]["database"] = "elsewhere".into();
+    well.vault.put("two.approval", people::beside(&well.vault.keys.ann, &said));
+    assert_eq!(well.vault.faults(&[ARCHIVE]), set([("two.approval", "approval-differs"), WITHOUT]));
+    // It doesn't take the place of one that shows the release as it is, either.
+    well.vault.put("one-more.approval", yes(&well.two, &well.vault.keys.bob));
+    assert_eq!(well.vault.faults(&[ARCHIVE]), set([("two.approval", "approval-differs")]));
+    well.remove("one-more.approval");
+    said["predicate"]["decision"] = "withdraw".into();
+    said["predicate"]["at"] = "2026-11-21T08:30:00Z".into();
+    well.vault.put("last.approval", people::beside(&well.vault.keys.ann, &said));
+    well.vault.put("two.approval", yes(&well.two, &well.vault.keys.ann));
+    assert_eq!(well.vault.faults(&[ARCHIVE]), set([("last.approval", "approval-differs")]));
+}

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use crate::support::tar::Tar;
+use crate::support::tar::{Member, Tar};
 use crate::vault::{ARCHIVE, Vault, approved, bundle, lines, ran, set};
 
 /// Twelve releases that ran, one of them changed since.
@@ -133,6 +133,62 @@ fn only_what_is_new() {
     assert_eq!(vault.faults(&with_earlier), gone);
     // Not asked about where nothing was listed.
     assert_eq!(vault.faults(&["--merge", "earlier.jsonl"]), known);
+}
+
+/// What was changed and got an old time is seen by its size, or by a time that is not the one of its line.
+#[test]
+fn what_is_old_and_not_as_it_was_is_read_again() {
+    let vault = vault();
+    let at = |name: &str| vault.archive().join(name);
+    let age = |name: &str, days: u64| {
+        let file = File::options().write(true).open(at(name)).expect("there");
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(days * 86_400)).expect("our own file");
+    };
+    (1..=12).flat_map(|n| [format!("{n}.pgseal"), format!("{n}.receipt.json")]).for_each(|name| age(&name, 16_000));
+    vault.audit(&[ARCHIVE, "--jsonl", "-o", "earlier.jsonl"]);
+    let again = [ARCHIVE, "--since", "2020-01-01", "--merge", "earlier.jsonl"];
+    let known = set([("7.pgseal", "file-changed")]);
+    assert_eq!(vault.faults(&again), known);
+    // Cut off, at the time that it had.
+    let whole = vault.site.read("archive/1.pgseal");
+    vault.put("1.pgseal", &whole[..whole.len() - 512]);
+    age("1.pgseal", 16_000);
+    // Another one of the same size, at an earlier time, as `mv` leaves it.
+    let mut tar = Tar::of(&vault.site.read("archive/2.pgseal"));
+    tar.member("gate/open.sql").content[0] ^= 1;
+    vault.put("2.pgseal", tar.bytes());
+    age("2.pgseal", 15_999);
+    let lost = ("1.receipt.json", "receipt-without-bundle");
+    let changed = set([("1.pgseal", "malformed"), lost, ("2.pgseal", "file-changed"), ("7.pgseal", "file-changed")]);
+    assert_eq!(vault.faults(&again), changed);
+    // A receipt is as it was; what it is judged with is not.
+    std::fs::remove_file(at("3.receipt.sig")).expect("there");
+    let stripped = set([("3.receipt.json", "stripped")]);
+    assert_eq!(vault.faults(&again), &changed | &stripped);
+    assert_eq!(vault.faults(&again), vault.faults(&[ARCHIVE]));
+}
+
+/// Two files by one path (a member `a.tar/b`, and `b` in the member `a.tar`): what is read now doesn't hide what is not.
+#[test]
+fn a_path_of_two_files_is_two_files_next_time() {
+    let vault = Vault::new();
+    let tar = |members: Vec<Member>| Tar { members, end: vec![0; 1024] }.bytes();
+    let good = bundle("shop", "1.0.0", 1, &vault.keys.release);
+    let cut = &good[..good.len() - 512];
+    let put = |members: Vec<Member>| {
+        let outer = File::options().write(true).open(vault.put("outer.tar", tar(members))).expect("there");
+        outer.set_modified(UNIX_EPOCH).expect("our own file");
+    };
+    let lone = || Member::new("a.tar/b.pgseal", cut);
+    put(vec![lone()]);
+    vault.audit(&[ARCHIVE, "--jsonl", "-o", "1.jsonl"]);
+    put(vec![lone(), Member::new("a.tar", &tar(vec![Member::new("b.pgseal", &good)]))]);
+    let faults = set([("outer.tar/a.tar/b.pgseal", "malformed")]);
+    let answer = vault.audit(&[ARCHIVE, "--since", "2020-01-01", "--merge", "1.jsonl", "--jsonl", "-o", "2.jsonl"]);
+    assert_eq!(answer.code, 50);
+    assert_eq!(vault.faults(&["--merge", "2.jsonl"]), faults);
+    put(vec![lone(), Member::new("a.tar", &tar(vec![Member::new("b.pgseal", &good), Member::new("README", b"")]))]);
+    assert_eq!(vault.faults(&[ARCHIVE, "--since", "2020-01-01", "--merge", "2.jsonl"]).len(), 1);
 }
 
 /// However one names the archive, a file is the same, and one that is gone is gone.

@@ -8,7 +8,7 @@ use crate::tar_doubts::{Desk, GNU, one, pax, typed};
 use crate::vault::set;
 
 /// A member as it stands in a tar file.
-fn inner(name: &str, content: &[u8]) -> Vec<u8> {
+pub fn inner(name: &str, content: &[u8]) -> Vec<u8> {
     Tar { members: vec![Member::new(name, content)], end: Vec::new() }.bytes()
 }
 
@@ -23,12 +23,12 @@ fn octal(size: usize) -> Vec<u8> {
     format!("{size:011o}\0").into_bytes()
 }
 
-fn long(name: &str) -> Member {
+pub fn long(name: &str) -> Member {
     typed("././@LongLink", b'L', format!("{name}\0").as_bytes())
 }
 
 /// Whether Python extracts the bad bundle by that name.
-fn is_extracted_by_python(desk: &Desk, name: &str) -> bool {
+pub fn is_extracted_by_python(desk: &Desk, name: &str) -> bool {
     let into = tempfile::tempdir().expect("a temporary directory");
     let script = "import sys, tarfile; tarfile.open(sys.argv[1]).extractall('.')";
     let tar = desk.vault.archive().join("a.tar");
@@ -99,6 +99,26 @@ fn two_sizes() {
     assert_eq!(desk.told(&[x(&[("size", &all)]), a_txt()]), set([]));
 }
 
+/// What is too long for the header's own field has a zero or the largest number there, and nothing that some programs go by.
+#[test]
+fn a_size_that_does_not_fit() {
+    let desk = Desk::new();
+    let huge: u64 = 8 << 30;
+    let file = |name: &str| inner(name, &desk.good);
+    for (field, faults) in [(octal(0), set([])), (b"77777777777\0".to_vec(), set([])), (octal(512), one(""))] {
+        let member = sized(Member::new("disk.img", b""), &field);
+        let front = [pax(b'x', &[("size", &huge.to_string())]), member];
+        let front = Tar { members: front.to_vec(), end: Vec::new() }.bytes();
+        let end = [file("last.pgseal"), vec![0; 1024]].concat();
+        desk.vault.put("a.tar", [file("first.pgseal"), front].concat());
+        let tar = std::fs::OpenOptions::new().write(true).open(desk.vault.archive().join("a.tar")).expect("written");
+        let length = tar.metadata().expect("written").len() + huge;
+        tar.set_len(length).expect("sparse");
+        std::os::unix::fs::FileExt::write_all_at(&tar, &end, length).expect("written");
+        assert_eq!(desk.read(), faults, "{field:?}");
+    }
+}
+
 #[test]
 fn a_map_of_a_sparse_file() {
     let desk = Desk::new();
@@ -148,6 +168,16 @@ fn prefixes_without_their_magic() {
         timed.set(257, b"ustar  \0");
         timed.set(345, b"15000000000\x0015000000000\0");
         assert_eq!(desk.told(&[member.clone(), timed]), set([]));
+        // What is no such pair of times is a name to some.
+        for no_times in [&b"777"[..], b"15000000000", b"15000000000\x001500000000\0"] {
+            let mut named = Member::new("evil.pgseal", &desk.bad);
+            named.set(257, magic);
+            named.set(345, no_times);
+            let first = no_times.split(|byte| *byte == 0).next().expect("a piece");
+            let name = format!("{}/evil.pgseal", String::from_utf8_lossy(first));
+            assert_eq!(desk.told(&[named]), one(&format!("/{name}")));
+            assert!(is_extracted_by_python(&desk, &name));
+        }
         member.set(345, b"trust.json.sigs");
         assert_eq!(desk.told(&[member]), one("/trust.json.sigs/3.json"));
         assert!(is_extracted_by_python(&desk, "trust.json.sigs/3.json"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Answer, Extent, Weight};
-use crate::audit::facts::{ApprovalFacts, ReceiptFacts, ReleaseFacts, TrustRootFacts};
+use crate::audit::facts::{ApprovalFacts, Facts, ReceiptFacts, ReleaseFacts, TrustRootFacts};
 use crate::audit::fault::{Fault, FaultKind, Scope};
 use crate::audit::finding::Finding;
 use crate::audit::kind::Kind;
@@ -28,7 +28,8 @@ pub struct Archive<'a> {
     pub claimed: BTreeMap<Digest, usize>,
     /// Receipts whose signatures hold, or that nobody signed; by path.
     pub receipts: Vec<Told<'a>>,
-    /// Everything that people say of a release, in bundles and beside them, by its id; of files that are well.
+    /// Everything that people say of a release, in bundles and beside them, by its id; of files that are well and show what
+    /// the bundle shows.
     pub approvals: BTreeMap<Digest, Vec<&'a ApprovalFacts>>,
     /// Trust roots that led to the one that judges, and itself: each names the digest of the one before.
     pub ancestors: BTreeMap<Digest, Option<&'a TrustRootFacts>>,
@@ -58,7 +59,6 @@ impl<'a> Archive<'a> {
     /// Looks through the findings once.
     pub fn new(findings: &'a [Finding], root: &'a TrustRoot, extent: Extent) -> Self {
         let (mut bundles, mut receipts) = (BTreeMap::<Digest, Vec<_>>::new(), Vec::new());
-        let mut approvals = BTreeMap::<Digest, Vec<_>>::new();
         let mut claimed = BTreeMap::new();
         for (at, finding) in findings.iter().enumerate() {
             if let Some(id) = finding.claimed_id {
@@ -66,10 +66,6 @@ impl<'a> Archive<'a> {
             }
             let Some(facts) = &finding.facts else { continue };
             let Some(release) = &facts.release else { continue };
-            // Of what has a fault itself nobody knows what it is worth.
-            if finding.is_sound() && !facts.approvals.is_empty() {
-                approvals.entry(release.id).or_default().extend(&facts.approvals);
-            }
             match (finding.kind, &facts.receipt) {
                 (Kind::Bundle, _) => bundles.entry(release.id).or_default().push((at, release)),
                 (Kind::Receipt, Some(receipt)) => {
@@ -80,8 +76,29 @@ impl<'a> Archive<'a> {
                 _ => {}
             }
         }
-        let ancestors = ancestors(findings, root);
-        Self { findings, root, extent, bundles, claimed, receipts, approvals, ancestors }
+        let (approvals, ancestors) = (BTreeMap::new(), ancestors(findings, root));
+        let archive = Self { findings, root, extent, bundles, claimed, receipts, approvals, ancestors };
+        Self { approvals: archive.said(), ..archive }
+    }
+
+    fn said(&self) -> BTreeMap<Digest, Vec<&'a ApprovalFacts>> {
+        let mut said = BTreeMap::<_, Vec<_>>::new();
+        // Of what has a fault itself nobody knows what it is worth.
+        for finding in self.findings.iter().filter(|finding| finding.is_sound()) {
+            let Some(facts) = finding.facts.as_ref().filter(|facts| !facts.approvals.is_empty()) else { continue };
+            let Some(release) = &facts.release else { continue };
+            let mut bundles = self.bundles.get(&release.id).into_iter().flatten();
+            if !bundles.any(|(bundle, _)| self.shows_another(facts, *bundle)) {
+                said.entry(release.id).or_default().extend(&facts.approvals);
+            }
+        }
+        said
+    }
+
+    /// Whether people were shown something else than the bundle that their approvals are bound to.
+    pub fn shows_another(&self, approvals: &Facts, bundle: usize) -> bool {
+        let shown = self.findings[bundle].facts.as_ref().and_then(|facts| facts.shown);
+        shown.is_some_and(|own| approvals.shown != Some(own))
     }
 
     /// Receipts that somebody signed, each document once.
@@ -113,7 +130,7 @@ impl<'a> Archive<'a> {
             let below = dir.and_then(|dir| finding.path.strip_prefix(dir));
             below.is_some_and(|below| !is_in_tar(below))
         };
-        finding.faults.iter().all(|fault| fault.kind.scope() != Scope::Place)
+        finding.faults.iter().chain(&finding.notes).all(|fault| fault.kind.scope() != Scope::Place)
             && self.findings.iter().any(|log| in_log(&log))
     }
 

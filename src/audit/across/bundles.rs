@@ -24,12 +24,13 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
         if !finding.is_sound() {
             continue;
         }
-        let Some(about) = finding.facts.as_ref().and_then(|facts| facts.release.as_ref()) else { continue };
+        let Some(facts) = &finding.facts else { continue };
+        let Some(about) = &facts.release else { continue };
         let weight = if finding.is_unsigned() { Weight::Note } else { Weight::Fault };
         let same = archive.bundles.get(&about.id).and_then(|bundles| bundles.first());
         match (same, named.get(&(&about.name, &about.version))) {
             (Some((bundle, release)), _) if *release == about => {
-                if finding.kind == Kind::Approval && shows_another(archive, at, *bundle) {
+                if finding.kind == Kind::Approval && archive.shows_another(facts, *bundle) {
                     let text = format!("it shows another target or summary than {}", archive.path(*bundle));
                     answers.push(answer(at, weight, differs, text));
                 }
@@ -54,12 +55,6 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
         }
     }
     answers
-}
-
-/// Whether an approval shows something else than the bundle that it is bound to.
-fn shows_another(archive: &Archive<'_>, approval: usize, bundle: usize) -> bool {
-    let shown = |at: usize| archive.findings[at].facts.as_ref().and_then(|facts| facts.shown);
-    shown(bundle).is_some_and(|own| shown(approval) != Some(own))
 }
 
 /// Where a bundle went that nobody can believe: its id says which it is, or its name beside the other file.

@@ -92,22 +92,33 @@ pub fn forget(finding: &mut Finding) {
 /// Takes away what its place said earlier: it is at hand, and is asked anew.
 pub fn forget_place(finding: &mut Finding) {
     finding.faults.retain(|fault| fault.kind.scope() != Scope::Place);
+    finding.notes.retain(|note| note.kind.scope() != Scope::Place);
 }
 
 /// Adds faults that are known from elsewhere to the findings of their paths; what was not found gets a finding of its own.
 pub fn join(findings: &mut Vec<Finding>, told: Vec<(String, Fault)>, judge: &Judge<'_>) {
     for (path, fault) in told {
-        let at = findings.binary_search_by(|finding| finding.path.cmp(&path)).unwrap_or_else(|at| {
-            let kind = Kind::of(path.as_ref()).unwrap_or(Kind::Log);
-            findings.insert(at, file::nothing(path.as_ref(), kind, judge));
-            at
-        });
+        let finding = at(findings, &path, judge);
         // The log says the same of a receipt, and more.
         if fault.kind == FaultKind::LogDeleted {
-            findings[at].faults.retain(|fault| fault.kind != FaultKind::ReceiptMissing);
+            finding.faults.retain(|fault| fault.kind != FaultKind::ReceiptMissing);
         }
-        findings[at].faults.push(fault);
+        finding.faults.push(fault);
     }
+}
+
+/// The same of notes.
+pub fn join_notes(findings: &mut Vec<Finding>, told: Vec<(String, Fault)>, judge: &Judge<'_>) {
+    told.into_iter().for_each(|(path, note)| at(findings, &path, judge).notes.push(note));
+}
+
+fn at<'f>(findings: &'f mut Vec<Finding>, path: &str, judge: &Judge<'_>) -> &'f mut Finding {
+    let at = findings.binary_search_by(|finding| finding.path.as_str().cmp(path)).unwrap_or_else(|at| {
+        let kind = Kind::of(path.as_ref()).unwrap_or(Kind::Log);
+        findings.insert(at, file::nothing(path.as_ref(), kind, judge));
+        at
+    });
+    &mut findings[at]
 }
 
 /// Adds a finding about what is no file of an archive: its log, a part of an audit.

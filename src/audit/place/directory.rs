@@ -44,7 +44,7 @@ impl Place for Directory {
                     } else if entry.path_is_symlink() && path.is_dir() {
                         let why = "a link to a directory is not followed: name it itself to have it audited";
                         tell(Err(Unlisted::passed_over(path, Kind::Directory, why)));
-                    } else if let Some(missing) = left_over(path, |path| path.symlink_metadata().is_ok()) {
+                    } else if let Some(missing) = left_over(path, is_told) {
                         tell(Err(missing));
                     }
                 }
@@ -68,6 +68,13 @@ impl Place for Directory {
             Ok(source) => small(source.as_ref()).map(Some),
         }
     }
+}
+
+/// Whether something is there that listing tells as a file of its own: directories are none, nor are links to directories by
+/// names that are nobody's business.
+fn is_told(path: &Path) -> bool {
+    let is_nobodys = || Kind::of(path).is_none() && path.is_dir();
+    path.symlink_metadata().is_ok_and(|it| !it.is_dir() && !(it.is_symlink() && is_nobodys()))
 }
 
 fn found(path: &Path, kind: Kind) -> Found {

@@ -8,6 +8,7 @@ pub mod slice;
 mod tar_extended;
 pub mod tar_file;
 mod tar_header;
+mod tar_links;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -32,6 +32,16 @@ impl Extended {
         Ok(())
     }
 
+    /// Gives it the name in GNU's header for long ones: behind its end there are zeros.
+    pub fn long_name(&mut self, bytes: &[u8]) -> Result<(), &'static str> {
+        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        self.name(&bytes[..end]);
+        match bytes[end..].iter().all(|byte| *byte == 0) {
+            true => Ok(()),
+            false => Err("a long name goes on behind a zero, where some programs end it"),
+        }
+    }
+
     /// Gives it a name.
     pub fn name(&mut self, name: &[u8]) {
         if name.is_empty() {
@@ -51,7 +61,12 @@ impl Extended {
     pub fn read(&mut self, records: &[u8]) -> Result<(), &'static str> {
         each(records, |key, value| {
             match key {
-                b"path" => self.name(value),
+                b"path" => {
+                    if value.contains(&b'\n') {
+                        self.doubt = Some("its name has two lines, and programs that read lines don't see it");
+                    }
+                    self.name(value);
+                }
                 b"size" if self.size.is_some() => {
                     return Err("a member has two sizes, and programs take one or the other");
                 }
@@ -82,11 +97,64 @@ fn is_sparse(key: &[u8]) -> bool {
     key.starts_with(b"GNU.sparse.") || key == b"SCHILY.realsize" || key == b"SUN.holesdata"
 }
 
+/// Only keys that are known to be one thing for all programs: GNU tar takes no notice of blanks in front of one, and what it or
+/// another program calls its own may change names and contents.
+fn check_key(key: &[u8]) -> Result<(), &'static str> {
+    // Names of attributes have all kinds of characters.
+    let of_attribute = ATTRIBUTES.iter().find_map(|start| key.strip_prefix(start.as_bytes()));
+    let is_plain = match of_attribute {
+        Some(name) => !name.is_empty() && !name.iter().any(u8::is_ascii_control),
+        None => !key.is_empty() && key.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte)),
+    };
+    if !is_plain {
+        return Err("an extended header has a key with characters that programs read in different ways");
+    }
+    let of_program = std::str::from_utf8(key).ok().and_then(|key| key.split_once('.'));
+    let is_known = match of_program {
+        _ if of_attribute.is_some() || is_sparse(key) => true,
+        Some(("GNU", key)) => key == "volume.label",
+        Some(("SCHILY", key)) => key.starts_with("acl.") || SCHILY.contains(&key),
+        Some(("SUN", key)) => matches!(key, "devmajor" | "devminor"),
+        // Another program's own keys are for nobody else.
+        Some(_) => true,
+        None => POSIX.iter().any(|known| known.as_bytes() == key),
+    };
+    if is_known { Ok(()) } else { Err("an extended header has a key that is not known") }
+}
+
+/// How keys begin that carry attributes.
+const ATTRIBUTES: [&str; 2] = ["SCHILY.xattr.", "LIBARCHIVE.xattr."];
+
+/// POSIX's own keys.
+const POSIX: [&str; 13] = [
+    "atime",
+    "charset",
+    "comment",
+    "ctime",
+    "gid",
+    "gname",
+    "hdrcharset",
+    "linkpath",
+    "mtime",
+    "path",
+    "size",
+    "uid",
+    "uname",
+];
+
+/// Those of star's that change neither names nor contents.
+const SCHILY: [&str; 9] = ["ace", "archtype", "dev", "devmajor", "devminor", "fflags", "ino", "nlink", "release"];
+
 /// `LENGTH KEY=VALUE\n`, one after the other; behind them there may be zeros.
 fn each(records: &[u8], mut tell: impl FnMut(&[u8], &[u8]) -> Result<(), &'static str>) -> Result<(), &'static str> {
     let mut rest = records;
     while rest.iter().any(|byte| *byte != 0) {
         let (key, value, behind) = record(rest).ok_or("an extended header can't be read")?;
+        check_key(key)?;
+        // Some programs read lines, whatever length a record says that it has.
+        if value.split(|byte| *byte == b'\n').skip(1).any(|line| line.contains(&b'=')) {
+            return Err("an extended header has a record inside of another one, which only some programs see");
+        }
         tell(key, value)?;
         rest = behind;
     }
@@ -101,10 +169,10 @@ fn record(records: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     Some((&record[..equals], &record[equals + 1..], &records[length..]))
 }
 
-/// Digits and nothing else: signs and blanks are read in several ways.
+/// Digits and nothing else: signs, blanks and zeros in front are read in several ways.
 fn digits(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
-    text.parse().ok()
+    if text.len() > 1 && text.starts_with('0') { None } else { text.parse().ok() }
 }
 
 #[cfg(test)]
@@ -126,7 +194,7 @@ mod tests {
 
     #[test]
     fn records_that_programs_agree_on() {
-        let records = [pax(b"path=a b"), pax(b"size=12"), pax(b"comment=path=other\n9 path=x"), vec![0; 3]].concat();
+        let records = [pax(b"path=a b"), pax(b"size=12"), pax(b"comment=path=other\n9 path x"), vec![0; 3]].concat();
         let (extended, is_read) = read(&records);
         assert!(is_read && extended.doubt.is_none());
         assert_eq!((extended.names, extended.size), (vec![b"a b".to_vec()], Some(12)));
@@ -134,25 +202,64 @@ mod tests {
     }
 
     #[test]
+    fn keys() {
+        let known = "atime comment hdrcharset GNU.volume.label SCHILY.acl.access SCHILY.dev SCHILY.xattr.user.%3D LIBARCHIVE.creationtime
+            LIBARCHIVE.xattr.com.apple.metadata:_kMDItem RHT.security.selinux MSWINDOWS.rawsd APK-TOOLS.checksum.SHA1 SUN.devmajor";
+        for key in known.split_whitespace().chain(["SCHILY.xattr.user.a b"]) {
+            let record = pax(format!("{key}=x").as_bytes());
+            assert!(read(&record).1 && check_global(&record).is_ok(), "{key}");
+        }
+        let unknown: [&[u8]; 21] = [
+            b"",
+            b" path",
+            b"\tpath",
+            b" \tsize",
+            b"path ",
+            b"pa th",
+            b"path\0",
+            b"\0path",
+            b"pa\nth",
+            b"\rpath",
+            b"\x0bpath",
+            b"\x7fpath",
+            b"\xc2\xa0path",
+            b"path/",
+            b"PATH",
+            b"GNU.dumpdir",
+            b"GNU.volume.filename",
+            b"SCHILY.filetype",
+            b"SCHILY.offset",
+            b"SCHILY.xattr.",
+            b"LIBARCHIVE.xattr.a\0b",
+        ];
+        for key in unknown {
+            let record = pax(&[key, b"=1"].concat());
+            assert!(!read(&record).1 && check_global(&record).is_err(), "{}", String::from_utf8_lossy(key));
+        }
+    }
+
+    #[test]
     fn records_that_they_read_otherwise() {
-        let bad: [&[u8]; 9] = [
+        let bad: [&[u8]; 11] = [
             b"9 path=ab",
             b"8 path=ab\n",
             b"+9 path=a\n",
+            b"010 path=a\n",
             b" 9 path=a\n",
             b"9 path a\n",
             b"99 path=a\n",
             b"0 a=b\n",
             b"9 path=a\n\09 path=b\n",
+            b"26 comment=x\n12 path=evil\n\n",
             b"99999999999999999999999 a=b\n",
         ];
         let bad = bad.into_iter().map(<[u8]>::to_vec);
-        for bad in bad.chain([&b"size=+1"[..], b"size=", b"size=0x1", b"size= 1"].map(pax)) {
+        for bad in bad.chain([&b"size=+1"[..], b"size=", b"size=0x1", b"size= 1", b"size=01"].map(pax)) {
             assert!(!read(&bad).1, "{}", String::from_utf8_lossy(&bad));
             assert!(check_global(&bad).is_err());
         }
         let two_names = [pax(b"path=a"), pax(b"path=b")].concat();
-        let doubtful = [&b"path="[..], b"path=a\0b", b"GNU.sparse.name=a", b"SCHILY.realsize=1"].map(pax);
+        let doubtful = [&b"path="[..], b"path=a\0b", b"path=a\nb", b"GNU.sparse.name=a", b"SCHILY.realsize=1"].map(pax);
         for doubtful in doubtful.into_iter().chain([two_names]) {
             let (extended, is_read) = read(&doubtful);
             assert!(is_read && extended.doubt.is_some(), "{}", String::from_utf8_lossy(&doubtful));

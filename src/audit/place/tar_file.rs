@@ -36,7 +36,7 @@ impl TarFile {
         let (mut names, mut sidecars) = (Names::default(), Sidecars::default());
         let read = tar_header::entries(source.as_ref(), |told| match told {
             Told::File(Entry { name, offset, size }) => {
-                tar.wrong.extend(sidecars.add([&name]).map(|error| (path.to_owned(), Kind::Tar, error)));
+                tar.wrong.extend(sidecars.add([&name], None).map(|error| (path.to_owned(), Kind::Tar, error)));
                 let plain = plain(name);
                 let at = names.own(path.join(&plain));
                 tar.members.insert(at.clone(), (offset, size));
@@ -46,7 +46,7 @@ impl TarFile {
                 }
             }
             Told::Doubtful(called, error) => {
-                tar.wrong.extend(sidecars.add(&called).map(|error| (path.to_owned(), Kind::Tar, error)));
+                tar.wrong.extend(sidecars.add(&called, Some(&error)).map(|error| (path.to_owned(), Kind::Tar, error)));
                 let of_kind = called.into_iter().map(plain).find_map(|plain| Some((Kind::of(&plain)?, plain)));
                 if let Some((kind, plain)) = of_kind {
                     tar.wrong.push((names.own(path.join(plain)), kind, error));
@@ -87,8 +87,12 @@ fn plain(name: Vec<u8>) -> PathBuf {
 struct Sidecars(HashSet<PathBuf>);
 
 impl Sidecars {
-    /// Adds a member of these names, and says what is wrong with that.
-    fn add<'a>(&mut self, called: impl IntoIterator<Item = &'a Vec<u8>>) -> Option<io::Error> {
+    /// Adds a member of these names, which may be in doubt, and says what is wrong with that.
+    fn add<'a>(
+        &mut self,
+        called: impl IntoIterator<Item = &'a Vec<u8>>,
+        doubt: Option<&io::Error>,
+    ) -> Option<io::Error> {
         let called: BTreeSet<(PathBuf, bool)> = called
             .into_iter()
             .map(|name| (plain(name.clone()), leads_up(name)))
@@ -97,11 +101,13 @@ impl Sidecars {
         let mut error = None;
         for (at, leads_up) in called {
             let why = match leads_up {
-                true => "leads up with .., to where it may replace another one",
-                false if self.0.contains(&at) => "is there twice, and which one is extracted last is not judged",
-                false => "",
+                true => Some("leads up with .., to where it may replace another one".to_owned()),
+                false if self.0.contains(&at) => {
+                    Some("is there twice, and which one is extracted last is not judged".to_owned())
+                }
+                false => doubt.map(|doubt| format!("is no plain file: {doubt}")),
             };
-            error = error.or((!why.is_empty()).then(|| {
+            error = error.or(why.map(|why| {
                 let text = format!("the signature or journal {} {why}", at.display());
                 io::Error::new(io::ErrorKind::InvalidData, text)
             }));

@@ -5,6 +5,7 @@
 use std::io;
 
 use super::tar_extended::{Extended, SPARSE, check_global};
+use super::tar_links::Links;
 use crate::archive::source::ByteSource;
 
 const BLOCK: u64 = 512;
@@ -43,7 +44,7 @@ pub struct Entry {
 /// Reads the headers of a tar file one after the other. Where it isn't one, is cut off, or goes on behind its end, the error
 /// says so, after everything before was told.
 pub fn entries(source: &dyn ByteSource, mut tell: impl FnMut(Told)) -> io::Result<()> {
-    let mut reader = Reader { source, tell: &mut tell, extended: Extended::default() };
+    let mut reader = Reader { source, tell: &mut tell, extended: Extended::default(), links: Links::default() };
     let mut at = 0;
     while let Some(block) = header(source, at)? {
         at = match block[156] {
@@ -62,6 +63,7 @@ struct Reader<'a> {
     tell: &'a mut dyn FnMut(Told),
     /// What extra headers say of the next member.
     extended: Extended,
+    links: Links,
 }
 
 impl Reader<'_> {
@@ -77,15 +79,19 @@ impl Reader<'_> {
             b'K' => Ok(()),
             _ if size > RECORD_BYTES => Err("an extended header is too long"),
             kind => {
-                let mut bytes = vec![0; size as usize];
+                let mut bytes = vec![0; (end.min(self.source.size()) - at - BLOCK) as usize];
                 self.source.read_exact_at(&mut bytes, at + BLOCK)?;
-                match kind {
-                    b'L' => {
-                        self.extended.name(until_nul(&bytes));
-                        Ok(())
-                    }
+                let padding = bytes.split_off(size as usize);
+                let said = match kind {
+                    b'L' => self.extended.long_name(&bytes),
                     b'g' => check_global(&bytes),
                     _ => self.extended.read(&bytes),
+                };
+                match padding.iter().all(|byte| *byte == 0) {
+                    true => said,
+                    false => {
+                        Err("something stands behind an extended header, which some programs take for a part of it")
+                    }
                 }
             }
         };
@@ -99,20 +105,24 @@ impl Reader<'_> {
     fn member(&mut self, at: u64, block: &Block) -> io::Result<u64> {
         let Extended { mut names, size: extended_size, mut doubt, is_sparse, .. } = std::mem::take(&mut self.extended);
         let size = self.size(at, block, extended_size)?;
-        if names.is_empty() {
-            doubt = doubt.or(other_prefix(block).map(|other| {
-                names.push(other);
-                "it has a prefix that only some programs take for a part of its name"
-            }));
+        let has_no_other = names.is_empty();
+        if let Some((other, is_time)) = other_prefix(block).filter(|_| has_no_other) {
+            names.push(other);
+            doubt =
+                doubt.or((!is_time).then_some("it has a prefix that only some programs take for a part of its name"));
         }
-        if names.is_empty() || doubt.is_some() {
+        if has_no_other || doubt.is_some() {
             names.push(short_name(block));
         }
+        self.check_links(at, block, &names);
         if is_sparse || block[156] == b'S' {
             self.wrong(at, SPARSE);
         }
         if size > 0 && is_directory_for_some(block, &names) {
             self.wrong(at, "a file with a content and a directory's name, in which other programs see members");
+        }
+        if size > 0 && !matches!(block[156], 0 | b'0'..=b'7' | b'S') {
+            self.wrong(at, "of an unknown type, and with a content, in which other programs see members");
         }
         let (offset, why) = match block[156] {
             b'0' | 0 | b'7' => (at + BLOCK, doubt),
@@ -138,10 +148,26 @@ impl Reader<'_> {
         Ok(end)
     }
 
-    /// How long a member is. Some programs look only at the size in the header itself, which is right where it fits.
+    /// Tells the links in front of a member through which it may be written, and notes it where it is one.
+    fn check_links(&mut self, at: u64, block: &Block, names: &[Vec<u8>]) {
+        for link in self.links.written_through(names) {
+            self.wrong(
+                link,
+                "a link, and a later member has its name or lies below it: programs write through the link",
+            );
+        }
+        if matches!(block[156], b'1' | b'2') {
+            self.links.add(names, at);
+        }
+    }
+
+    /// How long a member is. Some programs look only at the size in the header itself, which is right where it fits; where it
+    /// doesn't, programs write zero or the largest number there.
     fn size(&mut self, at: u64, block: &Block, extended: Option<u64>) -> io::Result<u64> {
         let Some(extended) = extended else { return size(at, block) };
-        if extended < FIELD_BYTES && size(at, block).ok() != Some(extended) {
+        let said = size(at, block).ok();
+        let has_no_place = extended >= FIELD_BYTES && [Some(0), Some(FIELD_BYTES - 1)].contains(&said);
+        if said != Some(extended) && !has_no_place {
             self.wrong(at, "a member has one size in its header and another one in front of it");
         }
         Ok(extended)
@@ -256,12 +282,17 @@ fn short_name(block: &Block) -> Vec<u8> {
     with_prefix(prefix, block)
 }
 
-/// The name for programs that see a prefix whatever the magic says. GNU has times there, which are numbers.
-fn other_prefix(block: &Block) -> Option<Vec<u8>> {
+/// The name for programs that see a prefix whatever the magic says, and whether what they see are GNU's times.
+fn other_prefix(block: &Block) -> Option<(Vec<u8>, bool)> {
     let prefix = until_nul(&block[345..500]);
-    let is_time = prefix.len() < 12 && number(&block[345..357]).is_some();
-    let is_other = &block[257..263] != b"ustar\0" && !prefix.is_empty() && !is_time;
-    is_other.then(|| with_prefix(prefix, block))
+    let is_other = &block[257..263] != b"ustar\0" && !prefix.is_empty();
+    let are_times = &block[257..265] == b"ustar  \0" && block[345..369].chunks(12).all(is_gnu_time);
+    is_other.then(|| (with_prefix(prefix, block), are_times))
+}
+
+/// As GNU tar writes it: eleven digits and a zero.
+fn is_gnu_time(field: &[u8]) -> bool {
+    field.strip_suffix(b"\0").is_some_and(|digits| digits.iter().all(|digit| (b'0'..=b'7').contains(digit)))
 }
 
 fn with_prefix(prefix: &[u8], block: &Block) -> Vec<u8> {

@@ -1,7 +1,6 @@
 //! `pgseal archive`: one file a task.
 
 mod add;
-mod aside;
 mod checkpoint;
 mod comparing;
 pub(super) mod consistency;

@@ -12,14 +12,13 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::shown;
 use super::super::receipt;
-use super::aside::Aside;
 use super::names::{files_below, kind, text};
 use super::trust_versions::{self, Known};
 use super::unread;
 use crate::archive::source;
 use crate::bundle::Added;
 use crate::digest::Digest;
-use crate::durable::Below;
+use crate::durable::{Below, Scratch};
 use crate::format::log_entry::{ArchivePath, LogEntry, LogKind};
 use crate::format::version::Format1;
 use crate::record::receipt::{Beside, ReceiptError, journal_of};
@@ -27,6 +26,9 @@ use crate::record::{receipt as receipts, rehearsal};
 use crate::tlog::compare::{digest_of, file_digest};
 use crate::trust::store::signed_in;
 use crate::trust::{TrustRoot, When};
+
+/// How the directory begins that files are copied to: in the archive, so that they only need a name afterwards.
+const ASIDE: &str = ".pgseal-add-";
 
 /// A file that is authentic, or stands beside one that is.
 #[derive(Clone)]
@@ -42,7 +44,7 @@ pub struct Taker<'a> {
     typed: PathBuf,
     archive: PathBuf,
     below: Below,
-    aside: Aside,
+    aside: Scratch,
     root: &'a TrustRoot,
     when: When,
     known: Known,
@@ -66,7 +68,7 @@ impl<'a> Taker<'a> {
         let io = |error: std::io::Error| CliError::io(archive, &error);
         let archive_path = archive.canonicalize().map_err(io)?;
         let below = Below::open(&archive_path).map_err(io)?;
-        let aside = Aside::new(&archive_path).map_err(io)?;
+        let aside = Scratch::new(&archive_path, ASIDE).map_err(io)?;
         aside.sweep();
         Ok(Self { typed: archive.to_owned(), archive: archive_path, below, aside, root, when, known })
     }
@@ -139,7 +141,7 @@ impl<'a> Taker<'a> {
 
     /// Copies a file and what stands beside it to a directory of their own.
     fn copy(&self, found: Found, typed: &Path) -> Result<(Found, TempDir), CliError> {
-        let aside = self.aside.place().map_err(|error| CliError::io(&self.typed, &error))?;
+        let aside = tempfile::tempdir_in(self.aside.path()).map_err(|error| CliError::io(&self.typed, &error))?;
         let copy = |from: &Path, name: &str| -> std::io::Result<PathBuf> {
             let to = aside.path().join(name);
             to.parent().map_or(Ok(()), std::fs::create_dir_all)?;

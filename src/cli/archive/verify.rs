@@ -30,10 +30,12 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let comparing = Comparing::new(&args.dir, out);
     let compared = tlog::compare(&args.dir, &root, &since, &|progress| comparing.seen(progress));
     drop(comparing);
-    let Comparison { checkpoint, entries, faults } = compared.map_err(|error| CliError::io(&args.dir, &error))?;
+    let Comparison { checkpoint, entries, behind, faults } =
+        compared.map_err(|error| CliError::io(&args.dir, &error))?;
     out.document(&serde_json::json!({
         "archive": args.dir.to_string_lossy(), "checkpoint": checkpoint.as_ref().map(super::document),
-        "entries": entries.len(), "since": since.len(), "faults": faults.iter().map(document).collect::<Vec<_>>(),
+        "entries": entries.len(), "since": since.len(),
+        "behind": behind.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(), "faults": faults.iter().map(document).collect::<Vec<_>>(),
     }));
     for fault in &faults {
         let kind = out.paint(Paint::Bad, fault.kind.as_str());

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::spelling::Spelling;
 use crate::audit::finding::told;
+use crate::audit::place::Found;
 use crate::audit::shard::Shard;
 use crate::audit::sweep::Swept;
 use crate::audit::{Fault, FaultKind, Finding, Judge, Kind, across, lines};
@@ -100,9 +101,16 @@ pub const PART: &str = "part ";
 const HINT: &str = "--merge takes what `pgseal audit --jsonl` wrote";
 
 impl Earlier {
-    /// Whether a path was audited earlier.
-    pub fn contains(&self, path: &str) -> bool {
-        self.0.contains_key(path)
+    /// Whether a file was audited earlier and has the size and the time that it had then. What is judged with files beside
+    /// it is never known: they may have changed, and no line tells their sizes. Nor is what shares its path with another
+    /// file: nobody knows which line is whose.
+    pub fn has_as_it_is(&self, found: &Found) -> bool {
+        let path = told(&found.path);
+        let is_same =
+            |line: &Finding| (line.kind, line.bytes, line.modified) == (found.kind, found.bytes, found.modified);
+        !found.kind.has_others_beside()
+            && self.0.get(&path).is_some_and(is_same)
+            && !self.0.contains_key(&format!("{path}#2"))
     }
 
     /// How many files it knew that are below none of the paths: nobody looks whether they are still there.

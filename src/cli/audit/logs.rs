@@ -13,7 +13,9 @@ use crate::audit::{Fault, FaultKind, Finding, Judge, Kind, across};
 use crate::cli::archive::{Comparing, consistency};
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
-use crate::tlog::{self, CHECKPOINT, Checkpoint, Comparison, LogFaultKind, TILE};
+use crate::tlog::proof::root;
+use crate::tlog::stored::Stored;
+use crate::tlog::{self, CHECKPOINT, Checkpoint, Comparison, LogFault, LogFaultKind, TILE};
 
 /// Asks the logs below the paths, and checkpoints of them that were kept elsewhere, and tells it of the files. A log that an
 /// earlier audit knew there, and that is not there any more, is gone.
@@ -28,35 +30,21 @@ pub fn ask(
         .iter()
         .map(|path| Ok((path.as_path(), consistency::kept(path)?)))
         .collect::<Result<Vec<(&Path, Checkpoint)>, CliError>>()?;
-    let (mut faults, mut asked) = (Vec::new(), BTreeSet::new());
-    let mut without_log: Vec<&(&Path, Checkpoint)> = kept.iter().collect();
+    let (mut told_of, mut without_log) = (ToldOf::default(), kept.clone());
     for dir in paths.iter().flat_map(|path| logged(path)).collect::<BTreeSet<PathBuf>>() {
-        let origin = Checkpoint::read(&dir.join(CHECKPOINT)).map(|checkpoint| checkpoint.origin().to_owned());
-        let is_of = |checkpoint: &Checkpoint| origin.as_ref().is_ok_and(|origin| origin == checkpoint.origin());
         // Of several copies of an archive nobody knows which one the checkpoint was kept of: it is compared with each.
-        let own: Vec<Checkpoint> =
-            kept.iter().map(|(_, checkpoint)| checkpoint).filter(|checkpoint| is_of(checkpoint)).cloned().collect();
-        without_log.retain(|(_, checkpoint)| !is_of(checkpoint));
-        let path = told(&dir.join(CHECKPOINT));
-        let comparing = Comparing::new(&dir, out);
-        let compared = tlog::compare(&dir, judge.root, &own, &|progress| comparing.seen(progress));
-        drop(comparing);
-        match compared {
-            Ok(Comparison { checkpoint, entries, faults: found }) => {
-                if let Some(checkpoint) = checkpoint {
-                    let facts = log::facts(judge, &checkpoint, entries.len(), own.len());
-                    across::add(findings, &path, Kind::Log, Some(facts), judge);
-                    asked.insert(path);
-                }
-                faults.extend(found.into_iter().map(|fault| {
-                    // An archive that was named as `.` has its files told as `./NAME`, as everywhere.
-                    (told(&dir.join(fault.path)), Fault::new(kind(fault.kind), fault.sentence))
-                }));
-            }
-            Err(error) => {
-                let fault = Fault::new(FaultKind::LogBroken, format!("the log can't be read: {error}"));
-                faults.push((path, fault));
-            }
+        let own: Vec<_> = kept.iter().filter(|(_, checkpoint)| is_of(&dir, checkpoint)).cloned().collect();
+        without_log.retain(|one| !own.contains(one));
+        told_of.log(findings, &dir, own, judge, out);
+    }
+    let ToldOf { mut faults, notes, asked } = told_of;
+    let listed: Vec<String> = paths.iter().map(|path| told(path)).collect();
+    for finding in findings.iter_mut().filter(|finding| !asked.contains(&finding.path)) {
+        let Some(log) = finding.facts.as_ref().and_then(|facts| facts.log.as_ref()) else { continue };
+        // A checkpoint of it that was kept says the same below, and is signed.
+        let is_kept = without_log.iter().any(|(_, checkpoint)| checkpoint.origin() == log.origin);
+        if !is_kept && listed.iter().any(|place| is_below(&finding.path, place)) {
+            finding.faults.push(Fault::new(FaultKind::Gone, "the archive had a log when it was audited earlier"));
         }
     }
     faults.extend(without_log.into_iter().map(|(path, checkpoint)| {
@@ -66,14 +54,66 @@ pub fn ask(
         );
         (told(path), Fault::new(FaultKind::LogDeleted, sentence))
     }));
-    let listed: Vec<String> = paths.iter().map(|path| told(path)).collect();
-    for finding in findings.iter_mut().filter(|finding| finding.kind == Kind::Log && finding.facts.is_some()) {
-        if !asked.contains(&finding.path) && listed.iter().any(|place| is_below(&finding.path, place)) {
-            finding.faults.push(Fault::new(FaultKind::Gone, "the archive had a log when it was audited earlier"));
+    across::join(findings, faults, judge);
+    across::join_notes(findings, notes, judge);
+    Ok(())
+}
+
+/// Whether a checkpoint that was kept is of the log in a directory: by its name, or where no checkpoint there says that, by
+/// its tiles.
+fn is_of(dir: &Path, kept: &Checkpoint) -> bool {
+    match Checkpoint::read(&dir.join(CHECKPOINT)) {
+        Ok(checkpoint) => checkpoint.origin() == kept.origin(),
+        Err(_) => {
+            kept.size() > 0 && root(&Stored::new(dir, kept.size()), kept.size()).is_ok_and(|root| root == kept.root())
         }
     }
-    across::join(findings, faults, judge);
-    Ok(())
+}
+
+/// What logs say, by the paths of what it is about.
+#[derive(Default)]
+struct ToldOf {
+    faults: Vec<(String, Fault)>,
+    notes: Vec<(String, Fault)>,
+    /// The checkpoints that were there, or are told to be gone.
+    asked: BTreeSet<String>,
+}
+
+impl ToldOf {
+    /// Asks one log, and the checkpoints of it.
+    fn log(
+        &mut self,
+        findings: &mut Vec<Finding>,
+        dir: &Path,
+        kept: Vec<(&Path, Checkpoint)>,
+        judge: &Judge<'_>,
+        out: Output,
+    ) {
+        let kept: Vec<Checkpoint> = kept.into_iter().map(|(_, checkpoint)| checkpoint).collect();
+        let path = told(&dir.join(CHECKPOINT));
+        let comparing = Comparing::new(dir, out);
+        let compared = tlog::compare(dir, judge.root, &kept, &|progress| comparing.seen(progress));
+        drop(comparing);
+        // An archive that was named as `.` has its files told as `./NAME`, as everywhere.
+        let below = |path: &Path| told(&dir.join(path));
+        match compared {
+            Ok(Comparison { checkpoint, entries, behind, faults }) => {
+                if let Some(checkpoint) = checkpoint {
+                    let facts = log::facts(judge, &checkpoint, entries.len(), kept.len());
+                    across::add(findings, &path, Kind::Log, Some(facts), judge);
+                }
+                let fault = |fault: LogFault| (below(&fault.path), Fault::new(kind(fault.kind), fault.sentence));
+                self.faults.extend(faults.into_iter().map(fault));
+                let note = || Fault::new(FaultKind::LogUnfinished, "logged behind the log's checkpoint only");
+                self.notes.extend(behind.iter().map(|path| (below(path), note())));
+            }
+            Err(error) => {
+                let fault = Fault::new(FaultKind::LogBroken, format!("the log can't be read: {error}"));
+                self.faults.push((path.clone(), fault));
+            }
+        }
+        self.asked.insert(path);
+    }
 }
 
 /// The directories below a path that have a log. What can't be walked is told by the sweep.

@@ -19,6 +19,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, shown};
 use crate::audit::across::{self, Extent};
+use crate::audit::place::Found;
 use crate::audit::shard::Shard;
 use crate::audit::sweep::{self, Selection};
 use crate::audit::{Finding, Judge, Kind, Report, lines};
@@ -41,7 +42,7 @@ pub struct Args {
     /// One finding a line, as JSON, for --merge and for other tools
     #[arg(long)]
     jsonl: bool,
-    /// Only files written since; with --merge also those that the earlier audit has not seen
+    /// Only files written since; with --merge also those that the earlier audit has not seen, or with another size or time
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,
     /// Only part I of N, by file name, for array jobs; put together by --merge
@@ -149,11 +150,11 @@ fn report(args: &Args, paths: &[PathBuf], judge: &Judge<'_>, out: Output) -> Res
         let files = words::count(elsewhere, "file");
         out.note(format!("not below the given paths, so not looked for: {files} of --merge"));
     }
-    let known = |path: &str| earlier.contains(path);
+    let is_known = |found: &Found| earlier.has_as_it_is(found);
     let selection = Selection {
         shard: args.shard,
         since: args.since,
-        known: (!args.merge.is_empty()).then_some(&known as &(dyn Fn(&str) -> bool + Sync)),
+        is_known: (!args.merge.is_empty()).then_some(&is_known as &(dyn Fn(&Found) -> bool + Sync)),
     };
     let places = paths.iter().map(|path| places::place(path)).collect::<Result<Vec<_>, _>>()?;
     let progress = progress::Progress::new(out);

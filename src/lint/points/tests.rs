@@ -39,6 +39,13 @@ fn statements_and_what_takes_them_back() {
         ("create index concurrently i on s.t (a)", "drop index j;\ndrop table s.t;", "2"),
         ("create index concurrently i on s.t (a)", "drop schema s cascade;", "1"),
         ("create index concurrently i on s.t (a)", "do $$ begin drop index I; end $$;", "1"),
+        ("create index concurrently i on s.t (a)", "alter index s.i rename to j;", "unseen"),
+        ("create index concurrently i on s.t (a)", "alter index i rename to j;\ndrop index if exists j;", "2"),
+        (
+            "create index concurrently i on s.t (a)",
+            "alter index i rename to j;\nalter index i rename to k;\ndrop index k;",
+            "3",
+        ),
         ("drop index concurrently s.i", "create unique index if not exists i on s.t (a);", "1"),
         ("drop index concurrently s.i", "drop index s.i;", "unseen"),
         ("alter table p detach partition q concurrently", "alter table p attach partition q default;", "1"),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use walkdir::WalkDir;
 
+use super::damaged::Damaged;
 use super::{Faults, LogFault, LogFaultKind, digest_of};
 use crate::digest::Digest;
 use crate::durable::{Below, is_link};
@@ -21,27 +22,45 @@ pub struct Logged<'a> {
     pub below: &'a Below,
     /// The entries that are as they were logged.
     pub entries: &'a [LogEntry],
-    /// Entries that are not, as they stand there.
-    pub damaged: Vec<Vec<u8>>,
+    /// Those behind the checkpoint.
+    pub behind: &'a [LogEntry],
+    /// Entries that are not.
+    pub damaged: Vec<Damaged>,
     /// Whether every entry is there.
     pub is_whole: bool,
 }
 
 impl Logged<'_> {
-    /// Whether a damaged entry may have been this file's: its path or its digest is there still.
-    fn is_damaged(&self, path: &Path) -> bool {
-        if self.damaged.is_empty() {
-            return false;
-        }
-        let quoted = serde_json::to_string(&path.to_string_lossy()).unwrap_or_default();
-        let digest = self.digest(path).map(|(_, digest)| digest.to_string()).unwrap_or_default();
-        let has = |entry: &[u8], text: &str| !text.is_empty() && memchr::memmem::find(entry, text.as_bytes()).is_some();
-        self.damaged.iter().any(|entry| has(entry, &quoted) || has(entry, &digest))
-    }
-
     /// Of a file that lies in the archive, and not behind a link.
     fn digest(&self, path: &Path) -> io::Result<(u64, Digest)> {
         digest_of(self.below.file(path)?, &|_| {})
+    }
+
+    /// Whether an entry behind the checkpoint is about this very file.
+    fn is_behind(&self, path: &Path) -> bool {
+        let mut entries = self.behind.iter().filter(|entry| Path::new(entry.path.as_str()) == path).peekable();
+        entries.peek().is_some()
+            && self.digest(path).is_ok_and(|file| entries.any(|entry| (entry.size, entry.sha256) == file))
+    }
+
+    /// Of files that no sound entry has, those that no damaged one was about either; and whether one may have been.
+    fn unlogged<'f>(&self, files: impl Iterator<Item = &'f PathBuf>) -> Vec<(&'f PathBuf, bool)> {
+        if self.damaged.is_empty() {
+            return files.map(|path| (path, false)).collect();
+        }
+        let files: Vec<_> = files.map(|path| (path, self.digest(path).ok())).collect();
+        let was_of = |entry: &Damaged, path: &Path, file: Option<(u64, Digest)>| {
+            file.is_some_and(|(size, digest)| entry.was_of(path, size, digest))
+        };
+        let (proven, open): (Vec<_>, Vec<_>) =
+            self.damaged.iter().partition(|entry| files.iter().any(|(path, file)| was_of(entry, path, *file)));
+        let unlogged = files.iter().filter(|(path, file)| !proven.iter().any(|entry| was_of(entry, path, *file)));
+        unlogged
+            .map(|(path, file)| {
+                let digest = file.map(|(_, digest)| digest);
+                (*path, open.iter().any(|entry| entry.names(path, digest)))
+            })
+            .collect()
     }
 }
 
@@ -65,7 +84,13 @@ pub fn walk(dir: &Path, faults: &mut Faults) -> BTreeSet<PathBuf> {
 }
 
 /// Every logged file, and every file that is not logged. `seen` is told how many of the logged ones were read, of how many.
-pub fn check(log: &Logged<'_>, files: BTreeSet<PathBuf>, faults: &mut Faults, seen: &(dyn Fn(usize, usize) + Sync)) {
+/// Answers with the files that are logged behind the checkpoint only.
+pub fn check(
+    log: &Logged<'_>,
+    files: BTreeSet<PathBuf>,
+    faults: &mut Faults,
+    seen: &(dyn Fn(usize, usize) + Sync),
+) -> Vec<PathBuf> {
     let mut logged: BTreeMap<&str, &LogEntry> = BTreeMap::new();
     for entry in log.entries {
         if let Some(first) = logged.insert(entry.path.as_str(), entry) {
@@ -75,8 +100,10 @@ pub fn check(log: &Logged<'_>, files: BTreeSet<PathBuf>, faults: &mut Faults, se
     }
     let logged: Vec<&LogEntry> = logged.into_values().collect();
     let paths: BTreeSet<&Path> = logged.iter().map(|entry| Path::new(entry.path.as_str())).collect();
-    let unlogged: Vec<&PathBuf> =
-        files.iter().filter(|path| !paths.contains(path.as_path()) && !log.is_damaged(path)).collect();
+    let others = files.iter().filter(|path| !paths.contains(path.as_path()));
+    let (behind, others): (Vec<&PathBuf>, Vec<&PathBuf>) = others.partition(|path| log.is_behind(path));
+    let others = log.unlogged(others.into_iter());
+    let unlogged: Vec<&PathBuf> = others.iter().map(|(path, _)| *path).collect();
     let read = AtomicUsize::new(0);
     let check = |entry: &&LogEntry| {
         let fault = check_file(log, entry);
@@ -95,8 +122,16 @@ pub fn check(log: &Logged<'_>, files: BTreeSet<PathBuf>, faults: &mut Faults, se
         }
     }
     faults.0.extend(found.into_iter().map(|(_, fault)| fault));
-    unlogged.into_iter().for_each(|path| faults.tell(LogFaultKind::Unlogged, path, why_not(path, log.is_whole)));
+    for (path, may_be_damaged) in others {
+        let sentence = if may_be_damaged { DAMAGED.to_owned() } else { why_not(path, log.is_whole) };
+        faults.tell(LogFaultKind::Unlogged, path, sentence);
+    }
+    behind.into_iter().cloned().collect()
 }
+
+/// Of a file that only a damaged entry names.
+const DAMAGED: &str = "the log's entry under that name or digest is damaged, so whether this file is the logged one \
+                       can't be said: repair the log first";
 
 /// What helps with a file that is not in the log.
 fn why_not(path: &Path, is_whole: bool) -> String {

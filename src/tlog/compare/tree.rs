@@ -1,6 +1,6 @@
 //! The tree of a log: entries, tiles and checkpoint against each other, and against checkpoints that were kept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::super::CHECKPOINT;
@@ -10,20 +10,28 @@ use super::super::proof::{Leaves, check_consistency, consistency};
 use super::super::stored::Stored;
 use super::super::tile::{Content, Tile, WIDTH};
 use super::{Faults, LogFaultKind};
+use crate::digest::Digest;
 use crate::trust::TrustRoot;
 use crate::words::count;
 
+/// Entries that are not those that were logged, by their places, and the hashes of those that were.
+pub type Bad = BTreeMap<u64, Option<Digest>>;
+
 /// Whether entries, tiles and checkpoint are of one tree. Where they are not, whose fault it is: what leads to the root
-/// that was signed is right. Answers with the places of entries that are not the logged ones.
-pub fn check(dir: &Path, checkpoint: &Checkpoint, leaves: &Leaves, faults: &mut Faults) -> BTreeSet<u64> {
+/// that was signed is right. Answers with the places of entries that are not the logged ones, and with the hashes of those
+/// that were, where the tiles lead to that root.
+pub fn check(dir: &Path, checkpoint: &Checkpoint, leaves: &Leaves, faults: &mut Faults) -> Bad {
     let (size, stored) = (checkpoint.size(), Stored::new(dir, checkpoint.size()));
     let entries_hold = leaves.root(size) == Some(checkpoint.root());
-    let (before, mut bad) = (faults.0.len(), BTreeSet::new());
+    let (before, mut bad, mut logged) = (faults.0.len(), BTreeSet::new(), Vec::new());
     for tile in Tile::all(size) {
         let Content::Hashes(level) = tile.content else { continue };
         match stored.hashes(level, tile.index) {
             Err(error) => faults.tell(LogFaultKind::Broken, error.path, error.reason.to_string()),
             Ok(hashes) => {
+                if level == 0 {
+                    logged.extend_from_slice(&hashes);
+                }
                 let from = usize::try_from(tile.index * WIDTH).unwrap_or(usize::MAX);
                 let expected = leaves.level(level * 8).get(from..from + hashes.len()).unwrap_or_default();
                 let differ: Vec<u64> = (0..hashes.len())
@@ -50,7 +58,14 @@ pub fn check(dir: &Path, checkpoint: &Checkpoint, leaves: &Leaves, faults: &mut 
         let why = "the entries don't lead to the root hash that it signs";
         faults.tell(LogFaultKind::Broken, CHECKPOINT, format!("{why} ({})", count(size, "entry")));
     }
-    bad
+    if bad.is_empty() {
+        return Bad::new();
+    }
+    // The tiles may be anybody's; only all of them together are what was signed.
+    let logged = Leaves::new(logged);
+    let is_signed = logged.level(0).len() as u64 == size && logged.root(size) == Some(checkpoint.root());
+    let hash = |at: u64| logged.level(0).get(usize::try_from(at).ok()?).copied().filter(|_| is_signed);
+    bad.into_iter().map(|at| (at, hash(at))).collect()
 }
 
 /// Without a checkpoint of its own a log is what its entries are.

@@ -1,0 +1,171 @@
+//! Reads the tree that the server makes of a question, as text: which functions, operators, types and relations it uses,
+//! by oid. What becomes of them is decided in `question.rs`.
+
+use std::collections::BTreeSet;
+
+/// `FirstNormalObjectId` (PostgreSQL, `access/transam.h`): objects below are those of initdb.
+const FIRST_NORMAL_OBJECT: u32 = 16_384;
+
+/// The pseudo-type that values of any array type have in a column (PostgreSQL, `catalog/pg_type.dat`).
+const ANYARRAY: u32 = 2277;
+
+/// Rows of pg_attribute, and arrays of them, which have numbers of their own (PostgreSQL, `catalog/pg_attribute.h`).
+const ROWS_WITH_NUMBER: [u32; 2] = [75, 270];
+
+/// Types of the rows of the other catalogs and views of initdb (`FirstGenbkiObjectId`, `access/transam.h`).
+const CATALOG_ROWS: std::ops::Range<u32> = 10_000..FIRST_NORMAL_OBJECT;
+
+/// Fields of the tree that hold the oid of a function, and of an operator (PostgreSQL, `nodes/primnodes.h`,
+/// `nodes/parsenodes.h`).
+const FUNCTIONS: [&str; 9] = [
+    ":funcid",
+    ":opfuncid",
+    ":hashfuncid",
+    ":negfuncid",
+    ":aggfnoid",
+    ":winfnoid",
+    ":tsmhandler",
+    ":startInRangeFunc",
+    ":endInRangeFunc",
+];
+const OPERATORS: [&str; 4] = [":opno", ":opnos", ":eqop", ":sortop"];
+
+/// Fields of the tree that hold the oid of a type that a value is made of, cast to or returned as.
+const TYPED: [&str; 10] = [
+    ":consttype",
+    ":resulttype",
+    ":funcresulttype",
+    ":funccoltypes",
+    ":coltypes",
+    ":aggtype",
+    ":row_typeid",
+    ":array_typeid",
+    ":wintype",
+    ":typid",
+];
+
+/// What trees use, by oid.
+#[derive(Default)]
+pub struct Used {
+    pub functions: BTreeSet<u32>,
+    pub operators: BTreeSet<u32>,
+    /// Types of constants, casts and results.
+    pub types: BTreeSet<u32>,
+    /// Types of columns that are read.
+    pub columns: BTreeSet<u32>,
+    pub relations: BTreeSet<u32>,
+    pub foreign_table: bool,
+    /// Whether a row is read as one value.
+    pub whole_row: bool,
+}
+
+impl Used {
+    /// Types that could hold an `anyarray`: itself, and rows of the catalog's tables.
+    pub fn of_catalog_rows(&self) -> BTreeSet<u32> {
+        let may = |oid: &&u32| ANYARRAY == **oid || ROWS_WITH_NUMBER.contains(oid) || CATALOG_ROWS.contains(oid);
+        self.columns.union(&self.types).filter(may).copied().collect()
+    }
+
+    /// Reads `:funcid 2147`, `:opnos (o 96 96)` and the like, word by word: the server breaks lines where it likes. Text
+    /// of the question stands in the tree as byte values between brackets, so that nothing in it can look like a field.
+    pub fn collect(&mut self, tree: &str) {
+        let words = tree.split([' ', '(', ')', '{', '}', '\n', '\t']).filter(|word| !word.is_empty());
+        let mut words = words.peekable();
+        while let Some(word) = words.next() {
+            let oids = match word {
+                _ if FUNCTIONS.contains(&word) => &mut self.functions,
+                _ if OPERATORS.contains(&word) => &mut self.operators,
+                _ if TYPED.contains(&word) => &mut self.types,
+                ":vartype" => &mut self.columns,
+                ":relid" => &mut self.relations,
+                ":relkind" => {
+                    self.foreign_table |= words.peek() == Some(&"f");
+                    continue;
+                }
+                ":varattno" => {
+                    self.whole_row |= words.peek() == Some(&"0");
+                    continue;
+                }
+                _ => continue,
+            };
+            words.next_if(|word| *word == "o");
+            while let Some(oid) = words.next_if(|word| word.parse::<u32>().is_ok()) {
+                oids.extend(oid.parse::<u32>().ok().filter(|oid| *oid != 0));
+            }
+        }
+    }
+}
+
+/// Those that PostgreSQL was not born with.
+pub fn foreign(oids: &BTreeSet<u32>) -> BTreeSet<u32> {
+    oids.range(FIRST_NORMAL_OBJECT..).copied().collect()
+}
+
+/// A tree without the lists of all columns that a join has (`:joinaliasvars`). What belongs to a name, the server writes
+/// behind backslashes, so that no name can look like a list.
+pub fn without_columns_of_joins(tree: &str) -> String {
+    const FIELD: &str = ":joinaliasvars";
+    let (mut kept, mut rest) = (String::with_capacity(tree.len()), tree);
+    while let Some(at) = rest.find(FIELD) {
+        let (before, behind) = rest.split_at(at + FIELD.len());
+        kept.push_str(before);
+        rest = behind;
+        rest = behind_list(rest).unwrap_or(rest);
+    }
+    kept + rest
+}
+
+/// What follows a list in parentheses that a text begins with; nothing where it is none, or doesn't end.
+fn behind_list(text: &str) -> Option<&str> {
+    let text = text.trim_start().strip_prefix('(')?;
+    let (mut depth, mut is_escaped) = (1_usize, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            '(' => depth += 1,
+            ')' if depth == 1 => return Some(&text[at + 1..]),
+            ')' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_behind_fields() {
+        let tree = "({QUERY :expr {FUNCEXPR :funcid 2147 :args ({OPEXPR :opno 96 :opfuncid\n\t65} \
+                    {ROWCOMPARE :opnos (o 96 97)})} :opfuncid 0})";
+        let mut used = Used::default();
+        used.collect(tree);
+        assert_eq!(used.functions.into_iter().collect::<Vec<_>>(), [65, 2147]);
+        assert_eq!(used.operators.into_iter().collect::<Vec<_>>(), [96, 97]);
+        assert!(!used.foreign_table && used.types.is_empty());
+    }
+
+    #[test]
+    fn columns_of_a_join_that_nobody_reads() {
+        let tree = r"{RTE :rtekind 2 :joinaliasvars
+            ({VAR :vartype 2277} {CONST :constvalue 1 [ 41 ]} \) {VAR :vartype 75}) :a (1)} {RTE :joinaliasvars <>} {VAR :vartype 23}";
+        assert_eq!(
+            without_columns_of_joins(tree),
+            "{RTE :rtekind 2 :joinaliasvars :a (1)} {RTE :joinaliasvars <>} {VAR :vartype 23}"
+        );
+        for whole in [r"{ALIAS :aliasname :joinaliasvars\ \( :vartype 2277", "{RTE :joinaliasvars ({VAR :vartype 2277}"]
+        {
+            assert_eq!(without_columns_of_joins(whole), whole);
+        }
+    }
+
+    #[test]
+    fn line_breaks_hide_nothing() {
+        let mut used = Used::default();
+        used.collect("({RTE :relkind\nf :x 1} {COERCETODOMAIN\n\t:arg {VAR} :resulttype\n16400})");
+        assert!(used.foreign_table);
+        assert_eq!(used.types.into_iter().collect::<Vec<_>>(), [16_400]);
+    }
+}

@@ -1,0 +1,44 @@
+//! Entries that are not as they were logged, and the files that may have been theirs. Where the hash that was logged is
+//! known, the file itself can prove that it is the one: an entry about it has that hash.
+
+use std::path::Path;
+
+use memchr::memmem;
+
+use crate::digest::Digest;
+use crate::format::json;
+use crate::format::log_entry::{LogEntry, LogKind};
+use crate::format::version::Format1;
+use crate::tlog::hash::leaf;
+
+/// An entry that is not the one that was logged.
+pub struct Damaged {
+    /// As it stands there.
+    pub bytes: Vec<u8>,
+    /// The hash of the one that was logged; `None` where nothing that was signed says it.
+    pub leaf: Option<Digest>,
+}
+
+impl Damaged {
+    /// Whether it was the entry of this file, of such a length and digest.
+    pub fn was_of(&self, path: &Path, size: u64, sha256: Digest) -> bool {
+        let (Some(logged), Some(kind)) = (self.leaf, LogKind::of(path)) else { return false };
+        let Some(Ok(path)) = path.to_str().map(str::parse) else { return false };
+        let entry = LogEntry { format: Format1, kind, path, release_id: self.release_id(), sha256, size };
+        json::to_canonical(&entry).is_ok_and(|entry| leaf(&entry) == logged)
+    }
+
+    /// Whether its path or its digest is there still.
+    pub fn names(&self, path: &Path, digest: Option<Digest>) -> bool {
+        let has = |text: &str| memmem::find(&self.bytes, text.as_bytes()).is_some();
+        let quoted = serde_json::to_string(&path.to_string_lossy());
+        quoted.is_ok_and(|quoted| has(&quoted)) || digest.is_some_and(|digest| has(&digest.to_string()))
+    }
+
+    /// As it stands there; no file of an archive says it.
+    fn release_id(&self) -> Option<Digest> {
+        const FIELD: &[u8] = b"\"release_id\":\"";
+        let from = memmem::find(&self.bytes, FIELD)? + FIELD.len();
+        std::str::from_utf8(self.bytes.get(from..from + 64)?).ok()?.parse().ok()
+    }
+}

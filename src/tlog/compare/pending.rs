@@ -1,0 +1,54 @@
+//! Entries behind the checkpoint, which nothing that was signed speaks of: one fault, whatever files they are about.
+
+use std::path::Path;
+
+use super::super::append::pending;
+use super::super::checkpoint::Checkpoint;
+use super::super::{CHECKPOINT, REMOVE_BEHIND};
+use super::{Faults, LogFaultKind};
+use crate::format::json;
+use crate::format::log_entry::LogEntry;
+use crate::words::count;
+
+/// Entries behind the checkpoint, and the fault that tells of them.
+pub struct Pending {
+    /// Those that can be read.
+    pub entries: Vec<LogEntry>,
+    fault: usize,
+}
+
+impl Pending {
+    /// Tells of them, where there are any.
+    pub fn tell(dir: &Path, head: &Checkpoint, faults: &mut Faults) -> Option<Self> {
+        let entries = match pending(dir, head.size()) {
+            Ok(entries) if entries.is_empty() => return None,
+            Ok(entries) => entries,
+            Err(error) => {
+                faults.tell(LogFaultKind::Broken, error.path, format!("{}; {REMOVE_BEHIND}", error.reason));
+                return None;
+            }
+        };
+        let stand = match entries.len() {
+            1 => "1 entry stands".to_owned(),
+            many => format!("{} stand", count(many, "entry")),
+        };
+        let why = "`archive add` was interrupted (the next one finishes it), or an older checkpoint was put back";
+        faults.tell(LogFaultKind::Unfinished, CHECKPOINT, format!("{stand} behind it: {why}"));
+        let entries = entries.iter().filter_map(|entry| json::from_canonical(entry).ok()).collect();
+        Some(Self { entries, fault: faults.0.len() - 1 })
+    }
+
+    /// Of how many files here they are, which have no fault of their own then.
+    pub fn tell_files(&self, files: usize, faults: &mut Faults) {
+        let are = match files {
+            0 => return,
+            1 => "1 file is".to_owned(),
+            many => format!("{} are", count(many, "file")),
+        };
+        if let Some(fault) = faults.0.get_mut(self.fault) {
+            fault
+                .sentence
+                .push_str(&format!("; {are} logged behind this checkpoint only, which no key has signed here"));
+        }
+    }
+}
