@@ -1,6 +1,8 @@
 //! `pgseal unpack FILE -C DIR`
 
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use super::args::{BundleArgs, now};
@@ -16,6 +18,9 @@ use crate::words;
 
 /// How the directory begins in which a release is built.
 const ASIDE: &str = ".pgseal-unpack-";
+
+/// What a mode says of the group.
+const GROUP: u32 = 0o2070;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -33,15 +38,43 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let message = format!("{} is not empty", shown(&args.dir));
         return Err(CliError::new(Exit::Usage, message).hint("name a new directory"));
     }
+    if args.dir.file_name().is_none() {
+        return Err(not_replaced(&args.dir));
+    }
     let aside = aside(&args.dir, out).map_err(io)?;
     let inside = aside.path().join("release");
     write_all(&bundle, &inside, &args.dir)?;
     moved.finish();
-    std::fs::rename(&inside, &args.dir).map_err(io)?;
+    take_after(&inside, &args.dir).map_err(io)?;
+    std::fs::rename(&inside, &args.dir).map_err(|error| match error.kind() {
+        ErrorKind::ResourceBusy => not_replaced(&args.dir),
+        _ => io(error),
+    })?;
     let count = bundle.file_count();
     out.document(&serde_json::json!({ "release_id": bundle.release_id(), "directory": args.dir.to_string_lossy(), "files": count }));
     out.line(format!("{}: {}", shown(&args.dir), words::count(count, "file")));
     Ok(Exit::Done)
+}
+
+/// Of a directory that no other one can be renamed into the place of.
+fn not_replaced(dir: &Path) -> CliError {
+    let message = format!("{} can't be replaced by the release's directory", shown(dir));
+    CliError::new(Exit::Usage, message).hint("name a new directory: -C DIR")
+}
+
+/// Makes a directory as private as the empty one whose place it takes, and gives it the same group and owner as far as this
+/// user may. What was meant for another group is for none.
+fn take_after(dir: &Path, place: &Path) -> std::io::Result<()> {
+    let Ok(there) = place.symlink_metadata() else { return Ok(()) };
+    if !there.is_dir() {
+        return Ok(());
+    }
+    // Best effort: only root may give to anybody.
+    let _ = chown(dir, None, Some(there.gid()));
+    let _ = chown(dir, Some(there.uid()), None);
+    let has_group = dir.metadata()?.gid() == there.gid();
+    let mode = if has_group { there.mode() } else { there.mode() & !GROUP };
+    std::fs::set_permissions(dir, Permissions::from_mode(mode & 0o7777))
 }
 
 /// A release is built beside its place and renamed into it, so that half of one is never left there. What an unpacking left

@@ -26,9 +26,20 @@ pub const TILE: &str = "tile";
 /// What the name of a proof ends in, beside its file.
 pub const PROOF_ENDING: &str = ".tlog-proof";
 
-/// Whether a directory has a log, or what is left of one.
+/// Whether a directory has a log, or what is left of one: also tiles without entries, and the log's names with nothing in them.
 pub fn has_log(dir: &Path) -> bool {
-    dir.join(CHECKPOINT).is_file() || dir.join(TILE).join("entries").is_dir()
+    let (checkpoint, tile) = (dir.join(CHECKPOINT), dir.join(TILE));
+    let has_hashes = ["0/000", "0/000.p"].iter().any(|path| tile.join(path).exists());
+    checkpoint.is_file() || tile.join("entries").is_dir() || has_hashes || is_hollow(&checkpoint) || is_hollow(&tile)
+}
+
+/// Whether a name is taken by what is neither a file nor a directory with something in it. A directory with something else in
+/// it may be anybody's.
+fn is_hollow(path: &Path) -> bool {
+    match path.read_dir() {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(_) => path.symlink_metadata().is_ok() && !path.is_file() && !path.is_dir(),
+    }
 }
 
 /// What is gone of a log whose rest is there.
@@ -38,6 +49,8 @@ pub enum Lost {
     Checkpoint,
     /// The tiles of a log that has entries.
     Tiles,
+    /// Checkpoint and entries; something is left that says nothing of them.
+    Both,
 }
 
 impl Lost {
@@ -45,7 +58,8 @@ impl Lost {
     pub fn of(dir: &Path) -> Option<Self> {
         let has_tiles = dir.join(TILE).join("entries").is_dir();
         match dir.join(CHECKPOINT).is_file() {
-            false => has_tiles.then_some(Self::Checkpoint),
+            false if has_tiles => Some(Self::Checkpoint),
+            false => has_log(dir).then_some(Self::Both),
             // An empty log has no tiles. One whose checkpoint can't be read is taken to have had some.
             true if !has_tiles => {
                 let is_empty = Checkpoint::read(&dir.join(CHECKPOINT)).is_ok_and(|checkpoint| checkpoint.size() == 0);
@@ -62,6 +76,9 @@ pub const REPAIR_CHECKPOINT: &str = "put back a copy of `checkpoint` that was ke
 /// What helps where the tiles are lost.
 pub const REPAIR_TILES: &str = "put back a copy of `tile/` that was kept, as new as the checkpoint or newer; \
      without one the log is lost, as a checkpoint has no entries";
+/// What helps where both are lost.
+pub const REPAIR_BOTH: &str = "put back copies of `checkpoint` and `tile/` that were kept; \
+     if there never was a log here, remove what has these names";
 /// What helps where something else than entries stands behind the checkpoint.
 pub const REMOVE_BEHIND: &str = "it stands behind the checkpoint, where an add that was killed leaves whole files only: \
      if nobody kept a checkpoint of so many entries, remove it";

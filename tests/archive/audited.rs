@@ -210,6 +210,72 @@ fn the_logged_release_is_the_measure_and_not_one_in_a_tar_file() {
     assert_eq!(paths, ["archive/a.tar/small.pgseal"]);
 }
 
+/// An old copy, wherever it lies, takes no checkpoint away from the log that it was kept of.
+#[test]
+fn a_kept_checkpoint_is_compared_with_every_copy_of_the_log() {
+    let site = desk();
+    add(&site, &["small.pgseal"]).done();
+    let copy = |from: &str, to: &str| {
+        let copied = std::process::Command::new("cp").arg("-a").args([site.path(from), site.path(to)]).status();
+        assert!(copied.expect("cp starts").success());
+    };
+    std::fs::create_dir(site.path("srv")).expect("our own directory");
+    copy("archive", "old");
+    site.write("next.pgseal", numbered(1));
+    add(&site, &["next.pgseal"]).done();
+    site.write("kept", site.read("archive/checkpoint"));
+    copy("archive", "srv/aaa");
+    copy("old", "srv/archive");
+    let args = ["srv", "--checkpoint", "kept"];
+    assert_eq!(told(&site, &args), set([("log-shrunk", "srv/archive/checkpoint")]));
+    // In the other order too, and of another tree rather than a smaller one.
+    std::fs::rename(site.path("srv/archive"), site.path("srv/a")).expect("our own directory");
+    assert_eq!(told(&site, &args), set([("log-shrunk", "srv/a/checkpoint")]));
+    site.write("other.pgseal", numbered(2));
+    site.run(["archive", "add", "srv/a", "--key", "log.key", "other.pgseal"]).done();
+    assert_eq!(told(&site, &args), set([("log-fork", "srv/a/checkpoint")]));
+    // Copies that hold are no fault, and each says that it was compared.
+    std::fs::remove_dir_all(site.path("srv/a")).expect("our own directory");
+    copy("archive", "srv/archive");
+    assert_eq!(told(&site, &args), set([]));
+    let said = site.run(["audit"].iter().chain(&args)).text();
+    assert_eq!(said.matches("leads on from 1 checkpoint kept elsewhere").count(), 2, "{said}");
+}
+
+/// What has the log's names and nothing of it is no directory that never had a log.
+#[test]
+fn a_log_that_was_emptied_is_damaged() {
+    let site = desk();
+    add(&site, &["small.pgseal"]).done();
+    site.write("kept", site.read("archive/checkpoint"));
+    let [checkpoint, tile] = ["archive/checkpoint", "archive/tile"].map(|path| site.path(path));
+    let broken = || {
+        let told = told(&site, &["archive"]);
+        assert!(told.contains(&("log-broken".to_owned(), "archive/checkpoint".to_owned())), "{told:?}");
+        let kept = site.run(["audit", "archive", "--checkpoint", "kept"]);
+        assert_eq!(kept.code, 50, "{}", kept.text());
+        site.refused(11, "the log is gone", ["archive", "init", "archive", "--key", "log.key", "--origin", ORIGIN]);
+    };
+    std::fs::remove_file(&checkpoint).expect("it is there");
+    std::fs::remove_dir_all(tile.join("entries")).expect("it is there");
+    broken();
+    std::fs::remove_dir_all(&tile).expect("it is there");
+    std::fs::create_dir(&tile).expect("our own directory");
+    broken();
+    std::fs::remove_dir(&tile).expect("our own directory");
+    std::fs::create_dir(&checkpoint).expect("our own directory");
+    broken();
+    std::fs::remove_dir(&checkpoint).expect("our own directory");
+    std::os::unix::fs::symlink("nowhere", &checkpoint).expect("our own directory");
+    broken();
+    // Directories with something else in them are anybody's.
+    std::fs::remove_file(&checkpoint).expect("our own link");
+    for name in ["checkpoint/1", "tile/0/0"] {
+        std::fs::create_dir_all(site.path("archive").join(name)).expect("our own directory");
+    }
+    assert_eq!(told(&site, &["archive"]), set([]));
+}
+
 /// Whatever is known of the log from elsewhere, one checkpoint that was taken away is one fault.
 #[test]
 fn a_checkpoint_that_is_gone_is_one_fault() {

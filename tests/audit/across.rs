@@ -370,3 +370,35 @@ fn a_statement_that_contradicts_itself() {
         "{faults:?}"
     );
 }
+
+/// Times are told by the second: whatever order in it fits is sound.
+#[test]
+fn what_was_done_within_one_second() {
+    let well = Well::new();
+    let back = |of: &[u8], stem: &str, at: &str| well.vault.receipt(stem, &rolled_back(of, well.trust, at, stem));
+    let run = |of: &[u8], stem: &str, at: &str| well.vault.receipt(stem, &ran(of, well.trust, at, stem));
+    // Back and on again, while it was in effect.
+    let second = "2026-11-21T08:30:00Z";
+    back(&well.one, "back", second);
+    run(&well.one, "again", second);
+    well.has([]);
+    // And once more.
+    back(&well.one, "back2", second);
+    run(&well.one, "again2", second);
+    well.has([]);
+    // One run too many has no order that fits.
+    run(&well.one, "again3", second);
+    assert_eq!(well.vault.faults(&[ARCHIVE]).len(), 1);
+    ["again", "again2", "again3", "back", "back2"].iter().for_each(|stem| well.remove(&format!("{stem}.receipt.json")));
+    // Both back, from the top, and both on again.
+    let second = "2026-11-21T09:30:00Z";
+    for (of, number) in [(&well.two, 2), (&well.one, 1)] {
+        back(of, &format!("back{number}"), second);
+        run(of, &format!("again{number}"), second);
+    }
+    well.has([]);
+    // The lower one while the higher one stays.
+    well.remove("back2.receipt.json");
+    well.remove("again2.receipt.json");
+    well.has([("again1.receipt.json", "sequence-back")]);
+}

@@ -63,6 +63,33 @@ fn approvals_in_a_file_with_a_fault() {
     }
 }
 
+/// Clocks differ: a yes on which the run says that it rests may be a little later. A yes that it doesn't name mends nothing.
+#[test]
+fn a_yes_after_the_run() {
+    let well = Well::new();
+    let (ann, bob) = (&well.vault.keys.ann, &well.vault.keys.bob);
+    let word = |decision: &str, at: &str| {
+        let mut said = approval(&well.two, "l2");
+        said["predicate"]["decision"] = decision.into();
+        said["predicate"]["at"] = at.into();
+        said
+    };
+    well.vault.put("last.approval", people::beside(ann, &word("withdraw", "2026-11-21T08:59:59Z")));
+    well.vault.put("bob.approval", people::beside(bob, &word("approve", "2026-11-21T09:00:56Z")));
+    assert_eq!(well.vault.faults(&[ARCHIVE]), set([WITHOUT]));
+    // Said in the second of the run it counts, named or not.
+    well.vault.put("bob.approval", people::beside(bob, &word("approve", "2026-11-21T09:00:00Z")));
+    assert_eq!(well.vault.faults(&[ARCHIVE]), set([]));
+    // Ann is named; what comes later still may have taken the place of what she said before.
+    well.remove("bob.approval");
+    well.remove("last.approval");
+    for (at, notes) in [("2026-11-21T09:05:00Z", set([])), ("2026-11-21T09:05:01Z", set([WITHOUT]))] {
+        well.vault.put("two.approval", people::beside(ann, &word("approve", at)));
+        assert_eq!(well.vault.faults(&[ARCHIVE]), set([]), "{at}");
+        assert_eq!(well.vault.notes(&[ARCHIVE]), notes, "{at}");
+    }
+}
+
 /// Whoever was shown another target said yes to something else: no run would have taken it.
 #[test]
 fn an_approval_that_shows_something_else() {

@@ -2,9 +2,11 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::people::{self};
+use crate::support::site::outcome;
 use crate::support::tar::{Member, Tar};
 use crate::vault::{ARCHIVE, Vault, approved, bundle, ran, set, yes};
 
@@ -259,7 +261,7 @@ fn answers_take_the_place_of_no_evidence() {
         }
         for file in ["archive/evidence", "./archive/../archive/evidence", "link", "kept"] {
             let args = ["audit", ARCHIVE, "archive/evidence", "--checkpoint", "kept", flag, file];
-            vault.site.refused(2, "is what is audited", args);
+            vault.site.refused(2, "is what this audit reads", args);
         }
         vault.site.refused(1, "can't be written", ["audit", ARCHIVE, flag, "nowhere/x"]);
     }
@@ -275,6 +277,40 @@ fn answers_take_the_place_of_no_evidence() {
     for file in ["x", "archive/x", "archive/new.approval"] {
         assert!(!vault.site.path(file).exists(), "{file}");
     }
+}
+
+/// Wherever a relative path or a link leads.
+#[test]
+fn answers_take_the_place_of_no_evidence_by_another_path() {
+    let vault = Vault::new();
+    let entries = vault.put("tile/entries/000.p/3", b"entries").parent().expect("it has one").to_owned();
+    let sigs = vault.put("trust.json.sigs/1.json", b"{}").parent().expect("it has one").to_owned();
+    symlink(vault.archive().join("tile"), vault.site.path("tl")).expect("our own directory");
+    symlink("archive/tile/entries/000.p/3", vault.site.path("answer.txt")).expect("our own directory");
+    symlink("trust.json", vault.site.path("root")).expect("our own directory");
+    vault.site.write("roots.of.trust", vault.site.read("trust.json"));
+    vault.site.write("host.key", b"a key");
+    vault.site.write("part.jsonl", b"");
+    let before = vault.site.snapshot();
+    let refused = |dir: &Path, why: &str, args: &[&str]| {
+        for flag in ["-o", "--html", "--parquet"] {
+            let outcome = outcome(vault.site.command(["audit", flag].iter().chain(args)).current_dir(dir));
+            outcome.is_error(2, why);
+            assert!(vault.site.snapshot() == before, "{flag} {args:?}");
+        }
+    };
+    let (evidence, read, site) = ("has the name of what an audit reads", "is what this audit reads", vault.site.dir());
+    let trust = "--trust=../../../../trust.json";
+    refused(&entries, evidence, &["3", trust, "../../.."]);
+    refused(&entries, evidence, &["4", trust, "../../.."]);
+    refused(&sigs, evidence, &["1.json", "--trust=../../trust.json", ".."]);
+    for file in ["tl/entries/000.p/3", "answer.txt", "root"] {
+        refused(site, evidence, &[file, ARCHIVE]);
+    }
+    refused(site, read, &["roots.of.trust", "--trust=roots.of.trust", ARCHIVE]);
+    refused(site, read, &["./part.jsonl", ARCHIVE, "--merge", "part.jsonl"]);
+    refused(site, "has the name of a secret key", &["host.key", ARCHIVE]);
+    refused(site, "has the name of a secret key", &["new.key", ARCHIVE]);
 }
 
 #[test]

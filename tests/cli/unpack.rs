@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::Permissions;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::small_site;
 use crate::support::bundles::{small_with, write_dir};
-use crate::support::site::Site;
+use crate::support::site::{Site, outcome};
 
 /// Starts to unpack, and stops when the first file is being written.
 fn stopped(site: &Site, dir: &str) -> Child {
@@ -91,6 +91,36 @@ fn what_was_killed_goes_and_nothing_else() {
     assert!(site.read("alive/release.toml") == site.read("third/release.toml"));
     assert_eq!(asides(&site), own);
     assert!(own.iter().all(|dir| dir.join("dear").exists()));
+}
+
+/// The release is as private as the empty directory that was made for it.
+#[test]
+fn an_empty_directory_keeps_its_mode() {
+    let site = small_site();
+    for mode in [0o700, 0o750, 0o2770, 0o711] {
+        let dir = site.path(&format!("{mode:o}"));
+        std::fs::create_dir(&dir).expect("writable");
+        std::fs::set_permissions(&dir, Permissions::from_mode(mode)).expect("our own");
+        site.run(["unpack", "small.pgseal", "-C", &format!("{mode:o}")]).done();
+        assert_eq!(dir.metadata().expect("there").mode() & 0o7777, mode, "{mode:o}");
+        assert!(dir.join("release.toml").is_file());
+    }
+    assert!(asides(&site).is_empty());
+}
+
+/// A directory that no other one can take the place of.
+#[test]
+fn the_directory_where_one_is_can_not_be_replaced() {
+    let site = small_site();
+    std::fs::create_dir(site.path("empty")).expect("writable");
+    let before = site.snapshot();
+    for dir in [".", "./"] {
+        let args = ["unpack", "../small.pgseal", "-C", dir, "--trust", "../trust.json"];
+        let refused = outcome(site.command(args).current_dir(site.path("empty")));
+        refused.is_error(2, "can't be replaced");
+        assert!(refused.stderr.contains("name a new directory"), "{}", refused.stderr);
+    }
+    assert!(site.snapshot() == before);
 }
 
 #[test]

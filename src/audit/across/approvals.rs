@@ -60,14 +60,20 @@ fn judged(archive: &Archive<'_>, told: &Told<'_>) -> Option<Answer> {
     Some(answer(told.at, weight, FaultKind::RunWithoutApprovals, text))
 }
 
-/// Whether something was said after the run began. Clocks differ, which is to nobody's harm: a yes may be that much later, and
-/// what was taken back by then was taken back during the run.
+/// Whether something was said after the run began. Clocks differ, which is to nobody's harm: a yes on which the run says that
+/// it rests may be that much later, and what was taken back by then was taken back during the run. Any other yes that is later
+/// was said when the run was over.
 fn is_later(told: &Told<'_>, approval: &ApprovalFacts) -> bool {
     let leeway = match approval.decision {
-        Decision::Approve => CLOCK_SKEW_SECONDS,
-        Decision::Withdraw => 0,
+        Decision::Approve if is_named(told, approval) => CLOCK_SKEW_SECONDS,
+        Decision::Approve | Decision::Withdraw => 0,
     };
     approval.at.seconds() > told.receipt.started.seconds().saturating_add(leeway)
+}
+
+/// Whether a receipt has the approval's key among those that the run rests on.
+fn is_named(told: &Told<'_>, approval: &ApprovalFacts) -> bool {
+    told.receipt.approvals.iter().any(|on| on.key_id == approval.key_id && on.role == approval.role)
 }
 
 /// The keys of a role whose last word when a run began was yes.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::archive::{Archive, Told, answer};
+use super::one_second::ordered;
 use super::{Answer, Extent, Weight};
 use crate::audit::fault::FaultKind;
 use crate::audit::finding::Finding;
@@ -22,10 +23,8 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
         lines.entry(line).or_default().push(told);
     }
     let mut answers = Vec::new();
-    for ((system, ..), mut line) in lines {
-        line.sort_by_key(|told| {
-            (told.receipt.started, told.receipt.finished, told.receipt.action.as_str() == "rollback")
-        });
+    for ((system, ..), line) in lines {
+        let line = ordered(line);
         let weight = if system.is_some() { Weight::Fault } else { Weight::Note };
         answers.extend(walk(archive, &line, weight));
     }

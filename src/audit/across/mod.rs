@@ -6,6 +6,7 @@ mod blocked;
 mod bundles;
 mod equivocation;
 mod history;
+mod one_second;
 mod outcomes;
 mod quorum;
 mod rehearsals;

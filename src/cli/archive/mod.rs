@@ -27,7 +27,7 @@ use super::output::{Output, shown};
 use crate::durable::is_link;
 use crate::tlog::append::LogError;
 use crate::tlog::stored::TileFault;
-use crate::tlog::{Checkpoint, Lost, REPAIR_CHECKPOINT, REPAIR_TILES};
+use crate::tlog::{Checkpoint, Lost, REPAIR_BOTH, REPAIR_CHECKPOINT, REPAIR_TILES};
 use crate::trust::root::name;
 use crate::trust::{PublicKey, TrustRoot, When};
 
@@ -82,6 +82,9 @@ fn unusable(dir: &Path, error: LogError) -> CliError {
     let (what, repair) = match Lost::of(dir).filter(|_| is_about_loss) {
         Some(Lost::Checkpoint) => ("the log's checkpoint is gone, its entries are there", REPAIR_CHECKPOINT),
         Some(Lost::Tiles) => ("the log's entries (tile/) are gone, its checkpoint is there", REPAIR_TILES),
+        Some(Lost::Both) => {
+            ("the log is gone: what is left by its names has no checkpoint and no entries", REPAIR_BOTH)
+        }
         // Whoever looks for a log is not helped by a new one, which would bury the loss.
         None if matches!(error, LogError::NoLog(_)) => {
             return CliError::new(Exit::Usage, error).hint(

@@ -27,21 +27,26 @@ pub struct FileArgs {
 
 impl FileArgs {
     /// What can be known before an audit that may take hours: whether these files, and the answer's, can be written where
-    /// they belong, and take the place of nothing that an audit reads. `read` are the files that were named for it.
+    /// they belong, and take the place of nothing that an audit reads, nor of a secret key; wherever links and relative paths
+    /// lead. `read` are the files that were named for it.
     pub fn check(&self, answer: Option<&PathBuf>, read: &[PathBuf]) -> Result<(), CliError> {
         if self.parquet.is_some() && cfg!(not(feature = "parquet")) {
             return Err(CliError::new(Exit::Usage, "this pgseal was built without Parquet")
                 .hint("building pgseal with `--features parquet` puts it in; or read --jsonl with the same tools"));
         }
         let files: Vec<&PathBuf> = [answer, self.parquet.as_ref(), self.html.as_ref()].into_iter().flatten().collect();
-        let mut taken: BTreeMap<PathBuf, &str> = read.iter().map(|path| (real(path), "is what is audited")).collect();
+        let mut taken: BTreeMap<PathBuf, &str> =
+            read.iter().map(|path| (real(path), "is what this audit reads")).collect();
         for path in files {
             let refused = |why: &str| CliError::new(Exit::Usage, format!("{} {why}", shown(path)));
-            if Named::of(path).is_some() || is_of_log(path) {
-                return Err(refused("has the name of what an audit reads, so nothing is written there")
-                    .hint("give the answer a name of its own: audit.txt, audit.jsonl, audit.html, audit.parquet"));
+            let real = real(path);
+            if [path, &real].into_iter().any(|path| is_evidence(path)) {
+                return Err(refused("has the name of what an audit reads, so nothing is written there").hint(OWN_NAME));
             }
-            if let Some(what) = taken.insert(real(path), "is to be written twice") {
+            if [path, &real].into_iter().any(|path| is_key(path)) {
+                return Err(refused("has the name of a secret key, so nothing is written there").hint(OWN_NAME));
+            }
+            if let Some(what) = taken.insert(real, "is to be written twice") {
                 return Err(refused(what).hint("give each answer a file of its own"));
             }
             let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -64,6 +69,19 @@ impl FileArgs {
         }
         Ok(())
     }
+}
+
+/// What helps where a name is not free.
+const OWN_NAME: &str = "give the answer a name of its own: audit.txt, audit.jsonl, audit.html, audit.parquet";
+
+/// Whether a file is by its path something that audits read.
+fn is_evidence(path: &Path) -> bool {
+    Named::of(path).is_some() || is_of_log(path)
+}
+
+/// Whether a file is by its name a key as `keygen` writes it.
+fn is_key(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "key")
 }
 
 /// Whether a file is one of an archive's log.

@@ -26,14 +26,15 @@ pub fn ask(
     judge: &Judge<'_>,
     out: Output,
 ) -> Result<(), CliError> {
-    let mut kept = kept
+    let kept = kept
         .iter()
         .map(|path| Ok((path.as_path(), consistency::kept(path)?)))
         .collect::<Result<Vec<(&Path, Checkpoint)>, CliError>>()?;
-    let mut told_of = ToldOf::default();
+    let (mut told_of, mut without_log) = (ToldOf::default(), kept.clone());
     for dir in paths.iter().flat_map(|path| logged(path)).collect::<BTreeSet<PathBuf>>() {
-        let (own, others) = kept.into_iter().partition(|(_, checkpoint)| is_of(&dir, checkpoint));
-        kept = others;
+        // Of several copies of an archive nobody knows which one the checkpoint was kept of: it is compared with each.
+        let own: Vec<_> = kept.iter().filter(|(_, checkpoint)| is_of(&dir, checkpoint)).cloned().collect();
+        without_log.retain(|one| !own.contains(one));
         told_of.log(findings, &dir, own, judge, out);
     }
     let ToldOf { mut faults, notes, asked } = told_of;
@@ -41,13 +42,13 @@ pub fn ask(
     for finding in findings.iter_mut().filter(|finding| !asked.contains(&finding.path)) {
         let Some(log) = finding.facts.as_ref().and_then(|facts| facts.log.as_ref()) else { continue };
         // A checkpoint of it that was kept says the same below, and is signed.
-        let is_kept = kept.iter().any(|(_, checkpoint)| checkpoint.origin() == log.origin);
+        let is_kept = without_log.iter().any(|(_, checkpoint)| checkpoint.origin() == log.origin);
         if !is_kept && listed.iter().any(|place| is_below(&finding.path, place)) {
             finding.faults.push(Fault::new(FaultKind::Gone, "the archive had a log when it was audited earlier"));
         }
     }
     let unasked = unasked(findings);
-    faults.extend(kept.into_iter().map(|(path, checkpoint)| {
+    faults.extend(without_log.into_iter().map(|(path, checkpoint)| {
         let sentence = format!(
             "no log of {} is in a directory below the given paths: it was taken away, or is elsewhere{unasked}",
             checkpoint.origin()

@@ -75,7 +75,8 @@ enum Form {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let form = form(args, out)?;
     let paths = args.paths.iter().map(|path| places::plain(path)).collect::<Result<Vec<_>, _>>()?;
-    args.files.check(args.output.as_ref(), &[&paths[..], &args.checkpoint].concat())?;
+    let read = [&paths[..], &args.checkpoint, &args.merge, &[args.trust.path()]].concat();
+    args.files.check(args.output.as_ref(), &read)?;
     let root = args.trust.load()?;
     let now = now();
     let judge = Judge { root: &root, as_of: args.as_of.unwrap_or(now), now };
