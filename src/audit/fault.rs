@@ -95,6 +95,8 @@ words! {
     ReceiptMissing = "receipt-missing", File;
     /// Something that may hold files and was not looked into.
     PassedOver = "passed-over", File;
+    /// A bundle whose name says another version than the one that it is.
+    NameDiffers = "name-differs", File;
     /// Approvals of several releases in one file.
     MixedApprovals = "mixed-approvals", File;
     /// A receipt that nobody signed proves nothing.
