@@ -97,6 +97,8 @@ words! {
     PassedOver = "passed-over", File;
     /// Several members of a tar file have one name, with different contents.
     NameTwice = "name-twice", File;
+    /// A bundle whose name says another version than the one that it is.
+    NameDiffers = "name-differs", File;
     /// Approvals of several releases in one file.
     MixedApprovals = "mixed-approvals", File;
     /// A receipt that nobody signed proves nothing.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Deref;
 use std::path::Path;
 
 use base64ct::{Base64, Encoding};
@@ -22,9 +23,9 @@ pub struct Checkpoint {
     head: Head,
 }
 
-/// What a checkpoint says.
+/// What a checkpoint says; it is believed where it is a [`TrustedHead`]'s.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Head {
+pub struct Head {
     origin: String,
     size: u64,
     root: Digest,
@@ -101,20 +102,21 @@ impl Checkpoint {
         let key = signers.into_iter().next().ok_or_else(none)?;
         Ok(TrustedHead { head: self.head.clone(), key })
     }
+}
 
-    /// The log that it says it is of.
-    pub fn origin(&self) -> &str {
-        &self.head.origin
+impl Deref for Checkpoint {
+    type Target = Head;
+
+    fn deref(&self) -> &Head {
+        &self.head
     }
+}
 
-    /// How many entries it says the log has.
-    pub fn size(&self) -> u64 {
-        self.head.size
-    }
+impl Deref for TrustedHead {
+    type Target = Head;
 
-    /// The root that it says they have.
-    pub fn root(&self) -> Digest {
-        self.head.root
+    fn deref(&self) -> &Head {
+        &self.head
     }
 }
 
@@ -137,21 +139,6 @@ pub enum SignCheckpointError {
 }
 
 impl TrustedHead {
-    /// The log.
-    pub fn origin(&self) -> &str {
-        &self.head.origin
-    }
-
-    /// How many entries it had.
-    pub fn size(&self) -> u64 {
-        self.head.size
-    }
-
-    /// The root of its tree.
-    pub fn root(&self) -> Digest {
-        self.head.root
-    }
-
     /// Who signed that.
     pub fn key(&self) -> KeyId {
         self.key
@@ -159,6 +146,21 @@ impl TrustedHead {
 }
 
 impl Head {
+    /// The log.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// How many entries it has.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The root of their tree.
+    pub fn root(&self) -> Digest {
+        self.root
+    }
+
     fn parse(text: &str) -> Result<Self, CheckpointError> {
         let wrong = CheckpointError::Form;
         let mut lines = text.lines();

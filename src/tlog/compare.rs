@@ -133,7 +133,7 @@ pub fn compare(
         [TILE, "tile/entries"].iter().any(|path| below.names(Path::new(path)).is_err_and(|error| is_link(&error)));
     let pending = head.filter(|_| !is_elsewhere).and_then(|head| Pending::tell(dir, head, &mut faults));
     // What nobody's checkpoint bounds is what is there.
-    let size = head.map_or_else(|| there(dir), Checkpoint::size);
+    let size = head.map_or_else(|| there(dir), |head| head.size());
     let (read, is_whole) = if is_elsewhere { (Vec::new(), false) } else { read_entries(dir, size, &mut faults) };
     let is_unreadable = read.is_empty() && checkpoint.as_ref().is_none_or(|checkpoint| checkpoint.size() > 0);
     let leaves = Leaves::new(read.iter().map(|(_, entry)| leaf(entry)).collect());

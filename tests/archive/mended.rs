@@ -111,3 +111,29 @@ fn a_log_that_did_not_grow_is_looked_at_too() {
     let said = site.refused(2, "there is no log", ["archive", "add", "archive", "small.pgseal", "--key", "log.key"]);
     assert!(said.stderr.contains("init") && said.stderr.contains("put back"), "{}", said.stderr);
 }
+
+/// Killed between a file and its signatures, which then are not there: the refusal says how they come.
+#[test]
+fn a_file_that_lacks_its_signatures_is_mended_by_the_command_that_named_it() {
+    for (file, there) in [("trust.json", "1.trust.json"), ("run.receipt.json", "run.receipt.json")] {
+        let site = desk();
+        // As `add` names files, and was stopped.
+        site.write(&format!("archive/{there}"), site.read(file));
+        for more in [&[][..], &["small.pgseal"]] {
+            let args = [&["archive", "add", "archive", "archive", "--key", "log.key"], more].concat();
+            let said = site.refused(11, there, args).stderr;
+            assert!(said.contains("repeat the command that named this file"), "{said}");
+            assert_eq!(said.contains("nothing was added; "), !more.is_empty(), "{said}");
+        }
+        add(&site, &[file]).done();
+        add(&site, &["archive", "small.pgseal"]).done();
+        assert!(faults(&site, &[]).is_empty());
+    }
+    // What comes from elsewhere without its signatures was not left by an add.
+    let site = desk();
+    std::fs::create_dir(site.path("other")).expect("our own directory");
+    site.write("other/trust.json", site.read("trust.json"));
+    let said =
+        site.refused(11, "other/trust.json", ["archive", "add", "archive", "other/trust.json", "--key", "log.key"]);
+    assert!(!said.stderr.contains("repeat"), "{}", said.stderr);
+}

@@ -4,7 +4,7 @@ use crate::across::Well;
 use crate::support::bundles::pack;
 use crate::support::people::{self, approval};
 use crate::support::tar::{Member, Tar};
-use crate::vault::{ARCHIVE, files, id, set, yes};
+use crate::vault::{ARCHIVE, bundle, files, id, rolled_back, set, yes};
 
 /// Where it can be known that a bundle is here, nobody is sent to look for it.
 #[test]
@@ -186,4 +186,25 @@ fn what_is_passed_over() {
     std::fs::rename(vault.archive().join("moved"), vault.site.path("moved")).expect("our own directory");
     std::os::unix::fs::symlink("../moved", vault.archive().join("moved")).expect("our own directory");
     assert_eq!(vault.faults(&[ARCHIVE, "--merge", "before.jsonl"]), set([("moved/y.pgseal", "gone")]));
+}
+
+/// Releases by their sequences, however versions are spelled; of one second the run before its rollback.
+#[test]
+fn what_stands_above_what() {
+    let well = Well::new();
+    for (sequence, version) in [(20, "1.2.0"), (21, "1.10.0"), (22, "1.9.0")] {
+        well.vault.put(&format!("n{sequence}.pgseal"), bundle("till", version, sequence, &well.vault.keys.release));
+    }
+    well.vault.put("shop-3.0.0.pgseal", &well.two);
+    let trust = well.vault.trust(|_| {});
+    well.vault.receipt("a", &rolled_back(&well.one, trust, "2026-11-21T08:00:00Z", "a"));
+    let audit = well.vault.audit(&[ARCHIVE, "--html", "page.html"]);
+    let said = audit.text();
+    let at = |text: &str| said.find(text).unwrap_or_else(|| panic!("{text}: {said}"));
+    let (run, back) = ("    run on app, 2026-11-21T08:00:00Z", "    rollback on app, 2026-11-21T08:00:00Z");
+    assert!(at(run) < at(back), "{said}");
+    at("note archive/shop-3.0.0.pgseal: by its name it is shop 3.0.0; it is shop 2.0.0 (name-differs)");
+    let page = String::from_utf8(well.vault.site.read("page.html")).expect("text");
+    let at = |version: &str| page.find(&format!(">till {version}<")).expect("it is there");
+    assert!(at("1.2.0") < at("1.10.0") && at("1.10.0") < at("1.9.0"), "{page}");
 }

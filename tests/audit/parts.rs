@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::os::unix::fs::symlink;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
@@ -197,7 +198,12 @@ fn what_is_gone_is_gone_by_any_spelling() {
     let vault = vault();
     let whole = vault.archive().canonicalize().expect("it is there");
     let whole = whole.to_str().expect("text");
-    let spellings = ["archive", "./archive", "archive/", "archive//.", whole, &format!("{whole}/./")];
+    symlink(&vault.archive(), vault.site.path("link")).expect("our own directory");
+    std::fs::create_dir(vault.site.path("way")).expect("our own directory");
+    symlink("..", vault.site.path("way/up")).expect("our own directory");
+    let dots = format!("{whole}/./");
+    let links = ["link", "way/up/archive", "way/../archive"];
+    let spellings = [&["archive", "./archive", "archive/", "archive//.", whole, &dots][..], &links].concat();
     for (at, spelling) in spellings.iter().enumerate() {
         vault.audit(&[spelling, "--jsonl", "-o", &format!("{at}.jsonl")]);
     }
@@ -212,7 +218,7 @@ fn what_is_gone_is_gone_by_any_spelling() {
         (found.len(), of("\"gone\""), of("\"file-changed\""))
     };
     for earlier in 0..spellings.len() {
-        for now in spellings {
+        for now in &spellings {
             assert_eq!(told(now, earlier), (24, 1, 1), "{now} after {}", spellings[earlier]);
         }
     }
@@ -224,6 +230,25 @@ fn what_is_gone_is_gone_by_any_spelling() {
     assert_eq!((answer.stderr.as_str(), answer.json()["faults"].clone()), ("", 1.into()));
     let elsewhere = vault.audit(&["archive/1.pgseal", "--merge", "0.jsonl"]).stderr;
     assert_eq!(elsewhere, "not below the given paths, so not looked for: 23 files of --merge\n");
+}
+
+/// A directory on the way is gone with its files; and a link that is a file of the archive stays what it is.
+#[test]
+fn what_is_gone_behind_a_link() {
+    let vault = vault();
+    let good = vault.site.read("archive/1.pgseal");
+    vault.put("2026/a.pgseal", &good);
+    symlink("../1.pgseal", vault.archive().join("2026/linked.pgseal")).expect("our own directory");
+    symlink("archive", vault.site.path("link")).expect("our own directory");
+    vault.audit(&["link", "--jsonl", "-o", "earlier.jsonl"]);
+    std::fs::remove_dir_all(vault.archive().join("2026")).expect("there");
+    let answer = vault.audit(&[ARCHIVE, "--merge", "earlier.jsonl"]);
+    assert_eq!(answer.stderr, "");
+    for name in ["a", "linked"] {
+        let line =
+            format!("FAULT archive/2026/{name}.pgseal: it was here when it was audited earlier, and is gone (gone)");
+        assert!(answer.text().contains(&line), "{}", answer.text());
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `*.pgseal`: opened once, its stored bytes hashed once, its compressed files decompressed.
 
 use super::signatures::{added_word, not_counted, signer, token_word, word};
-use super::{Audited, approvals, malformed, not_authentic, unreadable};
+use super::{Audited, approvals, bundle_name, malformed, not_authentic, unreadable};
 use crate::archive::section::Section;
 use crate::audit::facts::{Facts, ReleaseFacts, Seen, Signer, Verdict};
 use crate::audit::fault::{Fault, FaultKind};
@@ -29,10 +29,13 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
     };
     let keys: Vec<KeyId> = untrusted.claimed_signatures().iter().map(|(key, _)| *key).collect();
     let statement = untrusted.claimed_statement().to_vec();
-    match untrusted.authenticate(judge.root, judge.then()) {
+    let audited = match untrusted.authenticate(judge.root, judge.then()) {
         Ok(bundle) => authentic(&bundle, &keys, judge),
         Err(error) => refused(&error, &statement, judge),
-    }
+    };
+    let release = audited.facts.as_ref().and_then(|facts| facts.release.as_ref());
+    let notes = release.and_then(|release| bundle_name::differs(&found.path, release)).into_iter().collect();
+    Audited { notes, ..audited }
 }
 
 fn authentic(bundle: &AuthenticatedBundle, keys: &[KeyId], judge: &Judge<'_>) -> Audited {

@@ -3,6 +3,7 @@
 mod approval;
 mod approvals;
 mod bundle;
+mod bundle_name;
 pub mod log;
 mod receipt;
 mod signatures;

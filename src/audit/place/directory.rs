@@ -36,7 +36,8 @@ impl Place for Directory {
         }
         for entry in WalkDir::new(path).sort_by_file_name() {
             match entry {
-                Ok(entry) if entry.file_type().is_dir() => {}
+                // The path that was named may be a link.
+                Ok(entry) if entry.file_type().is_dir() || (entry.depth() == 0 && path.is_dir()) => {}
                 Ok(entry) => {
                     let path = entry.path();
                     if let Some(kind) = Kind::of(path) {

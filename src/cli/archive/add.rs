@@ -81,7 +81,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             }
         })?)
     };
-    let size = checkpoint.as_ref().map_or(first, crate::tlog::Checkpoint::size);
+    let size = checkpoint.as_ref().map_or(first, |checkpoint| checkpoint.size());
     let added = (first..).zip(&work.new);
     out.document(&serde_json::json!({
         "archive": args.dir.to_string_lossy(), "size": size, "checkpoint": checkpoint.as_ref().map(super::document),
@@ -126,16 +126,19 @@ fn given(args: &Args, taker: &Taker<'_>, out: Output) -> Result<Vec<Taken>, CliE
         }
     }
     beside.finish();
-    let is_one = args.files.len() == 1 && refused.len() == 1;
+    let is_alone = refused.len() == 1;
     let all_of_them = refused.into_iter().reduce(|mut first, error| {
         first.lines.extend(error.lines);
         first
     });
-    match all_of_them {
-        None => Ok(all),
-        Some(error) if is_one => Err(error),
-        Some(error) => Err(CliError { hint: Some("nothing was added".to_owned()), ..error }),
-    }
+    let Some(error) = all_of_them else { return Ok(all) };
+    let nothing = "nothing was added";
+    let hint = match &error.hint {
+        _ if is_alone && args.files.len() == 1 => return Err(error),
+        Some(hint) if is_alone => format!("{nothing}; {hint}"),
+        _ => nothing.to_owned(),
+    };
+    Err(CliError { hint: Some(hint), ..error })
 }
 
 /// What an interrupted add left behind the checkpoint, in its order: the files lie in their places, or are among those that

@@ -24,7 +24,7 @@ use crate::format::version::Format1;
 use crate::record::receipt::{Beside, ReceiptError, journal_of};
 use crate::record::{receipt as receipts, rehearsal};
 use crate::tlog::compare::{digest_of, file_digest};
-use crate::trust::store::signed_in;
+use crate::trust::store::{self, signed_in};
 use crate::trust::{TrustRoot, When};
 
 /// How the directory begins that files are copied to: in the archive, so that they only need a name afterwards.
@@ -101,7 +101,7 @@ impl<'a> Taker<'a> {
                 let found = self.found(typed, real, text(below)?)?;
                 // What is logged are the bytes that were authenticated, so they are a copy that nobody else writes to.
                 let (copied, _aside) = self.copy(found, typed)?;
-                self.authenticate(&copied, typed, &mut taken)?;
+                self.authenticate(&copied, typed, &mut taken).map_err(|error| half_put(error, &copied))?;
                 for one in &mut taken {
                     one.at = self.archive.join(one.entry.path.as_str());
                     let there = self.open(&one.at).and_then(|file| digest_of(file, &|_| {}));
@@ -250,6 +250,22 @@ impl<'a> Taker<'a> {
         let subject = read.statement.subject.first().map(|subject| subject.digest.sha256);
         subject.ok_or_else(|| CliError::new(Exit::NotAuthentic, "it is about no release").about(typed))
     }
+}
+
+/// Of what lies in the archive and lacks signatures: an add that was killed names each file after the other.
+fn half_put(error: CliError, found: &Found) -> CliError {
+    let is_signed = match found.kind {
+        LogKind::Trust => store::read(&found.from).is_ok(),
+        LogKind::Receipt | LogKind::Rehearsal => found.beside.iter().any(|(.., kind)| *kind == LogKind::Signature),
+        LogKind::Release | LogKind::Approval | LogKind::Signature | LogKind::Journal => true,
+    };
+    if is_signed {
+        return error;
+    }
+    error.hint(
+        "where an `archive add` was killed, its signatures are not here yet: repeat the command that named this file where it came \
+         from, and they are put beside it; where none was, move the file away",
+    )
 }
 
 /// What `path`'s own errors say is about the copy; people know the file that they typed.

@@ -1,6 +1,8 @@
 //! How paths are spelled. One directory may be named in several ways, and a file that an earlier audit knew by one of them is
 //! the same file by another.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use super::earlier::is_below;
@@ -21,15 +23,19 @@ pub fn is_url(path: &str) -> bool {
 /// How this audit spells the paths that it is given.
 pub struct Spelling {
     here: String,
-    /// Each place in full, and as findings have it.
+    /// Each place in full, by its name and without links, and as findings have it.
     places: Vec<(String, String)>,
+    /// Directories without links, by their names in full.
+    real: RefCell<BTreeMap<PathBuf, String>>,
 }
 
 impl Spelling {
     /// Of the paths that are audited, as they are read from `here`.
     pub fn new(paths: &[PathBuf], here: &Path) -> Self {
-        let mut spelling = Self { here: told(here), places: Vec::new() };
-        spelling.places = paths.iter().map(|path| (spelling.in_full(&told(path)), told(path))).collect();
+        let mut spelling = Self { here: told(here), places: Vec::new(), real: RefCell::default() };
+        let named = paths.iter().map(|path| (spelling.in_full(&told(path)), told(path)));
+        let real = paths.iter().filter_map(|path| Some((told(&path.canonicalize().ok()?), told(path))));
+        spelling.places = named.chain(real).collect();
         spelling
     }
 
@@ -39,8 +45,11 @@ impl Spelling {
             return path;
         }
         let full = self.in_full(&path);
-        let below = self.places.iter().find(|(place, _)| is_below(&full, place));
-        below.map_or(path, |(place, own)| format!("{}{}", own.trim_end_matches('/'), &full[place.len()..]))
+        let own = |full: &str| {
+            let (place, own) = self.places.iter().find(|(place, _)| is_below(full, place))?;
+            Some(format!("{}{}", own.trim_end_matches('/'), &full[place.len()..]))
+        };
+        own(&full).or_else(|| own(&self.without_links(&full)?)).unwrap_or(path)
     }
 
     fn in_full(&self, path: &str) -> String {
@@ -50,6 +59,21 @@ impl Spelling {
         let from = if path.starts_with('/') { "" } else { &self.here };
         let parts = from.split('/').chain(path.split('/')).filter(|part| !part.is_empty() && *part != ".");
         parts.map(|part| format!("/{part}")).collect()
+    }
+
+    /// Through the last directory on the way that is there still. A file that is a link has its own name, as findings have it.
+    fn without_links(&self, full: &str) -> Option<String> {
+        if is_url(full) {
+            return None;
+        }
+        let dir = Path::new(full).ancestors().skip(1).find(|dir| dir.is_dir())?;
+        let mut known = self.real.borrow_mut();
+        let real = match known.get(dir) {
+            Some(real) => real,
+            None => known.entry(dir.to_owned()).or_insert(told(&dir.canonicalize().ok()?)),
+        };
+        let rest = Path::new(full).strip_prefix(dir).ok()?.to_str()?;
+        Some(format!("{}/{rest}", real.trim_end_matches('/')))
     }
 }
 

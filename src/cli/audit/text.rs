@@ -9,7 +9,7 @@ use crate::audit::{FaultKind, Finding, Kind, Report};
 use crate::cli::output::{Output, Paint, escape};
 use crate::digest::Digest;
 use crate::format::approval::Decision;
-use crate::format::receipt::Outcome;
+use crate::format::receipt::{Action, Outcome};
 use crate::format::rehearsal::RehearsalOutcome;
 use crate::format::timestamp::Timestamp;
 use crate::words;
@@ -65,7 +65,7 @@ fn finding_lines(finding: &Finding, every: bool, around: &Around<'_>, out: Outpu
             }
             lines.extend(facts.quorum.iter().map(|counted| format!("    approvals{}", quorum(counted))));
             let chain = around.chains.get(&release.id).into_iter().flatten();
-            lines.extend(chain.map(|(_, line)| format!("    {line}")));
+            lines.extend(chain.map(|(.., line)| format!("    {line}")));
         }
         if facts.blocked {
             lines.push("    blocked by the trust root: it never runs again".to_owned());
@@ -100,10 +100,10 @@ impl<'a> Around<'a> {
     }
 }
 
-/// What was done with each release, by its id: when, and a line about it.
-type Chains<'a> = BTreeMap<&'a Digest, Vec<(Timestamp, String)>>;
+/// What was done with each release, by its id: when, whether it goes back, and a line about it.
+type Chains<'a> = BTreeMap<&'a Digest, Vec<(Timestamp, bool, String)>>;
 
-/// Runs and rehearsals that somebody signed, in the order of their times.
+/// Runs and rehearsals that somebody signed, in the order of their times; of one second the run before its rollback.
 fn chains(report: &Report) -> Chains<'_> {
     let mut chains = Chains::new();
     for finding in report.findings.iter().filter(|finding| !finding.is_faulty() && !finding.is_unsigned()) {
@@ -113,7 +113,7 @@ fn chains(report: &Report) -> Chains<'_> {
         if let Some(said) = &facts.receipt {
             let (action, outcome) = (said.action.as_str(), ended(said.outcome));
             let line = format!("{action} on {}, {}, {outcome}: {path}", escape(&said.database), said.started);
-            chains.entry(&release.id).or_default().push((said.started, line));
+            chains.entry(&release.id).or_default().push((said.started, said.action == Action::Rollback, line));
         }
         if let Some(said) = &facts.rehearsal {
             let outcome = match said.outcome {
@@ -123,7 +123,7 @@ fn chains(report: &Report) -> Chains<'_> {
                 RehearsalOutcome::Incomplete => "did not come to its end",
             };
             let line = format!("rehearsal, {}, {outcome}: {path}", said.started);
-            chains.entry(&release.id).or_default().push((said.started, line));
+            chains.entry(&release.id).or_default().push((said.started, false, line));
         }
     }
     chains.values_mut().for_each(|chain| chain.sort());

@@ -76,7 +76,7 @@ pub fn check_kept(
     leaves: &Leaves,
     faults: &mut Faults,
 ) {
-    let (old, new) = (kept.size(), head.map_or(leaves.level(0).len() as u64, Checkpoint::size));
+    let (old, new) = (kept.size(), head.map_or(leaves.level(0).len() as u64, |head| head.size()));
     let which = format!("the checkpoint that was kept, of {},", count(old, "entry"));
     if let Err(error) = kept.authenticate(root) {
         return faults.tell(LogFaultKind::Unsigned, CHECKPOINT, format!("{which} is not signed by a log key: {error}"));
@@ -93,7 +93,7 @@ pub fn check_kept(
     }
     let proof = consistency(leaves, old, new).map_err(|error| error.to_string());
     let holds = proof.and_then(|proof| {
-        let now = head.map(Checkpoint::root).or_else(|| leaves.root(new)).unwrap_or_else(empty);
+        let now = head.map(|head| head.root()).or_else(|| leaves.root(new)).unwrap_or_else(empty);
         check_consistency((old, kept.root()), (new, now), &proof).map_err(|error| error.to_string())
     });
     if let Err(error) = holds {

@@ -44,6 +44,9 @@ pub fn write(report: &Report, judge: &Judge<'_>, html: &mut Html) {
             Column::own("authentic"),
             Column::count("faults"),
         ];
+        // A name's releases follow each other by their sequences; versions are any text.
+        let mut releases: Vec<(&ReleaseFacts, Seen<'_>)> = releases.into_iter().collect();
+        releases.sort_by_key(|(release, _)| (&release.name, release.sequence));
         table(html, &columns, releases.iter().map(|(release, seen)| row(release, seen)));
     });
 }
