@@ -17,6 +17,8 @@ use tempfile::TempDir;
 
 #[path = "lint/steps.rs"]
 mod steps;
+#[path = "lint/ways_back.rs"]
+mod ways_back;
 
 const RELEASE_TOML: &str = r#"format = 1
 

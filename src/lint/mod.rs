@@ -10,7 +10,9 @@
 //!   the rollback scripts
 //! - `rollback`, `search_path`, `timeouts`: pgseal's own rules
 //! - `touches`: what a statement does to objects, for `plan`; `modes`: which locks it takes
-//! - `scripts`: one reading of every script; `objects`: what a statement creates and drops; `tokens`: its words
+//! - `standing`: what there is after the tiers, and after the rollback scripts
+//! - `scripts`: one reading of every script; `objects`, `alterations`, `signature`: what a statement creates, drops and
+//!   changes; `temporary`: what of it is gone with the connection; `tokens`: its words
 //!
 //! The library starts no process: who asks brings an [`Analyst`].
 
@@ -22,12 +24,15 @@ pub mod squawk;
 pub mod points;
 mod undoing;
 mod rollback;
+mod standing;
 mod search_path;
 mod timeouts;
 mod scripts;
 pub mod touches;
 pub mod modes;
 mod objects;
+mod alterations;
+mod signature;
 mod index_columns;
 mod temporary;
 mod tokens;

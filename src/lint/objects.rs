@@ -1,6 +1,8 @@
 //! What a statement creates, drops and renames, as far as its own words tell.
 
+use super::alterations::alter;
 use super::index_columns;
+use super::signature;
 use super::temporary;
 use super::tokens::{ObjectName, Tokens};
 
@@ -40,18 +42,33 @@ impl Kind {
 pub struct Object {
     pub kind: Kind,
     pub name: ObjectName,
-    /// The table that it goes with: of an index, trigger, column or partition.
+    /// The table that it goes with: of an index, trigger, column, partition or owned sequence.
     pub of: Option<ObjectName>,
     /// `IF NOT EXISTS` or `OR REPLACE`: it may have been there before. `IF EXISTS`: it may be gone already.
     pub conditional: bool,
-    /// Of an index: the columns that it is made of. It goes with any of them.
+    /// `OR REPLACE`: it is as this says, whether it was there or not.
+    pub replaces: bool,
+    /// Of an index or an owned sequence: the columns that it is made of or for. It goes with any of them.
     pub columns: Vec<String>,
+    /// Of a function: the types of its arguments, if they can be told.
+    pub arguments: Option<Vec<String>>,
 }
 
 impl Object {
     /// One of which no more is known.
     pub fn new(kind: Kind, name: ObjectName, of: Option<ObjectName>) -> Self {
-        Self { kind, name, of, conditional: false, columns: Vec::new() }
+        Self { kind, name, of, conditional: false, replaces: false, columns: Vec::new(), arguments: None }
+    }
+
+    /// The schema that it is in, if it is written: an index is where its table is.
+    pub fn schema(&self) -> Option<&String> {
+        let of = if self.kind == Kind::Index { self.of.as_ref() } else { None };
+        self.name.schema.as_ref().or_else(|| of?.schema.as_ref())
+    }
+
+    /// Whether it is an index that the server finds a name for.
+    pub fn is_unnamed(&self) -> bool {
+        self.kind == Kind::Index && self.name.name.ends_with('_')
     }
 }
 
@@ -64,16 +81,44 @@ pub struct Effects {
     pub dropped: Vec<Object>,
     /// From, to.
     pub renamed: Vec<(Object, String)>,
+    /// What goes into another schema, and which.
+    pub moved: Option<(Object, String)>,
+    /// A table or sequence, and the table that it goes with from now on.
+    pub hung: Option<(Object, Option<Owner>)>,
+    /// All names in a statement that makes what hangs on others.
+    pub mentioned: Vec<ObjectName>,
     /// `DROP ... CASCADE`
     pub cascade: bool,
     /// The table of `ALTER TABLE`, `CREATE INDEX`, `CREATE TRIGGER`; the view or type of `ALTER`.
     pub about: Option<ObjectName>,
 }
 
+impl Effects {
+    /// Whether it does nothing to objects that their names would tell.
+    pub fn is_nothing(&self) -> bool {
+        let Self { created, temporary, dropped, renamed, moved, hung, .. } = self;
+        created.is_empty()
+            && temporary.is_none()
+            && dropped.is_empty()
+            && renamed.is_empty()
+            && moved.is_none()
+            && hung.is_none()
+    }
+}
+
+/// The table that something goes with, and of a sequence the column.
+#[derive(Clone, Debug)]
+pub struct Owner {
+    pub table: ObjectName,
+    pub column: Option<String>,
+}
+
 /// Reads a statement.
 pub fn effects(tokens: &Tokens<'_>) -> Effects {
     if tokens.is(0, "create") {
         create(tokens)
+    } else if tokens.is(0, "select") || tokens.is(0, "with") {
+        select_into(tokens)
     } else if tokens.is(0, "drop") {
         drop(tokens)
     } else if tokens.is(0, "alter") {
@@ -101,13 +146,15 @@ const KINDS: &[(&[&str], Kind)] = &[
     (&["trigger"], Kind::Trigger),
 ];
 
-fn kind(tokens: &Tokens<'_>, i: usize) -> Option<(Kind, usize)> {
+/// The kind of object that words mean, and the place behind them.
+pub fn kind(tokens: &Tokens<'_>, i: usize) -> Option<(Kind, usize)> {
     KINDS.iter().find(|(words, _)| tokens.are(i, words)).map(|(words, kind)| (*kind, i + words.len()))
 }
 
 fn create(tokens: &Tokens<'_>) -> Effects {
     let mut i = tokens.behind(1, &["or", "replace"]);
-    let mut conditional = i > 1;
+    let replaces = i > 1;
+    let mut conditional = replaces;
     let mut is_temporary = false;
     // What is temporary is gone at the end of the run.
     while let Some(word) = ["global", "local", "unlogged", "unique", "recursive", "temp", "temporary"]
@@ -135,11 +182,17 @@ fn create(tokens: &Tokens<'_>) -> Effects {
         Kind::Table if tokens.are(behind, &["partition", "of"]) => tokens.name(behind + 2),
         _ => None,
     };
-    let columns = match (&of, kind) {
+    let mut columns = match (&of, kind) {
         (Some((_, behind)), Kind::Index) => index_columns::names(tokens, *behind),
         _ => Vec::new(),
     };
-    let of = of.map(|(table, _)| table);
+    let mut of = of.map(|(table, _)| table);
+    if kind == Kind::Sequence
+        && let Some(Some(owner)) = owner(tokens, behind)
+    {
+        columns.extend(owner.column);
+        of = Some(owner.table);
+    }
     let name = match (named, kind) {
         (Some((name, _)), _) => name,
         (None, Kind::Index) => {
@@ -155,12 +208,66 @@ fn create(tokens: &Tokens<'_>) -> Effects {
     if is_temporary || name.schema.as_deref() == Some(temporary::SCHEMA) {
         return Effects { temporary: Some(name.name), ..Effects::default() };
     }
-    let about = of.clone();
+    let about = of.clone().filter(|_| kind != Kind::Sequence);
+    let arguments = signature::arguments(tokens, next - 1, behind);
     Effects {
-        created: vec![Object { conditional, columns, ..Object::new(kind, name, of) }],
+        created: vec![Object { conditional, replaces, columns, arguments, ..Object::new(kind, name, of) }],
         about,
+        mentioned: mentioned(tokens, kind),
         ..Effects::default()
     }
+}
+
+/// `SELECT ... INTO table`, which makes one.
+fn select_into(tokens: &Tokens<'_>) -> Effects {
+    let mut i = 0;
+    while i < tokens.len() && !(tokens.is(i, "into") && !tokens.is(i - 1, "insert") && !tokens.is(i - 1, "merge")) {
+        i = if tokens.is(i, "(") { tokens.behind_parenthesis(i) } else { i + 1 };
+    }
+    i += 1;
+    let mut is_temporary = false;
+    while let Some(word) =
+        ["global", "local", "unlogged", "temp", "temporary", "table"].into_iter().find(|word| tokens.is(i, word))
+    {
+        is_temporary |= word.starts_with("temp");
+        i += 1;
+    }
+    match tokens.name(i) {
+        Some((name, _)) if is_temporary || name.schema.as_deref() == Some(temporary::SCHEMA) => {
+            Effects { temporary: Some(name.name), ..Effects::default() }
+        }
+        Some((name, _)) => Effects { created: vec![Object::new(Kind::Table, name, None)], ..Effects::default() },
+        None => Effects::default(),
+    }
+}
+
+/// `OWNED BY table.column`; inside, `None` for `OWNED BY NONE`.
+pub fn owner(tokens: &Tokens<'_>, behind: usize) -> Option<Option<Owner>> {
+    let owned = (behind..tokens.len()).find(|i| tokens.are(*i, &["owned", "by"]))?;
+    let (column, next) = tokens.name(owned + 2)?;
+    let Some(table) = column.schema else { return Some(None) };
+    // Of three names the first is the schema.
+    let schema = if next > owned + 5 { tokens.name_alone(owned + 2) } else { None };
+    let table = ObjectName { schema, name: table, at: column.at };
+    Some(Some(Owner { table, column: Some(column.name) }))
+}
+
+/// What something that hangs on others may hang on. What is made of nothing else is not among it.
+pub fn mentioned(tokens: &Tokens<'_>, kind: Kind) -> Vec<ObjectName> {
+    if !matches!(kind, Kind::View | Kind::Index | Kind::Function | Kind::Trigger | Kind::Column) {
+        return Vec::new();
+    }
+    let (mut names, mut i) = (Vec::new(), 0);
+    while i < tokens.len() {
+        match tokens.name(i) {
+            Some((name, next)) => {
+                names.push(name);
+                i = next;
+            }
+            None => i += 1,
+        }
+    }
+    names
 }
 
 fn drop(tokens: &Tokens<'_>) -> Effects {
@@ -176,7 +283,8 @@ fn drop(tokens: &Tokens<'_>) -> Effects {
         if kind == Kind::Trigger && tokens.is(behind, "on") {
             of = tokens.name(behind + 1).map(|(table, _)| table);
         }
-        effects.dropped.push(Object { conditional, ..Object::new(kind, name, of) });
+        let arguments = signature::arguments(tokens, next - 1, behind);
+        effects.dropped.push(Object { conditional, arguments, ..Object::new(kind, name, of) });
         if tokens.is(behind, "(") {
             behind = tokens.behind_parenthesis(behind);
         }
@@ -186,49 +294,6 @@ fn drop(tokens: &Tokens<'_>) -> Effects {
         i = behind + 1;
     }
     effects
-}
-
-fn alter(tokens: &Tokens<'_>) -> Effects {
-    let Some((kind, next)) = kind(tokens, 1) else { return Effects::default() };
-    let i = tokens.behind(tokens.behind(next, &["if", "exists"]), &["only"]);
-    let Some((name, mut i)) = tokens.name(i) else { return Effects::default() };
-    let mut effects = Effects { about: Some(name.clone()), ..Effects::default() };
-    if tokens.are(i, &["rename", "to"])
-        && let Some((to, _)) = tokens.name(i + 2)
-    {
-        effects.renamed.push((Object::new(kind, name, None), to.name));
-        return effects;
-    }
-    if kind != Kind::Table {
-        return effects;
-    }
-    i = tokens.behind(i, &["*"]);
-    while i < tokens.len() {
-        action(tokens, i, &name, &mut effects);
-        // To the comma before the next action.
-        while i < tokens.len() && !tokens.is(i, ",") {
-            i = if tokens.is(i, "(") { tokens.behind_parenthesis(i) } else { i + 1 };
-        }
-        i += 1;
-    }
-    effects
-}
-
-/// `ADD COLUMN` and `DROP COLUMN`, also without the word.
-fn action(tokens: &Tokens<'_>, i: usize, table: &ObjectName, effects: &mut Effects) {
-    let (adds, drops) = (tokens.is(i, "add"), tokens.is(i, "drop"));
-    let constraint = ["constraint", "check", "unique", "primary", "foreign", "exclude"];
-    if !(adds || drops) || constraint.iter().any(|word| tokens.is(i + 1, word)) {
-        return;
-    }
-    let column = tokens.behind(i + 1, &["column"]);
-    let words: &[&str] = if adds { &["if", "not", "exists"] } else { &["if", "exists"] };
-    let first = tokens.behind(column, words);
-    if let Some((name, _)) = tokens.name(first) {
-        let of = Some(table.clone());
-        let object = Object { conditional: first > column, ..Object::new(Kind::Column, name, of) };
-        if adds { effects.created.push(object) } else { effects.dropped.push(object) }
-    }
 }
 
 #[cfg(test)]

@@ -3,13 +3,15 @@
 
 use super::objects::{Effects, Kind, Object};
 use super::scripts::{Purpose, Reading};
-use super::temporary::Temporary;
+use super::standing::{Fate, Made, Standing};
+use super::temporary::is_temporary;
 use super::undoing::can_be;
 use crate::bundle::problem::Problem;
-use crate::sql::{Position, STAND_IN};
+use crate::sql::STAND_IN;
 
 /// One problem an object.
 pub fn problems(readings: &[Reading]) -> Vec<Problem> {
+<<<<<<< HEAD
     let created = created(readings);
     let undoing: Vec<&Reading> = readings.iter().filter(|reading| reading.purpose == Purpose::Rollback).collect();
     let mut temporary = Temporary::default();
@@ -22,53 +24,48 @@ pub fn problems(readings: &[Reading]) -> Vec<Problem> {
         let nothing = Effects::default();
         taken_back(back.iter().map(|effects| (effects, None)), made).is_some()
             || undoing.iter().flat_map(|reading| &reading.dynamic).any(|text| undoes(&nothing, Some(text), made))
-    };
-    // a name that only the run knows can't be compared
-    let is_known = |object: &Object| {
-        let names = std::iter::once(&object.name).chain(&object.of);
-        !names.map(ToString::to_string).any(|name| name.contains(STAND_IN))
-    };
-    let (undone, mut left): (Vec<_>, Vec<_>) = created.iter().partition(|(object, _)| undone(object));
-    let mut gone: Vec<&Object> = undone.into_iter().map(|(object, _)| object).collect();
-    // What goes with a partition goes with the table that the partition goes with.
-    loop {
-        let (with, still) = left.into_iter().partition(|(object, _)| gone.iter().any(|gone| goes_with(object, gone)));
-        left = still;
-        if Vec::is_empty(&with) {
-            break;
-        }
-        gone.extend(with.into_iter().map(|(object, _)| object));
-    }
-    let problem = |(object, at): &(Object, Position)| {
-        let of = object.of.as_ref().map(|of| format!(" of {of}")).unwrap_or_default();
-        let name = if object.name.name.ends_with('_') && object.kind == Kind::Index {
-            "without a name".to_owned()
-        } else {
-            object.name.to_string()
-        };
-        let text = format!("no rollback script drops the {} {name}{of}", object.kind.as_str());
-        Problem::at(at, text).rule("missing-rollback")
-    };
-    left.into_iter().filter(|(object, _)| is_known(object)).map(problem).collect()
+=======
+    let of = |purpose| readings.iter().filter(move |reading| reading.purpose == purpose);
+    let tiers = of(Purpose::Tier).enumerate();
+    let made = tiers.fold(Standing::default(), |standing, (number, reading)| standing.tier(reading, number));
+    let names: Vec<Object> = made.made.iter().map(|made| made.object.clone()).collect();
+    // The rollback scripts have a connection of their own.
+    let mut left = of(Purpose::Rollback).fold(made.reconnected(), Standing::back);
+    of(Purpose::Rollback).flat_map(|reading| &reading.dynamic).for_each(|text| left.drop_named(text));
+    let left = left.made.iter().zip(&names).filter(|(made, name)| made.fate != Fate::Gone && is_known(name));
+    left.map(|(made, name)| problem(made, name)).collect()
 }
 
-/// What is there after the tiers and was not before, and where it was made.
-fn created(readings: &[Reading]) -> Vec<(Object, Position)> {
-    let mut created: Vec<(Object, Position)> = Vec::new();
-    let mut temporary = Temporary::default();
-    for reading in readings.iter().filter(|reading| reading.purpose == Purpose::Tier) {
-        for definition in &reading.definitions {
-            let effects = temporary.told_apart(&definition.effects);
-            let goes = |made: &Object, dropped: &Object| is_same(made, dropped) || goes_with(made, dropped);
-            created.retain(|(made, _)| !effects.dropped.iter().any(|dropped| goes(made, dropped)));
-            effects.renamed.iter().for_each(|(from, to)| rename(&mut created, from, to));
-            let made = effects.created.iter().map(|object| (object.clone(), definition.place(object.name.at)));
-            created.extend(made);
-        }
-    }
-    created
+/// A name that only the run knows can't be compared.
+fn is_known(object: &Object) -> bool {
+    let names = std::iter::once(&object.name).chain(&object.of);
+    !names.map(ToString::to_string).any(|name| name.contains(STAND_IN))
 }
 
+/// `object` is what was made, as it is called after the tiers.
+fn problem(made: &Made, object: &Object) -> Problem {
+    let of = object.of.as_ref().map(|of| format!(" of {of}")).unwrap_or_default();
+    let name = if object.is_unnamed() { "without a name".to_owned() } else { object.name.to_string() };
+    let what = format!("the {} {name}{of}", object.kind.as_str());
+    let text = match &made.fate {
+        Fate::Again => format!("a rollback script drops {what} and makes it again"),
+        Fate::Renamed(to) => format!("no rollback script drops {what}: one renames it to {to}"),
+        Fate::Stands | Fate::Gone => format!("no rollback script drops {what}"),
+>>>>>>> s16-g
+    };
+    Problem::at(&made.at, text).rule("missing-rollback")
+}
+
+/// Whether `named` is what ALTER calls it: ALTER TABLE also alters views, indexes and sequences.
+pub fn holds(named: &Object, made: &Object) -> bool {
+    let is_relation = matches!(made.kind, Kind::Table | Kind::View | Kind::Index | Kind::Sequence);
+    if named.kind == Kind::Table && is_relation {
+        return is_same(made, &Object { kind: made.kind, ..named.clone() });
+    }
+    is_same(made, named)
+}
+
+<<<<<<< HEAD
 /// Which of these statements, one behind the other, takes back what a tier made; each may be a DO block, whose body stands
 /// beside what it does. Who renames it may drop it by either name: the script may have asked before.
 pub fn taken_back<'e>(back: impl IntoIterator<Item = (&'e Effects, Option<&'e str>)>, made: &Object) -> Option<usize> {
@@ -96,24 +93,51 @@ fn rename(created: &mut [(Object, Position)], from: &Object, to: &str) {
 
 /// What an object is called then, or its table.
 fn renamed(made: &Object, from: &Object, to: &str) -> Option<Object> {
+=======
+/// What an object is called then, or what it is on.
+pub fn renamed(made: &Object, from: &Object, to: &str) -> Option<Object> {
+>>>>>>> s16-g
     let mut now = made.clone();
-    if is_same(made, from) {
+    if holds(from, made) {
         to.clone_into(&mut now.name.name);
     }
-    if let Some(of) = now.of.as_mut().filter(|of| from.kind == Kind::Table && can_be(of, &from.name)) {
+    let is_in = |schema: &Option<String>| from.kind == Kind::Schema && schema.as_ref() == Some(&from.name.name);
+    for name in std::iter::once(&mut now.name).chain(&mut now.of).filter(|name| is_in(&name.schema)) {
+        name.schema = Some(to.to_owned());
+    }
+    if let Some(of) = now.of.as_mut().filter(|of| has_parts(from.kind) && can_be(of, &from.name)) {
         to.clone_into(&mut of.name);
+    }
+    if from.kind == Kind::Column && made.of.as_ref().zip(from.of.as_ref()).is_some_and(|(of, table)| can_be(of, table))
+    {
+        now.columns.iter_mut().filter(|column| **column == from.name.name).for_each(|column| to.clone_into(column));
     }
     (now != *made).then_some(now)
 }
 
-/// Whether it is gone when this is dropped: with its table; an index also with a column of its own.
-fn goes_with(made: &Object, dropped: &Object) -> bool {
+/// Into another schema, with what is on it.
+pub fn moved(made: &mut Object, from: &Object, to: &str) {
+    let is_on = made.of.as_ref().is_some_and(|of| has_parts(from.kind) && can_be(of, &from.name));
+    if holds(from, made) || is_on && made.name.schema.is_some() && matches!(made.kind, Kind::Index | Kind::Sequence) {
+        made.name.schema = Some(to.to_owned());
+    }
+    if let Some(of) = made.of.as_mut().filter(|_| is_on && made.kind != Kind::Table) {
+        of.schema = Some(to.to_owned());
+    }
+}
+
+fn has_parts(kind: Kind) -> bool {
+    matches!(kind, Kind::Table | Kind::View)
+}
+
+/// Whether it is gone when this is dropped: with its table or view; an index and a sequence also with a column of its own.
+pub fn goes_with(made: &Object, dropped: &Object) -> bool {
     let Some(of) = &made.of else { return false };
     match dropped.kind {
-        Kind::Table => can_be(of, &dropped.name),
+        Kind::Table | Kind::View => can_be(of, &dropped.name),
         Kind::Column => {
             let its_table = dropped.of.as_ref().is_some_and(|table| can_be(of, table));
-            made.kind == Kind::Index && its_table && made.columns.contains(&dropped.name.name)
+            matches!(made.kind, Kind::Index | Kind::Sequence) && its_table && made.columns.contains(&dropped.name.name)
         }
         _ => false,
     }
@@ -136,11 +160,18 @@ fn undoes(effects: &Effects, dynamic: Option<&str>, made: &Object) -> bool {
                 .any(|name| name.schema.as_ref() == Some(&dropped.name.name))
     };
     effects.dropped.iter().any(drops)
+<<<<<<< HEAD
         // Who renames what holds rows keeps them, out of the way. By its own name: what is on a table stays on it, whatever
         // the table is called, and an index that is called otherwise is still there.
         || holds_rows(made) && effects.renamed.iter().any(|(from, _)| is_same(made, from))
         // made again as it was: `CREATE OR REPLACE` of the version before
         || effects.created.iter().any(|restored| is_same(made, restored))
+=======
+        // by its own name: what is on a table stays on it, whatever the table is called
+        || effects.renamed.iter().any(|(from, _)| is_same(made, from))
+        // made again as it was: `CREATE OR REPLACE` of the version before; `IF NOT EXISTS` does nothing to what is there
+        || effects.created.iter().any(|restored| (restored.replaces || !restored.conditional) && is_same(made, restored))
+>>>>>>> s16-g
         || effects.cascade && effects.dropped.iter().any(drops_schema)
         || dynamic.is_some_and(|text| text.contains(&made.name.name.to_ascii_lowercase()))
 }
@@ -151,14 +182,14 @@ fn holds_rows(made: &Object) -> bool {
 
 /// Whether two names can mean the same object.
 pub fn is_same(a: &Object, b: &Object) -> bool {
-    let schemas = match (&a.name.schema, &b.name.schema) {
+    let schemas = match (a.schema(), b.schema()) {
         (Some(a), Some(b)) => a == b,
-        _ => true,
+        _ => is_temporary(&a.name) == is_temporary(&b.name),
     };
     let of = match (&a.of, &b.of) {
-        (Some(a), Some(b)) if matches!((a.schema.as_ref(), b.schema.as_ref()), (Some(x), Some(y)) if x != y) => false,
-        (Some(a), Some(b)) => a.name == b.name,
+        (Some(a), Some(b)) => can_be(a, b),
         _ => true,
     };
-    a.kind == b.kind && a.name.name == b.name.name && schemas && of
+    let arguments = a.arguments.as_ref().zip(b.arguments.as_ref()).is_none_or(|(a, b)| a == b);
+    a.kind == b.kind && a.name.name == b.name.name && schemas && of && arguments
 }

@@ -2,6 +2,8 @@
 
 use squawk_lexer::{LiteralKind, TokenKind, tokenize};
 
+use crate::sql::decode_unicode;
+
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -109,6 +111,11 @@ impl<'a> Tokens<'a> {
         Some((ObjectName { schema, name, at }, i + 1))
     }
 
+    /// The one name at a place, whatever stands behind it.
+    pub fn name_alone(&self, i: usize) -> Option<String> {
+        self.get(i).and_then(folded)
+    }
+
     /// The place behind the parenthesis that opens at a place, or the end.
     pub fn behind_parenthesis(&self, open: usize) -> usize {
         let mut depth = 0_usize;
@@ -156,6 +163,10 @@ fn kind_of(kind: TokenKind) -> Option<Kind> {
 fn folded(token: &Token<'_>) -> Option<String> {
     match token.kind {
         Kind::Word => Some(token.text.to_ascii_lowercase()),
+        Kind::Quoted if token.text.starts_with(['u', 'U']) => {
+            let inner = token.text.get(3..).and_then(|text| text.strip_suffix('"'));
+            Some(decode_unicode(&inner.unwrap_or(token.text).replace("\"\"", "\"")))
+        }
         Kind::Quoted => {
             let inner = token.text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
             Some(inner.unwrap_or(token.text).replace("\"\"", "\""))
@@ -175,6 +186,13 @@ mod tests {
         let (name, next) = tokens.name(2).expect("a name");
         assert_eq!((name.schema.as_deref(), name.name.as_str()), (Some("app"), "My \"T"));
         assert_eq!(tokens.behind_parenthesis(next), tokens.len());
+    }
+
+    #[test]
+    fn escapes_in_names_are_read() {
+        let names = Tokens::of(r#"U&"\0064ata" u&"a""\\" "U&""#);
+        let names: Vec<_> = (0..3).filter_map(|i| names.name_alone(i)).collect();
+        assert_eq!(names, ["data", r#"a"\"#, "U&"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::objects::{Effects, Object, effects};
 use super::rollback::{is_same, taken_back};
 use super::scripts::place;
 use super::search_path::target;
+use super::temporary::is_temporary;
 use super::tokens::{Kind as TokenKind, ObjectName, Tokens};
 use crate::bundle::problem::Problem;
 use crate::sql::{Position, Statement};
@@ -68,7 +69,8 @@ impl Deed {
 
 /// Whether two names can mean the same.
 pub fn can_be(a: &ObjectName, b: &ObjectName) -> bool {
-    a.name == b.name && a.schema.as_ref().zip(b.schema.as_ref()).is_none_or(|(a, b)| a == b)
+    let schemas = a.schema.as_ref().zip(b.schema.as_ref());
+    a.name == b.name && schemas.map_or_else(|| is_temporary(a) == is_temporary(b), |(a, b)| a == b)
 }
 
 /// `ALTER TABLE of ATTACH PARTITION name`, or `DETACH`.

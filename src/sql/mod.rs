@@ -73,4 +73,5 @@ pub use select::{NotSelect, is_single_select, rows_unread, single_select, type_n
 pub use session_only::session_only;
 pub use special::OF_THE_CONNECTION;
 pub use statement::{CopySource, Statement, Then};
+pub(crate) use tokens::decode_unicode;
 pub use variables::{BadName, STAND_IN, Variables};

@@ -287,7 +287,7 @@ fn line_end(bytes: &[u8], i: usize) -> usize {
 }
 
 /// `\XXXX`, `\+XXXXXX` and `\\` with the default escape character; what is malformed stays.
-fn decode_unicode(text: &str) -> String {
+pub fn decode_unicode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
