@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::tar::Member;
 use crate::tar_doubts::{Desk, GNU, one, pax, typed};
-use crate::tar_layout::{inner, is_extracted_by_python, long};
+use crate::tar_layout::{inner, is_extracted_by, is_extracted_by_python, long};
 use crate::vault::{Vault, set};
 
 fn link(name: &str, kind: u8, target: &str) -> Member {
@@ -50,6 +50,29 @@ fn records_inside_of_records() {
     assert_eq!(desk.told(&members), one(""));
     let two_lines = pax(b'x', &[("path", "a\nb")]);
     assert_eq!(desk.told(&[two_lines, Member::new("evil.pgseal", &desk.bad)]), one("/evil.pgseal"));
+}
+
+/// Perl takes the name in the member's own header, whatever a PAX header says; others do where they can't read that.
+#[test]
+fn names_of_the_header_itself() {
+    let desk = Desk::new();
+    let hidden = |name: &str| [pax(b'x', &[("path", "README")]), Member::new(name, &desk.bad)];
+    assert_eq!(desk.told(&hidden("evil.pgseal")), one("/evil.pgseal"));
+    let perl = ["perl", "-MArchive::Tar", "-e", "Archive::Tar->extract_archive($ARGV[0])"];
+    assert!(is_extracted_by(&desk, "evil.pgseal", &perl));
+    assert_eq!(desk.told(&hidden("RUN.journal")), one(""));
+    assert_eq!(desk.told(&[long("README"), Member::new("evil.pgseal", &desk.bad)]), one("/evil.pgseal"));
+    // So it does with GNU's long names of links.
+    let named = [typed("evil.pgseal", b'K', &desk.bad), Member::new("README", b"not ours")];
+    assert_eq!(desk.told(&named), one("/evil.pgseal"));
+    assert!(is_extracted_by(&desk, "evil.pgseal", &perl));
+    // Long names that were cut off, or written with other letters.
+    let deep = format!("{}/a.pgseal.txt", "d".repeat(89));
+    let front = pax(b'x', &[("path", &deep)]);
+    assert_eq!(desk.told(&[front, Member::new(&deep[..96], b"not ours")]), set([]));
+    let unknown = set([("/gr\u{f6}\u{df}e.pgseal", "unknown-key")]);
+    let front = pax(b'x', &[("path", "gr\u{f6}\u{df}e.pgseal")]);
+    assert_eq!(desk.told(&[front, Member::new("gr??e.pgseal", &desk.bad)]), unknown);
 }
 
 /// Python reads extended headers up to the end of their last block.

@@ -2,11 +2,15 @@
 //! (POSIX.1-2017, pax interchange format). What programs read in several ways is told as such: whoever extracts it may get
 //! files that nobody audited. Bundles themselves are read by `archive/`, which allows none of this.
 
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use super::tar_extended::{Extended, SPARSE, check_global};
 use super::tar_links::Links;
 use crate::archive::source::ByteSource;
+use crate::format::file_name::Named;
 
 const BLOCK: u64 = 512;
 
@@ -74,6 +78,11 @@ impl Reader<'_> {
             self.wrong(at, why);
         }
         let end = self.end(at, at + BLOCK, size)?;
+        // Records begin with digits, and are nothing that an audit looks at, whatever they are called.
+        if matches!(block[156], b'K' | b'L') {
+            let why = "a long name, which programs that don't know such extract as a file";
+            (self.tell)(Told::Doubtful(vec![short_name(block)], bad(at, why)));
+        }
         let said = match block[156] {
             // Where links lead is nobody's business.
             b'K' => Ok(()),
@@ -110,6 +119,10 @@ impl Reader<'_> {
             names.push(other);
             doubt =
                 doubt.or((!is_time).then_some("it has a prefix that only some programs take for a part of its name"));
+        }
+        if !has_no_other && is_other_file(&short_name(block), &names) {
+            doubt =
+                doubt.or(Some("its own header has another name, which programs take that don't see the longer one"));
         }
         if has_no_other || doubt.is_some() {
             names.push(short_name(block));
@@ -274,6 +287,13 @@ fn is_directory_for_some(block: &Block, names: &[Vec<u8>]) -> bool {
         b'0' | 0 | b'7' => names.iter().any(|name| name.ends_with(b"/")),
         _ => false,
     }
+}
+
+/// Whether a name is one that an audit looks at, and none of the others is one of its kind. Where a long name is cut off or
+/// has other letters, it is nobody's business, or of the same kind.
+fn is_other_file(name: &[u8], others: &[Vec<u8>]) -> bool {
+    let named = |name: &[u8]| Named::of(Path::new(OsStr::from_bytes(name)));
+    named(name).is_some_and(|kind| others.iter().all(|other| named(other) != Some(kind)))
 }
 
 /// Only POSIX's own magic says that there is a prefix; GNU has other things there.

@@ -72,7 +72,7 @@ mod tests {
         let mut links = Links::default();
         links.add(&[b"other/link".to_vec(), link.as_bytes().to_vec()], 512);
         let found = links.written_through(&[b"README".to_vec(), member.as_bytes().to_vec()]);
-        assert_eq!(links.written_through(&[member.as_bytes().to_vec()]), [], "once");
+        assert!(links.written_through(&[member.as_bytes().to_vec()]).is_empty(), "once");
         found == [512]
     }
 
