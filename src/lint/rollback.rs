@@ -11,20 +11,6 @@ use crate::sql::STAND_IN;
 
 /// One problem an object.
 pub fn problems(readings: &[Reading]) -> Vec<Problem> {
-<<<<<<< HEAD
-    let created = created(readings);
-    let undoing: Vec<&Reading> = readings.iter().filter(|reading| reading.purpose == Purpose::Rollback).collect();
-    let mut temporary = Temporary::default();
-    let back: Vec<Effects> = undoing
-        .iter()
-        .flat_map(|reading| &reading.definitions)
-        .map(|definition| temporary.told_apart(&definition.effects))
-        .collect();
-    let undone = |made: &Object| {
-        let nothing = Effects::default();
-        taken_back(back.iter().map(|effects| (effects, None)), made).is_some()
-            || undoing.iter().flat_map(|reading| &reading.dynamic).any(|text| undoes(&nothing, Some(text), made))
-=======
     let of = |purpose| readings.iter().filter(move |reading| reading.purpose == purpose);
     let tiers = of(Purpose::Tier).enumerate();
     let made = tiers.fold(Standing::default(), |standing, (number, reading)| standing.tier(reading, number));
@@ -51,7 +37,6 @@ fn problem(made: &Made, object: &Object) -> Problem {
         Fate::Again => format!("a rollback script drops {what} and makes it again"),
         Fate::Renamed(to) => format!("no rollback script drops {what}: one renames it to {to}"),
         Fate::Stands | Fate::Gone => format!("no rollback script drops {what}"),
->>>>>>> s16-g
     };
     Problem::at(&made.at, text).rule("missing-rollback")
 }
@@ -65,7 +50,6 @@ pub fn holds(named: &Object, made: &Object) -> bool {
     is_same(made, named)
 }
 
-<<<<<<< HEAD
 /// Which of these statements, one behind the other, takes back what a tier made; each may be a DO block, whose body stands
 /// beside what it does. Who renames it may drop it by either name: the script may have asked before.
 pub fn taken_back<'e>(back: impl IntoIterator<Item = (&'e Effects, Option<&'e str>)>, made: &Object) -> Option<usize> {
@@ -82,21 +66,8 @@ pub fn taken_back<'e>(back: impl IntoIterator<Item = (&'e Effects, Option<&'e st
     None
 }
 
-/// The object, and what names it as its table.
-fn rename(created: &mut [(Object, Position)], from: &Object, to: &str) {
-    for (made, _) in created {
-        if let Some(renamed) = renamed(made, from, to) {
-            *made = renamed;
-        }
-    }
-}
-
-/// What an object is called then, or its table.
-fn renamed(made: &Object, from: &Object, to: &str) -> Option<Object> {
-=======
 /// What an object is called then, or what it is on.
 pub fn renamed(made: &Object, from: &Object, to: &str) -> Option<Object> {
->>>>>>> s16-g
     let mut now = made.clone();
     if holds(from, made) {
         to.clone_into(&mut now.name.name);
@@ -160,18 +131,11 @@ fn undoes(effects: &Effects, dynamic: Option<&str>, made: &Object) -> bool {
                 .any(|name| name.schema.as_ref() == Some(&dropped.name.name))
     };
     effects.dropped.iter().any(drops)
-<<<<<<< HEAD
         // Who renames what holds rows keeps them, out of the way. By its own name: what is on a table stays on it, whatever
         // the table is called, and an index that is called otherwise is still there.
         || holds_rows(made) && effects.renamed.iter().any(|(from, _)| is_same(made, from))
-        // made again as it was: `CREATE OR REPLACE` of the version before
-        || effects.created.iter().any(|restored| is_same(made, restored))
-=======
-        // by its own name: what is on a table stays on it, whatever the table is called
-        || effects.renamed.iter().any(|(from, _)| is_same(made, from))
         // made again as it was: `CREATE OR REPLACE` of the version before; `IF NOT EXISTS` does nothing to what is there
         || effects.created.iter().any(|restored| (restored.replaces || !restored.conditional) && is_same(made, restored))
->>>>>>> s16-g
         || effects.cascade && effects.dropped.iter().any(drops_schema)
         || dynamic.is_some_and(|text| text.contains(&made.name.name.to_ascii_lowercase()))
 }

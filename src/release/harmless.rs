@@ -94,6 +94,20 @@ macro_rules! outsiders {
     };
 }
 
+/// Functions, made by somebody, that cast an enumeration or an array of one to a type of PostgreSQL's own; by each type whose
+/// values the cast could be looked up for: the source itself, its elements, its array. The server looks for casts by type
+/// where no tree shows them: `to_json` and its like, and functions of PostgreSQL's own that are a text in SQL and take any
+/// type (`anytextcat`, `quote_literal`), which is parsed for the actual type when it runs. Needs [`outsiders`].
+macro_rules! made_casts {
+    () => {
+        "made_casts(type, function) as (
+            select t.oid, c.castfunc
+            from pg_cast c join outsiders s on s.oid = c.castfunc
+            join pg_type f on f.oid = c.castsource join pg_type t on t.oid in (f.oid, f.typelem, f.typarray)
+            where c.casttarget < 16384::oid)"
+    };
+}
+
 /// The first function (of `$1`), or operator (of `$2`), that is not allowed. `$3` is [`DENIED`], `$4` [`ALLOWED`].
 /// An operator's negator and commutator count too, because the planner puts them in its place.
 pub(super) const CALLED: &str = concat!(
@@ -135,9 +149,13 @@ pub(super) const CALLED: &str = concat!(
 
 /// The first type that is not PostgreSQL's own, nor an enumeration or an array of one: its input, casts, comparisons and
 /// checks could call anything. A column (`$2`) may be of a domain over one of PostgreSQL's own: its value was checked when
-/// it was written. An enumeration may not have a cast of somebody's to `json`, because `to_json` and its like look for it.
+/// it was written. An enumeration may not have a cast of somebody's to one of PostgreSQL's own types ([`made_casts`]).
 pub(super) const TYPES: &str = concat!(
-    "with used as (
+    "with ",
+    outsiders!(),
+    ", ",
+    made_casts!(),
+    ", used as (
         select t.oid, t.typtype, t.typbasetype, coalesce(e.oid, t.oid) as element, coalesce(e.typtype, t.typtype) as kind,
                used.is_column
         from (select a.oid, false as is_column from pg_type a where a.oid = any ",
@@ -153,9 +171,8 @@ pub(super) const TYPES: &str = concat!(
     from used
     where kind <> 'e' and not (is_column and typtype = 'd' and typbasetype < 16384::oid)
     union all
-    select format('type %s: cast by function %s', u.oid::regtype, c.castfunc::regprocedure)
-    from used u join pg_cast c on c.castsource in (u.oid, u.element)
-    where u.kind = 'e' and c.castfunc >= 16384::oid and c.casttarget in ('json'::regtype::oid, 'jsonb'::regtype::oid)
+    select format('type %s: cast by function %s', u.oid::regtype, c.function::regprocedure)
+    from used u join made_casts c on c.type = u.oid
     limit 1"
 );
 
@@ -233,6 +250,8 @@ pub(super) const INPUTS: &str = concat!(
 pub(super) const BEHIND_TABLES: &str = concat!(
     "with recursive ",
     outsiders!(),
+    ", ",
+    made_casts!(),
     ", relations(oid) as (
         select c.oid from pg_class c where c.oid = any ",
     oids!("$1"),
@@ -284,6 +303,11 @@ pub(super) const BEHIND_TABLES: &str = concat!(
     where n.class = 'pg_type'::regclass::oid
       and not (coalesce(e.typtype, t.typtype) = 'e' or t.typtype = 'd' and t.typbasetype < 16384::oid
                or coalesce(e.typtype, t.typtype) = 'b' and coalesce(e.typinput, t.typinput)::oid not in (select oid from outsiders))
+    union all
+    select format('type %s, cast by function %s, in an index, constraint or key of %s', c.type::regtype,
+                  c.function::regprocedure, n.owner::regclass)
+    from needs n join made_casts c on c.type = n.oid
+    where n.class = 'pg_type'::regclass::oid
     union all
     select format('table %s: kept by access method %I, made by somebody', c.oid::regclass, a.amname)
     from (select oid from relations union select oid from objects where class = 'pg_class'::regclass::oid) as r

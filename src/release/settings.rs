@@ -10,10 +10,22 @@ use crate::format::manifest::Manifest;
 /// Where pgseal's own statements look up names; `pg_temp` last, so that nothing temporary stands before the server's own.
 pub const OWN_PATH: &str = "pg_catalog, pg_temp";
 
+/// The beginning of a call that makes `synchronous_commit` at least `on`, whatever the role, the database or a script set:
+/// else a commit is answered that a crash of the server then loses, and a receipt would be signed for it. `remote_apply` is
+/// stronger and stays. Whether only for this transaction, and the parenthesis, follow.
+macro_rules! durable {
+    () => {
+        "pg_catalog.set_config('synchronous_commit', \
+         CASE pg_catalog.current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END"
+    };
+}
+pub(super) use durable;
+
 /// Puts role and settings back to the session's start, which has [`OWN_PATH`], then sets the release's time limits.
 ///
 /// The server is made to notice a client that dies while a statement runs (PostgreSQL 14 and later), so that no orphan
-/// goes on and commits, and one that the network took away; and cursors, by which every question is asked, are planned for all their rows.
+/// goes on and commits, and one that the network took away; to have a commit on disk before it answers ([`durable`]); and
+/// cursors, by which every question is asked, are planned for all their rows.
 pub fn reset(session: &mut dyn Session, limits: &RunLimits) -> Result<(), DatabaseError> {
     let (lock, statement) = (limits.lock_timeout.milliseconds(), limits.statement_timeout.milliseconds());
     let idle = limits.idle_timeout.milliseconds();
@@ -31,6 +43,7 @@ pub fn reset(session: &mut dyn Session, limits: &RunLimits) -> Result<(), Databa
     if session.server_version_num() >= 170_000 {
         sql.push_str(&format!("; SET transaction_timeout = {}", limits.transaction_timeout.milliseconds()));
     }
+    sql.push_str(concat!("; SELECT ", durable!(), ", false)"));
     // A statement that the server must have ended by now is one whose answer is lost.
     let statement = Duration::from_millis(statement.into());
     session.set_patience(statement + GRACE);

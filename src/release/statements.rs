@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::perform::{self, Doing, NamedScript, Part, Tried};
 use super::report::Halt;
 use super::resume::{Progress, Resumed};
+use super::settings::durable;
 use super::tier_log::{Sent, TierLog};
 use super::transaction::{BEGIN, unanswered};
 use super::{clamp, fresh, gate, lock, settings, special};
@@ -185,7 +186,7 @@ impl Doing<'_, '_> {
         let step = NewStep { run_id: &run_id, by_run: &by_run, happened: Some(happened), ..*step };
         lock::check_held(session)?;
         let booked = session
-            .batch(&format!("{BEGIN}; {OURS}"))
+            .batch(&format!("{BEGIN}; {OURS}; SELECT {}, true)", durable!()))
             .and_then(|()| ledger::add_step(session, &step))
             .and_then(|()| session.execute("COMMIT"));
         booked.map(drop).map_err(|error| Failure::database("can't write the ledger", &error).into())

@@ -11,6 +11,7 @@ use super::probe;
 use super::rehearse::locks;
 use super::report::{FailureKind, Halt};
 use super::resolve::{self, Resolution};
+use super::settings::durable;
 use super::verify;
 use super::{script, settings};
 use crate::database::{DatabaseError, Session};
@@ -175,7 +176,7 @@ impl Doing<'_, '_> {
 
     /// Commits the transaction that is open, if it still is the one that was begun.
     pub(super) fn commit(&mut self, session: &mut dyn Session, transaction_id: &str, which: Which) -> Result<(), Halt> {
-        if self::transaction_id(session)? != transaction_id {
+        if last_transaction_id(session)? != transaction_id {
             return Err(Failure::plain("the transaction is no longer the one that was begun: a script ended it").into());
         }
         self.observer.event(Event::Commit);
@@ -247,7 +248,18 @@ pub(super) fn unanswered(error: GateError) -> (FailureKind, Failure) {
 
 /// The id of the transaction that is open.
 pub(super) fn transaction_id(session: &mut dyn Session) -> Result<String, Failure> {
-    let asked = session.query("select pg_catalog.pg_current_xact_id()::pg_catalog.text", &[]);
+    ask_transaction_id(session, "select pg_catalog.pg_current_xact_id()::pg_catalog.text")
+}
+
+/// [`transaction_id`] in front of COMMIT. The same message makes the commit durable, whatever was set until now.
+fn last_transaction_id(session: &mut dyn Session) -> Result<String, Failure> {
+    let sql =
+        concat!("select pg_catalog.pg_current_xact_id()::pg_catalog.text where ", durable!(), ", true) is not null");
+    ask_transaction_id(session, sql)
+}
+
+fn ask_transaction_id(session: &mut dyn Session, sql: &'static str) -> Result<String, Failure> {
+    let asked = session.query(sql, &[]);
     let asked = asked.map_err(|error| Failure::database("can't ask for the transaction id", &error))?;
     asked.single().map(str::to_owned).ok_or_else(|| Failure::plain("the server gave no transaction id"))
 }

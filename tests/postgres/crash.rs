@@ -250,6 +250,33 @@ fn a_journal_that_ends_at_commit() {
     assert!(operator.url(&other.url()).unfinished()[0].contains("another database"));
 }
 
+/// The role says that its commits need not be on disk, so does the release, and the server dies right behind the answer: what
+/// the receipt says is there.
+#[test]
+fn what_is_committed_is_on_disk() {
+    let cluster = Cluster::own();
+    let db = cluster.database_named("ondisk");
+    db.client()
+        .batch_execute(&format!(
+            "{BEFORE} create role hasty superuser login; alter role hasty set synchronous_commit = off"
+        ))
+        .unwrap();
+    let site = Site::new();
+    let hasty = "set synchronous_commit = off;\ncreate table public.hasty as select 1 as a;\n";
+    let bundle = site.pack(&Release::on("ondisk").tier("hasty", hasty));
+    let operator = site.operator(&bundle, &db.url().replace("user=postgres", "user=hasty"));
+    // Who else would write the log to disk, a moment later; it dies with the server.
+    let writer = db.ask("select pid from pg_stat_activity where backend_type = 'walwriter'");
+    assert!(Command::new("kill").args(["-STOP", &writer]).status().unwrap().success());
+    operator.run().done();
+    pg_ctl(&cluster, &["stop", "--mode=immediate"]);
+    let back = ServerAgain::start(&cluster);
+    assert_eq!(db.ask("select count(*) from pg_class where relname = 'hasty'"), "1");
+    assert_eq!(db.ask("select count(*) from pgseal.ledger"), "1");
+    operator.check().done();
+    drop(back);
+}
+
 /// A throwaway server forgets the last commits when it is killed; these tests are about one that doesn't.
 pub fn durable(db: &TestDatabase<'_>) {
     db.client().batch_execute("alter system set synchronous_commit = on").unwrap();

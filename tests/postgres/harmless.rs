@@ -43,6 +43,18 @@ const CAST_OF_A_MOOD: &str = "
     alter table public.mine add m public.mood default 'x';
     analyze public.mine";
 
+/// The server looks for a cast by the type of a value where it runs a function of its own that is a text in SQL.
+const TEXT_OF_A_MOOD: &str = "
+    create type public.mood as enum ('x', 'y');
+    create function public.f(public.mood) returns text language plpgsql immutable strict as
+        $$ begin perform public.bang(); return 'x'; end $$;
+    create cast (public.mood as text) with function public.f(public.mood);
+    create table public.mine (m public.mood);
+    insert into public.mine values ('x');
+    create view public.quoted as select quote_literal(m) as q from public.mine;
+    create table public.whole (a integer, b text) partition by list (a);
+    create table public.part partition of public.whole (check (b <> quote_literal('x'::public.mood))) for values in (1);";
+
 const TRAPS: &[Trap] = &[
     Trap {
         what: "an operator in the predicate of an index",
@@ -118,6 +130,38 @@ const TRAPS: &[Trap] = &[
               create table public.mine (m public.mood); insert into public.mine values ('x');",
         gate: "select to_json(m) is not null as ready, 'x' as reason from public.mine",
         words: &["type public.mood: cast by function public.f(public.mood)"],
+    },
+    Trap {
+        what: "an enumeration with a cast to text, beside a text",
+        by_plain: true,
+        lay: TEXT_OF_A_MOOD,
+        gate: "select ('mood ' || m) <> '' as ready, m || '!' as reason from public.mine",
+        words: &["type public.mood: cast by function public.f(public.mood)"],
+    },
+    Trap {
+        what: "an enumeration with a cast to text, in quotes, behind a view",
+        by_plain: true,
+        lay: TEXT_OF_A_MOOD,
+        gate: "select q <> '' as ready, 'x' as reason from public.quoted",
+        words: &["type public.mood: cast by function public.f(public.mood)"],
+    },
+    Trap {
+        what: "an array of an enumeration with a cast to text",
+        by_plain: true,
+        lay: "create type public.mood as enum ('x', 'y');
+              create function public.f(public.mood[]) returns text language plpgsql immutable as
+                  $$ begin perform public.bang(); return 'x'; end $$;
+              create cast (public.mood[] as text) with function public.f(public.mood[]);
+              create table public.mine (m public.mood); insert into public.mine values ('x');",
+        gate: "select quote_nullable(array(select m from public.mine)) <> '' as ready, 'x' as reason",
+        words: &["type public.mood: cast by function public.f(public.mood[])"],
+    },
+    Trap {
+        what: "a value of an enumeration with a cast to text, in a partition's check",
+        by_plain: true,
+        lay: TEXT_OF_A_MOOD,
+        gate: "select count(*) >= 0 as ready, 'x' as reason from public.whole where b > 'x'",
+        words: &["type public.mood, cast by function public.f(public.mood), in an index, constraint or key of public.part"],
     },
     Trap {
         what: "a missing value in a row of pg_attribute",
@@ -316,6 +360,9 @@ fn what_is_refused_is_named() {
              create server files foreign data wrapper file_fdw;
              create foreign table public.ft (line text) server files options (program 'touch never');
              create type public.mood as enum ('x', 'y');
+             create type public.temper as enum ('z');
+             create function public.temper(public.mood) returns public.temper language sql as 'select ''z''::public.temper';
+             create cast (public.mood as public.temper) with function public.temper(public.mood);
              create domain public.dm as integer check (value > 0);
              create sequence public.numbers;
              create table public.locked as select 1 as a;
@@ -366,6 +413,7 @@ fn what_is_refused_is_named() {
     for gate in [
         "select count(*) >= 0 and coalesce(max('x'::public.mood), 'y') = 'y' as ready, 'x' as reason from public.generated where b > 0",
         "select to_jsonb(array['x'::public.mood]) = '[\"x\"]' as ready, 'x' as reason",
+        "select quote_literal('x'::text) || 5 || quote_nullable(6) <> '' as ready, 'a' || 'x'::public.mood || 'b'::text as reason",
     ] {
         let bundle = site.pack(&release.clone().gate("approved", &format!("{gate};\n")));
         site.operator(&bundle, &db.url()).gate().done();
