@@ -146,9 +146,9 @@ impl<'a> Archive<'a> {
     /// Whether the log of its archive has a file, and it is the file that was logged. No log has what is in a tar file.
     fn is_logged(&self, at: usize) -> bool {
         let finding = &self.findings[at];
-        let in_log = |dir: &&str| finding.path.strip_prefix(*dir).is_some_and(|below| !is_in_tar(below));
+        let in_log = |dir: &str| finding.path.strip_prefix(dir).is_some_and(|below| !is_in_tar(below));
         finding.faults.iter().chain(&finding.notes).all(|fault| fault.kind.scope() != Scope::Place)
-            && self.logs.iter().any(|dir| in_log(&dir))
+            && self.logs.iter().any(|dir| in_log(dir))
     }
 
     /// A finding's path.

@@ -75,7 +75,7 @@ impl Place for Directory {
 /// names that are nobody's business.
 fn is_told(path: &Path) -> bool {
     let is_nobodys = || Kind::of(path).is_none() && path.is_dir();
-    path.symlink_metadata().is_ok_and(|it| !it.is_dir() && !(it.is_symlink() && is_nobodys()))
+    path.symlink_metadata().is_ok_and(|it| !(it.is_dir() || it.is_symlink() && is_nobodys()))
 }
 
 fn found(path: &Path, kind: Kind) -> Found {
