@@ -198,7 +198,7 @@ fn what_is_gone_is_gone_by_any_spelling() {
     let vault = vault();
     let whole = vault.archive().canonicalize().expect("it is there");
     let whole = whole.to_str().expect("text");
-    symlink(&vault.archive(), vault.site.path("link")).expect("our own directory");
+    symlink(vault.archive(), vault.site.path("link")).expect("our own directory");
     std::fs::create_dir(vault.site.path("way")).expect("our own directory");
     symlink("..", vault.site.path("way/up")).expect("our own directory");
     let dots = format!("{whole}/./");
