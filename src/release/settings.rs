@@ -24,7 +24,7 @@ pub(super) use durable;
 /// Puts role and settings back to the session's start, which has [`OWN_PATH`], then sets the release's time limits.
 ///
 /// The server is made to notice a client that dies while a statement runs (PostgreSQL 14 and later), so that no orphan
-/// goes on and commits, and one that the network took away; to have a commit on disk before it answers ([`durable`]); and
+/// goes on and commits, and one that the network took away; to have a commit on disk before it answers (`durable`); and
 /// cursors, by which every question is asked, are planned for all their rows.
 pub fn reset(session: &mut dyn Session, limits: &RunLimits) -> Result<(), DatabaseError> {
     let (lock, statement) = (limits.lock_timeout.milliseconds(), limits.statement_timeout.milliseconds());
