@@ -130,7 +130,12 @@ pub fn check() {
             && pieces.iter().any(|piece| piece.contains("begin atomic"));
         let overlooked =
             matches!(&outcome, Outcome::Refused { refusal, .. } if refusal.reason.contains("of what \\if leaves out"));
-        let refused = stores && waits || left_out && overlooked;
+        // psql takes back the line feed before a command, so that what stands behind two backslashes goes on in the line comment above.
+        let has = |text: &str| pieces.iter().any(|piece| piece.contains(text));
+        let in_comment = has("--") && has(r"\\ select");
+        let swallowed =
+            matches!(&outcome, Outcome::Refused { refusal, .. } if refusal.reason.contains("variables put together"));
+        let refused = stores && waits || left_out && overlooked || in_comment && swallowed;
         prop_assert!(refused || matches!(outcome, Outcome::Same { .. }), "{}\n{outcome:?}", pieces.concat());
         Ok(())
     });
