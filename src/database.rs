@@ -16,6 +16,8 @@ pub trait Connect: Sync {
 pub enum Purpose {
     /// Reads: every transaction in it is read-only from the start.
     Read,
+    /// Asks gates and probes, read-only, as the gate role: the one that the operator named for it, else that of the others.
+    Ask,
     /// Runs a release, or rolls it back.
     Write,
     /// Asks, read-only, what came of a COMMIT: after a failover that may be another of the hosts that were named.

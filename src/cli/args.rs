@@ -202,7 +202,29 @@ pub struct DatabaseArgs {
     #[arg(long, value_name = "URL")]
     db: Option<String>,
     #[command(flatten)]
+    gate_user: GateUserArgs,
+    #[command(flatten)]
     variables: VariableArgs,
+}
+
+/// The role that gates and probes are asked as.
+#[derive(Args, Debug, Clone, Default)]
+pub struct GateUserArgs {
+    /// Ask gates and probes as this role, which may only read [default: PGSEAL_GATE_USER, then the role of --db]
+    #[arg(long, value_name = "ROLE")]
+    gate_user: Option<String>,
+}
+
+impl GateUserArgs {
+    /// The role, where the operator named one.
+    pub fn named(&self) -> Result<Option<String>, CliError> {
+        let variable = match std::env::var("PGSEAL_GATE_USER") {
+            Ok(role) => Some(role),
+            Err(std::env::VarError::NotPresent) => None,
+            Err(error) => return Err(CliError::new(Exit::Usage, format!("PGSEAL_GATE_USER: {error}"))),
+        };
+        Ok(self.gate_user.clone().or(variable).filter(|role| !role.is_empty()))
+    }
 }
 
 /// The values of variables.
@@ -228,13 +250,18 @@ impl VariableArgs {
 
 impl DatabaseArgs {
     /// As if they had been typed.
-    pub fn named(db: &str, variables: &[(String, String)]) -> Self {
-        Self { db: Some(db.to_owned()), variables: VariableArgs { variables: variables.to_vec() } }
+    pub fn named(db: &str, gate_user: &GateUserArgs, variables: &[(String, String)]) -> Self {
+        Self { db: Some(db.to_owned()), gate_user: gate_user.clone(), variables: VariableArgs { variables: variables.to_vec() } }
     }
 
     /// How to connect; nothing is opened yet.
     fn connector(&self) -> Result<Connector, CliError> {
-        connection::connector(self.db.as_deref())
+        connection::connector_for_gates(self.db.as_deref(), self.gate_user()?.as_deref()).map(|(connector, _)| connector)
+    }
+
+    /// The role that gates and probes are asked as, where the operator named one.
+    pub fn gate_user(&self) -> Result<Option<String>, CliError> {
+        self.gate_user.named()
     }
 
     /// The database as a run sees it: stopped by `stop`, within `limits`, which are those that were signed, or lower.

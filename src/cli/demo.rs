@@ -13,9 +13,10 @@ use super::connection;
 use super::error::CliError;
 use super::exit::Exit;
 use super::interrupt;
-use super::output::{Output, Paint};
+use super::output::{Output, Paint, escape};
 use crate::database::{Connect, Purpose};
 use crate::postgres::{ServerPrograms, ThrowawayServer};
+use crate::release::gate_role;
 use crate::sql::{FileError, Files, Script, Step, Variables};
 
 #[derive(clap::Args, Debug)]
@@ -63,6 +64,8 @@ impl Story<'_> {
         let io = |error: io::Error| CliError::io(Path::new("demo"), &error);
         self.extract().map_err(io)?;
         self.load("one-roof-baseline.sql", &Variables::default())?;
+        self.chapter("Gates are asked by a role of their own, which may only read (PGSEAL_GATE_USER).");
+        self.make_gate_role()?;
 
         self.chapter(
             "Everybody makes a key. The trust root says what each may do: a run needs two approvals of l2, one of l4.",
@@ -113,6 +116,15 @@ impl Story<'_> {
         self.pgseal(&["audit", "."], Exit::Faults, false)
     }
 
+    fn make_gate_role(&self) -> Result<(), CliError> {
+        let mut session = connection::connector(Some(&self.url))?.connect(Purpose::Write)?;
+        for sql in gate_role::remedy(&session.identity().database.clone(), session.server_version_num()) {
+            self.out.line(escape(&sql));
+            session.batch(&sql)?;
+        }
+        Ok(())
+    }
+
     fn extract(&self) -> io::Result<()> {
         let release = BUNDLE.get_dir("one-roof").ok_or(io::ErrorKind::NotFound)?;
         fs::create_dir(self.dir.join("one-roof"))?;
@@ -150,7 +162,8 @@ impl Story<'_> {
         for (name, value) in parameters(&self.url) {
             command.env(name, value);
         }
-        command.args(arguments).current_dir(self.dir).env("PGSEAL_TRUST", "trust.json").stdin(Stdio::null());
+        command.args(arguments).current_dir(self.dir).env("PGSEAL_TRUST", "trust.json");
+        command.env("PGSEAL_GATE_USER", gate_role::SUGGESTED).stdin(Stdio::null());
         command.args(["--color", if self.out.color { "always" } else { "never" }]);
         if self.out.quiet || silent {
             command.arg("--quiet");

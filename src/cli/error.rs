@@ -11,6 +11,7 @@ use crate::postgres::start::POOLER;
 use crate::record::ledger::Entry;
 use crate::release::failure::Failure;
 use crate::release::gate::{GateError, OpenError};
+use crate::release::gate_role::{SUGGESTED, TooMuch};
 use crate::release::lock::LockError;
 use crate::release::order::{MissingScript, VariableError};
 use crate::release::preflight::PreflightError;
@@ -29,6 +30,8 @@ pub struct CliError {
     pub lines: Vec<String>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// What went wrong in one word, for programs: kebab-case, and the same in every version.
+    pub kind: Option<&'static str>,
     /// The exit code.
     pub exit: Exit,
     /// Whether the command has written its JSON document already.
@@ -38,7 +41,7 @@ pub struct CliError {
 impl CliError {
     /// One line. Foreign text in it is escaped here.
     pub fn new(exit: Exit, message: impl Display) -> Self {
-        Self { lines: vec![escape(&message.to_string())], hint: None, exit, answered: false }
+        Self { lines: vec![escape(&message.to_string())], hint: None, kind: None, exit, answered: false }
     }
 
     /// With a hint.
@@ -74,7 +77,7 @@ impl From<DefinitionError> for CliError {
             let hint = problem.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
             escape(&format!("{problem}{hint}"))
         };
-        Self { lines: problems.iter().map(line).collect(), hint: None, exit: Exit::Usage, answered: false }
+        Self { lines: problems.iter().map(line).collect(), hint: None, kind: None, exit: Exit::Usage, answered: false }
     }
 }
 
@@ -123,8 +126,17 @@ impl From<OpenError> for CliError {
         match error {
             OpenError::Connect(error) => connection(&error, Exit::Internal),
             OpenError::Target(error) => error.into(),
+            OpenError::Role(too_much) => gate_role(&too_much),
         }
     }
+}
+
+/// Gates and probes are not asked as such a role: closed.
+fn gate_role(too_much: &TooMuch) -> CliError {
+    let mut lines = vec![escape(&format!("gates and probes are not asked: {too_much}"))];
+    lines.extend(too_much.remedy.iter().map(|sql| format!("  {}", escape(sql))));
+    let hint = format!("make a role that may only read, as above, and give --gate-user {SUGGESTED} or PGSEAL_GATE_USER");
+    CliError { lines, hint: Some(hint), kind: Some("gate-role"), exit: Exit::Unanswered, answered: false }
 }
 
 impl From<LockError> for CliError {
@@ -148,7 +160,7 @@ impl From<GateError> for CliError {
                 let closed = answers.iter().filter(|answer| !answer.ready);
                 let lines = closed.map(|gate| escape(&format!("gate {} is BLOCKED: {}", gate.name, gate.reason)));
                 let hint = "nothing was changed; `pgseal gate FILE` asks again, and no flag opens it".to_owned();
-                Self { lines: lines.collect(), hint: Some(hint), exit: Exit::Blocked, answered: false }
+                Self { lines: lines.collect(), hint: Some(hint), kind: None, exit: Exit::Blocked, answered: false }
             }
             GateError::Unanswered(name, failure) => {
                 let message = format!("gate {name} could not be answered, which counts as closed: {failure}");
@@ -216,6 +228,7 @@ impl From<PreflightError> for CliError {
                 refused("the role may not make the ledger (schema pgseal) in this database".to_owned())
                     .hint("a database owner: grant create on database DATABASE to ROLE")
             }
+            PreflightError::Open(error) => error.into(),
             PreflightError::Probe(failure) if failure.connection_lost => {
                 Self::new(Exit::Internal, format!("the connection was lost while the baseline probe was asked: {failure}"))
                     .hint("nothing was changed; it may be tried again")
@@ -267,7 +280,7 @@ pub fn failure(exit: Exit, prefix: &str, failure: &Failure) -> CliError {
     let of_server = failure.sqlstate.as_deref().is_some_and(|code| ![LOCK_NOT_AVAILABLE, CANCELLED].contains(&code));
     let whose = if of_server { SERVERS } else { "" };
     let hint = failure.hint.as_deref().map(|hint| escape(&format!("{whose}{hint}")));
-    CliError { lines, hint, exit, answered: false }
+    CliError { lines, hint, kind: None, exit, answered: false }
 }
 
 fn connection(error: &DatabaseError, exit: Exit) -> CliError {

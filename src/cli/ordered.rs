@@ -22,6 +22,7 @@ pub struct Ordered {
     /// Stops it.
     pub stop: Stop,
     connect: Watched,
+    has_gate_user: bool,
     limits: RunLimits,
     lock_retries: u32,
     operator: Operator,
@@ -41,7 +42,8 @@ impl Ordered {
         let stop = Stop::default();
         let connect = database.watched(&stop, signed, &limits, beside.clone())?;
         interrupt::watch(&command, &stop, out, beside)?;
-        Ok(Self { command, stop, connect, limits, lock_retries: 0, operator: operator() })
+        let has_gate_user = database.gate_user()?.is_some();
+        Ok(Self { command, stop, connect, has_gate_user, limits, lock_retries: 0, operator: operator() })
     }
 
     /// How often a transaction that can't have its locks is tried again.
@@ -60,6 +62,7 @@ impl Ordered {
             bundle,
             root,
             connect: &self.connect,
+            has_gate_user: self.has_gate_user,
             clone: None,
             variables,
             limits: &self.limits,

@@ -108,7 +108,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     for dir in scratch.sweep() {
         out.note(format!("removed {}, which a rehearsal left that was killed", shown(&dir)));
     }
-    let (connector, parameters) = connection::with_parameters(args.database.db())?;
+    let gate_user = args.database.gate_user()?;
+    let (connector, parameters) = connection::connector_for_gates(args.database.db(), gate_user.as_deref())?;
     let server = server::Here::new(connector, parameters);
     let mut narrator = Narrator { progress: Progress::new(out), out };
     let stop = Stop::default();
@@ -126,6 +127,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         bundle: &bundle,
         root: &root,
         connect: server.maintenance(),
+        has_gate_user: gate_user.is_some(),
         clone: None,
         variables: &variables,
         limits: &limits,

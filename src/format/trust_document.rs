@@ -129,4 +129,33 @@ pub struct Policy {
     /// counts.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rehearsal_max_age_days: Option<NonZeroU32>,
+    /// The role that gates and probes are asked as.
+    #[serde(skip_serializing_if = "GateRole::is_reader", default)]
+    pub gate_role: GateRole,
+}
+
+/// The rights of the role that gates and probes are asked as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GateRole {
+    /// A role that may only read.
+    #[default]
+    Reader,
+    /// Any role, also a superuser.
+    Any,
+}
+
+impl GateRole {
+    /// Whether it is the default.
+    pub fn is_reader(&self) -> bool {
+        *self == Self::Reader
+    }
+
+    /// As a trust document has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Any => "any",
+        }
+    }
 }

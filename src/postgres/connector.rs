@@ -16,6 +16,8 @@ use crate::database::{Connect, DatabaseError, Purpose, Session};
 /// Opens sessions by one configuration.
 pub struct Connector {
     settings: Arc<Settings>,
+    /// The same server and database as the gate role, where the operator named one.
+    gate: Option<Arc<Settings>>,
     chosen: Mutex<Option<Route>>,
 }
 
@@ -32,13 +34,20 @@ pub(super) struct Route {
 impl Connector {
     /// With everything that a connection needs; see `cli/connection` for where it comes from.
     pub fn new(settings: Settings) -> Self {
-        Self { settings: Arc::new(settings), chosen: Mutex::new(None) }
+        Self { settings: Arc::new(settings), gate: None, chosen: Mutex::new(None) }
+    }
+
+    /// Sessions for [`Purpose::Ask`] log in by these settings, which differ in the user and its password only.
+    pub fn asking_as(self, gate: Settings) -> Self {
+        Self { gate: Some(Arc::new(gate)), ..self }
     }
 
     /// Another database on the very server of this one: at the same address, once one is chosen.
     pub fn beside(&self, database: &str) -> Self {
-        let settings = Settings { database: database.to_owned(), ..Settings::clone(&self.settings) };
-        Self { settings: Arc::new(settings), chosen: Mutex::new(self.route()) }
+        let of = |settings: &Arc<Settings>| {
+            Arc::new(Settings { database: database.to_owned(), ..Settings::clone(settings) })
+        };
+        Self { settings: of(&self.settings), gate: self.gate.as_ref().map(of), chosen: Mutex::new(self.route()) }
     }
 
     /// The way to the server, once it is chosen.
@@ -48,6 +57,13 @@ impl Connector {
 
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    fn settings_for(&self, purpose: Purpose) -> &Arc<Settings> {
+        match (&self.gate, purpose) {
+            (Some(gate), Purpose::Ask) => gate,
+            _ => &self.settings,
+        }
     }
 
     /// A new session.
@@ -103,7 +119,8 @@ impl Connector {
     ) -> Result<(PostgresSession, Route), Trouble> {
         // A session that reads has made itself read-only; what the server is shows in one that hasn't.
         let asks = matches!(wanted, Wanted::ReadWrite | Wanted::ReadOnly) && purpose != Purpose::Write;
-        let (session, route) = self.connect(host, address, if asks { Purpose::Write } else { purpose })?;
+        let settings = self.settings_for(purpose);
+        let (session, route) = self.connect(settings, host, address, if asks { Purpose::Write } else { purpose })?;
         if let Some(is) = unwanted(wanted, &session) {
             let text = format!("this server {is}, which target_session_attrs does not want");
             return Err(Trouble::new(Then::NextAddress, text).at(&self.settings.hosts[host], address));
@@ -147,11 +164,17 @@ impl Connector {
     }
 
     fn again(&self, route: &Route, purpose: Purpose) -> Result<PostgresSession, Trouble> {
-        PostgresSession::begin(&self.settings, route, purpose)
+        PostgresSession::begin(self.settings_for(purpose), route, purpose)
     }
 
     /// With and without TLS, as `sslmode` allows it.
-    fn connect(&self, host: usize, address: &Address, purpose: Purpose) -> Result<(PostgresSession, Route), Trouble> {
+    fn connect(
+        &self,
+        settings: &Arc<Settings>,
+        host: usize,
+        address: &Address,
+        purpose: Purpose,
+    ) -> Result<(PostgresSession, Route), Trouble> {
         let ways = match address {
             Address::Socket(_) => &[false],
             Address::Tcp(_) => self.settings.tls.ways(),
@@ -159,7 +182,7 @@ impl Connector {
         let mut refused: Option<Trouble> = None;
         for secure in ways {
             let route = Route { host, address: address.clone(), secure: *secure };
-            let trouble = match PostgresSession::begin(&self.settings, &route, purpose) {
+            let trouble = match PostgresSession::begin(settings, &route, purpose) {
                 Ok(session) => {
                     let route = session.route().clone();
                     return Ok((session, route));

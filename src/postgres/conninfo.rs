@@ -54,6 +54,11 @@ impl Parameters {
         Ok(())
     }
 
+    /// Forgets a value, so that other sources are asked for it.
+    pub fn remove(&mut self, keyword: &str) {
+        self.0.remove(keyword);
+    }
+
     /// Sets a value where none is given.
     pub fn set_default(&mut self, keyword: &str, value: &str) -> Result<(), SettingsError> {
         if self.has(keyword) { Ok(()) } else { self.set(keyword, value) }

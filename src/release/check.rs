@@ -4,7 +4,7 @@ use super::event::{Event, Observer};
 use super::failure::Failure;
 use super::gate::{self, OpenError};
 use super::order::{Order, with_those_of_the_run};
-use super::preflight;
+use super::preflight::{self, NoState};
 use super::probe::{self, Mismatch, Observed};
 use super::residue::{Before, Residue, Traces};
 use super::settings;
@@ -63,6 +63,15 @@ pub enum CheckError {
     Probe(Box<Failure>),
 }
 
+impl From<NoState> for CheckError {
+    fn from(error: NoState) -> Self {
+        match error {
+            NoState::Open(error) => Self::Open(error),
+            NoState::Probe(failure) => Self::Probe(failure),
+        }
+    }
+}
+
 /// Runs the probe and every verify script of the state that the ledger says: each read-only or rolled back, each on a
 /// session of its own. That nothing stays is looked at, and what stays is named.
 pub fn run(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Checked, CheckError> {
@@ -87,7 +96,8 @@ pub fn run(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Checked, Ch
     let states = &order.manifest().states;
     let (when, state) =
         if applied.is_some() { (When::Finalized, &states.finalized) } else { (When::Baseline, &states.baseline) };
-    let observed = preflight::state(session.as_mut(), order, state).map_err(CheckError::Probe)?;
+    drop(session);
+    let observed = preflight::state(order, &Policy::default(), state)?;
     let mismatches = probe::compare(state, &observed);
     let (mut records, mut scripts) = (Vec::new(), Vec::new());
     for script in verify::in_state(order, when) {

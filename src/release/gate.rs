@@ -5,8 +5,9 @@ use super::failure::Failure;
 use super::lock::{self, LockError};
 use super::order::Order;
 use super::probe::{self, Answer};
+use super::gate_role::{self, TooMuch};
 use super::settings;
-use super::target::{self, TargetError};
+use super::target::{self, TargetError, TargetRole};
 use crate::database::{DatabaseError, Purpose, Session};
 use crate::format::manifest::Gate;
 use crate::format::name::Name;
@@ -47,6 +48,8 @@ pub enum OpenError {
     Connect(DatabaseError),
     /// This is not the database.
     Target(TargetError),
+    /// Gates and probes would be asked as a role that can do more than read.
+    Role(TooMuch),
 }
 
 /// Connects, compares the target, takes the lock, asks every gate.
@@ -69,7 +72,9 @@ pub(super) fn open(
 ) -> Result<(Box<dyn Session>, ObservedTarget), OpenError> {
     let mut session = order.connect.connect(purpose).map_err(OpenError::Connect)?;
     let observed = target::observe(session.as_mut()).map_err(OpenError::Connect)?;
-    target::check(&order.manifest().target, policy, order.clone, &observed).map_err(OpenError::Target)?;
+    // The release names the role that runs it, not the one that gates are asked as.
+    let role = if purpose == Purpose::Ask && order.has_gate_user { TargetRole::Any } else { TargetRole::Named };
+    target::check(&order.manifest().target, role, policy, order.clone, &observed).map_err(OpenError::Target)?;
     if let Some(clone) = order.clone {
         clone.check(session.as_mut()).map_err(OpenError::Connect)?;
     }
@@ -77,9 +82,16 @@ pub(super) fn open(
     Ok((session, observed))
 }
 
+/// A session to ask gates and probes in, as a role that may do it by the trust root.
+pub(super) fn open_to_ask(order: &Order<'_>, policy: &Policy) -> Result<Box<dyn Session>, OpenError> {
+    let (mut session, _) = open(order, policy, Purpose::Ask)?;
+    let too_much = gate_role::check(session.as_mut(), order.root.policy().gate_role).map_err(OpenError::Connect)?;
+    too_much.map_or(Ok(session), |too_much| Err(OpenError::Role(too_much)))
+}
+
 /// Compares the target and asks every gate; the answers may say BLOCKED.
 pub fn answers(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
-    let (session, _) = open(order, order.root.policy(), Purpose::Read).map_err(GateError::Open)?;
+    let session = open_to_ask(order, order.root.policy()).map_err(GateError::Open)?;
     // Nothing of the release's was said on it yet: it is as good as a new one for one gate.
     ask_each(order, Some(session), observer)
 }
@@ -87,7 +99,10 @@ pub fn answers(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<Gat
 /// Each gate on a short connection of its own, in a read-only transaction that is always rolled back; closing the
 /// connection drops whatever a session could keep.
 pub(super) fn ask_all(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
-    ask_each(order, None, observer)
+    if needed(order).next().is_none() {
+        return Ok(Vec::new());
+    }
+    answers(order, observer)
 }
 
 /// `fresh` is for the first: a session to read in, with the run's limits, in which only pgseal has asked something.
@@ -113,7 +128,7 @@ fn ask_each(
 }
 
 fn limited_session(order: &Order<'_>) -> Result<Box<dyn Session>, Failure> {
-    let connected = order.connect.connect(Purpose::Read);
+    let connected = order.connect.connect(Purpose::Ask);
     let mut session = connected.map_err(|error| Failure::database("can't connect", &error))?;
     let limited = settings::reset(session.as_mut(), order.limits);
     limited.map_err(|error| Failure::database("can't set time limits", &error))?;

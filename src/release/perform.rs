@@ -6,6 +6,7 @@ use super::fresh;
 use super::generated;
 use super::order::Order;
 use super::phases::{Phase, phases};
+use super::preflight;
 use super::probe::{self, Observed};
 use super::report::{FailureKind, Halt, Report, blank_receipt};
 use super::resolve::{self, Resolution};
@@ -321,12 +322,16 @@ impl Doing<'_, '_> {
             Ok(false) => return self.answered_but_gone(&transaction_id).map(Some),
             Err(error) => return unproved(&error),
         }
-        let sql = match self.order.sql(&self.work.after.probe) {
-            Ok(sql) => sql,
+        drop(session);
+        let mut session = match self.order.connect.connect(Purpose::Ask) {
+            Ok(session) => session,
             Err(error) => return unproved(&error),
         };
-        let observed = match probe::ask_read_only(session.as_mut(), sql, &self.order) {
-            Ok(answer) => answer.row,
+        if let Err(error) = settings::reset(session.as_mut(), self.order.limits) {
+            return unproved(&error);
+        }
+        let observed = match preflight::seen(session.as_mut(), &self.order, self.work.after) {
+            Ok(observed) => observed,
             Err(failure) => return Ok(Some(format!("committed, but the probe failed afterwards: {failure}"))),
         };
         let mismatches = probe::compare(self.work.after, &observed);

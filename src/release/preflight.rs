@@ -1,6 +1,7 @@
 //! What must hold before the first statement: the ledger does not have the release, and the database is `baseline`.
 
 use super::failure::Failure;
+use super::gate::{self, OpenError};
 use super::order::Order;
 use super::probe::{self, Mismatch, Observed};
 use crate::bundle::stage;
@@ -8,6 +9,7 @@ use crate::database::{DatabaseError, Session};
 use crate::format::manifest::{Manifest, State};
 
 use crate::format::timestamp::Timestamp;
+use crate::format::trust_document::Policy;
 use crate::record::ledger::{self, Entry};
 use crate::trust::policy::is_behind;
 
@@ -43,6 +45,8 @@ pub enum PreflightError {
     OtherRole(Box<Entry>),
     /// The role may not make the ledger.
     NoRight,
+    /// No session to ask the probe in.
+    Open(OpenError),
     /// The probe gave no answer.
     Probe(Box<Failure>),
     /// The database is not in the state that the release starts from.
@@ -52,15 +56,39 @@ pub enum PreflightError {
 /// Checks the ledger, then the baseline probe. Gives what the probe saw.
 pub fn run(session: &mut dyn Session, order: &Order<'_>) -> Result<Observed, PreflightError> {
     check_ledger(session, order)?;
-    let observed = state(session, order, &order.manifest().states.baseline).map_err(PreflightError::Probe)?;
+    let observed = state(order, order.root.policy(), &order.manifest().states.baseline)?;
     let mismatches = probe::compare(&order.manifest().states.baseline, &observed);
     if mismatches.is_empty() { Ok(observed) } else { Err(PreflightError::State(mismatches)) }
 }
 
-/// What a state's probe sees, in a read-only transaction of its own.
-pub fn state(session: &mut dyn Session, order: &Order<'_>, state: &State) -> Result<Observed, Box<Failure>> {
+/// What a state's probe sees, in a read-only transaction on a session of the gate role.
+pub fn state(order: &Order<'_>, policy: &Policy, state: &State) -> Result<Observed, NoState> {
+    let mut session = gate::open_to_ask(order, policy).map_err(NoState::Open)?;
+    seen(session.as_mut(), order, state).map_err(NoState::Probe)
+}
+
+/// The same by whatever role asks in this session.
+pub(super) fn seen(session: &mut dyn Session, order: &Order<'_>, state: &State) -> Result<Observed, Box<Failure>> {
     let sql = order.sql(&state.probe).map_err(|error| Box::new(Failure::plain(error)))?;
     probe::ask_read_only(session, sql, order).map(|answer| answer.row).map_err(Box::new)
+}
+
+/// Why a state is not known.
+#[derive(Debug)]
+pub enum NoState {
+    /// No session to ask the probe in.
+    Open(OpenError),
+    /// The probe gave no answer.
+    Probe(Box<Failure>),
+}
+
+impl From<NoState> for PreflightError {
+    fn from(error: NoState) -> Self {
+        match error {
+            NoState::Open(error) => Self::Open(error),
+            NoState::Probe(failure) => Self::Probe(failure),
+        }
+    }
 }
 
 /// The ledger's rows, if this host's clock is not behind them.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::failure::Failure;
 use super::order::Order;
-use super::question::{self, QuestionError};
+use super::question::{self, QuestionError, Within};
 use super::{settings, special};
 use crate::bundle::contents::AuthenticatedSql;
 use crate::database::{DatabaseError, Session};
@@ -45,11 +45,20 @@ pub struct Answer {
     pub booleans: Vec<String>,
 }
 
-/// Asks a question inside the current transaction. Exactly one row, or it is not an answer.
+/// Asks a question inside the transaction of a run. Exactly one row, or it is not an answer.
 pub fn ask(session: &mut dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Answer, Failure> {
+    ask_within(session, sql, order, Within::Run)
+}
+
+fn ask_within(
+    session: &mut dyn Session,
+    sql: AuthenticatedSql<'_>,
+    order: &Order<'_>,
+    within: Within,
+) -> Result<Answer, Failure> {
     let statement = question(session, sql, order)?;
     let path = settings::question_path(order.manifest());
-    let asked = question::ask(session, &statement.sql, &path, 2).map_err(|error| match error {
+    let asked = question::ask(session, &statement.sql, &path, 2, within).map_err(|error| match error {
         QuestionError::Database(error) => Failure::statement(&statement, &error),
         refused => Failure::refused(&statement, refused),
     });
@@ -102,9 +111,11 @@ pub fn ask_read_only(
     sql: AuthenticatedSql<'_>,
     order: &Order<'_>,
 ) -> Result<Answer, Failure> {
-    let begin = session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    // Each query has a snapshot of its own. An older one than the locks of its tables would show a table as empty that was
+    // truncated or rewritten meanwhile, and would hide what was created (PostgreSQL manual, 13.6 "Caveats").
+    let begin = session.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY");
     begin.map_err(|error| Failure::database("can't begin", &error))?;
-    let observed = ask(session, sql, order).and_then(|observed| {
+    let observed = ask_within(session, sql, order, Within::OwnTransaction).and_then(|observed| {
         let assigned = session.query("select pg_catalog.pg_current_xact_id_if_assigned()::text", &[]);
         match assigned.map_err(|error| Failure::database("can't ask for the transaction id", &error))?.single() {
             None => Ok(observed),

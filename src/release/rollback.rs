@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::event::Observer;
-use super::failure::Failure;
 use super::gate::{self, OpenError};
 use super::lock::{self, LockError};
 use super::order::{MissingScript, Order, with_those_of_the_run};
@@ -81,16 +80,19 @@ pub fn find<'b>(order: Order<'b>, observer: &mut dyn Observer) -> Result<Found<'
 impl AppliedRelease<'_> {
     /// Runs the rollback scripts in one transaction, which must end in baseline.
     pub fn rollback(
-        mut self,
+        self,
         run_id: &str,
         journal: Journal,
         observer: &mut dyn Observer,
     ) -> Result<Report, MissingScript> {
         let order = Order { variables: &self.variables, ..self.order };
         let manifest = order.manifest();
-        // What it was before is shown where it can be had; a database that is neither state can still be undone.
-        let before: Result<_, Box<Failure>> =
-            preflight::state(self.session.as_mut(), &order, &manifest.states.finalized);
+        // What it was before is shown where it can be had; a database that is neither state can still be undone. For the same
+        // reason it is asked as whatever role there is: a rollback waits for nobody to make one.
+        let asking = gate::open(&order, &Policy::default(), Purpose::Ask).ok();
+        let before = asking.and_then(|(mut session, _)| {
+            preflight::seen(session.as_mut(), &order, &manifest.states.finalized).ok()
+        });
         let script = |(at, script): (usize, &RollbackScript)| {
             Ok(NamedScript { number: at + 1, name: script.file.to_string(), sql: order.sql(&script.file)? })
         };
@@ -105,7 +107,7 @@ impl AppliedRelease<'_> {
             resumed: None,
             half_way: self.half_way,
         };
-        let start = Start { target: self.target, gates: Vec::new(), before: before.ok() };
+        let start = Start { target: self.target, gates: Vec::new(), before };
         Ok(perform::perform(order, self.session, start, work, run_id, journal, observer))
     }
 }

@@ -66,8 +66,10 @@ pub fn alone<T>(
     look: impl FnOnce(&mut dyn Session) -> Result<T, DatabaseError>,
 ) -> Result<(Asked, T), Failure> {
     let begin = match verify.mode {
-        VerifyMode::ReadOnly => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-        VerifyMode::RolledBack => "BEGIN READ WRITE",
+        // As inside a run. One snapshot for all statements would be older than the locks of the later ones, and show a
+        // table as empty that was truncated or rewritten meanwhile (PostgreSQL manual, 13.6 "Caveats").
+        VerifyMode::ReadOnly => "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
+        VerifyMode::RolledBack => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
     };
     session.execute(begin).map_err(|error| Failure::database("can't begin", &error))?;
     let asked = ask(session, verify, order).and_then(|asked| {

@@ -69,7 +69,9 @@ pub use parts::{Part, parts};
 pub use plain::{is_plain, plain};
 pub use position::{Origin, Position};
 pub use script::{Files, MAX_INCLUDE_DEPTH, Script, Step};
-pub use select::{NotSelect, is_single_select, rows_unread, single_select, type_names, without_literals};
+pub use select::{
+    NotSelect, WithoutLiterals, foreign_modifiers, is_single_select, rows_unread, single_select, without_literals,
+};
 pub use session_only::session_only;
 pub use special::OF_THE_CONNECTION;
 pub use statement::{CopySource, Statement, Then};

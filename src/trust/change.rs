@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use crate::digest::Digest;
 use crate::format::timestamp::Timestamp;
-use crate::format::trust_document::{AuthorityEntry, KeyEntry, KeyStatus, TrustDocument};
+use crate::format::trust_document::{AuthorityEntry, GateRole, KeyEntry, KeyStatus, TrustDocument};
 use crate::words;
 
 /// Every difference but those that each version has (its number, its predecessor, when it was issued). Owners and
@@ -45,6 +45,11 @@ pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
             list.push(format!("a rehearsal that a run needs may be {} old", words::count(days.get(), "day")))
         }
         (_, None) => list.push("a rehearsal that a run needs may be of any age again".to_owned()),
+    }
+    match (old.gate_role, new.gate_role) {
+        (old, new) if old == new => {}
+        (_, GateRole::Any) => list.push("gates and probes may be asked as any role, also as a superuser".to_owned()),
+        (_, GateRole::Reader) => list.push("gates and probes are asked as a role that may only read".to_owned()),
     }
     for (name, old, new) in pairs(&old.minimum_sequence, &new.minimum_sequence) {
         list.push(match (old, new) {

@@ -10,7 +10,7 @@ use super::timestamp::TimestampAuthority;
 use crate::digest::Digest;
 use crate::format::name::Name;
 use crate::format::timestamp::Timestamp;
-use crate::format::trust_document::{AuthorityEntry, KeyEntry, KeyStatus, Policy, Role, TrustDocument};
+use crate::format::trust_document::{AuthorityEntry, GateRole, KeyEntry, KeyStatus, Policy, Role, TrustDocument};
 use crate::format::version::Format1;
 
 /// A key to put in: its role, the key, and whose it is.
@@ -285,6 +285,11 @@ impl<'r> NextVersion<'r> {
         }
         self.document.policy.rehearsal_max_age_days = days;
         Ok(())
+    }
+
+    /// The rights of the role that gates and probes are asked as.
+    pub fn set_gate_role(&mut self, role: GateRole) {
+        self.document.policy.gate_role = role;
     }
 
     /// The lowest sequence of a release that may run; 0 for any.

@@ -36,6 +36,11 @@ pub fn complete(parameters: &mut Parameters) -> Result<(), SettingsError> {
     files_of_tls(parameters)
 }
 
+/// `PGPASSWORD`, where it is set.
+pub fn password(parameters: &mut Parameters) -> Result<(), SettingsError> {
+    from_variable(parameters, "password")
+}
+
 /// The home directory, where there is one.
 pub fn home() -> Option<PathBuf> {
     env::home_dir().filter(|home| !home.as_os_str().is_empty())

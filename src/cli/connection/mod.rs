@@ -15,11 +15,35 @@ const ALOUD: Output = Output { json: false, quiet: false, color: false };
 
 /// How to connect; nothing is opened yet. A password is never shown, also not in errors.
 pub fn connector(db: Option<&str>) -> Result<Connector, CliError> {
-    with_parameters(db).map(|(connector, _)| connector)
+    connector_for_gates(db, None).map(|(connector, _)| connector)
 }
 
-/// The same with the parameters that it was made of, for programs that connect by themselves.
-pub fn with_parameters(db: Option<&str>) -> Result<(Connector, Parameters), CliError> {
+/// The same, with a role that gates and probes are asked as; and with the parameters that it was made of, for programs that
+/// connect by themselves.
+pub fn connector_for_gates(
+    db: Option<&str>,
+    gate_user: Option<&str>,
+) -> Result<(Connector, Parameters), CliError> {
+    let (settings, parameters) = settings(db)?;
+    let gate = gate_user.map(|role| gate_settings(&settings.database, &parameters, role)).transpose()?;
+    let connector = Connector::new(settings);
+    Ok((gate.into_iter().fold(connector, Connector::asking_as), parameters))
+}
+
+/// The same server and database as another role, whose password is where libpq finds one: `PGPASSWORD`, then the password
+/// file. One in `--db` or in a service file is of the role there.
+fn gate_settings(database: &str, parameters: &Parameters, role: &str) -> Result<Settings, CliError> {
+    let mut parameters = parameters.clone();
+    parameters.remove("password");
+    // Else it would be the name of the role.
+    for (keyword, value) in [("dbname", database), ("user", role)] {
+        parameters.set(keyword, value).map_err(|error| wrong(&error))?;
+    }
+    environment::password(&mut parameters).map_err(|error| wrong(&error))?;
+    with_password_file(&parameters)
+}
+
+fn settings(db: Option<&str>) -> Result<(Settings, Parameters), CliError> {
     let mut parameters = Parameters::parse(db.unwrap_or_default()).map_err(|error| wrong(&error))?;
     if parameters.get("password").is_some() {
         // Nobody can take it back from there without unsafe code; psql leaves it there, too.
@@ -29,14 +53,18 @@ pub fn with_parameters(db: Option<&str>) -> Result<(Connector, Parameters), CliE
         );
     }
     environment::complete(&mut parameters).map_err(|error| wrong(&error))?;
-    let mut settings = Settings::from_parameters(&parameters).map_err(|error| wrong(&error))?;
+    Ok((with_password_file(&parameters)?, parameters))
+}
+
+fn with_password_file(parameters: &Parameters) -> Result<Settings, CliError> {
+    let mut settings = Settings::from_parameters(parameters).map_err(|error| wrong(&error))?;
     if parameters.get("password").is_none()
-        && let Some(path) = passfile::path(&parameters)
+        && let Some(path) = passfile::path(parameters)
         && let Some(warning) = passfile::fill(&mut settings, &path)
     {
         ALOUD.warning(escape(&warning));
     }
-    Ok((Connector::new(settings), parameters))
+    Ok(settings)
 }
 
 fn wrong(error: &SettingsError) -> CliError {

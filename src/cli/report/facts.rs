@@ -33,7 +33,7 @@ pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
     };
     let bundle = args.approvals.add_to(bundle, &root)?;
     let manifest = bundle.manifest();
-    let given = super::DatabaseArgs::named("", &args.variables).variables()?;
+    let given = super::DatabaseArgs::named("", &args.gate_user, &args.variables).variables()?;
     let variables = order::values(manifest, &given, false)?;
     let apr = variables.get(APR_VARIABLE).map(String::as_str);
     let (answers, mut troubles) = match args.database() {

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, name_and_value};
+use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, GateUserArgs, LimitArgs, name_and_value};
 use super::error::CliError;
 use super::exit::Exit;
 use super::lines::{self, LineArgs};
@@ -34,6 +34,8 @@ pub struct Args {
     /// The database to ask; without it nothing is known of it, and the word can't be READY or DONE
     #[arg(long, value_name = "URL")]
     db: Option<String>,
+    #[command(flatten)]
+    gate_user: GateUserArgs,
     /// A variable of the release
     #[arg(short = 'v', value_name = "NAME=VALUE", value_parser = name_and_value)]
     variables: Vec<(String, String)>,
@@ -77,7 +79,7 @@ struct Report {
 impl Args {
     /// The database that is named, if one is.
     fn database(&self) -> Option<DatabaseArgs> {
-        self.db.as_ref().map(|db| DatabaseArgs::named(db, &self.variables))
+        self.db.as_ref().map(|db| DatabaseArgs::named(db, &self.gate_user, &self.variables))
     }
 
     /// What belongs on the commands that the report shows.

@@ -23,6 +23,7 @@ use crate::release::plan::{self, Obstacle};
 use crate::release::preflight::PreflightError;
 use crate::release::resolve::Resolution;
 use crate::release::status::{self, Ending, Status};
+use crate::release::target::TargetRole;
 use crate::release::{Order, order, target};
 use crate::trust::TrustRoot;
 
@@ -49,7 +50,7 @@ pub fn ask(
         Err(error) => return Ok((Database::Silent, vec![(Row::Target, stop(&error.into()))])),
     };
     let mut troubles = going_on(&status);
-    if let Err(error) = target::check(&manifest.target, root.policy(), None, &status.target) {
+    if let Err(error) = target::check(&manifest.target, TargetRole::Named, root.policy(), None, &status.target) {
         troubles.push((Row::Target, stop(&error.into())));
         return Ok((Database::Answered(Box::new(answers(&status, None))), troubles));
     }
@@ -145,8 +146,8 @@ fn row_of(obstacle: &Obstacle, is_seen: bool) -> Option<Row> {
         Obstacle::Preflight(PreflightError::State(_)) if is_seen => None,
         Obstacle::Gate(GateError::Open(OpenError::Connect(_) | OpenError::Target(_))) => Some(Row::Target),
         Obstacle::Gate(GateError::Lock(_)) => Some(Row::Ledger),
-        Obstacle::Gate(GateError::Unanswered(..)) => Some(Row::Gate),
-        Obstacle::Preflight(PreflightError::Probe(_) | PreflightError::State(_)) => Some(Row::State),
+        Obstacle::Gate(GateError::Unanswered(..) | GateError::Open(OpenError::Role(_))) => Some(Row::Gate),
+        Obstacle::Preflight(PreflightError::Open(_) | PreflightError::Probe(_) | PreflightError::State(_)) => Some(Row::State),
         Obstacle::Preflight(_) => Some(Row::Ledger),
         Obstacle::Script(_) => Some(Row::Files),
     }

@@ -8,10 +8,10 @@ use super::super::args::{PassphraseArgs, now, public_key, time};
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::{Output, shown};
-use super::{WHEN, requirement, show, stem};
+use super::{WHEN, gate_role, requirement, show, stem};
 use crate::format::name::Name;
 use crate::format::timestamp::Timestamp;
-use crate::format::trust_document::{Policy, Role};
+use crate::format::trust_document::{GateRole, Policy, Role};
 use crate::trust::draft::{self, NewKey};
 use crate::trust::root::name;
 use crate::trust::{DraftRoot, PublicKey, Signer, signatures, store};
@@ -41,6 +41,9 @@ pub struct Args {
     /// Releases may run only on this database; may be repeated
     #[arg(long, value_name = "DATABASE")]
     target: Vec<String>,
+    /// The role that gates and probes are asked as: one that may only read, or any, also a superuser
+    #[arg(long, value_name = "WHAT", value_parser = gate_role(), default_value = "reader")]
+    gate_role: GateRole,
     /// From then on nothing runs by it [default: in one year]
     #[arg(long, value_name = WHEN, value_parser = time)]
     expires: Option<Timestamp>,
@@ -89,6 +92,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         targets: args.target.clone(),
         require_rehearsal: args.require_rehearsal,
         rehearsal_max_age_days: args.rehearsal_max_age,
+        gate_role: args.gate_role,
         ..Policy::default()
     };
     let now = now();

@@ -15,10 +15,12 @@ mod warnings;
 use std::path::Path;
 
 use clap::Subcommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::Output;
+use crate::format::trust_document::GateRole;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -95,4 +97,13 @@ fn requirement(text: &str) -> Result<(crate::format::name::Name, Option<u8>), St
         return named_number(text).map(|(role, count)| (role, Some(count)));
     }
     text.parse().map(|role| (role, None)).map_err(|error: crate::format::name::NameError| error.to_string())
+}
+
+/// `reader` or `any`.
+fn gate_role() -> impl TypedValueParser<Value = GateRole> {
+    let names = [GateRole::Reader, GateRole::Any].map(GateRole::as_str);
+    PossibleValuesParser::new(names).map(|name| match name.as_str() {
+        "any" => GateRole::Any,
+        _ => GateRole::Reader,
+    })
 }

@@ -6,9 +6,10 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::Output;
 use super::next::{self, NextArgs};
-use super::{named_number, requirement};
+use super::{gate_role, named_number, requirement};
 use crate::digest::Digest;
 use crate::format::name::Name;
+use crate::format::trust_document::GateRole;
 use crate::trust::draft::NextVersion;
 
 #[derive(clap::Args, Debug)]
@@ -33,6 +34,9 @@ pub struct Args {
     /// Releases may run on any database
     #[arg(long, conflicts_with = "target")]
     any_target: bool,
+    /// The role that gates and probes are asked as: one that may only read, or any, also a superuser
+    #[arg(long, value_name = "WHAT", value_parser = gate_role())]
+    gate_role: Option<GateRole>,
     /// The lowest sequence of a release that may still run (0: any); may be repeated
     #[arg(long, value_name = "NAME=N", value_parser = named_number::<u32>)]
     minimum_sequence: Vec<(Name, u32)>,
@@ -61,6 +65,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         }
         if args.any_target || !args.target.is_empty() {
             next.set_targets(args.target.clone());
+        }
+        if let Some(role) = args.gate_role {
+            next.set_gate_role(role);
         }
         for (release, sequence) in &args.minimum_sequence {
             next.set_minimum_sequence(release.clone(), *sequence);

@@ -11,6 +11,7 @@ use super::super::output::{Output, Paint, escape};
 use super::super::rehearsal_proof;
 use super::roles;
 use crate::digest::Digest;
+use crate::format::trust_document::GateRole;
 use crate::trust::change::{authority_standing, standing};
 use crate::trust::root::SignatureError;
 use crate::trust::signatures::{self, Progress, Tally};
@@ -88,6 +89,9 @@ pub fn print(shown: &Shown, out: Output) {
     }
     if document.policy.require_rehearsal {
         out.line(rehearsal_proof::needed(document.policy.rehearsal_max_age_days));
+    }
+    if document.policy.gate_role == GateRole::Any {
+        out.line("gates and probes may be asked as any role, also as a superuser");
     }
     for (name, sequence) in &document.policy.minimum_sequence {
         out.line(format!("lowest sequence of {name} that runs: {sequence}"));

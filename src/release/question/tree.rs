@@ -1,5 +1,5 @@
 //! Reads the tree that the server makes of a question, as text: which functions, operators, types and relations it uses,
-//! by oid. What becomes of them is decided in `question.rs`.
+//! by oid. What becomes of them is decided in [`super`].
 
 use std::collections::BTreeSet;
 
@@ -44,6 +44,9 @@ const TYPED: [&str; 10] = [
     ":typid",
 ];
 
+/// Fields of the tree that hold the oid of the type that a value has which is read or passed on: it may be a domain.
+const PASSED: [&str; 3] = [":vartype", ":typeId", ":opresulttype"];
+
 /// What trees use, by oid.
 #[derive(Default)]
 pub struct Used {
@@ -66,6 +69,14 @@ impl Used {
         self.columns.union(&self.types).filter(may).copied().collect()
     }
 
+    /// Whether it uses all that another uses.
+    pub fn covers(&self, other: &Self) -> bool {
+        let of = |used: &Self| [&used.functions, &used.operators, &used.types, &used.columns, &used.relations].map(Clone::clone);
+        of(self).iter().zip(of(other)).all(|(all, some)| all.is_superset(&some))
+            && self.foreign_table >= other.foreign_table
+            && self.whole_row >= other.whole_row
+    }
+
     /// Reads `:funcid 2147`, `:opnos (o 96 96)` and the like, word by word: the server breaks lines where it likes. Text
     /// of the question stands in the tree as byte values between brackets, so that nothing in it can look like a field.
     pub fn collect(&mut self, tree: &str) {
@@ -76,7 +87,7 @@ impl Used {
                 _ if FUNCTIONS.contains(&word) => &mut self.functions,
                 _ if OPERATORS.contains(&word) => &mut self.operators,
                 _ if TYPED.contains(&word) => &mut self.types,
-                ":vartype" => &mut self.columns,
+                _ if PASSED.contains(&word) => &mut self.columns,
                 ":relid" => &mut self.relations,
                 ":relkind" => {
                     self.foreign_table |= words.peek() == Some(&"f");

@@ -1,0 +1,90 @@
+//! The role that gates and probes are asked as. What no check can exclude, such as an index that is committed in the last
+//! round trip and evaluated by the planner, must find a role that can do nothing.
+
+use crate::database::{DatabaseError, Session};
+use crate::format::trust_document::GateRole;
+
+/// A role that can do more than read. Gates that would be asked as it are closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TooMuch {
+    /// The role.
+    pub role: String,
+    /// Its rights that a reader does not need, as sentences about it.
+    pub rights: Vec<String>,
+    /// SQL that makes a role which may only read, one statement each, for a superuser or the database's owner.
+    pub remedy: Vec<String>,
+}
+
+impl std::fmt::Display for TooMuch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "role {} can do more than read: it {}", self.role, self.rights.join(", "))
+    }
+}
+
+/// The name of the role in [`TooMuch::remedy`].
+pub const SUGGESTED: &str = "pgseal_gate";
+
+/// Looks at the rights of the role that a session logged in as; `None` where they are those of a reader, or any will do.
+pub fn check(session: &mut dyn Session, wanted: GateRole) -> Result<Option<TooMuch>, DatabaseError> {
+    if wanted == GateRole::Any {
+        return Ok(None);
+    }
+    let found = session.query(RIGHTS, &[])?;
+    if found.rows.is_empty() {
+        return Ok(None);
+    }
+    let rights = found.rows.into_iter().flatten();
+    let rights = rights.map(|right| right.unwrap_or_else(|| "has rights that the server has no words for".to_owned()));
+    let identity = session.identity();
+    let remedy = remedy(&identity.database, session.server_version_num());
+    Ok(Some(TooMuch { role: identity.user.clone(), rights: rights.collect(), remedy }))
+}
+
+/// SQL that makes a role which may only read this database. `pg_read_all_data` came with PostgreSQL 14.
+pub fn remedy(database: &str, version: u32) -> Vec<String> {
+    let database = super::settings::quoted(database);
+    let read = match version {
+        140_000.. => format!("grant pg_read_all_data to {SUGGESTED};"),
+        _ => format!("grant usage on schema public to {SUGGESTED}; grant select on all tables in schema public to {SUGGESTED};"),
+    };
+    vec![format!("create role {SUGGESTED} login;"), format!("grant connect on database {database} to {SUGGESTED};"), read]
+}
+
+/// What escapes a read-only transaction that is rolled back: a superuser, files and programs of the server, other sessions,
+/// replication slots; and what the owner of an object may do to it there (`REINDEX` and `ANALYZE` are not writes by the
+/// server's account). Rights that come by membership count, inherited or not, since `SET ROLE` takes them.
+const RIGHTS: &str = "
+    with mine(oid, name, super, replicates) as (
+        select r.oid, r.rolname::text, r.rolsuper, r.rolreplication
+        from pg_roles r where pg_has_role(session_user, r.oid, 'MEMBER'::text)
+    ), itself(name, super) as (
+        select r.rolname::text, r.rolsuper from pg_roles r where r.rolname = session_user
+    ), owned(class, oid) as (
+        select d.classid, d.objid from pg_shdepend d
+        where d.refclassid = 'pg_authid'::regclass::oid and d.refobjid in (select oid from mine) and d.deptype = 'o'
+          and d.dbid = (select oid from pg_database where datname = current_database())
+          and d.classid <> 'pg_default_acl'::regclass::oid
+          and not (d.classid = 'pg_namespace'::regclass::oid
+                   and exists (select from pg_namespace n where n.oid = d.objid and n.nspname = 'pgseal'))
+          and not (d.classid = 'pg_class'::regclass::oid
+                   and exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                               where c.oid = d.objid and (n.nspname = 'pgseal' or c.relpersistence = 't')))
+          and not (d.classid = 'pg_proc'::regclass::oid
+                   and exists (select from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+                               where p.oid = d.objid and n.nspname = 'pgseal'))
+    )
+    select 'is a superuser'::text from itself where super
+    union all
+    select 'is a member of '::text || m.name || ', a superuser'::text
+    from mine m cross join itself i where m.super and not i.super
+    union all
+    select 'is a member of '::text || m.name from mine m cross join itself i
+    where not i.super and m.oid < 16384::oid
+      and m.name in ('pg_execute_server_program'::text, 'pg_write_server_files'::text, 'pg_read_server_files'::text,
+                     'pg_signal_backend'::text, 'pg_maintain'::text)
+    union all
+    select case when m.name = i.name then 'may replicate'::text else 'is a member of '::text || m.name || ', which may replicate'::text end
+    from mine m cross join itself i where m.replicates and not m.super and not i.super
+    union all
+    (select 'owns '::text || pg_describe_object(o.class, o.oid, 0) from owned o cross join itself i
+     where not i.super order by o.oid limit 1)";

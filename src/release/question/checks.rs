@@ -1,0 +1,514 @@
+//! Catalog queries that reject gate SQL whose functions, operators, types or tables could have side effects: one row of
+//! [`CHECKS`] for each way in. `docs/gate.md` says the same for people.
+//!
+//! Objects below 16384 (`FirstNormalObjectId`, PostgreSQL `access/transam.h`) are those of initdb, whatever schema others
+//! are put in.
+//!
+//! What decides uses only functions, operators and casts that PostgreSQL has for exactly these types (`16384::oid`,
+//! `','::text`; no `unnest` of an array, no `format` nor `concat_ws`, no cast of a text to an oid, no oid beside a `regproc`).
+//! Else one that a superuser put into `pg_catalog`, and that fits better, would be meant. Words for people may use any.
+
+use std::sync::LazyLock;
+
+use super::functions::{ALLOWED, DENIED, pattern};
+use super::tree::Used;
+use crate::database::{DatabaseError, Session, Table};
+
+/// The oids of a parameter, as `any` wants them: a list with commas. A cast from text to oid could be a superuser's; a text has
+/// none of its own, a number has.
+macro_rules! oids {
+    ($parameter:literal) => {
+        concat!(
+            "(array(select to_number(n, '9999999999'::text)::int8::oid from regexp_split_to_table(nullif(",
+            $parameter,
+            "::text, ''::text), ','::text) as listed(n)))"
+        )
+    };
+}
+
+pub(super) use oids;
+
+/// Whether one of the oids of a parameter is not in a catalog.
+macro_rules! missing {
+    ($parameter:literal, $catalog:literal) => {
+        concat!(
+            "exists (select from regexp_split_to_table(nullif(",
+            $parameter,
+            "::text, ''::text), ','::text) as listed(n) where not exists (select from ",
+            $catalog,
+            " as c where c.oid = to_number(n, '9999999999'::text)::int8::oid))"
+        )
+    };
+}
+
+/// The relations of the question with all their partitions and children.
+macro_rules! relations {
+    () => {
+        relations!("$5")
+    };
+    ($parameter:literal) => {
+        concat!(
+            "relations(oid) as (
+        select c.oid from pg_class c where c.oid = any ",
+            oids!($parameter),
+            "
+        union
+        select i.inhrelid from relations r join pg_inherits i on i.inhparent = r.oid
+    )"
+        )
+    };
+}
+pub(super) use relations;
+
+/// What planning could run for `relations`: what their indexes, constraints, statistics, generated columns and partition keys
+/// depend on.
+macro_rules! needs {
+    () => {
+        concat!(
+            relations!(),
+            ", needs(class, oid, owner) as (
+        select d.refclassid, d.refobjid, r.oid
+        from relations r cross join lateral (
+            select 'pg_class'::regclass::oid, i.indexrelid from pg_index i where i.indrelid = r.oid
+            union all
+            select 'pg_constraint'::regclass::oid, c.oid from pg_constraint c where c.conrelid = r.oid
+            union all
+            select 'pg_statistic_ext'::regclass::oid, s.oid from pg_statistic_ext s where s.stxrelid = r.oid
+            union all
+            select 'pg_attrdef'::regclass::oid, d.oid
+            from pg_attribute a join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+            where a.attrelid = r.oid and a.attgenerated <> ''
+            union all
+            select 'pg_class'::regclass::oid, p.partrelid from pg_partitioned_table p where p.partrelid = r.oid
+        ) as o(class, oid)
+        join pg_depend d on d.classid = o.class and d.objid = o.oid and d.objsubid = 0
+        where d.refobjid >= 16384::oid
+    )"
+        )
+    };
+}
+
+
+/// Functions that are not PostgreSQL's own. Those of an extension in C are not among them: only a superuser can bring those.
+/// An extension's others are, since whoever owns the extension can add what they like to it.
+macro_rules! outsiders {
+    () => {
+        "outsiders(oid) as (
+            select p.oid from pg_proc p
+            where p.oid >= 16384::oid and not (p.prolang in (12::oid, 13::oid) and exists (
+                select from pg_depend e where e.classid = 'pg_proc'::regclass::oid and e.objid = p.oid and e.deptype = 'e')))"
+    };
+}
+
+/// Casts to PostgreSQL's own types by a function of [`outsiders`]; by each type whose values the cast could be looked up for:
+/// the source itself, its elements, its array, and domains over it with theirs. The server looks for casts by type where no tree
+/// shows them: `to_json` and its like, and functions of PostgreSQL's own that are a text in SQL and take any type
+/// (`anytextcat`, `quote_literal`), which is parsed for the actual type when it runs.
+macro_rules! made_casts {
+    () => {
+        "made_casts(type, function) as (
+            select t.oid, c.castfunc
+            from pg_cast c join outsiders s on s.oid = c.castfunc
+            join pg_type f on f.oid = c.castsource or (f.typtype = 'd' and f.typbasetype = c.castsource)
+            join pg_type t on t.oid in (f.oid, f.typelem, f.typarray)
+            where c.casttarget < 16384::oid)"
+    };
+}
+
+/// Types of values and of columns that the question uses.
+macro_rules! used_types {
+    () => {
+        concat!(
+            "used(oid, is_column) as (
+        select a.oid, false from pg_type a where a.oid = any ",
+            oids!("$3"),
+            "
+        union all
+        select c.oid, true from pg_type c where c.oid = any ",
+            oids!("$4"),
+            ")"
+        )
+    };
+}
+
+/// A way in which gate SQL could run code that is not PostgreSQL's own.
+pub struct Check {
+    /// What is looked at.
+    pub what: &'static str,
+    /// A necessary condition of `query`, cheap to plan: in most databases it is false, and `query` is not executed. An
+    /// expression over [`Parameters`], `relations` and `needs`.
+    pub pre_check: &'static str,
+    /// The first rejection as a sentence; no row where there is none. A row counts whatever stands in it.
+    pub query: &'static str,
+}
+
+/// What the checks are about. Each query has all of them: `$1` functions, `$2` operators, `$3` types of values, `$4` types of
+/// columns, `$5` relations, `$6` types of rows of the catalog that are read, each a list of oids with commas; `$7`
+/// [`DENIED`] and `$8` [`ALLOWED`] as regular expressions.
+pub(super) struct Parameters([String; 8]);
+
+impl Parameters {
+    /// `rows` are those of [`Used::of_catalog_rows`] that are read.
+    pub fn new(uses: &Used, rows: &str) -> Self {
+        let lists = [&uses.functions, &uses.operators, &uses.types, &uses.columns, &uses.relations];
+        let [functions, operators, types, columns, relations] = lists.map(super::list);
+        let (denied, allowed) = (pattern(&DENIED), pattern(&ALLOWED));
+        Self([functions, operators, types, columns, relations, rows.to_owned(), denied, allowed])
+    }
+
+    /// As a query takes them.
+    pub fn as_strs(&self) -> [&str; 8] {
+        self.0.each_ref().map(String::as_str)
+    }
+}
+
+/// The checks whose pre-check does not say no.
+pub(super) fn suspects(session: &mut dyn Session, of: &Parameters) -> Result<Vec<&'static Check>, DatabaseError> {
+    static PRE_CHECKS: LazyLock<String> = LazyLock::new(|| {
+        let answers: Vec<String> = CHECKS.iter().map(|check| format!("({})::text", check.pre_check)).collect();
+        format!("with recursive {} select {}", needs!(), answers.join(", "))
+    });
+    let answers = session.query(&PRE_CHECKS, &of.as_strs())?;
+    let mut answers = answers.rows.into_iter().flatten();
+    // Whatever is not a plain no is looked at.
+    Ok(CHECKS.iter().filter(|_| answers.next().flatten().as_deref() != Some("false")).collect())
+}
+
+/// The rejection of one check, in words.
+pub(super) fn rejection(
+    session: &mut dyn Session,
+    check: &Check,
+    of: &Parameters,
+) -> Result<Option<String>, DatabaseError> {
+    Ok(first(session.query(check.query, &of.as_strs())?))
+}
+
+/// What was found, if anything was: a row counts, even where the server has no words for it.
+fn first(found: Table) -> Option<String> {
+    let row = found.rows.into_iter().next()?;
+    Some(row.into_iter().flatten().next().unwrap_or_else(|| "something that the server has no name for".to_owned()))
+}
+
+/// Every check.
+pub const CHECKS: [Check; 14] = [
+    Check {
+        what: "objects that the catalog does not show",
+        pre_check: concat!(
+            missing!("$1", "pg_proc"),
+            " or ",
+            missing!("$2", "pg_operator"),
+            " or ",
+            missing!("$3", "pg_type"),
+            " or ",
+            missing!("$4", "pg_type"),
+            " or ",
+            missing!("$5", "pg_class")
+        ),
+        query: concat!(
+            "select format('%s, which the catalog does not show', what) from (values ('a function', ",
+            missing!("$1", "pg_proc"),
+            "), ('an operator', ",
+            missing!("$2", "pg_operator"),
+            "), ('a type', ",
+            missing!("$3", "pg_type"),
+            " or ",
+            missing!("$4", "pg_type"),
+            "), ('a relation', ",
+            missing!("$5", "pg_class"),
+            ")) as found(what, is_missing) where is_missing limit 1"
+        ),
+    },
+    Check { what: "functions and operators", pre_check: CALLED_BEFORE, query: CALLED },
+    // Not PostgreSQL's own, nor an enumeration or an array of one: its input, casts, comparisons and checks could call
+    // anything. A column may be of a domain over one of PostgreSQL's own: its value was checked when it was written.
+    Check {
+        what: "types",
+        pre_check: concat!(
+            "exists (select from pg_type where oid >= 16384::oid and (oid = any ",
+            oids!("$3"),
+            " or oid = any ",
+            oids!("$4"),
+            "))"
+        ),
+        query: concat!(
+            "with ",
+            used_types!(),
+            "
+    select format('type %s: made by somebody, so that reading, casting or comparing it could call anything', t.oid::regtype)
+    from used join pg_type t on t.oid = used.oid left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
+    where t.oid >= 16384::oid and coalesce(e.typtype, t.typtype) <> 'e'
+      and not (is_column and t.typtype = 'd' and t.typbasetype < 16384::oid)
+    limit 1"
+        ),
+    },
+    Check {
+        what: "casts",
+        pre_check: "exists (select from pg_cast where castfunc >= 16384::oid and casttarget < 16384::oid)",
+        query: concat!(
+            "with ",
+            outsiders!(),
+            ", ",
+            made_casts!(),
+            ", ",
+            used_types!(),
+            "
+    select format('type %s: cast by function %s', u.oid::regtype, c.function::regprocedure)
+    from used u join made_casts c on c.type = u.oid
+    limit 1"
+        ),
+    },
+    // Of types of PostgreSQL's own, those that hold values of `anyarray` (2277), however deep.
+    Check {
+        what: "values of any type",
+        pre_check: "$6::text <> ''::text",
+        query: concat!(
+            "with recursive inside(type, of) as (
+        select t.oid, t.oid from pg_type t where t.oid = any ",
+            oids!("$6"),
+            "
+        union
+        select part.type, i.of
+        from inside i join pg_type t on t.oid = i.type cross join lateral (
+            select t.typelem where t.typelem <> 0::oid
+            union all select t.typbasetype where t.typbasetype <> 0::oid
+            union all select a.atttypid from pg_attribute a where a.attrelid = t.typrelid
+        ) as part(type)
+    )
+    select format('values of type %s, which may hold what somebody made, with casts of theirs', of::regtype)
+    from inside where type = 2277::oid limit 1"
+        ),
+    },
+    // Comparisons of array elements, rows, hash and merge joins are called without a name in any tree, by operator classes for
+    // PostgreSQL's own types or for an enumeration. Only a superuser can make one.
+    Check {
+        what: "operator families",
+        pre_check: "exists (select from pg_amproc where amproc::oid >= 16384::oid)
+            or exists (select from pg_operator where oprcode::oid >= 16384::oid)",
+        query: concat!(
+            "with ",
+            outsiders!(),
+            ", members(family, type, function) as (
+        select a.amprocfamily, a.amproclefttype, a.amproc::oid from pg_amproc a
+        union all
+        select a.amopfamily, a.amoplefttype, o.oprcode::oid from pg_amop a join pg_operator o on o.oid = a.amopopr
+    )
+    select format('operator family %I for type %s: function %s, made by somebody', f.opfname, m.type::regtype,
+                  m.function::regprocedure)
+    from members m join outsiders s on s.oid = m.function join pg_opfamily f on f.oid = m.family
+    join pg_type t on t.oid = m.type left join pg_type e on e.oid = t.typelem
+    where t.oid < 16384::oid or t.typtype = 'e' or e.typtype = 'e'
+    limit 1"
+        ),
+    },
+    // Readers of type modifiers run where a text is made a `regtype`. Only a superuser can make one.
+    Check {
+        what: "type modifiers",
+        pre_check: "exists (select from pg_type where typmodin::oid >= 16384::oid)",
+        query: concat!(
+            "with ",
+            outsiders!(),
+            "
+    select format('type %s: its modifiers are read by function %s, made by somebody', t.oid::regtype,
+                  t.typmodin::oid::regprocedure)
+    from pg_type t join outsiders s on s.oid = t.typmodin::oid
+    limit 1"
+        ),
+    },
+    Check {
+        what: "foreign tables",
+        pre_check: "exists (select from relations r join pg_class c on c.oid = r.oid where c.relkind = 'f')",
+        query: concat!(
+            "with recursive ",
+            relations!(),
+            "
+    select format('foreign table %s', c.oid::regclass)
+    from relations r join pg_class c on c.oid = r.oid where c.relkind = 'f' limit 1"
+        ),
+    },
+    Check {
+        what: "functions behind tables",
+        pre_check: "exists (select from needs where class = 'pg_proc'::regclass::oid)",
+        query: concat!(
+            "with recursive ",
+            needs!(),
+            ", ",
+            outsiders!(),
+            "
+    select format('function %s, made by somebody, in an index, constraint or key of %s', n.oid::regprocedure,
+                  n.owner::regclass)
+    from needs n where n.class = 'pg_proc'::regclass::oid and n.oid in (select oid from outsiders) limit 1"
+        ),
+    },
+    Check {
+        what: "operators behind tables",
+        pre_check: "exists (select from needs where class = 'pg_operator'::regclass::oid)",
+        query: concat!(
+            "with recursive ",
+            needs!(),
+            ", ",
+            outsiders!(),
+            "
+    select format('operator %s, made by somebody, in an index, constraint or key of %s', n.oid::regoperator,
+                  n.owner::regclass)
+    from needs n join pg_operator o on o.oid = n.oid
+    where n.class = 'pg_operator'::regclass::oid
+      and (o.oprcode::oid in (select oid from outsiders)
+           or not exists (select from pg_depend e where e.classid = 'pg_operator'::regclass::oid and e.objid = o.oid
+                            and e.deptype = 'e'))
+    limit 1"
+        ),
+    },
+    Check {
+        what: "operator classes behind tables",
+        pre_check: "exists (select from needs where class = 'pg_opclass'::regclass::oid)",
+        query: concat!(
+            "with recursive ",
+            needs!(),
+            ", ",
+            outsiders!(),
+            "
+    select format('operator class %I, made by somebody, in an index, constraint or key of %s', c.opcname, n.owner::regclass)
+    from needs n join pg_opclass c on c.oid = n.oid
+    where n.class = 'pg_opclass'::regclass::oid
+      and exists (select from pg_amproc a where a.amprocfamily = c.opcfamily and a.amproc::oid in (select oid from outsiders)
+                  union all
+                  select from pg_amop a join pg_operator o on o.oid = a.amopopr
+                  where a.amopfamily = c.opcfamily and o.oprcode::oid in (select oid from outsiders))
+    limit 1"
+        ),
+    },
+    Check {
+        what: "types behind tables",
+        pre_check: "exists (select from needs where class = 'pg_type'::regclass::oid)",
+        query: concat!(
+            "with recursive ",
+            needs!(),
+            ", ",
+            outsiders!(),
+            "
+    select format('type %s, made by somebody, in an index, constraint or key of %s', t.oid::regtype, n.owner::regclass)
+    from needs n join pg_type t on t.oid = n.oid left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
+    where n.class = 'pg_type'::regclass::oid
+      and not (coalesce(e.typtype, t.typtype) = 'e' or t.typtype = 'd' and t.typbasetype < 16384::oid
+               or coalesce(e.typtype, t.typtype) = 'b' and coalesce(e.typinput, t.typinput)::oid not in (select oid from outsiders))
+    limit 1"
+        ),
+    },
+    Check {
+        what: "casts behind tables",
+        pre_check: concat!(
+            "exists (select from needs where class = 'pg_type'::regclass::oid) and ",
+            "exists (select from pg_cast where castfunc >= 16384::oid and casttarget < 16384::oid)"
+        ),
+        query: concat!(
+            "with recursive ",
+            needs!(),
+            ", ",
+            outsiders!(),
+            ", ",
+            made_casts!(),
+            "
+    select format('type %s, cast by function %s, in an index, constraint or key of %s', c.type::regtype,
+                  c.function::regprocedure, n.owner::regclass)
+    from needs n join made_casts c on c.type = n.oid
+    where n.class = 'pg_type'::regclass::oid
+    limit 1"
+        ),
+    },
+    Check {
+        what: "access methods",
+        pre_check: "exists (select from pg_am where amhandler::oid >= 16384::oid)",
+        query: concat!(
+            "with recursive ",
+            relations!(),
+            ", ",
+            outsiders!(),
+            "
+    select format('table %s: kept by access method %I, made by somebody', c.oid::regclass, a.amname)
+    from (select oid from relations
+          union select i.indexrelid from relations r join pg_index i on i.indrelid = r.oid) as r
+    join pg_class c on c.oid = r.oid join pg_am a on a.oid = c.relam
+    where a.amhandler::oid in (select oid from outsiders)
+    limit 1"
+        ),
+    },
+];
+
+/// Whether [`CALLED`] could reject something. Its reasons are those, or narrower: that of languages asks for an oid of 16384
+/// or more too. They stand where values are made and not under WHERE, since the planner would try the expressions on its
+/// statistics.
+const CALLED_BEFORE: &str = concat!(
+    "select coalesce(bool_or(judged), false) from (
+        select oid >= 16384::oid or prosecdef or prolang not in (12::oid, 13::oid, 14::oid) or proname ~ $7::text
+               or provolatile = 'v' and proname !~ $8::text as judged
+        from pg_proc
+        where oid = any ",
+    oids!("$1"),
+    "
+           or oid in (select oprcode::oid from pg_operator where oid = any ",
+    oids!("$2"),
+    ")
+        union all
+        select greatest(oid, oprnegate, oprcom) >= 16384::oid from pg_operator where oid = any ",
+    oids!("$2"),
+    ") as found"
+);
+
+/// The first function, or operator, that is not allowed. An operator's negator and commutator count too, because the planner
+/// puts them in its place.
+pub(super) const CALLED: &str = concat!(
+    "with used as (
+        select f.oid as function, null::oid as operator, null::oid as instead
+        from pg_proc f where f.oid = any ",
+    oids!("$1"),
+    "
+        union all
+        select o.oprcode::oid, o.oid, greatest(o.oprnegate, o.oprcom)
+        from pg_operator o where o.oid = any ",
+    oids!("$2"),
+    "
+    ), judged as (
+        select p.oid, u.operator,
+            coalesce(', ' || case when p.prosecdef then 'SECURITY DEFINER' end, '')
+            || coalesce(', ' || case when p.oid >= 16384::oid and p.prokind <> 'a' and not l.lanpltrusted
+                 then 'language ' || l.lanname::text || ', which is not trusted' end, '')
+            || coalesce(', ' || case when p.provolatile = 'v' and (p.oid >= 16384::oid or p.proname !~ $8::text)
+                 then 'volatile' end, '')
+            || coalesce(', ' || case when p.oid < 16384::oid and p.proname ~ $7::text
+                 then 'it has an effect or runs what it is given, whatever its label says' end, '')
+            || coalesce(', ' || case when p.oid < 16384::oid and p.prolang not in (12::oid, 13::oid, 14::oid)
+                 then 'replaced, since PostgreSQL has it in another language than ' || l.lanname::text end, '')
+            || coalesce(', ' || case when p.oid >= 16384::oid
+                 then 'made by somebody, so that its label (' ||
+                      case p.provolatile when 'v' then 'volatile' when 's' then 'stable' else 'immutable' end ||
+                      ') proves nothing' end, '')
+            || coalesce(', ' || case when u.operator >= 16384::oid then 'an operator made by somebody' end, '')
+            || coalesce(', ' || case when u.instead >= 16384::oid then 'the planner can put operator ' ||
+                      coalesce(u.instead::regoperator::text, '') || ' in its place' end, '') as why
+        from used u join pg_proc p on p.oid = u.function join pg_language l on l.oid = p.prolang
+    )
+    select case when operator is null then format('function %s: %s', oid::regprocedure, substr(why, 3))
+                else format('operator %s of function %s: %s', operator::regoperator, oid::regprocedure, substr(why, 3)) end
+    from judged where why <> ''
+    order by 1 limit 1"
+);
+
+/// Tables by quoted name, always in the same order, so that two sessions don't wait for each other.
+pub(super) const LOCKABLE: &str = concat!(
+    "select quote_ident(n.nspname::text) || '.'::text || quote_ident(c.relname::text)
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.oid >= 16384::oid and c.relkind in ('r', 'p') and has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE'::text)
+       and c.oid = any ",
+    oids!("$1"),
+    " order by c.oid"
+);
+
+/// The expressions of virtual generated columns (PostgreSQL 18) of the relations and their children.
+pub(super) const VIRTUAL_COLUMNS: &str = concat!(
+    "with recursive ",
+    relations!("$1"),
+    "
+    select d.adbin::text
+    from relations r join pg_attribute a on a.attrelid = r.oid and a.attgenerated = 'v'
+    join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum"
+);
