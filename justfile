@@ -19,6 +19,10 @@ ci:
 servers *args:
     .ci/servers {{args}}
 
+# every attack on a gate fifty times, on the oldest, the usual and the newest server (minutes)
+gate-races:
+    PGSEAL_RACES=50 .ci/servers 13 15 18 -- gate_races
+
 # kills and cuts at every step of the protocol (minutes); ./test tries a sample
 faults *args:
     ./test --test faults -- --exhaustive {{args}}

@@ -52,6 +52,10 @@ mod failure;
 mod fingerprints;
 #[path = "postgres/gate.rs"]
 mod gate;
+#[path = "postgres/gate_races.rs"]
+mod gate_races;
+#[path = "postgres/gate_role.rs"]
+mod gate_role;
 #[path = "postgres/harmless.rs"]
 mod harmless;
 #[path = "postgres/generated.rs"]
@@ -117,6 +121,13 @@ fn database(prefix: &str) -> TestDatabase<'static> {
     let cluster = Cluster::shared();
     let template = cluster.template("small_before", |db| db.client().batch_execute(BEFORE).unwrap());
     TestDatabase::from_template(cluster, template, prefix)
+}
+
+/// [`small`] where gates and probes are asked as the role of `--db`, which may be a superuser: nothing but the checks stands
+/// between them and what they call.
+fn small_without_gate_user(prefix: &str) -> (TestDatabase<'static>, Release, Site) {
+    let (db, release, _) = small(prefix);
+    (db, release, Site::without_gate_user())
 }
 
 /// A database, and a small release for it.

@@ -28,6 +28,16 @@ def other_account():
     return dict(user=account.pw_uid, group=account.pw_gid, extra_groups=[])
 
 
+GATE_USER = "gate_reader"
+
+
+def make_gate_role(bin):
+    """Gates are asked as a role that may only read; before PostgreSQL 14 that is one of each table's own grants."""
+    psql = shutil.which("psql") or os.path.join(bin, "psql")
+    read = f"grant pg_read_all_data to {GATE_USER}"
+    subprocess.run([psql, "-X", "-q", "-d", "postgres", "-c", f"create role {GATE_USER} login", "-c", read], check=True)
+
+
 @contextlib.contextmanager
 def server(bin, settings=()):
     """Gives the directory of its socket; PGHOST and PGUSER are set meanwhile."""
@@ -47,12 +57,13 @@ def server(bin, settings=()):
             with open(os.path.join(home, "programs.log")) as log:
                 sys.exit(f"{program} failed:\n{log.read()[-2000:]}")
 
-    before = {name: os.environ.get(name) for name in ("PGHOST", "PGUSER", "PGDATABASE")}
+    before = {name: os.environ.get(name) for name in ("PGHOST", "PGUSER", "PGDATABASE", "PGSEAL_GATE_USER")}
     try:
         run("initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N")
         options = ["listen_addresses=", f"unix_socket_directories={socket}", "fsync=off", *settings]
         run("pg_ctl", "-l", os.path.join(socket, "log"), "-s", "-w", "start", "-o", " ".join(f"-c {o}" for o in options))
-        os.environ.update(PGHOST=socket, PGUSER="postgres")
+        os.environ.update(PGHOST=socket, PGUSER="postgres", PGSEAL_GATE_USER=GATE_USER)
+        make_gate_role(bin)
         yield socket
     finally:
         subprocess.run([os.path.join(bin, "pg_ctl"), "-D", data, "-m", "immediate", "-s", "stop"], cwd="/",

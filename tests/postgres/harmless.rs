@@ -3,10 +3,10 @@
 
 use super::cluster::{Cluster, TestDatabase};
 use super::release::{BEFORE, assert_same, dump, wait_until};
-use super::small;
+use super::small_without_gate_user;
 use pgseal::database::{Connect, Purpose};
 use pgseal::postgres::Connector;
-use pgseal::release::question;
+use pgseal::release::question::{self, QuestionError, Within};
 
 struct Trap {
     what: &'static str,
@@ -253,7 +253,7 @@ const TRAPS: &[Trap] = &[
 fn traps(by_plain: bool) {
     let mut wrong = Vec::new();
     for trap in TRAPS.iter().filter(|trap| trap.by_plain == by_plain) {
-        let (db, release, site) = small("trap");
+        let (db, release, site) = small_without_gate_user("trap");
         let role = format!("plain_{}", db.name());
         let own = format!("set role {role};");
         db.client()
@@ -266,6 +266,15 @@ fn traps(by_plain: bool) {
             .unwrap();
         db.client().batch_execute(&format!("{}{}", if by_plain { own.as_str() } else { "" }, trap.lay)).unwrap();
         let laid = snapped(&db);
+        // The pre-checks alone see it: a check behind one that says no is never made.
+        let mut session = Connector::new(db.url().parse().unwrap()).connect(Purpose::Read).unwrap();
+        session.batch("begin read only").unwrap();
+        match question::suspects(session.as_mut(), trap.gate, "public, pg_temp") {
+            Ok(suspects) if suspects.is_empty() => wrong.push(format!("{}: no pre-check sees it", trap.what)),
+            Ok(_) | Err(QuestionError::Uses(_) | QuestionError::Literals(_)) => {}
+            Err(error) => wrong.push(format!("{}: {error}", trap.what)),
+        }
+        drop(session);
         let bundle = site.pack(&release.gate("approved", &format!("{};\n", trap.gate)));
         let superuser = site.operator(&bundle, &db.url());
         let plain = site.operator(&bundle, &as_role(&db, &role));
@@ -321,7 +330,7 @@ fn traps_of_a_superuser() {
 /// A path that was signed with `pg_catalog` behind other schemas leads no query of the look, nor of the driver, there.
 #[test]
 fn a_path_with_the_catalog_last() {
-    let (db, release, site) = small("path");
+    let (db, release, site) = small_without_gate_user("path");
     let name = db.name();
     db.client()
         .batch_execute(&format!(
@@ -344,7 +353,7 @@ fn a_path_with_the_catalog_last() {
 /// Each reason has its words, and names what is refused.
 #[test]
 fn what_is_refused_is_named() {
-    let (db, release, site) = small("named");
+    let (db, release, site) = small_without_gate_user("named");
     db.client()
         .batch_execute(
             "create function public.definer(integer) returns boolean immutable security definer language sql as 'select true';
@@ -426,7 +435,7 @@ fn what_is_refused_is_named() {
 /// and is PostgreSQL's own.
 #[test]
 fn everything_that_hangs_on_a_table() {
-    let (db, release, site) = small("hangs");
+    let (db, release, site) = small_without_gate_user("hangs");
     let mut client = db.client();
     client
         .batch_execute(
@@ -513,7 +522,7 @@ const MISLEADING: &str = "
 
 #[test]
 fn operators_in_the_catalog_mislead_nobody() {
-    let (db, release, site) = small("misled");
+    let (db, release, site) = small_without_gate_user("misled");
     db.client()
         .batch_execute(&format!(
             "create function public.f(integer) returns integer immutable language sql as 'select $1';
@@ -536,7 +545,7 @@ fn operators_in_the_catalog_mislead_nobody() {
 #[test]
 fn traps_among_misleading_operators() {
     for trap in TRAPS {
-        let (db, release, site) = small("misled");
+        let (db, release, site) = small_without_gate_user("misled");
         db.client().batch_execute(&format!("{BANG}{}", trap.lay)).unwrap();
         db.client().batch_execute(MISLEADING).unwrap();
         let bundle = site.pack(&release.gate("approved", &format!("{};\n", trap.gate)));
@@ -610,7 +619,7 @@ fn texts_that_nobody_packed() {
         let ask = |text: &str, begin: &str, purpose| {
             let mut session = connector.connect(purpose).unwrap();
             session.batch(begin).unwrap();
-            let answer = question::ask(session.as_mut(), text, "public, pg_temp", 2);
+            let answer = question::ask(session.as_mut(), text, "public, pg_temp", 2, Within::OwnTransaction);
             // The session lives, so its own locks would stay; those of the statement go a moment after the error.
             let locks = "select count(*) from pg_locks
                 where locktype = 'advisory' or mode in ('RowShareLock', 'RowExclusiveLock')";
@@ -642,7 +651,7 @@ create operator public.<~~> (leftarg = integer, rightarg = integer, function = p
     let drop = "drop operator if exists public.<~~> (integer, integer) cascade; drop function if exists public.f;\n";
     let finalized = "select pg_catalog.to_regclass('public.widgets') is not null as widgets;\n";
 
-    let (db, release, site) = small("probe");
+    let (db, release, site) = small_without_gate_user("probe");
     let count = format!("alter database {} set track_functions = 'pl'; {BANG}", db.name());
     db.client().batch_execute(&format!("{count}{trap}{index}")).unwrap();
     // Making the index has snapped it already.
@@ -657,7 +666,7 @@ create operator public.<~~> (leftarg = integer, rightarg = integer, function = p
     assert_eq!(snapped(&db), laid);
     assert_same(&before, &dump(&db));
 
-    let (db, release, site) = small("inside");
+    let (db, release, site) = small_without_gate_user("inside");
     db.client().batch_execute(BANG).unwrap();
     let before = dump(&db);
     let gate = "select count(*) >= 0 as ready, 'x' as reason from public.t where a > 7;\n";
@@ -674,7 +683,7 @@ create operator public.<~~> (leftarg = integer, rightarg = integer, function = p
 /// What the role and the database set reaches neither the look nor the question.
 #[test]
 fn settings_of_the_role() {
-    let (db, release, site) = small("rolesets");
+    let (db, release, site) = small_without_gate_user("rolesets");
     let gate =
         "select current_setting('transaction_read_only') = 'on' as ready, current_setting('search_path') as reason
 from approvals;\n";
@@ -702,7 +711,7 @@ from approvals;\n";
     let connector = Connector::new(as_role(&db, &role).parse().unwrap());
     let mut session = connector.connect(Purpose::Read).unwrap();
     session.batch("begin read only").unwrap();
-    question::ask(session.as_mut(), hidden, "public, pg_temp", 2).unwrap_err();
+    question::ask(session.as_mut(), hidden, "public, pg_temp", 2, Within::OwnTransaction).unwrap_err();
     drop(session);
     assert_eq!(snapped(&db), (0, "0".to_owned()));
     let mut plainly = db.client();

@@ -71,6 +71,7 @@ impl Cluster {
     pub fn of(programs: &ServerPrograms) -> Self {
         let server = ThrowawayServer::start(programs, Some(&env::temp_dir()));
         let server = server.unwrap_or_else(|error| panic!("{}", chain(&error)));
+        make_gate_role(&server.connection("template1"));
         Self { server, templates: Mutex::default() }
     }
 
@@ -158,6 +159,26 @@ impl Drop for TestDatabase<'_> {
         // The test may have stopped the server; what is left goes with the cluster.
         let _ = self.cluster.server.drop_database(&self.name);
     }
+}
+
+/// The role that the tests ask gates and probes as: it may only read.
+pub const GATE_USER: &str = "gate_reader";
+
+/// Before PostgreSQL 14 there is no role that reads all data; there it is given what the superuser makes, in every database
+/// that is copied from this one.
+fn make_gate_role(connection: &str) {
+    let sql = format!(
+        "create role {GATE_USER} login;
+         do $$ begin
+             if current_setting('server_version_num')::integer >= 140000 then
+                 grant pg_read_all_data to {GATE_USER};
+             else
+                 alter default privileges grant select on tables to {GATE_USER};
+                 alter default privileges grant usage on schemas to {GATE_USER};
+             end if;
+         end $$"
+    );
+    Client::connect(connection, NoTls).unwrap().batch_execute(&sql).unwrap();
 }
 
 fn unique(prefix: &str) -> String {

@@ -25,7 +25,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::cluster::{TestDatabase, programs};
+use super::cluster::{GATE_USER, TestDatabase, programs};
 
 /// The program under test.
 pub const PGSEAL: &str = env!("CARGO_BIN_EXE_pgseal");
@@ -230,16 +230,29 @@ impl Release {
 /// with this value.
 pub struct Site {
     dir: TempDir,
+    asks_as_reader: bool,
 }
 
 impl Site {
+    /// Gates and probes are asked as [`GATE_USER`].
     pub fn new() -> Self {
-        let site = Self { dir: tempfile::tempdir().unwrap() };
+        Self::with(true)
+    }
+
+    /// Gates and probes are asked as the role of `--db`, whatever it may do: the trust root allows it.
+    pub fn without_gate_user() -> Self {
+        Self::with(false)
+    }
+
+    fn with(asks_as_reader: bool) -> Self {
+        let site = Self { dir: tempfile::tempdir().unwrap(), asks_as_reader };
         for name in ["root", "release", "receipt"] {
             site.pgseal(["keygen", name, "--no-passphrase"]).done();
         }
         let init = ["trust", "init", "trust.json", "--root-key", "root.key", "--role", "release:1=release.pub"];
-        site.pgseal(init.into_iter().chain(["--role", "receipt:1=receipt.pub"])).done();
+        let gate_role = if asks_as_reader { "reader" } else { "any" };
+        let more = ["--role", "receipt:1=receipt.pub", "--gate-role", gate_role];
+        site.pgseal(init.into_iter().chain(more)).done();
         site
     }
 
@@ -283,6 +296,9 @@ impl Site {
             }
         }
         command.env("HOME", self.dir.path());
+        if self.asks_as_reader {
+            command.env("PGSEAL_GATE_USER", GATE_USER);
+        }
         command
     }
 

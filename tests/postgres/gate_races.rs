@@ -1,0 +1,591 @@
+//! Owners of what a gate reads who change it while it is asked: whatever they commit and whenever, their code does not run and
+//! the gate does not say READY.
+//!
+//! `PGSEAL_RACES=50` repeats each attack so often (`just gate-races`); a usual run tries each a few times.
+
+use std::thread;
+
+use super::cluster::{Cluster, GATE_USER, TestDatabase};
+use super::release::{Release, Running, wait_until};
+use super::{small, small_without_gate_user};
+use pgseal::database::{Connect, DatabaseError, Purpose, Session, Table};
+use pgseal::postgres::Connector;
+use pgseal::release::question::{self, QuestionError, Within};
+
+/// Mallory, a plain role, owns the table and the view that gates read. Her code takes a lock that others see, and leaves a
+/// file where it runs as a superuser.
+const LAY: &str = "
+    create table public.approvals (id integer, ok boolean, who text, tags text[]);
+    insert into public.approvals values (1, false, 'a', '{no}');
+    create view public.v as select coalesce(bool_and(ok), false) as ready, 'of the view'::text as reason
+        from public.approvals;
+    create function public.bang() returns boolean language plpgsql volatile as $$
+        begin
+            perform pg_advisory_lock(4711);
+            if (select rolsuper from pg_roles where rolname = current_user) then
+                execute format('copy (select 1) to program %L', 'touch bang_' || current_database());
+            end if;
+            return true;
+        end $$;
+    create function public.evil(integer) returns integer language plpgsql immutable as
+        $$ begin perform public.bang(); return 1; end $$;
+    create function public.evil(text) returns boolean language plpgsql immutable as
+        $$ begin return public.bang(); end $$;";
+
+struct Race {
+    what: &'static str,
+    gate: &'static str,
+    /// Mallory's transaction, and the lock of the asker that she waits for before she commits.
+    attack: &'static str,
+    until: &'static str,
+}
+
+/// The asker waits for a lock of mallory's.
+const WAITS: &str = "exists (select from pg_locks where relation = any (array['public.v'::regclass, 'public.approvals'])
+    and pid <> pg_backend_pid() and not granted)";
+
+/// The asker has the table's lock already.
+const READS: &str = "exists (select from pg_locks where relation = 'public.approvals'::regclass
+    and pid <> pg_backend_pid() and mode = 'AccessShareLock' and granted)";
+
+const APPROVED: &str = "select coalesce(bool_and(ok), false) as ready, 'x' as reason from public.approvals
+    where id > 0 and who is not null";
+
+/// Whoever asks, and however often: each of these waits for the asker, so that luck has no part in it.
+const CERTAIN: [Race; 6] = [
+    Race {
+        what: "a view that is replaced",
+        gate: "select ready, reason from public.v",
+        attack: "create or replace function public.young() returns boolean language plpgsql volatile as
+                     $$ begin return public.bang(); end $$;
+                 create or replace view public.v as select public.young() as ready, 'x'::text as reason",
+        until: WAITS,
+    },
+    Race {
+        what: "an index below an exclusive lock",
+        gate: APPROVED,
+        attack: "lock table public.approvals in access exclusive mode;
+                 create index evil_i on public.approvals ((public.evil(1) + id))",
+        until: WAITS,
+    },
+    Race {
+        what: "statistics below an exclusive lock",
+        gate: APPROVED,
+        attack: "lock table public.approvals in access exclusive mode;
+                 create statistics evil_s on (public.evil(1) + id), who from public.approvals",
+        until: WAITS,
+    },
+    Race {
+        what: "a policy",
+        gate: APPROVED,
+        attack: "alter table public.approvals enable row level security;
+                 create policy evil_p on public.approvals using (public.evil(who))",
+        until: WAITS,
+    },
+    Race {
+        what: "a domain that a literal is read by",
+        gate: "select coalesce(bool_and(tags @> '{approved}'), false) as ready, 'x' as reason from public.approvals",
+        attack: "lock table public.approvals in access exclusive mode;
+                 create domain public.young as text check (public.evil(value));
+                 alter table public.approvals alter tags type public.young[] using tags::public.young[]",
+        until: WAITS,
+    },
+    Race {
+        what: "a type of the text that becomes a domain",
+        gate: "select coalesce(bool_and(ok), false) or 'no'::public.mood = public.mood 'yes' as ready, 'x' as reason
+               from public.approvals",
+        attack: "lock table public.approvals in access exclusive mode;
+                 drop type public.mood;
+                 create domain public.mood as text check (public.evil(value))",
+        until: WAITS,
+    },
+];
+
+/// Mallory commits when the asker has its locks, and hopes for the instant between check and execution.
+const LUCKY: [Race; 4] = [
+    Race {
+        what: "an index",
+        gate: APPROVED,
+        attack: "create index evil_i on public.approvals ((public.evil(1) + id))",
+        until: READS,
+    },
+    Race {
+        what: "statistics",
+        gate: APPROVED,
+        attack: "create statistics evil_s on (public.evil(1) + id), who from public.approvals",
+        until: READS,
+    },
+    Race {
+        what: "a child with an index",
+        gate: APPROVED,
+        attack: "create table public.child () inherits (public.approvals);
+                 create index evil_i on public.child ((public.evil(1) + id))",
+        until: READS,
+    },
+    Race {
+        what: "a better match for an operator",
+        gate: "select coalesce(bool_and(tags @> '{yes}'), false) as ready, 'x' as reason from public.approvals",
+        attack: "create function public.better(text[], text[]) returns boolean language plpgsql immutable as
+                     $$ begin return public.bang(); end $$;
+                 create operator public.@> (leftarg = text[], rightarg = text[], function = public.better)",
+        until: READS,
+    },
+];
+
+fn rounds() -> usize {
+    std::env::var("PGSEAL_RACES").map_or(3, |rounds| rounds.parse().unwrap())
+}
+
+/// A database of mallory's, as a template for each round.
+fn laid(db: &TestDatabase<'_>, mallory: &str) {
+    let role = format!(
+        "create role {mallory} login; grant create on schema public to {mallory};
+         create type public.mood as enum ('yes', 'no'); alter type public.mood owner to {mallory}; set role {mallory};"
+    );
+    db.client().batch_execute(&format!("{role} {LAY}")).unwrap();
+    let readable = "grant select on all tables in schema public to public";
+    db.client().batch_execute(readable).unwrap();
+}
+
+fn as_role(db: &TestDatabase<'_>, role: &str) -> String {
+    db.url().replace("user=postgres", &format!("user={role}"))
+}
+
+/// Plays mallory on a thread: her transaction, until the asker is where she wants it.
+fn attack(db: &TestDatabase<'_>, mallory: &str, race: &Race) -> thread::JoinHandle<()> {
+    let mut client = postgres::Client::connect(&db.connection().replace("user=postgres", &format!("user={mallory}")), postgres::NoTls).unwrap();
+    client.batch_execute("begin").unwrap();
+    let attack = client.batch_execute(race.attack);
+    // Expressions in statistics came with PostgreSQL 14.
+    if attack.is_err() && race.what.starts_with("statistics") {
+        client.batch_execute("rollback; begin").unwrap();
+    } else {
+        attack.unwrap();
+    }
+    // Without a query of the client's between, so that she is as fast as can be.
+    let wait = format!(
+        "do $$ declare since timestamptz := clock_timestamp(); begin
+             loop exit when {} or clock_timestamp() - since > interval '4 s'; end loop;
+         end $$; commit",
+        race.until
+    );
+    thread::spawn(move || client.batch_execute(&wait).unwrap())
+}
+
+/// Whether her code ran in a session that is still there, or as a superuser at any time.
+fn snapped(db: &TestDatabase<'_>) -> bool {
+    let locked = "select count(*) from pg_locks where locktype = 'advisory' and objid = 4711 and database =
+        (select oid from pg_database where datname = current_database())";
+    db.ask(locked) != "0" || db.ask("select count(*) from pg_ls_dir('.') as f where f = 'bang_' || current_database()") != "0"
+}
+
+fn read(url: &str) -> Box<dyn Session> {
+    Connector::new(url.parse().unwrap()).connect(Purpose::Read).unwrap()
+}
+
+/// Asks as gates are asked, on a session that the caller looks at.
+fn ask(session: &mut dyn Session, gate: &str) -> Result<Table, QuestionError> {
+    session.batch("begin isolation level read committed read only").unwrap();
+    question::ask(session, gate, "\"public\", pg_temp", 2, Within::OwnTransaction).map(|(_, table)| table)
+}
+
+fn says_ready(answer: &Result<Table, QuestionError>) -> bool {
+    let Ok(table) = answer else { return false };
+    let at = table.columns.iter().position(|name| name == "ready").unwrap();
+    table.rows.first().is_some_and(|row| row[at].as_deref() == Some("t"))
+}
+
+/// Each race, in a database of its own each round, asked by this role (as mallory: by the owner).
+fn races(races: &[Race], role: &str, may_snap: bool) {
+    let cluster = Cluster::shared();
+    let mut wrong = Vec::new();
+    for race in races {
+        for round in 0..rounds() {
+            let db = cluster.database("race");
+            let mallory = format!("mallory_{}", db.name());
+            laid(&db, &mallory);
+            let role = if role == "owner" { mallory.as_str() } else { role };
+            let mut session = read(&as_role(&db, role));
+            let attacking = attack(&db, &mallory, race);
+            let answer = ask(session.as_mut(), race.gate);
+            attacking.join().unwrap();
+            let what = format!("{} as {role}, round {round}", race.what);
+            if says_ready(&answer) {
+                wrong.push(format!("{what}: READY"));
+            }
+            if !may_snap && snapped(&db) {
+                wrong.push(format!("{what}: it snapped"));
+            }
+            if let Err(QuestionError::Database(error @ DatabaseError::Connection(_))) = &answer {
+                wrong.push(format!("{what}: {error}"));
+            }
+            drop(session);
+            db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn whoever_commits_while_the_gate_waits_for_a_superuser() {
+    races(&CERTAIN, "postgres", false);
+}
+
+#[test]
+fn whoever_commits_while_the_gate_waits_for_a_reader() {
+    races(&CERTAIN, GATE_USER, false);
+}
+
+#[test]
+fn whoever_commits_while_the_gate_waits_for_the_owner() {
+    races(&CERTAIN, "owner", false);
+}
+
+/// What is committed in the last round trip may be evaluated by the planner, as a role that can do nothing (`gate_role.rs`); the
+/// answer does not count all the same.
+#[test]
+fn whoever_commits_between_check_and_execution() {
+    races(&LUCKY, GATE_USER, true);
+}
+
+/// Inside a run the role may be a superuser, and locks the gate's tables: the index is seen before it is evaluated.
+#[test]
+fn an_index_that_waits_for_the_gate_inside_a_run() {
+    for _ in 0..rounds().min(10) {
+        let (db, release, site) = small("inrun");
+        let mallory = format!("mallory_{}", db.name());
+        laid_for_run(&db, &mallory);
+        let release = release.gate("approved", "select count(*) > 0 as ready, 'x' as reason from public.approvals where id > 0\n");
+        let bundle = site.pack(&release.tier("slow", "select pg_sleep(1);\n"));
+        let operator = site.operator(&bundle, &db.url());
+        let before = super::release::dump(&db);
+        let run: Running = operator.start("run");
+        wait_until("the tier runs", || {
+            db.ask("select count(*) from pg_stat_activity where datname = current_database() and query like 'select pg_sleep(1)%'") == "1"
+        });
+        let race = Race {
+            what: "an index",
+            gate: "",
+            attack: "create index evil_i on public.approvals ((public.evil(1) + id))",
+            until: "exists (select from pg_locks where relation = 'public.approvals'::regclass
+                and mode = 'ShareUpdateExclusiveLock' and not granted)",
+        };
+        attack(&db, &mallory, &race).join().unwrap();
+        let answer = run.end();
+        answer.fails_saying(30, &["function public.evil(integer), made by somebody, in an index"]);
+        assert!(!snapped(&db), "{answer}");
+        db.client().batch_execute("drop index public.evil_i").unwrap();
+        super::release::assert_same(&before, &super::release::dump(&db));
+        db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
+    }
+}
+
+/// [`laid`] in a database that has the table of a small release.
+fn laid_for_run(db: &TestDatabase<'_>, mallory: &str) {
+    db.client().batch_execute("drop table public.approvals").unwrap();
+    laid(db, mallory);
+}
+
+/// Nobody is hostile: a nightly job reloads the table that the gate reads, which is empty in no committed state.
+#[test]
+fn a_table_that_is_reloaded_is_never_empty() {
+    let reloads = [
+        "truncate public.blockers; insert into public.blockers values (1)",
+        "alter table public.blockers alter id type bigint",
+        "alter table public.blockers alter id type integer",
+        "delete from public.blockers; insert into public.blockers values (1)",
+    ];
+    let (db, release, site) = small("reload");
+    db.client()
+        .batch_execute("create table public.blockers (id integer); insert into public.blockers values (1)")
+        .unwrap();
+    let free = "select 'free' as name, count(*) = 0 as ok, count(*)::text as detail from public.blockers;\n";
+    let gate = "select count(*) = 0 as ready, count(*) || ' blockers' as reason from public.blockers;\n";
+    let bundle = site.pack(&release.clone().gate("free", gate).verify("free", "any", "read-only", free));
+    let operator = site.operator(&bundle, &db.url());
+    assert_eq!(operator.gate().code, 20);
+    for reload in reloads {
+        for command in ["gate", "plan", "run", "check"] {
+            let mut job = db.client();
+            job.batch_execute(&format!("begin; {reload}")).unwrap();
+            let asked = operator.start(command);
+            // Where the rows were only deleted, nobody waits.
+            if !reload.starts_with("delete") {
+                wait_until("the question waits", || {
+                    db.ask("select count(*) from pg_locks where relation = 'public.blockers'::regclass and not granted") != "0"
+                });
+            }
+            job.batch_execute("commit").unwrap();
+            let answer = asked.end();
+            let code = if command == "check" { 22 } else { 20 };
+            assert_eq!(answer.code, code, "{command} beside {reload}: {answer}");
+        }
+    }
+}
+
+/// A partition is locked by the planner, whose snapshot is older: the gate asks again.
+#[test]
+fn a_partition_that_is_reloaded_is_never_empty() {
+    let (db, _, _) = small_without_gate_user("partition");
+    db.client()
+        .batch_execute(
+            "create table public.blockers (id integer) partition by range (id);
+             create table public.some partition of public.blockers for values from (0) to (9);
+             insert into public.blockers values (1)",
+        )
+        .unwrap();
+    for role in ["postgres", GATE_USER] {
+        for _ in 0..rounds() {
+            let url = as_role(&db, role);
+            let mut job = db.client();
+            job.batch_execute("begin; truncate public.some; insert into public.blockers values (1)").unwrap();
+            let asking = thread::spawn(move || {
+                ask(read(&url).as_mut(), "select count(*) = 0 as ready, count(*)::text as reason from public.blockers").unwrap()
+            });
+            wait_until("the planner waits", || {
+                db.ask("select count(*) from pg_locks where relation = 'public.some'::regclass and not granted") != "0"
+            });
+            job.batch_execute("commit").unwrap();
+            assert_eq!(asking.join().unwrap().rows, [[Some("f".to_owned()), Some("1".to_owned())]]);
+        }
+    }
+}
+
+/// A question that takes a while, over everything that can be changed meanwhile.
+const SLOW: &str = "select count(*) > 0 as ready, min(upper(who)) as reason
+    from public.wide cross join generate_series(1, 1500000) as n where m = 'x' and who || n <> ''";
+
+const WIDE: &str = "
+    create type public.mood as enum ('x', 'y');
+    create table public.wide (id integer, who text, m public.mood);
+    alter table public.wide add constraint positive check (id > 0) not valid;
+    create table public.other (id integer, who text, m public.mood, check (id > 0));
+    create index by_id on public.wide (id);
+    insert into public.wide values (1, 'a', 'x')";
+
+/// What happens beside a question either waits for it or makes its answer worthless: rules, policies, defaults and columns
+/// can't change below its lock, everything else has a version.
+#[test]
+fn every_change_beside_a_question_is_seen() {
+    let changes = [
+        ("an index", "create index on public.wide (who)"),
+        ("statistics", "create statistics public.s on id, who from public.wide"),
+        ("a child", "create table public.child () inherits (public.wide)"),
+        ("an option", "alter table public.wide set (fillfactor = 90)"),
+        ("a column's option", "alter table public.wide alter who set statistics 7"),
+        ("a constraint", "alter table public.wide validate constraint positive"),
+        ("a type", "alter type public.mood rename to moods"),
+        ("a cast", "create function public.c(public.mood) returns integer language sql immutable as 'select 1';
+                    create cast (public.mood as integer) with function public.c(public.mood)"),
+        ("a function", "alter function pg_catalog.upper(text) cost 2"),
+        ("an operator", "alter operator pg_catalog.|| (text, anynonarray) owner to current_user;
+                         alter operator pg_catalog.|| (text, anynonarray) set schema public;
+                         alter operator public.|| (text, anynonarray) set schema pg_catalog"),
+    ];
+    for (what, change) in changes {
+        let db = Cluster::shared().database("beside");
+        db.client().batch_execute(WIDE).unwrap();
+        db.client().batch_execute("grant select on all tables in schema public to public").unwrap();
+        let url = as_role(&db, GATE_USER);
+        let asking = thread::spawn(move || ask(read(&url).as_mut(), SLOW));
+        wait_until("it is executed", || {
+            db.ask("select count(*) from pg_stat_activity where datname = current_database() and query like 'FETCH FORWARD%' and state = 'active'") == "1"
+        });
+        db.client().batch_execute(change).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let answer = asking.join().unwrap();
+        assert!(matches!(answer, Err(QuestionError::Changed(_))), "{what}: {answer:?}");
+    }
+    for change in [
+        "create rule r as on insert to public.wide do nothing",
+        "create policy p on public.wide using (true)",
+        "alter table public.wide alter who set default 'x'",
+        "alter table public.wide add c integer",
+        "truncate public.wide",
+    ] {
+        let db = Cluster::shared().database("beside");
+        db.client().batch_execute(WIDE).unwrap();
+        db.client().batch_execute("grant select on all tables in schema public to public").unwrap();
+        let mut session = read(&as_role(&db, GATE_USER));
+        ask(session.as_mut(), "select true as ready, min(who) as reason from public.wide").unwrap();
+        let error = db.client().batch_execute(&format!("set lock_timeout = 100; {change}")).unwrap_err();
+        assert_eq!(error.code().map(|code| code.code()), Some("55P03"), "{change}");
+    }
+}
+
+/// Catalogs with objects that depend on a relation, as the catalog itself tells them, and where they are looked at. A kind that
+/// a later version of PostgreSQL adds is not in the list.
+const REACHED: &[(&str, &str)] = &[
+    ("pg_rewrite", "versions: rules, and the tree"),
+    ("pg_policy", "versions: policies, and the tree"),
+    ("pg_constraint", "versions: constraints, and what they need"),
+    ("pg_class", "versions: indexes, children"),
+    ("pg_statistic_ext", "versions: statistics, and what they need"),
+    ("pg_attrdef", "versions: defaults, and what generated columns need"),
+    ("pg_type", "the type of its rows: types, where the tree has it"),
+    ("pg_trigger", "not reached: a SELECT fires none"),
+    ("pg_publication_rel", "not reached: what is replicated"),
+    ("pg_proc", "not reached from the relation: a function over its rows, in the tree where it is called"),
+    ("pg_cast", "versions: casts, and types"),
+    ("pg_operator", "not reached from the relation: in the tree where it is called"),
+];
+
+#[test]
+fn every_kind_of_object_behind_a_relation_is_known() {
+    let db = Cluster::shared().database("kinds");
+    db.client().batch_execute(WIDE).unwrap();
+    db.client()
+        .batch_execute(
+            "create view public.view as select * from public.wide;
+             create rule r as on insert to public.wide do also nothing;
+             create policy p on public.wide using (id > 0);
+             create statistics public.st on id, who from public.wide;
+             create table public.gen (id serial primary key, twice integer generated always as (1 + 1) stored, big text);
+             create table public.fk (id integer references public.gen);
+             create table public.child () inherits (public.wide);
+             create table public.parts (id integer) partition by list (id);
+             create table public.part partition of public.parts for values in (1);
+             create materialized view public.mat as select * from public.wide;
+             create function public.over(public.wide) returns integer language sql as 'select 1';
+             create function public.fires() returns trigger language plpgsql as 'begin return new; end';
+             create trigger t before insert on public.wide for each row execute function public.fires();
+             create publication pub for table public.wide;
+             create function public.cast_it(public.wide) returns integer language sql as 'select 1';
+             create cast (public.wide as integer) with function public.cast_it(public.wide);
+             create function public.eq(public.wide, public.wide) returns boolean language sql as 'select true';
+             create operator public.=== (leftarg = public.wide, rightarg = public.wide, function = public.eq);",
+        )
+        .unwrap();
+    // By the relation itself or the type of its rows.
+    let found = db.client().query(
+        "select distinct d.classid::regclass::text from pg_depend d
+         where d.refclassid = 'pg_class'::regclass and d.refobjid >= 16384
+            or d.refclassid = 'pg_type'::regclass and d.refobjid in (select reltype from pg_class where oid >= 16384)
+         order by 1", &[]).unwrap();
+    let found: Vec<String> = found.iter().map(|row| row.get(0)).collect();
+    for kind in &found {
+        assert!(REACHED.iter().any(|(known, _)| known == kind), "{kind} depends on relations, and is not looked at");
+    }
+    for (kind, _) in REACHED {
+        assert!(found.iter().any(|there| there == kind), "{kind} is not tried: {found:?}");
+    }
+}
+
+/// Everything that could make the asker run code is there before: nothing of it runs, whoever asks.
+#[test]
+fn literals_that_somebody_reads() {
+    let mood = "create type public.feel as enum ('sad', 'glad');
+        create function public.cast_it(public.feel) returns text language plpgsql immutable as
+            $$ begin perform public.bang(); return 'x'; end $$;
+        create cast (public.feel as text) with function public.cast_it(public.feel);";
+    let traps = [
+        ("an array of a domain over an enumeration",
+         "create domain public.d as public.feel check (value || 'x' <> 'y');
+          alter table public.approvals add f public.d[];", "f @> '{sad}'"),
+        ("a range of a domain",
+         "create domain public.d as text check (public.evil(value)); create type public.r as range (subtype = public.d);
+          alter table public.approvals add f public.r;", "f = '[a,b]'"),
+        ("a domain over a composite type",
+         "create type public.comp as (a public.feel); create domain public.d as public.comp check (quote_literal(value) <> '');
+          create function public.text_of(public.comp) returns text language plpgsql immutable as
+              $$ begin perform public.bang(); return 'x'; end $$;
+          create cast (public.comp as text) with function public.text_of(public.comp);
+          alter table public.approvals add f public.d;", "f = '(sad)'"),
+        ("a domain over a domain",
+         "create domain public.d0 as text check (public.evil(value)); create domain public.d as public.d0;
+          alter table public.approvals add f public.d[];", "f = '{x}'"),
+        ("a column of XMLTABLE",
+         "create domain public.d as text check (public.evil(value)); create type public.comp as (a public.d);",
+         "exists (select from xmltable('/r' passing xmlparse(document '<r/>') columns a public.comp path 'x' default '(sad)'))"),
+        ("a column of JSON_TABLE",
+         "create domain public.d as text check (public.evil(value)); create type public.comp as (a public.d);",
+         "exists (select from json_table('{}', '$' columns (a public.comp path '$.x' default '(sad)' on empty)))"),
+    ];
+    for (what, lay, condition) in traps {
+        let db = Cluster::shared().database("literal");
+        let mallory = format!("mallory_{}", db.name());
+        laid(&db, &mallory);
+        db.client().batch_execute(&format!("set role {mallory}; {mood} {lay}")).unwrap();
+        // A role that could be harmed is no role that a gate is asked as, but nothing may run as one either.
+        for role in ["postgres", GATE_USER, &mallory] {
+            let mut session = read(&as_role(&db, role));
+            let gate = format!("select {condition} as ready, 'x' as reason from public.approvals");
+            let answer = ask(session.as_mut(), &gate);
+            assert!(answer.is_err(), "{what} as {role}: {answer:?}");
+            assert!(!snapped(&db), "{what} as {role}: it snapped");
+        }
+        db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
+    }
+}
+
+/// A superuser's cast between two of PostgreSQL's own types, also from a domain over one.
+#[test]
+fn casts_between_own_types() {
+    let db = Cluster::shared().database("owncast");
+    db.client()
+        .batch_execute(&format!(
+            "{LAY} create function public.e(point) returns text language plpgsql immutable as
+                 $$ begin perform public.bang(); return 'x'; end $$;
+             create cast (point as text) with function public.e(point);
+             create domain public.place as point; create table public.places (p public.place);
+             insert into public.places values ('(1,2)')"
+        ))
+        .unwrap();
+    for gate in [
+        "select true as ready, quote_literal(point '(1,2)') as reason",
+        "select true as ready, 'x' || point '(1,2)' as reason",
+        "select true as ready, quote_literal(array[point '(1,2)']) as reason",
+        "select true as ready, min(quote_literal(p)) as reason from public.places",
+    ] {
+        let mut session = read(&db.url());
+        let error = ask(session.as_mut(), gate).unwrap_err().to_string();
+        assert!(error.contains("cast by function public.e(point)"), "{gate}: {error}");
+        assert!(!snapped(&db), "{gate}: it snapped");
+    }
+    let mut session = read(&db.url());
+    ask(session.as_mut(), "select true as ready, 'no point' as reason").unwrap();
+    drop(session);
+    db.client().batch_execute("drop cast (point as text)").unwrap();
+}
+
+/// Gates of a usual release go on to be answered beside a session that writes all the time.
+#[test]
+fn a_busy_table_is_no_change() {
+    let (db, release, site) = small("busy");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut client = db.client();
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                client
+                    .batch_execute(
+                        "insert into public.approvals values (gen_random_uuid()::text); update public.approvals set who = who;
+                         delete from public.approvals where who <> 'somebody'; analyze public.approvals",
+                    )
+                    .unwrap();
+            }
+        });
+        for _ in 0..20 {
+            operator.gate().done();
+        }
+        operator.run().done();
+        operator.rollback().done();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+/// A run's gates lock their tables for the question only, and wait for nobody who reads or writes rows.
+#[test]
+fn locks_of_gates_inside_a_run_are_given_back() {
+    let (db, release, site) = small("locksgate");
+    let bundle = site.pack(&Release::clone(&release).tier("slow", "select pg_sleep(1);\n"));
+    let operator = site.operator(&bundle, &db.url());
+    let run = operator.start("run");
+    wait_until("the tier runs", || {
+        db.ask("select count(*) from pg_stat_activity where datname = current_database() and query like 'select pg_sleep(1)%'") == "1"
+    });
+    let kept = "select count(*) from pg_locks where relation = 'public.approvals'::regclass";
+    assert_eq!(db.ask(kept), "0");
+    run.end().done();
+}

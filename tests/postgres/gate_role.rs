@@ -1,0 +1,131 @@
+//! The role that gates and probes are asked as.
+
+use super::cluster::GATE_USER;
+use super::release::{Site, dump, assert_same};
+use super::{small, small_without_gate_user};
+
+fn as_role(url: &str, role: &str) -> String {
+    url.replace("user=postgres", &format!("user={role}"))
+}
+
+/// Rights that a reader does not need close the gate, one by one, and nothing is asked.
+#[test]
+fn a_role_that_can_do_more_than_read_asks_no_gate() {
+    let rights = [
+        ("alter role {role} superuser", "it is a superuser"),
+        ("grant postgres to {role}", "it is a member of postgres, a superuser"),
+        ("alter role {role} replication", "it may replicate"),
+        ("grant pg_execute_server_program to {role}", "it is a member of pg_execute_server_program"),
+        ("grant pg_write_server_files to {role}", "it is a member of pg_write_server_files"),
+        ("grant pg_read_server_files to {role}", "it is a member of pg_read_server_files"),
+        ("grant pg_signal_backend to {role}", "it is a member of pg_signal_backend"),
+        ("create table public.of_it (); alter table public.of_it owner to {role}", "it owns table of_it"),
+        ("create schema of_it authorization {role}", "it owns schema of_it"),
+        ("create role {role}_group noinherit; grant {role}_group to {role}; create table public.of_group ();
+          alter table public.of_group owner to {role}_group", "it owns table of_group"),
+    ];
+    for (at, (grant, words)) in rights.into_iter().enumerate() {
+        let (db, release, site) = small("asks");
+        let role = format!("asks_{at}_{}", db.name());
+        db.client()
+            .batch_execute(&format!("create role {role} login noinherit; grant select on all tables in schema public to {role}"))
+            .unwrap();
+        let bundle = site.pack(&release);
+        let operator = site.operator(&bundle, &db.url());
+        operator.ask_with("gate", &["--gate-user", &role]).done();
+        db.client().batch_execute(&grant.replace("{role}", &role)).unwrap();
+        let before = dump(&db);
+        for command in ["gate", "plan", "run", "check"] {
+            let answer = operator.ask_with(command, &["--gate-user", &role]);
+            assert_eq!(answer.code, 21, "{grant}: {answer}");
+            answer.says(&[words, "create role pgseal_gate login;", "grant connect on database"]);
+            // What stands in a plan has no hint.
+            if command != "plan" {
+                answer.says(&["--gate-user pgseal_gate"]);
+            }
+        }
+        assert_same(&before, &dump(&db));
+        let mut command = operator.command("gate");
+        let answer = super::release::Answer::of(command.args(["--gate-user", &role, "--json"]).output().unwrap());
+        let error = &answer.json()["error"];
+        assert_eq!((&error["exit"], &error["kind"]), (&21.into(), &"gate-role".into()), "{answer}");
+        db.client()
+            .batch_execute(&format!("reassign owned by {role} to postgres; drop owned by {role}; revoke postgres from {role};
+                drop role {role}"))
+            .unwrap();
+    }
+}
+
+/// The SQL of the refusal makes a role by which the same command goes on.
+#[test]
+fn the_refusal_says_how_a_right_one_is_made() {
+    let (db, release, site) = small("remedy");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    let refused = operator.ask_with("gate", &["--gate-user", "postgres"]);
+    let errors = refused.fails(21);
+    let sql: Vec<&str> = errors.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+    assert_eq!(sql.len(), 3, "{refused}");
+    db.client().batch_execute(&sql.join("\n")).unwrap();
+    for command in ["gate", "plan", "run", "check", "rollback"] {
+        operator.ask_with(command, &["--gate-user", "pgseal_gate"]).done();
+    }
+    db.client().batch_execute("drop owned by pgseal_gate; drop role pgseal_gate").unwrap();
+}
+
+/// A flag beats the variable; without either the role of the connection asks, where it may only read.
+#[test]
+fn who_is_asked_as() {
+    let (db, release, site) = small("whoasks");
+    let gate = "select true as ready, current_user || ' ' || session_user as reason;\n";
+    let bundle = site.pack(&release.gate("approved", gate));
+    let operator = site.operator(&bundle, &db.url());
+    let reader = format!("{GATE_USER} {GATE_USER}");
+    operator.gate().done().says(&[&reader]);
+    let role = format!("other_{}", db.name());
+    db.client().batch_execute(&format!("create role {role} login; grant select on all tables in schema public to {role}")).unwrap();
+    operator.ask_with("gate", &["--gate-user", &role]).done().says(&[&format!("{role} {role}")]);
+    let alone = |url: &str| {
+        let mut command = operator.clone().url(url).command("gate");
+        super::release::Answer::of(command.env_remove("PGSEAL_GATE_USER").output().unwrap())
+    };
+    alone(&as_role(&db.url(), &role)).done().says(&[&format!("{role} {role}")]);
+    alone(&db.url()).fails(21);
+    // Only a trust root that says so lets anybody ask.
+    let any = Site::without_gate_user();
+    let bundle = any.pack(&super::release::Release::on(db.name()).gate("approved", gate));
+    any.operator(&bundle, &db.url()).gate().done().says(&["postgres postgres"]);
+    db.client().batch_execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
+}
+
+/// A rollback waits for nobody to make a role.
+#[test]
+fn a_rollback_needs_no_gate_role() {
+    let (db, release, site) = small("undoasks");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().done();
+    let mut command = operator.command("rollback");
+    super::release::Answer::of(command.env_remove("PGSEAL_GATE_USER").output().unwrap()).done();
+}
+
+/// The owner of the ledger alone, who runs releases, may ask too.
+#[test]
+fn the_ledgers_owner_is_no_owner() {
+    let (db, release, site) = small_without_gate_user("ledgerowner");
+    let (name, role) = (db.name(), format!("runs_{}", db.name()));
+    db.client()
+        .batch_execute(&format!(
+            "create role {role} login; grant create on database {name} to {role}; grant create on schema public to {role};
+             grant select on all tables in schema public to {role}"
+        ))
+        .unwrap();
+    let bundle = site.pack(&release);
+    site.operator(&bundle, &as_role(&db.url(), &role)).run().done();
+    site.operator(&bundle, &as_role(&db.url(), &role)).rollback().done();
+    let reader = Site::new();
+    let bundle = reader.pack(&super::release::Release::on(name));
+    let mut command = reader.operator(&bundle, &as_role(&db.url(), &role)).command("gate");
+    super::release::Answer::of(command.env_remove("PGSEAL_GATE_USER").output().unwrap()).done();
+    db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
+}
