@@ -77,7 +77,7 @@ fn rule_of(error: &ScriptError) -> &'static str {
         ScriptError::Unknown { .. } | ScriptError::Answer { .. } => "unset-variable",
         ScriptError::Value { .. } => "unsafe-variable",
         ScriptError::SpecialVariable { .. } => "unset-variable",
-        ScriptError::Disagreement { .. } => "ambiguous",
+        ScriptError::Disagreement { .. } | ScriptError::PsqlReleases { .. } => "ambiguous",
         ScriptError::JoinedCopy { .. } => "joined-copy",
     }
 }

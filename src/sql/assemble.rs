@@ -5,7 +5,7 @@ use super::atomic;
 use super::boundary::boundary_fault;
 use super::error::ScriptError;
 use super::frame::{Frame, Pushed};
-use super::inspect::{Copy, first_word_is, joined_copy};
+use super::inspect::{Copy, begins_without_a_word, first_word_is, joined_copy};
 use super::lexemes::{Fault, Form, Reference, is_identifier_byte, skip_leading};
 use super::position::Origin;
 use super::scanner::Stop;
@@ -80,8 +80,9 @@ pub(super) fn scan_line(frame: &mut Frame<'_>, around: Surroundings<'_>) -> Resu
                     frame.at = behind_reference(frame);
                 }
             }
-            (Stop::Semicolon, true) => return Ok(LineStop::Statement),
-            (Stop::Semicolon, false) => {
+            (Stop::Disputed, _) if frame.conditions.active() => return Err(disputed_end(frame)),
+            (Stop::Semicolon | Stop::Disputed, true) => return Ok(LineStop::Statement),
+            (Stop::Semicolon | Stop::Disputed, false) => {
                 value_may_end_a_statement(frame)?;
                 return Ok(LineStop::Statement);
             }
@@ -108,6 +109,16 @@ pub(super) fn scan_line(frame: &mut Frame<'_>, around: Surroundings<'_>) -> Resu
 /// The end of the reference in the line whose value was scanned.
 fn behind_reference(frame: &Frame<'_>) -> usize {
     super::lexemes::reference(&frame.line, frame.at, frame.line.len()).map_or(frame.at, |found| found.end)
+}
+
+/// At a `;` behind which some releases of psql send the statement, and others go on with it.
+fn disputed_end(frame: &Frame<'_>) -> ScriptError {
+    let origin = frame.origin(frame.at.saturating_sub(usize::from(frame.pushed.is_empty())));
+    ScriptError::PsqlReleases {
+        problem: "they count BEGIN, CASE and END differently behind \\if and \\;, and end this statement elsewhere",
+        hint: "write the bodies of functions as dollar-quoted strings, also those that \\if leaves out",
+        origin,
+    }
 }
 
 fn value_may_end_a_statement(frame: &Frame<'_>) -> Result<(), ScriptError> {
@@ -237,8 +248,15 @@ pub(super) fn end_of_file(frame: &mut Frame<'_>) -> Result<Option<Statement>, Sc
 
 /// Takes the statement out of the buffer, with its COPY data, and checks what psql and the server could see differently.
 pub(super) fn finish(frame: &mut Frame<'_>, terminated: bool) -> Result<Statement, ScriptError> {
-    let (composed, joined) = (frame.buffer.composed, frame.buffer.joined);
+    let (composed, joined) = (frame.buffer.composed(), frame.buffer.joined);
     let statement = frame.take_statement();
+    if std::mem::take(&mut frame.behind_copy) && begins_without_a_word(&statement.sql) {
+        return Err(ScriptError::PsqlReleases {
+            problem: "15.20 takes this for one more COPY FROM STDIN, and drops the lines behind it",
+            hint: "remove the empty statement behind the data, or the parentheses around all of the statement",
+            origin: statement.origin,
+        });
+    }
     check(frame, statement, terminated, composed, joined)
 }
 
@@ -260,18 +278,17 @@ pub(super) fn check(
         let hint = Some("write the body as a dollar-quoted string, or quote the word");
         return Err(ScriptError::Disagreement { problem, hint, origin: at(&statement, byte) });
     }
-    if !joined
-        && let Some(composed) = composed
-        && let Some(byte) = boundary_fault(&statement.sql, terminated, frame.scanner.escapes_everywhere)
+    if let Some(composed) = composed
+        && let Some(byte) = boundary_fault(&statement.sql, terminated, joined, frame.scanner.escapes_everywhere)
     {
         let (problem, hint) = match composed {
             Composed::Variable => (
                 "variables put together something else than psql scanned piece by piece",
                 "write :'name' or :\"name\", which are quoted",
             ),
-            Composed::LeftOut => (
-                "psql counts the words of what \\if leaves out, and ends this statement elsewhere",
-                "begin the statement, and any comment before it, behind \\endif",
+            Composed::Command { .. } => (
+                "the text before and behind a meta-command forms something else than psql scanned piece by piece",
+                "put the meta-command on a line of its own, before the statement or behind it",
             ),
         };
         return Err(ScriptError::Disagreement { problem, hint: Some(hint), origin: at(&statement, byte) });
@@ -282,7 +299,7 @@ pub(super) fn check(
         }
     } else if first_word_is(&statement.sql, "copy") && statement.inspect().copy == Some(Copy::FromStdin) {
         statement.copy = Some(CopySource::Script { line: frame.next_number() });
-        frame.data_due = true;
+        (frame.data_due, frame.behind_copy) = (true, true);
     }
     Ok(statement)
 }

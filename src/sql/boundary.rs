@@ -3,8 +3,9 @@
 use super::lexemes::find;
 use super::scanner::{Scanner, Stop};
 
-/// Whether a whole text is one statement that ends where it ends; else a byte near which it is not.
-pub(super) fn boundary_fault(sql: &str, terminated: bool, escapes_everywhere: bool) -> Option<usize> {
+/// Whether a whole text is one statement, or several joined by `\;`, that ends where it ends; else a byte near which it
+/// is not.
+pub(super) fn boundary_fault(sql: &str, terminated: bool, joined: bool, escapes_everywhere: bool) -> Option<usize> {
     let bytes = sql.as_bytes();
     let mut scanner = Scanner::default();
     scanner.escapes_everywhere = escapes_everywhere;
@@ -19,6 +20,7 @@ pub(super) fn boundary_fault(sql: &str, terminated: bool, escapes_everywhere: bo
                 Ok((_, Stop::EndOfLine)) => break,
                 Ok((_, Stop::Variable(found))) => i = found.end,
                 Ok((at, Stop::Semicolon)) if terminated && start + at == bytes.len() => return None,
+                Ok((at, Stop::Semicolon)) if joined => i = at,
                 Ok((at, _)) => return Some((start + at).saturating_sub(1)),
                 Err(fault) => return Some(start + fault.at),
             }

@@ -7,7 +7,6 @@ use super::meta::Command;
 use super::place::{Place, all_arguments, argument_fault};
 use super::script::Script;
 use super::special::parse_boolean;
-use super::statement::Composed;
 
 /// How deep `\if` may nest.
 const MAX_IF_DEPTH: usize = 256;
@@ -31,11 +30,7 @@ impl Script<'_> {
         }
         let holds = self.expression(counts, name_end, place)?;
         let Some(frame) = self.frames.last_mut() else { return Ok(()) };
-        let here = Kept {
-            length: frame.buffer.len(),
-            parentheses: frame.scanner.parentheses().clone(),
-            joined: frame.buffer.joined,
-        };
+        let here = Kept { length: frame.buffer.len(), depth: frame.scanner.depth(), joined: frame.buffer.joined };
         let text = match command {
             Command::If => {
                 frame.conditions.begin(holds, place.origin.clone(), here);
@@ -48,10 +43,7 @@ impl Script<'_> {
         if let Text::Back(kept) = text.map_err(|problem| place.bad(problem.into()))? {
             frame.buffer.truncate(kept.length);
             frame.buffer.joined = kept.joined;
-            if kept.length > 0 {
-                frame.buffer.composed.get_or_insert(Composed::LeftOut);
-            }
-            frame.scanner.set_parentheses(kept.parentheses);
+            frame.scanner.set_depth(kept.depth);
         }
         Ok(())
     }

@@ -26,6 +26,9 @@ impl Script<'_> {
             return Ok(Some(Step::Await));
         }
         frame.drop_fed_line();
+        if active {
+            frame.buffer.interrupt();
+        }
         let origin = frame.origin(start);
         let place = Place { name: &name, origin: &origin };
         let command = Command::named(&name);

@@ -1,7 +1,7 @@
 //! `\if`, `\elif`, `\else`, `\endif`: psql's stack of conditions (`conditional.c`, `command.c`), one for each file.
 
 use super::position::Origin;
-use super::scanner::Parentheses;
+use super::scanner::Depth;
 
 /// Where one `\if` block stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ struct Block {
 #[derive(Clone, Default)]
 pub(super) struct Kept {
     pub length: usize,
-    pub parentheses: Parentheses,
+    pub depth: Depth,
     pub joined: bool,
 }
 

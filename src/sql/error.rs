@@ -152,6 +152,16 @@ pub enum ScriptError {
         /// Where it is.
         origin: Origin,
     },
+    /// Minor releases of psql read this differently.
+    #[error("psql 15.18 and psql 15.20 read this differently: {problem}")]
+    PsqlReleases {
+        /// What is wrong.
+        problem: &'static str,
+        /// What to do instead.
+        hint: &'static str,
+        /// Where it is.
+        origin: Origin,
+    },
     /// `COPY ... FROM STDIN` joined to another statement by `\;`.
     #[error("COPY FROM STDIN can't be joined to other statements by \\;")]
     JoinedCopy {
@@ -178,6 +188,7 @@ impl ScriptError {
             | Self::TooManyWays { origin, .. }
             | Self::Answer { origin, .. }
             | Self::Disagreement { origin, .. }
+            | Self::PsqlReleases { origin, .. }
             | Self::JoinedCopy { origin } => Some(origin),
         }
     }
@@ -191,6 +202,7 @@ impl ScriptError {
             Self::Encoding { .. } => Some("save the file as UTF-8".into()),
             Self::Unterminated { .. } => Some("close what begins here".into()),
             Self::Command { hint, .. } | Self::Disagreement { hint, .. } => hint.map(str::to_owned),
+            Self::PsqlReleases { hint, .. } => Some((*hint).to_owned()),
             Self::Value { name, .. } => Some(format!("write :'{name}' or :\"{name}\", which are quoted")),
             Self::JoinedCopy { .. } => Some("end the statement before it with a plain semicolon".into()),
             Self::UnknownCommand { command, .. } if command == "." => {

@@ -38,6 +38,8 @@ pub(super) struct Frame<'f> {
     fed: Option<usize>,
     /// Inline COPY data follow that nobody has read yet.
     pub data_due: bool,
+    /// The last statement was COPY FROM STDIN, with its data in this file.
+    pub behind_copy: bool,
     /// A byte of the line whose column was counted, and the column.
     counted: Cell<(usize, u32)>,
 }
@@ -70,6 +72,7 @@ impl<'f> Frame<'f> {
             before: (0, 0),
             fed: None,
             data_due: false,
+            behind_copy: false,
             counted: Cell::new((0, 1)),
         }
     }

@@ -277,7 +277,7 @@ mod tests {
                 prop_assert_eq!(found.session_change, None, "{}", sql);
                 prop_assert_eq!(found.outside_transaction, None, "{}", sql);
                 prop_assert_eq!(found.copy, None, "{}", sql);
-                prop_assert_eq!(boundary_fault(&sql, true, false), None, "{}", sql);
+                prop_assert_eq!(boundary_fault(&sql, true, false, false), None, "{}", sql);
                 // Behind another one it is still one of two, whichever is first.
                 let two = format!("{sql}\n{sql}");
                 prop_assert_eq!(inspect(&two).statements, 2, "{}", two);

@@ -6,7 +6,7 @@
 
 mod bodies;
 
-use bodies::Bodies;
+use bodies::{Bodies, Count, End};
 
 use super::lexemes::{
     CLASS, CONTINUED, DIGIT, Fault, GLUED, Reference, SKIP, WORD, continued_in_line, end_of_comment, find,
@@ -57,8 +57,13 @@ enum Mode {
 const PLAIN: Mode = Mode::Quote { escapes: false, forgotten: false };
 const ESCAPES: Mode = Mode::Quote { escapes: true, forgotten: false };
 
-/// psql's `paren_depth`, which `\if` remembers: where each open parenthesis stands.
-pub(super) type Parentheses = Vec<usize>;
+/// What `\if` remembers of psql's lexer.
+#[derive(Clone, Default)]
+pub(super) struct Depth {
+    /// psql's `paren_depth`: where each open parenthesis stands.
+    parens: Vec<usize>,
+    bodies: Count,
+}
 
 /// Why the scanner stopped.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,6 +72,8 @@ pub(super) enum Stop {
     EndOfLine,
     /// Just behind a `;` that ends the statement.
     Semicolon,
+    /// Just behind a `;` that ends the statement for some minor releases of psql only.
+    Disputed,
     /// At a backslash that begins a meta-command.
     Backslash,
     /// At the backslash of `\;` or `\:`; only the second character is part of the statement.
@@ -125,14 +132,15 @@ impl Scanner {
         *self = Self { escapes_everywhere, bodies, ..Self::default() };
     }
 
-    /// The open parentheses.
-    pub fn parentheses(&self) -> &Parentheses {
-        &self.parens
+    /// The open parentheses and bodies.
+    pub fn depth(&self) -> Depth {
+        Depth { parens: self.parens.clone(), bodies: self.bodies.count() }
     }
 
-    /// Goes back to those parentheses.
-    pub fn set_parentheses(&mut self, parens: Parentheses) {
-        self.parens = parens;
+    /// Goes back to those: a branch was left out.
+    pub fn set_depth(&mut self, depth: Depth) {
+        self.parens = depth.parens;
+        self.bodies.set_count(depth.bodies);
     }
 
     /// Whether a quote or a comment is open. psql drops empty lines elsewhere.
@@ -216,15 +224,17 @@ impl Scanner {
                     }
                     b';' => {
                         i += 1;
-                        if self.parens.is_empty() && self.bodies.innermost().is_none() {
-                            self.bodies.begin_statement();
-                            self.brackets = 0;
-                            return Ok((i, Some(Stop::Semicolon)));
-                        }
+                        let stop = match self.bodies.semicolon(self.parens.is_empty()) {
+                            End::Inside => continue,
+                            End::Statement => Stop::Semicolon,
+                            End::Disputed => Stop::Disputed,
+                        };
+                        self.brackets = 0;
+                        return Ok((i, Some(stop)));
                     }
                     b'\\' => match peek(bytes, i + 1, end) {
                         Some(b';') => {
-                            self.bodies.begin_statement();
+                            self.bodies.joined(self.parens.is_empty());
                             return Ok((i, Some(Stop::Forced)));
                         }
                         Some(b':') => return Ok((i, Some(Stop::Forced))),

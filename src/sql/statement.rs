@@ -134,8 +134,9 @@ impl Map {
 pub(super) enum Composed {
     /// A variable was replaced.
     Variable,
-    /// A branch of `\if` was left out behind its beginning: psql takes back the text, and counts its words.
-    LeftOut,
+    /// A meta-command stood behind this many bytes of it: psql takes back the line feed before the command, so that text
+    /// behind the command can go on in a line comment above it.
+    Command { at: usize },
 }
 
 /// psql's query buffer: the statement that is being collected.
@@ -149,8 +150,8 @@ pub(super) struct Buffer {
     pub substituted: usize,
     pub undefined: Vec<(String, Position)>,
     pub bare: Vec<(String, Position)>,
-    /// What made the text anything else than one piece of a file.
-    pub composed: Option<Composed>,
+    /// What first made the text anything else than one piece of a file.
+    composed: Option<Composed>,
     /// `\;` was in it.
     pub joined: bool,
 }
@@ -191,6 +192,18 @@ impl Buffer {
         self.tail = Some((line, 0));
     }
 
+    /// A meta-command comes. It does nothing to the text if it ends the statement or comes before it.
+    pub fn interrupt(&mut self) {
+        if !self.is_empty() {
+            self.composed.get_or_insert(Composed::Command { at: self.len() });
+        }
+    }
+
+    /// What made the text anything else than one piece of a file.
+    pub fn composed(&self) -> Option<Composed> {
+        self.composed.filter(|composed| *composed != Composed::Command { at: self.len() })
+    }
+
     /// Takes back the line feed that was appended last.
     pub fn take_back_line_feed(&mut self) {
         self.truncate(self.text.len().saturating_sub(1));
@@ -202,7 +215,7 @@ impl Buffer {
         self.text.extend_from_slice(value);
         self.substituted += value.len();
         self.tail = None;
-        self.composed = Some(Composed::Variable);
+        self.composed.get_or_insert(Composed::Variable);
     }
 
     /// Forgets what was appended behind a byte.

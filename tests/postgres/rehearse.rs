@@ -108,7 +108,9 @@ fn one_roof_from_a_dump_of_its_baseline() {
     let bundle = pack(&site);
     let baseline = sources().join("one-roof-baseline.sql");
     let ratify = sources().join("one-roof-ratify.sql");
-    let rehearsal = Rehearsal::of(&site, &bundle, Cluster::shared())
+    // Its clone has the name that by_template_and_by_dump counts.
+    let cluster = Cluster::own();
+    let rehearsal = Rehearsal::of(&site, &bundle, &cluster)
         .with(["--from-dump", baseline.to_str().unwrap(), "--approve-with", ratify.to_str().unwrap()])
         .with(["-v", &format!("ratified_apr={APR}")])
         .signed();
@@ -132,7 +134,7 @@ fn one_roof_from_a_dump_of_its_baseline() {
     site.pgseal(["audit", "receipts", "--trust", "trust.json"]).done().says(&["1 rehearsal, 1 authentic"]);
 
     // The owners of gates are asked on the clone too.
-    let blocked = Rehearsal::of(&site, &bundle, Cluster::shared()).with([
+    let blocked = Rehearsal::of(&site, &bundle, &cluster).with([
         "--from-dump",
         baseline.to_str().unwrap(),
         "-v",

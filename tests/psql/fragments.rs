@@ -1,7 +1,7 @@
 //! Scripts put together at random.
 //!
 //! A piece is a statement, the beginning of one, or a command; where only the beginning of a statement may stand, as
-//! before COPY data, the piece ends first what was open. Any sequence of pieces is a script that psql reads without an
+//! before COPY data, the piece ends first what was open, by a statement of its own. Any sequence of pieces is a script that psql reads without an
 //! error, so whatever pgseal says of it has to be the same; a refusal is a failure too.
 
 use proptest::{
@@ -55,10 +55,10 @@ pub fn pieces() -> Vec<(&'static str, &'static str)> {
         ("procedure", "create or replace procedure p() language sql begin atomic insert into t values (1); end;"),
         ("function", "create function f(a int) returns int language sql as 'select 1; select 2';"),
         ("transaction", "begin; commit;"),
-        ("copy", ";copy t from stdin;\n1\t';\n\\\\.\n\\q\n\\.\n"),
-        ("copy_csv", ";copy t (a, \"b;c\") from stdin with (format csv);\n\"a\n\",:x\n\\.\n"),
-        ("copy_empty", ";copy t from stdin;\n\\.\n"),
-        ("copy_rest", ";copy t from stdin; select 1;\n1\n\\.\n"),
+        ("copy", "select 0;copy t from stdin;\n1\t';\n\\\\.\n\\q\n\\.\n"),
+        ("copy_csv", "select 0;copy t (a, \"b;c\") from stdin with (format csv);\n\"a\n\",:x\n\\.\n"),
+        ("copy_empty", "select 0;copy t from stdin;\n\\.\n"),
+        ("copy_rest", "select 0;copy t from stdin; select 1;\n1\n\\.\n"),
         ("copy_out", "copy (select 'from stdin;') to stdout;"),
         ("set", "\\set x 1\n"),
         ("set_words", "\\set y 'it''s' two 'th\\'ree'\n"),
@@ -75,7 +75,7 @@ pub fn pieces() -> Vec<(&'static str, &'static str)> {
         ("set_in_statement", "select 1\n\\set x 2\n, :x;"),
         ("display", "\\pset null x\n\\timing on\n"),
         ("separator", "\\set x 1 \\\\ select :x;"),
-        ("include", ";\\ir part.sql\n"),
+        ("include", "select 0;\\ir part.sql\n"),
         ("if_true", "\\if true\nselect 1;\n\\endif\n"),
         ("if_false", "\\if false\nselect 'a;\n\\endif\n' (;\n\\endif\n"),
         ("if_else", "\\if :{?x}\nselect 1;\n\\else\nselect 2;\n\\endif\n"),
@@ -95,8 +95,8 @@ pub fn pieces() -> Vec<(&'static str, &'static str)> {
         ("gdesc", "select 1, 2\n\\gdesc\n"),
         ("reset", "select (1\n\\r\n"),
         ("print", "select 1\n\\p\n;"),
-        ("copy_file", ";\\copy t from data.tsv\n"),
-        ("copy_stdin", ";\\copy t (a) from stdin with csv\n1\n\\.\n"),
+        ("copy_file", "select 0;\\copy t from data.tsv\n"),
+        ("copy_stdin", "select 0;\\copy t (a) from stdin with csv\n1\n\\.\n"),
     ]
 }
 
@@ -106,6 +106,23 @@ pub fn directory() -> TempDir {
     let files = [("part.sql", &b"select 'included;';\n\\set x 3\nselect :x\n"[..]), ("data.tsv", b"1\n2\n")];
     super::harness::write(dir.path(), &files.map(|(path, bytes)| (path.to_owned(), bytes.to_vec())));
     dir
+}
+
+/// What pgseal refuses on purpose: words of the reason, and what must stand in the pieces.
+const ON_PURPOSE: [(&str, &[&str]); 4] = [
+    // `\gset` of a column that is called like a variable: its value is the server's, and nothing else may wait for it.
+    ("known only while", &["\\gset"]),
+    // psql 15.18 counts the words that a false `\if` leaves out, and overlooks the BEGIN ATOMIC behind them.
+    ("they count BEGIN, CASE and END", &["\\if", "begin atomic"]),
+    // psql 15.20 takes an empty statement behind the data of a COPY for another COPY.
+    ("for one more COPY", &["copy t"]),
+    // psql takes back the line feed before a command: what stands behind two backslashes goes on in a line comment above.
+    ("a meta-command forms", &["--", r"\\ select"]),
+];
+
+fn on_purpose(pieces: &[&str], reason: &str) -> bool {
+    let has = |text: &&str| pieces.iter().any(|piece| piece.contains(*text));
+    ON_PURPOSE.iter().any(|(words, needed)| reason.contains(words) && needed.iter().all(has))
 }
 
 /// Runs the random scripts.
@@ -122,20 +139,7 @@ pub fn check() {
     let ran = TestRunner::new(config).run(&script, |pieces| {
         std::fs::write(dir.path().join("script.sql"), pieces.concat()).unwrap();
         let outcome = psql.compare(dir.path(), "script.sql", &[], false);
-        // `\gset` of a column that is called like a variable: its value is the server's, and nothing else may wait for it.
-        let stores = pieces.iter().any(|piece| piece.contains("\\gset"));
-        let waits = matches!(&outcome, Outcome::Refused { refusal, .. } if refusal.reason.contains("known only while"));
-        // psql counts the words that a false `\if` leaves out, and overlooks the BEGIN ATOMIC behind them.
-        let left_out = pieces.iter().any(|piece| piece.contains("\\if"))
-            && pieces.iter().any(|piece| piece.contains("begin atomic"));
-        let overlooked =
-            matches!(&outcome, Outcome::Refused { refusal, .. } if refusal.reason.contains("of what \\if leaves out"));
-        // psql takes back the line feed before a command, so that what stands behind two backslashes goes on in the line comment above.
-        let has = |text: &str| pieces.iter().any(|piece| piece.contains(text));
-        let in_comment = has("--") && has(r"\\ select");
-        let swallowed =
-            matches!(&outcome, Outcome::Refused { refusal, .. } if refusal.reason.contains("variables put together"));
-        let refused = stores && waits || left_out && overlooked || in_comment && swallowed;
+        let refused = matches!(&outcome, Outcome::Refused { refusal, .. } if on_purpose(&pieces, &refusal.reason));
         prop_assert!(refused || matches!(outcome, Outcome::Same { .. }), "{}\n{outcome:?}", pieces.concat());
         Ok(())
     });

@@ -51,6 +51,11 @@ pub(super) const QUESTIONS: &[Question] = &[
            where c.relkind in ('v', 'm') and {ours n pg_class c.oid}"#,
     ),
     // The names of NOT NULL constraints (PostgreSQL 18) are the server's, unless somebody chose one.
+    // Column options are a list of what ALTER TABLE ... ALTER COLUMN ... SET documents, not a list of exceptions: the
+    // server can keep options of its own there, which pg_dump leaves out (15.20 stamps every new column with
+    // `pg_attver`). Extensions can't add column options. `pg_class.reloptions` and the operator class options of index
+    // columns (`siglen`) are compared whole: access methods and operator classes of extensions name their own, and no
+    // server is known to write there. pg_dump carries both, the latter by pg_get_indexdef, as here.
     always(
         r#"select {identity pg_class c.oid a.attnum}, format_type(a.atttypid, a.atttypmod) as type,
                case when a.attcollation <> t.typcollation then (select format('%I.%I', cn.nspname, co.collname)
@@ -68,7 +73,9 @@ pub(super) const QUESTIONS: &[Question] = &[
                nullif(a.attstattarget, -1) as statistics,
                case when a.attstorage <> t.typstorage then a.attstorage::text end as storage,
                {since 14 nullif(a.attcompression::text, '')} as compression,
-               {sorted a.attoptions} as options, {options a.attfdwoptions} as "foreign options",
+               {sorted array(select o from unnest(a.attoptions) o
+                   where split_part(o, '=', 1) in ('n_distinct', 'n_distinct_inherited'))} as options,
+               {options a.attfdwoptions} as "foreign options",
                case when a.attinhcount > 0 then case when a.attislocal then 'also' else 'only' end end as inherited,
                {acl c a.attacl c.relowner} as grants
            from pg_class c join pg_namespace n on n.oid = c.relnamespace

@@ -12,7 +12,7 @@ fn split(text: &str) -> Result<Vec<&str>, Fault> {
         loop {
             match scanner.next(line, i, begin + i)? {
                 (_, Stop::EndOfLine) => break,
-                (at, Stop::Semicolon) => {
+                (at, Stop::Semicolon | Stop::Disputed) => {
                     out.push(text[start..begin + at].trim_start());
                     (start, i) = (begin + at, at);
                 }
@@ -143,7 +143,7 @@ proptest! {
         while i < bytes.len() {
             match scanner.next(&bytes, i, i) {
                 Ok((_, Stop::EndOfLine)) | Err(_) => break,
-                Ok((at, Stop::Semicolon)) => i = at,
+                Ok((at, Stop::Semicolon | Stop::Disputed)) => i = at,
                 Ok((at, Stop::Backslash)) => i = at + 1,
                 Ok((at, Stop::Forced)) => i = at + 2,
                 Ok((_, Stop::Variable(found))) => i = found.end,

@@ -21,6 +21,12 @@ const CHANGES: &[(u32, &str, &str)] = &[
     (0, "alter index app.widgets_lower set (fillfactor = 81)", "index app.widgets_lower differs: definition"),
     (
         0,
+        "drop index app.widgets_words; create index widgets_words on app.widgets \
+         using gist (to_tsvector('simple', name) tsvector_ops (siglen = 101))",
+        "index app.widgets_words differs: definition",
+    ),
+    (
+        0,
         "alter index app.widgets_lower alter column 2 set statistics 78",
         "index app.widgets_lower differs: statistics",
     ),
@@ -41,6 +47,11 @@ const CHANGES: &[(u32, &str, &str)] = &[
     (0, "alter table app.widgets alter note set storage main", "column app.widgets.note differs: storage"),
     (14, "alter table app.widgets alter note set compression default", "column app.widgets.note differs: compression"),
     (0, "alter table app.widgets alter tags reset (n_distinct)", "column app.widgets.tags differs: options"),
+    (
+        0,
+        "alter table app.widgets alter tags set (n_distinct_inherited = -0.5)",
+        "column app.widgets.tags differs: options",
+    ),
     (0, "revoke update (note) on app.widgets from fp_reader", "column app.widgets.note differs: grants"),
     (
         0,

@@ -89,6 +89,7 @@ create index widgets_lower on app.widgets (lower(name) varchar_pattern_ops desc 
 alter index app.widgets_lower alter column 2 set statistics 77;
 comment on index app.widgets_lower is 'for searches';
 create index widgets_kind on app.widgets using hash (kind);
+create index widgets_words on app.widgets using gist (to_tsvector('simple', name) tsvector_ops (siglen = 100));
 cluster app.widgets using widgets_pkey;
 create statistics app.widgets_stats (dependencies) on name, kind from app.widgets;
 alter statistics app.widgets_stats set statistics 33;

@@ -88,6 +88,25 @@ fn where_things_are_on_disk_does_not_count() {
     assert_eq!((before.objects, before.data), (after.objects, after.data));
 }
 
+/// PostgreSQL 15.20 stamps every new column; here any version does.
+#[test]
+fn what_the_server_writes_among_a_columns_options_does_not_count() {
+    let db = Cluster::shared().database("fp_stamp");
+    let sql = |sql: &str| db.client().batch_execute(sql).unwrap();
+    let stamp = |column: &str, options: &str| {
+        sql(&format!(
+            "update pg_attribute set attoptions = '{options}' where attrelid = 'a'::regclass and attname = '{column}'"
+        ));
+    };
+    sql("create table a (x int, y int); alter table a alter y set (n_distinct = 5)");
+    let before = of(&db);
+    stamp("x", "{pg_attver=22158968}");
+    stamp("y", "{pg_attver=22158968,n_distinct=5}");
+    assert_alike(&before, &of(&db));
+    stamp("y", "{pg_attver=22158968,n_distinct=6}");
+    assert_eq!(lines(&before, &of(&db)), ["column public.a.y differs: options"]);
+}
+
 #[test]
 fn the_ledger_and_temporary_tables_do_not_count() {
     let db = Cluster::shared().database("fp_ledger");

@@ -105,3 +105,38 @@ select 2;
 /* b */
 -- c
 select 1;
+--# command_below_comment
+select 1 -- c
+\echo x
+, 2;
+--# text_behind_command_below_comment
+/* b */
+-- c
+\set x 1 \\ select 1;
+select 2;
+--# variable_behind_command_below_comment
+/* b */
+-- c
+\set x 1 \\ select :x;
+select 2;
+--# joined_behind_command_below_comment
+/* b */
+-- c
+\set x 1 \\ select 1 \; select 2;
+select 3;
+--# text_behind_command_below_leading_comment
+-- c
+\set x 1 \\ select 1;
+select 2;
+--# text_behind_command
+select 1
+\set x 1 \\ , 2 \; select 3;
+select 4;
+--# command_between_dashes
+select 1 -\set x 1 \\- 2;
+select 3;
+--# command_between_continued_strings
+select E'a'
+\set x 1
+'b\';
+select '3';

@@ -411,3 +411,85 @@ select 1
 select 'left out'
 \endif
 create function f() returns int begin atomic select 1; end;
+--# left_out_body
+\if false
+create function f() returns int begin atomic select 1; end;
+\endif
+create function f() returns int begin atomic select 2; end;
+--# left_out_head
+/* c */ \if false
+create function f() begin
+\endif
+select 1;
+select 2;
+--# left_out_begin
+create function f() returns int
+\if false
+begin atomic select 1; end
+\else
+language sql as 'select 1; select 2'
+\endif
+;
+select 3;
+--# left_out_begin_alone
+create function f() returns int
+\if false
+begin
+\endif
+language sql as 'x';
+select 2;
+--# left_out_end
+create function f() returns int begin atomic
+\if false
+end;
+\endif
+select 1; end;
+--# left_out_case
+create function f() returns int begin atomic
+\if true
+select 1;
+\else
+select case when 1;
+\endif
+end;
+select 3;
+--# left_out_semicolon
+create function f()
+\if false
+;
+\endif
+begin atomic select 1; end;
+--# left_out_words
+\if false
+select
+\endif
+create function f() begin atomic select 1; end;
+--# left_out_words_before_no_body
+\if false
+create
+\endif
+create function f() returns int language sql as 'select 1;';
+create function f() begin atomic select 1; end;
+--# left_out_in_two_branches
+create function f() returns int
+\if false
+begin atomic select 1;
+\elif true
+begin atomic select 2;
+\else
+begin atomic select 3;
+\endif
+end;
+select 4;
+--# left_out_and_reset
+\if false
+create function f() begin
+\endif
+select 1
+\r
+select 2; select 3;
+--# left_out_at_the_end
+\if false
+create function f() begin
+\endif
+select 1

@@ -273,3 +273,82 @@ copy a from stdin;
 \.
 \unrestrict abc
 select 1;
+--# empty_statement_behind
+copy t from stdin;
+1
+\.
+;
+select 2;
+--# comment_and_empty_statement_behind
+copy t from stdin;
+1
+\.
+/* select */ -- select
+; select 2;
+--# empty_statement_behind_g
+copy t from stdin \g
+1
+\.
+;
+select 2;
+--# parentheses_behind
+copy t from stdin;
+1
+\.
+(select 1);
+select 2;
+--# parentheses_and_a_word_behind
+copy t from stdin;
+1
+\.
+(select 1) limit 1;
+select 2;
+--# joined_behind
+copy t from stdin;
+1
+\.
+\; select 1;
+select 2;
+--# empty_statement_behind_left_out_word
+copy t from stdin;
+1
+\.
+\if false
+select
+\endif
+;
+select 2;
+--# empty_statement_behind_another
+copy t from stdin;
+1
+\.
+select 1;
+;
+select 2;
+--# empty_statement_behind_meta_copy
+\copy t from stdin
+1
+\.
+;
+select 2;
+--# empty_statement_in_include_behind
+copy t from stdin;
+1
+\.
+\ir part.sql
+select 2;
+--@ part.sql
+;
+select 1;
+--# empty_statement_behind_include
+\ir part.sql
+;
+select 2;
+--@ part.sql
+copy t from stdin;
+1
+\.
+--# empty_statement_behind_copy_to
+copy t to stdout;
+;
+select 2;

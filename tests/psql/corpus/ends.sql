@@ -160,3 +160,10 @@ select 'a\';
 set client_encoding = 'UTF8';
 set names 'utf8';
 select 'ä;';
+--# joined_in_atomic
+create function f() begin atomic select 1 \; select 2; end;
+select 3;
+--# joined_in_parentheses_before_atomic
+create function f( \; ) begin atomic select 1; end;
+--# joined_in_parentheses
+select (1 \; 2); select 3;
