@@ -216,6 +216,11 @@ pub struct GateUserArgs {
 }
 
 impl GateUserArgs {
+    /// As the flag has it.
+    pub fn given(&self) -> Option<&str> {
+        self.gate_user.as_deref()
+    }
+
     /// The role, where the operator named one.
     pub fn named(&self) -> Result<Option<String>, CliError> {
         let variable = match std::env::var("PGSEAL_GATE_USER") {

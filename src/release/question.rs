@@ -116,7 +116,7 @@ enum Attempt {
 fn begin(session: &mut dyn Session) -> Result<(), DatabaseError> {
     session.batch(&format!(
         "SET LOCAL transaction_read_only = on; SET LOCAL standard_conforming_strings = on; \
-         SET LOCAL search_path = {OWN_PATH}"
+         SET LOCAL debug_print_rewritten = off; SET LOCAL search_path = {OWN_PATH}"
     ))
 }
 
@@ -148,7 +148,7 @@ fn attempt(
     session.batch("ROLLBACK TO SAVEPOINT pgseal_answer")?;
 
     let after = Parsed::of_blank(session, blank, path)?;
-    if after.trees != before.trees {
+    if after.tree != before.tree {
         return Err(QuestionError::Changed("what it calls".to_owned()));
     }
     let versions_after = Versions::read(session, &parameters)?;
@@ -179,8 +179,8 @@ fn lock_tables(session: &mut dyn Session, parsed: &Parsed) -> Result<(), Databas
 /// How the server understands a text.
 struct Parsed {
     columns: Vec<Column>,
-    /// The rewritten trees, as it shows them.
-    trees: Vec<String>,
+    /// The rewritten tree, as it shows it.
+    tree: String,
     uses: Used,
 }
 
@@ -201,12 +201,10 @@ impl Parsed {
     }
 
     fn of(session: &mut dyn Session, text: &str, path: &str) -> Result<Self, QuestionError> {
-        let (columns, trees) = trees(session, text, path)?;
-        if trees.is_empty() {
-            return Err(QuestionError::NoTree);
-        }
+        let (columns, tree) = tree_of(session, text, path)?;
+        let Some(tree) = tree else { return Err(QuestionError::NoTree) };
         let mut uses = Used::default();
-        trees.iter().for_each(|tree| uses.collect(tree));
+        uses.collect(&tree);
         if session.server_version_num() >= 180_000 && !uses.relations.is_empty() {
             // The planner, and no tree, puts them in the place of the column.
             let virtual_columns = session.query(checks::VIRTUAL_COLUMNS, &[&list(&uses.relations)])?;
@@ -215,7 +213,7 @@ impl Parsed {
         if uses.foreign_table {
             return Err(QuestionError::Uses("a foreign table".to_owned()));
         }
-        Ok(Self { columns, trees, uses })
+        Ok(Self { columns, tree, uses })
     }
 
     fn parameters(&self) -> Parameters {
@@ -231,8 +229,8 @@ impl Parsed {
         // A join names all columns of both its sides, read or not. A whole row of it reads them all, and names none.
         let mut read = Used::default();
         match self.uses.whole_row {
-            true => self.trees.iter().for_each(|tree| read.collect(tree)),
-            false => self.trees.iter().for_each(|tree| read.collect(&without_columns_of_joins(tree))),
+            true => read.collect(&self.tree),
+            false => read.collect(&without_columns_of_joins(&self.tree)),
         }
         read.of_catalog_rows()
     }
@@ -257,8 +255,13 @@ fn list(oids: &BTreeSet<u32>) -> String {
     oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// The rewritten trees of a question.
-fn trees(session: &mut dyn Session, question: &str, path: &str) -> Result<(Vec<Column>, Vec<String>), DatabaseError> {
+/// The columns and the rewritten tree of a question. A SELECT has one; the driver's own queries about types of columns, which
+/// it asks once a session, come behind it.
+fn tree_of(
+    session: &mut dyn Session,
+    question: &str,
+    path: &str,
+) -> Result<(Vec<Column>, Option<String>), DatabaseError> {
     session.notices();
     session.batch(&format!(
         "SET LOCAL search_path = {path}; SET LOCAL client_min_messages = log; SET LOCAL debug_pretty_print = off; \
@@ -269,6 +272,6 @@ fn trees(session: &mut dyn Session, question: &str, path: &str) -> Result<(Vec<C
         "SET LOCAL debug_print_rewritten = off; SET LOCAL client_min_messages = notice; \
          SET LOCAL search_path = {OWN_PATH}"
     ))?;
-    let shown = session.notices().into_iter().filter(|notice| notice.severity == "LOG");
-    Ok((columns, shown.filter_map(|notice| notice.detail).filter(|detail| detail.contains("{QUERY")).collect()))
+    let mut shown = session.notices().into_iter().filter(|notice| notice.severity == "LOG");
+    Ok((columns, shown.find_map(|notice| notice.detail.filter(|detail| detail.contains("{QUERY")))))
 }

@@ -14,6 +14,8 @@ pub struct Known {
     pub trust: Option<String>,
     /// The database, as it stands on the line: quoted, or a shell's variable.
     pub db: Option<String>,
+    /// The role that gates and probes are asked as, where one was named.
+    pub gate_user: Option<String>,
     /// A connection that may clone databases, in the same way.
     pub admin: Option<String>,
     /// The values of variables.
@@ -44,17 +46,17 @@ impl Known {
     pub fn command(&self, name: &str, manifest: &Manifest) -> Option<String> {
         let line = match name {
             "verify" => self.of_release(name),
-            "gate" | "check" => self.of_release(name).raw("--db", self.db()).variables(self, manifest),
+            "gate" | "check" => self.asking(self.of_release(name), self.db()).variables(self, manifest),
             "plan" | "report" => self.resting(name, manifest),
             "run" => self.resting(name, manifest).option("--receipt-key", &self.receipt_key()),
             "rollback" => {
-                let line = self.of_release(name).raw("--db", self.db()).variables(self, manifest);
+                let line = self.asking(self.of_release(name), self.db()).variables(self, manifest);
                 self.kept(line).option("--receipt-key", &self.receipt_key())
             }
             "status" => self.kept(Line("pgseal status".to_owned()).raw("--db", self.db())),
             "rehearse" => {
                 let admin = self.admin.as_deref().unwrap_or(ADMIN);
-                let line = self.of_release(name).raw("--db", admin).option("--from", &manifest.target.database);
+                let line = self.asking(self.of_release(name), admin).option("--from", &manifest.target.database);
                 let line = line.variables(self, manifest);
                 let gates =
                     (!manifest.gates.is_empty()).then(|| path(self.approve_with.as_deref().unwrap_or(APPROVE_WITH)));
@@ -85,9 +87,14 @@ impl Known {
 
     /// Commands that look at approvals and at what lies beside the bundle.
     fn resting(&self, name: &str, manifest: &Manifest) -> Line {
-        let line = self.of_release(name).raw("--db", self.db()).variables(self, manifest);
+        let line = self.asking(self.of_release(name), self.db()).variables(self, manifest);
         let line = line.options("--approval", self.approvals.iter().map(|file| path(file)));
         self.kept(line).options("--rehearsal", self.rehearsals.iter().map(|file| path(file)))
+    }
+
+    /// With the database, and the role that asks it.
+    fn asking(&self, line: Line, db: &str) -> Line {
+        line.raw("--db", db).options("--gate-user", self.gate_user.as_deref())
     }
 
     /// With the directory of receipts.

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::cluster::GATE_USER;
 use super::one_roof::{self, Directus};
 use super::release::PGSEAL;
 
@@ -41,7 +42,7 @@ fn followed_word_by_word() {
     let programs = Path::new(PGSEAL).parent().unwrap();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     let mut sh = Command::new("sh");
-    sh.arg("-c").arg(script).current_dir(dir.path()).env("PATH", path).env("DB", directus.db.url());
+    sh.arg("-c").arg(script).current_dir(dir.path()).env("PATH", path).env("DB", directus.db.url()).env("PGSEAL_GATE_USER", GATE_USER);
     sh.env("RELEASE", one_roof::sources()).env_remove("PGSEAL_TRUST").stdin(Stdio::null());
     let output = sh.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();

@@ -247,7 +247,7 @@ fn a_password_shows_nowhere() {
     let place = Place::new();
     place.one.sql("alter role lena set search_path = public");
     session(&place.one.local("shop")).batch(BEFORE).unwrap();
-    let (site, port, encoded) = (Site::new(), place.one.port, percent(PASSWORD));
+    let (site, port, encoded) = (Site::without_gate_user(), place.one.port, percent(PASSWORD));
     let bundle = site.pack(&Release::on("shop"));
     let url = |password: &str, rest: &str| format!("postgresql://lena:{password}@{rest}");
     let good = url(&encoded, &format!("127.0.0.1:{port}/shop"));

@@ -496,10 +496,6 @@ fn everything_that_hangs_on_a_table() {
 const MISLEADING: &str = "
     create function public.none(oid[], oid[]) returns oid[] immutable language sql as $$select '{}'::oid[]$$;
     create operator pg_catalog.|| (leftarg = oid[], rightarg = oid[], function = public.none);
-    create function public.cut(text[]) returns oid[] immutable language sql as $$select '{}'::oid[]$$;
-    create cast (text[] as oid[]) with function public.cut(text[]);
-    create function public.zero(text) returns oid immutable language sql as 'select 0::oid';
-    create cast (text as oid) with function public.zero(text);
     create function public.no(oid, integer) returns boolean immutable language sql as 'select false';
     create function public.yes(oid, integer) returns boolean immutable language sql as 'select true';
     create operator pg_catalog.>= (leftarg = oid, rightarg = integer, function = public.no);
@@ -520,6 +516,13 @@ const MISLEADING: &str = "
     create function pg_catalog.format(text, regprocedure, text) returns text immutable language sql as 'select null::text';
     create function pg_catalog.format(text, regtype) returns text immutable language sql as 'select null::text';";
 
+/// The same by casts. Where one of their types is used, they are a reason of their own to refuse.
+const MISLEADING_CASTS: &str = "
+    create function public.cut(text[]) returns oid[] immutable language sql as $$select '{}'::oid[]$$;
+    create cast (text[] as oid[]) with function public.cut(text[]);
+    create function public.zero(text) returns oid immutable language sql as 'select 0::oid';
+    create cast (text as oid) with function public.zero(text);";
+
 #[test]
 fn operators_in_the_catalog_mislead_nobody() {
     let (db, release, site) = small_without_gate_user("misled");
@@ -539,6 +542,9 @@ fn operators_in_the_catalog_mislead_nobody() {
         21,
         &["function public.f(integer), made by somebody, in an index, constraint or key of public.by_check"],
     );
+    db.client().batch_execute(MISLEADING_CASTS).unwrap();
+    let by_cast = "type text: cast by function public.";
+    asks("select count(*) >= 0 as ready, 'x' as reason from public.approvals;\n").fails_saying(21, &[by_cast]);
 }
 
 /// Each trap is still seen among them, though not everything has words.
@@ -548,6 +554,7 @@ fn traps_among_misleading_operators() {
         let (db, release, site) = small_without_gate_user("misled");
         db.client().batch_execute(&format!("{BANG}{}", trap.lay)).unwrap();
         db.client().batch_execute(MISLEADING).unwrap();
+        db.client().batch_execute(MISLEADING_CASTS).unwrap();
         let bundle = site.pack(&release.gate("approved", &format!("{};\n", trap.gate)));
         let answer = site.operator(&bundle, &db.url()).gate();
         let refused = ["only functions of pg_catalog that are not volatile are allowed", "are read by somebody's code"];

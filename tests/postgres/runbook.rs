@@ -30,6 +30,7 @@ fn shell(site: &Site, url: &str, line: &str) -> Output {
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     let mut sh = Command::new("sh");
     sh.arg("-c").arg(line).current_dir(site.path("")).env("PATH", path).env("DB", url).env_remove("PGSEAL_TRUST");
+    sh.env("PGSEAL_GATE_USER", cluster::GATE_USER);
     let (_, server) = url.split_once('?').unwrap();
     sh.env("ADMIN", format!("postgresql:///postgres?{server}")).env("PGSEAL_POSTGRES_BIN", cluster::programs().dir());
     sh.stdin(Stdio::null()).output().unwrap()

@@ -87,6 +87,7 @@ impl Args {
         let words = |paths: &[PathBuf]| paths.iter().map(|path| lines::word(path)).collect();
         Known {
             db: self.db.as_deref().and_then(lines::database),
+            gate_user: self.gate_user.given().map(str::to_owned),
             approvals: words(self.approvals.paths()),
             receipts: (self.receipts != Path::new(RECEIPTS)).then(|| lines::word(&self.receipts)),
             rehearsals: words(&self.rehearsal),
