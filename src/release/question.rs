@@ -210,9 +210,6 @@ impl Parsed {
             let virtual_columns = session.query(checks::VIRTUAL_COLUMNS, &[&list(&uses.relations)])?;
             virtual_columns.rows.iter().flatten().flatten().for_each(|expression| uses.collect(expression));
         }
-        if uses.foreign_table {
-            return Err(QuestionError::Uses("a foreign table".to_owned()));
-        }
         Ok(Self { columns, tree, uses })
     }
 
@@ -241,6 +238,9 @@ impl Parsed {
             if let Some(found) = checks::rejection(session, check, parameters)? {
                 return Err(QuestionError::Uses(found));
             }
+        }
+        if self.uses.foreign_table {
+            return Err(QuestionError::Uses("a foreign table".to_owned()));
         }
         // By number, whatever the catalog has said of them.
         let made = |what: &str, oids: &BTreeSet<u32>| foreign(oids).first().map(|oid| format!("{what} {oid}"));

@@ -19,10 +19,10 @@ fn a_role_that_can_do_more_than_read_asks_no_gate() {
         ("grant pg_write_server_files to {role}", "it is a member of pg_write_server_files"),
         ("grant pg_read_server_files to {role}", "it is a member of pg_read_server_files"),
         ("grant pg_signal_backend to {role}", "it is a member of pg_signal_backend"),
-        ("create table public.of_it (); alter table public.of_it owner to {role}", "it owns table of_it"),
+        ("create table public.of_it (); alter table public.of_it owner to {role}", "it owns table public.of_it"),
         ("create schema of_it authorization {role}", "it owns schema of_it"),
         ("create role {role}_group noinherit; grant {role}_group to {role}; create table public.of_group ();
-          alter table public.of_group owner to {role}_group", "it owns table of_group"),
+          alter table public.of_group owner to {role}_group", "it owns table public.of_group"),
     ];
     for (at, (grant, words)) in rights.into_iter().enumerate() {
         let (db, release, site) = small("asks");

@@ -627,7 +627,8 @@ fn texts_that_nobody_packed() {
             let mut session = connector.connect(purpose).unwrap();
             session.batch(begin).unwrap();
             let answer = question::ask(session.as_mut(), text, "public, pg_temp", 2, Within::OwnTransaction);
-            // The session lives, so its own locks would stay; those of the statement go a moment after the error.
+            // The session lives, so its own locks would stay; those of the transaction go with it.
+            session.batch("rollback").unwrap();
             let locks = "select count(*) from pg_locks
                 where locktype = 'advisory' or mode in ('RowShareLock', 'RowExclusiveLock')";
             wait_until(&format!("no lock: {text}"), || db.ask(locks) == "0");

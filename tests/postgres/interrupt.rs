@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::cluster::{Cluster, TestDatabase};
+use super::cluster::{GATE_USER, Cluster, TestDatabase};
 use super::proxy::{Fate, Proxy};
 use super::release::{Answer, Operator, Running, assert_same, dump, wait_until};
 use super::small;
@@ -237,7 +237,7 @@ fn a_limit_of_file_sizes() {
         // In blocks of 512 or 1,024 bytes.
         command.args(["-c", &format!("ulimit -f {blocks} && exec \"$0\" \"$@\"")]).arg(run.get_program());
         command.args(run.get_args()).current_dir(run.get_current_dir().unwrap()).process_group(0);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).env("PGSEAL_GATE_USER", GATE_USER);
         Running::of(&mut command).end()
     };
     let before = dump(&db);

@@ -363,7 +363,9 @@ fn a_ledger_of_a_role_with_few_rights() {
 #[test]
 fn an_index_of_somebody_else() {
     let (db, release, site) = small("otherindex");
+    // A gate inside the run would wait for the colleague too.
     let release = release
+        .gate("approved", "select true as ready, 'x' as reason;\n")
         .alone("unique", "create unique index concurrently u on public.approvals (who);\n")
         .rollback("unique", "drop index if exists public.u;\n")
         .limits("30s", "1min");
