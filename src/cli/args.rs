@@ -269,16 +269,18 @@ impl DatabaseArgs {
         self.gate_user.named()
     }
 
-    /// The database as a run sees it: stopped by `stop`, within `limits`, which are those that were signed, or lower.
+    /// The database as a run sees it: stopped by `stop`, within `limits`, which are those that were signed, or lower. With the
+    /// role that runs, where gates are asked as another.
     pub fn watched(
         &self,
         stop: &Stop,
         signed: &RunLimits,
         limits: &RunLimits,
         aside: impl Aside + 'static,
-    ) -> Result<Watched, CliError> {
+    ) -> Result<(Watched, Option<String>), CliError> {
         let connect = Arc::new(self.connector()?);
-        Ok(Watched::new(connect, stop.clone(), signed, limits, Arc::new(aside)))
+        let runs_as = connect.runs_as().map(str::to_owned);
+        Ok((Watched::new(connect, stop.clone(), signed, limits, Arc::new(aside)), runs_as))
     }
 
     /// What `--db` says.

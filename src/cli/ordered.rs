@@ -22,7 +22,7 @@ pub struct Ordered {
     /// Stops it.
     pub stop: Stop,
     connect: Watched,
-    has_gate_user: bool,
+    runs_as: Option<String>,
     limits: RunLimits,
     lock_retries: u32,
     operator: Operator,
@@ -40,10 +40,9 @@ impl Ordered {
     ) -> Result<Self, CliError> {
         let limits = limits.within(signed)?;
         let stop = Stop::default();
-        let connect = database.watched(&stop, signed, &limits, beside.clone())?;
+        let (connect, runs_as) = database.watched(&stop, signed, &limits, beside.clone())?;
         interrupt::watch(&command, &stop, out, beside)?;
-        let has_gate_user = database.gate_user()?.is_some();
-        Ok(Self { command, stop, connect, has_gate_user, limits, lock_retries: 0, operator: operator() })
+        Ok(Self { command, stop, connect, runs_as, limits, lock_retries: 0, operator: operator() })
     }
 
     /// How often a transaction that can't have its locks is tried again.
@@ -62,7 +61,7 @@ impl Ordered {
             bundle,
             root,
             connect: &self.connect,
-            has_gate_user: self.has_gate_user,
+            runs_as: self.runs_as.as_deref(),
             clone: None,
             variables,
             limits: &self.limits,

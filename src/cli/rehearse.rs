@@ -110,6 +110,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     let gate_user = args.database.gate_user()?;
     let (connector, parameters) = connection::connector_for_gates(args.database.db(), gate_user.as_deref())?;
+    let runs_as = connector.runs_as().map(str::to_owned);
     let server = server::Here::new(connector, parameters);
     let mut narrator = Narrator { progress: Progress::new(out), out };
     let stop = Stop::default();
@@ -127,7 +128,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         bundle: &bundle,
         root: &root,
         connect: server.maintenance(),
-        has_gate_user: gate_user.is_some(),
+        runs_as: runs_as.as_deref(),
         clone: None,
         variables: &variables,
         limits: &limits,

@@ -42,6 +42,11 @@ impl Connector {
         Self { gate: Some(Arc::new(gate)), ..self }
     }
 
+    /// The role that other sessions log in as, where those for [`Purpose::Ask`] are another's.
+    pub fn runs_as(&self) -> Option<&str> {
+        self.gate.as_ref().map(|_| self.settings.user.as_str())
+    }
+
     /// Another database on the very server of this one: at the same address, once one is chosen.
     pub fn beside(&self, database: &str) -> Self {
         let of = |settings: &Arc<Settings>| {

@@ -7,7 +7,7 @@ use super::order::Order;
 use super::probe::{self, Answer};
 use super::gate_role::{self, TooMuch};
 use super::settings;
-use super::target::{self, TargetError, TargetRole};
+use super::target::{self, TargetError};
 use crate::database::{DatabaseError, Purpose, Session};
 use crate::format::manifest::Gate;
 use crate::format::name::Name;
@@ -73,8 +73,9 @@ pub(super) fn open(
     let mut session = order.connect.connect(purpose).map_err(OpenError::Connect)?;
     let observed = target::observe(session.as_mut()).map_err(OpenError::Connect)?;
     // The release names the role that runs it, not the one that gates are asked as.
-    let role = if purpose == Purpose::Ask && order.has_gate_user { TargetRole::Any } else { TargetRole::Named };
-    target::check(&order.manifest().target, role, policy, order.clone, &observed).map_err(OpenError::Target)?;
+    let runs_as = order.runs_as.filter(|_| purpose == Purpose::Ask).unwrap_or(&observed.role).to_owned();
+    let running = ObservedTarget { role: runs_as, ..observed.clone() };
+    target::check(&order.manifest().target, policy, order.clone, &running).map_err(OpenError::Target)?;
     if let Some(clone) = order.clone {
         clone.check(session.as_mut()).map_err(OpenError::Connect)?;
     }

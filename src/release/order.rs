@@ -23,8 +23,8 @@ pub struct Order<'b> {
     pub root: &'b TrustRoot,
     /// The database.
     pub connect: &'b dyn Connect,
-    /// Whether gates and probes are asked as a role that the operator named for it, and not as the one that runs.
-    pub has_gate_user: bool,
+    /// The role that runs, where gates and probes are asked as another one.
+    pub runs_as: Option<&'b str>,
     /// The clone that it is rehearsed on, which `connect` leads to; a release that is meant has none. Nothing but the maker of
     /// clones can name one.
     pub clone: Option<&'b ClonedDatabase>,

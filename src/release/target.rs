@@ -69,20 +69,10 @@ pub fn observe(session: &mut dyn Session) -> Result<ObservedTarget, DatabaseErro
     })
 }
 
-/// Whether the role of a session has to be the one that the release names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TargetRole {
-    /// The role of the release, where it names one.
-    Named,
-    /// Any.
-    Any,
-}
-
 /// Compares what the server is with what the release and the trust root want. A clone has another name than the target, and
 /// may stand on another server, which the trust root does not list; everything else binds there too.
 pub fn check(
     wanted: &Target,
-    role: TargetRole,
     policy: &Policy,
     clone: Option<&ClonedDatabase>,
     found: &ObservedTarget,
@@ -104,7 +94,7 @@ pub fn check(
         _ => {}
     }
     match &wanted.role {
-        Some(named) if role == TargetRole::Named && *named != found.role => return differs("the role", named, &found.role),
+        Some(role) if *role != found.role => return differs("the role", role, &found.role),
         _ => {}
     }
     if clone.is_some() {

@@ -58,7 +58,7 @@ fn a_wrong_password() {
     let rules = format!("local all guard scram-sha-256\n{}", std::fs::read_to_string(&hba).unwrap());
     std::fs::write(&hba, rules).unwrap();
     db.client().batch_execute("select pg_reload_conf()").unwrap();
-    let site = Site::new();
+    let site = Site::without_gate_user();
     let bundle = site.pack(&Release::on("guarded"));
     let url = |password: &str| db.url().replace("user=postgres", &format!("user=guard&password={password}"));
     let refused = |url: String| {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::cluster::{Cluster, TestDatabase, programs};
+use super::cluster::{Cluster, GATE_USER, TestDatabase, programs};
 use super::one_roof::{APR, Directus, pack, sources};
 use super::release::{Answer, BEFORE, Release, Running, Site, assert_same, dump, psql, wait_until};
 
@@ -217,7 +217,7 @@ fn what_belongs_to_the_database_goes_along() {
         .batch_execute(&format!(
             "alter database {name} set app.tenant = 'it''s, us'; alter database {name} set search_path = \"$user\", public, \"a \"\"b\"\"\";
              alter role current_user in database {name} set work_mem = '7MB';
-             revoke all on database {name} from public; comment on database {name} is 'ours'"
+             revoke all on database {name} from public; grant connect on database {name} to {GATE_USER}; comment on database {name} is 'ours'"
         ))
         .unwrap();
     for connected in [false, true] {
@@ -262,7 +262,7 @@ fn nothing_but_the_clone_is_changed() {
     for (at, sql) in shared.iter().enumerate() {
         // A grant that is there already changes nothing.
         if sql.starts_with("grant") {
-            shop.db.client().batch_execute(&format!("revoke connect on database {name} from public")).unwrap();
+            shop.db.client().batch_execute(&format!("revoke connect on database {name} from public; grant connect on database {name} to {GATE_USER}")).unwrap();
         }
         let release = shop.release().named("shared", &format!("1.0.{at}"), 1).tier("shared", sql);
         shop.rehearsal(&release).run().fails_saying(30, &["what all databases of this server share"]);

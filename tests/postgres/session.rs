@@ -1,12 +1,12 @@
 //! What a tier does to its session stays in the tier.
 
 use super::release::{assert_same, dump};
-use super::small;
+use super::{small, small_without_gate_user};
 
 /// Tiers that leave settings behind, in the ways that packing admits, and a tier that asserts a fresh session.
 #[test]
 fn settings_end_with_their_tier() {
-    let (db, release, site) = small("settings");
+    let (db, release, site) = small_without_gate_user("settings");
     let name = db.name();
     // What a session of this database begins with is what each tier begins with.
     db.client().batch_execute(&format!("alter database {name} set search_path = public, pg_temp")).unwrap();

@@ -23,7 +23,6 @@ use crate::release::plan::{self, Obstacle};
 use crate::release::preflight::PreflightError;
 use crate::release::resolve::Resolution;
 use crate::release::status::{self, Ending, Status};
-use crate::release::target::TargetRole;
 use crate::release::{Order, order, target};
 use crate::trust::TrustRoot;
 
@@ -50,7 +49,7 @@ pub fn ask(
         Err(error) => return Ok((Database::Silent, vec![(Row::Target, stop(&error.into()))])),
     };
     let mut troubles = going_on(&status);
-    if let Err(error) = target::check(&manifest.target, TargetRole::Named, root.policy(), None, &status.target) {
+    if let Err(error) = target::check(&manifest.target, root.policy(), None, &status.target) {
         troubles.push((Row::Target, stop(&error.into())));
         return Ok((Database::Answered(Box::new(answers(&status, None))), troubles));
     }
