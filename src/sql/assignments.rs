@@ -42,8 +42,8 @@ fn call(tokens: &Tokens, start: usize, i: usize) -> Option<Assignment> {
     let unread = Assignment { setting: None, value: None, by: Means::SetConfig };
     if !tokens.mark(i + 1, b'(') {
         // An aggregate calls its functions by their names alone.
-        let aggregate = tokens.are(start, &["create", "aggregate"])
-            || tokens.are(start, &["create", "or", "replace", "aggregate"]);
+        let aggregate =
+            tokens.are(start, &["create", "aggregate"]) || tokens.are(start, &["create", "or", "replace", "aggregate"]);
         return aggregate.then_some(unread);
     }
     let mut first = i;

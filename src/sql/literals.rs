@@ -83,7 +83,8 @@ fn unescape(piece: &str) -> Option<Vec<u8>> {
 fn escape<'t>(text: &'t str, bytes: &mut Vec<u8>) -> Option<&'t str> {
     let first = text.chars().next()?;
     let behind = &text[first.len_utf8()..];
-    let digits = |text: &str, radix: u32, most: usize| text.chars().take(most).take_while(|c| c.is_digit(radix)).count();
+    let digits =
+        |text: &str, radix: u32, most: usize| text.chars().take(most).take_while(|c| c.is_digit(radix)).count();
     let number = |text: &str, radix| u32::from_str_radix(text, radix).ok();
     match first {
         '0'..='7' => {

@@ -59,13 +59,14 @@ mod variables;
 mod position;
 mod error;
 
-pub use assignments::assigns_search_path;
 pub use asserts::{asserts, calls_something};
+pub use assignments::assigns_search_path;
 pub use dispatch::Dispatch;
 pub use error::{FileError, ScriptError};
 pub use explore::{MAX_WAYS, explore};
 pub use index_shape::index_shape;
 pub use inspect::{Changed, Copy, Inspection, Means, SessionChange, inspect};
+pub(crate) use literals::decode_unicode;
 pub use meta::EchoTarget;
 pub use outside::{ObjectName, Outside, Reindexed, outside};
 pub use parts::{Part, parts};
@@ -76,5 +77,4 @@ pub use select::{NotSelect, is_single_select, rows_unread, single_select, type_n
 pub use session_only::session_only;
 pub use special::OF_THE_CONNECTION;
 pub use statement::{CopySource, Statement, Then};
-pub(crate) use literals::decode_unicode;
 pub use variables::{BadName, STAND_IN, Variables};
