@@ -280,6 +280,30 @@ fn tiers_without_a_transaction_stop_too() {
     }
 }
 
+/// What became of a statement is looked up and recorded as if nothing had changed: names are not ASCII alone.
+#[test]
+fn a_changed_encoding_spoils_no_record() {
+    let (db, release, site) = small("record");
+    db.client()
+        .batch_execute(
+            "create function public.latin() returns event_trigger language plpgsql as $$ begin
+                 if exists (select from pg_event_trigger_ddl_commands() where object_identity ~ 'größe') then
+                     perform set_config('client_encoding', 'LATIN1', false);
+                 end if; end $$;
+             create event trigger latin on ddl_command_end execute function public.latin();",
+        )
+        .unwrap();
+    let bundle = site.pack(&release.alone("index", "create index concurrently größe on public.widgets (name);\n"));
+    let operator = site.operator(&bundle, &db.url());
+    let words = ["tiers/index.sql:1:1: ", "changed client_encoding from UTF8 to LATIN1", "half way"];
+    operator.run().fails_saying(31, &words);
+    assert_eq!(
+        db.ask("select string_agg(happened, ' ' order by id) from pgseal.steps where statement = 1"),
+        "started done"
+    );
+    operator.ask_with("run", &["--resume"]).done();
+}
+
 /// The report of a change comes behind the driver's last word on some answers; no call comes back before it.
 #[test]
 fn every_call_waits_for_the_report() {
