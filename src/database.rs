@@ -96,6 +96,21 @@ pub trait Session {
 
     /// Notices and warnings since the last call, oldest first.
     fn notices(&mut self) -> Vec<Notice>;
+
+    /// What no longer is as the session began of the settings that decide how the server reads a text, by what the server
+    /// reported until the last answer (PostgreSQL manual, "Asynchronous Operations"). Asks nothing.
+    fn changed_reading(&self) -> Option<ChangedReading>;
+}
+
+/// `standard_conforming_strings` or `client_encoding`, where a session does not have it as it began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedReading {
+    /// The setting.
+    pub setting: &'static str,
+    /// Its value when the session began.
+    pub from: &'static str,
+    /// Its value now.
+    pub to: String,
 }
 
 /// What psql's variables tell of a connection; as there, it is asked for once.
@@ -116,6 +131,12 @@ pub struct Column {
     pub name: String,
     /// Whether its type is `boolean`.
     pub is_boolean: bool,
+}
+
+impl fmt::Display for ChangedReading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} changed from {} to {}", self.setting, self.from, self.to)
+    }
 }
 
 /// Rows in the server's text form; `None` is NULL.

@@ -202,6 +202,23 @@ fn what_the_release_made_itself_is_left_alone() {
     assert_eq!(maybe.open(), ["adding-not-nullable-field tiers/01.sql:2"]);
 }
 
+/// By a function or a view, `search_path` is set as by SET.
+#[test]
+fn a_search_path_is_changed_however_it_is_set() {
+    for sql in [
+        "set search_path = app",
+        "select pg_catalog.set_config('search_path', 'app', false)",
+        "select 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, \"set_config\"(E'search\\x5fpath', 'app', true)",
+        "with a as (select set_config($$SEARCH_PATH$$, 'app', true)) select count(*) from a",
+        "update pg_settings set setting = 'app' where name = 'search_path'",
+    ] {
+        let release = Release::tier(&format!("{sql};\ncreate table t (a bigint);\n"));
+        assert_eq!(release.open(), ["unqualified-name-after-search-path tiers/01.sql:2"], "{sql}");
+    }
+    let other = "select set_config('app.path', 'search_path', false);\ncreate table t (a bigint);\n";
+    assert_eq!(Release::tier(other).open(), [""; 0]);
+}
+
 #[test]
 fn places_lead_through_includes_and_variables() {
     let toml = "[variables.name]\ndefault = \"a_much_longer_name\"\n";

@@ -80,6 +80,8 @@ mod points;
 mod pooler;
 #[path = "postgres/preflight.rs"]
 mod preflight;
+#[path = "postgres/reading.rs"]
+mod reading;
 #[path = "postgres/receipts.rs"]
 mod receipts;
 #[path = "postgres/records.rs"]

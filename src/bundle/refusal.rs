@@ -1,6 +1,8 @@
 //! What no script of a release may do, whoever packed it: asked when packing, and again before each statement is sent.
 
-use crate::sql::{Copy, Inspection, Outside, Statement, Then, outside, parts, session_only};
+use crate::sql::{
+    Changed, Copy, Inspection, Means, Outside, SessionChange, Statement, Then, outside, parts, session_only,
+};
 
 /// What kind of script a statement stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,11 +130,24 @@ fn instead_in_rollback(sql: &str) -> &'static str {
 
 fn session_change(inspection: &Inspection) -> Option<Refusal> {
     let change = inspection.session_change.filter(|change| change.is_refused())?;
-    Some(Refusal {
-        rule: "session-change",
-        why: format!("{change} in a script"),
-        hint: "pgseal and the server would no longer agree on what runs, or as whom",
-    })
+    let hint = match change {
+        SessionChange { what: Changed::Unread, by: Means::PgSettings } => {
+            "write SET, or one setting as a literal: UPDATE pg_settings SET setting = ... WHERE name = 'work_mem'"
+        }
+        SessionChange { what: Changed::Unread, .. } => {
+            "write the setting's name as a literal: set_config('work_mem', ...)"
+        }
+        SessionChange { by: Means::Command, .. } => {
+            "pgseal and the server would no longer agree on what runs, or as whom"
+        }
+        SessionChange { by: Means::SetConfig, .. } => {
+            "remove this set_config(), which is SET: pgseal and the server would no longer agree on what runs, or as whom"
+        }
+        SessionChange { by: Means::PgSettings, .. } => {
+            "remove this UPDATE, which is SET: pgseal and the server would no longer agree on what runs, or as whom"
+        }
+    };
+    Some(Refusal { rule: "session-change", why: format!("{change} in a script"), hint })
 }
 
 fn left_in_session(sql: &str) -> Option<Refusal> {
@@ -162,6 +177,11 @@ mod tests {
             ("drop subscription s", Some("outside-transaction"), Some("unknown-outcome")),
             ("discard all", Some("outside-transaction"), Some("unknown-outcome")),
             ("set session authorization u", Some("session-change"), Some("session-change")),
+            ("select set_config('session_authorization', 'u', false)", Some("session-change"), Some("session-change")),
+            ("select set_config(name, 'x', false) from t", Some("session-change"), Some("session-change")),
+            ("select set_config('work_mem', '1GB', false)", None, Some("not-repeatable")),
+            ("update pg_settings set setting = '1GB' where name = 'work_mem'", None, Some("not-repeatable")),
+            ("update pg_settings set setting = '1GB'", Some("session-change"), Some("session-change")),
             ("set work_mem = '1GB'", None, None),
             ("create temp table t (a int)", None, Some("not-repeatable")),
             ("select 1; select 2", None, Some("joined-statements")),

@@ -256,12 +256,17 @@ impl VariableArgs {
 impl DatabaseArgs {
     /// As if they had been typed.
     pub fn named(db: &str, gate_user: &GateUserArgs, variables: &[(String, String)]) -> Self {
-        Self { db: Some(db.to_owned()), gate_user: gate_user.clone(), variables: VariableArgs { variables: variables.to_vec() } }
+        Self {
+            db: Some(db.to_owned()),
+            gate_user: gate_user.clone(),
+            variables: VariableArgs { variables: variables.to_vec() },
+        }
     }
 
     /// How to connect; nothing is opened yet.
     fn connector(&self) -> Result<Connector, CliError> {
-        connection::connector_for_gates(self.db.as_deref(), self.gate_user()?.as_deref()).map(|(connector, _)| connector)
+        connection::connector_for_gates(self.db.as_deref(), self.gate_user()?.as_deref())
+            .map(|(connector, _)| connector)
     }
 
     /// The role that gates and probes are asked as, where the operator named one.

@@ -135,7 +135,8 @@ impl From<OpenError> for CliError {
 fn gate_role(too_much: &TooMuch) -> CliError {
     let mut lines = vec![escape(&format!("gates and probes are not asked: {too_much}"))];
     lines.extend(too_much.remedy.iter().map(|sql| format!("  {}", escape(sql))));
-    let hint = format!("make a role that may only read, as above, and give --gate-user {SUGGESTED} or PGSEAL_GATE_USER");
+    let hint =
+        format!("make a role that may only read, as above, and give --gate-user {SUGGESTED} or PGSEAL_GATE_USER");
     CliError { lines, hint: Some(hint), kind: Some("gate-role"), exit: Exit::Unanswered, answered: false }
 }
 

@@ -2,9 +2,9 @@
 //! reader, and every rule here, guess where its names lead.
 
 use super::scripts::place;
-use super::tokens::{Kind, ObjectName, Tokens};
+use super::tokens::{ObjectName, Tokens};
 use crate::bundle::problem::Problem;
-use crate::sql::{Position, Statement};
+use crate::sql::{Position, Statement, assigns_search_path};
 
 /// What is known of the path while a script is read.
 #[derive(Default)]
@@ -17,7 +17,7 @@ pub struct SearchPath {
 impl SearchPath {
     /// Notes a statement, by its first tokens.
     pub fn see(&mut self, head: &Tokens<'_>, statement: &Statement) {
-        if changes(head) {
+        if changes(head) || assigns_search_path(&statement.sql) {
             self.changed.get_or_insert_with(|| place(statement, head.get(0).map_or(0, |token| token.at)));
         } else if self.changed.is_some()
             && let Some(name) = target(head).filter(|name| name.schema.is_none())
@@ -38,18 +38,11 @@ impl SearchPath {
     }
 }
 
-/// `SET search_path`, `RESET search_path`, `SET SCHEMA`, `select set_config('search_path', ...)`.
+/// `SET search_path`, `RESET search_path`, `SET SCHEMA`.
 fn changes(head: &Tokens<'_>) -> bool {
     let i = if head.is(1, "local") || head.is(1, "session") { 2 } else { 1 };
-    let by_command = head.is(0, "set") && (head.is(i, "search_path") || head.is(i, "schema"))
-        || head.is(0, "reset") && head.is(1, "search_path");
-    let by_function = || {
-        (0..head.len()).any(|i| {
-            head.are(i, &["set_config", "("])
-                && head.get(i + 2).is_some_and(|t| t.kind == Kind::Text && t.text.eq_ignore_ascii_case("'search_path'"))
-        })
-    };
-    by_command || head.is(0, "select") && by_function()
+    head.is(0, "set") && (head.is(i, "search_path") || head.is(i, "schema"))
+        || head.is(0, "reset") && head.is(1, "search_path")
 }
 
 /// The object that a statement defines or writes.

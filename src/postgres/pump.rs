@@ -154,6 +154,11 @@ impl Pump {
         std::mem::take(&mut self.line.notices)
     }
 
+    /// The value of a setting as the server last reported it.
+    pub(super) fn parameter(&self, setting: &str) -> Option<&str> {
+        self.line.connection.parameter(setting)
+    }
+
     /// Takes what is still on its way. Nobody asked for it; what failed there has failed the transaction, and the server
     /// remembers.
     fn settle(&mut self) -> Result<(), DatabaseError> {

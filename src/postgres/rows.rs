@@ -45,7 +45,7 @@ pub(super) async fn fetch(client: &Client, sql: &str, limit: usize) -> Result<Fe
 pub(super) async fn behind<A, B>(
     first: impl Future<Output = Result<A, Error>>,
     second: impl Future<Output = Result<B, Error>>,
-) -> Result<Result<B, Error>, Error> {
+) -> Result<(A, Result<B, Error>), Error> {
     let (mut first, mut second) = (pin!(first), pin!(second));
     let (mut answer, mut other, mut is_sent) = (None, None, false);
     poll_fn(|cx| {
@@ -68,7 +68,7 @@ pub(super) async fn behind<A, B>(
             return Poll::Pending;
         }
         match (answer.take(), other.take()) {
-            (Some(answer), Some(other)) => Poll::Ready(answer.map(|_| other)),
+            (Some(answer), Some(other)) => Poll::Ready(answer.map(|answer| (answer, other))),
             _ => Poll::Pending,
         }
     })

@@ -5,8 +5,8 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::tokio_postgres::Client;
 use ::tokio_postgres::types::{ToSql, Type};
+use ::tokio_postgres::{Client, Statement};
 
 use super::cancel::Canceller;
 use super::connector::{Connector, Route};
@@ -16,7 +16,9 @@ use super::settings::Settings;
 use super::start::{self, Facts};
 use super::trouble::{Then, Trouble};
 use super::{copy, error, rows};
-use crate::database::{BatchAnswer, Cancel, Column, DatabaseError, Identity, Notice, Purpose, Session, Table};
+use crate::database::{
+    BatchAnswer, Cancel, ChangedReading, Column, DatabaseError, Identity, Notice, Purpose, Session, Table,
+};
 
 /// One connection.
 pub struct PostgresSession {
@@ -49,6 +51,15 @@ impl PostgresSession {
             Ok(session)
         });
         begun.map_err(|trouble| trouble.at(host, &route.address))
+    }
+
+    /// Parses and analyses a statement. Analysis may run functions, by the input of literals and by constants; what they set
+    /// is reported behind the driver's last word on it, so a Sync goes along and its answer is awaited too.
+    fn prepare(&mut self, sql: &str) -> Result<Statement, DatabaseError> {
+        let both = rows::behind(self.client.prepare(sql), self.client.check_connection());
+        let (statement, synced) = self.pump.run(0, both)?;
+        self.pump.run(0, ready(synced))?;
+        Ok(statement)
     }
 
     pub(super) fn facts(&self) -> &Facts {
@@ -90,7 +101,11 @@ impl Session for PostgresSession {
     }
 
     fn rows(&mut self, sql: &str, limit: usize) -> Result<Table, DatabaseError> {
-        self.pump.run(0, self.client.prepare(sql))?;
+        self.prepare(sql)?;
+        // What was parsed as one statement could now be two.
+        if let Some(changed) = self.changed_reading() {
+            return Err(DatabaseError::Unsound(format!("{changed} while the statement was parsed")));
+        }
         self.pump.run(0, rows::fetch(&self.client, sql, limit))?.into_table(1, limit)
     }
 
@@ -112,11 +127,14 @@ impl Session for PostgresSession {
     }
 
     fn copy_out(&mut self, sql: &str) -> Result<u64, DatabaseError> {
-        self.pump.run(0, copy::copy_out(&self.client, sql))
+        let size = self.pump.run(0, copy::copy_out(&self.client, sql))?;
+        // The driver's last word on it stands before what the server reports of settings.
+        self.pump.run(0, self.client.check_connection())?;
+        Ok(size)
     }
 
     fn analyse(&mut self, sql: &str) -> Result<Vec<Column>, DatabaseError> {
-        let statement = self.pump.run(0, self.client.prepare(sql))?;
+        let statement = self.prepare(sql)?;
         let column = |column: &::tokio_postgres::Column| Column {
             name: column.name().to_owned(),
             is_boolean: *column.type_() == Type::BOOL,
@@ -130,7 +148,7 @@ impl Session for PostgresSession {
         // Both are on their way at once. Where the first is refused, the transaction is over, and so is the second.
         let declared = self.client.execute_typed(&declare, &[]);
         let both = rows::behind(declared, rows::fetch(&self.client, &fetch, limit));
-        let fetched = self.pump.run(CURSOR.len() as u32, both)?;
+        let (_, fetched) = self.pump.run(CURSOR.len() as u32, both)?;
         self.pump.run(0, ready(fetched))?.into_table(2, limit)
     }
 
@@ -161,5 +179,9 @@ impl Session for PostgresSession {
 
     fn notices(&mut self) -> Vec<Notice> {
         self.pump.notices()
+    }
+
+    fn changed_reading(&self) -> Option<ChangedReading> {
+        start::changed_reading(|setting| self.pump.parameter(setting))
     }
 }

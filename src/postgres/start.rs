@@ -2,7 +2,7 @@
 //! `RESET ALL` leads back to. A connection pooler drops it, or gives every transaction another session: the lock would
 //! be held by one, the release run by another. It is recognised and refused.
 
-use crate::database::{DatabaseError, Identity, Purpose, Session};
+use crate::database::{ChangedReading, DatabaseError, Identity, Purpose, Session};
 
 /// What the error about a pooler says, whatever else it says.
 pub const POOLER: &str = "a connection pooler";
@@ -17,6 +17,11 @@ const START: [(&str, &str); 7] = [
     ("datestyle", "ISO,MDY"),
     ("intervalstyle", "postgres"),
 ];
+
+/// The settings by which the server reads a text, as every session begins, and another name of the same value. The server
+/// reports each change of them before it is ready for the next message.
+const READING: [(&str, &str, &str); 2] =
+    [("standard_conforming_strings", "on", "on"), ("client_encoding", "UTF8", "UNICODE")];
 
 /// In the order of [`START`], then what else is asked for, then what is. Nothing of it depends on the search path.
 const FACTS: &str = "select pg_catalog.current_setting('search_path'),
@@ -95,6 +100,15 @@ pub(super) fn verify(
     let [database, user, server_version] = [database, user, server_version].map(|value| (*value).to_owned());
     let identity = Identity { database, user, server_version };
     Ok(Facts { version, identity, process, standby: standby.starts_with('t'), read_only: *read_only == "on" })
+}
+
+/// The first of the settings by which the server reads a text that no longer is as it began. One that was never reported
+/// counts as changed: nobody would know.
+pub(super) fn changed_reading<'r>(reported: impl Fn(&str) -> Option<&'r str>) -> Option<ChangedReading> {
+    READING.into_iter().find_map(|(setting, from, alias)| {
+        let now = reported(setting).unwrap_or("a value that the server does not report");
+        (now != from && now != alias).then(|| ChangedReading { setting, from, to: now.to_owned() })
+    })
 }
 
 /// PgBouncer's answer to start values that it doesn't know is no error of a server.

@@ -2,10 +2,10 @@
 
 use super::event::{Event, Observer};
 use super::failure::Failure;
+use super::gate_role::{self, TooMuch};
 use super::lock::{self, LockError};
 use super::order::Order;
 use super::probe::{self, Answer};
-use super::gate_role::{self, TooMuch};
 use super::settings;
 use super::target::{self, TargetError};
 use crate::database::{DatabaseError, Purpose, Session};

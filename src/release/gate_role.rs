@@ -45,9 +45,15 @@ pub fn remedy(database: &str, version: u32) -> Vec<String> {
     let database = super::settings::quoted(database);
     let read = match version {
         140_000.. => format!("grant pg_read_all_data to {SUGGESTED};"),
-        _ => format!("grant usage on schema public to {SUGGESTED}; grant select on all tables in schema public to {SUGGESTED};"),
+        _ => format!(
+            "grant usage on schema public to {SUGGESTED}; grant select on all tables in schema public to {SUGGESTED};"
+        ),
     };
-    vec![format!("create role {SUGGESTED} login;"), format!("grant connect on database {database} to {SUGGESTED};"), read]
+    vec![
+        format!("create role {SUGGESTED} login;"),
+        format!("grant connect on database {database} to {SUGGESTED};"),
+        read,
+    ]
 }
 
 /// What escapes a read-only transaction that is rolled back: a superuser, files and programs of the server, other sessions,

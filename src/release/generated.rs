@@ -3,6 +3,7 @@
 use super::event::Event;
 use super::excerpt::excerpt;
 use super::failure::Failure;
+use super::reading;
 use super::script::{Runner, Unsent};
 use crate::bundle::refusal::{Place, refused_everywhere};
 use crate::database::Table;
@@ -38,6 +39,7 @@ pub(super) fn run(runner: &mut Runner<'_>, statement: &Statement, table: &Table)
                 Unsent::Database(error) => Failure::generated(statement, number, sql, part.before, &error),
                 Unsent::Refused(why) => ours(why),
             })?;
+            reading::check_generated(runner.session, statement, number)?;
             runner.keep_limits(statement, part.sql)?;
         }
     }

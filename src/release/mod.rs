@@ -24,6 +24,7 @@ pub mod plan;
 pub mod preflight;
 pub mod probe;
 pub mod question;
+mod reading;
 pub mod rehearse;
 pub mod report;
 pub mod residue;

@@ -95,11 +95,7 @@ pub fn leave(session: &mut dyn Session) -> Result<(), DatabaseError> {
 }
 
 /// The checks whose pre-check does not clear a question, in the current transaction. Nothing of it is executed.
-pub fn suspects(
-    session: &mut dyn Session,
-    question: &str,
-    path: &str,
-) -> Result<Vec<&'static Check>, QuestionError> {
+pub fn suspects(session: &mut dyn Session, question: &str, path: &str) -> Result<Vec<&'static Check>, QuestionError> {
     refuse_foreign_modifiers(question)?;
     begin(session)?;
     let parsed = Parsed::of_blank(session, &without_literals(question), path)?;
@@ -161,7 +157,8 @@ fn attempt(
 
 /// Readers of type modifiers run while the server parses, so that a type with modifiers can't wait for the catalog.
 fn refuse_foreign_modifiers(question: &str) -> Result<(), QuestionError> {
-    let refused = |name: String| QuestionError::Uses(format!("type {name} with modifiers, which is not PostgreSQL's own"));
+    let refused =
+        |name: String| QuestionError::Uses(format!("type {name} with modifiers, which is not PostgreSQL's own"));
     foreign_modifiers(question).map_or(Ok(()), |name| Err(refused(name)))
 }
 

@@ -11,7 +11,7 @@ use super::event::{Event, Observer};
 use super::failure::Failure;
 use super::order::Order;
 use super::tier_log::{Sent, TierLog};
-use super::{clamp, generated, special};
+use super::{clamp, generated, reading, special};
 use crate::bundle::contents::AuthenticatedSql;
 use crate::bundle::lint::ROWS_UNREAD;
 use crate::bundle::refusal::{Place, refused_everywhere};
@@ -206,7 +206,18 @@ impl<'r> Runner<'r> {
         }
         for part in before {
             self.show(script, statement, part)?;
+            reading::check(self.session, statement, part.before)?;
         }
+        let done = self.last(script, statement, last);
+        // What \gexec generated is checked one by one. Else it is the better reason, where the answer could not be read for it.
+        if statement.then != Then::Execute {
+            reading::check(self.session, statement, last.before)?;
+        }
+        done
+    }
+
+    /// A statement that no other is joined behind.
+    fn last(&mut self, script: &mut Script<'_>, statement: &Statement, last: &Part<'_>) -> Result<(), Failure> {
         let failed = |error: DatabaseError| Failure::part(statement, last.before, &error);
         match &statement.then {
             Then::Show => self.show(script, statement, last)?,
@@ -231,6 +242,7 @@ impl<'r> Runner<'r> {
                 let table = self.session.rows(last.sql, GENERATED_STATEMENTS).map_err(failed)?;
                 self.count(table.rows.len() as u64);
                 self.notices(statement);
+                reading::check(self.session, statement, last.before)?;
                 generated::run(self, statement, &table)?;
             }
             Then::Describe | Then::Prepare { .. } => {

@@ -10,7 +10,8 @@ use super::event::Aside;
 use super::stop::{CANCELLED, Cancellable, Stop};
 use super::waiting::{Blocked, Waiting};
 use crate::database::{
-    BatchAnswer, Cancel, Column, Connect, DatabaseError, Identity, Notice, Purpose, ServerError, Session, Table,
+    BatchAnswer, Cancel, ChangedReading, Column, Connect, DatabaseError, Identity, Notice, Purpose, ServerError,
+    Session, Table,
 };
 use crate::format::limits_of_run::{RunLimits, TimeLimit};
 
@@ -211,5 +212,9 @@ impl Session for WatchedSession {
 
     fn notices(&mut self) -> Vec<Notice> {
         self.session.notices()
+    }
+
+    fn changed_reading(&self) -> Option<ChangedReading> {
+        self.session.changed_reading()
     }
 }

@@ -95,7 +95,7 @@ fn begins_expression(tokens: &Tokens, i: usize) -> bool {
 }
 
 /// Whether a table's name, with its columns, stands behind this token.
-fn names_a_table(tokens: &Tokens, i: usize) -> bool {
+pub(super) fn names_a_table(tokens: &Tokens, i: usize) -> bool {
     let if_not_exists = i > 2 && tokens.are(i - 2, &["if", "not", "exists"]);
     tokens.is_any(i, &["into", "references"]) || if_not_exists || (tokens.is(i, "table") && i > 0)
 }

@@ -1,5 +1,6 @@
 //! What a statement is, judged on its tokens: enough to refuse, to order and to explain, not a parser.
 
+use super::assignments::assignments;
 use super::dispatch::{Dispatch, dispatches};
 use super::tokens::{Kind, Tokens, first_token};
 
@@ -39,7 +40,16 @@ pub enum Copy {
 
 /// A change of the session that a packer refuses or shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionChange {
+pub struct SessionChange {
+    /// What changes.
+    pub what: Changed,
+    /// How.
+    pub by: Means,
+}
+
+/// What of the session changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
     /// `SET` or `RESET SESSION AUTHORIZATION`
     SessionAuthorization,
     /// `SET ROLE`, `RESET ROLE`
@@ -54,6 +64,19 @@ pub enum SessionChange {
     Everything,
     /// `session_replication_role`, `row_security`, and other settings that turn checks off
     Checks,
+    /// A setting whose name no literal says: it could be any of these
+    Unread,
+}
+
+/// How a statement changes a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Means {
+    /// `SET`, `RESET`, `DISCARD`
+    Command,
+    /// `set_config()`
+    SetConfig,
+    /// `UPDATE pg_settings`
+    PgSettings,
 }
 
 /// Inspects one text, as it would be sent. Where several statements are joined, the first that has an answer gives it.
@@ -67,7 +90,7 @@ pub fn inspect(sql: &str) -> Inspection {
         transaction_control: first(transaction_control),
         copy: parts.iter().find_map(|(start, _)| copy(&tokens, *start)),
         outside_transaction: parts.iter().find_map(|(start, end)| outside_transaction(&tokens, *start, *end)),
-        session_change: parts.iter().find_map(|(start, _)| session_change(&tokens, *start)),
+        session_change: parts.iter().find_map(|(start, end)| session_change(&tokens, *start, *end)),
         dispatch: dispatches(&tokens),
         statements: parts.len(),
     }
@@ -273,9 +296,23 @@ fn behind_options(tokens: &Tokens, i: usize) -> usize {
     if tokens.mark(i, b'(') { tokens.behind_parenthesis(i) } else { i + usize::from(tokens.is(i, "verbose")) }
 }
 
-fn session_change(tokens: &Tokens, i: usize) -> Option<SessionChange> {
+fn session_change(tokens: &Tokens, i: usize, end: usize) -> Option<SessionChange> {
+    if let Some(what) = commanded(tokens, i) {
+        return Some(SessionChange { what, by: Means::Command });
+    }
+    assignments(tokens, i, end).find_map(|found| {
+        let what = match &found.setting {
+            Some(setting) => changed(setting, found.value.as_deref()),
+            None => Some(Changed::Unread),
+        };
+        what.map(|what| SessionChange { what, by: found.by })
+    })
+}
+
+/// What `SET`, `RESET` and `DISCARD` change.
+fn commanded(tokens: &Tokens, i: usize) -> Option<Changed> {
     if tokens.are(i, &["discard", "all"]) || tokens.are(i, &["reset", "all"]) {
-        return Some(SessionChange::Everything);
+        return Some(Changed::Everything);
     }
     if !tokens.is_any(i, &["set", "reset"]) {
         return None;
@@ -283,53 +320,71 @@ fn session_change(tokens: &Tokens, i: usize) -> Option<SessionChange> {
     let scoped = tokens.is_any(i + 1, &["session", "local"]) && !tokens.is(i + 2, "to") && !tokens.mark(i + 2, b'=');
     let at = if scoped && !tokens.are(i + 1, &["session", "authorization"]) { i + 2 } else { i + 1 };
     if tokens.is(at, "session") && tokens.is(at + 1, "authorization") {
-        return Some(SessionChange::SessionAuthorization);
+        return Some(Changed::SessionAuthorization);
     }
-    match tokens.identifier(at)?.to_ascii_lowercase().as_str() {
-        "session_authorization" => Some(SessionChange::SessionAuthorization),
-        "role" => Some(SessionChange::Role),
+    if tokens.is(at, "names") {
+        return Some(Changed::Encoding);
+    }
+    changed(&tokens.identifier(at)?.to_ascii_lowercase(), assigned(tokens, at))
+}
+
+/// What a new value of a setting, named in lower case, changes.
+fn changed(setting: &str, value: Option<&str>) -> Option<Changed> {
+    let becomes = |values: &[&str]| value.is_some_and(|value| values.iter().any(|v| value.eq_ignore_ascii_case(v)));
+    match setting {
+        "session_authorization" => Some(Changed::SessionAuthorization),
+        "role" => Some(Changed::Role),
         // What every dump begins with changes nothing here.
-        "standard_conforming_strings" if sets_to(tokens, at, &["on", "true"]) => None,
-        "client_encoding" if sets_to(tokens, at, &["utf8", "utf-8", "unicode"]) => None,
-        "standard_conforming_strings" | "backslash_quote" => Some(SessionChange::Strings),
-        "client_encoding" => Some(SessionChange::Encoding),
-        "names" if tokens.kind(at) == Some(Kind::Word) => Some(SessionChange::Encoding),
+        "standard_conforming_strings" if becomes(&["on", "true"]) => None,
+        "client_encoding" if becomes(&["utf8", "utf-8", "unicode"]) => None,
+        "standard_conforming_strings" | "backslash_quote" => Some(Changed::Strings),
+        "client_encoding" => Some(Changed::Encoding),
         "session_replication_role" | "row_security" | "check_function_bodies" | "ignore_checksum_failure" => {
-            Some(SessionChange::Checks)
+            Some(Changed::Checks)
         }
         // A time limit, which dumps begin with since PostgreSQL 17.
         "transaction_timeout" => None,
         name if name.starts_with("transaction_") || name.starts_with("default_transaction_") => {
-            Some(SessionChange::TransactionMode)
+            Some(Changed::TransactionMode)
         }
         _ => None,
     }
 }
 
-/// Whether `SET name = value` or `SET name TO value` gives one of the values, quoted or not.
-fn sets_to(tokens: &Tokens, name: usize, values: &[&str]) -> bool {
+/// What `SET name = value` or `SET name TO value` gives, without quotes.
+fn assigned<'a>(tokens: &Tokens<'a>, name: usize) -> Option<&'a str> {
     let assigns = tokens.mark(name + 1, b'=') || tokens.is(name + 1, "to");
-    let value = tokens.text(name + 2).trim_matches('\'');
-    assigns && values.iter().any(|v| value.eq_ignore_ascii_case(v))
+    assigns.then(|| tokens.text(name + 2).trim_matches('\''))
+}
+
+/// Whether `SET` gives one of the values.
+fn sets_to(tokens: &Tokens, name: usize, values: &[&str]) -> bool {
+    assigned(tokens, name).is_some_and(|value| values.iter().any(|v| value.eq_ignore_ascii_case(v)))
 }
 
 impl SessionChange {
     /// Whether no script of a release may do it: what runs, and where statements end, would no longer be what was packed.
     pub fn is_refused(self) -> bool {
-        !matches!(self, Self::Role | Self::Checks)
+        !matches!(self.what, Changed::Role | Changed::Checks)
     }
 }
 
 impl std::fmt::Display for SessionChange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::SessionAuthorization => "a change of the session's user",
-            Self::Role => "a change of the role",
-            Self::Strings => "a change of where strings end",
-            Self::Encoding => "a change of the client's encoding",
-            Self::TransactionMode => "a change of the transaction's mode",
-            Self::Everything => "a reset of the whole session",
-            Self::Checks => "a change of what the server checks",
+        f.write_str(match self.what {
+            Changed::SessionAuthorization => "a change of the session's user",
+            Changed::Role => "a change of the role",
+            Changed::Strings => "a change of where strings end",
+            Changed::Encoding => "a change of the client's encoding",
+            Changed::TransactionMode => "a change of the transaction's mode",
+            Changed::Everything => "a reset of the whole session",
+            Changed::Checks => "a change of what the server checks",
+            Changed::Unread => "a change of a setting whose name is no literal",
+        })?;
+        f.write_str(match self.by {
+            Means::Command => "",
+            Means::SetConfig => " by set_config()",
+            Means::PgSettings => " by UPDATE of pg_settings",
         })
     }
 }

@@ -10,11 +10,11 @@
 //! - `index_shape`: whether two texts make the same index
 //! - `outside`: what a statement is that can't run inside a transaction, and where its effect can be seen
 //! - `session_only`: what a statement leaves in the session alone
-//! - `inspect`, `dispatch` (with its `names`), `select`: what a statement is, judged on its tokens
+//! - `inspect`, `dispatch` (with its `names`), `assignments`, `select`: what a statement is, judged on its tokens
 //! - `results`: what `\gset` may set; `quick`: what most statements are; `plain`: which may share a message; `parts`: what `\;` joined
 //! - `scanner`, `lexemes`: psql's rules of where a statement ends; `atomic`, `boundary`: where they differ from the
 //!   server's
-//! - `tokens`: the server's view of one statement
+//! - `tokens`, `literals`: the server's view of one statement, and of the values in it
 //! - `special`, `variables`, `position`, `error`: the ground
 //!
 //! The reference is psql 15: the manual's page "psql", and `psqlscan.l`, `psqlscanslash.l`, `mainloop.c`, `copy.c` in
@@ -40,6 +40,7 @@ mod session_only;
 mod index_shape;
 mod inspect;
 mod dispatch;
+mod assignments;
 mod names;
 mod select;
 mod asserts;
@@ -52,17 +53,20 @@ mod boundary;
 mod scanner;
 mod lexemes;
 mod tokens;
+mod literals;
 mod special;
 mod variables;
 mod position;
 mod error;
 
 pub use asserts::{asserts, calls_something};
+pub use assignments::assigns_search_path;
 pub use dispatch::Dispatch;
 pub use error::{FileError, ScriptError};
 pub use explore::{MAX_WAYS, explore};
 pub use index_shape::index_shape;
-pub use inspect::{Copy, Inspection, SessionChange, inspect};
+pub use inspect::{Changed, Copy, Inspection, Means, SessionChange, inspect};
+pub(crate) use literals::decode_unicode;
 pub use meta::EchoTarget;
 pub use outside::{ObjectName, Outside, Reindexed, outside};
 pub use parts::{Part, parts};
@@ -75,5 +79,4 @@ pub use select::{
 pub use session_only::session_only;
 pub use special::OF_THE_CONNECTION;
 pub use statement::{CopySource, Statement, Then};
-pub(crate) use tokens::decode_unicode;
 pub use variables::{BadName, STAND_IN, Variables};

@@ -318,7 +318,7 @@ impl Words<'_, '_> {
         let name = self.tokens.identifier(self.at)?;
         let unicode = self.tokens.kind(self.at) == Some(Kind::Quoted { unicode: true });
         // Another escape character, a backslash, a pair of surrogates: legal, and not worth being read wrongly.
-        if unicode && (name.contains('\\') || self.tokens.is(self.at + 1, "uescape")) || name.is_empty() {
+        if unicode && (name.contains('\\') || !self.tokens.text(self.at).ends_with('"')) || name.is_empty() {
             return None;
         }
         self.at += 1;

@@ -20,8 +20,9 @@
 //! client does a quote, a parenthesis, a semicolon, a blank or `-` occur as part of another character.
 //!
 //! A plain text is also one that [`super::inspect`] would find nothing in: its first word is none of transaction control, of
-//! settings, of COPY, and what can't run inside a transaction is refused by its words. Texts that could ask what message
-//! they came in, or when (`current_query()`, `statement_timestamp()`), go alone, since a batch would change the answer.
+//! settings, of COPY, and what can't run inside a transaction, or sets settings by other means, is refused by its words.
+//! Texts that could ask what message they came in, or when (`current_query()`, `statement_timestamp()`), go alone, since a
+//! batch would change the answer.
 
 /// Whether a statement may share a message with others. A no proves nothing about it.
 pub fn is_plain(sql: &str) -> bool {
@@ -58,7 +59,14 @@ pub fn plain(sql: &str) -> Option<&'static str> {
                 end
             }
             _ => match byte {
-                b'\'' | b'"' => behind_quote(bytes, i + 1, byte)?,
+                b'\'' => behind_quote(bytes, i + 1, byte)?,
+                b'"' => {
+                    let end = behind_quote(bytes, i + 1, byte)?;
+                    if assigns(&bytes[i + 1..end - 1]) {
+                        return None;
+                    }
+                    end
+                }
                 b'-' if next == Some(b'-') => behind_comment(bytes, i)?,
                 b'/' if next == Some(b'*') => return None,
                 b'&' if is_quote(next) => return None,
@@ -87,6 +95,11 @@ fn verb(word: &[u8]) -> Option<&'static str> {
     VERBS.iter().copied().find(|verb| word.eq_ignore_ascii_case(verb.as_bytes()))
 }
 
+/// Whether a name, quoted or not, is of what sets settings ([`super::assignments`]).
+fn assigns(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"set_config") || name.eq_ignore_ascii_case(b"pg_settings")
+}
+
 /// Whether a word, wherever it stands, asks for a closer look. `defines` are the words that only matter in definitions.
 fn is_telling(word: &[u8], defines: bool) -> bool {
     let among = |words: &[&str]| words.iter().any(|telling| word.eq_ignore_ascii_case(telling.as_bytes()));
@@ -95,7 +108,8 @@ fn is_telling(word: &[u8], defines: bool) -> bool {
         6 => among(&["atomic"]) || defines && among(&["system"]),
         8 => defines && among(&["database", "function"]),
         9 => defines && among(&["procedure"]),
-        10 => defines && among(&["tablespace"]),
+        10 => assigns(word) || defines && among(&["tablespace"]),
+        11 => assigns(word),
         12 => defines && among(&["concurrently", "subscription"]),
         13 => among(&["current_query"]),
         19 => among(&["statement_timestamp"]),
@@ -244,6 +258,10 @@ mod tests {
             "alter system set a = 1;",
             "alter table t detach partition p concurrently;",
             "select current_query();",
+            "select Set_Config('a', 'b', false);",
+            "select \"set_config\"('a', 'b', false);",
+            "update pg_settings set setting = 'b' where name = 'a';",
+            "update pg_catalog.\"pg_settings\" set setting = 'b' where name = 'a';",
             "insert into t values (pg_catalog.Statement_Timestamp());",
         ] {
             assert!(!is_plain(sql), "{sql}");
@@ -264,7 +282,7 @@ mod tests {
                     Just("1e+"), Just("begin"), Just(" atomic "), Just(" end "), Just("case "), Just(" function "),
                     Just("concurrently"), Just("database"), Just("\\"), Just("$"), Just("$a$"), Just(":"), Just("["),
                     Just("]"), Just("é"), Just("+-"), Just(","), Just("'x'"), Just("(1)"), Just("\"y\""), Just("set "),
-                    Just("all"), Just(";"),
+                    Just("all"), Just(";"), Just("set_config"), Just("\"set_config\""), Just("update "), Just("pg_settings "),
                 ],
                 0..12,
             ),

@@ -221,17 +221,82 @@ fn before_parenthesis(tokens: &Tokens, i: usize) -> Option<usize> {
 
 /// Names that, without a schema, are types of PostgreSQL's own: `pg_catalog` comes first in the path of every question.
 const TYPES_BEFORE_LITERALS: &[&str] = &[
-    "date", "time", "timetz", "timestamp", "timestamptz", "interval", "json", "jsonb", "jsonpath", "regclass", "regtype",
-    "regproc", "regprocedure", "regrole", "regnamespace", "oid", "name", "text", "varchar", "char", "bpchar", "varying",
-    "int", "integer", "int2", "int4", "int8", "smallint", "bigint", "numeric", "decimal", "dec", "real", "float", "float4",
-    "float8", "precision", "money", "bool", "boolean", "uuid", "bytea", "inet", "cidr", "macaddr", "xml", "bit", "point",
-    "box", "circle", "line", "lseg", "polygon", "tsvector", "tsquery", "pg_lsn",
+    "date",
+    "time",
+    "timetz",
+    "timestamp",
+    "timestamptz",
+    "interval",
+    "json",
+    "jsonb",
+    "jsonpath",
+    "regclass",
+    "regtype",
+    "regproc",
+    "regprocedure",
+    "regrole",
+    "regnamespace",
+    "oid",
+    "name",
+    "text",
+    "varchar",
+    "char",
+    "bpchar",
+    "varying",
+    "int",
+    "integer",
+    "int2",
+    "int4",
+    "int8",
+    "smallint",
+    "bigint",
+    "numeric",
+    "decimal",
+    "dec",
+    "real",
+    "float",
+    "float4",
+    "float8",
+    "precision",
+    "money",
+    "bool",
+    "boolean",
+    "uuid",
+    "bytea",
+    "inet",
+    "cidr",
+    "macaddr",
+    "xml",
+    "bit",
+    "point",
+    "box",
+    "circle",
+    "line",
+    "lseg",
+    "polygon",
+    "tsvector",
+    "tsquery",
+    "pg_lsn",
 ];
 
 /// Those of them that take modifiers.
 const TYPES_WITH_MODIFIERS: &[&str] = &[
-    "time", "timetz", "timestamp", "timestamptz", "interval", "varchar", "char", "character", "nchar", "bpchar", "varying",
-    "numeric", "decimal", "dec", "float", "bit",
+    "time",
+    "timetz",
+    "timestamp",
+    "timestamptz",
+    "interval",
+    "varchar",
+    "char",
+    "character",
+    "nchar",
+    "bpchar",
+    "varying",
+    "numeric",
+    "decimal",
+    "dec",
+    "float",
+    "bit",
 ];
 
 #[cfg(test)]
@@ -240,10 +305,20 @@ mod tests {
 
     #[test]
     fn modifiers_of_foreign_types() {
-        for sql in ["select x::public.mt(5)", "select cast(x as mt(5))", "select x :: \"M t\" (5)", "select x::public.numeric(1)"] {
+        for sql in [
+            "select x::public.mt(5)",
+            "select cast(x as mt(5))",
+            "select x :: \"M t\" (5)",
+            "select x::public.numeric(1)",
+        ] {
             assert!(foreign_modifiers(sql).is_some(), "{sql}");
         }
-        for sql in ["select x::numeric(10, 2)", "select cast(x as varchar(5)) from t as u", "select x::public.mt", "select f(5)"] {
+        for sql in [
+            "select x::numeric(10, 2)",
+            "select cast(x as varchar(5)) from t as u",
+            "select x::public.mt",
+            "select f(5)",
+        ] {
             assert_eq!(foreign_modifiers(sql), None, "{sql}");
         }
     }
@@ -255,7 +330,10 @@ mod tests {
             ("'a'\n 'b', U&'!0061' UESCAPE '!', 1", " NULL ,  NULL , 1"),
             ("b.date 'y', \"Mood\" 'x'", " CAST(NULL AS b.date) ,  CAST(NULL AS \"Mood\") "),
             ("t at time zone 'UTC', a, 'x' path", "t at time zone  NULL , a,  NULL  path"),
-            ("f(json_table, 'x'), json_table(f('y'), g, 'z')", "f(json_table,  NULL ), json_table(f( NULL ), g,  NULL )"),
+            (
+                "f(json_table, 'x'), json_table(f('y'), g, 'z')",
+                "f(json_table,  NULL ), json_table(f( NULL ), g,  NULL )",
+            ),
             ("public.path 'x', public.zone 'x'", " CAST(NULL AS public.path) ,  CAST(NULL AS public.zone) "),
         ] {
             assert_eq!(without_literals(sql).text, without);

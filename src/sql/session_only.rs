@@ -1,6 +1,8 @@
 //! What a statement leaves in the session or the transaction alone, so that a run that is resumed on a new session, or
 //! whose every statement commits by itself, would miss it.
 
+use super::assignments::assignments;
+use super::inspect::Means;
 use super::tokens::Tokens;
 
 /// What of that a statement does, as people call it. `SET` and `RESET` of a session's setting are not among it: they can
@@ -21,6 +23,7 @@ fn statement(tokens: &Tokens, start: usize, end: usize) -> Option<&'static str> 
         "declare" | "fetch" | "move" | "close" => "a cursor",
         "load" => "LOAD",
         "create" if is_temporary(tokens, start + 1) => "a temporary object",
+        _ if assignments(tokens, start, end).any(|found| found.by == Means::PgSettings) => "UPDATE of pg_settings",
         _ => return (start..end).find_map(|i| word(tokens, i)),
     };
     Some(head)
@@ -73,6 +76,7 @@ mod tests {
             "create table \"pg_temp\" . t (a int)",
             "select 1 into temp t",
             "select pg_catalog.set_config('search_path', '', false)",
+            "update pg_settings set setting = '' where name = 'search_path'",
             "insert into t values (currval('s'))",
             "select pg_advisory_lock(1)",
             "select 1; listen a",

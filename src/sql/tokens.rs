@@ -4,6 +4,7 @@
 //! Written apart from [`super::scanner`] on purpose: one answers to psql, the other to the server.
 
 use super::lexemes::{is_identifier_byte, is_identifier_start, span};
+use super::literals;
 use super::position::count_characters;
 
 /// What a token is.
@@ -11,11 +12,11 @@ use super::position::count_characters;
 pub(super) enum Kind {
     /// An unquoted identifier or a keyword.
     Word,
-    /// `"..."`, or `U&"..."`.
+    /// `"..."`, or `U&"..."` with its `UESCAPE`.
     Quoted {
         unicode: bool,
     },
-    /// Any literal in single quotes, with its continuations.
+    /// Any literal in single quotes, with its continuations and its `UESCAPE`.
     Text,
     /// `$tag$...$tag$`
     Dollar,
@@ -84,10 +85,15 @@ impl<'a> Tokens<'a> {
                 let text = self.text(i);
                 Some(text.get(1..text.len() - 1)?.replace("\"\"", "\""))
             }
-            Kind::Quoted { unicode: true } => {
-                let text = self.text(i);
-                Some(decode_unicode(&text.get(3..text.len() - 1)?.replace("\"\"", "\"")))
-            }
+            Kind::Quoted { unicode: true } => literals::unicode(self.text(i), '"'),
+            _ => None,
+        }
+    }
+
+    /// The value of the string literal at `i`, as far as it can be read; `None` for other tokens.
+    pub fn literal(&self, i: usize) -> Option<String> {
+        match self.kind(i)? {
+            Kind::Text | Kind::Dollar => literals::value(self.text(i)),
             _ => None,
         }
     }
@@ -173,9 +179,11 @@ fn token(bytes: &[u8], start: usize, first: u8) -> Option<(Kind, usize)> {
         (b'\'', ..) => Some((Kind::Text, text(bytes, start + 1, false)?)),
         (b'e' | b'E', Some(b'\''), _) => Some((Kind::Text, text(bytes, start + 2, true)?)),
         (b'b' | b'B' | b'x' | b'X' | b'n' | b'N', Some(b'\''), _) => Some((Kind::Text, text(bytes, start + 2, false)?)),
-        (b'u' | b'U', Some(b'&'), Some(b'\'')) => Some((Kind::Text, text(bytes, start + 3, false)?)),
+        (b'u' | b'U', Some(b'&'), Some(b'\'')) => {
+            Some((Kind::Text, behind_uescape(bytes, text(bytes, start + 3, false)?)))
+        }
         (b'u' | b'U', Some(b'&'), Some(b'"')) => {
-            Some((Kind::Quoted { unicode: true }, quoted(bytes, start + 3, b'"')?))
+            Some((Kind::Quoted { unicode: true }, behind_uescape(bytes, quoted(bytes, start + 3, b'"')?)))
         }
         (b'"', ..) => Some((Kind::Quoted { unicode: false }, quoted(bytes, start + 1, b'"')?)),
         (b'$', ..) => dollar(bytes, start),
@@ -186,7 +194,7 @@ fn token(bytes: &[u8], start: usize, first: u8) -> Option<(Kind, usize)> {
 }
 
 /// Behind the closing quote; a doubled one does not close.
-fn quoted(bytes: &[u8], mut i: usize, quote: u8) -> Option<usize> {
+pub(super) fn quoted(bytes: &[u8], mut i: usize, quote: u8) -> Option<usize> {
     loop {
         i += bytes.get(i..)?.iter().position(|b| *b == quote)? + 1;
         if bytes.get(i) != Some(&quote) {
@@ -207,7 +215,7 @@ fn text(bytes: &[u8], mut i: usize, escapes: bool) -> Option<usize> {
     }
 }
 
-fn escaped(bytes: &[u8], mut i: usize) -> Option<usize> {
+pub(super) fn escaped(bytes: &[u8], mut i: usize) -> Option<usize> {
     loop {
         match (bytes.get(i)?, bytes.get(i + 1)) {
             (b'\\', _) | (b'\'', Some(b'\'')) => i += 2,
@@ -217,7 +225,24 @@ fn escaped(bytes: &[u8], mut i: usize) -> Option<usize> {
     }
 }
 
-fn continued(bytes: &[u8], mut i: usize) -> Option<usize> {
+/// Behind `UESCAPE '!'`, which the server's parser joins with the name or literal before it; else `end` itself.
+fn behind_uescape(bytes: &[u8], end: usize) -> usize {
+    let escape = || {
+        let word = skip(bytes, end)?;
+        let behind = word + UESCAPE.len();
+        if !bytes.get(word..behind)?.eq_ignore_ascii_case(UESCAPE) {
+            return None;
+        }
+        let start = skip(bytes, behind)?;
+        let (kind, end) = token(bytes, start, *bytes.get(start)?)?;
+        matches!(kind, Kind::Text | Kind::Dollar).then_some(end)
+    };
+    escape().unwrap_or(end)
+}
+
+pub(super) const UESCAPE: &[u8] = b"uescape";
+
+pub(super) fn continued(bytes: &[u8], mut i: usize) -> Option<usize> {
     let mut broken = false;
     loop {
         match bytes.get(i)? {
@@ -284,29 +309,6 @@ fn behind_comment(bytes: &[u8], mut i: usize) -> Option<usize> {
 
 fn line_end(bytes: &[u8], i: usize) -> usize {
     span(bytes, i, bytes.len(), |b| b != b'\n' && b != b'\r')
-}
-
-/// `\XXXX`, `\+XXXXXX` and `\\` with the default escape character; what is malformed stays.
-pub fn decode_unicode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('\\') {
-        out.push_str(&rest[..at]);
-        let tail = &rest[at + 1..];
-        let (lead, digits) = if tail.starts_with('+') { (1, 6) } else { (0, 4) };
-        let code = tail.get(lead..lead + digits).and_then(|hex| u32::from_str_radix(hex, 16).ok());
-        if let Some(behind) = tail.strip_prefix('\\') {
-            out.push('\\');
-            rest = behind;
-        } else if let Some(c) = code.and_then(char::from_u32) {
-            out.push(c);
-            rest = &tail[lead + digits..];
-        } else {
-            out.push('\\');
-            rest = tail;
-        }
-    }
-    out + rest
 }
 
 #[cfg(test)]

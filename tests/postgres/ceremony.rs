@@ -42,7 +42,12 @@ fn followed_word_by_word() {
     let programs = Path::new(PGSEAL).parent().unwrap();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     let mut sh = Command::new("sh");
-    sh.arg("-c").arg(script).current_dir(dir.path()).env("PATH", path).env("DB", directus.db.url()).env("PGSEAL_GATE_USER", GATE_USER);
+    sh.arg("-c")
+        .arg(script)
+        .current_dir(dir.path())
+        .env("PATH", path)
+        .env("DB", directus.db.url())
+        .env("PGSEAL_GATE_USER", GATE_USER);
     sh.env("RELEASE", one_roof::sources()).env_remove("PGSEAL_TRUST").stdin(Stdio::null());
     let output = sh.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();

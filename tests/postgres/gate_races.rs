@@ -41,7 +41,8 @@ struct Race {
 }
 
 /// The asker waits for a lock of mallory's.
-const WAITS: &str = "exists (select from pg_locks where relation = any (array['public.v'::regclass, 'public.approvals'])
+const WAITS: &str =
+    "exists (select from pg_locks where relation = any (array['public.v'::regclass, 'public.approvals'])
     and pid <> pg_backend_pid() and not granted)";
 
 /// The asker has the table's lock already.
@@ -153,7 +154,11 @@ fn as_role(db: &TestDatabase<'_>, role: &str) -> String {
 
 /// Plays mallory on a thread: her transaction, until the asker is where she wants it.
 fn attack(db: &TestDatabase<'_>, mallory: &str, race: &Race) -> thread::JoinHandle<()> {
-    let mut client = postgres::Client::connect(&db.connection().replace("user=postgres", &format!("user={mallory}")), postgres::NoTls).unwrap();
+    let mut client = postgres::Client::connect(
+        &db.connection().replace("user=postgres", &format!("user={mallory}")),
+        postgres::NoTls,
+    )
+    .unwrap();
     client.batch_execute("begin").unwrap();
     let attack = client.batch_execute(race.attack);
     // Expressions in statistics came with PostgreSQL 14.
@@ -176,7 +181,8 @@ fn attack(db: &TestDatabase<'_>, mallory: &str, race: &Race) -> thread::JoinHand
 fn snapped(db: &TestDatabase<'_>) -> bool {
     let locked = "select count(*) from pg_locks where locktype = 'advisory' and objid = 4711 and database =
         (select oid from pg_database where datname = current_database())";
-    db.ask(locked) != "0" || db.ask("select count(*) from pg_ls_dir('.') as f where f = 'bang_' || current_database()") != "0"
+    db.ask(locked) != "0"
+        || db.ask("select count(*) from pg_ls_dir('.') as f where f = 'bang_' || current_database()") != "0"
 }
 
 fn read(url: &str) -> Box<dyn Session> {
@@ -255,7 +261,8 @@ fn an_index_that_waits_for_the_gate_inside_a_run() {
         let (db, release, site) = small("inrun");
         let mallory = format!("mallory_{}", db.name());
         laid_for_run(&db, &mallory);
-        let release = release.gate("approved", "select count(*) > 0 as ready, 'x' as reason from public.approvals where id > 0\n");
+        let release = release
+            .gate("approved", "select count(*) > 0 as ready, 'x' as reason from public.approvals where id > 0\n");
         let bundle = site.pack(&release.tier("slow", "select pg_sleep(1);\n"));
         let operator = site.operator(&bundle, &db.url());
         let before = super::release::dump(&db);
@@ -312,7 +319,8 @@ fn a_table_that_is_reloaded_is_never_empty() {
             // Where the rows were only deleted, nobody waits.
             if !reload.starts_with("delete") {
                 wait_until("the question waits", || {
-                    db.ask("select count(*) from pg_locks where relation = 'public.blockers'::regclass and not granted") != "0"
+                    db.ask("select count(*) from pg_locks where relation = 'public.blockers'::regclass and not granted")
+                        != "0"
                 });
             }
             job.batch_execute("commit").unwrap();
@@ -340,7 +348,8 @@ fn a_partition_that_is_reloaded_is_never_empty() {
             let mut job = db.client();
             job.batch_execute("begin; truncate public.some; insert into public.blockers values (1)").unwrap();
             let asking = thread::spawn(move || {
-                ask(read(&url).as_mut(), "select count(*) = 0 as ready, count(*)::text as reason from public.blockers").unwrap()
+                ask(read(&url).as_mut(), "select count(*) = 0 as ready, count(*)::text as reason from public.blockers")
+                    .unwrap()
             });
             wait_until("the planner waits", || {
                 db.ask("select count(*) from pg_locks where relation = 'public.some'::regclass and not granted") != "0"
@@ -375,12 +384,18 @@ fn every_change_beside_a_question_is_seen() {
         ("a column's option", "alter table public.wide alter who set statistics 7"),
         ("a constraint", "alter table public.wide validate constraint positive"),
         ("a type", "alter type public.mood rename to moods"),
-        ("a cast", "create function public.c(public.mood) returns integer language sql immutable as 'select 1';
-                    create cast (public.mood as integer) with function public.c(public.mood)"),
+        (
+            "a cast",
+            "create function public.c(public.mood) returns integer language sql immutable as 'select 1';
+                    create cast (public.mood as integer) with function public.c(public.mood)",
+        ),
         ("a function", "alter function pg_catalog.upper(text) cost 2"),
-        ("an operator", "alter operator pg_catalog.|| (text, anynonarray) owner to current_user;
+        (
+            "an operator",
+            "alter operator pg_catalog.|| (text, anynonarray) owner to current_user;
                          alter operator pg_catalog.|| (text, anynonarray) set schema public;
-                         alter operator public.|| (text, anynonarray) set schema pg_catalog"),
+                         alter operator public.|| (text, anynonarray) set schema pg_catalog",
+        ),
     ];
     for (what, change) in changes {
         let db = Cluster::shared().database("beside");
@@ -456,11 +471,16 @@ fn every_kind_of_object_behind_a_relation_is_known() {
         )
         .unwrap();
     // By the relation itself or the type of its rows.
-    let found = db.client().query(
-        "select distinct d.classid::regclass::text from pg_depend d
+    let found = db
+        .client()
+        .query(
+            "select distinct d.classid::regclass::text from pg_depend d
          where d.refclassid = 'pg_class'::regclass and d.refobjid >= 16384
             or d.refclassid = 'pg_type'::regclass and d.refobjid in (select reltype from pg_class where oid >= 16384)
-         order by 1", &[]).unwrap();
+         order by 1",
+            &[],
+        )
+        .unwrap();
     let found: Vec<String> = found.iter().map(|row| row.get(0)).collect();
     for kind in &found {
         assert!(REACHED.iter().any(|(known, _)| known == kind), "{kind} depends on relations, and is not looked at");

@@ -1,7 +1,7 @@
 //! The role that gates and probes are asked as.
 
 use super::cluster::GATE_USER;
-use super::release::{Site, dump, assert_same};
+use super::release::{Site, assert_same, dump};
 use super::{small, small_without_gate_user};
 
 fn as_role(url: &str, role: &str) -> String {
@@ -21,14 +21,19 @@ fn a_role_that_can_do_more_than_read_asks_no_gate() {
         ("grant pg_signal_backend to {role}", "it is a member of pg_signal_backend"),
         ("create table public.of_it (); alter table public.of_it owner to {role}", "it owns table public.of_it"),
         ("create schema of_it authorization {role}", "it owns schema of_it"),
-        ("create role {role}_group noinherit; grant {role}_group to {role}; create table public.of_group ();
-          alter table public.of_group owner to {role}_group", "it owns table public.of_group"),
+        (
+            "create role {role}_group noinherit; grant {role}_group to {role}; create table public.of_group ();
+          alter table public.of_group owner to {role}_group",
+            "it owns table public.of_group",
+        ),
     ];
     for (at, (grant, words)) in rights.into_iter().enumerate() {
         let (db, release, site) = small("asks");
         let role = format!("asks_{at}_{}", db.name());
         db.client()
-            .batch_execute(&format!("create role {role} login noinherit; grant select on all tables in schema public to {role}"))
+            .batch_execute(&format!(
+                "create role {role} login noinherit; grant select on all tables in schema public to {role}"
+            ))
             .unwrap();
         let bundle = site.pack(&release);
         let operator = site.operator(&bundle, &db.url());
@@ -50,8 +55,10 @@ fn a_role_that_can_do_more_than_read_asks_no_gate() {
         let error = &answer.json()["error"];
         assert_eq!((&error["exit"], &error["kind"]), (&21.into(), &"gate-role".into()), "{answer}");
         db.client()
-            .batch_execute(&format!("reassign owned by {role} to postgres; drop owned by {role}; revoke postgres from {role};
-                drop role {role}"))
+            .batch_execute(&format!(
+                "reassign owned by {role} to postgres; drop owned by {role}; revoke postgres from {role};
+                drop role {role}"
+            ))
             .unwrap();
     }
 }
@@ -83,7 +90,9 @@ fn who_is_asked_as() {
     let reader = format!("{GATE_USER} {GATE_USER}");
     operator.gate().done().says(&[&reader]);
     let role = format!("other_{}", db.name());
-    db.client().batch_execute(&format!("create role {role} login; grant select on all tables in schema public to {role}")).unwrap();
+    db.client()
+        .batch_execute(&format!("create role {role} login; grant select on all tables in schema public to {role}"))
+        .unwrap();
     operator.ask_with("gate", &["--gate-user", &role]).done().says(&[&format!("{role} {role}")]);
     let alone = |url: &str| {
         let mut command = operator.clone().url(url).command("gate");

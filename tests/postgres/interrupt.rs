@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::cluster::{GATE_USER, Cluster, TestDatabase};
+use super::cluster::{Cluster, GATE_USER, TestDatabase};
 use super::proxy::{Fate, Proxy};
 use super::release::{Answer, Operator, Running, assert_same, dump, wait_until};
 use super::small;

@@ -262,7 +262,12 @@ fn nothing_but_the_clone_is_changed() {
     for (at, sql) in shared.iter().enumerate() {
         // A grant that is there already changes nothing.
         if sql.starts_with("grant") {
-            shop.db.client().batch_execute(&format!("revoke connect on database {name} from public; grant connect on database {name} to {GATE_USER}")).unwrap();
+            shop.db
+                .client()
+                .batch_execute(&format!(
+                    "revoke connect on database {name} from public; grant connect on database {name} to {GATE_USER}"
+                ))
+                .unwrap();
         }
         let release = shop.release().named("shared", &format!("1.0.{at}"), 1).tier("shared", sql);
         shop.rehearsal(&release).run().fails_saying(30, &["what all databases of this server share"]);

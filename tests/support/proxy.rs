@@ -1,4 +1,4 @@
-//! A bad network: a unix socket before the server's, that does something to the COMMIT on its way.
+//! A bad network: a unix socket before the server's, that does something to the COMMIT on its way, or to every answer.
 
 #![allow(dead_code, clippy::unwrap_used)]
 
@@ -31,6 +31,8 @@ pub enum Fate {
     AnswerDripped,
     /// The server gets it and commits; its answer takes so long.
     AnswerLate(Duration),
+    /// Nothing becomes of it; but each message of the server comes alone, a moment behind the one before.
+    MessageByMessage,
 }
 
 /// Stands before a server; ends with this value.
@@ -84,6 +86,11 @@ impl Line {
         let losing = Arc::clone(&lose);
         let fate = self.fate;
         let mut dripping = to_client.try_clone().unwrap();
+        if fate == Fate::MessageByMessage {
+            thread::spawn(move || one_by_one(from_server, to_client));
+            thread::spawn(move || copy(client, server, |_| true));
+            return;
+        }
         thread::spawn(move || {
             copy(from_server, to_client, |_| match (losing.load(Ordering::SeqCst), fate) {
                 (true, Fate::AnswerLate(time)) => {
@@ -119,6 +126,22 @@ impl Line {
 
 /// A NoticeResponse: its length, its fields, each with a zero byte at its end.
 const NOTICE: &[u8] = b"N\0\0\0\x28SNOTICE\0VNOTICE\0C00000\0Mstill here\0\0";
+
+/// Carries messages: a byte that says which, and four with the length of the rest.
+fn one_by_one(mut from: UnixStream, mut to: UnixStream) {
+    let mut head = [0; 5];
+    while from.read_exact(&mut head).is_ok() {
+        let length = u32::from_be_bytes(head[1..].try_into().unwrap()) as usize;
+        let mut message = head.to_vec();
+        message.resize(1 + length, 0);
+        if from.read_exact(&mut message[5..]).is_err() || to.write_all(&message).is_err() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
+}
 
 /// Carries bytes until either end closes or `pass` says no, then cuts both ways.
 fn copy(mut from: UnixStream, mut to: UnixStream, mut pass: impl FnMut(&[u8]) -> bool) {

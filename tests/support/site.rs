@@ -60,7 +60,12 @@ impl Site {
     /// The program, not started yet. Nothing of the tester's environment decides anything.
     pub fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pgseal"));
-        command.current_dir(self.dir()).args(args).stdin(Stdio::null()).env("PGSEAL_TRUST", "trust.json").env("PGSEAL_GATE_USER", "gate_reader");
+        command
+            .current_dir(self.dir())
+            .args(args)
+            .stdin(Stdio::null())
+            .env("PGSEAL_TRUST", "trust.json")
+            .env("PGSEAL_GATE_USER", "gate_reader");
         for name in ["SOURCE_DATE_EPOCH", "NO_COLOR", "PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE"] {
             command.env_remove(name);
         }

@@ -20,10 +20,7 @@ pub fn connector(db: Option<&str>) -> Result<Connector, CliError> {
 
 /// The same, with a role that gates and probes are asked as; and with the parameters that it was made of, for programs that
 /// connect by themselves.
-pub fn connector_for_gates(
-    db: Option<&str>,
-    gate_user: Option<&str>,
-) -> Result<(Connector, Parameters), CliError> {
+pub fn connector_for_gates(db: Option<&str>, gate_user: Option<&str>) -> Result<(Connector, Parameters), CliError> {
     let (settings, parameters) = settings(db)?;
     let gate = gate_user.map(|role| gate_settings(&settings.database, &parameters, role)).transpose()?;
     let connector = Connector::new(settings);

@@ -146,7 +146,9 @@ fn row_of(obstacle: &Obstacle, is_seen: bool) -> Option<Row> {
         Obstacle::Gate(GateError::Open(OpenError::Connect(_) | OpenError::Target(_))) => Some(Row::Target),
         Obstacle::Gate(GateError::Lock(_)) => Some(Row::Ledger),
         Obstacle::Gate(GateError::Unanswered(..) | GateError::Open(OpenError::Role(_))) => Some(Row::Gate),
-        Obstacle::Preflight(PreflightError::Open(_) | PreflightError::Probe(_) | PreflightError::State(_)) => Some(Row::State),
+        Obstacle::Preflight(PreflightError::Open(_) | PreflightError::Probe(_) | PreflightError::State(_)) => {
+            Some(Row::State)
+        }
         Obstacle::Preflight(_) => Some(Row::Ledger),
         Obstacle::Script(_) => Some(Row::Files),
     }

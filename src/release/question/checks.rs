@@ -88,7 +88,6 @@ macro_rules! needs {
     };
 }
 
-
 /// Functions that are not PostgreSQL's own. Those of an extension in C are not among them: only a superuser can bring those.
 /// An extension's others are, since whoever owns the extension can add what they like to it.
 macro_rules! outsiders {

@@ -71,7 +71,9 @@ impl Used {
 
     /// Whether it uses all that another uses.
     pub fn covers(&self, other: &Self) -> bool {
-        let of = |used: &Self| [&used.functions, &used.operators, &used.types, &used.columns, &used.relations].map(Clone::clone);
+        let of = |used: &Self| {
+            [&used.functions, &used.operators, &used.types, &used.columns, &used.relations].map(Clone::clone)
+        };
         of(self).iter().zip(of(other)).all(|(all, some)| all.is_superset(&some))
             && self.foreign_table >= other.foreign_table
             && self.whole_row >= other.whole_row

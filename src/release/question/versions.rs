@@ -37,11 +37,7 @@ impl Versions {
     }
 
     /// The first difference, in words; `None` where they are equal.
-    pub fn difference(
-        &self,
-        after: &Self,
-        session: &mut dyn Session,
-    ) -> Result<Option<Difference>, DatabaseError> {
+    pub fn difference(&self, after: &Self, session: &mut dyn Session) -> Result<Option<Difference>, DatabaseError> {
         let keys = self.0.keys().chain(after.0.keys());
         let differ: Vec<_> = keys.filter(|key| self.0.get(*key) != after.0.get(*key)).collect();
         let rewritten = |of: &String| differ.iter().any(|(class, other)| class == STORAGE && other == of);

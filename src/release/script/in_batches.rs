@@ -7,6 +7,7 @@ use crate::database::DatabaseError;
 use crate::release::batch::{Batch, Item, ON_THE_WAY};
 use crate::release::event::{Event, Observer};
 use crate::release::failure::Failure;
+use crate::release::reading;
 use crate::release::special;
 use crate::release::tier_log::Sent;
 
@@ -100,6 +101,11 @@ impl Runner<'_> {
                     index += 1;
                 }
             }
+        }
+        if let Some((first, last)) = batch.ends() {
+            // What was reported may be of a batch behind it, too: plain statements, which any setting leaves as they are.
+            let last = self.on_the_way.back().and_then(Batch::ends).map_or(last, |(_, last)| last);
+            reading::check_between(self.session, first, last)?;
         }
         if let Some(next) = self.on_the_way.front() {
             announce(next, self.observer);

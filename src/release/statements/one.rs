@@ -7,7 +7,7 @@ use super::super::generated;
 use super::super::order::Order;
 use super::super::perform::{Doing, NamedScript, Which};
 use super::super::report::Halt;
-use super::super::{lock, transaction};
+use super::super::{lock, reading, transaction};
 use super::OURS;
 use crate::bundle::refusal::refused_in_steps;
 use crate::bundle::steps::{self, Step};
@@ -138,6 +138,7 @@ impl Doing<'_, '_> {
         let transaction_id = transaction::transaction_id(session)?;
         let rows = one.send(session, source)?;
         session.execute("SET CONSTRAINTS ALL IMMEDIATE").map_err(database("a deferred constraint does not hold"))?;
+        reading::check(session, one.statement, 0)?;
         if let Some(clone) = self.order.clone {
             locks::look_again(session, &self.order, clone)?;
         }

@@ -6,6 +6,7 @@ use super::super::event::Event;
 use super::super::evidence::{self, Before, Effect};
 use super::super::failure::Failure;
 use super::super::perform::Doing;
+use super::super::reading;
 use super::super::report::Halt;
 use super::super::resume::{Decision, Progress};
 use super::One;
@@ -58,9 +59,12 @@ impl Doing<'_, '_> {
         let begun = Instant::now();
         match session.execute(&one.statement.sql) {
             Ok(rows) => {
+                let reading = as_it_began(session, one)?;
                 let remark = evidence::confirm(session, kind, &before)?;
                 let how = remark.as_deref().map(text);
                 self.book_one(session, one, Happened::Done, how.as_deref(), Some((rows, begun.elapsed())))?;
+                // It is done; who goes on begins behind it.
+                reading.map_err(|failure| Halt::Stopped(Box::new(failure)))?;
                 Ok((rows, remark))
             }
             Err(error @ DatabaseError::Server(_)) => {
@@ -240,6 +244,16 @@ impl Doing<'_, '_> {
         let (rows, took) = done.unzip();
         self.book(session, happened, &NewStep { evidence, rows, took, ..one.row(&sha256) })
     }
+}
+
+/// Whether the statement left the session reading texts as it began. If not, it does again: its row is still to be written.
+fn as_it_began(session: &mut dyn Session, one: &One<'_>) -> Result<Result<(), Failure>, Failure> {
+    let reading = reading::check(session, one.statement, 0);
+    if reading.is_err() {
+        let reset = session.batch("RESET standard_conforming_strings; RESET client_encoding");
+        reset.map_err(|error| Failure::database("can't reset the session", &error))?;
+    }
+    Ok(reading)
 }
 
 /// What was remembered before the statement.

@@ -99,25 +99,70 @@ fn what_cannot_run_in_a_transaction() {
     }
 }
 
+fn change(sql: &str) -> Option<Changed> {
+    inspect(sql).session_change.map(|change| change.what)
+}
+
 #[test]
 fn session_changes() {
     for (sql, found) in [
-        ("set session authorization u", SessionChange::SessionAuthorization),
-        ("reset session authorization", SessionChange::SessionAuthorization),
-        ("set local role r", SessionChange::Role),
-        ("SET Standard_Conforming_Strings = off", SessionChange::Strings),
-        ("set session \"standard_conforming_strings\" to off", SessionChange::Strings),
-        ("set names 'latin1'", SessionChange::Encoding),
-        ("set default_transaction_read_only = off", SessionChange::TransactionMode),
-        ("set transaction_read_only to off", SessionChange::TransactionMode),
-        ("reset all", SessionChange::Everything),
-        ("set session_replication_role = replica", SessionChange::Checks),
+        ("set session authorization u", Changed::SessionAuthorization),
+        ("reset session authorization", Changed::SessionAuthorization),
+        ("set local role r", Changed::Role),
+        ("SET Standard_Conforming_Strings = off", Changed::Strings),
+        ("set session \"standard_conforming_strings\" to off", Changed::Strings),
+        ("set U&\"standard!005fconforming_strings\" uescape '!' to off", Changed::Strings),
+        ("set names 'latin1'", Changed::Encoding),
+        ("set default_transaction_read_only = off", Changed::TransactionMode),
+        ("set transaction_read_only to off", Changed::TransactionMode),
+        ("reset all", Changed::Everything),
+        ("set session_replication_role = replica", Changed::Checks),
     ] {
-        assert_eq!(inspect(sql).session_change, Some(found), "{sql}");
+        assert_eq!(change(sql), Some(found), "{sql}");
     }
-    assert_eq!(inspect("set search_path = a").session_change, None);
-    assert_eq!(inspect("SET transaction_timeout = 0").session_change, None);
-    assert_eq!(inspect("update t set role = 1").session_change, None);
+    assert_eq!(change("set search_path = a"), None);
+    assert_eq!(change("SET transaction_timeout = 0"), None);
+    assert_eq!(change("update t set role = 1"), None);
+}
+
+/// By `set_config()` and `UPDATE pg_settings` a setting is judged by its name, as by `SET`.
+#[test]
+fn settings_are_judged_alike_however_they_are_set() {
+    for (setting, value, what) in [
+        ("standard_conforming_strings", "off", Some(Changed::Strings)),
+        ("STANDARD_conforming_strings", "1", Some(Changed::Strings)),
+        ("standard_conforming_strings", "ON", None),
+        ("backslash_quote", "on", Some(Changed::Strings)),
+        ("client_encoding", "LATIN1", Some(Changed::Encoding)),
+        ("client_encoding", "utf-8", None),
+        ("session_authorization", "u", Some(Changed::SessionAuthorization)),
+        ("role", "u", Some(Changed::Role)),
+        ("row_security", "off", Some(Changed::Checks)),
+        ("transaction_read_only", "off", Some(Changed::TransactionMode)),
+        ("default_transaction_isolation", "serializable", Some(Changed::TransactionMode)),
+        ("transaction_timeout", "0", None),
+        ("search_path", "", None),
+        ("work_mem", "1MB", None),
+    ] {
+        for sql in [
+            format!("set {setting} = '{value}'"),
+            format!("select set_config('{setting}', '{value}', true)"),
+            format!("select 1; select pg_catalog.set_config('{setting}', '{value}', false)"),
+            format!("update pg_settings set setting = '{value}' where name = '{setting}'"),
+        ] {
+            assert_eq!(change(&sql), what, "{sql}");
+        }
+    }
+    for (sql, text) in [
+        ("select set_config('client_encoding', v, true) from t", "a change of the client's encoding by set_config()"),
+        ("select set_config(n, 'x', true) from t", "a change of a setting whose name is no literal by set_config()"),
+        (
+            "update pg_settings set setting = lower('ON') where name = 'standard_conforming_strings'",
+            "a change of where strings end by UPDATE of pg_settings",
+        ),
+    ] {
+        assert_eq!(inspect(sql).session_change.map(|change| change.to_string()).as_deref(), Some(text), "{sql}");
+    }
 }
 
 #[test]

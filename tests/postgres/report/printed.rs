@@ -15,7 +15,11 @@ fn shell(site: &Site, line: &str) -> Output {
     let path = format!("{}:{}", Path::new(PGSEAL).parent().unwrap().display(), std::env::var("PATH").unwrap());
     let mut sh = Command::new("sh");
     sh.args(["-c", line]).current_dir(site.path("desk")).stdin(Stdio::null()).env("PATH", path);
-    sh.env("PGSEAL_POSTGRES_BIN", programs().dir()).env_remove("PGSEAL_TRUST").env("PGSEAL_GATE_USER", GATE_USER).output().unwrap()
+    sh.env("PGSEAL_POSTGRES_BIN", programs().dir())
+        .env_remove("PGSEAL_TRUST")
+        .env("PGSEAL_GATE_USER", GATE_USER)
+        .output()
+        .unwrap()
 }
 
 /// The document of a report that is made by this line.

@@ -1,0 +1,45 @@
+//! Stops a script when a statement of it changed how the server reads the next one, by whatever means: a function, a `DO`
+//! block, a trigger. `bundle/refusal.rs` refuses what shows in the text; the server's reports show the rest.
+
+use super::failure::Failure;
+use crate::database::Session;
+use crate::sql::{Origin, Statement};
+
+/// Fails where the session no longer reads texts as it began; `before` characters of the statement stand before the part of
+/// it that was sent last.
+pub(super) fn check(session: &dyn Session, statement: &Statement, before: u32) -> Result<(), Failure> {
+    failed(session, "this statement")
+        .map_or(Ok(()), |failure| Err(Failure { at: Some(place(statement, before)), ..failure }))
+}
+
+/// As [`check`], of a statement that `\gexec` generated, by its number.
+pub(super) fn check_generated(session: &dyn Session, statement: &Statement, number: u64) -> Result<(), Failure> {
+    check(session, statement, 0).map_err(|failure| Failure { generated: Some(number), ..failure })
+}
+
+/// As [`check`], of batches whose first and last statements are these: the server reports once, behind a batch.
+pub(super) fn check_between(session: &dyn Session, first: &Statement, last: &Statement) -> Result<(), Failure> {
+    if first.origin == last.origin {
+        return check(session, first, 0);
+    }
+    let culprit = format!("a statement between this one and {}", last.origin.at);
+    let failure = failed(session, &culprit);
+    failure.map_or(Ok(()), |failure| Err(Failure { at: Some(first.origin.to_string()), ..failure }))
+}
+
+fn failed(session: &dyn Session, culprit: &str) -> Option<Failure> {
+    let changed = session.changed_reading()?;
+    let (setting, from, to) = (changed.setting, changed.from, changed.to);
+    let hint =
+        format!("leave the change out, or give it to the function that needs it: CREATE FUNCTION ... SET {setting}");
+    let text = format!("cannot send the next statement: {culprit} changed {setting} from {from} to {to}");
+    Some(Failure { hint: Some(hint), ..Failure::plain(text) })
+}
+
+fn place(statement: &Statement, before: u32) -> String {
+    if before == 0 {
+        return statement.origin.to_string();
+    }
+    let at = statement.locate(before.saturating_add(1));
+    Origin { at, included_from: statement.origin.included_from.clone() }.to_string()
+}
