@@ -29,6 +29,10 @@ pub fn check(session: &mut dyn Session, wanted: GateRole) -> Result<Option<TooMu
     if wanted == GateRole::Any {
         return Ok(None);
     }
+    // Most readers have no more, and that is cheaper to plan.
+    if session.query(MORE_RIGHTS, &[])?.single() == Some("false") {
+        return Ok(None);
+    }
     let found = session.query(RIGHTS, &[])?;
     if found.rows.is_empty() {
         return Ok(None);
@@ -55,6 +59,15 @@ pub fn remedy(database: &str, version: u32) -> Vec<String> {
         read,
     ]
 }
+
+/// A necessary condition of [`RIGHTS`].
+const MORE_RIGHTS: &str = "
+    select exists (select from pg_roles r
+                   where pg_has_role(session_user, r.oid, 'MEMBER'::text)
+                     and (r.rolsuper or r.rolreplication or r.oid < 16384::oid and r.rolname <> 'pg_read_all_data'
+                          or exists (select from pg_shdepend d
+                                     where d.refclassid = 'pg_authid'::regclass::oid and d.refobjid = r.oid
+                                       and d.deptype = 'o')))::text";
 
 /// What escapes a read-only transaction that is rolled back: a superuser, files and programs of the server, other sessions,
 /// replication slots; and what the owner of an object may do to it there (`REINDEX` and `ANALYZE` are not writes by the

@@ -131,6 +131,9 @@ fn attempt(
     }
     let parameters = before.parameters();
     let versions = Versions::read(session, &parameters)?;
+    if let Some(what) = versions.lack(&before.uses) {
+        return Err(QuestionError::Uses(format!("{what} that the catalog does not show")));
+    }
     before.check(session, &parameters)?;
 
     session.batch("SAVEPOINT pgseal_answer")?;

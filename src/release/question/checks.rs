@@ -28,19 +28,6 @@ macro_rules! oids {
 
 pub(super) use oids;
 
-/// Whether one of the oids of a parameter is not in a catalog.
-macro_rules! missing {
-    ($parameter:literal, $catalog:literal) => {
-        concat!(
-            "exists (select from regexp_split_to_table(nullif(",
-            $parameter,
-            "::text, ''::text), ','::text) as listed(n) where not exists (select from ",
-            $catalog,
-            " as c where c.oid = to_number(n, '9999999999'::text)::int8::oid))"
-        )
-    };
-}
-
 /// The relations of the question with all their partitions and children.
 macro_rules! relations {
     () => {
@@ -189,34 +176,7 @@ fn first(found: Table) -> Option<String> {
 }
 
 /// Every check.
-pub const CHECKS: [Check; 14] = [
-    Check {
-        what: "objects that the catalog does not show",
-        pre_check: concat!(
-            missing!("$1", "pg_proc"),
-            " or ",
-            missing!("$2", "pg_operator"),
-            " or ",
-            missing!("$3", "pg_type"),
-            " or ",
-            missing!("$4", "pg_type"),
-            " or ",
-            missing!("$5", "pg_class")
-        ),
-        query: concat!(
-            "select format('%s, which the catalog does not show', what) from (values ('a function', ",
-            missing!("$1", "pg_proc"),
-            "), ('an operator', ",
-            missing!("$2", "pg_operator"),
-            "), ('a type', ",
-            missing!("$3", "pg_type"),
-            " or ",
-            missing!("$4", "pg_type"),
-            "), ('a relation', ",
-            missing!("$5", "pg_class"),
-            ")) as found(what, is_missing) where is_missing limit 1"
-        ),
-    },
+pub const CHECKS: [Check; 13] = [
     Check { what: "functions and operators", pre_check: CALLED_BEFORE, query: CALLED },
     // Not PostgreSQL's own, nor an enumeration or an array of one: its input, casts, comparisons and checks could call
     // anything. A column may be of a domain over one of PostgreSQL's own: its value was checked when it was written.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::checks::{Parameters, oids, relations};
+use super::tree::Used;
 use crate::database::{DatabaseError, Session};
 
 /// The class of the rows that say in which file of the server a relation is: TRUNCATE, VACUUM FULL and CLUSTER change it.
@@ -34,6 +35,24 @@ impl Versions {
             ((next(), next()), next())
         };
         Ok(Self(table.rows.into_iter().map(row).collect()))
+    }
+
+    /// What a question uses and the catalog does not show; `None` where it shows everything.
+    pub fn lack(&self, uses: &Used) -> Option<&'static str> {
+        let shown = |class: &str| {
+            let of_class = self.0.iter().filter(|((of, _), _)| of == class);
+            of_class.map(|(_, versions)| versions.split(' ').count()).sum::<usize>()
+        };
+        let types = uses.types.union(&uses.columns).count();
+        let relations =
+            uses.relations.iter().filter(|oid| self.0.contains_key(&(RELATION.to_owned(), oid.to_string())));
+        let fewer = [
+            ("a function", shown("functions") < uses.functions.len()),
+            ("an operator", shown("operators") < uses.operators.len()),
+            ("a type", shown("types") < types),
+            ("a relation", relations.count() < uses.relations.len()),
+        ];
+        fewer.into_iter().find_map(|(what, is_fewer)| is_fewer.then_some(what))
     }
 
     /// The first difference, in words; `None` where they are equal.
@@ -103,11 +122,11 @@ const VERSIONS: &str = concat!(
     "
         union all
         select 'types'::text, null, t.oid, t.xmin
-        from pg_type t where t.oid >= 16384::oid and (t.oid = any ",
+        from pg_type t where t.oid = any ",
     oids!("$3"),
     " or t.oid = any ",
     oids!("$4"),
-    ")
+    "
         union all
         select 'casts'::text, null, c.oid, c.xmin from pg_cast c where c.castfunc >= 16384::oid
     )
