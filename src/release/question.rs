@@ -17,6 +17,7 @@
 //! The trees are also written to the server's log, as the server does with all messages of level LOG.
 
 pub mod checks;
+mod fragments;
 mod functions;
 mod tree;
 mod versions;
@@ -168,7 +169,7 @@ fn refuse_foreign_modifiers(question: &str) -> Result<(), QuestionError> {
 /// Keeps others from adding indexes, statistics, partitions and children to the tables of a question, and from changing
 /// their definitions, as far as the role may lock them (PostgreSQL manual, "LOCK").
 fn lock_tables(session: &mut dyn Session, parsed: &Parsed) -> Result<(), DatabaseError> {
-    let tables = session.query(checks::LOCKABLE, &[&list(&parsed.uses.relations)])?;
+    let tables = session.query(fragments::LOCKABLE, &[&list(&parsed.uses.relations)])?;
     let names: Vec<String> = tables.rows.into_iter().flatten().flatten().collect();
     if !names.is_empty() {
         session.execute(&format!("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE", names.join(", ")))?;
@@ -207,7 +208,7 @@ impl Parsed {
         uses.collect(&tree);
         if session.server_version_num() >= 180_000 && !uses.relations.is_empty() {
             // The planner, and no tree, puts them in the place of the column.
-            let virtual_columns = session.query(checks::VIRTUAL_COLUMNS, &[&list(&uses.relations)])?;
+            let virtual_columns = session.query(fragments::VIRTUAL_COLUMNS, &[&list(&uses.relations)])?;
             virtual_columns.rows.iter().flatten().flatten().for_each(|expression| uses.collect(expression));
         }
         Ok(Self { columns, tree, uses })

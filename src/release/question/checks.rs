@@ -10,112 +10,10 @@
 
 use std::sync::LazyLock;
 
+use super::fragments::{made_casts, needs, oids, outsiders, relations, used_types};
 use super::functions::{ALLOWED, DENIED, pattern};
 use super::tree::Used;
 use crate::database::{DatabaseError, Session, Table};
-
-/// The oids of a parameter, as `any` wants them: a list with commas. A cast from text to oid could be a superuser's; a text has
-/// none of its own, a number has.
-macro_rules! oids {
-    ($parameter:literal) => {
-        concat!(
-            "(array(select to_number(n, '9999999999'::text)::int8::oid from regexp_split_to_table(nullif(",
-            $parameter,
-            "::text, ''::text), ','::text) as listed(n)))"
-        )
-    };
-}
-
-pub(super) use oids;
-
-/// The relations of the question with all their partitions and children.
-macro_rules! relations {
-    () => {
-        relations!("$5")
-    };
-    ($parameter:literal) => {
-        concat!(
-            "relations(oid) as (
-        select c.oid from pg_class c where c.oid = any ",
-            oids!($parameter),
-            "
-        union
-        select i.inhrelid from relations r join pg_inherits i on i.inhparent = r.oid
-    )"
-        )
-    };
-}
-pub(super) use relations;
-
-/// What planning could run for `relations`: what their indexes, constraints, statistics, generated columns and partition keys
-/// depend on.
-macro_rules! needs {
-    () => {
-        concat!(
-            relations!(),
-            ", needs(class, oid, owner) as (
-        select d.refclassid, d.refobjid, r.oid
-        from relations r cross join lateral (
-            select 'pg_class'::regclass::oid, i.indexrelid from pg_index i where i.indrelid = r.oid
-            union all
-            select 'pg_constraint'::regclass::oid, c.oid from pg_constraint c where c.conrelid = r.oid
-            union all
-            select 'pg_statistic_ext'::regclass::oid, s.oid from pg_statistic_ext s where s.stxrelid = r.oid
-            union all
-            select 'pg_attrdef'::regclass::oid, d.oid
-            from pg_attribute a join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-            where a.attrelid = r.oid and a.attgenerated <> ''
-            union all
-            select 'pg_class'::regclass::oid, p.partrelid from pg_partitioned_table p where p.partrelid = r.oid
-        ) as o(class, oid)
-        join pg_depend d on d.classid = o.class and d.objid = o.oid and d.objsubid = 0
-        where d.refobjid >= 16384::oid
-    )"
-        )
-    };
-}
-
-/// Functions that are not PostgreSQL's own. Those of an extension in C are not among them: only a superuser can bring those.
-/// An extension's others are, since whoever owns the extension can add what they like to it.
-macro_rules! outsiders {
-    () => {
-        "outsiders(oid) as (
-            select p.oid from pg_proc p
-            where p.oid >= 16384::oid and not (p.prolang in (12::oid, 13::oid) and exists (
-                select from pg_depend e where e.classid = 'pg_proc'::regclass::oid and e.objid = p.oid and e.deptype = 'e')))"
-    };
-}
-
-/// Casts to PostgreSQL's own types by a function of [`outsiders`]; by each type whose values the cast could be looked up for:
-/// the source itself, its elements, its array, and domains over it with theirs. The server looks for casts by type where no tree
-/// shows them: `to_json` and its like, and functions of PostgreSQL's own that are a text in SQL and take any type
-/// (`anytextcat`, `quote_literal`), which is parsed for the actual type when it runs.
-macro_rules! made_casts {
-    () => {
-        "made_casts(type, function) as (
-            select t.oid, c.castfunc
-            from pg_cast c join outsiders s on s.oid = c.castfunc
-            join pg_type f on f.oid = c.castsource or (f.typtype = 'd' and f.typbasetype = c.castsource)
-            join pg_type t on t.oid in (f.oid, f.typelem, f.typarray)
-            where c.casttarget < 16384::oid)"
-    };
-}
-
-/// Types of values and of columns that the question uses.
-macro_rules! used_types {
-    () => {
-        concat!(
-            "used(oid, is_column) as (
-        select a.oid, false from pg_type a where a.oid = any ",
-            oids!("$3"),
-            "
-        union all
-        select c.oid, true from pg_type c where c.oid = any ",
-            oids!("$4"),
-            ")"
-        )
-    };
-}
 
 /// A way in which gate SQL could run code that is not PostgreSQL's own.
 pub struct Check {
@@ -450,24 +348,4 @@ pub(super) const CALLED: &str = concat!(
                 else format('operator %s of function %s: %s', operator::regoperator, oid::regprocedure, substr(why, 3)) end
     from judged where why <> ''
     order by 1 limit 1"
-);
-
-/// Tables by quoted name, always in the same order, so that two sessions don't wait for each other.
-pub(super) const LOCKABLE: &str = concat!(
-    "select quote_ident(n.nspname::text) || '.'::text || quote_ident(c.relname::text)
-     from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where c.oid >= 16384::oid and c.relkind in ('r', 'p') and has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE'::text)
-       and c.oid = any ",
-    oids!("$1"),
-    " order by c.oid"
-);
-
-/// The expressions of virtual generated columns (PostgreSQL 18) of the relations and their children.
-pub(super) const VIRTUAL_COLUMNS: &str = concat!(
-    "with recursive ",
-    relations!("$1"),
-    "
-    select d.adbin::text
-    from relations r join pg_attribute a on a.attrelid = r.oid and a.attgenerated = 'v'
-    join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum"
 );

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::checks::{Parameters, oids, relations};
+use super::checks::Parameters;
+use super::fragments::{oids, relations};
 use super::tree::Used;
 use crate::database::{DatabaseError, Session};
 
