@@ -81,6 +81,10 @@ pub trait Session {
     /// The rows of a query of pgseal's own, with text parameters for `$1`, `$2`, ... Never foreign text as `sql`.
     fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError>;
 
+    /// As [`Session::query`], for a query that the session executes more than once: the server keeps it prepared. Not where a
+    /// script runs that could deallocate it.
+    fn query_again(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError>;
+
     /// Stops what this session is doing, from another thread.
     fn canceller(&self) -> Box<dyn Cancel>;
 

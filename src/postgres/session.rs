@@ -1,12 +1,13 @@
 //! Sessions by `tokio-postgres`, driven on the caller's thread.
 
+use std::collections::HashMap;
 use std::future::ready;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::tokio_postgres::types::{ToSql, Type};
-use ::tokio_postgres::{Client, Statement};
+use ::tokio_postgres::{Client, Row, Statement};
 
 use super::cancel::Canceller;
 use super::connector::{Connector, Route};
@@ -22,6 +23,8 @@ use crate::database::{
 
 /// One connection.
 pub struct PostgresSession {
+    /// Queries that are executed again, by their text.
+    prepared: HashMap<&'static str, Statement>,
     // Dropped before the pump, which then says goodbye.
     client: Client,
     pump: Pump,
@@ -43,7 +46,8 @@ impl PostgresSession {
         let host = &settings.hosts[route.host];
         let begun = Pump::connect(settings, route, purpose).and_then(|(client, pump, canceller, secure)| {
             let route = Route { secure, ..route.clone() };
-            let mut session = Self { client, pump, canceller, route, facts: Facts::default() };
+            let mut session =
+                Self { prepared: HashMap::new(), client, pump, canceller, route, facts: Facts::default() };
             let pid = session.canceller.process();
             let facts = start::verify(&mut session, purpose, &settings.application_name, pid);
             session.pump.begun();
@@ -155,14 +159,20 @@ impl Session for PostgresSession {
     fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError> {
         let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
             parameters.iter().map(|text| (text as &(dyn ToSql + Sync), Type::TEXT)).collect();
-        let rows = self.pump.run(0, self.client.query_typed(sql, &parameters))?;
-        let mut table = Table::default();
-        for row in rows {
-            table.columns = row.columns().iter().map(|column| column.name().to_owned()).collect();
-            let values = (0..row.len()).map(|at| row.try_get::<_, Option<String>>(at));
-            table.rows.push(values.collect::<Result<_, _>>().map_err(|e| error::convert(&e, 0))?);
-        }
-        Ok(table)
+        table(&self.pump.run(0, self.client.query_typed(sql, &parameters))?)
+    }
+
+    fn query_again(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError> {
+        let statement = match self.prepared.get(sql) {
+            Some(statement) => statement.clone(),
+            None => {
+                let types = vec![Type::TEXT; parameters.len()];
+                let statement = self.pump.run(0, self.client.prepare_typed(sql, &types))?;
+                self.prepared.entry(sql).or_insert(statement).clone()
+            }
+        };
+        let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|text| text as &(dyn ToSql + Sync)).collect();
+        table(&self.pump.run(0, self.client.query(&statement, &parameters))?)
     }
 
     fn canceller(&self) -> Box<dyn Cancel> {
@@ -184,4 +194,15 @@ impl Session for PostgresSession {
     fn changed_reading(&self) -> Option<ChangedReading> {
         start::changed_reading(|setting| self.pump.parameter(setting))
     }
+}
+
+/// Rows of text columns.
+fn table(rows: &[Row]) -> Result<Table, DatabaseError> {
+    let mut table = Table::default();
+    for row in rows {
+        table.columns = row.columns().iter().map(|column| column.name().to_owned()).collect();
+        let values = (0..row.len()).map(|at| row.try_get::<_, Option<String>>(at));
+        table.rows.push(values.collect::<Result<_, _>>().map_err(|e| error::convert(&e, 0))?);
+    }
+    Ok(table)
 }

@@ -100,7 +100,8 @@ const RIGHTS: &str = "
     select 'is a member of '::text || m.name from mine m cross join itself i
     where not i.super and m.oid < 16384::oid
       and m.name in ('pg_execute_server_program'::text, 'pg_write_server_files'::text, 'pg_read_server_files'::text,
-                     'pg_signal_backend'::text, 'pg_maintain'::text)
+                     'pg_signal_backend'::text, 'pg_signal_autovacuum_worker'::text, 'pg_maintain'::text,
+                     'pg_checkpoint'::text)
     union all
     select case when m.name = i.name then 'may replicate'::text else 'is a member of '::text || m.name || ', which may replicate'::text end
     from mine m cross join itself i where m.replicates and not m.super and not i.super

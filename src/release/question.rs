@@ -19,6 +19,7 @@
 pub mod checks;
 mod fragments;
 mod functions;
+mod given;
 mod tree;
 mod versions;
 
@@ -49,6 +50,9 @@ pub enum QuestionError {
     /// Something that it reads was redefined between the check and the answer.
     #[error("{0} changed while it was asked, so its answer does not count; ask again")]
     Changed(String),
+    /// Inside a run by a superuser: a relation that its owner can change between check and execution.
+    #[error("cannot lock {0} against its owner: a run by a superuser asks tables only, or what belongs to a superuser")]
+    Unlocked(String),
     /// A relation was truncated or rewritten during each attempt.
     #[error("{0} was truncated or rewritten each of {ATTEMPTS} times that it was asked; ask again")]
     Rewritten(String),
@@ -113,7 +117,8 @@ enum Attempt {
 fn begin(session: &mut dyn Session) -> Result<(), DatabaseError> {
     session.batch(&format!(
         "SET LOCAL transaction_read_only = on; SET LOCAL standard_conforming_strings = on; \
-         SET LOCAL debug_print_rewritten = off; SET LOCAL search_path = {OWN_PATH}"
+         SET LOCAL debug_print_rewritten = off; SET LOCAL plan_cache_mode = force_generic_plan; \
+         SET LOCAL search_path = {OWN_PATH}"
     ))
 }
 
@@ -131,7 +136,7 @@ fn attempt(
         lock_tables(session, &before)?;
     }
     let parameters = before.parameters();
-    let versions = Versions::read(session, &parameters)?;
+    let versions = Versions::read(session, &parameters, within)?;
     if let Some(what) = versions.lack(&before.uses) {
         return Err(QuestionError::Uses(format!("{what} that the catalog does not show")));
     }
@@ -151,13 +156,21 @@ fn attempt(
     if after.tree != before.tree {
         return Err(QuestionError::Changed("what it calls".to_owned()));
     }
-    let versions_after = Versions::read(session, &parameters)?;
+    if session.query(PREPARED_BY_SQL, &[])?.single() != Some("false") {
+        return Err(QuestionError::Changed("a statement that pgseal had prepared".to_owned()));
+    }
+    let versions_after = Versions::read(session, &parameters, within)?;
     match versions.difference(&versions_after, session)? {
         None => Ok(Attempt::Answered(itself.columns, table)),
         Some(Difference::Storage(relation)) => Ok(Attempt::Rewritten(relation)),
         Some(Difference::Definition(what)) => Err(QuestionError::Changed(what)),
     }
 }
+
+/// Whether a statement by a name such as the driver gives was prepared by SQL. A rollback takes back no `PREPARE`, so code that
+/// ran after all could have put one in the place of the query that looks for what it did.
+const PREPARED_BY_SQL: &str =
+    "select exists (select from pg_prepared_statements where from_sql and name ~ '^s[0-9]+$'::text)::text";
 
 /// Readers of type modifiers run while the server parses, so that a type with modifiers can't wait for the catalog.
 fn refuse_foreign_modifiers(question: &str) -> Result<(), QuestionError> {
@@ -168,13 +181,21 @@ fn refuse_foreign_modifiers(question: &str) -> Result<(), QuestionError> {
 
 /// Keeps others from adding indexes, statistics, partitions and children to the tables of a question, and from changing
 /// their definitions, as far as the role may lock them (PostgreSQL manual, "LOCK").
-fn lock_tables(session: &mut dyn Session, parsed: &Parsed) -> Result<(), DatabaseError> {
-    let tables = session.query(fragments::LOCKABLE, &[&list(&parsed.uses.relations)])?;
+///
+/// `LOCK` goes by name, and a schema can be renamed meanwhile, so the locks themselves are looked at. A superuser runs nothing
+/// of a table that another role can still change.
+fn lock_tables(session: &mut dyn Session, parsed: &Parsed) -> Result<(), QuestionError> {
+    let relations = list(&parsed.uses.relations);
+    let tables = session.query(fragments::LOCKABLE, &[&relations])?;
     let names: Vec<String> = tables.rows.into_iter().flatten().flatten().collect();
     if !names.is_empty() {
         session.execute(&format!("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE", names.join(", ")))?;
     }
-    Ok(())
+    let unlocked = session.query(fragments::UNLOCKED, &[&relations])?;
+    match unlocked.rows.into_iter().next() {
+        None => Ok(()),
+        Some(row) => Err(QuestionError::Unlocked(row.into_iter().flatten().next().unwrap_or_default())),
+    }
 }
 
 /// How the server understands a text.
@@ -215,7 +236,7 @@ impl Parsed {
     }
 
     fn parameters(&self) -> Parameters {
-        Parameters::new(&self.uses, &list(&self.rows_of_any_type()))
+        Parameters::new(&self.uses, &list(&self.rows_of_any_type()), &list(&given::given_others(&self.tree)))
     }
 
     /// Values whose type stands in no tree, since they bring it along: of `anyarray`, which columns of pg_attribute and

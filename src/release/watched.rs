@@ -198,6 +198,10 @@ impl Session for WatchedSession {
         self.send(|session| session.query(sql, parameters))
     }
 
+    fn query_again(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError> {
+        self.send(|session| session.query_again(sql, parameters))
+    }
+
     fn canceller(&self) -> Box<dyn Cancel> {
         self.session.canceller()
     }

@@ -49,6 +49,7 @@ mod quick;
 mod results;
 mod plain;
 mod atomic;
+mod blank;
 mod boundary;
 mod scanner;
 mod lexemes;
@@ -61,6 +62,7 @@ mod error;
 
 pub use asserts::{asserts, calls_something};
 pub use assignments::assigns_search_path;
+pub use blank::{WithoutLiterals, foreign_modifiers, without_literals};
 pub use dispatch::Dispatch;
 pub use error::{FileError, ScriptError};
 pub use explore::{MAX_WAYS, explore};
@@ -73,9 +75,7 @@ pub use parts::{Part, parts};
 pub use plain::{is_plain, plain};
 pub use position::{Origin, Position};
 pub use script::{Files, MAX_INCLUDE_DEPTH, Script, Step};
-pub use select::{
-    NotSelect, WithoutLiterals, foreign_modifiers, is_single_select, rows_unread, single_select, without_literals,
-};
+pub use select::{NotSelect, is_single_select, rows_unread, single_select};
 pub use session_only::session_only;
 pub use special::OF_THE_CONNECTION;
 pub use statement::{CopySource, Statement, Then};

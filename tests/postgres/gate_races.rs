@@ -609,3 +609,92 @@ fn locks_of_gates_inside_a_run_are_given_back() {
     assert_eq!(db.ask(kept), "0");
     run.end().done();
 }
+
+/// No lock keeps the owner of a materialized view from adding statistics; a superuser's run does not ask one of another's.
+#[test]
+fn a_materialized_view_of_another_role_inside_a_run() {
+    let (db, release, site) = small("matview");
+    let owner = format!("owner_{}", db.name());
+    db.client()
+        .batch_execute(&format!(
+            "create role {owner}; grant select on public.approvals to {owner};
+             create materialized view public.mv as select * from public.approvals; alter materialized view public.mv owner to {owner}"
+        ))
+        .unwrap();
+    let bundle = site.pack(&release.gate("approved", "select count(*) > 0 as ready, 'x' as reason from public.mv;\n"));
+    let operator = site.operator(&bundle, &db.url());
+    operator.gate().done();
+    operator.run().fails_saying(21, &["cannot lock public.mv against its owner"]);
+    db.client().batch_execute("alter materialized view public.mv owner to postgres").unwrap();
+    operator.run().done();
+    db.client().batch_execute(&format!("drop owned by {owner}; drop role {owner}")).unwrap();
+}
+
+/// Questions whose meaning could change without their literals, and literals of PostgreSQL's own types.
+#[test]
+fn questions_are_answered_with_their_literals() {
+    let db = Cluster::shared().database("asks");
+    for (condition, is) in [
+        ("'a'::text is distinct from 'b'", "t"),
+        ("'a'::text is not distinct from 'b'", "f"),
+        ("'b' is distinct from 'b'::text", "f"),
+        ("int4range '[1,5)' @> 3", "t"),
+        ("character varying(3) 'abc' = 'abc'", "t"),
+        ("timestamp with time zone '2026-01-01 00:00Z' < now() at time zone 'UTC'", "t"),
+        ("interval '1' year > interval '1 day'", "t"),
+        ("U&'!0061' uescape '!' = 'a'", "t"),
+        ("'a' like 'b' escape 'c' or 'x' in ('x', 'y')", "t"),
+        ("extract('year' from date '2026-01-01') = 2026", "t"),
+        (
+            "(select sum(n) over (order by n range between '1' preceding and current row) from (values (1)) as v(n)) = 1",
+            "t",
+        ),
+        ("(select count(*) from (select 'a' union select 'b' limit '2') as u) = 2", "t"),
+        ("'{\"a\": [1]}'::jsonb -> 'a' @> '1'", "t"),
+        ("array['a', 'b'] = '{a,b}'", "t"),
+        ("case 'a' when 'a' then 'yes' else 'no' end = 'yes'", "t"),
+    ] {
+        let gate = format!("select {condition} as ready, 'x' as reason");
+        let answer = ask(read(&db.url()).as_mut(), &gate).unwrap_or_else(|error| panic!("{condition}: {error}"));
+        assert_eq!(answer.rows[0][0].as_deref(), Some(is), "{condition}");
+    }
+}
+
+/// A cast that is made in the last round trip, and is gone behind it, would run in functions that look for casts when they run.
+#[test]
+fn values_whose_casts_are_looked_up_later() {
+    let db = Cluster::shared().database("later");
+    let mallory = format!("mallory_{}", db.name());
+    laid(&db, &mallory);
+    db.client()
+        .batch_execute(
+            "create table public.t (id integer, m public.mood); insert into public.t values (1, 'yes');
+             grant select on public.t to public",
+        )
+        .unwrap();
+    let asked = |condition: &str| {
+        let gate = format!("select {condition} as ready, 'x' as reason from public.t where m = 'yes'");
+        ask(read(&as_role(&db, GATE_USER)).as_mut(), &gate)
+    };
+    for condition in [
+        "jsonb_agg(m)::text <> ''",
+        "min(quote_literal(m)) <> ''",
+        "count('mood ' || m) > 0",
+        "json_agg(row(1, m))::text <> ''",
+        "to_json(array_agg(m))::text <> ''",
+    ] {
+        let error = asked(condition).unwrap_err().to_string();
+        assert!(error.contains("whose casts it would look for when it runs (write x::text)"), "{condition}: {error}");
+    }
+    for condition in [
+        "jsonb_agg(m::text)::text <> ''",
+        "count(*) || ' rows' <> ''",
+        "max(m) = 'yes' and count(m) > 0",
+        "jsonb_build_object('n', count(*), 'all', bool_and(m = 'yes'), 'one', (select 1))::text <> ''",
+    ] {
+        asked(condition).unwrap_or_else(|error| panic!("{condition}: {error}"));
+    }
+    db.client()
+        .batch_execute(&format!("drop table public.t; drop owned by {mallory} cascade; drop role {mallory}"))
+        .unwrap();
+}

@@ -28,20 +28,20 @@ pub struct Check {
 
 /// What the checks are about. Each query has all of them: `$1` functions, `$2` operators, `$3` types of values, `$4` types of
 /// columns, `$5` relations, `$6` types of rows of the catalog that are read, each a list of oids with commas; `$7`
-/// [`DENIED`] and `$8` [`ALLOWED`] as regular expressions.
-pub(super) struct Parameters([String; 8]);
+/// [`DENIED`] and `$8` [`ALLOWED`] as regular expressions; `$9` the functions of [`given_others`](super::given::given_others).
+pub(super) struct Parameters([String; 9]);
 
 impl Parameters {
     /// `rows` are those of [`Used::of_catalog_rows`] that are read.
-    pub fn new(uses: &Used, rows: &str) -> Self {
+    pub fn new(uses: &Used, rows: &str, given: &str) -> Self {
         let lists = [&uses.functions, &uses.operators, &uses.types, &uses.columns, &uses.relations];
         let [functions, operators, types, columns, relations] = lists.map(super::list);
         let (denied, allowed) = (pattern(&DENIED), pattern(&ALLOWED));
-        Self([functions, operators, types, columns, relations, rows.to_owned(), denied, allowed])
+        Self([functions, operators, types, columns, relations, rows.to_owned(), denied, allowed, given.to_owned()])
     }
 
     /// As a query takes them.
-    pub fn as_strs(&self) -> [&str; 8] {
+    pub fn as_strs(&self) -> [&str; 9] {
         self.0.each_ref().map(String::as_str)
     }
 }
@@ -74,7 +74,7 @@ fn first(found: Table) -> Option<String> {
 }
 
 /// Every check.
-pub const CHECKS: [Check; 13] = [
+pub const CHECKS: [Check; 14] = [
     Check { what: "functions and operators", pre_check: CALLED_BEFORE, query: CALLED },
     // Not PostgreSQL's own, nor an enumeration or an array of one: its input, casts, comparisons and checks could call
     // anything. A column may be of a domain over one of PostgreSQL's own: its value was checked when it was written.
@@ -112,6 +112,28 @@ pub const CHECKS: [Check; 13] = [
     select format('type %s: cast by function %s', u.oid::regtype, c.function::regprocedure)
     from used u join made_casts c on c.type = u.oid
     limit 1"
+        ),
+    },
+    // Functions of PostgreSQL's own that are a text in SQL, or make JSON, look for casts by the type of a value when they run.
+    // Whoever owns the type can make a cast in the last round trip, and take it away again.
+    Check {
+        what: "casts that are looked up later",
+        pre_check: concat!(
+            "exists (select from pg_type t join pg_roles o on o.oid = t.typowner
+                     where t.oid >= 16384::oid and not o.rolsuper and (t.oid = any ",
+            oids!("$3"),
+            " or t.oid = any ",
+            oids!("$4"),
+            "))
+             and exists (select from pg_proc where (prolang = 14::oid or proname ~ 'json'::text) and oid = any ",
+            oids!("$9"),
+            ")"
+        ),
+        query: concat!(
+            "select format('function %s with a value whose casts it would look for when it runs (write x::text)', oid::regprocedure)
+             from pg_proc where (prolang = 14::oid or proname ~ 'json'::text) and oid = any ",
+            oids!("$9"),
+            " limit 1"
         ),
     },
     // Of types of PostgreSQL's own, those that hold values of `anyarray` (2277), however deep.

@@ -121,3 +121,21 @@ pub(super) const VIRTUAL_COLUMNS: &str = concat!(
     from relations r join pg_attribute a on a.attrelid = r.oid and a.attgenerated = 'v'
     join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum"
 );
+
+/// Relations of a question and their children without the lock of [`LOCKABLE`]: those that it lists, and for a superuser also
+/// materialized views of others, which `LOCK` does not take.
+pub(super) const UNLOCKED: &str = concat!(
+    "with recursive ",
+    relations!("$1"),
+    "
+    select c.oid::regclass::text
+    from relations r join pg_class c on c.oid = r.oid join pg_roles o on o.oid = c.relowner
+    where c.oid >= 16384::oid
+      and (c.relkind in ('r', 'p') and has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE'::text)
+           or c.relkind = 'm' and not o.rolsuper and (select rolsuper from pg_roles where rolname = current_user))
+      and not exists (select from pg_locks l
+                      where l.relation = c.oid and l.pid = pg_backend_pid() and l.granted
+                        and l.mode = 'ShareUpdateExclusiveLock'::text
+                        and l.database = (select oid from pg_database where datname = current_database()))
+    limit 1"
+);

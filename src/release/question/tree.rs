@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 /// `FirstNormalObjectId` (PostgreSQL, `access/transam.h`): objects below are those of initdb.
-const FIRST_NORMAL_OBJECT: u32 = 16_384;
+pub(super) const FIRST_NORMAL_OBJECT: u32 = 16_384;
 
 /// The pseudo-type that values of any array type have in a column (PostgreSQL, `catalog/pg_type.dat`).
 const ANYARRAY: u32 = 2277;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Within;
 use super::checks::Parameters;
 use super::fragments::{oids, relations};
 use super::tree::Used;
@@ -27,9 +28,12 @@ pub(super) enum Difference {
 }
 
 impl Versions {
-    /// Reads them.
-    pub fn read(session: &mut dyn Session, of: &Parameters) -> Result<Self, DatabaseError> {
-        let table = session.query(VERSIONS, &of.as_strs())?;
+    /// Reads them. In a session where no script runs, the query stays prepared for the second time.
+    pub fn read(session: &mut dyn Session, of: &Parameters, within: Within) -> Result<Self, DatabaseError> {
+        let table = match within {
+            Within::OwnTransaction => session.query_again(VERSIONS, &of.as_strs())?,
+            Within::Run => session.query(VERSIONS, &of.as_strs())?,
+        };
         let row = |row: Vec<Option<String>>| {
             let mut values = row.into_iter().map(Option::unwrap_or_default);
             let mut next = || values.next().unwrap_or_default();
