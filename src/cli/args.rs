@@ -11,6 +11,7 @@ use clap::Args;
 use super::connection;
 use super::error::CliError;
 use super::exit::Exit;
+use super::gate_user::GateUserArgs;
 use super::moved::{Counted, Moved};
 use super::output::{Output, shown};
 use super::passphrase;
@@ -205,31 +206,6 @@ pub struct DatabaseArgs {
     gate_user: GateUserArgs,
     #[command(flatten)]
     variables: VariableArgs,
-}
-
-/// The role that gates and probes are asked as.
-#[derive(Args, Debug, Clone, Default)]
-pub struct GateUserArgs {
-    /// Ask gates and probes as this role, which may only read [default: PGSEAL_GATE_USER, then the role of --db]
-    #[arg(long, value_name = "ROLE")]
-    gate_user: Option<String>,
-}
-
-impl GateUserArgs {
-    /// As the flag has it.
-    pub fn given(&self) -> Option<&str> {
-        self.gate_user.as_deref()
-    }
-
-    /// The role, where the operator named one.
-    pub fn named(&self) -> Result<Option<String>, CliError> {
-        let variable = match std::env::var("PGSEAL_GATE_USER") {
-            Ok(role) => Some(role),
-            Err(std::env::VarError::NotPresent) => None,
-            Err(error) => return Err(CliError::new(Exit::Usage, format!("PGSEAL_GATE_USER: {error}"))),
-        };
-        Ok(self.gate_user.clone().or(variable).filter(|role| !role.is_empty()))
-    }
 }
 
 /// The values of variables.

@@ -18,6 +18,7 @@ mod exit;
 mod export;
 mod fingerprint;
 mod gate;
+mod gate_user;
 mod host;
 mod html;
 mod init;

@@ -15,9 +15,10 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, GateUserArgs, LimitArgs, name_and_value};
+use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, name_and_value};
 use super::error::CliError;
 use super::exit::Exit;
+use super::gate_user::GateUserArgs;
 use super::lines::{self, LineArgs};
 use super::output::{Output, Paint, escape, shown};
 use crate::durable;

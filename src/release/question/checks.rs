@@ -20,7 +20,7 @@ pub struct Check {
     /// What is looked at.
     pub what: &'static str,
     /// A necessary condition of `query`, cheap to plan: in most databases it is false, and `query` is not executed. An
-    /// expression over [`Parameters`], `relations` and `needs`.
+    /// expression over the parameters, `relations` and `needs`.
     pub pre_check: &'static str,
     /// The first rejection as a sentence; no row where there is none. A row counts whatever stands in it.
     pub query: &'static str,
