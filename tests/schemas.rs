@@ -61,6 +61,7 @@ impl Desk {
 
     fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pgseal"));
+        command.env("PGSEAL_GATE_USER", "gate_reader");
         command.args(arguments).arg("--json").current_dir(self.dir.path());
         command.env("PGSEAL_TRUST", "trust.json").env_remove("SOURCE_DATE_EPOCH");
         command.output().expect("the program starts")
