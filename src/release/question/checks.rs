@@ -190,7 +190,7 @@ pub const CHECKS: [Check; 14] = [
     select format('type %s: its modifiers are read by function %s, made by somebody', t.oid::regtype,
                   t.typmodin::oid::regprocedure)
     from pg_type t join outsiders s on s.oid = t.typmodin::oid
-    limit 1"
+    order by t.typelem, t.oid limit 1"
         ),
     },
     Check {
