@@ -78,6 +78,13 @@ pub trait Session {
     /// accepts one plain SELECT and nothing else, and fetches at most `limit` rows. Must be inside a transaction.
     fn select(&mut self, sql: &str, limit: usize) -> Result<Table, DatabaseError>;
 
+    /// As [`Session::analyse`]; the server keeps the statement by a name (PostgreSQL manual, "PREPARE"), and says of its trees and
+    /// plans that it stands (`stmt_location`) where none of PostgreSQL's own does.
+    fn prepare_as(&mut self, name: &str, sql: &str) -> Result<Vec<Column>, DatabaseError>;
+
+    /// At most `limit` of the rows, as text, of a statement that was prepared by a name.
+    fn execute_prepared(&mut self, name: &str, limit: usize) -> Result<Table, DatabaseError>;
+
     /// The rows of a query of pgseal's own, with text parameters for `$1`, `$2`, ... Never foreign text as `sql`.
     fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError>;
 

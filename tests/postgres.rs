@@ -54,6 +54,8 @@ mod fingerprints;
 mod gate;
 #[path = "postgres/gate_races.rs"]
 mod gate_races;
+#[path = "postgres/gate_stalls.rs"]
+mod gate_stalls;
 #[path = "postgres/gate_role.rs"]
 mod gate_role;
 #[path = "postgres/harmless.rs"]

@@ -78,12 +78,17 @@ pub(super) async fn behind<A, B>(
 impl Fetched {
     /// The answer to `sent` statements, of which one gave rows.
     pub(super) fn into_table(self, sent: usize, limit: usize) -> Result<Table, DatabaseError> {
+        if self.rows > limit {
+            return Err(DatabaseError::Unsound(format!("{} rows, where at most {limit} may be", self.rows)));
+        }
+        self.into_first(sent)
+    }
+
+    /// As [`Fetched::into_table`], where there may be more rows than were kept.
+    pub(super) fn into_first(self, sent: usize) -> Result<Table, DatabaseError> {
         if self.statements != sent {
             let sent = words::count(sent, "statement");
             return Err(DatabaseError::Unsound(format!("{sent} went out, {} were run", self.statements)));
-        }
-        if self.rows > limit {
-            return Err(DatabaseError::Unsound(format!("{} rows, where at most {limit} may be", self.rows)));
         }
         Ok(self.table)
     }

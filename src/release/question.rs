@@ -9,10 +9,15 @@
 //!
 //! 1. Lock: parse the SQL without its literals. Its relations are locked from then on.
 //! 2. Check: read the versions of the catalog rows behind the tree, then run the [`checks`].
-//! 3. Execute: parse the SQL itself, compare its tree with the one that was checked, open it as a cursor.
-//! 4. Check again: the tree and the versions must be those of step 1 and 2, else the answer does not count.
+//! 3. Plan: prepare the SQL itself, compare its tree with the one that was checked, plan it, and roll back.
+//! 4. Execute that plan. Where the server makes another one, the answer does not count.
+//! 5. Check again: the tree and the versions must be those of step 1 and 2, else the answer does not count.
 //!
 //! In READ COMMITTED each of these queries has a snapshot of its own, so none is older than the locks.
+//!
+//! Planning evaluates expressions of statistics, indexes and constraints, and whoever owns a table can create statistics after
+//! step 2 and drop them before step 5. That is why it is a step of its own: what such an expression does is rolled back before
+//! anything is executed, and what is executed was parsed and planned before.
 //!
 //! The trees are also written to the server's log, as the server does with all messages of level LOG.
 
@@ -20,6 +25,7 @@ pub mod checks;
 mod fragments;
 mod functions;
 mod given;
+mod planned;
 mod tree;
 mod versions;
 
@@ -29,6 +35,7 @@ use super::settings::OWN_PATH;
 use crate::database::{Column, DatabaseError, Session, Table};
 use crate::sql::{WithoutLiterals, foreign_modifiers, without_literals};
 use checks::{Check, Parameters};
+use planned::Planned;
 use tree::{Used, foreign, without_columns_of_joins};
 use versions::{Difference, Versions};
 
@@ -53,9 +60,12 @@ pub enum QuestionError {
     /// Inside a run by a superuser: a relation that its owner can change between check and execution.
     #[error("cannot lock {0} against its owner: a run by a superuser asks tables only, or what belongs to a superuser")]
     Unlocked(String),
-    /// A relation was truncated or rewritten during each attempt.
-    #[error("{0} was truncated or rewritten each of {ATTEMPTS} times that it was asked; ask again")]
-    Rewritten(String),
+    /// It is more than one SELECT can do.
+    #[error("it is no SELECT, or changes data by WITH; a question is one SELECT")]
+    NoSelect,
+    /// What was truncated, rewritten, analyzed or redefined during each attempt.
+    #[error("{0} each of {ATTEMPTS} times that it was asked; ask again")]
+    Unsettled(String),
     /// The server refused it, or did not say.
     #[error("{0}")]
     Database(#[from] DatabaseError),
@@ -83,15 +93,15 @@ pub fn ask(
     refuse_foreign_modifiers(question)?;
     let blank = without_literals(question);
     session.batch("SAVEPOINT pgseal_question")?;
-    let mut rewritten = String::new();
+    let mut unsettled = String::new();
     for _ in 0..ATTEMPTS {
         match attempt(session, question, &blank, path, limit, within)? {
             Attempt::Answered(columns, table) => return Ok((columns, table)),
-            Attempt::Rewritten(relation) => rewritten = relation,
+            Attempt::Unsettled(what) => unsettled = what,
         }
         session.batch("ROLLBACK TO SAVEPOINT pgseal_question")?;
     }
-    Err(QuestionError::Rewritten(rewritten))
+    Err(QuestionError::Unsettled(unsettled))
 }
 
 /// Forgets the question and its settings.
@@ -109,7 +119,7 @@ pub fn suspects(session: &mut dyn Session, question: &str, path: &str) -> Result
 
 enum Attempt {
     Answered(Vec<Column>, Table),
-    Rewritten(String),
+    Unsettled(String),
 }
 
 /// Settings of everything that follows. The scanner of `without_literals` reads strings as the standard says, so the server
@@ -117,8 +127,8 @@ enum Attempt {
 fn begin(session: &mut dyn Session) -> Result<(), DatabaseError> {
     session.batch(&format!(
         "SET LOCAL transaction_read_only = on; SET LOCAL standard_conforming_strings = on; \
-         SET LOCAL debug_print_rewritten = off; SET LOCAL plan_cache_mode = force_generic_plan; \
-         SET LOCAL search_path = {OWN_PATH}"
+         SET LOCAL plan_cache_mode = force_generic_plan; {}",
+        quiet()
     ))
 }
 
@@ -142,36 +152,24 @@ fn attempt(
     }
     before.check(session, &parameters)?;
 
-    session.batch("SAVEPOINT pgseal_answer")?;
-    let itself = Parsed::of(session, question, path)?;
-    if !before.uses.covers(&itself.uses) {
-        return Err(QuestionError::Changed("what it calls".to_owned()));
-    }
-    session.batch(&format!("SET LOCAL search_path = {path}"))?;
-    let table = session.select(question, limit)?;
-    // Takes back whatever the question, had it run code after all, has set: the second look must not be misled by it.
-    session.batch("ROLLBACK TO SAVEPOINT pgseal_answer")?;
+    let planned = Planned::of(session, question, path, &before.uses)?;
+    let executed = planned.execute(session, limit, within)?;
 
+    // Before anything is rolled back: partitions and children are locked since they were executed, and only until then.
     let after = Parsed::of_blank(session, blank, path)?;
     if after.tree != before.tree {
         return Err(QuestionError::Changed("what it calls".to_owned()));
     }
-    // A script of a run may prepare what it likes; there nothing of pgseal's is kept prepared.
-    if within == Within::OwnTransaction && session.query(PREPARED_BY_SQL, &[])?.single() != Some("false") {
-        return Err(QuestionError::Changed("a statement that pgseal had prepared".to_owned()));
-    }
     let versions_after = Versions::read(session, &parameters, within)?;
     match versions.difference(&versions_after, session)? {
-        None => Ok(Attempt::Answered(itself.columns, table)),
-        Some(Difference::Storage(relation)) => Ok(Attempt::Rewritten(relation)),
         Some(Difference::Definition(what)) => Err(QuestionError::Changed(what)),
+        Some(Difference::Storage(relation)) => Ok(Attempt::Unsettled(format!("{relation} was truncated or rewritten"))),
+        None => Ok(executed
+            .map_or(Attempt::Unsettled("what it reads was analyzed or redefined".to_owned()), |table| {
+                Attempt::Answered(planned.columns, table)
+            })),
     }
 }
-
-/// Whether a statement by a name such as the driver gives was prepared by SQL. A rollback takes back no `PREPARE`, so code that
-/// ran after all could have put one in the place of the query that looks for what it did.
-const PREPARED_BY_SQL: &str =
-    "select exists (select from pg_prepared_statements where from_sql and name ~ '^s[0-9]+$'::text)::text";
 
 /// Readers of type modifiers run while the server parses, so that a type with modifiers can't wait for the catalog.
 fn refuse_foreign_modifiers(question: &str) -> Result<(), QuestionError> {
@@ -201,7 +199,6 @@ fn lock_tables(session: &mut dyn Session, parsed: &Parsed) -> Result<(), Questio
 
 /// How the server understands a text.
 struct Parsed {
-    columns: Vec<Column>,
     /// The rewritten tree, as it shows it.
     tree: String,
     uses: Used,
@@ -224,8 +221,17 @@ impl Parsed {
     }
 
     fn of(session: &mut dyn Session, text: &str, path: &str) -> Result<Self, QuestionError> {
-        let (columns, tree) = tree_of(session, text, path)?;
-        let Some(tree) = tree else { return Err(QuestionError::NoTree) };
+        let (_, shown) = showing(session, path, |session| session.analyse(text))?;
+        session.batch(&quiet())?;
+        // A SELECT has one; that of the driver's own queries about types of columns, which it asks once a session, come behind it.
+        let tree = shown.into_iter().find(|text| text.contains("{QUERY")).ok_or(QuestionError::NoTree)?;
+        Self::of_tree(session, tree)
+    }
+
+    fn of_tree(session: &mut dyn Session, tree: String) -> Result<Self, QuestionError> {
+        if !tree::is_select(&tree) {
+            return Err(QuestionError::NoSelect);
+        }
         let mut uses = Used::default();
         uses.collect(&tree);
         if session.server_version_num() >= 180_000 && !uses.relations.is_empty() {
@@ -233,7 +239,7 @@ impl Parsed {
             let virtual_columns = session.query(fragments::VIRTUAL_COLUMNS, &[&list(&uses.relations)])?;
             virtual_columns.rows.iter().flatten().flatten().for_each(|expression| uses.collect(expression));
         }
-        Ok(Self { columns, tree, uses })
+        Ok(Self { tree, uses })
     }
 
     fn parameters(&self) -> Parameters {
@@ -278,23 +284,26 @@ fn list(oids: &BTreeSet<u32>) -> String {
     oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// The columns and the rewritten tree of a question. A SELECT has one; the driver's own queries about types of columns, which
-/// it asks once a session, come behind it.
-fn tree_of(
+/// Ends [`showing`].
+fn quiet() -> String {
+    format!(
+        "SET LOCAL debug_print_rewritten = off; SET LOCAL debug_print_plan = off; SET LOCAL client_min_messages = notice; \
+         SET LOCAL search_path = {OWN_PATH}"
+    )
+}
+
+/// Has the server do something while it shows trees and plans. Gives also what it has shown, in order.
+fn showing<T>(
     session: &mut dyn Session,
-    question: &str,
     path: &str,
-) -> Result<(Vec<Column>, Option<String>), DatabaseError> {
+    act: impl FnOnce(&mut dyn Session) -> Result<T, DatabaseError>,
+) -> Result<(T, Vec<String>), DatabaseError> {
     session.notices();
     session.batch(&format!(
         "SET LOCAL search_path = {path}; SET LOCAL client_min_messages = log; SET LOCAL debug_pretty_print = off; \
-         SET LOCAL debug_print_rewritten = on"
+         SET LOCAL debug_print_plan = on; SET LOCAL debug_print_rewritten = on"
     ))?;
-    let columns = session.analyse(question)?;
-    session.batch(&format!(
-        "SET LOCAL debug_print_rewritten = off; SET LOCAL client_min_messages = notice; \
-         SET LOCAL search_path = {OWN_PATH}"
-    ))?;
-    let mut shown = session.notices().into_iter().filter(|notice| notice.severity == "LOG");
-    Ok((columns, shown.find_map(|notice| notice.detail.filter(|detail| detail.contains("{QUERY")))))
+    let done = act(session)?;
+    let logged = session.notices().into_iter().filter(|notice| notice.severity == "LOG");
+    Ok((done, logged.filter_map(|notice| notice.detail).collect()))
 }

@@ -194,6 +194,14 @@ impl Session for WatchedSession {
         self.send(|session| session.select(sql, limit))
     }
 
+    fn prepare_as(&mut self, name: &str, sql: &str) -> Result<Vec<Column>, DatabaseError> {
+        self.send(|session| session.prepare_as(name, sql))
+    }
+
+    fn execute_prepared(&mut self, name: &str, limit: usize) -> Result<Table, DatabaseError> {
+        self.send(|session| session.execute_prepared(name, limit))
+    }
+
     fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError> {
         self.send(|session| session.query(sql, parameters))
     }

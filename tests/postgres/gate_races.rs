@@ -3,6 +3,7 @@
 //!
 //! `PGSEAL_RACES=50` repeats each attack so often (`just gate-races`); a usual run tries each a few times.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::cluster::{Cluster, GATE_USER, TestDatabase};
@@ -133,12 +134,12 @@ const LUCKY: [Race; 4] = [
     },
 ];
 
-fn rounds() -> usize {
+pub(super) fn rounds() -> usize {
     std::env::var("PGSEAL_RACES").map_or(3, |rounds| rounds.parse().unwrap())
 }
 
 /// A database of mallory's, as a template for each round.
-fn laid(db: &TestDatabase<'_>, mallory: &str) {
+pub(super) fn laid(db: &TestDatabase<'_>, mallory: &str) {
     let role = format!(
         "create role {mallory} login; grant create on schema public to {mallory};
          create type public.mood as enum ('yes', 'no'); alter type public.mood owner to {mallory}; set role {mallory};"
@@ -148,7 +149,7 @@ fn laid(db: &TestDatabase<'_>, mallory: &str) {
     db.client().batch_execute(readable).unwrap();
 }
 
-fn as_role(db: &TestDatabase<'_>, role: &str) -> String {
+pub(super) fn as_role(db: &TestDatabase<'_>, role: &str) -> String {
     db.url().replace("user=postgres", &format!("user={role}"))
 }
 
@@ -178,24 +179,24 @@ fn attack(db: &TestDatabase<'_>, mallory: &str, race: &Race) -> thread::JoinHand
 }
 
 /// Whether her code ran in a session that is still there, or as a superuser at any time.
-fn snapped(db: &TestDatabase<'_>) -> bool {
+pub(super) fn snapped(db: &TestDatabase<'_>) -> bool {
     let locked = "select count(*) from pg_locks where locktype = 'advisory' and objid = 4711 and database =
         (select oid from pg_database where datname = current_database())";
     db.ask(locked) != "0"
         || db.ask("select count(*) from pg_ls_dir('.') as f where f = 'bang_' || current_database()") != "0"
 }
 
-fn read(url: &str) -> Box<dyn Session> {
+pub(super) fn read(url: &str) -> Box<dyn Session> {
     Connector::new(url.parse().unwrap()).connect(Purpose::Read).unwrap()
 }
 
 /// Asks as gates are asked, on a session that the caller looks at.
-fn ask(session: &mut dyn Session, gate: &str) -> Result<Table, QuestionError> {
+pub(super) fn ask(session: &mut dyn Session, gate: &str) -> Result<Table, QuestionError> {
     session.batch("begin isolation level read committed read only").unwrap();
     question::ask(session, gate, "\"public\", pg_temp", 2, Within::OwnTransaction).map(|(_, table)| table)
 }
 
-fn says_ready(answer: &Result<Table, QuestionError>) -> bool {
+pub(super) fn says_ready(answer: &Result<Table, QuestionError>) -> bool {
     let Ok(table) = answer else { return false };
     let at = table.columns.iter().position(|name| name == "ready").unwrap();
     table.rows.first().is_some_and(|row| row[at].as_deref() == Some("t"))
@@ -404,7 +405,7 @@ fn every_change_beside_a_question_is_seen() {
         let url = as_role(&db, GATE_USER);
         let asking = thread::spawn(move || ask(read(&url).as_mut(), SLOW));
         wait_until("it is executed", || {
-            db.ask("select count(*) from pg_stat_activity where datname = current_database() and query like 'FETCH FORWARD%' and state = 'active'") == "1"
+            db.ask("select count(*) from pg_stat_activity where datname = current_database() and query like 'EXECUTE pgseal_question%' and state = 'active'") == "1"
         });
         db.client().batch_execute(change).unwrap_or_else(|error| panic!("{what}: {error}"));
         let answer = asking.join().unwrap();
@@ -567,17 +568,27 @@ fn casts_between_own_types() {
     db.client().batch_execute("drop cast (point as text)").unwrap();
 }
 
+/// Tells a thread to stop when its test ends, also by a failure.
+pub(super) struct Stops<'s>(pub &'s AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Gates of a usual release go on to be answered beside a session that writes all the time.
 #[test]
 fn a_busy_table_is_no_change() {
     let (db, release, site) = small("busy");
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
-    let stop = std::sync::atomic::AtomicBool::new(false);
+    let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _stops = Stops(&stop);
         scope.spawn(|| {
             let mut client = db.client();
-            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+            while !stop.load(Ordering::Relaxed) {
                 client
                     .batch_execute(
                         "insert into public.approvals values (gen_random_uuid()::text); update public.approvals set who = who;
@@ -591,7 +602,6 @@ fn a_busy_table_is_no_change() {
         }
         operator.run().done();
         operator.rollback().done();
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
 }
 

@@ -114,6 +114,18 @@ pub fn foreign(oids: &BTreeSet<u32>) -> BTreeSet<u32> {
     oids.range(FIRST_NORMAL_OBJECT..).copied().collect()
 }
 
+/// Whether a tree is that of a SELECT and of nothing else, also behind WITH (PostgreSQL, `nodes/nodes.h`, "CmdType").
+pub fn is_select(tree: &str) -> bool {
+    let mut queries = tree.split("{QUERY").skip(1).map(str::split_ascii_whitespace).peekable();
+    queries.peek().is_some()
+        && queries.all(|mut words| (words.next(), words.next()) == (Some(":commandType"), Some("1")))
+}
+
+/// Where the statement of a tree or plan stands in the text that it came from: its last field of that name.
+pub fn place(tree: &str) -> Option<&str> {
+    tree.rsplit_once(":stmt_location")?.1.split_ascii_whitespace().next()
+}
+
 /// A tree without the lists of all columns that a join has (`:joinaliasvars`). What belongs to a name, the server writes
 /// behind backslashes, so that no name can look like a list.
 pub fn without_columns_of_joins(tree: &str) -> String {

@@ -1,0 +1,237 @@
+//! Owners who keep the server busy between check and answer, and take away what they made before the second check: a table's
+//! owner can stall the planner by a lock on an index or child, which parsing doesn't lock.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use super::cluster::{Cluster, GATE_USER, TestDatabase};
+use super::gate_races::{Stops, as_role, ask, laid, read, rounds, says_ready, snapped};
+use super::release::wait_until;
+use super::small;
+use pgseal::database::Table;
+use pgseal::release::question::QuestionError;
+
+/// Runs where the planner looks at statistics: sets what the gate reads, and waits until the statistics are dropped again.
+const LATE: &str = "
+    create function public.late(hides boolean) returns integer language plpgsql volatile as $$
+        begin
+            perform set_config('application_name', 'late', false);
+            if hides then perform set_config('debug_print_plan', 'off', false); end if;
+            perform pg_advisory_lock_shared(4712);
+            perform pg_advisory_xact_lock_shared(4713);
+            return 1;
+        end $$;
+    create function public.late(integer) returns integer language plpgsql immutable as
+        $$ begin return public.late(false); end $$;
+    create function public.late_and_hidden(integer) returns integer language plpgsql immutable as
+        $$ begin return public.late(true); end $$;
+    create table public.child () inherits (public.approvals);
+    create index parent_i on public.approvals (id);
+    create index child_i on public.child (id)";
+
+/// READY is never true: nobody sets this name but `late`.
+const GATE: &str = "select current_setting('application_name') = 'late' as ready, min(who) as reason
+    from public.approvals where id > 0 and who is not null";
+
+/// The role that owns the table, in as many sessions as it likes.
+struct Mallory<'d> {
+    db: &'d TestDatabase<'d>,
+    name: String,
+}
+
+impl<'d> Mallory<'d> {
+    fn lays(db: &'d TestDatabase<'d>) -> Self {
+        let name = format!("mallory_{}", db.name());
+        laid(db, &name);
+        let mallory = Self { db, name };
+        mallory.session().batch_execute(LATE).unwrap();
+        db.client().batch_execute("grant select on all tables in schema public to public").unwrap();
+        mallory
+    }
+
+    fn session(&self) -> postgres::Client {
+        let connection = self.db.connection().replace("user=postgres", &format!("user={}", self.name));
+        postgres::Client::connect(&connection, postgres::NoTls).unwrap()
+    }
+
+    /// Waits until somebody waits for a lock of this relation, `by` so many.
+    fn waits_for(&self, relation: &str, by: u32) {
+        let waiting =
+            format!("select count(*) from pg_locks where relation = 'public.{relation}'::regclass and not granted");
+        wait_until(relation, || self.db.ask(&waiting) == by.to_string());
+    }
+
+    /// Holds the lock that `late` waits for until it runs, then drops the statistics below it.
+    fn drops_statistics_while_late_runs(&self, holder: &mut postgres::Client) {
+        let runs = "select count(*) from pg_locks where locktype = 'advisory' and objid = 4712 and database =
+            (select oid from pg_database where datname = current_database())";
+        wait_until("late runs", || self.db.ask(runs) == "1");
+        self.session().batch_execute("drop statistics public.late_s").unwrap();
+        holder.batch_execute("select pg_advisory_unlock(4713)").unwrap();
+    }
+
+    fn leaves(self) {
+        self.db.client().batch_execute(&format!("drop owned by {0} cascade; drop role {0}", self.name)).unwrap();
+    }
+}
+
+/// Expressions in statistics came with PostgreSQL 14; without them nothing that the planner evaluates can come and go.
+fn has_late_statistics(db: &TestDatabase<'_>) -> bool {
+    db.ask("select current_setting('server_version_num')::integer >= 140000") == "t"
+}
+
+fn asks<'s>(
+    scope: &'s thread::Scope<'s, '_>,
+    db: &TestDatabase<'_>,
+    role: &str,
+) -> thread::ScopedJoinHandle<'s, Result<Table, QuestionError>> {
+    let url = as_role(db, role);
+    scope.spawn(move || ask(read(&url).as_mut(), GATE))
+}
+
+/// The owner locks an index, so that the planner waits; what it then evaluates is rolled back, and the answer is the true one.
+#[test]
+fn statistics_that_come_and_go_while_the_question_is_planned() {
+    for role in ["postgres", GATE_USER] {
+        for round in 0..rounds() {
+            let db = Cluster::shared().database("stall");
+            if !has_late_statistics(&db) {
+                return;
+            }
+            let mallory = Mallory::lays(&db);
+            let (mut stall, mut holder) = (mallory.session(), mallory.session());
+            holder.batch_execute("select pg_advisory_lock(4713)").unwrap();
+            stall.batch_execute("begin; alter index public.parent_i set tablespace pg_default").unwrap();
+            let answer = thread::scope(|scope| {
+                let asking = asks(scope, &db, role);
+                mallory.waits_for("parent_i", 1);
+                let create = "create statistics public.late_s on (public.late(1) + id), who from public.approvals";
+                mallory.session().batch_execute(create).unwrap();
+                stall.batch_execute("rollback").unwrap();
+                mallory.drops_statistics_while_late_runs(&mut holder);
+                asking.join().unwrap()
+            });
+            assert!(answer.is_ok() && !says_ready(&answer), "{role}, round {round}: {answer:?}");
+            drop((stall, holder));
+            mallory.leaves();
+        }
+    }
+}
+
+/// The owner queues for a child while the question is planned, gets it before it is executed, and adds statistics: the server
+/// makes another plan, whose answer does not count, also where its code hides that from the client.
+#[test]
+fn statistics_that_come_and_go_while_the_question_is_executed() {
+    for (expression, says) in [("late(1)", None), ("late_and_hidden(1)", Some("a setting, or a statement that pgseal"))]
+    {
+        for round in 0..rounds() {
+            let db = Cluster::shared().database("stall");
+            if !has_late_statistics(&db) {
+                return;
+            }
+            let mallory = Mallory::lays(&db);
+            let (mut stall, mut queue, mut holder) = (mallory.session(), mallory.session(), mallory.session());
+            holder.batch_execute("select pg_advisory_lock(4713)").unwrap();
+            stall.batch_execute("begin; alter index public.child_i set tablespace pg_default").unwrap();
+            let answer = thread::scope(|scope| {
+                let asking = asks(scope, &db, GATE_USER);
+                mallory.waits_for("child_i", 1);
+                let queued = scope.spawn(move || {
+                    queue.batch_execute("begin; lock table public.child in access exclusive mode").unwrap();
+                    queue
+                });
+                mallory.waits_for("child", 1);
+                stall.batch_execute("rollback").unwrap();
+                let mut queue = queued.join().unwrap();
+                mallory.waits_for("child", 1);
+                let create =
+                    format!("create statistics public.late_s on (public.{expression} + id), who from public.child");
+                queue.batch_execute(&format!("{create}; commit")).unwrap();
+                mallory.drops_statistics_while_late_runs(&mut holder);
+                asking.join().unwrap()
+            });
+            let what = format!("{expression}, round {round}: {answer:?}");
+            match says {
+                None => assert!(answer.is_ok() && !says_ready(&answer), "{what}"),
+                Some(says) => assert!(answer.is_err_and(|error| error.to_string().contains(says)), "{what}"),
+            }
+            drop((stall, holder));
+            mallory.leaves();
+        }
+    }
+}
+
+/// A function that fits better than PostgreSQL's own, made and dropped all the time: what is executed is what was checked.
+#[test]
+fn a_better_match_that_comes_and_goes() {
+    let db = Cluster::shared().database("flicker");
+    let mallory = Mallory::lays(&db);
+    db.client()
+        .batch_execute("create table public.names (who varchar); insert into public.names values ('a')")
+        .unwrap();
+    db.client().batch_execute("grant select on public.names to public").unwrap();
+    let stop = AtomicBool::new(false);
+    let (mut answered, mut refused) = (0, 0);
+    thread::scope(|scope| {
+        let _stops = Stops(&stop);
+        scope.spawn(|| {
+            let mut session = mallory.session();
+            while !stop.load(Ordering::Relaxed) {
+                let create = "create function public.upper(varchar) returns text language plpgsql immutable as
+                    $$ begin perform public.bang(); return 'evil'; end $$";
+                session.batch_execute(create).unwrap();
+                session.batch_execute("drop function public.upper(varchar)").unwrap();
+            }
+        });
+        let gate = "select bool_or(upper(who) = 'evil') as ready, min(upper(who)) as reason from public.names";
+        for _ in 0..rounds() * 30 {
+            let mut session = read(&as_role(&db, GATE_USER));
+            match ask(session.as_mut(), gate) {
+                Ok(table) => {
+                    assert_eq!(table.rows, [[Some("f".to_owned()), Some("A".to_owned())]]);
+                    answered += 1;
+                }
+                Err(_) => refused += 1,
+            }
+            assert!(!snapped(&db));
+        }
+    });
+    assert!(answered > 0, "{answered} answered, {refused} refused");
+    mallory.leaves();
+}
+
+/// `LOCK TABLE` goes by name, and its owner renames the schema while the run waits for the lock: the table that the gate reads
+/// is not locked, and the run of a superuser does not ask it.
+#[test]
+fn a_schema_that_is_renamed_below_the_lock_of_a_run() {
+    let (db, release, site) = small("renamed");
+    let owner = format!("owner_{}", db.name());
+    db.client()
+        .batch_execute(&format!(
+            "create role {owner} login; create schema s; alter schema s owner to {owner};
+             grant create on database \"{}\" to {owner}; set role {owner};
+             create table s.t (id integer); insert into s.t values (1);
+             grant usage on schema s to public; grant select on s.t to public",
+            db.name()
+        ))
+        .unwrap();
+    let release = release
+        .gate("approved", "select count(*) > 0 as ready, 'x' as reason from s.t;\n")
+        .tier("slow", "select pg_sleep(1);\n");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    let run = operator.start("run");
+    wait_until("the tier runs", || {
+        db.ask("select count(*) from pg_stat_activity where datname = current_database() and query like 'select pg_sleep(1)%'") == "1"
+    });
+    let connection = db.connection().replace("user=postgres", &format!("user={owner}"));
+    let mut mallory = postgres::Client::connect(&connection, postgres::NoTls).unwrap();
+    mallory.batch_execute("begin; lock table s.t in share mode").unwrap();
+    wait_until("the run waits for the lock", || {
+        db.ask("select count(*) from pg_locks where relation = 's.t'::regclass and not granted") == "1"
+    });
+    mallory.batch_execute("alter schema s rename to s2; create schema s; create table s.t (id integer)").unwrap();
+    mallory.batch_execute("grant usage on schema s to public; grant select on s.t to public; commit").unwrap();
+    run.end().fails_saying(30, &["cannot lock s2.t against its owner"]);
+    db.client().batch_execute(&format!("drop owned by {owner} cascade; drop role {owner}")).unwrap();
+}
