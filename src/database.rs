@@ -88,9 +88,14 @@ pub trait Session {
     /// The rows of a query of pgseal's own, with text parameters for `$1`, `$2`, ... Never foreign text as `sql`.
     fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError>;
 
-    /// As [`Session::query`], for a query that the session executes more than once: the server keeps it prepared. Not where a
-    /// script runs that could deallocate it.
-    fn query_again(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError>;
+    /// As [`Session::query`], with parameters of other types too. A query that the session executes `again` is kept prepared by
+    /// the server: not where a script runs that could deallocate it.
+    fn query_with(
+        &mut self,
+        sql: &'static str,
+        parameters: &[Parameter<'_>],
+        again: bool,
+    ) -> Result<Table, DatabaseError>;
 
     /// Stops what this session is doing, from another thread.
     fn canceller(&self) -> Box<dyn Cancel>;
@@ -111,6 +116,15 @@ pub trait Session {
     /// What no longer is as the session began of the settings that decide how the server reads a text, by what the server
     /// reported until the last answer (PostgreSQL manual, "Asynchronous Operations"). Asks nothing.
     fn changed_reading(&self) -> Option<ChangedReading>;
+}
+
+/// A parameter of a query of pgseal's own.
+#[derive(Clone, Copy, Debug)]
+pub enum Parameter<'a> {
+    /// `text`
+    Text(&'a str),
+    /// `oid[]`
+    Oids(&'a [u32]),
 }
 
 /// `standard_conforming_strings` or `client_encoding`, where a session does not have it as it began.

@@ -18,7 +18,7 @@ use super::start::{self, Facts};
 use super::trouble::{Then, Trouble};
 use super::{copy, error, rows};
 use crate::database::{
-    BatchAnswer, Cancel, ChangedReading, Column, DatabaseError, Identity, Notice, Purpose, Session, Table,
+    BatchAnswer, Cancel, ChangedReading, Column, DatabaseError, Identity, Notice, Parameter, Purpose, Session, Table,
 };
 
 /// One connection.
@@ -175,17 +175,28 @@ impl Session for PostgresSession {
         table(&self.pump.run(0, self.client.query_typed(sql, &parameters))?)
     }
 
-    fn query_again(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError> {
+    fn query_with(
+        &mut self,
+        sql: &'static str,
+        parameters: &[Parameter<'_>],
+        again: bool,
+    ) -> Result<Table, DatabaseError> {
+        let types = || parameters.iter().map(type_of);
+        let values = || parameters.iter().map(value_of);
+        if !again {
+            let typed: Vec<_> = values().zip(types()).collect();
+            return table(&self.pump.run(0, self.client.query_typed(sql, &typed))?);
+        }
         let statement = match self.prepared.get(sql) {
             Some(statement) => statement.clone(),
             None => {
-                let types = vec![Type::TEXT; parameters.len()];
+                let types: Vec<_> = types().collect();
                 let statement = self.pump.run(0, self.client.prepare_typed(sql, &types))?;
                 self.prepared.entry(sql).or_insert(statement).clone()
             }
         };
-        let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|text| text as &(dyn ToSql + Sync)).collect();
-        table(&self.pump.run(0, self.client.query(&statement, &parameters))?)
+        let values: Vec<_> = values().collect();
+        table(&self.pump.run(0, self.client.query(&statement, &values))?)
     }
 
     fn canceller(&self) -> Box<dyn Cancel> {
@@ -206,6 +217,20 @@ impl Session for PostgresSession {
 
     fn changed_reading(&self) -> Option<ChangedReading> {
         start::changed_reading(|setting| self.pump.parameter(setting))
+    }
+}
+
+fn type_of(parameter: &Parameter<'_>) -> Type {
+    match parameter {
+        Parameter::Text(_) => Type::TEXT,
+        Parameter::Oids(_) => Type::OID_ARRAY,
+    }
+}
+
+fn value_of<'p>(parameter: &'p Parameter<'_>) -> &'p (dyn ToSql + Sync) {
+    match parameter {
+        Parameter::Text(text) => text,
+        Parameter::Oids(oids) => oids,
     }
 }
 

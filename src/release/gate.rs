@@ -90,34 +90,17 @@ pub(super) fn open_to_ask(order: &Order<'_>, policy: &Policy) -> Result<Box<dyn 
     too_much.map_or(Ok(session), |too_much| Err(OpenError::Role(too_much)))
 }
 
-/// Compares the target and asks every gate; the answers may say BLOCKED.
+/// Asks every gate; the answers may say BLOCKED. Each on a short connection of its own, where target and role are looked at, in
+/// a read-only transaction that is always rolled back; closing the connection drops whatever a session could keep.
 pub fn answers(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
-    let session = open_to_ask(order, order.root.policy()).map_err(GateError::Open)?;
-    // Nothing of the release's was said on it yet: it is as good as a new one for one gate.
-    ask_each(order, Some(session), observer)
-}
-
-/// Each gate on a short connection of its own, in a read-only transaction that is always rolled back; closing the
-/// connection drops whatever a session could keep.
-pub(super) fn ask_all(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
-    if needed(order).next().is_none() {
-        return Ok(Vec::new());
-    }
-    answers(order, observer)
-}
-
-/// `fresh` is for the first: a session to read in, with the run's limits, in which only pgseal has asked something.
-fn ask_each(
-    order: &Order<'_>,
-    mut fresh: Option<Box<dyn Session>>,
-    observer: &mut dyn Observer,
-) -> Result<Vec<GateAnswer>, GateError> {
+    // Without gates too, so that a wrong target or role is told.
+    let mut fresh = Some(open_to_ask(order, order.root.policy()).map_err(GateError::Open)?);
     let mut answers = Vec::new();
     for gate in needed(order) {
         let unanswered = |failure| GateError::Unanswered(gate.name.clone(), Box::new(failure));
         let mut session = match fresh.take() {
             Some(session) => session,
-            None => limited_session(order).map_err(unanswered)?,
+            None => open_to_ask(order, order.root.policy()).map_err(GateError::Open)?,
         };
         let sql = order.sql(&gate.file).map_err(|error| unanswered(Failure::plain(error)))?;
         let observed = probe::ask_read_only(session.as_mut(), sql, order).map_err(unanswered)?;
@@ -128,12 +111,12 @@ fn ask_each(
     Ok(answers)
 }
 
-fn limited_session(order: &Order<'_>) -> Result<Box<dyn Session>, Failure> {
-    let connected = order.connect.connect(Purpose::Ask);
-    let mut session = connected.map_err(|error| Failure::database("can't connect", &error))?;
-    let limited = settings::reset(session.as_mut(), order.limits);
-    limited.map_err(|error| Failure::database("can't set time limits", &error))?;
-    Ok(session)
+/// As [`answers`]; without gates nobody is asked.
+pub(super) fn ask_all(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
+    if needed(order).next().is_none() {
+        return Ok(Vec::new());
+    }
+    answers(order, observer)
 }
 
 /// Each gate once more, inside the run's own transaction.

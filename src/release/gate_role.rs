@@ -81,7 +81,9 @@ const RIGHTS: &str = "
     ), owned(class, oid) as (
         select d.classid, d.objid from pg_shdepend d
         where d.refclassid = 'pg_authid'::regclass::oid and d.refobjid in (select oid from mine) and d.deptype = 'o'
-          and d.dbid = (select oid from pg_database where datname = current_database())
+          and (d.dbid = (select oid from pg_database where datname = current_database())
+               or d.classid = 'pg_database'::regclass::oid
+                  and d.objid = (select oid from pg_database where datname = current_database()))
           and d.classid <> 'pg_default_acl'::regclass::oid
           and not (d.classid = 'pg_namespace'::regclass::oid
                    and exists (select from pg_namespace n where n.oid = d.objid and n.nspname = 'pgseal'))

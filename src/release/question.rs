@@ -11,7 +11,7 @@
 //! 2. Check: read the versions of the catalog rows behind the tree, then run the [`checks`].
 //! 3. Plan: prepare the SQL itself, compare its tree with the one that was checked, plan it, and roll back.
 //! 4. Execute that plan. Where the server makes another one, the answer does not count.
-//! 5. Check again: the tree and the versions must be those of step 1 and 2, else the answer does not count.
+//! 5. Check again: the versions must be those of step 2, else the answer does not count.
 //!
 //! In READ COMMITTED each of these queries has a snapshot of its own, so none is older than the locks.
 //!
@@ -32,7 +32,7 @@ mod versions;
 use std::collections::BTreeSet;
 
 use super::settings::OWN_PATH;
-use crate::database::{Column, DatabaseError, Session, Table};
+use crate::database::{Column, DatabaseError, Parameter, Session, Table};
 use crate::sql::{WithoutLiterals, foreign_modifiers, without_literals};
 use checks::{Check, Parameters};
 use planned::Planned;
@@ -92,14 +92,14 @@ pub fn ask(
 ) -> Result<(Vec<Column>, Table), QuestionError> {
     refuse_foreign_modifiers(question)?;
     let blank = without_literals(question);
-    session.batch("SAVEPOINT pgseal_question")?;
-    let mut unsettled = String::new();
+    let (mut begin, mut unsettled) = ("SAVEPOINT pgseal_question", String::new());
     for _ in 0..ATTEMPTS {
-        match attempt(session, question, &blank, path, limit, within)? {
+        let before = Parsed::of_blank(session, begin, &blank, path)?;
+        match attempt(session, question, &before, path, limit, within)? {
             Attempt::Answered(columns, table) => return Ok((columns, table)),
             Attempt::Unsettled(what) => unsettled = what,
         }
-        session.batch("ROLLBACK TO SAVEPOINT pgseal_question")?;
+        begin = "ROLLBACK TO SAVEPOINT pgseal_question";
     }
     Err(QuestionError::Unsettled(unsettled))
 }
@@ -112,8 +112,7 @@ pub fn leave(session: &mut dyn Session) -> Result<(), DatabaseError> {
 /// The checks whose pre-check does not clear a question, in the current transaction. Nothing of it is executed.
 pub fn suspects(session: &mut dyn Session, question: &str, path: &str) -> Result<Vec<&'static Check>, QuestionError> {
     refuse_foreign_modifiers(question)?;
-    begin(session)?;
-    let parsed = Parsed::of_blank(session, &without_literals(question), path)?;
+    let parsed = Parsed::of_blank(session, "SAVEPOINT pgseal_question", &without_literals(question), path)?;
     Ok(checks::suspects(session, &parsed.parameters())?)
 }
 
@@ -122,31 +121,19 @@ enum Attempt {
     Unsettled(String),
 }
 
-/// Settings of everything that follows. The scanner of `without_literals` reads strings as the standard says, so the server
-/// has to.
-fn begin(session: &mut dyn Session) -> Result<(), DatabaseError> {
-    session.batch(&format!(
-        "SET LOCAL transaction_read_only = on; SET LOCAL standard_conforming_strings = on; \
-         SET LOCAL plan_cache_mode = force_generic_plan; {}",
-        quiet()
-    ))
-}
-
 fn attempt(
     session: &mut dyn Session,
     question: &str,
-    blank: &WithoutLiterals,
+    before: &Parsed,
     path: &str,
     limit: usize,
     within: Within,
 ) -> Result<Attempt, QuestionError> {
-    begin(session)?;
-    let before = Parsed::of_blank(session, blank, path)?;
     if within == Within::Run {
-        lock_tables(session, &before)?;
+        lock_tables(session, before)?;
     }
-    let parameters = before.parameters();
-    let versions = Versions::read(session, &parameters, within)?;
+    let mut parameters = before.parameters();
+    let versions = Versions::with_children(session, &mut parameters, within)?;
     if let Some(what) = versions.lack(&before.uses) {
         return Err(QuestionError::Uses(format!("{what} that the catalog does not show")));
     }
@@ -156,10 +143,6 @@ fn attempt(
     let executed = planned.execute(session, limit, within)?;
 
     // Before anything is rolled back: partitions and children are locked since they were executed, and only until then.
-    let after = Parsed::of_blank(session, blank, path)?;
-    if after.tree != before.tree {
-        return Err(QuestionError::Changed("what it calls".to_owned()));
-    }
     let versions_after = Versions::read(session, &parameters, within)?;
     match versions.difference(&versions_after, session)? {
         Some(Difference::Definition(what)) => Err(QuestionError::Changed(what)),
@@ -184,13 +167,14 @@ fn refuse_foreign_modifiers(question: &str) -> Result<(), QuestionError> {
 /// `LOCK` goes by name, and a schema can be renamed meanwhile, so the locks themselves are looked at. A superuser runs nothing
 /// of a table that another role can still change.
 fn lock_tables(session: &mut dyn Session, parsed: &Parsed) -> Result<(), QuestionError> {
-    let relations = list(&parsed.uses.relations);
-    let tables = session.query(fragments::LOCKABLE, &[&relations])?;
+    let relations: Vec<u32> = parsed.uses.relations.iter().copied().collect();
+    let relations = [Parameter::Oids(&relations)];
+    let tables = session.query_with(fragments::LOCKABLE, &relations, false)?;
     let names: Vec<String> = tables.rows.into_iter().flatten().flatten().collect();
     if !names.is_empty() {
         session.execute(&format!("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE", names.join(", ")))?;
     }
-    let unlocked = session.query(fragments::UNLOCKED, &[&relations])?;
+    let unlocked = session.query_with(fragments::UNLOCKED, &relations, false)?;
     match unlocked.rows.into_iter().next() {
         None => Ok(()),
         Some(row) => Err(QuestionError::Unlocked(row.into_iter().flatten().next().unwrap_or_default())),
@@ -205,10 +189,22 @@ struct Parsed {
 }
 
 impl Parsed {
-    /// Without literals: runs no input function, and locks the relations.
-    fn of_blank(session: &mut dyn Session, blank: &WithoutLiterals, path: &str) -> Result<Self, QuestionError> {
-        Self::of(session, &blank.text, path).map_err(|error| match error {
-            QuestionError::Database(DatabaseError::Server(mut server)) => {
+    /// Without literals: runs no input function, and locks the relations. Makes the settings of everything that follows `begin`:
+    /// the scanner of `without_literals` reads strings as the standard says, so the server has to.
+    fn of_blank(
+        session: &mut dyn Session,
+        begin: &str,
+        blank: &WithoutLiterals,
+        path: &str,
+    ) -> Result<Self, QuestionError> {
+        let begin = format!(
+            "{begin}; SET LOCAL transaction_read_only = on; SET LOCAL standard_conforming_strings = on; \
+             SET LOCAL plan_cache_mode = force_generic_plan; {}",
+            loud(session, path)
+        );
+        session.batch(&begin)?;
+        session.analyse(&blank.text).map_err(|error| match error {
+            DatabaseError::Server(mut server) => {
                 let place = server.position.map(|position| blank.locate(position));
                 server.position = place.map(|(position, _)| position);
                 match place {
@@ -216,34 +212,25 @@ impl Parsed {
                     _ => QuestionError::Database(DatabaseError::Server(server)),
                 }
             }
-            error => error,
-        })
-    }
-
-    fn of(session: &mut dyn Session, text: &str, path: &str) -> Result<Self, QuestionError> {
-        let (_, shown) = showing(session, path, |session| session.analyse(text))?;
+            error => QuestionError::Database(error),
+        })?;
+        let shown = shown(session).find(|text| text.contains("{QUERY"));
         session.batch(&quiet())?;
-        // A SELECT has one; that of the driver's own queries about types of columns, which it asks once a session, come behind it.
-        let tree = shown.into_iter().find(|text| text.contains("{QUERY")).ok_or(QuestionError::NoTree)?;
-        Self::of_tree(session, tree)
-    }
-
-    fn of_tree(session: &mut dyn Session, tree: String) -> Result<Self, QuestionError> {
-        if !tree::is_select(&tree) {
-            return Err(QuestionError::NoSelect);
-        }
-        let mut uses = Used::default();
-        uses.collect(&tree);
+        // Those of the driver's own queries about types of columns, which it asks once a session, come behind it.
+        let tree = shown.ok_or(QuestionError::NoTree)?;
+        let mut uses = Used::of_select(&tree).ok_or(QuestionError::NoSelect)?;
         if session.server_version_num() >= 180_000 && !uses.relations.is_empty() {
             // The planner, and no tree, puts them in the place of the column.
-            let virtual_columns = session.query(fragments::VIRTUAL_COLUMNS, &[&list(&uses.relations)])?;
+            let relations: Vec<u32> = uses.relations.iter().copied().collect();
+            let virtual_columns =
+                session.query_with(fragments::VIRTUAL_COLUMNS, &[Parameter::Oids(&relations)], false)?;
             virtual_columns.rows.iter().flatten().flatten().for_each(|expression| uses.collect(expression));
         }
         Ok(Self { tree, uses })
     }
 
     fn parameters(&self) -> Parameters {
-        Parameters::new(&self.uses, &list(&self.rows_of_any_type()), &list(&given::given_others(&self.tree)))
+        Parameters::new(&self.uses, &self.rows_of_any_type(), &given::given_others(&self.tree))
     }
 
     /// Values whose type stands in no tree, since they bring it along: of `anyarray`, which columns of pg_attribute and
@@ -280,11 +267,17 @@ impl Parsed {
     }
 }
 
-fn list(oids: &BTreeSet<u32>) -> String {
-    oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+/// Settings that let the server show trees and plans, which [`shown`] then gives; [`quiet`] ends it.
+fn loud(session: &mut dyn Session, path: &str) -> String {
+    session.notices();
+    // The last one first shows itself.
+    format!(
+        "SET LOCAL search_path = {path}; SET LOCAL client_min_messages = log; SET LOCAL debug_pretty_print = off; \
+         SET LOCAL debug_print_plan = on; SET LOCAL debug_print_rewritten = on"
+    )
 }
 
-/// Ends [`showing`].
+/// Settings for queries of pgseal's own.
 fn quiet() -> String {
     format!(
         "SET LOCAL debug_print_rewritten = off; SET LOCAL debug_print_plan = off; SET LOCAL client_min_messages = notice; \
@@ -292,18 +285,8 @@ fn quiet() -> String {
     )
 }
 
-/// Has the server do something while it shows trees and plans. Gives also what it has shown, in order.
-fn showing<T>(
-    session: &mut dyn Session,
-    path: &str,
-    act: impl FnOnce(&mut dyn Session) -> Result<T, DatabaseError>,
-) -> Result<(T, Vec<String>), DatabaseError> {
-    session.notices();
-    session.batch(&format!(
-        "SET LOCAL search_path = {path}; SET LOCAL client_min_messages = log; SET LOCAL debug_pretty_print = off; \
-         SET LOCAL debug_print_plan = on; SET LOCAL debug_print_rewritten = on"
-    ))?;
-    let done = act(session)?;
+/// The trees and plans that the server has shown, in order.
+fn shown(session: &mut dyn Session) -> impl Iterator<Item = String> {
     let logged = session.notices().into_iter().filter(|notice| notice.severity == "LOG");
-    Ok((done, logged.filter_map(|notice| notice.detail).collect()))
+    logged.filter_map(|notice| notice.detail)
 }

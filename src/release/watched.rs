@@ -10,8 +10,8 @@ use super::event::Aside;
 use super::stop::{CANCELLED, Cancellable, Stop};
 use super::waiting::{Blocked, Waiting};
 use crate::database::{
-    BatchAnswer, Cancel, ChangedReading, Column, Connect, DatabaseError, Identity, Notice, Purpose, ServerError,
-    Session, Table,
+    BatchAnswer, Cancel, ChangedReading, Column, Connect, DatabaseError, Identity, Notice, Parameter, Purpose,
+    ServerError, Session, Table,
 };
 use crate::format::limits_of_run::{RunLimits, TimeLimit};
 
@@ -206,8 +206,13 @@ impl Session for WatchedSession {
         self.send(|session| session.query(sql, parameters))
     }
 
-    fn query_again(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError> {
-        self.send(|session| session.query_again(sql, parameters))
+    fn query_with(
+        &mut self,
+        sql: &'static str,
+        parameters: &[Parameter<'_>],
+        again: bool,
+    ) -> Result<Table, DatabaseError> {
+        self.send(|session| session.query_with(sql, parameters, again))
     }
 
     fn canceller(&self) -> Box<dyn Cancel> {

@@ -13,18 +13,28 @@ use pgseal::release::question::QuestionError;
 
 /// Runs where the planner looks at statistics: sets what the gate reads, and waits until the statistics are dropped again.
 const LATE: &str = "
-    create function public.late(hides boolean) returns integer language plpgsql volatile as $$
+    create function public.late(also text) returns integer language plpgsql volatile as $$
+        declare statement record;
         begin
             perform set_config('application_name', 'late', false);
-            if hides then perform set_config('debug_print_plan', 'off', false); end if;
+            if also = 'hides' then perform set_config('debug_print_plan', 'off', false); end if;
+            if also = 'prepares' then
+                for statement in select * from pg_prepared_statements where not from_sql loop
+                    execute format('deallocate %I', statement.name);
+                    execute format('prepare %I%s as %s', statement.name,
+                        '(' || array_to_string(nullif(statement.parameter_types, '{}'), ',') || ')', statement.statement);
+                end loop;
+            end if;
             perform pg_advisory_lock_shared(4712);
             perform pg_advisory_xact_lock_shared(4713);
             return 1;
         end $$;
     create function public.late(integer) returns integer language plpgsql immutable as
-        $$ begin return public.late(false); end $$;
+        $$ begin return public.late('nothing'::text); end $$;
     create function public.late_and_hidden(integer) returns integer language plpgsql immutable as
-        $$ begin return public.late(true); end $$;
+        $$ begin return public.late('hides'::text); end $$;
+    create function public.late_and_prepares(integer) returns integer language plpgsql immutable as
+        $$ begin return public.late('prepares'::text); end $$;
     create table public.child () inherits (public.approvals);
     create index parent_i on public.approvals (id);
     create index child_i on public.child (id)";
@@ -93,29 +103,45 @@ fn asks<'s>(
 #[test]
 fn statistics_that_come_and_go_while_the_question_is_planned() {
     for role in ["postgres", GATE_USER] {
-        for round in 0..rounds() {
-            let db = Cluster::shared().database("stall");
-            if !has_late_statistics(&db) {
-                return;
+        for (table, index) in [("approvals", "parent_i"), ("child", "child_i")] {
+            for round in 0..rounds() {
+                let Some(answer) = planned_late(role, table, index, "late(1)") else { return };
+                assert!(answer.is_ok() && !says_ready(&answer), "{role}, {table}, round {round}: {answer:?}");
             }
-            let mallory = Mallory::lays(&db);
-            let (mut stall, mut holder) = (mallory.session(), mallory.session());
-            holder.batch_execute("select pg_advisory_lock(4713)").unwrap();
-            stall.batch_execute("begin; alter index public.parent_i set tablespace pg_default").unwrap();
-            let answer = thread::scope(|scope| {
-                let asking = asks(scope, &db, role);
-                mallory.waits_for("parent_i", 1);
-                let create = "create statistics public.late_s on (public.late(1) + id), who from public.approvals";
-                mallory.session().batch_execute(create).unwrap();
-                stall.batch_execute("rollback").unwrap();
-                mallory.drops_statistics_while_late_runs(&mut holder);
-                asking.join().unwrap()
-            });
-            assert!(answer.is_ok() && !says_ready(&answer), "{role}, round {round}: {answer:?}");
-            drop((stall, holder));
-            mallory.leaves();
         }
     }
+}
+
+/// What code prepares while a question is planned outlives a rollback: pgseal's own statements by the names that they have.
+#[test]
+fn statements_that_are_swapped_while_the_question_is_planned() {
+    let Some(answer) = planned_late(GATE_USER, "child", "child_i", "late_and_prepares(1)") else { return };
+    assert!(answer.is_err_and(|error| error.to_string().contains("a statement that pgseal had prepared")));
+}
+
+/// An owner locks the index of a table, so that the planner waits, and adds statistics, whose expression is evaluated; they are
+/// dropped before that ends.
+fn planned_late(role: &str, table: &str, index: &str, expression: &str) -> Option<Result<Table, QuestionError>> {
+    let db = Cluster::shared().database("stall");
+    if !has_late_statistics(&db) {
+        return None;
+    }
+    let mallory = Mallory::lays(&db);
+    let (mut stall, mut holder) = (mallory.session(), mallory.session());
+    holder.batch_execute("select pg_advisory_lock(4713)").unwrap();
+    stall.batch_execute(&format!("begin; alter index public.{index} set tablespace pg_default")).unwrap();
+    let answer = thread::scope(|scope| {
+        let asking = asks(scope, &db, role);
+        mallory.waits_for(index, 1);
+        let create = format!("create statistics public.late_s on (public.{expression} + id), who from public.{table}");
+        mallory.session().batch_execute(&create).unwrap();
+        stall.batch_execute("rollback").unwrap();
+        mallory.drops_statistics_while_late_runs(&mut holder);
+        asking.join().unwrap()
+    });
+    drop((stall, holder));
+    mallory.leaves();
+    Some(answer)
 }
 
 /// The owner queues for a child while the question is planned, gets it before it is executed, and adds statistics: the server

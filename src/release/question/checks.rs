@@ -8,41 +8,58 @@
 //! `','::text`; no `unnest` of an array, no `format` nor `concat_ws`, no cast of a text to an oid, no oid beside a `regproc`).
 //! Else one that a superuser put into `pg_catalog`, and that fits better, would be meant. Words for people may use any.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use super::fragments::{made_casts, needs, oids, outsiders, relations, used_types};
 use super::functions::{ALLOWED, DENIED, pattern};
 use super::tree::Used;
-use crate::database::{DatabaseError, Session, Table};
+use crate::database::{DatabaseError, Parameter, Session, Table};
 
 /// A way in which gate SQL could run code that is not PostgreSQL's own.
 pub struct Check {
     /// What is looked at.
     pub what: &'static str,
     /// A necessary condition of `query`, cheap to plan: in most databases it is false, and `query` is not executed. An
-    /// expression over the parameters, `relations` and `needs`.
+    /// expression over the parameters and `needs`.
     pub pre_check: &'static str,
     /// The first rejection as a sentence; no row where there is none. A row counts whatever stands in it.
     pub query: &'static str,
 }
 
 /// What the checks are about. Each query has all of them: `$1` functions, `$2` operators, `$3` types of values, `$4` types of
-/// columns, `$5` relations, `$6` types of rows of the catalog that are read, each a list of oids with commas; `$7`
+/// columns, `$5` relations and their children, `$6` types of rows of the catalog that are read, each an array of oids; `$7`
 /// [`DENIED`] and `$8` [`ALLOWED`] as regular expressions; `$9` the functions of [`given_others`](super::given::given_others).
-pub(super) struct Parameters([String; 9]);
+pub(super) struct Parameters {
+    /// Of `$1` to `$5`, `$6` and `$9`.
+    lists: [Vec<u32>; 7],
+    denied: String,
+    allowed: String,
+}
 
 impl Parameters {
     /// `rows` are those of [`Used::of_catalog_rows`] that are read.
-    pub fn new(uses: &Used, rows: &str, given: &str) -> Self {
-        let lists = [&uses.functions, &uses.operators, &uses.types, &uses.columns, &uses.relations];
-        let [functions, operators, types, columns, relations] = lists.map(super::list);
-        let (denied, allowed) = (pattern(&DENIED), pattern(&ALLOWED));
-        Self([functions, operators, types, columns, relations, rows.to_owned(), denied, allowed, given.to_owned()])
+    pub fn new(uses: &Used, rows: &BTreeSet<u32>, given: &BTreeSet<u32>) -> Self {
+        let sets = [&uses.functions, &uses.operators, &uses.types, &uses.columns, &uses.relations, rows, given];
+        let lists = sets.map(|set| set.iter().copied().collect());
+        Self { lists, denied: pattern(&DENIED), allowed: pattern(&ALLOWED) }
+    }
+
+    /// Adds children to the relations.
+    pub fn add_relations(&mut self, oids: impl IntoIterator<Item = u32>) {
+        self.lists[4].extend(oids);
+    }
+
+    pub fn relations(&self) -> &[u32] {
+        &self.lists[4]
     }
 
     /// As a query takes them.
-    pub fn as_strs(&self) -> [&str; 9] {
-        self.0.each_ref().map(String::as_str)
+    pub fn values(&self) -> [Parameter<'_>; 9] {
+        let [functions, operators, types, columns, relations, rows, given] =
+            self.lists.each_ref().map(|list| Parameter::Oids(list));
+        let (denied, allowed) = (Parameter::Text(&self.denied), Parameter::Text(&self.allowed));
+        [functions, operators, types, columns, relations, rows, denied, allowed, given]
     }
 }
 
@@ -50,9 +67,9 @@ impl Parameters {
 pub(super) fn suspects(session: &mut dyn Session, of: &Parameters) -> Result<Vec<&'static Check>, DatabaseError> {
     static PRE_CHECKS: LazyLock<String> = LazyLock::new(|| {
         let answers: Vec<String> = CHECKS.iter().map(|check| format!("({})::text", check.pre_check)).collect();
-        format!("with recursive {} select {}", needs!(), answers.join(", "))
+        format!("with {} select {}", needs!(), answers.join(", "))
     });
-    let answers = session.query(&PRE_CHECKS, &of.as_strs())?;
+    let answers = session.query_with(&PRE_CHECKS, &of.values(), false)?;
     let mut answers = answers.rows.into_iter().flatten();
     // Whatever is not a plain no is looked at.
     Ok(CHECKS.iter().filter(|_| answers.next().flatten().as_deref() != Some("false")).collect())
@@ -64,7 +81,7 @@ pub(super) fn rejection(
     check: &Check,
     of: &Parameters,
 ) -> Result<Option<String>, DatabaseError> {
-    Ok(first(session.query(check.query, &of.as_strs())?))
+    Ok(first(session.query_with(check.query, &of.values(), false)?))
 }
 
 /// What was found, if anything was: a row counts, even where the server has no words for it.
@@ -119,13 +136,7 @@ pub const CHECKS: [Check; 14] = [
     Check {
         what: "casts that are looked up later",
         pre_check: concat!(
-            "exists (select from pg_type t join pg_roles o on o.oid = t.typowner
-                     where t.oid >= 16384::oid and not o.rolsuper and (t.oid = any ",
-            oids!("$3"),
-            " or t.oid = any ",
-            oids!("$4"),
-            "))
-             and exists (select from pg_proc where (prolang = 14::oid or proname ~ 'json'::text) and oid = any ",
+            "exists (select from pg_proc where (prolang = 14::oid or proname ~ 'json'::text) and oid = any ",
             oids!("$9"),
             ")"
         ),
@@ -133,13 +144,20 @@ pub const CHECKS: [Check; 14] = [
             "select format('function %s with a value whose casts it would look for when it runs (write x::text)', oid::regprocedure)
              from pg_proc where (prolang = 14::oid or proname ~ 'json'::text) and oid = any ",
             oids!("$9"),
-            " limit 1"
+            "
+               and exists (select from pg_type t join pg_roles o on o.oid = t.typowner
+                           where t.oid >= 16384::oid and not o.rolsuper and (t.oid = any ",
+            oids!("$3"),
+            " or t.oid = any ",
+            oids!("$4"),
+            "))
+             limit 1"
         ),
     },
     // Of types of PostgreSQL's own, those that hold values of `anyarray` (2277), however deep.
     Check {
         what: "values of any type",
-        pre_check: "$6::text <> ''::text",
+        pre_check: concat!("exists (select from pg_type where oid = any ", oids!("$6"), ")"),
         query: concat!(
             "with recursive inside(type, of) as (
         select t.oid, t.oid from pg_type t where t.oid = any ",
@@ -154,6 +172,8 @@ pub const CHECKS: [Check; 14] = [
         ) as part(type)
     )
     select format('values of type %s, which may hold what somebody made, with casts of theirs', of::regtype)
+           || case when of in (75::oid, 270::oid)
+                   then ' (in the place of information_schema.columns, name the columns of pg_attribute)' else '' end
     from inside where type = 2277::oid limit 1"
         ),
     },
@@ -195,9 +215,9 @@ pub const CHECKS: [Check; 14] = [
     },
     Check {
         what: "foreign tables",
-        pre_check: "exists (select from relations r join pg_class c on c.oid = r.oid where c.relkind = 'f')",
+        pre_check: concat!("exists (select from pg_class where relkind = 'f' and oid = any ", oids!("$5"), ")"),
         query: concat!(
-            "with recursive ",
+            "with ",
             relations!(),
             "
     select format('foreign table %s', c.oid::regclass)
@@ -208,7 +228,7 @@ pub const CHECKS: [Check; 14] = [
         what: "functions behind tables",
         pre_check: "exists (select from needs where class = 'pg_proc'::regclass::oid)",
         query: concat!(
-            "with recursive ",
+            "with ",
             needs!(),
             ", ",
             outsiders!(),
@@ -222,7 +242,7 @@ pub const CHECKS: [Check; 14] = [
         what: "operators behind tables",
         pre_check: "exists (select from needs where class = 'pg_operator'::regclass::oid)",
         query: concat!(
-            "with recursive ",
+            "with ",
             needs!(),
             ", ",
             outsiders!(),
@@ -241,7 +261,7 @@ pub const CHECKS: [Check; 14] = [
         what: "operator classes behind tables",
         pre_check: "exists (select from needs where class = 'pg_opclass'::regclass::oid)",
         query: concat!(
-            "with recursive ",
+            "with ",
             needs!(),
             ", ",
             outsiders!(),
@@ -260,7 +280,7 @@ pub const CHECKS: [Check; 14] = [
         what: "types behind tables",
         pre_check: "exists (select from needs where class = 'pg_type'::regclass::oid)",
         query: concat!(
-            "with recursive ",
+            "with ",
             needs!(),
             ", ",
             outsiders!(),
@@ -275,12 +295,9 @@ pub const CHECKS: [Check; 14] = [
     },
     Check {
         what: "casts behind tables",
-        pre_check: concat!(
-            "exists (select from needs where class = 'pg_type'::regclass::oid) and ",
-            "exists (select from pg_cast where castfunc >= 16384::oid and casttarget < 16384::oid)"
-        ),
+        pre_check: "exists (select from needs where class = 'pg_type'::regclass::oid)",
         query: concat!(
-            "with recursive ",
+            "with ",
             needs!(),
             ", ",
             outsiders!(),
@@ -298,7 +315,7 @@ pub const CHECKS: [Check; 14] = [
         what: "access methods",
         pre_check: "exists (select from pg_am where amhandler::oid >= 16384::oid)",
         query: concat!(
-            "with recursive ",
+            "with ",
             relations!(),
             ", ",
             outsiders!(),
@@ -318,15 +335,17 @@ pub const CHECKS: [Check; 14] = [
 /// statistics.
 const CALLED_BEFORE: &str = concat!(
     "select coalesce(bool_or(judged), false) from (
-        select oid >= 16384::oid or prosecdef or prolang not in (12::oid, 13::oid, 14::oid) or proname ~ $7::text
-               or provolatile = 'v' and proname !~ $8::text as judged
-        from pg_proc
-        where oid = any ",
+        select p.oid >= 16384::oid or p.prosecdef or p.prolang not in (12::oid, 13::oid, 14::oid) or p.proname ~ $7::text
+               or p.provolatile = 'v' and p.proname !~ $8::text as judged
+        from (
+            select f.oid from pg_proc f where f.oid = any ",
     oids!("$1"),
     "
-           or oid in (select oprcode::oid from pg_operator where oid = any ",
+            union all
+            select o.oprcode::oid from pg_operator o where o.oid = any ",
     oids!("$2"),
-    ")
+    "
+        ) as called(oid) join pg_proc p on p.oid = called.oid
         union all
         select greatest(oid, oprnegate, oprcom) >= 16384::oid from pg_operator where oid = any ",
     oids!("$2"),

@@ -1,56 +1,49 @@
 //! Parts of catalog queries about a question, as macros, so that the queries are constants.
 
-/// The oids of a parameter, as `any` wants them: a list with commas. A cast from text to oid could be a superuser's; a text has
-/// none of its own, a number has.
+/// The oids of a parameter, as `any` wants them. The parameter is of that type: a cast to it could be a superuser's.
 macro_rules! oids {
     ($parameter:literal) => {
-        concat!(
-            "(array(select to_number(n, '9999999999'::text)::int8::oid from regexp_split_to_table(nullif(",
-            $parameter,
-            "::text, ''::text), ','::text) as listed(n)))"
-        )
+        concat!("(", $parameter, "::oid[])")
     };
 }
 
-/// The relations of the question with all their partitions and children.
+/// The relations of the question, all their partitions and children among them.
 macro_rules! relations {
     () => {
-        relations!("$5")
-    };
-    ($parameter:literal) => {
-        concat!(
-            "relations(oid) as (
-        select c.oid from pg_class c where c.oid = any ",
-            oids!($parameter),
-            "
-        union
-        select i.inhrelid from relations r join pg_inherits i on i.inhparent = r.oid
-    )"
-        )
+        concat!("relations(oid) as (select c.oid from pg_class c where c.oid = any ", oids!("$5"), ")")
     };
 }
 
-/// What planning could run for `relations`: what their indexes, constraints, statistics, generated columns and partition keys
+/// What planning could run for the relations: what their indexes, constraints, statistics, generated columns and partition keys
 /// depend on.
 macro_rules! needs {
     () => {
         concat!(
-            relations!(),
-            ", needs(class, oid, owner) as (
-        select d.refclassid, d.refobjid, r.oid
-        from relations r cross join lateral (
-            select 'pg_class'::regclass::oid, i.indexrelid from pg_index i where i.indrelid = r.oid
+            "needs(class, oid, owner) as (
+        select d.refclassid, d.refobjid, o.owner
+        from (
+            select 'pg_class'::regclass::oid, i.indexrelid, i.indrelid from pg_index i where i.indrelid = any ",
+            oids!("$5"),
+            "
             union all
-            select 'pg_constraint'::regclass::oid, c.oid from pg_constraint c where c.conrelid = r.oid
+            select 'pg_constraint'::regclass::oid, c.oid, c.conrelid from pg_constraint c where c.conrelid = any ",
+            oids!("$5"),
+            "
             union all
-            select 'pg_statistic_ext'::regclass::oid, s.oid from pg_statistic_ext s where s.stxrelid = r.oid
+            select 'pg_statistic_ext'::regclass::oid, s.oid, s.stxrelid from pg_statistic_ext s where s.stxrelid = any ",
+            oids!("$5"),
+            "
             union all
-            select 'pg_attrdef'::regclass::oid, d.oid
+            select 'pg_attrdef'::regclass::oid, d.oid, d.adrelid
             from pg_attribute a join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-            where a.attrelid = r.oid and a.attgenerated <> ''
+            where a.attgenerated <> '' and a.attrelid = any ",
+            oids!("$5"),
+            "
             union all
-            select 'pg_class'::regclass::oid, p.partrelid from pg_partitioned_table p where p.partrelid = r.oid
-        ) as o(class, oid)
+            select 'pg_class'::regclass::oid, p.partrelid, p.partrelid from pg_partitioned_table p where p.partrelid = any ",
+            oids!("$5"),
+            "
+        ) as o(class, oid, owner)
         join pg_depend d on d.classid = o.class and d.objid = o.oid and d.objsubid = 0
         where d.refobjid >= 16384::oid
     )"
@@ -102,6 +95,21 @@ macro_rules! used_types {
 
 pub(super) use {made_casts, needs, oids, outsiders, relations, used_types};
 
+/// The relations of `$1` with all their partitions and children.
+macro_rules! descendants {
+    () => {
+        concat!(
+            "relations(oid) as (
+        select c.oid from pg_class c where c.oid = any ",
+            oids!("$1"),
+            "
+        union
+        select i.inhrelid from relations r join pg_inherits i on i.inhparent = r.oid
+    )"
+        )
+    };
+}
+
 /// Tables by quoted name, always in the same order, so that two sessions don't wait for each other.
 pub(super) const LOCKABLE: &str = concat!(
     "select quote_ident(n.nspname::text) || '.'::text || quote_ident(c.relname::text)
@@ -115,7 +123,7 @@ pub(super) const LOCKABLE: &str = concat!(
 /// The expressions of virtual generated columns (PostgreSQL 18) of the relations and their children.
 pub(super) const VIRTUAL_COLUMNS: &str = concat!(
     "with recursive ",
-    relations!("$1"),
+    descendants!(),
     "
     select d.adbin::text
     from relations r join pg_attribute a on a.attrelid = r.oid and a.attgenerated = 'v'
@@ -126,7 +134,7 @@ pub(super) const VIRTUAL_COLUMNS: &str = concat!(
 /// materialized views of others, which `LOCK` does not take.
 pub(super) const UNLOCKED: &str = concat!(
     "with recursive ",
-    relations!("$1"),
+    descendants!(),
     "
     select c.oid::regclass::text
     from relations r join pg_class c on c.oid = r.oid join pg_roles o on o.oid = c.relowner

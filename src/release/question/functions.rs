@@ -33,7 +33,7 @@ pub(super) const DENIED: [&str; 26] = [
 ];
 
 /// Volatile functions of PostgreSQL that only look (PostgreSQL manual, "System Administration Functions").
-pub(super) const ALLOWED: [&str; 21] = [
+pub(super) const ALLOWED: [&str; 22] = [
     "clock_timestamp",
     "timeofday",
     "random",
@@ -55,6 +55,7 @@ pub(super) const ALLOWED: [&str; 21] = [
     "pg_current_wal_insert_lsn",
     "pg_current_wal_flush_lsn",
     "pg_get_replication_slots",
+    "pg_sequence_last_value",
 ];
 
 /// A list as a regular expression of the server.

@@ -1,7 +1,7 @@
 //! A question that is prepared and planned, and executed by just that plan.
 
 use super::tree::{self, Used};
-use super::{Parsed, QuestionError, Within, quiet, showing};
+use super::{QuestionError, Within, loud, quiet, shown};
 use crate::database::{Column, Session, Table};
 
 /// The server's name of it.
@@ -27,11 +27,13 @@ impl Planned {
         let time = session.query(PREPARED, &[])?.single().ok_or(QuestionError::NoTree)?.to_owned();
         // PostgreSQL 13 shows no tree when it prepares. Where the path is written in another way, it analyses once more.
         let path = format!("pg_catalog, {path}");
-        let explain = format!("EXPLAIN EXECUTE {NAME}");
-        let ((), shown) = showing(session, &path, |session| session.batch(&explain))?;
+        // The rollback takes back the settings too.
+        let loud = loud(session, &path);
+        session.batch(&format!("{loud}; EXPLAIN EXECUTE {NAME}; ROLLBACK TO SAVEPOINT pgseal_plan"))?;
+        let shown: Vec<String> = shown(session).collect();
         // The command itself has a tree too, before it.
         let tree = shown.iter().filter(|text| text.contains("{QUERY")).nth(1).ok_or(QuestionError::NoTree)?;
-        if !checked.covers(&Parsed::of_tree(session, tree.clone())?.uses) {
+        if !checked.covers(&Used::of_select(tree).ok_or(QuestionError::NoSelect)?) {
             return Err(QuestionError::Changed("what it calls".to_owned()));
         }
         let place = tree::place(tree).ok_or(QuestionError::NoTree)?.to_owned();
@@ -40,7 +42,6 @@ impl Planned {
         if !shown.iter().any(is_plan) {
             return Err(QuestionError::NoTree);
         }
-        session.batch("ROLLBACK TO SAVEPOINT pgseal_plan")?;
         Ok(Self { columns, path, place, time })
     }
 
@@ -51,9 +52,11 @@ impl Planned {
         limit: usize,
         within: Within,
     ) -> Result<Option<Table>, QuestionError> {
-        let (table, shown) = showing(session, &self.path, |session| session.execute_prepared(NAME, limit))?;
+        let loud = loud(session, &self.path);
+        session.batch(&loud)?;
+        let table = session.execute_prepared(NAME, limit)?;
         // Functions in SQL, such as `obj_description`, show plans of their own while they are executed.
-        let planned_again = shown.iter().any(|text| tree::place(text) == Some(&self.place));
+        let planned_again = shown(session).any(|text| tree::place(&text) == Some(&self.place));
         // Code that runs while another plan is made could keep the server from showing it, and not put that back.
         let as_before = session.query(AS_BEFORE, &[&self.time, if within == Within::Run { "run" } else { "" }])?;
         session.batch(&format!("{}; DEALLOCATE {NAME}", quiet()))?;
@@ -73,7 +76,6 @@ const PREPARED: &str =
 const AS_BEFORE: &str = "
     select (current_setting('debug_print_plan'::text) = 'on'::text
             and current_setting('client_min_messages'::text) = 'log'::text
-            and exists (select from pg_prepared_statements p
-                        where p.name = 'pgseal_question'::text and p.prepare_time::text = $1)
-            and ($2 = 'run'::text
-                 or not exists (select from pg_prepared_statements p where p.from_sql and p.name ~ '^s[0-9]+$'::text)))::text";
+            and bool_or(p.name = 'pgseal_question'::text and p.prepare_time::text = $1)
+            and ($2 = 'run'::text or not bool_or(p.from_sql and p.name ~ '^s[0-9]+$'::text)))::text
+    from pg_prepared_statements p";

@@ -63,6 +63,15 @@ pub struct Used {
 }
 
 impl Used {
+    /// What a tree uses that is a SELECT and nothing else, also behind WITH (PostgreSQL, `nodes/nodes.h`, "CmdType").
+    pub fn of_select(tree: &str) -> Option<Self> {
+        let mut queries = tree.split("{QUERY").skip(1).map(str::split_ascii_whitespace);
+        let is_select = queries.all(|mut words| (words.next(), words.next()) == (Some(":commandType"), Some("1")));
+        let mut used = Self::default();
+        used.collect(tree);
+        is_select.then_some(used)
+    }
+
     /// Types that could hold an `anyarray`: itself, and rows of the catalog's tables.
     pub fn of_catalog_rows(&self) -> BTreeSet<u32> {
         let may = |oid: &&u32| ANYARRAY == **oid || ROWS_WITH_NUMBER.contains(oid) || CATALOG_ROWS.contains(oid);
@@ -112,13 +121,6 @@ impl Used {
 /// Those that PostgreSQL was not born with.
 pub fn foreign(oids: &BTreeSet<u32>) -> BTreeSet<u32> {
     oids.range(FIRST_NORMAL_OBJECT..).copied().collect()
-}
-
-/// Whether a tree is that of a SELECT and of nothing else, also behind WITH (PostgreSQL, `nodes/nodes.h`, "CmdType").
-pub fn is_select(tree: &str) -> bool {
-    let mut queries = tree.split("{QUERY").skip(1).map(str::split_ascii_whitespace).peekable();
-    queries.peek().is_some()
-        && queries.all(|mut words| (words.next(), words.next()) == (Some(":commandType"), Some("1")))
 }
 
 /// Where the statement of a tree or plan stands in the text that it came from: its last field of that name.

@@ -1,19 +1,20 @@
 //! Catalog rows behind the relations, functions and types of a question, by their versions (`xmin`): what may not change while
 //! the question is executed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Within;
 use super::checks::Parameters;
-use super::fragments::{oids, relations};
+use super::fragments::oids;
 use super::tree::Used;
-use crate::database::{DatabaseError, Session};
+use crate::database::{DatabaseError, Parameter, Session};
 
-/// The class of the rows that say in which file of the server a relation is: TRUNCATE, VACUUM FULL and CLUSTER change it.
-const STORAGE: &str = "storage";
-
-/// The class of a relation's own row, which changes with its file.
+/// The class of a relation's own row, which also says in which file of the server it is: TRUNCATE, VACUUM FULL and CLUSTER
+/// change that.
 const RELATION: &str = "relation";
+
+/// The class of the rows that say which relations inherit from one.
+const CHILDREN: &str = "children";
 
 /// Versions of catalog rows, by what they are and the oid of what they belong to.
 #[derive(PartialEq, Eq)]
@@ -28,18 +29,38 @@ pub(super) enum Difference {
 }
 
 impl Versions {
-    /// Reads them. In a session where no script runs, the query stays prepared for the second time.
+    /// Reads those of a question, and adds the children and partitions of its relations to `of`.
+    pub fn with_children(
+        session: &mut dyn Session,
+        of: &mut Parameters,
+        within: Within,
+    ) -> Result<Self, DatabaseError> {
+        loop {
+            let versions = Self::read(session, of, within)?;
+            let known = |child: &u32| of.relations().contains(child);
+            let children: BTreeSet<u32> = versions.children().filter(|child| !known(child)).collect();
+            if children.is_empty() {
+                return Ok(versions);
+            }
+            of.add_relations(children);
+        }
+    }
+
+    /// Reads them. In a session where no script runs, the query stays prepared for the next time.
     pub fn read(session: &mut dyn Session, of: &Parameters, within: Within) -> Result<Self, DatabaseError> {
-        let table = match within {
-            Within::OwnTransaction => session.query_again(VERSIONS, &of.as_strs())?,
-            Within::Run => session.query(VERSIONS, &of.as_strs())?,
-        };
+        let table = session.query_with(VERSIONS, &of.values(), within == Within::OwnTransaction)?;
         let row = |row: Vec<Option<String>>| {
             let mut values = row.into_iter().map(Option::unwrap_or_default);
             let mut next = || values.next().unwrap_or_default();
             ((next(), next()), next())
         };
         Ok(Self(table.rows.into_iter().map(row).collect()))
+    }
+
+    fn children(&self) -> impl Iterator<Item = u32> {
+        let of_class = self.0.iter().filter(|((class, _), _)| class == CHILDREN);
+        let objects = of_class.flat_map(|(_, versions)| versions.split(' '));
+        objects.filter_map(|object| object.split_once(':')?.0.parse().ok())
     }
 
     /// What a question uses and the catalog does not show; `None` where it shows everything.
@@ -64,9 +85,11 @@ impl Versions {
     pub fn difference(&self, after: &Self, session: &mut dyn Session) -> Result<Option<Difference>, DatabaseError> {
         let keys = self.0.keys().chain(after.0.keys());
         let differ: Vec<_> = keys.filter(|key| self.0.get(*key) != after.0.get(*key)).collect();
-        let rewritten = |of: &String| differ.iter().any(|(class, other)| class == STORAGE && other == of);
-        let definition = differ.iter().find(|(class, of)| class != STORAGE && !(class == RELATION && rewritten(of)));
-        Ok(match (definition, differ.first()) {
+        let is_rewritten = |key: &(String, String)| {
+            let file = |versions: &Self| Some(versions.0.get(key)?.split_once(':')?.0.to_owned());
+            key.0 == RELATION && after.0.contains_key(key) && file(self) != file(after)
+        };
+        Ok(match (differ.iter().find(|key| !is_rewritten(key)), differ.first()) {
             (Some((class, of)), _) => Some(Difference::Definition(words(session, class, of)?)),
             (None, Some((_, of))) => Some(Difference::Storage(words(session, RELATION, of)?)),
             (None, None) => None,
@@ -77,46 +100,62 @@ impl Versions {
 /// `index of public.approvals`
 fn words(session: &mut dyn Session, class: &str, of: &str) -> Result<String, DatabaseError> {
     // What is gone keeps its number.
-    let name = session.query(NAME, &[of])?.single().unwrap_or(of).to_owned();
+    let oid: Vec<u32> = of.parse().into_iter().collect();
+    let name = session.query_with(NAME, &[Parameter::Oids(&oid), Parameter::Text(of)], false)?;
+    let name = name.single().unwrap_or(of).to_owned();
     Ok(if class == RELATION { name } else { format!("{class} of {name}") })
 }
 
 const NAME: &str = concat!(
     "select coalesce((select c.oid::regclass::text from pg_class c where c.oid = any ",
     oids!("$1"),
-    "), nullif($1, ''), 'the catalog')"
+    "), nullif($2, ''), 'the catalog')"
 );
 
 /// Text columns: class, oid of what it belongs to, versions. Their functions and operators are those that PostgreSQL has for
 /// exactly these types.
 const VERSIONS: &str = concat!(
-    "with recursive ",
-    relations!(),
-    ", versions(class, owner, object, version) as (
-        select 'relation'::text, c.oid, c.oid, c.xmin from relations r join pg_class c on c.oid = r.oid
+    "with versions(class, owner, object, version) as (
+        select 'relation'::text, c.oid, c.relfilenode, c.xmin from pg_class c where c.oid = any ",
+    oids!("$5"),
+    "
         union all
-        select 'storage'::text, c.oid, c.relfilenode, null from relations r join pg_class c on c.oid = r.oid
+        select 'children'::text, i.inhparent, i.inhrelid, i.xmin from pg_inherits i where i.inhparent = any ",
+    oids!("$5"),
+    "
         union all
-        select 'children'::text, i.inhparent, i.inhrelid, i.xmin from relations r join pg_inherits i on i.inhparent = r.oid
+        select 'columns'::text, a.attrelid, a.attnum::int4::oid, a.xmin from pg_attribute a
+        where a.attnum > 0::int2 and a.attrelid = any ",
+    oids!("$5"),
+    "
         union all
-        select 'columns'::text, a.attrelid, a.attnum::int4::oid, a.xmin
-        from relations r join pg_attribute a on a.attrelid = r.oid where a.attnum > 0::int2
+        select 'defaults'::text, d.adrelid, d.oid, d.xmin from pg_attrdef d where d.adrelid = any ",
+    oids!("$5"),
+    "
         union all
-        select 'defaults'::text, d.adrelid, d.oid, d.xmin from relations r join pg_attrdef d on d.adrelid = r.oid
+        select 'rules'::text, w.ev_class, w.oid, w.xmin from pg_rewrite w where w.ev_class = any ",
+    oids!("$5"),
+    "
         union all
-        select 'rules'::text, w.ev_class, w.oid, w.xmin from relations r join pg_rewrite w on w.ev_class = r.oid
+        select 'policies'::text, p.polrelid, p.oid, p.xmin from pg_policy p where p.polrelid = any ",
+    oids!("$5"),
+    "
         union all
-        select 'policies'::text, p.polrelid, p.oid, p.xmin from relations r join pg_policy p on p.polrelid = r.oid
+        select 'constraints'::text, c.conrelid, c.oid, c.xmin from pg_constraint c where c.conrelid = any ",
+    oids!("$5"),
+    "
         union all
-        select 'constraints'::text, c.conrelid, c.oid, c.xmin from relations r join pg_constraint c on c.conrelid = r.oid
+        select 'indexes'::text, i.indrelid, i.indexrelid, i.xmin from pg_index i where i.indrelid = any ",
+    oids!("$5"),
+    "
         union all
-        select 'indexes'::text, i.indrelid, i.indexrelid, i.xmin from relations r join pg_index i on i.indrelid = r.oid
+        select 'statistics'::text, s.stxrelid, s.oid, s.xmin from pg_statistic_ext s where s.stxrelid = any ",
+    oids!("$5"),
+    "
         union all
-        select 'statistics'::text, s.stxrelid, s.oid, s.xmin
-        from relations r join pg_statistic_ext s on s.stxrelid = r.oid
-        union all
-        select 'partition key'::text, p.partrelid, p.partrelid, p.xmin
-        from relations r join pg_partitioned_table p on p.partrelid = r.oid
+        select 'partition key'::text, p.partrelid, p.partrelid, p.xmin from pg_partitioned_table p where p.partrelid = any ",
+    oids!("$5"),
+    "
         union all
         select 'functions'::text, null, p.oid, p.xmin from pg_proc p where p.oid = any ",
     oids!("$1"),
