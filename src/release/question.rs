@@ -200,9 +200,11 @@ impl Parsed {
         let begin = format!(
             "{begin}; SET LOCAL transaction_read_only = on; SET LOCAL standard_conforming_strings = on; \
              SET LOCAL plan_cache_mode = force_generic_plan; {}",
-            loud(session, path)
+            quiet()
         );
         session.batch(&begin)?;
+        let loud = loud(session, path);
+        session.batch(&loud)?;
         session.analyse(&blank.text).map_err(|error| match error {
             DatabaseError::Server(mut server) => {
                 let place = server.position.map(|position| blank.locate(position));
@@ -267,7 +269,7 @@ impl Parsed {
     }
 }
 
-/// Settings that let the server show trees and plans, which [`shown`] then gives; [`quiet`] ends it.
+/// Settings that let a [`quiet`] server show trees and plans, which [`shown`] then gives.
 fn loud(session: &mut dyn Session, path: &str) -> String {
     session.notices();
     // The last one first shows itself.
@@ -277,10 +279,10 @@ fn loud(session: &mut dyn Session, path: &str) -> String {
     )
 }
 
-/// Settings for queries of pgseal's own.
+/// Settings for queries of pgseal's own, whatever the role or a script has set.
 fn quiet() -> String {
     format!(
-        "SET LOCAL debug_print_rewritten = off; SET LOCAL debug_print_plan = off; SET LOCAL client_min_messages = notice; \
+        "SET LOCAL debug_print_parse = off; SET LOCAL debug_print_rewritten = off; SET LOCAL debug_print_plan = off; SET LOCAL client_min_messages = notice; \
          SET LOCAL search_path = {OWN_PATH}"
     )
 }

@@ -700,10 +700,12 @@ from approvals;\n";
         .batch_execute(&format!(
             "create role {role} login superuser;
              alter role {role} set default_transaction_read_only = off; alter role {role} set debug_print_rewritten = on;
+             alter role {role} set debug_print_parse = on; alter role {role} set debug_print_plan = on;
              alter role {role} set debug_pretty_print = on; alter role {role} set client_min_messages = error;
              alter role {role} set standard_conforming_strings = off; alter role {role} set session_replication_role = replica;
              alter role {role} set search_path = pg_temp, public, pg_catalog; alter role {role} set row_security = off;
              alter database {name} set track_functions = 'pl'; {BANG}
+             create view public.calls as select public.bang() as ready, 'x'::text as reason;
              create domain public.dm as integer check (public.bang())",
             name = db.name()
         ))
@@ -720,6 +722,11 @@ from approvals;\n";
     let mut session = connector.connect(Purpose::Read).unwrap();
     session.batch("begin read only").unwrap();
     question::ask(session.as_mut(), hidden, "public, pg_temp", 2, Within::OwnTransaction).unwrap_err();
+    session.batch("rollback; begin read only").unwrap();
+    // The tree before it is rewritten, which these settings show first, has no function.
+    let view = "select ready, reason from public.calls";
+    let error = question::ask(session.as_mut(), view, "public, pg_temp", 2, Within::OwnTransaction).unwrap_err();
+    assert!(error.to_string().contains("function public.bang()"), "{error}");
     drop(session);
     assert_eq!(snapped(&db), (0, "0".to_owned()));
     let mut plainly = db.client();
