@@ -48,9 +48,10 @@ pub fn check(session: &mut dyn Session, wanted: GateRole) -> Result<Option<TooMu
 pub fn remedy(database: &str, version: u32) -> Vec<String> {
     let database = super::settings::quoted(database);
     let read = match version {
-        140_000.. => format!("grant pg_read_all_data to {SUGGESTED};"),
+        140_000.. => format!("grant pg_read_all_data, pg_read_all_stats to {SUGGESTED};"),
         _ => format!(
-            "grant usage on schema public to {SUGGESTED}; grant select on all tables in schema public to {SUGGESTED};"
+            "grant usage on schema public to {SUGGESTED}; grant select on all tables in schema public to {SUGGESTED}; \
+             grant pg_read_all_stats to {SUGGESTED};"
         ),
     };
     vec![
@@ -64,7 +65,7 @@ pub fn remedy(database: &str, version: u32) -> Vec<String> {
 const MORE_RIGHTS: &str = "
     select exists (select from pg_roles r
                    where pg_has_role(session_user, r.oid, 'MEMBER'::text)
-                     and (r.rolsuper or r.rolreplication or r.oid < 16384::oid and r.rolname <> 'pg_read_all_data'
+                     and (r.rolsuper or r.rolreplication or r.oid < 16384::oid and r.rolname not in ('pg_read_all_data', 'pg_read_all_stats')
                           or exists (select from pg_shdepend d
                                      where d.refclassid = 'pg_authid'::regclass::oid and d.refobjid = r.oid
                                        and d.deptype = 'o')))::text";

@@ -336,7 +336,9 @@ impl Doing<'_, '_> {
         };
         let mismatches = probe::compare(self.work.after, &observed);
         self.receipt.after = Some(observed);
-        Ok(mismatches.first().map(|first| format!("committed, but somebody wrote since: {first}")))
+        Ok(mismatches
+            .first()
+            .map(|first| format!("committed, but somebody wrote since, or the role that asks sees less: {first}")))
     }
 
     /// COMMIT was answered, and a fresh connection doesn't see it: the server may have rolled back, or failed over meanwhile.

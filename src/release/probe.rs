@@ -60,6 +60,9 @@ fn ask_within(
     let path = settings::question_path(order.manifest());
     let asked = question::ask(session, &statement.sql, &path, 2, within).map_err(|error| match error {
         QuestionError::Database(error) => Failure::statement(&statement, &error),
+        ref refused @ QuestionError::Literals(ref error) => {
+            Failure { message: refused.to_string(), sqlstate: None, ..Failure::statement(&statement, error) }
+        }
         refused => Failure::refused(&statement, refused),
     });
     // Also inside a run, nothing of a question stays. After an error the transaction is beyond this, and ends.

@@ -39,8 +39,8 @@ use planned::Planned;
 use tree::{Used, foreign, without_columns_of_joins};
 use versions::{Difference, Versions};
 
-/// Executions of a question whose relations are truncated or rewritten meanwhile.
-const ATTEMPTS: u32 = 3;
+/// Executions of a question whose relations are truncated, rewritten, analyzed or redefined meanwhile.
+const ATTEMPTS: u32 = 10;
 
 /// Why a question is not executed, or its answer does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +49,7 @@ pub enum QuestionError {
     #[error("it uses {0}; only functions of pg_catalog that are not volatile are allowed, also behind views")]
     Uses(String),
     /// The question can't be parsed without its literals, so nothing can be checked before the server reads them.
-    #[error("cannot check it before its literals are read: {0}; write the literal as CAST('...' AS type)")]
+    #[error("cannot check it before its literals are read: {0}; in the place of type '...', write CAST('...' AS type)")]
     Literals(DatabaseError),
     /// The server did not show how it understands the question.
     #[error("the server did not show what it would call")]
@@ -204,7 +204,7 @@ impl Parsed {
         );
         session.batch(&begin)?;
         let loud = loud(session, path);
-        session.batch(&loud)?;
+        session.batch(&format!("{loud}; {TREES}"))?;
         session.analyse(&blank.text).map_err(|error| match error {
             DatabaseError::Server(mut server) => {
                 let place = server.position.map(|position| blank.locate(position));
@@ -269,15 +269,17 @@ impl Parsed {
     }
 }
 
-/// Settings that let a [`quiet`] server show trees and plans, which [`shown`] then gives.
+/// Settings that let a [`quiet`] server show plans, which [`shown`] then gives.
 fn loud(session: &mut dyn Session, path: &str) -> String {
     session.notices();
-    // The last one first shows itself.
     format!(
         "SET LOCAL search_path = {path}; SET LOCAL client_min_messages = log; SET LOCAL debug_pretty_print = off; \
-         SET LOCAL debug_print_plan = on; SET LOCAL debug_print_rewritten = on"
+         SET LOCAL debug_print_plan = on"
     )
 }
+
+/// Lets it show trees too; the last setting, since those of others would be shown.
+const TREES: &str = "SET LOCAL debug_print_rewritten = on";
 
 /// Settings for queries of pgseal's own, whatever the role or a script has set.
 fn quiet() -> String {

@@ -261,3 +261,32 @@ fn a_schema_that_is_renamed_below_the_lock_of_a_run() {
     run.end().fails_saying(30, &["cannot lock s2.t against its owner"]);
     db.client().batch_execute(&format!("drop owned by {owner} cascade; drop role {owner}")).unwrap();
 }
+
+/// A policy of row level security would hide the row that blocks from a role that may only read.
+#[test]
+fn rows_that_a_policy_hides() {
+    let (db, release, site) = small("hidden");
+    db.client()
+        .batch_execute(
+            "create table public.blockers (id integer); insert into public.blockers values (1);
+             alter table public.blockers enable row level security",
+        )
+        .unwrap();
+    let gate = "select count(*) = 0 as ready, count(*) || ' blockers' as reason from public.blockers;\n";
+    let operator = site.operator(&site.pack(&release.gate("approved", gate)), &db.url());
+    for command in ["gate", "run"] {
+        operator.start(command).end().fails_saying(21, &["row-level security policy for table \"blockers\""]);
+    }
+}
+
+/// What the server shows of a question is for pgseal, and stands beside nobody's statement.
+#[test]
+fn trees_and_plans_are_no_notices() {
+    let (db, release, site) = small("quiet");
+    let operator = site.operator(&site.pack(&release), &db.url());
+    for command in ["gate", "plan", "run", "check", "rollback"] {
+        let answer = operator.start(command).end();
+        assert_eq!(answer.code, 0, "{answer}");
+        assert!(!answer.to_string().contains("LOG"), "{command}: {answer}");
+    }
+}

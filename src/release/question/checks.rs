@@ -172,8 +172,8 @@ pub const CHECKS: [Check; 14] = [
         ) as part(type)
     )
     select format('values of type %s, which may hold what somebody made, with casts of theirs', of::regtype)
-           || case when of in (75::oid, 270::oid)
-                   then ' (in the place of information_schema.columns, name the columns of pg_attribute)' else '' end
+           || case when of in (75::oid, 270::oid, 2277::oid)
+                   then ' (name the columns of pg_attribute in the place of information_schema.columns or pg_stats)' else '' end
     from inside where type = 2277::oid limit 1"
         ),
     },

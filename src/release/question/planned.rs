@@ -1,7 +1,7 @@
 //! A question that is prepared and planned, and executed by just that plan.
 
 use super::tree::{self, Used};
-use super::{QuestionError, Within, loud, quiet, shown};
+use super::{QuestionError, TREES, Within, loud, quiet, shown};
 use crate::database::{Column, Session, Table};
 
 /// The server's name of it.
@@ -29,7 +29,7 @@ impl Planned {
         let path = format!("pg_catalog, {path}");
         // The rollback takes back the settings too.
         let loud = loud(session, &path);
-        session.batch(&format!("{loud}; EXPLAIN EXECUTE {NAME}; ROLLBACK TO SAVEPOINT pgseal_plan"))?;
+        session.batch(&format!("{loud}; {TREES}; EXPLAIN EXECUTE {NAME}; ROLLBACK TO SAVEPOINT pgseal_plan"))?;
         let shown: Vec<String> = shown(session).collect();
         // The command itself has a tree too, before it.
         let tree = shown.iter().filter(|text| text.contains("{QUERY")).nth(1).ok_or(QuestionError::NoTree)?;
@@ -60,6 +60,8 @@ impl Planned {
         // Code that runs while another plan is made could keep the server from showing it, and not put that back.
         let as_before = session.query(AS_BEFORE, &[&self.time, if within == Within::Run { "run" } else { "" }])?;
         session.batch(&format!("{}; DEALLOCATE {NAME}", quiet()))?;
+        // That query's own plan is nobody's notice.
+        session.notices();
         match (as_before.single(), planned_again) {
             (Some("true"), false) => Ok(Some(table)),
             (Some("true"), true) => Ok(None),

@@ -175,6 +175,18 @@ mod tests {
     }
 
     #[test]
+    fn a_select_and_nothing_else() {
+        let is_select = |tree| Used::of_select(tree).is_some();
+        assert!(is_select(
+            "({QUERY :commandType 1 :cteList ({COMMONTABLEEXPR :ctequery {QUERY\n:commandType 1 :x 1}})})"
+        ));
+        assert!(!is_select(
+            "({QUERY :commandType 1 :cteList ({COMMONTABLEEXPR :ctequery {QUERY :commandType 4 :x 1}})})"
+        ));
+        assert!(!is_select("({QUERY :commandType 6 :utilityStmt ?})"));
+    }
+
+    #[test]
     fn columns_of_a_join_that_nobody_reads() {
         let tree = r"{RTE :rtekind 2 :joinaliasvars
             ({VAR :vartype 2277} {CONST :constvalue 1 [ 41 ]} \) {VAR :vartype 75}) :a (1)} {RTE :joinaliasvars <>} {VAR :vartype 23}";

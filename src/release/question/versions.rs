@@ -179,3 +179,43 @@ const VERSIONS: &str = concat!(
                       order by object)
     from versions group by class, owner"
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_catalog_does_not_show() {
+        let shown = |rows: &[(&str, &str, &str)]| {
+            let rows =
+                rows.iter().map(|(class, of, versions)| ((class.to_string(), of.to_string()), versions.to_string()));
+            Versions(rows.collect())
+        };
+        let all = [
+            ("functions", "", "65:1 67:1"),
+            ("operators", "", "96:1"),
+            ("types", "", "23:1"),
+            (RELATION, "1259", "0:1"),
+        ];
+        let set = |oids: &[u32]| oids.iter().copied().collect();
+        let uses = Used {
+            functions: set(&[65, 67]),
+            operators: set(&[96]),
+            types: set(&[23]),
+            columns: set(&[23]),
+            relations: set(&[1259]),
+            ..Used::default()
+        };
+        assert_eq!(shown(&all).lack(&uses), None);
+        for (at, what) in ["a function", "an operator", "a type", "a relation"].into_iter().enumerate() {
+            let mut fewer = all.to_vec();
+            fewer[at] = (all[at].0, "", "");
+            if at == 0 {
+                fewer[0].2 = "65:1";
+            } else {
+                fewer.remove(at);
+            }
+            assert_eq!(shown(&fewer).lack(&uses), Some(what));
+        }
+    }
+}
