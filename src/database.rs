@@ -78,12 +78,13 @@ pub trait Session {
     /// accepts one plain SELECT and nothing else, and fetches at most `limit` rows. Must be inside a transaction.
     fn select(&mut self, sql: &str, limit: usize) -> Result<Table, DatabaseError>;
 
-    /// As [`Session::analyse`]; the server keeps the statement by a name (PostgreSQL manual, "PREPARE"), and says of its trees and
-    /// plans that it stands (`stmt_location`) where none of PostgreSQL's own does.
-    fn prepare_as(&mut self, name: &str, sql: &str) -> Result<Vec<Column>, DatabaseError>;
+    /// Opens one SELECT as a cursor (`DECLARE ... NO SCROLL CURSOR FOR`), and waits until that is done. The server parses it once,
+    /// by the simple protocol: not for a text that [`Session::analyse`] has not proved to be one statement. Must be inside a
+    /// transaction.
+    fn open_cursor(&mut self, sql: &str) -> Result<(), DatabaseError>;
 
-    /// At most `limit` of the rows, as text, of a statement that was prepared by a name.
-    fn execute_prepared(&mut self, name: &str, limit: usize) -> Result<Table, DatabaseError>;
+    /// At most `limit` rows of that cursor, as text, and closes it.
+    fn fetch(&mut self, limit: usize) -> Result<Table, DatabaseError>;
 
     /// The rows of a query of pgseal's own, with text parameters for `$1`, `$2`, ... Never foreign text as `sql`.
     fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError>;
@@ -208,6 +209,9 @@ pub struct Notice {
     pub hint: Option<String>,
     /// The call stack of functions.
     pub context: Option<String>,
+    /// The server's own function that said it (PostgreSQL manual, "Error and Notice Message Fields"), which no function in SQL or
+    /// PL/pgSQL can name.
+    pub routine: Option<String>,
 }
 
 /// Why the database did not do what it was asked.

@@ -73,5 +73,6 @@ pub(super) fn notice(notice: &::tokio_postgres::error::DbError) -> Notice {
         detail: notice.detail().map(str::to_owned),
         hint: notice.hint().map(str::to_owned),
         context: notice.where_().map(str::to_owned),
+        routine: notice.routine().map(str::to_owned),
     }
 }

@@ -351,6 +351,7 @@ impl Line {
                 detail: None,
                 hint: None,
                 context: None,
+                routine: None,
             }),
             _ => {}
         }

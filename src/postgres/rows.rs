@@ -81,11 +81,6 @@ impl Fetched {
         if self.rows > limit {
             return Err(DatabaseError::Unsound(format!("{} rows, where at most {limit} may be", self.rows)));
         }
-        self.into_first(sent)
-    }
-
-    /// As [`Fetched::into_table`], where there may be more rows than were kept.
-    pub(super) fn into_first(self, sent: usize) -> Result<Table, DatabaseError> {
         if self.statements != sent {
             let sent = words::count(sent, "statement");
             return Err(DatabaseError::Unsound(format!("{sent} went out, {} were run", self.statements)));

@@ -33,11 +33,11 @@ pub struct PostgresSession {
     facts: Facts,
 }
 
-/// Where a statement that is prepared by a name stands at least (PostgreSQL, `nodes/parsenodes.h`, "stmt_location"), counted in
-/// bytes: further behind than any in a function of PostgreSQL's own, so that plans of the two are told apart.
-const PLACE: usize = 100;
-
 const CURSOR: &str = "DECLARE pgseal_rows NO SCROLL CURSOR FOR ";
+
+fn fetch_forward(limit: usize) -> String {
+    format!("FETCH FORWARD {limit} FROM pgseal_rows; CLOSE pgseal_rows")
+}
 
 impl PostgresSession {
     /// Connects to the first host that answers and is wanted.
@@ -147,7 +147,7 @@ impl Session for PostgresSession {
 
     fn select(&mut self, sql: &str, limit: usize) -> Result<Table, DatabaseError> {
         let declare = format!("{CURSOR}{sql}");
-        let fetch = format!("FETCH FORWARD {limit} FROM pgseal_rows; CLOSE pgseal_rows");
+        let fetch = fetch_forward(limit);
         // Both are on their way at once. Where the first is refused, the transaction is over, and so is the second.
         let declared = self.client.execute_typed(&declare, &[]);
         let both = rows::behind(declared, rows::fetch(&self.client, &fetch, limit));
@@ -155,18 +155,16 @@ impl Session for PostgresSession {
         self.pump.run(0, ready(fetched))?.into_table(2, limit)
     }
 
-    fn prepare_as(&mut self, name: &str, sql: &str) -> Result<Vec<Column>, DatabaseError> {
-        // Behind an empty statement, so that the server counts where this one begins.
-        let begin = format!("{:PLACE$};PREPARE {name} AS ", "");
-        let (prepare, execute) = (format!("{begin}{sql}"), format!("EXECUTE {name}"));
-        // The extended protocol proves that it is one statement.
-        let both = rows::behind(self.client.execute_typed(&prepare, &[]), self.client.prepare(&execute));
-        let (_, described) = self.pump.run(begin.len() as u32, both)?;
-        self.pump.run(0, ready(described)).map(|statement| columns(&statement))
+    fn open_cursor(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        // What was parsed as one statement could now be two.
+        if let Some(changed) = self.changed_reading() {
+            return Err(DatabaseError::Unsound(format!("{changed} while the statement was parsed")));
+        }
+        self.pump.run(CURSOR.len() as u32, self.client.batch_execute(&format!("{CURSOR}{sql}")))
     }
 
-    fn execute_prepared(&mut self, name: &str, limit: usize) -> Result<Table, DatabaseError> {
-        self.pump.run(0, rows::fetch(&self.client, &format!("EXECUTE {name}"), limit))?.into_first(1)
+    fn fetch(&mut self, limit: usize) -> Result<Table, DatabaseError> {
+        self.pump.run(0, rows::fetch(&self.client, &fetch_forward(limit), limit))?.into_table(2, limit)
     }
 
     fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::failure::Failure;
 use super::order::Order;
-use super::question::{self, QuestionError, Within};
+use super::question::{self, Question, QuestionError, Within};
 use super::{settings, special};
 use crate::bundle::contents::AuthenticatedSql;
 use crate::database::{DatabaseError, Session};
@@ -58,7 +58,8 @@ fn ask_within(
 ) -> Result<Answer, Failure> {
     let statement = question(session, sql, order)?;
     let path = settings::question_path(order.manifest());
-    let asked = question::ask(session, &statement.sql, &path, 2, within).map_err(|error| match error {
+    let asked = Question { sql: &statement.sql, path: &path, limits: order.limits, within };
+    let asked = question::ask(session, &asked).map_err(|error| match error {
         QuestionError::Database(error) => Failure::statement(&statement, &error),
         ref refused @ QuestionError::Literals(ref error) => {
             Failure { message: refused.to_string(), sqlstate: None, ..Failure::statement(&statement, error) }

@@ -9,15 +9,16 @@
 //!
 //! 1. Lock: parse the SQL without its literals. Its relations are locked from then on.
 //! 2. Check: read the versions of the catalog rows behind the tree, then run the [`checks`].
-//! 3. Plan: prepare the SQL itself, compare its tree with the one that was checked, plan it, and roll back.
-//! 4. Execute that plan. Where the server makes another one, the answer does not count.
+//! 3. Open: parse and plan the SQL itself as a cursor, compare its tree with the one that was checked, and put every setting back
+//!    to the session's start.
+//! 4. Execute it: fetch from the cursor, which is neither parsed nor planned again.
 //! 5. Check again: the versions must be those of step 2, else the answer does not count.
 //!
 //! In READ COMMITTED each of these queries has a snapshot of its own, so none is older than the locks.
 //!
-//! Planning evaluates expressions of statistics, indexes and constraints, and whoever owns a table can create statistics after
-//! step 2 and drop them before step 5. That is why it is a step of its own: what such an expression does is rolled back before
-//! anything is executed, and what is executed was parsed and planned before.
+//! Parsing reads literals by whatever fits best at that moment, and planning evaluates expressions of statistics, indexes and
+//! constraints. Who owns what a question reads can make and drop such code between two looks at the catalog. So it must find
+//! a role that may do nothing, and before anything is executed, what it parsed is compared and what it set is undone.
 //!
 //! The trees are also written to the server's log, as the server does with all messages of level LOG.
 
@@ -25,22 +26,23 @@ pub mod checks;
 mod fragments;
 mod functions;
 mod given;
-mod planned;
+mod opened;
 mod tree;
 mod versions;
 
 use std::collections::BTreeSet;
 
 use super::settings::OWN_PATH;
-use crate::database::{Column, DatabaseError, Parameter, Session, Table};
+use crate::database::{Column, DatabaseError, Notice, Parameter, Session, Table};
+use crate::format::limits_of_run::RunLimits;
 use crate::sql::{WithoutLiterals, foreign_modifiers, without_literals};
 use checks::{Check, Parameters};
-use planned::Planned;
+use opened::Opened;
 use tree::{Used, foreign, without_columns_of_joins};
 use versions::{Difference, Versions};
 
-/// Executions of a question whose relations are truncated, rewritten, analyzed or redefined meanwhile.
-const ATTEMPTS: u32 = 10;
+/// Executions of a question whose relations are truncated or rewritten meanwhile.
+const ATTEMPTS: u32 = 3;
 
 /// Why a question is not executed, or its answer does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,9 +65,9 @@ pub enum QuestionError {
     /// It is more than one SELECT can do.
     #[error("it is no SELECT, or changes data by WITH; a question is one SELECT")]
     NoSelect,
-    /// What was truncated, rewritten, analyzed or redefined during each attempt.
-    #[error("{0} each of {ATTEMPTS} times that it was asked; ask again")]
-    Unsettled(String),
+    /// A relation was truncated or rewritten during each attempt.
+    #[error("{0} was truncated or rewritten each of {ATTEMPTS} times that it was asked; ask again")]
+    Rewritten(String),
     /// The server refused it, or did not say.
     #[error("{0}")]
     Database(#[from] DatabaseError),
@@ -81,27 +83,35 @@ pub enum Within {
     Run,
 }
 
+/// One SELECT, and how it is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'q> {
+    /// Its text.
+    pub sql: &'q str,
+    /// The `search_path` of its names, without `pg_catalog`, which comes first.
+    pub path: &'q str,
+    /// The time limits of the session.
+    pub limits: &'q RunLimits,
+    /// The transaction.
+    pub within: Within,
+}
+
 /// Executes a question inside the current transaction, which must be READ COMMITTED, behind a savepoint and read-only, after
 /// checking what it would call. [`leave`] rolls back to the savepoint; until then the relations that were checked stay locked.
-pub fn ask(
-    session: &mut dyn Session,
-    question: &str,
-    path: &str,
-    limit: usize,
-    within: Within,
-) -> Result<(Vec<Column>, Table), QuestionError> {
-    refuse_foreign_modifiers(question)?;
-    let blank = without_literals(question);
-    let (mut begin, mut unsettled) = ("SAVEPOINT pgseal_question", String::new());
+/// Gives at most two rows: one is an answer.
+pub fn ask(session: &mut dyn Session, question: &Question<'_>) -> Result<(Vec<Column>, Table), QuestionError> {
+    refuse_foreign_modifiers(question.sql)?;
+    let blank = without_literals(question.sql);
+    let (mut begin, mut rewritten) = ("SAVEPOINT pgseal_question", String::new());
     for _ in 0..ATTEMPTS {
-        let before = Parsed::of_blank(session, begin, &blank, path)?;
-        match attempt(session, question, &before, path, limit, within)? {
+        let before = Parsed::of_blank(session, begin, &blank, question.path)?;
+        match attempt(session, question, &before)? {
             Attempt::Answered(columns, table) => return Ok((columns, table)),
-            Attempt::Unsettled(what) => unsettled = what,
+            Attempt::Rewritten(relation) => rewritten = relation,
         }
         begin = "ROLLBACK TO SAVEPOINT pgseal_question";
     }
-    Err(QuestionError::Unsettled(unsettled))
+    Err(QuestionError::Rewritten(rewritten))
 }
 
 /// Forgets the question and its settings.
@@ -118,17 +128,11 @@ pub fn suspects(session: &mut dyn Session, question: &str, path: &str) -> Result
 
 enum Attempt {
     Answered(Vec<Column>, Table),
-    Unsettled(String),
+    Rewritten(String),
 }
 
-fn attempt(
-    session: &mut dyn Session,
-    question: &str,
-    before: &Parsed,
-    path: &str,
-    limit: usize,
-    within: Within,
-) -> Result<Attempt, QuestionError> {
+fn attempt(session: &mut dyn Session, question: &Question<'_>, before: &Parsed) -> Result<Attempt, QuestionError> {
+    let within = question.within;
     if within == Within::Run {
         lock_tables(session, before)?;
     }
@@ -139,20 +143,25 @@ fn attempt(
     }
     before.check(session, &parameters)?;
 
-    let planned = Planned::of(session, question, path, &before.uses)?;
-    let executed = planned.execute(session, limit, within)?;
+    let (columns, table) = Opened::of(session, question, &before.uses)?.fetch(session, 2)?;
 
-    // Before anything is rolled back: partitions and children are locked since they were executed, and only until then.
+    // Before anything is rolled back: partitions and children are locked since they were planned, and only until then. A script
+    // of a run may prepare what it likes; there nothing of pgseal's is kept prepared.
+    if within == Within::OwnTransaction && session.query(PREPARED_BY_SQL, &[])?.single() != Some("false") {
+        return Err(QuestionError::Changed("a statement that pgseal had prepared".to_owned()));
+    }
     let versions_after = Versions::read(session, &parameters, within)?;
     match versions.difference(&versions_after, session)? {
+        None => Ok(Attempt::Answered(columns, table)),
+        Some(Difference::Storage(relation)) => Ok(Attempt::Rewritten(relation)),
         Some(Difference::Definition(what)) => Err(QuestionError::Changed(what)),
-        Some(Difference::Storage(relation)) => Ok(Attempt::Unsettled(format!("{relation} was truncated or rewritten"))),
-        None => Ok(executed
-            .map_or(Attempt::Unsettled("what it reads was analyzed or redefined".to_owned()), |table| {
-                Attempt::Answered(planned.columns, table)
-            })),
     }
 }
+
+/// Whether a statement by a name such as the driver gives was prepared by SQL. A rollback takes back no `PREPARE`, so code that
+/// ran while the question was planned could have put one in the place of the query that looks for what it did.
+const PREPARED_BY_SQL: &str =
+    "select exists (select from pg_prepared_statements where from_sql and name ~ '^s[0-9]+$'::text)::text";
 
 /// Readers of type modifiers run while the server parses, so that a type with modifiers can't wait for the catalog.
 fn refuse_foreign_modifiers(question: &str) -> Result<(), QuestionError> {
@@ -199,12 +208,12 @@ impl Parsed {
     ) -> Result<Self, QuestionError> {
         let begin = format!(
             "{begin}; SET LOCAL transaction_read_only = on; SET LOCAL standard_conforming_strings = on; \
-             SET LOCAL plan_cache_mode = force_generic_plan; {}",
+             {}",
             quiet()
         );
         session.batch(&begin)?;
         let loud = loud(session, path);
-        session.batch(&format!("{loud}; {TREES}"))?;
+        session.batch(&loud)?;
         session.analyse(&blank.text).map_err(|error| match error {
             DatabaseError::Server(mut server) => {
                 let place = server.position.map(|position| blank.locate(position));
@@ -216,7 +225,7 @@ impl Parsed {
             }
             error => QuestionError::Database(error),
         })?;
-        let shown = shown(session).find(|text| text.contains("{QUERY"));
+        let shown = shown(session).next();
         session.batch(&quiet())?;
         // Those of the driver's own queries about types of columns, which it asks once a session, come behind it.
         let tree = shown.ok_or(QuestionError::NoTree)?;
@@ -269,17 +278,15 @@ impl Parsed {
     }
 }
 
-/// Settings that let a [`quiet`] server show plans, which [`shown`] then gives.
+/// Settings that let a [`quiet`] server show trees, which [`shown`] then gives.
 fn loud(session: &mut dyn Session, path: &str) -> String {
     session.notices();
+    // The last one is the first that is on.
     format!(
         "SET LOCAL search_path = {path}; SET LOCAL client_min_messages = log; SET LOCAL debug_pretty_print = off; \
-         SET LOCAL debug_print_plan = on"
+         SET LOCAL debug_print_rewritten = on"
     )
 }
-
-/// Lets it show trees too; the last setting, since those of others would be shown.
-const TREES: &str = "SET LOCAL debug_print_rewritten = on";
 
 /// Settings for queries of pgseal's own, whatever the role or a script has set.
 fn quiet() -> String {
@@ -289,8 +296,9 @@ fn quiet() -> String {
     )
 }
 
-/// The trees and plans that the server has shown, in order.
+/// The trees that the server has shown, in order, of statements that pgseal sent: those of statements inside functions have a
+/// context, and what a function says itself is not of this routine (PostgreSQL, `nodes/print.c`).
 fn shown(session: &mut dyn Session) -> impl Iterator<Item = String> {
-    let logged = session.notices().into_iter().filter(|notice| notice.severity == "LOG");
-    logged.filter_map(|notice| notice.detail)
+    let is_tree = |notice: &Notice| notice.routine.as_deref() == Some("elog_node_display") && notice.context.is_none();
+    session.notices().into_iter().filter(is_tree).filter_map(|notice| notice.detail)
 }

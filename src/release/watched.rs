@@ -194,12 +194,12 @@ impl Session for WatchedSession {
         self.send(|session| session.select(sql, limit))
     }
 
-    fn prepare_as(&mut self, name: &str, sql: &str) -> Result<Vec<Column>, DatabaseError> {
-        self.send(|session| session.prepare_as(name, sql))
+    fn open_cursor(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        self.send(|session| session.open_cursor(sql))
     }
 
-    fn execute_prepared(&mut self, name: &str, limit: usize) -> Result<Table, DatabaseError> {
-        self.send(|session| session.execute_prepared(name, limit))
+    fn fetch(&mut self, limit: usize) -> Result<Table, DatabaseError> {
+        self.send(|session| session.fetch(limit))
     }
 
     fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError> {

@@ -3,6 +3,7 @@
 //!
 //! `PGSEAL_RACES=50` repeats each attack so often (`just gate-races`); a usual run tries each a few times.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -10,8 +11,9 @@ use super::cluster::{Cluster, GATE_USER, TestDatabase};
 use super::release::{Release, Running, wait_until};
 use super::{small, small_without_gate_user};
 use pgseal::database::{Connect, DatabaseError, Purpose, Session, Table};
+use pgseal::format::limits_of_run::RunLimits;
 use pgseal::postgres::Connector;
-use pgseal::release::question::{self, QuestionError, Within};
+use pgseal::release::question::{self, Question, QuestionError, Within};
 
 /// Mallory, a plain role, owns the table and the view that gates read. Her code takes a lock that others see, and leaves a
 /// file where it runs as a superuser.
@@ -190,10 +192,16 @@ pub(super) fn read(url: &str) -> Box<dyn Session> {
     Connector::new(url.parse().unwrap()).connect(Purpose::Read).unwrap()
 }
 
+/// As gates are asked.
+pub(super) fn question_of(sql: &str) -> Question<'_> {
+    static LIMITS: LazyLock<RunLimits> = LazyLock::new(RunLimits::default);
+    Question { sql, path: "\"public\", pg_temp", limits: &LIMITS, within: Within::OwnTransaction }
+}
+
 /// Asks as gates are asked, on a session that the caller looks at.
 pub(super) fn ask(session: &mut dyn Session, gate: &str) -> Result<Table, QuestionError> {
     session.batch("begin isolation level read committed read only").unwrap();
-    question::ask(session, gate, "\"public\", pg_temp", 2, Within::OwnTransaction).map(|(_, table)| table)
+    question::ask(session, &question_of(gate)).map(|(_, table)| table)
 }
 
 pub(super) fn says_ready(answer: &Result<Table, QuestionError>) -> bool {
@@ -405,7 +413,7 @@ fn every_change_beside_a_question_is_seen() {
         let url = as_role(&db, GATE_USER);
         let asking = thread::spawn(move || ask(read(&url).as_mut(), SLOW));
         wait_until("it is executed", || {
-            db.ask("select count(*) from pg_stat_activity where datname = current_database() and query like 'EXECUTE pgseal_question%' and state = 'active'") == "1"
+            db.ask("select count(*) from pg_stat_activity where datname = current_database() and query like 'FETCH FORWARD%' and state = 'active'") == "1"
         });
         db.client().batch_execute(change).unwrap_or_else(|error| panic!("{what}: {error}"));
         let answer = asking.join().unwrap();

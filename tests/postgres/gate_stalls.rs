@@ -17,7 +17,10 @@ const LATE: &str = "
         declare statement record;
         begin
             perform set_config('application_name', 'late', false);
-            if also = 'hides' then perform set_config('debug_print_plan', 'off', false); end if;
+            if also = 'floods' then
+                for n in 1..1100 loop raise notice 'noise'; end loop;
+            end if;
+            perform set_config('late.custom', 'late', false);
             if also = 'prepares' then
                 for statement in select * from pg_prepared_statements where not from_sql loop
                     execute format('deallocate %I', statement.name);
@@ -31,8 +34,8 @@ const LATE: &str = "
         end $$;
     create function public.late(integer) returns integer language plpgsql immutable as
         $$ begin return public.late('nothing'::text); end $$;
-    create function public.late_and_hidden(integer) returns integer language plpgsql immutable as
-        $$ begin return public.late('hides'::text); end $$;
+    create function public.late_and_floods(integer) returns integer language plpgsql immutable as
+        $$ begin return public.late('floods'::text); end $$;
     create function public.late_and_prepares(integer) returns integer language plpgsql immutable as
         $$ begin return public.late('prepares'::text); end $$;
     create table public.child () inherits (public.approvals);
@@ -105,8 +108,13 @@ fn statistics_that_come_and_go_while_the_question_is_planned() {
     for role in ["postgres", GATE_USER] {
         for (table, index) in [("approvals", "parent_i"), ("child", "child_i")] {
             for round in 0..rounds() {
-                let Some(answer) = planned_late(role, table, index, "late(1)") else { return };
-                assert!(answer.is_ok() && !says_ready(&answer), "{role}, {table}, round {round}: {answer:?}");
+                for expression in ["late(1)", "late_and_floods(1)"] {
+                    let Some(answer) = planned_late(role, table, index, expression) else { return };
+                    assert!(
+                        answer.is_ok() && !says_ready(&answer),
+                        "{role}, {table}, {expression}, round {round}: {answer:?}"
+                    );
+                }
             }
         }
     }
@@ -144,52 +152,8 @@ fn planned_late(role: &str, table: &str, index: &str, expression: &str) -> Optio
     Some(answer)
 }
 
-/// The owner queues for a child while the question is planned, gets it before it is executed, and adds statistics: the server
-/// makes another plan, whose answer does not count, also where its code hides that from the client.
-#[test]
-fn statistics_that_come_and_go_while_the_question_is_executed() {
-    for (expression, says) in [("late(1)", None), ("late_and_hidden(1)", Some("a setting, or a statement that pgseal"))]
-    {
-        for round in 0..rounds() {
-            let db = Cluster::shared().database("stall");
-            if !has_late_statistics(&db) {
-                return;
-            }
-            let mallory = Mallory::lays(&db);
-            let (mut stall, mut queue, mut holder) = (mallory.session(), mallory.session(), mallory.session());
-            holder.batch_execute("select pg_advisory_lock(4713)").unwrap();
-            stall.batch_execute("begin; alter index public.child_i set tablespace pg_default").unwrap();
-            let answer = thread::scope(|scope| {
-                let asking = asks(scope, &db, GATE_USER);
-                mallory.waits_for("child_i", 1);
-                let queued = scope.spawn(move || {
-                    queue.batch_execute("begin; lock table public.child in access exclusive mode").unwrap();
-                    queue
-                });
-                mallory.waits_for("child", 1);
-                stall.batch_execute("rollback").unwrap();
-                let mut queue = queued.join().unwrap();
-                mallory.waits_for("child", 1);
-                let create =
-                    format!("create statistics public.late_s on (public.{expression} + id), who from public.child");
-                queue.batch_execute(&format!("{create}; commit")).unwrap();
-                mallory.drops_statistics_while_late_runs(&mut holder);
-                asking.join().unwrap()
-            });
-            let what = format!("{expression}, round {round}: {answer:?}");
-            match says {
-                None => assert!(answer.is_ok() && !says_ready(&answer), "{what}"),
-                Some(says) => assert!(answer.is_err_and(|error| error.to_string().contains(says)), "{what}"),
-            }
-            drop((stall, holder));
-            mallory.leaves();
-        }
-    }
-}
-
-/// A function that fits better than PostgreSQL's own, made and dropped all the time: what is executed is what was checked.
-#[test]
-fn a_better_match_that_comes_and_goes() {
+/// What fits better than PostgreSQL's own, made and dropped all the time.
+fn flickers(gate: &str, create: &[&str], drop: &str) {
     let db = Cluster::shared().database("flicker");
     let mallory = Mallory::lays(&db);
     db.client()
@@ -203,18 +167,14 @@ fn a_better_match_that_comes_and_goes() {
         scope.spawn(|| {
             let mut session = mallory.session();
             while !stop.load(Ordering::Relaxed) {
-                let create = "create function public.upper(varchar) returns text language plpgsql immutable as
-                    $$ begin perform public.bang(); return 'evil'; end $$";
-                session.batch_execute(create).unwrap();
-                session.batch_execute("drop function public.upper(varchar)").unwrap();
+                create.iter().chain([&drop]).for_each(|sql| session.batch_execute(sql).unwrap());
             }
         });
-        let gate = "select bool_or(upper(who) = 'evil') as ready, min(upper(who)) as reason from public.names";
         for _ in 0..rounds() * 30 {
             let mut session = read(&as_role(&db, GATE_USER));
             match ask(session.as_mut(), gate) {
                 Ok(table) => {
-                    assert_eq!(table.rows, [[Some("f".to_owned()), Some("A".to_owned())]]);
+                    assert_eq!(table.rows[0][0].as_deref(), Some("f"));
                     answered += 1;
                 }
                 Err(_) => refused += 1,
@@ -223,6 +183,65 @@ fn a_better_match_that_comes_and_goes() {
         }
     });
     assert!(answered > 0, "{answered} answered, {refused} refused");
+    mallory.leaves();
+}
+
+/// A function: what is executed is what was checked.
+#[test]
+fn a_better_match_that_comes_and_goes() {
+    flickers(
+        "select bool_or(upper(who) = 'evil') as ready, min(upper(who)) as reason from public.names",
+        &["create function public.upper(varchar) returns text language plpgsql immutable as
+               $$ begin perform public.bang(); return 'evil'; end $$"],
+        "drop function public.upper(varchar)",
+    );
+}
+
+/// An operator whose literal is read by a domain: its check keeps the server from showing the tree, shows another itself, and
+/// the operator's function puts that back.
+#[test]
+fn an_operator_that_hides_itself() {
+    flickers(
+        "select coalesce(bool_and(tags @> '{approved}'), false) as ready, min(who) as reason from public.approvals",
+        &[
+            "create function public.hide(text) returns boolean language plpgsql as $$ begin
+                 perform set_config('debug_print_rewritten', 'off', true);
+                 raise log 'rewritten parse tree:' using detail = '({QUERY :commandType 5 {QUERY :commandType 1 :x 1}})';
+                 return true; end $$;
+             create domain public.dom as text check (public.hide(value));
+             create function public.show(text[], public.dom[]) returns boolean language plpgsql immutable as $$ begin
+                 perform set_config('debug_print_rewritten', 'on', true); return public.bang(); end $$;
+             create operator public.@> (leftarg = text[], rightarg = public.dom[], function = public.show)",
+        ],
+        "drop operator public.@> (text[], public.dom[]); drop function public.show(text[], public.dom[]);
+         drop domain public.dom; drop function public.hide(text)",
+    );
+}
+
+/// Labels of an enumeration are bound when the question is parsed, and swapped while it is planned: no committed state is ready.
+#[test]
+fn labels_that_are_swapped() {
+    let db = Cluster::shared().database("labels");
+    let mallory = Mallory::lays(&db);
+    let swap = "alter type public.state rename value 'approved' to 't'; alter type public.state rename value 'pending' to 'approved';
+        alter type public.state rename value 't' to 'pending'";
+    let lay = "create type public.state as enum ('pending', 'approved');
+        create table public.states (id integer, state public.state); create index states_i on public.states (id);
+        grant select on public.states to public";
+    mallory.session().batch_execute(&format!("{lay}; {swap}")).unwrap();
+    let mut stall = mallory.session();
+    stall.batch_execute("begin; alter index public.states_i set tablespace pg_default").unwrap();
+    let answer = thread::scope(|scope| {
+        let url = as_role(&db, GATE_USER);
+        let gate =
+            "select bool_and(state = 'approved') is not false as ready, 'x' as reason from public.states where id > 0";
+        let asking = scope.spawn(move || ask(read(&url).as_mut(), gate));
+        mallory.waits_for("states_i", 1);
+        stall.batch_execute(&format!("{swap}; insert into public.states values (1, 'pending'); commit")).unwrap();
+        asking.join().unwrap()
+    });
+    assert!(answer.is_err_and(|error| error.to_string().contains("labels of")));
+    drop(stall);
     mallory.leaves();
 }
 

@@ -2,11 +2,12 @@
 //! asked by a superuser and by a plain role; then it is shown that the trap does snap when the question is asked plainly.
 
 use super::cluster::{Cluster, TestDatabase};
+use super::gate_races::question_of;
 use super::release::{BEFORE, assert_same, dump, wait_until};
 use super::small_without_gate_user;
 use pgseal::database::{Connect, Purpose};
 use pgseal::postgres::Connector;
-use pgseal::release::question::{self, QuestionError, Within};
+use pgseal::release::question::{self, QuestionError};
 
 struct Trap {
     what: &'static str,
@@ -626,7 +627,7 @@ fn texts_that_nobody_packed() {
         let ask = |text: &str, begin: &str, purpose| {
             let mut session = connector.connect(purpose).unwrap();
             session.batch(begin).unwrap();
-            let answer = question::ask(session.as_mut(), text, "public, pg_temp", 2, Within::OwnTransaction);
+            let answer = question::ask(session.as_mut(), &question_of(text));
             // The session lives, so its own locks would stay; those of the transaction go with it.
             session.batch("rollback").unwrap();
             let locks = "select count(*) from pg_locks
@@ -721,11 +722,11 @@ from approvals;\n";
     let connector = Connector::new(as_role(&db, &role).parse().unwrap());
     let mut session = connector.connect(Purpose::Read).unwrap();
     session.batch("begin read only").unwrap();
-    question::ask(session.as_mut(), hidden, "public, pg_temp", 2, Within::OwnTransaction).unwrap_err();
+    question::ask(session.as_mut(), &question_of(hidden)).unwrap_err();
     session.batch("rollback; begin read only").unwrap();
     // The tree before it is rewritten, which these settings show first, has no function.
     let view = "select ready, reason from public.calls";
-    let error = question::ask(session.as_mut(), view, "public, pg_temp", 2, Within::OwnTransaction).unwrap_err();
+    let error = question::ask(session.as_mut(), &question_of(view)).unwrap_err();
     assert!(error.to_string().contains("function public.bang()"), "{error}");
     drop(session);
     assert_eq!(snapped(&db), (0, "0".to_owned()));

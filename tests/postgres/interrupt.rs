@@ -178,7 +178,7 @@ fn while_a_gate_is_asked() {
                 from pg_proc a, pg_proc b, pg_proc c where a.pronargs + b.pronargs = c.pronargs * 100\n";
     let bundle = site.pack(&release.without_gates().gate("slow", slow));
     let operator = site.operator(&bundle, &db.url());
-    let asked = "select count(*) from pg_stat_activity where state = 'active' and query like 'EXECUTE pgseal_question%' and datname = current_database()";
+    let asked = "select count(*) from pg_stat_activity where state = 'active' and query like 'FETCH FORWARD%' and datname = current_database()";
     for (command, code) in [("gate", 21), ("plan", 30), ("run", 30)] {
         let running = operator.start(command);
         wait_until("it is asked", || db.ask(asked) == "1");

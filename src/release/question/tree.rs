@@ -123,9 +123,9 @@ pub fn foreign(oids: &BTreeSet<u32>) -> BTreeSet<u32> {
     oids.range(FIRST_NORMAL_OBJECT..).copied().collect()
 }
 
-/// Where the statement of a tree or plan stands in the text that it came from: its last field of that name.
-pub fn place(tree: &str) -> Option<&str> {
-    tree.rsplit_once(":stmt_location")?.1.split_ascii_whitespace().next()
+/// The tree of what a `DECLARE` opens, which stands in that of the command.
+pub fn declared(tree: &str) -> Option<&str> {
+    tree.match_indices("{QUERY").nth(1).map(|(at, _)| &tree[at..])
 }
 
 /// A tree without the lists of all columns that a join has (`:joinaliasvars`). What belongs to a name, the server writes

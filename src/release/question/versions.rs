@@ -173,6 +173,16 @@ const VERSIONS: &str = concat!(
     "
         union all
         select 'casts'::text, null, c.oid, c.xmin from pg_cast c where c.castfunc >= 16384::oid
+        union all
+        select 'labels'::text, e.enumtypid, e.oid, e.xmin from pg_enum e
+        union all
+        select 'text search configurations'::text, null, c.oid, c.xmin from pg_ts_config c where c.oid >= 16384::oid
+        union all
+        select 'text search mappings'::text, null, m.mapcfg, m.xmin from pg_ts_config_map m where m.mapcfg >= 16384::oid
+        union all
+        select 'text search dictionaries'::text, null, d.oid, d.xmin from pg_ts_dict d where d.oid >= 16384::oid
+        union all
+        select 'collations'::text, null, c.oid, c.xmin from pg_collation c where c.oid >= 16384::oid
     )
     select class, coalesce(oidout(owner)::text, ''::text),
            string_agg(oidout(object)::text || ':'::text || coalesce(xidout(version)::text, ''::text), ' '::text

@@ -1,0 +1,42 @@
+//! A question that is opened as a cursor: parsed and planned, and not yet executed.
+
+use super::tree::{self, Used};
+use super::{Question, QuestionError, loud, quiet, shown};
+use crate::database::{Column, Session, Table};
+use crate::release::settings;
+
+/// A question whose cursor is open. What is executed is the tree that was checked; and code that ran while it was parsed and
+/// planned has no say in how: every setting is as the session began.
+pub(super) struct Opened {
+    columns: Vec<Column>,
+}
+
+impl Opened {
+    /// Opens a question, which may use nothing but what was `checked`.
+    pub fn of(session: &mut dyn Session, question: &Question<'_>, checked: &Used) -> Result<Self, QuestionError> {
+        session.batch(&format!("SAVEPOINT pgseal_parse; SET LOCAL search_path = {}", question.path))?;
+        let columns = session.analyse(question.sql)?;
+        let loud = loud(session, question.path);
+        session.batch(&format!("ROLLBACK TO SAVEPOINT pgseal_parse; {loud}"))?;
+        session.open_cursor(question.sql)?;
+        // Code that ran while it was parsed can keep the server from showing the tree, but can't show another.
+        let tree = shown(session).next().ok_or(QuestionError::NoTree)?;
+        let tree = tree::declared(&tree).ok_or(QuestionError::NoTree)?;
+        if !checked.covers(&Used::of_select(tree).ok_or(QuestionError::NoSelect)?) {
+            return Err(QuestionError::Changed("what it calls".to_owned()));
+        }
+        // The cursor can't be kept where what that code set is rolled back.
+        settings::reset(session, question.limits)?;
+        session.batch(&format!("{}; SET LOCAL search_path = {}", quiet(), question.path))?;
+        // Trees of these commands are nobody's notices.
+        session.notices();
+        Ok(Self { columns })
+    }
+
+    /// Executes it, and gives at most `limit` rows.
+    pub fn fetch(self, session: &mut dyn Session, limit: usize) -> Result<(Vec<Column>, Table), QuestionError> {
+        let table = session.fetch(limit)?;
+        session.batch(&quiet())?;
+        Ok((self.columns, table))
+    }
+}
