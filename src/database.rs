@@ -214,6 +214,14 @@ pub struct Notice {
     pub routine: Option<String>,
 }
 
+impl Notice {
+    /// Bytes of its texts.
+    pub fn size(&self) -> usize {
+        let texts = [&self.detail, &self.hint, &self.context];
+        self.message.len() + texts.into_iter().flatten().map(String::len).sum::<usize>()
+    }
+}
+
 /// Why the database did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseError {

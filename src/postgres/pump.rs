@@ -31,6 +31,9 @@ use crate::database::{BatchAnswer, DatabaseError, Notice, Purpose};
 /// More than a release's scripts ever say at once; a script that raises notices in a loop must not fill memory.
 const NOTICES_KEPT: usize = 1_000;
 
+/// And so many bytes of them. The tree of a question has some tens of kilobytes.
+const NOTICES_BYTES: usize = 64 << 20;
+
 /// How long saying goodbye may take; after that the server finds out by itself.
 const GOODBYE: Duration = Duration::from_secs(5);
 
@@ -342,18 +345,16 @@ impl Line {
             }
             None => (&mut self.notices, 0),
         };
-        match kept.len() {
-            ..NOTICES_KEPT => kept.push(Notice { statement, ..notice }),
-            NOTICES_KEPT => kept.push(Notice {
-                statement,
-                severity: "WARNING".to_owned(),
-                message: format!("the server said more than {NOTICES_KEPT} things at once: the rest is left out"),
-                detail: None,
-                hint: None,
-                context: None,
-                routine: None,
-            }),
-            _ => {}
+        // Code in the server can say 64 MiB at a time.
+        let bytes: usize = kept.iter().map(Notice::size).sum();
+        let is_room = kept.len() < NOTICES_KEPT && bytes.saturating_add(notice.size()) <= NOTICES_BYTES;
+        let message =
+            format!("the server said more than {NOTICES_KEPT} things at once, or very long ones: the rest is left out");
+        if is_room {
+            kept.push(Notice { statement, ..notice });
+        } else if kept.last().is_none_or(|last| last.message != message) {
+            let (detail, hint, context, routine) = (None, None, None, None);
+            kept.push(Notice { statement, severity: "WARNING".to_owned(), message, detail, hint, context, routine });
         }
     }
 

@@ -292,7 +292,7 @@ fn loud(session: &mut dyn Session, path: &str) -> String {
 fn quiet() -> String {
     format!(
         "SET LOCAL debug_print_parse = off; SET LOCAL debug_print_rewritten = off; SET LOCAL debug_print_plan = off; SET LOCAL client_min_messages = notice; \
-         SET LOCAL search_path = {OWN_PATH}"
+         SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL search_path = {OWN_PATH}"
     )
 }
 

@@ -50,6 +50,11 @@ impl Parameters {
         self.lists[4].extend(oids);
     }
 
+    /// Those of values and of columns.
+    pub fn types(&self) -> impl Iterator<Item = &u32> {
+        self.lists[2].iter().chain(&self.lists[3])
+    }
+
     pub fn relations(&self) -> &[u32] {
         &self.lists[4]
     }

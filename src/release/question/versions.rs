@@ -48,7 +48,10 @@ impl Versions {
 
     /// Reads them. In a session where no script runs, the query stays prepared for the next time.
     pub fn read(session: &mut dyn Session, of: &Parameters, within: Within) -> Result<Self, DatabaseError> {
-        let table = session.query_with(VERSIONS, &of.values(), within == Within::OwnTransaction)?;
+        let mut table = session.query_with(VERSIONS, &of.values(), within == Within::OwnTransaction)?;
+        if of.types().any(|oid| OF_TEXT_SEARCH.contains(oid)) {
+            table.rows.append(&mut session.query(TEXT_SEARCH, &[])?.rows);
+        }
         let row = |row: Vec<Option<String>>| {
             let mut values = row.into_iter().map(Option::unwrap_or_default);
             let mut next = || values.next().unwrap_or_default();
@@ -111,6 +114,16 @@ const NAME: &str = concat!(
     oids!("$1"),
     "), nullif($2, ''), 'the catalog')"
 );
+
+macro_rules! versions {
+    () => {
+        "
+    select class, coalesce(oidout(owner)::text, ''::text),
+           string_agg(oidout(object)::text || ':'::text || coalesce(xidout(version)::text, ''::text), ' '::text
+                      order by object)
+    from versions group by class, owner"
+    };
+}
 
 /// Text columns: class, oid of what it belongs to, versions. Their functions and operators are those that PostgreSQL has for
 /// exactly these types.
@@ -175,20 +188,25 @@ const VERSIONS: &str = concat!(
         select 'casts'::text, null, c.oid, c.xmin from pg_cast c where c.castfunc >= 16384::oid
         union all
         select 'labels'::text, e.enumtypid, e.oid, e.xmin from pg_enum e
-        union all
-        select 'text search configurations'::text, null, c.oid, c.xmin from pg_ts_config c where c.oid >= 16384::oid
-        union all
-        select 'text search mappings'::text, null, m.mapcfg, m.xmin from pg_ts_config_map m where m.mapcfg >= 16384::oid
-        union all
-        select 'text search dictionaries'::text, null, d.oid, d.xmin from pg_ts_dict d where d.oid >= 16384::oid
-        union all
-        select 'collations'::text, null, c.oid, c.xmin from pg_collation c where c.oid >= 16384::oid
-    )
-    select class, coalesce(oidout(owner)::text, ''::text),
-           string_agg(oidout(object)::text || ':'::text || coalesce(xidout(version)::text, ''::text), ' '::text
-                      order by object)
-    from versions group by class, owner"
+    )",
+    versions!()
 );
+
+/// As [`VERSIONS`], of what text search functions look up. Most questions call none.
+const TEXT_SEARCH: &str = concat!(
+    "with versions(class, owner, object, version) as (
+        select 'text search configurations'::text, null::oid, c.oid, c.xmin from pg_ts_config c
+        union all
+        select 'text search mappings'::text, m.mapcfg, m.mapdict, m.xmin from pg_ts_config_map m
+        union all
+        select 'text search dictionaries'::text, null, d.oid, d.xmin from pg_ts_dict d
+    )",
+    versions!()
+);
+
+/// Types of values and names of text search: `tsvector`, `tsquery`, `regconfig`, `regdictionary` (PostgreSQL,
+/// `catalog/pg_type.dat`).
+const OF_TEXT_SEARCH: [u32; 4] = [3614, 3615, 3734, 3769];
 
 #[cfg(test)]
 mod tests {
