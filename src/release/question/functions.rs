@@ -33,10 +33,9 @@ pub(super) const DENIED: [&str; 26] = [
 ];
 
 /// Volatile functions of PostgreSQL that only look (PostgreSQL manual, "System Administration Functions").
-pub(super) const ALLOWED: [&str; 22] = [
+pub(super) const ALLOWED: [&str; 21] = [
     "clock_timestamp",
     "timeofday",
-    "random",
     "pg_is_in_recovery",
     "pg_is_wal_replay_paused",
     "pg_lock_status",

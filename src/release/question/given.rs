@@ -29,6 +29,10 @@ const TYPE: [&str; 14] = [
     ":refrestype",
 ];
 
+/// `to_json` (PostgreSQL, `catalog/pg_proc.dat`): stands for the constructors of SQL/JSON (`json_array`, PostgreSQL 16), which do
+/// what it does and have no function.
+const TO_JSON: u32 = 3176;
+
 /// Nodes whose value is a boolean.
 const BOOLEANS: [&str; 6] =
     ["BOOLEXPR", "NULLTEST", "BOOLEANTEST", "SCALARARRAYOPEXPR", "ROWCOMPARE", "ROWCOMPAREEXPR"];
@@ -68,7 +72,8 @@ pub fn given_others(tree: &str) -> BTreeSet<u32> {
             }
             "}" => {
                 let Some(node) = open.pop() else { continue };
-                if let Some(function) = node.function
+                let function = node.function.or(node.name.starts_with("JSON").then_some(TO_JSON));
+                if let Some(function) = function
                     && node.arguments.iter().any(|kind| kind.is_none_or(is_other))
                 {
                     found.insert(function);
@@ -154,6 +159,8 @@ mod tests {
         let sublink = "{FUNCEXPR :funcid 7 :args ({SUBLINK :subselect {QUERY :targetList ({TARGETENTRY :expr {VAR :vartype 20}})}})}";
         assert_eq!(of(sublink), [0; 0]);
         assert_eq!(of("{FUNCEXPR :funcid 7 :args ({SOMETHINGNEW :x 1})}"), [7]);
+        assert_eq!(of("{JSONCONSTRUCTOREXPR :type 2 :args ({VAR :vartype 16400}) :func <>}"), [TO_JSON]);
+        assert_eq!(of("{JSONCONSTRUCTOREXPR :type 2 :args ({VAR :vartype 25}) :func <>}"), [0; 0]);
         assert_eq!(of(r"{ALIAS :aliasname \}a\{ :b 1} {FUNCEXPR :funcid 7 :args ({VAR :vartype 16400})}"), [7]);
     }
 }
