@@ -98,6 +98,13 @@ pub trait Session {
         again: bool,
     ) -> Result<Table, DatabaseError>;
 
+    /// Parses and rewrites one statement, and keeps it for [`Session::execute_kept`] in the place of the one before.
+    fn keep(&mut self, sql: &str) -> Result<(), DatabaseError>;
+
+    /// Executes the kept statement, and drops its rows. The server parses it again where it invalidated it since: when what it reads
+    /// was altered (PostgreSQL manual, "PREPARE").
+    fn execute_kept(&mut self) -> Result<(), DatabaseError>;
+
     /// Stops what this session is doing, from another thread.
     fn canceller(&self) -> Box<dyn Cancel>;
 

@@ -25,6 +25,7 @@ use crate::database::{
 pub struct PostgresSession {
     /// Queries that are executed again, by their text.
     prepared: HashMap<&'static str, Statement>,
+    kept: Option<Statement>,
     // Dropped before the pump, which then says goodbye.
     client: Client,
     pump: Pump,
@@ -51,7 +52,7 @@ impl PostgresSession {
         let begun = Pump::connect(settings, route, purpose).and_then(|(client, pump, canceller, secure)| {
             let route = Route { secure, ..route.clone() };
             let mut session =
-                Self { prepared: HashMap::new(), client, pump, canceller, route, facts: Facts::default() };
+                Self { prepared: HashMap::new(), kept: None, client, pump, canceller, route, facts: Facts::default() };
             let pid = session.canceller.process();
             let facts = start::verify(&mut session, purpose, &settings.application_name, pid);
             session.pump.begun();
@@ -195,6 +196,16 @@ impl Session for PostgresSession {
         };
         let values: Vec<_> = values().collect();
         table(&self.pump.run(0, self.client.query(&statement, &values))?)
+    }
+
+    fn keep(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        self.kept = Some(self.prepare(sql)?);
+        Ok(())
+    }
+
+    fn execute_kept(&mut self) -> Result<(), DatabaseError> {
+        let kept = self.kept.as_ref().ok_or_else(|| DatabaseError::Unsound("no statement is kept".to_owned()))?;
+        self.pump.run(0, self.client.execute(kept, &[])).map(drop)
     }
 
     fn canceller(&self) -> Box<dyn Cancel> {

@@ -12,7 +12,8 @@
 //! 3. Open: parse and plan the SQL itself as a cursor, compare its tree with the one that was checked, and put every setting back
 //!    to the session's start.
 //! 4. Execute it: fetch from the cursor, which is neither parsed nor planned again.
-//! 5. Check again: the versions must be those of step 2, else the answer does not count.
+//! 5. Check again: the versions must be those of step 2, and no relation may have been altered meanwhile, else the answer does not
+//!    count.
 //!
 //! In READ COMMITTED each of these queries has a snapshot of its own, so none is older than the locks.
 //!
@@ -29,6 +30,7 @@ mod given;
 mod opened;
 mod tree;
 mod versions;
+mod witness;
 
 use std::collections::BTreeSet;
 
@@ -40,9 +42,10 @@ use checks::{Check, Parameters};
 use opened::Opened;
 use tree::{Used, foreign, without_columns_of_joins};
 use versions::{Difference, Versions};
+use witness::Witness;
 
-/// Executions of a question whose relations are truncated or rewritten meanwhile.
-const ATTEMPTS: u32 = 3;
+/// Executions of a question whose relations are truncated, rewritten or altered meanwhile.
+const ATTEMPTS: u32 = 10;
 
 /// Why a question is not executed, or its answer does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +71,9 @@ pub enum QuestionError {
     /// A relation was truncated or rewritten during each attempt.
     #[error("{0} was truncated or rewritten each of {ATTEMPTS} times that it was asked; ask again")]
     Rewritten(String),
+    /// A relation was altered or analysed during each attempt.
+    #[error("a table that it reads was altered or analysed each of {ATTEMPTS} times that it was asked; ask again")]
+    Altered,
     /// The server refused it, or did not say.
     #[error("{0}")]
     Database(#[from] DatabaseError),
@@ -102,16 +108,15 @@ pub struct Question<'q> {
 pub fn ask(session: &mut dyn Session, question: &Question<'_>) -> Result<(Vec<Column>, Table), QuestionError> {
     refuse_foreign_modifiers(question.sql)?;
     let blank = without_literals(question.sql);
-    let (mut begin, mut rewritten) = ("SAVEPOINT pgseal_question", String::new());
-    for _ in 0..ATTEMPTS {
-        let before = Parsed::of_blank(session, begin, &blank, question.path)?;
-        match attempt(session, question, &before)? {
-            Attempt::Answered(columns, table) => return Ok((columns, table)),
-            Attempt::Rewritten(relation) => rewritten = relation,
+    let (mut begin, mut attempts) = ("SAVEPOINT pgseal_question", 1);
+    loop {
+        let before = Parsed::of_blank(session, begin, &blank, question)?;
+        match attempt(session, question, &blank, &before) {
+            Err(QuestionError::Rewritten(_) | QuestionError::Altered) if attempts < ATTEMPTS => attempts += 1,
+            answer => return answer,
         }
         begin = "ROLLBACK TO SAVEPOINT pgseal_question";
     }
-    Err(QuestionError::Rewritten(rewritten))
 }
 
 /// Forgets the question and its settings.
@@ -120,18 +125,18 @@ pub fn leave(session: &mut dyn Session) -> Result<(), DatabaseError> {
 }
 
 /// The checks whose pre-check does not clear a question, in the current transaction. Nothing of it is executed.
-pub fn suspects(session: &mut dyn Session, question: &str, path: &str) -> Result<Vec<&'static Check>, QuestionError> {
-    refuse_foreign_modifiers(question)?;
-    let parsed = Parsed::of_blank(session, "SAVEPOINT pgseal_question", &without_literals(question), path)?;
+pub fn suspects(session: &mut dyn Session, question: &Question<'_>) -> Result<Vec<&'static Check>, QuestionError> {
+    refuse_foreign_modifiers(question.sql)?;
+    let parsed = Parsed::of_blank(session, "SAVEPOINT pgseal_question", &without_literals(question.sql), question)?;
     Ok(checks::suspects(session, &parsed.parameters())?)
 }
 
-enum Attempt {
-    Answered(Vec<Column>, Table),
-    Rewritten(String),
-}
-
-fn attempt(session: &mut dyn Session, question: &Question<'_>, before: &Parsed) -> Result<Attempt, QuestionError> {
+fn attempt(
+    session: &mut dyn Session,
+    question: &Question<'_>,
+    blank: &WithoutLiterals,
+    before: &Parsed,
+) -> Result<(Vec<Column>, Table), QuestionError> {
     let within = question.within;
     if within == Within::Run {
         lock_tables(session, before)?;
@@ -141,27 +146,23 @@ fn attempt(session: &mut dyn Session, question: &Question<'_>, before: &Parsed) 
     if let Some(what) = versions.lack(&before.uses) {
         return Err(QuestionError::Uses(format!("{what} that the catalog does not show")));
     }
+    let children = &parameters.relations()[before.uses.relations.len()..];
+    let witness = Witness::new(session, question, &blank.text, children)?;
     before.check(session, &parameters)?;
 
     let (columns, table) = Opened::of(session, question, &before.uses)?.fetch(session, 2)?;
 
-    // Before anything is rolled back: partitions and children are locked since they were planned, and only until then. A script
-    // of a run may prepare what it likes; there nothing of pgseal's is kept prepared.
-    if within == Within::OwnTransaction && session.query(PREPARED_BY_SQL, &[])?.single() != Some("false") {
-        return Err(QuestionError::Changed("a statement that pgseal had prepared".to_owned()));
-    }
+    // Before anything is rolled back: partitions and children are locked since they were planned, and only until then.
     let versions_after = Versions::read(session, &parameters, within)?;
     match versions.difference(&versions_after, session)? {
-        None => Ok(Attempt::Answered(columns, table)),
-        Some(Difference::Storage(relation)) => Ok(Attempt::Rewritten(relation)),
-        Some(Difference::Definition(what)) => Err(QuestionError::Changed(what)),
+        Some(Difference::Storage(relation)) => return Err(QuestionError::Rewritten(relation)),
+        Some(Difference::Definition(what)) => return Err(QuestionError::Changed(what)),
+        None => {}
     }
+    // Behind the versions: what was made and dropped again before they were read is known by now.
+    witness.check(session, question)?;
+    Ok((columns, table))
 }
-
-/// Whether a statement by a name such as the driver gives was prepared by SQL. A rollback takes back no `PREPARE`, so code that
-/// ran while the question was planned could have put one in the place of the query that looks for what it did.
-const PREPARED_BY_SQL: &str =
-    "select exists (select from pg_prepared_statements where from_sql and name ~ '^s[0-9]+$'::text)::text";
 
 /// Readers of type modifiers run while the server parses, so that a type with modifiers can't wait for the catalog.
 fn refuse_foreign_modifiers(question: &str) -> Result<(), QuestionError> {
@@ -204,7 +205,7 @@ impl Parsed {
         session: &mut dyn Session,
         begin: &str,
         blank: &WithoutLiterals,
-        path: &str,
+        question: &Question<'_>,
     ) -> Result<Self, QuestionError> {
         let begin = format!(
             "{begin}; SET LOCAL transaction_read_only = on; SET LOCAL standard_conforming_strings = on; \
@@ -212,7 +213,7 @@ impl Parsed {
             quiet()
         );
         session.batch(&begin)?;
-        let loud = loud(session, path);
+        let loud = loud(session, question);
         session.batch(&loud)?;
         session.analyse(&blank.text).map_err(|error| match error {
             DatabaseError::Server(mut server) => {
@@ -278,13 +279,23 @@ impl Parsed {
     }
 }
 
-/// Settings that let a [`quiet`] server show trees, which [`shown`] then gives.
-fn loud(session: &mut dyn Session, path: &str) -> String {
+/// Settings that a question is parsed with. In a transaction of the gate role's, a policy would hide rows from it, and "no blockers"
+/// would be READY: an error in its place.
+fn as_asked(question: &Question<'_>) -> String {
+    let row_security = match question.within {
+        Within::OwnTransaction => "SET LOCAL row_security = off; ",
+        Within::Run => "",
+    };
+    format!("{row_security}SET LOCAL search_path = {}", question.path)
+}
+
+/// The same, and those that let a [`quiet`] server show trees, which [`shown`] then gives.
+fn loud(session: &mut dyn Session, question: &Question<'_>) -> String {
     session.notices();
     // The last one is the first that is on.
     format!(
-        "SET LOCAL search_path = {path}; SET LOCAL client_min_messages = log; SET LOCAL debug_pretty_print = off; \
-         SET LOCAL debug_print_rewritten = on"
+        "{}; SET LOCAL client_min_messages = log; SET LOCAL debug_pretty_print = off; SET LOCAL debug_print_rewritten = on",
+        as_asked(question)
     )
 }
 
@@ -299,6 +310,31 @@ fn quiet() -> String {
 /// The trees that the server has shown, in order, of statements that pgseal sent: those of statements inside functions have a
 /// context, and what a function says itself is not of this routine (PostgreSQL, `nodes/print.c`).
 fn shown(session: &mut dyn Session) -> impl Iterator<Item = String> {
-    let is_tree = |notice: &Notice| notice.routine.as_deref() == Some("elog_node_display") && notice.context.is_none();
-    session.notices().into_iter().filter(is_tree).filter_map(|notice| notice.detail)
+    session.notices().into_iter().filter_map(tree_of)
+}
+
+fn tree_of(notice: Notice) -> Option<String> {
+    let is_tree = notice.routine.as_deref() == Some("elog_node_display") && notice.context.is_none();
+    notice.detail.filter(|_| is_tree)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trees_are_those_of_the_servers_own_routine_and_of_no_function() {
+        let notice = |routine: &str, context: Option<&str>| Notice {
+            statement: 0,
+            severity: "LOG".to_owned(),
+            message: "rewritten parse tree:".to_owned(),
+            detail: Some("({QUERY})".to_owned()),
+            hint: None,
+            context: context.map(str::to_owned),
+            routine: Some(routine.to_owned()),
+        };
+        assert_eq!(tree_of(notice("elog_node_display", None)).as_deref(), Some("({QUERY})"));
+        assert_eq!(tree_of(notice("elog_node_display", Some("SQL function \"f\""))), None);
+        assert_eq!(tree_of(notice("exec_stmt_raise", None)), None);
+    }
 }

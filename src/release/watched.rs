@@ -215,6 +215,14 @@ impl Session for WatchedSession {
         self.send(|session| session.query_with(sql, parameters, again))
     }
 
+    fn keep(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        self.send(|session| session.keep(sql))
+    }
+
+    fn execute_kept(&mut self) -> Result<(), DatabaseError> {
+        self.send(|session| session.execute_kept())
+    }
+
     fn canceller(&self) -> Box<dyn Cancel> {
         self.session.canceller()
     }

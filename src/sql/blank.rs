@@ -46,7 +46,8 @@ impl WithoutLiterals {
 
 /// The text with NULL for every literal whose type the server finds out by itself: it reads those while it parses, by the
 /// input function of the type it finds. A literal stays where its type is one of PostgreSQL's own for sure, and where the
-/// grammar takes nothing else. Where NULL can't stand all the same, the server refuses the text.
+/// grammar takes nothing else. Where NULL can't stand all the same, the server refuses the text. The semicolon that ends it is
+/// left out too, so that it can stand in parentheses.
 pub fn without_literals(sql: &str) -> WithoutLiterals {
     let tokens = Tokens::new(sql);
     let (mut text, mut replaced) = (String::with_capacity(sql.len()), Vec::new());
@@ -70,7 +71,8 @@ pub fn without_literals(sql: &str) -> WithoutLiterals {
         replaced.push([(at, characters(&text)), (characters(&sql[..start]), characters(&sql[..from]))]);
         i = last + 1;
     }
-    text.push_str(&sql[from..]);
+    let semicolon = tokens.list.last().filter(|token| token.kind == Kind::Mark(b';'));
+    text.push_str(&sql[from..semicolon.map_or(sql.len(), |token| token.start)]);
     WithoutLiterals { text, replaced }
 }
 
@@ -240,6 +242,8 @@ mod tests {
     #[test]
     fn literals_are_left_out() {
         for (sql, without) in [
+            ("a; -- it", "a"),
+            ("a ; b;", "a ; b"),
             (
                 "a = '{1}', $$x$$, E'\\'' /* 'c' */ from \"t'\"",
                 "a =  CAST(NULL AS pg_catalog.unknown) ,  CAST(NULL AS pg_catalog.unknown) ,  CAST(NULL AS pg_catalog.unknown)  /* 'c' */ from \"t'\"",

@@ -270,7 +270,7 @@ fn traps(by_plain: bool) {
         // The pre-checks alone see it: a check behind one that says no is never made.
         let mut session = Connector::new(db.url().parse().unwrap()).connect(Purpose::Read).unwrap();
         session.batch("begin read only").unwrap();
-        match question::suspects(session.as_mut(), trap.gate, "public, pg_temp") {
+        match question::suspects(session.as_mut(), &question_of(trap.gate)) {
             Ok(suspects) if suspects.is_empty() => wrong.push(format!("{}: no pre-check sees it", trap.what)),
             Ok(_) | Err(QuestionError::Uses(_) | QuestionError::Literals(_)) => {}
             Err(error) => wrong.push(format!("{}: {error}", trap.what)),

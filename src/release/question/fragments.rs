@@ -120,6 +120,15 @@ pub(super) const LOCKABLE: &str = concat!(
     " order by c.oid"
 );
 
+/// Relations by quoted name, but for those of other sessions' temporary schemas, which a question does not read.
+pub(super) const NAMES: &str = concat!(
+    "select quote_ident(n.nspname::text) || '.'::text || quote_ident(c.relname::text)
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relpersistence <> 't' and c.oid = any ",
+    oids!("$1"),
+    " order by c.oid"
+);
+
 /// The expressions of virtual generated columns (PostgreSQL 18) of the relations and their children.
 pub(super) const VIRTUAL_COLUMNS: &str = concat!(
     "with recursive ",

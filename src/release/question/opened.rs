@@ -1,7 +1,7 @@
 //! A question that is opened as a cursor: parsed and planned, and not yet executed.
 
 use super::tree::{self, Used};
-use super::{Question, QuestionError, loud, quiet, shown};
+use super::{Question, QuestionError, as_asked, loud, quiet, shown};
 use crate::database::{Column, Session, Table};
 use crate::release::settings;
 
@@ -14,9 +14,9 @@ pub(super) struct Opened {
 impl Opened {
     /// Opens a question, which may use nothing but what was `checked`.
     pub fn of(session: &mut dyn Session, question: &Question<'_>, checked: &Used) -> Result<Self, QuestionError> {
-        session.batch(&format!("SAVEPOINT pgseal_parse; SET LOCAL search_path = {}", question.path))?;
+        session.batch(&format!("SAVEPOINT pgseal_parse; {}", as_asked(question)))?;
         let columns = session.analyse(question.sql)?;
-        let loud = loud(session, question.path);
+        let loud = loud(session, question);
         session.batch(&format!("ROLLBACK TO SAVEPOINT pgseal_parse; {loud}"))?;
         session.open_cursor(question.sql)?;
         // Code that ran while it was parsed can keep the server from showing the tree, but can't show another.
@@ -27,7 +27,7 @@ impl Opened {
         }
         // The cursor can't be kept where what that code set is rolled back.
         settings::reset(session, question.limits)?;
-        session.batch(&format!("{}; SET LOCAL search_path = {}", quiet(), question.path))?;
+        session.batch(&format!("{}; {}", quiet(), as_asked(question)))?;
         // Trees of these commands are nobody's notices.
         session.notices();
         Ok(Self { columns })
