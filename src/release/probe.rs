@@ -58,7 +58,7 @@ fn ask_within(
 ) -> Result<Answer, Failure> {
     let statement = question(session, sql, order)?;
     let path = settings::question_path(order.manifest());
-    let asked = Question { sql: &statement.sql, path: &path, limits: order.limits, within };
+    let asked = Question { sql: &statement.sql, path: &path, within };
     let asked = question::ask(session, &asked).map_err(|error| match error {
         QuestionError::Database(error) => Failure::statement(&statement, &error),
         ref refused @ QuestionError::Literals(ref error) => {
@@ -66,9 +66,7 @@ fn ask_within(
         }
         refused => Failure::refused(&statement, refused),
     });
-    // Also inside a run, nothing of a question stays. After an error the transaction is beyond this, and ends.
     let (columns, table) = asked?;
-    question::leave(session).map_err(|error| Failure::database("can't leave the question", &error))?;
     let [row] = table.rows.as_slice() else {
         let found = if table.rows.is_empty() { "no row" } else { "more than one row" };
         return Err(Failure::refused(&statement, format!("it returned {found}, exactly one is an answer")));

@@ -9,17 +9,16 @@
 //!
 //! 1. Lock: parse the SQL without its literals. Its relations are locked from then on.
 //! 2. Check: read the versions of the catalog rows behind the tree, then run the [`checks`].
-//! 3. Open: parse and plan the SQL itself as a cursor, compare its tree with the one that was checked, and put every setting back
-//!    to the session's start.
+//! 3. Open: parse and plan the SQL itself as a cursor, and compare its tree with the one that was checked.
 //! 4. Execute it: fetch from the cursor, which is neither parsed nor planned again.
-//! 5. Check again: the versions must be those of step 2, and no relation may have been altered meanwhile, else the answer does not
-//!    count.
+//! 5. Check again: the versions must be those of step 2, and no relation may have been altered since step 1 (`witness`), not even
+//!    altered back; else the answer does not count.
 //!
 //! In READ COMMITTED each of these queries has a snapshot of its own, so none is older than the locks.
 //!
 //! Parsing reads literals by whatever fits best at that moment, and planning evaluates expressions of statistics, indexes and
 //! constraints. Who owns what a question reads can make and drop such code between two looks at the catalog. So it must find
-//! a role that may do nothing, and before anything is executed, what it parsed is compared and what it set is undone.
+//! a role that may do nothing, and an answer that it could have touched does not count.
 //!
 //! The trees are also written to the server's log, as the server does with all messages of level LOG.
 
@@ -36,7 +35,6 @@ use std::collections::BTreeSet;
 
 use super::settings::OWN_PATH;
 use crate::database::{Column, DatabaseError, Notice, Parameter, Session, Table};
-use crate::format::limits_of_run::RunLimits;
 use crate::sql::{WithoutLiterals, foreign_modifiers, without_literals};
 use checks::{Check, Parameters};
 use opened::Opened;
@@ -96,32 +94,28 @@ pub struct Question<'q> {
     pub sql: &'q str,
     /// The `search_path` of its names, without `pg_catalog`, which comes first.
     pub path: &'q str,
-    /// The time limits of the session.
-    pub limits: &'q RunLimits,
     /// The transaction.
     pub within: Within,
 }
 
-/// Executes a question inside the current transaction, which must be READ COMMITTED, behind a savepoint and read-only, after
-/// checking what it would call. [`leave`] rolls back to the savepoint; until then the relations that were checked stay locked.
-/// Gives at most two rows: one is an answer.
+/// Executes a question inside the current transaction, which must be READ COMMITTED, read-only and behind a savepoint that it is
+/// rolled back to, after checking what it would call. Gives at most two rows: one is an answer. After an error the transaction
+/// is beyond use.
 pub fn ask(session: &mut dyn Session, question: &Question<'_>) -> Result<(Vec<Column>, Table), QuestionError> {
     refuse_foreign_modifiers(question.sql)?;
     let blank = without_literals(question.sql);
     let (mut begin, mut attempts) = ("SAVEPOINT pgseal_question", 1);
-    loop {
-        let before = Parsed::of_blank(session, begin, &blank, question)?;
-        match attempt(session, question, &blank, &before) {
+    let answer = loop {
+        match attempt(session, question, &blank, begin) {
             Err(QuestionError::Rewritten(_) | QuestionError::Altered) if attempts < ATTEMPTS => attempts += 1,
-            answer => return answer,
+            answer => break answer?,
         }
         begin = "ROLLBACK TO SAVEPOINT pgseal_question";
-    }
-}
-
-/// Forgets the question and its settings.
-pub fn leave(session: &mut dyn Session) -> Result<(), DatabaseError> {
-    session.batch("ROLLBACK TO SAVEPOINT pgseal_question; RELEASE SAVEPOINT pgseal_question")
+    };
+    session.batch("ROLLBACK TO SAVEPOINT pgseal_question; RELEASE SAVEPOINT pgseal_question")?;
+    // Trees are nobody's notices.
+    session.notices();
+    Ok(answer)
 }
 
 /// The checks whose pre-check does not clear a question, in the current transaction. Nothing of it is executed.
@@ -135,11 +129,12 @@ fn attempt(
     session: &mut dyn Session,
     question: &Question<'_>,
     blank: &WithoutLiterals,
-    before: &Parsed,
+    begin: &str,
 ) -> Result<(Vec<Column>, Table), QuestionError> {
     let within = question.within;
+    let before = Parsed::of_blank(session, begin, blank, question)?;
     if within == Within::Run {
-        lock_tables(session, before)?;
+        lock_tables(session, &before)?;
     }
     let mut parameters = before.parameters();
     let versions = Versions::with_children(session, &mut parameters, within)?;
@@ -147,7 +142,7 @@ fn attempt(
         return Err(QuestionError::Uses(format!("{what} that the catalog does not show")));
     }
     let children = &parameters.relations()[before.uses.relations.len()..];
-    let witness = Witness::new(session, question, &blank.text, children)?;
+    let witness = before.witness.with_children(session, question, blank, children)?;
     before.check(session, &parameters)?;
 
     let (columns, table) = Opened::of(session, question, &before.uses)?.fetch(session, 2)?;
@@ -196,6 +191,7 @@ struct Parsed {
     /// The rewritten tree, as it shows it.
     tree: String,
     uses: Used,
+    witness: Witness,
 }
 
 impl Parsed {
@@ -207,29 +203,18 @@ impl Parsed {
         blank: &WithoutLiterals,
         question: &Question<'_>,
     ) -> Result<Self, QuestionError> {
-        let begin = format!(
-            "{begin}; SET LOCAL transaction_read_only = on; SET LOCAL standard_conforming_strings = on; \
-             {}",
-            quiet()
-        );
-        session.batch(&begin)?;
         let loud = loud(session, question);
-        session.batch(&loud)?;
-        session.analyse(&blank.text).map_err(|error| match error {
-            DatabaseError::Server(mut server) => {
-                let place = server.position.map(|position| blank.locate(position));
-                server.position = place.map(|(position, _)| position);
-                match place {
-                    Some((_, true)) => QuestionError::Literals(DatabaseError::Server(server)),
-                    _ => QuestionError::Database(DatabaseError::Server(server)),
-                }
-            }
-            error => QuestionError::Database(error),
+        session.batch(&format!(
+            "{begin}; SET LOCAL transaction_read_only = on; SET LOCAL standard_conforming_strings = on; {}; {loud}",
+            quiet()
+        ))?;
+        let witness = Witness::keep(session, blank, "").map_err(|(error, place)| match place {
+            Some((_, true)) => QuestionError::Literals(error),
+            _ => QuestionError::Database(error),
         })?;
-        let shown = shown(session).next();
+        // Those of the settings above come before it, where somebody had them shown.
+        let tree = shown(session).find(|tree| Witness::is_of(tree)).ok_or(QuestionError::NoTree)?;
         session.batch(&quiet())?;
-        // Those of the driver's own queries about types of columns, which it asks once a session, come behind it.
-        let tree = shown.ok_or(QuestionError::NoTree)?;
         let mut uses = Used::of_select(&tree).ok_or(QuestionError::NoSelect)?;
         if session.server_version_num() >= 180_000 && !uses.relations.is_empty() {
             // The planner, and no tree, puts them in the place of the column.
@@ -238,7 +223,7 @@ impl Parsed {
                 session.query_with(fragments::VIRTUAL_COLUMNS, &[Parameter::Oids(&relations)], false)?;
             virtual_columns.rows.iter().flatten().flatten().for_each(|expression| uses.collect(expression));
         }
-        Ok(Self { tree, uses })
+        Ok(Self { tree, uses, witness })
     }
 
     fn parameters(&self) -> Parameters {

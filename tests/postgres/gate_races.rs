@@ -3,7 +3,6 @@
 //!
 //! `PGSEAL_RACES=50` repeats each attack so often (`just gate-races`); a usual run tries each a few times.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,7 +11,6 @@ use super::cluster::{Cluster, GATE_USER, TestDatabase};
 use super::release::{Release, Running, wait_until};
 use super::{small, small_without_gate_user};
 use pgseal::database::{Connect, DatabaseError, Purpose, Session, Table};
-use pgseal::format::limits_of_run::RunLimits;
 use pgseal::postgres::Connector;
 use pgseal::release::question::{self, Question, QuestionError, Within};
 
@@ -195,8 +193,7 @@ pub(super) fn read(url: &str) -> Box<dyn Session> {
 
 /// As gates are asked.
 pub(super) fn question_of(sql: &str) -> Question<'_> {
-    static LIMITS: LazyLock<RunLimits> = LazyLock::new(RunLimits::default);
-    Question { sql, path: "\"public\", pg_temp", limits: &LIMITS, within: Within::OwnTransaction }
+    Question { sql, path: "\"public\", pg_temp", within: Within::OwnTransaction }
 }
 
 /// Asks as gates are asked, on a session that the caller looks at.
@@ -412,16 +409,9 @@ fn every_change_beside_a_question_is_seen() {
         ),
     ];
     for (what, change) in changes {
-        let db = Cluster::shared().database("beside");
-        db.client().batch_execute(WIDE).unwrap();
-        db.client().batch_execute("grant select on all tables in schema public to public").unwrap();
-        let url = as_role(&db, GATE_USER);
-        let asking = thread::spawn(move || ask(read(&url).as_mut(), SLOW));
-        wait_until("it is executed", || {
-            db.ask("select count(*) from pg_stat_activity where datname = current_database() and query like 'FETCH FORWARD%' and state = 'active'") == "1"
+        let answer = beside(|db| {
+            db.client().batch_execute(change).unwrap_or_else(|error| panic!("{what}: {error}"));
         });
-        db.client().batch_execute(change).unwrap_or_else(|error| panic!("{what}: {error}"));
-        let answer = asking.join().unwrap();
         assert!(matches!(answer, Err(QuestionError::Changed(_))), "{what}: {answer:?}");
     }
     for change in [
@@ -431,14 +421,26 @@ fn every_change_beside_a_question_is_seen() {
         "alter table public.wide add c integer",
         "truncate public.wide",
     ] {
-        let db = Cluster::shared().database("beside");
-        db.client().batch_execute(WIDE).unwrap();
-        db.client().batch_execute("grant select on all tables in schema public to public").unwrap();
-        let mut session = read(&as_role(&db, GATE_USER));
-        ask(session.as_mut(), "select true as ready, min(who) as reason from public.wide").unwrap();
-        let error = db.client().batch_execute(&format!("set lock_timeout = 100; {change}")).unwrap_err();
-        assert_eq!(error.code().map(|code| code.code()), Some("55P03"), "{change}");
+        let answer = beside(|db| {
+            let error = db.client().batch_execute(&format!("set lock_timeout = 100; {change}")).unwrap_err();
+            assert_eq!(error.code().map(|code| code.code()), Some("55P03"), "{change}");
+        });
+        assert!(answer.is_ok(), "{change}: {answer:?}");
     }
+}
+
+/// The answer of a question beside whose execution something is done.
+fn beside(act: impl FnOnce(&TestDatabase<'_>)) -> Result<Table, QuestionError> {
+    let db = Cluster::shared().database("beside");
+    db.client().batch_execute(WIDE).unwrap();
+    db.client().batch_execute("grant select on all tables in schema public to public").unwrap();
+    let url = as_role(&db, GATE_USER);
+    let asking = thread::spawn(move || ask(read(&url).as_mut(), SLOW));
+    wait_until("it is executed", || {
+        db.ask("select count(*) from pg_stat_activity where datname = current_database() and query like 'FETCH FORWARD%' and state = 'active'") == "1"
+    });
+    act(&db);
+    asking.join().unwrap()
 }
 
 /// Catalogs with objects that depend on a relation, as the catalog itself tells them, and where they are looked at. A kind that

@@ -338,4 +338,13 @@ fn trees_and_plans_are_no_notices() {
         assert_eq!(answer.code, 0, "{answer}");
         assert!(!answer.to_string().contains("LOG"), "{command}: {answer}");
     }
+    // Not either where a question fails while it is executed.
+    let fails = release
+        .gate("approved", "select 1 / (count(*) - count(*)) = 1 as ready, 'x' as reason from public.approvals;\n");
+    let operator = site.operator(&site.pack(&fails), &db.url());
+    for command in ["gate", "run"] {
+        let answer = operator.start(command).end();
+        assert_eq!(answer.code, 21, "{answer}");
+        assert!(!answer.to_string().contains("LOG"), "{command}: {answer}");
+    }
 }

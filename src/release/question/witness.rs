@@ -3,85 +3,103 @@
 use super::fragments::NAMES;
 use super::{Question, QuestionError, as_asked, loud, quiet, shown};
 use crate::database::{DatabaseError, Parameter, Session};
+use crate::sql::WithoutLiterals;
 
 /// A statement over the relations of a question, kept prepared. The server invalidates it when one of them is altered, so also when
 /// statistics or an index is made or dropped, and parses it again when it is executed next (PostgreSQL manual, "PREPARE").
 ///
 /// It is a `WITH` query that nothing refers to, so that the server does not plan it, checks no privileges, and runs no
 /// function of anybody.
+#[derive(Clone, Copy)]
 pub(super) struct Witness(());
 
 impl Witness {
-    /// Of a question without its literals, and of `children`, which the planner adds.
-    pub fn new(
+    /// Of a question without its literals, and `more` such queries. The settings are those that it is asked with. An error has its
+    /// place in the question, and whether a literal stood there.
+    pub fn keep(
+        session: &mut dyn Session,
+        blank: &WithoutLiterals,
+        more: &str,
+    ) -> Result<Self, (DatabaseError, Option<(u32, bool)>)> {
+        let kept = session.keep(&format!("{BEFORE}{}\n){more} select", blank.text));
+        kept.map(|()| Self(())).map_err(|error| match error {
+            DatabaseError::Server(mut server) => {
+                let position = server.position.and_then(|position| position.checked_sub(BEFORE.len() as u32));
+                let place = position.map(|position| blank.locate(position));
+                server.position = place.map(|(position, _)| position);
+                (DatabaseError::Server(server), place)
+            }
+            error => (error, None),
+        })
+    }
+
+    /// Whether a tree is one's.
+    pub fn is_of(tree: &str) -> bool {
+        let mut words = tree.split_ascii_whitespace();
+        words.find(|word| *word == ":ctename").is_some() && words.next() == Some(NAME)
+    }
+
+    /// One of children too, which the planner adds.
+    pub fn with_children(
+        self,
         session: &mut dyn Session,
         question: &Question<'_>,
-        blank: &str,
+        blank: &WithoutLiterals,
         children: &[u32],
-    ) -> Result<Self, QuestionError> {
-        let mut sql = format!("with pgseal_question as (\n{blank}\n)");
-        if !children.is_empty() {
-            let names = session.query_with(NAMES, &[Parameter::Oids(children)], false)?;
-            let names: Vec<String> =
-                names.rows.into_iter().flatten().flatten().map(|name| format!("only {name}")).collect();
-            if !names.is_empty() {
-                sql.push_str(&format!(", pgseal_children as (select from {})", names.join(", ")));
-            }
+    ) -> Result<Self, DatabaseError> {
+        if children.is_empty() {
+            return Ok(self);
         }
-        sql.push_str(" select 1");
+        let names = session.query_with(NAMES, &[Parameter::Oids(children)], false)?;
+        let names = names.rows.into_iter().flatten().flatten().map(|name| format!("only {name}"));
+        let names: Vec<String> = names.collect();
+        if names.is_empty() {
+            return Ok(self);
+        }
         session.batch(&as_asked(question))?;
-        session.keep(&sql).map_err(without_position)?;
+        let more = format!(", pgseal_children as (select from {})", names.join(", "));
+        let witness = Self::keep(session, blank, &more).map_err(|(error, _)| error)?;
         session.batch(&quiet())?;
-        Ok(Self(()))
+        Ok(witness)
     }
 
     /// Refuses the answer where one of the relations was altered since.
     pub fn check(self, session: &mut dyn Session, question: &Question<'_>) -> Result<(), QuestionError> {
-        let touched = if session.server_version_num() >= 140_000 { TOUCHED } else { TOUCHED_13 };
-        if session.query(touched, &[])?.single() != Some("false") {
+        let untouched = if session.server_version_num() >= 140_000 { UNTOUCHED } else { UNTOUCHED_13 };
+        if session.query(untouched, &[])?.single() != Some("true") {
             return Err(QuestionError::Changed("a statement that pgseal had prepared".to_owned()));
         }
         let loud = loud(session, question);
         session.batch(&format!("{LEARN}; {loud}"))?;
         session.execute_kept()?;
-        let is_parsed_again = shown(session).next().is_some();
-        session.batch(&quiet())?;
-        session.notices();
-        if is_parsed_again { Err(QuestionError::Altered) } else { Ok(()) }
+        if shown(session).any(|tree| Self::is_of(&tree)) { Err(QuestionError::Altered) } else { Ok(()) }
     }
 }
+
+const NAME: &str = "pgseal_question";
+
+/// The question stands on lines of its own, since it could end in a comment.
+const BEFORE: &str = "with pgseal_question as (\n";
 
 /// A session learns what others have altered when it takes a lock that it does not hold yet; this function takes one and gives
 /// it back (PostgreSQL, `objectaddress.c`, `get_object_address`).
 const LEARN: &str = "select pg_catalog.pg_get_object_address('schema', '{pg_catalog}', '{}')";
 
-/// Whether a statement was prepared by SQL since the witness, or the witness itself was executed. A rollback takes back neither, so code
+/// Whether the witness is there, was not executed, and nothing was prepared by SQL since. A rollback takes back neither, so code
 /// that ran while the question was planned could have put another in the place of the witness, or of the query that reads the
 /// versions; or had the server parse the witness again, unseen. What the script of a run has prepared is older.
-macro_rules! touched {
+macro_rules! untouched {
     ($executed:literal) => {
         concat!(
-            "with witness(at) as (
-                select coalesce(max(prepare_time), '-infinity'::timestamptz) from pg_prepared_statements where not from_sql)
-             select exists (select from pg_prepared_statements p, witness w where p.prepare_time >= w.at and (p.from_sql",
+            "select (max(prepare_time) filter (where not from_sql and statement like 'with pgseal_question as (%'",
             $executed,
-            "))::text"
+            ") > coalesce(max(prepare_time) filter (where from_sql), '-infinity'::timestamptz))::text
+             from pg_prepared_statements"
         )
     };
 }
 
-const TOUCHED: &str = touched!(" or p.custom_plans + p.generic_plans > 0::int8");
+const UNTOUCHED: &str = untouched!(" and custom_plans + generic_plans = 0::int8");
 
 /// Before PostgreSQL 14 executions are not counted, and no statistics have expressions that the planner evaluates.
-const TOUCHED_13: &str = touched!("");
-
-/// It would be a place in a text that nobody has written.
-fn without_position(error: DatabaseError) -> DatabaseError {
-    match error {
-        DatabaseError::Server(mut server) => {
-            server.position = None;
-            DatabaseError::Server(server)
-        }
-        error => error,
-    }
-}
+const UNTOUCHED_13: &str = untouched!("");
