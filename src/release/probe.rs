@@ -58,7 +58,7 @@ fn ask_within(
 ) -> Result<Answer, Failure> {
     let statement = question(session, sql, order)?;
     let path = settings::question_path(order.manifest());
-    let asked = Question { sql: &statement.sql, path: &path, within };
+    let asked = Question { sql: &statement.sql, path: &path, limits: order.limits, within };
     let asked = question::ask(session, &asked).map_err(|error| match error {
         QuestionError::Database(error) => Failure::statement(&statement, &error),
         ref refused @ QuestionError::Literals(ref error) => {

@@ -9,7 +9,8 @@
 //!
 //! 1. Lock: parse the SQL without its literals. Its relations are locked from then on.
 //! 2. Check: read the versions of the catalog rows behind the tree, then run the [`checks`].
-//! 3. Open: parse and plan the SQL itself as a cursor, and compare its tree with the one that was checked.
+//! 3. Open: parse and plan the SQL itself as a cursor, compare its tree with the one that was checked, and put every setting back
+//!    to the session's start.
 //! 4. Execute it: fetch from the cursor, which is neither parsed nor planned again.
 //! 5. Check again: the versions must be those of step 2, and no relation may have been altered since step 1 (`witness`), not even
 //!    altered back; else the answer does not count.
@@ -18,10 +19,12 @@
 //!
 //! Parsing reads literals by whatever fits best at that moment, and planning evaluates expressions of statistics, indexes and
 //! constraints. Who owns what a question reads can make and drop such code between two looks at the catalog. So it must find
-//! a role that may do nothing, and an answer that it could have touched does not count.
+//! a role that may do nothing; what it set is undone before anything is executed, and an answer that it could have touched does not
+//! count.
 //!
 //! The trees are also written to the server's log, as the server does with all messages of level LOG.
 
+mod called;
 pub mod checks;
 mod fragments;
 mod functions;
@@ -35,6 +38,7 @@ use std::collections::BTreeSet;
 
 use super::settings::OWN_PATH;
 use crate::database::{Column, DatabaseError, Notice, Parameter, Session, Table};
+use crate::format::limits_of_run::RunLimits;
 use crate::sql::{WithoutLiterals, foreign_modifiers, without_literals};
 use checks::{Check, Parameters};
 use opened::Opened;
@@ -94,6 +98,8 @@ pub struct Question<'q> {
     pub sql: &'q str,
     /// The `search_path` of its names, without `pg_catalog`, which comes first.
     pub path: &'q str,
+    /// The time limits of the session.
+    pub limits: &'q RunLimits,
     /// The transaction.
     pub within: Within,
 }
@@ -213,7 +219,7 @@ impl Parsed {
             _ => QuestionError::Database(error),
         })?;
         // Those of the settings above come before it, where somebody had them shown.
-        let tree = shown(session).find(|tree| Witness::is_of(tree)).ok_or(QuestionError::NoTree)?;
+        let mut tree = shown(session).find(|tree| Witness::is_of(tree)).ok_or(QuestionError::NoTree)?;
         session.batch(&quiet())?;
         let mut uses = Used::of_select(&tree).ok_or(QuestionError::NoSelect)?;
         if session.server_version_num() >= 180_000 && !uses.relations.is_empty() {
@@ -221,7 +227,10 @@ impl Parsed {
             let relations: Vec<u32> = uses.relations.iter().copied().collect();
             let virtual_columns =
                 session.query_with(fragments::VIRTUAL_COLUMNS, &[Parameter::Oids(&relations)], false)?;
-            virtual_columns.rows.iter().flatten().flatten().for_each(|expression| uses.collect(expression));
+            for expression in virtual_columns.rows.iter().flatten().flatten() {
+                uses.collect(expression);
+                tree.push_str(expression);
+            }
         }
         Ok(Self { tree, uses, witness })
     }

@@ -33,6 +33,11 @@ pub struct WithoutLiterals {
 }
 
 impl WithoutLiterals {
+    /// The place behind the last character of `text`, from 1.
+    pub fn end(&self) -> u32 {
+        characters(&self.text) + 1
+    }
+
     /// Where a character of `text` (from 1) is in the text that it was, and whether it stands in the place of a literal.
     pub fn locate(&self, position: u32) -> (u32, bool) {
         let before = self.replaced.iter().rfind(|[(from, _), _]| *from < position);

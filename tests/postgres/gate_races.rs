@@ -3,6 +3,7 @@
 //!
 //! `PGSEAL_RACES=50` repeats each attack so often (`just gate-races`); a usual run tries each a few times.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use super::cluster::{Cluster, GATE_USER, TestDatabase};
 use super::release::{Release, Running, wait_until};
 use super::{small, small_without_gate_user};
 use pgseal::database::{Connect, DatabaseError, Purpose, Session, Table};
+use pgseal::format::limits_of_run::RunLimits;
 use pgseal::postgres::Connector;
 use pgseal::release::question::{self, Question, QuestionError, Within};
 
@@ -193,7 +195,8 @@ pub(super) fn read(url: &str) -> Box<dyn Session> {
 
 /// As gates are asked.
 pub(super) fn question_of(sql: &str) -> Question<'_> {
-    Question { sql, path: "\"public\", pg_temp", within: Within::OwnTransaction }
+    static LIMITS: LazyLock<RunLimits> = LazyLock::new(RunLimits::default);
+    Question { sql, path: "\"public\", pg_temp", limits: &LIMITS, within: Within::OwnTransaction }
 }
 
 /// Asks as gates are asked, on a session that the caller looks at.
@@ -736,4 +739,44 @@ fn values_whose_casts_are_looked_up_later() {
     db.client()
         .batch_execute(&format!("drop table public.t; drop owned by {mallory} cascade; drop role {mallory}"))
         .unwrap();
+}
+
+/// The same behind a table: the planner works out what a constraint calls, and puts the text of such a function in its place.
+#[test]
+fn values_whose_casts_are_looked_up_behind_tables() {
+    let db = Cluster::shared().database("behind");
+    let mallory = format!("mallory_{}", db.name());
+    laid(&db, &mallory);
+    let asked = |constraint: &str| {
+        db.client()
+            .batch_execute(&format!(
+                "drop table if exists public.t; create table public.t (id integer, who text, m public.mood);
+                 create table public.below (check ({constraint})) inherits (public.t); grant select on public.t to public"
+            ))
+            .unwrap_or_else(|error| panic!("{constraint}: {error}"));
+        let answer =
+            ask(read(&as_role(&db, GATE_USER)).as_mut(), "select count(*) = 0 as ready, 'x' as reason from public.t");
+        db.client().batch_execute("drop table public.t cascade").unwrap();
+        answer
+    };
+    for constraint in [
+        "quote_literal('yes'::public.mood) <> 'z'",
+        "'is ' || 'yes'::public.mood <> 'z'",
+        "to_json(array['yes'::public.mood])::text <> 'z'",
+        "who is null or quote_nullable('yes'::text::public.mood) <> 'z'",
+    ] {
+        let error = asked(constraint).unwrap_err().to_string();
+        assert!(
+            error.contains("whose casts it would look for, in an index, constraint or key of public.below"),
+            "{constraint}: {error}"
+        );
+    }
+    for constraint in [
+        "m <> 'yes'::public.mood",
+        "quote_literal(who) <> 'z'",
+        "m = any ('{yes,no}'::public.mood[]) and 'is ' || who <> 'z'",
+    ] {
+        asked(constraint).unwrap_or_else(|error| panic!("{constraint}: {error}"));
+    }
+    db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
 }

@@ -348,3 +348,18 @@ fn trees_and_plans_are_no_notices() {
         assert!(!answer.to_string().contains("LOG"), "{command}: {answer}");
     }
 }
+
+/// The witness puts the question in parentheses, which nobody has written.
+#[test]
+fn errors_at_the_end_of_a_gate() {
+    let (db, release, site) = small("ends");
+    for (gate, place) in [
+        ("select true as ready, 'x' as reason\nfrom public.approvals where;\n", "2:28"),
+        ("select true as ready, 'x' as reason\nfrom public.approvals where -- it\n", "2:34"),
+        ("select true as ready, 'x' as reason);\n", "1:37"),
+    ] {
+        let operator = site.operator(&site.pack(&release.clone().gate("approved", gate)), &db.url());
+        let words = format!("gate/approved.sql:{place}: syntax error at the end, or a parenthesis too many");
+        operator.start("gate").end().fails_saying(21, &[&words]);
+    }
+}

@@ -3,8 +3,10 @@
 use super::tree::{self, Used};
 use super::{Question, QuestionError, as_asked, loud, quiet, shown};
 use crate::database::{Column, Session, Table};
+use crate::release::settings;
 
-/// A question whose cursor is open. What is executed is the tree that was checked.
+/// A question whose cursor is open. What is executed is the tree that was checked; and code that ran while it was parsed and
+/// planned has no say in how: every setting is as the session began.
 pub(super) struct Opened {
     columns: Vec<Column>,
 }
@@ -23,6 +25,8 @@ impl Opened {
         if !checked.covers(&Used::of_select(tree).ok_or(QuestionError::NoSelect)?) {
             return Err(QuestionError::Changed("what it calls".to_owned()));
         }
+        // The cursor can't be kept where what that code set is rolled back.
+        settings::reset(session, question.limits)?;
         session.batch(&format!("{}; {}", quiet(), as_asked(question)))?;
         Ok(Self { columns })
     }

@@ -25,7 +25,12 @@ impl Witness {
         kept.map(|()| Self(())).map_err(|error| match error {
             DatabaseError::Server(mut server) => {
                 let position = server.position.and_then(|position| position.checked_sub(BEFORE.len() as u32));
-                let place = position.map(|position| blank.locate(position));
+                let end = blank.end();
+                if position.is_some_and(|position| position > end) {
+                    // At the parenthesis of the witness.
+                    server.message = "syntax error at the end, or a parenthesis too many".to_owned();
+                }
+                let place = position.map(|position| blank.locate(position.min(end)));
                 server.position = place.map(|(position, _)| position);
                 (DatabaseError::Server(server), place)
             }
