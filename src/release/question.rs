@@ -143,12 +143,20 @@ fn attempt(
         lock_tables(session, &before)?;
     }
     let mut parameters = before.parameters();
-    let versions = Versions::with_children(session, &mut parameters, within)?;
+    let (mut witness, mut watched) = (before.witness, before.uses.relations.len());
+    let versions = loop {
+        let versions = Versions::with_children(session, &mut parameters, within)?;
+        // Those that came before the witness of the others was there have none.
+        let relations = parameters.relations();
+        if relations.len() == watched {
+            break versions;
+        }
+        watched = relations.len();
+        witness = witness.with_children(session, question, blank, &relations[before.uses.relations.len()..])?;
+    };
     if let Some(what) = versions.lack(&before.uses) {
         return Err(QuestionError::Uses(format!("{what} that the catalog does not show")));
     }
-    let children = &parameters.relations()[before.uses.relations.len()..];
-    let witness = before.witness.with_children(session, question, blank, children)?;
     before.check(session, &parameters)?;
 
     let (columns, table) = Opened::of(session, question, &before.uses)?.fetch(session, 2)?;

@@ -780,3 +780,31 @@ fn values_whose_casts_are_looked_up_behind_tables() {
     }
     db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
 }
+
+/// PostgreSQL 13 parses its own functions in SQL where they run: `relnamespace = 11` of `shobj_description` finds this operator.
+#[test]
+fn operators_that_stand_before_postgresqls_own() {
+    let db = Cluster::shared().database("before");
+    let mallory = format!("mallory_{}", db.name());
+    laid(&db, &mallory);
+    let gate = "select shobj_description(oid, 'pg_database') is distinct from 'freeze' as ready, 'x' as reason
+        from pg_database where datname = current_database()";
+    db.client().batch_execute(&format!("comment on database \"{}\" is 'freeze'", db.name())).unwrap();
+    let asked = || ask(read(&as_role(&db, GATE_USER)).as_mut(), gate);
+    assert!(asked().is_ok_and(|table| table.rows[0][0].as_deref() == Some("f")));
+    db.client()
+        .batch_execute(&format!(
+            "set role {mallory}; create function public.no(oid, integer) returns boolean language sql immutable as 'select false';
+             create operator public.= (leftarg = oid, rightarg = integer, function = public.no)"
+        ))
+        .unwrap();
+    let answer = asked();
+    if db.ask("select current_setting('server_version_num')::integer < 140000") == "t" {
+        assert!(
+            answer.is_err_and(|error| error.to_string().contains("operator public.=(oid,integer), made by somebody"))
+        );
+    } else {
+        assert!(answer.is_ok() && !says_ready(&answer), "{answer:?}");
+    }
+    db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
+}

@@ -183,6 +183,94 @@ impl Late<'_> {
     }
 }
 
+/// The witness of children goes by name, and a schema is renamed while it waits for the first of them: the child is another table by
+/// then, and the true one has statistics that come and go.
+#[test]
+fn a_child_that_is_another_table() {
+    let db = Cluster::shared().database("renamedchild");
+    if !has_late_statistics(&db) {
+        return;
+    }
+    let mallory = Mallory::lays(&db);
+    db.client().batch_execute(&format!("grant create on database \"{}\" to {}", db.name(), mallory.name)).unwrap();
+    mallory
+        .session()
+        .batch_execute(
+            "create schema s; create table s.c2 () inherits (public.approvals); create index c2_i on s.c2 (id)",
+        )
+        .unwrap();
+    let waits_for = |oid: &str| {
+        let waiting = format!("select count(*) from pg_locks where relation = {oid} and not granted");
+        wait_until("the gate waits", || db.ask(&waiting) == "1");
+    };
+    let (child, index) = (db.ask("select 'public.child'::regclass::oid"), db.ask("select 's.c2_i'::regclass::oid"));
+    let (mut one, mut two, mut holder) = (mallory.session(), mallory.session(), mallory.session());
+    holder.batch_execute("select pg_advisory_lock(4713)").unwrap();
+    one.batch_execute("begin; lock table only public.child in access exclusive mode").unwrap();
+    two.batch_execute("begin; alter index s.c2_i set tablespace pg_default").unwrap();
+    let answer = thread::scope(|scope| {
+        let asking = scope.spawn(|| ask(read(&as_role(&db, GATE_USER)).as_mut(), FOLDED));
+        waits_for(&child);
+        let swap = "alter schema s rename to s2; create schema s; create table s.c2 (id integer)";
+        mallory.session().batch_execute(swap).unwrap();
+        one.batch_execute("rollback").unwrap();
+        waits_for(&index);
+        let create = "create statistics public.late_s on (public.late(1) + id), who from s2.c2";
+        mallory.session().batch_execute(create).unwrap();
+        two.batch_execute("rollback").unwrap();
+        mallory.drops_statistics_while_late_runs(&mut holder);
+        asking.join().unwrap()
+    });
+    assert!(answer.is_ok() && !says_ready(&answer), "{answer:?}");
+    drop((one, two, holder));
+    mallory.leaves();
+}
+
+/// A grandchild that comes while the witness waits for its parent, and would go while the planner waits for a temporary child: the row is
+/// in it in between.
+#[test]
+fn a_grandchild_that_comes_and_goes() {
+    let db = Cluster::shared().database("grandchild");
+    let mallory = Mallory::lays(&db);
+    mallory
+        .session()
+        .batch_execute(
+            "create table public.freeze (id integer); insert into public.freeze values (1);
+             create table public.c () inherits (public.freeze); create table public.d (id integer)",
+        )
+        .unwrap();
+    db.client().batch_execute("grant select on all tables in schema public to public").unwrap();
+    let waits_for = |oid: &str| {
+        let waiting = format!("select count(*) from pg_locks where relation = {oid} and not granted");
+        wait_until("the gate waits", || db.ask(&waiting) == "1");
+    };
+    let (mut one, mut two) = (mallory.session(), mallory.session());
+    two.batch_execute("create temp table t () inherits (public.freeze)").unwrap();
+    let temporary: u32 = two.query_one("select 't'::regclass::oid", &[]).unwrap().get(0);
+    let parent = db.ask("select 'public.c'::regclass::oid");
+    one.batch_execute("begin; lock table only public.c in access exclusive mode").unwrap();
+    two.batch_execute("begin; lock table only t in access exclusive mode").unwrap();
+    let answer = thread::scope(|scope| {
+        let gate = "select count(*) = 0 as ready, 'x' as reason from public.freeze";
+        let asking = scope.spawn(|| ask(read(&as_role(&db, GATE_USER)).as_mut(), gate));
+        waits_for(&parent);
+        one.batch_execute(
+            "alter table public.d inherit public.c; delete from only public.freeze; insert into public.d values (1); commit",
+        )
+        .unwrap();
+        waits_for(&temporary.to_string());
+        let _ = two.batch_execute(
+            "set local lock_timeout = 300; delete from public.d; insert into public.freeze values (1);
+             alter table public.d no inherit public.c; commit",
+        );
+        drop(two);
+        asking.join().unwrap()
+    });
+    assert!(!says_ready(&answer), "{answer:?}");
+    drop(one);
+    mallory.leaves();
+}
+
 /// What fits better than PostgreSQL's own, made and dropped all the time. Gives how many questions were answered.
 fn flickers(gate: &str, create: &[&str], drop: &str) -> u32 {
     let db = Cluster::shared().database("flicker");

@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use super::called::{CALLED, CALLED_BEFORE};
+use super::called::{CALLED, CALLED_BEFORE, LOOKED_UP_BEHIND_TABLES};
 use super::fragments::{made_casts, needs, oids, outsiders, relations, used_types};
 use super::functions::{ALLOWED, DENIED, pattern};
 use super::tree::Used;
@@ -97,7 +97,7 @@ fn first(found: Table) -> Option<String> {
 }
 
 /// Every check.
-pub const CHECKS: [Check; 15] = [
+pub const CHECKS: [Check; 16] = [
     Check { what: "functions and operators", pre_check: CALLED_BEFORE, query: CALLED },
     // Not PostgreSQL's own, nor an enumeration or an array of one: its input, casts, comparisons and checks could call
     // anything. A column may be of a domain over one of PostgreSQL's own: its value was checked when it was written.
@@ -321,45 +321,19 @@ pub const CHECKS: [Check; 15] = [
     Check {
         what: "casts that are looked up behind tables",
         pre_check: "exists (select from needs where class = 'pg_type'::regclass::oid)",
-        query: concat!(
-            "with ",
-            needs!(),
-            ", expressions(owner, tree) as (
-        select c.conrelid, c.conbin::text from pg_constraint c where c.conrelid = any ",
-            oids!("$5"),
-            "
-        union all
-        select i.indrelid, coalesce(i.indexprs::text, ''::text) || coalesce(i.indpred::text, ''::text) from pg_index i where i.indrelid = any ",
-            oids!("$5"),
-            "
-        union all
-        select s.stxrelid, s::text from pg_statistic_ext s where s.stxrelid = any ",
-            oids!("$5"),
-            "
-        union all
-        select d.adrelid, d.adbin::text from pg_attrdef d where d.adrelid = any ",
-            oids!("$5"),
-            "
-        union all
-        select p.partrelid, p.partexprs::text from pg_partitioned_table p where p.partrelid = any ",
-            oids!("$5"),
-            "
-    ), looking(function, word) as (
-        select p.oid, ' :funcid '::text || oidout(p.oid)::text || ' '::text
-        from pg_proc p where p.prolang = 14::oid or p.proname ~ 'json'::text
-        union all
-        select p.oid, ' :opno '::text || oidout(o.oid)::text || ' '::text
-        from pg_proc p join pg_operator o on o.oprcode::oid = p.oid where p.prolang = 14::oid or p.proname ~ 'json'::text
-        union all
-        select 'to_json(anyelement)'::regprocedure::oid, '{JSON'::text
-    )
-    select format('function %s with a value whose casts it would look for, in an index, constraint or key of %s',
-                  l.function::regprocedure, n.owner::regclass)
-    from needs n join pg_type t on t.oid = n.oid join pg_roles o on o.oid = t.typowner
-    join expressions e on e.owner = n.owner join looking l on strpos(e.tree, l.word) > 0::int4
-    where n.class = 'pg_type'::regclass::oid and not o.rolsuper
-    limit 1"
-        ),
+        query: LOOKED_UP_BEHIND_TABLES,
+    },
+    // Until PostgreSQL 13 its own functions in SQL are texts that are parsed where they run, and an operator for exactly these types
+    // stands before its own.
+    Check {
+        what: "operators before PostgreSQL's own",
+        pre_check: "current_setting('server_version_num'::text) < '140000'::text
+            and exists (select from pg_operator where oid >= 16384::oid)",
+        query: "select format('operator %s, made by somebody, which PostgreSQL before 14 would call in functions of its own', o.oid::regoperator)
+                from pg_operator o join pg_roles r on r.oid = o.oprowner
+                where o.oid >= 16384::oid and not r.rolsuper and o.oprleft < 16384::oid and o.oprright < 16384::oid
+                  and exists (select from pg_operator own where own.oid < 16384::oid and own.oprname = o.oprname)
+                limit 1",
     },
     Check {
         what: "access methods",

@@ -120,9 +120,9 @@ pub(super) const LOCKABLE: &str = concat!(
     " order by c.oid"
 );
 
-/// Relations by quoted name, but for those of other sessions' temporary schemas, which a question does not read.
+/// Relations by oid and quoted name, but for those of other sessions' temporary schemas, which a question does not read.
 pub(super) const NAMES: &str = concat!(
-    "select quote_ident(n.nspname::text) || '.'::text || quote_ident(c.relname::text)
+    "select oidout(c.oid)::text, quote_ident(n.nspname::text) || '.'::text || quote_ident(c.relname::text)
      from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where c.relpersistence <> 't' and c.oid = any ",
     oids!("$1"),

@@ -1,7 +1,8 @@
 //! Whether the relations of a question were altered while it was asked, also where that was undone before anybody looked again.
 
 use super::fragments::NAMES;
-use super::{Question, QuestionError, as_asked, loud, quiet, shown};
+use super::tree::Used;
+use super::{Question, QuestionError, loud, quiet, shown, tree_of};
 use crate::database::{DatabaseError, Parameter, Session};
 use crate::sql::WithoutLiterals;
 
@@ -51,21 +52,26 @@ impl Witness {
         question: &Question<'_>,
         blank: &WithoutLiterals,
         children: &[u32],
-    ) -> Result<Self, DatabaseError> {
+    ) -> Result<Self, QuestionError> {
+        let children = session.query_with(NAMES, &[Parameter::Oids(children)], false)?;
+        let children = children.rows.into_iter().map(|row| row.into_iter().map(Option::unwrap_or_default));
+        let children: Vec<(u32, String)> =
+            children.filter_map(|mut row| Some((row.next()?.parse().ok()?, format!("only {}", row.next()?)))).collect();
         if children.is_empty() {
             return Ok(self);
         }
-        let names = session.query_with(NAMES, &[Parameter::Oids(children)], false)?;
-        let names = names.rows.into_iter().flatten().flatten().map(|name| format!("only {name}"));
-        let names: Vec<String> = names.collect();
-        if names.is_empty() {
-            return Ok(self);
-        }
-        session.batch(&as_asked(question))?;
+        let names: Vec<&str> = children.iter().map(|(_, name)| name.as_str()).collect();
+        let loud = loud(session, question);
+        session.batch(&loud)?;
         let more = format!(", pgseal_children as (select from {})", names.join(", "));
         let witness = Self::keep(session, blank, &more).map_err(|(error, _)| error)?;
+        let tree = shown(session).find(|tree| Self::is_of(tree)).ok_or(QuestionError::NoTree)?;
         session.batch(&quiet())?;
-        Ok(witness)
+        // A name can mean another relation by now.
+        let mut uses = Used::default();
+        uses.collect(&tree);
+        let is_watched = children.iter().all(|(child, _)| uses.relations.contains(child));
+        if is_watched { Ok(witness) } else { Err(QuestionError::Altered) }
     }
 
     /// Refuses the answer where one of the relations was altered since.
@@ -77,7 +83,11 @@ impl Witness {
         let loud = loud(session, question);
         session.batch(&format!("{LEARN}; {loud}"))?;
         session.execute_kept()?;
-        if shown(session).any(|tree| Self::is_of(&tree)) { Err(QuestionError::Altered) } else { Ok(()) }
+        let said = session.notices();
+        // What is not the server's says that there was more than is kept.
+        let is_whole = said.iter().all(|notice| notice.routine.is_some());
+        let is_parsed_again = said.into_iter().filter_map(tree_of).any(|tree| Self::is_of(&tree));
+        if is_whole && !is_parsed_again { Ok(()) } else { Err(QuestionError::Altered) }
     }
 }
 
