@@ -11,9 +11,10 @@
 //! 2. Check: read the versions of the catalog rows behind the tree, then run the [`checks`].
 //! 3. Open: parse and plan the SQL itself as a cursor, compare its tree with the one that was checked, and put every setting back
 //!    to the session's start.
-//! 4. Execute it: fetch from the cursor, which is neither parsed nor planned again.
-//! 5. Check again: the versions must be those of step 2, and no relation may have been altered since step 1 (`witness`), not even
-//!    altered back; else the answer does not count.
+//! 4. Check again: the versions must be those of step 2, and no relation may have been altered since step 1 (`witness`), not even
+//!    altered back.
+//! 5. Execute it: fetch from the cursor, which is neither parsed nor planned again. The versions must still be the same, else the
+//!    answer does not count.
 //!
 //! In READ COMMITTED each of these queries has a snapshot of its own, so none is older than the locks.
 //!
@@ -43,7 +44,7 @@ use crate::sql::{WithoutLiterals, foreign_modifiers, without_literals};
 use checks::{Check, Parameters};
 use opened::Opened;
 use tree::{Used, foreign, without_columns_of_joins};
-use versions::{Difference, Versions};
+use versions::Versions;
 use witness::Witness;
 
 /// Executions of a question whose relations are truncated, rewritten or altered meanwhile.
@@ -159,18 +160,14 @@ fn attempt(
     }
     before.check(session, &parameters)?;
 
-    let (columns, table) = Opened::of(session, question, &before.uses)?.fetch(session, 2)?;
-
-    // Before anything is rolled back: partitions and children are locked since they were planned, and only until then.
-    let versions_after = Versions::read(session, &parameters, within)?;
-    match versions.difference(&versions_after, session)? {
-        Some(Difference::Storage(relation)) => return Err(QuestionError::Rewritten(relation)),
-        Some(Difference::Definition(what)) => return Err(QuestionError::Changed(what)),
-        None => {}
-    }
-    // Behind the versions: what was made and dropped again before they were read is known by now.
+    let opened = Opened::of(session, question, &before.uses)?;
+    // Behind the versions: of what was made and dropped again before they were read, the server has told by now.
+    versions.still(&Versions::read(session, &parameters, within)?, session)?;
     witness.check(session, question)?;
-    Ok((columns, table))
+    let answer = opened.fetch(session, question, 2)?;
+    // Before anything is rolled back: partitions and children are locked since they were planned, and only until then.
+    versions.still(&Versions::read(session, &parameters, within)?, session)?;
+    Ok(answer)
 }
 
 /// Readers of type modifiers run while the server parses, so that a type with modifiers can't wait for the catalog.

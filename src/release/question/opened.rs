@@ -27,12 +27,18 @@ impl Opened {
         }
         // The cursor can't be kept where what that code set is rolled back.
         settings::reset(session, question.limits)?;
-        session.batch(&format!("{}; {}", quiet(), as_asked(question)))?;
+        session.batch(&quiet())?;
         Ok(Self { columns })
     }
 
     /// Executes it, and gives at most `limit` rows.
-    pub fn fetch(self, session: &mut dyn Session, limit: usize) -> Result<(Vec<Column>, Table), QuestionError> {
+    pub fn fetch(
+        self,
+        session: &mut dyn Session,
+        question: &Question<'_>,
+        limit: usize,
+    ) -> Result<(Vec<Column>, Table), QuestionError> {
+        session.batch(&format!("{}; {}", quiet(), as_asked(question)))?;
         let table = session.fetch(limit)?;
         session.batch(&quiet())?;
         Ok((self.columns, table))

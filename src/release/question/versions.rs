@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Within;
 use super::checks::Parameters;
 use super::fragments::oids;
 use super::tree::Used;
+use super::{QuestionError, Within};
 use crate::database::{DatabaseError, Parameter, Session};
 
 /// The class of a relation's own row, which also says in which file of the server it is: TRUNCATE, VACUUM FULL and CLUSTER
@@ -21,7 +21,7 @@ const CHILDREN: &str = "children";
 pub(super) struct Versions(BTreeMap<(String, String), String>);
 
 /// How two [`Versions`] differ.
-pub(super) enum Difference {
+enum Difference {
     /// Relations have other files, and nothing else changed: they were truncated or rewritten.
     Storage(String),
     /// Something else changed.
@@ -84,8 +84,17 @@ impl Versions {
         fewer.into_iter().find_map(|(what, is_fewer)| is_fewer.then_some(what))
     }
 
+    /// Refuses the answer where those `after` differ.
+    pub fn still(&self, after: &Self, session: &mut dyn Session) -> Result<(), QuestionError> {
+        match self.difference(after, session)? {
+            None => Ok(()),
+            Some(Difference::Storage(relation)) => Err(QuestionError::Rewritten(relation)),
+            Some(Difference::Definition(what)) => Err(QuestionError::Changed(what)),
+        }
+    }
+
     /// The first difference, in words; `None` where they are equal.
-    pub fn difference(&self, after: &Self, session: &mut dyn Session) -> Result<Option<Difference>, DatabaseError> {
+    fn difference(&self, after: &Self, session: &mut dyn Session) -> Result<Option<Difference>, DatabaseError> {
         let keys = self.0.keys().chain(after.0.keys());
         let differ: Vec<_> = keys.filter(|key| self.0.get(*key) != after.0.get(*key)).collect();
         let is_rewritten = |key: &(String, String)| {
