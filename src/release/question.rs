@@ -153,7 +153,8 @@ fn attempt(
             break versions;
         }
         watched = relations.len();
-        witness = witness.with_children(session, question, blank, &relations[before.uses.relations.len()..])?;
+        let own = &before.uses.relations;
+        witness = witness.with_children(session, question, blank, own, &relations[own.len()..])?;
     };
     if let Some(what) = versions.lack(&before.uses) {
         return Err(QuestionError::Uses(format!("{what} that the catalog does not show")));

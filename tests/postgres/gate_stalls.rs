@@ -226,6 +226,59 @@ fn a_child_that_is_another_table() {
     mallory.leaves();
 }
 
+/// The same for the table of the question itself, where the witness is made a second time, since a grandchild came.
+#[test]
+fn a_table_that_is_another_for_a_while() {
+    let db = Cluster::shared().database("renamedtable");
+    if !has_late_statistics(&db) {
+        return;
+    }
+    let mallory = Mallory::lays(&db);
+    db.client().batch_execute(&format!("grant create on database \"{}\" to {}", db.name(), mallory.name)).unwrap();
+    mallory
+        .session()
+        .batch_execute(
+            "create schema s; create table s.p (id integer, who text); create index p_i on s.p (id);
+             create table public.c () inherits (s.p); create table public.d (id integer, who text);
+             alter table public.d inherit public.c; alter table public.d no inherit public.c",
+        )
+        .unwrap();
+    let waits_for = |oid: &str| {
+        let waiting = format!("select count(*) from pg_locks where relation = {oid} and not granted");
+        wait_until("the gate waits", || db.ask(&waiting) == "1");
+    };
+    let [c, d, index] =
+        ["public.c", "public.d", "s.p_i"].map(|name| db.ask(&format!("select '{name}'::regclass::oid")));
+    let (mut one, mut two, mut holder) = (mallory.session(), mallory.session(), mallory.session());
+    holder.batch_execute("select pg_advisory_lock(4713)").unwrap();
+    one.batch_execute("begin; lock table only public.c in access exclusive mode").unwrap();
+    two.batch_execute("begin; alter index s.p_i set tablespace pg_default").unwrap();
+    let answer = thread::scope(|scope| {
+        let gate = "select (select count(*) from s.p where id > 0 and who is not null) >= 0
+            and (select (1::float8 / 3)::text) = '0.33333' as ready, 'x' as reason";
+        let asking = scope.spawn(|| ask(read(&as_role(&db, GATE_USER)).as_mut(), gate));
+        waits_for(&c);
+        let swap = "alter schema s rename to s2; create schema s; create table s.p (id integer, who text)";
+        mallory.session().batch_execute(swap).unwrap();
+        one.batch_execute(
+            "alter table public.d inherit public.c; commit; begin; lock table only public.d in access exclusive mode",
+        )
+        .unwrap();
+        waits_for(&d);
+        mallory.session().batch_execute("alter schema s rename to s3; alter schema s2 rename to s").unwrap();
+        one.batch_execute("rollback").unwrap();
+        waits_for(&index);
+        let create = "create statistics public.late_s on (public.late(1) + id), who from s.p";
+        mallory.session().batch_execute(create).unwrap();
+        two.batch_execute("rollback").unwrap();
+        mallory.drops_statistics_while_late_runs(&mut holder);
+        asking.join().unwrap()
+    });
+    assert!(answer.is_ok() && !says_ready(&answer), "{answer:?}");
+    drop((one, two, holder));
+    mallory.leaves();
+}
+
 /// A grandchild that comes while the witness waits for its parent, and would go while the planner waits for a temporary child: the row is
 /// in it in between.
 #[test]

@@ -1,5 +1,7 @@
 //! Whether the relations of a question were altered while it was asked, also where that was undone before anybody looked again.
 
+use std::collections::BTreeSet;
+
 use super::fragments::NAMES;
 use super::tree::Used;
 use super::{Question, QuestionError, loud, quiet, shown, tree_of};
@@ -45,12 +47,13 @@ impl Witness {
         words.find(|word| *word == ":ctename").is_some() && words.next() == Some(NAME)
     }
 
-    /// One of children too, which the planner adds.
+    /// One of the question's `own` relations and of children, which the planner adds.
     pub fn with_children(
         self,
         session: &mut dyn Session,
         question: &Question<'_>,
         blank: &WithoutLiterals,
+        own: &BTreeSet<u32>,
         children: &[u32],
     ) -> Result<Self, QuestionError> {
         let children = session.query_with(NAMES, &[Parameter::Oids(children)], false)?;
@@ -70,8 +73,8 @@ impl Witness {
         // A name can mean another relation by now.
         let mut uses = Used::default();
         uses.collect(&tree);
-        let is_watched = children.iter().all(|(child, _)| uses.relations.contains(child));
-        if is_watched { Ok(witness) } else { Err(QuestionError::Altered) }
+        let has_children = children.iter().all(|(child, _)| uses.relations.contains(child));
+        if has_children && uses.relations.is_superset(own) { Ok(witness) } else { Err(QuestionError::Altered) }
     }
 
     /// Refuses the answer where one of the relations was altered since.
