@@ -774,6 +774,7 @@ fn values_whose_casts_are_looked_up_behind_tables() {
     for constraint in [
         "m <> 'yes'::public.mood",
         "quote_literal(who) <> 'z'",
+        "m <> 'yes'::public.mood), check (jsonb_typeof('{}'::jsonb) <> who",
         "m = any ('{yes,no}'::public.mood[]) and 'is ' || who <> 'z'",
     ] {
         asked(constraint).unwrap_or_else(|error| panic!("{constraint}: {error}"));

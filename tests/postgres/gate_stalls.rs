@@ -83,11 +83,14 @@ impl<'d> Mallory<'d> {
         postgres::Client::connect(&connection, postgres::NoTls).unwrap()
     }
 
-    /// Waits until somebody waits for a lock of this relation, `by` so many.
-    fn waits_for(&self, relation: &str, by: u32) {
-        let waiting =
-            format!("select count(*) from pg_locks where relation = 'public.{relation}'::regclass and not granted");
-        wait_until(relation, || self.db.ask(&waiting) == by.to_string());
+    /// Waits until a lock of the relation with this oid is waited for.
+    fn waits_for(&self, oid: &str) {
+        let waiting = format!("select count(*) from pg_locks where relation = {oid} and not granted");
+        wait_until("a lock is waited for", || self.db.ask(&waiting) == "1");
+    }
+
+    fn oid(&self, relation: &str) -> String {
+        self.db.ask(&format!("select '{relation}'::regclass::oid"))
     }
 
     /// Holds the lock that `late` waits for until it runs, then drops the statistics below it.
@@ -167,7 +170,7 @@ impl Late<'_> {
                 session.batch("prepare mine as select 1").unwrap();
                 ask_within(session.as_mut(), self.gate, self.within)
             });
-            mallory.waits_for(index, 1);
+            mallory.waits_for(&mallory.oid(&format!("public.{index}")));
             let create = format!(
                 "create statistics public.late_s on (public.{} + id), who from public.{}",
                 self.expression, self.table
@@ -199,22 +202,18 @@ fn a_child_that_is_another_table() {
             "create schema s; create table s.c2 () inherits (public.approvals); create index c2_i on s.c2 (id)",
         )
         .unwrap();
-    let waits_for = |oid: &str| {
-        let waiting = format!("select count(*) from pg_locks where relation = {oid} and not granted");
-        wait_until("the gate waits", || db.ask(&waiting) == "1");
-    };
-    let (child, index) = (db.ask("select 'public.child'::regclass::oid"), db.ask("select 's.c2_i'::regclass::oid"));
+    let (child, index) = (mallory.oid("public.child"), mallory.oid("s.c2_i"));
     let (mut one, mut two, mut holder) = (mallory.session(), mallory.session(), mallory.session());
     holder.batch_execute("select pg_advisory_lock(4713)").unwrap();
     one.batch_execute("begin; lock table only public.child in access exclusive mode").unwrap();
     two.batch_execute("begin; alter index s.c2_i set tablespace pg_default").unwrap();
     let answer = thread::scope(|scope| {
         let asking = scope.spawn(|| ask(read(&as_role(&db, GATE_USER)).as_mut(), FOLDED));
-        waits_for(&child);
+        mallory.waits_for(&child);
         let swap = "alter schema s rename to s2; create schema s; create table s.c2 (id integer)";
         mallory.session().batch_execute(swap).unwrap();
         one.batch_execute("rollback").unwrap();
-        waits_for(&index);
+        mallory.waits_for(&index);
         let create = "create statistics public.late_s on (public.late(1) + id), who from s2.c2";
         mallory.session().batch_execute(create).unwrap();
         two.batch_execute("rollback").unwrap();
@@ -243,12 +242,7 @@ fn a_table_that_is_another_for_a_while() {
              alter table public.d inherit public.c; alter table public.d no inherit public.c",
         )
         .unwrap();
-    let waits_for = |oid: &str| {
-        let waiting = format!("select count(*) from pg_locks where relation = {oid} and not granted");
-        wait_until("the gate waits", || db.ask(&waiting) == "1");
-    };
-    let [c, d, index] =
-        ["public.c", "public.d", "s.p_i"].map(|name| db.ask(&format!("select '{name}'::regclass::oid")));
+    let [c, d, index] = ["public.c", "public.d", "s.p_i"].map(|name| mallory.oid(name));
     let (mut one, mut two, mut holder) = (mallory.session(), mallory.session(), mallory.session());
     holder.batch_execute("select pg_advisory_lock(4713)").unwrap();
     one.batch_execute("begin; lock table only public.c in access exclusive mode").unwrap();
@@ -257,17 +251,17 @@ fn a_table_that_is_another_for_a_while() {
         let gate = "select (select count(*) from s.p where id > 0 and who is not null) >= 0
             and (select (1::float8 / 3)::text) = '0.33333' as ready, 'x' as reason";
         let asking = scope.spawn(|| ask(read(&as_role(&db, GATE_USER)).as_mut(), gate));
-        waits_for(&c);
+        mallory.waits_for(&c);
         let swap = "alter schema s rename to s2; create schema s; create table s.p (id integer, who text)";
         mallory.session().batch_execute(swap).unwrap();
         one.batch_execute(
             "alter table public.d inherit public.c; commit; begin; lock table only public.d in access exclusive mode",
         )
         .unwrap();
-        waits_for(&d);
+        mallory.waits_for(&d);
         mallory.session().batch_execute("alter schema s rename to s3; alter schema s2 rename to s").unwrap();
         one.batch_execute("rollback").unwrap();
-        waits_for(&index);
+        mallory.waits_for(&index);
         let create = "create statistics public.late_s on (public.late(1) + id), who from s.p";
         mallory.session().batch_execute(create).unwrap();
         two.batch_execute("rollback").unwrap();
@@ -294,25 +288,21 @@ fn a_grandchild_that_comes_and_goes() {
         )
         .unwrap();
     db.client().batch_execute("grant select on all tables in schema public to public").unwrap();
-    let waits_for = |oid: &str| {
-        let waiting = format!("select count(*) from pg_locks where relation = {oid} and not granted");
-        wait_until("the gate waits", || db.ask(&waiting) == "1");
-    };
     let (mut one, mut two) = (mallory.session(), mallory.session());
     two.batch_execute("create temp table t () inherits (public.freeze)").unwrap();
     let temporary: u32 = two.query_one("select 't'::regclass::oid", &[]).unwrap().get(0);
-    let parent = db.ask("select 'public.c'::regclass::oid");
+    let parent = mallory.oid("public.c");
     one.batch_execute("begin; lock table only public.c in access exclusive mode").unwrap();
     two.batch_execute("begin; lock table only t in access exclusive mode").unwrap();
     let answer = thread::scope(|scope| {
         let gate = "select count(*) = 0 as ready, 'x' as reason from public.freeze";
         let asking = scope.spawn(|| ask(read(&as_role(&db, GATE_USER)).as_mut(), gate));
-        waits_for(&parent);
+        mallory.waits_for(&parent);
         one.batch_execute(
             "alter table public.d inherit public.c; delete from only public.freeze; insert into public.d values (1); commit",
         )
         .unwrap();
-        waits_for(&temporary.to_string());
+        mallory.waits_for(&temporary.to_string());
         let _ = two.batch_execute(
             "set local lock_timeout = 300; delete from public.d; insert into public.freeze values (1);
              alter table public.d no inherit public.c; commit",
@@ -408,7 +398,7 @@ fn labels_that_are_swapped() {
         let gate =
             "select bool_and(state = 'approved') is not false as ready, 'x' as reason from public.states where id > 0";
         let asking = scope.spawn(move || ask(read(&url).as_mut(), gate));
-        mallory.waits_for("states_i", 1);
+        mallory.waits_for(&mallory.oid("public.states_i"));
         stall.batch_execute(&format!("{swap}; insert into public.states values (1, 'pending'); commit")).unwrap();
         asking.join().unwrap()
     });

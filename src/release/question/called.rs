@@ -64,7 +64,7 @@ pub(super) const CALLED: &str = concat!(
 );
 
 /// The first expression of a table that uses a function which looks for casts when it is planned, beside a type whose owner is no
-/// superuser. Which of them is given its value is not looked at.
+/// superuser, in one expression. Which function is given its value is not looked at.
 pub(super) const LOOKED_UP_BEHIND_TABLES: &str = concat!(
             "with ",
             needs!(),
@@ -100,7 +100,8 @@ pub(super) const LOOKED_UP_BEHIND_TABLES: &str = concat!(
     select format('function %s with a value whose casts it would look for, in an index, constraint or key of %s',
                   l.function::regprocedure, n.owner::regclass)
     from needs n join pg_type t on t.oid = n.oid join pg_roles o on o.oid = t.typowner
-    join expressions e on e.owner = n.owner join looking l on strpos(e.tree, l.word) > 0::int4
+    join expressions e on e.owner = n.owner and strpos(e.tree, ' '::text || oidout(t.oid)::text || ' '::text) > 0::int4
+    join looking l on strpos(e.tree, l.word) > 0::int4
     where n.class = 'pg_type'::regclass::oid and not o.rolsuper
     limit 1"
         );
