@@ -1,6 +1,6 @@
 //! The checks of functions and operators that a question calls, itself or behind its tables.
 
-use super::fragments::{needs, oids};
+use super::fragments::{expressions, oids};
 
 /// Whether [`CALLED`] could reject something. Its reasons are those, or narrower: that of languages asks for an oid of 16384
 /// or more too. They stand where values are made and not under WHERE, since the planner would try the expressions on its
@@ -64,31 +64,12 @@ pub(super) const CALLED: &str = concat!(
 );
 
 /// The first expression of a table that uses a function which looks for casts when it is planned, beside a type whose owner is no
-/// superuser, in one expression. Which function is given its value is not looked at.
+/// superuser, in one expression. Which function is given its value is not looked at. Types are read in the trees: an
+/// empty array depends on none (`pg_depend`).
 pub(super) const LOOKED_UP_BEHIND_TABLES: &str = concat!(
-            "with ",
-            needs!(),
-            ", expressions(owner, tree) as (
-        select c.conrelid, c.conbin::text from pg_constraint c where c.conrelid = any ",
-            oids!("$5"),
-            "
-        union all
-        select i.indrelid, coalesce(i.indexprs::text, ''::text) || coalesce(i.indpred::text, ''::text) from pg_index i where i.indrelid = any ",
-            oids!("$5"),
-            "
-        union all
-        select s.stxrelid, s::text from pg_statistic_ext s where s.stxrelid = any ",
-            oids!("$5"),
-            "
-        union all
-        select d.adrelid, d.adbin::text from pg_attrdef d where d.adrelid = any ",
-            oids!("$5"),
-            "
-        union all
-        select p.partrelid, p.partexprs::text from pg_partitioned_table p where p.partrelid = any ",
-            oids!("$5"),
-            "
-    ), looking(function, word) as (
+    "with ",
+    expressions!(),
+    ", looking(function, word) as (
         select p.oid, ' :funcid '::text || oidout(p.oid)::text || ' '::text
         from pg_proc p where p.prolang = 14::oid or p.proname ~ 'json'::text
         union all
@@ -98,10 +79,24 @@ pub(super) const LOOKED_UP_BEHIND_TABLES: &str = concat!(
         select 'to_json(anyelement)'::regprocedure::oid, '{JSON'::text
     )
     select format('function %s with a value whose casts it would look for, in an index, constraint or key of %s',
-                  l.function::regprocedure, n.owner::regclass)
-    from needs n join pg_type t on t.oid = n.oid join pg_roles o on o.oid = t.typowner
-    join expressions e on e.owner = n.owner and strpos(e.tree, ' '::text || oidout(t.oid)::text || ' '::text) > 0::int4
-    join looking l on strpos(e.tree, l.word) > 0::int4
-    where n.class = 'pg_type'::regclass::oid and not o.rolsuper
+                  l.function::regprocedure, e.owner::regclass)
+    from expressions e join looking l on strpos(e.tree, l.word) > 0::int4
+    join pg_type t on t.oid >= 16384::oid and strpos(e.tree, ' '::text || oidout(t.oid)::text || ' '::text) > 0::int4
+    join pg_roles o on o.oid = t.typowner
+    where not o.rolsuper
     limit 1"
-        );
+);
+
+/// The first expression of a table that uses one of PostgreSQL's functions that run what they are given. `pg_depend` has none
+/// of PostgreSQL's own.
+pub(super) const DENIED_BEHIND_TABLES: &str = concat!(
+    "with ",
+    expressions!(),
+    "
+    select format('function %s, in an index, constraint or key of %s: it has an effect or runs what it is given, whatever its label says',
+                  p.oid::regprocedure, e.owner::regclass)
+    from expressions e
+    join pg_proc p on strpos(e.tree, ' :funcid '::text || oidout(p.oid)::text || ' '::text) > 0::int4
+    where p.oid < 16384::oid and p.proname ~ $7::text
+    limit 1"
+);

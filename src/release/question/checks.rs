@@ -11,8 +11,8 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use super::called::{CALLED, CALLED_BEFORE, LOOKED_UP_BEHIND_TABLES};
-use super::fragments::{made_casts, needs, oids, outsiders, relations, used_types};
+use super::called::{CALLED, CALLED_BEFORE, DENIED_BEHIND_TABLES, LOOKED_UP_BEHIND_TABLES};
+use super::fragments::{expressions, made_casts, needs, oids, outsiders, relations, used_types};
 use super::functions::{ALLOWED, DENIED, pattern};
 use super::tree::Used;
 use crate::database::{DatabaseError, Parameter, Session, Table};
@@ -22,7 +22,7 @@ pub struct Check {
     /// What is looked at.
     pub what: &'static str,
     /// A necessary condition of `query`, cheap to plan: in most databases it is false, and `query` is not executed. An
-    /// expression over the parameters and `needs`.
+    /// expression over the parameters, `needs` and `expressions`.
     pub pre_check: &'static str,
     /// The first rejection as a sentence; no row where there is none. A row counts whatever stands in it.
     pub query: &'static str,
@@ -73,7 +73,7 @@ impl Parameters {
 pub(super) fn suspects(session: &mut dyn Session, of: &Parameters) -> Result<Vec<&'static Check>, DatabaseError> {
     static PRE_CHECKS: LazyLock<String> = LazyLock::new(|| {
         let answers: Vec<String> = CHECKS.iter().map(|check| format!("({})::text", check.pre_check)).collect();
-        format!("with {} select {}", needs!(), answers.join(", "))
+        format!("with {}, {} select {}", needs!(), expressions!(), answers.join(", "))
     });
     let answers = session.query_with(&PRE_CHECKS, &of.values(), false)?;
     let mut answers = answers.rows.into_iter().flatten();
@@ -97,7 +97,7 @@ fn first(found: Table) -> Option<String> {
 }
 
 /// Every check.
-pub const CHECKS: [Check; 16] = [
+pub const CHECKS: [Check; 17] = [
     Check { what: "functions and operators", pre_check: CALLED_BEFORE, query: CALLED },
     // Not PostgreSQL's own, nor an enumeration or an array of one: its input, casts, comparisons and checks could call
     // anything. A column may be of a domain over one of PostgreSQL's own: its value was checked when it was written.
@@ -282,6 +282,7 @@ pub const CHECKS: [Check; 16] = [
     limit 1"
         ),
     },
+    // A domain too: to work out a value of one, the planner works out its CHECKs, and others can be added without a lock of the table.
     Check {
         what: "types behind tables",
         pre_check: "exists (select from needs where class = 'pg_type'::regclass::oid)",
@@ -294,7 +295,7 @@ pub const CHECKS: [Check; 16] = [
     select format('type %s, made by somebody, in an index, constraint or key of %s', t.oid::regtype, n.owner::regclass)
     from needs n join pg_type t on t.oid = n.oid left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
     where n.class = 'pg_type'::regclass::oid
-      and not (coalesce(e.typtype, t.typtype) = 'e' or t.typtype = 'd' and t.typbasetype < 16384::oid
+      and not (coalesce(e.typtype, t.typtype) = 'e'
                or coalesce(e.typtype, t.typtype) = 'b' and coalesce(e.typinput, t.typinput)::oid not in (select oid from outsiders))
     limit 1"
         ),
@@ -320,8 +321,13 @@ pub const CHECKS: [Check; 16] = [
     // As "casts that are looked up later", by a function in an expression that the planner works out.
     Check {
         what: "casts that are looked up behind tables",
-        pre_check: "exists (select from needs where class = 'pg_type'::regclass::oid)",
+        pre_check: "exists (select from expressions)",
         query: LOOKED_UP_BEHIND_TABLES,
+    },
+    Check {
+        what: "functions with an effect behind tables",
+        pre_check: "exists (select from expressions)",
+        query: DENIED_BEHIND_TABLES,
     },
     // Until PostgreSQL 13 its own functions in SQL are texts that are parsed where they run, and an operator for exactly these types
     // stands before its own.

@@ -43,6 +43,12 @@ macro_rules! needs {
             select 'pg_class'::regclass::oid, p.partrelid, p.partrelid from pg_partitioned_table p where p.partrelid = any ",
             oids!("$5"),
             "
+            union all
+            select 'pg_class'::regclass::oid, a.relid::oid, c.oid
+            from pg_class c cross join lateral pg_partition_ancestors(c.oid::regclass) as a(relid)
+            where c.relispartition and c.oid = any ",
+            oids!("$5"),
+            "
         ) as o(class, oid, owner)
         join pg_depend d on d.classid = o.class and d.objid = o.oid and d.objsubid = 0
         where d.refobjid >= 16384::oid
@@ -93,7 +99,48 @@ macro_rules! used_types {
     };
 }
 
-pub(super) use {made_casts, needs, oids, outsiders, relations, used_types};
+/// The expressions that planning works out for the relations, as trees: of indexes, constraints, statistics, columns, and
+/// partition keys, those of the tables that they are partitions of too.
+macro_rules! expressions {
+    () => {
+        concat!(
+            "expressions(owner, tree) as (
+        select c.conrelid, c.conbin::text from pg_constraint c where c.conbin is not null and c.conrelid = any ",
+            oids!("$5"),
+            "
+        union all
+        select i.indrelid, coalesce(i.indexprs::text, ''::text) || coalesce(i.indpred::text, ''::text)
+        from pg_index i where (i.indexprs is not null or i.indpred is not null) and i.indrelid = any ",
+            oids!("$5"),
+            "
+        union all
+        select s.stxrelid, s::text from pg_statistic_ext s where s.stxrelid = any ",
+            oids!("$5"),
+            "
+        union all
+        select d.adrelid, d.adbin::text
+        from pg_attribute a join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+        where a.attgenerated <> '' and a.attrelid = any ",
+            oids!("$5"),
+            "
+        union all
+        select p.partrelid, p.partexprs::text
+        from pg_partitioned_table p where p.partexprs is not null and p.partrelid = any ",
+            oids!("$5"),
+            "
+        union all
+        select c.oid, p.partexprs::text
+        from pg_class c cross join lateral pg_partition_ancestors(c.oid::regclass) as a(relid)
+        join pg_partitioned_table p on p.partrelid = a.relid::oid
+        where p.partexprs is not null and c.relispartition and c.oid = any ",
+            oids!("$5"),
+            "
+    )"
+        )
+    };
+}
+
+pub(super) use {expressions, made_casts, needs, oids, outsiders, relations, used_types};
 
 /// The relations of `$1` with all their partitions and children.
 macro_rules! descendants {

@@ -3,7 +3,7 @@
 
 /// Functions of PostgreSQL that are labelled stable or immutable and yet have an effect, or run text or code that they
 /// are given. `*` stands for anything.
-pub(super) const DENIED: [&str; 26] = [
+pub(super) const DENIED: [&str; 27] = [
     "txid_current",
     "pg_current_xact_id",
     "*_to_xml*",
@@ -16,6 +16,7 @@ pub(super) const DENIED: [&str; 26] = [
     "pg_ls_*",
     "pg_stat_file",
     "satisfies_hash_partition",
+    "pg_get_partition_constraintdef",
     "pg_input_*",
     "*_validator",
     "domain_in",

@@ -1,6 +1,7 @@
 //! A question that is opened as a cursor: parsed and planned, and not yet executed.
 
 use super::tree::{self, Used};
+use super::witness::LEARN;
 use super::{Question, QuestionError, as_asked, loud, quiet, shown};
 use crate::database::{Column, Session, Table};
 use crate::release::settings;
@@ -16,11 +17,15 @@ impl Opened {
     pub fn of(session: &mut dyn Session, question: &Question<'_>, checked: &Used) -> Result<Self, QuestionError> {
         session.batch(&format!("SAVEPOINT pgseal_parse; {}", as_asked(question)))?;
         let columns = session.analyse(question.sql)?;
-        let loud = loud(session, question);
-        session.batch(&format!("ROLLBACK TO SAVEPOINT pgseal_parse; {loud}"))?;
-        session.open_cursor(question.sql)?;
-        // Code that ran while it was parsed can keep the server from showing the tree, but can't show another.
-        let tree = shown(session).next().ok_or(QuestionError::NoTree)?;
+        session.batch("ROLLBACK TO SAVEPOINT pgseal_parse")?;
+        // Its snapshot is older than the locks that the planner waits for. The second time it has them.
+        let first = declare(session, question)?;
+        session.batch(&format!("CLOSE pgseal_rows; {LEARN}"))?;
+        settings::reset(session, question.limits)?;
+        let tree = declare(session, question)?;
+        if tree != first {
+            return Err(QuestionError::Altered);
+        }
         let tree = tree::declared(&tree).ok_or(QuestionError::NoTree)?;
         if !checked.covers(&Used::of_select(tree).ok_or(QuestionError::NoSelect)?) {
             return Err(QuestionError::Changed("what it calls".to_owned()));
@@ -38,9 +43,19 @@ impl Opened {
         question: &Question<'_>,
         limit: usize,
     ) -> Result<(Vec<Column>, Table), QuestionError> {
-        session.batch(&format!("{}; {}", quiet(), as_asked(question)))?;
+        // What the server counts is as of now, also for the second question of a transaction.
+        session.batch(&format!("select pg_catalog.pg_stat_clear_snapshot(); {}; {}", quiet(), as_asked(question)))?;
         let table = session.fetch(limit)?;
         session.batch(&quiet())?;
         Ok((self.columns, table))
     }
+}
+
+/// Opens the cursor, and gives the tree that the server shows. Code that runs meanwhile can keep it from that, but can't show another.
+fn declare(session: &mut dyn Session, question: &Question<'_>) -> Result<String, QuestionError> {
+    session.batch(&quiet())?;
+    let loud = loud(session, question);
+    session.batch(&format!("SET LOCAL standard_conforming_strings = on; {loud}"))?;
+    session.open_cursor(question.sql)?;
+    shown(session).next().ok_or(QuestionError::NoTree)
 }

@@ -146,6 +146,12 @@ const VERSIONS: &str = concat!(
     oids!("$5"),
     "
         union all
+        select 'ancestors'::text, c.oid, a.relid::oid, null
+        from pg_class c cross join lateral pg_partition_ancestors(c.oid::regclass) as a(relid)
+        where c.relispartition and c.oid = any ",
+    oids!("$5"),
+    "
+        union all
         select 'columns'::text, a.attrelid, a.attnum::int4::oid, a.xmin from pg_attribute a
         where a.attnum > 0::int2 and a.attrelid = any ",
     oids!("$5"),

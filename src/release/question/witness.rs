@@ -29,7 +29,7 @@ impl Witness {
             DatabaseError::Server(mut server) => {
                 let position = server.position.and_then(|position| position.checked_sub(BEFORE.len() as u32));
                 let end = blank.end();
-                if position.is_some_and(|position| position > end) {
+                if position.is_some_and(|position| position > end) && server.code == SYNTAX_ERROR {
                     // At the parenthesis of the witness.
                     server.message = "syntax error at the end, or a parenthesis too many".to_owned();
                 }
@@ -77,12 +77,18 @@ impl Witness {
         if has_children && uses.relations.is_superset(own) { Ok(witness) } else { Err(QuestionError::Altered) }
     }
 
+    /// Refuses what was opened where code that ran meanwhile touched a statement that is kept. Comes before any of them is executed
+    /// again.
+    pub fn untouched(self, session: &mut dyn Session) -> Result<(), QuestionError> {
+        let untouched = if session.server_version_num() >= 140_000 { UNTOUCHED } else { UNTOUCHED_13 };
+        match session.query(untouched, &[])?.single() {
+            Some("true") => Ok(()),
+            _ => Err(QuestionError::Changed("a statement that pgseal had prepared".to_owned())),
+        }
+    }
+
     /// Refuses the answer where one of the relations was altered since.
     pub fn check(self, session: &mut dyn Session, question: &Question<'_>) -> Result<(), QuestionError> {
-        let untouched = if session.server_version_num() >= 140_000 { UNTOUCHED } else { UNTOUCHED_13 };
-        if session.query(untouched, &[])?.single() != Some("true") {
-            return Err(QuestionError::Changed("a statement that pgseal had prepared".to_owned()));
-        }
         let loud = loud(session, question);
         session.batch(&format!("{LEARN}; {loud}"))?;
         session.execute_kept()?;
@@ -96,12 +102,14 @@ impl Witness {
 
 const NAME: &str = "pgseal_question";
 
+const SYNTAX_ERROR: &str = "42601";
+
 /// The question stands on lines of its own, since it could end in a comment.
 const BEFORE: &str = "with pgseal_question as (\n";
 
 /// A session learns what others have altered when it takes a lock that it does not hold yet; this function takes one and gives
 /// it back (PostgreSQL, `objectaddress.c`, `get_object_address`).
-const LEARN: &str = "select pg_catalog.pg_get_object_address('schema', '{pg_catalog}', '{}')";
+pub(super) const LEARN: &str = "select pg_catalog.pg_get_object_address('schema', '{pg_catalog}', '{}')";
 
 /// Whether the witness is there, was not executed, and nothing was prepared by SQL since. A rollback takes back neither, so code
 /// that ran while the question was planned could have put another in the place of the witness, or of the query that reads the
