@@ -161,8 +161,7 @@ fn attempt(
     }
     before.check(session, &parameters)?;
 
-    let opened = Opened::of(session, question, &before.uses)?;
-    witness.untouched(session)?;
+    let opened = Opened::of(session, question, &before.uses, witness)?;
     // Behind the versions: of what was made and dropped again before they were read, the server has told by now.
     versions.still(&Versions::read(session, &parameters, within)?, session)?;
     witness.check(session, question)?;

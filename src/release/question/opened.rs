@@ -1,7 +1,7 @@
 //! A question that is opened as a cursor: parsed and planned, and not yet executed.
 
 use super::tree::{self, Used};
-use super::witness::LEARN;
+use super::witness::{LEARN, Witness};
 use super::{Question, QuestionError, as_asked, loud, quiet, shown};
 use crate::database::{Column, Session, Table};
 use crate::release::settings;
@@ -14,7 +14,12 @@ pub(super) struct Opened {
 
 impl Opened {
     /// Opens a question, which may use nothing but what was `checked`.
-    pub fn of(session: &mut dyn Session, question: &Question<'_>, checked: &Used) -> Result<Self, QuestionError> {
+    pub fn of(
+        session: &mut dyn Session,
+        question: &Question<'_>,
+        checked: &Used,
+        witness: Witness,
+    ) -> Result<Self, QuestionError> {
         session.batch(&format!("SAVEPOINT pgseal_parse; {}", as_asked(question)))?;
         let columns = session.analyse(question.sql)?;
         session.batch("ROLLBACK TO SAVEPOINT pgseal_parse")?;
@@ -23,6 +28,11 @@ impl Opened {
         session.batch(&format!("CLOSE pgseal_rows; {LEARN}"))?;
         settings::reset(session, question.limits)?;
         let tree = declare(session, question)?;
+        // The cursor can't be kept where what code set meanwhile is rolled back.
+        settings::reset(session, question.limits)?;
+        session.batch(&quiet())?;
+        // Before anything that is asked again: no retry may hide a statement that was swapped.
+        witness.untouched(session)?;
         if tree != first {
             return Err(QuestionError::Altered);
         }
@@ -30,9 +40,6 @@ impl Opened {
         if !checked.covers(&Used::of_select(tree).ok_or(QuestionError::NoSelect)?) {
             return Err(QuestionError::Changed("what it calls".to_owned()));
         }
-        // The cursor can't be kept where what that code set is rolled back.
-        settings::reset(session, question.limits)?;
-        session.batch(&quiet())?;
         Ok(Self { columns })
     }
 
