@@ -40,6 +40,10 @@ pub trait Session {
     /// Several statements of pgseal's own in one message. Never foreign text.
     fn batch(&mut self, sql: &str) -> Result<(), DatabaseError>;
 
+    /// As [`Session::batch`], and doesn't wait: the next call fails where the statements do. Only inside a transaction block, so
+    /// that the server then refuses what comes behind them.
+    fn batch_ahead(&mut self, sql: &str) -> Result<(), DatabaseError>;
+
     /// `server_version_num`: 150018 is 15.18.
     fn server_version_num(&self) -> u32;
 

@@ -1,8 +1,10 @@
 //! PostgreSQL: the adapter of the port in `database.rs`, and throwaway servers for the demo and the tests.
 
 pub mod error;
+mod ahead;
 mod batch;
 mod cancel;
+mod clock;
 pub mod connector;
 pub mod conninfo;
 mod copy;

@@ -16,10 +16,12 @@ use ::tokio_postgres::config::{SslMode, SslNegotiation};
 use ::tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, SimpleQueryStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::timeout;
 
+use super::ahead::Ahead;
 use super::batch::Flight;
 use super::cancel::Canceller;
+use super::clock::Clock;
 use super::connector::Route;
 use super::dial::dial;
 use super::settings::Settings;
@@ -57,6 +59,7 @@ struct Line {
     /// Set once; then nothing is sent or read any more.
     lost: Option<DatabaseError>,
     flights: VecDeque<Flight>,
+    ahead: Option<Ahead>,
     notices: Vec<Notice>,
 }
 
@@ -106,11 +109,22 @@ impl Pump {
         prefix: u32,
         answer: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, DatabaseError> {
-        self.settle()?;
+        self.receive_all()?;
         let mut answer = pin!(answer);
         let result = self.wait(|_, cx| answer.as_mut().poll(cx))?;
+        self.pass()?;
         // Also an answer that the driver does not understand: what comes after it would answer another question.
         result.map_err(|e| self.line.failed(error::convert(&e, prefix)))
+    }
+
+    /// Sends a message and doesn't wait: [`Self::run`] fails next time where it does.
+    pub(super) fn send_ahead(
+        &mut self,
+        sending: impl Future<Output = Result<SimpleQueryStream, Error>>,
+    ) -> Result<(), DatabaseError> {
+        self.settle()?;
+        self.line.ahead = Some(Ahead::new(self.begin(sending)?));
+        Ok(())
     }
 
     /// Sends a message whose answer is taken by [`Self::receive`]. Comes back when all of it is written, so that the server
@@ -120,6 +134,7 @@ impl Pump {
         sending: impl Future<Output = Result<SimpleQueryStream, Error>>,
         statements: u32,
     ) -> Result<(), DatabaseError> {
+        self.pass()?;
         let stream = self.begin(sending)?;
         self.line.flights.push_back(Flight::new(stream, statements));
         self.line.outbox.watch();
@@ -162,13 +177,31 @@ impl Pump {
         self.line.connection.parameter(setting)
     }
 
-    /// Takes what is still on its way. Nobody asked for it; what failed there has failed the transaction, and the server
-    /// remembers.
     fn settle(&mut self) -> Result<(), DatabaseError> {
+        self.receive_all()?;
+        self.pass()
+    }
+
+    /// Takes the batches that are still on their way. Nobody asked for them; what failed there has failed the transaction, and
+    /// the server remembers.
+    fn receive_all(&mut self) -> Result<(), DatabaseError> {
         while !self.line.flights.is_empty() {
             self.receive()?;
         }
         Ok(())
+    }
+
+    /// Waits for the answer to what went ahead.
+    fn pass(&mut self) -> Result<(), DatabaseError> {
+        if self.line.ahead.is_none() {
+            return Ok(());
+        }
+        let ahead = self.wait(|line, _| match &line.ahead {
+            Some(ahead) if !ahead.is_ended() => Poll::Pending,
+            _ => Poll::Ready(line.ahead.take()),
+        })?;
+        let ended = ahead.map_or(Ok(()), Ahead::into_result);
+        ended.map_err(|e| self.line.failed(error::convert(&e, 0)))
     }
 
     fn begin(
@@ -219,26 +252,6 @@ impl Pump {
 /// Longer than this no batch is waited for in silence, unless a single statement may take longer.
 const BATCH_SILENCE: Duration = Duration::from_secs(3600);
 
-/// A time limit that runs.
-struct Clock {
-    limit: Duration,
-    sleep: Pin<Box<Sleep>>,
-}
-
-impl Clock {
-    fn start(limit: Duration) -> Self {
-        Self { limit, sleep: Box::pin(sleep(limit)) }
-    }
-
-    fn restart(&mut self) {
-        self.sleep.as_mut().reset(Instant::now() + self.limit);
-    }
-
-    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
-        self.sleep.as_mut().poll(cx).is_ready()
-    }
-}
-
 struct Connected {
     client: Client,
     line: Line,
@@ -265,7 +278,7 @@ async fn connect(settings: &Arc<Settings>, route: &Route, purpose: Purpose) -> R
     let route = Route { secure: dialed.secure, ..route.clone() };
     let canceller = Canceller::new(&client, Arc::clone(settings), route).await;
     let canceller = canceller.map_err(|error| Trouble { error, then: Then::Stop })?;
-    let line = Line { connection, outbox, lost: None, flights: VecDeque::new(), notices: Vec::new() };
+    let line = Line { connection, outbox, lost: None, flights: VecDeque::new(), ahead: None, notices: Vec::new() };
     Ok(Connected { client, line, canceller, secure: dialed.secure, moved: dialed.moved })
 }
 
@@ -328,6 +341,7 @@ impl Line {
 
     /// Takes every answer that is there, oldest batch first.
     fn drain(&mut self, cx: &mut Context<'_>) {
+        self.ahead.iter_mut().for_each(|ahead| ahead.drain(cx));
         for flight in &mut self.flights {
             flight.advance(cx);
             if !flight.is_done() {

@@ -89,6 +89,10 @@ impl Session for PostgresSession {
         self.pump.run(0, self.client.batch_execute(sql))
     }
 
+    fn batch_ahead(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        self.pump.send_ahead(self.client.simple_query_raw(sql))
+    }
+
     fn server_version_num(&self) -> u32 {
         self.facts.version
     }

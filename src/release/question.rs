@@ -25,6 +25,7 @@
 //!
 //! The trees are also written to the server's log, as the server does with all messages of level LOG.
 
+mod behind;
 mod called;
 pub mod checks;
 mod fragments;
@@ -119,7 +120,12 @@ pub fn ask(session: &mut dyn Session, question: &Question<'_>) -> Result<(Vec<Co
         }
         begin = "ROLLBACK TO SAVEPOINT pgseal_question";
     };
-    session.batch("ROLLBACK TO SAVEPOINT pgseal_question; RELEASE SAVEPOINT pgseal_question")?;
+    let undo = "ROLLBACK TO SAVEPOINT pgseal_question; RELEASE SAVEPOINT pgseal_question";
+    match question.within {
+        Within::OwnTransaction => session.batch_ahead(undo)?,
+        // What follows may be a script's, and must not fail for it.
+        Within::Run => session.batch(undo)?,
+    }
     // Trees are nobody's notices.
     session.notices();
     Ok(answer)
@@ -129,7 +135,9 @@ pub fn ask(session: &mut dyn Session, question: &Question<'_>) -> Result<(Vec<Co
 pub fn suspects(session: &mut dyn Session, question: &Question<'_>) -> Result<Vec<&'static Check>, QuestionError> {
     refuse_foreign_modifiers(question.sql)?;
     let parsed = Parsed::of_blank(session, "SAVEPOINT pgseal_question", &without_literals(question.sql), question)?;
-    Ok(checks::suspects(session, &parsed.parameters())?)
+    let mut parameters = parsed.parameters();
+    Versions::with_children(session, &mut parameters, question.within)?;
+    Ok(checks::suspects(session, &parameters)?)
 }
 
 fn attempt(
@@ -216,7 +224,7 @@ impl Parsed {
         question: &Question<'_>,
     ) -> Result<Self, QuestionError> {
         let loud = loud(session, question);
-        session.batch(&format!(
+        session.batch_ahead(&format!(
             "{begin}; SET LOCAL transaction_read_only = on; SET LOCAL standard_conforming_strings = on; {}; {loud}",
             quiet()
         ))?;
@@ -226,7 +234,7 @@ impl Parsed {
         })?;
         // Those of the settings above come before it, where somebody had them shown.
         let mut tree = shown(session).find(|tree| Witness::is_of(tree)).ok_or(QuestionError::NoTree)?;
-        session.batch(&quiet())?;
+        session.batch_ahead(&quiet())?;
         let mut uses = Used::of_select(&tree).ok_or(QuestionError::NoSelect)?;
         if session.server_version_num() >= 180_000 && !uses.relations.is_empty() {
             // The planner, and no tree, puts them in the place of the column.

@@ -27,6 +27,12 @@ pub(super) use durable;
 /// goes on and commits, and one that the network took away; to have a commit on disk before it answers (`durable`); and
 /// cursors, by which every question is asked, are planned for all their rows.
 pub fn reset(session: &mut dyn Session, limits: &RunLimits) -> Result<(), DatabaseError> {
+    let sql = fresh(session, limits);
+    session.batch(&sql)
+}
+
+/// The SQL of [`reset`], which waits for answers as long as these limits allow from now on.
+pub fn fresh(session: &mut dyn Session, limits: &RunLimits) -> String {
     let (lock, statement) = (limits.lock_timeout.milliseconds(), limits.statement_timeout.milliseconds());
     let idle = limits.idle_timeout.milliseconds();
     // The role is not among "all" (PostgreSQL manual, "RESET").
@@ -49,7 +55,7 @@ pub fn reset(session: &mut dyn Session, limits: &RunLimits) -> Result<(), Databa
     session.set_patience(statement + GRACE);
     // It is parsed and run under the limit each.
     session.set_deadline(2 * statement + GRACE);
-    session.batch(&sql)
+    sql
 }
 
 /// How much longer than a gate's statement, and whatever pgseal does between two, a session may be silent: then nobody is

@@ -141,6 +141,10 @@ impl Session for WatchedSession {
         self.send(|session| session.batch(sql))
     }
 
+    fn batch_ahead(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        self.session.batch_ahead(sql)
+    }
+
     fn server_version_num(&self) -> u32 {
         self.session.server_version_num()
     }

@@ -1,5 +1,5 @@
 //! Catalog queries that reject gate SQL whose functions, operators, types or tables could have side effects: one row of
-//! [`CHECKS`] for each way in. `docs/gate.md` says the same for people.
+//! [`all`] for each way in. `docs/gate.md` says the same for people.
 //!
 //! Objects below 16384 (`FirstNormalObjectId`, PostgreSQL `access/transam.h`) are those of initdb, whatever schema others
 //! are put in.
@@ -11,29 +11,40 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use super::called::{CALLED, CALLED_BEFORE, DENIED_BEHIND_TABLES, LOOKED_UP_BEHIND_TABLES};
-use super::fragments::{expressions, made_casts, needs, oids, outsiders, relations, used_types};
+use super::behind::{self, Behind};
+use super::called::{CALLED, CALLED_BEFORE};
+use super::fragments::{made_casts, oids, outsiders, relations, used_types};
 use super::functions::{ALLOWED, DENIED, pattern};
-use super::tree::Used;
+use super::tree::{FIRST_NORMAL_OBJECT, Used};
 use crate::database::{DatabaseError, Parameter, Session, Table};
 
 /// A way in which gate SQL could run code that is not PostgreSQL's own.
 pub struct Check {
     /// What is looked at.
     pub what: &'static str,
-    /// A necessary condition of `query`, cheap to plan: in most databases it is false, and `query` is not executed. An
-    /// expression over the parameters, `needs` and `expressions`.
-    pub pre_check: &'static str,
+    /// A necessary condition of `query`: in most databases it is false, and `query` is not executed.
+    pub(super) pre_check: PreCheck,
     /// The first rejection as a sentence; no row where there is none. A row counts whatever stands in it.
     pub query: &'static str,
+}
+
+/// A condition that is cheap to tell.
+pub(super) enum PreCheck {
+    /// By the numbers of the parameters.
+    Numbers(fn(&Parameters) -> bool),
+    /// By the catalog: an expression over the parameters, cheap to plan.
+    Catalog(&'static str),
 }
 
 /// What the checks are about. Each query has all of them: `$1` functions, `$2` operators, `$3` types of values, `$4` types of
 /// columns, `$5` relations and their children, `$6` types of rows of the catalog that are read, each an array of oids; `$7`
 /// [`DENIED`] and `$8` [`ALLOWED`] as regular expressions; `$9` the functions of [`given_others`](super::given::given_others).
+/// The same [`Behind`] the relations: `$10` functions, `$11` operators, `$12` types of values, `$13` types of columns, `$14` functions
+/// of `given_others`.
 pub(super) struct Parameters {
     /// Of `$1` to `$5`, `$6` and `$9`.
     lists: [Vec<u32>; 7],
+    behind: Behind,
     denied: String,
     allowed: String,
 }
@@ -42,8 +53,17 @@ impl Parameters {
     /// `rows` are those of [`Used::of_catalog_rows`] that are read.
     pub fn new(uses: &Used, rows: &BTreeSet<u32>, given: &BTreeSet<u32>) -> Self {
         let sets = [&uses.functions, &uses.operators, &uses.types, &uses.columns, &uses.relations, rows, given];
-        let lists = sets.map(|set| set.iter().copied().collect());
-        Self { lists, denied: pattern(&DENIED), allowed: pattern(&ALLOWED) }
+        Self {
+            lists: sets.map(listed),
+            behind: Behind::default(),
+            denied: pattern(&DENIED),
+            allowed: pattern(&ALLOWED),
+        }
+    }
+
+    /// Says what stands behind the relations, all of which it has by now.
+    pub fn set_behind(&mut self, behind: Behind) {
+        self.behind = behind;
     }
 
     /// Adds children to the relations.
@@ -60,25 +80,63 @@ impl Parameters {
         &self.lists[4]
     }
 
-    /// As a query takes them.
-    pub fn values(&self) -> [Parameter<'_>; 9] {
-        let [functions, operators, types, columns, relations, rows, given] =
-            self.lists.each_ref().map(|list| Parameter::Oids(list));
-        let (denied, allowed) = (Parameter::Text(&self.denied), Parameter::Text(&self.allowed));
-        [functions, operators, types, columns, relations, rows, denied, allowed, given]
+    fn rows(&self) -> &[u32] {
+        &self.lists[5]
     }
+
+    fn given(&self) -> &[u32] {
+        &self.lists[6]
+    }
+
+    /// As the query of versions takes them.
+    pub fn values_of_versions<'v>(&'v self, trees: &'v str) -> [Parameter<'v>; 6] {
+        let [functions, operators, types, columns, relations, ..] = self.lists();
+        [functions, operators, types, columns, relations, Parameter::Text(trees)]
+    }
+
+    fn lists(&self) -> [Parameter<'_>; 7] {
+        self.lists.each_ref().map(|list| Parameter::Oids(list))
+    }
+
+    pub fn behind(&self) -> &Behind {
+        &self.behind
+    }
+
+    /// As a query takes them.
+    pub fn values(&self) -> [Parameter<'_>; 14] {
+        let [functions, operators, types, columns, relations, rows, given] = self.lists();
+        let (denied, allowed) = (Parameter::Text(&self.denied), Parameter::Text(&self.allowed));
+        let [a, b, c, d, e] = self.behind.values();
+        [functions, operators, types, columns, relations, rows, denied, allowed, given, a, b, c, d, e]
+    }
+}
+
+pub(super) fn listed(set: &BTreeSet<u32>) -> Vec<u32> {
+    set.iter().copied().collect()
+}
+
+/// Whether PostgreSQL was not born with it.
+pub(super) fn is_made(oid: &u32) -> bool {
+    *oid >= FIRST_NORMAL_OBJECT
 }
 
 /// The checks whose pre-check does not say no.
 pub(super) fn suspects(session: &mut dyn Session, of: &Parameters) -> Result<Vec<&'static Check>, DatabaseError> {
-    static PRE_CHECKS: LazyLock<String> = LazyLock::new(|| {
-        let answers: Vec<String> = CHECKS.iter().map(|check| format!("({})::text", check.pre_check)).collect();
-        format!("with {}, {} select {}", needs!(), expressions!(), answers.join(", "))
+    static BY_CATALOG: LazyLock<String> = LazyLock::new(|| {
+        let conditions = all().filter_map(|check| match check.pre_check {
+            PreCheck::Numbers(_) => None,
+            PreCheck::Catalog(condition) => Some(format!("({condition})::text")),
+        });
+        format!("select {}", conditions.collect::<Vec<_>>().join(", "))
     });
-    let answers = session.query_with(&PRE_CHECKS, &of.values(), false)?;
+    let answers = session.query_with(&BY_CATALOG, &of.values(), false)?;
     let mut answers = answers.rows.into_iter().flatten();
-    // Whatever is not a plain no is looked at.
-    Ok(CHECKS.iter().filter(|_| answers.next().flatten().as_deref() != Some("false")).collect())
+    let is_suspect = |check: &&Check| match check.pre_check {
+        PreCheck::Numbers(condition) => condition(of),
+        // Whatever is not a plain no is looked at.
+        PreCheck::Catalog(_) => answers.next().flatten().as_deref() != Some("false"),
+    };
+    Ok(all().filter(is_suspect).collect())
 }
 
 /// The rejection of one check, in words.
@@ -97,19 +155,18 @@ fn first(found: Table) -> Option<String> {
 }
 
 /// Every check.
-pub const CHECKS: [Check; 17] = [
-    Check { what: "functions and operators", pre_check: CALLED_BEFORE, query: CALLED },
+pub fn all() -> impl Iterator<Item = &'static Check> {
+    OF_QUESTIONS.iter().chain(&behind::CHECKS)
+}
+
+/// Those of what a question itself uses.
+const OF_QUESTIONS: [Check; 10] = [
+    Check { what: "functions and operators", pre_check: PreCheck::Catalog(CALLED_BEFORE), query: CALLED },
     // Not PostgreSQL's own, nor an enumeration or an array of one: its input, casts, comparisons and checks could call
     // anything. A column may be of a domain over one of PostgreSQL's own: its value was checked when it was written.
     Check {
         what: "types",
-        pre_check: concat!(
-            "exists (select from pg_type where oid >= 16384::oid and (oid = any ",
-            oids!("$3"),
-            " or oid = any ",
-            oids!("$4"),
-            "))"
-        ),
+        pre_check: PreCheck::Numbers(|of| of.types().any(is_made)),
         query: concat!(
             "with ",
             used_types!(),
@@ -123,7 +180,7 @@ pub const CHECKS: [Check; 17] = [
     },
     Check {
         what: "casts",
-        pre_check: "exists (select from pg_cast where castfunc >= 16384::oid and casttarget < 16384::oid)",
+        pre_check: PreCheck::Catalog("exists (select from pg_cast where oid >= 16384::oid and castfunc >= 16384::oid and casttarget < 16384::oid)"),
         query: concat!(
             "with ",
             outsiders!(),
@@ -141,11 +198,7 @@ pub const CHECKS: [Check; 17] = [
     // Whoever owns the type can make a cast in the last round trip, and take it away again.
     Check {
         what: "casts that are looked up later",
-        pre_check: concat!(
-            "exists (select from pg_proc where (prolang = 14::oid or proname ~ 'json'::text) and oid = any ",
-            oids!("$9"),
-            ")"
-        ),
+        pre_check: PreCheck::Numbers(|of| !of.given().is_empty()),
         query: concat!(
             "select format('function %s with a value whose casts it would look for when it runs (write x::text)', oid::regprocedure)
              from pg_proc where (prolang = 14::oid or proname ~ 'json'::text) and oid = any ",
@@ -163,7 +216,7 @@ pub const CHECKS: [Check; 17] = [
     // Of types of PostgreSQL's own, those that hold values of `anyarray` (2277), however deep.
     Check {
         what: "values of any type",
-        pre_check: concat!("exists (select from pg_type where oid = any ", oids!("$6"), ")"),
+        pre_check: PreCheck::Numbers(|of| !of.rows().is_empty()),
         query: concat!(
             "with recursive inside(type, of) as (
         select t.oid, t.oid from pg_type t where t.oid = any ",
@@ -187,8 +240,7 @@ pub const CHECKS: [Check; 17] = [
     // PostgreSQL's own types or for an enumeration. Only a superuser can make one.
     Check {
         what: "operator families",
-        pre_check: "exists (select from pg_amproc where amproc::oid >= 16384::oid)
-            or exists (select from pg_operator where oprcode::oid >= 16384::oid)",
+        pre_check: PreCheck::Catalog("exists (select from pg_amproc where oid >= 16384::oid) or exists (select from pg_amop where oid >= 16384::oid)"),
         query: concat!(
             "with ",
             outsiders!(),
@@ -208,7 +260,7 @@ pub const CHECKS: [Check; 17] = [
     // Readers of type modifiers run where a text is made a `regtype`. Only a superuser can make one.
     Check {
         what: "type modifiers",
-        pre_check: "exists (select from pg_type where typmodin::oid >= 16384::oid)",
+        pre_check: PreCheck::Catalog("exists (select from pg_type where oid >= 16384::oid and typmodin::oid >= 16384::oid)"),
         query: concat!(
             "with ",
             outsiders!(),
@@ -221,7 +273,11 @@ pub const CHECKS: [Check; 17] = [
     },
     Check {
         what: "foreign tables",
-        pre_check: concat!("exists (select from pg_class where relkind = 'f' and oid = any ", oids!("$5"), ")"),
+        pre_check: PreCheck::Catalog(concat!(
+            "exists (select from pg_class where relkind = 'f' and oid = any ",
+            oids!("$5"),
+            ")"
+        )),
         query: concat!(
             "with ",
             relations!(),
@@ -230,111 +286,12 @@ pub const CHECKS: [Check; 17] = [
     from relations r join pg_class c on c.oid = r.oid where c.relkind = 'f' limit 1"
         ),
     },
-    Check {
-        what: "functions behind tables",
-        pre_check: "exists (select from needs where class = 'pg_proc'::regclass::oid)",
-        query: concat!(
-            "with ",
-            needs!(),
-            ", ",
-            outsiders!(),
-            "
-    select format('function %s, made by somebody, in an index, constraint or key of %s', n.oid::regprocedure,
-                  n.owner::regclass)
-    from needs n where n.class = 'pg_proc'::regclass::oid and n.oid in (select oid from outsiders) limit 1"
-        ),
-    },
-    Check {
-        what: "operators behind tables",
-        pre_check: "exists (select from needs where class = 'pg_operator'::regclass::oid)",
-        query: concat!(
-            "with ",
-            needs!(),
-            ", ",
-            outsiders!(),
-            "
-    select format('operator %s, made by somebody, in an index, constraint or key of %s', n.oid::regoperator,
-                  n.owner::regclass)
-    from needs n join pg_operator o on o.oid = n.oid
-    where n.class = 'pg_operator'::regclass::oid
-      and (o.oprcode::oid in (select oid from outsiders)
-           or not exists (select from pg_depend e where e.classid = 'pg_operator'::regclass::oid and e.objid = o.oid
-                            and e.deptype = 'e'))
-    limit 1"
-        ),
-    },
-    Check {
-        what: "operator classes behind tables",
-        pre_check: "exists (select from needs where class = 'pg_opclass'::regclass::oid)",
-        query: concat!(
-            "with ",
-            needs!(),
-            ", ",
-            outsiders!(),
-            "
-    select format('operator class %I, made by somebody, in an index, constraint or key of %s', c.opcname, n.owner::regclass)
-    from needs n join pg_opclass c on c.oid = n.oid
-    where n.class = 'pg_opclass'::regclass::oid
-      and exists (select from pg_amproc a where a.amprocfamily = c.opcfamily and a.amproc::oid in (select oid from outsiders)
-                  union all
-                  select from pg_amop a join pg_operator o on o.oid = a.amopopr
-                  where a.amopfamily = c.opcfamily and o.oprcode::oid in (select oid from outsiders))
-    limit 1"
-        ),
-    },
-    // A domain too: to work out a value of one, the planner works out its CHECKs, and others can be added without a lock of the table.
-    Check {
-        what: "types behind tables",
-        pre_check: "exists (select from needs where class = 'pg_type'::regclass::oid)",
-        query: concat!(
-            "with ",
-            needs!(),
-            ", ",
-            outsiders!(),
-            "
-    select format('type %s, made by somebody, in an index, constraint or key of %s', t.oid::regtype, n.owner::regclass)
-    from needs n join pg_type t on t.oid = n.oid left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
-    where n.class = 'pg_type'::regclass::oid
-      and not (coalesce(e.typtype, t.typtype) = 'e'
-               or coalesce(e.typtype, t.typtype) = 'b' and coalesce(e.typinput, t.typinput)::oid not in (select oid from outsiders))
-    limit 1"
-        ),
-    },
-    Check {
-        what: "casts behind tables",
-        pre_check: "exists (select from needs where class = 'pg_type'::regclass::oid)",
-        query: concat!(
-            "with ",
-            needs!(),
-            ", ",
-            outsiders!(),
-            ", ",
-            made_casts!(),
-            "
-    select format('type %s, cast by function %s, in an index, constraint or key of %s', c.type::regtype,
-                  c.function::regprocedure, n.owner::regclass)
-    from needs n join made_casts c on c.type = n.oid
-    where n.class = 'pg_type'::regclass::oid
-    limit 1"
-        ),
-    },
-    // As "casts that are looked up later", by a function in an expression that the planner works out.
-    Check {
-        what: "casts that are looked up behind tables",
-        pre_check: "exists (select from expressions)",
-        query: LOOKED_UP_BEHIND_TABLES,
-    },
-    Check {
-        what: "functions with an effect behind tables",
-        pre_check: "exists (select from expressions)",
-        query: DENIED_BEHIND_TABLES,
-    },
     // Until PostgreSQL 13 its own functions in SQL are texts that are parsed where they run, and an operator for exactly these types
     // stands before its own.
     Check {
         what: "operators before PostgreSQL's own",
-        pre_check: "current_setting('server_version_num'::text) < '140000'::text
-            and exists (select from pg_operator where oid >= 16384::oid)",
+        pre_check: PreCheck::Catalog("current_setting('server_version_num'::text) < '140000'::text
+            and exists (select from pg_operator where oid >= 16384::oid)"),
         query: "select format('operator %s, made by somebody, which PostgreSQL before 14 would call in functions of its own', o.oid::regoperator)
                 from pg_operator o join pg_roles r on r.oid = o.oprowner
                 where o.oid >= 16384::oid and not r.rolsuper and o.oprleft < 16384::oid and o.oprright < 16384::oid
@@ -343,7 +300,7 @@ pub const CHECKS: [Check; 17] = [
     },
     Check {
         what: "access methods",
-        pre_check: "exists (select from pg_am where amhandler::oid >= 16384::oid)",
+        pre_check: PreCheck::Catalog("exists (select from pg_am where oid >= 16384::oid)"),
         query: concat!(
             "with ",
             relations!(),

@@ -14,49 +14,6 @@ macro_rules! relations {
     };
 }
 
-/// What planning could run for the relations: what their indexes, constraints, statistics, generated columns and partition keys
-/// depend on.
-macro_rules! needs {
-    () => {
-        concat!(
-            "needs(class, oid, owner) as (
-        select d.refclassid, d.refobjid, o.owner
-        from (
-            select 'pg_class'::regclass::oid, i.indexrelid, i.indrelid from pg_index i where i.indrelid = any ",
-            oids!("$5"),
-            "
-            union all
-            select 'pg_constraint'::regclass::oid, c.oid, c.conrelid from pg_constraint c where c.conrelid = any ",
-            oids!("$5"),
-            "
-            union all
-            select 'pg_statistic_ext'::regclass::oid, s.oid, s.stxrelid from pg_statistic_ext s where s.stxrelid = any ",
-            oids!("$5"),
-            "
-            union all
-            select 'pg_attrdef'::regclass::oid, d.oid, d.adrelid
-            from pg_attribute a join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-            where a.attgenerated <> '' and a.attrelid = any ",
-            oids!("$5"),
-            "
-            union all
-            select 'pg_class'::regclass::oid, p.partrelid, p.partrelid from pg_partitioned_table p where p.partrelid = any ",
-            oids!("$5"),
-            "
-            union all
-            select 'pg_class'::regclass::oid, a.relid::oid, c.oid
-            from pg_class c cross join lateral pg_partition_ancestors(c.oid::regclass) as a(relid)
-            where c.relispartition and c.oid = any ",
-            oids!("$5"),
-            "
-        ) as o(class, oid, owner)
-        join pg_depend d on d.classid = o.class and d.objid = o.oid and d.objsubid = 0
-        where d.refobjid >= 16384::oid
-    )"
-        )
-    };
-}
-
 /// Functions that are not PostgreSQL's own. Those of an extension in C are not among them: only a superuser can bring those.
 /// An extension's others are, since whoever owns the extension can add what they like to it.
 macro_rules! outsiders {
@@ -99,48 +56,7 @@ macro_rules! used_types {
     };
 }
 
-/// The expressions that planning works out for the relations, as trees: of indexes, constraints, statistics, columns, and
-/// partition keys, those of the tables that they are partitions of too.
-macro_rules! expressions {
-    () => {
-        concat!(
-            "expressions(owner, tree) as (
-        select c.conrelid, c.conbin::text from pg_constraint c where c.conbin is not null and c.conrelid = any ",
-            oids!("$5"),
-            "
-        union all
-        select i.indrelid, coalesce(i.indexprs::text, ''::text) || coalesce(i.indpred::text, ''::text)
-        from pg_index i where (i.indexprs is not null or i.indpred is not null) and i.indrelid = any ",
-            oids!("$5"),
-            "
-        union all
-        select s.stxrelid, s::text from pg_statistic_ext s where s.stxrelid = any ",
-            oids!("$5"),
-            "
-        union all
-        select d.adrelid, d.adbin::text
-        from pg_attribute a join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-        where a.attgenerated <> '' and a.attrelid = any ",
-            oids!("$5"),
-            "
-        union all
-        select p.partrelid, p.partexprs::text
-        from pg_partitioned_table p where p.partexprs is not null and p.partrelid = any ",
-            oids!("$5"),
-            "
-        union all
-        select c.oid, p.partexprs::text
-        from pg_class c cross join lateral pg_partition_ancestors(c.oid::regclass) as a(relid)
-        join pg_partitioned_table p on p.partrelid = a.relid::oid
-        where p.partexprs is not null and c.relispartition and c.oid = any ",
-            oids!("$5"),
-            "
-    )"
-        )
-    };
-}
-
-pub(super) use {expressions, made_casts, needs, oids, outsiders, relations, used_types};
+pub(super) use {made_casts, oids, outsiders, relations, used_types};
 
 /// The relations of `$1` with all their partitions and children.
 macro_rules! descendants {

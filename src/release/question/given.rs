@@ -29,8 +29,8 @@ const TYPE: [&str; 14] = [
     ":refrestype",
 ];
 
-/// `to_json` (PostgreSQL, `catalog/pg_proc.dat`): stands for the constructors of SQL/JSON (`json_array`, PostgreSQL 16), which do
-/// what it does and have no function.
+/// `to_json` (PostgreSQL, `catalog/pg_proc.dat`): stands for a function that is not known, and for the constructors of SQL/JSON
+/// (`json_array`, PostgreSQL 16), which do what it does and have none.
 const TO_JSON: u32 = 3176;
 
 /// Nodes whose value is a boolean.
@@ -95,8 +95,9 @@ pub fn given_others(tree: &str) -> BTreeSet<u32> {
                 } else if let Ok(oid) = word.parse::<u32>() {
                     if TYPE.contains(&node.field) {
                         node.kind = Some(oid);
-                    } else if FUNCTION.contains(&node.field) && oid != 0 {
-                        node.function = Some(oid);
+                    } else if FUNCTION.contains(&node.field) {
+                        // A tree that was stored need not have that of an operator.
+                        node.function = Some(if oid == 0 { TO_JSON } else { oid });
                     }
                 }
             }

@@ -20,17 +20,17 @@ impl Opened {
         checked: &Used,
         witness: Witness,
     ) -> Result<Self, QuestionError> {
-        session.batch(&format!("SAVEPOINT pgseal_parse; {}", as_asked(question)))?;
+        session.batch_ahead(&format!("SAVEPOINT pgseal_parse; {}", as_asked(question)))?;
         let columns = session.analyse(question.sql)?;
-        session.batch("ROLLBACK TO SAVEPOINT pgseal_parse")?;
+        let loud = format!("SET LOCAL standard_conforming_strings = on; {}", loud(session, question));
+        session.batch(&format!("ROLLBACK TO SAVEPOINT pgseal_parse; {}; {loud}", quiet()))?;
         // Its snapshot is older than the locks that the planner waits for. The second time it has them.
-        let first = declare(session, question)?;
-        session.batch(&format!("CLOSE pgseal_rows; {LEARN}"))?;
-        settings::reset(session, question.limits)?;
-        let tree = declare(session, question)?;
+        let first = declare(session, question.sql)?;
+        let fresh = format!("{}; {}", settings::fresh(session, question.limits), quiet());
+        session.batch(&format!("{fresh}; CLOSE pgseal_rows; {LEARN}; {loud}"))?;
+        let tree = declare(session, question.sql)?;
         // The cursor can't be kept where what code set meanwhile is rolled back.
-        settings::reset(session, question.limits)?;
-        session.batch(&quiet())?;
+        session.batch_ahead(&fresh)?;
         // Before anything that is asked again: no retry may hide a statement that was swapped.
         witness.untouched(session)?;
         if tree != first {
@@ -51,18 +51,18 @@ impl Opened {
         limit: usize,
     ) -> Result<(Vec<Column>, Table), QuestionError> {
         // What the server counts is as of now, also for the second question of a transaction.
-        session.batch(&format!("select pg_catalog.pg_stat_clear_snapshot(); {}; {}", quiet(), as_asked(question)))?;
+        let now = format!("select pg_catalog.pg_stat_clear_snapshot(); {}; {}", quiet(), as_asked(question));
+        session.batch_ahead(&now)?;
         let table = session.fetch(limit)?;
-        session.batch(&quiet())?;
+        session.batch_ahead(&quiet())?;
         Ok((self.columns, table))
     }
 }
 
 /// Opens the cursor, and gives the tree that the server shows. Code that runs meanwhile can keep it from that, but can't show another.
-fn declare(session: &mut dyn Session, question: &Question<'_>) -> Result<String, QuestionError> {
-    session.batch(&quiet())?;
-    let loud = loud(session, question);
-    session.batch(&format!("SET LOCAL standard_conforming_strings = on; {loud}"))?;
-    session.open_cursor(question.sql)?;
+fn declare(session: &mut dyn Session, sql: &str) -> Result<String, QuestionError> {
+    // Trees of pgseal's own statements, where code had them shown.
+    session.notices();
+    session.open_cursor(sql)?;
     shown(session).next().ok_or(QuestionError::NoTree)
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::behind::Behind;
 use super::checks::Parameters;
 use super::fragments::oids;
 use super::tree::Used;
@@ -29,35 +30,52 @@ enum Difference {
 }
 
 impl Versions {
-    /// Reads those of a question, and adds the children and partitions of its relations to `of`.
+    /// Reads those of a question, and adds to `of` the children and partitions of its relations, and what stands behind them all.
     pub fn with_children(
         session: &mut dyn Session,
         of: &mut Parameters,
         within: Within,
     ) -> Result<Self, DatabaseError> {
         loop {
-            let versions = Self::read(session, of, within)?;
+            let (versions, trees) = Self::with_trees(session, of, within, true)?;
             let known = |child: &u32| of.relations().contains(child);
             let children: BTreeSet<u32> = versions.children().filter(|child| !known(child)).collect();
             if children.is_empty() {
+                of.set_behind(Behind::of(&trees));
                 return Ok(versions);
             }
             of.add_relations(children);
         }
     }
 
-    /// Reads them. In a session where no script runs, the query stays prepared for the next time.
+    /// Reads them.
     pub fn read(session: &mut dyn Session, of: &Parameters, within: Within) -> Result<Self, DatabaseError> {
-        let mut table = session.query_with(VERSIONS, &of.values(), within == Within::OwnTransaction)?;
+        Self::with_trees(session, of, within, false).map(|(versions, _)| versions)
+    }
+
+    /// Reads them, and the trees of expressions behind the relations where they are `wanted`. In a session where no script runs,
+    /// the query stays prepared for the next time.
+    fn with_trees(
+        session: &mut dyn Session,
+        of: &Parameters,
+        within: Within,
+        wanted: bool,
+    ) -> Result<(Self, Vec<String>), DatabaseError> {
+        let query = if session.server_version_num() >= 140_000 { VERSIONS } else { VERSIONS_13 };
+        let wanted = if wanted { "wanted" } else { "" };
+        let mut table = session.query_with(query, &of.values_of_versions(wanted), within == Within::OwnTransaction)?;
         if of.types().any(|oid| OF_TEXT_SEARCH.contains(oid)) {
             table.rows.append(&mut session.query(TEXT_SEARCH, &[])?.rows);
         }
-        let row = |row: Vec<Option<String>>| {
-            let mut values = row.into_iter().map(Option::unwrap_or_default);
-            let mut next = || values.next().unwrap_or_default();
-            ((next(), next()), next())
-        };
-        Ok(Self(table.rows.into_iter().map(row).collect()))
+        let (mut versions, mut trees) = (BTreeMap::new(), Vec::new());
+        for row in table.rows {
+            let mut values = row.into_iter();
+            let mut next = || values.next().flatten();
+            let key = (next().unwrap_or_default(), next().unwrap_or_default());
+            versions.insert(key, next().unwrap_or_default());
+            trees.extend(next());
+        }
+        Ok((Self(versions), trees))
     }
 
     fn children(&self) -> impl Iterator<Item = u32> {
@@ -124,88 +142,108 @@ const NAME: &str = concat!(
     "), nullif($2, ''), 'the catalog')"
 );
 
-macro_rules! versions {
-    () => {
-        "
+macro_rules! grouped {
+    ($more:literal) => {
+        concat!(
+            "
     select class, coalesce(oidout(owner)::text, ''::text),
            string_agg(oidout(object)::text || ':'::text || coalesce(xidout(version)::text, ''::text), ' '::text
-                      order by object)
+                      order by object)",
+            $more,
+            "
     from versions group by class, owner"
+        )
     };
 }
 
-/// Text columns: class, oid of what it belongs to, versions. Their functions and operators are those that PostgreSQL has for
-/// exactly these types.
-const VERSIONS: &str = concat!(
-    "with versions(class, owner, object, version) as (
-        select 'relation'::text, c.oid, c.relfilenode, c.xmin from pg_class c where c.oid = any ",
-    oids!("$5"),
-    "
+macro_rules! versions {
+    ($of_statistics:literal) => {
+        concat!(
+            "with versions(class, owner, object, version, tree) as (
+        select 'relation'::text, c.oid, c.relfilenode, c.xmin, null::text from pg_class c where c.oid = any ",
+            oids!("$5"),
+            "
         union all
-        select 'children'::text, i.inhparent, i.inhrelid, i.xmin from pg_inherits i where i.inhparent = any ",
-    oids!("$5"),
-    "
+        select 'children'::text, i.inhparent, i.inhrelid, i.xmin, null from pg_inherits i where i.inhparent = any ",
+            oids!("$5"),
+            "
         union all
-        select 'ancestors'::text, c.oid, a.relid::oid, null
+        select 'ancestors'::text, c.oid, a.relid::oid, null, p.partexprs::text
         from pg_class c cross join lateral pg_partition_ancestors(c.oid::regclass) as a(relid)
+        left join pg_partitioned_table p on p.partrelid = a.relid::oid
         where c.relispartition and c.oid = any ",
-    oids!("$5"),
-    "
+            oids!("$5"),
+            "
         union all
-        select 'columns'::text, a.attrelid, a.attnum::int4::oid, a.xmin from pg_attribute a
+        select 'columns'::text, a.attrelid, a.attnum::int4::oid, a.xmin, null from pg_attribute a
         where a.attnum > 0::int2 and a.attrelid = any ",
-    oids!("$5"),
-    "
+            oids!("$5"),
+            "
         union all
-        select 'defaults'::text, d.adrelid, d.oid, d.xmin from pg_attrdef d where d.adrelid = any ",
-    oids!("$5"),
-    "
+        select 'defaults'::text, d.adrelid, d.oid, d.xmin,
+               case when exists (select from pg_attribute a where a.attrelid = d.adrelid and a.attnum = d.adnum
+                                 and a.attgenerated <> '') then d.adbin::text end
+        from pg_attrdef d where d.adrelid = any ",
+            oids!("$5"),
+            "
         union all
-        select 'rules'::text, w.ev_class, w.oid, w.xmin from pg_rewrite w where w.ev_class = any ",
-    oids!("$5"),
-    "
+        select 'rules'::text, w.ev_class, w.oid, w.xmin, null from pg_rewrite w where w.ev_class = any ",
+            oids!("$5"),
+            "
         union all
-        select 'policies'::text, p.polrelid, p.oid, p.xmin from pg_policy p where p.polrelid = any ",
-    oids!("$5"),
-    "
+        select 'policies'::text, p.polrelid, p.oid, p.xmin, null from pg_policy p where p.polrelid = any ",
+            oids!("$5"),
+            "
         union all
-        select 'constraints'::text, c.conrelid, c.oid, c.xmin from pg_constraint c where c.conrelid = any ",
-    oids!("$5"),
-    "
+        select 'constraints'::text, c.conrelid, c.oid, c.xmin, c.conbin::text from pg_constraint c where c.conrelid = any ",
+            oids!("$5"),
+            "
         union all
-        select 'indexes'::text, i.indrelid, i.indexrelid, i.xmin from pg_index i where i.indrelid = any ",
-    oids!("$5"),
-    "
+        select 'indexes'::text, i.indrelid, i.indexrelid, i.xmin,
+               coalesce(i.indexprs::text, ''::text) || coalesce(i.indpred::text, ''::text) from pg_index i where i.indrelid = any ",
+            oids!("$5"),
+            "
         union all
-        select 'statistics'::text, s.stxrelid, s.oid, s.xmin from pg_statistic_ext s where s.stxrelid = any ",
-    oids!("$5"),
-    "
+        select 'statistics'::text, s.stxrelid, s.oid, s.xmin, ",
+            $of_statistics,
+            " from pg_statistic_ext s where s.stxrelid = any ",
+            oids!("$5"),
+            "
         union all
-        select 'partition key'::text, p.partrelid, p.partrelid, p.xmin from pg_partitioned_table p where p.partrelid = any ",
-    oids!("$5"),
-    "
+        select 'partition key'::text, p.partrelid, p.partrelid, p.xmin, p.partexprs::text from pg_partitioned_table p where p.partrelid = any ",
+            oids!("$5"),
+            "
         union all
-        select 'functions'::text, null, p.oid, p.xmin from pg_proc p where p.oid = any ",
-    oids!("$1"),
-    "
+        select 'functions'::text, null, p.oid, p.xmin, null from pg_proc p where p.oid = any ",
+            oids!("$1"),
+            "
         union all
-        select 'operators'::text, null, o.oid, o.xmin from pg_operator o where o.oid = any ",
-    oids!("$2"),
-    "
+        select 'operators'::text, null, o.oid, o.xmin, null from pg_operator o where o.oid = any ",
+            oids!("$2"),
+            "
         union all
-        select 'types'::text, null, t.oid, t.xmin
+        select 'types'::text, null, t.oid, t.xmin, null
         from pg_type t where t.oid = any ",
-    oids!("$3"),
-    " or t.oid = any ",
-    oids!("$4"),
-    "
+            oids!("$3"),
+            " or t.oid = any ",
+            oids!("$4"),
+            "
         union all
-        select 'casts'::text, null, c.oid, c.xmin from pg_cast c where c.castfunc >= 16384::oid
+        select 'casts'::text, null, c.oid, c.xmin, null from pg_cast c where c.castfunc >= 16384::oid
         union all
-        select 'labels'::text, e.enumtypid, e.oid, e.xmin from pg_enum e
+        select 'labels'::text, e.enumtypid, e.oid, e.xmin, null from pg_enum e
     )",
-    versions!()
-);
+    grouped!(", string_agg(case when $6 = 'wanted'::text then tree end, ' '::text)")
+        )
+    };
+}
+
+/// Text columns: class, oid of what it belongs to, versions, trees of expressions that the planner works out for it. Their
+/// functions and operators are those that PostgreSQL has for exactly these types.
+const VERSIONS: &str = versions!("s.stxexprs::text");
+
+/// Statistics have expressions from PostgreSQL 14 on.
+const VERSIONS_13: &str = versions!("null");
 
 /// As [`VERSIONS`], of what text search functions look up. Most questions call none.
 const TEXT_SEARCH: &str = concat!(
@@ -216,7 +254,7 @@ const TEXT_SEARCH: &str = concat!(
         union all
         select 'text search dictionaries'::text, null, d.oid, d.xmin from pg_ts_dict d
     )",
-    versions!()
+    grouped!("")
 );
 
 /// Types of values and names of text search: `tsvector`, `tsquery`, `regconfig`, `regdictionary` (PostgreSQL,

@@ -65,11 +65,11 @@ impl Witness {
         }
         let names: Vec<&str> = children.iter().map(|(_, name)| name.as_str()).collect();
         let loud = loud(session, question);
-        session.batch(&loud)?;
+        session.batch_ahead(&loud)?;
         let more = format!(", pgseal_children as (select from {})", names.join(", "));
         let witness = Self::keep(session, blank, &more).map_err(|(error, _)| error)?;
         let tree = shown(session).find(|tree| Self::is_of(tree)).ok_or(QuestionError::NoTree)?;
-        session.batch(&quiet())?;
+        session.batch_ahead(&quiet())?;
         // A name can mean another relation by now.
         let mut uses = Used::default();
         uses.collect(&tree);
@@ -90,7 +90,7 @@ impl Witness {
     /// Refuses the answer where one of the relations was altered since.
     pub fn check(self, session: &mut dyn Session, question: &Question<'_>) -> Result<(), QuestionError> {
         let loud = loud(session, question);
-        session.batch(&format!("{LEARN}; {loud}"))?;
+        session.batch_ahead(&format!("{LEARN}; {loud}"))?;
         session.execute_kept()?;
         let said = session.notices();
         // What is not the server's says that there was more than is kept.

@@ -1,0 +1,218 @@
+//! What planning works out for the relations of a question and stands in no tree of it: expressions of their indexes,
+//! constraints, statistics, generated columns and partition keys, and the operator classes of indexes and keys.
+//!
+//! The expressions are read as trees: `pg_depend` has none of PostgreSQL's own functions, and no type of an empty array.
+
+use std::collections::BTreeSet;
+
+use super::checks::{Check, PreCheck, is_made, listed};
+use super::fragments::{made_casts, oids, outsiders};
+use super::given::given_others;
+use super::tree::Used;
+use crate::database::Parameter;
+
+/// What the expressions behind relations use: functions, operators, types of values, types of columns, and the functions of
+/// [`given_others`].
+#[derive(Default)]
+pub(super) struct Behind([Vec<u32>; 5]);
+
+impl Behind {
+    /// Reads the trees of expressions.
+    pub fn of(trees: &[String]) -> Self {
+        let (mut uses, mut given) = (Used::default(), BTreeSet::new());
+        for tree in trees {
+            uses.collect(tree);
+            given.append(&mut given_others(tree));
+        }
+        Self([&uses.functions, &uses.operators, &uses.types, &uses.columns, &given].map(listed))
+    }
+
+    /// As a query takes them.
+    pub fn values(&self) -> [Parameter<'_>; 5] {
+        self.0.each_ref().map(|list| Parameter::Oids(list))
+    }
+
+    fn has_made_operators(&self) -> bool {
+        self.0[1].iter().any(is_made)
+    }
+
+    fn has_made_types(&self) -> bool {
+        self.0[2].iter().chain(&self.0[3]).any(is_made)
+    }
+
+    fn gives_others(&self) -> bool {
+        !self.0[4].is_empty()
+    }
+}
+
+/// Words for a table with an expression that has a number in its tree.
+macro_rules! place {
+    ($oid:literal) => {
+        concat!(
+            "(select ', in an index, constraint or key of ' || e.owner::regclass
+              from (select c.conrelid, c.conbin::text from pg_constraint c
+                    union all select i.indrelid, concat(i.indexprs, i.indpred) from pg_index i
+                    union all select s.stxrelid, s::text from pg_statistic_ext s
+                    union all select d.adrelid, d.adbin::text from pg_attrdef d
+                    union all select p.partrelid, p.partexprs::text from pg_partitioned_table p) as e(owner, tree)
+              where (e.owner = any ",
+            oids!("$5"),
+            " or exists (select from pg_partitioned_table p where p.partrelid = e.owner))
+                and e.tree ~ ('\\y' || ",
+            $oid,
+            " || '\\y')
+              order by e.owner = any ",
+            oids!("$5"),
+            " desc limit 1)"
+        )
+    };
+}
+
+/// The checks of it.
+pub(super) const CHECKS: [Check; 6] = [
+    // Before their functions, which stand in the trees too.
+    Check {
+        what: "operators behind tables",
+        pre_check: PreCheck::Numbers(|of| of.behind().has_made_operators()),
+        query: concat!(
+            "with ",
+            outsiders!(),
+            "
+    select format('operator %s, made by somebody%s', o.oid::regoperator, ",
+            place!("o.oid"),
+            ")
+    from pg_operator o
+    where o.oid >= 16384::oid and o.oid = any ",
+            oids!("$11"),
+            "
+      and (o.oprcode::oid in (select oid from outsiders)
+           or not exists (select from pg_depend e where e.classid = 'pg_operator'::regclass::oid and e.objid = o.oid
+                            and e.deptype = 'e'))
+    limit 1"
+        ),
+    },
+    Check {
+        what: "functions behind tables",
+        pre_check: PreCheck::Catalog(concat!(
+            "(select coalesce(bool_or(oid >= 16384::oid or proname ~ $7::text), false) from pg_proc where oid = any ",
+            oids!("$10"),
+            ")"
+        )),
+        query: concat!(
+            "with ",
+            outsiders!(),
+            "
+    select format('function %s, %s%s', p.oid::regprocedure,
+                  case when p.oid >= 16384::oid then 'made by somebody'
+                       else 'which has an effect or runs what it is given, whatever its label says' end, ",
+            place!("p.oid"),
+            ")
+    from pg_proc p
+    where p.oid = any ",
+            oids!("$10"),
+            " and (p.oid in (select oid from outsiders) or p.oid < 16384::oid and p.proname ~ $7::text)
+    limit 1"
+        ),
+    },
+    // Only a superuser can make one.
+    Check {
+        what: "operator classes behind tables",
+        pre_check: PreCheck::Catalog("exists (select from pg_opclass where oid >= 16384::oid)"),
+        query: concat!(
+            "with ",
+            outsiders!(),
+            ", classes(oid, owner) as (
+        select c.oid, i.indrelid from pg_index i join pg_opclass c on c.oid = any (i.indclass) where i.indrelid = any ",
+            oids!("$5"),
+            "
+        union all
+        select c.oid, p.partrelid from pg_partitioned_table p join pg_opclass c on c.oid = any (p.partclass)
+        where p.partrelid = any ",
+            oids!("$5"),
+            "
+        union all
+        select c.oid, r.oid
+        from pg_class r cross join lateral pg_partition_ancestors(r.oid::regclass) as a(relid)
+        join pg_partitioned_table p on p.partrelid = a.relid::oid
+        join pg_opclass c on c.oid = any (p.partclass)
+        where r.relispartition and r.oid = any ",
+            oids!("$5"),
+            "
+    )
+    select format('operator class %I, made by somebody, in an index, constraint or key of %s', c.opcname, n.owner::regclass)
+    from classes n join pg_opclass c on c.oid = n.oid
+    where c.oid >= 16384::oid
+      and exists (select from pg_amproc a where a.amprocfamily = c.opcfamily and a.amproc::oid in (select oid from outsiders)
+                  union all
+                  select from pg_amop a join pg_operator o on o.oid = a.amopopr
+                  where a.amopfamily = c.opcfamily and o.oprcode::oid in (select oid from outsiders))
+    limit 1"
+        ),
+    },
+    // To work out a value of a domain, the planner works out its CHECKs, and others can be added without a lock of the table. A
+    // column may be of one: its values are not worked out anew.
+    Check {
+        what: "types behind tables",
+        pre_check: PreCheck::Numbers(|of| of.behind().has_made_types()),
+        query: concat!(
+            "with ",
+            outsiders!(),
+            "
+    select format('type %s, made by somebody%s', t.oid::regtype, ",
+            place!("t.oid"),
+            ")
+    from pg_type t left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
+    where t.oid >= 16384::oid
+      and (t.oid = any ",
+            oids!("$12"),
+            " or t.oid = any ",
+            oids!("$13"),
+            " and coalesce(e.typtype, t.typtype) not in ('c', 'd'))
+      and not (coalesce(e.typtype, t.typtype) = 'e'
+               or coalesce(e.typtype, t.typtype) = 'b' and coalesce(e.typinput, t.typinput)::oid not in (select oid from outsiders))
+    limit 1"
+        ),
+    },
+    Check {
+        what: "casts behind tables",
+        pre_check: PreCheck::Numbers(|of| of.behind().has_made_types()),
+        query: concat!(
+            "with ",
+            outsiders!(),
+            ", ",
+            made_casts!(),
+            "
+    select format('type %s, cast by function %s%s', c.type::regtype, c.function::regprocedure, ",
+            place!("c.type"),
+            ")
+    from made_casts c
+    where c.type = any ",
+            oids!("$12"),
+            " or c.type = any ",
+            oids!("$13"),
+            "
+    limit 1"
+        ),
+    },
+    // As "casts that are looked up later", by a function in an expression that the planner works out.
+    Check {
+        what: "casts that are looked up behind tables",
+        pre_check: PreCheck::Numbers(|of| of.behind().gives_others()),
+        query: concat!(
+            "select format('function %s with a value whose casts it would look for%s', p.oid::regprocedure, ",
+            place!("p.oid"),
+            ")
+    from pg_proc p
+    where (p.prolang = 14::oid or p.proname ~ 'json'::text) and p.oid = any ",
+            oids!("$14"),
+            "
+      and exists (select from pg_type t join pg_roles o on o.oid = t.typowner
+                  where t.oid >= 16384::oid and not o.rolsuper and (t.oid = any ",
+            oids!("$12"),
+            " or t.oid = any ",
+            oids!("$13"),
+            "))
+    limit 1"
+        ),
+    },
+];
