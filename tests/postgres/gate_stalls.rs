@@ -11,10 +11,15 @@ use super::small;
 use pgseal::database::Table;
 use pgseal::release::question::{QuestionError, Within};
 
-/// Runs where the planner looks at statistics: sets what the gate reads, and waits until the statistics are dropped again.
+/// Runs where the planner looks at statistics, each of the two times that a question is opened: sets what the gate reads, and waits
+/// until the statistics are dropped again.
 const LATE: &str = "
     create function public.late(also text) returns integer language plpgsql volatile as $$
-        declare statement record;
+        declare
+            statement record;
+            -- It runs more than once while one plan is made; between the openings, settings are put back.
+            again bool := coalesce(current_setting('late.custom', true), '') = ''
+                and exists (select from pg_locks where locktype = 'advisory' and objid = 4712 and pid = pg_backend_pid());
         begin
             perform set_config('application_name', 'late', false);
             if also = 'floods' then
@@ -31,8 +36,8 @@ const LATE: &str = "
                         case also when 'prepares' then statement.statement else 'select 1' end);
                 end loop;
             end if;
-            perform pg_advisory_lock_shared(4712);
-            perform pg_advisory_xact_lock_shared(4713);
+            perform pg_advisory_lock_shared(case when again then 4722 else 4712 end);
+            perform pg_advisory_xact_lock_shared(case when again then 4723 else 4713 end);
             if also = 'executes' then
                 for statement in select p.* from pg_prepared_statements p where p.statement like '%pgseal_question%' loop
                     execute format('execute %I', statement.name);
@@ -51,8 +56,12 @@ const LATE: &str = "
     create function public.late_and_executes(integer) returns integer language plpgsql immutable as
         $$ begin return public.late('executes'::text); end $$;
     create table public.child () inherits (public.approvals);
+    create table public.moved ();
+    create table public.other ();
     create index parent_i on public.approvals (id);
     create index child_i on public.child (id)";
+
+const DROP: &str = "drop statistics public.late_s";
 
 /// READY is never true: nobody sets this name but `late`.
 const GATE: &str = "select current_setting('application_name') = 'late' as ready, min(who) as reason
@@ -93,13 +102,23 @@ impl<'d> Mallory<'d> {
         self.db.ask(&format!("select '{relation}'::regclass::oid"))
     }
 
-    /// Holds the lock that `late` waits for until it runs, then drops the statistics below it.
-    fn drops_statistics_while_late_runs(&self, holder: &mut postgres::Client) {
-        let runs = "select count(*) from pg_locks where locktype = 'advisory' and objid = 4712 and database =
-            (select oid from pg_database where datname = current_database())";
-        wait_until("late runs", || self.db.ask(runs) == "1");
-        self.session().batch_execute("drop statistics public.late_s").unwrap();
-        holder.batch_execute("select pg_advisory_unlock(4713)").unwrap();
+    /// Holds the lock that `late` waits for in this opening of the question.
+    fn holds(&self, opening: usize) -> postgres::Client {
+        let mut holder = self.session();
+        holder.batch_execute(&format!("select pg_advisory_lock({})", [4713, 4723][opening - 1])).unwrap();
+        holder
+    }
+
+    /// Does something while `late` waits.
+    fn acts_while_late_runs(&self, opening: usize, holder: postgres::Client, act: &str) {
+        let runs = format!(
+            "select count(*) from pg_locks where locktype = 'advisory' and objid = {} and database =
+                (select oid from pg_database where datname = current_database())",
+            [4712, 4722][opening - 1]
+        );
+        wait_until("late runs", || self.db.ask(&runs) == "1");
+        self.session().batch_execute(act).unwrap();
+        drop(holder);
     }
 
     fn leaves(self) {
@@ -119,7 +138,7 @@ fn statistics_that_come_and_go_while_the_question_is_planned() {
         for table in ["approvals", "child"] {
             for round in 0..rounds() {
                 for (gate, expression) in [(GATE, "late(1)"), (GATE, "late_and_floods(1)"), (FOLDED, "late(1)")] {
-                    let late = Late { role, table, gate, expression, within: Within::OwnTransaction };
+                    let late = Late { role, table, gate, expression, ..Late::DROPS };
                     let Some(answer) = late.answer() else { return };
                     assert!(answer.is_ok() && !says_ready(&answer), "{late:?}, round {round}: {answer:?}");
                 }
@@ -133,26 +152,57 @@ fn statistics_that_come_and_go_while_the_question_is_planned() {
 fn statements_that_are_swapped_while_the_question_is_planned() {
     for within in [Within::OwnTransaction, Within::Run] {
         for expression in ["late_and_prepares(1)", "late_and_replaces(1)", "late_and_executes(1)"] {
-            let late = Late { role: GATE_USER, table: "child", gate: FOLDED, expression, within };
+            let late = Late { expression, within, ..Late::DROPS };
             let Some(answer) = late.answer() else { return };
-            let changed = "a statement that pgseal had prepared";
-            assert!(answer.is_err_and(|error| error.to_string().contains(changed)), "{late:?}");
+            says_swapped(&answer);
         }
     }
 }
 
-/// An owner locks the index of a table, so that the planner waits, and adds statistics, whose expression is evaluated; they are
-/// dropped before that ends.
+/// The same, and a name means something else by the time that the question is opened again: no reason to ask again, since that
+/// would believe the statement that came in the place of pgseal's.
+#[test]
+fn statements_that_are_swapped_before_the_question_is_opened_again() {
+    let moved = "drop statistics public.late_s; alter table public.moved rename to gone;
+                 alter table public.other rename to moved";
+    let gate = format!("{} from (select 'public.moved'::regclass as c) as c where c is not null", FOLDED);
+    for expression in ["late_and_prepares(1)", "late_and_replaces(1)"] {
+        let late = Late { gate: &gate, expression, opening: 1, act: moved, ..Late::DROPS };
+        let Some(answer) = late.answer() else { return };
+        says_swapped(&answer);
+    }
+}
+
+fn says_swapped(answer: &Result<Table, QuestionError>) {
+    let says = |error: &QuestionError| error.to_string().contains("a statement that pgseal had prepared changed");
+    assert!(answer.as_ref().is_err_and(says), "{answer:?}");
+}
+
+/// An owner locks the index of a table, so that the planner waits, and adds statistics, whose expression is evaluated; the act
+/// drops them before that ends.
 #[derive(Debug)]
 struct Late<'l> {
     role: &'l str,
     table: &'l str,
     gate: &'l str,
     expression: &'l str,
+    /// Of the two.
+    opening: usize,
+    act: &'l str,
     within: Within,
 }
 
 impl Late<'_> {
+    const DROPS: Self = Self {
+        role: GATE_USER,
+        table: "child",
+        gate: FOLDED,
+        expression: "late(1)",
+        opening: 2,
+        act: DROP,
+        within: Within::OwnTransaction,
+    };
+
     /// What the question is answered meanwhile; `None` where the server has no such statistics.
     fn answer(&self) -> Option<Result<Table, QuestionError>> {
         let db = Cluster::shared().database("stall");
@@ -160,8 +210,7 @@ impl Late<'_> {
             return None;
         }
         let mallory = Mallory::lays(&db);
-        let (mut stall, mut holder) = (mallory.session(), mallory.session());
-        holder.batch_execute("select pg_advisory_lock(4713)").unwrap();
+        let (mut stall, holder) = (mallory.session(), mallory.holds(self.opening));
         let index = if self.table == "child" { "child_i" } else { "parent_i" };
         stall.batch_execute(&format!("begin; alter index public.{index} set tablespace pg_default")).unwrap();
         let answer = thread::scope(|scope| {
@@ -177,10 +226,10 @@ impl Late<'_> {
             );
             mallory.session().batch_execute(&create).unwrap();
             stall.batch_execute("rollback").unwrap();
-            mallory.drops_statistics_while_late_runs(&mut holder);
+            mallory.acts_while_late_runs(self.opening, holder, self.act);
             asking.join().unwrap()
         });
-        drop((stall, holder));
+        drop(stall);
         mallory.leaves();
         Some(answer)
     }
@@ -203,8 +252,7 @@ fn a_child_that_is_another_table() {
         )
         .unwrap();
     let (child, index) = (mallory.oid("public.child"), mallory.oid("s.c2_i"));
-    let (mut one, mut two, mut holder) = (mallory.session(), mallory.session(), mallory.session());
-    holder.batch_execute("select pg_advisory_lock(4713)").unwrap();
+    let (mut one, mut two, holder) = (mallory.session(), mallory.session(), mallory.holds(2));
     one.batch_execute("begin; lock table only public.child in access exclusive mode").unwrap();
     two.batch_execute("begin; alter index s.c2_i set tablespace pg_default").unwrap();
     let answer = thread::scope(|scope| {
@@ -217,11 +265,11 @@ fn a_child_that_is_another_table() {
         let create = "create statistics public.late_s on (public.late(1) + id), who from s2.c2";
         mallory.session().batch_execute(create).unwrap();
         two.batch_execute("rollback").unwrap();
-        mallory.drops_statistics_while_late_runs(&mut holder);
+        mallory.acts_while_late_runs(2, holder, DROP);
         asking.join().unwrap()
     });
     assert!(answer.is_ok() && !says_ready(&answer), "{answer:?}");
-    drop((one, two, holder));
+    drop((one, two));
     mallory.leaves();
 }
 
@@ -243,8 +291,7 @@ fn a_table_that_is_another_for_a_while() {
         )
         .unwrap();
     let [c, d, index] = ["public.c", "public.d", "s.p_i"].map(|name| mallory.oid(name));
-    let (mut one, mut two, mut holder) = (mallory.session(), mallory.session(), mallory.session());
-    holder.batch_execute("select pg_advisory_lock(4713)").unwrap();
+    let (mut one, mut two, holder) = (mallory.session(), mallory.session(), mallory.holds(2));
     one.batch_execute("begin; lock table only public.c in access exclusive mode").unwrap();
     two.batch_execute("begin; alter index s.p_i set tablespace pg_default").unwrap();
     let answer = thread::scope(|scope| {
@@ -265,11 +312,11 @@ fn a_table_that_is_another_for_a_while() {
         let create = "create statistics public.late_s on (public.late(1) + id), who from s.p";
         mallory.session().batch_execute(create).unwrap();
         two.batch_execute("rollback").unwrap();
-        mallory.drops_statistics_while_late_runs(&mut holder);
+        mallory.acts_while_late_runs(2, holder, DROP);
         asking.join().unwrap()
     });
     assert!(answer.is_ok() && !says_ready(&answer), "{answer:?}");
-    drop((one, two, holder));
+    drop((one, two));
     mallory.leaves();
 }
 
@@ -437,6 +484,14 @@ fn code_behind_tables_that_nothing_depends_on() {
                      $$ begin perform public.late(1); return 'x'; end $$;
                  alter table public.kid add check (quote_literal(array[]::public.mine[]) <> 'zzz');
                  create cast (public.mine[] as text) with function public.evil(public.mine[])"
+            ),
+            folded,
+        ),
+        (
+            // Without the cast, which can come in the last moment.
+            format!(
+                "{tables}; create type public.mine as enum ('a');
+                 alter table public.asked add check (quote_literal(array[]::public.mine[]) <> 'zzz')"
             ),
             folded,
         ),
