@@ -47,9 +47,8 @@ impl Output {
 
     /// One JSON document on a line of its own, whatever was asked for.
     pub fn json_line(&self, document: &impl Serialize) {
-        let mut bytes = serde_json::to_vec(document).unwrap_or_default();
-        bytes.push(b'\n');
-        write_out(&bytes);
+        let text = serde_json::to_string(document).unwrap_or_default();
+        write_out(format!("{}\n", escape_json(&text)).as_bytes());
     }
 
     /// Exact bytes, whatever reads them: they are to be signed.
@@ -151,6 +150,18 @@ pub fn escape(text: &str) -> String {
     })
 }
 
+/// A JSON text that means the same, where those characters are `\uXXXX`.
+fn escape_json(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
+        if is_harmless(c) {
+            line.push(c);
+        } else {
+            line.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+        line
+    })
+}
+
 /// What is said while another process has locked a file.
 pub fn waits_for(path: impl AsRef<std::path::Path>) -> String {
     format!("{}: another process has locked it; waiting, at most half a minute", shown(path))
@@ -177,7 +188,9 @@ fn escape_tabs(line: &str) -> String {
 
 fn is_harmless(c: char) -> bool {
     let turns = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    !c.is_control() && !turns
+    // Tags are invisible, and some programs obey them.
+    let is_tag = matches!(c, '\u{e0000}'..='\u{e007f}');
+    !c.is_control() && !turns && !is_tag
 }
 
 /// Bytes that are of use only as a whole: a full disk is an error, a reader that went away is not.
@@ -232,6 +245,15 @@ mod tests {
         assert_eq!(escape("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\\u{a}c");
         assert_eq!(escape("\u{202e}gnp.exe\u{9b}"), "\\u{202e}gnp.exe\\u{9b}");
         assert_eq!(escape("Größe 表 ✓"), "Größe 表 ✓");
+        assert_eq!(escape("a\u{e0041}"), "a\\u{e0041}");
         assert_eq!(escape_lines("a\n\tb\r\n"), "a\n\tb\\u{d}\n");
+    }
+
+    #[test]
+    fn nor_in_json_where_it_means_the_same() {
+        let text = "\u{1b}\u{85}\u{9b}\u{2028}\u{202e}\u{2066}\u{e0041} Größe";
+        let json = escape_json(&serde_json::to_string(text).unwrap());
+        assert_eq!(json, r#""\u001b\u0085\u009b\u2028\u202e\u2066\udb40\udc41 Größe""#);
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
     }
 }

@@ -75,8 +75,8 @@ pub enum QuestionError {
     /// A relation was truncated or rewritten during each attempt.
     #[error("{0} was truncated or rewritten each of {ATTEMPTS} times that it was asked; ask again")]
     Rewritten(String),
-    /// A relation was altered or analysed during each attempt.
-    #[error("a table that it reads was altered or analysed each of {ATTEMPTS} times that it was asked; ask again")]
+    /// During each attempt a relation was altered or analysed, or a schema, operator or the like came or went.
+    #[error("a table that it reads, or what its names can mean, was altered or analysed each of {ATTEMPTS} times that it was asked; ask again")]
     Altered,
     /// The server refused it, or did not say.
     #[error("{0}")]

@@ -377,7 +377,8 @@ fn what_is_refused_is_named() {
              create sequence public.numbers;
              create table public.locked as select 1 as a;
              create view public.locking as select a from public.locked for update;
-             create table public.generated (a integer, b integer generated always as (a + 1) stored);",
+             create table public.generated (a integer, b integer generated always as (a + 1) stored);
+             create table public.domains (d public.dm, many public.dm[]); insert into public.domains values (1, '{1}');",
         )
         .unwrap();
     let role = format!("reader_{}", db.name());
@@ -410,6 +411,11 @@ fn what_is_refused_is_named() {
             "select pg_catalog.array_in('{1}', 'public.dm'::regtype, -1) is not null as ready, 'x' as reason",
             "function array_in(cstring,oid,integer): it has an effect or runs what it is given",
         ),
+        (
+            "select bool_or(x.d > 0) as ready, 'x' as reason
+             from xmltable('/r' passing xml '<r><d>1</d></r>' columns d public.dm path 'd') as x",
+            "type public.dm: made by somebody",
+        ),
     ] {
         let bundle = site.pack(&release.clone().gate("approved", &format!("{gate};\n")));
         for url in [db.url(), as_role(&db, &role)] {
@@ -423,6 +429,8 @@ fn what_is_refused_is_named() {
     for gate in [
         "select count(*) >= 0 and coalesce(max('x'::public.mood), 'y') = 'y' as ready, 'x' as reason from public.generated where b > 0",
         "select to_jsonb(array['x'::public.mood]) = '[\"x\"]' as ready, 'x' as reason",
+        "with c as (select d, many, lag(d) over () as before from public.domains)
+         select max(d) > 0 and count(before) = 0 and array_length(array_agg(d), 1) = 1 as ready, array_agg(many)::text as reason from c",
         "select quote_literal('x'::text) || 5 || quote_nullable(6) <> '' as ready, 'a' || 'x'::public.mood || 'b'::text as reason",
     ] {
         let bundle = site.pack(&release.clone().gate("approved", &format!("{gate};\n")));

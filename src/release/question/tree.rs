@@ -31,21 +31,16 @@ const FUNCTIONS: [&str; 9] = [
 const OPERATORS: [&str; 4] = [":opno", ":opnos", ":eqop", ":sortop"];
 
 /// Fields of the tree that hold the oid of a type that a value is made of, cast to or returned as.
-const TYPED: [&str; 10] = [
-    ":consttype",
-    ":resulttype",
-    ":funcresulttype",
-    ":funccoltypes",
-    ":coltypes",
-    ":aggtype",
-    ":row_typeid",
-    ":array_typeid",
-    ":wintype",
-    ":typid",
-];
+const TYPED: [&str; 7] =
+    [":consttype", ":resulttype", ":funcresulttype", ":funccoltypes", ":row_typeid", ":array_typeid", ":typid"];
 
-/// Fields of the tree that hold the oid of the type that a value has which is read or passed on: it may be a domain.
-const PASSED: [&str; 3] = [":vartype", ":typeId", ":opresulttype"];
+/// Fields of the tree that hold the oid of the type that a value has which is read or passed on: it may be a domain. Only those
+/// of an aggregate or window function that takes any type have one, and what they give is a value that they were given.
+const PASSED: [&str; 5] = [":vartype", ":typeId", ":opresulttype", ":aggtype", ":wintype"];
+
+/// The types of the columns of a WITH query or VALUES, which are passed on, and of `XMLTABLE` and `JSON_TABLE`, which make values.
+const OF_COLUMNS: &str = ":coltypes";
+const MAKES_COLUMNS: &str = "{TABLEFUNC";
 
 /// What trees use, by oid.
 #[derive(Default)]
@@ -91,6 +86,7 @@ impl Used {
     /// Reads `:funcid 2147`, `:opnos (o 96 96)` and the like, word by word: the server breaks lines where it likes. Text
     /// of the question stands in the tree as byte values between brackets, so that nothing in it can look like a field.
     pub fn collect(&mut self, tree: &str) {
+        let makes_columns = tree.contains(MAKES_COLUMNS);
         let words = tree.split([' ', '(', ')', '{', '}', '\n', '\t']).filter(|word| !word.is_empty());
         let mut words = words.peekable();
         while let Some(word) = words.next() {
@@ -99,6 +95,8 @@ impl Used {
                 _ if OPERATORS.contains(&word) => &mut self.operators,
                 _ if TYPED.contains(&word) => &mut self.types,
                 _ if PASSED.contains(&word) => &mut self.columns,
+                OF_COLUMNS if makes_columns => &mut self.types,
+                OF_COLUMNS => &mut self.columns,
                 ":relid" => &mut self.relations,
                 ":relkind" => {
                     self.foreign_table |= words.peek() == Some(&"f");
