@@ -532,6 +532,13 @@ fn literals_that_somebody_reads() {
         ("a domain over a domain",
          "create domain public.d0 as text check (public.evil(value)); create domain public.d as public.d0;
           alter table public.approvals add f public.d[];", "f = '{x}'"),
+        ("a domain over an array of an enumeration",
+         "create type public.plain as enum ('a'); create domain public.d as public.plain[] check (public.evil('x'));",
+         "'{a}'::public.d is not null"),
+        ("an array of a domain over an array of an enumeration",
+         "create type public.plain as enum ('a'); create domain public.d as public.plain[] check (public.evil('x'));
+          alter table public.approvals add f public.d[];",
+         "f = array['{a}'::public.d]"),
         ("a column of XMLTABLE",
          "create domain public.d as text check (public.evil(value)); create type public.comp as (a public.d);",
          "exists (select from xmltable('/r' passing xmlparse(document '<r/>') columns a public.comp path 'x' default '(sad)'))"),
