@@ -31,6 +31,7 @@ pub mod checks;
 mod fragments;
 mod functions;
 mod given;
+mod named;
 mod opened;
 mod tree;
 mod versions;
@@ -76,7 +77,9 @@ pub enum QuestionError {
     #[error("{0} was truncated or rewritten each of {ATTEMPTS} times that it was asked; ask again")]
     Rewritten(String),
     /// During each attempt a relation was altered or analysed, or a schema, operator or the like came or went.
-    #[error("a table that it reads, or what its names can mean, was altered or analysed each of {ATTEMPTS} times that it was asked; ask again")]
+    #[error(
+        "a table that it reads, or what its names can mean, was altered or analysed each of {ATTEMPTS} times that it was asked; ask again"
+    )]
     Altered,
     /// The server refused it, or did not say.
     #[error("{0}")]
@@ -287,14 +290,9 @@ impl Parsed {
     }
 }
 
-/// Settings that a question is parsed with. In a transaction of the gate role's, a policy would hide rows from it, and "no blockers"
-/// would be READY: an error in its place.
+/// Settings that a question is parsed with. A policy would hide rows, and "no blockers" would be READY: an error in its place.
 fn as_asked(question: &Question<'_>) -> String {
-    let row_security = match question.within {
-        Within::OwnTransaction => "SET LOCAL row_security = off; ",
-        Within::Run => "",
-    };
-    format!("{row_security}SET LOCAL search_path = {}", question.path)
+    format!("SET LOCAL row_security = off; SET LOCAL search_path = {}", question.path)
 }
 
 /// The same, and those that let a [`quiet`] server show trees, which [`shown`] then gives.

@@ -372,6 +372,7 @@ fn questions_that_are_allowed() {
              create materialized view public.kept as select count(*) as n from public.approvals;",
         )
         .unwrap();
+    let is_13 = db.ask("select current_setting('server_version_num')::integer < 140000") == "t";
     for gate in [
         "select (doc #>> '{a,b,0}')::integer = 1 and doc @> '{\"a\": {}}' as ready, doc::text as reason from public.j",
         "select at > now() - interval '1 day' and extract(year from at) > 2000 as ready, to_char(at, 'YYYY') as reason from public.j",
@@ -390,6 +391,9 @@ fn questions_that_are_allowed() {
         "select case when grouping(who) = 0 then true end as ready, who as reason from public.approvals group by rollup (who) having who is not null",
         "select a.who is not null as ready, lateral_row.r as reason from public.approvals a, lateral (select upper(a.who)) as lateral_row(r)",
     ] {
+        // A text in SQL there, which is refused.
+        let described = if is_13 { "null" } else { "obj_description('public.j'::regclass)" };
+        let gate = gate.replace("obj_description('public.j'::regclass)", described);
         let gate = gate.replace("values (true, 'a row')", "select * from (values (true, 'a row')) as v(ready, reason)");
         let bundle = site.pack(&release.clone().gate("approved", &format!("{gate};\n")));
         let answer = site.operator(&bundle, &db.url()).gate();

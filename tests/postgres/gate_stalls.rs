@@ -611,6 +611,10 @@ fn rows_that_a_policy_hides() {
     for command in ["gate", "run"] {
         operator.start(command).end().fails_saying(21, &["row-level security policy for table \"blockers\""]);
     }
+    // Nor from the role that runs.
+    db.client().batch_execute("grant select on public.blockers to public").unwrap();
+    let answer = ask_within(read(&as_role(&db, GATE_USER)).as_mut(), gate, Within::Run);
+    assert!(answer.as_ref().is_err_and(|error| error.to_string().contains("row-level security")), "{answer:?}");
 }
 
 /// What the server shows of a question is for pgseal, and stands beside nobody's statement.

@@ -378,7 +378,8 @@ fn what_is_refused_is_named() {
              create table public.locked as select 1 as a;
              create view public.locking as select a from public.locked for update;
              create table public.generated (a integer, b integer generated always as (a + 1) stored);
-             create table public.domains (d public.dm, many public.dm[]); insert into public.domains values (1, '{1}');",
+             create table public.domains (d public.dm, many public.dm[]); insert into public.domains values (1, '{1}');
+             create type public.pair as (a integer); create table public.made (i integer, c public.pair);",
         )
         .unwrap();
     let role = format!("reader_{}", db.name());
@@ -412,8 +413,13 @@ fn what_is_refused_is_named() {
             "function array_in(cstring,oid,integer): it has an effect or runs what it is given",
         ),
         (
-            "select bool_or(x.d > 0) as ready, 'x' as reason
-             from xmltable('/r' passing xml '<r><d>1</d></r>' columns d public.dm path 'd') as x",
+            if db.ask("select current_setting('server_version_num')::integer >= 170000") == "t" {
+                "select bool_or(x.d > 0) as ready, 'x' as reason
+                 from json_table('{\"d\": 1}', '$' columns (d public.dm path '$.d')) as x"
+            } else {
+                "select bool_or(x.d > 0) as ready, 'x' as reason
+                 from xmltable('/r' passing xml '<r><d>1</d></r>' columns d public.dm path 'd') as x"
+            },
             "type public.dm: made by somebody",
         ),
     ] {
@@ -429,6 +435,7 @@ fn what_is_refused_is_named() {
     for gate in [
         "select count(*) >= 0 and coalesce(max('x'::public.mood), 'y') = 'y' as ready, 'x' as reason from public.generated where b > 0",
         "select to_jsonb(array['x'::public.mood]) = '[\"x\"]' as ready, 'x' as reason",
+        "select count(a.d) >= 0 as ready, 'x' as reason from public.domains a left join public.made b on a.d = b.i",
         "with c as (select d, many, lag(d) over () as before from public.domains)
          select max(d) > 0 and count(before) = 0 and array_length(array_agg(d), 1) = 1 as ready, array_agg(many)::text as reason from c",
         "select quote_literal('x'::text) || 5 || quote_nullable(6) <> '' as ready, 'a' || 'x'::public.mood || 'b'::text as reason",
@@ -477,10 +484,6 @@ fn everything_that_hangs_on_a_table() {
         ("by_keeper", "table public.by_keeper: kept by access method keeping, made by somebody".to_owned()),
     ];
     let version: i32 = client.query_one("select current_setting('server_version_num')::integer", &[]).unwrap().get(0);
-    // Before, the server notes what the expression of a generated column needs under the column's name.
-    if version >= 150_000 {
-        cases.push(("by_value", format!("{function}by_value")));
-    }
     if version >= 140_000 {
         client
             .batch_execute(
@@ -496,6 +499,8 @@ fn everything_that_hangs_on_a_table() {
         site.operator(&bundle, &db.url()).gate()
     };
     asks("own").done();
+    // What is stored is not worked out anew.
+    asks("by_value").done();
     for (table, words) in cases {
         asks(table).fails_saying(21, &[&words]);
     }

@@ -1,5 +1,5 @@
 //! What planning works out for the relations of a question and stands in no tree of it: expressions of their indexes,
-//! constraints, statistics, generated columns and partition keys, and the operator classes of indexes and keys.
+//! constraints, statistics and partition keys, and the operator classes of indexes and keys.
 //!
 //! The expressions are read as trees: `pg_depend` has none of PostgreSQL's own functions, and no type of an empty array.
 
@@ -167,7 +167,7 @@ pub(super) const CHECKS: [Check; 6] = [
             oids!("$12"),
             " or t.oid = any ",
             oids!("$13"),
-            " and coalesce(e.typtype, t.typtype) not in ('c', 'd'))
+            " and coalesce(e.typtype, t.typtype) not in ('c', 'd', 'r', 'm'))
       and not (coalesce(e.typtype, t.typtype) = 'e'
                or coalesce(e.typtype, t.typtype) = 'b' and coalesce(e.typinput, t.typinput)::oid not in (select oid from outsiders))
     limit 1"

@@ -160,7 +160,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
 }
 
 /// Those of what a question itself uses.
-const OF_QUESTIONS: [Check; 10] = [
+const OF_QUESTIONS: [Check; 11] = [
     Check { what: "functions and operators", pre_check: PreCheck::Catalog(CALLED_BEFORE), query: CALLED },
     // Not PostgreSQL's own, nor an enumeration or an array of one: its input, casts, comparisons and checks could call
     // anything. A column may be of a domain over one of PostgreSQL's own: its value was checked when it was written.
@@ -297,6 +297,29 @@ const OF_QUESTIONS: [Check; 10] = [
                 where o.oid >= 16384::oid and not r.rolsuper and o.oprleft < 16384::oid and o.oprright < 16384::oid
                   and exists (select from pg_operator own where own.oid < 16384::oid and own.oprname = o.oprname)
                 limit 1",
+    },
+    // Where one of these texts is parsed, an operator can have been made since, for exactly the types of `relnamespace = 11`.
+    Check {
+        what: "texts that are parsed later",
+        pre_check: PreCheck::Catalog(concat!(
+            "current_setting('server_version_num'::text) < '140000'::text
+             and exists (select from pg_proc where prolang = 14::oid and (oid = any ",
+            oids!("$1"),
+            " or oid = any ",
+            oids!("$10"),
+            "))"
+        )),
+        query: concat!(
+            "select format('function %s, a text that PostgreSQL before 14 parses when it runs, with the operators that are there by then',
+                           oid::regprocedure)
+             from pg_proc
+             where prolang = 14::oid and (prosrc ~* '\\mfrom\\M'::text or proname ~ '^_pg_'::text)
+               and (oid = any ",
+            oids!("$1"),
+            " or oid = any ",
+            oids!("$10"),
+            ") limit 1"
+        ),
     },
     Check {
         what: "access methods",

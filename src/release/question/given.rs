@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::tree::FIRST_NORMAL_OBJECT;
+use super::tree::{BLANKS, FIRST_NORMAL_OBJECT};
 
 /// The types of rows without a name, and of arrays of them (PostgreSQL, `catalog/pg_type.dat`): they can hold any.
 const RECORDS: [u32; 2] = [2249, 2287];
@@ -114,14 +114,14 @@ fn is_other(kind: u32) -> bool {
 fn words(tree: &str) -> impl Iterator<Item = &str> {
     let mut rest = tree;
     std::iter::from_fn(move || {
-        rest = rest.trim_ascii_start();
+        rest = rest.trim_start_matches(BLANKS);
         let first = rest.chars().next()?;
         let end = match first {
             '{' | '}' | '(' | ')' => 1,
             _ => {
                 let mut is_escaped = false;
                 let stops = |c: char| {
-                    let stops = !is_escaped && (c.is_ascii_whitespace() || "{}()".contains(c));
+                    let stops = !is_escaped && (BLANKS.contains(&c) || "{}()".contains(c));
                     is_escaped = !is_escaped && c == '\\';
                     stops
                 };
@@ -162,6 +162,12 @@ mod tests {
         assert_eq!(of("{FUNCEXPR :funcid 7 :args ({SOMETHINGNEW :x 1})}"), [7]);
         assert_eq!(of("{JSONCONSTRUCTOREXPR :type 2 :args ({VAR :vartype 16400}) :func <>}"), [TO_JSON]);
         assert_eq!(of("{JSONCONSTRUCTOREXPR :type 2 :args ({VAR :vartype 25}) :func <>}"), [0; 0]);
+        // White space that the server writes without a backslash belongs to a name.
+        let blanks = "\u{b}\u{c}\r\u{85}\u{a0}\u{2028}";
+        for blank in blanks.chars() {
+            let named = format!("{{FUNCEXPR :funcid 7 :args ({{VAR :vartype 16400 :x a{blank}:vartype{blank}25}})}}");
+            assert_eq!(of(&named), [7], "{blank:?}");
+        }
         assert_eq!(of(r"{ALIAS :aliasname \}a\{ :b 1} {FUNCEXPR :funcid 7 :args ({VAR :vartype 16400})}"), [7]);
     }
 }

@@ -1,5 +1,6 @@
 //! A question that is opened as a cursor: parsed and planned, and not yet executed.
 
+use super::named::Named;
 use super::tree::{self, Used};
 use super::witness::{LEARN, Witness};
 use super::{Question, QuestionError, as_asked, loud, quiet, shown};
@@ -27,13 +28,17 @@ impl Opened {
         // Its snapshot is older than the locks that the planner waits for. The second time it has them.
         let first = declare(session, question.sql)?;
         let fresh = format!("{}; {}", settings::fresh(session, question.limits), quiet());
-        session.batch(&format!("{fresh}; CLOSE pgseal_rows; {LEARN}; {loud}"))?;
+        session.batch_ahead(&format!("{fresh}; CLOSE pgseal_rows"))?;
+        let named = Named::of(&first);
+        let before = named.versions(session)?;
+        // A name is bound by what the session has learned so far: no less than these versions.
+        session.batch(&format!("{LEARN}; {loud}"))?;
         let tree = declare(session, question.sql)?;
         // The cursor can't be kept where what code set meanwhile is rolled back.
         session.batch_ahead(&fresh)?;
         // Before anything that is asked again: no retry may hide a statement that was swapped.
         witness.untouched(session)?;
-        if tree != first {
+        if tree != first || named.versions(session)? != before {
             return Err(QuestionError::Altered);
         }
         let tree = tree::declared(&tree).ok_or(QuestionError::NoTree)?;

@@ -42,6 +42,10 @@ const PASSED: [&str; 5] = [":vartype", ":typeId", ":opresulttype", ":aggtype", "
 const OF_COLUMNS: &str = ":coltypes";
 const MAKES_COLUMNS: &str = "{TABLEFUNC";
 
+/// What stands between the words of a tree: all that the server writes there, and puts a backslash before where a name has it
+/// (PostgreSQL, `outToken`). Other white space is a part of a name.
+pub(super) const BLANKS: [char; 3] = [' ', '\n', '\t'];
+
 /// What trees use, by oid.
 #[derive(Default)]
 pub struct Used {
@@ -60,11 +64,22 @@ pub struct Used {
 impl Used {
     /// What a tree uses that is a SELECT and nothing else, also behind WITH (PostgreSQL, `nodes/nodes.h`, "CmdType").
     pub fn of_select(tree: &str) -> Option<Self> {
-        let mut queries = tree.split("{QUERY").skip(1).map(str::split_ascii_whitespace);
-        let is_select = queries.all(|mut words| (words.next(), words.next()) == (Some(":commandType"), Some("1")));
-        let mut used = Self::default();
+        let is_select = |query: &str| {
+            let mut words = words(query);
+            (words.next(), words.next(), words.next()) == (Some("{QUERY"), Some(":commandType"), Some("1"))
+        };
+        queries(tree).all(is_select).then(|| Self::of_tree(tree))
+    }
+
+    /// What a tree uses. Of a join the columns don't count that nobody reads: what is read is named once more.
+    fn of_tree(tree: &str) -> Self {
+        let (mut used, mut read) = (Self::default(), Self::default());
         used.collect(tree);
-        is_select.then_some(used)
+        if !used.whole_row {
+            read.collect(&without_columns_of_joins(tree));
+            used.columns = read.columns;
+        }
+        used
     }
 
     /// Types that could hold an `anyarray`: itself, and rows of the catalog's tables.
@@ -123,7 +138,18 @@ pub fn foreign(oids: &BTreeSet<u32>) -> BTreeSet<u32> {
 
 /// The tree of what a `DECLARE` opens, which stands in that of the command.
 pub fn declared(tree: &str) -> Option<&str> {
-    tree.match_indices("{QUERY").nth(1).map(|(at, _)| &tree[at..])
+    queries(tree).nth(1)
+}
+
+/// Where queries begin. In a name there is a backslash before the brace.
+fn queries(tree: &str) -> impl Iterator<Item = &str> {
+    let begins = tree.match_indices("{QUERY").filter(|(at, _)| !tree[..*at].ends_with('\\'));
+    begins.map(|(at, _)| &tree[at..])
+}
+
+/// Words between blanks.
+pub(super) fn words(tree: &str) -> impl Iterator<Item = &str> {
+    tree.split(BLANKS).filter(|word| !word.is_empty())
 }
 
 /// A tree without the lists of all columns that a join has (`:joinaliasvars`). What belongs to a name, the server writes
@@ -142,7 +168,7 @@ pub fn without_columns_of_joins(tree: &str) -> String {
 
 /// What follows a list in parentheses that a text begins with; nothing where it is none, or doesn't end.
 fn behind_list(text: &str) -> Option<&str> {
-    let text = text.trim_start().strip_prefix('(')?;
+    let text = text.trim_start_matches(BLANKS).strip_prefix('(')?;
     let (mut depth, mut is_escaped) = (1_usize, false);
     for (at, c) in text.char_indices() {
         match c {
@@ -182,6 +208,7 @@ mod tests {
             "({QUERY :commandType 1 :cteList ({COMMONTABLEEXPR :ctequery {QUERY :commandType 4 :x 1}})})"
         ));
         assert!(!is_select("({QUERY :commandType 6 :utilityStmt ?})"));
+        assert!(is_select(r"({QUERY :commandType 1 :resname \{QUERY :x 1})"));
     }
 
     #[test]

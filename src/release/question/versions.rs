@@ -180,10 +180,7 @@ macro_rules! versions {
             oids!("$5"),
             "
         union all
-        select 'defaults'::text, d.adrelid, d.oid, d.xmin,
-               case when exists (select from pg_attribute a where a.attrelid = d.adrelid and a.attnum = d.adnum
-                                 and a.attgenerated <> '') then d.adbin::text end
-        from pg_attrdef d where d.adrelid = any ",
+        select 'defaults'::text, d.adrelid, d.oid, d.xmin, null from pg_attrdef d where d.adrelid = any ",
             oids!("$5"),
             "
         union all

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::fragments::NAMES;
-use super::tree::Used;
+use super::tree::{self, Used};
 use super::{Question, QuestionError, loud, quiet, shown, tree_of};
 use crate::database::{DatabaseError, Parameter, Session};
 use crate::sql::WithoutLiterals;
@@ -43,7 +43,7 @@ impl Witness {
 
     /// Whether a tree is one's.
     pub fn is_of(tree: &str) -> bool {
-        let mut words = tree.split_ascii_whitespace();
+        let mut words = tree::words(tree);
         words.find(|word| *word == ":ctename").is_some() && words.next() == Some(NAME)
     }
 

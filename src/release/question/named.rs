@@ -1,0 +1,108 @@
+//! What a question names where no lock holds it: `'public.t'::regclass` and the like, and collations. The server binds such a
+//! name when it parses the question, and takes the snapshot of the rows behind that.
+
+use std::collections::BTreeSet;
+
+use super::fragments::oids;
+use super::tree::{BLANKS, FIRST_NORMAL_OBJECT};
+use crate::database::{DatabaseError, Parameter, Session, Table};
+
+/// `regproc`, `regprocedure`, `regoper`, `regoperator`, `regclass`, `regtype`, `regnamespace`, `regconfig`, `regdictionary`,
+/// `regcollation` (PostgreSQL, `catalog/pg_type.dat`).
+const NAMES: [&str; 10] = ["24", "2202", "2203", "2204", "2205", "2206", "4089", "3734", "3769", "4191"];
+
+/// Objects that are named, by oid. PostgreSQL's own are not renamed.
+pub(super) struct Named(Vec<u32>);
+
+impl Named {
+    /// Reads the tree of a question.
+    pub fn of(tree: &str) -> Self {
+        let stops = |c: char| BLANKS.contains(&c) || "(){}".contains(c);
+        let mut words = tree.split(stops).filter(|word| !word.is_empty()).peekable();
+        let (mut named, mut is_name) = (BTreeSet::new(), false);
+        while let Some(word) = words.next() {
+            if word == ":consttype" {
+                is_name = words.peek().is_some_and(|kind| NAMES.contains(kind));
+            } else if word == ":constvalue" && is_name {
+                let bytes = words.by_ref().skip_while(|word| *word != "[").skip(1).take_while(|word| *word != "]");
+                named.extend(numbers(bytes.filter_map(|byte| byte.parse::<i16>().ok()).map(|byte| byte as u8)));
+            } else if word.starts_with(':') && word.contains("coll") {
+                words.next_if(|word| *word == "o");
+                while let Some(oid) = words.next_if(|word| word.parse::<u32>().is_ok()) {
+                    named.extend(oid.parse::<u32>());
+                }
+            }
+        }
+        Self(named.range(FIRST_NORMAL_OBJECT..).copied().collect())
+    }
+
+    /// The versions of their rows in the catalog, and of those of their schemas.
+    pub fn versions(&self, session: &mut dyn Session) -> Result<Table, DatabaseError> {
+        match self.0.is_empty() {
+            true => Ok(Table::default()),
+            false => session.query_with(VERSIONS, &[Parameter::Oids(&self.0)], false),
+        }
+    }
+}
+
+/// An oid as the bytes of a `Datum`, whatever their order.
+fn numbers(bytes: impl Iterator<Item = u8>) -> [u32; 2] {
+    let bytes: Vec<u8> = bytes.collect();
+    let first = bytes.first_chunk().copied().map(u32::from_le_bytes);
+    let last = bytes.last_chunk().copied().map(u32::from_be_bytes);
+    [first.unwrap_or_default(), last.unwrap_or_default()]
+}
+
+macro_rules! rows {
+    ($of:literal, $schema:literal) => {
+        concat!(
+            "select '",
+            $of,
+            "'::text, oidout(o.oid)::text, xidout(o.xmin)::text, xidout(n.xmin)::text
+             from ",
+            $of,
+            " o join pg_namespace n on n.oid = o.",
+            $schema,
+            " where o.oid = any ",
+            oids!("$1")
+        )
+    };
+}
+
+const VERSIONS: &str = concat!(
+    rows!("pg_class", "relnamespace"),
+    " union all ",
+    rows!("pg_proc", "pronamespace"),
+    " union all ",
+    rows!("pg_operator", "oprnamespace"),
+    " union all ",
+    rows!("pg_type", "typnamespace"),
+    " union all ",
+    rows!("pg_collation", "collnamespace"),
+    " union all ",
+    rows!("pg_ts_config", "cfgnamespace"),
+    " union all ",
+    rows!("pg_ts_dict", "dictnamespace"),
+    " union all ",
+    rows!("pg_namespace", "oid"),
+    " order by 1, 2"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_collations() {
+        let of = |tree: &str| Named::of(tree).0;
+        let constant = "{CONST :consttype 2205 :consttypmod -1 :constcollid 0 :constlen 4 :constbyval true :constisnull false \
+                        :location 1 :constvalue 4 [ 1 64 0 0 0 0 0 0 ]}";
+        assert_eq!(of(constant), [16_385]);
+        assert_eq!(of(&constant.replace("[ 1 64 0 0 0 0 0 0 ]", "[ 0 0 0 0 0 0 -56 1 ]")), [51_201]);
+        assert_eq!(of(&constant.replace("2205", "26")), [0; 0]);
+        assert_eq!(
+            of("{VAR :varcollid 16400} {RTE :colcollations (o 0 100 16401)} {OPEXPR :inputcollid 100}"),
+            [16_400, 16_401]
+        );
+    }
+}
