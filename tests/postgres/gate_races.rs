@@ -873,8 +873,9 @@ fn names_that_are_bound_before_the_rows_are_read() {
                     .unwrap();
             }
         });
-        let ready =
-            (0..60.max(10 * rounds())).filter(|_| says_ready(&ask(read(&as_role(&db, GATE_USER)).as_mut(), gate))).count();
+        let ready = (0..60.max(10 * rounds()))
+            .filter(|_| says_ready(&ask(read(&as_role(&db, GATE_USER)).as_mut(), gate)))
+            .count();
         is_over.store(true, Ordering::Relaxed);
         swapping.join().unwrap();
         assert_eq!(ready, 0);
