@@ -897,9 +897,9 @@ fn set_operations_of_different_types() {
                  $$ begin perform public.bang(); return 'a'; end $$;
              create cast (public.one as public.two) with function public.evil(public.one) as implicit;
              create domain public.d as text check (public.evil(value));
-             create type public.mood as enum ('a');
-             create table public.ones (m public.one, t text, v public.d[], p public.mood);
-             create table public.twos (m public.two, t text, v text[], p public.mood);
+             create type public.plain as enum ('a');
+             create table public.ones (m public.one, t text, v public.d[], p public.plain);
+             create table public.twos (m public.two, t text, v text[], p public.plain);
              insert into public.ones values ('a', 'x', null, 'a'); insert into public.twos values ('a', 'x', '{{q}}', 'a');
              grant select on public.ones, public.twos to public"
         ))
