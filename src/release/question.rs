@@ -33,6 +33,7 @@ mod functions;
 mod given;
 mod named;
 mod opened;
+mod set_operations;
 mod tree;
 mod versions;
 mod witness;
@@ -51,6 +52,9 @@ use witness::Witness;
 
 /// Executions of a question whose relations are truncated, rewritten or altered meanwhile.
 const ATTEMPTS: u32 = 10;
+
+const MIXED: &str = "UNION, INTERSECT or EXCEPT of different types, one of them made by somebody, which the planner casts by \
+                     whatever function is there then (write m::text)";
 
 /// Why a question is not executed, or its answer does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -277,6 +281,9 @@ impl Parsed {
             if let Some(found) = checks::rejection(session, check, parameters)? {
                 return Err(QuestionError::Uses(found));
             }
+        }
+        if set_operations::mixes_types(&self.tree) {
+            return Err(QuestionError::Uses(MIXED.to_owned()));
         }
         if self.uses.foreign_table {
             return Err(QuestionError::Uses("a foreign table".to_owned()));

@@ -881,3 +881,58 @@ fn names_that_are_bound_before_the_rows_are_read() {
         assert_eq!(ready, 0);
     });
 }
+
+/// The planner looks up the casts of a set operation, and they stand in no tree. Columns of one type, and of PostgreSQL's own, are
+/// asked.
+#[test]
+fn set_operations_of_different_types() {
+    let db = Cluster::shared().database("union");
+    let mallory = format!("mallory_{}", db.name());
+    laid(&db, &mallory);
+    db.client()
+        .batch_execute(&format!(
+            "set role {mallory};
+             create type public.one as enum ('a'); create type public.two as enum ('a');
+             create function public.evil(public.one) returns public.two language plpgsql as
+                 $$ begin perform public.bang(); return 'a'; end $$;
+             create cast (public.one as public.two) with function public.evil(public.one) as implicit;
+             create domain public.d as text check (public.evil(value));
+             create type public.plain as enum ('a');
+             create table public.ones (m public.one, t text, v public.d[], p public.plain);
+             create table public.twos (m public.two, t text, v text[], p public.plain);
+             insert into public.ones values ('a', 'x', null, 'a'); insert into public.twos values ('a', 'x', '{{q}}', 'a');
+             grant select on public.ones, public.twos to public"
+        ))
+        .unwrap();
+    let ready = "count(*) >= 0 as ready, 'x' as reason";
+    for mixed in [
+        "select m from public.ones union all select m from public.twos",
+        "select m from public.ones intersect select m from public.twos",
+        "select t from public.twos union (select t from public.ones except select 'x')",
+        "select v from public.ones union all select v from public.twos",
+        "select array[m] from public.ones union select array[m] from public.twos",
+        "table public.ones union all select m, t, v::public.d[], p from public.twos",
+        "with recursive r(v) as (select v from public.ones union all select a.v from public.twos a join r on false) table r",
+    ] {
+        for role in ["postgres", GATE_USER] {
+            let gate = format!("select {ready} from ({mixed}) as x");
+            let answer = ask(read(&as_role(&db, role)).as_mut(), &gate);
+            let is_plain = mixed.contains("except select 'x'");
+            assert_eq!(answer.is_ok(), is_plain, "{mixed} as {role}: {answer:?}");
+            assert!(!snapped(&db), "{mixed} as {role}: it snapped");
+        }
+    }
+    for plain in [
+        "select p, t from public.ones union all select p, t from public.twos",
+        "select 1 as n union all select 2::bigint union select null",
+        "select current_user, now(), t is null, exists (select from public.ones) from public.ones union select 'x', null, true, false",
+        "select p from public.ones union all select 'a'",
+        "with recursive n(i) as (values (1) union all select i + 1 from n where i < 3) select i from n",
+        "select (select max(p) from public.ones) union all select p from public.twos",
+    ] {
+        let gate = format!("select {ready} from ({plain}) as x");
+        let answer = ask(read(&as_role(&db, GATE_USER)).as_mut(), &gate);
+        assert!(answer.is_ok(), "{plain}: {answer:?}");
+    }
+    db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
+}

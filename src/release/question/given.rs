@@ -9,10 +9,10 @@ use super::tree::{BLANKS, FIRST_NORMAL_OBJECT};
 const RECORDS: [u32; 2] = [2249, 2287];
 
 /// `boolean` (PostgreSQL, `catalog/pg_type.dat`).
-const BOOLEAN: u32 = 16;
+pub(super) const BOOLEAN: u32 = 16;
 
 /// Fields with the type of a node's value (PostgreSQL, `nodes/primnodes.h`).
-const TYPE: [&str; 14] = [
+pub(super) const TYPE: [&str; 14] = [
     ":vartype",
     ":consttype",
     ":paramtype",
@@ -34,7 +34,7 @@ const TYPE: [&str; 14] = [
 const TO_JSON: u32 = 3176;
 
 /// Nodes whose value is a boolean.
-const BOOLEANS: [&str; 6] =
+pub(super) const BOOLEANS: [&str; 6] =
     ["BOOLEXPR", "NULLTEST", "BOOLEANTEST", "SCALARARRAYOPEXPR", "ROWCOMPARE", "ROWCOMPAREEXPR"];
 
 /// Fields with the function of a node that has arguments.
@@ -111,7 +111,7 @@ fn is_other(kind: u32) -> bool {
 }
 
 /// Words, braces and parentheses. What belongs to a name, the server writes behind backslashes.
-fn words(tree: &str) -> impl Iterator<Item = &str> {
+pub(super) fn words(tree: &str) -> impl Iterator<Item = &str> {
     let mut rest = tree;
     std::iter::from_fn(move || {
         rest = rest.trim_start_matches(BLANKS);

@@ -1,9 +1,10 @@
 //! A question that is opened as a cursor: parsed and planned, and not yet executed.
 
 use super::named::Named;
+use super::set_operations;
 use super::tree::{self, Used};
 use super::witness::{LEARN, Witness};
-use super::{Question, QuestionError, as_asked, loud, quiet, shown};
+use super::{MIXED, Question, QuestionError, as_asked, loud, quiet, shown};
 use crate::database::{Column, Session, Table};
 use crate::release::settings;
 
@@ -44,6 +45,9 @@ impl Opened {
         let tree = tree::declared(&tree).ok_or(QuestionError::NoTree)?;
         if !checked.covers(&Used::of_select(tree).ok_or(QuestionError::NoSelect)?) {
             return Err(QuestionError::Changed("what it calls".to_owned()));
+        }
+        if set_operations::mixes_types(tree) {
+            return Err(QuestionError::Uses(MIXED.to_owned()));
         }
         Ok(Self { columns })
     }

@@ -226,7 +226,7 @@ macro_rules! versions {
             oids!("$4"),
             "
         union all
-        select 'casts'::text, null, c.oid, c.xmin, null from pg_cast c where c.castfunc >= 16384::oid
+        select 'casts'::text, null, c.oid, c.xmin, null from pg_cast c where c.oid >= 16384::oid
         union all
         select 'labels'::text, e.enumtypid, e.oid, e.xmin, null from pg_enum e
     )",
