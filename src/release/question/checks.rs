@@ -174,7 +174,7 @@ const OF_QUESTIONS: [Check; 11] = [
     select format('type %s: made by somebody, so that reading, casting or comparing it could call anything', t.oid::regtype)
     from used join pg_type t on t.oid = used.oid left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
     where t.oid >= 16384::oid and coalesce(e.typtype, t.typtype) <> 'e'
-      and not (is_column and coalesce(e.typtype, t.typtype) = 'd' and coalesce(e.typbasetype, t.typbasetype) < 16384::oid)
+      and not (is_column and t.typtype = 'd' and t.typbasetype < 16384::oid)
     limit 1"
         ),
     },
