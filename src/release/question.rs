@@ -34,6 +34,7 @@ mod given;
 mod named;
 mod opened;
 mod set_operations;
+mod settled;
 mod tree;
 mod versions;
 mod witness;

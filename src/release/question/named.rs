@@ -39,9 +39,13 @@ impl Named {
         Self(named.range(FIRST_NORMAL_OBJECT..).copied().collect())
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The versions of their rows in the catalog, and of those of their schemas.
     pub fn versions(&self, session: &mut dyn Session) -> Result<Table, DatabaseError> {
-        match self.0.is_empty() {
+        match self.is_empty() {
             true => Ok(Table::default()),
             false => session.query_with(VERSIONS, &[Parameter::Oids(&self.0)], false),
         }

@@ -1,10 +1,10 @@
 //! A question that is opened as a cursor: parsed and planned, and not yet executed.
 
 use super::named::Named;
-use super::set_operations;
 use super::tree::{self, Used};
 use super::witness::{LEARN, Witness};
 use super::{MIXED, Question, QuestionError, as_asked, loud, quiet, shown};
+use super::{set_operations, settled};
 use crate::database::{Column, Session, Table};
 use crate::release::settings;
 
@@ -33,6 +33,9 @@ impl Opened {
         let named = Named::of(&first);
         let before = named.versions(session)?;
         // A name is bound by what the session has learned so far: no less than these versions.
+        if !named.is_empty() {
+            settled::wait(session)?;
+        }
         session.batch(&format!("{LEARN}; {loud}"))?;
         let tree = declare(session, question.sql)?;
         // The cursor can't be kept where what code set meanwhile is rolled back.

@@ -1,0 +1,97 @@
+//! Transactions that others see before they are told of them. `COMMIT PREPARED` removes files in between, and waits for the
+//! checkpointer where its queue is full: here for as long as the test wants.
+
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use postgres::{Client, NoTls};
+
+use super::gate_races::{ask, read, says_ready};
+use super::release::wait_until;
+use super::server::Server;
+
+/// The queue of the checkpointer has as many places as there are buffers.
+const CONF: &str = "max_prepared_transactions = 2\nshared_buffers = 1MB\n";
+
+/// Files to remove.
+const TABLES: u32 = 300;
+
+/// Asks, and commits a transaction when the gate has been parsed and waits for an index of `public.z`; so that it is visible when
+/// the gate is parsed again, and the server has told nobody.
+fn is_ready(lay: &str, swap: &str, is_visible: &str, gate: &str) -> bool {
+    let server = Server::start("local all all trust\n", CONF);
+    let connection = server.local("postgres");
+    let client = || Client::connect(&connection, NoTls).unwrap();
+    let mut look = client();
+    let count = |look: &mut Client, sql: &str| look.query_one(sql, &[]).unwrap().get::<_, i64>(0);
+    look.batch_execute(&format!(
+        "create table public.z (id integer); create index z_i on public.z (id);
+         create table public.busy (); {lay}"
+    ))
+    .unwrap();
+    for number in 0..TABLES {
+        look.batch_execute(&format!("create table public.x{number} ()")).unwrap();
+    }
+    let drops: Vec<_> = (0..TABLES).map(|number| format!("drop table public.x{number}")).collect();
+    let drops = drops.join(";");
+    look.batch_execute(&format!("begin; {swap}; {drops}; prepare transaction 'swap'")).unwrap();
+    // Others are under way, one in a subtransaction and one that was prepared: nobody waits for these.
+    let mut busy = client();
+    busy.batch_execute(
+        "begin; insert into public.busy default values; savepoint a; insert into public.busy default values",
+    )
+    .unwrap();
+    look.batch_execute("begin; insert into public.busy default values; prepare transaction 'busy'").unwrap();
+
+    let checkpointer = "select pid::bigint from pg_stat_activity where backend_type = 'checkpointer'";
+    let checkpointer = count(&mut look, checkpointer).to_string();
+    let signal = |signal: &str| assert!(Command::new("kill").args([signal, &checkpointer]).status().unwrap().success());
+    let mut reindex = client();
+    reindex.batch_execute("begin; reindex index public.z_i").unwrap();
+    signal("-STOP");
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| ask(read(&connection).as_mut(), gate));
+        wait_until("the gate waits", || {
+            count(&mut look, "select count(*) from pg_locks where relation = 'public.z_i'::regclass and not granted")
+                > 0
+        });
+        let committing = scope.spawn(|| client().batch_execute("commit prepared 'swap'").unwrap());
+        wait_until("it is visible", || count(&mut look, is_visible) > 0);
+        // A rollback has files to remove, too.
+        let rolling_back = scope.spawn(move || reindex.batch_execute("rollback").unwrap());
+        thread::sleep(Duration::from_millis(500));
+        assert!(!committing.is_finished(), "it has told by now");
+        signal("-CONT");
+        committing.join().unwrap();
+        rolling_back.join().unwrap();
+        let answer = asking.join().unwrap();
+        assert!(answer.is_ok(), "{answer:?}");
+        says_ready(&answer)
+    })
+}
+
+/// Row level security is on for the table that has this name no more.
+#[test]
+fn a_name_whose_meaning_was_not_told_yet() {
+    assert!(!is_ready(
+        "create table public.t (); create table public.u (); alter table public.u enable row level security",
+        "alter table public.t rename to v; alter table public.u rename to t; alter table public.v rename to u;
+         alter table public.t disable row level security; alter table public.u enable row level security",
+        "select count(*) from pg_class where relname = 'u' and relrowsecurity and oid < (select oid from pg_class where relname = 't')",
+        "select relrowsecurity as ready, 'x' as reason from pg_class
+         where oid = 'public.t'::regclass and not exists (select from public.z where id = 1)",
+    ));
+}
+
+/// Approved is what stands in the schema that has this name no more.
+#[test]
+fn a_schema_whose_name_was_not_told_yet() {
+    assert!(!is_ready(
+        "create schema a; create table a.t (ok boolean); insert into a.t values (false);
+         create schema b; create table b.t (ok boolean); insert into b.t values (false)",
+        "alter schema a rename to c; alter schema b rename to a; alter schema c rename to b; update b.t set ok = true",
+        "select count(*) from pg_namespace where nspname = 'b' and oid < (select oid from pg_namespace where nspname = 'a')",
+        "select bool_and(ok) as ready, 'x' as reason from a.t where not exists (select from public.z where id = 1)",
+    ));
+}
