@@ -12,10 +12,10 @@ use super::release::wait_until;
 use super::server::Server;
 
 /// The queue of the checkpointer has as many places as there are buffers.
-const CONF: &str = "max_prepared_transactions = 2\nshared_buffers = 1MB\n";
+const CONF: &str = "max_prepared_transactions = 2\nshared_buffers = 512kB\n";
 
-/// Files to remove.
-const TABLES: u32 = 300;
+/// Files to remove: more than it has places, and not so many that sessions are told to forget everything.
+const TABLES: u32 = 100;
 
 /// Asks, and commits a transaction when the gate has been parsed and waits for an index of `public.z`; so that it is visible when
 /// the gate is parsed again, and the server has told nobody.
