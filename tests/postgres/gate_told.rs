@@ -10,6 +10,8 @@ use postgres::{Client, NoTls};
 use super::gate_races::{ask, read, says_ready};
 use super::release::wait_until;
 use super::server::Server;
+use pgseal::database::Table;
+use pgseal::release::question::QuestionError;
 
 /// The queue of the checkpointer has as many places as there are buffers.
 const CONF: &str = "max_prepared_transactions = 2\nshared_buffers = 512kB\n";
@@ -19,7 +21,7 @@ const TABLES: u32 = 100;
 
 /// Asks, and commits a transaction when the gate has been parsed and waits for an index of `public.z`; so that it is visible when
 /// the gate is parsed again, and the server has told nobody.
-fn is_ready(lay: &str, swap: &str, is_visible: &str, gate: &str) -> bool {
+fn asked_beside(lay: &str, swap: &str, is_visible: &str, gate: &str) -> Result<Table, QuestionError> {
     let server = Server::start("local all all trust\n", CONF);
     let connection = server.local("postgres");
     let client = || Client::connect(&connection, NoTls).unwrap();
@@ -65,33 +67,51 @@ fn is_ready(lay: &str, swap: &str, is_visible: &str, gate: &str) -> bool {
         signal("-CONT");
         committing.join().unwrap();
         rolling_back.join().unwrap();
-        let answer = asking.join().unwrap();
-        assert!(answer.is_ok(), "{answer:?}");
-        says_ready(&answer)
+        asking.join().unwrap()
     })
 }
 
 /// Row level security is on for the table that has this name no more.
 #[test]
 fn a_name_whose_meaning_was_not_told_yet() {
-    assert!(!is_ready(
-        "create table public.t (); create table public.u (); alter table public.u enable row level security",
-        "alter table public.t rename to v; alter table public.u rename to t; alter table public.v rename to u;
-         alter table public.t disable row level security; alter table public.u enable row level security",
-        "select count(*) from pg_class where relname = 'u' and relrowsecurity and oid < (select oid from pg_class where relname = 't')",
-        "select relrowsecurity as ready, 'x' as reason from pg_class
-         where oid = 'public.t'::regclass and not exists (select from public.z where id = 1)",
-    ));
+    for name in ["oid = 'public.t'::regclass", "oid = any ('{public.t}'::regclass[])"] {
+        let answer = asked_beside(
+            "create table public.t (); create table public.u (); alter table public.u enable row level security",
+            "alter table public.t rename to v; alter table public.u rename to t; alter table public.v rename to u;
+             alter table public.t disable row level security; alter table public.u enable row level security",
+            "select count(*) from pg_class
+             where relname = 'u' and relrowsecurity and oid < (select oid from pg_class where relname = 't')",
+            &format!(
+                "select relrowsecurity as ready, 'x' as reason from pg_class
+                 where {name} and not exists (select from public.z where id = 1)"
+            ),
+        );
+        assert!(answer.is_ok() && !says_ready(&answer), "{name}: {answer:?}");
+    }
 }
 
 /// Approved is what stands in the schema that has this name no more.
 #[test]
 fn a_schema_whose_name_was_not_told_yet() {
-    assert!(!is_ready(
+    let answer = asked_beside(
         "create schema a; create table a.t (ok boolean); insert into a.t values (false);
          create schema b; create table b.t (ok boolean); insert into b.t values (false)",
         "alter schema a rename to c; alter schema b rename to a; alter schema c rename to b; update b.t set ok = true",
         "select count(*) from pg_namespace where nspname = 'b' and oid < (select oid from pg_namespace where nspname = 'a')",
         "select bool_and(ok) as ready, 'x' as reason from a.t where not exists (select from public.z where id = 1)",
-    ));
+    );
+    assert!(answer.is_ok() && !says_ready(&answer), "{answer:?}");
+}
+
+/// It is `yes` only where the question would be an error.
+#[test]
+fn a_cast_without_a_function_that_is_gone() {
+    let answer = asked_beside(
+        "create type public.mood as enum ('no', 'yes'); create cast (public.mood as text) with inout as implicit;
+         create table public.t (m public.mood); insert into public.t values ('no')",
+        "drop cast (public.mood as text); update public.t set m = 'yes'",
+        "select count(*) from public.t where m = 'yes'",
+        "select bool_and(length(m) = 3) as ready, 'x' as reason from public.t where not exists (select from public.z where id = 1)",
+    );
+    assert!(answer.is_err(), "{answer:?}");
 }
