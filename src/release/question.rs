@@ -32,6 +32,7 @@ mod fragments;
 mod functions;
 mod given;
 mod named;
+mod nodes;
 mod opened;
 mod set_operations;
 mod settled;
@@ -47,7 +48,7 @@ use crate::format::limits_of_run::RunLimits;
 use crate::sql::{WithoutLiterals, foreign_modifiers, without_literals};
 use checks::{Check, Parameters};
 use opened::Opened;
-use tree::{Used, foreign, without_columns_of_joins};
+use tree::{Used, is_made, without_columns_of_joins};
 use versions::Versions;
 use witness::Witness;
 
@@ -290,7 +291,8 @@ impl Parsed {
             return Err(QuestionError::Uses("a foreign table".to_owned()));
         }
         // By number, whatever the catalog has said of them.
-        let made = |what: &str, oids: &BTreeSet<u32>| foreign(oids).first().map(|oid| format!("{what} {oid}"));
+        let made =
+            |what: &str, oids: &BTreeSet<u32>| oids.iter().find(|oid| is_made(oid)).map(|oid| format!("{what} {oid}"));
         match made("function", &self.uses.functions).or_else(|| made("operator", &self.uses.operators)) {
             Some(what) => Err(QuestionError::Uses(format!("{what}, which is not PostgreSQL's own"))),
             None => Ok(()),

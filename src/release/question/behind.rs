@@ -5,16 +5,23 @@
 
 use std::collections::BTreeSet;
 
-use super::checks::{Check, PreCheck, is_made, listed};
+use super::checks::{Check, PreCheck, listed};
 use super::fragments::{made_casts, oids, outsiders};
 use super::given::given_others;
-use super::tree::Used;
+use super::tree::{Used, is_made};
 use crate::database::Parameter;
 
-/// What the expressions behind relations use: functions, operators, types of values, types of columns, and the functions of
-/// [`given_others`].
+/// What the expressions behind relations use, by oid.
 #[derive(Default)]
-pub(super) struct Behind([Vec<u32>; 5]);
+pub(super) struct Behind {
+    functions: Vec<u32>,
+    operators: Vec<u32>,
+    /// Of values.
+    types: Vec<u32>,
+    columns: Vec<u32>,
+    /// The functions of [`given_others`].
+    given: Vec<u32>,
+}
 
 impl Behind {
     /// Reads the trees of expressions.
@@ -24,24 +31,30 @@ impl Behind {
             uses.collect(tree);
             given.append(&mut given_others(tree));
         }
-        Self([&uses.functions, &uses.operators, &uses.types, &uses.columns, &given].map(listed))
+        Self {
+            functions: listed(&uses.functions),
+            operators: listed(&uses.operators),
+            types: listed(&uses.types),
+            columns: listed(&uses.columns),
+            given: listed(&given),
+        }
     }
 
     /// As a query takes them.
     pub fn values(&self) -> [Parameter<'_>; 5] {
-        self.0.each_ref().map(|list| Parameter::Oids(list))
+        [&self.functions, &self.operators, &self.types, &self.columns, &self.given].map(|list| Parameter::Oids(list))
     }
 
     fn has_made_operators(&self) -> bool {
-        self.0[1].iter().any(is_made)
+        self.operators.iter().any(is_made)
     }
 
     fn has_made_types(&self) -> bool {
-        self.0[2].iter().chain(&self.0[3]).any(is_made)
+        self.types.iter().chain(&self.columns).any(is_made)
     }
 
     fn gives_others(&self) -> bool {
-        !self.0[4].is_empty()
+        !self.given.is_empty()
     }
 }
 

@@ -15,7 +15,7 @@ use super::behind::{self, Behind};
 use super::called::{CALLED, CALLED_BEFORE};
 use super::fragments::{made_casts, oids, outsiders, relations, used_types};
 use super::functions::{ALLOWED, DENIED, pattern};
-use super::tree::{FIRST_NORMAL_OBJECT, Used};
+use super::tree::{Used, is_made};
 use crate::database::{DatabaseError, Parameter, Session, Table};
 
 /// A way in which gate SQL could run code that is not PostgreSQL's own.
@@ -113,11 +113,6 @@ impl Parameters {
 
 pub(super) fn listed(set: &BTreeSet<u32>) -> Vec<u32> {
     set.iter().copied().collect()
-}
-
-/// Whether PostgreSQL was not born with it.
-pub(super) fn is_made(oid: &u32) -> bool {
-    *oid >= FIRST_NORMAL_OBJECT
 }
 
 /// The checks whose pre-check does not say no.
