@@ -432,18 +432,39 @@ fn every_change_beside_a_question_is_seen() {
     }
 }
 
-/// The answer of a question beside whose execution something is done.
+/// Functions of text search look up configurations, mappings and dictionaries while they are executed.
+#[test]
+fn a_change_of_text_search_beside_a_question_is_seen() {
+    for matches in ["who @@ 'a'", "to_tsvector('simple', who) @@ 'a'"] {
+        let question = format!(
+            "select count(*) > 0 as ready, 'x' as reason from public.wide cross join generate_series(1, 300000) as n
+             where {matches} and who || n <> ''"
+        );
+        let make = "create text search configuration public.mine (copy = simple)";
+        let answer = beside_of(&question, |db| db.client().batch_execute(make).unwrap());
+        assert!(matches!(answer, Err(QuestionError::Changed(_))), "{matches}: {answer:?}");
+    }
+}
+
 fn beside(act: impl FnOnce(&TestDatabase<'_>)) -> Result<Table, QuestionError> {
+    beside_of(SLOW, act)
+}
+
+/// The answer of a question beside whose execution something is done.
+fn beside_of(question: &str, act: impl FnOnce(&TestDatabase<'_>)) -> Result<Table, QuestionError> {
     let db = Cluster::shared().database("beside");
     db.client().batch_execute(WIDE).unwrap();
     db.client().batch_execute("grant select on all tables in schema public to public").unwrap();
     let url = as_role(&db, GATE_USER);
-    let asking = thread::spawn(move || ask(read(&url).as_mut(), SLOW));
-    wait_until("it is executed", || {
-        db.ask("select count(*) from pg_stat_activity where datname = current_database() and query like 'FETCH FORWARD%' and state = 'active'") == "1"
-    });
-    act(&db);
-    asking.join().unwrap()
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| ask(read(&url).as_mut(), question));
+        wait_until("it is executed", || {
+            asking.is_finished()
+                || db.ask("select count(*) from pg_stat_activity where datname = current_database() and query like 'FETCH FORWARD%' and state = 'active'") == "1"
+        });
+        act(&db);
+        asking.join().unwrap()
+    })
 }
 
 /// Catalogs with objects that depend on a relation, as the catalog itself tells them, and where they are looked at. A kind that

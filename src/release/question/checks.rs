@@ -76,6 +76,10 @@ impl Parameters {
         self.lists[2].iter().chain(&self.lists[3])
     }
 
+    pub fn operators(&self) -> &[u32] {
+        &self.lists[1]
+    }
+
     pub fn relations(&self) -> &[u32] {
         &self.lists[4]
     }
