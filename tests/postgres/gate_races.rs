@@ -475,7 +475,7 @@ const REACHED: &[(&str, &str)] = &[
     ("pg_constraint", "versions: constraints, and what they need"),
     ("pg_class", "versions: indexes, children"),
     ("pg_statistic_ext", "versions: statistics, and what they need"),
-    ("pg_attrdef", "versions: defaults; what virtual columns need is in the tree"),
+    ("pg_attrdef", "not changed below the lock; what virtual columns need is in the tree"),
     ("pg_type", "the type of its rows: types, where the tree has it"),
     ("pg_trigger", "not reached: a SELECT fires none"),
     ("pg_publication_rel", "not reached: what is replicated"),

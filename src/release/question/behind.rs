@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::checks::{Check, PreCheck, listed};
-use super::fragments::{made_casts, oids, outsiders};
+use super::fragments::{made_casts, oids, on_list, outsiders};
 use super::given::given_others;
 use super::tree::{Used, is_made};
 use crate::database::Parameter;
@@ -107,7 +107,9 @@ pub(super) const CHECKS: [Check; 6] = [
     Check {
         what: "functions behind tables",
         pre_check: PreCheck::Catalog(concat!(
-            "(select coalesce(bool_or(oid >= 16384::oid or proname ~ $7::text), false) from pg_proc where oid = any ",
+            "(select coalesce(bool_or(oid >= 16384::oid or ",
+            on_list!("proname", "$7"),
+            "), false) from pg_proc where oid = any ",
             oids!("$10"),
             ")"
         )),
@@ -123,7 +125,9 @@ pub(super) const CHECKS: [Check; 6] = [
     from pg_proc p
     where p.oid = any ",
             oids!("$10"),
-            " and (p.oid in (select oid from outsiders) or p.oid < 16384::oid and p.proname ~ $7::text)
+            " and (p.oid in (select oid from outsiders) or p.oid < 16384::oid and ",
+            on_list!("p.proname", "$7"),
+            ")
     limit 1"
         ),
     },

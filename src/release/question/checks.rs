@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use super::behind::{self, Behind};
 use super::called::{CALLED, CALLED_BEFORE};
 use super::fragments::{made_casts, oids, outsiders, relations, used_types};
-use super::functions::{ALLOWED, DENIED, pattern};
+use super::functions::{ALLOWED, DENIED, patterns};
 use super::tree::{Used, is_made};
 use crate::database::{DatabaseError, Parameter, Session, Table};
 
@@ -38,7 +38,7 @@ pub(super) enum PreCheck {
 
 /// What the checks are about. Each query has all of them: `$1` functions, `$2` operators, `$3` types of values, `$4` types of
 /// columns, `$5` relations and their children, `$6` types of rows of the catalog that are read, each an array of oids; `$7`
-/// [`DENIED`] and `$8` [`ALLOWED`] as regular expressions; `$9` the functions of [`given_others`](super::given::given_others).
+/// [`DENIED`] and `$8` [`ALLOWED`] as [`patterns`]; `$9` the functions of [`given_others`](super::given::given_others).
 /// The same [`Behind`] the relations: `$10` functions, `$11` operators, `$12` types of values, `$13` types of columns, `$14` functions
 /// of `given_others`.
 pub(super) struct Parameters {
@@ -56,8 +56,8 @@ impl Parameters {
         Self {
             lists: sets.map(listed),
             behind: Behind::default(),
-            denied: pattern(&DENIED),
-            allowed: pattern(&ALLOWED),
+            denied: patterns(&DENIED),
+            allowed: patterns(&ALLOWED),
         }
     }
 

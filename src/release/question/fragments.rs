@@ -7,6 +7,13 @@ macro_rules! oids {
     };
 }
 
+/// Whether a function's name is on a list of [`patterns`](super::functions::patterns).
+macro_rules! on_list {
+    ($name:literal, $list:literal) => {
+        concat!($name, " ~~ any (string_to_array(", $list, "::text, ' '::text))")
+    };
+}
+
 /// The relations of the question, all their partitions and children among them.
 macro_rules! relations {
     () => {
@@ -56,7 +63,7 @@ macro_rules! used_types {
     };
 }
 
-pub(super) use {made_casts, oids, outsiders, relations, used_types};
+pub(super) use {made_casts, oids, on_list, outsiders, relations, used_types};
 
 /// The relations of `$1` with all their partitions and children.
 macro_rules! descendants {

@@ -99,12 +99,12 @@ fn tokens(tree: &str) -> impl Iterator<Item = &str> {
             '{' | '}' | '(' | ')' => 1,
             _ => {
                 let mut is_escaped = false;
-                let stops = |c: char| {
-                    let stops = !is_escaped && (BLANKS.contains(&c) || "{}()".contains(c));
-                    is_escaped = !is_escaped && c == '\\';
+                let stops = |byte: u8| {
+                    let stops = !is_escaped && matches!(byte, b' ' | b'\n' | b'\t' | b'{' | b'}' | b'(' | b')');
+                    is_escaped = !is_escaped && byte == b'\\';
                     stops
                 };
-                rest.find(stops).unwrap_or(rest.len())
+                rest.bytes().position(stops).unwrap_or(rest.len())
             }
         };
         let (word, behind) = rest.split_at(end);

@@ -8,12 +8,17 @@ use super::tree::is_made;
 /// Whether a set operation has a column whose types differ, one of them not PostgreSQL's own, or not known.
 pub fn mixes_types(tree: &str) -> bool {
     let mut mixes = false;
+    if !tree.contains(SET_OPERATION) {
+        return mixes;
+    }
     nodes::walk(tree, read, |node, above| {
         mixes |= node.kept.mixes();
         tell(node, above);
     });
     mixes
 }
+
+const SET_OPERATION: &str = "SETOPERATIONSTMT";
 
 /// The types of columns, where they are known.
 type Columns = Vec<Option<u32>>;
@@ -43,7 +48,7 @@ impl Kept {
 fn read<'t>(node: &mut Node<'t, Kept>, word: &'t str) {
     match (node.name, node.field, word.parse()) {
         (_, ":resjunk", _) => node.kept.is_junk |= word == "true",
-        ("SETOPERATIONSTMT", ":colTypes", Ok(number)) => match node.kept.common.last_mut() {
+        (SET_OPERATION, ":colTypes", Ok(number)) => match node.kept.common.last_mut() {
             Some(common) => common.push(Some(number)),
             None => node.kept.common.push(vec![Some(number)]),
         },
@@ -53,7 +58,7 @@ fn read<'t>(node: &mut Node<'t, Kept>, word: &'t str) {
 
 /// Tells those that a node stands in what it is.
 fn tell(mut node: Node<'_, Kept>, above: &mut [Node<'_, Kept>]) {
-    if node.name == "SETOPERATIONSTMT" {
+    if node.name == SET_OPERATION {
         if let Some(query) = above.iter_mut().rev().find(|node| node.name == "QUERY") {
             query.kept.common.append(&mut node.kept.common);
         }

@@ -106,6 +106,7 @@ impl Used {
         let mut words = words.peekable();
         while let Some(word) = words.next() {
             let oids = match word {
+                _ if !word.starts_with(':') => continue,
                 _ if FUNCTIONS.contains(&word) => &mut self.functions,
                 _ if OPERATORS.contains(&word) => &mut self.operators,
                 _ if TYPED.contains(&word) => &mut self.types,

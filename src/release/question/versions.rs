@@ -180,10 +180,6 @@ macro_rules! versions {
             oids!("$5"),
             "
         union all
-        select 'defaults'::text, d.adrelid, d.oid, d.xmin, null from pg_attrdef d where d.adrelid = any ",
-            oids!("$5"),
-            "
-        union all
         select 'rules'::text, w.ev_class, w.oid, w.xmin, null from pg_rewrite w where w.ev_class = any ",
             oids!("$5"),
             "

@@ -86,7 +86,8 @@ impl Witness {
         let table = session.query(untouched, &[])?;
         let row: Vec<_> = table.rows.iter().flatten().map(Option::as_deref).collect();
         match row[..] {
-            [Some("true"), committing] => settled::wait_for(session, committing),
+            [Some("true"), Some("false")] => Ok(()),
+            [Some("true"), _] => settled::wait(session),
             _ => Err(QuestionError::Changed("a statement that pgseal had prepared".to_owned())),
         }
     }
@@ -124,7 +125,7 @@ macro_rules! untouched {
             "select (max(prepare_time) filter (where not from_sql and statement like 'with pgseal_question as (%'",
             $executed,
             ") > coalesce(max(prepare_time) filter (where from_sql), '-infinity'::timestamptz))::text, ",
-            settled::committing!(),
+            settled::anybody!(),
             " from pg_prepared_statements"
         )
     };
