@@ -754,8 +754,10 @@ fn values_whose_casts_are_looked_up_later() {
         "to_json(array_agg(m))::text <> ''",
     ] {
         let error = asked(condition).unwrap_err().to_string();
-        assert!(error.contains("whose casts it would look for when it runs (write x::text)"), "{condition}: {error}");
+        assert!(error.contains("whose casts it would look for when it runs (write x::text;"), "{condition}: {error}");
     }
+    let error = asked("count(t) > 0").unwrap_err().to_string();
+    assert!(error.contains("a whole row of ") && error.contains("(name its columns)"), "{error}");
     for condition in [
         "jsonb_agg(m::text)::text <> ''",
         "count(*) || ' rows' <> ''",

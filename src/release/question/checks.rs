@@ -170,7 +170,9 @@ const OF_QUESTIONS: [Check; 11] = [
             "with ",
             used_types!(),
             "
-    select format('type %s: made by somebody, so that reading, casting or comparing it could call anything', t.oid::regtype)
+    select case when t.typrelid <> 0::oid and exists (select from pg_class c where c.oid = t.typrelid and c.relkind <> 'c')
+                then format('a whole row of %s, which could call anything (name its columns)', t.oid::regtype)
+                else format('type %s: made by somebody, so that reading, casting or comparing it could call anything', t.oid::regtype) end
     from used join pg_type t on t.oid = used.oid left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
     where t.oid >= 16384::oid and coalesce(e.typtype, t.typtype) <> 'e'
       and not (is_column and t.typtype = 'd' and t.typbasetype < 16384::oid)
@@ -199,7 +201,7 @@ const OF_QUESTIONS: [Check; 11] = [
         what: "casts that are looked up later",
         pre_check: PreCheck::Numbers(|of| !of.given().is_empty()),
         query: concat!(
-            "select format('function %s with a value whose casts it would look for when it runs (write x::text)', oid::regprocedure)
+            "select format('function %s with a value whose casts it would look for when it runs (write x::text; for a row, json_build_object(''x'', x::text))', oid::regprocedure)
              from pg_proc where (prolang = 14::oid or proname ~ 'json'::text) and oid = any ",
             oids!("$9"),
             "
