@@ -61,7 +61,7 @@ fn ask_within(
     let asked = Question { sql: &statement.sql, path: &path, limits: order.limits, within };
     let asked = question::ask(session, &asked).map_err(|error| match error {
         QuestionError::Database(error) => Failure::statement(&statement, &error),
-        ref refused @ QuestionError::Literals(ref error) => {
+        ref refused @ (QuestionError::Literals(ref error) | QuestionError::Hidden(ref error, _)) => {
             Failure { message: refused.to_string(), sqlstate: None, ..Failure::statement(&statement, error) }
         }
         refused => Failure::refused(&statement, refused),

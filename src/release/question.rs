@@ -34,6 +34,7 @@ mod given;
 mod named;
 mod nodes;
 mod opened;
+mod path;
 mod set_operations;
 mod settled;
 mod tree;
@@ -64,6 +65,11 @@ pub enum QuestionError {
     /// It would use something that could have an effect.
     #[error("it uses {0}; only functions of pg_catalog that are not volatile are allowed, also behind views")]
     Uses(String),
+    /// A name without a schema that is not found where nobody can put something in front of it.
+    #[error(
+        "{0}; names without a schema are not looked up behind {1}, where others may create what hides them: write the schema"
+    )]
+    Hidden(DatabaseError, String),
     /// The question can't be parsed without its literals, so nothing can be checked before the server reads them.
     #[error("cannot check it before its literals are read: {0}; in the place of type '...', write CAST('...' AS type)")]
     Literals(DatabaseError),
@@ -107,8 +113,8 @@ pub enum Within {
 pub struct Question<'q> {
     /// Its text.
     pub sql: &'q str,
-    /// The `search_path` of its names, without `pg_catalog`, which comes first.
-    pub path: &'q str,
+    /// The schemas of its names, quoted, as in `search_path`: without `pg_catalog`, which comes first, and with `pg_temp` at the end.
+    pub path: &'q [String],
     /// The time limits of the session.
     pub limits: &'q RunLimits,
     /// The transaction.
@@ -146,7 +152,7 @@ pub fn suspects(session: &mut dyn Session, question: &Question<'_>) -> Result<Ve
     let parsed = Parsed::of_blank(session, "SAVEPOINT pgseal_question", &without_literals(question.sql), question)?;
     let mut parameters = parsed.parameters();
     Versions::with_children(session, &mut parameters, question.within)?;
-    Ok(checks::suspects(session, &parameters)?)
+    Ok(checks::suspects(session, &parameters)?.checks)
 }
 
 fn attempt(
@@ -177,8 +183,9 @@ fn attempt(
         return Err(QuestionError::Uses(format!("{what} that the catalog does not show")));
     }
     before.check(session, &parameters)?;
+    let unhidden = path::unhidden(session, question.path)?;
 
-    let opened = Opened::of(session, question, &before.uses, witness)?;
+    let opened = Opened::of(session, question, unhidden.as_deref(), &before.uses, witness)?;
     // Behind the versions: of what was made and dropped again before they were read, the server has told by now.
     versions.still(&Versions::read(session, &parameters, within)?, session)?;
     witness.check(session, question)?;
@@ -279,7 +286,11 @@ impl Parsed {
 
     fn check(&self, session: &mut dyn Session, parameters: &Parameters) -> Result<(), QuestionError> {
         let suspects = checks::suspects(session, parameters)?;
-        for check in suspects {
+        if suspects.anybody {
+            // So that the versions, which are older, are those of what the question will be parsed by.
+            settled::wait(session)?;
+        }
+        for check in suspects.checks {
             if let Some(found) = checks::rejection(session, check, parameters)? {
                 return Err(QuestionError::Uses(found));
             }
@@ -301,8 +312,8 @@ impl Parsed {
 }
 
 /// Settings that a question is parsed with. A policy would hide rows, and "no blockers" would be READY: an error in its place.
-fn as_asked(question: &Question<'_>) -> String {
-    format!("SET LOCAL row_security = off; SET LOCAL search_path = {}", question.path)
+fn as_asked(path: &[String]) -> String {
+    format!("SET LOCAL row_security = off; SET LOCAL search_path = {}", path.join(", "))
 }
 
 /// The same, and those that let a [`quiet`] server show trees, which [`shown`] then gives.
@@ -311,7 +322,7 @@ fn loud(session: &mut dyn Session, question: &Question<'_>) -> String {
     // The last one is the first that is on.
     format!(
         "{}; SET LOCAL client_min_messages = log; SET LOCAL debug_pretty_print = off; SET LOCAL debug_print_rewritten = on",
-        as_asked(question)
+        as_asked(question.path)
     )
 }
 

@@ -196,7 +196,8 @@ pub(super) fn read(url: &str) -> Box<dyn Session> {
 /// As gates are asked.
 pub(super) fn question_of(sql: &str) -> Question<'_> {
     static LIMITS: LazyLock<RunLimits> = LazyLock::new(RunLimits::default);
-    Question { sql, path: "\"public\", pg_temp", limits: &LIMITS, within: Within::OwnTransaction }
+    static PATH: LazyLock<Vec<String>> = LazyLock::new(|| vec!["\"public\"".to_owned(), "pg_temp".to_owned()]);
+    Question { sql, path: &PATH, limits: &LIMITS, within: Within::OwnTransaction }
 }
 
 /// Asks as gates are asked, on a session that the caller looks at.
@@ -729,7 +730,8 @@ fn values_whose_casts_are_looked_up_later() {
     laid(&db, &mallory);
     db.client()
         .batch_execute(
-            "create table public.t (id integer, m public.mood); insert into public.t values (1, 'yes');
+            "create table public.t (id integer, m public.mood, a public.mood[], w text[], j jsonb);
+             insert into public.t values (1, 'yes', '{yes}', '{w}', '{}');
              grant select on public.t to public",
         )
         .unwrap();
@@ -742,7 +744,12 @@ fn values_whose_casts_are_looked_up_later() {
     let constructors = ["json_array(m)::text <> ''", "json_object('m': m returning jsonb)::text <> ''"];
     let scalars = ["json_scalar(m)::text <> ''"];
     let constructors = constructors.iter().filter(|_| version >= 160_000);
-    for condition in constructors.chain(scalars.iter().filter(|_| version >= 170_000)) {
+    let values = [
+        "to_json((select json_value(t.j, '$.x' returning public.mood) from public.t as x order by x.id + 1 limit 1))::text <> ''",
+        "to_json(json_value(j, '$.x' returning public.mood))::text <> ''",
+    ];
+    let scalars = scalars.iter().chain(&values).filter(|_| version >= 170_000);
+    for condition in constructors.chain(scalars) {
         let error = asked(&format!("count({condition}) > 0")).unwrap_err().to_string();
         assert!(error.contains("whose casts it would look for when it runs"), "{condition}: {error}");
     }
@@ -752,6 +759,9 @@ fn values_whose_casts_are_looked_up_later() {
         "count('mood ' || m) > 0",
         "json_agg(row(1, m))::text <> ''",
         "to_json(array_agg(m))::text <> ''",
+        // What stands beside a value is not taken for it.
+        "count(to_json((select x.a[1] from public.t as x order by x.id + 1 limit 1))) > 0",
+        "count(to_json((select x.a[1:1] from public.t as x order by x.id + 1 limit 1))) > 0",
     ] {
         let error = asked(condition).unwrap_err().to_string();
         assert!(error.contains("whose casts it would look for when it runs (write x::text;"), "{condition}: {error}");
@@ -763,6 +773,8 @@ fn values_whose_casts_are_looked_up_later() {
         "count(*) || ' rows' <> ''",
         "max(m) = 'yes' and count(m) > 0",
         "jsonb_build_object('n', count(*), 'all', bool_and(m = 'yes'), 'one', (select 1))::text <> ''",
+        "count('x' || w[1]) > 0 and count(quote_literal(w[1:2] collate \"C\")) > 0",
+        "json_build_array((select x.w[1] from public.t as x order by x.id limit 1))::text <> ''",
     ] {
         asked(condition).unwrap_or_else(|error| panic!("{condition}: {error}"));
     }
@@ -953,12 +965,64 @@ fn set_operations_of_different_types() {
         "select 1 as n union all select 2::bigint union select null",
         "select current_user, now(), t is null, exists (select from public.ones) from public.ones union select 'x', null, true, false",
         "select p from public.ones union all select 'a'",
+        "select t collate \"C\" from public.ones union all select t from public.twos",
+        "select grouping(t), t from public.ones group by t union all select 1, 'x'",
+        "select (array['a', 'b'])[1] union all select t from public.ones",
         "with recursive n(i) as (values (1) union all select i + 1 from n where i < 3) select i from n",
         "select (select max(p) from public.ones) union all select p from public.twos",
     ] {
         let gate = format!("select {ready} from ({plain}) as x");
         let answer = ask(read(&as_role(&db, GATE_USER)).as_mut(), &gate);
         assert!(answer.is_ok(), "{plain}: {answer:?}");
+    }
+    db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
+}
+
+/// Whoever may create in a schema of the path could hide what a later one has. Names behind it are not looked up.
+#[test]
+fn names_that_others_can_hide() {
+    let db = Cluster::shared().database("hidden");
+    let mallory = format!("mallory_{}", db.name());
+    laid(&db, &mallory);
+    db.client()
+        .batch_execute(&format!(
+            "create schema app; create table app.t (ok boolean); insert into app.t values (true); create table public.first ();
+             create schema \"o\"\"pen\"; grant create on schema \"o\"\"pen\" to {mallory};
+             grant usage on schema app, \"o\"\"pen\" to public; grant select on all tables in schema app, public to public;
+             revoke create on schema public from public, {mallory}"
+        ))
+        .unwrap();
+    let asked = |path: &[&str], from: &str| {
+        let path: Vec<String> = path.iter().chain(&["pg_temp"]).map(|schema| (*schema).to_owned()).collect();
+        let gate = format!("select bool_and(ok) as ready, 'x' as reason from {from}");
+        let mut session = read(&as_role(&db, GATE_USER));
+        session.batch("begin isolation level read committed read only").unwrap();
+        question::ask(session.as_mut(), &Question { path: &path, ..question_of(&gate) }).map(|(_, table)| table)
+    };
+    const OPEN: &str = "\"o\"\"pen\"";
+    for (path, from) in [
+        (&[OPEN, "\"app\""][..], "t"),
+        (&["\"public\"", OPEN, "\"app\""], "t"),
+        (&[OPEN, "\"app\""], "app.t where 't'::regclass::oid > 0::oid"),
+        // Who may create in a database makes a schema that is not there.
+        (&["\"missing\"", "\"app\""], "t"),
+    ] {
+        if path[0] == "\"missing\"" {
+            db.client().batch_execute(&format!("grant create on database \"{}\" to {mallory}", db.name())).unwrap();
+        }
+        let answer = asked(path, from);
+        assert!(matches!(answer, Err(QuestionError::Hidden(..))), "{path:?} {from}: {answer:?}");
+    }
+    db.client().batch_execute(&format!("revoke create on database \"{}\" from {mallory}", db.name())).unwrap();
+    for (path, from) in [
+        (&[OPEN, "\"app\""][..], "app.t"),
+        (&["\"app\"", OPEN], "t"),
+        (&["\"public\"", "\"app\""], "t"),
+        (&["\"missing\"", "\"app\""], "t"),
+        (&["\"public\"", OPEN, "\"app\""], "app.t where not exists (select from first)"),
+    ] {
+        let answer = asked(path, from);
+        assert!(says_ready(&answer), "{path:?} {from}: {answer:?}");
     }
     db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
 }

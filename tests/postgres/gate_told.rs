@@ -19,9 +19,22 @@ const CONF: &str = "max_prepared_transactions = 2\nshared_buffers = 512kB\n";
 /// Files to remove: more than it has places, and not so many that sessions are told to forget everything.
 const TABLES: u32 = 100;
 
-/// Asks, and commits a transaction when the gate has been parsed and waits for an index of `public.z`; so that it is visible when
-/// the gate is parsed again, and the server has told nobody.
-fn asked_beside(lay: &str, swap: &str, is_visible: &str, gate: &str) -> Result<Table, QuestionError> {
+/// A lock that the gate waits for, and what of.
+#[derive(Clone, Copy)]
+struct Hold {
+    by: &'static str,
+    of: &'static str,
+}
+
+/// While it is planned, the first time.
+const PLANNING: Hold = Hold { by: "reindex index public.z_i", of: "public.z_i" };
+
+/// While it is parsed without its literals, before anything is looked at.
+const PARSING: Hold = Hold { by: "lock table public.z in access exclusive mode", of: "public.z" };
+
+/// Asks, and commits a transaction when the gate waits; so that it is visible when the gate is parsed again, and the server has told
+/// nobody.
+fn asked_beside(hold: Hold, lay: &str, swap: &str, is_visible: &str, gate: &str) -> Result<Table, QuestionError> {
     let server = Server::start("local all all trust\n", CONF);
     let connection = server.local("postgres");
     let client = || Client::connect(&connection, NoTls).unwrap();
@@ -49,19 +62,20 @@ fn asked_beside(lay: &str, swap: &str, is_visible: &str, gate: &str) -> Result<T
     let checkpointer = "select pid::bigint from pg_stat_activity where backend_type = 'checkpointer'";
     let checkpointer = count(&mut look, checkpointer).to_string();
     let signal = |signal: &str| assert!(Command::new("kill").args([signal, &checkpointer]).status().unwrap().success());
-    let mut reindex = client();
-    reindex.batch_execute("begin; reindex index public.z_i").unwrap();
+    let mut holding = client();
+    holding.batch_execute(&format!("begin; {}", hold.by)).unwrap();
     signal("-STOP");
     thread::scope(|scope| {
         let asking = scope.spawn(|| ask(read(&connection).as_mut(), gate));
         wait_until("the gate waits", || {
-            count(&mut look, "select count(*) from pg_locks where relation = 'public.z_i'::regclass and not granted")
-                > 0
+            let waits =
+                format!("select count(*) from pg_locks where relation = '{}'::regclass and not granted", hold.of);
+            count(&mut look, &waits) > 0
         });
         let committing = scope.spawn(|| client().batch_execute("commit prepared 'swap'").unwrap());
         wait_until("it is visible", || count(&mut look, is_visible) > 0);
         // A rollback has files to remove, too.
-        let rolling_back = scope.spawn(move || reindex.batch_execute("rollback").unwrap());
+        let rolling_back = scope.spawn(move || holding.batch_execute("rollback").unwrap());
         thread::sleep(Duration::from_millis(500));
         assert!(!committing.is_finished(), "it has told by now");
         signal("-CONT");
@@ -76,6 +90,7 @@ fn asked_beside(lay: &str, swap: &str, is_visible: &str, gate: &str) -> Result<T
 fn a_name_whose_meaning_was_not_told_yet() {
     for name in ["oid = 'public.t'::regclass", "oid = any ('{public.t}'::regclass[])"] {
         let answer = asked_beside(
+            PLANNING,
             "create table public.t (); create table public.u (); alter table public.u enable row level security",
             "alter table public.t rename to v; alter table public.u rename to t; alter table public.v rename to u;
              alter table public.t disable row level security; alter table public.u enable row level security",
@@ -94,6 +109,7 @@ fn a_name_whose_meaning_was_not_told_yet() {
 #[test]
 fn a_schema_whose_name_was_not_told_yet() {
     let answer = asked_beside(
+        PLANNING,
         "create schema a; create table a.t (ok boolean); insert into a.t values (false);
          create schema b; create table b.t (ok boolean); insert into b.t values (false)",
         "alter schema a rename to c; alter schema b rename to a; alter schema c rename to b; update b.t set ok = true",
@@ -106,12 +122,37 @@ fn a_schema_whose_name_was_not_told_yet() {
 /// It is `yes` only where the question would be an error.
 #[test]
 fn a_cast_without_a_function_that_is_gone() {
+    for (hold, from) in [
+        (PLANNING, "public.t where not exists (select from public.z where id = 1)"),
+        // What is left of the comma is parsed before.
+        (PARSING, "(select length(m) = 3 as is_yes from public.t) as t left join public.z on true"),
+    ] {
+        let ready = if hold.of == PARSING.of { "is_yes" } else { "length(m) = 3" };
+        let answer = asked_beside(
+            hold,
+            "create type public.mood as enum ('no', 'yes'); create cast (public.mood as text) with inout as implicit;
+             create table public.t (m public.mood); insert into public.t values ('no')",
+            "drop cast (public.mood as text); update public.t set m = 'yes'",
+            "select count(*) from public.t where m = 'yes'",
+            &format!("select bool_and({ready}) as ready, 'x' as reason from {from}"),
+        );
+        assert!(answer.is_err(), "{from}: {answer:?}");
+    }
+}
+
+/// Two enumerations in which severities stand in opposite orders are swapped, and with them the severities: none was ever high.
+#[test]
+fn a_type_whose_name_was_not_told_yet() {
     let answer = asked_beside(
-        "create type public.mood as enum ('no', 'yes'); create cast (public.mood as text) with inout as implicit;
-         create table public.t (m public.mood); insert into public.t values ('no')",
-        "drop cast (public.mood as text); update public.t set m = 'yes'",
-        "select count(*) from public.t where m = 'yes'",
-        "select bool_and(length(m) = 3) as ready, 'x' as reason from public.t where not exists (select from public.z where id = 1)",
+        PARSING,
+        "create type public.sev as enum ('low', 'high'); create type public.ves as enum ('high', 'low');
+         create table public.t (s text); insert into public.t values ('low')",
+        "alter type public.sev rename to x; alter type public.ves rename to sev; alter type public.x rename to ves;
+         update public.t set s = 'high'",
+        "select count(*) from public.t where s = 'high'",
+        "select bool_and(s > 'low') as ready, 'x' as reason
+         from (select s::public.sev as s from public.t) as t left join public.z on true",
     );
-    assert!(answer.is_err(), "{answer:?}");
+    // What the name means now is not what was looked at.
+    assert!(matches!(answer, Err(QuestionError::Changed(_))), "{answer:?}");
 }

@@ -15,6 +15,7 @@ use super::behind::{self, Behind};
 use super::called::{CALLED, CALLED_BEFORE};
 use super::fragments::{made_casts, oids, outsiders, relations, used_types};
 use super::functions::{ALLOWED, DENIED, patterns};
+use super::settled;
 use super::tree::{Used, is_made};
 use crate::database::{DatabaseError, Parameter, Session, Table};
 
@@ -119,23 +120,32 @@ pub(super) fn listed(set: &BTreeSet<u32>) -> Vec<u32> {
     set.iter().copied().collect()
 }
 
-/// The checks whose pre-check does not say no.
-pub(super) fn suspects(session: &mut dyn Session, of: &Parameters) -> Result<Vec<&'static Check>, DatabaseError> {
+/// What has to be looked at.
+pub(super) struct Suspects {
+    /// The checks whose pre-check does not say no.
+    pub checks: Vec<&'static Check>,
+    /// Whether somebody could have committed and not told.
+    pub anybody: bool,
+}
+
+/// Asks the pre-checks.
+pub(super) fn suspects(session: &mut dyn Session, of: &Parameters) -> Result<Suspects, DatabaseError> {
     static BY_CATALOG: LazyLock<String> = LazyLock::new(|| {
         let conditions = all().filter_map(|check| match check.pre_check {
             PreCheck::Numbers(_) => None,
             PreCheck::Catalog(condition) => Some(format!("({condition})::text")),
         });
-        format!("select {}", conditions.collect::<Vec<_>>().join(", "))
+        format!("select {}, {}", settled::anybody!(), conditions.collect::<Vec<_>>().join(", "))
     });
     let answers = session.query_with(&BY_CATALOG, &of.values(), false)?;
     let mut answers = answers.rows.into_iter().flatten();
+    let anybody = answers.next().flatten().as_deref() != Some("false");
     let is_suspect = |check: &&Check| match check.pre_check {
         PreCheck::Numbers(condition) => condition(of),
         // Whatever is not a plain no is looked at.
         PreCheck::Catalog(_) => answers.next().flatten().as_deref() != Some("false"),
     };
-    Ok(all().filter(is_suspect).collect())
+    Ok(Suspects { checks: all().filter(is_suspect).collect(), anybody })
 }
 
 /// The rejection of one check, in words.

@@ -16,13 +16,9 @@ const TO_JSON: u32 = 3176;
 /// Fields with the function of a node that has arguments.
 const FUNCTION: [&str; 4] = [":funcid", ":opfuncid", ":aggfnoid", ":winfnoid"];
 
-/// Fields whose node has the type that its parent has.
-const PASSED_ON: [&str; 4] = [":expr", ":arg", ":subselect", ":targetList"];
-
 #[derive(Default)]
 struct Call {
     function: Option<u32>,
-    passed_on: Option<u32>,
     arguments: Vec<Option<u32>>,
 }
 
@@ -44,11 +40,8 @@ pub fn given_others(tree: &str) -> BTreeSet<u32> {
             let is_given = call.arguments.iter().any(|kind| kind.is_none_or(is_other));
             found.extend(call.function.or(node.name.starts_with("JSON").then_some(TO_JSON)).filter(|_| is_given));
             let Some(parent) = above.last_mut() else { return };
-            let kind = node.kind.or(call.passed_on);
             if parent.field == ":args" {
-                parent.kept.arguments.push(kind);
-            } else if PASSED_ON.contains(&parent.field) {
-                parent.kept.passed_on = parent.kept.passed_on.or(kind);
+                parent.kept.arguments.push(node.kind);
             }
         },
     );

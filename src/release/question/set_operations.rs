@@ -2,7 +2,7 @@
 //! cast to the common type; the planner looks the cast up, which stands in no tree then, and executes it (PostgreSQL,
 //! `prepunion.c`, `generate_setop_tlist`).
 
-use super::nodes::{self, Node};
+use super::nodes::{self, Columns, Node};
 use super::tree::is_made;
 
 /// Whether a set operation has a column whose types differ, one of them not PostgreSQL's own, or not known.
@@ -20,15 +20,9 @@ pub fn mixes_types(tree: &str) -> bool {
 
 const SET_OPERATION: &str = "SETOPERATIONSTMT";
 
-/// The types of columns, where they are known.
-type Columns = Vec<Option<u32>>;
-
 #[derive(Default)]
 struct Kept {
-    is_junk: bool,
-    /// Of a query, or of the subquery of a table entry: its columns.
-    columns: Columns,
-    /// Of a query: those of its subqueries.
+    /// Of a query: the columns of its subqueries.
     arms: Vec<Columns>,
     /// Of a query: the common types of its set operations; of a set operation: its own.
     common: Vec<Columns>,
@@ -46,34 +40,21 @@ impl Kept {
 }
 
 fn read<'t>(node: &mut Node<'t, Kept>, word: &'t str) {
-    match (node.name, node.field, word.parse()) {
-        (_, ":resjunk", _) => node.kept.is_junk |= word == "true",
-        (SET_OPERATION, ":colTypes", Ok(number)) => match node.kept.common.last_mut() {
+    if let (SET_OPERATION, ":colTypes", Ok(number)) = (node.name, node.field, word.parse()) {
+        match node.kept.common.last_mut() {
             Some(common) => common.push(Some(number)),
             None => node.kept.common.push(vec![Some(number)]),
-        },
-        _ => {}
+        }
     }
 }
 
-/// Tells those that a node stands in what it is.
+/// Tells the query that a node stands in of a set operation or a subquery.
 fn tell(mut node: Node<'_, Kept>, above: &mut [Node<'_, Kept>]) {
-    if node.name == SET_OPERATION {
-        if let Some(query) = above.iter_mut().rev().find(|node| node.name == "QUERY") {
-            query.kept.common.append(&mut node.kept.common);
-        }
-        return;
-    }
-    let Some(parent) = above.last_mut() else { return };
-    match (parent.name, parent.field, node.name) {
-        ("QUERY", ":targetList", "TARGETENTRY") if !node.kept.is_junk => parent.kept.columns.push(node.kind),
-        ("TARGETENTRY", ":expr", _) => parent.kind = node.kind,
-        ("SUBLINK", ":subselect", "QUERY") if parent.kind.is_none() => {
-            parent.kind = node.kept.columns.first().copied().flatten();
-        }
-        ("RTE" | "RANGETBLENTRY", ":subquery", "QUERY") => parent.kept.columns = node.kept.columns,
-        ("QUERY", ":rtable", "RTE" | "RANGETBLENTRY") if !node.kept.columns.is_empty() => {
-            parent.kept.arms.push(node.kept.columns);
+    let Some(query) = above.iter_mut().rev().find(|node| node.name == "QUERY") else { return };
+    match node.name {
+        SET_OPERATION => query.kept.common.append(&mut node.kept.common),
+        "RTE" | "RANGETBLENTRY" if query.field == ":rtable" && !node.columns.is_empty() => {
+            query.kept.arms.push(node.columns);
         }
         _ => {}
     }
