@@ -35,6 +35,8 @@ pub(super) enum PreCheck {
     Numbers(fn(&Parameters) -> bool),
     /// By the catalog: an expression over the parameters, cheap to plan.
     Catalog(&'static str),
+    /// The same, before PostgreSQL 14. Later ones have nothing of it.
+    CatalogBefore14(&'static str),
 }
 
 /// What the checks are about. Each query has all of them: `$1` functions, `$2` operators, `$3` types of values, `$4` types of
@@ -130,22 +132,28 @@ pub(super) struct Suspects {
 
 /// Asks the pre-checks.
 pub(super) fn suspects(session: &mut dyn Session, of: &Parameters) -> Result<Suspects, DatabaseError> {
-    static BY_CATALOG: LazyLock<String> = LazyLock::new(|| {
-        let conditions = all().filter_map(|check| match check.pre_check {
-            PreCheck::Numbers(_) => None,
-            PreCheck::Catalog(condition) => Some(format!("({condition})::text")),
-        });
-        format!("select {}, {}", settled::anybody!(), conditions.collect::<Vec<_>>().join(", "))
-    });
-    let answers = session.query_with(&BY_CATALOG, &of.values(), false)?;
+    static BY_CATALOG: [LazyLock<String>; 2] =
+        [LazyLock::new(|| by_catalog(false)), LazyLock::new(|| by_catalog(true))];
+    let is_before_14 = session.server_version_num() < 140_000;
+    let answers = session.query_with(&BY_CATALOG[usize::from(is_before_14)], &of.values(), false)?;
     let mut answers = answers.rows.into_iter().flatten();
     let anybody = answers.next().flatten().as_deref() != Some("false");
     let is_suspect = |check: &&Check| match check.pre_check {
         PreCheck::Numbers(condition) => condition(of),
+        PreCheck::CatalogBefore14(_) if !is_before_14 => false,
         // Whatever is not a plain no is looked at.
-        PreCheck::Catalog(_) => answers.next().flatten().as_deref() != Some("false"),
+        PreCheck::Catalog(_) | PreCheck::CatalogBefore14(_) => answers.next().flatten().as_deref() != Some("false"),
     };
     Ok(Suspects { checks: all().filter(is_suspect).collect(), anybody })
+}
+
+fn by_catalog(is_before_14: bool) -> String {
+    let conditions = all().filter_map(|check| match check.pre_check {
+        PreCheck::Catalog(condition) => Some(format!(", ({condition})::text")),
+        PreCheck::CatalogBefore14(condition) if is_before_14 => Some(format!(", ({condition})::text")),
+        PreCheck::CatalogBefore14(_) | PreCheck::Numbers(_) => None,
+    });
+    format!("select {}{}", settled::anybody!(), conditions.collect::<String>())
 }
 
 /// The rejection of one check, in words.
@@ -301,8 +309,7 @@ const OF_QUESTIONS: [Check; 11] = [
     // stands before its own.
     Check {
         what: "operators before PostgreSQL's own",
-        pre_check: PreCheck::Catalog("current_setting('server_version_num'::text) < '140000'::text
-            and exists (select from pg_operator where oid >= 16384::oid)"),
+        pre_check: PreCheck::CatalogBefore14("exists (select from pg_operator where oid >= 16384::oid)"),
         query: "select format('operator %s, made by somebody, which PostgreSQL before 14 would call in functions of its own', o.oid::regoperator)
                 from pg_operator o join pg_roles r on r.oid = o.oprowner
                 where o.oid >= 16384::oid and not r.rolsuper and o.oprleft < 16384::oid and o.oprright < 16384::oid
@@ -312,9 +319,8 @@ const OF_QUESTIONS: [Check; 11] = [
     // Where one of these texts is parsed, an operator can have been made since, for exactly the types of `relnamespace = 11`.
     Check {
         what: "texts that are parsed later",
-        pre_check: PreCheck::Catalog(concat!(
-            "current_setting('server_version_num'::text) < '140000'::text
-             and exists (select from pg_proc where prolang = 14::oid and (oid = any ",
+        pre_check: PreCheck::CatalogBefore14(concat!(
+            "exists (select from pg_proc where prolang = 14::oid and (oid = any ",
             oids!("$1"),
             " or oid = any ",
             oids!("$10"),

@@ -168,10 +168,10 @@ macro_rules! versions {
             oids!("$5"),
             "
         union all
-        select 'ancestors'::text, c.oid, a.relid::oid, null, p.partexprs::text
+        select 'partition keys'::text, c.oid, a.relid::oid, p.xmin, p.partexprs::text
         from pg_class c cross join lateral pg_partition_ancestors(c.oid::regclass) as a(relid)
         left join pg_partitioned_table p on p.partrelid = a.relid::oid
-        where c.relispartition and c.oid = any ",
+        where (c.relispartition or c.relkind = 'p') and c.oid = any ",
             oids!("$5"),
             "
         union all
@@ -200,10 +200,6 @@ macro_rules! versions {
         select 'statistics'::text, s.stxrelid, s.oid, s.xmin, ",
             $of_statistics,
             " from pg_statistic_ext s where s.stxrelid = any ",
-            oids!("$5"),
-            "
-        union all
-        select 'partition key'::text, p.partrelid, p.partrelid, p.xmin, p.partexprs::text from pg_partitioned_table p where p.partrelid = any ",
             oids!("$5"),
             "
         union all
