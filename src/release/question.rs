@@ -161,6 +161,26 @@ fn attempt(
     blank: &WithoutLiterals,
     begin: &str,
 ) -> Result<(Vec<Column>, Table), QuestionError> {
+    let (mut begin, mut unhidden) = (begin, None);
+    if question.path.len() > 2 {
+        session.batch_ahead(&format!("{begin}; {}", quiet()))?;
+        unhidden = path::unhidden(session, question.path)?;
+        begin = "ROLLBACK TO SAVEPOINT pgseal_question";
+    }
+    let question = &Question { path: unhidden.as_deref().unwrap_or(question.path), ..*question };
+    let answer = attempt_in_schemas(session, question, blank, begin);
+    match &unhidden {
+        Some(path) => answer.map_err(|error| path::explained(error, path)),
+        None => answer,
+    }
+}
+
+fn attempt_in_schemas(
+    session: &mut dyn Session,
+    question: &Question<'_>,
+    blank: &WithoutLiterals,
+    begin: &str,
+) -> Result<(Vec<Column>, Table), QuestionError> {
     let within = question.within;
     let before = Parsed::of_blank(session, begin, blank, question)?;
     if within == Within::Run {
@@ -183,9 +203,8 @@ fn attempt(
         return Err(QuestionError::Uses(format!("{what} that the catalog does not show")));
     }
     before.check(session, &parameters)?;
-    let unhidden = path::unhidden(session, question.path)?;
 
-    let opened = Opened::of(session, question, unhidden.as_deref(), &before.uses, witness)?;
+    let opened = Opened::of(session, question, &before.uses, witness)?;
     // Behind the versions: of what was made and dropped again before they were read, the server has told by now.
     versions.still(&Versions::read(session, &parameters, within)?, session)?;
     witness.check(session, question)?;
@@ -312,8 +331,8 @@ impl Parsed {
 }
 
 /// Settings that a question is parsed with. A policy would hide rows, and "no blockers" would be READY: an error in its place.
-fn as_asked(path: &[String]) -> String {
-    format!("SET LOCAL row_security = off; SET LOCAL search_path = {}", path.join(", "))
+fn as_asked(question: &Question<'_>) -> String {
+    format!("SET LOCAL row_security = off; SET LOCAL search_path = {}", question.path.join(", "))
 }
 
 /// The same, and those that let a [`quiet`] server show trees, which [`shown`] then gives.
@@ -322,7 +341,7 @@ fn loud(session: &mut dyn Session, question: &Question<'_>) -> String {
     // The last one is the first that is on.
     format!(
         "{}; SET LOCAL client_min_messages = log; SET LOCAL debug_pretty_print = off; SET LOCAL debug_print_rewritten = on",
-        as_asked(question.path)
+        as_asked(question)
     )
 }
 

@@ -731,6 +731,8 @@ fn values_whose_casts_are_looked_up_later() {
     db.client()
         .batch_execute(
             "create table public.t (id integer, m public.mood, a public.mood[], w text[], j jsonb);
+             create domain public.code as text check (public.evil(value) is not null);
+             alter table public.t add d public.code;
              insert into public.t values (1, 'yes', '{yes}', '{w}', '{}');
              grant select on public.t to public",
         )
@@ -759,6 +761,8 @@ fn values_whose_casts_are_looked_up_later() {
         "count('mood ' || m) > 0",
         "json_agg(row(1, m))::text <> ''",
         "to_json(array_agg(m))::text <> ''",
+        // A superuser's domain, too: its check calls what somebody else made.
+        "count(json_populate_record(row(d), '{}'::json)::text) > 0",
         // What stands beside a value is not taken for it.
         "count(to_json((select x.a[1] from public.t as x order by x.id + 1 limit 1))) > 0",
         "count(to_json((select x.a[1:1] from public.t as x order by x.id + 1 limit 1))) > 0",
@@ -988,6 +992,8 @@ fn names_that_others_can_hide() {
         .batch_execute(&format!(
             "create schema app; create table app.t (ok boolean); insert into app.t values (true); create table public.first ();
              create schema \"o\"\"pen\"; grant create on schema \"o\"\"pen\" to {mallory};
+             create schema own authorization {mallory}; revoke create on schema own from {mallory};
+             create schema was; grant usage, create on schema was to {mallory};
              grant usage on schema app, \"o\"\"pen\" to public; grant select on all tables in schema app, public to public;
              revoke create on schema public from public, {mallory}"
         ))
@@ -1004,6 +1010,9 @@ fn names_that_others_can_hide() {
         (&[OPEN, "\"app\""][..], "t"),
         (&["\"public\"", OPEN, "\"app\""], "t"),
         (&[OPEN, "\"app\""], "app.t where 't'::regclass::oid > 0::oid"),
+        // She can take the right back.
+        (&["\"own\"", "\"app\""], "t"),
+        (&["\"was\"", "\"app\""], "t"),
         // Who may create in a database makes a schema that is not there.
         (&["\"missing\"", "\"app\""], "t"),
     ] {
@@ -1014,8 +1023,20 @@ fn names_that_others_can_hide() {
         assert!(matches!(answer, Err(QuestionError::Hidden(..))), "{path:?} {from}: {answer:?}");
     }
     db.client().batch_execute(&format!("revoke create on database \"{}\" from {mallory}", db.name())).unwrap();
+    // What was created before the right was taken away.
+    let mut creating = postgres::Client::connect(
+        &db.connection().replace("user=postgres", &format!("user={mallory}")),
+        postgres::NoTls,
+    )
+    .unwrap();
+    creating.batch_execute("begin; create table was.t (ok boolean)").unwrap();
+    db.client().batch_execute(&format!("revoke create on schema was from {mallory}")).unwrap();
+    let answer = asked(&["\"was\"", "\"app\""], "t");
+    assert!(matches!(answer, Err(QuestionError::Hidden(..))), "{answer:?}");
+    creating.batch_execute("rollback").unwrap();
     for (path, from) in [
-        (&[OPEN, "\"app\""][..], "app.t"),
+        (&["\"was\"", "\"app\""][..], "t"),
+        (&[OPEN, "\"app\""], "app.t"),
         (&["\"app\"", OPEN], "t"),
         (&["\"public\"", "\"app\""], "t"),
         (&["\"missing\"", "\"app\""], "t"),

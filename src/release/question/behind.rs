@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::checks::{Check, PreCheck, listed};
-use super::fragments::{made_casts, oids, on_list, outsiders};
+use super::fragments::{leads_elsewhere, made_casts, oids, on_list, outsiders};
 use super::given::given_others;
 use super::tree::{Used, is_made};
 use crate::database::Parameter;
@@ -223,8 +223,9 @@ pub(super) const CHECKS: [Check; 6] = [
     where (p.prolang = 14::oid or p.proname ~ 'json'::text) and p.oid = any ",
             oids!("$14"),
             "
-      and exists (select from pg_type t join pg_roles o on o.oid = t.typowner
-                  where t.oid >= 16384::oid and not o.rolsuper and (t.oid = any ",
+      and exists (select from pg_type t where ",
+            leads_elsewhere!(),
+            " and (t.oid = any ",
             oids!("$12"),
             " or t.oid = any ",
             oids!("$13"),

@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 
 use super::behind::{self, Behind};
 use super::called::{CALLED, CALLED_BEFORE};
-use super::fragments::{made_casts, oids, outsiders, relations, used_types};
+use super::fragments::{leads_elsewhere, made_casts, oids, outsiders, relations, used_types};
 use super::functions::{ALLOWED, DENIED, patterns};
 use super::settled;
 use super::tree::{Used, is_made};
@@ -223,8 +223,9 @@ const OF_QUESTIONS: [Check; 11] = [
              from pg_proc where (prolang = 14::oid or proname ~ 'json'::text) and oid = any ",
             oids!("$9"),
             "
-               and exists (select from pg_type t join pg_roles o on o.oid = t.typowner
-                           where t.oid >= 16384::oid and not o.rolsuper and (t.oid = any ",
+               and exists (select from pg_type t where ",
+            leads_elsewhere!(),
+            " and (t.oid = any ",
             oids!("$3"),
             " or t.oid = any ",
             oids!("$4"),

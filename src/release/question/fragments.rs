@@ -47,6 +47,16 @@ macro_rules! made_casts {
     };
 }
 
+/// Whether a value of type `t` can lead a function that looks at it to code of somebody's: to a cast, which the type's owner makes,
+/// or to the check of a domain, which calls anybody's function. Enumerations have none.
+macro_rules! leads_elsewhere {
+    () => {
+        "(t.oid >= 16384::oid
+          and (not (select o.rolsuper from pg_roles o where o.oid = t.typowner)
+               or coalesce((select e.typtype from pg_type e where e.oid = t.typelem and t.typcategory = 'A'), t.typtype) <> 'e'))"
+    };
+}
+
 /// Types of values and of columns that the question uses.
 macro_rules! used_types {
     () => {
@@ -63,7 +73,7 @@ macro_rules! used_types {
     };
 }
 
-pub(super) use {made_casts, oids, on_list, outsiders, relations, used_types};
+pub(super) use {leads_elsewhere, made_casts, oids, on_list, outsiders, relations, used_types};
 
 /// The relations of `$1` with all their partitions and children.
 macro_rules! descendants {

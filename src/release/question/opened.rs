@@ -15,24 +15,16 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// Opens a question, which may use nothing but what was `checked`. Its names have to be found in the schemas that are `unhidden`,
-    /// where not all are.
+    /// Opens a question, which may use nothing but what was `checked`.
     pub fn of(
         session: &mut dyn Session,
         question: &Question<'_>,
-        unhidden: Option<&[String]>,
         checked: &Used,
         witness: Witness,
     ) -> Result<Self, QuestionError> {
-        let path = as_asked(unhidden.unwrap_or(question.path));
         // What was visible when the versions were read has been told by now.
-        session.batch_ahead(&format!("SAVEPOINT pgseal_parse; {LEARN}; {path}"))?;
-        let columns = session.analyse(question.sql).map_err(|error| match (unhidden, error.code()) {
-            (Some([.., last, _]), Some(UNDEFINED_TABLE | UNDEFINED_OBJECT | UNDEFINED_FUNCTION)) => {
-                QuestionError::Hidden(error, last.clone())
-            }
-            _ => QuestionError::Database(error),
-        })?;
+        session.batch_ahead(&format!("SAVEPOINT pgseal_parse; {LEARN}; {}", as_asked(question)))?;
+        let columns = session.analyse(question.sql)?;
         let loud = format!("SET LOCAL standard_conforming_strings = on; {}", loud(session, question));
         session.batch(&format!("ROLLBACK TO SAVEPOINT pgseal_parse; {}; {loud}", quiet()))?;
         // Its snapshot is older than the locks that the planner waits for. The second time it has them.
@@ -72,18 +64,13 @@ impl Opened {
         limit: usize,
     ) -> Result<(Vec<Column>, Table), QuestionError> {
         // What the server counts is as of now, also for the second question of a transaction.
-        let now = format!("select pg_catalog.pg_stat_clear_snapshot(); {}; {}", quiet(), as_asked(question.path));
+        let now = format!("select pg_catalog.pg_stat_clear_snapshot(); {}; {}", quiet(), as_asked(question));
         session.batch_ahead(&now)?;
         let table = session.fetch(limit)?;
         session.batch_ahead(&quiet())?;
         Ok((self.columns, table))
     }
 }
-
-/// SQLSTATE of what is not found (PostgreSQL manual, "PostgreSQL Error Codes").
-const UNDEFINED_TABLE: &str = "42P01";
-const UNDEFINED_OBJECT: &str = "42704";
-const UNDEFINED_FUNCTION: &str = "42883";
 
 /// Opens the cursor, and gives the tree that the server shows. Code that runs meanwhile can keep it from that, but can't show another.
 fn declare(session: &mut dyn Session, sql: &str) -> Result<String, QuestionError> {
