@@ -763,6 +763,7 @@ fn values_whose_casts_are_looked_up_later() {
         "to_json(array_agg(m))::text <> ''",
         // A superuser's domain, too: its check calls what somebody else made.
         "count(json_populate_record(row(d), '{}'::json)::text) > 0",
+        "count(row_to_json(row(m))) > 0",
         // What stands beside a value is not taken for it.
         "count(to_json((select x.a[1] from public.t as x order by x.id + 1 limit 1))) > 0",
         "count(to_json((select x.a[1:1] from public.t as x order by x.id + 1 limit 1))) > 0",
@@ -776,6 +777,9 @@ fn values_whose_casts_are_looked_up_later() {
         "jsonb_agg(m::text)::text <> ''",
         "count(*) || ' rows' <> ''",
         "max(m) = 'yes' and count(m) > 0",
+        "max(format('%s %L', m, d) || concat(m, a)) <> '' and bool_and(row(m, id) = row(m, id)) and max(array_to_string(a, ',')) <> ''",
+        "array_agg(m order by m) @> '{yes}' and bool_and('yes' = any (a) and m in ('yes', 'no') and cardinality(a) > 0)",
+        "count(pg_typeof(d)) >= 0 and min(lower(d)) is null and count(distinct m) > 0",
         "jsonb_build_object('n', count(*), 'all', bool_and(m = 'yes'), 'one', (select 1))::text <> ''",
         "count('x' || w[1]) > 0 and count(quote_literal(w[1:2] collate \"C\")) > 0",
         "json_build_array((select x.w[1] from public.t as x order by x.id limit 1))::text <> ''",

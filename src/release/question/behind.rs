@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::checks::{Check, PreCheck, listed};
-use super::fragments::{leads_elsewhere, made_casts, oids, on_list, outsiders};
+use super::fragments::{leads_elsewhere, looks_up, made_casts, oids, on_list, outsiders};
 use super::given::given_others;
 use super::tree::{Used, is_made};
 use crate::database::Parameter;
@@ -220,7 +220,9 @@ pub(super) const CHECKS: [Check; 6] = [
             place!("p.oid"),
             ")
     from pg_proc p
-    where (p.prolang = 14::oid or p.proname ~ 'json'::text) and p.oid = any ",
+    where ",
+            looks_up!(),
+            " and p.oid = any ",
             oids!("$14"),
             "
       and exists (select from pg_type t where ",

@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 
 use super::behind::{self, Behind};
 use super::called::{CALLED, CALLED_BEFORE};
-use super::fragments::{leads_elsewhere, made_casts, oids, outsiders, relations, used_types};
+use super::fragments::{leads_elsewhere, looks_up, made_casts, oids, outsiders, relations, used_types};
 use super::functions::{ALLOWED, DENIED, patterns};
 use super::settled;
 use super::tree::{Used, is_made};
@@ -213,14 +213,16 @@ const OF_QUESTIONS: [Check; 11] = [
     limit 1"
         ),
     },
-    // Functions of PostgreSQL's own that are a text in SQL, or make JSON, look for casts by the type of a value when they run.
+    // Functions of PostgreSQL's own that are a text in SQL, or take any type, look for casts by the type of a value when they run.
     // Whoever owns the type can make a cast in the last round trip, and take it away again.
     Check {
         what: "casts that are looked up later",
         pre_check: PreCheck::Numbers(|of| !of.given().is_empty()),
         query: concat!(
-            "select format('function %s with a value whose casts it would look for when it runs (write x::text; for a row, json_build_object(''x'', x::text))', oid::regprocedure)
-             from pg_proc where (prolang = 14::oid or proname ~ 'json'::text) and oid = any ",
+            "select format('function %s with a value whose casts it would look for when it runs (write x::text; for a row, json_build_object(''x'', x::text))', p.oid::regprocedure)
+             from pg_proc p where ",
+            looks_up!(),
+            " and p.oid = any ",
             oids!("$9"),
             "
                and exists (select from pg_type t where ",
