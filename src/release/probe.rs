@@ -61,7 +61,7 @@ fn ask_within(
     let asked = Question { sql: &statement.sql, path: &path, limits: order.limits, within };
     let asked = question::ask(session, &asked).map_err(|error| match error {
         QuestionError::Database(error) => Failure::statement(&statement, &error),
-        ref refused @ QuestionError::Literals(ref error) => {
+        ref refused @ (QuestionError::Literals(ref error) | QuestionError::Hidden(ref error, _)) => {
             Failure { message: refused.to_string(), sqlstate: None, ..Failure::statement(&statement, error) }
         }
         refused => Failure::refused(&statement, refused),
@@ -115,7 +115,7 @@ pub fn ask_read_only(
 ) -> Result<Answer, Failure> {
     // Each query has a snapshot of its own. An older one than the locks of its tables would show a table as empty that was
     // truncated or rewritten meanwhile, and would hide what was created (PostgreSQL manual, 13.6 "Caveats").
-    let begin = session.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY");
+    let begin = session.batch_ahead("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY");
     begin.map_err(|error| Failure::database("can't begin", &error))?;
     let observed = ask_within(session, sql, order, Within::OwnTransaction).and_then(|observed| {
         let assigned = session.query("select pg_catalog.pg_current_xact_id_if_assigned()::text", &[]);

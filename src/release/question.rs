@@ -32,8 +32,11 @@ mod fragments;
 mod functions;
 mod given;
 mod named;
+mod nodes;
 mod opened;
+mod path;
 mod set_operations;
+mod settled;
 mod tree;
 mod versions;
 mod witness;
@@ -46,7 +49,7 @@ use crate::format::limits_of_run::RunLimits;
 use crate::sql::{WithoutLiterals, foreign_modifiers, without_literals};
 use checks::{Check, Parameters};
 use opened::Opened;
-use tree::{Used, foreign, without_columns_of_joins};
+use tree::{Used, is_made, without_columns_of_joins};
 use versions::Versions;
 use witness::Witness;
 
@@ -62,6 +65,11 @@ pub enum QuestionError {
     /// It would use something that could have an effect.
     #[error("it uses {0}; only functions of pg_catalog that are not volatile are allowed, also behind views")]
     Uses(String),
+    /// A name without a schema that is not found where nobody can put something in front of it.
+    #[error(
+        "{0}; names without a schema are not looked up behind {1}, where others may create what hides them: write the schema"
+    )]
+    Hidden(DatabaseError, String),
     /// The question can't be parsed without its literals, so nothing can be checked before the server reads them.
     #[error("cannot check it before its literals are read: {0}; in the place of type '...', write CAST('...' AS type)")]
     Literals(DatabaseError),
@@ -105,8 +113,8 @@ pub enum Within {
 pub struct Question<'q> {
     /// Its text.
     pub sql: &'q str,
-    /// The `search_path` of its names, without `pg_catalog`, which comes first.
-    pub path: &'q str,
+    /// The schemas of its names, quoted, as in `search_path`: without `pg_catalog`, which comes first, and with `pg_temp` at the end.
+    pub path: &'q [String],
     /// The time limits of the session.
     pub limits: &'q RunLimits,
     /// The transaction.
@@ -144,10 +152,30 @@ pub fn suspects(session: &mut dyn Session, question: &Question<'_>) -> Result<Ve
     let parsed = Parsed::of_blank(session, "SAVEPOINT pgseal_question", &without_literals(question.sql), question)?;
     let mut parameters = parsed.parameters();
     Versions::with_children(session, &mut parameters, question.within)?;
-    Ok(checks::suspects(session, &parameters)?)
+    Ok(checks::suspects(session, &parameters)?.checks)
 }
 
 fn attempt(
+    session: &mut dyn Session,
+    question: &Question<'_>,
+    blank: &WithoutLiterals,
+    begin: &str,
+) -> Result<(Vec<Column>, Table), QuestionError> {
+    let (mut begin, mut unhidden) = (begin, None);
+    if question.path.len() > 2 {
+        session.batch_ahead(&format!("{begin}; {}", quiet()))?;
+        unhidden = path::unhidden(session, question.path)?;
+        begin = "ROLLBACK TO SAVEPOINT pgseal_question";
+    }
+    let question = &Question { path: unhidden.as_deref().unwrap_or(question.path), ..*question };
+    let answer = attempt_in_schemas(session, question, blank, begin);
+    match &unhidden {
+        Some(path) => answer.map_err(|error| path::explained(error, path)),
+        None => answer,
+    }
+}
+
+fn attempt_in_schemas(
     session: &mut dyn Session,
     question: &Question<'_>,
     blank: &WithoutLiterals,
@@ -277,7 +305,11 @@ impl Parsed {
 
     fn check(&self, session: &mut dyn Session, parameters: &Parameters) -> Result<(), QuestionError> {
         let suspects = checks::suspects(session, parameters)?;
-        for check in suspects {
+        if suspects.anybody {
+            // So that the versions, which are older, are those of what the question will be parsed by.
+            settled::wait(session)?;
+        }
+        for check in suspects.checks {
             if let Some(found) = checks::rejection(session, check, parameters)? {
                 return Err(QuestionError::Uses(found));
             }
@@ -289,7 +321,8 @@ impl Parsed {
             return Err(QuestionError::Uses("a foreign table".to_owned()));
         }
         // By number, whatever the catalog has said of them.
-        let made = |what: &str, oids: &BTreeSet<u32>| foreign(oids).first().map(|oid| format!("{what} {oid}"));
+        let made =
+            |what: &str, oids: &BTreeSet<u32>| oids.iter().find(|oid| is_made(oid)).map(|oid| format!("{what} {oid}"));
         match made("function", &self.uses.functions).or_else(|| made("operator", &self.uses.operators)) {
             Some(what) => Err(QuestionError::Uses(format!("{what}, which is not PostgreSQL's own"))),
             None => Ok(()),
@@ -299,7 +332,7 @@ impl Parsed {
 
 /// Settings that a question is parsed with. A policy would hide rows, and "no blockers" would be READY: an error in its place.
 fn as_asked(question: &Question<'_>) -> String {
-    format!("SET LOCAL row_security = off; SET LOCAL search_path = {}", question.path)
+    format!("SET LOCAL row_security = off; SET LOCAL search_path = {}", question.path.join(", "))
 }
 
 /// The same, and those that let a [`quiet`] server show trees, which [`shown`] then gives.

@@ -79,10 +79,10 @@ pub fn release_path(manifest: &Manifest) -> String {
 /// Where questions look up names: in the signed schemas, but first of all in `pg_catalog`, which the server puts there
 /// when it is not named, and last among what is temporary. Otherwise a text that PostgreSQL's own functions run, or the
 /// driver's queries, could find an operator of somebody's.
-pub fn question_path(manifest: &Manifest) -> String {
+pub fn question_path(manifest: &Manifest) -> Vec<String> {
     let mut path = schemas(manifest, |schema| schema != "pg_catalog" && schema != "pg_temp");
     path.push("pg_temp".to_owned());
-    path.join(", ")
+    path
 }
 
 fn schemas(manifest: &Manifest, kept: impl Fn(&str) -> bool) -> Vec<String> {

@@ -196,7 +196,8 @@ pub(super) fn read(url: &str) -> Box<dyn Session> {
 /// As gates are asked.
 pub(super) fn question_of(sql: &str) -> Question<'_> {
     static LIMITS: LazyLock<RunLimits> = LazyLock::new(RunLimits::default);
-    Question { sql, path: "\"public\", pg_temp", limits: &LIMITS, within: Within::OwnTransaction }
+    static PATH: LazyLock<Vec<String>> = LazyLock::new(|| vec!["\"public\"".to_owned(), "pg_temp".to_owned()]);
+    Question { sql, path: &PATH, limits: &LIMITS, within: Within::OwnTransaction }
 }
 
 /// Asks as gates are asked, on a session that the caller looks at.
@@ -432,18 +433,39 @@ fn every_change_beside_a_question_is_seen() {
     }
 }
 
-/// The answer of a question beside whose execution something is done.
+/// Functions of text search look up configurations, mappings and dictionaries while they are executed.
+#[test]
+fn a_change_of_text_search_beside_a_question_is_seen() {
+    for matches in ["who @@ 'a'", "to_tsvector('simple', who) @@ 'a'"] {
+        let question = format!(
+            "select count(*) > 0 as ready, 'x' as reason from public.wide cross join generate_series(1, 300000) as n
+             where {matches} and who || n <> ''"
+        );
+        let make = "create text search configuration public.mine (copy = simple)";
+        let answer = beside_of(&question, |db| db.client().batch_execute(make).unwrap());
+        assert!(matches!(answer, Err(QuestionError::Changed(_))), "{matches}: {answer:?}");
+    }
+}
+
 fn beside(act: impl FnOnce(&TestDatabase<'_>)) -> Result<Table, QuestionError> {
+    beside_of(SLOW, act)
+}
+
+/// The answer of a question beside whose execution something is done.
+fn beside_of(question: &str, act: impl FnOnce(&TestDatabase<'_>)) -> Result<Table, QuestionError> {
     let db = Cluster::shared().database("beside");
     db.client().batch_execute(WIDE).unwrap();
     db.client().batch_execute("grant select on all tables in schema public to public").unwrap();
     let url = as_role(&db, GATE_USER);
-    let asking = thread::spawn(move || ask(read(&url).as_mut(), SLOW));
-    wait_until("it is executed", || {
-        db.ask("select count(*) from pg_stat_activity where datname = current_database() and query like 'FETCH FORWARD%' and state = 'active'") == "1"
-    });
-    act(&db);
-    asking.join().unwrap()
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| ask(read(&url).as_mut(), question));
+        wait_until("it is executed", || {
+            asking.is_finished()
+                || db.ask("select count(*) from pg_stat_activity where datname = current_database() and query like 'FETCH FORWARD%' and state = 'active'") == "1"
+        });
+        act(&db);
+        asking.join().unwrap()
+    })
 }
 
 /// Catalogs with objects that depend on a relation, as the catalog itself tells them, and where they are looked at. A kind that
@@ -454,7 +476,7 @@ const REACHED: &[(&str, &str)] = &[
     ("pg_constraint", "versions: constraints, and what they need"),
     ("pg_class", "versions: indexes, children"),
     ("pg_statistic_ext", "versions: statistics, and what they need"),
-    ("pg_attrdef", "versions: defaults; what virtual columns need is in the tree"),
+    ("pg_attrdef", "not changed below the lock; what virtual columns need is in the tree"),
     ("pg_type", "the type of its rows: types, where the tree has it"),
     ("pg_trigger", "not reached: a SELECT fires none"),
     ("pg_publication_rel", "not reached: what is replicated"),
@@ -708,7 +730,10 @@ fn values_whose_casts_are_looked_up_later() {
     laid(&db, &mallory);
     db.client()
         .batch_execute(
-            "create table public.t (id integer, m public.mood); insert into public.t values (1, 'yes');
+            "create table public.t (id integer, m public.mood, a public.mood[], w text[], j jsonb);
+             create domain public.code as text check (public.evil(value) is not null);
+             alter table public.t add d public.code;
+             insert into public.t values (1, 'yes', '{yes}', '{w}', '{}');
              grant select on public.t to public",
         )
         .unwrap();
@@ -721,7 +746,12 @@ fn values_whose_casts_are_looked_up_later() {
     let constructors = ["json_array(m)::text <> ''", "json_object('m': m returning jsonb)::text <> ''"];
     let scalars = ["json_scalar(m)::text <> ''"];
     let constructors = constructors.iter().filter(|_| version >= 160_000);
-    for condition in constructors.chain(scalars.iter().filter(|_| version >= 170_000)) {
+    let values = [
+        "to_json((select json_value(t.j, '$.x' returning public.mood) from public.t as x order by x.id + 1 limit 1))::text <> ''",
+        "to_json(json_value(j, '$.x' returning public.mood))::text <> ''",
+    ];
+    let scalars = scalars.iter().chain(&values).filter(|_| version >= 170_000);
+    for condition in constructors.chain(scalars) {
         let error = asked(&format!("count({condition}) > 0")).unwrap_err().to_string();
         assert!(error.contains("whose casts it would look for when it runs"), "{condition}: {error}");
     }
@@ -731,15 +761,30 @@ fn values_whose_casts_are_looked_up_later() {
         "count('mood ' || m) > 0",
         "json_agg(row(1, m))::text <> ''",
         "to_json(array_agg(m))::text <> ''",
+        "count(row_to_json(row(m))) > 0",
+        // What stands beside a value is not taken for it.
+        "count(to_json((select x.a[1] from public.t as x order by x.id + 1 limit 1))) > 0",
+        "count(to_json((select x.a[1:1] from public.t as x order by x.id + 1 limit 1))) > 0",
     ] {
         let error = asked(condition).unwrap_err().to_string();
-        assert!(error.contains("whose casts it would look for when it runs (write x::text)"), "{condition}: {error}");
+        assert!(error.contains("whose casts it would look for when it runs (write x::text;"), "{condition}: {error}");
     }
+    // A superuser's domain, too: its check calls what somebody else made.
+    let gate = "select count(json_populate_record(row(d), '{}'::json)::text) > 0 as ready, 'x' as reason from public.t";
+    let error = ask(read(&as_role(&db, GATE_USER)).as_mut(), gate).unwrap_err().to_string();
+    assert!(error.contains("function json_populate_record"), "{error}");
+    let error = asked("count(t) > 0").unwrap_err().to_string();
+    assert!(error.contains("a whole row of ") && error.contains("(name its columns)"), "{error}");
     for condition in [
         "jsonb_agg(m::text)::text <> ''",
         "count(*) || ' rows' <> ''",
         "max(m) = 'yes' and count(m) > 0",
+        "max(format('%s %L', m, d) || concat(m, a)) <> '' and bool_and(row(m, id) = row(m, id)) and max(array_to_string(a, ',')) <> ''",
+        "array_agg(m order by m) @> '{yes}' and bool_and('yes' = any (a) and m in ('yes', 'no') and cardinality(a) > 0)",
+        "count(pg_typeof(d)) >= 0 and min(lower(d)) is null and count(distinct m) > 0",
         "jsonb_build_object('n', count(*), 'all', bool_and(m = 'yes'), 'one', (select 1))::text <> ''",
+        "count('x' || w[1]) > 0 and count(quote_literal(w[1:2] collate \"C\")) > 0",
+        "json_build_array((select x.w[1] from public.t as x order by x.id limit 1))::text <> ''",
     ] {
         asked(condition).unwrap_or_else(|error| panic!("{condition}: {error}"));
     }
@@ -930,12 +975,81 @@ fn set_operations_of_different_types() {
         "select 1 as n union all select 2::bigint union select null",
         "select current_user, now(), t is null, exists (select from public.ones) from public.ones union select 'x', null, true, false",
         "select p from public.ones union all select 'a'",
+        "select t collate \"C\" from public.ones union all select t from public.twos",
+        "select grouping(t), t from public.ones group by t union all select 1, 'x'",
+        "select (array['a', 'b'])[1] union all select t from public.ones",
         "with recursive n(i) as (values (1) union all select i + 1 from n where i < 3) select i from n",
         "select (select max(p) from public.ones) union all select p from public.twos",
     ] {
         let gate = format!("select {ready} from ({plain}) as x");
         let answer = ask(read(&as_role(&db, GATE_USER)).as_mut(), &gate);
         assert!(answer.is_ok(), "{plain}: {answer:?}");
+    }
+    db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
+}
+
+/// Whoever may create in a schema of the path could hide what a later one has. Names behind it are not looked up.
+#[test]
+fn names_that_others_can_hide() {
+    let db = Cluster::shared().database("hidden");
+    let mallory = format!("mallory_{}", db.name());
+    laid(&db, &mallory);
+    db.client()
+        .batch_execute(&format!(
+            "create schema app; create table app.t (ok boolean); insert into app.t values (true); create table public.first ();
+             create schema \"o\"\"pen\"; grant create on schema \"o\"\"pen\" to {mallory};
+             create schema own authorization {mallory}; revoke create on schema own from {mallory};
+             create schema was; grant usage, create on schema was to {mallory};
+             grant usage on schema app, \"o\"\"pen\" to public; grant select on all tables in schema app, public to public;
+             revoke create on schema public from public, {mallory}"
+        ))
+        .unwrap();
+    let asked = |path: &[&str], from: &str| {
+        let path: Vec<String> = path.iter().chain(&["pg_temp"]).map(|schema| (*schema).to_owned()).collect();
+        let gate = format!("select bool_and(ok) as ready, 'x' as reason from {from}");
+        let mut session = read(&as_role(&db, GATE_USER));
+        session.batch("begin isolation level read committed read only").unwrap();
+        question::ask(session.as_mut(), &Question { path: &path, ..question_of(&gate) }).map(|(_, table)| table)
+    };
+    const OPEN: &str = "\"o\"\"pen\"";
+    for (path, from) in [
+        (&[OPEN, "\"app\""][..], "t"),
+        (&["\"public\"", OPEN, "\"app\""], "t"),
+        (&[OPEN, "\"app\""], "app.t where 't'::regclass::oid > 0::oid"),
+        // She can take the right back.
+        (&["\"own\"", "\"app\""], "t"),
+        (&["\"was\"", "\"app\""], "t"),
+        // Who may create in a database makes a schema that is not there.
+        (&["\"missing\"", "\"app\""], "t"),
+    ] {
+        if path[0] == "\"missing\"" {
+            db.client().batch_execute(&format!("grant create on database \"{}\" to {mallory}", db.name())).unwrap();
+        }
+        let answer = asked(path, from);
+        assert!(matches!(answer, Err(QuestionError::Hidden(..))), "{path:?} {from}: {answer:?}");
+    }
+    db.client().batch_execute(&format!("revoke create on database \"{}\" from {mallory}", db.name())).unwrap();
+    // What was created before the right was taken away.
+    let mut creating = postgres::Client::connect(
+        &db.connection().replace("user=postgres", &format!("user={mallory}")),
+        postgres::NoTls,
+    )
+    .unwrap();
+    creating.batch_execute("begin; create table was.t (ok boolean)").unwrap();
+    db.client().batch_execute(&format!("revoke create on schema was from {mallory}")).unwrap();
+    let answer = asked(&["\"was\"", "\"app\""], "t");
+    assert!(matches!(answer, Err(QuestionError::Hidden(..))), "{answer:?}");
+    creating.batch_execute("rollback").unwrap();
+    for (path, from) in [
+        (&["\"was\"", "\"app\""][..], "t"),
+        (&[OPEN, "\"app\""], "app.t"),
+        (&["\"app\"", OPEN], "t"),
+        (&["\"public\"", "\"app\""], "t"),
+        (&["\"missing\"", "\"app\""], "t"),
+        (&["\"public\"", OPEN, "\"app\""], "app.t where not exists (select from first)"),
+    ] {
+        let answer = asked(path, from);
+        assert!(says_ready(&answer), "{path:?} {from}: {answer:?}");
     }
     db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
 }

@@ -5,16 +5,23 @@
 
 use std::collections::BTreeSet;
 
-use super::checks::{Check, PreCheck, is_made, listed};
-use super::fragments::{made_casts, oids, outsiders};
+use super::checks::{Check, PreCheck, listed};
+use super::fragments::{leads_elsewhere, looks_up, made_casts, oids, on_list, outsiders};
 use super::given::given_others;
-use super::tree::Used;
+use super::tree::{Used, is_made};
 use crate::database::Parameter;
 
-/// What the expressions behind relations use: functions, operators, types of values, types of columns, and the functions of
-/// [`given_others`].
+/// What the expressions behind relations use, by oid.
 #[derive(Default)]
-pub(super) struct Behind([Vec<u32>; 5]);
+pub(super) struct Behind {
+    functions: Vec<u32>,
+    operators: Vec<u32>,
+    /// Of values.
+    types: Vec<u32>,
+    columns: Vec<u32>,
+    /// The functions of [`given_others`].
+    given: Vec<u32>,
+}
 
 impl Behind {
     /// Reads the trees of expressions.
@@ -24,24 +31,30 @@ impl Behind {
             uses.collect(tree);
             given.append(&mut given_others(tree));
         }
-        Self([&uses.functions, &uses.operators, &uses.types, &uses.columns, &given].map(listed))
+        Self {
+            functions: listed(&uses.functions),
+            operators: listed(&uses.operators),
+            types: listed(&uses.types),
+            columns: listed(&uses.columns),
+            given: listed(&given),
+        }
     }
 
     /// As a query takes them.
     pub fn values(&self) -> [Parameter<'_>; 5] {
-        self.0.each_ref().map(|list| Parameter::Oids(list))
+        [&self.functions, &self.operators, &self.types, &self.columns, &self.given].map(|list| Parameter::Oids(list))
     }
 
     fn has_made_operators(&self) -> bool {
-        self.0[1].iter().any(is_made)
+        self.operators.iter().any(is_made)
     }
 
     fn has_made_types(&self) -> bool {
-        self.0[2].iter().chain(&self.0[3]).any(is_made)
+        self.types.iter().chain(&self.columns).any(is_made)
     }
 
     fn gives_others(&self) -> bool {
-        !self.0[4].is_empty()
+        !self.given.is_empty()
     }
 }
 
@@ -94,7 +107,9 @@ pub(super) const CHECKS: [Check; 6] = [
     Check {
         what: "functions behind tables",
         pre_check: PreCheck::Catalog(concat!(
-            "(select coalesce(bool_or(oid >= 16384::oid or proname ~ $7::text), false) from pg_proc where oid = any ",
+            "(select coalesce(bool_or(oid >= 16384::oid or ",
+            on_list!("proname", "$7"),
+            "), false) from pg_proc where oid = any ",
             oids!("$10"),
             ")"
         )),
@@ -110,7 +125,9 @@ pub(super) const CHECKS: [Check; 6] = [
     from pg_proc p
     where p.oid = any ",
             oids!("$10"),
-            " and (p.oid in (select oid from outsiders) or p.oid < 16384::oid and p.proname ~ $7::text)
+            " and (p.oid in (select oid from outsiders) or p.oid < 16384::oid and ",
+            on_list!("p.proname", "$7"),
+            ")
     limit 1"
         ),
     },
@@ -203,11 +220,14 @@ pub(super) const CHECKS: [Check; 6] = [
             place!("p.oid"),
             ")
     from pg_proc p
-    where (p.prolang = 14::oid or p.proname ~ 'json'::text) and p.oid = any ",
+    where ",
+            looks_up!(),
+            " and p.oid = any ",
             oids!("$14"),
             "
-      and exists (select from pg_type t join pg_roles o on o.oid = t.typowner
-                  where t.oid >= 16384::oid and not o.rolsuper and (t.oid = any ",
+      and exists (select from pg_type t where ",
+            leads_elsewhere!(),
+            " and (t.oid = any ",
             oids!("$12"),
             " or t.oid = any ",
             oids!("$13"),

@@ -1,12 +1,16 @@
 //! The checks of functions and operators that a question calls.
 
-use super::fragments::oids;
+use super::fragments::{oids, on_list};
 
 /// Whether a function `p` could be rejected.
 macro_rules! rejectable {
     () => {
-        "p.oid >= 16384::oid or p.prosecdef or p.prolang not in (12::oid, 13::oid, 14::oid) or p.proname ~ $7::text
-         or p.provolatile = 'v' and p.proname !~ $8::text"
+        concat!(
+            "p.oid >= 16384::oid or p.prosecdef or p.prolang not in (12::oid, 13::oid, 14::oid) or ",
+            on_list!("p.proname", "$7"),
+            " or p.provolatile = 'v' and not ",
+            on_list!("p.proname", "$8")
+        )
     };
 }
 
@@ -45,9 +49,13 @@ pub(super) const CALLED: &str = concat!(
             coalesce(', ' || case when p.prosecdef then 'SECURITY DEFINER' end, '')
             || coalesce(', ' || case when p.oid >= 16384::oid and p.prokind <> 'a' and not l.lanpltrusted
                  then 'language ' || l.lanname::text || ', which is not trusted' end, '')
-            || coalesce(', ' || case when p.provolatile = 'v' and (p.oid >= 16384::oid or p.proname !~ $8::text)
+            || coalesce(', ' || case when p.provolatile = 'v' and (p.oid >= 16384::oid or not ",
+    on_list!("p.proname", "$8"),
+    ")
                  then 'volatile' end, '')
-            || coalesce(', ' || case when p.oid < 16384::oid and p.proname ~ $7::text
+            || coalesce(', ' || case when p.oid < 16384::oid and ",
+    on_list!("p.proname", "$7"),
+    "
                  then 'it has an effect or runs what it is given, whatever its label says' end, '')
             || coalesce(', ' || case when p.oid < 16384::oid and p.prolang not in (12::oid, 13::oid, 14::oid)
                  then 'replaced, since PostgreSQL has it in another language than ' || l.lanname::text end, '')

@@ -13,9 +13,10 @@ use std::sync::LazyLock;
 
 use super::behind::{self, Behind};
 use super::called::{CALLED, CALLED_BEFORE};
-use super::fragments::{made_casts, oids, outsiders, relations, used_types};
-use super::functions::{ALLOWED, DENIED, pattern};
-use super::tree::{FIRST_NORMAL_OBJECT, Used};
+use super::fragments::{leads_elsewhere, looks_up, made_casts, oids, outsiders, relations, used_types};
+use super::functions::{ALLOWED, DENIED, patterns};
+use super::settled;
+use super::tree::{Used, is_made};
 use crate::database::{DatabaseError, Parameter, Session, Table};
 
 /// A way in which gate SQL could run code that is not PostgreSQL's own.
@@ -34,11 +35,13 @@ pub(super) enum PreCheck {
     Numbers(fn(&Parameters) -> bool),
     /// By the catalog: an expression over the parameters, cheap to plan.
     Catalog(&'static str),
+    /// The same, before PostgreSQL 14. Later ones have nothing of it.
+    CatalogBefore14(&'static str),
 }
 
 /// What the checks are about. Each query has all of them: `$1` functions, `$2` operators, `$3` types of values, `$4` types of
 /// columns, `$5` relations and their children, `$6` types of rows of the catalog that are read, each an array of oids; `$7`
-/// [`DENIED`] and `$8` [`ALLOWED`] as regular expressions; `$9` the functions of [`given_others`](super::given::given_others).
+/// [`DENIED`] and `$8` [`ALLOWED`] as [`patterns`]; `$9` the functions of [`given_others`](super::given::given_others).
 /// The same [`Behind`] the relations: `$10` functions, `$11` operators, `$12` types of values, `$13` types of columns, `$14` functions
 /// of `given_others`.
 pub(super) struct Parameters {
@@ -56,8 +59,8 @@ impl Parameters {
         Self {
             lists: sets.map(listed),
             behind: Behind::default(),
-            denied: pattern(&DENIED),
-            allowed: pattern(&ALLOWED),
+            denied: patterns(&DENIED),
+            allowed: patterns(&ALLOWED),
         }
     }
 
@@ -74,6 +77,10 @@ impl Parameters {
     /// Those of values and of columns.
     pub fn types(&self) -> impl Iterator<Item = &u32> {
         self.lists[2].iter().chain(&self.lists[3])
+    }
+
+    pub fn operators(&self) -> &[u32] {
+        &self.lists[1]
     }
 
     pub fn relations(&self) -> &[u32] {
@@ -115,28 +122,38 @@ pub(super) fn listed(set: &BTreeSet<u32>) -> Vec<u32> {
     set.iter().copied().collect()
 }
 
-/// Whether PostgreSQL was not born with it.
-pub(super) fn is_made(oid: &u32) -> bool {
-    *oid >= FIRST_NORMAL_OBJECT
+/// What has to be looked at.
+pub(super) struct Suspects {
+    /// The checks whose pre-check does not say no.
+    pub checks: Vec<&'static Check>,
+    /// Whether somebody could have committed and not told.
+    pub anybody: bool,
 }
 
-/// The checks whose pre-check does not say no.
-pub(super) fn suspects(session: &mut dyn Session, of: &Parameters) -> Result<Vec<&'static Check>, DatabaseError> {
-    static BY_CATALOG: LazyLock<String> = LazyLock::new(|| {
-        let conditions = all().filter_map(|check| match check.pre_check {
-            PreCheck::Numbers(_) => None,
-            PreCheck::Catalog(condition) => Some(format!("({condition})::text")),
-        });
-        format!("select {}", conditions.collect::<Vec<_>>().join(", "))
-    });
-    let answers = session.query_with(&BY_CATALOG, &of.values(), false)?;
+/// Asks the pre-checks.
+pub(super) fn suspects(session: &mut dyn Session, of: &Parameters) -> Result<Suspects, DatabaseError> {
+    static BY_CATALOG: [LazyLock<String>; 2] =
+        [LazyLock::new(|| by_catalog(false)), LazyLock::new(|| by_catalog(true))];
+    let is_before_14 = session.server_version_num() < 140_000;
+    let answers = session.query_with(&BY_CATALOG[usize::from(is_before_14)], &of.values(), false)?;
     let mut answers = answers.rows.into_iter().flatten();
+    let anybody = answers.next().flatten().as_deref() != Some("false");
     let is_suspect = |check: &&Check| match check.pre_check {
         PreCheck::Numbers(condition) => condition(of),
+        PreCheck::CatalogBefore14(_) if !is_before_14 => false,
         // Whatever is not a plain no is looked at.
-        PreCheck::Catalog(_) => answers.next().flatten().as_deref() != Some("false"),
+        PreCheck::Catalog(_) | PreCheck::CatalogBefore14(_) => answers.next().flatten().as_deref() != Some("false"),
     };
-    Ok(all().filter(is_suspect).collect())
+    Ok(Suspects { checks: all().filter(is_suspect).collect(), anybody })
+}
+
+fn by_catalog(is_before_14: bool) -> String {
+    let conditions = all().filter_map(|check| match check.pre_check {
+        PreCheck::Catalog(condition) => Some(format!(", ({condition})::text")),
+        PreCheck::CatalogBefore14(condition) if is_before_14 => Some(format!(", ({condition})::text")),
+        PreCheck::CatalogBefore14(_) | PreCheck::Numbers(_) => None,
+    });
+    format!("select {}{}", settled::anybody!(), conditions.collect::<String>())
 }
 
 /// The rejection of one check, in words.
@@ -171,7 +188,9 @@ const OF_QUESTIONS: [Check; 11] = [
             "with ",
             used_types!(),
             "
-    select format('type %s: made by somebody, so that reading, casting or comparing it could call anything', t.oid::regtype)
+    select case when t.typrelid <> 0::oid and exists (select from pg_class c where c.oid = t.typrelid and c.relkind <> 'c')
+                then format('a whole row of %s, which could call anything (name its columns)', t.oid::regtype)
+                else format('type %s: made by somebody, so that reading, casting or comparing it could call anything', t.oid::regtype) end
     from used join pg_type t on t.oid = used.oid left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
     where t.oid >= 16384::oid and coalesce(e.typtype, t.typtype) <> 'e'
       and not (is_column and t.typtype = 'd' and t.typbasetype < 16384::oid)
@@ -194,18 +213,21 @@ const OF_QUESTIONS: [Check; 11] = [
     limit 1"
         ),
     },
-    // Functions of PostgreSQL's own that are a text in SQL, or make JSON, look for casts by the type of a value when they run.
+    // Functions of PostgreSQL's own that are a text in SQL, or take any type, look for casts by the type of a value when they run.
     // Whoever owns the type can make a cast in the last round trip, and take it away again.
     Check {
         what: "casts that are looked up later",
         pre_check: PreCheck::Numbers(|of| !of.given().is_empty()),
         query: concat!(
-            "select format('function %s with a value whose casts it would look for when it runs (write x::text)', oid::regprocedure)
-             from pg_proc where (prolang = 14::oid or proname ~ 'json'::text) and oid = any ",
+            "select format('function %s with a value whose casts it would look for when it runs (write x::text; for a row, json_build_object(''x'', x::text))', p.oid::regprocedure)
+             from pg_proc p where ",
+            looks_up!(),
+            " and p.oid = any ",
             oids!("$9"),
             "
-               and exists (select from pg_type t join pg_roles o on o.oid = t.typowner
-                           where t.oid >= 16384::oid and not o.rolsuper and (t.oid = any ",
+               and exists (select from pg_type t where ",
+            leads_elsewhere!(),
+            " and (t.oid = any ",
             oids!("$3"),
             " or t.oid = any ",
             oids!("$4"),
@@ -290,8 +312,7 @@ const OF_QUESTIONS: [Check; 11] = [
     // stands before its own.
     Check {
         what: "operators before PostgreSQL's own",
-        pre_check: PreCheck::Catalog("current_setting('server_version_num'::text) < '140000'::text
-            and exists (select from pg_operator where oid >= 16384::oid)"),
+        pre_check: PreCheck::CatalogBefore14("exists (select from pg_operator where oid >= 16384::oid)"),
         query: "select format('operator %s, made by somebody, which PostgreSQL before 14 would call in functions of its own', o.oid::regoperator)
                 from pg_operator o join pg_roles r on r.oid = o.oprowner
                 where o.oid >= 16384::oid and not r.rolsuper and o.oprleft < 16384::oid and o.oprright < 16384::oid
@@ -301,9 +322,8 @@ const OF_QUESTIONS: [Check; 11] = [
     // Where one of these texts is parsed, an operator can have been made since, for exactly the types of `relnamespace = 11`.
     Check {
         what: "texts that are parsed later",
-        pre_check: PreCheck::Catalog(concat!(
-            "current_setting('server_version_num'::text) < '140000'::text
-             and exists (select from pg_proc where prolang = 14::oid and (oid = any ",
+        pre_check: PreCheck::CatalogBefore14(concat!(
+            "exists (select from pg_proc where prolang = 14::oid and (oid = any ",
             oids!("$1"),
             " or oid = any ",
             oids!("$10"),

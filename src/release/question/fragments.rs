@@ -7,6 +7,13 @@ macro_rules! oids {
     };
 }
 
+/// Whether a function's name is on a list of [`patterns`](super::functions::patterns).
+macro_rules! on_list {
+    ($name:literal, $list:literal) => {
+        concat!($name, " ~~ any (string_to_array(", $list, "::text, ' '::text))")
+    };
+}
+
 /// The relations of the question, all their partitions and children among them.
 macro_rules! relations {
     () => {
@@ -40,6 +47,28 @@ macro_rules! made_casts {
     };
 }
 
+/// Whether a value of type `t` can lead a function that looks at it to code of somebody's: to a cast, which the type's owner makes,
+/// or to the check of a domain, which calls anybody's function. Enumerations have none.
+macro_rules! leads_elsewhere {
+    () => {
+        "(t.oid >= 16384::oid
+          and (not (select o.rolsuper from pg_roles o where o.oid = t.typowner)
+               or coalesce((select e.typtype from pg_type e where e.oid = t.typelem and t.typcategory = 'A'), t.typtype) <> 'e'))"
+    };
+}
+
+/// Whether a function `p` of PostgreSQL's own may look something up by the type of a value that it is given: a text in SQL, which is
+/// parsed for that type; and one that takes any type, but for those that are known to use its output, its comparison or nothing
+/// of it. `json_build_array` looks for casts, `json_populate_record` for domains.
+macro_rules! looks_up {
+    () => {
+        "(p.prolang = 14::oid
+          or (' '::text || oidvectorout(p.proargtypes)::text || ' '::text)
+                 ~ ' (2249|2276|2277|2283|2287|2776|3500|3831|4537|4538|5077|5078|5079|5080) '::text
+             and p.proname !~ '^(enum_.*|record_(eq|ne|lt|le|gt|ge)|array_(eq|ne|lt|le|gt|ge|agg|append|cat|dims|length|lower|ndims|position|positions|prepend|remove|replace|to_string|upper)|arraycontained|arraycontains|arrayoverlap|cardinality|any_value|concat|concat_ws|count|first_value|format|generate_subscripts|lag|last_value|lead|max|min|mode|nth_value|num_nonnulls|num_nulls|percentile_disc|pg_column_size|pg_typeof|unnest)$'::text)"
+    };
+}
+
 /// Types of values and of columns that the question uses.
 macro_rules! used_types {
     () => {
@@ -56,7 +85,7 @@ macro_rules! used_types {
     };
 }
 
-pub(super) use {made_casts, oids, outsiders, relations, used_types};
+pub(super) use {leads_elsewhere, looks_up, made_casts, oids, on_list, outsiders, relations, used_types};
 
 /// The relations of `$1` with all their partitions and children.
 macro_rules! descendants {

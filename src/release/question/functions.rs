@@ -58,9 +58,9 @@ pub(super) const ALLOWED: [&str; 21] = [
     "pg_sequence_last_value",
 ];
 
-/// A list as a regular expression of the server.
-pub(super) fn pattern(names: &[&str]) -> String {
-    format!("^({})$", names.join("|").replace('*', ".*"))
+/// A list as patterns of `LIKE` with spaces between, which the server matches faster than a regular expression.
+pub(super) fn patterns(names: &[&str]) -> String {
+    names.join(" ").replace('_', r"\_").replace('*', "%")
 }
 
 #[cfg(test)]
@@ -85,6 +85,6 @@ mod tests {
 
     #[test]
     fn a_star_is_anything() {
-        assert_eq!(pattern(&["a", "*_b*"]), "^(a|.*_b.*)$");
+        assert_eq!(patterns(&["a", "*_b*"]), r"a %\_b%");
     }
 }

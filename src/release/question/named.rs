@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::fragments::oids;
-use super::tree::{BLANKS, FIRST_NORMAL_OBJECT};
+use super::tree::{BLANKS, is_made};
 use crate::database::{DatabaseError, Parameter, Session, Table};
 
 /// `regproc`, `regprocedure`, `regoper`, `regoperator`, `regclass`, `regtype`, `regnamespace`, `regconfig`, `regdictionary`,
@@ -36,12 +36,16 @@ impl Named {
                 }
             }
         }
-        Self(named.range(FIRST_NORMAL_OBJECT..).copied().collect())
+        Self(named.into_iter().filter(is_made).collect())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The versions of their rows in the catalog, and of those of their schemas.
     pub fn versions(&self, session: &mut dyn Session) -> Result<Table, DatabaseError> {
-        match self.0.is_empty() {
+        match self.is_empty() {
             true => Ok(Table::default()),
             false => session.query_with(VERSIONS, &[Parameter::Oids(&self.0)], false),
         }
@@ -58,39 +62,36 @@ fn numbers(bytes: impl Iterator<Item = u8>) -> impl Iterator<Item = u32> {
     bytes.chunks_exact(4).flat_map(both).collect::<Vec<_>>().into_iter()
 }
 
-macro_rules! rows {
-    ($of:literal, $schema:literal) => {
+macro_rules! versions {
+    ($($of:literal in $schema:literal),*) => {
         concat!(
-            "select '",
-            $of,
-            "'::text, oidout(o.oid)::text, xidout(o.xmin)::text, xidout(n.xmin)::text
-             from ",
-            $of,
-            " o join pg_namespace n on n.oid = o.",
-            $schema,
-            " where o.oid = any ",
-            oids!("$1")
+            $(
+                "select '",
+                $of,
+                "'::text, oidout(o.oid)::text, xidout(o.xmin)::text, xidout(n.xmin)::text
+                 from ",
+                $of,
+                " o join pg_namespace n on n.oid = o.",
+                $schema,
+                " where o.oid = any ",
+                oids!("$1"),
+                " union all ",
+            )*
+            "select null, null, null, null where false order by 1, 2"
         )
     };
 }
 
-const VERSIONS: &str = concat!(
-    rows!("pg_class", "relnamespace"),
-    " union all ",
-    rows!("pg_proc", "pronamespace"),
-    " union all ",
-    rows!("pg_operator", "oprnamespace"),
-    " union all ",
-    rows!("pg_type", "typnamespace"),
-    " union all ",
-    rows!("pg_collation", "collnamespace"),
-    " union all ",
-    rows!("pg_ts_config", "cfgnamespace"),
-    " union all ",
-    rows!("pg_ts_dict", "dictnamespace"),
-    " union all ",
-    rows!("pg_namespace", "oid"),
-    " order by 1, 2"
+/// Of each catalog that a name can be of, with the column that says in which schema.
+const VERSIONS: &str = versions!(
+    "pg_class" in "relnamespace",
+    "pg_proc" in "pronamespace",
+    "pg_operator" in "oprnamespace",
+    "pg_type" in "typnamespace",
+    "pg_collation" in "collnamespace",
+    "pg_ts_config" in "cfgnamespace",
+    "pg_ts_dict" in "dictnamespace",
+    "pg_namespace" in "oid"
 );
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! A question that is opened as a cursor: parsed and planned, and not yet executed.
 
 use super::named::Named;
-use super::set_operations;
 use super::tree::{self, Used};
 use super::witness::{LEARN, Witness};
 use super::{MIXED, Question, QuestionError, as_asked, loud, quiet, shown};
+use super::{set_operations, settled};
 use crate::database::{Column, Session, Table};
 use crate::release::settings;
 
@@ -22,7 +22,8 @@ impl Opened {
         checked: &Used,
         witness: Witness,
     ) -> Result<Self, QuestionError> {
-        session.batch_ahead(&format!("SAVEPOINT pgseal_parse; {}", as_asked(question)))?;
+        // What was visible when the versions were read has been told by now.
+        session.batch_ahead(&format!("SAVEPOINT pgseal_parse; {LEARN}; {}", as_asked(question)))?;
         let columns = session.analyse(question.sql)?;
         let loud = format!("SET LOCAL standard_conforming_strings = on; {}", loud(session, question));
         session.batch(&format!("ROLLBACK TO SAVEPOINT pgseal_parse; {}; {loud}", quiet()))?;
@@ -33,6 +34,9 @@ impl Opened {
         let named = Named::of(&first);
         let before = named.versions(session)?;
         // A name is bound by what the session has learned so far: no less than these versions.
+        if !named.is_empty() {
+            settled::wait(session)?;
+        }
         session.batch(&format!("{LEARN}; {loud}"))?;
         let tree = declare(session, question.sql)?;
         // The cursor can't be kept where what code set meanwhile is rolled back.

@@ -2,106 +2,61 @@
 //! cast to the common type; the planner looks the cast up, which stands in no tree then, and executes it (PostgreSQL,
 //! `prepunion.c`, `generate_setop_tlist`).
 
-use super::given::{BOOLEAN, BOOLEANS, TYPE, words};
-use super::tree::FIRST_NORMAL_OBJECT;
+use super::nodes::{self, Columns, Node};
+use super::tree::is_made;
 
 /// Whether a set operation has a column whose types differ, one of them not PostgreSQL's own, or not known.
 pub fn mixes_types(tree: &str) -> bool {
-    let mut open: Vec<Node<'_>> = Vec::new();
-    let mut is_named = false;
-    for word in words(tree) {
-        match word {
-            "{" => {
-                open.push(Node::default());
-                is_named = false;
-            }
-            "}" => {
-                let Some(node) = open.pop() else { continue };
-                if node.mixes() {
-                    return true;
-                }
-                node.close(&mut open);
-            }
-            "(" | ")" => {}
-            _ => {
-                let Some(node) = open.last_mut() else { continue };
-                if !is_named {
-                    (node.name, is_named) = (word, true);
-                } else {
-                    node.read(word);
-                }
-            }
-        }
+    let mut mixes = false;
+    if !tree.contains(SET_OPERATION) {
+        return mixes;
     }
-    false
+    nodes::walk(tree, read, |node, above| {
+        mixes |= node.kept.mixes();
+        tell(node, above);
+    });
+    mixes
 }
 
-type Columns = Vec<Option<u32>>;
+const SET_OPERATION: &str = "SETOPERATIONSTMT";
 
 #[derive(Default)]
-struct Node<'t> {
-    name: &'t str,
-    field: &'t str,
-    kind: Option<u32>,
-    is_junk: bool,
-    /// Of a query, or of the subquery of a table entry: its columns.
-    columns: Columns,
-    /// Of a query: those of its subqueries.
+struct Kept {
+    /// Of a query: the columns of its subqueries.
     arms: Vec<Columns>,
     /// Of a query: the common types of its set operations; of a set operation: its own.
     common: Vec<Columns>,
 }
 
-impl<'t> Node<'t> {
-    fn read(&mut self, word: &'t str) {
-        if word.starts_with(':') {
-            self.field = word;
-        } else if self.field == ":resjunk" {
-            self.is_junk |= word == "true";
-        } else if let Ok(number) = word.parse::<u32>() {
-            match (self.name, self.field) {
-                ("SETOPERATIONSTMT", ":colTypes") => match self.common.last_mut() {
-                    Some(common) => common.push(Some(number)),
-                    None => self.common.push(vec![Some(number)]),
-                },
-                ("SQLVALUEFUNCTION" | "XMLEXPR", ":type") => self.kind = Some(number),
-                // EXISTS, ALL, ANY and comparisons of rows (PostgreSQL, `nodes/primnodes.h`, "SubLinkType").
-                ("SUBLINK", ":subLinkType") if number <= 3 => self.kind = Some(BOOLEAN),
-                (_, field) if TYPE.contains(&field) => self.kind = Some(number),
-                _ => {}
-            }
-        }
-    }
-
-    /// Tells the node that it stands in what it is.
-    fn close(mut self, open: &mut [Self]) {
-        if self.name == "SETOPERATIONSTMT" {
-            if let Some(query) = open.iter_mut().rev().find(|node| node.name == "QUERY") {
-                query.common.append(&mut self.common);
-            }
-            return;
-        }
-        let Some(parent) = open.last_mut() else { return };
-        match (parent.name, parent.field, self.name) {
-            ("QUERY", ":targetList", "TARGETENTRY") if !self.is_junk => parent.columns.push(self.kind),
-            ("TARGETENTRY", ":expr", name) if BOOLEANS.contains(&name) => parent.kind = Some(BOOLEAN),
-            ("TARGETENTRY", ":expr", _) => parent.kind = self.kind,
-            ("SUBLINK", ":subselect", "QUERY") if parent.kind.is_none() => {
-                parent.kind = self.columns.first().copied().flatten();
-            }
-            ("RTE" | "RANGETBLENTRY", ":subquery", "QUERY") => parent.columns = self.columns,
-            ("QUERY", ":rtable", "RTE" | "RANGETBLENTRY") if !self.columns.is_empty() => parent.arms.push(self.columns),
-            _ => {}
-        }
-    }
-
+impl Kept {
     fn mixes(&self) -> bool {
-        let Some((common, others)) = self.common.split_first().filter(|_| self.name == "QUERY") else { return false };
-        let is_other = |kind: Option<u32>| kind.is_none_or(|kind| kind >= FIRST_NORMAL_OBJECT);
+        let Some((common, others)) = self.common.split_first() else { return false };
+        let is_other = |kind: &Option<u32>| kind.as_ref().is_none_or(is_made);
         others.iter().chain(&self.arms).any(|columns| {
             columns.len() != common.len()
-                || columns.iter().zip(common).any(|(one, other)| one != other && (is_other(*one) || is_other(*other)))
+                || columns.iter().zip(common).any(|(one, other)| one != other && (is_other(one) || is_other(other)))
         })
+    }
+}
+
+fn read<'t>(node: &mut Node<'t, Kept>, word: &'t str) {
+    if let (SET_OPERATION, ":colTypes", Ok(number)) = (node.name, node.field, word.parse()) {
+        match node.kept.common.last_mut() {
+            Some(common) => common.push(Some(number)),
+            None => node.kept.common.push(vec![Some(number)]),
+        }
+    }
+}
+
+/// Tells the query that a node stands in of a set operation or a subquery.
+fn tell(mut node: Node<'_, Kept>, above: &mut [Node<'_, Kept>]) {
+    let Some(query) = above.iter_mut().rev().find(|node| node.name == "QUERY") else { return };
+    match node.name {
+        SET_OPERATION => query.kept.common.append(&mut node.kept.common),
+        "RTE" | "RANGETBLENTRY" if query.field == ":rtable" && !node.columns.is_empty() => {
+            query.kept.arms.push(node.columns);
+        }
+        _ => {}
     }
 }
 

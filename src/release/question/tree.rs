@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 /// `FirstNormalObjectId` (PostgreSQL, `access/transam.h`): objects below are those of initdb.
-pub(super) const FIRST_NORMAL_OBJECT: u32 = 16_384;
+const FIRST_NORMAL_OBJECT: u32 = 16_384;
 
 /// The pseudo-type that values of any array type have in a column (PostgreSQL, `catalog/pg_type.dat`).
 const ANYARRAY: u32 = 2277;
@@ -106,6 +106,7 @@ impl Used {
         let mut words = words.peekable();
         while let Some(word) = words.next() {
             let oids = match word {
+                _ if !word.starts_with(':') => continue,
                 _ if FUNCTIONS.contains(&word) => &mut self.functions,
                 _ if OPERATORS.contains(&word) => &mut self.operators,
                 _ if TYPED.contains(&word) => &mut self.types,
@@ -131,9 +132,9 @@ impl Used {
     }
 }
 
-/// Those that PostgreSQL was not born with.
-pub fn foreign(oids: &BTreeSet<u32>) -> BTreeSet<u32> {
-    oids.range(FIRST_NORMAL_OBJECT..).copied().collect()
+/// Whether PostgreSQL was not born with an object.
+pub(super) fn is_made(oid: &u32) -> bool {
+    *oid >= FIRST_NORMAL_OBJECT
 }
 
 /// The tree of what a `DECLARE` opens, which stands in that of the command.

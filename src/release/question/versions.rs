@@ -64,7 +64,7 @@ impl Versions {
         let query = if session.server_version_num() >= 140_000 { VERSIONS } else { VERSIONS_13 };
         let wanted = if wanted { "wanted" } else { "" };
         let mut table = session.query_with(query, &of.values_of_versions(wanted), within == Within::OwnTransaction)?;
-        if of.types().any(|oid| OF_TEXT_SEARCH.contains(oid)) {
+        if of.types().any(|oid| OF_TEXT_SEARCH.contains(oid)) || of.operators().contains(&TEXT_MATCHES) {
             table.rows.append(&mut session.query(TEXT_SEARCH, &[])?.rows);
         }
         let (mut versions, mut trees) = (BTreeMap::new(), Vec::new());
@@ -168,19 +168,15 @@ macro_rules! versions {
             oids!("$5"),
             "
         union all
-        select 'ancestors'::text, c.oid, a.relid::oid, null, p.partexprs::text
+        select 'partition keys'::text, c.oid, a.relid::oid, p.xmin, p.partexprs::text
         from pg_class c cross join lateral pg_partition_ancestors(c.oid::regclass) as a(relid)
         left join pg_partitioned_table p on p.partrelid = a.relid::oid
-        where c.relispartition and c.oid = any ",
+        where (c.relispartition or c.relkind = 'p') and c.oid = any ",
             oids!("$5"),
             "
         union all
         select 'columns'::text, a.attrelid, a.attnum::int4::oid, a.xmin, null from pg_attribute a
         where a.attnum > 0::int2 and a.attrelid = any ",
-            oids!("$5"),
-            "
-        union all
-        select 'defaults'::text, d.adrelid, d.oid, d.xmin, null from pg_attrdef d where d.adrelid = any ",
             oids!("$5"),
             "
         union all
@@ -204,10 +200,6 @@ macro_rules! versions {
         select 'statistics'::text, s.stxrelid, s.oid, s.xmin, ",
             $of_statistics,
             " from pg_statistic_ext s where s.stxrelid = any ",
-            oids!("$5"),
-            "
-        union all
-        select 'partition key'::text, p.partrelid, p.partrelid, p.xmin, p.partexprs::text from pg_partitioned_table p where p.partrelid = any ",
             oids!("$5"),
             "
         union all
@@ -257,6 +249,9 @@ const TEXT_SEARCH: &str = concat!(
 /// Types of values and names of text search: `tsvector`, `tsquery`, `regconfig`, `regdictionary` (PostgreSQL,
 /// `catalog/pg_type.dat`).
 const OF_TEXT_SEARCH: [u32; 4] = [3614, 3615, 3734, 3769];
+
+/// `text @@ text`, which has neither (PostgreSQL, `catalog/pg_operator.dat`).
+const TEXT_MATCHES: u32 = 3762;
 
 #[cfg(test)]
 mod tests {

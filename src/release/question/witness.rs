@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::fragments::NAMES;
+use super::settled;
 use super::tree::{self, Used};
 use super::{Question, QuestionError, loud, quiet, shown, tree_of};
 use crate::database::{DatabaseError, Parameter, Session};
@@ -78,11 +79,15 @@ impl Witness {
     }
 
     /// Refuses what was opened where code that ran meanwhile touched a statement that is kept. Comes before any of them is executed
-    /// again.
+    /// again. Waits until the server has told what the rows of the answer show ([`settled`]), so that [`check`](Self::check) learns
+    /// it.
     pub fn untouched(self, session: &mut dyn Session) -> Result<(), QuestionError> {
         let untouched = if session.server_version_num() >= 140_000 { UNTOUCHED } else { UNTOUCHED_13 };
-        match session.query(untouched, &[])?.single() {
-            Some("true") => Ok(()),
+        let table = session.query(untouched, &[])?;
+        let row: Vec<_> = table.rows.iter().flatten().map(Option::as_deref).collect();
+        match row[..] {
+            [Some("true"), Some("false")] => Ok(()),
+            [Some("true"), _] => settled::wait(session),
             _ => Err(QuestionError::Changed("a statement that pgseal had prepared".to_owned())),
         }
     }
@@ -119,8 +124,9 @@ macro_rules! untouched {
         concat!(
             "select (max(prepare_time) filter (where not from_sql and statement like 'with pgseal_question as (%'",
             $executed,
-            ") > coalesce(max(prepare_time) filter (where from_sql), '-infinity'::timestamptz))::text
-             from pg_prepared_statements"
+            ") > coalesce(max(prepare_time) filter (where from_sql), '-infinity'::timestamptz))::text, ",
+            settled::anybody!(),
+            " from pg_prepared_statements"
         )
     };
 }

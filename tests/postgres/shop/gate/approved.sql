@@ -3,5 +3,6 @@
 select coalesce(c.description = 'approved ' || :'ticket', false) as ready,
        case when c.description = 'approved ' || :'ticket' then 'approved for ' || :'ticket'
             else 'the database does not carry the comment "approved ' || :'ticket' || '"' end as reason
-from (select shobj_description(oid, 'pg_database') as description
-      from pg_database where datname = current_database()) as c;
+from pg_database as d
+left join pg_shdescription as c on c.classoid = 'pg_database'::regclass and c.objoid = d.oid
+where d.datname = current_database();

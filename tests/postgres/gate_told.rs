@@ -1,0 +1,158 @@
+//! Transactions that others see before they are told of them. `COMMIT PREPARED` removes files in between, and waits for the
+//! checkpointer where its queue is full: here for as long as the test wants.
+
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use postgres::{Client, NoTls};
+
+use super::gate_races::{ask, read, says_ready};
+use super::release::wait_until;
+use super::server::Server;
+use pgseal::database::Table;
+use pgseal::release::question::QuestionError;
+
+/// The queue of the checkpointer has as many places as there are buffers.
+const CONF: &str = "max_prepared_transactions = 2\nshared_buffers = 512kB\n";
+
+/// Files to remove: more than it has places, and not so many that sessions are told to forget everything.
+const TABLES: u32 = 100;
+
+/// A lock that the gate waits for, and what of.
+#[derive(Clone, Copy)]
+struct Hold {
+    by: &'static str,
+    of: &'static str,
+}
+
+/// While it is planned, the first time.
+const PLANNING: Hold = Hold { by: "reindex index public.z_i", of: "public.z_i" };
+
+/// While it is parsed without its literals, before anything is looked at.
+const PARSING: Hold = Hold { by: "lock table public.z in access exclusive mode", of: "public.z" };
+
+/// Asks, and commits a transaction when the gate waits; so that it is visible when the gate is parsed again, and the server has told
+/// nobody.
+fn asked_beside(hold: Hold, lay: &str, swap: &str, is_visible: &str, gate: &str) -> Result<Table, QuestionError> {
+    let server = Server::start("local all all trust\n", CONF);
+    let connection = server.local("postgres");
+    let client = || Client::connect(&connection, NoTls).unwrap();
+    let mut look = client();
+    let count = |look: &mut Client, sql: &str| look.query_one(sql, &[]).unwrap().get::<_, i64>(0);
+    look.batch_execute(&format!(
+        "create table public.z (id integer); create index z_i on public.z (id);
+         create table public.busy (); {lay}"
+    ))
+    .unwrap();
+    for number in 0..TABLES {
+        look.batch_execute(&format!("create table public.x{number} ()")).unwrap();
+    }
+    let drops: Vec<_> = (0..TABLES).map(|number| format!("drop table public.x{number}")).collect();
+    let drops = drops.join(";");
+    look.batch_execute(&format!("begin; {swap}; {drops}; prepare transaction 'swap'")).unwrap();
+    // Others are under way, one in a subtransaction and one that was prepared: nobody waits for these.
+    let mut busy = client();
+    busy.batch_execute(
+        "begin; insert into public.busy default values; savepoint a; insert into public.busy default values",
+    )
+    .unwrap();
+    look.batch_execute("begin; insert into public.busy default values; prepare transaction 'busy'").unwrap();
+
+    let checkpointer = "select pid::bigint from pg_stat_activity where backend_type = 'checkpointer'";
+    let checkpointer = count(&mut look, checkpointer).to_string();
+    let signal = |signal: &str| assert!(Command::new("kill").args([signal, &checkpointer]).status().unwrap().success());
+    let mut holding = client();
+    holding.batch_execute(&format!("begin; {}", hold.by)).unwrap();
+    signal("-STOP");
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| ask(read(&connection).as_mut(), gate));
+        wait_until("the gate waits", || {
+            let waits =
+                format!("select count(*) from pg_locks where relation = '{}'::regclass and not granted", hold.of);
+            count(&mut look, &waits) > 0
+        });
+        let committing = scope.spawn(|| client().batch_execute("commit prepared 'swap'").unwrap());
+        wait_until("it is visible", || count(&mut look, is_visible) > 0);
+        // A rollback has files to remove, too.
+        let rolling_back = scope.spawn(move || holding.batch_execute("rollback").unwrap());
+        thread::sleep(Duration::from_millis(500));
+        assert!(!committing.is_finished(), "it has told by now");
+        signal("-CONT");
+        committing.join().unwrap();
+        rolling_back.join().unwrap();
+        asking.join().unwrap()
+    })
+}
+
+/// Row level security is on for the table that has this name no more.
+#[test]
+fn a_name_whose_meaning_was_not_told_yet() {
+    for name in ["oid = 'public.t'::regclass", "oid = any ('{public.t}'::regclass[])"] {
+        let answer = asked_beside(
+            PLANNING,
+            "create table public.t (); create table public.u (); alter table public.u enable row level security",
+            "alter table public.t rename to v; alter table public.u rename to t; alter table public.v rename to u;
+             alter table public.t disable row level security; alter table public.u enable row level security",
+            "select count(*) from pg_class
+             where relname = 'u' and relrowsecurity and oid < (select oid from pg_class where relname = 't')",
+            &format!(
+                "select relrowsecurity as ready, 'x' as reason from pg_class
+                 where {name} and not exists (select from public.z where id = 1)"
+            ),
+        );
+        assert!(answer.is_ok() && !says_ready(&answer), "{name}: {answer:?}");
+    }
+}
+
+/// Approved is what stands in the schema that has this name no more.
+#[test]
+fn a_schema_whose_name_was_not_told_yet() {
+    let answer = asked_beside(
+        PLANNING,
+        "create schema a; create table a.t (ok boolean); insert into a.t values (false);
+         create schema b; create table b.t (ok boolean); insert into b.t values (false)",
+        "alter schema a rename to c; alter schema b rename to a; alter schema c rename to b; update b.t set ok = true",
+        "select count(*) from pg_namespace where nspname = 'b' and oid < (select oid from pg_namespace where nspname = 'a')",
+        "select bool_and(ok) as ready, 'x' as reason from a.t where not exists (select from public.z where id = 1)",
+    );
+    assert!(answer.is_ok() && !says_ready(&answer), "{answer:?}");
+}
+
+/// It is `yes` only where the question would be an error.
+#[test]
+fn a_cast_without_a_function_that_is_gone() {
+    for (hold, from) in [
+        (PLANNING, "public.t where not exists (select from public.z where id = 1)"),
+        // What is left of the comma is parsed before.
+        (PARSING, "(select length(m) = 3 as is_yes from public.t) as t left join public.z on true"),
+    ] {
+        let ready = if hold.of == PARSING.of { "is_yes" } else { "length(m) = 3" };
+        let answer = asked_beside(
+            hold,
+            "create type public.mood as enum ('no', 'yes'); create cast (public.mood as text) with inout as implicit;
+             create table public.t (m public.mood); insert into public.t values ('no')",
+            "drop cast (public.mood as text); update public.t set m = 'yes'",
+            "select count(*) from public.t where m = 'yes'",
+            &format!("select bool_and({ready}) as ready, 'x' as reason from {from}"),
+        );
+        assert!(answer.is_err(), "{from}: {answer:?}");
+    }
+}
+
+/// Two enumerations in which severities stand in opposite orders are swapped, and with them the severities: none was ever high.
+#[test]
+fn a_type_whose_name_was_not_told_yet() {
+    let answer = asked_beside(
+        PARSING,
+        "create type public.sev as enum ('low', 'high'); create type public.ves as enum ('high', 'low');
+         create table public.t (s text); insert into public.t values ('low')",
+        "alter type public.sev rename to x; alter type public.ves rename to sev; alter type public.x rename to ves;
+         update public.t set s = 'high'",
+        "select count(*) from public.t where s = 'high'",
+        "select bool_and(s > 'low') as ready, 'x' as reason
+         from (select s::public.sev as s from public.t) as t left join public.z on true",
+    );
+    // What the name means now is not what was looked at.
+    assert!(matches!(answer, Err(QuestionError::Changed(_))), "{answer:?}");
+}
