@@ -204,7 +204,13 @@ fn attempt_in_schemas(
     }
     before.check(session, &parameters)?;
 
-    let opened = Opened::of(session, question, &before.uses, witness)?;
+    let mut unchanged = |session: &mut dyn Session| {
+        let now = Versions::read(session, &parameters, within)?;
+        versions.still(&now, session)
+    };
+    // Casts and the like that come and go are seen while they are there.
+    let unchanged: Option<opened::Unchanged<'_>> = if parameters.is_looked_up() { Some(&mut unchanged) } else { None };
+    let opened = Opened::of(session, question, &before.uses, witness, unchanged)?;
     // Behind the versions: of what was made and dropped again before they were read, the server has told by now.
     versions.still(&Versions::read(session, &parameters, within)?, session)?;
     witness.check(session, question)?;

@@ -79,8 +79,19 @@ impl Parameters {
         self.lists[2].iter().chain(&self.lists[3])
     }
 
-    pub fn operators(&self) -> &[u32] {
+    fn operators(&self) -> &[u32] {
         &self.lists[1]
+    }
+
+    /// Whether functions of text search are called, which look up configurations, mappings and dictionaries.
+    pub fn searches_text(&self) -> bool {
+        self.types().any(|oid| OF_TEXT_SEARCH.contains(oid)) || self.operators().contains(&TEXT_MATCHES)
+    }
+
+    /// Whether something is looked up, when the question is parsed or planned, that its owner can make and drop again: a cast of a
+    /// type of somebody's, or what text search needs.
+    pub fn is_looked_up(&self) -> bool {
+        self.types().any(is_made) || self.searches_text()
     }
 
     pub fn relations(&self) -> &[u32] {
@@ -117,6 +128,13 @@ impl Parameters {
         [functions, operators, types, columns, relations, rows, denied, allowed, given, a, b, c, d, e]
     }
 }
+
+/// Types of values and names of text search: `tsvector`, `tsquery`, `regconfig`, `regdictionary` (PostgreSQL,
+/// `catalog/pg_type.dat`).
+const OF_TEXT_SEARCH: [u32; 4] = [3614, 3615, 3734, 3769];
+
+/// `text @@ text`, which has neither (PostgreSQL, `catalog/pg_operator.dat`).
+const TEXT_MATCHES: u32 = 3762;
 
 pub(super) fn listed(set: &BTreeSet<u32>) -> Vec<u32> {
     set.iter().copied().collect()

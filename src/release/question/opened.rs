@@ -14,6 +14,9 @@ pub(super) struct Opened {
     columns: Vec<Column>,
 }
 
+/// Compares the versions once more.
+pub(super) type Unchanged<'u> = &'u mut dyn FnMut(&mut dyn Session) -> Result<(), QuestionError>;
+
 impl Opened {
     /// Opens a question, which may use nothing but what was `checked`.
     pub fn of(
@@ -21,6 +24,7 @@ impl Opened {
         question: &Question<'_>,
         checked: &Used,
         witness: Witness,
+        unchanged: Option<Unchanged<'_>>,
     ) -> Result<Self, QuestionError> {
         // What was visible when the versions were read has been told by now.
         session.batch_ahead(&format!("SAVEPOINT pgseal_parse; {LEARN}; {}", as_asked(question)))?;
@@ -34,7 +38,11 @@ impl Opened {
         let named = Named::of(&first);
         let before = named.versions(session)?;
         // A name is bound by what the session has learned so far: no less than these versions.
-        if !named.is_empty() {
+        let is_waiting = unchanged.is_some() || !named.is_empty();
+        if let Some(unchanged) = unchanged {
+            unchanged(session)?;
+        }
+        if is_waiting {
             settled::wait(session)?;
         }
         session.batch(&format!("{LEARN}; {loud}"))?;

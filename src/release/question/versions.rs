@@ -64,7 +64,7 @@ impl Versions {
         let query = if session.server_version_num() >= 140_000 { VERSIONS } else { VERSIONS_13 };
         let wanted = if wanted { "wanted" } else { "" };
         let mut table = session.query_with(query, &of.values_of_versions(wanted), within == Within::OwnTransaction)?;
-        if of.types().any(|oid| OF_TEXT_SEARCH.contains(oid)) || of.operators().contains(&TEXT_MATCHES) {
+        if of.searches_text() {
             table.rows.append(&mut session.query(TEXT_SEARCH, &[])?.rows);
         }
         let (mut versions, mut trees) = (BTreeMap::new(), Vec::new());
@@ -245,13 +245,6 @@ const TEXT_SEARCH: &str = concat!(
     )",
     grouped!("")
 );
-
-/// Types of values and names of text search: `tsvector`, `tsquery`, `regconfig`, `regdictionary` (PostgreSQL,
-/// `catalog/pg_type.dat`).
-const OF_TEXT_SEARCH: [u32; 4] = [3614, 3615, 3734, 3769];
-
-/// `text @@ text`, which has neither (PostgreSQL, `catalog/pg_operator.dat`).
-const TEXT_MATCHES: u32 = 3762;
 
 #[cfg(test)]
 mod tests {
