@@ -39,6 +39,10 @@ impl Opened {
         let before = named.versions(session)?;
         // A name is bound by what the session has learned so far: no less than these versions.
         let is_waiting = unchanged.is_some() || !named.is_empty();
+        if is_waiting {
+            // Before what is asked again, here as below.
+            witness.untouched(session)?;
+        }
         if let Some(unchanged) = unchanged {
             unchanged(session)?;
         }
