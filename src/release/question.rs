@@ -98,6 +98,17 @@ pub enum QuestionError {
     Database(#[from] DatabaseError),
 }
 
+impl QuestionError {
+    /// The same, and no reason to ask again.
+    fn closing(self) -> Self {
+        match self {
+            Self::Rewritten(what) => Self::Changed(what),
+            Self::Altered => Self::Changed("what its names can mean".to_owned()),
+            error => error,
+        }
+    }
+}
+
 /// The transaction that a question is executed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Within {
@@ -204,13 +215,7 @@ fn attempt_in_schemas(
     }
     before.check(session, &parameters)?;
 
-    let mut unchanged = |session: &mut dyn Session| {
-        let now = Versions::read(session, &parameters, within)?;
-        versions.still(&now, session)
-    };
-    // Casts and the like that come and go are seen while they are there.
-    let unchanged: Option<opened::Unchanged<'_>> = if parameters.is_looked_up() { Some(&mut unchanged) } else { None };
-    let opened = Opened::of(session, question, &before.uses, witness, unchanged)?;
+    let opened = Opened::of(session, question, &before.uses, witness, (&parameters, &versions))?;
     // Behind the versions: of what was made and dropped again before they were read, the server has told by now.
     versions.still(&Versions::read(session, &parameters, within)?, session)?;
     witness.check(session, question)?;

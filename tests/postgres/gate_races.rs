@@ -447,6 +447,36 @@ fn a_change_of_text_search_beside_a_question_is_seen() {
     }
 }
 
+/// Its owner could make a mapping for as long as the question is planned.
+#[test]
+fn text_search_beside_what_somebody_can_change_is_refused() {
+    let db = Cluster::shared().database("search");
+    let role = format!("mallory_{}", db.name());
+    db.client()
+        .batch_execute(&format!("create role {role} login; grant create on schema public to {role}; {WIDE}"))
+        .unwrap();
+    let mut own = db.client();
+    own.batch_execute(&format!("set role {role}")).unwrap();
+    let mut superuser = db.client();
+    let answer = || ask(read(&db.url()).as_mut(), "select 'late cat'::text @@ 'cat'::text as ready, 'x' as reason");
+    superuser.batch_execute("create text search configuration public.theirs (copy = simple)").unwrap();
+
+    assert!(says_ready(&answer()));
+    for made in ["configuration public.mine (copy = simple)", "dictionary public.mine (template = simple)"] {
+        own.batch_execute(&format!("create text search {made}")).unwrap();
+        let refused = answer().unwrap_err().to_string();
+        assert!(
+            refused.contains(&format!("text search, beside a configuration or dictionary that {role} can")),
+            "{refused}"
+        );
+        let kind = made.split(' ').next().unwrap();
+        own.batch_execute(&format!("drop text search {kind} public.mine")).unwrap();
+    }
+    assert!(says_ready(&answer()));
+    drop(own);
+    superuser.batch_execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
+}
+
 fn beside(act: impl FnOnce(&TestDatabase<'_>)) -> Result<Table, QuestionError> {
     beside_of(SLOW, act)
 }

@@ -195,7 +195,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
 }
 
 /// Those of what a question itself uses.
-const OF_QUESTIONS: [Check; 11] = [
+const OF_QUESTIONS: [Check; 12] = [
     Check { what: "functions and operators", pre_check: PreCheck::Catalog(CALLED_BEFORE), query: CALLED },
     // Not PostgreSQL's own, nor an enumeration or an array of one: its input, casts, comparisons and checks could call
     // anything. A column may be of a domain over one of PostgreSQL's own: its value was checked when it was written.
@@ -252,6 +252,16 @@ const OF_QUESTIONS: [Check; 11] = [
             "))
              limit 1"
         ),
+    },
+    // A function of text search that does not vary with the session is worked out while the question is planned, and a mapping or an
+    // option can be there for only so long.
+    Check {
+        what: "text search",
+        pre_check: PreCheck::Numbers(Parameters::searches_text),
+        query: "select 'text search, beside a configuration or dictionary that ' || r.rolname || ' can change meanwhile (let a superuser own it)'
+                from (select cfgowner from pg_ts_config where oid >= 16384::oid
+                      union all select dictowner from pg_ts_dict where oid >= 16384::oid) as made(owner)
+                join pg_roles r on r.oid = made.owner where not r.rolsuper limit 1",
     },
     // Of types of PostgreSQL's own, those that hold values of `anyarray` (2277), however deep.
     Check {

@@ -1,7 +1,9 @@
 //! A question that is opened as a cursor: parsed and planned, and not yet executed.
 
+use super::checks::Parameters;
 use super::named::Named;
 use super::tree::{self, Used};
+use super::versions::Versions;
 use super::witness::{LEARN, Witness};
 use super::{MIXED, Question, QuestionError, as_asked, loud, quiet, shown};
 use super::{set_operations, settled};
@@ -14,17 +16,14 @@ pub(super) struct Opened {
     columns: Vec<Column>,
 }
 
-/// Compares the versions once more.
-pub(super) type Unchanged<'u> = &'u mut dyn FnMut(&mut dyn Session) -> Result<(), QuestionError>;
-
 impl Opened {
-    /// Opens a question, which may use nothing but what was `checked`.
+    /// Opens a question, which may use nothing but what was `checked`, and whose `versions` are those of its `parameters`.
     pub fn of(
         session: &mut dyn Session,
         question: &Question<'_>,
         checked: &Used,
         witness: Witness,
-        unchanged: Option<Unchanged<'_>>,
+        (parameters, versions): (&Parameters, &Versions),
     ) -> Result<Self, QuestionError> {
         // What was visible when the versions were read has been told by now.
         session.batch_ahead(&format!("SAVEPOINT pgseal_parse; {LEARN}; {}", as_asked(question)))?;
@@ -37,16 +36,14 @@ impl Opened {
         session.batch_ahead(&format!("{fresh}; CLOSE pgseal_rows"))?;
         let named = Named::of(&first);
         let before = named.versions(session)?;
+        // Casts and the like that come and go are seen while they are there. No reason to ask again: code may have swapped what reads
+        // them.
+        if parameters.is_looked_up() {
+            let now = Versions::read(session, parameters, question.within)?;
+            versions.still(&now, session).map_err(QuestionError::closing)?;
+        }
         // A name is bound by what the session has learned so far: no less than these versions.
-        let is_waiting = unchanged.is_some() || !named.is_empty();
-        if is_waiting {
-            // Before what is asked again, here as below.
-            witness.untouched(session)?;
-        }
-        if let Some(unchanged) = unchanged {
-            unchanged(session)?;
-        }
-        if is_waiting {
+        if parameters.is_looked_up() || !named.is_empty() {
             settled::wait(session)?;
         }
         session.batch(&format!("{LEARN}; {loud}"))?;

@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::QuestionError;
 use crate::database::{Parameter, Session};
 
-/// How often a transaction is looked at, and in between.
-const LOOKS: u32 = 100;
+/// How often a transaction is looked at, and in between: ten seconds in all.
+const LOOKS: u32 = 1000;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Locks `l` that other transactions have of their own numbers. One that is prepared has no process.
@@ -52,7 +52,8 @@ const STILL: &str = concat!(
     " and l.virtualtransaction = any (string_to_array($1, ' '::text)) limit 1"
 );
 
-/// Waits until all that is visible by now has been told.
+/// Waits until all that is visible by now has been told. What has not been by then is no reason to ask again: code that ran meanwhile
+/// may have swapped what would be asked.
 pub(super) fn wait(session: &mut dyn Session) -> Result<(), QuestionError> {
     let found = session.query(COMMITTING, &[])?;
     let Some(committing) = found.single() else { return Ok(()) };
@@ -62,5 +63,5 @@ pub(super) fn wait(session: &mut dyn Session) -> Result<(), QuestionError> {
         }
         sleep(PAUSE);
     }
-    Err(QuestionError::Altered)
+    Err(QuestionError::Changed("what a transaction did that is still being committed".to_owned()))
 }
