@@ -56,6 +56,8 @@ mod gate;
 mod gate_races;
 #[path = "postgres/gate_stalls.rs"]
 mod gate_stalls;
+#[path = "postgres/between.rs"]
+mod between;
 #[path = "postgres/gate_told.rs"]
 mod gate_told;
 #[path = "postgres/gate_role.rs"]

@@ -2,11 +2,14 @@
 //! checkpointer where its queue is full: here for as long as the test wants.
 
 use std::process::Command;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::Duration;
 
 use postgres::{Client, NoTls};
 
+use super::between::Between;
 use super::gate_races::{ask, read, says_ready};
 use super::release::wait_until;
 use super::server::Server;
@@ -19,22 +22,32 @@ const CONF: &str = "max_prepared_transactions = 2\nshared_buffers = 512kB\n";
 /// Files to remove: more than it has places, and not so many that sessions are told to forget everything.
 const TABLES: u32 = 100;
 
-/// A lock that the gate waits for, and what of.
-#[derive(Clone, Copy)]
-struct Hold {
-    by: &'static str,
-    of: &'static str,
+/// Where the gate is when a transaction is committed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// Waits for a lock, while it is parsed without its literals, before anything is looked at.
+    Parsing,
+    /// Waits for a lock, while it is planned, the first time.
+    Planning,
+    /// Before it is opened the second time.
+    Opening,
 }
 
-/// While it is planned, the first time.
-const PLANNING: Hold = Hold { by: "reindex index public.z_i", of: "public.z_i" };
+/// Asks, and commits a transaction when the gate is there; so that it is visible when the gate is parsed the next time, and the server
+/// has told nobody.
+fn asked_beside(at: At, lay: &str, swap: &str, is_visible: &str, gate: &str) -> Result<Table, QuestionError> {
+    asked_beside_what_is_made(at, lay, "", swap, is_visible, gate)
+}
 
-/// While it is parsed without its literals, before anything is looked at.
-const PARSING: Hold = Hold { by: "lock table public.z in access exclusive mode", of: "public.z" };
-
-/// Asks, and commits a transaction when the gate waits; so that it is visible when the gate is parsed again, and the server has told
-/// nobody.
-fn asked_beside(hold: Hold, lay: &str, swap: &str, is_visible: &str, gate: &str) -> Result<Table, QuestionError> {
+/// The same, where something is made behind the first look at the catalog, and told.
+fn asked_beside_what_is_made(
+    at: At,
+    lay: &str,
+    made: &str,
+    swap: &str,
+    is_visible: &str,
+    gate: &str,
+) -> Result<Table, QuestionError> {
     let server = Server::start("local all all trust\n", CONF);
     let connection = server.local("postgres");
     let client = || Client::connect(&connection, NoTls).unwrap();
@@ -50,7 +63,13 @@ fn asked_beside(hold: Hold, lay: &str, swap: &str, is_visible: &str, gate: &str)
     }
     let drops: Vec<_> = (0..TABLES).map(|number| format!("drop table public.x{number}")).collect();
     let drops = drops.join(";");
-    look.batch_execute(&format!("begin; {swap}; {drops}; prepare transaction 'swap'")).unwrap();
+    let make_and_prepare = || {
+        client().batch_execute(made).unwrap();
+        client().batch_execute(&format!("begin; {swap}; {drops}; prepare transaction 'swap'")).unwrap();
+    };
+    if made.is_empty() {
+        make_and_prepare();
+    }
     // Others are under way, one in a subtransaction and one that was prepared: nobody waits for these.
     let mut busy = client();
     busy.batch_execute(
@@ -63,19 +82,48 @@ fn asked_beside(hold: Hold, lay: &str, swap: &str, is_visible: &str, gate: &str)
     let checkpointer = count(&mut look, checkpointer).to_string();
     let signal = |signal: &str| assert!(Command::new("kill").args([signal, &checkpointer]).status().unwrap().success());
     let mut holding = client();
-    holding.batch_execute(&format!("begin; {}", hold.by)).unwrap();
+    match at {
+        At::Parsing => holding.batch_execute("begin; lock table public.z in access exclusive mode").unwrap(),
+        At::Planning => holding.batch_execute("begin; reindex index public.z_i").unwrap(),
+        At::Opening => (),
+    }
     signal("-STOP");
+    let (is_opening, is_visible_to_it) = (AtomicBool::new(false), AtomicBool::new(false));
     thread::scope(|scope| {
-        let asking = scope.spawn(|| ask(read(&connection).as_mut(), gate));
-        wait_until("the gate waits", || {
-            let waits =
-                format!("select count(*) from pg_locks where relation = '{}'::regclass and not granted", hold.of);
-            count(&mut look, &waits) > 0
+        let asking = scope.spawn(|| {
+            let (mut is_made, mut openings) = (made.is_empty(), 0);
+            let mut session = Between::new(read(&connection), |sql| {
+                // The first query behind the versions.
+                if !is_made && sql.contains("from pg_amproc") {
+                    make_and_prepare();
+                    is_made = true;
+                }
+                openings += u32::from(sql == gate);
+                // It was analysed and opened.
+                if at == At::Opening && sql == gate && openings == 3 {
+                    is_opening.store(true, SeqCst);
+                    wait_until("it is visible", || is_visible_to_it.load(SeqCst));
+                }
+            });
+            ask(&mut session, gate)
         });
+        let waits = |relation: &str| {
+            format!("select count(*) from pg_locks where relation = '{relation}'::regclass and not granted")
+        };
+        match at {
+            At::Parsing => wait_until("the gate waits", || count(&mut look, &waits("public.z")) > 0),
+            At::Planning => wait_until("the gate waits", || count(&mut look, &waits("public.z_i")) > 0),
+            At::Opening => wait_until("it is opened again", || is_opening.load(SeqCst) || asking.is_finished()),
+        }
+        if asking.is_finished() {
+            signal("-CONT");
+            return asking.join().unwrap();
+        }
         let committing = scope.spawn(|| client().batch_execute("commit prepared 'swap'").unwrap());
         wait_until("it is visible", || count(&mut look, is_visible) > 0);
         // A rollback has files to remove, too.
         let rolling_back = scope.spawn(move || holding.batch_execute("rollback").unwrap());
+        is_visible_to_it.store(true, SeqCst);
         thread::sleep(Duration::from_millis(500));
         assert!(!committing.is_finished(), "it has told by now");
         signal("-CONT");
@@ -90,7 +138,7 @@ fn asked_beside(hold: Hold, lay: &str, swap: &str, is_visible: &str, gate: &str)
 fn a_name_whose_meaning_was_not_told_yet() {
     for name in ["oid = 'public.t'::regclass", "oid = any ('{public.t}'::regclass[])"] {
         let answer = asked_beside(
-            PLANNING,
+            At::Planning,
             "create table public.t (); create table public.u (); alter table public.u enable row level security",
             "alter table public.t rename to v; alter table public.u rename to t; alter table public.v rename to u;
              alter table public.t disable row level security; alter table public.u enable row level security",
@@ -109,7 +157,7 @@ fn a_name_whose_meaning_was_not_told_yet() {
 #[test]
 fn a_schema_whose_name_was_not_told_yet() {
     let answer = asked_beside(
-        PLANNING,
+        At::Planning,
         "create schema a; create table a.t (ok boolean); insert into a.t values (false);
          create schema b; create table b.t (ok boolean); insert into b.t values (false)",
         "alter schema a rename to c; alter schema b rename to a; alter schema c rename to b; update b.t set ok = true",
@@ -122,14 +170,14 @@ fn a_schema_whose_name_was_not_told_yet() {
 /// It is `yes` only where the question would be an error.
 #[test]
 fn a_cast_without_a_function_that_is_gone() {
-    for (hold, from) in [
-        (PLANNING, "public.t where not exists (select from public.z where id = 1)"),
+    for (at, from) in [
+        (At::Planning, "public.t where not exists (select from public.z where id = 1)"),
         // What is left of the comma is parsed before.
-        (PARSING, "(select length(m) = 3 as is_yes from public.t) as t left join public.z on true"),
+        (At::Parsing, "(select length(m) = 3 as is_yes from public.t) as t left join public.z on true"),
     ] {
-        let ready = if hold.of == PARSING.of { "is_yes" } else { "length(m) = 3" };
+        let ready = if at == At::Parsing { "is_yes" } else { "length(m) = 3" };
         let answer = asked_beside(
-            hold,
+            at,
             "create type public.mood as enum ('no', 'yes'); create cast (public.mood as text) with inout as implicit;
              create table public.t (m public.mood); insert into public.t values ('no')",
             "drop cast (public.mood as text); update public.t set m = 'yes'",
@@ -140,11 +188,36 @@ fn a_cast_without_a_function_that_is_gone() {
     }
 }
 
+/// It is there only behind the first look at the catalog, and rows are those of when it is gone: as texts, nothing is worse than
+/// minor.
+#[test]
+fn a_cast_that_is_made_and_dropped_meanwhile() {
+    for at in [At::Planning, At::Opening] {
+        let answer = asked_beside_what_is_made(
+            at,
+            "create type public.sev as enum ('minor', 'blocker', 'zzz');
+             create table public.t (s public.sev); insert into public.t values ('blocker'), ('zzz');
+             alter table public.z add a text, add b text;
+             create view public.later as select from public.z where a > b and id = 1",
+            "create cast (public.sev as text) with inout as implicit",
+            "drop cast (public.sev as text); delete from public.t where s = 'zzz'",
+            "select (count(*) = 1)::integer::bigint from public.t",
+            "select count(*) = 0 as ready, 'x' as reason from public.t
+             where s > 'minor' and not exists (select from public.later)",
+        );
+        match at {
+            // The next time that it is asked, it is gone.
+            At::Planning => assert!(answer.is_ok() && !says_ready(&answer), "{answer:?}"),
+            _ => assert!(matches!(answer, Err(QuestionError::Changed(_))), "{answer:?}"),
+        }
+    }
+}
+
 /// Two enumerations in which severities stand in opposite orders are swapped, and with them the severities: none was ever high.
 #[test]
 fn a_type_whose_name_was_not_told_yet() {
     let answer = asked_beside(
-        PARSING,
+        At::Parsing,
         "create type public.sev as enum ('low', 'high'); create type public.ves as enum ('high', 'low');
          create table public.t (s text); insert into public.t values ('low')",
         "alter type public.sev rename to x; alter type public.ves rename to sev; alter type public.x rename to ves;

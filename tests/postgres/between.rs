@@ -1,0 +1,242 @@
+//! What others do between two steps of a question: the session is a real one, and something of the test's comes before each of its
+//! calls. So a change can be put wherever one can come from outside, without luck.
+
+use std::io::Read;
+use std::time::Duration;
+
+use super::cluster::{Cluster, GATE_USER};
+use super::gate_races::{as_role, ask, read, says_ready};
+use pgseal::database::{
+    BatchAnswer, Cancel, ChangedReading, Column, DatabaseError, Identity, Notice, Parameter, Session, Table,
+};
+
+/// A session, and what comes before each call that waits for the server: it is told the SQL.
+pub(super) struct Between<'a> {
+    session: Box<dyn Session>,
+    act: Box<dyn FnMut(&str) + 'a>,
+}
+
+impl<'a> Between<'a> {
+    pub fn new(session: Box<dyn Session>, act: impl FnMut(&str) + 'a) -> Self {
+        Self { session, act: Box::new(act) }
+    }
+
+    fn before(&mut self, sql: &str) -> &mut dyn Session {
+        (self.act)(sql);
+        self.session.as_mut()
+    }
+}
+
+impl Session for Between<'_> {
+    fn execute(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        self.before(sql).execute(sql)
+    }
+
+    fn batch(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        self.before(sql).batch(sql)
+    }
+
+    fn batch_ahead(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        self.session.batch_ahead(sql)
+    }
+
+    fn server_version_num(&self) -> u32 {
+        self.session.server_version_num()
+    }
+
+    fn process(&self) -> u32 {
+        self.session.process()
+    }
+
+    fn identity(&self) -> &Identity {
+        self.session.identity()
+    }
+
+    fn execute_with(&mut self, sql: &str, parameters: &[String]) -> Result<u64, DatabaseError> {
+        self.before(sql).execute_with(sql, parameters)
+    }
+
+    fn rows(&mut self, sql: &str, limit: usize) -> Result<Table, DatabaseError> {
+        self.before(sql).rows(sql, limit)
+    }
+
+    fn send_batch(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        self.before(sql).send_batch(sql)
+    }
+
+    fn receive_batch(&mut self) -> Result<BatchAnswer, DatabaseError> {
+        self.session.receive_batch()
+    }
+
+    fn copy_in(&mut self, sql: &str, data: &mut dyn Read) -> Result<u64, DatabaseError> {
+        self.before(sql).copy_in(sql, data)
+    }
+
+    fn copy_out(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        self.before(sql).copy_out(sql)
+    }
+
+    fn analyse(&mut self, sql: &str) -> Result<Vec<Column>, DatabaseError> {
+        self.before(sql).analyse(sql)
+    }
+
+    fn select(&mut self, sql: &str, limit: usize) -> Result<Table, DatabaseError> {
+        self.before(sql).select(sql, limit)
+    }
+
+    fn open_cursor(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        self.before(sql).open_cursor(sql)
+    }
+
+    fn fetch(&mut self, limit: usize) -> Result<Table, DatabaseError> {
+        self.before("FETCH").fetch(limit)
+    }
+
+    fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError> {
+        self.before(sql).query(sql, parameters)
+    }
+
+    fn query_with(
+        &mut self,
+        sql: &'static str,
+        parameters: &[Parameter<'_>],
+        again: bool,
+    ) -> Result<Table, DatabaseError> {
+        self.before(sql).query_with(sql, parameters, again)
+    }
+
+    fn keep(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        self.before(sql).keep(sql)
+    }
+
+    fn execute_kept(&mut self) -> Result<(), DatabaseError> {
+        self.before("EXECUTE").execute_kept()
+    }
+
+    fn canceller(&self) -> Box<dyn Cancel> {
+        self.session.canceller()
+    }
+
+    fn set_patience(&mut self, patience: Duration) {
+        self.session.set_patience(patience);
+    }
+
+    fn set_deadline(&mut self, limit: Duration) {
+        self.session.set_deadline(limit);
+    }
+
+    fn notices(&mut self) -> Vec<Notice> {
+        self.session.notices()
+    }
+
+    fn changed_reading(&self) -> Option<ChangedReading> {
+        self.session.changed_reading()
+    }
+}
+
+/// A change, and the way back, each committed at once. The gate is true in neither state.
+struct ComesAndGoes {
+    what: &'static str,
+    lay: &'static str,
+    comes: &'static str,
+    goes: &'static str,
+    gate: &'static str,
+}
+
+const CHANGES: &[ComesAndGoes] = &[
+    ComesAndGoes {
+        what: "a cast without a function, and the row that is high without it",
+        lay: "create type public.sev as enum ('trivial', 'minor', 'blocker', 'zzz');
+              create table public.t (s public.sev); insert into public.t values ('blocker');
+              create table public.words (a text, b text);
+              create view public.later as select a from public.words where a > b",
+        comes: "create cast (public.sev as text) with inout as implicit; insert into public.t values ('zzz')",
+        goes: "drop cast (public.sev as text); delete from public.t where s = 'zzz'",
+        gate: "select count(*) = 0 as ready, 'x' as reason from public.t
+               where s > 'minor' and not exists (select from public.later)",
+    },
+    ComesAndGoes {
+        what: "a table of the same name, in which what is missing in the other stands",
+        lay: "create table public.t (id integer); insert into public.t values (1);
+              create table public.u (id integer); insert into public.u values (1)",
+        comes: "delete from public.t; alter table public.t rename to x; alter table public.u rename to t;
+                alter table public.x rename to u",
+        goes: "delete from public.u; insert into public.u values (1); alter table public.t rename to x;
+               alter table public.u rename to t; alter table public.x rename to u",
+        gate: "select count(*) = 0 as ready, 'x' as reason from public.t",
+    },
+    ComesAndGoes {
+        what: "a partition with the blocker",
+        lay: "create table public.t (id integer) partition by list (id);
+              create table public.one partition of public.t for values in (1); insert into public.one values (1);
+              create table public.two (id integer); insert into public.two values (2)",
+        comes: "alter table public.t attach partition public.two for values in (2); delete from public.one",
+        goes: "alter table public.t detach partition public.two; insert into public.one values (1)",
+        gate: "select count(*) = 0 as ready, 'x' as reason from public.t",
+    },
+    ComesAndGoes {
+        what: "a view of the other column",
+        lay: "create table public.t (a integer, b integer); insert into public.t values (1, 0);
+              create view public.v as select a as blockers from public.t",
+        comes: "create or replace view public.v as select b as blockers from public.t; update public.t set a = 0, b = 1",
+        goes: "create or replace view public.v as select a as blockers from public.t; update public.t set a = 1, b = 0",
+        gate: "select sum(blockers) = 0 as ready, 'x' as reason from public.v",
+    },
+    ComesAndGoes {
+        what: "the order of labels",
+        lay: "create type public.sev as enum ('low', 'high'); create table public.t (s public.sev);
+              insert into public.t values ('high')",
+        comes: "alter type public.sev rename value 'high' to 'x'; alter type public.sev rename value 'low' to 'high';
+                alter type public.sev rename value 'x' to 'low'; update public.t set s = 'high'",
+        goes: "alter type public.sev rename value 'high' to 'x'; alter type public.sev rename value 'low' to 'high';
+               alter type public.sev rename value 'x' to 'low'; update public.t set s = 'high'",
+        gate: "select count(*) = 0 as ready, 'x' as reason from public.t where s = 'high'",
+    },
+];
+
+/// Each change comes before one call of a question, and goes before a later one, for every pair of calls.
+#[test]
+fn whatever_comes_and_goes_between_two_steps() {
+    let cluster = Cluster::shared();
+    for change in CHANGES {
+        let db = cluster.database("between");
+        let mut other = db.client();
+        other.batch_execute(change.lay).unwrap();
+        other.batch_execute("grant select on all tables in schema public to public").unwrap();
+        other.batch_execute("set lock_timeout = 20").unwrap();
+        let url = as_role(&db, GATE_USER);
+        let mut calls = 0;
+        let answer = ask(&mut Between::new(read(&url), |_| calls += 1), change.gate);
+        assert!(answer.is_ok() && !says_ready(&answer), "{}: {answer:?}", change.what);
+        let mut acted = 0;
+        for comes in 0..calls {
+            for goes in comes..=calls {
+                let (mut call, mut is_there) = (0, false);
+                let answer = {
+                    let mut session = Between::new(read(&url), |_| {
+                        if call == comes && !is_there {
+                            is_there = other.batch_execute(change.comes).is_ok();
+                        }
+                        if call == goes && is_there {
+                            is_there = other.batch_execute(change.goes).is_err();
+                        }
+                        call += 1;
+                    });
+                    ask(&mut session, change.gate)
+                };
+                assert!(
+                    !says_ready(&answer),
+                    "{}: comes before call {comes}, goes before {goes}: {answer:?}",
+                    change.what
+                );
+                acted += usize::from(!is_there);
+                if is_there {
+                    other
+                        .batch_execute(&format!("set lock_timeout = 0; {}; set lock_timeout = 20", change.goes))
+                        .unwrap();
+                }
+            }
+        }
+        eprintln!("{}: {calls} calls, {acted} came and went", change.what);
+    }
+}
