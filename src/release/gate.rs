@@ -91,16 +91,22 @@ pub(super) fn open_to_ask(order: &Order<'_>, policy: &Policy) -> Result<Box<dyn 
 }
 
 /// Asks every gate; the answers may say BLOCKED. Each on a short connection of its own, where target and role are looked at, in
-/// a read-only transaction that is always rolled back; closing the connection drops whatever a session could keep.
+/// a read-only transaction that is always rolled back; closing the connection drops whatever a session could keep. A standby knows
+/// what was committed a while ago, and answers none.
 pub fn answers(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
     // Without gates too, so that a wrong target or role is told.
-    let mut fresh = Some(open_to_ask(order, order.root.policy()).map_err(GateError::Open)?);
+    let open = || {
+        let mut session = open_to_ask(order, order.root.policy())?;
+        target::check_primary(session.as_mut()).map_err(OpenError::Target)?;
+        Ok(session)
+    };
+    let mut fresh = Some(open().map_err(GateError::Open)?);
     let mut answers = Vec::new();
     for gate in needed(order) {
         let unanswered = |failure| GateError::Unanswered(gate.name.clone(), Box::new(failure));
         let mut session = match fresh.take() {
             Some(session) => session,
-            None => open_to_ask(order, order.root.policy()).map_err(GateError::Open)?,
+            None => open().map_err(GateError::Open)?,
         };
         let sql = order.sql(&gate.file).map_err(|error| unanswered(Failure::plain(error)))?;
         let observed = probe::ask_read_only(session.as_mut(), sql, order).map_err(unanswered)?;

@@ -115,7 +115,7 @@ pub fn ask_read_only(
 ) -> Result<Answer, Failure> {
     // Each query has a snapshot of its own. An older one than the locks of its tables would show a table as empty that was
     // truncated or rewritten meanwhile, and would hide what was created (PostgreSQL manual, 13.6 "Caveats").
-    let begin = session.batch_ahead("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY");
+    let begin = session.batch_ahead(question::BEGIN);
     begin.map_err(|error| Failure::database("can't begin", &error))?;
     let observed = ask_within(session, sql, order, Within::OwnTransaction).and_then(|observed| {
         let assigned = session.query("select pg_catalog.pg_current_xact_id_if_assigned()::text", &[]);

@@ -34,6 +34,7 @@ mod given;
 mod named;
 mod nodes;
 mod opened;
+mod parsed;
 mod path;
 mod set_operations;
 mod settled;
@@ -41,23 +42,22 @@ mod tree;
 mod versions;
 mod witness;
 
-use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use super::settings::OWN_PATH;
-use crate::database::{Column, DatabaseError, Notice, Parameter, Session, Table};
+use crate::database::{Column, DatabaseError, Notice, Session, Table};
 use crate::format::limits_of_run::RunLimits;
 use crate::sql::{WithoutLiterals, foreign_modifiers, without_literals};
-use checks::{Check, Parameters};
+use checks::Check;
 use opened::Opened;
-use tree::{Used, is_made, without_columns_of_joins};
+use parsed::Parsed;
 use versions::Versions;
-use witness::Witness;
 
-/// Executions of a question whose relations are truncated, rewritten or altered meanwhile.
+/// Executions of a question whose relations are truncated, rewritten or altered meanwhile, or that takes too long for what moves.
 const ATTEMPTS: u32 = 10;
 
-const MIXED: &str = "UNION, INTERSECT or EXCEPT of different types, one of them made by somebody, which the planner casts by \
-                     whatever function is there then (write m::text)";
+/// How much older than the rows `now()` may be, and how much later the server's state is looked at.
+const FRESH: Duration = Duration::from_secs(5);
 
 /// Why a question is not executed, or its answer does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,7 +67,7 @@ pub enum QuestionError {
     Uses(String),
     /// A name without a schema that is not found where nobody can put something in front of it.
     #[error(
-        "{0}; names without a schema are not looked up behind {1}, where others may create what hides them: write the schema"
+        "{0}; names without a schema are not looked up {1}, where others may create what hides them: write the schema"
     )]
     Hidden(DatabaseError, String),
     /// The question can't be parsed without its literals, so nothing can be checked before the server reads them.
@@ -93,6 +93,9 @@ pub enum QuestionError {
         "a table that it reads, or what its names can mean, was altered or analysed each of {ATTEMPTS} times that it was asked; ask again"
     )]
     Altered,
+    /// During each attempt what moves by itself was too far from the rows.
+    #[error("{0} was more than 5 s apart from the rows each of {ATTEMPTS} times that it was asked; ask again")]
+    Late(&'static str),
     /// The server refused it, or did not say.
     #[error("{0}")]
     Database(#[from] DatabaseError),
@@ -132,19 +135,32 @@ pub struct Question<'q> {
     pub within: Within,
 }
 
+/// Begins the transaction of a question that has one of its own.
+pub const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
+
+const AGAIN: &str = "ROLLBACK; BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SAVEPOINT pgseal_question";
+
 /// Executes a question inside the current transaction, which must be READ COMMITTED, read-only and behind a savepoint that it is
-/// rolled back to, after checking what it would call. Gives at most two rows: one is an answer. After an error the transaction
-/// is beyond use.
+/// rolled back to, or just begun by [`BEGIN`] where it is the question's own; after checking what it would call. Gives at most two
+/// rows: one is an answer. After an error the transaction is beyond use.
 pub fn ask(session: &mut dyn Session, question: &Question<'_>) -> Result<(Vec<Column>, Table), QuestionError> {
     refuse_foreign_modifiers(question.sql)?;
-    let blank = without_literals(question.sql);
+    let blank = without_literals(question.sql, session.server_version_num());
     let (mut begin, mut attempts) = ("SAVEPOINT pgseal_question", 1);
     let answer = loop {
         match attempt(session, question, &blank, begin) {
-            Err(QuestionError::Rewritten(_) | QuestionError::Altered) if attempts < ATTEMPTS => attempts += 1,
+            Err(QuestionError::Rewritten(_) | QuestionError::Altered | QuestionError::Late(_))
+                if attempts < ATTEMPTS =>
+            {
+                attempts += 1
+            }
             answer => break answer?,
         }
-        begin = "ROLLBACK TO SAVEPOINT pgseal_question";
+        begin = match question.within {
+            // So that `now()` is the time of this attempt.
+            Within::OwnTransaction => AGAIN,
+            Within::Run => "ROLLBACK TO SAVEPOINT pgseal_question",
+        };
     };
     let undo = "ROLLBACK TO SAVEPOINT pgseal_question; RELEASE SAVEPOINT pgseal_question";
     match question.within {
@@ -160,7 +176,8 @@ pub fn ask(session: &mut dyn Session, question: &Question<'_>) -> Result<(Vec<Co
 /// The checks whose pre-check does not clear a question, in the current transaction. Nothing of it is executed.
 pub fn suspects(session: &mut dyn Session, question: &Question<'_>) -> Result<Vec<&'static Check>, QuestionError> {
     refuse_foreign_modifiers(question.sql)?;
-    let parsed = Parsed::of_blank(session, "SAVEPOINT pgseal_question", &without_literals(question.sql), question)?;
+    let blank = without_literals(question.sql, session.server_version_num());
+    let parsed = Parsed::of_blank(session, "SAVEPOINT pgseal_question", &blank, question)?;
     let mut parameters = parsed.parameters();
     Versions::with_children(session, &mut parameters, question.within)?;
     Ok(checks::suspects(session, &parameters)?.checks)
@@ -172,17 +189,18 @@ fn attempt(
     blank: &WithoutLiterals,
     begin: &str,
 ) -> Result<(Vec<Column>, Table), QuestionError> {
-    let (mut begin, mut unhidden) = (begin, None);
-    if question.path.len() > 2 {
+    let (begun, mut begin, mut unhidden) = (Instant::now(), begin, None);
+    if question.path.len() > 2 || question.within == Within::Run {
         session.batch_ahead(&format!("{begin}; {}", quiet()))?;
-        unhidden = path::unhidden(session, question.path)?;
+        unhidden = path::unhidden(session, question.path, question.within)?;
         begin = "ROLLBACK TO SAVEPOINT pgseal_question";
     }
-    let question = &Question { path: unhidden.as_deref().unwrap_or(question.path), ..*question };
-    let answer = attempt_in_schemas(session, question, blank, begin);
-    match &unhidden {
-        Some(path) => answer.map_err(|error| path::explained(error, path)),
-        None => answer,
+    match unhidden {
+        Some(unhidden) => {
+            let question = &Question { path: &unhidden.path, ..*question };
+            attempt_in_schemas(session, question, blank, begin, begun).map_err(|error| unhidden.explained(error))
+        }
+        None => attempt_in_schemas(session, question, blank, begin, begun),
     }
 }
 
@@ -191,11 +209,12 @@ fn attempt_in_schemas(
     question: &Question<'_>,
     blank: &WithoutLiterals,
     begin: &str,
+    begun: Instant,
 ) -> Result<(Vec<Column>, Table), QuestionError> {
     let within = question.within;
     let before = Parsed::of_blank(session, begin, blank, question)?;
     if within == Within::Run {
-        lock_tables(session, &before)?;
+        before.lock_tables(session)?;
     }
     let mut parameters = before.parameters();
     let (mut witness, mut watched) = (before.witness, before.uses.relations.len());
@@ -213,13 +232,20 @@ fn attempt_in_schemas(
     if let Some(what) = versions.lack(&before.uses) {
         return Err(QuestionError::Uses(format!("{what} that the catalog does not show")));
     }
-    before.check(session, &parameters)?;
+    let moves = before.check(session, &parameters)?;
 
     let opened = Opened::of(session, question, &before.uses, witness, (&parameters, &versions))?;
     // Behind the versions: of what was made and dropped again before they were read, the server has told by now.
     versions.still(&Versions::read(session, &parameters, within)?, session)?;
     witness.check(session, question)?;
+    if within == Within::OwnTransaction && parameters.has_times() && begun.elapsed() > FRESH {
+        return Err(QuestionError::Late("the time of its transaction"));
+    }
+    let opening = opened.since();
     let answer = opened.fetch(session, question, 2)?;
+    if moves && opening.elapsed() > FRESH {
+        return Err(QuestionError::Late("the server's state"));
+    }
     // Before anything is rolled back: partitions and children are locked since they were planned, and only until then.
     versions.still(&Versions::read(session, &parameters, within)?, session)?;
     Ok(answer)
@@ -230,115 +256,6 @@ fn refuse_foreign_modifiers(question: &str) -> Result<(), QuestionError> {
     let refused =
         |name: String| QuestionError::Uses(format!("type {name} with modifiers, which is not PostgreSQL's own"));
     foreign_modifiers(question).map_or(Ok(()), |name| Err(refused(name)))
-}
-
-/// Keeps others from adding indexes, statistics, partitions and children to the tables of a question, and from changing
-/// their definitions, as far as the role may lock them (PostgreSQL manual, "LOCK").
-///
-/// `LOCK` goes by name, and a schema can be renamed meanwhile, so the locks themselves are looked at. A superuser runs nothing
-/// of a table that another role can still change.
-fn lock_tables(session: &mut dyn Session, parsed: &Parsed) -> Result<(), QuestionError> {
-    let relations: Vec<u32> = parsed.uses.relations.iter().copied().collect();
-    let relations = [Parameter::Oids(&relations)];
-    let tables = session.query_with(fragments::LOCKABLE, &relations, false)?;
-    let names: Vec<String> = tables.rows.into_iter().flatten().flatten().collect();
-    if !names.is_empty() {
-        session.execute(&format!("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE", names.join(", ")))?;
-    }
-    let unlocked = session.query_with(fragments::UNLOCKED, &relations, false)?;
-    match unlocked.rows.into_iter().next() {
-        None => Ok(()),
-        Some(row) => Err(QuestionError::Unlocked(row.into_iter().flatten().next().unwrap_or_default())),
-    }
-}
-
-/// How the server understands a text.
-struct Parsed {
-    /// The rewritten tree, as it shows it.
-    tree: String,
-    uses: Used,
-    witness: Witness,
-}
-
-impl Parsed {
-    /// Without literals: runs no input function, and locks the relations. Makes the settings of everything that follows `begin`:
-    /// the scanner of `without_literals` reads strings as the standard says, so the server has to.
-    fn of_blank(
-        session: &mut dyn Session,
-        begin: &str,
-        blank: &WithoutLiterals,
-        question: &Question<'_>,
-    ) -> Result<Self, QuestionError> {
-        let loud = loud(session, question);
-        session.batch_ahead(&format!(
-            "{begin}; SET LOCAL transaction_read_only = on; SET LOCAL standard_conforming_strings = on; {}; {loud}",
-            quiet()
-        ))?;
-        let witness = Witness::keep(session, blank, "").map_err(|(error, place)| match place {
-            Some((_, true)) => QuestionError::Literals(error),
-            _ => QuestionError::Database(error),
-        })?;
-        // Those of the settings above come before it, where somebody had them shown.
-        let mut tree = shown(session).find(|tree| Witness::is_of(tree)).ok_or(QuestionError::NoTree)?;
-        session.batch_ahead(&quiet())?;
-        let mut uses = Used::of_select(&tree).ok_or(QuestionError::NoSelect)?;
-        if session.server_version_num() >= 180_000 && !uses.relations.is_empty() {
-            // The planner, and no tree, puts them in the place of the column.
-            let relations: Vec<u32> = uses.relations.iter().copied().collect();
-            let virtual_columns =
-                session.query_with(fragments::VIRTUAL_COLUMNS, &[Parameter::Oids(&relations)], false)?;
-            for expression in virtual_columns.rows.iter().flatten().flatten() {
-                uses.collect(expression);
-                tree.push_str(expression);
-            }
-        }
-        Ok(Self { tree, uses, witness })
-    }
-
-    fn parameters(&self) -> Parameters {
-        Parameters::new(&self.uses, &self.rows_of_any_type(), &given::given_others(&self.tree))
-    }
-
-    /// Values whose type stands in no tree, since they bring it along: of `anyarray`, which columns of pg_attribute and
-    /// pg_statistic and of the views on it have. A function that looks at them would call what their type's owner made.
-    fn rows_of_any_type(&self) -> BTreeSet<u32> {
-        if self.uses.of_catalog_rows().is_empty() {
-            return BTreeSet::new();
-        }
-        // A join names all columns of both its sides, read or not. A whole row of it reads them all, and names none.
-        let mut read = Used::default();
-        match self.uses.whole_row {
-            true => read.collect(&self.tree),
-            false => read.collect(&without_columns_of_joins(&self.tree)),
-        }
-        read.of_catalog_rows()
-    }
-
-    fn check(&self, session: &mut dyn Session, parameters: &Parameters) -> Result<(), QuestionError> {
-        let suspects = checks::suspects(session, parameters)?;
-        if suspects.anybody {
-            // So that the versions, which are older, are those of what the question will be parsed by.
-            settled::wait(session)?;
-        }
-        for check in suspects.checks {
-            if let Some(found) = checks::rejection(session, check, parameters)? {
-                return Err(QuestionError::Uses(found));
-            }
-        }
-        if set_operations::mixes_types(&self.tree) {
-            return Err(QuestionError::Uses(MIXED.to_owned()));
-        }
-        if self.uses.foreign_table {
-            return Err(QuestionError::Uses("a foreign table".to_owned()));
-        }
-        // By number, whatever the catalog has said of them.
-        let made =
-            |what: &str, oids: &BTreeSet<u32>| oids.iter().find(|oid| is_made(oid)).map(|oid| format!("{what} {oid}"));
-        match made("function", &self.uses.functions).or_else(|| made("operator", &self.uses.operators)) {
-            Some(what) => Err(QuestionError::Uses(format!("{what}, which is not PostgreSQL's own"))),
-            None => Ok(()),
-        }
-    }
 }
 
 /// Settings that a question is parsed with. A policy would hide rows, and "no blockers" would be READY: an error in its place.

@@ -30,8 +30,8 @@ pub enum TargetError {
     /// Older than what a run needs of a server.
     #[error("PostgreSQL {0} is too old: pgseal needs 13 or later")]
     TooOld(String),
-    /// A standby can't run anything.
-    #[error("the server is a standby: it can't run a release")]
+    /// A standby runs nothing, and knows what was committed a while ago.
+    #[error("the server is a standby: a release runs, and its gates are asked, on the primary")]
     Standby,
     /// The server did not say.
     #[error("the target can't be compared: {0}")]
@@ -112,7 +112,7 @@ pub fn check(
     Ok(())
 }
 
-/// Refuses a server that can't be written to.
+/// Refuses a standby.
 pub fn check_primary(session: &mut dyn Session) -> Result<(), TargetError> {
     let standby = session.query("select pg_catalog.pg_is_in_recovery()::text", &[])?;
     if standby.single() == Some("false") { Ok(()) } else { Err(TargetError::Standby) }

@@ -53,12 +53,14 @@ impl WithoutLiterals {
 /// input function of the type it finds. A literal stays where its type is one of PostgreSQL's own for sure, and where the
 /// grammar takes nothing else. Where NULL can't stand all the same, the server refuses the text. The semicolon that ends it is
 /// left out too, so that it can stand in parentheses.
-pub fn without_literals(sql: &str) -> WithoutLiterals {
+///
+/// `server` is its `server_version_num`: before PostgreSQL 17 `json_table` is a function like any other.
+pub fn without_literals(sql: &str, server: u32) -> WithoutLiterals {
     let tokens = Tokens::new(sql);
     let (mut text, mut replaced) = (String::with_capacity(sql.len()), Vec::new());
     let (mut from, mut i) = (0, 0);
     while i < tokens.list.len() {
-        if !matches!(tokens.kind(i), Some(Kind::Text | Kind::Dollar)) || stays(&tokens, i) {
+        if !matches!(tokens.kind(i), Some(Kind::Text | Kind::Dollar)) || stays(&tokens, i, server >= 170_000) {
             i += 1;
             continue;
         }
@@ -87,7 +89,7 @@ fn characters(text: &str) -> u32 {
 
 /// Whether a literal can stay: it has a type of its own, stands behind the name of one of PostgreSQL's own types, or where
 /// the grammar demands a literal that becomes no value (PostgreSQL, `gram.y`: `extract_arg`, `json_table`, `PATH`).
-fn stays(tokens: &Tokens, i: usize) -> bool {
+fn stays(tokens: &Tokens, i: usize, has_json_table: bool) -> bool {
     if tokens.text(i).starts_with(['b', 'B', 'x', 'X', 'n', 'N']) {
         return true;
     }
@@ -97,7 +99,8 @@ fn stays(tokens: &Tokens, i: usize) -> bool {
     if tokens.mark(before, b'(') && before > 0 && is_call(before - 1, "extract") {
         return true;
     }
-    if let Some((function, commas)) = call_around(tokens, i)
+    if has_json_table
+        && let Some((function, commas)) = call_around(tokens, i)
         && is_call(function, "json_table")
         && commas == 1
         && tokens.mark(before, b',')
@@ -105,7 +108,7 @@ fn stays(tokens: &Tokens, i: usize) -> bool {
         return true;
     }
     if is_call(before, "path") {
-        return is_column_of_json_table(tokens, i);
+        return has_json_table && is_column_of_json_table(tokens, i);
     }
     if tokens.is(before, "zone") {
         return before > 1 && tokens.is_any(before - 2, &["with", "without"]) && tokens.is(before - 1, "time");
@@ -187,7 +190,7 @@ fn before_parenthesis(tokens: &Tokens, i: usize) -> Option<usize> {
     None
 }
 
-/// Names that, without a schema, are types of PostgreSQL's own: `pg_catalog` comes first in the path of every question.
+/// Names that, without a schema, are types of PostgreSQL's own from version 13 on: `pg_catalog` comes first in the path of every question.
 #[rustfmt::skip]
 const TYPES_BEFORE_LITERALS: &[&str] = &[
     "date", "time", "timetz", "timestamp", "timestamptz", "interval", "json", "jsonb", "jsonpath", "xml", "uuid", "bytea",
@@ -196,8 +199,7 @@ const TYPES_BEFORE_LITERALS: &[&str] = &[
     "nchar", "bpchar", "bit", "varbit", "int", "integer", "int2", "int4", "int8", "smallint", "bigint", "numeric", "decimal",
     "dec", "real", "float", "float4", "float8", "money", "bool", "boolean", "inet", "cidr", "macaddr", "macaddr8", "point",
     "box", "circle", "line", "lseg", "polygon", "tsvector", "tsquery", "int4range", "int8range", "numrange", "tsrange",
-    "tstzrange", "daterange", "int4multirange", "int8multirange", "nummultirange", "tsmultirange", "tstzmultirange",
-    "datemultirange",
+    "tstzrange", "daterange",
 ];
 
 /// Those of them that take modifiers.
@@ -268,21 +270,24 @@ mod tests {
             ),
             ("public.path 'x', public.zone 'x'", " CAST(NULL AS public.path) ,  CAST(NULL AS public.zone) "),
         ] {
-            assert_eq!(without_literals(sql).text, without);
+            assert_eq!(without_literals(sql, 180_000).text, without);
         }
         for sql in [
             "date '2026-01-01', x'1F', numeric(10, 2) '1.5', timestamp(3) with time zone 'x', double precision '1'",
             "extract('year' from t), character varying(3) 'x', daterange '[2026-01-01,)'",
             "json_table(j, '$.a' columns (b text path '$.b', nested path '$.c' columns (d text path '$.d')))",
         ] {
-            assert_eq!(without_literals(sql).text, sql);
+            assert_eq!(without_literals(sql, 180_000).text, sql);
+        }
+        for sql in ["json_table(j, 'x')", "json_table(j, (select columns(b path 'x')))", "datemultirange 'x'"] {
+            assert!(without_literals(sql, 160_000).text.contains(BLANK.trim()), "{sql}");
         }
     }
 
     #[test]
     fn places_are_those_of_the_text_with_literals() {
         let sql = "select 'é', '' from t where 'x' = u";
-        let blank = without_literals(sql);
+        let blank = without_literals(sql, 180_000);
         let at = |text: &str, word: &str| text.find(word).map(|byte| characters(&text[..byte]) + 1).unwrap();
         for word in ["select", "from", "t where", "= u"] {
             assert_eq!(blank.locate(at(&blank.text, word)), (at(sql, word), false), "{word}");

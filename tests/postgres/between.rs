@@ -5,10 +5,14 @@ use std::io::Read;
 use std::time::Duration;
 
 use super::cluster::{Cluster, GATE_USER};
-use super::gate_races::{as_role, ask, read, says_ready};
+use super::gate_races::{as_role, ask, ask_within, read, says_ready, snapped};
 use pgseal::database::{
     BatchAnswer, Cancel, ChangedReading, Column, DatabaseError, Identity, Notice, Parameter, Session, Table,
 };
+use pgseal::release::question::Within;
+
+/// What a test is told in the place of the SQL.
+const FETCH: &str = "FETCH";
 
 /// A session, and what comes before each call that waits for the server: it is told the SQL.
 pub(super) struct Between<'a> {
@@ -89,7 +93,7 @@ impl Session for Between<'_> {
     }
 
     fn fetch(&mut self, limit: usize) -> Result<Table, DatabaseError> {
-        self.before("FETCH").fetch(limit)
+        self.before(FETCH).fetch(limit)
     }
 
     fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError> {
@@ -239,4 +243,103 @@ fn whatever_comes_and_goes_between_two_steps() {
         }
         eprintln!("{}: {calls} calls, {acted} came and went", change.what);
     }
+}
+
+/// Who may create in a schema of the path makes an operator that fits better, and is called for estimates while a superuser's run plans
+/// its gate.
+#[test]
+fn an_operator_that_comes_before_a_superuser_plans() {
+    let db = Cluster::shared().database("operator");
+    let role = format!("mallory_{}", db.name());
+    db.client()
+        .batch_execute(&format!(
+            "create role {role} login; grant create on schema public to {role};
+             create table public.pay (amount numeric);
+             insert into public.pay select n % 5 from generate_series(1, 1000) as n; analyze public.pay"
+        ))
+        .unwrap();
+    let mut mallory = postgres::Client::connect(&as_role(&db, &role), postgres::NoTls).unwrap();
+    let operator = "
+        create function public.more(numeric, integer) returns boolean language plpgsql as $$
+            begin
+                execute format('copy (select 1) to program %L', 'touch bang_' || current_database());
+                return true;
+            end $$;
+        create operator public.> (leftarg = numeric, rightarg = integer, function = public.more, restrict = scalargtsel)";
+    let gate = "select count(*) = 0 as ready, 'unpaid' as reason from public.pay where amount > 1000";
+    let mut is_made = false;
+    let mut session = Between::new(read(&as_role(&db, "postgres")), |sql| {
+        if sql == gate && !is_made {
+            mallory.batch_execute(operator).unwrap();
+            is_made = true;
+        }
+    });
+    let answer = ask_within(&mut session, gate, Within::Run);
+    drop(session);
+    assert!(is_made && says_ready(&answer), "{answer:?}");
+    assert!(!snapped(&db));
+    let unqualified = ask_within(
+        read(&as_role(&db, "postgres")).as_mut(),
+        "select count(*) = 0 as ready, 'unpaid' as reason from pay",
+        Within::Run,
+    );
+    let refused = unqualified.unwrap_err().to_string();
+    assert!(refused.contains("not looked up in \"public\""), "{refused}");
+    drop(mallory);
+    db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
+}
+
+/// Approvals end; and one is given when the only one has ended, while the gate waits.
+#[test]
+fn a_time_that_is_older_than_the_rows() {
+    let gate = "select count(*) > 0 as ready, 'x' as reason from public.approvals where ok and ends > now()";
+    for opening in 1..=2 {
+        let db = Cluster::shared().database("time");
+        let mut other = db.client();
+        other
+            .batch_execute(
+                "create table public.approvals (ok boolean, ends timestamptz);
+                 insert into public.approvals values (false, now() + interval '2 s');
+                 grant select on public.approvals to public",
+            )
+            .unwrap();
+        let mut seen = 0;
+        let mut session = Between::new(read(&as_role(&db, GATE_USER)), |sql| {
+            // It is analysed, opened, and opened again.
+            seen += i32::from(sql == gate);
+            if sql == gate && seen == opening + 1 {
+                std::thread::sleep(Duration::from_secs(6));
+                other.batch_execute("update public.approvals set ok = true").unwrap();
+            }
+        });
+        let answer = ask(&mut session, gate);
+        drop(session);
+        assert!(seen > 3 && answer.is_ok() && !says_ready(&answer), "{answer:?}");
+    }
+}
+
+/// A blocker comes before the freeze is over, and the rows are older than both.
+#[test]
+fn a_time_that_is_younger_than_the_rows() {
+    let db = Cluster::shared().database("late");
+    let mut other = db.client();
+    other
+        .batch_execute(
+            "create table public.freezes (ends timestamptz); insert into public.freezes values (now() + interval '4 s');
+             create table public.blockers (); grant select on public.freezes, public.blockers to public",
+        )
+        .unwrap();
+    let gate = "select not exists (select from public.freezes where ends > clock_timestamp())
+                   and not exists (select from public.blockers) as ready, 'x' as reason";
+    let mut fetches = 0;
+    let mut session = Between::new(read(&as_role(&db, GATE_USER)), |sql| {
+        fetches += i32::from(sql == FETCH);
+        if sql == FETCH && fetches == 1 {
+            other.batch_execute("insert into public.blockers default values").unwrap();
+            std::thread::sleep(Duration::from_secs(6));
+        }
+    });
+    let answer = ask(&mut session, gate);
+    drop(session);
+    assert!(fetches == 2 && answer.is_ok() && !says_ready(&answer), "{answer:?}");
 }

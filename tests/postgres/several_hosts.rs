@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use pgseal::database::{Connect as _, DatabaseError, Purpose, Session};
 use pgseal::postgres::{Connector, PostgresSession};
 
+use super::cluster::GATE_USER;
+use super::release::{Release, Site};
 use super::server::{Server, ask, free_port, refusal, session};
 
 const TRUST: &str = "local all all trust\nhost all all all trust\n";
@@ -78,6 +80,32 @@ fn the_first_wanted_host_is_chosen_and_kept() {
     let mut resolving = connector.connect(Purpose::Resolve).unwrap();
     assert_eq!(port_of(resolving.as_mut()), s);
     assert_eq!(ask(resolving.as_mut(), "show transaction_read_only"), "on");
+}
+
+/// The standby's replay is paused, and what blocks was committed since.
+#[test]
+fn no_gate_is_asked_on_a_standby() {
+    let mut primary = Server::start(TRUST, "");
+    primary.sql(&format!("create table public.blockers (); create role {GATE_USER} login"));
+    primary.sql(&format!("grant select on public.blockers to {GATE_USER}"));
+    let standby = primary.standby();
+    session(&standby.local("postgres")).execute("select pg_wal_replay_pause()").unwrap();
+    primary.sql("insert into public.blockers default values");
+    let gate = "select count(*) = 0 as ready, 'blockers' as reason from public.blockers;\n";
+    let site = Site::new();
+    let bundle = site.pack(&Release::on("postgres").gate("approved", gate));
+    let both = format!(
+        "postgresql://postgres@127.0.0.1:{},127.0.0.1:{}/postgres?target_session_attrs=prefer-standby",
+        standby.port, primary.port
+    );
+    for command in ["gate", "plan", "run"] {
+        let asked = |url: &str| site.operator(&bundle, url).ask(command);
+        let on_the_standby = asked(&both);
+        assert!(on_the_standby.to_string().contains("is a standby"), "{command}: {on_the_standby}");
+        assert_eq!(on_the_standby.code, 22, "{command}: {on_the_standby}");
+        let on_the_primary = asked(&both.replace("prefer-standby", "primary"));
+        assert_eq!(on_the_primary.code, 20, "{command}: {on_the_primary}");
+    }
 }
 
 /// Carries bytes to a server until it is told to drop them.

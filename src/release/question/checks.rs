@@ -88,6 +88,11 @@ impl Parameters {
         self.types().any(|oid| OF_TEXT_SEARCH.contains(oid)) || self.operators().contains(&TEXT_MATCHES)
     }
 
+    /// Whether the time could count, by which the transaction began (`now()`, `current_date`, `'today'`).
+    pub fn has_times(&self) -> bool {
+        self.types().any(|oid| TIMES.contains(oid))
+    }
+
     /// Whether something is looked up, when the question is parsed or planned, that its owner can make and drop again: a cast of a
     /// type of somebody's, or what text search needs.
     pub fn is_looked_up(&self) -> bool {
@@ -133,6 +138,9 @@ impl Parameters {
 /// `catalog/pg_type.dat`).
 const OF_TEXT_SEARCH: [u32; 4] = [3614, 3615, 3734, 3769];
 
+/// `date`, `time`, `timestamp`, `timestamptz`, `timetz` (PostgreSQL, `catalog/pg_type.dat`).
+const TIMES: [u32; 5] = [1082, 1083, 1114, 1184, 1266];
+
 /// `text @@ text`, which has neither (PostgreSQL, `catalog/pg_operator.dat`).
 const TEXT_MATCHES: u32 = 3762;
 
@@ -146,6 +154,8 @@ pub(super) struct Suspects {
     pub checks: Vec<&'static Check>,
     /// Whether somebody could have committed and not told.
     pub anybody: bool,
+    /// Whether it calls what moves while it is executed: volatile functions, which ask for the server's state or the time.
+    pub moves: bool,
 }
 
 /// Asks the pre-checks.
@@ -155,15 +165,19 @@ pub(super) fn suspects(session: &mut dyn Session, of: &Parameters) -> Result<Sus
     let is_before_14 = session.server_version_num() < 140_000;
     let answers = session.query_with(&BY_CATALOG[usize::from(is_before_14)], &of.values(), false)?;
     let mut answers = answers.rows.into_iter().flatten();
-    let anybody = answers.next().flatten().as_deref() != Some("false");
+    let mut next = || answers.next().flatten().as_deref() != Some("false");
+    let (anybody, moves) = (next(), next());
     let is_suspect = |check: &&Check| match check.pre_check {
         PreCheck::Numbers(condition) => condition(of),
         PreCheck::CatalogBefore14(_) if !is_before_14 => false,
         // Whatever is not a plain no is looked at.
         PreCheck::Catalog(_) | PreCheck::CatalogBefore14(_) => answers.next().flatten().as_deref() != Some("false"),
     };
-    Ok(Suspects { checks: all().filter(is_suspect).collect(), anybody })
+    Ok(Suspects { checks: all().filter(is_suspect).collect(), anybody, moves })
 }
+
+const MOVES: &str =
+    concat!("exists (select from pg_proc where provolatile = 'v' and oid = any ", oids!("$1"), ")::text");
 
 fn by_catalog(is_before_14: bool) -> String {
     let conditions = all().filter_map(|check| match check.pre_check {
@@ -171,7 +185,7 @@ fn by_catalog(is_before_14: bool) -> String {
         PreCheck::CatalogBefore14(condition) if is_before_14 => Some(format!(", ({condition})::text")),
         PreCheck::CatalogBefore14(_) | PreCheck::Numbers(_) => None,
     });
-    format!("select {}{}", settled::anybody!(), conditions.collect::<String>())
+    format!("select {}, {MOVES}{}", settled::anybody!(), conditions.collect::<String>())
 }
 
 /// The rejection of one check, in words.

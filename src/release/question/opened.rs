@@ -1,11 +1,14 @@
 //! A question that is opened as a cursor: parsed and planned, and not yet executed.
 
+use std::time::Instant;
+
 use super::checks::Parameters;
 use super::named::Named;
+use super::parsed::MIXED;
 use super::tree::{self, Used};
 use super::versions::Versions;
 use super::witness::{LEARN, Witness};
-use super::{MIXED, Question, QuestionError, as_asked, loud, quiet, shown};
+use super::{Question, QuestionError, as_asked, loud, quiet, shown};
 use super::{set_operations, settled};
 use crate::database::{Column, Session, Table};
 use crate::release::settings;
@@ -14,6 +17,7 @@ use crate::release::settings;
 /// planned has no say in how: every setting is as the session began.
 pub(super) struct Opened {
     columns: Vec<Column>,
+    since: Instant,
 }
 
 impl Opened {
@@ -47,6 +51,7 @@ impl Opened {
             settled::wait(session)?;
         }
         session.batch(&format!("{LEARN}; {loud}"))?;
+        let since = Instant::now();
         let tree = declare(session, question.sql)?;
         // The cursor can't be kept where what code set meanwhile is rolled back.
         session.batch_ahead(&fresh)?;
@@ -62,7 +67,12 @@ impl Opened {
         if set_operations::mixes_types(tree) {
             return Err(QuestionError::Uses(MIXED.to_owned()));
         }
-        Ok(Self { columns })
+        Ok(Self { columns, since })
+    }
+
+    /// Before its snapshot was taken.
+    pub fn since(&self) -> Instant {
+        self.since
     }
 
     /// Executes it, and gives at most `limit` rows.

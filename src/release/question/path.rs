@@ -1,31 +1,56 @@
 //! Where names without a schema are looked up. Whoever may create in a schema of the path can put something in front of what a later
-//! one has, and no version of anything shows it: so names are not looked up behind the first such schema.
+//! one has, and no version of anything shows it: so names are not looked up behind the first such schema. In it an operator that fits
+//! better can come when the question is planned, and the planner calls it for estimates: so inside a run by a superuser names are
+//! not looked up there either.
 
-use super::QuestionError;
+use super::{QuestionError, Within};
 use crate::database::{DatabaseError, Parameter, Session};
 
-/// The schemas up to the first, of all but the last, in which somebody else than a superuser may create, or which they may make;
-/// `None` where there is none. `path` ends with `pg_temp`, and so does what it gives.
-pub(super) fn unhidden(session: &mut dyn Session, path: &[String]) -> Result<Option<Vec<String>>, DatabaseError> {
-    let Some((temporary, schemas)) = path.split_last() else { return Ok(None) };
-    let found = session.query_with(OPEN, &[Parameter::Text(&schemas.join(SEPARATOR))], false)?;
-    let first: Option<usize> = found.single().and_then(|at| at.parse().ok());
-    Ok(first.filter(|at| *at < schemas.len()).map(|at| {
-        let mut kept = schemas[..at].to_vec();
-        kept.push(temporary.clone());
-        kept
-    }))
+/// The part of a path in which names are looked up.
+pub(super) struct Unhidden {
+    /// With `pg_temp` at the end.
+    pub path: Vec<String>,
+    /// Where they are not, in words.
+    not: String,
 }
 
-/// Says why something is not found in a path that was shortened.
-pub(super) fn explained(error: QuestionError, path: &[String]) -> QuestionError {
-    match (error, path) {
-        (QuestionError::Database(error) | QuestionError::Literals(error), [.., last, _])
-            if error.code().is_some_and(|code| NOT_FOUND.contains(&code)) =>
-        {
-            QuestionError::Hidden(error, last.clone())
+/// The schemas of `path` up to the first, of all but the last, in which somebody else than a superuser may create, or which they may
+/// make; up to before it, and also where it is the last, for what a superuser asks in a run. `None` where that is all. `path` ends with
+/// `pg_temp`.
+pub(super) fn unhidden(
+    session: &mut dyn Session,
+    path: &[String],
+    within: Within,
+) -> Result<Option<Unhidden>, DatabaseError> {
+    let Some((temporary, schemas)) = path.split_last() else { return Ok(None) };
+    let found = session.query_with(OPEN, &[Parameter::Text(&schemas.join(SEPARATOR))], false)?;
+    let mut found = found.rows.into_iter().flatten();
+    let mut next = || found.next().flatten();
+    let Some(first) = next().and_then(|at| at.parse::<usize>().ok()).filter(|at| (1..=schemas.len()).contains(at))
+    else {
+        return Ok(None);
+    };
+    let by_superuser = within == Within::Run && next().as_deref() != Some("false");
+    if first == schemas.len() && !by_superuser {
+        return Ok(None);
+    }
+    let (kept, word) = if by_superuser { (first - 1, "in") } else { (first, "behind") };
+    let mut kept = schemas[..kept].to_vec();
+    kept.push(temporary.clone());
+    Ok(Some(Unhidden { path: kept, not: format!("{word} {}", schemas[first - 1]) }))
+}
+
+impl Unhidden {
+    /// Says why something is not found.
+    pub fn explained(&self, error: QuestionError) -> QuestionError {
+        match error {
+            QuestionError::Database(error) | QuestionError::Literals(error)
+                if error.code().is_some_and(|code| NOT_FOUND.contains(&code)) =>
+            {
+                QuestionError::Hidden(error, self.not.clone())
+            }
+            error => error,
         }
-        (error, _) => error,
     }
 }
 
@@ -35,11 +60,14 @@ const NOT_FOUND: [&str; 3] = ["42P01", "42704", "42883"];
 /// Between quoted names, in which it does not stand.
 const SEPARATOR: &str = "\u{1}";
 
-/// The place of that schema, from 1. Owners can take a right from themselves and back; a transaction that has created something and
+/// The place of that schema, from 1, and whether the session's role is or could be a superuser, or use files and programs of the server
+/// (`pg_read_server_files`, `pg_write_server_files`, `pg_execute_server_program`: 4569 to 4571). Owners can take a right from themselves and back; a transaction that has created something and
 /// is not over has a lock on the schema; and `pg_database_owner` (6171) is whoever owns the database.
 const OPEN: &str = "
     with here(oid, owner) as (select d.oid, d.datdba from pg_database d where d.datname = current_database())
-    select int8out(min(p.at))::text
+    select int8out(min(p.at))::text,
+           (exists (select from pg_roles r where (r.rolsuper or r.oid between 4569::oid and 4571::oid)
+                                             and pg_has_role(session_user, r.oid, 'MEMBER'::text)))::text
     from regexp_split_to_table($1, E'\\x01'::text) with ordinality as p(name, at)
     left join pg_namespace n on '\"'::text || replace(n.nspname::text, '\"'::text, '\"\"'::text) || '\"'::text = p.name
     cross join here
