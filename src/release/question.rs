@@ -34,6 +34,7 @@ mod given;
 mod named;
 mod nodes;
 mod opened;
+mod parameters;
 mod parsed;
 mod path;
 mod set_operations;

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use super::checks::{Check, PreCheck, listed};
+use super::checks::{Check, PreCheck};
 use super::fragments::{leads_elsewhere, looks_up, made_casts, oids, on_list, outsiders};
 use super::given::given_others;
+use super::parameters::listed;
 use super::tree::{Used, is_made};
 use crate::database::Parameter;
 

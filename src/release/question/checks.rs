@@ -8,16 +8,15 @@
 //! `','::text`; no `unnest` of an array, no `format` nor `concat_ws`, no cast of a text to an oid, no oid beside a `regproc`).
 //! Else one that a superuser put into `pg_catalog`, and that fits better, would be meant. Words for people may use any.
 
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use super::behind::{self, Behind};
+use super::behind;
 use super::called::{CALLED, CALLED_BEFORE};
 use super::fragments::{leads_elsewhere, looks_up, made_casts, oids, outsiders, relations, used_types};
-use super::functions::{ALLOWED, DENIED, patterns};
+use super::parameters::Parameters;
 use super::settled;
-use super::tree::{Used, is_made};
-use crate::database::{DatabaseError, Parameter, Session, Table};
+use super::tree::is_made;
+use crate::database::{DatabaseError, Session, Table};
 
 /// A way in which gate SQL could run code that is not PostgreSQL's own.
 pub struct Check {
@@ -37,115 +36,6 @@ pub(super) enum PreCheck {
     Catalog(&'static str),
     /// The same, before PostgreSQL 14. Later ones have nothing of it.
     CatalogBefore14(&'static str),
-}
-
-/// What the checks are about. Each query has all of them: `$1` functions, `$2` operators, `$3` types of values, `$4` types of
-/// columns, `$5` relations and their children, `$6` types of rows of the catalog that are read, each an array of oids; `$7`
-/// [`DENIED`] and `$8` [`ALLOWED`] as [`patterns`]; `$9` the functions of [`given_others`](super::given::given_others).
-/// The same [`Behind`] the relations: `$10` functions, `$11` operators, `$12` types of values, `$13` types of columns, `$14` functions
-/// of `given_others`.
-pub(super) struct Parameters {
-    /// Of `$1` to `$5`, `$6` and `$9`.
-    lists: [Vec<u32>; 7],
-    behind: Behind,
-    denied: String,
-    allowed: String,
-}
-
-impl Parameters {
-    /// `rows` are those of [`Used::of_catalog_rows`] that are read.
-    pub fn new(uses: &Used, rows: &BTreeSet<u32>, given: &BTreeSet<u32>) -> Self {
-        let sets = [&uses.functions, &uses.operators, &uses.types, &uses.columns, &uses.relations, rows, given];
-        Self {
-            lists: sets.map(listed),
-            behind: Behind::default(),
-            denied: patterns(&DENIED),
-            allowed: patterns(&ALLOWED),
-        }
-    }
-
-    /// Says what stands behind the relations, all of which it has by now.
-    pub fn set_behind(&mut self, behind: Behind) {
-        self.behind = behind;
-    }
-
-    /// Adds children to the relations.
-    pub fn add_relations(&mut self, oids: impl IntoIterator<Item = u32>) {
-        self.lists[4].extend(oids);
-    }
-
-    /// Those of values and of columns.
-    pub fn types(&self) -> impl Iterator<Item = &u32> {
-        self.lists[2].iter().chain(&self.lists[3])
-    }
-
-    fn operators(&self) -> &[u32] {
-        &self.lists[1]
-    }
-
-    /// Whether functions of text search are called, which look up configurations, mappings and dictionaries.
-    pub fn searches_text(&self) -> bool {
-        self.types().any(|oid| OF_TEXT_SEARCH.contains(oid)) || self.operators().contains(&TEXT_MATCHES)
-    }
-
-    /// Whether the time could count, by which the transaction began (`now()`, `current_date`, `'today'`).
-    pub fn has_times(&self) -> bool {
-        self.types().any(|oid| TIMES.contains(oid))
-    }
-
-    /// Whether something is looked up, when the question is parsed or planned, that its owner can make and drop again: a cast of a
-    /// type of somebody's, or what text search needs.
-    pub fn is_looked_up(&self) -> bool {
-        self.types().any(is_made) || self.searches_text()
-    }
-
-    pub fn relations(&self) -> &[u32] {
-        &self.lists[4]
-    }
-
-    fn rows(&self) -> &[u32] {
-        &self.lists[5]
-    }
-
-    fn given(&self) -> &[u32] {
-        &self.lists[6]
-    }
-
-    /// As the query of versions takes them.
-    pub fn values_of_versions<'v>(&'v self, trees: &'v str) -> [Parameter<'v>; 6] {
-        let [functions, operators, types, columns, relations, ..] = self.lists();
-        [functions, operators, types, columns, relations, Parameter::Text(trees)]
-    }
-
-    fn lists(&self) -> [Parameter<'_>; 7] {
-        self.lists.each_ref().map(|list| Parameter::Oids(list))
-    }
-
-    pub fn behind(&self) -> &Behind {
-        &self.behind
-    }
-
-    /// As a query takes them.
-    pub fn values(&self) -> [Parameter<'_>; 14] {
-        let [functions, operators, types, columns, relations, rows, given] = self.lists();
-        let (denied, allowed) = (Parameter::Text(&self.denied), Parameter::Text(&self.allowed));
-        let [a, b, c, d, e] = self.behind.values();
-        [functions, operators, types, columns, relations, rows, denied, allowed, given, a, b, c, d, e]
-    }
-}
-
-/// Types of values and names of text search: `tsvector`, `tsquery`, `regconfig`, `regdictionary` (PostgreSQL,
-/// `catalog/pg_type.dat`).
-const OF_TEXT_SEARCH: [u32; 4] = [3614, 3615, 3734, 3769];
-
-/// `date`, `time`, `timestamp`, `timestamptz`, `timetz` (PostgreSQL, `catalog/pg_type.dat`).
-const TIMES: [u32; 5] = [1082, 1083, 1114, 1184, 1266];
-
-/// `text @@ text`, which has neither (PostgreSQL, `catalog/pg_operator.dat`).
-const TEXT_MATCHES: u32 = 3762;
-
-pub(super) fn listed(set: &BTreeSet<u32>) -> Vec<u32> {
-    set.iter().copied().collect()
 }
 
 /// What has to be looked at.

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::checks::Parameters;
 use super::named::Named;
+use super::parameters::Parameters;
 use super::parsed::MIXED;
 use super::tree::{self, Used};
 use super::versions::Versions;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::checks::{self, Parameters};
+use super::checks;
+use super::parameters::Parameters;
 use super::tree::{Used, is_made, without_columns_of_joins};
 use super::witness::Witness;
 use super::{Question, QuestionError, given, loud, quiet, settled, shown};

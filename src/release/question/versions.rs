@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::behind::Behind;
-use super::checks::Parameters;
 use super::fragments::oids;
+use super::parameters::Parameters;
 use super::tree::Used;
 use super::{QuestionError, Within};
 use crate::database::{DatabaseError, Parameter, Session};
