@@ -52,6 +52,7 @@ use crate::sql::{WithoutLiterals, foreign_modifiers, without_literals};
 use checks::Check;
 use opened::Opened;
 use parsed::Parsed;
+use path::Look;
 use versions::Versions;
 
 /// Executions of a question whose relations are truncated, rewritten or altered meanwhile, or that takes too long for what moves.
@@ -80,9 +81,14 @@ pub enum QuestionError {
     /// Something that it reads was redefined between the check and the answer.
     #[error("{0} changed while it was asked, so its answer does not count; ask again")]
     Changed(String),
-    /// Inside a run by a superuser: a relation that its owner can change between check and execution.
-    #[error("cannot lock {0} against its owner: a run by a superuser asks tables only, or what belongs to a superuser")]
+    /// Inside a run: a table that could not be locked, since its name means another by now.
+    #[error("cannot lock {0}: it was renamed meanwhile; ask again")]
     Unlocked(String),
+    /// Inside a run by a superuser: something whose owner can rename or change it between check and execution.
+    #[error(
+        "{0}, who could have code run with the rights of this run's role; run as a role that is no superuser, or let the trust root allow any (--gate-role any)"
+    )]
+    OfOthers(String),
     /// It is more than one SELECT can do.
     #[error("it is no SELECT, or changes data by WITH; a question is one SELECT")]
     NoSelect,
@@ -119,8 +125,20 @@ pub enum Within {
     /// One of its own, on a session of the gate role.
     OwnTransaction,
     /// That of a run, by the role that runs. Its tables are locked against new indexes, statistics, children and policies
-    /// where the role may.
+    /// where the role may; a superuser asks nothing that belongs to others.
     Run,
+    /// The same, where a superuser may ask everything: on a clone, or because the trust root allows it.
+    TrustingRun,
+}
+
+impl Within {
+    fn is_own(self) -> bool {
+        self == Self::OwnTransaction
+    }
+
+    fn insists(self) -> bool {
+        self == Self::Run
+    }
 }
 
 /// One SELECT, and how it is asked.
@@ -157,17 +175,14 @@ pub fn ask(session: &mut dyn Session, question: &Question<'_>) -> Result<(Vec<Co
             }
             answer => break answer?,
         }
-        begin = match question.within {
-            // So that `now()` is the time of this attempt.
-            Within::OwnTransaction => AGAIN,
-            Within::Run => "ROLLBACK TO SAVEPOINT pgseal_question",
-        };
+        // A new transaction, so that `now()` is the time of this attempt.
+        begin = if question.within.is_own() { AGAIN } else { "ROLLBACK TO SAVEPOINT pgseal_question" };
     };
     let undo = "ROLLBACK TO SAVEPOINT pgseal_question; RELEASE SAVEPOINT pgseal_question";
     match question.within {
         Within::OwnTransaction => session.batch_ahead(undo)?,
         // What follows may be a script's, and must not fail for it.
-        Within::Run => session.batch(undo)?,
+        Within::Run | Within::TrustingRun => session.batch(undo)?,
     }
     // Trees are nobody's notices.
     session.notices();
@@ -190,19 +205,19 @@ fn attempt(
     blank: &WithoutLiterals,
     begin: &str,
 ) -> Result<(Vec<Column>, Table), QuestionError> {
-    let (begun, mut begin, mut unhidden) = (Instant::now(), begin, None);
-    if question.path.len() > 2 || question.within == Within::Run {
+    let (begun, mut begin, mut look) = (Instant::now(), begin, Look::default());
+    if question.path.len() > 2 || question.within.insists() {
         session.batch_ahead(&format!("{begin}; {}", quiet()))?;
-        unhidden = path::unhidden(session, question.path, question.within)?;
+        look = path::look(session, question)?;
         begin = "ROLLBACK TO SAVEPOINT pgseal_question";
     }
-    match unhidden {
-        Some(unhidden) => {
-            let question = &Question { path: &unhidden.path, ..*question };
-            attempt_in_schemas(session, question, blank, begin, begun).map_err(|error| unhidden.explained(error))
-        }
-        None => attempt_in_schemas(session, question, blank, begin, begun),
-    }
+    let Look { unhidden, by_superuser } = look;
+    let path = unhidden.as_ref().map_or(question.path, |unhidden| &unhidden.path);
+    let answer = attempt_in_schemas(session, &Question { path, ..*question }, blank, begin, (begun, by_superuser));
+    answer.map_err(|error| match unhidden {
+        Some(unhidden) => unhidden.explained(error),
+        None => error,
+    })
 }
 
 fn attempt_in_schemas(
@@ -210,11 +225,11 @@ fn attempt_in_schemas(
     question: &Question<'_>,
     blank: &WithoutLiterals,
     begin: &str,
-    begun: Instant,
+    (begun, by_superuser): (Instant, bool),
 ) -> Result<(Vec<Column>, Table), QuestionError> {
     let within = question.within;
     let before = Parsed::of_blank(session, begin, blank, question)?;
-    if within == Within::Run {
+    if !within.is_own() {
         before.lock_tables(session)?;
     }
     let mut parameters = before.parameters();
@@ -234,12 +249,15 @@ fn attempt_in_schemas(
         return Err(QuestionError::Uses(format!("{what} that the catalog does not show")));
     }
     let moves = before.check(session, &parameters)?;
+    if by_superuser {
+        checks::refuse_others(session, &parameters)?;
+    }
 
     let opened = Opened::of(session, question, &before.uses, witness, (&parameters, &versions))?;
     // Behind the versions: of what was made and dropped again before they were read, the server has told by now.
     versions.still(&Versions::read(session, &parameters, within)?, session)?;
     witness.check(session, question)?;
-    if within == Within::OwnTransaction && parameters.has_times() && begun.elapsed() > FRESH {
+    if within.is_own() && begun.elapsed() > FRESH {
         return Err(QuestionError::Late("the time of its transaction"));
     }
     let opening = opened.since();

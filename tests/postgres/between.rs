@@ -289,6 +289,51 @@ fn an_operator_that_comes_before_a_superuser_plans() {
     db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
 }
 
+/// Types and schemas have no locks, so that others can come in their place behind the check, with code that a superuser's run would
+/// execute.
+#[test]
+fn a_superuser_asks_nothing_of_others_in_a_run() {
+    let db = Cluster::shared().database("others");
+    let role = format!("mallory_{}", db.name());
+    db.client()
+        .batch_execute(&format!(
+            "create role {role} login; grant create on schema public to {role};
+             create table public.own (state text); create table public.parent (state text);
+             create schema s; create table s.own (state text); alter schema s owner to {role};
+             set role {role};
+             create table public.theirs (state text); create materialized view public.kept as table public.theirs;
+             create type public.mood as enum ('open'); create domain public.word as text;
+             reset role; alter table public.theirs inherit public.parent; create view public.seen as table public.theirs"
+        ))
+        .unwrap();
+    let asked = |from: &str, by: &str, within: Within| {
+        let gate = format!("select count(*) = 0 as ready, 'x' as reason from {from}");
+        ask_within(read(&as_role(&db, by)).as_mut(), &gate, within)
+    };
+    for (from, refused) in [
+        ("public.theirs", format!("public.theirs belongs to {role}")),
+        ("public.kept", format!("public.kept belongs to {role}")),
+        ("public.seen", format!("public.theirs belongs to {role}")),
+        ("public.parent", format!("public.theirs belongs to {role}")),
+        ("s.own", format!("schema s belongs to {role}")),
+        (
+            "public.own where state = any ('{open}'::public.mood[]::text[])",
+            format!("type public.mood belongs to {role}"),
+        ),
+        ("public.own where state = 'open'::public.mood::text", format!("type public.mood belongs to {role}")),
+    ] {
+        let error = asked(from, "postgres", Within::Run).unwrap_err().to_string();
+        let error = error.replace("mood[]", "mood");
+        assert!(error.contains(&refused), "{from}: {error}");
+        let answer = asked(from, "postgres", Within::TrustingRun);
+        assert!(says_ready(&answer), "{from}: {answer:?}");
+    }
+    db.client().batch_execute(&format!("grant all on all tables in schema public to {role}")).unwrap();
+    assert!(says_ready(&asked("public.own", "postgres", Within::Run)));
+    assert!(says_ready(&asked("public.theirs", &role, Within::Run)), "who is no superuser may");
+    db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
+}
+
 /// Approvals end; and one is given when the only one has ended, while the gate waits.
 #[test]
 fn a_time_that_is_older_than_the_rows() {

@@ -10,13 +10,14 @@
 
 use std::sync::LazyLock;
 
+use super::QuestionError;
 use super::behind;
 use super::called::{CALLED, CALLED_BEFORE};
 use super::fragments::{leads_elsewhere, looks_up, made_casts, oids, outsiders, relations, used_types};
 use super::parameters::Parameters;
 use super::settled;
 use super::tree::is_made;
-use crate::database::{DatabaseError, Session, Table};
+use crate::database::{DatabaseError, Parameter, Session, Table};
 
 /// A way in which gate SQL could run code that is not PostgreSQL's own.
 pub struct Check {
@@ -86,6 +87,38 @@ pub(super) fn rejection(
 ) -> Result<Option<String>, DatabaseError> {
     Ok(first(session.query_with(check.query, &of.values(), false)?))
 }
+
+/// Refuses what belongs to others than superusers, for what a superuser asks in a run: types and schemas have no locks, so that their
+/// owners can put others in their place between check and execution, with code in them.
+pub(super) fn refuse_others(session: &mut dyn Session, of: &Parameters) -> Result<(), QuestionError> {
+    let types: Vec<u32> = of.types().copied().filter(is_made).collect();
+    let values = [Parameter::Oids(of.relations()), Parameter::Oids(&types)];
+    first(session.query_with(OF_OTHERS, &values, false)?).map_or(Ok(()), |found| Err(QuestionError::OfOthers(found)))
+}
+
+const OF_OTHERS: &str = concat!(
+    "with objects(name, owner, namespace) as (
+         select c.oid::regclass::text, c.relowner, c.relnamespace from pg_class c
+         where c.oid >= 16384::oid and c.oid = any ",
+    oids!("$1"),
+    "
+         union all
+         select 'type ' || t.oid::regtype, t.typowner, t.typnamespace from pg_type t
+         where t.oid = any ",
+    oids!("$2"),
+    " or t.oid in (select a.typelem from pg_type a where a.oid = any ",
+    oids!("$2"),
+    ")
+     ), owners(name, owner) as (
+         select name, owner from objects
+         union all
+         select 'schema ' || n.nspname, case when n.nspowner = 6171::oid then d.datdba else n.nspowner end
+         from objects o join pg_namespace n on n.oid = o.namespace cross join pg_database d
+         where d.datname = current_database()
+     )
+     select format('%s belongs to %s', o.name, r.rolname)
+     from owners o join pg_roles r on r.oid = o.owner where not r.rolsuper limit 1"
+);
 
 /// What was found, if anything was: a row counts, even where the server has no words for it.
 fn first(found: Table) -> Option<String> {

@@ -131,17 +131,15 @@ pub(super) const VIRTUAL_COLUMNS: &str = concat!(
     join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum"
 );
 
-/// Relations of a question and their children without the lock of [`LOCKABLE`]: those that it lists, and for a superuser also
-/// materialized views of others, which `LOCK` does not take.
+/// Those relations of a question and their children that [`LOCKABLE`] lists, and that do not have its lock.
 pub(super) const UNLOCKED: &str = concat!(
     "with recursive ",
     descendants!(),
     "
     select c.oid::regclass::text
-    from relations r join pg_class c on c.oid = r.oid join pg_roles o on o.oid = c.relowner
+    from relations r join pg_class c on c.oid = r.oid
     where c.oid >= 16384::oid
-      and (c.relkind in ('r', 'p') and has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE'::text)
-           or c.relkind = 'm' and not o.rolsuper and (select rolsuper from pg_roles where rolname = current_user))
+      and c.relkind in ('r', 'p') and has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE'::text)
       and not exists (select from pg_locks l
                       where l.relation = c.oid and l.pid = pg_backend_pid() and l.granted
                         and l.mode = 'ShareUpdateExclusiveLock'::text

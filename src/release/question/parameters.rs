@@ -56,11 +56,6 @@ impl Parameters {
         self.types().any(|oid| OF_TEXT_SEARCH.contains(oid)) || self.operators().contains(&TEXT_MATCHES)
     }
 
-    /// Whether the time could count, by which the transaction began (`now()`, `current_date`, `'today'`).
-    pub fn has_times(&self) -> bool {
-        self.types().any(|oid| TIMES.contains(oid))
-    }
-
     /// Whether something is looked up, when the question is parsed or planned, that its owner can make and drop again: a cast of a
     /// type of somebody's, or what text search needs.
     pub fn is_looked_up(&self) -> bool {
@@ -105,9 +100,6 @@ impl Parameters {
 /// Types of values and names of text search: `tsvector`, `tsquery`, `regconfig`, `regdictionary` (PostgreSQL,
 /// `catalog/pg_type.dat`).
 const OF_TEXT_SEARCH: [u32; 4] = [3614, 3615, 3734, 3769];
-
-/// `date`, `time`, `timestamp`, `timestamptz`, `timetz` (PostgreSQL, `catalog/pg_type.dat`).
-const TIMES: [u32; 5] = [1082, 1083, 1114, 1184, 1266];
 
 /// `text @@ text`, which has neither (PostgreSQL, `catalog/pg_operator.dat`).
 const TEXT_MATCHES: u32 = 3762;

@@ -64,8 +64,7 @@ impl Parsed {
     /// Keeps others from adding indexes, statistics, partitions and children to the tables of a question, and from changing
     /// their definitions, as far as the role may lock them (PostgreSQL manual, "LOCK").
     ///
-    /// `LOCK` goes by name, and a schema can be renamed meanwhile, so the locks themselves are looked at. A superuser runs nothing
-    /// of a table that another role can still change.
+    /// `LOCK` goes by name, and a schema can be renamed meanwhile, so the locks themselves are looked at.
     pub fn lock_tables(&self, session: &mut dyn Session) -> Result<(), QuestionError> {
         let relations: Vec<u32> = self.uses.relations.iter().copied().collect();
         let relations = [Parameter::Oids(&relations)];

@@ -3,7 +3,7 @@
 //! better can come when the question is planned, and the planner calls it for estimates: so inside a run by a superuser names are
 //! not looked up there either.
 
-use super::{QuestionError, Within};
+use super::{Question, QuestionError};
 use crate::database::{DatabaseError, Parameter, Session};
 
 /// The part of a path in which names are looked up.
@@ -14,30 +14,30 @@ pub(super) struct Unhidden {
     not: String,
 }
 
-/// The schemas of `path` up to the first, of all but the last, in which somebody else than a superuser may create, or which they may
-/// make; up to before it, and also where it is the last, for what a superuser asks in a run. `None` where that is all. `path` ends with
-/// `pg_temp`.
-pub(super) fn unhidden(
-    session: &mut dyn Session,
-    path: &[String],
-    within: Within,
-) -> Result<Option<Unhidden>, DatabaseError> {
-    let Some((temporary, schemas)) = path.split_last() else { return Ok(None) };
+/// What is asked before a question is parsed.
+#[derive(Default)]
+pub(super) struct Look {
+    /// The part of its path in which names are looked up; `None` where that is all of it.
+    pub unhidden: Option<Unhidden>,
+    /// Whether code in a run would have the rights of a superuser, or reach files and programs of the server.
+    pub by_superuser: bool,
+}
+
+/// The schemas of a question's path up to the first, of all but the last, in which somebody else than a superuser may create, or which
+/// they may make; where a superuser asks in a run, up to before it, also where it is the last.
+pub(super) fn look(session: &mut dyn Session, question: &Question<'_>) -> Result<Look, DatabaseError> {
+    let Some((temporary, schemas)) = question.path.split_last() else { return Ok(Look::default()) };
     let found = session.query_with(OPEN, &[Parameter::Text(&schemas.join(SEPARATOR))], false)?;
     let mut found = found.rows.into_iter().flatten();
     let mut next = || found.next().flatten();
-    let Some(first) = next().and_then(|at| at.parse::<usize>().ok()).filter(|at| (1..=schemas.len()).contains(at))
-    else {
-        return Ok(None);
-    };
-    let by_superuser = within == Within::Run && next().as_deref() != Some("false");
-    if first == schemas.len() && !by_superuser {
-        return Ok(None);
-    }
-    let (kept, word) = if by_superuser { (first - 1, "in") } else { (first, "behind") };
-    let mut kept = schemas[..kept].to_vec();
-    kept.push(temporary.clone());
-    Ok(Some(Unhidden { path: kept, not: format!("{word} {}", schemas[first - 1]) }))
+    let first = next().and_then(|at| at.parse::<usize>().ok()).filter(|at| (1..=schemas.len()).contains(at));
+    let by_superuser = question.within.insists() && next().as_deref() != Some("false");
+    let unhidden = first.filter(|first| by_superuser || *first < schemas.len()).map(|first| {
+        let (kept, word) = if by_superuser { (first - 1, "in") } else { (first, "behind") };
+        let path = schemas[..kept].iter().chain([temporary]).cloned().collect();
+        Unhidden { path, not: format!("{word} {}", schemas[first - 1]) }
+    });
+    Ok(Look { unhidden, by_superuser })
 }
 
 impl Unhidden {
