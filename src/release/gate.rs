@@ -135,7 +135,7 @@ pub(super) fn ask_inside(
     for gate in needed(order) {
         let unanswered = |failure| GateError::Unanswered(gate.name.clone(), Box::new(failure));
         let sql = order.sql(&gate.file).map_err(|error| unanswered(Failure::plain(error)))?;
-        let observed = probe::ask(session, sql, order).map_err(unanswered)?;
+        let observed = probe::ask(session, sql, order, probe::within_run(order)).map_err(unanswered)?;
         answers.push(answer(gate, asked, observed).map_err(unanswered)?);
     }
     Ok(answers)

@@ -46,13 +46,8 @@ pub struct Answer {
     pub booleans: Vec<String>,
 }
 
-/// Asks a question inside the transaction of a run. Exactly one row, or it is not an answer.
-pub fn ask(session: &mut dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Answer, Failure> {
-    let trusts_owners = order.clone.is_some() || order.root.policy().gate_role == GateRole::Any;
-    ask_within(session, sql, order, if trusts_owners { Within::TrustingRun } else { Within::Run })
-}
-
-fn ask_within(
+/// Asks a question inside the transaction of a run or rollback. Exactly one row, or it is not an answer.
+pub fn ask(
     session: &mut dyn Session,
     sql: AuthenticatedSql<'_>,
     order: &Order<'_>,
@@ -81,6 +76,12 @@ fn ask_within(
     }
     let booleans = columns.into_iter().filter(|column| column.is_boolean).map(|column| column.name).collect();
     Ok(Answer { row: observed, booleans })
+}
+
+/// How the questions of a run are asked: on a clone, and where the trust root allows any role, whoever owns what they read.
+pub fn within_run(order: &Order<'_>) -> Within {
+    let trusts_owners = order.clone.is_some() || order.root.policy().gate_role == GateRole::Any;
+    if trusts_owners { Within::TrustingRun } else { Within::Run }
 }
 
 fn question(session: &dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Statement, Failure> {
@@ -119,7 +120,7 @@ pub fn ask_read_only(
     // truncated or rewritten meanwhile, and would hide what was created (PostgreSQL manual, 13.6 "Caveats").
     let begin = session.batch_ahead(question::BEGIN);
     begin.map_err(|error| Failure::database("can't begin", &error))?;
-    let observed = ask_within(session, sql, order, Within::OwnTransaction).and_then(|observed| {
+    let observed = ask(session, sql, order, Within::OwnTransaction).and_then(|observed| {
         let assigned = session.query("select pg_catalog.pg_current_xact_id_if_assigned()::text", &[]);
         match assigned.map_err(|error| Failure::database("can't ask for the transaction id", &error))?.single() {
             None => Ok(observed),

@@ -8,6 +8,7 @@ use super::gate::{self, GateError};
 use super::lock;
 use super::perform::{Doing, NamedScript, Which};
 use super::probe;
+use super::question::Within;
 use super::rehearse::locks;
 use super::report::{FailureKind, Halt};
 use super::resolve::{self, Resolution};
@@ -107,7 +108,9 @@ impl Doing<'_, '_> {
 
     fn state(&mut self, session: &mut dyn Session) -> Result<(), Halt> {
         let sql = self.order.sql(&self.work.after.probe).map_err(Failure::plain)?;
-        let observed = probe::ask(session, sql, &self.order)?.row;
+        // A rollback waits for no other role.
+        let within = if self.work.gated { probe::within_run(&self.order) } else { Within::TrustingRun };
+        let observed = probe::ask(session, sql, &self.order, within)?.row;
         let mismatches = probe::compare(self.work.after, &observed);
         self.receipt.after = Some(observed);
         if mismatches.is_empty() {

@@ -12,7 +12,7 @@ use pgseal::database::{
 use pgseal::release::question::Within;
 
 /// What a test is told in the place of the SQL.
-const FETCH: &str = "FETCH";
+pub(super) const FETCH: &str = "FETCH";
 
 /// A session, and what comes before each call that waits for the server: it is told the SQL.
 pub(super) struct Between<'a> {

@@ -118,6 +118,29 @@ fn a_rollback_needs_no_gate_role() {
     super::release::Answer::of(command.env_remove("PGSEAL_GATE_USER").output().unwrap()).done();
 }
 
+/// Nor for the owner of what its probe reads; a superuser's run asks nothing that belongs to others.
+#[test]
+fn a_rollback_by_a_superuser_asks_what_belongs_to_others() {
+    let (db, release, site) = small("undoowner");
+    let role = format!("owner_{}", db.name());
+    let probe = "select count(*) as approvals from public.approvals;\n";
+    let state = r#"{ approvals = "1" }"#;
+    let bundle = site.pack(&release.baseline(probe, state).finalized(probe, state));
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().done();
+    db.client()
+        .batch_execute(&format!("create role {role} login; alter table public.approvals owner to {role}"))
+        .unwrap();
+    operator.rollback().done();
+    let refused = format!("public.approvals belongs to {role}");
+    operator.run().fails_saying(21, &[&refused, "--gate-role any"]);
+    let any = Site::without_gate_user();
+    let bundle = any.pack(&super::release::Release::on(db.name()));
+    any.operator(&bundle, &db.url()).run().done();
+    any.operator(&bundle, &db.url()).rollback().done();
+    db.client().batch_execute(&format!("reassign owned by {role} to postgres; drop role {role}")).unwrap();
+}
+
 /// The owner of the ledger alone, who runs releases, may ask too.
 #[test]
 fn the_ledgers_owner_is_no_owner() {
