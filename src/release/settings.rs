@@ -35,9 +35,9 @@ pub fn reset(session: &mut dyn Session, limits: &RunLimits) -> Result<(), Databa
 pub fn fresh(session: &mut dyn Session, limits: &RunLimits) -> String {
     let (lock, statement) = (limits.lock_timeout.milliseconds(), limits.statement_timeout.milliseconds());
     let idle = limits.idle_timeout.milliseconds();
-    // The role is not among "all" (PostgreSQL manual, "RESET").
+    // Roles are not among "all" (PostgreSQL manual, "RESET").
     let mut sql = format!(
-        "RESET ROLE; RESET ALL; SET search_path = {OWN_PATH}; SET lock_timeout = {lock}; \
+        "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; SET search_path = {OWN_PATH}; SET lock_timeout = {lock}; \
          SET statement_timeout = {statement}; SET idle_in_transaction_session_timeout = {idle}; \
          SET cursor_tuple_fraction = 1; SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; \
          SET tcp_keepalives_count = 3; SET tcp_user_timeout = 60000"

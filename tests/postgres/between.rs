@@ -9,7 +9,7 @@ use super::gate_races::{as_role, ask, ask_within, read, says_ready, snapped};
 use pgseal::database::{
     BatchAnswer, Cancel, ChangedReading, Column, DatabaseError, Identity, Notice, Parameter, Session, Table,
 };
-use pgseal::release::question::Within;
+use pgseal::release::question::{QuestionError, Within};
 
 /// What a test is told in the place of the SQL.
 pub(super) const FETCH: &str = "FETCH";
@@ -285,6 +285,49 @@ fn an_operator_that_comes_before_a_superuser_plans() {
     );
     let refused = unqualified.unwrap_err().to_string();
     assert!(refused.contains("not looked up in \"public\""), "{refused}");
+    drop(mallory);
+    db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
+}
+
+/// Nor where it finds types of others: their owners rename them without a right on the schema, and `f('x')` may mean a cast to one.
+#[test]
+fn a_type_that_takes_a_functions_name() {
+    let db = Cluster::shared().database("renamedtype");
+    let role = format!("mallory_{}", db.name());
+    db.client()
+        .batch_execute(&format!(
+            "create role {role} login; grant create on schema public to {role};
+             create table public.jobs (state text); insert into public.jobs values ('failed'); set role {role};
+             create function public.check_it(text) returns boolean language plpgsql as $$
+                 begin
+                     execute format('copy (select 1) to program %L', 'touch bang_' || current_database());
+                     return true;
+                 end $$;
+             create domain public.dm as text check (public.check_it(value)); create type public.old as range (subtype = public.dm);
+             reset role; revoke create on schema public from {role}"
+        ))
+        .unwrap();
+    let mut mallory = postgres::Client::connect(&as_role(&db, &role), postgres::NoTls).unwrap();
+    for table in ["jobs", "public.jobs"] {
+        let gate = format!(
+            "select count(*) = 0 as ready, 'x' as reason from {table}
+             where state in (select jsonb_array_elements_text('[\"failed\",\"open\"]'))"
+        );
+        let mut is_renamed = false;
+        let mut session = Between::new(read(&as_role(&db, "postgres")), |sql| {
+            if sql == gate && !is_renamed {
+                mallory.batch_execute("alter type public.old rename to jsonb_array_elements_text").unwrap();
+                is_renamed = true;
+            }
+        });
+        let answer = ask_within(&mut session, &gate, Within::Run);
+        drop(session);
+        assert!(!snapped(&db), "{table}: {answer:?}");
+        match table {
+            "jobs" => assert!(matches!(answer, Err(QuestionError::Hidden(..))), "{answer:?}"),
+            _ => assert!(is_renamed && answer.is_ok() && !says_ready(&answer), "{answer:?}"),
+        }
+    }
     drop(mallory);
     db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
 }

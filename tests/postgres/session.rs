@@ -18,6 +18,7 @@ set timezone = 'Asia/Kathmandu';
 set local datestyle = 'German, DMY';
 select set_config('work_mem', '64kB', false);
 select set_config('role', 'pg_read_all_data', false);
+do $$ begin execute 'set session authorization gate_reader'; end $$;
 ";
     let asserts = "do $$
 begin
@@ -28,6 +29,7 @@ begin
     assert current_setting('datestyle') = 'ISO, MDY', current_setting('datestyle');
     assert current_setting('work_mem') <> '64kB', 'work_mem';
     assert current_user = 'postgres', current_user;
+    assert session_user = 'postgres', session_user;
 end $$;
 ";
     let again = leaves.replace("lock_timeout = '1ms'", "lock_timeout = '2ms'");

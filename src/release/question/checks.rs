@@ -45,7 +45,8 @@ pub(super) struct Suspects {
     pub checks: Vec<&'static Check>,
     /// Whether somebody could have committed and not told.
     pub anybody: bool,
-    /// Whether it calls what moves while it is executed: volatile functions, which ask for the server's state or the time.
+    /// Whether it calls what moves while it is executed: volatile functions and those below `pg_stat_activity`, which ask for the server's
+    /// state or the time.
     pub moves: bool,
 }
 
@@ -67,8 +68,11 @@ pub(super) fn suspects(session: &mut dyn Session, of: &Parameters) -> Result<Sus
     Ok(Suspects { checks: all().filter(is_suspect).collect(), anybody, moves })
 }
 
-const MOVES: &str =
-    concat!("exists (select from pg_proc where provolatile = 'v' and oid = any ", oids!("$1"), ")::text");
+const MOVES: &str = concat!(
+    "exists (select from pg_proc where (provolatile = 'v' or proname ~ '^pg_stat_get_'::text) and oid = any ",
+    oids!("$1"),
+    ")::text"
+);
 
 fn by_catalog(is_before_14: bool) -> String {
     let conditions = all().filter_map(|check| match check.pre_check {
