@@ -1,5 +1,6 @@
 //! The real PgBouncer before a real server: it is recognised and refused, however it is set up.
 
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,7 +38,8 @@ impl Pooler {
         let ini = dir.path().join("ini");
         let running = Kept::start(program, &["-q", ini.to_str().unwrap()], "TERM", &dir.path().join("out"));
         let since = Instant::now();
-        while !dir.path().join(format!(".s.PGSQL.{port}")).exists() {
+        // The socket is there before anybody listens on it.
+        while UnixStream::connect(dir.path().join(format!(".s.PGSQL.{port}"))).is_err() {
             let out = std::fs::read_to_string(dir.path().join("out")).unwrap();
             assert!(since.elapsed() < Duration::from_secs(20), "{out}");
             thread::sleep(Duration::from_millis(20));
