@@ -68,9 +68,7 @@ pub enum QuestionError {
     #[error("it uses {0}; only functions of pg_catalog that are not volatile are allowed, also behind views")]
     Uses(String),
     /// A name without a schema that is not found where nobody can put something in front of it.
-    #[error(
-        "{0}; names without a schema are not looked up {1}, where others may create what hides them: write the schema"
-    )]
+    #[error("{0}; names without a schema are not looked up {1}: write the schema")]
     Hidden(DatabaseError, String),
     /// The question can't be parsed without its literals, so nothing can be checked before the server reads them.
     #[error("cannot check it before its literals are read: {0}; in the place of type '...', write CAST('...' AS type)")]
@@ -135,10 +133,6 @@ impl Within {
     fn is_own(self) -> bool {
         self == Self::OwnTransaction
     }
-
-    fn insists(self) -> bool {
-        self == Self::Run
-    }
 }
 
 /// One SELECT, and how it is asked.
@@ -152,6 +146,8 @@ pub struct Question<'q> {
     pub limits: &'q RunLimits,
     /// The transaction.
     pub within: Within,
+    /// The role that runs the release, where it is not the one that asks: what it could not ask in the run is not asked before either.
+    pub runs_as: Option<&'q str>,
 }
 
 /// Begins the transaction of a question that has one of its own.
@@ -206,7 +202,7 @@ fn attempt(
     begin: &str,
 ) -> Result<(Vec<Column>, Table), QuestionError> {
     let (begun, mut begin, mut look) = (Instant::now(), begin, Look::default());
-    if question.path.len() > 2 || question.within.insists() {
+    if question.path.len() > 2 || question.within == Within::Run || question.runs_as.is_some() {
         session.batch_ahead(&format!("{begin}; {}", quiet()))?;
         look = path::look(session, question)?;
         begin = "ROLLBACK TO SAVEPOINT pgseal_question";

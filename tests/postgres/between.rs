@@ -289,7 +289,7 @@ fn an_operator_that_comes_before_a_superuser_plans() {
     db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
 }
 
-/// Nor where it finds types of others: their owners rename them without a right on the schema, and `f('x')` may mean a cast to one.
+/// Owners rename their types without a right on the schema, and `f('x')` may mean a cast to one.
 #[test]
 fn a_type_that_takes_a_functions_name() {
     let db = Cluster::shared().database("renamedtype");

@@ -198,7 +198,7 @@ pub(super) fn read(url: &str) -> Box<dyn Session> {
 pub(super) fn question_of(sql: &str) -> Question<'_> {
     static LIMITS: LazyLock<RunLimits> = LazyLock::new(RunLimits::default);
     static PATH: LazyLock<Vec<String>> = LazyLock::new(|| vec!["\"public\"".to_owned(), "pg_temp".to_owned()]);
-    Question { sql, path: &PATH, limits: &LIMITS, within: Within::OwnTransaction }
+    Question { sql, path: &PATH, limits: &LIMITS, within: Within::OwnTransaction, runs_as: None }
 }
 
 /// Asks as gates are asked, on a session that the caller looks at.

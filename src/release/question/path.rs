@@ -1,9 +1,9 @@
 //! Where names without a schema are looked up. Whoever may create in a schema of the path can put something in front of what a later
-//! one has, and no version of anything shows it: so names are not looked up behind the first such schema. In it an operator that fits
-//! better can come when the question is planned, and the planner calls it for estimates: so inside a run by a superuser names are
-//! not looked up there either.
+//! one has, and no version of anything shows it: so names are not looked up behind the first such schema. For a superuser they
+//! are looked up in `pg_catalog` alone: whatever else has a better match, or takes a name, between check and execution would bring
+//! code that runs with all rights.
 
-use super::{Question, QuestionError};
+use super::{Question, QuestionError, Within};
 use crate::database::{DatabaseError, Parameter, Session};
 
 /// The part of a path in which names are looked up.
@@ -23,23 +23,30 @@ pub(super) struct Look {
     pub by_superuser: bool,
 }
 
-/// The schemas of a question's path up to the first, of all but the last, in which somebody else than a superuser may create, or which
-/// they may make; where a superuser asks in a run, up to before it, also where it is the last.
+/// Looks at the role that runs, and at the schemas of a question's path.
 pub(super) fn look(session: &mut dyn Session, question: &Question<'_>) -> Result<Look, DatabaseError> {
     let Some((temporary, schemas)) = question.path.split_last() else { return Ok(Look::default()) };
+    let runs = match question.within {
+        Within::Run => Some(""),
+        Within::TrustingRun => None,
+        Within::OwnTransaction => question.runs_as,
+    };
+    if let Some(role) = runs
+        && session.query_with(BY_SUPERUSER, &[Parameter::Text(role)], false)?.single() != Some("false")
+    {
+        let unhidden = Unhidden { path: vec![temporary.clone()], not: "in a run by a superuser".to_owned() };
+        return Ok(Look { unhidden: Some(unhidden), by_superuser: question.within == Within::Run });
+    }
+    if schemas.len() < 2 {
+        return Ok(Look::default());
+    }
     let found = session.query_with(OPEN, &[Parameter::Text(&schemas.join(SEPARATOR))], false)?;
-    let mut found = found.rows.into_iter().flatten();
-    let mut next = || found.next().flatten();
-    let mut place = || next().and_then(|at| at.parse::<usize>().ok()).filter(|at| (1..=schemas.len()).contains(at));
-    let (open, or_with_types) = (place(), place());
-    let by_superuser = question.within.insists() && next().as_deref() != Some("false");
-    let first = if by_superuser { or_with_types } else { open };
-    let unhidden = first.filter(|first| by_superuser || *first < schemas.len()).map(|first| {
-        let (kept, word) = if by_superuser { (first - 1, "in") } else { (first, "behind") };
-        let path = schemas[..kept].iter().chain([temporary]).cloned().collect();
-        Unhidden { path, not: format!("{word} {}", schemas[first - 1]) }
+    let first: Option<usize> = found.single().and_then(|at| at.parse().ok());
+    let unhidden = first.filter(|at| *at < schemas.len()).map(|at| {
+        let path = schemas[..at].iter().chain([temporary]).cloned().collect();
+        Unhidden { path, not: format!("behind {}, where others may create what hides them", schemas[at - 1]) }
     });
-    Ok(Look { unhidden, by_superuser })
+    Ok(Look { unhidden, by_superuser: false })
 }
 
 impl Unhidden {
@@ -62,32 +69,28 @@ const NOT_FOUND: [&str; 3] = ["42P01", "42704", "42883"];
 /// Between quoted names, in which it does not stand.
 const SEPARATOR: &str = "\u{1}";
 
-/// The place of that schema, from 1; of the first that is so or has a type of somebody's, which its owner may rename without a right
-/// on the schema; and whether the session's role is or could be a superuser, or use files and programs of the server
-/// (`pg_read_server_files`, `pg_write_server_files`, `pg_execute_server_program`: 4569 to 4571). Owners can take a right from themselves
-/// and back; a transaction that has created something and is not over has a lock on the schema; `pg_database_owner` (6171) is
-/// whoever owns the database; and the types of a table's rows, and arrays, have the names of others.
+/// Whether a role, or that of the session, is or could become a superuser, or use files and programs of the server
+/// (`pg_read_server_files`, `pg_write_server_files`, `pg_execute_server_program`: 4569 to 4571).
+const BY_SUPERUSER: &str = "
+    select (exists (select from pg_roles r
+                    where (r.rolsuper or r.oid between 4569::oid and 4571::oid)
+                      and pg_has_role(case when $1 = ''::text then session_user else $1::name end, r.oid, 'MEMBER'::text)))::text";
+
+/// The place of the first schema, from 1, in which somebody else than a superuser may create, or which they may make. Owners can take
+/// a right from themselves and back; a transaction that has created something and is not over has a lock on the schema; and
+/// `pg_database_owner` (6171) is whoever owns the database.
 const OPEN: &str = "
-    with here(oid, owner) as (select d.oid, d.datdba from pg_database d where d.datname = current_database()),
-    schemas(at, is_open, has_types) as (
-        select p.at,
-               exists (select from pg_roles r
-                       where not r.rolsuper
-                         and case when n.oid is null then r.oid = here.owner or has_database_privilege(r.oid, here.oid, 'CREATE'::text)
-                                  when n.nspowner = 6171::oid and r.oid = here.owner then true
-                                  when r.oid = 6171::oid then false
-                                  else r.oid = n.nspowner or has_schema_privilege(r.oid, n.oid, 'CREATE'::text) end)
-               or exists (select from pg_lock_status() l
-                          where l.locktype = 'object'::text and l.classid = 2615::oid and l.objid = n.oid and l.database = here.oid
-                            and (l.pid is null or l.pid <> pg_backend_pid())),
-               exists (select from pg_type t join pg_roles r on r.oid = t.typowner left join pg_class c on c.oid = t.typrelid
-                       where t.typnamespace = n.oid and not r.rolsuper and t.typcategory <> 'A'
-                         and (t.typrelid = 0::oid or c.relkind = 'c'))
-        from regexp_split_to_table($1, E'\\x01'::text) with ordinality as p(name, at)
-        left join pg_namespace n on '\"'::text || replace(n.nspname::text, '\"'::text, '\"\"'::text) || '\"'::text = p.name
-        cross join here
-    )
-    select int8out(min(at) filter (where is_open))::text, int8out(min(at) filter (where is_open or has_types))::text,
-           (exists (select from pg_roles r where (r.rolsuper or r.oid between 4569::oid and 4571::oid)
-                                             and pg_has_role(session_user, r.oid, 'MEMBER'::text)))::text
-    from schemas";
+    with here(oid, owner) as (select d.oid, d.datdba from pg_database d where d.datname = current_database())
+    select int8out(min(p.at))::text
+    from regexp_split_to_table($1, E'\\x01'::text) with ordinality as p(name, at)
+    left join pg_namespace n on '\"'::text || replace(n.nspname::text, '\"'::text, '\"\"'::text) || '\"'::text = p.name
+    cross join here
+    where exists (select from pg_roles r
+                  where not r.rolsuper
+                    and case when n.oid is null then r.oid = here.owner or has_database_privilege(r.oid, here.oid, 'CREATE'::text)
+                             when n.nspowner = 6171::oid and r.oid = here.owner then true
+                             when r.oid = 6171::oid then false
+                             else r.oid = n.nspowner or has_schema_privilege(r.oid, n.oid, 'CREATE'::text) end)
+       or exists (select from pg_lock_status() l
+                  where l.locktype = 'object'::text and l.classid = 2615::oid and l.objid = n.oid and l.database = here.oid
+                    and (l.pid is null or l.pid <> pg_backend_pid()))";
