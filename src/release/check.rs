@@ -4,8 +4,9 @@ use super::event::{Event, Observer};
 use super::failure::Failure;
 use super::gate::{self, OpenError};
 use super::order::{Order, with_those_of_the_run};
-use super::preflight::{self, NoState};
+use super::preflight;
 use super::probe::{self, Mismatch, Observed};
+use super::question::Within;
 use super::residue::{Before, Residue, Traces};
 use super::settings;
 use super::verify::{self, Asked, FAILED_KEPT, Row};
@@ -63,15 +64,6 @@ pub enum CheckError {
     Probe(Box<Failure>),
 }
 
-impl From<NoState> for CheckError {
-    fn from(error: NoState) -> Self {
-        match error {
-            NoState::Open(error) => Self::Open(error),
-            NoState::Probe(failure) => Self::Probe(failure),
-        }
-    }
-}
-
 /// Runs the probe and every verify script of the state that the ledger says: each read-only or rolled back, each on a
 /// session of its own. That nothing stays is looked at, and what stays is named.
 pub fn run(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Checked, CheckError> {
@@ -97,7 +89,9 @@ pub fn run(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Checked, Ch
     let (when, state) =
         if applied.is_some() { (When::Finalized, &states.finalized) } else { (When::Baseline, &states.baseline) };
     drop(session);
-    let observed = preflight::state(order, &Policy::default(), state)?;
+    let mut asking = gate::open_to_ask(order, &Policy::default()).map_err(CheckError::Open)?;
+    let observed = preflight::seen(asking.as_mut(), order, state, Within::OwnTransaction).map_err(CheckError::Probe)?;
+    drop(asking);
     let mismatches = probe::compare(state, &observed);
     let (mut records, mut scripts) = (Vec::new(), Vec::new());
     for script in verify::in_state(order, when) {

@@ -109,7 +109,8 @@ pub fn answers(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<Gat
             None => open().map_err(GateError::Open)?,
         };
         let sql = order.sql(&gate.file).map_err(|error| unanswered(Failure::plain(error)))?;
-        let observed = probe::ask_read_only(session.as_mut(), sql, order).map_err(unanswered)?;
+        let observed =
+            probe::ask_read_only(session.as_mut(), sql, order, probe::before_run(order)).map_err(unanswered)?;
         let answer = answer(gate, Asked::Before, observed).map_err(unanswered)?;
         observer.event(Event::Gate(&answer));
         answers.push(answer);

@@ -8,6 +8,7 @@ use super::order::Order;
 use super::phases::{Phase, phases};
 use super::preflight;
 use super::probe::{self, Observed};
+use super::question::Within;
 use super::report::{FailureKind, Halt, Report, blank_receipt};
 use super::resolve::{self, Resolution};
 use super::resume::Resumed;
@@ -330,7 +331,7 @@ impl Doing<'_, '_> {
         if let Err(error) = settings::reset(session.as_mut(), self.order.limits) {
             return unproved(&error);
         }
-        let observed = match preflight::seen(session.as_mut(), &self.order, self.work.after) {
+        let observed = match preflight::seen(session.as_mut(), &self.order, self.work.after, Within::OwnTransaction) {
             Ok(observed) => observed,
             Err(failure) => return Ok(Some(format!("committed, but the probe failed afterwards: {failure}"))),
         };

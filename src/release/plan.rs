@@ -133,7 +133,7 @@ fn look_further(order: Order<'_>, plan: &mut Plan) {
         Err(error) => plan.obstacles.push(Obstacle::Preflight(error)),
     }
     if plan.now.is_none() {
-        plan.now = preflight::state(&order, order.root.policy(), &order.manifest().states.baseline).ok();
+        plan.now = preflight::before(&order).ok();
     }
 }
 

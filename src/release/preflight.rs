@@ -4,12 +4,11 @@ use super::failure::Failure;
 use super::gate::{self, OpenError};
 use super::order::Order;
 use super::probe::{self, Mismatch, Observed};
+use super::question::Within;
 use crate::bundle::stage;
 use crate::database::{DatabaseError, Session};
 use crate::format::manifest::{Manifest, State};
-
 use crate::format::timestamp::Timestamp;
-use crate::format::trust_document::Policy;
 use crate::record::ledger::{self, Entry};
 use crate::trust::policy::is_behind;
 
@@ -56,39 +55,27 @@ pub enum PreflightError {
 /// Checks the ledger, then the baseline probe. Gives what the probe saw.
 pub fn run(session: &mut dyn Session, order: &Order<'_>) -> Result<Observed, PreflightError> {
     check_ledger(session, order)?;
-    let observed = state(order, order.root.policy(), &order.manifest().states.baseline)?;
+    let observed = before(order)?;
     let mismatches = probe::compare(&order.manifest().states.baseline, &observed);
     if mismatches.is_empty() { Ok(observed) } else { Err(PreflightError::State(mismatches)) }
 }
 
-/// What a state's probe sees, in a read-only transaction on a session of the gate role.
-pub fn state(order: &Order<'_>, policy: &Policy, state: &State) -> Result<Observed, NoState> {
-    let mut session = gate::open_to_ask(order, policy).map_err(NoState::Open)?;
-    seen(session.as_mut(), order, state).map_err(NoState::Probe)
+/// What the baseline's probe sees before a run.
+pub fn before(order: &Order<'_>) -> Result<Observed, PreflightError> {
+    let mut session = gate::open_to_ask(order, order.root.policy()).map_err(PreflightError::Open)?;
+    let baseline = &order.manifest().states.baseline;
+    seen(session.as_mut(), order, baseline, probe::before_run(order)).map_err(PreflightError::Probe)
 }
 
-/// The same by whatever role asks in this session.
-pub(super) fn seen(session: &mut dyn Session, order: &Order<'_>, state: &State) -> Result<Observed, Box<Failure>> {
+/// What a state's probe sees, in a read-only transaction of the role that asks in this session.
+pub(super) fn seen(
+    session: &mut dyn Session,
+    order: &Order<'_>,
+    state: &State,
+    within: Within<'_>,
+) -> Result<Observed, Box<Failure>> {
     let sql = order.sql(&state.probe).map_err(|error| Box::new(Failure::plain(error)))?;
-    probe::ask_read_only(session, sql, order).map(|answer| answer.row).map_err(Box::new)
-}
-
-/// Why a state is not known.
-#[derive(Debug)]
-pub enum NoState {
-    /// No session to ask the probe in.
-    Open(OpenError),
-    /// The probe gave no answer.
-    Probe(Box<Failure>),
-}
-
-impl From<NoState> for PreflightError {
-    fn from(error: NoState) -> Self {
-        match error {
-            NoState::Open(error) => Self::Open(error),
-            NoState::Probe(failure) => Self::Probe(failure),
-        }
-    }
+    probe::ask_read_only(session, sql, order, within).map(|answer| answer.row).map_err(Box::new)
 }
 
 /// The ledger's rows, if this host's clock is not behind them.

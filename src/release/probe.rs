@@ -51,13 +51,11 @@ pub fn ask(
     session: &mut dyn Session,
     sql: AuthenticatedSql<'_>,
     order: &Order<'_>,
-    within: Within,
+    within: Within<'_>,
 ) -> Result<Answer, Failure> {
     let statement = question(session, sql, order)?;
     let path = settings::question_path(order.manifest());
-    let trusts_owners = order.root.policy().gate_role == GateRole::Any;
-    let runs_as = order.runs_as.filter(|_| !trusts_owners);
-    let asked = Question { sql: &statement.sql, path: &path, limits: order.limits, within, runs_as };
+    let asked = Question { sql: &statement.sql, path: &path, limits: order.limits, within };
     let asked = question::ask(session, &asked).map_err(|error| match error {
         QuestionError::Database(error) => Failure::statement(&statement, &error),
         ref refused @ (QuestionError::Literals(ref error) | QuestionError::Hidden(ref error, _)) => {
@@ -81,9 +79,20 @@ pub fn ask(
 }
 
 /// How the questions of a run are asked: on a clone, and where the trust root allows any role, whoever owns what they read.
-pub fn within_run(order: &Order<'_>) -> Within {
-    let trusts_owners = order.clone.is_some() || order.root.policy().gate_role == GateRole::Any;
-    if trusts_owners { Within::TrustingRun } else { Within::Run }
+pub fn within_run(order: &Order<'_>) -> Within<'static> {
+    if trusts_owners(order) { Within::TrustingRun } else { Within::Run }
+}
+
+/// How they are asked before it, so that none is answered which the run could not ask.
+pub fn before_run<'r>(order: &Order<'r>) -> Within<'r> {
+    match order.runs_as {
+        Some(role) if !trusts_owners(order) => Within::BeforeRunBy(role),
+        _ => Within::OwnTransaction,
+    }
+}
+
+fn trusts_owners(order: &Order<'_>) -> bool {
+    order.clone.is_some() || order.root.policy().gate_role == GateRole::Any
 }
 
 fn question(session: &dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Statement, Failure> {
@@ -117,12 +126,13 @@ pub fn ask_read_only(
     session: &mut dyn Session,
     sql: AuthenticatedSql<'_>,
     order: &Order<'_>,
+    within: Within<'_>,
 ) -> Result<Answer, Failure> {
     // Each query has a snapshot of its own. An older one than the locks of its tables would show a table as empty that was
     // truncated or rewritten meanwhile, and would hide what was created (PostgreSQL manual, 13.6 "Caveats").
     let begin = session.batch_ahead(question::BEGIN);
     begin.map_err(|error| Failure::database("can't begin", &error))?;
-    let observed = ask(session, sql, order, Within::OwnTransaction).and_then(|observed| {
+    let observed = ask(session, sql, order, within).and_then(|observed| {
         let assigned = session.query("select pg_catalog.pg_current_xact_id_if_assigned()::text", &[]);
         match assigned.map_err(|error| Failure::database("can't ask for the transaction id", &error))?.single() {
             None => Ok(observed),

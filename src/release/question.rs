@@ -119,9 +119,11 @@ impl QuestionError {
 
 /// The transaction that a question is executed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Within {
+pub enum Within<'r> {
     /// One of its own, on a session of the gate role.
     OwnTransaction,
+    /// The same, before a run by this role: what it could not ask then is not asked now either.
+    BeforeRunBy(&'r str),
     /// That of a run, by the role that runs. Its tables are locked against new indexes, statistics, children and policies
     /// where the role may; a superuser asks nothing that belongs to others.
     Run,
@@ -129,9 +131,9 @@ pub enum Within {
     TrustingRun,
 }
 
-impl Within {
+impl Within<'_> {
     fn is_own(self) -> bool {
-        self == Self::OwnTransaction
+        matches!(self, Self::OwnTransaction | Self::BeforeRunBy(_))
     }
 }
 
@@ -145,15 +147,19 @@ pub struct Question<'q> {
     /// The time limits of the session.
     pub limits: &'q RunLimits,
     /// The transaction.
-    pub within: Within,
-    /// The role that runs the release, where it is not the one that asks: what it could not ask in the run is not asked before either.
-    pub runs_as: Option<&'q str>,
+    pub within: Within<'q>,
+}
+
+macro_rules! begin {
+    () => {
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
+    };
 }
 
 /// Begins the transaction of a question that has one of its own.
-pub const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
+pub const BEGIN: &str = begin!();
 
-const AGAIN: &str = "ROLLBACK; BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SAVEPOINT pgseal_question";
+const AGAIN: &str = concat!("ROLLBACK; ", begin!(), "; SAVEPOINT pgseal_question");
 
 /// Executes a question inside the current transaction, which must be READ COMMITTED, read-only and behind a savepoint that it is
 /// rolled back to, or just begun by [`BEGIN`] where it is the question's own; after checking what it would call. Gives at most two
@@ -175,10 +181,11 @@ pub fn ask(session: &mut dyn Session, question: &Question<'_>) -> Result<(Vec<Co
         begin = if question.within.is_own() { AGAIN } else { "ROLLBACK TO SAVEPOINT pgseal_question" };
     };
     let undo = "ROLLBACK TO SAVEPOINT pgseal_question; RELEASE SAVEPOINT pgseal_question";
-    match question.within {
-        Within::OwnTransaction => session.batch_ahead(undo)?,
+    if question.within.is_own() {
+        session.batch_ahead(undo)?;
+    } else {
         // What follows may be a script's, and must not fail for it.
-        Within::Run | Within::TrustingRun => session.batch(undo)?,
+        session.batch(undo)?;
     }
     // Trees are nobody's notices.
     session.notices();
@@ -202,7 +209,7 @@ fn attempt(
     begin: &str,
 ) -> Result<(Vec<Column>, Table), QuestionError> {
     let (begun, mut begin, mut look) = (Instant::now(), begin, Look::default());
-    if question.path.len() > 2 || question.within == Within::Run || question.runs_as.is_some() {
+    if question.path.len() > 2 || matches!(question.within, Within::Run | Within::BeforeRunBy(_)) {
         session.batch_ahead(&format!("{begin}; {}", quiet()))?;
         look = path::look(session, question)?;
         begin = "ROLLBACK TO SAVEPOINT pgseal_question";

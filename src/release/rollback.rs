@@ -8,6 +8,7 @@ use super::lock::{self, LockError};
 use super::order::{MissingScript, Order, with_those_of_the_run};
 use super::perform::{self, NamedScript, Part, Start, Work};
 use super::preflight;
+use super::question::Within;
 use super::report::Report;
 use super::resume::Resumed;
 use super::target;
@@ -90,8 +91,9 @@ impl AppliedRelease<'_> {
         // What it was before is shown where it can be had; a database that is neither state can still be undone. For the same
         // reason it is asked as whatever role there is: a rollback waits for nobody to make one.
         let asking = gate::open(&order, &Policy::default(), Purpose::Ask).ok();
-        let before = asking
-            .and_then(|(mut session, _)| preflight::seen(session.as_mut(), &order, &manifest.states.finalized).ok());
+        let before = asking.and_then(|(mut session, _)| {
+            preflight::seen(session.as_mut(), &order, &manifest.states.finalized, Within::OwnTransaction).ok()
+        });
         let script = |(at, script): (usize, &RollbackScript)| {
             Ok(NamedScript { number: at + 1, name: script.file.to_string(), sql: order.sql(&script.file)? })
         };

@@ -198,7 +198,7 @@ pub(super) fn read(url: &str) -> Box<dyn Session> {
 pub(super) fn question_of(sql: &str) -> Question<'_> {
     static LIMITS: LazyLock<RunLimits> = LazyLock::new(RunLimits::default);
     static PATH: LazyLock<Vec<String>> = LazyLock::new(|| vec!["\"public\"".to_owned(), "pg_temp".to_owned()]);
-    Question { sql, path: &PATH, limits: &LIMITS, within: Within::OwnTransaction, runs_as: None }
+    Question { sql, path: &PATH, limits: &LIMITS, within: Within::OwnTransaction }
 }
 
 /// Asks as gates are asked, on a session that the caller looks at.
@@ -206,7 +206,7 @@ pub(super) fn ask(session: &mut dyn Session, gate: &str) -> Result<Table, Questi
     ask_within(session, gate, Within::OwnTransaction)
 }
 
-pub(super) fn ask_within(session: &mut dyn Session, gate: &str, within: Within) -> Result<Table, QuestionError> {
+pub(super) fn ask_within(session: &mut dyn Session, gate: &str, within: Within<'_>) -> Result<Table, QuestionError> {
     session.batch("begin isolation level read committed read only").unwrap();
     question::ask(session, &Question { within, ..question_of(gate) }).map(|(_, table)| table)
 }
@@ -721,8 +721,9 @@ fn a_materialized_view_of_another_role_inside_a_run() {
         .unwrap();
     let bundle = site.pack(&release.gate("approved", "select count(*) > 0 as ready, 'x' as reason from public.mv;\n"));
     let operator = site.operator(&bundle, &db.url());
-    operator.gate().done();
-    operator.run().fails_saying(21, &[&format!("public.mv belongs to {owner}")]);
+    for command in ["gate", "run"] {
+        operator.ask_with(command, &[]).fails_saying(21, &[&format!("public.mv belongs to {owner}")]);
+    }
     db.client().batch_execute("alter materialized view public.mv owner to postgres").unwrap();
     operator.run().done();
     db.client().batch_execute(&format!("drop owned by {owner}; drop role {owner}")).unwrap();

@@ -36,10 +36,10 @@ enum At {
 /// Asks, and commits a transaction when the gate is there; so that it is visible when the gate is parsed the next time, and the server
 /// has told nobody.
 fn asked_beside(at: At, lay: &str, swap: &str, is_visible: &str, gate: &str) -> Result<Table, QuestionError> {
-    asked_beside_what_is_made(at, lay, "", swap, is_visible, gate)
+    asked_beside_what_is_made(at, lay, "", swap, is_visible, gate, Duration::from_millis(500))
 }
 
-/// The same, where something is made behind the first look at the catalog, and told.
+/// The same, where something is made behind the first look at the catalog, and told; and the transaction tells after a while.
 fn asked_beside_what_is_made(
     at: At,
     lay: &str,
@@ -47,6 +47,7 @@ fn asked_beside_what_is_made(
     swap: &str,
     is_visible: &str,
     gate: &str,
+    untold: Duration,
 ) -> Result<Table, QuestionError> {
     let server = Server::start("local all all trust\n", CONF);
     let connection = server.local("postgres");
@@ -124,7 +125,7 @@ fn asked_beside_what_is_made(
         // A rollback has files to remove, too.
         let rolling_back = scope.spawn(move || holding.batch_execute("rollback").unwrap());
         is_visible_to_it.store(true, SeqCst);
-        thread::sleep(Duration::from_millis(500));
+        thread::sleep(untold);
         assert!(!committing.is_finished(), "it has told by now");
         signal("-CONT");
         committing.join().unwrap();
@@ -204,6 +205,7 @@ fn a_cast_that_is_made_and_dropped_meanwhile() {
             "select (count(*) = 1)::integer::bigint from public.t",
             "select count(*) = 0 as ready, 'x' as reason from public.t
              where s > 'minor' and not exists (select from public.later)",
+            Duration::from_millis(500),
         );
         match at {
             // The next time that it is asked, it is gone.
@@ -228,4 +230,20 @@ fn a_type_whose_name_was_not_told_yet() {
     );
     // What the name means now is not what was looked at.
     assert!(matches!(answer, Err(QuestionError::Changed(_))), "{answer:?}");
+}
+
+/// Somebody whose commit takes longer than the gate waits: it is no reason to ask again.
+#[test]
+fn a_transaction_that_does_not_tell() {
+    let answer = asked_beside_what_is_made(
+        At::Opening,
+        "create type public.sev as enum ('minor', 'blocker'); create table public.t (s public.sev)",
+        "",
+        "insert into public.t values ('minor')",
+        "select count(*) from public.t",
+        "select count(*) = 0 as ready, 'x' as reason from public.t where s = 'blocker'",
+        Duration::from_secs(12),
+    );
+    let error = answer.unwrap_err().to_string();
+    assert!(error.contains("what a transaction did that is still being committed changed"), "{error}");
 }

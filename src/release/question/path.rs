@@ -28,20 +28,21 @@ pub(super) fn look(session: &mut dyn Session, question: &Question<'_>) -> Result
     let Some((temporary, schemas)) = question.path.split_last() else { return Ok(Look::default()) };
     let runs = match question.within {
         Within::Run => Some(""),
-        Within::TrustingRun => None,
-        Within::OwnTransaction => question.runs_as,
+        Within::BeforeRunBy(role) => Some(role),
+        Within::OwnTransaction | Within::TrustingRun => None,
     };
     if let Some(role) = runs
         && session.query_with(BY_SUPERUSER, &[Parameter::Text(role)], false)?.single() != Some("false")
     {
         let unhidden = Unhidden { path: vec![temporary.clone()], not: "in a run by a superuser".to_owned() };
-        return Ok(Look { unhidden: Some(unhidden), by_superuser: question.within == Within::Run });
+        return Ok(Look { unhidden: Some(unhidden), by_superuser: true });
     }
     if schemas.len() < 2 {
         return Ok(Look::default());
     }
     let found = session.query_with(OPEN, &[Parameter::Text(&schemas.join(SEPARATOR))], false)?;
-    let first: Option<usize> = found.single().and_then(|at| at.parse().ok());
+    // What is no place counts as the first.
+    let first = found.single().map(|at| at.parse().ok().filter(|at| (1..=schemas.len()).contains(at)).unwrap_or(1));
     let unhidden = first.filter(|at| *at < schemas.len()).map(|at| {
         let path = schemas[..at].iter().chain([temporary]).cloned().collect();
         Unhidden { path, not: format!("behind {}, where others may create what hides them", schemas[at - 1]) }

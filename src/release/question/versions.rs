@@ -34,7 +34,7 @@ impl Versions {
     pub fn with_children(
         session: &mut dyn Session,
         of: &mut Parameters,
-        within: Within,
+        within: Within<'_>,
     ) -> Result<Self, DatabaseError> {
         loop {
             let (versions, trees) = Self::with_trees(session, of, within, true)?;
@@ -49,7 +49,7 @@ impl Versions {
     }
 
     /// Reads them.
-    pub fn read(session: &mut dyn Session, of: &Parameters, within: Within) -> Result<Self, DatabaseError> {
+    pub fn read(session: &mut dyn Session, of: &Parameters, within: Within<'_>) -> Result<Self, DatabaseError> {
         Self::with_trees(session, of, within, false).map(|(versions, _)| versions)
     }
 
@@ -58,12 +58,12 @@ impl Versions {
     fn with_trees(
         session: &mut dyn Session,
         of: &Parameters,
-        within: Within,
+        within: Within<'_>,
         wanted: bool,
     ) -> Result<(Self, Vec<String>), DatabaseError> {
         let query = if session.server_version_num() >= 140_000 { VERSIONS } else { VERSIONS_13 };
         let wanted = if wanted { "wanted" } else { "" };
-        let mut table = session.query_with(query, &of.values_of_versions(wanted), within == Within::OwnTransaction)?;
+        let mut table = session.query_with(query, &of.values_of_versions(wanted), within.is_own())?;
         if of.searches_text() {
             table.rows.append(&mut session.query(TEXT_SEARCH, &[])?.rows);
         }
