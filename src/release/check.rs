@@ -89,7 +89,7 @@ pub fn run(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Checked, Ch
     let (when, state) =
         if applied.is_some() { (When::Finalized, &states.finalized) } else { (When::Baseline, &states.baseline) };
     drop(session);
-    let mut asking = gate::open_to_ask(order, &Policy::default()).map_err(CheckError::Open)?;
+    let (mut asking, _) = gate::open_to_ask(order, &Policy::default()).map_err(CheckError::Open)?;
     let observed = preflight::seen(asking.as_mut(), order, state, Within::OwnTransaction).map_err(CheckError::Probe)?;
     drop(asking);
     let mismatches = probe::compare(state, &observed);

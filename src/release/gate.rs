@@ -6,6 +6,7 @@ use super::gate_role::{self, TooMuch};
 use super::lock::{self, LockError};
 use super::order::Order;
 use super::probe::{self, Answer};
+use super::question::Within;
 use super::settings;
 use super::target::{self, TargetError};
 use crate::database::{DatabaseError, Purpose, Session};
@@ -83,11 +84,14 @@ pub(super) fn open(
     Ok((session, observed))
 }
 
-/// A session to ask gates and probes in, as a role that may do it by the trust root.
-pub(super) fn open_to_ask(order: &Order<'_>, policy: &Policy) -> Result<Box<dyn Session>, OpenError> {
+/// A session to ask gates and probes in before a run, as a role that may do it by the trust root, and how it asks.
+pub(super) fn open_to_ask(order: &Order<'_>, policy: &Policy) -> Result<(Box<dyn Session>, Within), OpenError> {
     let (mut session, _) = open(order, policy, Purpose::Ask)?;
-    let too_much = gate_role::check(session.as_mut(), order.root.policy().gate_role).map_err(OpenError::Connect)?;
-    too_much.map_or(Ok(session), |too_much| Err(OpenError::Role(too_much)))
+    let runs_as = order.runs_as.filter(|_| order.clone.is_none());
+    let roles = gate_role::check(session.as_mut(), order.root.policy().gate_role, runs_as);
+    let roles = roles.map_err(OpenError::Connect)?;
+    let within = if roles.superuser_runs { Within::BeforeSuperusersRun } else { Within::OwnTransaction };
+    roles.too_much.map_or(Ok((session, within)), |too_much| Err(OpenError::Role(too_much)))
 }
 
 /// Asks every gate; the answers may say BLOCKED. Each on a short connection of its own, where target and role are looked at, in
@@ -96,21 +100,20 @@ pub(super) fn open_to_ask(order: &Order<'_>, policy: &Policy) -> Result<Box<dyn 
 pub fn answers(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
     // Without gates too, so that a wrong target or role is told.
     let open = || {
-        let mut session = open_to_ask(order, order.root.policy())?;
+        let (mut session, within) = open_to_ask(order, order.root.policy())?;
         target::check_primary(session.as_mut()).map_err(OpenError::Target)?;
-        Ok(session)
+        Ok((session, within))
     };
     let mut fresh = Some(open().map_err(GateError::Open)?);
     let mut answers = Vec::new();
     for gate in needed(order) {
         let unanswered = |failure| GateError::Unanswered(gate.name.clone(), Box::new(failure));
-        let mut session = match fresh.take() {
-            Some(session) => session,
+        let (mut session, within) = match fresh.take() {
+            Some(fresh) => fresh,
             None => open().map_err(GateError::Open)?,
         };
         let sql = order.sql(&gate.file).map_err(|error| unanswered(Failure::plain(error)))?;
-        let observed =
-            probe::ask_read_only(session.as_mut(), sql, order, probe::before_run(order)).map_err(unanswered)?;
+        let observed = probe::ask_read_only(session.as_mut(), sql, order, within).map_err(unanswered)?;
         let answer = answer(gate, Asked::Before, observed).map_err(unanswered)?;
         observer.event(Event::Gate(&answer));
         answers.push(answer);

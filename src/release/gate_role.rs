@@ -24,15 +24,31 @@ impl std::fmt::Display for TooMuch {
 /// The name of the role in [`TooMuch::remedy`].
 pub const SUGGESTED: &str = "pgseal_gate";
 
-/// Looks at the rights of the role that a session logged in as; `None` where they are those of a reader, or any will do.
-pub fn check(session: &mut dyn Session, wanted: GateRole) -> Result<Option<TooMuch>, DatabaseError> {
+/// What was found of the role that asks, and of the one that runs.
+#[derive(Default)]
+pub struct Roles {
+    /// Where the role that asks can do more than read.
+    pub too_much: Option<TooMuch>,
+    /// Whether the role that runs could do anything, so that it will ask nothing that belongs to others.
+    pub superuser_runs: bool,
+}
+
+/// Looks at the rights of the role that a session logged in as, and of the one that runs, where that is another. Where `wanted` is any
+/// role, nobody is looked at.
+pub fn check(session: &mut dyn Session, wanted: GateRole, runs_as: Option<&str>) -> Result<Roles, DatabaseError> {
     if wanted == GateRole::Any {
-        return Ok(None);
+        return Ok(Roles::default());
     }
-    // Most readers have no more, and that is cheaper to plan.
-    if session.query(MORE_RIGHTS, &[])?.single() == Some("false") {
-        return Ok(None);
-    }
+    let found = session.query(MORE_RIGHTS, &[runs_as.unwrap_or_default()])?;
+    let mut found = found.rows.into_iter().flatten();
+    // Whatever is not a plain no.
+    let mut next = || found.next().flatten().as_deref() != Some("false");
+    let (has_more, superuser_runs) = (next(), next());
+    let too_much = if has_more { too_much(session)? } else { None };
+    Ok(Roles { too_much, superuser_runs })
+}
+
+fn too_much(session: &mut dyn Session) -> Result<Option<TooMuch>, DatabaseError> {
     let found = session.query(RIGHTS, &[])?;
     if found.rows.is_empty() {
         return Ok(None);
@@ -61,14 +77,34 @@ pub fn remedy(database: &str, version: u32) -> Vec<String> {
     ]
 }
 
-/// A necessary condition of [`RIGHTS`].
-const MORE_RIGHTS: &str = "
-    select exists (select from pg_roles r
-                   where pg_has_role(session_user, r.oid, 'MEMBER'::text)
-                     and (r.rolsuper or r.rolreplication or r.oid < 16384::oid and r.rolname not in ('pg_read_all_data', 'pg_read_all_stats')
-                          or exists (select from pg_shdepend d
-                                     where d.refclassid = 'pg_authid'::regclass::oid and d.refobjid = r.oid
-                                       and d.deptype = 'o')))::text";
+/// Whether a role is or could become a superuser, or use files and programs of the server (`pg_read_server_files`,
+/// `pg_write_server_files`, `pg_execute_server_program`: 4569 to 4571).
+macro_rules! is_superuser {
+    ($role:literal) => {
+        concat!(
+            "exists (select from pg_roles r
+                     where (r.rolsuper or r.oid between 4569::oid and 4571::oid) and pg_has_role(",
+            $role,
+            ", r.oid, 'MEMBER'::text))"
+        )
+    };
+}
+
+pub(super) use is_superuser;
+
+/// A necessary condition of [`RIGHTS`], which is cheaper to plan, and most readers don't have; and whether the role `$1` is a superuser.
+const MORE_RIGHTS: &str = concat!(
+    "
+    select (exists (select from pg_roles r
+                    where pg_has_role(session_user, r.oid, 'MEMBER'::text)
+                      and (r.rolsuper or r.rolreplication or r.oid < 16384::oid and r.rolname not in ('pg_read_all_data', 'pg_read_all_stats')
+                           or exists (select from pg_shdepend d
+                                      where d.refclassid = 'pg_authid'::regclass::oid and d.refobjid = r.oid
+                                        and d.deptype = 'o'))))::text,
+           (case when $1 = ''::text then false else ",
+    is_superuser!("$1::name"),
+    " end)::text"
+);
 
 /// What escapes a read-only transaction that is rolled back: a superuser, files and programs of the server, other sessions,
 /// replication slots; and what the owner of an object may do to it there (`REINDEX` and `ANALYZE` are not writes by the

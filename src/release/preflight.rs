@@ -62,9 +62,8 @@ pub fn run(session: &mut dyn Session, order: &Order<'_>) -> Result<Observed, Pre
 
 /// What the baseline's probe sees before a run.
 pub fn before(order: &Order<'_>) -> Result<Observed, PreflightError> {
-    let mut session = gate::open_to_ask(order, order.root.policy()).map_err(PreflightError::Open)?;
-    let baseline = &order.manifest().states.baseline;
-    seen(session.as_mut(), order, baseline, probe::before_run(order)).map_err(PreflightError::Probe)
+    let (mut session, within) = gate::open_to_ask(order, order.root.policy()).map_err(PreflightError::Open)?;
+    seen(session.as_mut(), order, &order.manifest().states.baseline, within).map_err(PreflightError::Probe)
 }
 
 /// What a state's probe sees, in a read-only transaction of the role that asks in this session.
@@ -72,7 +71,7 @@ pub(super) fn seen(
     session: &mut dyn Session,
     order: &Order<'_>,
     state: &State,
-    within: Within<'_>,
+    within: Within,
 ) -> Result<Observed, Box<Failure>> {
     let sql = order.sql(&state.probe).map_err(|error| Box::new(Failure::plain(error)))?;
     probe::ask_read_only(session, sql, order, within).map(|answer| answer.row).map_err(Box::new)

@@ -51,7 +51,7 @@ pub fn ask(
     session: &mut dyn Session,
     sql: AuthenticatedSql<'_>,
     order: &Order<'_>,
-    within: Within<'_>,
+    within: Within,
 ) -> Result<Answer, Failure> {
     let statement = question(session, sql, order)?;
     let path = settings::question_path(order.manifest());
@@ -79,20 +79,9 @@ pub fn ask(
 }
 
 /// How the questions of a run are asked: on a clone, and where the trust root allows any role, whoever owns what they read.
-pub fn within_run(order: &Order<'_>) -> Within<'static> {
-    if trusts_owners(order) { Within::TrustingRun } else { Within::Run }
-}
-
-/// How they are asked before it, so that none is answered which the run could not ask.
-pub fn before_run<'r>(order: &Order<'r>) -> Within<'r> {
-    match order.runs_as {
-        Some(role) if !trusts_owners(order) => Within::BeforeRunBy(role),
-        _ => Within::OwnTransaction,
-    }
-}
-
-fn trusts_owners(order: &Order<'_>) -> bool {
-    order.clone.is_some() || order.root.policy().gate_role == GateRole::Any
+pub fn within_run(order: &Order<'_>) -> Within {
+    let trusts_owners = order.clone.is_some() || order.root.policy().gate_role == GateRole::Any;
+    if trusts_owners { Within::TrustingRun } else { Within::Run }
 }
 
 fn question(session: &dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Statement, Failure> {
@@ -126,7 +115,7 @@ pub fn ask_read_only(
     session: &mut dyn Session,
     sql: AuthenticatedSql<'_>,
     order: &Order<'_>,
-    within: Within<'_>,
+    within: Within,
 ) -> Result<Answer, Failure> {
     // Each query has a snapshot of its own. An older one than the locks of its tables would show a table as empty that was
     // truncated or rewritten meanwhile, and would hide what was created (PostgreSQL manual, 13.6 "Caveats").

@@ -119,11 +119,11 @@ impl QuestionError {
 
 /// The transaction that a question is executed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Within<'r> {
+pub enum Within {
     /// One of its own, on a session of the gate role.
     OwnTransaction,
-    /// The same, before a run by this role: what it could not ask then is not asked now either.
-    BeforeRunBy(&'r str),
+    /// The same, before a run by a superuser: what it could not ask then is not asked now either.
+    BeforeSuperusersRun,
     /// That of a run, by the role that runs. Its tables are locked against new indexes, statistics, children and policies
     /// where the role may; a superuser asks nothing that belongs to others.
     Run,
@@ -131,9 +131,9 @@ pub enum Within<'r> {
     TrustingRun,
 }
 
-impl Within<'_> {
+impl Within {
     fn is_own(self) -> bool {
-        matches!(self, Self::OwnTransaction | Self::BeforeRunBy(_))
+        matches!(self, Self::OwnTransaction | Self::BeforeSuperusersRun)
     }
 }
 
@@ -147,7 +147,7 @@ pub struct Question<'q> {
     /// The time limits of the session.
     pub limits: &'q RunLimits,
     /// The transaction.
-    pub within: Within<'q>,
+    pub within: Within,
 }
 
 macro_rules! begin {
@@ -199,7 +199,7 @@ pub fn suspects(session: &mut dyn Session, question: &Question<'_>) -> Result<Ve
     let parsed = Parsed::of_blank(session, "SAVEPOINT pgseal_question", &blank, question)?;
     let mut parameters = parsed.parameters();
     Versions::with_children(session, &mut parameters, question.within)?;
-    Ok(checks::suspects(session, &parameters)?.checks)
+    Ok(checks::suspects(session, &parameters, false)?.checks)
 }
 
 fn attempt(
@@ -208,12 +208,16 @@ fn attempt(
     blank: &WithoutLiterals,
     begin: &str,
 ) -> Result<(Vec<Column>, Table), QuestionError> {
-    let (begun, mut begin, mut look) = (Instant::now(), begin, Look::default());
-    if question.path.len() > 2 || matches!(question.within, Within::Run | Within::BeforeRunBy(_)) {
-        session.batch_ahead(&format!("{begin}; {}", quiet()))?;
-        look = path::look(session, question)?;
-        begin = "ROLLBACK TO SAVEPOINT pgseal_question";
-    }
+    let (begun, mut begin) = (Instant::now(), begin);
+    let look = match question.within {
+        Within::BeforeSuperusersRun => Look::of_superuser(question),
+        within if within == Within::Run || question.path.len() > 2 => {
+            session.batch_ahead(&format!("{begin}; {}", quiet()))?;
+            begin = "ROLLBACK TO SAVEPOINT pgseal_question";
+            path::look(session, question)?
+        }
+        _ => Look::default(),
+    };
     let Look { unhidden, by_superuser } = look;
     let path = unhidden.as_ref().map_or(question.path, |unhidden| &unhidden.path);
     let answer = attempt_in_schemas(session, &Question { path, ..*question }, blank, begin, (begun, by_superuser));
@@ -251,10 +255,7 @@ fn attempt_in_schemas(
     if let Some(what) = versions.lack(&before.uses) {
         return Err(QuestionError::Uses(format!("{what} that the catalog does not show")));
     }
-    let moves = before.check(session, &parameters)?;
-    if by_superuser {
-        checks::refuse_others(session, &parameters)?;
-    }
+    let moves = before.check(session, &parameters, by_superuser)?;
 
     let opened = Opened::of(session, question, &before.uses, witness, (&parameters, &versions))?;
     // Behind the versions: of what was made and dropped again before they were read, the server has told by now.

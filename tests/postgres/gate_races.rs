@@ -206,7 +206,7 @@ pub(super) fn ask(session: &mut dyn Session, gate: &str) -> Result<Table, Questi
     ask_within(session, gate, Within::OwnTransaction)
 }
 
-pub(super) fn ask_within(session: &mut dyn Session, gate: &str, within: Within<'_>) -> Result<Table, QuestionError> {
+pub(super) fn ask_within(session: &mut dyn Session, gate: &str, within: Within) -> Result<Table, QuestionError> {
     session.batch("begin isolation level read committed read only").unwrap();
     question::ask(session, &Question { within, ..question_of(gate) }).map(|(_, table)| table)
 }

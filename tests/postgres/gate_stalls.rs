@@ -189,7 +189,7 @@ struct Late<'l> {
     /// Of the two.
     opening: usize,
     act: &'l str,
-    within: Within<'static>,
+    within: Within,
 }
 
 impl Late<'_> {

@@ -48,24 +48,36 @@ pub(super) struct Suspects {
     /// Whether it calls what moves while it is executed: volatile functions and those below `pg_stat_activity`, which ask for the server's
     /// state or the time.
     pub moves: bool,
+    /// Whether what a superuser asks could belong to others.
+    pub others: bool,
 }
 
 /// Asks the pre-checks.
-pub(super) fn suspects(session: &mut dyn Session, of: &Parameters) -> Result<Suspects, DatabaseError> {
-    static BY_CATALOG: [LazyLock<String>; 2] =
-        [LazyLock::new(|| by_catalog(false)), LazyLock::new(|| by_catalog(true))];
+pub(super) fn suspects(
+    session: &mut dyn Session,
+    of: &Parameters,
+    by_superuser: bool,
+) -> Result<Suspects, DatabaseError> {
+    static BY_CATALOG: [LazyLock<String>; 4] = [
+        LazyLock::new(|| by_catalog(false, false)),
+        LazyLock::new(|| by_catalog(false, true)),
+        LazyLock::new(|| by_catalog(true, false)),
+        LazyLock::new(|| by_catalog(true, true)),
+    ];
     let is_before_14 = session.server_version_num() < 140_000;
-    let answers = session.query_with(&BY_CATALOG[usize::from(is_before_14)], &of.values(), false)?;
+    let query = &BY_CATALOG[2 * usize::from(is_before_14) + usize::from(by_superuser)];
+    let answers = session.query_with(query, &of.values(), false)?;
     let mut answers = answers.rows.into_iter().flatten();
     let mut next = || answers.next().flatten().as_deref() != Some("false");
     let (anybody, moves) = (next(), next());
+    let others = by_superuser && (next() || of.types().any(is_made));
     let is_suspect = |check: &&Check| match check.pre_check {
         PreCheck::Numbers(condition) => condition(of),
         PreCheck::CatalogBefore14(_) if !is_before_14 => false,
         // Whatever is not a plain no is looked at.
         PreCheck::Catalog(_) | PreCheck::CatalogBefore14(_) => answers.next().flatten().as_deref() != Some("false"),
     };
-    Ok(Suspects { checks: all().filter(is_suspect).collect(), anybody, moves })
+    Ok(Suspects { checks: all().filter(is_suspect).collect(), anybody, moves, others })
 }
 
 const MOVES: &str = concat!(
@@ -74,13 +86,14 @@ const MOVES: &str = concat!(
     ")::text"
 );
 
-fn by_catalog(is_before_14: bool) -> String {
+fn by_catalog(is_before_14: bool, by_superuser: bool) -> String {
     let conditions = all().filter_map(|check| match check.pre_check {
         PreCheck::Catalog(condition) => Some(format!(", ({condition})::text")),
         PreCheck::CatalogBefore14(condition) if is_before_14 => Some(format!(", ({condition})::text")),
         PreCheck::CatalogBefore14(_) | PreCheck::Numbers(_) => None,
     });
-    format!("select {}, {MOVES}{}", settled::anybody!(), conditions.collect::<String>())
+    let others = if by_superuser { OTHERS } else { "" };
+    format!("select {}, {MOVES}{others}{}", settled::anybody!(), conditions.collect::<String>())
 }
 
 /// The rejection of one check, in words.
@@ -99,6 +112,18 @@ pub(super) fn refuse_others(session: &mut dyn Session, of: &Parameters) -> Resul
     let values = [Parameter::Oids(of.relations()), Parameter::Oids(&types)];
     first(session.query_with(OF_OTHERS, &values, false)?).map_or(Ok(()), |found| Err(QuestionError::OfOthers(found)))
 }
+
+/// A necessary condition of [`OF_OTHERS`] for relations: they or their schemas don't belong to the superuser that initdb made
+/// (`BOOTSTRAP_SUPERUSERID`, 10), by `pg_database_owner` (6171) neither.
+const OTHERS: &str = concat!(
+    ", (exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                where c.oid >= 16384::oid and c.oid = any ",
+    oids!("$5"),
+    " and (c.relowner <> 10::oid
+           or n.nspowner <> 10::oid
+              and (n.nspowner <> 6171::oid
+                   or exists (select from pg_database d where d.datname = current_database() and d.datdba <> 10::oid)))))::text"
+);
 
 const OF_OTHERS: &str = concat!(
     "with objects(name, owner, namespace) as (

@@ -95,9 +95,15 @@ impl Parsed {
         read.of_catalog_rows()
     }
 
-    /// Refuses what could have side effects. Gives whether it calls what moves while it is executed.
-    pub fn check(&self, session: &mut dyn Session, parameters: &Parameters) -> Result<bool, QuestionError> {
-        let suspects = checks::suspects(session, parameters)?;
+    /// Refuses what could have side effects; for a superuser also what belongs to others. Gives whether it calls what moves while it is
+    /// executed.
+    pub fn check(
+        &self,
+        session: &mut dyn Session,
+        parameters: &Parameters,
+        by_superuser: bool,
+    ) -> Result<bool, QuestionError> {
+        let suspects = checks::suspects(session, parameters, by_superuser)?;
         if suspects.anybody {
             // So that the versions, which are older, are those of what the question will be parsed by.
             settled::wait(session)?;
@@ -106,6 +112,9 @@ impl Parsed {
             if let Some(found) = checks::rejection(session, check, parameters)? {
                 return Err(QuestionError::Uses(found));
             }
+        }
+        if suspects.others {
+            checks::refuse_others(session, parameters)?;
         }
         if set_operations::mixes_types(&self.tree) {
             return Err(QuestionError::Uses(MIXED.to_owned()));

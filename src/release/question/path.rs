@@ -5,6 +5,7 @@
 
 use super::{Question, QuestionError, Within};
 use crate::database::{DatabaseError, Parameter, Session};
+use crate::release::gate_role::is_superuser;
 
 /// The part of a path in which names are looked up.
 pub(super) struct Unhidden {
@@ -23,20 +24,20 @@ pub(super) struct Look {
     pub by_superuser: bool,
 }
 
-/// Looks at the role that runs, and at the schemas of a question's path.
-pub(super) fn look(session: &mut dyn Session, question: &Question<'_>) -> Result<Look, DatabaseError> {
-    let Some((temporary, schemas)) = question.path.split_last() else { return Ok(Look::default()) };
-    let runs = match question.within {
-        Within::Run => Some(""),
-        Within::BeforeRunBy(role) => Some(role),
-        Within::OwnTransaction | Within::TrustingRun => None,
-    };
-    if let Some(role) = runs
-        && session.query_with(BY_SUPERUSER, &[Parameter::Text(role)], false)?.single() != Some("false")
-    {
-        let unhidden = Unhidden { path: vec![temporary.clone()], not: "in a run by a superuser".to_owned() };
-        return Ok(Look { unhidden: Some(unhidden), by_superuser: true });
+impl Look {
+    /// That of a superuser.
+    pub fn of_superuser(question: &Question<'_>) -> Self {
+        let path = question.path.last().cloned().into_iter().collect();
+        Self { unhidden: Some(Unhidden { path, not: "in a run by a superuser".to_owned() }), by_superuser: true }
     }
+}
+
+/// Looks at the schemas of a question's path; in a run first at the role.
+pub(super) fn look(session: &mut dyn Session, question: &Question<'_>) -> Result<Look, DatabaseError> {
+    if question.within == Within::Run && session.query(BY_SUPERUSER, &[])?.single() != Some("false") {
+        return Ok(Look::of_superuser(question));
+    }
+    let Some((temporary, schemas)) = question.path.split_last() else { return Ok(Look::default()) };
     if schemas.len() < 2 {
         return Ok(Look::default());
     }
@@ -70,12 +71,7 @@ const NOT_FOUND: [&str; 3] = ["42P01", "42704", "42883"];
 /// Between quoted names, in which it does not stand.
 const SEPARATOR: &str = "\u{1}";
 
-/// Whether a role, or that of the session, is or could become a superuser, or use files and programs of the server
-/// (`pg_read_server_files`, `pg_write_server_files`, `pg_execute_server_program`: 4569 to 4571).
-const BY_SUPERUSER: &str = "
-    select (exists (select from pg_roles r
-                    where (r.rolsuper or r.oid between 4569::oid and 4571::oid)
-                      and pg_has_role(case when $1 = ''::text then session_user else $1::name end, r.oid, 'MEMBER'::text)))::text";
+const BY_SUPERUSER: &str = concat!("select (", is_superuser!("session_user"), ")::text");
 
 /// The place of the first schema, from 1, in which somebody else than a superuser may create, or which they may make. Owners can take
 /// a right from themselves and back; a transaction that has created something and is not over has a lock on the schema; and

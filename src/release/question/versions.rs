@@ -34,7 +34,7 @@ impl Versions {
     pub fn with_children(
         session: &mut dyn Session,
         of: &mut Parameters,
-        within: Within<'_>,
+        within: Within,
     ) -> Result<Self, DatabaseError> {
         loop {
             let (versions, trees) = Self::with_trees(session, of, within, true)?;
@@ -49,7 +49,7 @@ impl Versions {
     }
 
     /// Reads them.
-    pub fn read(session: &mut dyn Session, of: &Parameters, within: Within<'_>) -> Result<Self, DatabaseError> {
+    pub fn read(session: &mut dyn Session, of: &Parameters, within: Within) -> Result<Self, DatabaseError> {
         Self::with_trees(session, of, within, false).map(|(versions, _)| versions)
     }
 
@@ -58,7 +58,7 @@ impl Versions {
     fn with_trees(
         session: &mut dyn Session,
         of: &Parameters,
-        within: Within<'_>,
+        within: Within,
         wanted: bool,
     ) -> Result<(Self, Vec<String>), DatabaseError> {
         let query = if session.server_version_num() >= 140_000 { VERSIONS } else { VERSIONS_13 };
