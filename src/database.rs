@@ -157,6 +157,10 @@ pub struct Identity {
     pub database: String,
     /// The role that logged in, `USER`.
     pub user: String,
+    /// The role whose rights the session began with: another one where `ALTER ROLE ... SET role` says so.
+    pub role: String,
+    /// Whether the server is a standby. One that becomes a primary keeps its sessions.
+    pub is_standby: bool,
     /// The server's version as it writes it, `SERVER_VERSION_NAME`: `15.18 (Debian 15.18-0+deb12u1)`.
     pub server_version: String,
 }

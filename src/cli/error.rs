@@ -113,7 +113,6 @@ impl From<DatabaseError> for CliError {
 impl From<TargetError> for CliError {
     fn from(error: TargetError) -> Self {
         match &error {
-            TargetError::Database(database) => connection(database, Exit::Internal),
             TargetError::Differs { what: "the role", .. } => Self::new(Exit::Preflight, error)
                 .hint("--db names the role: postgresql://ROLE@HOST/DATABASE; nothing was changed"),
             _ => Self::new(Exit::Preflight, error).hint("--db names the database; nothing was changed"),

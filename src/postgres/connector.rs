@@ -242,10 +242,10 @@ fn look_up(settings: &Settings, host: &Host) -> Result<Vec<Address>, DatabaseErr
 /// What a server is that was not wanted.
 fn unwanted(wanted: Wanted, session: &PostgresSession) -> Option<&'static str> {
     let facts = session.facts();
-    let writes = !facts.standby && !facts.read_only;
+    let writes = !facts.identity.is_standby && !facts.read_only;
     match wanted {
-        Wanted::Primary if facts.standby => Some("is a standby"),
-        Wanted::Standby if !facts.standby => Some("is a primary"),
+        Wanted::Primary if facts.identity.is_standby => Some("is a standby"),
+        Wanted::Standby if !facts.identity.is_standby => Some("is a primary"),
         Wanted::ReadWrite if !writes => Some("is read-only"),
         Wanted::ReadOnly if writes => Some("is writable"),
         _ => None,

@@ -39,6 +39,7 @@ const FACTS: &str = "select pg_catalog.current_setting('search_path'),
     pg_catalog.boolout(pg_catalog.pg_is_in_recovery())::pg_catalog.text,
     pg_catalog.current_database()::pg_catalog.text,
     session_user::pg_catalog.text,
+    current_user::pg_catalog.text,
     pg_catalog.current_setting('server_version')";
 
 /// What a session is, found out once.
@@ -50,8 +51,6 @@ pub(super) struct Facts {
     pub identity: Identity,
     /// The server's process, which is also the one that began the session.
     pub process: u32,
-    /// Whether this is a standby.
-    pub standby: bool,
     /// Whether transactions are read-only unless they say otherwise.
     pub read_only: bool,
 }
@@ -77,7 +76,7 @@ pub(super) fn verify(
         [row] => row.iter().map(|value| value.as_deref().unwrap_or_default()).collect(),
         _ => Vec::new(),
     };
-    let [begun @ .., encoding, application, read_only, version, process, standby, database, user, server_version] =
+    let [begun @ .., encoding, application, read_only, version, process, standby, database, user, role, server_version] =
         values.as_slice()
     else {
         return Err(DatabaseError::Unsound("the server does not say what it is".to_owned()));
@@ -97,9 +96,10 @@ pub(super) fn verify(
         return Err(refused("the process that began the session is not the one that answers"));
     };
     let version = version.parse().map_err(|_| DatabaseError::Unsound("the server has no version".to_owned()))?;
-    let [database, user, server_version] = [database, user, server_version].map(|value| (*value).to_owned());
-    let identity = Identity { database, user, server_version };
-    Ok(Facts { version, identity, process, standby: standby.starts_with('t'), read_only: *read_only == "on" })
+    let [database, user, role, server_version] =
+        [database, user, role, server_version].map(|value| (*value).to_owned());
+    let identity = Identity { database, user, role, is_standby: *standby != "f", server_version };
+    Ok(Facts { version, identity, process, read_only: *read_only == "on" })
 }
 
 /// The first of the settings by which the server reads a text that no longer is as it began. One that was never reported

@@ -56,7 +56,7 @@ pub enum OpenError {
 /// Connects, compares the target, takes the lock, asks every gate.
 pub fn pass<'b>(order: Order<'b>, observer: &mut dyn Observer) -> Result<GatedRelease<'b>, GateError> {
     let (mut session, target) = open(&order, order.root.policy(), Purpose::Write).map_err(GateError::Open)?;
-    target::check_primary(session.as_mut()).map_err(|error| GateError::Open(OpenError::Target(error)))?;
+    target::check_primary(session.as_ref()).map_err(|error| GateError::Open(OpenError::Target(error)))?;
     lock::take(session.as_mut(), order.stop, observer).map_err(GateError::Lock)?;
     let answers = ask_all(&order, observer)?;
     if answers.iter().any(|answer| !answer.ready) {
@@ -100,8 +100,8 @@ pub(super) fn open_to_ask(order: &Order<'_>, policy: &Policy) -> Result<(Box<dyn
 pub fn answers(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
     // Without gates too, so that a wrong target or role is told.
     let open = || {
-        let (mut session, within) = open_to_ask(order, order.root.policy())?;
-        target::check_primary(session.as_mut()).map_err(OpenError::Target)?;
+        let (session, within) = open_to_ask(order, order.root.policy())?;
+        target::check_primary(session.as_ref()).map_err(OpenError::Target)?;
         Ok((session, within))
     };
     let mut fresh = Some(open().map_err(GateError::Open)?);

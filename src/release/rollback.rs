@@ -55,7 +55,7 @@ pub fn find<'b>(order: Order<'b>, observer: &mut dyn Observer) -> Result<Found<'
     // The policy's list of targets binds what is run, not what is undone.
     let opened = gate::open(&order, &Policy::default(), Purpose::Write);
     let (mut session, target) = opened.map_err(RollbackError::Open)?;
-    target::check_primary(session.as_mut()).map_err(|error| RollbackError::Open(OpenError::Target(error)))?;
+    target::check_primary(session.as_ref()).map_err(|error| RollbackError::Open(OpenError::Target(error)))?;
     lock::take(session.as_mut(), order.stop, observer).map_err(RollbackError::Lock)?;
     let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name).map_err(RollbackError::Ledger)?;
     let id = order.bundle.release_id().to_string();

@@ -7,7 +7,7 @@ use crate::format::manifest::Manifest;
 
 /// `DBNAME`, `USER`, `SERVER_VERSION_NAME`, `SERVER_VERSION_NUM`, `ENCODING`, as psql sets them when it connects.
 pub fn variables(session: &dyn Session) -> BTreeMap<String, String> {
-    let Identity { database, user, server_version } = session.identity().clone();
+    let Identity { database, user, server_version, .. } = session.identity().clone();
     named(database, user, server_version, session.server_version_num().to_string())
 }
 

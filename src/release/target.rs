@@ -1,7 +1,7 @@
 //! Whether this database is the one that the release is for.
 
 use super::rehearse::ClonedDatabase;
-use crate::database::{DatabaseError, Session};
+use crate::database::{DatabaseError, Identity, Session};
 use crate::format::manifest::Target;
 use crate::format::receipt::ObservedTarget;
 use crate::format::trust_document::Policy;
@@ -33,40 +33,25 @@ pub enum TargetError {
     /// A standby runs nothing, and knows what was committed a while ago.
     #[error("the server is a standby: a release runs, and its gates are asked, on the primary")]
     Standby,
-    /// The server did not say.
-    #[error("the target can't be compared: {0}")]
-    Database(#[from] DatabaseError),
 }
 
-/// Asks the server what it is.
+const CONTROL: &str = "select s.system_identifier::text, c.timeline_id::text
+    from pg_catalog.pg_control_system() as s, pg_catalog.pg_control_checkpoint() as c";
+
+/// What the server is, and the role that a session began with.
 pub fn observe(session: &mut dyn Session) -> Result<ObservedTarget, DatabaseError> {
-    let table = session.query(
-        "select pg_catalog.current_database()::text, pg_catalog.current_setting('server_version'),
-                pg_catalog.current_setting('server_version_num'),
-                current_user::text",
-        &[],
-    )?;
-    let mut values = table.rows.into_iter().flatten().map(Option::unwrap_or_default);
-    let mut next = || values.next().unwrap_or_default();
-    let (database, server_version, number, role) = (next(), next(), next(), next());
-    // Where the role may not ask, the identifier stays unknown; a release that names one is then refused.
-    let control = |session: &mut dyn Session, sql| match session.query(sql, &[]) {
-        Ok(table) => Ok(table.single().map(str::to_owned)),
-        Err(DatabaseError::Server(_)) => Ok(None),
-        Err(lost) => Err(lost),
+    // Where the role may not ask, they stay unknown; a release that names an identifier is then refused.
+    let control = match session.query(CONTROL, &[]) {
+        Ok(table) => table.rows.into_iter().flatten().collect(),
+        Err(DatabaseError::Server(_)) => Vec::new(),
+        Err(lost) => return Err(lost),
     };
-    let identifier = "select system_identifier::text from pg_catalog.pg_control_system()";
-    let timeline = "select timeline_id::text from pg_catalog.pg_control_checkpoint()";
-    let (system_identifier, timeline) = (control(session, identifier)?, control(session, timeline)?);
+    let mut control = control.into_iter();
+    let (system_identifier, timeline) = (control.next().flatten(), control.next().flatten());
     let timeline = timeline.and_then(|number| number.parse().ok());
-    Ok(ObservedTarget {
-        database,
-        server_version,
-        server_version_num: number.parse().unwrap_or_default(),
-        role,
-        system_identifier,
-        timeline,
-    })
+    let server_version_num = session.server_version_num();
+    let Identity { database, server_version, role, .. } = session.identity().clone();
+    Ok(ObservedTarget { database, server_version, server_version_num, role, system_identifier, timeline })
 }
 
 /// Compares what the server is with what the release and the trust root want. A clone has another name than the target, and
@@ -113,7 +98,6 @@ pub fn check(
 }
 
 /// Refuses a standby.
-pub fn check_primary(session: &mut dyn Session) -> Result<(), TargetError> {
-    let standby = session.query("select pg_catalog.pg_is_in_recovery()::text", &[])?;
-    if standby.single() == Some("false") { Ok(()) } else { Err(TargetError::Standby) }
+pub fn check_primary(session: &dyn Session) -> Result<(), TargetError> {
+    if session.identity().is_standby { Err(TargetError::Standby) } else { Ok(()) }
 }
