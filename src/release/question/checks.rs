@@ -81,7 +81,7 @@ pub(super) fn suspects(
 }
 
 const MOVES: &str = concat!(
-    "exists (select from pg_proc where (provolatile = 'v' or proname ~ '^pg_stat_get_'::text) and oid = any ",
+    "exists (select from pg_proc where (provolatile = 'v' or proname ~~ 'pg\\_stat\\_get\\_%'::text) and oid = any ",
     oids!("$1"),
     ")::text"
 );
@@ -116,13 +116,14 @@ pub(super) fn refuse_others(session: &mut dyn Session, of: &Parameters) -> Resul
 /// A necessary condition of [`OF_OTHERS`] for relations: they or their schemas don't belong to the superuser that initdb made
 /// (`BOOTSTRAP_SUPERUSERID`, 10), by `pg_database_owner` (6171) neither.
 const OTHERS: &str = concat!(
-    ", (exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    ", (exists (select from pg_class c
                 where c.oid >= 16384::oid and c.oid = any ",
     oids!("$5"),
     " and (c.relowner <> 10::oid
-           or n.nspowner <> 10::oid
-              and (n.nspowner <> 6171::oid
-                   or exists (select from pg_database d where d.datname = current_database() and d.datdba <> 10::oid)))))::text"
+           or case (select n.nspowner from pg_namespace n where n.oid = c.relnamespace)
+                   when 10::oid then false
+                   when 6171::oid then (select d.datdba <> 10::oid from pg_database d where d.datname = current_database())
+                   else true end)))::text"
 );
 
 const OF_OTHERS: &str = concat!(
