@@ -68,7 +68,7 @@ pub enum QuestionError {
     #[error("it uses {0}; only functions of pg_catalog that are not volatile are allowed, also behind views")]
     Uses(String),
     /// A name without a schema that is not found where nobody can put something in front of it.
-    #[error("{0}; names without a schema are not looked up {1}: write the schema")]
+    #[error("{0}; {1}")]
     Hidden(DatabaseError, String),
     /// The question can't be parsed without its literals, so nothing can be checked before the server reads them.
     #[error("cannot check it before its literals are read: {0}; in the place of type '...', write CAST('...' AS type)")]
@@ -82,11 +82,16 @@ pub enum QuestionError {
     /// Inside a run: a table that could not be locked, since its name means another by now.
     #[error("cannot lock {0}: it was renamed meanwhile; ask again")]
     Unlocked(String),
-    /// Inside a run by a superuser: something whose owner can rename or change it between check and execution.
+    /// For a run by a superuser: something whose owner can rename or change it between check and execution.
     #[error(
-        "{0}, who could have code run with the rights of this run's role; run as a role that is no superuser, or let the trust root allow any (--gate-role any)"
+        "{what} belongs to {owner}, who could have code run with the rights of the superuser that runs; run as {owner}, or as another role that is no superuser (holders of the root key can allow it: pgseal trust set-policy TRUST --gate-role any)"
     )]
-    OfOthers(String),
+    OfOthers {
+        /// What it is, in words.
+        what: String,
+        /// The role.
+        owner: String,
+    },
     /// It is more than one SELECT can do.
     #[error("it is no SELECT, or changes data by WITH; a question is one SELECT")]
     NoSelect,
@@ -222,7 +227,7 @@ fn attempt(
     let path = unhidden.as_ref().map_or(question.path, |unhidden| &unhidden.path);
     let answer = attempt_in_schemas(session, &Question { path, ..*question }, blank, begin, (begun, by_superuser));
     answer.map_err(|error| match unhidden {
-        Some(unhidden) => unhidden.explained(error),
+        Some(unhidden) => unhidden.explained(error, question.sql),
         None => error,
     })
 }

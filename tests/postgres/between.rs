@@ -284,7 +284,7 @@ fn an_operator_that_comes_before_a_superuser_plans() {
         Within::Run,
     );
     let refused = unqualified.unwrap_err().to_string();
-    assert!(refused.contains("not looked up in a run by a superuser"), "{refused}");
+    assert!(refused.contains("a superuser's run looks up no name without its schema"), "{refused}");
     drop(mallory);
     db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
 }

@@ -110,7 +110,10 @@ pub(super) fn rejection(
 pub(super) fn refuse_others(session: &mut dyn Session, of: &Parameters) -> Result<(), QuestionError> {
     let types: Vec<u32> = of.types().copied().filter(is_made).collect();
     let values = [Parameter::Oids(of.relations()), Parameter::Oids(&types)];
-    first(session.query_with(OF_OTHERS, &values, false)?).map_or(Ok(()), |found| Err(QuestionError::OfOthers(found)))
+    let Some(row) = session.query_with(OF_OTHERS, &values, false)?.rows.into_iter().next() else { return Ok(()) };
+    let mut row = row.into_iter().map(|word| word.unwrap_or_else(|| "what the server has no name for".to_owned()));
+    let mut next = || row.next().unwrap_or_default();
+    Err(QuestionError::OfOthers { what: next(), owner: next() })
 }
 
 /// A necessary condition of [`OF_OTHERS`] for relations: they or their schemas don't belong to the superuser that initdb made
@@ -142,12 +145,13 @@ const OF_OTHERS: &str = concat!(
      ), owners(name, owner) as (
          select name, owner from objects
          union all
-         select 'schema ' || n.nspname, case when n.nspowner = 6171::oid then d.datdba else n.nspowner end
+         select case when n.nspowner = 6171::oid then format('schema %s, as the database,', n.nspname) else 'schema ' || n.nspname end,
+                case when n.nspowner = 6171::oid then d.datdba else n.nspowner end
          from objects o join pg_namespace n on n.oid = o.namespace cross join pg_database d
          where d.datname = current_database()
      )
-     select format('%s belongs to %s', o.name, r.rolname)
-     from owners o join pg_roles r on r.oid = o.owner where not r.rolsuper limit 1"
+     select o.name, r.rolname::text
+     from owners o left join pg_roles r on r.oid = o.owner where r.rolsuper is not true limit 1"
 );
 
 /// What was found, if anything was: a row counts, even where the server has no words for it.

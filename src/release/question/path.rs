@@ -11,8 +11,8 @@ use crate::release::gate_role::is_superuser;
 pub(super) struct Unhidden {
     /// With `pg_temp` at the end.
     pub path: Vec<String>,
-    /// Where they are not, in words.
-    not: String,
+    /// Why they are not elsewhere, and what helps.
+    why: String,
 }
 
 /// What is asked before a question is parsed.
@@ -28,7 +28,8 @@ impl Look {
     /// That of a superuser.
     pub fn of_superuser(question: &Question<'_>) -> Self {
         let path = question.path.last().cloned().into_iter().collect();
-        Self { unhidden: Some(Unhidden { path, not: "in a run by a superuser".to_owned() }), by_superuser: true }
+        let why = "a superuser's run looks up no name without its schema: run as the role that owns the tables, or write the schema";
+        Self { unhidden: Some(Unhidden { path, why: why.to_owned() }), by_superuser: true }
     }
 }
 
@@ -46,23 +47,39 @@ pub(super) fn look(session: &mut dyn Session, question: &Question<'_>) -> Result
     let first = found.single().map(|at| at.parse().ok().filter(|at| (1..=schemas.len()).contains(at)).unwrap_or(1));
     let unhidden = first.filter(|at| *at < schemas.len()).map(|at| {
         let path = schemas[..at].iter().chain([temporary]).cloned().collect();
-        Unhidden { path, not: format!("behind {}, where others may create what hides them", schemas[at - 1]) }
+        let open = &schemas[at - 1];
+        let why = format!(
+            "names without a schema are not looked up behind {open}, where others may create what hides them: write the schema"
+        );
+        Unhidden { path, why }
     });
     Ok(Look { unhidden, by_superuser: false })
 }
 
 impl Unhidden {
-    /// Says why something is not found.
-    pub fn explained(&self, error: QuestionError) -> QuestionError {
+    /// Says why a name without a schema is not found.
+    pub fn explained(&self, error: QuestionError, question: &str) -> QuestionError {
         match error {
-            QuestionError::Database(error) | QuestionError::Literals(error)
-                if error.code().is_some_and(|code| NOT_FOUND.contains(&code)) =>
+            QuestionError::Database(DatabaseError::Server(error))
+            | QuestionError::Literals(DatabaseError::Server(error))
+                if NOT_FOUND.contains(&error.code.as_str())
+                    && !error.position.is_some_and(|position| has_schema(question, position)) =>
             {
-                QuestionError::Hidden(error, self.not.clone())
+                QuestionError::Hidden(DatabaseError::Server(error), self.why.clone())
             }
             error => error,
         }
     }
+}
+
+/// Whether the name at a place of a question, in characters from 1, stands behind its schema: `app.t`, `"App" . t`.
+fn has_schema(question: &str, position: u32) -> bool {
+    let name: String = question.chars().skip(position.saturating_sub(1) as usize).collect();
+    let rest = match name.strip_prefix('"') {
+        Some(quoted) => quoted.replace("\"\"", "__").split_once('"').map(|(_, rest)| rest.to_owned()),
+        None => Some(name.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_' || c == '$').to_owned()),
+    };
+    rest.is_some_and(|rest| rest.trim_start().starts_with('.'))
 }
 
 /// SQLSTATE of tables, types and the like, and functions that are not found (PostgreSQL manual, "PostgreSQL Error Codes").
@@ -91,3 +108,24 @@ const OPEN: &str = "
        or exists (select from pg_lock_status() l
                   where l.locktype = 'object'::text and l.classid = 2615::oid and l.objid = n.oid and l.database = here.oid
                     and (l.pid is null or l.pid <> pg_backend_pid()))";
+
+#[cfg(test)]
+mod tests {
+    use super::has_schema;
+
+    #[test]
+    fn names_behind_their_schema() {
+        for (question, is) in [
+            ("select from app.t", true),
+            ("select from \"a\"\"b\" . t", true),
+            ("select from t", false),
+            ("select from \"app.t\"", false),
+            ("select from \"t", false),
+            ("select from 'é'.t", false),
+            ("select from Größe$1.t", true),
+        ] {
+            assert_eq!(has_schema(question, 13), is, "{question}");
+        }
+        assert!(!has_schema("t", 99));
+    }
+}
