@@ -276,7 +276,8 @@ fn an_operator_that_comes_before_a_superuser_plans() {
     });
     let answer = ask_within(&mut session, gate, Within::Run);
     drop(session);
-    assert!(is_made && says_ready(&answer), "{answer:?}");
+    // Before PostgreSQL 14 it is refused for what its functions in SQL would call.
+    assert!(is_made && (says_ready(&answer) || matches!(answer, Err(QuestionError::Uses(_)))), "{answer:?}");
     assert!(!snapped(&db));
     let unqualified = ask_within(
         read(&as_role(&db, "postgres")).as_mut(),

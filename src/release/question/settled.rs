@@ -6,13 +6,13 @@
 //! session that takes a lock then has learned it.
 
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::QuestionError;
 use crate::database::{Parameter, Session};
 
-/// How often a transaction is looked at, and in between: ten seconds in all.
-const LOOKS: u32 = 1000;
+/// How long a transaction is waited for, and in between two looks.
+const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Locks `l` that other transactions have of their own numbers. One that is prepared has no process.
@@ -57,11 +57,12 @@ const STILL: &str = concat!(
 pub(super) fn wait(session: &mut dyn Session) -> Result<(), QuestionError> {
     let found = session.query(COMMITTING, &[])?;
     let Some(committing) = found.single() else { return Ok(()) };
-    for _ in 0..LOOKS {
-        if session.query_with(STILL, &[Parameter::Text(committing)], false)?.rows.is_empty() {
-            return Ok(());
+    let begun = Instant::now();
+    while !session.query_with(STILL, &[Parameter::Text(committing)], false)?.rows.is_empty() {
+        if begun.elapsed() > PATIENCE {
+            return Err(QuestionError::Changed("what a transaction did that is still being committed".to_owned()));
         }
         sleep(PAUSE);
     }
-    Err(QuestionError::Changed("what a transaction did that is still being committed".to_owned()))
+    Ok(())
 }
