@@ -242,7 +242,7 @@ fn a_transaction_that_does_not_tell() {
         "insert into public.t values ('minor')",
         "select count(*) from public.t",
         "select count(*) = 0 as ready, 'x' as reason from public.t where s = 'blocker'",
-        Duration::from_secs(12),
+        Duration::from_secs(13),
     );
     let error = answer.unwrap_err().to_string();
     assert!(error.contains("what a transaction did that is still being committed changed"), "{error}");
