@@ -7,8 +7,9 @@ use crate::database::{ChangedReading, DatabaseError, Identity, Purpose, Session}
 /// What the error about a pooler says, whatever else it says.
 pub const POOLER: &str = "a connection pooler";
 
-/// Where names are looked up, and how the server reads strings, comparisons with NULL, and dates.
-const START: [(&str, &str); 7] = [
+/// Where names are looked up, and how the server reads and writes strings, comparisons with NULL, dates and other values; and that
+/// GIN indexes find all rows. Not the time zone, nor the configuration of text search: those are the database's.
+const START: [(&str, &str); 14] = [
     ("search_path", "pg_catalog,pg_temp"),
     ("standard_conforming_strings", "on"),
     ("backslash_quote", "safe_encoding"),
@@ -16,6 +17,13 @@ const START: [(&str, &str); 7] = [
     ("array_nulls", "on"),
     ("datestyle", "ISO,MDY"),
     ("intervalstyle", "postgres"),
+    ("timezone_abbreviations", "Default"),
+    ("extra_float_digits", "1"),
+    ("bytea_output", "hex"),
+    ("xmlbinary", "base64"),
+    ("xmloption", "content"),
+    ("quote_all_identifiers", "off"),
+    ("gin_fuzzy_search_limit", "0"),
 ];
 
 /// The settings by which the server reads a text, as every session begins, and another name of the same value. The server
@@ -31,6 +39,13 @@ const FACTS: &str = "select pg_catalog.current_setting('search_path'),
     pg_catalog.current_setting('array_nulls'),
     pg_catalog.current_setting('datestyle'),
     pg_catalog.current_setting('intervalstyle'),
+    pg_catalog.current_setting('timezone_abbreviations'),
+    pg_catalog.current_setting('extra_float_digits'),
+    pg_catalog.current_setting('bytea_output'),
+    pg_catalog.current_setting('xmlbinary'),
+    pg_catalog.current_setting('xmloption'),
+    pg_catalog.current_setting('quote_all_identifiers'),
+    pg_catalog.current_setting('gin_fuzzy_search_limit'),
     pg_catalog.current_setting('client_encoding'),
     pg_catalog.current_setting('application_name'),
     pg_catalog.current_setting('default_transaction_read_only'),

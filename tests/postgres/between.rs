@@ -333,6 +333,62 @@ fn a_type_that_takes_a_functions_name() {
     db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
 }
 
+/// Everything is a superuser's, and every name has its schema. A function of the type's name takes the place of a cast that is written
+/// as a call, and an automatic array type makes room for whatever is given its name.
+#[test]
+fn a_superuser_names_no_type_in_a_run() {
+    let db = Cluster::shared().database("typenames");
+    let role = format!("mallory_{}", db.name());
+    db.client()
+        .batch_execute(&format!(
+            "create role {role} login; grant create on schema public to {role};
+             create type public.mood as enum ('open', 'done'); create table public.jobs (state public.mood);
+             insert into public.jobs values ('done'); set role {role};
+             create function public.check_it(text) returns boolean language plpgsql as $$
+                 begin
+                     execute format('copy (select 1) to program %L', 'touch bang_' || current_database());
+                     return true;
+                 end $$;
+             create domain public.dm as text check (public.check_it(value)); create domain public.old as public.dm[]"
+        ))
+        .unwrap();
+    let mut mallory = postgres::Client::connect(&as_role(&db, &role), postgres::NoTls).unwrap();
+    for (condition, is_asked) in [
+        ("state = public.mood('open'::text)", false),
+        ("state::text = any ('{open}'::public._mood::text[])", false),
+        ("state = 'open'", false),
+        ("state::text = 'open'", true),
+        ("state::public.mood::text = any ('{open}')", true),
+    ] {
+        let gate = format!("select count(*) = 0 as ready, 'x' as reason from public.jobs where {condition}");
+        let mut is_made = false;
+        let mut session = Between::new(read(&as_role(&db, "postgres")), |sql| {
+            if sql == gate && !is_made {
+                mallory
+                    .batch_execute(
+                        "create function public.mood(text) returns public.mood immutable language plpgsql as $$
+                             begin perform public.check_it($1); return 'open'; end $$;
+                         alter domain public.old rename to _mood",
+                    )
+                    .unwrap();
+                is_made = true;
+            }
+        });
+        let answer = ask_within(&mut session, &gate, Within::Run);
+        drop(session);
+        assert!(!snapped(&db), "{condition}: {answer:?}");
+        match is_asked {
+            true => assert!(says_ready(&answer), "{condition}: {answer:?}"),
+            false => assert!(matches!(answer, Err(QuestionError::Named(_))), "{condition}: {answer:?}"),
+        }
+        if is_made {
+            mallory.batch_execute("drop function public.mood(text); alter domain public._mood rename to old").unwrap();
+        }
+    }
+    drop(mallory);
+    db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
+}
+
 /// Types and schemas have no locks, so that others can come in their place behind the check, with code that a superuser's run would
 /// execute.
 #[test]

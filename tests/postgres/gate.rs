@@ -496,3 +496,38 @@ fn a_foreign_table_under_names_of_any_length() {
     }
     assert!(through.is_empty(), "got through: {through:?}");
 }
+
+/// Whoever owns the database sets what its sessions begin with. None of it is true as psql begins in a new database.
+#[test]
+fn settings_of_the_database_that_change_an_answer() {
+    let (db, release, site) = small("settings");
+    let name = db.name();
+    db.client()
+        .batch_execute(
+            "create table public.many (tags integer[]);
+             insert into public.many select array[n % 1000, -1] from generate_series(1, 20000) as n;
+             create index on public.many using gin (tags); analyze public.many;
+             create table public.few (id integer primary key); grant select on all tables in schema public to public",
+        )
+        .unwrap();
+    for (setting, condition) in [
+        ("gin_fuzzy_search_limit = 1", "(select count(*) < 20 from public.many where tags @> array[7])"),
+        (
+            "quote_all_identifiers = on",
+            "exists (select from pg_class where oid::regclass::text = '\"public\".\"few\"')",
+        ),
+        ("extra_float_digits = -5", "(0.1::float8 + 0.2::float8)::text = '0.3'"),
+        ("bytea_output = escape", "'abc'::bytea::text = 'abc'"),
+        (
+            "timezone_abbreviations = 'Australia'",
+            "timestamptz '2026-11-24 09:00 EST' < timestamptz '2026-11-24 09:00Z'",
+        ),
+        ("xmlbinary = hex", "xmlelement(name a, 'abc'::bytea)::text = '<a>616263</a>'"),
+    ] {
+        db.client().batch_execute(&format!("alter database {name} set {setting}")).unwrap();
+        let gate = format!("select {condition} as ready, '{}' as reason;\n", setting.replace('\'', ""));
+        let bundle = site.pack(&super::release::Release::clone(&release).gate("approved", &gate));
+        let answer = site.operator(&bundle, &db.url()).gate();
+        assert_eq!(answer.code, 20, "{setting}: {answer}");
+    }
+}

@@ -1036,7 +1036,8 @@ fn names_that_others_can_hide() {
             "create schema app; create table app.t (ok boolean); insert into app.t values (true); create table public.first ();
              create schema \"o\"\"pen\"; grant create on schema \"o\"\"pen\" to {mallory};
              create schema own authorization {mallory}; revoke create on schema own from {mallory};
-             create schema was; grant usage, create on schema was to {mallory};
+             create schema was; grant usage, create on schema was to {mallory}; create schema typed; create type typed.old as enum ('a');
+             alter type typed.old owner to {mallory};
              grant usage on schema app, \"o\"\"pen\" to public; grant select on all tables in schema app, public to public;
              revoke create on schema public from public, {mallory}"
         ))
@@ -1056,6 +1057,9 @@ fn names_that_others_can_hide() {
         // She can take the right back.
         (&["\"own\"", "\"app\""], "t"),
         (&["\"was\"", "\"app\""], "t"),
+        // Types are renamed without a right on the schema.
+        (&["\"typed\"", "\"app\""], "t"),
+        (&["\"public\"", "\"app\""], "t"),
         // Who may create in a database makes a schema that is not there.
         (&["\"missing\"", "\"app\""], "t"),
     ] {
@@ -1081,7 +1085,6 @@ fn names_that_others_can_hide() {
         (&["\"was\"", "\"app\""][..], "t"),
         (&[OPEN, "\"app\""], "app.t"),
         (&["\"app\"", OPEN], "t"),
-        (&["\"public\"", "\"app\""], "t"),
         (&["\"missing\"", "\"app\""], "t"),
         (&["\"public\"", OPEN, "\"app\""], "app.t where not exists (select from first)"),
     ] {

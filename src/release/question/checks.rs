@@ -116,7 +116,7 @@ pub(super) fn refuse_others(session: &mut dyn Session, of: &Parameters) -> Resul
     Err(QuestionError::OfOthers { what: next(), owner: next() })
 }
 
-/// A necessary condition of [`OF_OTHERS`] for relations: they or their schemas don't belong to the superuser that initdb made
+/// A necessary condition of [`OF_OTHERS`] for relations: they or their schemas don't belong to the role that initdb made
 /// (`BOOTSTRAP_SUPERUSERID`, 10), by `pg_database_owner` (6171) neither.
 const OTHERS: &str = concat!(
     ", (exists (select from pg_class c
@@ -151,7 +151,7 @@ const OF_OTHERS: &str = concat!(
          where d.datname = current_database()
      )
      select o.name, r.rolname::text
-     from owners o left join pg_roles r on r.oid = o.owner where r.rolsuper is not true limit 1"
+     from owners o left join pg_roles r on r.oid = o.owner where o.owner <> 10::oid and r.rolsuper is not true limit 1"
 );
 
 /// What was found, if anything was: a row counts, even where the server has no words for it.

@@ -14,6 +14,8 @@ use crate::sql::WithoutLiterals;
 pub(super) const MIXED: &str = "UNION, INTERSECT or EXCEPT of different types, one of them made by somebody, which the planner casts by \
                      whatever function is there then (write m::text)";
 
+const NAME_OF_TYPE: &str = concat!("select oid::regtype::text from pg_type where oid = any ", fragments::oids!("$1"));
+
 /// How the server understands a text.
 pub(super) struct Parsed {
     /// The rewritten tree, as it shows it.
@@ -95,6 +97,20 @@ impl Parsed {
         read.of_catalog_rows()
     }
 
+    /// Refuses values of types that are not PostgreSQL's own. Relations are locked, but no type is: whoever may create in its
+    /// schema makes a function that takes the place of the cast `public.mood('open'::text)`, and any type may be given the name
+    /// `public._mood` of an automatic array. So all other names in the question mean PostgreSQL's own; columns have no names of
+    /// types.
+    fn refuse_names(&self, session: &mut dyn Session) -> Result<(), QuestionError> {
+        let made: Vec<u32> = self.uses.types.iter().copied().filter(is_made).collect();
+        if made.is_empty() {
+            return Ok(());
+        }
+        let name = session.query_with(NAME_OF_TYPE, &[Parameter::Oids(&made)], false)?;
+        let name = name.rows.into_iter().flatten().flatten().next();
+        Err(QuestionError::Named(name.unwrap_or_else(|| "that the server has no name for".to_owned())))
+    }
+
     /// Refuses what could have side effects; for a superuser also what belongs to others. Gives whether it calls what moves while it is
     /// executed.
     pub fn check(
@@ -115,6 +131,9 @@ impl Parsed {
         }
         if suspects.others {
             checks::refuse_others(session, parameters)?;
+        }
+        if by_superuser {
+            self.refuse_names(session)?;
         }
         if set_operations::mixes_types(&self.tree) {
             return Err(QuestionError::Uses(MIXED.to_owned()));

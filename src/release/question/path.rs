@@ -90,9 +90,10 @@ const SEPARATOR: &str = "\u{1}";
 
 const BY_SUPERUSER: &str = concat!("select (", is_superuser!("session_user"), ")::text");
 
-/// The place of the first schema, from 1, in which somebody else than a superuser may create, or which they may make. Owners can take
-/// a right from themselves and back; a transaction that has created something and is not over has a lock on the schema; and
-/// `pg_database_owner` (6171) is whoever owns the database.
+/// The place of the first schema, from 1, in which somebody else than a superuser may create, or has types, which their owners rename
+/// without a right on the schema (those of a table's rows, and arrays, have the names of others); or which they may make. Owners can
+/// take a right from themselves and back; a transaction that has created something and is not over has a lock on the schema, but for
+/// functions and types before PostgreSQL 14; and `pg_database_owner` (6171) is whoever owns the database.
 const OPEN: &str = "
     with here(oid, owner) as (select d.oid, d.datdba from pg_database d where d.datname = current_database())
     select int8out(min(p.at))::text
@@ -105,6 +106,9 @@ const OPEN: &str = "
                              when n.nspowner = 6171::oid and r.oid = here.owner then true
                              when r.oid = 6171::oid then false
                              else r.oid = n.nspowner or has_schema_privilege(r.oid, n.oid, 'CREATE'::text) end)
+       or exists (select from pg_type t join pg_roles r on r.oid = t.typowner left join pg_class c on c.oid = t.typrelid
+                  where t.typnamespace = n.oid and not r.rolsuper and t.typcategory <> 'A'
+                    and (t.typrelid = 0::oid or c.relkind = 'c'))
        or exists (select from pg_lock_status() l
                   where l.locktype = 'object'::text and l.classid = 2615::oid and l.objid = n.oid and l.database = here.oid
                     and (l.pid is null or l.pid <> pg_backend_pid()))";
