@@ -76,6 +76,10 @@ pub(super) fn options(purpose: Purpose) -> String {
     if purpose != Purpose::Write {
         options.push("-c default_transaction_read_only=on".to_owned());
     }
+    if purpose == Purpose::Ask {
+        // Another role sees something else, and the database's owner can set it.
+        options.push("-c role=none".to_owned());
+    }
     options.join(" ")
 }
 
@@ -106,6 +110,9 @@ pub(super) fn verify(
         if plain(value) != plain(found) {
             return Err(refused(&format!("the session began with {name}={value}, and now has {found:?}")));
         }
+    }
+    if purpose == Purpose::Ask && role != user {
+        return Err(refused(&format!("the session began with role=none, and now is {role:?}")));
     }
     let Some(process) = pid.filter(|pid| pid.to_string() == *process) else {
         return Err(refused("the process that began the session is not the one that answers"));

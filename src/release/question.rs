@@ -94,9 +94,9 @@ pub enum QuestionError {
     },
     /// For a run by a superuser: a type whose name could mean another one when the question is parsed again.
     #[error(
-        "it has values of type {0}, whose name others can give to code of theirs before a superuser's run; write the column as text (state::text = 'open'), or run as a role that is no superuser"
+        "it reads values of type {0}, whose name others can give to code of theirs before a superuser's run; run as a role that is no superuser"
     )]
-    Named(String),
+    MadeType(String),
     /// It is more than one SELECT can do.
     #[error("it is no SELECT, or changes data by WITH; a question is one SELECT")]
     NoSelect,

@@ -1,6 +1,7 @@
 //! Gates that are no answer, and gates that would do something. All of them are asked as superuser, whom the server
 //! itself forbids nothing.
 
+use super::cluster::GATE_USER;
 use super::release::{assert_same, dump};
 use super::small;
 
@@ -530,4 +531,20 @@ fn settings_of_the_database_that_change_an_answer() {
         let answer = site.operator(&bundle, &db.url()).gate();
         assert_eq!(answer.code, 20, "{setting}: {answer}");
     }
+}
+
+/// The gate role is a member of what it reads by; as such a role it would not see what others do.
+#[test]
+fn a_role_that_the_database_sets() {
+    let (db, release, site) = small("setrole");
+    let (name, reads) = (db.name(), format!("reads_{}", db.name()));
+    db.client()
+        .batch_execute(&format!(
+            "create role {reads}; grant {reads} to {GATE_USER}; alter database {name} set role = {reads}"
+        ))
+        .unwrap();
+    let gate = "select current_user = session_user as ready, current_user::text as reason;\n";
+    let bundle = site.pack(&release.gate("approved", gate));
+    site.operator(&bundle, &db.url()).gate().done().says(&[GATE_USER]);
+    db.client().batch_execute(&format!("set role none; alter database {name} reset role; drop role {reads}")).unwrap();
 }

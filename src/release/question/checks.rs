@@ -70,7 +70,7 @@ pub(super) fn suspects(
     let mut answers = answers.rows.into_iter().flatten();
     let mut next = || answers.next().flatten().as_deref() != Some("false");
     let (anybody, moves) = (next(), next());
-    let others = by_superuser && (next() || of.types().any(is_made));
+    let others = by_superuser && next();
     let is_suspect = |check: &&Check| match check.pre_check {
         PreCheck::Numbers(condition) => condition(of),
         PreCheck::CatalogBefore14(_) if !is_before_14 => false,
@@ -105,18 +105,17 @@ pub(super) fn rejection(
     Ok(first(session.query_with(check.query, &of.values(), false)?))
 }
 
-/// Refuses what belongs to others than superusers, for what a superuser asks in a run: types and schemas have no locks, so that their
-/// owners can put others in their place between check and execution, with code in them.
+/// Refuses relations that belong to others than superusers, or are in a schema of theirs, for what a superuser asks in a run: schemas
+/// have no locks, so that their owners can put others in their place between check and execution, with code in them.
 pub(super) fn refuse_others(session: &mut dyn Session, of: &Parameters) -> Result<(), QuestionError> {
-    let types: Vec<u32> = of.types().copied().filter(is_made).collect();
-    let values = [Parameter::Oids(of.relations()), Parameter::Oids(&types)];
-    let Some(row) = session.query_with(OF_OTHERS, &values, false)?.rows.into_iter().next() else { return Ok(()) };
+    let found = session.query_with(OF_OTHERS, &[Parameter::Oids(of.relations())], false)?;
+    let Some(row) = found.rows.into_iter().next() else { return Ok(()) };
     let mut row = row.into_iter().map(|word| word.unwrap_or_else(|| "what the server has no name for".to_owned()));
     let mut next = || row.next().unwrap_or_default();
     Err(QuestionError::OfOthers { what: next(), owner: next() })
 }
 
-/// A necessary condition of [`OF_OTHERS`] for relations: they or their schemas don't belong to the role that initdb made
+/// A necessary condition of [`OF_OTHERS`]: relations or their schemas don't belong to the role that initdb made
 /// (`BOOTSTRAP_SUPERUSERID`, 10), by `pg_database_owner` (6171) neither.
 const OTHERS: &str = concat!(
     ", (exists (select from pg_class c
@@ -135,13 +134,6 @@ const OF_OTHERS: &str = concat!(
          where c.oid >= 16384::oid and c.oid = any ",
     oids!("$1"),
     "
-         union all
-         select 'type ' || t.oid::regtype, t.typowner, t.typnamespace from pg_type t
-         where t.oid = any ",
-    oids!("$2"),
-    " or t.oid in (select a.typelem from pg_type a where a.oid = any ",
-    oids!("$2"),
-    ")
      ), owners(name, owner) as (
          select name, owner from objects
          union all

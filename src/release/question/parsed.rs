@@ -97,18 +97,18 @@ impl Parsed {
         read.of_catalog_rows()
     }
 
-    /// Refuses values of types that are not PostgreSQL's own. Relations are locked, but no type is: whoever may create in its
-    /// schema makes a function that takes the place of the cast `public.mood('open'::text)`, and any type may be given the name
-    /// `public._mood` of an automatic array. So all other names in the question mean PostgreSQL's own; columns have no names of
-    /// types.
-    fn refuse_names(&self, session: &mut dyn Session) -> Result<(), QuestionError> {
-        let made: Vec<u32> = self.uses.types.iter().copied().filter(is_made).collect();
+    /// Refuses types that are not PostgreSQL's own. Relations are locked, but no type is: whoever may create in its schema makes a
+    /// function that takes the place of the cast `public.mood('open'::text)`, and any type may be given the name `public._mood` of an
+    /// automatic array. Columns count, since a cast to the type that a value has stands in no tree. So all other names in the
+    /// question mean PostgreSQL's own.
+    fn refuse_types(&self, session: &mut dyn Session) -> Result<(), QuestionError> {
+        let made: Vec<u32> = self.uses.types.union(&self.uses.columns).copied().filter(is_made).collect();
         if made.is_empty() {
             return Ok(());
         }
         let name = session.query_with(NAME_OF_TYPE, &[Parameter::Oids(&made)], false)?;
         let name = name.rows.into_iter().flatten().flatten().next();
-        Err(QuestionError::Named(name.unwrap_or_else(|| "that the server has no name for".to_owned())))
+        Err(QuestionError::MadeType(name.unwrap_or_else(|| "that the server has no name for".to_owned())))
     }
 
     /// Refuses what could have side effects; for a superuser also what belongs to others. Gives whether it calls what moves while it is
@@ -133,7 +133,7 @@ impl Parsed {
             checks::refuse_others(session, parameters)?;
         }
         if by_superuser {
-            self.refuse_names(session)?;
+            self.refuse_types(session)?;
         }
         if set_operations::mixes_types(&self.tree) {
             return Err(QuestionError::Uses(MIXED.to_owned()));
