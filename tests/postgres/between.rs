@@ -262,7 +262,7 @@ fn an_operator_that_comes_before_a_superuser_plans() {
     let operator = "
         create function public.more(numeric, integer) returns boolean language plpgsql as $$
             begin
-                execute format('copy (select 1) to program %L', 'touch bang_' || current_database());
+                execute format('copy (select 1) to program %L', 'cat > bang_' || current_database());
                 return true;
             end $$;
         create operator public.> (leftarg = numeric, rightarg = integer, function = public.more, restrict = scalargtsel)";
@@ -301,7 +301,7 @@ fn a_type_that_takes_a_functions_name() {
              create table public.jobs (state text); insert into public.jobs values ('failed'); set role {role};
              create function public.check_it(text) returns boolean language plpgsql as $$
                  begin
-                     execute format('copy (select 1) to program %L', 'touch bang_' || current_database());
+                     execute format('copy (select 1) to program %L', 'cat > bang_' || current_database());
                      return true;
                  end $$;
              create domain public.dm as text check (public.check_it(value)); create type public.old as range (subtype = public.dm);
@@ -347,7 +347,7 @@ fn a_superuser_names_no_type_in_a_run() {
              insert into public.jobs values ('done', '{{done}}', 'done'); set role {role};
              create function public.check_it(text) returns boolean language plpgsql as $$
                  begin
-                     execute format('copy (select 1) to program %L', 'touch bang_' || current_database());
+                     execute format('copy (select 1) to program %L', 'cat > bang_' || current_database());
                      return true;
                  end $$;
              create domain public.dm as text check (public.check_it(value)); create domain public.old as public.dm[]"

@@ -25,7 +25,7 @@ const BANG: &str = "
         begin
             perform pg_advisory_lock(4711);
             begin
-                execute format('copy (select 1) to program %L', 'touch bang_' || current_database());
+                execute format('copy (select 1) to program %L', 'cat > bang_' || current_database());
             exception when others then null;
             end;
             return true;
