@@ -115,6 +115,9 @@ impl From<TargetError> for CliError {
         match &error {
             TargetError::Differs { what: "the role", .. } => Self::new(Exit::Preflight, error)
                 .hint("--db names the role: postgresql://ROLE@HOST/DATABASE; nothing was changed"),
+            TargetError::Becomes { .. } => Self::new(Exit::Preflight, error).hint(
+                "reset it (ALTER DATABASE or ALTER ROLE ... RESET role), or run as a role that is no superuser; nothing was changed",
+            ),
             _ => Self::new(Exit::Preflight, error).hint("--db names the database; nothing was changed"),
         }
     }

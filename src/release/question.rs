@@ -28,6 +28,7 @@
 mod behind;
 mod called;
 pub mod checks;
+mod follows;
 mod fragments;
 mod functions;
 mod given;

@@ -161,3 +161,45 @@ fn the_ledgers_owner_is_no_owner() {
     super::release::Answer::of(command.env_remove("PGSEAL_GATE_USER").output().unwrap()).done();
     db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
 }
+
+/// Whoever owns the database can have a superuser's session begin as themselves, and would own the ledger.
+#[test]
+fn a_superuser_that_becomes_another_role() {
+    let (db, release, site) = small("becomes");
+    let (name, role) = (db.name(), format!("other_{}", db.name()));
+    db.client()
+        .batch_execute(&format!(
+            "create role {role}; grant usage, create on schema public to {role}; grant create on database {name} to {role};
+             grant all on all tables in schema public to {role}; alter database {name} set role = {role}"
+        ))
+        .unwrap();
+    let bundle = site.pack(&release);
+    let superuser = site.operator(&bundle, &db.url());
+    let words = format!("a session of postgres, a superuser, begins here as {role}");
+    let plan = superuser.plan();
+    assert!(plan.code == 22 && plan.to_string().contains(&words), "{plan}");
+    for answer in [superuser.run(), superuser.rollback()] {
+        answer.fails_saying(22, &[&words, "RESET role"]);
+    }
+    assert_eq!(db.ask("select to_regclass('pgseal.ledger') is null"), "t");
+    // As a superuser still; and one that is no superuser may be another.
+    let set =
+        |role: &str| db.client().batch_execute(&format!("set role none; alter database {name} set role = {role}"));
+    set("postgres").unwrap();
+    superuser.run().done();
+    superuser.rollback().done();
+    set(&role).unwrap();
+    db.client()
+        .batch_execute(&format!(
+            "set role none; drop schema pgseal cascade; create role {role}_runs login; grant {role} to {role}_runs"
+        ))
+        .unwrap();
+    let other = site.operator(&bundle, &as_role(&db.url(), &format!("{role}_runs")));
+    other.run().done();
+    assert_eq!(db.ask("select role from pgseal.ledger"), role);
+    other.rollback().done();
+    let left = format!(
+        "set role none; alter database {name} reset role; drop role {role}_runs; drop owned by {role} cascade; drop role {role}"
+    );
+    db.client().batch_execute(&left).unwrap();
+}

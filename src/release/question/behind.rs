@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::checks::{Check, PreCheck};
+use super::follows::Follows;
 use super::fragments::{leads_elsewhere, looks_up, made_casts, oids, on_list, outsiders};
 use super::given::given_others;
 use super::parameters::listed;
@@ -22,14 +23,18 @@ pub(super) struct Behind {
     columns: Vec<u32>,
     /// The functions of [`given_others`].
     given: Vec<u32>,
+    /// Those of [`Follows`].
+    texts: Vec<u32>,
+    settings: Vec<u32>,
 }
 
 impl Behind {
     /// Reads the trees of expressions.
     pub fn of(trees: &[String]) -> Self {
-        let (mut uses, mut given) = (Used::default(), BTreeSet::new());
+        let (mut uses, mut given, mut follows) = (Used::default(), BTreeSet::new(), Follows::default());
         for tree in trees {
             uses.collect(tree);
+            follows.collect(tree);
             given.append(&mut given_others(tree));
         }
         Self {
@@ -38,12 +43,16 @@ impl Behind {
             types: listed(&uses.types),
             columns: listed(&uses.columns),
             given: listed(&given),
+            texts: listed(&follows.types),
+            settings: listed(&follows.functions),
         }
     }
 
     /// As a query takes them.
-    pub fn values(&self) -> [Parameter<'_>; 5] {
-        [&self.functions, &self.operators, &self.types, &self.columns, &self.given].map(|list| Parameter::Oids(list))
+    pub fn values(&self) -> [Parameter<'_>; 7] {
+        let lists =
+            [&self.functions, &self.operators, &self.types, &self.columns, &self.given, &self.texts, &self.settings];
+        lists.map(|list| Parameter::Oids(list))
     }
 
     fn has_made_operators(&self) -> bool {
@@ -56,6 +65,10 @@ impl Behind {
 
     fn gives_others(&self) -> bool {
         !self.given.is_empty()
+    }
+
+    fn follows_settings(&self) -> bool {
+        !self.texts.is_empty() || !self.settings.is_empty()
     }
 }
 
@@ -83,7 +96,7 @@ macro_rules! place {
 }
 
 /// The checks of it.
-pub(super) const CHECKS: [Check; 6] = [
+pub(super) const CHECKS: [Check; 7] = [
     // Before their functions, which stand in the trees too.
     Check {
         what: "operators behind tables",
@@ -234,6 +247,32 @@ pub(super) const CHECKS: [Check; 6] = [
             oids!("$13"),
             "))
     limit 1"
+        ),
+    },
+    // Outputs that vary with the session by their label are in no index, and in no constraint that the planner concludes from.
+    Check {
+        what: "settings of whoever wrote what is behind tables",
+        pre_check: PreCheck::Numbers(|of| of.behind().follows_settings()),
+        query: concat!(
+            "with found(what, place) as (
+        select format('values of type %s as text', t.oid::regtype), ",
+            place!("t.oid"),
+            "
+        from pg_type t join pg_proc p on p.oid = t.typoutput::oid
+        where t.oid = any ",
+            oids!("$15"),
+            " and p.provolatile = 'i'
+          and (t.oid < 16384::oid or p.oid >= 16384::oid
+               or p.proname !~ '^(bool|bpchar|cidr_|inet_|int[248]|jsonb?_|name|numeric_|text|uuid_|varchar)out$'::text)
+        union all
+        select format('function %s', p.oid::regprocedure), ",
+            place!("p.oid"),
+            "
+        from pg_proc p where p.oid = any ",
+            oids!("$16"),
+            " and p.provolatile = 'i'
+    )
+    select what || ', which follow settings of the session that wrote them' || coalesce(place, '') from found limit 1"
         ),
     },
 ];

@@ -6,7 +6,7 @@
 //!
 //! What decides uses only functions, operators and casts that PostgreSQL has for exactly these types (`16384::oid`,
 //! `','::text`; no `unnest` of an array, no `format` nor `concat_ws`, no cast of a text to an oid, no oid beside a `regproc`).
-//! Else one that a superuser put into `pg_catalog`, and that fits better, would be meant. Words for people may use any.
+//! Else one that a superuser, or whoever may create a trusted extension, put into `pg_catalog`, and that fits better, would be meant. Words for people may use any.
 
 use std::sync::LazyLock;
 

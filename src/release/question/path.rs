@@ -1,7 +1,8 @@
 //! Where names without a schema are looked up. Whoever may create in a schema of the path can put something in front of what a later
 //! one has, and no version of anything shows it: so names are not looked up behind the first such schema. For a superuser they
 //! are looked up in `pg_catalog` alone: whatever else has a better match, or takes a name, between check and execution would bring
-//! code that runs with all rights.
+//! code that runs with all rights. There only superusers and trusted extensions put anything, and extensions bring C code that a
+//! superuser installed.
 
 use super::{Question, QuestionError, Within};
 use crate::database::{DatabaseError, Parameter, Session};
