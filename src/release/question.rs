@@ -117,17 +117,6 @@ pub enum QuestionError {
     Database(#[from] DatabaseError),
 }
 
-impl QuestionError {
-    /// The same, and no reason to ask again.
-    fn closing(self) -> Self {
-        match self {
-            Self::Rewritten(what) => Self::Changed(what),
-            Self::Altered => Self::Changed("what its names can mean".to_owned()),
-            error => error,
-        }
-    }
-}
-
 /// The transaction that a question is executed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Within {
@@ -231,7 +220,7 @@ fn attempt(
     };
     let Look { unhidden, by_superuser } = look;
     let path = unhidden.as_ref().map_or(question.path, |unhidden| &unhidden.path);
-    let answer = attempt_in_schemas(session, &Question { path, ..*question }, blank, begin, (begun, by_superuser));
+    let answer = attempt_in_schemas(session, &Question { path, ..*question }, blank, begin, begun, by_superuser);
     answer.map_err(|error| match unhidden {
         Some(unhidden) => unhidden.explained(error, question.sql),
         None => error,
@@ -243,7 +232,8 @@ fn attempt_in_schemas(
     question: &Question<'_>,
     blank: &WithoutLiterals,
     begin: &str,
-    (begun, by_superuser): (Instant, bool),
+    begun: Instant,
+    by_superuser: bool,
 ) -> Result<(Vec<Column>, Table), QuestionError> {
     let within = question.within;
     let before = Parsed::of_blank(session, begin, blank, question)?;
@@ -268,7 +258,7 @@ fn attempt_in_schemas(
     }
     let moves = before.check(session, &parameters, by_superuser)?;
 
-    let opened = Opened::of(session, question, &before.uses, witness, (&parameters, &versions))?;
+    let opened = Opened::of(session, question, &before.uses, witness, &parameters, &versions)?;
     // Behind the versions: of what was made and dropped again before they were read, the server has told by now.
     versions.still(&Versions::read(session, &parameters, within)?, session)?;
     witness.check(session, question)?;

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use super::cluster::{Cluster, GATE_USER};
-use super::gate_races::{as_role, ask, ask_within, read, says_ready, snapped};
+use super::gate_races::{SNAP, as_role, ask, ask_within, assert_snaps, read, says_ready, snapped};
 use pgseal::database::{
     BatchAnswer, Cancel, ChangedReading, Column, DatabaseError, Identity, Notice, Parameter, Session, Table,
 };
@@ -259,18 +259,15 @@ fn an_operator_that_comes_before_a_superuser_plans() {
         ))
         .unwrap();
     let mut mallory = postgres::Client::connect(&as_role(&db, &role), postgres::NoTls).unwrap();
-    let operator = "
-        create function public.more(numeric, integer) returns boolean language plpgsql as $$
-            begin
-                execute format('copy (select 1) to program %L', 'cat > bang_' || current_database());
-                return true;
-            end $$;
-        create operator public.> (leftarg = numeric, rightarg = integer, function = public.more, restrict = scalargtsel)";
+    let operator = format!(
+        "create function public.more(numeric, integer) returns boolean language plpgsql as $$ begin {SNAP} return true; end $$;
+         create operator public.> (leftarg = numeric, rightarg = integer, function = public.more, restrict = scalargtsel)"
+    );
     let gate = "select count(*) = 0 as ready, 'unpaid' as reason from public.pay where amount > 1000";
     let mut is_made = false;
     let mut session = Between::new(read(&as_role(&db, "postgres")), |sql| {
         if sql == gate && !is_made {
-            mallory.batch_execute(operator).unwrap();
+            mallory.batch_execute(&operator).unwrap();
             is_made = true;
         }
     });
@@ -286,6 +283,7 @@ fn an_operator_that_comes_before_a_superuser_plans() {
     );
     let refused = unqualified.unwrap_err().to_string();
     assert!(refused.contains("a superuser's run looks up no name without its schema"), "{refused}");
+    assert_snaps(&db);
     drop(mallory);
     db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
 }
@@ -299,11 +297,7 @@ fn a_type_that_takes_a_functions_name() {
         .batch_execute(&format!(
             "create role {role} login; grant create on schema public to {role};
              create table public.jobs (state text); insert into public.jobs values ('failed'); set role {role};
-             create function public.check_it(text) returns boolean language plpgsql as $$
-                 begin
-                     execute format('copy (select 1) to program %L', 'cat > bang_' || current_database());
-                     return true;
-                 end $$;
+             create function public.check_it(text) returns boolean language plpgsql as $$ begin {SNAP} return true; end $$;
              create domain public.dm as text check (public.check_it(value)); create type public.old as range (subtype = public.dm);
              reset role; revoke create on schema public from {role}"
         ))
@@ -329,6 +323,7 @@ fn a_type_that_takes_a_functions_name() {
             _ => assert!(is_renamed && answer.is_ok() && !says_ready(&answer), "{answer:?}"),
         }
     }
+    assert_snaps(&db);
     drop(mallory);
     db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
 }
@@ -345,11 +340,7 @@ fn a_superuser_names_no_type_in_a_run() {
             "create role {role} login; grant create on schema public to {role};
              create type public.mood as enum ('open', 'done'); create table public.jobs (state public.mood, states public.mood[], note text);
              insert into public.jobs values ('done', '{{done}}', 'done'); set role {role};
-             create function public.check_it(text) returns boolean language plpgsql as $$
-                 begin
-                     execute format('copy (select 1) to program %L', 'cat > bang_' || current_database());
-                     return true;
-                 end $$;
+             create function public.check_it(text) returns boolean language plpgsql as $$ begin {SNAP} return true; end $$;
              create domain public.dm as text check (public.check_it(value)); create domain public.old as public.dm[]"
         ))
         .unwrap();
@@ -386,6 +377,7 @@ fn a_superuser_names_no_type_in_a_run() {
             mallory.batch_execute("drop function public.mood(text); alter domain public._mood rename to old").unwrap();
         }
     }
+    assert_snaps(&db);
     drop(mallory);
     db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
 }

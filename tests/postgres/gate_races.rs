@@ -182,6 +182,15 @@ fn attack(db: &TestDatabase<'_>, mallory: &str, race: &Race) -> thread::JoinHand
     thread::spawn(move || client.batch_execute(&wait).unwrap())
 }
 
+/// What leaves a file where a superuser executes it, for the body of a function.
+pub(super) const SNAP: &str = "execute format('copy (select 1) to program %L', 'cat > bang_' || current_database());";
+
+/// That it would have, had anybody executed it.
+pub(super) fn assert_snaps(db: &TestDatabase<'_>) {
+    db.client().batch_execute(&format!("do $$ begin {SNAP} end $$")).unwrap();
+    assert!(snapped(db), "no trap at all");
+}
+
 /// Whether her code ran in a session that is still there, or as a superuser at any time.
 pub(super) fn snapped(db: &TestDatabase<'_>) -> bool {
     let locked = "select count(*) from pg_locks where locktype = 'advisory' and objid = 4711 and database =

@@ -7,7 +7,7 @@ use super::gate_races::{as_role, ask, read, says_ready};
 /// What its owner lays, from PostgreSQL of a version on; the condition of the gate; and what the refusal names.
 type Written = (u32, &'static str, &'static str, &'static str);
 
-const WRITTEN: [Written; 11] = [
+const WRITTEN: [Written; 12] = [
     (
         13,
         "create index on public.jobs (id) where digest::text = '\\x41'",
@@ -51,6 +51,12 @@ const WRITTEN: [Written; 11] = [
         13,
         "create index on public.jobs (id) where (xmlelement(name a, digest)::text) = '<a>QQ==</a>'",
         "(xmlelement(name a, digest)::text) = '<a>QQ==</a>'",
+        "values of type bytea as text",
+    ),
+    (
+        13,
+        "create index on public.jobs (id) where (xmlforest(digest as d)::text) = '<d>QQ==</d>'",
+        "(xmlforest(digest as d)::text) = '<d>QQ==</d>'",
         "values of type bytea as text",
     ),
     (

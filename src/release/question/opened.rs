@@ -27,7 +27,8 @@ impl Opened {
         question: &Question<'_>,
         checked: &Used,
         witness: Witness,
-        (parameters, versions): (&Parameters, &Versions),
+        parameters: &Parameters,
+        versions: &Versions,
     ) -> Result<Self, QuestionError> {
         // What was visible when the versions were read has been told by now.
         session.batch_ahead(&format!("SAVEPOINT pgseal_parse; {LEARN}; {}", as_asked(question)))?;
@@ -40,11 +41,10 @@ impl Opened {
         session.batch_ahead(&format!("{fresh}; CLOSE pgseal_rows"))?;
         let named = Named::of(&first);
         let before = named.versions(session)?;
-        // Casts and the like that come and go are seen while they are there. No reason to ask again: code may have swapped what reads
-        // them.
+        // Casts and the like that come and go are seen while they are there.
         if parameters.is_looked_up() {
             let now = Versions::read(session, parameters, question.within)?;
-            versions.still(&now, session).map_err(QuestionError::closing)?;
+            versions.still(&now, session)?;
         }
         // A name is bound by what the session has learned so far: no less than these versions.
         if parameters.is_looked_up() || !named.is_empty() {
