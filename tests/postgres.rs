@@ -60,6 +60,8 @@ mod gate_stalls;
 mod between;
 #[path = "postgres/gate_told.rs"]
 mod gate_told;
+#[path = "postgres/own_statements.rs"]
+mod own_statements;
 #[path = "postgres/gate_written.rs"]
 mod gate_written;
 #[path = "postgres/gate_role.rs"]

@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::output::{escape, shown};
 use crate::bundle::definition::DefinitionError;
 use crate::database::DatabaseError;
-use crate::postgres::start::POOLER;
+use crate::postgres::start::{BECOMES, POOLER};
 use crate::record::ledger::Entry;
 use crate::release::failure::Failure;
 use crate::release::gate::{GateError, OpenError};
@@ -115,9 +115,6 @@ impl From<TargetError> for CliError {
         match &error {
             TargetError::Differs { what: "the role", .. } => Self::new(Exit::Preflight, error)
                 .hint("--db names the role: postgresql://ROLE@HOST/DATABASE; nothing was changed"),
-            TargetError::Becomes { .. } => Self::new(Exit::Preflight, error).hint(
-                "reset it (ALTER DATABASE or ALTER ROLE ... RESET role), or run as a role that is no superuser; nothing was changed",
-            ),
             _ => Self::new(Exit::Preflight, error).hint("--db names the database; nothing was changed"),
         }
     }
@@ -296,6 +293,9 @@ fn connection(error: &DatabaseError, exit: Exit) -> CliError {
             CliError::new(exit, format!("the server refused the connection: {}", server.message))
                 .hint("check user, password (PGPASSWORD or ~/.pgpass) and database in --db")
         }
+        DatabaseError::Unsound(text) if text.contains(BECOMES) => CliError::new(Exit::Preflight, text).hint(
+            "reset it (ALTER DATABASE or ALTER ROLE ... RESET role), or run as a role that is no superuser; nothing was changed",
+        ),
         DatabaseError::Unsound(text) if text.contains(POOLER) => CliError::new(Exit::Preflight, text)
             .hint("name PostgreSQL's own host and port in --db: from the lock to COMMIT it has to be one session"),
         DatabaseError::Unsound(text) => CliError::new(Exit::Preflight, text)

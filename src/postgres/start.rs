@@ -3,9 +3,17 @@
 //! be held by one, the release run by another. It is recognised and refused.
 
 use crate::database::{ChangedReading, DatabaseError, Identity, Purpose, Session};
+use crate::release::gate_role::is_superuser;
 
 /// What the error about a pooler says, whatever else it says.
 pub const POOLER: &str = "a connection pooler";
+
+/// What the error about a superuser's session says that is another role's.
+pub const BECOMES: &str = "the session of a superuser begins here as another role";
+
+/// Whether a superuser, or who reaches files and programs of the server, became a role that is none.
+const BECAME: &str =
+    concat!("select (", is_superuser!("session_user"), " and not ", is_superuser!("current_user"), ")::text");
 
 /// Where names are looked up, and how the server reads and writes strings, comparisons with NULL, dates and other values; and that
 /// GIN indexes find all rows. Not the time zone, nor the configuration of text search: those are the database's.
@@ -113,6 +121,12 @@ pub(super) fn verify(
     }
     if purpose == Purpose::Ask && role != user {
         return Err(refused(&format!("the session began with role=none, and now is {role:?}")));
+    }
+    // Whoever owns the database can set it, and code of theirs would find the way back to the superuser.
+    if role != user && session.query(BECAME, &[])?.single() != Some("false") {
+        return Err(DatabaseError::Unsound(format!(
+            "{BECOMES}: {user} as {role} (ALTER DATABASE or ALTER ROLE ... SET role)"
+        )));
     }
     let Some(process) = pid.filter(|pid| pid.to_string() == *process) else {
         return Err(refused("the process that began the session is not the one that answers"));

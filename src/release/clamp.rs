@@ -46,10 +46,10 @@ pub(super) fn put_back_silently(
     limits: &RunLimits,
 ) -> Result<Vec<(&'static str, TimeLimit)>, DatabaseError> {
     let mut lowered = Vec::new();
-    // In milliseconds; servers before 17 have no transaction_timeout.
+    // In milliseconds; servers before 17 have no transaction_timeout. By the search_path of a script, so every name has its schema.
     let table = session.query(
-        "select name, setting from pg_catalog.pg_settings where name in
-             ('lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')",
+        "select name, setting from pg_catalog.pg_settings where name operator(pg_catalog.=) any
+             ('{lock_timeout,statement_timeout,idle_in_transaction_session_timeout,transaction_timeout}'::pg_catalog.text[])",
         &[],
     )?;
     for row in table.rows {

@@ -77,8 +77,6 @@ pub(super) fn open(
     let runs_as = order.runs_as.filter(|_| purpose == Purpose::Ask).unwrap_or(&observed.role).to_owned();
     let running = ObservedTarget { role: runs_as, ..observed.clone() };
     target::check(&order.manifest().target, policy, order.clone, &running).map_err(OpenError::Target)?;
-    let lesser = target::lesser_role(session.as_mut()).map_err(OpenError::Connect)?;
-    lesser.map_or(Ok(()), |error| Err(OpenError::Target(error)))?;
     if let Some(clone) = order.clone {
         clone.check(session.as_mut()).map_err(OpenError::Connect)?;
     }

@@ -90,7 +90,7 @@ macro_rules! is_superuser {
     };
 }
 
-pub(super) use is_superuser;
+pub(crate) use is_superuser;
 
 /// A necessary condition of [`RIGHTS`], which is cheaper to plan, and most readers don't have; and whether the role `$1` is a superuser.
 const MORE_RIGHTS: &str = concat!(

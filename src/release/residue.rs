@@ -72,15 +72,23 @@ const NOT_DRAWN_FROM: &str = "not drawn from";
 /// So many sequences are asked for their start in one question.
 const AT_ONCE: usize = 200;
 
-/// Every sequence that this role could draw from. The function locks a sequence as drawing does, so it is asked outside of
-/// any transaction.
-const SEQUENCES: &str = "select c.oid::pg_catalog.text, pg_catalog.format('%I.%I', n.nspname, c.relname),
-        case when pg_catalog.has_sequence_privilege(c.oid, 'USAGE') or pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
-             then coalesce(pg_catalog.pg_sequence_last_value(c.oid)::pg_catalog.text, 'not drawn from') end,
-        (pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
-            and pg_catalog.has_schema_privilege(n.oid, 'USAGE'))::pg_catalog.text
-    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.relkind = 'S' and c.relpersistence <> 't'";
+/// Every sequence that this role could draw from, and whether one that nobody has drawn from is read by its name: whoever owns it or
+/// its schema (6171 is `pg_database_owner`) could put a view in its place meanwhile, with code that runs as this role. The function locks
+/// a sequence as drawing does, so it is asked outside of any transaction.
+const SEQUENCES: &str = "select oid::pg_catalog.text, name,
+        case when last is not null then last when may_ask and is_safe then 'not drawn from' end, may_read::pg_catalog.text
+    from (select c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) as name, may_ask,
+                 case when may_ask then pg_catalog.pg_sequence_last_value(c.oid)::pg_catalog.text end as last,
+                 pg_catalog.has_sequence_privilege(c.oid, 'SELECT') and pg_catalog.has_schema_privilege(n.oid, 'USAGE') as may_read,
+                 not exists (select from pg_catalog.pg_roles r
+                             where not r.rolsuper and r.rolname <> current_user
+                               and r.oid in (c.relowner, case n.nspowner when 6171 then d.datdba else n.nspowner end)) as is_safe
+          from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+          join pg_catalog.pg_database d on d.datname = pg_catalog.current_database()
+          cross join lateral (
+              select pg_catalog.has_sequence_privilege(c.oid, 'USAGE') or pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
+          ) as may(may_ask)
+          where c.relkind = 'S' and c.relpersistence <> 't') as s";
 
 impl Before {
     /// Remembers the database as it is at this moment: a snapshot that a session of its own keeps, and what the sequences
@@ -112,7 +120,7 @@ impl Before {
         for (oid, (name, before)) in self.sequences.iter().filter(|(oid, _)| traces.written.contains(oid)) {
             match now.get(oid) {
                 // Without the right to ask nobody knows.
-                Some((_, None)) => residue.unproved.push(format!("sequence {name}: the role may not read it")),
+                Some((_, None)) => residue.unproved.push(format!("sequence {name}: it is not the role's to read")),
                 Some((_, value)) if value == before => residue.same.push(name.clone()),
                 value => {
                     let after = value.and_then(|(_, value)| value.clone());

@@ -1,6 +1,5 @@
 //! Whether this database is the one that the release is for.
 
-use super::gate_role::is_superuser;
 use super::rehearse::ClonedDatabase;
 use crate::database::{DatabaseError, Identity, Session};
 use crate::format::manifest::Target;
@@ -34,20 +33,7 @@ pub enum TargetError {
     /// A standby runs nothing, and knows what was committed a while ago.
     #[error("the server is a standby: a release runs, and its gates are asked, on the primary")]
     Standby,
-    /// A superuser's session that begins as a role with fewer rights: whoever owns the database can say so, and would own the ledger.
-    #[error(
-        "wrong role: a session of {user}, a superuser, begins here as {role} (ALTER DATABASE or ALTER ROLE ... SET role)"
-    )]
-    Becomes {
-        /// Who logged in.
-        user: String,
-        /// Whose rights the session has.
-        role: String,
-    },
 }
-
-const BECOMES: &str =
-    concat!("select (", is_superuser!("session_user"), " and not ", is_superuser!("current_user"), ")::text");
 
 const CONTROL: &str = "select s.system_identifier::text, c.timeline_id::text
     from pg_catalog.pg_control_system() as s, pg_catalog.pg_control_checkpoint() as c";
@@ -109,13 +95,6 @@ pub fn check(
         return Err(TargetError::NotAllowed { allowed, found });
     }
     Ok(())
-}
-
-/// Whether a superuser's session begins as a role with fewer rights.
-pub fn lesser_role(session: &mut dyn Session) -> Result<Option<TargetError>, DatabaseError> {
-    let Identity { user, role, .. } = session.identity().clone();
-    let is_itself = user == role || session.query(BECOMES, &[])?.single() == Some("false");
-    Ok((!is_itself).then_some(TargetError::Becomes { user, role }))
 }
 
 /// Refuses a standby.

@@ -5,10 +5,13 @@ use crate::database::{DatabaseError, Session, Table};
 /// The format that this version writes. It stands in the comment of the schema.
 const FORMAT: u32 = 2;
 
+/// Makes the schema. Here and below nothing is made "if not exists": what came since the look would be somebody else's, with code in
+/// it that runs as us.
+const SCHEMA: &str = "create schema pgseal";
+
 /// Statements that make format 1, where nothing is. Every ledger went this way, so that both ways end in the same tables.
-const FIRST: [&str; 3] = [
-    "create schema if not exists pgseal",
-    "create table if not exists pgseal.ledger (
+const FIRST: [&str; 2] = [
+    "create table pgseal.ledger (
         id bigint generated always as identity primary key,
         format integer not null default 1 constraint ledger_format_check check (format = 1),
         at timestamptz not null default transaction_timestamp(),
@@ -105,13 +108,21 @@ const SECOND: [&str; 17] = [
 /// Makes the ledger where it is missing, and brings an older one up to date. Inside the run's transaction and before its
 /// first statement, so that a role that may not make it learns so at once.
 pub fn ensure(session: &mut dyn Session) -> Result<(), DatabaseError> {
-    let found = version(session)?;
-    let missing: &[&[&'static str]] = match found {
-        None => &[&FIRST, &SECOND],
+    let missing: &[&[&'static str]] = match version(session)? {
+        None if has_schema(session)? => &[&FIRST, &SECOND],
+        None => &[&[SCHEMA], &FIRST, &SECOND],
         Some(1) => &[&SECOND],
-        Some(_) => &[],
+        Some(_) => return Ok(()),
     };
-    if missing.is_empty() { Ok(()) } else { session.batch(&missing.concat().join(";\n")) }
+    session.batch(&missing.concat().join(";\n"))?;
+    match version(session)? {
+        Some(FORMAT) => Ok(()),
+        _ => Err(DatabaseError::Unsound("the ledger is not the one that was just made".to_owned())),
+    }
+}
+
+fn has_schema(session: &mut dyn Session) -> Result<bool, DatabaseError> {
+    Ok(!session.query("select from pg_namespace where nspname = 'pgseal'", &[])?.rows.is_empty())
 }
 
 /// Whether the role may make the ledger, or bring it up to date.

@@ -13,6 +13,14 @@ use super::parameters::listed;
 use super::tree::{Used, is_made};
 use crate::database::Parameter;
 
+/// An expression behind a relation.
+pub(super) struct Tree {
+    /// As the catalog has it.
+    pub tree: String,
+    /// Whether the planner looks for rows by it: of an index or partition key.
+    pub hides_rows: bool,
+}
+
 /// What the expressions behind relations use, by oid.
 #[derive(Default)]
 pub(super) struct Behind {
@@ -24,17 +32,18 @@ pub(super) struct Behind {
     /// The functions of [`given_others`].
     given: Vec<u32>,
     /// Those of [`Follows`].
-    texts: Vec<u32>,
-    settings: Vec<u32>,
+    follows: [Vec<u32>; 4],
 }
 
 impl Behind {
     /// Reads the trees of expressions.
-    pub fn of(trees: &[String]) -> Self {
+    pub fn of(trees: &[Tree]) -> Self {
         let (mut uses, mut given, mut follows) = (Used::default(), BTreeSet::new(), Follows::default());
-        for tree in trees {
+        for Tree { tree, hides_rows } in trees {
             uses.collect(tree);
-            follows.collect(tree);
+            if *hides_rows {
+                follows.collect(tree);
+            }
             given.append(&mut given_others(tree));
         }
         Self {
@@ -43,15 +52,24 @@ impl Behind {
             types: listed(&uses.types),
             columns: listed(&uses.columns),
             given: listed(&given),
-            texts: listed(&follows.types),
-            settings: listed(&follows.functions),
+            follows: follows.lists().map(listed),
         }
     }
 
     /// As a query takes them.
-    pub fn values(&self) -> [Parameter<'_>; 7] {
-        let lists =
-            [&self.functions, &self.operators, &self.types, &self.columns, &self.given, &self.texts, &self.settings];
+    pub fn values(&self) -> [Parameter<'_>; 9] {
+        let [texts, functions, calls, operations] = &self.follows;
+        let lists = [
+            &self.functions,
+            &self.operators,
+            &self.types,
+            &self.columns,
+            &self.given,
+            texts,
+            functions,
+            calls,
+            operations,
+        ];
         lists.map(|list| Parameter::Oids(list))
     }
 
@@ -68,7 +86,7 @@ impl Behind {
     }
 
     fn follows_settings(&self) -> bool {
-        !self.texts.is_empty() || !self.settings.is_empty()
+        self.follows.iter().any(|list| !list.is_empty())
     }
 }
 
@@ -249,7 +267,7 @@ pub(super) const CHECKS: [Check; 7] = [
     limit 1"
         ),
     },
-    // Outputs that vary with the session by their label are in no index, and in no constraint that the planner concludes from.
+    // CHECKs are not among them, since a question is planned without concluding from them.
     Check {
         what: "settings of whoever wrote what is behind tables",
         pre_check: PreCheck::Numbers(|of| of.behind().follows_settings()),
@@ -261,18 +279,34 @@ pub(super) const CHECKS: [Check; 7] = [
         from pg_type t join pg_proc p on p.oid = t.typoutput::oid
         where t.oid = any ",
             oids!("$15"),
-            " and p.provolatile = 'i'
-          and (t.oid < 16384::oid or p.oid >= 16384::oid
-               or p.proname !~ '^(bool|bpchar|cidr_|inet_|int[248]|jsonb?_|name|numeric_|text|uuid_|varchar)out$'::text)
+            "
+          and (t.oid < 16384::oid
+               or p.provolatile = 'i'
+                  and (p.oid >= 16384::oid
+                       or p.proname !~ '^(bool|bpchar|cidr_|inet_|int[248]|jsonb?_|name|numeric_|text|uuid_|varchar)out$'::text))
         union all
         select format('function %s', p.oid::regprocedure), ",
             place!("p.oid"),
             "
         from pg_proc p where p.oid = any ",
             oids!("$16"),
-            " and p.provolatile = 'i'
+            "
+        union all
+        select format('function %s of constants alone', p.oid::regprocedure), ",
+            place!("p.oid"),
+            "
+        from pg_proc p where p.oid = any ",
+            oids!("$17"),
+            "
+        union all
+        select format('operator %s of constants alone', o.oid::regoperator), ",
+            place!("o.oid"),
+            "
+        from pg_operator o where o.oid = any ",
+            oids!("$18"),
+            "
     )
-    select what || ', which follow settings of the session that wrote them' || coalesce(place, '') from found limit 1"
+    select what || ', which can follow settings of the session that wrote it' || coalesce(place, '') from found limit 1"
         ),
     },
 ];

@@ -1,6 +1,9 @@
-//! What expressions of indexes, constraints and keys keep of the session that wrote them: PostgreSQL labels some functions immutable
+//! What expressions of indexes and partition keys keep of the session that wrote them: PostgreSQL labels some functions immutable
 //! whose results follow settings (`bytea_output`, `extra_float_digits`, `timezone_abbreviations`). Where rows were written under
-//! others than a question is asked under, such an index or CHECK hides them, and "no blockers" would be READY.
+//! others than a question is asked under, such an index hides them, and "no blockers" would be READY.
+//!
+//! A question finds rows by an index where it has the same expression. One of constants alone stands in none: the planner works it out,
+//! and the predicate of an index may then hold for any question.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +17,11 @@ const TYPES: [u32; 11] = [17, 700, FLOAT8, 1186, 600, 601, 602, 603, 604, 628, 7
 /// `float8` stands for a type that is not known.
 const FLOAT8: u32 = 701;
 
-/// The functions that make texts of them, and `quote_ident` (PostgreSQL, `catalog/pg_proc.dat`).
-const FUNCTIONS: [u32; 12] = [31, 201, 215, 1161, 118, 120, 122, 124, 348, 1451, 1491, 1282];
+/// The functions that make texts of them; `quote_ident`, `age` of two `timestamptz`, `xpath`, which writes numbers; and those that send a
+/// text in the client's encoding (PostgreSQL, `catalog/pg_proc.dat`).
+const FUNCTIONS: [u32; 21] = [
+    31, 201, 215, 1161, 118, 120, 122, 124, 348, 1451, 1491, 1282, 1199, 2931, 2932, 2417, 324, 3803, 4004, 3638, 3640,
+];
 
 /// `timezone`, `date_trunc`, `date_add` and `date_subtract` with a zone by name: an abbreviation means what the session says (the same).
 const ZONED: [u32; 5] = [1159, 2069, 1284, 6222, 6273];
@@ -26,44 +32,87 @@ const TEXT: u32 = 25;
 const WRITES: [(&str, &str); 4] =
     [("COERCEVIAIO", ":arg"), ("JSONCONSTRUCTOREXPR", ":args"), ("XMLEXPR", ":args"), ("XMLEXPR", ":named_args")];
 
+/// Types that are the same text for everybody: `boolean`, `name`, `int8`, `int2`, `int4`, `text`, `xml`, `varchar`, `numeric`. XML and JSON
+/// write any others in ways of their own, whatever the labels of their functions say.
+const PLAIN: [u32; 9] = [16, 19, 20, 21, 23, TEXT, 142, 1043, 1700];
+
+/// Nodes that call a function or an operator, with the field that says which.
+const CALLS: [(&str, &str); 5] = [
+    ("FUNCEXPR", ":funcid"),
+    ("OPEXPR", ":opno"),
+    ("DISTINCTEXPR", ":opno"),
+    ("NULLIFEXPR", ":opno"),
+    ("SCALARARRAYOPEXPR", ":opno"),
+];
+
+/// Columns, and what stands for another value in a CASE or a cast of an array.
+const COLUMNS: [&str; 2] = ["VAR", "CASETESTEXPR"];
+
+/// How a function is called, where it is a cast, explicit or implicit (PostgreSQL, `nodes/primnodes.h`, "CoercionForm").
+const CASTS: [&str; 2] = ["1", "2"];
+
 /// What follows settings, by oid.
 #[derive(Default)]
 pub(super) struct Follows {
     /// Of values that become texts. Of a type that is not PostgreSQL's own its output decides.
-    pub types: BTreeSet<u32>,
-    pub functions: BTreeSet<u32>,
+    types: BTreeSet<u32>,
+    functions: BTreeSet<u32>,
+    /// Functions and operators of constants alone, but for casts.
+    calls: BTreeSet<u32>,
+    operations: BTreeSet<u32>,
 }
 
 #[derive(Default)]
 struct Kept {
     function: Option<u32>,
+    called: Option<u32>,
+    is_cast: bool,
+    has_column: bool,
     has_zone: bool,
     /// Of a constant: its length and bytes.
     value: Vec<i16>,
 }
 
 impl Follows {
+    /// Types, functions, and functions and operators of constants.
+    pub fn lists(&self) -> [&BTreeSet<u32>; 4] {
+        [&self.types, &self.functions, &self.calls, &self.operations]
+    }
+
     /// Adds what a tree has of it.
     pub fn collect(&mut self, tree: &str) {
         nodes::walk::<Kept>(
             tree,
-            |node, word| match node.field {
-                ":funcid" => node.kept.function = word.parse().ok(),
-                ":constvalue" => node.kept.value.extend(word.parse::<i16>().ok()),
-                _ => {}
+            |node, word| {
+                match node.field {
+                    ":funcid" => node.kept.function = word.parse().ok(),
+                    ":funcformat" => node.kept.is_cast = CASTS.contains(&word),
+                    ":constvalue" => node.kept.value.extend(word.parse::<i16>().ok()),
+                    _ => {}
+                }
+                if CALLS.contains(&(node.name, node.field)) {
+                    node.kept.called = word.parse().ok();
+                }
             },
             |node, above| {
-                let found = node
-                    .kept
-                    .function
-                    .filter(|oid| FUNCTIONS.contains(oid) || ZONED.contains(oid) && !node.kept.has_zone);
-                self.functions.extend(found);
+                let kept = &node.kept;
+                self.functions.extend(
+                    kept.function.filter(|oid| FUNCTIONS.contains(oid) || ZONED.contains(oid) && !kept.has_zone),
+                );
+                let has_column = kept.has_column || COLUMNS.contains(&node.name);
+                let of_constants = kept.called.filter(|_| !has_column && !kept.is_cast);
+                if kept.function.is_some() { &mut self.calls } else { &mut self.operations }.extend(of_constants);
                 let Some(parent) = above.last_mut() else { return };
+                parent.kept.has_column |= has_column;
+                parent.kept.has_zone |= parent.field == ":args" && node.kind == Some(TEXT) && is_zone(&kept.value);
                 if WRITES.contains(&(parent.name, parent.field)) {
                     let kind = node.kind.unwrap_or(FLOAT8);
-                    self.types.extend(Some(kind).filter(|kind| TYPES.contains(kind) || is_made(kind)));
+                    let follows = match parent.name {
+                        "COERCEVIAIO" => TYPES.contains(&kind) || is_made(&kind),
+                        _ => !PLAIN.contains(&kind),
+                    };
+                    self.types.extend(Some(kind).filter(|_| follows));
                 }
-                parent.kept.has_zone |= parent.field == ":args" && node.kind == Some(TEXT) && is_zone(&node.kept.value);
             },
         );
     }
@@ -86,6 +135,7 @@ mod tests {
         let of = |tree: &str| {
             let mut follows = Follows::default();
             follows.collect(tree);
+            assert!(follows.calls.is_empty() && follows.operations.is_empty(), "{tree}");
             (follows.types.into_iter().collect::<Vec<_>>(), follows.functions.into_iter().collect::<Vec<_>>())
         };
         let nothing = (vec![], vec![]);
@@ -97,6 +147,7 @@ mod tests {
         let array = "{ARRAYCOERCEEXPR :arg {VAR :vartype 1001} :elemexpr {COERCEVIAIO :arg {CASETESTEXPR :typeId 17}}}";
         assert_eq!(of(array), (vec![17], vec![]));
         assert_eq!(of("{XMLEXPR :op 1 :named_args ({VAR :vartype 17}) :args <> :type 142}"), (vec![17], vec![]));
+        assert_eq!(of("{XMLEXPR :op 1 :args ({VAR :vartype 1184} {VAR :vartype 25}) :type 142}"), (vec![1184], vec![]));
         assert_eq!(of("{JSONCONSTRUCTOREXPR :args ({VAR :vartype 701}) :returning {X :y 1}}"), (vec![701], vec![]));
         assert_eq!(of("{FUNCEXPR :funcid 31 :args ({VAR :vartype 17})}"), (vec![], vec![31]));
         let zoned = |bytes: &str| {
@@ -108,5 +159,27 @@ mod tests {
         assert_eq!(zoned("69 84 67 47 85 84 67"), nothing);
         assert_eq!(zoned("69 83 84"), (vec![], vec![1159]));
         assert_eq!(of("{FUNCEXPR :funcid 1159 :args ({VAR :vartype 25} {VAR :vartype 1184})}"), (vec![], vec![1159]));
+    }
+
+    #[test]
+    fn calls_of_constants() {
+        let of = |tree: &str| {
+            let mut follows = Follows::default();
+            follows.collect(tree);
+            (follows.calls.into_iter().collect::<Vec<_>>(), follows.operations.into_iter().collect::<Vec<_>>())
+        };
+        let age = "{FUNCEXPR :funcid 9 :funcformat 0 :args ({CONST :consttype 1184} {CONST :consttype 1184})}";
+        assert_eq!(of(age), (vec![9], vec![]));
+        let whole = format!("({{OPEXPR :opno 96 :opfuncid 0 :args ({{VAR :vartype 23}} {{CASEEXPR :args ({age})}})}})");
+        assert_eq!(of(&whole), (vec![9], vec![]));
+        assert_eq!(of(&whole.replace("VAR :vartype", "CONST :consttype")), (vec![9], vec![96]));
+        let cast = "{OPEXPR :opno 5 :args ({VAR :vartype 1700} {FUNCEXPR :funcid 1740 :funcformat 2 :args ({CONST :consttype 23})})}";
+        assert_eq!(of(cast), (vec![], vec![]));
+        assert_eq!(
+            of(
+                "{CASEEXPR :arg {VAR :vartype 25} :args ({OPEXPR :opno 98 :args ({CASETESTEXPR :typeId 25} {CONST :x 1})})}"
+            ),
+            (vec![], vec![])
+        );
     }
 }

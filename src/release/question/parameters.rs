@@ -11,7 +11,8 @@ use crate::database::Parameter;
 /// columns, `$5` relations and their children, `$6` types of rows of the catalog that are read, each an array of oids; `$7`
 /// [`DENIED`] and `$8` [`ALLOWED`] as [`patterns`]; `$9` the functions of [`given_others`](super::given::given_others).
 /// The same [`Behind`] the relations: `$10` functions, `$11` operators, `$12` types of values, `$13` types of columns, `$14` functions
-/// of `given_others`; of [`Follows`](super::follows::Follows) `$15` types and `$16` functions.
+/// of `given_others`; of [`Follows`](super::follows::Follows) `$15` types, `$16` functions,
+/// `$17` functions and `$18` operators of constants.
 pub(super) struct Parameters {
     /// Of `$1` to `$5`, `$6` and `$9`.
     lists: [Vec<u32>; 7],
@@ -89,11 +90,11 @@ impl Parameters {
     }
 
     /// As a query takes them.
-    pub fn values(&self) -> [Parameter<'_>; 16] {
+    pub fn values(&self) -> [Parameter<'_>; 18] {
         let [functions, operators, types, columns, relations, rows, given] = self.lists();
         let (denied, allowed) = (Parameter::Text(&self.denied), Parameter::Text(&self.allowed));
-        let [a, b, c, d, e, f, g] = self.behind.values();
-        [functions, operators, types, columns, relations, rows, denied, allowed, given, a, b, c, d, e, f, g]
+        let [a, b, c, d, e, f, g, h, i] = self.behind.values();
+        [functions, operators, types, columns, relations, rows, denied, allowed, given, a, b, c, d, e, f, g, h, i]
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::behind::Behind;
+use super::behind::{Behind, Tree};
 use super::fragments::oids;
 use super::parameters::Parameters;
 use super::tree::Used;
@@ -16,6 +16,9 @@ const RELATION: &str = "relation";
 
 /// The class of the rows that say which relations inherit from one.
 const CHILDREN: &str = "children";
+
+/// Classes with expressions by which the planner looks for rows at fewer places.
+const HIDES_ROWS: [&str; 2] = ["indexes", "partition keys"];
 
 /// Versions of catalog rows, by what they are and the oid of what they belong to.
 #[derive(PartialEq, Eq)]
@@ -60,7 +63,7 @@ impl Versions {
         of: &Parameters,
         within: Within,
         wanted: bool,
-    ) -> Result<(Self, Vec<String>), DatabaseError> {
+    ) -> Result<(Self, Vec<Tree>), DatabaseError> {
         let query = if session.server_version_num() >= 140_000 { VERSIONS } else { VERSIONS_13 };
         let wanted = if wanted { "wanted" } else { "" };
         let mut table = session.query_with(query, &of.values_of_versions(wanted), within.is_own())?;
@@ -72,8 +75,9 @@ impl Versions {
             let mut values = row.into_iter();
             let mut next = || values.next().flatten();
             let key = (next().unwrap_or_default(), next().unwrap_or_default());
-            versions.insert(key, next().unwrap_or_default());
-            trees.extend(next());
+            let (version, tree) = (next().unwrap_or_default(), next());
+            trees.extend(tree.map(|tree| Tree { hides_rows: HIDES_ROWS.contains(&key.0.as_str()), tree }));
+            versions.insert(key, version);
         }
         Ok((Self(versions), trees))
     }
