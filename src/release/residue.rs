@@ -5,7 +5,7 @@
 //! other ways than this transaction. So the tables that the script locked to write are compared, before and after, by
 //! number of rows and digest; and every sequence that it has drawn from, by its value.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::failure::Failure;
@@ -69,26 +69,14 @@ const THERE: &str = "select pg_catalog.format('%I.%I', n.nspname, c.relname)
 /// A sequence that has given out nothing.
 const NOT_DRAWN_FROM: &str = "not drawn from";
 
-/// So many sequences are asked for their start in one question.
-const AT_ONCE: usize = 200;
-
-/// Every sequence that this role could draw from, and whether one that nobody has drawn from is read by its name: whoever owns it or
-/// its schema (6171 is `pg_database_owner`) could put a view in its place meanwhile, with code that runs as this role. The function locks
-/// a sequence as drawing does, so it is asked outside of any transaction.
-const SEQUENCES: &str = "select oid::pg_catalog.text, name,
-        case when last is not null then last when may_ask and is_safe then 'not drawn from' end, may_read::pg_catalog.text
-    from (select c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) as name, may_ask,
-                 case when may_ask then pg_catalog.pg_sequence_last_value(c.oid)::pg_catalog.text end as last,
-                 pg_catalog.has_sequence_privilege(c.oid, 'SELECT') and pg_catalog.has_schema_privilege(n.oid, 'USAGE') as may_read,
-                 not exists (select from pg_catalog.pg_roles r
-                             where not r.rolsuper and r.rolname <> current_user
-                               and r.oid in (c.relowner, case n.nspowner when 6171 then d.datdba else n.nspowner end)) as is_safe
-          from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-          join pg_catalog.pg_database d on d.datname = pg_catalog.current_database()
-          cross join lateral (
-              select pg_catalog.has_sequence_privilege(c.oid, 'USAGE') or pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
-          ) as may(may_ask)
-          where c.relkind = 'S' and c.relpersistence <> 't') as s";
+/// Every sequence that this role could draw from, by its number: whoever owns it, or what it belongs to, could put a view in the place of
+/// its name, with code that runs as this role. The function locks a sequence as drawing does, so it is asked outside of any
+/// transaction.
+const SEQUENCES: &str = "select c.oid::pg_catalog.text, pg_catalog.format('%I.%I', n.nspname, c.relname),
+        case when pg_catalog.has_sequence_privilege(c.oid, 'USAGE') or pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
+             then coalesce(pg_catalog.pg_sequence_last_value(c.oid)::pg_catalog.text, 'not drawn from') end
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.relkind = 'S' and c.relpersistence <> 't'";
 
 impl Before {
     /// Remembers the database as it is at this moment: a snapshot that a session of its own keeps, and what the sequences
@@ -120,7 +108,13 @@ impl Before {
         for (oid, (name, before)) in self.sequences.iter().filter(|(oid, _)| traces.written.contains(oid)) {
             match now.get(oid) {
                 // Without the right to ask nobody knows.
-                Some((_, None)) => residue.unproved.push(format!("sequence {name}: it is not the role's to read")),
+                Some((_, None)) => residue.unproved.push(format!("sequence {name}: the role may not read it")),
+                // What `setval(..., false)` has set, a sequence says only where it is read by name.
+                Some((_, Some(value))) if value == NOT_DRAWN_FROM => {
+                    residue
+                        .unproved
+                        .push(format!("sequence {name}: not drawn from, and nothing tells what it begins with"));
+                }
                 Some((_, value)) if value == before => residue.same.push(name.clone()),
                 value => {
                     let after = value.and_then(|(_, value)| value.clone());
@@ -239,34 +233,11 @@ fn is_sequence(of: &Rows, name: &str) -> bool {
 }
 
 fn sequences(session: &mut dyn Session) -> Result<BTreeMap<String, Value>, DatabaseError> {
-    let table = session.query(SEQUENCES, &[])?;
-    let mut readable = BTreeSet::new();
     let row = |row: Vec<Option<String>>| {
-        let [oid, name, value, may_read]: [Option<String>; 4] = row.try_into().ok()?;
-        let oid = oid?;
-        if may_read.as_deref() == Some("true") {
-            readable.insert(oid.clone());
-        }
-        Some((oid, (name?, value)))
+        let [oid, name, value]: [Option<String>; 3] = row.try_into().ok()?;
+        Some((oid?, (name?, value)))
     };
-    let mut found: BTreeMap<String, Value> = table.rows.into_iter().filter_map(row).collect();
-    // `setval(..., false)` is hidden from the function: where the first value is set, a sequence says so only itself.
-    let mut silent: Vec<(&String, &mut Value)> = found
-        .iter_mut()
-        .filter(|(oid, (_, value))| readable.contains(*oid) && value.as_deref() == Some(NOT_DRAWN_FROM))
-        .collect();
-    for some in silent.chunks_mut(AT_ONCE) {
-        let one = |(oid, (name, _)): &(&String, &mut Value)| format!("select '{oid}', last_value from {name}");
-        let sql: Vec<String> = some.iter().map(one).collect();
-        let starts = session.rows(&sql.join(" union all "), AT_ONCE)?;
-        for (oid, (_, value)) in some {
-            let of_it = |row: &&Vec<Option<String>>| row.first() == Some(&Some((*oid).clone()));
-            if let Some(start) = starts.rows.iter().find(of_it).and_then(|row| row.get(1)?.as_deref()) {
-                *value = Some(format!("{NOT_DRAWN_FROM}, next {start}"));
-            }
-        }
-    }
-    Ok(found)
+    Ok(session.query(SEQUENCES, &[])?.rows.into_iter().filter_map(row).collect())
 }
 
 fn column(table: Table) -> Vec<String> {

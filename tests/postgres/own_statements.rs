@@ -59,6 +59,32 @@ fn a_ledger_that_comes_before_its_own() {
     }
 }
 
+/// By default privileges of the role that runs she would have every right on the ledger, also that to make triggers while a script runs.
+#[test]
+fn default_privileges_give_no_ledger_away() {
+    let (db, release, site) = small("givenledger");
+    let (role, client) = mallory(&db);
+    db.client()
+        .batch_execute(&format!(
+            "alter default privileges for role postgres grant all on tables to {role};
+             alter default privileges for role postgres grant all on tables to public"
+        ))
+        .unwrap();
+    let operator = site.operator(&site.pack(&release), &db.url());
+    operator.run().done();
+    let given = "select count(*) from pg_class c, aclexplode(c.relacl) a
+                 where c.relname in ('ledger', 'steps') and a.grantee <> c.relowner";
+    assert_eq!(db.ask(given), "0");
+    operator.rollback().done();
+    db.client().batch_execute(&format!("grant trigger on pgseal.steps to {role}")).unwrap();
+    operator.run().fails_saying(22, &["pgseal.steps", "others may put triggers on it (revoke trigger on"]);
+    db.client().batch_execute(&format!("revoke trigger on pgseal.steps from {role}")).unwrap();
+    operator.run().done();
+    drop(client);
+    without(&db, &role);
+    db.client().batch_execute("alter default privileges for role postgres revoke all on tables from public").unwrap();
+}
+
 /// A script has put `public` before `pg_catalog`, or the release has: pgseal looks at the time limits while it is so.
 #[test]
 fn time_limits_by_the_path_of_a_script() {

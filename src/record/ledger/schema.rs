@@ -115,11 +115,21 @@ pub fn ensure(session: &mut dyn Session) -> Result<(), DatabaseError> {
         Some(_) => return Ok(()),
     };
     session.batch(&missing.concat().join(";\n"))?;
+    // What default privileges of the role have given away.
+    for role in session.query(GIVEN, &[])?.rows.into_iter().flatten().flatten() {
+        session.batch(&format!("revoke all on pgseal.ledger, pgseal.steps from {role}"))?;
+    }
     match version(session)? {
         Some(FORMAT) => Ok(()),
         _ => Err(DatabaseError::Unsound("the ledger is not the one that was just made".to_owned())),
     }
 }
+
+/// Others than the owner who have rights on a ledger, quoted.
+const GIVEN: &str = "select distinct coalesce(quote_ident(r.rolname), 'public')
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    cross join lateral aclexplode(c.relacl) as a left join pg_roles r on r.oid = a.grantee
+    where n.nspname = 'pgseal' and c.relname in ('ledger', 'steps') and a.grantee <> c.relowner";
 
 fn has_schema(session: &mut dyn Session) -> Result<bool, DatabaseError> {
     Ok(!session.query("select from pg_namespace where nspname = 'pgseal'", &[])?.rows.is_empty())
@@ -142,8 +152,8 @@ pub fn may_be_made(session: &mut dyn Session) -> Result<bool, DatabaseError> {
 /// The format of the ledger that is there. What is there must be plain tables that do nothing of their own when rows are
 /// added: a view, a trigger, a rule or a policy that somebody put there could run code as us, hide rows, or lose them.
 ///
-/// Whoever owns them can put code there at any moment, also where nobody thinks of looking: so they must belong to the role
-/// that asks, or to a superuser, who needs no such way.
+/// Whoever owns them, or has the right to make triggers, can put code there at any moment, also where nobody thinks of looking: so they
+/// must belong to the role that asks, or to a superuser, who needs no such way, and nobody else may have that right.
 pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, DatabaseError> {
     let owner = session.query(
         "select case when o.rolsuper or o.rolname = current_user then '' else o.rolname::text end
@@ -164,14 +174,16 @@ pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, Database
                 when c.relkind <> 'r' then 'it is not a plain table'
                 when exists (select from pg_trigger t where t.tgrelid = c.oid and t.tgtype & 4 <> 0)
                      then 'it has triggers for new rows'
+                when exists (select from aclexplode(c.relacl) a where a.privilege_type = 'TRIGGER' and a.grantee <> c.relowner)
+                     then 'others may put triggers on it (revoke trigger on pgseal.ledger, pgseal.steps from ...)'
                 when c.relhasrules then 'it has rules'
                 when c.relrowsecurity then 'it has row security'
                 when exists (select from pg_inherits i where c.oid in (i.inhrelid, i.inhparent)) then 'it is inherited'
                 when exists (select from pg_attribute a where a.attrelid = c.oid and a.atttypid >= 16384
                                and a.attnum > 0) then 'it has columns of foreign types'
                 when exists (select from pg_depend d left join pg_constraint k on k.conrelid = c.oid
-                               left join pg_attrdef f on f.adrelid = c.oid
-                               where d.objid in (c.oid, k.oid, f.oid) and d.refclassid = 'pg_proc'::regclass
+                               left join pg_attrdef f on f.adrelid = c.oid left join pg_index i on i.indrelid = c.oid
+                               where d.objid in (c.oid, k.oid, f.oid, i.indexrelid) and d.refclassid = 'pg_proc'::regclass
                                  and d.refobjid >= 16384) then 'it calls functions'
                 else '' end
          from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles o on o.oid = c.relowner

@@ -47,7 +47,7 @@ const HELD_SHARED: &str = "select c.relname::text
 /// What is said of all databases but this one, whose own name, settings, rights and comment a release may change: compared
 /// between the transaction and everybody else. Nothing depends on the search path.
 const OTHERS: &str = "select pg_catalog.md5(pg_catalog.concat(
-        (select pg_catalog.string_agg((pg_catalog.to_jsonb(d) operator(pg_catalog.-) 'datfrozenxid' operator(pg_catalog.-) 'datminmxid')::text, ',' order by oid)
+        (select pg_catalog.string_agg((pg_catalog.to_jsonb(d) operator(pg_catalog.-) 'datfrozenxid' operator(pg_catalog.-) 'datminmxid')::pg_catalog.text, ',' order by oid)
          from pg_catalog.pg_database d where oid operator(pg_catalog.<>) $1::pg_catalog.text::pg_catalog.oid),
         (select pg_catalog.string_agg(pg_catalog.concat_ws(' ', setdatabase, setrole, setconfig), ',' order by setdatabase, setrole)
          from pg_catalog.pg_db_role_setting where setdatabase operator(pg_catalog.<>) $1::pg_catalog.text::pg_catalog.oid),
