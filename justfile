@@ -41,10 +41,10 @@ fmt:
 
 # the documentation of the library
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --all-features
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --all-features
 
 # lints, as strict as in ci
 lint:
     cargo fmt --check
-    cargo clippy --all-targets --locked -- -D warnings
-    cargo clippy --all-targets --locked --all-features -- -D warnings
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    cargo clippy --workspace --all-targets --locked --all-features -- -D warnings

@@ -16,7 +16,7 @@ use pgseal::digest::Digest;
 use pgseal::entry_path::EntryPath;
 use pgseal::format::json;
 use pgseal::format::statement::{PAYLOAD_TYPE, Statement};
-use pgseal::sql::{FileError, Files, Script, Step, Variables, inspect};
+use psql_script::{FileError, Files, Script, Step, Variables, inspect};
 
 #[allow(dead_code)]
 #[path = "../tests/support/keys.rs"]

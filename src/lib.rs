@@ -27,7 +27,6 @@ pub mod fingerprint;
 pub mod database;
 pub mod format;
 pub mod archive;
-pub mod sql;
 pub mod rules;
 pub mod durable;
 pub mod words;

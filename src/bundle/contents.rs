@@ -11,7 +11,7 @@ use crate::archive::gzip::{self, GzipError};
 use crate::digest::Digest;
 use crate::entry_path::EntryPath;
 use crate::format::manifest::{File, Stored, Transaction};
-use crate::sql::{FileError, Files, Script, ScriptError, Statement, Step, Variables, explore};
+use psql_script::{FileError, Files, Script, ScriptError, Statement, Step, Variables, explore};
 
 /// Why a file's content can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -130,7 +130,7 @@ impl<'b> AuthenticatedSql<'b> {
         Script::open(self.bundle, self.path.as_str(), psql_variables(variables, of_the_session))
     }
 
-    /// Reads it on every way that answers of a run could lead; see [`crate::sql::explore`].
+    /// Reads it on every way that answers of a run could lead; see [`psql_script::explore`].
     pub fn explore(
         &self,
         variables: &BTreeMap<String, String>,

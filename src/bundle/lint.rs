@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::entry_path::EntryPath;
 use crate::format::manifest::{Manifest, Transaction, VerifyMode};
-use crate::sql::{
+use psql_script::{
     self, Inspection, OF_THE_CONNECTION, Position, Statement, Step, Then, Variables, explore, rows_unread,
     single_select,
 };
@@ -79,7 +79,7 @@ impl Lint<'_> {
                 Ok((_, Step::Statement(statement))) => {
                     ways[way - 1] += statement.inspect().statements;
                     lint.statement(&statement, role);
-                    asserts |= statement.then == Then::Execute || sql::asserts(&statement.sql);
+                    asserts |= statement.then == Then::Execute || psql_script::asserts(&statement.sql);
                     last = Some(statement.origin.at);
                 }
                 Err(error) => {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::rules;
-use crate::sql::ScriptError;
+use psql_script::ScriptError;
 
 /// One problem: it would not pack.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Problem {
     }
 
     /// About a place.
-    pub fn at(position: &crate::sql::Position, message: impl fmt::Display) -> Self {
+    pub fn at(position: &psql_script::Position, message: impl fmt::Display) -> Self {
         let at = Some((position.line, position.column));
         Self {
             file: position.file.to_string(),

@@ -1,6 +1,6 @@
 //! What no script of a release may do, whoever packed it: asked when packing, and again before each statement is sent.
 
-use crate::sql::{
+use psql_script::{
     Changed, Copy, Inspection, Means, Outside, SessionChange, Statement, Then, outside, parts, session_only,
 };
 
@@ -70,7 +70,7 @@ pub fn refused_in_steps(statement: &Statement, inspection: &Inspection) -> Optio
     refused_everywhere(Place::Steps, &statement.sql, inspection).or_else(|| meta.map(needs_answers))
 }
 
-/// Why a script of a tier with `transaction = "none"` may not wait for how a statement ended ([`crate::sql::Step::Await`]).
+/// Why a script of a tier with `transaction = "none"` may not wait for how a statement ended ([`psql_script::Step::Await`]).
 pub fn refused_to_wait() -> Refusal {
     Refusal {
         rule: NOT_REPEATABLE,
@@ -162,7 +162,7 @@ fn left_in_session(sql: &str) -> Option<Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::inspect;
+    use psql_script::inspect;
 
     fn rule(place: Place, sql: &str) -> Option<&'static str> {
         refused_everywhere(place, sql, &inspect(sql)).map(|refusal| refusal.rule)

@@ -15,7 +15,7 @@ use crate::digest::{Digest, Hasher};
 use crate::entry_path::EntryPath;
 use crate::limits;
 use crate::parallel;
-use crate::sql::{FileError, Files};
+use psql_script::{FileError, Files};
 
 /// The files of a release directory. Large ones stay on the disk; whoever reads one again gets the bytes that were there
 /// first, or an error.

@@ -1,6 +1,6 @@
 //! What the statements of a tier with `transaction = "none"` are: each is a step of its own.
 
-use crate::sql::{Inspection, Outside, outside};
+use psql_script::{Inspection, Outside, outside};
 
 /// How a step is run and recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::inspect;
+    use psql_script::inspect;
 
     #[test]
     fn settings_statements_and_what_runs_outside() {

@@ -17,7 +17,7 @@ use super::output::{Output, Paint, escape};
 use crate::database::{Connect, Purpose};
 use crate::postgres::{ServerPrograms, ThrowawayServer};
 use crate::release::gate_role;
-use crate::sql::{FileError, Files, Script, Step, Variables};
+use psql_script::{FileError, Files, Script, Step, Variables};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {}
@@ -180,7 +180,7 @@ impl Story<'_> {
         let mut session = connection::connector(Some(&self.url))?.connect(Purpose::Write)?;
         // One statement of the baseline takes long on a slow machine.
         session.set_patience(std::time::Duration::from_secs(600));
-        let wrong = |error: crate::sql::ScriptError| internal(error);
+        let wrong = |error: psql_script::ScriptError| internal(error);
         let mut script = Script::open(&Embedded, name, variables.clone()).map_err(wrong)?;
         session.execute("BEGIN")?;
         while let Some(step) = script.next_step().map_err(wrong)? {

@@ -9,7 +9,7 @@ use crate::database::Notice;
 use crate::release::event::Aside;
 use crate::release::waiting::Blocked;
 use crate::release::{Event, Observer};
-use crate::sql::Position;
+use psql_script::Position;
 
 /// Shows events.
 pub struct Progress {

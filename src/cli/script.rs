@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, escape, escape_lines, shown};
-use crate::sql::{FileError, Files, OF_THE_CONNECTION, Position, Script, ScriptError, Step, Then, Variables};
+use psql_script::{FileError, Files, OF_THE_CONNECTION, Position, Script, ScriptError, Step, Then, Variables};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

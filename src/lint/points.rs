@@ -17,7 +17,7 @@ use crate::bundle::problem::Problem;
 use crate::bundle::steps::{self, Step};
 use crate::entry_path::EntryPath;
 use crate::format::manifest::{Manifest, Tier, Transaction};
-use crate::sql::{self, Files, Outside, Position, Statement, explore};
+use psql_script::{self, Files, Outside, Position, Statement, explore};
 
 /// A statement of a tier without a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,7 +174,7 @@ fn walk<'f>(
     let variables = declared(manifest);
     move |file, visit| {
         explore(files, file.as_str(), &variables, |way, step| {
-            if let Ok((_, sql::Step::Statement(statement))) = step {
+            if let Ok((_, psql_script::Step::Statement(statement))) = step {
                 visit(way, statement);
             }
         });
@@ -319,7 +319,7 @@ fn index(name: ObjectName, of: Option<ObjectName>) -> Object {
 }
 
 /// A name of the script engine's as the linter has names.
-fn ours(name: &sql::ObjectName) -> ObjectName {
+fn ours(name: &psql_script::ObjectName) -> ObjectName {
     ObjectName { schema: name.schema.clone(), name: name.name.clone(), at: 0 }
 }
 

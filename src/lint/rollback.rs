@@ -7,7 +7,7 @@ use super::standing::{Fate, Made, Standing};
 use super::temporary::is_temporary;
 use super::undoing::can_be;
 use crate::bundle::problem::Problem;
-use crate::sql::STAND_IN;
+use psql_script::STAND_IN;
 
 /// One problem an object.
 pub fn problems(readings: &[Reading]) -> Vec<Problem> {

@@ -13,7 +13,7 @@ use crate::bundle::definition::Definition;
 use crate::bundle::lint::declared;
 use crate::bundle::problem::Problem;
 use crate::entry_path::EntryPath;
-use crate::sql::{Part, Position, Statement, Step, Then, calls_something, explore, parts, plain};
+use psql_script::{Part, Position, Statement, Step, Then, calls_something, explore, parts, plain};
 
 /// A longer statement is not parsed, in bytes.
 pub const STATEMENT_BYTES: usize = 512 * 1024;

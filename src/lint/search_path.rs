@@ -4,7 +4,7 @@
 use super::scripts::place;
 use super::tokens::{ObjectName, Tokens};
 use crate::bundle::problem::Problem;
-use crate::sql::{Position, Statement, assigns_search_path};
+use psql_script::{Position, Statement, assigns_search_path};
 
 /// What is known of the path while a script is read.
 #[derive(Default)]

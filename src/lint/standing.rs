@@ -10,7 +10,7 @@ use super::rollback::{goes_with, holds, is_same, moved, renamed};
 use super::scripts::{Act, Reading};
 use super::temporary::Temporary;
 use super::tokens::ObjectName;
-use crate::sql::Position;
+use psql_script::Position;
 
 /// Statements that are followed, on all ways of a script together.
 const MOST: usize = 200_000;

@@ -8,7 +8,7 @@ use super::tokens::Tokens;
 use crate::bundle::problem::Problem;
 use crate::bundle::release_toml::{FILE, line_and_column};
 use crate::format::limits_of_run::{RunLimits, TimeLimit};
-use crate::sql::Statement;
+use psql_script::Statement;
 
 const RULE: &str = "missing-lock-timeout";
 

@@ -2,7 +2,7 @@
 
 use squawk_lexer::{LiteralKind, TokenKind, tokenize};
 
-use crate::sql::decode_unicode;
+use psql_script::decode_unicode;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 use super::modes::{self, Lock};
 use super::objects::{Kind, effects};
 use super::tokens::{ObjectName, Tokens};
-use crate::sql::calls_something;
+use psql_script::calls_something;
 
 /// A longer statement is only looked at at its head, in bytes.
 const WHOLE_BYTES: usize = 512 * 1024;

@@ -10,7 +10,7 @@ use super::search_path::target;
 use super::temporary::is_temporary;
 use super::tokens::{Kind as TokenKind, ObjectName, Tokens};
 use crate::bundle::problem::Problem;
-use crate::sql::{Position, Statement};
+use psql_script::{Position, Statement};
 
 /// A partition and its table.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::database::{BatchAnswer, DatabaseError, Notice, ServerError};
-use crate::sql::Statement;
+use psql_script::Statement;
 
 /// Statements of a message. More gain nothing, and what the operator sees of a run would lag behind.
 const STATEMENTS: usize = 200;
@@ -41,7 +41,7 @@ pub struct Refused {
 }
 
 impl Batch {
-    /// Adds a statement that [`crate::sql::plain`] accepted.
+    /// Adds a statement that [`psql_script::plain`] accepted.
     pub fn push(&mut self, statement: Statement, verb: &'static str) {
         self.text.push_str(&statement.sql);
         self.text.push('\n');

@@ -5,7 +5,7 @@ use super::event::{Event, Observer};
 use super::order::Order;
 use crate::database::{DatabaseError, Session};
 use crate::format::limits_of_run::{RunLimits, TimeLimit};
-use crate::sql::Position;
+use psql_script::Position;
 
 /// The server's settings, and what they are at most.
 fn settings(limits: &RunLimits) -> [(&'static str, TimeLimit); 4] {

@@ -7,7 +7,7 @@ use super::waiting::Blocked;
 use crate::database::Notice;
 use crate::format::limits_of_run::TimeLimit;
 use crate::format::receipt::{GateAnswer, TierRecord, VerifyRecord};
-use crate::sql::Position;
+use psql_script::Position;
 
 /// Sees events. The library itself prints nothing.
 pub trait Observer {

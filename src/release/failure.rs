@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::excerpt::excerpt;
 use crate::database::{DatabaseError, ServerError};
-use crate::sql::{CopySource, Origin, ScriptError, Statement};
+use psql_script::{CopySource, Origin, ScriptError, Statement};
 
 /// A failure, as the fields that a person needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -9,7 +9,7 @@ use crate::bundle::refusal::{Place, refused_everywhere};
 use crate::database::Table;
 use crate::entry_path::EntryPath;
 use crate::format::manifest::Manifest;
-use crate::sql::{Copy, Inspection, Statement, parts};
+use psql_script::{Copy, Inspection, Statement, parts};
 
 /// What a tier or rollback script may send out of the database, as its manifest says.
 pub fn acknowledged<'m>(manifest: &'m Manifest, name: &str, file: &EntryPath) -> &'m [String] {

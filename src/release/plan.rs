@@ -16,7 +16,7 @@ use crate::format::receipt::GateAnswer;
 use crate::lint::modes::Lock;
 use crate::lint::points::{self, Point};
 use crate::lint::touches::{How, Touch, touches};
-use crate::sql::{Step, Then};
+use psql_script::{Step, Then};
 
 /// A plan.
 pub struct Plan {

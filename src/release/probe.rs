@@ -11,7 +11,7 @@ use crate::database::{DatabaseError, Session};
 use crate::format::expectation::Expectation;
 use crate::format::manifest::State;
 use crate::format::trust_document::GateRole;
-use crate::sql::Statement;
+use psql_script::Statement;
 
 /// A row by column. NULL is `None`.
 pub type Observed = BTreeMap<String, Option<String>>;

@@ -49,11 +49,11 @@ use std::time::{Duration, Instant};
 use super::settings::OWN_PATH;
 use crate::database::{Column, DatabaseError, Notice, Session, Table};
 use crate::format::limits_of_run::RunLimits;
-use crate::sql::{WithoutLiterals, foreign_modifiers, without_literals};
 use checks::Check;
 use opened::Opened;
 use parsed::Parsed;
 use path::Look;
+use psql_script::{WithoutLiterals, foreign_modifiers, without_literals};
 use versions::Versions;
 
 /// Executions of a question whose relations are truncated, rewritten or altered meanwhile, or that takes too long for what moves.

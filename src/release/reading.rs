@@ -3,7 +3,7 @@
 
 use super::failure::Failure;
 use crate::database::Session;
-use crate::sql::{Origin, Statement};
+use psql_script::{Origin, Statement};
 
 /// Fails where the session no longer reads texts as it began; `before` characters of the statement stand before the part of
 /// it that was sent last.

@@ -18,7 +18,7 @@ use crate::bundle::refusal::{Place, refused_everywhere};
 use crate::database::{DatabaseError, Notice, Session, Table};
 use crate::format::receipt::TierRecord;
 use crate::limits::GENERATED_STATEMENTS;
-use crate::sql::{Copy, Inspection, Part, Script, Statement, Step, Then, is_single_select, parts, plain, rows_unread};
+use psql_script::{Copy, Inspection, Part, Script, Statement, Step, Then, is_single_select, parts, plain, rows_unread};
 
 /// Rows of one SELECT that a verify script may return.
 const ROWS_READ: usize = 100_000;

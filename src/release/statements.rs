@@ -21,7 +21,7 @@ use super::{clamp, fresh, gate, lock, settings, special};
 use crate::bundle::steps;
 use crate::database::Session;
 use crate::record::ledger::{self, Happened, NewStep};
-use crate::sql::{Script, Step};
+use psql_script::{Script, Step};
 
 pub(super) use one::One;
 

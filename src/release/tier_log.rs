@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::event::{Event, Observer};
 use crate::database::Notice;
 use crate::format::receipt::{SentRecord, TierRecord};
-use crate::sql::Position;
+use psql_script::Position;
 
 /// Warnings that a receipt keeps of one script.
 const WARNINGS_KEPT: usize = 100;

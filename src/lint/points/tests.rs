@@ -3,16 +3,16 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::bundle::source::Source;
 use crate::bundle::steps;
-use crate::sql::{Script, inspect};
+use psql_script::{Script, inspect};
 
 /// What a rollback script does about one statement: the line, or a word.
 fn undone(sql: &str, rollback_script: &str) -> String {
     let mut rollback = Rollback::default();
     let files = BTreeMap::from([("r.sql".parse().expect("a path"), Arc::from(rollback_script.as_bytes()))]);
     let files = Source::from_files(files);
-    let mut script = Script::open(&files, "r.sql", sql::Variables::default()).expect("a script");
+    let mut script = Script::open(&files, "r.sql", psql_script::Variables::default()).expect("a script");
     while let Some(step) = script.next_step().expect("a good script") {
-        if let sql::Step::Statement(statement) = step {
+        if let psql_script::Step::Statement(statement) = step {
             rollback.note(1, &statement);
         }
     }

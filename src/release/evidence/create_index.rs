@@ -5,7 +5,7 @@ use super::answer::{Before, Effect, Refused};
 use super::index::{Index, Relation, beside};
 use super::working;
 use crate::database::{DatabaseError, Session};
-use crate::sql::index_shape;
+use psql_script::index_shape;
 
 /// Refuses an INVALID index of that name, and what `IF NOT EXISTS` would take for the index.
 pub(super) fn before(

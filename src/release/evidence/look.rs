@@ -10,7 +10,7 @@ use super::names::{relation, under_own_path};
 use super::{create_index, drop_index, index, partition, reindex, working};
 use crate::database::{DatabaseError, Session};
 use crate::release::failure::Failure;
-use crate::sql::{Outside, Reindexed};
+use psql_script::{Outside, Reindexed};
 
 /// What has to be remembered before the statement is sent. Refuses to begin where an earlier crash, or somebody else,
 /// left something in its way: an INVALID index of that name, `_ccnew` and `_ccold` on the table, a partition or database

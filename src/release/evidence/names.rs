@@ -3,7 +3,7 @@
 
 use crate::database::{DatabaseError, Session};
 use crate::release::settings::{OWN_PATH, quoted};
-use crate::sql::ObjectName;
+use psql_script::ObjectName;
 
 /// The relation that a name means under the session's `search_path` now.
 pub(super) fn relation(session: &mut dyn Session, name: &ObjectName) -> Result<Option<u32>, DatabaseError> {

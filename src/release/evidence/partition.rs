@@ -5,7 +5,7 @@ use super::answer::{Before, Effect, Refused};
 use super::names::first_column;
 use crate::database::{DatabaseError, Session};
 use crate::release::settings::quoted;
-use crate::sql::ObjectName;
+use psql_script::ObjectName;
 
 /// Refuses while a partition of the same table is on its way out: the server allows one at a time.
 pub(super) fn before(

@@ -7,7 +7,7 @@ use super::index::by_oid;
 use super::names::{first_column, list, oid};
 use super::working;
 use crate::database::{DatabaseError, Session, Table};
-use crate::sql::Reindexed;
+use psql_script::Reindexed;
 
 /// Refuses where an earlier REINDEX left something on the same table.
 pub(super) fn before(session: &mut dyn Session, of: &Reindexed, named: Option<u32>) -> Result<Before, Refused> {

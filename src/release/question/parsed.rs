@@ -9,7 +9,7 @@ use super::witness::Witness;
 use super::{Question, QuestionError, given, loud, quiet, settled, shown};
 use super::{fragments, set_operations};
 use crate::database::{Parameter, Session};
-use crate::sql::WithoutLiterals;
+use psql_script::WithoutLiterals;
 
 pub(super) const MIXED: &str = "UNION, INTERSECT or EXCEPT of different types, one of them made by somebody, which the planner casts by \
                      whatever function is there then (write m::text)";

@@ -7,7 +7,7 @@ use super::settled;
 use super::tree::{self, Used};
 use super::{Question, QuestionError, loud, quiet, shown, tree_of};
 use crate::database::{DatabaseError, Parameter, Session};
-use crate::sql::WithoutLiterals;
+use psql_script::WithoutLiterals;
 
 /// A statement over the relations of a question, kept prepared. The server invalidates it when one of them is altered, so also when
 /// statistics or an index is made or dropped, and parses it again when it is executed next (PostgreSQL manual, "PREPARE").

@@ -12,7 +12,7 @@ use crate::release::event::Observer;
 use crate::release::failure::Failure;
 use crate::release::order::Order;
 use crate::release::{settings, special};
-use crate::sql::{Copy, FileError, Files, Inspection, Script, Statement, Step, Then, Variables};
+use psql_script::{Copy, FileError, Files, Inspection, Script, Statement, Step, Then, Variables};
 
 /// A script of the operator's.
 pub(super) struct Given<'a> {

@@ -6,7 +6,7 @@ use crate::database::{DatabaseError, Purpose};
 use crate::format::manifest::Transaction;
 use crate::release::order::Order;
 use crate::release::special;
-use crate::sql::{Outside, Step, outside};
+use psql_script::{Outside, Step, outside};
 
 /// Whether an acknowledged way out of the database ends at the database itself: who listens, or subscribes, does so by the
 /// database's name, and nobody knows the clone's.

@@ -15,7 +15,7 @@ use crate::database::{DatabaseError, Session};
 use crate::digest::Digest;
 use crate::record::ledger::{self, Happened, NewStep};
 use crate::release::rehearse::locks;
-use crate::sql::{Copy, Inspection, Script, Statement};
+use psql_script::{Copy, Inspection, Script, Statement};
 
 /// A statement and its place in the ledger.
 pub(in super::super) struct One<'s> {

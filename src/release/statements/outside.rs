@@ -13,7 +13,7 @@ use super::One;
 use crate::database::{DatabaseError, Session};
 use crate::record::journal::JournalStep;
 use crate::record::ledger::{Happened, NewStep};
-use crate::sql::Outside;
+use psql_script::Outside;
 
 /// How long a statement that another session still works on is waited for, and the pause between two looks.
 const STILL_RUNNING: Duration = Duration::from_secs(60);

@@ -7,8 +7,8 @@ use pgseal::format::json;
 use pgseal::postgres::PostgresSession;
 use pgseal::release::evidence::{Before, Effect, before, confirm, find};
 use pgseal::release::failure::Failure;
-use pgseal::sql::{Outside, outside};
 use postgres::Client;
+use psql_script::{Outside, outside};
 
 use crate::cluster::{Cluster, TestDatabase};
 use crate::release::wait_until;

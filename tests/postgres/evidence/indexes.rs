@@ -2,7 +2,7 @@
 
 use pgseal::database::{DatabaseError, Session};
 use pgseal::release::evidence::{Before, Effect, before, find};
-use pgseal::sql::outside;
+use psql_script::outside;
 
 use super::bench::{Bench, KILLS, Kill, Somebody, fill, refused, session, shop};
 use crate::cluster::{Cluster, TestDatabase};

@@ -1,11 +1,11 @@
 //! What the statements' answers do to the variables of a script: `ROW_COUNT`, `\gset`.
 
 use super::Script;
-use crate::sql::error::ScriptError;
-use crate::sql::results::result_names;
-use crate::sql::special::{self, ROW_COUNT};
-use crate::sql::statement::{Statement, Then};
-use crate::sql::variables::Value;
+use crate::error::ScriptError;
+use crate::results::result_names;
+use crate::special::{self, ROW_COUNT};
+use crate::statement::{Statement, Then};
+use crate::variables::Value;
 
 impl Script<'_> {
     /// Says how the last statement ended: it touched or returned this many rows, or nobody knows.

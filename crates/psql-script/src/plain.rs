@@ -179,8 +179,8 @@ const CLASS: [u8; 256] = {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::boundary::boundary_fault;
-    use crate::sql::inspect;
+    use crate::boundary::boundary_fault;
+    use crate::inspect;
     use proptest::prelude::*;
 
     #[test]

@@ -1,11 +1,11 @@
 //! How a script gives its statements out: by `;`, and by `\g` and its relatives.
 
 use super::{Bound, Script, Step};
-use crate::sql::assemble::{check, finish};
-use crate::sql::error::ScriptError;
-use crate::sql::meta::Sending;
-use crate::sql::position::Origin;
-use crate::sql::statement::{Statement, Then};
+use crate::assemble::{check, finish};
+use crate::error::ScriptError;
+use crate::meta::Sending;
+use crate::position::Origin;
+use crate::statement::{Statement, Then};
 
 impl Script<'_> {
     /// Gives a statement out, as `;` does.
