@@ -8,14 +8,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use pgseal::archive::source::InMemory;
-use pgseal::archive::{gzip, header};
 use pgseal::bundle::definition::Definition;
 use pgseal::bundle::{UnsignedBundle, UntrustedBundle};
-use pgseal::digest::Digest;
-use pgseal::entry_path::EntryPath;
-use pgseal::format::json;
-use pgseal::format::statement::{PAYLOAD_TYPE, Statement};
+use pgseal_verify::archive::source::InMemory;
+use pgseal_verify::archive::{gzip, header};
+use pgseal_verify::digest::Digest;
+use pgseal_verify::entry_path::EntryPath;
+use pgseal_verify::format::json;
+use pgseal_verify::format::statement::{PAYLOAD_TYPE, Statement};
 use psql_script::{FileError, Files, Script, Step, Variables, inspect};
 
 #[allow(dead_code)]

@@ -7,6 +7,8 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, Builder};
 
+use pgseal_verify::workers::{self, Workers};
+
 /// Whoever works on bytes has buffers, and their sum must stay small on any host.
 const MOST_THREADS: usize = 64;
 
@@ -19,48 +21,50 @@ pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_THREADS)
 }
 
-/// Does `work` on every item, and gives the results in the order of the items. `cost` says how long an item takes, in
-/// bytes to be hashed: the longest begin first, so that nobody waits long for the last one, and little work is done by
-/// the calling thread alone.
+/// Maps a list by `work` on every core; the results have the order of the items. `cost` is the number of bytes to be
+/// hashed for an item: the longest begin first, and little work is done by the calling thread alone.
 pub fn map<T: Sync, R: Send>(items: &[T], cost: impl Fn(&T) -> u64, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let costs: Vec<u64> = items.iter().map(cost).collect();
-    let total = costs.iter().fold(0_u64, |total, cost| total.saturating_add(*cost));
-    let worth = usize::try_from(total / WORTH_A_THREAD).unwrap_or(usize::MAX);
-    share(items, &costs, Helper::up_to(worth.min(items.len().saturating_sub(1))), work)
+    workers::map(&Cores, items, cost, work)
 }
 
-fn share<T: Sync, R: Send>(items: &[T], costs: &[u64], helpers: Vec<Helper>, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    if helpers.is_empty() {
-        return items.iter().map(work).collect();
+/// Every core of the host, for [`workers::map`].
+pub struct Cores;
+
+impl Workers for Cores {
+    fn each(&self, costs: &[u64], work: &(dyn Fn(usize) + Sync)) {
+        let total = costs.iter().fold(0_u64, |total, cost| total.saturating_add(*cost));
+        let worth = usize::try_from(total / WORTH_A_THREAD).unwrap_or(usize::MAX);
+        share(costs, Helper::up_to(worth.min(costs.len().saturating_sub(1))), work);
     }
-    let mut order: Vec<usize> = (0..items.len()).collect();
+}
+
+fn share(costs: &[u64], helpers: Vec<Helper>, work: &(dyn Fn(usize) + Sync)) {
+    if helpers.is_empty() {
+        return (0..costs.len()).for_each(work);
+    }
+    let mut order: Vec<usize> = (0..costs.len()).collect();
     order.sort_by_key(|at| std::cmp::Reverse(costs[*at]));
     let next = AtomicUsize::new(0);
-    let one_after_the_other = || {
-        let mut done = Vec::new();
+    let take_turns = || {
         while let Some(at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((*at, work(&items[*at])));
+            work(*at);
         }
-        done
     };
-    let mut done = thread::scope(|scope| {
+    thread::scope(|scope| {
         let start = |helper: Helper| {
             let help = || {
                 let _helper = helper;
-                one_after_the_other()
+                take_turns();
             };
             // A host that gives no more threads gets the same work done by fewer.
             Builder::new().spawn_scoped(scope, help).ok()
         };
         let threads: Vec<_> = helpers.into_iter().filter_map(start).collect();
-        let mut done = one_after_the_other();
+        take_turns();
         for thread in threads {
-            done.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }
-        done
     });
-    done.sort_unstable_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Threads that help somebody now.
@@ -103,17 +107,15 @@ mod tests {
     fn results_are_in_order_and_the_longest_begin_first() {
         let items: Vec<u64> = (0..100).collect();
         let (all, others) = (Barrier::new(4), AtomicUsize::new(0));
-        let results = share(&items, &items, helpers(3), |item| {
+        share(&items, helpers(3), &|at| {
             // Four threads have the four longest; none goes on before the others have come.
-            if *item >= 96 {
+            if at >= 96 {
                 assert_eq!(others.load(Ordering::SeqCst), 0);
                 all.wait();
             } else {
                 others.fetch_add(1, Ordering::SeqCst);
             }
-            item * 2
         });
-        assert_eq!(results, (0..100).map(|item| item * 2).collect::<Vec<_>>());
         assert_eq!(map(&items, |_| 1 << 40, |item| item + 1), (1..=100).collect::<Vec<_>>());
         assert!(map(&[0_u8; 0], |_| 1, |item| *item).is_empty());
     }
@@ -122,7 +124,7 @@ mod tests {
     fn threads_work_at_the_same_time_and_little_work_starts_none() {
         let all = Barrier::new(4);
         // Nobody passes the barrier before four threads are there.
-        share(&[(); 4], &[1; 4], helpers(3), |()| all.wait());
+        share(&[1; 4], helpers(3), &|_| drop(all.wait()));
         let main = thread::current().id();
         let seen = map(&[(); 8], |()| WORTH_A_THREAD / 9, |()| thread::current().id());
         assert_eq!(seen.into_iter().collect::<HashSet<_>>(), HashSet::from([main]));
@@ -130,9 +132,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_passed_on() {
-        let work = |item: &u32| assert_ne!(*item, 7);
-        let items: Vec<u32> = (0..20).collect();
-        let panics = catch_unwind(AssertUnwindSafe(|| share(&items, &[1; 20], helpers(2), work)));
+        let panics = catch_unwind(AssertUnwindSafe(|| share(&[1; 20], helpers(2), &|at| assert_ne!(at, 7))));
         assert!(panics.is_err());
     }
 

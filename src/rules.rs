@@ -309,7 +309,11 @@ mod tests {
         ids.dedup();
         assert_eq!(ids.len(), RULES.len());
         for rule in RULES {
-            assert!(rule.id.parse::<crate::format::name::Name>().is_ok(), "{}: it must fit into a manifest", rule.id);
+            assert!(
+                rule.id.parse::<pgseal_verify::format::name::Name>().is_ok(),
+                "{}: it must fit into a manifest",
+                rule.id
+            );
             assert_eq!(rule.instead.is_empty(), rule.severity == Severity::Error, "{}", rule.id);
         }
     }

@@ -9,11 +9,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use pgseal::digest::Digest;
-use pgseal::format::receipt::Receipt;
-use pgseal::format::statement::{PAYLOAD_TYPE, ReleaseId};
 use pgseal::record::receipt;
 use pgseal::trust::SecretKey;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::receipt::Receipt;
+use pgseal_verify::format::statement::{PAYLOAD_TYPE, ReleaseId};
 use serde_json::{Value, json};
 use support::bundles::{Files, pack, small, statement};
 use support::keys::{Draft, key, key_file, seed};
@@ -234,8 +234,9 @@ fn the_approver_sees_what_is_approved() {
     assert!(shown.contains(&Digest::of(&statement(&bundle())).to_string()));
     let document = site.run(with(&approve("eve", "l4"), &["--json"])).done().json();
     let life = |document: &Value| {
-        let time =
-            |key: &str| document[key].as_str().and_then(|at| at.parse::<pgseal::format::timestamp::Timestamp>().ok());
+        let time = |key: &str| {
+            document[key].as_str().and_then(|at| at.parse::<pgseal_verify::format::timestamp::Timestamp>().ok())
+        };
         time("expires").expect("a time").seconds() - time("at").expect("a time").seconds()
     };
     assert_eq!(life(&document), 30 * 24 * 60 * 60, "without --expires it counts for 30 days");
@@ -988,8 +989,8 @@ fn an_audit_knows_approvals_beside_and_inside() {
 
 #[test]
 fn every_flipped_bit_of_an_approval_file_is_a_fault() {
-    use pgseal::archive::source::InMemory;
     use pgseal::bundle::Added;
+    use pgseal_verify::archive::source::InMemory;
     let root = {
         let (root, ann) = (key("root"), key("ann"));
         Draft::new(&root, &[("release", 1, &[&key("release")]), ("l2", 1, &[&ann])]).load().expect("a trust root")

@@ -20,10 +20,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
-use pgseal::digest::Digest;
-use pgseal::format::receipt::Receipt;
-use pgseal::format::statement::ReleaseId;
 use pgseal::record::receipt;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::receipt::Receipt;
+use pgseal_verify::format::statement::ReleaseId;
 use serde_json::{Value, json};
 use support::bundles::{pack, small, small_with, statement};
 use support::keys::{Draft, key, key_file};

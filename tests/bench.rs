@@ -9,7 +9,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use pgseal::digest::Digest;
+use pgseal_verify::digest::Digest;
 use serde_json::Value;
 
 /// Where the harness is.

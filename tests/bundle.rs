@@ -13,19 +13,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use ed25519_dalek::{Signature, SigningKey, Verifier};
-use pgseal::archive::read::ArchiveError;
-use pgseal::archive::source::{ByteSource, InMemory};
 use pgseal::bundle::add::{AddError, Addition};
 use pgseal::bundle::definition::{Definition, DefinitionError};
 use pgseal::bundle::untrusted::MalformedError;
 use pgseal::bundle::{AuthenticateError, UntrustedBundle};
-use pgseal::format::json;
-use pgseal::format::statement::PAYLOAD_TYPE;
-use pgseal::limits;
 use pgseal::trust::added::AddedError;
 use pgseal::trust::pae::pre_authentication_encoding;
 use pgseal::trust::root::SignatureError;
 use pgseal::trust::{SecretKey, TrustRoot, When};
+use pgseal_verify::archive::read::ArchiveError;
+use pgseal_verify::archive::source::{ByteSource, InMemory};
+use pgseal_verify::format::json;
+use pgseal_verify::format::statement::PAYLOAD_TYPE;
+use pgseal_verify::limits;
 use sha2::Digest as _;
 use support::bundles::{
     Refused, now, one_roof, open, open_at, pack, pack_dir, refusal, small, small_with, statement, write_dir,
@@ -405,7 +405,7 @@ fn a_threshold_counts_distinct_keys() {
 fn sign(
     parsed: &UntrustedBundle,
     key: &SecretKey,
-) -> Result<(Vec<u8>, pgseal::format::statement::Statement), AddError> {
+) -> Result<(Vec<u8>, pgseal_verify::format::statement::Statement), AddError> {
     let signature = key.sign(PAYLOAD_TYPE, parsed.claimed_statement());
     parsed.write_with(vec![Addition::Signature((key.public_key().id(), signature))], Vec::new())
 }
@@ -592,7 +592,7 @@ fn add(a: &[u8; 32], b: &[u8; 32]) -> [u8; 32] {
 #[test]
 fn a_secret_key_does_not_show_itself() {
     let secret = key("release");
-    let seed = pgseal::digest::hex(&seed("release"));
+    let seed = pgseal_verify::digest::hex(&seed("release"));
     let shown = format!("{secret:?} {secret:#?}");
     assert!(shown.contains("redacted") && !shown.contains(&seed) && !shown.contains(&seed[..16]), "{shown}");
 }

@@ -9,8 +9,8 @@ use std::process::Command;
 
 use base64ct::{Base64, Encoding};
 use cluster::Cluster;
-use pgseal::digest::Digest;
 use pgseal::trust::{PublicKey, SecretKey};
+use pgseal_verify::digest::Digest;
 use serde_json::{Value, json};
 use support::keys::{Draft, key, key_file};
 use support::site::{Outcome, Site, outcome};

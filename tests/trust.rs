@@ -346,7 +346,7 @@ fn a_signature_made_elsewhere_is_attached() {
 #[test]
 fn an_expired_version_is_installed_with_a_warning() {
     let site = desk();
-    let soon = pgseal::format::timestamp::Timestamp::from_seconds(now() + 2).expect("a time");
+    let soon = pgseal_verify::format::timestamp::Timestamp::from_seconds(now() + 2).expect("a time");
     done(&site, &format!("trust set-policy trust.json --expires {soon}"));
     done(&site, "trust sign trust.2.json --key root1.key --key root2.key");
     while now() <= soon.seconds() {
@@ -362,14 +362,15 @@ fn an_expired_version_is_installed_with_a_warning() {
 pub fn bend(site: &Site, name: &str, change: impl FnOnce(&mut Value)) {
     let mut document: Value = serde_json::from_slice(&site.read(name)).expect("JSON");
     change(&mut document);
-    site.write(name, pgseal::format::json::to_canonical(&document).expect("only integers"));
+    site.write(name, pgseal_verify::format::json::to_canonical(&document).expect("only integers"));
 }
 
 /// Signs any bytes as a draft's, without asking whether they hold.
 pub fn sign_unchecked(site: &Site, name: &str, keys: &[&str]) {
     for key in keys {
         let read = pgseal::trust::SecretKey::read(&site.path(&format!("{key}.key")), || unreachable!("no passphrase"));
-        let signature = read.expect("a key").sign(pgseal::format::trust_document::PAYLOAD_TYPE, &site.read(name));
+        let signature =
+            read.expect("a key").sign(pgseal_verify::format::trust_document::PAYLOAD_TYPE, &site.read(name));
         let version = serde_json::from_slice::<Value>(&site.read(name)).expect("JSON")["version"].to_string();
         let path = self::signature(site, name, version.parse().expect("a number"), key);
         std::fs::create_dir_all(site.path(&path).parent().unwrap_or(Path::new("."))).expect("made");

@@ -6,7 +6,7 @@ mod write;
 use super::facts::{ApprovalFacts, Facts, ReleaseFacts, Signer};
 use super::fault::Fault;
 use super::finding::Finding;
-use crate::format::timestamp::Timestamp;
+use pgseal_verify::format::timestamp::Timestamp;
 
 pub use write::write;
 

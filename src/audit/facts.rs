@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
-use crate::format::approval::Decision;
-use crate::format::manifest::Release;
-use crate::format::name::{AprCode, Name, Version};
-use crate::format::receipt::{Action, Outcome, TrustReference};
-use crate::format::rehearsal::RehearsalOutcome;
-use crate::format::timestamp::Timestamp;
 use crate::trust::KeyId;
 use crate::trust::evidence::Evidence;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::approval::Decision;
+use pgseal_verify::format::manifest::Release;
+use pgseal_verify::format::name::{AprCode, Name, Version};
+use pgseal_verify::format::receipt::{Action, Outcome, TrustReference};
+use pgseal_verify::format::rehearsal::RehearsalOutcome;
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// What a file says. A field that its kind doesn't have is absent or empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -305,7 +305,7 @@ impl ReleaseFacts {
 
     /// `one-roof 1.0.0`
     pub fn title(&self) -> String {
-        crate::format::statement::title(&self.name, &self.version)
+        pgseal_verify::format::statement::title(&self.name, &self.version)
     }
 }
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::facts::Facts;
 use super::fault::{Fault, FaultKind, Scope};
 use super::kind::Kind;
-use crate::digest::Digest;
-use crate::format::timestamp::Timestamp;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// What was found about one file, or about what could not be listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

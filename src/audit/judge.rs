@@ -1,7 +1,7 @@
 //! By what files are judged: one trust root, and two times.
 
-use crate::format::timestamp::Timestamp;
 use crate::trust::{TrustRoot, When};
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// By what files are judged.
 pub struct Judge<'r> {

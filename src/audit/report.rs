@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::fault::FaultKind;
 use super::finding::Finding;
 use super::kind::Kind;
-use crate::format::timestamp::Timestamp;
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// All findings of an audit, by path.
 #[derive(Debug)]

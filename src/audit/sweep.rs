@@ -13,7 +13,7 @@ use super::kind::Kind;
 use super::place::tar_file::TarFile;
 use super::place::{Found, Place, Unlisted};
 use super::shard::Shard;
-use crate::format::timestamp::Timestamp;
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// Files that wait to be audited.
 const WAITING: usize = 1024;

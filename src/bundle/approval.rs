@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::digest::Digest;
-use crate::format::approval::{Approval, ApprovalPredicateType, ApprovalStatement, Decision};
-use crate::format::json::{self, JsonError};
-use crate::format::manifest::Manifest;
-use crate::format::name::{AprCode, Name};
-use crate::format::notarisation::{Notarisation, NotarisationPredicateType, NotarisationStatement, SeenSignature};
-use crate::format::statement::{DigestSet, ReleaseId, StatementType, Subject, title};
-use crate::format::timestamp::Timestamp;
-use crate::format::version::Format1;
 use crate::trust::root::ClaimedSignature;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::approval::{Approval, ApprovalPredicateType, ApprovalStatement, Decision};
+use pgseal_verify::format::json::{self, JsonError};
+use pgseal_verify::format::manifest::Manifest;
+use pgseal_verify::format::name::{AprCode, Name};
+use pgseal_verify::format::notarisation::{
+    Notarisation, NotarisationPredicateType, NotarisationStatement, SeenSignature,
+};
+use pgseal_verify::format::statement::{DigestSet, ReleaseId, StatementType, Subject, title};
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::version::Format1;
 
 /// What a person says about a release.
 #[derive(Clone, Debug)]

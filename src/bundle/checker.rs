@@ -8,13 +8,13 @@ use super::problem::Problem;
 use super::release_toml::{self, FILE, ReleaseToml, line_and_column};
 use super::source::Source;
 use super::stage::{self, Stage};
-use crate::entry_path::EntryPath;
-use crate::format::manifest::{
+use crate::rules::{self, Severity};
+use pgseal_verify::entry_path::EntryPath;
+use pgseal_verify::format::manifest::{
     Acknowledgement, Gate, Manifest, RollbackScript, Runbook, State, States, Tier, Variable, VerifyScript,
 };
-use crate::format::name::Name;
-use crate::format::version::{Format1, MINIMUM_PGSEAL};
-use crate::rules::{self, Severity};
+use pgseal_verify::format::name::Name;
+use pgseal_verify::format::version::{Format1, MINIMUM_PGSEAL};
 
 /// The manifest and the stages that the document says; everything that doesn't hold becomes a problem.
 pub(super) fn manifest(

@@ -9,11 +9,11 @@ use super::runbooks::runbooks;
 use super::source::{Source, SourceError};
 use super::stage::Stage;
 use super::{checker, lint};
-use crate::entry_path::EntryPath;
-use crate::format::manifest::Manifest;
-use crate::limits;
 use crate::runbook::Program;
-use crate::words::count;
+use pgseal_verify::entry_path::EntryPath;
+use pgseal_verify::format::manifest::Manifest;
+use pgseal_verify::limits;
+use pgseal_verify::words::count;
 
 /// A release directory that packs. Its manifest lacks only the list of files, which packing makes.
 pub struct Definition {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::authenticate::AuthenticatedBundle;
-use crate::digest::Digest;
-use crate::format::json::JsonError;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::json::JsonError;
 
 /// Differences, each list by ascending name.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]

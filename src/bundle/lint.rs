@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::entry_path::EntryPath;
-use crate::format::manifest::{Manifest, Transaction, VerifyMode};
+use pgseal_verify::entry_path::EntryPath;
+use pgseal_verify::format::manifest::{Manifest, Transaction, VerifyMode};
 use psql_script::{
     self, Inspection, OF_THE_CONNECTION, Position, Statement, Step, Then, Variables, explore, rows_unread,
     single_select,

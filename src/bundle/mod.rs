@@ -4,31 +4,24 @@
 //! directory -> UnsignedBundle -> SignedBundle ==bytes==> UntrustedBundle -> AuthenticatedBundle
 //! ```
 
-pub mod add;
 pub mod approval;
-pub mod authenticate;
 mod checker;
-pub mod contents;
 pub mod definition;
 pub mod diff;
-pub mod export;
 pub mod lint;
 pub mod problem;
 pub mod refusal;
 pub mod release_toml;
 mod runbooks;
+pub mod script;
 pub mod source;
 pub mod stage;
 pub mod spill;
 pub mod steps;
-pub mod stream;
-pub mod subjects;
 mod unpacking;
 pub mod unsigned;
-pub mod untrusted;
 
-pub use authenticate::{AuthenticateError, AuthenticatedBundle, Signatory};
-pub use contents::AuthenticatedSql;
+pub use pgseal_verify::bundle::*;
+pub use script::{AuthenticatedSql, ReleaseFiles};
 pub use spill::Spill;
 pub use unsigned::{SignedBundle, UnsignedBundle};
-pub use untrusted::{Added, UntrustedBundle};

@@ -9,15 +9,15 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::problem::Problem;
-use crate::entry_path::EntryPath;
-use crate::format::expectation::Expectation;
-use crate::format::limits_of_run::RunLimits;
-use crate::format::manifest::{
+use pgseal_verify::entry_path::EntryPath;
+use pgseal_verify::format::expectation::Expectation;
+use pgseal_verify::format::limits_of_run::RunLimits;
+use pgseal_verify::format::manifest::{
     Audience, Release, Target, Transaction, Variable, VerifyMode, When, default_search_path,
 };
-use crate::format::name::{Name, VariableName};
-use crate::format::server_range::ServerRange;
-use crate::format::version::Format1;
+use pgseal_verify::format::name::{Name, VariableName};
+use pgseal_verify::format::server_range::ServerRange;
+use pgseal_verify::format::version::Format1;
 
 /// The file's name in the release directory.
 pub const FILE: &str = "release.toml";

@@ -3,8 +3,8 @@
 use super::problem::Problem;
 use super::release_toml::line_and_column;
 use super::source::Source;
-use crate::format::manifest::Manifest;
 use crate::runbook::{Fault, Program, commands, facts};
+use pgseal_verify::format::manifest::Manifest;
 
 /// Reads every runbook and notes what can't be.
 pub fn runbooks(manifest: &Manifest, source: &Source, program: &Program, problems: &mut Vec<Problem>) {

@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use walkdir::{DirEntry, WalkDir};
 
 use super::problem::Problem;
-use crate::archive::names::Names;
-use crate::digest::{Digest, Hasher};
-use crate::entry_path::EntryPath;
-use crate::limits;
 use crate::parallel;
+use pgseal_verify::archive::names::Names;
+use pgseal_verify::digest::{Digest, Hasher};
+use pgseal_verify::entry_path::EntryPath;
+use pgseal_verify::limits;
 use psql_script::{FileError, Files};
 
 /// The files of a release directory. Large ones stay on the disk; whoever reads one again gets the bytes that were there

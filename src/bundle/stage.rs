@@ -10,11 +10,11 @@ use toml::Spanned;
 
 use super::checker::Checker;
 use super::release_toml::StageToml;
-use crate::format::expectation::Expectation;
-use crate::format::manifest::{
+use pgseal_verify::format::expectation::Expectation;
+use pgseal_verify::format::manifest::{
     Manifest, Release, RollbackScript, Runbook, StageOf, State, Tier, Variable, VerifyScript,
 };
-use crate::format::name::{Name, NameError, VariableName};
+use pgseal_verify::format::name::{Name, NameError, VariableName};
 
 /// A stage that a release declares.
 #[derive(Clone, Debug)]

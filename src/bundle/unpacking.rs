@@ -9,10 +9,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use super::contents::ContentError;
-use crate::archive::gzip::{self, GzipError};
-use crate::digest::Hasher;
-use crate::entry_path::EntryPath;
-use crate::format::manifest::File;
+use pgseal_verify::archive::gzip::{self, GzipError};
+use pgseal_verify::digest::Hasher;
+use pgseal_verify::entry_path::EntryPath;
+use pgseal_verify::format::manifest::File;
 
 /// Contents of at least so many bytes are worth a thread.
 pub(super) const WORTH_BYTES: u64 = 1 << 20;
@@ -91,8 +91,8 @@ fn unpack(stored: &[u8], file: &File, to: &SyncSender<Piece>) -> Result<(), Cont
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Digest;
-    use crate::format::manifest::Stored;
+    use pgseal_verify::digest::Digest;
+    use pgseal_verify::format::manifest::Stored;
 
     fn file(content: &[u8]) -> File {
         let path = "data/rows.tsv".parse().expect("in the grammar");

@@ -6,21 +6,21 @@ use std::io::{self, Write};
 use super::definition::Definition;
 use super::source::Content;
 use super::spill::{Spill, Spilled, Spilling};
-use crate::archive::names::Names;
-use crate::archive::section::Section;
-use crate::archive::write::ArchiveWriter;
-use crate::archive::{MAGIC, gzip};
-use crate::digest::{Digest, Hasher};
-use crate::entry_path::EntryPath;
-use crate::format::json::{self, JsonError};
-use crate::format::manifest::{File, Stored};
-use crate::format::statement::{
-    DigestSet, PAYLOAD_TYPE, ReleaseId, ReleasePredicateType, Statement, StatementType, Subject,
-};
-use crate::format::timestamp::Timestamp;
-use crate::limits;
 use crate::parallel;
 use crate::trust::{KeyId, SecretKey};
+use pgseal_verify::archive::names::Names;
+use pgseal_verify::archive::section::Section;
+use pgseal_verify::archive::write::ArchiveWriter;
+use pgseal_verify::archive::{MAGIC, gzip};
+use pgseal_verify::digest::{Digest, Hasher};
+use pgseal_verify::entry_path::EntryPath;
+use pgseal_verify::format::json::{self, JsonError};
+use pgseal_verify::format::manifest::{File, Stored};
+use pgseal_verify::format::statement::{
+    DigestSet, PAYLOAD_TYPE, ReleaseId, ReleasePredicateType, Statement, StatementType, Subject,
+};
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::limits;
 
 /// A packed release without signatures.
 pub struct UnsignedBundle {

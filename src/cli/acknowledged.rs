@@ -1,7 +1,7 @@
 //! The warnings of `lint` that a release's author has let stay, for those who decide about it.
 
 use super::output::{Output, escape};
-use crate::format::manifest::{Acknowledgement, Manifest};
+use pgseal_verify::format::manifest::{Acknowledgement, Manifest};
 
 /// One line each.
 pub fn show(manifest: &Manifest, out: Output) {

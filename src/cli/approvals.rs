@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::output::escape;
-use crate::format::approval::Decision;
-use crate::format::name::AprCode;
 use crate::trust::added::SignedApproval;
 use crate::trust::evidence::Evidence;
 use crate::trust::policy::{self, Tally};
 use crate::trust::{TrustRoot, When};
+use pgseal_verify::format::approval::Decision;
+use pgseal_verify::format::name::AprCode;
 
 pub use crate::trust::policy::tallies;
 

@@ -16,15 +16,15 @@ use super::tbs::TbsArgs;
 use super::{stage, table};
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::approval::Word;
-use crate::format::approval::{APR_VARIABLE, Decision};
-use crate::format::expectation::Expectation;
-use crate::format::manifest::{Audience, Manifest};
-use crate::format::name::{AprCode, Name};
-use crate::format::statement::{ReleaseId, title};
-use crate::format::timestamp::Timestamp;
 use crate::lint;
 use crate::trust::added::SignedApproval;
 use crate::trust::{KeyId, TrustRoot, When, policy};
+use pgseal_verify::format::approval::{APR_VARIABLE, Decision};
+use pgseal_verify::format::expectation::Expectation;
+use pgseal_verify::format::manifest::{Audience, Manifest};
+use pgseal_verify::format::name::{AprCode, Name};
+use pgseal_verify::format::statement::{ReleaseId, title};
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// An approval that names no end counts for this long, in seconds: 30 days.
 const DEFAULT_LIFE: i64 = 30 * 24 * 60 * 60;

@@ -1,5 +1,6 @@
 //! Arguments that several commands share, and what they mean.
 
+use crate::parallel::Cores;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::Read;
@@ -15,15 +16,15 @@ use super::gate_user::GateUserArgs;
 use super::moved::{Counted, Moved};
 use super::output::{Output, shown};
 use super::passphrase;
-use crate::archive::source;
 use crate::bundle::{Added, AuthenticateError, AuthenticatedBundle, UntrustedBundle};
-use crate::format::limits_of_run::{RunLimits, TimeLimit};
-use crate::format::timestamp::Timestamp;
+use crate::open_file;
 use crate::postgres::Connector;
 use crate::release::event::Aside;
 use crate::release::stop::Stop;
 use crate::release::watched::Watched;
 use crate::trust::{PublicKey, SecretKey, TrustRoot, When, store};
+use pgseal_verify::format::limits_of_run::{RunLimits, TimeLimit};
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// Where a host has its trust root.
 const DEFAULT_TRUST: &str = "/etc/pgseal/trust.json";
@@ -108,10 +109,10 @@ impl BundleArgs {
         out: Output,
     ) -> Result<(TrustRoot, AuthenticatedBundle, Arc<Moved>), CliError> {
         let root = self.trust.load()?;
-        let source = source::open(&self.file).map_err(|error| unopened(&self.file, &error))?;
+        let source = open_file::open(&self.file).map_err(|error| unopened(&self.file, &error))?;
         let (source, moved) = Counted::counting(source, &self.file, times, out);
         let about = |error: CliError| error.about(&self.file);
-        let untrusted = UntrustedBundle::parse(source).map_err(|error| about(error.into()))?;
+        let untrusted = UntrustedBundle::parse_with(source, &Cores).map_err(|error| about(error.into()))?;
         let bundle = untrusted.authenticate(&root, when).map_err(|error| about(error.into()))?;
         Ok((root, bundle, moved))
     }
@@ -134,7 +135,7 @@ impl ApprovalArgs {
     /// The bundle with what these files say of it.
     pub fn add_to(&self, mut bundle: AuthenticatedBundle, root: &TrustRoot) -> Result<AuthenticatedBundle, CliError> {
         for file in self.files()? {
-            let source = source::open(&file).map_err(|error| unopened(&file, &error))?;
+            let source = open_file::open(&file).map_err(|error| unopened(&file, &error))?;
             let added = Added::parse(source).map_err(|error| CliError::from(error).about(&file))?;
             for claimed in &added.statements {
                 bundle = bundle
@@ -183,8 +184,8 @@ pub fn authenticate(file: &Path, root: &TrustRoot, when: When) -> Result<Authent
 
 /// Opens a bundle without believing it.
 pub fn open(file: &Path) -> Result<UntrustedBundle, CliError> {
-    let source = source::open(file).map_err(|error| unopened(file, &error))?;
-    UntrustedBundle::parse(source).map_err(|error| CliError::from(error).about(file))
+    let source = open_file::open(file).map_err(|error| unopened(file, &error))?;
+    UntrustedBundle::parse_with(source, &Cores).map_err(|error| CliError::from(error).about(file))
 }
 
 /// Why a bundle can't be opened; what is no file at all is malformed.

@@ -11,12 +11,12 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, shown};
 use super::rewrite;
-use crate::archive::source;
 use crate::bundle::Added;
 use crate::bundle::add::Addition;
-use crate::limits;
+use crate::open_file;
 use crate::trust::added::ClaimedStatement;
 use crate::trust::{KeyId, timestamp};
+use pgseal_verify::limits;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -93,7 +93,7 @@ fn read(path: &Path) -> Result<Item, CliError> {
         return Ok(Item::Signature(signature));
     }
     if bytes.starts_with(b"pgseal\0") {
-        let source = source::open(path).map_err(|error| unopened(path, &error))?;
+        let source = open_file::open(path).map_err(|error| unopened(path, &error))?;
         let added = Added::parse(source).map_err(|error| CliError::from(error).about(path))?;
         return Ok(Item::Approvals(added.statements));
     }
@@ -109,7 +109,7 @@ fn read(path: &Path) -> Result<Item, CliError> {
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>, CliError> {
-    let source = source::open(path).map_err(|error| unopened(path, &error))?;
+    let source = open_file::open(path).map_err(|error| unopened(path, &error))?;
     let most = limits::STATEMENT_BYTES + 1024;
     if source.size() > most {
         return Err(CliError::new(Exit::Malformed, "the file is too large to be added to a bundle").about(path));

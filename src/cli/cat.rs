@@ -8,8 +8,8 @@ use super::exit::Exit;
 use super::output::Output;
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::stream::CopyError;
-use crate::entry_path::EntryPath;
 use crate::trust::When;
+use pgseal_verify::entry_path::EntryPath;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

@@ -7,14 +7,14 @@ use super::interrupt::Command;
 use super::ordered::Ordered;
 use super::output::{Output, Paint, escape};
 use super::progress::Beside;
-use crate::format::manifest::{VerifyMode, When as StateWhen};
-use crate::format::receipt::VerifyRecord;
 use crate::release::check::{self, CheckError, Checked, Seen};
 use crate::release::event::Silent;
 use crate::release::order;
 use crate::release::preflight::PreflightError;
 use crate::trust::When;
-use crate::words::tables_and_sequences;
+use pgseal_verify::format::manifest::{VerifyMode, When as StateWhen};
+use pgseal_verify::format::receipt::VerifyRecord;
+use pgseal_verify::words::tables_and_sequences;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

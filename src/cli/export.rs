@@ -11,8 +11,8 @@ use super::exit::Exit;
 use super::output::{Output, shown};
 use crate::bundle::AuthenticatedBundle;
 use crate::durable;
-use crate::format::timestamp::Timestamp;
 use crate::trust::{When, key_list};
+use pgseal_verify::format::timestamp::Timestamp;
 
 #[derive(clap::Args, Debug)]
 #[command(group = clap::ArgGroup::new("format").required(true))]

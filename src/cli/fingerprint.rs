@@ -14,9 +14,9 @@ use super::output::{Output, escape, shown};
 use super::progress::Beside;
 use crate::durable;
 use crate::fingerprint::{self, FingerprintError, Progress};
-use crate::format::fingerprint::{Fingerprint, Scope};
-use crate::format::json;
-use crate::words::count;
+use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
+use pgseal_verify::format::json;
+use pgseal_verify::words::count;
 
 #[derive(clap::Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]

@@ -10,11 +10,11 @@ use super::interrupt::Command;
 use super::ordered::Ordered;
 use super::output::{Output, Paint, escape};
 use super::progress::Beside;
-use crate::format::receipt::GateAnswer;
 use crate::release::event::Silent;
 use crate::release::gate::{self, GateError, OpenError};
 use crate::release::order;
 use crate::trust::{When, policy};
+use pgseal_verify::format::receipt::GateAnswer;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

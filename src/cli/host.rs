@@ -1,6 +1,6 @@
 //! The machine and the person that pgseal runs for, as records name them.
 
-use crate::format::receipt::Operator;
+use pgseal_verify::format::receipt::Operator;
 
 /// As the operating system has it; `unknown` where it says nothing.
 pub fn operator() -> Operator {

@@ -6,7 +6,7 @@ pub mod icon;
 use base64ct::{Base64, Encoding};
 
 use super::output::escape;
-use crate::digest::Digest;
+use pgseal_verify::digest::Digest;
 
 /// The whole style sheet, of every page.
 const STYLE: &str = include_str!("html/page.css");

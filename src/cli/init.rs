@@ -7,7 +7,7 @@ use include_dir::{Dir, include_dir};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, shown};
-use crate::format::name::Name;
+use pgseal_verify::format::name::Name;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

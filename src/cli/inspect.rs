@@ -7,9 +7,9 @@ use super::exit::Exit;
 use super::output::{Output, escape};
 use super::rehearsal_proof;
 use super::table;
-use crate::format::manifest::{Manifest, State, Stored, Transaction};
-use crate::format::statement::title;
 use crate::trust::When;
+use pgseal_verify::format::manifest::{Manifest, State, Stored, Transaction};
+use pgseal_verify::format::statement::title;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

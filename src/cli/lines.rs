@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::args::BundleArgs;
 use crate::bundle::AuthenticatedBundle;
-use crate::format::approval::APR_VARIABLE;
 use crate::postgres::Parameters;
 use crate::runbook::Known;
 use crate::runbook::line::quoted;
 use crate::trust::{TrustRoot, When, policy};
+use pgseal_verify::format::approval::APR_VARIABLE;
 
 /// What the commands need besides, and this one doesn't.
 #[derive(clap::Args, Debug, Clone)]

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, escape, shown};
-use crate::format::log_entry::LogKind;
-use crate::format::statement::ReleaseId;
-use crate::tlog::ProofFile;
 use crate::tlog::compare::file_digest;
 use crate::tlog::proof_file::Logged;
+use crate::tlog::read;
 use crate::trust::TrustRoot;
+use pgseal_verify::format::log_entry::LogKind;
+use pgseal_verify::format::statement::ReleaseId;
 
 /// What a proof says of a bundle.
 pub struct OfBundle {
@@ -39,7 +39,7 @@ pub fn check(
     if let Some(proof) = given {
         return of_bundle(proof, file, root, release).map(Some);
     }
-    let beside = ProofFile::beside(file);
+    let beside = read::proof_path(file);
     if beside.symlink_metadata().is_err() {
         return Ok(None);
     }
@@ -54,7 +54,7 @@ pub fn check(
 }
 
 fn of_bundle(proof: &Path, file: &Path, root: &TrustRoot, release: ReleaseId) -> Result<OfBundle, CliError> {
-    let read = ProofFile::read(proof).map_err(|error| CliError::from(error).about(proof))?;
+    let read = read::proof(proof).map_err(|error| CliError::from(error).about(proof))?;
     let logged = read.authenticate(root).map_err(|error| CliError::from(error).about(proof))?;
     let entry = logged.entry();
     if entry.kind != LogKind::Release || entry.release_id != Some(release.digest()) {

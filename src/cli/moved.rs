@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::output::{Output, shown};
 use super::progress::Beside;
-use crate::archive::source::ByteSource;
+use pgseal_verify::archive::source::ByteSource;
 
 /// Less is done before anybody looks, in bytes.
 const LARGE: u64 = 64 << 20;

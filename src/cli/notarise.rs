@@ -11,12 +11,12 @@ use super::signer::SignerArgs;
 use super::speaker::look;
 use crate::bundle::add::Addition;
 use crate::bundle::{UntrustedBundle, approval};
-use crate::format::json;
-use crate::format::notarisation::{Notarisation, NotarisationStatement};
-use crate::format::statement::PAYLOAD_TYPE;
 use crate::trust::added::ClaimedStatement;
 use crate::trust::root::name;
 use crate::trust::{PublicKey, TrustRoot, When};
+use pgseal_verify::format::json;
+use pgseal_verify::format::notarisation::{Notarisation, NotarisationStatement};
+use pgseal_verify::format::statement::PAYLOAD_TYPE;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

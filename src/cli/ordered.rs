@@ -7,12 +7,12 @@ use super::interrupt::{self, Command};
 use super::output::Output;
 use super::progress::Beside;
 use crate::bundle::AuthenticatedBundle;
-use crate::format::limits_of_run::RunLimits;
-use crate::format::receipt::Operator;
 use crate::release::Order;
 use crate::release::stop::Stop;
 use crate::release::watched::Watched;
 use crate::trust::TrustRoot;
+use pgseal_verify::format::limits_of_run::RunLimits;
+use pgseal_verify::format::receipt::Operator;
 use std::collections::BTreeMap;
 
 /// Everything of an order that is not the release.

@@ -14,10 +14,10 @@ use crate::bundle::definition::Definition;
 use crate::bundle::unsigned::PackError;
 use crate::bundle::{Spill, UnsignedBundle};
 use crate::durable;
-use crate::format::statement::title;
-use crate::format::timestamp::Timestamp;
 use crate::lint::points;
-use crate::words::count;
+use pgseal_verify::format::statement::title;
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::words::count;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

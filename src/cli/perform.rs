@@ -9,14 +9,7 @@ use super::exit::Exit;
 use super::output::{Output, Paint, shown};
 use super::table;
 use crate::bundle::AuthenticatedBundle;
-use crate::digest::hex;
 use crate::durable;
-use crate::format::approval::APR_VARIABLE;
-use crate::format::manifest::Manifest;
-use crate::format::receipt::{Action, Outcome, Receipt};
-use crate::format::rehearsal::Rehearsal;
-use crate::format::statement::ReleaseId;
-use crate::format::timestamp::Timestamp;
 use crate::record::journal::Journal;
 use crate::record::receipt::{self, Reservation};
 use crate::record::rehearsal;
@@ -26,6 +19,13 @@ use crate::release::watched::LOCK_NOT_AVAILABLE;
 use crate::trust::policy::{self, Admission, PolicyError};
 use crate::trust::root::name;
 use crate::trust::{SecretKey, TrustRoot, When};
+use pgseal_verify::digest::hex;
+use pgseal_verify::format::approval::APR_VARIABLE;
+use pgseal_verify::format::manifest::Manifest;
+use pgseal_verify::format::receipt::{Action, Outcome, Receipt};
+use pgseal_verify::format::rehearsal::Rehearsal;
+use pgseal_verify::format::statement::ReleaseId;
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// Where receipts go, and who signs them.
 #[derive(clap::Args, Debug)]
@@ -221,7 +221,7 @@ impl Prepared {
 }
 
 fn success(receipt: &Receipt, out: Output) {
-    let title = crate::format::statement::title(&receipt.release.name, &receipt.release.version);
+    let title = pgseal_verify::format::statement::title(&receipt.release.name, &receipt.release.version);
     let state = match receipt.action {
         Action::Run => out.paint(Paint::Good, "finalized"),
         Action::Rollback => format!("rolled back, the database is {} again", out.paint(Paint::Good, "baseline")),

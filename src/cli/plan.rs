@@ -18,9 +18,6 @@ use super::perform::admit;
 use super::points;
 use super::progress::Beside;
 use super::stage;
-use crate::format::approval::APR_VARIABLE;
-use crate::format::manifest::Manifest;
-use crate::format::name::AprCode;
 use crate::record::memory;
 use crate::release::event::Silent;
 use crate::release::indexes;
@@ -29,6 +26,9 @@ use crate::release::plan::{self, Obstacle, Plan};
 use crate::trust::When;
 use crate::trust::policy::{self, Tally};
 use measured::Rehearsed;
+use pgseal_verify::format::approval::APR_VARIABLE;
+use pgseal_verify::format::manifest::Manifest;
+use pgseal_verify::format::name::AprCode;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

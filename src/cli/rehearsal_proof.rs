@@ -8,11 +8,11 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::output::shown;
 use crate::bundle::AuthenticatedBundle;
-use crate::format::statement::ReleaseId;
-use crate::format::timestamp::Timestamp;
 use crate::record::rehearsal::{self, Demand, Proved, UnprovedError};
 use crate::trust::{TrustRoot, When};
-use crate::words::count;
+use pgseal_verify::format::statement::ReleaseId;
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::words::count;
 
 /// What to do where there is none.
 pub const HINT: &str = "`pgseal rehearse FILE --db ADMIN_URL --from DATABASE --receipt-key KEY`, with the run's -v and, where \

@@ -25,12 +25,12 @@ use super::progress::Progress;
 use crate::bundle::AuthenticatedBundle;
 use crate::database::Connect;
 use crate::durable::Scratch;
-use crate::format::fingerprint::Scope;
 use crate::release::order::{self, Order};
 use crate::release::rehearse::{self, Approval, ClonedFrom, Job, Rehearsed};
 use crate::release::stop::Stop;
 use crate::trust::{When, policy};
 use narrator::Narrator;
+use pgseal_verify::format::fingerprint::Scope;
 
 /// How the directory of a rehearsal's journals begins, in the system's temporary directory.
 const SCRATCH: &str = "pgseal-rehearsal-";

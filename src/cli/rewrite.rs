@@ -8,7 +8,7 @@ use super::output::Output;
 use crate::bundle::UntrustedBundle;
 use crate::bundle::add::{AddError, Addition};
 use crate::durable;
-use crate::format::statement::Statement;
+use pgseal_verify::format::statement::Statement;
 
 /// Opens a bundle, asks what to add to it, and replaces it. Gives its statement, and what `choose` gave beside.
 pub fn add<T>(

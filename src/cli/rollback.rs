@@ -9,11 +9,11 @@ use super::output::{Output, Paint};
 use super::perform::ReceiptArgs;
 use super::progress::Progress;
 use super::schema_digests::SchemaDigestArgs;
-use crate::format::receipt::Action;
-use crate::format::statement::title;
 use crate::release::order;
 use crate::release::rollback::{self, Found};
 use crate::trust::When;
+use pgseal_verify::format::receipt::Action;
+use pgseal_verify::format::statement::title;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

@@ -11,11 +11,11 @@ use super::progress::Progress;
 use super::rehearsal_proof::{self, RehearsedArgs};
 use super::schema_digests::SchemaDigestArgs;
 use super::stage;
-use crate::format::receipt::Action;
 use crate::record::memory;
 use crate::release::resume::Decision;
 use crate::release::{gate, order};
 use crate::trust::When;
+use pgseal_verify::format::receipt::Action;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

@@ -9,12 +9,12 @@ use super::exit::Exit;
 use super::lines::{self, LineArgs};
 use super::output::{Output, escape_lines, shown};
 use crate::durable;
-use crate::format::manifest::Audience;
-use crate::format::statement::title;
 use crate::release::order;
 use crate::runbook::page::page;
 use crate::runbook::{Facts, Known};
 use crate::trust::When;
+use pgseal_verify::format::manifest::Audience;
+use pgseal_verify::format::statement::title;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

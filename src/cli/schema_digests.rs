@@ -5,12 +5,12 @@ use std::num::NonZeroUsize;
 use super::args::now;
 use super::error::CliError;
 use super::output::{Output, escape};
-use crate::digest::Digest;
 use crate::fingerprint;
-use crate::format::fingerprint::Scope;
-use crate::format::receipt::{Outcome, SchemaDigests};
 use crate::release::order::Order;
 use crate::release::report::Report;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::fingerprint::Scope;
+use pgseal_verify::format::receipt::{Outcome, SchemaDigests};
 
 #[derive(clap::Args, Debug)]
 pub struct SchemaDigestArgs {

@@ -10,12 +10,12 @@ use super::rewrite;
 use super::signer::SignerArgs;
 use super::tbs::TbsArgs;
 use crate::bundle::add::Addition;
-use crate::format::statement::{PAYLOAD_TYPE, title};
-use crate::format::trust_document::KeyStatus;
 use crate::trust::KeyId;
 use crate::trust::change::standing;
 use crate::trust::root::name;
-use crate::words;
+use pgseal_verify::format::statement::{PAYLOAD_TYPE, title};
+use pgseal_verify::format::trust_document::KeyStatus;
+use pgseal_verify::words;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

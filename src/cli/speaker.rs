@@ -13,15 +13,15 @@ use crate::bundle::add::{Addition, write_approvals};
 use crate::bundle::approval::{self, Word};
 use crate::bundle::{AuthenticatedBundle, UntrustedBundle};
 use crate::durable;
-use crate::format::approval::{Approval, ApprovalStatement, Decision};
-use crate::format::json;
-use crate::format::manifest::Manifest;
-use crate::format::name::Name;
-use crate::format::statement::{PAYLOAD_TYPE, ReleaseId};
-use crate::format::timestamp::Timestamp;
-use crate::format::trust_document::ROLES_WITH_A_TASK;
 use crate::trust::added::ClaimedStatement;
 use crate::trust::{KeyId, Signer, TrustRoot, When, policy};
+use pgseal_verify::format::approval::{Approval, ApprovalStatement, Decision};
+use pgseal_verify::format::json;
+use pgseal_verify::format::manifest::Manifest;
+use pgseal_verify::format::name::Name;
+use pgseal_verify::format::statement::{PAYLOAD_TYPE, ReleaseId};
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::trust_document::ROLES_WITH_A_TASK;
 
 /// Who says something, in which role, and where to. Everything that can be wrong about it is found before the person is
 /// asked.

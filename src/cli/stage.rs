@@ -2,7 +2,7 @@
 
 use super::output::{Output, escape};
 use crate::bundle::stage::{self, InTheWay};
-use crate::format::manifest::Manifest;
+use pgseal_verify::format::manifest::Manifest;
 
 /// One line each; nothing for a release that is no stage.
 pub fn show(manifest: &Manifest, out: Output) {

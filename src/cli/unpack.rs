@@ -12,9 +12,9 @@ use super::output::{Output, shown};
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::stream::CopyError;
 use crate::durable::Scratch;
-use crate::entry_path::EntryPath;
 use crate::trust::When;
-use crate::words;
+use pgseal_verify::entry_path::EntryPath;
+use pgseal_verify::words;
 
 /// How the directory begins in which a release is built.
 const ASIDE: &str = ".pgseal-unpack-";

@@ -10,12 +10,12 @@ use super::log_proof;
 use super::output::{Output, Paint, escape};
 use super::points;
 use crate::bundle::AuthenticatedBundle;
-use crate::format::approval::Decision;
-use crate::format::statement::title;
-use crate::format::timestamp::Timestamp;
 use crate::lint;
 use crate::trust::added::SignedApproval;
 use crate::trust::{When, policy};
+use pgseal_verify::format::approval::Decision;
+use pgseal_verify::format::statement::title;
+use pgseal_verify::format::timestamp::Timestamp;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

@@ -10,8 +10,8 @@ use super::signer::SignerArgs;
 use super::speaker::{Speaker, look};
 use super::tbs::TbsArgs;
 use crate::bundle::approval::Word;
-use crate::format::approval::Decision;
-use crate::format::name::Name;
+use pgseal_verify::format::approval::Decision;
+use pgseal_verify::format::name::Name;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

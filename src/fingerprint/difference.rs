@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::format::fingerprint::{Fingerprint, TableData};
+use pgseal_verify::format::fingerprint::{Fingerprint, TableData};
 
 /// Something that is not the same in both.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::error::FingerprintError;
 use crate::database::Session;
-use crate::digest::Digest;
-use crate::format::fingerprint::{Fingerprint, Scope, TableData};
-use crate::format::json::{self, JsonError};
-use crate::format::timestamp::Timestamp;
-use crate::format::version::Format1;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::fingerprint::{Fingerprint, Scope, TableData};
+use pgseal_verify::format::json::{self, JsonError};
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::version::Format1;
 
 /// Why a file is no fingerprint.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::difference::{Change, Difference};
-use crate::format::fingerprint::Fingerprint;
+use pgseal_verify::format::fingerprint::Fingerprint;
 
 /// A difference, and those that go without saying once it is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,8 +183,8 @@ fn kind(object: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::fingerprint::differences;
-    use crate::format::fingerprint::{Scope, TableData};
-    use crate::format::version::Format1;
+    use pgseal_verify::format::fingerprint::{Scope, TableData};
+    use pgseal_verify::format::version::Format1;
 
     fn fingerprint(objects: &[(&str, &str)], data: &[(&str, &str)]) -> Fingerprint {
         let own = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
@@ -192,10 +192,10 @@ mod tests {
             |(name, digest): &(&str, &str)| ((*name).to_owned(), TableData { rows: 1, digest: (*digest).to_owned() });
         Fingerprint {
             format: Format1,
-            sha256: crate::digest::Digest::of(b""),
+            sha256: pgseal_verify::digest::Digest::of(b""),
             database: "d".to_owned(),
             server_version_num: 150_000,
-            taken: crate::format::timestamp::Timestamp::from_time_or_date("2026-01-01").unwrap(),
+            taken: pgseal_verify::format::timestamp::Timestamp::from_time_or_date("2026-01-01").unwrap(),
             scope: Scope::All,
             objects: objects.iter().map(own).collect(),
             data: data.iter().map(rows).collect(),

@@ -31,8 +31,8 @@ pub use fold::{Folded, folded};
 pub use rows::MOST_AT_ONCE;
 
 use crate::database::{Connect, Session};
-use crate::format::fingerprint::{Fingerprint, Scope, TableData};
-use crate::format::timestamp::Timestamp;
+use pgseal_verify::format::fingerprint::{Fingerprint, Scope, TableData};
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// What is being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

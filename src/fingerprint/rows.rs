@@ -13,7 +13,7 @@
 use super::error::FingerprintError;
 use super::tables::{Kind, RowsOf};
 use crate::database::{DatabaseError, Session, Table};
-use crate::format::fingerprint::TableData;
+use pgseal_verify::format::fingerprint::TableData;
 
 /// Rows whose hashes are joined to one value: 512 MB of them.
 pub const MOST_AT_ONCE: u64 = 1 << 24;

@@ -3,7 +3,7 @@
 use super::error::FingerprintError;
 use super::{catalog, ledger};
 use crate::database::Session;
-use crate::format::fingerprint::Scope;
+use pgseal_verify::format::fingerprint::Scope;
 
 /// A relation with rows of its own.
 pub(super) struct RowsOf {

@@ -11,8 +11,8 @@ use super::error::FingerprintError;
 use super::tables::RowsOf;
 use super::{Progress, document, objects, rows, settings, tables};
 use crate::database::{Connect, DatabaseError, Purpose, Session};
-use crate::format::fingerprint::{Fingerprint, Scope, TableData};
-use crate::format::timestamp::Timestamp;
+use pgseal_verify::format::fingerprint::{Fingerprint, Scope, TableData};
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// A table may take long, and the server says nothing meanwhile.
 const PATIENCE: Duration = Duration::from_secs(7 * 24 * 3600);

@@ -5,8 +5,8 @@ use toml::Spanned;
 
 use crate::bundle::problem::Problem;
 use crate::bundle::release_toml::{FILE, line_and_column};
-use crate::format::manifest::Acknowledgement;
 use crate::rules;
+use pgseal_verify::format::manifest::Acknowledgement;
 
 /// A warning, and why it may stay.
 #[derive(Clone, Debug, PartialEq, Eq)]

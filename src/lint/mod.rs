@@ -43,7 +43,7 @@ pub use analysis::Analyst;
 use crate::bundle::definition::Definition;
 use crate::bundle::problem::Problem;
 use crate::bundle::release_toml;
-use crate::entry_path::EntryPath;
+use pgseal_verify::entry_path::EntryPath;
 
 /// All warnings about a release that packs, by file and place, with what was acknowledged.
 pub fn warnings(definition: &Definition, analyst: &dyn Analyst) -> Vec<Finding> {

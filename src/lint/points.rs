@@ -10,13 +10,13 @@ use super::objects::{Kind, Object};
 use super::scripts::place;
 use super::tokens::{ObjectName, Tokens, without_comments};
 use super::undoing::{Deed, Partition, Rollback, Undoing, can_be};
-use crate::bundle::AuthenticatedBundle;
 use crate::bundle::definition::Definition;
 use crate::bundle::lint::declared;
 use crate::bundle::problem::Problem;
 use crate::bundle::steps::{self, Step};
-use crate::entry_path::EntryPath;
-use crate::format::manifest::{Manifest, Tier, Transaction};
+use crate::bundle::{AuthenticatedBundle, ReleaseFiles};
+use pgseal_verify::entry_path::EntryPath;
+use pgseal_verify::format::manifest::{Manifest, Tier, Transaction};
 use psql_script::{self, Files, Outside, Position, Statement, explore};
 
 /// A statement of a tier without a transaction.
@@ -67,7 +67,7 @@ pub fn of_definition(definition: &Definition) -> Vec<Point> {
 
 /// The points of a release that was packed, for whoever judges it before the values of its variables are known.
 pub fn of_bundle(bundle: &AuthenticatedBundle) -> Vec<Point> {
-    points(bundle.manifest(), &mut walk(bundle, bundle.manifest()))
+    points(bundle.manifest(), &mut walk(&ReleaseFiles::of(bundle), bundle.manifest()))
 }
 
 /// The points of a release. `walk` is asked for its scripts only if it has a tier without a transaction.

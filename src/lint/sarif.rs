@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::acknowledged::Finding;
 use super::pages;
-use crate::format::version::PGSEAL;
 use crate::rules::{self, RULES, Severity};
+use pgseal_verify::format::version::PGSEAL;
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 

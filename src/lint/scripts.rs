@@ -12,7 +12,7 @@ use super::tokens::{Kind as TokenKind, Tokens};
 use crate::bundle::definition::Definition;
 use crate::bundle::lint::declared;
 use crate::bundle::problem::Problem;
-use crate::entry_path::EntryPath;
+use pgseal_verify::entry_path::EntryPath;
 use psql_script::{Part, Position, Statement, Step, Then, calls_something, explore, parts, plain};
 
 /// A longer statement is not parsed, in bytes.

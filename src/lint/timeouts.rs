@@ -7,7 +7,7 @@ use super::scripts::place;
 use super::tokens::Tokens;
 use crate::bundle::problem::Problem;
 use crate::bundle::release_toml::{FILE, line_and_column};
-use crate::format::limits_of_run::{RunLimits, TimeLimit};
+use pgseal_verify::format::limits_of_run::{RunLimits, TimeLimit};
 use psql_script::Statement;
 
 const RULE: &str = "missing-lock-timeout";

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::facts::Trouble;
 use super::words::sentence;
-use crate::digest::Digest;
-use crate::format::timestamp::Timestamp;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// The questions, in the order in which they are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use super::cell::Row;
-use crate::digest::Digest;
-use crate::format::manifest::{Manifest, When};
-use crate::format::name::Name;
-use crate::format::receipt::{GateAnswer, ObservedTarget, Receipt, TrustReference, VerifyRecord};
-use crate::format::rehearsal::Rehearsal;
-use crate::format::timestamp::Timestamp;
 use crate::record::ledger::Entry;
 use crate::record::rehearsal;
 use crate::runbook::Known;
 use crate::trust::policy::Tally;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::manifest::{Manifest, When};
+use pgseal_verify::format::name::Name;
+use pgseal_verify::format::receipt::{GateAnswer, ObservedTarget, Receipt, TrustReference, VerifyRecord};
+use pgseal_verify::format::rehearsal::Rehearsal;
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// Everything.
 pub struct Facts {
@@ -179,7 +179,7 @@ impl ReleaseFacts {
     pub fn receipt_in_effect(&self) -> Option<&Kept<Receipt>> {
         let run = &self.in_effect()?.run_id;
         let of_it = |kept: &&Kept<Receipt>| {
-            kept.document.outcome == crate::format::receipt::Outcome::Committed
+            kept.document.outcome == pgseal_verify::format::receipt::Outcome::Committed
                 && (kept.document.run_id == *run || kept.document.resumes.as_ref() == Some(run))
         };
         self.receipts.iter().rfind(of_it)

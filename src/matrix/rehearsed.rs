@@ -1,6 +1,6 @@
 //! Why a rehearsal did not hold, in the words of its receipt.
 
-use crate::format::rehearsal::Rehearsal;
+use pgseal_verify::format::rehearsal::Rehearsal;
 
 /// ` at the step compare: ...`, behind "it failed"; nothing where the receipt says no reason.
 pub fn why(rehearsal: &Rehearsal) -> String {

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use super::*;
-use crate::digest::Digest;
-use crate::format::manifest::{Manifest, When};
-use crate::format::receipt::{Asked, GateAnswer, ObservedTarget, TrustReference, VerifyRecord};
-use crate::format::rehearsal::{Rehearsal, RehearsalOutcome};
-use crate::format::timestamp::Timestamp;
 use crate::record::ledger::Entry;
 use crate::runbook::Known;
 use crate::trust::policy::Tally;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::manifest::{Manifest, When};
+use pgseal_verify::format::receipt::{Asked, GateAnswer, ObservedTarget, TrustReference, VerifyRecord};
+use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalOutcome};
+use pgseal_verify::format::timestamp::Timestamp;
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")

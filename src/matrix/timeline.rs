@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::facts::ReleaseFacts;
-use crate::format::manifest::Transaction;
-use crate::format::receipt::TierRecord;
-use crate::format::timestamp::Timestamp;
+use pgseal_verify::format::manifest::Transaction;
+use pgseal_verify::format::receipt::TierRecord;
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// A tier's turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -59,7 +59,7 @@ pub fn timeline(release: &ReleaseFacts) -> Vec<Turn> {
         let (milliseconds, statements, rows) = (tier.milliseconds, tier.statements, tier.rows);
         Some(Took { measured, at, milliseconds, statements, rows })
     };
-    let turn = |tier: &crate::format::manifest::Tier| Turn {
+    let turn = |tier: &pgseal_verify::format::manifest::Tier| Turn {
         name: tier.name.to_string(),
         about: tier.about.clone(),
         alone: tier.transaction == Transaction::None,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::facts::ReleaseFacts;
-use crate::format::expectation::Expectation;
+use pgseal_verify::format::expectation::Expectation;
 
 /// A value before and after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

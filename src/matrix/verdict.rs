@@ -238,7 +238,8 @@ fn run_steps(facts: &Facts) -> Vec<String> {
     let Some(release) = &facts.release else { return Vec::new() };
     let manifest = &release.manifest;
     let tiers = count(manifest.tiers.len() as u64, "step");
-    let alone = manifest.tiers.iter().any(|tier| tier.transaction == crate::format::manifest::Transaction::None);
+    let alone =
+        manifest.tiers.iter().any(|tier| tier.transaction == pgseal_verify::format::manifest::Transaction::None);
     let how = if alone {
         format!(
             "It goes through {tiers}. Some are committed one by one; if it stops between two, one command goes on and another goes back."

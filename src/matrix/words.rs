@@ -1,7 +1,7 @@
 //! Numbers, lists and times as people say them.
 
-use crate::format::timestamp::Timestamp;
-pub use crate::words::count;
+use pgseal_verify::format::timestamp::Timestamp;
+pub use pgseal_verify::words::count;
 
 /// `a, b and c`
 pub fn listed<T: AsRef<str>>(names: &[T]) -> String {

@@ -8,7 +8,7 @@ use ::tokio_postgres::{Client, Error, SimpleQueryMessage};
 use futures_core::Stream as _;
 
 use crate::database::{DatabaseError, Table};
-use crate::words;
+use pgseal_verify::words;
 
 /// What a message brought.
 pub(super) struct Fetched {

@@ -13,7 +13,7 @@ use ::tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::limits;
+use pgseal_verify::limits;
 
 /// A connected socket, encrypted or not.
 pub(super) struct Wire {

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
 use crate::durable;
-use crate::format::receipt::{Action, ObservedTarget, Outcome, TrustReference};
-use crate::format::timestamp::Timestamp;
-use crate::limits;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::receipt::{Action, ObservedTarget, Outcome, TrustReference};
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::limits;
 
 /// A line of a journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::journal;
-use crate::format::timestamp::Timestamp;
 use crate::trust::policy::is_behind;
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// Why the clock can't be believed.
 #[derive(Debug, thiserror::Error)]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::format::json::{self, JsonError};
-use crate::format::receipt::{GateAnswer, ReceiptStatement, TierRecord, VerifyRecord};
-use crate::format::rehearsal::RehearsalStatement;
-use crate::limits;
+use pgseal_verify::format::json::{self, JsonError};
+use pgseal_verify::format::receipt::{GateAnswer, ReceiptStatement, TierRecord, VerifyRecord};
+use pgseal_verify::format::rehearsal::RehearsalStatement;
+use pgseal_verify::limits;
 
 /// What is left of each script's list of statements, and of each text, in characters; tried from the first to the last.
 const STEPS: [Step; 6] = [(1_000, usize::MAX), (200, 10_000), (50, 1_000), (10, 300), (1, 100), (0, 30)];

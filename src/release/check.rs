@@ -11,10 +11,10 @@ use super::residue::{Before, Residue, Traces};
 use super::settings;
 use super::verify::{self, Asked, FAILED_KEPT, Row};
 use crate::database::{DatabaseError, Purpose};
-use crate::format::manifest::{VerifyMode, VerifyScript, When};
-use crate::format::receipt::VerifyRecord;
-use crate::format::trust_document::Policy;
 use crate::record::ledger::{self, Entry};
+use pgseal_verify::format::manifest::{VerifyMode, VerifyScript, When};
+use pgseal_verify::format::receipt::VerifyRecord;
+use pgseal_verify::format::trust_document::Policy;
 
 /// What was checked.
 pub struct Checked {

@@ -4,7 +4,7 @@
 use super::event::{Event, Observer};
 use super::order::Order;
 use crate::database::{DatabaseError, Session};
-use crate::format::limits_of_run::{RunLimits, TimeLimit};
+use pgseal_verify::format::limits_of_run::{RunLimits, TimeLimit};
 use psql_script::Position;
 
 /// The server's settings, and what they are at most.

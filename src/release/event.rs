@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::failure::Failure;
 use super::waiting::Blocked;
 use crate::database::Notice;
-use crate::format::limits_of_run::TimeLimit;
-use crate::format::receipt::{GateAnswer, TierRecord, VerifyRecord};
+use pgseal_verify::format::limits_of_run::TimeLimit;
+use pgseal_verify::format::receipt::{GateAnswer, TierRecord, VerifyRecord};
 use psql_script::Position;
 
 /// Sees events. The library itself prints nothing.

@@ -3,7 +3,7 @@
 
 use super::{lock, settings};
 use crate::database::{DatabaseError, Session};
-use crate::format::limits_of_run::RunLimits;
+use pgseal_verify::format::limits_of_run::RunLimits;
 
 /// Outside of transactions: settings, role, cursors, prepared statements, temporary objects, sequences' last values,
 /// what it listens to, advisory locks.

@@ -10,10 +10,10 @@ use super::question::Within;
 use super::settings;
 use super::target::{self, TargetError};
 use crate::database::{DatabaseError, Purpose, Session};
-use crate::format::manifest::Gate;
-use crate::format::name::Name;
-use crate::format::receipt::{Asked, GateAnswer, ObservedTarget};
-use crate::format::trust_document::Policy;
+use pgseal_verify::format::manifest::Gate;
+use pgseal_verify::format::name::Name;
+use pgseal_verify::format::receipt::{Asked, GateAnswer, ObservedTarget};
+use pgseal_verify::format::trust_document::Policy;
 
 /// An authentic release whose gates were all READY, with the locked session that will run it.
 ///

@@ -2,7 +2,7 @@
 //! round trip and evaluated by the planner, must find a role that can do nothing.
 
 use crate::database::{DatabaseError, Session};
-use crate::format::trust_document::GateRole;
+use pgseal_verify::format::trust_document::GateRole;
 
 /// A role that can do more than read. Gates that would be asked as it are closed.
 #[derive(Clone, Debug, PartialEq, Eq)]

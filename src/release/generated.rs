@@ -7,8 +7,8 @@ use super::reading;
 use super::script::{Runner, Unsent};
 use crate::bundle::refusal::{Place, refused_everywhere};
 use crate::database::Table;
-use crate::entry_path::EntryPath;
-use crate::format::manifest::Manifest;
+use pgseal_verify::entry_path::EntryPath;
+use pgseal_verify::format::manifest::Manifest;
 use psql_script::{Copy, Inspection, Statement, parts};
 
 /// What a tier or rollback script may send out of the database, as its manifest says.

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use super::rehearse::ClonedDatabase;
 use super::stop::Stop;
 use crate::bundle::AuthenticatedBundle;
-use crate::bundle::contents::AuthenticatedSql;
+use crate::bundle::AuthenticatedSql;
 use crate::database::Connect;
-use crate::entry_path::EntryPath;
-use crate::format::limits_of_run::RunLimits;
-use crate::format::manifest::Manifest;
-use crate::format::receipt::Operator;
-use crate::format::timestamp::Timestamp;
 use crate::trust::TrustRoot;
+use pgseal_verify::entry_path::EntryPath;
+use pgseal_verify::format::limits_of_run::RunLimits;
+use pgseal_verify::format::manifest::Manifest;
+use pgseal_verify::format::receipt::Operator;
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// An order. Everything that acts on a database takes one.
 #[derive(Clone, Copy)]
@@ -50,7 +50,7 @@ impl<'b> Order<'b> {
 
     /// A script of the release.
     pub fn sql(&self, path: &EntryPath) -> Result<AuthenticatedSql<'b>, MissingScript> {
-        self.bundle.sql(path).ok_or_else(|| MissingScript(path.clone()))
+        AuthenticatedSql::of(self.bundle, path).ok_or_else(|| MissingScript(path.clone()))
     }
 }
 

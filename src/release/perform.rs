@@ -14,13 +14,13 @@ use super::resolve::{self, Resolution};
 use super::resume::Resumed;
 use super::retry;
 use super::settings;
-use crate::bundle::contents::AuthenticatedSql;
+use crate::bundle::AuthenticatedSql;
 use crate::database::{Purpose, Session};
-use crate::format::manifest::{State, When};
-use crate::format::receipt::{Action, GateAnswer, ObservedTarget, Outcome, Receipt};
 use crate::record::journal::{Journal, JournalStep};
 use crate::record::ledger;
 use crate::trust::added::SignedApproval;
+use pgseal_verify::format::manifest::{State, When};
+use pgseal_verify::format::receipt::{Action, GateAnswer, ObservedTarget, Outcome, Receipt};
 
 /// Ends a transaction, and is harmless where none is open.
 const ROLLBACK: &str = "ROLLBACK";
@@ -287,7 +287,7 @@ impl Doing<'_, '_> {
         let begin = JournalStep::Begin {
             run_id: self.receipt.run_id.clone(),
             action: self.work.action,
-            release: crate::format::statement::title(&release.name, &release.version),
+            release: pgseal_verify::format::statement::title(&release.name, &release.version),
             release_id: self.order.bundle.release_id().digest(),
             target: Box::new(self.receipt.target.clone()),
             trust: self.receipt.trust.clone(),

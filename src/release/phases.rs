@@ -1,6 +1,6 @@
 //! A run's phases: tiers that commit together, and between them tiers whose statements stand alone.
 
-use crate::format::manifest::{Manifest, Tier, Transaction};
+use pgseal_verify::format::manifest::{Manifest, Tier, Transaction};
 
 /// A part of a run.
 pub enum Phase<'b> {

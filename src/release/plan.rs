@@ -11,11 +11,11 @@ use super::preflight::{self, PreflightError};
 use super::probe::Observed;
 use super::run::ReadyRelease;
 use super::special;
-use crate::format::manifest::{Manifest, Tier, Transaction};
-use crate::format::receipt::GateAnswer;
 use crate::lint::modes::Lock;
 use crate::lint::points::{self, Point};
 use crate::lint::touches::{How, Touch, touches};
+use pgseal_verify::format::manifest::{Manifest, Tier, Transaction};
+use pgseal_verify::format::receipt::GateAnswer;
 use psql_script::{Step, Then};
 
 /// A plan.

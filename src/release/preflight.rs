@@ -7,10 +7,10 @@ use super::probe::{self, Mismatch, Observed};
 use super::question::Within;
 use crate::bundle::stage;
 use crate::database::{DatabaseError, Session};
-use crate::format::manifest::{Manifest, State};
-use crate::format::timestamp::Timestamp;
 use crate::record::ledger::{self, Entry};
 use crate::trust::policy::is_behind;
+use pgseal_verify::format::manifest::{Manifest, State};
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// Why a run does not begin. The database is untouched.
 #[derive(Debug)]

@@ -6,11 +6,11 @@ use super::failure::Failure;
 use super::order::Order;
 use super::question::{self, Question, QuestionError, Within};
 use super::{settings, special};
-use crate::bundle::contents::AuthenticatedSql;
+use crate::bundle::AuthenticatedSql;
 use crate::database::{DatabaseError, Session};
-use crate::format::expectation::Expectation;
-use crate::format::manifest::State;
-use crate::format::trust_document::GateRole;
+use pgseal_verify::format::expectation::Expectation;
+use pgseal_verify::format::manifest::State;
+use pgseal_verify::format::trust_document::GateRole;
 use psql_script::Statement;
 
 /// A row by column. NULL is `None`.

@@ -48,11 +48,11 @@ use std::time::{Duration, Instant};
 
 use super::settings::OWN_PATH;
 use crate::database::{Column, DatabaseError, Notice, Session, Table};
-use crate::format::limits_of_run::RunLimits;
 use checks::Check;
 use opened::Opened;
 use parsed::Parsed;
 use path::Look;
+use pgseal_verify::format::limits_of_run::RunLimits;
 use psql_script::{WithoutLiterals, foreign_modifiers, without_literals};
 use versions::Versions;
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::failure::Failure;
 use super::order::Order;
 use super::perform::{Start, Work};
-use crate::format::receipt::{CountedApproval, Outcome, Receipt, TrustReference};
-use crate::format::version::{Format1, PGSEAL};
 use crate::trust::added::SignedApproval;
+use pgseal_verify::format::receipt::{CountedApproval, Outcome, Receipt, TrustReference};
+use pgseal_verify::format::version::{Format1, PGSEAL};
 
 /// How it ended. Also a failed run has a receipt.
 pub struct Report {

@@ -13,7 +13,7 @@ use super::order::Order;
 use super::settings;
 use crate::database::{DatabaseError, Purpose, Session, Table};
 use crate::fingerprint::{self, FingerprintError};
-use crate::format::fingerprint::TableData;
+use pgseal_verify::format::fingerprint::TableData;
 
 /// What is known of a script's traces.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]

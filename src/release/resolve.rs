@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use super::event::{Event, Observer};
 use super::order::Order;
 use crate::database::{Connect, DatabaseError, Purpose, Session};
-use crate::format::receipt::{ObservedTarget, Receipt};
 use crate::record::ledger;
+use pgseal_verify::format::receipt::{ObservedTarget, Receipt};
 
 /// What came of a COMMIT.
 #[derive(Clone, Debug, PartialEq, Eq)]

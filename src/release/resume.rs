@@ -3,8 +3,8 @@
 use super::gate::GatedRelease;
 use super::preflight::{self, PreflightError};
 use super::run::ReadyRelease;
-use crate::digest::Digest;
 use crate::record::ledger::{self, Entry, Happened, Step};
+use pgseal_verify::digest::Digest;
 
 /// What a person says of a statement whose effect the catalog can't show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use super::order::Order;
 use super::watched::LOCK_NOT_AVAILABLE;
 use super::{fresh, lock};
 use crate::database::Session;
-use crate::digest::Digest;
+use pgseal_verify::digest::Digest;
 
 /// Pauses before the second, third, ... try, in milliseconds, before [`jittered`]; the last goes for all later ones.
 const PAUSES: [u32; 4] = [1_000, 2_000, 4_000, 8_000];

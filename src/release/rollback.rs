@@ -13,11 +13,11 @@ use super::report::Report;
 use super::resume::Resumed;
 use super::target;
 use crate::database::{DatabaseError, Purpose, Session};
-use crate::format::manifest::{RollbackScript, When};
-use crate::format::receipt::{Action, ObservedTarget};
-use crate::format::trust_document::Policy;
 use crate::record::journal::Journal;
 use crate::record::ledger::{self, Entry};
+use pgseal_verify::format::manifest::{RollbackScript, When};
+use pgseal_verify::format::receipt::{Action, ObservedTarget};
+use pgseal_verify::format::trust_document::Policy;
 
 /// What the ledger says about rolling back.
 pub enum Found<'b> {

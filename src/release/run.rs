@@ -8,13 +8,13 @@ use super::preflight::{self, PreflightError};
 use super::probe::Observed;
 use super::report::Report;
 use super::resume::Resumed;
-use crate::format::manifest::When;
-use crate::format::receipt::Action;
-use crate::format::statement::ReleaseId;
 use crate::record::journal::Journal;
 use crate::record::rehearsal::Proved;
 use crate::trust::added::SignedApproval;
 use crate::trust::policy::Admission;
+use pgseal_verify::format::manifest::When;
+use pgseal_verify::format::receipt::Action;
+use pgseal_verify::format::statement::ReleaseId;
 
 /// A gated release whose preflight held: the next step writes.
 ///

@@ -12,12 +12,12 @@ use super::failure::Failure;
 use super::order::Order;
 use super::tier_log::{Sent, TierLog};
 use super::{clamp, generated, reading, special};
-use crate::bundle::contents::AuthenticatedSql;
+use crate::bundle::AuthenticatedSql;
 use crate::bundle::lint::ROWS_UNREAD;
 use crate::bundle::refusal::{Place, refused_everywhere};
 use crate::database::{DatabaseError, Notice, Session, Table};
-use crate::format::receipt::TierRecord;
-use crate::limits::GENERATED_STATEMENTS;
+use pgseal_verify::format::receipt::TierRecord;
+use pgseal_verify::limits::GENERATED_STATEMENTS;
 use psql_script::{Copy, Inspection, Part, Script, Statement, Step, Then, is_single_select, parts, plain, rows_unread};
 
 /// Rows of one SELECT that a verify script may return.

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::database::{DatabaseError, Session};
-use crate::format::limits_of_run::RunLimits;
-use crate::format::manifest::Manifest;
+use pgseal_verify::format::limits_of_run::RunLimits;
+use pgseal_verify::format::manifest::Manifest;
 
 /// Where pgseal's own statements look up names; `pg_temp` last, so that nothing temporary stands before the server's own.
 pub const OWN_PATH: &str = "pg_catalog, pg_temp";

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::database::{DatabaseError, Identity, Session};
-use crate::format::manifest::Manifest;
+use pgseal_verify::format::manifest::Manifest;
 
 /// `DBNAME`, `USER`, `SERVER_VERSION_NAME`, `SERVER_VERSION_NUM`, `ENCODING`, as psql sets them when it connects.
 pub fn variables(session: &dyn Session) -> BTreeMap<String, String> {

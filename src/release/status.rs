@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use super::lock;
 use super::resolve::{self, Resolution};
 use crate::database::{Connect, DatabaseError, Purpose};
-use crate::format::receipt::{ObservedTarget, Outcome};
-use crate::format::timestamp::Timestamp;
 use crate::record::journal::{self, JournalStep, Line};
 use crate::record::ledger::{self, Entry, Step};
+use pgseal_verify::format::receipt::{ObservedTarget, Outcome};
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// Everything that is known here.
 pub struct Status {

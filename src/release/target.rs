@@ -2,9 +2,9 @@
 
 use super::rehearse::ClonedDatabase;
 use crate::database::{DatabaseError, Identity, Session};
-use crate::format::manifest::Target;
-use crate::format::receipt::ObservedTarget;
-use crate::format::trust_document::Policy;
+use pgseal_verify::format::manifest::Target;
+use pgseal_verify::format::receipt::ObservedTarget;
+use pgseal_verify::format::trust_document::Policy;
 
 /// Why this is the wrong place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

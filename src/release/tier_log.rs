@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::event::{Event, Observer};
 use crate::database::Notice;
-use crate::format::receipt::{SentRecord, TierRecord};
+use pgseal_verify::format::receipt::{SentRecord, TierRecord};
 use psql_script::Position;
 
 /// Warnings that a receipt keeps of one script.

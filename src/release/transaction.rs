@@ -16,9 +16,9 @@ use super::settings::durable;
 use super::verify;
 use super::{script, settings};
 use crate::database::{DatabaseError, Session};
-use crate::format::receipt::{Action, Asked, GateAnswer, TierRecord, VerifyRecord};
 use crate::record::journal::JournalStep;
 use crate::record::ledger::{self, Happened, NewEntry, NewStep};
+use pgseal_verify::format::receipt::{Action, Asked, GateAnswer, TierRecord, VerifyRecord};
 
 /// How long an answer to COMMIT is awaited before the server is asked on another connection: constraints are checked
 /// before, so what is left is writing, and standbys that confirm.

@@ -6,8 +6,8 @@ use super::failure::Failure;
 use super::order::Order;
 use super::{script, settings};
 use crate::database::{DatabaseError, Session, Table};
-use crate::format::manifest::{VerifyMode, VerifyScript, When};
-use crate::format::receipt::VerifyRecord;
+use pgseal_verify::format::manifest::{VerifyMode, VerifyScript, When};
+use pgseal_verify::format::receipt::VerifyRecord;
 
 /// Failed checks that a receipt names, of one script.
 pub(super) const FAILED_KEPT: usize = 100;

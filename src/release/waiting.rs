@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::event::Aside;
 use crate::database::{Connect, DatabaseError, Purpose, Session};
-use crate::format::limits_of_run::RunLimits;
+use pgseal_verify::format::limits_of_run::RunLimits;
 
 /// From then on a statement is slow. Where a lock may not be waited for so long: half of that.
 const SLOW: Duration = Duration::from_secs(1);

@@ -13,7 +13,7 @@ use crate::database::{
     BatchAnswer, Cancel, ChangedReading, Column, Connect, DatabaseError, Identity, Notice, Parameter, Purpose,
     ServerError, Session, Table,
 };
-use crate::format::limits_of_run::{RunLimits, TimeLimit};
+use pgseal_verify::format::limits_of_run::{RunLimits, TimeLimit};
 
 /// The server's code for a lock that was not to be had in time, or not at once (`NOWAIT`).
 pub const LOCK_NOT_AVAILABLE: &str = "55P03";

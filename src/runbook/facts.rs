@@ -4,8 +4,8 @@
 use super::line::{Known, stand_in};
 use super::template::{Piece, pieces};
 use super::{Fault, nearest};
-use crate::format::manifest::Manifest;
-use crate::format::statement::ReleaseId;
+use pgseal_verify::format::manifest::Manifest;
+use pgseal_verify::format::statement::ReleaseId;
 
 /// Every fact but the variables' values, `variable.NAME`.
 pub const NAMES: [&str; 20] = [

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::format::approval::APR_VARIABLE;
-use crate::format::manifest::Manifest;
+use pgseal_verify::format::approval::APR_VARIABLE;
+use pgseal_verify::format::manifest::Manifest;
 
 /// What is known of the next commands. For the rest stands a word in capitals, which a person replaces.
 #[derive(Clone, Debug, Default)]

@@ -14,15 +14,16 @@ use super::checkpoint::{Checkpoint, CheckpointError, SignCheckpointError, Truste
 use super::entries::{self, EntriesError};
 use super::hash::{complete, leaf};
 use super::proof::{ProofError, check_consistency, consistency, root};
+use super::read;
 use super::stored::{Stored, TileError, TileFault};
 use super::tile::{Content, HEIGHT, Tile, WIDTH};
 use super::{CHECKPOINT, hash, stored};
-use crate::digest::Digest;
 use crate::durable::{self, Below};
-use crate::format::json::{self, JsonError};
-use crate::format::log_entry::{ArchivePath, LogEntry};
 use crate::trust::root::SignatureError;
 use crate::trust::{Signer, TrustRoot};
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::json::{self, JsonError};
+use pgseal_verify::format::log_entry::{ArchivePath, LogEntry};
 
 /// A tile and its bytes.
 type Written = (Tile, Vec<u8>);
@@ -124,7 +125,7 @@ pub fn create(dir: &Path, origin: &str, root: &TrustRoot, signer: &dyn Signer) -
 /// Reads a log's checkpoint, and checks its signature.
 pub fn head(dir: &Path, root: &TrustRoot) -> Result<(Checkpoint, TrustedHead), LogError> {
     let path = dir.join(CHECKPOINT);
-    let checkpoint = Checkpoint::of(dir).map_err(|source| match source {
+    let checkpoint = read::checkpoint_of(dir).map_err(|source| match source {
         CheckpointError::Io(error) if error.kind() == io::ErrorKind::NotFound => LogError::NoLog(dir.to_owned()),
         source => LogError::Checkpoint { path: path.clone(), source },
     })?;

@@ -13,16 +13,17 @@ use super::append::there;
 use super::checkpoint::{Checkpoint, CheckpointError};
 use super::hash::leaf;
 use super::proof::Leaves;
+use super::read;
 use super::stored::Stored;
 use super::tile::{Content, Tile, WIDTH};
 use super::{CHECKPOINT, Lost, REPAIR_CHECKPOINT, REPAIR_TILES, TILE};
-use crate::digest::{Digest, Hasher};
 use crate::durable::{self, Below, is_link};
-use crate::format::json;
-use crate::format::log_entry::LogEntry;
 use crate::trust::TrustRoot;
 use crate::trust::root::SignatureError;
-use crate::words::count;
+use pgseal_verify::digest::{Digest, Hasher};
+use pgseal_verify::format::json;
+use pgseal_verify::format::log_entry::LogEntry;
+use pgseal_verify::words::count;
 
 mod damaged;
 mod files;
@@ -190,7 +191,7 @@ fn tell_gone(kept: &Checkpoint, root: &TrustRoot, faults: &mut Faults) {
 }
 
 fn read_checkpoint(dir: &Path, faults: &mut Faults) -> Option<Checkpoint> {
-    let error = match Checkpoint::of(dir) {
+    let error = match read::checkpoint_of(dir) {
         Ok(checkpoint) => return Some(checkpoint),
         Err(error) => error,
     };

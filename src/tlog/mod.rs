@@ -3,21 +3,15 @@
 //! file that travels, `FILE.tlog-proof` (tlog-proof). What is no longer there, or no longer the same, is found by it.
 
 pub mod append;
-pub mod checkpoint;
 pub mod compare;
-pub mod entries;
-pub mod hash;
-pub mod proof;
-pub mod proof_file;
+pub mod read;
 pub mod stored;
-pub mod tile;
 
 use std::path::Path;
 
 pub use append::LockedLog;
-pub use checkpoint::{Checkpoint, TrustedHead};
 pub use compare::{Comparison, LogFault, LogFaultKind, Progress, compare};
-pub use proof_file::ProofFile;
+pub use pgseal_verify::tlog::*;
 
 /// The checkpoint's name in an archive.
 pub const CHECKPOINT: &str = "checkpoint";
@@ -62,7 +56,7 @@ impl Lost {
             false => has_log(dir).then_some(Self::Both),
             // An empty log has no tiles. One whose checkpoint can't be read is taken to have had some.
             true if !has_tiles => {
-                let is_empty = Checkpoint::read(&dir.join(CHECKPOINT)).is_ok_and(|checkpoint| checkpoint.size() == 0);
+                let is_empty = read::checkpoint(&dir.join(CHECKPOINT)).is_ok_and(|checkpoint| checkpoint.size() == 0);
                 (!is_empty).then_some(Self::Tiles)
             }
             true => None,

@@ -11,8 +11,8 @@ use super::entries::{self, EntriesError};
 use super::hash::complete;
 use super::proof::Subtrees;
 use super::tile::{Content, HEIGHT, Tile, WIDTH};
-use crate::digest::Digest;
 use crate::durable::Below;
+use pgseal_verify::digest::Digest;
 
 /// A tile of hashes, in bytes.
 const HASHES_BYTES: u64 = WIDTH * 32;

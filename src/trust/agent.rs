@@ -19,7 +19,7 @@ use super::pae::pre_authentication_encoding;
 use super::public_key::PublicKey;
 use super::signer::{Signer, SignerError};
 use super::ssh::{self, Reader, put_string};
-use crate::words::count;
+use pgseal_verify::words::count;
 
 /// OpenSSH's agent takes no message beyond this, and none is believed to be longer.
 const MOST_BYTES: usize = 256 << 10;

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use crate::digest::Digest;
-use crate::format::timestamp::Timestamp;
-use crate::format::trust_document::{AuthorityEntry, GateRole, KeyEntry, KeyStatus, TrustDocument};
-use crate::words;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::trust_document::{AuthorityEntry, GateRole, KeyEntry, KeyStatus, TrustDocument};
+use pgseal_verify::words;
 
 /// Every difference but those that each version has (its number, its predecessor, when it was issued). Owners and
 /// database names in it are foreign text.

@@ -7,11 +7,13 @@ use super::change::changes;
 use super::public_key::PublicKey;
 use super::root::{DraftRoot, TrustError, TrustRoot};
 use super::timestamp::TimestampAuthority;
-use crate::digest::Digest;
-use crate::format::name::Name;
-use crate::format::timestamp::Timestamp;
-use crate::format::trust_document::{AuthorityEntry, GateRole, KeyEntry, KeyStatus, Policy, Role, TrustDocument};
-use crate::format::version::Format1;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::name::Name;
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::trust_document::{
+    AuthorityEntry, GateRole, KeyEntry, KeyStatus, Policy, Role, TrustDocument,
+};
+use pgseal_verify::format::version::Format1;
 
 /// A key to put in: its role, the key, and whose it is.
 pub struct NewKey {

@@ -1,8 +1,8 @@
 //! The keys of a trust root as other tools list them. Owners are foreign text: they are spelled so that a line stays a line.
 
 use super::root::TrustRoot;
-use crate::format::timestamp::Timestamp;
-use crate::format::trust_document::{KeyEntry, KeyStatus};
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::trust_document::{KeyEntry, KeyStatus};
 
 /// OpenSSH's allowed signers (ssh-keygen(1), ALLOWED SIGNERS): a line for each key whose signatures can count.
 ///

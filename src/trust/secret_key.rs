@@ -13,8 +13,10 @@ use pkcs8::der::pem::{LineEnding, PemLabel};
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef, SecretDocument};
 use zeroize::Zeroizing;
 
+use super::note::NoteText;
 use super::pae::pre_authentication_encoding;
 use super::public_key::PublicKey;
+use super::signer::{self, SignerError};
 
 /// A secret key in memory; wiped when dropped.
 pub struct SecretKey(SigningKey);
@@ -185,6 +187,20 @@ fn read_private(path: &Path) -> Result<Zeroizing<String>, SecretKeyError> {
     Ok(pem)
 }
 
+impl signer::Signer for SecretKey {
+    fn public_key(&self) -> PublicKey {
+        Self::public_key(self)
+    }
+
+    fn sign(&self, payload_type: &str, body: &[u8]) -> Result<[u8; 64], SignerError> {
+        Ok(Self::sign(self, payload_type, body))
+    }
+
+    fn sign_note(&self, text: &NoteText) -> Result<[u8; 64], SignerError> {
+        Ok(self.sign_encoded(text.as_bytes()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,7 +229,7 @@ mod tests {
     #[test]
     fn debug_shows_no_secret() {
         let key = SecretKey::generate().expect("random");
-        let secret = crate::digest::hex(&key.0.to_bytes());
+        let secret = pgseal_verify::digest::hex(&key.0.to_bytes());
         let shown = format!("{key:?}");
         assert!(!shown.contains(&secret) && shown.contains("redacted"));
     }

@@ -4,7 +4,7 @@ use super::pae::pre_authentication_encoding;
 use super::public_key::PublicKey;
 use super::root::{ClaimedSignature, DraftRoot, SignatureError, TrustRoot};
 use super::signer::{Signer, SignerError};
-use crate::format::trust_document::PAYLOAD_TYPE;
+use pgseal_verify::format::trust_document::PAYLOAD_TYPE;
 
 /// How many root signatures are there, of how many that are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,9 +12,9 @@ use super::key_id::KeyId;
 use super::root::{ClaimedSignature, DraftRoot, TrustError, TrustRoot};
 use super::rotation::{Candidate, Step};
 use crate::durable;
-use crate::format::file_name::is_kept_version;
-use crate::format::json::JsonError;
-use crate::limits;
+use pgseal_verify::format::file_name::is_kept_version;
+use pgseal_verify::format::json::JsonError;
+use pgseal_verify::limits;
 
 /// Why there is no trust root.
 #[derive(Debug, thiserror::Error)]

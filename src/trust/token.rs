@@ -23,7 +23,7 @@ use super::pae::pre_authentication_encoding;
 use super::public_key::{PublicKey, PublicKeyError};
 use super::signer::{Signer, SignerError};
 use super::token_uri::TokenUri;
-use crate::words::count;
+use pgseal_verify::words::count;
 
 /// A key of a token, in a session that is logged in. Dropping it closes the session, which logs out.
 ///

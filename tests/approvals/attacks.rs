@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::time::Duration;
 
-use pgseal::format::timestamp::Timestamp;
+use pgseal_verify::format::timestamp::Timestamp;
 
 use super::support::people::{notarisation, say};
 use super::{approve, desk, quorum, refuses};

@@ -1,6 +1,6 @@
 //! What is told of a log of which a part is gone or damaged: one cause, one fault, and what repairs it.
 
-use pgseal::digest::Digest;
+use pgseal_verify::digest::Digest;
 use serde_json::{Value, json};
 
 use crate::support::keys::key;

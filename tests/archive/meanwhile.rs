@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use pgseal::digest::Digest;
+use pgseal_verify::digest::Digest;
 
 use crate::{add, desk, faults, numbered};
 

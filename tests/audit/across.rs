@@ -1,6 +1,6 @@
 //! Each question across an archive: a small archive that is well, one thing wrong in it, and exactly that is told.
 
-use pgseal::digest::Digest;
+use pgseal_verify::digest::Digest;
 use serde_json::{Value, json};
 
 use crate::support::bundles::{bend, pack};
@@ -119,7 +119,7 @@ fn what_has_no_bundle() {
     // Without its signature a receipt proves nothing wrong either.
     let mut unsigned = receipt.clone();
     unsigned["predicate"]["run_id"] = "0".repeat(32).into();
-    well.vault.put("nobody.receipt.json", pgseal::format::json::to_canonical(&unsigned).expect("only integers"));
+    well.vault.put("nobody.receipt.json", pgseal_verify::format::json::to_canonical(&unsigned).expect("only integers"));
     well.has(faults);
     well.notes([("nobody.receipt.json", "receipt-without-bundle"), ("nobody.receipt.json", "unsigned-receipt")]);
     // Receipts alone miss no bundles.
@@ -292,7 +292,7 @@ fn runs_and_rollbacks_of_a_database() {
     well.has([lost, (name, "malformed")]);
     says(&format!("the receipt of its run is not here, or is archive/{name}, which can't be read ("));
     let receipt = ran(&well.one, well.trust, "2026-11-21T08:00:00Z", "one");
-    let unsigned = pgseal::format::json::to_canonical(&receipt).expect("only integers");
+    let unsigned = pgseal_verify::format::json::to_canonical(&receipt).expect("only integers");
     well.vault.put(name, unsigned);
     well.has([lost]);
     says(&format!("no signed receipt here says that it ran: nobody signed archive/{name} ("));

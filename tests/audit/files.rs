@@ -160,9 +160,9 @@ fn members_of_one_name_are_both_audited() {
 /// Any byte of any header of a tar file may be wrong: nothing panics, nothing waits.
 #[test]
 fn every_byte_of_a_header_may_be_wrong() {
-    use pgseal::archive::source::InMemory;
     use pgseal::audit::Place;
     use pgseal::audit::place::tar_file::TarFile;
+    use pgseal_verify::archive::source::InMemory;
     let good = Tar { members: vec![Member::new("a.pgseal", b"x"), Member::new("b.pgseal", b"y")], end: vec![0; 1024] };
     let bytes = good.bytes();
     let list = |bytes: &[u8]| {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use pgseal::digest::Digest;
+use pgseal_verify::digest::Digest;
 use serde_json::json;
 
 use crate::support::bundles::{resign, statement};

@@ -1,6 +1,6 @@
 //! Trust roots of any age in an archive: they lead to the one that judges, or they don't.
 
-use pgseal::digest::Digest;
+use pgseal_verify::digest::Digest;
 use serde_json::json;
 
 use crate::support::keys::{Draft, key};

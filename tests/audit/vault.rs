@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use pgseal::digest::Digest;
-use pgseal::format::json;
-use pgseal::format::statement::PAYLOAD_TYPE;
 use pgseal::trust::SecretKey;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::json;
+use pgseal_verify::format::statement::PAYLOAD_TYPE;
 use serde_json::{Value, json};
 
 use crate::support::bundles::{Files, pack, small, statement};

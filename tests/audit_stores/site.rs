@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use pgseal::format::json;
+use pgseal_verify::format::json;
 
 use super::support::bundles::{Files, pack, small, small_with};
 use super::support::site::{Site, outcome};

@@ -7,16 +7,16 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use pgseal::archive::header;
-use pgseal::archive::read::Archive;
-use pgseal::archive::source::{self, ByteSource};
 use pgseal::bundle::contents::ContentError;
 use pgseal::bundle::stream::CopyError;
 use pgseal::bundle::subjects::{FileFault, SubjectError};
 use pgseal::bundle::{AuthenticateError, AuthenticatedBundle, UntrustedBundle};
-use pgseal::digest::{Digest, Hasher};
-use pgseal::entry_path::EntryPath;
-use pgseal::limits;
+use pgseal_verify::archive::header;
+use pgseal_verify::archive::read::Archive;
+use pgseal_verify::archive::source::{self, ByteSource};
+use pgseal_verify::digest::{Digest, Hasher};
+use pgseal_verify::entry_path::EntryPath;
+use pgseal_verify::limits;
 use serde_json::{Value, json};
 
 use super::support::bundles::{bend, now, open, pack, small, write_dir};
@@ -114,7 +114,7 @@ fn on_the_disk(dir: &Path) -> (AuthenticatedBundle, File) {
     files.insert("data/rows.tsv".to_owned(), rows(8 * MB));
     let path = dir.join("bundle");
     std::fs::write(&path, pack(&files, &[release])).expect("writable");
-    let bundle = UntrustedBundle::parse(source::open(&path).expect("a file")).expect("well-formed");
+    let bundle = UntrustedBundle::parse(pgseal::open_file::open(&path).expect("a file")).expect("well-formed");
     let bundle = bundle.authenticate(&trusting(&key("release")), now()).expect("authentic");
     (bundle, File::options().read(true).write(true).open(path).expect("our own file"))
 }
@@ -123,7 +123,8 @@ fn on_the_disk(dir: &Path) -> (AuthenticatedBundle, File) {
 fn a_bundle_that_changes_while_it_is_in_use_is_not_used() {
     let dir = tempfile::tempdir().expect("a directory");
     let (bundle, file) = on_the_disk(dir.path());
-    let archive = Archive::parse(source::open(&dir.path().join("bundle")).expect("a file")).expect("well-formed");
+    let archive =
+        Archive::parse(pgseal::open_file::open(&dir.path().join("bundle")).expect("a file")).expect("well-formed");
     let path = |name: &str| name.parse::<EntryPath>().expect("a path");
     bundle.check_contents().expect("not changed yet");
     bundle.copy_all(|_| Ok(io::sink())).expect("not changed yet");
@@ -291,13 +292,13 @@ fn a_bundle_of_more_than_8_gib_is_authentic() {
         file.seek(SeekFrom::Start(*at)).and_then(|_| file.write_all(bytes)).expect("writable");
     }
     file.set_len(sparse.size).expect("a sparse file");
-    let source = source::open(&dir.path().join("bundle")).expect("a file");
+    let source = pgseal::open_file::open(&dir.path().join("bundle")).expect("a file");
     let bundle = UntrustedBundle::parse(source).expect("well-formed");
     let bundle = bundle.authenticate(&trusting(&key("release")), now()).expect("authentic");
     bundle.check_contents().expect("the signed content");
     assert_eq!(bundle.size(&"zeros/2.bin".parse().expect("a path")), Some(4 << 30));
     file.write_all_at(b"x", sparse.size - 2000).expect("writable");
-    let changed = UntrustedBundle::parse(source::open(&dir.path().join("bundle")).expect("a file"));
+    let changed = UntrustedBundle::parse(pgseal::open_file::open(&dir.path().join("bundle")).expect("a file"));
     let Err(refused) = changed.expect("well-formed").authenticate(&trusting(&key("release")), now()) else {
         panic!("a changed byte is refused")
     };

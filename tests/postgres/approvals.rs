@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use pgseal::digest::Digest;
-use pgseal::format::timestamp::Timestamp;
-use pgseal::format::{json, trust_document};
 use pgseal::record::journal::{Journal, JournalStep};
 use pgseal::trust::SecretKey;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::{json, trust_document};
 use serde_json::{Value, json};
 
 use super::cluster::TestDatabase;

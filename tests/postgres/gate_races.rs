@@ -13,9 +13,9 @@ use super::cluster::{Cluster, GATE_USER, TestDatabase};
 use super::release::{Release, Running, wait_until};
 use super::{small, small_without_gate_user};
 use pgseal::database::{Connect, DatabaseError, Purpose, Session, Table};
-use pgseal::format::limits_of_run::RunLimits;
 use pgseal::postgres::Connector;
 use pgseal::release::question::{self, Question, QuestionError, Within};
+use pgseal_verify::format::limits_of_run::RunLimits;
 
 /// Mallory, a plain role, owns the table and the view that gates read. Her code takes a lock that others see, and leaves a
 /// file where it runs as a superuser.

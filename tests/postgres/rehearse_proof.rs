@@ -1,10 +1,10 @@
 //! What a run rests on where somebody wants a rehearsal: which receipt counts, and how old it may be.
 
-use pgseal::format::json::to_canonical;
-use pgseal::format::statement::PAYLOAD_TYPE;
-use pgseal::format::timestamp::Timestamp;
 use pgseal::record::rehearsal::claimed;
 use pgseal::trust::SecretKey;
+use pgseal_verify::format::json::to_canonical;
+use pgseal_verify::format::statement::PAYLOAD_TYPE;
+use pgseal_verify::format::timestamp::Timestamp;
 
 use super::cluster::Cluster;
 use super::rehearse::{Rehearsal, Shop, receipts};

@@ -125,7 +125,7 @@ fn key_id(site: &Site, role: &str) -> Value {
 /// The clock, so many seconds later.
 fn now(seconds: i64) -> String {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    pgseal::format::timestamp::Timestamp::from_seconds(since as i64 + seconds).unwrap().to_string()
+    pgseal_verify::format::timestamp::Timestamp::from_seconds(since as i64 + seconds).unwrap().to_string()
 }
 
 #[test]

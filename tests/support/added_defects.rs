@@ -1,9 +1,9 @@
 //! What is wrong with approvals, notarisations and time stamps. All of these are refused, also where nobody asks for them:
 //! what can't be checked can't stay.
 
-use pgseal::format::statement::PAYLOAD_TYPE;
-use pgseal::format::{json, trust_document};
-use pgseal::limits;
+use pgseal_verify::format::statement::PAYLOAD_TYPE;
+use pgseal_verify::format::{json, trust_document};
+use pgseal_verify::limits;
 use serde_json::{Value, json};
 
 use super::bundles::{pack, resign, small_with, statement};

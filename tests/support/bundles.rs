@@ -5,15 +5,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use pgseal::archive::source::InMemory;
 use pgseal::bundle::definition::Definition;
 use pgseal::bundle::source::Source;
 use pgseal::bundle::untrusted::MalformedError;
 use pgseal::bundle::{AuthenticateError, AuthenticatedBundle, UnsignedBundle, UntrustedBundle};
-use pgseal::format::json;
-use pgseal::format::statement::PAYLOAD_TYPE;
 use pgseal::runbook::Program;
 use pgseal::trust::{SecretKey, TrustRoot, When};
+use pgseal_verify::archive::source::InMemory;
+use pgseal_verify::format::json;
+use pgseal_verify::format::statement::PAYLOAD_TYPE;
 use serde_json::Value;
 
 use super::keys::time;

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use pgseal::archive::gzip;
-use pgseal::digest::Digest;
-use pgseal::format::statement::PAYLOAD_TYPE;
-use pgseal::format::trust_document;
 use pgseal::trust::SecretKey;
+use pgseal_verify::archive::gzip;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::statement::PAYLOAD_TYPE;
+use pgseal_verify::format::trust_document;
 
 use super::added_defects;
 use super::bundles::{bend, pack, resign, small, small_with, statement};

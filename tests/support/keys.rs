@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
-use pgseal::digest::Digest;
-use pgseal::format::json;
-use pgseal::format::timestamp::Timestamp;
-use pgseal::format::trust_document::{PAYLOAD_TYPE, Policy, TrustDocument};
 use pgseal::trust::draft::{self, NewKey};
 use pgseal::trust::root::{ClaimedSignature, TrustError};
 use pgseal::trust::{KeyId, SecretKey, TrustRoot};
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::json;
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::trust_document::{PAYLOAD_TYPE, Policy, TrustDocument};
 use serde_json::Value;
 
 /// The key of a word: the same in every run, so that Ed25519 makes the same signatures.
@@ -106,7 +106,7 @@ pub fn time(text: &str) -> Timestamp {
     text.parse().expect("a literal time")
 }
 
-fn name(text: &str) -> pgseal::format::name::Name {
+fn name(text: &str) -> pgseal_verify::format::name::Name {
     text.parse().expect("a literal name")
 }
 

@@ -1,10 +1,10 @@
 //! What people add to a release: approvals, notarisations, time stamps. Made without the program's own writer, so that
 //! tests can make them wrong.
 
-use pgseal::digest::Digest;
-use pgseal::format::json;
-use pgseal::format::statement::PAYLOAD_TYPE;
 use pgseal::trust::SecretKey;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::json;
+use pgseal_verify::format::statement::PAYLOAD_TYPE;
 use serde_json::{Value, json};
 
 use super::bundles::statement;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pgseal::format::version::PGSEAL;
+use pgseal_verify::format::version::PGSEAL;
 
 use super::defects::{Defect, Good, Make};
 

@@ -5,8 +5,8 @@ mod tsa;
 
 use std::collections::BTreeSet;
 
-use pgseal::format::timestamp::Timestamp;
 use pgseal::trust::timestamp::{TimestampAuthority, TimestampError, canonical, is_about, looks_like_one};
+use pgseal_verify::format::timestamp::Timestamp;
 use proptest::prelude::*;
 use tsa::{DATA, P256, P384, PURPOSE, RSA, Tsa, issue, self_sign};
 
@@ -143,7 +143,7 @@ fn an_authority_has_one_spelling() {
     assert_eq!(TimestampAuthority::from_base64(&text), Ok(authority.clone()));
     assert_eq!(authority.name(), "CN=Stamps,O=Example");
     tsa.openssl(&["x509", "-in", "cert", "-outform", "DER", "-out", "der"]);
-    assert_eq!(authority.id(), pgseal::digest::Digest::of(&tsa.read("der")));
+    assert_eq!(authority.id(), pgseal_verify::digest::Digest::of(&tsa.read("der")));
     let half = text.len() / 2;
     for wrong in [
         format!("{}\n{}", &text[..half], &text[half..]),

@@ -7,11 +7,11 @@ use super::quorum::last_words;
 use super::{Answer, Extent, Weight};
 use crate::audit::facts::ApprovalFacts;
 use crate::audit::fault::FaultKind;
-use crate::format::approval::Decision;
-use crate::format::name::Name;
-use crate::format::receipt::Action;
 use crate::trust::policy::CLOCK_SKEW_SECONDS;
 use crate::trust::{KeyId, When};
+use pgseal_verify::format::approval::Decision;
+use pgseal_verify::format::name::Name;
+use pgseal_verify::format::receipt::Action;
 
 /// A run is judged by the version of the trust root that admitted it, at the time when it began, and by what the approvals that
 /// are in the archive say then: of each key the last word. What only the receipt says about them is worth a note: a key's later word took the place of its

@@ -8,11 +8,11 @@ use crate::audit::facts::{ApprovalFacts, Facts, ReceiptFacts, ReleaseFacts, Trus
 use crate::audit::fault::{Fault, FaultKind, Scope};
 use crate::audit::finding::Finding;
 use crate::audit::kind::Kind;
-use crate::digest::Digest;
-use crate::format::file_name::Named;
-use crate::format::receipt::{Outcome, TrustReference};
 use crate::tlog::CHECKPOINT;
 use crate::trust::TrustRoot;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::file_name::Named;
+use pgseal_verify::format::receipt::{Outcome, TrustReference};
 
 /// All findings by what they are about.
 pub struct Archive<'a> {
@@ -184,7 +184,7 @@ impl<'a> Archive<'a> {
 #[derive(Clone, Copy)]
 pub struct Policy<'a> {
     /// Approvals by role.
-    pub approvals: &'a BTreeMap<crate::format::name::Name, u8>,
+    pub approvals: &'a BTreeMap<pgseal_verify::format::name::Name, u8>,
     /// Releases that never run.
     pub blocked: &'a [Digest],
     /// Whether every run needs a rehearsal.

@@ -3,7 +3,7 @@
 use super::archive::{Archive, Told, answer};
 use super::{Answer, Weight};
 use crate::audit::fault::FaultKind;
-use crate::format::receipt::Action;
+use pgseal_verify::format::receipt::Action;
 
 /// What was blocked by the version that admitted the run is a fault; what was blocked later is a note.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {

@@ -8,7 +8,7 @@ use crate::audit::facts::ReleaseFacts;
 use crate::audit::fault::FaultKind;
 use crate::audit::finding::Finding;
 use crate::audit::kind::Kind;
-use crate::format::file_name;
+use pgseal_verify::format::file_name;
 
 /// A missing bundle is a fault where there are bundles at all: an archive of receipts alone misses none.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {

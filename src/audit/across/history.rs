@@ -7,8 +7,8 @@ use super::one_second::ordered;
 use super::{Answer, Extent, Weight};
 use crate::audit::fault::FaultKind;
 use crate::audit::finding::Finding;
-use crate::format::name::Name;
-use crate::format::receipt::{Action, Outcome};
+use pgseal_verify::format::name::Name;
+use pgseal_verify::format::receipt::{Action, Outcome};
 
 /// A database, and the releases of one name on it.
 type Line<'a> = (Option<&'a str>, &'a str, &'a Name);

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::archive::Told;
-use crate::digest::Digest;
-use crate::format::receipt::{Action, Outcome};
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::receipt::{Action, Outcome};
 
 /// Whether it is a run, its sequence, its release. In this order they are taken: a rollback leaves less in effect that could be
 /// in the way of a run, and so does the lowest run.

@@ -3,7 +3,7 @@
 use super::archive::{Archive, Told, answer};
 use super::{Answer, Weight};
 use crate::audit::fault::FaultKind;
-use crate::format::receipt::{Action, Outcome};
+use pgseal_verify::format::receipt::{Action, Outcome};
 
 /// A note for each, but for a run that was gone on with, or rolled back.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {

@@ -6,10 +6,10 @@ use super::archive::Archive;
 use crate::audit::facts::{ApprovalFacts, Facts, Quorum, RoleQuorum};
 use crate::audit::finding::Finding;
 use crate::audit::kind::Kind;
-use crate::digest::Digest;
-use crate::format::name::AprCode;
-use crate::format::timestamp::Timestamp;
 use crate::trust::{KeyId, TrustRoot, When};
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::name::AprCode;
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// Approvals in files of their own that are well, by the release that they are about, each with its path.
 pub type Beside<'a> = BTreeMap<Digest, Vec<(&'a str, &'a Facts)>>;

@@ -6,10 +6,10 @@ use super::archive::{Archive, answer};
 use super::{Answer, Extent, Weight};
 use crate::audit::fault::FaultKind;
 use crate::audit::kind::Kind;
-use crate::digest::Digest;
-use crate::format::receipt::Action;
-use crate::format::rehearsal::RehearsalOutcome;
-use crate::format::timestamp::Timestamp;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::receipt::Action;
+use pgseal_verify::format::rehearsal::RehearsalOutcome;
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// Wanted by the release itself, or by the version of the trust root that admitted the run. Which database was cloned, and
 /// how old the rehearsal might be, was asked when it ran.

@@ -4,8 +4,8 @@ use super::archive::{Archive, answer};
 use super::{Answer, Weight};
 use crate::audit::fault::FaultKind;
 use crate::audit::finding::Finding;
-use crate::format::trust_document::KeyStatus;
 use crate::trust::KeyId;
+use pgseal_verify::format::trust_document::KeyStatus;
 
 /// A note for each file that such a key signed. Where its signature is missed, the file has its fault already.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {

@@ -6,7 +6,7 @@ use super::archive::{Archive, answer};
 use super::{Answer, Extent, Weight};
 use crate::audit::facts::ReleaseFacts;
 use crate::audit::fault::FaultKind;
-use crate::format::name::Name;
+use pgseal_verify::format::name::Name;
 
 /// The releases of a name by sequence, each with one of its bundles; of several the one first that is the measure.
 type Numbered<'a> = BTreeMap<u32, Vec<(usize, &'a ReleaseFacts)>>;

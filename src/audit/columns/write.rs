@@ -12,8 +12,8 @@ use parquet::schema::parser::parse_message_type;
 
 use super::{COLUMNS, Cell, Cells, Column, Member};
 use crate::audit::finding::Finding;
-use crate::format::timestamp::Timestamp;
-use crate::format::version::PGSEAL;
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::version::PGSEAL;
 
 /// Rows of a row group: so many are in memory as columns.
 const ROWS: usize = 1 << 16;

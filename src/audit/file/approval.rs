@@ -2,7 +2,6 @@
 
 use super::signatures::added_word;
 use super::{Audited, approvals, malformed, not_authentic, unreadable};
-use crate::archive::read::ArchiveError;
 use crate::audit::facts::{Facts, ReleaseFacts, Verdict};
 use crate::audit::fault::{Fault, FaultKind};
 use crate::audit::judge::Judge;
@@ -10,6 +9,7 @@ use crate::audit::place::{Found, Place};
 use crate::bundle::Added;
 use crate::bundle::untrusted::MalformedError;
 use crate::trust::added::AddedStatement;
+use pgseal_verify::archive::read::ArchiveError;
 
 /// Audits an approval file. Each statement of it is judged.
 pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {

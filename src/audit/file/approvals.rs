@@ -2,11 +2,11 @@
 
 use crate::audit::facts::{ApprovalFacts, Seen};
 use crate::audit::judge::Judge;
-use crate::digest::Digest;
-use crate::format::json;
-use crate::format::manifest::{Release, Target};
 use crate::trust::added::SignedApproval;
 use crate::trust::policy;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::json;
+use pgseal_verify::format::manifest::{Release, Target};
 
 /// What a person says, judged as of then.
 pub fn facts(judge: &Judge<'_>, signed: &SignedApproval) -> ApprovalFacts {

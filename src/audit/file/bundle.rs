@@ -2,20 +2,21 @@
 
 use super::signatures::{added_word, not_counted, signer, token_word, word};
 use super::{Audited, approvals, bundle_name, malformed, not_authentic, unreadable};
-use crate::archive::section::Section;
 use crate::audit::facts::{Facts, ReleaseFacts, Seen, Signer, Verdict};
 use crate::audit::fault::{Fault, FaultKind};
 use crate::audit::judge::Judge;
 use crate::audit::place::{Found, Place, tar_file};
 use crate::bundle::subjects::{FileFault, SubjectError};
 use crate::bundle::{AuthenticateError, AuthenticatedBundle, Signatory, UntrustedBundle};
-use crate::digest::Digest;
-use crate::format::json;
-use crate::format::statement::Statement;
-use crate::limits;
+use crate::parallel::Cores;
 use crate::trust::KeyId;
 use crate::trust::evidence::Evidence;
 use crate::trust::root::name;
+use pgseal_verify::archive::section::Section;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::json;
+use pgseal_verify::format::statement::Statement;
+use pgseal_verify::limits;
 
 /// Audits a bundle.
 pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
@@ -23,7 +24,7 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
         Ok(source) => source,
         Err(error) => return Audited::fault(unreadable(&error)),
     };
-    let untrusted = match UntrustedBundle::parse(source) {
+    let untrusted = match UntrustedBundle::parse_with(source, &Cores) {
         Ok(untrusted) => untrusted,
         Err(error) => return Audited { claimed_id: claimed_id(place, found), ..Audited::fault(malformed(&error)) },
     };

@@ -29,7 +29,7 @@ fn begins(text: &str, with: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Digest;
+    use pgseal_verify::digest::Digest;
 
     #[test]
     fn another_version_is_told_and_any_other_name_is_not() {

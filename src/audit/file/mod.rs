@@ -18,7 +18,7 @@ use super::finding::{Finding, told};
 use super::judge::Judge;
 use super::kind::Kind;
 use super::place::{Found, Place, Unlisted};
-use crate::digest::Digest;
+use pgseal_verify::digest::Digest;
 
 /// What is known of a file's content.
 #[derive(Default)]

@@ -5,23 +5,23 @@ use std::path::Path;
 
 use super::signatures::{not_counted, signer, token_word, word};
 use super::{Audited, not_authentic, unreadable};
-use crate::archive::source::ByteSource;
 use crate::audit::facts::{Facts, ReceiptFacts, RehearsalFacts, ReleaseFacts, RestsOn, Seen, Signer, Verdict};
 use crate::audit::fault::{Fault, FaultKind};
 use crate::audit::judge::Judge;
 use crate::audit::place::{Found, Place, small};
-use crate::digest::Digest;
-use crate::format::approval::APR_VARIABLE;
-use crate::format::manifest::Release;
-use crate::format::receipt::{Receipt, ReceiptStatement};
-use crate::format::rehearsal::Rehearsal;
-use crate::format::statement::Subject;
-use crate::limits;
 use crate::record::receipt::{self, Beside, Parts, ReceiptError};
 use crate::record::{journal, rehearsal};
 use crate::trust::KeyId;
 use crate::trust::evidence::Evidence;
 use crate::trust::root::name;
+use pgseal_verify::archive::source::ByteSource;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::approval::APR_VARIABLE;
+use pgseal_verify::format::manifest::Release;
+use pgseal_verify::format::receipt::{Receipt, ReceiptStatement};
+use pgseal_verify::format::rehearsal::Rehearsal;
+use pgseal_verify::format::statement::Subject;
+use pgseal_verify::limits;
 
 /// Audits a receipt.
 pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {

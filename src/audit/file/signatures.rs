@@ -3,11 +3,11 @@
 use crate::audit::facts::{Seen, Signer};
 use crate::audit::fault::FaultKind;
 use crate::audit::judge::Judge;
-use crate::format::trust_document::KeyStatus;
 use crate::trust::KeyId;
 use crate::trust::added::AddedError;
 use crate::trust::evidence::{Evidence, TokenError};
 use crate::trust::root::SignatureError;
+use pgseal_verify::format::trust_document::KeyStatus;
 
 /// The word for an error of signatures.
 pub fn word(error: &SignatureError) -> FaultKind {

@@ -8,9 +8,10 @@ use walkdir::WalkDir;
 
 use super::left_over::left_over;
 use super::{Found, Place, Unlisted, small};
-use crate::archive::source::{self, ByteSource};
 use crate::audit::kind::Kind;
-use crate::format::timestamp::Timestamp;
+use crate::open_file;
+use pgseal_verify::archive::source::ByteSource;
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// A path of this host. Links to directories are not followed.
 pub struct Directory {
@@ -59,11 +60,11 @@ impl Place for Directory {
     }
 
     fn open(&self, found: &Found) -> io::Result<Box<dyn ByteSource>> {
-        source::open(&found.path)
+        open_file::open(&found.path)
     }
 
     fn beside(&self, found: &Found, name: &Path) -> io::Result<Option<Vec<u8>>> {
-        match source::open(&found.path.with_file_name(name)) {
+        match open_file::open(&found.path.with_file_name(name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
             Ok(source) => small(source.as_ref()).map(Some),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::Unlisted;
 use crate::audit::fault::FaultKind;
 use crate::audit::kind::Kind;
-use crate::format::file_name::REHEARSAL;
+use pgseal_verify::format::file_name::REHEARSAL;
 
 /// The ends of names: of receipts, and of what is beside them, the one that says most first.
 const RECEIPTS: [(&str, Kind, &[&str]); 2] = [

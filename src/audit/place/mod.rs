@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 
 use super::fault::FaultKind;
 use super::kind::Kind;
-use crate::archive::source::ByteSource;
-use crate::format::timestamp::Timestamp;
+use pgseal_verify::archive::source::ByteSource;
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// A file that an audit is to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,13 +79,13 @@ pub trait Place: Send + Sync {
 
     /// A small file beside one that this place has listed, by its path from the same directory: `a.receipt.sig`,
     /// `trust.json.sigs/2.KEYID.sig`. `None` where there is none; an error where it has more than
-    /// [`crate::limits::DOCUMENT_BYTES`].
+    /// [`pgseal_verify::limits::DOCUMENT_BYTES`].
     fn beside(&self, found: &Found, name: &Path) -> io::Result<Option<Vec<u8>>>;
 }
 
 /// The bytes of something small; an error for what is not.
 pub fn small(source: &dyn ByteSource) -> io::Result<Vec<u8>> {
-    if source.size() > crate::limits::DOCUMENT_BYTES {
+    if source.size() > pgseal_verify::limits::DOCUMENT_BYTES {
         let text = "not a regular file of the size of a document";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }

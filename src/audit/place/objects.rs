@@ -18,10 +18,10 @@ use tokio::runtime::Runtime;
 use self::listing::{Entry, Listing};
 use self::ranged::Ranged;
 use super::{Found, Place, Unlisted};
-use crate::archive::source::{ByteSource, InMemory};
 use crate::audit::kind::Kind;
-use crate::format::timestamp::Timestamp;
-use crate::limits;
+use pgseal_verify::archive::source::{ByteSource, InMemory};
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::limits;
 
 /// Objects up to this many bytes are fetched whole.
 const WHOLE_BYTES: u64 = 4 << 20;

@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::archive::source::{ByteSource, InMemory};
-use crate::limits;
+use pgseal_verify::archive::source::{ByteSource, InMemory};
+use pgseal_verify::limits;
 
 /// Bytes of another source, from an offset on.
 pub struct Slice {

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use super::slice::Slice;
 use super::tar_file;
 use super::tar_header::Entry;
-use crate::archive::section::Section;
-use crate::archive::source::ByteSource;
 use crate::audit::kind::Kind;
-use crate::digest::Digest;
-use crate::limits;
+use pgseal_verify::archive::section::Section;
+use pgseal_verify::archive::source::ByteSource;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::limits;
 
 /// At most so many bytes of each of two members are compared at once.
 const CHUNK: u64 = 64 << 10;

@@ -12,12 +12,12 @@ use super::slice::Slice;
 use super::tar_copies::{Copies, Differ};
 use super::tar_header::{self, Entry, Told};
 use super::{Found, Place, Unlisted, small};
-use crate::archive::source::ByteSource;
 use crate::audit::fault::FaultKind;
 use crate::audit::kind::Kind;
-use crate::format::file_name::Named;
-use crate::format::timestamp::Timestamp;
 use crate::tlog::{CHECKPOINT, TILE};
+use pgseal_verify::archive::source::ByteSource;
+use pgseal_verify::format::file_name::Named;
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// What is wrong with two members of one name.
 const WHICH: &str = "which one is extracted depends on the program";

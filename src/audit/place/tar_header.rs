@@ -9,8 +9,8 @@ use std::path::Path;
 
 use super::tar_extended::{Extended, SPARSE, check_global};
 use super::tar_links::Links;
-use crate::archive::source::ByteSource;
-use crate::format::file_name::Named;
+use pgseal_verify::archive::source::ByteSource;
+use pgseal_verify::format::file_name::Named;
 
 const BLOCK: u64 = 512;
 

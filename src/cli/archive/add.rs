@@ -13,12 +13,12 @@ use super::names::mains_of;
 use super::place::Place;
 use super::taken::{Taken, Taker};
 use super::trust_versions::Known;
-use crate::format::log_entry::{ArchivePath, LogEntry};
-use crate::format::timestamp::Timestamp;
 use crate::tlog::append::{self, LogError};
 use crate::tlog::{LockedLog, Lost};
 use crate::trust::When;
-use crate::words::count;
+use pgseal_verify::format::log_entry::{ArchivePath, LogEntry};
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::words::count;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

@@ -9,9 +9,10 @@ use super::super::output::{Output, Paint, escape, shown};
 use crate::tlog::append::{self, LogError};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::proof::{ProofError, check_consistency, consistency};
+use crate::tlog::read;
 use crate::tlog::stored::Stored;
 use crate::tlog::{Lost, TrustedHead};
-use crate::words::count;
+use pgseal_verify::words::count;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -88,7 +89,7 @@ fn gone(dir: &Path, kept: &TrustedHead) -> CliError {
 /// Reads a checkpoint that somebody kept.
 pub fn kept(path: &Path) -> Result<Checkpoint, CliError> {
     use crate::tlog::checkpoint::CheckpointError;
-    Checkpoint::read(path).map_err(|error| {
+    read::checkpoint(path).map_err(|error| {
         let exit = if matches!(error, CheckpointError::Io(_)) { Exit::Internal } else { Exit::Malformed };
         CliError::new(exit, format!("{}: {error}", shown(path)))
             .hint("a checkpoint is what `pgseal archive checkpoint DIR` prints")

@@ -7,8 +7,8 @@ use walkdir::WalkDir;
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::shown;
-use crate::format::log_entry::{LogEntry, LogKind};
 use crate::tlog::{CHECKPOINT, TILE};
+use pgseal_verify::format::log_entry::{LogEntry, LogKind};
 
 /// By its name; any other `.json` may be a trust root.
 pub fn kind(path: &Path) -> Result<LogKind, CliError> {
@@ -68,8 +68,8 @@ pub fn text(path: &Path) -> Result<String, CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Digest;
-    use crate::format::version::Format1;
+    use pgseal_verify::digest::Digest;
+    use pgseal_verify::format::version::Format1;
 
     #[test]
     fn what_stands_beside_a_file_has_one_ending_more() {

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use super::super::error::CliError;
 use super::add::Work;
 use super::unread;
-use crate::digest::Digest;
 use crate::durable::Below;
-use crate::format::log_entry::ArchivePath;
 use crate::tlog::compare::digest_of;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::log_entry::ArchivePath;
 
 /// Beyond so many files the whole file system is told to write, once, instead of being asked for each of them.
 const FILES_EACH: usize = 32;

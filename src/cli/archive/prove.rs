@@ -10,16 +10,16 @@ use super::super::exit::Exit;
 use super::super::moved::Moved;
 use super::super::output::{Output, shown};
 use super::super::progress::Beside;
-use crate::digest::Digest;
 use crate::durable;
-use crate::format::json;
-use crate::format::log_entry::LogEntry;
 use crate::tlog::append::{self, LogError};
 use crate::tlog::compare::digest_of;
 use crate::tlog::proof::inclusion;
 use crate::tlog::stored::Stored;
 use crate::tlog::tile::WIDTH;
 use crate::tlog::{PROOF_ENDING, ProofFile};
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::json;
+use pgseal_verify::format::log_entry::LogEntry;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

@@ -15,17 +15,17 @@ use super::super::receipt;
 use super::names::{files_below, kind, text};
 use super::trust_versions::{self, Known};
 use super::unread;
-use crate::archive::source;
 use crate::bundle::Added;
-use crate::digest::Digest;
 use crate::durable::{Below, Scratch};
-use crate::format::log_entry::{ArchivePath, LogEntry, LogKind};
-use crate::format::version::Format1;
+use crate::open_file;
 use crate::record::receipt::{Beside, ReceiptError, journal_of};
 use crate::record::{receipt as receipts, rehearsal};
 use crate::tlog::compare::{digest_of, file_digest};
 use crate::trust::store::{self, signed_in};
 use crate::trust::{TrustRoot, When};
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::log_entry::{ArchivePath, LogEntry, LogKind};
+use pgseal_verify::format::version::Format1;
 
 /// How the directory begins that files are copied to: in the archive, so that they only need a name afterwards.
 const ASIDE: &str = ".pgseal-add-";
@@ -225,7 +225,7 @@ impl<'a> Taker<'a> {
     }
 
     fn approval(&self, file: &Path, typed: &Path) -> Result<Digest, CliError> {
-        let source = source::open(file).map_err(|error| unopened(typed, &error))?;
+        let source = open_file::open(file).map_err(|error| unopened(typed, &error))?;
         let added = Added::parse(source).map_err(|error| CliError::from(error).about(typed))?;
         let mut about = BTreeSet::new();
         for claimed in &added.statements {

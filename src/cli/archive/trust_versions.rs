@@ -7,10 +7,10 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::shown;
 use super::taken::Found;
-use crate::format::log_entry::LogKind;
 use crate::trust::rotation::{Candidate, walk};
 use crate::trust::store::{self, signed_in};
 use crate::trust::{DraftRoot, TrustRoot};
+use pgseal_verify::format::log_entry::LogKind;
 
 /// Documents that may lead from the trust root back to an older one; none of them is believed but by its digest.
 pub struct Known(Vec<DraftRoot>);

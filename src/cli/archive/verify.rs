@@ -8,7 +8,7 @@ use super::super::exit::Exit;
 use super::super::output::{Output, Paint, escape, shown};
 use super::Comparing;
 use crate::tlog::{self, Comparison, LogFault};
-use crate::words::count;
+use pgseal_verify::words::count;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

@@ -6,18 +6,18 @@ use super::super::exit::Exit;
 use super::Item;
 use crate::bundle::add::Addition;
 use crate::bundle::{AuthenticateError, UntrustedBundle};
-use crate::digest::Digest;
-use crate::format::approval::{ApprovalStatement, Decision};
-use crate::format::json;
-use crate::format::notarisation::{NotarisationStatement, SeenSignature};
-use crate::format::statement::{PAYLOAD_TYPE, ReleaseId};
-use crate::format::timestamp::Timestamp;
-use crate::format::trust_document::KeyStatus;
 use crate::trust::added::{AddedStatement, ClaimedStatement};
 use crate::trust::evidence::{ClaimedToken, Proofs, TokenError};
 use crate::trust::root::{ClaimedSignature, name};
 use crate::trust::{KeyId, PublicKey, TrustRoot, timestamp};
 use crate::trust::{pae, policy};
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::approval::{ApprovalStatement, Decision};
+use pgseal_verify::format::json;
+use pgseal_verify::format::notarisation::{NotarisationStatement, SeenSignature};
+use pgseal_verify::format::statement::{PAYLOAD_TYPE, ReleaseId};
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::trust_document::KeyStatus;
 
 /// When a person said something, and what.
 fn said(body: &[u8]) -> Option<(Timestamp, Decision)> {

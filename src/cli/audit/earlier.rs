@@ -14,9 +14,9 @@ use crate::audit::{Fault, FaultKind, Finding, Judge, Kind, across, lines};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::shown;
-use crate::format::timestamp::Timestamp;
-use crate::limits::FINDING_BYTES;
 use crate::trust::policy::is_behind;
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::limits::FINDING_BYTES;
 
 /// Earlier findings by path.
 pub struct Earlier(BTreeMap<String, Finding>);

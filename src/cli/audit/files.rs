@@ -12,8 +12,8 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::shown;
 use crate::durable;
-use crate::format::file_name::Named;
 use crate::tlog::{self, CHECKPOINT, TILE};
+use pgseal_verify::format::file_name::Named;
 
 #[derive(clap::Args, Debug)]
 pub struct FileArgs {

@@ -14,6 +14,7 @@ use crate::cli::archive::{Comparing, consistency};
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use crate::tlog::proof::root;
+use crate::tlog::read;
 use crate::tlog::stored::Stored;
 use crate::tlog::{self, CHECKPOINT, Checkpoint, Comparison, LogFault, LogFaultKind, TILE};
 
@@ -63,7 +64,7 @@ pub fn ask(
 /// Whether a checkpoint that was kept is of the log in a directory: by its name, or where no checkpoint there says that, by
 /// its tiles.
 fn is_of(dir: &Path, kept: &Checkpoint) -> bool {
-    match Checkpoint::read(&dir.join(CHECKPOINT)) {
+    match read::checkpoint(&dir.join(CHECKPOINT)) {
         Ok(checkpoint) => checkpoint.origin() == kept.origin(),
         Err(_) => {
             kept.size() > 0 && root(&Stored::new(dir, kept.size()), kept.size()).is_ok_and(|root| root == kept.root())

@@ -24,9 +24,9 @@ use crate::audit::shard::Shard;
 use crate::audit::sweep::{self, Selection};
 use crate::audit::{Finding, Judge, Kind, Report, lines};
 use crate::durable;
-use crate::format::timestamp::Timestamp;
 use crate::trust::policy;
-use crate::words;
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::words;
 use spelling::Spelling;
 
 #[derive(clap::Args, Debug)]

@@ -9,9 +9,9 @@ use super::text::sum;
 use crate::audit::report::Summary;
 use crate::audit::{Fault, Finding, Judge, Kind, Report};
 use crate::cli::html::{self, Html, icon, section};
-use crate::format::version::PGSEAL;
 use crate::matrix::words::day_and_time;
-use crate::words;
+use pgseal_verify::format::version::PGSEAL;
+use pgseal_verify::words;
 
 /// The page.
 pub fn text(report: &Report, summary: &Summary, judge: &Judge<'_>) -> String {

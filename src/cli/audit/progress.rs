@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::audit::Finding;
 use crate::cli::output::Output;
 use crate::cli::progress::Beside;
-use crate::words;
+use pgseal_verify::words;
 
 /// How many files an audit has seen.
 pub struct Progress {

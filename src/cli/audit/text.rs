@@ -7,12 +7,12 @@ use crate::audit::facts::{ApprovalFacts, Facts, Quorum, Seen};
 use crate::audit::report::Summary;
 use crate::audit::{FaultKind, Finding, Kind, Report};
 use crate::cli::output::{Output, Paint, escape};
-use crate::digest::Digest;
-use crate::format::approval::Decision;
-use crate::format::receipt::{Action, Outcome};
-use crate::format::rehearsal::RehearsalOutcome;
-use crate::format::timestamp::Timestamp;
-use crate::words;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::approval::Decision;
+use pgseal_verify::format::receipt::{Action, Outcome};
+use pgseal_verify::format::rehearsal::RehearsalOutcome;
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::words;
 
 /// Up to so many files each is shown; of more only what is wrong or worth a note.
 const FEW: usize = 100;

@@ -21,7 +21,7 @@ pub const CLOCK_HINT: &str =
 
 impl From<MalformedError> for CliError {
     fn from(error: MalformedError) -> Self {
-        use crate::archive::read::ArchiveError;
+        use pgseal_verify::archive::read::ArchiveError;
         match &error {
             MalformedError::Archive(ArchiveError::Io(io)) if io.kind() != std::io::ErrorKind::UnexpectedEof => {
                 Self::new(Exit::Internal, error)

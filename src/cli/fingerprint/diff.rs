@@ -7,9 +7,9 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::{Output, Paint, escape, shown};
 use crate::fingerprint::{self, Change, Difference, Folded};
-use crate::format::fingerprint::Fingerprint;
-use crate::limits;
-use crate::words::{count, tables_and_sequences};
+use pgseal_verify::format::fingerprint::Fingerprint;
+use pgseal_verify::limits;
+use pgseal_verify::words::{count, tables_and_sequences};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

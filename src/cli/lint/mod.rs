@@ -12,12 +12,12 @@ use super::exit::Exit;
 use super::output::{Output, escape};
 use crate::bundle::definition::{Definition, DefinitionError};
 use crate::bundle::problem::Problem;
-use crate::format::manifest::Release;
-use crate::format::statement::title;
 use crate::lint::points::{self, Point};
 use crate::lint::{Finding, pages, sarif, warnings};
 use crate::rules::{self, RULES, Severity};
-use crate::words;
+use pgseal_verify::format::manifest::Release;
+use pgseal_verify::format::statement::title;
+use pgseal_verify::words;
 use process::Process;
 
 #[derive(clap::Args, Debug)]

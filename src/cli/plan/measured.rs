@@ -9,10 +9,10 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::{Output, Paint, escape, shown};
 use crate::bundle::AuthenticatedBundle;
-use crate::format::rehearsal::{LockRecord, Rehearsal, RehearsalOutcome};
 use crate::lint::modes::Mode;
 use crate::record::rehearsal::{self, ReadRehearsal};
 use crate::trust::{TrustRoot, When};
+use pgseal_verify::format::rehearsal::{LockRecord, Rehearsal, RehearsalOutcome};
 
 /// A rehearsal of the release.
 pub struct Rehearsed {

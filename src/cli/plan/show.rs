@@ -3,11 +3,11 @@
 use super::super::output::{Output, Paint, escape};
 use super::super::{acknowledged, approvals, gate, points, stage, table};
 use super::Answer;
-use crate::format::expectation::Expectation;
-use crate::format::manifest::{Manifest, Transaction};
 use crate::lint::touches::{How, Touch};
 use crate::release::plan::{Plan, PlannedTier};
-use crate::words::count;
+use pgseal_verify::format::expectation::Expectation;
+use pgseal_verify::format::manifest::{Manifest, Transaction};
+use pgseal_verify::words::count;
 
 /// So many names of a kind are told; `--json` tells all.
 const NAMES: usize = 2;

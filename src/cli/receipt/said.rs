@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::super::output::Output;
 use super::super::rehearse;
-use crate::digest::Digest;
-use crate::format::manifest::Release;
-use crate::format::receipt::ReceiptStatement;
-use crate::format::rehearsal::RehearsalStatement;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::manifest::Release;
+use pgseal_verify::format::receipt::ReceiptStatement;
+use pgseal_verify::format::rehearsal::RehearsalStatement;
 
 /// What it says, where its signature holds.
 pub struct Said {

@@ -8,14 +8,14 @@ use super::super::error::CliError;
 use super::super::output::{Output, Paint, escape, shown};
 use super::super::{exit::Exit, perform, rehearse, table};
 use super::exit;
-use crate::format::receipt::{Action, Asked, Outcome, Receipt, ReceiptStatement, SentRecord};
-use crate::format::rehearsal::{CloneMethod, Source};
-use crate::format::statement::title;
 use crate::record::receipt::{self, ReceiptError};
 use crate::record::rehearsal;
 use crate::trust::evidence::Evidence;
 use crate::trust::{KeyId, TrustRoot, When};
-use crate::words::count;
+use pgseal_verify::format::receipt::{Action, Asked, Outcome, Receipt, ReceiptStatement, SentRecord};
+use pgseal_verify::format::rehearsal::{CloneMethod, Source};
+use pgseal_verify::format::statement::title;
+use pgseal_verify::words::count;
 
 /// So many of the slowest statements are shown.
 const SLOWEST: usize = 5;

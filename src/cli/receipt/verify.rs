@@ -10,12 +10,12 @@ use super::super::output::{Output, Paint, escape, shown};
 use super::exit;
 use super::said::Said;
 use crate::bundle::AuthenticatedBundle;
-use crate::format::timestamp::Timestamp;
 use crate::record::receipt::{self, Beside};
 use crate::record::rehearsal;
 use crate::trust::evidence::Evidence;
 use crate::trust::{KeyId, TrustRoot, When};
-use crate::words::count;
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::words::count;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

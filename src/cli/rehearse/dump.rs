@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::shown;
-use crate::digest::{Digest, Hasher};
 use crate::release::rehearse::ClonedFrom;
+use pgseal_verify::digest::{Digest, Hasher};
 
 /// What a dump of `pg_dump -Fc` begins with.
 const CUSTOM: &[u8] = b"PGDMP";

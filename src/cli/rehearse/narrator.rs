@@ -2,9 +2,9 @@
 
 use super::super::output::{Output, Paint, escape};
 use super::super::progress::Progress;
-use crate::format::rehearsal::RehearsalStep;
 use crate::release::rehearse::Steps;
 use crate::release::{Event, Observer};
+use pgseal_verify::format::rehearsal::RehearsalStep;
 
 /// Tells the steps.
 pub struct Narrator {

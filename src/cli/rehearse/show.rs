@@ -2,8 +2,8 @@
 
 use super::super::output::{Output, Paint, escape};
 use super::super::table;
-use crate::format::rehearsal::{LockRecord, Rehearsal, RehearsalOutcome, RehearsalStep};
-use crate::format::statement::title;
+use pgseal_verify::format::rehearsal::{LockRecord, Rehearsal, RehearsalOutcome, RehearsalStep};
+use pgseal_verify::format::statement::title;
 
 /// So many locks are shown; the receipt has them all.
 const LOCKS_SHOWN: usize = 20;

@@ -3,12 +3,12 @@
 use super::super::error::{self, CliError};
 use super::super::exit::Exit;
 use super::super::output::escape;
-use crate::format::receipt::Action;
 use crate::release::check::CheckError;
 use crate::release::gate::GateError;
 use crate::release::preflight::PreflightError;
 use crate::release::rehearse::{CloneError, Trouble};
 use crate::release::report::{FailureKind, Report};
+use pgseal_verify::format::receipt::Action;
 
 const ON_CLONE: &str = "it happened on the clone; no session of a rehearsal writes to its source";
 

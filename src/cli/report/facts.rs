@@ -8,15 +8,15 @@ use super::super::lines;
 use super::super::output::Output;
 use super::{Args, papers, questions};
 use crate::bundle::{AuthenticateError, AuthenticatedBundle};
-use crate::format::approval::APR_VARIABLE;
-use crate::format::receipt::TrustReference;
-use crate::format::timestamp::Timestamp;
 use crate::matrix::{Approver, Database, Facts, ReleaseFacts, Row, Signer, Trouble};
 use crate::record::rehearsal;
 use crate::release::order;
 use crate::runbook::Known;
 use crate::trust::added::SignedApproval;
 use crate::trust::{TrustRoot, When, policy};
+use pgseal_verify::format::approval::APR_VARIABLE;
+use pgseal_verify::format::receipt::TrustReference;
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// Gathers. An error is that there is nothing to report about: no trust root, no file, a wrong argument.
 pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {

@@ -18,7 +18,11 @@ pub fn text(report: &Report) -> String {
     if let Some(release) = &report.facts.release {
         lines.paragraph(inline(&release.manifest.release.summary));
     }
-    lines.paragraph(format!("Made {} by pgseal {}.", day_and_time(report.facts.now), crate::format::version::PGSEAL));
+    lines.paragraph(format!(
+        "Made {} by pgseal {}.",
+        day_and_time(report.facts.now),
+        pgseal_verify::format::version::PGSEAL
+    ));
     missing(report, &mut lines);
     if !verdict.then.is_empty() {
         lines.heading(match verdict.word {

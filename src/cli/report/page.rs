@@ -3,10 +3,10 @@
 use super::super::html::{self, Html, icon};
 use super::Report;
 use super::sections;
-use crate::format::statement::title;
-use crate::format::version::PGSEAL;
 use crate::matrix::Word;
 use crate::matrix::words::day_and_time;
+use pgseal_verify::format::statement::title;
+use pgseal_verify::format::version::PGSEAL;
 
 /// The page.
 pub fn text(report: &Report) -> String {

@@ -8,15 +8,15 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::Args;
 use super::facts::stop;
-use crate::digest::Digest;
-use crate::format::json;
-use crate::format::receipt::Receipt;
-use crate::format::rehearsal::Rehearsal;
-use crate::format::statement::{ReleaseId, Subject};
-use crate::format::timestamp::Timestamp;
 use crate::matrix::{Kept, Row, Trouble};
 use crate::record::{receipt, rehearsal};
 use crate::trust::{KeyId, TrustRoot, When};
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::json;
+use pgseal_verify::format::receipt::Receipt;
+use pgseal_verify::format::rehearsal::Rehearsal;
+use pgseal_verify::format::statement::{ReleaseId, Subject};
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// What was found.
 pub struct Papers {

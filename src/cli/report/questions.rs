@@ -12,7 +12,6 @@ use super::super::progress::Beside;
 use super::Args;
 use super::facts::stop;
 use crate::bundle::AuthenticatedBundle;
-use crate::format::receipt::VerifyRecord;
 use crate::matrix::{Answers, Database, Row, Trouble};
 use crate::record::ledger::{self, Entry};
 use crate::release::check::{CheckError, Checked};
@@ -25,6 +24,7 @@ use crate::release::resolve::Resolution;
 use crate::release::status::{self, Ending, Status};
 use crate::release::{Order, order, target};
 use crate::trust::TrustRoot;
+use pgseal_verify::format::receipt::VerifyRecord;
 
 type Troubles = Vec<(Row, Trouble)>;
 

@@ -8,11 +8,11 @@ use super::super::exit::Exit;
 use super::super::output::{Output, shown};
 use super::next::{self, NextArgs};
 use super::{WHEN, stem};
-use crate::digest::Digest;
-use crate::format::timestamp::Timestamp;
-use crate::format::trust_document::TrustDocument;
 use crate::trust::draft::{DraftError, NextVersion};
 use crate::trust::timestamp::TimestampAuthority;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::trust_document::TrustDocument;
 
 #[derive(clap::Args, Debug)]
 pub struct AddArgs {

@@ -8,12 +8,12 @@ use super::super::exit::Exit;
 use super::super::output::Output;
 use super::next::{self, NextArgs};
 use super::{WHEN, stem};
-use crate::digest::Digest;
-use crate::format::name::Name;
-use crate::format::timestamp::Timestamp;
-use crate::format::trust_document::TrustDocument;
 use crate::trust::PublicKey;
 use crate::trust::draft::{DraftError, NewKey, NextVersion, keys_named};
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::name::Name;
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::trust_document::TrustDocument;
 
 #[derive(clap::Args, Debug)]
 pub struct AddKeyArgs {

@@ -9,12 +9,12 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::{Output, shown};
 use super::{WHEN, gate_role, requirement, show, stem};
-use crate::format::name::Name;
-use crate::format::timestamp::Timestamp;
-use crate::format::trust_document::{GateRole, Policy, Role};
 use crate::trust::draft::{self, NewKey};
 use crate::trust::root::name;
 use crate::trust::{DraftRoot, PublicKey, Signer, signatures, store};
+use pgseal_verify::format::name::Name;
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::trust_document::{GateRole, Policy, Role};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -143,7 +143,7 @@ fn role_spec(text: &str) -> Result<RoleSpec, String> {
     let parts = text.split_once('=').and_then(|(head, keys)| Some((head.split_once(':')?, keys)));
     let ((role, threshold), keys) = parts.ok_or("write NAME:THRESHOLD=A.pub,B.pub")?;
     Ok(RoleSpec {
-        role: role.parse().map_err(|error: crate::format::name::NameError| error.to_string())?,
+        role: role.parse().map_err(|error: pgseal_verify::format::name::NameError| error.to_string())?,
         threshold: threshold.parse().map_err(|_| format!("{threshold:?} is not a threshold from 1 to 255"))?,
         keys: keys.split(',').map(PathBuf::from).collect(),
     })

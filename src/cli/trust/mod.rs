@@ -20,7 +20,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::Output;
-use crate::format::trust_document::GateRole;
+use pgseal_verify::format::trust_document::GateRole;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -85,18 +85,18 @@ fn stem(path: &Path) -> String {
 }
 
 /// `NAME=N`.
-fn named_number<N: std::str::FromStr>(text: &str) -> Result<(crate::format::name::Name, N), String> {
+fn named_number<N: std::str::FromStr>(text: &str) -> Result<(pgseal_verify::format::name::Name, N), String> {
     let (name, number) = text.split_once('=').ok_or("write NAME=N")?;
-    let name = name.parse().map_err(|error: crate::format::name::NameError| error.to_string())?;
+    let name = name.parse().map_err(|error: pgseal_verify::format::name::NameError| error.to_string())?;
     Ok((name, number.parse().map_err(|_| format!("{number:?} is not a number in its range"))?))
 }
 
 /// `ROLE` or `ROLE=N`.
-fn requirement(text: &str) -> Result<(crate::format::name::Name, Option<u8>), String> {
+fn requirement(text: &str) -> Result<(pgseal_verify::format::name::Name, Option<u8>), String> {
     if text.contains('=') {
         return named_number(text).map(|(role, count)| (role, Some(count)));
     }
-    text.parse().map(|role| (role, None)).map_err(|error: crate::format::name::NameError| error.to_string())
+    text.parse().map(|role| (role, None)).map_err(|error: pgseal_verify::format::name::NameError| error.to_string())
 }
 
 /// `reader` or `any`.

@@ -10,14 +10,14 @@ use super::super::output::{Output, shown};
 use super::show::{self, Change, Shown};
 use super::warnings::warnings;
 use super::{WHEN, refusal};
-use crate::format::timestamp::Timestamp;
-use crate::format::trust_document::{KeyEntry, KeyStatus};
 use crate::trust::change::changes;
 use crate::trust::draft::NextVersion;
 use crate::trust::root::ClaimedSignature;
 use crate::trust::rotation::{self, Candidate};
 use crate::trust::store::{self, Installed};
 use crate::trust::{DraftRoot, KeyId, SecretKey, Signer, TrustRoot, signatures};
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::trust_document::{KeyEntry, KeyStatus};
 
 /// What every command that makes a next version takes.
 #[derive(clap::Args, Debug)]

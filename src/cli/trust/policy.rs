@@ -7,10 +7,10 @@ use super::super::exit::Exit;
 use super::super::output::Output;
 use super::next::{self, NextArgs};
 use super::{gate_role, named_number, requirement};
-use crate::digest::Digest;
-use crate::format::name::Name;
-use crate::format::trust_document::GateRole;
 use crate::trust::draft::NextVersion;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::name::Name;
+use pgseal_verify::format::trust_document::GateRole;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

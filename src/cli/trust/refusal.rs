@@ -3,13 +3,13 @@
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::output::shown;
-use crate::format::timestamp::Timestamp;
-use crate::format::trust_document::TrustDocument;
 use crate::trust::draft::DraftError;
 use crate::trust::policy;
 use crate::trust::root::{SignatureError, TrustError};
 use crate::trust::rotation::RotationError;
 use crate::trust::store::StoreError;
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::trust_document::TrustDocument;
 
 impl From<DraftError> for CliError {
     fn from(error: DraftError) -> Self {

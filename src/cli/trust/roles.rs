@@ -1,7 +1,7 @@
 //! What a role is for, said as people need it.
 
-use crate::format::name::Name;
-use crate::format::trust_document::{KeyStatus, ROLES_WITH_A_TASK, TrustDocument};
+use pgseal_verify::format::name::Name;
+use pgseal_verify::format::trust_document::{KeyStatus, ROLES_WITH_A_TASK, TrustDocument};
 
 /// Whether the keys of a role give approvals: all roles that have no task of their own.
 pub fn approves(role: &Name) -> bool {

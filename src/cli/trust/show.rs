@@ -10,13 +10,13 @@ use super::super::exit::Exit;
 use super::super::output::{Output, Paint, escape};
 use super::super::rehearsal_proof;
 use super::roles;
-use crate::digest::Digest;
-use crate::format::trust_document::GateRole;
 use crate::trust::change::{authority_standing, standing};
 use crate::trust::root::SignatureError;
 use crate::trust::signatures::{self, Progress, Tally};
 use crate::trust::{DraftRoot, store};
-use crate::words;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::trust_document::GateRole;
+use pgseal_verify::words;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

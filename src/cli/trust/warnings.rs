@@ -1,9 +1,9 @@
 //! What a next version may do, and what was seldom meant.
 
 use super::roles::{approves, needed};
-use crate::format::name::Name;
-use crate::format::trust_document::{KeyEntry, KeyStatus, TrustDocument};
-use crate::words;
+use pgseal_verify::format::name::Name;
+use pgseal_verify::format::trust_document::{KeyEntry, KeyStatus, TrustDocument};
+use pgseal_verify::words;
 
 /// Of everything that a version changes.
 pub fn warnings(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {

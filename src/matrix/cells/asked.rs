@@ -6,8 +6,8 @@ use super::super::values::spelled;
 use super::super::words::{count, day_and_time, day_and_time_of};
 use super::ANSWER_SECONDS;
 use super::signed::{database, later, receipt_proof, scripts_of};
-use crate::format::manifest::{State, When};
-use crate::format::receipt::{Action, GateAnswer, ObservedTarget, Outcome, Receipt, VerifyRecord};
+use pgseal_verify::format::manifest::{State, When};
+use pgseal_verify::format::receipt::{Action, GateAnswer, ObservedTarget, Outcome, Receipt, VerifyRecord};
 
 pub(super) fn target(facts: &Facts, release: &ReleaseFacts) -> Cell {
     let Some(answers) = release.answers() else {
@@ -152,7 +152,7 @@ pub(super) fn state(facts: &Facts, release: &ReleaseFacts) -> Cell {
 pub(super) const PREFLIGHT: u8 = 22;
 
 fn differing(state: &State, observed: &std::collections::BTreeMap<String, Option<String>>) -> Vec<String> {
-    let wrong = |(column, expected): (&String, &crate::format::expectation::Expectation)| {
+    let wrong = |(column, expected): (&String, &pgseal_verify::format::expectation::Expectation)| {
         let found = observed.get(column);
         let fits = found.is_some_and(|value| expected.accepts(value.as_deref()));
         let found = found.map_or("missing", |value| value.as_deref().unwrap_or("NULL"));

@@ -5,11 +5,11 @@ use super::super::facts::{Approver, Facts, Kept, ReleaseFacts, Signer};
 use super::super::rehearsed::why;
 use super::super::words::{count, day_and_time, listed, sentence};
 use super::REHEARSAL_SECONDS;
-use crate::format::manifest::{Manifest, When};
-use crate::format::rehearsal::{Rehearsal, RehearsalOutcome, Source};
-use crate::format::timestamp::Timestamp;
 use crate::record::rehearsal::said;
 use crate::trust::policy::{Tally, is_behind};
+use pgseal_verify::format::manifest::{Manifest, When};
+use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalOutcome, Source};
+use pgseal_verify::format::timestamp::Timestamp;
 
 pub(super) fn files(facts: &Facts, release: &ReleaseFacts) -> Cell {
     let files = release.files;
@@ -187,7 +187,7 @@ fn rehearsal_proof(kept: &Kept<Rehearsal>) -> Proof {
     Proof { of: ProofOf::Rehearsal, name, sha256: Some(kept.sha256), keys: vec![kept.key], at }
 }
 
-pub(super) fn receipt_proof(kept: &Kept<crate::format::receipt::Receipt>) -> Proof {
+pub(super) fn receipt_proof(kept: &Kept<pgseal_verify::format::receipt::Receipt>) -> Proof {
     let (name, at) = (kept.name.clone(), Some(kept.document.finished));
     Proof { of: ProofOf::Receipt, name, sha256: Some(kept.sha256), keys: vec![kept.key], at }
 }

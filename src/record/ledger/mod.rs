@@ -11,10 +11,10 @@ mod step;
 use std::collections::BTreeMap;
 
 use crate::database::{DatabaseError, Session};
-use crate::format::manifest::Release;
-use crate::format::name::Name;
-use crate::format::receipt::{Action, CountedApproval, ObservedTarget, Operator, TrustReference};
-use crate::format::statement::ReleaseId;
+use pgseal_verify::format::manifest::Release;
+use pgseal_verify::format::name::Name;
+use pgseal_verify::format::receipt::{Action, CountedApproval, ObservedTarget, Operator, TrustReference};
+use pgseal_verify::format::statement::ReleaseId;
 
 pub use schema::{ensure, may_be_made};
 pub use step::{Happened, NewStep, Step, add_step, steps_of, unfinished_run};
@@ -154,7 +154,7 @@ pub fn add(session: &mut dyn Session, new: &NewEntry<'_>) -> Result<(), Database
             new.run_id,
             new.transaction_id,
             new.signers,
-            crate::format::version::PGSEAL,
+            pgseal_verify::format::version::PGSEAL,
             &serde_json::json!(new.variables).to_string(),
             &serde_json::json!(new.approvals).to_string(),
             &new.trust.version.to_string(),

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::format::receipt::ReceiptStatement;
 use crate::record::journal::{self, Chain, JournalStep};
+use pgseal_verify::format::receipt::ReceiptStatement;
 
 /// What is known of the journal beside a receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{ClonedDatabase, ClonedFrom, Job};
-use crate::format::receipt::{ObservedTarget, TrustReference};
-use crate::format::rehearsal::{CloneMethod, Rehearsal, RehearsalOutcome, Source};
-use crate::format::timestamp::Timestamp;
-use crate::format::version::{Format1, PGSEAL};
+use pgseal_verify::format::receipt::{ObservedTarget, TrustReference};
+use pgseal_verify::format::rehearsal::{CloneMethod, Rehearsal, RehearsalOutcome, Source};
+use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::version::{Format1, PGSEAL};
 
 pub(super) fn by(method: CloneMethod) -> &'static str {
     match method {

@@ -6,9 +6,9 @@ use super::Job;
 use super::trouble::Trouble;
 use crate::database::Connect;
 use crate::fingerprint::{self, Change, Difference};
-use crate::format::fingerprint::Fingerprint;
 use crate::release::watched::Watched;
-use crate::words::count;
+use pgseal_verify::format::fingerprint::Fingerprint;
+use pgseal_verify::words::count;
 
 /// The fingerprint of a database. Nothing is connected to it afterwards.
 pub(super) fn take(job: &Job<'_>, connect: Arc<dyn Connect + Send>) -> Result<Fingerprint, Trouble> {

@@ -9,8 +9,8 @@ use super::server::Admin;
 use super::trouble::Trouble;
 use super::{ClonedFrom, Job, Steps, carry};
 use crate::database::Purpose;
-use crate::format::rehearsal::CloneMethod;
 use crate::release::order::Order;
+use pgseal_verify::format::rehearsal::CloneMethod;
 
 /// How often it is looked whether somebody is connected to the source, and how long between: sessions that were just closed
 /// take a moment to go.

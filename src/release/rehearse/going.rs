@@ -6,13 +6,13 @@ use super::server::Admin;
 use super::trouble::Trouble;
 use super::{ClonedDatabase, Job, compare, fill, reach};
 use crate::database::Purpose;
-use crate::digest::Digest;
-use crate::format::fingerprint::Fingerprint;
-use crate::format::receipt::ObservedTarget;
-use crate::format::rehearsal::{CloneApproval, CloneMethod, FingerprintOf, Rehearsal};
 use crate::release::order::Order;
 use crate::release::target;
-use crate::words::count;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::fingerprint::Fingerprint;
+use pgseal_verify::format::receipt::ObservedTarget;
+use pgseal_verify::format::rehearsal::{CloneApproval, CloneMethod, FingerprintOf, Rehearsal};
+use pgseal_verify::words::count;
 
 /// The step that tells what the approval changed on the clone.
 const CHANGED_BY_APPROVAL: &str = "changed by the approval";

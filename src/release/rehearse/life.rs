@@ -5,11 +5,6 @@ use super::going::Going;
 use super::locks::Recorder;
 use super::trouble::Trouble;
 use crate::database::Purpose;
-use crate::digest::Digest;
-use crate::format::fingerprint::Fingerprint;
-use crate::format::manifest::When;
-use crate::format::receipt::{Action, Outcome};
-use crate::format::rehearsal::FingerprintOf;
 use crate::record::journal::Journal;
 use crate::release::check::{self, Checked};
 use crate::release::gate::{self, GateError};
@@ -17,7 +12,12 @@ use crate::release::order::Order;
 use crate::release::preflight::{self, PreflightError};
 use crate::release::report::Report;
 use crate::release::rollback::{self, Found};
-use crate::words::count;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::fingerprint::Fingerprint;
+use pgseal_verify::format::manifest::When;
+use pgseal_verify::format::receipt::{Action, Outcome};
+use pgseal_verify::format::rehearsal::FingerprintOf;
+use pgseal_verify::words::count;
 
 impl Going<'_, '_> {
     pub fn run(&mut self, name: &str, is_first: bool) -> Result<(), Trouble> {

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use super::{ClonedDatabase, Steps};
 use crate::database::{DatabaseError, Purpose, Session};
-use crate::format::rehearsal::LockRecord;
 use crate::release::event::{Event, Observer};
 use crate::release::failure::Failure;
 use crate::release::order::Order;
+use pgseal_verify::format::rehearsal::LockRecord;
 
 /// Modes from the weakest to the strongest (PostgreSQL manual, "Table-Level Locks").
 const MODES: [&str; 8] = [

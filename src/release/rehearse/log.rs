@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Steps;
 use super::trouble::Trouble;
-use crate::format::rehearsal::RehearsalStep;
+use pgseal_verify::format::rehearsal::RehearsalStep;
 
 /// What a step gives, and what the receipt says of it.
 pub(super) type Held<T> = Result<(T, String), Trouble>;

@@ -37,9 +37,9 @@ use super::event::{Aside, Observer};
 use super::order::Order;
 use super::stop::Stop;
 use crate::database::{Connect, DatabaseError};
-use crate::digest::Digest;
-use crate::format::fingerprint::Scope;
-use crate::format::rehearsal::{Rehearsal, RehearsalStep};
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::fingerprint::Scope;
+use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalStep};
 
 /// What the operator ordered.
 pub struct Job<'b> {

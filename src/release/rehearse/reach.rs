@@ -3,9 +3,9 @@
 use super::ClonedDatabase;
 use super::trouble::Trouble;
 use crate::database::{DatabaseError, Purpose};
-use crate::format::manifest::Transaction;
 use crate::release::order::Order;
 use crate::release::special;
+use pgseal_verify::format::manifest::Transaction;
 use psql_script::{Outside, Step, outside};
 
 /// Whether an acknowledged way out of the database ends at the database itself: who listens, or subscribes, does so by the

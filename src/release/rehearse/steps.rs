@@ -8,9 +8,9 @@ use super::log::Log;
 use super::server::Admin;
 use super::trouble::Trouble;
 use super::{ClonedFrom, Job, Rehearsed, Steps, compare, fill};
-use crate::format::fingerprint::{Fingerprint, Scope};
-use crate::format::rehearsal::{FingerprintOf, Rehearsal, RehearsalOutcome};
 use crate::release::order::Order;
+use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
+use pgseal_verify::format::rehearsal::{FingerprintOf, Rehearsal, RehearsalOutcome};
 
 /// Rehearses. An error is that there was no clone.
 pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed, Trouble> {

@@ -12,9 +12,9 @@ use super::OURS;
 use crate::bundle::refusal::refused_in_steps;
 use crate::bundle::steps::{self, Step};
 use crate::database::{DatabaseError, Session};
-use crate::digest::Digest;
 use crate::record::ledger::{self, Happened, NewStep};
 use crate::release::rehearse::locks;
+use pgseal_verify::digest::Digest;
 use psql_script::{Copy, Inspection, Script, Statement};
 
 /// A statement and its place in the ledger.

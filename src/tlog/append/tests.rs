@@ -1,11 +1,11 @@
 use super::*;
-use crate::format::log_entry::LogKind;
-use crate::format::trust_document::{KeyEntry, KeyStatus, PAYLOAD_TYPE, Policy, Role, TrustDocument};
-use crate::format::version::Format1;
 use crate::tlog::proof::{Leaves, check_inclusion, inclusion};
 use crate::tlog::{LogFaultKind, compare};
 use crate::trust::root::name;
 use crate::trust::{DraftRoot, SecretKey};
+use pgseal_verify::format::log_entry::LogKind;
+use pgseal_verify::format::trust_document::{KeyEntry, KeyStatus, PAYLOAD_TYPE, Policy, Role, TrustDocument};
+use pgseal_verify::format::version::Format1;
 
 /// A trust root whose three keys are for root, release and log.
 fn trust(keys: &[(&'static str, &SecretKey)]) -> TrustRoot {

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use memchr::memmem;
 
-use crate::digest::Digest;
-use crate::format::json;
-use crate::format::log_entry::{LogEntry, LogKind};
-use crate::format::version::Format1;
 use crate::tlog::hash::leaf;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::json;
+use pgseal_verify::format::log_entry::{LogEntry, LogKind};
+use pgseal_verify::format::version::Format1;
 
 /// An entry that is not the one that was logged.
 pub struct Damaged {

@@ -9,12 +9,12 @@ use walkdir::WalkDir;
 
 use super::damaged::Damaged;
 use super::{Faults, LogFault, LogFaultKind, digest_of};
-use crate::digest::Digest;
 use crate::durable::{Below, is_link};
-use crate::format::file_name::Named;
-use crate::format::log_entry::{ArchivePath, LogEntry, LogKind};
 use crate::parallel;
-use crate::words::count;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::file_name::Named;
+use pgseal_verify::format::log_entry::{ArchivePath, LogEntry, LogKind};
+use pgseal_verify::words::count;
 
 /// What can be said to have been logged.
 pub struct Logged<'a> {

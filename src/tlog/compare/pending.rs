@@ -6,9 +6,9 @@ use super::super::append::pending;
 use super::super::checkpoint::Checkpoint;
 use super::super::{CHECKPOINT, REMOVE_BEHIND};
 use super::{Faults, LogFaultKind};
-use crate::format::json;
-use crate::format::log_entry::LogEntry;
-use crate::words::count;
+use pgseal_verify::format::json;
+use pgseal_verify::format::log_entry::LogEntry;
+use pgseal_verify::words::count;
 
 /// Entries behind the checkpoint, and the fault that tells of them.
 pub struct Pending {

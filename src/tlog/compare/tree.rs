@@ -10,9 +10,9 @@ use super::super::proof::{Leaves, check_consistency, consistency};
 use super::super::stored::Stored;
 use super::super::tile::{Content, Tile, WIDTH};
 use super::{Faults, LogFaultKind};
-use crate::digest::Digest;
 use crate::trust::TrustRoot;
-use crate::words::count;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::words::count;
 
 /// Entries that are not those that were logged, by their places, and the hashes of those that were.
 pub type Bad = BTreeMap<u64, Option<Digest>>;

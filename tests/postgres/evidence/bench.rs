@@ -3,10 +3,10 @@
 use std::thread::JoinHandle;
 
 use pgseal::database::{DatabaseError, Purpose, Session};
-use pgseal::format::json;
 use pgseal::postgres::PostgresSession;
 use pgseal::release::evidence::{Before, Effect, before, confirm, find};
 use pgseal::release::failure::Failure;
+use pgseal_verify::format::json;
 use postgres::Client;
 use psql_script::{Outside, outside};
 

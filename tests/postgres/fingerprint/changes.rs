@@ -1,7 +1,7 @@
 //! Every kind of change has a name.
 
 use pgseal::fingerprint::take_on;
-use pgseal::format::fingerprint::Scope;
+use pgseal_verify::format::fingerprint::Scope;
 
 use super::super::server::{ask, session};
 use super::{around, clock, every_kind, lines};

@@ -10,9 +10,9 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use pgseal::fingerprint::{Difference, FingerprintError, differences, take};
-use pgseal::format::fingerprint::{Fingerprint, Scope};
-use pgseal::format::timestamp::Timestamp;
 use pgseal::postgres::Connector;
+use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
+use pgseal_verify::format::timestamp::Timestamp;
 
 use super::cluster::{Cluster, TestDatabase};
 use super::release;

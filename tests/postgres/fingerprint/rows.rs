@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pgseal::database::{Connect, DatabaseError, Purpose, Session};
 use pgseal::fingerprint::{FingerprintError, Progress, rows_on, take};
-use pgseal::format::fingerprint::Scope;
 use pgseal::postgres::Connector;
+use pgseal_verify::format::fingerprint::Scope;
 
 use super::super::cluster::{Cluster, TestDatabase};
 use super::super::server::session;
@@ -80,9 +80,9 @@ fn a_digest_can_be_made_with_other_tools() {
     let db = Cluster::shared().database("fp_tools");
     sql(&db, "create table t (b text, a int); insert into t values ('x', 1), (null, 2), ('', 3)");
     let mut hashes: Vec<[u8; 32]> =
-        ["(1,x)", "(2,)", "(3,\"\")"].map(|row| *pgseal::digest::Digest::of(row.as_bytes()).as_bytes()).to_vec();
+        ["(1,x)", "(2,)", "(3,\"\")"].map(|row| *pgseal_verify::digest::Digest::of(row.as_bytes()).as_bytes()).to_vec();
     hashes.sort();
-    assert_eq!(of(&db).data["public.t"].digest, pgseal::digest::Digest::of(&hashes.concat()).to_string());
+    assert_eq!(of(&db).data["public.t"].digest, pgseal_verify::digest::Digest::of(&hashes.concat()).to_string());
 }
 
 #[test]
@@ -90,12 +90,12 @@ fn two_levels_above_a_number_of_rows() {
     let db = Cluster::shared().database("fp_levels");
     sql(&db, "create table t (n int); insert into t select generate_series(1, 1000)");
     let mut hashes: Vec<[u8; 32]> =
-        (1..=1000).map(|n| *pgseal::digest::Digest::of(format!("({n})").as_bytes()).as_bytes()).collect();
+        (1..=1000).map(|n| *pgseal_verify::digest::Digest::of(format!("({n})").as_bytes()).as_bytes()).collect();
     hashes.sort();
-    let one = pgseal::digest::Digest::of(&hashes.concat()).to_string();
-    let of_byte = hashes.chunk_by(|a, b| a[0] == b[0]).map(|part| pgseal::digest::Digest::of(&part.concat()));
+    let one = pgseal_verify::digest::Digest::of(&hashes.concat()).to_string();
+    let of_byte = hashes.chunk_by(|a, b| a[0] == b[0]).map(|part| pgseal_verify::digest::Digest::of(&part.concat()));
     let two = of_byte.flat_map(|digest| *digest.as_bytes()).collect::<Vec<u8>>();
-    let two = pgseal::digest::Digest::of(&two).to_string();
+    let two = pgseal_verify::digest::Digest::of(&two).to_string();
     let mut session = session(&db.connection());
     session.batch("begin").unwrap();
     let mut with = |most| rows_on(&mut session, &["public.t".to_owned()], most).unwrap()["public.t"].clone();

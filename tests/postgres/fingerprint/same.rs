@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use pgseal::format::fingerprint::Scope;
+use pgseal_verify::format::fingerprint::Scope;
 
 use super::super::cluster::{Cluster, TestDatabase};
 use super::super::release::client;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
 
 use super::{Loop, why};
-use crate::archive::source::ByteSource;
+use pgseal_verify::archive::source::ByteSource;
 
 /// Bytes of a piece.
 const PIECE: u64 = 2 << 20;

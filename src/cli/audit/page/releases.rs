@@ -8,7 +8,7 @@ use crate::audit::facts::ReleaseFacts;
 use crate::audit::{Finding, Judge, Kind, Report};
 use crate::cli::audit::text::quorum;
 use crate::cli::html::{Html, section};
-use crate::words;
+use pgseal_verify::words;
 
 /// What all files together say of a release.
 #[derive(Default)]

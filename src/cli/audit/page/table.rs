@@ -1,7 +1,7 @@
 //! Tables of any length: the first cell of a row says what it is about; on a narrow screen each row is a card.
 
 use crate::cli::html::Html;
-use crate::words;
+use pgseal_verify::words;
 
 /// So many rows a table has at most.
 const ROWS: usize = 1_000;

@@ -1,9 +1,9 @@
 //! Who signed, who approved, and what the rehearsal showed.
 
 use crate::cli::html::{Html, section};
-use crate::format::rehearsal::{Rehearsal, RehearsalOutcome};
 use crate::matrix::words::{count, day_and_time, sentence};
 use crate::matrix::{Approver, Kept, ReleaseFacts, Signer, why};
+use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalOutcome};
 
 pub fn write(release: &ReleaseFacts, html: &mut Html) {
     section(html, "people", "Who signed and who approved", |html| {

@@ -2,17 +2,13 @@
 //! extra data: it is what was hashed, so it is authentic when the proof holds.
 
 use std::fmt;
-use std::fs::File;
-use std::io;
-use std::path::Path;
 
 use base64ct::{Base64, Encoding};
 
 use super::checkpoint::{Checkpoint, CheckpointError, TrustedHead, hash, number};
+use super::entries;
 use super::hash::leaf;
 use super::proof::{ProofError, check_inclusion};
-use super::stored::read_limited;
-use super::{PROOF_ENDING, entries};
 use crate::digest::Digest;
 use crate::format::json::{self, JsonError};
 use crate::format::log_entry::LogEntry;
@@ -22,7 +18,7 @@ use crate::trust::root::SignatureError;
 /// What the file begins with.
 const MAGIC: &str = "c2sp.org/tlog-proof@v1";
 /// A proof, in bytes, at most: the longest entry, a hash for every level, the largest checkpoint.
-const MOST_BYTES: usize = 256 << 10;
+pub const MOST_BYTES: usize = 256 << 10;
 
 /// A proof that nobody has checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,9 +48,9 @@ pub struct Logged {
 /// Why a proof proves nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum ProofFileError {
-    /// It can't be read.
+    /// The caller cannot read it.
     #[error("can't be read: {0}")]
-    Io(#[from] io::Error),
+    Io(#[from] std::io::Error),
     /// Not of the format.
     #[error("not a tlog-proof: {0}")]
     Form(&'static str),
@@ -92,27 +88,11 @@ impl ProofFile {
         Ok(Self { entry, index, path, checkpoint: Checkpoint::parse(checkpoint.as_bytes())? })
     }
 
-    /// Reads a proof's file.
-    pub fn read(path: &Path) -> Result<Self, ProofFileError> {
-        // A pipe would wait for a writer.
-        if !std::fs::metadata(path)?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file").into());
-        }
-        Self::parse(&read_limited(File::open(path)?, MOST_BYTES as u64)?)
-    }
-
     /// Checks it by the trust root's `log` keys.
     pub fn authenticate(&self, root: &TrustRoot) -> Result<Logged, ProofFileError> {
         let head = self.checkpoint.authenticate(root)?;
         check_inclusion(self.index, head.size(), leaf(&self.entry), &self.path, head.root())?;
         Ok(Logged { entry: json::from_canonical(&self.entry)?, index: self.index, head })
-    }
-
-    /// The name of the proof of a file.
-    pub fn beside(file: &Path) -> std::path::PathBuf {
-        let mut name = file.as_os_str().to_owned();
-        name.push(PROOF_ENDING);
-        name.into()
     }
 }
 
@@ -146,7 +126,7 @@ impl Logged {
 mod tests {
     use super::super::hash::node;
     use super::*;
-    use crate::trust::SecretKey;
+    use crate::trust::signer::SecretKey;
 
     #[test]
     fn reading_undoes_writing_and_nothing_else_is_read() {

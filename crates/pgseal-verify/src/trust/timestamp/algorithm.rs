@@ -1,7 +1,7 @@
 //! The digests and signature algorithms of time stamps, by their names in ASN.1.
 
 use der::asn1::{Any, ObjectIdentifier, OctetString};
-use ring::digest::{self, digest};
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use x509_cert::spki::AlgorithmIdentifierOwned;
 
 use super::TimestampError;
@@ -48,20 +48,13 @@ impl Hash {
     }
 
     /// The digest of a buffer.
-    pub fn of(self, bytes: &[u8]) -> digest::Digest {
-        let algorithm = match self {
-            Self::Sha256 => &digest::SHA256,
-            Self::Sha384 => &digest::SHA384,
-            Self::Sha512 => &digest::SHA512,
-        };
-        digest(algorithm, bytes)
+    pub fn of(self, bytes: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Sha256 => Sha256::digest(bytes).to_vec(),
+            Self::Sha384 => Sha384::digest(bytes).to_vec(),
+            Self::Sha512 => Sha512::digest(bytes).to_vec(),
+        }
     }
-}
-
-/// SHA-1, only to recognise the pinned certificate (RFC 2634): openssl 3.0 names it so by default. Nothing rests on
-/// it: the certificate is pinned whole, and its key has to have signed.
-pub(super) fn sha1(bytes: &[u8]) -> digest::Digest {
-    digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes)
 }
 
 /// How a token is signed.

@@ -7,6 +7,7 @@
 
 mod algorithm;
 mod authority;
+mod backend;
 mod ecdsa;
 mod error;
 mod info;

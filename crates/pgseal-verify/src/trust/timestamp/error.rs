@@ -39,6 +39,9 @@ pub enum TimestampError {
     /// The signature, or a digest on the way to it, is wrong.
     #[error("the token's signature is invalid")]
     Signature,
+    /// This build has no code for the signatures of authorities.
+    #[error("the token is not checked: this build cannot check time stamps")]
+    Unchecked,
     /// Stamped before or after the certificate's life.
     #[error("stamped at {stamped}, but the certificate is valid from {first} to {last}")]
     Expired {

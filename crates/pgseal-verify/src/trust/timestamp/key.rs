@@ -1,12 +1,11 @@
-//! The public key of an authority's certificate; `ring` checks its signatures.
+//! The public key of an authority's certificate.
 
 use der::asn1::{ObjectIdentifier, UintRef};
 use der::{Decode, Sequence};
-use ring::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
 use super::TimestampError;
-use super::algorithm::{Hash, RSA, Scheme};
+use super::algorithm::RSA;
 
 const EC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
@@ -53,20 +52,5 @@ impl Key {
             },
             other => Err(TimestampError::Key(format!("of the algorithm {other}"))),
         }
-    }
-
-    /// Whether the signature over `message` is this key's, by this scheme.
-    pub fn signed(&self, scheme: Scheme, message: &[u8], signature: &[u8]) -> bool {
-        let (algorithm, key): (&dyn VerificationAlgorithm, _) = match (self, scheme) {
-            (Self::Rsa(key), Scheme::Rsa(Hash::Sha256)) => (&signature::RSA_PKCS1_2048_8192_SHA256, key),
-            (Self::Rsa(key), Scheme::Rsa(Hash::Sha384)) => (&signature::RSA_PKCS1_2048_8192_SHA384, key),
-            (Self::Rsa(key), Scheme::Rsa(Hash::Sha512)) => (&signature::RSA_PKCS1_2048_8192_SHA512, key),
-            (Self::P256(key), Scheme::Ecdsa(Hash::Sha256)) => (&signature::ECDSA_P256_SHA256_ASN1, key),
-            (Self::P256(key), Scheme::Ecdsa(Hash::Sha384)) => (&signature::ECDSA_P256_SHA384_ASN1, key),
-            (Self::P384(key), Scheme::Ecdsa(Hash::Sha256)) => (&signature::ECDSA_P384_SHA256_ASN1, key),
-            (Self::P384(key), Scheme::Ecdsa(Hash::Sha384)) => (&signature::ECDSA_P384_SHA384_ASN1, key),
-            _ => return false,
-        };
-        UnparsedPublicKey::new(algorithm, key).verify(message, signature).is_ok()
     }
 }

@@ -59,7 +59,7 @@ impl UntrustedBundle {
     /// files its own.
     pub fn claimed_release(&self) -> Result<Statement, AddError> {
         let statement: Statement = json::from_canonical(&self.statement)?;
-        subjects::check(&self.archive, &statement)?;
+        subjects::check(&self.archive, &statement, self.workers)?;
         Ok(statement)
     }
 

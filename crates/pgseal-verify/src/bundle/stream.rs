@@ -11,7 +11,7 @@ use crate::archive::gzip::{self, GzipError};
 use crate::digest::Hasher;
 use crate::entry_path::EntryPath;
 use crate::format::manifest::Stored;
-use crate::parallel;
+use crate::workers;
 
 /// Why a file's content could not be copied.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ pub enum CopyError {
 const INFLATING: u64 = 4;
 
 impl AuthenticatedBundle {
-    /// Checks the content of every file, decompressing what is compressed, on every core. The error is that of the first
+    /// Checks the content of every file, decompressing what is compressed. The error is that of the first
     /// file in the order of names.
     pub fn check_contents(&self) -> Result<(), ContentError> {
         self.content_faults().into_iter().next().map_or(Ok(()), Err)
@@ -51,10 +51,13 @@ impl AuthenticatedBundle {
                 Err(CopyError::Write { path, source }) => Err(ContentError::Io { path, source }),
             },
         };
-        parallel::map(&files, |(_, member)| cost(member), check).into_iter().filter_map(Result::err).collect()
+        workers::map(self.workers, &files, |(_, member)| cost(member), check)
+            .into_iter()
+            .filter_map(Result::err)
+            .collect()
     }
 
-    /// Copies the content of every file to the writer that `open` gives for it, on every core. Only when this has ended
+    /// Copies the content of every file to the writer that `open` gives for it. Only when this has ended
     /// well is any of it the release's. The error is that of the first file in the order of names.
     pub fn copy_all<W: Write>(&self, open: impl Fn(&EntryPath) -> io::Result<W> + Sync) -> Result<(), CopyError> {
         let files: Vec<(&EntryPath, &Member)> = self.files.iter().collect();
@@ -64,7 +67,7 @@ impl AuthenticatedBundle {
             self.copy(path, &mut out)?;
             out.flush().map_err(failed)
         };
-        parallel::map(&files, |(_, member)| cost(member) + member.file.size, copy).into_iter().collect()
+        workers::map(self.workers, &files, |(_, member)| cost(member) + member.file.size, copy).into_iter().collect()
     }
 
     /// Copies a file's content. Only when this has ended well is it the release's.

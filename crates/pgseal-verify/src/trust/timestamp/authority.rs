@@ -8,7 +8,8 @@ use x509_cert::ext::pkix::ExtendedKeyUsage;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::time::Time;
 
-use super::algorithm::{Hash, sha1};
+use super::algorithm::Hash;
+use super::backend;
 use super::info::Info;
 use super::key::Key;
 use super::syntax::{
@@ -69,10 +70,10 @@ impl TimestampAuthority {
         self.is_signer_of(&token)?;
         let content_type = token.attribute(CONTENT_TYPE)?.map(|any| any.decode_as::<ObjectIdentifier>()).transpose()?;
         let digest = token.attribute(MESSAGE_DIGEST)?.map(|any| any.decode_as::<OctetString>()).transpose()?;
-        let is_of_content = |digest: OctetString| token.hash.of(token.content()).as_ref() == digest.as_bytes();
+        let is_of_content = |digest: OctetString| token.hash.of(token.content()) == digest.as_bytes();
         let signed = content_type == Some(TST_INFO)
             && digest.is_some_and(is_of_content)
-            && self.key.signed(token.scheme, &token.signed_bytes()?, token.signer().signature.as_bytes());
+            && backend::holds(&self.key, token.scheme, &token.signed_bytes()?, token.signer().signature.as_bytes())?;
         if !signed {
             return Err(TimestampError::Signature);
         }
@@ -116,9 +117,8 @@ impl TimestampAuthority {
             let list = value.decode_as::<SigningCertificate>()?;
             let first = list.certificates.first();
             inside = true;
-            same &= first.is_some_and(|id| {
-                id.hash.as_bytes() == sha1(&self.der).as_ref() && self.is_named_by(id.issuer_serial.as_ref())
-            });
+            let own = backend::sha1(&self.der)?;
+            same &= first.is_some_and(|id| id.hash.as_bytes() == own && self.is_named_by(id.issuer_serial.as_ref()));
         }
         if let Some(value) = token.attribute(SIGNING_CERTIFICATE_V2)? {
             let list = value.decode_as::<SigningCertificateV2>()?;
@@ -127,7 +127,7 @@ impl TimestampAuthority {
             let hash = hash.unwrap_or(Hash::Sha256);
             inside = true;
             same &= first.is_some_and(|id| {
-                id.hash.as_bytes() == hash.of(&self.der).as_ref() && self.is_named_by(id.issuer_serial.as_ref())
+                id.hash.as_bytes() == hash.of(&self.der) && self.is_named_by(id.issuer_serial.as_ref())
             });
         }
         if !inside {

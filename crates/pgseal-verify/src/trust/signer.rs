@@ -2,7 +2,6 @@
 
 use super::note::NoteText;
 use super::public_key::PublicKey;
-use super::secret_key::SecretKey;
 
 /// A key that signs; where its secret half is, is its own affair.
 pub trait Signer {
@@ -36,6 +35,32 @@ pub enum SignerError {
     },
 }
 
+/// A key in memory, for tests.
+#[cfg(test)]
+pub(crate) struct SecretKey(ed25519_dalek::SigningKey);
+
+#[cfg(test)]
+impl SecretKey {
+    /// A new key from the operating system's random source.
+    pub fn generate() -> Result<Self, getrandom::Error> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed)?;
+        Ok(Self(ed25519_dalek::SigningKey::from_bytes(&seed)))
+    }
+
+    /// The public half.
+    pub fn public_key(&self) -> PublicKey {
+        PublicKey::new(self.0.verifying_key()).expect("a random key is not weak")
+    }
+
+    /// Signs the pre-authentication encoding of a document.
+    pub fn sign(&self, payload_type: &str, body: &[u8]) -> [u8; 64] {
+        use ed25519_dalek::Signer as _;
+        self.0.sign(&super::pae::pre_authentication_encoding(payload_type, body)).to_bytes()
+    }
+}
+
+#[cfg(test)]
 impl Signer for SecretKey {
     fn public_key(&self) -> PublicKey {
         Self::public_key(self)
@@ -46,6 +71,7 @@ impl Signer for SecretKey {
     }
 
     fn sign_note(&self, text: &NoteText) -> Result<[u8; 64], SignerError> {
-        Ok(self.sign_encoded(text.as_bytes()))
+        use ed25519_dalek::Signer as _;
+        Ok(self.0.sign(text.as_bytes()).to_bytes())
     }
 }

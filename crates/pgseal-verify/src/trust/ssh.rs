@@ -4,49 +4,54 @@
 use super::public_key::{PublicKey, PublicKeyError};
 
 /// The one algorithm, by its SSH name (RFC 8709).
-pub(super) const ED25519: &str = "ssh-ed25519";
+pub const ED25519: &str = "ssh-ed25519";
 
 /// Bytes that are taken from the front. `None` where they end too soon.
-pub(super) struct Reader<'b>(&'b [u8]);
+pub struct Reader<'b>(&'b [u8]);
 
 impl<'b> Reader<'b> {
-    pub(super) fn new(bytes: &'b [u8]) -> Self {
+    /// Starts at the first byte.
+    pub fn new(bytes: &'b [u8]) -> Self {
         Self(bytes)
     }
 
-    pub(super) fn byte(&mut self) -> Option<u8> {
+    /// The next byte.
+    pub fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(*first)
     }
 
-    pub(super) fn number(&mut self) -> Option<u32> {
+    /// The next four bytes as a number (RFC 4251, section 5: uint32).
+    pub fn number(&mut self) -> Option<u32> {
         let (first, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(u32::from_be_bytes(*first))
     }
 
-    pub(super) fn string(&mut self) -> Option<&'b [u8]> {
+    /// The next string: four bytes of length, then the bytes.
+    pub fn string(&mut self) -> Option<&'b [u8]> {
         let length = usize::try_from(self.number()?).ok()?;
         let (string, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(string)
     }
 
-    pub(super) fn is_at_end(&self) -> bool {
+    /// Whether every byte was taken.
+    pub fn is_at_end(&self) -> bool {
         self.0.is_empty()
     }
 }
 
 /// A length of four bytes, then the bytes.
-pub(super) fn put_string(out: &mut Vec<u8>, string: &[u8]) {
+pub fn put_string(out: &mut Vec<u8>, string: &[u8]) {
     // What pgseal writes is far below 4 GiB; the agent's own limit is 256 KiB.
     out.extend_from_slice(&(string.len() as u32).to_be_bytes());
     out.extend_from_slice(string);
 }
 
 /// `string "ssh-ed25519", string key` (RFC 8709, section 4).
-pub(super) fn key_blob(key: &PublicKey) -> Vec<u8> {
+pub fn key_blob(key: &PublicKey) -> Vec<u8> {
     let mut blob = Vec::new();
     put_string(&mut blob, ED25519.as_bytes());
     put_string(&mut blob, key.as_bytes());
@@ -54,14 +59,14 @@ pub(super) fn key_blob(key: &PublicKey) -> Vec<u8> {
 }
 
 /// The key of such a blob.
-pub(super) fn key_of_blob(blob: &[u8]) -> Result<PublicKey, PublicKeyError> {
+pub fn key_of_blob(blob: &[u8]) -> Result<PublicKey, PublicKeyError> {
     let bytes =
         pair(blob).ok_or_else(|| PublicKeyError::NotEd25519("the key's bytes are not those of RFC 8709".into()));
     PublicKey::from_bytes(bytes?)
 }
 
 /// The signature of `string "ssh-ed25519", string signature` (RFC 8709, section 6).
-pub(super) fn signature_of_blob(blob: &[u8]) -> Option<[u8; 64]> {
+pub fn signature_of_blob(blob: &[u8]) -> Option<[u8; 64]> {
     pair(blob).copied()
 }
 
@@ -75,7 +80,7 @@ fn pair<const N: usize>(blob: &[u8]) -> Option<&[u8; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::SecretKey;
+    use crate::trust::signer::SecretKey;
     use proptest::prelude::*;
 
     #[test]

@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::entry_path::EntryPath;
 use crate::format::manifest::Stored;
 use crate::format::statement::Statement;
-use crate::parallel;
+use crate::workers::{self, Workers};
 
 /// A member that is not what the statement says. An extra, missing or renamed file is a fault like a changed one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,8 +57,8 @@ fn list(faults: &[FileFault]) -> String {
     faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Hashes every file's stored bytes, on every core, and compares names and digests with the statement, both ways.
-pub fn check(archive: &Archive, statement: &Statement) -> Result<(), SubjectError> {
+/// Hashes every file's stored bytes and compares names and digests with the statement, both ways.
+pub fn check(archive: &Archive, statement: &Statement, workers: &dyn Workers) -> Result<(), SubjectError> {
     check_lists(statement)?;
     let mut listed = statement.subject.iter().peekable();
     let mut compared = Vec::new();
@@ -73,7 +73,7 @@ pub fn check(archive: &Archive, statement: &Statement) -> Result<(), SubjectErro
         });
     }
     compared.extend(listed.map(|subject| Compared::Fault(FileFault::Missing(subject.name.clone()))));
-    let faults = parallel::map(&compared, Compared::bytes, |compared| compared.fault(archive));
+    let faults = workers::map(workers, &compared, Compared::bytes, |compared| compared.fault(archive));
     let faults: Vec<FileFault> = faults.into_iter().filter_map(Result::transpose).collect::<io::Result<_>>()?;
     if faults.is_empty() { Ok(()) } else { Err(SubjectError::Faults { faults, total: statement.subject.len() }) }
 }

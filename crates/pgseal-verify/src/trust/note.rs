@@ -163,7 +163,7 @@ impl NoteSignature {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::SecretKey;
+    use crate::trust::signer::SecretKey;
 
     /// Of <https://pkg.go.dev/golang.org/x/mod/sumdb/note>, whose format the specification is.
     const GO: &str = "If you think cryptography is the answer to your problem,\n\

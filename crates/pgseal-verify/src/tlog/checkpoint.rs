@@ -1,15 +1,10 @@
 //! Checkpoints (C2SP tlog-checkpoint): what a log was at some size, as a signed note.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
 use std::ops::Deref;
-use std::path::Path;
 
 use base64ct::{Base64, Encoding};
 
-use super::CHECKPOINT;
-use super::stored::file_below;
 use crate::digest::Digest;
 use crate::trust::note::{self, NoteError, NoteText, SignedNote};
 use crate::trust::root::{SignatureError, name};
@@ -45,9 +40,9 @@ pub struct TrustedHead {
 /// Why a text is no checkpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
-    /// It can't be read.
+    /// The caller cannot read it.
     #[error("can't be read: {0}")]
-    Io(#[from] io::Error),
+    Io(#[from] std::io::Error),
     /// Not a signed note.
     #[error("not a checkpoint: {0}")]
     Note(#[from] NoteError),
@@ -62,25 +57,6 @@ impl Checkpoint {
         let note = SignedNote::parse(bytes)?;
         let head = Head::parse(note.text().as_str())?;
         Ok(Self { note, head })
-    }
-
-    /// Reads the checkpoint of the log in a directory: it lies there itself, and is no link.
-    pub fn of(dir: &Path) -> Result<Self, CheckpointError> {
-        Self::read_from(file_below(dir, CHECKPOINT)?)
-    }
-
-    /// Reads a checkpoint that somebody kept.
-    pub fn read(path: &Path) -> Result<Self, CheckpointError> {
-        if !std::fs::metadata(path)?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file").into());
-        }
-        Self::read_from(File::open(path)?)
-    }
-
-    fn read_from(file: File) -> Result<Self, CheckpointError> {
-        let mut bytes = Vec::new();
-        file.take(note::MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-        Self::parse(&bytes)
     }
 
     /// Signs what a log is. The key's name is the origin.
@@ -176,7 +152,7 @@ impl Head {
 }
 
 /// Decimal digits without a leading zero.
-pub(super) fn number(text: &str) -> Option<u64> {
+pub fn number(text: &str) -> Option<u64> {
     let plain = text.bytes().all(|digit| digit.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     text.parse().ok().filter(|_| plain)
 }
@@ -190,7 +166,7 @@ pub(super) fn hash(text: &str) -> Option<Digest> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::SecretKey;
+    use crate::trust::signer::SecretKey;
 
     #[test]
     fn reading_undoes_writing_and_nothing_else_is_read() {

@@ -17,6 +17,7 @@ use crate::trust::added::{AddedError, AddedStatement, ClaimedStatement, SignedAp
 use crate::trust::evidence::{Evidence, Proofs, TokenError};
 use crate::trust::root::{ClaimedSignature, SignatureError, name};
 use crate::trust::{KeyId, TrustRoot, When};
+use crate::workers::Workers;
 
 /// A bundle whose statement is signed by enough keys of the release role, and whose files are exactly the signed ones.
 ///
@@ -34,6 +35,7 @@ pub struct AuthenticatedBundle {
     when: When,
     pub(super) signed: SignedBytes,
     pub(super) files: BTreeMap<EntryPath, Stored>,
+    pub(super) workers: &'static dyn Workers,
 }
 
 /// Every signed document with its signatures, as it was checked.
@@ -142,7 +144,7 @@ impl UntrustedBundle {
         if newer(needed, PGSEAL) {
             return Err(AuthenticateError::NewerProgram { needed: needed.clone() });
         }
-        subjects::check(&self.archive, &statement)?;
+        subjects::check(&self.archive, &statement, self.workers)?;
         let signatory = |signature: &ClaimedSignature| Signatory {
             key: signature.0,
             owner: root.owner(&signature.0).to_owned(),
@@ -156,6 +158,7 @@ impl UntrustedBundle {
             files: index(&self.archive, &statement),
             signed: SignedBytes { release: self.statement, signatures: self.signatures, added: self.added },
             archive: self.archive,
+            workers: self.workers,
             statement,
         };
         approvals.into_iter().try_fold(bundle, |bundle, approval| Ok(bundle.and(root, approval.with(&proofs))?))

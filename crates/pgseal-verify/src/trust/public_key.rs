@@ -115,7 +115,7 @@ impl PublicKey {
     }
 
     /// The signature check itself, over bytes that `signed` has encoded.
-    pub(super) fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+    pub fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
     }
 }
@@ -133,7 +133,7 @@ impl fmt::Debug for PublicKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::SecretKey;
+    use crate::trust::signer::SecretKey;
 
     /// Made by `ssh-keygen -t ed25519`, and the same 32 bytes as SPKI.
     const LINE: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICbqKHZ2+XCqgh9jxpbAZmvzK6RnBNZlqHaOVS4gFWtw somebody@host";

@@ -44,7 +44,7 @@ impl Info {
 
     /// Whether the imprint is of `data`.
     pub fn is_about(&self, data: &[u8]) -> bool {
-        self.hash.of(data).as_ref() == self.imprint
+        self.hash.of(data) == self.imprint
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
         let oid = ObjectIdentifier::new_unwrap("1.2.3.4");
         let octets = |bytes: &[u8]| OctetString::new(bytes).expect("short");
         let made = |version, critical| {
-            let hash = octets(Hash::Sha256.of(b"data").as_ref());
+            let hash = octets(&Hash::Sha256.of(b"data"));
             let info = TstInfo {
                 version,
                 policy: oid,

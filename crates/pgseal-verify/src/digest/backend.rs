@@ -9,12 +9,19 @@ pub(super) enum Backend {
     /// By `sha2`.
     Sha2(sha2::Sha256),
     /// By ring.
+    #[cfg(not(target_arch = "wasm32"))]
     Ring(ring::digest::Context),
 }
 
 impl Default for Backend {
+    #[cfg(not(target_arch = "wasm32"))]
     fn default() -> Self {
         if has_instructions() { Self::sha2() } else { Self::ring() }
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    fn default() -> Self {
+        Self::sha2()
     }
 }
 
@@ -23,6 +30,7 @@ impl Backend {
         Self::Sha2(sha2::Sha256::default())
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     fn ring() -> Self {
         Self::Ring(ring::digest::Context::new(&ring::digest::SHA256))
     }
@@ -30,6 +38,7 @@ impl Backend {
     pub(super) fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Sha2(hash) => hash.update(bytes),
+            #[cfg(not(target_arch = "wasm32"))]
             Self::Ring(hash) => hash.update(bytes),
         }
     }
@@ -37,6 +46,7 @@ impl Backend {
     pub(super) fn finish(self) -> [u8; 32] {
         match self {
             Self::Sha2(hash) => hash.finalize().into(),
+            #[cfg(not(target_arch = "wasm32"))]
             Self::Ring(hash) => {
                 let mut value = [0; 32];
                 value.copy_from_slice(hash.finish().as_ref());
@@ -48,6 +58,7 @@ impl Backend {
 
 /// Whether `sha2` finds instructions for SHA-256, or ring would find no better code than it has itself. The answer is kept
 /// by the standard library.
+#[cfg(not(target_arch = "wasm32"))]
 fn has_instructions() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("sha");

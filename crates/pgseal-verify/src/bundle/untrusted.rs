@@ -11,6 +11,7 @@ use crate::trust::KeyId;
 use crate::trust::added::ClaimedStatement;
 use crate::trust::evidence::ClaimedToken;
 use crate::trust::root::ClaimedSignature;
+use crate::workers::{Alone, Workers};
 
 /// A parsed file: headers, raw signatures, and the bytes of statements and time stamps, unread.
 pub struct UntrustedBundle {
@@ -18,6 +19,7 @@ pub struct UntrustedBundle {
     pub(super) statement: Vec<u8>,
     pub(super) signatures: Vec<ClaimedSignature>,
     pub(super) added: Added,
+    pub(super) workers: &'static dyn Workers,
 }
 
 /// What was added to a release after it was packed, besides its signatures.
@@ -62,8 +64,13 @@ pub enum MalformedError {
 }
 
 impl UntrustedBundle {
-    /// Parses: fixed headers, raw signatures, and the statement as bytes.
+    /// Parses fixed headers, raw signatures, and the statement as bytes; later work is done by the calling thread alone.
     pub fn parse(source: Box<dyn ByteSource>) -> Result<Self, MalformedError> {
+        Self::parse_with(source, &Alone)
+    }
+
+    /// Parses, with threads to hash and decompress files later.
+    pub fn parse_with(source: Box<dyn ByteSource>, workers: &'static dyn Workers) -> Result<Self, MalformedError> {
         let archive = Archive::parse(source)?;
         let (mut statement, mut signatures) = (None, Vec::new());
         for member in archive.members() {
@@ -83,7 +90,7 @@ impl UntrustedBundle {
             }
         }
         let (statement, added) = (statement.ok_or(MalformedError::NoStatement)?, Added::read(&archive)?);
-        Ok(Self { archive, statement, signatures, added })
+        Ok(Self { archive, statement, signatures, added, workers })
     }
 
     /// What the digest of the statement would be called, if it were authentic.

@@ -1,0 +1,47 @@
+//! Reads checkpoints and proofs from files.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::stored::{file_below, read_limited};
+use super::{CHECKPOINT, PROOF_ENDING};
+use pgseal_verify::tlog::checkpoint::{Checkpoint, CheckpointError};
+use pgseal_verify::tlog::proof_file::{self, ProofFile, ProofFileError};
+use pgseal_verify::trust::note;
+
+/// Reads the checkpoint of the log in a directory, which is a file of the directory itself and no link.
+pub fn checkpoint_of(dir: &Path) -> Result<Checkpoint, CheckpointError> {
+    parse(file_below(dir, CHECKPOINT)?)
+}
+
+/// Reads a checkpoint from any file, such as a copy that was kept.
+pub fn checkpoint(path: &Path) -> Result<Checkpoint, CheckpointError> {
+    parse(open_regular(path)?)
+}
+
+fn parse(file: File) -> Result<Checkpoint, CheckpointError> {
+    let mut bytes = Vec::new();
+    file.take(note::MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Checkpoint::parse(&bytes)
+}
+
+/// Reads a proof.
+pub fn proof(path: &Path) -> Result<ProofFile, ProofFileError> {
+    ProofFile::parse(&read_limited(open_regular(path)?, proof_file::MOST_BYTES as u64)?)
+}
+
+/// The path of a file's proof: the file's own with `.tlog-proof` at its end.
+pub fn proof_path(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(PROOF_ENDING);
+    name.into()
+}
+
+/// Refuses what is no regular file before opening it: a pipe would wait for a writer.
+fn open_regular(path: &Path) -> io::Result<File> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    File::open(path)
+}
