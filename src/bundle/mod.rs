@@ -5,6 +5,7 @@
 //! ```
 
 pub mod approval;
+pub mod attach;
 mod checker;
 pub mod definition;
 pub mod diff;

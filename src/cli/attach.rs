@@ -1,21 +1,16 @@
 //! `pgseal attach FILE ITEM...`
 
-mod desk;
-
 use std::path::{Path, PathBuf};
 
-use desk::Desk;
-
-use super::args::{TrustArgs, public_key, unopened};
+use super::args::{TrustArgs, now, public_key, unopened};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, shown};
 use super::rewrite;
-use crate::bundle::Added;
 use crate::bundle::add::Addition;
+use crate::bundle::attach::{AttachmentValidator, Item};
 use crate::open_file;
-use crate::trust::added::ClaimedStatement;
-use crate::trust::{KeyId, timestamp};
+use crate::trust::KeyId;
 use pgseal_verify::limits;
 
 #[derive(clap::Args, Debug)]
@@ -35,32 +30,22 @@ pub struct Args {
     trust: TrustArgs,
 }
 
-/// What a file is, by its first bytes.
-enum Item {
-    Approvals(Vec<ClaimedStatement>),
-    Signature([u8; 64]),
-    Token(Vec<u8>),
-}
-
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load_if_there()?;
     let items: Vec<Item> = args.items.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
     let key = args.key.as_deref().map(public_key).transpose()?;
-    let tbs = args.tbs.as_deref().map(|path| Ok::<_, CliError>((path, bytes_of(path)?))).transpose()?;
+    let tbs = args.tbs.as_deref().map(bytes_of).transpose()?;
     if root.is_none() {
         out.warning("no trust root was named (--trust): nobody has checked whether a host takes what is added");
     }
     let (statement, (id, told)) = rewrite::add(&args.file, out, |bundle| {
-        let desk = Desk {
-            bundle,
-            root: root.as_ref(),
-            key: key.as_ref(),
-            tbs: tbs.as_ref().map(|(_, bytes)| bytes.as_slice()),
-        };
+        let validator =
+            AttachmentValidator { bundle, root: root.as_ref(), key: key.as_ref(), tbs: tbs.as_deref(), now: now() };
         let (mut additions, mut told) = (Vec::new(), Vec::new());
         for (item, path) in items.iter().zip(&args.items) {
             let before = additions.len();
-            desk.take(item, &mut additions).map_err(|error| error.about(path))?;
+            let taken = validator.take(item, &mut additions);
+            taken.map_err(|error| CliError::from(error).about(path))?;
             told.extend(additions[before..].iter().map(|addition| (path.clone(), what(addition))));
         }
         Ok((additions, (bundle.claimed_release_id(), told)))
@@ -88,24 +73,7 @@ fn what(addition: &Addition) -> (&'static str, KeyId) {
 }
 
 fn read(path: &Path) -> Result<Item, CliError> {
-    let bytes = bytes_of(path)?;
-    if let Ok(signature) = <[u8; 64]>::try_from(bytes.as_slice()) {
-        return Ok(Item::Signature(signature));
-    }
-    if bytes.starts_with(b"pgseal\0") {
-        let source = open_file::open(path).map_err(|error| unopened(path, &error))?;
-        let added = Added::parse(source).map_err(|error| CliError::from(error).about(path))?;
-        return Ok(Item::Approvals(added.statements));
-    }
-    if timestamp::looks_like_one(&bytes) {
-        return timestamp::canonical(&bytes)
-            .map(Item::Token)
-            .map_err(|error| CliError::new(Exit::Malformed, error).about(path));
-    }
-    let text = "neither an approval file, nor a signature of 64 bytes, nor a time stamp (RFC 3161)";
-    Err(CliError::new(Exit::Malformed, text)
-        .about(path)
-        .hint("a signature is its 64 raw bytes: `base64 -d` makes them of text"))
+    Item::parse(bytes_of(path)?).map_err(|error| CliError::from(error).about(path))
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>, CliError> {

@@ -4,6 +4,7 @@ use super::super::exit::Exit;
 use super::super::output::shown;
 use super::CliError;
 use crate::bundle::add::AddError;
+use crate::bundle::attach::AttachError;
 use crate::bundle::untrusted::MalformedError;
 use crate::bundle::{AuthenticateError, contents::ContentError};
 use crate::record::memory::MemoryError;
@@ -83,6 +84,36 @@ impl From<AuthenticateError> for CliError {
             AuthenticateError::Statement(_) => Self::new(Exit::Malformed, &error),
             AuthenticateError::NewerProgram { .. } => Self::new(Exit::Malformed, &error).hint("install a newer pgseal"),
         }
+    }
+}
+
+impl From<AttachError> for CliError {
+    fn from(error: AttachError) -> Self {
+        let (exit, hint) = match error {
+            AttachError::Malformed(error) => return error.into(),
+            AttachError::Authenticate(error) => return error.into(),
+            AttachError::Bundle(error) => return error.into(),
+            AttachError::Timestamp(error) => return Self::new(Exit::Malformed, error),
+            AttachError::UnknownItem => {
+                (Exit::Malformed, "a signature is its 64 raw bytes: `base64 -d` makes them of text")
+            }
+            AttachError::FromTheFuture(_) => (Exit::Usage, "is this clock right, or the approver's? nothing was added"),
+            AttachError::Revoked(_) => (Exit::Usage, "a thief of the key may have made this; nothing was added"),
+            AttachError::NotToBeSigned => (Exit::Malformed, "name the file that `--tbs` wrote; nothing was added"),
+            AttachError::NoKey => (Exit::Usage, "--key KEY.pub"),
+            AttachError::Signature => (
+                Exit::NotAuthentic,
+                "sign exactly the bytes that --tbs wrote, by Ed25519 without prehash, and name them by --tbs",
+            ),
+            AttachError::NotStamped => (
+                Exit::NotAuthentic,
+                "ask for one of signatures/KEYID.sig: openssl ts -query -data KEYID.sig -sha256 -out request.tsq",
+            ),
+            AttachError::Superseded(_) | AttachError::NotAReleaseKey(_) | AttachError::Stamped(_) => {
+                (Exit::Usage, "nothing was added")
+            }
+        };
+        Self::new(exit, error).hint(hint)
     }
 }
 

@@ -1,16 +1,6 @@
-//! What is checked before something is added to a bundle: that a host takes it, and that nothing better goes.
+//! Validates additions to a bundle: every host must accept the result, and nothing stronger may be replaced.
 
-use super::super::args::now;
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::Item;
-use crate::bundle::add::Addition;
-use crate::bundle::{AuthenticateError, UntrustedBundle};
-use crate::trust::added::{AddedStatement, ClaimedStatement};
-use crate::trust::evidence::{ClaimedToken, Proofs, TokenError};
-use crate::trust::root::{ClaimedSignature, name};
-use crate::trust::{KeyId, PublicKey, TrustRoot, timestamp};
-use crate::trust::{pae, policy};
+use pgseal_verify::archive::source::InMemory;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::approval::{ApprovalStatement, Decision};
 use pgseal_verify::format::json;
@@ -19,23 +9,112 @@ use pgseal_verify::format::statement::{PAYLOAD_TYPE, ReleaseId};
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::format::trust_document::KeyStatus;
 
-/// When a person said something, and what.
-fn said(body: &[u8]) -> Option<(Timestamp, Decision)> {
+use super::add::{AddError, Addition};
+use super::untrusted::{Added, MalformedError};
+use super::{AuthenticateError, UntrustedBundle};
+use crate::trust::added::{AddedStatement, ClaimedStatement};
+use crate::trust::evidence::{ClaimedToken, Proofs, TokenError};
+use crate::trust::root::{ClaimedSignature, name};
+use crate::trust::timestamp::{self, TimestampError};
+use crate::trust::{KeyId, PublicKey, TrustRoot};
+use crate::trust::{pae, policy};
+
+/// A file that may be added, recognised by its first bytes.
+pub enum Item {
+    /// The statements of an approval file.
+    Approvals(Vec<ClaimedStatement>),
+    /// 64 raw bytes.
+    Signature([u8; 64]),
+    /// A time stamp (RFC 3161) in canonical form.
+    Token(Vec<u8>),
+}
+
+/// Why an addition is refused. Nothing is added then.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// Neither of the three kinds of items.
+    #[error("neither an approval file, nor a signature of 64 bytes, nor a time stamp (RFC 3161)")]
+    UnknownItem,
+    /// A malformed approval file.
+    #[error(transparent)]
+    Malformed(#[from] MalformedError),
+    /// A malformed time stamp.
+    #[error(transparent)]
+    Timestamp(#[from] TimestampError),
+    /// A statement or time stamp that does not hold.
+    #[error(transparent)]
+    Authenticate(#[from] AuthenticateError),
+    /// A bundle that holds no release.
+    #[error(transparent)]
+    Bundle(#[from] AddError),
+    /// An approval that is dated after the host's clock.
+    #[error("key {0} says it in the future by this host's clock")]
+    FromTheFuture(KeyId),
+    /// A second statement by a revoked key.
+    #[error("key {0} is revoked: what it said before stays")]
+    Revoked(KeyId),
+    /// An older statement than the one of the same key in the bundle, or one that forgets part of it.
+    #[error("key {0} has said something else in this bundle at the same time or later, which stays")]
+    Superseded(KeyId),
+    /// Bytes that are no pre-authentication encoding.
+    #[error("--tbs is not what `--tbs` writes (DSSE encoding)")]
+    NotToBeSigned,
+    /// Neither a key nor a trust root that could know it.
+    #[error("cannot tell which key made this signature")]
+    NoKey,
+    /// A signature that no key made over these bytes.
+    #[error("the signature does not hold for this release and key")]
+    Signature,
+    /// A key that signs no releases.
+    #[error("key {0} does not have the role release in the trust root")]
+    NotAReleaseKey(KeyId),
+    /// A time stamp for a signature that the bundle does not have.
+    #[error("the time stamp is about none of the signatures in the bundle")]
+    NotStamped,
+    /// A second time stamp of one signature.
+    #[error("the signature by key {0} has a time stamp already, which stays")]
+    Stamped(KeyId),
+}
+
+impl Item {
+    /// Recognises the bytes of a file.
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, AttachError> {
+        if let Ok(signature) = <[u8; 64]>::try_from(bytes.as_slice()) {
+            return Ok(Self::Signature(signature));
+        }
+        if bytes.starts_with(b"pgseal\0") {
+            return Ok(Self::Approvals(Added::parse(Box::new(InMemory(bytes.into())))?.statements));
+        }
+        if timestamp::looks_like_one(&bytes) {
+            return Ok(Self::Token(timestamp::canonical(&bytes)?));
+        }
+        Err(AttachError::UnknownItem)
+    }
+}
+
+/// Time and decision of an approval; `None` for any other statement.
+fn decision(body: &[u8]) -> Option<(Timestamp, Decision)> {
     let read = json::from_canonical::<ApprovalStatement>(body).ok()?;
     Some((read.predicate.at, read.predicate.decision))
 }
 
-/// Everything that is checked before something is added.
-pub struct Desk<'a> {
+/// Judges additions to one bundle, in the order in which they come.
+pub struct AttachmentValidator<'a> {
+    /// The bundle.
     pub bundle: &'a UntrustedBundle,
+    /// The trust root of the hosts that will read it, where one is known.
     pub root: Option<&'a TrustRoot>,
+    /// The key of signatures; without it the trust root's keys are tried.
     pub key: Option<&'a PublicKey>,
+    /// The pre-authentication encoding that was signed; without it the release's.
     pub tbs: Option<&'a [u8]>,
+    /// The host's clock.
+    pub now: Timestamp,
 }
 
-impl Desk<'_> {
+impl AttachmentValidator<'_> {
     /// Adds an item to those that were taken before it.
-    pub fn take(&self, item: &Item, taken: &mut Vec<Addition>) -> Result<(), CliError> {
+    pub fn take(&self, item: &Item, taken: &mut Vec<Addition>) -> Result<(), AttachError> {
         match item {
             Item::Approvals(statements) => {
                 for claimed in statements {
@@ -49,7 +128,7 @@ impl Desk<'_> {
     }
 
     /// An approval, notarisation or withdrawal. What the same key said later stays.
-    fn statement(&self, claimed: ClaimedStatement, taken: &[Addition]) -> Result<Addition, CliError> {
+    fn statement(&self, claimed: ClaimedStatement, taken: &[Addition]) -> Result<Addition, AttachError> {
         match self.root {
             None => claimed.claims_to_be_about(self.id()).map_err(AuthenticateError::from)?,
             Some(root) => {
@@ -61,29 +140,19 @@ impl Desk<'_> {
             }
         }
         let from_the_future = |body: &[u8]| {
-            said(body).is_some_and(|(at, what)| what == Decision::Approve && policy::is_behind(now(), at))
+            decision(body).is_some_and(|(at, what)| what == Decision::Approve && policy::is_behind(self.now, at))
         };
         if from_the_future(&claimed.body) {
-            let text = format!("key {} says it in the future by this host's clock", claimed.key);
-            return Err(
-                CliError::new(Exit::Usage, text).hint("is this clock right, or the approver's? nothing was added")
-            );
+            return Err(AttachError::FromTheFuture(claimed.key));
         }
         let known = self.statements(taken).into_iter().find(|known| known.key == claimed.key);
         let known = known.filter(|known| known.body != claimed.body && !from_the_future(&known.body));
         let entry = self.root.and_then(|root| root.entry(&claimed.key));
         if known.is_some() && entry.is_some_and(|entry| entry.status == KeyStatus::Revoked) {
-            let text = format!("key {} is revoked: what it said before stays", claimed.key);
-            return Err(
-                CliError::new(Exit::Usage, text).hint("whoever has the key now may have made this; nothing was added")
-            );
+            return Err(AttachError::Revoked(claimed.key));
         }
-        if known.is_some_and(|known| said(&known.body) > said(&claimed.body) || self.forgets(known, &claimed)) {
-            let text = format!(
-                "key {} has said something else in this bundle at the same time or later, which stays",
-                claimed.key
-            );
-            return Err(CliError::new(Exit::Usage, text).hint("nothing was added"));
+        if known.is_some_and(|known| decision(&known.body) > decision(&claimed.body) || self.forgets(known, &claimed)) {
+            return Err(AttachError::Superseded(claimed.key));
         }
         Ok(Addition::Statement(claimed))
     }
@@ -129,10 +198,9 @@ impl Desk<'_> {
         self.bundle.claimed_signatures().iter().copied().chain(new).chain(added).collect()
     }
 
-    fn signature(&self, signature: [u8; 64], taken: &[Addition]) -> Result<Addition, CliError> {
+    fn signature(&self, signature: [u8; 64], taken: &[Addition]) -> Result<Addition, AttachError> {
         let (payload_type, body) = match self.tbs {
-            Some(tbs) => pae::decode(tbs)
-                .ok_or_else(|| CliError::new(Exit::Malformed, "--tbs is not what `--tbs` writes (DSSE encoding)"))?,
+            Some(tbs) => pae::decode(tbs).ok_or(AttachError::NotToBeSigned)?,
             None => (PAYLOAD_TYPE, self.bundle.claimed_statement()),
         };
         let key = self.signer(payload_type, body, &signature)?;
@@ -144,41 +212,30 @@ impl Desk<'_> {
     }
 
     /// The key that a signature is by: the named one, or the one of the trust root for which it holds.
-    fn signer(&self, payload_type: &str, body: &[u8], signature: &[u8; 64]) -> Result<KeyId, CliError> {
+    fn signer(&self, payload_type: &str, body: &[u8], signature: &[u8; 64]) -> Result<KeyId, AttachError> {
         let holds = |key: &&PublicKey| key.signed(payload_type, body, signature);
         let found = match (self.key, self.root) {
             (Some(key), _) => Some(key).filter(holds),
             (None, Some(root)) => root.draft().keys().map(|(key, _)| key).find(holds),
-            (None, None) => {
-                return Err(CliError::new(Exit::Usage, "by which key is the signature?").hint("--key KEY.pub"));
-            }
+            (None, None) => return Err(AttachError::NoKey),
         };
-        found.map(PublicKey::id).ok_or_else(|| {
-            CliError::new(Exit::NotAuthentic, "the signature does not hold for this release and key")
-                .hint("sign exactly the bytes that --tbs wrote, by Ed25519 without prehash, and name them by --tbs")
-        })
+        found.map(PublicKey::id).ok_or(AttachError::Signature)
     }
 
-    fn check_release_role(&self, key: KeyId) -> Result<(), CliError> {
+    fn check_release_role(&self, key: KeyId) -> Result<(), AttachError> {
         match self.root.map(|root| root.role_of(&key)) {
             None => Ok(()),
             Some(Some(role)) if *role == name("release") => Ok(()),
-            Some(_) => {
-                Err(CliError::new(Exit::Usage, format!("key {key} does not have the role release in the trust root"))
-                    .hint("nothing was added"))
-            }
+            Some(_) => Err(AttachError::NotAReleaseKey(key)),
         }
     }
 
-    fn token(&self, token: &[u8], taken: &[Addition]) -> Result<Addition, CliError> {
+    fn token(&self, token: &[u8], taken: &[Addition]) -> Result<Addition, AttachError> {
         let signatures = self.signatures(taken);
         let about = signatures.iter().find(|(_, signature)| timestamp::is_about(token, signature));
-        let signature @ (key, _) = about.ok_or_else(|| {
-            CliError::new(Exit::NotAuthentic, "the time stamp is about none of the signatures in the bundle")
-                .hint("ask for one of signatures/KEYID.sig: openssl ts -query -data KEYID.sig -sha256 -out request.tsq")
-        })?;
+        let signature @ (key, _) = about.ok_or(AttachError::NotStamped)?;
         let claimed = (*key, token.to_vec());
-        // What a time stamp proves about the signature; without a trust root nobody knows, and the first one stays.
+        // Without a trust root no time stamp can be proved, and the first one stays.
         let proves = |token: &ClaimedToken| match self.root {
             Some(root) => {
                 let proofs = Proofs::gather(root, &signatures, &[], std::slice::from_ref(token))?;
@@ -186,7 +243,7 @@ impl Desk<'_> {
             }
             None => Ok(timestamp::is_about(&token.1, &signature.1)),
         };
-        proves(&claimed).map_err(|error| CliError::from(AuthenticateError::from(error)))?;
+        proves(&claimed).map_err(AuthenticateError::from)?;
         // The first time stamp of a signature is the oldest, and the one worth keeping.
         let new = taken.iter().filter_map(|addition| match addition {
             Addition::Token(token) => Some(token),
@@ -194,8 +251,7 @@ impl Desk<'_> {
         });
         let mut known = new.chain(&self.bundle.claimed_added().tokens).filter(|(known, _)| known == key);
         if known.any(|known| matches!(proves(known), Ok(true))) {
-            let text = format!("the signature by key {key} has a time stamp already, which stays");
-            return Err(CliError::new(Exit::Usage, text).hint("nothing was added"));
+            return Err(AttachError::Stamped(*key));
         }
         Ok(Addition::Token(claimed))
     }
