@@ -9,6 +9,7 @@ use crate::bundle::definition::DefinitionError;
 use crate::database::DatabaseError;
 use crate::postgres::start::{BECOMES, POOLER};
 use crate::record::ledger::Entry;
+use crate::record::receipt_key::ReceiptKeyError;
 use crate::release::failure::Failure;
 use crate::release::gate::{GateError, OpenError};
 use crate::release::gate_role::{SUGGESTED, TooMuch};
@@ -67,6 +68,18 @@ impl CliError {
             *first = format!("{}: {first}", shown(path));
         }
         self
+    }
+}
+
+impl From<ReceiptKeyError> for CliError {
+    fn from(error: ReceiptKeyError) -> Self {
+        let hint = match error {
+            ReceiptKeyError::Spent { .. } => "nothing was run; take the host's new receipt key",
+            ReceiptKeyError::Role { .. } => {
+                "`pgseal trust add-key TRUST --role receipt --key KEY.pub --root-key ROOT.key` gives it that role"
+            }
+        };
+        Self::new(Exit::Usage, error).hint(hint)
     }
 }
 

@@ -12,13 +12,13 @@ use crate::bundle::AuthenticatedBundle;
 use crate::durable;
 use crate::record::journal::Journal;
 use crate::record::receipt::{self, Reservation};
+use crate::record::receipt_key;
 use crate::record::rehearsal;
 use crate::release::Report;
 use crate::release::report::FailureKind;
 use crate::release::watched::LOCK_NOT_AVAILABLE;
 use crate::trust::policy::{self, Admission, PolicyError};
-use crate::trust::root::name;
-use crate::trust::{SecretKey, TrustRoot, When};
+use crate::trust::{SecretKey, TrustRoot};
 use pgseal_verify::digest::hex;
 use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::manifest::Manifest;
@@ -78,7 +78,7 @@ impl ReceiptArgs {
         what: &str,
     ) -> Result<Prepared, CliError> {
         if let Some(key) = &key {
-            check_receipt_key(root, key)?;
+            receipt_key::check(root, &key.public_key().id(), now())?;
         }
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| CliError::new(Exit::Internal, error))?;
@@ -99,28 +99,6 @@ pub fn admit(
 ) -> Result<Admission, PolicyError> {
     let apr = variables.get(APR_VARIABLE).map(String::as_str);
     policy::admit(root, &bundle.manifest().release, bundle.release_id(), bundle.approvals(), apr, now)
-}
-
-/// A receipt signed by a key that nobody knows as a receipt key would prove nothing later.
-fn check_receipt_key(root: &TrustRoot, key: &SecretKey) -> Result<(), CliError> {
-    let id = key.public_key().id();
-    let role = root.role_of(&id);
-    if role.is_none() && !root.document().roles.contains_key(&name("receipt")) {
-        return Ok(());
-    }
-    let has = match root.counts(&id, &name("receipt"), When::At(now())) {
-        Ok(()) => return Ok(()),
-        Err(reason) if role == Some(&name("receipt")) => {
-            return Err(CliError::new(Exit::Usage, format!("key {id} signs no receipts any more: it {reason}"))
-                .hint("nothing was run; take the host's new receipt key"));
-        }
-        Err(_) => role.map_or("no role".to_owned(), |role| format!("the role {role}")),
-    };
-    Err(CliError::new(
-        Exit::Usage,
-        format!("key {id} has {has} in the trust root, receipts are signed by the role receipt"),
-    )
-    .hint("`pgseal trust add-key TRUST --role receipt --key KEY.pub --root-key ROOT.key` gives it that role"))
 }
 
 impl Prepared {

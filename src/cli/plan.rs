@@ -68,7 +68,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let admitted = admit(&root, &bundle, &variables, at).map_err(CliError::from);
     let named = args.rehearsal.as_deref();
     let rehearsed = measured::find(named, &args.receipts, (&root, &bundle), When::At(at), out)?;
-    let proof = super::rehearsal_proof::proof(named, &root, &bundle, &variables, &args.receipts, at);
+    let proof = crate::release::rehearsal_proof::proof(named, &root, &bundle, &variables, &args.receipts, at)
+        .map_err(CliError::from);
     let limits = (&args.limits, &manifest.limits);
     let ordered = Ordered::prepare(&args.database, limits, Command::reads("plan"), out, Beside::plain(out))?;
     let order = ordered.order(&bundle, &root, &variables);

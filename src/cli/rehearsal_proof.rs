@@ -1,17 +1,12 @@
-//! The proof that a release was rehearsed, where a run needs one: named by `--rehearsal`, or found among the receipts.
+//! The option that names a rehearsal, and what to do where a run has no proof of one.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::shown;
-use crate::bundle::AuthenticatedBundle;
-use crate::record::rehearsal::{self, Demand, Proved, UnprovedError};
-use crate::trust::{TrustRoot, When};
-use pgseal_verify::format::statement::ReleaseId;
-use pgseal_verify::format::timestamp::Timestamp;
+use crate::record::rehearsal::UnprovedError;
+use crate::release::rehearsal_proof::RehearsalProofError;
 use pgseal_verify::words::count;
 
 /// What to do where there is none.
@@ -29,95 +24,29 @@ pub struct RehearsedArgs {
     pub rehearsal: Option<PathBuf>,
 }
 
-/// The proof that a run would rest on: of those in the directory and the one that is named, the newest that says something.
-/// None where none is needed or named.
-pub fn proof(
-    named: Option<&Path>,
-    root: &TrustRoot,
-    bundle: &AuthenticatedBundle,
-    variables: &BTreeMap<String, String>,
-    receipts: &Path,
-    now: Timestamp,
-) -> Result<Option<Proved>, CliError> {
-    let (manifest, policy) = (bundle.manifest(), root.policy());
-    let (release, database) = (bundle.release_id(), manifest.target.database.as_str());
-    let demand = Demand { release, database, variables, max_age_days: rehearsal::max_age_days(manifest, policy), now };
-    let read = |path: &Path| {
-        let read = rehearsal::read(path, root, When::At(now))?;
-        read.is_evidence_of(release)?;
-        Ok::<_, UnprovedError>(read)
-    };
-    let mut evidence = Vec::new();
-    if let Some(path) = named {
-        let named = read(path).map_err(|error| refused(path, &error))?;
-        named.prove(&demand).map_err(|error| refused(path, &error))?;
-        evidence.push((path.to_owned(), named));
-    } else if !(manifest.require_rehearsal || policy.require_rehearsal) {
-        return Ok(None);
-    }
-    let mut last = None;
-    for path in found(receipts)? {
-        match read(&path) {
-            Ok(read) => evidence.push((path, read)),
-            Err(UnprovedError::Release(_)) => {}
-            // Nobody signed it: it says nothing, neither for the release nor against it.
-            Err(error @ UnprovedError::Unsigned) => last = Some((path, error)),
-            // It may be the one that says that the release failed.
-            Err(error) if is_about(&path, release) => return Err(refused(&path, &error).hint(UNREADABLE)),
-            Err(error) => last = Some((path, error)),
-        }
-    }
-    let several = evidence.len() > 1;
-    let newest = rehearsal::newest(evidence, |(_, read)| &read.statement.predicate, database, Some(variables));
-    let why = match newest.map(|(path, read)| (read.prove(&demand), path)) {
-        Some((Ok(proved), _)) => return Ok(Some(proved)),
-        Some((Err(error), path)) if several => {
-            format!("the newest receipt that speaks for it, {}, does not prove it: {error}", shown(&path))
-        }
-        Some((Err(error), path)) => format!("{} does not prove it: {error}", shown(&path)),
-        None => match last {
-            Some((path, error)) => format!("{} does not prove it: {error}", shown(&path)),
-            None => format!("{} holds no receipt of it", shown(receipts)),
-        },
-    };
-    let text = match (manifest.require_rehearsal, policy.require_rehearsal) {
-        (true, _) => format!("the release wants it to be rehearsed before it runs, and {why}"),
-        (_, true) => format!("the trust root wants it to be rehearsed before it runs, and {why}"),
-        // Whoever names a receipt wants it to count.
-        _ => format!("the rehearsal that --rehearsal names does not count: {why}"),
-    };
-    Err(CliError::new(Exit::NotAuthentic, text).hint(HINT))
-}
-
-/// Whether it says so itself, or can't be asked.
-fn is_about(path: &Path, release: ReleaseId) -> bool {
-    let Ok(statement) = rehearsal::claimed(path) else { return true };
-    statement.subject.first().is_none_or(|subject| subject.digest.sha256 == release.digest())
-}
-
 /// That a run needs a rehearsal, for people.
 pub fn needed(max_age_days: Option<NonZeroU32>) -> String {
     let age = max_age_days.map(|max| format!(", at most {} old", count(max.get(), "day"))).unwrap_or_default();
     format!("a run needs the receipt of a rehearsal{age}")
 }
 
-/// The oldest first, by the time in their names.
-fn found(receipts: &Path) -> Result<Vec<PathBuf>, CliError> {
-    let entries = match std::fs::read_dir(receipts) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.and_then(Iterator::collect::<std::io::Result<Vec<_>>>),
-    };
-    let entries = entries.map_err(|error| CliError::io(receipts, &error))?;
-    let mut paths: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
-    paths.retain(|path| rehearsal::is_one(path));
-    paths.sort();
-    Ok(paths)
+impl From<RehearsalProofError> for CliError {
+    fn from(error: RehearsalProofError) -> Self {
+        let text = error.to_string();
+        match error {
+            RehearsalProofError::Refused { path, source } => Self::new(exit(&source), text).about(&path).hint(HINT),
+            RehearsalProofError::Unreadable { path, source } => {
+                Self::new(exit(&source), text).about(&path).hint(UNREADABLE)
+            }
+            RehearsalProofError::Missing { .. } => Self::new(Exit::NotAuthentic, text).hint(HINT),
+            RehearsalProofError::Io { path, source } => Self::io(&path, &source),
+        }
+    }
 }
 
-fn refused(path: &Path, error: &UnprovedError) -> CliError {
-    let exit = match error {
+fn exit(error: &UnprovedError) -> Exit {
+    match error {
         UnprovedError::Receipt(error) => super::receipt::exit(error),
         _ => Exit::NotAuthentic,
-    };
-    CliError::new(exit, format!("this rehearsal does not count: {error}")).about(path).hint(HINT)
+    }
 }

@@ -8,7 +8,7 @@ use super::ordered::Ordered;
 use super::output::Output;
 use super::perform::{ReceiptArgs, admit};
 use super::progress::Progress;
-use super::rehearsal_proof::{self, RehearsedArgs};
+use super::rehearsal_proof::RehearsedArgs;
 use super::schema_digests::SchemaDigestArgs;
 use super::stage;
 use crate::record::memory;
@@ -63,7 +63,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     memory::check_clock(&args.receipts.receipts, at)?;
     let admission = admit(&root, &bundle, &variables, at)?;
     let named = args.rehearsed.rehearsal.as_deref();
-    let rehearsed = rehearsal_proof::proof(named, &root, &bundle, &variables, &args.receipts.receipts, at)?;
+    let rehearsed =
+        crate::release::rehearsal_proof::proof(named, &root, &bundle, &variables, &args.receipts.receipts, at)?;
     let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
     let mut progress = Progress::new(out);
     let limits = (&args.limits, &manifest.limits);

@@ -4,6 +4,7 @@ pub mod journal;
 pub mod ledger;
 pub mod memory;
 pub mod receipt;
+pub mod receipt_key;
 pub mod rehearsal;
 mod signed;
 mod size;

@@ -25,6 +25,7 @@ pub mod preflight;
 pub mod probe;
 pub mod question;
 mod reading;
+pub mod rehearsal_proof;
 pub mod rehearse;
 pub mod report;
 pub mod residue;

@@ -1,0 +1,43 @@
+//! The role of a receipt key. A receipt that is signed by a key without it would prove nothing later.
+
+use crate::trust::root::name;
+use crate::trust::{KeyId, TrustRoot, When};
+use pgseal_verify::format::name::Name;
+use pgseal_verify::format::timestamp::Timestamp;
+
+/// Why a key may not sign receipts.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiptKeyError {
+    /// A receipt key that counted once.
+    #[error("key {key} signs no receipts any more: it {reason}")]
+    Spent {
+        /// The key.
+        key: KeyId,
+        /// Why it does not count.
+        reason: String,
+    },
+    /// A key with another role, or with none.
+    #[error("key {key} has {} in the trust root, receipts are signed by the role receipt", role(.found))]
+    Role {
+        /// The key.
+        key: KeyId,
+        /// Its role.
+        found: Option<Name>,
+    },
+}
+
+fn role(found: &Option<Name>) -> String {
+    found.as_ref().map_or("no role".to_owned(), |role| format!("the role {role}"))
+}
+
+/// Checks that a key may sign receipts at this time. A trust root without the role asks for none.
+pub fn check(root: &TrustRoot, key: &KeyId, now: Timestamp) -> Result<(), ReceiptKeyError> {
+    let (receipt, found) = (name("receipt"), root.role_of(key));
+    if found.is_none() && !root.document().roles.contains_key(&receipt) {
+        return Ok(());
+    }
+    root.counts(key, &receipt, When::At(now)).map_err(|reason| match found {
+        Some(role) if *role == receipt => ReceiptKeyError::Spent { key: *key, reason },
+        found => ReceiptKeyError::Role { key: *key, found: found.cloned() },
+    })
+}

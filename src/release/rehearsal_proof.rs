@@ -1,0 +1,166 @@
+//! The proof that a release was rehearsed, as a run demands it: the receipt that was named, or one of those kept.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::bundle::AuthenticatedBundle;
+use crate::record::rehearsal::{self, Demand, Proved, UnprovedError};
+use crate::trust::{TrustRoot, When};
+use pgseal_verify::format::statement::ReleaseId;
+use pgseal_verify::format::timestamp::Timestamp;
+
+/// Why a run may not rest on a rehearsal.
+#[derive(Debug, thiserror::Error)]
+pub enum RehearsalProofError {
+    /// The receipt that was named does not count.
+    #[error("this rehearsal does not count: {source}")]
+    Refused {
+        /// The receipt.
+        path: PathBuf,
+        /// Why.
+        source: UnprovedError,
+    },
+    /// A receipt that cannot be believed, and that may report a failure of this release.
+    #[error("this rehearsal does not count: {source}")]
+    Unreadable {
+        /// The receipt.
+        path: PathBuf,
+        /// Why.
+        source: UnprovedError,
+    },
+    /// No receipt proves the rehearsal.
+    #[error("{}{found}", .demanded_by.text())]
+    Missing {
+        /// Who demands one.
+        demanded_by: DemandedBy,
+        /// The receipts that were looked at.
+        found: Found,
+    },
+    /// The directory of the receipts cannot be read.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The directory.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+}
+
+/// Who demands a rehearsal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DemandedBy {
+    /// The release.
+    Release,
+    /// The trust root's policy.
+    TrustRoot,
+    /// The operator, who named a receipt.
+    Operator,
+}
+
+/// The receipts that were looked at, none of which is a proof.
+#[derive(Debug, thiserror::Error)]
+pub enum Found {
+    /// The only one.
+    #[error("{path} does not prove it: {source}", path = path.display())]
+    One {
+        /// The receipt.
+        path: PathBuf,
+        /// Why not.
+        source: UnprovedError,
+    },
+    /// The newest of several.
+    #[error("the newest receipt that speaks for it, {path}, does not prove it: {source}", path = path.display())]
+    Newest {
+        /// The receipt.
+        path: PathBuf,
+        /// Why not.
+        source: UnprovedError,
+    },
+    /// No receipt of the release.
+    #[error("{path} holds no receipt of it", path = _0.display())]
+    None(PathBuf),
+}
+
+impl DemandedBy {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Release => "the release wants it to be rehearsed before it runs, and ",
+            Self::TrustRoot => "the trust root wants it to be rehearsed before it runs, and ",
+            Self::Operator => "the rehearsal that --rehearsal names does not count: ",
+        }
+    }
+}
+
+/// The proof that a run would rest on: of those in the directory and the one that is named, the newest that says something.
+/// None where none is needed or named.
+pub fn proof(
+    named: Option<&Path>,
+    root: &TrustRoot,
+    bundle: &AuthenticatedBundle,
+    variables: &BTreeMap<String, String>,
+    receipts: &Path,
+    now: Timestamp,
+) -> Result<Option<Proved>, RehearsalProofError> {
+    let (manifest, policy) = (bundle.manifest(), root.policy());
+    let (release, database) = (bundle.release_id(), manifest.target.database.as_str());
+    let demand = Demand { release, database, variables, max_age_days: rehearsal::max_age_days(manifest, policy), now };
+    let read = |path: &Path| {
+        let read = rehearsal::read(path, root, When::At(now))?;
+        read.is_evidence_of(release)?;
+        Ok::<_, UnprovedError>(read)
+    };
+    let mut evidence = Vec::new();
+    if let Some(path) = named {
+        let refused = |source| RehearsalProofError::Refused { path: path.to_owned(), source };
+        let named = read(path).map_err(refused)?;
+        named.prove(&demand).map_err(refused)?;
+        evidence.push((path.to_owned(), named));
+    } else if !(manifest.require_rehearsal || policy.require_rehearsal) {
+        return Ok(None);
+    }
+    let mut last = None;
+    for path in found(receipts)? {
+        match read(&path) {
+            Ok(read) => evidence.push((path, read)),
+            Err(UnprovedError::Release(_)) => {}
+            // Nobody signed it: it says nothing, neither for the release nor against it.
+            Err(error @ UnprovedError::Unsigned) => last = Some((path, error)),
+            // It may be the one that says that the release failed.
+            Err(source) if is_about(&path, release) => return Err(RehearsalProofError::Unreadable { path, source }),
+            Err(error) => last = Some((path, error)),
+        }
+    }
+    let several = evidence.len() > 1;
+    let newest = rehearsal::newest(evidence, |(_, read)| &read.statement.predicate, database, Some(variables));
+    let found = match newest.map(|(path, read)| (read.prove(&demand), path)) {
+        Some((Ok(proved), _)) => return Ok(Some(proved)),
+        Some((Err(source), path)) if several => Found::Newest { path, source },
+        Some((Err(source), path)) => Found::One { path, source },
+        None => last.map_or_else(|| Found::None(receipts.to_owned()), |(path, source)| Found::One { path, source }),
+    };
+    let demanded_by = match (manifest.require_rehearsal, policy.require_rehearsal) {
+        (true, _) => DemandedBy::Release,
+        (_, true) => DemandedBy::TrustRoot,
+        _ => DemandedBy::Operator,
+    };
+    Err(RehearsalProofError::Missing { demanded_by, found })
+}
+
+/// Whether it says so itself, or can't be asked.
+fn is_about(path: &Path, release: ReleaseId) -> bool {
+    let Ok(statement) = rehearsal::claimed(path) else { return true };
+    statement.subject.first().is_none_or(|subject| subject.digest.sha256 == release.digest())
+}
+
+/// The oldest first, by the time in their names.
+fn found(receipts: &Path) -> Result<Vec<PathBuf>, RehearsalProofError> {
+    let entries = match std::fs::read_dir(receipts) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.and_then(Iterator::collect::<std::io::Result<Vec<_>>>),
+    };
+    let entries = entries.map_err(|source| RehearsalProofError::Io { path: receipts.to_owned(), source })?;
+    let mut paths: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
+    paths.retain(|path| rehearsal::is_one(path));
+    paths.sort();
+    Ok(paths)
+}
