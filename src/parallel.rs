@@ -124,7 +124,9 @@ mod tests {
     fn threads_work_at_the_same_time_and_little_work_starts_none() {
         let all = Barrier::new(4);
         // Nobody passes the barrier before four threads are there.
-        share(&[1; 4], helpers(3), &|_| drop(all.wait()));
+        share(&[1; 4], helpers(3), &|_| {
+            all.wait();
+        });
         let main = thread::current().id();
         let seen = map(&[(); 8], |()| WORTH_A_THREAD / 9, |()| thread::current().id());
         assert_eq!(seen.into_iter().collect::<HashSet<_>>(), HashSet::from([main]));

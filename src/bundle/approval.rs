@@ -4,16 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::trust::root::ClaimedSignature;
 use pgseal_verify::digest::Digest;
-use pgseal_verify::format::approval::{Approval, ApprovalPredicateType, ApprovalStatement, Decision};
+use pgseal_verify::format::approval::{Approval, ApprovalStatement, Decision};
 use pgseal_verify::format::json::{self, JsonError};
 use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::name::{AprCode, Name};
-use pgseal_verify::format::notarisation::{
-    Notarisation, NotarisationPredicateType, NotarisationStatement, SeenSignature,
-};
-use pgseal_verify::format::statement::{DigestSet, ReleaseId, StatementType, Subject, title};
+use pgseal_verify::format::notarisation::{Notarisation, NotarisationStatement, SeenSignature};
+use pgseal_verify::format::statement::{DigestSet, ReleaseId, Subject, title};
 use pgseal_verify::format::timestamp::Timestamp;
-use pgseal_verify::format::version::Format1;
 
 /// What a person says about a release.
 #[derive(Clone, Debug)]
@@ -37,10 +34,8 @@ pub fn statement(manifest: &Manifest, id: ReleaseId, word: Word) -> Result<Vec<u
     let Word { decision, role, apr, at, expires, reason } = word;
     let (release, target) = (manifest.release.clone(), manifest.target.clone());
     json::to_canonical(&ApprovalStatement {
-        type_: StatementType::V1,
         subject: subject(manifest, id),
-        predicate_type: ApprovalPredicateType::V1,
-        predicate: Approval { format: Format1, decision, role, apr, release, target, at, expires, reason },
+        predicate: Approval { decision, role, apr, release, target, at, expires, reason },
     })
 }
 
@@ -63,10 +58,8 @@ pub fn notarisation(
     });
     let signatures = seen.collect::<BTreeMap<Digest, SeenSignature>>().into_values().collect();
     json::to_canonical(&NotarisationStatement {
-        type_: StatementType::V1,
         subject: subject(manifest, id),
-        predicate_type: NotarisationPredicateType::V1,
-        predicate: Notarisation { format: Format1, signatures },
+        predicate: Notarisation { signatures },
     })
 }
 

@@ -14,7 +14,7 @@ use pgseal_verify::format::manifest::{
     Acknowledgement, Gate, Manifest, RollbackScript, Runbook, State, States, Tier, Variable, VerifyScript,
 };
 use pgseal_verify::format::name::Name;
-use pgseal_verify::format::version::{Format1, MINIMUM_PGSEAL};
+use pgseal_verify::format::version::MINIMUM_PGSEAL;
 
 /// The manifest and the stages that the document says; everything that doesn't hold becomes a problem.
 pub(super) fn manifest(
@@ -71,7 +71,6 @@ impl Checker<'_> {
         let acknowledged = toml.acknowledge.into_iter().map(|acknowledged| self.acknowledged(acknowledged)).collect();
         let stages: Vec<Stage> = stage::check(&mut self, toml.stage, &toml.release.name, &tiers, &verify, &variables);
         let manifest = Manifest {
-            format: Format1,
             minimum_pgseal: MINIMUM_PGSEAL.to_owned(),
             created: None,
             release: toml.release,

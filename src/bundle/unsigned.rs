@@ -16,9 +16,7 @@ use pgseal_verify::digest::{Digest, Hasher};
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::json::{self, JsonError};
 use pgseal_verify::format::manifest::{File, Stored};
-use pgseal_verify::format::statement::{
-    DigestSet, PAYLOAD_TYPE, ReleaseId, ReleasePredicateType, Statement, StatementType, Subject,
-};
+use pgseal_verify::format::statement::{DigestSet, PAYLOAD_TYPE, ReleaseId, Statement, Subject};
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::limits;
 
@@ -123,12 +121,7 @@ impl UnsignedBundle {
             return Err(PackError::TooManyFiles(files.len()));
         }
         subject.sort_by(|a, b| a.name.cmp(&b.name));
-        let statement = json::to_canonical(&Statement {
-            type_: StatementType::V1,
-            subject,
-            predicate_type: ReleasePredicateType::V1,
-            predicate: manifest,
-        })?;
+        let statement = json::to_canonical(&Statement { subject, predicate: manifest })?;
         if statement.len() as u64 > limits::STATEMENT_BYTES {
             return Err(PackError::StatementTooLarge(statement.len()));
         }

@@ -10,6 +10,7 @@ use super::table;
 use crate::trust::When;
 use pgseal_verify::format::manifest::{Manifest, State, Stored, Transaction};
 use pgseal_verify::format::statement::title;
+use pgseal_verify::format::wire::V1;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -20,7 +21,7 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (_, bundle) = args.bundle.authenticate(When::At(now()))?;
     let manifest = bundle.manifest();
-    out.document(&serde_json::json!({ "release_id": bundle.release_id(), "manifest": manifest }));
+    out.document(&serde_json::json!({ "release_id": bundle.release_id(), "manifest": V1(manifest) }));
     let release = &manifest.release;
     out.line(format!("{} (sequence {})", title(&release.name, &release.version), release.sequence));
     out.line(escape(&release.summary));

@@ -26,6 +26,7 @@ use pgseal_verify::format::receipt::{Action, Outcome, Receipt};
 use pgseal_verify::format::rehearsal::Rehearsal;
 use pgseal_verify::format::statement::ReleaseId;
 use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::wire::V1;
 
 /// Where receipts go, and who signs them.
 #[derive(clap::Args, Debug)]
@@ -155,7 +156,7 @@ impl Prepared {
         let mut document = serde_json::json!({
             "run_id": self.run_id,
             "receipt": stored.as_ref().ok().map(|path| path.to_string_lossy()),
-            "result": result,
+            "result": V1(&result),
         });
         if let Some(failure) = &failure {
             document["failure"] = serde_json::json!(failure);

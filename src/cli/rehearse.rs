@@ -31,6 +31,7 @@ use crate::release::stop::Stop;
 use crate::trust::{When, policy};
 use narrator::Narrator;
 use pgseal_verify::format::fingerprint::Scope;
+use pgseal_verify::format::wire::V1;
 
 /// How the directory of a rehearsal's journals begins, in the system's temporary directory.
 const SCRATCH: &str = "pgseal-rehearsal-";
@@ -212,7 +213,7 @@ fn conclude(
     let (dir, stored) = prepared.store_rehearsal(bundle.release_id(), rehearsed.receipt);
     out.document(&serde_json::json!({
         "receipt": stored.as_ref().ok().map(|path| path.to_string_lossy()),
-        "rehearsal": result,
+        "rehearsal": V1(&result),
         "remarks": rehearsed.remarks,
     }));
     for remark in rehearsed.remarks.iter().take(REMARKS_SHOWN) {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::{signed, size};
 use crate::trust::{SecretKey, TrustRoot, When};
-use pgseal_verify::format::receipt::{Receipt, ReceiptPredicateType, ReceiptStatement};
-use pgseal_verify::format::statement::{ReleaseId, StatementType};
+use pgseal_verify::format::receipt::{Receipt, ReceiptStatement};
+use pgseal_verify::format::statement::ReleaseId;
 use pgseal_verify::record::signed::subject;
 
 pub use super::signed::{Reservation, read_parts};
@@ -26,9 +26,7 @@ impl Reservation {
     /// Writes the receipt and gives its path.
     pub fn write(self, release_id: ReleaseId, receipt: Receipt, key: Option<&SecretKey>) -> io::Result<PathBuf> {
         let statement = ReceiptStatement {
-            type_: StatementType::V1,
             subject: subject(&receipt.release, release_id),
-            predicate_type: ReceiptPredicateType::V1,
             predicate: Receipt { signer: key.map(|key| key.public_key().id().digest()), ..receipt },
         };
         let bytes = size::fitted(statement, size::shorten_receipt).map_err(io::Error::other)?;

@@ -8,8 +8,8 @@ use super::signed::{self, Reservation, read_parts};
 use super::size;
 use crate::trust::{SecretKey, TrustRoot, When};
 use pgseal_verify::format::file_name::REHEARSAL;
-use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalPredicateType, RehearsalStatement};
-use pgseal_verify::format::statement::{ReleaseId, StatementType};
+use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalStatement};
+use pgseal_verify::format::statement::ReleaseId;
 use pgseal_verify::record::signed::{ReceiptError, subject};
 
 pub use pgseal_verify::record::rehearsal::*;
@@ -33,9 +33,7 @@ impl Reservation {
         key: Option<&SecretKey>,
     ) -> io::Result<PathBuf> {
         let statement = RehearsalStatement {
-            type_: StatementType::V1,
             subject: subject(&rehearsal.release, release_id),
-            predicate_type: RehearsalPredicateType::V1,
             predicate: Rehearsal { signer: key.map(|key| key.public_key().id().digest()), ..rehearsal },
         };
         let bytes = size::fitted(statement, size::shorten_rehearsal).map_err(io::Error::other)?;

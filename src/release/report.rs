@@ -7,7 +7,7 @@ use super::order::Order;
 use super::perform::{Start, Work};
 use crate::trust::added::SignedApproval;
 use pgseal_verify::format::receipt::{CountedApproval, Outcome, Receipt, TrustReference};
-use pgseal_verify::format::version::{Format1, PGSEAL};
+use pgseal_verify::format::version::PGSEAL;
 
 /// How it ended. Also a failed run has a receipt.
 pub struct Report {
@@ -54,7 +54,6 @@ impl From<Failure> for Halt {
 pub(super) fn blank_receipt(order: &Order<'_>, work: &Work<'_>, start: Start, run_id: &str) -> Receipt {
     let started = (order.clock)();
     Receipt {
-        format: Format1,
         run_id: run_id.to_owned(),
         action: work.action,
         outcome: Outcome::Unchanged,

@@ -13,7 +13,6 @@ use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::format::trust_document::{
     AuthorityEntry, GateRole, KeyEntry, KeyStatus, Policy, Role, TrustDocument,
 };
-use pgseal_verify::format::version::Format1;
 
 /// A key to put in: its role, the key, and whose it is.
 pub struct NewKey {
@@ -129,7 +128,6 @@ pub fn first(
     let mut keys: Vec<KeyEntry> = keys.into_iter().map(entry).collect();
     keys.sort_by_key(|key| key.id);
     TrustDocument {
-        format: Format1,
         version: 1,
         prev_sha256: None,
         issued,

@@ -13,6 +13,7 @@ use pgseal_verify::digest::Digest;
 use pgseal_verify::format::json;
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::format::trust_document::{PAYLOAD_TYPE, Policy, TrustDocument};
+use pgseal_verify::format::wire::V1;
 use serde_json::Value;
 
 /// The key of a word: the same in every run, so that Ed25519 makes the same signatures.
@@ -52,7 +53,7 @@ impl<'k> Draft<'k> {
         }
         let document: TrustDocument =
             draft::first(keys, thresholds, Policy::default(), None, time("9000-01-01T00:00:00Z"));
-        Self { document: serde_json::to_value(document).expect("a document is JSON"), root_keys: vec![root] }
+        Self { document: serde_json::to_value(V1(document)).expect("a document is JSON"), root_keys: vec![root] }
     }
 
     /// The canonical bytes.

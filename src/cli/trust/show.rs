@@ -16,6 +16,7 @@ use crate::trust::signatures::{self, Progress, Tally};
 use crate::trust::{DraftRoot, store};
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::trust_document::GateRole;
+use pgseal_verify::format::wire::V1;
 use pgseal_verify::words;
 
 #[derive(clap::Args, Debug)]
@@ -125,7 +126,7 @@ pub fn document(shown: &Shown) -> serde_json::Value {
         "signed": shown.progress.is_met(),
         "signatures": { "own": tally(shown.progress.own), "before": shown.progress.before.map(tally) },
         "steps": shown.steps.iter().map(step).collect::<Vec<_>>(),
-        "trust": shown.draft.document(),
+        "trust": V1(shown.draft.document()),
     })
 }
 

@@ -6,7 +6,7 @@ use super::{ClonedDatabase, ClonedFrom, Job};
 use pgseal_verify::format::receipt::{ObservedTarget, TrustReference};
 use pgseal_verify::format::rehearsal::{CloneMethod, Rehearsal, RehearsalOutcome, Source};
 use pgseal_verify::format::timestamp::Timestamp;
-use pgseal_verify::format::version::{Format1, PGSEAL};
+use pgseal_verify::format::version::PGSEAL;
 
 pub(super) fn by(method: CloneMethod) -> &'static str {
     match method {
@@ -27,7 +27,6 @@ pub(super) fn blank(job: &Job<'_>, clone: &ClonedDatabase, method: CloneMethod, 
     };
     let order = &job.order;
     Rehearsal {
-        format: Format1,
         rehearsal_id: job.rehearsal_id.to_owned(),
         outcome: RehearsalOutcome::Failed,
         error: None,

@@ -22,7 +22,6 @@ fn trust(keys: &[(&'static str, &SecretKey)]) -> TrustRoot {
     let mut entries: Vec<KeyEntry> = keys.iter().map(entry).collect();
     entries.sort_by_key(|entry| entry.id);
     let document = TrustDocument {
-        format: Format1,
         version: 1,
         prev_sha256: None,
         issued: None,

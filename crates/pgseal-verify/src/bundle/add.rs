@@ -8,8 +8,9 @@ use super::untrusted::UntrustedBundle;
 use crate::archive::MAGIC;
 use crate::archive::section::{Part, Section};
 use crate::archive::write::ArchiveWriter;
-use crate::format::json::{self, JsonError};
+use crate::format::json::JsonError;
 use crate::format::statement::Statement;
+use crate::format::wire;
 use crate::limits;
 use crate::trust::added::ClaimedStatement;
 use crate::trust::evidence::ClaimedToken;
@@ -58,7 +59,7 @@ impl UntrustedBundle {
     /// Reads the statement that nobody has vouched for, for someone who is about to: it must be a release's, and the
     /// files its own.
     pub fn claimed_release(&self) -> Result<Statement, AddError> {
-        let statement: Statement = json::from_canonical(&self.statement)?;
+        let statement: Statement = wire::read(&self.statement)?;
         subjects::check(&self.archive, &statement, self.workers)?;
         Ok(statement)
     }

@@ -8,11 +8,12 @@ use crate::archive::read::{Archive, Member};
 use crate::digest::Digest;
 use crate::entry_path::EntryPath;
 use crate::format::approval::APR_VARIABLE;
-use crate::format::json::{self, JsonError};
+use crate::format::json::JsonError;
 use crate::format::manifest::{File, Manifest};
 use crate::format::statement::{PAYLOAD_TYPE, ReleaseId, Statement};
 use crate::format::timestamp::Timestamp;
 use crate::format::version::PGSEAL;
+use crate::format::wire;
 use crate::trust::added::{AddedError, AddedStatement, ClaimedStatement, SignedApproval};
 use crate::trust::evidence::{Evidence, Proofs, TokenError};
 use crate::trust::root::{ClaimedSignature, SignatureError, name};
@@ -139,7 +140,7 @@ impl UntrustedBundle {
     pub fn authenticate(self, root: &TrustRoot, when: When) -> Result<AuthenticatedBundle, AuthenticateError> {
         let Signed { release_id, counted, approvals, proofs } = self.signed(root, when)?;
         let body = &self.statement;
-        let statement: Statement = json::from_canonical(body).map_err(|error| unreadable(body, error))?;
+        let statement: Statement = wire::read(body).map_err(|error| unreadable(body, error))?;
         let needed = &statement.predicate.minimum_pgseal;
         if newer(needed, PGSEAL) {
             return Err(AuthenticateError::NewerProgram { needed: needed.clone() });

@@ -6,43 +6,23 @@ use serde::{Deserialize, Serialize};
 
 use super::manifest::{Release, Target};
 use super::name::{AprCode, Name};
-use super::statement::{StatementType, Subject};
+use super::statement::{Predicate, Statement};
 use super::timestamp::Timestamp;
-use super::version::Format1;
 
 /// The variable of a release that carries the code of the ratified proposal.
 pub const APR_VARIABLE: &str = "ratified_apr";
 
-/// `approvals/KEYID.json`, said by a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ApprovalStatement {
-    /// Always in-toto Statement v1.
-    #[serde(rename = "_type")]
-    pub type_: StatementType,
-    /// The release: its name and version, and its id.
-    pub subject: Vec<Subject>,
-    /// Always an approval.
-    #[serde(rename = "predicateType")]
-    pub predicate_type: ApprovalPredicateType,
-    /// What is said.
-    pub predicate: Approval,
-}
+/// An approval or its withdrawal, `approvals/KEYID.json` by a person.
+pub type ApprovalStatement = Statement<Approval>;
 
-/// The predicate type of an approval and of its withdrawal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ApprovalPredicateType {
-    /// Version 1.
-    #[serde(rename = "urn:pgseal:approval:v1")]
-    V1,
+impl Predicate for Approval {
+    const TYPE: &'static str = "urn:pgseal:approval:v1";
 }
 
 /// A person's yes to a release, or the withdrawal of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
-    /// The document's format.
-    pub format: Format1,
     /// Yes, or no longer.
     pub decision: Decision,
     /// In which role.

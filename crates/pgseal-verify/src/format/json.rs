@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::version::PGSEAL;
 use crate::limits;
 
 /// Integers beyond this lose precision in other readers (RFC 8785 section 3.2.2.3, RFC 7493).
@@ -25,6 +26,14 @@ pub enum JsonError {
     /// JSON, but not its one canonical spelling.
     #[error("JSON is not canonical (RFC 8785): it differs at byte {0}")]
     NotCanonical(usize),
+    /// A version of the format that this program does not know.
+    #[error("format {found} is not known to pgseal {PGSEAL}, which reads format 1; pgseal {} reads it", .program.as_deref().unwrap_or("of a newer version"))]
+    NewerFormat {
+        /// The version of the format.
+        found: u64,
+        /// The version of pgseal that the document names.
+        program: Option<String>,
+    },
     /// A number that has no exact spelling.
     #[error("number {0} is not an integer of at most 53 bits")]
     Number(String),

@@ -11,7 +11,6 @@ use super::limits_of_run::RunLimits;
 use super::name::{Name, VariableName, Version};
 use super::server_range::ServerRange;
 use super::timestamp::Timestamp;
-use super::version::Format1;
 use crate::digest::Digest;
 use crate::entry_path::EntryPath;
 
@@ -19,8 +18,6 @@ use crate::entry_path::EntryPath;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// The manifest's format.
-    pub format: Format1,
     /// The oldest pgseal that can read it.
     pub minimum_pgseal: String,
     /// `SOURCE_DATE_EPOCH` of the packing, if it was set. Nothing is decided by it.

@@ -19,3 +19,4 @@ pub mod statement;
 pub mod timestamp;
 pub mod trust_document;
 pub mod version;
+pub mod wire;

@@ -6,41 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use super::manifest::Release;
 use super::name::{AprCode, Name};
-use super::statement::{StatementType, Subject};
+use super::statement::{Predicate, Statement};
 use super::timestamp::Timestamp;
-use super::version::Format1;
 use crate::digest::Digest;
 
 /// `*.receipt.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReceiptStatement {
-    /// Always in-toto Statement v1.
-    #[serde(rename = "_type")]
-    pub type_: StatementType,
-    /// The release: its name and version, and its id.
-    pub subject: Vec<Subject>,
-    /// Always a receipt.
-    #[serde(rename = "predicateType")]
-    pub predicate_type: ReceiptPredicateType,
-    /// What was done.
-    pub predicate: Receipt,
-}
+pub type ReceiptStatement = Statement<Receipt>;
 
-/// The predicate type of a receipt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ReceiptPredicateType {
-    /// Version 1.
-    #[serde(rename = "urn:pgseal:receipt:v1")]
-    V1,
+impl Predicate for Receipt {
+    const TYPE: &'static str = "urn:pgseal:receipt:v1";
 }
 
 /// What a run or a rollback did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {
-    /// The document's format.
-    pub format: Format1,
     /// Names the run, its journal and its ledger row: 32 hexadecimal digits from the operating system's random source.
     pub run_id: String,
     /// What was asked for.

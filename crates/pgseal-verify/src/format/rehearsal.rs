@@ -7,41 +7,21 @@ use serde::{Deserialize, Serialize};
 
 use super::manifest::Release;
 use super::receipt::{GateAnswer, ObservedTarget, Operator, TierRecord, TrustReference, VerifyRecord};
-use super::statement::{StatementType, Subject};
+use super::statement::{Predicate, Statement};
 use super::timestamp::Timestamp;
-use super::version::Format1;
 use crate::digest::Digest;
 
 /// `*.rehearsal.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RehearsalStatement {
-    /// Always in-toto Statement v1.
-    #[serde(rename = "_type")]
-    pub type_: StatementType,
-    /// The release: its name and version, and its id.
-    pub subject: Vec<Subject>,
-    /// Always a rehearsal.
-    #[serde(rename = "predicateType")]
-    pub predicate_type: RehearsalPredicateType,
-    /// What was seen.
-    pub predicate: Rehearsal,
-}
+pub type RehearsalStatement = Statement<Rehearsal>;
 
-/// The predicate type of a rehearsal receipt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RehearsalPredicateType {
-    /// Version 1.
-    #[serde(rename = "urn:pgseal:rehearsal:v1")]
-    V1,
+impl Predicate for Rehearsal {
+    const TYPE: &'static str = "urn:pgseal:rehearsal:v1";
 }
 
 /// A rehearsal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rehearsal {
-    /// The document's format.
-    pub format: Format1,
     /// Names the rehearsal and its clone: 32 hexadecimal digits from the operating system's random source.
     pub rehearsal_id: String,
     /// Whether every step held.

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::Manifest;
@@ -12,36 +13,24 @@ use crate::digest::Digest;
 /// The DSSE payload type of every in-toto statement.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
-/// `statement.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Statement {
-    /// Always in-toto Statement v1.
-    #[serde(rename = "_type")]
-    pub type_: StatementType,
-    /// Every member after the signatures, in the order of the file, with the digest of its stored bytes.
+/// A signed document about a release. [`super::wire`] has its form in JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement<P = Manifest> {
+    /// In `statement.json` every member after the signatures, in the order of the file, with the digest of its stored
+    /// bytes; elsewhere the release: its name and version, and its id.
     pub subject: Vec<Subject>,
-    /// Always a release.
-    #[serde(rename = "predicateType")]
-    pub predicate_type: ReleasePredicateType,
-    /// What the release is.
-    pub predicate: Manifest,
+    /// What is stated.
+    pub predicate: P,
 }
 
-/// The in-toto type of every statement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum StatementType {
-    /// Statement v1.
-    #[serde(rename = "https://in-toto.io/Statement/v1")]
-    V1,
+/// The predicate of a statement.
+pub trait Predicate: Serialize + DeserializeOwned {
+    /// Its in-toto predicate type.
+    const TYPE: &'static str;
 }
 
-/// The predicate type of a release.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ReleasePredicateType {
-    /// Version 1.
-    #[serde(rename = "urn:pgseal:release:v1")]
-    V1,
+impl Predicate for Manifest {
+    const TYPE: &'static str = "urn:pgseal:release:v1";
 }
 
 /// A file by name and digest.

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use super::manifest::is_false;
 use super::name::Name;
 use super::timestamp::Timestamp;
-use super::version::Format1;
 use crate::digest::Digest;
 
 /// The DSSE payload type of a trust document.
@@ -17,12 +16,10 @@ pub const PAYLOAD_TYPE: &str = "application/vnd.pgseal.trust+json";
 /// Roles that have a task of their own, and so give no approvals.
 pub const ROLES_WITH_A_TASK: [&str; 5] = ["root", "release", "receipt", "notary", "log"];
 
-/// `trust.json`.
+/// `trust.json`, written as [`super::wire::V1`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustDocument {
-    /// The document's format.
-    pub format: Format1,
     /// 1, 2, 3, ...: each is signed by the root keys of the one before.
     pub version: u32,
     /// The digest of version - 1; absent in version 1.

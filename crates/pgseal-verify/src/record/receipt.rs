@@ -2,9 +2,9 @@
 
 use super::signed::{self, Parts, ReceiptError};
 use crate::digest::Digest;
-use crate::format::json;
 use crate::format::receipt::ReceiptStatement;
 use crate::format::timestamp::Timestamp;
+use crate::format::wire;
 use crate::trust::evidence::Evidence;
 use crate::trust::{KeyId, TrustRoot, When};
 
@@ -18,7 +18,7 @@ pub struct ReadReceipt {
 
 /// What a receipt says, whoever signed it. It proves nothing.
 pub fn claims(document: &[u8]) -> Result<ReceiptStatement, ReceiptError> {
-    let statement: ReceiptStatement = json::from_canonical(document)?;
+    let statement: ReceiptStatement = wire::read(document)?;
     signed::check_subject(&statement.subject, &statement.predicate.release)?;
     Ok(statement)
 }

@@ -5,12 +5,12 @@ use std::num::NonZeroU32;
 
 use super::signed::{self, Parts, ReceiptError};
 use crate::digest::Digest;
-use crate::format::json;
 use crate::format::manifest::Manifest;
 use crate::format::rehearsal::{Rehearsal, RehearsalOutcome, RehearsalStatement};
 use crate::format::statement::ReleaseId;
 use crate::format::timestamp::Timestamp;
 use crate::format::trust_document::Policy;
+use crate::format::wire;
 use crate::trust::evidence::Evidence;
 use crate::trust::policy::is_behind;
 use crate::trust::{KeyId, TrustRoot, When};
@@ -32,7 +32,7 @@ pub fn check(parts: Parts, root: &TrustRoot, when: When) -> Result<ReadRehearsal
 
 /// What a rehearsal receipt says, whoever signed it. It proves nothing.
 pub fn claims(document: &[u8]) -> Result<RehearsalStatement, ReceiptError> {
-    let statement: RehearsalStatement = json::from_canonical(document)?;
+    let statement: RehearsalStatement = wire::read(document)?;
     signed::check_subject(&statement.subject, &statement.predicate.release)?;
     Ok(statement)
 }

@@ -14,6 +14,7 @@ use crate::format::name::Name;
 use crate::format::notarisation::{Notarisation, NotarisationStatement};
 use crate::format::statement::{PAYLOAD_TYPE, ReleaseId, Subject, title};
 use crate::format::timestamp::Timestamp;
+use crate::format::wire;
 
 /// A statement as a file gives it: the claimed key, the bytes, the signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,14 +131,14 @@ impl TrustRoot {
         let key = claimed.key;
         let unreadable = |source| AddedError::Statement { key, source };
         if claimed.kind()?.predicate_type == "urn:pgseal:notarisation:v1" {
-            let read: NotarisationStatement = json::from_canonical(&claimed.body).map_err(unreadable)?;
+            let read: NotarisationStatement = wire::read(&claimed.body).map_err(unreadable)?;
             if !read.predicate.signatures.is_sorted_by(|a, b| a.key_id < b.key_id) {
                 return Err(AddedError::Order(key));
             }
             let notarisation = SignedNotarisation { key, statement: read.predicate };
             return Ok((about(key, &read.subject)?, AddedStatement::Notarisation(notarisation)));
         }
-        let read: ApprovalStatement = json::from_canonical(&claimed.body).map_err(unreadable)?;
+        let read: ApprovalStatement = wire::read(&claimed.body).map_err(unreadable)?;
         let release = about(key, &read.subject)?;
         let shown = &read.predicate.release;
         if read.subject.iter().any(|subject| subject.name != title(&shown.name, &shown.version)) {

@@ -14,6 +14,7 @@ use crate::format::json::{self, JsonError};
 use crate::format::name::Name;
 use crate::format::timestamp::Timestamp;
 use crate::format::trust_document::{self, AuthorityEntry, KeyEntry, KeyStatus, TrustDocument};
+use crate::format::wire::{self, V1};
 
 /// A signature as a file gives it: the claimed key and 64 bytes.
 pub type ClaimedSignature = (KeyId, [u8; 64]);
@@ -143,7 +144,7 @@ pub enum SignatureError {
 impl DraftRoot {
     /// Reads a document: every rule of its own holds.
     pub fn parse(bytes: Vec<u8>) -> Result<Self, TrustError> {
-        let document: TrustDocument = json::from_canonical(&bytes)?;
+        let V1(document): V1<TrustDocument> = wire::read(&bytes)?;
         let (keys, authorities) = (check_keys(&document)?, check_authorities(&document)?);
         let draft = Self { keys, authorities, bytes, document };
         draft.check_roles()?;
@@ -152,7 +153,7 @@ impl DraftRoot {
 
     /// The same of a document that is not yet bytes.
     pub fn of(document: &TrustDocument) -> Result<Self, TrustError> {
-        Self::parse(json::to_canonical(document)?)
+        Self::parse(json::to_canonical(&V1(document))?)
     }
 
     /// With signatures that meet its root threshold. It is judged by its own keys alone here; that it follows the
