@@ -1,4 +1,5 @@
-//! A notary's counter-signature as data: which signatures of a release it saw, and when, as an in-toto Statement v1.
+//! The document of a notary's counter-signature: an in-toto Statement v1 that lists signatures of a
+//! release, and the time of each.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +8,7 @@ use super::timestamp::Timestamp;
 use super::version::Format1;
 use crate::digest::Digest;
 
-/// `approvals/KEYID.json`, said by a notary.
+/// `approvals/KEYID.json` by a notary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NotarisationStatement {
@@ -19,7 +20,7 @@ pub struct NotarisationStatement {
     /// Always a notarisation.
     #[serde(rename = "predicateType")]
     pub predicate_type: NotarisationPredicateType,
-    /// What was seen.
+    /// Content of the notarisation.
     pub predicate: Notarisation,
 }
 
@@ -31,13 +32,13 @@ pub enum NotarisationPredicateType {
     V1,
 }
 
-/// What a notary saw.
+/// Signatures that a notary saw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Notarisation {
-    /// The document's format.
+    /// Format of the document.
     pub format: Format1,
-    /// The signatures, by ascending key id.
+    /// Signatures by ascending key id.
     pub signatures: Vec<SeenSignature>,
 }
 
@@ -45,10 +46,10 @@ pub struct Notarisation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SeenSignature {
-    /// The key that made it.
+    /// Id of the signing key.
     pub key_id: Digest,
-    /// SHA-256 of its 64 bytes.
+    /// SHA-256 of the signature's 64 bytes.
     pub sha256: Digest,
-    /// The notary's clock when it first saw it.
+    /// Time of the first sight by the notary's clock.
     pub at: Timestamp,
 }

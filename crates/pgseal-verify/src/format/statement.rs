@@ -19,12 +19,13 @@ pub struct Statement {
     /// Always in-toto Statement v1.
     #[serde(rename = "_type")]
     pub type_: StatementType,
-    /// Every member after the signatures, in the order of the file, with the digest of its stored bytes.
+    /// Every member after the signatures, in the order of the file, with the digest of its stored
+    /// bytes.
     pub subject: Vec<Subject>,
     /// Always a release.
     #[serde(rename = "predicateType")]
     pub predicate_type: ReleasePredicateType,
-    /// What the release is.
+    /// The manifest of the release.
     pub predicate: Manifest,
 }
 
@@ -48,9 +49,9 @@ pub enum ReleasePredicateType {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Subject {
-    /// A member's name, or a release's.
+    /// Name of a member or of a release.
     pub name: String,
-    /// Its digest.
+    /// Digest of the stored bytes.
     pub digest: DigestSet,
 }
 
@@ -62,18 +63,18 @@ pub struct DigestSet {
     pub sha256: Digest,
 }
 
-/// The digest of `statement.json`: the name of a release in approvals, ledger and receipts.
+/// The digest of `statement.json`, which identifies a release in approvals, ledger and receipts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ReleaseId(Digest);
 
 impl ReleaseId {
-    /// Of the canonical bytes of a statement.
+    /// The id for the canonical bytes of a statement.
     pub fn of(statement: &[u8]) -> Self {
         Self(Digest::of(statement))
     }
 
-    /// The digest.
+    /// The id as a digest.
     pub fn digest(&self) -> Digest {
         self.0
     }
@@ -91,7 +92,7 @@ impl fmt::Debug for ReleaseId {
     }
 }
 
-/// A release by name and version, as people say it: `one-roof 1.0.0`.
+/// Title of a release for people, name and version: `one-roof 1.0.0`.
 pub fn title(name: &Name, version: &Version) -> String {
     format!("{name} {version}")
 }
