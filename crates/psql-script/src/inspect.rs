@@ -111,8 +111,8 @@ pub(super) fn joined_copy(sql: &str) -> Option<usize> {
     found.and_then(|(start, _)| tokens.list.get(*start)).map(|token| token.start)
 }
 
-/// True if there is no word outside of parentheses before the first `;`. psql 15.20 forgets a COPY
-/// FROM STDIN whose data it has sent only at such a word (measured).
+/// True if there is no word outside of parentheses before the first `;`. Only at such a word does
+/// psql 15.20 forget a COPY FROM STDIN after it has sent the data (measured).
 pub(super) fn begins_without_a_word(sql: &str) -> bool {
     let tokens = Tokens::new(sql);
     let mut depth = 0usize;

@@ -43,8 +43,8 @@
 //! - `script`, `commands`, `branches`, `place`: the interpreter
 //! - `meta`, `arguments`, `copy_command`, `path`: backslash commands, their arguments, targets of
 //!   includes
-//! - `assemble`, `frame`, `conditions`, `data`, `strings`: from lines of an open file to a statement
-//!   and its COPY data
+//! - `assemble`, `frame`, `conditions`, `data`, `strings`: from lines of an open file to a
+//!   statement and its COPY data
 //! - `statement`: text of a statement, and the map from its characters to file, line and column
 //! - `outside`, `session_only`, `index_shape`, `inspect`, `dispatch`, `assignments`, `names`,
 //!   `select`, `asserts`: classification of a statement by its tokens

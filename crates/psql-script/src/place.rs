@@ -41,7 +41,7 @@ impl Place<'_> {
         }
     }
 
-    /// Accepts only /dev/null as the file of `\o` or `\g`: no other file leaves the host unchanged.
+    /// Accepts only /dev/null as the file of `\o` or `\g`: any other file would change the host.
     pub fn only_dev_null(&self, arguments: Vec<Argument>) -> Result<(), ScriptError> {
         match arguments.into_iter().next().map(|argument| argument.without_semicolons().text) {
             None => Ok(()),
