@@ -1,36 +1,38 @@
-//! What differs between two fingerprints, by name.
+//! Differences between two fingerprints, by name.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use pgseal_verify::format::fingerprint::{Fingerprint, TableData};
 
-/// Something that is not the same in both.
+/// An object that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Its identity: `index public.widgets_name`, `rows of public.widgets`, `value of public.widgets_id_seq`.
+    /// Identity: `index public.widgets_name`, `rows of public.widgets`, `value of
+    /// public.widgets_id_seq`.
     pub object: String,
-    /// How it differs.
+    /// Type of the difference.
     pub change: Change,
 }
 
-/// How something differs.
+/// Type of a difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Only the first has it.
+    /// Only the first fingerprint has the object.
     Missing,
-    /// Only the second has it.
+    /// Only the second fingerprint has the object.
     Added,
-    /// Both have it.
+    /// Both have the object, with different definitions.
     Changed {
-        /// Its definition in the first.
+        /// Definition in the first.
         before: String,
-        /// Its definition in the second.
+        /// Definition in the second.
         after: String,
     },
 }
 
-/// Everything that differs, objects before rows, each in the order of their names. Rows count only where both read them.
+/// All differences, objects before rows, each ordered by name. Rows are compared only if both
+/// fingerprints contain them.
 pub fn differences(a: &Fingerprint, b: &Fingerprint) -> Vec<Difference> {
     let mut found = Vec::new();
     let names: BTreeSet<&String> = a.objects.keys().chain(b.objects.keys()).collect();
@@ -69,7 +71,7 @@ fn text(data: &TableData) -> String {
 }
 
 impl Difference {
-    /// The lines of both definitions that the other doesn't have, in order.
+    /// The lines of each definition that are missing in the other, in order.
     pub fn lines(&self) -> (Vec<&str>, Vec<&str>) {
         match &self.change {
             Change::Missing | Change::Added => (Vec::new(), Vec::new()),
@@ -77,7 +79,7 @@ impl Difference {
         }
     }
 
-    /// The properties in which both differ, such as `default` or `grants`.
+    /// The differing properties, such as `default` or `grants`.
     fn properties(&self) -> Vec<&str> {
         let Change::Changed { before, after } = &self.change else { return Vec::new() };
         let (before, after) = (properties(before), properties(after));
@@ -108,7 +110,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Lines of `text` that `other` doesn't have, or not as often.
+/// Lines of `text` that `other` lacks, or has less often.
 fn only<'a>(text: &'a str, other: &str) -> Vec<&'a str> {
     let mut others: Vec<&str> = other.lines().collect();
     text.lines()
@@ -122,7 +124,7 @@ fn only<'a>(text: &'a str, other: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// A definition cut where lines are not indented.
+/// Splits a definition into properties, at lines without indentation.
 fn properties(definition: &str) -> Vec<&str> {
     let mut starts: Vec<usize> = definition.match_indices('\n').map(|(at, _)| at + 1).collect();
     starts.retain(|at| !definition[*at..].starts_with("    "));

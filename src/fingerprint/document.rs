@@ -1,4 +1,4 @@
-//! The fingerprint as a document.
+//! The document of a fingerprint.
 
 use std::collections::BTreeMap;
 
@@ -12,23 +12,23 @@ use pgseal_verify::format::json::{self, JsonError};
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::format::version::Format1;
 
-/// Why a file is no fingerprint.
+/// Reason why a file is not a fingerprint.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// Not a fingerprint in canonical JSON.
+    /// A file that is not a fingerprint in canonical JSON.
     #[error(transparent)]
     Json(#[from] JsonError),
-    /// Its objects and rows were changed after it was taken.
+    /// A document with objects or rows changed after it was made.
     #[error("its digest is {written}, and that of its content is {found}")]
     Digest {
-        /// What it says.
+        /// Digest in the document.
         written: Digest,
-        /// What it is.
+        /// Digest of the content.
         found: Digest,
     },
 }
 
-/// Reads a `*.fingerprint.json`, and computes its digest again.
+/// Reads a `*.fingerprint.json`, and recomputes its digest.
 pub fn parse(bytes: &[u8]) -> Result<Fingerprint, DocumentError> {
     let fingerprint: Fingerprint = json::from_canonical(bytes)?;
     let found = digest(&fingerprint.objects, &fingerprint.data)?;
@@ -38,19 +38,20 @@ pub fn parse(bytes: &[u8]) -> Result<Fingerprint, DocumentError> {
     Ok(fingerprint)
 }
 
-/// What the digest is over.
+/// The digested content.
 #[derive(Serialize)]
 struct Content<'a> {
     objects: &'a BTreeMap<String, String>,
     data: &'a BTreeMap<String, TableData>,
 }
 
-/// The digest of definitions and rows, in canonical form: what [`Fingerprint::sha256`] has to be.
+/// The digest of definitions and rows, in canonical form: the required value of
+/// [`Fingerprint::sha256`].
 pub fn digest(objects: &BTreeMap<String, String>, data: &BTreeMap<String, TableData>) -> Result<Digest, JsonError> {
     Ok(Digest::of(&json::to_canonical(&Content { objects, data })?))
 }
 
-/// Puts it together.
+/// Assembles the document.
 pub(super) fn make(
     session: &mut dyn Session,
     scope: Scope,

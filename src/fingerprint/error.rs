@@ -1,31 +1,31 @@
-//! Why there is no fingerprint.
+//! Errors of the fingerprint.
 
 use crate::database::DatabaseError;
 
-/// Why there is no fingerprint. A part of one is none.
+/// Reason why a fingerprint cannot be taken. A partial one is never returned.
 #[derive(Debug, thiserror::Error)]
 pub enum FingerprintError {
-    /// The server refused, or is gone.
+    /// An error of the server or of the connection.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// Reading this table failed.
+    /// A table that cannot be read.
     #[error("the rows of {table} can't be read: {source}")]
     Table {
-        /// `schema.table`.
+        /// Name, as `schema.table`.
         table: String,
-        /// Why.
+        /// Error of the server.
         source: DatabaseError,
     },
-    /// Asked for, and not there.
+    /// Requested tables that do not exist.
     #[error("there is no table {}", .0.join(", "))]
     NoTable(Vec<String>),
-    /// The role has no right to read these.
+    /// Tables that the role has no right to read.
     #[error("the role may not read {}", .0.join(", "))]
     NotReadable(Vec<String>),
-    /// The role would see only some rows of these.
+    /// Tables of which the role would see only some rows.
     #[error("row-level security hides rows of {} from the role", .0.join(", "))]
     RowSecurity(Vec<String>),
-    /// What the server said is not what was asked for.
+    /// An unexpected result from the server.
     #[error("{0}")]
     Unsound(String),
 }

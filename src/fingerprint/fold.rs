@@ -1,4 +1,5 @@
-//! Differences as a person reads them: what belongs to an object that is itself new or missing is told in its line.
+//! Folds differences for people: the parts of a new or missing object are counted in the object's
+//! line.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,19 +7,19 @@ use std::fmt;
 use super::difference::{Change, Difference};
 use pgseal_verify::format::fingerprint::Fingerprint;
 
-/// A difference, and those that go without saying once it is said.
+/// A difference, and the differences that it implies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folded<'a> {
-    /// What is told.
+    /// The reported difference.
     pub difference: &'a Difference,
-    /// What belongs to it, and is new or missing as it is.
+    /// Its parts, which are new or missing with it.
     pub members: Vec<&'a Difference>,
 }
 
-/// What may have columns, constraints, indexes and rows.
+/// Kinds with columns, constraints, indexes and rows.
 const RELATIONS: [&str; 4] = ["table", "foreign table", "view", "materialized view"];
 
-/// The differences between these two, folded; in the same order.
+/// Folds the differences between two fingerprints; the order stays the same.
 pub fn folded<'a>(a: &Fingerprint, b: &Fingerprint, differences: &'a [Difference]) -> Vec<Folded<'a>> {
     let whole = Wholes::of(a, b, differences);
     let mut members: HashMap<usize, Vec<&Difference>> = HashMap::new();
@@ -33,13 +34,13 @@ pub fn folded<'a>(a: &Fingerprint, b: &Fingerprint, differences: &'a [Difference
     roots.into_iter().map(fold).collect()
 }
 
-/// Objects that only one of both has.
+/// Objects that only one of the two has.
 struct Wholes<'a> {
     differences: &'a [Difference],
     of: [&'a Fingerprint; 2],
-    /// Where each is, by identity.
+    /// Index of each difference, by identity.
     places: HashMap<&'a str, usize>,
-    /// The extension that a member belongs to, by identity.
+    /// The extension of each member, by identity.
     extensions: HashMap<&'a str, &'a str>,
 }
 
@@ -57,9 +58,9 @@ impl<'a> Wholes<'a> {
         found
     }
 
-    /// Where the line is that tells it.
+    /// The index of the difference that reports this one.
     fn root(&self, mut at: usize) -> usize {
-        // Nothing belongs to itself; the number of steps is bounded all the same.
+        // Nothing belongs to itself; the number of steps is bounded nevertheless.
         for _ in 0..8 {
             match self.parent(&self.differences[at]) {
                 Some(parent) if parent != at => at = parent,
@@ -119,13 +120,13 @@ fn column(object: &str) -> Option<&str> {
     object.strip_prefix("column ").or(of)
 }
 
-/// What a comment or a label is on.
+/// The object of a comment or a label.
 fn remark(object: &str) -> Option<&str> {
     let label = || Some(object.strip_prefix("security label of ")?.split_once(" on ")?.1);
     object.strip_prefix("comment on ").or_else(label)
 }
 
-/// What is before and after the last `by` that is not in double quotes.
+/// The text before and after the last `by` outside of double quotes.
 fn parts<'t>(text: &'t str, by: &str) -> Option<(&'t str, &'t str)> {
     let outside = |at: &usize| text[..*at].split('"').count() % 2 == 1;
     let at = text.rmatch_indices(by).map(|(at, _)| at).find(outside)?;
@@ -238,7 +239,7 @@ mod tests {
         let expected =
             ["column public.t.\"b.c\" is new", "column public.t.a is new (1 comment)", "index public.t_a is new"];
         assert_eq!(lines(&a, &b), expected);
-        // One that is missing does not go with one that is new.
+        // A missing object is not folded into a new one.
         let other = fingerprint(&[("view public.t", "x"), ("view column public.t.z", "x")], &[]);
         assert_eq!(
             lines(&b, &other),

@@ -1,7 +1,8 @@
-//! What of the schema `pgseal` is the ledger's own: it is there after a run and was not before, and is no change of the
-//! release. Whatever else lies in that schema counts like anything elsewhere. A test holds this list against a ledger.
+//! Excludes the ledger's own objects in the schema `pgseal`: a run creates them, but they are not a
+//! change of the release. Other objects in that schema count as usual. A test compares this list
+//! with a ledger.
 
-/// The ledger's relations, functions and what hangs on them, by their identities.
+/// Identities of the ledger's relations, functions and their dependent objects.
 const OWN: &[&str] = &[
     "schema pgseal",
     "table pgseal.ledger",
@@ -28,17 +29,17 @@ const OWN: &[&str] = &[
     "trigger not_emptied on pgseal.steps",
 ];
 
-/// Each format of the ledger has columns of its own.
+/// Prefixes of columns, which differ between formats of the ledger.
 const COLUMNS: &[&str] =
     &["column pgseal.ledger.", "column pgseal.steps.", "view column pgseal.runs.", "view column pgseal.in_effect."];
 
-/// Whether this identity is that of an object of the ledger, or of a comment on one.
+/// True for the identity of a ledger object, or of a comment on one.
 pub(super) fn is_its_own(identity: &str) -> bool {
     let object = identity.strip_prefix("comment on ").unwrap_or(identity);
     OWN.contains(&object) || COLUMNS.iter().any(|columns| object.starts_with(columns))
 }
 
-/// Whether this relation, `schema.name`, is the ledger's.
+/// True for a relation of the ledger, `schema.name`.
 pub(super) fn is_its_relation(name: &str) -> bool {
     ["table ", "sequence "].iter().any(|kind| OWN.contains(&format!("{kind}{name}").as_str()))
 }

@@ -1,12 +1,14 @@
-//! The fingerprint of a database: every definition by its name, and of every table how many rows it has and a digest of
-//! them. Two databases with the same fingerprint are alike; where they are not, [`differences`] says which objects
-//! differ and how.
+//! The fingerprint of a database: every definition by its name, and the number of rows and their
+//! digest for every table. Two databases with the same fingerprint are equal; otherwise
+//! [`differences`] lists the objects that differ, with their changes.
 //!
-//! What counts is what a dump would carry: object identifiers, column numbers, the order of columns in tables and of rows
-//! on disk, statistics and the database's own name do not. Left out are temporary schemas, what the server itself brings
-//! (but for grants and comments on it) and the ledger. Roles and tablespaces are the server's, not the database's.
+//! It covers the content of a dump. Object identifiers, column numbers, the order of columns in
+//! tables and of rows on disk, statistics and the database's own name do not count. Temporary
+//! schemas, the server's own objects (except grants and comments on them) and the ledger are
+//! excluded. Roles and tablespaces belong to the server, not to the database.
 //!
-//! What counts is part of the document's format: two programs that write the same format read the same.
+//! The coverage is part of the document's format: two programs that write the same format cover the
+//! same.
 
 mod catalog;
 mod difference;
@@ -34,37 +36,38 @@ use crate::database::{Connect, Session};
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope, TableData};
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// What is being done.
+/// Progress of a fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress<'a> {
-    /// The rows of this table are read now.
+    /// The reading of this table's rows began.
     Begun {
-        /// `schema.table`.
+        /// Name, as `schema.table`.
         table: &'a str,
     },
-    /// The rows of this table are read.
+    /// The reading of this table's rows ended.
     Done {
-        /// `schema.table`.
+        /// Name, as `schema.table`.
         table: &'a str,
-        /// How many it has.
+        /// Number of rows.
         rows: u64,
-        /// How many tables are read.
+        /// Number of tables read so far.
         done: usize,
-        /// Of how many.
+        /// Number of tables in total.
         of: usize,
     },
     /// All definitions are read.
     Objects(
-        /// How many there are.
+        /// Number of definitions.
         usize,
     ),
 }
 
-/// Takes the fingerprint of a database on sessions of its own: read-only, all in the state of one moment, whatever
-/// others commit meanwhile. `workers` read tables at the same time, each by a session; `taken` is the host's clock.
+/// Takes the fingerprint of a database on separate sessions: read-only, all on one snapshot,
+/// independent of concurrent commits. `workers` sessions read tables in parallel; `taken` is the
+/// host's clock.
 ///
-/// The role has to be able to read every table in `tables`, without row-level security in between; one that it can't
-/// read is an error, never left out.
+/// The role must be able to read every table in `tables`, without row-level security. An unreadable
+/// table is an error and never omitted.
 pub fn take(
     connect: &dyn Connect,
     tables: &Scope,
@@ -75,8 +78,9 @@ pub fn take(
     workers::take(connect, tables, workers, taken, progress)
 }
 
-/// Takes the fingerprint on a session, inside the transaction that it has, with what that has changed. Ends as it began:
-/// settings, locks and snapshot are undone by a savepoint. The session must be inside a transaction block.
+/// Takes the fingerprint on a session, inside its current transaction, including uncommitted
+/// changes. A savepoint restores settings, locks and snapshot afterwards. The session must be
+/// inside a transaction block.
 pub fn take_on(session: &mut dyn Session, scope: &Scope, taken: Timestamp) -> Result<Fingerprint, FingerprintError> {
     aside(session, |session| {
         let tables = tables::of(session, scope)?;
@@ -86,8 +90,9 @@ pub fn take_on(session: &mut dyn Session, scope: &Scope, taken: Timestamp) -> Re
     })
 }
 
-/// The rows of these tables alone, `schema.table`, and the values of sequences that belong to them, as
-/// [`take_on`] has them in `data`: for who knows that definitions don't matter, and reads the same tables twice.
+/// The rows of these tables alone, `schema.table`, and the values of the sequences that belong to
+/// them, as [`take_on`] returns them in `data`. For callers that read the same tables twice and do
+/// not need definitions.
 ///
 /// Above `most_at_once` rows a digest has two levels; fingerprints have [`MOST_AT_ONCE`].
 pub fn rows_on(

@@ -1,5 +1,5 @@
-//! Definitions, one text an object: a line for each property, `name: value`; further lines of a value are indented, so
-//! that no value can pass for another property.
+//! Definitions, one text an object: a line for each property, `name: value`. Further lines of a
+//! value are indented, so that no value can imitate another property.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -33,7 +33,8 @@ pub(super) fn read(session: &mut dyn Session) -> Result<BTreeMap<String, String>
     Ok(objects)
 }
 
-/// No two objects have one identity; if two had, neither would hide the other, in whatever order they come.
+/// Identities are unique. If two were equal, the result would contain both, independent of their
+/// order.
 fn add(objects: &mut BTreeMap<String, String>, identity: String, definition: String) {
     match objects.entry(identity) {
         std::collections::btree_map::Entry::Vacant(entry) => {

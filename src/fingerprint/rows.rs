@@ -1,27 +1,30 @@
 //! The rows of a table as a number and a digest, computed by the server.
 //!
-//! A row's text is that of `ROW(columns in the order of their names)`: NULL and the empty text differ in it, and quotes
-//! keep columns apart. The digest is the SHA-256 of the rows' SHA-256 values in ascending order. So it does not depend on
-//! the order of rows, counts equal rows as often as they are there, and two tables that differ have the same digest only
-//! if somebody finds a collision of SHA-256 (2^128 tries). A sum of hashes would need no sort, but anybody who may choose
-//! some rows can make a sum come out as he likes (Wagner, "A Generalized Birthday Problem", 2002), all the more of 64 bit
-//! hashes that are made for hash tables (`hashtextextended`).
+//! A row's text is that of `ROW(columns in the order of their names)`: it distinguishes NULL from
+//! the empty text, and quotes separate columns. The digest is the SHA-256 of the rows' SHA-256
+//! values in ascending order. So it does not depend on the order of rows, and counts equal rows
+//! with their multiplicity. Two different tables have the same digest only with a collision of
+//! SHA-256 (2^128 tries). A sum of hashes would need no sort, but an attacker who chooses some rows
+//! can produce any sum (Wagner, "A Generalized Birthday Problem", 2002), all the more with 64 bit
+//! hashes made for hash tables (`hashtextextended`).
 //!
-//! Above [`MOST_AT_ONCE`] rows there are two levels, since the server's values end at 1 GB: one such digest for each first
-//! byte of the rows' hashes, and the SHA-256 of these in order. Which of both it is follows from the number of rows.
+//! Above [`MOST_AT_ONCE`] rows there are two levels, since the server's values end at 1 GB: one
+//! such digest for each first byte of the rows' hashes, and the SHA-256 of these in order. The
+//! number of rows determines which of the two applies.
 
 use super::error::FingerprintError;
 use super::tables::{Kind, RowsOf};
 use crate::database::{DatabaseError, Session, Table};
 use pgseal_verify::format::fingerprint::TableData;
 
-/// Rows whose hashes are joined to one value: 512 MB of them.
+/// Maximum rows of which the hashes are joined to one value: 512 MB of hashes.
 pub const MOST_AT_ONCE: u64 = 1 << 24;
 
-/// The least that a row needs on disk: line pointer and header (PostgreSQL manual, "Database Page Layout").
+/// Minimum size of a row on disk in bytes: line pointer and header (PostgreSQL manual, "Database
+/// Page Layout").
 const LEAST_BYTES: u64 = 28;
 
-/// Reads them. Above `most_at_once` rows the digest has two levels.
+/// Reads the rows. Above `most_at_once` rows the digest has two levels.
 pub(super) fn read(
     session: &mut dyn Session,
     table: &RowsOf,
@@ -56,8 +59,9 @@ fn digest(session: &mut dyn Session, table: &RowsOf, most_at_once: u64) -> Resul
              count(*) as n, sha256(string_agg(h, '' order by h)) as d from ({hashes}) r group by 1) r"
         )
     } else {
-        // Sorted below, and not by the aggregate, so that the server may hash and sort in parallel (PostgreSQL manual,
-        // "Aggregate Functions", on input from a sorted subquery). Another order could only make another digest.
+        // A subquery sorts, not the aggregate, so that the server may hash and sort in parallel
+        // (PostgreSQL manual, "Aggregate Functions", on input from a sorted subquery). Another
+        // order could only produce another digest.
         format!("select count(*), encode(sha256(coalesce(string_agg(h, ''), '')), 'hex') from ({hashes} order by 1) r")
     };
     let [rows, digest] = two(session.rows(&sql, 1)?, name)?;

@@ -1,11 +1,12 @@
-//! Definitions that the server spells differently once it has read its own spelling.
+//! Normalises definitions that the server spells differently after it has parsed its own spelling.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex_lite::{Captures, Regex};
 
-/// `(ARRAY['a'::character varying, ...])::text[]`: what becomes of `varchar_column in ('a', ...)`.
+/// `(ARRAY['a'::character varying, ...])::text[]`: the server's first spelling of `varchar_column
+/// in ('a', ...)`.
 static CAST_ARRAY: LazyLock<Regex> = LazyLock::new(|| {
     let item = r"'(?:[^']|'')*'::character varying";
     Regex::new(&format!(r"\(ARRAY\[({item}(?:, {item})*)\]\)::text\[\]")).expect("a pattern of our own")
@@ -14,8 +15,9 @@ static CAST_ARRAY: LazyLock<Regex> = LazyLock::new(|| {
 static ITEM: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"'(?:[^']|'')*'::character varying").expect("a pattern of our own"));
 
-/// The spelling that stays. The server casts the array as a whole, writes that down, reads it again as casts of its
-/// elements, and then stays with it; both mean the same. So a restored dump would differ from its source.
+/// The stable spelling. The server casts the array as a whole and writes that form. When it parses
+/// the form again, it casts the elements, and keeps this second form; both mean the same. Otherwise
+/// a restored dump would differ from its source.
 pub(super) fn settled(definition: &str) -> Cow<'_, str> {
     CAST_ARRAY.replace_all(definition, |array: &Captures<'_>| {
         let items = ITEM.find_iter(&array[1]).map(|item| format!("({})::text", item.as_str()));

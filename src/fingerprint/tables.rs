@@ -1,4 +1,4 @@
-//! Which tables are read, and whether they can be.
+//! Selection of the tables to read, with a check that they are readable.
 
 use super::error::FingerprintError;
 use super::{catalog, ledger};
@@ -7,36 +7,36 @@ use pgseal_verify::format::fingerprint::Scope;
 
 /// A relation with rows of its own.
 pub(super) struct RowsOf {
-    /// `schema.table`, quoted where SQL needs it.
+    /// Name as `schema.table`, quoted where SQL needs it.
     pub name: String,
-    /// The same without quotes.
+    /// The name without quotes.
     plain: String,
-    /// What it is.
+    /// Kind of the relation.
     pub kind: Kind,
-    /// In the order of their names, for SQL.
+    /// The columns ordered by name, for SQL.
     pub columns: String,
-    /// In bytes, on disk.
+    /// Size on disk in bytes.
     pub size: u64,
-    /// May not be read by this role.
+    /// True if this role may not read it.
     closed: bool,
-    /// Row-level security applies.
+    /// True if row-level security applies.
     filtered: bool,
-    /// Of a sequence, the table that it belongs to.
+    /// The table that a sequence belongs to.
     belongs_to: Option<String>,
 }
 
-/// What has rows.
+/// Kind of a relation with rows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A table, or a materialized view.
     Table,
     /// A materialized view that was never refreshed.
     Unpopulated,
-    /// A sequence.
     Sequence,
 }
 
-/// Those in `scope`, all of which can be read, in the order of their names. A table's own sequences come with it.
+/// The relations in `scope`, ordered by name; an error if one is unreadable. A table includes its
+/// own sequences.
 pub(super) fn of(session: &mut dyn Session, scope: &Scope) -> Result<Vec<RowsOf>, FingerprintError> {
     let all = match scope {
         Scope::Schema => return Ok(Vec::new()),
@@ -59,7 +59,7 @@ pub(super) fn of(session: &mut dyn Session, scope: &Scope) -> Result<Vec<RowsOf>
     Ok(chosen)
 }
 
-/// The scope as the fingerprint has it: names as the server spells them, in order.
+/// The scope as recorded in the fingerprint: names as the server spells them, in order.
 pub(super) fn resolved(scope: &Scope, tables: &[RowsOf]) -> Scope {
     match scope {
         Scope::Tables(_) => Scope::Tables(tables.iter().map(|table| table.name.clone()).collect()),

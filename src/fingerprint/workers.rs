@@ -1,5 +1,5 @@
-//! Several sessions that see one state of the database: one exports its snapshot, the others take it over (PostgreSQL
-//! manual, "Snapshot Synchronization Functions").
+//! Several sessions on one snapshot of the database: one exports it, the others import it
+//! (PostgreSQL manual, "Snapshot Synchronization Functions").
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -14,12 +14,12 @@ use crate::database::{Connect, DatabaseError, Purpose, Session};
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope, TableData};
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// A table may take long, and the server says nothing meanwhile.
+/// Client timeout: the server sends nothing while it reads a large table.
 const PATIENCE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// What the sessions share.
+/// State shared by the sessions.
 struct Work<'a> {
-    /// The largest first, so that none is left alone with the largest at the end.
+    /// The largest table first, so that no session is left alone with it at the end.
     tables: Vec<&'a RowsOf>,
     next: AtomicUsize,
     done: AtomicUsize,
@@ -28,7 +28,7 @@ struct Work<'a> {
     progress: &'a (dyn Fn(Progress<'_>) + Sync),
 }
 
-/// As [`super::take`].
+/// Implements [`super::take`].
 pub(super) fn take(
     connect: &dyn Connect,
     scope: &Scope,
@@ -53,7 +53,7 @@ pub(super) fn take(
         if own.is_err() {
             work.failed.store(true, Ordering::Relaxed);
         }
-        // The first failure is the cause, whoever had it.
+        // The first failure is the cause, in any thread.
         let mut results = helping.into_iter().map(|thread| match thread.join() {
             Ok(result) => result,
             Err(_) => Err(FingerprintError::Unsound("a thread ended without an answer".to_owned())),
@@ -99,7 +99,7 @@ impl<'a> Work<'a> {
         Ok(session)
     }
 
-    /// Reads tables until none is left, or somebody failed.
+    /// Reads tables until none is left, or until a session failed.
     fn carry_on(&self, session: &mut dyn Session) -> Result<(), FingerprintError> {
         while !self.failed.load(Ordering::Relaxed) {
             let Some(table) = self.tables.get(self.next.fetch_add(1, Ordering::Relaxed)) else { break };

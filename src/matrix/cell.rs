@@ -1,4 +1,5 @@
-//! A cell: one question about a release, its answer, how old it is, and what proves it.
+//! A cell of the matrix: one question about a release, with its answer, the age of the answer, and
+//! the evidence.
 
 use serde::Serialize;
 
@@ -7,32 +8,32 @@ use super::words::sentence;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// The questions, in the order in which they are shown.
+/// The questions, in display order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Row {
     /// The files are exactly the signed ones.
     Files,
-    /// Enough keys signed, and the trust root lets it run.
+    /// Enough keys signed, and the trust root permits the run.
     Signatures,
-    /// Enough people said yes.
+    /// Enough people approved.
     Approvals,
-    /// It worked on a clone, and could be undone.
+    /// The release succeeded on a clone, and could be rolled back.
     Rehearsal,
-    /// This is the database that it is for.
+    /// The database is the release's target.
     Target,
-    /// What ran here before.
+    /// Earlier runs in the ledger.
     Ledger,
     /// The gates are open.
     Gate,
-    /// The probe sees what the state expects.
+    /// The probe returns the values expected by the state.
     State,
-    /// The verify scripts hold.
+    /// The verify scripts succeed.
     Checks,
 }
 
 impl Row {
-    /// All of them, as they are shown.
+    /// All questions, in display order.
     pub const ALL: [Self; 9] = [
         Self::Files,
         Self::Signatures,
@@ -45,7 +46,7 @@ impl Row {
         Self::Checks,
     ];
 
-    /// The one word for it.
+    /// One-word title.
     pub fn title(self) -> &'static str {
         match self {
             Self::Files => "Files",
@@ -60,7 +61,7 @@ impl Row {
         }
     }
 
-    /// The question, for somebody who knows no SQL.
+    /// The question for readers without knowledge of SQL.
     pub fn question(self) -> &'static str {
         match self {
             Self::Files => "Is every file exactly the one that was signed?",
@@ -81,23 +82,23 @@ impl Row {
 pub enum Mark {
     /// Proved.
     Go,
-    /// The release or the trust root asks for nothing here.
+    /// Neither the release nor the trust root requires it.
     NotNeeded,
-    /// It waits for a person.
+    /// A person has to act first.
     NoGo,
-    /// Something is wrong; the exit code of the command that meets it.
+    /// A failure, with the exit code of the command that would report it.
     Stop(u8),
-    /// There is no evidence, or it is too old. Never counts as GO.
+    /// The evidence is missing or too old. Never counts as GO.
     Unknown,
 }
 
 impl Mark {
-    /// Whether it stands in nobody's way.
+    /// True if it does not block the release.
     pub fn is_clear(&self) -> bool {
         matches!(self, Self::Go | Self::NotNeeded)
     }
 
-    /// As people read it.
+    /// Label for people.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Go => "GO",
@@ -116,26 +117,26 @@ pub struct Cell {
     pub row: Row,
     /// The answer.
     pub mark: Mark,
-    /// The same in a sentence.
+    /// The answer in a sentence.
     pub says: String,
-    /// What stands below the sentence, line by line: of an error of the server its statement, detail and context.
+    /// Lines below the sentence: for an error of the server, its statement, detail and context.
     pub excerpt: Vec<String>,
-    /// Single findings: a gate, an approver, a check that did not hold.
+    /// Single findings: a gate, an approver, a failed check.
     pub details: Vec<String>,
-    /// What a person can do about it, where the answer is not clear.
+    /// Advice for people, if the answer is not clear.
     pub way_out: Option<String>,
-    /// The command that does or shows it.
+    /// The command that follows the advice or shows more.
     pub command: Option<String>,
-    /// From when the evidence is.
+    /// Time of the evidence.
     pub at: Option<Timestamp>,
-    /// From this moment on it is stale; `None`: it doesn't age.
+    /// Moment at which the evidence becomes stale; `None` if it never does.
     pub until: Option<Timestamp>,
-    /// What proves it.
+    /// The evidence.
     pub proofs: Vec<Proof>,
 }
 
 impl Cell {
-    /// An answer without anything else.
+    /// An answer without evidence or advice.
     pub fn new(row: Row, mark: Mark, says: impl Into<String>) -> Self {
         Self {
             row,
@@ -151,12 +152,12 @@ impl Cell {
         }
     }
 
-    /// No evidence.
+    /// An answer without evidence, marked UNKNOWN.
     pub fn unknown(row: Row, says: impl Into<String>) -> Self {
         Self::new(row, Mark::Unknown, says)
     }
 
-    /// What stands in the way.
+    /// The answer for a blocking problem.
     pub fn trouble(row: Row, trouble: &Trouble) -> Self {
         let mark = if trouble.waits { Mark::NoGo } else { Mark::Stop(trouble.exit) };
         Self {
@@ -166,23 +167,23 @@ impl Cell {
         }
     }
 
-    /// With the time of its evidence, and from when it is stale.
+    /// Adds the time of the evidence, and the moment at which it becomes stale.
     pub fn dated(self, at: Timestamp, until: Option<Timestamp>) -> Self {
         Self { at: Some(at), until, ..self }
     }
 
-    /// With evidence.
+    /// Adds evidence.
     pub fn proved(mut self, proofs: impl IntoIterator<Item = Proof>) -> Self {
         self.proofs.extend(proofs);
         self
     }
 
-    /// With single findings.
+    /// Sets the single findings.
     pub fn details(self, details: Vec<String>) -> Self {
         Self { details, ..self }
     }
 
-    /// With what a person can do.
+    /// Sets the advice.
     pub fn way_out(self, way_out: impl Into<String>, command: Option<String>) -> Self {
         Self { way_out: Some(way_out.into()), command, ..self }
     }
@@ -191,25 +192,25 @@ impl Cell {
 /// A piece of evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Proof {
-    /// What it is.
+    /// Kind of the evidence.
     pub of: ProofOf,
-    /// A file's name, or what was asked.
+    /// Name of a file, or description of a query.
     pub name: String,
-    /// The digest of the file; of a bundle, of its signed statement, which is the release id.
+    /// Digest of the file; for a bundle, of its signed statement, which is the release id.
     pub sha256: Option<Digest>,
-    /// Ids of the keys that signed it.
+    /// Ids of the signing keys.
     pub keys: Vec<Digest>,
-    /// From when it is.
+    /// Time of the evidence.
     pub at: Option<Timestamp>,
 }
 
-/// The kinds of evidence.
+/// Kinds of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProofOf {
-    /// The signed file itself.
+    /// The signed bundle itself.
     Bundle,
-    /// The trust root by which it was judged.
+    /// The trust root used for the judgement.
     TrustRoot,
     /// A signed approval.
     Approval,
@@ -217,14 +218,14 @@ pub enum ProofOf {
     Rehearsal,
     /// A signed receipt of a run or rollback.
     Receipt,
-    /// The database's own answer.
+    /// A result from the database.
     Answer,
     /// A row of pgseal's table in the database.
     LedgerRow,
 }
 
 impl ProofOf {
-    /// For people.
+    /// Label for people.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bundle => "signed file",

@@ -1,4 +1,4 @@
-//! What is known of a release when a report is made. Whoever fills this in has authenticated what is in it.
+//! Facts about a release for a report. The caller must authenticate them first.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -15,154 +15,154 @@ use pgseal_verify::format::receipt::{GateAnswer, ObservedTarget, Receipt, TrustR
 use pgseal_verify::format::rehearsal::Rehearsal;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// Everything.
+/// All facts of a report.
 pub struct Facts {
     /// The host's clock.
     pub now: Timestamp,
-    /// The bundle's file name.
+    /// File name of the bundle.
     pub file: String,
-    /// What belongs on the command lines that are shown.
+    /// Parts of the displayed command lines.
     pub known: Known,
-    /// What stands in the way, each by the question that it answers.
+    /// Blocking problems, each with its question.
     pub troubles: Vec<(Row, Trouble)>,
-    /// The release; `None` where the file is not authentic, of which nothing is shown.
+    /// The release; `None` if the file is not authentic, so that none of its content is shown.
     pub release: Option<Box<ReleaseFacts>>,
 }
 
-/// Something that stands in the way, as the command says it that would meet it.
+/// A blocking problem, as the affected command would report it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// That command's exit code.
+    /// Exit code of that command.
     pub exit: u8,
-    /// What is wrong or missing.
+    /// Description of the problem.
     pub text: String,
-    /// What stands below it, line by line: of a server's error the statement, its detail and context.
+    /// Lines below the description: for an error of the server, its statement, detail and context.
     pub excerpt: Vec<String>,
-    /// What to do about it.
+    /// Advice.
     pub hint: Option<String>,
-    /// Whether nothing is wrong, and a person has something to do.
+    /// True if nothing failed, and a person has to act.
     pub waits: bool,
 }
 
-/// An authentic release and what is known of it.
+/// An authentic release with its facts.
 pub struct ReleaseFacts {
-    /// What it is.
+    /// The manifest.
     pub manifest: Manifest,
-    /// Its id.
+    /// The release id.
     pub release_id: Digest,
-    /// Files that were compared.
+    /// Number of compared files.
     pub files: usize,
-    /// Whose signatures counted.
+    /// The counted signatures.
     pub signers: Vec<Signer>,
-    /// By which trust root.
+    /// The trust root used for the judgement.
     pub trust: TrustReference,
-    /// From then on nothing runs by it.
+    /// Expiry of the trust root; no run is permitted afterwards.
     pub trust_expires: Timestamp,
-    /// The approvals that a run needs, counted; empty: none.
+    /// The required approvals, counted; empty if none are required.
     pub tallies: Vec<Tally>,
-    /// Who said what.
+    /// All approvals, with their signers.
     pub approvers: Vec<Approver>,
     /// Signed receipts of this release, oldest first.
     pub receipts: Vec<Kept<Receipt>>,
     /// Signed rehearsal receipts of this release, oldest first.
     pub rehearsals: Vec<Kept<Rehearsal>>,
-    /// The values of the variables, where all that a run needs are known.
+    /// Values of the variables, if all values required by a run are known.
     pub values: Option<BTreeMap<String, String>>,
-    /// How many days old a rehearsal may be, where the release or the trust root says so.
+    /// Maximum age of a rehearsal in days, if the release or the trust root has a limit.
     pub rehearsal_max_age_days: Option<NonZeroU32>,
-    /// Files that could have been evidence and are none, and why: not signed, not authentic.
+    /// Rejected evidence files with reasons: not signed, not authentic.
     pub uncounted: Vec<(String, String)>,
-    /// What the database said.
+    /// Results from the database.
     pub database: Database,
 }
 
-/// A signature that counted.
+/// A counted signature.
 #[derive(Clone, Debug)]
 pub struct Signer {
-    /// The key.
+    /// Id of the key.
     pub key: Digest,
-    /// Whose it is, as the trust root says.
+    /// Owner of the key, by the trust root.
     pub owner: String,
-    /// Since when the signature exists, where anybody says so.
+    /// Earliest known time of the signature, if any.
     pub at: Option<Timestamp>,
-    /// How well that is known: `claimed`, `notarised`, `timestamped`.
+    /// Strength of the evidence for that time: `claimed`, `notarised`, `timestamped`.
     pub evidence: &'static str,
 }
 
-/// What somebody said about the release.
+/// An approver's decision about the release.
 #[derive(Clone, Debug)]
 pub struct Approver {
-    /// The key.
+    /// Id of the key.
     pub key: Digest,
-    /// Whose it is, as the trust root says.
+    /// Owner of the key, by the trust root.
     pub owner: String,
-    /// In which role.
+    /// Role of the approver.
     pub role: Name,
     /// The code of the ratified proposal.
     pub apr: Option<String>,
-    /// The approver's clock.
+    /// Time by the approver's clock.
     pub at: Timestamp,
-    /// Until when it counts.
+    /// End of the validity.
     pub expires: Option<Timestamp>,
-    /// How well the time is known.
+    /// Strength of the evidence for the time.
     pub evidence: &'static str,
-    /// Why it does not count, if it doesn't.
+    /// Reason why it does not count, if it does not.
     pub why_not: Option<String>,
 }
 
-/// A signed document beside the bundle.
+/// A signed document next to the bundle.
 pub struct Kept<T> {
-    /// Its file name.
+    /// Name of the file.
     pub name: String,
-    /// The digest of its bytes.
+    /// Digest of its bytes.
     pub sha256: Digest,
-    /// The key that signed it.
+    /// Id of the signing key.
     pub key: Digest,
-    /// Whose it is, as the trust root says.
+    /// Owner of the key, by the trust root.
     pub owner: String,
-    /// What it says.
+    /// Content of the document.
     pub document: T,
 }
 
-/// What the database said.
+/// State of the database query.
 pub enum Database {
-    /// Nobody asked it.
+    /// The database was not queried.
     NotAsked,
-    /// It was asked and gave no answer; the reason is among the troubles.
+    /// The query failed; the reason is among the troubles.
     Silent,
-    /// It answered.
+    /// The query succeeded.
     Answered(Box<Answers>),
 }
 
-/// The database's answers. What is `None` was not asked, because of a trouble before it.
+/// Results from the database. A `None` was not queried because of an earlier problem.
 pub struct Answers {
-    /// When it was asked.
+    /// Time of the query.
     pub at: Timestamp,
-    /// What it is.
+    /// Identity of the database.
     pub target: ObservedTarget,
-    /// The ledger's row of this release, where it is in effect.
+    /// The ledger's row of this release, if it is in effect.
     pub in_effect: Option<Entry>,
-    /// Rows of the ledger.
+    /// Number of rows in the ledger.
     pub rows: usize,
-    /// The gates.
+    /// Results of the gates.
     pub gates: Option<Vec<GateAnswer>>,
-    /// What the state's probe sees.
+    /// Values from the state's probe.
     pub observed: Option<BTreeMap<String, Option<String>>>,
     /// The verify scripts of that state: `baseline`, or `finalized` once it is in effect.
     pub checks: Option<(When, Vec<VerifyRecord>)>,
 }
 
 impl Facts {
-    /// What stands in the way of one question.
+    /// The blocking problem of one question.
     pub fn trouble(&self, row: Row) -> Option<&Trouble> {
-        // What is wrong before what waits.
+        // Failures take precedence over pending actions of people.
         let of_row = || self.troubles.iter().filter(move |(about, _)| *about == row).map(|(_, trouble)| trouble);
         of_row().find(|trouble| !trouble.waits).or_else(|| of_row().next())
     }
 }
 
 impl ReleaseFacts {
-    /// The answers, if the database gave any.
+    /// The results, if the database was queried successfully.
     pub fn answers(&self) -> Option<&Answers> {
         match &self.database {
             Database::Answered(answers) => Some(answers),
@@ -170,12 +170,12 @@ impl ReleaseFacts {
         }
     }
 
-    /// The ledger's row, where the release is in effect.
+    /// The ledger's row, if the release is in effect.
     pub fn in_effect(&self) -> Option<&Entry> {
         self.answers()?.in_effect.as_ref()
     }
 
-    /// The receipt of the run that is in effect: it names the run of the ledger's row.
+    /// The receipt of the run in effect, found by the run id in the ledger's row.
     pub fn receipt_in_effect(&self) -> Option<&Kept<Receipt>> {
         let run = &self.in_effect()?.run_id;
         let of_it = |kept: &&Kept<Receipt>| {
@@ -190,7 +190,7 @@ impl ReleaseFacts {
         self.receipts.last()
     }
 
-    /// The rehearsal that speaks for the release, as `run` chooses it.
+    /// The relevant rehearsal of the release, selected as `run` selects it.
     pub fn newest_rehearsal(&self) -> Option<&Kept<Rehearsal>> {
         rehearsal::newest(&self.rehearsals, |kept| &kept.document, &self.manifest.target.database, self.values.as_ref())
     }

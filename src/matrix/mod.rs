@@ -1,11 +1,12 @@
-//! The GO/NO-GO matrix of a release: nine questions, each answered from evidence or by UNKNOWN, and one word on top.
+//! The GO/NO-GO matrix of a release: nine questions, each answered from evidence or by UNKNOWN, and
+//! one verdict.
 //!
 //! ```text
 //! Facts -> Matrix (cells) -> Verdict (READY, BLOCKED, DONE, STOP)
 //! ```
 //!
-//! Pure: who gathers the facts asks the same code as `verify`, `gate`, `plan`, `check` and `status`; here nothing is
-//! asked. `docs/report.md` has the rules for people.
+//! The module is pure and runs no queries. The caller gathers the facts with the code of `verify`,
+//! `gate`, `plan`, `check` and `status`. `docs/report.md` has the rules for people.
 
 mod cell;
 mod cells;

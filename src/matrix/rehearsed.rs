@@ -1,8 +1,8 @@
-//! Why a rehearsal did not hold, in the words of its receipt.
+//! Reason of a failed rehearsal, in the words of its receipt.
 
 use pgseal_verify::format::rehearsal::Rehearsal;
 
-/// ` at the step compare: ...`, behind "it failed"; nothing where the receipt says no reason.
+/// ` at the step compare: ...`, to append to "it failed"; empty if the receipt has no reason.
 pub fn why(rehearsal: &Rehearsal) -> String {
     let Some(error) = rehearsal.error_lines().next() else { return String::new() };
     let step = rehearsal.steps.iter().find(|step| !step.ok).map(|step| step.name.as_str());

@@ -1,4 +1,4 @@
-//! Facts in, cells and a word out.
+//! Tests of cells and verdict for given facts.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -75,7 +75,7 @@ fn answers() -> Answers {
     }
 }
 
-/// Everything is there.
+/// Facts of a release that is READY.
 fn ready() -> Facts {
     let release = ReleaseFacts {
         manifest: manifest(),
@@ -177,12 +177,12 @@ fn what_is_wrong_stops_with_its_code() {
     for (row, exit) in [(Row::Files, 11), (Row::Target, 22), (Row::Ledger, 31), (Row::Ledger, 32), (Row::Gate, 21)] {
         assert_eq!(judged(&stops(row, exit)), (Word::Stop, exit));
     }
-    // A run that stopped half way weighs more than what was seen on a clone.
+    // A partial run weighs more than a failure on a clone.
     let mut both = stops(Row::Ledger, 31);
     let failed = vec![rehearsal("2026-11-21T11:00:00Z", RehearsalOutcome::Failed)];
     both.release.as_mut().expect("a release").rehearsals = failed;
     assert_eq!((mark(&both, Row::Rehearsal), judged(&both)), (Mark::Stop(30), (Word::Stop, 31)));
-    // What is wrong comes before what waits, whichever was met first.
+    // A failure takes precedence over a pending action, in either order.
     let waits = Trouble { exit: 20, text: "wait".to_owned(), excerpt: Vec::new(), hint: None, waits: true };
     both.troubles.insert(0, (Row::Ledger, waits));
     assert_eq!(judged(&both), (Word::Stop, 31));
@@ -218,7 +218,7 @@ fn a_rehearsal_is_stale_after_a_week_and_the_newest_counts() {
     };
     assert_eq!(mark(&and_then(RehearsalOutcome::Failed), Row::Rehearsal), Mark::Stop(30));
     assert_eq!(mark(&and_then(RehearsalOutcome::Incomplete), Row::Rehearsal), Mark::Unknown);
-    // It says nothing against the older one, which compared all rows.
+    // A limited rehearsal does not supersede the older one, which compared all rows.
     assert_eq!(mark(&and_then(RehearsalOutcome::Limited), Row::Rehearsal), Mark::Go);
     let limited = |days| {
         with(|release| {
@@ -267,7 +267,7 @@ fn done_is_proved_now() {
             }
         })
     };
-    // Without a receipt nobody can say here what the gate said then, and it does not matter now.
+    // Without a receipt, the gate's result during the run is unknown, and irrelevant now.
     let done = in_effect("0", true);
     assert_eq!((mark(&done, Row::Gate), judged(&done)), (Mark::Unknown, (Word::Done, 0)));
     assert_eq!(judged(&in_effect("1", true)), (Word::Stop, 22));

@@ -1,4 +1,4 @@
-//! The tiers in their order, with what they took where somebody measured it.
+//! The tiers in their order, with measured durations.
 
 use serde::Serialize;
 
@@ -7,45 +7,46 @@ use pgseal_verify::format::manifest::Transaction;
 use pgseal_verify::format::receipt::TierRecord;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// A tier's turn.
+/// A tier in the timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Turn {
-    /// Its name.
+    /// Name of the tier.
     pub name: String,
-    /// What it does, in the words of the release.
+    /// Description in the words of the release.
     pub about: String,
-    /// Whether its statements are committed one by one, outside of the release's transaction.
+    /// True if its statements are committed one by one, outside of the release's transaction.
     pub alone: bool,
-    /// What it took.
+    /// The measurement, if there is one.
     pub took: Option<Took>,
 }
 
-/// What a tier took.
+/// Measured duration and size of a tier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Took {
-    /// Where.
+    /// Source of the measurement.
     pub measured: TookIn,
-    /// When that ended.
+    /// End of the measured run or rehearsal.
     pub at: Timestamp,
-    /// Milliseconds.
+    /// Duration.
     pub milliseconds: u64,
-    /// Statements sent.
+    /// Number of statements sent.
     pub statements: u64,
-    /// Rows that they reported.
+    /// Number of rows they reported.
     pub rows: u64,
 }
 
-/// Where a time was measured.
+/// Source of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TookIn {
-    /// In the run that is in effect.
+    /// The run in effect.
     Run,
-    /// In the newest rehearsal, on a clone.
+    /// The newest rehearsal, on a clone.
     Rehearsal,
 }
 
-/// The tiers. Times are of the run that is in effect, else of the newest rehearsal.
+/// The timeline of a release. Durations are from the run in effect, otherwise from the newest
+/// rehearsal.
 pub fn timeline(release: &ReleaseFacts) -> Vec<Turn> {
     let of_run = release.receipt_in_effect().map(|kept| (TookIn::Run, kept.document.finished, &kept.document.tiers));
     let of_rehearsal = || {

@@ -1,4 +1,4 @@
-//! The values that the probes see, against what the release promises.
+//! Values from the probes, compared with the expectations of the release.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,20 +7,20 @@ use serde::Serialize;
 use super::facts::ReleaseFacts;
 use pgseal_verify::format::expectation::Expectation;
 
-/// A value before and after.
+/// A value before and after the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Value {
-    /// The probe's column.
+    /// Column of the probe.
     pub name: String,
-    /// What it has to be before the run; `None`: not compared.
+    /// Expected value before the run; `None` if not compared.
     pub baseline: Option<String>,
-    /// What it has to be after the run; `None`: not compared.
+    /// Expected value after the run; `None` if not compared.
     pub finalized: Option<String>,
-    /// What it was before the run that is in effect, by its receipt.
+    /// Value before the run in effect, by its receipt.
     pub before: Option<String>,
-    /// What it is now, where the database was asked.
+    /// Current value, if the database was queried.
     pub now: Option<String>,
-    /// Whether that is what it has to be now; `None` where nothing is compared.
+    /// Whether the current value is the expected one; `None` if not compared.
     pub holds: Option<bool>,
 }
 
@@ -47,7 +47,7 @@ pub fn values(release: &ReleaseFacts) -> Vec<Value> {
     names.into_iter().map(value).collect()
 }
 
-/// An expectation as people say it.
+/// An expectation in words for people.
 pub(super) fn spelled(expectation: &Expectation) -> String {
     match expectation {
         Expectation::Bool(true) => "yes".to_owned(),
@@ -58,7 +58,7 @@ pub(super) fn spelled(expectation: &Expectation) -> String {
     }
 }
 
-/// A value as it is, but a truth as a word where a truth is expected.
+/// A value for people: unchanged, except that an expected boolean becomes a word.
 fn seen(row: &BTreeMap<String, Option<String>>, name: &str, expected: Option<&Expectation>) -> Option<String> {
     let value = row.get(name)?.as_deref().unwrap_or("NULL");
     let word = match (expected, value) {

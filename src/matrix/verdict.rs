@@ -1,4 +1,4 @@
-//! One word on top of the matrix, why, and what opens it.
+//! The verdict over the matrix: one word, the reason, and the next steps.
 
 use serde::Serialize;
 
@@ -7,22 +7,22 @@ use super::cells::Matrix;
 use super::facts::{Database, Facts};
 use super::words::{count, day_and_time_of, listed, sentence};
 
-/// The word.
+/// The verdict in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Word {
-    /// Everything is there and the gate is open: `run` would go.
+    /// All answers are positive and the gate is open: `run` would start.
     Ready,
-    /// Nothing is wrong, and something that a person has to do is missing.
+    /// Nothing failed, but a person has to act.
     Blocked,
     /// In effect, and proved now.
     Done,
-    /// Something is wrong.
+    /// Something failed.
     Stop,
 }
 
 impl Word {
-    /// As people read it.
+    /// Label for people.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "READY",
@@ -33,34 +33,34 @@ impl Word {
     }
 }
 
-/// The word and what follows from it.
+/// The verdict and its consequences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// The word.
+    /// The verdict in one word.
     pub word: Word,
-    /// The exit code: 0, 20, or of what stops it.
+    /// Exit code: 0, 20, or that of the failure.
     pub exit: u8,
-    /// Why, in one sentence.
+    /// Reason in one sentence.
     pub sentence: String,
-    /// What opens it, or mends it.
+    /// Actions that resolve it.
     pub missing: Vec<Missing>,
-    /// What happens then.
+    /// Steps afterwards.
     pub then: Vec<String>,
 }
 
-/// Something that a person has to do.
+/// An action for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Missing {
-    /// The first question that it answers.
+    /// The first question that it resolves.
     pub row: Row,
-    /// What it is.
+    /// Description of the action.
     pub what: String,
-    /// The command that does or shows it.
+    /// The command that performs it or shows more.
     pub command: Option<String>,
 }
 
-/// What stops a run, from what weighs most: what is happening on the database, then what may not run, then what was seen
-/// elsewhere.
+/// Priority of failures, gravest first: the current state of the database, then missing
+/// permissions, then observations elsewhere.
 const GRAVEST: [Row; 9] = [
     Row::Ledger,
     Row::Files,
@@ -73,13 +73,14 @@ const GRAVEST: [Row; 9] = [
     Row::Rehearsal,
 ];
 
-/// What has to be proved of a release that is in effect. How it came to run is told by its receipt and decides nothing now.
+/// Questions that must be proved for a release in effect. Its receipt shows the circumstances of
+/// the run, which decide nothing now.
 const IN_EFFECT: [Row; 6] = [Row::Files, Row::Signatures, Row::Target, Row::Ledger, Row::State, Row::Checks];
 
 /// Exit code of BLOCKED.
 const BLOCKED: u8 = 20;
 
-/// Judges.
+/// Computes the verdict.
 pub fn verdict(facts: &Facts, matrix: &Matrix) -> Verdict {
     let stop = |row: &Row| {
         let cell = matrix.cell(*row)?;
@@ -124,7 +125,7 @@ fn stopped(matrix: &Matrix, cell: &Cell, exit: u8, in_effect: bool) -> Verdict {
     }
 }
 
-/// Where the cell has no advice of its own.
+/// Default advice for a failure, if the cell has none.
 fn mend(row: Row, in_effect: bool) -> Option<&'static str> {
     match (row, in_effect) {
         (Row::State, true) => Some(
@@ -177,7 +178,7 @@ fn blocked(facts: &Facts, open: &[&Cell], in_effect: bool) -> Verdict {
     let mut missing: Vec<Missing> = Vec::new();
     for cell in open {
         let what = cell.way_out.clone().unwrap_or_else(|| way_out(cell));
-        // Five questions of a database that nobody asked are one thing to do.
+        // Five questions to an unqueried database are one action.
         if !missing.iter().any(|known| known.what == what) {
             missing.push(Missing { row: cell.row, what, command: cell.command.clone() });
         }
@@ -191,7 +192,7 @@ fn blocked(facts: &Facts, open: &[&Cell], in_effect: bool) -> Verdict {
     Verdict { word: Word::Blocked, exit: BLOCKED, sentence, missing, then: run_steps(facts) }
 }
 
-/// In few words, what is missing.
+/// Short phrases for the missing answers.
 fn reasons<'a>(facts: &Facts, open: &[&Cell]) -> Vec<&'a str> {
     let asked = facts.release.as_ref().is_some_and(|release| !matches!(release.database, Database::NotAsked));
     let mut reasons: Vec<&str> = Vec::new();
@@ -201,7 +202,7 @@ fn reasons<'a>(facts: &Facts, open: &[&Cell]) -> Vec<&'a str> {
             Row::Rehearsal => "it has not been rehearsed",
             _ if !asked => "nobody has asked the database",
             Row::Gate if cell.mark == Mark::NoGo => "the gate is closed",
-            // Said with the gate.
+            // Covered by the phrase for the gate.
             Row::State | Row::Checks if cell.mark == Mark::NoGo => continue,
             Row::Ledger if cell.mark == Mark::NoGo => "something else is running there right now",
             _ => "not every question could be answered",
@@ -213,7 +214,7 @@ fn reasons<'a>(facts: &Facts, open: &[&Cell]) -> Vec<&'a str> {
     reasons
 }
 
-/// Where the cell has no advice of its own.
+/// Default advice for an open question, if the cell has none.
 fn way_out(cell: &Cell) -> String {
     match (cell.row, &cell.mark) {
         (Row::Gate, Mark::NoGo) => {
@@ -227,13 +228,13 @@ fn way_out(cell: &Cell) -> String {
     }
 }
 
-/// The line that does it.
+/// The command line of the action.
 fn command(facts: &Facts, name: &str) -> String {
     let line = facts.release.as_ref().and_then(|release| facts.known.command(name, &release.manifest));
     line.unwrap_or_else(|| format!("pgseal {name} FILE"))
 }
 
-/// What a run does, for somebody who has never seen one.
+/// The steps of a run, for readers without experience.
 fn run_steps(facts: &Facts) -> Vec<String> {
     let Some(release) = &facts.release else { return Vec::new() };
     let manifest = &release.manifest;

@@ -1,4 +1,4 @@
-//! Numbers, lists and times as people say them.
+//! Numbers, lists and times for people.
 
 use pgseal_verify::format::timestamp::Timestamp;
 pub use pgseal_verify::words::count;
@@ -21,7 +21,8 @@ pub fn day_and_time(at: Timestamp) -> String {
     moment.map_or_else(|_| at.to_string(), |moment| moment.strftime("%-d %B %Y, %H:%M UTC").to_string())
 }
 
-/// The same, as exactly as is of use from `now`: the hour on the same day, else the day alone where it is far.
+/// The same, with the precision useful at `now`: the hour on the same day; only the day if it is
+/// far away.
 pub fn near(at: Timestamp, now: Timestamp) -> String {
     let form = |at: Timestamp, form: &str| {
         let moment = jiff::Timestamp::from_second(at.seconds());
@@ -35,12 +36,12 @@ pub fn near(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// A time as the ledger has it, which is a text.
+/// Formats a time from the ledger, which is a text.
 pub fn day_and_time_of(text: &str) -> String {
     text.parse().map_or_else(|_| text.to_owned(), day_and_time)
 }
 
-/// `5 minutes`, `3 hours`, `2 days`: how long ago, to one unit.
+/// `5 minutes`, `3 hours`, `2 days`: a duration in one unit.
 pub fn span(seconds: i64) -> String {
     let seconds = u64::try_from(seconds).unwrap_or_default();
     match seconds {
@@ -51,7 +52,8 @@ pub fn span(seconds: i64) -> String {
     }
 }
 
-/// A fragment as a sentence: its first word begins with a capital where it is one of plain letters.
+/// Turns a fragment into a sentence: capitalises the first word if it has only plain letters, and
+/// adds a full stop.
 pub fn sentence(text: &str) -> String {
     let text = text.trim();
     let first = text.split([' ', ',', ';', ':']).next().unwrap_or_default();

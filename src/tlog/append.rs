@@ -1,6 +1,7 @@
-//! Appending to a log on disk. The files are there before the log is told of them; then come entries, tiles, and last,
-//! by one rename, the checkpoint. Whatever is killed in between leaves the old checkpoint, whose tiles are untouched, and
-//! perhaps entries behind it, which the next append finishes first: so what was signed is never signed differently.
+//! Appends to a log on disk. The logged files must exist first. Then entries, tiles and last, by
+//! one rename, the checkpoint are written. A killed append leaves the old checkpoint with its tiles
+//! untouched, and perhaps entries after it. The next append must complete these first, so that no
+//! signed state is ever signed differently.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,15 +29,15 @@ use pgseal_verify::format::log_entry::{ArchivePath, LogEntry};
 /// A tile and its bytes.
 type Written = (Tile, Vec<u8>);
 
-/// All of an entry that a search reads.
+/// The only field of an entry that a search reads.
 #[derive(Deserialize)]
 struct PathOnly<'a> {
     #[serde(borrow)]
     path: Cow<'a, str>,
 }
 
-/// A log that nobody else appends to meanwhile. Its checkpoint is signed by a key that counts, and its last tiles agree
-/// with it.
+/// A log under an exclusive lock. A key that counts has signed its checkpoint, and its last tiles
+/// agree with it.
 pub struct LockedLog {
     dir: PathBuf,
     head: TrustedHead,
@@ -45,68 +46,68 @@ pub struct LockedLog {
     _lock: File,
 }
 
-/// Why nothing is appended.
+/// Reason why entries cannot be appended.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// A file can't be read or written.
+    /// A file that cannot be read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system says.
+        /// Error of the system.
         source: io::Error,
     },
-    /// There is a log already.
+    /// A directory that already has a log.
     #[error("{path}: there is a log already", path = .0.display())]
     Exists(PathBuf),
-    /// There is no checkpoint.
+    /// A directory without a checkpoint.
     #[error("{path}: there is no log: it has no checkpoint", path = .0.display())]
     NoLog(PathBuf),
-    /// The checkpoint is none.
+    /// An invalid checkpoint.
     #[error("{path}: {source}", path = path.display())]
     Checkpoint {
-        /// The checkpoint.
+        /// Path of the checkpoint.
         path: PathBuf,
-        /// Why.
+        /// Fault of the checkpoint.
         source: CheckpointError,
     },
-    /// The checkpoint is not signed by a key that counts.
+    /// A checkpoint without the signature of a key that counts.
     #[error("{path}: {source}", path = path.display())]
     Signature {
-        /// The checkpoint.
+        /// Path of the checkpoint.
         path: PathBuf,
-        /// Why.
+        /// Fault of the signature.
         source: SignatureError,
     },
-    /// A tile that can't be used.
+    /// An unusable tile.
     #[error(transparent)]
     Tile(#[from] TileError),
-    /// What stands behind the checkpoint is not what an interrupted append leaves.
+    /// Entries after the checkpoint that are not from an interrupted append.
     #[error(transparent)]
     Behind(TileError),
-    /// The tiles are of another tree than the one that was signed.
+    /// Tiles of another tree than the signed one.
     #[error("{path}: {reason}", path = path.display())]
     Broken {
-        /// The log.
+        /// Path of the log.
         path: PathBuf,
-        /// What doesn't agree.
+        /// Description of the mismatch.
         reason: String,
     },
-    /// An entry that can't be written, or that is none.
+    /// An entry that cannot be encoded or decoded.
     #[error("an entry of the log: {0}")]
     Entry(#[from] JsonError),
     /// An entry that is too long.
     #[error(transparent)]
     Entries(#[from] EntriesError),
-    /// No signature.
+    /// A checkpoint that cannot be signed.
     #[error(transparent)]
     Sign(#[from] SignCheckpointError),
-    /// What would be signed does not begin with what was.
+    /// A new tree that does not extend the signed one.
     #[error("the new tree does not begin with the one that was signed: {0}")]
     Consistency(#[from] ProofError),
 }
 
-/// Begins a log in a directory that has none: an empty tree, signed.
+/// Creates a log in a directory without one: an empty tree, signed.
 pub fn create(dir: &Path, origin: &str, root: &TrustRoot, signer: &dyn Signer) -> Result<Checkpoint, LogError> {
     if super::has_log(dir) {
         return Err(LogError::Exists(dir.to_owned()));
@@ -122,7 +123,7 @@ pub fn create(dir: &Path, origin: &str, root: &TrustRoot, signer: &dyn Signer) -
     }
 }
 
-/// Reads a log's checkpoint, and checks its signature.
+/// Reads a log's checkpoint, and verifies its signature.
 pub fn head(dir: &Path, root: &TrustRoot) -> Result<(Checkpoint, TrustedHead), LogError> {
     let path = dir.join(CHECKPOINT);
     let checkpoint = read::checkpoint_of(dir).map_err(|source| match source {
@@ -133,7 +134,7 @@ pub fn head(dir: &Path, root: &TrustRoot) -> Result<(Checkpoint, TrustedHead), L
     Ok((checkpoint, head))
 }
 
-/// Entries behind the checkpoint: of an append that was interrupted, or of a checkpoint that was put back.
+/// Entries after the checkpoint, from an interrupted append or a restored older checkpoint.
 pub fn pending(dir: &Path, size: u64) -> Result<Vec<Vec<u8>>, TileError> {
     let mut pending = Vec::new();
     for index in size / WIDTH.. {
@@ -144,7 +145,7 @@ pub fn pending(dir: &Path, size: u64) -> Result<Vec<Vec<u8>>, TileError> {
         }
         let mut entries = Stored::new(dir, index * WIDTH + width).entries(index)?;
         let behind = entries.split_off(usize::try_from(known).unwrap_or(entries.len()).min(entries.len()));
-        // Where those of the checkpoint can't be read, that is told by itself.
+        // Unreadable entries of the checkpoint are reported separately.
         if known > 0 && Stored::new(dir, size).entries(index).is_ok_and(|signed| signed != entries) {
             let tile = Tile { content: Content::Entries, index, width };
             return Err(TileError { path: tile.to_string(), reason: TileFault::Foreign });
@@ -157,7 +158,7 @@ pub fn pending(dir: &Path, size: u64) -> Result<Vec<Vec<u8>>, TileError> {
     Ok(pending)
 }
 
-/// How many entries are there, by the names of their tiles.
+/// Number of entries on disk, by the names of their tiles.
 pub fn there(dir: &Path) -> u64 {
     let mut size = 0;
     for index in 0.. {
@@ -170,7 +171,7 @@ pub fn there(dir: &Path) -> u64 {
     size
 }
 
-/// How many entries are there at a place; 0 for none.
+/// Number of entries in one tile on disk; 0 without one.
 fn width(dir: &Path, index: u64) -> u64 {
     let full = Tile { content: Content::Entries, index, width: WIDTH };
     let Ok(log) = Below::open(dir) else { return 0 };
@@ -184,8 +185,8 @@ fn width(dir: &Path, index: u64) -> u64 {
 }
 
 impl LockedLog {
-    /// Waits for whoever appends (and says so by `waiting`), then reads checkpoint and last tiles. Only these: the work does
-    /// not grow with the log.
+    /// Acquires the lock (and calls `waiting` if it has to wait), then reads the checkpoint and the
+    /// last tiles. Only these: the work does not grow with the log.
     pub fn lock(dir: &Path, root: &TrustRoot, waiting: &dyn Fn()) -> Result<Self, LogError> {
         let path = dir.join(CHECKPOINT);
         let lock = durable::lock(&path, waiting).map_err(|source| match source.kind() {
@@ -207,18 +208,19 @@ impl LockedLog {
         Ok(Self { dir: dir.to_owned(), head, tail, pending, _lock: lock })
     }
 
-    /// What the log is.
+    /// The verified state of the log.
     pub fn head(&self) -> &TrustedHead {
         &self.head
     }
 
-    /// What is logged of these paths, as it stands on disk. It is not compared with the tree, which [`super::compare()`] does.
+    /// The entries of these paths on disk. They are not compared with the tree: see
+    /// [`super::compare()`].
     pub fn logged(&self, paths: &BTreeSet<ArchivePath>) -> Result<BTreeMap<ArchivePath, LogEntry>, LogError> {
         let stored = Stored::new(&self.dir, self.head.size());
         let mut logged = BTreeMap::new();
         for index in 0..self.head.size().div_ceil(WIDTH) {
             for bytes in stored.entries(index)? {
-                // Most of a large log is about others.
+                // Most entries of a large log are about other files.
                 let only: PathOnly<'_> = serde_json::from_slice(&bytes).map_err(JsonError::from)?;
                 if let Some(path) = paths.get(only.path.as_ref()) {
                     logged.insert(path.clone(), json::from_canonical(&bytes)?);
@@ -228,12 +230,13 @@ impl LockedLog {
         Ok(logged)
     }
 
-    /// Entries that an interrupted append left behind the checkpoint. They have to be appended before all others.
+    /// Entries that an interrupted append left after the checkpoint. They must be appended before
+    /// all others.
     pub fn pending(&self) -> Result<Vec<LogEntry>, LogError> {
         Ok(self.pending.iter().map(|entry| json::from_canonical(entry)).collect::<Result<_, _>>()?)
     }
 
-    /// Appends entries and signs what the log is now.
+    /// Appends entries and signs the new state of the log.
     pub fn append(self, entries: &[LogEntry], root: &TrustRoot, signer: &dyn Signer) -> Result<Checkpoint, LogError> {
         let old = self.head.size();
         let new: Vec<Vec<u8>> = entries.iter().map(json::to_canonical).collect::<Result<_, _>>()?;
@@ -246,7 +249,7 @@ impl LockedLog {
         let root_hash = self::root(&stored, size)?;
         let path = consistency(&stored, old, size)?;
         check_consistency((old, self.head.root()), (size, root_hash), &path)?;
-        // Signed before anything is written: a key that refuses leaves nothing behind.
+        // Signed before anything is written: a refusal by the key leaves the log unchanged.
         let checkpoint = Checkpoint::sign(self.head.origin(), size, root_hash, signer)?;
         let path = self.dir.join(CHECKPOINT);
         checkpoint.authenticate(root).map_err(|source| LogError::Signature { path: path.clone(), source })?;
@@ -254,7 +257,8 @@ impl LockedLog {
         Ok(checkpoint)
     }
 
-    /// What changes: the last tile of each level and those behind it, entries first. And the tree that they make.
+    /// The tiles to write: the last tile of each level and those after it, entries first. Also
+    /// returns the tree that they make.
     fn tiles(&self, new: &[Vec<u8>], size: u64) -> Result<(Vec<Written>, Stored), LogError> {
         let (old, mut tiles) = (self.head.size(), Vec::new());
         let all: Vec<&[u8]> = self.tail.iter().chain(new).map(Vec::as_slice).collect();
@@ -286,13 +290,14 @@ impl LockedLog {
         Ok((tiles, after))
     }
 
-    /// The tiles, then the checkpoint. No link is followed: the log's files lie in the archive.
+    /// Writes the tiles, then the checkpoint. Follows no links: the log's files are inside the
+    /// archive.
     fn write(&self, tiles: &[Written], checkpoint: &Checkpoint) -> io::Result<()> {
         let log = Below::open(&self.dir)?;
         let mut files = Vec::new();
         for (tile, bytes) in tiles {
             let path = PathBuf::from(tile.to_string());
-            // What an interrupted append wrote is written again only where it differs.
+            // Files of an interrupted append are rewritten only if they differ.
             let there = log.file(&path).and_then(|file| stored::read_limited(file, bytes.len() as u64));
             if !there.is_ok_and(|there| there == *bytes) {
                 files.push((path, bytes.clone()));
@@ -303,14 +308,14 @@ impl LockedLog {
         log.replace_all(&files)?;
         log.replace_all(&[(CHECKPOINT.into(), checkpoint.to_string().into_bytes())])?;
         for (tile, _) in tiles.iter().filter(|(tile, _)| tile.is_full()) {
-            // The full tile stands in for them. Best effort: what stays is not looked at any more.
+            // The full tile replaces them. Best effort: leftovers are ignored.
             let _ = log.remove_dir(Path::new(&tile.partials()));
         }
         Ok(())
     }
 }
 
-/// Whether the tiles lead to the root that was signed.
+/// Checks that the tiles lead to the signed root.
 pub fn check_tiles(dir: &Path, stored: &Stored, head: &TrustedHead) -> Result<(), LogError> {
     if root(stored, head.size())? == head.root() {
         return Ok(());

@@ -1,5 +1,5 @@
-//! An archive against its log: what is gone, what is another file now, what nobody logged, and whether the log is still
-//! the one that was signed. All faults, not the first.
+//! Compares an archive with its log: deleted, rewritten and unlogged files, and changes of the
+//! signed log itself. Reports all faults, not only the first.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -30,54 +30,56 @@ mod files;
 mod pending;
 mod tree;
 
-/// What an archive is, compared with its log.
+/// The result of a comparison.
 #[derive(Debug)]
 pub struct Comparison {
-    /// The log's checkpoint as it stands there; `None` when there is none that can be read.
+    /// The log's checkpoint on disk; `None` if it is missing or unreadable.
     pub checkpoint: Option<Checkpoint>,
-    /// What was logged, in the order of the log, as far as it can be read.
+    /// The readable entries, in the order of the log.
     pub entries: Vec<LogEntry>,
-    /// Files that only entries behind the checkpoint have, as these say; nothing that was signed speaks of them. One fault
-    /// is about all of them.
+    /// Files logged only after the checkpoint, according to unsigned entries. One fault covers all
+    /// of them.
     pub behind: Vec<PathBuf>,
-    /// What is wrong, if anything.
+    /// All faults.
     pub faults: Vec<LogFault>,
 }
 
-/// Something that is wrong with an archive or its log.
+/// A fault of an archive or its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFault {
-    /// What it is.
+    /// Kind of the fault.
     pub kind: LogFaultKind,
-    /// Where, below the archive.
+    /// Path below the archive.
     pub path: PathBuf,
-    /// What it is, for people.
+    /// Description for people.
     pub sentence: String,
 }
 
 /// Kinds of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogFaultKind {
-    /// A logged file is gone.
+    /// A logged file is missing.
     Deleted,
     /// A logged file has another content.
     Rewritten,
-    /// A file of a kind that archives take is not in the log, or can't be shown to be.
+    /// A file of a loggable kind is not in the log, or its entry cannot be verified.
     Unlogged,
-    /// The log's own files don't agree, or one is damaged or gone.
+    /// The log's own files disagree, or one is damaged or missing.
     Broken,
     /// No `log` key that counts has signed the checkpoint.
     Unsigned,
-    /// Entries stand behind the checkpoint: an append was interrupted, or an older checkpoint was put back.
+    /// Entries after the checkpoint: an append was interrupted, or an older checkpoint was
+    /// restored.
     Unfinished,
-    /// A checkpoint that somebody kept is of a larger log: entries were taken away.
+    /// A checkpoint kept elsewhere is of a larger log: entries were removed.
     Shrunk,
-    /// A checkpoint that somebody kept is of another log: entries were changed, and the log was signed anew.
+    /// A checkpoint kept elsewhere is of another log: entries were changed, and the log was signed
+    /// again.
     Fork,
 }
 
 impl LogFaultKind {
-    /// As `--json` has it.
+    /// Spelling in `--json`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deleted => "deleted",
@@ -92,22 +94,23 @@ impl LogFaultKind {
     }
 }
 
-/// What somebody who waits may be told, from any thread.
+/// Progress of a comparison, reported from any thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Somebody appends, and this waits; at most half a minute.
+    /// Waits for the lock of an append; at most half a minute.
     Waiting,
-    /// So many of the logged files were read.
+    /// Some of the logged files were read.
     Read {
-        /// So many.
+        /// Number of files read so far.
         done: usize,
-        /// Of so many.
+        /// Number of files in total.
         of: usize,
     },
 }
 
-/// Compares an archive with its log, and the log with checkpoints of it that were kept elsewhere. Log and list of files are
-/// read while nobody appends; then every file is read. An error is only that the directory can't be read.
+/// Compares an archive with its log, and the log with its checkpoints kept elsewhere. A lock
+/// excludes appends while the log and the list of files are read; then every file is read. The only
+/// error is an unreadable directory.
 pub fn compare(
     dir: &Path,
     root: &TrustRoot,
@@ -125,7 +128,7 @@ pub fn compare(
         }
         return Ok(Comparison { checkpoint: None, entries: Vec::new(), behind: Vec::new(), faults: faults.0 });
     }
-    // Best effort: where it can't be locked, an append at this moment may look like a fault.
+    // Best effort: without a lock, a concurrent append may look like a fault.
     let lock = durable::lock_shared(&dir.join(CHECKPOINT), &|| seen(Progress::Waiting));
     let checkpoint = read_checkpoint(dir, &mut faults);
     let head = checkpoint.as_ref().filter(|checkpoint| is_its_own(checkpoint, root, &mut faults));
@@ -133,7 +136,7 @@ pub fn compare(
     let is_elsewhere =
         [TILE, "tile/entries"].iter().any(|path| below.names(Path::new(path)).is_err_and(|error| is_link(&error)));
     let pending = head.filter(|_| !is_elsewhere).and_then(|head| Pending::tell(dir, head, &mut faults));
-    // What nobody's checkpoint bounds is what is there.
+    // Without a checkpoint, the entries on disk determine the size.
     let size = head.map_or_else(|| there(dir), |head| head.size());
     let (read, is_whole) = if is_elsewhere { (Vec::new(), false) } else { read_entries(dir, size, &mut faults) };
     let is_unreadable = read.is_empty() && checkpoint.as_ref().is_none_or(|checkpoint| checkpoint.size() > 0);
@@ -173,7 +176,7 @@ impl Faults {
     }
 }
 
-/// Of a log of which nothing is there but a checkpoint that somebody kept.
+/// Reports a log of which only a kept checkpoint remains.
 fn tell_gone(kept: &Checkpoint, root: &TrustRoot, faults: &mut Faults) {
     let which = format!("a checkpoint of {} was kept", count(kept.size(), "entry"));
     match kept.authenticate(root) {
@@ -203,8 +206,8 @@ fn read_checkpoint(dir: &Path, faults: &mut Faults) -> Option<Checkpoint> {
     None
 }
 
-/// Whether a checkpoint is as a key signed it, also one that doesn't count any more. What was changed since says nothing
-/// about the log.
+/// True if the checkpoint is unchanged since a key signed it, even one that no longer counts. A
+/// changed checkpoint proves nothing about the log.
 fn is_its_own(checkpoint: &Checkpoint, root: &TrustRoot, faults: &mut Faults) -> bool {
     let Err(error) = checkpoint.authenticate(root) else { return true };
     faults.tell(LogFaultKind::Unsigned, CHECKPOINT, format!("not signed by a log key that counts: {error}"));
@@ -219,10 +222,10 @@ fn tell_unreadable(dir: &Path, faults: &mut Faults) {
     }
 }
 
-/// After so many tiles that are lost one after the other the log counts as ended.
+/// Number of consecutive lost tiles after which the log counts as ended.
 const LOST_TOGETHER: usize = 16;
 
-/// The entries with their places, and whether all of them are there.
+/// The entries with their indexes, and whether all of them are present.
 fn read_entries(dir: &Path, size: u64, faults: &mut Faults) -> (Vec<(u64, Vec<u8>)>, bool) {
     let (stored, mut all, mut is_whole) = (Stored::new(dir, size), Vec::new(), true);
     if !dir.join(TILE).join("entries").is_dir() {
@@ -235,7 +238,7 @@ fn read_entries(dir: &Path, size: u64, faults: &mut Faults) -> (Vec<(u64, Vec<u8
                 lost_together = 0;
                 all.extend((index * WIDTH..).zip(entries));
             }
-            // The size may be anybody's word.
+            // The size may be forged.
             Err(_) if lost_together == LOST_TOGETHER => {
                 let more = "no more of it is looked for: nobody can say what was logged behind that";
                 faults.tell(LogFaultKind::Broken, TILE, more);
@@ -266,7 +269,7 @@ fn parse(read: &[(u64, Vec<u8>)], size: u64, faults: &mut Faults) -> Vec<LogEntr
     entries
 }
 
-/// Length and digest of a file that somebody named.
+/// Length and digest of a file given by the user.
 pub fn file_digest(path: &Path) -> io::Result<(u64, Digest)> {
     // A pipe would wait for a writer.
     if !std::fs::metadata(path)?.is_file() {
@@ -275,7 +278,7 @@ pub fn file_digest(path: &Path) -> io::Result<(u64, Digest)> {
     digest_of(File::open(path)?, &|_| {})
 }
 
-/// Length and digest of an open file; `read` is told how many bytes more were read.
+/// Length and digest of an open file; `read` receives the number of bytes of each read.
 pub fn digest_of(mut file: File, read: &dyn Fn(u64)) -> io::Result<(u64, Digest)> {
     let (mut hasher, mut size) = (Hasher::default(), 0);
     let mut buffer = vec![0; 256 << 10];

@@ -10,12 +10,13 @@ use pgseal_verify::tlog::checkpoint::{Checkpoint, CheckpointError};
 use pgseal_verify::tlog::proof_file::{self, ProofFile, ProofFileError};
 use pgseal_verify::trust::note;
 
-/// Reads the checkpoint of the log in a directory, which is a file of the directory itself and no link.
+/// Reads the checkpoint of the log in a directory; it must be a file of the directory itself, not a
+/// link.
 pub fn checkpoint_of(dir: &Path) -> Result<Checkpoint, CheckpointError> {
     parse(file_below(dir, CHECKPOINT)?)
 }
 
-/// Reads a checkpoint from any file, such as a copy that was kept.
+/// Reads a checkpoint from any file, such as a kept copy.
 pub fn checkpoint(path: &Path) -> Result<Checkpoint, CheckpointError> {
     parse(open_regular(path)?)
 }
@@ -31,14 +32,14 @@ pub fn proof(path: &Path) -> Result<ProofFile, ProofFileError> {
     ProofFile::parse(&read_limited(open_regular(path)?, proof_file::MOST_BYTES as u64)?)
 }
 
-/// The path of a file's proof: the file's own with `.tlog-proof` at its end.
+/// The path of a file's proof: the file's path with `.tlog-proof` appended.
 pub fn proof_path(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(PROOF_ENDING);
     name.into()
 }
 
-/// Refuses what is no regular file before opening it: a pipe would wait for a writer.
+/// Refuses anything but a regular file before opening it: a pipe would wait for a writer.
 fn open_regular(path: &Path) -> io::Result<File> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));

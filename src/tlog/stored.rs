@@ -1,4 +1,4 @@
-//! The tiles of a log on disk, read.
+//! Reader of a log's tiles on disk.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,12 +14,12 @@ use super::tile::{Content, HEIGHT, Tile, WIDTH};
 use crate::durable::Below;
 use pgseal_verify::digest::Digest;
 
-/// A tile of hashes, in bytes.
+/// Maximum size of a tile of hashes in bytes.
 const HASHES_BYTES: u64 = WIDTH * 32;
-/// A bundle of entries, in bytes, at most.
+/// Maximum size of a bundle of entries in bytes.
 const ENTRIES_BYTES: u64 = WIDTH * (2 + entries::MOST_BYTES as u64);
 
-/// By level and place.
+/// Tiles read so far, by level and index.
 type TilesRead = BTreeMap<(u32, u64), Rc<Vec<Digest>>>;
 
 /// The tiles of the first `size` entries.
@@ -29,50 +29,50 @@ pub struct Stored {
     read: RefCell<TilesRead>,
 }
 
-/// Why a tile can't be used.
+/// Reason why a tile cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {reason}")]
 pub struct TileError {
-    /// Its path below the log.
+    /// Path of the tile below the log.
     pub path: String,
-    /// What is wrong with it.
+    /// Fault of the tile.
     pub reason: TileFault,
 }
 
-/// What can be wrong with a tile.
+/// Faults of a tile.
 #[derive(Debug, thiserror::Error)]
 pub enum TileFault {
-    /// It can't be read.
+    /// A tile that cannot be read.
     #[error("can't be read: {0}")]
     Io(#[from] io::Error),
-    /// It has not the hashes or entries of its place.
+    /// A tile with another number of hashes or entries than its index requires.
     #[error("it has {found} of the {expected} hashes or entries of its place")]
     Width {
-        /// How many it has.
+        /// Actual number.
         found: u64,
-        /// How many it should have.
+        /// Expected number.
         expected: u64,
     },
-    /// Entries behind the checkpoint that go on from others than its own.
+    /// Entries after the checkpoint that continue other entries than the checkpoint's.
     #[error("it does not begin with the entries of the checkpoint")]
     Foreign,
-    /// A bundle that is none.
+    /// An invalid bundle of entries.
     #[error(transparent)]
     Entries(#[from] EntriesError),
 }
 
 impl Stored {
-    /// The tiles below `dir`; none is read yet.
+    /// The tiles below `dir`; reads nothing yet.
     pub fn new(dir: &Path, size: u64) -> Self {
         Self { dir: dir.to_owned(), size, read: RefCell::default() }
     }
 
-    /// Takes the hashes of a tile that will be written.
+    /// Adds the hashes of a tile that will be written.
     pub(super) fn assume(&self, level: u32, index: u64, hashes: Vec<Digest>) {
         self.read.borrow_mut().insert((level, index), Rc::new(hashes));
     }
 
-    /// The hashes of the tile at a place of level 0, 1, ...; at least one.
+    /// The hashes of a tile on level 0, 1, ...; at least one.
     pub fn hashes(&self, level: u32, index: u64) -> Result<Rc<Vec<Digest>>, TileError> {
         if let Some(read) = self.read.borrow().get(&(level, index)) {
             return Ok(Rc::clone(read));
@@ -103,7 +103,7 @@ impl Stored {
         })
     }
 
-    /// A partial tile may be gone once the full one is there, which begins with it.
+    /// Reads a tile. A partial tile may be removed once the full one exists, which begins with it.
     fn read_tile<T>(
         &self,
         tile: Tile,
@@ -133,12 +133,12 @@ impl Stored {
     }
 }
 
-/// A file of a log, which lies below its directory and not elsewhere.
+/// Opens a file of a log inside its directory, without following links.
 pub(super) fn file_below(dir: &Path, path: &str) -> io::Result<File> {
     Below::open(dir)?.file(Path::new(path))
 }
 
-/// A file of at most `most` bytes.
+/// Reads a file of at most `most` bytes.
 pub(super) fn read_limited(file: File, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes)?;

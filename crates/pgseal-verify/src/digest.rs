@@ -1,4 +1,5 @@
-//! SHA-256 (FIPS 180-4), the one digest of the format, behind one module so that its backend can change.
+//! SHA-256 (FIPS 180-4), the one digest of the format, behind one module so that its backend can
+//! change.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +14,7 @@ mod backend;
 #[serde(try_from = "String", into = "String")]
 pub struct Digest([u8; 32]);
 
-/// Why a text is not a digest.
+/// Reason why a text is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected 64 lower-case hexadecimal digits, found {found:?}")]
 pub struct DigestError {
@@ -28,7 +29,7 @@ impl Digest {
         hasher.finish()
     }
 
-    /// A value as other formats keep it.
+    /// A digest from its 32 bytes.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -54,7 +55,7 @@ impl Hasher {
         self.0.update(bytes);
     }
 
-    /// The digest of everything added.
+    /// The digest of all added bytes.
     pub fn finish(self) -> Digest {
         Digest(self.0.finish())
     }

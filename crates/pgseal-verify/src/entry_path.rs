@@ -5,36 +5,36 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A path of `[A-Za-z0-9_][A-Za-z0-9._+@=-]*` segments joined by `/`, at most 100 bytes
-/// (the name field of a ustar header, POSIX.1-1988). Absolute paths, `.`, `..`, empty segments, blanks,
-/// control characters and hidden files can't be written in it.
+/// A path of `[A-Za-z0-9_][A-Za-z0-9._+@=-]*` segments joined by `/`, at most 100 bytes (the name
+/// field of a ustar header, POSIX.1-1988). The grammar excludes absolute paths, `.`, `..`, empty
+/// segments, blanks, control characters and hidden files.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EntryPath(String);
 
-/// Why a text is not a path.
+/// Reason why a text is not a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EntryPathError {
     /// Longer than [`EntryPath::MAX_BYTES`].
     #[error("path {path:?} has {bytes} bytes, at most {} are allowed", EntryPath::MAX_BYTES)]
     TooLong {
-        /// The path.
+        /// The whole path.
         path: String,
-        /// Its length in bytes.
+        /// Length of the path in bytes.
         bytes: usize,
     },
     /// A segment outside the grammar.
     #[error("path {path:?} has a segment {segment:?} that is not [A-Za-z0-9_][A-Za-z0-9._+@=-]*")]
     Segment {
-        /// The path.
+        /// The whole path.
         path: String,
-        /// The first segment that doesn't fit.
+        /// The first invalid segment.
         segment: String,
     },
 }
 
 impl EntryPath {
-    /// The name field of a ustar header.
+    /// Size of the name field of a ustar header.
     pub const MAX_BYTES: usize = 100;
 
     /// The path as text.
@@ -42,9 +42,9 @@ impl EntryPath {
         &self.0
     }
 
-    /// Whether the format keeps this name for itself, so that no file of a release may have it.
+    /// True if the format reserves this name, so that no file of a release may have it.
     pub fn is_reserved(&self) -> bool {
-        // In any case, since a file system without case would mix them up.
+        // In any case, since a case-insensitive file system would confuse them.
         let first = self.0.split('/').next().unwrap_or_default().to_ascii_lowercase();
         matches!(first.as_str(), "pgseal" | "statement.json" | "signatures" | "approvals" | "timestamps")
     }

@@ -1,56 +1,61 @@
-//! Every size has a limit. These are the format's: a bundle beyond them is malformed on every host.
+//! Size limits of the format: a bundle beyond them is malformed on every host.
 
-/// A member's size, in bytes, is below 8 GiB: eleven octal digits of a ustar header.
+/// Maximum size of a member in bytes, below 8 GiB: eleven octal digits of a ustar header.
 pub const MEMBER_BYTES: u64 = 0o77_777_777_777;
 
-/// `statement.json`, in bytes: it is read before anything is authenticated.
+/// Maximum size of `statement.json` in bytes; it is read before anything is authenticated.
 pub const STATEMENT_BYTES: u64 = 16 << 20;
 
-/// Members of a bundle. With 512 bytes of header each this bounds what is read before authentication to 32 MiB.
+/// Maximum number of members of a bundle. With headers of 512 bytes this bounds the bytes read
+/// before authentication to 32 MiB.
 pub const MEMBERS: usize = 65_536;
 
-/// Signatures of a bundle.
+/// Maximum number of signatures of a bundle.
 pub const SIGNATURES: usize = 64;
 
-/// Approvals and notarisations of a bundle.
+/// Maximum number of approvals and notarisations of a bundle.
 pub const ADDED_STATEMENTS: usize = 256;
 
-/// An approval, a notarisation or a time stamp token, in bytes.
+/// Maximum size of an approval, a notarisation or a timestamp token in bytes.
 pub const ADDED_BYTES: u64 = 64 << 10;
 
-/// Members that can be added to a packed release: signatures, statements with theirs, a time stamp for each of them.
+/// Maximum number of members attached to a packed release: signatures, statements with theirs, a
+/// timestamp for each of them.
 pub const ADDED_MEMBERS: usize = 2 * SIGNATURES + 3 * ADDED_STATEMENTS;
 
-/// A trust document or receipt, in bytes.
+/// Maximum size of a trust document or receipt in bytes.
 pub const DOCUMENT_BYTES: u64 = 4 << 20;
 
-/// A fingerprint, in bytes: the definitions of half a million objects.
+/// Maximum size of a fingerprint in bytes: the definitions of half a million objects.
 pub const FINGERPRINT_BYTES: u64 = 512 << 20;
 
-/// A receipt as it is written, in bytes: so much room is taken before a run begins, and what is longer is shortened.
+/// Maximum size of a written receipt in bytes. A run reserves this room before it begins, and
+/// shortens a longer receipt.
 pub const RECEIPT_BYTES: u64 = 2 << 20;
 
-/// A journal, in bytes.
+/// Maximum size of a journal in bytes.
 pub const JOURNAL_BYTES: u64 = 64 << 20;
 
-/// One message of the server, in bytes: a row, a line of COPY data, a notice. The driver keeps one whole, and the server
-/// may announce 1 GiB or more.
+/// Maximum size of one message from the server in bytes: a row, a line of COPY data, a notice. The
+/// driver buffers a whole message, and the server may announce 1 GiB or more.
 pub const MESSAGE_BYTES: u32 = 64 << 20;
 
-/// Nesting of arrays and objects in any JSON that pgseal reads.
+/// Maximum nesting of arrays and objects in any JSON that pgseal reads.
 pub const JSON_DEPTH: usize = 32;
 
-/// A file of this many bytes or more is stored as gzip when that makes it smaller.
+/// A file of this many bytes or more is stored as gzip if that makes it smaller.
 pub const GZIP_FROM_BYTES: u64 = 64 << 10;
 
-/// `release.toml`, in bytes.
+/// Maximum size of `release.toml` in bytes.
 pub const RELEASE_TOML_BYTES: u64 = 4 << 20;
 
-/// A line of `audit --jsonl`, in bytes: all faults of one file, of which there may be several for each of its members.
+/// Maximum length of a line of `audit --jsonl` in bytes: all faults of one file, possibly several
+/// for each of its members.
 pub const FINDING_BYTES: u64 = 64 << 20;
 
-/// Statements that one `\gexec` may generate; their texts are in memory at once.
+/// Maximum number of statements that one `\gexec` may generate; their texts are in memory at once.
 pub const GENERATED_STATEMENTS: usize = 100_000;
 
-/// Files up to this many bytes are read into memory at once; larger bundles are read piece by piece.
+/// Maximum size in bytes of files that are read into memory at once; larger bundles are read piece
+/// by piece.
 pub const BUFFERED_BUNDLE_BYTES: u64 = 16 << 20;

@@ -1,4 +1,4 @@
-//! Counted things as people say them.
+//! Counts in words for people.
 
 /// `1 check`, `3 checks`
 pub fn count(number: impl TryInto<u64>, what: &str) -> String {
@@ -13,7 +13,7 @@ pub fn tables_and_sequences(number: usize) -> String {
     if number == 1 { "1 table or sequence".to_owned() } else { format!("{number} tables and sequences") }
 }
 
-/// Of the words that are counted here.
+/// Plural of a counted word.
 pub fn plural(what: &str) -> String {
     match what.strip_suffix('y') {
         _ if what.ends_with("statistics") => what.to_owned(),

@@ -1,11 +1,11 @@
-//! Work that a caller may share out to threads; this crate starts none.
+//! Work that a caller may distribute to threads; this crate starts none.
 
 use std::sync::Mutex;
 
 /// Threads lent by the caller.
 pub trait Workers: Send + Sync {
-    /// Calls `work` once with every index of `costs`, in any order, on any threads, and returns when all calls have.
-    /// A cost is the number of bytes to be hashed for the index.
+    /// Calls `work` once with every index of `costs`, in any order, on any threads, and returns
+    /// when all calls have returned. A cost is the number of bytes to be hashed for the index.
     fn each(&self, costs: &[u64], work: &(dyn Fn(usize) + Sync));
 }
 

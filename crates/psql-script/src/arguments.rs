@@ -1,34 +1,34 @@
-//! The arguments of a backslash command, as psqlscanslash.l reads them.
+//! Lexer for the arguments of a backslash command, after psqlscanslash.l.
 //!
-//! An argument ends at white space or a backslash. Single quotes hold C-like escapes, double quotes stay in the text,
-//! variables are replaced outside of quotes, and back quotes would run a shell command: they are refused.
+//! An argument ends at white space or a backslash. Single quotes hold C-like escapes. Double quotes
+//! stay in the text. Variables are replaced outside of quotes. Back quotes are refused, since psql
+//! would run a shell command.
 
 use super::lexemes::{Form, reference};
 use super::special::is_hidden;
 use super::variables::{STAND_IN, VALUE_BYTES, Value, Variables, quote_identifier, quote_literal};
 
-/// One argument.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Argument {
     pub text: String,
-    /// Whether any quoting or variable was in it; `\echo` asks.
+    /// True if any part was quoted or came from a variable; `\echo` needs it.
     pub quoted: bool,
-    /// Whether a value from outside of the script was in it.
+    /// True if a variable's value came from outside of the script.
     pub outside: bool,
-    /// Whether a value was in it that only a run knows.
+    /// True if a variable's value is known only during a run.
     pub unknown: bool,
     pub at: usize,
-    /// Trailing bytes without any quoting.
+    /// Number of trailing bytes without any quoting.
     plain_tail: usize,
 }
 
 impl Argument {
-    /// A text that is taken as it stands.
+    /// An unquoted argument with this text.
     pub fn plain(text: String) -> Self {
         Self { text, quoted: false, outside: false, unknown: false, at: 0, plain_tail: 0 }
     }
 
-    /// Many commands allow a semicolon behind their argument, which is not part of it.
+    /// Removes trailing unquoted semicolons, which many commands accept after their argument.
     pub fn without_semicolons(mut self) -> Self {
         while self.plain_tail > 0 && self.text.ends_with(';') {
             self.text.pop();
@@ -38,14 +38,14 @@ impl Argument {
     }
 }
 
-/// What is wrong with an argument, and where.
+/// A malformed or refused argument, and its byte in the line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ArgumentFault {
-    /// Back quotes: the shell.
+    /// Back quotes, which would run a shell command.
     Shell {
         at: usize,
     },
-    /// A variable of psql's own.
+    /// A hidden variable of psql's own.
     Special {
         at: usize,
         name: String,
@@ -56,12 +56,12 @@ pub(super) enum ArgumentFault {
     },
 }
 
-/// The arguments of one command: from behind its name to the end of the line.
+/// The arguments of one command, from the end of its name to the end of the line.
 pub(super) struct Arguments<'a> {
     bytes: &'a [u8],
     at: usize,
     end: usize,
-    /// `None` in a branch that is not taken: nothing is replaced or run there.
+    /// `None` in a branch that is not taken: psql replaces and runs nothing there.
     variables: Option<&'a Variables>,
 }
 
@@ -70,14 +70,14 @@ impl<'a> Arguments<'a> {
         Self { bytes, at, end: bytes.len(), variables }
     }
 
-    /// The rest of the line as it is, without the white space before it.
+    /// The rest of the line, verbatim, without leading white space.
     pub fn whole_line(&mut self) -> &'a [u8] {
         let start = self.at + self.bytes[self.at..self.end].iter().take_while(|b| is_space(**b)).count();
         self.at = self.end;
         &self.bytes[start..self.end]
     }
 
-    /// The next argument of `\g`, `\gx` and `\o`, which may be a pipe: then it is the whole rest of the line.
+    /// The next argument of `\g`, `\gx` and `\o`. A pipe takes the whole rest of the line.
     pub fn next_file_or_pipe(&mut self) -> Result<Option<Argument>, ArgumentFault> {
         let rest = &self.bytes[self.at..self.end];
         let blank = rest.iter().take_while(|b| is_space(**b)).count();
@@ -90,7 +90,7 @@ impl<'a> Arguments<'a> {
         Ok(Some(Argument::plain(text)))
     }
 
-    /// The next argument, if there is one before the end of the line or a backslash.
+    /// The next argument; `None` at the end of the line or at a backslash.
     pub fn next(&mut self) -> Result<Option<Argument>, ArgumentFault> {
         while self.peek(0).is_some_and(is_space) {
             self.at += 1;
@@ -123,7 +123,7 @@ impl<'a> Arguments<'a> {
                         plain_tail += 1;
                         self.at += 1;
                     }
-                    // values of values grow exponentially
+                    // values that name values grow exponentially
                     Some(_) if text.len() > VALUE_BYTES => return Err(self.bad(start, "it has more than 1 MiB")),
                     Some(found) => {
                         (quoted, plain_tail) = (true, 0);
@@ -148,7 +148,8 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// A backslash pair ends a command and lets SQL follow in the same line.
+    /// The byte where scanning goes on. A pair of backslashes ends the command, and SQL may follow
+    /// in the same line.
     pub fn finish(mut self) -> usize {
         if self.bytes[self.at..self.end].starts_with(b"\\\\") {
             self.at += 2;
@@ -191,7 +192,8 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// Behind the backslash: `\n \t \b \r \f`, one to three octal digits, `x` and one or two hexadecimal ones.
+    /// Reads the escape after a backslash: `\n \t \b \r \f`, one to three octal digits, or `x` with
+    /// one or two hexadecimal digits.
     fn escape(&mut self, escape: u8, text: &mut Vec<u8>) {
         let (base, lead, most) = match escape {
             b'0'..=b'7' => (8, 0, 3),
@@ -216,7 +218,7 @@ impl<'a> Arguments<'a> {
             value = value * base + digit;
             self.at += 1;
         }
-        // psql keeps the low byte of what is too large
+        // psql keeps the low byte of a larger value
         text.push((value & 0xFF) as u8);
     }
 
@@ -231,7 +233,7 @@ impl<'a> Arguments<'a> {
         Ok(())
     }
 
-    /// Replaces a variable; one that is not set stays as it is. `None` if this is only a colon.
+    /// Replaces a variable; an unset one stays as written. `None` if the colon begins no variable.
     fn variable(&mut self, text: &mut Vec<u8>) -> Result<Option<From>, ArgumentFault> {
         let Some(found) = reference(self.bytes, self.at, self.end) else { return Ok(None) };
         let name = String::from_utf8_lossy(&self.bytes[found.name.0..found.name.1]);
@@ -261,7 +263,7 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// Where a value comes from.
+/// Origin of a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum From {
     Script,

@@ -1,5 +1,5 @@
-//! From a file's lines to one statement: psql's query buffer is filled, variables are replaced, and what psql and the
-//! server could see differently is refused.
+//! Assembles one statement from a file's lines: fills psql's query buffer, replaces variables, and
+//! refuses text that psql and the server could read differently.
 
 use super::atomic;
 use super::boundary::boundary_fault;
@@ -13,32 +13,33 @@ use super::special::{ROW_COUNT, is_hidden};
 use super::statement::{Composed, CopySource, Statement};
 use super::variables::{STAND_IN, Value, Variables, quote_identifier, quote_literal};
 
-/// Bytes of one statement that may come from variables, and how deep values may name variables.
+/// Maximum bytes of one statement that come from variables, and maximum nesting of values that name
+/// variables.
 const MAX_SUBSTITUTED: usize = 16 * 1024 * 1024;
 const MAX_PUSHED: usize = 64;
 
-/// Why the scan of a line stopped.
+/// Reason for the end of a line's scan.
 pub(super) enum LineStop {
     /// The buffer holds a statement with its semicolon.
     Statement,
     /// At the backslash of a meta-command.
     Command,
-    /// At a variable that depends on how the last statement ended.
+    /// At a variable that depends on the result of the last statement.
     Await,
     End,
 }
 
-/// What a scan has to know of the script around it.
+/// Script state that a scan needs.
 #[derive(Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     pub variables: &'a Variables,
-    /// The last statement was given out, and nobody said how it ended.
+    /// True while the last statement's result has not been reported.
     pub unsettled: bool,
-    /// Values that only a run knows are stood in for.
+    /// True if placeholders replace the values that only a run knows.
     pub exploring: bool,
 }
 
-/// Scans on in the line, into the buffer.
+/// Scans the line from the current byte on, into the buffer.
 pub(super) fn scan_line(frame: &mut Frame<'_>, around: Surroundings<'_>) -> Result<LineStop, ScriptError> {
     loop {
         let fresh = frame.buffer.is_empty() && !frame.scanner.in_quote();
@@ -106,12 +107,12 @@ pub(super) fn scan_line(frame: &mut Frame<'_>, around: Surroundings<'_>) -> Resu
     }
 }
 
-/// The end of the reference in the line whose value was scanned.
+/// The end of the line's reference to the value just scanned.
 fn behind_reference(frame: &Frame<'_>) -> usize {
     super::lexemes::reference(&frame.line, frame.at, frame.line.len()).map_or(frame.at, |found| found.end)
 }
 
-/// At a `;` behind which some releases of psql send the statement, and others go on with it.
+/// The error for a `;` that ends the statement in some psql releases only.
 fn disputed_end(frame: &Frame<'_>) -> ScriptError {
     let origin = frame.origin(frame.at.saturating_sub(usize::from(frame.pushed.is_empty())));
     ScriptError::PsqlReleases {
@@ -131,8 +132,8 @@ fn bad_value(frame: &Frame<'_>, problem: &'static str) -> ScriptError {
     ScriptError::Value { name, problem, origin: frame.origin(frame.at) }
 }
 
-/// Replaces a variable; one that is not set stays as it is written, as psql does it, and is remembered. True if its value
-/// has to be waited for.
+/// Replaces a variable. An unset one stays as written, as in psql, and is recorded. True if the
+/// value has to be awaited.
 fn substitute(frame: &mut Frame<'_>, found: Reference, around: Surroundings<'_>) -> Result<bool, ScriptError> {
     let bytes = frame.pushed.last().map_or(&frame.line, |pushed| &pushed.value);
     let colon = frame.pushed.last().map_or(frame.at, |pushed| pushed.at);
@@ -212,13 +213,13 @@ fn substitute(frame: &mut Frame<'_>, found: Reference, around: Surroundings<'_>)
     Ok(false)
 }
 
-/// Appends to the buffer what stands at the reference in the line.
+/// Appends replacement text to the buffer, mapped to the reference in the line.
 fn put(frame: &mut Frame<'_>, text: &[u8]) {
     let place = frame.position(frame.at);
     frame.buffer.substitute(text, place.line, place.column);
 }
 
-/// Goes behind a reference, in the line or in the value that is being scanned.
+/// Moves past a reference, in the line or in the value being scanned.
 fn go_on(frame: &mut Frame<'_>, end: usize) {
     match frame.pushed.last_mut() {
         Some(pushed) => pushed.at = end,
@@ -226,13 +227,13 @@ fn go_on(frame: &mut Frame<'_>, end: usize) {
     }
 }
 
-/// `a[i:j]`: a colon between two operands inside brackets.
+/// True for the colon of `a[i:j]`: inside brackets, after an operand.
 fn is_slice(frame: &Frame<'_>) -> bool {
     let operand = |b: u8| is_identifier_byte(b) || matches!(b, b']' | b')' | b'"' | b'\'');
     frame.scanner.in_brackets() && frame.buffer.last_visible().is_some_and(operand)
 }
 
-/// What is left when the file ends: nothing, or a last statement without a semicolon.
+/// The last statement of a file, if it has no semicolon; `None` if the buffer is empty.
 pub(super) fn end_of_file(frame: &mut Frame<'_>) -> Result<Option<Statement>, ScriptError> {
     if frame.buffer.is_empty() {
         return Ok(None);
@@ -246,7 +247,8 @@ pub(super) fn end_of_file(frame: &mut Frame<'_>) -> Result<Option<Statement>, Sc
     finish(frame, false).map(Some)
 }
 
-/// Takes the statement out of the buffer, with its COPY data, and checks what psql and the server could see differently.
+/// Takes the statement, with its COPY data, out of the buffer, and refuses text that psql and the
+/// server could read differently.
 pub(super) fn finish(frame: &mut Frame<'_>, terminated: bool) -> Result<Statement, ScriptError> {
     let (composed, joined) = (frame.buffer.composed(), frame.buffer.joined);
     let statement = frame.take_statement();
@@ -260,7 +262,7 @@ pub(super) fn finish(frame: &mut Frame<'_>, terminated: bool) -> Result<Statemen
     check(frame, statement, terminated, composed, joined)
 }
 
-/// The checks of [`finish`], for any text that is about to be sent.
+/// The checks of [`finish`], for any text about to be sent.
 pub(super) fn check(
     frame: &mut Frame<'_>,
     mut statement: Statement,

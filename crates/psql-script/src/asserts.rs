@@ -1,9 +1,9 @@
-//! Whether a statement of a verify script could say that something is wrong: a script that holds whatever the database is
-//! like proves nothing.
+//! Detects statements of a verify script that can report a failure. A script that passes on every
+//! database proves nothing.
 
 use super::tokens::{Kind, Tokens};
 
-/// Functions that answer whatever they are given.
+/// Functions that return a value for any argument, so that a call asserts nothing.
 const HARMLESS: [&str; 56] = [
     "count",
     "sum",
@@ -63,7 +63,7 @@ const HARMLESS: [&str; 56] = [
     "row",
 ];
 
-/// Words that are asked for like columns.
+/// Functions that are called without parentheses.
 const CALLED_WITHOUT: [&str; 10] = [
     "current_user",
     "current_role",
@@ -77,14 +77,14 @@ const CALLED_WITHOUT: [&str; 10] = [
     "localtimestamp",
 ];
 
-/// Whether a statement can fail, or returns a column `ok` that is not always true. In doubt it can: what is refused are
-/// scripts that certainly prove nothing.
+/// True if a statement can fail, or returns a column `ok` that is not always true. In doubt the
+/// result is true: only scripts that certainly prove nothing are refused.
 pub fn asserts(sql: &str) -> bool {
     let tokens = Tokens::new(sql);
     let count = tokens.list.len();
     let asks = tokens.is_any(0, &["select", "with", "values", "table"]) || tokens.mark(0, b'(');
     if !asks {
-        // SET, SHOW, COMMENT and the like fail only where somebody mistyped them.
+        // SET, SHOW, COMMENT and the like fail only if they are mistyped.
         return count > 0 && !tokens.is_any(0, &["set", "reset", "show", "explain"]);
     }
     if is_constant(&tokens) {
@@ -95,7 +95,7 @@ pub fn asserts(sql: &str) -> bool {
         let is_ok =
             tokens.is(i, "ok") || tokens.kind(i) == Some(Kind::Quoted { unicode: false }) && tokens.text(i) == "\"ok\"";
         let is_ok = is_ok && (combines || !is_named_true(&tokens, i));
-        // A star may bring a column ok; that of count(*) doesn't.
+        // A star may expand to a column `ok`; the star of count(*) does not.
         let star = tokens.mark(i, b'*') && (i == 0 || !tokens.mark(i - 1, b'(')) && begins_column(&tokens, i);
         let cast = tokens.mark(i, b':') && tokens.mark(i + 1, b':') || tokens.is(i, "cast");
         let divides = tokens.mark(i, b'/') || tokens.mark(i, b'%');
@@ -103,7 +103,8 @@ pub fn asserts(sql: &str) -> bool {
     })
 }
 
-/// Whether a query calls a function that is not one of those that answer whatever they are given: it may do anything.
+/// True if a query calls any function that is not known to return a value for any argument. Such a
+/// call may do anything.
 pub fn calls_something(sql: &str) -> bool {
     let tokens = Tokens::new(sql);
     (0..tokens.list.len()).any(|i| calls(&tokens, i))
@@ -114,13 +115,13 @@ fn calls(tokens: &Tokens<'_>, i: usize) -> bool {
     is_name && tokens.mark(i + 1, b'(') && !tokens.is_any(i, &HARMLESS)
 }
 
-/// Whether a star stands where a column would, not between two numbers.
+/// True for a star in the place of a column, not between two numbers.
 fn begins_column(tokens: &Tokens<'_>, star: usize) -> bool {
     let Some(before) = star.checked_sub(1) else { return true };
     tokens.is_any(before, &["select", "distinct", "all"]) || tokens.mark(before, b',') || tokens.mark(before, b'.')
 }
 
-/// `true as ok`, as a column of its own.
+/// True for `true as ok` as a column of its own.
 fn is_named_true(tokens: &Tokens<'_>, name: usize) -> bool {
     let Some(before) = name.checked_sub(1) else { return false };
     let Some(value) = (if tokens.is(before, "as") { before.checked_sub(1) } else { Some(before) }) else {
@@ -130,7 +131,8 @@ fn is_named_true(tokens: &Tokens<'_>, name: usize) -> bool {
     tokens.is(value, "true") && (tokens.is_any(first, &["select", "all", "distinct"]) || tokens.mark(first, b','))
 }
 
-/// Whether it is made of values alone and reads nothing. FALSE among them is an answer.
+/// True if a query consists of values alone and reads nothing. A query with FALSE does not count as
+/// constant, since it reports a failure.
 fn is_constant(tokens: &Tokens<'_>) -> bool {
     (0..tokens.list.len()).all(|i| match tokens.kind(i) {
         Some(Kind::Text | Kind::Dollar | Kind::Number | Kind::Quoted { .. }) => true,
@@ -144,13 +146,13 @@ fn is_constant(tokens: &Tokens<'_>) -> bool {
             // `VALUES (`, and the columns of an alias.
             tokens.is(i, "values") || i > 0 && (tokens.mark(i - 1, b')') || tokens.is(i - 1, "as"))
         }
-        // Behind a comma of FROM stands another table.
+        // A word after a comma of FROM is another table.
         Some(Kind::Word) => !(i > 1 && tokens.mark(i - 1, b',') && behind_from(tokens, i)),
         Some(Kind::Broken) | None => false,
     })
 }
 
-/// Whether the innermost clause around a token is FROM.
+/// True if the innermost clause around a token is FROM.
 fn behind_from(tokens: &Tokens<'_>, i: usize) -> bool {
     let mut depth = 0_usize;
     for at in (0..i).rev() {

@@ -1,24 +1,26 @@
-//! Settings that a statement sets without `SET`: by calls of `set_config()` and by `UPDATE pg_settings`, whose rule calls it.
+//! Settings assigned without `SET`: by calls of `set_config()`, and by `UPDATE pg_settings`, whose
+//! rule calls it.
 //!
-//! Like [`super::dispatch`] it reads names where they stand: a call inside of a string, behind a function or a view is not
-//! seen. What the server reports of such a change stops a script (`release/reading.rs`).
+//! Like [`super::dispatch`], this reads names in the text only: it misses a call inside of a
+//! string, a function or a view. At run time, the server's report of such a change stops a script
+//! (`release/reading.rs`).
 
 use super::dispatch::names_a_table;
 use super::inspect::Means;
 use super::tokens::Tokens;
 
-/// A setting that gets a value.
+/// One assignment of a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Assignment {
-    /// Its name in lower case, as the server compares it; `None` where no literal says it.
+    /// The setting's name in lower case, as the server compares it; `None` if it is not a literal.
     pub setting: Option<String>,
-    /// The value, where a literal says it.
+    /// The value; `None` if it is not a literal.
     pub value: Option<String>,
-    /// How it is set.
+    /// The statement form that assigns it.
     pub by: Means,
 }
 
-/// Whether a text sets `search_path` so.
+/// True if a text assigns `search_path` without `SET`.
 pub fn assigns_search_path(sql: &str) -> bool {
     if super::plain(sql).is_some() {
         return false;
@@ -27,9 +29,9 @@ pub fn assigns_search_path(sql: &str) -> bool {
     assignments(&tokens, 0, tokens.list.len()).any(|found| found.setting.as_deref() == Some("search_path"))
 }
 
-/// What the tokens of one statement assign, wherever in it.
+/// All assignments among the tokens of one statement.
 pub(super) fn assignments(tokens: &Tokens, start: usize, end: usize) -> impl Iterator<Item = Assignment> {
-    // These name functions by their signatures, and evaluate nothing.
+    // These commands name functions by their signatures, and evaluate nothing.
     let names_only = tokens.is_any(start, &["grant", "revoke", "comment", "drop", "security"]);
     let range = if names_only { end..end } else { start..end };
     range.filter_map(move |i| call(tokens, start, i).or_else(|| update(tokens, i, end)))
@@ -41,7 +43,7 @@ fn call(tokens: &Tokens, start: usize, i: usize) -> Option<Assignment> {
     }
     let unread = Assignment { setting: None, value: None, by: Means::SetConfig };
     if !tokens.mark(i + 1, b'(') {
-        // An aggregate calls its functions by their names alone.
+        // An aggregate names its functions without parentheses.
         let aggregate =
             tokens.are(start, &["create", "aggregate"]) || tokens.are(start, &["create", "or", "replace", "aggregate"]);
         return aggregate.then_some(unread);
@@ -61,7 +63,7 @@ fn call(tokens: &Tokens, start: usize, i: usize) -> Option<Assignment> {
     Some(Assignment { setting: Some(name.to_ascii_lowercase()), value: value.map(|(value, _)| value), ..unread })
 }
 
-/// Whether the name behind this word is one of a function with its argument types.
+/// True if the next name is a function with its argument types.
 fn is_signature(tokens: &Tokens, before: usize) -> bool {
     tokens.is_any(before, &["function", "procedure", "routine", "aggregate"])
 }
@@ -91,7 +93,8 @@ fn update(tokens: &Tokens, i: usize, end: usize) -> Option<Assignment> {
     Some(Assignment { setting: Some(name.to_ascii_lowercase()), value, ..unread })
 }
 
-/// The `WHERE` of an UPDATE that has no `FROM`: with one, a column `name` may be another table's.
+/// The `WHERE` of an UPDATE without `FROM`: with a `FROM`, a column `name` may belong to another
+/// table.
 fn condition(tokens: &Tokens, mut i: usize, end: usize) -> Option<usize> {
     while i < end {
         if tokens.is(i, "where") {
@@ -105,7 +108,7 @@ fn condition(tokens: &Tokens, mut i: usize, end: usize) -> Option<usize> {
     None
 }
 
-/// The setting of the condition `name = 'literal'`, if it is nothing else.
+/// The setting of a condition that is exactly `name = 'literal'`.
 fn named_row(tokens: &Tokens, at: usize, end: usize) -> Option<String> {
     let column = if tokens.mark(at + 1, b'.') { at + 2 } else { at };
     if !names(tokens, column, "name") || !tokens.mark(column + 1, b'=') {
@@ -115,7 +118,8 @@ fn named_row(tokens: &Tokens, at: usize, end: usize) -> Option<String> {
     (behind >= end || tokens.mark(behind, b';') || tokens.mark(behind, b')')).then_some(name)
 }
 
-/// A string literal, also one with `::text`, and what follows it. A cast to another type may change the value.
+/// A string literal, optionally with `::text`, and the token after it. A cast to another type may
+/// change the value.
 fn literal(tokens: &Tokens, i: usize) -> Option<(String, usize)> {
     let value = tokens.literal(i)?;
     let cast = tokens.mark(i + 1, b':') && tokens.mark(i + 2, b':') && names(tokens, i + 3, "text");
@@ -126,7 +130,7 @@ fn names(tokens: &Tokens, i: usize, name: &str) -> bool {
     tokens.is(i, name) || tokens.word(i).is_empty() && tokens.identifier(i).is_some_and(|found| found == name)
 }
 
-/// Whether the name has no schema before it, or the server's own.
+/// True if the name has no schema, or the schema `pg_catalog`.
 fn is_of_the_server(tokens: &Tokens, i: usize) -> bool {
     i < 2 || !tokens.mark(i - 1, b'.') || names(tokens, i - 2, "pg_catalog")
 }

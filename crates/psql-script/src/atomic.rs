@@ -1,11 +1,13 @@
-//! Function bodies in SQL-standard form, `BEGIN ATOMIC ... END`, where psql counts words and the server parses.
+//! Checks function bodies in SQL-standard form, `BEGIN ATOMIC ... END`, where psql counts words and
+//! the server parses.
 //!
-//! psql 15 counts BEGIN and CASE up and END down, at parenthesis depth 0, whatever the word is there. It goes wrong on
-//! `select 1 as end;` or on a column called `begin`. This check finds every body in which that could happen.
+//! psql 15 counts BEGIN and CASE up and END down, at parenthesis depth 0, in any role of the word.
+//! The count goes wrong on `select 1 as end;` or on a column called `begin`. This check finds every
+//! body in which that could happen.
 
 use super::tokens::Tokens;
 
-/// The byte and the reason, where psql's count and the server's grammar part.
+/// The byte at which psql's count and the server's grammar diverge, and the reason.
 pub(super) fn disagreement(sql: &str) -> Option<(usize, &'static str)> {
     let tokens = Tokens::new(sql);
     let (mut parens, mut depth) = (0usize, 0usize);

@@ -1,13 +1,15 @@
-//! Texts without their literals, so that the server can parse them and runs no input function of a type while it does.
+//! Replaces literals by NULL, so that the server can parse a text without running the input
+//! functions of types.
 
 use super::position::count_characters;
 use super::tokens::{Kind, Tokens};
 
-/// Types outside of PostgreSQL's own that a text casts to with modifiers, as in `x::public.geometry(point)`. The server runs
-/// the type's modifier function while it parses, before anything can be asked of the catalog.
+/// The first type outside of PostgreSQL's own that a text casts to with modifiers, as in
+/// `x::public.geometry(point)`. The server runs the type's modifier function while it parses,
+/// before any catalog query can check it.
 pub fn foreign_modifiers(sql: &str) -> Option<String> {
     let tokens = Tokens::new(sql);
-    // Which AS belongs to a CAST is not worth finding out: where there is one, all of them count.
+    // Matching each AS to its CAST is not worth the work: with any CAST, every AS counts.
     let in_cast = (0..tokens.list.len()).any(|i| tokens.is(i, "cast") && tokens.mark(i + 1, b'('));
     (1..tokens.list.len()).find_map(|i| {
         let cast = i > 1 && tokens.mark(i - 1, b':') && tokens.mark(i - 2, b':');
@@ -20,25 +22,26 @@ pub fn foreign_modifiers(sql: &str) -> Option<String> {
     })
 }
 
-/// What stands for a literal: NULL of the type that a literal has before the server finds it one. A bare NULL would make a
-/// null test of `x IS DISTINCT FROM 'y'`.
+/// Replacement of a literal: NULL of the type that a literal has before the server resolves it. A
+/// bare NULL would turn `x IS DISTINCT FROM 'y'` into a null test.
 const BLANK: &str = " CAST(NULL AS pg_catalog.unknown) ";
 
-/// A text with NULL for its literals.
+/// A text with NULL in place of its literals.
 pub struct WithoutLiterals {
-    /// The text.
+    /// The text, with NULL for its literals.
     pub text: String,
-    /// Of each replacement, in order, what it covers: the characters from and to in `text`, and in the text that it was.
+    /// Character ranges of each replacement, in order: from and to in `text`, and in the original.
     replaced: Vec<[(u32, u32); 2]>,
 }
 
 impl WithoutLiterals {
-    /// The place behind the last character of `text`, from 1.
+    /// The position after the last character of `text`, from 1.
     pub fn end(&self) -> u32 {
         characters(&self.text) + 1
     }
 
-    /// Where a character of `text` (from 1) is in the text that it was, and whether it stands in the place of a literal.
+    /// The position in the original of a character of `text` (from 1), and whether that character
+    /// belongs to a replacement.
     pub fn locate(&self, position: u32) -> (u32, bool) {
         let before = self.replaced.iter().rfind(|[(from, _), _]| *from < position);
         match before {
@@ -49,12 +52,14 @@ impl WithoutLiterals {
     }
 }
 
-/// The text with NULL for every literal whose type the server finds out by itself: it reads those while it parses, by the
-/// input function of the type it finds. A literal stays where its type is one of PostgreSQL's own for sure, and where the
-/// grammar takes nothing else. Where NULL can't stand all the same, the server refuses the text. The semicolon that ends it is
-/// left out too, so that it can stand in parentheses.
+/// Replaces every literal whose type the server has to resolve by NULL: while parsing, the server
+/// would run the input function of that type. A literal stays if its type is certainly one of
+/// PostgreSQL's own, or if the grammar accepts nothing else. The server refuses the text if NULL
+/// is not allowed in its place. The final semicolon is removed too, so that the text fits in
+/// parentheses.
 ///
-/// `server` is its `server_version_num`: before PostgreSQL 17 `json_table` is a function like any other.
+/// `server` is its `server_version_num`: before PostgreSQL 17, `json_table` is an ordinary
+/// function.
 pub fn without_literals(sql: &str, server: u32) -> WithoutLiterals {
     let tokens = Tokens::new(sql);
     let (mut text, mut replaced) = (String::with_capacity(sql.len()), Vec::new());
@@ -87,8 +92,9 @@ fn characters(text: &str) -> u32 {
     count_characters(text.as_bytes())
 }
 
-/// Whether a literal can stay: it has a type of its own, stands behind the name of one of PostgreSQL's own types, or where
-/// the grammar demands a literal that becomes no value (PostgreSQL, `gram.y`: `extract_arg`, `json_table`, `PATH`).
+/// True if a literal can stay: it has a type of its own, follows the name of one of PostgreSQL's
+/// own types, or the grammar demands a literal that becomes no value (PostgreSQL, `gram.y`:
+/// `extract_arg`, `json_table`, `PATH`).
 fn stays(tokens: &Tokens, i: usize, has_json_table: bool) -> bool {
     if tokens.text(i).starts_with(['b', 'B', 'x', 'X', 'n', 'N']) {
         return true;
@@ -122,7 +128,7 @@ fn stays(tokens: &Tokens, i: usize, has_json_table: bool) -> bool {
     })
 }
 
-/// What stands before the parenthesis around a token, and how many commas are between.
+/// The token before the parenthesis around a token, and the number of commas between.
 fn call_around(tokens: &Tokens, i: usize) -> Option<(usize, usize)> {
     let (mut depth, mut commas) = (0_usize, 0);
     for at in (0..i).rev() {
@@ -140,8 +146,8 @@ fn call_around(tokens: &Tokens, i: usize) -> Option<(usize, usize)> {
     None
 }
 
-/// Whether a token stands in `COLUMNS (...)`, however deep, of a `JSON_TABLE`. There the path of a column is a literal by grammar;
-/// that of `XMLTABLE` is an expression.
+/// True for a token in `COLUMNS (...)` of a `JSON_TABLE`, at any depth. There the path of a column
+/// is a literal by grammar; in `XMLTABLE` it is an expression.
 fn is_column_of_json_table(tokens: &Tokens, i: usize) -> bool {
     let mut at = i;
     while let Some((before, _)) = call_around(tokens, at) {
@@ -153,7 +159,8 @@ fn is_column_of_json_table(tokens: &Tokens, i: usize) -> bool {
     false
 }
 
-/// Where the name of a type begins that a literal stands behind, as in `public.mood 'sad'`; `None` where it has none.
+/// The first token of the type name before a literal, as in `public.mood 'sad'`; `None` without
+/// one.
 fn typed_from(tokens: &Tokens, literal: usize) -> Option<usize> {
     let last = literal.checked_sub(1)?;
     let is_name = |at: usize| matches!(tokens.kind(at), Some(Kind::Word | Kind::Quoted { .. }));
@@ -165,7 +172,7 @@ fn typed_from(tokens: &Tokens, literal: usize) -> Option<usize> {
     is_type.then_some(start)
 }
 
-/// The last part of a name that begins at `i`: the type, behind its schema.
+/// The last part of a name that begins at `i`: the type, after its schema.
 fn last_of_name(tokens: &Tokens, i: usize) -> usize {
     let mut last = i;
     while tokens.mark(last + 1, b'.') {
@@ -174,7 +181,7 @@ fn last_of_name(tokens: &Tokens, i: usize) -> usize {
     last
 }
 
-/// What stands before the parenthesis that the one at `i` closes.
+/// The token before the parenthesis that the one at `i` closes.
 fn before_parenthesis(tokens: &Tokens, i: usize) -> Option<usize> {
     let mut depth = 0_usize;
     for at in (0..=i).rev() {
@@ -190,7 +197,8 @@ fn before_parenthesis(tokens: &Tokens, i: usize) -> Option<usize> {
     None
 }
 
-/// Names that, without a schema, are types of PostgreSQL's own from version 13 on: `pg_catalog` comes first in the path of every question.
+/// Unqualified names that are types of PostgreSQL's own from version 13 on: `pg_catalog` comes
+/// first in the search path of every guarded query.
 #[rustfmt::skip]
 const TYPES_BEFORE_LITERALS: &[&str] = &[
     "date", "time", "timetz", "timestamp", "timestamptz", "interval", "json", "jsonb", "jsonpath", "xml", "uuid", "bytea",
@@ -202,7 +210,7 @@ const TYPES_BEFORE_LITERALS: &[&str] = &[
     "tstzrange", "daterange",
 ];
 
-/// Those of them that take modifiers.
+/// Types of that list that take modifiers.
 const TYPES_WITH_MODIFIERS: &[&str] = &[
     "time",
     "timetz",

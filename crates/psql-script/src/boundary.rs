@@ -1,10 +1,10 @@
-//! Whether a text that was put together is still one statement.
+//! Checks that a composed text is still one statement.
 
 use super::lexemes::find;
 use super::scanner::{Scanner, Stop};
 
-/// Whether a whole text is one statement, or several joined by `\;`, that ends where it ends; else a byte near which it
-/// is not.
+/// A byte near which a text stops being one statement, or several joined by `\;`, that ends where
+/// the text ends. `None` if it is one.
 pub(super) fn boundary_fault(sql: &str, terminated: bool, joined: bool, escapes_everywhere: bool) -> Option<usize> {
     let bytes = sql.as_bytes();
     let mut scanner = Scanner::default();

@@ -1,4 +1,4 @@
-//! `\if`, `\elif`, `\else`, `\endif`: which lines of a script are carried out.
+//! Commands `\if`, `\elif`, `\else` and `\endif`, which select the lines of a script to execute.
 
 use super::arguments::Arguments;
 use super::conditions::{Kept, Text};
@@ -8,11 +8,11 @@ use super::place::{Place, all_arguments, argument_fault};
 use super::script::Script;
 use super::special::parse_boolean;
 
-/// How deep `\if` may nest.
+/// Maximum nesting of `\if`.
 const MAX_IF_DEPTH: usize = 256;
 
 impl Script<'_> {
-    /// `\if`, `\elif`, `\else`, `\endif`
+    /// Executes `\if`, `\elif`, `\else` or `\endif`.
     pub(super) fn condition(
         &mut self,
         command: Command,
@@ -48,7 +48,7 @@ impl Script<'_> {
         Ok(())
     }
 
-    /// The rest of the line as psql's boolean expression; false where it does not count.
+    /// Evaluates the rest of the line as psql's boolean expression; false in an ignored branch.
     fn expression(&mut self, counts: bool, name_end: usize, place: &Place<'_>) -> Result<bool, ScriptError> {
         let Some(frame) = self.frames.last_mut() else { return Ok(false) };
         let line = std::mem::take(&mut frame.line);
@@ -71,7 +71,7 @@ impl Script<'_> {
         }
         let texts: Vec<&str> = arguments.iter().map(|argument| argument.text.as_str()).collect();
         let text = texts.join(" ");
-        // psql complains and takes it for false; a release says what it means
+        // psql warns and assumes false; a release must be explicit
         let Some(holds) = parse_boolean(&text) else {
             let allowed = "a Boolean is expected (true, false, yes, no, on, off, 1, 0)";
             let why = if text.starts_with(':') { "no value is known for it here" } else { allowed };
@@ -87,7 +87,7 @@ impl Script<'_> {
         Ok(holds)
     }
 
-    /// A condition that only a run can decide.
+    /// Decides a condition that depends on a value known only during a run.
     fn decide(&mut self, place: &Place<'_>) -> Result<bool, ScriptError> {
         let Some(ways) = &mut self.ways else {
             return Err(ScriptError::Unknown { name: place.name.to_owned(), origin: place.origin.clone() });

@@ -1,4 +1,4 @@
-//! What each backslash command does.
+//! Execution of the backslash commands.
 
 use super::arguments::{Argument, ArgumentFault, Arguments, is_space};
 use super::copy_command::{self, End};
@@ -15,7 +15,7 @@ use super::statement::{CopySource, Statement, Then};
 use super::variables::Value;
 
 impl Script<'_> {
-    /// Runs the meta-command at the scan's place.
+    /// Executes the meta-command at the current byte.
     pub(super) fn command(&mut self) -> Result<Option<Step>, ScriptError> {
         let Some(frame) = self.frames.last_mut() else { return Ok(None) };
         let start = frame.at;
@@ -125,7 +125,8 @@ impl Script<'_> {
                     return Err(place.bad("the key is not the one of \\restrict".into()));
                 }
             }
-            // as in psql, \q ends the file it stands in, not the whole script, and what stands in the buffer is sent
+            // as in psql, \q ends its own file, not the whole script, and sends the rest of the
+            // buffer
             Command::Quit => {
                 let Some(frame) = self.frames.last_mut() else { return Ok(None) };
                 let last = super::assemble::end_of_file(frame)?;
@@ -173,7 +174,7 @@ impl Script<'_> {
         Ok(())
     }
 
-    /// The prefix of `\gset`; checks that `\g` writes nowhere.
+    /// The prefix of `\gset`; checks that `\g` writes to no file or pipe.
     fn sending_argument(
         &self,
         sending: Sending,
@@ -246,7 +247,7 @@ impl Script<'_> {
     }
 }
 
-/// The arguments in the way that the command reads them.
+/// Reads the arguments by the rules of the command.
 fn read_arguments(command: Command, lexer: &mut Arguments<'_>) -> Result<Vec<Argument>, ArgumentFault> {
     match command {
         Command::Copy | Command::DisplayLine => {
@@ -273,7 +274,7 @@ fn read_arguments(command: Command, lexer: &mut Arguments<'_>) -> Result<Vec<Arg
     }
 }
 
-/// In a branch that is not taken a command is only passed over.
+/// Skips a command in a branch that is not taken.
 fn skip_arguments(frame: &mut Frame<'_>, name: &str, name_end: usize, place: &Place<'_>) -> Result<(), ScriptError> {
     let mut lexer = Arguments::new(&frame.line, name_end, None);
     if Command::takes_the_line(name) {
@@ -286,7 +287,8 @@ fn skip_arguments(frame: &mut Frame<'_>, name: &str, name_end: usize, place: &Pl
     Ok(())
 }
 
-/// psql writes the arguments with one blank between, and takes an unquoted `-n` in front for "no line feed".
+/// The text of `\echo`: the arguments separated by one blank. An unquoted `-n` in front suppresses
+/// the line feed.
 fn echo_text(arguments: &[Argument]) -> String {
     let (feed, words) = match arguments.split_first() {
         Some((first, rest)) if first.text == "-n" && !first.quoted => ("", rest),

@@ -1,30 +1,30 @@
-//! `\if`, `\elif`, `\else`, `\endif`: psql's stack of conditions (`conditional.c`, `command.c`), one for each file.
+//! psql's stack of `\if`, `\elif`, `\else` and `\endif` (`conditional.c`, `command.c`), one for
+//! each file.
 
 use super::position::Origin;
 use super::scanner::Depth;
 
-/// Where one `\if` block stands.
+/// State of one `\if` block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// In a branch that is taken.
     Taken,
     /// In a branch that is not taken; a later one may be.
     NotYet,
-    /// A branch was taken already, or the whole block stands in a branch that is not.
+    /// After the taken branch, or the whole block is inside of a branch that is not taken.
     Over,
     ElseTaken,
     ElseOver,
 }
 
-/// One open block.
 struct Block {
     state: State,
     origin: Origin,
-    /// The query text to go back to when a branch that was not taken ends.
+    /// The query text to restore at the end of a branch that is not taken.
     kept: Kept,
 }
 
-/// How much of the statement stood before a branch.
+/// Extent of the statement before a branch.
 #[derive(Clone, Default)]
 pub(super) struct Kept {
     pub length: usize,
@@ -32,11 +32,11 @@ pub(super) struct Kept {
     pub joined: bool,
 }
 
-/// What to do with the query text at the end of a branch.
+/// Treatment of the query text at the end of a branch.
 pub(super) enum Text {
     /// The branch was taken: its text stays.
     Keep,
-    /// It was not: back to this.
+    /// The branch was not taken: restore this text.
     Back(Kept),
 }
 
@@ -45,12 +45,12 @@ pub(super) enum Text {
 pub(super) struct Conditions(Vec<Block>);
 
 impl Conditions {
-    /// Whether statements and commands here are carried out.
+    /// True if statements and commands are executed here.
     pub fn active(&self) -> bool {
         self.0.last().is_none_or(|block| matches!(block.state, State::Taken | State::ElseTaken))
     }
 
-    /// Where the innermost open block began.
+    /// Source location of the innermost open block's `\if`.
     pub fn open(&self) -> Option<&Origin> {
         self.0.last().map(|block| &block.origin)
     }
@@ -60,12 +60,12 @@ impl Conditions {
         self.0.last().map_or(0, |block| block.kept.length)
     }
 
-    /// How many blocks are open.
+    /// Number of open blocks.
     pub fn depth(&self) -> usize {
         self.0.len()
     }
 
-    /// `\if` with the value of its expression, which nobody needs in a branch that is not taken.
+    /// Opens a block; `holds` is ignored in a branch that is not taken.
     pub fn begin(&mut self, holds: bool, origin: Origin, kept: Kept) {
         let state = match (self.active(), holds) {
             (false, _) => State::Over,
@@ -75,7 +75,8 @@ impl Conditions {
         self.0.push(Block { state, origin, kept });
     }
 
-    /// Whether the expression of an `\elif` here is evaluated; the problem if none may stand here.
+    /// True if the expression of an `\elif` here is evaluated; an error if `\elif` is not allowed
+    /// here.
     pub fn elif_counts(&self) -> Result<bool, &'static str> {
         match self.0.last().map(|block| block.state) {
             None => Err("no matching \\if"),
@@ -84,7 +85,7 @@ impl Conditions {
         }
     }
 
-    /// `\elif`, after [`Conditions::elif_counts`]. The text before it is `here`.
+    /// Executes `\elif`, after [`Conditions::elif_counts`]. `here` is the text before it.
     pub fn elif(&mut self, holds: bool, here: Kept) -> Text {
         let Some(block) = self.0.last_mut() else { return Text::Keep };
         let before = block.state;
@@ -96,7 +97,7 @@ impl Conditions {
         Self::leave(block, before, here)
     }
 
-    /// `\else`. The text before it is `here`.
+    /// Executes `\else`. `here` is the text before it.
     pub fn otherwise(&mut self, here: Kept) -> Result<Text, &'static str> {
         let block = self.0.last_mut().ok_or("no matching \\if")?;
         let before = block.state;
@@ -108,7 +109,7 @@ impl Conditions {
         Ok(Self::leave(block, before, here))
     }
 
-    /// `\endif`.
+    /// Closes the innermost block at `\endif`.
     pub fn end(&mut self) -> Result<Text, &'static str> {
         let block = self.0.pop().ok_or("no matching \\if")?;
         Ok(match block.state {

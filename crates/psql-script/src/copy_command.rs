@@ -1,6 +1,7 @@
-//! `\copy`: its own small language (`copy.c` in psql), which becomes a COPY statement and a source of data.
+//! Parser of `\copy`, a small language of its own (`copy.c` in psql): it yields a COPY statement
+//! and a source of data.
 
-/// A `\copy` that was understood.
+/// A parsed `\copy`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct CopyCommand {
     /// The statement that psql sends, with psql's own blanks.
@@ -11,13 +12,13 @@ pub(super) struct CopyCommand {
 /// The client's end of the data.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// `from stdin`: the lines behind the command.
+    /// `from stdin`: the lines after the command.
     Script,
     /// `from 'file'`
     File(String),
     /// `to stdout`, `to pstdout`, and `/dev/null`
     Nowhere,
-    /// What can't be done here.
+    /// A form that is refused here.
     Refused { reason: &'static str, hint: &'static str },
 }
 
@@ -27,7 +28,7 @@ const IN_QUERY: Lexer = Lexer { blank: BLANK, marks: b"()", quotes: b"\"'", e_st
 const COLUMNS: Lexer = Lexer { blank: BLANK, marks: b"()", quotes: b"\"", e_strings: false };
 const FILE: Lexer = Lexer { blank: BLANK, marks: b";", quotes: b"'", e_strings: false };
 
-/// Reads what stands behind `\copy`; the problem if it is not one.
+/// Parses the text after `\copy`.
 pub(super) fn parse(text: &str, escapes_everywhere: bool) -> Result<CopyCommand, String> {
     let mut words = Words { rest: text, escapes_everywhere };
     let mut before = String::new();
@@ -109,14 +110,14 @@ fn unquote(token: &str) -> String {
     }
 }
 
-/// What separates words; psql's `strtokx` (`stringutils.c`).
+/// Word separators and quotes of psql's `strtokx` (`stringutils.c`).
 #[derive(Clone, Copy)]
 struct Lexer {
     blank: &'static [u8],
     /// Bytes that are words by themselves.
     marks: &'static [u8],
     quotes: &'static [u8],
-    /// Whether `E'...'` has escapes.
+    /// True if `E'...'` has escapes.
     e_strings: bool,
 }
 
@@ -132,7 +133,7 @@ impl Words<'_> {
         let first = *bytes.get(start)?;
         let end = if lexer.marks.contains(&first) { start + 1 } else { self.end_of_word(lexer, start, first) };
         let word = self.rest[start..end].to_owned();
-        // psql overwrites one blank behind a word
+        // psql overwrites one blank after a word
         let behind = end + usize::from(bytes.get(end).is_some_and(|b| lexer.blank.contains(b)));
         self.rest = &self.rest[behind..];
         Some(word)

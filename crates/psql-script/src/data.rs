@@ -3,7 +3,7 @@
 use super::frame::{Frame, is_end_of_data};
 use std::io::{BufRead, BufReader, Error, Read, Result};
 
-/// The lines behind a COPY in its script.
+/// COPY data in the script: the lines after the statement.
 pub(super) struct Inline<'a, 'f> {
     frame: &'a mut Frame<'f>,
     line: Vec<u8>,
@@ -19,7 +19,7 @@ impl<'a, 'f> Inline<'a, 'f> {
 impl Read for Inline<'_, '_> {
     fn read(&mut self, out: &mut [u8]) -> Result<usize> {
         let mut written = 0;
-        // several lines a call: the caller's buffer is filled as far as it goes
+        // fills the caller's buffer with several lines a call
         while written < out.len() {
             if self.at == self.line.len() {
                 self.at = 0;
@@ -33,8 +33,8 @@ impl Read for Inline<'_, '_> {
     }
 }
 
-/// A file of `\copy` in a text format. psql ends it at a line `\.`; servers and versions of psql differ on what follows,
-/// so nothing may.
+/// A file of `\copy` in a text format. psql ends it at a line `\.`. Servers and versions of psql
+/// treat later lines differently, so none are allowed.
 pub(super) struct Lines<'a> {
     reader: BufReader<Box<dyn Read + 'a>>,
     line: Vec<u8>,

@@ -1,35 +1,39 @@
-//! What could reach out of the database, or touch the server's files and processes.
+//! Finds names in a statement that could reach out of the database, or touch the server's files and
+//! processes.
 //!
-//! This is a review aid, not a sandbox. It reads names, and a name can hide: behind a view, a trigger, a function made
-//! earlier, an operator, a cast, or text that is put together when it runs. What really holds a release is the role it
-//! runs as. Bodies of functions and DO blocks are read one level deep, literals behind EXECUTE one level deeper.
+//! This is a review aid, not a sandbox. It reads names, and a name can be hidden by a view, a
+//! trigger, a function created earlier, an operator, a cast, or dynamic SQL. Only the role that
+//! runs a release really limits it. Bodies of functions and DO blocks are read one level deep,
+//! literals after EXECUTE one level deeper.
 
 use super::names::{is_dispatch_function, is_outside_extension, is_sometimes_syntax, is_syntax, is_untrusted};
 use super::tokens::{Kind, Tokens, character};
 
-/// Something that could send data out of the database, or reach the server's files or processes.
+/// A name that could send data out of the database, or reach the server's files or processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dispatch {
-    /// What it is, for people and for the manifest: `NOTIFY`, `dblink_exec`, `CREATE EXTENSION dblink`.
+    /// Label for people and for the manifest: `NOTIFY`, `dblink_exec`, `CREATE EXTENSION dblink`.
     pub name: String,
-    /// The server's 1-based character position in the statement; [`super::Statement::locate`] tells where that is.
+    /// The server's 1-based character position in the statement; [`super::Statement::locate`] maps
+    /// it to the source.
     pub at: u32,
 }
 
 /// A name directly before a parenthesis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Call {
-    /// Its schema, if one is written.
+    /// The schema, if one is written.
     pub schema: Option<String>,
-    /// As the server folds it: lower case unless it was quoted, `U&` escapes decoded.
+    /// The name as the server folds it: lower case unless quoted, with `U&` escapes decoded.
     pub name: String,
-    /// The byte of the name or its schema.
+    /// The first byte of the name or its schema.
     pub start: usize,
 }
 
-/// Every name directly before a parenthesis that can be a function. Reserved words and constructs such as `IN (`,
-/// `VALUES (` or `numeric(10, 2)` are left out, and so are the columns of `INSERT INTO t (a)` and `CREATE TABLE t (a int)`.
-/// Other column lists, as in `WITH x (a) AS`, are not: better one name too many.
+/// Every name directly before a parenthesis that can be a function. Excluded are reserved words,
+/// constructs such as `IN (`, `VALUES (` or `numeric(10, 2)`, and the columns of `INSERT INTO t
+/// (a)` and `CREATE TABLE t (a int)`. Other column lists, as in `WITH x (a) AS`, are included: one
+/// name too many does no harm.
 #[cfg(test)]
 fn calls(sql: &str) -> Vec<Call> {
     let tokens = Tokens::new(sql);
@@ -58,7 +62,7 @@ fn call(tokens: &Tokens, i: usize) -> Option<Call> {
     Some(Call { schema, name, start })
 }
 
-/// Whether an expression can begin at this token, judged by the one before.
+/// True if an expression can begin at this token, judged by the token before.
 fn begins_expression(tokens: &Tokens, i: usize) -> bool {
     const BEFORE: &[&str] = &[
         "select",
@@ -94,7 +98,7 @@ fn begins_expression(tokens: &Tokens, i: usize) -> bool {
     }
 }
 
-/// Whether a table's name, with its columns, stands behind this token.
+/// True if a table's name with its columns follows this token.
 pub(super) fn names_a_table(tokens: &Tokens, i: usize) -> bool {
     let if_not_exists = i > 2 && tokens.are(i - 2, &["if", "not", "exists"]);
     tokens.is_any(i, &["into", "references"]) || if_not_exists || (tokens.is(i, "table") && i > 0)
@@ -110,7 +114,7 @@ pub(super) fn dispatches(tokens: &Tokens) -> Vec<Dispatch> {
     out
 }
 
-/// How deep literals are read: a body, and what it executes.
+/// Maximum depth of literals read as SQL: a body, and the text it executes.
 const DEEPEST: u32 = 2;
 
 fn look(tokens: &Tokens, depth: u32, found: &mut Vec<(String, usize)>) {
@@ -158,7 +162,7 @@ fn literal(tokens: &Tokens, i: usize, depth: u32, found: &mut Vec<(String, usize
     found.extend(deeper.into_iter().map(|(name, at)| (name, base + at)));
 }
 
-/// A literal behind DO (also behind its LANGUAGE) or AS.
+/// True for a literal after DO (also after its LANGUAGE) or AS.
 fn is_body(tokens: &Tokens, i: usize) -> bool {
     if !matches!(tokens.kind(i), Some(Kind::Dollar | Kind::Text)) || i == 0 {
         return false;
@@ -167,7 +171,8 @@ fn is_body(tokens: &Tokens, i: usize) -> bool {
     tokens.is_any(i - 1, &["do", "as"]) || after_language
 }
 
-/// Whether a command can begin here: at the start, behind a semicolon, or where PL/pgSQL and rules begin one.
+/// True if a command can begin here: at the start, after a semicolon, or where PL/pgSQL and rules
+/// begin one.
 fn starts_statement(tokens: &Tokens, i: usize) -> bool {
     const BEFORE: &[&str] = &["atomic", "begin", "then", "else", "loop", "also", "instead", "do"];
     i == 0

@@ -1,177 +1,177 @@
-//! What can be wrong with a script.
+//! Errors in a script.
 
 use super::position::Origin;
 
-/// Why a file could not be read.
+/// Error from [`Files::open`](super::Files::open).
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// There is no such file in the release.
+    /// The release has no such file.
     #[error("no such file in the release")]
     NotFound,
-    /// The file is there and could not be read.
+    /// The file exists and cannot be read.
     #[error("the file could not be read")]
     Other(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Why a script can't be run here. The text leaves out the place: see [`ScriptError::origin`].
+/// Reason to refuse a script. The text omits the location: see [`ScriptError::origin`].
 #[derive(Debug, thiserror::Error)]
 pub enum ScriptError {
-    /// A file could not be read; no origin for the main file.
+    /// An unreadable file; no origin for the main file.
     #[error("can't read {path:?}")]
     Read {
-        /// The path as written or resolved.
+        /// Path as written or resolved.
         path: String,
-        /// Where it is.
+        /// Source location of the include or `\copy`.
         origin: Option<Origin>,
-        /// Why.
+        /// Cause from the file source.
         source: FileError,
     },
     /// A path that leaves the release, or could.
     #[error("refused path {path:?}: {reason}")]
     Path {
-        /// The path as written or resolved.
+        /// Path as written or resolved.
         path: String,
-        /// Why.
+        /// Reason for the refusal.
         reason: &'static str,
-        /// Where it is.
+        /// Source location.
         origin: Option<Origin>,
     },
     /// A file that includes itself, directly or not.
     #[error("{path:?} includes itself")]
     Cycle {
-        /// The path as written or resolved.
+        /// Path as written or resolved.
         path: String,
-        /// Where it is.
+        /// Source location.
         origin: Origin,
     },
-    /// More than [`super::MAX_INCLUDE_DEPTH`] files deep.
+    /// Includes nested deeper than [`super::MAX_INCLUDE_DEPTH`] files.
     #[error("includes are nested more than {limit} deep")]
     TooDeep {
-        /// The limit.
+        /// Maximum depth.
         limit: usize,
-        /// Where it is.
+        /// Source location.
         origin: Origin,
     },
     /// A byte that is not UTF-8, or NUL.
     #[error("{problem}")]
     Encoding {
-        /// What is wrong.
+        /// Description of the byte.
         problem: &'static str,
-        /// Where it is.
+        /// Source location.
         origin: Origin,
     },
-    /// Something is still open where the file ends. The origin is where it began.
+    /// A quote, comment, parenthesis or block that is open at the end of the file.
     #[error("unterminated {what} at the end of the file")]
     Unterminated {
-        /// What is open.
+        /// Kind of the open construct.
         what: &'static str,
-        /// Where it is.
+        /// Source location of its beginning.
         origin: Origin,
     },
-    /// A meta-command that does not run here.
+    /// A meta-command that a release must not use.
     #[error("\\{command} is refused: {reason}")]
     Command {
-        /// Its name.
+        /// Name, without the backslash.
         command: String,
-        /// Why.
+        /// Reason for the refusal.
         reason: &'static str,
-        /// What to do instead.
+        /// Alternative for the author.
         hint: Option<&'static str>,
-        /// Where it is.
+        /// Source location.
         origin: Origin,
     },
-    /// A meta-command that psql does not know.
+    /// A meta-command unknown to psql.
     #[error("\\{command} is not a command of psql")]
     UnknownCommand {
-        /// Its name.
+        /// Name, without the backslash.
         command: String,
-        /// Where it is.
+        /// Source location.
         origin: Origin,
     },
-    /// A meta-command with arguments it can't have.
+    /// A meta-command with invalid arguments.
     #[error("\\{command}: {problem}")]
     Argument {
-        /// Its name.
+        /// Name, without the backslash.
         command: String,
-        /// What is wrong.
+        /// Description of the fault.
         problem: String,
-        /// Where it is.
+        /// Source location.
         origin: Origin,
     },
-    /// A variable whose value psql would scan again and could cut.
+    /// A variable with a value that psql would scan again and could cut.
     #[error("the value of :{name} holds {problem}, and psql scans a plain :{name} again")]
     Value {
-        /// The variable.
+        /// Name of the variable.
         name: String,
-        /// What is wrong.
+        /// Description of the offending text.
         problem: &'static str,
-        /// Where it is.
+        /// Source location.
         origin: Origin,
     },
-    /// A variable that psql itself sets, and that tells where psql runs.
+    /// A variable that psql itself sets, and that depends on psql's host.
     #[error("psql's own variable {name} tells where psql runs: a release must not depend on it")]
     SpecialVariable {
-        /// The variable.
+        /// Name of the variable.
         name: String,
-        /// Where it is.
+        /// Source location.
         origin: Origin,
     },
-    /// A value that only a run knows.
+    /// A value known only during a run.
     #[error("the value of :{name} is known only while the script runs")]
     Unknown {
-        /// The variable.
+        /// Name of the variable.
         name: String,
-        /// Where it is.
+        /// Source location.
         origin: Origin,
     },
-    /// More conditions over values that only a run knows than can be followed.
+    /// Too many branches over values that only a run knows.
     #[error("more than {limit} ways through the \\if commands of this script")]
     TooManyWays {
-        /// The limit.
+        /// Maximum number of ways.
         limit: usize,
-        /// Where the script begins.
+        /// Source location of the script's beginning.
         origin: Origin,
     },
-    /// The answer is not what the command behind the statement needs.
+    /// A result that does not fit the command after the statement.
     #[error("\\{command}: {problem}")]
     Answer {
-        /// The command.
+        /// Name, without the backslash.
         command: &'static str,
-        /// What is wrong.
+        /// Description of the mismatch.
         problem: String,
-        /// Where the statement begins.
+        /// Source location of the statement's beginning.
         origin: Origin,
     },
-    /// psql and the server would read this differently.
+    /// Text that psql and the server would read differently.
     #[error("psql and the server read this differently: {problem}")]
     Disagreement {
-        /// What is wrong.
+        /// Description of the difference.
         problem: &'static str,
-        /// What to do instead.
+        /// Alternative for the author.
         hint: Option<&'static str>,
-        /// Where it is.
+        /// Source location.
         origin: Origin,
     },
-    /// Minor releases of psql read this differently.
+    /// Text that minor releases of psql read differently.
     #[error("psql 15.18 and psql 15.20 read this differently: {problem}")]
     PsqlReleases {
-        /// What is wrong.
+        /// Description of the difference.
         problem: &'static str,
-        /// What to do instead.
+        /// Alternative for the author.
         hint: &'static str,
-        /// Where it is.
+        /// Source location.
         origin: Origin,
     },
     /// `COPY ... FROM STDIN` joined to another statement by `\;`.
     #[error("COPY FROM STDIN can't be joined to other statements by \\;")]
     JoinedCopy {
-        /// Where it is.
+        /// Source location.
         origin: Origin,
     },
 }
 
 impl ScriptError {
-    /// Where it is, and how the script got there.
+    /// Source location, with the chain of includes.
     pub fn origin(&self) -> Option<&Origin> {
         match self {
             Self::Read { origin, .. } | Self::Path { origin, .. } => origin.as_ref(),
@@ -193,7 +193,7 @@ impl ScriptError {
         }
     }
 
-    /// What to do about it.
+    /// Advice for the author of the script.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Read { .. } | Self::Path { .. } => {

@@ -1,16 +1,16 @@
-//! Reads a script on every way that a run could take through it, when packing: conditions over values that only a run
-//! knows are decided both ways, each at least once.
+//! Reads a script on every way that a run could take, when packing. Conditions over values that
+//! only a run knows are decided both ways, each at least once.
 
 use super::error::ScriptError;
 use super::position::{Origin, Position};
 use super::script::{Files, Script, Step, Ways};
 use super::variables::Variables;
 
-/// Ways through one script that are followed.
+/// Maximum number of ways through one script.
 pub const MAX_WAYS: usize = 256;
 
-/// Gives every step of every way with the way's number, from 1, or the error that ends the way. Steps that several ways
-/// share come several times.
+/// Calls `visit` with every step of every way and the way's number, from 1, or with the error that
+/// ends the way. Steps shared by several ways are visited once a way.
 pub fn explore(
     files: &dyn Files,
     path: &str,

@@ -1,4 +1,5 @@
-//! One open file of a script, read line by line as psql's main loop does. Only the current line is in memory.
+//! One open file of a script, read line by line as psql's main loop does. Only the current line is
+//! in memory.
 
 use super::conditions::Conditions;
 use super::error::{FileError, ScriptError};
@@ -9,47 +10,47 @@ use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
 
-/// Bytes that are read from a file at once.
+/// Bytes of one read from a file.
 const CHUNK: usize = 64 * 1024;
 
-/// One open file. psql keeps a lexer state, a query buffer and a stack of conditions for each.
+/// One open file, with its own lexer state, query buffer and stack of conditions, as in psql.
 pub(super) struct Frame<'f> {
     pub file: Arc<str>,
     reader: BufReader<Box<dyn Read + 'f>>,
     pub scanner: Scanner,
     pub buffer: Buffer,
-    /// psql's `previous_buf`: what was sent last, for `\g` and its relatives behind a semicolon.
+    /// psql's `previous_buf`: the last text sent, for `\g` and its relatives after a semicolon.
     pub previous: String,
     pub conditions: Conditions,
-    /// Where the includes that led here stand, innermost first.
+    /// Source locations of the includes that lead to this file, innermost first.
     pub included_from: Vec<Position>,
     /// Values of variables that are being scanned, innermost last.
     pub pushed: Vec<Pushed>,
-    /// The line without its line feed, its number, and the scan's place in it.
+    /// The line without its line feed, its number, and the byte where scanning goes on.
     pub line: Vec<u8>,
     pub number: u32,
     pub at: usize,
     pub in_line: bool,
-    /// The number of the line that was read last; COPY data lie between.
+    /// The number of the last line read; COPY data may come between.
     read: u32,
-    /// The number and the length of the line before the current one.
+    /// The number and the length of the previous line.
     before: (u32, usize),
-    /// The buffer's length behind the line feed that began this line.
+    /// The buffer's length after the line feed that began this line.
     fed: Option<usize>,
-    /// Inline COPY data follow that nobody has read yet.
+    /// True if unread inline COPY data follow.
     pub data_due: bool,
-    /// The last statement was COPY FROM STDIN, with its data in this file.
+    /// True if the last statement was COPY FROM STDIN, with its data in this file.
     pub behind_copy: bool,
-    /// A byte of the line whose column was counted, and the column.
+    /// Cache: a byte of the line, and its column.
     counted: Cell<(usize, u32)>,
 }
 
-/// A variable's value on its way through the scanner.
+/// A variable's value that is being scanned.
 pub(super) struct Pushed {
     pub name: String,
     pub value: Vec<u8>,
     pub at: usize,
-    /// Whether the value comes from outside of the script, so that it must not end a statement.
+    /// True for a value from outside of the script, which must not end a statement.
     pub outside: bool,
 }
 
@@ -77,7 +78,7 @@ impl<'f> Frame<'f> {
         }
     }
 
-    /// Goes to the next line that psql would scan; false at the end of the file.
+    /// Reads the next line that psql would scan; false at the end of the file.
     pub fn advance(&mut self) -> Result<bool, ScriptError> {
         loop {
             self.before = (self.number, self.line.len());
@@ -89,7 +90,7 @@ impl<'f> Frame<'f> {
             (self.at, self.fed) = (0, None);
             self.counted.set((0, 1));
             self.check()?;
-            // empty lines are dropped outside of quotes, also in the middle of a statement
+            // psql drops empty lines outside of quotes, also in the middle of a statement
             if self.line.is_empty() && !self.scanner.in_quote() {
                 continue;
             }
@@ -104,7 +105,7 @@ impl<'f> Frame<'f> {
         }
     }
 
-    /// Before a meta-command: forgets the line feed if nothing came behind it, as if the line were not there.
+    /// Removes the line feed before a meta-command if no text followed it, as psql does.
     pub fn drop_fed_line(&mut self) {
         if self.fed.take() == Some(self.buffer.len()) {
             self.buffer.take_back_line_feed();
@@ -127,13 +128,14 @@ impl<'f> Frame<'f> {
         self.buffer.copy(&line[from..to], self.number, from, || column(line, counted, from));
     }
 
-    /// The first line behind the current one, or behind what was read of the data.
+    /// The number of the first line after the current one, or after the data read so far.
     pub fn next_number(&self) -> u32 {
         self.read.saturating_add(1)
     }
 
-    /// The next line of inline COPY data with its line feed, as psql's `handleCopyIn` reads it; false behind the last
-    /// one: a line `\.` or the end of the file ends them. What is left of the current line is scanned afterwards.
+    /// Reads the next line of inline COPY data with its line feed, like psql's `handleCopyIn`.
+    /// False after the last one: a line `\.` or the end of the file ends the data. Scanning then
+    /// goes on in the rest of the current line.
     pub fn data_line(&mut self, into: &mut Vec<u8>) -> std::io::Result<bool> {
         into.clear();
         if !self.data_due {
@@ -150,15 +152,15 @@ impl<'f> Frame<'f> {
         Ok(false)
     }
 
-    /// Passes over the data that nobody wanted.
+    /// Skips the unread COPY data.
     pub fn skip_data(&mut self) -> Result<(), ScriptError> {
         let mut line = Vec::new();
         while self.data_line(&mut line).map_err(|error| self.failed(error))? {}
         Ok(())
     }
 
-    /// Passes over the data of a COPY in a branch that is not taken: up to the line `\.`, or, where that is missing, to the
-    /// end of the branch. psql would take the data for SQL there.
+    /// Skips the data of a COPY in a branch that is not taken: up to the line `\.` or, without one,
+    /// to the end of the branch. psql would read the data as SQL there.
     pub fn skip_untaken_data(&mut self) -> Result<(), ScriptError> {
         loop {
             let ends = self.reader.fill_buf().map(|bytes| {
@@ -178,25 +180,25 @@ impl<'f> Frame<'f> {
         }
     }
 
-    /// Where a byte of the current line stands.
+    /// Source location of a byte of the current line.
     pub fn position(&self, at: usize) -> Position {
         let column = column(&self.line, &self.counted, at.min(self.line.len()));
         Position { file: Arc::clone(&self.file), line: self.number.max(1), column }
     }
 
-    /// The same with the includes that led there.
+    /// The same, with the chain of includes.
     pub fn origin(&self, at: usize) -> Origin {
         Origin { at: self.position(at), included_from: self.included_from.clone() }
     }
 
-    /// Where a byte of the buffer stands.
+    /// Source location of a byte of the buffer.
     pub fn origin_in_buffer(&self, byte: usize) -> Origin {
         let (line, column) = self.buffer.locate(byte);
         let at = Position { file: Arc::clone(&self.file), line, column };
         Origin { at, included_from: self.included_from.clone() }
     }
 
-    /// Reading the file failed.
+    /// Converts a read error of this file.
     pub fn failed(&self, error: std::io::Error) -> ScriptError {
         let source = FileError::Other(Box::new(error));
         ScriptError::Read { path: self.file.to_string(), origin: Some(self.origin(0)), source }
@@ -218,7 +220,7 @@ impl<'f> Frame<'f> {
         Ok(read)
     }
 
-    /// Checks a line's bytes once, so that nothing behind has to.
+    /// Validates a line's bytes once, so that later code can rely on UTF-8 without NUL.
     fn check(&self) -> Result<(), ScriptError> {
         let (problem, at) = match std::str::from_utf8(&self.line) {
             Err(error) => ("a byte that is not UTF-8", error.valid_up_to()),
@@ -231,12 +233,12 @@ impl<'f> Frame<'f> {
     }
 }
 
-/// Whether a line, with its line feed if it has one, ends COPY data.
+/// True if a line, with or without its line feed, ends COPY data.
 pub(super) fn is_end_of_data(line: &[u8]) -> bool {
     matches!(line, b"\\.\n" | b"\\.\r\n" | b"\\." | b"\\.\r")
 }
 
-/// A line of many statements is counted once, not once a statement.
+/// The column of a byte, cached so that a line of many statements is counted once.
 fn column(line: &[u8], counted: &Cell<(usize, u32)>, at: usize) -> u32 {
     let (from, column) = match counted.get() {
         known if known.0 <= at => known,

@@ -1,9 +1,11 @@
-//! Whether two texts make the same index, whoever spelled them: the statement of a script, and the server's own.
+//! Compares index definitions of different spelling: a script's statement and the server's own
+//! text.
 
 use super::tokens::Tokens;
 
-/// What an index is beside its name and table: unique or not, its method, columns and conditions, as they are spelled.
-/// Two texts of one shape make the same index; texts of two shapes may do so too. `None` for other statements.
+/// An index's definition without its name and table: uniqueness, method, columns and conditions, as
+/// spelled. Equal shapes make the same index; different shapes may do so too. `None` for other
+/// statements.
 pub fn index_shape(sql: &str) -> Option<String> {
     let tokens = Tokens::new(sql);
     let (start, end) = *tokens.statements().first()?;

@@ -1,38 +1,38 @@
-//! What a statement is, judged on its tokens: enough to refuse, to order and to explain, not a parser.
+//! Classifies a statement by its tokens: enough to refuse, to order and to explain, not a parser.
 
 use super::assignments::assignments;
 use super::dispatch::{Dispatch, dispatches};
 use super::tokens::{Kind, Tokens, first_token};
 
-/// What the tokens of a text tell.
+/// Properties of a text, as its tokens show them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inspection {
-    /// Like a command tag, upper case, for people; empty for an empty statement.
+    /// Label like a command tag, upper case, for people; empty for an empty statement.
     pub verb: String,
     /// A command that begins, ends or changes a transaction.
     pub transaction_control: Option<&'static str>,
     /// The direction of a COPY.
     pub copy: Option<Copy>,
-    /// A command that can't run inside a transaction block.
+    /// A command that cannot run inside a transaction block.
     pub outside_transaction: Option<&'static str>,
-    /// What could reach out of the database, by character position; see [`Dispatch`].
+    /// Names that could reach out of the database, by character position; see [`Dispatch`].
     pub dispatch: Vec<Dispatch>,
     /// A change of the session that outlives the statement and that a run relies on.
     pub session_change: Option<SessionChange>,
-    /// How many statements the text holds: 0 if it is empty, more than 1 if `\;` joined some.
+    /// Number of statements: 0 for an empty text, more than 1 if `\;` joined some.
     pub statements: usize,
 }
 
-/// Where the data of a COPY go.
+/// Source or target of COPY data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Copy {
-    /// From the client: the data stand in the script.
+    /// From the client: the data are in the script.
     FromStdin,
     /// To the client.
     ToStdout,
-    /// From a file of the server.
+    /// From a file on the server.
     FromFile,
-    /// To a file of the server.
+    /// To a file on the server.
     ToFile,
     /// From or to a program on the server.
     Program,
@@ -41,20 +41,20 @@ pub enum Copy {
 /// A change of the session that a packer refuses or shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionChange {
-    /// What changes.
+    /// The changed property.
     pub what: Changed,
-    /// How.
+    /// The statement form that changes it.
     pub by: Means,
 }
 
-/// What of the session changes.
+/// Properties of the session that a statement can change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Changed {
     /// `SET` or `RESET SESSION AUTHORIZATION`
     SessionAuthorization,
     /// `SET ROLE`, `RESET ROLE`
     Role,
-    /// `standard_conforming_strings` or `backslash_quote`: where strings end would change
+    /// `standard_conforming_strings` or `backslash_quote`, which move the ends of strings
     Strings,
     /// `client_encoding`, `SET NAMES`: scripts are UTF-8
     Encoding,
@@ -64,11 +64,11 @@ pub enum Changed {
     Everything,
     /// `session_replication_role`, `row_security`, and other settings that turn checks off
     Checks,
-    /// A setting whose name no literal says: it could be any of these
+    /// A setting not named by a literal: it could be any of these
     Unread,
 }
 
-/// How a statement changes a setting.
+/// Statement form that changes a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Means {
     /// `SET`, `RESET`, `DISCARD`
@@ -79,7 +79,8 @@ pub enum Means {
     PgSettings,
 }
 
-/// Inspects one text, as it would be sent. Where several statements are joined, the first that has an answer gives it.
+/// Inspects one text, exactly as it would be sent. For several joined statements, each property is
+/// that of the first statement that has it.
 pub fn inspect(sql: &str) -> Inspection {
     let tokens = Tokens::new(sql);
     let parts = tokens.statements();
@@ -96,7 +97,7 @@ pub fn inspect(sql: &str) -> Inspection {
     }
 }
 
-/// Whether the first word is this one; cheap, for every statement of a script.
+/// True if the first word is this one; cheap enough for every statement of a script.
 pub(super) fn first_word_is(sql: &str, word: &str) -> bool {
     let rest = &sql.as_bytes()[first_token(sql)..];
     rest.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
@@ -110,8 +111,8 @@ pub(super) fn joined_copy(sql: &str) -> Option<usize> {
     found.and_then(|(start, _)| tokens.list.get(*start)).map(|token| token.start)
 }
 
-/// Whether no word stands outside of parentheses before the first `;` there. psql 15.20 forgets a COPY FROM STDIN, whose
-/// data it has sent, only at such a word (measured).
+/// True if there is no word outside of parentheses before the first `;`. Only at such a word does
+/// psql 15.20 forget a COPY FROM STDIN after it has sent the data (measured).
 pub(super) fn begins_without_a_word(sql: &str) -> bool {
     let tokens = Tokens::new(sql);
     let mut depth = 0usize;
@@ -127,7 +128,7 @@ pub(super) fn begins_without_a_word(sql: &str) -> bool {
     true
 }
 
-/// Whether the statement turns `standard_conforming_strings` on or off for what follows, and whether only for the
+/// Whether the statement turns `standard_conforming_strings` on or off, and whether only for the
 /// transaction; `None` for all others.
 pub(super) fn sets_standard_strings(sql: &str) -> Option<(bool, bool)> {
     if !first_word_is(sql, "set") && !first_word_is(sql, "reset") {
@@ -190,7 +191,7 @@ fn verb(tokens: &Tokens, start: usize) -> String {
     }
 }
 
-/// Boundaries of transactions always show in the first words of a statement.
+/// The transaction command of a statement, judged by its first words.
 fn transaction_control(tokens: &Tokens, i: usize) -> Option<&'static str> {
     const PAIRS: &[(&str, &str, &str)] = &[
         ("prepare", "transaction", "PREPARE TRANSACTION"),
@@ -217,7 +218,8 @@ fn transaction_control(tokens: &Tokens, i: usize) -> Option<&'static str> {
     found.map(|(_, _, name)| *name)
 }
 
-/// `COPY` by the server's grammar; `STDIN` and `STDOUT` mean the same in both directions.
+/// The direction of a `COPY`, by the server's grammar. `STDIN` and `STDOUT` mean the same in both
+/// directions.
 pub(super) fn copy(tokens: &Tokens, start: usize) -> Option<Copy> {
     if !tokens.is(start, "copy") {
         return None;
@@ -255,7 +257,8 @@ pub(super) fn copy(tokens: &Tokens, start: usize) -> Option<Copy> {
     })
 }
 
-/// The manual's "cannot be executed inside a transaction block"; subscriptions always, to be on the safe side.
+/// Commands of the manual's "cannot be executed inside a transaction block"; subscriptions always,
+/// to be safe.
 pub(super) fn outside_transaction(tokens: &Tokens, i: usize, end: usize) -> Option<&'static str> {
     let has = |word: &str| (i..end).any(|n| tokens.is(n, word));
     let on = |first: &str, object: &str| tokens.are(i, &[first, object]);
@@ -291,7 +294,7 @@ pub(super) fn outside_transaction(tokens: &Tokens, i: usize, end: usize) -> Opti
     }
 }
 
-/// Behind `VERBOSE` or `(VERBOSE ...)`.
+/// The token after `VERBOSE` or `(VERBOSE ...)`.
 fn behind_options(tokens: &Tokens, i: usize) -> usize {
     if tokens.mark(i, b'(') { tokens.behind_parenthesis(i) } else { i + usize::from(tokens.is(i, "verbose")) }
 }
@@ -309,7 +312,7 @@ fn session_change(tokens: &Tokens, i: usize, end: usize) -> Option<SessionChange
     })
 }
 
-/// What `SET`, `RESET` and `DISCARD` change.
+/// The property that `SET`, `RESET` or `DISCARD` changes.
 fn commanded(tokens: &Tokens, i: usize) -> Option<Changed> {
     if tokens.are(i, &["discard", "all"]) || tokens.are(i, &["reset", "all"]) {
         return Some(Changed::Everything);
@@ -328,13 +331,13 @@ fn commanded(tokens: &Tokens, i: usize) -> Option<Changed> {
     changed(&tokens.identifier(at)?.to_ascii_lowercase(), assigned(tokens, at))
 }
 
-/// What a new value of a setting, named in lower case, changes.
+/// The property that a new value of a setting changes; the setting is in lower case.
 fn changed(setting: &str, value: Option<&str>) -> Option<Changed> {
     let becomes = |values: &[&str]| value.is_some_and(|value| values.iter().any(|v| value.eq_ignore_ascii_case(v)));
     match setting {
         "session_authorization" => Some(Changed::SessionAuthorization),
         "role" => Some(Changed::Role),
-        // What every dump begins with changes nothing here.
+        // These values, at the beginning of every dump, change nothing here.
         "standard_conforming_strings" if becomes(&["on", "true"]) => None,
         "client_encoding" if becomes(&["utf8", "utf-8", "unicode"]) => None,
         "standard_conforming_strings" | "backslash_quote" => Some(Changed::Strings),
@@ -342,7 +345,7 @@ fn changed(setting: &str, value: Option<&str>) -> Option<Changed> {
         "session_replication_role" | "row_security" | "check_function_bodies" | "ignore_checksum_failure" => {
             Some(Changed::Checks)
         }
-        // A time limit, which dumps begin with since PostgreSQL 17.
+        // A time limit; dumps set it since PostgreSQL 17.
         "transaction_timeout" => None,
         name if name.starts_with("transaction_") || name.starts_with("default_transaction_") => {
             Some(Changed::TransactionMode)
@@ -351,19 +354,20 @@ fn changed(setting: &str, value: Option<&str>) -> Option<Changed> {
     }
 }
 
-/// What `SET name = value` or `SET name TO value` gives, without quotes.
+/// The value of `SET name = value` or `SET name TO value`, without quotes.
 fn assigned<'a>(tokens: &Tokens<'a>, name: usize) -> Option<&'a str> {
     let assigns = tokens.mark(name + 1, b'=') || tokens.is(name + 1, "to");
     assigns.then(|| tokens.text(name + 2).trim_matches('\''))
 }
 
-/// Whether `SET` gives one of the values.
+/// True if `SET` assigns one of the values.
 fn sets_to(tokens: &Tokens, name: usize, values: &[&str]) -> bool {
     assigned(tokens, name).is_some_and(|value| values.iter().any(|v| value.eq_ignore_ascii_case(v)))
 }
 
 impl SessionChange {
-    /// Whether no script of a release may do it: what runs, and where statements end, would no longer be what was packed.
+    /// True if no script of a release may do it: the run would differ from the packed script in its
+    /// statements or their boundaries.
     pub fn is_refused(self) -> bool {
         !matches!(self.what, Changed::Role | Changed::Checks)
     }

@@ -1,8 +1,9 @@
-//! The small pieces of psqlscan.l: character classes, numbers, variables, white space, continued strings.
+//! Small pieces of psqlscan.l: character classes, numbers, variables, white space, continued
+//! strings.
 
 use super::variables::is_name_byte;
 
-/// A variable as a script names it; offsets into the scanned bytes.
+/// A reference to a variable; offsets into the scanned bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reference {
     pub form: Form,
@@ -19,7 +20,7 @@ pub(super) enum Form {
     Test,
 }
 
-/// A place where psql and the server (or two servers) would go on differently.
+/// A byte at which psql and the server (or two servers) would diverge.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub at: usize,
@@ -29,19 +30,20 @@ pub(super) struct Fault {
 pub(super) const GLUED: &str = "a number runs into the word or quote behind it";
 pub(super) const CONTINUED: &str = "an E'...' string with a backslash goes on in the next line";
 
-/// Where an escape string that closed before `i` goes on within the line: behind a carriage return, which psql and the
-/// server take for a line break. `None` if something else follows.
+/// The byte where an escape string that closed before `i` continues within the line: after a
+/// carriage return, which psql and the server treat as a line break. `None` if it does not
+/// continue.
 pub(super) fn continued_in_line(bytes: &[u8], i: usize, end: usize) -> Option<usize> {
     let (next, carriage_return) = skip_blank(&bytes[..end], i);
     (carriage_return && peek(bytes, next, end) == Some(b'\'')).then_some(next + 1)
 }
 
-/// Whether nothing but white space and a comment stands behind `i`.
+/// True if only white space and a comment follow from `i` on.
 pub(super) fn is_blank_from(bytes: &[u8], i: usize, end: usize) -> bool {
     skip_blank(&bytes[..end], i).0 == end
 }
 
-/// Skips white space and `--` comments; says whether a carriage return was among it.
+/// Skips white space and `--` comments; true if a carriage return was among them.
 fn skip_blank(bytes: &[u8], mut i: usize) -> (usize, bool) {
     let mut carriage_return = false;
     while let Some(byte) = bytes.get(i) {
@@ -58,7 +60,7 @@ fn skip_blank(bytes: &[u8], mut i: usize) -> (usize, bool) {
     (i, carriage_return)
 }
 
-/// Skips what psql drops before a statement: white space and `--` comments.
+/// Skips the white space and `--` comments that psql drops before a statement.
 pub(super) fn skip_leading(bytes: &[u8], i: usize, end: usize) -> usize {
     skip_blank(&bytes[..end], i).0
 }
@@ -77,7 +79,8 @@ pub(super) fn reference(bytes: &[u8], colon: usize, end: usize) -> Option<Refere
     found.then_some(Reference { form, name: (start, stop), end: stop + close.len() })
 }
 
-/// A number, and the one letter psql 15 takes with it. Servers differ on what a quote right behind means.
+/// The end of a number, with the one letter that psql 15 includes. Servers differ on a quote
+/// directly after it.
 pub(super) fn number(bytes: &[u8], mut i: usize, end: usize) -> Result<usize, Fault> {
     let start = i;
     let digits = |i| span(bytes, i, end, |b| b.is_ascii_digit());
@@ -129,7 +132,7 @@ pub(super) const WORD: u8 = 1;
 pub(super) const DIGIT: u8 = 2;
 pub(super) const ACT: u8 = 3;
 
-/// What each byte means outside of quotes.
+/// Class of each byte outside of quotes.
 pub(super) const CLASS: [u8; 256] = {
     let mut table = [SKIP; 256];
     let mut i = 0;

@@ -1,8 +1,9 @@
 //! Reader of psql scripts: the statements that psql would send, without psql.
 //!
-//! A [`Script`] is pulled step by step, since `\gset`, `\gexec` and `\if` depend on answers of the server. It reads
-//! meta-commands, variables, includes and COPY data by psql's rules, never holds a whole file, and gives every
-//! statement with its place in the source. It opens no connection and no file: [`Files`] supplies the texts.
+//! Callers pull a [`Script`] step by step, since `\gset`, `\gexec` and `\if` depend on the server's
+//! results. It reads meta-commands, variables, includes and COPY data by psql's rules, never holds
+//! a whole file, and returns every statement with its source location. It opens no connection and
+//! no file: [`Files`] supplies the texts.
 //!
 //! ```
 //! use psql_script::{FileError, Files, Script, Step, Variables};
@@ -28,24 +29,29 @@
 //! # Ok::<(), psql_script::ScriptError>(())
 //! ```
 //!
-//! [`inspect`] says what a statement does as far as its tokens show it (transaction control, settings, COPY),
-//! [`fn@outside`] which statements cannot run in a transaction, [`explore`] walks every branch of a script.
+//! [`inspect`] classifies a statement by its tokens (transaction control, settings, COPY).
+//! [`fn@outside`] finds statements that cannot run in a transaction. [`explore`] walks every branch
+//! of a script.
 //!
-//! The reference is psql 15: the manual's page "psql", and `psqlscan.l`, `psqlscanslash.l`, `mainloop.c`, `copy.c` in
-//! PostgreSQL's sources. Where psql and the server would read a script differently, the script is refused.
+//! The reference is psql 15: the manual's page "psql", and `psqlscan.l`, `psqlscanslash.l`,
+//! `mainloop.c`, `copy.c` in PostgreSQL's sources. A script that psql and the server would read
+//! differently is refused.
 //!
 //! The modules, top floor first; each imports only from those below it:
 //!
 //! - `explore`: every branch of a script
 //! - `script`, `commands`, `branches`, `place`: the interpreter
-//! - `meta`, `arguments`, `copy_command`, `path`: backslash commands, their arguments, targets of includes
-//! - `assemble`, `frame`, `conditions`, `data`, `strings`: from lines of an open file to a statement and its COPY data
+//! - `meta`, `arguments`, `copy_command`, `path`: backslash commands, their arguments, targets of
+//!   includes
+//! - `assemble`, `frame`, `conditions`, `data`, `strings`: from lines of an open file to a
+//!   statement and its COPY data
 //! - `statement`: text of a statement, and the map from its characters to file, line and column
-//! - `outside`, `session_only`, `index_shape`, `inspect`, `dispatch`, `assignments`, `names`, `select`, `asserts`:
-//!   classification of a statement by its tokens
-//! - `parts`, `quick`, `results`, `plain`: `\;`, the fast path, names for `\gset`, statements that may share a message
-//! - `scanner`, `lexemes`, `atomic`, `blank`, `boundary`: psql's rules for the end of a statement, and where the
-//!   server's rules differ
+//! - `outside`, `session_only`, `index_shape`, `inspect`, `dispatch`, `assignments`, `names`,
+//!   `select`, `asserts`: classification of a statement by its tokens
+//! - `parts`, `quick`, `results`, `plain`: `\;`, the fast path, names for `\gset`, statements that
+//!   may share a message
+//! - `scanner`, `lexemes`, `atomic`, `blank`, `boundary`: psql's rules for the end of a statement,
+//!   and the differences to the server's rules
 //! - `tokens`, `literals`: the server's view of a statement
 //! - `special`, `variables`, `position`, `error`: variables, places, errors
 

@@ -1,10 +1,11 @@
-//! Values of string literals, and of names with Unicode escapes, as the server's scan.l and parser.c read them while
-//! `standard_conforming_strings` is on.
+//! Values of string literals, and of names with Unicode escapes, as the server's scan.l and
+//! parser.c read them while `standard_conforming_strings` is on.
 
 use super::tokens::{UESCAPE, continued, escaped, quoted};
 
-/// The value of `'...'`, `E'...'`, `U&'...'` or `$tag$...$tag$`, with its continuations. `None` for bit strings and
-/// `N'...'`, whose values are of other types, and for what servers could read differently.
+/// The value of `'...'`, `E'...'`, `U&'...'` or `$tag$...$tag$`, with its continuations. `None` for
+/// bit strings and `N'...'`, which have other types, and for text that servers could read
+/// differently.
 pub(super) fn value(text: &str) -> Option<String> {
     match *text.as_bytes() {
         [b'$', ..] => {
@@ -21,7 +22,7 @@ pub(super) fn value(text: &str) -> Option<String> {
     }
 }
 
-/// The value of `U&"..."` or `U&'...'`, whose escape character `UESCAPE` may change.
+/// The value of `U&"..."` or `U&'...'`. `UESCAPE` may change the escape character.
 pub(super) fn unicode(text: &str, quote: char) -> Option<String> {
     const LEAD: usize = 3;
     let (inner, end) = if quote == '\'' {
@@ -35,7 +36,7 @@ pub(super) fn unicode(text: &str, quote: char) -> Option<String> {
     Some(decode(&inner, escape_character(text.get(end..)?)?))
 }
 
-/// The character of the `UESCAPE` in what follows the closing quote; a backslash where there is none.
+/// The character of the `UESCAPE` after the closing quote; a backslash without one.
 fn escape_character(rest: &str) -> Option<char> {
     if rest.is_empty() {
         return Some('\\');
@@ -47,7 +48,7 @@ fn escape_character(rest: &str) -> Option<char> {
     characters.next().filter(|_| characters.next().is_none())
 }
 
-/// What stands between the quotes, piece by piece, from byte `at` on; and the byte behind the last quote.
+/// The pieces between the quotes, from byte `at` on, and the byte after the last quote.
 fn segments(text: &str, mut at: usize, escapes: bool) -> Option<(Vec<&str>, usize)> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
@@ -79,7 +80,7 @@ fn unescape(piece: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// One escape, behind its backslash; gives what follows it.
+/// Decodes one escape after its backslash; returns the rest of the text.
 fn escape<'t>(text: &'t str, bytes: &mut Vec<u8>) -> Option<&'t str> {
     let first = text.chars().next()?;
     let behind = &text[first.len_utf8()..];
@@ -120,7 +121,7 @@ fn escape<'t>(text: &'t str, bytes: &mut Vec<u8>) -> Option<&'t str> {
     }
 }
 
-/// `\XXXX`, `\+XXXXXX` and `\\` with the default escape character; what is malformed stays.
+/// Decodes `\XXXX`, `\+XXXXXX` and `\\` with the default escape character; malformed escapes stay.
 pub fn decode_unicode(text: &str) -> String {
     decode(text, '\\')
 }

@@ -1,21 +1,21 @@
-//! psql's backslash commands: which run here, which only show something, which are refused and why.
+//! Table of psql's backslash commands: executed, display-only, or refused with a reason.
 //!
-//! A directive that is silently ignored changes what a release means, so an unknown one is an error. Commands that only
-//! show something to a person (results, help, lists of objects) are the exception: they change nothing in the database
-//! and nobody looks, so they are accepted and do nothing.
+//! An unknown directive is an error, since ignoring it would change the meaning of a release.
+//! Display-only commands (results, help, lists of objects) are accepted and do nothing: they change
+//! nothing in the database, and no person reads their output.
 
-/// Where an `\echo` goes.
+/// Destination of an `\echo`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EchoTarget {
     /// `\echo`
     Stdout,
-    /// `\qecho`: where query results go.
+    /// `\qecho`: the destination of query results.
     Query,
     /// `\warn`
     Stderr,
 }
 
-/// What to do with a command.
+/// Treatment of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command {
     Include {
@@ -34,9 +34,9 @@ pub(super) enum Command {
     Parse,
     ClosePrepared,
     Copy,
-    /// Forgets the query buffer.
+    /// Clears the query buffer.
     Reset,
-    /// Only shows something or changes how it is shown.
+    /// Display-only, or changes the display.
     Display,
     /// The same, with the whole rest of the line as its argument.
     DisplayLine,
@@ -49,11 +49,11 @@ pub(super) enum Command {
         reason: &'static str,
         hint: Option<&'static str>,
     },
-    /// psql says "invalid command" and goes on with the next line.
+    /// psql reports "invalid command" and goes on with the next line.
     Unknown,
 }
 
-/// The commands that send the query buffer.
+/// Commands that send the query buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sending {
     /// `\g`, `\gx`
@@ -69,7 +69,7 @@ pub(super) enum Sending {
 }
 
 impl Command {
-    /// The command of that name, without its backslash. Names are case-sensitive, as in psql.
+    /// Looks up a command by its name without the backslash. Names are case-sensitive, as in psql.
     pub fn named(name: &str) -> Self {
         match name {
             "i" | "include" => Self::Include { relative: false },
@@ -92,13 +92,13 @@ impl Command {
             "bind_named" => Self::BindNamed,
             "parse" => Self::Parse,
             "close_prepared" => Self::ClosePrepared,
-            // the only name that psql compares without regard to case
+            // the only name that psql compares case-insensitively
             _ if name.eq_ignore_ascii_case("copy") => Self::Copy,
             "r" | "reset" => Self::Reset,
             "timing" | "pset" | "x" | "t" | "a" | "C" | "f" | "H" | "html" | "T" | "errverbose" | "p" | "print"
             | "conninfo" | "copyright" => Self::Display,
-            // The environment of a release is empty: psql leaves a variable alone whose source is not there, and what a
-            // script puts into psql's environment only reaches the shell.
+            // The environment of a release is empty: psql leaves a variable unchanged if its source
+            // is unset, and a variable set in psql's environment only reaches the shell.
             "getenv" | "setenv" => Self::Display,
             "h" | "help" | "?" => Self::DisplayLine,
             "encoding" => Self::Encoding,
@@ -112,7 +112,8 @@ impl Command {
         }
     }
 
-    /// Whether psql reads the whole rest of the line for it, also in a branch that is not taken.
+    /// True if psql reads the whole rest of the line as the argument, also in a branch that is not
+    /// taken.
     pub fn takes_the_line(name: &str) -> bool {
         matches!(name, "!" | "h" | "help" | "?" | "ef" | "ev")
             || name.eq_ignore_ascii_case("copy")
@@ -120,7 +121,7 @@ impl Command {
     }
 }
 
-/// `\d` and its family, `\l`, `\z`: psql asks the catalogs and prints.
+/// True for `\d` and its family, `\l`, `\z`: psql queries the catalogs and prints.
 fn lists(name: &str) -> bool {
     let bare = name.trim_end_matches(['S', '+', 'x']);
     matches!(bare, "l" | "list" | "z" | "lo_list") || name.starts_with('d')

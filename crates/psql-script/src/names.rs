@@ -1,27 +1,28 @@
-//! The names that [`super::dispatch`] looks for. A name that is missing here is not found: add it, with a test.
+//! Names that [`super::dispatch`] searches for. A name missing here is not found: add it, with a
+//! test.
 
 use super::dispatch::Call;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-/// Whether the word calls nothing before a parenthesis.
+/// True if the word before a parenthesis never calls a function.
 pub(super) fn is_syntax(word: &str) -> bool {
     static WORDS: LazyLock<Words> = LazyLock::new(|| words(NOT_FUNCTIONS));
     is_among(&WORDS, word)
 }
 
-/// Whether the word is syntax or a function, depending on where it stands.
+/// True if the word is syntax or a function, depending on its context.
 pub(super) fn is_sometimes_syntax(word: &str) -> bool {
     static WORDS: LazyLock<Words> = LazyLock::new(|| words(SOMETIMES));
     is_among(&WORDS, word)
 }
 
-/// Whether the function can send, or reach the server's files or processes.
+/// True if the function can send data, or reach the server's files or processes.
 pub(super) fn is_dispatch_function(call: &Call) -> bool {
     is_dispatch_name(&call.name) || call.schema.as_deref().is_some_and(is_dispatch_schema)
 }
 
-/// Whether the name, in lower case, is one of such a function in whatever schema.
+/// True if the name, in lower case, belongs to such a function in any schema.
 pub(super) fn is_dispatch_name(name: &str) -> bool {
     static NAMES: LazyLock<Words> = LazyLock::new(|| words(FUNCTIONS));
     NAMES.contains(name)
@@ -29,17 +30,17 @@ pub(super) fn is_dispatch_name(name: &str) -> bool {
         || name.ends_with("_replication_slot")
 }
 
-/// Whether all functions of the schema are taken for such ones.
+/// True if every function of the schema counts as such a function.
 pub(super) fn is_dispatch_schema(name: &str) -> bool {
     listed(SCHEMAS, name)
 }
 
-/// Whether the extension brings functions that do.
+/// True if the extension brings such functions.
 pub(super) fn is_outside_extension(name: &str) -> bool {
     listed(EXTENSIONS, name) || name.ends_with("_fdw") || is_untrusted(name)
 }
 
-/// Whether functions in the language can do anything the server's process can.
+/// True if functions in the language can do anything that the server's process can.
 pub(super) fn is_untrusted(language: &str) -> bool {
     listed(LANGUAGES, language)
         || language.starts_with("plpython")
@@ -52,7 +53,7 @@ fn words(list: &'static str) -> Words {
     list.split(' ').collect()
 }
 
-/// Whether a word is in the list, in whatever case.
+/// True if the list contains the word, case-insensitively.
 fn is_among(words: &Words, word: &str) -> bool {
     words.contains(word) || word.bytes().any(|b| b.is_ascii_uppercase()) && words.contains(&*word.to_ascii_lowercase())
 }
@@ -78,7 +79,8 @@ const EXTENSIONS: &str = "\
 
 const LANGUAGES: &str = "c internal plsh plr pljava plrust";
 
-/// Reserved words, and constructs and types that the grammar keeps for itself: none can name a function unquoted.
+/// Reserved words, and constructs and types that the grammar reserves: none can name a function
+/// unquoted.
 const NOT_FUNCTIONS: &str = "\
     all and any array as asymmetric between bit both case cast char character check coalesce collate column \
     constraint create dec decimal default distinct do else end except exists fetch float for foreign from grant \
@@ -86,7 +88,7 @@ const NOT_FUNCTIONS: &str = "\
     numeric offset on only or order precision primary references returning row select set setof some symmetric \
     table then time timestamp to union unique using values varchar variadic varying when where window with";
 
-/// Words that are syntax behind an operand, and can be functions where an expression begins.
+/// Words that are syntax after an operand, and can be functions where an expression begins.
 const SOMETIMES: &str = "\
     conflict cross cube full ilike inner is isnull join key left like materialized natural notnull outer \
     overlaps recursive return right rollup sets similar";

@@ -1,50 +1,53 @@
-//! What a statement is that can't run inside a transaction, as far as its effect can be looked up in the catalog later.
+//! Reads statements that cannot run inside a transaction, with the names to look up in the catalog
+//! later.
 //!
-//! A tier with `transaction = "none"` records each statement before and after. After a crash between the two, the names that
-//! are read here say where to look.
+//! A tier with `transaction = "none"` records each statement before and after it runs. After a
+//! crash between the two records, these names identify the catalog entries to check.
 
 use super::tokens::{Kind, Tokens};
 use std::fmt;
 
-/// A name as the server resolves it: unquoted parts are folded to lower case. A long one is as it is written: where the
-/// server cuts it depends on its encoding.
+/// A name as the server resolves it: unquoted parts are folded to lower case. A long name is kept
+/// as written, because the server's truncation depends on its encoding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectName {
-    /// The schema, where the statement names one.
+    /// Schema, if the statement names one.
     pub schema: Option<String>,
-    /// The name.
+    /// Name without the schema.
     pub name: String,
 }
 
-/// A statement that can't run inside a transaction block.
+/// A statement that cannot run inside a transaction block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outside {
-    /// `CREATE [UNIQUE] INDEX CONCURRENTLY [IF NOT EXISTS] name ON [ONLY] table`. The index stands in the table's schema.
+    /// `CREATE [UNIQUE] INDEX CONCURRENTLY [IF NOT EXISTS] name ON [ONLY] table`. The index goes to
+    /// the table's schema.
     CreateIndex {
-        /// The index.
+        /// Name of the index.
         name: String,
-        /// Its table.
+        /// Indexed table.
         table: ObjectName,
-        /// Whether one that is there already is no error.
+        /// True if an existing index is not an error.
         if_not_exists: bool,
     },
-    /// `DROP INDEX CONCURRENTLY [IF EXISTS] name`: the server takes one name only.
+    /// `DROP INDEX CONCURRENTLY [IF EXISTS] name`: the server accepts one name only.
     DropIndex {
-        /// The index.
+        /// Index to drop.
         index: ObjectName,
     },
-    /// `REINDEX ... CONCURRENTLY`, and `REINDEX SCHEMA`, `DATABASE`, `SYSTEM`. Repeating it does no harm.
+    /// `REINDEX ... CONCURRENTLY`, and `REINDEX SCHEMA`, `DATABASE`, `SYSTEM`. It can be repeated
+    /// safely.
     Reindex {
-        /// What is built anew.
+        /// Rebuilt indexes.
         of: Reindexed,
     },
-    /// `VACUUM`, or `CLUSTER` of everything. Repeating it does no harm.
+    /// `VACUUM`, or `CLUSTER` of everything. It can be repeated safely.
     Maintenance,
     /// `ALTER TABLE parent DETACH PARTITION partition CONCURRENTLY`
     Detach {
-        /// The partitioned table.
+        /// Partitioned table.
         parent: ObjectName,
-        /// The partition.
+        /// Partition to detach.
         partition: ObjectName,
     },
     /// `CREATE DATABASE`
@@ -55,15 +58,16 @@ pub enum Outside {
     CreateTablespace(String),
     /// `DROP TABLESPACE [IF EXISTS]`
     DropTablespace(String),
-    /// `ALTER SYSTEM SET` or `RESET`; `None` is `RESET ALL`. It replaces a file as a whole; repeating it does no harm.
+    /// `ALTER SYSTEM SET` or `RESET`; `None` is `RESET ALL`. It replaces a whole file and can be
+    /// repeated safely.
     AlterSystem(Option<String>),
-    /// `CALL` or `DO`: may commit inside, and only its author knows how far it came.
+    /// `CALL` or `DO`: it may commit inside, and only its author knows its progress.
     Procedure,
-    /// What pgseal can't look up afterwards, and so refuses when packing.
+    /// A statement whose effect pgseal cannot look up afterwards; packing refuses it.
     Unknown(&'static str),
 }
 
-/// What a REINDEX builds anew.
+/// Indexes that a REINDEX rebuilds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reindexed {
     /// One index.
@@ -74,11 +78,12 @@ pub enum Reindexed {
     Many,
 }
 
-/// What the statement is, if it can't run inside a transaction block, or must not (`CALL`, `DO`); `None` if it can, and so
-/// is recorded in the very transaction that it runs in.
+/// Classifies a statement that cannot run inside a transaction block, or must not (`CALL`, `DO`).
+/// `None` for a statement that can, and that is recorded in its own transaction.
 ///
-/// Everything that [`super::inspect`] knows to run outside is `Some` here. What the server refuses only for some objects
-/// (`CLUSTER` and `REINDEX TABLE` of a partitioned table) is `None`: it fails, and nothing happened.
+/// The result is `Some` for every statement that [`super::inspect`] reports as unable to run in a
+/// transaction. Statements that the server refuses only for some objects (`CLUSTER` and `REINDEX
+/// TABLE` of a partitioned table) are `None`: they fail without any effect.
 pub fn outside(sql: &str) -> Option<Outside> {
     let tokens = Tokens::new(sql);
     let statements = tokens.statements();
@@ -96,7 +101,7 @@ pub fn outside(sql: &str) -> Option<Outside> {
     Some(words.statement().unwrap_or_else(|| Outside::Unknown(unread(what))))
 }
 
-/// Why a statement that runs outside is not one of the known ones.
+/// Reason why such a statement is not one of the known forms.
 fn unread(what: &'static str) -> &'static str {
     match what {
         "CREATE INDEX CONCURRENTLY" => "CREATE INDEX CONCURRENTLY without a plain name",
@@ -111,7 +116,7 @@ fn unread(what: &'static str) -> &'static str {
 }
 
 impl Outside {
-    /// How its effect is found after a crash, in one short phrase.
+    /// A short phrase for the way to find its effect after a crash.
     pub fn evidence_phrase(&self) -> &'static str {
         match self {
             Self::CreateIndex { .. } => "the index is valid, INVALID or absent",
@@ -129,7 +134,7 @@ impl Outside {
     }
 }
 
-/// As people call it, with its names.
+/// Label for people, with the names.
 impl fmt::Display for Outside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -163,7 +168,7 @@ impl fmt::Display for ObjectName {
     }
 }
 
-/// The words of one statement, read from left to right.
+/// Reader of one statement's words, from left to right.
 struct Words<'t, 'a> {
     tokens: &'t Tokens<'a>,
     at: usize,
@@ -171,7 +176,7 @@ struct Words<'t, 'a> {
 }
 
 impl Words<'_, '_> {
-    /// `None` where the names can't be read as the server would.
+    /// Reads the statement; `None` if its names cannot be read as the server would.
     fn statement(&mut self) -> Option<Outside> {
         if self.take(&["vacuum"]) || self.take(&["cluster"]) {
             return Some(Outside::Maintenance);
@@ -214,7 +219,7 @@ impl Words<'_, '_> {
         let create = self.take(&["create", "unique", "index", "concurrently"])
             || self.take(&["create", "index", "concurrently"]);
         let if_not_exists = create && self.take(&["if", "not", "exists"]);
-        // ON is reserved: it is no name, and without one the server makes one up.
+        // ON is reserved and cannot be a name. Without a name the server chooses one.
         if !create || self.tokens.is(self.at, "on") {
             return None;
         }
@@ -226,7 +231,7 @@ impl Words<'_, '_> {
         Some(Outside::CreateIndex { name, table, if_not_exists })
     }
 
-    /// Behind `REINDEX`: `CONCURRENTLY` stands among the options, or behind the kind.
+    /// Reads the rest of a `REINDEX`: `CONCURRENTLY` is among the options, or after the kind.
     fn reindex(&mut self) -> Option<Outside> {
         if self.tokens.mark(self.at, b'(') {
             self.at = self.tokens.behind_parenthesis(self.at);
@@ -254,7 +259,7 @@ impl Words<'_, '_> {
             self.at += 1;
             setting = format!("{setting}.{}", self.name()?);
         }
-        // The server compares the names of settings without regard to case.
+        // The server compares the names of settings case-insensitively.
         Some(Outside::AlterSystem(Some(setting.to_ascii_lowercase())))
     }
 
@@ -269,7 +274,7 @@ impl Words<'_, '_> {
         whole.then_some(Outside::Detach { parent, partition })
     }
 
-    /// Steps over these words, if they are next.
+    /// Consumes these words, if they are next.
     fn take(&mut self, words: &[&str]) -> bool {
         let found = self.at + words.len() <= self.end && self.tokens.are(self.at, words);
         if found {
@@ -282,7 +287,7 @@ impl Words<'_, '_> {
         self.at >= self.end
     }
 
-    /// The server's `relation_expr`: `[ONLY] name [*]`, `ONLY (name)`.
+    /// Reads the server's `relation_expr`: `[ONLY] name [*]`, `ONLY (name)`.
     fn relation(&mut self) -> Option<ObjectName> {
         let only = self.take(&["only"]);
         let open = only && self.tokens.mark(self.at, b'(');
@@ -296,7 +301,7 @@ impl Words<'_, '_> {
         Some(name)
     }
 
-    /// `name`, `schema.name` or `database.schema.name`.
+    /// Reads `name`, `schema.name` or `database.schema.name`.
     fn qualified(&mut self) -> Option<ObjectName> {
         let mut parts = vec![self.name()?];
         while self.tokens.mark(self.at, b'.') {
@@ -310,14 +315,15 @@ impl Words<'_, '_> {
         Some(ObjectName { schema: parts.pop(), name })
     }
 
-    /// One identifier.
+    /// Reads one identifier.
     fn name(&mut self) -> Option<String> {
         if self.is_done() {
             return None;
         }
         let name = self.tokens.identifier(self.at)?;
         let unicode = self.tokens.kind(self.at) == Some(Kind::Quoted { unicode: true });
-        // Another escape character, a backslash, a pair of surrogates: legal, and not worth being read wrongly.
+        // Another escape character, a backslash, a pair of surrogates: legal, and refused rather
+        // than misread.
         if unicode && (name.contains('\\') || !self.tokens.text(self.at).ends_with('"')) || name.is_empty() {
             return None;
         }

@@ -1,4 +1,4 @@
-//! Statements that `\;` joined, cut where the server would cut them.
+//! Splits statements joined by `\;` at the server's boundaries.
 
 use super::inspect::{Inspection, inspect};
 use super::position::count_characters;
@@ -7,15 +7,16 @@ use super::tokens::Tokens;
 /// One of the statements of a text.
 #[derive(Clone, Debug)]
 pub struct Part<'a> {
-    /// Its text, from its first token to its last; comments around it are left out.
+    /// Text from the first token to the last, without surrounding comments.
     pub sql: &'a str,
-    /// How many characters of the whole text stand before it.
+    /// Number of characters of the whole text before this part.
     pub before: u32,
-    /// What it is.
+    /// Properties of this part.
     pub inspection: Inspection,
 }
 
-/// Cuts a text at the server's boundaries. Each part has to be sent alone: should a cut be wrong, the server refuses it.
+/// Splits a text at the server's boundaries. Each part must be sent alone: the server then refuses
+/// a wrong split.
 pub fn parts(sql: &str) -> Vec<Part<'_>> {
     let tokens = Tokens::new(sql);
     let part = |(first, end): (usize, usize)| {

@@ -1,6 +1,6 @@
-//! Where an include leads: always inside the release.
+//! Resolution of include paths, always inside the release.
 
-/// The path inside the release: from its root, or from the folder of `base`.
+/// The path inside the release, relative to its root or to the folder of `base`.
 pub(super) fn resolve(path: &str, base: Option<&str>) -> Result<String, &'static str> {
     if path.is_empty() {
         return Err("it is empty");

@@ -1,4 +1,4 @@
-//! What is wrong with a command and its arguments, said with its name and place.
+//! Errors about a command and its arguments, with the command's name and place.
 
 use super::arguments::{Argument, ArgumentFault, Arguments};
 use super::error::ScriptError;
@@ -25,8 +25,8 @@ impl Place<'_> {
         ScriptError::Argument { command: self.name.into(), problem, origin: self.origin.clone() }
     }
 
-    /// psql ignores further arguments with a warning; here a release says what it means. What looks like a comment may
-    /// stand there.
+    /// The only argument of a command. psql ignores further arguments with a warning; a release
+    /// must be explicit. Text that looks like a comment is allowed.
     pub fn only(&self, arguments: Vec<Argument>) -> Result<Argument, ScriptError> {
         let mut arguments = arguments.into_iter();
         let first = arguments.next().ok_or_else(|| self.bad("missing required argument".into()))?;
@@ -41,7 +41,7 @@ impl Place<'_> {
         }
     }
 
-    /// `\o` and `\g` may name a file; the only one that changes nothing is /dev/null.
+    /// Accepts only /dev/null as the file of `\o` or `\g`: any other file would change the host.
     pub fn only_dev_null(&self, arguments: Vec<Argument>) -> Result<(), ScriptError> {
         match arguments.into_iter().next().map(|argument| argument.without_semicolons().text) {
             None => Ok(()),

@@ -1,30 +1,37 @@
-//! Statements that may travel together: one whose end nobody can see elsewhere.
+//! Plain statements, which may share one message because all readers agree on their boundaries.
 //!
-//! A batch is one message, and the server alone decides where its statements end. So a text goes into a batch only if
-//! psql (which cut it), this crate and the server, with any settings, must all read it the same way. Of the constructs in
-//! which scan.l and psqlscan.l, or two versions or two settings of the server, could differ, a plain text has none:
+//! A batch is one message, and the server alone decides the ends of its statements. So a text goes
+//! into a batch only if psql (which split it), this crate and the server, with any settings, must
+//! all read it the same way. scan.l and psqlscan.l, or two versions or settings of the server,
+//! could differ on some constructs. A plain text has none of them:
 //!
-//! - no backslash, so `standard_conforming_strings` and `backslash_quote` change nothing, and there is no meta-command;
+//! - no backslash, so `standard_conforming_strings` and `backslash_quote` change nothing, and there
+//!   is no meta-command;
 //! - no `$`, so there is no dollar quote and no parameter;
-//! - no letter, digit or `&` right before a quote, so there is no `E'`, `U&'`, `U&"`, `B'`, `X'`, `N'` and nothing that a
-//!   later version might make one. What is left is `'...'` and `"..."`, in which only the same quote ends or doubles;
-//! - no `/*`. `--` outside of quotes begins a comment for everybody, also inside an operator, up to `\r` or `\n`;
-//! - no letter right behind a number, where lexers before and after PostgreSQL 15 differ;
-//! - exactly one `;` outside of quotes and comments: the last byte. The grammar knows semicolons inside of a statement only
-//!   in the parentheses of a rule's actions and between `BEGIN ATOMIC` and `END`. Parentheses are balanced here, and neither
-//!   word occurs, so no text is the beginning of such a construct, and the next one can't go on with it. psql's own count of
-//!   BEGIN never starts either;
+//! - no letter, digit or `&` right before a quote, so there is no `E'`, `U&'`, `U&"`, `B'`, `X'`,
+//!   `N'`, nor a prefix that a later version might add. The remaining quotes are `'...'` and
+//!   `"..."`, in which only the same quote ends or doubles;
+//! - no `/*`. `--` outside of quotes begins a comment for every reader, also inside an operator, up
+//!   to `\r` or `\n`;
+//! - no letter right after a number, where lexers before and after PostgreSQL 15 differ;
+//! - exactly one `;` outside of quotes and comments: the last byte. The grammar knows semicolons
+//!   inside of a statement only in the parentheses of a rule's actions and between `BEGIN ATOMIC`
+//!   and `END`. Parentheses are balanced here, and neither word occurs, so no text begins such a
+//!   construct, and the next text cannot continue it. psql's own count of BEGIN never starts
+//!   either;
 //! - no other control characters than tab and line breaks, so no NUL cuts the message.
 //!
-//! Bytes above 0x7F are parts of words for all of them. Should a function have changed `client_encoding`: in no encoding of a
-//! client does a quote, a parenthesis, a semicolon, a blank or `-` occur as part of another character.
+//! Bytes above 0x7F are parts of words for every reader. A function could change `client_encoding`,
+//! but in no client encoding does a quote, a parenthesis, a semicolon, a blank or `-` occur as part
+//! of another character.
 //!
-//! A plain text is also one that [`super::inspect`] would find nothing in: its first word is none of transaction control, of
-//! settings, of COPY, and what can't run inside a transaction, or sets settings by other means, is refused by its words.
-//! Texts that could ask what message they came in, or when (`current_query()`, `statement_timestamp()`), go alone, since a
-//! batch would change the answer.
+//! [`super::inspect`] also reports nothing for a plain text. Its first word is none of transaction
+//! control, settings or COPY. Certain words exclude statements that cannot run inside a
+//! transaction, or that set settings by other means. Texts that could read their own message or its
+//! time (`current_query()`, `statement_timestamp()`) are sent alone, since a batch would change the
+//! result.
 
-/// Whether a statement may share a message with others. A no proves nothing about it.
+/// True if a statement may share a message with others. False proves nothing about it.
 pub fn is_plain(sql: &str) -> bool {
     plain(sql).is_some()
 }
@@ -86,7 +93,8 @@ pub fn plain(sql: &str) -> Option<&'static str> {
     }
 }
 
-/// Commands that neither set, nor begin or end anything, nor carry data or statements of their own.
+/// Commands that neither change settings, nor begin or end anything, nor carry data or statements
+/// of their own.
 fn verb(word: &[u8]) -> Option<&'static str> {
     const VERBS: &[&str] = &[
         "INSERT", "UPDATE", "DELETE", "SELECT", "CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "WITH",
@@ -95,12 +103,13 @@ fn verb(word: &[u8]) -> Option<&'static str> {
     VERBS.iter().copied().find(|verb| word.eq_ignore_ascii_case(verb.as_bytes()))
 }
 
-/// Whether a name, quoted or not, is of what sets settings ([`super::assignments`]).
+/// True for the names, quoted or not, that set settings ([`super::assignments`]).
 fn assigns(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"set_config") || name.eq_ignore_ascii_case(b"pg_settings")
 }
 
-/// Whether a word, wherever it stands, asks for a closer look. `defines` are the words that only matter in definitions.
+/// True for a word that excludes a text in any position. With `defines`, also for words that only
+/// matter in definitions.
 fn is_telling(word: &[u8], defines: bool) -> bool {
     let among = |words: &[&str]| words.iter().any(|telling| word.eq_ignore_ascii_case(telling.as_bytes()));
     match word.len() {
@@ -121,7 +130,7 @@ fn is_quote(byte: Option<u8>) -> bool {
     matches!(byte, Some(b'\'' | b'"'))
 }
 
-/// Behind white space and comments.
+/// The byte after white space and comments.
 fn behind_blanks(bytes: &[u8]) -> Option<usize> {
     let mut i = 0;
     loop {
@@ -138,7 +147,8 @@ fn behind_word(bytes: &[u8], i: usize) -> usize {
     i + rest.iter().position(|b| !matches!(CLASS[usize::from(*b)], WORD | DIGIT)).unwrap_or(rest.len())
 }
 
-/// Behind the next quote of this kind. A doubled one closes and opens again, which comes to the same.
+/// The byte after the next quote of this kind. A doubled one closes and opens again, with the same
+/// result.
 fn behind_quote(bytes: &[u8], i: usize, quote: u8) -> Option<usize> {
     let rest = &bytes[i..];
     let at = rest.iter().position(|b| *b == quote || *b == b'\\' || *b == 0)?;
@@ -156,7 +166,7 @@ const WORD: u8 = 1;
 const DIGIT: u8 = 2;
 const ACT: u8 = 3;
 
-/// What each byte means outside of quotes.
+/// Class of each byte outside of quotes.
 const CLASS: [u8; 256] = {
     let mut table = [HARMLESS; 256];
     let mut i = 0;
@@ -271,7 +281,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4_000))]
 
-        /// Out of the pieces that lexers trip over.
+        /// Texts composed of the pieces on which lexers differ.
         #[test]
         fn what_is_plain_is_one_statement_for_everybody(
             verb in "(insert|select|create|alter|with|drop|-- c\n select) ",
@@ -296,7 +306,7 @@ mod tests {
                 prop_assert_eq!(found.outside_transaction, None, "{}", sql);
                 prop_assert_eq!(found.copy, None, "{}", sql);
                 prop_assert_eq!(boundary_fault(&sql, true, false, false), None, "{}", sql);
-                // Behind another one it is still one of two, whichever is first.
+                // After another text it is still one of two, in either order.
                 let two = format!("{sql}\n{sql}");
                 prop_assert_eq!(inspect(&two).statements, 2, "{}", two);
             }

@@ -1,18 +1,18 @@
-//! Where something stands in a release.
+//! Source locations in a release.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Where something stands in a release.
+/// One location in a file of a release.
 ///
 /// Lines and columns count from 1; columns count characters, not bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The file's path inside the release.
     pub file: Arc<str>,
-    /// The line, from 1.
+    /// Line, from 1.
     pub line: u32,
-    /// The character in the line, from 1.
+    /// Column in characters, from 1.
     pub column: u32,
 }
 
@@ -22,12 +22,12 @@ impl fmt::Display for Position {
     }
 }
 
-/// A position and the chain of includes that led there, innermost first.
+/// A position and the chain of includes that leads there, innermost first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// The place itself.
+    /// The position itself.
     pub at: Position,
-    /// The `\i` commands that led there, innermost first; empty in the main file.
+    /// Positions of the `\i` commands, innermost first; empty in the main file.
     pub included_from: Vec<Position>,
 }
 
@@ -42,7 +42,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Characters of valid UTF-8 are the bytes that don't continue one.
+/// Counts characters of valid UTF-8: the bytes that do not continue one.
 pub(super) fn count_characters(bytes: &[u8]) -> u32 {
     let count = bytes.iter().filter(|b| **b & 0xC0 != 0x80).count();
     u32::try_from(count).unwrap_or(u32::MAX)

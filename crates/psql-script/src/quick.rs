@@ -1,23 +1,25 @@
-//! What the great mass of statements is, without cutting them into tokens: rows that are put in, changed or deleted.
+//! Fast path of the inspection, without tokens: plain INSERT, UPDATE and DELETE, the bulk of most
+//! scripts.
 
 use super::inspect::Inspection;
 use super::lexemes::is_identifier_byte;
 use super::names::{is_dispatch_name, is_dispatch_schema, is_syntax};
 use super::plain::plain;
 
-/// The same as [`super::inspect::inspect`] says, of a plain INSERT, UPDATE or DELETE that calls nothing by a name that
-/// matters; `None` for everything else.
+/// The result of [`super::inspect::inspect`] for a plain INSERT, UPDATE or DELETE that calls no
+/// function of interest; `None` for everything else.
 pub(super) fn inspect_quickly(sql: &str) -> Option<Inspection> {
     let verb = plain(sql).filter(|verb| matches!(*verb, "INSERT" | "UPDATE" | "DELETE"))?;
     let bytes = sql.as_bytes();
-    // a comment could stand between a name and its parenthesis
+    // a comment could separate a name from its parenthesis
     if memchr::memmem::find(bytes, b"--").is_some() {
         return None;
     }
-    // parentheses inside of strings only make it look twice
+    // parentheses inside of strings only cause needless checks
     for open in memchr::memchr_iter(b'(', bytes) {
         let end = bytes[..open].iter().rposition(|b| !b.is_ascii_whitespace()).map_or(0, |last| last + 1);
-        // a statement of its own in parentheses, as in a rule, is none in a plain one: the long way says what it is
+        // a statement in parentheses, as in a rule, does not occur in a plain text: leave the
+        // decision to the full inspection
         if bytes[open + 1..].trim_ascii_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case(b"notify")) {
             return None;
         }
@@ -26,7 +28,7 @@ pub(super) fn inspect_quickly(sql: &str) -> Option<Inspection> {
             return None;
         }
         if start > 0 && bytes[start - 1] == b'.' {
-            // blanks may stand around the dot
+            // blanks may surround the dot
             let (_, schema) = word_before(sql, start - 1);
             if schema.is_empty() || is_dispatch_schema(&schema.to_ascii_lowercase()) {
                 return None;
@@ -38,7 +40,7 @@ pub(super) fn inspect_quickly(sql: &str) -> Option<Inspection> {
     Some(Inspection { verb: verb.to_owned(), statements: 1, ..Inspection::default() })
 }
 
-/// The word that ends at a byte, and where it begins.
+/// The word that ends at a byte, and its first byte.
 fn word_before(sql: &str, end: usize) -> (usize, &str) {
     let before = sql.as_bytes()[..end].iter().rposition(|b| !is_identifier_byte(*b));
     let start = before.map_or(0, |before| before + 1);

@@ -1,10 +1,10 @@
-//! Which columns a statement returns, as far as its text tells: what a `\gset` may set.
+//! Names of the columns that a statement returns, for `\gset`, as far as its text shows them.
 
 use super::names::is_syntax;
 use super::tokens::{Kind, Tokens};
 
-/// The names of the columns, or `None` where the text does not tell them all: `*`, types, syntax that is a function
-/// underneath, anything but a plain SELECT.
+/// The names of the columns, or `None` if the text does not show them all: `*`, types, syntax that
+/// is a function underneath, anything but a plain SELECT.
 pub(super) fn result_names(sql: &str) -> Option<Vec<String>> {
     let tokens = Tokens::new(sql);
     let start = match tokens.statements().as_slice() {
@@ -34,7 +34,7 @@ pub(super) fn result_names(sql: &str) -> Option<Vec<String>> {
 const CLAUSES: [&str; 11] =
     ["from", "where", "group", "having", "window", "union", "intersect", "except", "order", "limit", "fetch"];
 
-/// Aggregates and functions whose column is called like them.
+/// Aggregates and functions that name their column after themselves.
 const NAMED_LIKE_THEM: [&str; 8] = ["count", "sum", "min", "max", "avg", "exists", "coalesce", "now"];
 
 fn item_name(tokens: &Tokens, from: usize, to: usize) -> Option<String> {

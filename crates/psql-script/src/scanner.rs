@@ -1,8 +1,8 @@
-//! Where psql ends a statement.
+//! Finds the ends of statements by psql's rules.
 //!
-//! The rules are those of psqlscan.l in PostgreSQL 15. psql scans line by line and so does this: [`Scanner::next`] gets a
-//! line, and stops at whatever its caller has to act on. It copies nothing. Everything between two stops belongs to the
-//! statement as it is.
+//! The rules are those of psqlscan.l in PostgreSQL 15. psql scans line by line, and so does this:
+//! [`Scanner::next`] takes a line, and stops wherever its caller has to act. It copies nothing. All
+//! text between two stops belongs to the statement, unchanged.
 
 mod bodies;
 
@@ -14,22 +14,24 @@ use super::lexemes::{
 };
 use super::variables::is_name_byte;
 
-/// psql's lexer state, which lives as long as a file.
+/// psql's lexer state, one for each file.
 ///
-/// Places of what is open are bytes of the statement's text.
+/// Positions of open constructs are bytes of the statement's text.
 #[derive(Default)]
 pub(super) struct Scanner {
     mode: Mode,
-    /// What has to be added to a byte of the scanned line to have the byte of the statement's text.
+    /// Offset from a byte of the scanned line to the byte of the statement's text.
     shift: isize,
-    /// The script has turned `standard_conforming_strings` off: backslashes escape in all strings.
+    /// True after the script turned `standard_conforming_strings` off: backslashes escape in all
+    /// strings.
     pub escapes_everywhere: bool,
-    /// Behind the closing quote of an `E'...'` string of this line, or at 0 when the line before ended like that: the
-    /// server goes on with it in the next line, and psql begins a plain string there.
+    /// The byte after the closing quote of an `E'...'` string of this line, or 0 if the previous
+    /// line ended with one. On the next line the server continues that string, and psql begins a
+    /// plain one.
     escape_closed: Option<usize>,
-    /// The byte of this line at which the server would go on with an `E'...'` string.
+    /// The byte of this line at which the server would continue an `E'...'` string.
     continued_at: Option<usize>,
-    /// Where the open quote or comment began.
+    /// The byte at which the open quote or comment began.
     began: usize,
     /// The open dollar quote's delimiter, with both dollars.
     tag: Vec<u8>,
@@ -47,7 +49,7 @@ enum Mode {
     },
     Quote {
         escapes: bool,
-        /// psql has forgotten that backslashes escape here; the server has not.
+        /// True if psql no longer treats backslashes as escapes here, but the server does.
         forgotten: bool,
     },
     Identifier,
@@ -57,22 +59,22 @@ enum Mode {
 const PLAIN: Mode = Mode::Quote { escapes: false, forgotten: false };
 const ESCAPES: Mode = Mode::Quote { escapes: true, forgotten: false };
 
-/// What `\if` remembers of psql's lexer.
+/// Part of psql's lexer state that `\if` saves.
 #[derive(Clone, Default)]
 pub(super) struct Depth {
-    /// psql's `paren_depth`: where each open parenthesis stands.
+    /// psql's `paren_depth`, as the position of each open parenthesis.
     parens: Vec<usize>,
     bodies: Count,
 }
 
-/// Why the scanner stopped.
+/// Reason for a stop of the scanner.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     /// The end of the line; more may follow.
     EndOfLine,
-    /// Just behind a `;` that ends the statement.
+    /// Just after a `;` that ends the statement.
     Semicolon,
-    /// Just behind a `;` that ends the statement for some minor releases of psql only.
+    /// Just after a `;` that ends the statement for some minor releases of psql only.
     Disputed,
     /// At a backslash that begins a meta-command.
     Backslash,
@@ -83,8 +85,8 @@ pub(super) enum Stop {
 }
 
 impl Scanner {
-    /// Scans from `i` to the end of the line, and says where and why it stopped. What is scanned next will stand at byte
-    /// `text` of the statement.
+    /// Scans from `i` to the end of the line; returns the byte and the reason of the stop. The
+    /// first byte scanned gets position `text` in the statement.
     pub fn next(&mut self, bytes: &[u8], mut i: usize, text: usize) -> Result<(usize, Stop), Fault> {
         let end = bytes.len();
         self.shift = text as isize - i as isize;
@@ -109,7 +111,7 @@ impl Scanner {
         Ok((i, Stop::EndOfLine))
     }
 
-    /// Told of every new line of a file before it is scanned.
+    /// Must be called for every new line of a file, before it is scanned.
     pub fn begin_line(&mut self, bytes: &[u8]) {
         self.continued_at = None;
         if self.escape_closed.is_none() || self.mode != Mode::Normal {
@@ -121,12 +123,12 @@ impl Scanner {
         self.continued_at = (bytes.get(next) == Some(&b'\'')).then_some(next);
     }
 
-    /// Told at the end of every line of a file.
+    /// Must be called at the end of every line of a file.
     pub fn end_line(&mut self, bytes: &[u8]) {
         self.escape_closed = self.escape_closed.filter(|at| is_blank_from(bytes, *at, bytes.len()));
     }
 
-    /// As if a file began: after `\g` and its relatives, and `\r`.
+    /// Starts again as at the beginning of a file: after `\g` and its relatives, and `\r`.
     pub fn reset(&mut self) {
         let (escapes_everywhere, bodies) = (self.escapes_everywhere, self.bodies.anew());
         *self = Self { escapes_everywhere, bodies, ..Self::default() };
@@ -137,28 +139,28 @@ impl Scanner {
         Depth { parens: self.parens.clone(), bodies: self.bodies.count() }
     }
 
-    /// Goes back to those: a branch was left out.
+    /// Restores them after a branch that is not taken.
     pub fn set_depth(&mut self, depth: Depth) {
         self.parens = depth.parens;
         self.bodies.set_count(depth.bodies);
     }
 
-    /// Whether a quote or a comment is open. psql drops empty lines elsewhere.
+    /// True if a quote or a comment is open. psql drops empty lines elsewhere.
     pub fn in_quote(&self) -> bool {
         self.mode != Mode::Normal
     }
 
-    /// Whether the scan stands between `[` and `]`.
+    /// True between `[` and `]`.
     pub fn in_brackets(&self) -> bool {
         self.brackets > 0
     }
 
-    /// Whether psql counted a BEGIN since the last statement; forgets it.
+    /// True if psql counted a BEGIN since the last statement; resets the mark.
     pub fn take_saw_begin(&mut self) -> bool {
         self.bodies.take_saw_begin()
     }
 
-    /// What is open, and where it began.
+    /// The kind of the open construct, and the byte at which it began.
     pub fn open(&self) -> Option<(&'static str, usize)> {
         let what = match self.mode {
             Mode::Comment { .. } => "comment",
@@ -262,7 +264,7 @@ impl Scanner {
         at.saturating_add_signed(self.shift)
     }
 
-    /// `E'`, `B'`, `X'`, `N'`, `U&'`, `U&"`
+    /// Opens the quote after `E'`, `B'`, `X'`, `N'`, `U&'` or `U&"`.
     fn prefixed_quote(&mut self, bytes: &[u8], i: usize, end: usize) -> Option<usize> {
         let next = peek(bytes, i + 1, end)?;
         match (bytes[i] | 0x20, next) {
@@ -277,7 +279,7 @@ impl Scanner {
         }
     }
 
-    /// `$1`, `$tag$`, or a lone dollar; true when a quote opened.
+    /// Scans `$1`, `$tag$`, or a lone dollar; true when a quote opened.
     fn dollar_sign(&mut self, bytes: &[u8], i: usize, end: usize) -> Result<(usize, bool), Fault> {
         let after = span(bytes, i + 1, end, |b| b.is_ascii_digit());
         if after > i + 1 {
@@ -339,7 +341,7 @@ impl Scanner {
         forgotten: bool,
     ) -> Result<usize, Fault> {
         if !escapes {
-            // a doubled quote closes and opens again, which comes to the same
+            // a doubled quote closes and opens again, with the same result
             let close = find(bytes, i, end, b'\'');
             if forgotten && let Some(at) = find(bytes, i, close.unwrap_or(end), b'\\') {
                 return Err(Fault { at, problem: CONTINUED });

@@ -1,7 +1,8 @@
-//! The interpreter of psql scripts: from a file and its includes to steps, one pull at a time.
+//! The interpreter of psql scripts: turns a file and its includes into steps, one pull at a time.
 //!
-//! It holds the open files' current lines and one statement, never a whole file. What a statement answered can be told
-//! between two pulls; a statement has the values of the moment it is pulled.
+//! It holds the open files' current lines and one statement, never a whole file. Callers can report
+//! a statement's result between two pulls. A statement uses the variables' values at the moment of
+//! its pull.
 
 mod answers;
 mod sending;
@@ -24,33 +25,35 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 
-/// How many files deep includes may nest.
+/// Maximum depth of nested includes, in files.
 pub const MAX_INCLUDE_DEPTH: usize = 32;
 
-/// How many includes a script may carry out.
+/// Maximum number of includes that a script may execute.
 const MAX_INCLUDES: usize = 10_000;
 
-/// How the interpreter obtains files. Names are `/`-separated paths inside the release, without `.` and `..`.
+/// Source of a script's files. Names are `/`-separated paths inside the release, without `.` and
+/// `..`.
 pub trait Files {
-    /// The file, from its beginning.
+    /// Opens a file at its beginning.
     fn open(&self, path: &str) -> Result<Box<dyn Read + '_>, FileError>;
 }
 
-/// What a script does next.
+/// The next action of a script.
 #[derive(Debug)]
 pub enum Step {
-    /// Send this.
+    /// A statement to send.
     Statement(Statement),
-    /// Show this; the text ends with a line feed unless the script said `\echo -n`.
+    /// A text to show.
     Echo {
-        /// Where it goes.
+        /// Destination of the text.
         to: EchoTarget,
-        /// With its line feed, if it has one.
+        /// The text, with a line feed unless the script wrote `\echo -n`.
         text: String,
-        /// Where the command stands.
+        /// Source location of the command.
         origin: Origin,
     },
-    /// What follows depends on how the statement before ended: say it by [`Script::answered`], or nobody knows.
+    /// The next step depends on the result of the last statement: report it by
+    /// [`Script::answered`]. An unreported result counts as unknown.
     Await,
 }
 
@@ -62,24 +65,24 @@ pub struct Script<'f> {
     included: Vec<String>,
     /// The key of `\restrict`, until the same key comes with `\unrestrict`.
     pub(super) restricted: Option<String>,
-    /// What `\bind` and `\bind_named` left for the statement that comes.
+    /// Parameters from `\bind` and `\bind_named` for the next statement.
     pub(super) bound: Option<Bound>,
-    /// Texts by the names that `\parse` gave them.
+    /// Texts prepared by `\parse`, by name.
     pub(super) prepared: BTreeMap<String, String>,
-    /// The last statement was given out, and nobody said how it ended.
+    /// True while the last statement's result has not been reported.
     pub(super) unsettled: bool,
-    /// The last step was [`Step::Await`].
+    /// True if the last step was [`Step::Await`].
     awaiting: bool,
-    /// Files that were opened.
+    /// Number of opened files.
     includes: usize,
-    /// The last statement, if its `\gset` is not carried out yet.
+    /// The last statement, if its `\gset` has not been executed yet.
     stored: Option<Statement>,
     strings: Strings,
     pub(super) ways: Option<Ways>,
     pub(super) complaints: Option<Vec<ScriptError>>,
 }
 
-/// What `\bind` and `\bind_named` left for the statement that comes.
+/// Parameters from `\bind` and `\bind_named` for the next statement.
 pub(super) enum Bound {
     Parameters(Vec<String>),
     Named { name: String, parameters: Vec<String> },
@@ -88,9 +91,9 @@ pub(super) enum Bound {
 /// One way through the conditions that only a run can decide.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ways {
-    /// What to decide, first to last; then always "it holds".
+    /// Decisions to make, first to last; later ones are true.
     pub prescribed: Vec<bool>,
-    /// What was decided.
+    /// Decisions made.
     pub taken: Vec<bool>,
 }
 
@@ -120,7 +123,7 @@ impl<'f> Script<'f> {
         Ok(script)
     }
 
-    /// The next step, or `None` at the end. After an error the script is spent.
+    /// The next step, or `None` at the end. Not usable after an error.
     pub fn next_step(&mut self) -> Result<Option<Step>, ScriptError> {
         if std::mem::take(&mut self.awaiting) {
             self.answered(None);
@@ -138,7 +141,7 @@ impl<'f> Script<'f> {
         step
     }
 
-    /// The data of the COPY that was given out last; good until the next step, which skips what was not read.
+    /// The data of the COPY returned last, valid until the next step, which skips unread data.
     pub fn copy_data(&mut self, statement: &Statement) -> Result<Box<dyn Read + '_>, ScriptError> {
         match &statement.copy {
             None => Ok(Box::new(std::io::empty())),
@@ -159,12 +162,13 @@ impl<'f> Script<'f> {
         }
     }
 
-    /// Conditions without a known value are from now on false, as in psql, and told here. Only for looking at a script.
+    /// Collects the errors of conditions without a known value. From the first call on, such
+    /// conditions are false, as in psql. Only for inspecting a script.
     pub fn complaints(&mut self) -> Vec<ScriptError> {
         self.complaints.replace(Vec::new()).unwrap_or_default()
     }
 
-    /// The variables, to change them between two steps.
+    /// The variables, for changes between two steps.
     pub fn variables_mut(&mut self) -> &mut Variables {
         &mut self.variables
     }
@@ -180,7 +184,7 @@ impl<'f> Script<'f> {
                 frame.skip_data()?;
             }
             if !frame.in_line {
-                // psql asks for the setting line by line
+                // psql queries the setting line by line
                 frame.scanner.escapes_everywhere = self.strings.escape_everywhere();
                 if !frame.advance()? {
                     let last = end_of_file(frame)?;
@@ -250,14 +254,14 @@ impl<'f> Script<'f> {
     }
 }
 
-/// A statement ended in a branch that is not taken. Its COPY data are passed over with it; psql would take them for SQL
-/// and stumble over the `\.` behind them.
+/// Drops a statement that ended in a branch that is not taken, with its COPY data. psql would read
+/// the data as SQL and fail on the `\.` after them.
 fn pass_over(frame: &mut Frame<'_>) -> Result<(), ScriptError> {
     let kept = frame.conditions.kept_length();
     let text = String::from_utf8_lossy(frame.buffer.text_from(kept));
     let copies = inspect::first_word_is(&text, "copy") && inspect::inspect(&text).copy == Some(Copy::FromStdin);
     frame.buffer.truncate(kept);
-    // forgets what a body in the branch began
+    // forgets a body begun in the branch
     frame.scanner.take_saw_begin();
     if copies { frame.skip_untaken_data() } else { Ok(()) }
 }

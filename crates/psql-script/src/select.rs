@@ -1,14 +1,15 @@
-//! Whether a text is one plain SELECT, as gates and probes have to be.
+//! Checks that a text is one plain SELECT, as gates and probes must be.
 //!
-//! The server has the last word: it gets the text as a cursor's query. This check says so when packing, with a place.
+//! The server decides in the end: it runs the text as a cursor's query. This check reports the
+//! error earlier, when packing, with its position.
 
 use super::tokens::{Kind, Tokens, character};
 
-/// Why a text is not one plain SELECT.
+/// Reason why a text is not one plain SELECT.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
 pub struct NotSelect {
-    /// In words.
+    /// The reason in words.
     pub problem: &'static str,
     /// The server's 1-based character position.
     pub at: u32,
@@ -41,7 +42,7 @@ pub fn single_select(sql: &str) -> Result<(), NotSelect> {
         if locks {
             return fault(i, "FOR UPDATE and FOR SHARE lock rows");
         }
-        // a command of a CTE stands behind `(`, the one that uses CTEs behind `)`
+        // a command of a CTE follows `(`, the command that uses CTEs follows `)`
         let begins = i > 0 && (tokens.mark(i - 1, b'(') || tokens.mark(i - 1, b')'));
         if begins && tokens.is_any(i, &["insert", "update", "delete", "merge"]) && !tokens.mark(i + 1, b'(') {
             return fault(i, "a part of the query changes data");
@@ -50,12 +51,13 @@ pub fn single_select(sql: &str) -> Result<(), NotSelect> {
     Ok(())
 }
 
-/// [`single_select`] as a yes or no.
+/// [`single_select`] as a Boolean.
 pub fn is_single_select(sql: &str) -> bool {
     single_select(sql).is_ok()
 }
 
-/// Whether a statement returns rows and is no plain SELECT, so that nobody would read them: a check in it would be lost.
+/// True if a statement returns rows that no caller reads, because it is not a plain SELECT: a check
+/// in it would be lost.
 pub fn rows_unread(sql: &str) -> bool {
     let tokens = Tokens::new(sql);
     let first = (0..tokens.list.len()).find(|i| !tokens.mark(*i, b'(')).unwrap_or(0);

@@ -1,12 +1,12 @@
-//! What a statement leaves in the session or the transaction alone, so that a run that is resumed on a new session, or
-//! whose every statement commits by itself, would miss it.
+//! Detects effects that exist only in the session or the transaction. A run that resumes on a new
+//! session, or that commits every statement by itself, would lose them.
 
 use super::assignments::assignments;
 use super::inspect::Means;
 use super::tokens::Tokens;
 
-/// What of that a statement does, as people call it. `SET` and `RESET` of a session's setting are not among it: they can
-/// be repeated.
+/// The first such effect of a statement, as a label for people. `SET` and `RESET` of a session's
+/// setting do not count: they can be repeated.
 pub fn session_only(sql: &str) -> Option<&'static str> {
     let tokens = Tokens::new(sql);
     tokens.statements().iter().find_map(|(start, end)| statement(&tokens, *start, *end))
@@ -29,7 +29,7 @@ fn statement(tokens: &Tokens, start: usize, end: usize) -> Option<&'static str> 
     Some(head)
 }
 
-/// `CREATE [OR REPLACE] [GLOBAL | LOCAL] TEMP`
+/// True for `CREATE [OR REPLACE] [GLOBAL | LOCAL] TEMP`.
 fn is_temporary(tokens: &Tokens, mut i: usize) -> bool {
     while tokens.is_any(i, &["or", "replace", "global", "local"]) {
         i += 1;

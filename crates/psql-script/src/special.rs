@@ -1,9 +1,10 @@
-//! psql's own variables (PostgreSQL manual, "psql", "Variables"): what they are at the start, which values they take
-//! (`startup.c`, the hooks), and which settings a run can't honour.
+//! psql's own variables (PostgreSQL manual, "psql", "Variables"): initial values, allowed values
+//! (`startup.c`, the hooks), and settings that a run cannot honour.
 
 use super::variables::Variables;
 
-/// psql 15 at its start, when it runs a file. What belongs to a connection is set by who has one.
+/// psql 15's variables when it starts to run a file. The owner of a connection sets those that
+/// depend on it.
 const DEFAULTS: &[(&str, &str)] = &[
     ("AUTOCOMMIT", "on"),
     ("COMP_KEYWORD_CASE", "preserve-upper"),
@@ -35,42 +36,42 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("VERSION", "PostgreSQL 15.18"),
 ];
 
-/// Rows that the last statement touched or returned.
+/// Number of rows that the last statement touched or returned.
 pub(super) const ROW_COUNT: &str = "ROW_COUNT";
 
-/// Variables that psql has and a script of a release has not: they would tell where psql runs.
+/// Variables that psql sets and a release's script lacks: they would reveal psql's host.
 const HIDDEN: &[&str] = &["HOST", "PORT", "HISTFILE", "SHELL_ERROR", "SHELL_EXIT_CODE"];
 
-/// Variables that only a connection can tell.
+/// Variables that depend on the connection.
 pub const OF_THE_CONNECTION: [&str; 4] = ["DBNAME", "SERVER_VERSION_NAME", "SERVER_VERSION_NUM", "USER"];
 
-/// Sets what psql sets at its start, where the caller did not.
+/// Sets psql's initial variables, unless the caller has set them.
 pub(super) fn set_defaults(variables: &mut Variables) {
     for (name, value) in DEFAULTS {
         variables.put_default(name, value);
     }
 }
 
-/// Whether psql would know the value, and a script here must not.
+/// True for a variable that psql sets and a script here must not read.
 pub(super) fn is_hidden(name: &str) -> bool {
     HIDDEN.contains(&name)
 }
 
-/// `\gset` leaves variables alone to which psql attaches a meaning ("specially treated").
+/// True for a variable that psql treats specially; `\gset` leaves it unchanged.
 pub(super) fn is_hooked(name: &str) -> bool {
     kind(name).is_some() || name.starts_with("PROMPT")
 }
 
-/// What `\set name value` (`None`: `\unset name`) makes of the variable.
+/// Effect of `\set name value` (`None`: `\unset name`) on the variable.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Setting {
-    /// This value is set.
+    /// The variable gets this value.
     Value(String),
-    /// The variable is no longer set.
+    /// The variable is unset.
     Unset,
-    /// psql complains and goes on.
+    /// psql warns and goes on.
     Invalid(String),
-    /// A run can't honour it.
+    /// A run cannot honour the value.
     Refused(&'static str),
 }
 
@@ -105,7 +106,7 @@ fn kind(name: &str) -> Option<Kind> {
     })
 }
 
-/// What becomes of a variable of psql's own, or of any other.
+/// The effect of a new value on a variable, special or not.
 pub(super) fn setting(name: &str, value: Option<&str>) -> Setting {
     let Some(kind) = kind(name) else {
         return value.map_or(Setting::Unset, |value| Setting::Value(value.to_owned()));
@@ -139,7 +140,7 @@ pub(super) fn setting(name: &str, value: Option<&str>) -> Setting {
     }
 }
 
-/// Settings that change what a script does, and that a run does not have.
+/// Reason to refuse a value that changes a script's behaviour in a way that a run does not support.
 fn unsafe_setting(name: &str, text: &str) -> Option<&'static str> {
     let on = parse_boolean(text);
     match name {
@@ -155,7 +156,8 @@ fn unsafe_setting(name: &str, text: &str) -> Option<&'static str> {
     }
 }
 
-/// `ParseVariableBool` of psql: any beginning of true, false, yes, no; `on`, `off` from two letters; `1`, `0`.
+/// `ParseVariableBool` of psql: any prefix of true, false, yes, no; `on`, `off` from two letters;
+/// `1`, `0`.
 pub(super) fn parse_boolean(text: &str) -> Option<bool> {
     let is = |word: &str, least: usize| {
         let length = text.len().max(least);

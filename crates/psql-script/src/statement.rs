@@ -1,4 +1,4 @@
-//! One statement as psql would send it, and where each of its characters came from.
+//! One statement as psql would send it, and the source location of each of its characters.
 
 use super::inspect::{Inspection, inspect};
 use super::position::{Origin, Position, count_characters};
@@ -7,48 +7,48 @@ use super::tokens::first_token;
 use std::fmt;
 use std::sync::Arc;
 
-/// One statement, exactly the text that psql would send.
+/// One statement: exactly the text that psql would send.
 #[derive(Clone)]
 pub struct Statement {
     /// The text, with its terminating `;` if the script has one.
     pub sql: String,
-    /// Where the text begins.
+    /// Source location of the text's beginning.
     pub origin: Origin,
-    /// Where the data of a `COPY ... FROM STDIN` stand; [`super::Script::copy_data`] reads them.
+    /// Location of the data of a `COPY ... FROM STDIN`; [`super::Script::copy_data`] reads them.
     pub copy: Option<CopySource>,
-    /// What psql does with the answer.
+    /// psql's treatment of the result.
     pub then: Then,
-    /// The parameters of `\bind`, in text form.
+    /// Parameters of `\bind`, in text form.
     pub parameters: Option<Vec<String>>,
-    /// Variables that the statement names and that are not set; psql sends the text as it is written.
-    /// Not there: what can't be meant as a variable, that is the slices `a[1:2]` and `a[i:j]`.
+    /// Unset variables that the statement names; psql sends the text as written. Slices `a[1:2]`
+    /// and `a[i:j]`, which cannot mean a variable, are excluded.
     pub undefined: Vec<(String, Position)>,
     /// Places of plain `:name` whose value comes from outside of the script, and is scanned as SQL.
     pub bare: Vec<(String, Position)>,
     map: Map,
 }
 
-/// Where the data of a COPY stand.
+/// Location of the data of a COPY.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CopySource {
-    /// In the script, from this line of it on, up to a line `\.`.
+    /// In the script, from this line on, up to a line `\.`.
     Script {
-        /// The first line of data, from 1.
+        /// First line of data, from 1.
         line: u32,
     },
     /// In a file of the release, by `\copy`.
     File(String),
 }
 
-/// What psql does with a statement's answer.
+/// psql's treatment of a statement's result.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Then {
-    /// Shows it; nothing here.
+    /// Shows it; does nothing here.
     #[default]
     Show,
     /// `\gset`: sets variables from the only row; see [`super::Script::store`].
     Store {
-        /// Goes before each column's name.
+        /// Prefix of each column's name.
         prefix: String,
     },
     /// `\gexec`: runs every value that is not NULL as a statement, row by row.
@@ -63,21 +63,21 @@ pub enum Then {
 }
 
 impl Statement {
-    /// Where the server's 1-based character position in `sql` stands in the source, through variable substitution.
-    /// A position behind the end is the end.
+    /// Maps the server's 1-based character position in `sql` to the source, through variable
+    /// substitution. A position after the end maps to the end.
     pub fn locate(&self, character: u32) -> Position {
         let wanted = usize::try_from(character.saturating_sub(1)).unwrap_or(usize::MAX);
         let byte = self.sql.char_indices().nth(wanted).map_or(self.sql.len(), |(at, _)| at);
         self.position(byte)
     }
 
-    /// Where a byte of `sql` stands in the source.
+    /// Maps a byte of `sql` to the source.
     pub(super) fn position(&self, byte: usize) -> Position {
         let (line, column) = self.map.locate(self.sql.as_bytes(), byte);
         Position { file: Arc::clone(&self.origin.at.file), line, column }
     }
 
-    /// What the statement is, as its tokens tell.
+    /// The statement's properties, as its tokens show them.
     pub fn inspect(&self) -> Inspection {
         inspect_quickly(&self.sql).unwrap_or_else(|| inspect(&self.sql))
     }
@@ -96,17 +96,17 @@ impl fmt::Debug for Statement {
     }
 }
 
-/// From bytes of a text to lines and columns: pieces of the source, in order.
+/// Map from bytes of a text to lines and columns: pieces of the source, in order.
 #[derive(Clone, Default)]
 struct Map(Vec<Segment>);
 
-/// From byte `sql` on, the text is the source's, beginning at this line and column.
+/// From byte `sql` on, the text comes from this line and column of the source.
 #[derive(Clone, Copy, Debug)]
 struct Segment {
     sql: usize,
     line: u32,
     column: u32,
-    /// A variable's value: every character of it stands at the variable's name.
+    /// True for a variable's value: all its characters map to the variable's name.
     substituted: bool,
 }
 
@@ -129,13 +129,14 @@ impl Map {
     }
 }
 
-/// Why a text is not one piece of a file. psql did not scan it as one, so the server may see other bounds in it.
+/// Reason why a text is not one contiguous piece of a file. psql did not scan it as one, so the
+/// server may see other boundaries in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Composed {
     /// A variable was replaced.
     Variable,
-    /// A meta-command stood behind this many bytes of it: psql takes back the line feed before the command, so that text
-    /// behind the command can go on in a line comment above it.
+    /// A meta-command came after this many bytes of the text. psql removes the line feed before the
+    /// command, so later text can continue a line comment above it.
     Command { at: usize },
 }
 
@@ -144,15 +145,16 @@ pub(super) enum Composed {
 pub(super) struct Buffer {
     text: Vec<u8>,
     map: Map,
-    /// The line and byte behind the piece that was copied last: a piece from there on needs no segment of its own.
+    /// The line and byte after the piece copied last: a piece from there on needs no segment of its
+    /// own.
     tail: Option<(u32, usize)>,
-    /// Bytes that came from variables.
+    /// Number of bytes that came from variables.
     pub substituted: usize,
     pub undefined: Vec<(String, Position)>,
     pub bare: Vec<(String, Position)>,
-    /// What first made the text anything else than one piece of a file.
+    /// The first reason why the text is not one contiguous piece of a file.
     composed: Option<Composed>,
-    /// `\;` was in it.
+    /// True if the text contains a `\;`.
     pub joined: bool,
 }
 
@@ -171,7 +173,7 @@ impl Buffer {
         self.text.get(at..).unwrap_or_default()
     }
 
-    /// Appends a piece of a line, which begins at a byte of it; `column` is counted only where it is needed.
+    /// Appends a piece of a line that begins at its byte `byte`; `column` is called only if needed.
     pub fn copy(&mut self, piece: &[u8], line: u32, byte: usize, column: impl FnOnce() -> u32) {
         if piece.is_empty() {
             return;
@@ -183,7 +185,7 @@ impl Buffer {
         self.tail = Some((line, byte + piece.len()));
     }
 
-    /// Appends the line feed between the line before, which has this many bytes, and this line.
+    /// Appends the line feed between the previous line, of `length_before` bytes, and this line.
     pub fn feed(&mut self, line: u32, length_before: usize) {
         if self.tail != Some((line - 1, length_before)) {
             self.map.0.push(Segment { sql: self.text.len(), line: line - 1, column: 1, substituted: false });
@@ -192,24 +194,24 @@ impl Buffer {
         self.tail = Some((line, 0));
     }
 
-    /// A meta-command comes. It does nothing to the text if it ends the statement or comes before it.
+    /// Records a meta-command. It has no effect at the start or the end of a statement.
     pub fn interrupt(&mut self) {
         if !self.is_empty() {
             self.composed.get_or_insert(Composed::Command { at: self.len() });
         }
     }
 
-    /// What made the text anything else than one piece of a file.
+    /// The reason why the text is not one contiguous piece of a file.
     pub fn composed(&self) -> Option<Composed> {
         self.composed.filter(|composed| *composed != Composed::Command { at: self.len() })
     }
 
-    /// Takes back the line feed that was appended last.
+    /// Removes the line feed appended last.
     pub fn take_back_line_feed(&mut self) {
         self.truncate(self.text.len().saturating_sub(1));
     }
 
-    /// Appends what stands for a variable.
+    /// Appends the value of a variable.
     pub fn substitute(&mut self, value: &[u8], line: u32, column: u32) {
         self.map.0.push(Segment { sql: self.text.len(), line, column, substituted: true });
         self.text.extend_from_slice(value);
@@ -218,14 +220,14 @@ impl Buffer {
         self.composed.get_or_insert(Composed::Variable);
     }
 
-    /// Forgets what was appended behind a byte.
+    /// Removes all text after a byte.
     pub fn truncate(&mut self, length: usize) {
         self.text.truncate(length);
         self.map.0.retain(|segment| segment.sql < length);
         self.tail = None;
     }
 
-    /// Whether what comes next is the first word of a statement.
+    /// True if the next word begins a statement.
     pub fn begins_a_statement(&self) -> bool {
         let text = String::from_utf8_lossy(&self.text);
         first_token(&text) == text.len() || self.joined && self.last_visible() == Some(b';')
@@ -241,7 +243,7 @@ impl Buffer {
         self.map.locate(&self.text, byte.min(self.text.len()))
     }
 
-    /// The statement; the buffer is empty again.
+    /// Takes the statement; the buffer is empty afterwards.
     pub fn take(&mut self, file: &Arc<str>, included_from: &[Position]) -> Statement {
         let this = std::mem::take(self);
         let (line, column) = this.map.locate(&this.text, 0);
@@ -263,7 +265,7 @@ impl Buffer {
 }
 
 impl Statement {
-    /// A text that psql makes up by itself, or sends again: all of it stands at one place.
+    /// A text that psql composes by itself, or sends again: all of it maps to one location.
     pub(super) fn at(sql: String, origin: Origin) -> Self {
         let segment = Segment { sql: 0, line: origin.at.line, column: origin.at.column, substituted: true };
         Self {

@@ -1,13 +1,14 @@
-//! Whether backslashes escape in all strings: what the server would report to psql, statement by statement.
+//! Tracks whether backslashes escape in all strings, as the server would report to psql after each
+//! statement.
 
 use super::inspect::{first_word_is, inspect, sets_standard_strings};
 
 /// `standard_conforming_strings` as the script sets it.
 #[derive(Default)]
 pub(super) struct Strings {
-    /// The setting is off.
+    /// True if the setting is off.
     off: bool,
-    /// What it was when the open transaction began, and what COMMIT leaves.
+    /// The setting when the open transaction began, and the setting after its COMMIT.
     transaction: Option<(bool, bool)>,
 }
 
@@ -16,7 +17,7 @@ impl Strings {
         self.off
     }
 
-    /// Follows one statement. Cheap for nearly all of them.
+    /// Updates the state for one statement. Cheap for nearly all of them.
     pub fn follow(&mut self, sql: &str) {
         if let Some((standard, local)) = sets_standard_strings(sql) {
             if let Some((_, committed)) = &mut self.transaction {

@@ -1,13 +1,14 @@
 //! The server's view of one statement: tokens by the rules of the server's scan.l.
 //!
-//! White space and comments are left out. A text that ends inside a quote or a comment yields a last [`Kind::Broken`].
-//! Written apart from [`super::scanner`] on purpose: one answers to psql, the other to the server.
+//! White space and comments are left out. A text that ends inside a quote or a comment yields a
+//! last [`Kind::Broken`]. This is separate from [`super::scanner`] on purpose: one follows the
+//! server, the other psql.
 
 use super::lexemes::{is_identifier_byte, is_identifier_start, span};
 use super::literals;
 use super::position::count_characters;
 
-/// What a token is.
+/// Kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// An unquoted identifier or a keyword.
@@ -23,7 +24,7 @@ pub(super) enum Kind {
     Number,
     /// Punctuation or one character of an operator.
     Mark(u8),
-    /// Something that is not closed.
+    /// A quote or comment that is not closed.
     Broken,
 }
 
@@ -35,7 +36,7 @@ pub(super) struct Token {
     pub end: usize,
 }
 
-/// A statement's tokens, with the questions its readers ask.
+/// A statement's tokens, with the predicates that its readers need.
 pub(super) struct Tokens<'a> {
     pub sql: &'a str,
     pub list: Vec<Token>,
@@ -64,7 +65,7 @@ impl<'a> Tokens<'a> {
         !word.is_empty() && keywords.iter().any(|keyword| word.eq_ignore_ascii_case(keyword))
     }
 
-    /// Whether the words from `i` on are these.
+    /// True if the words from `i` on are these.
     pub fn are(&self, i: usize, keywords: &[&str]) -> bool {
         keywords.iter().enumerate().all(|(n, keyword)| self.is(i + n, keyword))
     }
@@ -90,7 +91,8 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// The value of the string literal at `i`, as far as it can be read; `None` for other tokens.
+    /// The value of the string literal at `i`; `None` for other tokens and for values that cannot
+    /// be read with certainty.
     pub fn literal(&self, i: usize) -> Option<String> {
         match self.kind(i)? {
             Kind::Text | Kind::Dollar => literals::value(self.text(i)),
@@ -98,7 +100,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// Behind the parenthesis that closes the one at `i`; the end if none does.
+    /// The token after the parenthesis that closes the one at `i`; the end if none does.
     pub fn behind_parenthesis(&self, i: usize) -> usize {
         let mut depth = 0usize;
         for at in i..self.list.len() {
@@ -114,7 +116,7 @@ impl<'a> Tokens<'a> {
         self.list.len()
     }
 
-    /// The ranges of tokens between top-level semicolons, empty ones left out.
+    /// The ranges of tokens between top-level semicolons, without empty ones.
     pub fn statements(&self) -> Vec<(usize, usize)> {
         let mut out = Vec::new();
         let (mut start, mut depth, mut body) = (0, 0usize, 0usize);
@@ -150,7 +152,7 @@ pub(super) fn character(sql: &str, byte: usize) -> u32 {
     count_characters(&sql.as_bytes()[..byte.min(sql.len())]).saturating_add(1)
 }
 
-/// Where the first token stands: behind white space and comments.
+/// The byte of the first token, after white space and comments.
 pub(super) fn first_token(sql: &str) -> usize {
     skip(sql.as_bytes(), 0).unwrap_or(sql.len())
 }
@@ -193,7 +195,7 @@ fn token(bytes: &[u8], start: usize, first: u8) -> Option<(Kind, usize)> {
     }
 }
 
-/// Behind the closing quote; a doubled one does not close.
+/// The byte after the closing quote; a doubled one does not close.
 pub(super) fn quoted(bytes: &[u8], mut i: usize, quote: u8) -> Option<usize> {
     loop {
         i += bytes.get(i..)?.iter().position(|b| *b == quote)? + 1;
@@ -204,7 +206,7 @@ pub(super) fn quoted(bytes: &[u8], mut i: usize, quote: u8) -> Option<usize> {
     }
 }
 
-/// Behind a literal and its continuations, which stand behind white space with a line break.
+/// The byte after a literal and its continuations, which follow white space with a line break.
 fn text(bytes: &[u8], mut i: usize, escapes: bool) -> Option<usize> {
     loop {
         i = if escapes { escaped(bytes, i)? } else { quoted(bytes, i, b'\'')? };
@@ -225,7 +227,8 @@ pub(super) fn escaped(bytes: &[u8], mut i: usize) -> Option<usize> {
     }
 }
 
-/// Behind `UESCAPE '!'`, which the server's parser joins with the name or literal before it; else `end` itself.
+/// The byte after `UESCAPE '!'`, which the server's parser joins with the name or literal before
+/// it; otherwise `end`.
 fn behind_uescape(bytes: &[u8], end: usize) -> usize {
     let escape = || {
         let word = skip(bytes, end)?;
@@ -277,7 +280,7 @@ fn dollar(bytes: &[u8], start: usize) -> Option<(Kind, usize)> {
     }
 }
 
-/// Behind white space and comments; `None` if a comment is not closed.
+/// The byte after white space and comments; `None` if a comment is not closed.
 fn skip(bytes: &[u8], mut i: usize) -> Option<usize> {
     loop {
         match (bytes.get(i), bytes.get(i + 1)) {

@@ -1,37 +1,39 @@
-//! psql's variables: names, values, and how a value is quoted into SQL.
+//! psql's variables: names, values, and their quoting into SQL.
 
 use super::special::is_hooked;
 use std::collections::BTreeMap;
 
-/// The variables of a script, as `\set`, `\gset` and `-v` make them.
+/// The variables of a script, as `\set`, `\gset` and `-v` set them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variables {
     values: BTreeMap<String, Value>,
-    /// Prefixes of `\gset` whose names nobody knows before the statement runs.
+    /// Prefixes of `\gset` whose names are unknown before the statement runs.
     open: Vec<String>,
 }
 
 /// A variable's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
-    /// Where it comes from outside of the script (the operator, the database), it must not end a statement.
+    /// A known value. With `outside` it comes from the operator or the database, and must not end a
+    /// statement.
     Known { text: String, outside: bool },
-    /// Only a run knows it, and it may not even be set; when packing, something stands for it.
+    /// A value that only a run knows; the variable may even be unset unless `certain`. When
+    /// packing, a placeholder stands for it.
     Unknown { certain: bool },
 }
 
-/// A name that psql would not take for a variable.
+/// A name that psql does not accept for a variable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid variable name {0:?}: letters, digits, underscores and non-ASCII characters are allowed")]
 pub struct BadName(pub String);
 
 impl Variables {
-    /// Sets `name` to a value from outside of the script, replacing what it was.
+    /// Sets `name` to a value from outside of the script, replacing any other value.
     pub fn set(&mut self, name: &str, value: impl Into<String>) -> Result<(), BadName> {
         self.put(name, Value::Known { text: value.into(), outside: true })
     }
 
-    /// Says that a run will know the value. `certain`: it will be set.
+    /// Marks the value as known only during a run. `certain`: the variable will be set.
     pub fn set_unknown(&mut self, name: &str, certain: bool) -> Result<(), BadName> {
         self.put(name, Value::Unknown { certain })
     }
@@ -44,7 +46,7 @@ impl Variables {
         }
     }
 
-    /// Removes the variable; no harm if there is none.
+    /// Removes the variable, if it exists.
     pub fn unset(&mut self, name: &str) {
         self.values.remove(name);
     }
@@ -58,19 +60,20 @@ impl Variables {
         Ok(())
     }
 
-    /// Sets `name` if it is not set.
+    /// Sets `name` if it is unset.
     pub(super) fn put_default(&mut self, name: &str, text: &str) {
         let value = Value::Known { text: text.to_owned(), outside: false };
         self.values.entry(name.to_owned()).or_insert(value);
     }
 
-    /// Any name that begins like this may be set or removed from now on.
+    /// Marks all names with this prefix as possibly set or removed from now on.
     pub(super) fn put_open(&mut self, prefix: &str) {
         self.doubt(prefix, None);
         self.open.push(prefix.to_owned());
     }
 
-    /// The values of these names behind the prefix, or of all that begin with it, are no longer known.
+    /// Marks the values of these names after the prefix as unknown; with `None`, of all names with
+    /// the prefix.
     pub(super) fn doubt(&mut self, prefix: &str, names: Option<&[String]>) {
         for (known, value) in &mut self.values {
             let Some(rest) = known.strip_prefix(prefix) else { continue };
@@ -80,7 +83,7 @@ impl Variables {
         }
     }
 
-    /// The value, also one that nobody knows yet.
+    /// The value, known or not.
     pub(super) fn value(&self, name: &str) -> Option<&Value> {
         const MAYBE: &Value = &Value::Unknown { certain: false };
         let open = || self.open.iter().any(|prefix| name.starts_with(prefix.as_str())).then_some(MAYBE);
@@ -91,7 +94,8 @@ impl Variables {
 /// The longest value of a variable, in bytes.
 pub(super) const VALUE_BYTES: usize = 1024 * 1024;
 
-/// What stands for a value that only a run knows: a name may stand almost wherever a value or a part of a name may.
+/// Placeholder of a value that only a run knows: an identifier, valid almost wherever a value or a
+/// part of a name is.
 pub const STAND_IN: &str = "pgseal_value";
 
 /// `variable_char` of psqlscan.l.
@@ -99,7 +103,8 @@ pub(super) fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
-/// `:'name'`: as libpq's `PQescapeLiteral` writes it (with the leading blank before an `E`).
+/// The value of `:'name'`, as libpq's `PQescapeLiteral` writes it (with the leading blank before an
+/// `E`).
 pub(super) fn quote_literal(value: &str) -> String {
     let escaped = value.contains('\\');
     let mut out = String::with_capacity(value.len() + 4);
@@ -114,7 +119,7 @@ pub(super) fn quote_literal(value: &str) -> String {
     out
 }
 
-/// `:"name"`: as libpq's `PQescapeIdentifier` writes it.
+/// The value of `:"name"`, as libpq's `PQescapeIdentifier` writes it.
 pub(super) fn quote_identifier(value: &str) -> String {
     format!("\"{}\"", value.replace('"', "\"\""))
 }

@@ -1,4 +1,4 @@
-//! Functions and what is made of them: aggregates, operators, casts, languages, event triggers.
+//! Functions and the objects made of them: aggregates, operators, casts, languages, event triggers.
 
 use super::{Question, always};
 

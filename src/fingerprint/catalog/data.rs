@@ -1,10 +1,12 @@
-//! Which relations have rows of their own.
+//! Relations with rows of their own.
 
-/// Tables, materialized views and sequences: `schema.table`, the same without quotes, the kind, the columns in the order
-/// of their names, the size in bytes, whether the role may read it all, whether row-level security would hide rows, whether
-/// it is populated, and of a sequence the table that it belongs to.
+/// Tables, materialized views and sequences. The columns are: `schema.table`, the same without
+/// quotes, the kind, the columns ordered by name, the size in bytes, whether the role may read all
+/// of it, whether row-level security would hide rows, whether it is populated, and the table that a
+/// sequence belongs to.
 ///
-/// Of what extensions brought, only tables that they declare to hold the user's data (`pg_extension_config_dump`).
+/// Of an extension's relations, only tables that it declares as user data
+/// (`pg_extension_config_dump`).
 pub(in super::super) const TABLES: &str = r#"
     select format('%I.%I', n.nspname, c.relname), n.nspname || '.' || c.relname, c.relkind,
         (select string_agg(quote_ident(a.attname), ', ' order by a.attname::text collate "C") from pg_attribute a

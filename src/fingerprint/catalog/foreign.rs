@@ -1,4 +1,4 @@
-//! Data elsewhere: wrappers, servers, who is who there.
+//! Foreign data: wrappers, servers, user mappings.
 
 use super::{Question, always};
 
@@ -15,7 +15,7 @@ pub(super) const QUESTIONS: &[Question] = &[
                s.srvversion as version, {options s.srvoptions} as options, {acl S s.srvacl s.srvowner} as grants
            from pg_foreign_server s"#,
     ),
-    // By the view, which shows the options only to those who may see them.
+    // Read from the view, which shows the options only to roles with the right to see them.
     always(
         r#"select {identity pg_user_mapping m.umid 0}, {options m.umoptions} as options
            from pg_user_mappings m"#,

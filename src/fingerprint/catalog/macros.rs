@@ -1,29 +1,30 @@
-//! What the questions have in common, written once: `{word arguments}` in their SQL.
+//! Macros shared by the catalog queries, written `{word arguments}` in their SQL.
 //!
-//! | macro | means |
+//! | macro | expands to |
 //! |---|---|
 //! | `{identity CATALOG OID SUB}` | kind and name of an object |
 //! | `{ours N}` | the row N of pg_namespace is not the server's |
-//! | `{ours N CATALOG OID}` | the same; or somebody made the object OID in `pg_catalog`, and not as a member of an extension |
-//! | `{servers N CATALOG OID}` | the object OID is in a schema of the server's, and came with it or with an extension |
+//! | `{ours N CATALOG OID}` | or a user's object in `pg_catalog` or `information_schema` |
+//! | `{servers N CATALOG OID}` | the object is in these two, from the server or an extension |
 //! | `{free CATALOG OID}` | the object is not a member of an extension |
 //! | `{role OID}` | a role's name |
-//! | `{acl KIND ACL OWNER}` | who may do what; NULL is spelled as the built-in default of this kind (`acldefault`) |
-//! | `{granted ACL}` | the same of a list that has no default |
+//! | `{acl KIND ACL OWNER}` | the grants; NULL is spelled as the kind's default (`acldefault`) |
+//! | `{granted ACL}` | the same for a list that has no default |
 //! | `{flag CONDITION}` | `yes` or nothing |
 //! | `{sorted ARRAY}` | a text array in ascending order, a line each |
-//! | `{options ARRAY}` | `name=value` in ascending order, a line each; what may be a secret is hidden |
+//! | `{options ARRAY}` | `name=value`, ascending, a line each; possible secrets are hidden |
 //! | `{since VERSION EXPRESSION}` | the expression from this major version on, before it NULL |
 
-/// The server's own schemas, a regular expression.
+/// Regular expression for the server's own schemas.
 const SERVERS: &str = "^(pg_catalog|information_schema|pg_toast|pg_(toast_)?temp_.*)$";
 
-/// Names of options and settings whose values are not shown. Of a hidden value 24 bits of its SHA-256 are in the
-/// fingerprint: a change is noticed (but for one in 16.7 million), and a guess can't be proved by it, since one in 16.7
-/// million wrong guesses fits as well.
+/// Pattern for names of options and settings with hidden values. The fingerprint contains 24 bits
+/// of the SHA-256 of a hidden value. These reveal a change (except for one in 16.7 million), but
+/// cannot prove a guess, since one in 16.7 million wrong guesses matches as well.
 const SECRET: &str = "pass|pwd|secret|token|credential|private|key|auth";
 
-/// The SQL for a server of this major version. Macros may stand in macros; the innermost are replaced first.
+/// Expands the macros for a server of this major version. Macros may be nested; the innermost are
+/// replaced first.
 pub(in super::super) fn expand(sql: &str, major: u32) -> String {
     let mut sql = sql.to_owned();
     while let Some(end) = sql.find('}') {
@@ -44,7 +45,8 @@ fn one(inside: &str, major: u32) -> String {
             class(catalog)
         ),
         ("ours", [n]) => format!("({n}.nspname !~ '{SERVERS}')"),
-        // What `initdb` makes has lower identifiers (PostgreSQL's `transam.h`, FirstNormalObjectId).
+        // Objects created by `initdb` have lower identifiers (PostgreSQL's `transam.h`,
+        // FirstNormalObjectId).
         ("ours", [n, catalog, oid]) => format!(
             "({n}.nspname !~ '{SERVERS}' or {n}.nspname in ('pg_catalog', 'information_schema') and {oid} >= 16384 and {})",
             not_member(catalog, oid)
@@ -69,7 +71,7 @@ fn one(inside: &str, major: u32) -> String {
             Ok(version) if major >= version => rest.split_once(' ').map_or("", |(_, sql)| sql).to_owned(),
             _ => "null".to_owned(),
         },
-        // The tests expand every question in every version.
+        // The tests expand every query for every version.
         _ => format!("macro {word}"),
     }
 }
@@ -82,12 +84,12 @@ fn not_member(catalog: &str, oid: &str) -> String {
     )
 }
 
-/// The catalog's own identifier; a column that holds one stays as it is.
+/// The catalog's own identifier; a column that contains one stays unchanged.
 fn class(catalog: &str) -> String {
     if catalog.contains('.') { catalog.to_owned() } else { format!("'{catalog}'::regclass") }
 }
 
-/// A line for each grantee and grantor, `*` behind what may be granted on.
+/// A line for each grantee and grantor, with `*` after privileges that can be granted on.
 fn grants(acl: &str) -> String {
     format!(
         "(select string_agg(g.line, E'\\n' order by g.line collate \"C\") from (select case x.grantee when 0 then \

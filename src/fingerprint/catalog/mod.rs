@@ -1,8 +1,9 @@
-//! What is asked of the catalogs: one question a kind of object. Each gives the object's identity first and then its
-//! properties, every column one of them; NULL is a property that it doesn't have.
+//! Catalog queries of the fingerprint, one for each kind of object. Each returns the object's
+//! identity in the first column, and one property in each other column; NULL is an absent property.
 //!
-//! Identities are those of `pg_identify_object`, which are made for programs: in every language and with every
-//! `search_path` the same. Whatever has an object identifier or a column number is spelled by its name.
+//! Identities are those of `pg_identify_object`, which are made for programs: they are independent
+//! of the language and of `search_path`. Object identifiers and column numbers are replaced by
+//! names.
 
 mod code;
 mod data;
@@ -18,7 +19,7 @@ pub(super) use macros::expand;
 
 /// A query about one kind of object.
 pub(super) struct Question {
-    /// The first major version that has such objects.
+    /// The first major version with such objects.
     pub since: u32,
     /// SQL with macros (`macros.rs`).
     pub sql: &'static str,
@@ -32,7 +33,7 @@ const fn since(since: u32, sql: &'static str) -> Question {
     Question { since, sql }
 }
 
-/// All of them.
+/// All queries.
 pub(super) fn questions() -> impl Iterator<Item = &'static Question> {
     let all = [relations::QUESTIONS, code::QUESTIONS, types::QUESTIONS, foreign::QUESTIONS, replication::QUESTIONS];
     all.into_iter().flatten().chain(others::QUESTIONS)

@@ -1,9 +1,9 @@
-//! What belongs to the database as a whole, and what any object may have: comments, labels.
+//! Properties of the database as a whole, and those of any object: comments, labels.
 
 use super::{Question, always};
 
 pub(super) const QUESTIONS: &[Question] = &[
-    // What `pg_dump --create` carries of it. Without its name: a clone has another.
+    // The properties that `pg_dump --create` writes, without the name: a clone has another one.
     always(
         r#"select 'database', {role d.datdba} as owner, pg_encoding_to_char(d.encoding) as encoding,
                d.datcollate as collation, d.datctype as "character type",
@@ -37,13 +37,14 @@ pub(super) const QUESTIONS: &[Question] = &[
                        where d.refclassid = 'pg_extension'::regclass and d.refobjid = e.oid and d.deptype = 'e') m) as members
            from pg_extension e"#,
     ),
-    // An object that goes when the extension goes, though it is none of its members.
+    // Objects that are dropped with an extension without being its members.
     always(
         r#"select {identity d.classid d.objid d.objsubid} || ' depends on ' || {identity pg_extension d.refobjid 0}
            from pg_depend d where d.deptype = 'x' and d.refclassid = 'pg_extension'::regclass"#,
     ),
-    // Grants on what is otherwise not looked at, where they are not those that it came with. Those of information_schema
-    // are given after the initial ones are written down: to everybody, but for its own helpers.
+    // Grants on objects that are otherwise excluded, unless they are the initial ones. Those of
+    // information_schema are granted after the initial ones are recorded: to PUBLIC, except on
+    // its own helpers.
     always(
         r#"select 'grants on ' || {identity m.classid m.oid m.sub}, {granted coalesce(m.acl,acldefault(m.kind,m.owner))} as grants
            from (
@@ -79,8 +80,9 @@ pub(super) const QUESTIONS: &[Question] = &[
         r#"select 'large object ' || l.oid, {role l.lomowner} as owner, {acl L l.lomacl l.lomowner} as grants
            from pg_largeobject_metadata l"#,
     ),
-    // Of what came with the server, the thousands that it brings are one digest for each catalog, by identifiers that
-    // every server of a major version has; collations are those of the host.
+    // The thousands of comments that come with the server are one digest for each catalog, selected
+    // by identifiers that are the same on every server of a major version. Collations depend on the
+    // host.
     always(
         r#"select 'comment on ' || (select regexp_replace(o.type, '^table (column|constraint)$', '\1') || ' ' || o.identity),
                to_jsonb(d.description) as text

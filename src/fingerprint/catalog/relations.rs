@@ -1,4 +1,4 @@
-//! Schemas, relations, and what hangs on them.
+//! Schemas, relations, and their dependent objects.
 
 use super::{Question, always, since};
 
@@ -7,7 +7,8 @@ pub(super) const QUESTIONS: &[Question] = &[
         r#"select {identity pg_namespace n.oid 0}, {role n.nspowner} as owner, {acl n n.nspacl n.nspowner} as grants
            from pg_namespace n where {ours n pg_namespace n.oid}"#,
     ),
-    // Triggers of foreign keys are the server's own, and DISABLE TRIGGER ALL switches them off too.
+    // The server itself creates the triggers of foreign keys; DISABLE TRIGGER ALL disables them
+    // too.
     always(
         r#"select {identity pg_class c.oid 0}, {role c.relowner} as owner,
                case c.relpersistence when 'u' then 'unlogged' end as persistence,
@@ -50,12 +51,13 @@ pub(super) const QUESTIONS: &[Question] = &[
            from pg_class c join pg_namespace n on n.oid = c.relnamespace
            where c.relkind in ('v', 'm') and {ours n pg_class c.oid}"#,
     ),
-    // The names of NOT NULL constraints (PostgreSQL 18) are the server's, unless somebody chose one.
-    // Column options are a list of what ALTER TABLE ... ALTER COLUMN ... SET documents, not a list of exceptions: the
-    // server can keep options of its own there, which pg_dump leaves out (15.20 stamps every new column with
-    // `pg_attver`). Extensions can't add column options. `pg_class.reloptions` and the operator class options of index
-    // columns (`siglen`) are compared whole: access methods and operator classes of extensions name their own, and no
-    // server is known to write there. pg_dump carries both, the latter by pg_get_indexdef, as here.
+    // The server chooses the names of NOT NULL constraints (PostgreSQL 18), unless the author gave
+    // one. Column options are those documented for ALTER TABLE ... ALTER COLUMN ... SET, not a list
+    // of exceptions: the server can store options of its own there, which pg_dump omits (15.20
+    // marks every new column with `pg_attver`). Extensions cannot add column options.
+    // `pg_class.reloptions` and the operator class options of index columns (`siglen`) are compared
+    // whole: access methods and operator classes of extensions define their own, and no server is
+    // known to write there. pg_dump includes both, the latter by pg_get_indexdef, as here.
     always(
         r#"select {identity pg_class c.oid a.attnum}, format_type(a.atttypid, a.atttypmod) as type,
                case when a.attcollation <> t.typcollation then (select format('%I.%I', cn.nspname, co.collname)
@@ -83,8 +85,8 @@ pub(super) const QUESTIONS: &[Question] = &[
            join pg_type t on t.oid = a.atttypid
            where c.relkind in ('r', 'p', 'f', 'v', 'm') and {ours n pg_class c.oid}"#,
     ),
-    // Not NOT NULL, which is the column's; nor what a foreign key of partitioned tables makes of itself in partitions,
-    // under names of the server's.
+    // Excludes NOT NULL, which belongs to the column, and the constraints that a foreign key of
+    // partitioned tables creates in partitions under names chosen by the server.
     always(
         r#"select {identity pg_constraint o.oid 0}, pg_get_constraintdef(o.oid) as definition,
                {flag not o.convalidated} as "not valid",

@@ -16,7 +16,8 @@ pub(super) const QUESTIONS: &[Question] = &[
            from pg_publication_rel r"#,
     ),
     since(15, r#"select {identity pg_publication_namespace s.oid 0} from pg_publication_namespace s"#),
-    // Never `subconninfo`. Ordinary roles may read only some columns, before PostgreSQL 14 not even the oid.
+    // Never `subconninfo`. Ordinary roles may read only some columns; before PostgreSQL 14 not even
+    // the oid.
     always(
         r#"select 'subscription ' || quote_ident(s.subname), {role s.subowner} as owner, {flag s.subenabled} as enabled,
                {sorted s.subpublications} as publications, {since 14 s.subslotname} as slot,

@@ -19,7 +19,7 @@ pub(super) const QUESTIONS: &[Question] = &[
            from pg_type t join pg_namespace n on n.oid = t.typnamespace join pg_type b on b.oid = t.typbasetype
            where t.typtype = 'd' and {ours n pg_type t.oid}"#,
     ),
-    // The order of a composite type's attributes is part of how its values are written.
+    // The order of a composite type's attributes is part of the text form of its values.
     always(
         r#"select {identity pg_type t.oid 0}, {role t.typowner} as owner, 'composite' as kind,
                (select string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod) ||
@@ -42,8 +42,9 @@ pub(super) const QUESTIONS: &[Question] = &[
            from pg_type t join pg_namespace n on n.oid = t.typnamespace join pg_range r on r.rngtypid = t.oid
            where {ours n pg_type t.oid}"#,
     ),
-    // Types that come with another one are its own: only what somebody did to them. That of a multirange is its range's,
-    // or that of whoever restored a dump (ALTER TYPE of the range leaves it); a superuser gains nothing by it.
+    // Types that accompany another type belong to it: only explicit changes are compared. A
+    // multirange belongs to its range's owner, or to the role that restored a dump (ALTER TYPE of
+    // the range leaves it). A superuser as owner is ignored, since it gains nothing by it.
     always(
         r#"select {identity pg_type t.oid 0}, 'row' as kind, case when t.typowner <> c.relowner then {role t.typowner} end as owner,
                nullif({acl T t.typacl t.typowner}, {acl T null t.typowner}) as grants
@@ -61,7 +62,7 @@ pub(super) const QUESTIONS: &[Question] = &[
            where {ours n pg_type t.oid} and (m.typowner <> t.typowner and not o.rolsuper or m.typacl is not null
                and {acl T m.typacl m.typowner} is distinct from {acl T null m.typowner})"#,
     ),
-    // Base types and shells; not the array that comes with every type.
+    // Base types and shells, without the array that accompanies every type.
     always(
         r#"select {identity pg_type t.oid 0}, {role t.typowner} as owner,
                case when t.typisdefined then 'base' else 'shell' end as kind,
@@ -79,8 +80,9 @@ pub(super) const QUESTIONS: &[Question] = &[
            where (t.typtype = 'b' or t.typtype = 'p') and {ours n pg_type t.oid}
                and not exists (select from pg_type e where e.typarray = t.oid)"#,
     ),
-    // As JSON: which columns there are differs between versions. A collation's version is the library's, and its encoding
-    // -1 where it was copied of one that fits all, the database's where it was made anew.
+    // As JSON, since the set of columns differs between versions. A collation's version comes from
+    // the library. Its encoding is -1 if it was copied from one for all encodings, and the
+    // database's if it was created explicitly.
     always(
         r#"select {identity pg_collation c.oid 0}, {role c.collowner} as owner,
                jsonb_strip_nulls(to_jsonb(c) - array['oid', 'collname', 'collnamespace', 'collowner', 'collversion',

@@ -1,4 +1,5 @@
-//! What the database says: which one it is, what ran there, its gates, its state, its checks.
+//! Cells with evidence from the database: its identity, the ledger, the gates, the state, the
+//! checks.
 
 use super::super::cell::{Cell, Mark, Proof, ProofOf, Row};
 use super::super::facts::{Answers, Database, Facts, Kept, ReleaseFacts};
@@ -77,7 +78,8 @@ pub(super) fn gate(facts: &Facts, release: &ReleaseFacts) -> Cell {
     Cell { command, ..cell }
 }
 
-/// Once it ran, the question is whether the gate was open then; what it says today is about another run.
+/// The gate of a release in effect: its result during the run counts. Today's result is about
+/// another run.
 fn gate_of_the_run(answers: &Answers, release: &ReleaseFacts) -> Cell {
     let Some(kept) = release.receipt_in_effect() else {
         let says = "It ran, so the gate was open; the signed receipt that would prove it is not here.";
@@ -94,13 +96,13 @@ fn gate_of_the_run(answers: &Answers, release: &ReleaseFacts) -> Cell {
         .proved([receipt_proof(kept)])
 }
 
-/// Of the gates that say so, in their own words.
+/// The reasons of the gates with this result, in their own words.
 fn reasons(gates: &[GateAnswer], ready: bool) -> String {
     let said = gates.iter().filter(|gate| gate.ready == ready).map(|gate| gate.reason.trim());
     said.collect::<Vec<_>>().join("; ")
 }
 
-/// A text that gets its full stop from us.
+/// Removes the final full stop, because the caller adds one.
 fn sentence(text: &str) -> &str {
     text.trim_end_matches('.')
 }
@@ -140,7 +142,7 @@ pub(super) fn state(facts: &Facts, release: &ReleaseFacts) -> Cell {
         let says = if state.expect.len() == 1 { format!("Its one value is {when}.") } else { says };
         return now(Row::State, Mark::Go, says, answers);
     }
-    // A few of them can be said in a sentence.
+    // Only the first three fit in a sentence.
     let first: Vec<&str> = wrong.iter().take(3).map(String::as_str).collect();
     let more = if wrong.len() > first.len() { ", and more" } else { "" };
     let what = if wrong.len() == 1 { "1 value is".to_owned() } else { format!("{} values are", wrong.len()) };
@@ -148,7 +150,7 @@ pub(super) fn state(facts: &Facts, release: &ReleaseFacts) -> Cell {
     now(Row::State, Mark::Stop(PREFLIGHT), says, answers).details(wrong)
 }
 
-/// What `run` and `check` end with where the database is not what a state says.
+/// Exit code of `run` and `check` for a database outside of the expected state.
 pub(super) const PREFLIGHT: u8 = 22;
 
 fn differing(state: &State, observed: &std::collections::BTreeMap<String, Option<String>>) -> Vec<String> {
@@ -202,7 +204,7 @@ fn held(records: &[VerifyRecord]) -> (u64, u64) {
     (records.iter().map(|record| record.held).sum(), records.iter().map(|record| record.checks).sum())
 }
 
-/// An answer that the database gave for this report.
+/// A cell with a current result from the database.
 fn now(row: Row, mark: Mark, says: String, answers: &Answers) -> Cell {
     let target = &answers.target;
     let name = format!("{}, asked as {}", described(target), target.role);
@@ -210,7 +212,8 @@ fn now(row: Row, mark: Mark, says: String, answers: &Answers) -> Cell {
     Cell::new(row, mark, says).dated(answers.at, later(answers.at, ANSWER_SECONDS)).proved([proof])
 }
 
-/// What a receipt said then is shown, and decides nothing about now.
+/// A cell without a current result. A receipt's result is shown, and decides nothing about the
+/// present.
 fn not_asked(row: Row, facts: &Facts, release: &ReleaseFacts, then: impl Fn(&Receipt) -> String) -> Cell {
     let asked = match release.database {
         Database::NotAsked => "The database was not asked.",

@@ -1,4 +1,4 @@
-//! From facts to cells: one function a question.
+//! Computes cells from facts: one function for each question.
 
 mod asked;
 mod signed;
@@ -6,28 +6,29 @@ mod signed;
 use super::cell::{Cell, Mark, Row};
 use super::facts::{Facts, ReleaseFacts};
 
-/// How long an answer of a database counts, in seconds: somebody can change it at any moment, and `run` asks again.
+/// Validity of a database result in seconds: the database can change at any moment, and `run`
+/// queries it again.
 pub const ANSWER_SECONDS: i64 = 15 * 60;
 
-/// How long a rehearsal counts, in seconds: the database that it was made from goes on living.
+/// Validity of a rehearsal in seconds: its source database keeps changing.
 pub const REHEARSAL_SECONDS: i64 = 7 * 24 * 60 * 60;
 
-/// The matrix.
+/// The matrix of a release.
 pub struct Matrix {
     /// A cell for each of [`Row::ALL`], in that order.
     pub cells: Vec<Cell>,
 }
 
 impl Matrix {
-    /// Answers every question.
+    /// Computes the answer to every question.
     pub fn of(facts: &Facts) -> Self {
         let mut matrix = Self { cells: Row::ALL.into_iter().map(|row| cell(row, facts)).collect() };
         matrix.wait_for_the_gate();
         matrix
     }
 
-    /// What opens the gate may be what the state counts, so `run` asks the gate first. While it is closed, a value or check
-    /// that does not hold yet waits with it.
+    /// Defers mismatches of state and checks until the gate is open: the event that opens the gate
+    /// may also satisfy the state, so `run` evaluates the gate first.
     fn wait_for_the_gate(&mut self) {
         if self.cell(Row::Gate).is_none_or(|gate| gate.mark != Mark::NoGo) {
             return;
@@ -41,13 +42,13 @@ impl Matrix {
         }
     }
 
-    /// The answer to one.
+    /// The answer to one question.
     pub fn cell(&self, row: Row) -> Option<&Cell> {
         self.cells.iter().find(|cell| cell.row == row)
     }
 }
 
-/// What stands in the way counts before anything that speaks for it.
+/// A blocking problem takes precedence over positive evidence.
 fn cell(row: Row, facts: &Facts) -> Cell {
     let Some(release) = &facts.release else {
         let not_authentic = "Nothing is read from a file that is not authentic.";

@@ -1,4 +1,4 @@
-//! What signed documents say: the file itself, its signatures, approvals, the rehearsal.
+//! Cells with evidence from signed documents: the file, its signatures, approvals, the rehearsal.
 
 use super::super::cell::{Cell, Mark, Proof, ProofOf, Row};
 use super::super::facts::{Approver, Facts, Kept, ReleaseFacts, Signer};
@@ -82,7 +82,7 @@ pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
     };
     let rehearsal = &kept.document;
     let at = rehearsal.finished;
-    // Of a release that is in effect it is history, which does not age.
+    // For a release in effect, the rehearsal is history and does not become stale.
     let max = release.rehearsal_max_age_days.map_or(REHEARSAL_SECONDS, |days| i64::from(days.get()) * DAY);
     let until = release.in_effect().is_none().then(|| later(at, max)).flatten();
     let steps = rehearsal.steps.iter().map(|step| {
@@ -111,7 +111,8 @@ pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
         return cell(Mark::Unknown, says.to_owned())
             .way_out("An operator rehearses it with all rows, without --schema-only and --tables.", command());
     }
-    // What it proves of other values nobody knows; once the release is in effect, the ledger has those of the run.
+    // A rehearsal proves nothing about other values. Once the release is in effect, the ledger has
+    // the run's values.
     let others = release.values.as_ref().filter(|values| **values != rehearsal.variables);
     if others.is_some() && release.in_effect().is_none() {
         let says = format!("It was rehearsed with other values: {}.", said(&rehearsal.variables));
@@ -137,7 +138,7 @@ pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
     cell(Mark::Go, says)
 }
 
-/// What `run` ends with where it fails and the database is as before.
+/// Exit code of a failed `run` that left the database unchanged.
 const FAILED: u8 = 30;
 
 fn copied(source: &Source) -> String {
@@ -147,20 +148,20 @@ fn copied(source: &Source) -> String {
     }
 }
 
-/// In seconds.
+/// Length of a day in seconds.
 const DAY: i64 = 24 * 60 * 60;
 
-/// The database that the release is for.
+/// The release's target database.
 pub(super) fn database(release: &ReleaseFacts) -> &str {
     &release.manifest.target.database
 }
 
-/// So many seconds later; `None` at the end of time.
+/// The moment this many seconds later; `None` beyond the last representable one.
 pub(super) fn later(at: Timestamp, seconds: i64) -> Option<Timestamp> {
     Timestamp::from_seconds(at.seconds().saturating_add(seconds))
 }
 
-/// The names of a release's verify scripts of a state.
+/// The number of a release's verify scripts for a state.
 pub(super) fn scripts_of(manifest: &Manifest, state: When) -> usize {
     manifest.verify.iter().filter(|script| script.state == When::Any || script.state == state).count()
 }

@@ -7,7 +7,7 @@ use pgseal_verify::format::log_entry::LogKind;
 use pgseal_verify::format::trust_document::{KeyEntry, KeyStatus, PAYLOAD_TYPE, Policy, Role, TrustDocument};
 use pgseal_verify::format::version::Format1;
 
-/// A trust root whose three keys are for root, release and log.
+/// A trust root with three keys, for root, release and log.
 fn trust(keys: &[(&'static str, &SecretKey)]) -> TrustRoot {
     let entry = |(role, key): &(&'static str, &SecretKey)| KeyEntry {
         id: key.public_key().id().digest(),
@@ -64,7 +64,7 @@ impl Bench {
 
     fn kinds(&self, since: &[Checkpoint]) -> Vec<LogFaultKind> {
         let compared = compare(self.dir.path(), &self.root, since, &|_| {}).expect("a directory");
-        // No files lie here: what is logged is gone, and that is not what these tests are about.
+        // These tests create no logged files, so their absence is ignored.
         let faults = compared.faults.into_iter().filter(|fault| fault.kind != LogFaultKind::Deleted);
         faults.map(|fault| fault.kind).collect()
     }
@@ -97,7 +97,7 @@ fn what_is_appended_in_pieces_is_the_tree_of_all_and_its_partial_tiles_go() {
         assert_eq!((checkpoint.size(), Some(checkpoint.root())), (to, whole.root(to)));
         assert_eq!(bench.kinds(&[]), [], "{to}");
         size = to;
-        // The proof of every entry comes from the tiles alone.
+        // The proof of every entry is computed from the tiles alone.
         let stored = Stored::new(bench.dir.path(), size);
         for index in [0, size / 2, size - 1] {
             let path = inclusion(&stored, index, size).expect("tiles");
@@ -119,12 +119,12 @@ fn an_append_that_was_cut_off_anywhere_is_finished_by_the_next() {
     let bench = Bench::new();
     let before = bench.append(&entries(0, 200)).to_string();
     let after = bench.append(&entries(200, 600)).to_string();
-    // Put back as if the rename of the checkpoint had not come, with fewer and fewer of the tiles.
+    // Restores the old checkpoint, as before the rename, with fewer and fewer of the tiles.
     let mut tiles: Vec<Tile> = Tile::all(600).into_iter().filter(|tile| tile.index > 0).collect();
     tiles.sort_by_key(|tile| (tile.content != Content::Entries, *tile));
     std::fs::remove_file(bench.dir.path().join(CHECKPOINT)).expect("there");
     std::fs::write(bench.dir.path().join(CHECKPOINT), &before).expect("written");
-    // The first 200 have to stay readable, from the full tiles that hold them.
+    // The first 200 entries must stay readable, from the full tiles that contain them.
     let left = loop {
         let pending = bench.locked().pending().expect("entries");
         assert!(entries(200, 600).starts_with(&pending), "{}", pending.len());
@@ -133,7 +133,7 @@ fn an_append_that_was_cut_off_anywhere_is_finished_by_the_next() {
         std::fs::remove_file(bench.dir.path().join(tile.to_string())).expect("a tile");
     };
     assert_eq!(left, 56, "those of the first bundle, which is full");
-    // Nothing else may come first: that would be another tree than the one that may have been signed.
+    // No other entry may come first: the tree could differ from an already signed one.
     let wrong = bench.locked().append(&entries(900, 901), &bench.root, &bench.key);
     assert!(matches!(wrong, Err(LogError::Broken { .. })));
     assert_eq!(bench.append(&entries(200, 600)).to_string(), after, "the same tree, and Ed25519 is deterministic");
@@ -173,7 +173,7 @@ fn what_was_signed_before_is_found_to_be_the_beginning_or_not() {
         })
         .collect();
     assert_eq!(bench.kinds(&kept), []);
-    // The same log, written anew without one of the files: only who kept a checkpoint sees it.
+    // The same log, rewritten without one of the files: only an earlier checkpoint reveals it.
     let other = Bench { dir: tempfile::tempdir().expect("temp dir"), ..bench };
     create(other.dir.path(), "example.com/log", &other.root, &other.key).expect("an empty log");
     other.append(&[entries(0, 5), entries(6, 299)].concat());

@@ -1,5 +1,5 @@
-//! Entries that are not as they were logged, and the files that may have been theirs. Where the hash that was logged is
-//! known, the file itself can prove that it is the one: an entry about it has that hash.
+//! Damaged entries, and the files that they may have been about. If the logged hash is known, a
+//! file can prove that it is the logged one: the entry rebuilt from it has that hash.
 
 use std::path::Path;
 
@@ -11,16 +11,16 @@ use pgseal_verify::format::json;
 use pgseal_verify::format::log_entry::{LogEntry, LogKind};
 use pgseal_verify::format::version::Format1;
 
-/// An entry that is not the one that was logged.
+/// An entry that differs from the logged one.
 pub struct Damaged {
-    /// As it stands there.
+    /// Bytes on disk.
     pub bytes: Vec<u8>,
-    /// The hash of the one that was logged; `None` where nothing that was signed says it.
+    /// Hash of the logged entry; `None` if no signed tree contains it.
     pub leaf: Option<Digest>,
 }
 
 impl Damaged {
-    /// Whether it was the entry of this file, of such a length and digest.
+    /// True if the logged entry was about this file, with this length and digest.
     pub fn was_of(&self, path: &Path, size: u64, sha256: Digest) -> bool {
         let (Some(logged), Some(kind)) = (self.leaf, LogKind::of(path)) else { return false };
         let Some(Ok(path)) = path.to_str().map(str::parse) else { return false };
@@ -28,14 +28,14 @@ impl Damaged {
         json::to_canonical(&entry).is_ok_and(|entry| leaf(&entry) == logged)
     }
 
-    /// Whether its path or its digest is there still.
+    /// True if the damaged bytes still contain the path or the digest.
     pub fn names(&self, path: &Path, digest: Option<Digest>) -> bool {
         let has = |text: &str| memmem::find(&self.bytes, text.as_bytes()).is_some();
         let quoted = serde_json::to_string(&path.to_string_lossy());
         quoted.is_ok_and(|quoted| has(&quoted)) || digest.is_some_and(|digest| has(&digest.to_string()))
     }
 
-    /// As it stands there; no file of an archive says it.
+    /// The release id in the damaged bytes; no file of an archive contains it.
     fn release_id(&self) -> Option<Digest> {
         const FIELD: &[u8] = b"\"release_id\":\"";
         let from = memmem::find(&self.bytes, FIELD)? + FIELD.len();

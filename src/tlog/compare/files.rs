@@ -1,4 +1,4 @@
-//! The files of an archive against the entries of its log.
+//! Compares the files of an archive with the entries of its log.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,34 +16,35 @@ use pgseal_verify::format::file_name::Named;
 use pgseal_verify::format::log_entry::{ArchivePath, LogEntry, LogKind};
 use pgseal_verify::words::count;
 
-/// What can be said to have been logged.
+/// Evidence of the logged files.
 pub struct Logged<'a> {
     /// The archive.
     pub below: &'a Below,
-    /// The entries that are as they were logged.
+    /// Undamaged entries up to the checkpoint.
     pub entries: &'a [LogEntry],
-    /// Those behind the checkpoint.
+    /// Entries after the checkpoint.
     pub behind: &'a [LogEntry],
-    /// Entries that are not.
+    /// Damaged entries.
     pub damaged: Vec<Damaged>,
-    /// Whether every entry is there.
+    /// True if every entry is present.
     pub is_whole: bool,
 }
 
 impl Logged<'_> {
-    /// Of a file that lies in the archive, and not behind a link.
+    /// Length and digest of a file inside the archive; links are not followed.
     fn digest(&self, path: &Path) -> io::Result<(u64, Digest)> {
         digest_of(self.below.file(path)?, &|_| {})
     }
 
-    /// Whether an entry behind the checkpoint is about this very file.
+    /// True if an entry after the checkpoint is about exactly this file.
     fn is_behind(&self, path: &Path) -> bool {
         let mut entries = self.behind.iter().filter(|entry| Path::new(entry.path.as_str()) == path).peekable();
         entries.peek().is_some()
             && self.digest(path).is_ok_and(|file| entries.any(|entry| (entry.size, entry.sha256) == file))
     }
 
-    /// Of files that no sound entry has, those that no damaged one was about either; and whether one may have been.
+    /// From files without an undamaged entry, selects those that no damaged entry was provably
+    /// about. The flag marks files that a damaged entry may have been about.
     fn unlogged<'f>(&self, files: impl Iterator<Item = &'f PathBuf>) -> Vec<(&'f PathBuf, bool)> {
         if self.damaged.is_empty() {
             return files.map(|path| (path, false)).collect();
@@ -64,7 +65,8 @@ impl Logged<'_> {
     }
 }
 
-/// The files of kinds that audits look at and archives take, by their paths below the archive; wherever they lie.
+/// Finds all files of kinds that audits read and archives accept, by their paths below the archive,
+/// in any directory.
 pub fn walk(dir: &Path, faults: &mut Faults) -> BTreeSet<PathBuf> {
     let mut files = BTreeSet::new();
     for entry in WalkDir::new(dir).sort_by_file_name() {
@@ -83,8 +85,9 @@ pub fn walk(dir: &Path, faults: &mut Faults) -> BTreeSet<PathBuf> {
     files
 }
 
-/// Every logged file, and every file that is not logged. `seen` is told how many of the logged ones were read, of how many.
-/// Answers with the files that are logged behind the checkpoint only.
+/// Checks every logged file, and reports every file that is not logged. Calls `seen` with the
+/// number of logged files read, and their total. Returns the files that are logged only after the
+/// checkpoint.
 pub fn check(
     log: &Logged<'_>,
     files: BTreeSet<PathBuf>,
@@ -129,11 +132,11 @@ pub fn check(
     behind.into_iter().cloned().collect()
 }
 
-/// Of a file that only a damaged entry names.
+/// Description for a file that only a damaged entry names.
 const DAMAGED: &str = "the log's entry under that name or digest is damaged, so whether this file is the logged one \
                        can't be said: repair the log first";
 
-/// What helps with a file that is not in the log.
+/// Advice for a file that is not in the log.
 fn why_not(path: &Path, is_whole: bool) -> String {
     let is_aside = path.iter().any(|part| part.as_encoded_bytes().starts_with(b".pgseal-"));
     let parsed = path.to_str().map(str::parse::<ArchivePath>);
@@ -155,7 +158,7 @@ fn why_not(path: &Path, is_whole: bool) -> String {
     }
 }
 
-/// Where lost files are under another name, by their digests.
+/// New paths of lost files, by their digests.
 fn moved<'a>(
     log: &Logged<'_>,
     found: &[(&LogEntry, LogFault)],
@@ -182,7 +185,7 @@ fn check_file(log: &Logged<'_>, entry: &LogEntry) -> Option<LogFault> {
     };
     let path = Path::new(entry.path.as_str());
     match log.digest(path) {
-        // What a link leads to is no file of the archive, also where it is the same.
+        // The target of a link is not a file of the archive, even if it is equal.
         Err(error) if is_link(&error) => {
             fault(LogFaultKind::Deleted, format!("gone: {error}, and not the file itself"))
         }

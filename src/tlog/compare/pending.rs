@@ -1,4 +1,4 @@
-//! Entries behind the checkpoint, which nothing that was signed speaks of: one fault, whatever files they are about.
+//! Entries after the checkpoint, which no signature covers: one fault for all of their files.
 
 use std::path::Path;
 
@@ -10,15 +10,15 @@ use pgseal_verify::format::json;
 use pgseal_verify::format::log_entry::LogEntry;
 use pgseal_verify::words::count;
 
-/// Entries behind the checkpoint, and the fault that tells of them.
+/// Entries after the checkpoint, and the fault that reports them.
 pub struct Pending {
-    /// Those that can be read.
+    /// The readable entries.
     pub entries: Vec<LogEntry>,
     fault: usize,
 }
 
 impl Pending {
-    /// Tells of them, where there are any.
+    /// Reports the entries, if there are any.
     pub fn tell(dir: &Path, head: &Checkpoint, faults: &mut Faults) -> Option<Self> {
         let entries = match pending(dir, head.size()) {
             Ok(entries) if entries.is_empty() => return None,
@@ -38,7 +38,8 @@ impl Pending {
         Some(Self { entries, fault: faults.0.len() - 1 })
     }
 
-    /// Of how many files here they are, which have no fault of their own then.
+    /// Adds the number of their files in the archive to the fault; these files get no fault of
+    /// their own.
     pub fn tell_files(&self, files: usize, faults: &mut Faults) {
         let are = match files {
             0 => return,

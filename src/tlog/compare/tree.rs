@@ -1,4 +1,4 @@
-//! The tree of a log: entries, tiles and checkpoint against each other, and against checkpoints that were kept.
+//! Compares a log's entries, tiles and checkpoint with each other, and with kept checkpoints.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -14,12 +14,12 @@ use crate::trust::TrustRoot;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::words::count;
 
-/// Entries that are not those that were logged, by their places, and the hashes of those that were.
+/// Damaged entries by index, with the hashes of the logged ones.
 pub type Bad = BTreeMap<u64, Option<Digest>>;
 
-/// Whether entries, tiles and checkpoint are of one tree. Where they are not, whose fault it is: what leads to the root
-/// that was signed is right. Answers with the places of entries that are not the logged ones, and with the hashes of those
-/// that were, where the tiles lead to that root.
+/// Checks that entries, tiles and checkpoint are of one tree. In a mismatch, the part that leads to
+/// the signed root is right. Returns the indexes of damaged entries, with the hashes of the logged
+/// ones if the tiles lead to that root.
 pub fn check(dir: &Path, checkpoint: &Checkpoint, leaves: &Leaves, faults: &mut Faults) -> Bad {
     let (size, stored) = (checkpoint.size(), Stored::new(dir, checkpoint.size()));
     let entries_hold = leaves.root(size) == Some(checkpoint.root());
@@ -61,14 +61,14 @@ pub fn check(dir: &Path, checkpoint: &Checkpoint, leaves: &Leaves, faults: &mut 
     if bad.is_empty() {
         return Bad::new();
     }
-    // The tiles may be anybody's; only all of them together are what was signed.
+    // Single tiles may be forged; only all of them together are covered by the signature.
     let logged = Leaves::new(logged);
     let is_signed = logged.level(0).len() as u64 == size && logged.root(size) == Some(checkpoint.root());
     let hash = |at: u64| logged.level(0).get(usize::try_from(at).ok()?).copied().filter(|_| is_signed);
     bad.into_iter().map(|at| (at, hash(at))).collect()
 }
 
-/// Without a checkpoint of its own a log is what its entries are.
+/// Compares a kept checkpoint. Without a checkpoint of the log, its entries are compared.
 pub fn check_kept(
     kept: &Checkpoint,
     head: Option<&Checkpoint>,

@@ -1,59 +1,61 @@
-//! One gzip member (RFC 1952), written one way, read to its exact end.
+//! One gzip member (RFC 1952): written in one canonical way, read to its exact end.
 
 use std::io::{self, BufRead, Read, Write};
 
 use flate2::bufread::GzDecoder;
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
-/// Why stored bytes are not the content they promise.
+/// Reason why stored bytes are not the signed content.
 #[derive(Debug, thiserror::Error)]
 pub enum GzipError {
     /// Damaged, or not gzip.
     #[error("the gzip data can't be decompressed: {0}")]
     Damaged(#[from] io::Error),
-    /// Decompression stopped at the signed size.
+    /// More bytes than signed; decompression stopped at the signed size.
     #[error("the gzip data holds more than its {0} signed bytes")]
     TooLong(u64),
     /// Fewer bytes than signed.
     #[error("the gzip data holds {found} bytes, {expected} are signed")]
     TooShort {
-        /// The signed size.
+        /// Signed size in bytes.
         expected: u64,
-        /// The size that was there.
+        /// Actual size in bytes.
         found: u64,
     },
-    /// A second member, or anything else, follows.
+    /// Bytes after the member, such as a second one.
     #[error("{0} bytes follow the gzip member")]
     Trailing(u64),
 }
 
-/// Compresses. No name, no time, the operating system "unknown": the same bytes on every host.
+/// Compresses without a name or time, with operating system "unknown": the same bytes on every
+/// host.
 pub fn compress(content: &[u8]) -> io::Result<Vec<u8>> {
     let mut stored = Vec::new();
     compress_stream(&mut &*content, &mut stored)?;
     Ok(stored)
 }
 
-/// What the encoder takes at once, in bytes. Its output depends on where its window is filled anew: after 64 KiB, and
-/// then every 32 KiB. Whole pieces end just there, so that the bytes are those that one big buffer would give, and those
-/// that releases were signed with before.
+/// Bytes of input per call of the encoder. Its output depends on the points at which its window is
+/// refilled: after 64 KiB, and then every 32 KiB. Whole pieces end exactly there, so the result
+/// equals that of one big buffer, and that of already signed releases.
 const PIECE: usize = 256 << 10;
 
-/// What the encoder gives at once, in bytes, for the same reason: it stops where the room for its output ends.
+/// Bytes of output per call of the encoder, for the same reason: it stops at the end of the output
+/// buffer.
 const ROOM: usize = 32 << 10;
 
-/// RFC 1952, 2.3: deflate, no flags, no time, the usual effort, an unknown operating system.
+/// RFC 1952, 2.3: deflate, no flags, no time, default level, unknown operating system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
-/// As [`compress`], of content that comes piece by piece, in memory that does not depend on its size. Gives the content's
-/// size.
+/// Compresses like [`compress`], from a stream, in memory that does not depend on the content's
+/// size. Returns the content's size in bytes.
 pub fn compress_stream(content: &mut impl Read, stored: &mut impl Write) -> io::Result<u64> {
     let mut encoder = Compress::new(Compression::new(6), false);
     let (mut sum, mut piece, mut room) = (Crc::new(), Vec::with_capacity(PIECE), Vec::with_capacity(ROOM));
     stored.write_all(&HEADER)?;
     loop {
         piece.clear();
-        // Only the last one is not whole.
+        // Only the last piece may be shorter.
         content.take(PIECE as u64).read_to_end(&mut piece)?;
         sum.update(&piece);
         let mut rest = piece.as_slice();
@@ -87,7 +89,8 @@ pub fn compress_stream(content: &mut impl Read, stored: &mut impl Write) -> io::
 /// Decompresses exactly one member of exactly `size` bytes.
 pub fn decompress(stored: &[u8], size: u64) -> Result<Vec<u8>, GzipError> {
     let mut decoder = GzDecoder::new(stored);
-    // Deflate makes at most 1032 bytes of one (zlib's technical notes), so no claimed size reserves more than that.
+    // Deflate expands at most 1032-fold (zlib's technical notes), so no claimed size reserves more
+    // than that.
     let most = (stored.len() as u64).saturating_mul(1032);
     let mut content = Vec::with_capacity(size.min(most) as usize);
     decoder.by_ref().take(size).read_to_end(&mut content)?;
@@ -98,8 +101,8 @@ pub fn decompress(stored: &[u8], size: u64) -> Result<Vec<u8>, GzipError> {
     }
 }
 
-/// As [`decompress`], from a reader, giving the content to `take` piece by piece. Whether bytes follow the member is for
-/// the caller to see, who knows where they end.
+/// Decompresses like [`decompress`], from a reader, and passes the content to `take` piece by
+/// piece. The caller knows the end of the stored bytes, and must check for trailing bytes itself.
 pub fn decompress_stream(
     stored: &mut impl BufRead,
     size: u64,
@@ -126,7 +129,8 @@ fn ended(decoder: &mut impl Read, found: u64, size: u64) -> Result<(), GzipError
     if found != size {
         return Err(GzipError::TooShort { expected: size, found });
     }
-    // One more read reaches the checksum in the trailer, and shows whether there is more than was signed.
+    // One more read reaches the checksum in the trailer, and detects content beyond the signed
+    // size.
     if decoder.read(&mut [0])? != 0 {
         return Err(GzipError::TooLong(size));
     }
@@ -153,14 +157,15 @@ mod tests {
         assert_eq!(&stored[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
     }
 
-    /// What `compress` was before it worked on streams: a signed release must pack to the same bytes for ever.
+    /// `compress` as it was before it worked on streams: a signed release must always pack to the
+    /// same bytes.
     fn by_the_whole(content: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), Compression::new(6));
         encoder.write_all(content).expect("memory");
         encoder.finish().expect("memory")
     }
 
-    /// Gives at most so many bytes at once.
+    /// Reader that returns at most this many bytes per call.
     struct Drips<'c>(&'c [u8], usize);
 
     impl Read for Drips<'_> {
@@ -170,7 +175,7 @@ mod tests {
         }
     }
 
-    /// Text of words, noise, and long runs, in turns of changing length.
+    /// Words, noise and long runs, alternating with changing lengths.
     fn content(size: usize, seed: u64) -> Vec<u8> {
         let mut state = seed | 1;
         let mut random = move |below: u64| {

@@ -6,32 +6,33 @@ use super::BLOCK;
 use crate::entry_path::{EntryPath, EntryPathError};
 use crate::limits;
 
-/// Why 512 bytes are not a header.
+/// Reason why 512 bytes are not a header.
 #[derive(Debug, thiserror::Error)]
 pub enum HeaderError {
-    /// A size that eleven octal digits don't hold, as GNU tar writes it.
+    /// A size beyond eleven octal digits, as GNU tar writes it.
     #[error("the member has 8 GiB or more, the format holds less")]
     TooLarge,
-    /// The size is not eleven octal digits and a NUL.
+    /// A size that is not eleven octal digits and a NUL.
     #[error("the size field is not eleven octal digits")]
     Size,
-    /// The name is not text.
+    /// A name that is not text.
     #[error("the name field is not ASCII")]
     NameEncoding,
-    /// The name is outside the grammar.
+    /// A name outside the grammar.
     #[error(transparent)]
     Name(#[from] EntryPathError),
-    /// Another encoding of the same name and size: PAX, GNU, links, owners, times, modes, checksum, magic.
+    /// Another encoding of the same name and size: PAX, GNU, links, owners, times, modes, checksum,
+    /// magic.
     #[error("the header of {path:?} differs from its one permitted form at byte {at}")]
     Form {
-        /// The member.
+        /// Name of the member.
         path: EntryPath,
-        /// The first byte that differs, within the header.
+        /// First differing byte, within the header.
         at: usize,
     },
 }
 
-/// Where the checksum stands in a header.
+/// Position of the checksum in a header.
 const CHECKSUM: std::ops::Range<usize> = 148..156;
 
 /// Encodes the header of a member. The size must be at most [`limits::MEMBER_BYTES`].
@@ -40,7 +41,8 @@ pub fn encode(path: &EntryPath, size: u64) -> [u8; BLOCK] {
     header.set_entry_type(EntryType::Regular);
     if let Some(ustar) = header.as_ustar_mut() {
         ustar.name[..path.as_str().len()].copy_from_slice(path.as_str().as_bytes());
-        // Field by field as GNU tar writes them with --format=ustar, so that it repacks a bundle to the same bytes.
+        // Each field has the form of GNU tar with --format=ustar, so that GNU tar repacks a bundle
+        // to the same bytes.
         ustar.mode = *b"0000644\0";
         ustar.uid = *b"0000000\0";
         ustar.gid = *b"0000000\0";
@@ -50,7 +52,7 @@ pub fn encode(path: &EntryPath, size: u64) -> [u8; BLOCK] {
         ustar.dev_minor = *b"0000000\0";
         ustar.cksum = *b"        ";
     }
-    // POSIX.1-1988: the sum of all bytes, with the checksum field itself taken as blanks.
+    // POSIX.1-1988: the sum of all bytes, with blanks in place of the checksum field.
     let sum: u32 = header.as_bytes().iter().map(|byte| u32::from(*byte)).sum();
     if let Some(ustar) = header.as_ustar_mut() {
         ustar.cksum.copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
@@ -58,7 +60,7 @@ pub fn encode(path: &EntryPath, size: u64) -> [u8; BLOCK] {
     *header.as_bytes()
 }
 
-/// Decodes a header and requires that encoding the result gives the same bytes.
+/// Decodes a header, and requires that the result encodes to the same bytes.
 pub fn decode(bytes: &[u8; BLOCK]) -> Result<(EntryPath, u64), HeaderError> {
     let header = Header::from_byte_slice(bytes);
     let fields = header.as_old();
@@ -69,7 +71,7 @@ pub fn decode(bytes: &[u8; BLOCK]) -> Result<(EntryPath, u64), HeaderError> {
     let size = octal(&fields.size).ok_or(if too_large { HeaderError::TooLarge } else { HeaderError::Size })?;
     let again = encode(&path, size);
     let differs = |at: &usize| again[*at] != bytes[*at];
-    // The checksum differs whenever anything else does; the other byte says more.
+    // The checksum differs whenever another byte does; that other byte is more informative.
     match (0..BLOCK).filter(differs).find(|at| !CHECKSUM.contains(at)).or_else(|| CHECKSUM.into_iter().find(differs)) {
         Some(at) => Err(HeaderError::Form { path, at }),
         None => Ok((path, size)),
@@ -85,7 +87,8 @@ fn octal(field: &[u8; 12]) -> Option<u64> {
     (end == [0] && value <= limits::MEMBER_BYTES).then_some(value)
 }
 
-/// How GNU tar writes the size of a file of 8 GiB or more: a first byte that is no digit, then the number itself.
+/// GNU tar's size field of a file of 8 GiB or more: a first byte that is not a digit, then the
+/// binary number.
 fn binary(field: &[u8; 12]) -> Option<u64> {
     let number = field.strip_prefix(&[0x80, 0, 0, 0])?;
     Some(number.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
@@ -104,7 +107,7 @@ mod tests {
         for bit in 0..BLOCK * 8 {
             let mut flipped = header;
             flipped[bit / 8] ^= 1 << (bit % 8);
-            // The checksum forces every single bit.
+            // The checksum covers every single bit.
             assert!(decode(&flipped).is_err(), "bit {bit}");
         }
     }

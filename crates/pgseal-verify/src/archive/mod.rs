@@ -1,4 +1,5 @@
-//! The file around a release: a POSIX ustar archive with exactly one permitted encoding (bundle/FORMAT.md, section 2).
+//! The container of a release: a POSIX ustar archive with exactly one permitted encoding
+//! (bundle/FORMAT.md, section 2).
 
 pub mod gzip;
 pub mod header;
@@ -9,13 +10,13 @@ pub mod source;
 pub mod stored;
 pub mod write;
 
-/// The first member's content: the format's name and version.
+/// Content of the first member: the format's name and version.
 pub const MAGIC: &[u8; 9] = b"pgseal 1\n";
 
-/// A tar block, in bytes; members are padded to it with zeros.
+/// Size of a tar block in bytes; members are padded to it with zeros.
 pub const BLOCK: usize = 512;
 
-/// Zero bytes between a member's end and the next block.
+/// Number of zero bytes between a member's end and the next block.
 fn padding(size: u64) -> usize {
     (size.wrapping_neg() % BLOCK as u64) as usize
 }

@@ -1,18 +1,18 @@
-//! Which names can be unpacked together, on any file system (FORMAT.md 2.4).
+//! Detects names that cannot be unpacked together on every file system (FORMAT.md 2.4).
 
 use std::collections::{HashMap, HashSet};
 
-/// The names so far, as a file system without case would see them.
+/// The names so far, as a case-insensitive file system would see them.
 #[derive(Default)]
 pub struct Names {
     files: HashSet<String>,
-    /// Directories, folded, and as they were first written.
+    /// Directories: folded name, and first spelling.
     directories: HashMap<String, String>,
 }
 
 impl Names {
-    /// Adds a name; whether it can be unpacked beside all others: no file is where another has a directory, and no two
-    /// names differ only in case.
+    /// Adds a name. False if it cannot be unpacked together with the others: a file has the name of
+    /// a directory, or two names differ only in case.
     pub fn add(&mut self, path: &str) -> bool {
         for (slash, _) in path.match_indices('/') {
             let folded = path[..slash].to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! Reads the canonical archive: parse, encode again, require the same bytes.
+//! Reads the canonical archive: parses, encodes again, and requires the same bytes.
 
 use std::io;
 
@@ -10,53 +10,54 @@ use super::{BLOCK, MAGIC, padding};
 use crate::entry_path::EntryPath;
 use crate::limits;
 
-/// Why a file is not a bundle. All of them mean "malformed".
+/// Reason why a file is not a bundle. All of them mean "malformed".
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// The file can't be read.
+    /// An unreadable file.
     #[error("can't read the file: {0}")]
     Io(#[from] io::Error),
-    /// The first member is not `pgseal` with the known content.
+    /// A first member other than `pgseal` with the known content.
     #[error("not a pgseal bundle: {found}")]
     NotABundle {
-        /// What it looks like instead.
+        /// Description of the actual file.
         found: String,
     },
-    /// The file ends too early.
+    /// A file that ends too early.
     #[error("the file is cut off: {what} at byte {at} is not there")]
     CutOff {
-        /// What was expected.
+        /// The missing part.
         what: &'static str,
-        /// Where, in bytes from the start of the file.
+        /// Its position in bytes from the start of the file.
         at: u64,
     },
     /// A header outside the grammar.
     #[error("at byte {at}: {source}")]
     Header {
-        /// Where, in bytes from the start of the file.
+        /// Its position in bytes from the start of the file.
         at: u64,
-        /// What is wrong with it.
+        /// The fault in the header.
         source: HeaderError,
     },
     /// Padding that is not zero.
     #[error("at byte {at}: padding is not zero")]
     Padding {
-        /// Where the padding begins.
+        /// Position of the padding's first byte.
         at: u64,
     },
     /// A reserved name without a meaning.
     #[error("member {0:?} has a name that the format reserves")]
     Reserved(EntryPath),
-    /// Out of order, or twice.
+    /// A member out of order, or a duplicate.
     #[error("member {0:?} is out of order, or there twice")]
     Order(EntryPath),
-    /// Names that can't all be unpacked: a file where another has a directory, or names that differ only in case.
+    /// Names that cannot be unpacked together: a file with the name of a directory, or names that
+    /// differ only in case.
     #[error("member {0:?} is also a directory of another, or differs from another only in upper and lower case")]
     Clash(EntryPath),
-    /// Bytes after the end.
+    /// Bytes after the end of the archive.
     #[error("there are bytes after the end of the archive, from byte {0} on")]
     TrailingBytes(u64),
-    /// Too many members.
+    /// More members than [`limits::MEMBERS`].
     #[error("more than {} members", limits::MEMBERS)]
     TooManyMembers,
 }
@@ -64,17 +65,17 @@ pub enum ArchiveError {
 /// A member of an archive.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// Its name.
+    /// Name in the archive.
     pub path: EntryPath,
-    /// What it is.
+    /// Section, derived from the name.
     pub section: Section,
-    /// Where its bytes begin.
+    /// Position of its first byte in the file.
     pub offset: u64,
-    /// How many they are.
+    /// Size in bytes.
     pub size: u64,
 }
 
-/// A well-formed archive. Nothing in it is authentic.
+/// A well-formed archive. Its content is not authenticated.
 pub struct Archive {
     source: Box<dyn ByteSource>,
     members: Vec<Member>,
@@ -121,7 +122,7 @@ impl Archive {
         &self.members
     }
 
-    /// The bytes of a member, in memory.
+    /// Reads the bytes of a member into memory.
     pub fn read(&self, member: &Member) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; usize::try_from(member.size).map_err(io::Error::other)?];
         self.source.read_exact_at(&mut bytes, member.offset)?;
@@ -133,7 +134,8 @@ impl Archive {
     }
 }
 
-/// The first block and content are compared before anything else is looked at, so that a wrong file is named as such.
+/// Compares the first block and content before all other checks, so that the error can name the
+/// type of a wrong file.
 fn check_magic(source: &dyn ByteSource) -> Result<(), ArchiveError> {
     let not_a_bundle = |found: &str| ArchiveError::NotABundle { found: found.to_owned() };
     let mut start = vec![0; source.size().min(BLOCK as u64 + MAGIC.len() as u64) as usize];

@@ -3,7 +3,8 @@
 use crate::digest::Digest;
 use crate::entry_path::EntryPath;
 
-/// What a member is, by its name. The order of the variants is the order of the file; within a section, names ascend.
+/// Type of a member, by its name. The order of the variants is the order of the file; within a
+/// section, names ascend.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Section {
     /// `pgseal`
@@ -12,25 +13,26 @@ pub enum Section {
     Statement,
     /// `signatures/KEYID.sig`
     Signature(Digest),
-    /// `approvals/KEYID.json` and `approvals/KEYID.sig`: statements about the release that were added after signing.
+    /// `approvals/KEYID.json` and `approvals/KEYID.sig`: statements about the release, attached
+    /// after signing.
     Added(Digest, Part),
-    /// `timestamps/KEYID.tsr`: since when the key's signature exists.
+    /// `timestamps/KEYID.tsr`: timestamp of the key's signature.
     Timestamp(Digest),
     /// A file of the release.
     File(EntryPath),
 }
 
-/// The two members of an added statement, in their order.
+/// The two members of an attached statement, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// The statement.
     Statement,
-    /// Its signature.
+    /// The signature of the statement.
     Signature,
 }
 
 impl Section {
-    /// The section of a name; `None` for a reserved name that has no meaning.
+    /// The section of a name; `None` for a reserved name without a meaning.
     pub fn of(path: &EntryPath) -> Option<Self> {
         match path.as_str().split_once('/') {
             None if path.as_str() == "pgseal" => Some(Self::Magic),
@@ -46,7 +48,7 @@ impl Section {
         }
     }
 
-    /// The member's name.
+    /// Name of the member.
     pub fn path(&self) -> EntryPath {
         let name = match self {
             Self::Magic => "pgseal".to_owned(),

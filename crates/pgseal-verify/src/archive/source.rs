@@ -3,19 +3,20 @@
 use std::io;
 use std::sync::Arc;
 
-/// Bytes that can be read at any place.
+/// Bytes with random access.
 pub trait ByteSource: Send + Sync {
-    /// How many there are.
+    /// Size in bytes.
     fn size(&self) -> u64;
-    /// Fills the buffer from `offset`; an error when that reaches beyond the end.
+    /// Fills the buffer from `offset`; an error if it reaches beyond the end.
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
 
-    /// All of them, where they are in memory.
+    /// All bytes, if they are in memory.
     fn bytes(&self) -> Option<&[u8]> {
         None
     }
 
-    /// Says that so many bytes from `offset` will be read soon, so that a disk can fetch them while others are hashed.
+    /// Announces that `length` bytes from `offset` will be read soon, so that a disk can prefetch
+    /// them during hashing.
     fn soon(&self, _offset: u64, _length: u64) {}
 }
 

@@ -1,4 +1,5 @@
-//! A member's stored bytes, read once from beginning to end, and the digest of the very bytes that were given out.
+//! Streaming reader of a member's stored bytes, with the digest of exactly the bytes that it
+//! returned.
 
 use std::io::{self, BufRead, Read};
 
@@ -6,10 +7,10 @@ use super::read::{Archive, Member};
 use super::source::ByteSource;
 use crate::digest::{Digest, Hasher};
 
-/// How many bytes are read at once. Every thread that reads has a buffer of so many.
+/// Bytes per read. Every reading thread has a buffer of this size.
 pub const PIECE: usize = 256 << 10;
 
-/// How many bytes of a file that is not in memory are asked for before they are needed.
+/// Bytes to prefetch from a file that is not in memory.
 const AHEAD: u64 = 4 << 20;
 
 /// The bytes of one member, in order.
@@ -17,7 +18,7 @@ pub struct StoredReader<'a> {
     source: &'a dyn ByteSource,
     at: u64,
     end: u64,
-    /// Asked for up to here.
+    /// End of the prefetched bytes.
     asked: u64,
     buffer: Vec<u8>,
     used: usize,
@@ -26,7 +27,7 @@ pub struct StoredReader<'a> {
 }
 
 impl Archive {
-    /// Begins to read a member.
+    /// Opens a member for reading.
     pub fn stored(&self, member: &Member) -> StoredReader<'_> {
         let (at, end) = (member.offset, member.offset + member.size);
         let buffer = Vec::with_capacity(member.size.min(PIECE as u64) as usize);
@@ -42,7 +43,7 @@ impl Archive {
         self.stored(member).finish()
     }
 
-    /// Gives a member's stored bytes to `take`, piece by piece.
+    /// Passes a member's stored bytes to `take`, piece by piece.
     pub fn pieces(&self, member: &Member, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let mut stored = self.stored(member);
         while stored.next_piece()? {
@@ -59,7 +60,8 @@ impl Archive {
 }
 
 impl StoredReader<'_> {
-    /// Reads what is left, and gives the digest of all of it. An error of reading, an earlier one too, is told here.
+    /// Reads the rest, and returns the digest of the whole member. Reports a read error, also an
+    /// earlier one.
     pub fn finish(mut self) -> io::Result<Digest> {
         while self.failed.is_none() && self.next_piece()? {}
         match self.failed {
@@ -68,12 +70,12 @@ impl StoredReader<'_> {
         }
     }
 
-    /// How many bytes were not given out yet.
+    /// Number of bytes not returned yet.
     pub fn left(&self) -> u64 {
         self.end - self.at + (self.buffer.len() - self.used) as u64
     }
 
-    /// Fills the buffer; whether there was anything left.
+    /// Fills the buffer; false at the end.
     fn next_piece(&mut self) -> io::Result<bool> {
         self.buffer.clear();
         self.used = 0;
@@ -97,7 +99,7 @@ impl StoredReader<'_> {
 impl BufRead for StoredReader<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.used == self.buffer.len() && self.failed.is_none() {
-            // Kept for [`Self::finish`]: decoders tell errors of reading as if the data were damaged.
+            // Kept for [`Self::finish`]: decoders report read errors as damaged data.
             self.failed = self.next_piece().err();
         }
         match &self.failed {

@@ -1,14 +1,13 @@
-//! Who computes: `sha2` by default, which uses the SHA instructions that a processor has; ring where an x86 processor has
-//! none: its assembler (AVX2, SSSE3) then does 354 MB/s a core, and sha2's plain code 191 (docs/benchmarks.md).
+//! Backends of the digest: `sha2` by default, which uses a processor's SHA instructions; ring on
+//! x86 processors without them. There, ring's assembler (AVX2, SSSE3) hashes 354 MB/s a core, and
+//! sha2's portable code 191 (docs/benchmarks.md).
 
 use sha2::Digest as _;
 
-/// A computation that is under way.
+/// A digest in progress.
 #[derive(Clone)]
 pub(super) enum Backend {
-    /// By `sha2`.
     Sha2(sha2::Sha256),
-    /// By ring.
     #[cfg(not(target_arch = "wasm32"))]
     Ring(ring::digest::Context),
 }
@@ -56,8 +55,8 @@ impl Backend {
     }
 }
 
-/// Whether `sha2` finds instructions for SHA-256, or ring would find no better code than it has itself. The answer is kept
-/// by the standard library.
+/// True if `sha2` finds instructions for SHA-256, or if ring has no faster code for the processor.
+/// The standard library caches the result.
 #[cfg(not(target_arch = "wasm32"))]
 fn has_instructions() -> bool {
     #[cfg(target_arch = "x86_64")]

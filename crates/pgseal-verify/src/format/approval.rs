@@ -1,4 +1,4 @@
-//! An approval as data: what a person says about one release, as an in-toto Statement v1.
+//! The document of an approval: an in-toto Statement v1 by an approver about one release.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::name::{AprCode, Name};
 use super::statement::{Predicate, Statement};
 use super::timestamp::Timestamp;
 
-/// The variable of a release that carries the code of the ratified proposal.
+/// Name of the release variable that carries the code of the ratified proposal.
 pub const APR_VARIABLE: &str = "ratified_apr";
 
 /// An approval or its withdrawal, `approvals/KEYID.json` by a person.
@@ -19,38 +19,40 @@ impl Predicate for Approval {
     const TYPE: &'static str = "urn:pgseal:approval:v1";
 }
 
-/// A person's yes to a release, or the withdrawal of it.
+/// An approval of a release, or its withdrawal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
-    /// Yes, or no longer.
+    /// Approval or withdrawal.
     pub decision: Decision,
-    /// In which role.
+    /// Role of the approver.
     pub role: Name,
-    /// The code of the ratified proposal, which must be the run's `ratified_apr`.
+    /// The code of the ratified proposal, which must equal the run's `ratified_apr`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub apr: Option<AprCode>,
-    /// What the person was shown.
+    /// The release as it was shown to the approver.
     pub release: Release,
-    /// Where it may run.
+    /// Database on which it may run.
     pub target: Target,
-    /// The person's clock. Of two statements by one key about one release, the later one counts.
+    /// Time by the approver's clock. Of two statements by one key about one release, the later one
+    /// counts.
     pub at: Timestamp,
-    /// It counts up to this moment; a withdrawal has no end.
+    /// End of the validity, inclusive; absent in a withdrawal.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expires: Option<Timestamp>,
-    /// Why, in the person's own words.
+    /// Reason in the approver's own words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
 }
 
-/// What a person says. The order matters: of two statements of the same second the withdrawal counts.
+/// Decision of an approver. The order matters: of two statements of the same second, the withdrawal
+/// counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
-    /// Yes.
+    /// Approves the release.
     Approve,
-    /// What was approved is no longer.
+    /// Withdraws an earlier approval.
     Withdraw,
 }
 

@@ -1,5 +1,6 @@
-//! DSSE's JSON envelope as data (<https://github.com/secure-systems-lab/dsse/blob/master/envelope.md>): how other tools
-//! take a signed document. It is written, never read: pgseal's own files hold the document and raw signatures.
+//! DSSE's JSON envelope (<https://github.com/secure-systems-lab/dsse/blob/master/envelope.md>), the
+//! form in which other tools read a signed document. It is written, never read: pgseal's own files
+//! hold the document and raw signatures.
 
 use serde::Serialize;
 
@@ -10,17 +11,17 @@ use crate::digest::Digest;
 pub struct Envelope {
     /// The document's bytes: base64 with padding (RFC 4648, 4).
     pub payload: String,
-    /// Its type, which is signed too.
+    /// The document's type, which is signed too.
     #[serde(rename = "payloadType")]
     pub payload_type: &'static str,
-    /// By ascending key id.
+    /// Signatures by ascending key id.
     pub signatures: Vec<EnvelopeSignature>,
 }
 
 /// One signature of an envelope.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EnvelopeSignature {
-    /// Which key made it: FORMAT.md 1.4. A hint, and not signed.
+    /// Id of the signing key: FORMAT.md 1.4. A hint, and not signed.
     pub keyid: Digest,
     /// 64 bytes: base64 with padding.
     pub sig: String,

@@ -1,4 +1,4 @@
-//! What a state expects of one column of its probe.
+//! A state's expectation of one column of its probe.
 
 use std::fmt;
 
@@ -9,23 +9,23 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// `210`, `true`, `"absent"`, or bounds: `{ min = 1 }`, `{ max = 0 }`, `{ min = 1, max = 3 }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expectation {
-    /// Equal to an integer; `210` and `210.00` are the same number.
+    /// An integer; `210` and `210.00` are the same number.
     Integer(i64),
-    /// Equal to a boolean.
+    /// A boolean.
     Bool(bool),
-    /// Equal to a text, byte by byte.
+    /// A text, compared byte by byte.
     Text(String),
     /// An integer within bounds, both inclusive.
     Range {
-        /// The least value, if bounded below.
+        /// The lower bound, if any.
         min: Option<i64>,
-        /// The greatest value, if bounded above.
+        /// The upper bound, if any.
         max: Option<i64>,
     },
 }
 
 impl Expectation {
-    /// Whether one value could fit both.
+    /// True if one value could satisfy both expectations.
     pub fn can_agree_with(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Range { min: least, max: most }, Self::Range { min, max }) => {
@@ -38,7 +38,8 @@ impl Expectation {
         }
     }
 
-    /// Whether a value fits, given in PostgreSQL's text form; `None` is SQL's NULL, which fits nothing.
+    /// True if a value in PostgreSQL's text form satisfies the expectation. `None` is SQL's NULL,
+    /// which satisfies none.
     pub fn accepts(&self, value: Option<&str>) -> bool {
         let Some(value) = value else { return false };
         match self {
@@ -51,7 +52,7 @@ impl Expectation {
     }
 }
 
-/// An integer as `integer`, `bigint` or `numeric` prints it.
+/// Parses an integer as `integer`, `bigint` or `numeric` prints it.
 fn integer(value: &str) -> Option<i64> {
     let whole = match value.split_once('.') {
         Some((whole, fraction)) if fraction.bytes().all(|b| b == b'0') => whole,

@@ -1,24 +1,27 @@
-//! What a file is, by its name, everywhere in pgseal: what an audit looks at is what an archive's log has to have.
+//! Classification of files by name, shared by all of pgseal: audits read exactly the files that an
+//! archive's log must contain.
 
 use std::path::Path;
 
-/// How the names of rehearsal receipts end.
+/// Suffix of the names of rehearsal receipts.
 pub const REHEARSAL: &str = ".rehearsal.json";
 
-/// What a name says that a file is.
+/// Type of a file, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
     /// `*.pgseal`
     Bundle,
-    /// `*.approval`: approvals that travel beside a bundle.
+    /// `*.approval`: approvals in a separate file next to a bundle.
     Approval,
     /// `*.receipt.json`
     Receipt,
     /// `*.rehearsal.json`
     Rehearsal,
-    /// `trust.json`, `trust.2.json`, `acme.trust.json`, and the earlier versions in `trust.json.sigs/`.
+    /// `trust.json`, `trust.2.json`, `acme.trust.json`, and the earlier versions in
+    /// `trust.json.sigs/`.
     TrustRoot,
-    /// `*.sig`, `*.tsr`: a signature or time stamp, which is nothing without what it stands beside.
+    /// `*.sig`, `*.tsr`: a signature or timestamp, without meaning apart from its signed sibling
+    /// file.
     Signature,
     /// `*.journal`
     Journal,
@@ -27,7 +30,7 @@ pub enum Named {
 }
 
 impl Named {
-    /// By the end of the name, whatever stands before it, also what is no UTF-8; `None` for what is nobody's business.
+    /// Classifies by the end of the name, which need not be UTF-8; `None` for other files.
     pub fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.as_encoded_bytes();
         let ends = [
@@ -45,7 +48,7 @@ impl Named {
     }
 }
 
-/// Whether a file lies where `trust install` keeps earlier versions of a trust root: among its signatures.
+/// True for an earlier version of a trust root as `trust install` keeps it: among the signatures.
 pub fn is_kept_version(path: &Path) -> bool {
     let stem = path.file_name().and_then(|name| name.as_encoded_bytes().strip_suffix(b".json"));
     let is_number = stem.is_some_and(|stem| !stem.is_empty() && stem.iter().all(u8::is_ascii_digit));

@@ -1,7 +1,7 @@
-//! A fingerprint as data: what a database is, so that two of them can be compared.
+//! The document of a fingerprint: a description of a database for comparison with another.
 //!
-//! The format's number stands for what counts as well: whoever asks the catalogs another question, spells an answer
-//! otherwise or makes the digest of rows in another way changes what `sha256` is of an unchanged database, and that is a
+//! The format's number also covers the semantics. Another catalog query, another spelling of a
+//! result or another digest of rows changes `sha256` of an unchanged database, and so requires a
 //! new format. Format 1 is not final before the first release of pgseal.
 
 use std::collections::BTreeMap;
@@ -12,11 +12,12 @@ use super::timestamp::Timestamp;
 use super::version::Format1;
 use crate::digest::Digest;
 
-/// `*.fingerprint.json`. Two databases are alike where `objects` and `data` are: the digest is over these two alone.
+/// `*.fingerprint.json`. Two databases are equal if `objects` and `data` are: the digest covers
+/// these two alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fingerprint {
-    /// The document's format.
+    /// Format of the document.
     pub format: Format1,
     /// The digest of `objects` and `data` in canonical form.
     pub sha256: Digest,
@@ -24,25 +25,26 @@ pub struct Fingerprint {
     pub database: String,
     /// `server_version_num`.
     pub server_version_num: u32,
-    /// The clock of the host that asked.
+    /// Time by the clock of the host that queried the database.
     pub taken: Timestamp,
-    /// Which tables' rows are in `data`.
+    /// Tables with rows in `data`.
     pub scope: Scope,
-    /// The definition of every object by its identity, such as `table public.widgets` or `index public.widgets_pkey`.
+    /// The definition of every object by its identity, such as `table public.widgets` or `index
+    /// public.widgets_pkey`.
     pub objects: BTreeMap<String, String>,
     /// The rows of every table by its name, `schema.table`.
     pub data: BTreeMap<String, TableData>,
 }
 
-/// Which tables' rows are in a fingerprint.
+/// Selection of the tables with rows in a fingerprint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
-    /// None: definitions only.
+    /// No rows: definitions only.
     Schema,
-    /// Those of every table.
+    /// The rows of every table.
     All,
-    /// Those of these tables, `schema.table`.
+    /// The rows of these tables, `schema.table`.
     Tables(Vec<String>),
 }
 
@@ -50,8 +52,8 @@ pub enum Scope {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TableData {
-    /// How many.
+    /// Number of rows.
     pub rows: u64,
-    /// A digest that does not depend on their order; of a sequence its value.
+    /// A digest that does not depend on the rows' order; for a sequence, its value.
     pub digest: String,
 }

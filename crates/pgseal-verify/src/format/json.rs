@@ -1,6 +1,6 @@
-//! Strict JSON. Writing: RFC 8785 (JCS) without floating point numbers. Reading: the bytes must be exactly what
-//! writing the result gives, so that white space, key order, duplicate keys, escapes and number spellings have no
-//! freedom left; unknown keys are refused by the types.
+//! Strict JSON. Writing follows RFC 8785 (JCS) without floating point numbers. Reading requires
+//! exactly the bytes that writing the result produces: this fixes white space, key order, escapes
+//! and number spellings, and excludes duplicate keys. The types refuse unknown keys.
 
 use std::io::Write;
 
@@ -11,16 +11,17 @@ use serde_json::Value;
 use super::version::PGSEAL;
 use crate::limits;
 
-/// Integers beyond this lose precision in other readers (RFC 8785 section 3.2.2.3, RFC 7493).
+/// Largest integer without loss of precision in other readers (RFC 8785 section 3.2.2.3, RFC 7493).
 const MOST: i64 = (1 << 53) - 1;
 
-/// Why a text is not a document.
+/// Reason why a text is not a document.
 #[derive(Debug, thiserror::Error)]
 pub enum JsonError {
-    /// Deeper than [`limits::JSON_DEPTH`].
+    /// Nesting deeper than [`limits::JSON_DEPTH`].
     #[error("JSON is nested deeper than {}", limits::JSON_DEPTH)]
     TooDeep,
-    /// Not JSON, or not this document: an unknown, missing or duplicate key, or a value outside its grammar.
+    /// Not JSON, or not this document: an unknown, missing or duplicate key, or a value outside its
+    /// grammar.
     #[error("{0}")]
     Shape(#[from] serde_json::Error),
     /// JSON, but not its one canonical spelling.
@@ -34,7 +35,7 @@ pub enum JsonError {
         /// The version of pgseal that the document names.
         program: Option<String>,
     },
-    /// A number that has no exact spelling.
+    /// A number without an exact spelling.
     #[error("number {0} is not an integer of at most 53 bits")]
     Number(String),
 }
@@ -66,7 +67,8 @@ fn write_value(value: &Value, out: &mut Vec<u8>) -> Result<(), JsonError> {
             let exact = exact.ok_or_else(|| JsonError::Number(number.to_string()))?;
             write!(out, "{exact}").map_err(serde_json::Error::io)?;
         }
-        // serde_json writes strings as RFC 8785 section 3.2.2.2 wants them: the short escapes, lower-case \u00xx.
+        // serde_json writes strings as RFC 8785 section 3.2.2.2 requires: the short escapes,
+        // lower-case \u00xx.
         Value::String(text) => serde_json::to_writer(out, text)?,
         Value::Array(items) => {
             out.push(b'[');

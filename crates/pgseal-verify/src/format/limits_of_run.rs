@@ -1,16 +1,17 @@
-//! The time limits under which a release runs.
+//! Time limits of a release's run.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A time limit: an integer and `ms`, `s`, `min` or `h`, from 1 ms to 24 h. There is no "unlimited".
+/// A time limit: an integer and `ms`, `s`, `min` or `h`, from 1 ms to 24 h. There is no
+/// "unlimited".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TimeLimit(u32);
 
-/// Why a text is not a time limit.
+/// Reason why a text is not a time limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is not a time limit: write an integer and ms, s, min or h, from \"1ms\" to \"24h\"")]
 pub struct TimeLimitError {
@@ -20,7 +21,7 @@ pub struct TimeLimitError {
 const DAY: u32 = 24 * 60 * 60 * 1000;
 
 impl TimeLimit {
-    /// Milliseconds.
+    /// The limit in milliseconds.
     pub fn milliseconds(self) -> u32 {
         self.0
     }
@@ -74,14 +75,15 @@ impl From<TimeLimit> for String {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunLimits {
-    /// `lock_timeout`: how long a statement may wait for a lock before the run gives up. Default 5 s.
+    /// `lock_timeout`: maximum wait of a statement for a lock before the run gives up. Default 5 s.
     pub lock_timeout: TimeLimit,
-    /// `statement_timeout`: how long one statement may take. Default 5 min.
+    /// `statement_timeout`: maximum duration of one statement. Default 5 min.
     pub statement_timeout: TimeLimit,
-    /// `idle_in_transaction_session_timeout`: how long the transaction may wait for us. Default 1 min.
+    /// `idle_in_transaction_session_timeout`: maximum time that the transaction waits for pgseal.
+    /// Default 1 min.
     pub idle_timeout: TimeLimit,
-    /// `transaction_timeout`: how long a whole transaction may take, on servers that know it (PostgreSQL 17 and later).
-    /// Default 1 h.
+    /// `transaction_timeout`: maximum duration of a whole transaction, on servers that support it
+    /// (PostgreSQL 17 and later). Default 1 h.
     #[serde(skip_serializing_if = "is_default_transaction_timeout")]
     pub transaction_timeout: TimeLimit,
 }

@@ -1,4 +1,4 @@
-//! An entry of an archive's log as data: one file, and what it is.
+//! The document of an entry in an archive's log: one file and its type.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -11,32 +11,32 @@ use super::file_name::Named;
 use super::version::Format1;
 use crate::digest::Digest;
 
-/// What one leaf of the log says; its canonical bytes are the leaf.
+/// Content of one leaf of the log; its canonical bytes are the leaf.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogEntry {
-    /// The document's format.
+    /// Format of the document.
     pub format: Format1,
-    /// What the file is.
+    /// Type of the file.
     pub kind: LogKind,
-    /// Where it is in the archive.
+    /// Path of the file in the archive.
     pub path: ArchivePath,
-    /// The release that it belongs to; a trust root belongs to none.
+    /// The release that the file belongs to; absent for a trust root.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub release_id: Option<Digest>,
     /// The digest of the whole file.
     pub sha256: Digest,
-    /// Its length in bytes.
+    /// Length of the file in bytes.
     pub size: u64,
 }
 
-/// What a file of an archive is.
+/// Type of a file in an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogKind {
     /// A bundle.
     Release,
-    /// Approvals that travel beside a bundle.
+    /// Approvals in a separate file next to a bundle.
     Approval,
     /// The receipt of a run or rollback.
     Receipt,
@@ -44,14 +44,15 @@ pub enum LogKind {
     Rehearsal,
     /// A version of the trust root.
     Trust,
-    /// A signature or time stamp beside a receipt or a trust root, which are nothing without it.
+    /// A signature or timestamp of a receipt or a trust root in a sibling file; the signed file
+    /// proves nothing without it.
     Signature,
-    /// The journal beside a receipt.
+    /// The journal of a receipt's run.
     Journal,
 }
 
 impl LogKind {
-    /// As the entry has it.
+    /// Spelling in the entry.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Release => "release",
@@ -64,7 +65,7 @@ impl LogKind {
         }
     }
 
-    /// By the file's name; `None` for what no archive takes.
+    /// The type for a file's name; `None` for files that no archive accepts.
     pub fn of(path: &Path) -> Option<Self> {
         match Named::of(path)? {
             Named::Bundle => Some(Self::Release),
@@ -79,19 +80,19 @@ impl LogKind {
     }
 }
 
-/// A path below an archive's directory: segments joined by `/`, without `.`, `..`, empty segments and control
-/// characters, at most 1,024 bytes; not a path of the log itself.
+/// A path below an archive's directory: segments joined by `/`, without `.`, `..`, empty segments
+/// and control characters, at most 1,024 bytes; not a path of the log itself.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ArchivePath(String);
 
-/// Why a text is no path in an archive.
+/// Reason why a text is not a path in an archive.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ArchivePathError {
     /// Outside the grammar.
     #[error("{0:?} is no path in an archive: a plain relative path of at most 1024 bytes, with / between its parts")]
     Grammar(String),
-    /// A place that the log has for itself.
+    /// A path reserved for the log itself.
     #[error("{0:?} is a path of the log itself")]
     Reserved(String),
 }

@@ -1,4 +1,4 @@
-//! The predicate of a release: what the signed statement says besides the list of files.
+//! The predicate of a release: the content of the signed statement apart from the list of files.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,34 +14,36 @@ use super::timestamp::Timestamp;
 use crate::digest::Digest;
 use crate::entry_path::EntryPath;
 
-/// The whole manifest. Every list keeps the order of `release.toml`, except `files`, which is ordered by path.
+/// The whole manifest. Every list keeps the order of `release.toml`, except `files`, which is
+/// ordered by path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// The oldest pgseal that can read it.
     pub minimum_pgseal: String,
-    /// `SOURCE_DATE_EPOCH` of the packing, if it was set. Nothing is decided by it.
+    /// `SOURCE_DATE_EPOCH` of the packing, if it was set. No decision depends on it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub created: Option<Timestamp>,
-    /// Which release.
+    /// Name and version of the release.
     pub release: Release,
-    /// The release whose first tiers this is, when it is a stage that ships alone.
+    /// For a stage that ships alone: the release of which it contains the first tiers.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub stage_of: Option<StageOf>,
-    /// The stages that may have been shipped alone: of this release or, if it is a stage itself, the others of the same one.
+    /// Stages that may have been shipped alone: of this release or, for a stage, the other stages
+    /// of the same release.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub stages: Vec<Name>,
-    /// Where it may run.
+    /// Database on which it may run.
     pub target: Target,
-    /// What the operator must or may say by `-v NAME=VALUE`.
+    /// Variables that the operator must or may set by `-v NAME=VALUE`.
     pub variables: BTreeMap<VariableName, Variable>,
-    /// Questions that must all be answered READY.
+    /// Gates that must all return READY.
     pub gates: Vec<Gate>,
     /// The database before (`baseline`) and after (`finalized`).
     pub states: States,
-    /// The scripts, in the order in which they run.
+    /// The scripts in execution order.
     pub tiers: Vec<Tier>,
-    /// The scripts that lead back to `baseline`, in the order in which they run.
+    /// The scripts that restore `baseline`, in execution order.
     pub rollback: Vec<RollbackScript>,
     /// Scripts that check the database.
     pub verify: Vec<VerifyScript>,
@@ -49,14 +51,14 @@ pub struct Manifest {
     pub runbooks: Vec<Runbook>,
     /// Time limits of a run.
     pub limits: RunLimits,
-    /// Warnings of `lint` that somebody looked at and let stay.
+    /// Warnings of `lint` that the author reviewed and accepted.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub acknowledged: Vec<Acknowledgement>,
-    /// Whether a run needs the receipt of a rehearsal of this very release.
+    /// True if a run needs a rehearsal receipt of this exact release.
     #[serde(skip_serializing_if = "is_false", default)]
     pub require_rehearsal: bool,
-    /// How many days old that rehearsal may be; absent for any age. Of the release's and the trust root's limit the lower
-    /// counts.
+    /// Maximum age in days of that rehearsal; absent for no limit. The lower of the release's and
+    /// the trust root's limit applies.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rehearsal_max_age_days: Option<NonZeroU32>,
     /// Every file, by ascending path.
@@ -84,23 +86,23 @@ impl Manifest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Release {
-    /// The name, the same over all versions.
+    /// The name, the same for all versions.
     pub name: Name,
     /// The version, for people.
     pub version: Version,
-    /// The order of the versions: a database never goes back to a lower one by running it.
+    /// The order of the versions: a run never takes a database back to a lower one.
     pub sequence: u32,
     /// One sentence for people.
     pub summary: String,
 }
 
-/// The whole of which a stage is the beginning.
+/// The whole release that a stage begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StageOf {
-    /// The whole release's name; its version and sequence are the stage's.
+    /// Name of the whole release; version and sequence are the stage's own.
     pub release: Name,
-    /// The stage's name there.
+    /// Name of the stage in the whole release.
     pub stage: Name,
 }
 
@@ -113,19 +115,19 @@ pub struct Target {
     /// `server_version_num`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub server: Option<ServerRange>,
-    /// The schemas in which names without one are looked up, by every script and question of the release; whatever the
-    /// role, the database or the caller have set. Default: `public`.
+    /// Search path of every script and guarded query of the release, independent of settings of the
+    /// role, the database or the caller. Default: `public`.
     #[serde(skip_serializing_if = "is_default_search_path", default = "default_search_path")]
     pub search_path: Vec<String>,
     /// `current_user`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub role: Option<String>,
-    /// `pg_control_system().system_identifier`: one cluster in the world.
+    /// `pg_control_system().system_identifier`: identifies one cluster worldwide.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub system_identifier: Option<String>,
 }
 
-/// Where names are looked up when the release doesn't say.
+/// Search path of a release without one.
 pub fn default_search_path() -> Vec<String> {
     vec!["public".to_owned()]
 }
@@ -138,21 +140,21 @@ fn is_default_search_path(path: &[String]) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variable {
-    /// Whether the operator must set it.
+    /// True if the operator must set it.
     pub required: bool,
     /// A regular expression that the whole value must match.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pattern: Option<String>,
-    /// The value when the operator sets none.
+    /// Value if the operator sets none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub default: Option<String>,
-    /// What it is, for people.
+    /// Description for people.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub about: String,
 }
 
 impl Variable {
-    /// Whether a value matches the whole pattern, if there is one.
+    /// True if the whole value matches the pattern, or if there is none.
     pub fn accepts(&self, value: &str) -> bool {
         let Some(pattern) = &self.pattern else { return true };
         regex_lite::Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|regex| regex.is_match(value))
@@ -163,19 +165,19 @@ impl Variable {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
-    /// Its name.
+    /// Name of the gate.
     pub name: Name,
     /// One SELECT.
     pub file: EntryPath,
 }
 
-/// `[states.*]`: both are needed, since a run is a step from one to the other.
+/// `[states.*]`: both are required, since a run is a step from one to the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct States {
-    /// The state a run starts from, and a rollback ends in.
+    /// The state in which a run starts and a rollback ends.
     pub baseline: State,
-    /// The state a run ends in.
+    /// The state in which a run ends.
     pub finalized: State,
 }
 
@@ -185,7 +187,7 @@ pub struct States {
 pub struct State {
     /// One SELECT that returns one row.
     pub probe: EntryPath,
-    /// What each named column must be; columns that are not named are shown, not compared.
+    /// The expectation of each named column; other columns are shown, not compared.
     pub expect: BTreeMap<String, Expectation>,
 }
 
@@ -193,23 +195,24 @@ pub struct State {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tier {
-    /// Its name.
+    /// Name of the tier.
     pub name: Name,
     /// The psql script.
     pub file: EntryPath,
-    /// What it does, for people.
+    /// Description for people.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub about: String,
-    /// The gates it waits for.
+    /// The gates that must be open.
     pub gates: Vec<Name>,
-    /// How it is committed.
+    /// Commit mode.
     pub transaction: Transaction,
-    /// Acknowledged ways out of the database, as `plan` and `verify` then show: `NOTIFY`, `dblink_exec`, ...
+    /// Acknowledged dispatches out of the database, which `plan` and `verify` show: `NOTIFY`,
+    /// `dblink_exec`, ...
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub dispatch: Vec<String>,
 }
 
-/// How a tier is committed.
+/// Commit mode of a tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transaction {
@@ -225,7 +228,7 @@ pub enum Transaction {
 pub struct RollbackScript {
     /// The psql script.
     pub file: EntryPath,
-    /// Acknowledged ways out of the database.
+    /// Acknowledged dispatches out of the database.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub dispatch: Vec<String>,
 }
@@ -234,17 +237,17 @@ pub struct RollbackScript {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyScript {
-    /// Its name.
+    /// Name of the verify script.
     pub name: Name,
     /// The psql script: rows of `name`, `ok` and `detail`, or an error.
     pub file: EntryPath,
-    /// In which state it must hold.
+    /// State in which it must succeed.
     pub state: When,
-    /// Whether it may write to what is then rolled back.
+    /// Whether it may write; its changes are always rolled back.
     pub mode: VerifyMode,
 }
 
-/// The state in which a verify script must hold.
+/// State in which a verify script must succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum When {
@@ -252,17 +255,17 @@ pub enum When {
     Baseline,
     /// After a run.
     Finalized,
-    /// Always.
+    /// In every state.
     Any,
 }
 
-/// How a verify script is run.
+/// Execution mode of a verify script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VerifyMode {
     /// In a read-only transaction.
     ReadOnly,
-    /// In a transaction, or behind a savepoint, that is always rolled back.
+    /// In a transaction or after a savepoint, always rolled back.
     RolledBack,
 }
 
@@ -272,58 +275,59 @@ pub enum VerifyMode {
 pub struct Runbook {
     /// The text.
     pub file: EntryPath,
-    /// Its reader.
+    /// The intended reader.
     pub audience: Audience,
 }
 
-/// Who reads a runbook.
+/// Reader of a runbook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Audience {
-    /// Who says yes, without knowing SQL.
+    /// Approver, without knowledge of SQL.
     Owner,
-    /// Who runs it.
+    /// Person who runs the release.
     Operator,
-    /// Who checks it years later.
+    /// Person who checks the release years later.
     Auditor,
 }
 
-/// `[[acknowledge]]`: a warning of `lint` that stays, and why. Nothing is decided by it on the host; people read it.
+/// `[[acknowledge]]`: an accepted warning of `lint`, and the reason. No decision on the host
+/// depends on it; it is for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Acknowledgement {
-    /// The rule's id. One that this program doesn't know is no fault: rules come and go.
+    /// Id of the rule. An unknown rule is accepted, since rules change between versions.
     pub rule: Name,
-    /// The file that the warning is about.
+    /// File that the warning is about.
     pub file: EntryPath,
-    /// The line, from 1; every line of the file when absent.
+    /// Line, from 1; absent for every line of the file.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub line: Option<NonZeroU32>,
-    /// Why it may stay, in the words of the release's author.
+    /// Reason in the words of the release's author.
     pub reason: String,
 }
 
-/// A file of the release and how it is stored.
+/// A file of the release and its storage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct File {
-    /// Its path in the release; the member is called `PATH.gz` when it is stored as gzip.
+    /// Path in the release; a member stored as gzip is named `PATH.gz`.
     pub path: EntryPath,
-    /// How the member holds it.
+    /// Storage form of the member.
     pub stored: Stored,
-    /// The size of its content, in bytes.
+    /// Size of the content in bytes.
     pub size: u64,
-    /// The digest of its content.
+    /// Digest of the content.
     pub sha256: Digest,
 }
 
-/// How a member holds its file.
+/// Storage form of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stored {
-    /// As it is.
+    /// The content itself.
     Raw,
-    /// As exactly one gzip member (RFC 1952).
+    /// Exactly one gzip member (RFC 1952).
     Gzip,
 }
 

@@ -1,4 +1,4 @@
-//! The documents as data: serde types and constants. No I/O, no cryptography, no clock.
+//! The documents: serde types and constants. No I/O, no cryptography, no clock.
 
 pub mod approval;
 pub mod dsse;

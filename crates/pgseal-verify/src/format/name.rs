@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a text is not a name of its kind.
+/// Reason why a text is not a name of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is no {kind}: {allowed}")]
 pub struct NameError {
@@ -79,7 +79,8 @@ name!(
 );
 
 name!(
-    /// The version of a release, as people write it; its order is the release's sequence, never this text.
+    /// The version of a release, for people; releases are ordered by their sequence, never by this
+    /// text.
     Version,
     "version",
     "1 to 40 of A-Z, a-z, 0-9, '.', '+', '-' and '_', beginning with a letter or a digit",

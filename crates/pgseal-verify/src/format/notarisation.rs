@@ -1,4 +1,5 @@
-//! A notary's counter-signature as data: which signatures of a release it saw, and when, as an in-toto Statement v1.
+//! The document of a notary's counter-signature: an in-toto Statement v1 that lists signatures of a
+//! release, and the time of each.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,11 +14,11 @@ impl Predicate for Notarisation {
     const TYPE: &'static str = "urn:pgseal:notarisation:v1";
 }
 
-/// What a notary saw.
+/// Signatures that a notary saw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Notarisation {
-    /// The signatures, by ascending key id.
+    /// Signatures by ascending key id.
     pub signatures: Vec<SeenSignature>,
 }
 
@@ -25,10 +26,10 @@ pub struct Notarisation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SeenSignature {
-    /// The key that made it.
+    /// Id of the signing key.
     pub key_id: Digest,
-    /// SHA-256 of its 64 bytes.
+    /// SHA-256 of the signature's 64 bytes.
     pub sha256: Digest,
-    /// The notary's clock when it first saw it.
+    /// Time of the first sight by the notary's clock.
     pub at: Timestamp,
 }

@@ -1,4 +1,5 @@
-//! The receipt as data: what a run or a rollback did, as an in-toto Statement v1 about the release.
+//! The document of a receipt: the effects of a run or a rollback, as an in-toto Statement v1 about
+//! the release.
 
 use std::collections::BTreeMap;
 
@@ -17,47 +18,49 @@ impl Predicate for Receipt {
     const TYPE: &'static str = "urn:pgseal:receipt:v1";
 }
 
-/// What a run or a rollback did.
+/// Record of a run or a rollback.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {
-    /// Names the run, its journal and its ledger row: 32 hexadecimal digits from the operating system's random source.
+    /// Identifies the run, its journal and its ledger row: 32 hexadecimal digits from the operating
+    /// system's random source.
     pub run_id: String,
-    /// What was asked for.
+    /// The requested action.
     pub action: Action,
-    /// How it ended.
+    /// State of the database at the end.
     pub outcome: Outcome,
-    /// Why it failed, if it did.
+    /// Reason of a failure.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,
-    /// The unfinished run that this one went on with, if it was a `run --resume`: its id stands in the ledger.
+    /// For a `run --resume`: the id of the unfinished run that this one continued, from the ledger.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub resumes: Option<String>,
-    /// Who ran it, on which host.
+    /// User and host.
     pub operator: Operator,
-    /// How often it was tried anew because a lock could not be had in time; each time nothing had been changed.
+    /// Number of retries after a lock could not be acquired in time; nothing had changed before
+    /// each retry.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub retries: u32,
-    /// The host's clock at the start.
+    /// Start by the host's clock.
     pub started: Timestamp,
-    /// The host's clock at the end.
+    /// End by the host's clock.
     pub finished: Timestamp,
-    /// The version of pgseal.
+    /// Version of pgseal.
     pub pgseal: String,
-    /// Which release.
+    /// Name and version of the release.
     pub release: Release,
-    /// Ids of the keys whose signatures counted.
+    /// Ids of the keys with counted signatures.
     pub signers: Vec<Digest>,
-    /// The approvals that counted; none where the policy needs none.
+    /// The counted approvals; empty if the policy requires none.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub approvals: Vec<CountedApproval>,
-    /// The trust root by which it was judged.
+    /// The trust root used for all judgements.
     pub trust: TrustReference,
-    /// Where it ran.
+    /// The database of the run.
     pub target: ObservedTarget,
-    /// The variables' values.
+    /// Values of the variables.
     pub variables: BTreeMap<String, String>,
-    /// Every answer of every gate, in the order of asking.
+    /// Every result of every gate, in execution order.
     pub gates: Vec<GateAnswer>,
     /// The probe before; absent if it was not reached.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -65,18 +68,18 @@ pub struct Receipt {
     /// The probe after; absent if it was not reached.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<BTreeMap<String, Option<String>>>,
-    /// The digests of all definitions, where they were asked for.
+    /// The digests of all definitions, if they were requested.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub schema: Option<SchemaDigests>,
-    /// The scripts that ran.
+    /// The executed scripts.
     pub tiers: Vec<TierRecord>,
-    /// The verify scripts that were asked.
+    /// The executed verify scripts.
     pub verify: Vec<VerifyRecord>,
     /// The server's transaction id, once one was assigned.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub transaction_id: Option<String>,
-    /// The digest of the journal's last line before its `end`: each line has the digest of the one before, so it stands for
-    /// all of them. Absent where the journal took no line.
+    /// The digest of the journal's last line before its `end`: each line contains the digest of the
+    /// previous one, so it covers all of them. Absent if the journal has no line.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub journal_sha256: Option<Digest>,
     /// The key that signs this receipt, if the host has one.
@@ -88,30 +91,30 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// The person and the machine, as the operating system names them. Nothing is decided by it.
+/// The person and the machine, as the operating system names them. No decision depends on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Operator {
-    /// The login name.
+    /// Login name.
     pub user: String,
-    /// The machine's name.
+    /// Name of the machine.
     pub host: String,
 }
 
-/// An approval that a run rests on.
+/// An approval that a run relies on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CountedApproval {
-    /// The key that said yes.
+    /// Id of the approver's key.
     pub key_id: Digest,
-    /// In which role.
+    /// Role of the approver.
     pub role: Name,
     /// The code of the ratified proposal.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub apr: Option<AprCode>,
-    /// The approver's clock.
+    /// Time by the approver's clock.
     pub at: Timestamp,
-    /// How well that time is known: `claimed`, `notarised`, `timestamped`.
+    /// Strength of the evidence for that time: `claimed`, `notarised`, `timestamped`.
     pub evidence: String,
 }
 
@@ -121,11 +124,11 @@ pub struct CountedApproval {
 pub struct TrustReference {
     /// 1, 2, 3, ...
     pub version: u32,
-    /// The digest of its document.
+    /// Digest of the document.
     pub sha256: Digest,
 }
 
-/// What was asked for.
+/// The requested action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
@@ -136,7 +139,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// As the ledger and the journal write it.
+    /// Spelling in the ledger and the journal.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Run => "run",
@@ -145,7 +148,7 @@ impl Action {
     }
 }
 
-/// How a run ended.
+/// State of the database at the end of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
@@ -153,9 +156,10 @@ pub enum Outcome {
     Committed,
     /// The database is as before.
     Unchanged,
-    /// Some tiers are committed, others are not: `run --resume` goes on, `rollback` goes back.
+    /// Some tiers are committed, others are not: `run --resume` continues, `rollback` restores the
+    /// baseline.
     Partial,
-    /// COMMIT was sent and no server could say whether it happened.
+    /// COMMIT was sent, and no server could report its result.
     Unknown,
 }
 
@@ -171,19 +175,20 @@ pub struct ObservedTarget {
     pub server_version_num: u32,
     /// `current_user`.
     pub role: String,
-    /// `pg_control_system().system_identifier`, where the role may ask.
+    /// `pg_control_system().system_identifier`, if the role may read it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub system_identifier: Option<String>,
-    /// `pg_control_checkpoint().timeline_id`, where the role may ask: another one after a failover or a restore.
+    /// `pg_control_checkpoint().timeline_id`, if the role may read it: it changes after a failover
+    /// or a restore.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub timeline: Option<u32>,
 }
 
-/// When a gate was asked.
+/// Moment of a gate's execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Asked {
-    /// On a connection of its own, before anything began.
+    /// On a separate connection, before the run begins.
     Before,
     /// In the transaction, before its first statement.
     First,
@@ -191,19 +196,19 @@ pub enum Asked {
     Last,
 }
 
-/// One answer of a gate.
+/// One result of a gate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GateAnswer {
-    /// The gate.
+    /// Name of the gate.
     pub name: Name,
-    /// When it was asked.
+    /// Moment of the execution.
     pub asked: Asked,
     /// READY or BLOCKED.
     pub ready: bool,
     /// The gate's own sentence.
     pub reason: String,
-    /// Its other columns.
+    /// The gate's other columns.
     pub evidence: BTreeMap<String, Option<String>>,
 }
 
@@ -213,27 +218,28 @@ pub struct GateAnswer {
 pub struct SchemaDigests {
     /// Before the first statement.
     pub before: Digest,
-    /// After the last; absent where nothing was changed, where nobody knows, and where it could not be asked.
+    /// After the last statement; absent if nothing changed, if the outcome is unknown, or if the
+    /// query failed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<Digest>,
 }
 
-/// A script that ran.
+/// An executed script.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TierRecord {
-    /// The tier's name, or the rollback script's path.
+    /// Name of the tier, or path of the rollback script.
     pub name: String,
-    /// Statements sent.
+    /// Number of statements sent.
     pub statements: u64,
-    /// Rows that they reported.
+    /// Number of rows they reported.
     pub rows: u64,
-    /// Time from the first statement to the last answer.
+    /// Time from the first statement to the last result.
     pub milliseconds: u64,
-    /// The transaction in which it was committed; absent for a tier without one, and where nothing was committed.
+    /// The committing transaction; absent for a tier without one, and if nothing was committed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub transaction_id: Option<String>,
-    /// What was sent, in order: a statement, or several in one message. The first 1,000.
+    /// The first 1,000 messages in order: a statement, or several in one message.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub sent: Vec<SentRecord>,
     /// Warnings of the server, `file:line:column: text`, the first 100.
@@ -241,37 +247,38 @@ pub struct TierRecord {
     pub warnings: Vec<String>,
 }
 
-/// A statement that was sent, or several in one message.
+/// A message: one statement, or several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SentRecord {
-    /// `file:line:column` of the first.
+    /// `file:line:column` of the first statement.
     pub at: String,
-    /// What it is: `CREATE TABLE`, `INSERT`, ...; of several, the first.
+    /// Type of the first statement: `CREATE TABLE`, `INSERT`, ...
     pub verb: String,
-    /// How many statements travelled together; absent for one alone.
+    /// Number of statements in the message; absent for one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub statements: Option<u64>,
-    /// Rows that they reported.
+    /// Number of rows they reported.
     pub rows: u64,
-    /// From sending to the last answer.
+    /// Time from sending to the last result.
     pub microseconds: u64,
-    /// In a tier without transaction, how its effect is known when the server's answer is not what says so.
+    /// In a tier without transaction: the evidence for the effect, if it is not the server's
+    /// response.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub evidence: Option<String>,
 }
 
-/// A verify script that was asked.
+/// An executed verify script.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyRecord {
-    /// Its name.
+    /// Name of the verify script.
     pub name: Name,
-    /// Checks that held.
+    /// Number of passed checks.
     pub held: u64,
-    /// Checks that were made.
+    /// Number of checks.
     pub checks: u64,
-    /// `name: detail` of those that did not hold.
+    /// `name: detail` of the failed checks.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub failed: Vec<String>,
 }

@@ -1,5 +1,5 @@
-//! The rehearsal receipt as data: what a release did on a clone, as an in-toto Statement v1 about the release. It
-//! authorises nothing: it is evidence.
+//! The document of a rehearsal receipt: the effects of a release on a clone, as an in-toto
+//! Statement v1 about the release. It is evidence and authorises nothing.
 
 use std::collections::BTreeMap;
 
@@ -18,47 +18,49 @@ impl Predicate for Rehearsal {
     const TYPE: &'static str = "urn:pgseal:rehearsal:v1";
 }
 
-/// A rehearsal.
+/// Record of a rehearsal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rehearsal {
-    /// Names the rehearsal and its clone: 32 hexadecimal digits from the operating system's random source.
+    /// Identifies the rehearsal and its clone: 32 hexadecimal digits from the operating system's
+    /// random source.
     pub rehearsal_id: String,
-    /// Whether every step held.
+    /// Result over all steps.
     pub outcome: RehearsalOutcome,
-    /// The first thing that did not hold, in a line; below it what the server says of it.
+    /// The first failed check in one line, followed by the server's report.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,
-    /// Who rehearsed, on which host.
+    /// User and host.
     pub operator: Operator,
-    /// The host's clock at the start.
+    /// Start by the host's clock.
     pub started: Timestamp,
-    /// The host's clock at the end.
+    /// End by the host's clock.
     pub finished: Timestamp,
-    /// The version of pgseal.
+    /// Version of pgseal.
     pub pgseal: String,
-    /// Which release.
+    /// Name and version of the release.
     pub release: Release,
-    /// Ids of the keys whose signatures counted.
+    /// Ids of the keys with counted signatures.
     pub signers: Vec<Digest>,
-    /// The trust root by which it was judged.
+    /// The trust root used for all judgements.
     pub trust: TrustReference,
-    /// What was cloned.
+    /// Origin of the clone.
     pub source: Source,
     /// The clone as its server described it.
     pub clone: ObservedTarget,
-    /// Whether the clone was kept.
+    /// True if the clone was kept.
     pub kept: bool,
-    /// What stood in for the people who open the gates, on the clone only; absent where the source's own state opened them.
+    /// The script that opened the gates on the clone in place of people; absent if the source's own
+    /// state opened them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub approval: Option<CloneApproval>,
-    /// The variables' values.
+    /// Values of the variables.
     pub variables: BTreeMap<String, String>,
-    /// Every answer of every gate of the first run.
+    /// Every result of every gate of the first run.
     pub gates: Vec<GateAnswer>,
-    /// What was done, in order.
+    /// The steps in execution order.
     pub steps: Vec<RehearsalStep>,
-    /// The digests of the fingerprints that were compared.
+    /// The digests of the compared fingerprints.
     pub fingerprints: BTreeMap<FingerprintOf, Digest>,
     /// The scripts of the first run.
     pub tiers: Vec<TierRecord>,
@@ -73,48 +75,50 @@ pub struct Rehearsal {
     pub signer: Option<Digest>,
 }
 
-/// How a rehearsal ended.
+/// Result of a rehearsal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RehearsalOutcome {
-    /// Every step held, and every row was compared.
+    /// Every step succeeded, and every row was compared.
     Proved,
-    /// Every step held, but not all rows were compared: the way back of data is not proved.
+    /// Every step succeeded, but not all rows were compared: the rollback of data is not proved.
     Limited,
-    /// The release did not do what it has to.
+    /// The release failed a check.
     Failed,
-    /// It was not rehearsed to the end: a gate was closed, the baseline was not there, somebody stopped it. It says nothing
-    /// about the release.
+    /// The rehearsal ended early: a gate was closed, the database was not in baseline, or it was
+    /// interrupted. It proves nothing about the release.
     Incomplete,
 }
 
-/// What was cloned.
+/// Origin of a clone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// How.
+    /// Method of the cloning.
     pub method: CloneMethod,
     /// The database; absent for a dump.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub database: Option<String>,
-    /// The dump's digest: of its bytes, or of a directory's list of files and digests, as `sha256sum *` writes it; absent for a
-    /// database.
+    /// The dump's digest: of its bytes, or of a directory's list of files and digests, as
+    /// `sha256sum *` writes it; absent for a database.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub dump_sha256: Option<Digest>,
-    /// How many bytes the dump has, in all of its files; absent for a database, and in receipts of earlier programs.
+    /// Size of the dump in bytes, over all of its files; absent for a database, and in receipts of
+    /// earlier programs.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub dump_bytes: Option<u64>,
 }
 
 impl Rehearsal {
-    /// The first thing that did not hold, and below it what the server says of it: its statement, detail, context.
+    /// The first failed check, followed by the server's report: statement, detail, context.
     pub fn error_lines(&self) -> impl Iterator<Item = &str> {
         self.error.iter().flat_map(|error| error.lines())
     }
 }
 
 impl Source {
-    /// `made from a dump of 34567 bytes, SHA-256 ...`: which dump it was, for people; `None` for a database.
+    /// `made from a dump of 34567 bytes, SHA-256 ...`: identifies the dump for people; `None` for a
+    /// database.
     pub fn dump(&self) -> Option<String> {
         let sha256 = self.dump_sha256?;
         let bytes = self.dump_bytes.map(|bytes| format!(" of {bytes} bytes")).unwrap_or_default();
@@ -122,15 +126,15 @@ impl Source {
     }
 }
 
-/// How a clone was made.
+/// Method of the cloning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CloneMethod {
     /// `CREATE DATABASE ... TEMPLATE`.
     Template,
-    /// `pg_dump` and `pg_restore` of a database that others are connected to.
+    /// `pg_dump` and `pg_restore` of a database with other connections.
     DumpRestore,
-    /// A dump that was given.
+    /// A given dump.
     Dump,
 }
 
@@ -138,9 +142,9 @@ pub enum CloneMethod {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CloneApproval {
-    /// Its name.
+    /// Name of the file.
     pub file: String,
-    /// The digest of its bytes.
+    /// Digest of the file's bytes.
     pub sha256: Digest,
 }
 
@@ -150,15 +154,15 @@ pub struct CloneApproval {
 pub struct RehearsalStep {
     /// `clone`, `run`, `run again`, `check`, `rollback`, `compare`, ...
     pub name: String,
-    /// Whether it held.
+    /// True if it succeeded.
     pub ok: bool,
-    /// What was seen.
+    /// Observations in one text.
     pub detail: String,
-    /// How long it took.
+    /// Duration.
     pub milliseconds: u64,
 }
 
-/// Which database was fingerprinted, and when.
+/// Database and moment of a fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FingerprintOf {
@@ -180,12 +184,12 @@ pub enum FingerprintOf {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockRecord {
-    /// The tier that took it.
+    /// The tier that acquired it.
     pub tier: String,
     /// `schema.relation`.
     pub relation: String,
     /// `AccessExclusiveLock`, ...
     pub mode: String,
-    /// From the end of the tier that took it until COMMIT.
+    /// Time from the end of that tier to COMMIT.
     pub milliseconds: u64,
 }

@@ -1,4 +1,4 @@
-//! Which server versions a release is for.
+//! Range of server versions that a release supports.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ pub struct ServerRange {
     below: Option<u32>,
 }
 
-/// Why a text is not a range.
+/// Reason why a text is not a range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is not a range of server versions: write \">=13\", \"<19\" or \">=13, <19\"")]
 pub struct ServerRangeError {
@@ -21,7 +21,7 @@ pub struct ServerRangeError {
 }
 
 impl ServerRange {
-    /// Whether a server fits, given by its `server_version_num` (150018 is 15.18).
+    /// True if the range contains a server's `server_version_num` (150018 is 15.18).
     pub fn contains(&self, server_version_num: u32) -> bool {
         self.at_least.is_none_or(|least| server_version_num >= least)
             && self.below.is_none_or(|below| server_version_num < below)
@@ -48,7 +48,7 @@ impl FromStr for ServerRange {
     }
 }
 
-/// `15.4` as `server_version_num` writes it (PostgreSQL 10 and later: major * 10000 + minor).
+/// Converts `15.4` to `server_version_num` (PostgreSQL 10 and later: major * 10000 + minor).
 fn version_num(version: &str) -> Option<u32> {
     let (major, minor) = version.split_once('.').unwrap_or((version, "0"));
     let number = |text: &str| text.parse::<u32>().ok().filter(|n| text.len() <= 3 && n.to_string() == text);

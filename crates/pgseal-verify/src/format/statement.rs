@@ -37,9 +37,9 @@ impl Predicate for Manifest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Subject {
-    /// A member's name, or a release's.
+    /// Name of a member or of a release.
     pub name: String,
-    /// Its digest.
+    /// Digest of the stored bytes.
     pub digest: DigestSet,
 }
 
@@ -51,18 +51,18 @@ pub struct DigestSet {
     pub sha256: Digest,
 }
 
-/// The digest of `statement.json`: the name of a release in approvals, ledger and receipts.
+/// The digest of `statement.json`, which identifies a release in approvals, ledger and receipts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ReleaseId(Digest);
 
 impl ReleaseId {
-    /// Of the canonical bytes of a statement.
+    /// The id for the canonical bytes of a statement.
     pub fn of(statement: &[u8]) -> Self {
         Self(Digest::of(statement))
     }
 
-    /// The digest.
+    /// The id as a digest.
     pub fn digest(&self) -> Digest {
         self.0
     }
@@ -80,7 +80,7 @@ impl fmt::Debug for ReleaseId {
     }
 }
 
-/// A release by name and version, as people say it: `one-roof 1.0.0`.
+/// Title of a release for people, name and version: `one-roof 1.0.0`.
 pub fn title(name: &Name, version: &Version) -> String {
     format!("{name} {version}")
 }

@@ -10,23 +10,23 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(i64);
 
-/// Why a text is not a moment.
+/// Reason why a text is not a moment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is not a time: write YYYY-MM-DDTHH:MM:SSZ (UTC), or YYYY-MM-DD where a date is enough")]
 pub struct TimestampError {
     found: String,
 }
 
-/// 9999-12-30T22:00:00Z: the last second that is in the year 9999 everywhere on Earth, and that jiff writes.
+/// 9999-12-30T22:00:00Z: the last second in the year 9999 everywhere on Earth that jiff writes.
 const LAST: i64 = 253_402_207_200;
 
 impl Timestamp {
-    /// From seconds since the epoch; `None` outside the years 1970 to 9999.
+    /// Converts seconds since the epoch; `None` outside the years 1970 to 9999.
     pub fn from_seconds(seconds: i64) -> Option<Self> {
         (0..=LAST).contains(&seconds).then_some(Self(seconds))
     }
 
-    /// The last moment that can be written; stands for "no end".
+    /// The last representable moment; represents "no end".
     pub fn last() -> Self {
         Self(LAST)
     }
@@ -36,7 +36,7 @@ impl Timestamp {
         self.0
     }
 
-    /// What a person types: a full time, or a date alone, which means its first second.
+    /// Parses input by people: a full time, or a date alone, which means its first second.
     pub fn from_time_or_date(text: &str) -> Result<Self, TimestampError> {
         if text.len() == 10 { format!("{text}T00:00:00Z").parse() } else { text.parse() }
             .map_err(|_| TimestampError { found: text.chars().take(40).collect() })
@@ -66,7 +66,8 @@ impl FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let moment = text.parse::<jiff::Timestamp>().ok().and_then(|t| Self::from_seconds(t.as_second()));
-        // Reading is lenient in the library (offsets, fractions, lower case), so the spelling is compared.
+        // The library parses leniently (offsets, fractions, lower case), so the spelling is
+        // compared.
         let exact = moment.filter(|moment| moment.to_string() == text);
         exact.ok_or_else(|| TimestampError { found: text.chars().take(40).collect() })
     }

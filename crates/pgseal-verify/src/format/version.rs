@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The version of pgseal that is running.
+/// Version of the running pgseal.
 pub const PGSEAL: &str = env!("CARGO_PKG_VERSION");
 
-/// The oldest pgseal that reads what this one writes. It rises only when a document gains a field that an older
-/// reader would refuse.
+/// The oldest pgseal that can read this version's documents. It rises only when a document gains a
+/// field that an older reader would refuse.
 pub const MINIMUM_PGSEAL: &str = "0.1.0";
 
 /// The version of a document's format; only 1 exists.
@@ -16,7 +16,7 @@ pub const MINIMUM_PGSEAL: &str = "0.1.0";
 #[serde(try_from = "u32", into = "u32")]
 pub struct Format1;
 
-/// A document of a version this program doesn't know.
+/// A document with a version unknown to this program.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("format {found} is not known to pgseal {PGSEAL}, which reads format 1")]
 pub struct UnknownFormat {

@@ -1,4 +1,4 @@
-//! Receipts of runs and rehearsals, authenticated.
+//! Authentication of receipts of runs and rehearsals.
 
 pub mod receipt;
 pub mod rehearsal;

@@ -1,4 +1,4 @@
-//! Receipts of runs, authenticated.
+//! Authentication of run receipts.
 
 use super::signed::{self, Parts, ReceiptError};
 use crate::digest::Digest;
@@ -8,22 +8,23 @@ use crate::format::wire;
 use crate::trust::evidence::Evidence;
 use crate::trust::{KeyId, TrustRoot, When};
 
-/// A receipt whose signature held, or that claims none.
+/// A receipt with a valid signature, or one that claims none.
 pub struct ReadReceipt {
-    /// What it says.
+    /// Content of the receipt.
     pub statement: ReceiptStatement,
-    /// Whose signature it is, and since when it exists; `None` for a receipt that was never signed, which proves nothing.
+    /// Signing key and the evidence for the time of the signature; `None` for an unsigned receipt,
+    /// which proves nothing.
     pub signed: Option<(KeyId, Evidence)>,
 }
 
-/// What a receipt says, whoever signed it. It proves nothing.
+/// Parses a receipt without checking its signature. The result proves nothing.
 pub fn claims(document: &[u8]) -> Result<ReceiptStatement, ReceiptError> {
     let statement: ReceiptStatement = wire::read(document)?;
     signed::check_subject(&statement.subject, &statement.predicate.release)?;
     Ok(statement)
 }
 
-/// Checks a receipt's signature and time stamp.
+/// Checks a receipt's signature and timestamp.
 pub fn check(parts: Parts, root: &TrustRoot, when: When) -> Result<ReadReceipt, ReceiptError> {
     let signed::Read { statement, signed } = signed::check(parts, root, when, claims)?;
     Ok(ReadReceipt { statement, signed })

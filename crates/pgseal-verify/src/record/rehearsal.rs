@@ -1,4 +1,4 @@
-//! Receipts of rehearsals, authenticated. A run may rest on a [`Proved`] one.
+//! Authentication of rehearsal receipts. A run may rely on a [`Proved`] one.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -16,21 +16,22 @@ use crate::trust::policy::is_behind;
 use crate::trust::{KeyId, TrustRoot, When};
 use crate::words::count;
 
-/// A rehearsal receipt whose signature held, or that claims none.
+/// A rehearsal receipt with a valid signature, or one that claims none.
 pub struct ReadRehearsal {
-    /// What it says.
+    /// Content of the receipt.
     pub statement: RehearsalStatement,
-    /// Whose signature it is, and since when it exists; `None` for one that was never signed, which proves nothing.
+    /// Signing key and the evidence for the time of the signature; `None` for an unsigned receipt,
+    /// which proves nothing.
     pub signed: Option<(KeyId, Evidence)>,
 }
 
-/// Checks a rehearsal receipt's signature and time stamp.
+/// Checks a rehearsal receipt's signature and timestamp.
 pub fn check(parts: Parts, root: &TrustRoot, when: When) -> Result<ReadRehearsal, ReceiptError> {
     let signed::Read { statement, signed } = signed::check(parts, root, when, claims)?;
     Ok(ReadRehearsal { statement, signed })
 }
 
-/// What a rehearsal receipt says, whoever signed it. It proves nothing.
+/// Parses a rehearsal receipt without checking its signature. The result proves nothing.
 pub fn claims(document: &[u8]) -> Result<RehearsalStatement, ReceiptError> {
     let statement: RehearsalStatement = wire::read(document)?;
     signed::check_subject(&statement.subject, &statement.predicate.release)?;
@@ -47,30 +48,33 @@ impl signed::Signed for RehearsalStatement {
     }
 }
 
-/// What a run asks of a rehearsal.
+/// A run's requirements of a rehearsal.
 pub struct Demand<'a> {
-    /// Of which release.
+    /// Id of the rehearsed release.
     pub release: ReleaseId,
-    /// On a clone of which database; or of a dump, which has no name: its digest stands in the receipt.
+    /// Database from which the clone was made. A dump has no database name; the receipt contains
+    /// its digest.
     pub database: &'a str,
-    /// With which values of the variables: a script can do something else under others.
+    /// Values of the variables: a script can behave differently with others.
     pub variables: &'a BTreeMap<String, String>,
-    /// How many days old it may be; `None` for any age.
+    /// Maximum age in days; `None` for no limit.
     pub max_age_days: Option<NonZeroU32>,
     /// The host's clock.
     pub now: Timestamp,
 }
 
-/// How many days old a rehearsal may be by the release and by the policy: the lower of the two limits, whoever wants the
-/// rehearsal. `None` where neither has one.
+/// Maximum age in days of a rehearsal: the lower limit of release and policy, independent of which
+/// one requires the rehearsal. `None` if neither has one.
 pub fn max_age_days(manifest: &Manifest, policy: &Policy) -> Option<NonZeroU32> {
     [manifest.rehearsal_max_age_days, policy.rehearsal_max_age_days].into_iter().flatten().min()
 }
 
-/// Which of several rehearsals of one release speaks for it: the newest that says something about it on this database, with
-/// these values. One that compared not all rows says nothing against an older one that did; one on a clone of another
-/// database, or with other values, only says something where it failed. Where none says anything, the newest. Without values
-/// any will do: nobody has said yet what a run would be given.
+/// Selects the relevant one of several rehearsals of one release: the newest conclusive one for
+/// this database and these values.
+///
+/// A `Limited` rehearsal does not supersede an older proof. One on a clone of another database, or
+/// with other values, is conclusive only if it failed. Without a conclusive one, the newest is
+/// selected. With `variables` absent, any values match: the values of a run are not known yet.
 pub fn newest<T>(
     all: impl IntoIterator<Item = T>,
     of: impl Fn(&T) -> &Rehearsal,
@@ -86,7 +90,7 @@ pub fn newest<T>(
     };
     all.into_iter().max_by_key(|one| {
         let rehearsal = of(one);
-        // Of two at the same second the worse counts.
+        // Of two at the same second, the worse one counts.
         (says_something(rehearsal), rehearsal.finished, rehearsal.outcome != RehearsalOutcome::Proved)
     })
 }
@@ -95,8 +99,8 @@ fn is_of(rehearsal: &Rehearsal, database: &str) -> bool {
     rehearsal.source.database.as_ref().is_none_or(|source| source == database)
 }
 
-/// The proof that a release was rehearsed, as a run may rest on it. It says yes to nothing: approvals and gates are asked as
-/// ever.
+/// The proof that a release was rehearsed, for a run to rely on. It replaces neither approvals nor
+/// gates.
 ///
 /// Only [`ReadRehearsal::prove`] makes one:
 ///
@@ -111,60 +115,61 @@ pub struct Proved {
 }
 
 impl Proved {
-    /// Whether it is about this release with these values of its variables, for this database.
+    /// True if it covers this release with these values of its variables, for this database.
     pub fn is_for(&self, release: ReleaseId, database: &str, variables: &BTreeMap<String, String>) -> bool {
         self.release == release && self.database == database && self.variables == *variables
     }
 }
 
-/// Why a rehearsal receipt does not prove that the release was rehearsed.
+/// Reason why a rehearsal receipt does not prove that the release was rehearsed.
 #[derive(Debug, thiserror::Error)]
 pub enum UnprovedError {
-    /// Not authentic.
+    /// A receipt that is not authentic.
     #[error(transparent)]
     Receipt(#[from] ReceiptError),
-    /// Nobody signed it.
+    /// A receipt without a signature.
     #[error("it is not signed: anybody can have written it")]
     Unsigned,
-    /// Of another release, or of another version of it.
+    /// A receipt of another release, or of another version of it.
     #[error("it is of another release ({0})")]
     Release(Digest),
-    /// The rehearsal failed.
+    /// A failed rehearsal.
     #[error("that rehearsal failed{0}")]
     Failed(String),
-    /// It held as far as it went.
+    /// A successful rehearsal that did not compare all rows.
     #[error("that rehearsal did not compare all rows (--schema-only, --tables): what becomes of data is not proved")]
     Limited,
-    /// It did not come to its end.
+    /// A rehearsal that ended early.
     #[error("that rehearsal did not come to its end{0}")]
     Incomplete(String),
     /// A clone of another database.
     #[error("its clone was made of the database {0:?}, the release is for another")]
     Source(String),
-    /// With other values of the variables.
+    /// Other values of the variables.
     #[error("it was rehearsed with other values ({})", said(.0))]
     Values(BTreeMap<String, String>),
-    /// Too long ago.
+    /// A rehearsal beyond the maximum age.
     #[error("that rehearsal ended on {finished}, and may be {} old", count(max.get(), "day"))]
     Old {
-        /// When it ended.
+        /// End of the rehearsal.
         finished: Timestamp,
-        /// How many days old it may be.
+        /// Maximum age in days.
         max: NonZeroU32,
     },
-    /// By a clock that was ahead, or this one is behind: its age can't be told.
+    /// A rehearsal in the future by this host's clock: one of the two clocks is wrong, and the age
+    /// is unknown.
     #[error("that rehearsal ended on {0}, which is in the future by this host's clock")]
     Future(Timestamp),
 }
 
-/// `ticket=CHG-17, mode=on`; `none`. The values are other people's text.
+/// Formats values: `ticket=CHG-17, mode=on`; `none`. The values are untrusted text.
 pub fn said(values: &BTreeMap<String, String>) -> String {
     let list: Vec<String> = values.iter().map(|(name, value)| format!("{name}={value}")).collect();
     if list.is_empty() { "none".to_owned() } else { list.join(", ") }
 }
 
 impl ReadRehearsal {
-    /// Fails unless it is a signed one of this release.
+    /// Fails unless it is a signed receipt of this release.
     pub fn is_evidence_of(&self, release: ReleaseId) -> Result<(), UnprovedError> {
         match self.statement.subject.first() {
             Some(subject) if subject.digest.sha256 == release.digest() => {}
@@ -174,7 +179,8 @@ impl ReadRehearsal {
         if self.signed.is_none() { Err(UnprovedError::Unsigned) } else { Ok(()) }
     }
 
-    /// Judges whether it proves that the release was rehearsed. Whether a newer one says otherwise is for [`newest`].
+    /// Judges whether it proves that the release was rehearsed. A newer receipt may contradict it:
+    /// see [`newest`].
     pub fn prove(&self, demand: &Demand<'_>) -> Result<Proved, UnprovedError> {
         self.is_evidence_of(demand.release)?;
         let rehearsal = &self.statement.predicate;
@@ -207,5 +213,5 @@ impl ReadRehearsal {
     }
 }
 
-/// In seconds.
+/// Length of a day in seconds.
 const DAY: i64 = 24 * 60 * 60;

@@ -1,4 +1,4 @@
-//! Documents with one signature: the parts of one, and what they prove.
+//! Documents with one signature: their parts, and their authentication.
 
 use std::io;
 
@@ -16,7 +16,7 @@ pub fn subject(release: &Release, id: ReleaseId) -> Vec<Subject> {
     vec![Subject { name: title(&release.name, &release.version), digest: DigestSet { sha256: id.digest() } }]
 }
 
-/// Whether a subject is the one release of this name.
+/// Fails unless the subject is the one release of this name.
 pub(super) fn check_subject(subject: &[Subject], release: &Release) -> Result<(), ReceiptError> {
     match subject {
         [one] if one.name == title(&release.name, &release.version) => Ok(()),
@@ -24,62 +24,62 @@ pub(super) fn check_subject(subject: &[Subject], release: &Release) -> Result<()
     }
 }
 
-/// Why a receipt is not authentic.
+/// Reason why a receipt is not authentic.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiptError {
-    /// A file can't be read.
+    /// An unreadable file.
     #[error("can't be read: {0}")]
     Io(#[from] io::Error),
-    /// Not a receipt.
+    /// A file that is not a receipt.
     #[error("not a receipt: {0}")]
     Document(#[from] JsonError),
-    /// It names a signer, and the signature is gone; or the other way round.
+    /// A document that names a signer but has no signature, or the reverse.
     #[error("it says that {said}, and {found}")]
     Stripped {
-        /// What the document says.
+        /// Claim of the document.
         said: &'static str,
-        /// What is there.
+        /// The contradicting fact.
         found: &'static str,
     },
-    /// About several releases, none, or another than it names.
+    /// A subject of several releases, none, or another than the named one.
     #[error("its subject is not the one release that it names")]
     Subject,
-    /// A signature file that is none.
+    /// A signature file of a wrong length.
     #[error("its signature has {0} bytes, expected 64")]
     SignatureLength(usize),
-    /// By a stranger, invalid, or by a key that doesn't count.
+    /// A signature by an unknown key, an invalid one, or one by a key that does not count.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// A time stamp that can't be checked.
+    /// A timestamp that cannot be checked.
     #[error(transparent)]
     Token(#[from] TokenError),
 }
 
-/// What a document says of its own signature.
+/// Claims of a document about its own signature.
 pub(super) trait Signed {
-    /// Who signed it.
+    /// Key of the signer.
     fn signer(&self) -> Option<Digest>;
-    /// When it was finished, by its host's clock.
+    /// End by the host's clock.
     fn finished(&self) -> Timestamp;
 }
 
-/// A document whose signature held, or that claims none.
+/// A document with a valid signature, or one that claims none.
 pub(super) struct Read<T> {
     pub statement: T,
     pub signed: Option<(KeyId, Evidence)>,
 }
 
-/// A document with what is beside it, as bytes.
+/// The bytes of a document and its sibling files.
 pub struct Parts {
     /// `STEM.KIND.json`
     pub document: Vec<u8>,
-    /// `STEM.KIND.sig`, where there is one.
+    /// `STEM.KIND.sig`, if present.
     pub signature: Option<Vec<u8>>,
-    /// `STEM.KIND.tsr`, where there is one.
+    /// `STEM.KIND.tsr`, if present.
     pub token: Option<Vec<u8>>,
 }
 
-/// Checks a document's signature and time stamp.
+/// Checks a document's signature and timestamp.
 pub(super) fn check<T: Signed>(
     parts: Parts,
     root: &TrustRoot,
@@ -90,7 +90,8 @@ pub(super) fn check<T: Signed>(
     let unread =
         |bytes: Vec<u8>| <[u8; 64]>::try_from(bytes).map_err(|bytes| ReceiptError::SignatureLength(bytes.len()));
     let signature = signature.map(unread).transpose()?;
-    // The signer's id stands in the document, so it is parsed first; what it says counts only after the signature held.
+    // The document contains the signer's id, so it is parsed first; its content counts only after
+    // the signature was verified.
     let statement = parse(&document)?;
     let (signer, bytes) = match (statement.signer(), signature) {
         (None, None) => return Ok(Read { statement, signed: None }),

@@ -1,4 +1,4 @@
-//! Checkpoints (C2SP tlog-checkpoint): what a log was at some size, as a signed note.
+//! Checkpoints (C2SP tlog-checkpoint): the state of a log at some size, as a signed note.
 
 use std::fmt;
 use std::ops::Deref;
@@ -11,14 +11,14 @@ use crate::trust::root::{SignatureError, name};
 use crate::trust::signer::SignerError;
 use crate::trust::{KeyId, Signer, TrustRoot};
 
-/// A checkpoint that nobody has checked.
+/// A checkpoint that has not been verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     note: SignedNote,
     head: Head,
 }
 
-/// What a checkpoint says; it is believed where it is a [`TrustedHead`]'s.
+/// Content of a checkpoint; trustworthy only as part of a [`TrustedHead`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     origin: String,
@@ -26,7 +26,7 @@ pub struct Head {
     root: Digest,
 }
 
-/// What a log was, as one of its keys has signed. Only [`Checkpoint::authenticate`] makes one:
+/// The state of a log, signed by one of its keys. Only [`Checkpoint::authenticate`] makes one:
 ///
 /// ```compile_fail
 /// let head = pgseal::tlog::TrustedHead {};
@@ -37,29 +37,29 @@ pub struct TrustedHead {
     key: KeyId,
 }
 
-/// Why a text is no checkpoint.
+/// Reason why a text is not a checkpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
-    /// The caller cannot read it.
+    /// An error while the caller read the file.
     #[error("can't be read: {0}")]
     Io(#[from] std::io::Error),
-    /// Not a signed note.
+    /// A text that is not a signed note.
     #[error("not a checkpoint: {0}")]
     Note(#[from] NoteError),
-    /// A note with another text.
+    /// A signed note with another text.
     #[error("not a checkpoint: {0}")]
     Form(&'static str),
 }
 
 impl Checkpoint {
-    /// Reads a checkpoint. Lines behind the third are kept, and mean nothing here.
+    /// Parses a checkpoint. Lines after the third are kept, and have no meaning here.
     pub fn parse(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let note = SignedNote::parse(bytes)?;
         let head = Head::parse(note.text().as_str())?;
         Ok(Self { note, head })
     }
 
-    /// Signs what a log is. The key's name is the origin.
+    /// Signs the state of a log. The key's name is the origin.
     pub fn sign(origin: &str, size: u64, root: Digest, signer: &dyn Signer) -> Result<Self, SignCheckpointError> {
         if !note::is_name(origin) {
             return Err(SignCheckpointError::Origin(origin.to_owned()));
@@ -70,7 +70,8 @@ impl Checkpoint {
         Ok(Self { note: SignedNote::sign(text, origin, signer)?, head })
     }
 
-    /// With the signature of a `log` key of the trust root over it. Witnesses' signatures are neither needed nor checked.
+    /// Verifies the signature by a `log` key of the trust root. Witnesses' signatures are neither
+    /// required nor checked.
     pub fn authenticate(&self, root: &TrustRoot) -> Result<TrustedHead, SignatureError> {
         let signers = root.note_signers(&name("log"), &self.head.origin, &self.note)?;
         let role = name("log");
@@ -97,42 +98,42 @@ impl Deref for TrustedHead {
 }
 
 impl fmt::Display for Checkpoint {
-    /// The file.
+    /// Writes the file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.note, f)
     }
 }
 
-/// Why there is no new checkpoint.
+/// Reason why a checkpoint cannot be signed.
 #[derive(Debug, thiserror::Error)]
 pub enum SignCheckpointError {
-    /// A name that no note's key can have.
+    /// An origin that is not a valid name of a note's key.
     #[error("{0:?} is no origin: not empty, without blanks, control characters and +, like example.com/releases")]
     Origin(String),
-    /// The key doesn't sign.
+    /// An error of the signing key.
     #[error(transparent)]
     Signer(#[from] SignerError),
 }
 
 impl TrustedHead {
-    /// Who signed that.
+    /// Id of the signing key.
     pub fn key(&self) -> KeyId {
         self.key
     }
 }
 
 impl Head {
-    /// The log.
+    /// Name of the log.
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// How many entries it has.
+    /// Number of entries.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// The root of their tree.
+    /// Root hash of the entries' tree.
     pub fn root(&self) -> Digest {
         self.root
     }
@@ -151,13 +152,13 @@ impl Head {
     }
 }
 
-/// Decimal digits without a leading zero.
+/// Parses decimal digits without a leading zero.
 pub fn number(text: &str) -> Option<u64> {
     let plain = text.bytes().all(|digit| digit.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     text.parse().ok().filter(|_| plain)
 }
 
-/// A hash as base64, which has one spelling.
+/// Parses a hash from base64, which has one spelling.
 pub(super) fn hash(text: &str) -> Option<Digest> {
     let bytes = Base64::decode_vec(text).ok()?;
     Some(Digest::from_bytes(bytes.try_into().ok()?))

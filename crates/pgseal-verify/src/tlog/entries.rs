@@ -1,12 +1,12 @@
-//! Entry bundles (C2SP tlog-tiles): up to 256 entries, each behind its length in two bytes.
+//! Entry bundles (C2SP tlog-tiles): up to 256 entries, each after its length in two bytes.
 
-/// An entry has at most so many bytes.
+/// Maximum size of an entry in bytes.
 pub const MOST_BYTES: usize = u16::MAX as usize;
 
-/// Why entries are no bundle, or bytes no entries.
+/// Reason why entries cannot be encoded, or bytes cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EntriesError {
-    /// An entry longer than its length can be written.
+    /// An entry beyond the maximum size.
     #[error("an entry has {0} bytes, at most {MOST_BYTES} are allowed")]
     TooLong(usize),
     /// Bytes that end within an entry.
@@ -14,7 +14,7 @@ pub enum EntriesError {
     Cut,
 }
 
-/// Entries as a bundle.
+/// Encodes entries as a bundle.
 pub fn encode<'a>(entries: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>, EntriesError> {
     let mut bytes = Vec::new();
     for entry in entries {
@@ -25,7 +25,7 @@ pub fn encode<'a>(entries: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>
     Ok(bytes)
 }
 
-/// The entries of a bundle.
+/// Decodes the entries of a bundle.
 pub fn decode(mut bytes: &[u8]) -> Result<Vec<&[u8]>, EntriesError> {
     let mut entries = Vec::new();
     while !bytes.is_empty() {

@@ -1,4 +1,4 @@
-//! The hashes of a Merkle tree (RFC 6962 section 2.1): leaves and nodes can't be taken for each other.
+//! Hashes of a Merkle tree (RFC 6962 section 2.1): a leaf cannot be confused with a node.
 
 use crate::digest::{Digest, Hasher};
 
@@ -23,7 +23,7 @@ pub fn empty() -> Digest {
     Digest::of(b"")
 }
 
-/// The root over neighbours, whose number is a power of two.
+/// The root over adjacent hashes, whose number is a power of two.
 pub fn complete(hashes: &[Digest]) -> Digest {
     debug_assert!(hashes.len().is_power_of_two());
     match hashes {

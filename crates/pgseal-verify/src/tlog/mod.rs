@@ -1,4 +1,5 @@
-//! Proofs of an archive's log: an append-only Merkle tree (RFC 6962, RFC 9162) in the formats of C2SP.
+//! Proofs of an archive's log: an append-only Merkle tree (RFC 6962, RFC 9162) in the formats of
+//! C2SP.
 
 pub mod checkpoint;
 pub mod entries;

@@ -1,28 +1,28 @@
-//! Roots and proofs of a Merkle tree, made by the recursive definitions of RFC 6962 section 2.1 and checked by the
-//! algorithms of RFC 9162 sections 2.1.3.2 and 2.1.4.2, which know nothing of how a proof was made.
+//! Roots and proofs of a Merkle tree. They are made by the recursive definitions of RFC 6962
+//! section 2.1, and checked by the independent algorithms of RFC 9162 sections 2.1.3.2 and 2.1.4.2.
 
 use super::hash::{empty, node};
 use crate::digest::Digest;
 
-/// Where the hashes of complete subtrees are.
+/// Source of the hashes of complete subtrees.
 pub trait Subtrees {
-    /// Why a hash can't be had.
+    /// Error for an unavailable hash.
     type Error;
 
     /// The root over the entries `index * 2^level` to `(index + 1) * 2^level`.
     fn subtree(&self, level: u32, index: u64) -> Result<Digest, Self::Error>;
 }
 
-/// Why a proof proves nothing.
+/// Reason why a proof is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
-    /// An entry that such a tree doesn't have, or trees in the wrong order.
+    /// An entry outside of the tree, or trees in the wrong order.
     #[error("it is about an entry or tree outside of the one that was signed")]
     Range,
     /// Too few or too many hashes.
     #[error("it has not the number of hashes that such a tree needs")]
     Length,
-    /// Hashes that lead elsewhere.
+    /// Hashes that do not lead to the signed root.
     #[error("its hashes don't lead to the root hash that was signed")]
     Root,
 }
@@ -32,7 +32,8 @@ pub fn root<S: Subtrees>(tree: &S, size: u64) -> Result<Digest, S::Error> {
     if size == 0 { Ok(empty()) } else { range(tree, 0, size) }
 }
 
-/// The proof that an entry is in the tree of the first `size` entries, from its sibling up (PATH). `index` is below `size`.
+/// The proof that an entry is in the tree of the first `size` entries, from its sibling up (PATH).
+/// `index` must be below `size`.
 pub fn inclusion<S: Subtrees>(tree: &S, index: u64, size: u64) -> Result<Vec<Digest>, S::Error> {
     let (mut from, mut to, mut path) = (0, size, Vec::new());
     while to.saturating_sub(from) > 1 {
@@ -45,8 +46,8 @@ pub fn inclusion<S: Subtrees>(tree: &S, index: u64, size: u64) -> Result<Vec<Dig
     Ok(path)
 }
 
-/// The proof that the tree of the first `old` entries became the tree of the first `new` by appending (PROOF). An empty
-/// tree and the same tree need none.
+/// The proof that the tree of the first `new` entries extends the tree of the first `old` (PROOF).
+/// It is empty for an empty or an equal tree.
 pub fn consistency<S: Subtrees>(tree: &S, old: u64, new: u64) -> Result<Vec<Digest>, S::Error> {
     if old == 0 || old >= new {
         return Ok(Vec::new());
@@ -69,7 +70,7 @@ pub fn consistency<S: Subtrees>(tree: &S, old: u64, new: u64) -> Result<Vec<Dige
     Ok(path)
 }
 
-/// RFC 9162 section 2.1.3.2: whether the entry with this leaf hash is the one at `index` of the tree.
+/// Checks that the entry with this leaf hash is at `index` of the tree: RFC 9162 section 2.1.3.2.
 pub fn check_inclusion(index: u64, size: u64, leaf: Digest, path: &[Digest], root: Digest) -> Result<(), ProofError> {
     if index >= size {
         return Err(ProofError::Range);
@@ -96,7 +97,8 @@ pub fn check_inclusion(index: u64, size: u64, leaf: Digest, path: &[Digest], roo
     }
 }
 
-/// RFC 9162 section 2.1.4.2: whether the new tree begins with the old one. Every tree begins with the empty one.
+/// Checks that the new tree extends the old one: RFC 9162 section 2.1.4.2. Every tree extends the
+/// empty one.
 pub fn check_consistency(
     (old, old_root): (u64, Digest),
     (new, new_root): (u64, Digest),
@@ -113,7 +115,7 @@ pub fn check_consistency(
             (true, true) => Ok(()),
         };
     }
-    // Of a complete old tree its own root is the first hash.
+    // For a complete old tree, its own root is the first hash.
     let first = if old.is_power_of_two() { Some(&old_root) } else { None };
     let mut hashes = first.into_iter().chain(path);
     let (mut at, mut last) = (old - 1, new - 1);
@@ -143,8 +145,8 @@ pub fn check_consistency(
     }
 }
 
-/// The root over some entries. `from` is a multiple of the largest power of two below their number, as everywhere in
-/// the RFC's definitions.
+/// The root over some entries. `from` must be a multiple of the largest power of two below their
+/// number, as everywhere in the RFC's definitions.
 fn range<S: Subtrees>(tree: &S, from: u64, to: u64) -> Result<Digest, S::Error> {
     let count = to - from;
     if count.is_power_of_two() {
@@ -166,7 +168,7 @@ pub struct Leaves {
 }
 
 impl Leaves {
-    /// Of these leaf hashes.
+    /// Computes the subtrees of these leaf hashes.
     pub fn new(leaves: Vec<Digest>) -> Self {
         let mut levels = vec![leaves];
         while let Some(below) = levels.last().filter(|level| level.len() > 1) {
@@ -175,7 +177,7 @@ impl Leaves {
         Self { levels }
     }
 
-    /// The root of the first `size` entries, which it has.
+    /// The root of the first `size` entries; `None` if there are fewer.
     pub fn root(&self, size: u64) -> Option<Digest> {
         root(self, size).ok()
     }
@@ -186,7 +188,7 @@ impl Leaves {
     }
 }
 
-/// A subtree beyond the leaves that are there.
+/// A subtree beyond the available leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the tree has fewer entries")]
 pub struct NoSubtree;
@@ -204,7 +206,8 @@ mod tests {
     use super::super::hash::leaf;
     use super::*;
 
-    /// The entries, and the roots of the first 1 to 8, that Certificate Transparency's own tests have used since RFC 6962.
+    /// The entries, and the roots of the first 1 to 8, of Certificate Transparency's own tests
+    /// since RFC 6962.
     const ENTRIES: [&[u8]; 8] = [
         b"",
         b"\x00",
@@ -238,7 +241,8 @@ mod tests {
             assert_eq!(tree.root(size).map(|root| root.to_string()).as_deref(), Some(expected), "{size}");
         }
         assert_eq!(tree.root(9), None);
-        // Published with them: the paths of the first, sixth and third entry, and two consistency proofs.
+        // Published with them: the paths of the first, sixth and third entry, and two consistency
+        // proofs.
         let short = |path: Vec<Digest>| path.iter().map(|hash| hash.to_string()[..8].to_owned()).collect::<Vec<_>>();
         assert_eq!(short(inclusion(&tree, 0, 8).expect("there")), ["96a296d2", "5f083f0a", "6b47aaf2"]);
         assert_eq!(short(inclusion(&tree, 5, 8).expect("there")), ["bc1a0643", "ca854ea1", "d37ee418"]);

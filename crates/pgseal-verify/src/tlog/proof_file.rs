@@ -1,5 +1,6 @@
-//! `FILE.tlog-proof` (C2SP tlog-proof): that a file is in a log, to be checked without the log. The entry travels as its
-//! extra data: it is what was hashed, so it is authentic when the proof holds.
+//! `FILE.tlog-proof` (C2SP tlog-proof): the proof that a log contains a file, which can be checked
+//! without the log. It carries the entry as extra data. The entry is the hashed leaf, so a valid
+//! proof authenticates it.
 
 use std::fmt;
 
@@ -15,25 +16,26 @@ use crate::format::log_entry::LogEntry;
 use crate::trust::TrustRoot;
 use crate::trust::root::SignatureError;
 
-/// What the file begins with.
+/// First line of the file.
 const MAGIC: &str = "c2sp.org/tlog-proof@v1";
-/// A proof, in bytes, at most: the longest entry, a hash for every level, the largest checkpoint.
+/// Maximum size of a proof in bytes: the longest entry, a hash for every level, the largest
+/// checkpoint.
 pub const MOST_BYTES: usize = 256 << 10;
 
-/// A proof that nobody has checked.
+/// A proof that has not been verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProofFile {
     /// The entry's canonical bytes.
     pub entry: Vec<u8>,
-    /// Its place in the log, from 0.
+    /// Index in the log, from 0.
     pub index: u64,
     /// The hashes from its sibling up.
     pub path: Vec<Digest>,
-    /// Of the tree that it is in.
+    /// Checkpoint of the tree that contains the entry.
     pub checkpoint: Checkpoint,
 }
 
-/// What a proof proves. Only [`ProofFile::authenticate`] makes one:
+/// The content of a valid proof. Only [`ProofFile::authenticate`] makes one:
 ///
 /// ```compile_fail
 /// let logged = pgseal::tlog::proof_file::Logged {};
@@ -45,31 +47,31 @@ pub struct Logged {
     head: TrustedHead,
 }
 
-/// Why a proof proves nothing.
+/// Reason why a proof is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum ProofFileError {
-    /// The caller cannot read it.
+    /// An error while the caller read the file.
     #[error("can't be read: {0}")]
     Io(#[from] std::io::Error),
-    /// Not of the format.
+    /// A text outside of the format.
     #[error("not a tlog-proof: {0}")]
     Form(&'static str),
-    /// The checkpoint in it is none.
+    /// An invalid checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// Its checkpoint is not signed by a key that counts.
+    /// A checkpoint without the signature of a key that counts.
     #[error("its checkpoint: {0}")]
     Signature(#[from] SignatureError),
-    /// The entry is not in the tree that was signed.
+    /// An entry outside of the signed tree.
     #[error("the log doesn't have the entry: {0}")]
     Proof(#[from] ProofError),
-    /// In the log, and not of a format that this program knows.
+    /// An entry in the log, but of a format unknown to this program.
     #[error("its entry is not one of a known format: {0}")]
     Entry(#[from] JsonError),
 }
 
 impl ProofFile {
-    /// Reads a proof.
+    /// Parses a proof.
     pub fn parse(bytes: &[u8]) -> Result<Self, ProofFileError> {
         let wrong = ProofFileError::Form;
         let text = std::str::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8"))?;
@@ -88,7 +90,7 @@ impl ProofFile {
         Ok(Self { entry, index, path, checkpoint: Checkpoint::parse(checkpoint.as_bytes())? })
     }
 
-    /// Checks it by the trust root's `log` keys.
+    /// Verifies it by the trust root's `log` keys.
     pub fn authenticate(&self, root: &TrustRoot) -> Result<Logged, ProofFileError> {
         let head = self.checkpoint.authenticate(root)?;
         check_inclusion(self.index, head.size(), leaf(&self.entry), &self.path, head.root())?;
@@ -97,7 +99,7 @@ impl ProofFile {
 }
 
 impl fmt::Display for ProofFile {
-    /// The file.
+    /// Writes the file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{MAGIC}\nextra {}\nindex {}", Base64::encode_string(&self.entry), self.index)?;
         self.path.iter().try_for_each(|hash| writeln!(f, "{}", Base64::encode_string(hash.as_bytes())))?;
@@ -106,12 +108,12 @@ impl fmt::Display for ProofFile {
 }
 
 impl Logged {
-    /// The file that was logged.
+    /// The logged file.
     pub fn entry(&self) -> &LogEntry {
         &self.entry
     }
 
-    /// Its place in the log, from 0.
+    /// Index in the log, from 0.
     pub fn index(&self) -> u64 {
         self.index
     }

@@ -1,14 +1,14 @@
-//! Where the tiles of a log are (C2SP tlog-tiles): `tile/<L>/<N>` and `tile/entries/<N>`, `.p/<W>` behind those that are
-//! not full.
+//! Paths of a log's tiles (C2SP tlog-tiles): `tile/<L>/<N>` and `tile/entries/<N>`, with `.p/<W>`
+//! appended for partial tiles.
 
 use std::fmt;
 
-/// Hashes of a full tile; a tile spans this many entries of the level below.
+/// Number of hashes of a full tile; a tile spans this many entries of the level below.
 pub const WIDTH: u64 = 256;
-/// Levels of the tree in one tile: 2^8 is the width.
+/// Number of levels of the tree in one tile: 2^8 is the width.
 pub const HEIGHT: u32 = 8;
 
-/// What a tile holds.
+/// Type of a tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Content {
     /// The entries themselves.
@@ -20,16 +20,16 @@ pub enum Content {
 /// One tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tile {
-    /// What it holds.
+    /// Type of the tile.
     pub content: Content,
-    /// Its place among those of its level, from 0.
+    /// Index among the tiles of its level, from 0.
     pub index: u64,
-    /// How many hashes or entries it has, 1 to 256.
+    /// Number of hashes or entries, 1 to 256.
     pub width: u64,
 }
 
 impl Tile {
-    /// The tile at a place in the tree of `size` entries; `None` where such a tree has none.
+    /// The tile at an index in the tree of `size` entries; `None` if there is none.
     pub fn of(content: Content, index: u64, size: u64) -> Option<Self> {
         let level = match content {
             Content::Entries => 0,
@@ -46,31 +46,32 @@ impl Tile {
         contents.flat_map(|content| (0..).map_while(move |index| Self::of(content, index, size))).collect()
     }
 
-    /// Whether it takes no more.
+    /// True if no entries can be added to it.
     pub fn is_full(&self) -> bool {
         self.width == WIDTH
     }
 
-    /// The same place when it is full.
+    /// The full tile at the same index.
     pub fn full(self) -> Self {
         Self { width: WIDTH, ..self }
     }
 
-    /// Where the partial tiles of its place are.
+    /// Directory of the partial tiles at the same index.
     pub fn partials(self) -> String {
         format!("{}.p", self.full())
     }
 }
 
 impl fmt::Display for Tile {
-    /// The path below the log.
+    /// Writes the path below the log's directory.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.content {
             Content::Entries => f.write_str("tile/entries/")?,
             Content::Hashes(level) => write!(f, "tile/{level}/")?,
         }
         let digits = format!("{:03}", self.index);
-        // Groups of three, from the end; all but the last have an x, so that no file stands where a directory does.
+        // Groups of three digits from the end; all but the last have an x, so that no file has the
+        // name of a directory.
         let digits = format!("{digits:0>width$}", width = digits.len().div_ceil(3) * 3);
         for (at, digit) in digits.char_indices() {
             match at {

@@ -1,5 +1,5 @@
-//! Notes: text signed by keys that have a name (C2SP signed-note, <https://c2sp.org/signed-note>). Here they are the
-//! checkpoints of a log. Their signatures are checked where all are, in `draft_root.rs`.
+//! Notes: text signed by named keys (C2SP signed-note, <https://c2sp.org/signed-note>). pgseal uses
+//! them for the checkpoints of a log. Like all signatures, theirs are verified in `draft_root.rs`.
 
 use std::fmt;
 
@@ -9,19 +9,20 @@ use super::public_key::PublicKey;
 use super::signer::{Signer, SignerError};
 use crate::digest::Digest;
 
-/// A note, in bytes, far more than a checkpoint with its witnesses needs.
+/// Maximum size of a note in bytes, far more than a checkpoint with its witnesses needs.
 pub const MOST_BYTES: usize = 64 << 10;
-/// Ed25519 signatures as the specification of notes has them.
+/// Algorithm number of Ed25519 in the specification of notes.
 const ED25519: u8 = 0x01;
-/// What a signature line begins with: em dash, blank.
+/// Prefix of a signature line: em dash, blank.
 const DASH: &str = "\u{2014} ";
 
-/// A text that can be signed as a note. Its first line has no blanks, so that it never is a pre-authentication encoding
-/// (which begins `DSSEv1 `), and a signature of one never passes for a signature of the other.
+/// A text that can be signed as a note. Its first line has no blanks, so it never is a
+/// pre-authentication encoding (which begins `DSSEv1 `). A signature of one is therefore never
+/// valid for the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoteText(String);
 
-/// A note with its signature lines, which nobody has checked.
+/// A note with its signature lines, not verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedNote {
     text: NoteText,
@@ -31,35 +32,36 @@ pub struct SignedNote {
 /// A signature line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoteSignature {
-    /// The key's name.
+    /// Name of the key.
     pub name: String,
-    /// The key's id in notes: not a proof, only for finding the key.
+    /// Id of the key in notes: only for finding the key, not a proof.
     pub key_hash: [u8; 4],
-    /// As the key's algorithm has it.
+    /// Signature in the form of the key's algorithm.
     pub signature: Vec<u8>,
 }
 
-/// Why bytes are no note.
+/// Reason why bytes are not a note.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoteError {
-    /// Too many bytes.
+    /// More than [`MOST_BYTES`].
     #[error("it has more than {MOST_BYTES} bytes")]
     TooLarge,
     /// Not UTF-8, or with control characters other than the line feed.
     #[error("it is not plain UTF-8 text in lines")]
     Text,
-    /// No blank line with signature lines behind it.
+    /// No blank line followed by signature lines.
     #[error("it has no signatures")]
     Unsigned,
-    /// A line behind the blank line that is no signature.
+    /// A line after the blank line that is not a signature.
     #[error("line {0:?} is no signature")]
     Line(String),
-    /// A first line with blanks.
+    /// A first line that is empty or has blanks.
     #[error("its first line is empty or has blanks")]
     FirstLine,
 }
 
-/// Whether a key can have this name in a note: not empty, without white space, `+` and control characters.
+/// True if a key can have this name in a note: not empty, without white space, `+` and control
+/// characters.
 pub fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
 }
@@ -71,14 +73,15 @@ pub fn key_hash(name: &str, key: &PublicKey) -> [u8; 4] {
     [bytes[0], bytes[1], bytes[2], bytes[3]]
 }
 
-/// A key under a name as other tools take it: `NAME+HASH+BASE64`, the "verifier key" of Go's note package.
+/// A named key in the form of other tools: `NAME+HASH+BASE64`, the "verifier key" of Go's note
+/// package.
 pub fn verifier_key(name: &str, key: &PublicKey) -> String {
     let hash = crate::digest::hex(&key_hash(name, key));
     format!("{name}+{hash}+{}", Base64::encode_string(&[&[ED25519], &key.as_bytes()[..]].concat()))
 }
 
 impl NoteText {
-    /// Takes a text of whole lines.
+    /// Validates a text of whole lines.
     pub fn new(text: String) -> Result<Self, NoteError> {
         if !text.ends_with('\n') || text.contains(|c: char| c < ' ' && c != '\n') {
             return Err(NoteError::Text);
@@ -89,19 +92,19 @@ impl NoteText {
         }
     }
 
-    /// What is signed.
+    /// The signed bytes.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 
-    /// As text.
+    /// The note's text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl SignedNote {
-    /// Reads a note: a text, a blank line, signature lines. Nothing is checked.
+    /// Parses a note: a text, a blank line, signature lines. Verifies nothing.
     pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
         if bytes.len() > MOST_BYTES {
             return Err(NoteError::TooLarge);
@@ -124,7 +127,7 @@ impl SignedNote {
         Ok(Self { text, signatures: vec![signature] })
     }
 
-    /// What is signed.
+    /// The signed text.
     pub fn text(&self) -> &NoteText {
         &self.text
     }
@@ -154,7 +157,7 @@ impl NoteSignature {
         Ok(Self { name: name.to_owned(), key_hash: *key_hash, signature: signature.to_vec() })
     }
 
-    /// The signature, if it has the length of one by Ed25519.
+    /// The signature, if it has the length of an Ed25519 one.
     pub fn ed25519(&self) -> Option<&[u8; 64]> {
         self.signature.as_slice().try_into().ok()
     }
@@ -165,7 +168,8 @@ mod tests {
     use super::*;
     use crate::trust::signer::SecretKey;
 
-    /// Of <https://pkg.go.dev/golang.org/x/mod/sumdb/note>, whose format the specification is.
+    /// Example of <https://pkg.go.dev/golang.org/x/mod/sumdb/note>, the origin of the specified
+    /// format.
     const GO: &str = "If you think cryptography is the answer to your problem,\n\
         then you don't know what your problem is.\n";
     const GO_KEY: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
@@ -180,7 +184,8 @@ mod tests {
         let line = NoteSignature::parse(&format!("{DASH}PeterNeumann {GO_SIGNATURE}")).expect("a signature line");
         assert_eq!(line.key_hash, key_hash("PeterNeumann", &key));
         assert!(key.verifies(GO.as_bytes(), line.ed25519().expect("64 bytes")));
-        // Blanks in the first line are what keeps notes and documents apart; nobody here signs such a text.
+        // The ban on blanks in the first line keeps notes and documents apart; pgseal never signs
+        // such a text.
         assert_eq!(NoteText::new(GO.to_owned()), Err(NoteError::FirstLine));
     }
 

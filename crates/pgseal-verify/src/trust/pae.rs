@@ -1,13 +1,14 @@
-//! What is signed: the pre-authentication encoding of DSSE v1
+//! The signed bytes of a document: the pre-authentication encoding of DSSE v1
 //! (<https://github.com/secure-systems-lab/dsse/blob/master/protocol.md>).
 
-/// `DSSEv1 LEN(type) type LEN(body) body`: the type is signed too, so that a document of one kind never passes for another.
+/// Encodes `DSSEv1 LEN(type) type LEN(body) body`: the type is signed too, so a signed document is
+/// never valid as another type.
 pub fn pre_authentication_encoding(payload_type: &str, body: &[u8]) -> Vec<u8> {
     let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), body.len());
     [head.as_bytes(), body].concat()
 }
 
-/// Takes an encoding apart: type and body. `None` for anything that encoding them again does not give.
+/// Decodes type and body. `None` unless encoding them again gives the same bytes.
 pub fn decode(encoding: &[u8]) -> Option<(&str, &[u8])> {
     let rest = encoding.strip_prefix(b"DSSEv1 ")?;
     let (payload_type, rest) = sized(rest)?;
@@ -29,7 +30,8 @@ mod tests {
 
     use super::pre_authentication_encoding;
 
-    /// "Test Vectors" of protocol.md, from the payload as its envelope spells it. Its signature is ECDSA: not for us.
+    /// "Test Vectors" of protocol.md, from the payload as its envelope spells it. Its signature is
+    /// ECDSA, which pgseal does not support.
     #[test]
     fn the_specifications_example() {
         let body = Base64::decode_vec("aGVsbG8gd29ybGQ=").expect("base64");

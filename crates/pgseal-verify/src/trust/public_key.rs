@@ -14,7 +14,7 @@ use super::ssh;
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey(VerifyingKey);
 
-/// Why a text is not a usable public key.
+/// Reason why a text is not a usable public key.
 #[derive(Debug, thiserror::Error)]
 pub enum PublicKeyError {
     /// Neither SPKI nor OpenSSH's line, or of another algorithm.
@@ -23,18 +23,18 @@ pub enum PublicKeyError {
     /// A key of small order: signatures for it prove nothing.
     #[error("the key is weak (small order)")]
     Weak,
-    /// A spelling that is not the one that writing it gives.
+    /// Another spelling than the canonical one.
     #[error("the key is not in its one canonical spelling")]
     NotCanonical,
 }
 
 impl PublicKey {
-    /// Takes a verifying key unless it is weak.
+    /// Accepts a verifying key unless it is weak.
     pub fn new(key: VerifyingKey) -> Result<Self, PublicKeyError> {
         if key.is_weak() { Err(PublicKeyError::Weak) } else { Ok(Self(key)) }
     }
 
-    /// From the 32 bytes of RFC 8032.
+    /// Reads the 32 bytes of RFC 8032.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, PublicKeyError> {
         let key = VerifyingKey::from_bytes(bytes);
         Self::new(key.map_err(|_| PublicKeyError::NotEd25519("the bytes are no point of the curve".to_owned()))?)
@@ -45,7 +45,7 @@ impl PublicKey {
         self.0.as_bytes()
     }
 
-    /// From a file as `pgseal keygen`, `openssl pkey -pubout` or `ssh-keygen -t ed25519` writes it.
+    /// Reads a file of `pgseal keygen`, `openssl pkey -pubout` or `ssh-keygen -t ed25519`.
     pub fn from_text(text: &str) -> Result<Self, PublicKeyError> {
         if text.contains(" PRIVATE KEY-----") {
             return Err(PublicKeyError::NotEd25519("it is a secret key; the public half is the .pub file".to_owned()));
@@ -53,18 +53,19 @@ impl PublicKey {
         if text.trim_start().starts_with("-----BEGIN ") { Self::from_pem(text) } else { Self::from_openssh(text) }
     }
 
-    /// From a PEM file as `openssl pkey -pubout` writes it.
+    /// Reads a PEM file of `openssl pkey -pubout`.
     pub fn from_pem(pem: &str) -> Result<Self, PublicKeyError> {
         let key = VerifyingKey::from_public_key_pem(pem.trim());
         Self::new(key.map_err(|error| PublicKeyError::NotEd25519(error.to_string()))?)
     }
 
-    /// As a PEM file.
+    /// Formats a PEM file.
     pub fn to_pem(&self) -> String {
         format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", self.to_base64())
     }
 
-    /// From one line `ssh-ed25519 BASE64 [COMMENT]`; lines with options, as `authorized_keys` has, are none.
+    /// Reads one line `ssh-ed25519 BASE64 [COMMENT]`. Lines with options, as in `authorized_keys`,
+    /// are refused.
     pub fn from_openssh(line: &str) -> Result<Self, PublicKeyError> {
         let not = |reason: &str| PublicKeyError::NotEd25519(reason.to_owned());
         let line = line.trim();
@@ -83,14 +84,15 @@ impl PublicKey {
         ssh::key_of_blob(&blob.map_err(|error| not(&error.to_string()))?)
     }
 
-    /// As OpenSSH's line. Control characters of the comment are left out: it stays one line.
+    /// Formats OpenSSH's line. Control characters of the comment are removed, so that it stays one
+    /// line.
     pub fn to_openssh(&self, comment: &str) -> String {
         let comment: String = comment.chars().filter(|c| !c.is_control()).collect();
         let line = format!("{} {} {comment}", ssh::ED25519, Base64::encode_string(&ssh::key_blob(self)));
         format!("{}\n", line.trim_end())
     }
 
-    /// From the middle line of its PEM file, and only that spelling.
+    /// Reads the middle line of a PEM file, in its canonical spelling only.
     pub fn from_base64(text: &str) -> Result<Self, PublicKeyError> {
         let der = Base64::decode_vec(text).map_err(|error| PublicKeyError::NotEd25519(error.to_string()))?;
         let key = VerifyingKey::from_public_key_der(&der);
@@ -98,23 +100,24 @@ impl PublicKey {
         if key.to_base64() == text { Ok(key) } else { Err(PublicKeyError::NotCanonical) }
     }
 
-    /// The middle line of its PEM file.
+    /// The middle line of a PEM file.
     pub fn to_base64(&self) -> String {
         let der = self.0.to_public_key_der().expect("44 bytes of fixed form");
         Base64::encode_string(der.as_bytes())
     }
 
-    /// The key's name.
+    /// Id of the key.
     pub fn id(&self) -> KeyId {
         KeyId::of(self.0.as_bytes())
     }
 
-    /// Whether the signature is this key's over this document, by the strict rules (no malleable or small-order parts).
+    /// Verifies this key's signature over a document, by the strict rules (no malleable or
+    /// small-order parts).
     pub fn signed(&self, payload_type: &str, body: &[u8], signature: &[u8; 64]) -> bool {
         self.verifies(&pre_authentication_encoding(payload_type, body), signature)
     }
 
-    /// The signature check itself, over bytes that `signed` has encoded.
+    /// Verifies a signature over the signed bytes: an encoded document, or the text of a note.
     pub fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
     }

@@ -1,5 +1,6 @@
-//! From one version of the trust root to a later one, step by step: exactly the next version, naming the digest of the
-//! one before, agreed to by the root keys of both. All of it in memory; nothing is written here.
+//! Rotation of the trust root, step by step: each step leads to exactly the next version, which
+//! names the digest of the previous one, with the agreement of the root keys of both. It works in
+//! memory and writes nothing.
 
 use super::key_id::KeyId;
 use super::root::{ClaimedSignature, DraftRoot, SignatureError, TrustRoot};
@@ -7,15 +8,15 @@ use crate::digest::Digest;
 use crate::format::name::Name;
 use crate::format::timestamp::Timestamp;
 
-/// A version that somebody brings, with the signatures that came with it.
+/// A candidate for a later version, with the signatures supplied for it.
 pub struct Candidate {
     /// The document.
     pub draft: DraftRoot,
-    /// Its signatures, unchecked.
+    /// The signatures, not verified.
     pub signatures: Vec<ClaimedSignature>,
 }
 
-/// A version that follows the one before it. Only [`walk`] makes one:
+/// A version that follows the previous one. Only [`walk`] makes one:
 ///
 /// ```compile_fail
 /// let step = pgseal::trust::rotation::Step {};
@@ -26,115 +27,117 @@ pub struct Step {
 }
 
 impl Step {
-    /// The version.
+    /// The trust root of this version.
     pub fn root(&self) -> &TrustRoot {
         &self.root
     }
 
-    /// Its signatures, each by a key of it or of the version before it.
+    /// The signatures, each by a key of this version or of the previous one.
     pub fn signatures(&self) -> &[ClaimedSignature] {
         &self.signatures
     }
 }
 
-/// Why versions don't follow the installed one.
+/// Reason why versions do not follow the installed one.
 #[derive(Debug, thiserror::Error)]
 pub enum RotationError {
-    /// Nothing was brought.
+    /// No candidates were supplied.
     #[error("there is no trust document")]
     Nothing,
-    /// A key has one role for ever: what it signed in one is not to count in another.
+    /// A key with a new role. The role of a key is permanent, since a signature made in one role
+    /// must not count in another.
     #[error("key {key} has the role {before}, and would have the role {found}")]
     Role {
-        /// The key.
+        /// Id of the key.
         key: Digest,
-        /// Its role.
+        /// Role in the previous version.
         before: Name,
-        /// The other one.
+        /// Role in the new version.
         found: Name,
     },
     /// The installed version again.
     #[error("version {version} is installed already ({digest})")]
     Installed {
-        /// The version.
+        /// Number of the version.
         version: u32,
-        /// Its digest.
+        /// Digest of the document.
         digest: Digest,
     },
     /// An older version.
     #[error("rollback: version {installed} is installed, and version {found} is older")]
     Rollback {
-        /// The installed version.
+        /// Number of the installed version.
         installed: u32,
-        /// What was brought.
+        /// Number of the newest supplied version.
         found: u32,
     },
-    /// Two documents with one version.
+    /// Two different documents of one version.
     #[error("fork: there are two different documents of version {version}: {one} and {other}")]
     Fork {
-        /// The version.
+        /// Number of the version.
         version: u32,
-        /// The first; the installed one, where it is one of them.
+        /// Digest of the first; of the installed one, if it is among them.
         one: Digest,
-        /// The second.
+        /// Digest of the second.
         other: Digest,
     },
-    /// A version is missing in between.
+    /// A missing version in the chain.
     #[error("skip: version {expected} comes next, and version {found} was brought")]
     Skip {
-        /// The one that must follow.
+        /// Number of the next version.
         expected: u32,
-        /// The one that is there.
+        /// Number of the supplied version.
         found: u32,
     },
-    /// It follows another document than the one that is before it.
+    /// A version that names another document than the previous one.
     #[error("fork: version {version} follows a version {} with the digest {found}, and the one here has {expected}", version - 1)]
     Previous {
-        /// The version.
+        /// Number of the version.
         version: u32,
-        /// The digest of the one before.
+        /// Digest of the previous version.
         expected: Digest,
-        /// What it names.
+        /// Digest that the version names.
         found: Digest,
     },
-    /// It claims to be made before the one it follows.
+    /// A version issued before the previous one, or one that lacks the time of issue that the
+    /// previous one has.
     #[error("version {version} was issued {}, before the version it follows ({before})", said(*found))]
     Issued {
-        /// The version.
+        /// Number of the version.
         version: u32,
-        /// When the one before was.
+        /// Time of issue of the previous version.
         before: Timestamp,
-        /// When it says it was.
+        /// Time of issue of this version.
         found: Option<Timestamp>,
     },
     /// A signature by a key that neither version lists.
     #[error("version {version} has a signature by key {key}, which neither it nor the version before it knows")]
     Stranger {
-        /// The version.
+        /// Number of the version.
         version: u32,
-        /// The key.
+        /// Id of the key.
         key: KeyId,
     },
-    /// The root keys of the version before don't agree.
+    /// A version without the agreement of the previous version's root keys.
     #[error("version {version} is not agreed to by version {}: {source}", version - 1)]
     Agreement {
-        /// The version.
+        /// Number of the version.
         version: u32,
-        /// Why.
+        /// Fault of the signatures.
         source: SignatureError,
     },
-    /// Its own root keys have not signed it.
+    /// A version that its own root keys have not signed.
     #[error("version {version} is not signed by its own root keys: {source}")]
     Own {
-        /// The version.
+        /// Number of the version.
         version: u32,
-        /// Why.
+        /// Fault of the signatures.
         source: SignatureError,
     },
 }
 
-/// Checks every step from the installed version on. Versions up to the installed one may be there only as the beginning
-/// of a chain that leads through it.
+/// Checks every step from the installed version on. Versions up to the installed one are allowed
+/// only at the beginning of a chain that leads through it.
 pub fn walk(installed: &TrustRoot, candidates: Vec<Candidate>) -> Result<Vec<Step>, RotationError> {
     let chain = sorted(candidates)?;
     let at = installed.document().version;
@@ -164,14 +167,14 @@ pub fn walk(installed: &TrustRoot, candidates: Vec<Candidate>) -> Result<Vec<Ste
     Ok(steps)
 }
 
-/// Whether a document may stand right after another one, whoever signed it.
+/// Checks that a document may directly follow another one, apart from its signatures.
 pub fn follows(before: &DraftRoot, next: &DraftRoot) -> Result<(), RotationError> {
     let (expected, found) = (before.document().version.saturating_add(1), next.document().version);
     if expected != found {
         return Err(RotationError::Skip { expected, found });
     }
     let expected = before.digest();
-    // A version 1 names none; it is no later version, so it does not get here.
+    // Version 1 names no digest, but is never a next version, so it is refused earlier.
     let named = next.document().prev_sha256.unwrap_or(Digest::of(b""));
     if named != expected {
         return Err(RotationError::Previous { version: found, expected, found: named });
@@ -205,7 +208,8 @@ fn step(before: &TrustRoot, candidate: Candidate) -> Result<Step, RotationError>
     Ok(Step { root, signatures })
 }
 
-/// By ascending version, each once. Copies of one document bring their signatures together: people sign in different places.
+/// Sorts candidates by version and merges copies of one document with all their signatures, since
+/// people sign in different places.
 fn sorted(mut candidates: Vec<Candidate>) -> Result<Vec<Candidate>, RotationError> {
     candidates.sort_by_key(|candidate| candidate.draft.document().version);
     let mut chain: Vec<Candidate> = Vec::new();

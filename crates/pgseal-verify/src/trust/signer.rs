@@ -1,36 +1,37 @@
-//! Whoever can sign: a key file, an agent, a token. What they all have in common.
+//! Interface of signing keys: a key file, an agent, a token.
 
 use super::note::NoteText;
 use super::public_key::PublicKey;
 
-/// A key that signs; where its secret half is, is its own affair.
+/// A signing key, independent of the place of its secret half.
 pub trait Signer {
     /// The public half.
     fn public_key(&self) -> PublicKey;
 
-    /// Signs the pre-authentication encoding of a document. The signature has been checked by the public half.
+    /// Signs the pre-authentication encoding of a document. Implementations verify the signature
+    /// with the public half.
     fn sign(&self, payload_type: &str, body: &[u8]) -> Result<[u8; 64], SignerError>;
 
-    /// Signs the text of a note (C2SP signed-note) as it stands. No text of a note is the encoding of a document:
-    /// [`NoteText`] sees to that.
+    /// Signs the text of a note (C2SP signed-note) unchanged. [`NoteText`] guarantees that the text
+    /// of a note is never the encoding of a document.
     fn sign_note(&self, text: &NoteText) -> Result<[u8; 64], SignerError>;
 }
 
-/// Why there is no signature.
+/// Reason why there is no signature.
 #[derive(Debug, thiserror::Error)]
 pub enum SignerError {
-    /// The agent or token can't be reached, has not this key, or refused.
+    /// An agent or token that cannot be reached, lacks this key, or refused.
     #[error("{holder}: {reason}")]
     Refused {
-        /// What holds the key: `ssh-agent`, `PKCS#11 token "release"`.
+        /// Holder of the key: `ssh-agent`, `PKCS#11 token "release"`.
         holder: String,
-        /// What it said.
+        /// Reason given by the holder.
         reason: String,
     },
-    /// What came back is no signature by this key over this document.
+    /// A result that is not a signature by this key over this document.
     #[error("{holder} gave a signature that does not hold")]
     Invalid {
-        /// What holds the key.
+        /// Holder of the key.
         holder: String,
     },
 }
@@ -41,14 +42,13 @@ pub(crate) struct SecretKey(ed25519_dalek::SigningKey);
 
 #[cfg(test)]
 impl SecretKey {
-    /// A new key from the operating system's random source.
+    /// Generates a key from the operating system's random source.
     pub fn generate() -> Result<Self, getrandom::Error> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)?;
         Ok(Self(ed25519_dalek::SigningKey::from_bytes(&seed)))
     }
 
-    /// The public half.
     pub fn public_key(&self) -> PublicKey {
         PublicKey::new(self.0.verifying_key()).expect("a random key is not weak")
     }

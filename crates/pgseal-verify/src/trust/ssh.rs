@@ -1,12 +1,13 @@
-//! SSH's wire form of what pgseal takes from it: strings (RFC 4251, section 5; RFC 4253, section 6.6), Ed25519 keys and
-//! signatures (RFC 8709, sections 4 and 6). Read strictly: exact names, exact lengths, nothing behind the end.
+//! SSH's wire formats used by pgseal: strings (RFC 4251, section 5; RFC 4253, section 6.6), Ed25519
+//! keys and signatures (RFC 8709, sections 4 and 6). Parsing is strict: exact names, exact lengths,
+//! no trailing bytes.
 
 use super::public_key::{PublicKey, PublicKeyError};
 
-/// The one algorithm, by its SSH name (RFC 8709).
+/// SSH name of the one algorithm (RFC 8709).
 pub const ED25519: &str = "ssh-ed25519";
 
-/// Bytes that are taken from the front. `None` where they end too soon.
+/// Reader that consumes bytes from the front. Its methods return `None` if there are too few bytes.
 pub struct Reader<'b>(&'b [u8]);
 
 impl<'b> Reader<'b> {
@@ -37,20 +38,20 @@ impl<'b> Reader<'b> {
         Some(string)
     }
 
-    /// Whether every byte was taken.
+    /// True if every byte was consumed.
     pub fn is_at_end(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// A length of four bytes, then the bytes.
+/// Appends a string: four bytes of length, then the bytes.
 pub fn put_string(out: &mut Vec<u8>, string: &[u8]) {
-    // What pgseal writes is far below 4 GiB; the agent's own limit is 256 KiB.
+    // pgseal writes strings far below 4 GiB; the agent's own limit is 256 KiB.
     out.extend_from_slice(&(string.len() as u32).to_be_bytes());
     out.extend_from_slice(string);
 }
 
-/// `string "ssh-ed25519", string key` (RFC 8709, section 4).
+/// Encodes `string "ssh-ed25519", string key` (RFC 8709, section 4).
 pub fn key_blob(key: &PublicKey) -> Vec<u8> {
     let mut blob = Vec::new();
     put_string(&mut blob, ED25519.as_bytes());
@@ -58,19 +59,19 @@ pub fn key_blob(key: &PublicKey) -> Vec<u8> {
     blob
 }
 
-/// The key of such a blob.
+/// Decodes the key of such a blob.
 pub fn key_of_blob(blob: &[u8]) -> Result<PublicKey, PublicKeyError> {
     let bytes =
         pair(blob).ok_or_else(|| PublicKeyError::NotEd25519("the key's bytes are not those of RFC 8709".into()));
     PublicKey::from_bytes(bytes?)
 }
 
-/// The signature of `string "ssh-ed25519", string signature` (RFC 8709, section 6).
+/// Decodes the signature of `string "ssh-ed25519", string signature` (RFC 8709, section 6).
 pub fn signature_of_blob(blob: &[u8]) -> Option<[u8; 64]> {
     pair(blob).copied()
 }
 
-/// The second of two strings, when the first is the algorithm's name and nothing follows.
+/// The second of exactly two strings, of which the first is the algorithm's name.
 fn pair<const N: usize>(blob: &[u8]) -> Option<&[u8; N]> {
     let mut reader = Reader::new(blob);
     let (name, value) = (reader.string()?, reader.string()?);

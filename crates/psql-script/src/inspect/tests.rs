@@ -125,7 +125,7 @@ fn session_changes() {
     assert_eq!(change("update t set role = 1"), None);
 }
 
-/// By `set_config()` and `UPDATE pg_settings` a setting is judged by its name, as by `SET`.
+/// `set_config()` and `UPDATE pg_settings` are judged by the setting's name, like `SET`.
 #[test]
 fn settings_are_judged_alike_however_they_are_set() {
     for (setting, value, what) in [

@@ -138,7 +138,7 @@ fn what_runs_in_a_transaction() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(8_000))]
 
-    /// What must not be sent in a transaction is never taken for something that may.
+    /// A statement that must not be sent in a transaction is never classified as one that may.
     #[test]
     fn knows_all_that_inspect_knows(words in proptest::collection::vec(proptest::sample::select(&[
         "create", "drop", "alter", "reindex", "vacuum", "cluster", "unique", "index", "concurrently", "if", "not", "exists",

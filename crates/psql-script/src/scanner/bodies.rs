@@ -1,12 +1,13 @@
-//! The bodies of functions between BEGIN and END, in which a `;` ends no statement, as psql counts them.
+//! psql's count of BEGIN and END in the bodies of functions, in which a `;` ends no statement.
 //!
-//! psql's minor releases count differently. Up to 15.18 the words that `\if` leaves out stay counted, and `\;` begins
-//! the count of a statement's words anew also inside of a body or of parentheses. 15.20 goes back to the count before
-//! the branch, and `\;` begins anew only where `;` would end the statement. Both were measured with psql itself. Both
-//! counts are kept from where they part to where they meet again, and a `;` that ends a statement in one of them only
-//! is told apart.
+//! psql's minor releases count differently. Up to 15.18, words in a branch that is not taken stay
+//! counted, and `\;` restarts the count of a statement's words also inside of a body or of
+//! parentheses. 15.20 restores the count before the branch, and `\;` restarts only where `;` would
+//! end the statement. Both were measured with psql itself. Both counts are kept from their
+//! divergence until they agree again. A `;` that ends a statement in only one of them is reported
+//! as disputed.
 
-/// What a `;` is.
+/// Meaning of a `;`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// Part of the statement.
@@ -17,12 +18,12 @@ pub(super) enum End {
     Disputed,
 }
 
-/// The counts in a statement.
+/// Both counts of a statement.
 #[derive(Default)]
 pub(super) struct Bodies {
-    /// As psql 15.20 counts.
+    /// The count of psql 15.20.
     count: Count,
-    /// As psql 15.18 counts, where that is another count.
+    /// The count of psql 15.18, while it differs.
     older: Option<Count>,
     saw_begin: bool,
 }
@@ -30,14 +31,15 @@ pub(super) struct Bodies {
 /// One release's count.
 #[derive(Clone, Default)]
 pub(super) struct Count {
-    /// Open BEGIN and CASE, by their bytes of the statement's text.
+    /// Open BEGIN and CASE, by their bytes in the statement's text.
     begins: Vec<usize>,
     first_words: [u8; 4],
     word_count: usize,
 }
 
 impl Bodies {
-    /// Counts BEGIN, CASE and END as psql does, only where the statement starts like CREATE FUNCTION.
+    /// Counts BEGIN, CASE and END as psql does: only in a statement that starts like CREATE
+    /// FUNCTION.
     pub fn word(&mut self, word: &[u8], at: usize, outside_parentheses: bool) {
         self.saw_begin |= self.count.word(word, at, outside_parentheses);
         if let Some(older) = &mut self.older {
@@ -45,7 +47,7 @@ impl Bodies {
         }
     }
 
-    /// A `;` comes.
+    /// Counts a `;`.
     pub fn semicolon(&mut self, outside_parentheses: bool) -> End {
         let ends = self.count.end_statement(outside_parentheses);
         let older_ends = self.older.as_mut().map_or(ends, |older| older.end_statement(outside_parentheses));
@@ -57,7 +59,7 @@ impl Bodies {
         }
     }
 
-    /// A `\;` comes.
+    /// Counts a `\;`.
     pub fn joined(&mut self, outside_parentheses: bool) {
         let older = self.older.get_or_insert_with(|| self.count.clone());
         older.begin_words();
@@ -65,29 +67,29 @@ impl Bodies {
         self.meet();
     }
 
-    /// The count to go back to where a branch that begins here is left out.
+    /// The count to restore if the branch that begins here is not taken.
     pub fn count(&self) -> Count {
         self.count.clone()
     }
 
-    /// Goes back to that count.
+    /// Restores that count.
     pub fn set_count(&mut self, count: Count) {
         let left_out = std::mem::replace(&mut self.count, count);
         self.older.get_or_insert(left_out);
         self.meet();
     }
 
-    /// As if a file began; a BEGIN that was counted is not forgotten.
+    /// The counts at the beginning of a file, except that a counted BEGIN is kept.
     pub fn anew(&self) -> Self {
         Self { saw_begin: self.saw_begin, ..Self::default() }
     }
 
-    /// Where the innermost open BEGIN or CASE stands.
+    /// The byte of the innermost open BEGIN or CASE.
     pub fn innermost(&self) -> Option<usize> {
         self.count.begins.last().copied()
     }
 
-    /// Whether a BEGIN was counted; forgets it.
+    /// True if a BEGIN was counted; resets the mark.
     pub fn take_saw_begin(&mut self) -> bool {
         std::mem::take(&mut self.saw_begin)
     }
@@ -127,7 +129,7 @@ impl Count {
         false
     }
 
-    /// Whether a `;` here ends the statement; then the words of another come.
+    /// True if a `;` here ends the statement; then the words of the next one are counted.
     fn end_statement(&mut self, outside_parentheses: bool) -> bool {
         let ends = outside_parentheses && self.begins.is_empty();
         if ends {
@@ -140,7 +142,7 @@ impl Count {
         (self.first_words, self.word_count) = ([0; 4], 0);
     }
 
-    /// Whether both make the same of whatever comes.
+    /// True if both treat all following text alike.
     fn goes_on_like(&self, other: &Self) -> bool {
         let words = |count: &Self| (count.first_words, count.word_count.min(4));
         self.begins.len() == other.begins.len() && words(self) == words(other)

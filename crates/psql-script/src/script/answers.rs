@@ -1,4 +1,4 @@
-//! What the statements' answers do to the variables of a script: `ROW_COUNT`, `\gset`.
+//! Effects of statements' results on the variables of a script: `ROW_COUNT`, `\gset`.
 
 use super::Script;
 use crate::error::ScriptError;
@@ -8,7 +8,8 @@ use crate::statement::{Statement, Then};
 use crate::variables::Value;
 
 impl Script<'_> {
-    /// Says how the last statement ended: it touched or returned this many rows, or nobody knows.
+    /// Reports the result of the last statement: the number of rows it touched or returned, or
+    /// `None` if unknown.
     pub fn answered(&mut self, rows: Option<u64>) {
         (self.unsettled, self.awaiting) = (false, false);
         let value = match rows {
@@ -18,7 +19,8 @@ impl Script<'_> {
         self.variables.put(ROW_COUNT, value).expect("a good name");
     }
 
-    /// Carries out the `\gset` of a statement: sets variables from its only row, and removes those of NULLs.
+    /// Executes the `\gset` of a statement: sets variables from its only row, and unsets those of
+    /// NULLs.
     pub fn store(
         &mut self,
         statement: &Statement,
@@ -53,7 +55,7 @@ impl Script<'_> {
         Ok(())
     }
 
-    /// What `\gset` may set, when nobody knows the answer.
+    /// Marks the variables that `\gset` may set as unknown, when there is no result.
     pub(super) fn note_stored(&mut self, statement: &Statement) {
         let Then::Store { prefix } = &statement.then else { return };
         match result_names(&statement.sql) {

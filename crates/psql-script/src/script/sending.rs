@@ -1,4 +1,4 @@
-//! How a script gives its statements out: by `;`, and by `\g` and its relatives.
+//! Delivery of a script's statements: by `;`, and by `\g` and its relatives.
 
 use super::{Bound, Script, Step};
 use crate::assemble::{check, finish};
@@ -8,7 +8,7 @@ use crate::position::Origin;
 use crate::statement::{Statement, Then};
 
 impl Script<'_> {
-    /// Gives a statement out, as `;` does.
+    /// Delivers a statement, like `;`.
     pub(in super::super) fn send(&mut self, mut statement: Statement) -> Result<Option<Step>, ScriptError> {
         match self.bound.take() {
             None => {}
@@ -44,7 +44,8 @@ impl Script<'_> {
         Ok(Some(Step::Statement(statement)))
     }
 
-    /// `\g` and its relatives: the query buffer, or what was sent last when it is empty.
+    /// Delivers the query buffer for `\g` and its relatives; the previous text if the buffer is
+    /// empty.
     pub(in super::super) fn send_buffer(&mut self, then: Then, origin: &Origin) -> Result<Option<Step>, ScriptError> {
         let Some(frame) = self.frames.last_mut() else { return Ok(None) };
         let mut statement = if frame.buffer.is_empty() {
@@ -75,7 +76,7 @@ fn sending_name(then: &Then) -> &'static str {
 }
 
 impl Sending {
-    /// The same as what is done with the answer.
+    /// The matching treatment of the result.
     pub(in super::super) fn then(self, prefix: String) -> Then {
         match self {
             Self::Show | Self::Crosstab => Then::Show,

@@ -298,7 +298,7 @@ proptest! {
         let found = statements(&text, &[]);
         let wanted: Vec<_> = pieces.iter().map(|(piece, _)| (*piece).to_owned()).collect();
         prop_assert_eq!(found.iter().map(|s| s.sql.clone()).collect::<Vec<_>>(), wanted);
-        // every character stands where its text stands in the source
+        // every character is at the position of its text in the source
         let lines: Vec<Vec<char>> = text.split('\n').map(|line| line.chars().collect()).collect();
         for statement in &found {
             for (i, c) in statement.sql.chars().enumerate().filter(|(_, c)| *c != '\n') {

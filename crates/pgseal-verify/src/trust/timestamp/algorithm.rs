@@ -1,4 +1,4 @@
-//! The digests and signature algorithms of time stamps, by their names in ASN.1.
+//! Digest and signature algorithms of timestamps, by their ASN.1 identifiers.
 
 use der::asn1::{Any, ObjectIdentifier, OctetString};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
@@ -17,7 +17,7 @@ const RSA_SHA_512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1135
 const ECDSA_SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 const ECDSA_SHA_384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
 
-/// A digest that may carry a signature or an imprint.
+/// A digest permitted in a signature or an imprint.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hash {
     Sha256,
@@ -26,7 +26,7 @@ pub(super) enum Hash {
 }
 
 impl Hash {
-    /// By its name; parameters are absent or NULL (RFC 5754, 2).
+    /// Looks up a digest by its identifier; parameters are absent or NULL (RFC 5754, 2).
     pub fn of_identifier(identifier: &AlgorithmIdentifierOwned) -> Result<Self, TimestampError> {
         let hash = match identifier.oid {
             SHA_256 => Self::Sha256,
@@ -37,7 +37,8 @@ impl Hash {
         if absent_or_null(identifier) { Ok(hash) } else { Err(unknown(identifier)) }
     }
 
-    /// Its one name in a canonical token: with NULL, as openssl and most authorities write it.
+    /// The one identifier in a canonical token: with NULL, as openssl and most authorities write
+    /// it.
     pub fn identifier(self) -> AlgorithmIdentifierOwned {
         let oid = match self {
             Self::Sha256 => SHA_256,
@@ -57,17 +58,17 @@ impl Hash {
     }
 }
 
-/// How a token is signed.
+/// Signature scheme of a token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scheme {
     /// PKCS#1 v1.5 (RFC 8017, 8.2).
     Rsa(Hash),
-    /// ECDSA; the curve is the key's.
+    /// ECDSA; the key determines the curve.
     Ecdsa(Hash),
 }
 
 impl Scheme {
-    /// By the two names that a signer has (RFC 5754, 3): they have to agree.
+    /// Looks up a scheme by a signer's two identifiers (RFC 5754, 3), which must agree.
     pub fn of_identifiers(algorithm: &AlgorithmIdentifierOwned, hash: Hash) -> Result<Self, TimestampError> {
         match (algorithm.oid, hash) {
             (RSA, _) | (RSA_SHA_256, Hash::Sha256) | (RSA_SHA_384, Hash::Sha384) | (RSA_SHA_512, Hash::Sha512)
@@ -82,7 +83,7 @@ impl Scheme {
         }
     }
 
-    /// Its one name in a canonical token.
+    /// The one identifier in a canonical token.
     pub fn identifier(self) -> AlgorithmIdentifierOwned {
         match self {
             Self::Rsa(_) => AlgorithmIdentifierOwned { oid: RSA, parameters: Some(Any::null()) },
@@ -91,7 +92,8 @@ impl Scheme {
         }
     }
 
-    /// The one spelling of a signature. RSA has one; of the two of ECDSA, (r, s) and (r, n - s), the lower is kept.
+    /// The one spelling of a signature. RSA has one. Of ECDSA's two, (r, s) and (r, n - s), the
+    /// lower one is canonical.
     pub fn canonical(self, signature: OctetString) -> Result<OctetString, TimestampError> {
         match self {
             Self::Rsa(_) => Ok(signature),

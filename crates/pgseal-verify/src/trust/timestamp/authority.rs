@@ -1,4 +1,4 @@
-//! An authority, pinned by its certificate, and the one check of a time stamp.
+//! A timestamping authority, pinned by its certificate, and the verification of a timestamp.
 
 use base64ct::{Base64, Encoding};
 use der::asn1::{ObjectIdentifier, OctetString};
@@ -21,7 +21,7 @@ use super::{MOST_BYTES, TimestampError};
 use crate::digest::Digest;
 use crate::format::timestamp::Timestamp;
 
-/// A time stamping authority that a trust root names: its one signing certificate, pinned.
+/// A timestamping authority of a trust root, pinned by its one signing certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimestampAuthority {
     der: Vec<u8>,
@@ -32,7 +32,7 @@ pub struct TimestampAuthority {
 }
 
 impl TimestampAuthority {
-    /// From a PEM file with one CERTIFICATE block and nothing else.
+    /// Reads a PEM file with one CERTIFICATE block and nothing else.
     pub fn from_pem(pem: &str) -> Result<Self, TimestampError> {
         let (label, document) = Document::from_pem(pem.trim()).map_err(not_a_certificate)?;
         if label != "CERTIFICATE" {
@@ -41,12 +41,12 @@ impl TimestampAuthority {
         Self::from_der(document.into_vec())
     }
 
-    /// From its DER as base64 without line breaks, and only that spelling.
+    /// Reads the DER as base64 without line breaks, in its canonical spelling only.
     pub fn from_base64(text: &str) -> Result<Self, TimestampError> {
         Self::from_der(Base64::decode_vec(text).map_err(|error| TimestampError::NotACertificate(error.to_string()))?)
     }
 
-    /// Its DER as base64 without line breaks.
+    /// The DER as base64 without line breaks.
     pub fn to_base64(&self) -> String {
         Base64::encode_string(&self.der)
     }
@@ -61,10 +61,11 @@ impl TimestampAuthority {
         self.certificate.tbs_certificate().subject().to_string()
     }
 
-    /// Checks a canonical token over `data`.
+    /// Verifies a canonical token over `data`.
     ///
-    /// Gives the first whole second at which the data existed for certain: the token's time plus its accuracy, if it
-    /// has one, rounded up. A nonce is ignored: it protects the answer to a question that nobody asks here.
+    /// Returns the first whole second at which the data existed for certain: the token's time plus
+    /// its accuracy, if it has one, rounded up. A nonce is ignored: it protects the response to a
+    /// request, and pgseal sends none.
     pub fn verify(&self, token: &[u8], data: &[u8]) -> Result<Timestamp, TimestampError> {
         let token = Token::read(token)?;
         self.is_signer_of(&token)?;
@@ -106,8 +107,9 @@ impl TimestampAuthority {
         Ok(Self { certificate, key, first, last, der })
     }
 
-    /// Whether the token names this certificate, outside (which finds it) and inside of what is signed (RFC 5816,
-    /// 2.2.1: an authority can't swap certificates of one key).
+    /// Checks that the token names this certificate, both in the unsigned part (which identifies
+    /// it) and in the signed part (RFC 5816, 2.2.1: an authority cannot swap certificates of one
+    /// key).
     fn is_signer_of(&self, token: &Token) -> Result<(), TimestampError> {
         let body = self.certificate.tbs_certificate();
         let named = &token.signer().certificate;
@@ -136,7 +138,7 @@ impl TimestampAuthority {
         if same { Ok(()) } else { Err(TimestampError::OtherAuthority { expected: self.name() }) }
     }
 
-    /// The issuer and serial number may be left out; the hash says it all.
+    /// The issuer and serial number are optional; the hash is sufficient.
     fn is_named_by(&self, named: Option<&IssuerSerial>) -> bool {
         let body = self.certificate.tbs_certificate();
         named.is_none_or(|named| {

@@ -1,10 +1,11 @@
-//! Signatures of authorities and SHA-1, by ring. A build for WebAssembly has no ring, and believes no time stamp.
+//! Signature verification for authorities, and SHA-1, by ring. A build for WebAssembly has no ring,
+//! and refuses every timestamp as unchecked.
 
 use super::TimestampError;
 use super::algorithm::Scheme;
 use super::key::Key;
 
-/// Checks the signature of `message` by this key and scheme. `false` when it does not hold.
+/// Verifies the signature of `message` by this key and scheme; `false` if it is invalid.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn holds(key: &Key, scheme: Scheme, message: &[u8], signature: &[u8]) -> Result<bool, TimestampError> {
     use super::algorithm::Hash;
@@ -22,20 +23,21 @@ pub(super) fn holds(key: &Key, scheme: Scheme, message: &[u8], signature: &[u8])
     Ok(UnparsedPublicKey::new(algorithm, key).verify(message, signature).is_ok())
 }
 
-/// Refuses: nothing here can check it.
+/// Refuses: this build cannot verify it.
 #[cfg(target_arch = "wasm32")]
 pub(super) fn holds(_: &Key, _: Scheme, _: &[u8], _: &[u8]) -> Result<bool, TimestampError> {
     Err(TimestampError::Unchecked)
 }
 
-/// SHA-1, only to recognise the pinned certificate (RFC 2634): openssl 3.0 names it so by default. Nothing rests on
-/// it: the certificate is pinned whole, and its key has to have signed.
+/// SHA-1, only to recognise the pinned certificate (RFC 2634): openssl 3.0 names it so by default.
+/// The security does not depend on it: the whole certificate is pinned, and its key must have
+/// signed.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn sha1(bytes: &[u8]) -> Result<Vec<u8>, TimestampError> {
     Ok(ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref().to_vec())
 }
 
-/// Refuses: nothing here computes it.
+/// Refuses: this build cannot compute it.
 #[cfg(target_arch = "wasm32")]
 pub(super) fn sha1(_: &[u8]) -> Result<Vec<u8>, TimestampError> {
     Err(TimestampError::Unchecked)

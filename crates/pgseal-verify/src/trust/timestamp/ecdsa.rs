@@ -1,4 +1,5 @@
-//! The lower of the two spellings of an ECDSA signature: whoever has (r, s) can write (r, n - s), which is as valid.
+//! The lower of the two spellings of an ECDSA signature: anyone can turn (r, s) into (r, n - s),
+//! which is equally valid.
 
 use der::asn1::UintRef;
 use der::{Decode, Encode, Sequence};
@@ -10,10 +11,11 @@ struct EcdsaSignature<'a> {
     s: UintRef<'a>,
 }
 
-/// A signature with `s` or `n - s`, whichever is less.
+/// The signature with the lower of `s` and `n - s`.
 pub(super) fn lower(signature: &[u8]) -> der::Result<Vec<u8>> {
     let EcdsaSignature { r, s } = EcdsaSignature::from_der(signature)?;
-    // The curve is the key's, which is not at hand. A P-384 signature this short comes up once in 2^256.
+    // The key determines the curve, but is not available here. A P-384 signature this short occurs
+    // once in 2^256.
     let short = r.as_bytes().len() <= ORDER_P_256.len() && s.as_bytes().len() <= ORDER_P_256.len();
     let order: &[u8] = if short { &ORDER_P_256 } else { &ORDER_P_384 };
     match negated(order, s.as_bytes()) {
@@ -35,7 +37,8 @@ const ORDER_P_384: [u8; 48] = [
     0xa7, 0x7a, 0xec, 0xec, 0x19, 0x6a, 0xcc, 0xc5, 0x29, 0x73,
 ];
 
-/// `order - s`, big-endian; `None` when `s` is not below the order, which no valid signature has.
+/// `order - s`, big-endian; `None` if `s` is not below the order, which is impossible in a valid
+/// signature.
 fn negated(order: &[u8], s: &[u8]) -> Option<Vec<u8>> {
     let missing = order.len().checked_sub(s.len())?;
     let mut borrow = 0;
@@ -65,7 +68,7 @@ mod tests {
     fn both_spellings_become_the_lower() {
         for order in [&ORDER_P_256[..], &ORDER_P_384[..]] {
             let one = UintRef::new(&[1]).expect("short");
-            // r tells the curve apart: it is long on the larger one.
+            // r distinguishes the curves: it is long on the larger one.
             let r = UintRef::new(&order[1..]).expect("short");
             let low = EcdsaSignature { r, s: one }.to_der().expect("short");
             let most = negated(order, &[1]).expect("below the order");

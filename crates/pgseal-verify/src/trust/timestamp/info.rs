@@ -1,4 +1,4 @@
-//! What a token says (TSTInfo, RFC 3161, 2.4.2): of what, and when.
+//! Content of a token (TSTInfo, RFC 3161, 2.4.2): the digest of the data, and the time.
 
 use der::asn1::Any;
 use der::{DateTime, Decode, Tag, Tagged};
@@ -8,20 +8,21 @@ use super::algorithm::Hash;
 use super::syntax::{Accuracy, TstInfo};
 use crate::format::timestamp::Timestamp;
 
-/// What an authority signed.
+/// Content signed by an authority.
 pub(super) struct Info {
     hash: Hash,
     imprint: Vec<u8>,
-    /// The stamped time with its fraction cut off.
+    /// The stamped time, with its fraction cut off.
     pub begins: Timestamp,
     /// The stamped time, rounded up to a whole second.
     pub ends: Timestamp,
-    /// The first whole second at which the data existed for certain: time plus accuracy, rounded up.
+    /// The first whole second at which the data existed for certain: time plus accuracy, rounded
+    /// up.
     pub latest: Timestamp,
 }
 
 impl Info {
-    /// Reads a TSTInfo.
+    /// Parses a TSTInfo.
     pub fn read(bytes: &[u8]) -> Result<Self, TimestampError> {
         let info = TstInfo::from_der(bytes)?;
         if info.version != 1 {
@@ -42,7 +43,7 @@ impl Info {
         Ok(Self { hash, imprint: info.imprint.hash.as_bytes().to_vec(), begins: at(0)?, ends: at(micros)?, latest })
     }
 
-    /// Whether the imprint is of `data`.
+    /// True if the imprint is of `data`.
     pub fn is_about(&self, data: &[u8]) -> bool {
         self.hash.of(data) == self.imprint
     }
@@ -53,7 +54,7 @@ fn in_micros(accuracy: &Accuracy) -> u64 {
     millis * 1000 + u64::from(accuracy.micros.unwrap_or(0))
 }
 
-/// `YYYYMMDDhhmmss[.f...]Z` as seconds since the epoch and microseconds, rounded up.
+/// Parses `YYYYMMDDhhmmss[.f...]Z` to seconds since the epoch, and microseconds rounded up.
 fn moment(time: &Any) -> Option<(u64, u64)> {
     if time.tag() != Tag::GeneralizedTime {
         return None;

@@ -30,7 +30,7 @@ struct RsaPublicKey<'a> {
 }
 
 impl Key {
-    /// Takes a key unless it is weak or of another kind.
+    /// Accepts a key of a supported kind unless it is weak.
     pub fn of(info: &SubjectPublicKeyInfoOwned) -> Result<Self, TimestampError> {
         let wrong = |what: &str| TimestampError::Key(what.to_owned());
         let bytes = info.subject_public_key.as_bytes().ok_or_else(|| wrong("malformed"))?;

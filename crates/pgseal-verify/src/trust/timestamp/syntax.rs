@@ -1,7 +1,9 @@
-//! The ASN.1 of time stamps: RFC 3161, and what it takes from CMS (RFC 5652) and ESS (RFC 2634, RFC 5035).
+//! ASN.1 structures of timestamps: RFC 3161, and its parts of CMS (RFC 5652) and ESS (RFC 2634, RFC
+//! 5035).
 //!
-//! Declared here because the crates that have it (`cms`, `x509-tsp`) are pre-releases or of an older generation; the
-//! encoding rules are `der`'s. What is dropped anyway is read as `Any`.
+//! Declared here because the crates that have it (`cms`, `x509-tsp`) are pre-releases or of an
+//! older generation; the encoding rules are `der`'s. Parts that are dropped anyway are read as
+//! `Any`.
 
 use der::Sequence;
 use der::asn1::{Any, BitString, Int, ObjectIdentifier, OctetString, SetOfVec};
@@ -56,7 +58,7 @@ pub(super) struct SignedData {
     pub certificates: Option<Vec<Any>>,
     #[asn1(context_specific = "1", tag_mode = "IMPLICIT", constructed = "true", optional = "true")]
     pub crls: Option<Vec<Any>>,
-    /// A time stamp has one (RFC 3161, 2.4.2).
+    /// A timestamp has one (RFC 3161, 2.4.2).
     pub signers: SetOfVec<SignerInfo>,
 }
 
@@ -137,7 +139,8 @@ pub(super) struct TstInfo {
     pub policy: ObjectIdentifier,
     pub imprint: MessageImprint,
     pub serial_number: Int,
-    /// A GeneralizedTime that may have fractions of a second, which DER in certificates (and `der`) do not know.
+    /// A GeneralizedTime, possibly with fractions of a second, which DER in certificates (and
+    /// `der`) does not support.
     pub time: Any,
     #[asn1(optional = "true")]
     pub accuracy: Option<Accuracy>,

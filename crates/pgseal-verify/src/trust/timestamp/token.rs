@@ -8,31 +8,32 @@ use super::info::Info;
 use super::syntax::{ContentInfo, PkiStatusInfo, SIGNED_DATA, SignedData, SignerInfo, TST_INFO, TimeStampResp};
 use super::{MOST_BYTES, TimestampError};
 
-/// What `openssl ts -reply` writes (a TimeStampResp), or a bare token (ContentInfo), as the one canonical token that
-/// is stored.
+/// Converts the output of `openssl ts -reply` (a TimeStampResp), or a bare token (ContentInfo), to
+/// the one canonical token that is stored.
 ///
-/// Nothing that is signed changes. What is not signed goes (certificates, revocation lists, unsigned attributes) or
-/// gets one spelling: the names of the algorithms, the order of the signed attributes, and for ECDSA the lower of the
-/// two equivalent signatures. Stock tools take the result. It proves nothing yet: see
-/// [`super::TimestampAuthority::verify`].
+/// Signed parts stay unchanged. Unsigned parts are removed (certificates, revocation lists,
+/// unsigned attributes) or get one spelling: the algorithm identifiers, the order of the signed
+/// attributes, and for ECDSA the lower of the two equivalent signatures. Stock tools accept the
+/// result. It proves nothing until [`super::TimestampAuthority::verify`] has accepted it.
 pub fn canonical(response_or_token: &[u8]) -> Result<Vec<u8>, TimestampError> {
     let read = short_enough(response_or_token).and_then(token_of)?;
     Ok(Token::new(read)?.info.to_der()?)
 }
 
-/// A canonical token as the response that an authority would have given (RFC 3161, 2.4.2), granted: other formats keep
-/// time stamps so.
+/// Converts a canonical token to a granted response of an authority (RFC 3161, 2.4.2), the form in
+/// which other formats store timestamps.
 pub fn response(token: &[u8]) -> Result<Vec<u8>, TimestampError> {
     let status = PkiStatusInfo { status: GRANTED, text: None, failure: None };
     Ok(TimeStampResp { status, token: Some(Token::read(token)?.info) }.to_der()?)
 }
 
-/// Whether `bytes` look like DER of a response or token: for telling kinds of files apart, no more.
+/// True if `bytes` look like the DER of a response or token: only for distinguishing types of
+/// files.
 pub fn looks_like_one(bytes: &[u8]) -> bool {
     bytes.first() == Some(&SEQUENCE)
 }
 
-/// Whether a token's imprint is of `data`. Cheap, and proves nothing.
+/// True if a token's imprint is of `data`. Cheap, and proves nothing.
 pub fn is_about(token: &[u8], data: &[u8]) -> bool {
     Token::read(token).and_then(|token| Info::read(token.content())).is_ok_and(|info| info.is_about(data))
 }
@@ -43,18 +44,18 @@ const GRANTED: u8 = 0;
 /// The first byte of a SEQUENCE (X.690, 8.9.1).
 const SEQUENCE: u8 = 0x30;
 
-/// A token in its canonical form, whoever signed it.
+/// A token in its canonical form, with an unverified signature.
 pub(super) struct Token {
     info: ContentInfo,
     signer: SignerInfo,
     /// The digest of the content and of the signature.
     pub hash: Hash,
-    /// How it is signed.
+    /// The signature scheme.
     pub scheme: Scheme,
 }
 
 impl Token {
-    /// Reads a stored token; any other spelling is refused.
+    /// Parses a stored token; any other spelling is refused.
     pub fn read(bytes: &[u8]) -> Result<Self, TimestampError> {
         let token = Self::new(ContentInfo::from_der(short_enough(bytes)?)?)?;
         if token.info.to_der()? == bytes { Ok(token) } else { Err(TimestampError::NotCanonical) }
@@ -102,12 +103,13 @@ impl Token {
         &self.signer
     }
 
-    /// What is signed: the attributes, tagged as a SET (RFC 5652, 5.4).
+    /// The signed bytes: the attributes, tagged as a SET (RFC 5652, 5.4).
     pub fn signed_bytes(&self) -> Result<Vec<u8>, TimestampError> {
         Ok(self.signer.signed_attributes.to_der()?)
     }
 
-    /// The value of a signed attribute; it is there once with one value, or not at all (RFC 5652, 11).
+    /// The value of a signed attribute; the attribute occurs once with one value, or not at all
+    /// (RFC 5652, 11).
     pub fn attribute(&self, oid: ObjectIdentifier) -> Result<Option<&Any>, TimestampError> {
         let mut found = self.signer.signed_attributes.iter().filter(|attribute| attribute.oid == oid);
         match (found.next(), found.next()) {
@@ -123,7 +125,8 @@ fn short_enough(bytes: &[u8]) -> Result<&[u8], TimestampError> {
     if found <= MOST_BYTES { Ok(bytes) } else { Err(TimestampError::TooLong { found, most: MOST_BYTES }) }
 }
 
-/// A response begins with a status, which is a SEQUENCE; a token with a name, which is an OBJECT IDENTIFIER.
+/// Extracts the token. A response begins with a status, which is a SEQUENCE; a token with a name,
+/// which is an OBJECT IDENTIFIER.
 fn token_of(bytes: &[u8]) -> Result<ContentInfo, TimestampError> {
     if AnyRef::from_der(bytes)?.value().first() != Some(&SEQUENCE) {
         return Ok(ContentInfo::from_der(bytes)?);

@@ -1,4 +1,4 @@
-//! A small script must not fill memory or time.
+//! Limits on the memory and time of small scripts.
 
 use super::{files, steps};
 

@@ -1,4 +1,4 @@
-//! What is refused, with its place and reason.
+//! Refusals, with their place and reason.
 
 use super::*;
 
