@@ -17,10 +17,7 @@ use pgseal::entry_path::EntryPath;
 use pgseal::format::json;
 use pgseal::format::statement::{PAYLOAD_TYPE, Statement};
 use pgseal::sql::{FileError, Files, Script, Step, Variables, inspect};
-
-#[allow(dead_code)]
-#[path = "../tests/support/keys.rs"]
-mod keys;
+use pgseal_testkit::keys;
 
 criterion_group!(kernels, hash, backends, headers, statement, signature, compression, lexer);
 criterion_main!(kernels);
