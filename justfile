@@ -4,18 +4,26 @@ default:
     @just --list
 
 # the whole story on a throwaway PostgreSQL server
-demo *args:
-    ./demo {{args}}
+demo:
+    ./demo
 
 # everything: unit, integration and doc tests, real PostgreSQL; arguments go to cargo test
 test *args:
     ./test {{args}}
 
+# tests without a server, under a minute once built: no exhaustive flips, archives or databases
+test-fast:
+    cargo test --locked --workspace --all-features --lib
+    cargo test --locked --all-features --test lint
+    cargo test --locked --all-features --test psql
+    cargo test --locked --all-features --test project -- --skip bench:: --skip database --skip a_run_that --skip fingerprints
+    cargo test --locked --all-features --test offline -- --skip interchange:: --skip every_flipped --skip every_truncation --skip large:: --skip kill::
+
 # what a change has to pass: formatting, lints, documentation, tests
 ci:
     .ci/run
 
-# every version of the server: fetches them once, and runs the tests of tests/postgres.rs on each; `just servers 13 -- story`
+# every version of the server: fetches them once, and runs the tests of tests/postgres/ on each; `just servers 13 -- story`
 servers *args:
     .ci/servers {{args}}
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use pgseal::bundle::definition::Definition;
 use pgseal::bundle::{UnsignedBundle, UntrustedBundle};
+use pgseal_testkit::keys;
 use pgseal_verify::archive::source::InMemory;
 use pgseal_verify::archive::{gzip, header};
 use pgseal_verify::digest::Digest;
@@ -17,10 +18,6 @@ use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::json;
 use pgseal_verify::format::statement::{PAYLOAD_TYPE, Statement};
 use psql_script::{FileError, Files, Script, Step, Variables, inspect};
-
-#[allow(dead_code)]
-#[path = "../tests/support/keys.rs"]
-mod keys;
 
 criterion_group!(kernels, hash, backends, headers, statement, signature, compression, lexer);
 criterion_main!(kernels);

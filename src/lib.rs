@@ -10,7 +10,7 @@
 //! environment. Only [`cli`] does.
 //!
 //! The modules below stand from the top floor to the ground; each imports only from those below it
-//! (`tests/architecture.rs` holds this).
+//! (`tests/project/architecture.rs` holds this).
 
 pub mod cli;
 pub mod postgres;

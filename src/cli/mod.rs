@@ -11,7 +11,6 @@ mod cat;
 mod check;
 mod completions;
 mod connection;
-mod demo;
 mod diff;
 mod error;
 mod exit;
@@ -104,8 +103,6 @@ enum Color {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// The whole story on a throwaway PostgreSQL server
-    Demo(demo::Args),
     /// A release directory to start from, that packs
     Init(init::Args),
     /// A new key: NAME.key (secret) and NAME.pub
@@ -226,7 +223,6 @@ fn usage(error: &clap::Error) -> ExitCode {
 
 fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
     match command {
-        Command::Demo(args) => demo::run(&args, out),
         Command::Init(args) => init::run(&args, out),
         Command::Keygen(args) => keygen::run(&args, out),
         Command::Trust(args) => trust::run(args, out),

@@ -1,4 +1,4 @@
-//! PostgreSQL: the adapter of the port in `database.rs`, and throwaway servers for the demo and the tests.
+//! PostgreSQL: the adapter of the port in `database.rs`, driven by `tokio-postgres`.
 
 pub mod error;
 mod ahead;
@@ -19,7 +19,6 @@ mod rows;
 pub mod session;
 pub mod settings;
 pub mod start;
-pub mod throwaway;
 mod tls;
 mod trouble;
 mod wire;
@@ -28,7 +27,5 @@ pub use connector::Connector;
 pub use conninfo::Parameters;
 pub use dump::Dumps;
 pub use host::Password;
-pub use programs::{ProgramsError, ServerPrograms};
 pub use session::PostgresSession;
 pub use settings::{Settings, SettingsError};
-pub use throwaway::{ThrowawayError, ThrowawayServer};

@@ -1,17 +1,11 @@
-//! Where the PostgreSQL server programs are.
-//!
-//! The demo and the tests start a throwaway server; everything else only connects to one that is already there.
+//! Location of PostgreSQL's programs, `pg_dump` and `pg_restore`.
 
 use std::{
     ffi::OsStr,
-    fs, io,
+    fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
-
-/// What a throwaway server is made, run and stopped with.
-const PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
 
 /// What a database is dumped and restored with.
 const DUMP_PROGRAMS: [&str; 2] = ["pg_dump", "pg_restore"];
@@ -19,13 +13,7 @@ const DUMP_PROGRAMS: [&str; 2] = ["pg_dump", "pg_restore"];
 /// Debian and its relatives keep `VERSION/bin` here, out of PATH.
 const VERSIONED: &str = "/usr/lib/postgresql";
 
-/// A directory that holds `initdb`, `pg_ctl` and `postgres`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerPrograms {
-    dir: PathBuf,
-}
-
-/// Why no server programs were found.
+/// Why no programs were found.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramsError {
     /// The directory that was named does not hold all of them.
@@ -44,65 +32,12 @@ pub enum ProgramsError {
         /// Where they were looked for, in that order.
         looked: Vec<PathBuf>,
     },
-    /// `postgres --version` could not be run or said something else.
-    #[error("can't ask {} for its version", .program.display())]
-    Version {
-        /// The program that was asked.
-        program: PathBuf,
-        /// Why it could not be run.
-        #[source]
-        source: io::Error,
-    },
 }
 
-impl ServerPrograms {
-    /// The programs in `dir`, which must hold all three. A directory of links stands for the one they lead to.
-    pub fn in_dir(dir: &Path) -> Result<Self, ProgramsError> {
-        if let Some(program) = first_missing(dir, &PROGRAMS) {
-            return Err(ProgramsError::Missing { dir: dir.to_owned(), program });
-        }
-        // The server finds its libraries beside its real path, so a link's target is the better answer.
-        let real = fs::canonicalize(dir.join("postgres")).ok();
-        let real = real.as_deref().and_then(Path::parent).filter(|dir| first_missing(dir, &PROGRAMS).is_none());
-        Ok(Self { dir: real.unwrap_or(dir).to_owned() })
-    }
-
-    /// The programs in `explicit` and nowhere else, when it is given; else in the first directory of `path_var` (the value of PATH)
-    /// that has them all; else of the highest version that Debian's layout holds.
-    pub fn search(explicit: Option<&Path>, path_var: Option<&OsStr>) -> Result<Self, ProgramsError> {
-        Self::search_in(explicit, path_var, Path::new(VERSIONED))
-    }
-
-    /// The directory that holds them.
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    /// The version as the server tells it, such as `15.18 (Debian 15.18-0+deb12u1)`.
-    pub fn version(&self) -> Result<String, ProgramsError> {
-        let program = self.dir.join("postgres");
-        let failed = |source| ProgramsError::Version { program: program.clone(), source };
-        let output = Command::new(&program).arg("--version").stdin(Stdio::null()).output().map_err(failed)?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        match text.trim().strip_prefix("postgres (PostgreSQL) ") {
-            Some(version) if output.status.success() => Ok(version.to_owned()),
-            _ => {
-                let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-                Err(failed(io::Error::other(format!("{}: {said}", output.status))))
-            }
-        }
-    }
-
-    fn search_in(explicit: Option<&Path>, path_var: Option<&OsStr>, versioned: &Path) -> Result<Self, ProgramsError> {
-        Self::in_dir(&find(&PROGRAMS, explicit, path_var, versioned)?)
-    }
-}
-
-/// Where `pg_dump` and `pg_restore` are, looked for as [`ServerPrograms::search`] does: a host of an operator may have
-/// them without a server.
+/// The directory of `pg_dump` and `pg_restore`, looked for as [`find`] does. An operator's host may have them without a server.
 pub fn dump_programs(explicit: Option<&Path>, path_var: Option<&OsStr>) -> Result<PathBuf, ProgramsError> {
     let explicit = explicit.map(behind_links);
-    find(&DUMP_PROGRAMS, explicit.as_deref(), path_var, Path::new(VERSIONED))
+    find(&DUMP_PROGRAMS, explicit.as_deref(), path_var)
 }
 
 /// The directory itself or, where it only has links to the server's programs, the one that they lead to.
@@ -114,7 +49,17 @@ fn behind_links(dir: &Path) -> PathBuf {
     }
 }
 
-fn find(
+/// The directory of all of `programs`: `explicit` and nothing else, when it is given; else the first one in `path_var` (the
+/// value of PATH); else that of the highest version in Debian's layout.
+pub fn find(
+    programs: &'static [&'static str],
+    explicit: Option<&Path>,
+    path_var: Option<&OsStr>,
+) -> Result<PathBuf, ProgramsError> {
+    find_in(programs, explicit, path_var, Path::new(VERSIONED))
+}
+
+fn find_in(
     programs: &'static [&'static str],
     explicit: Option<&Path>,
     path_var: Option<&OsStr>,
@@ -173,7 +118,7 @@ mod tests {
 
     fn fake(dir: &Path, mode: u32) {
         fs::create_dir_all(dir).unwrap();
-        for program in PROGRAMS {
+        for program in DUMP_PROGRAMS {
             let file = dir.join(program);
             fs::write(&file, "").unwrap();
             fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
@@ -186,47 +131,33 @@ mod tests {
         let good = temp.path().join("good");
         fake(&good, 0o755);
         let wrong = temp.path().join("wrong");
-        let error = ServerPrograms::search_in(Some(&wrong), Some(good.as_os_str()), &good).unwrap_err();
-        assert!(matches!(error, ProgramsError::Missing { program: "initdb", .. }), "{error}");
+        let error = find_in(&DUMP_PROGRAMS, Some(&wrong), Some(good.as_os_str()), &good).unwrap_err();
+        assert!(matches!(error, ProgramsError::Missing { program: "pg_dump", .. }), "{error}");
     }
 
     #[test]
     fn programs_without_execute_bits_are_missing() {
         let temp = tempfile::tempdir().unwrap();
         fake(temp.path(), 0o644);
-        assert!(matches!(ServerPrograms::in_dir(temp.path()), Err(ProgramsError::Missing { .. })));
+        assert!(matches!(find(&DUMP_PROGRAMS, Some(temp.path()), None), Err(ProgramsError::Missing { .. })));
     }
 
     #[test]
     fn path_comes_before_the_highest_version() {
         let temp = tempfile::tempdir().unwrap();
-        let root = fs::canonicalize(temp.path()).unwrap();
+        let root = temp.path();
         for version in ["9.6", "15", "17", "junk"] {
             fake(&root.join(version).join("bin"), 0o755);
         }
-        let found = ServerPrograms::search_in(None, None, &root).unwrap();
-        assert_eq!(found.dir(), root.join("17/bin"));
+        assert_eq!(find_in(&DUMP_PROGRAMS, None, None, root).unwrap(), root.join("17/bin"));
         let path = root.join("9.6/bin");
-        let found = ServerPrograms::search_in(None, Some(path.as_os_str()), &root).unwrap();
-        assert_eq!(found.dir(), path);
-    }
-
-    #[test]
-    fn links_lead_to_the_real_directory() {
-        let temp = tempfile::tempdir().unwrap();
-        let root = fs::canonicalize(temp.path()).unwrap();
-        fake(&root.join("real"), 0o755);
-        fs::create_dir(root.join("links")).unwrap();
-        for program in PROGRAMS {
-            std::os::unix::fs::symlink(root.join("real").join(program), root.join("links").join(program)).unwrap();
-        }
-        assert_eq!(ServerPrograms::in_dir(&root.join("links")).unwrap().dir(), root.join("real"));
+        assert_eq!(find_in(&DUMP_PROGRAMS, None, Some(path.as_os_str()), root).unwrap(), path);
     }
 
     #[test]
     fn error_lists_where_it_looked() {
         let temp = tempfile::tempdir().unwrap();
-        let error = ServerPrograms::search_in(None, Some(OsStr::new("/nowhere:.")), temp.path()).unwrap_err();
+        let error = find_in(&DUMP_PROGRAMS, None, Some(OsStr::new("/nowhere:.")), temp.path()).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("/nowhere, ") && text.ends_with("*/bin"), "{text}");
     }

@@ -3,10 +3,10 @@
 use pgseal_verify::digest::Digest;
 use serde_json::{Value, json};
 
-use crate::support::bundles::{bend, pack};
-use crate::support::people::{self, approval, say};
-use crate::support::tsa::{P256, Tsa};
 use crate::vault::{ARCHIVE, Vault, approved, bundle, files, id, ran, rolled_back, set, yes};
+use pgseal_testkit::bundles::{bend, pack};
+use pgseal_testkit::people::{self, approval, say};
+use pgseal_testkit::tsa::{P256, Tsa};
 
 /// Two releases that ran, one after the other, with everything that belongs to them.
 pub struct Well {
@@ -239,7 +239,7 @@ fn runs_without_rehearsals() {
 #[test]
 fn runs_of_blocked_releases() {
     let well = Well::new();
-    let block = |draft: &mut crate::support::keys::Draft<'_>| {
+    let block = |draft: &mut pgseal_testkit::keys::Draft<'_>| {
         draft.document["policy"]["blocked_releases"] = json!([id(&well.two)]);
     };
     let trust = well.vault.trust(block);
@@ -352,7 +352,7 @@ fn what_revoked_keys_signed() {
 }
 
 fn key_again(word: &str) -> pgseal::trust::SecretKey {
-    crate::support::keys::key(word)
+    pgseal_testkit::keys::key(word)
 }
 
 #[test]

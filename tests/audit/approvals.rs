@@ -1,9 +1,9 @@
 //! Whose yes counts for a run: of each key the last word before it, from files that are well.
 
 use crate::across::Well;
-use crate::support::people::{self, approval};
-use crate::support::tar::Tar;
 use crate::vault::{ARCHIVE, ran, set, yes};
+use pgseal_testkit::people::{self, approval};
+use pgseal_testkit::tar::Tar;
 
 const WITHOUT: (&str, &str) = ("two.receipt.json", "run-without-approvals");
 

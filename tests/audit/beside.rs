@@ -1,10 +1,10 @@
 //! A bundle and what is about it: approvals beside it count, and one that is damaged is not one that is missing.
 
 use crate::across::Well;
-use crate::support::bundles::pack;
-use crate::support::people::{self, approval};
-use crate::support::tar::{Member, Tar};
 use crate::vault::{ARCHIVE, bundle, files, id, rolled_back, set, yes};
+use pgseal_testkit::bundles::pack;
+use pgseal_testkit::people::{self, approval};
+use pgseal_testkit::tar::{Member, Tar};
 
 /// Where it can be known that a bundle is here, nobody is sent to look for it.
 #[test]

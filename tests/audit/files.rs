@@ -5,10 +5,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::people::{self};
-use crate::support::site::outcome;
-use crate::support::tar::{Member, Tar};
 use crate::vault::{ARCHIVE, Vault, approved, bundle, ran, set, yes};
+use pgseal_testkit::people::{self};
+use pgseal_testkit::site::outcome;
+use pgseal_testkit::tar::{Member, Tar};
 
 #[test]
 fn what_can_not_be_read_stops_nothing_else() {

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use crate::support::tar::{Member, Tar};
 use crate::vault::{ARCHIVE, Vault, approved, bundle, lines, ran, set};
+use pgseal_testkit::tar::{Member, Tar};
 
 /// Twelve releases that ran, one of them changed since.
 fn vault() -> Vault {

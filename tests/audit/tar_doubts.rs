@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use crate::support::tar::{Member, Tar};
 use crate::vault::{ARCHIVE, Vault, bundle, lines, set};
+use pgseal_testkit::tar::{Member, Tar};
 
 /// A tar file of a good bundle, then what is in doubt, then another good bundle.
 pub struct Desk {

@@ -3,9 +3,9 @@
 
 use std::process::Command;
 
-use crate::support::tar::{Member, Tar};
 use crate::tar_doubts::{Desk, GNU, one, pax, typed};
 use crate::vault::set;
+use pgseal_testkit::tar::{Member, Tar};
 
 /// A member as it stands in a tar file.
 pub fn inner(name: &str, content: &[u8]) -> Vec<u8> {

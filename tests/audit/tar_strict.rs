@@ -3,10 +3,10 @@
 
 use std::process::Command;
 
-use crate::support::tar::Member;
 use crate::tar_doubts::{Desk, GNU, one, pax, typed};
 use crate::tar_layout::{inner, is_extracted_by, is_extracted_by_python, long};
 use crate::vault::{Vault, set};
+use pgseal_testkit::tar::Member;
 
 fn link(name: &str, kind: u8, target: &str) -> Member {
     let mut link = typed(name, kind, b"");

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use pgseal_verify::digest::Digest;
 use serde_json::json;
 
-use crate::support::bundles::{resign, statement};
-use crate::support::people::{approval, say};
-use crate::support::tar::{Member, Tar};
 use crate::vault::{ARCHIVE, Vault, approved, bundle, lines, ran, rolled_back, yes};
+use pgseal_testkit::bundles::{resign, statement};
+use pgseal_testkit::people::{approval, say};
+use pgseal_testkit::tar::{Member, Tar};
 
 const BUNDLES: u32 = 10_000;
 
@@ -167,7 +167,7 @@ fn write(vault: &Vault, trust: Digest, n: u32, word: Option<&str>) -> Option<Str
             let mut other = crate::vault::files(&name, &format!("1.{number}"), number);
             other.insert("gate/open.sql".to_owned(), b"select true as ready, 'never mind' as reason;\n".to_vec());
             let again = format!("{name}/{title}-again.pgseal");
-            vault.put(&again, crate::support::bundles::pack(&other, std::slice::from_ref(&keys.release)));
+            vault.put(&again, pgseal_testkit::bundles::pack(&other, std::slice::from_ref(&keys.release)));
             // `-` comes before `.`: the other one is the first by its path.
             return Some(file);
         }

@@ -3,9 +3,9 @@
 use pgseal_verify::digest::Digest;
 use serde_json::json;
 
-use crate::support::keys::{Draft, key};
-use crate::support::people::id;
 use crate::vault::{ARCHIVE, Vault, approved, bundle, ran, set};
+use pgseal_testkit::keys::{Draft, key};
+use pgseal_testkit::people::id;
 
 /// Version 1, 2 and 3 in `archive/`, and 3 as the one that judges.
 fn chain(vault: &Vault) -> Vec<Digest> {

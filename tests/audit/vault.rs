@@ -10,10 +10,10 @@ use pgseal_verify::format::json;
 use pgseal_verify::format::statement::PAYLOAD_TYPE;
 use serde_json::{Value, json};
 
-use crate::support::bundles::{Files, pack, small, statement};
-use crate::support::keys::{Draft, key};
-use crate::support::people::{self, approval, beside, say};
-use crate::support::site::{Outcome, Site};
+use pgseal_testkit::bundles::{Files, pack, small, statement};
+use pgseal_testkit::keys::{Draft, key};
+use pgseal_testkit::people::{self, approval, beside, say};
+use pgseal_testkit::site::{Outcome, Site};
 
 /// Whose yes receipts rest on.
 static ANN: LazyLock<String> = LazyLock::new(|| people::id(&key("ann")));

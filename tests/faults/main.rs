@@ -12,13 +12,6 @@
 //! What was tried stands in `target/faults.txt`.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
-#[path = "../support/cluster.rs"]
-mod cluster;
-#[path = "../support/fingerprint.rs"]
-mod fingerprint;
-#[path = "../support/release.rs"]
-mod release;
-
 mod files;
 mod line;
 mod messages;
@@ -35,11 +28,11 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use pgseal_testkit::release::Site;
+use pgseal_testkit::server::Server;
 use point::{Action, Group, Point};
-use release::Site;
 use report::Report;
 use scenario::Scenario;
-use server::Server;
 use worker::{States, Worker};
 
 /// Points of each kind in a sample: about COMMIT, and elsewhere.

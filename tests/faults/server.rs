@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
 
-use super::cluster::{Cluster, programs};
+use pgseal_testkit::cluster::{Cluster, programs};
 
 pub struct Server {
     pub cluster: Cluster,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use pgseal::database::{DatabaseError, Purpose, Session, Table};
 use pgseal::postgres::PostgresSession;
 
-use super::cluster::{Cluster, TestDatabase};
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
 
 fn empty() -> TestDatabase<'static> {
     Cluster::shared().database("adapter")
@@ -457,7 +457,7 @@ fn speed_against_psql() {
     std::io::copy(&mut Lines::new(1_000_000), &mut std::fs::File::create(&copied).unwrap()).unwrap();
     let psql = |arguments: &[&str]| {
         let started = Instant::now();
-        let psql = std::process::Command::new(super::cluster::programs().dir().join("psql"))
+        let psql = std::process::Command::new(pgseal_testkit::cluster::programs().dir().join("psql"))
             .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &db.connection()])
             .args(arguments)
             .status();

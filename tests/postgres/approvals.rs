@@ -14,9 +14,9 @@ use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::format::{json, trust_document};
 use serde_json::{Value, json};
 
-use super::cluster::TestDatabase;
 use super::database;
-use super::release::{Answer, Operator, Release, Site, assert_same, dump};
+use pgseal_testkit::cluster::TestDatabase;
+use pgseal_testkit::release::{Answer, Operator, Release, Site, assert_same, dump};
 
 /// A database, and a release for it that needs two approvals of `l2`, one of `l4`, and an APR code.
 fn approved(prefix: &str) -> (TestDatabase<'static>, Site, PathBuf) {

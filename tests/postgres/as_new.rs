@@ -1,7 +1,7 @@
 //! What a statement leaves in its session reaches no other statement: a run that is resumed would miss it.
 
-use super::release::wait_until;
 use super::small;
+use pgseal_testkit::release::wait_until;
 
 /// Sets everything that a function can set.
 const LITTER: &str = "create function public.litter() returns void language plpgsql as $$
@@ -86,7 +86,7 @@ fn locks_of_a_try_are_given_back_while_it_pauses() {
         let operator = site.operator(&bundle, &db.url());
         let mut command = operator.command("run");
         command.args(["--lock-timeout", "400ms", "--lock-retries", "10"]);
-        let running = super::release::Running::of(&mut command);
+        let running = pgseal_testkit::release::Running::of(&mut command);
         wait_until("a try has it", || {
             db.ask("select count(*) from pg_locks where locktype = 'advisory' and objid = 4711 and granted") == "1"
         });
@@ -107,7 +107,7 @@ fn sessions_are_known_by_their_name() {
     let (db, release, site) = small("appname");
     let tier = "create table public.name as select current_setting('application_name') as name;\n";
     let bundle = site.pack(&release.tier("name", tier));
-    let answer = super::release::Answer::of(
+    let answer = pgseal_testkit::release::Answer::of(
         site.operator(&bundle, &db.url()).command("run").env("PGAPPNAME", "deploy").output().unwrap(),
     );
     answer.done();

@@ -1,7 +1,7 @@
 //! What an attacker tried who may use the database, and found open once. Each stays shut.
 
-use super::release::{assert_same, dump};
 use super::{small, small_without_gate_user};
+use pgseal_testkit::release::{assert_same, dump};
 
 /// Somebody who owns a table puts code where the server runs it on its own: while it reads a literal, while it plans, in
 /// a partition. None of it may run because a gate was asked, whoever asks.

@@ -4,12 +4,12 @@
 use std::io::Read;
 use std::time::Duration;
 
-use super::cluster::{Cluster, GATE_USER};
 use super::gate_races::{SNAP, as_role, ask, ask_within, assert_snaps, read, says_ready, snapped};
 use pgseal::database::{
     BatchAnswer, Cancel, ChangedReading, Column, DatabaseError, Identity, Notice, Parameter, Session, Table,
 };
 use pgseal::release::question::{QuestionError, Within};
+use pgseal_testkit::cluster::{Cluster, GATE_USER};
 
 /// What a test is told in the place of the SQL.
 pub(super) const FETCH: &str = "FETCH";

@@ -5,8 +5,8 @@ use std::{
     io::{Seek, SeekFrom, Write},
 };
 
-use super::release::{Release, assert_same, dump, wait_until};
 use super::small;
+use pgseal_testkit::release::{Release, assert_same, dump, wait_until};
 
 /// Waits until the first tier sleeps.
 const SLEEP: &str = "select pg_sleep(1.2);\n";

@@ -4,9 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::cluster::GATE_USER;
 use super::one_roof::{self, Directus};
-use super::release::PGSEAL;
+use pgseal_testkit::cluster::GATE_USER;
 
 /// A line of the page, and the exit code that it promises.
 fn lines(page: &str) -> Vec<(String, i32)> {
@@ -39,7 +38,8 @@ fn followed_word_by_word() {
     let script: String = lines.iter().map(|(line, _)| format!("{line}\necho \"@@ $?\" >&2\n")).collect();
     let directus = Directus::empty();
     let dir = tempfile::tempdir().unwrap();
-    let programs = Path::new(PGSEAL).parent().unwrap();
+    let program = pgseal_testkit::pgseal();
+    let programs = program.parent().unwrap();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     let mut sh = Command::new("sh");
     sh.arg("-c")

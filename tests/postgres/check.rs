@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::cluster::TestDatabase;
-use super::release::{Operator, Release, Site, assert_same, dump};
 use super::small;
+use pgseal_testkit::cluster::TestDatabase;
+use pgseal_testkit::release::{Operator, Release, Site, assert_same, dump};
 
 /// The small release with a verify script, applied, on a database with tables that the script may write to.
 fn applied(prefix: &str, mode: &str, sql: &str) -> (TestDatabase<'static>, Site, PathBuf) {

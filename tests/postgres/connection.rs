@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use pgseal::database::Session as _;
 use tempfile::TempDir;
 
-use super::release::{BEFORE, PGSEAL, Release, Site};
-use super::server::{Server, session};
+use pgseal_testkit::release::{BEFORE, Release, Site};
+use pgseal_testkit::server::{Server, session};
 
 const HBA: &str = "local all postgres trust
 local all all scram-sha-256
@@ -84,7 +84,7 @@ impl Place {
 
     /// The same by pgseal.
     fn pgseal(&self, db: Option<&str>, variables: &[(&str, String)]) -> Result<String, String> {
-        let mut command = self.command(PGSEAL, variables);
+        let mut command = self.command(pgseal_testkit::pgseal(), variables);
         command.args(["status", "--json", "--receipts"]).arg(self.home.path().join("receipts"));
         let output = command.args(db.iter().flat_map(|db| ["--db", db])).output().unwrap();
         if !output.status.success() {
@@ -114,7 +114,7 @@ fn the_same_place_as_psql() {
     let place = Place::new();
     let (one, two) = (place.one.port, place.two.port);
     let socket = place.one.path("").to_str().unwrap().to_owned();
-    let dead = super::server::free_port();
+    let dead = pgseal_testkit::server::free_port();
     place.write("other/services", &format!("[far]\nport={one}\nhost=127.0.0.1\nuser=lena\ndbname=shop\n"));
     place.write(
         "system/pg_service.conf",
@@ -260,7 +260,7 @@ fn a_password_shows_nowhere() {
     }
     for (db, what) in [
         (url(&encoded, &format!("127.0.0.1:{port}/nowhere")), "does not exist"),
-        (url(&encoded, &format!("127.0.0.1:{}/shop", super::server::free_port())), "refused"),
+        (url(&encoded, &format!("127.0.0.1:{}/shop", pgseal_testkit::server::free_port())), "refused"),
         (url(&encoded, "nowhere.invalid/shop"), "nowhere.invalid"),
         (url(&encoded, &format!("127.0.0.1:{port}/shop?sslmode=require")), "has no TLS"),
         (url(&encoded, &format!("127.0.0.1:{port}/shop?nonsense=1")), "nonsense"),

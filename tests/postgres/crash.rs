@@ -5,10 +5,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::cluster::{Cluster, TestDatabase, programs};
-use super::proxy::{Fate, Proxy};
-use super::release::{BEFORE, Operator, Release, Running, Site, assert_same, dump, wait_until};
 use super::small;
+use pgseal_testkit::cluster::{Cluster, TestDatabase, programs};
+use pgseal_testkit::proxy::{Fate, Proxy};
+use pgseal_testkit::release::{BEFORE, Operator, Release, Running, Site, assert_same, dump, wait_until};
 
 const SLOW: &str = "insert into public.widgets values (3, 'three');\nselect pg_sleep(20);\n";
 

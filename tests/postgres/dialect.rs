@@ -10,9 +10,9 @@
 
 use std::{fs, path::Path, sync::OnceLock, thread, time::Duration};
 
-use super::cluster::{Cluster, TestDatabase};
-use super::release::{Release, Site, assert_same, dump, psql};
-use super::server_words;
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
+use pgseal_testkit::release::{Release, Site, assert_same, dump, psql};
+use pgseal_testkit::server_words;
 
 /// Before and behind a script, so that its statements can be found in the log.
 const FIRST: &str = "select 'the script begins';\n";

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use pgseal::database::{DatabaseError, Purpose, Session};
 use pgseal::postgres::PostgresSession;
 
-use super::cluster::Cluster;
-use super::proxy::{Fate, Proxy};
 use super::{database, small};
+use pgseal_testkit::cluster::Cluster;
+use pgseal_testkit::proxy::{Fate, Proxy};
 
 #[test]
 fn notices_are_no_answer() {
@@ -27,7 +27,7 @@ fn notices_are_no_answer() {
 #[test]
 fn statements_that_travel_together_have_more_time() {
     let db = database("together");
-    let mut session = super::server::session(&db.connection());
+    let mut session = pgseal_testkit::server::session(&db.connection());
     session.set_deadline(Duration::from_secs(2));
     session.execute("BEGIN").unwrap();
     session.send_batch(&"select pg_sleep(0.7); ".repeat(5)).unwrap();
@@ -40,7 +40,7 @@ fn statements_that_travel_together_have_more_time() {
 #[test]
 fn a_batch_may_be_silent_as_long_as_all_its_statements() {
     let db = database("silent_batch");
-    let mut session = super::server::session(&db.connection());
+    let mut session = pgseal_testkit::server::session(&db.connection());
     session.set_patience(Duration::from_secs(1));
     session.execute("BEGIN").unwrap();
     session.send_batch(&"select pg_sleep(0.7); ".repeat(4)).unwrap();
@@ -70,7 +70,7 @@ fn a_commit_whose_answer_never_comes() {
 #[test]
 fn a_message_that_is_too_long() {
     let db = database("long");
-    let mut session = super::server::session(&db.connection());
+    let mut session = pgseal_testkit::server::session(&db.connection());
     let error = session.execute("select repeat('x', 70000000)").unwrap_err();
     assert!(error.to_string().contains("64 MiB are taken at most"), "{error}");
     let (db, release, site) = small("longrow");

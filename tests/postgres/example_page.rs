@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::cluster::Cluster;
-use super::release::{Site, assert_same, dump};
+use pgseal_testkit::cluster::Cluster;
+use pgseal_testkit::release::{Site, assert_same, dump};
 
 const PAGE: &str = include_str!("../../docs/non-transactional.md");
 

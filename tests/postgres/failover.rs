@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::cluster::{Cluster, TestDatabase};
 use super::crash::{ServerAgain, durable, pg_ctl};
-use super::proxy::{Fate, Proxy};
-use super::release::{BEFORE, Operator, Release, Site, wait_until};
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
+use pgseal_testkit::proxy::{Fate, Proxy};
+use pgseal_testkit::release::{BEFORE, Operator, Release, Site, wait_until};
 
 /// When the server's files were copied.
 #[derive(Clone, Copy, PartialEq)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::cluster::TestDatabase;
-use super::release::{Answer, Release, Running, assert_same, dump, wait_until};
 use super::small;
+use pgseal_testkit::cluster::TestDatabase;
+use pgseal_testkit::release::{Answer, Release, Running, assert_same, dump, wait_until};
 
 /// Packs, runs, expects exit 30, an equal dump, no ledger, and a receipt that says so.
 #[track_caller]

@@ -1,9 +1,9 @@
 //! Gates that are no answer, and gates that would do something. All of them are asked as superuser, whom the server
 //! itself forbids nothing.
 
-use super::cluster::GATE_USER;
-use super::release::{assert_same, dump};
 use super::small;
+use pgseal_testkit::cluster::GATE_USER;
+use pgseal_testkit::release::{assert_same, dump};
 
 /// A gate that packs, is closed with exit 21 and these words, and leaves nothing behind.
 #[track_caller]
@@ -527,7 +527,7 @@ fn settings_of_the_database_that_change_an_answer() {
     ] {
         db.client().batch_execute(&format!("alter database {name} set {setting}")).unwrap();
         let gate = format!("select {condition} as ready, '{}' as reason;\n", setting.replace('\'', ""));
-        let bundle = site.pack(&super::release::Release::clone(&release).gate("approved", &gate));
+        let bundle = site.pack(&pgseal_testkit::release::Release::clone(&release).gate("approved", &gate));
         let answer = site.operator(&bundle, &db.url()).gate();
         assert_eq!(answer.code, 20, "{setting}: {answer}");
     }

@@ -9,12 +9,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::between::{Between, FETCH};
-use super::cluster::{Cluster, GATE_USER, TestDatabase};
-use super::release::{Release, Running, wait_until};
 use super::{small, small_without_gate_user};
 use pgseal::database::{Connect, DatabaseError, Purpose, Session, Table};
 use pgseal::postgres::Connector;
 use pgseal::release::question::{self, Question, QuestionError, Within};
+use pgseal_testkit::cluster::{Cluster, GATE_USER, TestDatabase};
+use pgseal_testkit::release::{Release, Running, wait_until};
 use pgseal_verify::format::limits_of_run::RunLimits;
 
 /// Mallory, a plain role, owns the table and the view that gates read. Her code takes a lock that others see, and leaves a
@@ -291,7 +291,7 @@ fn an_index_that_waits_for_the_gate_inside_a_run() {
             .gate("approved", "select count(*) > 0 as ready, 'x' as reason from public.approvals where id > 0\n");
         let bundle = site.pack(&release.tier("slow", "select pg_sleep(1);\n"));
         let operator = site.operator(&bundle, &db.url());
-        let before = super::release::dump(&db);
+        let before = pgseal_testkit::release::dump(&db);
         let run: Running = operator.start("run");
         wait_until("the tier runs", || {
             db.ask("select count(*) from pg_stat_activity where datname = current_database() and query like 'select pg_sleep(1)%'") == "1"
@@ -308,7 +308,7 @@ fn an_index_that_waits_for_the_gate_inside_a_run() {
         answer.fails_saying(30, &["function public.evil(integer), made by somebody, in an index"]);
         assert!(!snapped(&db), "{answer}");
         db.client().batch_execute("drop index public.evil_i").unwrap();
-        super::release::assert_same(&before, &super::release::dump(&db));
+        pgseal_testkit::release::assert_same(&before, &pgseal_testkit::release::dump(&db));
         db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
     }
 }

@@ -1,8 +1,8 @@
 //! The role that gates and probes are asked as.
 
-use super::cluster::GATE_USER;
-use super::release::{Site, assert_same, dump};
 use super::{small, small_without_gate_user};
+use pgseal_testkit::cluster::GATE_USER;
+use pgseal_testkit::release::{Site, assert_same, dump};
 
 fn as_role(url: &str, role: &str) -> String {
     url.replace("user=postgres", &format!("user={role}"))
@@ -51,7 +51,8 @@ fn a_role_that_can_do_more_than_read_asks_no_gate() {
         }
         assert_same(&before, &dump(&db));
         let mut command = operator.command("gate");
-        let answer = super::release::Answer::of(command.args(["--gate-user", &role, "--json"]).output().unwrap());
+        let answer =
+            pgseal_testkit::release::Answer::of(command.args(["--gate-user", &role, "--json"]).output().unwrap());
         let error = &answer.json()["error"];
         assert_eq!((&error["exit"], &error["kind"]), (&21.into(), &"gate-role".into()), "{answer}");
         db.client()
@@ -96,13 +97,13 @@ fn who_is_asked_as() {
     operator.ask_with("gate", &["--gate-user", &role]).done().says(&[&format!("{role} {role}")]);
     let alone = |url: &str| {
         let mut command = operator.clone().url(url).command("gate");
-        super::release::Answer::of(command.env_remove("PGSEAL_GATE_USER").output().unwrap())
+        pgseal_testkit::release::Answer::of(command.env_remove("PGSEAL_GATE_USER").output().unwrap())
     };
     alone(&as_role(&db.url(), &role)).done().says(&[&format!("{role} {role}")]);
     alone(&db.url()).fails(21);
     // Only a trust root that says so lets anybody ask.
     let any = Site::without_gate_user();
-    let bundle = any.pack(&super::release::Release::on(db.name()).gate("approved", gate));
+    let bundle = any.pack(&pgseal_testkit::release::Release::on(db.name()).gate("approved", gate));
     any.operator(&bundle, &db.url()).gate().done().says(&["postgres postgres"]);
     db.client().batch_execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
 }
@@ -115,7 +116,7 @@ fn a_rollback_needs_no_gate_role() {
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
     let mut command = operator.command("rollback");
-    super::release::Answer::of(command.env_remove("PGSEAL_GATE_USER").output().unwrap()).done();
+    pgseal_testkit::release::Answer::of(command.env_remove("PGSEAL_GATE_USER").output().unwrap()).done();
 }
 
 /// Nor for the owner of what its probe reads; a superuser's run asks nothing that belongs to others.
@@ -135,7 +136,7 @@ fn a_rollback_by_a_superuser_asks_what_belongs_to_others() {
     let refused = format!("public.approvals belongs to {role}");
     operator.run().fails_saying(21, &[&refused, "--gate-role any"]);
     let any = Site::without_gate_user();
-    let bundle = any.pack(&super::release::Release::on(db.name()));
+    let bundle = any.pack(&pgseal_testkit::release::Release::on(db.name()));
     any.operator(&bundle, &db.url()).run().done();
     any.operator(&bundle, &db.url()).rollback().done();
     db.client().batch_execute(&format!("reassign owned by {role} to postgres; drop role {role}")).unwrap();
@@ -156,9 +157,9 @@ fn the_ledgers_owner_is_no_owner() {
     site.operator(&bundle, &as_role(&db.url(), &role)).run().done();
     site.operator(&bundle, &as_role(&db.url(), &role)).rollback().done();
     let reader = Site::new();
-    let bundle = reader.pack(&super::release::Release::on(name));
+    let bundle = reader.pack(&pgseal_testkit::release::Release::on(name));
     let mut command = reader.operator(&bundle, &as_role(&db.url(), &role)).command("gate");
-    super::release::Answer::of(command.env_remove("PGSEAL_GATE_USER").output().unwrap()).done();
+    pgseal_testkit::release::Answer::of(command.env_remove("PGSEAL_GATE_USER").output().unwrap()).done();
     db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
 }
 

@@ -4,12 +4,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use super::cluster::{Cluster, GATE_USER, TestDatabase};
 use super::gate_races::{Stops, as_role, ask, ask_within, laid, read, rounds, says_ready, snapped};
-use super::release::wait_until;
 use super::{small, small_without_gate_user};
 use pgseal::database::Table;
 use pgseal::release::question::{QuestionError, Within};
+use pgseal_testkit::cluster::{Cluster, GATE_USER, TestDatabase};
+use pgseal_testkit::release::wait_until;
 
 /// Runs where the planner looks at statistics, each of the two times that a question is opened: sets what the gate reads, and waits
 /// until the statistics are dropped again.

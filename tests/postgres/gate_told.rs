@@ -11,10 +11,10 @@ use postgres::{Client, NoTls};
 
 use super::between::Between;
 use super::gate_races::{ask, read, says_ready};
-use super::release::wait_until;
-use super::server::Server;
 use pgseal::database::Table;
 use pgseal::release::question::QuestionError;
+use pgseal_testkit::release::wait_until;
+use pgseal_testkit::server::Server;
 
 /// The queue of the checkpointer has as many places as there are buffers.
 const CONF: &str = "max_prepared_transactions = 2\nshared_buffers = 512kB\n";

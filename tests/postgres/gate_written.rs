@@ -1,8 +1,8 @@
 //! Indexes and constraints that were written under other settings than a question is asked under: functions that PostgreSQL labels
 //! immutable follow settings, so such an index or constraint hides rows that are there.
 
-use super::cluster::{Cluster, GATE_USER, TestDatabase};
 use super::gate_races::{as_role, ask, read, says_ready};
+use pgseal_testkit::cluster::{Cluster, GATE_USER, TestDatabase};
 
 /// What its owner lays, from PostgreSQL of a version on; the condition of the gate; and what the refusal names: nothing where the rows are
 /// found all the same.

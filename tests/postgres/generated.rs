@@ -1,7 +1,7 @@
 //! Statements that the database puts together: `\gexec`, and what `\gset`, `\gdesc` and `\bind` do with answers.
 
-use super::release::{assert_same, dump};
 use super::small;
+use pgseal_testkit::release::{assert_same, dump};
 
 #[test]
 fn what_gexec_generates_runs_in_order() {

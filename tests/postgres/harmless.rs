@@ -1,13 +1,13 @@
 //! Code that somebody put where the server runs it by itself. Each trap is first left alone by a gate that leads to it,
 //! asked by a superuser and by a plain role; then it is shown that the trap does snap when the question is asked plainly.
 
-use super::cluster::{Cluster, TestDatabase};
 use super::gate_races::question_of;
-use super::release::{BEFORE, assert_same, dump, wait_until};
 use super::small_without_gate_user;
 use pgseal::database::{Connect, Purpose};
 use pgseal::postgres::Connector;
 use pgseal::release::question::{self, QuestionError};
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
+use pgseal_testkit::release::{BEFORE, assert_same, dump, wait_until};
 
 struct Trap {
     what: &'static str,

@@ -1,8 +1,8 @@
 //! docs/ledger.md tells the truth about the ledger: its columns, and the questions that it shows.
 
-use super::cluster::TestDatabase;
-use super::release::psql;
 use super::small;
+use pgseal_testkit::cluster::TestDatabase;
+use pgseal_testkit::release::psql;
 
 const PAGE: &str = include_str!("../../docs/ledger.md");
 

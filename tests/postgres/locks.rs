@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use super::cluster::{Cluster, TestDatabase};
-use super::release::{Release, Running, assert_same, dump, wait_until};
 use super::small;
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
+use pgseal_testkit::release::{Release, Running, assert_same, dump, wait_until};
 
 /// The gate reads this table too; a row that somebody changes is in its way not.
 const LOCKS: &str = "select 1;\nlock table public.approvals in access exclusive mode;\n";

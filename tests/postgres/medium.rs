@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::release::{Answer, Operator, assert_same, dump, wait_until};
 use super::small;
+use pgseal_testkit::release::{Answer, Operator, assert_same, dump, wait_until};
 
 /// A small file system of its own, in memory; gone when dropped. Only root can make one, as in `./test`'s container.
 struct Medium {
@@ -65,7 +65,7 @@ fn full_meanwhile() {
     let operator = site.operator(&bundle, &db.url());
     let medium = Medium::of(site.path("receipts"), "4m");
     let mut command = operator.command("run");
-    let run = super::release::Running::of(command.args(["--receipt-key", "receipt.key"]));
+    let run = pgseal_testkit::release::Running::of(command.args(["--receipt-key", "receipt.key"]));
     wait_until("it is at work", || {
         db.ask("select count(*) from pg_stat_activity where query like 'select pg_sleep(2)%'") != "0"
     });

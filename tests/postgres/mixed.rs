@@ -1,8 +1,8 @@
 //! Releases with tiers that stand outside of any transaction: they stop half way, and go on or back.
 
-use super::cluster::TestDatabase;
-use super::release::{Answer, Operator, Release, Running, Site, assert_same, dump, wait_until};
 use super::small;
+use pgseal_testkit::cluster::TestDatabase;
+use pgseal_testkit::release::{Answer, Operator, Release, Running, Site, assert_same, dump, wait_until};
 
 const INDEX: &str = "create index concurrently widgets_name on public.widgets (name);\n";
 

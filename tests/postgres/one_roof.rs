@@ -9,8 +9,8 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::cluster::{Cluster, TestDatabase};
-use super::release::{Operator, Site, assert_same, dump, psql};
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
+use pgseal_testkit::release::{Operator, Site, assert_same, dump, psql};
 
 pub const APR: &str = "APR-BOOT-AUTHMODEL-1";
 

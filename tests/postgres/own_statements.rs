@@ -3,13 +3,13 @@
 use std::thread;
 
 use super::between::Between;
-use super::cluster::{Cluster, TestDatabase};
 use super::gate_races::{SNAP, as_role, assert_snaps, snapped};
-use super::release::wait_until;
 use super::small;
 use pgseal::database::{Connect, Purpose};
 use pgseal::postgres::Connector;
 use pgseal::record::ledger;
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
+use pgseal_testkit::release::wait_until;
 
 /// A role that may create in the database and in schema public.
 fn mallory(db: &TestDatabase<'_>) -> (String, postgres::Client) {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use pgseal::lint::touches::touches;
 use serde_json::json;
 
-use super::cluster::{Cluster, programs};
-use super::release::Answer;
 use super::{database, small};
+use pgseal_testkit::cluster::{Cluster, programs};
+use pgseal_testkit::release::Answer;
 
 const THERE: &str = "
     create table public.t (id integer primary key, other integer, note text);

@@ -9,9 +9,9 @@ use pgseal::database::{DatabaseError, Purpose};
 use pgseal::postgres::PostgresSession;
 use tempfile::TempDir;
 
-use super::cluster::TestDatabase;
-use super::server::{Kept, free_port, own};
 use super::small;
+use pgseal_testkit::cluster::TestDatabase;
+use pgseal_testkit::server::{Kept, free_port, own};
 
 struct Pooler {
     dir: TempDir,

@@ -1,8 +1,8 @@
 //! What stops a run before its first statement: the connection, the target, the ledger, the state.
 
-use super::cluster::{Cluster, TestDatabase};
-use super::release::{BEFORE, Release, Site, assert_same, dump};
 use super::{database, small};
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
+use pgseal_testkit::release::{BEFORE, Release, Site, assert_same, dump};
 
 /// Every command refuses, and nothing was written anywhere.
 #[track_caller]
@@ -71,7 +71,9 @@ fn a_wrong_password() {
         }
         assert_same(&before, &dump(&db));
     };
-    super::release::wait_until("the rules are read", || site.operator(&bundle, &url("wrong0815")).gate().code == 21);
+    pgseal_testkit::release::wait_until("the rules are read", || {
+        site.operator(&bundle, &url("wrong0815")).gate().code == 21
+    });
     refused(url("wrong0815"));
     refused(db.url().replace("user=postgres", "user=stranger"));
     let without = site.operator(&bundle, &db.url().replace("user=postgres", "user=guard")).run();

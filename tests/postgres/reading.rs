@@ -4,10 +4,10 @@
 use pgseal::database::{DatabaseError, Purpose, Session};
 use pgseal::postgres::PostgresSession;
 
-use super::cluster::{Cluster, TestDatabase};
-use super::proxy::{Fate, Proxy};
-use super::release::{Release, Site, assert_same, dump};
 use super::small;
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
+use pgseal_testkit::proxy::{Fate, Proxy};
+use pgseal_testkit::release::{Release, Site, assert_same, dump};
 
 /// One string for pgseal; where backslashes escape, the server reads a call. No transaction takes `nextval` back.
 const HIDDEN: &str = "select 'a\\', ' , nextval($$public.hidden$$) --';\n";

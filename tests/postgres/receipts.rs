@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::cluster::Cluster;
-use super::proxy::{Fate, Proxy};
-use super::release::{Answer, Operator, Release, Site};
 use super::small;
+use pgseal_testkit::cluster::Cluster;
+use pgseal_testkit::proxy::{Fate, Proxy};
+use pgseal_testkit::release::{Answer, Operator, Release, Site};
 
 fn signed(operator: &Operator<'_>, command: &str) -> Answer {
     operator.ask_with(command, &["--receipt-key", "receipt.key"])

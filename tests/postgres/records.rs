@@ -5,8 +5,8 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
 };
 
-use super::release::{assert_same, dump};
 use super::small;
+use pgseal_testkit::release::{assert_same, dump};
 
 #[test]
 fn a_directory_that_can_not_be_made() {
@@ -47,7 +47,7 @@ fn a_directory_that_vanishes_meanwhile() {
     let bundle = site.pack(&release.tier("slow", "select pg_sleep(1.5);\n"));
     let operator = site.operator(&bundle, &db.url());
     let run = operator.start("run");
-    super::release::wait_until("it is at work", || {
+    pgseal_testkit::release::wait_until("it is at work", || {
         db.ask("select count(*) from pg_stat_activity where query like 'select pg_sleep(1.5)%'") != "0"
     });
     fs::rename(site.path("receipts"), site.path("moved")).unwrap();

@@ -5,9 +5,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::cluster::{Cluster, GATE_USER, TestDatabase, programs};
 use super::one_roof::{APR, Directus, pack, sources};
-use super::release::{Answer, BEFORE, Release, Running, Site, assert_same, dump, psql, wait_until};
+use pgseal_testkit::cluster::{Cluster, GATE_USER, TestDatabase, programs};
+use pgseal_testkit::release::{Answer, BEFORE, Release, Running, Site, assert_same, dump, psql, wait_until};
 
 /// A rehearsal that somebody orders.
 pub struct Rehearsal<'s> {

@@ -6,9 +6,9 @@ use pgseal_verify::format::json::to_canonical;
 use pgseal_verify::format::statement::PAYLOAD_TYPE;
 use pgseal_verify::format::timestamp::Timestamp;
 
-use super::cluster::Cluster;
 use super::rehearse::{Rehearsal, Shop, receipts};
-use super::release::BEFORE;
+use pgseal_testkit::cluster::Cluster;
+use pgseal_testkit::release::BEFORE;
 
 /// What a run rests on where somebody wants a rehearsal.
 #[test]
@@ -47,7 +47,7 @@ fn a_run_that_needs_a_rehearsal() {
     assert_eq!(operator.plan().code, 11);
     shop.db.client().batch_execute("drop domain public.widgets").unwrap();
     // Of two that ended in the same second the worse counts.
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    pgseal_testkit::next_second();
     rehearsal().signed().run().done();
     // Less was compared than before, which says nothing against what was proved.
     rehearsal().with(["--schema-only"]).signed().run().done();

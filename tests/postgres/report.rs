@@ -6,18 +6,14 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::cluster::{Cluster, programs};
 use super::one_roof::{self, APR, Directus};
-use super::release::{Answer, Operator, Release, Site, assert_same, dump};
 use super::small;
+use pgseal_testkit::cluster::{Cluster, programs};
+use pgseal_testkit::release::{Answer, Operator, Release, Site, assert_same, dump};
 
-#[path = "report/browser.rs"]
 mod browser;
-#[path = "report/excerpts.rs"]
 mod excerpts;
-#[path = "report/hostile.rs"]
 mod hostile;
-#[path = "report/printed.rs"]
 mod printed;
 
 /// `report` with more arguments.

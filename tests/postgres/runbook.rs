@@ -6,9 +6,9 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use super::cluster::{self, Cluster};
 use super::one_roof::{self, APR, Directus};
-use super::release::{PGSEAL, Site, assert_same, dump};
+use pgseal_testkit::cluster::{self, Cluster};
+use pgseal_testkit::release::{Site, assert_same, dump};
 
 /// The commands of a page.
 fn commands(page: &str) -> Vec<String> {
@@ -26,7 +26,8 @@ fn commands(page: &str) -> Vec<String> {
 
 /// Runs a line as a person would who stands in the site's directory.
 fn shell(site: &Site, url: &str, line: &str) -> Output {
-    let programs = Path::new(PGSEAL).parent().unwrap();
+    let program = pgseal_testkit::pgseal();
+    let programs = program.parent().unwrap();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     let mut sh = Command::new("sh");
     sh.arg("-c").arg(line).current_dir(site.path("")).env("PATH", path).env("DB", url).env_remove("PGSEAL_TRUST");

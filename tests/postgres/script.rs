@@ -1,8 +1,8 @@
 //! Scripts against the server: what pgseal sends has the effect that psql's has.
 
-use super::cluster::{Cluster, TestDatabase};
-use super::release::{Release, Site, assert_same, dump, psql};
 use super::{database, small};
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
+use pgseal_testkit::release::{Release, Site, assert_same, dump, psql};
 
 /// Everything at once that a script can be made of.
 const RICH: &str = r#"\set greeting 'it''s me'

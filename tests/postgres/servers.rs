@@ -1,11 +1,11 @@
 //! The main story on every version of the server that is at hand: `PGSEAL_POSTGRES_BINS`.
 
-use pgseal::postgres::ServerPrograms;
+use pgseal_testkit::programs::ServerPrograms;
 
-use super::cluster::{Cluster, TestDatabase, all_programs};
-use super::fingerprint::{self, Fingerprint};
-use super::proxy::{Fate, Proxy};
-use super::release::{BEFORE, Release, Site};
+use pgseal_testkit::cluster::{Cluster, TestDatabase, all_programs};
+use pgseal_testkit::fingerprint::{self, Fingerprint};
+use pgseal_testkit::proxy::{Fate, Proxy};
+use pgseal_testkit::release::{BEFORE, Release, Site};
 
 #[test]
 fn the_story_on_every_version() {

@@ -1,7 +1,7 @@
 //! What a tier does to its session stays in the tier.
 
-use super::release::{assert_same, dump};
 use super::{small, small_without_gate_user};
+use pgseal_testkit::release::{assert_same, dump};
 
 /// Tiers that leave settings behind, in the ways that packing admits, and a tier that asserts a fresh session.
 #[test]

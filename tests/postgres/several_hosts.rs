@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use pgseal::database::{Connect as _, DatabaseError, Purpose, Session};
 use pgseal::postgres::{Connector, PostgresSession};
 
-use super::cluster::GATE_USER;
-use super::release::{Release, Site};
-use super::server::{Server, ask, free_port, refusal, session};
+use pgseal_testkit::cluster::GATE_USER;
+use pgseal_testkit::release::{Release, Site};
+use pgseal_testkit::server::{Server, ask, free_port, refusal, session};
 
 const TRUST: &str = "local all all trust\nhost all all all trust\n";
 
@@ -157,11 +157,12 @@ fn a_server_that_falls_silent() {
     let started = Instant::now();
     let error = session.execute("select pg_sleep(20)").unwrap_err();
     assert!(matches!(&error, DatabaseError::Connection(text) if text.contains("silent")), "{error:?}");
-    assert!((1..5).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
-    // Lost is lost, and that is known at once.
+    assert!((1..15).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+    // A lost session is known to be lost: the next statement does not wait.
+    session.set_patience(Duration::from_secs(120));
     let started = Instant::now();
     assert_eq!(session.execute("select 1").unwrap_err(), error);
-    assert!(started.elapsed() < Duration::from_millis(500));
+    assert!(started.elapsed() < Duration::from_secs(60));
 }
 
 #[test]
@@ -181,10 +182,10 @@ fn a_network_that_swallows() {
     let started = Instant::now();
     let error = refusal(&format!("{connection} connect_timeout=2"));
     assert!(error.contains("no answer within 2 s") && error.contains(&relay.port.to_string()), "{error}");
-    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
     // Cancelling has its own limit.
     let started = Instant::now();
     let cancelled = session.canceller().cancel().unwrap_err().to_string();
     assert!(cancelled.contains("could not be cancelled"), "{cancelled}");
-    assert!(started.elapsed() < Duration::from_secs(8));
+    assert!(started.elapsed() < Duration::from_secs(60));
 }

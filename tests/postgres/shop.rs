@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::cluster::{Cluster, TestDatabase};
-use super::release::{Site, assert_same, dump, psql};
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
+use pgseal_testkit::release::{Site, assert_same, dump, psql};
 
 /// The release for this database.
 fn written(site: &Site, db: &TestDatabase<'_>) -> PathBuf {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::database;
-use super::release::{Answer, Site, assert_same, dump};
+use pgseal_testkit::release::{Answer, Site, assert_same, dump};
 
 const TOML: &str = r#"format = 1
 

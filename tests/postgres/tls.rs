@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pgseal::database::Session;
 
-use super::server::{Certificates, Server, ask, refusal, session};
+use pgseal_testkit::server::{Certificates, Server, ask, refusal, session};
 
 const HBA: &str = "local all all trust
 host all postgres 127.0.0.1/32 trust

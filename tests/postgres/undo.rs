@@ -1,7 +1,7 @@
 //! Rolling back: all of it or nothing, and into the baseline or not at all.
 
-use super::release::{assert_same, dump};
 use super::small;
+use pgseal_testkit::release::{assert_same, dump};
 
 #[test]
 fn somebody_has_built_on_it() {

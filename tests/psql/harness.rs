@@ -18,7 +18,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::recorder::{Recorder, Sent};
+use pgseal_testkit::recorder::{Recorder, Sent};
 
 /// The program under test.
 const PGSEAL: &str = env!("CARGO_BIN_EXE_pgseal");

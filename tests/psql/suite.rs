@@ -9,12 +9,7 @@
 //! `tests/psql-suite.sh` fetches PostgreSQL's own regression tests for it.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
-#[path = "harness.rs"]
 mod harness;
-#[path = "../support/recorder.rs"]
-mod recorder;
-#[path = "../support/server_words.rs"]
-mod server_words;
 
 use std::{
     collections::{BTreeMap, HashSet},

@@ -10,8 +10,8 @@ use pgseal_verify::format::json;
 use postgres::Client;
 use psql_script::{Outside, outside};
 
-use crate::cluster::{Cluster, TestDatabase};
-use crate::release::wait_until;
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
+use pgseal_testkit::release::wait_until;
 
 /// A database with a schema whose names need quotes, on the path before another one.
 pub fn shop() -> TestDatabase<'static> {

@@ -4,7 +4,7 @@ use pgseal::database::Session;
 use pgseal::release::evidence::Effect;
 
 use super::bench::{Bench, KILLS, refused, session, shop};
-use crate::cluster::Cluster;
+use pgseal_testkit::cluster::Cluster;
 
 #[test]
 fn a_database_is_created_and_dropped() {
@@ -21,12 +21,12 @@ fn a_database_is_created_and_dropped() {
         // The server waits five seconds for whoever uses the template.
         let user = template.client();
         let sent = bench.send();
-        crate::release::wait_until("it runs", || matches!(bench.find(), Effect::StillRunning(_)));
+        pgseal_testkit::release::wait_until("it runs", || matches!(bench.find(), Effect::StillRunning(_)));
         assert!(bench.still_running().contains(&sent.pid));
         sent.kill(kill);
         assert!(bench.not_there().contains("there is no database"));
         std::mem::drop(user);
-        crate::release::wait_until("nobody uses it", || {
+        pgseal_testkit::release::wait_until("nobody uses it", || {
             db.ask(&format!("select count(*) from pg_stat_activity where datname = '{}'", template.name())) == "0"
         });
         bench.looker.execute(&create).unwrap();

@@ -5,8 +5,8 @@ use pgseal::release::evidence::{Before, Effect, before, find};
 use psql_script::outside;
 
 use super::bench::{Bench, KILLS, Kill, Somebody, fill, refused, session, shop};
-use crate::cluster::{Cluster, TestDatabase};
 use crate::crash::{ServerAgain, durable, pg_ctl};
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
 
 const CREATE: &str = r#"CREATE INDEX CONCURRENTLY "by ""kind""" ON items (kind)"#;
 const SHOWN: &str = r#""The ""Shop"""."by ""kind""""#;
@@ -150,7 +150,7 @@ fn somebody_builds_an_index_of_that_name() {
     let builder = std::thread::spawn(move || {
         theirs.batch_execute(r#"create index concurrently "by ""kind""" on "The ""Shop""".items (id)"#)
     });
-    crate::release::wait_until("they build", || state(&db, r#"by "kind""#) == "f f t");
+    pgseal_testkit::release::wait_until("they build", || state(&db, r#"by "kind""#) == "f f t");
     assert!(bench.still_running().contains("works on the table"));
     assert!(refused(&db, CREATE).message.contains("may be building it"));
     somebody.ends();
@@ -201,7 +201,7 @@ fn dropping_an_index_is_interrupted() {
         let sent = bench.send().waits("for the first reader");
         let second = Somebody::does(&db, read);
         first.ends();
-        crate::release::wait_until("it is dead", || state(&db, r#"by "kind""#) == "f f f");
+        pgseal_testkit::release::wait_until("it is dead", || state(&db, r#"by "kind""#) == "f f f");
         assert!(bench.still_running().contains(&sent.pid));
         sent.kill(kill);
         second.ends();

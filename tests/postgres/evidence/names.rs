@@ -3,7 +3,7 @@
 use pgseal::database::Session;
 
 use super::bench::{Bench, fill, session, shop};
-use crate::cluster::{Cluster, TestDatabase};
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
 
 /// Sent again, each of these would do to another object what was signed for the first.
 #[test]

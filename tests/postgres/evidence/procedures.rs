@@ -34,7 +34,7 @@ fn a_procedure_is_a_persons_to_decide() {
         let sent = bench.send();
         let pid = sent.pid.clone();
         let sleeps = format!("select count(*) from pg_stat_activity where wait_event = 'PgSleep' and pid = {pid}");
-        crate::release::wait_until("it sleeps", || db.ask(&sleeps) == "1");
+        pgseal_testkit::release::wait_until("it sleeps", || db.ask(&sleeps) == "1");
         assert!(bench.still_running().contains(&pid));
         // Another text than the one that runs is not still running.
         assert!(Bench::new(&db, "do $$ begin end $$").undecidable().contains("procedure"));

@@ -4,7 +4,7 @@ use pgseal::database::Session;
 use pgseal::release::evidence::{Before, Effect};
 
 use super::bench::{Bench, KILLS, Kill, Somebody, refused, session, session_as, shop};
-use crate::cluster::TestDatabase;
+use pgseal_testkit::cluster::TestDatabase;
 
 /// INVALID indexes.
 fn invalid(db: &TestDatabase<'_>) -> String {

@@ -3,9 +3,9 @@
 use pgseal::fingerprint::take_on;
 use pgseal_verify::format::fingerprint::Scope;
 
-use super::super::server::{ask, session};
 use super::{around, clock, every_kind, lines};
 use pgseal::database::Session;
+use pgseal_testkit::server::{ask, session};
 
 /// What is done, and one of the lines that say so. A word before the statement is the first version that has it.
 const CHANGES: &[(u32, &str, &str)] = &[

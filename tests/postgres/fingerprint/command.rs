@@ -1,8 +1,8 @@
 //! The command.
 
-use super::super::cluster::Cluster;
-use super::super::release::Site;
 use super::every_kind;
+use pgseal_testkit::cluster::Cluster;
+use pgseal_testkit::release::Site;
 
 #[test]
 fn two_fingerprints_are_taken_and_compared() {

@@ -14,8 +14,8 @@ use pgseal::postgres::Connector;
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
 use pgseal_verify::format::timestamp::Timestamp;
 
-use super::cluster::{Cluster, TestDatabase};
-use super::release;
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
+use pgseal_testkit::release;
 
 /// A database with one object of every kind. It is never dropped: it has a subscription.
 fn every_kind() -> TestDatabase<'static> {

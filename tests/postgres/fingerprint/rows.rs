@@ -8,9 +8,9 @@ use pgseal::fingerprint::{FingerprintError, Progress, rows_on, take};
 use pgseal::postgres::Connector;
 use pgseal_verify::format::fingerprint::Scope;
 
-use super::super::cluster::{Cluster, TestDatabase};
-use super::super::server::session;
 use super::{assert_alike, clock, lines, of, roles, try_take};
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
+use pgseal_testkit::server::session;
 
 fn sql(db: &TestDatabase<'_>, sql: &str) {
     db.client().batch_execute(sql).unwrap();

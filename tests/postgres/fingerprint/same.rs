@@ -4,11 +4,11 @@ use std::process::{Command, Output};
 
 use pgseal_verify::format::fingerprint::Scope;
 
-use super::super::cluster::{Cluster, TestDatabase};
-use super::super::release::client;
-use super::super::server::Server;
 use super::super::small;
 use super::{assert_alike, every_kind, lines, of, try_take};
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
+use pgseal_testkit::release::client;
+use pgseal_testkit::server::Server;
 
 #[test]
 fn a_restored_dump_is_alike() {

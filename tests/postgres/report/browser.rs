@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::super::browser::{self, Browser};
 use super::super::one_roof::Directus;
-use super::super::release::Site;
 use super::one_roof_pages;
+use pgseal_testkit::browser::{self, Browser};
+use pgseal_testkit::release::Site;
 
 const PHONE: (u32, u32) = (390, 844);
 const DESKTOP: (u32, u32) = (1280, 900);

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use super::super::cluster::Cluster;
 use super::super::rehearse::{Rehearsal, last_receipt};
 use super::super::small;
 use super::{cell, expect, report};
+use pgseal_testkit::cluster::Cluster;
 
 #[test]
 fn lines_of_an_error_stay_lines() {

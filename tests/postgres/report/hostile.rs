@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use super::super::release::Release;
 use super::super::small;
 use super::report;
+use pgseal_testkit::release::Release;
 
 const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'`|&amp;</style>\u{202e}txt";
 

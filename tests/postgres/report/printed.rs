@@ -6,13 +6,13 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use super::super::cluster::{Cluster, GATE_USER, programs};
-use super::super::release::{PGSEAL, Site};
 use super::super::small;
+use pgseal_testkit::cluster::{Cluster, GATE_USER, programs};
+use pgseal_testkit::release::Site;
 
 /// Runs a line where the report was made: in a directory below the site's.
 fn shell(site: &Site, line: &str) -> Output {
-    let path = format!("{}:{}", Path::new(PGSEAL).parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let path = format!("{}:{}", pgseal_testkit::pgseal().parent().unwrap().display(), std::env::var("PATH").unwrap());
     let mut sh = Command::new("sh");
     sh.args(["-c", line]).current_dir(site.path("desk")).stdin(Stdio::null()).env("PATH", path);
     sh.env("PGSEAL_POSTGRES_BIN", programs().dir())

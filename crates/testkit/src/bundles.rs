@@ -1,0 +1,166 @@
+//! Releases of tests, from memory to the bytes of a bundle.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use pgseal::bundle::definition::Definition;
+use pgseal::bundle::source::Source;
+use pgseal::bundle::untrusted::MalformedError;
+use pgseal::bundle::{AuthenticateError, AuthenticatedBundle, UnsignedBundle, UntrustedBundle};
+use pgseal::runbook::Program;
+use pgseal::trust::{SecretKey, TrustRoot, When};
+use pgseal_verify::archive::source::InMemory;
+use pgseal_verify::format::json;
+use pgseal_verify::format::statement::PAYLOAD_TYPE;
+use serde_json::Value;
+
+use crate::keys::time;
+use crate::tar::{Member, Tar};
+
+/// Paths and contents.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+const RELEASE_TOML: &str = r#"format = 1
+
+[release]
+name = "small"
+version = "1.0.0"
+sequence = 1
+summary = "Adds one table."
+
+[target]
+database = "app"
+
+[[gate]]
+name = "open"
+file = "gate/open.sql"
+
+[states.baseline]
+probe = "verify/probe.sql"
+expect = { there = false }
+
+[states.finalized]
+probe = "verify/probe.sql"
+expect = { there = true }
+
+[[tier]]
+name = "table"
+file = "executor/01_table.sql"
+transaction = "release"
+
+[[rollback]]
+file = "rollback/01_table.sql"
+"#;
+
+/// A small release: a gate, one tier, and the way back.
+pub fn small() -> Files {
+    [
+        ("release.toml", RELEASE_TOML),
+        ("gate/open.sql", "select true as ready, 'always' as reason;\n"),
+        ("verify/probe.sql", "select to_regclass('t') is not null as there;\n"),
+        ("executor/01_table.sql", "create table t (id integer);\n"),
+        ("rollback/01_table.sql", "drop table if exists t;\n"),
+    ]
+    .map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()))
+    .into()
+}
+
+/// The small release with one file more, or another content of one.
+pub fn small_with(path: &str, content: &[u8]) -> Files {
+    let mut files = small();
+    files.insert(path.to_owned(), content.to_vec());
+    files
+}
+
+/// The directory of the reference release.
+pub fn one_roof() -> PathBuf {
+    crate::repository().join("bundle/one-roof")
+}
+
+/// Writes a release directory.
+pub fn write_dir(dir: &Path, files: &Files) {
+    for (path, content) in files {
+        let path = dir.join(path);
+        std::fs::create_dir_all(path.parent().expect("inside of dir")).expect("the directory is writable");
+        let written = std::fs::File::create(path).and_then(|mut file| file.write_all(content));
+        written.expect("the directory is writable");
+    }
+}
+
+/// What runbooks may name, put together once: tests pack thousands of releases.
+static PROGRAM: LazyLock<Program> = LazyLock::new(pgseal::cli::program);
+
+/// Packs and signs files in memory.
+pub fn pack(files: &Files, keys: &[SecretKey]) -> Vec<u8> {
+    let parsed = files.iter().map(|(path, content)| (path.parse().expect("a good path"), content.clone().into()));
+    seal(Definition::from_source(Source::from_files(parsed.collect()), &PROGRAM).expect("a release that packs"), keys)
+}
+
+/// Packs and signs a directory.
+pub fn pack_dir(dir: &Path, keys: &[SecretKey]) -> Vec<u8> {
+    seal(Definition::read(dir, &pgseal::cli::program()).expect("a release that packs"), keys)
+}
+
+fn seal(definition: Definition, keys: &[SecretKey]) -> Vec<u8> {
+    let unsigned = UnsignedBundle::pack(definition, None).expect("within all limits");
+    unsigned.sign(keys).write(Vec::new()).expect("memory")
+}
+
+/// Puts another statement into a bundle, signed by `key` alone: what is wrong is then signed by somebody who may sign.
+pub fn resign(bundle: &[u8], statement: &[u8], key: &SecretKey) -> Vec<u8> {
+    let mut tar = Tar::of(bundle);
+    let first_file = tar.first_file();
+    let name = format!("signatures/{}.sig", key.public_key().id());
+    let signature = key.sign(PAYLOAD_TYPE, statement);
+    tar.members.splice(1..first_file, [Member::new("statement.json", statement), Member::new(&name, &signature)]);
+    tar.bytes()
+}
+
+/// Bends the statement as JSON, writes it canonically, and signs it.
+pub fn bend(bundle: &[u8], key: &SecretKey, change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let mut statement: Value = serde_json::from_slice(&statement(bundle)).expect("a statement is JSON");
+    change(&mut statement);
+    resign(bundle, &json::to_canonical(&statement).expect("only integers"), key)
+}
+
+/// The statement of a bundle, as bytes.
+pub fn statement(bundle: &[u8]) -> Vec<u8> {
+    Tar::of(bundle).member("statement.json").content.clone()
+}
+
+/// Why a file was refused, as the two classes that have exit codes of their own.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Exit 10.
+    #[error("malformed: {0}")]
+    Malformed(MalformedError),
+    /// Exit 11.
+    #[error("not authentic: {0}")]
+    NotAuthentic(AuthenticateError),
+}
+
+/// The moment by which tests judge keys.
+pub fn now() -> When {
+    When::At(time("2026-11-21T12:00:00Z"))
+}
+
+/// The whole way from bytes to what may be believed.
+pub fn open(bytes: &[u8], root: &TrustRoot) -> Result<AuthenticatedBundle, Refused> {
+    open_at(bytes, root, now())
+}
+
+/// The same by another time.
+pub fn open_at(bytes: &[u8], root: &TrustRoot, when: When) -> Result<AuthenticatedBundle, Refused> {
+    let parsed = UntrustedBundle::parse(Box::new(InMemory(bytes.into()))).map_err(Refused::Malformed)?;
+    parsed.authenticate(root, when).map_err(Refused::NotAuthentic)
+}
+
+/// The error of a file that must not be believed.
+pub fn refusal(bytes: &[u8], root: &TrustRoot) -> Refused {
+    match open(bytes, root) {
+        Ok(_) => panic!("a bundle that must be refused was accepted"),
+        Err(refused) => refused,
+    }
+}

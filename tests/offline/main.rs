@@ -1,0 +1,10 @@
+//! The bundle file, the trust root and the command line, through the library and the real program. No database, except in
+//! `interchange`.
+
+mod approvals;
+mod bundle;
+mod cli;
+mod interchange;
+mod signers;
+mod timestamp;
+mod trust;

@@ -1,0 +1,82 @@
+//! The whole line against real servers: the real program, real keys, a throwaway cluster.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod adapter;
+mod approvals;
+mod as_new;
+mod attack;
+mod branches;
+mod bundle_file;
+mod ceremony;
+mod check;
+mod connection;
+mod crash;
+mod dialect;
+mod drips;
+mod evidence;
+mod example_page;
+mod failover;
+mod failure;
+mod fingerprint;
+mod gate;
+mod gate_races;
+mod gate_stalls;
+mod between;
+mod gate_told;
+mod own_statements;
+mod gate_written;
+mod gate_role;
+mod harmless;
+mod generated;
+mod medium;
+mod mixed;
+mod interrupt;
+mod ledger;
+mod locks;
+mod one_roof;
+mod plan;
+mod points;
+mod pooler;
+mod preflight;
+mod reading;
+mod receipts;
+mod records;
+mod rehearse;
+mod rehearse_left;
+mod rehearse_proof;
+mod report;
+mod runbook;
+mod script;
+mod servers;
+mod session;
+mod several_hosts;
+mod shop;
+mod stages;
+mod throwaway;
+mod tls;
+mod together;
+mod undo;
+
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
+use pgseal_testkit::release::{BEFORE, Release, Site};
+
+/// A database in which a small release can run.
+fn database(prefix: &str) -> TestDatabase<'static> {
+    let cluster = Cluster::shared();
+    let template = cluster.template("small_before", |db| db.client().batch_execute(BEFORE).unwrap());
+    TestDatabase::from_template(cluster, template, prefix)
+}
+
+/// [`small`] where gates and probes are asked as the role of `--db`, which may be a superuser: nothing but the checks stands
+/// between them and what they call.
+fn small_without_gate_user(prefix: &str) -> (TestDatabase<'static>, Release, Site) {
+    let (db, release, _) = small(prefix);
+    (db, release, Site::without_gate_user())
+}
+
+/// A database, and a small release for it.
+fn small(prefix: &str) -> (TestDatabase<'static>, Release, Site) {
+    let db = database(prefix);
+    let release = Release::on(db.name());
+    (db, release, Site::new())
+}
