@@ -46,9 +46,6 @@ pub const GZIP_FROM_BYTES: u64 = 64 << 10;
 /// `release.toml`, in bytes.
 pub const RELEASE_TOML_BYTES: u64 = 4 << 20;
 
-/// A line of `audit --jsonl`, in bytes: all faults of one file, of which there may be several for each of its members.
-pub const FINDING_BYTES: u64 = 64 << 20;
-
 /// Statements that one `\gexec` may generate; their texts are in memory at once.
 pub const GENERATED_STATEMENTS: usize = 100_000;
 
