@@ -142,7 +142,7 @@ fn one_roof() -> std::path::PathBuf {
 }
 
 fn one_roof_statement() -> Vec<u8> {
-    let definition = Definition::read(&one_roof(), &pgseal::cli::program()).unwrap();
+    let definition = Definition::read(&one_roof()).unwrap();
     let signed = UnsignedBundle::pack(definition, None).unwrap().sign(&[keys::key("bench")]);
     let bytes: Arc<[u8]> = signed.write(Vec::new()).unwrap().into();
     UntrustedBundle::parse(Box::new(InMemory(bytes))).unwrap().claimed_statement().to_vec()

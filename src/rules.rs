@@ -81,7 +81,6 @@ pub static RULES: &[Rule] = &[
     error("copy-in-read-only", "COPY in a read-only verify script"),
     error("verify-asserts-nothing", "a verify script that can't fail"),
     error("runbook-fact", "a runbook asks for a fact, {{...}}, that a release doesn't have"),
-    error("runbook-command", "a runbook names a command or flag of pgseal that doesn't exist"),
     warning(
         "missing-rollback",
         "a tier creates what no rollback script drops",

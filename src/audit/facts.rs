@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::trust::KeyId;
 use crate::trust::evidence::Evidence;
@@ -15,8 +15,7 @@ use pgseal_verify::format::rehearsal::RehearsalOutcome;
 use pgseal_verify::format::timestamp::Timestamp;
 
 /// What a file says. A field that its kind doesn't have is absent or empty.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Facts {
     /// The release; absent where the signatures don't suffice to believe what the file says.
     pub release: Option<ReleaseFacts>,
@@ -52,8 +51,7 @@ pub struct Facts {
 }
 
 /// The log of an archive.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LogFacts {
     /// The log.
     pub origin: String,
@@ -64,8 +62,7 @@ pub struct LogFacts {
 }
 
 /// A release.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct ReleaseFacts {
     /// Its name.
     pub name: Name,
@@ -78,8 +75,7 @@ pub struct ReleaseFacts {
 }
 
 /// Whose signature holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Signer {
     /// The key.
     pub key_id: KeyId,
@@ -96,8 +92,7 @@ pub struct Signer {
 }
 
 /// How well it is known since when a signature exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Seen {
     /// Who says so.
     pub level: Level,
@@ -106,7 +101,7 @@ pub struct Seen {
 }
 
 /// Who says since when a signature exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Its signer, or nobody.
@@ -118,8 +113,7 @@ pub enum Level {
 }
 
 /// Whether something is authentic at a time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     /// Yes or no.
     pub authentic: bool,
@@ -128,8 +122,7 @@ pub struct Verdict {
 }
 
 /// What a person says of a release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ApprovalFacts {
     /// The key.
     pub key_id: KeyId,
@@ -156,8 +149,7 @@ pub struct ApprovalFacts {
 }
 
 /// What a run needs, and what there is of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Quorum {
     /// Of approvals for this proposal, where there are several.
     pub apr: Option<AprCode>,
@@ -166,8 +158,7 @@ pub struct Quorum {
 }
 
 /// The approvals of one role.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RoleQuorum {
     /// The role.
     pub role: Name,
@@ -178,8 +169,7 @@ pub struct RoleQuorum {
 }
 
 /// What a receipt says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReceiptFacts {
     /// The digest of its document.
     pub sha256: Digest,
@@ -216,8 +206,7 @@ pub struct ReceiptFacts {
 }
 
 /// An approval that a run says it rests on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RestsOn {
     /// The key.
     pub key_id: KeyId,
@@ -226,8 +215,7 @@ pub struct RestsOn {
 }
 
 /// What a rehearsal receipt says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RehearsalFacts {
     /// The digest of its document.
     pub sha256: Digest,
@@ -244,8 +232,7 @@ pub struct RehearsalFacts {
 }
 
 /// What a trust root says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TrustRootFacts {
     /// Its version.
     pub version: u32,

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// Something that is wrong, or that an auditor will want to know.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Fault {
     /// The word for it.
     pub kind: FaultKind,
@@ -24,7 +23,7 @@ impl Fault {
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident = $word:literal, $scope:ident;)*) => {
         /// What can be wrong, or worth a note. docs/audit.md has a sentence for each.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(rename_all = "kebab-case")]
         pub enum FaultKind {
             $($(#[$doc])* $name,)*
@@ -52,9 +51,9 @@ macro_rules! words {
 pub enum Scope {
     /// In the file alone.
     File,
-    /// Across the archive: it is asked anew whenever findings are put together.
+    /// Across the archive.
     Archive,
-    /// Of the place where the archive is: it is asked anew where the place is at hand, and stays known until then.
+    /// In the log of the archive.
     Place,
 }
 
@@ -95,16 +94,12 @@ words! {
     ReceiptMissing = "receipt-missing", File;
     /// Something that may hold files and was not looked into.
     PassedOver = "passed-over", File;
-    /// Several members of a tar file have one name, with different contents.
-    NameTwice = "name-twice", File;
     /// A bundle whose name says another version than the one that it is.
     NameDiffers = "name-differs", File;
     /// Approvals of several releases in one file.
     MixedApprovals = "mixed-approvals", File;
     /// A receipt that nobody signed proves nothing.
     UnsignedReceipt = "unsigned-receipt", File;
-    /// An earlier audit knew the file, and it is gone.
-    Gone = "gone", Place;
     /// One name and version, two releases.
     Equivocation = "equivocation", Archive;
     /// One name and sequence, two versions.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::facts::Facts;
 use super::fault::{Fault, FaultKind, Scope};
@@ -11,8 +11,7 @@ use pgseal_verify::digest::Digest;
 use pgseal_verify::format::timestamp::Timestamp;
 
 /// What was found about one file, or about what could not be listed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Where it is: a path, `ARCHIVE.tar/MEMBER`, or a URL. Bytes that are no text are written `\xff`.
     pub path: String,
@@ -43,12 +42,11 @@ impl Finding {
             && self.facts.as_ref().is_some_and(|facts| facts.signers.is_empty())
     }
 
-    /// What is no file that is there: gone, a part of the log that doesn't hold, a part of an audit.
+    /// What is no file that is there: gone, or a part of the log that doesn't hold.
     pub fn is_absent(&self) -> bool {
-        let is_gone =
-            |fault: &Fault| matches!(fault.kind, FaultKind::Gone | FaultKind::LogDeleted | FaultKind::ReceiptMissing);
+        let is_gone = |fault: &Fault| matches!(fault.kind, FaultKind::LogDeleted | FaultKind::ReceiptMissing);
         match self.kind {
-            Kind::Log | Kind::Part => self.facts.is_none(),
+            Kind::Log => self.facts.is_none(),
             _ => self.is_passed_over() || self.faults.iter().chain(&self.notes).any(is_gone),
         }
     }

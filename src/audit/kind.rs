@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use pgseal_verify::format::file_name::Named;
 
 /// What a file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// `*.pgseal`; also everything that is named by itself and is none of the others.
@@ -26,13 +26,11 @@ pub enum Kind {
     Directory,
     /// The log of an archive, or a file of it that doesn't hold.
     Log,
-    /// Of an audit in parts: that this part was audited.
-    Part,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::Bundle,
         Self::Approval,
         Self::Receipt,
@@ -41,7 +39,6 @@ impl Kind {
         Self::Tar,
         Self::Directory,
         Self::Log,
-        Self::Part,
     ];
 
     /// By the end of its name; `None` for what is nobody's business, or no file of its own.
@@ -62,11 +59,6 @@ impl Kind {
         matches!(self, Self::Tar | Self::Directory)
     }
 
-    /// What is judged with others: signatures, time stamps, journals.
-    pub fn has_others_beside(self) -> bool {
-        matches!(self, Self::Receipt | Self::Rehearsal | Self::TrustRoot)
-    }
-
     /// As JSON writes it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -78,7 +70,6 @@ impl Kind {
             Self::Tar => "tar",
             Self::Directory => "directory",
             Self::Log => "log",
-            Self::Part => "part",
         }
     }
 
@@ -109,6 +100,6 @@ mod tests {
             assert_eq!(Kind::of(Path::new(name)), kind, "{name}");
         }
         let said = Kind::ALL.map(|kind| serde_json::to_value(kind).map(|value| value == kind.as_str()).ok());
-        assert_eq!(said, [Some(true); 9]);
+        assert_eq!(said, [Some(true); 8]);
     }
 }

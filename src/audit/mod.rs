@@ -14,10 +14,8 @@ pub mod file;
 pub mod finding;
 pub mod judge;
 pub mod kind;
-pub mod lines;
 pub mod place;
 pub mod report;
-pub mod shard;
 pub mod sweep;
 
 pub use facts::Facts;

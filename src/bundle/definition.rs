@@ -9,7 +9,6 @@ use super::runbooks::runbooks;
 use super::source::{Source, SourceError};
 use super::stage::Stage;
 use super::{checker, lint};
-use crate::runbook::Program;
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::limits;
@@ -42,19 +41,19 @@ pub struct StageError {
 }
 
 impl Definition {
-    /// Reads and checks a directory. `program` is what runbooks may tell people to type.
-    pub fn read(dir: &Path, program: &Program) -> Result<Self, DefinitionError> {
+    /// Reads and checks a directory.
+    pub fn read(dir: &Path) -> Result<Self, DefinitionError> {
         let mut problems = Vec::new();
         if dir.is_dir() && !dir.join(FILE).exists() {
             return Err(DefinitionError::Problems(vec![no_release_toml()]));
         }
         let source = Source::read(dir, &mut problems)?;
-        Self::check(source, program, problems)
+        Self::check(source, problems)
     }
 
     /// Checks files in memory.
-    pub fn from_source(source: Source, program: &Program) -> Result<Self, DefinitionError> {
-        Self::check(source, program, Vec::new())
+    pub fn from_source(source: Source) -> Result<Self, DefinitionError> {
+        Self::check(source, Vec::new())
     }
 
     /// The manifest, without its list of files.
@@ -92,7 +91,7 @@ impl Definition {
         (self.manifest, self.source)
     }
 
-    fn check(source: Source, program: &Program, mut problems: Vec<Problem>) -> Result<Self, DefinitionError> {
+    fn check(source: Source, mut problems: Vec<Problem>) -> Result<Self, DefinitionError> {
         let manifest = match read_toml(&source) {
             Ok((text, toml)) => Some(checker::manifest(toml, &text, &source, &mut problems)),
             Err(problem) => {
@@ -102,10 +101,10 @@ impl Definition {
         };
         if let Some((manifest, stages)) = &manifest {
             lint::scripts(manifest, manifest, &source, &mut problems);
-            runbooks(manifest, &source, program, &mut problems);
+            runbooks(manifest, &source, &mut problems);
             for stage in stages.iter().filter_map(|stage| stage.of(manifest).ok()) {
                 lint::scripts(&stage, manifest, &source, &mut problems);
-                runbooks(&stage, &source, program, &mut problems);
+                runbooks(&stage, &source, &mut problems);
             }
         }
         match manifest {

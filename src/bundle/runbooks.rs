@@ -1,13 +1,13 @@
-//! What in a runbook would mislead its reader: facts, commands and flags that don't exist.
+//! What in a runbook would mislead its reader: facts that do not exist.
 
 use super::problem::Problem;
 use super::release_toml::line_and_column;
 use super::source::Source;
-use crate::runbook::{Fault, Program, commands, facts};
+use crate::runbook::facts;
 use pgseal_verify::format::manifest::Manifest;
 
 /// Reads every runbook and notes what can't be.
-pub fn runbooks(manifest: &Manifest, source: &Source, program: &Program, problems: &mut Vec<Problem>) {
+pub fn runbooks(manifest: &Manifest, source: &Source, problems: &mut Vec<Problem>) {
     let mut files: Vec<_> = manifest.runbooks.iter().map(|runbook| &runbook.file).collect();
     files.sort();
     files.dedup();
@@ -15,11 +15,9 @@ pub fn runbooks(manifest: &Manifest, source: &Source, program: &Program, problem
         // What is missing or no text is noted where release.toml names it.
         let Some(bytes) = source.get(file).ok().flatten() else { continue };
         let Ok(text) = std::str::from_utf8(&bytes) else { continue };
-        let mut note = |rule: &'static str, fault: Fault| {
+        problems.extend(facts::faults(text, manifest).into_iter().map(|fault| {
             let at = Some(line_and_column(text, fault.at));
-            problems.push(Problem { at, ..Problem::file(file, fault.message).hint(fault.hint).rule(rule) });
-        };
-        facts::faults(text, manifest).into_iter().for_each(|fault| note("runbook-fact", fault));
-        commands::faults(text, program).into_iter().for_each(|fault| note("runbook-command", fault));
+            Problem { at, ..Problem::file(file, fault.message).hint(fault.hint).rule("runbook-fact") }
+        }));
     }
 }

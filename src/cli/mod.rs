@@ -37,7 +37,6 @@ mod passphrase;
 mod perform;
 mod plan;
 mod points;
-mod program;
 mod progress;
 mod receipt;
 mod rehearsal_proof;
@@ -69,7 +68,6 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use error::CliError;
 use exit::Exit;
 use output::Output;
-pub use program::program;
 
 /// Signed, offline release bundles for PostgreSQL: verify, ask the gate, and only then run.
 #[derive(Parser, Debug)]

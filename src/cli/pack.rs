@@ -48,7 +48,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             CliError::new(Exit::Usage, text).hint("it would be packed into the next bundle; write it elsewhere")
         );
     }
-    let definition = Definition::read(&args.dir, &super::program())?;
+    let definition = Definition::read(&args.dir)?;
     let mut definition = match &args.stage {
         None => definition,
         Some(stage) => definition.into_stage(stage).map_err(|error| CliError::new(Exit::Usage, error))?,

@@ -1,11 +1,15 @@
-//! What stands in the way of reading: nothing of it stops the rest. And tar files, with whatever other programs write.
+//! What stands in the way of reading: nothing of it stops the rest.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::people::{self};
+use crate::support::site::outcome;
+use crate::support::tar::{Member, Tar};
 use crate::vault::{ARCHIVE, Vault, approved, bundle, ran, set, yes};
+use crate::vault::{ARCHIVE, Vault, bundle, set, yes};
 use pgseal_testkit::people::{self};
 use pgseal_testkit::site::outcome;
 use pgseal_testkit::tar::{Member, Tar};
@@ -72,129 +76,6 @@ fn directories_that_may_not_be_listed() {
     assert_eq!(faults, if may { set([]) } else { set([("shut", "unreadable")]) });
 }
 
-/// Everything of a small archive in one tar file, as tar itself writes it in each of its formats.
-#[test]
-fn tar_files_of_bundles() {
-    let vault = Vault::new();
-    let trust = vault.trust(|_| {});
-    let (one, two) = (bundle("shop", "1.0.0", 1, &vault.keys.release), bundle("shop", "2.0.0", 2, &vault.keys.release));
-    let long = format!("{0}/{0}/{1}", "directory".repeat(6), "name".repeat(20));
-    vault.put("one.pgseal", approved(&one, &vault.keys.ann));
-    vault.put(&format!("{long}/two.pgseal"), &two);
-    vault.put("two.approval", yes(&two, &vault.keys.ann));
-    vault.receipt("one", &ran(&one, trust, "2026-11-21T08:00:00Z", "one"));
-    vault.put("other/README", "not ours");
-    let draft = vault.draft();
-    vault.put("trust.json", draft.bytes());
-    for (key, signature) in draft.signatures(&draft.bytes()) {
-        vault.put(&format!("trust.json.sigs/1.{key}.sig"), signature);
-    }
-    for format in ["gnu", "pax", "ustar"] {
-        let file = format!("{format}.tar");
-        let tar = |name: &str, dir: &str| {
-            let mut command = Command::new("tar");
-            command.current_dir(vault.site.path(dir)).arg(format!("--format={format}")).arg("-cf");
-            let made = command.arg(vault.site.path(name)).arg(".").output().expect("tar is there");
-            assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        };
-        tar(&file, "archive");
-        let said = vault.audit(&[&file]).done().text();
-        assert!(said.contains(&format!("ok {format}.tar/one.pgseal: shop 1.0.0, 5 files")), "{said}");
-        assert!(said.contains(&format!("ok {format}.tar/{long}/two.pgseal: ")), "{said}");
-        assert!(said.contains(&format!("ok {format}.tar/trust.json: version 1")), "{said}");
-        assert!(
-            said.ends_with("2 bundles, 1 approval, 1 receipt, 1 trust root, 5 authentic, 0 faulty, 0 faults\n"),
-            "{said}"
-        );
-        // A tar file in a tar file.
-        std::fs::create_dir_all(vault.site.path("outer")).expect("our own directory");
-        std::fs::rename(vault.site.path(&file), vault.site.path(&format!("outer/{file}"))).expect("our own directory");
-        tar("outer.tar", "outer");
-        let said = vault.audit(&["outer.tar"]).done().text();
-        assert!(said.contains(&format!("ok outer.tar/{format}.tar/one.pgseal")), "{said}");
-        std::fs::remove_dir_all(vault.site.path("outer")).expect("our own directory");
-        // Cut off: what comes before is audited all the same.
-        let whole = vault.site.read("outer.tar");
-        vault.site.write("cut.tar", &whole[..whole.len() / 2]);
-        let cut = vault.faults(&["cut.tar"]);
-        assert!(cut.iter().any(|(path, word)| path == "cut.tar" && word == "malformed"), "{cut:?}");
-    }
-}
-
-#[test]
-fn members_of_one_name_are_both_audited() {
-    let vault = Vault::new();
-    let good = bundle("shop", "1.0.0", 1, &vault.keys.release);
-    let mut bad = Tar::of(&good);
-    bad.member("gate/open.sql").content[0] ^= 1;
-    let members = vec![Member::new("./a.pgseal", &bad.bytes()), Member::new("a.pgseal", &good)];
-    vault.put("two.tar", Tar { members, end: vec![0; 1024] }.bytes());
-    assert_eq!(vault.faults(&[ARCHIVE]), set([("two.tar/a.pgseal", "file-changed")]));
-    let said = vault.audit(&[ARCHIVE]).text();
-    assert!(said.contains("ok archive/two.tar/a.pgseal#2: shop 1.0.0"), "{said}");
-    // Programs extract the first or the last: that is said, and it is a fault where these are two releases.
-    let two = |first: &[u8], last: &[u8]| {
-        let members = vec![Member::new("./a.pgseal", first), Member::new("a.pgseal", last)];
-        vault.put("two.tar", Tar { members, end: vec![0; 1024] }.bytes());
-        (vault.faults(&[ARCHIVE]), vault.notes(&[ARCHIVE]))
-    };
-    let differs = set([("two.tar", "name-twice")]);
-    let later = bundle("shop", "2.0.0", 2, &vault.keys.release);
-    let approved = approved(&good, &vault.keys.ann);
-    assert_eq!(vault.notes(&[ARCHIVE]), differs);
-    assert_eq!(two(&good, &approved), (set([]), differs));
-    vault.audit(&[ARCHIVE, "--jsonl", "-o", "noted.jsonl"]);
-    assert_eq!(two(&good, &later), (set([("two.tar", "malformed")]), set([])));
-    let said = vault.audit(&[ARCHIVE]).text();
-    let why = "a.pgseal is there more than once, as different releases; which one is extracted depends on the program";
-    assert!(said.contains(&format!("FAULT archive/two.tar: malformed: {why} (malformed)")), "{said}");
-    vault.audit(&[ARCHIVE, "--jsonl", "-o", "faulty.jsonl"]);
-    // What was wrong with it isn't any more, and it is not gone.
-    assert_eq!(two(&good, &good), (set([]), set([])));
-    for earlier in ["noted.jsonl", "faulty.jsonl"] {
-        let merged = [ARCHIVE, "--merge", earlier];
-        assert_eq!((vault.faults(&merged), vault.notes(&merged)), (set([]), set([])), "{earlier}");
-    }
-}
-
-/// Any byte of any header of a tar file may be wrong: nothing panics, nothing waits.
-#[test]
-fn every_byte_of_a_header_may_be_wrong() {
-    use pgseal::audit::Place;
-    use pgseal::audit::place::tar_file::TarFile;
-    use pgseal_verify::archive::source::InMemory;
-    let good = Tar { members: vec![Member::new("a.pgseal", b"x"), Member::new("b.pgseal", b"y")], end: vec![0; 1024] };
-    let bytes = good.bytes();
-    let list = |bytes: &[u8]| {
-        let (mut found, mut failed) = (0, 0);
-        let place = TarFile::read("a.tar".as_ref(), std::sync::Arc::new(InMemory(bytes.into())), None);
-        place.list(&mut |told| match told {
-            Ok(file) => {
-                place.open(&file).expect("a member is there");
-                found += 1;
-            }
-            Err(_) => failed += 1,
-        });
-        (found, failed)
-    };
-    assert_eq!(list(&bytes), (2, 0));
-    for at in 0..512 {
-        for byte in [0, 0x80, 0xff, b'0', b'7', b'x', b'L'] {
-            let mut bent = bytes.clone();
-            bent[at] = byte;
-            list(&bent);
-            let mut member = good.clone();
-            member.members[0].set(at.min(500), &[byte]);
-            list(&member.bytes());
-        }
-    }
-    for cut in 0..bytes.len() {
-        let (found, failed) = list(&bytes[..cut]);
-        assert!(found <= 2 && failed <= 1);
-        assert!(failed == 1 || cut >= 2560, "cut off after {cut} bytes: {found} found");
-    }
-}
-
 #[test]
 fn all_faults_of_one_file() {
     let vault = Vault::new();
@@ -221,27 +102,12 @@ fn all_faults_of_one_file() {
 #[test]
 fn names_that_look_alike_hide_nothing() {
     let vault = Vault::new();
-    let (good, other) =
-        (bundle("shop", "1.0.0", 1, &vault.keys.release), bundle("shop", "1.0.0", 2, &vault.keys.release));
-    let tar = |members: Vec<Member>| Tar { members, end: vec![0; 1024] }.bytes();
-    let nested = tar(vec![Member::new("a.pgseal", &other)]);
-    let outer =
-        vec![Member::new("a.pgseal", &good), Member::new("n.tar/a.pgseal", &good), Member::new("n.tar", &nested)];
-    let path = vault.put("outer.tar", tar(outer));
+    let good = bundle("shop", "1.0.0", 1, &vault.keys.release);
     let found = |vault: &Vault| vault.audit(&[ARCHIVE, "--json"]).json()["files"].as_array().expect("a list").len();
-    for _ in 0..5 {
-        assert_eq!((vault.audit(&[ARCHIVE]).code, found(&vault)), (50, 3));
-        assert!(vault.faults(&[ARCHIVE]).iter().any(|(_, kind)| kind == "equivocation"));
-    }
-    std::fs::remove_file(path).expect("there");
     vault.put(r"a\xff.pgseal", &good);
     std::fs::write(vault.archive().join(std::ffi::OsStr::from_bytes(b"a\xff.pgseal")), "x").expect("our own");
     assert_eq!(vault.faults(&[ARCHIVE]), set([("a\\xff.pgseal", "malformed")]));
     assert_eq!(found(&vault), 2);
-    // Thousands of one name are a few steps each.
-    let many = (0..20_000).map(|_| Member::new("a.pgseal", b"")).collect();
-    vault.put("many.tar", tar(many));
-    assert_eq!(found(&vault), 20_002);
 }
 
 /// The answer takes the place of nothing that an audit reads, and nothing is read before that is known.
@@ -290,7 +156,6 @@ fn answers_take_the_place_of_no_evidence_by_another_path() {
     symlink("trust.json", vault.site.path("root")).expect("our own directory");
     vault.site.write("roots.of.trust", vault.site.read("trust.json"));
     vault.site.write("host.key", b"a key");
-    vault.site.write("part.jsonl", b"");
     let before = vault.site.snapshot();
     let refused = |dir: &Path, why: &str, args: &[&str]| {
         for flag in ["-o", "--html", "--parquet"] {
@@ -308,7 +173,6 @@ fn answers_take_the_place_of_no_evidence_by_another_path() {
         refused(site, evidence, &[file, ARCHIVE]);
     }
     refused(site, read, &["roots.of.trust", "--trust=roots.of.trust", ARCHIVE]);
-    refused(site, read, &["./part.jsonl", ARCHIVE, "--merge", "part.jsonl"]);
     refused(site, "has the name of a secret key", &["host.key", ARCHIVE]);
     refused(site, "has the name of a secret key", &["new.key", ARCHIVE]);
 }

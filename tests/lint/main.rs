@@ -405,8 +405,7 @@ fn a_script_that_kills_the_process_hides_no_other() {
     let (first, second, third) = ("create table t (a bigint);", "drop table deadly;", "drop table u;");
     let files = [("release.toml", toml), ("tiers/01.sql", first), ("tiers/02.sql", second), ("tiers/03.sql", third)];
     let release = Release::with(files);
-    let definition =
-        Definition::read(&release.path(), &pgseal::cli::program()).unwrap_or_else(|error| panic!("{error}"));
+    let definition = Definition::read(&release.path()).unwrap_or_else(|error| panic!("{error}"));
     let found = pgseal::lint::warnings(&definition, &Killer("deadly"));
     let found: Vec<_> = found.iter().map(|f| (f.problem.rule, f.problem.file.as_str(), &f.problem.message)).collect();
     assert_eq!(found.len(), 2, "{found:?}");

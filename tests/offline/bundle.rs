@@ -292,7 +292,7 @@ fn a_stored_name_that_collides_or_is_too_long_is_refused_when_packing() {
     for (files, why) in [(collision, "rename a file"), (small_with(&long, &big), "shorten the path")] {
         let dir = tempfile::tempdir().expect("a temporary directory");
         write_dir(dir.path(), &files);
-        let definition = Definition::read(dir.path(), &pgseal::cli::program()).expect("nothing else is wrong");
+        let definition = Definition::read(dir.path()).expect("nothing else is wrong");
         let packed = pgseal::bundle::UnsignedBundle::pack(definition, None).map(drop);
         let error = packed.expect_err("two files can't have one name").to_string();
         assert!(error.contains(why), "{error}");
@@ -322,7 +322,7 @@ fn what_packs_can_be_read_back() {
     for files in cases {
         let dir = tempfile::tempdir().expect("a temporary directory");
         write_dir(dir.path(), &files);
-        let Ok(definition) = Definition::read(dir.path(), &pgseal::cli::program()) else { continue };
+        let Ok(definition) = Definition::read(dir.path()) else { continue };
         let Ok(unsigned) = pgseal::bundle::UnsignedBundle::pack(definition, None) else { continue };
         let bytes = unsigned.sign(&[key("release")]).write(Vec::new()).expect("memory");
         assert!(open(&bytes, &root).is_ok(), "packs, but no reader takes it: {}", refusal(&bytes, &root));
@@ -364,7 +364,7 @@ fn what_must_not_be_packed_is_named() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         write_dir(dir.path(), &small());
         put(dir.path()).expect("the directory is writable");
-        match Definition::read(dir.path(), &pgseal::cli::program()) {
+        match Definition::read(dir.path()) {
             Err(DefinitionError::Problems(problems)) => {
                 assert!(problems.iter().any(|problem| problem.message.contains(why)), "{what}: {problems:?}");
             }

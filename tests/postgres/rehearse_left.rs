@@ -76,14 +76,14 @@ fn nothing_runs_on_after_a_kill() {
     // Nobody else's: what a link of the same name leads to.
     let other = shop.site.path("other");
     fs::create_dir(&other).unwrap();
-    fs::write(other.join("held"), "").unwrap();
-    let link = temporary.join("pgseal-rehearsal-link");
+    fs::write(other.join("file"), "").unwrap();
+    let link = temporary.join("pgseal-rehearsal-lInK00");
     std::os::unix::fs::symlink(&other, &link).unwrap();
     let next = Rehearsal::of(&shop.site, &rehearsal.bundle, Cluster::shared()).from(shop.db.name());
     let answer = pgseal_testkit::release::Answer::of(next.command().env("TMPDIR", &temporary).output().unwrap());
     answer.done().says(&["removed", left[0].to_str().unwrap(), "left its clone"]);
     assert_eq!(directories(&temporary), [link]);
-    assert!(other.join("held").exists());
+    assert!(other.join("file").exists());
     for clone in clones(&shop.db, shop.db.name()) {
         shop.db.client().batch_execute(&format!("drop database {clone} with (force)")).unwrap();
     }

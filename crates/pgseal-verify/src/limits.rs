@@ -49,10 +49,6 @@ pub const GZIP_FROM_BYTES: u64 = 64 << 10;
 /// Maximum size of `release.toml` in bytes.
 pub const RELEASE_TOML_BYTES: u64 = 4 << 20;
 
-/// Maximum length of a line of `audit --jsonl` in bytes: all faults of one file, possibly several
-/// for each of its members.
-pub const FINDING_BYTES: u64 = 64 << 20;
-
 /// Maximum number of statements that one `\gexec` may generate; their texts are in memory at once.
 pub const GENERATED_STATEMENTS: usize = 100_000;
 

@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 
 use pgseal::bundle::definition::Definition;
 use pgseal::bundle::source::Source;
 use pgseal::bundle::untrusted::MalformedError;
 use pgseal::bundle::{AuthenticateError, AuthenticatedBundle, UnsignedBundle, UntrustedBundle};
-use pgseal::runbook::Program;
 use pgseal::trust::{SecretKey, TrustRoot, When};
 use pgseal_verify::archive::source::InMemory;
 use pgseal_verify::format::json;
@@ -89,18 +87,15 @@ pub fn write_dir(dir: &Path, files: &Files) {
     }
 }
 
-/// What runbooks may name, put together once: tests pack thousands of releases.
-static PROGRAM: LazyLock<Program> = LazyLock::new(pgseal::cli::program);
-
 /// Packs and signs files in memory.
 pub fn pack(files: &Files, keys: &[SecretKey]) -> Vec<u8> {
     let parsed = files.iter().map(|(path, content)| (path.parse().expect("a good path"), content.clone().into()));
-    seal(Definition::from_source(Source::from_files(parsed.collect()), &PROGRAM).expect("a release that packs"), keys)
+    seal(Definition::from_source(Source::from_files(parsed.collect())).expect("a release that packs"), keys)
 }
 
 /// Packs and signs a directory.
 pub fn pack_dir(dir: &Path, keys: &[SecretKey]) -> Vec<u8> {
-    seal(Definition::read(dir, &pgseal::cli::program()).expect("a release that packs"), keys)
+    seal(Definition::read(dir).expect("a release that packs"), keys)
 }
 
 fn seal(definition: Definition, keys: &[SecretKey]) -> Vec<u8> {

@@ -82,7 +82,7 @@ fn words(kind: Kind) -> Option<(FaultKind, FaultKind)> {
         Kind::Approval => Some((FaultKind::ApprovalWithoutBundle, FaultKind::ApprovalDiffers)),
         Kind::Receipt => Some((FaultKind::ReceiptWithoutBundle, FaultKind::ReceiptDiffers)),
         Kind::Rehearsal => Some((FaultKind::RehearsalWithoutBundle, FaultKind::ReceiptDiffers)),
-        Kind::Bundle | Kind::TrustRoot | Kind::Tar | Kind::Directory | Kind::Log | Kind::Part => None,
+        Kind::Bundle | Kind::TrustRoot | Kind::Tar | Kind::Directory | Kind::Log => None,
     }
 }
 

@@ -16,7 +16,7 @@ mod sequences;
 mod trust_roots;
 
 use super::facts::Facts;
-use super::fault::{Fault, FaultKind, Scope};
+use super::fault::{Fault, FaultKind};
 use super::file;
 use super::finding::Finding;
 use super::judge::Judge;
@@ -49,8 +49,7 @@ struct Answer {
     fault: Fault,
 }
 
-/// Asks every question, and adds the answers to the findings that they are about; counts the approvals of each bundle. Answers of an earlier time, and what
-/// other programs joined then, must be forgotten before; see [`forget`].
+/// Asks every question, and adds the answers to the findings that they are about; counts the approvals of each bundle.
 pub fn ask(findings: &mut [Finding], root: &TrustRoot, extent: Extent) {
     let archive = Archive::new(findings, root, extent);
     let questions = [
@@ -83,18 +82,6 @@ pub fn ask(findings: &mut [Finding], root: &TrustRoot, extent: Extent) {
     }
 }
 
-/// Takes away what was answered across another archive.
-pub fn forget(finding: &mut Finding) {
-    finding.faults.retain(|fault| fault.kind.scope() != Scope::Archive);
-    finding.notes.retain(|note| note.kind.scope() != Scope::Archive);
-}
-
-/// Takes away what its place said earlier: it is at hand, and is asked anew.
-pub fn forget_place(finding: &mut Finding) {
-    finding.faults.retain(|fault| fault.kind.scope() != Scope::Place);
-    finding.notes.retain(|note| note.kind.scope() != Scope::Place);
-}
-
 /// Adds faults that are known from elsewhere to the findings of their paths; what was not found gets a finding of its own.
 pub fn join(findings: &mut Vec<Finding>, told: Vec<(String, Fault)>, judge: &Judge<'_>) {
     for (path, fault) in told {
@@ -121,7 +108,7 @@ fn at<'f>(findings: &'f mut Vec<Finding>, path: &str, judge: &Judge<'_>) -> &'f 
     &mut findings[at]
 }
 
-/// Adds a finding about what is no file of an archive: its log, a part of an audit.
+/// Adds a finding about what is no file of an archive: its log.
 pub fn add(findings: &mut Vec<Finding>, path: &str, kind: Kind, facts: Option<Facts>, judge: &Judge<'_>) {
     let finding = Finding { facts, ..file::nothing(path.as_ref(), kind, judge) };
     match findings.binary_search_by(|other| other.path.as_str().cmp(path)) {

@@ -5,7 +5,7 @@ use super::{Audited, approvals, bundle_name, malformed, not_authentic, unreadabl
 use crate::audit::facts::{Facts, ReleaseFacts, Seen, Signer, Verdict};
 use crate::audit::fault::{Fault, FaultKind};
 use crate::audit::judge::Judge;
-use crate::audit::place::{Found, Place, tar_file};
+use crate::audit::place::{Found, Place};
 use crate::bundle::subjects::{FileFault, SubjectError};
 use crate::bundle::{AuthenticateError, AuthenticatedBundle, Signatory, UntrustedBundle};
 use crate::parallel::Cores;
@@ -13,6 +13,7 @@ use crate::trust::KeyId;
 use crate::trust::evidence::Evidence;
 use crate::trust::root::name;
 use pgseal_verify::archive::section::Section;
+use pgseal_verify::archive::{BLOCK, header};
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::json;
 use pgseal_verify::format::statement::Statement;
@@ -62,10 +63,18 @@ fn authentic(bundle: &AuthenticatedBundle, keys: &[KeyId], judge: &Judge<'_>) ->
     Audited { facts: Some(facts), faults, ..Audited::default() }
 }
 
-/// What a damaged bundle says that it is, as far as it can be read.
+/// The id of a damaged bundle by its statement, if that is in its place: behind the format's own member (FORMAT.md 2.4).
 fn claimed_id(place: &dyn Place, found: &Found) -> Option<Digest> {
+    const AT: usize = 2 * BLOCK;
     let source = place.open(found).ok()?;
-    let statement = tar_file::member(source.as_ref(), Section::Statement.path().as_str(), limits::STATEMENT_BYTES)?;
+    let mut block = [0; BLOCK];
+    source.read_exact_at(&mut block, AT as u64).ok()?;
+    let (path, size) = header::decode(&block).ok()?;
+    if path != Section::Statement.path() || size > limits::STATEMENT_BYTES {
+        return None;
+    }
+    let mut statement = vec![0; size as usize];
+    source.read_exact_at(&mut statement, (AT + BLOCK) as u64).ok()?;
     Some(Digest::of(&statement))
 }
 

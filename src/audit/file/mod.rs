@@ -38,7 +38,7 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Finding {
         Kind::Rehearsal => receipt::audit_rehearsal(place, found, judge),
         Kind::TrustRoot => trust_root::audit(place, found, judge),
         // The sweep goes into tar files; the others are never told as files.
-        Kind::Tar | Kind::Directory | Kind::Log | Kind::Part => Audited::default(),
+        Kind::Tar | Kind::Directory | Kind::Log => Audited::default(),
     };
     let Audited { claimed_id, facts, faults, notes } = audited;
     let (bytes, modified) = (found.bytes, found.modified);

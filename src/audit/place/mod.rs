@@ -4,12 +4,7 @@ pub mod directory;
 mod left_over;
 #[cfg(feature = "object-store")]
 pub mod objects;
-pub mod slice;
-mod tar_copies;
-mod tar_extended;
 pub mod tar_file;
-mod tar_header;
-mod tar_links;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,174 +1,200 @@
-//! A tar file with bundles, approvals and receipts in it. Nothing is unpacked: members are read where they are.
+//! Tar files whose members are read where they lie: plain ustar files and directories. Any other construction is refused for
+//! the whole file, since programs extract it in different ways and an audit would judge other files than people get.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::ffi::OsString;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::left_over::left_over;
-use super::slice::Slice;
-use super::tar_copies::{Copies, Differ};
-use super::tar_header::{self, Entry, Told};
 use super::{Found, Place, Unlisted, small};
-use crate::audit::fault::FaultKind;
 use crate::audit::kind::Kind;
 use crate::tlog::{CHECKPOINT, TILE};
-use pgseal_verify::archive::source::ByteSource;
-use pgseal_verify::format::file_name::Named;
+use pgseal_verify::archive::BLOCK;
+use pgseal_verify::archive::header::{has_checksum, octal};
+use pgseal_verify::archive::source::{ByteSource, InMemory};
 use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::limits;
 
-/// What is wrong with two members of one name.
-const WHICH: &str = "which one is extracted depends on the program";
+/// Most zeros behind the last member: programs fill up to the length of what they write at once.
+const PADDING_BYTES: u64 = 16 << 20;
 
 /// An open tar file, with the names of its members in memory.
 pub struct TarFile {
     path: PathBuf,
     source: Arc<dyn ByteSource>,
-    found: Vec<Found>,
-    members: HashMap<PathBuf, (u64, u64)>,
-    /// What is no plain file, and what is wrong with the tar file itself.
-    wrong: Vec<(PathBuf, Kind, io::Error)>,
-    /// The names of several members with different contents.
-    twice: Vec<PathBuf>,
+    modified: Option<Timestamp>,
+    members: io::Result<BTreeMap<PathBuf, Span>>,
 }
+
+/// Offset and size of a member's content.
+type Span = (u64, u64);
 
 impl TarFile {
-    /// Reads all headers. Members are told below the path of the file; of two with one name the second is `NAME#2`.
+    /// Reads all headers. The members are listed below the path of the tar file, with its time: a member's own time does not
+    /// say when it was stored here.
     pub fn read(path: &Path, source: Arc<dyn ByteSource>, modified: Option<Timestamp>) -> Self {
-        let (path_of, source_of) = (path.to_owned(), source.clone());
-        let (found, members, wrong, twice) = (Vec::new(), HashMap::new(), Vec::new(), Vec::new());
-        let mut tar = Self { path: path_of, source: source_of, found, members, wrong, twice };
-        let (mut names, mut sidecars, mut copies) = (Names::default(), Sidecars::default(), Copies::new(&source));
-        let read = tar_header::entries(source.as_ref(), |told| match told {
-            Told::File(Entry { name, offset, size }) => {
-                tar.wrong.extend(sidecars.add([&name], None).map(|error| (path.to_owned(), Kind::Tar, error)));
-                let plain = plain(name);
-                let at = names.own(path.join(&plain));
-                tar.members.insert(at.clone(), (offset, size));
-                if let Some(kind) = Kind::of(&plain) {
-                    copies.add(&plain, kind, Entry { name: Vec::new(), offset, size });
-                    // A member's own time says when somebody made the file, not when it came here.
-                    tar.found.push(Found { path: at, kind, bytes: Some(size), modified });
-                }
-            }
-            Told::Doubtful(called, error) => {
-                tar.wrong.extend(sidecars.add(&called, Some(&error)).map(|error| (path.to_owned(), Kind::Tar, error)));
-                let of_kind = called.into_iter().map(plain).find_map(|plain| Some((Kind::of(&plain)?, plain)));
-                if let Some((kind, plain)) = of_kind {
-                    tar.wrong.push((names.own(path.join(plain)), kind, error));
-                }
-            }
-            Told::Wrong(error) => tar.wrong.push((path.to_owned(), Kind::Tar, error)),
-        });
-        tar.wrong.extend(read.err().map(|error| (path.to_owned(), Kind::Tar, error)));
-        for (name, differ) in copies.told() {
-            match differ {
-                Differ::Nothing => {}
-                Differ::Contents => tar.twice.push(name),
-                Differ::Releases => {
-                    let text = format!("{} is there more than once, as different releases; {WHICH}", name.display());
-                    let error = io::Error::new(io::ErrorKind::InvalidData, text);
-                    tar.wrong.push((path.to_owned(), Kind::Tar, error));
-                }
-            }
+        let members = members(path, source.as_ref());
+        Self { path: path.to_owned(), source, modified, members }
+    }
+
+    fn content(&self, path: &Path) -> Option<io::Result<Box<dyn ByteSource>>> {
+        let (offset, size) = *self.members.as_ref().ok()?.get(path)?;
+        let content = Content { source: self.source.clone(), offset, size };
+        if size > limits::BUFFERED_BUNDLE_BYTES {
+            return Some(Ok(Box::new(content)));
         }
-        tar
+        let mut bytes = vec![0; size as usize];
+        let read = content.read_exact_at(&mut bytes, 0);
+        Some(read.map(|()| Box::new(InMemory(bytes.into())) as Box<dyn ByteSource>))
     }
 }
 
-/// The first member of a name in whatever of a tar file can be read, where it has at most so many bytes.
-pub fn member(source: &dyn ByteSource, name: &str, at_most: u64) -> Option<Vec<u8>> {
-    let mut first = None;
-    // What is wrong behind it takes nothing away.
-    let _ = tar_header::entries(source, |told| match told {
-        Told::File(entry) if entry.name == name.as_bytes() => {
-            first.get_or_insert(entry);
-        }
-        _ => {}
-    });
-    let Entry { offset, size, .. } = first.filter(|entry| entry.size <= at_most)?;
-    let mut bytes = vec![0; size as usize];
-    source.read_exact_at(&mut bytes, offset).ok()?;
-    Some(bytes)
-}
-
-/// `./a` and `/a` are `a`; `..` leads nowhere, since nothing is unpacked.
-fn plain(name: Vec<u8>) -> PathBuf {
-    let name = PathBuf::from(OsString::from_vec(name));
-    name.components().filter(|part| matches!(part, Component::Normal(_))).collect()
-}
-
-/// The signatures and journals in a tar file. They are judged with what they stand beside, and that takes the first of a
-/// name, where a program that extracts leaves the last.
-#[derive(Default)]
-struct Sidecars(HashSet<PathBuf>);
-
-impl Sidecars {
-    /// Adds a member of these names, which may be in doubt, and says what is wrong with that.
-    fn add<'a>(
-        &mut self,
-        called: impl IntoIterator<Item = &'a Vec<u8>>,
-        doubt: Option<&io::Error>,
-    ) -> Option<io::Error> {
-        let called: BTreeSet<(PathBuf, bool)> = called
-            .into_iter()
-            .map(|name| (plain(name.clone()), leads_up(name)))
-            .filter(|(at, _)| is_sidecar(at))
-            .collect();
-        let mut error = None;
-        for (at, leads_up) in called {
-            let why = match leads_up {
-                true => Some("leads up with .., to where it may replace another one".to_owned()),
-                false if self.0.contains(&at) => {
-                    Some("is there twice, and which one is extracted last is not judged".to_owned())
-                }
-                false => doubt.map(|doubt| format!("is no plain file: {doubt}")),
-            };
-            error = error.or(why.map(|why| {
-                let text = format!("the signature or journal {} {why}", at.display());
-                io::Error::new(io::ErrorKind::InvalidData, text)
-            }));
-            self.0.insert(at);
-        }
-        error
-    }
-}
-
-fn is_sidecar(path: &Path) -> bool {
-    matches!(Named::of(path), Some(Named::Signature | Named::Journal))
-}
-
-fn leads_up(name: &[u8]) -> bool {
-    name.split(|byte| *byte == b'/').any(|part| part == b"..")
-}
-
-/// The names that members have in the answer, each with the copies that were told of it: thousands of one name are a few
-/// steps each.
-#[derive(Default)]
-struct Names(HashMap<PathBuf, usize>);
-
-impl Names {
-    /// A name that no other member has.
-    fn own(&mut self, name: PathBuf) -> PathBuf {
-        let Some(copies) = self.0.get(&name).copied() else {
-            self.0.insert(name.clone(), 1);
-            return name;
+impl Place for TarFile {
+    fn list(&self, tell: &mut dyn FnMut(Result<Found, Unlisted>)) {
+        let members = match &self.members {
+            Ok(members) => members,
+            Err(error) => {
+                let copy = io::Error::new(error.kind(), error.to_string());
+                let is_doubtful = error.kind() == io::ErrorKind::InvalidData;
+                let unlisted = if is_doubtful { Unlisted::malformed } else { Unlisted::unreadable };
+                return tell(Err(unlisted(&self.path, Kind::Tar, copy)));
+            }
         };
-        let mut copy = copies;
-        loop {
-            copy += 1;
-            let mut again = name.clone().into_os_string();
-            again.push(format!("#{copy}"));
-            let again = PathBuf::from(again);
-            if !self.0.contains_key(&again) {
-                self.0.insert(again.clone(), 1);
-                self.0.insert(name, copy);
-                return again;
+        for (path, (_, size)) in members {
+            if let Some(kind) = Kind::of(path) {
+                tell(Ok(Found { path: path.clone(), kind, bytes: Some(*size), modified: self.modified }));
+            } else if let Some(missing) = left_over(path, |path| members.contains_key(path)) {
+                tell(Err(missing));
             }
         }
+        if members.keys().any(|path| is_of_log(path)) {
+            let why = "the log of an archive in it is not read: extract it and audit the directory";
+            tell(Err(Unlisted::passed_over(&self.path, Kind::Tar, why)));
+        }
     }
+
+    fn open(&self, found: &Found) -> io::Result<Box<dyn ByteSource>> {
+        self.content(&found.path).ok_or(io::ErrorKind::NotFound)?
+    }
+
+    fn beside(&self, found: &Found, name: &Path) -> io::Result<Option<Vec<u8>>> {
+        self.content(&found.path.with_file_name(name)).map(|content| small(content?.as_ref())).transpose()
+    }
+}
+
+/// The content of a member.
+struct Content {
+    source: Arc<dyn ByteSource>,
+    offset: u64,
+    size: u64,
+}
+
+impl ByteSource for Content {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let end = offset.checked_add(buffer.len() as u64);
+        if end.is_none_or(|end| end > self.size) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.source.read_exact_at(buffer, self.offset + offset)
+    }
+}
+
+/// All files of a tar file, by their paths below that of the tar file.
+fn members(tar: &Path, source: &dyn ByteSource) -> io::Result<BTreeMap<PathBuf, Span>> {
+    let (mut members, mut at) = (BTreeMap::<PathBuf, Option<Span>>::new(), 0);
+    while let Some((name, content)) = header(source, at).and_then(|block| member(&block, at))? {
+        let (start, size) = (at + BLOCK as u64, content.unwrap_or_default());
+        at = start + size.next_multiple_of(BLOCK as u64);
+        if at > source.size() {
+            return Err(refused(start, "the file is cut off"));
+        }
+        let content = content.map(|size| (start, size));
+        let first = members.insert(tar.join(&name), content);
+        if first.is_some_and(|first| first.is_some() || content.is_some()) {
+            let why = format!("{} is in it twice, and programs keep the first or the last", name.display());
+            return Err(refused(start, &why));
+        }
+    }
+    check_end(source, at)?;
+    let is_file = |path: &Path| members.get(path).is_some_and(Option::is_some);
+    if let Some(path) = members.keys().find(|path| path.ancestors().skip(1).any(is_file)) {
+        return Err(refused(at, &format!("{} is below a file", path.display())));
+    }
+    Ok(members.into_iter().filter_map(|(path, content)| Some((path, content?))).collect())
+}
+
+fn header(source: &dyn ByteSource, at: u64) -> io::Result<[u8; BLOCK]> {
+    let mut block = [0; BLOCK];
+    match source.read_exact_at(&mut block, at) {
+        Err(_) if at + BLOCK as u64 > source.size() => Err(refused(at, "the file is cut off")),
+        read => read.map(|()| block),
+    }
+}
+
+/// The path of a member, and its size where it is a file; `None` for the zeros that end a tar file.
+fn member(block: &[u8; BLOCK], at: u64) -> io::Result<Option<(PathBuf, Option<u64>)>> {
+    if *block == [0; BLOCK] {
+        return Ok(None);
+    }
+    decode(block).map(Some).map_err(|why| refused(at, why))
+}
+
+/// Decodes a header of which all programs read the same. Modes, owners and times change no content, so they may be anything.
+fn decode(block: &[u8; BLOCK]) -> Result<(PathBuf, Option<u64>), &'static str> {
+    if !has_checksum(block) {
+        return Err("the checksum of a header is wrong, or it is not a tar file");
+    }
+    // GNU tar has its own magic, and times, sparse maps and more from byte 345 on.
+    let own = match &block[257..265] {
+        b"ustar\x0000" => 500,
+        b"ustar  \0" => 345,
+        _ => return Err("a header is not of the ustar format"),
+    };
+    if [&block[own..], &block[157..257]].concat().iter().any(|byte| *byte != 0) {
+        return Err("a header has fields that plain ustar files and directories do not have");
+    }
+    let mut size = [0; 12];
+    size.copy_from_slice(&block[124..136]);
+    // Some programs write a blank in place of the last NUL.
+    size[11] = if size[11] == b' ' { 0 } else { size[11] };
+    let size = octal(&size).ok_or("the size of a member is not eleven octal digits")?;
+    let (prefix, name) = (until_nul(&block[345..500]), until_nul(&block[..100]));
+    let name = if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() };
+    let path = Path::new(OsStr::from_bytes(&name));
+    if name.is_empty() || !path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+        return Err("the name of a member is empty, begins with / or has .. in it");
+    }
+    let plain: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
+    match block[156] {
+        b'0' if !name.ends_with(b"/") && !plain.as_os_str().is_empty() => Ok((plain, Some(size))),
+        b'5' if size == 0 => Ok((plain, None)),
+        _ => Err("a member is neither a plain file nor a directory (a link, a long name, PAX, sparse)"),
+    }
+}
+
+fn until_nul(field: &[u8]) -> &[u8] {
+    field.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+/// Requires two blocks of zeros and nothing else up to the end.
+fn check_end(source: &dyn ByteSource, at: u64) -> io::Result<()> {
+    let length = source.size() - at;
+    if !(2 * BLOCK as u64..=PADDING_BYTES).contains(&length) {
+        return Err(refused(at, "the tar file does not end with two to 32,768 blocks of zeros"));
+    }
+    let mut end = vec![0; length as usize];
+    source.read_exact_at(&mut end, at)?;
+    if end.iter().any(|byte| *byte != 0) {
+        return Err(refused(at, "the tar file has content behind its end"));
+    }
+    Ok(())
 }
 
 /// Whether a member is a checkpoint, or one of the tiles of a log's entries.
@@ -177,41 +203,7 @@ fn is_of_log(member: &Path) -> bool {
     member.file_name().is_some_and(|name| name == CHECKPOINT) || member.ancestors().any(|dir| dir.ends_with(&entries))
 }
 
-impl Place for TarFile {
-    fn list(&self, tell: &mut dyn FnMut(Result<Found, Unlisted>)) {
-        self.found.iter().for_each(|found| tell(Ok(found.clone())));
-        for (path, kind, error) in &self.wrong {
-            let copy = io::Error::new(error.kind(), error.to_string());
-            let unlisted = match error.kind() {
-                io::ErrorKind::InvalidData => Unlisted::malformed,
-                _ => Unlisted::unreadable,
-            };
-            tell(Err(unlisted(path, *kind, copy)));
-        }
-        for name in &self.twice {
-            let text = format!("{} is in it more than once, with different contents; {WHICH}", name.display());
-            let error = io::Error::other(text);
-            let word = FaultKind::NameTwice;
-            tell(Err(Unlisted { path: self.path.clone(), kind: Kind::Tar, word, error, is_note: true }));
-        }
-        for name in self.members.keys() {
-            if let Some(missing) = left_over(name, |path| self.members.contains_key(path)) {
-                tell(Err(missing));
-            }
-        }
-        if self.members.keys().any(|name| is_of_log(name)) {
-            let why = "the log of an archive in it is not asked: unpack it and audit the directory";
-            tell(Err(Unlisted::passed_over(&self.path, Kind::Tar, why)));
-        }
-    }
-
-    fn open(&self, found: &Found) -> io::Result<Box<dyn ByteSource>> {
-        let (offset, size) = self.members.get(&found.path).ok_or(io::ErrorKind::NotFound)?;
-        Slice::open(&self.source, *offset, *size)
-    }
-
-    fn beside(&self, found: &Found, name: &Path) -> io::Result<Option<Vec<u8>>> {
-        let Some((offset, size)) = self.members.get(&found.path.with_file_name(name)) else { return Ok(None) };
-        small(Slice::open(&self.source, *offset, *size)?.as_ref()).map(Some)
-    }
+fn refused(at: u64, why: &str) -> io::Error {
+    let text = format!("at byte {at}: {why}; extract it first, then audit the directory");
+    io::Error::new(io::ErrorKind::InvalidData, text)
 }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::earlier::is_below;
 use crate::audit::file::log;
 use crate::audit::finding::told;
 use crate::audit::{Fault, FaultKind, Finding, Judge, Kind, across};
@@ -18,8 +17,7 @@ use crate::tlog::read;
 use crate::tlog::stored::Stored;
 use crate::tlog::{self, CHECKPOINT, Checkpoint, Comparison, LogFault, LogFaultKind, TILE};
 
-/// Asks the logs below the paths, and checkpoints of them that were kept elsewhere, and tells it of the files. A log that an
-/// earlier audit knew there, and that is not there any more, is gone.
+/// Asks the logs below the paths, and checkpoints of them that were kept elsewhere, and tells it of the files.
 pub fn ask(
     findings: &mut Vec<Finding>,
     paths: &[PathBuf],
@@ -38,16 +36,7 @@ pub fn ask(
         without_log.retain(|one| !own.contains(one));
         told_of.log(findings, &dir, own, judge, out);
     }
-    let ToldOf { mut faults, notes, asked } = told_of;
-    let listed: Vec<String> = paths.iter().map(|path| told(path)).collect();
-    for finding in findings.iter_mut().filter(|finding| !asked.contains(&finding.path)) {
-        let Some(log) = finding.facts.as_ref().and_then(|facts| facts.log.as_ref()) else { continue };
-        // A checkpoint of it that was kept says the same below, and is signed.
-        let is_kept = without_log.iter().any(|(_, checkpoint)| checkpoint.origin() == log.origin);
-        if !is_kept && listed.iter().any(|place| is_below(&finding.path, place)) {
-            finding.faults.push(Fault::new(FaultKind::Gone, "the archive had a log when it was audited earlier"));
-        }
-    }
+    let ToldOf { mut faults, notes } = told_of;
     let unasked = unasked(findings);
     faults.extend(without_log.into_iter().map(|(path, checkpoint)| {
         let sentence = format!(
@@ -77,8 +66,6 @@ fn is_of(dir: &Path, kept: &Checkpoint) -> bool {
 struct ToldOf {
     faults: Vec<(String, Fault)>,
     notes: Vec<(String, Fault)>,
-    /// The checkpoints that were there, or are told to be gone.
-    asked: BTreeSet<String>,
 }
 
 impl ToldOf {
@@ -111,10 +98,9 @@ impl ToldOf {
             }
             Err(error) => {
                 let fault = Fault::new(FaultKind::LogBroken, format!("the log can't be read: {error}"));
-                self.faults.push((path.clone(), fault));
+                self.faults.push((path, fault));
             }
         }
-        self.asked.insert(path);
     }
 }
 

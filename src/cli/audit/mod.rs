@@ -1,13 +1,11 @@
 //! `pgseal audit PATH...`
 
 mod document;
-mod earlier;
 mod files;
 mod logs;
 mod page;
 mod places;
 mod progress;
-mod spelling;
 mod stores;
 mod text;
 
@@ -19,38 +17,28 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, shown};
 use crate::audit::across::{self, Extent};
-use crate::audit::place::Found;
-use crate::audit::shard::Shard;
-use crate::audit::sweep::{self, Selection};
-use crate::audit::{Finding, Judge, Kind, Report, lines};
+use crate::audit::sweep;
+use crate::audit::{Finding, Judge, Report};
 use crate::durable;
 use crate::trust::policy;
 use pgseal_verify::format::timestamp::Timestamp;
-use pgseal_verify::words;
-use spelling::Spelling;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Bundles, approvals, receipts, trust roots and tar files of them; directories, and object stores (s3://, gs://, az://), with such files
-    #[arg(required_unless_present = "merge")]
+    #[arg(required = true)]
     paths: Vec<PathBuf>,
     #[command(flatten)]
     trust: TrustArgs,
     /// Judge by this time instead of now: keys by their windows, signatures by their proven time where it is older
     #[arg(long, value_name = "TIME", value_parser = time)]
     as_of: Option<Timestamp>,
-    /// One finding a line, as JSON, for --merge and for other tools
+    /// One finding a line, as JSON, for other tools
     #[arg(long)]
     jsonl: bool,
-    /// Only files written since; with --merge also those that the earlier audit has not seen, or with another size or time
+    /// Only files written since
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,
-    /// Only part I of N, by file name, for array jobs; put together by --merge
-    #[arg(long, value_name = "I/N")]
-    shard: Option<Shard>,
-    /// What --jsonl wrote earlier or elsewhere; then asks across all of it
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    merge: Vec<PathBuf>,
     /// A checkpoint of an archive's log that was kept elsewhere; may be repeated
     #[arg(long, value_name = "FILE")]
     checkpoint: Vec<PathBuf>,
@@ -75,7 +63,7 @@ enum Form {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let form = form(args, out)?;
     let paths = args.paths.iter().map(|path| places::plain(path)).collect::<Result<Vec<_>, _>>()?;
-    let read = [&paths[..], &args.checkpoint, &args.merge, &[args.trust.path()]].concat();
+    let read = [&paths[..], &args.checkpoint, &[args.trust.path()]].concat();
     args.files.check(args.output.as_ref(), &read)?;
     let root = args.trust.load()?;
     let now = now();
@@ -103,7 +91,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         (None, Form::Text) => out.bytes(format!("{answer}{sum}\n").as_bytes())?,
         (None, _) => out.bytes(answer.as_bytes())?,
     }
-    if report.findings.iter().all(Finding::is_passed_over) && args.shard.is_none() && args.since.is_none() {
+    if report.findings.iter().all(Finding::is_passed_over) && args.since.is_none() {
         let text = "nothing that an audit reads was found below the given paths: no bundle (*.pgseal), approval (*.approval), \
                     receipt (*.receipt.json, *.rehearsal.json), trust root (trust.json, trust.*.json, *.trust.json) or *.tar";
         return Err(CliError::new(Exit::Usage, text).hint("is it the right directory?").answered());
@@ -121,19 +109,8 @@ fn form(args: &Args, out: Output) -> Result<Form, CliError> {
     }
 }
 
-/// Audits what is to be audited now, joins what was audited earlier or elsewhere, and asks across all of it.
+/// Audits the paths, then their logs, then asks across all of it.
 fn report(args: &Args, paths: &[PathBuf], judge: &Judge<'_>, out: Output) -> Result<Report, CliError> {
-    if args.shard.is_some() && !args.merge.is_empty() {
-        let text = "--shard audits a part, --merge puts parts together";
-        return Err(CliError::new(Exit::Usage, text).hint(
-            "write each part by `--shard I/N --jsonl -o PART.jsonl`, then `pgseal audit --merge PART.jsonl...`",
-        ));
-    }
-    if !args.checkpoint.is_empty() && (args.shard.is_some() || args.paths.is_empty()) {
-        let text = "--checkpoint is compared with the logs below the paths, which parts and merges alone don't ask";
-        return Err(CliError::new(Exit::Usage, text)
-            .hint("give it to the audit of the directory, or to --merge with the paths"));
-    }
     if let Some(since) = args.since.filter(|since| policy::is_behind(judge.now, *since)) {
         let text = format!(
             "--since {since} is in the future by this host's clock ({}): nothing was written since then",
@@ -141,40 +118,20 @@ fn report(args: &Args, paths: &[PathBuf], judge: &Judge<'_>, out: Output) -> Res
         );
         return Err(CliError::new(Exit::Usage, text).hint("is the date right? is the clock?"));
     }
-    // Whoever is nowhere names nothing by a path from there.
-    let here = std::env::current_dir().unwrap_or_default();
-    let spelling = Spelling::new(paths, &here);
-    let earlier = earlier::Reader { judge, as_of: args.as_of, spelling }.read(&args.merge)?;
-    let elsewhere = if paths.is_empty() { 0 } else { earlier.elsewhere(paths) };
-    if elsewhere > 0 {
-        let files = words::count(elsewhere, "file");
-        out.note(format!("not below the given paths, so not looked for: {files} of --merge"));
-    }
-    let is_known = |found: &Found| earlier.has_as_it_is(found);
-    let selection = Selection {
-        shard: args.shard,
-        since: args.since,
-        is_known: (!args.merge.is_empty()).then_some(&is_known as &(dyn Fn(&Found) -> bool + Sync)),
-    };
     let places = paths.iter().map(|path| places::place(path)).collect::<Result<Vec<_>, _>>()?;
     let progress = progress::Progress::new(out);
-    let swept = sweep::sweep(places, judge, &selection, &|finding| progress.seen(finding));
+    let mut findings = sweep::sweep(places, judge, args.since, &|finding| progress.seen(finding));
     progress.finish();
-    let mut findings = earlier.join(swept, paths);
-    if let Some(shard) = args.shard {
-        across::add(&mut findings, &format!("{}{shard}", earlier::PART), Kind::Part, None, judge);
-    } else {
-        logs::ask(&mut findings, paths, &args.checkpoint, judge, out)?;
-        let extent = if args.since.is_some() && args.merge.is_empty() { Extent::Part } else { Extent::Whole };
-        across::ask(&mut findings, judge.root, extent);
-    }
+    logs::ask(&mut findings, paths, &args.checkpoint, judge, out)?;
+    let extent = if args.since.is_some() { Extent::Part } else { Extent::Whole };
+    across::ask(&mut findings, judge.root, extent);
     Ok(Report { as_of: judge.as_of, findings })
 }
 
 fn jsonl(report: &Report) -> Result<String, CliError> {
     let mut text = String::new();
     for finding in &report.findings {
-        let line = lines::line(finding).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
+        let line = serde_json::to_string(finding).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
         text.push_str(&line);
         text.push('\n');
     }

@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use super::{spelling, stores};
+use super::stores;
 use crate::audit::Place;
 use crate::audit::place::directory::Directory;
 use crate::cli::error::CliError;
@@ -14,7 +14,7 @@ use crate::cli::output::shown;
 
 /// The place that an argument names. A path is there, though nothing of it is opened yet; a store has answered.
 pub fn place(path: &Path) -> Result<Arc<dyn Place>, CliError> {
-    let url = path.to_str().filter(|text| spelling::is_url(text));
+    let url = path.to_str().filter(|text| is_url(text));
     if let Some((scheme, rest)) = url.and_then(|url| url.split_once("://")) {
         return stores::place(scheme, rest);
     }
@@ -26,15 +26,26 @@ pub fn place(path: &Path) -> Result<Arc<dyn Place>, CliError> {
 /// As the argument is told and looked for: `file:///a%20b` is `/a b`, and `./a/` is `a`.
 pub fn plain(argument: &Path) -> Result<PathBuf, CliError> {
     let Some(rest) = argument.as_os_str().as_bytes().strip_prefix(b"file://") else {
-        let is_url = argument.to_str().is_some_and(spelling::is_url);
-        return Ok(if is_url { argument.to_owned() } else { spelling::plain(argument) });
+        let is_url = argument.to_str().is_some_and(is_url);
+        return Ok(if is_url { argument.to_owned() } else { tidy(argument) });
     };
     let local = rest.strip_prefix(b"localhost").unwrap_or(rest);
     let path = Some(local).filter(|local| local.starts_with(b"/")).and_then(decoded);
-    path.map(|path| spelling::plain(&path)).ok_or_else(|| {
+    path.map(|path| tidy(&path)).ok_or_else(|| {
         CliError::new(Exit::Usage, format!("{} names no file of this host", shown(argument)))
             .hint("write file:///DIR, or the path itself")
     })
+}
+
+/// A path without `.` and needless slashes: `./archive/` is `archive`. `..` stays: behind a link it leads elsewhere.
+fn tidy(path: &Path) -> PathBuf {
+    let tidy: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
+    // No path at all is not the current directory.
+    if tidy.as_os_str().is_empty() && !path.as_os_str().is_empty() { PathBuf::from(".") } else { tidy }
+}
+
+fn is_url(path: &str) -> bool {
+    path.split_once("://").is_some_and(|(scheme, _)| !scheme.contains('/'))
 }
 
 /// Percent-encoding (RFC 3986, 2.1), undone.
@@ -76,6 +87,22 @@ mod tests {
             ("file:///a%00b", None),
         ] {
             assert_eq!(plain(Path::new(argument)).ok(), path.map(PathBuf::from), "{argument}");
+        }
+    }
+
+    #[test]
+    fn tidy_paths() {
+        for (path, is) in [
+            ("archive", "archive"),
+            ("./archive//a/./b/", "archive/a/b"),
+            ("/srv/", "/srv"),
+            (".", "."),
+            ("./", "."),
+            ("/", "/"),
+            ("../a", "../a"),
+            ("", ""),
+        ] {
+            assert_eq!(tidy(Path::new(path)), PathBuf::from(is), "{path}");
         }
     }
 }

@@ -166,7 +166,7 @@ fn said(kind: Kind, facts: &Facts) -> String {
             };
             format!("log {}, {}, signed by {signers}{kept}", escape(origin), words::count(entries, "entry"))
         }
-        Kind::Bundle | Kind::Tar | Kind::Directory | Kind::Part => {
+        Kind::Bundle | Kind::Tar | Kind::Directory => {
             format!("{title}, {}, signed by {signers}", words::count(facts.files, "file"))
         }
     }

@@ -47,7 +47,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if args.sarif && out.json {
         return Err(CliError::new(Exit::Usage, "--sarif and --json are two forms of one answer: choose one"));
     }
-    match Definition::read(dir, &super::program()) {
+    match Definition::read(dir) {
         Ok(definition) => {
             let findings = found_in(&definition);
             let release = &definition.manifest().release;

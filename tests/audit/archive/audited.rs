@@ -60,28 +60,6 @@ fn an_audit_tells_what_the_log_misses() {
     ]) {
         assert!(lost.contains(&fault), "{fault:?} in {lost:?}");
     }
-    // A part asks no log; the merge does, where it is given the paths.
-    let part = ["audit", "archive", "--shard", "1/1", "--jsonl", "-o", "part"];
-    assert!(!site.run(part).stderr.contains("log-"));
-    assert_eq!(told(&site, &["--merge", "part"]), set([]));
-    assert_eq!(told(&site, &["archive", "--merge", "part"]), lost);
-    // What a log said stays known where it can't be asked, and nothing that is gone counts as authentic.
-    site.run(["audit", "archive", "--jsonl", "-o", "whole"]);
-    assert_eq!(told(&site, &["--merge", "whole"]), lost);
-    let sum = |args: &[&str]| site.run(["audit"].iter().chain(args)).text().lines().last().expect("a sum").to_owned();
-    assert_eq!(sum(&["--merge", "whole"]), sum(&["archive"]));
-    // Mended, it is asked anew; and a log that was there and is gone is missed.
-    site.write("archive/next.pgseal", numbered(1));
-    assert!(
-        !told(&site, &["archive", "--merge", "whole"]).contains(&("log-deleted".into(), "archive/next.pgseal".into()))
-    );
-    std::fs::remove_file(site.path("archive/checkpoint")).expect("it is there");
-    std::fs::remove_dir_all(site.path("archive/tile")).expect("it is there");
-    let gone = site.run(["audit", "archive", "--merge", "whole"]).text();
-    assert!(
-        gone.contains("FAULT archive/checkpoint: the archive had a log when it was audited earlier (gone)"),
-        "{gone}"
-    );
 }
 
 /// What is gone is not taken for one that can't be read.
@@ -112,11 +90,6 @@ fn a_checkpoint_that_was_kept_shows_what_no_file_can() {
     std::fs::remove_file(site.path("archive/checkpoint")).expect("it is there");
     std::fs::remove_dir_all(site.path("archive/tile")).expect("it is there");
     assert_eq!(told(&site, &["archive", "--checkpoint", "kept"]), set([("log-deleted", "kept")]));
-    site.refused(
-        2,
-        "which parts and merges alone don't ask",
-        ["audit", "archive", "--shard", "1/2", "--checkpoint", "kept"],
-    );
     site.refused(10, "not a checkpoint", ["audit", "archive", "--checkpoint", "small.pgseal"]);
 }
 
@@ -283,15 +256,12 @@ fn a_checkpoint_that_is_gone_is_one_fault() {
     add(&site, &["small.pgseal", "trust.json"]).done();
     site.write("kept", site.read("archive/checkpoint"));
     add(&site, &["ann.approval"]).done();
-    site.run(["audit", "archive", "--jsonl", "-o", "whole"]);
     std::fs::remove_file(site.path("archive/checkpoint")).expect("it is there");
     let all = |args: &[&str]| {
         let said = site.run(["audit", "archive"].iter().chain(args)).text();
         said.lines().filter(|line| line.starts_with("FAULT")).map(str::to_owned).collect::<Vec<_>>()
     };
-    for args in
-        [&[][..], &["--checkpoint", "kept"], &["--merge", "whole"], &["--checkpoint", "kept", "--merge", "whole"]]
-    {
+    for args in [&[][..], &["--checkpoint", "kept"]] {
         let faults = all(args);
         assert_eq!(faults.len(), 1, "{args:?}: {faults:?}");
         assert!(faults[0].starts_with("FAULT archive/checkpoint: gone: put back a copy"), "{faults:?}");
@@ -306,9 +276,7 @@ fn a_checkpoint_that_is_gone_is_one_fault() {
     assert!(broken.iter().any(|fault| fault.ends_with("(log-fork)")), "{broken:?}");
     site.write(path, entries);
     std::fs::remove_dir_all(site.path("archive/tile")).expect("it is there");
-    for args in [&["--checkpoint", "kept"][..], &["--merge", "whole"], &["--checkpoint", "kept", "--merge", "whole"]] {
-        assert_eq!(all(args).len(), 1, "{args:?}: {:?}", all(args));
-    }
+    assert_eq!(all(&["--checkpoint", "kept"]).len(), 1);
 }
 
 /// An older checkpoint that is put back is one fault, however many files were logged since; each has a note.
@@ -349,13 +317,11 @@ fn a_checkpoint_that_was_put_back_is_one_fault() {
     for file in ["archive/a.pgseal", "archive/ann.approval"] {
         assert!(faults.contains(&("log-unlogged".to_owned(), file.to_owned())), "{faults:?}");
     }
-    // A later audit of the mended log keeps nothing of it.
+    // Added once more, the log is whole.
     site.write("archive/ann.approval", site.read("ann.approval"));
     std::fs::rename(site.path("archive/a.pgseal"), site.path("archive/next.pgseal")).expect("it is there");
-    site.run(["audit", "archive", "--jsonl", "-o", "whole"]);
     add(&site, &["next.pgseal"]).done();
-    let mended = site.run(["audit", "archive", "--merge", "whole"]).text();
-    assert!(!mended.contains("log-unfinished"), "{mended}");
+    assert_eq!(told(&site, &["archive"]), set([]));
 }
 
 /// As with two releases of one name and version: the fault is at the one that nobody logged.

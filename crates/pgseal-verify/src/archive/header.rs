@@ -50,10 +50,8 @@ pub fn encode(path: &EntryPath, size: u64) -> [u8; BLOCK] {
         ustar.mtime = *b"00000000000\0";
         ustar.dev_major = *b"0000000\0";
         ustar.dev_minor = *b"0000000\0";
-        ustar.cksum = *b"        ";
     }
-    // POSIX.1-1988: the sum of all bytes, with blanks in place of the checksum field.
-    let sum: u32 = header.as_bytes().iter().map(|byte| u32::from(*byte)).sum();
+    let sum = checksum(header.as_bytes());
     if let Some(ustar) = header.as_ustar_mut() {
         ustar.cksum.copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     }
@@ -78,7 +76,19 @@ pub fn decode(bytes: &[u8; BLOCK]) -> Result<(EntryPath, u64), HeaderError> {
     }
 }
 
-fn octal(field: &[u8; 12]) -> Option<u64> {
+/// The sum of all bytes, with the checksum field itself taken as blanks (POSIX.1-1988).
+fn checksum(bytes: &[u8; BLOCK]) -> u32 {
+    let others = bytes.iter().enumerate().filter(|(at, _)| !CHECKSUM.contains(at));
+    others.map(|(_, byte)| u32::from(*byte)).sum::<u32>() + u32::from(b' ') * CHECKSUM.len() as u32
+}
+
+/// Whether the checksum of a header of any program holds.
+pub fn has_checksum(bytes: &[u8; BLOCK]) -> bool {
+    Header::from_byte_slice(bytes).cksum().is_ok_and(|sum| sum == checksum(bytes))
+}
+
+/// The number of a field of eleven octal digits and a NUL.
+pub fn octal(field: &[u8; 12]) -> Option<u64> {
     let (digits, end) = field.split_at(11);
     let value = digits.iter().try_fold(0_u64, |value, digit| match digit {
         b'0'..=b'7' => Some(value << 3 | u64::from(digit - b'0')),
