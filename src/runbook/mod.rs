@@ -1,12 +1,10 @@
 //! Runbooks: texts for people, with the release's facts in them.
 //!
-//! - `page`: a text as one HTML page
 //! - `commands`: the commands of pgseal that a text names, compared with those that exist; `words`: a line as a shell
 //!   would cut it
 //! - `facts`: what may stand between `{{` and `}}`, and its value; `template`: the text cut at them
 //! - `line`: a command's line, complete as far as that is known
 
-pub mod page;
 pub mod commands;
 mod words;
 pub mod facts;
