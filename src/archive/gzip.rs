@@ -48,6 +48,7 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 /// As [`compress`], of content that comes piece by piece, in memory that does not depend on its size. Gives the content's
 /// size.
 pub fn compress_stream(content: &mut impl Read, stored: &mut impl Write) -> io::Result<u64> {
+    // docs/decisions/066
     let mut encoder = Compress::new(Compression::new(6), false);
     let (mut sum, mut piece, mut room) = (Crc::new(), Vec::with_capacity(PIECE), Vec::with_capacity(ROOM));
     stored.write_all(&HEADER)?;

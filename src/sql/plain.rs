@@ -26,6 +26,7 @@
 
 /// Whether a statement may share a message with others. A no proves nothing about it.
 pub fn is_plain(sql: &str) -> bool {
+    // docs/decisions/003
     plain(sql).is_some()
 }
 

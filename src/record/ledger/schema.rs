@@ -15,6 +15,7 @@ const TABLES: &str = include_str!("schema.sql");
 /// Creates the ledger where it is missing. Inside the run's transaction and before its first statement, so that a role without the
 /// right to create it fails at once.
 pub fn ensure(session: &mut dyn Session) -> Result<(), DatabaseError> {
+    // docs/decisions/006
     if version(session)?.is_some() {
         return Ok(());
     }
