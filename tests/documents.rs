@@ -179,9 +179,7 @@ impl Repository {
         for span in spans(last) {
             if is_path(span) {
                 texts = self.named(span);
-            } else if span.matches('_').count() >= 2
-                && span.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-            {
+            } else if span.matches('_').count() >= 2 && span.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()) {
                 let is_test = texts.iter().any(|text| text.contains(&format!("fn {span}(")));
                 let is_vector = self.vectors.iter().any(|name| name == span);
                 if !is_test && !is_vector {
@@ -198,11 +196,11 @@ fn commands(name: &str, into: &mut BTreeMap<String, String>) {
     let output = Command::new(env!("CARGO_BIN_EXE_pgseal")).args(name.split_whitespace()).arg("--help").output();
     let help = String::from_utf8(output.expect("the program runs").stdout).expect("UTF-8");
     let below = help.split("\nCommands:\n").nth(1).unwrap_or_default().split("\n\n").next().unwrap_or_default();
-    for line in below.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   ")) {
+    for line in
+        below.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   ") && !line.starts_with("  help "))
+    {
         let word = line.split_whitespace().next().unwrap_or_default();
-        if word != "help" {
-            commands(format!("{name} {word}").trim(), into);
-        }
+        commands(format!("{name} {word}").trim(), into);
     }
     into.insert(name.to_owned(), help);
 }
@@ -246,9 +244,7 @@ fn anchors(text: &str) -> impl Iterator<Item = String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     headings.map(|line| {
         let kept = line.trim_start_matches('#').trim().to_lowercase();
-        kept.chars()
-            .filter(|c| c.is_alphanumeric() || "-_ ".contains(*c))
-            .map(|c| if c == ' ' { '-' } else { c })
-            .collect()
+        let kept: String = kept.chars().filter(|c| c.is_alphanumeric() || "-_ ".contains(*c)).collect();
+        kept.replace(' ', "-")
     })
 }
