@@ -38,6 +38,7 @@ pub(super) struct Unpacking {
 impl Unpacking {
     /// Begins to unpack `stored`, whose digest was compared.
     pub fn begin(stored: Vec<u8>, file: &File) -> io::Result<Self> {
+        // docs/decisions/068
         let (send, pieces) = sync_channel(AHEAD);
         let file = file.clone();
         thread::Builder::new().name("unpack".to_owned()).spawn(move || {

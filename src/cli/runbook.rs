@@ -1,5 +1,7 @@
 //! `pgseal runbook FILE [AUDIENCE]`
 
+mod page;
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -10,7 +12,6 @@ use super::lines::{self, LineArgs};
 use super::output::{Output, escape_lines, shown};
 use crate::durable;
 use crate::release::order;
-use crate::runbook::page::page;
 use crate::runbook::{Facts, Known};
 use crate::trust::When;
 use pgseal_verify::format::manifest::Audience;
@@ -66,7 +67,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             let text: Vec<String> = texts.iter().map(|text| facts.render(&String::from_utf8_lossy(text))).collect();
             let title =
                 format!("{}: for the {}", title(&manifest.release.name, &manifest.release.version), args.audience);
-            page(&title, &escape_lines(&text.join("\n\n---\n\n"))).into_bytes()
+            page::page(&title, &escape_lines(&text.join("\n\n---\n\n"))).into_bytes()
         }
     };
     let form = if args.raw {

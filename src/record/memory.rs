@@ -36,6 +36,7 @@ pub enum MemoryError {
 /// Compares the clock with the newest time in the journals of a directory. A missing directory remembers nothing, and
 /// neither does what is no directory, where no run can write. A journal that can't be read may hide any time.
 pub fn check_clock(receipts: &Path, now: Timestamp) -> Result<(), MemoryError> {
+    // docs/decisions/030
     let io = |source| MemoryError::Io { path: receipts.to_owned(), source };
     let mut newest: Option<(Timestamp, PathBuf)> = None;
     let journals = match journal::all_in(receipts) {

@@ -8,6 +8,7 @@ use pgseal_verify::format::limits_of_run::RunLimits;
 /// Outside of transactions: settings, role, cursors, prepared statements, temporary objects, sequences' last values,
 /// what it listens to, advisory locks.
 pub(super) fn make(session: &mut dyn Session, limits: &RunLimits) -> Result<(), DatabaseError> {
+    // docs/decisions/055
     settings::reset(session, limits)?;
     session.batch("CLOSE ALL; UNLISTEN *; DISCARD PLANS; DISCARD SEQUENCES; DISCARD TEMP")?;
     // By name: the driver has prepared statements of its own.

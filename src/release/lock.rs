@@ -29,6 +29,7 @@ pub enum LockError {
 /// Takes the lock. It polls: a session that waits inside the server for an advisory lock deadlocks with
 /// `CREATE INDEX CONCURRENTLY`.
 pub fn take(session: &mut dyn Session, stop: &Stop, observer: &mut dyn Observer) -> Result<(), LockError> {
+    // docs/decisions/007
     // Two that wait for the same lock shall not ask at the same time.
     let own = session.process().to_string();
     for (attempt, pause) in (0..).zip(PAUSES) {

@@ -1,4 +1,4 @@
-//! Running a release: the order of design section 7, step by step.
+//! The steps of a run, in the order that ARCHITECTURE.md shows.
 //!
 //! ```text
 //! AuthenticatedBundle --gate--> GatedRelease --run--> Report

@@ -77,6 +77,7 @@ pub fn once(
     ledger_run: &str,
     transaction_id: &str,
 ) -> Result<Option<Resolution>, DatabaseError> {
+    // docs/decisions/049
     let mut session = connect.connect(Purpose::Resolve)?;
     session.set_deadline(UNREACHABLE);
     let here = super::target::observe(session.as_mut())?;

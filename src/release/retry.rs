@@ -16,6 +16,7 @@ const PAUSES: [u32; 4] = [1_000, 2_000, 4_000, 8_000];
 
 /// Why trying again may help, for people; `None` where it would not.
 pub fn reason(failure: &Failure) -> Option<&'static str> {
+    // docs/decisions/051
     match failure.sqlstate.as_deref()? {
         LOCK_NOT_AVAILABLE => Some("a lock was not to be had in time"),
         "40P01" => Some("a deadlock was resolved against this run"),

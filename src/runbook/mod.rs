@@ -1,10 +1,8 @@
 //! Runbooks: texts for people, with the release's facts in them.
 //!
-//! - `page`: a text as one HTML page
 //! - `facts`: what may stand between `{{` and `}}`, and its value; `template`: the text cut at them
 //! - `line`: a command's line, complete as far as that is known
 
-pub mod page;
 pub mod facts;
 mod template;
 pub mod line;

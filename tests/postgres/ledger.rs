@@ -34,8 +34,8 @@ fn the_page_about_it() {
     for name in ["runs", "in_effect", "ledger", "steps"] {
         assert_eq!(documented(name), columns(&db, name), "pgseal.{name} in docs/ledger.md");
     }
-    let format2 = db.ask("select obj_description('pgseal'::regnamespace)");
-    assert!(format2.contains("format 2") && PAGE.contains("format 2"), "{format2}");
+    let format = db.ask("select obj_description('pgseal'::regnamespace)");
+    assert!(format.contains("format 1") && PAGE.contains("format 1"), "{format}");
     let queries: Vec<&str> = PAGE.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(queries.len() >= 3);
     for query in queries {

@@ -33,6 +33,7 @@
 
 /// True if a statement may share a message with others. False proves nothing about it.
 pub fn is_plain(sql: &str) -> bool {
+    // docs/decisions/003
     plain(sql).is_some()
 }
 

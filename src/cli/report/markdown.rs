@@ -5,48 +5,24 @@ use std::fmt::Write as _;
 use super::super::output::escape;
 use super::Report;
 use super::page::name;
-use super::sections::{Evidence, facts, freshness, people, steps};
+use super::sections::{Block, ValueRow, evidence, evidence_of, freshness, sections, tier};
+use crate::matrix::Proof;
 use crate::matrix::words::day_and_time;
-use crate::matrix::{Cell, Proof, ReleaseFacts, Word, timeline, values};
+use pgseal_verify::format::version::PGSEAL;
 
 /// The text.
 pub fn text(report: &Report) -> String {
-    let mut lines = Lines::default();
     let verdict = &report.verdict;
+    let mut lines = Lines::default();
     lines.line(format!("# {}: {}", verdict.word.as_str(), inline(&name(report))));
     lines.paragraph(inline(&verdict.sentence));
     if let Some(release) = &report.facts.release {
         lines.paragraph(inline(&release.manifest.release.summary));
     }
-    lines.paragraph(format!(
-        "Made {} by pgseal {}.",
-        day_and_time(report.facts.now),
-        pgseal_verify::format::version::PGSEAL
-    ));
-    missing(report, &mut lines);
-    if !verdict.then.is_empty() {
-        lines.heading(match verdict.word {
-            Word::Ready => "What happens when it runs",
-            Word::Blocked => "What happens then",
-            Word::Done | Word::Stop => "What happens now",
-        });
-        verdict.then.iter().enumerate().for_each(|(at, step)| lines.line(format!("{}. {}", at + 1, prose(step))));
-    }
-    let evidence = Evidence::of(report);
-    matrix(report, &evidence, &mut lines);
-    if let Some(release) = &report.facts.release {
-        tiers(release, &mut lines);
-        before_and_after(release, &mut lines);
-        who(release, &mut lines);
-    }
-    lines.heading("Evidence");
-    evidence.numbered().for_each(|(number, proof)| lines.line(format!("{number}. {}", piece(proof))));
-    if let Some(release) = &report.facts.release {
-        lines.heading("Technical details");
-        facts(report, release).into_iter().for_each(|(term, what)| lines.line(format!("- {term}: {}", inline(&what))));
-        for (name, why) in &release.uncounted {
-            lines.line(format!("- counts for nothing: {}: {}", inline(name), inline(why)));
-        }
+    lines.paragraph(format!("Made {} by pgseal {PGSEAL}.", day_and_time(report.facts.now)));
+    for section in sections(report) {
+        lines.paragraph(format!("## {}", section.heading));
+        section.blocks.iter().for_each(|one| block(report, one, &mut lines));
     }
     lines.0
 }
@@ -63,98 +39,71 @@ impl Lines {
         self.line(format!("\n{text}"));
     }
 
-    fn heading(&mut self, text: &str) {
-        self.line(format!("\n## {text}\n"));
+    fn list(&mut self, items: impl IntoIterator<Item = String>) {
+        items.into_iter().for_each(|item| self.line(format!("- {item}")));
+    }
+
+    fn numbered(&mut self, items: impl IntoIterator<Item = String>) {
+        items.into_iter().enumerate().for_each(|(at, item)| self.line(format!("{}. {item}", at + 1)));
     }
 }
 
-fn missing(report: &Report, lines: &mut Lines) {
-    if report.verdict.missing.is_empty() {
-        return;
-    }
-    lines.heading(if report.verdict.word == Word::Stop { "What has to be mended" } else { "What opens it" });
-    for (at, missing) in report.verdict.missing.iter().enumerate() {
-        lines.line(format!("{}. {}", at + 1, prose(&missing.what)));
-        if let Some(command) = &missing.command {
-            lines.line(format!("   {}", fenced(command)));
+fn block(report: &Report, block: &Block, lines: &mut Lines) {
+    lines.line("");
+    match block {
+        Block::Text(text) => lines.line(inline(text)),
+        Block::Note(text) => lines.line(text),
+        Block::Tasks(tasks) => lines.numbered(tasks.iter().map(|(what, command)| {
+            let command = command.as_ref().map(|command| format!("\n   {}", fenced(command))).unwrap_or_default();
+            format!("{}{command}", prose(what))
+        })),
+        Block::Steps(steps) => lines.numbered(steps.iter().map(|step| prose(step))),
+        Block::Matrix => matrix(report, lines),
+        Block::Timeline(turns) => lines.numbered(turns.iter().map(|turn| {
+            let about = if turn.about.is_empty() { String::new() } else { format!("{} — ", inline(&turn.about)) };
+            format!("{about}{}", inline(&tier(turn)))
+        })),
+        Block::Values(heads, rows) => values(heads, rows, lines),
+        Block::People(people) => {
+            lines.list(people.iter().map(|(who, said)| format!("{} {}", inline(who), inline(said))))
+        }
+        Block::Rehearsal(steps) => lines.numbered(steps.iter().map(|(name, ok, detail)| {
+            format!("{}: {}: {}", inline(name), if *ok { "held" } else { "did not hold" }, inline(detail))
+        })),
+        Block::Evidence => lines.numbered(evidence(report).into_iter().map(piece)),
+        Block::Facts(facts) => lines.list(facts.iter().map(|(term, what)| format!("{term}: {}", inline(what)))),
+        Block::Uncounted(files) => {
+            lines.line("### Files that count for nothing\n");
+            lines.list(files.iter().map(|(name, why)| format!("{}: {}", inline(name), inline(why))));
         }
     }
 }
 
-fn matrix(report: &Report, evidence: &Evidence<'_>, lines: &mut Lines) {
-    lines.heading("Matrix");
+fn matrix(report: &Report, lines: &mut Lines) {
     lines.line("| question | answer | | evidence |\n|---|---|---|---|");
     for cell in &report.matrix.cells {
-        lines.line(format!(
-            "| {} | {} | {} | {}{} |",
-            cell.row.title(),
-            cell.mark.as_str(),
-            in_table(&cell.says),
-            freshness(report, cell),
-            numbers(evidence, cell)
-        ));
+        let numbers: Vec<_> = evidence_of(report, cell).iter().map(|(number, _)| format!("({number})")).collect();
+        let (says, age) = (in_table(&cell.says), freshness(report, cell));
+        lines.line(format!("| {} | {} | {says} | {age}{} |", cell.row.title(), cell.mark.as_str(), numbers.join(" ")));
     }
     let open = report.matrix.cells.iter().filter(|cell| !cell.mark.is_clear());
     for cell in open.filter(|cell| !(cell.details.is_empty() && cell.excerpt.is_empty())) {
         lines.paragraph(format!("{}:\n", cell.row.title()));
-        // Indented by four it is code, whatever stands in it.
+        // Indented by four, any text is code.
         cell.excerpt.iter().for_each(|line| lines.line(format!("    {}", escape(line))));
         if !(cell.excerpt.is_empty() || cell.details.is_empty()) {
             lines.line("");
         }
-        cell.details.iter().for_each(|detail| lines.line(format!("- {}", inline(detail))));
+        lines.list(cell.details.iter().map(|detail| inline(detail)));
     }
 }
 
-fn numbers(evidence: &Evidence<'_>, cell: &Cell) -> String {
-    evidence.numbers(cell).iter().map(|number| format!("({number})")).collect::<Vec<_>>().join(" ")
-}
-
-fn tiers(release: &ReleaseFacts, lines: &mut Lines) {
-    lines.heading("Step by step");
-    for (at, turn) in timeline(release).iter().enumerate() {
-        let about = if turn.about.is_empty() { String::new() } else { format!("{} — ", inline(&turn.about)) };
-        lines.line(format!("{}. {about}{}", at + 1, inline(&steps::said(turn))));
-    }
-}
-
-fn before_and_after(release: &ReleaseFacts, lines: &mut Lines) {
-    let done = release.in_effect().is_some();
-    lines.heading("Before and after");
-    let heads =
-        if done { "| value | before | now | promised |" } else { "| value | now | expected now | promised after |" };
-    lines.line(format!("{heads}\n|---|---|---|---|"));
-    let cell = |text: &Option<String>| text.as_deref().map(inline).unwrap_or_default();
-    for value in steps::sorted(&values(release)) {
-        let verdict = match value.holds {
-            Some(true) => " ✓",
-            Some(false) => " ✕",
-            None => "",
-        };
-        let now = format!("{}{verdict}", cell(&value.now));
-        let (second, third) = if done { (cell(&value.before), now) } else { (now, cell(&value.baseline)) };
-        lines.line(format!("| {} | {second} | {third} | {} |", inline(&value.name), cell(&value.finalized)));
-    }
-}
-
-fn who(release: &ReleaseFacts, lines: &mut Lines) {
-    lines.heading("Who signed and who approved");
-    for signer in &release.signers {
-        lines.line(format!("- {} signed the release{}", inline(&signer.owner), people::since(signer)));
-    }
-    for approver in &release.approvers {
-        lines.line(format!("- {} {}", inline(&approver.owner), inline(&people::said(approver))));
-    }
-    lines.heading("Rehearsal");
-    match release.newest_rehearsal() {
-        None => lines.line("No signed rehearsal of this very release is here."),
-        Some(kept) => {
-            lines.line(format!("{}\n", inline(&people::summary(kept))));
-            for (at, step) in kept.document.steps.iter().enumerate() {
-                let verdict = if step.ok { "held" } else { "did not hold" };
-                lines.line(format!("{}. {}: {verdict}: {}", at + 1, inline(&step.name), inline(&step.detail)));
-            }
-        }
+fn values(heads: &[&str; 3], rows: &[ValueRow], lines: &mut Lines) {
+    lines.line(format!("| Value | {} |\n|---|---|---|---|", heads.join(" | ")));
+    for row in rows {
+        let mut cells = row.cells.each_ref().map(|text| inline(text));
+        cells[row.now].push_str(row.holds.map_or("", |holds| if holds { " ✓" } else { " ✕" }));
+        lines.line(format!("| {} | {} |", inline(&row.name), cells.join(" | ")));
     }
 }
 

@@ -1,156 +1,115 @@
-//! What stands below the word: what opens it, what happens then, the questions, the tiers, the values, the people, the
-//! rehearsal, the evidence.
+//! The structure of the report, once for every form: sections of blocks, which `markdown.rs` and `page.rs` write.
 
-mod evidence;
-pub mod people;
-pub mod steps;
-
-use super::super::html::{Html, section};
 use super::Report;
-use crate::matrix::words::{day_and_time, near, span};
-use crate::matrix::{Cell, Mark, ReleaseFacts, Word, timeline, values};
-pub use evidence::Evidence;
+use crate::matrix::words::{count, day_and_time, near, sentence, span};
+use crate::matrix::{
+    Approver, Cell, Kept, Proof, ReleaseFacts, Signer, Took, TookIn, Turn, Word, timeline, values, why,
+};
+use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalOutcome};
 
-/// All of them, in order.
-pub fn write(report: &Report, html: &mut Html) {
-    let evidence = Evidence::of(report);
-    missing(report, html);
-    then(report, html);
-    questions(report, &evidence, html);
-    if let Some(release) = &report.facts.release {
-        steps::timeline(&timeline(release), html);
-        steps::values(&values(release), release, html);
-        people::write(release, html);
-        people::rehearsal(release, html);
-    }
-    evidence.write(html);
-    technical(report, html);
+/// A part of the report.
+pub struct Section {
+    /// The anchor.
+    pub id: &'static str,
+    /// The heading.
+    pub heading: &'static str,
+    /// The label of a section that a page folds away.
+    pub folded: Option<&'static str>,
+    /// The content, never empty.
+    pub blocks: Vec<Block>,
 }
 
-fn missing(report: &Report, html: &mut Html) {
-    let heading = match report.verdict.word {
-        Word::Ready | Word::Done => return,
-        Word::Blocked => "What opens it",
-        Word::Stop => "What has to be mended",
+/// A piece of a section.
+pub enum Block {
+    /// A paragraph.
+    Text(String),
+    /// A remark.
+    Note(&'static str),
+    /// Tasks, each with its command.
+    Tasks(Vec<(String, Option<String>)>),
+    /// Sentences in order, with commands in backquotes.
+    Steps(Vec<String>),
+    /// The questions and their answers.
+    Matrix,
+    /// The tiers.
+    Timeline(Vec<Turn>),
+    /// Values that the release is judged by, under three heads.
+    Values([&'static str; 3], Vec<ValueRow>),
+    /// People, and their statements.
+    People(Vec<(String, String)>),
+    /// Steps of the rehearsal: name, whether it held, detail.
+    Rehearsal(Vec<(String, bool, String)>),
+    /// Pieces of evidence, numbered from 1.
+    Evidence,
+    /// Terms and their values.
+    Facts(Vec<(&'static str, String)>),
+    /// Files that are not counted, and why.
+    Uncounted(Vec<(String, String)>),
+}
+
+/// One value.
+pub struct ValueRow {
+    /// Its name.
+    pub name: String,
+    /// Its content under each head.
+    pub cells: [String; 3],
+    /// The cell that has today's content.
+    pub now: usize,
+    /// Whether today's content is the expected one, where the database was asked.
+    pub holds: Option<bool>,
+    /// Whether the release changes it.
+    pub changes: bool,
+}
+
+/// All sections, in order.
+pub fn sections(report: &Report) -> Vec<Section> {
+    let verdict = &report.verdict;
+    let (opens, then) = match verdict.word {
+        Word::Ready => ("What opens it", "What happens when it runs"),
+        Word::Blocked => ("What opens it", "What happens then"),
+        Word::Done => ("What opens it", "What happens now"),
+        Word::Stop => ("What to repair", "What happens now"),
     };
-    if report.verdict.missing.is_empty() {
-        return;
-    }
-    section(html, "missing", heading, |html| {
-        html.element("ol", &[("class", "todo")], |html| {
-            for missing in &report.verdict.missing {
-                html.element("li", &[], |html| {
-                    html.element("p", &[], |html| html.prose(&missing.what));
-                    if let Some(command) = &missing.command {
-                        html.element("p", &[("class", "command")], |html| self::command(command, html));
-                    }
-                });
-            }
-        });
-    });
+    let tasks: Vec<_> = verdict.missing.iter().map(|one| (one.what.clone(), one.command.clone())).collect();
+    let some = |is_empty: bool, block: Block| if is_empty { Vec::new() } else { vec![block] };
+    let release = report.facts.release.as_deref();
+    let of_release = |blocks: fn(&ReleaseFacts) -> Vec<Block>| release.map(blocks).unwrap_or_default();
+    let note = "Every answer rests on evidence, which it links to. Without evidence, or with evidence that is too old, the answer is \
+                UNKNOWN, and that never counts as a yes.";
+    let all = [
+        ("missing", opens, some(tasks.is_empty(), Block::Tasks(tasks))),
+        ("then", then, some(verdict.then.is_empty(), Block::Steps(verdict.then.clone()))),
+        ("matrix", "Nine questions and their answers", vec![Block::Note(note), Block::Matrix]),
+        ("timeline", "Step by step", of_release(steps)),
+        ("values", "Before and after", of_release(before_and_after)),
+        ("people", "Who signed and who approved", of_release(people)),
+        ("rehearsal", "The rehearsal", of_release(rehearsal)),
+        ("evidence", "The evidence", some(evidence(report).is_empty(), Block::Evidence)),
+        ("technical", "Technical details", technical(report)),
+    ];
+    let folded = |id| (id == "technical").then_some("Release id, target, trust root, and files that count for nothing");
+    let section = |(id, heading, blocks)| Section { id, heading, folded: folded(id), blocks };
+    all.into_iter().map(section).filter(|section| !section.blocks.is_empty()).collect()
 }
 
-/// Its words are pieces of their own, so that a line ends between two of them, not at a hyphen.
-fn command(command: &str, html: &mut Html) {
-    html.element("code", &[], |html| {
-        for word in command.split(' ') {
-            html.leaf("span", &[], word);
-            html.text(" ");
+/// Every piece of evidence once, in the order in which it is first named.
+pub fn evidence(report: &Report) -> Vec<&Proof> {
+    let mut all: Vec<&Proof> = Vec::new();
+    for proof in report.matrix.cells.iter().flat_map(|cell| &cell.proofs) {
+        if !all.contains(&proof) {
+            all.push(proof);
         }
-    });
-}
-
-fn then(report: &Report, html: &mut Html) {
-    let heading = match report.verdict.word {
-        Word::Ready => "What happens when it runs",
-        Word::Blocked => "What happens then",
-        Word::Done | Word::Stop => "What happens now",
-    };
-    if report.verdict.then.is_empty() {
-        return;
     }
-    section(html, "then", heading, |html| {
-        html.element("ol", &[], |html| {
-            for step in &report.verdict.then {
-                html.element("li", &[], |html| html.prose(step));
-            }
-        });
-    });
+    all
 }
 
-/// Tables stand as cards on a narrow screen, where browsers forget that they are tables: so their roles are spelled out.
-fn questions(report: &Report, evidence: &Evidence<'_>, html: &mut Html) {
-    section(html, "matrix", "Nine questions and their answers", |html| {
-        html.leaf(
-            "p",
-            &[("class", "note")],
-            "Every answer rests on evidence, which it links to. Without evidence, or with \
-            evidence that is too old, the answer is UNKNOWN, and that never counts as a yes.",
-        );
-        html.element("table", &[("class", "matrix"), ("role", "table"), ("aria-labelledby", "matrix")], |html| {
-            html.element("thead", &[("role", "rowgroup")], |html| {
-                html.element("tr", &[("role", "row")], |html| {
-                    for head in ["Question", "Answer"] {
-                        html.leaf("th", &[("scope", "col"), ("role", "columnheader")], head);
-                    }
-                });
-            });
-            html.element("tbody", &[("role", "rowgroup")], |html| {
-                report.matrix.cells.iter().for_each(|cell| question(report, cell, evidence, html));
-            });
-        });
-    });
+/// The evidence of an answer, with its numbers in the list.
+pub fn evidence_of<'a>(report: &'a Report, cell: &Cell) -> Vec<(usize, &'a Proof)> {
+    let numbered = evidence(report).into_iter().enumerate().map(|(at, proof)| (at + 1, proof));
+    numbered.filter(|(_, proof)| cell.proofs.contains(proof)).collect()
 }
 
-fn question(report: &Report, cell: &Cell, evidence: &Evidence<'_>, html: &mut Html) {
-    html.element("tr", &[("role", "row")], |html| {
-        html.element("th", &[("scope", "row"), ("role", "rowheader")], |html| {
-            html.leaf("span", &[("class", "title")], cell.row.title());
-            html.text(" ");
-            html.leaf("span", &[("class", "question")], cell.row.question());
-        });
-        html.element("td", &[("role", "cell")], |html| {
-            html.element("p", &[("class", "answer")], |html| {
-                badge(&cell.mark, html);
-                html.text(" ");
-                html.prose(&cell.says);
-            });
-            if !cell.excerpt.is_empty() {
-                html.lines(&cell.excerpt);
-            }
-            html.element("p", &[("class", "proof")], |html| {
-                html.text(&freshness(report, cell));
-                evidence.links(cell, html);
-            });
-            if !cell.details.is_empty() {
-                html.element("details", &[], |html| {
-                    html.leaf("summary", &[], "Details");
-                    html.element("ul", &[], |html| {
-                        cell.details.iter().for_each(|line| html.leaf("li", &[], line));
-                    });
-                });
-            }
-        });
-    });
-}
-
-/// The answer in a word and a shape.
-pub fn badge(mark: &Mark, html: &mut Html) {
-    let (class, shape) = match mark {
-        Mark::Go => ("badge go", "✓"),
-        Mark::NotNeeded => ("badge none", "–"),
-        Mark::NoGo => ("badge wait", "‖"),
-        Mark::Stop(_) => ("badge halt", "✕"),
-        Mark::Unknown => ("badge unknown", "?"),
-    };
-    html.element("span", &[("class", class)], |html| {
-        html.leaf("span", &[("aria-hidden", "true")], shape);
-        html.text(" ");
-        html.text(mark.as_str());
-    });
-}
-
-/// How old the evidence is, and until when it counts.
+/// The age of an answer's evidence, and until when it counts.
 pub fn freshness(report: &Report, cell: &Cell) -> String {
     let Some(at) = cell.at else { return "No evidence. ".to_owned() };
     let now = report.facts.now;
@@ -167,40 +126,118 @@ pub fn freshness(report: &Report, cell: &Cell) -> String {
     }
 }
 
-fn technical(report: &Report, html: &mut Html) {
-    html.element("section", &[("aria-labelledby", "technical")], |html| {
-        html.leaf("h2", &[("id", "technical")], "Technical details");
-        html.element("details", &[], |html| {
-            html.leaf("summary", &[], "Release id, target, trust root, and files that count for nothing");
-            let Some(release) = &report.facts.release else {
-                html.leaf(
-                    "p",
-                    &[],
-                    &format!("File {}. Nothing of it is shown, since it is not authentic.", report.facts.file),
-                );
-                return;
-            };
-            html.element("dl", &[], |html| {
-                for (term, what) in facts(report, release) {
-                    html.element("div", &[], |html| {
-                        html.leaf("dt", &[], term);
-                        html.leaf("dd", &[], &what);
-                    });
-                }
-            });
-            if release.uncounted.is_empty() {
-                return;
-            }
-            html.leaf("h3", &[], "Files that count for nothing");
-            html.element("ul", &[], |html| {
-                release.uncounted.iter().for_each(|(name, why)| html.leaf("li", &[], &format!("{name}: {why}")));
-            });
-        });
+fn steps(release: &ReleaseFacts) -> Vec<Block> {
+    let turns = timeline(release);
+    let measured = turns.iter().find_map(|turn| turn.took.as_ref()).map(|took| match took.measured {
+        TookIn::Run => Block::Note("The times are of the run itself."),
+        TookIn::Rehearsal => Block::Note("The times are of the rehearsal, on a copy."),
     });
+    std::iter::once(Block::Timeline(turns)).chain(measured).collect()
 }
 
-/// For who wants to look it up.
-pub fn facts(report: &Report, release: &ReleaseFacts) -> Vec<(&'static str, String)> {
+/// A tier's name, how it is committed, and its duration.
+pub fn tier(turn: &Turn) -> String {
+    let alone = if turn.alone { " · committed step by step" } else { "" };
+    let took = turn.took.as_ref().map(|took| format!(" · {}", duration(took))).unwrap_or_default();
+    format!("{}{alone}{took}", turn.name)
+}
+
+fn duration(took: &Took) -> String {
+    let (seconds, rest) = (took.milliseconds / 1_000, took.milliseconds % 1_000 / 100);
+    let time = if took.milliseconds < 100 { "less than 0.1 s".to_owned() } else { format!("{seconds}.{rest} s") };
+    format!("{time} · {} · {}", count(took.statements, "statement"), count(took.rows, "row"))
+}
+
+fn before_and_after(release: &ReleaseFacts) -> Vec<Block> {
+    let done = release.in_effect().is_some();
+    let heads = if done { ["Before", "Now", "Promised"] } else { ["Now", "Expected now", "Promised after"] };
+    let mut rows: Vec<ValueRow> = values(release)
+        .into_iter()
+        .map(|value| {
+            let changes = value.baseline != value.finalized;
+            let (first, second) = if done { (value.before, value.now) } else { (value.now, value.baseline) };
+            let cells = [first, second, value.finalized].map(|text| text.unwrap_or_else(|| "—".to_owned()));
+            ValueRow { name: value.name, cells, now: usize::from(done), holds: value.holds, changes }
+        })
+        .collect();
+    rows.sort_by_key(|row| !row.changes);
+    let note = "These are the values that the release is judged by. Values that change come first.";
+    vec![Block::Note(note), Block::Values(heads, rows)]
+}
+
+fn people(release: &ReleaseFacts) -> Vec<Block> {
+    let signed =
+        release.signers.iter().map(|signer| (signer.owner.clone(), format!("signed the release{}", since(signer))));
+    let approved = release.approvers.iter().map(|approver| (approver.owner.clone(), statement(approver)));
+    let none = match (release.approvers.is_empty(), release.tallies.is_empty()) {
+        (false, _) => None,
+        (true, true) => Some("No approval is needed: the trust root of this host asks for none."),
+        (true, false) => Some("No approval has been given yet."),
+    };
+    let mut blocks = vec![Block::People(signed.chain(approved).collect())];
+    blocks.extend(none.map(|text| Block::Text(text.to_owned())));
+    blocks
+}
+
+fn since(signer: &Signer) -> String {
+    signer.at.map(|at| format!(", {} on {}.", signer.evidence, day_and_time(at))).unwrap_or_else(|| ".".to_owned())
+}
+
+fn statement(approver: &Approver) -> String {
+    let apr = approver.apr.as_ref().map(|apr| format!(" under {apr}")).unwrap_or_default();
+    let until = approver.expires.map(|until| format!(", valid until {}", day_and_time(until))).unwrap_or_default();
+    let at = day_and_time(approver.at);
+    match &approver.why_not {
+        None => format!("approved it as {}{apr} on {at}{until}.", approver.role),
+        Some(why) => format!("spoke as {} on {at}, which does not count: {why}.", approver.role),
+    }
+}
+
+fn rehearsal(release: &ReleaseFacts) -> Vec<Block> {
+    let Some(kept) = release.newest_rehearsal() else {
+        let text = "No signed rehearsal of this very release is here. In a rehearsal the release runs on a copy of the database, is \
+                    undone there, and the states before and after are compared.";
+        return vec![Block::Text(text.to_owned())];
+    };
+    let steps = kept.document.steps.iter().map(|step| (step.name.clone(), step.ok, step.detail.clone()));
+    vec![Block::Text(summary(kept)), Block::Rehearsal(steps.collect())]
+}
+
+fn summary(kept: &Kept<Rehearsal>) -> String {
+    let rehearsal = &kept.document;
+    let outcome = match rehearsal.outcome {
+        RehearsalOutcome::Proved => "Every step held.".to_owned(),
+        RehearsalOutcome::Limited => "Every step held, but not all rows were compared.".to_owned(),
+        RehearsalOutcome::Incomplete => sentence(&format!("It did not come to its end{}", why(rehearsal))),
+        RehearsalOutcome::Failed => sentence(&format!("It failed{}", why(rehearsal))),
+    };
+    let of = rehearsal.source.database.as_ref().map_or("a dump".to_owned(), |name| format!("the database {name}"));
+    let stand_in = match &rehearsal.approval {
+        Some(_) => " On the copy, a script stood in for the people who open the gate; it counts nowhere else.",
+        None => "",
+    };
+    let dump = rehearsal.source.dump().map(|dump| format!(" The copy was {dump}.")).unwrap_or_default();
+    format!(
+        "On {} the release was rehearsed on a copy of {of}, in {}. {outcome} The receipt is signed by {}.{stand_in}{dump}",
+        day_and_time(rehearsal.finished),
+        count(rehearsal.steps.len() as u64, "step"),
+        kept.owner,
+    )
+}
+
+fn technical(report: &Report) -> Vec<Block> {
+    let Some(release) = report.facts.release.as_deref() else {
+        let file = &report.facts.file;
+        return vec![Block::Text(format!("File {file}. Nothing of it is shown, since it is not authentic."))];
+    };
+    let mut blocks = vec![Block::Facts(facts(report, release))];
+    if !release.uncounted.is_empty() {
+        blocks.push(Block::Uncounted(release.uncounted.clone()));
+    }
+    blocks
+}
+
+fn facts(report: &Report, release: &ReleaseFacts) -> Vec<(&'static str, String)> {
     let manifest = &release.manifest;
     let target = &manifest.target;
     let server = target.server.as_ref().map(|range| format!(", PostgreSQL {range}")).unwrap_or_default();

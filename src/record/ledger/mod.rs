@@ -78,24 +78,16 @@ pub fn unfinished(rows: &[Entry]) -> Option<&Entry> {
 
 /// All rows, oldest first; none where no release ever ran.
 pub fn entries(session: &mut dyn Session) -> Result<Vec<Entry>, DatabaseError> {
-    let table = match schema::version(session)? {
-        None => return Ok(Vec::new()),
-        // Before there were steps, a row was written when everything was done.
-        Some(1) => session.query(
-            "select id::text, to_char(timezone('UTC', at), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), action, release, version,
-                    sequence::text, release_id, run_id, transaction_id, role, variables::text, 'true'
-             from pgseal.ledger as row order by row.id",
-            &[],
-        )?,
-        Some(_) => session.query(
-            "select id::text, to_char(timezone('UTC', at), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), action, release, version,
-                    sequence::text, release_id, run_id, transaction_id, role, variables::text,
-                    (format = 1 or exists (select from pgseal.steps s
-                                           where s.run_id = row.run_id and s.happened = 'finished'))::text
-             from pgseal.ledger as row order by row.id",
-            &[],
-        )?,
-    };
+    if schema::version(session)?.is_none() {
+        return Ok(Vec::new());
+    }
+    let table = session.query(
+        "select id::text, to_char(timezone('UTC', at), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), action, release, version,
+                sequence::text, release_id, run_id, transaction_id, role, variables::text,
+                (exists (select from pgseal.steps s where s.run_id = row.run_id and s.happened = 'finished'))::text
+         from pgseal.ledger as row order by row.id",
+        &[],
+    )?;
     Ok(table.rows.into_iter().map(entry).collect())
 }
 
@@ -172,18 +164,14 @@ pub fn add(session: &mut dyn Session, new: &NewEntry<'_>) -> Result<(), Database
 
 /// Whether something that a transaction of a run wrote is there: proof that it was committed.
 pub fn has_transaction(session: &mut dyn Session, run_id: &str, transaction_id: &str) -> Result<bool, DatabaseError> {
-    let found = match schema::version(session)? {
-        None => return Ok(false),
-        Some(1) => session.query(
-            "select count(*)::text from pgseal.ledger where run_id = $1::text and transaction_id = $2::text",
-            &[run_id, transaction_id],
-        )?,
-        Some(_) => session.query(
-            "select (exists (select from pgseal.steps where run_id = $1::text and transaction_id = $2::text)
-                  or exists (select from pgseal.ledger where run_id = $1::text and transaction_id = $2::text))::int::text",
-            &[run_id, transaction_id],
-        )?,
-    };
+    if schema::version(session)?.is_none() {
+        return Ok(false);
+    }
+    let found = session.query(
+        "select (exists (select from pgseal.steps where run_id = $1::text and transaction_id = $2::text)
+              or exists (select from pgseal.ledger where run_id = $1::text and transaction_id = $2::text))::int::text",
+        &[run_id, transaction_id],
+    )?;
     Ok(found.single() == Some("1"))
 }
 

@@ -93,6 +93,7 @@ impl Opened {
 
 /// Opens the cursor, and gives the tree that the server shows. Code that runs meanwhile can keep it from that, but can't show another.
 fn declare(session: &mut dyn Session, sql: &str) -> Result<String, QuestionError> {
+    // docs/decisions/001
     // Trees of pgseal's own statements, where code had them shown.
     session.notices();
     session.open_cursor(sql)?;

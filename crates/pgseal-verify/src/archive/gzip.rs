@@ -50,6 +50,7 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 /// Compresses like [`compress`], from a stream, in memory that does not depend on the content's
 /// size. Returns the content's size in bytes.
 pub fn compress_stream(content: &mut impl Read, stored: &mut impl Write) -> io::Result<u64> {
+    // docs/decisions/066
     let mut encoder = Compress::new(Compression::new(6), false);
     let (mut sum, mut piece, mut room) = (Crc::new(), Vec::with_capacity(PIECE), Vec::with_capacity(ROOM));
     stored.write_all(&HEADER)?;

@@ -49,6 +49,7 @@ pub fn to_canonical<T: Serialize>(document: &T) -> Result<Vec<u8>, JsonError> {
 
 /// Reads a document from its canonical bytes.
 pub fn from_canonical<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
+    // docs/decisions/016
     check_depth(bytes)?;
     let document: T = serde_json::from_slice(bytes)?;
     let again = to_canonical(&document)?;

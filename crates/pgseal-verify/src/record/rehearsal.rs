@@ -81,6 +81,7 @@ pub fn newest<T>(
     database: &str,
     variables: Option<&BTreeMap<String, String>>,
 ) -> Option<T> {
+    // docs/decisions/057
     let says_something = |rehearsal: &Rehearsal| match rehearsal.outcome {
         RehearsalOutcome::Failed => true,
         RehearsalOutcome::Limited => false,

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use maud::Markup;
+
 use super::table::{Cell, Column, table};
 use crate::audit::across::{self, Beside};
 use crate::audit::facts::ReleaseFacts;
 use crate::audit::{Finding, Judge, Kind, Report};
 use crate::cli::audit::text::quorum;
-use crate::cli::html::{Html, section};
+use crate::cli::html;
 use pgseal_verify::words;
 
 /// What all files together say of a release.
@@ -22,8 +24,8 @@ struct Seen<'a> {
     faults: usize,
 }
 
-/// The section, where there are releases.
-pub fn write(report: &Report, judge: &Judge<'_>, html: &mut Html) {
+/// The section; empty without releases.
+pub fn section(report: &Report, judge: &Judge<'_>) -> Markup {
     let beside = across::beside(&report.findings);
     let mut releases: BTreeMap<&ReleaseFacts, Seen<'_>> = BTreeMap::new();
     for finding in &report.findings {
@@ -32,23 +34,21 @@ pub fn write(report: &Report, judge: &Judge<'_>, html: &mut Html) {
         }
     }
     if releases.is_empty() {
-        return;
+        return Markup::default();
     }
-    section(html, "releases", "Releases", |html| {
-        let columns = [
-            Column::free("release"),
-            Column::count("sequence"),
-            Column::own("files"),
-            Column::free("signed by"),
-            Column::free("approved by"),
-            Column::own("authentic"),
-            Column::count("faults"),
-        ];
-        // A name's releases follow each other by their sequences; versions are any text.
-        let mut releases: Vec<(&ReleaseFacts, Seen<'_>)> = releases.into_iter().collect();
-        releases.sort_by_key(|(release, _)| (&release.name, release.sequence));
-        table(html, &columns, releases.iter().map(|(release, seen)| row(release, seen)));
-    });
+    let columns = [
+        Column::free("release"),
+        Column::count("sequence"),
+        Column::own("files"),
+        Column::free("signed by"),
+        Column::free("approved by"),
+        Column::own("authentic"),
+        Column::count("faults"),
+    ];
+    // Releases of one name are ordered by sequence, since versions are any text.
+    let mut releases: Vec<(&ReleaseFacts, Seen<'_>)> = releases.into_iter().collect();
+    releases.sort_by_key(|(release, _)| (&release.name, release.sequence));
+    html::section("releases", "Releases", &table(&columns, releases.iter().map(|(release, seen)| row(release, seen))))
 }
 
 impl<'a> Seen<'a> {

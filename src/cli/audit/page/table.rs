@@ -1,6 +1,8 @@
 //! Tables of any length: the first cell of a row says what it is about; on a narrow screen each row is a card.
 
-use crate::cli::html::Html;
+use maud::{Markup, html};
+
+use crate::cli::output::escape;
 use pgseal_verify::words;
 
 /// So many rows a table has at most.
@@ -49,47 +51,30 @@ impl Cell {
         Self { text, below: Some(below) }
     }
 
-    fn write(&self, html: &mut Html) {
-        html.text(&self.text);
-        if let Some(below) = &self.below {
-            html.leaf("span", &[("class", "below")], below);
-        }
+    // Line breaks of paths are shown, too.
+    fn content(&self) -> Markup {
+        html! { (escape(&self.text)) @if let Some(below) = &self.below { span.below { (escape(below)) } } }
     }
 }
 
 /// Writes a table.
-pub fn table(html: &mut Html, columns: &[Column], rows: impl Iterator<Item = Vec<Cell>>) {
-    let mut more = 0;
-    html.element("table", &[("class", "list")], |html| {
-        html.element("thead", &[], |html| {
-            html.element("tr", &[], |html| {
-                let head = |column: &Column| html.leaf("th", &[("scope", "col"), ("class", column.class)], column.head);
-                columns.iter().for_each(head);
-            });
-        });
-        html.element("tbody", &[], |html| {
-            for (at, cells) in rows.enumerate() {
-                if at < ROWS { row(html, columns, &cells) } else { more += 1 }
-            }
-        });
-    });
-    if more > 0 {
-        let rows = words::count(more, "more row");
-        html.leaf("p", &[("class", "note")], &format!("{rows}: --jsonl and --parquet have all of them."));
-    }
-}
-
-fn row(html: &mut Html, columns: &[Column], cells: &[Cell]) {
-    html.element("tr", &[], |html| {
-        for (at, (cell, column)) in cells.iter().zip(columns).enumerate() {
-            if at == 0 {
-                let class = format!("what {}", column.class);
-                html.element("th", &[("scope", "row"), ("class", &class)], |html| cell.write(html));
-            } else {
-                html.element("td", &[("class", column.class), ("data-head", column.head)], |html| cell.write(html));
-            }
+pub fn table(columns: &[Column], mut rows: impl Iterator<Item = Vec<Cell>>) -> Markup {
+    html! {
+        table.list {
+            thead { tr { @for column in columns { th scope="col" class=(column.class) { (column.head) } } } }
+            tbody { @for cells in rows.by_ref().take(ROWS) { tr {
+                @for (at, (cell, column)) in cells.iter().zip(columns).enumerate() {
+                    @if at == 0 {
+                        th scope="row" class={ "what " (column.class) } { (cell.content()) }
+                    } @else {
+                        td class=(column.class) data-head=(column.head) { (cell.content()) }
+                    }
+                }
+            } } }
         }
-    });
+        @let more = rows.count();
+        @if more > 0 { p.note { (words::count(more, "more row")) ": --jsonl and --parquet have all of them." } }
+    }
 }
 
 #[cfg(test)]
@@ -98,12 +83,10 @@ mod tests {
 
     #[test]
     fn a_table_ends_and_says_so() {
-        let mut html = Html::default();
-        let rows = (0..ROWS + 3).map(|n| vec![n.to_string().into(), Cell::with("<b>".into(), "\u{202e}".into())]);
-        table(&mut html, &[Column::own("what"), Column::free("why")], rows);
-        let page = html.finish();
+        let rows = (0..ROWS + 3).map(|n| vec![n.to_string().into(), Cell::with("<b>".into(), "\u{202e}\n".into())]);
+        let page = table(&[Column::own("what"), Column::free("why")], rows).into_string();
         assert_eq!(page.matches("<tr>").count(), ROWS + 1);
         assert!(page.ends_with("3 more rows: --jsonl and --parquet have all of them.</p>"));
-        assert!(page.contains("&lt;b&gt;<span class=\"below\">\\u{202e}</span>") && !page.contains("<b>"));
+        assert!(page.contains("&lt;b&gt;<span class=\"below\">\\u{202e}\\u{a}</span>") && !page.contains("<b>"));
     }
 }

@@ -1,23 +1,16 @@
-//! A runbook as one HTML page that needs nothing else: no network, no script, no font. Raw HTML of the text is shown, not
-//! obeyed; links lead to web pages, mail and the page itself; pictures are their words.
+//! A runbook as one HTML page. Raw HTML of the text is shown as text; links lead to web pages, mail and the page itself; pictures are
+//! replaced by their words.
 
-use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
+use maud::{PreEscaped, html};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-/// What a page looks like, on screens, dark and light, and on paper.
-const STYLE: &str = include_str!("page.css");
+use crate::cli::html;
 
 /// A page. The text is CommonMark with tables.
 pub fn page(title: &str, text: &str) -> String {
     let mut body = String::with_capacity(text.len() * 2);
-    html::push_html(&mut body, events(text).into_iter());
-    let title = escaped(title);
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n\
-         <body>\n<main>\n{body}</main>\n</body>\n</html>\n"
-    )
+    pulldown_cmark::html::push_html(&mut body, events(text).into_iter());
+    html::page(title, "runbook", &html! { main { (PreEscaped(body)) } })
 }
 
 fn events(text: &str) -> Vec<Event<'_>> {
@@ -51,12 +44,6 @@ fn is_harmless(address: &str) -> bool {
         || begins("mailto:")
         || begins("#")
         || !address.contains(':') && address.contains('@')
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    html::push_html(&mut out, std::iter::once(Event::Text(CowStr::from(text))));
-    out
 }
 
 #[cfg(test)]
