@@ -1,7 +1,6 @@
 //! The commands that a report shows are complete: they run as they stand, word by word, in a shell.
 
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
