@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::messages::{Message, Messages};
 use super::point::{Fault, Side, What, When};
-use pgseal_testkit::server::signal;
+use crate::server::signal;
 
 /// How long a delayed message is held back.
 const DELAY: Duration = Duration::from_millis(40);

@@ -28,8 +28,8 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::server::Server;
 use pgseal_testkit::release::Site;
-use pgseal_testkit::server::Server;
 use point::{Action, Group, Point};
 use report::Report;
 use scenario::Scenario;
@@ -161,7 +161,7 @@ fn survey(
         assert_eq!((states.known.len(), back.known.len()), (2, 2), "others saw something in between");
     }
     let (first, last) = (&states.known[0], &back.known[back.known.len() - 1]);
-    assert!(first == last, "{}", fingerprint::difference(first, last));
+    assert!(first == last, "{}", pgseal_testkit::fingerprint::difference(first, last));
     for (action, steps) in [(Action::Run, &run), (Action::Rollback, &rollback)] {
         let name = format!("{} {}", scenario.name(), action.as_str());
         lock(report).trace(&name, steps);

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::server::Server;
 use pgseal_testkit::cluster::TestDatabase;
 use pgseal_testkit::release::{BEFORE, Release, psql};
-use pgseal_testkit::server::Server;
 
 pub const APR: &str = "APR-BOOT-AUTHMODEL-1";
 

@@ -12,10 +12,10 @@ use super::files;
 use super::line::{Line, Ride, Step};
 use super::point::{Action, Fault, FileFault, Point, Strike, What};
 use super::scenario::Scenario;
+use crate::server::Server;
 use pgseal_testkit::cluster::TestDatabase;
 use pgseal_testkit::fingerprint::{self, Fingerprint};
 use pgseal_testkit::release::{Operator, Site};
-use pgseal_testkit::server::Server;
 
 /// A command that takes longer hangs. Where the network swallows the answers of a batch, pgseal waits as long as each of its
 /// statements may take: 17 s by the releases' limits, and the longest batch has 16 of them.
