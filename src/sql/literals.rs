@@ -120,11 +120,7 @@ fn escape<'t>(text: &'t str, bytes: &mut Vec<u8>) -> Option<&'t str> {
     }
 }
 
-/// `\XXXX`, `\+XXXXXX` and `\\` with the default escape character; what is malformed stays.
-pub fn decode_unicode(text: &str) -> String {
-    decode(text, '\\')
-}
-
+/// `\XXXX`, `\+XXXXXX` and `\\` with this escape character in the place of the backslash; what is malformed stays.
 fn decode(text: &str, escape: char) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

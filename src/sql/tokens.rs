@@ -5,11 +5,12 @@
 
 use super::lexemes::{is_identifier_byte, is_identifier_start, span};
 use super::literals;
+use super::outside::ObjectName;
 use super::position::count_characters;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// An unquoted identifier or a keyword.
     Word,
     /// `"..."`, or `U&"..."` with its `UESCAPE`.
@@ -29,21 +30,35 @@ pub(super) enum Kind {
 
 /// One token: its kind and its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Token {
+pub(crate) struct Token {
     pub kind: Kind,
     pub start: usize,
     pub end: usize,
 }
 
 /// A statement's tokens, with the questions its readers ask.
-pub(super) struct Tokens<'a> {
+pub(crate) struct Tokens<'a> {
     pub sql: &'a str,
     pub list: Vec<Token>,
 }
 
 impl<'a> Tokens<'a> {
     pub fn new(sql: &'a str) -> Self {
-        Self { sql, list: scan(sql) }
+        Self::first(sql, usize::MAX)
+    }
+
+    /// Only as many tokens as are asked for, of a statement that may be long.
+    pub fn first(sql: &'a str, most: usize) -> Self {
+        Self { sql, list: scan(sql, most) }
+    }
+
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// The byte at which a token begins; 0 behind the last.
+    pub fn start(&self, i: usize) -> usize {
+        self.list.get(i).map_or(0, |token| token.start)
     }
 
     pub fn text(&self, i: usize) -> &'a str {
@@ -55,8 +70,13 @@ impl<'a> Tokens<'a> {
         if self.list.get(i).is_some_and(|token| token.kind == Kind::Word) { self.text(i) } else { "" }
     }
 
+    /// Whether the token at `i` is this keyword or mark.
     pub fn is(&self, i: usize, keyword: &str) -> bool {
-        self.word(i).eq_ignore_ascii_case(keyword)
+        match self.kind(i) {
+            Some(Kind::Word) => self.text(i).eq_ignore_ascii_case(keyword),
+            Some(Kind::Mark(mark)) => keyword.as_bytes() == [mark],
+            _ => false,
+        }
     }
 
     pub fn is_any(&self, i: usize, keywords: &[&str]) -> bool {
@@ -67,6 +87,28 @@ impl<'a> Tokens<'a> {
     /// Whether the words from `i` on are these.
     pub fn are(&self, i: usize, keywords: &[&str]) -> bool {
         keywords.iter().enumerate().all(|(n, keyword)| self.is(i + n, keyword))
+    }
+
+    /// The place behind these words if they are at `i`; else `i` itself.
+    pub fn behind(&self, i: usize, keywords: &[&str]) -> usize {
+        if self.are(i, keywords) { i + keywords.len() } else { i }
+    }
+
+    /// The name at `i` and the place behind it. Of `a.b.c` the last two count.
+    pub fn name(&self, mut i: usize) -> Option<(ObjectName, usize)> {
+        let (mut schema, mut name) = (None, self.identifier(i)?);
+        while self.mark(i + 1, b'.') {
+            let Some(next) = self.identifier(i + 2) else { break };
+            schema = Some(std::mem::replace(&mut name, next));
+            i += 2;
+        }
+        Some((ObjectName { schema, name }, i + 1))
+    }
+
+    /// The string literals as written, with their quotes.
+    pub fn literals(&self) -> impl Iterator<Item = &'a str> {
+        let texts = self.list.iter().filter(|token| matches!(token.kind, Kind::Text | Kind::Dollar));
+        texts.map(|token| &self.sql[token.start..token.end])
     }
 
     pub fn mark(&self, i: usize, mark: u8) -> bool {
@@ -155,11 +197,11 @@ pub(super) fn first_token(sql: &str) -> usize {
     skip(sql.as_bytes(), 0).unwrap_or(sql.len())
 }
 
-fn scan(sql: &str) -> Vec<Token> {
+fn scan(sql: &str, most: usize) -> Vec<Token> {
     let bytes = sql.as_bytes();
     let mut list = Vec::new();
     let mut at = 0;
-    loop {
+    while list.len() < most {
         let Some(start) = skip(bytes, at) else {
             list.push(Token { kind: Kind::Broken, start: at, end: bytes.len() });
             return list;
@@ -169,6 +211,39 @@ fn scan(sql: &str) -> Vec<Token> {
         list.push(Token { kind, start, end });
         at = end;
     }
+    list
+}
+
+/// The same text with blanks in the place of its comments, byte by byte, also of those between the parts of a literal:
+/// squawk obeys comments, and acknowledgements belong in release.toml, where they are signed and shown.
+pub(crate) fn without_comments(sql: &str) -> String {
+    let bytes = sql.as_bytes();
+    let mut out = bytes.to_vec();
+    let mut blank = |range: std::ops::Range<usize>| {
+        out[range].iter_mut().filter(|byte| !matches!(**byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+    };
+    let mut at = 0;
+    while at < bytes.len() {
+        let start = skip(bytes, at).unwrap_or(bytes.len());
+        blank(at..start);
+        let Some((kind, end)) = bytes.get(start).and_then(|first| token(bytes, start, *first)) else { break };
+        at = match kind {
+            Kind::Text => {
+                let quote = start + bytes[start..end].iter().position(|byte| *byte == b'\'').unwrap_or(0);
+                let escapes = matches!(bytes[start], b'e' | b'E');
+                let part = |from| if escapes { escaped(bytes, from) } else { quoted(bytes, from, b'\'') };
+                let mut behind = part(quote + 1).unwrap_or(end);
+                while let Some(next) = continued(bytes, behind) {
+                    blank(behind..next - 1);
+                    behind = part(next).unwrap_or(end);
+                }
+                behind
+            }
+            Kind::Quoted { unicode: true } => quoted(bytes, start + 3, b'"').unwrap_or(end),
+            _ => end,
+        };
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// The token that starts here; `None` if it is not closed.
@@ -325,6 +400,37 @@ mod tests {
         assert_eq!(texts("a /* x /* y */ ' */ -- '\n'b'\n 'c' d"), ["a", "'b'\n 'c'", "d"]);
         assert_eq!(texts(r"E'a\'b' U&'\'"), [r"E'a\'b'", r"U&'\'"]);
         assert_eq!(texts("$a$ $b$ $a$ x$y$ $1"), ["$a$ $b$ $a$", "x$y$", "$1"]);
+    }
+
+    #[test]
+    fn comments_become_blanks_in_the_same_place() {
+        for sql in [
+            "drop table t; -- squawk-ignore é\n/* squawk-ignore-file */ select '-- a'",
+            "select E'-- a\\'' -- squawk-ignore\n 'b\\' -- c', 1 -- squawk",
+            "select U&\"-- a\" /* squawk */ UESCAPE /* squawk */ '!' /* squawk",
+        ] {
+            let blank = without_comments(sql);
+            assert_eq!(blank.len(), sql.len());
+            assert!(!blank.contains("squawk") && blank.contains("-- a"), "{blank}");
+            assert_eq!(blank.find('\n'), sql.find('\n'));
+        }
+    }
+
+    #[test]
+    fn names_are_folded_as_the_server_does() {
+        let tokens = Tokens::new("create /* x */ table -- y\n App.\"My \"\"T\" (a int)");
+        assert!(tokens.are(0, &["create", "table"]));
+        let (name, next) = tokens.name(2).expect("a name");
+        assert_eq!((name.schema.as_deref(), name.name.as_str()), (Some("app"), "My \"T"));
+        assert_eq!(tokens.behind_parenthesis(next), tokens.len());
+    }
+
+    #[test]
+    fn no_text_is_too_strange() {
+        for sql in ["", "'", "$$", "\"", "/*", "a.", ".", "\u{feff}é", "U&'", "U&\"", "$1$", &"(".repeat(200_000)] {
+            assert!(Tokens::new(sql).len() <= sql.len());
+            assert_eq!(without_comments(sql).len(), sql.len());
+        }
     }
 
     #[test]
