@@ -1,10 +1,10 @@
-//! What packs and is risky: locks that block, names that clients miss, ways back that are not there.
+//! Warnings about releases that pack: locks that block, names that clients miss, objects that no rollback drops.
 //!
 //! Errors are found while a directory is read ([`crate::bundle`]); here are the warnings of a release that packs, top
 //! floor first:
 //!
-//! - `sarif`, `pages`: how findings and rules are told to programs and people
-//! - `acknowledged`: which findings somebody has let stay
+//! - `sarif`, `pages`: findings and rules for programs and people
+//! - `acknowledged`: findings that release.toml acknowledges
 //! - `analysis`: asks squawk about all definitions of a release; `squawk`: answers, in a process of its own
 //! - `points`: where a release with tiers without a transaction can stop, and what a rollback there would do, as `undoing` reads
 //!   the rollback scripts

@@ -1,4 +1,4 @@
-//! What the statements of the rollback scripts do, as far as it can be compared with what the tiers did.
+//! Statements of rollback scripts, found by the names of what they take back.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
