@@ -1,5 +1,7 @@
 //! `[[acknowledge]]`: which warnings somebody has looked at and let stay.
 
+use std::collections::{HashMap, HashSet};
+
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -25,13 +27,19 @@ struct Toml {
 
 /// Pairs warnings with acknowledgements; one that matches nothing is a warning itself. By file and place.
 pub fn sort_out(problems: Vec<Problem>, acknowledged: &[Acknowledgement], release_toml: &str) -> Vec<Finding> {
-    let fits = |a: &Acknowledgement, problem: &Problem| {
-        a.rule.as_str() == problem.rule
-            && a.file.as_str() == problem.file
-            && a.line.is_none_or(|line| problem.at.is_some_and(|(at, _)| at == line.get()))
+    let mut by_file: HashMap<_, Vec<usize>> = HashMap::new();
+    for (i, a) in acknowledged.iter().enumerate() {
+        by_file.entry((a.rule.as_str(), a.file.as_str())).or_default().push(i);
+    }
+    let fitting = |problem: &Problem| {
+        let about = by_file.get(&(problem.rule, problem.file.as_str())).into_iter().flatten().copied();
+        let at = problem.at.map(|at| at.0);
+        let fits = |i: &usize| acknowledged[*i].line.is_none_or(|line| at == Some(line.get()));
+        about.filter(fits).collect::<Vec<_>>()
     };
+    let used: HashSet<usize> = problems.iter().flat_map(fitting).collect();
     let places = toml::from_str::<Toml>(release_toml).map(|toml| toml.acknowledge).unwrap_or_default();
-    let stale = acknowledged.iter().enumerate().filter(|(_, a)| !problems.iter().any(|problem| fits(a, problem)));
+    let stale = acknowledged.iter().enumerate().filter(|(n, _)| !used.contains(n));
     let stale = stale.map(|(n, a)| {
         let at = places.get(n).map(|place| line_and_column(release_toml, place.span().start));
         let line = a.line.map(|line| format!(":{line}")).unwrap_or_default();
@@ -40,7 +48,7 @@ pub fn sort_out(problems: Vec<Problem>, acknowledged: &[Acknowledgement], releas
         Problem { at, ..Problem::file(FILE, text).rule("stale-acknowledgement").hint(instead) }
     });
     let stale: Vec<Problem> = stale.collect();
-    let reason = |problem: &Problem| acknowledged.iter().find(|a| fits(a, problem)).map(|a| a.reason.clone());
+    let reason = |problem: &Problem| fitting(problem).first().map(|i| acknowledged[*i].reason.clone());
     let all = problems.into_iter().chain(stale);
     let mut findings: Vec<Finding> = all.map(|problem| Finding { acknowledged: reason(&problem), problem }).collect();
     findings.sort_by(|a, b| {

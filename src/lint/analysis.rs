@@ -1,14 +1,13 @@
 //! Asks squawk, from a safe distance: what nests too deep isn't sent, who dies on a text is asked again without it, and
 //! what nobody looked at is said.
 
-use super::objects::{Kind, Object};
-use super::rollback::is_same;
+use super::objects::{Object, Objects};
 use super::scripts::{Defining, Purpose, Reading, STATEMENT_BYTES};
 use super::squawk::{Answer, Question, rules_for};
-use super::tokens::Tokens;
 use crate::bundle::problem::Problem;
 use crate::parallel;
 use crate::rules;
+use psql_script::{ObjectName, Tokens};
 
 /// Parentheses, brackets and the like that may be open at once; PostgreSQL itself ends at a few thousand.
 const DEPTH: usize = 200;
@@ -71,7 +70,7 @@ fn fit<'a>(reading: &'a Reading, left: &mut usize, problems: &mut Vec<Problem>) 
 /// How much is open at once: brackets, CASE, and operators in front of others, each of which is a call of the parser.
 fn depth(sql: &str) -> usize {
     let (mut open, mut prefix, mut deepest) = (0_usize, 0_usize, 0_usize);
-    let tokens = Tokens::of(sql);
+    let tokens = Tokens::new(sql);
     for i in 0..tokens.len() {
         let is = |words: &[&str]| words.iter().any(|word| tokens.is(i, word));
         if is(&["(", "[", "case", "begin"]) {
@@ -93,46 +92,31 @@ struct Found<'a> {
 
 impl Found<'_> {
     /// Whether it is about something that only this release knows yet: nobody waits for a lock on it, no client uses it.
-    fn is_about(&self, new: &[Object]) -> bool {
-        if matches!(self.problem.rule, "syntax" | "identifier-too-long") {
-            return false;
-        }
+    fn is_about(&self, new: &Objects) -> bool {
         let effects = &self.definition.effects;
-        let names = |object: &Object| {
-            effects.dropped.iter().any(|dropped| is_same(object, dropped))
-                || effects.renamed.iter().any(|(from, _)| is_same(object, from))
-                || effects.about.as_ref().is_some_and(|about| {
-                    !matches!(object.kind, Kind::Index | Kind::Trigger | Kind::Column | Kind::Function)
-                        && object.name.name == about.name
-                        && same_schema(object, about.schema.as_ref())
-                })
-        };
-        new.iter().any(names)
+        !matches!(self.problem.rule, "syntax" | "identifier-too-long")
+            && (effects.dropped.iter().any(|dropped| new.contains(dropped))
+                || effects.renamed.iter().any(|(from, _)| new.contains(from))
+                || effects.about.as_ref().is_some_and(|about| new.contains_relation(about)))
     }
 }
 
-fn same_schema(object: &Object, schema: Option<&String>) -> bool {
-    object.name.schema.as_ref().zip(schema).is_none_or(|(a, b)| a == b)
-}
-
 /// What the tiers certainly make anew. (A name that is dropped first and made again is not.)
-fn new_objects(readings: &[Reading]) -> Vec<Object> {
-    let mut new: Vec<Object> = Vec::new();
-    let mut gone: Vec<&Object> = Vec::new();
-    for definition in
-        readings.iter().filter(|reading| reading.purpose == Purpose::Tier).flat_map(|reading| &reading.definitions)
-    {
-        let effects = &definition.effects;
-        gone.extend(effects.dropped.iter().filter(|dropped| !new.iter().any(|object| is_same(object, dropped))));
-        let made = effects.created.iter().filter(|object| !object.conditional);
-        let made = made.filter(|object| !gone.iter().any(|dropped| is_same(object, dropped)));
-        new.extend(made.cloned().collect::<Vec<_>>());
+fn new_objects(readings: &[Reading]) -> Objects {
+    let (mut new, mut gone) = (Objects::default(), Objects::default());
+    let tiers = readings.iter().filter(|reading| reading.purpose == Purpose::Tier);
+    for effects in tiers.flat_map(|reading| &reading.definitions).map(|definition| &definition.effects) {
+        for dropped in effects.dropped.iter().filter(|dropped| !new.contains(dropped)).cloned().collect::<Vec<_>>() {
+            gone.add(dropped);
+        }
+        for object in effects.created.iter().filter(|object| !object.conditional && !gone.contains(object)) {
+            new.add(object.clone());
+        }
         for (from, to) in &effects.renamed {
-            let renamed: Vec<Object> = new.iter().filter(|object| is_same(object, from)).cloned().collect();
-            new.extend(renamed.into_iter().map(|object| {
-                let name = super::tokens::ObjectName { name: to.clone(), ..object.name };
-                Object { name, ..object }
-            }));
+            let renamed = new.of_name(&from.name.name).iter().filter(|object| object.can_be(from));
+            let name = |object: &Object| ObjectName { name: to.clone(), ..object.name.clone() };
+            let renamed: Vec<Object> = renamed.map(|object| Object { name: name(object), ..object.clone() }).collect();
+            renamed.into_iter().for_each(|object| new.add(object));
         }
     }
     new

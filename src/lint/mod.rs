@@ -1,18 +1,16 @@
-//! What packs and is risky: locks that block, names that clients miss, ways back that are not there.
+//! Warnings about releases that pack: locks that block, names that clients miss, objects that no rollback drops.
 //!
 //! Errors are found while a directory is read ([`crate::bundle`]); here are the warnings of a release that packs, top
 //! floor first:
 //!
-//! - `sarif`, `pages`: how findings and rules are told to programs and people
-//! - `acknowledged`: which findings somebody has let stay
+//! - `sarif`, `pages`: findings and rules for programs and people
+//! - `acknowledged`: findings that release.toml acknowledges
 //! - `analysis`: asks squawk about all definitions of a release; `squawk`: answers, in a process of its own
 //! - `points`: where a release with tiers without a transaction can stop, and what a rollback there would do, as `undoing` reads
 //!   the rollback scripts
 //! - `rollback`, `search_path`, `timeouts`: pgseal's own rules
 //! - `touches`: what a statement does to objects, for `plan`; `modes`: which locks it takes
-//! - `standing`: what there is after the tiers, and after the rollback scripts
-//! - `scripts`: one reading of every script; `objects`, `alterations`, `signature`: what a statement creates, drops and
-//!   changes; `temporary`: what of it is gone with the connection; `tokens`: its words
+//! - `scripts`: one reading of every script; `objects`, `alterations`: what a statement creates, drops and changes
 //!
 //! The library starts no process: who asks brings an [`Analyst`].
 
@@ -24,7 +22,6 @@ pub mod squawk;
 pub mod points;
 mod undoing;
 mod rollback;
-mod standing;
 mod search_path;
 mod timeouts;
 mod scripts;
@@ -32,13 +29,11 @@ pub mod touches;
 pub mod modes;
 mod objects;
 mod alterations;
-mod signature;
-mod index_columns;
-mod temporary;
-mod tokens;
 
 pub use acknowledged::Finding;
 pub use analysis::Analyst;
+
+use std::collections::HashSet;
 
 use crate::bundle::definition::Definition;
 use crate::bundle::problem::Problem;
@@ -51,10 +46,9 @@ pub fn warnings(definition: &Definition, analyst: &dyn Analyst) -> Vec<Finding> 
     let mut problems = rollback::problems(&readings);
     // What is missing is said once.
     let points = points::problems(definition).into_iter();
-    let is_said = |problem: &Problem| {
-        problems.iter().any(|said| said.file == problem.file && said.at.map(|at| at.0) == problem.at.map(|at| at.0))
-    };
-    let points: Vec<Problem> = points.filter(|problem| problem.rule != "undo-unseen" || !is_said(problem)).collect();
+    let line = |problem: &Problem| (problem.file.clone(), problem.at.map(|at| at.0));
+    let said: HashSet<_> = problems.iter().map(line).collect();
+    let points = points.filter(|problem| problem.rule != "undo-unseen" || !said.contains(&line(problem)));
     problems.extend(points);
     problems.extend(analysis::problems(&readings, analyst));
     problems.extend(readings.into_iter().flat_map(|reading| reading.problems));

@@ -3,7 +3,7 @@
 //! nobody wait but those who define something.
 
 use super::objects::{Kind, effects};
-use super::tokens::{ObjectName, Tokens};
+use psql_script::{ObjectName, Tokens};
 
 /// A lock of a relation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -51,7 +51,7 @@ impl Mode {
 use Mode::{AccessExclusiveLock, ExclusiveLock, ShareLock, ShareRowExclusiveLock, ShareUpdateExclusiveLock};
 
 /// The locks of a statement, by relation.
-pub fn locks(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
+pub(super) fn locks(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
     let is = |word: &str| tokens.is(0, word);
     if is("create") {
         created(tokens)

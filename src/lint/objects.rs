@@ -1,13 +1,15 @@
 //! What a statement creates, drops and renames, as far as its own words tell.
 
+use std::collections::HashMap;
+
 use super::alterations::alter;
-use super::index_columns;
-use super::signature;
-use super::temporary;
-use super::tokens::{ObjectName, Tokens};
+use psql_script::{ObjectName, Tokens};
+
+/// The schema of what is temporary.
+const TEMPORARY: &str = "pg_temp";
 
 /// A kind of object; what is dropped by the same words is the same kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub enum Kind {
     Table,
     View,
@@ -18,6 +20,16 @@ pub enum Kind {
     Sequence,
     Trigger,
     Column,
+    Constraint,
+    Policy,
+    Rule,
+    EventTrigger,
+    Extension,
+    Publication,
+    Subscription,
+    Statistics,
+    Role,
+    Collation,
 }
 
 impl Kind {
@@ -33,6 +45,16 @@ impl Kind {
             Self::Sequence => "sequence",
             Self::Trigger => "trigger",
             Self::Column => "column",
+            Self::Constraint => "constraint",
+            Self::Policy => "policy",
+            Self::Rule => "rule",
+            Self::EventTrigger => "event trigger",
+            Self::Extension => "extension",
+            Self::Publication => "publication",
+            Self::Subscription => "subscription",
+            Self::Statistics => "statistics",
+            Self::Role => "role",
+            Self::Collation => "collation",
         }
     }
 }
@@ -42,22 +64,22 @@ impl Kind {
 pub struct Object {
     pub kind: Kind,
     pub name: ObjectName,
-    /// The table that it goes with: of an index, trigger, column, partition or owned sequence.
+    /// The byte where its name begins.
+    pub at: usize,
+    /// The table that it goes with: of an index, trigger, column, constraint, policy, rule, partition or owned sequence.
     pub of: Option<ObjectName>,
     /// `IF NOT EXISTS` or `OR REPLACE`: it may have been there before. `IF EXISTS`: it may be gone already.
     pub conditional: bool,
     /// `OR REPLACE`: it is as this says, whether it was there or not.
     pub replaces: bool,
-    /// Of an index or an owned sequence: the columns that it is made of or for. It goes with any of them.
-    pub columns: Vec<String>,
-    /// Of a function: the types of its arguments, if they can be told.
-    pub arguments: Option<Vec<String>>,
+    /// The names in the statement that creates it: it may depend on them.
+    pub mentions: Vec<String>,
 }
 
 impl Object {
     /// One of which no more is known.
     pub fn new(kind: Kind, name: ObjectName, of: Option<ObjectName>) -> Self {
-        Self { kind, name, of, conditional: false, replaces: false, columns: Vec::new(), arguments: None }
+        Self { kind, name, at: 0, of, conditional: false, replaces: false, mentions: Vec::new() }
     }
 
     /// The schema that it is in, if it is written: an index is where its table is.
@@ -70,6 +92,41 @@ impl Object {
     pub fn is_unnamed(&self) -> bool {
         self.kind == Kind::Index && self.name.name.ends_with('_')
     }
+
+    /// Whether the names of two objects can mean the same.
+    pub fn can_be(&self, other: &Self) -> bool {
+        let schemas = self.schema().zip(other.schema()).is_none_or(|(a, b)| a == b);
+        let of = self.of.as_ref().zip(other.of.as_ref()).is_none_or(|(a, b)| can_be(a, b));
+        self.kind == other.kind && self.name.name == other.name.name && schemas && of
+    }
+}
+
+/// Whether two names can mean the same.
+pub fn can_be(a: &ObjectName, b: &ObjectName) -> bool {
+    a.name == b.name && a.schema.as_ref().zip(b.schema.as_ref()).is_none_or(|(a, b)| a == b)
+}
+
+/// Objects by their names without schemas.
+#[derive(Default)]
+pub struct Objects(HashMap<String, Vec<Object>>);
+
+impl Objects {
+    pub fn add(&mut self, object: Object) {
+        self.0.entry(object.name.name.clone()).or_default().push(object);
+    }
+
+    pub fn of_name(&self, name: &str) -> &[Object] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    pub fn contains(&self, object: &Object) -> bool {
+        self.of_name(&object.name.name).iter().any(|known| known.can_be(object))
+    }
+
+    pub fn contains_relation(&self, name: &ObjectName) -> bool {
+        let is_relation = |kind| matches!(kind, Kind::Table | Kind::View | Kind::Type | Kind::Schema | Kind::Sequence);
+        self.of_name(&name.name).iter().any(|known| is_relation(known.kind) && can_be(&known.name, name))
+    }
 }
 
 /// What a statement does to objects.
@@ -81,12 +138,10 @@ pub struct Effects {
     pub dropped: Vec<Object>,
     /// From, to.
     pub renamed: Vec<(Object, String)>,
-    /// What goes into another schema, and which.
-    pub moved: Option<(Object, String)>,
+    /// What goes into another schema.
+    pub moved: Option<Object>,
     /// A table or sequence, and the table that it goes with from now on.
-    pub hung: Option<(Object, Option<Owner>)>,
-    /// All names in a statement that makes what hangs on others.
-    pub mentioned: Vec<ObjectName>,
+    pub joined: Option<(Object, Option<Owner>)>,
     /// `DROP ... CASCADE`
     pub cascade: bool,
     /// The table of `ALTER TABLE`, `CREATE INDEX`, `CREATE TRIGGER`; the view or type of `ALTER`.
@@ -96,13 +151,13 @@ pub struct Effects {
 impl Effects {
     /// Whether it does nothing to objects that their names would tell.
     pub fn is_nothing(&self) -> bool {
-        let Self { created, temporary, dropped, renamed, moved, hung, .. } = self;
+        let Self { created, temporary, dropped, renamed, moved, joined, .. } = self;
         created.is_empty()
             && temporary.is_none()
             && dropped.is_empty()
             && renamed.is_empty()
             && moved.is_none()
-            && hung.is_none()
+            && joined.is_none()
     }
 }
 
@@ -144,6 +199,15 @@ const KINDS: &[(&[&str], Kind)] = &[
     (&["sequence"], Kind::Sequence),
     (&["constraint", "trigger"], Kind::Trigger),
     (&["trigger"], Kind::Trigger),
+    (&["policy"], Kind::Policy),
+    (&["rule"], Kind::Rule),
+    (&["event", "trigger"], Kind::EventTrigger),
+    (&["extension"], Kind::Extension),
+    (&["publication"], Kind::Publication),
+    (&["subscription"], Kind::Subscription),
+    (&["statistics"], Kind::Statistics),
+    (&["role"], Kind::Role),
+    (&["collation"], Kind::Collation),
 ];
 
 /// The kind of object that words mean, and the place behind them.
@@ -175,47 +239,41 @@ fn create(tokens: &Tokens<'_>) -> Effects {
     };
     let behind = named.as_ref().map_or(first, |(_, behind)| *behind);
     let of = match kind {
-        Kind::Index | Kind::Trigger => (behind..tokens.len()).find(|i| tokens.is(*i, "on")).and_then(|on| {
-            let on = tokens.behind(on + 1, &["only"]);
-            tokens.name(on)
-        }),
+        Kind::Index | Kind::Trigger | Kind::Policy => {
+            let on = (behind..tokens.len()).find(|i| tokens.is(*i, "on"));
+            on.and_then(|on| tokens.name(tokens.behind(on + 1, &["only"])))
+        }
+        // CREATE RULE name AS ON event TO table
+        Kind::Rule => (behind..tokens.len()).find(|i| tokens.is(*i, "to")).and_then(|to| tokens.name(to + 1)),
         Kind::Table if tokens.are(behind, &["partition", "of"]) => tokens.name(behind + 2),
         _ => None,
     };
-    let mut columns = match (&of, kind) {
-        (Some((_, behind)), Kind::Index) => index_columns::names(tokens, *behind),
-        _ => Vec::new(),
-    };
-    let mut of = of.map(|(table, _)| table);
-    if kind == Kind::Sequence
-        && let Some(Some(owner)) = owner(tokens, behind)
-    {
-        columns.extend(owner.column);
-        of = Some(owner.table);
-    }
-    let name = match (named, kind) {
-        (Some((name, _)), _) => name,
+    let of = of.map(|(table, _)| table);
+    let of = of.or_else(|| if kind == Kind::Sequence { Some(owner(tokens, behind)??.table) } else { None });
+    let (name, at) = match (named, kind) {
+        (Some((name, _)), _) => (name, first),
         (None, Kind::Index) => {
             let Some(of) = &of else { return Effects::default() };
-            let at = tokens.get(i).map_or(0, |token| token.at);
-            ObjectName { schema: of.schema.clone(), name: format!("{}_", of.name), at }
+            (ObjectName { schema: of.schema.clone(), name: format!("{}_", of.name) }, i)
         }
         (None, _) => match tokens.name(first + 1) {
-            Some((name, _)) => name,
+            Some((name, _)) => (name, first + 1),
             None => return Effects::default(),
         },
     };
-    if is_temporary || name.schema.as_deref() == Some(temporary::SCHEMA) {
+    if is_temporary || name.schema.as_deref() == Some(TEMPORARY) {
         return Effects { temporary: Some(name.name), ..Effects::default() };
     }
-    let about = of.clone().filter(|_| kind != Kind::Sequence);
-    let arguments = signature::arguments(tokens, next - 1, behind);
-    Effects {
-        created: vec![Object { conditional, replaces, columns, arguments, ..Object::new(kind, name, of) }],
-        about,
-        mentioned: mentioned(tokens, kind),
-        ..Effects::default()
-    }
+    let about = of.clone().filter(|_| matches!(kind, Kind::Index | Kind::Trigger | Kind::Table));
+    let mentions = match kind {
+        Kind::View | Kind::Index | Kind::Function | Kind::Trigger | Kind::Sequence => {
+            mentions(tokens, first, tokens.len())
+        }
+        _ => Vec::new(),
+    };
+    let at = tokens.start(at);
+    let object = Object { at, conditional, replaces, mentions, ..Object::new(kind, name, of) };
+    Effects { created: vec![object], about, ..Effects::default() }
 }
 
 /// `SELECT ... INTO table`, which makes one.
@@ -233,10 +291,13 @@ fn select_into(tokens: &Tokens<'_>) -> Effects {
         i += 1;
     }
     match tokens.name(i) {
-        Some((name, _)) if is_temporary || name.schema.as_deref() == Some(temporary::SCHEMA) => {
+        Some((name, _)) if is_temporary || name.schema.as_deref() == Some(TEMPORARY) => {
             Effects { temporary: Some(name.name), ..Effects::default() }
         }
-        Some((name, _)) => Effects { created: vec![Object::new(Kind::Table, name, None)], ..Effects::default() },
+        Some((name, _)) => {
+            let object = Object { at: tokens.start(i), ..Object::new(Kind::Table, name, None) };
+            Effects { created: vec![object], ..Effects::default() }
+        }
         None => Effects::default(),
     }
 }
@@ -247,27 +308,14 @@ pub fn owner(tokens: &Tokens<'_>, behind: usize) -> Option<Option<Owner>> {
     let (column, next) = tokens.name(owned + 2)?;
     let Some(table) = column.schema else { return Some(None) };
     // Of three names the first is the schema.
-    let schema = if next > owned + 5 { tokens.name_alone(owned + 2) } else { None };
-    let table = ObjectName { schema, name: table, at: column.at };
+    let schema = if next > owned + 5 { tokens.identifier(owned + 2) } else { None };
+    let table = ObjectName { schema, name: table };
     Some(Some(Owner { table, column: Some(column.name) }))
 }
 
-/// What something that hangs on others may hang on. What is made of nothing else is not among it.
-pub fn mentioned(tokens: &Tokens<'_>, kind: Kind) -> Vec<ObjectName> {
-    if !matches!(kind, Kind::View | Kind::Index | Kind::Function | Kind::Trigger | Kind::Column) {
-        return Vec::new();
-    }
-    let (mut names, mut i) = (Vec::new(), 0);
-    while i < tokens.len() {
-        match tokens.name(i) {
-            Some((name, next)) => {
-                names.push(name);
-                i = next;
-            }
-            None => i += 1,
-        }
-    }
-    names
+/// The names between two places, schemas too.
+pub fn mentions(tokens: &Tokens<'_>, from: usize, to: usize) -> Vec<String> {
+    (from..to).filter_map(|i| tokens.identifier(i)).collect()
 }
 
 fn drop(tokens: &Tokens<'_>) -> Effects {
@@ -280,11 +328,10 @@ fn drop(tokens: &Tokens<'_>) -> Effects {
         tokens.is(tokens.len().saturating_sub(1), ";") && tokens.is(tokens.len().saturating_sub(2), "cascade");
     while let Some((name, mut behind)) = tokens.name(i) {
         let mut of = None;
-        if kind == Kind::Trigger && tokens.is(behind, "on") {
+        if matches!(kind, Kind::Trigger | Kind::Policy | Kind::Rule) && tokens.is(behind, "on") {
             of = tokens.name(behind + 1).map(|(table, _)| table);
         }
-        let arguments = signature::arguments(tokens, next - 1, behind);
-        effects.dropped.push(Object { conditional, arguments, ..Object::new(kind, name, of) });
+        effects.dropped.push(Object { conditional, ..Object::new(kind, name, of) });
         if tokens.is(behind, "(") {
             behind = tokens.behind_parenthesis(behind);
         }
@@ -301,7 +348,7 @@ mod tests {
     use super::*;
 
     fn created(sql: &str) -> Vec<String> {
-        let effects = effects(&Tokens::of(sql));
+        let effects = effects(&Tokens::new(sql));
         let of = |object: &Object| object.of.as_ref().map(|of| format!(" of {of}")).unwrap_or_default();
         effects.created.iter().map(|object| format!("{} {}{}", object.kind.as_str(), object.name, of(object))).collect()
     }
@@ -322,7 +369,7 @@ mod tests {
             (
                 "alter table only t add column a int default f(1, 2), add b text, add constraint c check (a in (1, 2)), \
                  add if not exists d int",
-                vec!["column a of t", "column b of t", "column d of t"],
+                vec!["column a of t", "column b of t", "constraint c of t", "column d of t"],
             ),
             ("alter table t alter column a set default 1", vec![]),
             ("comment on table t is 'create table u'", vec![]),
@@ -334,7 +381,7 @@ mod tests {
     #[test]
     fn drops_and_renames() {
         let dropped = |sql: &str| {
-            let effects = effects(&Tokens::of(sql));
+            let effects = effects(&Tokens::new(sql));
             let names = effects.dropped.iter().map(|object| format!("{} {}", object.kind.as_str(), object.name));
             (names.collect::<Vec<_>>(), effects.cascade)
         };
@@ -343,6 +390,6 @@ mod tests {
         assert_eq!(dropped("alter table t drop column if exists a"), (vec!["column a".into()], false));
         assert_eq!(dropped("drop;"), (vec![], false));
         assert_eq!(dropped("drop"), (vec![], false));
-        assert_eq!(effects(&Tokens::of("alter table t rename to u")).renamed[0].1, "u");
+        assert_eq!(effects(&Tokens::new("alter table t rename to u")).renamed[0].1, "u");
     }
 }

@@ -6,10 +6,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::objects::{Kind, Object};
+use super::objects::{Kind, Object, can_be};
 use super::scripts::place;
-use super::tokens::{ObjectName, Tokens, without_comments};
-use super::undoing::{Deed, Partition, Rollback, Undoing, can_be};
+use super::undoing::{Deed, Later, Partition, Rollback, Undoing};
 use crate::bundle::definition::Definition;
 use crate::bundle::lint::declared;
 use crate::bundle::problem::Problem;
@@ -17,7 +16,7 @@ use crate::bundle::steps::{self, Step};
 use crate::bundle::{AuthenticatedBundle, ReleaseFiles};
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::{Manifest, Tier, Transaction};
-use psql_script::{self, Files, Outside, Position, Statement, explore};
+use psql_script::{self, Files, ObjectName, Outside, Position, Statement, Tokens, explore, without_comments};
 
 /// A statement of a tier without a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +101,7 @@ pub fn points(manifest: &Manifest, walk: &mut Walk<'_>) -> Vec<Point> {
                         tier: tier.name.to_string(),
                         number,
                         count: 1,
-                        at: place(&statement, Tokens::first(&statement.sql, 1).get(0).map_or(0, |token| token.at)),
+                        at: place(&statement, Tokens::first(&statement.sql, 1).start(0)),
                         text: beginning(&statement.sql),
                         step,
                         undo,
@@ -120,26 +119,27 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
     let points = of_definition(definition);
     let mut problems: Vec<Problem> = points.iter().filter_map(problem).collect();
     let mut walk = walk(definition.source(), definition.manifest());
-    let mut later = Vec::new();
-    for (i, tier) in manifest.tiers.iter().enumerate() {
+    let mut is_inside = HashMap::new();
+    for point in &points {
+        *is_inside.entry(point.tier.as_str()).or_insert(true) &= !matches!(point.step, Step::Outside(_));
+    }
+    let (mut later, mut has_begun) = (Later::default(), false);
+    for tier in &manifest.tiers {
         let mut adds_value = false;
-        if manifest.tiers[..=i].iter().any(is_stepwise) {
+        has_begun |= is_stepwise(tier);
+        if has_begun {
             walk(&tier.file, &mut |_, statement| {
-                let deed = Deed::of(&statement.sql);
                 adds_value |= added_value(&statement.sql).is_some();
-                if !deed.effects.created.is_empty() || !deed.effects.dropped.is_empty() || deed.detached.is_some() {
-                    later.push(deed);
-                }
+                later.note(Deed::of(&statement.sql));
             });
         }
-        let mut own = points.iter().filter(|point| is_stepwise(tier) && tier.name.as_str() == point.tier).peekable();
         // A new value of a type can be used only after COMMIT: reason enough.
-        if own.peek().is_some() && !adds_value && own.all(|point| !matches!(point.step, Step::Outside(_))) {
+        if !adds_value && is_inside.get(tier.name.as_str()) == Some(&true) {
             let text = "every statement of this tier could run inside a transaction";
             problems.push(Problem::file(&tier.file, text).rule("needless-transaction-none"));
         }
     }
-    if !later.is_empty() {
+    if has_begun {
         problems.extend(rollback(manifest, &mut walk).fails_halfway(&later));
     }
     problems
@@ -223,25 +223,23 @@ fn beginning(sql: &str) -> String {
 }
 
 fn undo(sql: &str, step: &Step, rollback: &Rollback) -> Undo {
-    let by = |fits: &dyn Fn(&Deed) -> bool| Undo::by(rollback.find(fits));
     match step {
         Step::Setting => Undo::Nothing,
         Step::Within => undo_within(sql, rollback),
         Step::Outside(outside) => match outside {
             Outside::Reindex { .. } | Outside::Maintenance => Undo::Nothing,
             Outside::CreateIndex { name, table, .. } => {
-                let table = ours(table);
-                let made = index(ObjectName { name: name.clone(), ..table.clone() }, Some(table));
+                let made = index(ObjectName { name: name.clone(), ..table.clone() }, Some(table.clone()));
                 Undo::by(rollback.taking_back(&made))
             }
             Outside::DropIndex { index: name } => {
-                let dropped = index(ours(name), None);
-                by(&|deed| deed.restores(&dropped))
+                let dropped = index(name.clone(), None);
+                Undo::by(rollback.find(&name.name, |deed| deed.restores(&dropped)))
             }
             Outside::Detach { parent, partition } => {
-                let wanted = Partition { of: ours(parent), name: ours(partition) };
+                let wanted = Partition { of: parent.clone(), name: partition.clone() };
                 let fits = |it: &Partition| can_be(&it.of, &wanted.of) && can_be(&it.name, &wanted.name);
-                by(&|deed| deed.attached.as_ref().is_some_and(fits))
+                Undo::by(rollback.find(&partition.name, |deed| deed.attached.as_ref().is_some_and(fits)))
             }
             Outside::CreateDatabase(name) => {
                 Undo::Left(format!("database {name} stays; DROP DATABASE by hand after the rollback"))
@@ -270,12 +268,13 @@ fn undo(sql: &str, step: &Step, rollback: &Rollback) -> Undo {
 fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
     const NO_TRACE: [&str; 8] = ["analyze", "show", "values", "table", "refresh", "reindex", "cluster", "checkpoint"];
     let head = Tokens::first(sql, 24);
-    let reads = head.is(0, "select") && !Tokens::of(sql).iter().any(|token| token.text == "(");
+    let calls = |tokens: Tokens<'_>| (0..tokens.len()).any(|i| tokens.is(i, "("));
+    let reads = head.is(0, "select") && !calls(Tokens::new(sql));
     if reads || NO_TRACE.iter().any(|word| head.is(0, word)) {
         return Undo::Nothing;
     }
     let deed = Deed::of(sql);
-    let by = |fits: &dyn Fn(&Deed) -> bool| Undo::by(rollback.find(fits));
+    let by = |name: &str, fits: &dyn Fn(&Deed) -> bool| Undo::by(rollback.find(name, fits));
     let each = |objects: &[Object], undo: &dyn Fn(&Object) -> Undo| {
         let places: Vec<Undo> = objects.iter().map(undo).collect();
         if places.contains(&Undo::Unseen) { Undo::Unseen } else { places.into_iter().next().unwrap_or(Undo::Unseen) }
@@ -293,16 +292,20 @@ fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
         return each(&deed.effects.created, &|made| Undo::by(rollback.taking_back(made)));
     }
     if !deed.effects.dropped.is_empty() {
-        return each(&deed.effects.dropped, &|dropped| by(&|deed| deed.restores(dropped)));
+        return each(&deed.effects.dropped, &|dropped| by(&dropped.name.name, &|deed| deed.restores(dropped)));
     }
     if let Some(attached) = &deed.attached {
-        return by(&|deed| deed.detached.as_ref().is_some_and(|it| can_be(&it.name, &attached.name)));
+        return by(&attached.name.name, &|deed| {
+            deed.detached.as_ref().is_some_and(|it| can_be(&it.name, &attached.name))
+        });
     }
     if let Some(detached) = &deed.detached {
-        return by(&|deed| deed.attached.as_ref().is_some_and(|it| can_be(&it.name, &detached.name)));
+        return by(&detached.name.name, &|deed| {
+            deed.attached.as_ref().is_some_and(|it| can_be(&it.name, &detached.name))
+        });
     }
     match &deed.subject {
-        Some(subject) => by(&|deed| deed.is_about(subject)),
+        Some(subject) => by(&subject.name, &|deed| deed.is_about(subject)),
         None => Undo::Unseen,
     }
 }
@@ -316,11 +319,6 @@ fn added_value(sql: &str) -> Option<ObjectName> {
 
 fn index(name: ObjectName, of: Option<ObjectName>) -> Object {
     Object::new(Kind::Index, name, of)
-}
-
-/// A name of the script engine's as the linter has names.
-fn ours(name: &psql_script::ObjectName) -> ObjectName {
-    ObjectName { schema: name.schema.clone(), name: name.name.clone(), at: 0 }
 }
 
 #[cfg(test)]

@@ -1,25 +1,50 @@
-//! `missing-rollback`: what a tier creates and no rollback script drops. Names are compared as far as they are written;
-//! what can't be told counts as dropped.
+//! `missing-rollback`: a comparison of names. An object that a tier creates needs a later statement that drops its name, or
+//! the name of what contains it. `rehearse` proves the rest by fingerprints.
 
-use super::objects::{Effects, Kind, Object};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::objects::{Effects, Kind, Object, can_be};
 use super::scripts::{Purpose, Reading};
-use super::standing::{Fate, Made, Standing};
-use super::temporary::is_temporary;
-use super::undoing::can_be;
 use crate::bundle::problem::Problem;
 use psql_script::STAND_IN;
 
 /// One problem an object.
 pub fn problems(readings: &[Reading]) -> Vec<Problem> {
-    let of = |purpose| readings.iter().filter(move |reading| reading.purpose == purpose);
-    let tiers = of(Purpose::Tier).enumerate();
-    let made = tiers.fold(Standing::default(), |standing, (number, reading)| standing.tier(reading, number));
-    let names: Vec<Object> = made.made.iter().map(|made| made.object.clone()).collect();
-    // The rollback scripts have a connection of their own.
-    let mut left = of(Purpose::Rollback).fold(made.reconnected(), Standing::back);
-    of(Purpose::Rollback).flat_map(|reading| &reading.dynamic).for_each(|text| left.drop_named(text));
-    let left = left.made.iter().zip(&names).filter(|(made, name)| made.fate != Fate::Gone && is_known(name));
-    left.map(|(made, name)| problem(made, name)).collect()
+    let (mut statements, mut created, mut temporary) = (Statements::default(), Vec::new(), HashSet::new());
+    for (reading, act) in readings.iter().flat_map(|reading| reading.acts.iter().map(move |act| (reading, act))) {
+        let Effects { created: objects, dropped, renamed, .. } = &act.effects;
+        if reading.purpose == Purpose::Tier {
+            for object in dropped {
+                temporary.remove(&object.name.name);
+            }
+            temporary.extend(act.effects.temporary.clone());
+            for (from, to) in renamed {
+                if temporary.remove(&from.name.name) {
+                    temporary.insert(to.clone());
+                }
+            }
+            for (object, at) in objects.iter().zip(&act.places) {
+                let on = object.of.iter().filter(|of| of.schema.is_none()).map(|of| &of.name);
+                let views = object.mentions.iter().filter(|_| object.kind == Kind::View);
+                if !on.chain(views).any(|name| temporary.contains(name)) {
+                    created.push((object, at, statements.list.len()));
+                }
+            }
+        }
+        statements.push(act.effects.clone(), act.body.clone(), reading.purpose == Purpose::Rollback);
+    }
+    let mut problems = Vec::new();
+    for (object, at, number) in created {
+        if let Some(by) = statements.taking_back(object, Some(number)) {
+            statements.gone(object, by);
+        } else if is_known(object) {
+            let of = object.of.as_ref().map(|of| format!(" of {of}")).unwrap_or_default();
+            let name = if object.is_unnamed() { "without a name".to_owned() } else { object.name.to_string() };
+            let text = format!("no rollback script drops the {} {name}{of}", object.kind.as_str());
+            problems.push(Problem::at(at, text).rule("missing-rollback"));
+        }
+    }
+    problems
 }
 
 /// A name that only the run knows can't be compared.
@@ -28,132 +53,184 @@ fn is_known(object: &Object) -> bool {
     !names.map(ToString::to_string).any(|name| name.contains(STAND_IN))
 }
 
-/// `object` is what was made, as it is called after the tiers.
-fn problem(made: &Made, object: &Object) -> Problem {
-    let of = object.of.as_ref().map(|of| format!(" of {of}")).unwrap_or_default();
-    let name = if object.is_unnamed() { "without a name".to_owned() } else { object.name.to_string() };
-    let what = format!("the {} {name}{of}", object.kind.as_str());
-    let text = match &made.fate {
-        Fate::Again => format!("a rollback script drops {what} and makes it again"),
-        Fate::Renamed(to) => format!("no rollback script drops {what}: one renames it to {to}"),
-        Fate::Stands | Fate::Gone => format!("no rollback script drops {what}"),
-    };
-    Problem::at(&made.at, text).rule("missing-rollback")
+/// Statements, found by the names of what they drop, rename and, in a rollback script, create.
+#[derive(Default)]
+pub struct Statements {
+    list: Vec<Effect>,
+    by_name: BTreeMap<String, Vec<usize>>,
+}
+
+struct Effect {
+    effects: Effects,
+    /// Of a DO block in a rollback script, in lower case.
+    body: Option<String>,
+    in_rollback: bool,
+    /// The statement that has this effect.
+    number: usize,
+}
+
+impl Statements {
+    /// Adds the next statement.
+    pub fn push(&mut self, effects: Effects, body: Option<String>, in_rollback: bool) {
+        self.add(Effect { effects, body: body.filter(|_| in_rollback), in_rollback, number: self.list.len() });
+    }
+
+    /// What an object contains goes with it.
+    fn gone(&mut self, object: &Object, by: usize) {
+        let cascade = self.list[by].effects.cascade;
+        let effects = Effects { dropped: vec![object.clone()], cascade, ..Effects::default() };
+        self.add(Effect { effects, body: None, in_rollback: false, number: by });
+    }
+
+    fn add(&mut self, effect: Effect) {
+        let Effects { created, dropped, renamed, moved, joined, .. } = &effect.effects;
+        let created = created.iter().filter(|_| effect.in_rollback);
+        let objects = created.chain(dropped).chain(renamed.iter().map(|(from, _)| from)).chain(moved);
+        let names = objects.chain(joined.iter().map(|(object, _)| object)).map(|object| object.name.name.as_str());
+        let words: BTreeSet<&str> = names.chain(effect.body.iter().flat_map(|body| words(body))).collect();
+        for name in words {
+            self.by_name.entry(name.to_owned()).or_default().push(self.list.len());
+        }
+        self.list.push(effect);
+    }
+
+    /// The number of the first statement behind another that takes back what that one created, by any name that the object
+    /// has had meanwhile.
+    pub fn taking_back(&self, object: &Object, behind: Option<usize>) -> Option<usize> {
+        let mut names = vec![object.clone()];
+        let mut left = self.naming(object, behind);
+        while let Some((number, i)) = left.pop_first() {
+            let effect = &self.list[i];
+            if names.iter().any(|object| effect.takes_back(object)) {
+                return Some(number);
+            }
+            for object in names.iter().filter_map(|object| effect.changed(object)).collect::<Vec<_>>() {
+                if !names.contains(&object) {
+                    left.extend(self.naming(&object, Some(number)));
+                    names.push(object);
+                }
+            }
+        }
+        None
+    }
+
+    /// The statements behind one that have a name of the object, of what it is in, or of what it mentions.
+    fn naming(&self, object: &Object, behind: Option<usize>) -> BTreeSet<(usize, usize)> {
+        let (name, of) = (&object.name, object.of.as_ref());
+        let containers =
+            of.map(|of| &of.name).into_iter().chain(&name.schema).chain(of.and_then(|of| of.schema.as_ref()));
+        let lower = name.name.to_ascii_lowercase();
+        let keys = containers.chain(&object.mentions).map(String::as_str);
+        let keys: BTreeSet<&str> = keys.chain([name.name.as_str()]).chain(words(&lower).next()).collect();
+        // The server makes the name of an index without one out of that of its table and more.
+        let prefix = if object.is_unnamed() { name.name.as_str() } else { "\u{10ffff}" };
+        let longer = self.by_name.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
+        let found = keys.into_iter().filter_map(|key| self.by_name.get(key)).chain(longer.map(|(_, found)| found));
+        let found = found.flatten().map(|i| (self.list[*i].number, *i));
+        found.filter(|(number, _)| Some(*number) > behind).collect()
+    }
+}
+
+impl Effect {
+    fn takes_back(&self, object: &Object) -> bool {
+        let Effects { created, dropped, renamed, cascade, .. } = &self.effects;
+        let is_replaced = |new: &Object| (new.replaces || !new.conditional) && object.can_be(new);
+        dropped.iter().any(|dropped| goes_with(object, dropped, *cascade))
+            || self.in_rollback
+                // A table under another name keeps its rows, out of the way.
+                && (matches!(object.kind, Kind::Table | Kind::Schema | Kind::Sequence)
+                    && renamed.iter().any(|(from, _)| object.can_be(from))
+                    || created.iter().any(is_replaced))
+            || self.body.as_ref().is_some_and(|body| body.contains(&object.name.name.to_ascii_lowercase()))
+    }
+
+    /// The object under its new name, in its new schema, or with its new owner.
+    fn changed(&self, object: &Object) -> Option<Object> {
+        let Effects { renamed, moved, joined, .. } = &self.effects;
+        let mut now = object.clone();
+        for (from, to) in renamed {
+            let is_in = |schema: &Option<String>| from.kind == Kind::Schema && schema.as_ref() == Some(&from.name.name);
+            for name in std::iter::once(&mut now.name).chain(&mut now.of).filter(|name| is_in(&name.schema)) {
+                name.schema = Some(to.clone());
+            }
+            if holds(from, object) {
+                now.name.name.clone_from(to);
+            }
+            if let Some(of) = now.of.as_mut().filter(|of| contains(from.kind) && can_be(of, &from.name)) {
+                of.name.clone_from(to);
+            }
+            now.mentions.iter_mut().filter(|name| **name == from.name.name).for_each(|name| name.clone_from(to));
+        }
+        if let Some(from) = moved {
+            if holds(from, object) {
+                now.name.schema = None;
+            }
+            if let Some(of) = now.of.as_mut().filter(|of| contains(from.kind) && can_be(of, &from.name)) {
+                (of.schema, now.name.schema) = (None, None);
+            }
+        }
+        if let Some((_, owner)) = joined.as_ref().filter(|(part, _)| object.can_be(part)) {
+            now.of = owner.as_ref().map(|owner| owner.table.clone());
+            now.mentions.extend(owner.as_ref().and_then(|owner| owner.column.clone()));
+        }
+        (now != *object).then_some(now)
+    }
+}
+
+/// Whether an object is gone when this is dropped.
+fn goes_with(object: &Object, dropped: &Object, cascade: bool) -> bool {
+    let is_unnamed = object.is_unnamed()
+        && dropped.kind == Kind::Index
+        && dropped.name.name.starts_with(&object.name.name)
+        && object.schema().zip(dropped.schema()).is_none_or(|(a, b)| a == b);
+    let is_part = object.of.as_ref().is_some_and(|of| match dropped.kind {
+        Kind::Table | Kind::View => can_be(of, &dropped.name),
+        Kind::Column if matches!(object.kind, Kind::Index | Kind::Sequence | Kind::Constraint) => {
+            dropped.of.as_ref().is_some_and(|table| can_be(of, table)) && object.mentions.contains(&dropped.name.name)
+        }
+        _ => false,
+    });
+    let schemas =
+        [Some(&object.name), object.of.as_ref()].into_iter().flatten().filter_map(|name| name.schema.as_ref());
+    let is_in = dropped.kind == Kind::Schema && schemas.into_iter().any(|schema| *schema == dropped.name.name);
+    let depends = || is_in || dropped.kind != Kind::Column && object.mentions.contains(&dropped.name.name);
+    object.can_be(dropped) || is_unnamed || is_part || cascade && depends()
 }
 
 /// Whether `named` is what ALTER calls it: ALTER TABLE also alters views, indexes and sequences.
-pub fn holds(named: &Object, made: &Object) -> bool {
-    let is_relation = matches!(made.kind, Kind::Table | Kind::View | Kind::Index | Kind::Sequence);
-    if named.kind == Kind::Table && is_relation {
-        return is_same(made, &Object { kind: made.kind, ..named.clone() });
-    }
-    is_same(made, named)
+fn holds(named: &Object, object: &Object) -> bool {
+    let is_relation = matches!(object.kind, Kind::Table | Kind::View | Kind::Index | Kind::Sequence);
+    object.can_be(named) || named.kind == Kind::Table && is_relation && can_be(&object.name, &named.name)
 }
 
-/// Which of these statements, one behind the other, takes back what a tier made; each may be a DO block, whose body stands
-/// beside what it does. Who renames it may drop it by either name: the script may have asked before.
-pub fn taken_back<'e>(back: impl IntoIterator<Item = (&'e Effects, Option<&'e str>)>, made: &Object) -> Option<usize> {
-    let mut names = vec![made.clone()];
-    for (i, (effects, dynamic)) in back.into_iter().enumerate() {
-        if names.iter().any(|made| undoes(effects, dynamic, made)) {
-            return Some(i);
-        }
-        for (from, to) in &effects.renamed {
-            let renamed: Vec<Object> = names.iter().filter_map(|made| renamed(made, from, to)).collect();
-            names.extend(renamed.into_iter().filter(|made| !names.contains(made)).collect::<Vec<_>>());
-        }
-    }
-    None
-}
-
-/// What an object is called then, or what it is on.
-pub fn renamed(made: &Object, from: &Object, to: &str) -> Option<Object> {
-    let mut now = made.clone();
-    if holds(from, made) {
-        to.clone_into(&mut now.name.name);
-    }
-    let is_in = |schema: &Option<String>| from.kind == Kind::Schema && schema.as_ref() == Some(&from.name.name);
-    for name in std::iter::once(&mut now.name).chain(&mut now.of).filter(|name| is_in(&name.schema)) {
-        name.schema = Some(to.to_owned());
-    }
-    if let Some(of) = now.of.as_mut().filter(|of| has_parts(from.kind) && can_be(of, &from.name)) {
-        to.clone_into(&mut of.name);
-    }
-    if from.kind == Kind::Column && made.of.as_ref().zip(from.of.as_ref()).is_some_and(|(of, table)| can_be(of, table))
-    {
-        now.columns.iter_mut().filter(|column| **column == from.name.name).for_each(|column| to.clone_into(column));
-    }
-    (now != *made).then_some(now)
-}
-
-/// Into another schema, with what is on it.
-pub fn moved(made: &mut Object, from: &Object, to: &str) {
-    let is_on = made.of.as_ref().is_some_and(|of| has_parts(from.kind) && can_be(of, &from.name));
-    if holds(from, made) || is_on && made.name.schema.is_some() && matches!(made.kind, Kind::Index | Kind::Sequence) {
-        made.name.schema = Some(to.to_owned());
-    }
-    if let Some(of) = made.of.as_mut().filter(|_| is_on && made.kind != Kind::Table) {
-        of.schema = Some(to.to_owned());
-    }
-}
-
-fn has_parts(kind: Kind) -> bool {
+fn contains(kind: Kind) -> bool {
     matches!(kind, Kind::Table | Kind::View)
 }
 
-/// Whether it is gone when this is dropped: with its table or view; an index and a sequence also with a column of its own.
-pub fn goes_with(made: &Object, dropped: &Object) -> bool {
-    let Some(of) = &made.of else { return false };
-    match dropped.kind {
-        Kind::Table | Kind::View => can_be(of, &dropped.name),
-        Kind::Column => {
-            let its_table = dropped.of.as_ref().is_some_and(|table| can_be(of, table));
-            matches!(made.kind, Kind::Index | Kind::Sequence) && its_table && made.columns.contains(&dropped.name.name)
+/// The words of the body of a DO block.
+pub fn words(body: &str) -> impl Iterator<Item = &str> {
+    body.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$'))).filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::objects::effects;
+    use super::*;
+    use psql_script::Tokens;
+
+    /// Time stays linear in the number of tiers: each object is compared with the statements that name it.
+    #[test]
+    fn statements_about_other_objects_are_not_looked_at() {
+        for others in [0, 1000] {
+            let mut statements = Statements::default();
+            for n in 0..others {
+                statements.push(effects(&Tokens::new(&format!("drop table s.t{n}"))), None, true);
+            }
+            statements.push(effects(&Tokens::new("drop table s.t")), None, true);
+            let index = effects(&Tokens::new("create index i on s.t (a)")).created.remove(0);
+            assert_eq!(statements.naming(&index, None).len(), 1);
+            assert_eq!(statements.taking_back(&index, None), Some(others));
+            assert_eq!(statements.taking_back(&index, Some(others)), None);
         }
-        _ => false,
     }
-}
-
-/// Whether a statement of a rollback script, or the body of its DO block, takes back what a tier made.
-fn undoes(effects: &Effects, dynamic: Option<&str>, made: &Object) -> bool {
-    let drops = |dropped: &Object| {
-        let unnamed = dropped.kind == Kind::Index
-            && made.kind == Kind::Index
-            && made.name.name.ends_with('_')
-            && dropped.name.name.starts_with(&made.name.name);
-        is_same(made, dropped) || unnamed || goes_with(made, dropped)
-    };
-    let drops_schema = |dropped: &Object| {
-        dropped.kind == Kind::Schema
-            && [Some(&made.name), made.of.as_ref()]
-                .into_iter()
-                .flatten()
-                .any(|name| name.schema.as_ref() == Some(&dropped.name.name))
-    };
-    effects.dropped.iter().any(drops)
-        // Who renames what holds rows keeps them, out of the way. By its own name: what is on a table stays on it, whatever
-        // the table is called, and an index that is called otherwise is still there.
-        || holds_rows(made) && effects.renamed.iter().any(|(from, _)| is_same(made, from))
-        // made again as it was: `CREATE OR REPLACE` of the version before; `IF NOT EXISTS` does nothing to what is there
-        || effects.created.iter().any(|restored| (restored.replaces || !restored.conditional) && is_same(made, restored))
-        || effects.cascade && effects.dropped.iter().any(drops_schema)
-        || dynamic.is_some_and(|text| text.contains(&made.name.name.to_ascii_lowercase()))
-}
-
-fn holds_rows(made: &Object) -> bool {
-    matches!(made.kind, Kind::Table | Kind::Schema | Kind::Sequence)
-}
-
-/// Whether two names can mean the same object.
-pub fn is_same(a: &Object, b: &Object) -> bool {
-    let schemas = match (a.schema(), b.schema()) {
-        (Some(a), Some(b)) => a == b,
-        _ => is_temporary(&a.name) == is_temporary(&b.name),
-    };
-    let of = match (&a.of, &b.of) {
-        (Some(a), Some(b)) => can_be(a, b),
-        _ => true,
-    };
-    let arguments = a.arguments.as_ref().zip(b.arguments.as_ref()).is_none_or(|(a, b)| a == b);
-    a.kind == b.kind && a.name.name == b.name.name && schemas && of && arguments
 }

@@ -1,19 +1,17 @@
 //! Reads the scripts of a release once, statement by statement, and keeps what the rules need: the definitions, never the
 //! data.
 
-use std::collections::{BTreeMap, HashSet};
-use std::ops::Range;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::objects::{Effects, effects};
 use super::search_path::SearchPath;
 use super::timeouts;
-use super::tokens::{Kind as TokenKind, Tokens};
 use crate::bundle::definition::Definition;
 use crate::bundle::lint::declared;
 use crate::bundle::problem::Problem;
 use pgseal_verify::entry_path::EntryPath;
-use psql_script::{Part, Position, Statement, Step, Then, calls_something, explore, parts, plain};
+use psql_script::{Part, Position, Statement, Step, Tokens, explore, parts, plain};
 
 /// A longer statement is not parsed, in bytes.
 pub const STATEMENT_BYTES: usize = 512 * 1024;
@@ -35,12 +33,6 @@ pub struct Reading {
     pub definitions: Vec<Defining>,
     /// What its statements do to objects.
     pub acts: Vec<Act>,
-    /// Every way through it: the acts in the order in which they happen, also those that happen again.
-    pub ways: Vec<Vec<usize>>,
-    /// Whether it has statements that may do more than their words say.
-    pub hides: bool,
-    /// The bodies of DO blocks in which something is dropped, lower case.
-    pub dynamic: Vec<String>,
     pub problems: Vec<Problem>,
 }
 
@@ -53,8 +45,10 @@ pub struct Defining {
 /// What one statement does to objects, of those that `\;` joined too.
 pub struct Act {
     pub effects: Effects,
-    /// Where the names of what it creates stand.
+    /// The places of the names of what it creates.
     pub places: Vec<Position>,
+    /// Of a DO block in which something is dropped: its text, in lower case.
+    pub body: Option<String>,
 }
 
 impl Defining {
@@ -79,16 +73,8 @@ pub fn read(definition: &Definition) -> Vec<Reading> {
 }
 
 fn reading(definition: &Definition, purpose: Purpose, file: &EntryPath) -> Reading {
-    let mut reading = Reading {
-        purpose,
-        file: file.clone(),
-        definitions: Vec::new(),
-        acts: Vec::new(),
-        ways: Vec::new(),
-        hides: false,
-        dynamic: Vec::new(),
-        problems: Vec::new(),
-    };
+    let mut reading =
+        Reading { purpose, file: file.clone(), definitions: Vec::new(), acts: Vec::new(), problems: Vec::new() };
     statements(definition, &mut reading);
     reading
 }
@@ -104,7 +90,6 @@ fn statements(definition: &Definition, reading: &mut Reading) {
             reading.problems.extend(std::mem::take(&mut path).problem());
             last_way = way;
         }
-        reading.ways.resize(reading.ways.len().max(way), Vec::new());
         match step {
             Ok((_, Step::Statement(statement))) => {
                 note(reading, &mut path, statement, &mut seen);
@@ -123,46 +108,39 @@ fn statements(definition: &Definition, reading: &mut Reading) {
     reading.problems.retain(|problem| known.insert(problem.to_string()));
 }
 
-/// Statements by file, line and text, and what each does.
-type Seen = BTreeMap<(Arc<str>, u32, String), Range<usize>>;
+/// Statements by file, line and text.
+type Seen = HashSet<(Arc<str>, u32, String)>;
 
 /// One statement. What defines something is kept once, also when several ways lead over it.
 fn note(reading: &mut Reading, path: &mut SearchPath, statement: Statement, seen: &mut Seen) {
     // The words at the head say what it is, before a long one is cut into all its tokens.
     let head = Tokens::first(&statement.sql, 24);
     path.see(&head, &statement);
-    reading.hides |= hides(&head, &statement);
     let defines = is_defining(&head);
     if !defines && !head.is(0, "do") && !head.is(0, "set") && !may_make(&head, &statement.sql) {
         return;
     }
     let key = (Arc::clone(&statement.origin.at.file), statement.origin.at.line, statement.sql.clone());
-    if let Some(acts) = seen.get(&key) {
-        reading.ways.last_mut().into_iter().for_each(|way| way.extend(acts.clone()));
+    if !seen.insert(key) {
         return;
     }
     reading.problems.extend(timeouts::set_in(&head, &statement));
-    let first = reading.acts.len();
     for part in parts(&statement.sql) {
         note_part(reading, &statement, &part);
     }
-    let acts = first..reading.acts.len();
-    reading.ways.last_mut().into_iter().for_each(|way| way.extend(acts.clone()));
-    seen.insert(key, acts);
     if defines {
-        let effects = effects(&Tokens::of(&statement.sql));
+        let effects = effects(&Tokens::new(&statement.sql));
         reading.definitions.push(Defining { statement, effects });
     }
 }
 
 /// One of the statements that may be joined in one.
 fn note_part(reading: &mut Reading, statement: &Statement, part: &Part<'_>) {
-    let tokens = Tokens::of(part.sql);
+    let tokens = Tokens::new(part.sql);
     if tokens.is(0, "do") {
-        reading.hides = true;
-        let texts = tokens.iter().filter(|token| token.kind == TokenKind::Text);
-        let bodies = texts.map(|token| token.text.to_ascii_lowercase()).filter(|text| text.contains("drop"));
-        reading.dynamic.extend(bodies);
+        let bodies = tokens.literals().map(str::to_ascii_lowercase).filter(|text| text.contains("drop"));
+        let act = |body| Act { effects: Effects::default(), places: Vec::new(), body: Some(body) };
+        reading.acts.extend(bodies.map(act));
         return;
     }
     let effects = effects(&tokens);
@@ -171,9 +149,9 @@ fn note_part(reading: &mut Reading, statement: &Statement, part: &Part<'_>) {
         let before = u32::try_from(before).unwrap_or(u32::MAX).saturating_add(part.before);
         statement.locate(before.saturating_add(1))
     };
-    let places = effects.created.iter().map(|made| place(made.name.at)).collect();
+    let places = effects.created.iter().map(|object| place(object.at)).collect();
     if !effects.is_nothing() {
-        reading.acts.push(Act { effects, places });
+        reading.acts.push(Act { effects, places, body: None });
     }
 }
 
@@ -183,12 +161,6 @@ fn is_defining(head: &Tokens<'_>) -> bool {
 
 fn is_question(head: &Tokens<'_>) -> bool {
     ["select", "with", "values"].iter().any(|word| head.is(0, word))
-}
-
-/// Whether it may do more than its words say.
-fn hides(head: &Tokens<'_>, statement: &Statement) -> bool {
-    let runs = ["do", "call", "execute"].iter().any(|word| head.is(0, word));
-    runs || statement.then == Then::Execute || is_question(head) && calls_something(&statement.sql)
 }
 
 /// Whether a statement of other words may make something: a SELECT with INTO, or one behind `\;`.

@@ -2,9 +2,8 @@
 //! reader, and every rule here, guess where its names lead.
 
 use super::scripts::place;
-use super::tokens::{ObjectName, Tokens};
 use crate::bundle::problem::Problem;
-use psql_script::{Position, Statement, assigns_search_path};
+use psql_script::{ObjectName, Position, Statement, Tokens, assigns_search_path};
 
 /// What is known of the path while a script is read.
 #[derive(Default)]
@@ -18,12 +17,12 @@ impl SearchPath {
     /// Notes a statement, by its first tokens.
     pub fn see(&mut self, head: &Tokens<'_>, statement: &Statement) {
         if changes(head) || assigns_search_path(&statement.sql) {
-            self.changed.get_or_insert_with(|| place(statement, head.get(0).map_or(0, |token| token.at)));
+            self.changed.get_or_insert_with(|| place(statement, head.start(0)));
         } else if self.changed.is_some()
-            && let Some(name) = target(head).filter(|name| name.schema.is_none())
+            && let Some((name, at)) = target(head).filter(|(name, _)| name.schema.is_none())
         {
             match self.first {
-                None => self.first = Some((name.name, place(statement, name.at))),
+                None => self.first = Some((name.name, place(statement, at))),
                 Some(_) => self.more += 1,
             }
         }
@@ -45,8 +44,8 @@ fn changes(head: &Tokens<'_>) -> bool {
         || head.is(0, "reset") && head.is(1, "search_path")
 }
 
-/// The object that a statement defines or writes.
-pub fn target(head: &Tokens<'_>) -> Option<ObjectName> {
+/// The object that a statement defines or writes, and the byte where its name begins.
+pub fn target(head: &Tokens<'_>) -> Option<(ObjectName, usize)> {
     let is_kind = |i: usize| {
         ["table", "view", "index", "function", "procedure", "aggregate", "type", "domain", "sequence"]
             .into_iter()
@@ -71,5 +70,6 @@ pub fn target(head: &Tokens<'_>) -> Option<ObjectName> {
         }
         _ => return None,
     };
-    head.name(head.behind(at, &["only"])).map(|(name, _)| name)
+    let at = head.behind(at, &["only"]);
+    head.name(at).map(|(name, _)| (name, head.start(at)))
 }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use squawk_linter::{Linter, Rule, Violation};
 use squawk_syntax::SourceFile;
 
-use super::tokens::without_comments;
 use crate::rules;
+use psql_script::without_comments;
 
 /// Statements that are judged together, in the order in which they run.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,11 +4,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::scripts::place;
-use super::tokens::Tokens;
 use crate::bundle::problem::Problem;
 use crate::bundle::release_toml::{FILE, line_and_column};
 use pgseal_verify::format::limits_of_run::{RunLimits, TimeLimit};
-use psql_script::Statement;
+use psql_script::{Statement, Tokens};
 
 const RULE: &str = "missing-lock-timeout";
 
@@ -45,12 +44,12 @@ pub fn set_in(head: &Tokens<'_>, statement: &Statement) -> Option<Problem> {
     if !sets && !resets {
         return None;
     }
-    let value = head.get(i + 2).map_or("", |token| token.text).trim_matches('\'');
+    let value = head.text(i + 2).trim_matches('\'');
     if sets && milliseconds(value).is_some_and(|ms| (1..=SANE).contains(&ms)) {
         return None;
     }
     let text = "the script sets lock_timeout itself, and not to a minute or less";
-    Some(Problem::at(&place(statement, head.get(0).map_or(0, |token| token.at)), text).rule(RULE))
+    Some(Problem::at(&place(statement, head.start(0)), text).rule(RULE))
 }
 
 /// A value of PostgreSQL's setting; `None` for what isn't understood.

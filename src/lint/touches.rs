@@ -2,9 +2,8 @@
 //! them; as far as its own words tell.
 
 use super::modes::{self, Lock};
-use super::objects::{Kind, effects};
-use super::tokens::{ObjectName, Tokens};
-use psql_script::calls_something;
+use super::objects::{Kind, Object, effects};
+use psql_script::{ObjectName, Tokens, calls_something};
 
 /// A longer statement is only looked at at its head, in bytes.
 const WHOLE_BYTES: usize = 512 * 1024;
@@ -59,7 +58,7 @@ pub struct Touches {
 
 /// Reads a statement. `path` are the schemas in which names without one are looked up.
 pub fn touches(sql: &str, path: &[String]) -> Touches {
-    let tokens = if sql.len() > WHOLE_BYTES { Tokens::first(sql, 64) } else { Tokens::of(sql) };
+    let tokens = if sql.len() > WHOLE_BYTES { Tokens::first(sql, 64) } else { Tokens::new(sql) };
     let named = |name: &ObjectName| qualified(name, path);
     let mut found = Touches { hidden: is_hidden(&tokens, sql), ..Touches::default() };
     let mut add = |how, kind, name| {
@@ -69,7 +68,7 @@ pub fn touches(sql: &str, path: &[String]) -> Touches {
         }
     };
     let effects = effects(&tokens);
-    let of = |object: &super::objects::Object| {
+    let of = |object: &Object| {
         // An index is created where its table is.
         let with_schema = |schema: Option<&String>| {
             let name = ObjectName { schema: object.name.schema.clone().or(schema.cloned()), ..object.name.clone() };
@@ -80,29 +79,26 @@ pub fn touches(sql: &str, path: &[String]) -> Touches {
             (Some(table), Kind::Index) if object.name.name.ends_with('_') => format!("of {}", named(table)),
             (Some(table), Kind::Index) => with_schema(table.schema.as_ref()),
             _ if object.kind == Kind::Schema => object.name.name.clone(),
+            _ if object.kind > Kind::Constraint => object.name.to_string(),
             _ => named(&object.name),
         }
     };
-    for object in &effects.created {
+    let is_own = |object: &&Object| object.kind != Kind::Constraint;
+    for object in effects.created.iter().filter(is_own) {
         add(if object.kind == Kind::Column { How::Alters } else { How::Creates }, object.kind.as_str(), of(object));
     }
-    for object in &effects.dropped {
+    for object in effects.dropped.iter().filter(is_own) {
         add(if object.kind == Kind::Column { How::Alters } else { How::Drops }, object.kind.as_str(), of(object));
     }
     if tokens.is(0, "alter")
         && let Some(about) = &effects.about
-        && effects.created.is_empty()
-        && effects.dropped.is_empty()
+        && !effects.created.iter().chain(&effects.dropped).any(|object| is_own(&object))
     {
         let kind = altered_kind(&tokens);
         add(How::Alters, kind, if kind == "schema" { about.name.clone() } else { named(about) });
     }
     for name in written(&tokens) {
         add(How::Writes, "table", named(&name));
-    }
-    if let Some((kind, name)) = other(&tokens) {
-        let how = if tokens.is(0, "create") { How::Creates } else { How::Drops };
-        add(how, kind, if name.schema.is_some() { name.to_string() } else { name.name });
     }
     if tokens.are(0, &["refresh", "materialized", "view"])
         && let Some((name, _)) = tokens.name(tokens.behind(3, &["concurrently"]))
@@ -185,29 +181,6 @@ fn written(tokens: &Tokens<'_>) -> Vec<ObjectName> {
         }
     }
     names
-}
-
-/// What is made and dropped and that no rule of ours compares.
-fn other(tokens: &Tokens<'_>) -> Option<(&'static str, ObjectName)> {
-    const KINDS: [(&[&str], &str); 9] = [
-        (&["extension"], "extension"),
-        (&["policy"], "policy"),
-        (&["rule"], "rule"),
-        (&["event", "trigger"], "event trigger"),
-        (&["publication"], "publication"),
-        (&["subscription"], "subscription"),
-        (&["statistics"], "statistics"),
-        (&["role"], "role"),
-        (&["collation"], "collation"),
-    ];
-    if !tokens.is(0, "create") && !tokens.is(0, "drop") {
-        return None;
-    }
-    let first = tokens.behind(1, &["or", "replace"]);
-    let (words, kind) = KINDS.iter().find(|(words, _)| tokens.are(first, words))?;
-    let next = first + words.len();
-    let next = tokens.behind(tokens.behind(next, &["if", "not", "exists"]), &["if", "exists"]);
-    tokens.name(next).map(|(name, _)| (*kind, name))
 }
 
 #[cfg(test)]

@@ -1,16 +1,14 @@
-//! What the statements of the rollback scripts do, as far as it can be compared with what the tiers did.
+//! Statements of rollback scripts, found by the names of what they take back.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::objects::{Effects, Object, effects};
-use super::rollback::{is_same, taken_back};
+use super::objects::{Effects, Object, Objects, can_be, effects};
+use super::rollback::{Statements, words};
 use super::scripts::place;
 use super::search_path::target;
-use super::temporary::is_temporary;
-use super::tokens::{Kind as TokenKind, ObjectName, Tokens};
 use crate::bundle::problem::Problem;
-use psql_script::{Position, Statement};
+use psql_script::{ObjectName, Position, Statement, Tokens};
 
 /// A partition and its table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,23 +34,27 @@ impl Deed {
     pub fn of(sql: &str) -> Self {
         let head = Tokens::first(sql, 24);
         if ["create", "drop", "alter"].iter().any(|word| head.is(0, word)) {
-            let tokens = Tokens::of(sql);
+            let tokens = Tokens::new(sql);
             let (attached, detached) = (partition(&tokens, "attach"), partition(&tokens, "detach"));
-            return Self { effects: effects(&tokens), subject: target(&head), attached, detached, dynamic: None };
+            return Self {
+                effects: effects(&tokens),
+                subject: target(&head).map(|(name, _)| name),
+                attached,
+                detached,
+                dynamic: None,
+            };
         }
         if head.is(0, "do") {
-            let tokens = Tokens::of(sql);
-            let texts = tokens.iter().filter(|token| token.kind == TokenKind::Text);
-            let body = texts.map(|token| token.text.to_ascii_lowercase()).collect();
+            let body = Tokens::new(sql).literals().map(str::to_ascii_lowercase).collect();
             return Self { dynamic: Some(body), ..Self::default() };
         }
         let copied = || if head.is(0, "copy") { head.name(1).map(|(name, _)| name) } else { None };
-        Self { subject: target(&head).or_else(copied), ..Self::default() }
+        Self { subject: target(&head).map(|(name, _)| name).or_else(copied), ..Self::default() }
     }
 
     /// Whether it makes again what a tier dropped.
     pub fn restores(&self, dropped: &Object) -> bool {
-        self.effects.created.iter().any(|made| is_same(made, dropped))
+        self.effects.created.iter().any(|made| made.can_be(dropped))
     }
 
     /// Whether it is about this table, or in a DO block names it.
@@ -61,16 +63,18 @@ impl Deed {
             || self.dynamic.as_ref().is_some_and(|body| body.contains(&name.name.to_ascii_lowercase()))
     }
 
-    fn is_nothing(&self) -> bool {
-        let Effects { dropped, renamed, .. } = &self.effects;
-        self.subject.is_none() && self.dynamic.is_none() && dropped.is_empty() && renamed.is_empty()
+    /// The names by which it is found.
+    fn names(&self) -> BTreeSet<String> {
+        let created = self.effects.created.iter().map(|object| &object.name.name);
+        let partitions = [&self.attached, &self.detached].into_iter().flatten().map(|partition| &partition.name.name);
+        let subject = self.subject.iter().map(|subject| &subject.name);
+        let names = created.chain(partitions).chain(subject).cloned();
+        names.chain(self.dynamic.iter().flat_map(|body| words(body)).map(str::to_owned)).collect()
     }
-}
 
-/// Whether two names can mean the same.
-pub fn can_be(a: &ObjectName, b: &ObjectName) -> bool {
-    let schemas = a.schema.as_ref().zip(b.schema.as_ref());
-    a.name == b.name && schemas.map_or_else(|| is_temporary(a) == is_temporary(b), |(a, b)| a == b)
+    fn is_nothing(&self) -> bool {
+        self.subject.is_none() && self.dynamic.is_none() && self.effects.is_nothing()
+    }
 }
 
 /// `ALTER TABLE of ATTACH PARTITION name`, or `DETACH`.
@@ -94,7 +98,9 @@ pub struct Undoing {
 /// All rollback scripts.
 #[derive(Default)]
 pub struct Rollback {
-    pub statements: Vec<Undoing>,
+    statements: Vec<Undoing>,
+    effects: Statements,
+    by_name: HashMap<String, Vec<usize>>,
     /// The first statement of the script that is being read, and its ways.
     first: usize,
     ways: usize,
@@ -125,66 +131,86 @@ impl Rollback {
         if deed.is_nothing() {
             return;
         }
-        let at = place(statement, Tokens::first(&statement.sql, 1).get(0).map_or(0, |token| token.at));
+        let at = place(statement, Tokens::first(&statement.sql, 1).start(0));
         let key = (Arc::clone(&at.file), at.line, at.column);
         if let Some(known) = self.places.get(&key).and_then(|i| self.statements.get_mut(*i)) {
             known.ways.insert(way);
             return;
         }
         // Of rows that are put back one by one, the first says enough.
-        let Effects { created, dropped, renamed, .. } = &deed.effects;
-        let changes = !(created.is_empty() && dropped.is_empty() && renamed.is_empty()) || deed.attached.is_some();
+        let changes = !deed.effects.is_nothing() || deed.attached.is_some();
         let (schema, name) = deed.subject.clone().map(|subject| (subject.schema, subject.name)).unzip();
         if self.subjects.insert((schema.flatten(), name, deed.dynamic.clone())) || changes {
             self.places.insert(key, self.statements.len());
+            self.effects.push(deed.effects.clone(), deed.dynamic.clone(), true);
+            for name in deed.names() {
+                self.by_name.entry(name).or_default().push(self.statements.len());
+            }
             self.statements.push(Undoing { at, deed, ways: BTreeSet::from([way]) });
         }
     }
 
     /// The statement that takes back what a tier made.
     pub fn taking_back(&self, made: &Object) -> Option<&Undoing> {
-        let back = self.statements.iter().map(|Undoing { deed, .. }| (&deed.effects, deed.dynamic.as_deref()));
-        self.statements.get(taken_back(back, made)?)
+        self.statements.get(self.effects.taking_back(made, None)?)
     }
 
-    /// The first statement that fits.
-    pub fn find(&self, fits: impl Fn(&Deed) -> bool) -> Option<&Undoing> {
-        self.statements.iter().find(|undoing| fits(&undoing.deed))
+    /// The first statement with this name that fits.
+    pub fn find(&self, name: &str, fits: impl Fn(&Deed) -> bool) -> Option<&Undoing> {
+        let lower = name.to_ascii_lowercase();
+        let keys: BTreeSet<&str> = words(&lower).take(1).chain([name]).collect();
+        let found = keys.into_iter().filter_map(|key| {
+            let mut found = self.by_name.get(key)?.iter();
+            found.find(|i| fits(&self.statements[**i].deed))
+        });
+        self.statements.get(*found.min()?)
     }
 
     /// Statements that fail where a run stopped before `later` came: what the tiers do from the first on that has no
     /// transaction.
-    pub fn fails_halfway(&self, later: &[Deed]) -> Vec<Problem> {
+    pub fn fails_halfway(&self, later: &Later) -> Vec<Problem> {
         let asked = |i: &usize| !self.guarded.contains(i);
         let unguarded = (0..self.statements.len()).filter(asked).map(|i| &self.statements[i]);
         let problems = unguarded.filter_map(|undoing| {
-            let message = halfway(&undoing.deed, later)?;
+            let message = later.halfway(&undoing.deed)?;
             Some(Problem::at(&undoing.at, message).rule("rollback-not-from-every-point"))
         });
         problems.collect()
     }
 }
 
-fn halfway(deed: &Deed, later: &[Deed]) -> Option<String> {
-    let drops = deed.effects.dropped.iter().filter(|dropped| !dropped.conditional);
-    let mut missing =
-        drops.filter(|dropped| later.iter().any(|deed| deed.effects.created.iter().any(|made| is_same(made, dropped))));
-    if let Some(object) = missing.next() {
-        let what = format!("the {} {} is not there yet", object.kind.as_str(), object.name);
-        return Some(format!("this fails where {what}: a run can stop between two commits"));
+/// What tiers do after a first commit.
+#[derive(Default)]
+pub struct Later {
+    created: Objects,
+    dropped: Objects,
+    detached: HashMap<String, Vec<ObjectName>>,
+}
+
+impl Later {
+    /// Notes a statement.
+    pub fn note(&mut self, deed: Deed) {
+        deed.effects.created.into_iter().for_each(|object| self.created.add(object));
+        deed.effects.dropped.into_iter().for_each(|object| self.dropped.add(object));
+        if let Some(partition) = deed.detached {
+            self.detached.entry(partition.name.name.clone()).or_default().push(partition.name);
+        }
     }
-    let makes = deed.effects.created.iter().filter(|made| !made.conditional);
-    let mut there =
-        makes.filter(|made| later.iter().any(|deed| deed.effects.dropped.iter().any(|dropped| is_same(made, dropped))));
-    if let Some(object) = there.next() {
-        let what = format!("the {} {} is still there", object.kind.as_str(), object.name);
-        return Some(format!("this fails where {what}: a run can stop between two commits"));
+
+    fn halfway(&self, deed: &Deed) -> Option<String> {
+        let Effects { created, dropped, .. } = &deed.effects;
+        let state = if let Some(missing) =
+            dropped.iter().find(|object| !object.conditional && self.created.contains(object))
+        {
+            format!("the {} {} is not there yet", missing.kind.as_str(), missing.name)
+        } else if let Some(present) = created.iter().find(|object| !object.conditional && self.dropped.contains(object))
+        {
+            format!("the {} {} is still there", present.kind.as_str(), present.name)
+        } else {
+            let name = &deed.attached.as_ref()?.name;
+            self.detached.get(&name.name)?.iter().find(|detached| can_be(detached, name))?;
+            format!("the partition {name} is still attached")
+        };
+        Some(format!("this fails where {state}: a run can stop between two commits"))
     }
-    let attached = deed.attached.as_ref()?;
-    let detaches = |deed: &Deed| deed.detached.as_ref().is_some_and(|detached| can_be(&detached.name, &attached.name));
-    let name = &attached.name;
-    later
-        .iter()
-        .any(detaches)
-        .then(|| format!("this fails where the partition {name} is still attached: a run can stop between two commits"))
 }

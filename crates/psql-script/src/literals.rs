@@ -121,11 +121,7 @@ fn escape<'t>(text: &'t str, bytes: &mut Vec<u8>) -> Option<&'t str> {
     }
 }
 
-/// Decodes `\XXXX`, `\+XXXXXX` and `\\` with the default escape character; malformed escapes stay.
-pub fn decode_unicode(text: &str) -> String {
-    decode(text, '\\')
-}
-
+/// Decodes `\XXXX`, `\+XXXXXX` and a doubled escape character; malformed escapes stay.
 fn decode(text: &str, escape: char) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

@@ -6,21 +6,24 @@
 
 use super::lexemes::{is_identifier_byte, is_identifier_start, span};
 use super::literals;
+use super::outside::ObjectName;
 use super::position::count_characters;
 
 /// Kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// An unquoted identifier or a keyword.
     Word,
     /// `"..."`, or `U&"..."` with its `UESCAPE`.
     Quoted {
+        /// Whether it begins with `U&`.
         unicode: bool,
     },
     /// Any literal in single quotes, with its continuations and its `UESCAPE`.
     Text,
     /// `$tag$...$tag$`
     Dollar,
+    /// A number, with a sign as a mark of its own.
     Number,
     /// Punctuation or one character of an operator.
     Mark(u8),
@@ -30,23 +33,45 @@ pub(super) enum Kind {
 
 /// One token: its kind and its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Token {
+pub struct Token {
+    /// Its kind.
     pub kind: Kind,
+    /// Its first byte.
     pub start: usize,
+    /// The byte after its last one.
     pub end: usize,
 }
 
 /// A statement's tokens, with the predicates that its readers need.
-pub(super) struct Tokens<'a> {
+pub struct Tokens<'a> {
+    /// The text of the statement.
     pub sql: &'a str,
+    /// Its tokens in order.
     pub list: Vec<Token>,
 }
 
 impl<'a> Tokens<'a> {
+    /// Cuts a statement into all its tokens.
     pub fn new(sql: &'a str) -> Self {
-        Self { sql, list: scan(sql) }
+        Self::first(sql, usize::MAX)
     }
 
+    /// Only as many tokens as are asked for, of a statement that may be long.
+    pub fn first(sql: &'a str, most: usize) -> Self {
+        Self { sql, list: scan(sql, most) }
+    }
+
+    /// Number of tokens.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// The byte at which a token begins; 0 behind the last.
+    pub fn start(&self, i: usize) -> usize {
+        self.list.get(i).map_or(0, |token| token.start)
+    }
+
+    /// The text of a token; empty after the last.
     pub fn text(&self, i: usize) -> &'a str {
         self.list.get(i).map_or("", |token| &self.sql[token.start..token.end])
     }
@@ -56,10 +81,16 @@ impl<'a> Tokens<'a> {
         if self.list.get(i).is_some_and(|token| token.kind == Kind::Word) { self.text(i) } else { "" }
     }
 
+    /// Whether the token at `i` is this keyword or mark.
     pub fn is(&self, i: usize, keyword: &str) -> bool {
-        self.word(i).eq_ignore_ascii_case(keyword)
+        match self.kind(i) {
+            Some(Kind::Word) => self.text(i).eq_ignore_ascii_case(keyword),
+            Some(Kind::Mark(mark)) => keyword.as_bytes() == [mark],
+            _ => false,
+        }
     }
 
+    /// Whether a token is one of these keywords.
     pub fn is_any(&self, i: usize, keywords: &[&str]) -> bool {
         let word = self.word(i);
         !word.is_empty() && keywords.iter().any(|keyword| word.eq_ignore_ascii_case(keyword))
@@ -70,10 +101,34 @@ impl<'a> Tokens<'a> {
         keywords.iter().enumerate().all(|(n, keyword)| self.is(i + n, keyword))
     }
 
+    /// The place behind these words if they are at `i`; else `i` itself.
+    pub fn behind(&self, i: usize, keywords: &[&str]) -> usize {
+        if self.are(i, keywords) { i + keywords.len() } else { i }
+    }
+
+    /// The name at `i` and the place behind it. Of `a.b.c` the last two count.
+    pub fn name(&self, mut i: usize) -> Option<(ObjectName, usize)> {
+        let (mut schema, mut name) = (None, self.identifier(i)?);
+        while self.mark(i + 1, b'.') {
+            let Some(next) = self.identifier(i + 2) else { break };
+            schema = Some(std::mem::replace(&mut name, next));
+            i += 2;
+        }
+        Some((ObjectName { schema, name }, i + 1))
+    }
+
+    /// The string literals as written, with their quotes.
+    pub fn literals(&self) -> impl Iterator<Item = &'a str> {
+        let texts = self.list.iter().filter(|token| matches!(token.kind, Kind::Text | Kind::Dollar));
+        texts.map(|token| &self.sql[token.start..token.end])
+    }
+
+    /// Whether a token is this mark.
     pub fn mark(&self, i: usize, mark: u8) -> bool {
         self.list.get(i).is_some_and(|token| token.kind == Kind::Mark(mark))
     }
 
+    /// The kind of a token; `None` after the last.
     pub fn kind(&self, i: usize) -> Option<Kind> {
         self.list.get(i).map(|token| token.kind)
     }
@@ -157,11 +212,11 @@ pub(super) fn first_token(sql: &str) -> usize {
     skip(sql.as_bytes(), 0).unwrap_or(sql.len())
 }
 
-fn scan(sql: &str) -> Vec<Token> {
+fn scan(sql: &str, most: usize) -> Vec<Token> {
     let bytes = sql.as_bytes();
     let mut list = Vec::new();
     let mut at = 0;
-    loop {
+    while list.len() < most {
         let Some(start) = skip(bytes, at) else {
             list.push(Token { kind: Kind::Broken, start: at, end: bytes.len() });
             return list;
@@ -171,6 +226,39 @@ fn scan(sql: &str) -> Vec<Token> {
         list.push(Token { kind, start, end });
         at = end;
     }
+    list
+}
+
+/// The same text with blanks in the place of its comments, byte by byte, also of those between the parts of a literal:
+/// squawk obeys comments, and acknowledgements belong in release.toml, where they are signed and shown.
+pub fn without_comments(sql: &str) -> String {
+    let bytes = sql.as_bytes();
+    let mut out = bytes.to_vec();
+    let mut blank = |range: std::ops::Range<usize>| {
+        out[range].iter_mut().filter(|byte| !matches!(**byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+    };
+    let mut at = 0;
+    while at < bytes.len() {
+        let start = skip(bytes, at).unwrap_or(bytes.len());
+        blank(at..start);
+        let Some((kind, end)) = bytes.get(start).and_then(|first| token(bytes, start, *first)) else { break };
+        at = match kind {
+            Kind::Text => {
+                let quote = start + bytes[start..end].iter().position(|byte| *byte == b'\'').unwrap_or(0);
+                let escapes = matches!(bytes[start], b'e' | b'E');
+                let part = |from| if escapes { escaped(bytes, from) } else { quoted(bytes, from, b'\'') };
+                let mut behind = part(quote + 1).unwrap_or(end);
+                while let Some(next) = continued(bytes, behind) {
+                    blank(behind..next - 1);
+                    behind = part(next).unwrap_or(end);
+                }
+                behind
+            }
+            Kind::Quoted { unicode: true } => quoted(bytes, start + 3, b'"').unwrap_or(end),
+            _ => end,
+        };
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// The token that starts here; `None` if it is not closed.
@@ -315,32 +403,4 @@ fn line_end(bytes: &[u8], i: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn texts(sql: &str) -> Vec<&str> {
-        let tokens = Tokens::new(sql);
-        (0..tokens.list.len()).map(|i| tokens.text(i)).collect()
-    }
-
-    #[test]
-    fn comments_are_left_out_and_literals_are_whole() {
-        assert_eq!(texts("a /* x /* y */ ' */ -- '\n'b'\n 'c' d"), ["a", "'b'\n 'c'", "d"]);
-        assert_eq!(texts(r"E'a\'b' U&'\'"), [r"E'a\'b'", r"U&'\'"]);
-        assert_eq!(texts("$a$ $b$ $a$ x$y$ $1"), ["$a$ $b$ $a$", "x$y$", "$1"]);
-    }
-
-    #[test]
-    fn open_ends_are_broken() {
-        for sql in ["'a", "\"a", "$$ a", "/* a", "E'a\\'"] {
-            assert_eq!(Tokens::new(sql).list.last().map(|t| t.kind), Some(Kind::Broken), "{sql}");
-        }
-    }
-
-    #[test]
-    fn identifiers_fold() {
-        let tokens = Tokens::new(r#"Abc "A""b" U&"d\0061t\+000061""#);
-        let names: Vec<_> = (0..3).filter_map(|i| tokens.identifier(i)).collect();
-        assert_eq!(names, ["abc", "A\"b", "data"]);
-    }
-}
+mod tests;
