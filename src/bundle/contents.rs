@@ -43,7 +43,7 @@ pub enum ContentError {
     Content(EntryPath),
 }
 
-impl AuthenticatedBundle {
+impl AuthenticatedBundle<'_> {
     /// A file's content.
     pub fn content(&self, path: &EntryPath) -> Result<Arc<[u8]>, ContentError> {
         let (stored, bytes) = self.stored(path)?;
@@ -60,8 +60,8 @@ impl AuthenticatedBundle {
 
     /// A file's stored bytes, in memory, with the signed digest.
     fn stored(&self, path: &EntryPath) -> Result<(&Member, Vec<u8>), ContentError> {
-        let stored = self.files.get(path).ok_or_else(|| ContentError::NotFound(path.clone()))?;
-        let read = self.archive.read(&stored.member);
+        let stored = self.files().get(path).ok_or_else(|| ContentError::NotFound(path.clone()))?;
+        let read = self.archive().read(&stored.member);
         let bytes = read.map_err(|source| ContentError::Io { path: path.clone(), source })?;
         if Digest::of(&bytes) != stored.stored_sha256 {
             return Err(ContentError::Changed(path.clone()));
@@ -73,7 +73,7 @@ impl AuthenticatedBundle {
     /// one is known at its end, so where a tier commits as it goes, and nothing takes it back, it is known before.
     fn reader(&self, path: &EntryPath) -> Result<Box<dyn io::Read + '_>, ContentError> {
         let is_taken_back = self.manifest().tiers.iter().all(|tier| tier.transaction == Transaction::Release);
-        let file = self.files.get(path).map(|stored| &stored.file);
+        let file = self.files().get(path).map(|stored| &stored.file);
         let is_worth = |file: &&File| is_taken_back && file.stored == Stored::Gzip && file.size >= WORTH_BYTES;
         match file.filter(is_worth) {
             None => Ok(Box::new(io::Cursor::new(self.content(path)?))),
@@ -86,12 +86,12 @@ impl AuthenticatedBundle {
 
     /// A script of the release. `None` for a path that the release doesn't have.
     pub fn sql(&self, path: &EntryPath) -> Option<AuthenticatedSql<'_>> {
-        let (path, _) = self.files.get_key_value(path)?;
+        let (path, _) = self.files().get_key_value(path)?;
         Some(AuthenticatedSql { bundle: self, path })
     }
 }
 
-impl Files for AuthenticatedBundle {
+impl Files for AuthenticatedBundle<'_> {
     fn open(&self, path: &str) -> Result<Box<dyn io::Read + '_>, FileError> {
         let path: EntryPath = path.parse().map_err(|_| FileError::NotFound)?;
         match self.reader(&path) {
@@ -105,12 +105,10 @@ impl Files for AuthenticatedBundle {
 /// A script whose every byte, includes too, comes from an authentic bundle. All SQL of a release that reaches a
 /// database comes out of one of these.
 ///
-/// ```compile_fail
-/// let sql = pgseal::bundle::AuthenticatedSql { bundle: todo!(), path: todo!() };
-/// ```
+/// Only [`AuthenticatedBundle::sql`] makes one.
 #[derive(Clone, Copy)]
 pub struct AuthenticatedSql<'b> {
-    bundle: &'b AuthenticatedBundle,
+    bundle: &'b AuthenticatedBundle<'b>,
     path: &'b EntryPath,
 }
 

@@ -14,10 +14,10 @@ use crate::trust::root::ClaimedSignature;
 
 /// A parsed file: headers, raw signatures, and the bytes of statements and time stamps, unread.
 pub struct UntrustedBundle {
-    pub(super) archive: Archive,
-    pub(super) statement: Vec<u8>,
-    pub(super) signatures: Vec<ClaimedSignature>,
-    pub(super) added: Added,
+    archive: Archive,
+    statement: Vec<u8>,
+    signatures: Vec<ClaimedSignature>,
+    added: Added,
 }
 
 /// What was added to a release after it was packed, besides its signatures.
@@ -84,6 +84,16 @@ impl UntrustedBundle {
         }
         let (statement, added) = (statement.ok_or(MalformedError::NoStatement)?, Added::read(&archive)?);
         Ok(Self { archive, statement, signatures, added })
+    }
+
+    /// The members of the file.
+    pub(super) fn archive(&self) -> &Archive {
+        &self.archive
+    }
+
+    /// The archive, the statement, its signatures, and what was added.
+    pub(super) fn into_parts(self) -> (Archive, Vec<u8>, Vec<ClaimedSignature>, Added) {
+        (self.archive, self.statement, self.signatures, self.added)
     }
 
     /// What the digest of the statement would be called, if it were authentic.

@@ -11,19 +11,16 @@ use super::table;
 use crate::bundle::AuthenticatedBundle;
 use crate::digest::hex;
 use crate::durable;
-use crate::format::approval::APR_VARIABLE;
 use crate::format::manifest::Manifest;
 use crate::format::receipt::{Action, Outcome, Receipt};
 use crate::format::rehearsal::Rehearsal;
 use crate::format::statement::ReleaseId;
-use crate::format::timestamp::Timestamp;
 use crate::record::journal::Journal;
 use crate::record::receipt::{self, Reservation};
 use crate::record::rehearsal;
 use crate::release::Report;
 use crate::release::report::FailureKind;
 use crate::release::watched::LOCK_NOT_AVAILABLE;
-use crate::trust::policy::{self, Admission, PolicyError};
 use crate::trust::root::name;
 use crate::trust::{SecretKey, TrustRoot, When};
 
@@ -87,18 +84,6 @@ impl ReceiptArgs {
         let stem = format!("{name}-{version}-{what}-{}-{}", now().compact(), &run_id[..8]);
         Ok(Prepared { run_id, key, dir: self.receipts.clone(), stem, reserved: None })
     }
-}
-
-/// The trust root's leave to run the release with these variables. The code that it is ordered with is the one that
-/// people must have approved.
-pub fn admit(
-    root: &TrustRoot,
-    bundle: &AuthenticatedBundle,
-    variables: &BTreeMap<String, String>,
-    now: Timestamp,
-) -> Result<Admission, PolicyError> {
-    let apr = variables.get(APR_VARIABLE).map(String::as_str);
-    policy::admit(root, &bundle.manifest().release, bundle.release_id(), bundle.approvals(), apr, now)
 }
 
 /// A receipt signed by a key that nobody knows as a receipt key would prove nothing later.

@@ -141,11 +141,7 @@ fn is_of(rehearsal: &Rehearsal, database: &str) -> bool {
 /// The proof that a release was rehearsed, as a run may rest on it. It says yes to nothing: approvals and gates are asked as
 /// ever.
 ///
-/// Only [`ReadRehearsal::prove`] makes one:
-///
-/// ```compile_fail
-/// let proved = pgseal::record::rehearsal::Proved {};
-/// ```
+/// Only [`ReadRehearsal::prove`] makes one.
 #[derive(Debug)]
 pub struct Proved {
     release: ReleaseId,

@@ -31,11 +31,7 @@ pub struct Head {
     root: Digest,
 }
 
-/// What a log was, as one of its keys has signed. Only [`Checkpoint::authenticate`] makes one:
-///
-/// ```compile_fail
-/// let head = pgseal::tlog::TrustedHead {};
-/// ```
+/// What a log was, as one of its keys has signed. Only [`Checkpoint::authenticate`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustedHead {
     head: Head,

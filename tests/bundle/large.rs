@@ -107,7 +107,7 @@ fn memory_stays_below_64_mib() {
 }
 
 /// A bundle that is larger than what is read at once, in a file.
-fn on_the_disk(dir: &Path) -> (AuthenticatedBundle, File) {
+fn on_the_disk<'r>(dir: &Path, root: &'r TrustRoot) -> (AuthenticatedBundle<'r>, File) {
     let release = key("release");
     let mut files = small();
     files.insert("data/noise.bin".to_owned(), noise(18 * MB, 1));
@@ -115,14 +115,15 @@ fn on_the_disk(dir: &Path) -> (AuthenticatedBundle, File) {
     let path = dir.join("bundle");
     std::fs::write(&path, pack(&files, &[release])).expect("writable");
     let bundle = UntrustedBundle::parse(source::open(&path).expect("a file")).expect("well-formed");
-    let bundle = bundle.authenticate(&trusting(&key("release")), now()).expect("authentic");
+    let bundle = bundle.authenticate(root, now()).expect("authentic");
     (bundle, File::options().read(true).write(true).open(path).expect("our own file"))
 }
 
 #[test]
 fn a_bundle_that_changes_while_it_is_in_use_is_not_used() {
     let dir = tempfile::tempdir().expect("a directory");
-    let (bundle, file) = on_the_disk(dir.path());
+    let root = trusting(&key("release"));
+    let (bundle, file) = on_the_disk(dir.path(), &root);
     let archive = Archive::parse(source::open(&dir.path().join("bundle")).expect("a file")).expect("well-formed");
     let path = |name: &str| name.parse::<EntryPath>().expect("a path");
     bundle.check_contents().expect("not changed yet");
@@ -158,7 +159,8 @@ fn an_output_that_takes_no_more_is_told() {
         }
     }
     let dir = tempfile::tempdir().expect("a directory");
-    let (bundle, _) = on_the_disk(dir.path());
+    let root = trusting(&key("release"));
+    let (bundle, _) = on_the_disk(dir.path(), &root);
     for name in ["data/noise.bin", "data/rows.tsv"] {
         let copied = bundle.copy(&name.parse().expect("a path"), &mut Full);
         let Err(CopyError::Write { path, source }) = copied else { panic!("{copied:?}") };
@@ -293,7 +295,8 @@ fn a_bundle_of_more_than_8_gib_is_authentic() {
     file.set_len(sparse.size).expect("a sparse file");
     let source = source::open(&dir.path().join("bundle")).expect("a file");
     let bundle = UntrustedBundle::parse(source).expect("well-formed");
-    let bundle = bundle.authenticate(&trusting(&key("release")), now()).expect("authentic");
+    let root = trusting(&key("release"));
+    let bundle = bundle.authenticate(&root, now()).expect("authentic");
     bundle.check_contents().expect("the signed content");
     assert_eq!(bundle.size(&"zeros/2.bin".parse().expect("a path")), Some(4 << 30));
     file.write_all_at(b"x", sparse.size - 2000).expect("writable");
@@ -307,7 +310,8 @@ fn a_bundle_of_more_than_8_gib_is_authentic() {
 #[test]
 fn a_small_bundle_is_read_as_before() {
     let release = key("release");
-    let bundle = open(&pack(&small(), std::slice::from_ref(&release)), &trusting(&release)).expect("authentic");
+    let root = trusting(&release);
+    let bundle = open(&pack(&small(), std::slice::from_ref(&release)), &root).expect("authentic");
     let mut text = Vec::new();
     bundle.copy(&"rollback/01_table.sql".parse().expect("a path"), &mut text).expect("there");
     assert_eq!(text, b"drop table if exists t;\n");

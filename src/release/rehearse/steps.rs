@@ -10,7 +10,7 @@ use super::trouble::Trouble;
 use super::{ClonedFrom, Job, Rehearsed, Steps, compare, fill};
 use crate::format::fingerprint::{Fingerprint, Scope};
 use crate::format::rehearsal::{FingerprintOf, Rehearsal, RehearsalOutcome};
-use crate::release::order::Order;
+use crate::release::order::RunOrder;
 
 /// Rehearses. An error is that there was no clone.
 pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed, Trouble> {
@@ -29,7 +29,7 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
     let (clone, method) = made.map_err(stopped)?;
     // From here on the clone exists, and nothing may return before it is dropped.
     let connect = compare::watched(job, job.server.database(clone.name()));
-    let order = Order { connect: &connect, clone: Some(&clone), ..job.order };
+    let order = RunOrder { connect: &connect, clone: Some(&clone), ..job.order };
     let mut receipt = blank(job, &clone, method, started);
     if let Some(source) = &source {
         receipt.fingerprints.insert(FingerprintOf::SourceBefore, source.sha256);
