@@ -17,6 +17,7 @@ use pgseal::bundle::{AuthenticateError, AuthenticatedBundle, UntrustedBundle};
 use pgseal::digest::{Digest, Hasher};
 use pgseal::entry_path::EntryPath;
 use pgseal::limits;
+use pgseal::trust::TrustRoot;
 use serde_json::{Value, json};
 
 use super::support::bundles::{bend, now, open, pack, small, write_dir};
