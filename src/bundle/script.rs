@@ -13,9 +13,7 @@ use psql_script::{FileError, Files, Script, ScriptError, Statement, Step, Variab
 /// A script whose every byte, includes too, comes from an authentic bundle. All SQL of a release that reaches a
 /// database comes out of one of these.
 ///
-/// ```compile_fail
-/// let sql = pgseal::bundle::AuthenticatedSql { bundle: todo!(), path: todo!() };
-/// ```
+/// Only [`AuthenticatedSql::of`] makes one.
 #[derive(Clone, Copy)]
 pub struct AuthenticatedSql<'b> {
     files: ReleaseFiles<'b>,
@@ -24,7 +22,7 @@ pub struct AuthenticatedSql<'b> {
 
 impl<'b> AuthenticatedSql<'b> {
     /// A script of the release. `None` for a path that the release doesn't have.
-    pub fn of(bundle: &'b AuthenticatedBundle, path: &EntryPath) -> Option<Self> {
+    pub fn of(bundle: &'b AuthenticatedBundle<'b>, path: &EntryPath) -> Option<Self> {
         let (path, _) = bundle.file(path)?;
         Some(Self { files: ReleaseFiles::of(bundle), path })
     }
@@ -87,11 +85,11 @@ fn psql_variables(variables: &BTreeMap<String, String>, of_the_session: &BTreeMa
 
 /// The files of an authentic bundle, as scripts include them.
 #[derive(Clone, Copy)]
-pub struct ReleaseFiles<'b>(&'b AuthenticatedBundle);
+pub struct ReleaseFiles<'b>(&'b AuthenticatedBundle<'b>);
 
 impl<'b> ReleaseFiles<'b> {
     /// The files of `bundle`.
-    pub fn of(bundle: &'b AuthenticatedBundle) -> Self {
+    pub fn of(bundle: &'b AuthenticatedBundle<'b>) -> Self {
         Self(bundle)
     }
 }

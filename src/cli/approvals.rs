@@ -14,7 +14,7 @@ pub use crate::trust::policy::tallies;
 
 /// One line about an approval.
 pub fn sentence(root: &TrustRoot, signed: &SignedApproval, when: When) -> String {
-    let approval = &signed.approval;
+    let approval = signed.approval();
     let what = match approval.decision {
         Decision::Approve => "approved by",
         Decision::Withdraw => "approval withdrawn by",
@@ -26,7 +26,7 @@ pub fn sentence(root: &TrustRoot, signed: &SignedApproval, when: When) -> String
         _ => String::new(),
     };
     let reason = approval.reason.as_deref().map(|reason| format!(" ({})", escape(reason))).unwrap_or_default();
-    let (owner, role, evidence) = (escape(&signed.owner), &approval.role, signed.evidence);
+    let (owner, role, evidence) = (escape(signed.owner()), &approval.role, signed.evidence());
     format!("{what} {owner} as {role}{apr}, {evidence}{until}{reason}{why}")
 }
 
@@ -37,18 +37,18 @@ pub fn since(evidence: Evidence) -> String {
 
 /// The same as a document.
 pub fn document(root: &TrustRoot, signed: &SignedApproval, when: When) -> Value {
-    let approval = &signed.approval;
+    let approval = signed.approval();
     let counts = policy::counts(root, signed, None, when);
     serde_json::json!({
-        "key_id": signed.key,
-        "owner": signed.owner,
+        "key_id": signed.key(),
+        "owner": signed.owner(),
         "role": approval.role,
         "decision": approval.decision,
         "apr": approval.apr,
         "at": approval.at,
         "expires": approval.expires,
         "reason": approval.reason,
-        "evidence": evidence(signed.evidence),
+        "evidence": evidence(signed.evidence()),
         "counts": counts.is_ok(),
         "why_not": counts.err(),
     })

@@ -164,16 +164,16 @@ fn show_signed(authentic: &AuthenticatedBundle, root: &TrustRoot, word: &Word, o
 /// What the person may not expect: of each key only the last word counts, and for a run only those for its code.
 fn warn(authentic: &AuthenticatedBundle, root: &TrustRoot, word: &Word, key: Option<KeyId>, out: Output) {
     let is_other = |signed: &&SignedApproval| {
-        let apr = signed.approval.apr.as_ref();
+        let apr = signed.approval().apr.as_ref();
         let counts = policy::counts(root, signed, None, When::At(word.at)).is_ok();
         counts && apr.is_some() && apr != word.apr.as_ref()
     };
     let (own, others): (Vec<_>, Vec<_>) =
-        authentic.approvals().iter().filter(is_other).partition(|signed| Some(signed.key) == key);
-    if let Some(before) = own.iter().find_map(|signed| signed.approval.apr.as_ref()) {
+        authentic.approvals().iter().filter(is_other).partition(|signed| Some(signed.key()) == key);
+    if let Some(before) = own.iter().find_map(|signed| signed.approval().apr.as_ref()) {
         out.warning(format!("you approved {before} before: this takes its place"));
     }
-    let other = others.iter().find_map(|signed| signed.approval.apr.as_ref());
+    let other = others.iter().find_map(|signed| signed.approval().apr.as_ref());
     // A run that is ordered without a code counts every approval.
     if let Some(other) = other.filter(|_| authentic.takes_apr()) {
         let who = if key.is_some() { "somebody else" } else { "somebody" };

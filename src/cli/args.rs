@@ -1,14 +1,5 @@
 //! Arguments that several commands share, and what they mean.
 
-use crate::parallel::Cores;
-use std::collections::BTreeMap;
-use std::fmt::Display;
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use clap::Args;
-
 use super::connection;
 use super::error::CliError;
 use super::exit::Exit;
@@ -16,15 +7,23 @@ use super::gate_user::GateUserArgs;
 use super::moved::{Counted, Moved};
 use super::output::{Output, shown};
 use super::passphrase;
-use crate::bundle::{Added, AuthenticateError, AuthenticatedBundle, UntrustedBundle};
+use crate::bundle::{Added, AuthenticateError, AuthenticatedBundle, BundleToRun, UntrustedBundle};
 use crate::open_file;
+use crate::parallel::Cores;
 use crate::postgres::Connector;
 use crate::release::event::Aside;
 use crate::release::stop::Stop;
 use crate::release::watched::Watched;
+use crate::trust::added::{AddedError, ClaimedStatement};
 use crate::trust::{PublicKey, SecretKey, TrustRoot, When, store};
+use clap::Args;
 use pgseal_verify::format::limits_of_run::{RunLimits, TimeLimit};
 use pgseal_verify::format::timestamp::Timestamp;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where a host has its trust root.
 const DEFAULT_TRUST: &str = "/etc/pgseal/trust.json";
@@ -93,28 +92,32 @@ impl BundleArgs {
         self.trust.load()
     }
 
-    /// Reads the trust root, then opens the bundle once and authenticates it.
-    pub fn authenticate(&self, when: When) -> Result<(TrustRoot, AuthenticatedBundle), CliError> {
-        let root = self.trust.load()?;
-        let bundle = authenticate(&self.file, &root, when)?;
-        Ok((root, bundle))
+    /// Opens the bundle once and authenticates it.
+    pub fn authenticate<'r>(&self, root: &'r TrustRoot, when: When) -> Result<AuthenticatedBundle<'r>, CliError> {
+        authenticate(&self.file, root, when)
+    }
+
+    /// Opens the bundle once and authenticates it for a run.
+    pub fn authenticate_to_run<'r>(&self, root: &'r TrustRoot, now: Timestamp) -> Result<BundleToRun<'r>, CliError> {
+        let bundle = open(&self.file)?.authenticate_to_run(root, now);
+        bundle.map_err(|error| CliError::from(error).about(&self.file))
     }
 
     /// As [`Self::authenticate`], for a command that reads the bundle `times` times; the line that moves meanwhile goes when
     /// it is finished.
-    pub fn authenticate_shown(
+    pub fn authenticate_shown<'r>(
         &self,
+        root: &'r TrustRoot,
         when: When,
         times: u64,
         out: Output,
-    ) -> Result<(TrustRoot, AuthenticatedBundle, Arc<Moved>), CliError> {
-        let root = self.trust.load()?;
+    ) -> Result<(AuthenticatedBundle<'r>, Arc<Moved>), CliError> {
         let source = open_file::open(&self.file).map_err(|error| unopened(&self.file, &error))?;
         let (source, moved) = Counted::counting(source, &self.file, times, out);
         let about = |error: CliError| error.about(&self.file);
         let untrusted = UntrustedBundle::parse_with(source, &Cores).map_err(|error| about(error.into()))?;
-        let bundle = untrusted.authenticate(&root, when).map_err(|error| about(error.into()))?;
-        Ok((root, bundle, moved))
+        let bundle = untrusted.authenticate(root, when).map_err(|error| about(error.into()))?;
+        Ok((bundle, moved))
     }
 }
 
@@ -132,14 +135,17 @@ impl ApprovalArgs {
         &self.approvals
     }
 
-    /// The bundle with what these files say of it.
-    pub fn add_to(&self, mut bundle: AuthenticatedBundle, root: &TrustRoot) -> Result<AuthenticatedBundle, CliError> {
+    /// The bundle with the approvals of these files, each added by `with`.
+    pub fn add_to<B>(
+        &self,
+        mut bundle: B,
+        with: impl Fn(B, &ClaimedStatement) -> Result<B, AddedError>,
+    ) -> Result<B, CliError> {
         for file in self.files()? {
             let source = open_file::open(&file).map_err(|error| unopened(&file, &error))?;
             let added = Added::parse(source).map_err(|error| CliError::from(error).about(&file))?;
             for claimed in &added.statements {
-                bundle = bundle
-                    .with_approval(root, claimed)
+                bundle = with(bundle, claimed)
                     .map_err(|error| CliError::from(AuthenticateError::from(error)).about(&file))?;
             }
         }
@@ -177,7 +183,7 @@ impl ApprovalArgs {
 }
 
 /// Opens a bundle once and authenticates it.
-pub fn authenticate(file: &Path, root: &TrustRoot, when: When) -> Result<AuthenticatedBundle, CliError> {
+pub fn authenticate<'r>(file: &Path, root: &'r TrustRoot, when: When) -> Result<AuthenticatedBundle<'r>, CliError> {
     let bundle = open(file)?.authenticate(root, when);
     bundle.map_err(|error| CliError::from(error).about(file))
 }

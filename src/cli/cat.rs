@@ -20,7 +20,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let (_, bundle, moved) = args.bundle.authenticate_shown(When::At(now()), 1, out)?;
+    let root = args.bundle.root()?;
+    let (bundle, moved) = args.bundle.authenticate_shown(&root, When::At(now()), 1, out)?;
     moved.finish();
     if bundle.size(&args.path).is_some_and(|size| size > IN_MEMORY) && !out.json {
         return large(&bundle, &args.path, out);

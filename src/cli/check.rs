@@ -27,11 +27,12 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let (root, bundle) = args.bundle.authenticate(When::At(now()))?;
+    let root = args.bundle.root()?;
+    let bundle = args.bundle.authenticate(&root, When::At(now()))?;
     let variables = order::values(bundle.manifest(), &args.database.variables()?, false)?;
     let limits = (&args.limits, &bundle.manifest().limits);
     let ordered = Ordered::prepare(&args.database, limits, Command::reads("check"), out, Beside::plain(out))?;
-    let order = ordered.order(&bundle, &root, &variables);
+    let order = ordered.order(&bundle, &variables);
     let checked = check::run(&order, &mut Silent);
     if ordered.stop.is_requested() {
         return Err(ordered.command.interrupted());

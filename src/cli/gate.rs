@@ -34,13 +34,14 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let at = now();
-    let (root, bundle) = args.bundle.authenticate(When::At(at))?;
+    let root = args.bundle.root()?;
+    let bundle = args.bundle.authenticate(&root, When::At(at))?;
     policy::admits(&root, &bundle.manifest().release, bundle.release_id(), When::At(at))?;
     let variables = order::values(bundle.manifest(), &args.database.variables()?, true)?;
     let limits = (&args.limits, &bundle.manifest().limits);
     let command = Command { exit: Exit::Unanswered, ..Command::reads("gate") };
     let ordered = Ordered::prepare(&args.database, limits, command, out, Beside::plain(out))?;
-    let order = ordered.order(&bundle, &root, &variables);
+    let order = ordered.order(&bundle, &variables);
     let tallies = approvals::tallies(&root, bundle.approvals(), bundle.takes_apr(), When::At(at));
     if tallies.iter().all(|(_, tallies)| tallies.iter().any(|tally| !tally.is_met())) {
         approvals::lines(&tallies).into_iter().for_each(|line| out.note(line));

@@ -19,7 +19,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let (_, bundle) = args.bundle.authenticate(When::At(now()))?;
+    let root = args.bundle.root()?;
+    let bundle = args.bundle.authenticate(&root, When::At(now()))?;
     let manifest = bundle.manifest();
     out.document(&serde_json::json!({ "release_id": bundle.release_id(), "manifest": V1(manifest) }));
     let release = &manifest.release;

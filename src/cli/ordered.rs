@@ -6,11 +6,9 @@ use super::host::operator;
 use super::interrupt::{self, Command};
 use super::output::Output;
 use super::progress::Beside;
-use crate::bundle::AuthenticatedBundle;
 use crate::release::Order;
 use crate::release::stop::Stop;
 use crate::release::watched::Watched;
-use crate::trust::TrustRoot;
 use pgseal_verify::format::limits_of_run::RunLimits;
 use pgseal_verify::format::receipt::Operator;
 use std::collections::BTreeMap;
@@ -51,15 +49,9 @@ impl Ordered {
     }
 
     /// The order.
-    pub fn order<'b>(
-        &'b self,
-        bundle: &'b AuthenticatedBundle,
-        root: &'b TrustRoot,
-        variables: &'b BTreeMap<String, String>,
-    ) -> Order<'b> {
+    pub fn order<'b, B>(&'b self, bundle: &'b B, variables: &'b BTreeMap<String, String>) -> Order<'b, &'b B> {
         Order {
             bundle,
-            root,
             connect: &self.connect,
             runs_as: self.runs_as.as_deref(),
             clone: None,

@@ -1,8 +1,5 @@
 //! What `run` and `rollback` share: the journal before, the receipt after, and how the end is told.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
 use super::args::{PassphraseArgs, now};
 use super::error::{self, CliError};
 use super::exit::Exit;
@@ -17,16 +14,15 @@ use crate::record::rehearsal;
 use crate::release::Report;
 use crate::release::report::FailureKind;
 use crate::release::watched::LOCK_NOT_AVAILABLE;
-use crate::trust::policy::{self, Admission, PolicyError};
 use crate::trust::{SecretKey, TrustRoot};
 use pgseal_verify::digest::hex;
-use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::receipt::{Action, Outcome, Receipt};
 use pgseal_verify::format::rehearsal::Rehearsal;
 use pgseal_verify::format::statement::ReleaseId;
-use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::format::wire::V1;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// Where receipts go, and who signs them.
 #[derive(clap::Args, Debug)]
@@ -88,18 +84,6 @@ impl ReceiptArgs {
         let stem = format!("{name}-{version}-{what}-{}-{}", now().compact(), &run_id[..8]);
         Ok(Prepared { run_id, key, dir: self.receipts.clone(), stem, reserved: None })
     }
-}
-
-/// The trust root's leave to run the release with these variables. The code that it is ordered with is the one that
-/// people must have approved.
-pub fn admit(
-    root: &TrustRoot,
-    bundle: &AuthenticatedBundle,
-    variables: &BTreeMap<String, String>,
-    now: Timestamp,
-) -> Result<Admission, PolicyError> {
-    let apr = variables.get(APR_VARIABLE).map(String::as_str);
-    policy::admit(root, &bundle.manifest().release, bundle.release_id(), bundle.approvals(), apr, now)
 }
 
 impl Prepared {

@@ -14,10 +14,10 @@ use super::gate;
 use super::interrupt::Command;
 use super::ordered::Ordered;
 use super::output::Output;
-use super::perform::admit;
 use super::points;
 use super::progress::Beside;
 use super::stage;
+use crate::bundle::BundleToRun;
 use crate::record::memory;
 use crate::release::event::Silent;
 use crate::release::indexes;
@@ -60,31 +60,32 @@ struct Answer<'a> {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let at = now();
-    let (root, bundle) = args.bundle.authenticate(When::At(at))?;
-    let bundle = args.approvals.add_to(bundle, &root)?;
+    let root = args.bundle.root()?;
+    let bundle = args.bundle.authenticate_to_run(&root, at)?;
+    let bundle = args.approvals.add_to(bundle, BundleToRun::with_approval)?;
     let manifest = bundle.manifest();
     let variables = order::values(manifest, &args.database.variables()?, true)?;
     let clock = memory::check_clock(&args.receipts, at).map_err(CliError::from);
-    let admitted = admit(&root, &bundle, &variables, at).map_err(CliError::from);
+    let code = variables.get(APR_VARIABLE).map(String::as_str);
+    let admitted = bundle.admit(code).map_err(CliError::from);
     let named = args.rehearsal.as_deref();
     let rehearsed = measured::find(named, &args.receipts, (&root, &bundle), When::At(at), out)?;
     let proof = crate::release::rehearsal_proof::proof(named, &root, &bundle, &variables, &args.receipts, at)
         .map_err(CliError::from);
     let limits = (&args.limits, &manifest.limits);
     let ordered = Ordered::prepare(&args.database, limits, Command::reads("plan"), out, Beside::plain(out))?;
-    let order = ordered.order(&bundle, &root, &variables);
+    let order = ordered.order(&bundle, &variables);
     let mut plan = plan::make(order, &mut Silent);
     if ordered.stop.is_requested() {
         return Err(ordered.command.interrupted());
     }
     let tables = match &rehearsed {
-        Some(rehearsed) => indexes::tables(&order, rehearsed.relations()),
+        Some(rehearsed) => indexes::tables(&order.authentic(), rehearsed.relations()),
         None => BTreeMap::new(),
     };
     let met = std::mem::take(&mut plan.obstacles).into_iter().map(obstacle);
     let obstacles: Vec<CliError> =
         clock.err().into_iter().chain(admitted.err()).chain(proof.err()).chain(met).collect();
-    let code = variables.get(APR_VARIABLE).map(String::as_str);
     let tallies = policy::tally(&root, bundle.approvals(), code, When::At(at));
     let approvals =
         if tallies.is_empty() { Vec::new() } else { vec![(code.and_then(|code| code.parse().ok()), tallies)] };

@@ -89,7 +89,8 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let key = args.receipts.key()?;
     let at = now();
-    let (root, bundle) = args.bundle.authenticate(When::At(at))?;
+    let root = args.bundle.root()?;
+    let bundle = args.bundle.authenticate_to_run(&root, at)?;
     let manifest = bundle.manifest();
     policy::admits(&root, &manifest.release, bundle.release_id(), When::At(at))?;
     let variables = order::values(manifest, &args.database.variables()?, true)?;
@@ -127,7 +128,6 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let rehearsal_id = prepared.run_id.clone();
     let order = Order {
         bundle: &bundle,
-        root: &root,
         connect: server.maintenance(),
         runs_as: runs_as.as_deref(),
         clone: None,

@@ -34,7 +34,8 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let key = args.receipts.key()?;
     // What was allowed to run may be undone, also when keys or the trust root have expired since.
-    let (root, bundle) = args.bundle.authenticate(When::Undo)?;
+    let root = args.bundle.root()?;
+    let bundle = args.bundle.authenticate(&root, When::Undo)?;
     let manifest = bundle.manifest();
     let variables = order::values(manifest, &args.database.variables()?, false)?;
     let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Rollback)?;
@@ -43,7 +44,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let command = Command::writes("rollback", &args.receipts.receipts);
     let ordered = Ordered::prepare(&args.database, limits, command, out, progress.beside())?;
     let ordered = ordered.retrying(args.retries.lock_retries);
-    let order = ordered.order(&bundle, &root, &variables);
+    let order = ordered.order(&bundle, &variables);
     let found = rollback::find(order, &mut progress).map_err(|error| ordered.told(error.into()))?;
     let applied = match found {
         Found::Applied(applied) => applied,

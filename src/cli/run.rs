@@ -6,15 +6,16 @@ use super::exit::Exit;
 use super::interrupt::Command;
 use super::ordered::Ordered;
 use super::output::Output;
-use super::perform::{ReceiptArgs, admit};
+use super::perform::ReceiptArgs;
 use super::progress::Progress;
 use super::rehearsal_proof::RehearsedArgs;
 use super::schema_digests::SchemaDigestArgs;
 use super::stage;
+use crate::bundle::BundleToRun;
 use crate::record::memory;
 use crate::release::resume::Decision;
 use crate::release::{gate, order};
-use crate::trust::When;
+use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::receipt::Action;
 
 #[derive(clap::Args, Debug)]
@@ -55,13 +56,14 @@ fn decision(text: &str) -> Result<Decision, String> {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let key = args.receipts.key()?;
     let at = now();
-    let (root, bundle) = args.bundle.authenticate(When::At(at))?;
-    let bundle = args.approvals.add_to(bundle, &root)?;
+    let root = args.bundle.root()?;
+    let bundle = args.bundle.authenticate_to_run(&root, at)?;
+    let bundle = args.approvals.add_to(bundle, BundleToRun::with_approval)?;
     let manifest = bundle.manifest();
     stage::warn(manifest, out);
     let variables = order::values(manifest, &args.database.variables()?, true)?;
     memory::check_clock(&args.receipts.receipts, at)?;
-    let admission = admit(&root, &bundle, &variables, at)?;
+    let admission = bundle.admit(variables.get(APR_VARIABLE).map(String::as_str))?;
     let named = args.rehearsed.rehearsal.as_deref();
     let rehearsed =
         crate::release::rehearsal_proof::proof(named, &root, &bundle, &variables, &args.receipts.receipts, at)?;
@@ -73,7 +75,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let command = if args.resume { Command { exit: Exit::Partial, ..writes } } else { writes };
     let ordered = Ordered::prepare(&args.database, limits, command, out, progress.beside())?;
     let ordered = ordered.retrying(args.retries.lock_retries);
-    let order = ordered.order(&bundle, &root, &variables);
+    let order = ordered.order(&bundle, &variables);
     let ready = gate::pass(order, &mut progress).map_err(CliError::from).and_then(|gated| {
         let ready = if args.resume { gated.resume(args.interrupted) } else { gated.preflight() };
         ready.map_err(CliError::from)
@@ -82,13 +84,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let error = ordered.told(error);
         if args.resume && error.exit != Exit::Preflight { still_half_way(error) } else { error }
     })?;
-    let schema = args.schema.before(&order).map_err(|error| ordered.told(error))?;
+    let schema = args.schema.before(&order.authentic()).map_err(|error| ordered.told(error))?;
     let journal = prepared.journal()?;
     let report = ready.run(&admission, rehearsed.as_ref(), &prepared.run_id, journal, &mut progress);
     ordered.stop.ended();
     progress.finish();
     let mut report = report?;
-    args.schema.add(schema, &order, &mut report, out);
+    args.schema.add(schema, &order.authentic(), &mut report, out);
     prepared.conclude(&bundle, report, out)
 }
 

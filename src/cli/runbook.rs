@@ -41,7 +41,8 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let when = When::At(now());
-    let (root, bundle) = args.bundle.authenticate(when)?;
+    let root = args.bundle.root()?;
+    let bundle = args.bundle.authenticate(&root, when)?;
     let manifest = bundle.manifest();
     let runbooks = manifest.runbooks.iter().filter(|runbook| runbook.audience == args.audience);
     let mut texts = Vec::new();

@@ -193,15 +193,15 @@ fn after(mut word: Word, bundle: &UntrustedBundle, is_theirs: impl Fn(KeyId, &Ap
 }
 
 /// A bundle as somebody sees it who is about to say something of it.
-pub struct Seen {
+pub struct Seen<'r> {
     pub bundle: UntrustedBundle,
     pub manifest: Manifest,
     /// The same, authentic; `None` without a trust root.
-    pub authentic: Option<AuthenticatedBundle>,
+    pub authentic: Option<AuthenticatedBundle<'r>>,
 }
 
 /// Opens the bundle and reads what it says. With a trust root, only after its signatures held.
-pub fn look(file: &Path, root: Option<&TrustRoot>, out: Output) -> Result<Seen, CliError> {
+pub fn look<'r>(file: &Path, root: Option<&'r TrustRoot>, out: Output) -> Result<Seen<'r>, CliError> {
     let bundle = open(file)?;
     let Some(root) = root else {
         out.warning("no trust root was named (--trust): nobody has checked who made this release");

@@ -32,7 +32,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let (_, bundle, moved) = args.bundle.authenticate_shown(When::At(now()), 2, out)?;
+    let root = args.bundle.root()?;
+    let (bundle, moved) = args.bundle.authenticate_shown(&root, When::At(now()), 2, out)?;
     let io = |error: std::io::Error| CliError::io(&args.dir, &error);
     if args.dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         let message = format!("{} is not empty", shown(&args.dir));

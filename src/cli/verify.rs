@@ -39,8 +39,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (now, when) = (now(), args.as_of);
     let judged = when.map_or(When::At(now), When::AsOf);
     let times = if args.contents { 2 } else { 1 };
-    let (root, bundle, moved) = args.bundle.authenticate_shown(judged, times, out)?;
-    let bundle = args.approvals.add_to(bundle, &root)?;
+    let root = args.bundle.root()?;
+    let (bundle, moved) = args.bundle.authenticate_shown(&root, judged, times, out)?;
+    let bundle = args.approvals.add_to(bundle, AuthenticatedBundle::with_approval)?;
     let manifest = bundle.manifest();
     policy::admits(&root, &manifest.release, bundle.release_id(), judged)?;
     if args.contents {
@@ -95,7 +96,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         out.line(line);
     }
     let later = |signed: &SignedApproval| {
-        let said = &signed.approval;
+        let said = signed.approval();
         said.decision == Decision::Withdraw && when.is_some_and(|time| time < said.at)
     };
     if bundle.approvals().iter().any(later) {

@@ -4,7 +4,7 @@ use super::event::{Event, Observer};
 use super::failure::Failure;
 use super::gate_role::{self, TooMuch};
 use super::lock::{self, LockError};
-use super::order::Order;
+use super::order::{Order, RunOrder};
 use super::probe::{self, Answer};
 use super::question::Within;
 use super::settings;
@@ -17,16 +17,34 @@ use pgseal_verify::format::trust_document::Policy;
 
 /// An authentic release whose gates were all READY, with the locked session that will run it.
 ///
-/// Only [`pass`] makes one, so nothing runs that was not asked for:
-///
-/// ```compile_fail
-/// let gated = pgseal::release::GatedRelease {};
-/// ```
+/// Only [`pass`] makes one, of a bundle that may run.
 pub struct GatedRelease<'b> {
-    pub(super) order: Order<'b>,
-    pub(super) session: Box<dyn Session>,
-    pub(super) target: ObservedTarget,
-    pub(super) answers: Vec<GateAnswer>,
+    order: Order<'b>,
+    session: Box<dyn Session>,
+    target: ObservedTarget,
+    answers: Vec<GateAnswer>,
+}
+
+impl<'b> GatedRelease<'b> {
+    /// The order.
+    pub fn order(&self) -> &Order<'b> {
+        &self.order
+    }
+
+    /// The answers of its gates.
+    pub fn answers(&self) -> &[GateAnswer] {
+        &self.answers
+    }
+
+    /// The locked session, with the order and the target.
+    pub(super) fn session(&mut self) -> (&mut dyn Session, &Order<'b>, &ObservedTarget) {
+        (self.session.as_mut(), &self.order, &self.target)
+    }
+
+    /// What a run begins with.
+    pub(super) fn into_parts(self) -> (Order<'b>, Box<dyn Session>, ObservedTarget, Vec<GateAnswer>) {
+        (self.order, self.session, self.target, self.answers)
+    }
 }
 
 /// Why the gates were not passed. Nothing has been written anywhere.
@@ -54,8 +72,9 @@ pub enum OpenError {
 }
 
 /// Connects, compares the target, takes the lock, asks every gate.
-pub fn pass<'b>(order: Order<'b>, observer: &mut dyn Observer) -> Result<GatedRelease<'b>, GateError> {
-    let (mut session, target) = open(&order, order.root.policy(), Purpose::Write).map_err(GateError::Open)?;
+pub fn pass<'b>(order: RunOrder<'b>, observer: &mut dyn Observer) -> Result<GatedRelease<'b>, GateError> {
+    let order = order.authentic();
+    let (mut session, target) = open(&order, order.root().policy(), Purpose::Write).map_err(GateError::Open)?;
     target::check_primary(session.as_ref()).map_err(|error| GateError::Open(OpenError::Target(error)))?;
     lock::take(session.as_mut(), order.stop, observer).map_err(GateError::Lock)?;
     let answers = ask_all(&order, observer)?;
@@ -88,7 +107,7 @@ pub(super) fn open(
 pub(super) fn open_to_ask(order: &Order<'_>, policy: &Policy) -> Result<(Box<dyn Session>, Within), OpenError> {
     let (mut session, _) = open(order, policy, Purpose::Ask)?;
     let runs_as = order.runs_as.filter(|_| order.clone.is_none());
-    let roles = gate_role::check(session.as_mut(), order.root.policy().gate_role, runs_as);
+    let roles = gate_role::check(session.as_mut(), order.root().policy().gate_role, runs_as);
     let roles = roles.map_err(OpenError::Connect)?;
     let within = if roles.superuser_runs { Within::BeforeSuperusersRun } else { Within::OwnTransaction };
     roles.too_much.map_or(Ok((session, within)), |too_much| Err(OpenError::Role(too_much)))
@@ -100,7 +119,7 @@ pub(super) fn open_to_ask(order: &Order<'_>, policy: &Policy) -> Result<(Box<dyn
 pub fn answers(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
     // Without gates too, so that a wrong target or role is told.
     let open = || {
-        let (session, within) = open_to_ask(order, order.root.policy())?;
+        let (session, within) = open_to_ask(order, order.root().policy())?;
         target::check_primary(session.as_ref()).map_err(OpenError::Target)?;
         Ok((session, within))
     };

@@ -20,7 +20,7 @@ const TABLES: &str =
 /// there are none: it is only about how locks are shown.
 pub fn tables<'n>(order: &Order<'_>, relations: impl IntoIterator<Item = &'n str>) -> BTreeMap<String, String> {
     let relations = serde_json::json!(relations.into_iter().collect::<Vec<_>>()).to_string();
-    let Ok((mut session, _)) = gate::open(order, order.root.policy(), Purpose::Read) else { return BTreeMap::new() };
+    let Ok((mut session, _)) = gate::open(order, order.root().policy(), Purpose::Read) else { return BTreeMap::new() };
     let Ok(found) = session.query(TABLES, &[&relations]) else { return BTreeMap::new() };
     let pair = |row: Vec<Option<String>>| match &row[..] {
         [Some(index), Some(table)] => Some((index.clone(), table.clone())),

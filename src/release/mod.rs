@@ -49,5 +49,5 @@ pub mod watched;
 
 pub use event::{Event, Observer};
 pub use gate::GatedRelease;
-pub use order::Order;
+pub use order::{Order, RunOrder};
 pub use report::Report;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::rehearse::ClonedDatabase;
 use super::stop::Stop;
-use crate::bundle::AuthenticatedBundle;
 use crate::bundle::AuthenticatedSql;
+use crate::bundle::{AuthenticatedBundle, BundleToRun};
 use crate::database::Connect;
 use crate::trust::TrustRoot;
 use pgseal_verify::entry_path::EntryPath;
@@ -14,13 +14,11 @@ use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::receipt::Operator;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// An order. Everything that acts on a database takes one.
+/// An order. Everything that acts on a database takes one; what runs a release takes a [`RunOrder`].
 #[derive(Clone, Copy)]
-pub struct Order<'b> {
+pub struct Order<'b, B = &'b AuthenticatedBundle<'b>> {
     /// The release.
-    pub bundle: &'b AuthenticatedBundle,
-    /// By which trust root it is authentic.
-    pub root: &'b TrustRoot,
+    pub bundle: B,
     /// The database.
     pub connect: &'b dyn Connect,
     /// The role that runs, where gates and probes are asked as another one.
@@ -42,7 +40,23 @@ pub struct Order<'b> {
     pub clock: &'b dyn Fn() -> Timestamp,
 }
 
+/// An order to run.
+pub type RunOrder<'b> = Order<'b, &'b BundleToRun<'b>>;
+
+impl<'b> RunOrder<'b> {
+    /// The same for what looks and undoes.
+    pub fn authentic(self) -> Order<'b> {
+        let Self { bundle, connect, runs_as, clone, variables, limits, lock_retries, operator, stop, clock } = self;
+        Order { bundle, connect, runs_as, clone, variables, limits, lock_retries, operator, stop, clock }
+    }
+}
+
 impl<'b> Order<'b> {
+    /// The trust root by which the release is authentic.
+    pub fn root(&self) -> &'b TrustRoot {
+        self.bundle.root()
+    }
+
     /// What the release is.
     pub fn manifest(&self) -> &'b Manifest {
         self.bundle.manifest()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::event::Observer;
 use super::failure::Failure;
 use super::gate::{self, GateError};
-use super::order::Order;
+use super::order::{Order, RunOrder};
 use super::phases::{self, Numbered};
 use super::preflight::{self, PreflightError};
 use super::probe::Observed;
@@ -72,7 +72,8 @@ pub enum Obstacle {
 }
 
 /// Plans. Read-only: the lock is taken, since `run` would take it, and given back with the session.
-pub fn make(order: Order<'_>, observer: &mut dyn Observer) -> Plan {
+pub fn make(to_run: RunOrder<'_>, observer: &mut dyn Observer) -> Plan {
+    let order = to_run.authentic();
     let (phases, points) = (phases(order.manifest()), points_of(&order));
     let mut plan = Plan { gates: None, now: None, tiers: Vec::new(), phases, points, obstacles: Vec::new() };
     let mut new = BTreeSet::new();
@@ -82,9 +83,9 @@ pub fn make(order: Order<'_>, observer: &mut dyn Observer) -> Plan {
             Err(failure) => plan.obstacles.push(Obstacle::Script(Box::new(failure))),
         }
     }
-    match gate::pass(order, observer) {
+    match gate::pass(to_run, observer) {
         Ok(gated) => {
-            plan.gates = Some(gated.answers.clone());
+            plan.gates = Some(gated.answers().to_vec());
             match gated.preflight().as_ref().map(ReadyRelease::before) {
                 Ok(before) => plan.now = before.cloned(),
                 Err(_) => look_further(order, &mut plan),
@@ -127,7 +128,9 @@ fn points_of(order: &Order<'_>) -> Vec<Point> {
 
 /// A closed gate, or a ledger that says no, still leaves the question what the state is.
 fn look_further(order: Order<'_>, plan: &mut Plan) {
-    let Ok((mut session, _)) = gate::open(&order, order.root.policy(), crate::database::Purpose::Read) else { return };
+    let Ok((mut session, _)) = gate::open(&order, order.root().policy(), crate::database::Purpose::Read) else {
+        return;
+    };
     match preflight::run(session.as_mut(), &order) {
         Ok(now) => plan.now = Some(now),
         Err(error) => plan.obstacles.push(Obstacle::Preflight(error)),

@@ -62,7 +62,7 @@ pub fn run(session: &mut dyn Session, order: &Order<'_>) -> Result<Observed, Pre
 
 /// What the baseline's probe sees before a run.
 pub fn before(order: &Order<'_>) -> Result<Observed, PreflightError> {
-    let (mut session, within) = gate::open_to_ask(order, order.root.policy()).map_err(PreflightError::Open)?;
+    let (mut session, within) = gate::open_to_ask(order, order.root().policy()).map_err(PreflightError::Open)?;
     seen(session.as_mut(), order, &order.manifest().states.baseline, within).map_err(PreflightError::Probe)
 }
 

@@ -80,7 +80,7 @@ pub fn ask(
 
 /// How the questions of a run are asked: on a clone, and where the trust root allows any role, whoever owns what they read.
 pub fn within_run(order: &Order<'_>) -> Within {
-    let trusts_owners = order.clone.is_some() || order.root.policy().gate_role == GateRole::Any;
+    let trusts_owners = order.clone.is_some() || order.root().policy().gate_role == GateRole::Any;
     if trusts_owners { Within::TrustingRun } else { Within::Run }
 }
 

@@ -67,7 +67,7 @@ pub(super) fn blank_receipt(order: &Order<'_>, work: &Work<'_>, start: Start, ru
         release: order.manifest().release.clone(),
         signers: order.bundle.signatories().iter().map(|signatory| signatory.key.digest()).collect(),
         approvals: work.approvals.iter().map(approval).collect(),
-        trust: TrustReference { version: order.root.document().version, sha256: order.root.digest() },
+        trust: TrustReference { version: order.root().document().version, sha256: order.root().digest() },
         target: start.target,
         variables: BTreeMap::clone(order.variables),
         gates: start.gates,
@@ -83,12 +83,12 @@ pub(super) fn blank_receipt(order: &Order<'_>, work: &Work<'_>, start: Start, ru
 }
 
 fn approval(signed: &SignedApproval) -> CountedApproval {
-    let approval = &signed.approval;
+    let approval = signed.approval();
     CountedApproval {
-        key_id: signed.key.digest(),
+        key_id: signed.key().digest(),
         role: approval.role.clone(),
         apr: approval.apr.clone(),
         at: approval.at,
-        evidence: signed.evidence.level().to_owned(),
+        evidence: signed.evidence().level().to_owned(),
     }
 }

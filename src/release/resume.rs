@@ -1,10 +1,11 @@
 //! An unfinished run, as the ledger knows it, and what `run --resume` takes from it.
 
-use super::gate::GatedRelease;
+use super::order::Order;
 use super::preflight::{self, PreflightError};
-use super::run::ReadyRelease;
+use crate::database::Session;
 use crate::record::ledger::{self, Entry, Happened, Step};
 use pgseal_verify::digest::Digest;
+use pgseal_verify::format::receipt::ObservedTarget;
 
 /// What a person says of a statement whose effect the catalog can't show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,27 +37,30 @@ pub(super) enum Progress {
     Done,
 }
 
-impl<'b> GatedRelease<'b> {
-    /// Finds the unfinished run that this release goes on with. Baseline is behind it, so no state is asked.
-    pub fn resume(mut self, decision: Option<Decision>) -> Result<ReadyRelease<'b>, PreflightError> {
-        preflight::check_clock(self.session.as_mut(), &self.order)?;
-        let found = ledger::unfinished_run(self.session.as_mut()).map_err(PreflightError::Ledger)?;
+impl Resumed {
+    /// The unfinished run of this release with these values, by this role.
+    pub(super) fn find(
+        session: &mut dyn Session,
+        order: &Order<'_>,
+        target: &ObservedTarget,
+        decision: Option<Decision>,
+    ) -> Result<Self, PreflightError> {
+        preflight::check_clock(session, order)?;
+        let found = ledger::unfinished_run(session).map_err(PreflightError::Ledger)?;
         let Some((entry, steps)) = found else { return Err(PreflightError::NothingToResume) };
-        if entry.release_id != self.order.bundle.release_id().to_string() {
+        if entry.release_id != order.bundle.release_id().to_string() {
             return Err(PreflightError::Unfinished(Box::new(entry)));
         }
-        if entry.variables != *self.order.variables {
+        if entry.variables != *order.variables {
             return Err(PreflightError::OtherValues(Box::new(entry)));
         }
         // Names may mean something else to another role.
-        if entry.role != self.target.role {
+        if entry.role != target.role {
             return Err(PreflightError::OtherRole(Box::new(entry)));
         }
-        Ok(ReadyRelease { gated: self, before: None, resumed: Some(Resumed { entry, steps, decision }) })
+        Ok(Self { entry, steps, decision })
     }
-}
 
-impl Resumed {
     /// Whether a tier is complete and committed.
     pub(super) fn has_tier(&self, name: &str) -> bool {
         self.steps.iter().any(|step| step.happened == Happened::Tier && step.tier.as_deref() == Some(name))

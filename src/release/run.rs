@@ -7,11 +7,11 @@ use super::perform::{self, Start, Work};
 use super::preflight::{self, PreflightError};
 use super::probe::Observed;
 use super::report::Report;
-use super::resume::Resumed;
+use super::resume::{Decision, Resumed};
+use crate::bundle::Admission;
 use crate::record::journal::Journal;
 use crate::record::rehearsal::Proved;
 use crate::trust::added::SignedApproval;
-use crate::trust::policy::Admission;
 use pgseal_verify::format::manifest::When;
 use pgseal_verify::format::receipt::Action;
 use pgseal_verify::format::statement::ReleaseId;
@@ -20,17 +20,25 @@ use pgseal_verify::format::statement::ReleaseId;
 ///
 /// Only [`GatedRelease::preflight`] and [`GatedRelease::resume`] make one.
 pub struct ReadyRelease<'b> {
-    pub(super) gated: GatedRelease<'b>,
+    gated: GatedRelease<'b>,
     /// What the probe saw; not asked where an unfinished run goes on.
-    pub(super) before: Option<Observed>,
-    pub(super) resumed: Option<Resumed>,
+    before: Option<Observed>,
+    resumed: Option<Resumed>,
 }
 
 impl<'b> GatedRelease<'b> {
     /// Checks ledger and baseline on the locked session.
     pub fn preflight(mut self) -> Result<ReadyRelease<'b>, PreflightError> {
-        let before = preflight::run(self.session.as_mut(), &self.order)?;
-        Ok(ReadyRelease { gated: self, before: Some(before), resumed: None })
+        let (session, order, _) = self.session();
+        let before = preflight::run(session, order)?;
+        Ok(ReadyRelease::new(self, Some(before), None))
+    }
+
+    /// Finds the unfinished run that this release continues. Baseline is behind it, so no state is asked.
+    pub fn resume(mut self, decision: Option<Decision>) -> Result<ReadyRelease<'b>, PreflightError> {
+        let (session, order, target) = self.session();
+        let resumed = Resumed::find(session, order, target, decision)?;
+        Ok(ReadyRelease::new(self, None, Some(resumed)))
     }
 }
 
@@ -40,8 +48,8 @@ pub enum RunError {
     /// A script is not there.
     #[error(transparent)]
     Script(#[from] MissingScript),
-    /// The trust root gave its leave to another release.
-    #[error("the trust root's leave is for another release ({0})")]
+    /// The admission of another bundle, or by another trust root.
+    #[error("the admission is of another bundle ({0})")]
     Admission(ReleaseId),
     /// The release or the trust root wants a rehearsal, and there is no proof of one.
     #[error("a run needs the receipt of a rehearsal of this release with these values for {0:?}, and there is none")]
@@ -53,10 +61,14 @@ pub enum RunError {
 
 /// Whether a run needs the proof of a rehearsal.
 pub fn needs_rehearsal(order: &Order<'_>) -> bool {
-    order.manifest().require_rehearsal || order.root.policy().require_rehearsal
+    order.manifest().require_rehearsal || order.root().policy().require_rehearsal
 }
 
-impl ReadyRelease<'_> {
+impl<'b> ReadyRelease<'b> {
+    fn new(gated: GatedRelease<'b>, before: Option<Observed>, resumed: Option<Resumed>) -> Self {
+        Self { gated, before, resumed }
+    }
+
     /// What the probe saw before; `None` where an unfinished run goes on.
     pub fn before(&self) -> Option<&Observed> {
         self.before.as_ref()
@@ -65,15 +77,15 @@ impl ReadyRelease<'_> {
     /// Runs all tiers, by the trust root's leave; where the release or the trust root wants a rehearsal, only with its proof.
     pub fn run(
         self,
-        admission: &Admission,
+        admission: &Admission<'_>,
         rehearsed: Option<&Proved>,
         run_id: &str,
         journal: Journal,
         observer: &mut dyn Observer,
     ) -> Result<Report, RunError> {
-        let order = &self.gated.order;
-        if admission.release_id() != order.bundle.release_id() {
-            return Err(RunError::Admission(admission.release_id()));
+        let order = self.gated.order();
+        if !std::ptr::eq(admission.bundle(), order.bundle) {
+            return Err(RunError::Admission(admission.bundle().release_id()));
         }
         if order.clone.is_some() {
             return Err(RunError::Clone("this database is a clone, on which the release is only rehearsed"));
@@ -88,7 +100,7 @@ impl ReadyRelease<'_> {
 
     /// Runs all tiers on a clone: nobody's approval is needed there, and none counts.
     pub fn rehearse(self, run_id: &str, journal: Journal, observer: &mut dyn Observer) -> Result<Report, RunError> {
-        if self.gated.order.clone.is_none() {
+        if self.gated.order().clone.is_none() {
             return Err(RunError::Clone("without approvals a release is rehearsed on a clone, and this is none"));
         }
         self.perform(&[], run_id, journal, observer)
@@ -101,7 +113,7 @@ impl ReadyRelease<'_> {
         journal: Journal,
         observer: &mut dyn Observer,
     ) -> Result<Report, RunError> {
-        let GatedRelease { order, session, target, answers } = self.gated;
+        let (order, session, target, answers) = self.gated.into_parts();
         let manifest = order.manifest();
         let work = Work {
             action: Action::Run,

@@ -1,19 +1,11 @@
 //! The signatures of a draft while they are collected: made by many people, counted for both versions that must agree.
 
+pub use super::draft_root::Tally;
 use super::pae::pre_authentication_encoding;
 use super::public_key::PublicKey;
 use super::root::{ClaimedSignature, DraftRoot, SignatureError, TrustRoot};
 use super::signer::{Signer, SignerError};
 use pgseal_verify::format::trust_document::PAYLOAD_TYPE;
-
-/// How many root signatures are there, of how many that are needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tally {
-    /// Distinct root keys that count.
-    pub counted: usize,
-    /// How many must.
-    pub threshold: u8,
-}
 
 /// How far the signatures of a draft are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,13 +14,6 @@ pub struct Progress {
     pub own: Tally,
     /// By the root keys of the version before it, where that one is known.
     pub before: Option<Tally>,
-}
-
-impl Tally {
-    /// Whether they suffice.
-    pub fn is_met(self) -> bool {
-        self.counted >= usize::from(self.threshold)
-    }
 }
 
 impl Progress {

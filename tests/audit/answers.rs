@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use crate::support::tar::Tar;
 use crate::vault::{ARCHIVE, Vault, approved, bundle, ran, set};
+use pgseal_testkit::tar::Tar;
 
 /// Twelve releases that ran, one of them changed since.
 fn vault() -> Vault {

@@ -5,12 +5,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::people::{self};
-use crate::support::site::outcome;
-use crate::support::tar::{Member, Tar};
-use crate::vault::{ARCHIVE, Vault, bundle, ran, set, yes};
-use crate::vault::{ARCHIVE, bundle, set, yes};
-use pgseal_testkit::people::{self};
+use crate::vault::{ARCHIVE, Vault, bundle, set, yes};
+use pgseal_testkit::people;
 use pgseal_testkit::site::outcome;
 use pgseal_testkit::tar::{Member, Tar};
 

@@ -8,8 +8,8 @@ use pgseal::audit::Place;
 use pgseal::audit::place::tar_file::TarFile;
 use pgseal_verify::archive::source::InMemory;
 
-use crate::support::tar::{Member, Tar};
 use crate::vault::{ARCHIVE, Vault, approved, bundle, ran, set, yes};
+use pgseal_testkit::tar::{Member, Tar};
 
 /// Each change of a tar file with two good bundles, by what is doubtful about it.
 type Change<'a> = (&'a str, &'a dyn Fn(&mut Tar));

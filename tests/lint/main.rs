@@ -412,8 +412,7 @@ fn the_parser_is_asked_once_about_all_tiers_and_once_about_all_rollback_scripts(
     let tier = |n| format!("[[tier]]\nname = \"n{n}\"\nfile = \"tiers/n{n}.sql\"\ntransaction = \"release\"\n");
     let release = Release::with([("release.toml", (0..20).map(tier).collect::<String>().as_str())]);
     (0..20).for_each(|n| release.write(&format!("tiers/n{n}.sql"), "drop table u;\n"));
-    let definition =
-        Definition::read(&release.path(), &pgseal::cli::program()).unwrap_or_else(|error| panic!("{error}"));
+    let definition = Definition::read(&release.path()).unwrap_or_else(|error| panic!("{error}"));
     let counter = Counter::default();
     assert_eq!(pgseal::lint::warnings(&definition, &counter), []);
     assert_eq!(counter.0.into_inner(), 2);

@@ -148,7 +148,7 @@ fn every_flipped_bit_of_what_people_added_is_rejected() {
     let bytes: Arc<[u8]> = good.approved.clone().into();
     let bundle = open(&bytes, &root).expect("unharmed it is authentic");
     assert_eq!(bundle.approvals().len(), 2);
-    let levels = [bundle.signatories()[0].evidence.level(), bundle.approvals()[0].evidence.level()];
+    let levels = [bundle.signatories()[0].evidence.level(), bundle.approvals()[0].evidence().level()];
     assert_eq!(levels, ["notarised"; 2]);
     let by_byte = expected(&bytes);
     for_all(bytes.len() * 8, |bit| assert_eq!(flip(&bytes, &root, bit), by_byte[bit / 8], "bit {bit}"));

@@ -126,6 +126,37 @@ fn the_library_reads_no_clock_and_no_environment() {
 }
 
 #[test]
+fn thresholds_are_compared_in_one_file() {
+    let compares = |line: &&str| {
+        let operators = [" >= ", " <= ", " > ", " < ", "usize::from("];
+        line.contains("threshold") && operators.iter().any(|operator| line.contains(operator))
+    };
+    let found = sources().into_iter().filter(|source| source.code.lines().any(|line| compares(&line)));
+    let paths: Vec<String> = found.map(|source| source.path).collect();
+    assert_eq!(paths, ["trust/draft_root.rs"], "DraftRoot::met compares thresholds");
+}
+
+#[test]
+fn every_type_that_carries_proof_has_a_case() {
+    let house = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let table = house.split("## The types that carry proof").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let rows = table.expect("the table").lines().filter(|line| line.starts_with("| `"));
+    let names: Vec<String> = rows
+        .flat_map(|row| row.split('|').nth(1).expect("a cell").split(", "))
+        .map(|cell| cell.trim().trim_matches('`').rsplit("::").next().unwrap_or_default().to_owned())
+        .collect();
+    assert!(names.len() >= 20, "{names:?}");
+    for name in names {
+        let words =
+            name.chars().flat_map(|c| if c.is_uppercase() { vec!['_', c.to_ascii_lowercase()] } else { vec![c] });
+        let case: String = words.skip(1).collect();
+        let path = root().join("tests/proofs/cases").join(format!("{case}.stderr"));
+        let error = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{name} has no case"));
+        assert!(error.contains("error[E0451]") || error.contains("error[E0616]"), "{name}: {error}");
+    }
+}
+
+#[test]
 fn two_files_start_programs() {
     // The linter's parser may die of a text: pgseal starts itself for it, and nothing else.
     // A database that others are connected to is copied by PostgreSQL's own pg_dump and pg_restore.

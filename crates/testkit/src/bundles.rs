@@ -142,12 +142,12 @@ pub fn now() -> When {
 }
 
 /// The whole way from bytes to what may be believed.
-pub fn open(bytes: &[u8], root: &TrustRoot) -> Result<AuthenticatedBundle, Refused> {
+pub fn open<'r>(bytes: &[u8], root: &'r TrustRoot) -> Result<AuthenticatedBundle<'r>, Refused> {
     open_at(bytes, root, now())
 }
 
 /// The same by another time.
-pub fn open_at(bytes: &[u8], root: &TrustRoot, when: When) -> Result<AuthenticatedBundle, Refused> {
+pub fn open_at<'r>(bytes: &[u8], root: &'r TrustRoot, when: When) -> Result<AuthenticatedBundle<'r>, Refused> {
     let parsed = UntrustedBundle::parse(Box::new(InMemory(bytes.into()))).map_err(Refused::Malformed)?;
     parsed.authenticate(root, when).map_err(Refused::NotAuthentic)
 }

@@ -26,7 +26,7 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
     for claimed in &added.statements {
         match judge.root.added_to_any(claimed) {
             Ok((id, AddedStatement::Approval(signed))) => {
-                let said = &signed.approval;
+                let said = signed.approval();
                 let about = ReleaseFacts::new(&said.release, id);
                 let shown = approvals::shown(&said.release, &said.target);
                 let release = facts.release.get_or_insert_with(|| about.clone());

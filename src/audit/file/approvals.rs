@@ -10,18 +10,18 @@ use pgseal_verify::format::manifest::{Release, Target};
 
 /// What a person says, judged as of then.
 pub fn facts(judge: &Judge<'_>, signed: &SignedApproval) -> ApprovalFacts {
-    let approval = &signed.approval;
+    let approval = signed.approval();
     let counts = policy::counts(judge.root, signed, None, judge.then());
     ApprovalFacts {
-        key_id: signed.key,
-        owner: signed.owner.clone(),
+        key_id: signed.key(),
+        owner: signed.owner().to_owned(),
         role: approval.role.clone(),
         decision: approval.decision,
         apr: approval.apr.clone(),
         at: approval.at,
         expires: approval.expires,
         reason: approval.reason.clone(),
-        evidence: Seen::from(signed.evidence),
+        evidence: Seen::from(signed.evidence()),
         counts: counts.is_ok(),
         why_not: counts.err(),
     }

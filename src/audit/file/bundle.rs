@@ -94,15 +94,14 @@ fn signers(bundle: &AuthenticatedBundle, keys: &[KeyId], judge: &Judge<'_>) -> V
 /// Whether `verify` would accept it now. The signatures hold, so only their keys are asked again.
 fn today(signatories: &[Signatory], judge: &Judge<'_>) -> Verdict {
     let role = name("release");
-    let counts = |signatory: &&Signatory| {
+    let counts = |signatory: &Signatory| {
         judge.root.counts_since(&signatory.key, &role, judge.now(), Seen::from(signatory.evidence).proven())
     };
-    let results: Vec<Result<(), String>> = signatories.iter().map(|signatory| counts(&signatory)).collect();
-    let needed = judge.root.document().roles.get(&role).map_or(1, |role| usize::from(role.threshold));
-    if results.iter().filter(|result| result.is_ok()).count() >= needed {
+    let counted = signatories.iter().filter(|signatory| counts(signatory).is_ok()).map(|signatory| signatory.key);
+    if judge.root.draft().met(&role, counted.collect(), Vec::new()).is_ok() {
         return Verdict::of(Ok(()));
     }
-    let why: Vec<String> = results.into_iter().filter_map(Result::err).collect();
+    let why: Vec<String> = signatories.iter().filter_map(|signatory| counts(signatory).err()).collect();
     Verdict::of(Err(format!("its key {}", why.join("; "))))
 }
 

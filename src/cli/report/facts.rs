@@ -7,7 +7,7 @@ use super::super::exit::Exit;
 use super::super::lines;
 use super::super::output::Output;
 use super::{Args, papers, questions};
-use crate::bundle::{AuthenticateError, AuthenticatedBundle};
+use crate::bundle::{AuthenticateError, AuthenticatedBundle, BundleToRun};
 use crate::matrix::{Approver, Database, Facts, ReleaseFacts, Row, Signer, Trouble};
 use crate::record::rehearsal;
 use crate::release::order;
@@ -31,14 +31,14 @@ pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
         }
         Err((_, error)) => return Err(error.about(&args.bundle.file)),
     };
-    let bundle = args.approvals.add_to(bundle, &root)?;
+    let bundle = args.approvals.add_to(bundle, BundleToRun::with_approval)?;
     let manifest = bundle.manifest();
     let given = super::DatabaseArgs::named("", &args.gate_user, &args.variables).variables()?;
     let variables = order::values(manifest, &given, false)?;
     let apr = variables.get(APR_VARIABLE).map(String::as_str);
     let (answers, mut troubles) = match args.database() {
         None => (Database::NotAsked, Vec::new()),
-        Some(database) => questions::ask(args, &database, &bundle, &root, out)?,
+        Some(database) => questions::ask(args, &database, &bundle, out)?,
     };
     let in_effect = matches!(&answers, Database::Answered(answers) if answers.in_effect.is_some());
     troubles.extend(admission(args, &root, &bundle, in_effect, at));
@@ -74,9 +74,9 @@ pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
 }
 
 /// The question that a fault answers goes with it.
-fn authenticate(args: &Args, root: &TrustRoot, at: Timestamp) -> Result<AuthenticatedBundle, (Row, CliError)> {
+fn authenticate<'r>(args: &Args, root: &'r TrustRoot, at: Timestamp) -> Result<BundleToRun<'r>, (Row, CliError)> {
     let file = open(&args.bundle.file).map_err(|error| (Row::Files, error))?;
-    file.authenticate(root, When::At(at)).map_err(|error| {
+    file.authenticate_to_run(root, at).map_err(|error| {
         let row = match &error {
             AuthenticateError::Files(_) | AuthenticateError::Statement(_) | AuthenticateError::NewerProgram { .. } => {
                 Row::Files
@@ -112,15 +112,15 @@ fn signer(signatory: &crate::bundle::Signatory) -> Signer {
 }
 
 fn approver(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when: When) -> Approver {
-    let approval = &signed.approval;
+    let approval = signed.approval();
     Approver {
-        key: signed.key.digest(),
-        owner: signed.owner.clone(),
+        key: signed.key().digest(),
+        owner: signed.owner().to_owned(),
         role: approval.role.clone(),
         apr: approval.apr.as_ref().map(ToString::to_string),
         at: approval.at,
         expires: approval.expires,
-        evidence: signed.evidence.level(),
+        evidence: signed.evidence().level(),
         why_not: policy::counts(root, signed, apr, when).err(),
     }
 }

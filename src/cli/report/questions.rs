@@ -11,7 +11,7 @@ use super::super::plan::obstacle;
 use super::super::progress::Beside;
 use super::Args;
 use super::facts::stop;
-use crate::bundle::AuthenticatedBundle;
+use crate::bundle::{AuthenticatedBundle, BundleToRun};
 use crate::matrix::{Answers, Database, Row, Trouble};
 use crate::record::ledger::{self, Entry};
 use crate::release::check::{CheckError, Checked};
@@ -22,8 +22,7 @@ use crate::release::plan::{self, Obstacle};
 use crate::release::preflight::PreflightError;
 use crate::release::resolve::Resolution;
 use crate::release::status::{self, Ending, Status};
-use crate::release::{Order, order, target};
-use crate::trust::TrustRoot;
+use crate::release::{Order, RunOrder, order, target};
 use pgseal_verify::format::receipt::VerifyRecord;
 
 type Troubles = Vec<(Row, Trouble)>;
@@ -32,8 +31,7 @@ type Troubles = Vec<(Row, Trouble)>;
 pub fn ask(
     args: &Args,
     database: &DatabaseArgs,
-    bundle: &AuthenticatedBundle,
-    root: &TrustRoot,
+    bundle: &BundleToRun<'_>,
     out: Output,
 ) -> Result<(Database, Troubles), CliError> {
     let manifest = bundle.manifest();
@@ -42,27 +40,27 @@ pub fn ask(
     let limits = (&args.limits, &manifest.limits);
     let ordered = Ordered::prepare(database, limits, Command::reads("report"), out, Beside::plain(out))?;
     let told = |error: CliError| Err(ordered.told(error));
-    let order = ordered.order(bundle, root, &lenient);
+    let order = ordered.order(bundle, &lenient);
     let status = match status::ask(order.connect, &args.receipts) {
         Ok(status) => status,
         Err(_) if ordered.stop.is_requested() => return Err(ordered.command.interrupted()),
         Err(error) => return Ok((Database::Silent, vec![(Row::Target, stop(&error.into()))])),
     };
     let mut troubles = going_on(&status);
-    if let Err(error) = target::check(&manifest.target, root.policy(), None, &status.target) {
+    if let Err(error) = target::check(&manifest.target, bundle.root().policy(), None, &status.target) {
         troubles.push((Row::Target, stop(&error.into())));
         return Ok((Database::Answered(Box::new(answers(&status, None))), troubles));
     }
     let in_effect = in_effect(&status, bundle);
     let answers = answers(&status, in_effect);
     let answers = if answers.in_effect.is_some() {
-        finalized(answers, &order, &mut troubles)
+        finalized(answers, &order.authentic(), &mut troubles)
     } else {
         let strict = match order::values(manifest, &given, true) {
             Ok(strict) => strict,
             Err(error) => return told(error.into()),
         };
-        baseline(answers, &Order { variables: &strict, ..order }, &mut troubles)
+        baseline(answers, RunOrder { variables: &strict, ..order }, &mut troubles)
     };
     if ordered.stop.is_requested() {
         return Err(ordered.command.interrupted());
@@ -112,8 +110,8 @@ fn going_on(status: &Status) -> Troubles {
 }
 
 /// What `run` would meet, and the checks that have to hold before it.
-fn baseline(mut answers: Answers, order: &Order<'_>, troubles: &mut Troubles) -> Answers {
-    let plan = plan::make(*order, &mut Silent);
+fn baseline(mut answers: Answers, order: RunOrder<'_>, troubles: &mut Troubles) -> Answers {
+    let plan = plan::make(order, &mut Silent);
     answers.gates = plan.gates;
     answers.observed = plan.now;
     for met in plan.obstacles {
@@ -131,7 +129,7 @@ fn baseline(mut answers: Answers, order: &Order<'_>, troubles: &mut Troubles) ->
     if wrong(Row::Target) || wrong(Row::Ledger) {
         return answers;
     }
-    match crate::release::check::run(order, &mut Silent) {
+    match crate::release::check::run(&order.authentic(), &mut Silent) {
         Ok(checked) => answers.checks = Some((checked.state, records(checked))),
         Err(error) => troubles.extend(unchecked(error)),
     }

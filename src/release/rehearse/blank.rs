@@ -25,7 +25,7 @@ pub(super) fn blank(job: &Job<'_>, clone: &ClonedDatabase, method: CloneMethod, 
             Source { method, database: None, dump_sha256: Some(sha256), dump_bytes: Some(bytes) }
         }
     };
-    let order = &job.order;
+    let order = &job.order.authentic();
     Rehearsal {
         rehearsal_id: job.rehearsal_id.to_owned(),
         outcome: RehearsalOutcome::Failed,
@@ -36,7 +36,7 @@ pub(super) fn blank(job: &Job<'_>, clone: &ClonedDatabase, method: CloneMethod, 
         pgseal: PGSEAL.to_owned(),
         release: order.manifest().release.clone(),
         signers: order.bundle.signatories().iter().map(|signatory| signatory.key.digest()).collect(),
-        trust: TrustReference { version: order.root.document().version, sha256: order.root.digest() },
+        trust: TrustReference { version: order.root().document().version, sha256: order.root().digest() },
         source,
         clone: ObservedTarget {
             database: clone.name().to_owned(),

@@ -19,11 +19,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A database that this process made for one rehearsal, and that nobody else needs.
 ///
-/// Only the maker of clones makes one, and everything that is allowed on a clone alone asks for it:
-///
-/// ```compile_fail
-/// let clone = pgseal::release::rehearse::ClonedDatabase {};
-/// ```
+/// Only the maker of clones makes one, and everything that is allowed on a clone alone asks for it.
 #[derive(Debug)]
 pub struct ClonedDatabase {
     name: String,

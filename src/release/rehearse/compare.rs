@@ -18,7 +18,7 @@ pub(super) fn take(job: &Job<'_>, connect: Arc<dyn Connect + Send>) -> Result<Fi
 
 /// A database whose statements can be stopped.
 pub(super) fn watched(job: &Job<'_>, connect: Arc<dyn Connect + Send>) -> Watched {
-    let order = &job.order;
+    let order = &job.order.authentic();
     Watched::new(connect, order.stop.clone(), &order.manifest().limits, order.limits, Arc::clone(&job.aside))
 }
 

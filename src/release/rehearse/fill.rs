@@ -22,7 +22,7 @@ const NOT_BY_TEMPLATE: [&str; 2] = ["55006", "42501"];
 
 /// Makes the clone: whole by template, empty where it is to be filled.
 pub(super) fn create(job: &Job<'_>, admin: &mut Admin) -> Result<(ClonedDatabase, CloneMethod), Trouble> {
-    let target = &job.order.manifest().target.database;
+    let target = &job.order.bundle.manifest().target.database;
     let maintenance = admin.database.clone();
     match job.from {
         ClonedFrom::Dump { .. } => {

@@ -6,7 +6,7 @@ use super::server::Admin;
 use super::trouble::Trouble;
 use super::{ClonedDatabase, Job, compare, fill, reach};
 use crate::database::Purpose;
-use crate::release::order::Order;
+use crate::release::order::RunOrder;
 use crate::release::target;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::fingerprint::Fingerprint;
@@ -23,7 +23,7 @@ const TOLD: usize = 20;
 /// A rehearsal that has its clone.
 pub(super) struct Going<'a, 'l> {
     pub job: &'a Job<'a>,
-    pub order: Order<'a>,
+    pub order: RunOrder<'a>,
     pub clone: &'a ClonedDatabase,
     pub log: &'a mut Log<'l>,
     pub receipt: Rehearsal,
@@ -55,7 +55,7 @@ impl Going<'_, '_> {
     }
 
     fn fill(&mut self, admin: &mut Admin, method: CloneMethod) -> Result<(), Trouble> {
-        let (job, order, clone) = (self.job, self.order, self.clone);
+        let (job, order, clone) = (self.job, self.order.authentic(), self.clone);
         let (observed, remarks) = self.log.step("fill the clone", |steps| {
             let mut session = order.connect.connect(Purpose::Read)?;
             clone.check(session.as_mut())?;
@@ -79,7 +79,7 @@ impl Going<'_, '_> {
 
     fn approve(&mut self) -> Result<(), Trouble> {
         let Some(approval) = self.job.approval else { return Ok(()) };
-        let (order, clone) = (self.order, self.clone);
+        let (order, clone) = (self.order.authentic(), self.clone);
         self.log.step("approval on the clone", |steps| {
             let given = Given { name: approval.file, text: Text::Bytes(approval.bytes), variables: order.variables };
             let run = load::run(&order, clone, &given, steps);

@@ -8,10 +8,10 @@ use crate::database::Purpose;
 use crate::record::journal::Journal;
 use crate::release::check::{self, Checked};
 use crate::release::gate::{self, GateError};
-use crate::release::order::Order;
 use crate::release::preflight::{self, PreflightError};
 use crate::release::report::Report;
 use crate::release::rollback::{self, Found};
+use crate::release::stop::Stop;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::fingerprint::Fingerprint;
 use pgseal_verify::format::manifest::When;
@@ -27,7 +27,7 @@ impl Going<'_, '_> {
             let mut recorder = Recorder::new(steps);
             let ready = gate::pass(order, &mut recorder)?.preflight()?;
             let report = ready.rehearse(&run_id, journal?, &mut recorder)?;
-            let report = committed(&order, report)?;
+            let report = committed(order.stop, report)?;
             let sentence = sentence(&report);
             Ok(((report, recorder.locks()), sentence))
         })?;
@@ -47,7 +47,8 @@ impl Going<'_, '_> {
             let refusal = match gate::pass(order, steps) {
                 Ok(gated) => gated.preflight().map(drop),
                 Err(GateError::Blocked(_)) => {
-                    let opened = gate::open(&order, order.root.policy(), Purpose::Read);
+                    let order = order.authentic();
+                    let opened = gate::open(&order, order.root().policy(), Purpose::Read);
                     let (mut session, _) = opened.map_err(GateError::Open)?;
                     preflight::run(session.as_mut(), &order).map(drop)
                 }
@@ -66,7 +67,7 @@ impl Going<'_, '_> {
     pub fn check(&mut self, name: &str) -> Result<(), Trouble> {
         let order = self.order;
         self.log.step(name, |steps| {
-            let checked = check::run(&order, steps)?;
+            let checked = check::run(&order.authentic(), steps)?;
             if !checked.holds() {
                 return Err(Trouble::NotHeld(not_held(&checked)));
             }
@@ -83,11 +84,11 @@ impl Going<'_, '_> {
         let (order, run_id) = (self.order, self.run_id());
         let journal = self.journal(Action::Rollback);
         let report = self.log.step("rollback", |steps| {
-            let Found::Applied(applied) = rollback::find(order, steps)? else {
+            let Found::Applied(applied) = rollback::find(order.authentic(), steps)? else {
                 return Err(Trouble::NotHeld(vec!["the ledger does not have the run that was committed".to_owned()]));
             };
             let report = applied.rollback(&run_id, journal?, steps).map_err(|error| Trouble::Run(error.into()))?;
-            let report = committed(&order, report)?;
+            let report = committed(order.stop, report)?;
             let sentence = sentence(&report);
             Ok((report, sentence))
         })?;
@@ -112,7 +113,7 @@ impl Going<'_, '_> {
 
     pub fn nothing_to_roll_back(&mut self) -> Result<(), Trouble> {
         let order = self.order;
-        self.log.step("rollback again", |steps| match rollback::find(order, steps)? {
+        self.log.step("rollback again", |steps| match rollback::find(order.authentic(), steps)? {
             Found::Nothing(_) => Ok(((), "nothing to do".to_owned())),
             Found::Applied(_) => {
                 Err(Trouble::NotHeld(vec!["after a rollback the ledger still has the release in effect".to_owned()]))
@@ -133,8 +134,8 @@ impl Going<'_, '_> {
 }
 
 /// The run is over, and what comes next may be stopped again.
-fn committed(order: &Order<'_>, report: Report) -> Result<Report, Trouble> {
-    order.stop.anew();
+fn committed(stop: &Stop, report: Report) -> Result<Report, Trouble> {
+    stop.anew();
     match (&report.receipt.outcome, &report.unproved) {
         (Outcome::Committed, None) => Ok(report),
         (Outcome::Committed, Some(doubt)) => Err(Trouble::NotHeld(vec![doubt.clone()])),

@@ -34,7 +34,7 @@ pub use trouble::Trouble;
 use server::Admin;
 
 use super::event::{Aside, Observer};
-use super::order::Order;
+use super::order::RunOrder;
 use super::stop::Stop;
 use crate::database::{Connect, DatabaseError};
 use pgseal_verify::digest::Digest;
@@ -44,7 +44,7 @@ use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalStep};
 /// What the operator ordered.
 pub struct Job<'b> {
     /// The release, and how it is to run; leads to the maintenance database, where the clone is made.
-    pub order: Order<'b>,
+    pub order: RunOrder<'b>,
     /// The server of that database.
     pub server: &'b dyn Server,
     /// What is cloned.

@@ -8,7 +8,7 @@ use super::log::Log;
 use super::server::Admin;
 use super::trouble::Trouble;
 use super::{ClonedFrom, Job, Rehearsed, Steps, compare, fill};
-use crate::release::order::Order;
+use crate::release::order::RunOrder;
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
 use pgseal_verify::format::rehearsal::{FingerprintOf, Rehearsal, RehearsalOutcome};
 
@@ -29,7 +29,7 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
     let (clone, method) = made.map_err(stopped)?;
     // From here on the clone exists, and nothing may return before it is dropped.
     let connect = compare::watched(job, job.server.database(clone.name()));
-    let order = Order { connect: &connect, clone: Some(&clone), ..job.order };
+    let order = RunOrder { connect: &connect, clone: Some(&clone), ..job.order };
     let mut receipt = blank(job, &clone, method, started);
     if let Some(source) = &source {
         receipt.fingerprints.insert(FingerprintOf::SourceBefore, source.sha256);

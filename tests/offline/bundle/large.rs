@@ -1,16 +1,13 @@
 //! Large files: hashed, inflated and deflated on every core, in memory that does not depend on their size.
 
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
-use std::path::Path;
-use std::process::{Child, Stdio};
-use std::time::Duration;
-
 use pgseal::bundle::contents::ContentError;
 use pgseal::bundle::stream::CopyError;
 use pgseal::bundle::subjects::{FileFault, SubjectError};
 use pgseal::bundle::{AuthenticateError, AuthenticatedBundle, UntrustedBundle};
+use pgseal::trust::TrustRoot;
+use pgseal_testkit::bundles::{bend, now, open, pack, small, write_dir};
+use pgseal_testkit::keys::{key, trusting};
+use pgseal_testkit::site::Site;
 use pgseal_verify::archive::header;
 use pgseal_verify::archive::read::Archive;
 use pgseal_verify::archive::source::{self, ByteSource};
@@ -18,10 +15,12 @@ use pgseal_verify::digest::{Digest, Hasher};
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::limits;
 use serde_json::{Value, json};
-
-use pgseal_testkit::bundles::{bend, now, open, pack, small, write_dir};
-use pgseal_testkit::keys::{key, trusting};
-use pgseal_testkit::site::Site;
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::Duration;
 
 const MB: usize = 1 << 20;
 
@@ -107,7 +106,7 @@ fn memory_stays_below_64_mib() {
 }
 
 /// A bundle that is larger than what is read at once, in a file.
-fn on_the_disk(dir: &Path) -> (AuthenticatedBundle, File) {
+fn on_the_disk<'r>(dir: &Path, root: &'r TrustRoot) -> (AuthenticatedBundle<'r>, File) {
     let release = key("release");
     let mut files = small();
     files.insert("data/noise.bin".to_owned(), noise(18 * MB, 1));
@@ -115,14 +114,15 @@ fn on_the_disk(dir: &Path) -> (AuthenticatedBundle, File) {
     let path = dir.join("bundle");
     std::fs::write(&path, pack(&files, &[release])).expect("writable");
     let bundle = UntrustedBundle::parse(pgseal::open_file::open(&path).expect("a file")).expect("well-formed");
-    let bundle = bundle.authenticate(&trusting(&key("release")), now()).expect("authentic");
+    let bundle = bundle.authenticate(root, now()).expect("authentic");
     (bundle, File::options().read(true).write(true).open(path).expect("our own file"))
 }
 
 #[test]
 fn a_bundle_that_changes_while_it_is_in_use_is_not_used() {
     let dir = tempfile::tempdir().expect("a directory");
-    let (bundle, file) = on_the_disk(dir.path());
+    let root = trusting(&key("release"));
+    let (bundle, file) = on_the_disk(dir.path(), &root);
     let archive =
         Archive::parse(pgseal::open_file::open(&dir.path().join("bundle")).expect("a file")).expect("well-formed");
     let path = |name: &str| name.parse::<EntryPath>().expect("a path");
@@ -159,7 +159,8 @@ fn an_output_that_takes_no_more_is_told() {
         }
     }
     let dir = tempfile::tempdir().expect("a directory");
-    let (bundle, _) = on_the_disk(dir.path());
+    let root = trusting(&key("release"));
+    let (bundle, _) = on_the_disk(dir.path(), &root);
     for name in ["data/noise.bin", "data/rows.tsv"] {
         let copied = bundle.copy(&name.parse().expect("a path"), &mut Full);
         let Err(CopyError::Write { path, source }) = copied else { panic!("{copied:?}") };
@@ -294,7 +295,8 @@ fn a_bundle_of_more_than_8_gib_is_authentic() {
     file.set_len(sparse.size).expect("a sparse file");
     let source = pgseal::open_file::open(&dir.path().join("bundle")).expect("a file");
     let bundle = UntrustedBundle::parse(source).expect("well-formed");
-    let bundle = bundle.authenticate(&trusting(&key("release")), now()).expect("authentic");
+    let root = trusting(&key("release"));
+    let bundle = bundle.authenticate(&root, now()).expect("authentic");
     bundle.check_contents().expect("the signed content");
     assert_eq!(bundle.size(&"zeros/2.bin".parse().expect("a path")), Some(4 << 30));
     file.write_all_at(b"x", sparse.size - 2000).expect("writable");
@@ -308,7 +310,8 @@ fn a_bundle_of_more_than_8_gib_is_authentic() {
 #[test]
 fn a_small_bundle_is_read_as_before() {
     let release = key("release");
-    let bundle = open(&pack(&small(), std::slice::from_ref(&release)), &trusting(&release)).expect("authentic");
+    let root = trusting(&release);
+    let bundle = open(&pack(&small(), std::slice::from_ref(&release)), &root).expect("authentic");
     let mut text = Vec::new();
     bundle.copy(&"rollback/01_table.sql".parse().expect("a path"), &mut text).expect("there");
     assert_eq!(text, b"drop table if exists t;\n");

@@ -59,8 +59,8 @@ impl UntrustedBundle {
     /// Reads the statement that nobody has vouched for, for someone who is about to: it must be a release's, and the
     /// files its own.
     pub fn claimed_release(&self) -> Result<Statement, AddError> {
-        let statement: Statement = wire::read(&self.statement)?;
-        subjects::check(&self.archive, &statement, self.workers)?;
+        let statement: Statement = wire::read(self.claimed_statement())?;
+        subjects::check(self.archive(), &statement, self.workers())?;
         Ok(statement)
     }
 
@@ -80,22 +80,24 @@ impl UntrustedBundle {
         }
         let mut archive = ArchiveWriter::new(out);
         archive.member(&Section::Magic.path(), MAGIC)?;
-        archive.member(&Section::Statement.path(), &self.statement)?;
+        archive.member(&Section::Statement.path(), self.claimed_statement())?;
         for (section, bytes) in &members {
             archive.member(&section.path(), bytes)?;
         }
-        for member in self.archive.members().iter().filter(|member| matches!(member.section, Section::File(_))) {
+        for member in self.archive().members().iter().filter(|member| matches!(member.section, Section::File(_))) {
             archive.begin(&member.path, member.size)?;
-            self.archive.pieces(member, |piece| archive.piece(piece))?;
+            self.archive().pieces(member, |piece| archive.piece(piece))?;
             archive.end(member.size)?;
         }
         Ok((archive.finish()?, statement))
     }
 
     fn added_members(&self) -> BTreeMap<Section, Vec<u8>> {
-        let signatures = self.signatures.iter().map(|(key, bytes)| (Section::Signature(key.digest()), bytes.to_vec()));
-        let statements = self.added.statements.iter().flat_map(halves);
-        let tokens = self.added.tokens.iter().map(|(key, bytes)| (Section::Timestamp(key.digest()), bytes.clone()));
+        let signatures =
+            self.claimed_signatures().iter().map(|(key, bytes)| (Section::Signature(key.digest()), bytes.to_vec()));
+        let statements = self.claimed_added().statements.iter().flat_map(halves);
+        let tokens =
+            self.claimed_added().tokens.iter().map(|(key, bytes)| (Section::Timestamp(key.digest()), bytes.clone()));
         signatures.chain(statements).chain(tokens).collect()
     }
 }

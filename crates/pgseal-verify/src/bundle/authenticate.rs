@@ -20,23 +20,21 @@ use crate::trust::root::{ClaimedSignature, SignatureError, name};
 use crate::trust::{KeyId, TrustRoot, When};
 use crate::workers::Workers;
 
-/// A bundle whose statement is signed by enough keys of the release role, and whose files are exactly the signed ones.
+/// A bundle whose statement is signed by enough keys of the release role, and whose files are exactly the signed ones, with
+/// the trust root that says so.
 ///
-/// Only [`UntrustedBundle::authenticate`] makes one:
-///
-/// ```compile_fail
-/// let bundle = pgseal::bundle::AuthenticatedBundle {};
-/// ```
-pub struct AuthenticatedBundle {
-    pub(super) archive: Archive,
+/// Only [`UntrustedBundle::authenticate`] makes one. It can be looked at and undone; what may run is a [`super::BundleToRun`].
+pub struct AuthenticatedBundle<'r> {
+    root: &'r TrustRoot,
+    archive: Archive,
     statement: Statement,
     release_id: ReleaseId,
     signatories: Vec<Signatory>,
     approvals: Vec<SignedApproval>,
     when: When,
-    pub(super) signed: SignedBytes,
-    pub(super) files: BTreeMap<EntryPath, Stored>,
-    pub(super) workers: &'static dyn Workers,
+    signed: SignedBytes,
+    files: BTreeMap<EntryPath, Stored>,
+    workers: &'static dyn Workers,
 }
 
 /// Every signed document with its signatures, as it was checked.
@@ -109,27 +107,27 @@ impl UntrustedBundle {
     }
 
     fn signed(&self, root: &TrustRoot, when: When) -> Result<Signed, AuthenticateError> {
-        if self.signatures.is_empty() {
+        if self.claimed_signatures().is_empty() {
             return Err(AuthenticateError::Unsigned);
         }
-        let release_id = ReleaseId::of(&self.statement);
+        let release_id = self.claimed_release_id();
         let (mut approvals, mut notarisations) = (Vec::new(), Vec::new());
-        for claimed in &self.added.statements {
+        for claimed in &self.claimed_added().statements {
             match root.added(claimed, release_id).map_err(|error| self.reason(root, error))? {
                 AddedStatement::Approval(approval) => approvals.push(*approval),
                 AddedStatement::Notarisation(notarisation) => notarisations.push(notarisation),
             }
         }
-        let proofs = Proofs::gather(root, &self.all_signatures(), &notarisations, &self.added.tokens)?;
-        let (role, body) = (name("release"), &self.statement);
-        let counted = root.authenticate_with(&role, PAYLOAD_TYPE, body, &self.signatures, when, &proofs)?;
+        let proofs = Proofs::gather(root, &self.all_signatures(), &notarisations, &self.claimed_added().tokens)?;
+        let (role, body) = (name("release"), self.claimed_statement());
+        let counted = root.authenticate_with(&role, PAYLOAD_TYPE, body, self.claimed_signatures(), when, &proofs)?;
         Ok(Signed { release_id, counted, approvals, proofs })
     }
 
     /// Of a release that was changed after it was signed, whatever was said about it is about another one: then its own
     /// signatures are the reason, and nobody is sent to those who approved it.
     fn reason(&self, root: &TrustRoot, error: AddedError) -> AuthenticateError {
-        match root.signatures_hold(PAYLOAD_TYPE, &self.statement, &self.signatures) {
+        match root.signatures_hold(PAYLOAD_TYPE, self.claimed_statement(), self.claimed_signatures()) {
             Err(broken) => broken.into(),
             Ok(()) => error.into(),
         }
@@ -137,36 +135,64 @@ impl UntrustedBundle {
 
     /// Checks all signatures, then reads the statement, then hashes every file. `when` is the time by which keys are
     /// judged; the library reads no clock.
-    pub fn authenticate(self, root: &TrustRoot, when: When) -> Result<AuthenticatedBundle, AuthenticateError> {
+    pub fn authenticate(self, root: &TrustRoot, when: When) -> Result<AuthenticatedBundle<'_>, AuthenticateError> {
         let Signed { release_id, counted, approvals, proofs } = self.signed(root, when)?;
-        let body = &self.statement;
+        let body = self.claimed_statement();
         let statement: Statement = wire::read(body).map_err(|error| unreadable(body, error))?;
         let needed = &statement.predicate.minimum_pgseal;
         if newer(needed, PGSEAL) {
             return Err(AuthenticateError::NewerProgram { needed: needed.clone() });
         }
-        subjects::check(&self.archive, &statement, self.workers)?;
+        let workers = self.workers();
+        let (archive, release, signatures, added) = self.into_parts();
+        subjects::check(&archive, &statement, workers)?;
         let signatory = |signature: &ClaimedSignature| Signatory {
             key: signature.0,
             owner: root.owner(&signature.0).to_owned(),
             evidence: proofs.of(signature, statement.predicate.created),
         };
         let bundle = AuthenticatedBundle {
+            root,
             release_id,
-            signatories: self.signatures.iter().filter(|(key, _)| counted.contains(key)).map(signatory).collect(),
+            signatories: signatures.iter().filter(|(key, _)| counted.contains(key)).map(signatory).collect(),
             approvals: Vec::new(),
             when,
-            files: index(&self.archive, &statement),
-            signed: SignedBytes { release: self.statement, signatures: self.signatures, added: self.added },
-            archive: self.archive,
-            workers: self.workers,
+            files: index(&archive, &statement),
+            signed: SignedBytes { release, signatures, added },
+            archive,
+            workers,
             statement,
         };
-        approvals.into_iter().try_fold(bundle, |bundle, approval| Ok(bundle.and(root, approval.with(&proofs))?))
+        approvals.into_iter().try_fold(bundle, |bundle, approval| Ok(bundle.and(approval.with(&proofs))?))
     }
 }
 
-impl AuthenticatedBundle {
+impl<'r> AuthenticatedBundle<'r> {
+    /// The trust root by which it is authentic.
+    pub fn root(&self) -> &'r TrustRoot {
+        self.root
+    }
+
+    /// The threads that hash and decompress its files.
+    pub(super) fn workers(&self) -> &'static dyn Workers {
+        self.workers
+    }
+
+    /// The members of the file.
+    pub(super) fn archive(&self) -> &Archive {
+        &self.archive
+    }
+
+    /// The signed documents.
+    pub(super) fn signed(&self) -> &SignedBytes {
+        &self.signed
+    }
+
+    /// The files of the release.
+    pub(super) fn files(&self) -> &BTreeMap<EntryPath, Stored> {
+        &self.files
+    }
+
     /// The release's name in approvals, ledger and receipts.
     pub fn release_id(&self) -> ReleaseId {
         self.release_id
@@ -194,24 +220,24 @@ impl AuthenticatedBundle {
     }
 
     /// With an approval or withdrawal that came beside the bundle.
-    pub fn with_approval(self, root: &TrustRoot, claimed: &ClaimedStatement) -> Result<Self, AddedError> {
-        match root.added(claimed, self.release_id)? {
-            AddedStatement::Approval(approval) => self.and(root, *approval),
+    pub fn with_approval(self, claimed: &ClaimedStatement) -> Result<Self, AddedError> {
+        match self.root.added(claimed, self.release_id)? {
+            AddedStatement::Approval(approval) => self.and(*approval),
             AddedStatement::Notarisation(_) => Ok(self),
         }
     }
 
     /// Of two statements by one key the later one stays; of the same second, the withdrawal.
-    fn and(mut self, root: &TrustRoot, approval: SignedApproval) -> Result<Self, AddedError> {
+    fn and(mut self, approval: SignedApproval) -> Result<Self, AddedError> {
         approval.shows(self.manifest())?;
         let said = |at: Timestamp| !matches!(self.when, When::AsOf(time) if time < at);
         // What a key said while it counted is not outbid by what it says since it is revoked: that may be the thief.
         let word = |signed: &SignedApproval| {
-            let approval = &signed.approval;
-            let counts = signed.key_counts(root, &approval.role, self.when).is_ok();
+            let approval = signed.approval();
+            let counts = signed.key_counts(self.root, &approval.role, self.when).is_ok();
             (counts, said(approval.at), approval.at, approval.decision)
         };
-        match self.approvals.iter_mut().find(|known| known.key == approval.key) {
+        match self.approvals.iter_mut().find(|known| known.key() == approval.key()) {
             Some(known) if word(known) >= word(&approval) => {}
             Some(known) => *known = approval,
             None => self.approvals.push(approval),

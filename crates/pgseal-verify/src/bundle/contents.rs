@@ -40,7 +40,7 @@ pub enum ContentError {
     Content(EntryPath),
 }
 
-impl AuthenticatedBundle {
+impl AuthenticatedBundle<'_> {
     /// A file's content.
     pub fn content(&self, path: &EntryPath) -> Result<Arc<[u8]>, ContentError> {
         let (stored, bytes) = self.stored(path)?;
@@ -57,8 +57,8 @@ impl AuthenticatedBundle {
 
     /// A file's stored bytes, in memory, with the signed digest.
     fn stored(&self, path: &EntryPath) -> Result<(&Member, Vec<u8>), ContentError> {
-        let stored = self.files.get(path).ok_or_else(|| ContentError::NotFound(path.clone()))?;
-        let read = self.archive.read(&stored.member);
+        let stored = self.files().get(path).ok_or_else(|| ContentError::NotFound(path.clone()))?;
+        let read = self.archive().read(&stored.member);
         let bytes = read.map_err(|source| ContentError::Io { path: path.clone(), source })?;
         if Digest::of(&bytes) != stored.stored_sha256 {
             return Err(ContentError::Changed(path.clone()));
@@ -73,6 +73,6 @@ impl AuthenticatedBundle {
 
     /// A file's description and its path, if the release has it.
     pub fn file(&self, path: &EntryPath) -> Option<(&EntryPath, &File)> {
-        self.files.get_key_value(path).map(|(path, member)| (path, &member.file))
+        self.files().get_key_value(path).map(|(path, member)| (path, &member.file))
     }
 }

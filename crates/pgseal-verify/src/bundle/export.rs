@@ -13,19 +13,19 @@ use crate::format::statement::PAYLOAD_TYPE;
 use crate::trust::root::ClaimedSignature;
 use crate::trust::timestamp::{self, TimestampError};
 
-impl AuthenticatedBundle {
+impl AuthenticatedBundle<'_> {
     /// The release as one envelope with all its signatures, then an envelope for each approval and notarisation.
     pub fn envelopes(&self) -> impl Iterator<Item = Envelope> {
-        let release = std::iter::once_with(|| envelope(&self.signed.release, &self.signed.signatures));
-        let added = self.signed.added.statements.iter();
+        let release = std::iter::once_with(|| envelope(&self.signed().release, &self.signed().signatures));
+        let added = self.signed().added.statements.iter();
         release.chain(added.map(|added| envelope(&added.body, &[(added.key, added.signature)])))
     }
 
     /// A Sigstore bundle for each signature: the release's, then those of approvals and notarisations. Each has the time
     /// stamps for its own signature.
     pub fn sigstore_bundles(&self) -> Result<impl Iterator<Item = SigstoreBundle>, TimestampError> {
-        let release = self.signed.signatures.iter().map(|signature| (&self.signed.release, *signature));
-        let added = self.signed.added.statements.iter().map(|added| (&added.body, (added.key, added.signature)));
+        let release = self.signed().signatures.iter().map(|signature| (&self.signed().release, *signature));
+        let added = self.signed().added.statements.iter().map(|added| (&added.body, (added.key, added.signature)));
         let stamped = |(body, signature)| Ok((body, signature, self.responses(&signature)?));
         let signatures: Vec<_> = release.chain(added).map(stamped).collect::<Result<_, TimestampError>>()?;
         Ok(signatures.into_iter().map(|(body, signature, responses)| SigstoreBundle {
@@ -42,7 +42,7 @@ impl AuthenticatedBundle {
 
     /// A token is found by its key and by its imprint: a key may have signed the release and a statement about it.
     fn responses(&self, (key, signature): &ClaimedSignature) -> Result<Vec<Rfc3161SignedTimestamp>, TimestampError> {
-        let about = self.signed.added.tokens.iter().filter(|(id, _)| id == key).map(|(_, token)| token);
+        let about = self.signed().added.tokens.iter().filter(|(id, _)| id == key).map(|(_, token)| token);
         let response = |token: &Vec<u8>| {
             let signed_timestamp = Base64::encode_string(&timestamp::response(token)?);
             Ok(Rfc3161SignedTimestamp { signed_timestamp })

@@ -10,7 +10,9 @@ pub mod contents;
 pub mod export;
 pub mod stream;
 pub mod subjects;
+pub mod to_run;
 pub mod untrusted;
 
 pub use authenticate::{AuthenticateError, AuthenticatedBundle, Signatory};
+pub use to_run::{Admission, BundleToRun};
 pub use untrusted::{Added, UntrustedBundle};

@@ -32,7 +32,7 @@ pub enum CopyError {
 /// Inflating takes as long as hashing so many times the content.
 const INFLATING: u64 = 4;
 
-impl AuthenticatedBundle {
+impl AuthenticatedBundle<'_> {
     /// Checks the content of every file, decompressing what is compressed. The error is that of the first
     /// file in the order of names.
     pub fn check_contents(&self) -> Result<(), ContentError> {
@@ -41,7 +41,7 @@ impl AuthenticatedBundle {
 
     /// As [`Self::check_contents`], with every file whose content is not the signed content, for auditors.
     pub fn content_faults(&self) -> Vec<ContentError> {
-        let files: Vec<(&EntryPath, &Member)> = self.files.iter().collect();
+        let files: Vec<(&EntryPath, &Member)> = self.files().iter().collect();
         let check = |(path, member): &(&EntryPath, &Member)| match member.file.stored {
             // Its content is what is stored, and that was hashed to authenticate it.
             Stored::Raw => member.holds(path),
@@ -51,7 +51,7 @@ impl AuthenticatedBundle {
                 Err(CopyError::Write { path, source }) => Err(ContentError::Io { path, source }),
             },
         };
-        workers::map(self.workers, &files, |(_, member)| cost(member), check)
+        workers::map(self.workers(), &files, |(_, member)| cost(member), check)
             .into_iter()
             .filter_map(Result::err)
             .collect()
@@ -60,19 +60,19 @@ impl AuthenticatedBundle {
     /// Copies the content of every file to the writer that `open` gives for it. Only when this has ended
     /// well is any of it the release's. The error is that of the first file in the order of names.
     pub fn copy_all<W: Write>(&self, open: impl Fn(&EntryPath) -> io::Result<W> + Sync) -> Result<(), CopyError> {
-        let files: Vec<(&EntryPath, &Member)> = self.files.iter().collect();
+        let files: Vec<(&EntryPath, &Member)> = self.files().iter().collect();
         let copy = |(path, _): &(&EntryPath, &Member)| {
             let failed = |source| CopyError::Write { path: EntryPath::clone(path), source };
             let mut out = open(path).map_err(failed)?;
             self.copy(path, &mut out)?;
             out.flush().map_err(failed)
         };
-        workers::map(self.workers, &files, |(_, member)| cost(member) + member.file.size, copy).into_iter().collect()
+        workers::map(self.workers(), &files, |(_, member)| cost(member) + member.file.size, copy).into_iter().collect()
     }
 
     /// Copies a file's content. Only when this has ended well is it the release's.
     pub fn copy(&self, path: &EntryPath, out: &mut impl Write) -> Result<(), CopyError> {
-        let member = self.files.get(path).ok_or_else(|| ContentError::NotFound(path.clone()))?;
+        let member = self.files().get(path).ok_or_else(|| ContentError::NotFound(path.clone()))?;
         match member.file.stored {
             Stored::Raw => self.copy_raw(path, member, out),
             Stored::Gzip => self.inflate(path, member, |piece| out.write_all(piece)),
@@ -81,11 +81,11 @@ impl AuthenticatedBundle {
 
     /// Its size, in bytes, if the release has it.
     pub fn size(&self, path: &EntryPath) -> Option<u64> {
-        self.files.get(path).map(|member| member.file.size)
+        self.files().get(path).map(|member| member.file.size)
     }
 
     fn copy_raw(&self, path: &EntryPath, member: &Member, out: &mut impl Write) -> Result<(), CopyError> {
-        let mut stored = self.archive.stored(&member.member);
+        let mut stored = self.archive().stored(&member.member);
         let copied = io::copy(&mut stored, out);
         let found = stored.finish().map_err(|source| ContentError::Io { path: path.clone(), source })?;
         copied.map_err(|source| CopyError::Write { path: path.clone(), source })?;
@@ -101,7 +101,7 @@ impl AuthenticatedBundle {
         member: &Member,
         mut take: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), CopyError> {
-        let (mut stored, mut hasher) = (self.archive.stored(&member.member), Hasher::default());
+        let (mut stored, mut hasher) = (self.archive().stored(&member.member), Hasher::default());
         let mut unwritten = None;
         let inflated = gzip::decompress_stream(&mut stored, member.file.size, |piece| {
             hasher.update(piece);

@@ -15,11 +15,11 @@ use crate::workers::{Alone, Workers};
 
 /// A parsed file: headers, raw signatures, and the bytes of statements and time stamps, unread.
 pub struct UntrustedBundle {
-    pub(super) archive: Archive,
-    pub(super) statement: Vec<u8>,
-    pub(super) signatures: Vec<ClaimedSignature>,
-    pub(super) added: Added,
-    pub(super) workers: &'static dyn Workers,
+    archive: Archive,
+    statement: Vec<u8>,
+    signatures: Vec<ClaimedSignature>,
+    added: Added,
+    workers: &'static dyn Workers,
 }
 
 /// What was added to a release after it was packed, besides its signatures.
@@ -91,6 +91,21 @@ impl UntrustedBundle {
         }
         let (statement, added) = (statement.ok_or(MalformedError::NoStatement)?, Added::read(&archive)?);
         Ok(Self { archive, statement, signatures, added, workers })
+    }
+
+    /// The threads that hash and decompress its files.
+    pub(super) fn workers(&self) -> &'static dyn Workers {
+        self.workers
+    }
+
+    /// The members of the file.
+    pub(super) fn archive(&self) -> &Archive {
+        &self.archive
+    }
+
+    /// The archive, the statement, its signatures, and what was added.
+    pub(super) fn into_parts(self) -> (Archive, Vec<u8>, Vec<ClaimedSignature>, Added) {
+        (self.archive, self.statement, self.signatures, self.added)
     }
 
     /// What the digest of the statement would be called, if it were authentic.

@@ -103,11 +103,7 @@ fn is_of(rehearsal: &Rehearsal, database: &str) -> bool {
 /// The proof that a release was rehearsed, for a run to rely on. It replaces neither approvals nor
 /// gates.
 ///
-/// Only [`ReadRehearsal::prove`] makes one:
-///
-/// ```compile_fail
-/// let proved = pgseal::record::rehearsal::Proved {};
-/// ```
+/// Only [`ReadRehearsal::prove`] makes one.
 #[derive(Debug)]
 pub struct Proved {
     release: ReleaseId,

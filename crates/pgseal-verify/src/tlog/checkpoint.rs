@@ -26,11 +26,7 @@ pub struct Head {
     root: Digest,
 }
 
-/// The state of a log, signed by one of its keys. Only [`Checkpoint::authenticate`] makes one:
-///
-/// ```compile_fail
-/// let head = pgseal::tlog::TrustedHead {};
-/// ```
+/// What a log was, as one of its keys has signed. Only [`Checkpoint::authenticate`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustedHead {
     head: Head,

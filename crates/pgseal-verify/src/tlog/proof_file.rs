@@ -35,11 +35,7 @@ pub struct ProofFile {
     pub checkpoint: Checkpoint,
 }
 
-/// The content of a valid proof. Only [`ProofFile::authenticate`] makes one:
-///
-/// ```compile_fail
-/// let logged = pgseal::tlog::proof_file::Logged {};
-/// ```
+/// What a proof proves. Only [`ProofFile::authenticate`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logged {
     entry: LogEntry,

@@ -39,14 +39,10 @@ pub enum AddedStatement {
 /// An approval or withdrawal whose signature holds. Whether it counts is the policy's part: [`super::policy::counts`].
 #[derive(Clone, Debug)]
 pub struct SignedApproval {
-    /// The key.
-    pub key: KeyId,
-    /// Whose it is, as the trust root says.
-    pub owner: String,
-    /// What is said.
-    pub approval: Approval,
-    /// Since when.
-    pub evidence: Evidence,
+    key: KeyId,
+    owner: String,
+    approval: Approval,
+    evidence: Evidence,
     signature: [u8; 64],
 }
 
@@ -160,6 +156,26 @@ fn about(key: KeyId, subject: &[Subject]) -> Result<Digest, AddedError> {
 }
 
 impl SignedApproval {
+    /// The key that signed.
+    pub fn key(&self) -> KeyId {
+        self.key
+    }
+
+    /// The owner of the key, as the trust root says.
+    pub fn owner(&self) -> &str {
+        &self.owner
+    }
+
+    /// The signed document.
+    pub fn approval(&self) -> &Approval {
+        &self.approval
+    }
+
+    /// The evidence of the signature's age.
+    pub fn evidence(&self) -> Evidence {
+        self.evidence
+    }
+
     /// Whether the approver was shown this release.
     pub fn shows(&self, manifest: &Manifest) -> Result<(), AddedError> {
         if self.approval.release == manifest.release && self.approval.target == manifest.target {

@@ -1,4 +1,4 @@
-//! A trust document whose own rules hold, and its keys. It is the only place where signatures are checked and counted.
+//! A trust document whose own rules hold, and its keys. The only file that checks signatures and compares thresholds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,6 @@ use super::judge::{self, NotCounted, When};
 use super::key_id::KeyId;
 use super::note::{self, SignedNote};
 use super::public_key::{PublicKey, PublicKeyError};
-use super::root::TrustRoot;
 use super::timestamp::{TimestampAuthority, TimestampError};
 use crate::digest::Digest;
 use crate::format::json::{self, JsonError};
@@ -18,6 +17,22 @@ use crate::format::wire::{self, V1};
 
 /// A signature as a file gives it: the claimed key and 64 bytes.
 pub type ClaimedSignature = (KeyId, [u8; 64]);
+
+/// A number of distinct keys, and how many must count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Distinct keys that count.
+    pub counted: usize,
+    /// How many must.
+    pub threshold: u8,
+}
+
+impl Tally {
+    /// Whether they suffice: the only comparison with a threshold.
+    pub fn is_met(self) -> bool {
+        self.counted >= usize::from(self.threshold)
+    }
+}
 
 /// A trust document whose own rules hold, whoever signed it.
 pub struct DraftRoot {
@@ -156,13 +171,6 @@ impl DraftRoot {
         Self::parse(json::to_canonical(&V1(document))?)
     }
 
-    /// With signatures that meet its root threshold. It is judged by its own keys alone here; that it follows the
-    /// version before it is rotation's part.
-    pub fn signed(self, signatures: &[ClaimedSignature]) -> Result<TrustRoot, SignatureError> {
-        self.root_signatures(signatures)?;
-        Ok(TrustRoot(self))
-    }
-
     /// The distinct root keys of its own that have signed it, when they meet its root threshold.
     pub fn root_signatures(&self, signatures: &[ClaimedSignature]) -> Result<BTreeSet<KeyId>, SignatureError> {
         self.count(
@@ -200,7 +208,7 @@ impl DraftRoot {
         self.keys.get(id).map(|(key, entry)| (key, entry))
     }
 
-    /// The only place where signatures are counted: distinct keys of a role, each of whose signatures must hold.
+    /// Counts the distinct keys of a role, each of whose signatures must hold.
     pub(super) fn count(
         &self,
         role: &Name,
@@ -218,11 +226,22 @@ impl DraftRoot {
                 Err(reason) => why.push((id, entry.owner.clone(), reason)),
             }
         }
+        self.met(role, counted, why)
+    }
+
+    /// The distinct keys of a role, if they meet its threshold; `why` is why others did not count.
+    pub fn met(
+        &self,
+        role: &Name,
+        counted: BTreeSet<KeyId>,
+        why: Vec<(KeyId, String, NotCounted)>,
+    ) -> Result<BTreeSet<KeyId>, SignatureError> {
         let threshold = self.document.roles.get(role).map_or(1, |role| role.threshold);
-        if counted.len() >= usize::from(threshold) {
+        let tally = Tally { counted: counted.len(), threshold };
+        if tally.is_met() {
             return Ok(counted);
         }
-        Err(SignatureError::Threshold { role: role.clone(), counted: counted.len(), threshold, why })
+        Err(SignatureError::Threshold { role: role.clone(), counted: tally.counted, threshold, why })
     }
 
     /// The only place where signatures are checked: by a key that is listed, and it holds. Whether the key counts is not
@@ -260,11 +279,7 @@ impl DraftRoot {
                 }
             }
         }
-        let threshold = self.document.roles.get(role).map_or(1, |role| role.threshold);
-        if counted.len() >= usize::from(threshold) {
-            return Ok(counted);
-        }
-        Err(SignatureError::Threshold { role: role.clone(), counted: counted.len(), threshold, why })
+        self.met(role, counted, why)
     }
 
     /// Every key that is listed.

@@ -1,6 +1,6 @@
 //! Since when a signature exists: what its signer claims, what notaries saw, what a time stamp says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::added::SignedNotarisation;
 use super::key_id::KeyId;
@@ -129,15 +129,18 @@ impl Proofs {
 
 /// The time by which as many notaries as the role's threshold had seen a signature.
 fn notarised(root: &TrustRoot, key: KeyId, sha256: &Digest, seen: &[SignedNotarisation]) -> Option<Timestamp> {
-    let threshold = root.document().roles.get(&name("notary"))?.threshold;
     let about = |notarisation: &SignedNotarisation| {
         let mut entries = notarisation.statement.signatures.iter();
         let entry = entries.find(|entry| entry.key_id == key.digest() && entry.sha256 == *sha256)?;
-        notarisation.counts_at(root, entry.at).then_some(entry.at)
+        notarisation.counts_at(root, entry.at).then_some((entry.at, notarisation.key))
     };
-    let mut times: Vec<Timestamp> = seen.iter().filter_map(about).collect();
-    times.sort();
-    times.get(usize::from(threshold).checked_sub(1)?).copied()
+    // By ascending time; a notary that saw it twice is one.
+    let seen: BTreeSet<(Timestamp, KeyId)> = seen.iter().filter_map(about).collect();
+    let mut notaries = BTreeSet::new();
+    seen.into_iter().find_map(|(at, notary)| {
+        notaries.insert(notary);
+        root.draft().met(&name("notary"), notaries.clone(), Vec::new()).is_ok().then_some(at)
+    })
 }
 
 /// The time of a token, or `None` by an authority whose time stamps don't count.

@@ -83,49 +83,6 @@ impl std::fmt::Display for Tally {
     }
 }
 
-/// The trust root's leave to run one release: it is of age, and so is the release, and enough people said yes.
-///
-/// Only [`admit`] gives it, and no run goes without:
-///
-/// ```compile_fail
-/// let admission = pgseal::trust::policy::Admission {};
-/// ```
-pub struct Admission {
-    release: ReleaseId,
-    approvals: Vec<SignedApproval>,
-}
-
-impl Admission {
-    /// The release that may run.
-    pub fn release_id(&self) -> ReleaseId {
-        self.release
-    }
-
-    /// The approvals that counted.
-    pub fn approvals(&self) -> &[SignedApproval] {
-        &self.approvals
-    }
-}
-
-/// Whether a release may run now. `apr` is the code that the run is ordered with; where there is one, an approval counts
-/// only for the same.
-pub fn admit(
-    root: &TrustRoot,
-    release: &Release,
-    id: ReleaseId,
-    approvals: &[SignedApproval],
-    apr: Option<&str>,
-    now: Timestamp,
-) -> Result<Admission, PolicyError> {
-    admits(root, release, id, When::At(now))?;
-    let tallies = tally(root, approvals, apr, When::At(now));
-    if tallies.iter().any(|tally| !tally.is_met()) {
-        return Err(PolicyError::Approvals(tallies));
-    }
-    let counting = approvals.iter().filter(|approval| counts(root, approval, apr, When::At(now)).is_ok());
-    Ok(Admission { release: id, approvals: counting.cloned().collect() })
-}
-
 /// Whether the root vouches for anything at a time, and for this release.
 pub fn admits(root: &TrustRoot, release: &Release, id: ReleaseId, when: When) -> Result<(), PolicyError> {
     let document = root.document();
@@ -164,13 +121,13 @@ pub fn tally(root: &TrustRoot, approvals: &[SignedApproval], apr: Option<&str>, 
     let of_role = |role: &Name, needed: u8| {
         let mut tally = Tally { role: role.clone(), needed, counted: 0, why: Vec::new(), other_codes: Vec::new() };
         // There is one approval of a key, so approvals are distinct keys.
-        for approval in approvals.iter().filter(|approval| approval.approval.role == *role) {
+        for approval in approvals.iter().filter(|approval| approval.approval().role == *role) {
             match counts(root, approval, apr, when) {
                 Ok(()) => tally.counted += 1,
                 Err(reason) => {
                     let only_the_code = counts(root, approval, None, when).is_ok();
-                    tally.other_codes.extend(approval.approval.apr.clone().filter(|_| only_the_code));
-                    tally.why.push(format!("key {} ({:?}) {reason}", approval.key.digest().short(), approval.owner))
+                    tally.other_codes.extend(approval.approval().apr.clone().filter(|_| only_the_code));
+                    tally.why.push(format!("key {} ({:?}) {reason}", approval.key().digest().short(), approval.owner()))
                 }
             }
         }
@@ -182,7 +139,7 @@ pub fn tally(root: &TrustRoot, approvals: &[SignedApproval], apr: Option<&str>, 
 /// The APR codes that people approved: a run is ordered with one of them.
 pub fn codes(root: &TrustRoot, approvals: &[SignedApproval], when: When) -> BTreeSet<AprCode> {
     let counting = approvals.iter().filter(|signed| counts(root, signed, None, when).is_ok());
-    counting.filter_map(|signed| signed.approval.apr.clone()).collect()
+    counting.filter_map(|signed| signed.approval().apr.clone()).collect()
 }
 
 /// What a run needs, counted for each APR code that people approved where there are several; the best first. Nothing
@@ -211,7 +168,7 @@ pub fn tallies(
 
 /// Whether an approval counts at a time; if not, why, for people.
 pub fn counts(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when: When) -> Result<(), String> {
-    let approval = &signed.approval;
+    let approval = signed.approval();
     signed.key_counts(root, &approval.role, when)?;
     if approval.decision == Decision::Withdraw {
         return Err(format!("withdrew on {}", approval.at));

@@ -13,14 +13,17 @@ use crate::format::trust_document::{self, KeyEntry, Policy, TrustDocument};
 
 pub use super::draft_root::{ClaimedSignature, DraftRoot, SignatureError, TrustError, name};
 
-/// A trust document that holds and that enough of its root keys have signed.
-///
-/// Only [`DraftRoot::signed`] makes one:
-///
-/// ```compile_fail
-/// let root = pgseal::trust::TrustRoot {};
-/// ```
-pub struct TrustRoot(pub(super) DraftRoot);
+/// A trust document that holds and that enough of its root keys have signed. Only [`DraftRoot::signed`] makes one.
+pub struct TrustRoot(DraftRoot);
+
+impl DraftRoot {
+    /// With signatures that meet its root threshold. It is judged by its own keys alone here; that it follows the
+    /// version before it is rotation's part.
+    pub fn signed(self, signatures: &[ClaimedSignature]) -> Result<TrustRoot, SignatureError> {
+        self.root_signatures(signatures)?;
+        Ok(TrustRoot(self))
+    }
+}
 
 impl TrustRoot {
     /// Loads a document: every rule of its own holds, and its root threshold is met by valid signatures over it.

@@ -16,11 +16,7 @@ pub struct Candidate {
     pub signatures: Vec<ClaimedSignature>,
 }
 
-/// A version that follows the previous one. Only [`walk`] makes one:
-///
-/// ```compile_fail
-/// let step = pgseal::trust::rotation::Step {};
-/// ```
+/// A version that follows the one before it. Only [`walk`] makes one.
 pub struct Step {
     root: TrustRoot,
     signatures: Vec<ClaimedSignature>,

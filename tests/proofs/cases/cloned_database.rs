@@ -1,0 +1,15 @@
+//! A clone that no rehearsal made.
+#![allow(unreachable_code)]
+
+use pgseal::release::rehearse::ClonedDatabase;
+
+fn forged() -> ClonedDatabase {
+    ClonedDatabase {
+        name: todo!(),
+        oid: todo!(),
+        suffix: todo!(),
+        server_is_its_own: todo!(),
+    }
+}
+
+fn main() {}

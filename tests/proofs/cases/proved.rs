@@ -1,0 +1,14 @@
+//! A rehearsal that did not take place.
+#![allow(unreachable_code)]
+
+use pgseal::record::rehearsal::Proved;
+
+fn forged() -> Proved {
+    Proved {
+        release: todo!(),
+        database: todo!(),
+        variables: todo!(),
+    }
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+//! An approval without a signature.
+#![allow(unreachable_code)]
+
+use pgseal::trust::added::SignedApproval;
+
+fn forged() -> SignedApproval {
+    SignedApproval {
+        key: todo!(),
+        owner: todo!(),
+        approval: todo!(),
+        evidence: todo!(),
+        signature: todo!(),
+    }
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+//! A signed bundle without a signer.
+#![allow(unreachable_code)]
+
+use pgseal::bundle::SignedBundle;
+
+fn forged() -> SignedBundle {
+    SignedBundle {
+        unsigned: todo!(),
+        signatures: todo!(),
+    }
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+//! A bundle that was authenticated to be looked at or undone passes no gate, and is not admitted.
+
+use pgseal::bundle::AuthenticatedBundle;
+use pgseal::release::gate;
+use pgseal::release::{Observer, Order};
+
+fn gated(order: Order<'_>, observer: &mut dyn Observer) {
+    let _ = gate::pass(order, observer);
+}
+
+fn admitted(bundle: &AuthenticatedBundle<'_>) {
+    let _ = bundle.admit(None);
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+//! A packed release that was not packed.
+#![allow(unreachable_code)]
+
+use pgseal::bundle::UnsignedBundle;
+
+fn forged() -> UnsignedBundle {
+    UnsignedBundle {
+        statement: todo!(),
+        files: todo!(),
+        spill: todo!(),
+    }
+}
+
+fn main() {}

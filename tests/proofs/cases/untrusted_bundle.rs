@@ -1,0 +1,15 @@
+//! A file that was not parsed.
+#![allow(unreachable_code)]
+
+use pgseal::bundle::UntrustedBundle;
+
+fn forged() -> UntrustedBundle {
+    UntrustedBundle {
+        archive: todo!(),
+        statement: todo!(),
+        signatures: todo!(),
+        added: todo!(),
+    }
+}
+
+fn main() {}
