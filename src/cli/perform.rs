@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::args::{PassphraseArgs, now};
 use super::error::{self, CliError};
 use super::exit::Exit;
+use super::kind::Kind;
 use super::output::{Output, Paint, shown};
 use super::table;
 use crate::bundle::AuthenticatedBundle;
@@ -21,6 +22,7 @@ use crate::record::journal::Journal;
 use crate::record::receipt::{self, Reservation};
 use crate::record::rehearsal;
 use crate::release::Report;
+use crate::release::failure::Failure;
 use crate::release::report::FailureKind;
 use crate::release::watched::LOCK_NOT_AVAILABLE;
 use crate::trust::policy::{self, Admission, PolicyError};
@@ -111,13 +113,13 @@ fn check_receipt_key(root: &TrustRoot, key: &SecretKey) -> Result<(), CliError> 
     let has = match root.counts(&id, &name("receipt"), When::At(now())) {
         Ok(()) => return Ok(()),
         Err(reason) if role == Some(&name("receipt")) => {
-            return Err(CliError::new(Exit::Usage, format!("key {id} signs no receipts any more: it {reason}"))
+            return Err(CliError::new(Kind::KeyRole, format!("key {id} signs no receipts any more: it {reason}"))
                 .hint("nothing was run; take the host's new receipt key"));
         }
         Err(_) => role.map_or("no role".to_owned(), |role| format!("the role {role}")),
     };
     Err(CliError::new(
-        Exit::Usage,
+        Kind::KeyRole,
         format!("key {id} has {has} in the trust root, receipts are signed by the role receipt"),
     )
     .hint("`pgseal trust add-key TRUST --role receipt --key KEY.pub --root-key ROOT.key` gives it that role"))
@@ -133,7 +135,7 @@ impl Prepared {
     /// run.
     pub fn journal(&mut self) -> Result<Journal, CliError> {
         let unwritable = |what: &str, error: std::io::Error| {
-            CliError::new(Exit::Internal, format!("{}: can't write the {what}: {error}", shown(&self.dir)))
+            CliError::new(Kind::Io, format!("{}: can't write the {what}: {error}", shown(&self.dir)))
                 .hint("nothing was run; name a writable directory with room for 4 MiB by --receipts DIR")
         };
         let journal = Journal::create(&self.dir, &self.stem).map_err(|error| unwritable("journal", error))?;
@@ -147,7 +149,7 @@ impl Prepared {
         let reserved = durable::create_dirs(&self.dir)
             .and_then(|()| rehearsal::reserve(&self.dir, &self.stem, self.key.is_some()));
         self.reserved = Some(reserved.map_err(|error| {
-            CliError::new(Exit::Internal, format!("{}: can't write the receipt: {error}", shown(&self.dir)))
+            CliError::new(Kind::Io, format!("{}: can't write the receipt: {error}", shown(&self.dir)))
                 .hint("nothing was rehearsed; name a writable directory with room for 2 MiB by --receipts DIR")
         })?);
         Ok(())
@@ -251,7 +253,7 @@ pub fn states(
     table::render(&["", "before", "after"], rows.collect())
 }
 
-fn unchanged(receipt: &Receipt, failure: Option<crate::release::failure::Failure>, exit: Exit) -> CliError {
+fn unchanged(receipt: &Receipt, failure: Option<Failure>, exit: Exit) -> CliError {
     let what = receipt.action.as_str();
     let prefix = format!("the {what} failed, and the database is as before: ");
     let Some(failure) = failure else { return CliError::new(exit, prefix) };
@@ -264,17 +266,18 @@ fn unchanged(receipt: &Receipt, failure: Option<crate::release::failure::Failure
 }
 
 /// Some of it is committed.
-fn partial(receipt: &Receipt, failure: Option<crate::release::failure::Failure>) -> CliError {
+fn partial(receipt: &Receipt, failure: Option<Failure>) -> CliError {
     let prefix = format!("the {} stopped half way: ", receipt.action.as_str());
+    let pgseal_advises = receipt.error.is_some() && !failure.as_ref().is_some_and(Failure::server_advises);
     let this = match failure {
-        Some(failure) => error::failure(Exit::Partial, &prefix, &failure),
-        None => CliError::new(Exit::Partial, prefix),
+        Some(failure) => error::failure(Kind::Partial, &prefix, &failure),
+        None => CliError::new(Kind::Partial, prefix),
     };
     let ways =
         "`pgseal status` shows how far it came; `pgseal run --resume FILE` goes on, `pgseal rollback FILE` goes back";
     match this.hint.clone() {
         // What stands in the way is ours to name, and the way on with it.
-        Some(first) if receipt.error.is_some() && !first.starts_with(error::SERVERS) => {
+        Some(first) if pgseal_advises => {
             CliError { hint: Some(format!("{first}; or `pgseal rollback FILE` goes back")), ..this }
         }
         Some(first) => CliError { hint: Some(format!("{first}; {ways}")), ..this },
@@ -282,7 +285,7 @@ fn partial(receipt: &Receipt, failure: Option<crate::release::failure::Failure>)
     }
 }
 
-fn unknown(dir: &Path, failure: Option<crate::release::failure::Failure>) -> CliError {
+fn unknown(dir: &Path, failure: Option<Failure>) -> CliError {
     let prefix = "nobody could say whether COMMIT happened: ";
     let this = match failure {
         Some(failure) => error::failure(Exit::Unknown, prefix, &failure),

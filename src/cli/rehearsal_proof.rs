@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
-use super::exit::Exit;
+use super::kind::Kind;
 use super::output::shown;
 use crate::bundle::AuthenticatedBundle;
 use crate::format::statement::ReleaseId;
@@ -86,7 +86,7 @@ pub fn proof(
         // Whoever names a receipt wants it to count.
         _ => format!("the rehearsal that --rehearsal names does not count: {why}"),
     };
-    Err(CliError::new(Exit::NotAuthentic, text).hint(HINT))
+    Err(CliError::new(Kind::RehearsalMissing, text).hint(HINT))
 }
 
 /// Whether it says so itself, or can't be asked.
@@ -115,9 +115,9 @@ fn found(receipts: &Path) -> Result<Vec<PathBuf>, CliError> {
 }
 
 fn refused(path: &Path, error: &UnprovedError) -> CliError {
-    let exit = match error {
-        UnprovedError::Receipt(error) => super::receipt::exit(error),
-        _ => Exit::NotAuthentic,
+    let kind = match error {
+        UnprovedError::Receipt(error) => super::receipt::exit(error).into(),
+        _ => Kind::RehearsalMissing,
     };
-    CliError::new(exit, format!("this rehearsal does not count: {error}")).about(path).hint(HINT)
+    CliError::new(kind, format!("this rehearsal does not count: {error}")).about(path).hint(HINT)
 }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use ::tokio_postgres::{Client, Error, SimpleQueryMessage};
 use futures_core::Stream as _;
 
-use crate::database::{DatabaseError, Table};
+use crate::database::{DatabaseError, Table, Unsound, UnsoundKind};
 use crate::words;
 
 /// What a message brought.
@@ -79,11 +79,14 @@ impl Fetched {
     /// The answer to `sent` statements, of which one gave rows.
     pub(super) fn into_table(self, sent: usize, limit: usize) -> Result<Table, DatabaseError> {
         if self.rows > limit {
-            return Err(DatabaseError::Unsound(format!("{} rows, where at most {limit} may be", self.rows)));
+            return Err(DatabaseError::Unsound(Unsound {
+                kind: UnsoundKind::TooManyRows,
+                message: format!("{} rows, where at most {limit} may be", self.rows),
+            }));
         }
         if self.statements != sent {
             let sent = words::count(sent, "statement");
-            return Err(DatabaseError::Unsound(format!("{sent} went out, {} were run", self.statements)));
+            return Err(DatabaseError::unsound(format!("{sent} went out, {} were run", self.statements)));
         }
         Ok(self.table)
     }

@@ -181,7 +181,7 @@ impl ThrowawayServer {
 
     fn administer(&self, statement: &str) -> Result<(), ThrowawayError> {
         let settings = self.connection("postgres").parse();
-        let settings: Settings = settings.map_err(|e: SettingsError| DatabaseError::Unsound(e.to_string()))?;
+        let settings: Settings = settings.map_err(|e: SettingsError| DatabaseError::unsound(e.to_string()))?;
         let mut session = PostgresSession::open(&settings, Purpose::Write)?;
         // A copy of a large database is made in silence.
         session.set_patience(START_TIMEOUT);

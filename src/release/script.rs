@@ -15,7 +15,7 @@ use super::{clamp, generated, reading, special};
 use crate::bundle::contents::AuthenticatedSql;
 use crate::bundle::lint::ROWS_UNREAD;
 use crate::bundle::refusal::{Place, refused_everywhere};
-use crate::database::{DatabaseError, Notice, Session, Table};
+use crate::database::{DatabaseError, Notice, Session, Table, UnsoundKind};
 use crate::format::receipt::TierRecord;
 use crate::limits::GENERATED_STATEMENTS;
 use crate::sql::{Copy, Inspection, Part, Script, Statement, Step, Then, is_single_select, parts, plain, rows_unread};
@@ -223,7 +223,7 @@ impl<'r> Runner<'r> {
             Then::Show => self.show(script, statement, last)?,
             Then::Store { .. } => {
                 let table = self.session.rows(last.sql, ROWS_STORED).map_err(|error| match error {
-                    DatabaseError::Unsound(_) => {
+                    DatabaseError::Unsound(e) if e.kind == UnsoundKind::TooManyRows => {
                         Failure::refused(statement, "\\gset: more than one row returned, one is expected")
                     }
                     error => failed(error),

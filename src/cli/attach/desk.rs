@@ -3,6 +3,7 @@
 use super::super::args::now;
 use super::super::error::CliError;
 use super::super::exit::Exit;
+use super::super::kind::Kind;
 use super::Item;
 use crate::bundle::add::Addition;
 use crate::bundle::{AuthenticateError, UntrustedBundle};
@@ -154,7 +155,7 @@ impl Desk<'_> {
             }
         };
         found.map(PublicKey::id).ok_or_else(|| {
-            CliError::new(Exit::NotAuthentic, "the signature does not hold for this release and key")
+            CliError::new(Kind::SignatureInvalid, "the signature does not hold for this release and key")
                 .hint("sign exactly the bytes that --tbs wrote, by Ed25519 without prehash, and name them by --tbs")
         })
     }
@@ -164,7 +165,7 @@ impl Desk<'_> {
             None => Ok(()),
             Some(Some(role)) if *role == name("release") => Ok(()),
             Some(_) => {
-                Err(CliError::new(Exit::Usage, format!("key {key} does not have the role release in the trust root"))
+                Err(CliError::new(Kind::KeyRole, format!("key {key} does not have the role release in the trust root"))
                     .hint("nothing was added"))
             }
         }
@@ -174,7 +175,7 @@ impl Desk<'_> {
         let signatures = self.signatures(taken);
         let about = signatures.iter().find(|(_, signature)| timestamp::is_about(token, signature));
         let signature @ (key, _) = about.ok_or_else(|| {
-            CliError::new(Exit::NotAuthentic, "the time stamp is about none of the signatures in the bundle")
+            CliError::new(Kind::TimestampInvalid, "the time stamp is about none of the signatures in the bundle")
                 .hint("ask for one of signatures/KEYID.sig: openssl ts -query -data KEYID.sig -sha256 -out request.tsq")
         })?;
         let claimed = (*key, token.to_vec());

@@ -86,7 +86,7 @@ pub fn entries(session: &mut dyn Session) -> Result<Vec<Entry>, DatabaseError> {
                     sequence::text, release_id, run_id, transaction_id, role, variables::text, 'true'
              from pgseal.ledger as row order by row.id",
             &[],
-        )?,
+        ),
         Some(_) => session.query(
             "select id::text, to_char(timezone('UTC', at), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), action, release, version,
                     sequence::text, release_id, run_id, transaction_id, role, variables::text,
@@ -94,9 +94,17 @@ pub fn entries(session: &mut dyn Session) -> Result<Vec<Entry>, DatabaseError> {
                                            where s.run_id = row.run_id and s.happened = 'finished'))::text
              from pgseal.ledger as row order by row.id",
             &[],
-        )?,
+        ),
     };
-    Ok(table.rows.into_iter().map(entry).collect())
+    Ok(table.map_err(denied)?.rows.into_iter().map(entry).collect())
+}
+
+/// An error of reading the ledger, where the role may not.
+fn denied(error: DatabaseError) -> DatabaseError {
+    match error {
+        DatabaseError::Server(server) if server.code == "42501" => DatabaseError::LedgerDenied(server),
+        other => other,
+    }
 }
 
 /// The rows of one release's name, oldest first.

@@ -121,7 +121,7 @@ pub fn ensure(session: &mut dyn Session) -> Result<(), DatabaseError> {
     }
     match version(session)? {
         Some(FORMAT) => Ok(()),
-        _ => Err(DatabaseError::Unsound("the ledger is not the one that was just made".to_owned())),
+        _ => Err(DatabaseError::ledger("the ledger is not the one that was just made".to_owned())),
     }
 }
 
@@ -199,7 +199,7 @@ pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, Database
         }
         if !why.is_empty() {
             let text = format!("the table pgseal.{name} is not one that pgseal made: {why}");
-            return Err(DatabaseError::Unsound(text));
+            return Err(DatabaseError::ledger(text));
         }
         has_steps |= name == "steps";
         // The comment of the schema, the same in each row.
@@ -213,14 +213,14 @@ pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, Database
     match (has_ledger, has_steps) {
         (false, false) => Ok(None),
         (false, true) => {
-            Err(DatabaseError::Unsound("the table pgseal.ledger is missing beside pgseal.steps".to_owned()))
+            Err(DatabaseError::ledger("the table pgseal.ledger is missing beside pgseal.steps".to_owned()))
         }
-        _ if format.is_some_and(|format| format > FORMAT) => Err(DatabaseError::Unsound(format!(
+        _ if format.is_some_and(|format| format > FORMAT) => Err(DatabaseError::ledger(format!(
             "the ledger has format {}, this version of pgseal knows {FORMAT}: a newer one ran here",
             said.unwrap_or_default()
         ))),
         // Format 1 had no steps, and no comment.
-        (true, true) if format.is_none_or(|format| format < FORMAT) => Err(DatabaseError::Unsound(format!(
+        (true, true) if format.is_none_or(|format| format < FORMAT) => Err(DatabaseError::ledger(format!(
             "the comment of the schema pgseal does not say which format the ledger has, and a newer version may have \
              written it; where none did, this puts it back: comment on schema pgseal is 'ledger of signed releases, \
              format {FORMAT}'"
@@ -231,7 +231,7 @@ pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, Database
 }
 
 fn of_somebody_else(what: &str, owner: &str) -> DatabaseError {
-    DatabaseError::Unsound(format!(
+    DatabaseError::ledger(format!(
         "the {what} belongs to {owner}, who could run code as whoever writes there: \
          it has to belong to the role that runs releases, or to a superuser"
     ))
@@ -241,6 +241,6 @@ fn of_somebody_else(what: &str, owner: &str) -> DatabaseError {
 pub(super) fn one_row(added: &Table) -> Result<(), DatabaseError> {
     match added.single() {
         Some("1") => Ok(()),
-        _ => Err(DatabaseError::Unsound("the ledger took no row".to_owned())),
+        _ => Err(DatabaseError::ledger("the ledger took no row".to_owned())),
     }
 }
