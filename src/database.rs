@@ -242,10 +242,60 @@ impl Notice {
 pub enum DatabaseError {
     /// The server refused; the connection lives.
     Server(Box<ServerError>),
+    /// The server refused: the role may not read the ledger.
+    LedgerDenied(Box<ServerError>),
     /// The connection could not be made, or is lost; whether the last request was carried out is not known.
-    Connection(String),
-    /// pgseal itself does not trust what it found there.
-    Unsound(String),
+    Connection(ConnectionError),
+    /// The server answered, and the answer can't be relied on.
+    Unsound(Unsound),
+}
+
+/// No connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionError {
+    /// The reason.
+    pub kind: ConnectionKind,
+    /// The reason in words.
+    pub message: String,
+}
+
+/// The reason that there is no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionKind {
+    /// Name, address or server did not answer, or the server refused.
+    Unreachable,
+    /// The server asks for a password, and none is known.
+    Password,
+    /// TLS is missing, or the certificate does not hold.
+    Tls,
+    /// A connection ended, and the reason is known.
+    Lost,
+    /// A connection ended without a word.
+    Closed,
+}
+
+/// An answer that can't be relied on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsound {
+    /// The kind of answer.
+    pub kind: UnsoundKind,
+    /// The reason in words.
+    pub message: String,
+}
+
+/// The kind of an answer that can't be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnsoundKind {
+    /// A connection pooler answers in the server's place.
+    Pooler,
+    /// A superuser's session begins as another role.
+    OtherRole,
+    /// The ledger is not as pgseal makes it.
+    Ledger,
+    /// More rows than the caller takes.
+    TooManyRows,
+    /// An answer without sense, or not to what was asked.
+    Answer,
 }
 
 /// An error of the server, field by field (PostgreSQL manual, "Error and Notice Message Fields").
@@ -266,10 +316,30 @@ pub struct ServerError {
 }
 
 impl DatabaseError {
+    /// A connection that could not be made.
+    pub fn unreachable(message: impl Into<String>) -> Self {
+        Self::Connection(ConnectionError { kind: ConnectionKind::Unreachable, message: message.into() })
+    }
+
+    /// A connection that ended.
+    pub fn lost(message: impl Into<String>) -> Self {
+        Self::Connection(ConnectionError { kind: ConnectionKind::Lost, message: message.into() })
+    }
+
+    /// An answer that can't be relied on.
+    pub fn unsound(message: impl Into<String>) -> Self {
+        Self::Unsound(Unsound { kind: UnsoundKind::Answer, message: message.into() })
+    }
+
+    /// A ledger that is not as pgseal makes it.
+    pub fn ledger(message: impl Into<String>) -> Self {
+        Self::Unsound(Unsound { kind: UnsoundKind::Ledger, message: message.into() })
+    }
+
     /// SQLSTATE, if the server answered.
     pub fn code(&self) -> Option<&str> {
         match self {
-            Self::Server(error) => Some(&error.code),
+            Self::Server(error) | Self::LedgerDenied(error) => Some(&error.code),
             Self::Connection(_) | Self::Unsound(_) => None,
         }
     }
@@ -278,15 +348,28 @@ impl DatabaseError {
 impl fmt::Display for DatabaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Server(error) => {
+            Self::Server(error) | Self::LedgerDenied(error) => {
                 write!(f, "{} (SQLSTATE {})", error.message, error.code)?;
                 match &error.detail {
                     Some(detail) => write!(f, "; {detail}"),
                     None => Ok(()),
                 }
             }
-            Self::Connection(text) | Self::Unsound(text) => f.write_str(text),
+            Self::Connection(error) => error.fmt(f),
+            Self::Unsound(error) => error.fmt(f),
         }
+    }
+}
+
+impl fmt::Display for ConnectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl fmt::Display for Unsound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
     }
 }
 

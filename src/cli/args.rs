@@ -4,6 +4,7 @@ use super::connection;
 use super::error::CliError;
 use super::exit::Exit;
 use super::gate_user::GateUserArgs;
+use super::kind::Kind;
 use super::moved::{Counted, Moved};
 use super::output::{Output, shown};
 use super::passphrase;
@@ -229,7 +230,7 @@ impl VariableArgs {
         let mut values = BTreeMap::new();
         for (name, value) in &self.variables {
             if values.insert(name.clone(), value.clone()).is_some() {
-                return Err(CliError::new(Exit::Usage, format!("variable {name:?} is given twice")));
+                return Err(CliError::new(Kind::Variables, format!("variable {name:?} is given twice")));
             }
         }
         Ok(values)

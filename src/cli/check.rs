@@ -4,6 +4,7 @@ use super::args::{BundleArgs, DatabaseArgs, LimitArgs, now};
 use super::error::{self, CliError};
 use super::exit::Exit;
 use super::interrupt::Command;
+use super::kind::Kind;
 use super::ordered::Ordered;
 use super::output::{Output, Paint, escape};
 use super::progress::Beside;
@@ -52,7 +53,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let text = format!("the database is not what {:?} says", state(&checked));
         (text, "nothing was changed; every line above says what was found")
     };
-    Err(CliError::new(Exit::Preflight, text).hint(hint).answered())
+    Err(CliError::new(Kind::CheckFailed, text).hint(hint).answered())
 }
 
 /// Why nothing could be checked.
@@ -64,7 +65,7 @@ pub fn told(error: CheckError) -> CliError {
             error::other_applied(&row).hint("check the bundle of the release that is in effect")
         }
         CheckError::HalfWay(row) => PreflightError::Unfinished(row).into(),
-        CheckError::Probe(failure) => error::failure(Exit::Preflight, "the probe failed: ", &failure),
+        CheckError::Probe(failure) => error::failure(Kind::ProbeFailed, "the probe failed: ", &failure),
     }
 }
 

@@ -1,13 +1,12 @@
 //! Errors as the operator sees them: lines, a hint where one helps, an exit code. One match for each error enum.
 
 pub mod archive;
-mod authentic;
+pub mod authentic;
 
-use super::exit::Exit;
+use super::kind::Kind;
 use super::output::{escape, shown};
 use crate::bundle::definition::DefinitionError;
-use crate::database::DatabaseError;
-use crate::postgres::start::{BECOMES, POOLER};
+use crate::database::{ConnectionKind, DatabaseError, UnsoundKind};
 use crate::record::ledger::Entry;
 use crate::record::receipt_key::ReceiptKeyError;
 use crate::release::failure::Failure;
@@ -18,9 +17,7 @@ use crate::release::order::{MissingScript, VariableError};
 use crate::release::preflight::PreflightError;
 use crate::release::rollback::RollbackError;
 use crate::release::run::RunError;
-use crate::release::stop::CANCELLED;
-use crate::release::target::TargetError;
-use crate::release::watched::LOCK_NOT_AVAILABLE;
+use crate::release::target::{TargetError, TargetPart};
 use std::fmt::Display;
 use std::path::Path;
 
@@ -31,18 +28,24 @@ pub struct CliError {
     pub lines: Vec<String>,
     /// What to do about it.
     pub hint: Option<String>,
-    /// What went wrong in one word, for programs: kebab-case, and the same in every version.
-    pub kind: Option<&'static str>,
-    /// The exit code.
-    pub exit: Exit,
+    /// The kind, for programs.
+    pub kind: Kind,
+    /// The exit code: that of the kind, but for commands that end otherwise.
+    pub exit: super::exit::Exit,
     /// Whether the command has written its JSON document already.
     pub answered: bool,
 }
 
 impl CliError {
     /// One line. Foreign text in it is escaped here.
-    pub fn new(exit: Exit, message: impl Display) -> Self {
-        Self { lines: vec![escape(&message.to_string())], hint: None, kind: None, exit, answered: false }
+    pub fn new(kind: impl Into<Kind>, message: impl Display) -> Self {
+        Self::of_lines(kind, vec![escape(&message.to_string())])
+    }
+
+    /// Several lines, escaped.
+    pub fn of_lines(kind: impl Into<Kind>, lines: Vec<String>) -> Self {
+        let kind = kind.into();
+        Self { lines, hint: None, kind, exit: kind.exit(), answered: false }
     }
 
     /// With a hint.
@@ -53,7 +56,7 @@ impl CliError {
 
     /// About a file that can't be read or written.
     pub fn io(path: &Path, error: &std::io::Error) -> Self {
-        Self::new(Exit::Internal, format!("{}: {error}", shown(path)))
+        Self::new(Kind::Io, format!("{}: {error}", shown(path)))
     }
 
     /// The command has written its document.
@@ -79,24 +82,24 @@ impl From<ReceiptKeyError> for CliError {
                 "`pgseal trust add-key TRUST --role receipt --key KEY.pub --root-key ROOT.key` gives it that role"
             }
         };
-        Self::new(Exit::Usage, error).hint(hint)
+        Self::new(Kind::KeyRole, error).hint(hint)
     }
 }
 
 impl From<DefinitionError> for CliError {
     fn from(error: DefinitionError) -> Self {
-        let DefinitionError::Problems(problems) = error else { return Self::new(Exit::Usage, error) };
+        let DefinitionError::Problems(problems) = error else { return Self::new(Kind::ReleaseInvalid, error) };
         let line = |problem: &crate::bundle::problem::Problem| {
             let hint = problem.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
             escape(&format!("{problem}{hint}"))
         };
-        Self { lines: problems.iter().map(line).collect(), hint: None, kind: None, exit: Exit::Usage, answered: false }
+        Self::of_lines(Kind::ReleaseInvalid, problems.iter().map(line).collect())
     }
 }
 
 impl From<VariableError> for CliError {
     fn from(error: VariableError) -> Self {
-        Self::new(Exit::Usage, error).hint("give variables by -v NAME=VALUE")
+        Self::new(Kind::Variables, error).hint("give variables by -v NAME=VALUE")
     }
 }
 
@@ -104,39 +107,45 @@ impl From<RunError> for CliError {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Script(error) => error.into(),
-            RunError::Rehearsal(_) => Self::new(Exit::NotAuthentic, error).hint(super::rehearsal_proof::HINT),
-            RunError::Clone(_) => Self::new(Exit::Preflight, error),
-            RunError::Admission(_) => Self::new(Exit::NotAuthentic, error),
+            RunError::Rehearsal(_) => Self::new(Kind::RehearsalMissing, error).hint(super::rehearsal_proof::HINT),
+            RunError::Clone(_) => Self::new(Kind::CloneRefused, error),
+            RunError::Admission(_) => Self::new(Kind::NotAuthentic, error),
         }
     }
 }
 
 impl From<MissingScript> for CliError {
     fn from(error: MissingScript) -> Self {
-        Self::new(Exit::Malformed, error)
+        Self::new(Kind::MissingScript, error)
     }
 }
 
 impl From<DatabaseError> for CliError {
     fn from(error: DatabaseError) -> Self {
-        connection(&error, Exit::Internal)
+        connection(&error)
     }
 }
 
 impl From<TargetError> for CliError {
     fn from(error: TargetError) -> Self {
-        match &error {
-            TargetError::Differs { what: "the role", .. } => Self::new(Exit::Preflight, error)
-                .hint("--db names the role: postgresql://ROLE@HOST/DATABASE; nothing was changed"),
-            _ => Self::new(Exit::Preflight, error).hint("--db names the database; nothing was changed"),
-        }
+        let kind = match &error {
+            TargetError::Differs { part: TargetPart::Role, .. } => Kind::WrongRole,
+            TargetError::Differs { .. } => Kind::WrongTarget,
+            TargetError::NotAllowed { .. } => Kind::TargetNotAllowed,
+            TargetError::TooOld(_) => Kind::ServerTooOld,
+            TargetError::Standby => Kind::Standby,
+        };
+        Self::new(kind, error).hint(match kind {
+            Kind::WrongRole => "--db names the role: postgresql://ROLE@HOST/DATABASE; nothing was changed",
+            _ => "--db names the database; nothing was changed",
+        })
     }
 }
 
 impl From<OpenError> for CliError {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::Connect(error) => connection(&error, Exit::Internal),
+            OpenError::Connect(error) => connection(&error),
             OpenError::Target(error) => error.into(),
             OpenError::Role(too_much) => gate_role(&too_much),
         }
@@ -149,17 +158,17 @@ fn gate_role(too_much: &TooMuch) -> CliError {
     lines.extend(too_much.remedy.iter().map(|sql| format!("  {}", escape(sql))));
     let hint =
         format!("make a role that may only read, as above, and give --gate-user {SUGGESTED} or PGSEAL_GATE_USER");
-    CliError { lines, hint: Some(hint), kind: Some("gate-role"), exit: Exit::Unanswered, answered: false }
+    CliError::of_lines(Kind::GateRole, lines).hint(hint)
 }
 
 impl From<LockError> for CliError {
     fn from(error: LockError) -> Self {
         match &error {
             LockError::Held(_) => {
-                Self::new(Exit::Preflight, &error).hint("wait for it to end; its lock ends with its session")
+                Self::new(Kind::Locked, &error).hint("wait for it to end; its lock ends with its session")
             }
-            LockError::Interrupted => Self::new(Exit::Failed, &error).hint("nothing was changed"),
-            LockError::Database(database) => connection(database, Exit::Internal),
+            LockError::Interrupted => Self::new(Kind::Interrupted, &error).hint("nothing was changed"),
+            LockError::Database(database) => connection(database),
         }
     }
 }
@@ -172,12 +181,12 @@ impl From<GateError> for CliError {
             GateError::Blocked(answers) => {
                 let closed = answers.iter().filter(|answer| !answer.ready);
                 let lines = closed.map(|gate| escape(&format!("gate {} is BLOCKED: {}", gate.name, gate.reason)));
-                let hint = "nothing was changed; `pgseal gate FILE` asks again, and no flag opens it".to_owned();
-                Self { lines: lines.collect(), hint: Some(hint), kind: None, exit: Exit::Blocked, answered: false }
+                Self::of_lines(Kind::GateBlocked, lines.collect())
+                    .hint("nothing was changed; `pgseal gate FILE` asks again, and no flag opens it")
             }
             GateError::Unanswered(name, failure) => {
                 let message = format!("gate {name} could not be answered, which counts as closed: {failure}");
-                Self { hint: failure.hint, ..Self::new(Exit::Unanswered, message) }
+                Self { hint: failure.hint, ..Self::new(Kind::GateUnanswered, message) }
             }
         }
     }
@@ -185,71 +194,71 @@ impl From<GateError> for CliError {
 
 impl From<PreflightError> for CliError {
     fn from(error: PreflightError) -> Self {
-        let refused = |message: String| Self::new(Exit::Preflight, message);
+        let refused = |kind: Kind, message: String| Self::new(kind, message);
         match error {
-            PreflightError::Ledger(error) => connection(&error, Exit::Internal),
+            PreflightError::Ledger(error) => connection(&error),
             PreflightError::ClockBehind { now, seen } => {
                 let text = format!("this host's clock ({now}) is behind {seen}, the newest time in the ledger");
-                Self::new(Exit::NotAuthentic, text).hint(authentic::CLOCK_HINT)
+                Self::new(Kind::ClockBehind, text).hint(authentic::CLOCK_HINT)
             }
             PreflightError::NoTime(row) => Self::new(
-                Exit::NotAuthentic,
+                Kind::LedgerTime,
                 format!("row {} of the ledger is dated {:?}, which is no time that pgseal writes", row.id, row.at),
             )
-            .hint("somebody changed the ledger: have the table pgseal.ledger looked at by the database's owner"),
-            PreflightError::AlreadyApplied(row) => refused(format!(
+            .hint("ask the database's owner who changed the table pgseal.ledger"),
+            PreflightError::AlreadyApplied(row) => refused(Kind::AlreadyInEffect, format!(
                 "{} {} is already applied here: run {} at {}, by {}",
                 row.release, row.version, row.run_id, row.at, row.role
             ))
             .hint("`pgseal check FILE` shows whether it still holds, `pgseal rollback FILE` undoes it"),
-            PreflightError::Downgrade(row) => refused(format!(
+            PreflightError::Downgrade(row) => refused(Kind::OlderSequence, format!(
                 "a later sequence ran here: {} {} (sequence {}) at {}",
                 row.release, row.version, row.sequence, row.at
             ))
             .hint("a database never goes back to an older release by running it; pack it again with a higher sequence"),
-            PreflightError::SameSequence(row) => refused(format!(
+            PreflightError::SameSequence(row) => refused(Kind::SameSequence, format!(
                 "another release with sequence {} is in effect: {} {}, id {}",
                 row.sequence, row.release, row.version, row.release_id
             ))
             .hint("a new version needs a higher sequence"),
-            PreflightError::Overlaps(row) => refused(format!(
+            PreflightError::Overlaps(row) => refused(Kind::Overlap, format!(
                 "{} {}, which has tiers of this release, is in effect here: run {} at {}, by {}",
                 row.release, row.version, row.run_id, row.at, row.role
             ))
             .hint("nothing was changed; `pgseal rollback` with that release's bundle leads back to the baseline that this one starts from"),
-            PreflightError::Unfinished(row) => refused(format!(
+            PreflightError::Unfinished(row) => refused(Kind::Unfinished, format!(
                 "{} {} stopped half way here: run {} of {}, by {}",
                 row.release, row.version, row.run_id, row.at, row.role
             ))
             .hint("`pgseal status` shows how far it came; with its own bundle `pgseal run --resume` goes on, `pgseal rollback` goes back"),
             PreflightError::NothingToResume => {
-                refused("no run stopped half way here, so there is none to go on with".to_owned())
+                refused(Kind::NothingToResume, "no run stopped half way here, so there is none to go on with".to_owned())
                     .hint("`pgseal status` shows what ran; leave out --resume to begin one")
             }
             PreflightError::OtherValues(row) => {
                 let values: Vec<String> =
                     row.variables.iter().map(|(name, value)| format!("-v {name}={value}")).collect();
                 let values = if values.is_empty() { "none".to_owned() } else { values.join(" ") };
-                refused(format!("the run that stopped half way was begun with other values: {values}"))
+                refused(Kind::OtherValues, format!("the run that stopped half way was begun with other values: {values}"))
                     .hint("give the same values")
             }
             PreflightError::OtherRole(row) => {
-                refused(format!("the run that stopped half way was begun by the role {}", row.role))
+                refused(Kind::OtherRole, format!("the run that stopped half way was begun by the role {}", row.role))
                     .hint("connect as that role")
             }
             PreflightError::NoRight => {
-                refused("the role may not make the ledger (schema pgseal) in this database".to_owned())
+                refused(Kind::LedgerCreateDenied, "the role may not make the ledger (schema pgseal) in this database".to_owned())
                     .hint("a database owner: grant create on database DATABASE to ROLE")
             }
             PreflightError::Open(error) => error.into(),
             PreflightError::Probe(failure) if failure.connection_lost => {
-                Self::new(Exit::Internal, format!("the connection was lost while the baseline probe was asked: {failure}"))
+                Self::new(Kind::ConnectionLost, format!("the connection was lost while the baseline probe was asked: {failure}"))
                     .hint("nothing was changed; it may be tried again")
             }
-            PreflightError::Probe(failure) => refused(format!("the baseline probe failed: {failure}")),
+            PreflightError::Probe(failure) => refused(Kind::ProbeFailed, format!("the baseline probe failed: {failure}")),
             PreflightError::State(mismatches) => {
                 let list: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
-                refused(format!("the database is not in the state \"baseline\": {}", list.join("; ")))
+                refused(Kind::NotBaseline, format!("the database is not in the state \"baseline\": {}", list.join("; ")))
                     .hint("nothing was changed; the database is not as it was when the release was made: find out what changed there")
             }
         }
@@ -260,7 +269,7 @@ impl From<RollbackError> for CliError {
     fn from(error: RollbackError) -> Self {
         match error {
             RollbackError::Open(error) => error.into(),
-            RollbackError::Ledger(error) => connection(&error, Exit::Internal),
+            RollbackError::Ledger(error) => connection(&error),
             RollbackError::Lock(error) => error.into(),
             RollbackError::OtherApplied(row) => other_applied(&row).hint("roll back with the bundle of that release"),
         }
@@ -271,14 +280,11 @@ impl From<RollbackError> for CliError {
 pub fn other_applied(row: &Entry) -> CliError {
     let (release, version, id) = (&row.release, &row.version, &row.release_id);
     let how = if row.finished { "is in effect here" } else { "stopped half way here" };
-    CliError::new(Exit::Preflight, format!("{release} {version} {how}, which is another release (id {id})"))
+    CliError::new(Kind::OtherRelease, format!("{release} {version} {how}, which is another release (id {id})"))
 }
 
-/// What stands before advice of the server.
-pub const SERVERS: &str = "the server says: ";
-
 /// A failure of a script, with the server's own words below the first line.
-pub fn failure(exit: Exit, prefix: &str, failure: &Failure) -> CliError {
+pub fn failure(kind: impl Into<Kind>, prefix: &str, failure: &Failure) -> CliError {
     let mut lines = vec![escape(&format!("{prefix}{}", failure.headline()))];
     lines.extend(failure.excerpt.iter().flat_map(|text| text.lines()).map(|line| format!("  {}", escape(line))));
     let below = [("data", &failure.data_at), ("detail", &failure.detail), ("context", &failure.context)];
@@ -290,34 +296,51 @@ pub fn failure(exit: Exit, prefix: &str, failure: &Failure) -> CliError {
         lines.extend(more);
     }
     // What the server advises is not what pgseal would.
-    let of_server = failure.sqlstate.as_deref().is_some_and(|code| ![LOCK_NOT_AVAILABLE, CANCELLED].contains(&code));
-    let whose = if of_server { SERVERS } else { "" };
+    let whose = if failure.server_advises() { "the server says: " } else { "" };
     let hint = failure.hint.as_deref().map(|hint| escape(&format!("{whose}{hint}")));
-    CliError { lines, hint, kind: None, exit, answered: false }
+    CliError { hint, ..CliError::of_lines(kind, lines) }
 }
 
-fn connection(error: &DatabaseError, exit: Exit) -> CliError {
+fn connection(error: &DatabaseError) -> CliError {
     match error {
-        DatabaseError::Connection(text) if text.contains("asks for the password") => CliError::new(exit, text)
-            .hint("put it into ~/.pgpass or PGPASSWORD"),
-        DatabaseError::Connection(text) => CliError::new(exit, format!("no connection to the database: {text}"))
-            .hint("check --db, or PGHOST and the other PG* variables"),
+        DatabaseError::Connection(lost) => {
+            let kind = match lost.kind {
+                ConnectionKind::Unreachable => Kind::NoConnection,
+                ConnectionKind::Password => Kind::PasswordMissing,
+                ConnectionKind::Tls => Kind::Tls,
+                ConnectionKind::Lost | ConnectionKind::Closed => Kind::ConnectionLost,
+            };
+            CliError::new(kind, format!("no connection to the database: {lost}")).hint(match kind {
+                Kind::PasswordMissing => "put it into ~/.pgpass or PGPASSWORD",
+                _ => "check --db, or PGHOST and the other PG* variables",
+            })
+        }
+        DatabaseError::Unsound(unsound) => {
+            let (kind, hint) = match unsound.kind {
+                UnsoundKind::OtherRole => (
+                    Kind::SessionRole,
+                    "reset it (ALTER DATABASE or ALTER ROLE ... RESET role), or run as a role that is no superuser; nothing was changed",
+                ),
+                UnsoundKind::Pooler => (
+                    Kind::Pooler,
+                    "name PostgreSQL's own host and port in --db: from the lock to COMMIT it has to be one session",
+                ),
+                UnsoundKind::Ledger => {
+                    (Kind::LedgerUnsound, "ask the database's owner who made or changed the schema pgseal")
+                }
+                UnsoundKind::TooManyRows | UnsoundKind::Answer => {
+                    (Kind::UnexpectedAnswer, "check what is between this host and the server in --db")
+                }
+            };
+            CliError::new(kind, unsound).hint(hint)
+        }
+        DatabaseError::LedgerDenied(_) => CliError::new(Kind::LedgerDenied, error).hint(
+            "its owner: grant usage on schema pgseal to ROLE; grant select, insert on pgseal.ledger, pgseal.steps to ROLE",
+        ),
         DatabaseError::Server(server) if server.code.starts_with("28") || server.code == "3D000" => {
-            CliError::new(exit, format!("the server refused the connection: {}", server.message))
+            CliError::new(Kind::LoginRefused, format!("the server refused the connection: {}", server.message))
                 .hint("check user, password (PGPASSWORD or ~/.pgpass) and database in --db")
         }
-        DatabaseError::Unsound(text) if text.contains(BECOMES) => CliError::new(Exit::Preflight, text).hint(
-            "reset it (ALTER DATABASE or ALTER ROLE ... RESET role), or run as a role that is no superuser; nothing was changed",
-        ),
-        DatabaseError::Unsound(text) if text.contains(POOLER) => CliError::new(Exit::Preflight, text)
-            .hint("name PostgreSQL's own host and port in --db: from the lock to COMMIT it has to be one session"),
-        DatabaseError::Unsound(text) => CliError::new(Exit::Preflight, text)
-            .hint("somebody else made or changed it: have the schema pgseal looked at by the database's owner"),
-        DatabaseError::Server(server) if server.code == "42501" && server.message.contains("pgseal") => {
-            CliError::new(exit, error).hint(
-                "its owner: grant usage on schema pgseal to ROLE; grant select, insert on pgseal.ledger, pgseal.steps to ROLE",
-            )
-        }
-        DatabaseError::Server(_) => CliError::new(exit, error),
+        DatabaseError::Server(_) => CliError::new(Kind::ServerError, error),
     }
 }

@@ -10,6 +10,7 @@ use super::args::now;
 use super::connection;
 use super::error::CliError;
 use super::exit::Exit;
+use super::kind::Kind;
 use super::output::{Output, escape, shown};
 use super::progress::Beside;
 use crate::durable;
@@ -55,7 +56,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     // Before the work, not after it.
     if let Some(path) = args.output.as_ref().filter(|path| path.symlink_metadata().is_ok()) {
-        return Err(CliError::new(Exit::Usage, format!("{} exists already", shown(path)))
+        return Err(CliError::new(Kind::FileExists, format!("{} exists already", shown(path)))
             .hint("choose another name: a fingerprint is never replaced"));
     }
     let scope = match (args.schema_only, args.tables.as_slice()) {
@@ -144,11 +145,11 @@ impl From<FingerprintError> for CliError {
             FingerprintError::Database(error) => error.into(),
             FingerprintError::NoTable(_) => Self::new(Exit::Usage, error)
                 .hint("write --tables SCHEMA.TABLE,...: tables, materialized views or sequences of this database"),
-            FingerprintError::NotReadable(_) => Self::new(Exit::Internal, error)
+            FingerprintError::NotReadable(_) => Self::new(Kind::NotReadable, error)
                 .hint("connect as a role that may: a member of pg_read_all_data, or the tables' owner; or name others by --tables"),
-            FingerprintError::RowSecurity(_) => Self::new(Exit::Internal, error)
+            FingerprintError::RowSecurity(_) => Self::new(Kind::NotReadable, error)
                 .hint("connect as the tables' owner, or as a role with BYPASSRLS: a part of the rows is no fingerprint"),
-            FingerprintError::Table { .. } | FingerprintError::Unsound(_) => Self::new(Exit::Internal, error),
+            FingerprintError::Table { .. } | FingerprintError::Unsound(_) => Self::new(Kind::ServerError, error),
         }
     }
 }

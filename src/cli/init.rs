@@ -6,6 +6,7 @@ use include_dir::{Dir, include_dir};
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::kind::Kind;
 use super::output::{Output, shown};
 use pgseal_verify::format::name::Name;
 
@@ -23,7 +24,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let name = release_name(&args.dir)?;
     if args.dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         let message = format!("{} is not empty", shown(&args.dir));
-        return Err(CliError::new(Exit::Usage, message).hint("name a new directory"));
+        return Err(CliError::new(Kind::FileExists, message).hint("name a new directory"));
     }
     std::fs::create_dir_all(&args.dir).map_err(io)?;
     TEMPLATE.extract(&args.dir).map_err(io)?;

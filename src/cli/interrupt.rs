@@ -11,6 +11,7 @@ use signal_hook::iterator::Signals;
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::kind::Kind;
 use super::output::{Output, shown};
 use super::progress::Beside;
 use crate::release::stop::{Phase, Stop, Stopping};
@@ -50,12 +51,13 @@ impl Command {
     /// That it was stopped, and nothing is changed.
     pub fn interrupted(&self) -> CliError {
         let text = format!("the {} was interrupted, and the database is as before", self.name);
-        CliError::new(self.exit, text)
+        CliError { exit: self.exit, ..CliError::new(Kind::Interrupted, text) }
     }
 
     fn quit(&self, phase: Phase) -> CliError {
         if let Some(leaves) = self.leaves {
-            return CliError::new(self.exit, format!("the {} was stopped", self.name)).hint(leaves);
+            let this = CliError::new(Kind::Interrupted, format!("the {} was stopped", self.name)).hint(leaves);
+            return CliError { exit: self.exit, ..this };
         }
         let dir = self.receipts.as_deref().map(|dir| format!(" --receipts {}", shown(dir))).unwrap_or_default();
         match phase {

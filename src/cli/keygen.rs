@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::args::PassphraseArgs;
 use super::error::CliError;
 use super::exit::Exit;
+use super::kind::Kind;
 use super::output::{Output, shown};
 use crate::durable;
 use crate::trust::SecretKey;
@@ -30,7 +31,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (secret, public) = (with(".key"), with(".pub"));
     if let Some(there) = [&secret, &public].into_iter().find(|path| path.symlink_metadata().is_ok()) {
         let message = format!("{} exists already, and a key is never replaced", shown(there));
-        return Err(CliError::new(Exit::Usage, message).hint("choose another name"));
+        return Err(CliError::new(Kind::FileExists, message).hint("choose another name"));
     }
     let passphrase = match args.no_passphrase {
         true => None,

@@ -24,6 +24,7 @@ mod init;
 mod inspect;
 mod interrupt;
 mod keygen;
+pub mod kind;
 mod lines;
 mod lint;
 mod log_proof;

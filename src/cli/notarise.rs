@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::args::{TrustArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
+use super::kind::Kind;
 use super::output::{Output, escape, shown};
 use super::rewrite;
 use super::signer::SignerArgs;
@@ -76,12 +77,12 @@ fn check_role(root: Option<&TrustRoot>, key: &PublicKey) -> Result<(), CliError>
     let role = root.role_of(&key.id());
     if role == Some(&name("notary")) {
         return root.counts(&key.id(), &name("notary"), When::At(now())).map_err(|reason| {
-            CliError::new(Exit::Usage, format!("key {} speaks for nobody now: it {reason}", key.id()))
+            CliError::new(Kind::KeyRole, format!("key {} speaks for nobody now: it {reason}", key.id()))
                 .hint("nothing was signed; `pgseal trust show` says which keys count")
         });
     }
     let has = role.map_or("is not in the trust root".to_owned(), |role| format!("has the role {role}"));
-    Err(CliError::new(Exit::Usage, format!("key {} {has}: a notary's key has the role notary", key.id()))
+    Err(CliError::new(Kind::KeyRole, format!("key {} {has}: a notary's key has the role notary", key.id()))
         .hint("nothing was signed"))
 }
 

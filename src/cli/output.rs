@@ -111,7 +111,7 @@ impl Output {
         if self.json && !error.answered {
             let message = error.lines.join("\n");
             let document = serde_json::json!({
-                "error": { "exit": error.exit.code(), "kind": error.kind, "message": message, "hint": error.hint }
+                "error": { "exit": error.exit.code(), "kind": error.kind.as_str(), "message": message, "hint": error.hint }
             });
             self.json_line(&document);
         }

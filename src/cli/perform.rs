@@ -3,6 +3,7 @@
 use super::args::{PassphraseArgs, now};
 use super::error::{self, CliError};
 use super::exit::Exit;
+use super::kind::Kind;
 use super::output::{Output, Paint, shown};
 use super::table;
 use crate::bundle::AuthenticatedBundle;
@@ -12,6 +13,7 @@ use crate::record::receipt::{self, Reservation};
 use crate::record::receipt_key;
 use crate::record::rehearsal;
 use crate::release::Report;
+use crate::release::failure::Failure;
 use crate::release::report::FailureKind;
 use crate::release::watched::LOCK_NOT_AVAILABLE;
 use crate::trust::{SecretKey, TrustRoot};
@@ -96,7 +98,7 @@ impl Prepared {
     /// run.
     pub fn journal(&mut self) -> Result<Journal, CliError> {
         let unwritable = |what: &str, error: std::io::Error| {
-            CliError::new(Exit::Internal, format!("{}: can't write the {what}: {error}", shown(&self.dir)))
+            CliError::new(Kind::Io, format!("{}: can't write the {what}: {error}", shown(&self.dir)))
                 .hint("nothing was run; name a writable directory with room for 4 MiB by --receipts DIR")
         };
         let journal = Journal::create(&self.dir, &self.stem).map_err(|error| unwritable("journal", error))?;
@@ -110,7 +112,7 @@ impl Prepared {
         let reserved = durable::create_dirs(&self.dir)
             .and_then(|()| rehearsal::reserve(&self.dir, &self.stem, self.key.is_some()));
         self.reserved = Some(reserved.map_err(|error| {
-            CliError::new(Exit::Internal, format!("{}: can't write the receipt: {error}", shown(&self.dir)))
+            CliError::new(Kind::Io, format!("{}: can't write the receipt: {error}", shown(&self.dir)))
                 .hint("nothing was rehearsed; name a writable directory with room for 2 MiB by --receipts DIR")
         })?);
         Ok(())
@@ -214,7 +216,7 @@ pub fn states(
     table::render(&["", "before", "after"], rows.collect())
 }
 
-fn unchanged(receipt: &Receipt, failure: Option<crate::release::failure::Failure>, exit: Exit) -> CliError {
+fn unchanged(receipt: &Receipt, failure: Option<Failure>, exit: Exit) -> CliError {
     let what = receipt.action.as_str();
     let prefix = format!("the {what} failed, and the database is as before: ");
     let Some(failure) = failure else { return CliError::new(exit, prefix) };
@@ -227,17 +229,18 @@ fn unchanged(receipt: &Receipt, failure: Option<crate::release::failure::Failure
 }
 
 /// Some of it is committed.
-fn partial(receipt: &Receipt, failure: Option<crate::release::failure::Failure>) -> CliError {
+fn partial(receipt: &Receipt, failure: Option<Failure>) -> CliError {
     let prefix = format!("the {} stopped half way: ", receipt.action.as_str());
+    let pgseal_advises = receipt.error.is_some() && !failure.as_ref().is_some_and(Failure::server_advises);
     let this = match failure {
-        Some(failure) => error::failure(Exit::Partial, &prefix, &failure),
-        None => CliError::new(Exit::Partial, prefix),
+        Some(failure) => error::failure(Kind::Partial, &prefix, &failure),
+        None => CliError::new(Kind::Partial, prefix),
     };
     let ways =
         "`pgseal status` shows how far it came; `pgseal run --resume FILE` goes on, `pgseal rollback FILE` goes back";
     match this.hint.clone() {
         // What stands in the way is ours to name, and the way on with it.
-        Some(first) if receipt.error.is_some() && !first.starts_with(error::SERVERS) => {
+        Some(first) if pgseal_advises => {
             CliError { hint: Some(format!("{first}; or `pgseal rollback FILE` goes back")), ..this }
         }
         Some(first) => CliError { hint: Some(format!("{first}; {ways}")), ..this },
@@ -245,7 +248,7 @@ fn partial(receipt: &Receipt, failure: Option<crate::release::failure::Failure>)
     }
 }
 
-fn unknown(dir: &Path, failure: Option<crate::release::failure::Failure>) -> CliError {
+fn unknown(dir: &Path, failure: Option<Failure>) -> CliError {
     let prefix = "nobody could say whether COMMIT happened: ";
     let this = match failure {
         Some(failure) => error::failure(Exit::Unknown, prefix, &failure),

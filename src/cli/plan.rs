@@ -110,7 +110,7 @@ fn document(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>) -> serde_json
     serde_json::json!({
         "would_run": answer.obstacles.is_empty(),
         "obstacles": answer.obstacles.iter()
-            .map(|error| serde_json::json!({ "exit": error.exit.code(), "message": error.lines.join("\n") }))
+            .map(|error| serde_json::json!({ "exit": error.exit.code(), "kind": error.kind.as_str(), "message": error.lines.join("\n") }))
             .collect::<Vec<_>>(),
         "gate": gate,
         "approvals": approvals::quorum(answer.approvals.first().map(|(_, of)| of.as_slice()).unwrap_or_default()),

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use super::error::CliError;
-use super::exit::Exit;
+use super::kind::Kind;
 use crate::record::rehearsal::UnprovedError;
 use crate::release::rehearsal_proof::RehearsalProofError;
 use pgseal_verify::words::count;
@@ -34,19 +34,19 @@ impl From<RehearsalProofError> for CliError {
     fn from(error: RehearsalProofError) -> Self {
         let text = error.to_string();
         match error {
-            RehearsalProofError::Refused { path, source } => Self::new(exit(&source), text).about(&path).hint(HINT),
+            RehearsalProofError::Refused { path, source } => Self::new(kind(&source), text).about(&path).hint(HINT),
             RehearsalProofError::Unreadable { path, source } => {
-                Self::new(exit(&source), text).about(&path).hint(UNREADABLE)
+                Self::new(kind(&source), text).about(&path).hint(UNREADABLE)
             }
-            RehearsalProofError::Missing { .. } => Self::new(Exit::NotAuthentic, text).hint(HINT),
+            RehearsalProofError::Missing { .. } => Self::new(Kind::RehearsalMissing, text).hint(HINT),
             RehearsalProofError::Io { path, source } => Self::io(&path, &source),
         }
     }
 }
 
-fn exit(error: &UnprovedError) -> Exit {
+fn kind(error: &UnprovedError) -> Kind {
     match error {
-        UnprovedError::Receipt(error) => super::receipt::exit(error),
-        _ => Exit::NotAuthentic,
+        UnprovedError::Receipt(error) => super::receipt::exit(error).into(),
+        _ => Kind::RehearsalMissing,
     }
 }

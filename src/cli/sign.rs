@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::args::{TrustArgs, open};
 use super::error::CliError;
 use super::exit::Exit;
+use super::kind::Kind;
 use super::output::{Output, escape, shown};
 use super::rewrite;
 use super::signer::SignerArgs;
@@ -70,7 +71,7 @@ pub fn check_role(trust: &TrustArgs, id: KeyId, out: Output) -> Result<(), CliEr
     };
     if trust.is_given() {
         let hint = "nothing was signed; releases are signed by keys of the role release";
-        return Err(CliError::new(Exit::Usage, format!("key {id} {has}")).hint(hint));
+        return Err(CliError::new(Kind::KeyRole, format!("key {id} {has}")).hint(hint));
     }
     out.warning(format!("key {id} {has}: a host with this trust root refuses the bundle"));
     Ok(())

@@ -7,6 +7,7 @@ use clap::Args;
 use super::args::{PassphraseArgs, public_key};
 use super::error::CliError;
 use super::exit::Exit;
+use super::kind::Kind;
 use crate::trust::agent::AgentError;
 use crate::trust::signer::SignerError;
 use crate::trust::token_uri::TokenUriError;
@@ -124,7 +125,7 @@ fn token_key(_: &TokenUri, _: &PassphraseArgs) -> Result<Box<dyn Signer>, CliErr
 
 impl From<SignerError> for CliError {
     fn from(error: SignerError) -> Self {
-        let this = Self::new(Exit::Usage, &error);
+        let this = Self::new(Kind::SignerFailed, &error);
         match error {
             SignerError::Refused { .. } => this.hint("nothing was signed"),
             SignerError::Invalid { .. } => {

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::args::{authenticate, now, open};
 use super::error::CliError;
 use super::exit::Exit;
+use super::kind::Kind;
 use super::output::{Output, shown};
 use super::rewrite;
 use super::signer::SignerArgs;
@@ -43,7 +44,9 @@ impl<'a> Speaker<'a> {
         role: Option<&Name>,
     ) -> Result<Self, CliError> {
         if let Some(path) = output.filter(|path| path.symlink_metadata().is_ok()) {
-            return Err(CliError::new(Exit::Usage, format!("{} exists already", shown(path))).hint("name a new file"));
+            return Err(
+                CliError::new(Kind::FileExists, format!("{} exists already", shown(path))).hint("name a new file")
+            );
         }
         let signer = if tbs.is_given() { None } else { Some(signer.open()?) };
         let key = signer.as_ref().map(|signer| signer.public_key().id());
@@ -160,18 +163,18 @@ fn role_of(root: &TrustRoot, key: KeyId, named: Option<&Name>) -> Result<Name, C
     if named.is_none_or(|named| named == role) {
         return match root.counts(&key, role, When::At(now())) {
             Ok(()) => Ok(role.clone()),
-            Err(reason) => Err(CliError::new(Exit::Usage, format!("key {key} speaks for nobody now: it {reason}"))
+            Err(reason) => Err(CliError::new(Kind::KeyRole, format!("key {key} speaks for nobody now: it {reason}"))
                 .hint("nothing was signed; `pgseal trust show` says which keys count")),
         };
     }
     let named = named.map(Name::as_str).unwrap_or_default();
-    Err(CliError::new(Exit::Usage, format!("key {key} has the role {role} in the trust root, not {named}"))
+    Err(CliError::new(Kind::KeyRole, format!("key {key} has the role {role} in the trust root, not {named}"))
         .hint(format!("nothing was signed; your key speaks as --role {role}")))
 }
 
 /// A key that nobody knows.
 fn unknown(key: KeyId) -> CliError {
-    CliError::new(Exit::Usage, format!("key {key} is not in the trust root"))
+    CliError::new(Kind::KeyRole, format!("key {key} is not in the trust root"))
         .hint("nothing was signed; `pgseal trust add-key` gives it a role")
 }
 
@@ -210,7 +213,7 @@ pub fn look<'r>(file: &Path, root: Option<&'r TrustRoot>, out: Output) -> Result
     };
     let authentic = authenticate(file, root, When::At(now()))?;
     if authentic.release_id() != bundle.claimed_release_id() {
-        return Err(CliError::new(Exit::Internal, format!("{}: changed while it was read", shown(file))));
+        return Err(CliError::new(Kind::Io, format!("{}: changed while it was read", shown(file))));
     }
     Ok(Seen { bundle, manifest: authentic.manifest().clone(), authentic: Some(authentic) })
 }

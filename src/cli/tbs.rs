@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::kind::Kind;
 use super::output::{Output, shown};
 use crate::durable;
 use crate::trust::pae::pre_authentication_encoding;
@@ -30,7 +31,8 @@ impl TbsArgs {
             Some(path) => {
                 durable::create_new(path, |out| out.write_all(&bytes)).map_err(|error| match error.kind() {
                     std::io::ErrorKind::AlreadyExists => {
-                        CliError::new(Exit::Usage, format!("{} exists already", shown(path))).hint("name a new file")
+                        CliError::new(Kind::FileExists, format!("{} exists already", shown(path)))
+                            .hint("name a new file")
                     }
                     _ => CliError::io(path, &error),
                 })?;

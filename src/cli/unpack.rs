@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::args::{BundleArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
+use super::kind::Kind;
 use super::output::{Output, shown};
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::stream::CopyError;
@@ -37,7 +38,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let io = |error: std::io::Error| CliError::io(&args.dir, &error);
     if args.dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         let message = format!("{} is not empty", shown(&args.dir));
-        return Err(CliError::new(Exit::Usage, message).hint("name a new directory"));
+        return Err(CliError::new(Kind::FileExists, message).hint("name a new directory"));
     }
     if args.dir.file_name().is_none() {
         return Err(not_replaced(&args.dir));
@@ -60,7 +61,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 /// Of a directory that no other one can be renamed into the place of.
 fn not_replaced(dir: &Path) -> CliError {
     let message = format!("{} can't be replaced by the release's directory", shown(dir));
-    CliError::new(Exit::Usage, message).hint("name a new directory: -C DIR")
+    CliError::new(Kind::FileExists, message).hint("name a new directory: -C DIR")
 }
 
 /// Makes a directory as private as the empty one whose place it takes, and gives it the same group and owner as far as this

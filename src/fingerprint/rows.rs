@@ -71,9 +71,9 @@ fn digest(session: &mut dyn Session, table: &RowsOf, most_at_once: u64) -> Resul
 fn two(table: Table, name: &str) -> Result<[String; 2], DatabaseError> {
     let row = table.rows.into_iter().next().and_then(|row| row.into_iter().collect::<Option<Vec<_>>>());
     let values = row.and_then(|row| row.try_into().ok());
-    values.ok_or_else(|| DatabaseError::Unsound(format!("the server does not say what is in {name}")))
+    values.ok_or_else(|| DatabaseError::unsound(format!("the server does not say what is in {name}")))
 }
 
 fn number(text: &str, name: &str) -> Result<u64, DatabaseError> {
-    text.parse().map_err(|_| DatabaseError::Unsound(format!("the server does not say how many rows are in {name}")))
+    text.parse().map_err(|_| DatabaseError::unsound(format!("the server does not say how many rows are in {name}")))
 }

@@ -92,7 +92,7 @@ impl<'a> Work<'a> {
         session.set_patience(PATIENCE);
         settings::begin(session.as_mut())?;
         if !snapshot.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
-            return Err(DatabaseError::Unsound("the server's snapshot has a name like none".to_owned()));
+            return Err(DatabaseError::unsound("the server's snapshot has a name like none".to_owned()));
         }
         session.batch(&format!("SET TRANSACTION SNAPSHOT '{snapshot}'"))?;
         settings::settle(session.as_mut())?;

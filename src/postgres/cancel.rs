@@ -32,7 +32,7 @@ pub(super) struct Canceller {
 impl Canceller {
     /// The driver keeps process and key for itself; but it writes the request, and that can be kept.
     pub(super) async fn new(client: &Client, settings: Arc<Settings>, route: Route) -> Result<Self, DatabaseError> {
-        let failed = |e: &dyn std::error::Error| DatabaseError::Unsound(format!("the session has no key: {e}"));
+        let failed = |e: &dyn std::error::Error| DatabaseError::unsound(format!("the session has no key: {e}"));
         let (near, mut far) = duplex(LENGTH);
         let wire = Wire::new(Box::new(near), None);
         client.cancel_token().cancel_query_raw(wire, Arranged).await.map_err(|e| failed(&e))?;
@@ -49,7 +49,7 @@ impl Canceller {
 
 impl Cancel for Canceller {
     fn cancel(&self) -> Result<(), DatabaseError> {
-        let failed = |text: String| DatabaseError::Connection(format!("the statement could not be cancelled: {text}"));
+        let failed = |text: String| DatabaseError::lost(format!("the statement could not be cancelled: {text}"));
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|e| failed(e.to_string()))?;
         let Self { settings, route, request } = self;
         let ask = async {

@@ -11,7 +11,7 @@ use super::host::Host;
 use super::session::PostgresSession;
 use super::settings::{Settings, Wanted};
 use super::trouble::{Then, Trouble};
-use crate::database::{Connect, DatabaseError, Purpose, Session};
+use crate::database::{Connect, ConnectionError, ConnectionKind, DatabaseError, Purpose, Session};
 
 /// Opens sessions by one configuration.
 pub struct Connector {
@@ -225,11 +225,11 @@ impl Connect for Connector {
 
 fn look_up(settings: &Settings, host: &Host) -> Result<Vec<Address>, DatabaseError> {
     let runtime = Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| DatabaseError::Connection(format!("no event loop: {e}")))?;
+    let runtime = runtime.map_err(|e| DatabaseError::unreachable(format!("no event loop: {e}")))?;
     let found = runtime.block_on(async {
         match settings.connect_timeout {
             Some(limit) => timeout(limit, addresses(host)).await.unwrap_or_else(|_| {
-                Err(DatabaseError::Connection(format!("{host}: the name is not found within {} s", limit.as_secs())))
+                Err(DatabaseError::unreachable(format!("{host}: the name is not found within {} s", limit.as_secs())))
             }),
             None => addresses(host).await,
         }
@@ -258,5 +258,8 @@ fn together(mut refusals: Vec<DatabaseError>) -> DatabaseError {
         return refusals.remove(0);
     }
     let texts: Vec<_> = refusals.iter().map(ToString::to_string).collect();
-    DatabaseError::Connection(texts.join("; "))
+    let asks =
+        |error: &DatabaseError| matches!(error, DatabaseError::Connection(e) if e.kind == ConnectionKind::Password);
+    let kind = if refusals.iter().any(asks) { ConnectionKind::Password } else { ConnectionKind::Unreachable };
+    DatabaseError::Connection(ConnectionError { kind, message: texts.join("; ") })
 }

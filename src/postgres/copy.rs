@@ -103,10 +103,10 @@ impl<'d> Sending<'d> {
     fn result(&mut self) -> Result<u64, DatabaseError> {
         let unread = self.unread.take();
         match (unread, self.refused.take(), self.rows) {
-            (Some(e), ..) => Err(DatabaseError::Unsound(format!("the data of the COPY could not be read: {e}"))),
+            (Some(e), ..) => Err(DatabaseError::unsound(format!("the data of the COPY could not be read: {e}"))),
             (None, Some(refused), _) => Err(refused),
             (None, None, Some(rows)) if self.asked => Ok(rows),
-            _ => Err(DatabaseError::Unsound("the statement did not ask for data".to_owned())),
+            _ => Err(DatabaseError::unsound("the statement did not ask for data".to_owned())),
         }
     }
 }

@@ -45,11 +45,11 @@ pub(super) async fn addresses(host: &Host) -> Result<Vec<Address>, DatabaseError
         Place::Address(address) => Ok(vec![Address::Tcp(SocketAddr::new(*address, host.port))]),
         Place::Name(name) => {
             let found = lookup_host((name.as_str(), host.port)).await;
-            let found = found.map_err(|e| DatabaseError::Connection(format!("{host}: the name is not found: {e}")))?;
+            let found = found.map_err(|e| DatabaseError::unreachable(format!("{host}: the name is not found: {e}")))?;
             let mut addresses: Vec<_> = found.map(Address::Tcp).collect();
             addresses.dedup();
             if addresses.is_empty() {
-                return Err(DatabaseError::Connection(format!("{host}: the name has no address")));
+                return Err(DatabaseError::unreachable(format!("{host}: the name has no address")));
             }
             Ok(addresses)
         }
@@ -78,7 +78,7 @@ pub(super) async fn dial(settings: &Settings, host: &Host, address: &Address, se
 
 async fn encrypt(tls: &Tls, host: &Host, mut socket: Counted, moved: Arc<AtomicU64>) -> Result<Dialed, Trouble> {
     let Some(config) = &tls.config else {
-        return Err(Trouble::new(Then::Stop, "TLS is switched off".to_owned()));
+        return Err(Trouble::tls(Then::Stop, "TLS is switched off"));
     };
     if !tls.direct {
         let asked = async {
@@ -93,20 +93,20 @@ async fn encrypt(tls: &Tls, host: &Host, mut socket: Counted, moved: Arc<AtomicU
             b'N' if tls.mode == Mode::Prefer => {
                 return Ok(Dialed { wire: Wire::new(Box::new(socket), None), secure: false, moved });
             }
-            b'N' => return Err(Trouble::new(Then::Stop, "the server has no TLS, which sslmode asks for".to_owned())),
-            _ => return Err(Trouble::new(Then::OtherWay, "the server does not know TLS".to_owned())),
+            b'N' => return Err(Trouble::tls(Then::Stop, "the server has no TLS, which sslmode asks for")),
+            _ => return Err(Trouble::tls(Then::OtherWay, "the server does not know TLS")),
         }
     }
     let name = match &host.place {
         Place::Address(address) if host.name.parse() == Ok(*address) => Ok(ServerName::from(*address)),
         _ => ServerName::try_from(host.name.clone()),
     };
-    let name = name.map_err(|_| Trouble::new(Then::Stop, "no certificate can name this host".to_owned()))?;
+    let name = name.map_err(|_| Trouble::tls(Then::Stop, "no certificate can name this host"))?;
     let stream = TlsConnector::from(Arc::clone(config)).connect(name, socket).await;
     let stream = stream.map_err(|e| refused(tls, &e))?;
     let session = stream.get_ref().1;
     if tls.direct && session.alpn_protocol().is_none() {
-        return Err(Trouble::new(Then::Stop, "the server does not know sslnegotiation=direct".to_owned()));
+        return Err(Trouble::tls(Then::Stop, "the server does not know sslnegotiation=direct"));
     }
     let certificate = session.peer_certificates().and_then(<[_]>::first);
     let end_point = certificate.and_then(|certificate| end_point::of(certificate));
@@ -118,7 +118,7 @@ fn refused(tls: &Tls, error: &io::Error) -> Trouble {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     let Some(Error::InvalidCertificate(wrong)) = inner else {
         let text = inner.map_or_else(|| error.to_string(), ToString::to_string);
-        return Trouble::new(Then::OtherWay, format!("no TLS: {text}"));
+        return Trouble::tls(Then::OtherWay, format!("no TLS: {text}"));
     };
     let then = if tls.roots.is_some() { Then::Stop } else { Then::OtherWay };
     let roots = tls.roots.as_deref().unwrap_or_default();
@@ -134,7 +134,7 @@ fn refused(tls: &Tls, error: &io::Error) -> Trouble {
         CertificateError::NotValidForNameContext { presented, .. } => format!("it is for {}", names(presented)),
         other => other.to_string(),
     };
-    Trouble::new(then, format!("the server's certificate is refused: {why}"))
+    Trouble::tls(then, format!("the server's certificate is refused: {why}"))
 }
 
 /// rustls writes `DnsName("a")`.

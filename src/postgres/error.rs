@@ -4,23 +4,28 @@ use std::error::Error as _;
 
 use ::tokio_postgres::error::{ErrorPosition, Severity};
 
-use crate::database::{DatabaseError, Notice, ServerError};
+use crate::database::{ConnectionError, ConnectionKind, DatabaseError, Notice, ServerError};
 
 /// What a request sees of a connection that ended; the connection itself may know more.
-pub(super) const CLOSED: &str = "the server closed the connection";
+pub(super) fn closed() -> DatabaseError {
+    DatabaseError::Connection(ConnectionError {
+        kind: ConnectionKind::Closed,
+        message: "the server closed the connection".to_owned(),
+    })
+}
 
 /// `prefix` characters stood before the caller's statement in what was sent.
 pub(super) fn convert(error: &::tokio_postgres::Error, prefix: u32) -> DatabaseError {
     let Some(server) = error.as_db_error() else {
         if error.is_closed() {
-            return DatabaseError::Connection(CLOSED.to_owned());
+            return closed();
         }
         let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
-        return DatabaseError::Connection(format!("{error}{cause}").replace('\n', " "));
+        return DatabaseError::lost(format!("{error}{cause}").replace('\n', " "));
     };
     // Class 57P0x: the server ends the session itself (shutdown, crash of another session, terminated by a person).
     if server.code().code().starts_with("57P0") {
-        return DatabaseError::Connection(server.message().to_owned());
+        return DatabaseError::lost(server.message());
     }
     let position = match server.position() {
         Some(ErrorPosition::Original(position)) => position.checked_sub(prefix).filter(|position| *position > 0),
@@ -39,7 +44,7 @@ pub(super) fn convert(error: &::tokio_postgres::Error, prefix: u32) -> DatabaseE
 /// The end of a connection, whatever the server called it.
 pub(super) fn lost(error: &::tokio_postgres::Error) -> DatabaseError {
     match convert(error, 0) {
-        DatabaseError::Server(said) => DatabaseError::Connection(said.message),
+        DatabaseError::Server(said) => DatabaseError::lost(said.message),
         lost => lost,
     }
 }

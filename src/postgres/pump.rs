@@ -28,7 +28,7 @@ use super::settings::Settings;
 use super::trouble::{Then, Trouble};
 use super::wire::{Arranged, Outbox, Wire};
 use super::{error, start};
-use crate::database::{BatchAnswer, DatabaseError, Notice, Purpose};
+use crate::database::{BatchAnswer, ConnectionKind, DatabaseError, Notice, Purpose};
 
 /// More than a release's scripts ever say at once; a script that raises notices in a loop must not fill memory.
 const NOTICES_KEPT: usize = 1_000;
@@ -160,7 +160,7 @@ impl Pump {
             _ => Poll::Ready(line.flights.pop_front()),
         })?;
         let Some(mut flight) = landed else {
-            return Err(DatabaseError::Unsound("no batch is on its way".to_owned()));
+            return Err(DatabaseError::unsound("no batch is on its way".to_owned()));
         };
         self.line.notices.append(&mut flight.notices);
         self.line.notices.truncate(NOTICES_KEPT + 1);
@@ -242,7 +242,7 @@ impl Pump {
                     return Poll::Pending;
                 };
                 let text = format!("{text}, so the connection counts as lost");
-                Poll::Ready(Err(line.failed(DatabaseError::Connection(text))))
+                Poll::Ready(Err(line.failed(DatabaseError::lost(text))))
             })
             .await
         })
@@ -324,7 +324,7 @@ impl Line {
                 }
                 Poll::Ready(Some(Ok(_))) => {}
                 Poll::Ready(Some(Err(e))) => self.lost = Some(error::lost(&e)),
-                Poll::Ready(None) => self.lost = Some(DatabaseError::Connection(error::CLOSED.to_owned())),
+                Poll::Ready(None) => self.lost = Some(error::closed()),
                 Poll::Pending => {
                     self.drain(cx);
                     let idle = self.outbox.is_empty();
@@ -374,10 +374,10 @@ impl Line {
 
     /// An error of the server leaves the connection as it is, every other ends it.
     fn failed(&mut self, error: DatabaseError) -> DatabaseError {
-        let DatabaseError::Connection(text) = &error else { return error };
+        let DatabaseError::Connection(lost) = &error else { return error };
         match &self.lost {
             // "closed" is known to all; why is known to one.
-            Some(known) if text == error::CLOSED => known.clone(),
+            Some(known) if lost.kind == ConnectionKind::Closed => known.clone(),
             _ => self.lost.insert(error).clone(),
         }
     }

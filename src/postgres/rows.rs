@@ -1,14 +1,12 @@
 //! The rows of one statement, as text.
 
+use crate::database::{DatabaseError, Table, Unsound, UnsoundKind};
+use ::tokio_postgres::{Client, Error, SimpleQueryMessage};
+use futures_core::Stream as _;
+use pgseal_verify::words;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
-
-use ::tokio_postgres::{Client, Error, SimpleQueryMessage};
-use futures_core::Stream as _;
-
-use crate::database::{DatabaseError, Table};
-use pgseal_verify::words;
 
 /// What a message brought.
 pub(super) struct Fetched {
@@ -79,11 +77,14 @@ impl Fetched {
     /// The answer to `sent` statements, of which one gave rows.
     pub(super) fn into_table(self, sent: usize, limit: usize) -> Result<Table, DatabaseError> {
         if self.rows > limit {
-            return Err(DatabaseError::Unsound(format!("{} rows, where at most {limit} may be", self.rows)));
+            return Err(DatabaseError::Unsound(Unsound {
+                kind: UnsoundKind::TooManyRows,
+                message: format!("{} rows, where at most {limit} may be", self.rows),
+            }));
         }
         if self.statements != sent {
             let sent = words::count(sent, "statement");
-            return Err(DatabaseError::Unsound(format!("{sent} went out, {} were run", self.statements)));
+            return Err(DatabaseError::unsound(format!("{sent} went out, {} were run", self.statements)));
         }
         Ok(self.table)
     }

@@ -117,7 +117,7 @@ impl Session for PostgresSession {
         self.prepare(sql)?;
         // What was parsed as one statement could now be two.
         if let Some(changed) = self.changed_reading() {
-            return Err(DatabaseError::Unsound(format!("{changed} while the statement was parsed")));
+            return Err(DatabaseError::unsound(format!("{changed} while the statement was parsed")));
         }
         self.pump.run(0, rows::fetch(&self.client, sql, limit))?.into_table(1, limit)
     }
@@ -163,7 +163,7 @@ impl Session for PostgresSession {
     fn open_cursor(&mut self, sql: &str) -> Result<(), DatabaseError> {
         // What was parsed as one statement could now be two.
         if let Some(changed) = self.changed_reading() {
-            return Err(DatabaseError::Unsound(format!("{changed} while the statement was parsed")));
+            return Err(DatabaseError::unsound(format!("{changed} while the statement was parsed")));
         }
         self.pump.run(CURSOR.len() as u32, self.client.batch_execute(&format!("{CURSOR}{sql}")))
     }
@@ -208,7 +208,7 @@ impl Session for PostgresSession {
     }
 
     fn execute_kept(&mut self) -> Result<(), DatabaseError> {
-        let kept = self.kept.as_ref().ok_or_else(|| DatabaseError::Unsound("no statement is kept".to_owned()))?;
+        let kept = self.kept.as_ref().ok_or_else(|| DatabaseError::unsound("no statement is kept".to_owned()))?;
         self.pump.run(0, self.client.execute(kept, &[])).map(drop)
     }
 

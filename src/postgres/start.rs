@@ -2,14 +2,8 @@
 //! `RESET ALL` leads back to. A connection pooler drops it, or gives every transaction another session: the lock would
 //! be held by one, the release run by another. It is recognised and refused.
 
-use crate::database::{ChangedReading, DatabaseError, Identity, Purpose, Session};
+use crate::database::{ChangedReading, DatabaseError, Identity, Purpose, Session, Unsound, UnsoundKind};
 use crate::release::gate_role::is_superuser;
-
-/// What the error about a pooler says, whatever else it says.
-pub const POOLER: &str = "a connection pooler";
-
-/// What the error about a superuser's session says that is another role's.
-pub const BECOMES: &str = "the session of a superuser begins here as another role";
 
 /// Whether a superuser, or who reaches files and programs of the server, became a role that is none.
 const BECAME: &str =
@@ -106,7 +100,7 @@ pub(super) fn verify(
     let [begun @ .., encoding, application, read_only, version, process, standby, database, user, role, server_version] =
         values.as_slice()
     else {
-        return Err(DatabaseError::Unsound("the server does not say what it is".to_owned()));
+        return Err(DatabaseError::unsound("the server does not say what it is".to_owned()));
     };
     let asked = START.into_iter().zip(begun.iter().copied());
     let also = [("client_encoding", "UTF8", *encoding), ("application_name", application_name, *application)];
@@ -124,14 +118,15 @@ pub(super) fn verify(
     }
     // Whoever owns the database can set it, and code of theirs would find the way back to the superuser.
     if role != user && session.query(BECAME, &[])?.single() != Some("false") {
-        return Err(DatabaseError::Unsound(format!(
-            "{BECOMES}: {user} as {role} (ALTER DATABASE or ALTER ROLE ... SET role)"
-        )));
+        let message = format!(
+            "the session of a superuser begins here as another role: {user} as {role} (ALTER DATABASE or ALTER ROLE ... SET role)"
+        );
+        return Err(DatabaseError::Unsound(Unsound { kind: UnsoundKind::OtherRole, message }));
     }
     let Some(process) = pid.filter(|pid| pid.to_string() == *process) else {
         return Err(refused("the process that began the session is not the one that answers"));
     };
-    let version = version.parse().map_err(|_| DatabaseError::Unsound("the server has no version".to_owned()))?;
+    let version = version.parse().map_err(|_| DatabaseError::unsound("the server has no version".to_owned()))?;
     let [database, user, role, server_version] =
         [database, user, role, server_version].map(|value| (*value).to_owned());
     let identity = Identity { database, user, role, is_standby: *standby != "f", server_version };
@@ -147,7 +142,8 @@ pub(super) fn changed_reading<'r>(reported: impl Fn(&str) -> Option<&'r str>) ->
     })
 }
 
-/// PgBouncer's answer to start values that it doesn't know is no error of a server.
+/// PgBouncer's answer to start values that it doesn't know is no error of a server. Its code is also that of other errors, so its
+/// text decides.
 pub(super) fn pooled(error: DatabaseError) -> DatabaseError {
     match error {
         DatabaseError::Server(server) if server.code == "08P01" && server.message.contains("startup parameter") => {
@@ -158,9 +154,10 @@ pub(super) fn pooled(error: DatabaseError) -> DatabaseError {
 }
 
 fn refused(why: &str) -> DatabaseError {
-    DatabaseError::Unsound(format!(
-        "{POOLER} answers here, not PostgreSQL itself ({why}): it may give every transaction another session"
-    ))
+    let message = format!(
+        "a connection pooler answers here, not PostgreSQL itself ({why}): it may give every transaction another session"
+    );
+    DatabaseError::Unsound(Unsound { kind: UnsoundKind::Pooler, message })
 }
 
 /// The server writes lists with spaces.

@@ -9,7 +9,7 @@ use super::dial::Address;
 use super::error;
 use super::host::Host;
 use super::start;
-use crate::database::DatabaseError;
+use crate::database::{ConnectionError, ConnectionKind, DatabaseError};
 
 /// A failed attempt.
 #[derive(Debug)]
@@ -31,7 +31,15 @@ pub(super) enum Then {
 
 impl Trouble {
     pub(super) fn new(then: Then, text: String) -> Self {
-        Self { error: DatabaseError::Connection(text), then }
+        Self { error: DatabaseError::unreachable(text), then }
+    }
+
+    /// About TLS: there is none, or the server's certificate is refused.
+    pub(super) fn tls(then: Then, message: impl Into<String>) -> Self {
+        Self {
+            error: DatabaseError::Connection(ConnectionError { kind: ConnectionKind::Tls, message: message.into() }),
+            then,
+        }
     }
 
     /// From what the driver says while a session begins.
@@ -45,14 +53,20 @@ impl Trouble {
             None if error.source().is_some_and(|source| source.is::<io::Error>()) => Then::NextAddress,
             None => Then::Stop,
         };
-        let text = match error.source().map(ToString::to_string).as_deref() {
-            Some("password missing") => format!("it asks for the password of {user:?}, and none is known"),
-            Some("server did not use channel binding") => {
-                "the login is not bound to TLS, which channel_binding=require asks for".to_owned()
+        // The driver has only its text for these two.
+        match error.source().map(ToString::to_string).as_deref() {
+            Some("password missing") => {
+                let message = format!("the server asks for the password of {user:?}, and none is known");
+                Self {
+                    error: DatabaseError::Connection(ConnectionError { kind: ConnectionKind::Password, message }),
+                    then,
+                }
             }
-            _ => return Self { error: start::pooled(error::convert(error, 0)), then },
-        };
-        Self::new(then, text)
+            Some("server did not use channel binding") => {
+                Self::tls(then, "the login is not bound to TLS, which channel_binding=require asks for")
+            }
+            _ => Self { error: start::pooled(error::convert(error, 0)), then },
+        }
     }
 
     /// The server has looked at more than where the connection comes from.
@@ -69,8 +83,11 @@ impl Trouble {
             at = format!("{at} ({address})");
         }
         match &mut self.error {
-            DatabaseError::Connection(text) | DatabaseError::Unsound(text) => *text = format!("{at}: {text}"),
-            DatabaseError::Server(server) => server.message = format!("{at}: {}", server.message),
+            DatabaseError::Connection(error) => error.message = format!("{at}: {}", error.message),
+            DatabaseError::Unsound(error) => error.message = format!("{at}: {}", error.message),
+            DatabaseError::Server(server) | DatabaseError::LedgerDenied(server) => {
+                server.message = format!("{at}: {}", server.message)
+            }
         }
         self
     }

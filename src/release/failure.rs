@@ -5,6 +5,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::excerpt::excerpt;
+use super::stop::CANCELLED;
+use super::watched::LOCK_NOT_AVAILABLE;
 use crate::database::{DatabaseError, ServerError};
 use psql_script::{CopySource, Origin, ScriptError, Statement};
 
@@ -126,9 +128,15 @@ impl Failure {
         format!("{place}{}{code}", self.message)
     }
 
+    /// Whether the hint is the server's, not pgseal's: what blocked a statement, or cancelled it, is explained by pgseal.
+    pub fn server_advises(&self) -> bool {
+        self.hint.is_some()
+            && self.sqlstate.as_deref().is_some_and(|code| ![LOCK_NOT_AVAILABLE, CANCELLED].contains(&code))
+    }
+
     fn of(error: &DatabaseError) -> Self {
         match error {
-            DatabaseError::Server(server) => Self {
+            DatabaseError::Server(server) | DatabaseError::LedgerDenied(server) => Self {
                 sqlstate: Some(server.code.clone()),
                 detail: server.detail.clone(),
                 hint: server.hint.clone(),
@@ -137,8 +145,8 @@ impl Failure {
                 connection_lost: ["25P03", "25P04"].contains(&server.code.as_str()),
                 ..Self::plain(&server.message)
             },
-            DatabaseError::Connection(text) => Self { connection_lost: true, ..Self::plain(text) },
-            DatabaseError::Unsound(text) => Self::plain(text),
+            DatabaseError::Connection(error) => Self { connection_lost: true, ..Self::plain(error) },
+            DatabaseError::Unsound(error) => Self::plain(error),
         }
     }
 }

@@ -22,7 +22,7 @@ pub enum LockError {
     #[error("it was interrupted while it waited for the lock of this database")]
     Interrupted,
     /// The server did not say.
-    #[error("the lock can't be asked for: {0}")]
+    #[error("cannot acquire the lock: {0}")]
     Database(#[from] DatabaseError),
 }
 
@@ -85,7 +85,7 @@ pub(super) fn give_back_others(session: &mut dyn Session) -> Result<(), Database
             return Ok(());
         }
     }
-    Err(DatabaseError::Unsound("an advisory lock that a script took can't be given back".to_owned()))
+    Err(DatabaseError::unsound("an advisory lock that a script took can't be given back".to_owned()))
 }
 
 /// So many times one lock may have been taken.

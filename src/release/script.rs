@@ -3,9 +3,6 @@
 
 mod in_batches;
 
-use std::collections::VecDeque;
-use std::time::Instant;
-
 use super::batch::Batch;
 use super::event::{Event, Observer};
 use super::failure::Failure;
@@ -15,10 +12,12 @@ use super::{clamp, generated, reading, special};
 use crate::bundle::AuthenticatedSql;
 use crate::bundle::lint::ROWS_UNREAD;
 use crate::bundle::refusal::{Place, refused_everywhere};
-use crate::database::{DatabaseError, Notice, Session, Table};
+use crate::database::{DatabaseError, Notice, Session, Table, UnsoundKind};
 use pgseal_verify::format::receipt::TierRecord;
 use pgseal_verify::limits::GENERATED_STATEMENTS;
 use psql_script::{Copy, Inspection, Part, Script, Statement, Step, Then, is_single_select, parts, plain, rows_unread};
+use std::collections::VecDeque;
+use std::time::Instant;
 
 /// Rows of one SELECT that a verify script may return.
 const ROWS_READ: usize = 100_000;
@@ -223,7 +222,7 @@ impl<'r> Runner<'r> {
             Then::Show => self.show(script, statement, last)?,
             Then::Store { .. } => {
                 let table = self.session.rows(last.sql, ROWS_STORED).map_err(|error| match error {
-                    DatabaseError::Unsound(_) => {
+                    DatabaseError::Unsound(e) if e.kind == UnsoundKind::TooManyRows => {
                         Failure::refused(statement, "\\gset: more than one row returned, one is expected")
                     }
                     error => failed(error),

@@ -1,5 +1,7 @@
 //! Whether this database is the one that the release is for.
 
+use std::fmt;
+
 use super::rehearse::ClonedDatabase;
 use crate::database::{DatabaseError, Identity, Session};
 use pgseal_verify::format::manifest::Target;
@@ -10,10 +12,10 @@ use pgseal_verify::format::trust_document::Policy;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// Something is not what the manifest asks for.
-    #[error("wrong target: {what} is {found:?}, the release is for {expected:?}")]
+    #[error("wrong target: expected {part} {expected:?}, found {found:?}")]
     Differs {
-        /// What.
-        what: &'static str,
+        /// The part of the target.
+        part: TargetPart,
         /// As the manifest has it.
         expected: String,
         /// As the server has it.
@@ -33,6 +35,30 @@ pub enum TargetError {
     /// A standby runs nothing, and knows what was committed a while ago.
     #[error("the server is a standby: a release runs, and its gates are asked, on the primary")]
     Standby,
+}
+
+/// A part of the target that a manifest names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetPart {
+    /// The database.
+    Database,
+    /// The server's version.
+    Version,
+    /// The role.
+    Role,
+    /// The cluster's system identifier.
+    SystemIdentifier,
+}
+
+impl fmt::Display for TargetPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Database => "the database",
+            Self::Version => "the server's version",
+            Self::Role => "the role",
+            Self::SystemIdentifier => "the system identifier",
+        })
+    }
 }
 
 const CONTROL: &str = "select s.system_identifier::text, c.timeline_id::text
@@ -65,21 +91,21 @@ pub fn check(
     if found.server_version_num < 130_000 {
         return Err(TargetError::TooOld(found.server_version.clone()));
     }
-    let differs = |what, expected: &str, found: &str| {
-        Err(TargetError::Differs { what, expected: expected.to_owned(), found: found.to_owned() })
+    let differs = |part, expected: &str, found: &str| {
+        Err(TargetError::Differs { part, expected: expected.to_owned(), found: found.to_owned() })
     };
     let database = clone.map_or(wanted.database.as_str(), ClonedDatabase::name);
     if database != found.database {
-        return differs("the database", database, &found.database);
+        return differs(TargetPart::Database, database, &found.database);
     }
     match &wanted.server {
         Some(range) if !range.contains(found.server_version_num) => {
-            return differs("the server's version", &range.to_string(), &found.server_version);
+            return differs(TargetPart::Version, &range.to_string(), &found.server_version);
         }
         _ => {}
     }
     match &wanted.role {
-        Some(role) if *role != found.role => return differs("the role", role, &found.role),
+        Some(role) if *role != found.role => return differs(TargetPart::Role, role, &found.role),
         _ => {}
     }
     if clone.is_some() {
@@ -87,7 +113,7 @@ pub fn check(
     }
     let identifier = found.system_identifier.as_deref().unwrap_or("unknown");
     match &wanted.system_identifier {
-        Some(wanted) if wanted != identifier => return differs("the system identifier", wanted, identifier),
+        Some(wanted) if wanted != identifier => return differs(TargetPart::SystemIdentifier, wanted, identifier),
         _ => {}
     }
     if !policy.targets.is_empty() && !policy.targets.contains(&found.database) {

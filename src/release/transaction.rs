@@ -210,10 +210,10 @@ impl Doing<'_, '_> {
                 self.committed = true;
                 return Ok(());
             }
-            Err(error @ (DatabaseError::Server(_) | DatabaseError::Unsound(_))) => {
+            Err(error) if !matches!(error, DatabaseError::Connection(_)) => {
                 return Err(Failure::database("COMMIT was refused", &error).into());
             }
-            Err(lost @ DatabaseError::Connection(_)) => lost,
+            Err(lost) => lost,
         };
         let failure = Failure::database("the connection was lost at COMMIT", &lost);
         match resolve::ask(&self.order, self.receipt, &self.ledger_run(), transaction_id, self.observer) {

@@ -289,7 +289,13 @@ fn a_clock_that_is_behind_the_ledger() {
     let newest = ledger(3600);
     refused(&db, &second, &[], 11, &[&CLOCK[..], &["the newest time in the ledger", &newest]].concat());
     db.client().batch_execute(&format!("{CHANGED} set at = 'infinity'")).unwrap();
-    refused(&db, &second, &[], 11, &["which is no time that pgseal writes", "hint: somebody changed the ledger"]);
+    refused(
+        &db,
+        &second,
+        &[],
+        11,
+        &["which is no time that pgseal writes", "hint: ask the database's owner who changed the table pgseal.ledger"],
+    );
     ledger(240);
     second.run().done();
     ledger(3600);

@@ -123,6 +123,7 @@ fn another_run_holds_the_lock() {
     let second = site.operator(&bundle, &db.url()).receipts_in("second");
     let words = ["another pgseal run holds the lock (process ", "trying again in 0.", "still holds the lock"];
     second.run().says(&words).fails_saying(22, &["another pgseal run holds the lock of this database: process "]);
+    assert_eq!(second.json("run")["error"]["kind"], "locked");
     stop(first);
 }
 

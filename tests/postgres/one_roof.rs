@@ -112,6 +112,7 @@ fn the_story() {
     assert_ne!(ratified, applied);
 
     operator.run().fails_saying(22, &["already applied here", "pgseal rollback FILE"]);
+    assert_eq!(operator.json("run")["error"]["kind"], "already-in-effect");
     operator.check().done().says(&[
         "regression 26/26",
         "ui_read_contract 8/8",

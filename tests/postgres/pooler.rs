@@ -53,7 +53,7 @@ impl Pooler {
 
     fn refusal(&self, db: &TestDatabase<'_>, purpose: Purpose) -> String {
         match PostgresSession::open(&self.connection(db).parse().unwrap(), purpose) {
-            Err(DatabaseError::Unsound(text)) => text,
+            Err(DatabaseError::Unsound(found)) => found.message,
             Err(other) => panic!("{other:?}"),
             Ok(_) => panic!("a session by a pooler"),
         }

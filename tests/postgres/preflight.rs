@@ -88,8 +88,11 @@ fn a_wrong_password() {
 #[test]
 fn another_database() {
     let db = database("other");
-    let words = ["wrong target: the database is", db.name(), "elsewhere", "--db names the database"];
+    let words = ["wrong target: expected the database", "elsewhere", db.name(), "--db names the database"];
     refused(&db, &Release::on("elsewhere"), &["gate", "run", "rollback", "check"], 22, &words);
+    let site = Site::new();
+    let operator = site.operator(&site.pack(&Release::on("elsewhere")), &db.url());
+    assert_eq!(operator.json("run")["error"]["kind"], "wrong-target");
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn the_first_wanted_host_is_chosen_and_kept() {
     primary.stop();
     session(&standby.local("postgres")).execute("select pg_promote()").unwrap();
     let error = connector.connect(Purpose::Read).err().unwrap();
-    assert!(matches!(&error, DatabaseError::Connection(text) if text.contains(&p.to_string())), "{error:?}");
+    assert!(matches!(&error, DatabaseError::Connection(found) if found.message.contains(&p.to_string())), "{error:?}");
     assert!(connector.connect(Purpose::Write).is_err(), "another server never runs what this one was asked for");
     let mut resolving = connector.connect(Purpose::Resolve).unwrap();
     assert_eq!(port_of(resolving.as_mut()), s);
@@ -156,7 +156,7 @@ fn a_server_that_falls_silent() {
     assert_eq!(session.notices().len(), 5);
     let started = Instant::now();
     let error = session.execute("select pg_sleep(20)").unwrap_err();
-    assert!(matches!(&error, DatabaseError::Connection(text) if text.contains("silent")), "{error:?}");
+    assert!(matches!(&error, DatabaseError::Connection(found) if found.message.contains("silent")), "{error:?}");
     assert!((1..15).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
     // A lost session is known to be lost: the next statement does not wait.
     session.set_patience(Duration::from_secs(120));
@@ -177,7 +177,7 @@ fn a_network_that_swallows() {
     // Much more than fits into any buffer on the way: it is writing that gets stuck, or the answer that never comes.
     session.send_batch("select 1").unwrap();
     let error = session.receive_batch().unwrap_err();
-    assert!(matches!(&error, DatabaseError::Connection(text) if text.contains("silent")), "{error:?}");
+    assert!(matches!(&error, DatabaseError::Connection(found) if found.message.contains("silent")), "{error:?}");
     // Connecting too.
     let started = Instant::now();
     let error = refusal(&format!("{connection} connect_timeout=2"));

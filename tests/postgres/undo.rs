@@ -137,6 +137,7 @@ fn a_ledger_that_was_removed() {
     operator.rollback().done().says(&["nothing to do"]);
     // The state itself stands in the way of a second run.
     operator.run().fails_saying(22, &["not in the state \"baseline\""]);
+    assert_eq!(operator.json("run")["error"]["kind"], "not-baseline");
     let (answer, status) = operator.status();
     answer.done();
     assert_eq!(status["ledger"], serde_json::json!([]));

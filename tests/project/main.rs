@@ -3,4 +3,5 @@
 mod architecture;
 mod bench;
 mod documents;
+mod errors;
 mod schemas;

@@ -283,14 +283,15 @@ fn a_full_manifest() {
 fn errors_and_problems() {
     let desk = Desk::new();
     desk.expect(10, "error", &["verify", "example"]);
-    desk.expect(2, "error", &["verify", "a.pgseal", "--trust", "missing.json"]);
+    let document = desk.expect(2, "error", &["verify", "a.pgseal", "--trust", "missing.json"]);
+    assert_eq!(document["error"]["kind"], "no-trust-root");
     desk.expect(1, "error", &["verify", "missing.pgseal"]);
     for wrong in [&["verify"][..], &["verify", "a.pgseal", "--force"], &["gate", "a.pgseal", "--interval", "x"]] {
         let document = desk.expect(2, "error", wrong);
         assert_eq!(document["error"]["exit"], json!(2));
     }
     desk.ok("pack", &["pack", "example", "-o", "unsigned.pgseal"]);
-    desk.expect(11, "error", &["verify", "unsigned.pgseal"]);
+    assert_eq!(desk.expect(11, "error", &["verify", "unsigned.pgseal"])["error"]["kind"], "unsigned");
     desk.expect(11, "report", &["report", "unsigned.pgseal"]);
     desk.expect(10, "report", &["report", "example/release.toml"]);
     desk.expect(1, "error", &["report", "missing.pgseal"]);
@@ -358,7 +359,7 @@ fn commands_on_a_database() {
     expect(20, "gate", "gate", &[]);
     expect(20, "plan", "plan", &[]);
     expect(20, "report", "report", &[]);
-    expect(20, "error", "run", &[]);
+    assert_eq!(expect(20, "error", "run", &[])["error"]["kind"], "gate-blocked");
     let mut client = database.client();
     let approved = format!("comment on database {} is 'approved OPS-1'", database.name());
     client.batch_execute(&approved).expect("a comment");
@@ -369,6 +370,7 @@ fn commands_on_a_database() {
     let elsewhere = elsewhere.url();
     let plan = desk.expect(22, "plan", &["plan", "a.pgseal", "--db", &elsewhere, "-v", "ticket=OPS-1"]);
     assert_eq!(plan["gate"], Value::Null, "the gates were not asked");
+    assert_eq!(plan["obstacles"][0]["kind"], "wrong-target");
     expect(2, "error", "run", &["--receipt-key", "release.key"]);
 
     // A run that fails has a document and a receipt like one that does not.
@@ -399,8 +401,8 @@ fn commands_on_a_database() {
     let done = expect(0, "run", "run", &approved);
     assert_eq!(done["result"]["outcome"], "committed");
     assert_eq!(done["result"]["approvals"][0]["apr"], "A-1");
-    expect(22, "error", "run", &[]);
-    expect(22, "plan", "plan", &[]);
+    assert_eq!(expect(22, "error", "run", &[])["error"]["kind"], "already-in-effect");
+    assert_eq!(expect(22, "plan", "plan", &[])["obstacles"][0]["kind"], "already-in-effect");
     client.batch_execute("update public.greetings set text = ''").expect("an update");
     expect(22, "check", "check", &[]);
     desk.ok("status", &["status", "--db", &url]);

@@ -23,6 +23,7 @@ use super::args::now;
 use super::error::CliError;
 use super::error::archive::NO_LINK;
 use super::exit::Exit;
+use super::kind::Kind;
 use super::output::{Output, shown};
 use crate::durable::is_link;
 use crate::tlog::append::LogError;
@@ -67,8 +68,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 /// Whether a key may sign checkpoints now.
 fn check_role(root: &TrustRoot, key: &PublicKey) -> Result<(), CliError> {
     root.counts(&key.id(), &name("log"), When::At(now())).map_err(|reason| {
-        CliError::new(Exit::Usage, format!("key {} {reason}: checkpoints are signed by keys of the role log", key.id()))
-            .hint("nothing was signed; `pgseal trust add-key` with --role log makes a new key count")
+        CliError::new(
+            Kind::KeyRole,
+            format!("key {} {reason}: checkpoints are signed by keys of the role log", key.id()),
+        )
+        .hint("nothing was signed; `pgseal trust add-key` with --role log makes a new key count")
     })
 }
 

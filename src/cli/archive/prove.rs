@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::super::args::TrustArgs;
 use super::super::error::CliError;
 use super::super::exit::Exit;
+use super::super::kind::Kind;
 use super::super::moved::Moved;
 use super::super::output::{Output, shown};
 use super::super::progress::Beside;
@@ -54,7 +55,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let proof = ProofFile { entry: bytes, index, path, checkpoint };
     // What is handed out holds.
     proof.authenticate(&root).map_err(|error| {
-        CliError::new(Exit::NotAuthentic, format!("{}: the proof would not hold: {error}", shown(&args.dir)))
+        CliError::new(Kind::ProofInvalid, format!("{}: the proof would not hold: {error}", shown(&args.dir)))
             .hint("the log is damaged: `pgseal archive verify` tells all that is wrong with it")
     })?;
     let text = proof.to_string();
@@ -76,8 +77,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 fn write(path: &Path, text: &str) -> Result<(), CliError> {
     let written = durable::create_new(path, |file| file.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => CliError::new(Exit::Usage, format!("{}: it exists already", shown(path)))
-            .hint(format!("a proof for a larger log proves no more; or name another file, ending in {PROOF_ENDING}")),
+        std::io::ErrorKind::AlreadyExists => {
+            CliError::new(Kind::FileExists, format!("{}: it exists already", shown(path))).hint(format!(
+                "a proof for a larger log proves no more; or name another file, ending in {PROOF_ENDING}"
+            ))
+        }
         _ => CliError::io(path, &error),
     })
 }

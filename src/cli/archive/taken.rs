@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::super::args::{authenticate, unopened};
 use super::super::error::CliError;
 use super::super::exit::Exit;
+use super::super::kind::Kind;
 use super::super::output::shown;
 use super::super::receipt;
 use super::names::{files_below, kind, text};
@@ -283,7 +284,7 @@ fn signed(is_signed: bool, typed: &Path) -> Result<(), CliError> {
     if is_signed {
         return Ok(());
     }
-    Err(CliError::new(Exit::NotAuthentic, "nobody signed it, so it proves nothing")
+    Err(CliError::new(Kind::Unsigned, "nobody signed it, so it proves nothing")
         .about(typed)
         .hint("a host with --receipt-key signs its receipts"))
 }

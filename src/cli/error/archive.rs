@@ -1,7 +1,8 @@
 //! Errors of an archive's log, and what to do about each.
 
-use super::super::exit::Exit;
+use super::super::kind::Kind;
 use super::CliError;
+use super::authentic::signature_kind;
 use crate::durable::is_link;
 use crate::tlog::REMOVE_BEHIND;
 use crate::tlog::append::LogError;
@@ -19,25 +20,25 @@ pub const NO_LINK: &str =
 impl From<LogError> for CliError {
     fn from(error: LogError) -> Self {
         match &error {
-            LogError::Exists(_) => Self::new(Exit::Usage, error).hint("`pgseal archive add` takes more files into it"),
-            LogError::NoLog(_) => Self::new(Exit::Usage, error).hint(
+            LogError::Exists(_) => Self::new(Kind::LogExists, error).hint("`pgseal archive add` takes more files into it"),
+            LogError::NoLog(_) => Self::new(Kind::NoLog, error).hint(
                 "`pgseal archive init DIR` begins one; where there was one, put back its `checkpoint` and `tile/` instead",
             ),
             LogError::Checkpoint { source: CheckpointError::Io(io), .. } | LogError::Io { source: io, .. } if is_link(io) => {
-                Self::new(Exit::NotAuthentic, error).hint(NO_LINK)
+                Self::new(Kind::ArchiveLink, error).hint(NO_LINK)
             }
             LogError::Io { .. } | LogError::Checkpoint { source: CheckpointError::Io(_), .. } => {
-                Self::new(Exit::Internal, error)
+                Self::new(Kind::Io, error)
             }
-            LogError::Checkpoint { .. } => Self::new(Exit::Malformed, error).hint(VERIFY),
-            LogError::Signature { source, .. } => Self::new(Exit::NotAuthentic, &error).hint(signature_hint(source)),
+            LogError::Checkpoint { .. } => Self::new(Kind::Malformed, error).hint(VERIFY),
+            LogError::Signature { source, .. } => Self::new(signature_kind(source), &error).hint(signature_hint(source)),
             LogError::Tile(_) | LogError::Broken { .. } | LogError::Entry(_) | LogError::Consistency(_) => {
-                Self::new(Exit::NotAuthentic, error).hint(VERIFY)
+                Self::new(Kind::LogBroken, error).hint(VERIFY)
             }
-            LogError::Behind(_) => Self::new(Exit::NotAuthentic, error).hint(REMOVE_BEHIND),
-            LogError::Entries(_) => Self::new(Exit::Usage, error),
-            LogError::Sign(SignCheckpointError::Origin(_)) => Self::new(Exit::Usage, error),
-            LogError::Sign(SignCheckpointError::Signer(_)) => Self::new(Exit::Usage, error).hint("nothing was signed"),
+            LogError::Behind(_) => Self::new(Kind::LogBehind, error).hint(REMOVE_BEHIND),
+            LogError::Entries(_) => Self::new(Kind::Usage, error),
+            LogError::Sign(SignCheckpointError::Origin(_)) => Self::new(Kind::Usage, error),
+            LogError::Sign(SignCheckpointError::Signer(_)) => Self::new(Kind::SignerFailed, error).hint("nothing was signed"),
         }
     }
 }
@@ -57,14 +58,14 @@ fn signature_hint(error: &SignatureError) -> &'static str {
 impl From<ProofFileError> for CliError {
     fn from(error: ProofFileError) -> Self {
         match &error {
-            ProofFileError::Io(io) if io.kind() != std::io::ErrorKind::InvalidInput => Self::new(Exit::Internal, error),
+            ProofFileError::Io(io) if io.kind() != std::io::ErrorKind::InvalidInput => Self::new(Kind::Io, error),
             ProofFileError::Io(_) | ProofFileError::Form(_) | ProofFileError::Checkpoint(_) => {
-                Self::new(Exit::Malformed, error).hint("a proof is what `pgseal archive prove DIR FILE` writes")
+                Self::new(Kind::Malformed, error).hint("a proof is what `pgseal archive prove DIR FILE` writes")
             }
             ProofFileError::Signature(signature) => {
-                Self::new(Exit::NotAuthentic, &error).hint(signature_hint(signature))
+                Self::new(signature_kind(signature), &error).hint(signature_hint(signature))
             }
-            ProofFileError::Proof(_) | ProofFileError::Entry(_) => Self::new(Exit::NotAuthentic, error)
+            ProofFileError::Proof(_) | ProofFileError::Entry(_) => Self::new(Kind::ProofInvalid, error)
                 .hint("the proof is damaged or of another log: `pgseal archive prove DIR FILE` makes a fresh one"),
         }
     }

@@ -1,6 +1,6 @@
 //! Errors of files: malformed, not authentic, not allowed by the trust root; what to do about each.
 
-use super::super::exit::Exit;
+use super::super::kind::Kind;
 use super::super::output::shown;
 use super::CliError;
 use crate::bundle::add::AddError;
@@ -25,17 +25,17 @@ impl From<MalformedError> for CliError {
         use pgseal_verify::archive::read::ArchiveError;
         match &error {
             MalformedError::Archive(ArchiveError::Io(io)) if io.kind() != std::io::ErrorKind::UnexpectedEof => {
-                Self::new(Exit::Internal, error)
+                Self::new(Kind::Io, error)
             }
             MalformedError::Archive(ArchiveError::NotABundle { .. }) => {
-                Self::new(Exit::Malformed, error).hint("a bundle is what `pgseal pack DIR -o FILE` writes")
+                Self::new(Kind::NotABundle, error).hint("a bundle is what `pgseal pack DIR -o FILE` writes")
             }
-            MalformedError::Archive(_) => Self::new(Exit::Malformed, error)
+            MalformedError::Archive(_) => Self::new(Kind::BundleDamaged, error)
                 .hint("the file was damaged or changed on its way: compare it with the release manager's copy"),
-            MalformedError::NoStatement => Self::new(Exit::Malformed, error).hint(
+            MalformedError::NoStatement => Self::new(Kind::NoStatement, error).hint(
                 "an approval file travels beside its bundle: `pgseal verify BUNDLE --approval FILE`, or `pgseal audit FILE`",
             ),
-            _ => Self::new(Exit::Malformed, error),
+            _ => Self::new(Kind::Malformed, error),
         }
     }
 }
@@ -43,10 +43,11 @@ impl From<MalformedError> for CliError {
 impl From<AuthenticateError> for CliError {
     fn from(error: AuthenticateError) -> Self {
         match &error {
-            AuthenticateError::Unsigned => Self::new(Exit::NotAuthentic, &error)
-                .hint("the release manager signs it by `pgseal sign FILE --key KEY`"),
+            AuthenticateError::Unsigned => {
+                Self::new(Kind::Unsigned, &error).hint("the release manager signs it by `pgseal sign FILE --key KEY`")
+            }
             AuthenticateError::Signature(signature) => {
-                let this = Self::new(Exit::NotAuthentic, &error);
+                let this = Self::new(signature_kind(signature), &error);
                 match signature {
                     SignatureError::UnknownKey(_) => {
                         this.hint("is this the right trust root (--trust)? `pgseal trust show` lists the keys it knows")
@@ -62,10 +63,10 @@ impl From<AuthenticateError> for CliError {
                     }
                 }
             }
-            AuthenticateError::Files(_) => Self::new(Exit::NotAuthentic, &error).hint(
+            AuthenticateError::Files(_) => Self::new(Kind::ContentChanged, &error).hint(
                 "the bundle was changed after it was signed: don't use it; ask the release manager for a fresh copy",
             ),
-            AuthenticateError::Added(added) => Self::new(Exit::NotAuthentic, &error).hint(match added {
+            AuthenticateError::Added(added) => Self::new(Kind::AttestationInvalid, &error).hint(match added {
                 AddedError::Signature(SignatureError::UnknownKey(_)) => {
                     "is this the right trust root (--trust)? `pgseal trust show` lists the keys it knows"
                 }
@@ -74,52 +75,73 @@ impl From<AuthenticateError> for CliError {
                 }
                 _ => "somebody changed what was added: take the release manager's copy, and gather the approvals again",
             }),
-            AuthenticateError::Token(token) => Self::new(Exit::NotAuthentic, &error).hint(match token {
+            AuthenticateError::Token(token) => Self::new(Kind::TimestampInvalid, &error).hint(match token {
                 TokenError::NoAuthority(_)
                 | TokenError::Token { source: TimestampError::OtherAuthority { .. }, .. } => {
                     "`pgseal trust add-authority FILE --certificate TSA.pem` makes an authority's time stamps count"
                 }
                 _ => "the time stamp proves nothing: ask the authority for another one",
             }),
-            AuthenticateError::Statement(_) => Self::new(Exit::Malformed, &error),
-            AuthenticateError::NewerProgram { .. } => Self::new(Exit::Malformed, &error).hint("install a newer pgseal"),
+            AuthenticateError::Statement(_) => Self::new(Kind::Malformed, &error),
+            AuthenticateError::NewerProgram { .. } => {
+                Self::new(Kind::NewerProgram, &error).hint("install a newer pgseal")
+            }
         }
     }
 }
 
 impl From<AttachError> for CliError {
     fn from(error: AttachError) -> Self {
-        let (exit, hint) = match error {
+        let (kind, hint) = match error {
             AttachError::Malformed(error) => return error.into(),
             AttachError::Authenticate(error) => return error.into(),
             AttachError::Bundle(error) => return error.into(),
-            AttachError::Timestamp(error) => return Self::new(Exit::Malformed, error),
+            AttachError::Timestamp(error) => return Self::new(Kind::Malformed, error),
             AttachError::UnknownItem => {
-                (Exit::Malformed, "a signature is its 64 raw bytes: `base64 -d` makes them of text")
+                (Kind::Malformed, "a signature is its 64 raw bytes: `base64 -d` makes them of text")
             }
-            AttachError::FromTheFuture(_) => (Exit::Usage, "is this clock right, or the approver's? nothing was added"),
-            AttachError::Revoked(_) => (Exit::Usage, "a thief of the key may have made this; nothing was added"),
-            AttachError::NotToBeSigned => (Exit::Malformed, "name the file that `--tbs` wrote; nothing was added"),
-            AttachError::NoKey => (Exit::Usage, "--key KEY.pub"),
+            AttachError::FromTheFuture(_) => (Kind::Usage, "is this clock right, or the approver's? nothing was added"),
+            AttachError::Revoked(_) => (Kind::KeyRole, "a thief of the key may have made this; nothing was added"),
+            AttachError::NotToBeSigned => (Kind::Malformed, "name the file that `--tbs` wrote; nothing was added"),
+            AttachError::NoKey => (Kind::Usage, "--key KEY.pub"),
             AttachError::Signature => (
-                Exit::NotAuthentic,
+                Kind::SignatureInvalid,
                 "sign exactly the bytes that --tbs wrote, by Ed25519 without prehash, and name them by --tbs",
             ),
             AttachError::NotStamped => (
-                Exit::NotAuthentic,
+                Kind::TimestampInvalid,
                 "ask for one of signatures/KEYID.sig: openssl ts -query -data KEYID.sig -sha256 -out request.tsq",
             ),
-            AttachError::Superseded(_) | AttachError::NotAReleaseKey(_) | AttachError::Stamped(_) => {
-                (Exit::Usage, "nothing was added")
-            }
+            AttachError::NotAReleaseKey(_) => (Kind::KeyRole, "nothing was added"),
+            AttachError::Superseded(_) | AttachError::Stamped(_) => (Kind::AlreadyAttached, "nothing was added"),
         };
-        Self::new(exit, error).hint(hint)
+        Self::new(kind, error).hint(hint)
+    }
+}
+
+/// The kind of a signature that does not count.
+pub fn signature_kind(error: &SignatureError) -> Kind {
+    match error {
+        SignatureError::UnknownKey(_) => Kind::UnknownKey,
+        SignatureError::Invalid(_) => Kind::SignatureInvalid,
+        SignatureError::Threshold { why, .. } if why.iter().any(|(_, _, why)| why.is_revoked()) => Kind::KeyRevoked,
+        SignatureError::Threshold { .. } => Kind::SignaturesMissing,
     }
 }
 
 impl From<PolicyError> for CliError {
     fn from(error: PolicyError) -> Self {
-        let this = Self::new(Exit::NotAuthentic, &error);
+        let kind = match &error {
+            PolicyError::Expired { .. } => Kind::TrustExpired,
+            PolicyError::Blocked(_) => Kind::ReleaseBlocked,
+            PolicyError::Sequence { .. } => Kind::SequenceTooLow,
+            PolicyError::ClockBehind { .. } => Kind::ClockBehind,
+            PolicyError::Approvals(tallies) if tallies.iter().any(|tally| !tally.other_codes.is_empty()) => {
+                Kind::AprMismatch
+            }
+            PolicyError::Approvals(_) => Kind::ApprovalsMissing,
+        };
+        let this = Self::new(kind, &error);
         match error {
             PolicyError::Expired { .. } => {
                 this.hint("install a newer trust root; what was true earlier is shown by `pgseal verify --as-of TIME`")
@@ -147,10 +169,10 @@ impl From<ContentError> for CliError {
     fn from(error: ContentError) -> Self {
         match error {
             ContentError::NotFound(_) => {
-                Self::new(Exit::Usage, &error).hint("`pgseal inspect FILE` lists the files of a release")
+                Self::new(Kind::NoFile, &error).hint("`pgseal inspect FILE` lists the files of a release")
             }
-            ContentError::Io { .. } => Self::new(Exit::Internal, &error),
-            _ => Self::new(Exit::NotAuthentic, &error),
+            ContentError::Io { .. } => Self::new(Kind::Io, &error),
+            _ => Self::new(Kind::ContentChanged, &error),
         }
     }
 }
@@ -159,15 +181,17 @@ impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Self::new(Exit::Usage, format!("no trust root: {error}"))
+                Self::new(Kind::NoTrustRoot, format!("no trust root: {error}"))
                     .hint("name it by --trust FILE or PGSEAL_TRUST; `pgseal trust init` makes one")
             }
-            StoreError::Io { .. } => Self::new(Exit::Internal, error),
-            StoreError::Trust { .. } => Self::new(Exit::NotAuthentic, error),
-            StoreError::Signature { .. } => Self::new(Exit::NotAuthentic, error)
+            StoreError::Io { .. } => Self::new(Kind::Io, error),
+            StoreError::Trust { .. } => Self::new(Kind::TrustInvalid, error),
+            StoreError::Signature { .. } => Self::new(Kind::TrustInvalid, error)
                 .hint("take a fresh copy of the trust root with all of its .sigs directory"),
-            StoreError::NoDocuments(_) => Self::new(Exit::Usage, error).hint("name the trust documents themselves"),
-            StoreError::Exists(_) => Self::new(Exit::Usage, error)
+            StoreError::NoDocuments(_) => {
+                Self::new(Kind::NoTrustRoot, error).hint("name the trust documents themselves")
+            }
+            StoreError::Exists(_) => Self::new(Kind::FileExists, error)
                 .hint("nothing was written; move it away, or name another draft by -o DRAFT"),
         }
     }
@@ -175,44 +199,44 @@ impl From<StoreError> for CliError {
 
 impl From<SecretKeyError> for CliError {
     fn from(error: SecretKeyError) -> Self {
-        let this = |exit| Self::new(exit, &error);
+        let this = |kind: Kind| Self::new(kind, &error);
         match &error {
-            SecretKeyError::Readable { path, .. } => {
-                this(Exit::Usage).hint(format!("chmod 600 {}; if others may have read it, make a new key", shown(path)))
+            SecretKeyError::Readable { path, .. } => this(Kind::KeyUnusable)
+                .hint(format!("chmod 600 {}; if others may have read it, make a new key", shown(path))),
+            SecretKeyError::NotEd25519 { .. } => {
+                this(Kind::KeyUnusable).hint("`pgseal keygen NAME` makes an Ed25519 key")
             }
-            SecretKeyError::NotEd25519 { .. } => this(Exit::Usage).hint("`pgseal keygen NAME` makes an Ed25519 key"),
-            SecretKeyError::Io { .. } | SecretKeyError::Passphrase { .. } => this(Exit::Usage),
-            SecretKeyError::NoPassphrase { .. } => {
-                this(Exit::Usage).hint("run it on a terminal, or give --passphrase-fd N: a line for each encrypted key")
-            }
-            SecretKeyError::Random(_) => this(Exit::Internal),
+            SecretKeyError::Io { .. } | SecretKeyError::Passphrase { .. } => this(Kind::KeyUnusable),
+            SecretKeyError::NoPassphrase { .. } => this(Kind::KeyUnusable)
+                .hint("run it on a terminal, or give --passphrase-fd N: a line for each encrypted key"),
+            SecretKeyError::Random(_) => this(Kind::Internal),
         }
     }
 }
 
 impl From<AddError> for CliError {
     fn from(error: AddError) -> Self {
-        let exit = match &error {
-            AddError::Statement(_) => Exit::Malformed,
-            AddError::Subjects(_) => Exit::NotAuthentic,
+        let kind = match &error {
+            AddError::Statement(_) => Kind::Malformed,
+            AddError::Subjects(_) => Kind::ContentChanged,
             AddError::AlreadySigned(_)
             | AddError::TooManySignatures
             | AddError::TooManyStatements
-            | AddError::TooLarge(_) => Exit::Usage,
-            AddError::Io(_) => Exit::Internal,
+            | AddError::TooLarge(_) => Kind::AlreadyAttached,
+            AddError::Io(_) => Kind::Io,
         };
-        Self::new(exit, error)
+        Self::new(kind, error)
     }
 }
 
 impl From<MemoryError> for CliError {
     fn from(error: MemoryError) -> Self {
         match &error {
-            MemoryError::ClockBehind { .. } => Self::new(Exit::NotAuthentic, error).hint(CLOCK_HINT),
-            MemoryError::Damaged(_) => Self::new(Exit::NotAuthentic, error).hint(
+            MemoryError::ClockBehind { .. } => Self::new(Kind::ClockBehind, error).hint(CLOCK_HINT),
+            MemoryError::Damaged(_) => Self::new(Kind::JournalDamaged, error).hint(
                 "find out who changed it, then move it away; `pgseal status` says what the ledger knows of its run",
             ),
-            MemoryError::Io { .. } => Self::new(Exit::Internal, error),
+            MemoryError::Io { .. } => Self::new(Kind::Io, error),
         }
     }
 }

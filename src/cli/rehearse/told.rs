@@ -2,6 +2,7 @@
 
 use super::super::error::{self, CliError};
 use super::super::exit::Exit;
+use super::super::kind::Kind;
 use super::super::output::escape;
 use crate::release::check::CheckError;
 use crate::release::gate::GateError;
@@ -15,17 +16,17 @@ const ON_CLONE: &str = "it happened on the clone; no session of a rehearsal writ
 /// The error of a step.
 pub fn told(trouble: Trouble, step: &str) -> CliError {
     // What does not hold after a rollback is the rollback's fault.
-    let fault = if step.contains("rollback") { Exit::Faults } else { Exit::Failed };
+    let fault = if step.contains("rollback") { Kind::NotRestored } else { Kind::NotHeld };
     let this = match trouble {
         Trouble::Clone(error) => clone(&error),
-        Trouble::Copy(text) => CliError::new(Exit::Preflight, text).hint("nothing was rehearsed"),
+        Trouble::Copy(text) => CliError::new(Kind::CloneRefused, text).hint("nothing was rehearsed"),
         Trouble::Database(error) => error.into(),
-        Trouble::Reaches(text) => CliError::new(Exit::Preflight, text)
+        Trouble::Reaches(text) => CliError::new(Kind::ReachesOut, text)
             .hint("a rehearsal keeps to its clone: on a server of its own, from a dump, it may change more"),
         Trouble::Fingerprint(error) => {
             CliError::new(Exit::Internal, format!("the fingerprint can't be taken: {error}"))
         }
-        Trouble::Script(failure) => error::failure(Exit::Preflight, "", &failure),
+        Trouble::Script(failure) => error::failure(Kind::SetupScript, "", &failure),
         Trouble::Gate(GateError::Blocked(answers)) => CliError::from(GateError::Blocked(answers)).hint(
             "on the clone only, --approve-with FILE.sql stands in for the people who open it; the receipt says so",
         ),
@@ -33,7 +34,7 @@ pub fn told(trouble: Trouble, step: &str) -> CliError {
         Trouble::Preflight(error) => preflight(error),
         Trouble::Run(error) => error.into(),
         Trouble::Report(report) => failed(*report),
-        Trouble::NotRefused(text) => CliError::new(Exit::Failed, text).hint(ON_CLONE),
+        Trouble::NotRefused(text) => CliError::new(Kind::NotRefused, text).hint(ON_CLONE),
         Trouble::Check(CheckError::Open(error)) => error.into(),
         Trouble::Check(CheckError::Database(error)) => error.into(),
         Trouble::Check(CheckError::OtherApplied(row)) => error::other_applied(&row),
@@ -41,12 +42,11 @@ pub fn told(trouble: Trouble, step: &str) -> CliError {
         Trouble::Check(CheckError::Probe(failure)) => error::failure(fault, "the probe failed: ", &failure),
         Trouble::NotHeld(lines) => list(fault, "it does not hold: ", &lines).hint(ON_CLONE),
         Trouble::Rollback(error) => error.into(),
-        Trouble::NotRestored(lines) => list(Exit::Faults, "the rollback did not restore the database: ", &lines)
+        Trouble::NotRestored(lines) => list(Kind::NotRestored, "the rollback did not restore the database: ", &lines)
             .hint("a rollback script is missing something; --keep leaves the clone for looking at it"),
-        Trouble::Journal(error) => CliError::new(Exit::Internal, format!("the journal can't be written: {error}")),
-        Trouble::Interrupted => {
-            CliError::new(Exit::Failed, "the rehearsal was interrupted").hint("nothing of it is left on the server")
-        }
+        Trouble::Journal(error) => CliError::new(Kind::Io, format!("the journal can't be written: {error}")),
+        Trouble::Interrupted => CliError::new(Kind::Interrupted, "the rehearsal was interrupted")
+            .hint("nothing of it is left on the server"),
     };
     if step.is_empty() { this } else { at(this, step) }
 }
@@ -76,11 +76,11 @@ fn at(this: CliError, step: &str) -> CliError {
 }
 
 /// The first in the first line, every one below it where there are several.
-fn list(exit: Exit, prefix: &str, lines: &[String]) -> CliError {
+fn list(kind: Kind, prefix: &str, lines: &[String]) -> CliError {
     match lines {
-        [one] => CliError::new(exit, format!("{prefix}{one}")),
+        [one] => CliError::new(kind, format!("{prefix}{one}")),
         lines => {
-            let mut this = CliError::new(exit, format!("{prefix}{} differences", lines.len()));
+            let mut this = CliError::new(kind, format!("{prefix}{} differences", lines.len()));
             this.lines.extend(lines.iter().map(|line| format!("  {}", escape(line))));
             this
         }
@@ -90,11 +90,11 @@ fn list(exit: Exit, prefix: &str, lines: &[String]) -> CliError {
 fn clone(error: &CloneError) -> CliError {
     match error {
         CloneError::Database { error: database, .. } if database.code() == Some("42501") => {
-            CliError::new(Exit::Preflight, error)
+            CliError::new(Kind::CloneRefused, error)
                 .hint("the role needs CREATEDB, and has to be a member of the source's owner")
         }
-        CloneError::Database { .. } => CliError::new(Exit::Internal, error).hint("nothing was rehearsed"),
-        CloneError::Name { .. } | CloneError::Other(_) => CliError::new(Exit::Preflight, error),
+        CloneError::Database { .. } => CliError::new(Kind::ServerError, error).hint("nothing was rehearsed"),
+        CloneError::Name { .. } | CloneError::Other(_) => CliError::new(Kind::CloneRefused, error),
     }
 }
 

@@ -1,7 +1,8 @@
 //! What is refused about drafts and rotation, and what to do about it.
 
 use super::super::error::CliError;
-use super::super::exit::Exit;
+use super::super::error::authentic::signature_kind;
+use super::super::kind::Kind;
 use super::super::output::shown;
 use crate::trust::draft::DraftError;
 use crate::trust::policy;
@@ -13,7 +14,7 @@ use pgseal_verify::format::trust_document::TrustDocument;
 
 impl From<DraftError> for CliError {
     fn from(error: DraftError) -> Self {
-        let this = Self::new(Exit::Usage, &error);
+        let this = Self::new(Kind::DraftRefused, &error);
         match &error {
             DraftError::NoAuthority { .. } => this.hint("name it by its owner or id; nothing was written"),
             DraftError::NoKey(_) => {
@@ -37,7 +38,7 @@ impl From<DraftError> for CliError {
 
 impl From<SignatureError> for CliError {
     fn from(error: SignatureError) -> Self {
-        Self::new(Exit::NotAuthentic, error)
+        Self::new(signature_kind(&error), error)
     }
 }
 
@@ -66,7 +67,18 @@ impl From<RotationError> for CliError {
                 "the document or a signature was changed on its way: ask for a fresh copy"
             }
         };
-        Self::new(Exit::NotAuthentic, &error).hint(format!("{hint}; nothing was changed"))
+        let kind = match &error {
+            RotationError::Installed { .. } => Kind::TrustInstalled,
+            RotationError::Rollback { .. } => Kind::TrustRollback,
+            RotationError::Fork { .. } | RotationError::Previous { .. } => Kind::TrustFork,
+            RotationError::Skip { .. } => Kind::TrustGap,
+            RotationError::Agreement { source, .. } | RotationError::Own { source, .. } => signature_kind(source),
+            RotationError::Role { .. }
+            | RotationError::Nothing
+            | RotationError::Issued { .. }
+            | RotationError::Stranger { .. } => Kind::TrustRefused,
+        };
+        Self::new(kind, &error).hint(format!("{hint}; nothing was changed"))
     }
 }
 
@@ -78,7 +90,7 @@ pub fn base(error: StoreError) -> CliError {
             source: TrustError::Signature(SignatureError::Threshold { counted, threshold, .. }),
         } => {
             let text = format!("{} is a draft that lacks root signatures ({counted} of {threshold})", shown(path));
-            CliError::new(Exit::Usage, text)
+            CliError::new(Kind::DraftUnsigned, text)
                 .hint("one command makes one version: collect its signatures first, then draft the next")
         }
         _ => error.into(),
@@ -88,11 +100,13 @@ pub fn base(error: StoreError) -> CliError {
 /// An error about the draft that is written: what is there by its default name is mostly the same person's last draft.
 pub fn draft_exists(error: StoreError, command: &str, by_default: bool) -> CliError {
     match &error {
-        StoreError::Exists(path) if by_default && path.is_file() => CliError::new(Exit::Usage, &error).hint(format!(
-            "draft from it instead (pgseal trust {command} {} ...) when it is signed and installed, or name \
+        StoreError::Exists(path) if by_default && path.is_file() => {
+            CliError::new(Kind::FileExists, &error).hint(format!(
+                "draft from it instead (pgseal trust {command} {} ...) when it is signed and installed, or name \
              another file by -o; nothing was written",
-            shown(path)
-        )),
+                shown(path)
+            ))
+        }
         _ => error.into(),
     }
 }
@@ -101,7 +115,7 @@ pub fn draft_exists(error: StoreError, command: &str, by_default: bool) -> CliEr
 pub fn unwritten(error: StoreError) -> CliError {
     match &error {
         StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
-            CliError::new(Exit::Internal, &error).hint("run it as the owner of the trust root; nothing was changed")
+            CliError::new(Kind::Io, &error).hint("run it as the owner of the trust root; nothing was changed")
         }
         _ => error.into(),
     }
@@ -109,7 +123,7 @@ pub fn unwritten(error: StoreError) -> CliError {
 
 /// An error about a version that was signed and installed at once: what is missing is a mistake of who made it.
 pub fn at_once(error: RotationError) -> CliError {
-    CliError::new(Exit::Usage, error)
+    CliError::new(Kind::DraftUnsigned, error)
         .hint("nothing was written; use -o DRAFT, then `pgseal trust sign DRAFT --key ROOT.key` by each root key")
 }
 
@@ -118,7 +132,7 @@ pub fn from_the_future(document: &TrustDocument, now: Timestamp) -> Result<(), C
     match document.issued {
         Some(issued) if policy::is_behind(now, issued) => {
             let text = format!("version {} was issued on {issued}, and this host's clock says {now}", document.version);
-            Err(CliError::new(Exit::NotAuthentic, text).hint(
+            Err(CliError::new(Kind::TrustRefused, text).hint(
                 "is this clock right? Otherwise its owners draft it again where the clock is; nothing was changed",
             ))
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::super::args::{TrustArgs, now, public_key};
 use super::super::error::CliError;
 use super::super::exit::Exit;
+use super::super::kind::Kind;
 use super::super::output::{Output, shown};
 use super::super::signer::SignerArgs;
 use super::next::{change, may_sign};
@@ -63,7 +64,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let written = durable::create_new(tbs, |file| file.write_all(&signatures::to_be_signed(&desk.draft)));
     written.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
-            CliError::new(Exit::Usage, format!("{} exists already", shown(tbs))).hint("name a new file")
+            CliError::new(Kind::FileExists, format!("{} exists already", shown(tbs))).hint("name a new file")
         }
         _ => CliError::io(tbs, &error),
     })?;

@@ -8,15 +8,13 @@
 mod schema;
 mod step;
 
-use std::collections::BTreeMap;
-
 use crate::database::{DatabaseError, Session};
 use pgseal_verify::format::manifest::Release;
 use pgseal_verify::format::name::Name;
 use pgseal_verify::format::receipt::{Action, CountedApproval, ObservedTarget, Operator, TrustReference};
 use pgseal_verify::format::statement::ReleaseId;
-
 pub use schema::{ensure, may_be_made};
+use std::collections::BTreeMap;
 pub use step::{Happened, NewStep, Step, add_step, steps_of, unfinished_run};
 
 /// A row of the ledger.
@@ -87,8 +85,16 @@ pub fn entries(session: &mut dyn Session) -> Result<Vec<Entry>, DatabaseError> {
                 (exists (select from pgseal.steps s where s.run_id = row.run_id and s.happened = 'finished'))::text
          from pgseal.ledger as row order by row.id",
         &[],
-    )?;
-    Ok(table.rows.into_iter().map(entry).collect())
+    );
+    Ok(table.map_err(denied)?.rows.into_iter().map(entry).collect())
+}
+
+/// An error of reading the ledger, where the role may not.
+fn denied(error: DatabaseError) -> DatabaseError {
+    match error {
+        DatabaseError::Server(server) if server.code == "42501" => DatabaseError::LedgerDenied(server),
+        other => other,
+    }
 }
 
 /// The rows of one release's name, oldest first.

@@ -27,7 +27,7 @@ pub fn ensure(session: &mut dyn Session) -> Result<(), DatabaseError> {
     }
     match version(session)? {
         Some(FORMAT) => Ok(()),
-        _ => Err(DatabaseError::Unsound("the ledger is not the one that was just made".to_owned())),
+        _ => Err(DatabaseError::ledger("the ledger is not the one that was just made".to_owned())),
     }
 }
 
@@ -100,7 +100,7 @@ pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, Database
         }
         if !why.is_empty() {
             let text = format!("the table pgseal.{name} is not one that pgseal made: {why}");
-            return Err(DatabaseError::Unsound(text));
+            return Err(DatabaseError::ledger(text));
         }
         has_ledger |= name == "ledger";
         has_steps |= name == "steps";
@@ -114,16 +114,14 @@ pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, Database
     match (has_ledger, has_steps) {
         (false, false) => Ok(None),
         (false, true) => {
-            Err(DatabaseError::Unsound("the table pgseal.ledger is missing beside pgseal.steps".to_owned()))
+            Err(DatabaseError::ledger("the table pgseal.ledger is missing beside pgseal.steps".to_owned()))
         }
-        _ if format.is_some_and(|format| format > FORMAT) => Err(DatabaseError::Unsound(format!(
+        _ if format.is_some_and(|format| format > FORMAT) => Err(DatabaseError::ledger(format!(
             "the ledger has format {}, this version of pgseal knows {FORMAT}: a newer one ran here",
             said.unwrap_or_default()
         ))),
-        (true, false) => {
-            Err(DatabaseError::Unsound("the table pgseal.steps is missing beside pgseal.ledger".to_owned()))
-        }
-        _ if format != Some(FORMAT) => Err(DatabaseError::Unsound(format!(
+        (true, false) => Err(DatabaseError::ledger("the table pgseal.steps is missing beside pgseal.ledger")),
+        _ if format != Some(FORMAT) => Err(DatabaseError::ledger(format!(
             "the comment of the schema pgseal does not say which format the ledger has, and a newer version may have \
              written it; where none did, this puts it back: comment on schema pgseal is 'ledger of signed releases, \
              format {FORMAT}'"
@@ -133,7 +131,7 @@ pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, Database
 }
 
 fn of_somebody_else(what: &str, owner: &str) -> DatabaseError {
-    DatabaseError::Unsound(format!(
+    DatabaseError::ledger(format!(
         "the {what} belongs to {owner}, who could run code as whoever writes there: \
          it has to belong to the role that runs releases, or to a superuser"
     ))
@@ -143,6 +141,6 @@ fn of_somebody_else(what: &str, owner: &str) -> DatabaseError {
 pub(super) fn one_row(added: &Table) -> Result<(), DatabaseError> {
     match added.single() {
         Some("1") => Ok(()),
-        _ => Err(DatabaseError::Unsound("the ledger took no row".to_owned())),
+        _ => Err(DatabaseError::ledger("the ledger took no row".to_owned())),
     }
 }

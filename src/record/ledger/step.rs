@@ -145,8 +145,8 @@ pub fn steps_of(session: &mut dyn Session, run_id: &str) -> Result<Vec<Step>, Da
                 verb, sql_sha256, evidence::text
          from pgseal.steps as row where run_id = $1::text order by row.id",
         &[run_id],
-    )?;
-    table.rows.into_iter().map(step).collect()
+    );
+    table.map_err(super::denied)?.rows.into_iter().map(step).collect()
 }
 
 /// The run that stopped half way, of whatever release, and how far it came.
@@ -161,7 +161,7 @@ fn step(row: Vec<Option<String>>) -> Result<Step, DatabaseError> {
     let mut next = || values.next().flatten();
     let (at, happened) = (next().unwrap_or_default(), next().unwrap_or_default());
     let happened = Happened::from_text(&happened).ok_or_else(|| {
-        DatabaseError::Unsound(format!("the ledger has a step {happened:?}, which pgseal never wrote"))
+        DatabaseError::ledger(format!("the ledger has a step {happened:?}, which pgseal never wrote"))
     })?;
     Ok(Step {
         at,

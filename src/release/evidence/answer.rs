@@ -114,7 +114,7 @@ impl From<DatabaseError> for Refused {
 
 /// The row "started" is about something else than the statement.
 pub(super) fn of_another_statement() -> DatabaseError {
-    DatabaseError::Unsound("what was remembered before the statement is about another kind of statement".to_owned())
+    DatabaseError::unsound("what was remembered before the statement is about another kind of statement".to_owned())
 }
 
 #[cfg(test)]

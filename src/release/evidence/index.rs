@@ -53,7 +53,7 @@ pub(super) fn beside(session: &mut dyn Session, table: u32, name: &str) -> Resul
 fn read(table: Table) -> Result<Option<Relation>, DatabaseError> {
     let Some(row) = table.rows.into_iter().next() else { return Ok(None) };
     let [Some(own), Some(name), of, valid, definition] = row.as_slice() else {
-        return Err(DatabaseError::Unsound("the catalog has an index without a name".to_owned()));
+        return Err(DatabaseError::unsound("the catalog has an index without a name".to_owned()));
     };
     let index = of.as_ref().map(|table| {
         let definition = definition.clone().unwrap_or_default();

@@ -35,7 +35,7 @@ pub(super) fn under_own_path<T, E: From<DatabaseError>>(
 
 /// An oid as the server writes it.
 pub(super) fn oid(text: &str) -> Result<u32, DatabaseError> {
-    text.parse().map_err(|_| DatabaseError::Unsound(format!("the server gave {text:?} for an oid")))
+    text.parse().map_err(|_| DatabaseError::unsound(format!("the server gave {text:?} for an oid")))
 }
 
 /// Oids as one parameter: queries take them apart with `string_to_array($1, ',')`.

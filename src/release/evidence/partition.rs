@@ -103,7 +103,7 @@ fn finalize(session: &mut dyn Session, parent: u32, partition: &str) -> Result<S
          from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.oid = $1::oid",
         &[parent.to_string().as_str()],
     )?;
-    let gone = || DatabaseError::Unsound("the partitioned table went away meanwhile".to_owned());
+    let gone = || DatabaseError::unsound("the partitioned table went away meanwhile".to_owned());
     let parent = table.single().ok_or_else(gone)?;
     Ok(format!("ALTER TABLE {parent} DETACH PARTITION {partition} FINALIZE"))
 }

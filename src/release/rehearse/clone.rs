@@ -99,7 +99,7 @@ impl ClonedDatabase {
         if oid.single() == Some(self.oid.as_str()) {
             return Ok(());
         }
-        Err(DatabaseError::Unsound(format!("the database {:?} is not the clone that this rehearsal made", self.name)))
+        Err(DatabaseError::unsound(format!("the database {:?} is not the clone that this rehearsal made", self.name)))
     }
 }
 

@@ -78,7 +78,7 @@ impl Runner<'_> {
         let complete = answer.rows.len();
         if refused.is_none() && complete != batch.len() {
             let error = format!("the server answered {complete} of {} statements", batch.len());
-            return Err(lost(&batch, &DatabaseError::Unsound(error)));
+            return Err(lost(&batch, &DatabaseError::unsound(error)));
         }
         let mut index = 0;
         for item in batch.items() {

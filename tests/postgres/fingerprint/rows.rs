@@ -194,7 +194,7 @@ struct Few<'a> {
 impl Connect for Few<'_> {
     fn connect(&self, purpose: Purpose) -> Result<Box<dyn Session>, DatabaseError> {
         let left = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-        left.map_err(|_| DatabaseError::Connection("too many clients".to_owned()))?;
+        left.map_err(|_| DatabaseError::lost("too many clients"))?;
         self.connect.connect(purpose)
     }
 }
