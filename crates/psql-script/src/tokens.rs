@@ -61,6 +61,11 @@ impl<'a> Tokens<'a> {
         Self { sql, list: scan(sql, most) }
     }
 
+    /// Whether there is no token.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// Number of tokens.
     pub fn len(&self) -> usize {
         self.list.len()
