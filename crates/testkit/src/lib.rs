@@ -1,5 +1,5 @@
 //! Support of the tests: throwaway PostgreSQL servers, keys, releases, defects, and the programs that tests run.
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
+#![allow(missing_docs, clippy::new_without_default, clippy::unwrap_used, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
