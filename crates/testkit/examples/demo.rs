@@ -185,7 +185,7 @@ fn flip_a_bit(from: &Path, to: &Path) -> io::Result<()> {
 fn remove_when_interrupted(dir: PathBuf) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     thread::spawn(move || {
-        for _ in signals.forever() {
+        if signals.forever().next().is_some() {
             let _ = fs::remove_dir_all(&dir);
             std::process::exit(130);
         }
