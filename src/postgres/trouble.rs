@@ -1,9 +1,6 @@
 //! Why an attempt to connect failed, and what may be tried instead.
 
-use std::error::Error as _;
 use std::io;
-
-use ::tokio_postgres::Error;
 
 use super::dial::Address;
 use super::error;
@@ -34,25 +31,21 @@ impl Trouble {
         Self { error: DatabaseError::Connection(text), then }
     }
 
-    /// From what the driver says while a session begins.
-    pub(super) fn beginning(error: &Error, user: &str) -> Self {
-        let then = match error.as_db_error() {
+    /// The connection failed while a session began.
+    pub(super) fn lost(error: &io::Error) -> Self {
+        Self { error: error::lost(error), then: Then::NextAddress }
+    }
+
+    /// The server refused to begin a session.
+    pub(super) fn refused(error: DatabaseError) -> Self {
+        let then = match error.code() {
+            // Class 57P0x: it starts, or ends.
+            None => Then::NextAddress,
             // Not in pg_hba.conf: there it may stand with TLS only, or without. A wrong password is not tried twice.
-            Some(server) if server.code().code() == "28000" => Then::OtherWay,
-            Some(server) if server.code().code().starts_with("57P0") => Then::NextAddress,
+            Some("28000") => Then::OtherWay,
             Some(_) => Then::Stop,
-            None if error.is_closed() => Then::NextAddress,
-            None if error.source().is_some_and(|source| source.is::<io::Error>()) => Then::NextAddress,
-            None => Then::Stop,
         };
-        let text = match error.source().map(ToString::to_string).as_deref() {
-            Some("password missing") => format!("it asks for the password of {user:?}, and none is known"),
-            Some("server did not use channel binding") => {
-                "the login is not bound to TLS, which channel_binding=require asks for".to_owned()
-            }
-            _ => return Self { error: start::pooled(error::convert(error, 0)), then },
-        };
-        Self::new(then, text)
+        Self { error: start::pooled(error), then }
     }
 
     /// The server has looked at more than where the connection comes from.

@@ -10,7 +10,7 @@ use crate::format::limits_of_run::RunLimits;
 pub(super) fn make(session: &mut dyn Session, limits: &RunLimits) -> Result<(), DatabaseError> {
     settings::reset(session, limits)?;
     session.batch("CLOSE ALL; UNLISTEN *; DISCARD PLANS; DISCARD SEQUENCES; DISCARD TEMP")?;
-    // By name: the driver has prepared statements of its own.
+    // By name: the session has prepared statements of its own.
     let prepared = "select pg_catalog.quote_ident(name) from pg_catalog.pg_prepared_statements where from_sql";
     for row in session.query(prepared, &[])?.rows {
         let [Some(name)] = row.as_slice() else { continue };
