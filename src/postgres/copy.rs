@@ -22,8 +22,11 @@ pub(super) fn copy_in(driver: &mut Driver, sql: &str, data: &mut dyn Read) -> Re
         is_over = unread.is_some() || chunk.is_empty();
         driver.write(|out| match &unread {
             Some(_) => frontend::copy_fail("the data could not be read", out),
-            None if is_over => Ok(frontend::copy_done(out)),
-            None => frontend::CopyData::new(chunk.as_slice()).map(|data| data.write(out)),
+            None if !is_over => frontend::CopyData::new(chunk.as_slice()).map(|data| data.write(out)),
+            None => {
+                frontend::copy_done(out);
+                Ok(())
+            }
         })?;
     }
     let answer = driver.receive()?;
