@@ -1,13 +1,11 @@
 //! Which server a command talks to. The first session chooses one of the hosts; all later ones go to the same address, so
 //! that no gate is asked of another server than the one that runs.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tokio::runtime::Builder;
-use tokio::time::timeout;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
 
 use super::dial::{Address, addresses};
-use super::host::Host;
+use super::host::{Host, Place};
 use super::session::PostgresSession;
 use super::settings::{Settings, Wanted};
 use super::trouble::{Then, Trouble};
@@ -223,20 +221,16 @@ impl Connect for Connector {
     }
 }
 
+/// On a thread of its own: a name server that does not answer keeps it, and nobody waits for it.
 fn look_up(settings: &Settings, host: &Host) -> Result<Vec<Address>, DatabaseError> {
-    let runtime = Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| DatabaseError::unreachable(format!("no event loop: {e}")))?;
-    let found = runtime.block_on(async {
-        match settings.connect_timeout {
-            Some(limit) => timeout(limit, addresses(host)).await.unwrap_or_else(|_| {
-                Err(DatabaseError::unreachable(format!("{host}: the name is not found within {} s", limit.as_secs())))
-            }),
-            None => addresses(host).await,
-        }
-    });
-    // A name server that doesn't answer keeps a thread; nobody waits for it.
-    runtime.shutdown_background();
-    found
+    let (Some(limit), Place::Name(_)) = (settings.connect_timeout, &host.place) else { return addresses(host) };
+    let (found, answer) = mpsc::channel();
+    let of = host.clone();
+    // The receiver may be gone.
+    thread::spawn(move || drop(found.send(addresses(&of))));
+    answer.recv_timeout(limit).unwrap_or_else(|_| {
+        Err(DatabaseError::unreachable(format!("{host}: the name is not found within {} s", limit.as_secs())))
+    })
 }
 
 /// What a server is that was not wanted.

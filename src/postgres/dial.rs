@@ -1,24 +1,21 @@
 //! From a host to a [`Wire`]: addresses, sockets, and TLS on them.
 
 use std::fmt;
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, Write as _};
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
-use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpStream, UnixStream, lookup_host};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{CertificateError, Error};
+use rustls::pki_types::ServerName;
+use rustls::{CertificateError, ClientConnection, Error, StreamOwned};
 
+use super::clock::Clock;
 use super::host::{Host, Place};
-use super::settings::{KeepAlive, Settings};
+use super::settings::Settings;
+use super::socket::Socket;
 use super::tls::{Mode, Tls, end_point};
 use super::trouble::{Then, Trouble};
-use super::wire::{Counted, Stream, Wire};
+use super::wire::{Stream, Wire};
 use crate::database::DatabaseError;
 
 /// "SSLRequest" of the protocol.
@@ -31,20 +28,21 @@ pub(super) enum Address {
     Tcp(SocketAddr),
 }
 
-/// A wire, whether it is encrypted, and how many bytes have moved on it.
+/// A wire, and whether it is encrypted.
 pub(super) struct Dialed {
     pub wire: Wire,
     pub secure: bool,
-    pub moved: Arc<AtomicU64>,
+    /// What SCRAM binds a login to; only with TLS.
+    pub end_point: Option<Vec<u8>>,
 }
 
 /// Every address of a host, in the system's order.
-pub(super) async fn addresses(host: &Host) -> Result<Vec<Address>, DatabaseError> {
+pub(super) fn addresses(host: &Host) -> Result<Vec<Address>, DatabaseError> {
     match &host.place {
         Place::Directory(dir) => Ok(vec![Address::Socket(dir.join(format!(".s.PGSQL.{}", host.port)))]),
         Place::Address(address) => Ok(vec![Address::Tcp(SocketAddr::new(*address, host.port))]),
         Place::Name(name) => {
-            let found = lookup_host((name.as_str(), host.port)).await;
+            let found = (name.as_str(), host.port).to_socket_addrs();
             let found = found.map_err(|e| DatabaseError::unreachable(format!("{host}: the name is not found: {e}")))?;
             let mut addresses: Vec<_> = found.map(Address::Tcp).collect();
             addresses.dedup();
@@ -57,42 +55,32 @@ pub(super) async fn addresses(host: &Host) -> Result<Vec<Address>, DatabaseError
 }
 
 /// Connects, with or without TLS. Where TLS is only preferred, what comes back may still be plain.
-pub(super) async fn dial(settings: &Settings, host: &Host, address: &Address, secure: bool) -> Result<Dialed, Trouble> {
-    let failed = |e: io::Error| Trouble::new(Then::NextAddress, e.to_string());
-    let socket: Box<dyn Stream> = match address {
-        Address::Socket(path) => Box::new(UnixStream::connect(path).await.map_err(failed)?),
-        Address::Tcp(address) => {
-            let stream = TcpStream::connect(address).await.map_err(failed)?;
-            tune(&settings.keep_alive, &stream).map_err(failed)?;
-            Box::new(stream)
-        }
-    };
-    let moved = Arc::new(AtomicU64::new(0));
-    let socket = Counted::new(socket, Arc::clone(&moved));
-    if secure {
-        encrypt(&settings.tls, host, socket, moved).await
-    } else {
-        Ok(Dialed { wire: Wire::new(Box::new(socket), None), secure: false, moved })
-    }
+pub(super) fn dial(
+    settings: &Settings,
+    host: &Host,
+    address: &Address,
+    secure: bool,
+    clock: &mut Clock,
+) -> Result<Dialed, Trouble> {
+    let socket = Socket::connect(address, &settings.keep_alive, clock);
+    let socket = socket.map_err(|e| Trouble::new(Then::NextAddress, e.to_string()))?;
+    if secure { encrypt(&settings.tls, host, socket, clock) } else { Ok(plain(socket)) }
 }
 
-async fn encrypt(tls: &Tls, host: &Host, mut socket: Counted, moved: Arc<AtomicU64>) -> Result<Dialed, Trouble> {
+fn plain(socket: Socket) -> Dialed {
+    Dialed { wire: Wire::new(Stream::Plain(socket)), secure: false, end_point: None }
+}
+
+fn encrypt(tls: &Tls, host: &Host, mut socket: Socket, clock: &mut Clock) -> Result<Dialed, Trouble> {
     let Some(config) = &tls.config else {
         return Err(Trouble::tls(Then::Stop, "TLS is switched off"));
     };
+    let lost = |e: io::Error| Trouble::new(Then::NextAddress, format!("the server does not answer: {e}"));
     if !tls.direct {
-        let asked = async {
-            socket.write_all(&SSL_REQUEST).await?;
-            socket.flush().await?;
-            // Exactly one byte: what comes behind it has to be TLS.
-            socket.read_u8().await
-        };
-        let lost = |e: io::Error| Trouble::new(Then::NextAddress, format!("the server does not answer: {e}"));
-        match asked.await.map_err(lost)? {
+        socket.write_all(&SSL_REQUEST).map_err(lost)?;
+        match socket.read_byte(clock).map_err(lost)? {
             b'S' => {}
-            b'N' if tls.mode == Mode::Prefer => {
-                return Ok(Dialed { wire: Wire::new(Box::new(socket), None), secure: false, moved });
-            }
+            b'N' if tls.mode == Mode::Prefer => return Ok(plain(socket)),
             b'N' => return Err(Trouble::tls(Then::Stop, "the server has no TLS, which sslmode asks for")),
             _ => return Err(Trouble::tls(Then::OtherWay, "the server does not know TLS")),
         }
@@ -102,15 +90,23 @@ async fn encrypt(tls: &Tls, host: &Host, mut socket: Counted, moved: Arc<AtomicU
         _ => ServerName::try_from(host.name.clone()),
     };
     let name = name.map_err(|_| Trouble::tls(Then::Stop, "no certificate can name this host"))?;
-    let stream = TlsConnector::from(Arc::clone(config)).connect(name, socket).await;
-    let stream = stream.map_err(|e| refused(tls, &e))?;
-    let session = stream.get_ref().1;
+    let session = ClientConnection::new(Arc::clone(config), name);
+    let mut session = session.map_err(|e| Trouble::tls(Then::OtherWay, format!("no TLS: {e}")))?;
+    while session.is_handshaking() {
+        match session.complete_io(&mut socket) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                socket.wait(session.wants_write(), clock).map_err(lost)?;
+            }
+            shaken => drop(shaken.map_err(|e| refused(tls, &e))?),
+        }
+    }
     if tls.direct && session.alpn_protocol().is_none() {
         return Err(Trouble::tls(Then::Stop, "the server does not know sslnegotiation=direct"));
     }
     let certificate = session.peer_certificates().and_then(<[_]>::first);
     let end_point = certificate.and_then(|certificate| end_point::of(certificate));
-    Ok(Dialed { wire: Wire::new(Box::new(stream), end_point), secure: true, moved })
+    let wire = Wire::new(Stream::Tls(Box::new(StreamOwned::new(session, socket))));
+    Ok(Dialed { wire, secure: true, end_point })
 }
 
 /// Why there is no TLS. A certificate that was verified and is wrong is never answered by leaving TLS out.
@@ -144,27 +140,6 @@ fn names(presented: &[String]) -> String {
         None => name.clone(),
     };
     presented.iter().map(plain).collect::<Vec<_>>().join(", ")
-}
-
-fn tune(alive: &KeepAlive, stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(alive.user_timeout)?;
-    if alive.on {
-        let mut keep = TcpKeepalive::new();
-        if let Some(idle) = alive.idle {
-            keep = keep.with_time(idle);
-        }
-        if let Some(interval) = alive.interval {
-            keep = keep.with_interval(interval);
-        }
-        if let Some(count) = alive.count {
-            keep = keep.with_retries(count);
-        }
-        socket.set_tcp_keepalive(&keep)?;
-    }
-    Ok(())
 }
 
 impl fmt::Display for Address {

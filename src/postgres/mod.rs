@@ -1,23 +1,22 @@
-//! PostgreSQL: the adapter of the port in `database.rs`, driven by `tokio-postgres`.
+//! PostgreSQL: the adapter of the port in `database.rs`, over `postgres-protocol`.
 
-pub mod error;
-mod ahead;
-mod batch;
+mod answer;
 mod cancel;
 mod clock;
 pub mod connector;
 pub mod conninfo;
 mod copy;
 mod dial;
+mod driver;
 pub mod dump;
+mod error;
 pub mod host;
 pub mod keywords;
-mod parameter;
+mod login;
 pub mod programs;
-mod pump;
-mod rows;
 pub mod session;
 pub mod settings;
+mod socket;
 pub mod start;
 mod tls;
 mod trouble;

@@ -1,38 +1,52 @@
-//! Sessions by `tokio-postgres`, driven on the caller's thread.
+//! Sessions: what the port asks for, as messages of the protocol.
+//!
+//! A session queries nothing by itself: values travel as text, and types are numbers of the protocol.
 
 use std::collections::HashMap;
-use std::future::ready;
-use std::io::Read;
+use std::io::{self, Read};
+use std::result;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::tokio_postgres::types::{ToSql, Type};
-use ::tokio_postgres::{Client, Row, Statement};
+use bytes::BytesMut;
+use postgres_protocol::message::frontend::{self, BindError};
+use postgres_protocol::{IsNull, Oid};
 
+use super::answer::{Answer, Copy};
 use super::cancel::Canceller;
+use super::clock::Clock;
 use super::connector::{Connector, Route};
-use super::parameter::TextForm;
-use super::pump::Pump;
+use super::copy::copy_in;
+use super::dial::dial;
+use super::driver::Driver;
+use super::login::login;
 use super::settings::Settings;
 use super::start::{self, Facts};
 use super::trouble::{Then, Trouble};
-use super::{copy, error, rows};
 use crate::database::{
     BatchAnswer, Cancel, ChangedReading, Column, DatabaseError, Identity, Notice, Parameter, Purpose, Session, Table,
 };
 
+type Result<T> = result::Result<T, DatabaseError>;
+
 /// One connection.
 pub struct PostgresSession {
-    /// Queries that are executed again, by their text.
-    prepared: HashMap<&'static str, Statement>,
-    kept: Option<Statement>,
-    // Dropped before the pump, which then says goodbye.
-    client: Client,
-    pump: Pump,
+    /// Names of queries that are executed again, by their text.
+    prepared: HashMap<&'static str, String>,
+    driver: Driver,
     canceller: Canceller,
-    route: Route,
     facts: Facts,
 }
+
+/// Numbers of types, the same in every database (`pg_type.dat`).
+const TEXT: Oid = 25;
+const UNKNOWN: Oid = 705;
+const OID_ARRAY: Oid = 1028;
+
+/// The server's name for the statement of [`Session::keep`].
+const KEPT: &str = "pgseal_kept";
+
+const NO_VALUES: &[&str] = &[];
 
 const CURSOR: &str = "DECLARE pgseal_rows NO SCROLL CURSOR FOR ";
 
@@ -42,33 +56,75 @@ fn fetch_forward(limit: usize) -> String {
 
 impl PostgresSession {
     /// Connects to the first host that answers and is wanted.
-    pub fn open(settings: &Settings, purpose: Purpose) -> Result<Self, DatabaseError> {
+    pub fn open(settings: &Settings, purpose: Purpose) -> Result<Self> {
         Connector::new(settings.clone()).open(purpose)
     }
 
     /// One attempt: connects, and proves that the session is what was asked for.
-    pub(super) fn begin(settings: &Arc<Settings>, route: &Route, purpose: Purpose) -> Result<Self, Trouble> {
-        let host = &settings.hosts[route.host];
-        let begun = Pump::connect(settings, route, purpose).and_then(|(client, pump, canceller, secure)| {
-            let route = Route { secure, ..route.clone() };
-            let mut session =
-                Self { prepared: HashMap::new(), kept: None, client, pump, canceller, route, facts: Facts::default() };
-            let pid = session.canceller.process();
-            let facts = start::verify(&mut session, purpose, &settings.application_name, pid);
-            session.pump.begun();
+    pub(super) fn begin(settings: &Arc<Settings>, route: &Route, purpose: Purpose) -> result::Result<Self, Trouble> {
+        let begun = Self::connect(settings, route, purpose).and_then(|mut session| {
+            let process = u32::try_from(session.canceller.process).ok();
+            let facts = start::verify(&mut session, purpose, &settings.application_name, process);
+            session.driver.set_deadline(None);
             session.facts = facts.map_err(|error| Trouble { error, then: Then::Stop })?;
             Ok(session)
         });
-        begun.map_err(|trouble| trouble.at(host, &route.address))
+        begun.map_err(|trouble| trouble.at(&settings.hosts[route.host], &route.address))
+    }
+
+    fn connect(settings: &Arc<Settings>, route: &Route, purpose: Purpose) -> result::Result<Self, Trouble> {
+        let (host, limit) = (&settings.hosts[route.host], settings.connect_timeout);
+        let mut clock = Clock::start(None, limit);
+        let begun = dial(settings, host, &route.address, route.secure, &mut clock).and_then(|mut dialed| {
+            let login = login(settings, host, &mut dialed, &start::options(purpose), &mut clock)?;
+            Ok((dialed, login))
+        });
+        let (dialed, login) = begun.map_err(|trouble| match limit {
+            Some(limit) if clock.is_over() => {
+                let text = format!("no answer within {} s (connect_timeout)", limit.as_secs());
+                Trouble::new(Then::NextAddress, text)
+            }
+            _ => trouble,
+        })?;
+        let (route, settings) = (Route { secure: dialed.secure, ..route.clone() }, Arc::clone(settings));
+        let canceller = Canceller { settings, route, process: login.process, key: login.key };
+        let driver = Driver::new(dialed.wire, login, limit);
+        Ok(Self { prepared: HashMap::new(), driver, canceller, facts: Facts::default() })
     }
 
     /// Parses and analyses a statement. Analysis may run functions, by the input of literals and by constants; what they set
-    /// is reported behind the driver's last word on it, so a Sync goes along and its answer is awaited too.
-    fn prepare(&mut self, sql: &str) -> Result<Statement, DatabaseError> {
-        let both = rows::behind(self.client.prepare(sql), self.client.check_connection());
-        let (statement, synced) = self.pump.run(0, both)?;
-        self.pump.run(0, ready(synced))?;
-        Ok(statement)
+    /// is reported before the server is ready again, which is waited for.
+    fn prepare(&mut self, name: &str, sql: &str) -> Result<Vec<Column>> {
+        let answer = self.driver.run(Answer::default(), |out| {
+            if !name.is_empty() {
+                frontend::close(b'S', name, out)?;
+            }
+            frontend::parse(name, sql, [], out)?;
+            frontend::describe(b'S', name, out)?;
+            frontend::sync(out);
+            Ok(())
+        })?;
+        Ok(answer.accepted(0)?.columns)
+    }
+
+    /// One message of the simple protocol.
+    fn simple(&mut self, limit: usize, sql: &str, prefix: u32) -> Result<Answer> {
+        self.driver.run(Answer::with_rows(limit), |out| frontend::query(sql, out))?.accepted(prefix)
+    }
+
+    /// One statement by the extended protocol.
+    fn extended(&mut self, answer: Answer, sql: &str, types: &[Oid], values: &[impl AsRef<str>]) -> Result<Answer> {
+        let answer = self.driver.run(answer, |out| {
+            frontend::parse("", sql, types.iter().copied(), out)?;
+            execute(out, "", values)
+        });
+        answer?.accepted(0)
+    }
+
+    /// What was parsed as one statement could now be two.
+    fn unchanged(&self) -> Result<()> {
+        let unsound = |changed| DatabaseError::unsound(format!("{changed} while the statement was parsed"));
+        self.changed_reading().map_or(Ok(()), |changed| Err(unsound(changed)))
     }
 
     pub(super) fn facts(&self) -> &Facts {
@@ -76,21 +132,21 @@ impl PostgresSession {
     }
 
     pub(super) fn route(&self) -> &Route {
-        &self.route
+        &self.canceller.route
     }
 }
 
 impl Session for PostgresSession {
-    fn execute(&mut self, sql: &str) -> Result<u64, DatabaseError> {
-        self.pump.run(0, self.client.execute_typed(sql, &[]))
+    fn execute(&mut self, sql: &str) -> Result<u64> {
+        Ok(self.extended(Answer::default(), sql, &[], NO_VALUES)?.affected())
     }
 
-    fn batch(&mut self, sql: &str) -> Result<(), DatabaseError> {
-        self.pump.run(0, self.client.batch_execute(sql))
+    fn batch(&mut self, sql: &str) -> Result<()> {
+        self.simple(0, sql, 0).map(drop)
     }
 
-    fn batch_ahead(&mut self, sql: &str) -> Result<(), DatabaseError> {
-        self.pump.send_ahead(self.client.simple_query_raw(sql))
+    fn batch_ahead(&mut self, sql: &str) -> Result<()> {
+        self.driver.send_ahead(|out| frontend::query(sql, out))
     }
 
     fn server_version_num(&self) -> u32 {
@@ -105,111 +161,99 @@ impl Session for PostgresSession {
         &self.facts.identity
     }
 
-    fn execute_with(&mut self, sql: &str, parameters: &[String]) -> Result<u64, DatabaseError> {
-        let parameters: Vec<_> = parameters.iter().map(|text| TextForm(text)).collect();
+    fn execute_with(&mut self, sql: &str, parameters: &[String]) -> Result<u64> {
         // Type `unknown` is how the protocol leaves a type to the server.
-        let typed: Vec<(&(dyn ToSql + Sync), Type)> =
-            parameters.iter().map(|text| (text as &(dyn ToSql + Sync), Type::UNKNOWN)).collect();
-        self.pump.run(0, self.client.execute_typed(sql, &typed))
+        Ok(self.extended(Answer::default(), sql, &vec![UNKNOWN; parameters.len()], parameters)?.affected())
     }
 
-    fn rows(&mut self, sql: &str, limit: usize) -> Result<Table, DatabaseError> {
-        self.prepare(sql)?;
-        // What was parsed as one statement could now be two.
-        if let Some(changed) = self.changed_reading() {
-            return Err(DatabaseError::unsound(format!("{changed} while the statement was parsed")));
-        }
-        self.pump.run(0, rows::fetch(&self.client, sql, limit))?.into_table(1, limit)
+    fn rows(&mut self, sql: &str, limit: usize) -> Result<Table> {
+        self.prepare("", sql)?;
+        self.unchanged()?;
+        self.simple(limit, sql, 0)?.into_table_of(1)
     }
 
-    fn send_batch(&mut self, sql: &str) -> Result<(), DatabaseError> {
+    fn send_batch(&mut self, sql: &str) -> Result<()> {
         // One in a string is counted too: that waits longer, and loses nothing.
         let statements = sql.bytes().filter(|byte| *byte == b';').count().try_into().unwrap_or(u32::MAX);
-        self.pump.send(self.client.simple_query_raw(sql), statements)
+        self.driver.send(statements, |out| frontend::query(sql, out))
     }
 
-    fn receive_batch(&mut self) -> Result<BatchAnswer, DatabaseError> {
-        self.pump.receive()
+    fn receive_batch(&mut self) -> Result<BatchAnswer> {
+        self.driver.receive().map(Answer::into_batch)
     }
 
-    fn copy_in(&mut self, sql: &str, data: &mut dyn Read) -> Result<u64, DatabaseError> {
+    fn copy_in(&mut self, sql: &str, data: &mut dyn Read) -> Result<u64> {
         // Proves that it is one statement; what follows could not.
-        self.pump.run(0, self.client.prepare(sql))?;
-        let mut sending = copy::Sending::new(data);
-        self.pump.exchange(self.client.simple_query_raw(sql), |outbox, stream, cx| sending.step(outbox, stream, cx))
+        self.prepare("", sql)?;
+        copy_in(&mut self.driver, sql, data)
     }
 
-    fn copy_out(&mut self, sql: &str) -> Result<u64, DatabaseError> {
-        let size = self.pump.run(0, copy::copy_out(&self.client, sql))?;
-        // The driver's last word on it stands before what the server reports of settings.
-        self.pump.run(0, self.client.check_connection())?;
-        Ok(size)
+    fn copy_out(&mut self, sql: &str) -> Result<u64> {
+        let answer = Answer::of_copy(Copy::Out(0));
+        match self.extended(answer, sql, &[], NO_VALUES)?.copy {
+            Some(Copy::Out(size)) => Ok(size),
+            _ => Ok(0),
+        }
     }
 
-    fn analyse(&mut self, sql: &str) -> Result<Vec<Column>, DatabaseError> {
-        self.prepare(sql).map(|statement| columns(&statement))
+    fn analyse(&mut self, sql: &str) -> Result<Vec<Column>> {
+        self.prepare("", sql)
     }
 
-    fn select(&mut self, sql: &str, limit: usize) -> Result<Table, DatabaseError> {
-        let declare = format!("{CURSOR}{sql}");
-        let fetch = fetch_forward(limit);
+    fn select(&mut self, sql: &str, limit: usize) -> Result<Table> {
+        let (declare, fetch) = (format!("{CURSOR}{sql}"), fetch_forward(limit));
         // Both are on their way at once. Where the first is refused, the transaction is over, and so is the second.
-        let declared = self.client.execute_typed(&declare, &[]);
-        let both = rows::behind(declared, rows::fetch(&self.client, &fetch, limit));
-        let (_, fetched) = self.pump.run(CURSOR.len() as u32, both)?;
-        self.pump.run(0, ready(fetched))?.into_table(2, limit)
+        let [declared, fetched] = self.driver.run_all([Answer::default(), Answer::with_rows(limit)], |out| {
+            frontend::parse("", &declare, [], out)?;
+            execute(out, "", NO_VALUES)?;
+            frontend::query(&fetch, out)
+        })?;
+        declared.accepted(CURSOR.len() as u32)?;
+        fetched.accepted(0)?.into_table_of(2)
     }
 
-    fn open_cursor(&mut self, sql: &str) -> Result<(), DatabaseError> {
-        // What was parsed as one statement could now be two.
-        if let Some(changed) = self.changed_reading() {
-            return Err(DatabaseError::unsound(format!("{changed} while the statement was parsed")));
-        }
-        self.pump.run(CURSOR.len() as u32, self.client.batch_execute(&format!("{CURSOR}{sql}")))
+    fn open_cursor(&mut self, sql: &str) -> Result<()> {
+        self.unchanged()?;
+        self.simple(0, &format!("{CURSOR}{sql}"), CURSOR.len() as u32).map(drop)
     }
 
-    fn fetch(&mut self, limit: usize) -> Result<Table, DatabaseError> {
-        self.pump.run(0, rows::fetch(&self.client, &fetch_forward(limit), limit))?.into_table(2, limit)
+    fn fetch(&mut self, limit: usize) -> Result<Table> {
+        self.simple(limit, &fetch_forward(limit), 0)?.into_table_of(2)
     }
 
-    fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError> {
-        let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
-            parameters.iter().map(|text| (text as &(dyn ToSql + Sync), Type::TEXT)).collect();
-        table(&self.pump.run(0, self.client.query_typed(sql, &parameters))?)
+    fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table> {
+        let types = vec![TEXT; parameters.len()];
+        Ok(self.extended(Answer::with_rows(usize::MAX), sql, &types, parameters)?.into_table())
     }
 
-    fn query_with(
-        &mut self,
-        sql: &'static str,
-        parameters: &[Parameter<'_>],
-        again: bool,
-    ) -> Result<Table, DatabaseError> {
-        let types = || parameters.iter().map(type_of);
-        let values = || parameters.iter().map(value_of);
+    fn query_with(&mut self, sql: &'static str, parameters: &[Parameter<'_>], again: bool) -> Result<Table> {
+        let types: Vec<_> = parameters.iter().map(type_of).collect();
+        let values: Vec<_> = parameters.iter().map(value_of).collect();
+        let answer = Answer::with_rows(usize::MAX);
         if !again {
-            let typed: Vec<_> = values().zip(types()).collect();
-            return table(&self.pump.run(0, self.client.query_typed(sql, &typed))?);
+            return Ok(self.extended(answer, sql, &types, &values)?.into_table());
         }
-        let statement = match self.prepared.get(sql) {
-            Some(statement) => statement.clone(),
-            None => {
-                let types: Vec<_> = types().collect();
-                let statement = self.pump.run(0, self.client.prepare_typed(sql, &types))?;
-                self.prepared.entry(sql).or_insert(statement).clone()
+        let known = self.prepared.get(sql).cloned();
+        let name = known.clone().unwrap_or_else(|| format!("pgseal_{}", self.prepared.len()));
+        let answer = self.driver.run(answer, |out| {
+            if known.is_none() {
+                // One that was parsed, and then failed, is still there.
+                frontend::close(b'S', &name, out)?;
+                frontend::parse(&name, sql, types.iter().copied(), out)?;
             }
-        };
-        let values: Vec<_> = values().collect();
-        table(&self.pump.run(0, self.client.query(&statement, &values))?)
+            execute(out, &name, &values)
+        });
+        let answer = answer?.accepted(0)?;
+        self.prepared.insert(sql, name);
+        Ok(answer.into_table())
     }
 
-    fn keep(&mut self, sql: &str) -> Result<(), DatabaseError> {
-        self.kept = Some(self.prepare(sql)?);
-        Ok(())
+    fn keep(&mut self, sql: &str) -> Result<()> {
+        self.prepare(KEPT, sql).map(drop)
     }
 
-    fn execute_kept(&mut self) -> Result<(), DatabaseError> {
-        let kept = self.kept.as_ref().ok_or_else(|| DatabaseError::unsound("no statement is kept".to_owned()))?;
-        self.pump.run(0, self.client.execute(kept, &[])).map(drop)
+    fn execute_kept(&mut self) -> Result<()> {
+        self.driver.run(Answer::default(), |out| execute(out, KEPT, NO_VALUES))?.accepted(0).map(drop)
     }
 
     fn canceller(&self) -> Box<dyn Cancel> {
@@ -217,51 +261,52 @@ impl Session for PostgresSession {
     }
 
     fn set_patience(&mut self, patience: Duration) {
-        self.pump.set_patience(patience);
+        self.driver.set_patience(patience);
     }
 
     fn set_deadline(&mut self, limit: Duration) {
-        self.pump.set_deadline(limit);
+        self.driver.set_deadline(Some(limit));
     }
 
     fn notices(&mut self) -> Vec<Notice> {
-        self.pump.notices()
+        self.driver.notices()
     }
 
     fn changed_reading(&self) -> Option<ChangedReading> {
-        start::changed_reading(|setting| self.pump.parameter(setting))
+        start::changed_reading(|setting| self.driver.parameter(setting))
     }
 }
 
-fn type_of(parameter: &Parameter<'_>) -> Type {
-    match parameter {
-        Parameter::Text(_) => Type::TEXT,
-        Parameter::Oids(_) => Type::OID_ARRAY,
-    }
-}
-
-fn value_of<'p>(parameter: &'p Parameter<'_>) -> &'p (dyn ToSql + Sync) {
-    match parameter {
-        Parameter::Text(text) => text,
-        Parameter::Oids(oids) => oids,
-    }
-}
-
-fn columns(statement: &Statement) -> Vec<Column> {
-    let column = |column: &::tokio_postgres::Column| Column {
-        name: column.name().to_owned(),
-        is_boolean: *column.type_() == Type::BOOL,
+/// Puts the execution of a statement, with values in the server's text form, and rows in it.
+fn execute(out: &mut BytesMut, name: &str, values: &[impl AsRef<str>]) -> io::Result<()> {
+    let write = |value: &str, out: &mut BytesMut| {
+        out.extend_from_slice(value.as_bytes());
+        Ok(IsNull::No)
     };
-    statement.columns().iter().map(column).collect()
+    let bound = frontend::bind("", name, [], values, |value, out| write(value.as_ref(), out), [], out);
+    bound.map_err(|e| match e {
+        BindError::Conversion(e) => io::Error::other(e),
+        BindError::Serialization(e) => e,
+    })?;
+    frontend::describe(b'P', "", out)?;
+    frontend::execute("", 0, out)?;
+    frontend::sync(out);
+    Ok(())
 }
 
-/// Rows of text columns.
-fn table(rows: &[Row]) -> Result<Table, DatabaseError> {
-    let mut table = Table::default();
-    for row in rows {
-        table.columns = row.columns().iter().map(|column| column.name().to_owned()).collect();
-        let values = (0..row.len()).map(|at| row.try_get::<_, Option<String>>(at));
-        table.rows.push(values.collect::<Result<_, _>>().map_err(|e| error::convert(&e, 0))?);
+fn type_of(parameter: &Parameter<'_>) -> Oid {
+    match parameter {
+        Parameter::Text(_) => TEXT,
+        Parameter::Oids(_) => OID_ARRAY,
     }
-    Ok(table)
+}
+
+fn value_of(parameter: &Parameter<'_>) -> String {
+    match parameter {
+        Parameter::Text(text) => (*text).to_owned(),
+        Parameter::Oids(oids) => {
+            let oids: Vec<_> = oids.iter().map(Oid::to_string).collect();
+            format!("{{{}}}", oids.join(","))
+        }
+    }
 }

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use ::tokio_postgres::config::ChannelBinding;
-
 use super::conninfo::Parameters;
 use super::host::{self, Host, Place};
 use super::keywords::{self, Support};
@@ -44,6 +42,14 @@ pub(super) enum Wanted {
     Primary,
     Standby,
     PreferStandby,
+}
+
+/// `channel_binding`: whether a login by SCRAM is bound to the server's certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ChannelBinding {
+    Disable,
+    Prefer,
+    Require,
 }
 
 /// How a dead peer is noticed on TCP.

@@ -1,9 +1,6 @@
 //! Why an attempt to connect failed, and what may be tried instead.
 
-use std::error::Error as _;
 use std::io;
-
-use ::tokio_postgres::Error;
 
 use super::dial::Address;
 use super::error;
@@ -36,37 +33,34 @@ impl Trouble {
 
     /// About TLS: there is none, or the server's certificate is refused.
     pub(super) fn tls(then: Then, message: impl Into<String>) -> Self {
-        Self {
-            error: DatabaseError::Connection(ConnectionError { kind: ConnectionKind::Tls, message: message.into() }),
-            then,
-        }
+        Self::of(ConnectionKind::Tls, then, message.into())
     }
 
-    /// From what the driver says while a session begins.
-    pub(super) fn beginning(error: &Error, user: &str) -> Self {
-        let then = match error.as_db_error() {
+    /// The server asks for a password, and none is known.
+    pub(super) fn password(user: &str) -> Self {
+        let message = format!("the server asks for the password of {user:?}, and none is known");
+        Self::of(ConnectionKind::Password, Then::Stop, message)
+    }
+
+    fn of(kind: ConnectionKind, then: Then, message: String) -> Self {
+        Self { error: DatabaseError::Connection(ConnectionError { kind, message }), then }
+    }
+
+    /// The connection failed while a session began.
+    pub(super) fn lost(error: &io::Error) -> Self {
+        Self { error: error::lost(error), then: Then::NextAddress }
+    }
+
+    /// The server refused to begin a session.
+    pub(super) fn refused(error: DatabaseError) -> Self {
+        let then = match error.code() {
+            // Class 57P0x: it starts, or ends.
+            None => Then::NextAddress,
             // Not in pg_hba.conf: there it may stand with TLS only, or without. A wrong password is not tried twice.
-            Some(server) if server.code().code() == "28000" => Then::OtherWay,
-            Some(server) if server.code().code().starts_with("57P0") => Then::NextAddress,
+            Some("28000") => Then::OtherWay,
             Some(_) => Then::Stop,
-            None if error.is_closed() => Then::NextAddress,
-            None if error.source().is_some_and(|source| source.is::<io::Error>()) => Then::NextAddress,
-            None => Then::Stop,
         };
-        // The driver has only its text for these two.
-        match error.source().map(ToString::to_string).as_deref() {
-            Some("password missing") => {
-                let message = format!("the server asks for the password of {user:?}, and none is known");
-                Self {
-                    error: DatabaseError::Connection(ConnectionError { kind: ConnectionKind::Password, message }),
-                    then,
-                }
-            }
-            Some("server did not use channel binding") => {
-                Self::tls(then, "the login is not bound to TLS, which channel_binding=require asks for")
-            }
-            _ => Self { error: start::pooled(error::convert(error, 0)), then },
-        }
+        Self { error: start::pooled(error), then }
     }
 
     /// The server has looked at more than where the connection comes from.
@@ -86,7 +80,7 @@ impl Trouble {
             DatabaseError::Connection(error) => error.message = format!("{at}: {}", error.message),
             DatabaseError::Unsound(error) => error.message = format!("{at}: {}", error.message),
             DatabaseError::Server(server) | DatabaseError::LedgerDenied(server) => {
-                server.message = format!("{at}: {}", server.message)
+                server.message = format!("{at}: {}", server.message);
             }
         }
         self

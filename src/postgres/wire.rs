@@ -1,206 +1,161 @@
-//! The connection below the driver, with TLS inside it, so that the driver sees plain bytes. It tells when everything is
-//! written, and takes bytes beside the driver, which has no word for the data of a COPY in the simple protocol.
+//! Messages of the protocol on a socket, with or without TLS.
 
-use std::convert::Infallible;
-use std::future::{Ready, ready};
-use std::io;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready as ready_or_return};
+use std::io::{self, ErrorKind, Read, Write};
 
-use ::tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 use bytes::{Buf as _, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use postgres_protocol::message::backend::{Header, Message};
+use postgres_protocol::message::frontend;
+use rustls::{ClientConnection, StreamOwned};
 
+use super::clock::Clock;
+use super::socket::Socket;
 use pgseal_verify::limits;
 
-/// A connected socket, encrypted or not.
+/// A connected socket, encrypted or not, with what is read and not parsed, and what is to be written.
 pub(super) struct Wire {
-    stream: Box<dyn Stream>,
-    outbox: Outbox,
-    messages: Messages,
-    /// What SCRAM binds a login to; only with TLS.
-    end_point: Option<Vec<u8>>,
+    stream: Stream,
+    input: BytesMut,
+    output: BytesMut,
+    chunk: Box<[u8]>,
+    /// Why nothing can be written any more. What the server said before is read all the same.
+    broken: Option<io::Error>,
 }
 
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
-/// The other hand on a [`Wire`].
-#[derive(Clone, Default)]
-pub(super) struct Outbox(Arc<Mutex<Post>>);
-
-#[derive(Default)]
-struct Post {
-    bytes: BytesMut,
-    written: bool,
+pub(super) enum Stream {
+    Plain(Socket),
+    Tls(Box<StreamOwned<ClientConnection, Socket>>),
 }
+
+trait ReadWrite: Read + Write {}
+impl<S: Read + Write> ReadWrite for S {}
+
+/// Bytes that are read at once.
+const CHUNK: usize = 64 << 10;
 
 impl Wire {
-    pub(super) fn new(stream: Box<dyn Stream>, end_point: Option<Vec<u8>>) -> Self {
-        Self { stream, outbox: Outbox::default(), messages: Messages::default(), end_point }
+    pub(super) fn new(stream: Stream) -> Self {
+        let (input, output) = (BytesMut::new(), BytesMut::new());
+        Self { stream, input, output, chunk: vec![0; CHUNK].into(), broken: None }
     }
 
-    pub(super) fn outbox(&self) -> Outbox {
-        self.outbox.clone()
-    }
-}
-
-impl Outbox {
-    /// Whole messages, only while the driver has none to send.
-    pub(super) fn put(&self, fill: impl FnOnce(&mut BytesMut)) {
-        fill(&mut self.post().bytes);
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.post().bytes.is_empty()
-    }
-
-    /// From here on, [`Self::is_written`] waits for the next moment in which nothing is left to write.
-    pub(super) fn watch(&self) {
-        self.post().written = false;
+    /// Puts whole messages behind what is to be written, or none where `fill` fails.
+    pub(super) fn put(&mut self, fill: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> io::Result<()> {
+        let before = self.output.len();
+        fill(&mut self.output).inspect_err(|_| self.output.truncate(before))
     }
 
     pub(super) fn is_written(&self) -> bool {
-        self.post().written
+        self.output.is_empty() && !self.stream.wants_write()
     }
 
-    fn post(&self) -> MutexGuard<'_, Post> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The next message. Writes meanwhile what is to be written.
+    pub(super) fn message(&mut self, clock: &mut Clock) -> io::Result<Message> {
+        loop {
+            if let Some(message) = self.parse()? {
+                return Ok(message);
+            }
+            if !self.turn()? {
+                self.wait(clock)?;
+            }
+        }
     }
-}
 
-impl AsyncRead for Wire {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = into.filled().len();
-        ready_or_return!(Pin::new(&mut *self.stream).poll_read(cx, into))?;
-        Poll::Ready(self.messages.pass(&into.filled()[before..]))
+    /// The next message, if all of it is read.
+    pub(super) fn parse(&mut self) -> io::Result<Option<Message>> {
+        parse(&mut self.input)
     }
-}
 
-/// The server's messages as they go by: the driver would take room for as much as one announces (PostgreSQL manual,
-/// "Message Formats": a byte that says what it is, and its length).
-#[derive(Default)]
-struct Messages {
-    header: [u8; 5],
-    /// How much of the header is there.
-    has: usize,
-    /// Bytes of the message that are still to come.
-    rest: usize,
-}
+    /// Writes what the socket takes, and reads once what is there. Gives whether there was something.
+    pub(super) fn turn(&mut self) -> io::Result<bool> {
+        if let Err(e) = self.write() {
+            self.output.clear();
+            self.broken = Some(e);
+        }
+        match self.stream.io().read(&mut self.chunk) {
+            Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+            Ok(size) => {
+                self.input.extend_from_slice(&self.chunk[..size]);
+                Ok(true)
+            }
+            Err(e) if e.kind() == ErrorKind::Interrupted => Ok(true),
+            Err(e) if e.kind() == ErrorKind::WouldBlock => self.broken.take().map_or(Ok(false), Err),
+            Err(e) => Err(e),
+        }
+    }
 
-impl Messages {
-    /// Fails at a message that is too long, before any of it is kept.
-    fn pass(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            if self.rest > 0 {
-                let part = self.rest.min(bytes.len());
-                (self.rest, bytes) = (self.rest - part, &bytes[part..]);
-                continue;
+    /// Waits until [`Self::turn`] can move something.
+    pub(super) fn wait(&self, clock: &mut Clock) -> io::Result<()> {
+        self.stream.socket().wait(!self.is_written(), clock)
+    }
+
+    /// Says goodbye. A server that does not listen ends the session when the socket closes.
+    pub(super) fn close(&mut self, clock: &mut Clock) -> io::Result<()> {
+        frontend::terminate(&mut self.output);
+        self.write_all(clock)?;
+        if let Stream::Tls(tls) = &mut self.stream {
+            tls.conn.send_close_notify();
+        }
+        self.write_all(clock)?;
+        self.stream.socket().end();
+        Ok(())
+    }
+
+    /// For the last messages: what the server says meanwhile stays unread.
+    pub(super) fn write_all(&mut self, clock: &mut Clock) -> io::Result<()> {
+        loop {
+            self.write()?;
+            if self.is_written() {
+                return Ok(());
             }
-            self.header[self.has] = bytes[0];
-            (self.has, bytes) = (self.has + 1, &bytes[1..]);
-            let [_, length @ ..] = self.header;
-            let length = u32::from_be_bytes(length);
-            if self.has < self.header.len() {
-                continue;
+            self.wait(clock)?;
+        }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        while !self.is_written() {
+            let io = self.stream.io();
+            let written = if self.output.is_empty() { io.flush().map(|()| 0) } else { io.write(&self.output) };
+            match written {
+                Ok(0) if !self.output.is_empty() => return Err(ErrorKind::WriteZero.into()),
+                Ok(size) => self.output.advance(size),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(e) => return Err(e),
             }
-            if length > limits::MESSAGE_BYTES {
-                let (at_most, text) = (limits::MESSAGE_BYTES >> 20, "the server announced a message of");
-                return Err(io::Error::other(format!("{text} {length} bytes; {at_most} MiB are taken at most")));
-            }
-            // The length counts itself.
-            (self.has, self.rest) = (0, (length as usize).saturating_sub(4));
         }
         Ok(())
     }
 }
 
-impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.stream).poll_write(cx, bytes)
-    }
-
-    /// The driver flushes when its own bytes are written.
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, outbox, .. } = &mut *self;
-        let mut post = outbox.post();
-        while !post.bytes.is_empty() {
-            match ready_or_return!(Pin::new(&mut **stream).poll_write(cx, &post.bytes))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                size => post.bytes.advance(size),
-            }
+impl Stream {
+    fn io(&mut self) -> &mut dyn ReadWrite {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(tls) => tls.as_mut(),
         }
-        ready_or_return!(Pin::new(&mut **stream).poll_flush(cx))?;
-        post.written = true;
-        Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream).poll_shutdown(cx)
-    }
-}
-
-/// What the driver believes to be its TLS: there is nothing left to do.
-pub(super) struct Arranged;
-
-impl TlsConnect<Wire> for Arranged {
-    type Stream = Wire;
-    type Error = Infallible;
-    type Future = Ready<Result<Wire, Infallible>>;
-
-    fn connect(self, wire: Wire) -> Self::Future {
-        ready(Ok(wire))
-    }
-}
-
-impl TlsStream for Wire {
-    fn channel_binding(&self) -> ChannelBinding {
-        self.end_point.clone().map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
-    }
-}
-
-/// A stream whose every byte, in or out, is counted: a connection on which nothing moves is told from a slow one.
-pub(super) struct Counted {
-    stream: Box<dyn Stream>,
-    moved: Arc<AtomicU64>,
-}
-
-impl Counted {
-    pub(super) fn new(stream: Box<dyn Stream>, moved: Arc<AtomicU64>) -> Self {
-        Self { stream, moved }
-    }
-
-    fn count(&self, size: usize) {
-        self.moved.fetch_add(size as u64, Ordering::Relaxed);
-    }
-}
-
-impl AsyncRead for Counted {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = into.filled().len();
-        let read = Pin::new(&mut *self.stream).poll_read(cx, into);
-        self.count(into.filled().len() - before);
-        read
-    }
-}
-
-impl AsyncWrite for Counted {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut *self.stream).poll_write(cx, bytes);
-        if let Poll::Ready(Ok(size)) = &written {
-            self.count(*size);
+    fn socket(&self) -> &Socket {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(tls) => &tls.sock,
         }
-        written
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream).poll_flush(cx)
+    fn wants_write(&self) -> bool {
+        matches!(self, Self::Tls(tls) if tls.conn.wants_write())
     }
+}
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream).poll_shutdown(cx)
+/// Refuses a message that is too long before any of it is kept: a server may announce 1 GiB and more.
+fn parse(input: &mut BytesMut) -> io::Result<Option<Message>> {
+    match Header::parse(input)? {
+        Some(header) if header.len() as u32 > limits::MESSAGE_BYTES => {
+            let (at_most, length) = (limits::MESSAGE_BYTES >> 20, header.len());
+            let text = format!("the server announced a message of {length} bytes; {at_most} MiB are taken at most");
+            Err(io::Error::other(text))
+        }
+        _ => Message::parse(input),
     }
 }
 
@@ -211,20 +166,23 @@ mod tests {
     #[test]
     fn long_messages_are_refused_however_they_come() {
         let too_long = (limits::MESSAGE_BYTES + 1).to_be_bytes();
-        let mut bytes = b"Z\0\0\0\x05IC\0\0\0\x04D".to_vec();
-        for size in 1..=bytes.len() + 4 {
-            let mut messages = Messages::default();
-            bytes.truncate(12);
-            bytes.extend(too_long);
-            let (last, before) = bytes.split_last().unwrap();
-            assert!(before.chunks(size).all(|chunk| messages.pass(chunk).is_ok()), "{size}");
-            let error = messages.pass(&[*last]).unwrap_err().to_string();
-            assert!(error.contains("67108865 bytes; 64 MiB"), "{error}");
+        let bytes = [b"Z\0\0\0\x05I3\0\0\0\x04D".as_slice(), &too_long].concat();
+        for size in 1..=bytes.len() {
+            let (mut input, mut messages) = (BytesMut::new(), 0);
+            let outcome = bytes.chunks(size).try_for_each(|chunk| {
+                input.extend_from_slice(chunk);
+                while parse(&mut input)?.is_some() {
+                    messages += 1;
+                }
+                Ok::<_, io::Error>(())
+            });
+            let error = outcome.unwrap_err().to_string();
+            assert!(messages == 2 && error.contains("67108865 bytes; 64 MiB"), "{messages} {error}");
         }
-        let mut messages = Messages::default();
-        let longest = [b"D".as_slice(), &limits::MESSAGE_BYTES.to_be_bytes()].concat();
-        assert!(messages.pass(&longest).is_ok());
-        assert!(messages.pass(&vec![b'x'; limits::MESSAGE_BYTES as usize - 4]).is_ok());
-        assert!(messages.pass(b"D\x04\0\0\x01").is_err(), "the next one");
+        let longest = [b"d".as_slice(), &limits::MESSAGE_BYTES.to_be_bytes()].concat();
+        let mut input = BytesMut::from(longest.as_slice());
+        assert!(parse(&mut input).unwrap().is_none());
+        input.resize(limits::MESSAGE_BYTES as usize + 1, b'x');
+        assert!(parse(&mut input).unwrap().is_some());
     }
 }

@@ -11,7 +11,7 @@ pub(super) fn make(session: &mut dyn Session, limits: &RunLimits) -> Result<(), 
     // docs/decisions/055
     settings::reset(session, limits)?;
     session.batch("CLOSE ALL; UNLISTEN *; DISCARD PLANS; DISCARD SEQUENCES; DISCARD TEMP")?;
-    // By name: the driver has prepared statements of its own.
+    // By name: the session has prepared statements of its own.
     let prepared = "select pg_catalog.quote_ident(name) from pg_catalog.pg_prepared_statements where from_sql";
     for row in session.query(prepared, &[])?.rows {
         let [Some(name)] = row.as_slice() else { continue };

@@ -77,8 +77,8 @@ pub fn release_path(manifest: &Manifest) -> String {
 }
 
 /// Where questions look up names: in the signed schemas, but first of all in `pg_catalog`, which the server puts there
-/// when it is not named, and last among what is temporary. Otherwise a text that PostgreSQL's own functions run, or the
-/// driver's queries, could find an operator of somebody's.
+/// when it is not named, and last among what is temporary. Otherwise a text that PostgreSQL's own functions run could find an
+/// operator of another role's.
 pub fn question_path(manifest: &Manifest) -> Vec<String> {
     let mut path = schemas(manifest, |schema| schema != "pg_catalog" && schema != "pg_temp");
     path.push("pg_temp".to_owned());

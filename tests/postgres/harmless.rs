@@ -328,7 +328,7 @@ fn traps_of_a_superuser() {
     traps(false);
 }
 
-/// A path that was signed with `pg_catalog` behind other schemas leads no query of the look, nor of the driver, there.
+/// A path that was signed with `pg_catalog` behind other schemas leads no query of the look there.
 #[test]
 fn a_path_with_the_catalog_last() {
     let (db, release, site) = small_without_gate_user("path");

@@ -112,6 +112,32 @@ fn time_limits_by_the_path_of_a_script() {
     }
 }
 
+/// The path of a script while it stores and describes a column of a type that is not built in: nothing looks the type up.
+#[test]
+fn types_of_columns_by_the_path_of_a_script() {
+    let (db, release, site) = small("typespath");
+    let (role, mut client) = mallory(&db);
+    db.client().batch_execute("create type public.mood as enum ('sad', 'happy')").unwrap();
+    client
+        .batch_execute(&format!(
+            "create function public.same(oid, oid) returns boolean language plpgsql as $$ begin {SNAP} return true; end $$;
+             create operator public.= (leftarg = oid, rightarg = oid, function = public.same)"
+        ))
+        .unwrap();
+    let sql = "set local search_path = public, pg_catalog;
+select 'happy'::public.mood as mood \\gset
+select 'sad'::public.mood as mood \\gdesc
+create table public.made as select :'mood'::public.mood as mood;
+";
+    let release = release.tier("made", sql).rollback("made", "drop table public.made;");
+    let answer = site.operator(&site.pack(&release), &db.url()).run();
+    assert!(!snapped(&db), "{answer}");
+    answer.done();
+    assert_eq!(db.ask("select mood from public.made"), "happy");
+    drop(client);
+    without(&db, &role);
+}
+
 /// She holds one sequence while `check` looks at all of them, and puts a view in the place of another.
 #[test]
 fn a_sequence_that_becomes_a_view() {

@@ -304,7 +304,7 @@ fn a_changed_encoding_spoils_no_record() {
     operator.ask_with("run", &["--resume"]).done();
 }
 
-/// The report of a change comes behind the driver's last word on some answers; no call comes back before it.
+/// The report of a change comes behind the last word of some answers; no call returns before it.
 #[test]
 fn every_call_waits_for_the_report() {
     let (db, _, _) = prepared("slowly");

@@ -60,7 +60,7 @@ fn client(scheme: &str, bucket: &str) -> Result<Arc<dyn Store>, object_store::Er
     use std::time::Duration;
 
     // An error says that there is one already: then it is ours, of another store.
-    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let second = Duration::from_secs(1);
     let backoff = BackoffConfig { init_backoff: second / 10, max_backoff: second * 5, base: 2.0 };
     // Half a minute at most: then the store is out of reach, or this object is.
