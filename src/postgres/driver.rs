@@ -264,6 +264,7 @@ impl Driver {
 
     /// The first reason counts.
     fn lose(&mut self, error: &io::Error) -> DatabaseError {
+        self.wire.abandon();
         self.lost.get_or_insert_with(|| error::lost(error)).clone()
     }
 

@@ -24,6 +24,8 @@ pub(super) struct Wire {
 pub(super) enum Stream {
     Plain(Socket),
     Tls(Box<StreamOwned<ClientConnection, Socket>>),
+    /// The connection is lost.
+    Closed(io::Empty),
 }
 
 trait ReadWrite: Read + Write {}
@@ -85,7 +87,7 @@ impl Wire {
 
     /// Waits until [`Self::turn`] can move something.
     pub(super) fn wait(&self, clock: &mut Clock) -> io::Result<()> {
-        self.stream.socket().wait(!self.is_written(), clock)
+        self.stream.socket().map_or(Ok(()), |socket| socket.wait(!self.is_written(), clock))
     }
 
     /// Says goodbye. A server that does not listen ends the session when the socket closes.
@@ -96,8 +98,15 @@ impl Wire {
             tls.conn.send_close_notify();
         }
         self.write_all(clock)?;
-        self.stream.socket().end();
+        if let Some(socket) = self.stream.socket() {
+            socket.end();
+        }
         Ok(())
+    }
+
+    /// Closes the socket of a lost connection at once: a server that still writes to it would keep its locks.
+    pub(super) fn abandon(&mut self) {
+        self.stream = Stream::Closed(io::empty());
     }
 
     /// For the last messages: what the server says meanwhile stays unread.
@@ -132,13 +141,15 @@ impl Stream {
         match self {
             Self::Plain(socket) => socket,
             Self::Tls(tls) => tls.as_mut(),
+            Self::Closed(nothing) => nothing,
         }
     }
 
-    fn socket(&self) -> &Socket {
+    fn socket(&self) -> Option<&Socket> {
         match self {
-            Self::Plain(socket) => socket,
-            Self::Tls(tls) => &tls.sock,
+            Self::Plain(socket) => Some(socket),
+            Self::Tls(tls) => Some(&tls.sock),
+            Self::Closed(_) => None,
         }
     }
 
