@@ -50,9 +50,9 @@
 //!   `select`, `asserts`: classification of a statement by its tokens
 //! - `parts`, `quick`, `results`, `plain`: `\;`, the fast path, names for `\gset`, statements that
 //!   may share a message
-//! - `scanner`, `lexemes`, `atomic`, `blank`, `boundary`: psql's rules for the end of a statement,
+//! - `scanner`, `atomic`, `blank`, `boundary`: psql's rules for the end of a statement,
 //!   and the differences to the server's rules
-//! - `tokens`, `literals`: the server's view of a statement
+//! - `tokens`, `literals`: the server's view of a statement; `lexemes`: rules that both share
 //! - `special`, `variables`, `position`, `error`: variables, places, errors
 
 mod explore;
@@ -87,9 +87,9 @@ mod atomic;
 mod blank;
 mod boundary;
 mod scanner;
-mod lexemes;
 mod tokens;
 mod literals;
+mod lexemes;
 mod special;
 mod variables;
 mod position;
