@@ -28,7 +28,7 @@ fn digest() -> Digest {
 fn manifest() -> Manifest {
     let state = |value: u32| serde_json::json!({ "probe": "p.sql", "expect": { "gap": value } });
     let manifest = serde_json::json!({
-        "format": 1, "minimum_pgseal": "0.1.0",
+        "minimum_pgseal": "0.1.0",
         "release": { "name": "small", "version": "1", "sequence": 1, "summary": "s" },
         "target": { "database": "shop" }, "variables": {},
         "gates": [{ "name": "ratified", "file": "g.sql" }],
@@ -45,7 +45,7 @@ fn rehearsal(finished: &str, outcome: RehearsalOutcome) -> Kept<Rehearsal> {
     let target =
         serde_json::json!({ "database": "c", "server_version": "15", "server_version_num": 150000, "role": "r" });
     let rehearsal = serde_json::json!({
-        "format": 1, "rehearsal_id": "a", "outcome": outcome, "operator": { "user": "u", "host": "h" },
+        "rehearsal_id": "a", "outcome": outcome, "operator": { "user": "u", "host": "h" },
         "started": finished, "finished": finished, "pgseal": "0.1.0",
         "release": { "name": "small", "version": "1", "sequence": 1, "summary": "s" }, "signers": [],
         "trust": { "version": 1, "sha256": digest() }, "source": { "method": "template", "database": "shop" },

@@ -820,7 +820,7 @@ fn a_trust_root_is_judged_by_its_time() {
 fn a_receipt() -> Receipt {
     let text = "2026-11-21T08:00:00Z";
     serde_json::from_value(json!({
-        "format": 1, "run_id": "0".repeat(32), "action": "run", "outcome": "committed", "started": text, "finished": text,
+        "run_id": "0".repeat(32), "action": "run", "outcome": "committed", "started": text, "finished": text,
         "pgseal": "0.1.0", "release": { "name": "small", "version": "1.0.0", "sequence": 1, "summary": "Adds one table." },
         "signers": [id(&key("release"))], "trust": { "version": 1, "sha256": "0".repeat(64) },
         "target": { "database": "app", "server_version": "15.1", "server_version_num": 150_001, "role": "app" },

@@ -236,7 +236,7 @@ fn a_bundle_from_packing_to_looking_inside() {
     let without = site.run(["runbook", "mine.pgseal"]).done().text();
     assert!(without.contains("-v ticket=VALUE`") && without.contains("- `ticket`: The ticket that asked"), "{without}");
     let page = site.run(["runbook", "mine.pgseal", "--html", "-v", "ticket=OPS-7"]).done().text();
-    assert!(page.starts_with("<!doctype html>") && page.contains("--db \"$DB\" -v ticket=OPS-7</code>"), "{page}");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("--db \"$DB\" -v ticket=OPS-7</code>"), "{page}");
     site.refused(2, "does not match the pattern", ["runbook", "mine.pgseal", "-v", "ticket=x"]);
     assert_eq!(site.run(["runbook", "mine.pgseal", "operator", "--json"]).done().json()["audience"], "operator");
     site.refused(2, "no runbook for the auditor", ["runbook", "mine.pgseal", "auditor"]);

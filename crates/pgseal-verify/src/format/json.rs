@@ -28,7 +28,8 @@ pub enum JsonError {
     #[error("JSON is not canonical (RFC 8785): it differs at byte {0}")]
     NotCanonical(usize),
     /// A version of the format that this program does not know.
-    #[error("format {found} is not known to pgseal {PGSEAL}, which reads format 1; pgseal {} reads it", .program.as_deref().unwrap_or("of a newer version"))]
+    #[error("format {found} is not known to pgseal {PGSEAL}, which reads format 1; {} reads it",
+        .program.as_ref().map_or("a newer pgseal".to_owned(), |version| format!("pgseal {version}")))]
     NewerFormat {
         /// The version of the format.
         found: u64,

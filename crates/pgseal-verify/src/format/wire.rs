@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::json::{self, JsonError};
 use super::statement::{Predicate, Statement, Subject};
-use super::version::Format1;
+use super::version::{Format1, PGSEAL};
 
 /// Reads a document from its canonical bytes. The error for an unknown version names the program that reads it, where
 /// the document does.
@@ -30,6 +30,7 @@ fn newer(bytes: &[u8]) -> Option<JsonError> {
     let of_predicate = predicate.get("format").and_then(Value::as_u64);
     let found = of_type.into_iter().chain(of_predicate).find(|version| *version > 1)?;
     let program = ["minimum_pgseal", "pgseal"].into_iter().find_map(|key| predicate.get(key)?.as_str());
+    let program = program.filter(|version| *version != PGSEAL);
     Some(JsonError::NewerFormat { found, program: program.map(str::to_owned) })
 }
 
