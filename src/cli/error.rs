@@ -3,8 +3,8 @@
 pub mod archive;
 pub mod authentic;
 
+use super::escape::{escape, shown};
 use super::kind::Kind;
-use super::output::{escape, shown};
 use crate::bundle::definition::DefinitionError;
 use crate::database::{ConnectionKind, DatabaseError, UnsoundKind};
 use crate::record::ledger::Entry;
@@ -74,6 +74,10 @@ impl CliError {
     }
 }
 
+/// What to do where there is none.
+pub const REHEARSE_HINT: &str = "`pgseal rehearse FILE --db ADMIN_URL --from DATABASE --receipt-key KEY`, with the run's -v and, where \
+    gates are closed, --approve-with SCRIPT, rehearses it on a clone and writes one into --receipts";
+
 impl From<ReceiptKeyError> for CliError {
     fn from(error: ReceiptKeyError) -> Self {
         let hint = match error {
@@ -107,7 +111,7 @@ impl From<RunError> for CliError {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Script(error) => error.into(),
-            RunError::Rehearsal(_) => Self::new(Kind::RehearsalMissing, error).hint(super::rehearsal_proof::HINT),
+            RunError::Rehearsal(_) => Self::new(Kind::RehearsalMissing, error).hint(REHEARSE_HINT),
             RunError::Clone(_) => Self::new(Kind::CloneRefused, error),
             RunError::Admission(_) => Self::new(Kind::NotAuthentic, error),
         }

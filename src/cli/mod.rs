@@ -32,6 +32,7 @@ mod man;
 mod moved;
 mod notarise;
 mod ordered;
+mod escape;
 mod output;
 mod pack;
 mod passphrase;

@@ -8,7 +8,10 @@ use std::sync::OnceLock;
 use serde::Serialize;
 
 use super::error::CliError;
+use super::escape::escape_json;
 use super::exit::Exit;
+
+pub use super::escape::{escape, escape_lines, shown};
 
 /// How the operator wants to be spoken to.
 #[derive(Clone, Copy, Debug)]
@@ -138,59 +141,9 @@ pub fn draws() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Foreign text as one harmless line: control characters, and those that turn the direction of text, become `\u{..}`.
-pub fn escape(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
-        if is_harmless(c) {
-            line.push(c)
-        } else {
-            line.extend(c.escape_unicode())
-        }
-        line
-    })
-}
-
-/// A JSON text that means the same, where those characters are `\uXXXX`.
-fn escape_json(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
-        if is_harmless(c) {
-            line.push(c);
-        } else {
-            line.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
-        }
-        line
-    })
-}
-
 /// What is said while another process has locked a file.
 pub fn waits_for(path: impl AsRef<std::path::Path>) -> String {
     format!("{}: another process has locked it; waiting, at most half a minute", shown(path))
-}
-
-/// A path, escaped like any foreign text.
-pub fn shown(path: impl AsRef<std::path::Path>) -> String {
-    escape(&path.as_ref().display().to_string())
-}
-
-/// As [`escape`], keeping line feeds and tabs.
-pub fn escape_lines(text: &str) -> String {
-    text.split_inclusive('\n')
-        .flat_map(|line| match line.strip_suffix('\n') {
-            Some(line) => [escape_tabs(line), "\n".to_owned()],
-            None => [escape_tabs(line), String::new()],
-        })
-        .collect()
-}
-
-fn escape_tabs(line: &str) -> String {
-    line.split('\t').map(escape).collect::<Vec<_>>().join("\t")
-}
-
-fn is_harmless(c: char) -> bool {
-    let turns = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    // Tags are invisible, and some programs obey them.
-    let is_tag = matches!(c, '\u{e0000}'..='\u{e007f}');
-    !c.is_control() && !turns && !is_tag
 }
 
 /// Bytes that are of use only as a whole: a full disk is an error, a reader that went away is not.

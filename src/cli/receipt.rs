@@ -9,7 +9,6 @@ use clap::Subcommand;
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::Output;
-use crate::record::receipt::ReceiptError;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -29,18 +28,5 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     match &args.command {
         ReceiptCommand::Show(args) => show::run(args, out),
         ReceiptCommand::Verify(args) => verify::run(args, out),
-    }
-}
-
-/// The exit code of what is wrong with a receipt.
-pub fn exit(error: &ReceiptError) -> Exit {
-    match error {
-        ReceiptError::Io(error) if error.kind() != std::io::ErrorKind::InvalidInput => Exit::Internal,
-        ReceiptError::Io(_) | ReceiptError::Document(_) => Exit::Malformed,
-        ReceiptError::Stripped { .. }
-        | ReceiptError::Subject
-        | ReceiptError::SignatureLength(_)
-        | ReceiptError::Signature(_)
-        | ReceiptError::Token(_) => Exit::NotAuthentic,
     }
 }

@@ -3,15 +3,12 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use super::error::CliError;
+use super::error::authentic::receipt_exit;
+use super::error::{CliError, REHEARSE_HINT};
 use super::kind::Kind;
 use crate::record::rehearsal::UnprovedError;
 use crate::release::rehearsal_proof::RehearsalProofError;
 use pgseal_verify::words::count;
-
-/// What to do where there is none.
-pub const HINT: &str = "`pgseal rehearse FILE --db ADMIN_URL --from DATABASE --receipt-key KEY`, with the run's -v and, where \
-    gates are closed, --approve-with SCRIPT, rehearses it on a clone and writes one into --receipts";
 
 /// What to do about one that can't be believed, and that may speak against the release.
 const UNREADABLE: &str = "a run that needs a rehearsal goes by all receipts in --receipts: find out what became of this one, or move it \
@@ -34,11 +31,13 @@ impl From<RehearsalProofError> for CliError {
     fn from(error: RehearsalProofError) -> Self {
         let text = error.to_string();
         match error {
-            RehearsalProofError::Refused { path, source } => Self::new(kind(&source), text).about(&path).hint(HINT),
+            RehearsalProofError::Refused { path, source } => {
+                Self::new(kind(&source), text).about(&path).hint(REHEARSE_HINT)
+            }
             RehearsalProofError::Unreadable { path, source } => {
                 Self::new(kind(&source), text).about(&path).hint(UNREADABLE)
             }
-            RehearsalProofError::Missing { .. } => Self::new(Kind::RehearsalMissing, text).hint(HINT),
+            RehearsalProofError::Missing { .. } => Self::new(Kind::RehearsalMissing, text).hint(REHEARSE_HINT),
             RehearsalProofError::Io { path, source } => Self::io(&path, &source),
         }
     }
@@ -46,7 +45,7 @@ impl From<RehearsalProofError> for CliError {
 
 fn kind(error: &UnprovedError) -> Kind {
     match error {
-        UnprovedError::Receipt(error) => super::receipt::exit(error).into(),
+        UnprovedError::Receipt(error) => receipt_exit(error).into(),
         _ => Kind::RehearsalMissing,
     }
 }

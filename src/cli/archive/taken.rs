@@ -9,10 +9,10 @@ use tempfile::TempDir;
 
 use super::super::args::{authenticate, unopened};
 use super::super::error::CliError;
+use super::super::error::authentic::receipt_exit;
 use super::super::exit::Exit;
 use super::super::kind::Kind;
 use super::super::output::shown;
-use super::super::receipt;
 use super::names::{files_below, kind, text};
 use super::trust_versions::{self, Known};
 use super::unread;
@@ -277,7 +277,7 @@ fn renamed(mut error: CliError, found: &Found, typed: &Path) -> CliError {
 }
 
 fn not_authentic(error: &ReceiptError, typed: &Path) -> CliError {
-    CliError::new(receipt::exit(error), format!("{}: {error}", shown(typed)))
+    CliError::new(receipt_exit(error), format!("{}: {error}", shown(typed)))
 }
 
 fn signed(is_signed: bool, typed: &Path) -> Result<(), CliError> {

@@ -1,13 +1,15 @@
 //! Errors of files: malformed, not authentic, not allowed by the trust root; what to do about each.
 
+use super::super::escape::shown;
+use super::super::exit::Exit;
 use super::super::kind::Kind;
-use super::super::output::shown;
 use super::CliError;
 use crate::bundle::add::AddError;
 use crate::bundle::attach::AttachError;
 use crate::bundle::untrusted::MalformedError;
 use crate::bundle::{AuthenticateError, contents::ContentError};
 use crate::record::memory::MemoryError;
+use crate::record::receipt::ReceiptError;
 use crate::trust::added::AddedError;
 use crate::trust::evidence::TokenError;
 use crate::trust::policy::PolicyError;
@@ -238,5 +240,18 @@ impl From<MemoryError> for CliError {
             ),
             MemoryError::Io { .. } => Self::new(Kind::Io, error),
         }
+    }
+}
+
+/// The exit code of what is wrong with a receipt.
+pub fn receipt_exit(error: &ReceiptError) -> Exit {
+    match error {
+        ReceiptError::Io(error) if error.kind() != std::io::ErrorKind::InvalidInput => Exit::Internal,
+        ReceiptError::Io(_) | ReceiptError::Document(_) => Exit::Malformed,
+        ReceiptError::Stripped { .. }
+        | ReceiptError::Subject
+        | ReceiptError::SignatureLength(_)
+        | ReceiptError::Signature(_)
+        | ReceiptError::Token(_) => Exit::NotAuthentic,
     }
 }

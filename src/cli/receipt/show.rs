@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use super::super::approvals;
 use super::super::args::{TrustArgs, now};
 use super::super::error::CliError;
+use super::super::error::authentic::receipt_exit;
 use super::super::output::{Output, Paint, escape, shown};
 use super::super::{exit::Exit, perform, rehearse, table};
-use super::exit;
 use crate::record::receipt::{self, ReceiptError};
 use crate::record::rehearsal;
 use crate::trust::evidence::Evidence;
@@ -31,7 +31,7 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load_if_there()?;
     let wrong = |error: ReceiptError| {
-        let this = CliError::new(exit(&error), format!("{}: {error}", shown(&args.file)));
+        let this = CliError::new(receipt_exit(&error), format!("{}: {error}", shown(&args.file)));
         if this.exit == Exit::NotAuthentic {
             return this.hint("nothing of it is shown: it may have been changed");
         }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use super::super::approvals;
 use super::super::args::{TrustArgs, authenticate, now, time};
 use super::super::error::CliError;
+use super::super::error::authentic::receipt_exit;
 use super::super::exit::Exit;
 use super::super::output::{Output, Paint, escape, shown};
-use super::exit;
 use super::said::Said;
 use crate::bundle::AuthenticatedBundle;
 use crate::record::receipt::{self, Beside};
@@ -96,7 +96,7 @@ fn find<'a>(
     let (said, signed) = match read {
         Ok(read) => read,
         Err(error) => {
-            finding.faults.push((exit(&error), error.to_string()));
+            finding.faults.push((receipt_exit(&error), error.to_string()));
             return finding;
         }
     };
