@@ -116,7 +116,7 @@ fn another_server_version() {
 fn another_role() {
     let db = database("role");
     let release = Release::on(db.name()).target("role = \"deployer\"");
-    refused(&db, &release, &["gate", "run", "rollback"], 22, &["the role is \"postgres\"", "deployer"]);
+    refused(&db, &release, &["gate", "run", "rollback"], 22, &["expected the role \"deployer\", found \"postgres\""]);
 }
 
 #[test]
