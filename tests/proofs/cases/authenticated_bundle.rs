@@ -14,6 +14,7 @@ fn forged() -> AuthenticatedBundle<'static> {
         when: todo!(),
         signed: todo!(),
         files: todo!(),
+        workers: todo!(),
     }
 }
 

@@ -5,7 +5,7 @@ use pgseal::bundle::AuthenticatedSql;
 
 fn forged() -> AuthenticatedSql<'static> {
     AuthenticatedSql {
-        bundle: todo!(),
+        files: todo!(),
         path: todo!(),
     }
 }

@@ -9,6 +9,7 @@ fn forged() -> UntrustedBundle {
         statement: todo!(),
         signatures: todo!(),
         added: todo!(),
+        workers: todo!(),
     }
 }
 
