@@ -14,7 +14,7 @@ use crate::tlog::compare::digest_of;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::log_entry::ArchivePath;
 
-/// Above this number of files, a single `syncfs` replaces the fsync of each file.
+/// Above this number of new entries, a single `syncfs` replaces an fsync per file.
 const FILES_EACH: usize = 32;
 
 /// The directory of an archive.

@@ -85,7 +85,7 @@ impl<'a> Taker<'a> {
         Ok(files_below(&real)?.into_iter().map(|file| (typed(&file), file)).collect())
     }
 
-    /// True if the archive has a file with this name.
+    /// True if the name exists in the archive, also as a link.
     pub fn has(&self, name: &str) -> bool {
         self.below.has(Path::new(name))
     }

@@ -46,7 +46,7 @@ pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
     let papers = papers::read(args, &root, bundle.release_id(), at)?;
     troubles.extend(papers.troubles);
     let judged = When::At(at);
-    // Without a given code, use the one with the most approvals.
+    // Without a code (`ratified_apr`) for the run, use the one with the most approvals.
     let tallies = match apr {
         Some(apr) => policy::tally(&root, bundle.approvals(), Some(apr), judged),
         None => {
