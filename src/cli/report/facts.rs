@@ -18,8 +18,8 @@ use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::receipt::TrustReference;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// Collects the facts. Fails only if there is no subject for a report: no trust root, no file, or
-/// an invalid argument.
+/// Collects the facts. Fails if there is no subject for a report: no trust root, no file, or an
+/// invalid argument. Faults of the bundle and the database are part of the report.
 pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
     let at = now();
     let root = args.bundle.root()?;
