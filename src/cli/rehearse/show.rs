@@ -8,7 +8,8 @@ use pgseal_verify::format::statement::title;
 /// Maximum number of locks shown; the receipt has all of them.
 const LOCKS_SHOWN: usize = 20;
 
-/// Lock modes that make writers wait.
+/// Lock modes that make others wait, strongest first. All but the last make writers wait; the last
+/// conflicts with itself, the stronger modes and VACUUM.
 const STRONG: [&str; 5] =
     ["AccessExclusiveLock", "ExclusiveLock", "ShareRowExclusiveLock", "ShareLock", "ShareUpdateExclusiveLock"];
 
