@@ -1,5 +1,5 @@
-//! What may stand between `{{` and `}}` in a runbook, and its value. A release's id is only known when it is packed, so
-//! values are put in when a runbook is read.
+//! Facts between `{{` and `}}` in a runbook, and their values. The id of a release is known only
+//! after packing, so values are inserted when a runbook is read.
 
 use super::line::{Known, stand_in};
 use super::template::{Piece, pieces};
@@ -7,7 +7,7 @@ use super::{Fault, nearest};
 use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::statement::ReleaseId;
 
-/// Every fact but the variables' values, `variable.NAME`.
+/// Names of all facts except the values of variables, `variable.NAME`.
 pub const NAMES: [&str; 20] = [
     "release.id",
     "release.name",
@@ -31,23 +31,24 @@ pub const NAMES: [&str; 20] = [
     "command.report",
 ];
 
-/// Those that are lists, and so stand on lines of their own.
+/// Names of the facts that are lists and need a line of their own.
 const LISTS: [&str; 3] = ["gates", "tiers", "variables"];
 
-/// What a release and its reader's host say.
+/// Values from a release and from the reader's host.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
-    /// The release.
+    /// Manifest of the release.
     pub manifest: &'a Manifest,
-    /// Its id.
+    /// Id of the release.
     pub id: ReleaseId,
-    /// How many files it has.
+    /// Number of files in the bundle.
     pub files: usize,
-    /// What belongs on command lines.
+    /// Arguments for command lines.
     pub known: &'a Known,
 }
 
-/// What between braces is no fact of this release.
+/// Finds invalid placeholders: unknown facts, lists that are not alone on a line, and unclosed
+/// braces.
 pub fn faults(text: &str, manifest: &Manifest) -> Vec<Fault> {
     let mut faults = Vec::new();
     for piece in pieces(text) {
@@ -85,7 +86,7 @@ fn is_known(name: &str, manifest: &Manifest) -> bool {
     NAMES.contains(&name) || variable.is_some_and(|name| manifest.variables.keys().any(|known| known.as_str() == name))
 }
 
-/// Whether nothing else stands on the line.
+/// True if the line has no other content.
 fn is_alone(text: &str, at: usize) -> bool {
     let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
     let line = text[start..].lines().next().unwrap_or_default();
@@ -97,7 +98,7 @@ fn is_alone(text: &str, at: usize) -> bool {
 }
 
 impl Facts<'_> {
-    /// The text with the values in it. What is no fact stays as it is: `lint` has refused it.
+    /// Inserts the values into a text. Unknown facts are kept; `lint` has rejected them.
     pub fn render(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         for piece in pieces(text) {
@@ -146,7 +147,7 @@ impl Facts<'_> {
     }
 }
 
-/// A list item each: a name, and what is said of it.
+/// Formats names and descriptions as a list.
 fn list<'a>(items: impl Iterator<Item = (String, &'a str)>) -> String {
     let line = |(name, about): (String, &str)| match about {
         "" => format!("- `{name}`"),

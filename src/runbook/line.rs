@@ -1,48 +1,50 @@
-//! The command lines that pages show: complete as far as it is known what belongs on them, and as a POSIX shell takes them.
+//! Command lines shown on pages: as complete as the known values allow, and quoted for a POSIX
+//! shell.
 
 use std::collections::BTreeMap;
 
 use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::manifest::Manifest;
 
-/// What is known of the next commands. For the rest stands a word in capitals, which a person replaces.
+/// Known arguments of the next commands. A word in capitals is the placeholder for a missing one,
+/// which the reader replaces.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
-    /// The bundle, as it was named.
+    /// Path of the bundle, as given.
     pub file: String,
-    /// The trust root, where one was named.
+    /// Path of the trust root, if given.
     pub trust: Option<String>,
-    /// The database, as it stands on the line: quoted, or a shell's variable.
+    /// Connection to the database, ready for the command line: quoted, or a shell variable.
     pub db: Option<String>,
-    /// The role that gates and probes are asked as, where one was named.
+    /// Role for gates and probes, if given.
     pub gate_user: Option<String>,
-    /// A connection that may clone databases, in the same way.
+    /// Connection that may clone databases, in the same form as `db`.
     pub admin: Option<String>,
-    /// The values of variables.
+    /// Values of the release's variables.
     pub values: BTreeMap<String, String>,
-    /// Approvals beside the bundle.
+    /// Files of `--approval`.
     pub approvals: Vec<String>,
-    /// Where receipts are, where that was said.
+    /// Directory of receipts, if given.
     pub receipts: Option<String>,
-    /// Rehearsal receipts that are somewhere else.
+    /// Rehearsal receipts outside that directory.
     pub rehearsals: Vec<String>,
-    /// The key that signs receipts on this host.
+    /// Key that signs receipts on this host.
     pub receipt_key: Option<String>,
-    /// The script that opens the gates on a clone.
+    /// Script that opens the gates on a clone.
     pub approve_with: Option<String>,
 }
 
-/// The commands that a page can show.
+/// Names of the commands that a page can show.
 pub const COMMANDS: [&str; 9] = ["verify", "gate", "plan", "run", "check", "rollback", "status", "rehearse", "report"];
 
-/// A word that stands for a value, as it is seen at once.
+/// Placeholders in capitals, easy to spot.
 const DATABASE: &str = "URL";
 const ADMIN: &str = "ADMIN-URL";
 const RECEIPT_KEY: &str = "HOST.key";
 const APPROVE_WITH: &str = "GATES.sql";
 
 impl Known {
-    /// The line of one of [`COMMANDS`]; `None` for another.
+    /// Command line of one of [`COMMANDS`]; `None` for another command.
     pub fn command(&self, name: &str, manifest: &Manifest) -> Option<String> {
         let line = match name {
             "verify" => self.of_release(name),
@@ -67,7 +69,7 @@ impl Known {
         Some(line.0)
     }
 
-    /// The line of an approval, by somebody whose key is somewhere else.
+    /// Command line for an approver, who keeps the key elsewhere.
     pub fn approve(&self, role: &str, manifest: &Manifest) -> String {
         let line = self.of_release("approve").raw("--key", "YOURS.key").option("--role", role);
         let apr = manifest.variables.keys().any(|name| name.as_str() == APR_VARIABLE);
@@ -75,7 +77,7 @@ impl Known {
         line.options("--apr", apr.then_some(code)).0
     }
 
-    /// The bundle's name on a line, which no command can take for a flag.
+    /// Quoted path of the bundle, which no command takes for an option.
     pub fn bundle(&self) -> String {
         quoted(&path(&self.file))
     }
@@ -85,19 +87,19 @@ impl Known {
         line.options("--trust", self.trust.as_deref().map(path))
     }
 
-    /// Commands that look at approvals and at what lies beside the bundle.
+    /// Command line with approvals and rehearsal receipts.
     fn resting(&self, name: &str, manifest: &Manifest) -> Line {
         let line = self.asking(self.of_release(name), self.db()).variables(self, manifest);
         let line = line.options("--approval", self.approvals.iter().map(|file| path(file)));
         self.kept(line).options("--rehearsal", self.rehearsals.iter().map(|file| path(file)))
     }
 
-    /// With the database, and the role that asks it.
+    /// Adds the database and the role for gates and probes.
     fn asking(&self, line: Line, db: &str) -> Line {
         line.raw("--db", db).options("--gate-user", self.gate_user.as_deref())
     }
 
-    /// With the directory of receipts.
+    /// Adds the directory of receipts.
     fn kept(&self, line: Line) -> Line {
         line.options("--receipts", self.receipts.as_deref().map(path))
     }
@@ -111,11 +113,11 @@ impl Known {
     }
 }
 
-/// A line that grows.
+/// A command line under construction.
 struct Line(String);
 
 impl Line {
-    /// With what is quoted already, or is a shell's variable.
+    /// Adds a value that is already quoted, or is a shell variable.
     fn raw(mut self, flag: &str, value: &str) -> Self {
         self.0.extend([" ", flag, " ", value]);
         self
@@ -129,7 +131,7 @@ impl Line {
         values.into_iter().fold(self, |line, value| line.option(flag, value.as_ref()))
     }
 
-    /// Those that are known, and those that have to be.
+    /// Adds the variables that are known or required.
     fn variables(self, known: &Known, manifest: &Manifest) -> Self {
         manifest.variables.iter().fold(self, |line, (name, variable)| {
             let name = name.as_str();
@@ -142,13 +144,13 @@ impl Line {
     }
 }
 
-/// What stands for a value that is not known yet.
+/// Placeholder for an unknown value.
 pub(super) fn stand_in(variable: &str) -> &'static str {
     if variable == APR_VARIABLE { "CODE" } else { "VALUE" }
 }
 
-/// A file's name that no command can take for a flag. One that would break out of its line, or of Markdown's code, is not
-/// repeated.
+/// Protects a file name from being taken for an option. A name that would break out of its line, or
+/// of Markdown code, is replaced.
 fn path(name: &str) -> String {
     if name.contains(|c: char| c.is_control() || c == '`') {
         return "FILE".to_owned();
@@ -156,7 +158,7 @@ fn path(name: &str) -> String {
     if name.starts_with('-') { format!("./{name}") } else { name.to_owned() }
 }
 
-/// As a POSIX shell takes it back.
+/// Quotes a word for a POSIX shell.
 pub fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {

@@ -1,7 +1,8 @@
-//! Runbooks: texts for people, with the release's facts in them.
+//! Runbooks: texts for people, with the facts of a release inserted.
 //!
-//! - `facts`: what may stand between `{{` and `}}`, and its value; `template`: the text cut at them
-//! - `line`: a command's line, complete as far as that is known
+//! - `facts`: names and values of the facts between `{{` and `}}`
+//! - `template`: splits a text at them
+//! - `line`: command lines, as complete as the known values allow
 
 pub mod facts;
 mod template;
@@ -10,18 +11,18 @@ pub mod line;
 pub use facts::Facts;
 pub use line::Known;
 
-/// Something wrong in a runbook.
+/// A fault in a runbook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The byte of the text.
+    /// Byte offset in the text.
     pub at: usize,
-    /// What is wrong.
+    /// Description of the fault.
     pub message: String,
-    /// What to write instead.
+    /// Suggested replacement.
     pub hint: String,
 }
 
-/// The one of these that a person most likely meant: at most a third of its letters are other ones.
+/// The most similar of the known words, if at most a third of its letters differ.
 fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let distance = |name: &&str| strsim::osa_distance(word, name);
     let near = known.into_iter().min_by_key(distance)?;

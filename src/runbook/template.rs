@@ -1,19 +1,19 @@
-//! Cuts a text at `{{name}}`. `{{{{`, and a backslash before `{{`, write the braces themselves.
+//! Splits a text at `{{name}}`. `{{{{`, or a backslash before `{{`, produces literal braces.
 
 /// A part of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'t> {
-    /// As it stands.
+    /// Literal text.
     Text(&'t str),
-    /// The braces themselves.
+    /// Literal braces.
     Braces,
-    /// What stands between braces, without blanks around it; and the byte at which the braces begin.
+    /// Trimmed content between braces, and the byte offset of the opening braces.
     Fact(&'t str, usize),
-    /// Braces that nothing closes on their line.
+    /// Byte offset of braces that are not closed on their line.
     Open(usize),
 }
 
-/// The parts of a text, in order.
+/// Splits a text into its parts, in order.
 pub fn pieces(text: &str) -> Vec<Piece<'_>> {
     let (mut pieces, mut from) = (Vec::new(), 0);
     while let Some(found) = text[from..].find("{{").map(|found| from + found) {

@@ -37,16 +37,16 @@ pub struct Args {
     as_of: Option<Timestamp>,
 }
 
-/// What is to be done with the files.
+/// Planned changes to the archive.
 #[derive(Default)]
 pub struct Work {
-    /// What the log will have more, in its order.
+    /// New entries, in the order of the log.
     pub new: Vec<LogEntry>,
-    /// Files that get their name.
+    /// Files to rename into place.
     pub named: Vec<(PathBuf, ArchivePath)>,
-    /// What is logged and there.
+    /// Entries already logged, with their files present.
     present: Vec<ArchivePath>,
-    /// What is logged, was lost, and is there again.
+    /// Logged files that were lost and are present again.
     restored: Vec<ArchivePath>,
 }
 
@@ -57,7 +57,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let when = When::AsOf(args.as_of.unwrap_or_else(now));
     let waiting = || out.waits_for(&args.dir);
     let log = LockedLog::lock(&args.dir, &root, &waiting).map_err(|error| match error {
-        // Perhaps it has to be begun.
+        // There may be no log yet.
         LogError::NoLog(_) if Lost::of(&args.dir).is_none() => error.into(),
         error => super::unusable(&args.dir, error),
     })?;
@@ -73,7 +73,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     } else {
         let appended = log.append(&work.new, &root, signer.as_ref());
         Some(appended.inspect_err(|_| {
-            // Once entries are written the next add goes on with them, and needs their files.
+            // Once entries are written, the next add continues with them and needs their files.
             let is_untouched = append::head(&args.dir, &root).is_ok_and(|(now, _)| now.size() == first)
                 && append::pending(&args.dir, first).is_ok_and(|entries| entries.is_empty());
             if is_untouched {
@@ -97,7 +97,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// All that is authentic, what an interrupted add left first; or every reason why not.
+/// Authenticates all files, those of an interrupted add first; fails with every reason at once.
 fn taken(args: &Args, taker: &Taker<'_>, log: &LockedLog, out: Output) -> Result<Vec<Taken>, CliError> {
     let given = given(args, taker, out)?;
     let mut all = unfinished(taker, log.pending()?, &given)?;
@@ -105,7 +105,7 @@ fn taken(args: &Args, taker: &Taker<'_>, log: &LockedLog, out: Output) -> Result
     Ok(all)
 }
 
-/// All that was named.
+/// Authenticates the files given as arguments.
 fn given(args: &Args, taker: &Taker<'_>, out: Output) -> Result<Vec<Taken>, CliError> {
     let (mut all, mut refused) = (Vec::new(), Vec::new());
     let lists = args.files.iter().map(|file| Taker::list(file)).collect::<Vec<_>>();
@@ -141,8 +141,8 @@ fn given(args: &Args, taker: &Taker<'_>, out: Output) -> Result<Vec<Taken>, CliE
     Err(CliError { hint: Some(hint), ..error })
 }
 
-/// What an interrupted add left behind the checkpoint, in its order: the files lie in their places, or are among those that
-/// were named.
+/// Files of the entries that an interrupted add left after the checkpoint, in log order. Each is
+/// either in its place or among the given files.
 fn unfinished(taker: &Taker<'_>, pending: Vec<LogEntry>, given: &[Taken]) -> Result<Vec<Taken>, CliError> {
     let mains: BTreeSet<String> = pending.iter().flat_map(mains_of).collect();
     let mut there: BTreeMap<&ArchivePath, Taken> = BTreeMap::new();
@@ -167,7 +167,7 @@ fn unfinished(taker: &Taker<'_>, pending: Vec<LogEntry>, given: &[Taken]) -> Res
     Ok(all)
 }
 
-/// Of an entry behind the checkpoint.
+/// Error for an entry after the checkpoint without its file.
 fn missing(taker: &Taker<'_>, entry: &LogEntry, refused: Option<CliError>) -> CliError {
     let path = escape(entry.path.as_str());
     if let Some(error) = refused {
@@ -183,7 +183,7 @@ fn missing(taker: &Taker<'_>, entry: &LogEntry, refused: Option<CliError>) -> Cl
         .hint("entries behind the checkpoint come first: name this file too, and it is put back; or begin a new log")
 }
 
-/// What is new, and what is there. A path has one content for ever.
+/// Compares the files with the log and the archive. The content of a logged path never changes.
 fn plan(place: &Place<'_>, log: &LockedLog, taken: Vec<Taken>) -> Result<Work, CliError> {
     let logged = log.logged(&taken.iter().map(|taken| taken.entry.path.clone()).collect())?;
     let mut work = Work::default();

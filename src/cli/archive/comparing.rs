@@ -1,4 +1,4 @@
-//! How far the comparison of an archive with its log is, as a line that moves on a terminal.
+//! Progress line of the comparison between an archive and its log.
 
 use std::path::{Path, PathBuf};
 
@@ -6,19 +6,19 @@ use super::super::output::{Output, shown, waits_for};
 use super::super::progress::Beside;
 use crate::tlog::Progress;
 
-/// Says what `tlog::compare` does; dropped, the line is gone.
+/// Shows the progress of `tlog::compare`; removes the line when dropped.
 pub struct Comparing {
     dir: PathBuf,
     beside: Beside,
 }
 
 impl Comparing {
-    /// Draws only where stderr is a terminal.
+    /// Draws only if stderr is a terminal.
     pub fn new(dir: &Path, out: Output) -> Self {
         Self { dir: dir.to_owned(), beside: Beside::drawing(out) }
     }
 
-    /// From any thread.
+    /// Updates the line; callable from any thread.
     pub fn seen(&self, progress: Progress) {
         match progress {
             Progress::Waiting => self.beside.line(waits_for(&self.dir)),

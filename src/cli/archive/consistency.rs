@@ -53,7 +53,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return Err(fork(format!("the log was of {kept} and is of {is}: entries were taken away")));
     }
     let stored = Stored::new(&args.dir, now.size());
-    // A log that did not grow needs no proof; that its tiles are there is asked in any case.
+    // A log that did not grow needs no proof, but its tiles are checked in any case.
     append::check_tiles(&args.dir, &stored, &now).map_err(unusable)?;
     let proof = consistency(&stored, before.size(), now.size()).map_err(|error| unusable(error.into()))?;
     check_consistency((before.size(), before.root()), (now.size(), now.root()), &proof).map_err(
@@ -78,7 +78,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Of a log of which nothing is there but a checkpoint that somebody kept.
+/// Error for a missing log of which only a saved checkpoint is known.
 fn gone(dir: &Path, kept: &TrustedHead) -> CliError {
     let (origin, entries) = (escape(kept.origin()), count(kept.size(), "entry"));
     let text = format!("{}: there is no log; a checkpoint of {origin} with {entries} was kept", shown(dir));
@@ -86,7 +86,7 @@ fn gone(dir: &Path, kept: &TrustedHead) -> CliError {
         .hint("if this is the directory, the log was taken away: put back its `checkpoint` and `tile/` from a copy, and keep the checkpoint")
 }
 
-/// Reads a checkpoint that somebody kept.
+/// Reads a saved checkpoint.
 pub fn kept(path: &Path) -> Result<Checkpoint, CliError> {
     use crate::tlog::checkpoint::CheckpointError;
     read::checkpoint(path).map_err(|error| {

@@ -37,7 +37,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let origin = args.origin.clone().unwrap_or_else(|| own_name(&args.dir));
     let made = append::create(&args.dir, &origin, &root, signer.as_ref()).map_err(|error| {
         if is_new {
-            // Empty, and ours. Best effort: the error that matters is the first one.
+            // The directory is new and empty. Best effort: the first error matters.
             let _ = std::fs::remove_dir(&args.dir);
         }
         super::unusable(&args.dir, error)
@@ -51,7 +51,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// `HOST/DIR`, as far as an origin can have it.
+/// `HOST/DIR`, with characters that an origin can't have replaced.
 fn own_name(dir: &Path) -> String {
     let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     let name = dir.file_name().map_or("archive".into(), |name| name.to_string_lossy());

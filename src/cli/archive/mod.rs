@@ -1,4 +1,4 @@
-//! `pgseal archive`: one file a task.
+//! `pgseal archive`: one file per subcommand.
 
 mod add;
 mod checkpoint;
@@ -65,7 +65,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
 }
 
-/// Whether a key may sign checkpoints now.
+/// Checks that a key may sign checkpoints now.
 fn check_role(root: &TrustRoot, key: &PublicKey) -> Result<(), CliError> {
     root.counts(&key.id(), &name("log"), When::At(now())).map_err(|reason| {
         CliError::new(
@@ -76,7 +76,8 @@ fn check_role(root: &TrustRoot, key: &PublicKey) -> Result<(), CliError> {
     })
 }
 
-/// Why a log can't be used; where a part of it is gone, that and what repairs it.
+/// Converts an error about an unusable log. Names the missing part, if there is one, and its
+/// repair.
 fn unusable(dir: &Path, error: LogError) -> CliError {
     let is_about_loss = match &error {
         LogError::NoLog(_) | LogError::Exists(_) => true,
@@ -89,7 +90,7 @@ fn unusable(dir: &Path, error: LogError) -> CliError {
         Some(Lost::Both) => {
             ("the log is gone: what is left by its names has no checkpoint and no entries", REPAIR_BOTH)
         }
-        // Whoever looks for a log is not helped by a new one, which would bury the loss.
+        // No hint to create a log: a new log would hide the loss of the old one.
         None if matches!(error, LogError::NoLog(_)) => {
             return CliError::new(Exit::Usage, error).hint(
                 "if there was one, put back its `checkpoint` and `tile/` from a copy; \
@@ -101,7 +102,8 @@ fn unusable(dir: &Path, error: LogError) -> CliError {
     CliError::new(Exit::NotAuthentic, format!("{}: {what}", shown(dir))).hint(repair)
 }
 
-/// Why a file can't be read, or got no name. In an archive no link is followed.
+/// Converts an error about a file that could not be read or renamed. Links in an archive are not
+/// followed.
 fn unread(path: &Path, error: &std::io::Error) -> CliError {
     if !is_link(error) {
         return CliError::io(path, error);
@@ -109,7 +111,7 @@ fn unread(path: &Path, error: &std::io::Error) -> CliError {
     CliError::new(Exit::Usage, format!("{}: {error}", shown(path))).hint(NO_LINK)
 }
 
-/// A checkpoint as `--json` has it.
+/// A checkpoint for `--json`.
 fn document(checkpoint: &Checkpoint) -> serde_json::Value {
     serde_json::json!({
         "origin": checkpoint.origin(), "size": checkpoint.size(), "root_sha256": checkpoint.root(),

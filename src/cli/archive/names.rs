@@ -1,4 +1,4 @@
-//! What the names of files say to `archive add`: which of them it takes, and what stands beside what.
+//! File names in `archive add`: the kinds that it takes, and which files belong together.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use super::super::output::shown;
 use crate::tlog::{CHECKPOINT, TILE};
 use pgseal_verify::format::log_entry::{LogEntry, LogKind};
 
-/// By its name; any other `.json` may be a trust root.
+/// Kind of a file by its name; any other `.json` may be a trust root.
 pub fn kind(path: &Path) -> Result<LogKind, CliError> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let kind = LogKind::of(path).or_else(|| name.ends_with(".json").then_some(LogKind::Trust));
@@ -20,12 +20,12 @@ pub fn kind(path: &Path) -> Result<LogKind, CliError> {
     })
 }
 
-/// The main files of a directory, without the log of an archive.
+/// Main files below a directory, without the log of an archive.
 pub fn files_below(dir: &Path) -> Result<Vec<PathBuf>, CliError> {
     let mut files = Vec::new();
     let is_log = dir.join(CHECKPOINT).is_file();
     let log = dir.join(TILE);
-    // Where files are put aside, here and by other commands.
+    // Directories for temporary files, of this command and others.
     let aside = |entry: &walkdir::DirEntry| {
         entry.file_type().is_dir() && entry.file_name().as_encoded_bytes().starts_with(b".pgseal-")
     };
@@ -39,13 +39,14 @@ pub fn files_below(dir: &Path) -> Result<Vec<PathBuf>, CliError> {
     Ok(files)
 }
 
-/// The files of which this one may be, or may stand beside.
+/// Paths of the main files that an entry may be or may belong to.
 pub fn mains_of(entry: &LogEntry) -> Vec<String> {
     let path = entry.path.as_str();
     match entry.kind {
         LogKind::Signature => match path.rsplit_once(".sigs/") {
             Some((main, name)) => {
-                // Of the trust root, or of an earlier version that is kept among its signatures.
+                // A signature of the trust root, or of a previous version kept among its
+                // signatures.
                 let version = name.split('.').next().unwrap_or_default();
                 vec![main.to_owned(), format!("{main}.sigs/{version}.json")]
             }
@@ -59,7 +60,7 @@ pub fn mains_of(entry: &LogEntry) -> Vec<String> {
     }
 }
 
-/// A path as an entry of the log has it.
+/// A path as in the entries of the log.
 pub fn text(path: &Path) -> Result<String, CliError> {
     let text = path.to_str().map(str::to_owned);
     text.ok_or_else(|| CliError::new(Exit::Usage, format!("{}: its name is not UTF-8", shown(path))))

@@ -1,4 +1,5 @@
-//! The files of an archive in their places. No link is followed: what is read or named there lies there.
+//! The files of an archive. Links are never followed, so all files read or named are inside the
+//! archive.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,26 +14,26 @@ use crate::tlog::compare::digest_of;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::log_entry::ArchivePath;
 
-/// Beyond so many files the whole file system is told to write, once, instead of being asked for each of them.
+/// Above this number of new entries, a single `syncfs` replaces an fsync per file.
 const FILES_EACH: usize = 32;
 
-/// An archive's directory.
+/// The directory of an archive.
 pub struct Place<'a> {
     dir: &'a Path,
     below: Below,
-    /// Where it is, without links.
+    /// Path without links.
     pub archive: PathBuf,
 }
 
 impl<'a> Place<'a> {
-    /// Whoever opens it has locked its log.
+    /// Opens an archive; the caller holds the lock of its log.
     pub fn open(dir: &'a Path) -> Result<Self, CliError> {
         let io = |error: io::Error| CliError::io(dir, &error);
         let archive = dir.canonicalize().map_err(io)?;
         Ok(Self { dir, below: Below::open(&archive).map_err(io)?, archive })
     }
 
-    /// The digest of the file at a path; `None` where there is none.
+    /// Digest of the file at a path; `None` if it does not exist.
     pub fn digest(&self, path: &ArchivePath) -> Result<Option<Digest>, CliError> {
         match self.below.file(Path::new(path.as_str())).and_then(|file| digest_of(file, &|_| {})) {
             Ok((_, digest)) => Ok(Some(digest)),
@@ -41,7 +42,8 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Gives the files their names, and tells which; all are on the medium when this returns, also those that were there.
+    /// Renames the files into place and returns the paths. When it returns, all new entries' files
+    /// are durable, also those that were already in place.
     pub fn put<'w>(&self, work: &'w Work) -> Result<Vec<&'w ArchivePath>, CliError> {
         let io = |error: io::Error| CliError::io(self.dir, &error);
         let aside: BTreeMap<&ArchivePath, &PathBuf> = work.named.iter().map(|(at, path)| (path, at)).collect();
@@ -70,7 +72,7 @@ impl<'a> Place<'a> {
         Ok(named)
     }
 
-    /// Files of this command that nobody has logged. Best effort: the error that matters is the first one.
+    /// Removes files of this command that were not logged. Best effort: the first error matters.
     pub fn take_back(&self, named: &[&ArchivePath]) {
         for path in named {
             let _ = self.below.remove(Path::new(path.as_str()));

@@ -53,7 +53,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let path = inclusion(&stored, index, head.size()).map_err(LogError::from)?;
     let bytes = json::to_canonical(&entry).map_err(LogError::from)?;
     let proof = ProofFile { entry: bytes, index, path, checkpoint };
-    // What is handed out holds.
+    // Verify the proof before writing it.
     proof.authenticate(&root).map_err(|error| {
         CliError::new(Kind::ProofInvalid, format!("{}: the proof would not hold: {error}", shown(&args.dir)))
             .hint("the log is damaged: `pgseal archive verify` tells all that is wrong with it")
@@ -86,7 +86,7 @@ fn write(path: &Path, text: &str) -> Result<(), CliError> {
     })
 }
 
-/// Who names a file as the archive does stands beside the archive, not in it.
+/// Converts a read error. A path relative to the archive gets a hint.
 fn unread(args: &Args, error: &io::Error) -> CliError {
     let (inside, refused) = (args.dir.join(&args.file), CliError::io(&args.file, error));
     if error.kind() == io::ErrorKind::NotFound && inside.is_file() {
@@ -96,7 +96,7 @@ fn unread(args: &Args, error: &io::Error) -> CliError {
 }
 
 fn digest(file: &Path, out: Output) -> io::Result<(u64, Digest)> {
-    // A pipe would wait for a writer.
+    // Opening a pipe would wait for a writer.
     let metadata = std::fs::metadata(file)?;
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
@@ -105,12 +105,13 @@ fn digest(file: &Path, out: Output) -> io::Result<(u64, Digest)> {
     digest_of(File::open(file)?, &|bytes| moved.by(bytes))
 }
 
-/// The first entry with this digest.
+/// Finds the first entry with this digest.
 fn find(stored: &Stored, size: u64, sha256: Digest, out: Output) -> Result<Option<(u64, LogEntry)>, LogError> {
     let (text, beside) = (sha256.to_string(), Beside::drawing(out));
     let search = |bundle: u64| -> Result<Option<(u64, LogEntry)>, LogError> {
         beside.moving(|| format!("{} of {size} entries searched", bundle * WIDTH));
-        // Most of a large log is about others: only what has the digest somewhere is read.
+        // Only entries that contain the digest as text are parsed; most entries of a large log do
+        // not.
         let has = |entry: &[u8]| memchr::memmem::find(entry, text.as_bytes()).is_some();
         for (index, bytes) in (bundle * WIDTH..).zip(stored.entries(bundle)?).filter(|(_, bytes)| has(bytes)) {
             let entry: LogEntry = json::from_canonical(&bytes)?;

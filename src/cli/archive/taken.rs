@@ -1,5 +1,5 @@
-//! What an archive takes: authentic files of kinds that it knows, each with what stands beside it. A file is copied into
-//! the archive's own directory first, and the copy is what is authenticated; only then has it a name there.
+//! Authenticates files for an archive, each with its sibling files. A file is first copied into the
+//! archive's own directory and the copy is authenticated; only then does it get its name there.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -28,19 +28,19 @@ use pgseal_verify::digest::Digest;
 use pgseal_verify::format::log_entry::{ArchivePath, LogEntry, LogKind};
 use pgseal_verify::format::version::Format1;
 
-/// How the directory begins that files are copied to: in the archive, so that they only need a name afterwards.
+/// Prefix of the temporary directory. It is inside the archive, so that copies only need a rename.
 const ASIDE: &str = ".pgseal-add-";
 
-/// A file that is authentic, or stands beside one that is.
+/// A file that is authentic, or belongs to one that is.
 #[derive(Clone)]
 pub struct Taken {
-    /// Where it lies: aside, or in its place already.
+    /// Current path: in the temporary directory, or in its place already.
     pub at: PathBuf,
-    /// What the log will say of it.
+    /// Entry for the log.
     pub entry: LogEntry,
 }
 
-/// Where files are copied to before they are believed, and by what they are judged.
+/// Authenticates copies in a temporary directory against a trust root.
 pub struct Taker<'a> {
     typed: PathBuf,
     archive: PathBuf,
@@ -51,20 +51,20 @@ pub struct Taker<'a> {
     known: Known,
 }
 
-/// A main file, as it will be called below the archive, and what stands beside it.
+/// A main file with its name below the archive and its sibling files.
 pub struct Found {
-    /// Where it comes from.
+    /// Path of the source.
     pub from: PathBuf,
-    /// Its path below the archive.
+    /// Path below the archive.
     pub name: String,
-    /// What it is.
+    /// Kind of the main file.
     pub kind: LogKind,
-    /// What stands beside it, the same.
+    /// Sibling files: source, path below the archive and kind.
     pub beside: Vec<(PathBuf, String, LogKind)>,
 }
 
 impl<'a> Taker<'a> {
-    /// For an archive, which is locked.
+    /// Creates a temporary directory in an archive, which must be locked.
     pub fn new(archive: &Path, root: &'a TrustRoot, when: When, known: Known) -> Result<Self, CliError> {
         let io = |error: std::io::Error| CliError::io(archive, &error);
         let archive_path = archive.canonicalize().map_err(io)?;
@@ -74,7 +74,8 @@ impl<'a> Taker<'a> {
         Ok(Self { typed: archive.to_owned(), archive: archive_path, below, aside, root, when, known })
     }
 
-    /// The files that a name means, as it was typed and as they are: one, or all of a directory that have the name of one.
+    /// Lists the files of an argument as pairs of typed and resolved path: the file itself, or all
+    /// files of a directory with a known name.
     pub fn list(path: &Path) -> Result<Vec<(PathBuf, PathBuf)>, CliError> {
         let real = path.canonicalize().map_err(|error| CliError::io(path, &error))?;
         if !real.is_dir() {
@@ -84,23 +85,24 @@ impl<'a> Taker<'a> {
         Ok(files_below(&real)?.into_iter().map(|file| (typed(&file), file)).collect())
     }
 
-    /// Whether something lies in the archive by this name.
+    /// True if the name exists in the archive, also as a link.
     pub fn has(&self, name: &str) -> bool {
         self.below.has(Path::new(name))
     }
 
-    /// Takes what lies in the archive already; `None` where nothing does by this name.
+    /// Authenticates a file that is already in the archive; `None` if it does not exist.
     pub fn take_there(&self, name: &str) -> Option<Result<Vec<Taken>, CliError>> {
         self.has(name).then(|| self.take(&self.typed.join(name), &self.archive.join(name)))
     }
 
-    /// Takes a file.
+    /// Authenticates a file and its sibling files.
     pub fn take(&self, typed: &Path, real: &Path) -> Result<Vec<Taken>, CliError> {
         let mut taken = Vec::new();
         match real.strip_prefix(&self.archive) {
             Ok(below) => {
                 let found = self.found(typed, real, text(below)?)?;
-                // What is logged are the bytes that were authenticated, so they are a copy that nobody else writes to.
+                // Authenticate a private copy, so that the logged bytes are exactly the
+                // authenticated ones.
                 let (copied, _aside) = self.copy(found, typed)?;
                 self.authenticate(&copied, typed, &mut taken).map_err(|error| half_put(error, &copied))?;
                 for one in &mut taken {
@@ -120,7 +122,7 @@ impl<'a> Taker<'a> {
                 };
                 for found in all {
                     let (copied, aside) = self.copy(found, typed)?;
-                    // It gets its name from there.
+                    // The file is renamed into place from there.
                     let _ = aside.keep();
                     self.authenticate(&copied, typed, &mut taken)?;
                 }
@@ -129,7 +131,7 @@ impl<'a> Taker<'a> {
         Ok(taken)
     }
 
-    /// Opens a file of the archive, which lies in it and not behind a link, or one that was named.
+    /// Opens a file. In the archive, links are not followed.
     fn open(&self, path: &Path) -> std::io::Result<File> {
         match path.strip_prefix(&self.archive) {
             Ok(below) => self.below.file(below),
@@ -140,7 +142,7 @@ impl<'a> Taker<'a> {
         }
     }
 
-    /// Copies a file and what stands beside it to a directory of their own.
+    /// Copies a file and its sibling files to a new temporary directory.
     fn copy(&self, found: Found, typed: &Path) -> Result<(Found, TempDir), CliError> {
         let aside = tempfile::tempdir_in(self.aside.path()).map_err(|error| CliError::io(&self.typed, &error))?;
         let copy = |from: &Path, name: &str| -> std::io::Result<PathBuf> {
@@ -151,7 +153,7 @@ impl<'a> Taker<'a> {
         };
         let from = copy(&found.from, &found.name).map_err(|error| unread(typed, &error))?;
         let beside = found.beside.iter().map(|(from, name, kind)| {
-            // It is named as the file is that it stands beside.
+            // Errors name the sibling in the typed directory.
             let shown = typed.with_file_name(from.file_name().unwrap_or_default());
             Ok((copy(from, name).map_err(|error| unread(&shown, &error))?, name.clone(), *kind))
         });
@@ -193,7 +195,7 @@ impl<'a> Taker<'a> {
         Ok(())
     }
 
-    /// A file by its name, with what stands beside it.
+    /// Finds the sibling files of a file by name.
     fn found(&self, typed: &Path, real: &Path, name: String) -> Result<Found, CliError> {
         let kind = kind(typed)?;
         let mut beside = Vec::new();
@@ -215,7 +217,7 @@ impl<'a> Taker<'a> {
                 }
             }
             LogKind::Trust => {
-                // In the archive; of others `trust_versions::of` knows where they lie.
+                // Signatures in the archive; for other locations see `trust_versions::of`.
                 let dir = signed_in(of);
                 let signatures = trust_versions::signatures(&self.archive.join(&dir), real, &text(&dir)?)?;
                 signatures.into_iter().try_for_each(|(from, name)| look(from, name.into(), LogKind::Signature))?;
@@ -253,7 +255,8 @@ impl<'a> Taker<'a> {
     }
 }
 
-/// Of what lies in the archive and lacks signatures: an add that was killed names each file after the other.
+/// Adds a hint for a file in the archive that lacks signatures: a killed add may have renamed only
+/// some of its files into place.
 fn half_put(error: CliError, found: &Found) -> CliError {
     let is_signed = match found.kind {
         LogKind::Trust => store::read(&found.from).is_ok(),
@@ -269,7 +272,7 @@ fn half_put(error: CliError, found: &Found) -> CliError {
     )
 }
 
-/// What `path`'s own errors say is about the copy; people know the file that they typed.
+/// Replaces the path of the copy in an error with the path that the operator typed.
 fn renamed(mut error: CliError, found: &Found, typed: &Path) -> CliError {
     let (copy, typed) = (shown(&found.from), shown(typed));
     error.lines.iter_mut().for_each(|line| *line = line.replace(&copy, &typed));

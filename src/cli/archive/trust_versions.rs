@@ -1,4 +1,4 @@
-//! Versions of the trust root, as an archive takes them: `VERSION.trust.json`, and its signatures in
+//! Versions of the trust root in an archive: `VERSION.trust.json` with signatures in
 //! `VERSION.trust.json.sigs/`, so that each can be read by itself years later.
 
 use std::path::{Path, PathBuf};
@@ -12,24 +12,26 @@ use crate::trust::store::{self, signed_in};
 use crate::trust::{DraftRoot, TrustRoot};
 use pgseal_verify::format::log_entry::LogKind;
 
-/// Documents that may lead from the trust root back to an older one; none of them is believed but by its digest.
+/// Documents that may lead from the trust root back to an older version. Each is trusted only by
+/// its digest.
 pub struct Known(Vec<DraftRoot>);
 
 impl Known {
-    /// What lies beside the trust root, beside the files that were named, and in the archive.
+    /// Collects documents next to the trust root, next to the given files and in the archive.
     pub fn gather(trust: &Path, files: &[PathBuf], archive: &Path) -> Self {
         let mut paths: Vec<PathBuf> = files.to_vec();
         for file in std::iter::once(trust).chain(files.iter().map(PathBuf::as_path)) {
             paths.extend(listed(&signed_in(file)));
         }
         paths.extend(listed(archive));
-        // By its name, so that of a large archive only these are read. Beside signatures they have no ending but `.json`.
+        // Filter by name, so that only these files of a large archive are read. Documents among
+        // signatures have no ending but `.json`.
         let documents = paths.iter().filter(|path| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let kind = LogKind::of(path);
             kind == Some(LogKind::Trust) || (kind.is_none() && name.ends_with(".json"))
         });
-        // What can't be read here is no link of the chain; where one was needed, that is told.
+        // An unreadable document is skipped; if the chain needs it, authentication reports that.
         Self(documents.filter_map(|path| read(path).ok()).collect())
     }
 }
@@ -45,7 +47,7 @@ fn listed(dir: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// A trust root's document and those that it replaced, which lie beside its signatures.
+/// A trust root's document and its previous versions, which are kept among its signatures.
 pub fn of(path: &Path) -> Result<Vec<Found>, CliError> {
     let newest = read(path)?.document().version;
     let mut all = Vec::new();
@@ -62,7 +64,7 @@ pub fn of(path: &Path) -> Result<Vec<Found>, CliError> {
     Ok(all)
 }
 
-/// The signatures of a document, which lie in a directory; and their paths below an archive, where that is called `name`.
+/// Signatures of a document in a directory, with their paths below an archive directory `name`.
 pub fn signatures(dir: &Path, document: &Path, name: &str) -> Result<Vec<(PathBuf, String)>, CliError> {
     let start = format!("{}.", read(document)?.document().version);
     let named = listed(dir).into_iter().filter_map(|path| {
@@ -73,8 +75,8 @@ pub fn signatures(dir: &Path, document: &Path, name: &str) -> Result<Vec<(PathBu
     Ok(named.collect())
 }
 
-/// Whether a document is a version of this trust root: itself, one that it goes back to by the digests that each version
-/// names, or the next one.
+/// Checks that a document is a version of this trust root: the root itself, an older version that
+/// it leads back to by the digests of previous versions, or the next one.
 pub fn authenticate(document: &Path, typed: &Path, root: &TrustRoot, known: &Known) -> Result<(), CliError> {
     let read = store::read(document).map_err(|error| match error {
         store::StoreError::Trust { source, .. } => {

@@ -6,7 +6,7 @@ use crate::audit::facts::{ApprovalFacts, Facts};
 use crate::audit::report::Summary;
 use crate::audit::{Finding, Report};
 
-/// The whole answer.
+/// Builds the document.
 pub fn document(report: &Report, summary: &Summary) -> Value {
     json!({
         "as_of": report.as_of,

@@ -1,4 +1,5 @@
-//! What an audit writes beside its answer: Parquet for other tools, a page for people. Each is there whole or not at all.
+//! Additional output files of an audit: Parquet for other tools, a page for people. Each is written
+//! completely or not at all.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -26,9 +27,9 @@ pub struct FileArgs {
 }
 
 impl FileArgs {
-    /// What can be known before an audit that may take hours: whether these files, and the answer's, can be written where
-    /// they belong, and take the place of nothing that an audit reads, nor of a secret key; wherever links and relative paths
-    /// lead. `read` are the files that were named for it.
+    /// Validates the output paths before an audit that may take hours. Each must be writable, and
+    /// must not replace a file that an audit reads, another output or a secret key. Links and
+    /// relative paths are resolved. `read` are the paths given to the audit.
     pub fn check(&self, answer: Option<&PathBuf>, read: &[PathBuf]) -> Result<(), CliError> {
         if self.parquet.is_some() && cfg!(not(feature = "parquet")) {
             return Err(CliError::new(Exit::Usage, "this pgseal was built without Parquet")
@@ -58,7 +59,7 @@ impl FileArgs {
         Ok(())
     }
 
-    /// Writes what was asked for.
+    /// Writes the requested files.
     pub fn write(&self, report: &Report, summary: &Summary, judge: &Judge<'_>) -> Result<(), CliError> {
         if let Some(path) = &self.parquet {
             replace(path, |file| parquet(report, file))?;
@@ -71,20 +72,20 @@ impl FileArgs {
     }
 }
 
-/// What helps where a name is not free.
+/// Hint for a name that is already in use.
 const OWN_NAME: &str = "give the answer a name of its own: audit.txt, audit.jsonl, audit.html, audit.parquet";
 
-/// Whether a file is by its path something that audits read.
+/// True if audits read files with such a path.
 fn is_evidence(path: &Path) -> bool {
     Named::of(path).is_some() || is_of_log(path)
 }
 
-/// Whether a file is by its name a key as `keygen` writes it.
+/// True for the name of a key as `keygen` writes it.
 fn is_key(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "key")
 }
 
-/// Whether a file is one of an archive's log.
+/// True for a file of an archive's log.
 fn is_of_log(path: &Path) -> bool {
     let has_log = |dir: &Path| tlog::has_log(if dir.as_os_str().is_empty() { Path::new(".") } else { dir });
     let is_checkpoint = path.file_name().is_some_and(|name| name == CHECKPOINT) && path.parent().is_some_and(has_log);
@@ -92,7 +93,7 @@ fn is_of_log(path: &Path) -> bool {
     is_checkpoint || above.filter_map(Path::parent).any(has_log)
 }
 
-/// Where a file is, whatever links lead to it and whether or not it is there.
+/// Resolves links in the path of a file, which need not exist.
 fn real(path: &Path) -> PathBuf {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let by_dir = || Some(dir.canonicalize().ok()?.join(path.file_name()?));

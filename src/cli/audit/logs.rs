@@ -1,5 +1,5 @@
-//! The logs of the archives that are audited: which files are gone or rewritten, and whether each log is still the one that
-//! was signed.
+//! Checks the logs of the audited archives: deleted and rewritten files, and whether each log is
+//! still the signed one.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,8 @@ use crate::tlog::read;
 use crate::tlog::stored::Stored;
 use crate::tlog::{self, CHECKPOINT, Checkpoint, Comparison, LogFault, LogFaultKind, TILE};
 
-/// Asks the logs below the paths, and checkpoints of them that were kept elsewhere, and tells it of the files.
+/// Checks the logs below the paths against their archives and the saved checkpoints, and adds the
+/// results to the findings of the files.
 pub fn ask(
     findings: &mut Vec<Finding>,
     paths: &[PathBuf],
@@ -31,7 +32,8 @@ pub fn ask(
         .collect::<Result<Vec<(&Path, Checkpoint)>, CliError>>()?;
     let (mut told_of, mut without_log) = (ToldOf::default(), kept.clone());
     for dir in paths.iter().flat_map(|path| logged(path)).collect::<BTreeSet<PathBuf>>() {
-        // Of several copies of an archive nobody knows which one the checkpoint was kept of: it is compared with each.
+        // The checkpoint may have been saved from any of several copies of an archive, so it is
+        // compared with each.
         let own: Vec<_> = kept.iter().filter(|(_, checkpoint)| is_of(&dir, checkpoint)).cloned().collect();
         without_log.retain(|one| !own.contains(one));
         told_of.log(findings, &dir, own, judge, out);
@@ -50,8 +52,8 @@ pub fn ask(
     Ok(())
 }
 
-/// Whether a checkpoint that was kept is of the log in a directory: by its name, or where no checkpoint there says that, by
-/// its tiles.
+/// True if a saved checkpoint belongs to the log in a directory: by origin, or by the tiles if the
+/// directory has no readable checkpoint.
 fn is_of(dir: &Path, kept: &Checkpoint) -> bool {
     match read::checkpoint(&dir.join(CHECKPOINT)) {
         Ok(checkpoint) => checkpoint.origin() == kept.origin(),
@@ -61,7 +63,7 @@ fn is_of(dir: &Path, kept: &Checkpoint) -> bool {
     }
 }
 
-/// What logs say, by the paths of what it is about.
+/// Faults and notes from logs, with the paths of their files.
 #[derive(Default)]
 struct ToldOf {
     faults: Vec<(String, Fault)>,
@@ -69,7 +71,7 @@ struct ToldOf {
 }
 
 impl ToldOf {
-    /// Asks one log, and the checkpoints of it.
+    /// Checks one log against its saved checkpoints.
     fn log(
         &mut self,
         findings: &mut Vec<Finding>,
@@ -83,7 +85,7 @@ impl ToldOf {
         let comparing = Comparing::new(dir, out);
         let compared = tlog::compare(dir, judge.root, &kept, &|progress| comparing.seen(progress));
         drop(comparing);
-        // An archive that was named as `.` has its files told as `./NAME`, as everywhere.
+        // For an archive given as `.`, files are reported as `./NAME`, as everywhere else.
         let below = |path: &Path| told(&dir.join(path));
         match compared {
             Ok(Comparison { checkpoint, entries, behind, faults }) => {
@@ -104,7 +106,7 @@ impl ToldOf {
     }
 }
 
-/// The tar files with logs in them, which may be the one that is missed.
+/// Names the tar files that contain logs; the missing log may be in one of them.
 fn unasked(findings: &[Finding]) -> String {
     let has_log = |finding: &&Finding| {
         finding.kind == Kind::Tar && finding.notes.iter().any(|note| note.kind == FaultKind::PassedOver)
@@ -113,14 +115,14 @@ fn unasked(findings: &[Finding]) -> String {
     if tars.is_empty() { String::new() } else { format!("; not asked is what log is in {}", tars.join(", ")) }
 }
 
-/// The directories below a path that have a log. What can't be walked is told by the sweep.
+/// Directories below a path that have a log. The sweep reports directories that can't be walked.
 fn logged(path: &Path) -> Vec<PathBuf> {
-    // The tiles of a log are no archive; any other directory may have their name.
+    // The tiles of a log are no archive. Any other directory may have the same name.
     let is_tiles = |entry: &DirEntry| {
         entry.depth() > 0 && entry.file_name() == TILE && entry.path().parent().is_some_and(tlog::has_log)
     };
     let walk = WalkDir::new(path).into_iter().filter_entry(|entry| !is_tiles(entry));
-    // The path that was named may be a link.
+    // The path given as argument may be a link.
     let directories = walk.flatten().filter(|entry| entry.file_type().is_dir() || entry.depth() == 0);
     directories.map(DirEntry::into_path).filter(|dir| tlog::has_log(dir)).collect()
 }

@@ -52,7 +52,7 @@ pub struct Args {
     files: files::FileArgs,
 }
 
-/// What the answer looks like.
+/// Output format.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Text,
@@ -109,7 +109,7 @@ fn form(args: &Args, out: Output) -> Result<Form, CliError> {
     }
 }
 
-/// Audits the paths, then their logs, then asks across all of it.
+/// Audits the paths and their logs, then runs the checks across all files.
 fn report(args: &Args, paths: &[PathBuf], judge: &Judge<'_>, out: Output) -> Result<Report, CliError> {
     if let Some(since) = args.since.filter(|since| policy::is_behind(judge.now, *since)) {
         let text = format!(

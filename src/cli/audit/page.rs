@@ -1,5 +1,5 @@
-//! An audit as one HTML page: the outcome, the faults, the releases. Programs read the lines or Parquet; a page of a hundred thousand
-//! rows helps no reader.
+//! An audit as one HTML page: outcome, faults and releases. It does not list all files, since a
+//! page of a hundred thousand rows helps no reader; programs read JSON lines or Parquet.
 
 mod releases;
 mod table;
@@ -15,7 +15,7 @@ use crate::matrix::words::day_and_time;
 use pgseal_verify::format::version::PGSEAL;
 use pgseal_verify::words;
 
-/// The page.
+/// Renders the page.
 pub fn text(report: &Report, summary: &Summary, judge: &Judge<'_>) -> String {
     let (class, icon, word) = match summary.faults {
         0 => ("ready", icon::TICK, "No fault".to_owned()),

@@ -1,4 +1,4 @@
-//! Which place an argument names. Object stores are told from paths by their scheme.
+//! Locations given as arguments. Object stores are recognised by the scheme of their URL.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -12,18 +12,19 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::shown;
 
-/// The place that an argument names. A path is there, though nothing of it is opened yet; a store has answered.
+/// Opens a location. A path must exist, but nothing is opened yet; a store has already answered.
 pub fn place(path: &Path) -> Result<Arc<dyn Place>, CliError> {
     let url = path.to_str().filter(|text| is_url(text));
     if let Some((scheme, rest)) = url.and_then(|url| url.split_once("://")) {
         return stores::place(scheme, rest);
     }
-    // What is there and can't be read is a fault, as it is below a directory; nothing by that name is a slip of the pen.
+    // An existing but unreadable file is a finding, as it is below a directory. A path that does
+    // not exist is a mistyped argument.
     path.symlink_metadata().map_err(|error| CliError::io(path, &error))?;
     Ok(Arc::new(Directory::new(path)))
 }
 
-/// As the argument is told and looked for: `file:///a%20b` is `/a b`, and `./a/` is `a`.
+/// Normalises an argument for messages and access: `file:///a%20b` is `/a b`, and `./a/` is `a`.
 pub fn plain(argument: &Path) -> Result<PathBuf, CliError> {
     let Some(rest) = argument.as_os_str().as_bytes().strip_prefix(b"file://") else {
         let is_url = argument.to_str().is_some_and(is_url);
@@ -37,10 +38,11 @@ pub fn plain(argument: &Path) -> Result<PathBuf, CliError> {
     })
 }
 
-/// A path without `.` and needless slashes: `./archive/` is `archive`. `..` stays: behind a link it leads elsewhere.
+/// Removes `.` and redundant slashes: `./archive/` is `archive`. Keeps `..`, which leads elsewhere
+/// after a link.
 fn tidy(path: &Path) -> PathBuf {
     let tidy: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
-    // No path at all is not the current directory.
+    // An empty path is not the current directory.
     if tidy.as_os_str().is_empty() && !path.as_os_str().is_empty() { PathBuf::from(".") } else { tidy }
 }
 
@@ -48,7 +50,7 @@ fn is_url(path: &str) -> bool {
     path.split_once("://").is_some_and(|(scheme, _)| !scheme.contains('/'))
 }
 
-/// Percent-encoding (RFC 3986, 2.1), undone.
+/// Decodes percent-encoding (RFC 3986, 2.1).
 fn decoded(text: &[u8]) -> Option<PathBuf> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;

@@ -1,4 +1,4 @@
-//! Files, faults and the rate, on a terminal.
+//! Progress line on a terminal: files, faults and the rate.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -8,7 +8,7 @@ use crate::cli::output::Output;
 use crate::cli::progress::Beside;
 use pgseal_verify::words;
 
-/// How many files an audit has seen.
+/// Counters of an audit, shared by its threads.
 pub struct Progress {
     beside: Beside,
     started: Instant,
@@ -16,17 +16,17 @@ pub struct Progress {
     faults: AtomicUsize,
 }
 
-/// Files between two changes of the line.
+/// Files between two updates of the line.
 const EVERY: usize = 64;
 
 impl Progress {
-    /// Draws only where stderr is a terminal.
+    /// Draws only if stderr is a terminal.
     pub fn new(out: Output) -> Self {
         let (files, faults) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Self { beside: Beside::drawing(out), started: Instant::now(), files, faults }
     }
 
-    /// After a file; from any thread.
+    /// Counts a file; callable from any thread.
     pub fn seen(&self, finding: &Finding) {
         let faults = self.faults.fetch_add(finding.faults.len(), Ordering::Relaxed) + finding.faults.len();
         let files = self.files.fetch_add(1, Ordering::Relaxed) + 1;
@@ -38,7 +38,7 @@ impl Progress {
         }
     }
 
-    /// Takes the line away.
+    /// Removes the line.
     pub fn finish(&self) {
         self.beside.finish();
     }

@@ -1,5 +1,5 @@
-//! Object stores by their addresses: `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`. Where they are and who
-//! asks comes from the environment, as each provider's own tools name it.
+//! Object stores by URL: `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`.
+//! Endpoint and credentials come from the environment variables of each provider's own tools.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::escape;
 
-/// The store that a scheme and what follows it name.
+/// Opens the store of a URL, split at `://`.
 pub fn place(scheme: &str, rest: &str) -> Result<Arc<dyn Place>, CliError> {
     let shown = escape(&format!("{scheme}://{rest}"));
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -53,17 +53,18 @@ fn hint(scheme: &str) -> &'static str {
 #[cfg(feature = "object-store")]
 use crate::audit::place::objects::Store;
 
-/// What speaks to the store. It reads the environment, and asks the cloud's metadata service where that says nothing.
+/// Creates the client of a store. It reads the environment, and queries the cloud's metadata
+/// service if that has no credentials.
 #[cfg(feature = "object-store")]
 fn client(scheme: &str, bucket: &str) -> Result<Arc<dyn Store>, object_store::Error> {
     use object_store::{BackoffConfig, RetryConfig};
     use std::time::Duration;
 
-    // An error says that there is one already: then it is ours, of another store.
+    // Fails if a provider is already installed: then it is ours, from another store.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let second = Duration::from_secs(1);
     let backoff = BackoffConfig { init_backoff: second / 10, max_backoff: second * 5, base: 2.0 };
-    // Half a minute at most: then the store is out of reach, or this object is.
+    // Retries for at most 30 seconds; after that the store, or this object, counts as unreachable.
     let retry = RetryConfig { backoff, max_retries: 5, retry_timeout: second * 30 };
     Ok(match scheme {
         "s3" => {

@@ -1,4 +1,4 @@
-//! Findings as people read them: faults, notes, and what is well where that is not too much.
+//! Findings for people: faults, notes and, in a small audit, valid files.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use pgseal_verify::format::rehearsal::RehearsalOutcome;
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::words;
 
-/// Up to so many files each is shown; of more only what is wrong or worth a note.
+/// Maximum number of files that are all listed. In a larger audit only faults and notes are.
 const FEW: usize = 100;
 
-/// Every line but the sum.
+/// All lines except the sum.
 pub fn lines(report: &Report, summary: &Summary, all: bool, out: Output) -> String {
     let every = all || report.findings.len() <= FEW;
     let mut text = String::new();
@@ -52,7 +52,7 @@ fn finding_lines(finding: &Finding, every: bool, around: &Around<'_>, out: Outpu
     let path = escape(&finding.path);
     let mut lines = Vec::new();
     if let (Some(facts), false, true) = (&finding.facts, finding.is_faulty(), every) {
-        // What nobody signed is not ok: `receipt verify` refuses it.
+        // An unsigned receipt is not ok: `receipt verify` rejects it.
         let is_unsigned = finding.is_unsigned();
         let ok = if is_unsigned { out.paint(Paint::Bad, "unsigned") } else { out.paint(Paint::Good, "ok") };
         lines.push(format!("{ok} {path}: {}", said(finding.kind, facts)));
@@ -80,14 +80,14 @@ fn finding_lines(finding: &Finding, every: bool, around: &Around<'_>, out: Outpu
         let (bad, sentence) = (out.paint(Paint::Bad, "FAULT"), escape(&fault.sentence));
         lines.push(format!("{bad} {path}: {sentence} ({})", fault.kind));
     }
-    // The first line has said already that nobody signed it.
+    // The first line has already reported the missing signature.
     for note in finding.notes.iter().filter(|note| !every || note.kind != FaultKind::UnsignedReceipt) {
         lines.push(format!("note {path}: {} ({})", escape(&note.sentence), note.kind));
     }
     lines
 }
 
-/// What other files say of a release, by its id.
+/// Facts from other files, by release id.
 #[derive(Default)]
 struct Around<'a> {
     chains: Chains<'a>,
@@ -100,10 +100,11 @@ impl<'a> Around<'a> {
     }
 }
 
-/// What was done with each release, by its id: when, whether it goes back, and a line about it.
+/// Actions on each release, by its id: time, whether it is a rollback, and a line about it.
 type Chains<'a> = BTreeMap<&'a Digest, Vec<(Timestamp, bool, String)>>;
 
-/// Runs and rehearsals that somebody signed, in the order of their times; of one second the run before its rollback.
+/// Collects signed runs and rehearsals in chronological order. In the same second a run precedes
+/// its rollback.
 fn chains(report: &Report) -> Chains<'_> {
     let mut chains = Chains::new();
     for finding in report.findings.iter().filter(|finding| !finding.is_faulty() && !finding.is_unsigned()) {
@@ -172,7 +173,7 @@ fn said(kind: Kind, facts: &Facts) -> String {
     }
 }
 
-/// Since when a signature exists, where anybody says so.
+/// The time since which a signature exists, if there is evidence of one.
 fn since(evidence: Seen) -> String {
     evidence.at.map(|_| format!(", {evidence}")).unwrap_or_default()
 }

@@ -1,5 +1,6 @@
-//! What a connection string leaves open: the service, libpq's environment variables, the files in `~/.postgresql`
-//! (PostgreSQL manual, "Environment Variables", "The Connection Service File", "Client Certificates").
+//! Defaults for a connection string: the service, libpq's environment variables, and the files in
+//! `~/.postgresql` (PostgreSQL manual, "Environment Variables", "The Connection Service File",
+//! "Client Certificates").
 
 use std::env;
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use super::service;
 use crate::postgres::keywords::{KEYWORDS, SESSION_VARIABLES};
 use crate::postgres::{Parameters, SettingsError};
 
-/// Fills in what is not given. A value that is there, even an empty one, stays.
+/// Sets missing parameters. A parameter that is present, even if empty, is kept.
 pub fn complete(parameters: &mut Parameters) -> Result<(), SettingsError> {
     for keyword in ["service", "servicefile"] {
         from_variable(parameters, keyword)?;
@@ -36,12 +37,12 @@ pub fn complete(parameters: &mut Parameters) -> Result<(), SettingsError> {
     files_of_tls(parameters)
 }
 
-/// `PGPASSWORD`, where it is set.
+/// Sets the password from `PGPASSWORD`.
 pub fn password(parameters: &mut Parameters) -> Result<(), SettingsError> {
     from_variable(parameters, "password")
 }
 
-/// The home directory, where there is one.
+/// The home directory, if there is one.
 pub fn home() -> Option<PathBuf> {
     env::home_dir().filter(|home| !home.as_os_str().is_empty())
 }
@@ -59,13 +60,13 @@ fn variable(name: &str) -> Result<Option<String>, SettingsError> {
     value.into_string().map(Some).map_err(|_| SettingsError::Syntax(format!("{name} is not UTF-8")))
 }
 
-/// Files that libpq looks for: what is there counts.
+/// Sets the parameters of files that libpq uses if they exist.
 fn files_of_tls(parameters: &mut Parameters) -> Result<(), SettingsError> {
     let Some(dir) = home().map(|home| home.join(".postgresql")) else { return Ok(()) };
     for (keyword, name) in [("sslrootcert", "root.crt"), ("sslcrl", "root.crl"), ("sslcert", "postgresql.crt")] {
         let file = dir.join(name);
         if let Some(path) = file.to_str().filter(|_| file.exists()) {
-            // A list of revoked certificates says nothing about the system's.
+            // A revocation list does not apply to the system's certificates.
             if keyword != "sslcrl" || parameters.get("sslrootcert").is_some_and(|roots| roots != "system") {
                 parameters.set_default(keyword, path)?;
             }

@@ -1,5 +1,5 @@
-//! Where the database is: `--db`, then the service file, then libpq's environment, then its defaults, in this order
-//! (docs/connections.md).
+//! Connection parameters from `--db`, the service file, libpq's environment and its defaults, in
+//! this order (docs/connections.md).
 
 mod environment;
 mod passfile;
@@ -10,16 +10,16 @@ use super::exit::Exit;
 use super::output::{Output, escape};
 use crate::postgres::{Connector, Parameters, Settings, SettingsError};
 
-/// What is said beside the answer, whatever was asked for.
+/// Output for warnings, which appear with any output options.
 const ALOUD: Output = Output { json: false, quiet: false, color: false };
 
-/// How to connect; nothing is opened yet. A password is never shown, also not in errors.
+/// Creates a connector without connecting. Passwords are never shown, also not in errors.
 pub fn connector(db: Option<&str>) -> Result<Connector, CliError> {
     connector_for_gates(db, None).map(|(connector, _)| connector)
 }
 
-/// The same, with a role that gates and probes are asked as; and with the parameters that it was made of, for programs that
-/// connect by themselves.
+/// Like [`connector`], with a separate role for gates and probes. Also returns the parameters, for
+/// programs that connect by themselves.
 pub fn connector_for_gates(db: Option<&str>, gate_user: Option<&str>) -> Result<(Connector, Parameters), CliError> {
     let (settings, parameters) = settings(db)?;
     let gate = gate_user.map(|role| gate_settings(&settings.database, &parameters, role)).transpose()?;
@@ -27,12 +27,13 @@ pub fn connector_for_gates(db: Option<&str>, gate_user: Option<&str>) -> Result<
     Ok((gate.into_iter().fold(connector, Connector::asking_as), parameters))
 }
 
-/// The same server and database as another role, whose password is where libpq finds one: `PGPASSWORD`, then the password
-/// file. One in `--db` or in a service file is of the role there.
+/// Settings for another role on the same server and database. Its password comes from `PGPASSWORD`,
+/// then from the password file; a password in `--db` or in a service file belongs to the role
+/// there.
 fn gate_settings(database: &str, parameters: &Parameters, role: &str) -> Result<Settings, CliError> {
     let mut parameters = parameters.clone();
     parameters.remove("password");
-    // Else it would be the name of the role.
+    // The database name would default to the name of the role.
     for (keyword, value) in [("dbname", database), ("user", role)] {
         parameters.set(keyword, value).map_err(|error| wrong(&error))?;
     }
@@ -43,7 +44,8 @@ fn gate_settings(database: &str, parameters: &Parameters, role: &str) -> Result<
 fn settings(db: Option<&str>) -> Result<(Settings, Parameters), CliError> {
     let mut parameters = Parameters::parse(db.unwrap_or_default()).map_err(|error| wrong(&error))?;
     if parameters.get("password").is_some() {
-        // Nobody can take it back from there without unsafe code; psql leaves it there, too.
+        // Removing it from the command line of this process needs unsafe code; psql leaves it
+        // there, too.
         ALOUD.warning(
             "the password in --db can be read by everybody on this host while pgseal runs (ps); \
              ~/.pgpass and PGPASSWORD hide it",

@@ -1,5 +1,5 @@
-//! The password file (PostgreSQL manual, "The Password File"): `hostname:port:database:username:password`, the first
-//! line that fits.
+//! The password file (PostgreSQL manual, "The Password File"): lines of
+//! `hostname:port:database:username:password`, of which the first match counts.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -10,12 +10,13 @@ use zeroize::Zeroizing;
 use super::environment::home;
 use crate::postgres::{Parameters, Password, Settings};
 
-/// Which file to ask.
+/// Path of the password file.
 pub fn path(parameters: &Parameters) -> Option<PathBuf> {
     parameters.get("passfile").map(PathBuf::from).or_else(|| Some(home()?.join(".pgpass")))
 }
 
-/// Gives each host its password. A file that others may read is left alone, as libpq leaves it; what to say about it.
+/// Sets the password of each host. Like libpq, ignores a file that others may access, and returns a
+/// warning.
 pub fn fill(settings: &mut Settings, path: &Path) -> Option<String> {
     let about = fs::metadata(path).ok()?;
     if !about.is_file() {
@@ -37,7 +38,7 @@ pub fn fill(settings: &mut Settings, path: &Path) -> Option<String> {
     None
 }
 
-/// The password of the first line that fits.
+/// Returns the password of the first matching line.
 fn find(text: &str, wanted: [&str; 4]) -> Option<Zeroizing<String>> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines.filter_map(|line| fits(line, wanted)).next()
@@ -56,7 +57,7 @@ fn fits(line: &str, wanted: [&str; 4]) -> Option<Zeroizing<String>> {
     (!password.is_empty()).then_some(password)
 }
 
-/// Up to a colon without a backslash before it, and what follows.
+/// Splits at the first unescaped colon.
 fn field(text: &str) -> Option<(Zeroizing<String>, &str)> {
     let mut escaped = false;
     for (at, c) in text.char_indices() {
@@ -68,7 +69,7 @@ fn field(text: &str) -> Option<(Zeroizing<String>, &str)> {
     None
 }
 
-/// Without the backslashes that protect a colon or a backslash.
+/// Removes the backslashes that escape a colon or a backslash.
 fn plain(text: &str) -> Zeroizing<String> {
     let mut plain = Zeroizing::new(String::with_capacity(text.len()));
     let mut chars = text.chars();

@@ -1,4 +1,5 @@
-//! The connection service file (PostgreSQL manual, "The Connection Service File"): sections of keywords and values.
+//! The connection service file (PostgreSQL manual, "The Connection Service File"): sections of
+//! keywords and values.
 
 use std::env;
 use std::fs;
@@ -7,10 +8,10 @@ use std::path::{Path, PathBuf};
 use super::environment::home;
 use crate::postgres::{Parameters, SettingsError};
 
-/// Where Debian and Red Hat have the system's file, when `PGSYSCONFDIR` says nothing.
+/// Directories of the system's file on Debian and Red Hat, used if `PGSYSCONFDIR` is not set.
 const SYSTEM: [&str; 2] = ["/etc/postgresql-common", "/etc/sysconfig/pgsql"];
 
-/// Takes over what the service says and nothing else has said.
+/// Sets the parameters of the service that are not set yet.
 pub fn apply(name: &str, parameters: &mut Parameters) -> Result<(), SettingsError> {
     for path in files(parameters) {
         let text = match fs::read_to_string(&path) {
@@ -44,7 +45,8 @@ fn files(parameters: &Parameters) -> Vec<PathBuf> {
 
 type Pairs<'t> = Vec<(usize, &'t str, &'t str)>;
 
-/// Keywords and values of a section with their lines, the first of a keyword only; or the line that is wrong.
+/// Keywords and values of a section with their line numbers; only the first value of a keyword
+/// counts. An error has the number of the invalid line.
 fn section<'t>(text: &'t str, name: &str) -> Result<Option<Pairs<'t>>, (usize, String)> {
     let mut found: Option<Pairs<'t>> = None;
     for (number, line) in text.lines().enumerate() {
@@ -56,7 +58,7 @@ fn section<'t>(text: &'t str, name: &str) -> Result<Option<Pairs<'t>>, (usize, S
             if found.is_some() {
                 break;
             }
-            // As libpq compares: up to the first bracket.
+            // Compares up to the first bracket, like libpq.
             found = (title.strip_prefix(name).is_some_and(|rest| rest.starts_with(']'))).then(Vec::new);
         } else if let Some(pairs) = &mut found {
             if line.starts_with("ldap") {

@@ -1,4 +1,4 @@
-//! Errors of an archive's log, and what to do about each.
+//! Errors of an archive's log, with hints.
 
 use super::super::kind::Kind;
 use super::CliError;
@@ -10,10 +10,10 @@ use crate::tlog::checkpoint::{CheckpointError, SignCheckpointError};
 use crate::tlog::proof_file::ProofFileError;
 use crate::trust::root::SignatureError;
 
-/// What shows everything that is wrong.
+/// Hint for a damaged log.
 const VERIFY: &str = "`pgseal archive verify` tells all that is wrong with it; nothing was changed";
 
-/// What helps where a link is in the way.
+/// Hint for a symbolic link inside an archive.
 pub const NO_LINK: &str =
     "the files of an archive lie in it, not elsewhere: put the file or directory itself in the link's place";
 

@@ -1,4 +1,4 @@
-//! Errors of files: malformed, not authentic, not allowed by the trust root; what to do about each.
+//! Errors of files that are malformed, not authentic or rejected by the trust root, with hints.
 
 use super::super::escape::shown;
 use super::super::exit::Exit;
@@ -18,7 +18,7 @@ use crate::trust::secret_key::SecretKeyError;
 use crate::trust::store::StoreError;
 use crate::trust::timestamp::TimestampError;
 
-/// What to do about a clock that can't be right.
+/// Hint for a host clock that must be wrong.
 pub const CLOCK_HINT: &str =
     "set this host's clock: keys and expiry are judged by it, and no flag makes it right; nothing was changed";
 
@@ -121,7 +121,7 @@ impl From<AttachError> for CliError {
     }
 }
 
-/// The kind of a signature that does not count.
+/// Error kind for a signature that does not count.
 pub fn signature_kind(error: &SignatureError) -> Kind {
     match error {
         SignatureError::UnknownKey(_) => Kind::UnknownKey,

@@ -75,12 +75,12 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
 }
 
-/// The warnings about a release that packs.
+/// Warnings about a valid release definition.
 pub fn found_in(definition: &Definition) -> Vec<Finding> {
     warnings(definition, &Process::own())
 }
 
-/// How many warnings are open, and how many acknowledged.
+/// Number of open and of acknowledged warnings.
 pub fn count(findings: &[Finding]) -> (usize, usize) {
     let open = findings.iter().filter(|finding| finding.acknowledged.is_none()).count();
     (open, findings.len() - open)

@@ -1,4 +1,5 @@
-//! The process that asks squawk: this program again, started anew for each question, ended when it takes too long.
+//! Child process that runs squawk: this program again, started for each query and killed after a
+//! time limit.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -13,23 +14,24 @@ use super::worker::QUESTION_BYTES;
 use crate::lint::Analyst;
 use crate::lint::squawk::{Answer, Question};
 
-/// Four MiB of definitions take two seconds; more than this is a text that the parser can't cope with.
+/// Time limit of a query. Four MiB of definitions take two seconds; the parser can't cope with a
+/// text that takes longer than this.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// An answer is at most as long as this, in bytes.
+/// Maximum length of an answer, in bytes.
 const ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 
-/// How to start it.
+/// Command and time limits of the child process.
 pub struct Process {
     program: io::Result<OsString>,
     arguments: Vec<OsString>,
     limit: Duration,
-    /// For all questions together.
+    /// Remaining time for all queries together.
     left: Mutex<Duration>,
 }
 
 impl Process {
-    /// This very program.
+    /// Runs this program.
     pub fn own() -> Self {
         let program = std::env::current_exe().map(Into::into);
         Self { program, arguments: vec!["lint-worker".into()], limit: LIMIT, left: Mutex::new(3 * LIMIT) }
@@ -42,7 +44,7 @@ impl Process {
     fn started(&self) -> Result<Child, String> {
         let program = self.program.as_ref().map_err(|error| format!("this program's file is not known: {error}"))?;
         let mut command = Command::new(program);
-        // It needs nothing of the caller; what a dying parser says is of use to nobody.
+        // The child inherits no environment; the error output of a crashing parser helps no reader.
         command.args(&self.arguments).env_clear().current_dir("/");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         command.spawn().map_err(|error| format!("the linter's process did not start: {error}"))
@@ -61,8 +63,8 @@ impl Analyst for Process {
         let mut child = self.started()?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else { return Err("it has no pipes".to_owned()) };
-        // Each direction by a thread of its own: a process that reads nothing must not stop us. A killed process
-        // closes its ends, and so ends both.
+        // Each direction has its own thread, since a process that reads nothing must not block this
+        // one. A killed process closes both pipes, which ends both threads.
         thread::spawn(move || stdin.write_all(&length.to_be_bytes()).and_then(|()| stdin.write_all(&body)));
         let (send, receive) = channel();
         thread::spawn(move || {
@@ -86,7 +88,7 @@ impl Analyst for Process {
     }
 }
 
-/// Waits for it; what doesn't end by itself is killed. `None` for that.
+/// Waits for the process to end. Kills it after the limit and returns `None`.
 fn end(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     let (begun, mut pause) = (Instant::now(), Duration::from_micros(50));
     while begun.elapsed() < limit {
@@ -94,7 +96,7 @@ fn end(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
             return Some(status);
         }
         thread::sleep(pause);
-        // It has closed its answer, so it is ending: seldom is it waited for longer than this.
+        // It has closed its output and is about to end, so longer waits are rare.
         pause = (2 * pause).min(Duration::from_millis(1));
     }
     let _ = child.kill();
@@ -140,7 +142,7 @@ mod tests {
     #[test]
     fn nobody_waits_for_a_process_that_hangs() {
         let begun = Instant::now();
-        // One reads nothing, one has closed its answer, one never answers.
+        // The first reads nothing, the second has closed its output, the third never answers.
         for script in ["exec sleep 60", "exec >&-; exec sleep 60", "cat > /dev/null; exec sleep 60"] {
             let why = shell(script, Duration::from_millis(300)).expect_err("it hangs");
             assert!(why.contains("longer"), "{why}");

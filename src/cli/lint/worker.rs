@@ -1,5 +1,5 @@
-//! `pgseal lint-worker`: reads one question from stdin, answers on stdout, ends. Hidden: `lint` and `pack` start it, since
-//! a text can end the parser's process.
+//! `pgseal lint-worker`: reads one query from stdin, answers on stdout and exits. Hidden; started
+//! by `lint` and `pack`, since some texts crash the parser's process.
 
 use std::io::Read;
 
@@ -8,13 +8,13 @@ use super::super::exit::Exit;
 use super::super::output::Output;
 use crate::lint::squawk::{Question, answer};
 
-/// The longest question, in bytes: 4 MiB of definitions, which JSON may write six times as long.
+/// Maximum length of a query, in bytes: 4 MiB of definitions, which JSON may expand sixfold.
 pub const QUESTION_BYTES: u32 = 32 * 1024 * 1024;
 
-/// The parser's stack, in bytes. The nesting that `lint` lets through needs a part of it.
+/// Stack of the parser, in bytes. The nesting depth that `lint` accepts needs only a part of it.
 const STACK: usize = 64 * 1024 * 1024;
 
-/// Four bytes of length, the highest first, then JSON.
+/// Reads the length in four bytes, big-endian, then the query as JSON.
 pub fn run(out: Output) -> Result<Exit, CliError> {
     let unfit = |error: &dyn std::fmt::Display| {
         CliError::new(Exit::Usage, format!("this is no question to the linter: {error}"))

@@ -1,4 +1,4 @@
-//! What a rehearsal of this very release has measured.
+//! Measurements from a rehearsal of the same release.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,11 +18,11 @@ use pgseal_verify::format::rehearsal::{LockRecord, Rehearsal, RehearsalOutcome};
 pub struct Rehearsed {
     file: PathBuf,
     rehearsal: Rehearsal,
-    /// Whose signature held; `None` where nobody signed it.
+    /// Owner of the signing key; `None` if the receipt is unsigned.
     signer: Option<String>,
 }
 
-/// The rehearsal that is named, or the latest that is found in a directory.
+/// Finds the rehearsal given as argument, or the latest one in a directory.
 pub fn find(
     named: Option<&Path>,
     receipts: &Path,
@@ -40,7 +40,7 @@ pub fn find(
             Err(why) => Err(CliError::new(Exit::NotAuthentic, format!("{}: {why}", shown(file)))),
         };
     }
-    // A directory that isn't there has none.
+    // A missing directory has none.
     let entries = std::fs::read_dir(receipts).into_iter().flatten().filter_map(Result::ok);
     let files = entries.map(|entry| entry.path()).filter(|path| rehearsal::is_one(path));
     let mut found: Vec<Rehearsed> = Vec::new();
@@ -64,13 +64,14 @@ fn read(file: &Path, root: &TrustRoot, bundle: &AuthenticatedBundle, when: When)
 }
 
 impl Rehearsed {
-    /// Every relation that was locked.
+    /// All locked relations.
     pub fn relations(&self) -> impl Iterator<Item = &str> {
         self.rehearsal.locks.iter().map(|lock| lock.relation.as_str())
     }
 
-    /// Locks that a tier took and that somebody waits for, the longest first. `tables` says of indexes which table they are
-    /// of: where that is locked as strongly, nobody waits for the index.
+    /// Locks of a tier that can make other sessions wait, longest first. `tables` maps indexes to
+    /// their tables. An index is left out if its table is locked at least as strongly, since
+    /// nothing waits for the index then.
     pub fn locks(&self, tier: &str, tables: &BTreeMap<String, String>) -> Vec<&LockRecord> {
         let all = &self.rehearsal.locks;
         let with_its_table = |lock: &LockRecord| {
@@ -84,12 +85,12 @@ impl Rehearsed {
         locks
     }
 
-    /// How long a tier took.
+    /// Duration of a tier.
     pub fn milliseconds(&self, tier: &str) -> Option<u64> {
         self.rehearsal.tiers.iter().find(|record| record.name == tier).map(|record| record.milliseconds)
     }
 
-    /// One line for people.
+    /// Prints one line for people.
     pub fn show(&self, out: Output) {
         let outcome = match self.rehearsal.outcome {
             RehearsalOutcome::Proved => out.paint(Paint::Good, "rehearsed"),
@@ -105,7 +106,7 @@ impl Rehearsed {
         out.line(format!("{outcome} on {finished}, {signer}: {file}"));
     }
 
-    /// For `--json`.
+    /// The object for `--json`.
     pub fn document(&self) -> Value {
         json!({
             "file": self.file.to_string_lossy(),

@@ -1,4 +1,4 @@
-//! A plan for people: on one screen where the release is small.
+//! A plan for people; a small release fits on one screen.
 
 use super::super::output::{Output, Paint, escape};
 use super::super::{acknowledged, approvals, gate, points, stage, table};
@@ -9,12 +9,12 @@ use pgseal_verify::format::expectation::Expectation;
 use pgseal_verify::format::manifest::{Manifest, Transaction};
 use pgseal_verify::words::count;
 
-/// So many names of a kind are told; `--json` tells all.
+/// Maximum number of names shown per kind; `--json` has all of them.
 const NAMES: usize = 2;
-/// So many locks of a tier are told.
+/// Maximum number of locks shown per tier.
 const LOCKS: usize = 3;
 
-/// Everything.
+/// Prints the whole plan.
 pub fn show(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>, out: Output) {
     match &plan.gates {
         Some(gates) => gate::show(gates, out),
@@ -60,7 +60,7 @@ fn one(tier: &PlannedTier, answer: &Answer<'_>, out: Output) {
             few(took.chain(told).collect(), LOCKS + 1)
         }
         None => {
-            // The strongest first.
+            // Strongest first.
             let mut locks: Vec<_> = tier.locks.iter().collect();
             locks.sort_by_key(|lock| std::cmp::Reverse(lock.mode));
             few(locks.iter().map(|lock| format!("{} {}", lock.mode.as_str(), lock.relation)).collect(), LOCKS)
@@ -75,7 +75,7 @@ fn one(tier: &PlannedTier, answer: &Answer<'_>, out: Output) {
     }
 }
 
-/// What is done to which objects, by kind.
+/// Objects by action and kind.
 fn objects(tier: &PlannedTier) -> Vec<String> {
     let mut said = Vec::new();
     for how in [How::Creates, How::Alters, How::Writes, How::Drops] {
@@ -109,7 +109,7 @@ fn few(mut names: Vec<String>, most: usize) -> String {
     if more == 0 { told } else { format!("{told} and {more} more") }
 }
 
-/// What the probe sees now, and what it has to see before and after.
+/// Prints the current result of the probe next to the expected values before and after.
 fn states(manifest: &Manifest, plan: &Plan, out: Output) {
     let Some(now) = &plan.now else { return };
     let states = &manifest.states;
@@ -126,7 +126,7 @@ fn states(manifest: &Manifest, plan: &Plan, out: Output) {
     out.line(table::render(&["", "now", "baseline", "finalized"], rows.collect()));
 }
 
-/// Where a run can stop; a release of one transaction can't.
+/// Prints the phases between which a run can stop. A release of a single transaction has none.
 fn phases(plan: &Plan, out: Output) {
     if plan.phases.iter().all(|phase| phase.transaction == Transaction::Release) {
         return;

@@ -1,4 +1,4 @@
-//! What a receipt of either kind says, for the list of `receipt verify`.
+//! Summary of a receipt or rehearsal receipt for `receipt verify`.
 
 use serde_json::{Value, json};
 
@@ -9,11 +9,11 @@ use pgseal_verify::format::manifest::Release;
 use pgseal_verify::format::receipt::ReceiptStatement;
 use pgseal_verify::format::rehearsal::RehearsalStatement;
 
-/// What it says, where its signature holds.
+/// Content of a receipt or rehearsal receipt with a valid signature, or with none.
 pub struct Said {
     pub release: Release,
     pub release_id: Option<Digest>,
-    /// Of the run, or of the rehearsal.
+    /// Id of the run or the rehearsal.
     pub run_id: String,
     pub action: Value,
     pub outcome: Value,

@@ -17,7 +17,7 @@ use pgseal_verify::format::rehearsal::{CloneMethod, Source};
 use pgseal_verify::format::statement::title;
 use pgseal_verify::words::count;
 
-/// So many of the slowest statements are shown.
+/// Maximum number of slowest statements shown.
 const SLOWEST: usize = 5;
 
 #[derive(clap::Args, Debug)]
@@ -90,7 +90,7 @@ fn of_rehearsal(
     Ok(Exit::Done)
 }
 
-/// Where the clone came from.
+/// Origin of the clone.
 fn from(source: &Source) -> String {
     let name = source.database.as_deref().map(escape).unwrap_or_default();
     let bytes = source.dump_bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();
@@ -221,7 +221,7 @@ fn scripts(receipt: &Receipt, out: Output) {
     }
 }
 
-/// What the receipt proves.
+/// Shows the evidence: the signature and the sibling journal.
 fn proof(
     file: &Path,
     statement: &ReceiptStatement,

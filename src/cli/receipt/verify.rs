@@ -32,10 +32,10 @@ pub struct Args {
     bundle: Option<PathBuf>,
 }
 
-/// What was found about one file.
+/// Result for one file.
 struct Finding<'a> {
     path: &'a Path,
-    /// What it says; nothing where its signature does not hold.
+    /// Content of the receipt; `None` if it could not be authenticated.
     said: Option<Said>,
     signed: Option<(KeyId, Evidence)>,
     journal: Option<Beside>,
@@ -43,7 +43,8 @@ struct Finding<'a> {
 }
 
 impl Finding<'_> {
-    /// Nothing is wrong with it, and nobody signed it: no fault, as `audit` says too, and never authentic.
+    /// True for a receipt without signature and without fault. As in `audit`, it is no fault, but
+    /// it never counts as authentic.
     fn is_unsigned(&self) -> bool {
         self.faults.is_empty() && self.signed.is_none()
     }
@@ -71,7 +72,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let not_signed = if unsigned == 0 { String::new() } else { format!("{unsigned} not signed, ") };
     out.line(format!("{all}, {authentic} authentic, {not_signed}{faulty} faulty"));
     let exits = findings.iter().flat_map(|finding| &finding.faults).map(|(exit, _)| *exit);
-    // Asked whether these very files are authentic, the answer about one that nobody signed is no.
+    // The caller asks whether these files are authentic; an unsigned file is not.
     let exits = exits.chain((unsigned > 0).then_some(Exit::NotAuthentic));
     Ok(exits.max_by_key(|exit| exit.code()).unwrap_or(Exit::Done))
 }
@@ -104,7 +105,7 @@ fn find<'a>(
     if let Some(id) = bundle.map(AuthenticatedBundle::release_id).filter(|id| said.release_id != Some(id.digest())) {
         fault(format!("it is of another release than the bundle, whose id is {id}"));
     }
-    // A rehearsal leaves no journal: its clone is gone.
+    // A rehearsal leaves no journal: its clone is dropped.
     match receipt.map(|statement| receipt::journal_of(path, &statement)) {
         None => {}
         Some(Ok(beside)) => {
@@ -165,7 +166,7 @@ fn show(finding: &Finding<'_>, root: &TrustRoot, out: Output) {
     }
 }
 
-/// What is said of the journal beside an authentic receipt.
+/// One line about the sibling journal of an authentic receipt.
 pub fn said(beside: &Beside) -> Option<String> {
     match beside {
         Beside::Missing => Some("no journal is beside it".to_owned()),

@@ -1,4 +1,4 @@
-//! Which kind of dump it is, by its first bytes, and what its bytes are.
+//! Detects the format of a dump by its first bytes, and hashes it.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,13 +10,13 @@ use super::super::output::shown;
 use crate::release::rehearse::ClonedFrom;
 use pgseal_verify::digest::{Digest, Hasher};
 
-/// What a dump of `pg_dump -Fc` begins with.
+/// First bytes of a dump by `pg_dump -Fc`.
 const CUSTOM: &[u8] = b"PGDMP";
 
-/// The first member of `pg_dump -Ft`, and the table of contents of `pg_dump -Fd`.
+/// First member of `pg_dump -Ft`, and the table of contents of `pg_dump -Fd`.
 const CONTENTS: &str = "toc.dat";
 
-/// Looks at a dump and hashes it.
+/// Detects the format of a dump and hashes it.
 pub fn read(path: &Path) -> Result<ClonedFrom<'_>, CliError> {
     let failed = |error: io::Error| CliError::io(path, &error);
     if path.is_dir() {
@@ -35,7 +35,7 @@ pub fn read(path: &Path) -> Result<ClonedFrom<'_>, CliError> {
     Ok(ClonedFrom::Dump { path, sha256, bytes, is_sql })
 }
 
-/// Its digest, and how many bytes it has.
+/// Digest and length of a file.
 fn file(path: &Path) -> io::Result<(Digest, u64)> {
     let (mut file, mut hasher, mut buffer) = (File::open(path)?, Hasher::default(), vec![0; 1 << 16]);
     let mut bytes = 0;
@@ -50,7 +50,8 @@ fn file(path: &Path) -> io::Result<(Digest, u64)> {
     }
 }
 
-/// As `sha256sum *` says it of the files in the order of their names, hashed; and how many bytes they have together.
+/// Digest of the lines that `sha256sum *` prints for the files, sorted by name, and their total
+/// length.
 fn directory(path: &Path) -> io::Result<(Digest, u64)> {
     let entries = std::fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
     let mut files: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).filter(|path| path.is_file()).collect();

@@ -1,5 +1,6 @@
-//! `pgseal end-with PID PROGRAM ...`: becomes `pg_dump` or `pg_restore`, which end when the process PID does, however it does.
-//! Hidden: `rehearse` starts them by it, since nobody cleans up after `kill -9`.
+//! `pgseal end-with PID PROGRAM ...`: becomes `pg_dump` or `pg_restore`, which then end together
+//! with process PID, however it ends. Hidden; started by `rehearse`, since no process can clean up
+//! after `kill -9`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use super::super::exit::Exit;
 use super::super::output::shown;
 use crate::postgres::dump;
 
-/// This very program, whatever has become of its file meanwhile.
+/// This program, even if its file was replaced meanwhile.
 const OURSELVES: &str = "/proc/self/exe";
 
 #[derive(clap::Args, Debug)]
@@ -23,8 +24,8 @@ pub struct Args {
     arguments: Vec<OsString>,
 }
 
-/// What stands before a program's name, so that the program ends with this process; nothing where the system has no such
-/// thing: there it ends once its pipe is closed.
+/// Prefix of a command line that ties the program to the life of this process. Empty if the system
+/// does not support that; the program then ends when its pipe is closed.
 pub fn launcher() -> Vec<OsString> {
     if cfg!(target_os = "linux") && Path::new(OURSELVES).exists() {
         return vec![OURSELVES.into(), "end-with".into(), std::process::id().to_string().into()];
@@ -38,7 +39,7 @@ pub fn run(args: &Args) -> Result<Exit, CliError> {
     Err(CliError::new(Exit::Internal, format!("{}: {error}", shown(&args.program))))
 }
 
-/// The system keeps what is asked here when the program takes this one's place.
+/// Requests SIGKILL at the parent's death. The request survives `exec`.
 #[cfg(target_os = "linux")]
 fn follow(pid: u32) -> Result<(), CliError> {
     use std::os::unix::fs::MetadataExt;
@@ -56,7 +57,7 @@ fn follow(pid: u32) -> Result<(), CliError> {
         _ => return Err(stranger()),
     }
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed)?;
-    // It may have ended before it was asked.
+    // The parent may have ended before the request.
     let parent = getppid().map_or(0, |parent| parent.as_raw_nonzero().get());
     if i64::from(parent) != i64::from(pid) {
         return Err(stranger());

@@ -1,4 +1,4 @@
-//! Tells a rehearsal while it goes on: a line a step, and what happened in a step only where it failed.
+//! Reports a rehearsal in progress: one line per step, with the events of a step only if it failed.
 
 use super::super::output::{Output, Paint, escape};
 use super::super::progress::Progress;
@@ -6,7 +6,7 @@ use crate::release::rehearse::Steps;
 use crate::release::{Event, Observer};
 use pgseal_verify::format::rehearsal::RehearsalStep;
 
-/// Tells the steps.
+/// Observer that prints the steps.
 pub struct Narrator {
     pub progress: Progress,
     pub out: Output,
@@ -38,7 +38,7 @@ impl Steps for Narrator {
     }
 }
 
-/// The first of several things, and how many there are; the receipt has them all.
+/// The first of several items and the number of the others; the receipt has all of them.
 fn first(detail: &str) -> String {
     match detail.split_once("; ") {
         None => detail.to_owned(),

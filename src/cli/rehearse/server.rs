@@ -1,4 +1,4 @@
-//! The server that `--db` names, as a rehearsal needs it.
+//! The server of `--db`, as a rehearsal uses it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,19 +9,19 @@ use crate::postgres::programs::dump_programs;
 use crate::postgres::{Connector, Dumps, Parameters};
 use crate::release::rehearse::Server;
 
-/// The server of a connection.
+/// A server and how to connect to it.
 pub struct Here {
     connector: Connector,
     parameters: Parameters,
 }
 
 impl Here {
-    /// Nothing is connected yet.
+    /// Does not connect yet.
     pub fn new(connector: Connector, parameters: Parameters) -> Self {
         Self { connector, parameters }
     }
 
-    /// The database that it names.
+    /// The database of `--db`.
     pub fn maintenance(&self) -> &dyn Connect {
         &self.connector
     }

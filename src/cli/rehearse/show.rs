@@ -1,18 +1,19 @@
-//! What a rehearsal saw, for people.
+//! Results of a rehearsal for people.
 
 use super::super::output::{Output, Paint, escape};
 use super::super::table;
 use pgseal_verify::format::rehearsal::{LockRecord, Rehearsal, RehearsalOutcome, RehearsalStep};
 use pgseal_verify::format::statement::title;
 
-/// So many locks are shown; the receipt has them all.
+/// Maximum number of locks shown; the receipt has all of them.
 const LOCKS_SHOWN: usize = 20;
 
-/// Locks from this one on keep writers waiting.
+/// Lock modes that make others wait, strongest first. All but the last make writers wait; the last
+/// conflicts with itself, the stronger modes and VACUUM.
 const STRONG: [&str; 5] =
     ["AccessExclusiveLock", "ExclusiveLock", "ShareRowExclusiveLock", "ShareLock", "ShareUpdateExclusiveLock"];
 
-/// Every step, and the locks that keep others waiting.
+/// Prints all steps and the locks that make others wait.
 pub fn show(rehearsal: &Rehearsal, out: Output) {
     let row = |step: &RehearsalStep| {
         let ok = if step.ok { "ok" } else { "FAILED" };
@@ -48,7 +49,7 @@ pub fn headline(rehearsal: &Rehearsal, out: Output) -> String {
     format!("rehearsal of {title} on {source}: {outcome}")
 }
 
-/// The locks in a line; the receipt has them one by one.
+/// Summary of the locks in one line; the receipt has each of them.
 pub fn locks(rehearsal: &Rehearsal) -> Option<String> {
     let strong = strong(rehearsal);
     let longest = strong.iter().max_by_key(|lock| lock.milliseconds)?;

@@ -1,4 +1,4 @@
-//! What went wrong in a rehearsal, for people, and how the program ends then.
+//! Errors of a rehearsal, with hints and exit codes.
 
 use super::super::error::{self, CliError};
 use super::super::exit::Exit;
@@ -13,9 +13,9 @@ use pgseal_verify::format::receipt::Action;
 
 const ON_CLONE: &str = "it happened on the clone; no session of a rehearsal writes to its source";
 
-/// The error of a step.
+/// Converts the error of a step.
 pub fn told(trouble: Trouble, step: &str) -> CliError {
-    // What does not hold after a rollback is the rollback's fault.
+    // After a rollback, a state that does not hold is the rollback's fault.
     let fault = if step.contains("rollback") { Kind::NotRestored } else { Kind::NotHeld };
     let this = match trouble {
         Trouble::Clone(error) => clone(&error),
@@ -51,8 +51,8 @@ pub fn told(trouble: Trouble, step: &str) -> CliError {
     if step.is_empty() { this } else { at(this, step) }
 }
 
-/// The clone begins where its source stands. What a person may do is about the source, which a rehearsal never asks to be
-/// rolled back.
+/// The clone starts in the state of its source. The hints are about the source, since a rehearsal
+/// never requires its rollback.
 fn preflight(error: PreflightError) -> CliError {
     let hint = match &error {
         PreflightError::AlreadyApplied(_) => {
@@ -75,7 +75,8 @@ fn at(this: CliError, step: &str) -> CliError {
     CliError { lines, ..this }
 }
 
-/// The first in the first line, every one below it where there are several.
+/// A single line is shown as it is. For several, the first line has their number and each follows
+/// below.
 fn list(kind: Kind, prefix: &str, lines: &[String]) -> CliError {
     match lines {
         [one] => CliError::new(kind, format!("{prefix}{one}")),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Report;
 use crate::matrix::{Approver, Cell, Database, Kept, Mark, ReleaseFacts, Signer, timeline, values};
 
-/// The document.
+/// Builds the document.
 pub fn value(report: &Report) -> Value {
     let verdict = &report.verdict;
     let release = report.facts.release.as_deref();

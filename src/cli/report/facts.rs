@@ -1,4 +1,4 @@
-//! Gathers what a report is made of.
+//! Collects the facts of a report.
 
 use super::super::approvals;
 use super::super::args::{now, open};
@@ -18,7 +18,8 @@ use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::receipt::TrustReference;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// Gathers. An error is that there is nothing to report about: no trust root, no file, a wrong argument.
+/// Collects the facts. Fails if there is no subject for a report: no trust root, no file, or an
+/// invalid argument. Faults of the bundle and the database are part of the report.
 pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
     let at = now();
     let root = args.bundle.root()?;
@@ -45,7 +46,7 @@ pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
     let papers = papers::read(args, &root, bundle.release_id(), at)?;
     troubles.extend(papers.troubles);
     let judged = When::At(at);
-    // Where nobody says which code a run would be ordered with: the one that most people approved.
+    // Without a code (`ratified_apr`) for the run, use the one with the most approvals.
     let tallies = match apr {
         Some(apr) => policy::tally(&root, bundle.approvals(), Some(apr), judged),
         None => {
@@ -73,7 +74,7 @@ pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
     Ok(Facts { now: at, file, known, troubles, release: Some(Box::new(release)) })
 }
 
-/// The question that a fault answers goes with it.
+/// Authenticates the bundle. An error is returned with the matrix row that it belongs to.
 fn authenticate<'r>(args: &Args, root: &'r TrustRoot, at: Timestamp) -> Result<BundleToRun<'r>, (Row, CliError)> {
     let file = open(&args.bundle.file).map_err(|error| (Row::Files, error))?;
     file.authenticate_to_run(root, at).map_err(|error| {
@@ -90,8 +91,8 @@ fn authenticate<'r>(args: &Args, root: &'r TrustRoot, at: Timestamp) -> Result<B
     })
 }
 
-/// What the trust root and this host's memory say of a run. A release that is in effect waits for no leave any more, but one
-/// that is blocked should not be there.
+/// Checks the trust root's policy and this host's clock memory. A release in effect needs no
+/// authorization any more, but a blocked one is still reported.
 fn admission(
     args: &Args,
     root: &TrustRoot,
@@ -125,7 +126,7 @@ fn approver(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when: 
     }
 }
 
-/// Something that is wrong, as its command says it.
+/// Converts an error to a trouble with the same text, excerpt, hint and exit code.
 pub fn stop(error: &CliError) -> Trouble {
     let (text, excerpt) =
         error.lines.split_first().map(|(first, below)| (first.clone(), below.to_vec())).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The report as Markdown: for a terminal, a ticket, a mail.
+//! The report as Markdown, for terminals, tickets and mail.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::matrix::Proof;
 use crate::matrix::words::day_and_time;
 use pgseal_verify::format::version::PGSEAL;
 
-/// The text.
+/// Renders the report.
 pub fn text(report: &Report) -> String {
     let verdict = &report.verdict;
     let mut lines = Lines::default();
@@ -89,7 +89,7 @@ fn matrix(report: &Report, lines: &mut Lines) {
     let open = report.matrix.cells.iter().filter(|cell| !cell.mark.is_clear());
     for cell in open.filter(|cell| !(cell.details.is_empty() && cell.excerpt.is_empty())) {
         lines.paragraph(format!("{}:\n", cell.row.title()));
-        // Indented by four, any text is code.
+        // Any text indented by four columns is code.
         cell.excerpt.iter().for_each(|line| lines.line(format!("    {}", escape(line))));
         if !(cell.excerpt.is_empty() || cell.details.is_empty()) {
             lines.line("");
@@ -114,7 +114,7 @@ fn piece(proof: &Proof) -> String {
     format!("{}: {}{at}{sha256}{keys}", proof.of.as_str(), inline(&proof.name))
 }
 
-/// Foreign text: one line, in which nothing means anything to Markdown, or to the HTML that it becomes.
+/// Escapes foreign text to one line that Markdown, and the HTML made from it, take literally.
 fn inline(text: &str) -> String {
     escape(text).chars().fold(String::new(), |mut line, c| {
         if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '&' | '!' | '~') {
@@ -125,12 +125,13 @@ fn inline(text: &str) -> String {
     })
 }
 
-/// The same, but for `commands` of ours in backquotes, as far as they come in pairs.
+/// Like [`inline`], but keeps our own `commands` in backquotes if the backquotes are balanced.
 fn prose(text: &str) -> String {
     with_code(text, fenced)
 }
 
-/// In backquotes nothing is escaped, and a cell of a table still ends at a bar.
+/// Like [`prose`] for a table cell: nothing is escaped in backquotes, but a bar would still end the
+/// cell.
 fn in_table(text: &str) -> String {
     with_code(text, |code| fenced(code).replace('|', "\\|"))
 }
@@ -144,7 +145,7 @@ fn with_code(text: &str, code: impl Fn(&str) -> String) -> String {
     parts.iter().enumerate().map(part).collect()
 }
 
-/// As it stands, between more backquotes than there are in a row in it.
+/// Puts code between more backquotes than its own longest run of them.
 fn fenced(code: &str) -> String {
     let code = escape(code);
     let longest = code.split(|c| c != '`').map(str::len).max().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! `pgseal report FILE`: GO or NO-GO from evidence, for people (Markdown, HTML) and programs (JSON). Read-only: it asks by
-//! the code of `verify`, `gate`, `plan`, `check` and `status`.
+//! `pgseal report FILE`: GO or NO-GO from evidence, for people (Markdown, HTML) and programs
+//! (JSON). Read-only; it uses the code of `verify`, `gate`, `plan`, `check` and `status`.
 
 mod document;
 mod facts;
@@ -25,7 +25,7 @@ use crate::durable;
 use crate::matrix::{self, Facts, Matrix, Verdict, Word};
 use crate::runbook::Known;
 
-/// Where every command looks.
+/// Default directory of receipts in every command.
 const RECEIPTS: &str = "pgseal-receipts";
 
 #[derive(clap::Args, Debug)]
@@ -70,7 +70,7 @@ enum Format {
     Json,
 }
 
-/// A report that is ready to be written down.
+/// A report ready to be rendered.
 struct Report {
     facts: Facts,
     matrix: Matrix,
@@ -78,12 +78,12 @@ struct Report {
 }
 
 impl Args {
-    /// The database that is named, if one is.
+    /// The database of `--db`.
     fn database(&self) -> Option<DatabaseArgs> {
         self.db.as_ref().map(|db| DatabaseArgs::named(db, &self.gate_user, &self.variables))
     }
 
-    /// What belongs on the commands that the report shows.
+    /// Arguments to repeat on the command lines in the report.
     fn known(&self, values: BTreeMap<String, String>) -> Known {
         let words = |paths: &[PathBuf]| paths.iter().map(|path| lines::word(path)).collect();
         Known {
@@ -127,7 +127,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(exit(&report.verdict))
 }
 
-/// The exit code of the word, among those that there are.
+/// Converts the verdict's exit code.
 fn exit(verdict: &Verdict) -> Exit {
     let all = [
         Exit::Done,

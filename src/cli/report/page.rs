@@ -10,7 +10,7 @@ use crate::matrix::{Cell, Mark, Proof, Word};
 use pgseal_verify::format::statement::title;
 use pgseal_verify::format::version::PGSEAL;
 
-/// The page.
+/// Renders the page.
 pub fn text(report: &Report) -> String {
     let (word, name, made) = (report.verdict.word, name(report), day_and_time(report.facts.now));
     let (class, icon) = match word {
@@ -40,7 +40,7 @@ pub fn text(report: &Report) -> String {
     .page(&html! { @for one in sections(report) { (section(report, &one)) } })
 }
 
-/// The release's name and version; of a file that is not authentic only the file's name is known.
+/// Name and version of the release; the file name if the file is not authentic.
 pub fn name(report: &Report) -> String {
     match &report.facts.release {
         Some(release) => title(&release.manifest.release.name, &release.manifest.release.version),
@@ -64,7 +64,8 @@ fn block(report: &Report, block: &Block) -> Markup {
         Block::Tasks(tasks) => html! {
             ol.todo { @for (what, command) in tasks { li {
                 p { (prose(what)) }
-                // Each word is an element of its own, so that lines break between words, not at hyphens.
+                // Each word is a separate element, so that lines break between words and not at
+                // hyphens.
                 @if let Some(command) = command { p.command { code { @for word in command.split(' ') { span { (word) } " " } } } }
             } } }
         },
@@ -109,7 +110,8 @@ fn block(report: &Report, block: &Block) -> Markup {
     }
 }
 
-/// A table. Its roles are written out, because browsers drop them when a narrow screen shows rows as cards.
+/// Renders a table. The roles are explicit because browsers drop them when a narrow screen shows
+/// rows as cards.
 fn table(id: &str, heads: &[&str], rows: &Markup) -> Markup {
     html! {
         table class=(id) role="table" aria-labelledby=(id) {
@@ -157,7 +159,7 @@ fn row(value: &ValueRow, heads: &[&str; 3]) -> Markup {
         tr role="row" class=(if value.changes { "changes" } else { "stays" }) {
             th scope="row" role="rowheader" { (value.name) }
             @for (at, (head, text)) in heads.iter().zip(&value.cells).enumerate() {
-                // Narrow screens show the head next to each value.
+                // Narrow screens show the column head next to each value.
                 td role="cell" data-head=(head) {
                     @if at == value.now { span.now { (text) } (holds(value.holds)) } @else { (text) }
                 }

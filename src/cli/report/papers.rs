@@ -1,5 +1,5 @@
-//! Reads what lies beside the bundle: receipts and rehearsal receipts. What is not signed by a key of the role `receipt` is
-//! named, and counts for nothing.
+//! Reads the receipts and rehearsal receipts of a release. Files not signed by a key of the role
+//! `receipt` are listed but do not count.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,27 +18,27 @@ use pgseal_verify::format::rehearsal::Rehearsal;
 use pgseal_verify::format::statement::{ReleaseId, Subject};
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// What was found.
+/// Receipts and rehearsal receipts found on this host.
 pub struct Papers {
     /// Signed receipts of this release, oldest first.
     pub receipts: Vec<Kept<Receipt>>,
     /// Signed rehearsal receipts of this release, oldest first.
     pub rehearsals: Vec<Kept<Rehearsal>>,
-    /// Files that count for nothing, and why.
+    /// Names of files that do not count, with reasons.
     pub uncounted: Vec<(String, String)>,
-    /// A rehearsal receipt that was named and is none of this release.
+    /// Faults of rehearsal receipts given as arguments that do not count.
     pub troubles: Vec<(Row, Trouble)>,
 }
 
-/// Not signed, which is no fault and no evidence.
+/// Reason for not counting an unsigned file, which is neither a fault nor evidence.
 const UNSIGNED: &str = "it is not signed, so anybody can have written it";
 
-/// Reads the directory of receipts, and the rehearsal receipts that were named.
+/// Reads the directory of receipts and the rehearsal receipts given as arguments.
 pub fn read(args: &Args, root: &TrustRoot, id: ReleaseId, at: Timestamp) -> Result<Papers, CliError> {
     let mut papers =
         Papers { receipts: Vec::new(), rehearsals: Vec::new(), uncounted: Vec::new(), troubles: Vec::new() };
     let files = files(&args.receipts).map_err(|error| CliError::io(&args.receipts, &error))?;
-    // A run is over; a rehearsal is what the next one rests on, and judged as `run` judges it.
+    // A run is over. The next run depends on a rehearsal, so it is judged as `run` judges it.
     let (when, rested_on) = (When::AsOf(at), When::At(at));
     for path in files {
         let name = name(&path);
@@ -76,7 +76,7 @@ impl Papers {
                 }
                 None => self.uncounted.push((name(path), UNSIGNED.to_owned())),
             },
-            // Of other releases nothing is told, and what is about none may be about this one.
+            // Receipts of other releases are skipped. An unreadable one may be about this release.
             Err(error) => {
                 let other = receipt::claimed(path).is_ok_and(|statement| !is_about(&statement.subject, id));
                 if !other {
@@ -86,7 +86,7 @@ impl Papers {
         }
     }
 
-    /// A file that somebody named is meant to count.
+    /// Records a fault: a file given as argument is meant to count.
     fn refuse(&mut self, path: &Path, why: &str) {
         let error =
             CliError::new(Exit::NotAuthentic, format!("the rehearsal receipt {} does not count: {why}", name(path)));
@@ -95,7 +95,8 @@ impl Papers {
     }
 }
 
-/// A rehearsal receipt of this release by a key of the role `receipt`; nothing where it is of another.
+/// Reads a rehearsal receipt signed by a key of the role `receipt`; `None` if it is of another
+/// release.
 fn rehearsed(path: &Path, root: &TrustRoot, id: ReleaseId, when: When) -> Result<Option<Kept<Rehearsal>>, String> {
     let read = rehearsal::read(path, root, when).map_err(|error| error.to_string())?;
     if !is_about(&read.statement.subject, id) {
@@ -106,7 +107,7 @@ fn rehearsed(path: &Path, root: &TrustRoot, id: ReleaseId, when: When) -> Result
     Ok(Some(kept(name(path), sha256, key, root, read.statement.predicate)))
 }
 
-/// The digest of the very bytes that were authenticated: a document that was read has only one spelling.
+/// Digest of the bytes that were authenticated: a parsed document has exactly one encoding.
 fn digest_of(statement: &impl serde::Serialize) -> Digest {
     Digest::of(&json::to_canonical(statement).unwrap_or_default())
 }
@@ -123,7 +124,7 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// In the order of their names; a missing directory has none.
+/// Files of a directory, sorted by path; none if the directory is missing.
 fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -1,4 +1,4 @@
-//! Asks the database, by the code of `status`, `plan` and `check`.
+//! Queries the database with the code of `status`, `plan` and `check`.
 
 use super::super::args::{DatabaseArgs, now};
 use super::super::check;
@@ -27,7 +27,8 @@ use pgseal_verify::format::receipt::VerifyRecord;
 
 type Troubles = Vec<(Row, Trouble)>;
 
-/// Asks. Wrong arguments and an interruption are errors; what the database says or doesn't say is an answer.
+/// Queries the database. Only invalid arguments and interruptions are errors; a failure of the
+/// database is part of the answer.
 pub fn ask(
     args: &Args,
     database: &DatabaseArgs,
@@ -79,7 +80,7 @@ fn in_effect(status: &Status, bundle: &AuthenticatedBundle) -> Option<Entry> {
     ledger::in_effect(&rows).into_iter().rfind(|row| row.release_id == id).cloned()
 }
 
-/// Runs that nobody came back from, or that go on now: as `status` sees them.
+/// Troubles for unfinished runs, interrupted or in progress, as `status` reports them.
 fn going_on(status: &Status) -> Troubles {
     let mut troubles = Vec::new();
     for one in &status.unfinished {
@@ -109,7 +110,7 @@ fn going_on(status: &Status) -> Troubles {
     troubles
 }
 
-/// What `run` would meet, and the checks that have to hold before it.
+/// Adds the obstacles that `run` would meet, and the baseline checks.
 fn baseline(mut answers: Answers, order: RunOrder<'_>, troubles: &mut Troubles) -> Answers {
     let plan = plan::make(order, &mut Silent);
     answers.gates = plan.gates;
@@ -136,7 +137,8 @@ fn baseline(mut answers: Answers, order: RunOrder<'_>, troubles: &mut Troubles) 
     answers
 }
 
-/// The question that an obstacle answers. A closed gate speaks for itself, and so do values that were seen.
+/// Matrix row of an obstacle. `None` for a closed gate and for known values, which have their own
+/// rows.
 fn row_of(obstacle: &Obstacle, is_seen: bool) -> Option<Row> {
     match obstacle {
         Obstacle::Gate(GateError::Blocked(_)) => None,
@@ -152,7 +154,7 @@ fn row_of(obstacle: &Obstacle, is_seen: bool) -> Option<Row> {
     }
 }
 
-/// Whether what is in effect still holds.
+/// Checks whether the release in effect still holds.
 fn finalized(mut answers: Answers, order: &Order<'_>, troubles: &mut Troubles) -> Answers {
     match crate::release::check::run(order, &mut Silent) {
         Ok(checked) => {
@@ -168,7 +170,7 @@ fn records(checked: Checked) -> Vec<VerifyRecord> {
     checked.records.into_iter().map(|(record, _)| record).collect()
 }
 
-/// A run that stopped half way is told once, by the ledger.
+/// Converts a failed check. A partial run is skipped, since the ledger reports it already.
 fn unchecked(error: CheckError) -> Option<(Row, Trouble)> {
     let row = match &error {
         CheckError::HalfWay(_) => return None,

@@ -1,4 +1,5 @@
-//! The structure of the report, once for every form: sections of blocks, which `markdown.rs` and `page.rs` write.
+//! The structure of the report, shared by all formats: sections of blocks, rendered by
+//! `markdown.rs` and `page.rs`.
 
 use super::Report;
 use crate::matrix::words::{count, day_and_time, near, sentence, span};
@@ -9,13 +10,13 @@ use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalOutcome};
 
 /// A part of the report.
 pub struct Section {
-    /// The anchor.
+    /// Anchor in the page.
     pub id: &'static str,
-    /// The heading.
+    /// Title, the same in all formats.
     pub heading: &'static str,
-    /// The label of a section that a page folds away.
+    /// Label if the page folds the section.
     pub folded: Option<&'static str>,
-    /// The content, never empty.
+    /// Content, never empty.
     pub blocks: Vec<Block>,
 }
 
@@ -35,7 +36,7 @@ pub enum Block {
     Timeline(Vec<Turn>),
     /// Values that the release is judged by, under three heads.
     Values([&'static str; 3], Vec<ValueRow>),
-    /// People, and their statements.
+    /// People and their statements.
     People(Vec<(String, String)>),
     /// Steps of the rehearsal: name, whether it held, detail.
     Rehearsal(Vec<(String, bool, String)>),
@@ -43,25 +44,25 @@ pub enum Block {
     Evidence,
     /// Terms and their values.
     Facts(Vec<(&'static str, String)>),
-    /// Files that are not counted, and why.
+    /// Names of files that do not count, with reasons.
     Uncounted(Vec<(String, String)>),
 }
 
-/// One value.
+/// A row of [`Block::Values`].
 pub struct ValueRow {
-    /// Its name.
+    /// Column of the probe.
     pub name: String,
-    /// Its content under each head.
+    /// Content under each head.
     pub cells: [String; 3],
-    /// The cell that has today's content.
+    /// Index of the cell with the current content.
     pub now: usize,
-    /// Whether today's content is the expected one, where the database was asked.
+    /// Whether the current content is the expected one; `None` if the database was not queried.
     pub holds: Option<bool>,
-    /// Whether the release changes it.
+    /// Whether the release changes the value.
     pub changes: bool,
 }
 
-/// All sections, in order.
+/// Returns all sections in order, without empty ones.
 pub fn sections(report: &Report) -> Vec<Section> {
     let verdict = &report.verdict;
     let (opens, then) = match verdict.word {
@@ -92,7 +93,7 @@ pub fn sections(report: &Report) -> Vec<Section> {
     all.into_iter().map(section).filter(|section| !section.blocks.is_empty()).collect()
 }
 
-/// Every piece of evidence once, in the order in which it is first named.
+/// Returns every piece of evidence once, in the order of first mention.
 pub fn evidence(report: &Report) -> Vec<&Proof> {
     let mut all: Vec<&Proof> = Vec::new();
     for proof in report.matrix.cells.iter().flat_map(|cell| &cell.proofs) {
@@ -103,13 +104,13 @@ pub fn evidence(report: &Report) -> Vec<&Proof> {
     all
 }
 
-/// The evidence of an answer, with its numbers in the list.
+/// Returns the evidence of an answer with its numbers in the list.
 pub fn evidence_of<'a>(report: &'a Report, cell: &Cell) -> Vec<(usize, &'a Proof)> {
     let numbered = evidence(report).into_iter().enumerate().map(|(at, proof)| (at + 1, proof));
     numbered.filter(|(_, proof)| cell.proofs.contains(proof)).collect()
 }
 
-/// The age of an answer's evidence, and until when it counts.
+/// Age of an answer's evidence, and its expiry.
 pub fn freshness(report: &Report, cell: &Cell) -> String {
     let Some(at) = cell.at else { return "No evidence. ".to_owned() };
     let now = report.facts.now;
@@ -135,7 +136,7 @@ fn steps(release: &ReleaseFacts) -> Vec<Block> {
     std::iter::once(Block::Timeline(turns)).chain(measured).collect()
 }
 
-/// A tier's name, how it is committed, and its duration.
+/// Name of a tier, how it is committed, and its duration.
 pub fn tier(turn: &Turn) -> String {
     let alone = if turn.alone { " · committed step by step" } else { "" };
     let took = turn.took.as_ref().map(|took| format!(" · {}", duration(took))).unwrap_or_default();

@@ -1,12 +1,12 @@
-//! A runbook as one HTML page. Raw HTML of the text is shown as text; links lead to web pages, mail and the page itself; pictures are
-//! replaced by their words.
+//! A runbook as one HTML page. Raw HTML is escaped and shown as text. Links lead only to web pages,
+//! mail addresses and the page itself; images are replaced by their alternative text.
 
 use maud::{PreEscaped, html};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use crate::cli::html;
 
-/// A page. The text is CommonMark with tables.
+/// Renders a runbook, which is CommonMark with tables, as a page.
 pub fn page(title: &str, text: &str) -> String {
     let mut body = String::with_capacity(text.len() * 2);
     pulldown_cmark::html::push_html(&mut body, events(text).into_iter());
@@ -38,7 +38,7 @@ fn events(text: &str) -> Vec<Event<'_>> {
 
 fn is_harmless(address: &str) -> bool {
     let begins = |scheme: &str| address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-    // An address of mail between angle brackets has no scheme; the writer of HTML adds it.
+    // A mail address in angle brackets has no scheme here; the HTML writer adds `mailto:`.
     begins("https://")
         || begins("http://")
         || begins("mailto:")

@@ -1,4 +1,5 @@
-//! `pgseal trust add-authority / retire-authority / revoke-authority`: whose time stamps (RFC 3161) count.
+//! `pgseal trust add-authority / retire-authority / revoke-authority`: the time stamping
+//! authorities (RFC 3161) that count.
 
 use std::path::PathBuf;
 
@@ -78,7 +79,7 @@ pub fn revoke(args: &RevokeArgs, out: Output) -> Result<Exit, CliError> {
     next::make("revoke-authority", &args.next, edit, out)
 }
 
-/// The one authority that a person names.
+/// Finds the single authority that matches the argument.
 fn find(document: &TrustDocument, text: &str) -> Result<Digest, DraftError> {
     let authorities = document.timestamp_authorities.iter();
     let named = authorities

@@ -1,4 +1,4 @@
-//! `pgseal trust add-key / retire / revoke / rotate`: the next version with other keys.
+//! `pgseal trust add-key / retire / revoke / rotate`: drafts the next version with other keys.
 
 use std::path::{Path, PathBuf};
 
@@ -131,7 +131,7 @@ pub fn rotate(args: &RotateArgs, out: Output) -> Result<Exit, CliError> {
     next::make("rotate", &args.next, edit, out)
 }
 
-/// The one key that a person names.
+/// Finds the single key that matches the argument.
 fn find(document: &TrustDocument, text: &str) -> Result<Digest, CliError> {
     let mut ids = keys_named(document, text);
     let file = Path::new(text);

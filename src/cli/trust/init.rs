@@ -97,7 +97,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     };
     let now = now();
     let expires = args.expires.or_else(|| Timestamp::from_seconds(now.seconds() + YEAR)).unwrap_or(now);
-    // What has expired already was not issued now: such a document serves to judge the past.
+    // An expired document was not issued now: it serves to judge the past.
     let issued = Some(now).filter(|now| *now < expires);
     if issued.is_none() {
         out.warning(format!("{expires} is in the past: nothing runs by this trust root"));
@@ -115,7 +115,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// One key more, in its one role.
+/// Adds a key with its only role.
 fn put_in(keys: &mut Vec<NewKey>, role: Name, key: PublicKey, path: &Path) -> Result<(), CliError> {
     if let Some(known) = keys.iter().find(|known| known.key.id() == key.id()) {
         let text = match &known.role {

@@ -47,7 +47,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// What was brought does not hold: cut off on its way, changed, or none.
+/// Adds hints for a new document that is truncated, modified or not a trust document.
 fn damaged(error: StoreError) -> CliError {
     match &error {
         StoreError::Trust { .. } => CliError::from(error)
@@ -62,7 +62,7 @@ fn damaged(error: StoreError) -> CliError {
     }
 }
 
-/// There is nothing to begin with.
+/// Adds a hint if no trust root is installed yet.
 fn first(file: &Path, error: StoreError) -> CliError {
     match &error {
         StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {

@@ -1,4 +1,4 @@
-//! `pgseal trust`: one file a task.
+//! `pgseal trust`: one file per subcommand.
 
 mod authority;
 mod draft;
@@ -76,22 +76,22 @@ pub fn run(args: Args, out: Output) -> Result<Exit, CliError> {
     }
 }
 
-/// How a moment is typed.
+/// Value name of a time in help texts.
 const WHEN: &str = "YYYY-MM-DD[THH:MM:SSZ]";
 
-/// Whose a key is, where nobody says.
+/// Default owner of a key: the file's stem.
 fn stem(path: &Path) -> String {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// `NAME=N`.
+/// Parses `NAME=N`.
 fn named_number<N: std::str::FromStr>(text: &str) -> Result<(pgseal_verify::format::name::Name, N), String> {
     let (name, number) = text.split_once('=').ok_or("write NAME=N")?;
     let name = name.parse().map_err(|error: pgseal_verify::format::name::NameError| error.to_string())?;
     Ok((name, number.parse().map_err(|_| format!("{number:?} is not a number in its range"))?))
 }
 
-/// `ROLE` or `ROLE=N`.
+/// Parses `ROLE` or `ROLE=N`.
 fn requirement(text: &str) -> Result<(pgseal_verify::format::name::Name, Option<u8>), String> {
     if text.contains('=') {
         return named_number(text).map(|(role, count)| (role, Some(count)));
@@ -99,7 +99,7 @@ fn requirement(text: &str) -> Result<(pgseal_verify::format::name::Name, Option<
     text.parse().map(|role| (role, None)).map_err(|error: pgseal_verify::format::name::NameError| error.to_string())
 }
 
-/// `reader` or `any`.
+/// Parses `reader` or `any`.
 fn gate_role() -> impl TypedValueParser<Value = GateRole> {
     let names = [GateRole::Reader, GateRole::Any].map(GateRole::as_str);
     PossibleValuesParser::new(names).map(|name| match name.as_str() {

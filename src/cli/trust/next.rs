@@ -1,4 +1,5 @@
-//! What becomes of a next version: a draft beside the trust root, or, signed at once, the trust root itself.
+//! Writes the next version: as a draft next to the trust root, or, signed at once, as the trust
+//! root itself.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,7 @@ pub struct NextArgs {
     passphrase: PassphraseArgs,
 }
 
-/// Makes the next version by the edit of a command, and puts it where it belongs.
+/// Makes the next version by the edit of a command, and writes or installs it.
 pub fn make(
     command: &str,
     args: &NextArgs,
@@ -50,7 +51,7 @@ pub fn make(
         let keys = args.passphrase.keys(&args.root_key)?;
         return write(command, args, &before, &draft, &sign(&before, &draft, &keys)?, out);
     }
-    // A passphrase is asked for before others have to wait.
+    // Ask for the passphrase before taking the lock.
     let keys = args.passphrase.keys(&args.root_key)?;
     let installed = Installed::lock(&args.file, &|| out.waits_for(&args.file)).map_err(refusal::base)?;
     let before = installed.root();
@@ -68,7 +69,7 @@ pub fn make(
     Ok(Exit::Done)
 }
 
-/// What one version changes.
+/// Changes from one version to the next.
 pub fn change(before: &DraftRoot, after: &DraftRoot) -> Change {
     let changes = changes(before.document(), after.document());
     Change { version: after.document().version, sha256: after.digest(), changes }
@@ -95,8 +96,8 @@ fn sign(before: &TrustRoot, draft: &DraftRoot, keys: &[SecretKey]) -> Result<Vec
     Ok(signatures::sign(draft, &signers)?)
 }
 
-/// A signature by a key that is root in neither version makes every host refuse the draft; one that counts in neither is
-/// of no use.
+/// Rejects keys that must not sign the draft. A signature by a key that is root in neither version
+/// makes every host reject the draft; one that counts in neither version is useless.
 pub fn may_sign(draft: &DraftRoot, before: Option<&TrustRoot>, id: &KeyId) -> Result<(), CliError> {
     let versions = [Some(draft), before.map(TrustRoot::draft)];
     let entries = versions.map(|version| version?.key(id).map(|(_, entry)| entry).filter(|entry| is_root(entry)));
@@ -116,7 +117,7 @@ pub fn may_sign(draft: &DraftRoot, before: Option<&TrustRoot>, id: &KeyId) -> Re
             refused("not a root key", "if it is one of the version before, name that one by --trust FILE")
         }
         None if known => refused("not an active root key", "what a retired or revoked key signs does not count"),
-        // Retired or revoked by this draft: the version before it may still count it.
+        // Retired or revoked by this draft: the previous version may still count it.
         None => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! `pgseal trust set-policy`: the next version with other thresholds or another policy.
+//! `pgseal trust set-policy`: drafts the next version with other thresholds or another policy.
 
 use std::num::NonZeroU32;
 
@@ -50,7 +50,7 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let edit = |next: &mut NextVersion| {
-        // Thresholds first: what a role must give by default is its threshold.
+        // Thresholds first: they are the default number of required approvals.
         for (role, threshold) in &args.threshold {
             next.set_threshold(role, *threshold)?;
         }

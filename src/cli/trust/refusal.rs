@@ -1,4 +1,4 @@
-//! What is refused about drafts and rotation, and what to do about it.
+//! Errors of drafts and rotation, with hints.
 
 use super::super::error::CliError;
 use super::super::error::authentic::signature_kind;
@@ -82,7 +82,7 @@ impl From<RotationError> for CliError {
     }
 }
 
-/// An error about the document that a draft begins with: one that lacks signatures is a draft itself.
+/// Converts an error about the base of a draft. A base that lacks signatures is itself a draft.
 pub fn base(error: StoreError) -> CliError {
     match &error {
         StoreError::Trust {
@@ -97,7 +97,8 @@ pub fn base(error: StoreError) -> CliError {
     }
 }
 
-/// An error about the draft that is written: what is there by its default name is mostly the same person's last draft.
+/// Converts an error about the new draft. An existing file with the default name is usually the
+/// same person's previous draft.
 pub fn draft_exists(error: StoreError, command: &str, by_default: bool) -> CliError {
     match &error {
         StoreError::Exists(path) if by_default && path.is_file() => {
@@ -111,7 +112,7 @@ pub fn draft_exists(error: StoreError, command: &str, by_default: bool) -> CliEr
     }
 }
 
-/// An error about a trust root that is to be replaced.
+/// Converts an error about replacing a trust root.
 pub fn unwritten(error: StoreError) -> CliError {
     match &error {
         StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
@@ -121,13 +122,15 @@ pub fn unwritten(error: StoreError) -> CliError {
     }
 }
 
-/// An error about a version that was signed and installed at once: what is missing is a mistake of who made it.
+/// Converts an error about a version that is signed and installed at once. Missing signatures are a
+/// mistake of the caller.
 pub fn at_once(error: RotationError) -> CliError {
     CliError::new(Kind::DraftUnsigned, error)
         .hint("nothing was written; use -o DRAFT, then `pgseal trust sign DRAFT --key ROOT.key` by each root key")
 }
 
-/// A version that was issued in the future would lock out every host whose clock is right, and nobody could draft the next.
+/// Rejects a version issued in the future. It would lock out every host with a correct clock, and
+/// no host could draft the next version.
 pub fn from_the_future(document: &TrustDocument, now: Timestamp) -> Result<(), CliError> {
     match document.issued {
         Some(issued) if policy::is_behind(now, issued) => {

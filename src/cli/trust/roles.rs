@@ -1,14 +1,14 @@
-//! What a role is for, said as people need it.
+//! Descriptions of roles for people.
 
 use pgseal_verify::format::name::Name;
 use pgseal_verify::format::trust_document::{KeyStatus, ROLES_WITH_A_TASK, TrustDocument};
 
-/// Whether the keys of a role give approvals: all roles that have no task of their own.
+/// True if the keys of a role give approvals, as in all roles without a task of their own.
 pub fn approves(role: &Name) -> bool {
     !ROLES_WITH_A_TASK.contains(&role.as_str())
 }
 
-/// What a role does, and how many of its keys it takes.
+/// Describes the task of a role and how many of its keys are needed.
 pub fn said(document: &TrustDocument, role: &Name) -> String {
     if role.as_str() == "receipt" {
         return format!("role {role}: its key signs receipts");
@@ -26,7 +26,8 @@ pub fn said(document: &TrustDocument, role: &Name) -> String {
     }
 }
 
-/// How many keys a role needs to do its task. The threshold of approvers is only what `--require` begins with.
+/// Number of keys that a role needs for its task. For approvers the threshold is only the default
+/// of `--require`.
 pub fn needed(document: &TrustDocument, role: &Name) -> u8 {
     match role.as_str() {
         "receipt" => 1,

@@ -1,4 +1,4 @@
-//! `pgseal trust show [FILE]`, and how every `trust` command shows a document.
+//! `pgseal trust show [FILE]`, and the output of every `trust` command.
 
 use std::path::{Path, PathBuf};
 
@@ -27,25 +27,25 @@ pub struct Args {
     trust: TrustArgs,
 }
 
-/// A version and what it changes.
+/// A version and its changes.
 pub struct Change {
-    /// The version.
+    /// Number of the new version.
     pub version: u32,
-    /// Its digest.
+    /// Digest of its document.
     pub sha256: Digest,
-    /// What is different from the one before.
+    /// Differences from the previous version.
     pub changes: Vec<String>,
 }
 
-/// A document that is shown.
+/// A document to show.
 pub struct Shown<'d> {
-    /// Where it is.
+    /// Path of the document.
     pub file: &'d Path,
-    /// The document.
+    /// The document, signed or not.
     pub draft: &'d DraftRoot,
-    /// Its signatures.
+    /// Number of signatures that it has and needs.
     pub progress: Progress,
-    /// What changed on the way to it.
+    /// Changes of the versions up to it.
     pub steps: &'d [Change],
 }
 
@@ -54,7 +54,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let candidate = store::read_draft(&file)?;
     let (draft, found) = (&candidate.draft, &candidate.signatures);
     let progress = signatures::progress(draft, None, found).map_err(|error| not_signed(&file, &error))?;
-    // A draft is a file that somebody names and that lacks signatures; anything else holds as it does for every command.
+    // A draft is a file given as argument that lacks signatures; any other document is
+    // authenticated as in every command.
     if args.file.is_none() || progress.is_met() {
         store::read(&file)?;
     }
@@ -62,7 +63,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// The whole answer: what changed, and the document.
+/// Prints the whole answer: changes and document.
 pub fn print(shown: &Shown, out: Output) {
     out.document(&document(shown));
     changes(shown.steps).into_iter().for_each(|line| out.line(line));
@@ -106,7 +107,7 @@ pub fn print(shown: &Shown, out: Output) {
     }
 }
 
-/// What changed, by version.
+/// Lines with the changes of each version.
 pub fn changes(steps: &[Change]) -> Vec<String> {
     let lines = |step: &Change| {
         let head = format!("version {} -> {}:", step.version.saturating_sub(1), step.version);
@@ -116,7 +117,7 @@ pub fn changes(steps: &[Change]) -> Vec<String> {
     steps.iter().flat_map(lines).collect()
 }
 
-/// The one form that every `trust` command answers in.
+/// The JSON document, the same for every `trust` command.
 pub fn document(shown: &Shown) -> serde_json::Value {
     let tally = |tally: Tally| json!({ "counted": tally.counted, "threshold": tally.threshold });
     let step = |step: &Change| json!({ "version": step.version, "sha256": step.sha256, "changes": step.changes });
@@ -130,7 +131,7 @@ pub fn document(shown: &Shown) -> serde_json::Value {
     })
 }
 
-/// How many signatures there are, for people.
+/// Number of signatures, for people.
 pub fn said(progress: &Progress, version: u32) -> String {
     let of =
         |tally: Tally, version: u32| format!("{} of {} root keys of version {version}", tally.counted, tally.threshold);
@@ -138,7 +139,7 @@ pub fn said(progress: &Progress, version: u32) -> String {
     format!("signed by {}{}", of(progress.own, version), before.unwrap_or_default())
 }
 
-/// A signature that makes every host refuse the document.
+/// Converts an error about a signature that makes every host reject the document.
 pub fn not_signed(file: &Path, error: &SignatureError) -> CliError {
     let this = CliError::new(Exit::NotAuthentic, error).about(file);
     match error {

@@ -1,4 +1,4 @@
-//! `pgseal trust sign DRAFT --key ROOT.key`, and `trust attach` for signatures that were made elsewhere.
+//! `pgseal trust sign DRAFT --key ROOT.key`, and `trust attach` for signatures made elsewhere.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -33,7 +33,7 @@ pub struct Args {
     trust: TrustArgs,
 }
 
-/// What a trust root is for where a draft is signed.
+/// Help text of `--trust` for commands that sign a draft.
 const BEFORE: &str =
     "The version before the draft, to show what changes [default: PGSEAL_TRUST, then /etc/pgseal/trust.json]";
 
@@ -89,7 +89,7 @@ pub fn attach(args: &AttachArgs, out: Output) -> Result<Exit, CliError> {
     desk.add(vec![signature], out)
 }
 
-/// A draft, what is known of it, and the version before it.
+/// A draft, its existing signatures and the version before it.
 struct Desk<'a> {
     file: &'a Path,
     draft: DraftRoot,
@@ -99,10 +99,10 @@ struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    /// Nobody signs what they can't see.
+    /// Opens a draft to sign. Fails if its changes can't be shown, since a signer must see them.
     fn to_sign(file: &'a Path, trust: &TrustArgs) -> Result<Self, CliError> {
         let candidate = store::read_draft(file)?;
-        // A first version follows nothing: a host's own trust root may well be somebody else's.
+        // Version 1 has no predecessor, and this host's trust root may belong to another owner.
         let first = candidate.draft.document().version == 1;
         let here = if first { trust.load_if_named()? } else { trust.load_if_there()? };
         can_be_shown(&candidate.draft, here.as_ref())?;
@@ -110,7 +110,7 @@ impl<'a> Desk<'a> {
         Self::of(file, candidate, here)
     }
 
-    /// What was made elsewhere was shown there.
+    /// Opens a draft to attach a signature. The signer has seen the changes elsewhere.
     fn to_attach(file: &'a Path, trust: &TrustArgs, out: Output) -> Result<Self, CliError> {
         let desk = Self::of(file, store::read_draft(file)?, trust.load_if_named()?)?;
         if desk.before.is_none() && desk.draft.document().version > 1 {
@@ -129,12 +129,12 @@ impl<'a> Desk<'a> {
         Ok(Self { file, draft, known: signatures, before, steps })
     }
 
-    /// Before anything is asked or signed, so not yet as an answer.
+    /// Shows the changes before any prompt or signature, so as notes and not as the answer.
     fn show_changes(&self, out: Output) {
         show::changes(&self.steps).into_iter().for_each(|line| out.note(line));
     }
 
-    /// Adds signatures, unless the draft then has one that makes hosts refuse it.
+    /// Adds signatures, unless the result would have one that makes hosts reject it.
     fn add(&self, new: Vec<ClaimedSignature>, out: Output) -> Result<Exit, CliError> {
         let mut all: BTreeMap<_, _> = self.known.iter().copied().collect();
         let had = new.iter().filter(|(id, signature)| all.get(id) == Some(signature)).count();
@@ -146,7 +146,7 @@ impl<'a> Desk<'a> {
         if had > 0 {
             out.note(format!("{had} of these signatures had been there already"));
         }
-        // Somebody else may have signed meanwhile.
+        // Read again: another signer may have signed meanwhile.
         self.answer(&store::read_draft(self.file)?.signatures, out)
     }
 
@@ -164,7 +164,7 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// Whether the trust root here is the version before the draft. Version 1 has none.
+/// Checks that this host's trust root is the version before the draft. Version 1 has none.
 fn can_be_shown(draft: &DraftRoot, here: Option<&TrustRoot>) -> Result<(), CliError> {
     let version = draft.document().version;
     let before = version.saturating_sub(1);

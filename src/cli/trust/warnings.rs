@@ -1,11 +1,11 @@
-//! What a next version may do, and what was seldom meant.
+//! Warnings about changes that are valid but rarely intended.
 
 use super::roles::{approves, needed};
 use pgseal_verify::format::name::Name;
 use pgseal_verify::format::trust_document::{KeyEntry, KeyStatus, TrustDocument};
 use pgseal_verify::words;
 
-/// Of everything that a version changes.
+/// Returns the warnings for all changes between two versions.
 pub fn warnings(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
     let roles = || after.roles.keys();
     let few = roles().filter_map(|role| too_few(before, after, role));
@@ -13,7 +13,7 @@ pub fn warnings(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
     few.chain(other).chain(revoked_for_ever(before, after)).collect()
 }
 
-/// A role that this version changes, and that can sign nothing new.
+/// A role that this version changes and that has too few active keys left to sign.
 fn too_few(before: &TrustDocument, after: &TrustDocument, role: &Name) -> Option<String> {
     let keys = |document: &TrustDocument| -> Vec<KeyEntry> {
         document.keys.iter().filter(|key| key.role == *role).cloned().collect()
@@ -26,7 +26,7 @@ fn too_few(before: &TrustDocument, after: &TrustDocument, role: &Name) -> Option
     })
 }
 
-/// Another threshold of approvers, which alone changes no run.
+/// A changed threshold of approvers, which alone has no effect on runs.
 fn another_count(before: &TrustDocument, after: &TrustDocument, role: &Name) -> Option<String> {
     let threshold = |document: &TrustDocument| document.roles.get(role).map(|role| role.threshold);
     let count = |document: &TrustDocument| document.policy.approvals.get(role).copied();

@@ -1,4 +1,4 @@
-//! The releases of an archive: a row an id, with what was found about it in all files.
+//! The releases of an archive: one row per id, with the combined findings of all files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::cli::audit::text::quorum;
 use crate::cli::html;
 use pgseal_verify::words;
 
-/// What all files together say of a release.
+/// Combined findings about a release.
 #[derive(Default)]
 struct Seen<'a> {
     kinds: BTreeMap<Kind, usize>,
@@ -24,7 +24,7 @@ struct Seen<'a> {
     faults: usize,
 }
 
-/// The section; empty without releases.
+/// Renders the section; empty if there are no releases.
 pub fn section(report: &Report, judge: &Judge<'_>) -> Markup {
     let beside = across::beside(&report.findings);
     let mut releases: BTreeMap<&ReleaseFacts, Seen<'_>> = BTreeMap::new();
@@ -45,7 +45,7 @@ pub fn section(report: &Report, judge: &Judge<'_>) -> Markup {
         Column::own("authentic"),
         Column::count("faults"),
     ];
-    // Releases of one name are ordered by sequence, since versions are any text.
+    // Releases of one name are ordered by sequence, since versions are arbitrary text.
     let mut releases: Vec<(&ReleaseFacts, Seen<'_>)> = releases.into_iter().collect();
     releases.sort_by_key(|(release, _)| (&release.name, release.sequence));
     html::section("releases", "Releases", &table(&columns, releases.iter().map(|(release, seen)| row(release, seen))))

@@ -1,26 +1,26 @@
-//! Tables of any length: the first cell of a row says what it is about; on a narrow screen each row is a card.
+//! Tables of any length. The first cell is the row header; on a narrow screen each row is a card.
 
 use maud::{Markup, html};
 
 use crate::cli::output::escape;
 use pgseal_verify::words;
 
-/// So many rows a table has at most.
+/// Maximum number of rows shown.
 const ROWS: usize = 1_000;
 
-/// The head of a column, and what is in it.
+/// A column: its head and the class of its cells.
 pub struct Column {
     head: &'static str,
     class: &'static str,
 }
 
 impl Column {
-    /// Words of ours, which are not broken.
+    /// Fixed words of pgseal, which are not broken.
     pub fn own(head: &'static str) -> Self {
         Self { head, class: "own" }
     }
 
-    /// Text of others, however long its words are.
+    /// Foreign text, which may contain words of any length.
     pub fn free(head: &'static str) -> Self {
         Self { head, class: "free" }
     }
@@ -31,11 +31,11 @@ impl Column {
     }
 }
 
-/// What is in a cell.
+/// A table cell.
 pub struct Cell {
-    /// What it says.
+    /// First line.
     pub text: String,
-    /// A second line, set smaller.
+    /// Second line, in smaller type.
     pub below: Option<String>,
 }
 
@@ -46,18 +46,18 @@ impl From<String> for Cell {
 }
 
 impl Cell {
-    /// With a second line, set smaller.
+    /// Creates a cell with a second line.
     pub fn with(text: String, below: String) -> Self {
         Self { text, below: Some(below) }
     }
 
-    // Line breaks of paths are shown, too.
+    // Escaping makes line breaks in paths visible, too.
     fn content(&self) -> Markup {
         html! { (escape(&self.text)) @if let Some(below) = &self.below { span.below { (escape(below)) } } }
     }
 }
 
-/// Writes a table.
+/// Renders a table.
 pub fn table(columns: &[Column], mut rows: impl Iterator<Item = Vec<Cell>>) -> Markup {
     html! {
         table.list {
