@@ -32,7 +32,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
 }
 
-/// The exit code of what is wrong with a receipt.
+/// Exit code for an invalid receipt.
 pub fn exit(error: &ReceiptError) -> Exit {
     match error {
         ReceiptError::Io(error) if error.kind() != std::io::ErrorKind::InvalidInput => Exit::Internal,

@@ -1,4 +1,4 @@
-//! The option that names a rehearsal, and what to do where a run has no proof of one.
+//! The option that names a rehearsal's receipt, and hints for runs that lack one.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -9,11 +9,11 @@ use crate::record::rehearsal::UnprovedError;
 use crate::release::rehearsal_proof::RehearsalProofError;
 use pgseal_verify::words::count;
 
-/// What to do where there is none.
+/// Hint for a missing rehearsal.
 pub const HINT: &str = "`pgseal rehearse FILE --db ADMIN_URL --from DATABASE --receipt-key KEY`, with the run's -v and, where \
     gates are closed, --approve-with SCRIPT, rehearses it on a clone and writes one into --receipts";
 
-/// What to do about one that can't be believed, and that may speak against the release.
+/// Hint for an unreadable receipt, which may count against the release.
 const UNREADABLE: &str = "a run that needs a rehearsal goes by all receipts in --receipts: find out what became of this one, or move it \
     away if it is of another release";
 
@@ -24,7 +24,7 @@ pub struct RehearsedArgs {
     pub rehearsal: Option<PathBuf>,
 }
 
-/// That a run needs a rehearsal, for people.
+/// Text: a run needs a rehearsal.
 pub fn needed(max_age_days: Option<NonZeroU32>) -> String {
     let age = max_age_days.map(|max| format!(", at most {} old", count(max.get(), "day"))).unwrap_or_default();
     format!("a run needs the receipt of a rehearsal{age}")
