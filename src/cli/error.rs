@@ -285,7 +285,7 @@ pub fn other_applied(row: &Entry) -> CliError {
     CliError::new(Kind::OtherRelease, format!("{release} {version} {how}, which is another release (id {id})"))
 }
 
-/// Error for a failed script: headline first, then the server's excerpt, data, detail and context.
+/// Error for a failed script: the headline, then the server's own text below it.
 pub fn failure(kind: impl Into<Kind>, prefix: &str, failure: &Failure) -> CliError {
     let mut lines = vec![escape(&format!("{prefix}{}", failure.headline()))];
     lines.extend(failure.excerpt.iter().flat_map(|text| text.lines()).map(|line| format!("  {}", escape(line))));

@@ -11,7 +11,8 @@ pub enum Exit {
     Usage,
     /// Not a bundle of a supported format.
     Malformed,
-    /// Invalid or missing signatures, approvals or digests; a revoked, expired or replayed release.
+    /// Invalid signature or digest, threshold not reached, approvals missing; revoked, expired or
+    /// replayed.
     NotAuthentic,
     /// BLOCKED by a gate.
     Blocked,
@@ -27,8 +28,8 @@ pub enum Exit {
     Unknown,
     /// Success, but the receipt could not be stored.
     NoReceipt,
-    /// Faults found by `audit`, differences found by `fingerprint diff`, or a rollback in `rehearse`
-    /// that failed or did not restore the database.
+    /// Faults found by `audit`, differences found by `fingerprint diff`, or a rollback in
+    /// `rehearse` that failed or did not restore the database.
     Faults,
 }
 

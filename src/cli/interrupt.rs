@@ -112,7 +112,7 @@ fn cancel_until_noticed(stop: Stop) {
 }
 
 /// Calls `handle` for each SIGINT, SIGTERM and SIGHUP, one at a time, on a thread of its own. A
-/// SIGHUP that the parent process ignores (`nohup`) stays ignored.
+/// SIGHUP that the parent process switched off (`nohup`) stays ignored.
 pub fn on_signals(mut handle: impl FnMut() + Send + 'static) -> Result<(), CliError> {
     let failed = |error: std::io::Error| CliError::new(Exit::Internal, format!("can't watch for signals: {error}"));
     let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
@@ -125,7 +125,7 @@ pub fn on_signals(mut handle: impl FnMut() + Send + 'static) -> Result<(), CliEr
 /// Turns SIGXFSZ into an error of `write`. A file that exceeds `ulimit -f` is then handled like a
 /// full disk; otherwise the process could die between COMMIT and the receipt.
 pub fn file_size_is_an_error() {
-    // If registration fails, the default action stays in force.
+    // If registration fails, the previous action stays in force.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 

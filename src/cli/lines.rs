@@ -41,7 +41,7 @@ pub fn word(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// The database as given, or `None` if it contains a password.
+/// The database as given, or `None` if it contains a password or cannot be parsed.
 pub fn database(db: &str) -> Option<String> {
     let parameters = Parameters::parse(db).ok()?;
     let is_secret = ["password", "sslpassword"].into_iter().any(|keyword| parameters.has(keyword));

@@ -1,5 +1,6 @@
 //! The only file that prints. Answers go to stdout, all other messages to stderr. Text from a
-//! bundle or a server is escaped first, except for exact bytes written to a file or pipe.
+//! bundle or a server is escaped first. Exceptions are [`Output::bytes`] and, to a file or pipe,
+//! [`Output::content`] and [`Output::copy`].
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Read, Write};
@@ -51,7 +52,7 @@ impl Output {
         write_out(format!("{}\n", escape_json(&text)).as_bytes());
     }
 
-    /// Writes exact bytes even to a terminal, because they are to be signed.
+    /// Writes exact bytes, even to a terminal, for signing and for other programs.
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), CliError> {
         whole(bytes)
     }
