@@ -119,7 +119,7 @@ impl Prepared {
         Ok(())
     }
 
-    /// Stores a rehearsal's receipt and returns the directory of receipts.
+    /// Stores a rehearsal's receipt. Returns the directory of receipts, and the path of this one.
     pub fn store_rehearsal(&mut self, id: ReleaseId, receipt: Rehearsal) -> (PathBuf, std::io::Result<PathBuf>) {
         let stored = match self.reserved.take() {
             Some(reserved) => reserved.write_rehearsal(id, receipt, self.key.as_ref()),
@@ -229,7 +229,7 @@ fn unchanged(receipt: &Receipt, failure: Option<Failure>, exit: Exit) -> CliErro
     this.hint(format!("{first}when whoever has the lock is done, the same command can be run again"))
 }
 
-/// Error for a run that committed only a part.
+/// Error for a run or rollback that committed only a part.
 fn partial(receipt: &Receipt, failure: Option<Failure>) -> CliError {
     let prefix = format!("the {} stopped half way: ", receipt.action.as_str());
     let pgseal_advises = receipt.error.is_some() && !failure.as_ref().is_some_and(Failure::server_advises);

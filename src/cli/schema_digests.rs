@@ -26,8 +26,8 @@ impl SchemaDigestArgs {
         if self.fingerprint { Ok(Some(take(order)?)) } else { Ok(None) }
     }
 
-    /// Adds both digests to the receipt. If the second one cannot be taken, it is left out with a
-    /// warning, because the run is over.
+    /// Adds both digests to the receipt. The second one is left out if nothing changed or the
+    /// outcome is unknown. If it cannot be taken, a warning replaces it, because the run is over.
     pub fn add(&self, before: Option<Digest>, order: &Order<'_>, report: &mut Report, out: Output) {
         let Some(before) = before else { return };
         let after = match report.receipt.outcome {

@@ -25,7 +25,7 @@ pub struct SignerArgs {
     #[arg(long, value_name = "KEY.pub", group = "signer")]
     agent: Option<PathBuf>,
     /// A key on a PKCS#11 token: pkcs11:token=NAME;object=LABEL?module-path=/path/to/module.so
-    // Only the parsed value is kept. The typed text may hold a PIN; it is then refused without
+    // Only the parsed value is kept. The typed text may hold a PIN; such a URI is refused without
     // being repeated.
     #[arg(long, value_name = "URI", group = "signer", value_parser = token_uri)]
     pkcs11: Option<Result<TokenUri, TokenUriError>>,
