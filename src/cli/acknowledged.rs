@@ -1,9 +1,9 @@
-//! The warnings of `lint` that a release's author has let stay, for those who decide about it.
+//! Warnings of `lint` that the release's author acknowledged, printed for reviewers and operators.
 
 use super::output::{Output, escape};
 use pgseal_verify::format::manifest::{Acknowledgement, Manifest};
 
-/// One line each.
+/// Prints one line per acknowledgement.
 pub fn show(manifest: &Manifest, out: Output) {
     for acknowledged in &manifest.acknowledged {
         out.line(sentence(acknowledged));

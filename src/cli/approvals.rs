@@ -1,4 +1,4 @@
-//! How approvals and evidence are told.
+//! Approvals and evidence as text and JSON.
 
 use serde_json::Value;
 
@@ -30,12 +30,13 @@ pub fn sentence(root: &TrustRoot, signed: &SignedApproval, when: When) -> String
     format!("{what} {owner} as {role}{apr}, {evidence}{until}{reason}{why}")
 }
 
-/// Since when a signature exists, where anybody says so: `, notarised 2026-11-21T07:00:00Z`.
+/// Text for the time at which evidence proves that a signature existed, such as
+/// `, notarised 2026-11-21T07:00:00Z`. Empty without such evidence.
 pub fn since(evidence: Evidence) -> String {
     if evidence.time().is_some() { format!(", {evidence}") } else { String::new() }
 }
 
-/// The same as a document.
+/// JSON document for one approval.
 pub fn document(root: &TrustRoot, signed: &SignedApproval, when: When) -> Value {
     let approval = signed.approval();
     let counts = policy::counts(root, signed, None, when);
@@ -54,12 +55,12 @@ pub fn document(root: &TrustRoot, signed: &SignedApproval, when: When) -> Value 
     })
 }
 
-/// Since when a signature exists.
+/// JSON object with the level of the evidence, and the time from which the signature is proved.
 pub fn evidence(evidence: Evidence) -> Value {
     serde_json::json!({ "level": evidence.level(), "at": evidence.time() })
 }
 
-/// What `tallies` says, a line each: `approvals for APR-7: l2 1 of 2`.
+/// One line per entry of `tallies`, such as `approvals for APR-7: l2 1 of 2`.
 pub fn lines(tallies: &[(Option<AprCode>, Vec<Tally>)]) -> Vec<String> {
     let line = |(code, tallies): &(Option<AprCode>, Vec<Tally>)| {
         let list: Vec<String> = tallies.iter().map(ToString::to_string).collect();
@@ -71,7 +72,7 @@ pub fn lines(tallies: &[(Option<AprCode>, Vec<Tally>)]) -> Vec<String> {
     tallies.iter().map(line).collect()
 }
 
-/// What a run needs, and what there is of it.
+/// JSON object with the needed and counted approvals per role.
 pub fn quorum(tallies: &[Tally]) -> Value {
     let role = |tally: &Tally| {
         let counts = serde_json::json!({ "needed": tally.needed, "counted": tally.counted });

@@ -26,7 +26,7 @@ use pgseal_verify::format::name::{AprCode, Name};
 use pgseal_verify::format::statement::{ReleaseId, title};
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// An approval that names no end counts for this long, in seconds: 30 days.
+/// Lifetime of an approval without `--expires`, in seconds: 30 days.
 const DEFAULT_LIFE: i64 = 30 * 24 * 60 * 60;
 
 #[derive(clap::Args, Debug)]
@@ -96,7 +96,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     speaker.speak(manifest, id, word, out)
 }
 
-/// A code that the run could never be ordered with would make the approval useless.
+/// Validates `--apr` against the release's variable. No run accepts a code that does not match, so
+/// the approval would be useless.
 fn check_apr(manifest: &Manifest, apr: Option<&AprCode>) -> Result<(), CliError> {
     let Some((_, variable)) = manifest.variables.iter().find(|(name, _)| name.as_str() == APR_VARIABLE) else {
         return Ok(());
@@ -113,7 +114,7 @@ fn check_apr(manifest: &Manifest, apr: Option<&AprCode>) -> Result<(), CliError>
         .hint(about))
 }
 
-/// What is being approved, in the words of the release.
+/// Prints the release's own description before the operator approves it.
 fn show(manifest: &Manifest, id: ReleaseId, out: Output) {
     let (release, target) = (&manifest.release, &manifest.target);
     out.line(format!("{} (sequence {})", title(&release.name, &release.version), release.sequence));
@@ -150,7 +151,7 @@ fn show(manifest: &Manifest, id: ReleaseId, out: Output) {
     out.line("its scripts: `pgseal inspect FILE` lists them, `pgseal cat FILE PATH` shows one");
 }
 
-/// Who made it, and who has said something before.
+/// Prints the signers of the bundle and its earlier approvals.
 fn show_signed(authentic: &AuthenticatedBundle, root: &TrustRoot, word: &Word, out: Output) {
     for signatory in authentic.signatories() {
         out.line(format!("signed by {}{}", escape(&signatory.owner), approvals::since(signatory.evidence)));
@@ -161,7 +162,8 @@ fn show_signed(authentic: &AuthenticatedBundle, root: &TrustRoot, word: &Word, o
     }
 }
 
-/// What the person may not expect: of each key only the last word counts, and for a run only those for its code.
+/// Warns about two rules: only the last statement of each key counts, and a run counts only the
+/// approvals for its own code.
 fn warn(authentic: &AuthenticatedBundle, root: &TrustRoot, word: &Word, key: Option<KeyId>, out: Output) {
     let is_other = |signed: &&SignedApproval| {
         let apr = signed.approval().apr.as_ref();
@@ -174,7 +176,7 @@ fn warn(authentic: &AuthenticatedBundle, root: &TrustRoot, word: &Word, key: Opt
         out.warning(format!("you approved {before} before: this takes its place"));
     }
     let other = others.iter().find_map(|signed| signed.approval().apr.as_ref());
-    // A run that is ordered without a code counts every approval.
+    // A run without a code counts every approval.
     if let Some(other) = other.filter(|_| authentic.takes_apr()) {
         let who = if key.is_some() { "somebody else" } else { "somebody" };
         out.warning(format!("{who} approved {other}: a run is ordered with one code, and only its approvals count"));
@@ -184,14 +186,14 @@ fn warn(authentic: &AuthenticatedBundle, root: &TrustRoot, word: &Word, key: Opt
     }
 }
 
-/// What the signature will say.
+/// Prints the content of the approval before it is signed.
 fn show_word(word: &Word, out: Output) {
     let apr = word.apr.as_ref().map(|apr| format!(", for {apr}")).unwrap_or_default();
     let until = word.expires.map(|expires| format!(", until {expires}")).unwrap_or_default();
     out.line(format!("you approve as {}{apr}{until}", word.role));
 }
 
-/// The person types the release's name; anything else approves nothing.
+/// Requires the release's name, typed or given by `--yes`. Any other input approves nothing.
 fn confirm(manifest: &Manifest, yes: Option<&str>, out: Output) -> Result<(), CliError> {
     let name = manifest.release.name.as_str();
     let typed = match yes {

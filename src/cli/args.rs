@@ -1,4 +1,4 @@
-//! Arguments that several commands share, and what they mean.
+//! Arguments shared by several commands, and their evaluation.
 
 use super::connection;
 use super::error::CliError;
@@ -26,7 +26,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where a host has its trust root.
+/// Default path of a host's trust root.
 const DEFAULT_TRUST: &str = "/etc/pgseal/trust.json";
 
 /// Which trust root.
@@ -38,12 +38,12 @@ pub struct TrustArgs {
 }
 
 impl TrustArgs {
-    /// Reads and checks it where one is named, by the flag or the environment.
+    /// Reads and validates the trust root named by the flag or the environment, if any.
     pub fn load_if_named(&self) -> Result<Option<TrustRoot>, CliError> {
         self.named().map(|path| Ok(store::read(&path)?)).transpose()
     }
 
-    /// Reads and checks it where one is named, or where this host has one.
+    /// Reads and validates the trust root, if one is named or `DEFAULT_TRUST` exists.
     pub fn load_if_there(&self) -> Result<Option<TrustRoot>, CliError> {
         if self.named().is_none() && !Path::new(DEFAULT_TRUST).exists() {
             return Ok(None);
@@ -51,17 +51,17 @@ impl TrustArgs {
         self.load().map(Some)
     }
 
-    /// Reads and checks it.
+    /// Reads and validates the trust root.
     pub fn load(&self) -> Result<TrustRoot, CliError> {
         Ok(store::read(&self.path())?)
     }
 
-    /// Where it is.
+    /// Path of the trust root: the flag, then the environment, then the default.
     pub fn path(&self) -> PathBuf {
         self.named().unwrap_or_else(|| DEFAULT_TRUST.into())
     }
 
-    /// As the flag has it.
+    /// Value of the flag.
     pub fn given(&self) -> Option<&Path> {
         self.trust.as_deref()
     }
@@ -104,8 +104,8 @@ impl BundleArgs {
         bundle.map_err(|error| CliError::from(error).about(&self.file))
     }
 
-    /// As [`Self::authenticate`], for a command that reads the bundle `times` times; the line that moves meanwhile goes when
-    /// it is finished.
+    /// Like [`Self::authenticate`], with progress for a command that reads the bundle `times`
+    /// times. Finishing the returned [`Moved`] removes the progress line.
     pub fn authenticate_shown<'r>(
         &self,
         root: &'r TrustRoot,
@@ -131,12 +131,12 @@ pub struct ApprovalArgs {
 }
 
 impl ApprovalArgs {
-    /// As they were named.
+    /// Paths in the order given.
     pub fn paths(&self) -> &[PathBuf] {
         &self.approvals
     }
 
-    /// The bundle with the approvals of these files, each added by `with`.
+    /// Adds the approvals of these files to the bundle, each by calling `with`.
     pub fn add_to<B>(
         &self,
         mut bundle: B,
@@ -164,11 +164,11 @@ impl ApprovalArgs {
             let entries = entries.map_err(|error| CliError::io(path, &error))?;
             let mut found: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
             found.sort();
-            // What a medium has of its own, and what is being written at this moment.
+            // Skips subdirectories of the medium and temporary files of a write in progress.
             let unfinished =
                 |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".pgseal-"));
             found.retain(|path| !path.is_dir() && !unfinished(path));
-            // A withdrawal under another name must not be passed over.
+            // An error, so that a withdrawal under another name is never skipped.
             let other = found.iter().find(|path| path.extension().is_none_or(|extension| extension != "approval"));
             if let Some(other) = other {
                 return Err(CliError::new(Exit::Usage, format!("{} is not named *.approval", shown(other)))
@@ -189,13 +189,13 @@ pub fn authenticate<'r>(file: &Path, root: &'r TrustRoot, when: When) -> Result<
     bundle.map_err(|error| CliError::from(error).about(file))
 }
 
-/// Opens a bundle without believing it.
+/// Opens a bundle without authenticating it.
 pub fn open(file: &Path) -> Result<UntrustedBundle, CliError> {
     let source = open_file::open(file).map_err(|error| unopened(file, &error))?;
     UntrustedBundle::parse_with(source, &Cores).map_err(|error| CliError::from(error).about(file))
 }
 
-/// Why a bundle can't be opened; what is no file at all is malformed.
+/// Error for a bundle that cannot be opened. A path that is not a file counts as malformed.
 pub fn unopened(file: &Path, error: &std::io::Error) -> CliError {
     match error.kind() {
         std::io::ErrorKind::InvalidInput => CliError::new(Exit::Malformed, format!("{}: {error}", shown(file)))
@@ -225,7 +225,7 @@ pub struct VariableArgs {
 }
 
 impl VariableArgs {
-    /// The given variables, each once.
+    /// The given variables; a duplicate is an error.
     pub fn values(&self) -> Result<BTreeMap<String, String>, CliError> {
         let mut values = BTreeMap::new();
         for (name, value) in &self.variables {
@@ -238,7 +238,7 @@ impl VariableArgs {
 }
 
 impl DatabaseArgs {
-    /// As if they had been typed.
+    /// Equivalent of the given command-line arguments.
     pub fn named(db: &str, gate_user: &GateUserArgs, variables: &[(String, String)]) -> Self {
         Self {
             db: Some(db.to_owned()),
@@ -247,19 +247,19 @@ impl DatabaseArgs {
         }
     }
 
-    /// How to connect; nothing is opened yet.
+    /// Prepares the connector without connecting.
     fn connector(&self) -> Result<Connector, CliError> {
         connection::connector_for_gates(self.db.as_deref(), self.gate_user()?.as_deref())
             .map(|(connector, _)| connector)
     }
 
-    /// The role that gates and probes are asked as, where the operator named one.
+    /// The role for gates and probes, if the operator named one.
     pub fn gate_user(&self) -> Result<Option<String>, CliError> {
         self.gate_user.named()
     }
 
-    /// The database as a run sees it: stopped by `stop`, within `limits`, which are those that were signed, or lower. With the
-    /// role that runs, where gates are asked as another.
+    /// Connector for a run, cancellable by `stop`, with time limits of at most `signed`. Also
+    /// returns the role of the run, if gates use another one.
     pub fn watched(
         &self,
         stop: &Stop,
@@ -272,12 +272,12 @@ impl DatabaseArgs {
         Ok((Watched::new(connect, stop.clone(), signed, limits, Arc::new(aside)), runs_as))
     }
 
-    /// What `--db` says.
+    /// Value of `--db`.
     pub fn db(&self) -> Option<&str> {
         self.db.as_deref()
     }
 
-    /// The given variables, each once.
+    /// The given variables; a duplicate is an error.
     pub fn variables(&self) -> Result<BTreeMap<String, String>, CliError> {
         self.variables.values()
     }
@@ -301,7 +301,7 @@ pub struct LimitArgs {
 }
 
 impl LimitArgs {
-    /// The limits in force. What was signed is the most that may be allowed.
+    /// The limits in force. The signed limits are upper bounds.
     pub fn within(&self, signed: &RunLimits) -> Result<RunLimits, CliError> {
         let lower = |name: &str, wanted: Option<TimeLimit>, signed: TimeLimit| match wanted {
             Some(wanted) if wanted > signed => {
@@ -328,7 +328,7 @@ pub struct RetryArgs {
     pub lock_retries: u32,
 }
 
-/// Reads a public key: SPKI PEM, or OpenSSH's line.
+/// Reads a public key: SPKI PEM or one line in OpenSSH format.
 pub fn public_key(path: &Path) -> Result<PublicKey, CliError> {
     let hint = "`pgseal keygen NAME` writes NAME.pub; ssh-keygen's .pub is good too";
     let usage = |error: &dyn Display| CliError::new(Exit::Usage, format!("{}: {error}", shown(path))).hint(hint);
@@ -336,7 +336,8 @@ pub fn public_key(path: &Path) -> Result<PublicKey, CliError> {
     PublicKey::from_text(&text).map_err(|error| usage(&error))
 }
 
-/// A text of up to 64 KiB, far more than any key or certificate; a device has no end.
+/// Reads at most 64 KiB, far more than any key or certificate. The bound matters for devices, which
+/// have no end.
 pub fn small_text(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     std::fs::File::open(path)?.take(64 << 10).read_to_string(&mut text)?;
@@ -352,19 +353,20 @@ pub struct PassphraseArgs {
 }
 
 impl PassphraseArgs {
-    /// Reads keys, asking for a passphrase where one is encrypted. From a descriptor comes a line for each such key.
+    /// Reads keys, with a passphrase prompt for encrypted ones. A descriptor supplies one line per
+    /// encrypted key.
     pub fn keys(&self, paths: &[PathBuf]) -> Result<Vec<SecretKey>, CliError> {
         let mut reader = self.reader();
         let read = |path: &PathBuf| SecretKey::read(path, || reader.read(&format!("passphrase of {}: ", shown(path))));
         Ok(paths.iter().map(read).collect::<Result<_, _>>()?)
     }
 
-    /// Where passphrases come from, for one command.
+    /// Source of passphrases for one command.
     pub fn reader(&self) -> passphrase::Reader {
         passphrase::Reader::new(self.passphrase_fd)
     }
 
-    /// Asks for a new passphrase, twice on a terminal.
+    /// Reads a new passphrase, twice on a terminal.
     pub fn new_passphrase(&self, name: &str) -> Result<zeroize::Zeroizing<String>, CliError> {
         let new = self.reader().new_passphrase(name);
         new.map_err(|error| {
@@ -380,12 +382,12 @@ pub fn now() -> Timestamp {
     Timestamp::from_seconds(since.as_secs() as i64).unwrap_or_else(|| Timestamp::from_seconds(0).expect("the epoch"))
 }
 
-/// A moment or a date.
+/// Parses a time or a date.
 pub fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::from_time_or_date(text).map_err(|error| error.to_string())
 }
 
-/// `NAME=VALUE`
+/// Parses `NAME=VALUE`.
 pub fn name_and_value(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))

@@ -36,11 +36,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// What is larger waits on the disk until it is known to be the release's, in bytes.
+/// Largest file checked in memory, in bytes. Larger files go to a temporary file first.
 const IN_MEMORY: u64 = 4 << 20;
 
-/// Not a byte is given out before the last one is checked, and nobody else can open the file without a name where they
-/// wait.
+/// Copies a file to stdout only after its last byte is verified. Until then it is kept in an
+/// unnamed temporary file, which no other user can open.
 fn large(bundle: &AuthenticatedBundle, path: &EntryPath, out: Output) -> Result<Exit, CliError> {
     let waiting = |error: &std::io::Error| CliError::io(&std::env::temp_dir(), error);
     let mut file = tempfile::tempfile().map_err(|error| waiting(&error))?;

@@ -56,7 +56,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Err(CliError::new(Kind::CheckFailed, text).hint(hint).answered())
 }
 
-/// Why nothing could be checked.
+/// Error for a check that could not be performed.
 pub fn told(error: CheckError) -> CliError {
     match error {
         CheckError::Open(error) => error.into(),
@@ -94,7 +94,7 @@ fn script(record: &VerifyRecord, seen: &Seen) -> serde_json::Value {
     document
 }
 
-/// Checks that held, of all.
+/// Numbers of passed and of all checks.
 fn counts(checked: &Checked) -> (u64, u64) {
     let records = || checked.records.iter().map(|(record, _)| record);
     (records().map(|record| record.held).sum(), records().map(|record| record.checks).sum())

@@ -1,4 +1,5 @@
-//! Errors as the operator sees them: lines, a hint where one helps, an exit code. One match for each error enum.
+//! Errors as the operator sees them: lines, an optional hint and an exit code. One match per error
+//! enum.
 
 pub mod archive;
 pub mod authentic;
@@ -21,51 +22,51 @@ use crate::release::target::{TargetError, TargetPart};
 use std::fmt::Display;
 use std::path::Path;
 
-/// An error and its exit code.
+/// An error with its exit code.
 #[derive(Debug)]
 pub struct CliError {
-    /// What is wrong; usually one line.
+    /// Messages, usually one line.
     pub lines: Vec<String>,
-    /// What to do about it.
+    /// Suggested remedy.
     pub hint: Option<String>,
-    /// The kind, for programs.
+    /// Machine-readable kind.
     pub kind: Kind,
-    /// The exit code: that of the kind, but for commands that end otherwise.
+    /// Exit code: the kind's own, unless the command ends with another one.
     pub exit: super::exit::Exit,
-    /// Whether the command has written its JSON document already.
+    /// Whether the command has already written its JSON document.
     pub answered: bool,
 }
 
 impl CliError {
-    /// One line. Foreign text in it is escaped here.
+    /// An error of one line, with foreign text escaped.
     pub fn new(kind: impl Into<Kind>, message: impl Display) -> Self {
         Self::of_lines(kind, vec![escape(&message.to_string())])
     }
 
-    /// Several lines, escaped.
+    /// An error of several lines, with foreign text escaped.
     pub fn of_lines(kind: impl Into<Kind>, lines: Vec<String>) -> Self {
         let kind = kind.into();
         Self { lines, hint: None, kind, exit: kind.exit(), answered: false }
     }
 
-    /// With a hint.
+    /// Adds a hint.
     pub fn hint(mut self, hint: impl Display) -> Self {
         self.hint = Some(escape(&hint.to_string()));
         self
     }
 
-    /// About a file that can't be read or written.
+    /// I/O error about a file.
     pub fn io(path: &Path, error: &std::io::Error) -> Self {
         Self::new(Kind::Io, format!("{}: {error}", shown(path)))
     }
 
-    /// The command has written its document.
+    /// Marks the command's JSON document as written.
     pub fn answered(mut self) -> Self {
         self.answered = true;
         self
     }
 
-    /// About a bundle's file.
+    /// Prefixes the first line with the bundle's path.
     pub fn about(mut self, path: &Path) -> Self {
         if let Some(first) = self.lines.first_mut() {
             *first = format!("{}: {first}", shown(path));
@@ -74,7 +75,7 @@ impl CliError {
     }
 }
 
-/// What to do where there is none.
+/// Hint for a missing rehearsal.
 pub const REHEARSE_HINT: &str = "`pgseal rehearse FILE --db ADMIN_URL --from DATABASE --receipt-key KEY`, with the run's -v and, where \
     gates are closed, --approve-with SCRIPT, rehearses it on a clone and writes one into --receipts";
 
@@ -156,7 +157,8 @@ impl From<OpenError> for CliError {
     }
 }
 
-/// Gates and probes are not asked as such a role: closed.
+/// Error for a role with too many privileges. Gates and probes are not executed with it, and a gate
+/// without an answer counts as closed.
 fn gate_role(too_much: &TooMuch) -> CliError {
     let mut lines = vec![escape(&format!("gates and probes are not asked: {too_much}"))];
     lines.extend(too_much.remedy.iter().map(|sql| format!("  {}", escape(sql))));
@@ -280,14 +282,14 @@ impl From<RollbackError> for CliError {
     }
 }
 
-/// Another release of the same name is in effect than the one that was given.
+/// Error for a database in which another release of the same name is in effect or unfinished.
 pub fn other_applied(row: &Entry) -> CliError {
     let (release, version, id) = (&row.release, &row.version, &row.release_id);
     let how = if row.finished { "is in effect here" } else { "stopped half way here" };
     CliError::new(Kind::OtherRelease, format!("{release} {version} {how}, which is another release (id {id})"))
 }
 
-/// A failure of a script, with the server's own words below the first line.
+/// Error for a failed script: the headline, then the server's own text below it.
 pub fn failure(kind: impl Into<Kind>, prefix: &str, failure: &Failure) -> CliError {
     let mut lines = vec![escape(&format!("{prefix}{}", failure.headline()))];
     lines.extend(failure.excerpt.iter().flat_map(|text| text.lines()).map(|line| format!("  {}", escape(line))));
@@ -299,7 +301,7 @@ pub fn failure(kind: impl Into<Kind>, prefix: &str, failure: &Failure) -> CliErr
         });
         lines.extend(more);
     }
-    // What the server advises is not what pgseal would.
+    // The server's advice is marked as its own, to keep it apart from pgseal's.
     let whose = if failure.server_advises() { "the server says: " } else { "" };
     let hint = failure.hint.as_deref().map(|hint| escape(&format!("{whose}{hint}")));
     CliError { hint, ..CliError::of_lines(kind, lines) }

@@ -1,33 +1,35 @@
 //! Exit codes: part of the interface, like flags.
 
-/// How the program ends.
+/// Outcome of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Done; READY; nothing to do.
+    /// Success, READY, or nothing to do.
     Done,
-    /// Internal, or I/O.
+    /// Internal error or I/O error.
     Internal,
-    /// Usage, configuration, a release that doesn't pack.
+    /// Wrong usage or configuration, or a release that does not pack.
     Usage,
     /// Not a bundle of a supported format.
     Malformed,
-    /// Signature, threshold, digest, revoked, expired, replayed, approvals missing.
+    /// Invalid signature or digest, threshold not reached, approvals missing; revoked, expired or
+    /// replayed.
     NotAuthentic,
-    /// A gate said BLOCKED.
+    /// BLOCKED by a gate.
     Blocked,
-    /// A gate could not be answered, which counts as closed.
+    /// A gate without an answer, which counts as closed.
     Unanswered,
-    /// Wrong target, wrong state, already applied, locked; `check` found what does not hold.
+    /// Wrong target or state, already applied, or locked; failed checks of `check`.
     Preflight,
-    /// The run failed, and the database is as before.
+    /// Failed run; the database is unchanged.
     Failed,
-    /// 31: some tiers are committed, others are not; `status` says what to do.
+    /// 31: only some tiers are committed; `status` shows the next step.
     Partial,
-    /// Nobody could say whether COMMIT happened.
+    /// Unknown result of COMMIT.
     Unknown,
-    /// Done, but the receipt could not be stored.
+    /// Success, but the receipt could not be stored.
     NoReceipt,
-    /// The audit found faults.
+    /// Faults found by `audit`, differences found by `fingerprint diff`, or a rollback in
+    /// `rehearse` that failed or did not restore the database.
     Faults,
 }
 

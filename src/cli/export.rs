@@ -42,7 +42,7 @@ pub struct Args {
     trust: TrustArgs,
 }
 
-/// What was asked for; clap has seen to it that it is one of these.
+/// The requested format; clap guarantees exactly one.
 #[derive(Clone, Copy)]
 enum Format<'a> {
     Dsse(&'a Path),
@@ -85,7 +85,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
 }
 
-/// Piece by piece: a large release with many signatures is many times its own size.
+/// Writes piece by piece, because an export of a large release with many signatures is many times
+/// the release's size.
 fn write(
     args: &Args,
     format: &str,
@@ -109,7 +110,7 @@ fn write(
     Ok(Exit::Done)
 }
 
-/// A document on a line of its own.
+/// Serializes a document as one line.
 fn line(document: &impl Serialize) -> std::io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(document)?;
     line.push(b'\n');

@@ -41,7 +41,7 @@ pub struct Args {
     workers: NonZeroUsize,
 }
 
-/// As many as a server with other work to do can spare.
+/// Default number of connections that read rows; low enough for a server that has other work.
 const WORKERS: NonZeroUsize = NonZeroUsize::new(4).expect("four");
 
 #[derive(clap::Subcommand, Debug)]
@@ -54,7 +54,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if let Some(FingerprintCommand::Diff(args)) = &args.command {
         return diff::run(args, out);
     }
-    // Before the work, not after it.
+    // Fails before the work begins, not after it.
     if let Some(path) = args.output.as_ref().filter(|path| path.symlink_metadata().is_ok()) {
         return Err(CliError::new(Kind::FileExists, format!("{} exists already", shown(path)))
             .hint("choose another name: a fingerprint is never replaced"));
@@ -89,7 +89,7 @@ fn tables(fingerprint: &Fingerprint) -> usize {
     fingerprint.data.values().filter(|data| !is_value(&data.digest)).count()
 }
 
-/// A sequence has a value instead.
+/// Whether an entry holds a sequence's value instead of a digest.
 fn is_value(digest: &str) -> bool {
     digest.starts_with("value ")
 }
@@ -121,7 +121,7 @@ fn show(fingerprint: &Fingerprint, out: Output) {
     out.line(format!("database {}: {objects}, {data}", escape(&fingerprint.database)));
 }
 
-/// Where no line moves, about ten lines are enough.
+/// Reports progress. Without a moving line, at most about ten lines are printed.
 fn show_progress(beside: &Beside, progress: Progress<'_>) {
     match progress {
         Progress::Begun { table } => {

@@ -65,7 +65,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
 }
 
-/// Whoever asks a gate and gets no connection has no answer, and no answer counts as closed.
+/// Maps a failed connection to [`Exit::Unanswered`]: a gate without an answer counts as closed.
 fn closed(error: GateError) -> CliError {
     match error {
         GateError::Open(OpenError::Connect(_)) => CliError { exit: Exit::Unanswered, ..error.into() },
@@ -73,7 +73,7 @@ fn closed(error: GateError) -> CliError {
     }
 }
 
-/// What `gate --json` and `plan --json` say of gates.
+/// Gate answers in `gate --json` and `plan --json`.
 pub fn document(answers: &[GateAnswer], ready: bool) -> serde_json::Value {
     serde_json::json!({ "verdict": if ready { "READY" } else { "BLOCKED" }, "gates": answers })
 }

@@ -1,4 +1,4 @@
-//! The role that gates and probes are asked as.
+//! The database role for gates and probes.
 
 use super::error::CliError;
 use super::exit::Exit;
@@ -12,12 +12,12 @@ pub struct GateUserArgs {
 }
 
 impl GateUserArgs {
-    /// As the flag has it.
+    /// Value of the flag.
     pub fn given(&self) -> Option<&str> {
         self.gate_user.as_deref()
     }
 
-    /// The role, where the operator named one.
+    /// The role from the flag or `PGSEAL_GATE_USER`, if not empty.
     pub fn named(&self) -> Result<Option<String>, CliError> {
         let variable = match std::env::var("PGSEAL_GATE_USER") {
             Ok(role) => Some(role),

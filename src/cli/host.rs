@@ -1,8 +1,8 @@
-//! The machine and the person that pgseal runs for, as records name them.
+//! Names of the host and the operator for records.
 
 use pgseal_verify::format::receipt::Operator;
 
-/// As the operating system has it; `unknown` where it says nothing.
+/// The operating system's names, or `unknown` where it has none.
 pub fn operator() -> Operator {
     let unknown = || "unknown".to_owned();
     let user = whoami::username().unwrap_or_else(|_| unknown());

@@ -1,4 +1,5 @@
-//! The frame of every HTML page: policy, style sheet, and the parts that pages share. `maud` escapes every text.
+//! Frame of every HTML page: content security policy, style sheet and shared parts. `maud` escapes
+//! all text.
 
 pub mod icon;
 
@@ -11,8 +12,9 @@ use pgseal_verify::digest::Digest;
 /// The style sheet of every page.
 const STYLE: &str = include_str!("html/page.css");
 
-/// A page without script, font, image or any outside resource. Its policy admits its one style sheet, by digest. Control characters,
-/// and those that turn the direction of text, are shown as `\u{..}`, wherever they are.
+/// A page without scripts, fonts, images or any outside resource. Its policy admits its one style
+/// sheet, by digest. Control characters and characters that change text direction appear as
+/// `\u{..}` everywhere.
 pub fn page(title: &str, class: &str, body: &Markup) -> String {
     let digest = Base64::encode_string(Digest::of(STYLE.as_bytes()).as_bytes());
     let policy = format!("default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'");
@@ -33,30 +35,30 @@ pub fn page(title: &str, class: &str, body: &Markup) -> String {
     format!("<!DOCTYPE html>\n{}\n", escape_lines(&page.into_string()))
 }
 
-/// The answer at the top of a page, in a word, a colour and a shape.
+/// The answer at the top of a page: a word, a colour and a shape.
 pub struct Answer<'a> {
-    /// The title of the window.
+    /// Window title.
     pub title: &'a str,
-    /// The colour: `ready`, `blocked`, `done` or `stop`.
+    /// Colour: `ready`, `blocked`, `done` or `stop`.
     pub class: &'static str,
-    /// The shape, of `icon`.
+    /// Shape, one of `icon`.
     pub icon: &'static str,
-    /// The kind of page and when it was made.
+    /// Kind of page and time of creation.
     pub made: &'a str,
-    /// The subject of the page.
+    /// Subject of the page.
     pub name: &'a str,
     /// One sentence about the subject.
     pub summary: Option<&'a str>,
-    /// The answer.
+    /// Answer as one word.
     pub word: &'a str,
-    /// The answer in a sentence.
+    /// Answer as a sentence.
     pub sentence: &'a str,
     /// Paragraphs at the end of the page.
     pub footer: [&'a str; 2],
 }
 
 impl Answer<'_> {
-    /// The whole page, with these sections below the answer.
+    /// Renders the whole page with these sections below the answer.
     pub fn page(&self, sections: &Markup) -> String {
         let body = html! {
             a.skip href="#main" { "Skip to the answer" }
@@ -84,7 +86,7 @@ pub fn section(id: &str, heading: &str, content: &Markup) -> Markup {
     html! { section aria-labelledby=(id) { h2 id=(id) { (heading) } (content) } }
 }
 
-/// Text in which backquoted parts are set as code, if backquotes come in pairs.
+/// Text with backquoted parts set as code, if the backquotes are paired.
 pub fn prose(text: &str) -> Markup {
     let parts: Vec<&str> = text.split('`').collect();
     if parts.len().is_multiple_of(2) {

@@ -1,4 +1,5 @@
-//! Signals. The first Ctrl-C cancels what runs and lets the run tell how it ended; the second ends the process at once.
+//! Signal handling. The first Ctrl-C cancels the run and lets it report its outcome; the second
+//! ends the process at once.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,39 +17,39 @@ use super::output::{Output, shown};
 use super::progress::Beside;
 use crate::release::stop::{Phase, Stop, Stopping};
 
-/// Between two tries to cancel, until the run has noticed.
+/// Interval between attempts to cancel, until the run notices.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// What is going on, for the last words of a process that ends at once.
+/// The running command, for the last message of a process that ends at once.
 #[derive(Clone)]
 pub struct Command {
-    /// `run`, `rollback`, ...
+    /// Name of the command: `run`, `rollback`, ...
     pub name: &'static str,
-    /// How it ends when it is stopped before anything is committed.
+    /// Exit code of an interruption before anything is committed.
     pub exit: Exit,
-    /// Where `status` finds its journal, if it writes one.
+    /// Directory in which `status` finds the journal, if the command writes one.
     pub receipts: Option<PathBuf>,
-    /// What a process that ends at once leaves behind, and who cleans it up.
+    /// Leftovers of a process that ends at once, and their cleanup.
     pub leaves: Option<&'static str>,
 }
 
 impl Command {
-    /// One that reads only.
+    /// A command that only reads.
     pub fn reads(name: &'static str) -> Self {
         Self { name, exit: Exit::Failed, receipts: None, leaves: None }
     }
 
-    /// One that writes, with a journal.
+    /// A command that writes, with a journal.
     pub fn writes(name: &'static str, receipts: &Path) -> Self {
         Self { name, exit: Exit::Failed, receipts: Some(receipts.to_owned()), leaves: None }
     }
 
-    /// What is to be told when it was stopped before its transaction, whatever `error` it ended with.
+    /// Reports an interruption before the transaction instead of the error it caused.
     pub fn told(&self, stop: &Stop, error: CliError) -> CliError {
         if stop.is_requested() { self.interrupted() } else { error }
     }
 
-    /// That it was stopped, and nothing is changed.
+    /// An interruption that left the database unchanged.
     pub fn interrupted(&self) -> CliError {
         let text = format!("the {} was interrupted, and the database is as before", self.name);
         CliError { exit: self.exit, ..CliError::new(Kind::Interrupted, text) }
@@ -75,7 +76,7 @@ impl Command {
     }
 }
 
-/// From now on SIGINT, SIGTERM and SIGHUP stop what `stop` belongs to.
+/// From now on SIGINT, SIGTERM and SIGHUP request cancellation through `stop`.
 pub fn watch(command: &Command, stop: &Stop, out: Output, beside: Beside) -> Result<(), CliError> {
     let (command, stop) = (command.clone(), stop.clone());
     on_signals(move || match stop.request() {
@@ -97,19 +98,21 @@ pub fn watch(command: &Command, stop: &Stop, out: Output, beside: Beside) -> Res
     })
 }
 
-/// On a thread, since a second signal has to be heard while the server does not answer.
+/// Cancels on its own thread, because a second signal must be handled while the server does not
+/// answer.
 fn cancel_until_noticed(stop: Stop) {
     let cancelling = thread::Builder::new().name("pgseal-cancel".to_owned()).spawn(move || {
         while stop.cancel() {
             thread::sleep(AGAIN);
         }
     });
-    // Without a thread the run stops behind the statement, and the second signal ends the process.
+    // If no thread starts, the run stops after the current statement, and a second signal ends the
+    // process.
     drop(cancelling);
 }
 
-/// Calls this for each SIGINT, SIGTERM and SIGHUP, one at a time, on a thread of its own. A SIGHUP that whoever started
-/// pgseal has switched off (`nohup`) stays so.
+/// Calls `handle` for each SIGINT, SIGTERM and SIGHUP, one at a time, on a thread of its own. A
+/// SIGHUP that the parent process switched off (`nohup`) stays ignored.
 pub fn on_signals(mut handle: impl FnMut() + Send + 'static) -> Result<(), CliError> {
     let failed = |error: std::io::Error| CliError::new(Exit::Internal, format!("can't watch for signals: {error}"));
     let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
@@ -119,14 +122,14 @@ pub fn on_signals(mut handle: impl FnMut() + Send + 'static) -> Result<(), CliEr
     Ok(())
 }
 
-/// A file that grows over `ulimit -f` is then an error of `write`, like a full disk, instead of the end of the process,
-/// which could come between COMMIT and the receipt.
+/// Turns SIGXFSZ into an error of `write`. A file that exceeds `ulimit -f` is then handled like a
+/// full disk; otherwise the process could die between COMMIT and the receipt.
 pub fn file_size_is_an_error() {
-    // What can't be had leaves it as it was.
+    // If registration fails, the previous action stays in force.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 
-/// As Linux tells it; elsewhere nothing counts as ignored.
+/// Reads the mask of ignored signals from Linux; elsewhere no signal counts as ignored.
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

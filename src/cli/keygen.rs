@@ -41,7 +41,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     key.write_new(&secret, passphrase.as_ref().map(|text| text.as_str()))?;
     let pem = key.public_key().to_pem();
     durable::create_new(&public, |file| file.write_all(pem.as_bytes())).map_err(|error| {
-        // A secret key without its public half would be in the way of the next try.
+        // A leftover secret key without its public half would block the next attempt.
         let _ = std::fs::remove_file(&secret);
         CliError::io(&public, &error)
     })?;

@@ -1,8 +1,9 @@
-//! Stable kinds of errors: one word for each, and the exit code that it refines. docs/errors.md says what to do about each.
+//! Stable kinds of errors: one word each, refining an exit code. docs/errors.md describes the
+//! remedies.
 
 use super::exit::Exit;
 
-/// Defines the kinds, each with its word, its exit code and its meaning.
+/// Defines the kinds with word, exit code and meaning.
 macro_rules! kinds {
     ($($kind:ident $word:literal $exit:ident $meaning:literal)*) => {
         /// The kind of an error.
@@ -12,10 +13,10 @@ macro_rules! kinds {
         }
 
         impl Kind {
-            /// Every kind, in the order of exit codes.
+            /// All kinds, in the order of exit codes.
             pub const ALL: &'static [Self] = &[$(Self::$kind),*];
 
-            /// The word in JSON documents; the same in every version.
+            /// The word in JSON documents, the same in every version.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$kind => $word,)*
@@ -29,7 +30,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// The exit code. A command that was interrupted may end with another one.
+            /// The exit code. An interrupted command may end with another one.
             pub fn exit(self) -> Exit {
                 match self {
                     $(Self::$kind => Exit::$exit,)*
@@ -139,7 +140,7 @@ kinds! {
     NotRestored "not-restored" Faults "The rollback did not restore the database."
 }
 
-/// The kind of an error about which its exit code says all.
+/// The default kind for an exit code.
 impl From<Exit> for Kind {
     fn from(exit: Exit) -> Self {
         match exit {

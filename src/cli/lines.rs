@@ -1,4 +1,4 @@
-//! What belongs on the command lines that `runbook` and `report` show, as it was typed here.
+//! Arguments of this invocation that `runbook` and `report` repeat in the command lines they print.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub struct LineArgs {
 }
 
 impl LineArgs {
-    /// With the bundle as it was named.
+    /// Facts for the templates, with the bundle's path as given.
     pub fn known(&self, bundle: &BundleArgs, values: BTreeMap<String, String>) -> Known {
         Known {
             file: word(&bundle.file),
@@ -41,14 +41,15 @@ pub fn word(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// A database as it was named, unless there is a password in it.
+/// The database as given, or `None` if it contains a password or cannot be parsed.
 pub fn database(db: &str) -> Option<String> {
     let parameters = Parameters::parse(db).ok()?;
     let is_secret = ["password", "sslpassword"].into_iter().any(|keyword| parameters.has(keyword));
     (!is_secret).then(|| quoted(db))
 }
 
-/// The values that are given, and the code that people have approved.
+/// The given variables, plus the approved code if the release takes one and exactly one is
+/// approved.
 pub fn values(
     given: BTreeMap<String, String>,
     root: &TrustRoot,

@@ -1,4 +1,5 @@
-//! The proof that travels with a bundle: `FILE.tlog-proof` says that an archive's log has it.
+//! Proof of inclusion that travels with a bundle: `FILE.tlog-proof` shows that an archive's log
+//! contains it.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use crate::trust::TrustRoot;
 use pgseal_verify::format::log_entry::LogKind;
 use pgseal_verify::format::statement::ReleaseId;
 
-/// What a proof says of a bundle.
+/// A verified proof for one bundle.
 pub struct OfBundle {
     logged: Logged,
     owner: String,
@@ -20,15 +21,15 @@ pub struct OfBundle {
     file: Same,
 }
 
-/// Whether the file is the one that was logged. Its release is in any case.
+/// Whether the file is byte for byte the logged one. The release is the same in either case.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Same {
     Same,
     Changed,
 }
 
-/// Checks the proof that was named. One that only stands beside the bundle is nobody's word but its own: where it proves
-/// nothing of this release, that is a warning, and the bundle is what it is.
+/// Validates a proof. An invalid proof named by the operator is an error. An invalid sibling of the
+/// bundle is only a warning, because nothing vouches for it and the bundle is valid without it.
 pub fn check(
     given: Option<&Path>,
     file: &Path,
@@ -69,7 +70,7 @@ fn of_bundle(proof: &Path, file: &Path, root: &TrustRoot, release: ReleaseId) ->
     Ok(OfBundle { logged, owner, proof: proof.to_owned(), file: same })
 }
 
-/// As `--json` has it.
+/// JSON object for `--json`.
 pub fn document(of: &OfBundle) -> serde_json::Value {
     let (logged, head) = (&of.logged, of.logged.head());
     serde_json::json!({
@@ -79,7 +80,7 @@ pub fn document(of: &OfBundle) -> serde_json::Value {
     })
 }
 
-/// For people.
+/// Prints the proof as text.
 pub fn show(of: &OfBundle, out: Output) {
     let (logged, head) = (&of.logged, of.logged.head());
     let (origin, owner) = (escape(head.origin()), escape(&of.owner));

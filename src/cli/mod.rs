@@ -1,4 +1,5 @@
-//! The command line: one file a command, `args.rs` for what they share, `output.rs` the only printer.
+//! The command line: one file a command, `args.rs` for shared arguments, `output.rs` the only
+//! printer.
 
 mod acknowledged;
 mod approvals;
@@ -176,7 +177,7 @@ enum Command {
     Man(man::Args),
 }
 
-/// Parses the arguments, runs the command, says what went wrong.
+/// Parses the arguments, runs the command and reports its error.
 pub fn main() -> ExitCode {
     interrupt::file_size_is_an_error();
     let cli = match Cli::try_parse() {
@@ -199,7 +200,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(output::ended(exit).code())
 }
 
-/// Help and versions are answers; anything else is an error like any other.
+/// Prints help and versions as answers; reports everything else as a usage error.
 fn usage(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind;
     let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
@@ -211,7 +212,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     let paragraphs = text.split("\n\n").map(|lines| lines.split_whitespace().collect::<Vec<_>>().join(" "));
     let paragraphs: Vec<String> = paragraphs.collect();
     let begins = |start: &str| paragraphs.iter().find_map(|text| text.strip_prefix(start));
-    // A flag that doesn't exist is not a value that somebody meant.
+    // For an unknown flag, clap suggests passing it as a value, which is never intended.
     let tip = begins("tip: ").filter(|tip| !tip.starts_with("to pass ")).map(str::to_owned);
     let usage = || begins("Usage: ").map(|usage| format!("usage: {usage}"));
     let message = begins("error: ").unwrap_or(&text).to_owned();
@@ -281,7 +282,8 @@ mod tests {
                 assert!(!name.contains(word), "--{name}");
             }
         }
-        // `approve --yes` takes the release's name, which is what a person would type; there is no other yes.
+        // `approve --yes` requires the release's name, like the prompt; no other command has a
+        // `--yes`.
         for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "approve") {
             assert!(subcommand.get_arguments().all(|argument| argument.get_long() != Some("yes")));
         }

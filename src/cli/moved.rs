@@ -1,4 +1,4 @@
-//! How far a command is that reads or writes a lot, as a line that moves on a terminal.
+//! Byte progress of commands that read or write a lot, as a moving line on a terminal.
 
 use std::io;
 use std::path::Path;
@@ -9,13 +9,13 @@ use super::output::{Output, shown};
 use super::progress::Beside;
 use pgseal_verify::archive::source::ByteSource;
 
-/// Less is done before anybody looks, in bytes.
+/// Smallest size with a progress line, in bytes; smaller work ends too soon to need one.
 const LARGE: u64 = 64 << 20;
 
-/// How often the line changes, in bytes.
+/// Interval between redraws, in bytes.
 const STEP: u64 = 4 << 20;
 
-/// `shop.pgseal: 46 of 103 MB read`, without the first number.
+/// The line `shop.pgseal: 46 of 103 MB read`, without the first number.
 struct Line {
     beside: Beside,
     before: String,
@@ -33,20 +33,20 @@ impl Line {
     }
 }
 
-/// Counts bytes, from any thread; says nothing where no line can move, and where there is little to do.
+/// A byte counter for any thread. It is silent without a terminal and below `LARGE` bytes.
 pub struct Moved {
     line: Option<Line>,
     done: AtomicU64,
 }
 
 impl Moved {
-    /// `what` is done to `all` bytes of a file: "read", "packed".
+    /// `what` is the verb for the `all` bytes of a file: "read", "packed".
     pub fn new(what: &str, file: &Path, all: u64, out: Output) -> Self {
         let line = (all >= LARGE).then(|| Line::of(what, file, all, out));
         Self { line, done: AtomicU64::new(0) }
     }
 
-    /// So many more.
+    /// Adds to the count.
     pub fn by(&self, bytes: u64) {
         let Some(line) = &self.line else { return };
         let before = self.done.fetch_add(bytes, Ordering::Relaxed);
@@ -55,7 +55,7 @@ impl Moved {
         }
     }
 
-    /// Takes the line away.
+    /// Removes the line.
     pub fn finish(&self) {
         if let Some(line) = &self.line {
             line.beside.finish();
@@ -63,21 +63,21 @@ impl Moved {
     }
 }
 
-/// What comes next is told where the line was.
+/// Removes the line, so that the next message starts in its place.
 impl Drop for Moved {
     fn drop(&mut self) {
         self.finish();
     }
 }
 
-/// A file of which is counted what is read.
+/// A byte source that counts bytes as they are read.
 pub struct Counted {
     source: Box<dyn ByteSource>,
     moved: Arc<Moved>,
 }
 
 impl Counted {
-    /// For a command that reads the file so many times.
+    /// Wraps the source of a command that reads the file `times` times.
     pub fn counting(
         source: Box<dyn ByteSource>,
         file: &Path,
@@ -85,7 +85,7 @@ impl Counted {
         out: Output,
     ) -> (Box<dyn ByteSource>, Arc<Moved>) {
         let moved = Arc::new(Moved::new("read", file, source.size().saturating_mul(times), out));
-        // What is in memory is read without being asked for.
+        // In-memory sources are read without calls that could be counted.
         if moved.line.is_none() || source.bytes().is_some() {
             return (source, moved);
         }

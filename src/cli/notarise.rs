@@ -42,14 +42,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         if bundle.claimed_release_id() != id {
             return Err(CliError::new(Exit::Internal, format!("{}: changed while it was read", shown(&args.file))));
         }
-        // By the clock now, when nobody else can add anything any more: waiting for others may have taken long.
+        // Under the lock, by the current clock: waiting for other writers may have taken long.
         let now = now();
         if let Some(root) = &root {
             bundle.check_signatures(root, When::At(now)).map_err(|error| CliError::from(error).about(&args.file))?;
         }
         let before = said_before(bundle, &public);
         let mut signatures = bundle.all_signatures();
-        // A notary says nothing about itself.
+        // A notary does not attest its own signature.
         signatures.retain(|(other, _)| *other != key);
         let body = approval::notarisation(manifest, id, &signatures, before.as_ref(), now)
             .map_err(|error| CliError::new(Exit::Internal, error))?;
@@ -86,7 +86,7 @@ fn check_role(root: Option<&TrustRoot>, key: &PublicKey) -> Result<(), CliError>
         .hint("nothing was signed"))
 }
 
-/// What this notary itself said before: the times at which it first saw the signatures.
+/// This notary's earlier statement, with the times at which it first saw the signatures.
 fn said_before(bundle: &UntrustedBundle, key: &PublicKey) -> Option<Notarisation> {
     let said = bundle.claimed_added().statements.iter().find(|said| said.key == key.id())?;
     if !key.signed(PAYLOAD_TYPE, &said.body, &said.signature) {

@@ -1,4 +1,4 @@
-//! What a command that acts on a database brings from this host: the connection, watched; limits; who; and how it is stopped.
+//! Connection, time limits, operator and cancellation shared by commands that use a database.
 
 use super::args::{DatabaseArgs, LimitArgs, now};
 use super::error::CliError;
@@ -13,11 +13,11 @@ use pgseal_verify::format::limits_of_run::RunLimits;
 use pgseal_verify::format::receipt::Operator;
 use std::collections::BTreeMap;
 
-/// Everything of an order that is not the release.
+/// The parts of an order that do not come from the release.
 pub struct Ordered {
-    /// What is going on, for its last words.
+    /// The running command, for interruption messages.
     pub command: Command,
-    /// Stops it.
+    /// Cancellation token.
     pub stop: Stop,
     connect: Watched,
     runs_as: Option<String>,
@@ -27,8 +27,8 @@ pub struct Ordered {
 }
 
 impl Ordered {
-    /// Reads the connection's parameters and hears signals from now on; nothing is connected yet. `signed` are the
-    /// release's limits.
+    /// Reads the connection parameters and handles signals from now on, without connecting.
+    /// `signed` are the release's limits.
     pub fn prepare(
         database: &DatabaseArgs,
         (limits, signed): (&LimitArgs, &RunLimits),
@@ -43,12 +43,12 @@ impl Ordered {
         Ok(Self { command, stop, connect, runs_as, limits, lock_retries: 0, operator: operator() })
     }
 
-    /// How often a transaction that can't have its locks is tried again.
+    /// Sets the number of retries for transactions that cannot acquire their locks.
     pub fn retrying(self, lock_retries: u32) -> Self {
         Self { lock_retries, ..self }
     }
 
-    /// The order.
+    /// Builds the order for a bundle.
     pub fn order<'b, B>(&'b self, bundle: &'b B, variables: &'b BTreeMap<String, String>) -> Order<'b, &'b B> {
         Order {
             bundle,
@@ -64,7 +64,7 @@ impl Ordered {
         }
     }
 
-    /// What an error before the transaction is to be told as.
+    /// Reports an interruption instead of the error it caused, before the transaction.
     pub fn told(&self, error: CliError) -> CliError {
         self.command.told(&self.stop, error)
     }

@@ -1,5 +1,6 @@
-//! The only file that prints. The answer goes to stdout, everything else to stderr; text that came from a bundle or a
-//! server is escaped before it reaches either, unless stdout is a file or pipe that wants exact bytes.
+//! The only file that prints. Answers go to stdout, all other messages to stderr. Text from a
+//! bundle or a server is escaped first. Exceptions are [`Output::bytes`] and, to a file or pipe,
+//! [`Output::content`] and [`Output::copy`].
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Read, Write};
@@ -11,20 +12,24 @@ use super::error::CliError;
 use super::escape::escape_json;
 use super::exit::Exit;
 
+<<<<<<< HEAD
 pub use super::escape::{escape, escape_lines, shown};
 
 /// How the operator wants to be spoken to.
+=======
+/// Output settings chosen by the operator.
+>>>>>>> e3
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     /// One JSON document on stdout instead of text.
     pub json: bool,
     /// No progress and no notes.
     pub quiet: bool,
-    /// Colours.
+    /// Use colours.
     pub color: bool,
 }
 
-/// A colour that carries meaning.
+/// A colour with a meaning.
 #[derive(Clone, Copy, Debug)]
 pub enum Paint {
     /// Green.
@@ -34,32 +39,32 @@ pub enum Paint {
 }
 
 impl Output {
-    /// A line of the answer.
+    /// Prints a line of the answer.
     pub fn line(&self, text: impl Display) {
         if !self.json {
             write_out(format!("{text}\n").as_bytes());
         }
     }
 
-    /// The answer as a document.
+    /// Prints the answer as a document.
     pub fn document(&self, document: &impl Serialize) {
         if self.json {
             self.json_line(document);
         }
     }
 
-    /// One JSON document on a line of its own, whatever was asked for.
+    /// Prints one JSON document on its own line, even without `--json`.
     pub fn json_line(&self, document: &impl Serialize) {
         let text = serde_json::to_string(document).unwrap_or_default();
         write_out(format!("{}\n", escape_json(&text)).as_bytes());
     }
 
-    /// Exact bytes, whatever reads them: they are to be signed.
+    /// Writes exact bytes, even to a terminal, for signing and for other programs.
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), CliError> {
         whole(bytes)
     }
 
-    /// Exact bytes to a file or pipe; escaped text to a terminal.
+    /// Writes exact bytes to a file or pipe, escaped text to a terminal.
     pub fn content(&self, bytes: &[u8]) -> Result<(), CliError> {
         if io::stdout().is_terminal() {
             whole(escape_lines(&String::from_utf8_lossy(bytes)).as_bytes())
@@ -68,7 +73,7 @@ impl Output {
         }
     }
 
-    /// As [`Self::content`], piece by piece.
+    /// Like [`Self::content`], piece by piece.
     pub fn copy(&self, content: &mut impl Read) -> Result<(), CliError> {
         let mut piece = Vec::new();
         loop {
@@ -81,29 +86,29 @@ impl Output {
         }
     }
 
-    /// Something beside the answer, for people.
+    /// Prints a note for people, apart from the answer.
     pub fn note(&self, text: impl Display) {
         if !self.quiet {
             write_err(&format!("{text}\n"));
         }
     }
 
-    /// That another process has locked a file, and this one waits.
+    /// Notes that another process holds the lock on a file and that this one waits.
     pub fn waits_for(&self, path: impl AsRef<std::path::Path>) {
         self.note(waits_for(path));
     }
 
-    /// A question to the person at the terminal; the answer follows on the same line.
+    /// Prompts the operator at the terminal; the reply follows on the same line.
     pub fn ask(&self, text: impl Display) {
         write_err(&text.to_string());
     }
 
-    /// A warning; shown even when quiet.
+    /// Prints a warning, even with `--quiet`.
     pub fn warning(&self, text: impl Display) {
         write_err(&format!("pgseal: warning: {text}\n"));
     }
 
-    /// What went wrong, and what to do about it.
+    /// Prints an error and its hint.
     pub fn error(&self, error: &CliError) {
         for line in &error.lines {
             write_err(&format!("pgseal: error: {line}\n"));
@@ -120,7 +125,7 @@ impl Output {
         }
     }
 
-    /// Text in a colour, where colours are wanted.
+    /// Text in a colour, if colours are enabled.
     pub fn paint(&self, paint: Paint, text: impl Display) -> String {
         if !self.color {
             return text.to_string();
@@ -133,7 +138,7 @@ impl Output {
     }
 }
 
-/// How much is copied to stdout at once, in bytes.
+/// Bytes copied to stdout at once.
 const PIECE: u64 = 1 << 20;
 
 /// Whether stderr is a terminal, so that progress may be drawn.
@@ -141,12 +146,71 @@ pub fn draws() -> bool {
     io::stderr().is_terminal()
 }
 
+<<<<<<< HEAD
 /// What is said while another process has locked a file.
+=======
+/// Escapes foreign text as one line: control characters and characters that change text direction
+/// become `\u{..}`.
+pub fn escape(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
+        if is_harmless(c) {
+            line.push(c)
+        } else {
+            line.extend(c.escape_unicode())
+        }
+        line
+    })
+}
+
+/// Equivalent JSON text with those characters as `\uXXXX`.
+fn escape_json(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
+        if is_harmless(c) {
+            line.push(c);
+        } else {
+            line.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+        line
+    })
+}
+
+/// Message while another process holds the lock on a file.
+>>>>>>> e3
 pub fn waits_for(path: impl AsRef<std::path::Path>) -> String {
     format!("{}: another process has locked it; waiting, at most half a minute", shown(path))
 }
 
+<<<<<<< HEAD
 /// Bytes that are of use only as a whole: a full disk is an error, a reader that went away is not.
+=======
+/// A path, escaped like any foreign text.
+pub fn shown(path: impl AsRef<std::path::Path>) -> String {
+    escape(&path.as_ref().display().to_string())
+}
+
+/// Like [`escape`], keeping line feeds and tabs.
+pub fn escape_lines(text: &str) -> String {
+    text.split_inclusive('\n')
+        .flat_map(|line| match line.strip_suffix('\n') {
+            Some(line) => [escape_tabs(line), "\n".to_owned()],
+            None => [escape_tabs(line), String::new()],
+        })
+        .collect()
+}
+
+fn escape_tabs(line: &str) -> String {
+    line.split('\t').map(escape).collect::<Vec<_>>().join("\t")
+}
+
+fn is_harmless(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    // Tag characters are invisible, and some programs interpret them.
+    let is_tag = matches!(c, '\u{e0000}'..='\u{e007f}');
+    !c.is_control() && !turns && !is_tag
+}
+
+/// Writes bytes that are useful only as a whole. A full disk is an error, a closed pipe is not.
+>>>>>>> e3
 fn whole(bytes: &[u8]) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
@@ -157,13 +221,13 @@ fn whole(bytes: &[u8]) -> Result<(), CliError> {
     }
 }
 
-/// A reader that went away (`| head`) is not an error worth a word; anything else is kept for the end.
+/// Writes to stdout. A closed pipe (`| head`) is ignored; any other error is kept for the end.
 fn write_out(bytes: &[u8]) {
     let mut out = io::stdout().lock();
     printed(out.write_all(bytes).and_then(|()| out.flush()));
 }
 
-/// Keeps for [`ended`] that something could not be printed.
+/// Records a failed write for [`ended`].
 pub fn printed(result: io::Result<()>) {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => drop(UNWRITTEN.set(error.to_string())),
@@ -171,10 +235,11 @@ pub fn printed(result: io::Result<()>) {
     }
 }
 
-/// Why a part of the answer could not be written, the first time.
+/// First error of writing the answer.
 static UNWRITTEN: OnceLock<String> = OnceLock::new();
 
-/// How the program ends: an answer that is not whole on stdout is not done, whatever was.
+/// The final exit code. An incomplete answer on stdout is never a success, even if the command
+/// itself succeeded.
 pub fn ended(exit: Exit) -> Exit {
     let Some(why) = UNWRITTEN.get() else { return exit };
     write_err(&format!("pgseal: error: standard output: {why}\n"));

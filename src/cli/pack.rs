@@ -112,7 +112,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// One line; the release packs.
+/// Prints one line about unacknowledged warnings; they do not prevent packing.
 fn warn(definition: &Definition, dir: &Path, out: Output) {
     let (open, _) = lint::count(&lint::found_in(definition));
     if open > 0 {
@@ -128,7 +128,8 @@ fn is_inside(file: &Path, dir: &Path) -> bool {
     parent.is_ok_and(|parent| dir.is_ok_and(|dir| parent.starts_with(dir)))
 }
 
-/// The one time that packing knows, if the environment names it (<https://reproducible-builds.org/specs/source-date-epoch/>).
+/// The only timestamp in packing, taken from the environment if set
+/// (<https://reproducible-builds.org/specs/source-date-epoch/>).
 fn source_date_epoch() -> Result<Option<Timestamp>, CliError> {
     let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
     let seconds = text.to_str().and_then(|text| text.parse().ok()).and_then(Timestamp::from_seconds);

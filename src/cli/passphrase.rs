@@ -1,4 +1,5 @@
-//! Passphrases: from the terminal without echo, or from a file descriptor. Never from an argument or a variable.
+//! Passphrases from the terminal without echo, or from a file descriptor; never from an argument or
+//! an environment variable.
 
 use std::fmt;
 use std::fs::File;
@@ -6,7 +7,7 @@ use std::io::{self, BufRead, BufReader};
 
 use zeroize::Zeroizing;
 
-/// Where passphrases come from.
+/// Source of passphrases.
 pub struct Reader {
     descriptor: Option<u32>,
     lines: Option<BufReader<File>>,
@@ -22,12 +23,12 @@ impl fmt::Debug for Reader {
 }
 
 impl Reader {
-    /// A descriptor, or the terminal.
+    /// Reads from the descriptor, or from the terminal without one.
     pub fn new(descriptor: Option<u32>) -> Self {
         Self { descriptor, lines: None }
     }
 
-    /// The next passphrase: a line of the descriptor, or what is typed.
+    /// The next passphrase: a line from the descriptor, or typed input.
     pub fn read(&mut self, prompt: &str) -> io::Result<Zeroizing<String>> {
         let Some(descriptor) = self.descriptor else {
             return rpassword::prompt_password(prompt).map(Zeroizing::new);
@@ -49,7 +50,7 @@ impl Reader {
         }
     }
 
-    /// A new passphrase; on a terminal it is asked for twice.
+    /// Reads a new passphrase, twice on a terminal.
     pub fn new_passphrase(&mut self, name: &str) -> io::Result<Zeroizing<String>> {
         let first = self.read(&format!("new passphrase of {name}: "))?;
         if self.descriptor.is_none() && *self.read("again: ")? != *first {

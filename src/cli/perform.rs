@@ -1,4 +1,5 @@
-//! What `run` and `rollback` share: the journal before, the receipt after, and how the end is told.
+//! Parts shared by `run` and `rollback`: the journal before, the receipt after, and the report of
+//! the outcome.
 
 use super::args::{PassphraseArgs, now};
 use super::error::{self, CliError};
@@ -39,25 +40,25 @@ pub struct ReceiptArgs {
     passphrase: PassphraseArgs,
 }
 
-/// A run that may begin: the receipt's key is open, the names are chosen.
+/// A run ready to begin: the receipt's key is open and its file names are chosen.
 pub struct Prepared {
-    /// Names the run.
+    /// Identifier of the run.
     pub run_id: String,
     key: Option<SecretKey>,
     dir: PathBuf,
     stem: String,
-    /// The room of the receipt, once it is taken.
+    /// Disk space reserved for the receipt.
     reserved: Option<Reservation>,
 }
 
 impl ReceiptArgs {
-    /// Opens the key that signs the receipt. It may ask for a passphrase and wait, so it comes before the clock, the trust
-    /// root and the database are asked.
+    /// Opens the key that signs the receipt. This may wait for a passphrase, so it precedes any use
+    /// of the clock, the trust root and the database.
     pub fn key(&self) -> Result<Option<SecretKey>, CliError> {
         Ok(self.passphrase.keys(self.receipt_key.as_slice())?.pop())
     }
 
-    /// Chooses the names of what will be written.
+    /// Chooses the names of the journal and the receipt.
     pub fn prepare(
         &self,
         key: Option<SecretKey>,
@@ -68,7 +69,7 @@ impl ReceiptArgs {
         self.prepare_named(key, root, manifest, action.as_str())
     }
 
-    /// The same for something else than a run or a rollback.
+    /// Like `prepare`, for an action that is neither a run nor a rollback.
     pub fn prepare_named(
         &self,
         key: Option<SecretKey>,
@@ -94,8 +95,8 @@ impl Prepared {
         self.key.is_some()
     }
 
-    /// Opens the journal, and takes the room of the receipt: the last moment at which a full or read-only medium stops the
-    /// run.
+    /// Opens the journal and reserves space for the receipt. This is the last point at which a full
+    /// or read-only medium stops the run.
     pub fn journal(&mut self) -> Result<Journal, CliError> {
         let unwritable = |what: &str, error: std::io::Error| {
             CliError::new(Kind::Io, format!("{}: can't write the {what}: {error}", shown(&self.dir)))
@@ -107,7 +108,7 @@ impl Prepared {
         Ok(journal)
     }
 
-    /// Takes the room of a rehearsal's receipt.
+    /// Reserves space for a rehearsal's receipt.
     pub fn reserve_rehearsal(&mut self) -> Result<(), CliError> {
         let reserved = durable::create_dirs(&self.dir)
             .and_then(|()| rehearsal::reserve(&self.dir, &self.stem, self.key.is_some()));
@@ -118,7 +119,7 @@ impl Prepared {
         Ok(())
     }
 
-    /// Stores a rehearsal's receipt, and tells where the receipts are.
+    /// Stores a rehearsal's receipt. Returns the directory of receipts, and the path of this one.
     pub fn store_rehearsal(&mut self, id: ReleaseId, receipt: Rehearsal) -> (PathBuf, std::io::Result<PathBuf>) {
         let stored = match self.reserved.take() {
             Some(reserved) => reserved.write_rehearsal(id, receipt, self.key.as_ref()),
@@ -134,7 +135,7 @@ impl Prepared {
         }
     }
 
-    /// Stores the receipt and tells how it ended.
+    /// Stores the receipt and reports the outcome.
     pub fn conclude(mut self, bundle: &AuthenticatedBundle, report: Report, out: Output) -> Result<Exit, CliError> {
         let Report { receipt, failure, unproved, kind } = report;
         let result = receipt.clone();
@@ -228,7 +229,7 @@ fn unchanged(receipt: &Receipt, failure: Option<Failure>, exit: Exit) -> CliErro
     this.hint(format!("{first}when whoever has the lock is done, the same command can be run again"))
 }
 
-/// Some of it is committed.
+/// Error for a run or rollback that committed only a part.
 fn partial(receipt: &Receipt, failure: Option<Failure>) -> CliError {
     let prefix = format!("the {} stopped half way: ", receipt.action.as_str());
     let pgseal_advises = receipt.error.is_some() && !failure.as_ref().is_some_and(Failure::server_advises);
@@ -239,7 +240,7 @@ fn partial(receipt: &Receipt, failure: Option<Failure>) -> CliError {
     let ways =
         "`pgseal status` shows how far it came; `pgseal run --resume FILE` goes on, `pgseal rollback FILE` goes back";
     match this.hint.clone() {
-        // What stands in the way is ours to name, and the way on with it.
+        // pgseal's own hint names the obstacle and the way on, so only the way back is added.
         Some(first) if pgseal_advises => {
             CliError { hint: Some(format!("{first}; or `pgseal rollback FILE` goes back")), ..this }
         }

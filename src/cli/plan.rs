@@ -48,13 +48,13 @@ pub struct Args {
     rehearsal: Option<PathBuf>,
 }
 
-/// What is told besides the plan.
+/// Answer printed along with the plan.
 struct Answer<'a> {
     obstacles: &'a [CliError],
-    /// What the trust root wants of people, counted for the code of this run.
+    /// Approvals required by the trust root, counted for this run's code.
     approvals: Vec<(Option<AprCode>, Vec<Tally>)>,
     rehearsed: Option<&'a Rehearsed>,
-    /// Of which table an index is.
+    /// Table of each index.
     tables: &'a BTreeMap<String, String>,
 }
 
@@ -96,7 +96,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(obstacles.first().map_or(Exit::Done, |first| first.exit))
 }
 
-/// As `run` would end with it.
+/// The error with which `run` would end.
 pub fn obstacle(obstacle: Obstacle) -> CliError {
     match obstacle {
         Obstacle::Gate(error) => CliError::from(error),

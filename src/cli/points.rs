@@ -1,4 +1,5 @@
-//! The points at which a release with tiers of `transaction = "none"` can stop, as `lint`, `pack` and `plan` show them.
+//! Points at which a release with tiers of `transaction = "none"` can stop, as `lint`, `pack` and
+//! `plan` show them.
 
 use serde_json::{Value, json};
 
@@ -7,7 +8,7 @@ use super::table;
 use crate::bundle::steps::Step;
 use crate::lint::points::{Point, Undo};
 
-/// For programs.
+/// JSON array of the points.
 pub fn document(points: &[Point]) -> Value {
     let point = |point: &Point| {
         let (rollback, detail) = match &point.undo {
@@ -30,7 +31,8 @@ pub fn document(points: &[Point]) -> Value {
     points.iter().map(point).collect()
 }
 
-/// Which statements commit one by one, and what a rollback after each would do; nothing where there are none.
+/// Prints the statements that commit alone, and the effect of a rollback after each. Prints nothing
+/// without such statements.
 pub fn show(points: &[Point], out: Output) {
     if points.is_empty() {
         return;
@@ -39,7 +41,7 @@ pub fn show(points: &[Point], out: Output) {
     out.line(table::render(&["commits alone", "", "statement", "a rollback from there on"], rows.collect()));
 }
 
-/// The same, with what a resumed run looks at.
+/// Like [`show`], with the evidence that a resumed run checks.
 pub fn show_with_evidence(points: &[Point], out: Output) {
     if points.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! Progress of a run: a line that moves on a terminal, plain lines otherwise. Everything goes to stderr.
+//! Progress of a run: a moving line on a terminal, plain lines otherwise. All of it goes to stderr.
 
 use std::time::{Duration, Instant};
 
@@ -11,46 +11,46 @@ use crate::release::waiting::Blocked;
 use crate::release::{Event, Observer};
 use psql_script::Position;
 
-/// Shows events.
+/// Printer of run events.
 pub struct Progress {
     out: Output,
     bar: Option<ProgressBar>,
     tier: String,
     started: Instant,
     last_drawn: Instant,
-    /// Lines that are told later, if ever.
+    /// Buffered lines, printed later or never.
     kept: Option<Vec<String>>,
 }
 
-/// How often the moving line changes.
+/// Interval between redraws of the moving line.
 const REDRAW: Duration = Duration::from_millis(50);
 
 impl Progress {
-    /// Draws only where stderr is a terminal.
+    /// Draws a moving line only if stderr is a terminal.
     pub fn new(out: Output) -> Self {
         let now = Instant::now();
         let Beside { out, bar } = Beside::drawing(out);
         Self { out, bar, tier: String::new(), started: now, last_drawn: now, kept: None }
     }
 
-    /// Keeps what is to be said from here on, below a moving line that says what goes on; it has to be escaped.
+    /// Buffers all further lines, while a moving line shows `what`, which must be escaped.
     pub fn keep_lines(&mut self, what: &str) {
         self.kept = Some(Vec::new());
         what.clone_into(&mut self.tier);
         self.beside().moving(|| what.to_owned());
     }
 
-    /// What was kept; from now on lines are said at once.
+    /// Returns the buffered lines and ends buffering.
     pub fn kept_lines(&mut self) -> Vec<String> {
         self.kept.take().unwrap_or_default()
     }
 
-    /// Takes the moving line away.
+    /// Removes the moving line.
     pub fn finish(&self) {
         self.beside().finish();
     }
 
-    /// For lines that other threads have to say meanwhile.
+    /// A printer for lines from other threads.
     pub fn beside(&self) -> Beside {
         Beside { out: self.out, bar: self.bar.clone() }
     }
@@ -82,14 +82,14 @@ impl Progress {
     }
 }
 
-/// What went wrong is told after the moving line.
+/// Removes the moving line, so that an error is printed after it.
 impl Drop for Progress {
     fn drop(&mut self) {
         self.finish();
     }
 }
 
-/// Says lines from other threads, without disturbing the moving line.
+/// Prints lines from other threads without disturbing the moving line.
 #[derive(Clone)]
 pub struct Beside {
     out: Output,
@@ -97,12 +97,12 @@ pub struct Beside {
 }
 
 impl Beside {
-    /// Where no line moves.
+    /// Without a moving line.
     pub fn plain(out: Output) -> Self {
         Self { out, bar: None }
     }
 
-    /// With a line that moves, where stderr is a terminal.
+    /// With a moving line, if stderr is a terminal.
     pub fn drawing(out: Output) -> Self {
         let bar = (output::draws() && !out.quiet).then(|| {
             let bar = ProgressBar::new_spinner();
@@ -113,12 +113,12 @@ impl Beside {
         Self { out, bar }
     }
 
-    /// Changes the line that moves; whether there is one. The text has to be escaped.
+    /// Changes the moving line and returns whether there is one. The text must be escaped.
     pub fn moving(&self, text: impl FnOnce() -> String) -> bool {
         self.bar.as_ref().map(|bar| bar.set_message(text())).is_some()
     }
 
-    /// A line; it has to be escaped.
+    /// Prints a line, which must be escaped.
     pub fn line(&self, text: String) {
         match &self.bar {
             Some(bar) => bar.suspend(|| self.out.note(text)),
@@ -126,7 +126,7 @@ impl Beside {
         }
     }
 
-    /// Takes the moving line away.
+    /// Removes the moving line.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

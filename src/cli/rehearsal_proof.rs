@@ -1,4 +1,4 @@
-//! The option that names a rehearsal, and what to do where a run has no proof of one.
+//! The option that names a rehearsal's receipt, and hints for runs that lack one.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::record::rehearsal::UnprovedError;
 use crate::release::rehearsal_proof::RehearsalProofError;
 use pgseal_verify::words::count;
 
-/// What to do about one that can't be believed, and that may speak against the release.
+/// Hint for an unreadable receipt, which may count against the release.
 const UNREADABLE: &str = "a run that needs a rehearsal goes by all receipts in --receipts: find out what became of this one, or move it \
     away if it is of another release";
 
@@ -21,7 +21,7 @@ pub struct RehearsedArgs {
     pub rehearsal: Option<PathBuf>,
 }
 
-/// That a run needs a rehearsal, for people.
+/// Text: a run needs a rehearsal.
 pub fn needed(max_age_days: Option<NonZeroU32>) -> String {
     let age = max_age_days.map(|max| format!(", at most {} old", count(max.get(), "day"))).unwrap_or_default();
     format!("a run needs the receipt of a rehearsal{age}")

@@ -33,16 +33,16 @@ use narrator::Narrator;
 use pgseal_verify::format::fingerprint::Scope;
 use pgseal_verify::format::wire::V1;
 
-/// How the directory of a rehearsal's journals begins, in the system's temporary directory.
+/// Name prefix of a rehearsal's journal directory in the system's temporary directory.
 const SCRATCH: &str = "pgseal-rehearsal-";
 
-/// The largest script that opens gates, in bytes.
+/// Largest script that opens gates, in bytes.
 const APPROVAL_BYTES: u64 = 64 << 20;
 
-/// So many remarks are shown; --json has them all.
+/// Maximum number of remarks shown; `--json` has all of them.
 const REMARKS_SHOWN: usize = 12;
 
-/// What a receipt is worth that nobody signed.
+/// Note on an unsigned receipt.
 const UNSIGNED: &str =
     "without --receipt-key the receipt is not signed: anybody can have written it, so it proves nothing";
 
@@ -158,13 +158,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
 }
 
-/// One a processor, but not so many that the source feels it.
+/// One worker per processor, at most four, to keep the load on the source low.
 fn workers() -> NonZeroUsize {
     let four = NonZeroUsize::MIN.saturating_add(3);
     std::thread::available_parallelism().map_or(NonZeroUsize::MIN, |all| all.min(four))
 }
 
-/// The script's name and its bytes, read once.
+/// The script's name and content, read once.
 fn approval(path: &Path) -> Result<(String, Vec<u8>), CliError> {
     let failed = |error: std::io::Error| CliError::io(path, &error);
     let metadata = std::fs::metadata(path).map_err(failed)?;
@@ -176,7 +176,7 @@ fn approval(path: &Path) -> Result<(String, Vec<u8>), CliError> {
     Ok((name, std::fs::read(path).map_err(failed)?))
 }
 
-/// What rehearsals left that were killed.
+/// Warns about clones left by killed rehearsals.
 fn left_by_others(maintenance: &dyn Connect, stop: &Stop, out: Output) -> Result<(), CliError> {
     for name in rehearse::leftovers(maintenance, stop)? {
         out.warning(escape(&format!("a rehearsal that is over left its clone {name}: {}", drop_statement(&name))));

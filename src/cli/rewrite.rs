@@ -1,4 +1,5 @@
-//! Adds to a bundle in place: one writer at a time, and the file is the old one or the new one.
+//! In-place additions to a bundle: one writer at a time, and the file is always the old or the new
+//! version.
 
 use std::path::Path;
 
@@ -10,15 +11,16 @@ use crate::bundle::add::{AddError, Addition};
 use crate::durable;
 use pgseal_verify::format::statement::Statement;
 
-/// Opens a bundle, asks what to add to it, and replaces it. Gives its statement, and what `choose` gave beside.
+/// Opens a bundle, adds the items chosen by `choose` and replaces the file. Returns the bundle's
+/// statement and the second result of `choose`.
 pub fn add<T>(
     path: &Path,
     out: Output,
     choose: impl FnOnce(&UntrustedBundle) -> Result<(Vec<Addition>, T), CliError>,
 ) -> Result<(Statement, T), CliError> {
-    // The file that a link leads to is the one that is read and replaced; not the link.
+    // Read and replace the target of a symbolic link, not the link itself.
     let file = path.canonicalize().map_err(|error| CliError::io(path, &error))?;
-    // One writer at a time: what another process adds meanwhile would be lost.
+    // One writer at a time; otherwise another process's addition would be lost.
     let _lock = durable::lock(&file, &|| out.waits_for(path)).map_err(|error| unopened(path, &error))?;
     let bundle = open(&file)?;
     let (additions, beside) = choose(&bundle)?;

@@ -33,7 +33,7 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let key = args.receipts.key()?;
-    // What was allowed to run may be undone, also when keys or the trust root have expired since.
+    // An authorized run may be undone even if keys or the trust root have expired since.
     let root = args.bundle.root()?;
     let bundle = args.bundle.authenticate(&root, When::Undo)?;
     let manifest = bundle.manifest();

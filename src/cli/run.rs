@@ -71,7 +71,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let mut progress = Progress::new(out);
     let limits = (&args.limits, &manifest.limits);
     let writes = Command::writes("run", &args.receipts.receipts);
-    // What is half way stays so until the run goes on.
+    // A partial run stays partial until the resumed run continues.
     let command = if args.resume { Command { exit: Exit::Partial, ..writes } } else { writes };
     let ordered = Ordered::prepare(&args.database, limits, command, out, progress.beside())?;
     let ordered = ordered.retrying(args.retries.lock_retries);
@@ -94,7 +94,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     prepared.conclude(&bundle, report, out)
 }
 
-/// A resumed run that did not begin leaves the database as it was: half way.
+/// Adds to a failed resume that the run is still partial; the database is unchanged.
 fn still_half_way(error: CliError) -> CliError {
     let hint = error.hint.clone().map(|hint| format!("{hint}; ")).unwrap_or_default();
     error.hint(format!("{hint}the run is still half way, and `pgseal rollback FILE` asks no gate"))

@@ -56,7 +56,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let given = args.variables.values()?;
     order::values(manifest, &given, false)?;
     let values = lines::values(given, &root, &bundle, when);
-    // A page has no database of its own: its reader has the URLs in the shell.
+    // A page contains no database of its own; its reader sets the URLs in the shell.
     let shell = |name: &str| Some(format!("\"${name}\""));
     let known = Known { db: shell("DB"), admin: shell("ADMIN"), ..args.lines.known(&args.bundle, values) };
     let facts = Facts { manifest, id: bundle.release_id(), files: bundle.file_count(), known: &known };

@@ -1,4 +1,5 @@
-//! `run --fingerprint`, `rollback --fingerprint`: in the receipt, what all definitions of the database were before and after.
+//! Digests of all definitions before and after, for the receipt of `run --fingerprint` and
+//! `rollback --fingerprint`.
 
 use std::num::NonZeroUsize;
 
@@ -20,12 +21,13 @@ pub struct SchemaDigestArgs {
 }
 
 impl SchemaDigestArgs {
-    /// Before anything begins; an error stops it.
+    /// Takes the digest before anything begins; an error stops the command.
     pub fn before(&self, order: &Order<'_>) -> Result<Option<Digest>, CliError> {
         if self.fingerprint { Ok(Some(take(order)?)) } else { Ok(None) }
     }
 
-    /// Afterwards; what can't be asked then is missing, since what is done is done.
+    /// Adds both digests to the receipt. The second one is left out if nothing changed or the
+    /// outcome is unknown. If it cannot be taken, a warning replaces it, because the run is over.
     pub fn add(&self, before: Option<Digest>, order: &Order<'_>, report: &mut Report, out: Output) {
         let Some(before) = before else { return };
         let after = match report.receipt.outcome {

@@ -23,7 +23,7 @@ pub struct Args {
 struct Directory(PathBuf);
 
 impl Directory {
-    /// A place as the caller would name the file.
+    /// A position, with the file as the caller would name it.
     fn shown(&self, at: &Position) -> String {
         format!("{}:{}:{}", shown(self.0.join(&*at.file)), at.line, at.column)
     }
@@ -42,7 +42,7 @@ impl Files for Directory {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let directory =
         Directory(args.root.clone().unwrap_or_else(|| args.file.parent().unwrap_or(Path::new("")).to_owned()));
-    // A file of the current directory has an empty one.
+    // The parent of a file in the current directory is the empty path.
     let absolute = |path: &Path| std::path::absolute(Path::new(".").join(path)).unwrap_or_else(|_| path.to_owned());
     let (file, root) = (absolute(&args.file), absolute(&directory.0));
     let name = file.strip_prefix(root).ok().and_then(Path::to_str).filter(|name| !name.is_empty());
@@ -101,7 +101,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// What psql does with the answer: the command that ends the statement, if it is not a semicolon or `\g`.
+/// psql's use of the result: the command that ends the statement, unless it is a semicolon or `\g`.
 fn then(then: &Then) -> Option<&'static str> {
     match then {
         Then::Show => None,
@@ -125,7 +125,8 @@ fn refused(directory: &Directory, name: &str, error: &ScriptError) -> CliError {
     let at = at.unwrap_or_else(|| directory.0.join(name).display().to_string());
     let cause = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
     let this = CliError::new(Exit::Usage, format!("{at}: {error}{cause}"));
-    // Statements before the error are on stdout already, a line each: the document is not whole.
+    // The statements before the error are already on stdout, one line each, so there is no JSON
+    // document to complete.
     let this = this.answered();
     match error.hint() {
         Some(hint) => this.hint(hint),

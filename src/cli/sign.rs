@@ -40,7 +40,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let key = signer.public_key().id();
     check_role(&args.trust, key, out)?;
     let (statement, (id, count)) = rewrite::add(&args.file, out, |bundle| {
-        // Nothing is signed that isn't a release.
+        // Only a bundle that contains a release may be signed.
         bundle.claimed_release().map_err(|error| CliError::from(error).about(&args.file))?;
         let signature = signer.sign(PAYLOAD_TYPE, bundle.claimed_statement())?;
         let count = bundle.claimed_signatures().len() + 1;
@@ -57,8 +57,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// A signature that the trust root doesn't know makes every host refuse the bundle, and can't be taken away again: refused
-/// by a root that was named for this, and told by one of the environment, which may be another host's.
+/// Validates the signer's role. A signature of an unknown key makes every host refuse the bundle
+/// and cannot be removed. A trust root given by the flag therefore refuses it. One from the
+/// environment only warns, since it may be another host's.
 pub fn check_role(trust: &TrustArgs, id: KeyId, out: Output) -> Result<(), CliError> {
     let Some(root) = trust.load_if_named()? else { return Ok(()) };
     let has = match root.entry(&id) {

@@ -1,4 +1,5 @@
-//! Who signs: a key file, a key of the ssh-agent, a key on a PKCS#11 token. Shared by every command that signs.
+//! Signers: a key file, a key of the ssh-agent or a key on a PKCS#11 token. Shared by every command
+//! that signs.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,8 @@ pub struct SignerArgs {
     #[arg(long, value_name = "KEY.pub", group = "signer")]
     agent: Option<PathBuf>,
     /// A key on a PKCS#11 token: pkcs11:token=NAME;object=LABEL?module-path=/path/to/module.so
-    // What it became is kept, not what was typed: that may hold a PIN, and is then refused without being repeated.
+    // Only the parsed value is kept. The typed text may hold a PIN; such a URI is refused without
+    // being repeated.
     #[arg(long, value_name = "URI", group = "signer", value_parser = token_uri)]
     pkcs11: Option<Result<TokenUri, TokenUriError>>,
     #[command(flatten)]
@@ -32,7 +34,7 @@ pub struct SignerArgs {
 }
 
 impl SignerArgs {
-    /// Opens the one key: asks for a passphrase or PIN where there is one, and finds the key where it is said to be.
+    /// Opens the one key, with a prompt for its passphrase or PIN if it has one.
     pub fn open(&self) -> Result<Box<dyn Signer>, CliError> {
         if self.key.len() > 1 {
             return Err(CliError::new(Exit::Usage, "one key signs at a time").hint("repeat the command for each --key"));
@@ -40,7 +42,7 @@ impl SignerArgs {
         self.open_all()?.pop().ok_or_else(none)
     }
 
-    /// The same where several keys of one person may sign at once.
+    /// Like [`Self::open`], for several keys of one operator that sign at once.
     pub fn open_all(&self) -> Result<Vec<Box<dyn Signer>>, CliError> {
         match (&self.agent, &self.pkcs11) {
             (None, None) if self.key.is_empty() => Err(none()),

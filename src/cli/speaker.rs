@@ -1,4 +1,5 @@
-//! What `approve` and `withdraw` share: whoever says something about a release, and where it is written.
+//! Parts shared by `approve` and `withdraw`: the signer, the role and the destination of a
+//! statement.
 
 use std::path::Path;
 
@@ -24,8 +25,8 @@ use pgseal_verify::format::statement::{PAYLOAD_TYPE, ReleaseId};
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::format::trust_document::ROLES_WITH_A_TASK;
 
-/// Who says something, in which role, and where to. Everything that can be wrong about it is found before the person is
-/// asked.
+/// Signer, role and destination of a statement. All of them are validated before the operator is
+/// prompted.
 pub struct Speaker<'a> {
     file: &'a Path,
     signer: Option<Box<dyn Signer>>,
@@ -35,7 +36,7 @@ pub struct Speaker<'a> {
 }
 
 impl<'a> Speaker<'a> {
-    /// Opens the key, and finds its role where none is named.
+    /// Opens the key and finds its role, if none is named.
     pub fn open(
         file: &'a Path,
         root: Option<&TrustRoot>,
@@ -65,22 +66,23 @@ impl<'a> Speaker<'a> {
         Ok(Self { file, signer, tbs, output, role })
     }
 
-    /// In which role.
+    /// Role of the statement.
     pub fn role(&self) -> Name {
         self.role.clone()
     }
 
-    /// Whose key signs, where it is at hand.
+    /// The signing key, if it is available here.
     pub fn key(&self) -> Option<KeyId> {
         self.signer.as_ref().map(|signer| signer.public_key().id())
     }
 
-    /// Signs a word and writes it.
+    /// Signs a statement and writes it.
     pub fn speak(&self, manifest: &Manifest, id: ReleaseId, word: Word, out: Output) -> Result<Exit, CliError> {
         let make =
             |word: Word| approval::statement(manifest, id, word).map_err(|error| CliError::new(Exit::Internal, error));
         let Some(signer) = &self.signer else {
-            // Whose key will sign is not known; it is one of those that have spoken in this role, or a new one.
+            // The signing key is unknown here: either one that already made statements in this role
+            // or a new one.
             let word = after(word, &open(self.file)?, |_, said| said.role == self.role);
             return self.tbs.write(self.file, PAYLOAD_TYPE, &make(word)?, out);
         };
@@ -116,7 +118,8 @@ impl<'a> Speaker<'a> {
         Ok(Exit::Done)
     }
 
-    /// A withdrawal from the future would outlive this yes, which would count for nothing.
+    /// Refuses an approval if the key has a withdrawal dated in the future, which would override
+    /// it.
     fn refuse_if_withdrawn_later(&self, bundle: &UntrustedBundle, key: KeyId, word: &Word) -> Result<(), CliError> {
         let theirs = bundle.claimed_added().statements.iter().filter(|added| added.key == key);
         for added in theirs.filter(|_| word.decision == Decision::Approve) {
@@ -156,8 +159,8 @@ impl<'a> Speaker<'a> {
     }
 }
 
-/// The role of a key, which must be the one that is named. An approval in another role would count for nothing, and a
-/// stranger's makes every host refuse the bundle.
+/// The role of a key, which must equal the named one. An approval in another role would not count,
+/// and one by an unknown key makes every host refuse the bundle.
 fn role_of(root: &TrustRoot, key: KeyId, named: Option<&Name>) -> Result<Name, CliError> {
     let role = root.role_of(&key).ok_or_else(|| unknown(key))?;
     if named.is_none_or(|named| named == role) {
@@ -172,17 +175,18 @@ fn role_of(root: &TrustRoot, key: KeyId, named: Option<&Name>) -> Result<Name, C
         .hint(format!("nothing was signed; your key speaks as --role {role}")))
 }
 
-/// A key that nobody knows.
+/// Error for a key that is not in the trust root.
 fn unknown(key: KeyId) -> CliError {
     CliError::new(Kind::KeyRole, format!("key {key} is not in the trust root"))
         .hint("nothing was signed; `pgseal trust add-key` gives it a role")
 }
 
-/// The word of somebody who has spoken before comes after it, also within the same second.
+/// Dates a statement after the earlier ones of the same key or role, also within the same second.
 fn after(mut word: Word, bundle: &UntrustedBundle, is_theirs: impl Fn(KeyId, &Approval) -> bool) -> Word {
     for added in &bundle.claimed_added().statements {
         let said = json::from_canonical::<ApprovalStatement>(&added.body).map(|said| said.predicate);
-        // A yes from the future is outbid by nothing: it doesn't count, and a wrong clock would go from one to the next.
+        // An approval is not dated after a statement from the future: it would not count, and a
+        // wrong clock would spread from one statement to the next.
         let moves = |said: &Approval| word.decision == Decision::Withdraw || !policy::is_behind(now(), said.at);
         if let Ok(said) = said
             && is_theirs(added.key, &said)
@@ -195,15 +199,15 @@ fn after(mut word: Word, bundle: &UntrustedBundle, is_theirs: impl Fn(KeyId, &Ap
     word
 }
 
-/// A bundle as somebody sees it who is about to say something of it.
+/// A bundle as read for approval or withdrawal.
 pub struct Seen<'r> {
     pub bundle: UntrustedBundle,
     pub manifest: Manifest,
-    /// The same, authentic; `None` without a trust root.
+    /// The same bundle, authenticated; `None` without a trust root.
     pub authentic: Option<AuthenticatedBundle<'r>>,
 }
 
-/// Opens the bundle and reads what it says. With a trust root, only after its signatures held.
+/// Opens the bundle and reads its manifest, with a trust root only after validating the signatures.
 pub fn look<'r>(file: &Path, root: Option<&'r TrustRoot>, out: Output) -> Result<Seen<'r>, CliError> {
     let bundle = open(file)?;
     let Some(root) = root else {

@@ -1,24 +1,24 @@
-//! What shipping a stage alone means for the whole release, for those who pack, approve, plan and run it.
+//! Consequences of shipping a stage alone, shown by pack, approve, plan and run.
 
 use super::output::{Output, escape};
 use crate::bundle::stage::{self, InTheWay};
 use pgseal_verify::format::manifest::Manifest;
 
-/// One line each; nothing for a release that is no stage.
+/// Prints one line per consequence; nothing for a release that is no stage.
 pub fn show(manifest: &Manifest, out: Output) {
     for line in sentences(manifest) {
         out.line(line);
     }
 }
 
-/// The same beside the answer.
+/// Prints the same lines as warnings.
 pub fn warn(manifest: &Manifest, out: Output) {
     for line in sentences(manifest) {
         out.warning(line);
     }
 }
 
-/// For `--json`.
+/// JSON object for `--json`.
 pub fn document(manifest: &Manifest) -> serde_json::Value {
     let Some(of) = &manifest.stage_of else { return serde_json::Value::Null };
     let in_the_way = stage::in_the_way(manifest);

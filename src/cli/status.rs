@@ -11,7 +11,7 @@ use crate::record::ledger::{Entry, Happened, Step};
 use crate::release::resolve::Resolution;
 use crate::release::status::{self, Ending, Status, Unfinished};
 
-/// So many rows of the ledger are shown: all of it has to fit on one screen.
+/// Maximum number of ledger rows shown, so that all output fits on one screen.
 const SHOWN: usize = 12;
 
 #[derive(clap::Args, Debug)]
@@ -85,13 +85,13 @@ fn step_document(step: &Step) -> serde_json::Value {
     })
 }
 
-/// How an effect is known where the server's answer is not what says so.
+/// The evidence for a step's effect, if it is other than the server's answer.
 fn how(step: &Step) -> Option<String> {
     let evidence = serde_json::from_str::<serde_json::Value>(step.evidence.as_deref()?).ok()?;
     Some(evidence.get("how")?.as_str()?.to_owned())
 }
 
-/// How far a run came that stopped half way, and the two ways out.
+/// Prints the progress of a partial run and the two ways out.
 fn show_stopped(entry: &Entry, steps: &[Step], holder: Option<&str>, out: Output) {
     let title = escape(&format!("{} {}", entry.release, entry.version));
     let half_way = out.paint(Paint::Bad, "half way");
@@ -181,7 +181,7 @@ fn show(status: &Status, out: Output) {
     show_lacking(status, out);
 }
 
-/// One sentence about this server, and one about others: of each the newest run.
+/// Prints one sentence about this server and one about others, each for the newest run.
 fn show_lacking(status: &Status, out: Output) {
     for is_elsewhere in [false, true] {
         let of_them = || status.lacking.iter().filter(|lacking| lacking.is_elsewhere == is_elsewhere);
@@ -202,7 +202,7 @@ fn show_lacking(status: &Status, out: Output) {
     }
 }
 
-/// How it ended, and what to do now.
+/// The outcome of an unfinished run and the next step.
 fn ending(unfinished: &Unfinished) -> (String, &'static str) {
     match &unfinished.ending {
         Ending::NeverCommitted => ("COMMIT was never sent, the database is as before".into(), "it may be tried again"),

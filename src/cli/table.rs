@@ -1,8 +1,8 @@
-//! Plain tables: columns as wide as they need, everything in them escaped.
+//! Plain text tables with columns of the necessary width. Every cell is escaped.
 
 use super::output::escape;
 
-/// A table with a head, as lines joined by line feeds.
+/// A table with a header row, as lines joined by line feeds.
 pub fn render(head: &[&str], rows: Vec<Vec<String>>) -> String {
     let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
     let rows: Vec<Vec<String>> =

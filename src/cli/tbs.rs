@@ -1,4 +1,5 @@
-//! `--tbs`: the exact bytes to sign, for a key in another room; `pgseal attach` brings the signature back.
+//! `--tbs`: the exact bytes to sign, for a key on another machine. `pgseal attach` adds the
+//! signature afterwards.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -17,10 +17,10 @@ use crate::trust::When;
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::words;
 
-/// How the directory begins in which a release is built.
+/// Name prefix of the temporary directory in which a release is built.
 const ASIDE: &str = ".pgseal-unpack-";
 
-/// What a mode says of the group.
+/// Mode bits of the group, including set-group-ID.
 const GROUP: u32 = 0o2070;
 
 #[derive(clap::Args, Debug)]
@@ -58,20 +58,20 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Of a directory that no other one can be renamed into the place of.
+/// Error for a path that `rename` cannot replace, such as a mount point or `..`.
 fn not_replaced(dir: &Path) -> CliError {
     let message = format!("{} can't be replaced by the release's directory", shown(dir));
     CliError::new(Kind::FileExists, message).hint("name a new directory: -C DIR")
 }
 
-/// Makes a directory as private as the empty one whose place it takes, and gives it the same group and owner as far as this
-/// user may. What was meant for another group is for none.
+/// Copies mode, group and owner of the empty directory being replaced, as far as this user may. If
+/// the group cannot be set, the group's permissions are dropped.
 fn take_after(dir: &Path, place: &Path) -> std::io::Result<()> {
     let Ok(there) = place.symlink_metadata() else { return Ok(()) };
     if !there.is_dir() {
         return Ok(());
     }
-    // Best effort: only root may give to anybody.
+    // Best effort: only root may change the owner freely.
     let _ = chown(dir, None, Some(there.gid()));
     let _ = chown(dir, Some(there.uid()), None);
     let has_group = dir.metadata()?.gid() == there.gid();
@@ -79,8 +79,8 @@ fn take_after(dir: &Path, place: &Path) -> std::io::Result<()> {
     std::fs::set_permissions(dir, Permissions::from_mode(mode & 0o7777))
 }
 
-/// A release is built beside its place and renamed into it, so that half of one is never left there. What an unpacking left
-/// beside it that was killed goes.
+/// Creates a temporary sibling directory. The release is built there and renamed into place, so
+/// that a partial one is never left behind. Leftovers of killed unpacks are removed.
 fn aside(dir: &Path, out: Output) -> std::io::Result<Scratch> {
     let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(".".as_ref());
     if !parent.is_dir() {
@@ -93,9 +93,11 @@ fn aside(dir: &Path, out: Output) -> std::io::Result<Scratch> {
     Ok(aside)
 }
 
-/// Whatever is wrong with one file, all of them go with the directory. `target` is what it shall be called.
+/// Writes all files; on any error the whole directory is discarded. `target` is its final name, for
+/// messages.
 fn write_all(bundle: &AuthenticatedBundle, dir: &Path, target: &Path) -> Result<(), CliError> {
-    // Entry paths can't leave the directory: their grammar has no "..", no absolute paths and no links.
+    // Entry paths cannot leave the directory: their grammar has no "..", no absolute paths and no
+    // links.
     let create = |path: &EntryPath| {
         let path = dir.join(path.as_str());
         path.parent().map_or(Ok(()), std::fs::create_dir_all)?;

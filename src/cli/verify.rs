@@ -53,7 +53,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let points = lint::points::of_bundle(&bundle);
     let count = bundle.file_count();
     let tallies = approvals::tallies(&root, bundle.approvals(), bundle.takes_apr(), judged);
-    // Of several codes a run is ordered with one; the first is the one that most people approved.
+    // A run takes one of several codes; the first is the one with the most approvals.
     let first = tallies.first().map(|(_, tallies)| tallies.as_slice()).unwrap_or_default();
     out.document(&serde_json::json!({
         "file": args.bundle.file.to_string_lossy(),
