@@ -18,7 +18,8 @@ pub enum Kind {
     Receipt,
     /// `*.rehearsal.json`
     Rehearsal,
-    /// `trust.json`, `trust.2.json`, `acme.trust.json`, and the earlier versions in `trust.json.sigs/`.
+    /// `trust.json`, `trust.2.json`, `acme.trust.json`, and the earlier versions in
+    /// `trust.json.sigs/`.
     TrustRoot,
     /// `*.tar`: its members are audited; has a finding of its own only if it can't be read.
     Tar,
