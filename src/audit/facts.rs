@@ -164,7 +164,7 @@ pub struct Quorum {
 pub struct RoleQuorum {
     /// From the trust root's policy.
     pub role: Name,
-    /// Required number of distinct keys.
+    /// Number of keys with an approval that counts.
     pub needed: u8,
     /// Number of keys whose approval counts.
     pub counted: u64,

@@ -70,7 +70,7 @@ words! {
     InvalidSignature = "invalid-signature", File;
     /// Too few signatures count: retired keys, another role, outside their validity.
     TooFewSignatures = "too-few-signatures", File;
-    /// Signatures don't count because their key is revoked and an attacker may have made them.
+    /// Signatures don't count because their key is revoked or may be in an attacker's hands.
     RevokedKey = "revoked-key", File;
     /// A bundle contains an invalid approval or notarisation.
     BadApproval = "bad-approval", File;
@@ -108,13 +108,13 @@ words! {
     SequenceBack = "sequence-back", Archive;
     /// Sequences between two releases of a name are missing.
     Gap = "gap", Archive;
-    /// An approval whose bundle is missing.
+    /// An approval without its bundle.
     ApprovalWithoutBundle = "approval-without-bundle", Archive;
     /// An approval that shows another release or target than its bundle.
     ApprovalDiffers = "approval-differs", Archive;
-    /// A receipt whose bundle is missing.
+    /// A receipt without its bundle.
     ReceiptWithoutBundle = "receipt-without-bundle", Archive;
-    /// A rehearsal whose bundle is missing.
+    /// A rehearsal without its bundle.
     RehearsalWithoutBundle = "rehearsal-without-bundle", Archive;
     /// A receipt that names its release differently from the bundle.
     ReceiptDiffers = "receipt-differs", Archive;
@@ -126,7 +126,7 @@ words! {
     RunOfBlocked = "run-of-blocked", Archive;
     /// A release that ran twice on a database without a rollback between.
     RunTwice = "run-twice", Archive;
-    /// A rollback of a run whose receipt is missing.
+    /// A rollback without the receipt of its run.
     RollbackWithoutRun = "rollback-without-run", Archive;
     /// One run id in two receipts.
     RunIdTwice = "run-id-twice", Archive;

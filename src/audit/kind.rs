@@ -42,7 +42,7 @@ impl Kind {
         Self::Log,
     ];
 
-    /// The kind by the end of the name; `None` for unrelated files and for siblings of a receipt.
+    /// The kind by the end of the name; `None` for unrelated files, signatures and journals.
     pub fn of(path: &Path) -> Option<Self> {
         match Named::of(path)? {
             Named::Bundle => Some(Self::Bundle),

@@ -1,4 +1,5 @@
-//! Validates additions to a bundle: every host must accept the result, and nothing stronger may be replaced.
+//! Validates additions to a bundle: every host must accept the result, and nothing stronger may be
+//! replaced.
 
 use pgseal_verify::archive::source::InMemory;
 use pgseal_verify::digest::Digest;

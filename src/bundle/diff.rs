@@ -15,7 +15,7 @@ pub struct Diff {
     pub added: Vec<String>,
     /// Files only in the first.
     pub removed: Vec<String>,
-    /// Files whose content differs.
+    /// Files with different content.
     pub changed: Vec<String>,
     /// Parts of the manifest (besides the list of files) that differ.
     pub manifest: Vec<String>,

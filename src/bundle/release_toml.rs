@@ -169,7 +169,7 @@ pub struct TierToml {
     pub gate: Option<Spanned<Vec<Spanned<Name>>>>,
     /// Mode of commit.
     pub transaction: Transaction,
-    /// Acknowledged functions with effects outside the database.
+    /// Acknowledged dispatches out of the database.
     #[serde(default)]
     pub dispatch: Vec<String>,
 }
@@ -204,7 +204,7 @@ pub struct StageToml {
 pub struct RollbackToml {
     /// The psql script.
     pub file: Spanned<EntryPath>,
-    /// Acknowledged functions with effects outside the database.
+    /// Acknowledged dispatches out of the database.
     #[serde(default)]
     pub dispatch: Vec<String>,
 }

@@ -31,8 +31,7 @@ impl Spill {
         Self::new(None)
     }
 
-    /// Keeps more than a few megabytes in the directory of `path`, where the bundle itself needs
-    /// room.
+    /// Keeps more than a few megabytes in the directory of `path`, which has room for the bundle.
     pub fn beside(path: &Path) -> Self {
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Self::new(Some(dir.to_owned()))

@@ -58,7 +58,8 @@ pub enum PackError {
     /// Compression failed.
     #[error("can't compress: {0}")]
     Io(#[from] io::Error),
-    /// A member whose name clashes with another when unpacked; a large file is stored as `NAME.gz`.
+    /// A member with a name that clashes with another when unpacked; a large file is stored as
+    /// `NAME.gz`.
     #[error("member {0} is there twice, is also a directory, or differs from another only in case: rename a file")]
     Clash(EntryPath),
     /// The stored name is too long.

@@ -192,8 +192,8 @@ fn rollback(manifest: &Manifest, walk: &mut Walk<'_>) -> Rollback {
     rollback
 }
 
-/// Adds a point of the tier whose points begin at `first`. It is combined with the previous point
-/// if both insert, update or delete rows and are undone alike.
+/// Adds a point of the tier with its first point at index `first`. It is combined with the previous
+/// point if both insert, update or delete rows and are undone alike.
 fn add(points: &mut Vec<Point>, first: usize, point: Point) {
     let rows = |text: &str| {
         let verb = text.split(' ').next().unwrap_or_default().to_ascii_uppercase();

@@ -96,8 +96,8 @@ fn statements(definition: &Definition, reading: &mut Reading) {
                 note(reading, &mut path, statement, &mut seen);
             }
             Ok(_) => {}
-            // A release that packs has no such error; if it happens, the warning says that the rest
-            // was not checked.
+            // A release that packs has no such error; if it happens, the warning makes clear that
+            // the rest was not checked.
             Err(error) => {
                 let problem = Problem::script(file.as_str(), &error);
                 let message = format!("not read to its end: {}", problem.message);

@@ -146,7 +146,7 @@ fn altered_kind(tokens: &Tokens<'_>) -> &'static str {
     }
 }
 
-/// Tables whose rows a statement changes, also in a part of WITH.
+/// Tables in which a statement changes rows, also in a part of WITH.
 fn written(tokens: &Tokens<'_>) -> Vec<ObjectName> {
     let mut names = Vec::new();
     let mut name = |i: usize| names.extend(tokens.name(tokens.behind(i, &["only"])).map(|(name, _)| name));

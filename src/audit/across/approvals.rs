@@ -16,9 +16,10 @@ use pgseal_verify::format::receipt::Action;
 /// Judges each run at its start time, by the version of the trust root that admitted it. Only the
 /// latest decision of each key counts, among the approvals in the archive.
 ///
-/// Two cases give a note instead of a fault: the receipt names an approval that a later decision of
-/// the same key replaced, or the archive has no sound bundle. Where the admitting version is
-/// unknown, the current trust root decides and the answer is also a note.
+/// An approval that only the receipt names gives a note if a later decision of the same key
+/// replaced it. If the archive has no sound bundle, the approvals named by the receipt are accepted
+/// without an answer. Where the admitting version is unknown, the trust root of this audit decides
+/// and the answer is a note.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     // Approvals may be older than the audited part.
     if archive.extent == Extent::Part {

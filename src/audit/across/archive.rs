@@ -159,7 +159,7 @@ impl<'a> Archive<'a> {
         &self.findings[at].path
     }
 
-    /// Trust roots whose own signatures are valid.
+    /// Trust roots with valid signatures by their own keys.
     pub fn trust_roots(&self) -> impl Iterator<Item = (usize, &'a TrustRootFacts)> + use<'a> {
         trust_roots(self.findings)
     }

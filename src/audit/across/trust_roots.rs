@@ -55,7 +55,7 @@ fn later(archive: &Archive<'_>, at: usize, facts: &TrustRootFacts) -> Answer {
 fn forks(archive: &Archive<'_>, versions: &Versions<'_>) -> Vec<Answer> {
     let judge = archive.root.document();
     let judges = "the one that judges";
-    // The digest of each version, and the path that names it.
+    // The known digest of each version, and the document that names it.
     let mut named = BTreeMap::from([(judge.version, (archive.root.digest(), judges))]);
     if let Some(before) = judge.prev_sha256 {
         named.insert(judge.version - 1, (before, judges));

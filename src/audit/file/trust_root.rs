@@ -49,8 +49,8 @@ fn judged(signatures: Vec<ClaimedSignature>, draft: DraftRoot) -> Result<(TrustR
     Ok((signed, keys))
 }
 
-/// Reads the signatures of its own root keys by file name. Signatures by keys that only the
-/// previous version lists approve the change of keys; installation checks them.
+/// Reads the signatures of its own root keys by file name. Keys that only the previous version
+/// lists sign to approve this one; installation checks those signatures.
 fn signatures(place: &dyn Place, found: &Found, draft: &DraftRoot) -> io::Result<Vec<ClaimedSignature>> {
     // `install` keeps earlier versions in the directory of signatures.
     let kept = found.path.parent().and_then(|dir| dir.extension()).is_some_and(|extension| extension == "sigs");

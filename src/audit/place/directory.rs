@@ -73,7 +73,7 @@ impl Place for Directory {
 }
 
 /// Whether listing reports the path as a file. Directories are not reported, nor are links to
-/// directories whose names have no kind.
+/// directories without a kind.
 fn is_told(path: &Path) -> bool {
     let is_nobodys = || Kind::of(path).is_none() && path.is_dir();
     path.symlink_metadata().is_ok_and(|it| !(it.is_dir() || it.is_symlink() && is_nobodys()))

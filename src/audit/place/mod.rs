@@ -48,7 +48,7 @@ impl Unlisted {
         Self { path: path.to_owned(), kind, word: FaultKind::Unreadable, error, is_note: false }
     }
 
-    /// A path whose content is not of the format that its name promises.
+    /// A path with content in another format than its name promises.
     pub fn malformed(path: &Path, kind: Kind, error: io::Error) -> Self {
         Self { path: path.to_owned(), kind, word: FaultKind::Malformed, error, is_note: false }
     }
@@ -61,8 +61,8 @@ impl Unlisted {
 
 /// A location of files. Listing streams: only the current entry is in memory.
 pub trait Place: Send + Sync {
-    /// Reports every file whose name has a kind, in a fixed order, and every path that can't be
-    /// listed. Errors do not end the listing.
+    /// Reports every file of a known kind, in a fixed order, and every path that can't be listed.
+    /// Errors do not end the listing.
     fn list(&self, tell: &mut dyn FnMut(Result<Found, Unlisted>));
 
     /// Concurrent readers. Places with high latency take more readers than there are cores.
