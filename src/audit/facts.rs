@@ -31,7 +31,7 @@ pub struct Facts {
     /// Required and given approvals for each approved APR code, in the bundle and in separate
     /// files. The cross-checks fill it in.
     pub quorum: Vec<Quorum>,
-    /// Whether runs need an APR code.
+    /// Whether runs take an APR code.
     pub takes_apr: bool,
     /// Digest of the release and target as shown to approvers. Approvals belong to this bundle if
     /// theirs is equal.

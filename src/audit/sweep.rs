@@ -16,7 +16,7 @@ use pgseal_verify::format::timestamp::Timestamp;
 /// Most files in the queue.
 const WAITING: usize = 1024;
 
-/// Most levels of tar files within tar files.
+/// Most levels of nested tar files.
 const TAR_DEPTH: usize = 3;
 
 /// A place, and a file of it to audit.

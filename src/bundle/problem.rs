@@ -1,18 +1,19 @@
-//! Errors in a release directory and their positions. All errors are collected, not only the first.
+//! Errors and lint warnings about a release directory, with their positions. All are collected, not
+//! only the first.
 
 use std::fmt;
 
 use crate::rules;
 use psql_script::ScriptError;
 
-/// An error that prevents packing.
+/// An error that prevents packing, or a warning of [`crate::lint`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The file, relative to the release directory.
     pub file: String,
     /// Line and column, from 1; `None` for the whole file.
     pub at: Option<(u32, u32)>,
-    /// Description of the error.
+    /// Description for people.
     pub message: String,
     /// Advice for the author.
     pub hint: Option<String>,

@@ -12,7 +12,8 @@ use psql_script::{ObjectName, Tokens};
 /// Most nested parentheses, brackets and the like; PostgreSQL itself ends at a few thousand.
 const DEPTH: usize = 200;
 
-/// Most bytes sent: the parser's tree takes fifty times as much memory.
+/// Most bytes sent of the tiers, and of the rollback scripts: the parser's tree takes fifty times
+/// as much memory.
 const RELEASE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Cost of a process, in bytes hashed in the same time; enough to justify a thread.

@@ -8,7 +8,7 @@ use super::scripts::{Purpose, Reading};
 use crate::bundle::problem::Problem;
 use psql_script::STAND_IN;
 
-/// Reports one problem for each object.
+/// Reports one problem for each created object without a statement that undoes it.
 pub fn problems(readings: &[Reading]) -> Vec<Problem> {
     let (mut statements, mut created, mut temporary) = (Statements::default(), Vec::new(), HashSet::new());
     for (reading, act) in readings.iter().flat_map(|reading| reading.acts.iter().map(move |act| (reading, act))) {

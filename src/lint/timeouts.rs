@@ -38,7 +38,7 @@ pub fn limits(limits: &RunLimits, release_toml: &str) -> Option<Problem> {
     Some(Problem { at, ..Problem::file(FILE, text).rule(RULE) })
 }
 
-/// Checks `SET [LOCAL] lock_timeout` in a script, which may only lower it to this limit.
+/// Checks `SET [LOCAL] lock_timeout` in a script, which must not exceed this limit.
 pub fn set_in(head: &Tokens<'_>, statement: &Statement) -> Option<Problem> {
     let i = if head.is(1, "local") || head.is(1, "session") { 2 } else { 1 };
     let sets = head.is(0, "set") && head.is(i, "lock_timeout");

@@ -41,7 +41,7 @@ pub struct Touch {
     pub how: How,
     /// `table`, `view`, `index`, ...
     pub kind: &'static str,
-    /// `schema.name`; for a trigger or column with its table.
+    /// `schema.name`; for a trigger or column with its table, for an unnamed index `of TABLE`.
     pub name: String,
 }
 
