@@ -1,8 +1,8 @@
 //! Warnings about releases that pack: blocking locks, names that clients miss, objects that no
 //! rollback drops.
 //!
-//! Reading a directory finds the errors ([`crate::bundle`]). These modules find the warnings; each
-//! uses only those after it:
+//! Reading a directory finds the errors ([`crate::bundle`]). These modules find the warnings, from
+//! the highest level to the lowest:
 //!
 //! - `sarif`, `pages`: findings and rules for programs and people
 //! - `acknowledged`: findings that release.toml acknowledges
