@@ -1,5 +1,5 @@
-//! Findings as Parquet, for DuckDB, DataFusion and Spark: a row a finding, in the order of the findings. What a finding has
-//! several of is a list of structs. The same findings give the same bytes.
+//! Findings as Parquet, for DuckDB, DataFusion and Spark: one row for each finding, in the order of
+//! the findings. Repeated values are lists of structs. The same findings give the same bytes.
 
 mod write;
 
@@ -10,7 +10,7 @@ use pgseal_verify::format::timestamp::Timestamp;
 
 pub use write::write;
 
-/// A column's name, and what a row has there.
+/// A column's name and the function that reads its cell.
 struct Column(&'static str, Cell);
 
 enum Cell {
@@ -21,7 +21,7 @@ enum Cell {
     List(&'static [Member]),
 }
 
-/// A member of the structs of a list, and what the list has there.
+/// A struct member of a list column, and the function that reads its values.
 struct Member(&'static str, Cells);
 
 enum Cells {
@@ -29,7 +29,8 @@ enum Cells {
     Times(fn(&Finding) -> Vec<Option<Timestamp>>),
 }
 
-/// All of them, in order; no name is a word of SQL's own. docs/audit-stores.md lists them: names and types are kept, new ones come at the end.
+/// All columns in order; no name is an SQL keyword. docs/audit-stores.md lists them. Names and
+/// types are stable; new columns are added at the end.
 const COLUMNS: &[Column] = &[
     Column("path", Cell::Text(|row| Some(row.path.clone()))),
     Column("kind", Cell::Text(|row| Some(row.kind.as_str().to_owned()))),
@@ -136,7 +137,7 @@ fn sentences(faults: &[Fault]) -> Vec<Option<String>> {
     faults.iter().map(|fault| Some(fault.sentence.clone())).collect()
 }
 
-/// The word that JSON has for it.
+/// The value's JSON string.
 fn word(value: &impl serde::Serialize) -> Option<String> {
     serde_json::to_value(value).ok()?.as_str().map(str::to_owned)
 }

@@ -1,4 +1,4 @@
-//! What a file says, as far as that may be believed: everything that questions across the archive are asked of.
+//! The authenticated content of a file, as used by the cross-checks.
 
 use std::collections::BTreeMap;
 
@@ -14,248 +14,250 @@ use pgseal_verify::format::receipt::{Action, Outcome, TrustReference};
 use pgseal_verify::format::rehearsal::RehearsalOutcome;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// What a file says. A field that its kind doesn't have is absent or empty.
+/// The content of a file. Fields that its kind does not have are absent or empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Facts {
-    /// The release; absent where the signatures don't suffice to believe what the file says.
+    /// The release; absent if the signatures do not suffice.
     pub release: Option<ReleaseFacts>,
-    /// Whose signatures hold, by ascending key id; for a bundle also those that don't count.
+    /// Keys with valid signatures, by ascending key id; for a bundle also the keys that don't
+    /// count.
     pub signers: Vec<Signer>,
-    /// Whether it is authentic at the time that was asked for: a signature counts from its proven time on.
+    /// Whether it is authentic at the requested time: a signature counts from its proven time on.
     pub then: Verdict,
     /// Whether it is authentic now.
     pub now: Verdict,
-    /// What people say of the release.
+    /// Approvals and withdrawals.
     pub approvals: Vec<ApprovalFacts>,
-    /// What a run needs and what there is of it, in the bundle and in approvals beside it, for each APR code that people
-    /// approved. It is asked across the archive.
+    /// Required and given approvals for each approved APR code, in the bundle and in separate
+    /// files. The cross-checks fill it in.
     pub quorum: Vec<Quorum>,
-    /// Whether a run is ordered with an APR code.
+    /// Whether runs take an APR code.
     pub takes_apr: bool,
-    /// A digest of the release and target as people are shown them: approvals are of this bundle where theirs is the same.
+    /// Digest of the release and target as shown to approvers. Approvals belong to this bundle if
+    /// theirs is equal.
     pub shown: Option<Digest>,
-    /// How many files were compared.
+    /// Number of files compared.
     pub files: u64,
-    /// Whether the trust root that judges blocks the release.
+    /// Whether the trust root of this audit blocks the release.
     pub blocked: bool,
-    /// Whether the release itself wants a rehearsal before each run.
+    /// Whether the release itself requires a rehearsal before each run.
     pub require_rehearsal: bool,
-    /// What a receipt says besides.
+    /// Content of a receipt.
     pub receipt: Option<ReceiptFacts>,
-    /// What a rehearsal receipt says besides.
+    /// Content of a rehearsal receipt.
     pub rehearsal: Option<RehearsalFacts>,
-    /// What a trust root says.
+    /// Content of a trust root.
     pub trust_root: Option<TrustRootFacts>,
-    /// What the log of an archive says.
+    /// Content of the archive's log.
     pub log: Option<LogFacts>,
 }
 
 /// The log of an archive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LogFacts {
-    /// The log.
+    /// The log's permanent name.
     pub origin: String,
-    /// How many files it has.
+    /// Number of logged files.
     pub entries: u64,
-    /// With how many checkpoints that were kept elsewhere it was compared.
+    /// Number of checkpoints kept elsewhere that the log was compared with.
     pub compared: u64,
 }
 
-/// A release.
+/// A release, as its statement or a receipt names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct ReleaseFacts {
-    /// Its name.
+    /// From `release.toml`.
     pub name: Name,
-    /// Its version.
+    /// From `release.toml`.
     pub version: Version,
-    /// Its sequence.
+    /// Position among the releases of this name.
     pub sequence: u32,
-    /// Its id.
+    /// Digest of the bundle's statement.
     pub id: Digest,
 }
 
-/// Whose signature holds.
+/// A key with a valid signature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Signer {
-    /// The key.
+    /// The key of the signature.
     pub key_id: KeyId,
-    /// Whose it is, as the trust root says.
+    /// The owner in the trust root.
     pub owner: String,
-    /// Since when the signature exists.
+    /// Proof of the signing time.
     pub evidence: Seen,
-    /// Why it doesn't count at the time that was asked for; absent where it does.
+    /// The reason why it doesn't count at the requested time; absent if it counts.
     pub why_not: Option<String>,
-    /// Whether the trust root has the key as revoked, whenever it signed.
+    /// Whether the trust root lists the key as revoked, regardless of the signing time.
     pub revoked: bool,
-    /// Since when the key is compromised.
+    /// Start of the key's compromise.
     pub compromised_since: Option<Timestamp>,
 }
 
-/// How well it is known since when a signature exists.
+/// Evidence of a signature's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Seen {
-    /// Who says so.
+    /// Source of the time.
     pub level: Level,
-    /// The time.
+    /// The proven or claimed time.
     pub at: Option<Timestamp>,
 }
 
-/// Who says since when a signature exists.
+/// Source of a signature's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Its signer, or nobody.
+    /// The signer, or no source.
     Claimed,
     /// Enough notaries.
     Notarised,
-    /// A time stamping authority.
+    /// A timestamp authority.
     Timestamped,
 }
 
-/// Whether something is authentic at a time.
+/// Authenticity at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    /// Yes or no.
+    /// Whether the signatures suffice.
     pub authentic: bool,
-    /// Why not.
+    /// The reason, if not authentic.
     pub why_not: Option<String>,
 }
 
-/// What a person says of a release.
+/// A person's decision about a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ApprovalFacts {
-    /// The key.
+    /// The key of the signature.
     pub key_id: KeyId,
-    /// Whose it is, as the trust root says.
+    /// The owner in the trust root.
     pub owner: String,
-    /// In which role.
+    /// The role of the decision.
     pub role: Name,
-    /// Yes, or no longer.
+    /// Approval or withdrawal.
     pub decision: Decision,
-    /// For which proposal.
+    /// The proposal that it approves.
     pub apr: Option<AprCode>,
-    /// The person's clock.
+    /// Time by the person's clock.
     pub at: Timestamp,
-    /// It counts up to this moment.
+    /// Last moment at which it counts.
     pub expires: Option<Timestamp>,
-    /// Why, in the person's own words.
+    /// The person's own words.
     pub reason: Option<String>,
-    /// Since when its signature exists.
+    /// Proof of the signing time.
     pub evidence: Seen,
-    /// Whether it counts at the time that was asked for.
+    /// Whether it counts at the requested time.
     pub counts: bool,
-    /// Why not.
+    /// The reason, if it doesn't count.
     pub why_not: Option<String>,
 }
 
-/// What a run needs, and what there is of it.
+/// Required and given approvals of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Quorum {
-    /// Of approvals for this proposal, where there are several.
+    /// The proposal of these approvals, if there are several.
     pub apr: Option<AprCode>,
-    /// By role.
+    /// One entry for each required role.
     pub roles: Vec<RoleQuorum>,
 }
 
 /// The approvals of one role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RoleQuorum {
-    /// The role.
+    /// From the trust root's policy.
     pub role: Name,
-    /// How many distinct keys must have said yes.
+    /// Number of keys with an approval that counts.
     pub needed: u8,
-    /// How many did.
+    /// Number of keys whose approval counts.
     pub counted: u64,
 }
 
-/// What a receipt says.
+/// Content of a receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReceiptFacts {
-    /// The digest of its document.
+    /// Digest of the receipt document.
     pub sha256: Digest,
-    /// The run.
+    /// Random id of the run.
     pub run_id: String,
-    /// What was asked for.
+    /// Run or rollback.
     pub action: Action,
-    /// How it ended.
+    /// Result of the run.
     pub outcome: Outcome,
-    /// The unfinished run that it went on with.
+    /// The unfinished run that this one resumed.
     pub resumes: Option<String>,
-    /// The host's clock at the start.
+    /// Start by the host's clock.
     pub started: Timestamp,
-    /// The host's clock at the end.
+    /// End by the host's clock.
     pub finished: Timestamp,
-    /// The person, as the operating system names them.
+    /// User name from the operating system.
     pub user: String,
-    /// The machine.
+    /// Host name of the machine.
     pub host: String,
-    /// Where it ran.
+    /// Name of the database.
     pub database: String,
-    /// The server's system identifier, where the role may ask.
+    /// The server's system identifier, if the role may read it.
     pub system_identifier: Option<String>,
-    /// The server's timeline, where the role may ask.
+    /// The server's timeline, if the role may read it.
     pub timeline: Option<u32>,
-    /// The code of the ratified proposal that it was ordered with.
+    /// Code of the ratified proposal given for the run.
     pub apr: Option<String>,
-    /// The approvals that it says it rests on.
+    /// The approvals named by the receipt.
     pub approvals: Vec<RestsOn>,
-    /// The trust root by which it was admitted.
+    /// The trust root that admitted the run.
     pub trust: TrustReference,
-    /// The digest of its journal's last line.
+    /// Digest of the last line of the run's journal.
     pub journal_sha256: Option<Digest>,
 }
 
-/// An approval that a run says it rests on.
+/// An approval named by a receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RestsOn {
-    /// The key.
+    /// The approving key.
     pub key_id: KeyId,
-    /// In which role.
+    /// The role of the approval.
     pub role: Name,
 }
 
-/// What a rehearsal receipt says.
+/// Content of a rehearsal receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RehearsalFacts {
-    /// The digest of its document.
+    /// Digest of the receipt document.
     pub sha256: Digest,
-    /// The rehearsal.
+    /// Random id of the rehearsal.
     pub rehearsal_id: String,
-    /// How it ended.
+    /// Result of the rehearsal.
     pub outcome: RehearsalOutcome,
-    /// The host's clock at the start.
+    /// Start by the host's clock.
     pub started: Timestamp,
-    /// The host's clock at the end.
+    /// End by the host's clock.
     pub finished: Timestamp,
-    /// The database that was cloned; absent for a dump.
+    /// The cloned database; absent for a dump.
     pub database: Option<String>,
 }
 
-/// What a trust root says.
+/// Content of a trust root.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TrustRootFacts {
-    /// Its version.
+    /// Counts up from the first trust root.
     pub version: u32,
-    /// Its digest: what the next version names.
+    /// Digest of the document, which the next version names.
     pub sha256: Digest,
-    /// The digest of the version before.
+    /// Digest of the previous version.
     pub prev_sha256: Option<Digest>,
-    /// When it was drafted.
+    /// Time of the draft.
     pub issued: Option<Timestamp>,
-    /// From when on no run is admitted by it.
+    /// Time from which it admits no run.
     pub expires: Timestamp,
-    /// Its root keys.
+    /// Keys that sign trust roots.
     pub root_keys: Vec<KeyId>,
-    /// Which approvals a run needs by it.
+    /// Required approvals by role.
     pub approvals: BTreeMap<Name, u8>,
-    /// Which releases never run by it.
+    /// Releases that must not run.
     pub blocked_releases: Vec<Digest>,
-    /// Whether every run needs a rehearsal by it.
+    /// Whether every run needs a rehearsal.
     pub require_rehearsal: bool,
 }
 
 impl Facts {
-    /// That nothing is said, judged so.
+    /// Empty facts with these verdicts.
     pub fn new(then: Verdict, now: Verdict) -> Self {
         Self {
             release: None,
@@ -278,14 +280,14 @@ impl Facts {
 }
 
 impl Verdict {
-    /// Authentic, or why not.
+    /// Authentic if `Ok`, else the reason.
     pub fn of(result: Result<(), String>) -> Self {
         Self { authentic: result.is_ok(), why_not: result.err() }
     }
 }
 
 impl ReleaseFacts {
-    /// Of what a document names.
+    /// From a document's release and its id.
     pub fn new(release: &Release, id: Digest) -> Self {
         Self { name: release.name.clone(), version: release.version.clone(), sequence: release.sequence, id }
     }
@@ -308,7 +310,7 @@ impl From<Evidence> for Seen {
 }
 
 impl Seen {
-    /// The time, where somebody else than the signer says it.
+    /// The time, if a source other than the signer proves it.
     pub fn proven(self) -> Option<Timestamp> {
         self.at.filter(|_| self.level != Level::Claimed)
     }

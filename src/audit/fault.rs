@@ -1,20 +1,20 @@
-//! The words for what can be wrong, or worth a note.
+//! Kinds of faults and notes.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Something that is wrong, or that an auditor will want to know.
+/// A fault, or a note of interest to an auditor.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Fault {
-    /// The word for it.
+    /// The stable identifier.
     pub kind: FaultKind,
-    /// What is wrong, for people. It may hold foreign text.
+    /// Description for people. It may contain untrusted text.
     pub sentence: String,
 }
 
 impl Fault {
-    /// With any sentence.
+    /// Creates a fault with this sentence.
     pub fn new(kind: FaultKind, sentence: impl Into<String>) -> Self {
         Self { kind, sentence: sentence.into() }
     }
@@ -22,7 +22,7 @@ impl Fault {
 
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident = $word:literal, $scope:ident;)*) => {
-        /// What can be wrong, or worth a note. docs/audit.md has a sentence for each.
+        /// Kinds of faults and notes. docs/audit.md has a sentence for each.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(rename_all = "kebab-case")]
         pub enum FaultKind {
@@ -30,15 +30,15 @@ macro_rules! words {
         }
 
         impl FaultKind {
-            /// Every word.
+            /// All kinds.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// As JSON writes it.
+            /// The JSON string.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word,)* }
             }
 
-            /// Where it is seen.
+            /// The scope that detects this kind.
             pub fn scope(self) -> Scope {
                 match self { $(Self::$name => Scope::$scope,)* }
             }
@@ -46,121 +46,121 @@ macro_rules! words {
     };
 }
 
-/// Where something is seen.
+/// Scope that detects a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// In the file alone.
+    /// A single file.
     File,
-    /// Across the archive.
+    /// The whole archive.
     Archive,
-    /// In the log of the archive.
+    /// The log of the archive.
     Place,
 }
 
 words! {
     /// The file, directory or object can't be read.
     Unreadable = "unreadable", File;
-    /// It is not of the format that its name promises.
+    /// The content is not of the format that the name promises.
     Malformed = "malformed", File;
-    /// A bundle or trust root that nobody signed.
+    /// A bundle or trust root without a signature.
     Unsigned = "unsigned", File;
     /// A signature by a key that the trust root doesn't list.
     UnknownKey = "unknown-key", File;
-    /// A signature that is not its key's over this document.
+    /// A signature that does not verify with its key over this document.
     InvalidSignature = "invalid-signature", File;
-    /// Too few signatures count: retired keys, another role, outside of their windows.
+    /// Too few signatures count: retired keys, another role, outside their validity.
     TooFewSignatures = "too-few-signatures", File;
-    /// Signatures don't count because their key is revoked, or may be the thief's.
+    /// Signatures don't count because their key is revoked or may be in an attacker's hands.
     RevokedKey = "revoked-key", File;
-    /// An approval or notarisation in a bundle that can't stay.
+    /// A bundle contains an invalid approval or notarisation.
     BadApproval = "bad-approval", File;
-    /// A time stamp that can't be checked.
+    /// A timestamp that does not verify.
     BadTimeStamp = "bad-time-stamp", File;
-    /// Signed, and not readable: of a later format, or contradicting itself.
+    /// Signed but not readable: of a later format, or contradictory.
     BadStatement = "bad-statement", File;
-    /// A file that is listed and not there.
+    /// A listed file is missing.
     FileMissing = "file-missing", File;
-    /// A file that is there and not listed.
+    /// A file is not listed.
     FileExtra = "file-extra", File;
-    /// A file with other bytes than signed.
+    /// A file's bytes differ from the signed ones.
     FileChanged = "file-changed", File;
-    /// Stored bytes as signed, with another content than signed.
+    /// Stored bytes as signed, but with other content than signed.
     BadContent = "bad-content", File;
-    /// A receipt that says that it is signed, without its signature; or the other way round.
+    /// A receipt that declares a signature and has none, or the reverse.
     Stripped = "stripped", File;
-    /// The journal beside a receipt is not the one of its run.
+    /// The journal of a receipt belongs to another run.
     JournalDiffers = "journal-differs", File;
-    /// A signature, time stamp or journal whose receipt is not here.
+    /// A signature, timestamp or journal without its receipt.
     ReceiptMissing = "receipt-missing", File;
-    /// Something that may hold files and was not looked into.
+    /// A location that may hold files was skipped.
     PassedOver = "passed-over", File;
-    /// A bundle whose name says another version than the one that it is.
+    /// A bundle's name contains another version than the bundle.
     NameDiffers = "name-differs", File;
     /// Approvals of several releases in one file.
     MixedApprovals = "mixed-approvals", File;
-    /// A receipt that nobody signed proves nothing.
+    /// An unsigned receipt, which proves nothing.
     UnsignedReceipt = "unsigned-receipt", File;
-    /// One name and version, two releases.
+    /// Two releases with the same name and version.
     Equivocation = "equivocation", Archive;
-    /// One name and sequence, two versions.
+    /// Two versions with the same name and sequence.
     SequenceTwice = "sequence-twice", Archive;
-    /// A lower sequence ran where a higher one was in effect.
+    /// A lower sequence ran while a higher one was in effect.
     SequenceBack = "sequence-back", Archive;
-    /// Numbers between two releases of a name that no release here has.
+    /// Sequences between two releases of a name are missing.
     Gap = "gap", Archive;
-    /// An approval whose release is not here.
+    /// An approval without its bundle.
     ApprovalWithoutBundle = "approval-without-bundle", Archive;
-    /// An approval that shows another release than its bundle.
+    /// An approval that shows another release or target than its bundle.
     ApprovalDiffers = "approval-differs", Archive;
-    /// A receipt whose release is not here.
+    /// A receipt without its bundle.
     ReceiptWithoutBundle = "receipt-without-bundle", Archive;
-    /// A rehearsal whose release is not here.
+    /// A rehearsal without its bundle.
     RehearsalWithoutBundle = "rehearsal-without-bundle", Archive;
-    /// A receipt that names its release otherwise than the bundle does.
+    /// A receipt that names its release differently from the bundle.
     ReceiptDiffers = "receipt-differs", Archive;
-    /// A run without the approvals that its trust root wants.
+    /// A run without the approvals that its trust root requires.
     RunWithoutApprovals = "run-without-approvals", Archive;
-    /// A run without the rehearsal that its release or trust root wants.
+    /// A run without the rehearsal that its release or trust root requires.
     RunWithoutRehearsal = "run-without-rehearsal", Archive;
     /// A run of a release that its trust root blocked.
     RunOfBlocked = "run-of-blocked", Archive;
     /// A release that ran twice on a database without a rollback between.
     RunTwice = "run-twice", Archive;
-    /// A rollback of a run whose receipt is not here.
+    /// A rollback without the receipt of its run.
     RollbackWithoutRun = "rollback-without-run", Archive;
     /// One run id in two receipts.
     RunIdTwice = "run-id-twice", Archive;
     /// A run that failed and changed nothing.
     RunFailed = "run-failed", Archive;
-    /// A run that stopped half way, and nothing here says how it went on.
+    /// A run that stopped half way and has no later receipt.
     RunUnfinished = "run-unfinished", Archive;
-    /// A run of which nobody knows whether it was committed.
+    /// A run that may or may not have committed.
     RunUnknown = "run-unknown", Archive;
-    /// What a revoked key signed.
+    /// A file signed by a revoked key.
     RevokedKeyWork = "revoked-key-work", Archive;
-    /// Two trust roots of one version, by the same root keys.
+    /// Two trust roots of one version with common root keys.
     TrustFork = "trust-fork", Archive;
-    /// A version of the trust root between two others is not here.
+    /// A version of the trust root between two others is missing.
     TrustVersionMissing = "trust-version-missing", Archive;
-    /// A trust root that is no ancestor of the one that judges.
+    /// A trust root that is not an ancestor of the one of this audit.
     TrustForeign = "trust-foreign", Archive;
-    /// A trust root later than the one that judges.
+    /// A trust root later than the one of this audit.
     TrustNewer = "trust-newer", Archive;
-    /// A file that the archive's log has is gone.
+    /// A logged file is missing.
     LogDeleted = "log-deleted", Place;
-    /// The archive's log has another file under this name.
+    /// The log has a file with other content under this name.
     LogRewritten = "log-rewritten", Place;
-    /// A file that the archive's log doesn't have.
+    /// A file is not in the archive's log.
     LogUnlogged = "log-unlogged", Place;
-    /// The log's own files don't agree, or one is damaged or gone.
+    /// The log's own files disagree, or one is damaged or missing.
     LogBroken = "log-broken", Place;
-    /// No key that counts has signed the log's checkpoint.
+    /// No key that counts signed the log's checkpoint.
     LogUnsigned = "log-unsigned", Place;
-    /// Entries stand behind the log's checkpoint.
+    /// Entries follow the log's checkpoint.
     LogUnfinished = "log-unfinished", Place;
-    /// A checkpoint that somebody kept is of a larger log.
+    /// A kept checkpoint is of a larger log.
     LogShrunk = "log-shrunk", Place;
-    /// A checkpoint that somebody kept is of another log.
+    /// A kept checkpoint is of another log.
     LogFork = "log-fork", Place;
 }
 

@@ -1,4 +1,4 @@
-//! What was found about one file: a line of JSONL, a row of Parquet, a line of the table.
+//! The result for one file: a line of JSONL, a row of Parquet, a line of the table.
 
 use std::path::Path;
 
@@ -10,39 +10,39 @@ use super::kind::Kind;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// What was found about one file, or about what could not be listed.
+/// The result for one file or one path that could not be listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Where it is: a path, `ARCHIVE.tar/MEMBER`, or a URL. Bytes that are no text are written `\xff`.
+    /// A path, `ARCHIVE.tar/MEMBER`, or a URL. Bytes that are not UTF-8 are written `\xff`.
     pub path: String,
-    /// What it is, by its name.
+    /// Kind of file, by its name.
     pub kind: Kind,
-    /// How many bytes it has, where that is known.
+    /// Size in bytes, if known.
     pub bytes: Option<u64>,
-    /// When it was written, as its place says; nothing is decided by it but what `--since` reads again.
+    /// Time of writing, as the place reports it; only `--since` uses it.
     pub modified: Option<Timestamp>,
-    /// The digest of the trust root by which it was judged.
+    /// Digest of the trust root of this audit.
     pub trust_sha256: Digest,
-    /// The time by which it was judged.
+    /// Time of judgement.
     pub as_of: Timestamp,
-    /// The release that a bundle says it is, by its id, where that may not be believed.
+    /// The release id of a bundle that is not authentic.
     pub claimed_id: Option<Digest>,
-    /// What it says, as far as that may be believed.
+    /// The authenticated content.
     pub facts: Option<Facts>,
-    /// What is wrong, of itself and across the archive.
+    /// Faults of the file itself and of the cross-checks.
     pub faults: Vec<Fault>,
-    /// What an auditor will want to know, and what is not wrong.
+    /// Remarks for an auditor that are not faults.
     pub notes: Vec<Fault>,
 }
 
 impl Finding {
-    /// A receipt that nobody signed: no fault, and no proof.
+    /// Whether it is an unsigned receipt: no fault, but no proof.
     pub fn is_unsigned(&self) -> bool {
         matches!(self.kind, Kind::Receipt | Kind::Rehearsal)
             && self.facts.as_ref().is_some_and(|facts| facts.signers.is_empty())
     }
 
-    /// What is no file that is there: gone, or a part of the log that doesn't hold.
+    /// Whether no file is behind it: a missing file, or an invalid part of the log.
     pub fn is_absent(&self) -> bool {
         let is_gone = |fault: &Fault| matches!(fault.kind, FaultKind::LogDeleted | FaultKind::ReceiptMissing);
         match self.kind {
@@ -51,7 +51,7 @@ impl Finding {
         }
     }
 
-    /// What was not looked into, and nothing else is known of it.
+    /// Whether it was skipped and nothing else is known of it.
     pub fn is_passed_over(&self) -> bool {
         self.facts.is_none()
             && self.faults.is_empty()
@@ -59,19 +59,20 @@ impl Finding {
             && self.notes.iter().all(|note| note.kind == FaultKind::PassedOver)
     }
 
-    /// Whether the file itself is well, whatever its place, the rest of the archive or the journal beside it says.
+    /// Whether the file itself has no fault, regardless of its place, the rest of the archive and
+    /// its journal.
     pub fn is_sound(&self) -> bool {
         let is_of_file = |fault: &Fault| fault.kind.scope() == Scope::File && fault.kind != FaultKind::JournalDiffers;
         !self.faults.iter().any(is_of_file)
     }
 
-    /// Whether something is wrong.
+    /// Whether it has any fault.
     pub fn is_faulty(&self) -> bool {
         !self.faults.is_empty()
     }
 }
 
-/// A path as findings have it: one text for each name, also for those that are no text, and no text for two.
+/// The text of a path in findings. The mapping is injective, also for paths that are not UTF-8.
 pub fn told(path: &Path) -> String {
     let chunk = |chunk: std::str::Utf8Chunk<'_>| {
         let rest: String = chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")).collect();

@@ -1,25 +1,25 @@
-//! By what files are judged: one trust root, and two times.
+//! The trust root and times of an audit.
 
 use crate::trust::{TrustRoot, When};
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// By what files are judged.
+/// The trust root and times of an audit.
 pub struct Judge<'r> {
-    /// The trust root.
+    /// The trust root of this audit.
     pub root: &'r TrustRoot,
-    /// The time that was asked for.
+    /// The requested time.
     pub as_of: Timestamp,
     /// The host's clock.
     pub now: Timestamp,
 }
 
 impl Judge<'_> {
-    /// As of then: a signature counts from its proven time on.
+    /// The requested time: a signature counts from its proven time on.
     pub fn then(&self) -> When {
         When::AsOf(self.as_of)
     }
 
-    /// As of now: what is about to be done.
+    /// The present, as for an action about to happen.
     pub fn now(&self) -> When {
         When::At(self.now)
     }

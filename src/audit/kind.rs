@@ -1,4 +1,4 @@
-//! What a file is, by its name.
+//! Kinds of files, by name.
 
 use std::path::Path;
 
@@ -6,30 +6,31 @@ use serde::Serialize;
 
 use pgseal_verify::format::file_name::Named;
 
-/// What a file is.
+/// Kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// `*.pgseal`; also everything that is named by itself and is none of the others.
+    /// `*.pgseal`; also any file named on the command line with no other kind.
     Bundle,
-    /// `*.approval`: approvals that travel beside a bundle.
+    /// `*.approval`: approvals stored separately from a bundle.
     Approval,
     /// `*.receipt.json`
     Receipt,
     /// `*.rehearsal.json`
     Rehearsal,
-    /// `trust.json`, `trust.2.json`, `acme.trust.json`, and the earlier versions in `trust.json.sigs/`.
+    /// `trust.json`, `trust.2.json`, `acme.trust.json`, and the earlier versions in
+    /// `trust.json.sigs/`.
     TrustRoot,
-    /// `*.tar`: what is in it is audited; found itself only where it can't be read.
+    /// `*.tar`: its members are audited; has a finding of its own only if it can't be read.
     Tar,
-    /// Found only where it can't be listed.
+    /// A directory, found only if it can't be listed.
     Directory,
-    /// The log of an archive, or a file of it that doesn't hold.
+    /// The log of an archive, or an invalid file of it.
     Log,
 }
 
 impl Kind {
-    /// Every kind.
+    /// All kinds.
     pub const ALL: [Self; 8] = [
         Self::Bundle,
         Self::Approval,
@@ -41,7 +42,7 @@ impl Kind {
         Self::Log,
     ];
 
-    /// By the end of its name; `None` for what is nobody's business, or no file of its own.
+    /// The kind by the end of the name; `None` for unrelated files, signatures and journals.
     pub fn of(path: &Path) -> Option<Self> {
         match Named::of(path)? {
             Named::Bundle => Some(Self::Bundle),
@@ -54,12 +55,12 @@ impl Kind {
         }
     }
 
-    /// What holds files, and is found itself only where something is wrong with it.
+    /// Whether it is a container, which has a finding of its own only for its faults.
     pub fn is_place(self) -> bool {
         matches!(self, Self::Tar | Self::Directory)
     }
 
-    /// As JSON writes it.
+    /// The JSON string.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bundle => "bundle",
@@ -73,7 +74,7 @@ impl Kind {
         }
     }
 
-    /// As people say it.
+    /// The text for people.
     pub fn words(self) -> &'static str {
         match self {
             Self::TrustRoot => "trust root",

@@ -1,5 +1,5 @@
-//! Re-authenticates archives in bulk, on all cores: bundles, approvals beside them, receipts, trust roots. Every fault of
-//! every file is found; none stops the rest. Then the questions that no file answers alone are asked across all of them.
+//! Re-authenticates archives in bulk, on all cores: bundles, separate approvals, receipts, trust
+//! roots. A fault in one file does not stop the others. Cross-checks over the whole archive follow.
 //!
 //! ```text
 //! Place -> Found -> Finding -> across the archive -> Report

@@ -1,4 +1,4 @@
-//! All findings of an audit, and what they add up to.
+//! The findings of an audit and their summary.
 
 use std::collections::BTreeMap;
 
@@ -10,35 +10,35 @@ use pgseal_verify::format::timestamp::Timestamp;
 /// All findings of an audit, by path.
 #[derive(Debug)]
 pub struct Report {
-    /// The time that was asked for.
+    /// The requested time.
     pub as_of: Timestamp,
-    /// What was found.
+    /// One for each file, in order of paths.
     pub findings: Vec<Finding>,
 }
 
-/// What an audit adds up to.
+/// Counts over all findings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// How many of each kind are there.
+    /// Number of files of each kind.
     pub kinds: BTreeMap<Kind, usize>,
-    /// Files, and logs, that were read and have no fault, and are not unsigned.
+    /// Files and logs that were read, have no fault and are not unsigned.
     pub authentic: usize,
-    /// Receipts that nobody signed, without a fault.
+    /// Unsigned receipts without a fault.
     pub unsigned: usize,
     /// Files with faults.
     pub faulty: usize,
-    /// All faults.
+    /// Number of faults.
     pub faults: usize,
-    /// All notes.
+    /// Number of notes.
     pub notes: usize,
-    /// How many faults of each kind.
+    /// Number of faults of each kind.
     pub fault_kinds: BTreeMap<FaultKind, usize>,
-    /// How many notes of each kind.
+    /// Number of notes of each kind.
     pub note_kinds: BTreeMap<FaultKind, usize>,
 }
 
 impl Report {
-    /// Counts.
+    /// Counts the findings.
     pub fn summary(&self) -> Summary {
         let mut summary = Summary::default();
         for finding in &self.findings {

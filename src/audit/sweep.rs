@@ -1,5 +1,5 @@
-//! Lists places and audits what they hold, on all cores. The lister streams: what waits to be audited is bounded, and what
-//! is kept is the findings.
+//! Lists places and audits their files, on all cores. The listing streams into a bounded queue;
+//! only the findings are kept.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -13,17 +13,17 @@ use super::place::tar_file::TarFile;
 use super::place::{Found, Place, Unlisted};
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// Files that wait to be audited.
+/// Most files in the queue.
 const WAITING: usize = 1024;
 
-/// A tar file in a tar file in a tar file is enough.
+/// Most levels of nested tar files.
 const TAR_DEPTH: usize = 3;
 
-/// Something to audit: where it is, and what.
+/// A place, and a file of it to audit.
 type Work = (Arc<dyn Place>, Result<Found, Unlisted>);
 
-/// Audits everything in the places that was written since a time, or whose time nobody knows; findings come by path. `seen`
-/// is called after each file, from any thread.
+/// Audits all files in the places that were written since a time or have no known time. Findings
+/// are sorted by path. `seen` is called after each file, from any thread.
 pub fn sweep(
     places: Vec<Arc<dyn Place>>,
     judge: &Judge<'_>,
@@ -38,7 +38,7 @@ pub fn sweep(
         for _ in 0..threads {
             scope.spawn(|| work(&receive, judge, seen, &done));
         }
-        // It ends with this block, and the workers with it.
+        // The lister is dropped with this block, which ends the workers.
         let lister = Lister { since, send };
         for place in places {
             lister.list(&place, 0);
@@ -47,9 +47,9 @@ pub fn sweep(
     apart(done.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// By path, each with a path of its own. A file that was listed twice is one, and so is everything that is wrong with one
-/// place; of two files by one name (an object `a.tar/b` beside the member `b` of `a.tar`) the second is `NAME#2`, so that
-/// neither hides the other.
+/// Sorts by path and makes paths unique. A file listed twice is one finding, and the faults of one
+/// container are merged. Of two files with the same path (an object `a.tar/b` and the member `b` of
+/// `a.tar`) the second becomes `NAME#2`, so that neither hides the other.
 fn apart(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by_cached_key(|finding| (finding.path.clone(), format!("{finding:?}")));
     findings.dedup();
@@ -125,7 +125,7 @@ impl Lister {
     }
 
     fn send(&self, place: &Arc<dyn Place>, work: Result<Found, Unlisted>) {
-        // Nobody receives only where all workers have died, and then their panic is what is told.
+        // Sending fails only if all workers panicked; their panic is reported instead.
         let _ = self.send.send((place.clone(), work));
     }
 }

@@ -1,4 +1,4 @@
-//! Makes the statements that people add to a release: approvals, withdrawals, notarisations.
+//! Builds the statements that are added to a release: approvals, withdrawals, notarisations.
 
 use std::collections::BTreeMap;
 
@@ -12,24 +12,24 @@ use pgseal_verify::format::notarisation::{Notarisation, NotarisationStatement, S
 use pgseal_verify::format::statement::{DigestSet, ReleaseId, Subject, title};
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// What a person says about a release.
+/// A person's decision about a release.
 #[derive(Clone, Debug)]
 pub struct Word {
-    /// Yes, or no longer.
+    /// Approval or withdrawal.
     pub decision: Decision,
-    /// In which role.
+    /// Role of the signer.
     pub role: Name,
-    /// The code of the ratified proposal.
+    /// Code of the ratified proposal.
     pub apr: Option<AprCode>,
-    /// The person's clock.
+    /// Time by the person's clock.
     pub at: Timestamp,
-    /// It counts up to this moment.
+    /// Last moment at which it counts.
     pub expires: Option<Timestamp>,
-    /// Why.
+    /// The person's own words.
     pub reason: Option<String>,
 }
 
-/// The canonical statement of a person's word, to sign.
+/// The canonical statement of a decision, to sign.
 pub fn statement(manifest: &Manifest, id: ReleaseId, word: Word) -> Result<Vec<u8>, JsonError> {
     let Word { decision, role, apr, at, expires, reason } = word;
     let (release, target) = (manifest.release.clone(), manifest.target.clone());
@@ -39,8 +39,8 @@ pub fn statement(manifest: &Manifest, id: ReleaseId, word: Word) -> Result<Vec<u
     })
 }
 
-/// The canonical statement of a notary: all signatures that are there now, each with the time when this notary first
-/// saw it, as `before` says.
+/// The canonical statement of a notary: all current signatures, each with the time when this notary
+/// first saw it, which `before` records.
 pub fn notarisation(
     manifest: &Manifest,
     id: ReleaseId,

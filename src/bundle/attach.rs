@@ -1,4 +1,5 @@
-//! Validates additions to a bundle: every host must accept the result, and nothing stronger may be replaced.
+//! Validates additions to a bundle: every host must accept the result, and nothing stronger may be
+//! replaced.
 
 use pgseal_verify::archive::source::InMemory;
 use pgseal_verify::digest::Digest;
@@ -19,59 +20,59 @@ use crate::trust::timestamp::{self, TimestampError};
 use crate::trust::{KeyId, PublicKey, TrustRoot};
 use crate::trust::{pae, policy};
 
-/// A file that may be added, recognised by its first bytes.
+/// A file to add, recognised by its first bytes.
 pub enum Item {
     /// The statements of an approval file.
     Approvals(Vec<ClaimedStatement>),
     /// 64 raw bytes.
     Signature([u8; 64]),
-    /// A time stamp (RFC 3161) in canonical form.
+    /// A timestamp (RFC 3161) in canonical form.
     Token(Vec<u8>),
 }
 
-/// Why an addition is refused. Nothing is added then.
+/// Reason why an addition is refused. A refusal leaves the bundle unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
-    /// Neither of the three kinds of items.
+    /// None of the three kinds of items.
     #[error("neither an approval file, nor a signature of 64 bytes, nor a time stamp (RFC 3161)")]
     UnknownItem,
     /// A malformed approval file.
     #[error(transparent)]
     Malformed(#[from] MalformedError),
-    /// A malformed time stamp.
+    /// A malformed timestamp.
     #[error(transparent)]
     Timestamp(#[from] TimestampError),
-    /// A statement or time stamp that does not hold.
+    /// A statement or timestamp that does not verify.
     #[error(transparent)]
     Authenticate(#[from] AuthenticateError),
-    /// A bundle that holds no release.
+    /// A bundle without a release.
     #[error(transparent)]
     Bundle(#[from] AddError),
-    /// An approval that is dated after the host's clock.
+    /// An approval dated after the host's clock.
     #[error("key {0} says it in the future by this host's clock")]
     FromTheFuture(KeyId),
     /// A second statement by a revoked key.
     #[error("key {0} is revoked: what it said before stays")]
     Revoked(KeyId),
-    /// An older statement than the one of the same key in the bundle, or one that forgets part of it.
+    /// A statement older than that of the same key in the bundle, or one that omits part of it.
     #[error("key {0} has said something else in this bundle at the same time or later, which stays")]
     Superseded(KeyId),
-    /// Bytes that are no pre-authentication encoding.
+    /// Bytes that are not a pre-authentication encoding.
     #[error("--tbs is not what `--tbs` writes (DSSE encoding)")]
     NotToBeSigned,
-    /// Neither a key nor a trust root that could know it.
+    /// Neither a key nor a trust root to find one in.
     #[error("cannot tell which key made this signature")]
     NoKey,
-    /// A signature that no key made over these bytes.
+    /// A signature that does not verify for these bytes.
     #[error("the signature does not hold for this release and key")]
     Signature,
-    /// A key that signs no releases.
+    /// A key without the role `release`.
     #[error("key {0} does not have the role release in the trust root")]
     NotAReleaseKey(KeyId),
-    /// A time stamp for a signature that the bundle does not have.
+    /// A timestamp of a signature that the bundle does not have.
     #[error("the time stamp is about none of the signatures in the bundle")]
     NotStamped,
-    /// A second time stamp of one signature.
+    /// A second timestamp of one signature.
     #[error("the signature by key {0} has a time stamp already, which stays")]
     Stamped(KeyId),
 }
@@ -98,22 +99,22 @@ fn decision(body: &[u8]) -> Option<(Timestamp, Decision)> {
     Some((read.predicate.at, read.predicate.decision))
 }
 
-/// Judges additions to one bundle, in the order in which they come.
+/// Validates additions to one bundle, in order.
 pub struct AttachmentValidator<'a> {
-    /// The bundle.
+    /// The bundle to extend.
     pub bundle: &'a UntrustedBundle,
-    /// The trust root of the hosts that will read it, where one is known.
+    /// The trust root of the hosts that will read it, if known.
     pub root: Option<&'a TrustRoot>,
     /// The key of signatures; without it the trust root's keys are tried.
     pub key: Option<&'a PublicKey>,
-    /// The pre-authentication encoding that was signed; without it the release's.
+    /// The signed pre-authentication encoding; without it that of the release.
     pub tbs: Option<&'a [u8]>,
     /// The host's clock.
     pub now: Timestamp,
 }
 
 impl AttachmentValidator<'_> {
-    /// Adds an item to those that were taken before it.
+    /// Validates an item and appends it to the accepted ones.
     pub fn take(&self, item: &Item, taken: &mut Vec<Addition>) -> Result<(), AttachError> {
         match item {
             Item::Approvals(statements) => {
@@ -127,7 +128,7 @@ impl AttachmentValidator<'_> {
         Ok(())
     }
 
-    /// An approval, notarisation or withdrawal. What the same key said later stays.
+    /// Validates an approval, notarisation or withdrawal. A later statement of the same key stays.
     fn statement(&self, claimed: ClaimedStatement, taken: &[Addition]) -> Result<Addition, AttachError> {
         match self.root {
             None => claimed.claims_to_be_about(self.id()).map_err(AuthenticateError::from)?,
@@ -157,7 +158,8 @@ impl AttachmentValidator<'_> {
         Ok(Addition::Statement(claimed))
     }
 
-    /// Whether a notary's word lacks what an earlier one says of signatures that are here, or dates it later.
+    /// Whether a notarisation omits present signatures that the earlier one lists, or dates them
+    /// later.
     fn forgets(&self, known: &ClaimedStatement, new: &ClaimedStatement) -> bool {
         let seen =
             |body: &[u8]| json::from_canonical::<NotarisationStatement>(body).map(|read| read.predicate.signatures);
@@ -173,7 +175,7 @@ impl AttachmentValidator<'_> {
         known.iter().filter(is_here).any(|entry| !kept(entry))
     }
 
-    /// The statements of the bundle once `taken` is in it: the last of each key.
+    /// The statements of the bundle including `taken`: the last of each key.
     fn statements<'s>(&'s self, taken: &'s [Addition]) -> Vec<&'s ClaimedStatement> {
         let new = taken.iter().rev().filter_map(|addition| match addition {
             Addition::Statement(added) => Some(added),
@@ -188,7 +190,7 @@ impl AttachmentValidator<'_> {
         statements
     }
 
-    /// Every signature of the bundle once `taken` is in it.
+    /// Every signature of the bundle including `taken`.
     fn signatures(&self, taken: &[Addition]) -> Vec<ClaimedSignature> {
         let new = taken.iter().filter_map(|addition| match addition {
             Addition::Signature(signature) => Some(*signature),
@@ -211,7 +213,7 @@ impl AttachmentValidator<'_> {
         self.statement(ClaimedStatement { key, body: body.to_vec(), signature }, taken)
     }
 
-    /// The key that a signature is by: the named one, or the one of the trust root for which it holds.
+    /// The key of a signature: the given one, or the one of the trust root that verifies it.
     fn signer(&self, payload_type: &str, body: &[u8], signature: &[u8; 64]) -> Result<KeyId, AttachError> {
         let holds = |key: &&PublicKey| key.signed(payload_type, body, signature);
         let found = match (self.key, self.root) {
@@ -235,7 +237,7 @@ impl AttachmentValidator<'_> {
         let about = signatures.iter().find(|(_, signature)| timestamp::is_about(token, signature));
         let signature @ (key, _) = about.ok_or(AttachError::NotStamped)?;
         let claimed = (*key, token.to_vec());
-        // Without a trust root no time stamp can be proved, and the first one stays.
+        // Without a trust root no timestamp can be verified, and the first one stays.
         let proves = |token: &ClaimedToken| match self.root {
             Some(root) => {
                 let proofs = Proofs::gather(root, &signatures, &[], std::slice::from_ref(token))?;
@@ -244,7 +246,7 @@ impl AttachmentValidator<'_> {
             None => Ok(timestamp::is_about(&token.1, &signature.1)),
         };
         proves(&claimed).map_err(AuthenticateError::from)?;
-        // The first time stamp of a signature is the oldest, and the one worth keeping.
+        // The first timestamp of a signature is the oldest, so it is kept.
         let new = taken.iter().filter_map(|addition| match addition {
             Addition::Token(token) => Some(token),
             Addition::Signature(_) | Addition::Statement(_) => None,

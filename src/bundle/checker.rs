@@ -1,4 +1,4 @@
-//! `release.toml` against its directory: every name unique, every file there, every reference resolved.
+//! Checks `release.toml` against its directory: names are unique, files exist, references resolve.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use pgseal_verify::format::manifest::{
 use pgseal_verify::format::name::Name;
 use pgseal_verify::format::version::MINIMUM_PGSEAL;
 
-/// The manifest and the stages that the document says; everything that doesn't hold becomes a problem.
+/// The manifest and stages of the document; every violation becomes a problem.
 pub(super) fn manifest(
     toml: ReleaseToml,
     text: &str,
@@ -26,7 +26,7 @@ pub(super) fn manifest(
     Checker { text, source, problems }.manifest(toml)
 }
 
-/// Turns the document into a manifest and notes everything that doesn't hold.
+/// Converts the document to a manifest and records every violation.
 pub(super) struct Checker<'a> {
     text: &'a str,
     source: &'a Source,
@@ -230,7 +230,7 @@ impl Checker<'_> {
         self.problems.push(Problem { at, ..Problem::file(FILE, message) });
     }
 
-    /// What the last problem is.
+    /// Sets the rule of the last problem.
     fn say(&mut self, rule: &'static str) {
         if let Some(last) = self.problems.last_mut() {
             last.rule = rule;

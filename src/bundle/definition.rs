@@ -1,5 +1,5 @@
-//! A release directory whose `release.toml` holds: every name unique, every file there, every reference resolved, every
-//! script fit to run. What packs never fails on the host for a reason that could have been known here.
+//! A valid release directory: names are unique, files exist, references resolve, scripts can run. A
+//! packed release never fails on the host for a reason that packing could detect.
 
 use std::path::Path;
 
@@ -14,25 +14,25 @@ use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::limits;
 use pgseal_verify::words::count;
 
-/// A release directory that packs. Its manifest lacks only the list of files, which packing makes.
+/// A release directory that packs. Its manifest lacks only the list of files, which packing adds.
 pub struct Definition {
     manifest: Manifest,
     source: Source,
     stages: Vec<Stage>,
 }
 
-/// Why a directory doesn't pack.
+/// Reason why a directory doesn't pack.
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {
-    /// It can't be read.
+    /// The directory can't be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// It has problems; all of them, by file and line.
+    /// All problems, by file and line.
     #[error("the release has {}", count(.0.len(), "problem"))]
     Problems(Vec<Problem>),
 }
 
-/// There is no such stage.
+/// The release has no stage of this name.
 #[derive(Debug, thiserror::Error)]
 #[error("the release has no stage {name:?}; it has {known}")]
 pub struct StageError {
@@ -61,7 +61,7 @@ impl Definition {
         &self.manifest
     }
 
-    /// One of its stages, as a release of its own with the same files.
+    /// One of its stages, as a separate release with the same files.
     pub fn into_stage(self, name: &str) -> Result<Self, StageError> {
         let Some(stage) = self.stages.iter().find(|stage| stage.name.as_str() == name) else {
             let known: Vec<&str> = self.stages.iter().map(|stage| stage.name.as_str()).collect();
@@ -72,12 +72,12 @@ impl Definition {
         Ok(Self { manifest, source: self.source, stages: Vec::new() })
     }
 
-    /// The files.
+    /// The files of the directory.
     pub fn source(&self) -> &Source {
         &self.source
     }
 
-    /// A run of it needs the receipt of a rehearsal, whatever release.toml says.
+    /// Requires the receipt of a rehearsal for each run, regardless of release.toml.
     pub fn require_rehearsal(&mut self) {
         self.manifest.require_rehearsal = true;
     }

@@ -1,4 +1,4 @@
-//! What differs between two authentic releases.
+//! Differences between two authentic releases.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +15,14 @@ pub struct Diff {
     pub added: Vec<String>,
     /// Files only in the first.
     pub removed: Vec<String>,
-    /// Files with another content.
+    /// Files with different content.
     pub changed: Vec<String>,
     /// Parts of the manifest (besides the list of files) that differ.
     pub manifest: Vec<String>,
 }
 
 impl Diff {
-    /// Whether the releases are the same in every way.
+    /// Whether the releases are identical.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -1,4 +1,4 @@
-//! What can be known about a release's scripts without a database.
+//! Checks of a release's scripts that need no database.
 
 use std::collections::HashSet;
 
@@ -13,8 +13,8 @@ use super::problem::Problem;
 use super::refusal::{Place, Refusal, refused_everywhere, refused_in_steps, refused_to_wait};
 use super::source::Source;
 
-/// Reads every script as a run would, with a placeholder for each variable, and notes what can't run.
-/// `whole` is the release itself, or that of which it is a stage.
+/// Reads every script as a run would, with a placeholder for each variable, and reports statements
+/// that can't run. `whole` is the release itself, or the one of which it is a stage.
 pub fn scripts(manifest: &Manifest, whole: &Manifest, source: &Source, problems: &mut Vec<Problem>) {
     let mut lint = Lint { manifest, whole, source, problems };
     for tier in &manifest.tiers {
@@ -38,7 +38,7 @@ pub fn scripts(manifest: &Manifest, whole: &Manifest, source: &Source, problems:
     }
 }
 
-/// What a script is for, and so what it may do.
+/// Purpose of a script, which limits its statements.
 enum Role<'a> {
     /// A tier or rollback script.
     Writes { place: Place, dispatch: &'a [String] },
@@ -69,7 +69,8 @@ impl Lint<'_> {
         if !self.source.contains(file) {
             return; // noted where release.toml names it
         }
-        // A way through conditions that only a run decides: how many statements it has. Ways share problems.
+        // Number of statements on each execution path through conditions that only a run decides.
+        // Paths share problems.
         let mut ways: Vec<usize> = Vec::new();
         let (mut found, mut last, mut asserts) = (Vec::new(), None, false);
         let mut lint = Lint { problems: &mut found, ..*self };
@@ -115,7 +116,7 @@ impl Lint<'_> {
         self.problems.extend(found.into_iter().filter(|problem| seen.insert(problem.to_string())));
     }
 
-    /// What sets a variable: a stage has only those of the release that it takes.
+    /// A hint for an unset variable. A stage has only those variables of the release that it takes.
     fn declaring(&self, name: &str) -> String {
         let of_whole = self.whole.variables.keys().any(|known| known.as_str() == name);
         match &self.manifest.stage_of {
@@ -166,7 +167,7 @@ impl Lint<'_> {
         }
     }
 
-    /// A plain `:name` puts the operator's text into the question itself: `1=1` would open a gate.
+    /// Rejects a plain `:name`, which inserts the operator's text as SQL: `1=1` would open a gate.
     fn bare_variables(&mut self, statement: &Statement) {
         for (name, at) in &statement.bare {
             let problem = Problem::at(at, format!("a plain :{name} in a question")).rule("unsafe-variable");
@@ -191,10 +192,11 @@ fn refusal(at: &Position, refusal: Refusal) -> Problem {
     Problem::at(at, refusal.why).rule(refusal.rule).hint(refusal.hint)
 }
 
-/// Why a verify script has no `INSERT ... RETURNING`, `SELECT ... FOR UPDATE`, `EXECUTE` and the like.
+/// The reason why a verify script can't have `INSERT ... RETURNING`, `SELECT ... FOR UPDATE`,
+/// `EXECUTE` and the like.
 pub const ROWS_UNREAD: &str = "a statement of a verify script that returns rows and is no plain SELECT";
 
-/// Whether a statement of a verify script could hold a check that nobody reads.
+/// Whether a statement of a verify script could return a check result that is not read.
 fn leaves_rows_unread(statement: &Statement) -> bool {
     let names_ok = || statement.sql.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "ok");
     let not_shown = match statement.then {
@@ -205,12 +207,13 @@ fn leaves_rows_unread(statement: &Statement) -> bool {
     not_shown || statement.parameters.is_some() || rows_unread(&statement.sql)
 }
 
-/// The variables of a release, as whoever packs it knows them: a run gives their values, and those of the connection.
+/// The variables of a release when it is packed. Their values, and those of the connection, are
+/// known only in a run.
 pub fn declared(manifest: &Manifest) -> Variables {
     let mut variables = Variables::default();
-    // The manifest's grammar of variable names is narrower than psql's.
+    // The manifest allows fewer variable names than psql.
     for (name, variable) in &manifest.variables {
-        // `check` and `rollback` may do without a required one
+        // `check` and `rollback` may omit a required one.
         let _ = variables.set_unknown(name.as_str(), variable.default.is_some());
     }
     for name in OF_THE_CONNECTION {

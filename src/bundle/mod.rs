@@ -1,4 +1,4 @@
-//! From a release directory to a signed file, and from a file back to what may be believed.
+//! Conversion of a release directory to a signed file, and of a file to authenticated content.
 //!
 //! ```text
 //! directory -> UnsignedBundle -> SignedBundle ==bytes==> UntrustedBundle -> AuthenticatedBundle

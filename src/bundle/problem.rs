@@ -1,32 +1,33 @@
-//! What is wrong with a release directory, and where. All problems are collected, not only the first.
+//! Errors and lint warnings about a release directory, with their positions. All are collected, not
+//! only the first.
 
 use std::fmt;
 
 use crate::rules;
 use psql_script::ScriptError;
 
-/// One problem: it would not pack.
+/// An error that prevents packing, or a warning of [`crate::lint`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The file, relative to the release directory.
     pub file: String,
-    /// Line and column, from 1; `None` when the whole file is meant.
+    /// Line and column, from 1; `None` for the whole file.
     pub at: Option<(u32, u32)>,
-    /// What is wrong.
+    /// Description for people.
     pub message: String,
-    /// What to do instead.
+    /// Advice for the author.
     pub hint: Option<String>,
-    /// The id of what is wrong, see [`crate::rules`].
+    /// The id of the rule, see [`crate::rules`].
     pub rule: &'static str,
 }
 
 impl Problem {
-    /// About a whole file.
+    /// A problem of a whole file.
     pub fn file(file: impl fmt::Display, message: impl fmt::Display) -> Self {
         Self { file: file.to_string(), at: None, message: message.to_string(), hint: None, rule: rules::RELEASE_TOML }
     }
 
-    /// About a place.
+    /// A problem at a position.
     pub fn at(position: &psql_script::Position, message: impl fmt::Display) -> Self {
         let at = Some((position.line, position.column));
         Self {
@@ -38,19 +39,19 @@ impl Problem {
         }
     }
 
-    /// Adds what to do instead.
+    /// Sets the advice.
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());
         self
     }
 
-    /// Says what it is.
+    /// Sets the rule.
     pub fn rule(mut self, rule: &'static str) -> Self {
         self.rule = rule;
         self
     }
 
-    /// From an error of the script engine.
+    /// Converts an error of the script engine.
     pub fn script(file: &str, error: &ScriptError) -> Self {
         let problem = match error.origin() {
             Some(origin) => {

@@ -1,10 +1,11 @@
-//! What no script of a release may do, whoever packed it: asked when packing, and again before each statement is sent.
+//! Statements that no script of a release may contain. They are refused when packing, and again
+//! before each statement is sent.
 
 use psql_script::{
     Changed, Copy, Inspection, Means, Outside, SessionChange, Statement, Then, outside, parts, session_only,
 };
 
-/// What kind of script a statement stands in.
+/// Kind of script that contains a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// A tier with `transaction = "release"`.
@@ -13,23 +14,23 @@ pub enum Place {
     Rollback,
     /// A gate, probe or verify script.
     Question,
-    /// A tier with `transaction = "none"`: each statement is a step of its own.
+    /// A tier with `transaction = "none"`: each statement is a separate step.
     Steps,
 }
 
-/// Why a statement is not sent.
+/// Reason why a statement is not sent.
 #[derive(Debug)]
 pub struct Refusal {
-    /// The rule of `lint`.
+    /// The id of the rule in `lint`.
     pub rule: &'static str,
-    /// As a sentence.
+    /// One sentence for people.
     pub why: String,
-    /// What to do instead.
+    /// Advice for the author.
     pub hint: &'static str,
 }
 
-/// Why this text must not be sent from such a script, if it must not. Of statements that `\;` joined each is judged like one
-/// of its own.
+/// The reason why this text must not be sent from such a script, if any. Statements joined by `\;`
+/// are judged one by one.
 pub fn refused_everywhere(place: Place, sql: &str, inspection: &Inspection) -> Option<Refusal> {
     if inspection.statements < 2 {
         return refused(place, sql, inspection);
@@ -52,7 +53,8 @@ pub fn refused_everywhere(place: Place, sql: &str, inspection: &Inspection) -> O
     })
 }
 
-/// Why this statement can't be a step of a tier with `transaction = "none"`, if it can't: all the rules about one statement.
+/// The reason why this statement can't be a step of a tier with `transaction = "none"`, if any. It
+/// applies all rules for a single statement.
 pub fn refused_in_steps(statement: &Statement, inspection: &Inspection) -> Option<Refusal> {
     let meta = match &statement.then {
         Then::Show if statement.parameters.is_some() => Some("\\bind"),
@@ -70,7 +72,8 @@ pub fn refused_in_steps(statement: &Statement, inspection: &Inspection) -> Optio
     refused_everywhere(Place::Steps, &statement.sql, inspection).or_else(|| meta.map(needs_answers))
 }
 
-/// Why a script of a tier with `transaction = "none"` may not wait for how a statement ended ([`psql_script::Step::Await`]).
+/// The reason why a script of a tier with `transaction = "none"` may not wait for the result of a
+/// statement ([`psql_script::Step::Await`]).
 pub fn refused_to_wait() -> Refusal {
     Refusal {
         rule: NOT_REPEATABLE,

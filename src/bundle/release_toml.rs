@@ -1,4 +1,4 @@
-//! `release.toml` as people write it (design of the format: README, "A release of your own").
+//! The syntax of `release.toml` (design of the format: README, "A release of your own").
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Formatter};
@@ -31,7 +31,7 @@ pub struct ReleaseToml {
     /// Whether a run needs the receipt of a rehearsal.
     #[serde(default)]
     pub require_rehearsal: bool,
-    /// How many days old that rehearsal may be.
+    /// Maximum age of that rehearsal in days.
     pub rehearsal_max_age_days: Option<Spanned<FromOne>>,
     /// `[release]`
     pub release: Release,
@@ -67,7 +67,7 @@ pub struct ReleaseToml {
     pub acknowledge: Vec<AcknowledgeToml>,
 }
 
-/// A whole number that is at least 1; an error says so in people's words.
+/// A whole number of at least 1, with an error message for people.
 #[derive(Clone, Copy, Debug)]
 pub struct FromOne(pub NonZeroU32);
 
@@ -94,13 +94,13 @@ impl<'de> Deserialize<'de> for FromOne {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AcknowledgeToml {
-    /// Which warning.
+    /// Id of the warning's rule.
     pub rule: Spanned<Name>,
-    /// Where.
+    /// File of the warning.
     pub file: Spanned<EntryPath>,
-    /// The line; every line of the file when absent.
+    /// Line of the warning; every line of the file if absent.
     pub line: Option<FromOne>,
-    /// Why it may stay.
+    /// Justification of the acknowledgement.
     pub reason: Spanned<String>,
 }
 
@@ -117,7 +117,7 @@ pub struct VariableToml {
 }
 
 impl VariableToml {
-    /// As the manifest has it.
+    /// The manifest's form of the variable.
     pub fn to_variable(&self) -> Variable {
         let Self { required, pattern, default, about } = self;
         Variable { required: *required, pattern: pattern.clone(), default: default.clone(), about: about.clone() }
@@ -128,9 +128,9 @@ impl VariableToml {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GateToml {
-    /// Its name.
+    /// Unique among the gates.
     pub name: Spanned<Name>,
-    /// One SELECT.
+    /// A script with one SELECT.
     pub file: Spanned<EntryPath>,
 }
 
@@ -138,9 +138,9 @@ pub struct GateToml {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatesToml {
-    /// Before a run.
+    /// State before a run.
     pub baseline: StateToml,
-    /// After a run.
+    /// State after a run.
     pub finalized: StateToml,
 }
 
@@ -148,9 +148,9 @@ pub struct StatesToml {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StateToml {
-    /// One SELECT.
+    /// A script with one SELECT.
     pub probe: Spanned<EntryPath>,
-    /// Column = value.
+    /// Expected values by column.
     pub expect: Spanned<BTreeMap<String, Expectation>>,
 }
 
@@ -158,18 +158,18 @@ pub struct StateToml {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TierToml {
-    /// Its name.
+    /// Unique among the tiers.
     pub name: Spanned<Name>,
     /// The psql script.
     pub file: Spanned<EntryPath>,
-    /// For people.
+    /// Description for people.
     #[serde(default)]
     pub about: String,
-    /// The gates it waits for; all when absent.
+    /// Gates that must be open; all if absent.
     pub gate: Option<Spanned<Vec<Spanned<Name>>>>,
-    /// How it is committed.
+    /// Mode of commit.
     pub transaction: Transaction,
-    /// Acknowledged ways out of the database.
+    /// Acknowledged dispatches out of the database.
     #[serde(default)]
     pub dispatch: Vec<String>,
 }
@@ -178,23 +178,23 @@ pub struct TierToml {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StageToml {
-    /// Its name.
+    /// Unique among the stages.
     pub name: Spanned<Name>,
     /// One sentence for people.
     pub summary: Spanned<String>,
     /// The first tiers of the release, by name.
     pub tiers: Spanned<Vec<Spanned<Name>>>,
-    /// The database after it.
+    /// State of the database after the stage.
     pub finalized: StateToml,
-    /// The way back to the baseline.
+    /// Scripts that return to the baseline.
     pub rollback: Spanned<Vec<RollbackToml>>,
-    /// Verify scripts of the release that hold after it.
+    /// Verify scripts of the release that hold after the stage.
     #[serde(default)]
     pub verify: Vec<Spanned<Name>>,
     /// Instructions for people.
     #[serde(default)]
     pub runbook: Vec<RunbookToml>,
-    /// The variables that it takes; all when absent.
+    /// Variables that the stage takes; all if absent.
     pub variables: Option<Vec<Spanned<VariableName>>>,
 }
 
@@ -204,7 +204,7 @@ pub struct StageToml {
 pub struct RollbackToml {
     /// The psql script.
     pub file: Spanned<EntryPath>,
-    /// Acknowledged ways out of the database.
+    /// Acknowledged dispatches out of the database.
     #[serde(default)]
     pub dispatch: Vec<String>,
 }
@@ -213,13 +213,13 @@ pub struct RollbackToml {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyToml {
-    /// Its name.
+    /// Unique among the verify scripts.
     pub name: Spanned<Name>,
     /// The psql script.
     pub file: Spanned<EntryPath>,
-    /// When it must hold.
+    /// State in which it must hold.
     pub state: When,
-    /// How it is run.
+    /// Mode of execution.
     pub mode: VerifyMode,
 }
 
@@ -227,9 +227,9 @@ pub struct VerifyToml {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunbookToml {
-    /// The text.
+    /// Path of the text.
     pub file: Spanned<EntryPath>,
-    /// Its reader.
+    /// Intended reader.
     pub audience: Audience,
 }
 
@@ -240,14 +240,14 @@ pub struct TargetToml {
     /// `current_database()`.
     pub database: String,
     server: Option<ServerRange>,
-    /// The schemas of names without one.
+    /// Schemas in which unqualified names are looked up.
     pub search_path: Option<Vec<Spanned<String>>>,
     role: Option<String>,
     system_identifier: Option<String>,
 }
 
 impl TargetToml {
-    /// As the manifest has it.
+    /// The manifest's form of the target.
     pub fn into_target(self) -> Target {
         let path = self.search_path.map(|path| path.into_iter().map(Spanned::into_inner).collect());
         Target {
@@ -260,7 +260,7 @@ impl TargetToml {
     }
 }
 
-/// Reads the document; the error says line and column.
+/// Parses the document; the error has line and column.
 pub fn parse(text: &str) -> Result<ReleaseToml, Problem> {
     toml::from_str(text).map_err(|error| {
         let at = error.span().map(|span| line_and_column(text, span.start));
@@ -268,7 +268,7 @@ pub fn parse(text: &str) -> Result<ReleaseToml, Problem> {
     })
 }
 
-/// Line and column, from 1, of a byte of a text. Columns count characters.
+/// Line and column, from 1, of a byte offset. Columns count characters.
 pub fn line_and_column(text: &str, at: usize) -> (u32, u32) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count() as u32 + 1;

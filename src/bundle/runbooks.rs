@@ -1,4 +1,4 @@
-//! What in a runbook would mislead its reader: facts that do not exist.
+//! Finds references to unknown facts in runbooks, which would mislead their readers.
 
 use super::problem::Problem;
 use super::release_toml::line_and_column;
@@ -6,13 +6,13 @@ use super::source::Source;
 use crate::runbook::facts;
 use pgseal_verify::format::manifest::Manifest;
 
-/// Reads every runbook and notes what can't be.
+/// Reads every runbook and reports invalid facts.
 pub fn runbooks(manifest: &Manifest, source: &Source, problems: &mut Vec<Problem>) {
     let mut files: Vec<_> = manifest.runbooks.iter().map(|runbook| &runbook.file).collect();
     files.sort();
     files.dedup();
     for file in files {
-        // What is missing or no text is noted where release.toml names it.
+        // A missing or binary file is reported where release.toml names it.
         let Some(bytes) = source.get(file).ok().flatten() else { continue };
         let Ok(text) = std::str::from_utf8(&bytes) else { continue };
         problems.extend(facts::faults(text, manifest).into_iter().map(|fault| {

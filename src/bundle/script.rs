@@ -1,4 +1,4 @@
-//! Scripts of an authentic bundle, for the reader of psql scripts.
+//! Scripts of an authentic bundle, as input of the psql script reader.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,10 +10,10 @@ use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::{File, Stored, Transaction};
 use psql_script::{FileError, Files, Script, ScriptError, Statement, Step, Variables, explore};
 
-/// A script whose every byte, includes too, comes from an authentic bundle. All SQL of a release that reaches a
-/// database comes out of one of these.
+/// A script whose every byte, including included files, comes from an authentic bundle. All SQL of
+/// a release that reaches a database comes from one of these.
 ///
-/// Only [`AuthenticatedSql::of`] makes one.
+/// Only [`AuthenticatedSql::of`] creates one.
 #[derive(Clone, Copy)]
 pub struct AuthenticatedSql<'b> {
     files: ReleaseFiles<'b>,
@@ -21,7 +21,7 @@ pub struct AuthenticatedSql<'b> {
 }
 
 impl<'b> AuthenticatedSql<'b> {
-    /// A script of the release. `None` for a path that the release doesn't have.
+    /// A script of the release. `None` if the release doesn't have this path.
     pub fn of(bundle: &'b AuthenticatedBundle<'b>, path: &EntryPath) -> Option<Self> {
         let (path, _) = bundle.file(path)?;
         Some(Self { files: ReleaseFiles::of(bundle), path })
@@ -32,8 +32,8 @@ impl<'b> AuthenticatedSql<'b> {
         self.path
     }
 
-    /// Begins to read it, with the operator's variables and those of the session, which psql sets when it connects and
-    /// which win there too.
+    /// Starts reading with the operator's variables and those of the session. The latter take
+    /// precedence, as in psql, which sets them when it connects.
     pub fn script(
         &self,
         variables: &BTreeMap<String, String>,
@@ -42,7 +42,8 @@ impl<'b> AuthenticatedSql<'b> {
         Script::open(&self.files, self.path.as_str(), psql_variables(variables, of_the_session))
     }
 
-    /// Reads it on every way that answers of a run could lead; see [`psql_script::explore`].
+    /// Reads it on every execution path that the results of a run could lead to; see
+    /// [`psql_script::explore`].
     pub fn explore(
         &self,
         variables: &BTreeMap<String, String>,
@@ -52,7 +53,8 @@ impl<'b> AuthenticatedSql<'b> {
         explore(&self.files, self.path.as_str(), &psql_variables(variables, of_the_session), visit);
     }
 
-    /// The only statement of a gate or probe; `None` when there is none or more than one, which packing refuses.
+    /// The only statement of a gate or probe; `None` if there is none or more than one, which
+    /// packing refuses.
     pub fn single_statement(
         &self,
         variables: &BTreeMap<String, String>,
@@ -77,13 +79,13 @@ impl<'b> AuthenticatedSql<'b> {
 fn psql_variables(variables: &BTreeMap<String, String>, of_the_session: &BTreeMap<String, String>) -> Variables {
     let mut psql = Variables::default();
     for (name, value) in variables.iter().chain(of_the_session) {
-        // The manifest's grammar of variable names is narrower than psql's.
+        // The manifest allows fewer variable names than psql.
         let _ = psql.set(name, value);
     }
     psql
 }
 
-/// The files of an authentic bundle, as scripts include them.
+/// The files of an authentic bundle, for includes.
 #[derive(Clone, Copy)]
 pub struct ReleaseFiles<'b>(&'b AuthenticatedBundle<'b>);
 
@@ -106,8 +108,9 @@ impl Files for ReleaseFiles<'_> {
 }
 
 impl ReleaseFiles<'_> {
-    /// A file from its beginning; a large one is unpacked while it is read. Its digest is then checked at its end, so a
-    /// release with a tier that commits as it goes gets files that were checked whole.
+    /// Opens a file; a large one is decompressed while it is read. Its digest is then checked only
+    /// at its end, so a release with a tier that commits by statement gets files that are checked
+    /// before reading.
     fn reader(&self, path: &EntryPath) -> Result<Box<dyn io::Read>, ContentError> {
         let is_undone_on_failure = self.0.manifest().tiers.iter().all(|tier| tier.transaction == Transaction::Release);
         let is_large = |file: &File| file.stored == Stored::Gzip && file.size >= WORTH_BYTES;

@@ -17,8 +17,8 @@ use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::limits;
 use psql_script::{FileError, Files};
 
-/// The files of a release directory. Large ones stay on the disk; whoever reads one again gets the bytes that were there
-/// first, or an error.
+/// The files of a release directory. Large ones stay on disk; reading one again gives the same
+/// bytes as the first time, or an error.
 #[derive(Default)]
 pub struct Source {
     files: BTreeMap<EntryPath, Content>,
@@ -26,13 +26,13 @@ pub struct Source {
     names: Names,
 }
 
-/// A larger file stays on the disk, in bytes.
+/// Largest file in bytes that is kept in memory.
 const KEPT_IN_MEMORY: u64 = 1024 * 1024;
 
-/// What is kept in memory of all files together, in bytes.
+/// Most bytes kept in memory of all files together.
 const KEPT_OF_ALL: u64 = 16 << 20;
 
-/// Where the bytes of a file are.
+/// The bytes of a file, in memory or on disk.
 pub(super) enum Content {
     Memory(Arc<[u8]>),
     Disk { path: PathBuf, size: u64, sha256: Digest },
@@ -47,7 +47,7 @@ impl Content {
         }
     }
 
-    /// The digest of all of it.
+    /// The digest of the whole file.
     pub(super) fn sha256(&self) -> Digest {
         match self {
             Self::Memory(bytes) => Digest::of(bytes),
@@ -55,7 +55,7 @@ impl Content {
         }
     }
 
-    /// Gives all of it to `take`, piece by piece; an error when it is no longer what it was.
+    /// Passes the whole file to `take` in pieces; an error if it changed since the first reading.
     pub(super) fn copy(&self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         if let Self::Memory(bytes) = self {
             return take(bytes);
@@ -69,7 +69,7 @@ impl Content {
         }
     }
 
-    /// Reads it from its beginning; an error when it is no longer what it was.
+    /// Reads the file from its start; an error if it changed since the first reading.
     pub(super) fn reader(&self) -> io::Result<Box<dyn Read + '_>> {
         Ok(match self {
             Self::Memory(bytes) => Box::new(&**bytes),
@@ -83,7 +83,7 @@ impl Content {
     }
 }
 
-/// A file that must still be what it was.
+/// A reader that fails if the file changed.
 struct SameAsBefore {
     file: File,
     hasher: Hasher,
@@ -105,7 +105,7 @@ impl Read for SameAsBefore {
     }
 }
 
-/// Why a directory can't be read. What is wrong with its content are [`Problem`]s.
+/// Reason why a directory can't be read. Errors in its content are [`Problem`]s.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {source}", path = path.display())]
 pub struct SourceError {
@@ -114,7 +114,8 @@ pub struct SourceError {
 }
 
 impl Source {
-    /// Reads all files below a directory. Hidden files and folders (`.git`) are left out and remembered.
+    /// Reads all files below a directory. Hidden files and folders (`.git`) are skipped and
+    /// recorded.
     pub fn read(dir: &Path, problems: &mut Vec<Problem>) -> Result<Self, SourceError> {
         let mut source = Self::default();
         let error = |path: &Path, source| SourceError { path: path.to_owned(), source };
@@ -151,13 +152,13 @@ impl Source {
         Ok(source)
     }
 
-    /// From files in memory.
+    /// Wraps files in memory.
     pub fn from_files(files: BTreeMap<EntryPath, Arc<[u8]>>) -> Self {
         let files = files.into_iter().map(|(path, bytes)| (path, Content::Memory(bytes))).collect();
         Self { files, ..Self::default() }
     }
 
-    /// Whether the file is there.
+    /// Whether the file exists.
     pub fn contains(&self, path: &EntryPath) -> bool {
         self.files.contains_key(path)
     }
@@ -167,7 +168,7 @@ impl Source {
         self.files.get(path).map(bytes).transpose()
     }
 
-    /// Of all files together, in bytes.
+    /// Size of all files together, in bytes.
     pub fn size(&self) -> u64 {
         self.files.values().map(Content::size).sum()
     }
@@ -177,12 +178,12 @@ impl Source {
         self.files
     }
 
-    /// Hidden files and folders that were left out.
+    /// Hidden files and folders that were skipped.
     pub fn skipped(&self) -> &[String] {
         &self.skipped
     }
 
-    /// Whether a file can be packed, as far as can be said without opening it; its size, in bytes.
+    /// Checks whether a file can be packed, without opening it; returns its size in bytes.
     fn fits(&mut self, entry: &DirEntry, path: &str) -> Result<u64, Unfit> {
         let unfit = |problem: Problem| Err(Unfit::Problem(Box::new(problem.rule("unfit-file"))));
         if !entry.file_type().is_file() {
@@ -207,7 +208,7 @@ impl Source {
     }
 }
 
-/// Why a file is not read.
+/// Reason why a file is not read.
 enum Unfit {
     Problem(Box<Problem>),
     Io(io::Error),
@@ -224,11 +225,11 @@ impl Files for Source {
     }
 }
 
-/// How many bytes are read at once.
+/// Bytes per read.
 const PIECE: usize = 256 << 10;
 
-/// Reads a file for the first time: its content, and its first bytes. Not further than a member may be long, since a file
-/// may grow.
+/// Reads a file for the first time and returns its content and first bytes. It reads at most the
+/// size limit of a member, since the file may grow.
 fn content(path: &Path, room: &AtomicU64) -> io::Result<(Content, Vec<u8>)> {
     let mut file = File::open(path)?;
     let mut bytes = Vec::new();
@@ -266,10 +267,10 @@ fn bytes(content: &Content) -> io::Result<Arc<[u8]>> {
     }
 }
 
-/// How much of a file shows what it is, in bytes.
+/// Bytes at the start of a file that are searched for secret keys.
 const HEAD: usize = 4096;
 
-/// What must never travel in a bundle.
+/// Rejects bundles and secret keys, which must not be packed.
 fn unfit_content(path: &str, head: &[u8]) -> Option<Problem> {
     if path.ends_with(".pgseal") {
         let problem = Problem::file(path, "a bundle inside the release directory would be packed into the next one");

@@ -1,4 +1,5 @@
-//! Where compressed files wait until the statement that comes before them in the bundle is known.
+//! A buffer for compressed files until the statement is known, which comes before them in the
+//! bundle.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -7,30 +8,30 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A few bytes stay in memory; the rest goes to a file without a name, which nobody else opens and which is gone with the
-/// process, however that ends.
+/// Keeps a few bytes in memory and the rest in an unnamed file. No other process can open the file,
+/// and it disappears with this process, however it ends.
 pub struct Spill {
     /// The directory of the file; without one everything stays in memory.
     dir: Option<PathBuf>,
     file: OnceLock<File>,
-    /// What may still stay in memory, in bytes.
+    /// Bytes that may still stay in memory.
     room: AtomicU64,
     end: AtomicU64,
 }
 
-/// What stays in memory of all files together, in bytes.
+/// Most bytes in memory of all files together.
 const IN_MEMORY: u64 = 8 << 20;
 
-/// Bytes that go together, to memory or to the file.
+/// Size in bytes of a chunk, which goes to memory or to the file.
 const CHUNK: usize = 256 << 10;
 
 impl Spill {
-    /// Everything stays in memory.
+    /// Keeps everything in memory.
     pub fn in_memory() -> Self {
         Self::new(None)
     }
 
-    /// What is more than a few megabytes goes to the directory of `path`: where the bundle will be, there is room for it.
+    /// Keeps more than a few megabytes in the directory of `path`, which has room for the bundle.
     pub fn beside(path: &Path) -> Self {
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Self::new(Some(dir.to_owned()))
@@ -40,7 +41,7 @@ impl Spill {
         Self { dir, file: OnceLock::new(), room: AtomicU64::new(IN_MEMORY), end: AtomicU64::new(0) }
     }
 
-    /// Begins to take one file's bytes; others may be taken at the same time.
+    /// Starts a writer for one file; several may write at the same time.
     pub(super) fn begin(&self) -> Spilling<'_> {
         Spilling { spill: self, kept: Spilled::default(), chunk: Vec::new() }
     }
@@ -55,7 +56,7 @@ impl Spill {
         let file = match self.file.get() {
             Some(file) => file,
             None => {
-                // Of two threads that come here at once, one's file is used, and the other's goes.
+                // If two threads arrive at once, the file of one is used and the other is dropped.
                 let file = tempfile::tempfile_in(dir)?;
                 self.file.get_or_init(|| file)
             }
@@ -67,7 +68,7 @@ impl Spill {
     }
 }
 
-/// One file's bytes, on their way.
+/// A writer of one file's bytes.
 pub(super) struct Spilling<'s> {
     spill: &'s Spill,
     kept: Spilled,
@@ -75,7 +76,7 @@ pub(super) struct Spilling<'s> {
 }
 
 impl Spilling<'_> {
-    /// Where they are.
+    /// Finishes writing and returns the location of the bytes.
     pub(super) fn end(mut self) -> io::Result<Spilled> {
         if !self.chunk.is_empty() {
             self.chunk.shrink_to_fit();
@@ -99,7 +100,7 @@ impl Write for Spilling<'_> {
     }
 }
 
-/// Where the bytes of one file are.
+/// The location of one file's bytes.
 #[derive(Default)]
 pub(super) struct Spilled(Vec<Place>);
 
@@ -109,7 +110,7 @@ enum Place {
 }
 
 impl Spilled {
-    /// Copies them out.
+    /// Passes all bytes to `out`.
     pub(super) fn copy(&self, spill: &Spill, mut out: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let mut buffer = Vec::new();
         for place in &self.0 {

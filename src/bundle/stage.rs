@@ -1,8 +1,10 @@
-//! `[[stage]]`: the first tiers of a release, packed as a release of its own. It has its own id, and so its own approvals;
-//! its own finalized state and rollback; and waits only for the gates of its own tiers.
+//! `[[stage]]`: the first tiers of a release, packed as a separate release. It has its own id,
+//! hence its own approvals, and its own finalized state and rollback. It waits only for the gates
+//! of its own tiers.
 //!
-//! The whole release starts from its baseline, whatever was shipped early: nothing here opens its preflight. What a stage
-//! leaves behind that the whole release's baseline does not allow is said when it is packed, planned, approved and run.
+//! The whole release starts from its baseline even after a stage was shipped: a stage never relaxes
+//! its preflight. Packing, planning, approving and running a stage report values that it leaves and
+//! the whole release's baseline does not allow.
 
 use std::collections::BTreeMap;
 
@@ -16,34 +18,34 @@ use pgseal_verify::format::manifest::{
 };
 use pgseal_verify::format::name::{Name, NameError, VariableName};
 
-/// A stage that a release declares.
+/// A stage declared by a release.
 #[derive(Clone, Debug)]
 pub struct Stage {
-    /// Its name; the packed release is called `RELEASE-STAGE`.
+    /// The name in `release.toml`; the packed release is called `RELEASE-STAGE`.
     pub name: Name,
     /// One sentence for people.
     pub summary: String,
-    /// How many of the release's tiers it has, from the first on.
+    /// Number of the release's tiers that it has, from the first on.
     pub tiers: usize,
-    /// The database after it.
+    /// State of the database after the stage.
     pub finalized: State,
-    /// The scripts that lead back to the baseline.
+    /// Scripts that return to the baseline.
     pub rollback: Vec<RollbackScript>,
-    /// Which of the release's verify scripts hold after it.
+    /// Verify scripts of the release that hold after the stage.
     pub verify: Vec<Name>,
     /// Instructions for people.
     pub runbooks: Vec<Runbook>,
-    /// Which of the release's variables it takes; all when `None`.
+    /// Variables of the release that it takes; all if `None`.
     pub variables: Option<Vec<VariableName>>,
 }
 
-/// What the packed stage of a release is called.
+/// The name of a packed stage.
 pub fn release_name(release: &Name, stage: &Name) -> Result<Name, NameError> {
     format!("{release}-{stage}").parse()
 }
 
 impl Stage {
-    /// The manifest of the stage as a release of its own.
+    /// The manifest of the stage as a separate release.
     pub fn of(&self, whole: &Manifest) -> Result<Manifest, NameError> {
         let name = release_name(&whole.release.name, &self.name)?;
         let mut manifest = Manifest {
@@ -68,18 +70,19 @@ impl Stage {
     }
 }
 
-/// A value that a stage leaves and that the whole release's baseline does not allow.
+/// A value left by a stage that the whole release's baseline does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InTheWay<'m> {
-    /// The probes' column.
+    /// Column of the probes.
     pub column: &'m str,
-    /// What the stage leaves.
+    /// The stage's finalized value.
     pub left: &'m Expectation,
-    /// What the whole release starts from.
+    /// The whole release's baseline value.
     pub wanted: &'m Expectation,
 }
 
-/// What stops the preflight of the whole release once this stage of it ran. A stage's baseline is the whole release's.
+/// Values of this stage that fail the preflight of the whole release. A stage has the baseline of
+/// the whole release.
 pub fn in_the_way(stage: &Manifest) -> Vec<InTheWay<'_>> {
     if stage.stage_of.is_none() {
         return Vec::new();
@@ -92,7 +95,7 @@ pub fn in_the_way(stage: &Manifest) -> Vec<InTheWay<'_>> {
     both.filter(|one| !one.left.can_agree_with(one.wanted)).collect()
 }
 
-/// Checks what `release.toml` declares.
+/// Validates the stages declared in `release.toml`.
 pub(super) fn check(
     checker: &mut Checker<'_>,
     stages: Vec<StageToml>,

@@ -1,19 +1,20 @@
-//! What the statements of a tier with `transaction = "none"` are: each is a step of its own.
+//! Classifies the statements of a tier with `transaction = "none"`, each a separate step.
 
 use psql_script::{Inspection, Outside, outside};
 
-/// How a step is run and recorded.
+/// Execution and recording of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// `SET` or `RESET` of a setting of the session: it runs again whenever the run is resumed.
+    /// `SET` or `RESET` of a session setting: runs again each time the run is resumed.
     Setting,
-    /// It runs in a small transaction of its own together with its record, and so exactly once.
+    /// Runs in a small transaction together with its record, and so exactly once.
     Within,
-    /// It runs outside of any transaction, between two records.
+    /// Runs outside any transaction, between two records.
     Outside(Outside),
 }
 
-/// What one statement is. A statement that [`super::refusal::refused_in_steps`] refuses has no meaning here.
+/// Classifies a statement. The result is meaningless for one that
+/// [`super::refusal::refused_in_steps`] refuses.
 pub fn step(sql: &str, inspection: &Inspection) -> Step {
     match outside(sql) {
         Some(outside) => Step::Outside(outside),
@@ -23,7 +24,7 @@ pub fn step(sql: &str, inspection: &Inspection) -> Step {
 }
 
 impl Step {
-    /// How it is found out after a crash whether it took effect, in one short phrase.
+    /// Evidence after a crash of whether it took effect, in one short phrase.
     pub fn evidence_phrase(&self) -> &'static str {
         match self {
             Self::Setting => "it runs again, which does no harm",

@@ -1,8 +1,9 @@
-//! A large script's content, decompressed beside whoever reads it: a server takes rows while the next ones are unpacked.
+//! Decompresses a large script in parallel with its reader: a server takes rows while the next ones
+//! are decompressed.
 //!
-//! The stored bytes are in memory and have their signed digest, so whatever happens to the file, what comes out of them is
-//! what was signed. The content's own digest is known at its end: until it holds, the last piece is not given out, and then
-//! reading fails.
+//! The stored bytes are in memory and have their signed digest, so later changes of the file have
+//! no effect. The digest of the content is known only at its end. The last piece is held back until
+//! the digest matches; otherwise reading fails.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -14,20 +15,20 @@ use pgseal_verify::digest::Hasher;
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::File;
 
-/// Contents of at least so many bytes are worth a thread.
+/// Smallest content in bytes that justifies a thread.
 pub(super) const WORTH_BYTES: u64 = 1 << 20;
 
-/// How many pieces are unpacked ahead; each has at most 256 KiB.
+/// Pieces decompressed ahead; each has at most 256 KiB.
 const AHEAD: usize = 8;
 
 enum Piece {
     Bytes(Vec<u8>),
-    /// Everything was given out, and is what was signed.
+    /// All pieces were passed on and the digest matches.
     End,
     Failed(ContentError),
 }
 
-/// Reads a content that is being unpacked. Who reads less than all of it ends the unpacking by dropping this.
+/// Reads a content while it is decompressed. Dropping it early ends the decompression.
 pub(super) struct Unpacking {
     pieces: Receiver<Piece>,
     piece: Vec<u8>,
@@ -36,7 +37,7 @@ pub(super) struct Unpacking {
 }
 
 impl Unpacking {
-    /// Begins to unpack `stored`, whose digest was compared.
+    /// Starts decompressing `stored`, whose digest was checked.
     pub fn begin(stored: Vec<u8>, file: &File) -> io::Result<Self> {
         // docs/decisions/068
         let (send, pieces) = sync_channel(AHEAD);
@@ -46,7 +47,7 @@ impl Unpacking {
                 Ok(()) => Piece::End,
                 Err(error) => Piece::Failed(error),
             };
-            // Nobody listens any more where a script ended early.
+            // The receiver is gone if the script ended early.
             let _ = send.send(last);
         })?;
         Ok(Self { pieces, piece: Vec::new(), at: 0, ended: false })
@@ -60,7 +61,7 @@ impl Read for Unpacking {
                 Ok(Piece::Bytes(piece)) => (self.piece, self.at) = (piece, 0),
                 Ok(Piece::End) => self.ended = true,
                 Ok(Piece::Failed(error)) => return Err(io::Error::other(error)),
-                // After a failure, or when the thread died: never the end of the content.
+                // After a failure, or if the thread died: never the end of the content.
                 Err(_) => return Err(io::Error::other("the content was not unpacked to its end")),
             }
         }
@@ -104,7 +105,7 @@ mod tests {
         (0..200_000).flat_map(|n| format!("{n}\trow {}\n", n * 7).into_bytes()).collect()
     }
 
-    /// What is read, and why it ended.
+    /// The content read, and the error that ended it.
     fn read(stored: Vec<u8>, file: &File) -> (Vec<u8>, Option<String>) {
         let mut content = Vec::new();
         let ended = Unpacking::begin(stored, file).expect("a thread").read_to_end(&mut content);
@@ -140,7 +141,7 @@ mod tests {
             let (content, why) = read(stored, file);
             let why = why.unwrap_or_else(|| panic!("{says}: it was read to its end"));
             assert!(why.contains(says), "{why}");
-            // The last piece stays back: no reader ever has all of it.
+            // The last piece is held back: no reader ever has all of it.
             assert!(content.len() < rows.len() && rows.starts_with(&content), "{says}");
         }
     }

@@ -1,4 +1,4 @@
-//! A release as the bytes that will be signed, and with its signatures.
+//! A packed release before and after signing.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -27,11 +27,11 @@ pub struct UnsignedBundle {
     spill: Spill,
 }
 
-/// Where the stored bytes of a file are until they are written.
+/// The stored bytes of a file until they are written.
 enum Bytes {
-    /// Where they were: stored as they are.
+    /// Uncompressed, at their original location.
     Raw(Content),
-    /// Compressed, so many.
+    /// Compressed, with the size in bytes.
     Gzip(Spilled, u64),
 }
 
@@ -41,45 +41,46 @@ pub struct SignedBundle {
     signatures: BTreeMap<KeyId, [u8; 64]>,
 }
 
-/// Why a release can't be packed although its definition holds.
+/// Reason why a valid definition can't be packed.
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
-    /// The statement can't be written.
+    /// The statement can't be serialized.
     #[error(transparent)]
     Statement(#[from] JsonError),
-    /// A file can't be read again, or is no longer what it was.
+    /// A file can't be read again, or changed meanwhile.
     #[error("{path}: {source}")]
     Read {
-        /// The file.
+        /// Path in the release directory.
         path: EntryPath,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// Compression failed.
     #[error("can't compress: {0}")]
     Io(#[from] io::Error),
-    /// A member's name that can't be unpacked beside the others; a large file is stored as `NAME.gz`.
+    /// A member with a name that clashes with another when unpacked; a large file is stored as
+    /// `NAME.gz`.
     #[error("member {0} is there twice, is also a directory, or differs from another only in case: rename a file")]
     Clash(EntryPath),
     /// The stored name is too long.
     #[error("{0} would be stored as {0}.gz, which is longer than 100 bytes: shorten the path")]
     TooLong(EntryPath),
-    /// More files than the format takes.
+    /// More files than the format allows.
     #[error("the release has {0} files, at most {most} fit", most = limits::MEMBERS - 2 - limits::ADDED_MEMBERS)]
     TooManyFiles(usize),
-    /// The statement would be too large.
+    /// The statement is too large.
     #[error("statement.json would have {0} bytes, at most {most} are allowed", most = limits::STATEMENT_BYTES)]
     StatementTooLarge(usize),
 }
 
 impl UnsignedBundle {
-    /// Packs a definition, in memory. No clock is read: `created` is the caller's.
+    /// Packs a definition in memory. It reads no clock: the caller sets `created`.
     pub fn pack(definition: Definition, created: Option<Timestamp>) -> Result<Self, PackError> {
         Self::pack_with(definition, created, Spill::in_memory(), &|_| ())
     }
 
-    /// Packs a definition on every core; a file is compressed by one. `seen` is called from any thread, with the size of
-    /// each file that is done, in bytes.
+    /// Packs a definition on all cores, one file per core. `seen` is called from any thread with
+    /// the size in bytes of each finished file.
     pub fn pack_with(
         definition: Definition,
         created: Option<Timestamp>,
@@ -128,17 +129,18 @@ impl UnsignedBundle {
         Ok(Self { statement, files, spill })
     }
 
-    /// The release's name in approvals, ledger and receipts.
+    /// Identifies the release in approvals, ledger and receipts.
     pub fn release_id(&self) -> ReleaseId {
         ReleaseId::of(&self.statement)
     }
 
-    /// How many files it has.
+    /// Number of files.
     pub fn file_count(&self) -> usize {
         self.files.len()
     }
 
-    /// Signs; no keys give a bundle that is signed later by [`super::UntrustedBundle::write_with`].
+    /// Signs the statement. A bundle packed without keys is signed later by
+    /// [`super::UntrustedBundle::write_with`].
     pub fn sign(self, keys: &[SecretKey]) -> SignedBundle {
         let sign = |key: &SecretKey| (key.public_key().id(), key.sign(PAYLOAD_TYPE, &self.statement));
         SignedBundle { signatures: keys.iter().map(sign).collect(), unsigned: self }
@@ -146,7 +148,7 @@ impl UnsignedBundle {
 }
 
 impl SignedBundle {
-    /// Writes the file.
+    /// Writes the bundle.
     pub fn write<W: Write>(&self, out: W) -> io::Result<W> {
         let mut archive = ArchiveWriter::new(out);
         archive.member(&Section::Magic.path(), MAGIC)?;
@@ -176,19 +178,19 @@ fn about(path: &EntryPath, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{path}: {error}"))
 }
 
-/// A file that is stored compressed.
+/// A file stored compressed.
 struct Compressed {
     bytes: Spilled,
     size: u64,
     sha256: Digest,
 }
 
-/// Compressed bytes on their way, with their digest.
+/// A writer of compressed bytes that computes their digest.
 struct Counted<'s> {
     spilling: Spilling<'s>,
     hasher: Hasher,
     size: u64,
-    /// Whether it was this side that failed.
+    /// Whether writing failed, rather than reading.
     failed: bool,
 }
 
@@ -205,8 +207,8 @@ impl Write for Counted<'_> {
     }
 }
 
-/// The digest of a file's content and, if it is stored so, its compressed bytes: a file of 64 KiB or more that shrinks
-/// (FORMAT.md 4.2).
+/// The digest of a file's content, and its compressed bytes if it is stored compressed. That
+/// applies to files of 64 KiB or more that shrink (FORMAT.md 4.2).
 fn store(path: &EntryPath, content: &Content, spill: &Spill) -> Result<(Digest, Option<Compressed>), PackError> {
     let sha256 = content.sha256();
     if content.size() < limits::GZIP_FROM_BYTES {
@@ -226,7 +228,7 @@ fn store(path: &EntryPath, content: &Content, spill: &Spill) -> Result<(Digest, 
     Ok((sha256, Some(Compressed { bytes: out.spilling.end()?, size, sha256: stored })))
 }
 
-/// Deflating takes as long as hashing so many times the content.
+/// Cost of deflating relative to hashing the same content.
 const DEFLATING: u64 = 16;
 
 fn cost(content: &Content) -> u64 {

@@ -1,4 +1,4 @@
-//! `[[acknowledge]]`: which warnings somebody has looked at and let stay.
+//! `[[acknowledge]]`: warnings that the release's author reviewed and accepted.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,12 +10,12 @@ use crate::bundle::release_toml::{FILE, line_and_column};
 use crate::rules;
 use pgseal_verify::format::manifest::Acknowledgement;
 
-/// A warning, and why it may stay.
+/// A warning, with its acknowledgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What, and where.
+    /// The warning and its position.
     pub problem: Problem,
-    /// The reason of the acknowledgement, if there is one.
+    /// The reason of the acknowledgement, if any.
     pub acknowledged: Option<String>,
 }
 
@@ -25,7 +25,8 @@ struct Toml {
     acknowledge: Vec<Spanned<toml::Table>>,
 }
 
-/// Pairs warnings with acknowledgements; one that matches nothing is a warning itself. By file and place.
+/// Pairs warnings with acknowledgements, sorted by file and position. An acknowledgement that
+/// matches nothing becomes a warning itself.
 pub fn sort_out(problems: Vec<Problem>, acknowledged: &[Acknowledgement], release_toml: &str) -> Vec<Finding> {
     let mut by_file: HashMap<_, Vec<usize>> = HashMap::new();
     for (i, a) in acknowledged.iter().enumerate() {
@@ -55,7 +56,7 @@ pub fn sort_out(problems: Vec<Problem>, acknowledged: &[Acknowledgement], releas
         let key = |finding: &Finding| (finding.problem.file.clone(), finding.problem.at, finding.problem.rule);
         key(a).cmp(&key(b))
     });
-    // A file that two scripts include is read twice.
+    // A file included by two scripts is read twice.
     findings.dedup();
     findings
 }

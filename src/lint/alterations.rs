@@ -1,9 +1,9 @@
-//! What ALTER does to the objects that it names: which it makes, drops, renames, and moves elsewhere.
+//! Objects that an ALTER statement creates, drops, renames or moves.
 
 use super::objects::{Effects, Kind, Object, Owner, kind, mentions, owner};
 use psql_script::{ObjectName, Tokens};
 
-/// Of an ALTER statement.
+/// The effects of an ALTER statement.
 pub fn alter(tokens: &Tokens<'_>) -> Effects {
     let Some((kind, next)) = kind(tokens, 1) else { return Effects::default() };
     let i = tokens.behind(tokens.behind(next, &["if", "exists"]), &["only"]);
@@ -35,7 +35,7 @@ pub fn alter(tokens: &Tokens<'_>) -> Effects {
     effects
 }
 
-/// Behind RENAME: a column or constraint, and what it is called then.
+/// Parses `[COLUMN | CONSTRAINT] name TO new` after RENAME.
 fn column(tokens: &Tokens<'_>, i: usize, table: &ObjectName) -> Option<(Object, String)> {
     let is_word = |word| tokens.is(i, word) && !tokens.is(i + 1, "to");
     let kind = if is_word("constraint") { Kind::Constraint } else { Kind::Column };
@@ -58,7 +58,7 @@ fn partition(tokens: &Tokens<'_>, i: usize, table: &ObjectName) -> Option<(Objec
 
 fn actions(tokens: &Tokens<'_>, mut i: usize, table: &ObjectName, effects: &mut Effects) {
     while i < tokens.len() {
-        // To the comma before the next action.
+        // Up to the comma before the next action.
         let mut end = i;
         while end < tokens.len() && !tokens.is(end, ",") {
             end = if tokens.is(end, "(") { tokens.behind_parenthesis(end) } else { end + 1 };
@@ -69,7 +69,8 @@ fn actions(tokens: &Tokens<'_>, mut i: usize, table: &ObjectName, effects: &mut 
     effects.cascade = !effects.dropped.is_empty() && (0..tokens.len()).any(|i| tokens.is(i, "cascade"));
 }
 
-/// `ADD COLUMN` and `DROP COLUMN`, also without the word; `ADD CONSTRAINT name` and `DROP CONSTRAINT`.
+/// Parses `ADD COLUMN` and `DROP COLUMN`, where the word COLUMN is optional, `ADD CONSTRAINT name`
+/// and `DROP CONSTRAINT`.
 fn action(tokens: &Tokens<'_>, i: usize, end: usize, table: &ObjectName, effects: &mut Effects) {
     let (adds, drops) = (tokens.is(i, "add"), tokens.is(i, "drop"));
     let unnamed = ["check", "unique", "primary", "foreign", "exclude", "not"];

@@ -1,5 +1,5 @@
-//! Asks squawk, from a safe distance: what nests too deep isn't sent, who dies on a text is asked again without it, and
-//! what nobody looked at is said.
+//! Runs squawk with limits: statements nested too deep are not sent, a script that crashes squawk
+//! is left out of a retry, and skipped statements are reported.
 
 use super::objects::{Object, Objects};
 use super::scripts::{Defining, Purpose, Reading, STATEMENT_BYTES};
@@ -9,23 +9,26 @@ use crate::parallel;
 use crate::rules;
 use psql_script::{ObjectName, Tokens};
 
-/// Parentheses, brackets and the like that may be open at once; PostgreSQL itself ends at a few thousand.
+/// Most nested parentheses, brackets and the like; PostgreSQL itself ends at a few thousand.
 const DEPTH: usize = 200;
 
-/// More than this is not sent, in bytes: a parser's tree takes fifty times as much.
+/// Most bytes sent of the tiers, and of the rollback scripts: the parser's tree takes fifty times
+/// as much memory.
 const RELEASE_BYTES: usize = 4 * 1024 * 1024;
 
-/// A process costs as much as to hash so many bytes: it pays for a thread.
+/// Cost of a process, in bytes hashed in the same time; enough to justify a thread.
 const PROCESS_COST: u64 = 8 << 20;
 
-/// Who answers questions, also two at once, and may die of one.
+/// A client of the analyzer, callable from two threads at once. The analyzer may crash on a
+/// request.
 pub trait Analyst: Sync {
-    /// The answer; `Err` says in one line how the analyst died. The next question goes to a new one.
+    /// Sends a request. `Err` describes a crash in one line; the next request goes to a new
+    /// process.
     fn ask(&self, question: &Question) -> Result<Answer, String>;
 }
 
-/// Judges the tiers as one transaction, and the rollback scripts as one: side by side, since most of it is starting the
-/// analyst's process.
+/// Checks the tiers as one transaction and the rollback scripts as another. They run in parallel,
+/// since most of the time is process startup.
 pub fn problems(readings: &[Reading], analyst: &dyn Analyst) -> Vec<Problem> {
     let new = new_objects(readings);
     let judge = |purpose: &Purpose| {
@@ -39,13 +42,13 @@ pub fn problems(readings: &[Reading], analyst: &dyn Analyst) -> Vec<Problem> {
     parallel::map(&[Purpose::Tier, Purpose::Rollback], |_| PROCESS_COST, judge).concat()
 }
 
-/// A script's statements that are sent.
+/// The statements of a script that are sent.
 struct Sent<'a> {
     file: &'a str,
     definitions: Vec<&'a Defining>,
 }
 
-/// Leaves out what is too large or too deep, and says so.
+/// Leaves out statements that are too large or too deep, with a warning for each.
 fn fit<'a>(reading: &'a Reading, left: &mut usize, problems: &mut Vec<Problem>) -> Sent<'a> {
     let mut definitions = Vec::new();
     for definition in &reading.definitions {
@@ -67,7 +70,8 @@ fn fit<'a>(reading: &'a Reading, left: &mut usize, problems: &mut Vec<Problem>) 
     Sent { file: reading.file.as_str(), definitions }
 }
 
-/// How much is open at once: brackets, CASE, and operators in front of others, each of which is a call of the parser.
+/// The nesting depth of brackets, CASE and prefix operators, each of which is a recursive call of
+/// the parser.
 fn depth(sql: &str) -> usize {
     let (mut open, mut prefix, mut deepest) = (0_usize, 0_usize, 0_usize);
     let tokens = Tokens::new(sql);
@@ -84,14 +88,15 @@ fn depth(sql: &str) -> usize {
     deepest
 }
 
-/// A finding and the statement it is about.
+/// A finding with its statement.
 struct Found<'a> {
     problem: Problem,
     definition: &'a Defining,
 }
 
 impl Found<'_> {
-    /// Whether it is about something that only this release knows yet: nobody waits for a lock on it, no client uses it.
+    /// Whether it is about an object created by this release: no client uses it, so no session
+    /// waits for its lock.
     fn is_about(&self, new: &Objects) -> bool {
         let effects = &self.definition.effects;
         !matches!(self.problem.rule, "syntax" | "identifier-too-long")
@@ -101,7 +106,8 @@ impl Found<'_> {
     }
 }
 
-/// What the tiers certainly make anew. (A name that is dropped first and made again is not.)
+/// Objects that the tiers certainly create. A name that is dropped first and created again is not
+/// new.
 fn new_objects(readings: &[Reading]) -> Objects {
     let (mut new, mut gone) = (Objects::default(), Objects::default());
     let tiers = readings.iter().filter(|reading| reading.purpose == Purpose::Tier);
@@ -122,7 +128,8 @@ fn new_objects(readings: &[Reading]) -> Objects {
     new
 }
 
-/// Asks about all scripts at once; where nobody survives that, finds out by which, and goes on with the others.
+/// Checks all scripts at once. After a crash, finds the scripts that cause it and checks the
+/// others.
 fn ask<'a>(scripts: &[Sent<'a>], rollback: bool, analyst: &dyn Analyst, problems: &mut Vec<Problem>) -> Vec<Found<'a>> {
     let all: Vec<&Sent<'a>> = scripts.iter().filter(|script| !script.definitions.is_empty()).collect();
     if all.is_empty() {

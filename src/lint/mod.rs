@@ -1,18 +1,20 @@
-//! Warnings about releases that pack: locks that block, names that clients miss, objects that no rollback drops.
+//! Warnings about releases that pack: blocking locks, names that clients miss, objects that no
+//! rollback drops.
 //!
-//! Errors are found while a directory is read ([`crate::bundle`]); here are the warnings of a release that packs, top
-//! floor first:
+//! Reading a directory finds the errors ([`crate::bundle`]). These modules find the warnings, from
+//! the highest level to the lowest:
 //!
 //! - `sarif`, `pages`: findings and rules for programs and people
 //! - `acknowledged`: findings that release.toml acknowledges
-//! - `analysis`: asks squawk about all definitions of a release; `squawk`: answers, in a process of its own
-//! - `points`: where a release with tiers without a transaction can stop, and what a rollback there would do, as `undoing` reads
-//!   the rollback scripts
+//! - `analysis`: runs squawk on all definitions of a release; `squawk`: the worker process
+//! - `points`: statements after which a release with non-transactional tiers can stop, and the
+//!   effect of a rollback there; `undoing` reads the rollback scripts
 //! - `rollback`, `search_path`, `timeouts`: pgseal's own rules
-//! - `touches`: what a statement does to objects, for `plan`; `modes`: which locks it takes
-//! - `scripts`: one reading of every script; `objects`, `alterations`: what a statement creates, drops and changes
+//! - `touches`: effects of a statement on objects, for `plan`; `modes`: its locks
+//! - `scripts`: one pass over every script; `objects`, `alterations`: objects that a statement
+//!   creates, drops and changes
 //!
-//! The library starts no process: who asks brings an [`Analyst`].
+//! The library starts no process: the caller passes an [`Analyst`].
 
 pub mod sarif;
 pub mod pages;
@@ -40,11 +42,11 @@ use crate::bundle::problem::Problem;
 use crate::bundle::release_toml;
 use pgseal_verify::entry_path::EntryPath;
 
-/// All warnings about a release that packs, by file and place, with what was acknowledged.
+/// All warnings about a release that packs, by file and position, with their acknowledgements.
 pub fn warnings(definition: &Definition, analyst: &dyn Analyst) -> Vec<Finding> {
     let readings = scripts::read(definition);
     let mut problems = rollback::problems(&readings);
-    // What is missing is said once.
+    // Reports a missing rollback once.
     let points = points::problems(definition).into_iter();
     let line = |problem: &Problem| (problem.file.clone(), problem.at.map(|at| at.0));
     let said: HashSet<_> = problems.iter().map(line).collect();
@@ -61,7 +63,7 @@ pub fn warnings(definition: &Definition, analyst: &dyn Analyst) -> Vec<Finding> 
     acknowledged::sort_out(problems.collect(), &definition.manifest().acknowledged, &toml)
 }
 
-/// The text of release.toml, which a definition has.
+/// The text of release.toml, which every definition has.
 fn release_toml(definition: &Definition) -> String {
     let path = release_toml::FILE.parse::<EntryPath>().ok();
     let bytes = path.and_then(|path| definition.source().get(&path).ok().flatten());

@@ -1,42 +1,42 @@
-//! Which lock a statement takes of the relations that it names (PostgreSQL manual, "Explicit Locking" and the pages of the
-//! commands). Locks that readers and writers take of each other, ACCESS SHARE to ROW EXCLUSIVE, are not told: they make
-//! nobody wait but those who define something.
+//! Table-level locks that a statement takes on the relations it names (PostgreSQL manual, "Explicit
+//! Locking" and the pages of the commands). Locks of readers and writers, ACCESS SHARE to ROW
+//! EXCLUSIVE, are not reported: they block only DDL.
 
 use super::objects::{Kind, effects};
 use psql_script::{ObjectName, Tokens};
 
-/// A lock of a relation.
+/// A lock on a relation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Lock {
     /// `schema.relation`.
     pub relation: String,
-    /// How strong it is.
+    /// PostgreSQL's lock mode.
     pub mode: Mode,
 }
 
-/// Modes from the weakest to the strongest.
+/// Lock modes from the weakest to the strongest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub enum Mode {
-    /// Readers and writers go on, other definitions and VACUUM wait.
+    /// Blocks other DDL and VACUUM, but no readers or writers.
     ShareUpdateExclusiveLock,
-    /// Writers wait.
+    /// Blocks writers; several sessions may hold it.
     ShareLock,
-    /// Writers wait.
+    /// Blocks writers; one session at a time may hold it.
     ShareRowExclusiveLock,
-    /// Writers and SELECT FOR UPDATE wait.
+    /// Blocks writers and SELECT FOR UPDATE.
     ExclusiveLock,
-    /// Everybody waits.
+    /// Blocks all access.
     AccessExclusiveLock,
 }
 
 impl Mode {
-    /// The mode that `pg_locks` calls so; none for those that readers and writers take of each other.
+    /// The mode with this name in `pg_locks`; `None` for the modes of readers and writers.
     pub fn named(name: &str) -> Option<Self> {
         let all = [ShareUpdateExclusiveLock, ShareLock, ShareRowExclusiveLock, ExclusiveLock, AccessExclusiveLock];
         all.into_iter().find(|mode| mode.as_str() == name)
     }
 
-    /// As `pg_locks` has it.
+    /// The name in `pg_locks`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ShareUpdateExclusiveLock => "ShareUpdateExclusiveLock",
@@ -150,7 +150,7 @@ fn created(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
     locks
 }
 
-/// The tables that foreign keys lead to.
+/// The tables referenced by foreign keys.
 fn references(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
     let behind = (0..tokens.len()).filter(|i| tokens.is(*i, "references"));
     behind.filter_map(|i| tokens.name(i + 1)).map(|(name, _)| (name, ShareRowExclusiveLock)).collect()
@@ -178,7 +178,7 @@ fn altered(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
     locks
 }
 
-/// The strongest that an action of ALTER TABLE takes.
+/// The strongest lock among the actions of ALTER TABLE.
 fn actions(tokens: &Tokens<'_>, mut i: usize) -> Mode {
     let mut strongest = ShareUpdateExclusiveLock;
     while i < tokens.len() && !tokens.is(i, ";") {

@@ -1,14 +1,14 @@
-//! What a statement creates, drops and renames, as far as its own words tell.
+//! Objects that a statement creates, drops and renames, as far as its text shows.
 
 use std::collections::HashMap;
 
 use super::alterations::alter;
 use psql_script::{ObjectName, Tokens};
 
-/// The schema of what is temporary.
+/// The schema of temporary objects.
 const TEMPORARY: &str = "pg_temp";
 
-/// A kind of object; what is dropped by the same words is the same kind.
+/// Kind of object; objects dropped by the same command have the same kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub enum Kind {
     Table,
@@ -33,7 +33,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// As people call it.
+    /// The name for people.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Table => "table",
@@ -59,41 +59,43 @@ impl Kind {
     }
 }
 
-/// An object that a statement names.
+/// An object named by a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
     pub kind: Kind,
     pub name: ObjectName,
-    /// The byte where its name begins.
+    /// Byte offset of its name.
     pub at: usize,
-    /// The table that it goes with: of an index, trigger, column, constraint, policy, rule, partition or owned sequence.
+    /// Its table, for an index, trigger, column, constraint, policy, rule, partition or owned
+    /// sequence.
     pub of: Option<ObjectName>,
-    /// `IF NOT EXISTS` or `OR REPLACE`: it may have been there before. `IF EXISTS`: it may be gone already.
+    /// `IF NOT EXISTS` or `OR REPLACE`: it may have existed before. `IF EXISTS`: it may be gone
+    /// already.
     pub conditional: bool,
-    /// `OR REPLACE`: it is as this says, whether it was there or not.
+    /// `OR REPLACE`: the statement determines its definition, whether it existed or not.
     pub replaces: bool,
-    /// The names in the statement that creates it: it may depend on them.
+    /// Names in its CREATE statement, on which it may depend.
     pub mentions: Vec<String>,
 }
 
 impl Object {
-    /// One of which no more is known.
+    /// An object without further details.
     pub fn new(kind: Kind, name: ObjectName, of: Option<ObjectName>) -> Self {
         Self { kind, name, at: 0, of, conditional: false, replaces: false, mentions: Vec::new() }
     }
 
-    /// The schema that it is in, if it is written: an index is where its table is.
+    /// Its schema, if written; an index has the schema of its table.
     pub fn schema(&self) -> Option<&String> {
         let of = if self.kind == Kind::Index { self.of.as_ref() } else { None };
         self.name.schema.as_ref().or_else(|| of?.schema.as_ref())
     }
 
-    /// Whether it is an index that the server finds a name for.
+    /// Whether it is an index whose name the server chooses.
     pub fn is_unnamed(&self) -> bool {
         self.kind == Kind::Index && self.name.name.ends_with('_')
     }
 
-    /// Whether the names of two objects can mean the same.
+    /// Whether two objects can be the same.
     pub fn can_be(&self, other: &Self) -> bool {
         let schemas = self.schema().zip(other.schema()).is_none_or(|(a, b)| a == b);
         let of = self.of.as_ref().zip(other.of.as_ref()).is_none_or(|(a, b)| can_be(a, b));
@@ -101,12 +103,12 @@ impl Object {
     }
 }
 
-/// Whether two names can mean the same.
+/// Whether two names can refer to the same object.
 pub fn can_be(a: &ObjectName, b: &ObjectName) -> bool {
     a.name == b.name && a.schema.as_ref().zip(b.schema.as_ref()).is_none_or(|(a, b)| a == b)
 }
 
-/// Objects by their names without schemas.
+/// Objects by unqualified name.
 #[derive(Default)]
 pub struct Objects(HashMap<String, Vec<Object>>);
 
@@ -129,18 +131,18 @@ impl Objects {
     }
 }
 
-/// What a statement does to objects.
+/// The effects of a statement on objects.
 #[derive(Clone, Debug, Default)]
 pub struct Effects {
     pub created: Vec<Object>,
-    /// What it creates for this connection alone.
+    /// The temporary object that it creates.
     pub temporary: Option<String>,
     pub dropped: Vec<Object>,
-    /// From, to.
+    /// Old object, new name.
     pub renamed: Vec<(Object, String)>,
-    /// What goes into another schema.
+    /// An object moved to another schema.
     pub moved: Option<Object>,
-    /// A table or sequence, and the table that it goes with from now on.
+    /// A table or sequence, and its new parent table or owner.
     pub joined: Option<(Object, Option<Owner>)>,
     /// `DROP ... CASCADE`
     pub cascade: bool,
@@ -149,7 +151,7 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Whether it does nothing to objects that their names would tell.
+    /// Whether the statement's names show no effect on objects.
     pub fn is_nothing(&self) -> bool {
         let Self { created, temporary, dropped, renamed, moved, joined, .. } = self;
         created.is_empty()
@@ -161,14 +163,14 @@ impl Effects {
     }
 }
 
-/// The table that something goes with, and of a sequence the column.
+/// The table to which an object belongs, and for a sequence the column.
 #[derive(Clone, Debug)]
 pub struct Owner {
     pub table: ObjectName,
     pub column: Option<String>,
 }
 
-/// Reads a statement.
+/// The effects of a statement.
 pub fn effects(tokens: &Tokens<'_>) -> Effects {
     if tokens.is(0, "create") {
         create(tokens)
@@ -210,7 +212,7 @@ const KINDS: &[(&[&str], Kind)] = &[
     (&["collation"], Kind::Collation),
 ];
 
-/// The kind of object that words mean, and the place behind them.
+/// The kind of object named by keywords at `i`, and the index after them.
 pub fn kind(tokens: &Tokens<'_>, i: usize) -> Option<(Kind, usize)> {
     KINDS.iter().find(|(words, _)| tokens.are(i, words)).map(|(words, kind)| (*kind, i + words.len()))
 }
@@ -220,7 +222,7 @@ fn create(tokens: &Tokens<'_>) -> Effects {
     let replaces = i > 1;
     let mut conditional = replaces;
     let mut is_temporary = false;
-    // What is temporary is gone at the end of the run.
+    // Temporary objects are gone at the end of the run.
     while let Some(word) = ["global", "local", "unlogged", "unique", "recursive", "temp", "temporary"]
         .into_iter()
         .find(|word| tokens.is(i, word))
@@ -276,7 +278,7 @@ fn create(tokens: &Tokens<'_>) -> Effects {
     Effects { created: vec![object], about, ..Effects::default() }
 }
 
-/// `SELECT ... INTO table`, which makes one.
+/// `SELECT ... INTO table`, which creates a table.
 fn select_into(tokens: &Tokens<'_>) -> Effects {
     let mut i = 0;
     while i < tokens.len() && !(tokens.is(i, "into") && !tokens.is(i - 1, "insert") && !tokens.is(i - 1, "merge")) {
@@ -302,18 +304,18 @@ fn select_into(tokens: &Tokens<'_>) -> Effects {
     }
 }
 
-/// `OWNED BY table.column`; inside, `None` for `OWNED BY NONE`.
+/// `OWNED BY table.column`; the inner `None` is `OWNED BY NONE`.
 pub fn owner(tokens: &Tokens<'_>, behind: usize) -> Option<Option<Owner>> {
     let owned = (behind..tokens.len()).find(|i| tokens.are(*i, &["owned", "by"]))?;
     let (column, next) = tokens.name(owned + 2)?;
     let Some(table) = column.schema else { return Some(None) };
-    // Of three names the first is the schema.
+    // The first of three names is the schema.
     let schema = if next > owned + 5 { tokens.identifier(owned + 2) } else { None };
     let table = ObjectName { schema, name: table };
     Some(Some(Owner { table, column: Some(column.name) }))
 }
 
-/// The names between two places, schemas too.
+/// The identifiers between two token indices, including schemas.
 pub fn mentions(tokens: &Tokens<'_>, from: usize, to: usize) -> Vec<String> {
     (from..to).filter_map(|i| tokens.identifier(i)).collect()
 }

@@ -1,6 +1,6 @@
-//! The page of each rule: `docs/lint.md`, which travels in the binary.
+//! The documentation of each rule, from `docs/lint.md` embedded in the binary.
 
-/// The whole document.
+/// The text of `docs/lint.md`.
 pub const DOCUMENT: &str = include_str!("../../docs/lint.md");
 
 /// A rule's section, without its heading.

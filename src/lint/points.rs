@@ -1,7 +1,9 @@
-//! The points at which a release with tiers of `transaction = "none"` can stop, and what a rollback there would do.
+//! Points at which a release with tiers of `transaction = "none"` can stop, and the effect of a
+//! rollback there.
 //!
-//! Each statement of such a tier commits by itself. Whoever rolls back after some of them runs the same rollback scripts;
-//! here each statement is paired with the one that takes it back. Names are compared as far as they are written.
+//! Each statement of such a tier commits by itself. A rollback after some of them runs the same
+//! rollback scripts, so each statement is paired with the one that undoes it. Names are compared as
+//! far as they are written.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,35 +20,35 @@ use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::{Manifest, Tier, Transaction};
 use psql_script::{self, Files, ObjectName, Outside, Position, Statement, Tokens, explore, without_comments};
 
-/// A statement of a tier without a transaction.
+/// A statement of a non-transactional tier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Point {
-    /// The tier.
+    /// Name of the tier.
     pub tier: String,
-    /// The number of the statement in its tier, from 1; of the first where `count` is more than 1.
+    /// The number of the statement in its tier, from 1; of the first one if `count` is more than 1.
     pub number: u64,
-    /// How many statements: those that put rows in one by one are told together.
+    /// Number of statements: consecutive changes of rows are combined.
     pub count: u64,
-    /// Where it stands.
+    /// Position of the statement.
     pub at: Position,
-    /// Its beginning, for people.
+    /// Its first words, for people.
     pub text: String,
-    /// How it is run and recorded.
+    /// Its execution and recording.
     pub step: Step,
-    /// What a rollback does about it.
+    /// The effect of a rollback on it.
     pub undo: Undo,
 }
 
-/// What a rollback does about a statement that has happened.
+/// The effect of a rollback on an executed statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Undo {
     /// It leaves no trace.
     Nothing,
-    /// The statement of a rollback script at this place takes it back.
+    /// The statement of a rollback script at this position undoes it.
     By(Position),
-    /// It can't be taken back inside a transaction: what stays, and what a person has to do.
+    /// It can't be undone inside a transaction: the text names the remainder and the manual action.
     Left(String),
-    /// No rollback script is seen to take it back.
+    /// No statement of a rollback script is recognized as undoing it.
     Unseen,
 }
 
@@ -56,7 +58,7 @@ impl Undo {
     }
 }
 
-/// Reads a script and gives each statement, with the number of the way that it is on.
+/// Reads a script and passes on each statement with the number of its execution path.
 pub type Walk<'w> = dyn FnMut(&EntryPath, &mut dyn FnMut(usize, Statement)) + 'w;
 
 /// The points of a release that packs.
@@ -64,12 +66,12 @@ pub fn of_definition(definition: &Definition) -> Vec<Point> {
     points(definition.manifest(), &mut walk(definition.source(), definition.manifest()))
 }
 
-/// The points of a release that was packed, for whoever judges it before the values of its variables are known.
+/// The points of a packed release, for judging it before the values of its variables are known.
 pub fn of_bundle(bundle: &AuthenticatedBundle) -> Vec<Point> {
     points(bundle.manifest(), &mut walk(&ReleaseFiles::of(bundle), bundle.manifest()))
 }
 
-/// The points of a release. `walk` is asked for its scripts only if it has a tier without a transaction.
+/// The points of a release. `walk` reads scripts only if the release has a non-transactional tier.
 pub fn points(manifest: &Manifest, walk: &mut Walk<'_>) -> Vec<Point> {
     let mut points = Vec::new();
     if !manifest.tiers.iter().any(is_stepwise) {
@@ -77,7 +79,7 @@ pub fn points(manifest: &Manifest, walk: &mut Walk<'_>) -> Vec<Point> {
     }
     let rollback = rollback(manifest, walk);
     for tier in manifest.tiers.iter().filter(|tier| is_stepwise(tier)) {
-        // A file may be included twice, and several ways lead over one statement.
+        // A file may be included twice, and several execution paths may contain one statement.
         let (mut seen, mut on_this_way, mut last_way) = (HashSet::new(), HashMap::new(), 0);
         let (mut number, first) = (0, points.len());
         walk(&tier.file, &mut |way, statement| {
@@ -113,7 +115,7 @@ pub fn points(manifest: &Manifest, walk: &mut Walk<'_>) -> Vec<Point> {
     points
 }
 
-/// The warnings about them.
+/// Warnings about the points of a release.
 pub fn problems(definition: &Definition) -> Vec<Problem> {
     let manifest = definition.manifest();
     let points = of_definition(definition);
@@ -133,7 +135,7 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
                 later.note(Deed::of(&statement.sql));
             });
         }
-        // A new value of a type can be used only after COMMIT: reason enough.
+        // A new value of a type is usable only after COMMIT, which justifies the tier.
         if !adds_value && is_inside.get(tier.name.as_str()) == Some(&true) {
             let text = "every statement of this tier could run inside a transaction";
             problems.push(Problem::file(&tier.file, text).rule("needless-transaction-none"));
@@ -190,8 +192,8 @@ fn rollback(manifest: &Manifest, walk: &mut Walk<'_>) -> Rollback {
     rollback
 }
 
-/// Adds a point of the tier whose points begin at `first`, to the one before it where both put rows in, change or delete
-/// them and a rollback does the same about both.
+/// Adds a point of the tier with its first point at index `first`. It is combined with the previous
+/// point if both insert, update or delete rows and are undone alike.
 fn add(points: &mut Vec<Point>, first: usize, point: Point) {
     let rows = |text: &str| {
         let verb = text.split(' ').next().unwrap_or_default().to_ascii_uppercase();
@@ -209,7 +211,7 @@ fn add(points: &mut Vec<Point>, first: usize, point: Point) {
     points.push(point);
 }
 
-/// Characters of a statement that are shown.
+/// Most characters shown of a statement.
 const TEXT: usize = 60;
 
 fn beginning(sql: &str) -> String {
@@ -264,7 +266,7 @@ fn undo(sql: &str, step: &Step, rollback: &Rollback) -> Undo {
     }
 }
 
-/// A statement that could run inside a transaction too.
+/// The undo of a statement that could also run inside a transaction.
 fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
     const NO_TRACE: [&str; 8] = ["analyze", "show", "values", "table", "refresh", "reindex", "cluster", "checkpoint"];
     let head = Tokens::first(sql, 24);

@@ -1,5 +1,5 @@
-//! `missing-rollback`: a comparison of names. An object that a tier creates needs a later statement that drops its name, or
-//! the name of what contains it. `rehearse` proves the rest by fingerprints.
+//! `missing-rollback`, which compares names. An object created by a tier needs a later statement
+//! that drops its name or that of its container. `rehearse` proves the rest by fingerprints.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -8,7 +8,7 @@ use super::scripts::{Purpose, Reading};
 use crate::bundle::problem::Problem;
 use psql_script::STAND_IN;
 
-/// One problem an object.
+/// Reports one problem for each created object without a statement that undoes it.
 pub fn problems(readings: &[Reading]) -> Vec<Problem> {
     let (mut statements, mut created, mut temporary) = (Statements::default(), Vec::new(), HashSet::new());
     for (reading, act) in readings.iter().flat_map(|reading| reading.acts.iter().map(move |act| (reading, act))) {
@@ -47,13 +47,14 @@ pub fn problems(readings: &[Reading]) -> Vec<Problem> {
     problems
 }
 
-/// A name that only the run knows can't be compared.
+/// Whether the names contain no variable: values known only at run time can't be compared.
 fn is_known(object: &Object) -> bool {
     let names = std::iter::once(&object.name).chain(&object.of);
     !names.map(ToString::to_string).any(|name| name.contains(STAND_IN))
 }
 
-/// Statements, found by the names of what they drop, rename and, in a rollback script, create.
+/// Statements, indexed by the names of objects that they drop, rename and, in a rollback script,
+/// create.
 #[derive(Default)]
 pub struct Statements {
     list: Vec<Effect>,
@@ -62,20 +63,20 @@ pub struct Statements {
 
 struct Effect {
     effects: Effects,
-    /// Of a DO block in a rollback script, in lower case.
+    /// The lower-case body of a DO block in a rollback script.
     body: Option<String>,
     in_rollback: bool,
-    /// The statement that has this effect.
+    /// The number of its statement.
     number: usize,
 }
 
 impl Statements {
-    /// Adds the next statement.
+    /// Appends a statement.
     pub fn push(&mut self, effects: Effects, body: Option<String>, in_rollback: bool) {
         self.add(Effect { effects, body: body.filter(|_| in_rollback), in_rollback, number: self.list.len() });
     }
 
-    /// What an object contains goes with it.
+    /// Records that dropping an object also drops its parts.
     fn gone(&mut self, object: &Object, by: usize) {
         let cascade = self.list[by].effects.cascade;
         let effects = Effects { dropped: vec![object.clone()], cascade, ..Effects::default() };
@@ -94,8 +95,8 @@ impl Statements {
         self.list.push(effect);
     }
 
-    /// The number of the first statement behind another that takes back what that one created, by any name that the object
-    /// has had meanwhile.
+    /// The number of the first statement after `behind` that undoes the creation of an object,
+    /// under any name it has had meanwhile.
     pub fn taking_back(&self, object: &Object, behind: Option<usize>) -> Option<usize> {
         let mut names = vec![object.clone()];
         let mut left = self.naming(object, behind);
@@ -114,7 +115,7 @@ impl Statements {
         None
     }
 
-    /// The statements behind one that have a name of the object, of what it is in, or of what it mentions.
+    /// The statements after `behind` that name the object, its containers or its dependencies.
     fn naming(&self, object: &Object, behind: Option<usize>) -> BTreeSet<(usize, usize)> {
         let (name, of) = (&object.name, object.of.as_ref());
         let containers =
@@ -122,7 +123,7 @@ impl Statements {
         let lower = name.name.to_ascii_lowercase();
         let keys = containers.chain(&object.mentions).map(String::as_str);
         let keys: BTreeSet<&str> = keys.chain([name.name.as_str()]).chain(words(&lower).next()).collect();
-        // The server makes the name of an index without one out of that of its table and more.
+        // The server derives the name of an unnamed index from its table's name.
         let prefix = if object.is_unnamed() { name.name.as_str() } else { "\u{10ffff}" };
         let longer = self.by_name.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
         let found = keys.into_iter().filter_map(|key| self.by_name.get(key)).chain(longer.map(|(_, found)| found));
@@ -137,14 +138,14 @@ impl Effect {
         let is_replaced = |new: &Object| (new.replaces || !new.conditional) && object.can_be(new);
         dropped.iter().any(|dropped| goes_with(object, dropped, *cascade))
             || self.in_rollback
-                // A table under another name keeps its rows, out of the way.
+                // A renamed table keeps its rows under another name.
                 && (matches!(object.kind, Kind::Table | Kind::Schema | Kind::Sequence)
                     && renamed.iter().any(|(from, _)| object.can_be(from))
                     || created.iter().any(is_replaced))
             || self.body.as_ref().is_some_and(|body| body.contains(&object.name.name.to_ascii_lowercase()))
     }
 
-    /// The object under its new name, in its new schema, or with its new owner.
+    /// The object with its new name, schema or owner.
     fn changed(&self, object: &Object) -> Option<Object> {
         let Effects { renamed, moved, joined, .. } = &self.effects;
         let mut now = object.clone();
@@ -177,7 +178,7 @@ impl Effect {
     }
 }
 
-/// Whether an object is gone when this is dropped.
+/// Whether dropping `dropped` also drops the object.
 fn goes_with(object: &Object, dropped: &Object, cascade: bool) -> bool {
     let is_unnamed = object.is_unnamed()
         && dropped.kind == Kind::Index
@@ -197,7 +198,7 @@ fn goes_with(object: &Object, dropped: &Object, cascade: bool) -> bool {
     object.can_be(dropped) || is_unnamed || is_part || cascade && depends()
 }
 
-/// Whether `named` is what ALTER calls it: ALTER TABLE also alters views, indexes and sequences.
+/// Whether ALTER of `named` means the object: ALTER TABLE also alters views, indexes and sequences.
 fn holds(named: &Object, object: &Object) -> bool {
     let is_relation = matches!(object.kind, Kind::Table | Kind::View | Kind::Index | Kind::Sequence);
     object.can_be(named) || named.kind == Kind::Table && is_relation && can_be(&object.name, &named.name)
@@ -218,7 +219,8 @@ mod tests {
     use super::*;
     use psql_script::Tokens;
 
-    /// Time stays linear in the number of tiers: each object is compared with the statements that name it.
+    /// Each object is compared only with statements that name it, so time is linear in the number
+    /// of tiers.
     #[test]
     fn statements_about_other_objects_are_not_looked_at() {
         for others in [0, 1000] {

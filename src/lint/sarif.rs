@@ -1,4 +1,4 @@
-//! Findings as SARIF 2.1.0 (OASIS), for tools that collect what linters say.
+//! Findings as SARIF 2.1.0 (OASIS), the exchange format of static analysis tools.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use pgseal_verify::format::version::PGSEAL;
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
-/// One log with one run. `acknowledged` findings are suppressed results: they are there, with their justification.
+/// One log with one run. Acknowledged findings are suppressed results with their justification.
 pub fn log(findings: &[Finding]) -> Value {
     let rules: Vec<Value> = RULES
         .iter()

@@ -1,5 +1,5 @@
-//! Reads the scripts of a release once, statement by statement, and keeps what the rules need: the definitions, never the
-//! data.
+//! Reads the scripts of a release once, statement by statement, and keeps the definitions that the
+//! rules need, never the data.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,25 +13,26 @@ use crate::bundle::problem::Problem;
 use pgseal_verify::entry_path::EntryPath;
 use psql_script::{Part, Position, Statement, Step, Tokens, explore, parts, plain};
 
-/// A longer statement is not parsed, in bytes.
+/// Largest statement in bytes that is parsed.
 pub const STATEMENT_BYTES: usize = 512 * 1024;
 
-/// The statements that define or lock something, by their first word. Data and questions are not among them.
+/// First keywords of statements that define or lock objects. Data changes and queries are not among
+/// them.
 const DEFINING: [&str; 7] = ["create", "alter", "drop", "truncate", "reindex", "cluster", "refresh"];
 
-/// What a script is for.
+/// Purpose of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     Tier,
     Rollback,
 }
 
-/// What is remembered of a script.
+/// The part of a script that the rules need.
 pub struct Reading {
     pub purpose: Purpose,
     pub file: EntryPath,
     pub definitions: Vec<Defining>,
-    /// What its statements do to objects.
+    /// Effects of its statements on objects.
     pub acts: Vec<Act>,
     pub problems: Vec<Problem>,
 }
@@ -42,29 +43,29 @@ pub struct Defining {
     pub effects: Effects,
 }
 
-/// What one statement does to objects, of those that `\;` joined too.
+/// The effects of one statement on objects; statements joined by `\;` are separate.
 pub struct Act {
     pub effects: Effects,
-    /// The places of the names of what it creates.
+    /// Positions of the names of created objects.
     pub places: Vec<Position>,
-    /// Of a DO block in which something is dropped: its text, in lower case.
+    /// The lower-case body of a DO block that contains `drop`.
     pub body: Option<String>,
 }
 
 impl Defining {
-    /// Where a byte of the statement stands.
+    /// The position of a byte of the statement.
     pub fn place(&self, byte: usize) -> Position {
         place(&self.statement, byte)
     }
 }
 
-/// Where a byte of a statement stands in its file.
+/// The position of a byte of a statement in its file.
 pub fn place(statement: &Statement, byte: usize) -> Position {
     let before = statement.sql.get(..byte).unwrap_or(&statement.sql).chars().count();
     statement.locate(u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1))
 }
 
-/// Reads every tier and rollback script, in their order.
+/// Reads every tier and rollback script in order.
 pub fn read(definition: &Definition) -> Vec<Reading> {
     let manifest = definition.manifest();
     let tiers = manifest.tiers.iter().map(|tier| (Purpose::Tier, &tier.file));
@@ -79,7 +80,7 @@ fn reading(definition: &Definition, purpose: Purpose, file: &EntryPath) -> Readi
     reading
 }
 
-/// Every statement of every way through the script, each once.
+/// Records each statement once over all execution paths of the script.
 fn statements(definition: &Definition, reading: &mut Reading) {
     let file = reading.file.clone();
     let mut seen = Seen::new();
@@ -95,7 +96,8 @@ fn statements(definition: &Definition, reading: &mut Reading) {
                 note(reading, &mut path, statement, &mut seen);
             }
             Ok(_) => {}
-            // It packs, so this can't be; if it is, nobody should think that the rest was looked at.
+            // A release that packs has no such error; if it happens, the warning makes clear that
+            // the rest was not checked.
             Err(error) => {
                 let problem = Problem::script(file.as_str(), &error);
                 let message = format!("not read to its end: {}", problem.message);
@@ -108,12 +110,12 @@ fn statements(definition: &Definition, reading: &mut Reading) {
     reading.problems.retain(|problem| known.insert(problem.to_string()));
 }
 
-/// Statements by file, line and text.
+/// File, line and text of statements.
 type Seen = HashSet<(Arc<str>, u32, String)>;
 
-/// One statement. What defines something is kept once, also when several ways lead over it.
+/// Records a statement. Definitions are kept once, also if several execution paths contain them.
 fn note(reading: &mut Reading, path: &mut SearchPath, statement: Statement, seen: &mut Seen) {
-    // The words at the head say what it is, before a long one is cut into all its tokens.
+    // The first words classify a statement before a long one is fully tokenized.
     let head = Tokens::first(&statement.sql, 24);
     path.see(&head, &statement);
     let defines = is_defining(&head);
@@ -134,7 +136,7 @@ fn note(reading: &mut Reading, path: &mut SearchPath, statement: Statement, seen
     }
 }
 
-/// One of the statements that may be joined in one.
+/// Records one of the statements joined by `\;`.
 fn note_part(reading: &mut Reading, statement: &Statement, part: &Part<'_>) {
     let tokens = Tokens::new(part.sql);
     if tokens.is(0, "do") {
@@ -163,7 +165,7 @@ fn is_question(head: &Tokens<'_>) -> bool {
     ["select", "with", "values"].iter().any(|word| head.is(0, word))
 }
 
-/// Whether a statement of other words may make something: a SELECT with INTO, or one behind `\;`.
+/// Whether another statement may create an object: a SELECT with INTO, or one after `\;`.
 fn may_make(head: &Tokens<'_>, sql: &str) -> bool {
     let into = || sql.as_bytes().windows(4).any(|word| word.eq_ignore_ascii_case(b"into"));
     let body = sql.trim_end().trim_end_matches(';');

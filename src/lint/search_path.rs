@@ -1,11 +1,11 @@
-//! `unqualified-name-after-search-path`: a run sets the schemas that were signed; a script that sets others makes a
-//! reader, and every rule here, guess where its names lead.
+//! `unqualified-name-after-search-path`. A run sets the signed schemas. After a script sets others,
+//! neither a reader nor the rules here can resolve its unqualified names.
 
 use super::scripts::place;
 use crate::bundle::problem::Problem;
 use psql_script::{ObjectName, Position, Statement, Tokens, assigns_search_path};
 
-/// What is known of the path while a script is read.
+/// The state of search_path while a script is read.
 #[derive(Default)]
 pub struct SearchPath {
     changed: Option<Position>,
@@ -14,7 +14,7 @@ pub struct SearchPath {
 }
 
 impl SearchPath {
-    /// Notes a statement, by its first tokens.
+    /// Records a statement by its first tokens.
     pub fn see(&mut self, head: &Tokens<'_>, statement: &Statement) {
         if changes(head) || assigns_search_path(&statement.sql) {
             self.changed.get_or_insert_with(|| place(statement, head.start(0)));
@@ -28,7 +28,7 @@ impl SearchPath {
         }
     }
 
-    /// One problem a script: where the first such name is.
+    /// One problem for each script, at the first such name.
     pub fn problem(self) -> Option<Problem> {
         let ((name, at), changed) = self.first.zip(self.changed)?;
         let more = if self.more == 0 { String::new() } else { format!(", and {} more", self.more) };
@@ -44,7 +44,7 @@ fn changes(head: &Tokens<'_>) -> bool {
         || head.is(0, "reset") && head.is(1, "search_path")
 }
 
-/// The object that a statement defines or writes, and the byte where its name begins.
+/// The object that a statement defines or writes, and the byte offset of its name.
 pub fn target(head: &Tokens<'_>) -> Option<(ObjectName, usize)> {
     let is_kind = |i: usize| {
         ["table", "view", "index", "function", "procedure", "aggregate", "type", "domain", "sequence"]
@@ -55,7 +55,7 @@ pub fn target(head: &Tokens<'_>) -> Option<(ObjectName, usize)> {
         _ if head.are(0, &["insert", "into"]) || head.are(0, &["delete", "from"]) => 2,
         _ if head.is(0, "update") => 1,
         _ if head.is(0, "truncate") => head.behind(1, &["table"]),
-        // What is temporary has its own schema.
+        // Temporary objects have their own schema.
         _ if ["temp", "temporary"].into_iter().any(|word| (1..4).any(|i| head.is(i, word))) => return None,
         _ if head.is(0, "create") || head.is(0, "alter") || head.is(0, "drop") => {
             let kind = (1..6).find(|i| is_kind(*i))?;

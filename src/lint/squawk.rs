@@ -1,5 +1,5 @@
-//! Squawk's rules on statements. This runs in a process of its own (`pgseal lint-worker`): the parser recurses, so a text
-//! can end it. What goes in and out is data; whoever asks is `analysis`.
+//! Runs squawk's rules on statements, in a separate process (`pgseal lint-worker`): the parser
+//! recurses, so an input can crash it. Input and output are plain data; `analysis` is the caller.
 
 use serde::{Deserialize, Serialize};
 use squawk_linter::{Linter, Rule, Violation};
@@ -8,43 +8,43 @@ use squawk_syntax::SourceFile;
 use crate::rules;
 use psql_script::without_comments;
 
-/// Statements that are judged together, in the order in which they run.
+/// Statements that are checked together, in order of execution.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
-    /// Rules of squawk by their names.
+    /// Names of squawk rules.
     pub rules: Vec<String>,
-    /// The statements.
+    /// SQL texts.
     pub statements: Vec<String>,
 }
 
-/// What was found in them.
+/// The findings of a request.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
-    /// By statement.
+    /// In order of statements.
     pub findings: Vec<Finding>,
 }
 
-/// Something in a statement.
+/// A violation in a statement.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
-    /// Which of the statements, from 0.
+    /// Index of the statement, from 0.
     pub statement: usize,
-    /// The byte where it begins.
+    /// Byte offset in the statement.
     pub at: usize,
     /// Squawk's rule, or `syntax`.
     pub rule: String,
-    /// In squawk's words.
+    /// Squawk's message.
     pub message: String,
 }
 
-/// Judges.
+/// Checks the statements.
 pub fn answer(question: &Question) -> Answer {
     let mut findings = Vec::new();
     let mut text = String::new();
-    // From where in the text a statement stands, and which one.
+    // Start offset in the text, and index of each statement.
     let mut starts: Vec<(usize, usize)> = Vec::new();
     for (statement, sql) in question.statements.iter().enumerate() {
         let sql = without_comments(sql);
@@ -72,7 +72,7 @@ pub fn answer(question: &Question) -> Answer {
     Answer { findings }
 }
 
-/// A foreign key without NOT VALID breaks two rules; the one that knows more is told.
+/// Keeps the more specific violation where a foreign key without NOT VALID breaks two rules.
 fn most_exact(violations: Vec<Violation>) -> Vec<Violation> {
     let exact = [Rule::AddingForeignKeyConstraint, Rule::DisallowedUniqueConstraint, Rule::AddingSerialPrimaryKeyField];
     let ranges: Vec<_> = violations.iter().filter(|v| exact.contains(&v.code)).map(|v| v.text_range).collect();
@@ -83,7 +83,7 @@ fn most_exact(violations: Vec<Violation>) -> Vec<Violation> {
     violations.into_iter().filter(|violation| !covered(violation)).collect()
 }
 
-/// The rules of squawk that are asked for, by what a script is for: a rollback drops what its tiers made.
+/// The squawk rules for tiers or for rollback scripts, which may drop the objects of their tiers.
 pub fn rules_for(rollback: bool) -> Vec<String> {
     let of_squawk = rules::RULES.iter().filter(|rule| rule.id.parse::<Rule>().is_ok()).map(|rule| rule.id);
     let undoes = |id: &str| {

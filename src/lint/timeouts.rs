@@ -1,4 +1,5 @@
-//! `missing-lock-timeout`: `[limits]` has no "unlimited", so this is about long ones, and about scripts that set their own.
+//! `missing-lock-timeout`: long timeouts in `[limits]`, which has no "unlimited", and scripts that
+//! set their own.
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -11,7 +12,8 @@ use psql_script::{Statement, Tokens};
 
 const RULE: &str = "missing-lock-timeout";
 
-/// Whoever waits for a lock makes everybody behind wait too; longer than this is an outage, in milliseconds.
+/// Longest acceptable lock wait in milliseconds: a waiting statement blocks every session behind
+/// it, so more is an outage.
 const SANE: u32 = 60_000;
 
 #[derive(Deserialize)]
@@ -24,7 +26,7 @@ struct Limits {
     lock_timeout: Option<Spanned<String>>,
 }
 
-/// What `[limits]` of release.toml says.
+/// Checks `[limits]` of release.toml.
 pub fn limits(limits: &RunLimits, release_toml: &str) -> Option<Problem> {
     if limits.lock_timeout.milliseconds() <= SANE {
         return None;
@@ -36,7 +38,7 @@ pub fn limits(limits: &RunLimits, release_toml: &str) -> Option<Problem> {
     Some(Problem { at, ..Problem::file(FILE, text).rule(RULE) })
 }
 
-/// `SET [LOCAL] lock_timeout` in a script, if it allows more.
+/// Checks `SET [LOCAL] lock_timeout` in a script, which must not exceed this limit.
 pub fn set_in(head: &Tokens<'_>, statement: &Statement) -> Option<Problem> {
     let i = if head.is(1, "local") || head.is(1, "session") { 2 } else { 1 };
     let sets = head.is(0, "set") && head.is(i, "lock_timeout");
@@ -52,7 +54,7 @@ pub fn set_in(head: &Tokens<'_>, statement: &Statement) -> Option<Problem> {
     Some(Problem::at(&place(statement, head.start(0)), text).rule(RULE))
 }
 
-/// A value of PostgreSQL's setting; `None` for what isn't understood.
+/// The value of a PostgreSQL setting; `None` if it can't be parsed.
 fn milliseconds(value: &str) -> Option<u32> {
     let plain = value.parse().ok();
     plain.or_else(|| value.replace(' ', "").parse().ok().map(TimeLimit::milliseconds))

@@ -1,29 +1,29 @@
-//! What a statement does to objects that others use: which it makes, alters, drops or writes to, and which lock it takes of
-//! them; as far as its own words tell.
+//! Objects that a statement creates, alters, drops or writes to, and the locks it takes on them, as
+//! far as its text shows.
 
 use super::modes::{self, Lock};
 use super::objects::{Kind, Object, effects};
 use psql_script::{ObjectName, Tokens, calls_something};
 
-/// A longer statement is only looked at at its head, in bytes.
+/// Largest statement in bytes that is read whole; of longer ones only the first tokens are.
 const WHOLE_BYTES: usize = 512 * 1024;
 
-/// What is done to an object.
+/// Effect on an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum How {
-    /// It is made.
+    /// Created.
     Creates,
-    /// It is there and becomes another.
+    /// Altered; it exists before.
     Alters,
-    /// Its rows change.
+    /// Rows change.
     Writes,
-    /// It goes.
+    /// Dropped.
     Drops,
 }
 
 impl How {
-    /// As people read it.
+    /// The word for people.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Creates => "creates",
@@ -34,29 +34,29 @@ impl How {
     }
 }
 
-/// An object and what is done to it.
+/// An object and the effect on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Touch {
-    /// What is done.
+    /// Effect on the object.
     pub how: How,
     /// `table`, `view`, `index`, ...
     pub kind: &'static str,
-    /// `schema.name`; of an index, trigger or column with the table that it is of.
+    /// `schema.name`; for a trigger or column with its table, for an unnamed index `of TABLE`.
     pub name: String,
 }
 
-/// What a statement does.
+/// The effects of a statement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Touches {
-    /// The objects that it names.
+    /// The named objects.
     pub objects: Vec<Touch>,
-    /// The locks that it takes of relations that it names, but for those that readers and writers take of each other.
+    /// Locks on the named relations, except for those of readers and writers.
     pub locks: Vec<Lock>,
-    /// Whether it may do more than its words say: a block of code, a function, statements that a query makes.
+    /// Whether it may have effects beyond its text: a code block, a function, generated statements.
     pub hidden: bool,
 }
 
-/// Reads a statement. `path` are the schemas in which names without one are looked up.
+/// The effects of a statement. `path` are the schemas in which unqualified names are looked up.
 pub fn touches(sql: &str, path: &[String]) -> Touches {
     let tokens = if sql.len() > WHOLE_BYTES { Tokens::first(sql, 64) } else { Tokens::new(sql) };
     let named = |name: &ObjectName| qualified(name, path);
@@ -69,7 +69,7 @@ pub fn touches(sql: &str, path: &[String]) -> Touches {
     };
     let effects = effects(&tokens);
     let of = |object: &Object| {
-        // An index is created where its table is.
+        // An index is created in the schema of its table.
         let with_schema = |schema: Option<&String>| {
             let name = ObjectName { schema: object.name.schema.clone().or(schema.cloned()), ..object.name.clone() };
             named(&name)
@@ -109,7 +109,7 @@ pub fn touches(sql: &str, path: &[String]) -> Touches {
     found
 }
 
-/// With its schema where only one can be meant.
+/// The name with its schema, if only one is possible.
 fn qualified(name: &ObjectName, path: &[String]) -> String {
     match (&name.schema, path) {
         (None, [only]) => format!("{only}.{}", name.name),
@@ -146,7 +146,7 @@ fn altered_kind(tokens: &Tokens<'_>) -> &'static str {
     }
 }
 
-/// Tables whose rows a statement changes, also by a part of WITH.
+/// Tables in which a statement changes rows, also in a part of WITH.
 fn written(tokens: &Tokens<'_>) -> Vec<ObjectName> {
     let mut names = Vec::new();
     let mut name = |i: usize| names.extend(tokens.name(tokens.behind(i, &["only"])).map(|(name, _)| name));

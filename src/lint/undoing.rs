@@ -1,4 +1,4 @@
-//! Statements of rollback scripts, found by the names of what they take back.
+//! Statements of rollback scripts, indexed by the names of objects they restore or drop.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -17,20 +17,20 @@ pub struct Partition {
     pub name: ObjectName,
 }
 
-/// What one statement says that it does.
+/// The effects of one statement.
 #[derive(Default)]
 pub struct Deed {
     pub effects: Effects,
-    /// The table, view, function that it defines or writes.
+    /// The table, view or function that it defines or writes.
     pub subject: Option<ObjectName>,
     pub attached: Option<Partition>,
     pub detached: Option<Partition>,
-    /// The body of a DO block, lower case.
+    /// The lower-case body of a DO block.
     dynamic: Option<String>,
 }
 
 impl Deed {
-    /// Reads a statement.
+    /// Parses a statement.
     pub fn of(sql: &str) -> Self {
         let head = Tokens::first(sql, 24);
         if ["create", "drop", "alter"].iter().any(|word| head.is(0, word)) {
@@ -52,18 +52,18 @@ impl Deed {
         Self { subject: target(&head).map(|(name, _)| name).or_else(copied), ..Self::default() }
     }
 
-    /// Whether it makes again what a tier dropped.
+    /// Whether it creates an object again that a tier dropped.
     pub fn restores(&self, dropped: &Object) -> bool {
         self.effects.created.iter().any(|made| made.can_be(dropped))
     }
 
-    /// Whether it is about this table, or in a DO block names it.
+    /// Whether it is about this table, or is a DO block that names it.
     pub fn is_about(&self, name: &ObjectName) -> bool {
         self.subject.as_ref().is_some_and(|subject| can_be(subject, name))
             || self.dynamic.as_ref().is_some_and(|body| body.contains(&name.name.to_ascii_lowercase()))
     }
 
-    /// The names by which it is found.
+    /// The names that index it.
     fn names(&self) -> BTreeSet<String> {
         let created = self.effects.created.iter().map(|object| &object.name.name);
         let partitions = [&self.attached, &self.detached].into_iter().flatten().map(|partition| &partition.name.name);
@@ -95,24 +95,24 @@ pub struct Undoing {
     ways: BTreeSet<usize>,
 }
 
-/// All rollback scripts.
+/// The statements of all rollback scripts.
 #[derive(Default)]
 pub struct Rollback {
     statements: Vec<Undoing>,
     effects: Statements,
     by_name: HashMap<String, Vec<usize>>,
-    /// The first statement of the script that is being read, and its ways.
+    /// The first statement of the current script, and its number of execution paths.
     first: usize,
     ways: usize,
-    /// Which of that script's places and subjects were seen.
+    /// Positions and subjects already recorded for the current script.
     places: HashMap<(Arc<str>, u32, u32), usize>,
     subjects: HashSet<(Option<String>, Option<String>, Option<String>)>,
-    /// Statements under a condition: somebody asks first.
+    /// Statements under a `\if` condition, so the script checks the state first.
     guarded: BTreeSet<usize>,
 }
 
 impl Rollback {
-    /// The next statements are another script's.
+    /// Starts the next script.
     pub fn next_script(&mut self) {
         for i in self.first..self.statements.len() {
             if self.statements[i].ways.len() < self.ways {
@@ -124,7 +124,7 @@ impl Rollback {
         self.subjects.clear();
     }
 
-    /// Notes a statement on a way.
+    /// Records a statement on an execution path.
     pub fn note(&mut self, way: usize, statement: &Statement) {
         self.ways = self.ways.max(way);
         let deed = Deed::of(&statement.sql);
@@ -137,7 +137,7 @@ impl Rollback {
             known.ways.insert(way);
             return;
         }
-        // Of rows that are put back one by one, the first says enough.
+        // The first of several restored rows is enough.
         let changes = !deed.effects.is_nothing() || deed.attached.is_some();
         let (schema, name) = deed.subject.clone().map(|subject| (subject.schema, subject.name)).unzip();
         if self.subjects.insert((schema.flatten(), name, deed.dynamic.clone())) || changes {
@@ -150,7 +150,7 @@ impl Rollback {
         }
     }
 
-    /// The statement that takes back what a tier made.
+    /// The statement that undoes the creation of an object.
     pub fn taking_back(&self, made: &Object) -> Option<&Undoing> {
         self.statements.get(self.effects.taking_back(made, None)?)
     }
@@ -166,8 +166,8 @@ impl Rollback {
         self.statements.get(*found.min()?)
     }
 
-    /// Statements that fail where a run stopped before `later` came: what the tiers do from the first on that has no
-    /// transaction.
+    /// Rollback statements that fail if a run stopped before the effects in `later`, those of the
+    /// tiers from the first non-transactional one on.
     pub fn fails_halfway(&self, later: &Later) -> Vec<Problem> {
         let asked = |i: &usize| !self.guarded.contains(i);
         let unguarded = (0..self.statements.len()).filter(asked).map(|i| &self.statements[i]);
@@ -179,7 +179,7 @@ impl Rollback {
     }
 }
 
-/// What tiers do after a first commit.
+/// Effects of the tiers after a first commit.
 #[derive(Default)]
 pub struct Later {
     created: Objects,
@@ -188,7 +188,7 @@ pub struct Later {
 }
 
 impl Later {
-    /// Notes a statement.
+    /// Records a statement.
     pub fn note(&mut self, deed: Deed) {
         deed.effects.created.into_iter().for_each(|object| self.created.add(object));
         deed.effects.dropped.into_iter().for_each(|object| self.dropped.add(object));

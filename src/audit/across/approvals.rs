@@ -1,4 +1,4 @@
-//! Runs, and the people who must have said yes before.
+//! Checks that runs had the approvals they needed.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,15 @@ use pgseal_verify::format::approval::Decision;
 use pgseal_verify::format::name::Name;
 use pgseal_verify::format::receipt::Action;
 
-/// A run is judged by the version of the trust root that admitted it, at the time when it began, and by what the approvals that
-/// are in the archive say then: of each key the last word. What only the receipt says about them is worth a note: a key's later word took the place of its
-/// approval, or no sound bundle is here. Where that version is not known, today's is asked, and the answer is a note too.
+/// Judges each run at its start time, by the version of the trust root that admitted it. Only the
+/// latest decision of each key counts, among the approvals in the archive.
+///
+/// An approval that only the receipt names gives a note if a later decision of the same key
+/// replaced it. If the archive has no sound bundle, the approvals named by the receipt are accepted
+/// without an answer. Where the admitting version is unknown, the trust root of this audit decides
+/// and the answer is a note.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
-    // What is older than a part may hold the approvals.
+    // Approvals may be older than the audited part.
     if archive.extent == Extent::Part {
         return Vec::new();
     }
@@ -29,7 +33,7 @@ fn judged(archive: &Archive<'_>, told: &Told<'_>) -> Option<Answer> {
     let known = archive.admitted_by(&told.receipt.trust);
     let policy = known.unwrap_or_else(|| archive.policy());
     let said = archive.approvals.get(&told.release.id).map_or(&[][..], Vec::as_slice);
-    // What stands in a bundle that can't be believed is not known.
+    // The content of a bundle that is not authentic is unknown.
     let is_sound = |at: usize| archive.findings[at].is_sound();
     let bundles = archive.bundles.get(&told.release.id);
     let has_bundle = bundles.is_some_and(|bundles| bundles.iter().any(|(at, _)| is_sound(*at)));
@@ -60,9 +64,9 @@ fn judged(archive: &Archive<'_>, told: &Told<'_>) -> Option<Answer> {
     Some(answer(told.at, weight, FaultKind::RunWithoutApprovals, text))
 }
 
-/// Whether something was said after the run began. Clocks differ, which is to nobody's harm: a yes on which the run says that
-/// it rests may be that much later, and what was taken back by then was taken back during the run. Any other yes that is later
-/// was said when the run was over.
+/// Whether the decision was made after the run began. An approval that the receipt names may be
+/// later by [`CLOCK_SKEW_SECONDS`], since clocks differ. A withdrawal within that time came during
+/// the run. Any other later approval was given after the run.
 fn is_later(told: &Told<'_>, approval: &ApprovalFacts) -> bool {
     let leeway = match approval.decision {
         Decision::Approve if is_named(told, approval) => CLOCK_SKEW_SECONDS,
@@ -71,12 +75,12 @@ fn is_later(told: &Told<'_>, approval: &ApprovalFacts) -> bool {
     approval.at.seconds() > told.receipt.started.seconds().saturating_add(leeway)
 }
 
-/// Whether a receipt has the approval's key among those that the run rests on.
+/// Whether the receipt lists the approval's key and role among the run's approvals.
 fn is_named(told: &Told<'_>, approval: &ApprovalFacts) -> bool {
     told.receipt.approvals.iter().any(|on| on.key_id == approval.key_id && on.role == approval.role)
 }
 
-/// The keys of a role whose last word when a run began was yes.
+/// The keys of a role whose latest decision at the start of the run was an approval.
 fn keys(archive: &Archive<'_>, told: &Told<'_>, said: &[&ApprovalFacts], role: &Name) -> BTreeSet<KeyId> {
     let before = said.iter().copied().filter(|said| !is_later(told, said));
     let last = last_words(archive.root, told.receipt.started, before);

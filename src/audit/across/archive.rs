@@ -1,4 +1,4 @@
-//! The findings, as questions want them.
+//! Indexes of the findings for the cross-checks.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,51 +14,52 @@ use pgseal_verify::digest::Digest;
 use pgseal_verify::format::file_name::Named;
 use pgseal_verify::format::receipt::{Outcome, TrustReference};
 
-/// All findings by what they are about.
+/// All findings, indexed by subject.
 pub struct Archive<'a> {
-    /// By path.
+    /// Sorted by path.
     pub findings: &'a [Finding],
-    /// The trust root that judges.
+    /// The trust root of this audit.
     pub root: &'a TrustRoot,
-    /// How much of the archive this is.
+    /// Whether this is the whole archive or a part.
     pub extent: Extent,
-    /// Releases whose signatures hold, by id: where their bundles are.
+    /// Releases with valid signatures by id, each with the indices of its bundles.
     pub bundles: BTreeMap<Digest, Vec<(usize, &'a ReleaseFacts)>>,
-    /// Bundles that can't be believed, by the id that they say they have: the first of each.
+    /// Bundles that are not authentic, by claimed release id; the first of each.
     pub claimed: BTreeMap<Digest, usize>,
-    /// The directories that have logs, each with the slash behind it.
+    /// Directories that have logs, each with a trailing slash.
     logs: Vec<&'a str>,
-    /// Receipts whose signatures hold, or that nobody signed; by path.
+    /// Unsigned receipts and receipts with valid signatures, by path.
     pub receipts: Vec<Told<'a>>,
-    /// Everything that people say of a release, in bundles and beside them, by its id; of files that are well and show what
-    /// the bundle shows.
+    /// Approvals by release id, from bundles and separate files. The files are sound and show the
+    /// same release and target as the bundle.
     pub approvals: BTreeMap<Digest, Vec<&'a ApprovalFacts>>,
-    /// Trust roots that led to the one that judges, and itself: each names the digest of the one before.
+    /// The trust root of this audit (`None`) and its ancestors; each names the digest of the
+    /// version before it.
     pub ancestors: BTreeMap<Digest, Option<&'a TrustRootFacts>>,
 }
 
-/// A receipt.
+/// A receipt and its finding.
 #[derive(Clone, Copy)]
 pub struct Told<'a> {
-    /// Which finding.
+    /// Index of the finding.
     pub at: usize,
-    /// Of which release.
+    /// The release that the receipt names.
     pub release: &'a ReleaseFacts,
-    /// What it says.
+    /// The receipt's content.
     pub receipt: &'a ReceiptFacts,
-    /// What its signature is worth.
+    /// Severity of answers about this receipt: an unsigned one gives notes only.
     pub weight: Weight,
 }
 
 impl Told<'_> {
-    /// Whether something was done to the database, or may have been.
+    /// Whether the run changed the database, or may have.
     pub fn did_something(&self) -> bool {
         self.receipt.outcome != Outcome::Unchanged
     }
 }
 
 impl<'a> Archive<'a> {
-    /// Looks through the findings once.
+    /// Builds the indexes in one pass over the findings.
     pub fn new(findings: &'a [Finding], root: &'a TrustRoot, extent: Extent) -> Self {
         let (mut bundles, mut receipts) = (BTreeMap::<Digest, Vec<_>>::new(), Vec::new());
         let mut claimed = BTreeMap::new();
@@ -71,7 +72,7 @@ impl<'a> Archive<'a> {
             match (finding.kind, &facts.receipt) {
                 (Kind::Bundle, _) => bundles.entry(release.id).or_default().push((at, release)),
                 (Kind::Receipt, Some(receipt)) => {
-                    // What anybody can have written proves nothing wrong either.
+                    // An unsigned receipt can be forged, so it proves no fault.
                     let weight = if finding.is_unsigned() { Weight::Note } else { Weight::Fault };
                     receipts.push(Told { at, release, receipt, weight });
                 }
@@ -87,7 +88,7 @@ impl<'a> Archive<'a> {
 
     fn said(&self) -> BTreeMap<Digest, Vec<&'a ApprovalFacts>> {
         let mut said = BTreeMap::<_, Vec<_>>::new();
-        // Of what has a fault itself nobody knows what it is worth.
+        // Approvals in a faulty file have unknown value.
         for finding in self.findings.iter().filter(|finding| finding.is_sound()) {
             let Some(facts) = finding.facts.as_ref().filter(|facts| !facts.approvals.is_empty()) else { continue };
             let Some(release) = &facts.release else { continue };
@@ -99,20 +100,20 @@ impl<'a> Archive<'a> {
         said
     }
 
-    /// Whether people were shown something else than the bundle that their approvals are bound to.
+    /// Whether the approvals were given for another release or target than the bundle has.
     pub fn shows_another(&self, approvals: &Facts, bundle: usize) -> bool {
         let shown = self.findings[bundle].facts.as_ref().and_then(|facts| facts.shown);
         shown.is_some_and(|own| approvals.shown != Some(own))
     }
 
-    /// Receipts that somebody signed, each document once.
+    /// Signed receipts, each document once.
     pub fn signed_receipts(&self) -> Vec<Told<'a>> {
         let mut seen = std::collections::BTreeSet::new();
         let signed = self.receipts.iter().filter(|told| told.weight == Weight::Fault);
         signed.filter(|told| seen.insert(told.receipt.sha256)).copied().collect()
     }
 
-    /// A bundle that is there by one of these names, and that can't be believed: nothing says which release it was.
+    /// The first bundle with one of these names that is not authentic, so its release is unknown.
     pub fn doubtful(&self, dir: &str, names: &[String]) -> Option<&'a Finding> {
         let own = |name: &String| {
             let path = format!("{dir}{name}");
@@ -122,8 +123,9 @@ impl<'a> Archive<'a> {
         names.iter().filter_map(own).find(|finding| finding.kind == Kind::Bundle && is_doubtful(finding))
     }
 
-    /// Releases that can't all be right, each with the bundle where it is told, the measure of the others first: one that the log
-    /// has, or else the first by its path. A copy elsewhere takes nothing away from the one that was logged.
+    /// Sorts conflicting releases, each with one of its bundles; the first is the reference for the
+    /// others. The reference is a logged release, or else the first by path: an unlogged copy
+    /// elsewhere must not discredit the logged release.
     pub fn ranked(&self, releases: Vec<&'a ReleaseFacts>) -> Vec<(usize, &'a ReleaseFacts)> {
         let rank = |release: &'a ReleaseFacts| {
             let bundles = self.bundles.get(&release.id)?;
@@ -135,7 +137,7 @@ impl<'a> Archive<'a> {
         ranked.into_iter().map(|(_, at, release)| (at, release)).collect()
     }
 
-    /// A receipt of a run of a release, by the name that a run gives it, that can't be believed.
+    /// A receipt that is not authentic and has the name of a run of this release.
     pub fn doubtful_run(&self, release: &ReleaseFacts) -> Option<&'a Finding> {
         let start = format!("{}-{}-run-", release.name, release.version);
         let is_run = |finding: &&Finding| finding.path.rsplit('/').next().is_some_and(|name| name.starts_with(&start));
@@ -143,7 +145,8 @@ impl<'a> Archive<'a> {
         receipts.find(is_run)
     }
 
-    /// Whether the log of its archive has a file, and it is the file that was logged. No log has what is in a tar file.
+    /// Whether the archive's log has this file with the same content. Members of tar files are
+    /// never logged.
     fn is_logged(&self, at: usize) -> bool {
         let finding = &self.findings[at];
         let in_log = |dir: &str| finding.path.strip_prefix(dir).is_some_and(|below| !is_in_tar(below));
@@ -151,17 +154,17 @@ impl<'a> Archive<'a> {
             && self.logs.iter().any(|dir| in_log(dir))
     }
 
-    /// A finding's path.
+    /// The path of a finding.
     pub fn path(&self, at: usize) -> &'a str {
         &self.findings[at].path
     }
 
-    /// Trust roots whose own signatures hold.
+    /// Trust roots with valid signatures by their own keys.
     pub fn trust_roots(&self) -> impl Iterator<Item = (usize, &'a TrustRootFacts)> + use<'a> {
         trust_roots(self.findings)
     }
 
-    /// What the version of the trust root by which a run was admitted says, where it is known.
+    /// The policy of the version of the trust root that admitted a run, if that version is known.
     pub fn admitted_by(&self, reference: &TrustReference) -> Option<Policy<'a>> {
         match self.ancestors.get(&reference.sha256)? {
             Some(root) => Some(Policy {
@@ -173,30 +176,31 @@ impl<'a> Archive<'a> {
         }
     }
 
-    /// What the trust root that judges says.
+    /// The policy of the trust root of this audit.
     pub fn policy(&self) -> Policy<'a> {
         let policy = self.root.policy();
         Policy { approvals: &policy.approvals, blocked: &policy.blocked_releases, rehearsal: policy.require_rehearsal }
     }
 }
 
-/// What a trust root wants of runs.
+/// Requirements of a trust root for runs.
 #[derive(Clone, Copy)]
 pub struct Policy<'a> {
-    /// Approvals by role.
+    /// Required approvals by role.
     pub approvals: &'a BTreeMap<pgseal_verify::format::name::Name, u8>,
-    /// Releases that never run.
+    /// Releases that must not run.
     pub blocked: &'a [Digest],
     /// Whether every run needs a rehearsal.
     pub rehearsal: bool,
 }
 
-/// Whether a file is there, and nothing of what it says may be believed.
+/// Whether the file exists but its content is not authentic.
 fn is_doubtful(finding: &Finding) -> bool {
     !finding.is_absent() && finding.facts.as_ref().is_none_or(|facts| facts.release.is_none())
 }
 
-/// Whether a path leads through a tar file, or a directory by the name of one: which of them is not known here.
+/// Whether the path has a component named like a tar file. It may also be a directory of that name:
+/// the path does not distinguish them.
 fn is_in_tar(path: &str) -> bool {
     Path::new(path).ancestors().skip(1).any(|dir| Named::of(dir) == Some(Named::Tar))
 }
@@ -206,13 +210,13 @@ fn trust_roots<'a>(findings: &'a [Finding]) -> impl Iterator<Item = (usize, &'a 
     findings.iter().enumerate().filter_map(of)
 }
 
-/// From the trust root that judges back, as far as the archive has the documents.
+/// The trust root of this audit and its ancestors, as far as the archive has the documents.
 fn ancestors<'a>(findings: &'a [Finding], root: &TrustRoot) -> BTreeMap<Digest, Option<&'a TrustRootFacts>> {
     let all: BTreeMap<Digest, &TrustRootFacts> =
         trust_roots(findings).map(|(_, facts)| (facts.sha256, facts)).collect();
     let mut ancestors = BTreeMap::from([(root.digest(), None)]);
     let mut before = root.document().prev_sha256;
-    // A document can't name its own digest, nor a later one's: the chain ends.
+    // The chain ends: a document can't contain its own digest or that of a later one.
     while let Some(facts) = before.and_then(|digest| all.get(&digest)) {
         ancestors.insert(facts.sha256, Some(*facts));
         before = facts.prev_sha256;
@@ -220,7 +224,6 @@ fn ancestors<'a>(findings: &'a [Finding], root: &TrustRoot) -> BTreeMap<Digest, 
     ancestors
 }
 
-/// An answer.
 pub fn answer(at: usize, weight: Weight, kind: FaultKind, sentence: String) -> Answer {
     Answer { at, weight, fault: Fault::new(kind, sentence) }
 }

@@ -5,7 +5,7 @@ use super::{Answer, Weight};
 use crate::audit::fault::FaultKind;
 use pgseal_verify::format::receipt::Action;
 
-/// What was blocked by the version that admitted the run is a fault; what was blocked later is a note.
+/// Reports a fault if the admitting version blocked the release, a note if it was blocked later.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     let runs = archive.receipts.iter().filter(|told| told.receipt.action == Action::Run && told.did_something());
     runs.filter_map(|told| judged(archive, told)).collect()

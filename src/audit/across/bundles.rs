@@ -1,4 +1,4 @@
-//! What speaks of a release, and its bundle: is it here, and is it the same?
+//! Compares approvals, receipts and rehearsals with the bundle of their release.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,8 @@ use crate::audit::finding::Finding;
 use crate::audit::kind::Kind;
 use pgseal_verify::format::file_name;
 
-/// A missing bundle is a fault where there are bundles at all: an archive of receipts alone misses none.
+/// Reports missing and differing bundles. A missing bundle is a fault only if the archive has any
+/// bundle: an archive of receipts alone is complete.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     let mut named = BTreeMap::new();
     for (at, release) in archive.bundles.values().flatten() {
@@ -20,7 +21,8 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     let mut answers = Vec::new();
     for (at, finding) in archive.findings.iter().enumerate() {
         let Some((without, differs)) = words(finding.kind) else { continue };
-        // Approvals of several releases belong to no bundle; that is a fault already.
+        // A file with approvals of several releases has no single bundle, and has its fault
+        // already.
         if !finding.is_sound() {
             continue;
         }
@@ -57,14 +59,15 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     answers
 }
 
-/// Where a bundle went that nobody can believe: its id says which it is, or its name beside the other file.
+/// Describes a missing bundle. A bundle that is not authentic may be the missing one, by its
+/// claimed id or by its name.
 fn lost(archive: &Archive<'_>, finding: &Finding, about: &ReleaseFacts) -> String {
     if let Some(bundle) = archive.claimed.get(&about.id) {
         return format!("is here, and is damaged or not authentic: {}", archive.path(*bundle));
     }
     let (dir, name) = finding.path.split_at(finding.path.rfind('/').map_or(0, |slash| slash + 1));
     let stem = [".approval", ".receipt.json", file_name::REHEARSAL].iter().find_map(|end| name.strip_suffix(end));
-    // A receipt has the name of its run; a bundle mostly that of its release.
+    // A receipt is named after its run; a bundle usually after its release.
     let names: Vec<String> = stem.map(|stem| format!("{stem}.pgseal")).into_iter().collect();
     let names = [names, vec![format!("{}-{}.pgseal", about.name, about.version)]].concat();
     match archive.doubtful(dir, &names) {
@@ -76,7 +79,7 @@ fn lost(archive: &Archive<'_>, finding: &Finding, about: &ReleaseFacts) -> Strin
     }
 }
 
-/// The words for one without its bundle, and for one that differs from it.
+/// The faults for a missing bundle and for a differing one.
 fn words(kind: Kind) -> Option<(FaultKind, FaultKind)> {
     match kind {
         Kind::Approval => Some((FaultKind::ApprovalWithoutBundle, FaultKind::ApprovalDiffers)),

@@ -1,4 +1,4 @@
-//! One name and version, two releases: somebody signed both, and nobody can say which one people mean.
+//! Different signed releases with the same name and version.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,8 @@ use super::{Answer, Weight};
 use crate::audit::facts::ReleaseFacts;
 use crate::audit::fault::FaultKind;
 
-/// Of several releases one is the measure. Each other one is a fault, once; the measure has a note, since it may be the wrong one.
+/// Takes one release as the reference and reports one fault for each other release. The reference
+/// gets a note for each, since it may be the wrong one.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     let mut named = BTreeMap::<_, Vec<_>>::new();
     for bundles in archive.bundles.values() {

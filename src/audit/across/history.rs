@@ -1,4 +1,4 @@
-//! What was done to each database, in order: runs put a release on top, rollbacks take it away.
+//! Replays the history of each database: a run adds a release, a rollback removes it.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,12 @@ use crate::audit::finding::Finding;
 use pgseal_verify::format::name::Name;
 use pgseal_verify::format::receipt::{Action, Outcome};
 
-/// A database, and the releases of one name on it.
+/// System identifier, database and release name.
 type Line<'a> = (Option<&'a str>, &'a str, &'a Name);
 
-/// Where the server did not tell its identifier, two databases of one name may be meant: answers are notes. So they are
-/// where the timeline changed: a restored database has forgotten what was done to it.
+/// Reports contradictions in the history of each database. They are notes if the server did not
+/// report its system identifier, since two databases of one name may be meant. They are also notes
+/// if the timeline changed: a restored database has lost part of its history.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     let mut lines = BTreeMap::<Line<'_>, Vec<Told<'_>>>::new();
     for told in archive.signed_receipts() {
@@ -56,7 +57,8 @@ fn walk(archive: &Archive<'_>, line: &[Told<'_>], weight: Weight) -> Vec<Answer>
     answers
 }
 
-/// Where the receipt of a run went that was rolled back: one that nobody can believe, or that nobody signed, may be it.
+/// Describes the missing receipt of a run that was rolled back. A receipt that is unsigned or not
+/// authentic may be the missing one.
 fn lost(archive: &Archive<'_>, rollback: &Told<'_>) -> String {
     let unsigned = archive.receipts.iter().find(|told| {
         let (receipt, back) = (told.receipt, rollback.receipt);
@@ -81,7 +83,7 @@ fn lost(archive: &Archive<'_>, rollback: &Told<'_>) -> String {
     }
 }
 
-/// Whether a run could follow what was in effect.
+/// Checks whether a run was possible on top of the releases in effect.
 fn run(archive: &Archive<'_>, told: &Told<'_>, stack: &[Told<'_>], weight: Weight) -> Option<Answer> {
     let weight_after = |before: &Told<'_>| {
         if before.receipt.timeline == told.receipt.timeline { weight } else { Weight::Note }
@@ -92,7 +94,7 @@ fn run(archive: &Archive<'_>, told: &Told<'_>, stack: &[Told<'_>], weight: Weigh
         let text = format!("{title} ran on {database:?} already ({path}), and was not rolled back between");
         return Some(answer(told.at, weight_after(before), FaultKind::RunTwice, text));
     }
-    // A bundle is believed rather than a receipt.
+    // The sequence in the bundle takes precedence over the one in the receipt.
     let sequence = |told: &Told<'_>| match archive.bundles.get(&told.release.id).and_then(|bundles| bundles.first()) {
         Some((_, release)) => release.sequence,
         None => told.release.sequence,

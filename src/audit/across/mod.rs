@@ -1,4 +1,4 @@
-//! What no file says alone: questions across the whole archive. One file a question.
+//! Cross-checks over the whole archive, one file each.
 
 mod approvals;
 mod archive;
@@ -26,30 +26,31 @@ use archive::Archive;
 
 pub use quorum::{Beside, beside, words};
 
-/// How much of an archive the findings are.
+/// Coverage of the archive by the findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// All of it: what is not there is missing.
+    /// The whole archive: an absent file is missing.
     Whole,
-    /// What was written since a time: what is not there may be older.
+    /// Files written since a given time: an absent file may be older.
     Part,
 }
 
-/// How much an answer weighs.
+/// Severity of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Weight {
     Fault,
     Note,
 }
 
-/// An answer about one finding.
+/// An answer about the finding with index `at`.
 struct Answer {
     at: usize,
     weight: Weight,
     fault: Fault,
 }
 
-/// Asks every question, and adds the answers to the findings that they are about; counts the approvals of each bundle.
+/// Runs every cross-check, adds the answers to their findings, and counts the approvals of each
+/// bundle.
 pub fn ask(findings: &mut [Finding], root: &TrustRoot, extent: Extent) {
     let archive = Archive::new(findings, root, extent);
     let questions = [
@@ -82,11 +83,12 @@ pub fn ask(findings: &mut [Finding], root: &TrustRoot, extent: Extent) {
     }
 }
 
-/// Adds faults that are known from elsewhere to the findings of their paths; what was not found gets a finding of its own.
+/// Adds faults from other sources to the findings of their paths; a path without a finding gets
+/// one.
 pub fn join(findings: &mut Vec<Finding>, told: Vec<(String, Fault)>, judge: &Judge<'_>) {
     for (path, fault) in told {
         let finding = at(findings, &path, judge);
-        // The log says the same of a receipt, and more.
+        // The log reports the same about a receipt, with more detail.
         if fault.kind == FaultKind::LogDeleted {
             finding.faults.retain(|fault| fault.kind != FaultKind::ReceiptMissing);
         }
@@ -94,7 +96,7 @@ pub fn join(findings: &mut Vec<Finding>, told: Vec<(String, Fault)>, judge: &Jud
     }
 }
 
-/// The same of notes.
+/// Adds notes in the same way as [`join`].
 pub fn join_notes(findings: &mut Vec<Finding>, told: Vec<(String, Fault)>, judge: &Judge<'_>) {
     told.into_iter().for_each(|(path, note)| at(findings, &path, judge).notes.push(note));
 }
@@ -108,7 +110,7 @@ fn at<'f>(findings: &'f mut Vec<Finding>, path: &str, judge: &Judge<'_>) -> &'f 
     &mut findings[at]
 }
 
-/// Adds a finding about what is no file of an archive: its log.
+/// Adds a finding about the archive's log, which is not a single file.
 pub fn add(findings: &mut Vec<Finding>, path: &str, kind: Kind, facts: Option<Facts>, judge: &Judge<'_>) {
     let finding = Finding { facts, ..file::nothing(path.as_ref(), kind, judge) };
     match findings.binary_search_by(|other| other.path.as_str().cmp(path)) {

@@ -1,4 +1,5 @@
-//! The order of what was done to a database. Receipts tell times by the second, so some of them don't say which was first.
+//! The order of runs and rollbacks on a database. Receipts have times in seconds, so the order
+//! within one second must be inferred.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -6,12 +7,12 @@ use super::archive::Told;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::receipt::{Action, Outcome};
 
-/// Whether it is a run, its sequence, its release. In this order they are taken: a rollback leaves less in effect that could be
-/// in the way of a run, and so does the lowest run.
+/// Whether it is a run, its sequence, its release. Candidates are taken in this order: rollbacks
+/// and low sequences first, since they leave the fewest conflicts for later runs.
 type Key = (bool, u32, Digest);
 
-/// Runs and rollbacks by their times; those that began and ended in one second so that each can follow what was before it, if
-/// there is such an order.
+/// Sorts runs and rollbacks by start and end time. Those with equal times are ordered so that each
+/// can follow the one before, if such an order exists.
 pub fn ordered<'a>(mut line: Vec<Told<'a>>) -> Vec<Told<'a>> {
     let times = |told: &Told<'_>| (told.receipt.started, told.receipt.finished);
     line.sort_by_key(times);
@@ -39,10 +40,10 @@ fn fitted<'a>(second: &[Told<'a>], in_effect: &mut BTreeSet<Digest>) -> Vec<Told
         } else {
             in_effect.remove(&id)
         };
-        // Now the other may be done to it.
+        // The opposite action on this release is possible now.
         ready.insert((!is_run, sequence, id));
     }
-    // What fits nowhere is told by whoever walks there.
+    // The caller reports the rest, which fits nowhere.
     all.extend(left.into_values().flatten());
     all
 }

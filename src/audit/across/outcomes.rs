@@ -1,11 +1,12 @@
-//! Runs that did not end well. That is no fault of the archive: it is what receipts are for.
+//! Runs that failed, stopped half way or have an unknown outcome. They are notes: a receipt of a
+//! failure is no fault of the archive.
 
 use super::archive::{Archive, Told, answer};
 use super::{Answer, Weight};
 use crate::audit::fault::FaultKind;
 use pgseal_verify::format::receipt::{Action, Outcome};
 
-/// A note for each, but for a run that was gone on with, or rolled back.
+/// Reports a note for each, except for unfinished runs that were resumed or rolled back.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     let told = |told: &Told<'_>| {
         let (action, title) = (told.receipt.action.as_str(), told.release.title());
@@ -28,7 +29,7 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     archive.receipts.iter().filter_map(told).collect()
 }
 
-/// Whether a later receipt finishes what one left half done.
+/// Whether a later receipt finishes an unfinished run.
 fn went_on(archive: &Archive<'_>, told: &Told<'_>) -> bool {
     let finishes = |other: &&Told<'_>| {
         let (one, later) = (told.receipt, other.receipt);

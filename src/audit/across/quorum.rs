@@ -1,4 +1,4 @@
-//! What a run of each bundle needs, and what there is of it: approvals in the bundle, and those in files beside it.
+//! Required and given approvals of each bundle, from the bundle and from separate files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,10 @@ use pgseal_verify::digest::Digest;
 use pgseal_verify::format::name::AprCode;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// Approvals in files of their own that are well, by the release that they are about, each with its path.
+/// Sound approval files by release id, each with its path.
 pub type Beside<'a> = BTreeMap<Digest, Vec<(&'a str, &'a Facts)>>;
 
-/// Looks through the findings.
+/// Collects the sound approval files.
 pub fn beside(findings: &[Finding]) -> Beside<'_> {
     let mut beside = Beside::new();
     for finding in findings.iter().filter(|finding| finding.kind == Kind::Approval && finding.is_sound()) {
@@ -25,7 +25,7 @@ pub fn beside(findings: &[Finding]) -> Beside<'_> {
     beside
 }
 
-/// The quorum of each bundle, by its place among the findings.
+/// The quorum of each bundle, with the index of its finding.
 pub(super) fn count(archive: &Archive<'_>) -> Vec<(usize, Vec<Quorum>)> {
     let beside = beside(archive.findings);
     let of = |(at, finding): (usize, &Finding)| {
@@ -36,7 +36,8 @@ pub(super) fn count(archive: &Archive<'_>) -> Vec<(usize, Vec<Quorum>)> {
     archive.findings.iter().enumerate().filter_map(of).collect()
 }
 
-/// What people say of a bundle, in it and beside it: of each key the last word, as `verify --approval` takes it.
+/// The approvals of a bundle, in it and in separate files: the latest decision of each key, as
+/// `verify --approval` counts it.
 pub fn words<'a>(root: &TrustRoot, as_of: Timestamp, bundle: &'a Facts, beside: &Beside<'a>) -> Vec<&'a ApprovalFacts> {
     let id = bundle.release.as_ref().map(|release| release.id);
     let files = id.and_then(|id| beside.get(&id)).into_iter().flatten();
@@ -44,14 +45,15 @@ pub fn words<'a>(root: &TrustRoot, as_of: Timestamp, bundle: &'a Facts, beside: 
     last_words(root, as_of, bundle.approvals.iter().chain(shown))
 }
 
-/// Of each key the last word at a time.
+/// The latest decision of each key at a time.
 pub(super) fn last_words<'a>(
     root: &TrustRoot,
     as_of: Timestamp,
     said: impl Iterator<Item = &'a ApprovalFacts>,
 ) -> Vec<&'a ApprovalFacts> {
     let mut last = BTreeMap::<KeyId, &ApprovalFacts>::new();
-    // What a key said while it counted is not outbid by what it says since it is revoked: that may be the thief.
+    // A decision made while the key counted outranks later ones made after its revocation, which
+    // may be an attacker's.
     let word = |said: &ApprovalFacts| {
         let counts = root.counts_since(&said.key_id, &said.role, When::AsOf(as_of), said.evidence.proven()).is_ok();
         (counts, said.at <= as_of, said.at, said.decision)
@@ -65,7 +67,7 @@ pub(super) fn last_words<'a>(
     last.into_values().collect()
 }
 
-/// Counted for each APR code that people approved where there are several; the best first.
+/// Counts separately for each approved APR code if there are several; the highest count first.
 fn quorums(root: &TrustRoot, said: &[&ApprovalFacts], takes_apr: bool) -> Vec<Quorum> {
     if root.policy().approvals.is_empty() {
         return Vec::new();

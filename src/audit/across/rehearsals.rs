@@ -1,4 +1,4 @@
-//! Runs that needed a rehearsal: is its receipt here?
+//! Runs that needed a rehearsal and have no receipt of one.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use pgseal_verify::format::receipt::Action;
 use pgseal_verify::format::rehearsal::RehearsalOutcome;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// Wanted by the release itself, or by the version of the trust root that admitted the run. Which database was cloned, and
-/// how old the rehearsal might be, was asked when it ran.
+/// Reports runs without the rehearsal that the release or the admitting version of the trust root
+/// requires. The run itself checked the cloned database and the age of the rehearsal.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     if archive.extent == Extent::Part {
         return Vec::new();
@@ -33,7 +33,7 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     answers
 }
 
-/// When signed rehearsals of each release ended that proved it.
+/// The end times of signed rehearsals with the outcome `Proved`, by release.
 fn proofs(archive: &Archive<'_>) -> BTreeMap<Digest, Vec<Timestamp>> {
     let mut proofs = BTreeMap::<_, Vec<_>>::new();
     for facts in archive.findings.iter().filter(|finding| !finding.is_unsigned()).filter_map(|f| f.facts.as_ref()) {
@@ -46,7 +46,7 @@ fn proofs(archive: &Archive<'_>) -> BTreeMap<Digest, Vec<Timestamp>> {
     proofs
 }
 
-/// The releases that want a rehearsal themselves.
+/// Releases that require a rehearsal themselves.
 fn wanting(archive: &Archive<'_>) -> std::collections::BTreeSet<Digest> {
     let wants = |at: usize| archive.findings[at].facts.as_ref().is_some_and(|facts| facts.require_rehearsal);
     let wanting = archive.bundles.iter().filter(|(_, bundles)| bundles.iter().any(|(at, _)| wants(*at)));

@@ -1,4 +1,4 @@
-//! What revoked keys signed, and since when they are compromised.
+//! Files signed by revoked keys, with the date of compromise.
 
 use super::archive::{Archive, answer};
 use super::{Answer, Weight};
@@ -7,7 +7,8 @@ use crate::audit::finding::Finding;
 use crate::trust::KeyId;
 use pgseal_verify::format::trust_document::KeyStatus;
 
-/// A note for each file that such a key signed. Where its signature is missed, the file has its fault already.
+/// Adds a note to each file that a revoked key signed. Files that need that signature have a fault
+/// already.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     let told = |(at, finding): (usize, &Finding)| {
         let has_fault = finding.faults.iter().any(|fault| fault.kind == FaultKind::RevokedKey);
@@ -18,7 +19,7 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     archive.findings.iter().enumerate().filter_map(told).collect()
 }
 
-/// Everybody who signed something in a file.
+/// The keys of all signers and approvers in a file.
 fn keys(finding: &Finding) -> Vec<KeyId> {
     let Some(facts) = &finding.facts else { return Vec::new() };
     let signers = facts.signers.iter().map(|signer| signer.key_id);

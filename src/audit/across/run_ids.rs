@@ -1,4 +1,5 @@
-//! A run's id comes from the random source of its host: no two receipts have the same.
+//! Detects run ids in several receipts. Run ids are random, so different receipts have different
+//! ids.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use super::archive::{Archive, answer};
 use super::{Answer, Weight};
 use crate::audit::fault::FaultKind;
 
-/// Copies of one receipt are no fault. Of several documents each but the first by its path is.
+/// Copies of one receipt are allowed. Of several documents, each but the first by path is a fault.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     let mut first = BTreeMap::new();
     let mut answers = Vec::new();

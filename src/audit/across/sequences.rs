@@ -1,4 +1,4 @@
-//! The order of a name's releases: one number for two versions, and numbers that no release has.
+//! Sequences of a name's releases: duplicates and gaps.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,12 @@ use crate::audit::facts::ReleaseFacts;
 use crate::audit::fault::FaultKind;
 use pgseal_verify::format::name::Name;
 
-/// The releases of a name by sequence, each with one of its bundles; of several the one first that is the measure.
+/// The releases of a name by sequence, each with one of its bundles; the reference comes first.
 type Numbered<'a> = BTreeMap<u32, Vec<(usize, &'a ReleaseFacts)>>;
 
-/// Two versions with one number are a fault. A gap is a note: numbers only have to ascend, so nothing proves that there
-/// ever was a release between. Where something signed names one, that is what is told as a fault.
+/// Reports two versions with one sequence as a fault and a gap as a note. Sequences only have to
+/// ascend, so a gap does not prove that a release is missing. A signed file that names a missing
+/// release gets a fault in another check.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     let mut names = BTreeMap::<&Name, BTreeMap<u32, Vec<&ReleaseFacts>>>::new();
     for bundles in archive.bundles.values() {
@@ -34,7 +35,8 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     answers
 }
 
-/// What has the same version too is equivocation.
+/// Reports two versions with one sequence. Releases with the same version as well are equivocation,
+/// reported elsewhere.
 fn twice(archive: &Archive<'_>, releases: &[(usize, &ReleaseFacts)]) -> Vec<Answer> {
     let mut seen: Vec<(usize, &ReleaseFacts)> = Vec::new();
     let mut answers = Vec::new();
@@ -52,7 +54,8 @@ fn twice(archive: &Archive<'_>, releases: &[(usize, &ReleaseFacts)]) -> Vec<Answ
     answers
 }
 
-/// Where people count by ones. Numbers with larger holes than there are releases are dates, or something else.
+/// Reports gaps if sequences are mostly consecutive. With as many missing numbers as releases, they
+/// are probably dates or another scheme.
 fn gaps(name: &Name, numbered: &Numbered<'_>) -> Vec<Answer> {
     let numbers: Vec<u32> = numbered.keys().copied().collect();
     let missing: u64 = numbers.windows(2).map(|pair| u64::from(pair[1] - pair[0] - 1)).sum();

@@ -1,4 +1,4 @@
-//! The versions of the trust root: do they lead to the one that judges?
+//! Checks that the versions of the trust root lead to the one of this audit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,9 +9,9 @@ use crate::audit::fault::FaultKind;
 use crate::trust::KeyId;
 use crate::trust::root::name;
 
-/// Version by version, from the one that judges down: each names the document that it follows, so that another one of that
-/// version is a fork, whether the real one is here or not. A version between two others that is not here is a fault; that
-/// the first ones are not here is none.
+/// Walks down from the trust root of this audit. Each version names the digest of the one before,
+/// so a different document of that version is a fork, even if the named one is absent. A missing
+/// version between two others is a fault; missing first versions are not.
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     let judge = archive.root.document();
     let family = family(archive);
@@ -34,10 +34,11 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     answers
 }
 
-/// The trust roots of each version, by path.
+/// Trust roots by version, in order of their paths.
 type Versions<'a> = BTreeMap<u32, Vec<(usize, &'a TrustRootFacts)>>;
 
-/// Of the version behind the one that judges it is known which document it has to follow.
+/// Reports a later version. The version right after the trust root of this audit must name its
+/// digest.
 fn later(archive: &Archive<'_>, at: usize, facts: &TrustRootFacts) -> Answer {
     let (version, judge) = (facts.version, archive.root.document().version);
     if version - 1 == judge && facts.prev_sha256 != Some(archive.root.digest()) {
@@ -49,11 +50,12 @@ fn later(archive: &Archive<'_>, at: usize, facts: &TrustRootFacts) -> Answer {
     answer(at, Weight::Note, FaultKind::TrustNewer, text)
 }
 
-/// Where nothing here names the document of a version, the first one by its path is the measure.
+/// Reports forks. If no document here names the digest of a version, the first one by path is the
+/// reference.
 fn forks(archive: &Archive<'_>, versions: &Versions<'_>) -> Vec<Answer> {
     let judge = archive.root.document();
     let judges = "the one that judges";
-    // Which document a version has, and what says so.
+    // The known digest of each version, and the document that names it.
     let mut named = BTreeMap::from([(judge.version, (archive.root.digest(), judges))]);
     if let Some(before) = judge.prev_sha256 {
         named.insert(judge.version - 1, (before, judges));
@@ -86,7 +88,7 @@ fn forks(archive: &Archive<'_>, versions: &Versions<'_>) -> Vec<Answer> {
     answers
 }
 
-/// The root keys of the one that judges, and of those that led to it.
+/// The root keys of the trust root of this audit and of its ancestors.
 fn family(archive: &Archive<'_>) -> BTreeSet<KeyId> {
     let root = name("root");
     let own = archive.root.draft().keys().filter(|(_, entry)| entry.role == root).map(|(key, _)| key.id());
@@ -95,7 +97,8 @@ fn family(archive: &Archive<'_>) -> BTreeSet<KeyId> {
     own.chain(before).collect()
 }
 
-/// Where nothing but the one that judges is later, the archive ends there: a note.
+/// Reports missing versions. A gap directly below the version of this audit is a note if that
+/// version is not in the archive: the archive ends there.
 fn holes(versions: &Versions<'_>, judge: u32) -> Vec<Answer> {
     let mut ends: Vec<u32> = versions.keys().copied().collect();
     if ends.last().is_some_and(|last| *last < judge) {

@@ -1,4 +1,4 @@
-//! Writes the columns.
+//! Writes the columns to a Parquet file.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use crate::audit::finding::Finding;
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::format::version::PGSEAL;
 
-/// Rows of a row group: so many are in memory as columns.
+/// Rows of a row group, which bounds the rows held in memory as columns.
 const ROWS: usize = 1 << 16;
 
-/// In UTC, so that every reader takes it for a moment.
+/// In UTC, so that every reader sees a point in time.
 const TIME: &str = "TIMESTAMP(MICROS,true)";
 
-/// Writes all findings.
+/// Writes all findings as one Parquet file.
 pub fn write(findings: &[Finding], into: impl Write + Send) -> io::Result<()> {
     write_rows(findings, into).map_err(|error| match error {
         ParquetError::External(error) => match error.downcast::<io::Error>() {
@@ -48,7 +48,7 @@ fn write_rows(findings: &[Finding], into: impl Write + Send) -> Result<(), Parqu
     Ok(())
 }
 
-/// As the format's own documents write schemas.
+/// The schema in the notation of the Parquet format's documentation.
 fn schema() -> String {
     let fields: String = COLUMNS.iter().map(|Column(name, cell)| match cell {
         Cell::Text(_) => format!("optional binary {name} (STRING);"),
@@ -88,7 +88,7 @@ fn column<W: Write + Send>(
     }
 }
 
-/// Definition level 1 is a value, 0 is none.
+/// Writes an optional column. Definition level 1 is a value, 0 is null.
 fn single<W: Write + Send, T: DataType>(
     group: &mut SerializedRowGroupWriter<'_, W>,
     rows: &[Finding],
@@ -100,7 +100,8 @@ fn single<W: Write + Send, T: DataType>(
     put::<_, T>(group, &values, &levels, None)
 }
 
-/// Definition level 0 is an empty list, 1 a struct without this member, 2 a value; repetition level 1 goes on with a list.
+/// Writes a list column. Definition level 0 is an empty list, 1 a struct without this member, 2 a
+/// value. Repetition level 1 continues a list.
 fn list<W: Write + Send, T: DataType>(
     group: &mut SerializedRowGroupWriter<'_, W>,
     rows: &[Finding],

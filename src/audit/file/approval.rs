@@ -1,4 +1,4 @@
-//! `*.approval`: what people say of a release, beside its bundle.
+//! Audits `*.approval` files: approvals stored separately from their bundle.
 
 use super::signatures::added_word;
 use super::{Audited, approvals, malformed, not_authentic, unreadable};
@@ -11,7 +11,7 @@ use crate::bundle::untrusted::MalformedError;
 use crate::trust::added::AddedStatement;
 use pgseal_verify::archive::read::ArchiveError;
 
-/// Audits an approval file. Each statement of it is judged.
+/// Audits an approval file, judging each statement.
 pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
     let source = match place.open(found) {
         Ok(source) => source,
@@ -32,7 +32,7 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
                 let release = facts.release.get_or_insert_with(|| about.clone());
                 let first = *facts.shown.get_or_insert(shown);
                 if release.id != id {
-                    // It is no word about the release of this file, and is not among what is said of it.
+                    // An approval of another release is not counted for the release of this file.
                     let text = format!("the approval by key {} is about another release ({id})", claimed.key);
                     faults.push(Fault::new(FaultKind::MixedApprovals, text));
                     continue;
@@ -53,7 +53,7 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
     Audited { facts: facts.release.is_some().then_some(facts), faults, ..Audited::default() }
 }
 
-/// Approvals begin as bundles do, and are none.
+/// Approval files have the same start as bundles, so the parser's error is reworded.
 fn said(error: MalformedError) -> String {
     match error {
         MalformedError::Archive(ArchiveError::NotABundle { found }) => format!("not an approval file: {found}"),

@@ -1,4 +1,4 @@
-//! Approvals as facts.
+//! Converts approvals to facts.
 
 use crate::audit::facts::{ApprovalFacts, Seen};
 use crate::audit::judge::Judge;
@@ -8,7 +8,7 @@ use pgseal_verify::digest::Digest;
 use pgseal_verify::format::json;
 use pgseal_verify::format::manifest::{Release, Target};
 
-/// What a person says, judged as of then.
+/// The facts of an approval, judged at the requested time.
 pub fn facts(judge: &Judge<'_>, signed: &SignedApproval) -> ApprovalFacts {
     let approval = signed.approval();
     let counts = policy::counts(judge.root, signed, None, judge.then());
@@ -27,8 +27,8 @@ pub fn facts(judge: &Judge<'_>, signed: &SignedApproval) -> ApprovalFacts {
     }
 }
 
-/// A digest of what people are shown before they approve: it must be the bundle's own.
+/// Digest of the release and target shown to approvers; it must equal the bundle's.
 pub fn shown(release: &Release, target: &Target) -> Digest {
-    // Nothing in them has no JSON; what had none would differ from everything else.
+    // Serialization can't fail here; a default value would differ from every digest.
     Digest::of(&json::to_canonical(&(release, target)).unwrap_or_default())
 }

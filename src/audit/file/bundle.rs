@@ -1,4 +1,5 @@
-//! `*.pgseal`: opened once, its stored bytes hashed once, its compressed files decompressed.
+//! Audits `*.pgseal` bundles: opens each once, hashes its stored bytes once, and decompresses its
+//! compressed files.
 
 use super::signatures::{added_word, not_counted, signer, token_word, word};
 use super::{Audited, approvals, bundle_name, malformed, not_authentic, unreadable};
@@ -63,7 +64,8 @@ fn authentic(bundle: &AuthenticatedBundle, keys: &[KeyId], judge: &Judge<'_>) ->
     Audited { facts: Some(facts), faults, ..Audited::default() }
 }
 
-/// The id of a damaged bundle by its statement, if that is in its place: behind the format's own member (FORMAT.md 2.4).
+/// The release id of a damaged bundle. Reads the statement after the format member (FORMAT.md 2.4),
+/// if it is there.
 fn claimed_id(place: &dyn Place, found: &Found) -> Option<Digest> {
     const AT: usize = 2 * BLOCK;
     let source = place.open(found).ok()?;
@@ -78,7 +80,7 @@ fn claimed_id(place: &dyn Place, found: &Found) -> Option<Digest> {
     Some(Digest::of(&statement))
 }
 
-/// Every key that signed: those that count, and those whose signatures hold and don't.
+/// All signing keys: those that count, and those with valid signatures that don't.
 fn signers(bundle: &AuthenticatedBundle, keys: &[KeyId], judge: &Judge<'_>) -> Vec<Signer> {
     let counted = |key: &KeyId| bundle.signatories().iter().find(|signatory| signatory.key == *key);
     let one = |key: &KeyId| match counted(key) {
@@ -91,7 +93,8 @@ fn signers(bundle: &AuthenticatedBundle, keys: &[KeyId], judge: &Judge<'_>) -> V
     keys.iter().map(one).collect()
 }
 
-/// Whether `verify` would accept it now. The signatures hold, so only their keys are asked again.
+/// Whether `verify` would accept the bundle now. The signatures are valid, so only the keys are
+/// judged again.
 fn today(signatories: &[Signatory], judge: &Judge<'_>) -> Verdict {
     let role = name("release");
     let counts = |signatory: &Signatory| {
@@ -106,7 +109,7 @@ fn today(signatories: &[Signatory], judge: &Judge<'_>) -> Verdict {
 }
 
 fn refused(error: &AuthenticateError, statement: &[u8], judge: &Judge<'_>) -> Audited {
-    // Files are compared after the signatures held, so the statement is authentic where they differ.
+    // The files are compared after the signatures, so a differing file has an authentic statement.
     let release = match error {
         AuthenticateError::Files(_) => json::from_canonical::<Statement>(statement).ok(),
         _ => None,

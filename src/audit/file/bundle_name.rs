@@ -1,12 +1,13 @@
-//! A bundle's name, which nobody signed, and what the bundle is.
+//! Compares a bundle's file name, which is not signed, with its release.
 
 use std::path::Path;
 
 use crate::audit::facts::ReleaseFacts;
 use crate::audit::fault::{Fault, FaultKind};
 
-/// A note where a bundle is called `NAME-VERSION.pgseal` and is another version of that name. Any other name is as good as
-/// another; so is one with less of the version (`shop-1`), with more behind it (`shop-1.0.0-copy`), or with the sequence.
+/// Returns a note if a bundle named `NAME-VERSION.pgseal` is another version of that name. All
+/// other names are accepted, including part of the version (`shop-1`), a suffix after it
+/// (`shop-1.0.0-copy`), or the sequence.
 pub fn differs(path: &Path, release: &ReleaseFacts) -> Option<Fault> {
     let stem = path.file_name()?.to_str()?.strip_suffix(".pgseal")?;
     let said = stem.strip_prefix(release.name.as_str())?.strip_prefix('-')?;
@@ -21,7 +22,7 @@ pub fn differs(path: &Path, release: &ReleaseFacts) -> Option<Fault> {
     })
 }
 
-/// Whether a text is another one, or begins with it as a whole.
+/// Whether `text` starts with `with` at a word boundary.
 fn begins(text: &str, with: &str) -> bool {
     text.strip_prefix(with).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
 }

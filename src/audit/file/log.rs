@@ -1,4 +1,4 @@
-//! The log of an archive, as its checkpoint says.
+//! Facts about the log of an archive.
 
 use super::signatures::signer;
 use crate::audit::facts::{Facts, LogFacts, Verdict};
@@ -6,8 +6,8 @@ use crate::audit::judge::Judge;
 use crate::tlog::Checkpoint;
 use crate::trust::evidence::Evidence;
 
-/// What a log's checkpoint says, which has `entries` and was compared with so many checkpoints that were kept elsewhere. A
-/// checkpoint has no time: it counts, or its key was revoked.
+/// Facts from a log's checkpoint, with its number of entries and of checkpoints compared. A
+/// checkpoint has no time: it counts unless its key was revoked.
 pub fn facts(judge: &Judge<'_>, checkpoint: &Checkpoint, entries: usize, compared: usize) -> Facts {
     let head = checkpoint.authenticate(judge.root);
     let verdict = Verdict::of(head.as_ref().map(drop).map_err(ToString::to_string));

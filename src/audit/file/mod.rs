@@ -1,4 +1,4 @@
-//! One file: opened once, judged, and told. Whatever it is, the answer is a finding.
+//! Audits single files: each is opened once and always gives a finding.
 
 mod approval;
 mod approvals;
@@ -20,7 +20,7 @@ use super::kind::Kind;
 use super::place::{Found, Place, Unlisted};
 use pgseal_verify::digest::Digest;
 
-/// What is known of a file's content.
+/// Result of auditing a file's content.
 #[derive(Default)]
 struct Audited {
     claimed_id: Option<Digest>,
@@ -37,7 +37,7 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Finding {
         Kind::Receipt => receipt::audit(place, found, judge),
         Kind::Rehearsal => receipt::audit_rehearsal(place, found, judge),
         Kind::TrustRoot => trust_root::audit(place, found, judge),
-        // The sweep goes into tar files; the others are never told as files.
+        // The sweep descends into tar files; no place lists the other two as files.
         Kind::Tar | Kind::Directory | Kind::Log => Audited::default(),
     };
     let Audited { claimed_id, facts, faults, notes } = audited;
@@ -45,7 +45,7 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Finding {
     Finding { bytes, modified, claimed_id, facts, faults, notes, ..nothing(found.path.as_path(), found.kind, judge) }
 }
 
-/// What could not be listed.
+/// A finding for a path that could not be listed.
 pub fn unlisted(unlisted: &Unlisted, judge: &Judge<'_>) -> Finding {
     let Unlisted { path, kind, word, error, is_note } = unlisted;
     let told = match word {

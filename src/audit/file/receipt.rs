@@ -1,4 +1,4 @@
-//! `*.receipt.json` and `*.rehearsal.json`, with the signature and the time stamp beside them.
+//! Audits `*.receipt.json` and `*.rehearsal.json` with their signature and timestamp files.
 
 use std::io;
 use std::path::Path;
@@ -41,7 +41,7 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
     }
 }
 
-/// What is wrong with the journal beside a receipt. That there is none is not wrong.
+/// The fault of a receipt's journal, if any. A missing journal is no fault.
 fn journal(place: &dyn Place, found: &Found, statement: &ReceiptStatement) -> Option<Fault> {
     let journal = Found { path: receipt::journal_path(&found.path), bytes: None, ..found.clone() };
     let read = place.open(&journal).and_then(|source| {
@@ -79,7 +79,7 @@ pub fn audit_rehearsal(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> A
     }
 }
 
-/// The document with what is beside it, and its digest.
+/// The document with its sibling files, and its digest.
 fn parts(place: &dyn Place, found: &Found) -> io::Result<(Parts, Digest)> {
     let source: Box<dyn ByteSource> = place.open(found)?;
     let document = small(source.as_ref())?;
@@ -119,7 +119,7 @@ fn facts(judge: &Judge<'_>, release: &Release, subject: &[Subject], signed: Opti
         }
     };
     let signers: Vec<Signer> = signed.map(|(key, evidence)| signer(judge, key, evidence, None)).into_iter().collect();
-    // Whoever reads a receipt has checked that it has the one subject.
+    // Reading the receipt checked that it has exactly one subject.
     let id = subject.first().map(|subject| subject.digest.sha256);
     Facts {
         release: id.map(|id| ReleaseFacts::new(release, id)),

@@ -1,4 +1,4 @@
-//! Who signed, and why a signature doesn't count.
+//! Signers, and the fault kinds of signature errors.
 
 use crate::audit::facts::{Seen, Signer};
 use crate::audit::fault::FaultKind;
@@ -9,7 +9,7 @@ use crate::trust::evidence::{Evidence, TokenError};
 use crate::trust::root::SignatureError;
 use pgseal_verify::format::trust_document::KeyStatus;
 
-/// The word for an error of signatures.
+/// The fault kind of a signature error.
 pub fn word(error: &SignatureError) -> FaultKind {
     match error {
         SignatureError::UnknownKey(_) => FaultKind::UnknownKey,
@@ -21,7 +21,7 @@ pub fn word(error: &SignatureError) -> FaultKind {
     }
 }
 
-/// The word for an error of what was added.
+/// The fault kind of an error in an addition to a bundle.
 pub fn added_word(error: &AddedError) -> FaultKind {
     match error {
         AddedError::Signature(error) => word(error),
@@ -33,14 +33,14 @@ pub fn added_word(error: &AddedError) -> FaultKind {
     }
 }
 
-/// The word for an error of a time stamp.
+/// The fault kind of a timestamp error.
 pub fn token_word(error: &TokenError) -> FaultKind {
     match error {
         TokenError::NoSignature(_) | TokenError::Token { .. } | TokenError::NoAuthority(_) => FaultKind::BadTimeStamp,
     }
 }
 
-/// A key whose signature holds.
+/// Facts about a key with a valid signature.
 pub fn signer(judge: &Judge<'_>, key_id: KeyId, evidence: Evidence, why_not: Option<String>) -> Signer {
     let entry = judge.root.entry(&key_id);
     Signer {
@@ -53,7 +53,7 @@ pub fn signer(judge: &Judge<'_>, key_id: KeyId, evidence: Evidence, why_not: Opt
     }
 }
 
-/// The keys of a threshold that isn't met: their signatures hold, and don't count.
+/// The keys of an unmet threshold: their signatures are valid and don't count.
 pub fn not_counted(judge: &Judge<'_>, error: &SignatureError) -> Vec<Signer> {
     let SignatureError::Threshold { why, .. } = error else { return Vec::new() };
     let one = |(key, _, reason): &(KeyId, String, crate::trust::judge::NotCounted)| {

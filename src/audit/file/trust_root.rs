@@ -1,4 +1,4 @@
-//! A trust root of any age, with the signatures beside it: `FILE.sigs/VERSION.KEYID.sig`.
+//! Audits trust roots of any age, with the sibling signatures `FILE.sigs/VERSION.KEYID.sig`.
 
 use std::io;
 use std::path::Path;
@@ -13,8 +13,8 @@ use crate::trust::evidence::Evidence;
 use crate::trust::root::{ClaimedSignature, DraftRoot, name};
 use crate::trust::{KeyId, TrustRoot};
 
-/// Audits a trust root: its own rules, and its own root keys' signatures. That it follows the one before it is asked
-/// across the archive.
+/// Audits a trust root by its own rules and the signatures of its own root keys. The cross-checks
+/// validate that it follows the previous version.
 pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
     let bytes = match place.open(found).and_then(|source| small(source.as_ref())) {
         Ok(bytes) => bytes,
@@ -49,10 +49,10 @@ fn judged(signatures: Vec<ClaimedSignature>, draft: DraftRoot) -> Result<(TrustR
     Ok((signed, keys))
 }
 
-/// Its own root keys' signatures, by their names. Those of keys that only the version before lists say that this one agrees;
-/// they are asked for when it is installed.
+/// Reads the signatures of its own root keys by file name. Keys that only the previous version
+/// lists sign to approve this one; installation checks those signatures.
 fn signatures(place: &dyn Place, found: &Found, draft: &DraftRoot) -> io::Result<Vec<ClaimedSignature>> {
-    // What `install` keeps of earlier versions stands among the signatures itself.
+    // `install` keeps earlier versions in the directory of signatures.
     let kept = found.path.parent().and_then(|dir| dir.extension()).is_some_and(|extension| extension == "sigs");
     let mut dir = found.path.file_name().unwrap_or_default().to_owned();
     dir.push(".sigs");

@@ -1,4 +1,4 @@
-//! A directory with everything below it, or one file that was named itself.
+//! A directory tree, or a single file named by the user.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Nothing is opened yet.
+    /// Stores the path without opening it.
     pub fn new(path: &Path) -> Self {
         Self { path: path.to_owned() }
     }
@@ -37,7 +37,7 @@ impl Place for Directory {
         }
         for entry in WalkDir::new(path).sort_by_file_name() {
             match entry {
-                // The path that was named may be a link.
+                // The path named by the user may be a link.
                 Ok(entry) if entry.file_type().is_dir() || (entry.depth() == 0 && path.is_dir()) => {}
                 Ok(entry) => {
                     let path = entry.path();
@@ -72,8 +72,8 @@ impl Place for Directory {
     }
 }
 
-/// Whether something is there that listing tells as a file of its own: directories are none, nor are links to directories by
-/// names that are nobody's business.
+/// Whether listing reports the path as a file. Directories are not reported, nor are links to
+/// directories without a kind.
 fn is_told(path: &Path) -> bool {
     let is_nobodys = || Kind::of(path).is_none() && path.is_dir();
     path.symlink_metadata().is_ok_and(|it| !(it.is_dir() || it.is_symlink() && is_nobodys()))

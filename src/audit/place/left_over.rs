@@ -1,4 +1,4 @@
-//! What stands beside a receipt, where the receipt is not there.
+//! Sibling files of a receipt that is missing.
 
 use std::ffi::OsStr;
 use std::io;
@@ -10,14 +10,14 @@ use crate::audit::fault::FaultKind;
 use crate::audit::kind::Kind;
 use pgseal_verify::format::file_name::REHEARSAL;
 
-/// The ends of names: of receipts, and of what is beside them, the one that says most first.
+/// Suffixes of receipts and of their siblings, in order of decreasing evidence.
 const RECEIPTS: [(&str, Kind, &[&str]); 2] = [
     (".receipt.json", Kind::Receipt, &[".receipt.sig", ".receipt.tsr", ".journal"]),
     (REHEARSAL, Kind::Rehearsal, &[".rehearsal.sig", ".rehearsal.tsr"]),
 ];
 
-/// Told at the first of what is left over of one receipt, so that it is missed once. A journal alone is left by a run that was
-/// killed too, so it is a note.
+/// Reports a missing receipt at the first of its siblings, so that it is reported once. A journal
+/// alone gives a note, since a killed run leaves one too.
 pub fn left_over(path: &Path, is_here: impl Fn(&Path) -> bool) -> Option<Unlisted> {
     let name = path.file_name()?.as_bytes();
     let (stem, receipt, kind, before, own) = RECEIPTS.into_iter().find_map(|(receipt, kind, ends)| {

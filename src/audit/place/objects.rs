@@ -1,5 +1,5 @@
-//! An object store: S3 and what speaks like it, Google Cloud Storage, Azure. Listing goes by pages; small objects are
-//! fetched whole, large ones by ranges. What asks again, and how often, is the client's affair.
+//! Object stores: S3 and compatible ones, Google Cloud Storage, Azure. Listing is paginated; small
+//! objects are fetched whole, large ones by ranges. The client library handles retries.
 
 mod listing;
 mod ranged;
@@ -23,31 +23,32 @@ use pgseal_verify::archive::source::{ByteSource, InMemory};
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::limits;
 
-/// Objects up to this many bytes are fetched whole.
+/// Largest size in bytes of an object fetched whole.
 const WHOLE_BYTES: u64 = 4 << 20;
 
-/// Objects that are asked for at once: a store answers late, and many.
+/// Concurrent requests: a store has high latency and serves many at once.
 const READERS: usize = 16;
 
-/// What speaks with a store: one event loop, which whoever waits for an answer turns.
+/// One event loop for the store, driven by the threads that wait for a response.
 type Loop = Arc<Runtime>;
 
-/// A store that lists by pages.
+/// A store with paginated listing.
 pub trait Store: ObjectStore + PaginatedListStore {}
 
 impl<T: ObjectStore + PaginatedListStore> Store for T {}
 
-/// A store's objects below a prefix, or the one object that was named.
+/// Objects below a prefix of a store, or one object named by the user.
 pub struct Objects {
     store: Arc<dyn Store>,
     turn: Loop,
-    /// `s3://bucket`, without a slash at its end.
+    /// `s3://bucket`, without a trailing slash.
     address: String,
     prefix: Path,
 }
 
 impl Objects {
-    /// What is below `prefix` of a store that is told as `address`. An error when it can't be listed at all.
+    /// Connects to the objects below `prefix` of a store reported as `address`. Fails if the first
+    /// page can't be listed.
     pub fn reach(store: Arc<dyn Store>, address: &str, prefix: &str) -> io::Result<Self> {
         let prefix = Path::parse(prefix).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let turn = event_loop()?;
@@ -82,7 +83,7 @@ impl Objects {
         }
     }
 
-    /// The object that was named itself, where nothing is below its name.
+    /// The object named by the user, if nothing is below its name.
     fn alone(&self) -> Result<Found, Unlisted> {
         let path = self.path(&self.prefix);
         let kind = Kind::of(&path).unwrap_or(Kind::Bundle);
@@ -109,7 +110,8 @@ impl Place for Objects {
 
     fn list(&self, tell: &mut dyn FnMut(Result<Found, Unlisted>)) {
         let mut is_empty = true;
-        // What is told may have to wait for others that wait for the store, so the loop is not held meanwhile.
+        // The callback may wait for threads that wait for the store, so the loop is not held
+        // meanwhile.
         for entry in self.listing() {
             is_empty = false;
             match entry {

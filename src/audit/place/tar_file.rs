@@ -1,5 +1,6 @@
-//! Tar files whose members are read where they lie: plain ustar files and directories. Any other construction is refused for
-//! the whole file, since programs extract it in different ways and an audit would judge other files than people get.
+//! Tar files, whose members are read in place: plain ustar files and directories only. Any other
+//! feature rejects the whole file: programs extract it differently, so the audit might judge other
+//! files than users get.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -18,10 +19,10 @@ use pgseal_verify::archive::source::{ByteSource, InMemory};
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::limits;
 
-/// Most zeros behind the last member: programs fill up to the length of what they write at once.
+/// Most padding in bytes after the last member: programs pad to their write size.
 const PADDING_BYTES: u64 = 16 << 20;
 
-/// An open tar file, with the names of its members in memory.
+/// An open tar file with an index of its members in memory.
 pub struct TarFile {
     path: PathBuf,
     source: Arc<dyn ByteSource>,
@@ -33,8 +34,8 @@ pub struct TarFile {
 type Span = (u64, u64);
 
 impl TarFile {
-    /// Reads all headers. The members are listed below the path of the tar file, with its time: a member's own time does not
-    /// say when it was stored here.
+    /// Reads all headers. Members are listed below the path of the tar file, with its time: a
+    /// member's own time is not the time of storage.
     pub fn read(path: &Path, source: Arc<dyn ByteSource>, modified: Option<Timestamp>) -> Self {
         let members = members(path, source.as_ref());
         Self { path: path.to_owned(), source, modified, members }
@@ -106,7 +107,7 @@ impl ByteSource for Content {
     }
 }
 
-/// All files of a tar file, by their paths below that of the tar file.
+/// All files of a tar file, by path below that of the tar file.
 fn members(tar: &Path, source: &dyn ByteSource) -> io::Result<BTreeMap<PathBuf, Span>> {
     let (mut members, mut at) = (BTreeMap::<PathBuf, Option<Span>>::new(), 0);
     while let Some((name, content)) = header(source, at).and_then(|block| member(&block, at))? {
@@ -138,7 +139,7 @@ fn header(source: &dyn ByteSource, at: u64) -> io::Result<[u8; BLOCK]> {
     }
 }
 
-/// The path of a member, and its size where it is a file; `None` for the zeros that end a tar file.
+/// The path of a member, and its size if it is a file; `None` for the zeros that end a tar file.
 fn member(block: &[u8; BLOCK], at: u64) -> io::Result<Option<(PathBuf, Option<u64>)>> {
     if *block == [0; BLOCK] {
         return Ok(None);
@@ -146,7 +147,8 @@ fn member(block: &[u8; BLOCK], at: u64) -> io::Result<Option<(PathBuf, Option<u6
     decode(block).map(Some).map_err(|why| refused(at, why))
 }
 
-/// Decodes a header of which all programs read the same. Modes, owners and times change no content, so they may be anything.
+/// Decodes a header that all programs read alike. Modes, owners and times don't change content, so
+/// any value is accepted.
 fn decode(block: &[u8; BLOCK]) -> Result<(PathBuf, Option<u64>), &'static str> {
     if !has_checksum(block) {
         return Err("the checksum of a header is wrong, or it is not a tar file");
@@ -162,7 +164,7 @@ fn decode(block: &[u8; BLOCK]) -> Result<(PathBuf, Option<u64>), &'static str> {
     }
     let mut size = [0; 12];
     size.copy_from_slice(&block[124..136]);
-    // Some programs write a blank in place of the last NUL.
+    // Some programs write a space instead of the last NUL.
     size[11] = if size[11] == b' ' { 0 } else { size[11] };
     let size = octal(&size).ok_or("the size of a member is not eleven octal digits")?;
     let (prefix, name) = (until_nul(&block[345..500]), until_nul(&block[..100]));
@@ -183,7 +185,7 @@ fn until_nul(field: &[u8]) -> &[u8] {
     field.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
-/// Requires two blocks of zeros and nothing else up to the end.
+/// Requires at least two blocks of zeros, and nothing else, up to the end.
 fn check_end(source: &dyn ByteSource, at: u64) -> io::Result<()> {
     let length = source.size() - at;
     if !(2 * BLOCK as u64..=PADDING_BYTES).contains(&length) {
@@ -197,7 +199,7 @@ fn check_end(source: &dyn ByteSource, at: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a member is a checkpoint, or one of the tiles of a log's entries.
+/// Whether a member is a checkpoint or an entry tile of a log.
 fn is_of_log(member: &Path) -> bool {
     let entries = Path::new(TILE).join("entries");
     member.file_name().is_some_and(|name| name == CHECKPOINT) || member.ancestors().any(|dir| dir.ends_with(&entries))

@@ -5,7 +5,7 @@ use crate::bundle::source::Source;
 use crate::bundle::steps;
 use psql_script::{Script, inspect};
 
-/// What a rollback script does about one statement: the line, or a word.
+/// The effect of a rollback script on one statement: the line, or a keyword.
 fn undone(sql: &str, rollback_script: &str) -> String {
     let mut rollback = Rollback::default();
     let files = BTreeMap::from([("r.sql".parse().expect("a path"), Arc::from(rollback_script.as_bytes()))]);

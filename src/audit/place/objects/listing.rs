@@ -1,5 +1,6 @@
-//! What a store lists, page by page. The client refuses a page for one name that it can't ask for (`a//b`, `a/../b`): then
-//! the pages become smaller until that name stands alone, it is told, and the list goes on behind it.
+//! Lists a store page by page. The client refuses a whole page for one name that it can't request
+//! (`a//b`, `a/../b`). Pages then become smaller until that name is alone; it is reported, and the
+//! listing continues after it.
 
 use std::collections::VecDeque;
 
@@ -8,34 +9,34 @@ use object_store::path::{Error as PathError, Path};
 use object_store::{Error, ObjectMeta};
 use tokio::runtime::Runtime;
 
-/// Names of a page; stores give no more.
+/// Names on a page, the maximum of the stores.
 const PAGE: usize = 1000;
 
-/// What is listed.
+/// An entry of a listing.
 pub enum Entry {
-    /// An object.
+    /// An object that can be requested.
     Object(ObjectMeta),
-    /// A name that can't be asked for, and why.
+    /// A name that can't be requested, and the error.
     Unnameable(String, Error),
-    /// The list ends here, and not because all was told.
+    /// The listing ended early with this error.
     Broken(Error),
 }
 
-/// A list under way.
+/// A listing in progress.
 pub struct Listing<'a> {
     store: &'a dyn PaginatedListStore,
     turn: &'a Runtime,
     prefix: Option<String>,
     ready: VecDeque<ObjectMeta>,
     token: Option<String>,
-    /// The last name that was told; the list goes on behind it.
+    /// The last reported name; the listing continues after it.
     last: Option<String>,
     most: usize,
     is_over: bool,
 }
 
 impl<'a> Listing<'a> {
-    /// Nothing is asked yet.
+    /// Prepares a listing without a request.
     pub fn new(store: &'a dyn PaginatedListStore, turn: &'a Runtime, prefix: &Path) -> Self {
         let prefix = Some(prefix.as_ref()).filter(|prefix| !prefix.is_empty()).map(|prefix| format!("{prefix}/"));
         let (ready, most) = (VecDeque::new(), PAGE);
@@ -61,7 +62,7 @@ impl<'a> Listing<'a> {
                     self.most /= 2;
                     None
                 }
-                // A store that tells it again would tell it for ever.
+                // A store that reports the same name again would never end.
                 Some(name) if self.last.as_deref() != Some(name) => {
                     let name = name.to_owned();
                     (self.last, self.most) = (Some(name.clone()), PAGE);

@@ -1,5 +1,5 @@
-//! A large object, fetched piece by piece. All pieces are of the object that was opened: the store is asked for its entity
-//! tag (RFC 9110, 13.1.1), so that one that is replaced meanwhile is an error and not a mixture.
+//! A large object, fetched in pieces. Each request names the entity tag of the opened object (RFC
+//! 9110, 13.1.1), so an object replaced meanwhile gives an error and not a mixture.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,13 +11,13 @@ use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
 use super::{Loop, why};
 use pgseal_verify::archive::source::ByteSource;
 
-/// Bytes of a piece.
+/// Size of a piece in bytes.
 const PIECE: u64 = 2 << 20;
 
-/// Pieces of one object that are kept: whoever reads it in several places at once finds them again.
+/// Cached pieces of one object, for readers at several offsets at once.
 const KEPT: usize = 4;
 
-/// An open object.
+/// An open object with its cached pieces.
 pub struct Ranged {
     store: Arc<dyn ObjectStore>,
     turn: Loop,
@@ -26,7 +26,7 @@ pub struct Ranged {
 }
 
 impl Ranged {
-    /// Nothing of it is fetched yet.
+    /// Prepares the object without a request.
     pub fn new(store: Arc<dyn ObjectStore>, turn: Loop, meta: ObjectMeta) -> Self {
         Self { store, turn, meta, pieces: Mutex::default() }
     }

@@ -1,12 +1,12 @@
-//! What a store's error says, in one line. The client's own texts hold addresses and whole answers, and with them what
-//! belongs to credentials.
+//! Converts a store's error to one line. The client's own messages contain addresses and response
+//! bodies, which may hold parts of credentials.
 
 use std::io::{Error, ErrorKind};
 
-/// Of the store's own words so many characters are told.
+/// Most characters quoted from the store's message.
 const LONGEST: usize = 200;
 
-/// The error, told.
+/// The error with a safe one-line message.
 pub fn told(error: object_store::Error) -> Error {
     use object_store::Error as E;
     let (kind, text) = match &error {
@@ -29,7 +29,7 @@ fn with(text: &str, error: &object_store::Error) -> String {
     }
 }
 
-/// What was at the bottom of it: `Connection refused`, `500 Internal Server Error`.
+/// The root cause: `Connection refused`, `500 Internal Server Error`.
 fn innermost(error: &object_store::Error) -> String {
     let text = deepest(error);
     let code = code(&text).map(|code| format!(" ({code})")).unwrap_or_default();
@@ -37,7 +37,7 @@ fn innermost(error: &object_store::Error) -> String {
         return "without TLS it is asked only where AWS_ALLOW_HTTP is true".to_owned();
     }
     let text = text.strip_prefix("Server returned non-2xx status code: ").unwrap_or(&text);
-    // What follows is the body of an answer.
+    // The response body follows.
     let text = text.split(['<', '{', '\n', '\r']).next().unwrap_or_default();
     let text: String = text.trim_end_matches([':', ' ', '"']).chars().take(LONGEST).collect();
     format!("{text}{code}")
@@ -51,7 +51,7 @@ fn deepest(error: &object_store::Error) -> String {
     deepest.to_string()
 }
 
-/// The word for it in an answer of S3 or Azure.
+/// The error code in a response of S3 or Azure.
 fn code(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("<Code>")?;
     let (code, _) = rest.split_once("</Code>")?;
