@@ -12,13 +12,9 @@ use super::error::CliError;
 use super::escape::escape_json;
 use super::exit::Exit;
 
-<<<<<<< HEAD
 pub use super::escape::{escape, escape_lines, shown};
 
-/// How the operator wants to be spoken to.
-=======
 /// Output settings chosen by the operator.
->>>>>>> e3
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     /// One JSON document on stdout instead of text.
@@ -146,9 +142,6 @@ pub fn draws() -> bool {
     io::stderr().is_terminal()
 }
 
-<<<<<<< HEAD
-/// What is said while another process has locked a file.
-=======
 /// Escapes foreign text as one line: control characters and characters that change text direction
 /// become `\u{..}`.
 pub fn escape(text: &str) -> String {
@@ -175,14 +168,10 @@ fn escape_json(text: &str) -> String {
 }
 
 /// Message while another process holds the lock on a file.
->>>>>>> e3
 pub fn waits_for(path: impl AsRef<std::path::Path>) -> String {
     format!("{}: another process has locked it; waiting, at most half a minute", shown(path))
 }
 
-<<<<<<< HEAD
-/// Bytes that are of use only as a whole: a full disk is an error, a reader that went away is not.
-=======
 /// A path, escaped like any foreign text.
 pub fn shown(path: impl AsRef<std::path::Path>) -> String {
     escape(&path.as_ref().display().to_string())
@@ -210,7 +199,6 @@ fn is_harmless(c: char) -> bool {
 }
 
 /// Writes bytes that are useful only as a whole. A full disk is an error, a closed pipe is not.
->>>>>>> e3
 fn whole(bytes: &[u8]) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
