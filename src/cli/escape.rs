@@ -1,6 +1,7 @@
 //! Escapes foreign text for terminals and JSON.
 
-/// Foreign text as one harmless line: control characters, and those that turn the direction of text, become `\u{..}`.
+/// Escapes foreign text as one line: control characters and characters that change text direction
+/// become `\u{..}`.
 pub fn escape(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
         if is_harmless(c) {
@@ -12,7 +13,7 @@ pub fn escape(text: &str) -> String {
     })
 }
 
-/// A JSON text that means the same, where those characters are `\uXXXX`.
+/// Equivalent JSON text with those characters as `\uXXXX`.
 pub fn escape_json(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
         if is_harmless(c) {
@@ -29,7 +30,7 @@ pub fn shown(path: impl AsRef<std::path::Path>) -> String {
     escape(&path.as_ref().display().to_string())
 }
 
-/// As [`escape`], keeping line feeds and tabs.
+/// Like [`escape`], keeping line feeds and tabs.
 pub fn escape_lines(text: &str) -> String {
     text.split_inclusive('\n')
         .flat_map(|line| match line.strip_suffix('\n') {
@@ -45,7 +46,7 @@ fn escape_tabs(line: &str) -> String {
 
 fn is_harmless(c: char) -> bool {
     let turns = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    // Tags are invisible, and some programs obey them.
+    // Tag characters are invisible, and some programs interpret them.
     let is_tag = matches!(c, '\u{e0000}'..='\u{e007f}');
     !c.is_control() && !turns && !is_tag
 }

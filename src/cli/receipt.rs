@@ -30,19 +30,3 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         ReceiptCommand::Verify(args) => verify::run(args, out),
     }
 }
-<<<<<<< HEAD
-=======
-
-/// Exit code for an invalid receipt.
-pub fn exit(error: &ReceiptError) -> Exit {
-    match error {
-        ReceiptError::Io(error) if error.kind() != std::io::ErrorKind::InvalidInput => Exit::Internal,
-        ReceiptError::Io(_) | ReceiptError::Document(_) => Exit::Malformed,
-        ReceiptError::Stripped { .. }
-        | ReceiptError::Subject
-        | ReceiptError::SignatureLength(_)
-        | ReceiptError::Signature(_)
-        | ReceiptError::Token(_) => Exit::NotAuthentic,
-    }
-}
->>>>>>> e3
