@@ -1,7 +1,7 @@
 //! Streams file contents of an authenticated bundle, with memory use independent of file size.
 //!
 //! A file's stored bytes are hashed before any of them are decompressed. Because the bundle may
-//! change meanwhile, the decompressed bytes are hashed again. The content must not be used until
+//! change meanwhile, they are hashed again during decompression. The content must not be used until
 //! the copy has succeeded.
 
 use std::io::{self, Write};
@@ -131,8 +131,8 @@ impl AuthenticatedBundle<'_> {
 }
 
 impl Member {
-    /// Checks that an uncompressed file has the signed size and content; its stored bytes have a
-    /// digest of their own.
+    /// Checks that an uncompressed file has the signed size and content, by the digest of its
+    /// stored bytes.
     fn holds(&self, path: &EntryPath) -> Result<(), ContentError> {
         let same = self.member.size == self.file.size && self.stored_sha256 == self.file.sha256;
         if same { Ok(()) } else { Err(ContentError::Content(path.clone())) }
