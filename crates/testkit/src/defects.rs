@@ -15,7 +15,6 @@ use crate::people::{AT, approval, authority, notarisation, say, signature, stamp
 use crate::tar::{Member, Tar};
 use crate::tsa::{P256, Tsa};
 
-/// One defect.
 pub struct Defect {
     /// The vector's folder, without `_fail`.
     pub name: &'static str,
@@ -67,8 +66,7 @@ pub struct Good {
     pub strange_tsa: Tsa,
     /// A small release, signed by `release`.
     pub bundle: Vec<u8>,
-    /// The same release with approvals by `first` and `owner`, notarised, and with a time stamp for
-    /// the release's signature.
+    /// The same release: approved by `first` and `owner`, notarised, its signature time-stamped.
     pub approved: Vec<u8>,
 }
 
@@ -147,8 +145,7 @@ impl Good {
         signature_name(&self.release)
     }
 
-    /// A bundle with a compressed file. `change` derives its stored bytes and signed size and
-    /// digest from the true ones.
+    /// A bundle with a compressed file; `change` modifies its stored bytes and signed entry.
     fn gzipped(&self, change: impl FnOnce(&[u8], &mut Vec<u8>, &mut Value)) -> Vec<u8> {
         let content = b"-- a line that shrinks well\n".repeat(3000);
         let unsigned = pack(&small_with("executor/big.sql", &content), &[]);
@@ -173,7 +170,6 @@ fn signature_name(key: &SecretKey) -> String {
     format!("signatures/{}.sig", key.public_key().id())
 }
 
-/// Every defect.
 pub fn all() -> Vec<Defect> {
     let parts = [
         archive(),

@@ -431,7 +431,6 @@ impl Operator<'_> {
 pub struct Running(Child);
 
 impl Running {
-    /// Starts the command.
     pub fn of(command: &mut Command) -> Self {
         Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     }
