@@ -1,4 +1,4 @@
-//! What the server answers to one message, up to the moment in which it is ready for the next.
+//! The server's answer to one message, up to the server's `ReadyForQuery`.
 
 use std::io;
 
@@ -9,45 +9,45 @@ use super::error::unexpected;
 use crate::database::{BatchAnswer, Column, DatabaseError, Notice, ServerError, Table, Unsound, UnsoundKind};
 use pgseal_verify::words;
 
-/// What has come of it so far.
+/// The answer as received so far.
 #[derive(Default)]
 pub(super) struct Answer {
-    /// In a batch: how many statements it has, or more.
+    /// Upper bound of the batch's statements; `None` outside a batch.
     pub batch: Option<u32>,
-    /// Rows that are kept; what comes behind them is dropped.
+    /// Maximum rows kept; the rest are counted and dropped.
     limit: usize,
     pub copy: Option<Copy>,
     pub columns: Vec<Column>,
     rows: Vec<Vec<Option<String>>>,
-    /// Also those that were not kept.
+    /// Rows received, including dropped ones.
     row_count: usize,
     /// Rows that the server reported, by statement.
     pub complete: Vec<u64>,
-    /// An error is kept, and what comes until the server is ready again is still read.
+    /// The first error. Messages up to `ReadyForQuery` are still read after it.
     pub error: Option<Box<ServerError>>,
-    /// Those of a batch.
+    /// Notices of a batch.
     pub notices: Vec<Notice>,
     pub is_done: bool,
 }
 
-/// A COPY that the message is, and how far it is.
+/// Direction and progress of a COPY.
 pub(super) enum Copy {
-    /// From the client; true when the server has asked for data.
+    /// From the client; true once the server has asked for data.
     In(bool),
-    /// To the client, with the bytes that came.
+    /// To the client, with the number of bytes received.
     Out(u64),
 }
 
-/// `bool`: the same in every database, as all types of `pg_type.dat`.
+/// OID of `bool`, the same in every database, as for all types of `pg_type.dat`.
 const BOOL: u32 = 16;
 
 impl Answer {
-    /// One whose rows are kept up to `limit`.
+    /// An answer that keeps up to `limit` rows.
     pub(super) fn with_rows(limit: usize) -> Self {
         Self { limit, ..Self::default() }
     }
 
-    /// One to a batch of so many statements, or fewer.
+    /// The answer to a batch of at most this many statements.
     pub(super) fn of_batch(statements: u32) -> Self {
         Self { batch: Some(statements), ..Self::default() }
     }
@@ -56,7 +56,7 @@ impl Answer {
         Self { copy: Some(copy), ..Self::default() }
     }
 
-    /// Takes the next message; errors, notices and settings are the driver's.
+    /// Adds the next message. The driver handles errors, notices and settings.
     pub(super) fn take(&mut self, message: Message) -> io::Result<()> {
         match (message, &mut self.copy) {
             (Message::ReadyForQuery(_), _) => self.is_done = true,
@@ -88,7 +88,8 @@ impl Answer {
         Ok(())
     }
 
-    /// Fails where the server refused. `prefix` characters stood before the caller's statement in what was sent.
+    /// Returns the server's error, if there is one. Its position is reduced by `prefix`, the number
+    /// of characters sent before the caller's statement.
     pub(super) fn accepted(mut self, prefix: u32) -> Result<Self, DatabaseError> {
         let Some(mut error) = self.error.take() else { return Ok(self) };
         error.position = error.position.and_then(|at| at.checked_sub(prefix)).filter(|at| *at > 0);
@@ -109,7 +110,7 @@ impl Answer {
         Table { columns: self.columns.into_iter().map(|column| column.name).collect(), rows: self.rows }
     }
 
-    /// The answer to `sent` statements, of which one gave rows.
+    /// The rows of an answer to `sent` statements, one of which returns rows.
     pub(super) fn into_table_of(self, sent: usize) -> Result<Table, DatabaseError> {
         let (rows, limit) = (self.row_count, self.limit);
         if rows > limit {

@@ -1,5 +1,5 @@
-//! Stops what a session is doing, from another thread and by another connection (PostgreSQL manual, "Canceling Requests
-//! in Progress").
+//! Cancels a session's statement from another thread, over another connection (PostgreSQL manual,
+//! "Canceling Requests in Progress").
 
 use std::io;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use super::dial::dial;
 use super::settings::Settings;
 use crate::database::{Cancel, DatabaseError};
 
-/// All of it, from connecting to the server's goodbye.
+/// Time limit for the whole cancellation, from connecting to the server's close.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// What the server gave for cancelling this session.
+/// The server's cancellation key for a session, and the route to the server.
 #[derive(Clone)]
 pub(super) struct Canceller {
     pub settings: Arc<Settings>,
@@ -35,7 +35,7 @@ impl Canceller {
             Ok(())
         };
         wire.put(request).and_then(|()| wire.write_all(clock)).map_err(|e| e.to_string())?;
-        // The server closes when it has passed the request on; how it closes doesn't matter.
+        // The server closes once it has passed the request on; the way it closes doesn't matter.
         match wire.message(clock) {
             Err(e) if e.kind() == io::ErrorKind::TimedOut => Err(e.to_string()),
             _ => Ok(()),

@@ -1,13 +1,13 @@
-//! Time limits of waiting for an answer.
+//! Time limits for answers.
 
 use std::io;
 use std::time::{Duration, Instant};
 
-/// The limits of one answer, and how much of them is used up.
+/// Time limits of one answer, and the time used so far.
 pub(super) struct Clock {
-    /// How long nothing may move; `None` is for ever.
+    /// Maximum time without a byte sent or received; `None` is no limit.
     silence: Option<Duration>,
-    /// How long all of it may take; `None` is for ever.
+    /// Maximum time for the whole answer; `None` is no limit.
     whole: Option<Duration>,
     begun: Instant,
     last_moved: Instant,
@@ -20,12 +20,13 @@ impl Clock {
         Self { silence, whole, begun: now, last_moved: now, moved: 0 }
     }
 
-    /// Whether the time for the whole is used up.
+    /// Whether the time for the whole answer is used up.
     pub(super) fn is_over(&self) -> bool {
         self.whole.is_some_and(|limit| self.begun.elapsed() >= limit)
     }
 
-    /// The time left, once `moved` bytes have moved on the socket. Fails when none is left.
+    /// The remaining time, given that `moved` bytes have passed through the socket. Fails if none
+    /// remains.
     pub(super) fn left(&mut self, moved: u64) -> io::Result<Option<Duration>> {
         let now = Instant::now();
         if moved != self.moved {

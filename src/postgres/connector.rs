@@ -1,5 +1,5 @@
-//! Which server a command talks to. The first session chooses one of the hosts; all later ones go to the same address, so
-//! that no gate is asked of another server than the one that runs.
+//! Chooses the server of a command. The first session chooses one of the hosts. All later ones
+//! connect to the same address, so that gates run on the server that the release changes.
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
@@ -11,41 +11,43 @@ use super::settings::{Settings, Wanted};
 use super::trouble::{Then, Trouble};
 use crate::database::{Connect, ConnectionError, ConnectionKind, DatabaseError, Purpose, Session};
 
-/// Opens sessions by one configuration.
+/// Opens sessions with one set of connection settings.
 pub struct Connector {
     settings: Arc<Settings>,
-    /// The same server and database as the gate role, where the operator named one.
+    /// Settings for the gate role, if the operator named one; same server and database.
     gate: Option<Arc<Settings>>,
     chosen: Mutex<Option<Route>>,
 }
 
-/// The way to a server that was found.
+/// The chosen server and the way to connect to it.
 #[derive(Clone, Debug)]
 pub(super) struct Route {
-    /// Its place in [`Settings::hosts`].
+    /// Index in [`Settings::hosts`].
     pub host: usize,
     pub address: Address,
-    /// With TLS. Then later sessions go with TLS too, also where it is only preferred.
+    /// Whether the connection uses TLS. If it does, later sessions use TLS too, even if TLS is only
+    /// preferred.
     pub secure: bool,
 }
 
 impl Connector {
-    /// With everything that a connection needs; see `cli/connection` for where it comes from.
+    /// Takes complete settings; `cli/connection` collects them.
     pub fn new(settings: Settings) -> Self {
         Self { settings: Arc::new(settings), gate: None, chosen: Mutex::new(None) }
     }
 
-    /// Sessions for [`Purpose::Ask`] log in by these settings, which differ in the user and its password only.
+    /// Logs in with `gate` for [`Purpose::Ask`]. Only the user and its password may differ.
     pub fn asking_as(self, gate: Settings) -> Self {
         Self { gate: Some(Arc::new(gate)), ..self }
     }
 
-    /// The role that other sessions log in as, where those for [`Purpose::Ask`] are another's.
+    /// The role of other sessions, if sessions for [`Purpose::Ask`] use another role.
     pub fn runs_as(&self) -> Option<&str> {
         self.gate.as_ref().map(|_| self.settings.user.as_str())
     }
 
-    /// Another database on the very server of this one: at the same address, once one is chosen.
+    /// A connector for another database on the same server; at the same address, once one is
+    /// chosen.
     pub fn beside(&self, database: &str) -> Self {
         let of = |settings: &Arc<Settings>| {
             Arc::new(Settings { database: database.to_owned(), ..Settings::clone(settings) })
@@ -53,7 +55,7 @@ impl Connector {
         Self { settings: of(&self.settings), gate: self.gate.as_ref().map(of), chosen: Mutex::new(self.route()) }
     }
 
-    /// The way to the server, once it is chosen.
+    /// The route to the server, once it is chosen.
     pub(super) fn route(&self) -> Option<Route> {
         self.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -69,9 +71,9 @@ impl Connector {
         }
     }
 
-    /// A new session.
+    /// Opens a session.
     pub fn open(&self, purpose: Purpose) -> Result<PostgresSession, DatabaseError> {
-        // Held while the first session looks for a server: a second one must not choose another.
+        // Held while the first session chooses a server, so that a second one can't choose another.
         let mut chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
         if purpose == Purpose::Resolve {
             let pinned = chosen.clone();
@@ -87,7 +89,8 @@ impl Connector {
         Ok(session)
     }
 
-    /// The first session: hosts in order, of each every address, until one is what `target_session_attrs` asks for.
+    /// Opens the first session: tries hosts in order, and every address of each, until one
+    /// satisfies `target_session_attrs`.
     fn choose(&self, purpose: Purpose) -> Result<(PostgresSession, Route), DatabaseError> {
         let rounds: &[Wanted] = match self.settings.wanted {
             Wanted::PreferStandby => &[Wanted::Standby, Wanted::Any],
@@ -120,7 +123,8 @@ impl Connector {
         wanted: Wanted,
         purpose: Purpose,
     ) -> Result<(PostgresSession, Route), Trouble> {
-        // A session that reads has made itself read-only; what the server is shows in one that hasn't.
+        // A session for reading is read-only by its own setting. A session for writing shows the
+        // server's own state.
         let asks = matches!(wanted, Wanted::ReadWrite | Wanted::ReadOnly) && purpose != Purpose::Write;
         let settings = self.settings_for(purpose);
         let (session, route) = self.connect(settings, host, address, if asks { Purpose::Write } else { purpose })?;
@@ -135,8 +139,8 @@ impl Connector {
         Ok((session, route))
     }
 
-    /// Looks for the primary: at the server of this command first, then at all that were named, also at the addresses
-    /// that their names have by now.
+    /// Finds the primary. Tries this command's server first, then every named host, at the
+    /// addresses that the names resolve to by now.
     fn resolve(&self, pinned: Option<Route>) -> Result<PostgresSession, DatabaseError> {
         let mut refusals = Vec::new();
         let mut seen: Vec<(usize, Address)> = Vec::new();
@@ -170,7 +174,7 @@ impl Connector {
         PostgresSession::begin(self.settings_for(purpose), route, purpose)
     }
 
-    /// With and without TLS, as `sslmode` allows it.
+    /// Connects with and without TLS, as far as `sslmode` allows.
     fn connect(
         &self,
         settings: &Arc<Settings>,
@@ -193,7 +197,8 @@ impl Connector {
                 Err(trouble) => trouble,
             };
             let over = trouble.then != Then::OtherWay;
-            // What stood in the first way is what the operator asked for, unless the second came further.
+            // The first way is the operator's preference, so its error is reported, unless the
+            // second got further.
             refused = Some(match refused {
                 Some(first) if !trouble.came_further() => first,
                 _ => trouble,
@@ -221,19 +226,20 @@ impl Connect for Connector {
     }
 }
 
-/// On a thread of its own: a name server that does not answer keeps it, and nobody waits for it.
+/// Resolves a host name on its own thread, so that an unresponsive name server can't block past the
+/// time limit.
 fn look_up(settings: &Settings, host: &Host) -> Result<Vec<Address>, DatabaseError> {
     let (Some(limit), Place::Name(_)) = (settings.connect_timeout, &host.place) else { return addresses(host) };
     let (found, answer) = mpsc::channel();
     let of = host.clone();
-    // The receiver may be gone.
+    // The receiver is gone after the time limit.
     thread::spawn(move || drop(found.send(addresses(&of))));
     answer.recv_timeout(limit).unwrap_or_else(|_| {
         Err(DatabaseError::unreachable(format!("{host}: the name is not found within {} s", limit.as_secs())))
     })
 }
 
-/// What a server is that was not wanted.
+/// The server's property that conflicts with `target_session_attrs`.
 fn unwanted(wanted: Wanted, session: &PostgresSession) -> Option<&'static str> {
     let facts = session.facts();
     let writes = !facts.identity.is_standby && !facts.read_only;
@@ -246,7 +252,7 @@ fn unwanted(wanted: Wanted, session: &PostgresSession) -> Option<&'static str> {
     }
 }
 
-/// One error for all that was tried.
+/// Combines the errors of all attempts.
 fn together(mut refusals: Vec<DatabaseError>) -> DatabaseError {
     if refusals.len() == 1 {
         return refusals.remove(0);

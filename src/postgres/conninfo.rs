@@ -1,8 +1,9 @@
-//! libpq's connection strings (PostgreSQL manual, "Connection Strings"): URL, keywords and values, or a bare name of a
-//! database as psql takes it. What a keyword may be is in `keywords.rs`, what its value means in `settings.rs`.
+//! Parser for libpq's connection strings (PostgreSQL manual, "Connection Strings"): a URL, keywords
+//! and values, or a bare database name as in psql. Keywords are listed in `keywords.rs`; their
+//! values are interpreted in `settings.rs`.
 //!
-//! An error shows no value: a `:` or `/` in a password that is not written as `%3A` or `%2F` moves a part of it into
-//! the host or the port.
+//! Errors show no values. A `:` or `/` in a password that is not written as `%3A` or `%2F` moves
+//! part of the password into the host or the port.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,12 +13,13 @@ use zeroize::Zeroizing;
 use super::keywords;
 use super::settings::SettingsError;
 
-/// Keywords of libpq with their values, each once; a later one of the same string replaces an earlier one.
+/// libpq keywords with their values, each once. A repeated keyword in one string replaces the
+/// earlier value.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Parameters(BTreeMap<&'static str, Zeroizing<String>>);
 
 impl Parameters {
-    /// Reads what stands behind `--db`.
+    /// Parses the value of `--db`.
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
         let mut parameters = Self::default();
         match ["postgresql://", "postgres://"].iter().find_map(|scheme| text.strip_prefix(scheme)) {
@@ -29,22 +31,22 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// A value; an empty one counts as none.
+    /// The value of a keyword; an empty value counts as none.
     pub fn get(&self, keyword: &str) -> Option<&str> {
         self.0.get(keyword).map(|value| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// Whether it is there, even empty: then no other source is asked for it.
+    /// Whether the keyword is present, even with an empty value. Then no other source is consulted.
     pub fn has(&self, keyword: &str) -> bool {
         self.0.contains_key(keyword)
     }
 
-    /// Every keyword that has a value.
+    /// Keywords with a non-empty value.
     pub fn given(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().filter(|(_, value)| !value.is_empty()).map(|(keyword, _)| *keyword)
     }
 
-    /// Sets a value. A keyword that libpq doesn't know is an error.
+    /// Sets a value. A keyword unknown to libpq is an error.
     pub fn set(&mut self, keyword: &str, value: &str) -> Result<(), SettingsError> {
         let known = keywords::find(keyword).ok_or_else(|| SettingsError::Unknown(keyword.to_owned()))?;
         if value.contains('\0') {
@@ -54,12 +56,12 @@ impl Parameters {
         Ok(())
     }
 
-    /// Forgets a value, so that other sources are asked for it.
+    /// Removes a value, so that other sources are consulted.
     pub fn remove(&mut self, keyword: &str) {
         self.0.remove(keyword);
     }
 
-    /// Sets a value where none is given.
+    /// Sets a value if the keyword is absent.
     pub fn set_default(&mut self, keyword: &str, value: &str) -> Result<(), SettingsError> {
         if self.has(keyword) { Ok(()) } else { self.set(keyword, value) }
     }
@@ -70,7 +72,7 @@ impl Parameters {
             let end = rest.find(|c: char| c == '=' || c.is_ascii_whitespace()).unwrap_or(rest.len());
             let (keyword, after) = rest.split_at(end);
             let Some(after) = after.trim_start().strip_prefix('=') else {
-                // The word may be the second half of a password with a space in it.
+                // Not shown: the word may be the second half of a password that contains a space.
                 return Err(SettingsError::Syntax("a word has no \"=\" behind it".to_owned()));
             };
             let (value, after) = value(after.trim_start())?;
@@ -80,7 +82,8 @@ impl Parameters {
         Ok(())
     }
 
-    /// What follows `postgresql://`: `[user[:password]@][host[:port],...][/dbname][?keyword=value&...]`.
+    /// Parses the part after `postgresql://`:
+    /// `[user[:password]@][host[:port],...][/dbname][?keyword=value&...]`.
     fn url(&mut self, text: &str) -> Result<(), SettingsError> {
         let mut rest = text;
         let end = rest.find(['@', '/']).unwrap_or(rest.len());
@@ -129,7 +132,7 @@ impl Parameters {
                 return Err(syntax("a \"=\" inside a value has to be written %3D"));
             }
             let keyword = decode(keyword)?;
-            // As other drivers write it.
+            // The spelling of other drivers.
             if (keyword.as_str(), value) == ("ssl", "true") {
                 self.set("sslmode", "require")?;
             } else {
@@ -139,21 +142,22 @@ impl Parameters {
         Ok(())
     }
 
-    /// A part of a URL; an empty one, or an empty list, says nothing.
+    /// Sets a value from a decoded part of the URL. An empty part, or an empty list, sets nothing.
     fn decoded(&mut self, keyword: &str, text: &str) -> Result<(), SettingsError> {
         let nothing = text.chars().all(|c| c == ',' && (keyword == "host" || keyword == "port"));
         if nothing && !(keyword == "host" && text.len() > 1) { Ok(()) } else { self.set(keyword, &decode(text)?) }
     }
 }
 
-/// Names only: a value may be a password.
+/// Shows only names, because a value may be a password.
 impl fmt::Debug for Parameters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
 }
 
-/// A value behind `=`, and what follows it. In quotes it may hold spaces; a backslash takes the next character as it is.
+/// Parses the value after `=`, and returns it with the rest of the text. A quoted value may contain
+/// spaces; a backslash takes the next character literally.
 fn value(text: &str) -> Result<(Zeroizing<String>, &str), SettingsError> {
     let quoted = text.starts_with('\'');
     let mut value = Zeroizing::new(String::new());

@@ -1,5 +1,5 @@
-//! COPY from the client. Data goes to the server by the simple protocol, as psql does it: in the extended protocol nobody
-//! can tell whether the server has seen the Sync behind a COPY that it refused.
+//! COPY from the client, by the simple protocol, as in psql. In the extended protocol, after the
+//! server rejects a COPY, the client can't tell whether the server saw the Sync that follows.
 
 use std::io::Read;
 
@@ -9,10 +9,10 @@ use super::answer::{Answer, Copy};
 use super::driver::Driver;
 use crate::database::DatabaseError;
 
-/// Data in one message, in bytes; not more than one is held.
+/// Bytes of data in one message. At most one message is in memory.
 const CHUNK: usize = 64 * 1024;
 
-/// Sends `COPY ... FROM STDIN`, and the data as long as the server takes it.
+/// Sends `COPY ... FROM STDIN`, then data for as long as the server accepts it.
 pub(super) fn copy_in(driver: &mut Driver, sql: &str, data: &mut dyn Read) -> Result<u64, DatabaseError> {
     driver.begin(Answer::of_copy(Copy::In(false)), |out| frontend::query(sql, out))?;
     let (mut chunk, mut unread, mut is_over) = (Vec::with_capacity(CHUNK), None, false);

@@ -1,4 +1,4 @@
-//! From a host to a [`Wire`]: addresses, sockets, and TLS on them.
+//! Connects to a host and returns a [`Wire`]: resolves addresses, opens sockets, starts TLS.
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -18,21 +18,21 @@ use super::trouble::{Then, Trouble};
 use super::wire::{Stream, Wire};
 use crate::database::DatabaseError;
 
-/// "SSLRequest" of the protocol.
+/// The protocol's `SSLRequest` message.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
-/// Exactly one place to connect to.
+/// A single address to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Address {
     Socket(PathBuf),
     Tcp(SocketAddr),
 }
 
-/// A wire, and whether it is encrypted.
+/// A connected wire, and whether it is encrypted.
 pub(super) struct Dialed {
     pub wire: Wire,
     pub secure: bool,
-    /// What SCRAM binds a login to; only with TLS.
+    /// SCRAM channel binding data; only with TLS.
     pub end_point: Option<Vec<u8>>,
 }
 
@@ -54,7 +54,8 @@ pub(super) fn addresses(host: &Host) -> Result<Vec<Address>, DatabaseError> {
     }
 }
 
-/// Connects, with or without TLS. Where TLS is only preferred, what comes back may still be plain.
+/// Connects, with or without TLS. If TLS is only preferred, the connection may be unencrypted even
+/// with `secure`.
 pub(super) fn dial(
     settings: &Settings,
     host: &Host,
@@ -109,7 +110,8 @@ fn encrypt(tls: &Tls, host: &Host, mut socket: Socket, clock: &mut Clock) -> Res
     Ok(Dialed { wire, secure: true, end_point })
 }
 
-/// Why there is no TLS. A certificate that was verified and is wrong is never answered by leaving TLS out.
+/// Converts a TLS error. A verified certificate that is wrong never leads to an attempt without
+/// TLS.
 fn refused(tls: &Tls, error: &io::Error) -> Trouble {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     let Some(Error::InvalidCertificate(wrong)) = inner else {
@@ -133,7 +135,7 @@ fn refused(tls: &Tls, error: &io::Error) -> Trouble {
     Trouble::tls(then, format!("the server's certificate is refused: {why}"))
 }
 
-/// rustls writes `DnsName("a")`.
+/// Extracts the names from rustls's format, `DnsName("a")`.
 fn names(presented: &[String]) -> String {
     let plain = |name: &String| match name.split_once('(') {
         Some((_, name)) => name.trim_end_matches(')').trim_matches('"').to_owned(),

@@ -1,4 +1,4 @@
-//! Sends messages and takes the answers, in the order in which the server gives them.
+//! Sends protocol messages and receives the answers, in the server's order.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -15,57 +15,60 @@ use super::login::Login;
 use super::wire::Wire;
 use crate::database::{DatabaseError, Notice};
 
-/// More than a release's scripts ever say at once; a script that raises notices in a loop must not fill memory.
+/// Maximum notices kept, more than a release's scripts raise. The limit keeps a script that raises
+/// notices in a loop from filling memory.
 const NOTICES_KEPT: usize = 1_000;
 
-/// And so many bytes of them. The tree of a question has some tens of kilobytes.
+/// Maximum bytes of notices kept. The tree of a guarded query takes some tens of kilobytes.
 const NOTICES_BYTES: usize = 64 << 20;
 
-/// How long saying goodbye may take; after that the server finds out by itself.
+/// Time limit for the closing message. After that, the server has to notice the closed connection
+/// itself.
 const GOODBYE: Duration = Duration::from_secs(5);
 
-/// Longer than this no batch is waited for in silence, unless a single statement may take longer.
+/// Maximum silence while a batch runs, unless a single statement may be silent for longer.
 const BATCH_SILENCE: Duration = Duration::from_secs(3600);
 
 type Result<T> = result::Result<T, DatabaseError>;
 
-/// A session's connection, and what is on its way through it.
+/// A session's connection, with its in-flight messages and their answers.
 pub(super) struct Driver {
     wire: Wire,
     /// Settings as the server last reported them.
     parameters: HashMap<String, String>,
-    /// Set once; then nothing is sent or read any more.
+    /// The error that ended the connection. Once it is set, nothing is sent or read any more.
     lost: Option<DatabaseError>,
-    /// Answers that were not received, oldest first: batches, or one to a message that went ahead.
+    /// In-flight answers, oldest first: those of batches, or of one message that was sent ahead.
     sent: VecDeque<Answer>,
-    /// The oldest of them belongs to a message that went ahead.
+    /// Whether the oldest in-flight answer belongs to a message that was sent ahead.
     is_ahead: bool,
     notices: Vec<Notice>,
-    /// How long nothing may move while an answer is awaited; `None` is for ever.
+    /// Maximum silence while waiting for an answer; `None` is no limit.
     patience: Option<Duration>,
-    /// How long one answer may take as a whole; `None` is for ever.
+    /// Time limit for a whole answer; `None` is no limit.
     deadline: Option<Duration>,
 }
 
 impl Driver {
-    /// Until the session is proved, `limit` holds for every answer.
+    /// Applies `limit` to every answer until the session is verified.
     pub(super) fn new(wire: Wire, login: Login, limit: Option<Duration>) -> Self {
         let Login { parameters, notices, .. } = login;
         let (lost, sent, is_ahead) = (None, VecDeque::new(), false);
         Self { wire, parameters, lost, sent, is_ahead, notices, patience: limit, deadline: limit }
     }
 
-    /// How long nothing may move while an answer is awaited.
+    /// Sets the maximum silence while waiting for an answer, and removes the time limit of a whole
+    /// answer.
     pub(super) fn set_patience(&mut self, patience: Duration) {
         (self.patience, self.deadline) = (Some(patience), None);
     }
 
-    /// How long one answer may take, however much moves.
+    /// Sets the time limit of a whole answer, however many bytes arrive.
     pub(super) fn set_deadline(&mut self, limit: Option<Duration>) {
         self.deadline = limit;
     }
 
-    /// Notices of what is received.
+    /// Takes the notices received since the last call.
     pub(super) fn notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
     }
@@ -75,14 +78,14 @@ impl Driver {
         self.parameters.get(setting).map(String::as_str)
     }
 
-    /// Sends one message and waits for its answer, after those of every batch that is still on its way. An error of the
-    /// server is in the answer.
+    /// Sends one message and waits for its answer, after receiving those of every in-flight batch.
+    /// A server error is part of the answer.
     pub(super) fn run(&mut self, answer: Answer, fill: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> Result<Answer> {
         let [answer] = self.run_all([answer], fill)?;
         Ok(answer)
     }
 
-    /// As [`Self::run`], for messages that go out at once and are answered one by one.
+    /// Like [`Self::run`], for messages that are sent at once and answered one by one.
     pub(super) fn run_all<const N: usize>(
         &mut self,
         answers: [Answer; N],
@@ -98,7 +101,8 @@ impl Driver {
         ahead.map(|()| answers)
     }
 
-    /// Sends a message and does not wait: the next call fails where it does.
+    /// Sends a message without waiting for its answer. If the message fails, the next call returns
+    /// the error.
     pub(super) fn send_ahead(&mut self, fill: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> Result<()> {
         self.settle()?;
         self.put([Answer::default()], fill)?;
@@ -106,15 +110,15 @@ impl Driver {
         self.look()
     }
 
-    /// Sends a batch whose answer is taken by [`Self::receive`]. Returns when all of it is written, so that the server works
-    /// while the caller does something else.
+    /// Sends a batch; [`Self::receive`] takes its answer. Returns once the batch is written, so
+    /// that the server works on it while the caller continues.
     pub(super) fn send(&mut self, statements: u32, fill: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> Result<()> {
         self.pass()?;
         self.put([Answer::of_batch(statements)], fill)?;
         self.flush()
     }
 
-    /// As [`Self::run`], up to the moment in which the server asks for the data of a COPY.
+    /// Like [`Self::run`], but returns as soon as the server asks for the data of a COPY.
     pub(super) fn begin(&mut self, answer: Answer, fill: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> Result<()> {
         self.settle()?;
         self.put([answer], fill)?;
@@ -125,25 +129,25 @@ impl Driver {
         Ok(())
     }
 
-    /// The oldest answer that was not received, as far as it is there.
+    /// The oldest in-flight answer, as far as it has arrived.
     pub(super) fn current(&self) -> Option<&Answer> {
         self.sent.front()
     }
 
-    /// Writes a part of a message that is begun, and takes what the server says meanwhile.
+    /// Writes the next part of a message in progress, and reads messages that arrive meanwhile.
     pub(super) fn write(&mut self, fill: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> Result<()> {
         self.put([], fill)?;
         self.flush()
     }
 
-    /// The answer to the oldest message on its way.
+    /// Receives the answer to the oldest in-flight message.
     pub(super) fn receive(&mut self) -> Result<Answer> {
         let mut clock = self.clock();
         loop {
             let Some(front) = self.sent.front() else {
                 return Err(DatabaseError::unsound("no batch is on its way"));
             };
-            // The error that ended the connection says more than its end.
+            // The server's error explains more than the closed connection, so it takes precedence.
             if !front.is_done && front.error.is_none() {
                 self.alive()?;
             }
@@ -154,7 +158,7 @@ impl Driver {
                 self.notices.truncate(NOTICES_KEPT + 1);
                 return Ok(answer);
             }
-            // What fails here is lost, which is looked at above.
+            // A failure sets `lost`, which the loop checks above.
             let _ = self.step(&mut clock);
         }
     }
@@ -168,8 +172,8 @@ impl Driver {
         self.pass()
     }
 
-    /// Takes the batches that are still on their way. Nobody asked for them; what failed there has failed the transaction, and
-    /// the server remembers.
+    /// Receives and drops the answers of in-flight batches. A failed batch has aborted the
+    /// transaction, so the server reports that failure again.
     fn receive_batches(&mut self) -> Result<()> {
         while self.sent.front().is_some_and(|answer| answer.batch.is_some()) {
             self.receive()?;
@@ -177,7 +181,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Waits for the answer to what went ahead.
+    /// Waits for the answer to the message that was sent ahead.
     fn pass(&mut self) -> Result<()> {
         if !std::mem::take(&mut self.is_ahead) {
             return Ok(());
@@ -196,7 +200,8 @@ impl Driver {
         Ok(())
     }
 
-    /// Takes what is there without waiting: what the server said meanwhile, even goodbye, is read before anything is sent.
+    /// Reads available messages without waiting. Pending messages, even one that ends the session,
+    /// are read before anything is sent.
     fn look(&mut self) -> Result<()> {
         self.alive()?;
         self.take_read()?;
@@ -262,14 +267,15 @@ impl Driver {
         taken.map_err(|e| self.lose(&e))
     }
 
-    /// The first reason counts.
+    /// Ends the connection; the first error is kept.
     fn lose(&mut self, error: &io::Error) -> DatabaseError {
         self.wire.abandon();
         self.lost.get_or_insert_with(|| error::lost(error)).clone()
     }
 
-    /// How long the server may be silent by right, and how long it may take. It keeps the answers of a batch until all are
-    /// there, and each of its statements may take as long as one that is alone.
+    /// Limits for the next answer. The server may hold back a batch's answers until all statements
+    /// have run, so the limit on silence is multiplied by the number of statements, and no limit
+    /// applies to the whole.
     fn clock(&self) -> Clock {
         let batch = self.sent.front().and_then(|answer| answer.batch);
         let longest =
@@ -279,7 +285,8 @@ impl Driver {
 }
 
 impl Drop for Driver {
-    /// Says goodbye, after what is on its way: until then the session holds its locks.
+    /// Ends the session after the in-flight answers arrived, because the session holds its locks
+    /// until then.
     fn drop(&mut self) {
         let mut clock = Clock::start(None, Some(GOODBYE));
         while self.lost.is_none() && self.sent.iter().any(|answer| !answer.is_done) {
@@ -292,7 +299,7 @@ impl Drop for Driver {
 }
 
 fn keep(kept: &mut Vec<Notice>, notice: Notice) {
-    // Code in the server can say 64 MiB at a time.
+    // Server code can send notices of up to 64 MiB each.
     let bytes: usize = kept.iter().map(Notice::size).sum();
     if kept.len() < NOTICES_KEPT && bytes.saturating_add(notice.size()) <= NOTICES_BYTES {
         kept.push(notice);

@@ -1,5 +1,6 @@
-//! `pg_dump` and `pg_restore`: how a database is copied that others are connected to, and how a dump is read that somebody
-//! gave. The connection goes by libpq's environment, so that no password stands among the arguments.
+//! Runs `pg_dump` and `pg_restore`: copies a database that has other connections, and restores a
+//! given dump. Connection parameters go through libpq's environment variables, which keeps
+//! passwords out of the arguments.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
@@ -14,41 +15,41 @@ use super::conninfo::Parameters;
 use super::dial::Address;
 use super::keywords::{KEYWORDS, SESSION_VARIABLES};
 
-/// Between two looks at programs that run.
+/// Polling interval for running programs.
 const POLL: Duration = Duration::from_millis(20);
 
-/// So much of what a program complains about is kept.
+/// Bytes kept of a program's error output.
 const KEPT_BYTES: u64 = 64 << 10;
 
-/// These say where the server is, and come from the connection that found it.
+/// Keywords that locate the server. Their values come from the established connection.
 const PLACE: [&str; 8] =
     ["host", "hostaddr", "port", "password", "dbname", "service", "servicefile", "target_session_attrs"];
 
-/// Why a program did not do it.
+/// Error of a dump or restore.
 #[derive(Debug, thiserror::Error)]
 pub enum DumpError {
-    /// It can't be run.
+    /// The program can't be started.
     #[error("{}: {source}", .program.display())]
     Start {
-        /// The program.
+        /// Path of the program.
         program: PathBuf,
-        /// What the system says.
+        /// Error from the operating system.
         source: io::Error,
     },
-    /// It ended with an error.
+    /// The program ended with an error.
     #[error("{program} failed: {said}")]
     Failed {
-        /// Its name.
+        /// Name of the program.
         program: &'static str,
-        /// Its last words.
+        /// Error lines from the program's output, else its exit status.
         said: String,
     },
-    /// Somebody wanted it to stop.
+    /// The caller stopped it.
     #[error("it was interrupted")]
     Interrupted,
 }
 
-/// The two programs, and the server that they are to talk to.
+/// `pg_dump` and `pg_restore`, with connection parameters for one server.
 pub struct Dumps {
     dir: PathBuf,
     environment: Vec<(&'static str, String)>,
@@ -56,7 +57,8 @@ pub struct Dumps {
 }
 
 impl Dumps {
-    /// The programs of a directory, for the server that a connector has found, with the parameters it was made of.
+    /// Uses the programs in `dir`, for the server chosen by `connector`, with the parameters that
+    /// `connector` was made of.
     pub fn new(dir: &Path, parameters: &Parameters, connector: &Connector) -> Self {
         let given = KEYWORDS.iter().filter(|keyword| !PLACE.contains(&keyword.name));
         let mut environment: Vec<(&'static str, String)> =
@@ -81,13 +83,14 @@ impl Dumps {
         Self { dir: dir.to_owned(), environment, launcher: Vec::new() }
     }
 
-    /// The same, started by another program: its name and first arguments, to which the program's own name and arguments
-    /// are added. It has to become that program.
+    /// Runs the programs through a launcher: its name and first arguments, followed by the program
+    /// and its arguments. The launcher must replace itself with that program (exec).
     pub fn started_by(self, launcher: Vec<OsString>) -> Self {
         Self { launcher, ..self }
     }
 
-    /// Copies a database into an empty one. Subscriptions stay behind: a copy must not speak to anybody's publisher.
+    /// Copies a database into an empty one. Subscriptions are left out, because a copy must not
+    /// contact a publisher.
     pub fn copy(&self, from: &str, to: &str, is_stopped: &dyn Fn() -> bool) -> Result<(), DumpError> {
         let mut dump = self.command("pg_dump");
         dump.args(["--format=custom", "--compress=0", "--no-subscriptions", "--dbname", &named(from)]);
@@ -99,10 +102,10 @@ impl Dumps {
         wait(vec![dump, restore?], is_stopped)
     }
 
-    /// Reads a dump in one of `pg_dump`'s own formats into an empty database.
+    /// Restores a dump in one of `pg_dump`'s own formats into an empty database.
     pub fn restore(&self, dump: &Path, to: &str, is_stopped: &dyn Fn() -> bool) -> Result<(), DumpError> {
         let mut restore = self.restoring(to);
-        // A name that begins with a dash is no option.
+        // Keeps a file name that begins with a dash from being read as an option.
         let restore = self.start("pg_restore", restore.arg("--").arg(dump))?;
         wait(vec![restore], is_stopped)
     }
@@ -140,7 +143,8 @@ impl Dumps {
     }
 }
 
-/// This process becomes `pg_dump` or `pg_restore`, and no other program. Comes back only with an error.
+/// Replaces this process with `pg_dump` or `pg_restore`, and with no other program. Returns only on
+/// error.
 pub fn become_program(program: &Path, arguments: &[OsString]) -> io::Error {
     match program.file_name().and_then(OsStr::to_str) {
         Some("pg_dump" | "pg_restore") => Command::new(program).args(arguments).exec(),
@@ -148,12 +152,12 @@ pub fn become_program(program: &Path, arguments: &[OsString]) -> io::Error {
     }
 }
 
-/// A name as a connection string, so that nothing in it is taken for one.
+/// Quotes a database name as a connection string, so that no part of the name is read as one.
 fn named(database: &str) -> String {
     format!("dbname='{}'", database.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
-/// A program that runs; ended when it is dropped.
+/// A running program, killed when dropped.
 struct Running {
     program: &'static str,
     child: Child,
@@ -162,7 +166,7 @@ struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The program may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -170,13 +174,13 @@ impl Drop for Running {
 
 fn words(mut stderr: ChildStderr) -> String {
     let mut kept = Vec::new();
-    // What can't be read was not said.
+    // Unreadable error output counts as empty.
     let _ = stderr.by_ref().take(KEPT_BYTES).read_to_end(&mut kept);
     let _ = io::copy(&mut stderr, &mut io::sink());
     String::from_utf8_lossy(&kept).into_owned()
 }
 
-/// Waits for all; the first of them that failed is told.
+/// Waits for all programs, and reports the first failure that is not a consequence of another.
 fn wait(mut running: Vec<Running>, is_stopped: &dyn Fn() -> bool) -> Result<(), DumpError> {
     let mut failed: Vec<(usize, String)> = Vec::new();
     let mut open: Vec<usize> = (0..running.len()).collect();
@@ -200,7 +204,7 @@ fn wait(mut running: Vec<Running>, is_stopped: &dyn Fn() -> bool) -> Result<(), 
         open = still;
         thread::sleep(POLL);
     }
-    // A program whose reader is gone is not the cause.
+    // A program whose reader ended early fails with a broken pipe; that is a consequence.
     let is_consequence = |said: &str| said.contains("Broken pipe") || said.contains("signal: 13");
     match failed.into_iter().min_by_key(|(at, said)| (is_consequence(said), *at)) {
         Some((at, said)) => Err(DumpError::Failed { program: running[at].program, said }),
@@ -208,7 +212,8 @@ fn wait(mut running: Vec<Running>, is_stopped: &dyn Fn() -> bool) -> Result<(), 
     }
 }
 
-/// The lines that say what went wrong, as one.
+/// The error lines of a program's output, joined into one line; all lines if none is marked as an
+/// error.
 fn last_words(text: &str) -> Option<String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let errors: Vec<&str> = lines.clone().filter(|line| line.contains("error:") || line.contains("DETAIL:")).collect();

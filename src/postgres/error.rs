@@ -1,4 +1,5 @@
-//! What the server reports, as errors and notices of the port. A connection's password is in none of them.
+//! Converts the server's errors and notices to those of the port. They never contain the
+//! connection's password.
 
 use std::io;
 
@@ -7,7 +8,7 @@ use postgres_protocol::message::backend::ErrorFields;
 
 use crate::database::{ConnectionError, ConnectionKind, DatabaseError, Notice, ServerError};
 
-/// A connection that failed: the end of the stream is the server's goodbye.
+/// A failed connection. The end of the stream counts as closed by the server.
 pub(super) fn lost(error: &io::Error) -> DatabaseError {
     let closed = || "the server closed the connection".to_owned();
     let (kind, message) = match error.kind() {
@@ -17,16 +18,17 @@ pub(super) fn lost(error: &io::Error) -> DatabaseError {
     DatabaseError::Connection(ConnectionError { kind, message })
 }
 
-/// A message that fits no answer.
+/// A message that matches no expected answer.
 pub(super) fn unexpected() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "the server sent a message that answers nothing")
 }
 
-/// An error of the server.
+/// Converts an error of the server.
 pub(super) fn error(fields: ErrorFields<'_>) -> io::Result<DatabaseError> {
     let said = Said::read(fields)?;
     let (code, message) = (said.text(b'C'), said.text(b'M'));
-    // Class 57P0x: the server ends the session itself (shutdown, crash of another session, terminated by a person).
+    // Class 57P0x: the server ends the session (shutdown, crash of another session, termination by
+    // an administrator).
     if code.starts_with("57P0") {
         return Ok(DatabaseError::lost(message));
     }
@@ -37,7 +39,7 @@ pub(super) fn error(fields: ErrorFields<'_>) -> io::Result<DatabaseError> {
 
 pub(super) fn notice(fields: ErrorFields<'_>, statement: usize) -> io::Result<Notice> {
     let said = Said::read(fields)?;
-    // The text of a severity is in the server's language; this one never is.
+    // The severity in field S is in the server's language; field V is not translated.
     let severity = said.get(b'V').unwrap_or_else(|| "NOTICE".to_owned());
     Ok(Notice {
         statement,
@@ -50,7 +52,7 @@ pub(super) fn notice(fields: ErrorFields<'_>, statement: usize) -> io::Result<No
     })
 }
 
-/// Fields by their type (PostgreSQL manual, "Error and Notice Message Fields").
+/// Fields by type (PostgreSQL manual, "Error and Notice Message Fields").
 struct Said(Vec<(u8, String)>);
 
 impl Said {
@@ -67,7 +69,8 @@ impl Said {
         self.get(kind).unwrap_or_default()
     }
 
-    /// The server's context; before it the statement of a function that failed, as psql shows it under QUERY.
+    /// The server's context. If a function's statement failed, that statement comes first, as psql
+    /// shows it under QUERY.
     fn context(&self) -> Option<String> {
         let context = self.get(b'W');
         let position = self.get(b'p').and_then(|text| text.parse::<usize>().ok());

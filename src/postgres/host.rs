@@ -1,4 +1,4 @@
-//! The servers that were named, each with its password.
+//! Server hosts from the connection parameters, each with its password.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,22 +11,22 @@ use super::settings::SettingsError;
 
 const DEFAULT_PORT: u16 = 5432;
 
-/// The directories in which Debian and PostgreSQL itself put the server's socket.
+/// Default directories of the server's socket, in Debian and in PostgreSQL itself.
 const SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
-/// A server that was named.
+/// One server host from the connection parameters.
 #[derive(Clone, Debug)]
 pub struct Host {
-    /// As the operator named it, which is what certificates are compared with.
+    /// Name as the operator wrote it. Certificates are compared with it.
     pub name: String,
     pub(super) place: Place,
-    /// The port, or the number in the socket's name.
+    /// TCP port, or the number in the socket's name.
     pub port: u16,
-    /// What to say when it is asked for.
+    /// Password for a server that asks for one.
     pub password: Option<Password>,
 }
 
-/// Where a host is to be found.
+/// Location of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// The directory of a unix socket.
@@ -35,12 +35,12 @@ pub(super) enum Place {
     Name(String),
 }
 
-/// A password; wiped when dropped, and never shown.
+/// A password. Wiped when dropped; `Debug` does not show it.
 #[derive(Clone)]
 pub struct Password(Zeroizing<String>);
 
 impl Host {
-    /// How a password file names it: the default socket is `localhost` there.
+    /// The host's name in a password file, where a default socket directory is `localhost`.
     pub fn in_password_file(&self) -> &str {
         match &self.place {
             Place::Directory(dir) if SOCKETS.iter().any(|socket| dir == Path::new(socket)) => "localhost",
@@ -50,7 +50,7 @@ impl Host {
 }
 
 impl Password {
-    /// Takes it over.
+    /// Copies a password into memory that is wiped on drop.
     pub fn new(text: &str) -> Self {
         Self(Zeroizing::new(text.to_owned()))
     }
@@ -66,7 +66,7 @@ impl fmt::Debug for Password {
     }
 }
 
-/// `localhost:5432`, `[::1]:5432`, `/run/postgresql port 5432`.
+/// Formats as `localhost:5432`, `[::1]:5432` or `/run/postgresql port 5432`.
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
@@ -77,7 +77,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// Lists of hosts, addresses and ports, paired as libpq does it.
+/// Pairs the lists of hosts, addresses and ports, as libpq does.
 pub(super) fn all(parameters: &Parameters) -> Result<Vec<Host>, SettingsError> {
     let list = |keyword| parameters.get(keyword).map(|list| list.split(',').map(str::trim).collect::<Vec<_>>());
     let (names, addresses, ports) = (list("host"), list("hostaddr"), list("port"));
@@ -103,7 +103,8 @@ pub(super) fn all(parameters: &Parameters) -> Result<Vec<Host>, SettingsError> {
 }
 
 fn place(name: Option<String>, address: Option<String>, port: u16) -> Result<(String, Place), SettingsError> {
-    // Not shown: behind an "@" in a password stands a part of it.
+    // The value is not shown: after an unescaped "@" in a password, the host holds part of that
+    // password.
     if name.as_ref().is_some_and(|name| name.contains('@') && !name.starts_with('/')) {
         return Err(SettingsError::Together("a host has an \"@\" in it; in a password it is written %40".to_owned()));
     }
@@ -131,7 +132,8 @@ fn place(name: Option<String>, address: Option<String>, port: u16) -> Result<(St
 }
 
 fn port(text: &str) -> Result<u16, SettingsError> {
-    // Not shown: behind a ":" in a password stands a part of it.
+    // The value is not shown: after an unescaped ":" in a password, the port holds part of that
+    // password.
     let wrong = || {
         let text =
             "a port is no number from 1 to 65535; in a password, \":\", \"/\" and \"@\" are written %3A, %2F, %40";

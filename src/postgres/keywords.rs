@@ -1,26 +1,26 @@
-//! The keywords of libpq (PostgreSQL manual, "Parameter Key Words" and "Environment Variables", versions 13 to 18), and
-//! which of them pgseal follows. What it doesn't follow it refuses: an operator who asks for a protection has it, or an
-//! error.
+//! The keywords of libpq (PostgreSQL manual, "Parameter Key Words" and "Environment Variables",
+//! versions 13 to 18), with pgseal's support for each. Unsupported keywords are rejected, so that a
+//! requested protection is never silently absent.
 
 /// A keyword of a connection string.
 #[derive(Debug)]
 pub struct Keyword {
-    /// Its name.
+    /// Name in libpq.
     pub name: &'static str,
-    /// The environment variable of the same meaning.
+    /// Environment variable with the same meaning.
     pub variable: Option<&'static str>,
-    /// Whether pgseal follows it.
+    /// Support in pgseal.
     pub support: Support,
 }
 
-/// What pgseal does with a keyword.
+/// Support for a keyword.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Support {
-    /// What libpq does.
+    /// Same meaning as in libpq.
     Full,
-    /// These values change nothing here, every other is refused.
+    /// Only these values, which have no effect here; others are rejected.
     Only(&'static [&'static str]),
-    /// Nothing; and why.
+    /// Always rejected, for this reason.
     Refused(&'static str),
 }
 
@@ -29,7 +29,7 @@ use Support::{Full, Only, Refused};
 const SESSION: &str = "session options could change what a gate sees";
 const NO_GSS: &str = "there is no Kerberos here";
 
-/// All of them.
+/// Every keyword of libpq.
 pub const KEYWORDS: &[Keyword] = &[
     keyword("host", Some("PGHOST"), Full),
     keyword("hostaddr", Some("PGHOSTADDR"), Full),
@@ -84,10 +84,10 @@ pub const KEYWORDS: &[Keyword] = &[
     keyword("oauth_scope", None, Refused("there is no OAuth here")),
 ];
 
-/// Variables by which libpq sets the session, without a keyword; refused as `options` is.
+/// libpq's variables for session settings that have no keyword; rejected like `options`.
 pub const SESSION_VARIABLES: [&str; 3] = ["PGDATESTYLE", "PGTZ", "PGGEQO"];
 
-/// The keyword of that name.
+/// Finds a keyword by name.
 pub fn find(name: &str) -> Option<&'static Keyword> {
     KEYWORDS.iter().find(|keyword| keyword.name == name)
 }

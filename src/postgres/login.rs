@@ -1,4 +1,4 @@
-//! The beginning of a session, to the moment in which the server is ready (PostgreSQL manual, "Start-up").
+//! Start of a session, up to `ReadyForQuery` (PostgreSQL manual, "Start-up").
 
 use std::collections::HashMap;
 use std::io;
@@ -18,17 +18,17 @@ use super::settings::{ChannelBinding, Settings};
 use super::trouble::{Then, Trouble};
 use crate::database::Notice;
 
-/// What the server said until it was ready.
+/// Data that the server sent before it was ready.
 #[derive(Default)]
 pub(super) struct Login {
-    /// The process of the session, and the key for cancelling what it does.
+    /// Process id of the session, and the key for cancelling its statements.
     pub process: i32,
     pub key: i32,
     pub parameters: HashMap<String, String>,
     pub notices: Vec<Notice>,
 }
 
-/// A session that is being begun.
+/// A session during login.
 struct Beginning<'a> {
     settings: &'a Settings,
     host: &'a Host,
@@ -59,7 +59,7 @@ pub(super) fn login(
 }
 
 impl<'a> Beginning<'a> {
-    /// In strict order, so that a server can't leave out its own proof.
+    /// Authenticates in strict message order, so that a server can't omit its own proof.
     fn authenticate(&mut self) -> Result<(), Trouble> {
         match self.next()? {
             Message::AuthenticationOk => return self.unbound(),
@@ -133,7 +133,7 @@ impl<'a> Beginning<'a> {
         }
     }
 
-    /// The next message, unless it is an error.
+    /// Returns the next message, or the error that the server sent.
     fn next(&mut self) -> Result<Message, Trouble> {
         let message = self.dialed.wire.message(self.clock).map_err(|e| Trouble::lost(&e))?;
         let Message::ErrorResponse(body) = &message else { return Ok(message) };
@@ -149,7 +149,7 @@ impl<'a> Beginning<'a> {
         self.host.password.as_ref().map(Password::bytes).ok_or_else(missing)
     }
 
-    /// Fails where a login that is not bound to TLS will not do.
+    /// Fails if `channel_binding=require` and the login is not bound to TLS.
     fn unbound(&self) -> Result<(), Trouble> {
         if self.settings.channel_binding == ChannelBinding::Require {
             return Err(Trouble::tls(

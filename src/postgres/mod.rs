@@ -1,4 +1,4 @@
-//! PostgreSQL: the adapter of the port in `database.rs`, over `postgres-protocol`.
+//! PostgreSQL adapter of the port in `database.rs`, built on `postgres-protocol`.
 
 mod answer;
 mod cancel;

@@ -1,4 +1,4 @@
-//! Location of PostgreSQL's programs, `pg_dump` and `pg_restore`.
+//! Locates PostgreSQL's programs, `pg_dump` and `pg_restore`.
 
 use std::{
     ffi::OsStr,
@@ -7,40 +7,42 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What a database is dumped and restored with.
+/// Programs that dump and restore a database.
 const DUMP_PROGRAMS: [&str; 2] = ["pg_dump", "pg_restore"];
 
-/// Debian and its relatives keep `VERSION/bin` here, out of PATH.
+/// Directory in which Debian and its derivatives keep `VERSION/bin`, outside PATH.
 const VERSIONED: &str = "/usr/lib/postgresql";
 
-/// Why no programs were found.
+/// Error in locating programs.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramsError {
-    /// The directory that was named does not hold all of them.
+    /// The given directory lacks a program.
     #[error("no executable {program} in {}", .dir.display())]
     Missing {
-        /// The directory that was named.
+        /// The given directory.
         dir: PathBuf,
-        /// The first program that is not there, or not executable.
+        /// The first program that is missing or not executable.
         program: &'static str,
     },
-    /// Nothing was named and none is in the usual places.
+    /// No directory was given, and the usual places lack the programs.
     #[error("no PostgreSQL programs ({}) in {}", .programs.join(", "), list(.looked))]
     NotFound {
-        /// Which.
+        /// Programs that were looked for.
         programs: &'static [&'static str],
-        /// Where they were looked for, in that order.
+        /// Directories searched, in order.
         looked: Vec<PathBuf>,
     },
 }
 
-/// The directory of `pg_dump` and `pg_restore`, looked for as [`find`] does. An operator's host may have them without a server.
+/// Finds the directory of `pg_dump` and `pg_restore`, as [`find`] does. An operator's host may have
+/// them without a server.
 pub fn dump_programs(explicit: Option<&Path>, path_var: Option<&OsStr>) -> Result<PathBuf, ProgramsError> {
     let explicit = explicit.map(behind_links);
     find(&DUMP_PROGRAMS, explicit.as_deref(), path_var)
 }
 
-/// The directory itself or, where it only has links to the server's programs, the one that they lead to.
+/// The directory itself; if it only has a link to the server program, the directory of the link's
+/// target.
 fn behind_links(dir: &Path) -> PathBuf {
     let real = fs::canonicalize(dir.join("postgres")).ok().and_then(|program| program.parent().map(Path::to_owned));
     match real {
@@ -49,8 +51,9 @@ fn behind_links(dir: &Path) -> PathBuf {
     }
 }
 
-/// The directory of all of `programs`: `explicit` and nothing else, when it is given; else the first one in `path_var` (the
-/// value of PATH); else that of the highest version in Debian's layout.
+/// Finds the directory that has all of `programs`. A given `explicit` directory is the only
+/// candidate. Otherwise the first match in `path_var` (the value of PATH) wins, then the highest
+/// version in Debian's layout.
 pub fn find(
     programs: &'static [&'static str],
     explicit: Option<&Path>,
@@ -72,7 +75,7 @@ fn find_in(
         };
     }
     let mut looked: Vec<PathBuf> = path_var.map(|value| std::env::split_paths(value).collect()).unwrap_or_default();
-    // An empty or relative entry means "wherever I happen to be": never run a program from there.
+    // An empty or relative entry depends on the current directory. Programs there must never run.
     looked.retain(|dir| dir.is_absolute());
     looked.extend(versioned_dirs(versioned));
     match looked.iter().find(|dir| first_missing(dir, programs).is_none()) {

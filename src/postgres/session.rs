@@ -1,6 +1,7 @@
-//! Sessions: what the port asks for, as messages of the protocol.
+//! Sessions: implements the port's operations as protocol messages.
 //!
-//! A session queries nothing by itself: values travel as text, and types are numbers of the protocol.
+//! A session queries no catalog of its own accord: values are sent as text, and types as fixed
+//! OIDs.
 
 use std::collections::HashMap;
 use std::io::{self, Read};
@@ -29,21 +30,21 @@ use crate::database::{
 
 type Result<T> = result::Result<T, DatabaseError>;
 
-/// One connection.
+/// One connection to a server.
 pub struct PostgresSession {
-    /// Names of queries that are executed again, by their text.
+    /// Names of prepared statements, by query text.
     prepared: HashMap<&'static str, String>,
     driver: Driver,
     canceller: Canceller,
     facts: Facts,
 }
 
-/// Numbers of types, the same in every database (`pg_type.dat`).
+/// OIDs of types, the same in every database (`pg_type.dat`).
 const TEXT: Oid = 25;
 const UNKNOWN: Oid = 705;
 const OID_ARRAY: Oid = 1028;
 
-/// The server's name for the statement of [`Session::keep`].
+/// Name of the prepared statement of [`Session::keep`].
 const KEPT: &str = "pgseal_kept";
 
 const NO_VALUES: &[&str] = &[];
@@ -55,12 +56,12 @@ fn fetch_forward(limit: usize) -> String {
 }
 
 impl PostgresSession {
-    /// Connects to the first host that answers and is wanted.
+    /// Connects to the first reachable host that satisfies `target_session_attrs`.
     pub fn open(settings: &Settings, purpose: Purpose) -> Result<Self> {
         Connector::new(settings.clone()).open(purpose)
     }
 
-    /// One attempt: connects, and proves that the session is what was asked for.
+    /// Connects to one address, and verifies the session's start values.
     pub(super) fn begin(settings: &Arc<Settings>, route: &Route, purpose: Purpose) -> result::Result<Self, Trouble> {
         let begun = Self::connect(settings, route, purpose).and_then(|mut session| {
             let process = u32::try_from(session.canceller.process).ok();
@@ -92,8 +93,9 @@ impl PostgresSession {
         Ok(Self { prepared: HashMap::new(), driver, canceller, facts: Facts::default() })
     }
 
-    /// Parses and analyses a statement. Analysis may run functions, by the input of literals and by constants; what they set
-    /// is reported before the server is ready again, which is waited for.
+    /// Parses and analyses a statement. Analysis may run functions, through literals' input and
+    /// constants. Settings changed by them are reported before `ReadyForQuery`, which is awaited
+    /// here.
     fn prepare(&mut self, name: &str, sql: &str) -> Result<Vec<Column>> {
         let answer = self.driver.run(Answer::default(), |out| {
             if !name.is_empty() {
@@ -107,12 +109,12 @@ impl PostgresSession {
         Ok(answer.accepted(0)?.columns)
     }
 
-    /// One message of the simple protocol.
+    /// Runs one message of the simple protocol.
     fn simple(&mut self, limit: usize, sql: &str, prefix: u32) -> Result<Answer> {
         self.driver.run(Answer::with_rows(limit), |out| frontend::query(sql, out))?.accepted(prefix)
     }
 
-    /// One statement by the extended protocol.
+    /// Runs one statement by the extended protocol.
     fn extended(&mut self, answer: Answer, sql: &str, types: &[Oid], values: &[impl AsRef<str>]) -> Result<Answer> {
         let answer = self.driver.run(answer, |out| {
             frontend::parse("", sql, types.iter().copied(), out)?;
@@ -121,7 +123,8 @@ impl PostgresSession {
         answer?.accepted(0)
     }
 
-    /// What was parsed as one statement could now be two.
+    /// Fails if a setting for parsing changed: text that was parsed as one statement could now be
+    /// two.
     fn unchanged(&self) -> Result<()> {
         let unsound = |changed| DatabaseError::unsound(format!("{changed} while the statement was parsed"));
         self.changed_reading().map_or(Ok(()), |changed| Err(unsound(changed)))
@@ -162,7 +165,7 @@ impl Session for PostgresSession {
     }
 
     fn execute_with(&mut self, sql: &str, parameters: &[String]) -> Result<u64> {
-        // Type `unknown` is how the protocol leaves a type to the server.
+        // With type `unknown`, the server infers the type.
         Ok(self.extended(Answer::default(), sql, &vec![UNKNOWN; parameters.len()], parameters)?.affected())
     }
 
@@ -173,7 +176,7 @@ impl Session for PostgresSession {
     }
 
     fn send_batch(&mut self, sql: &str) -> Result<()> {
-        // One in a string is counted too: that waits longer, and loses nothing.
+        // Semicolons in strings are counted too. A higher count only lengthens the time limit.
         let statements = sql.bytes().filter(|byte| *byte == b';').count().try_into().unwrap_or(u32::MAX);
         self.driver.send(statements, |out| frontend::query(sql, out))
     }
@@ -183,7 +186,7 @@ impl Session for PostgresSession {
     }
 
     fn copy_in(&mut self, sql: &str, data: &mut dyn Read) -> Result<u64> {
-        // Proves that it is one statement; what follows could not.
+        // Proves that the text is one statement, which the simple protocol below would not.
         self.prepare("", sql)?;
         copy_in(&mut self.driver, sql, data)
     }
@@ -202,7 +205,8 @@ impl Session for PostgresSession {
 
     fn select(&mut self, sql: &str, limit: usize) -> Result<Table> {
         let (declare, fetch) = (format!("{CURSOR}{sql}"), fetch_forward(limit));
-        // Both are on their way at once. Where the first is refused, the transaction is over, and so is the second.
+        // Both messages are sent at once. If the first fails, the transaction is aborted, and the
+        // second fails too.
         let [declared, fetched] = self.driver.run_all([Answer::default(), Answer::with_rows(limit)], |out| {
             frontend::parse("", &declare, [], out)?;
             execute(out, "", NO_VALUES)?;
@@ -237,7 +241,7 @@ impl Session for PostgresSession {
         let name = known.clone().unwrap_or_else(|| format!("pgseal_{}", self.prepared.len()));
         let answer = self.driver.run(answer, |out| {
             if known.is_none() {
-                // One that was parsed, and then failed, is still there.
+                // A statement that was parsed but then failed still exists.
                 frontend::close(b'S', &name, out)?;
                 frontend::parse(&name, sql, types.iter().copied(), out)?;
             }
@@ -277,7 +281,7 @@ impl Session for PostgresSession {
     }
 }
 
-/// Puts the execution of a statement, with values in the server's text form, and rows in it.
+/// Appends the messages that execute a statement, with values and result rows in text form.
 fn execute(out: &mut BytesMut, name: &str, values: &[impl AsRef<str>]) -> io::Result<()> {
     let write = |value: &str, out: &mut BytesMut| {
         out.extend_from_slice(value.as_bytes());

@@ -1,4 +1,5 @@
-//! Where to connect and how, with every value understood. Made of libpq's parameters; reads only the files of TLS.
+//! Connection settings with every value parsed, from libpq's parameters. Reads no files except
+//! those of TLS.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,23 +10,23 @@ use super::host::{self, Host, Place};
 use super::keywords::{self, Support};
 use super::tls::Tls;
 
-/// libpq waits for ever; an operator wants to know.
+/// Default limit for connecting. libpq has none, but an operator needs an answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The server cuts longer names.
+/// The server truncates longer names.
 const MAX_NAME: usize = 63;
 
-/// Everything that a connection needs.
+/// All settings of a connection.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// In the order in which they are tried; at least one.
+    /// Hosts in the order of attempts; at least one.
     pub hosts: Vec<Host>,
-    /// The role.
+    /// The role to log in as.
     pub user: String,
-    /// The database.
+    /// Name of the database.
     pub database: String,
     pub(super) application_name: String,
-    /// For each address, to the end of authentication; `None` waits for ever.
+    /// Limit for each address, up to the end of authentication; `None` is no limit.
     pub(super) connect_timeout: Option<Duration>,
     pub(super) wanted: Wanted,
     pub(super) channel_binding: ChannelBinding,
@@ -44,7 +45,7 @@ pub(super) enum Wanted {
     PreferStandby,
 }
 
-/// `channel_binding`: whether a login by SCRAM is bound to the server's certificate.
+/// `channel_binding`: whether a SCRAM login is bound to the server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ChannelBinding {
     Disable,
@@ -52,7 +53,7 @@ pub(super) enum ChannelBinding {
     Require,
 }
 
-/// How a dead peer is noticed on TCP.
+/// Detection of a dead peer on TCP.
 #[derive(Clone, Debug)]
 pub(super) struct KeepAlive {
     pub on: bool,
@@ -62,7 +63,7 @@ pub(super) struct KeepAlive {
     pub user_timeout: Option<Duration>,
 }
 
-/// Why parameters are no way to a server. No value of a password is in it.
+/// Invalid connection parameters. The message never contains a password.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// Not a connection string.
@@ -71,41 +72,41 @@ pub enum SettingsError {
     /// libpq has no such keyword.
     #[error("{0:?} is no parameter of a connection")]
     Unknown(String),
-    /// libpq has it, pgseal does not.
+    /// A keyword of libpq that pgseal does not support.
     #[error("{keyword} is refused: {why}")]
     Refused {
         /// The keyword, with its environment variable.
         keyword: String,
-        /// Why.
+        /// Reason for the refusal.
         why: String,
     },
-    /// A value that the parameter can't have.
+    /// Unsupported or malformed value.
     #[error("{keyword} can't be {value:?}: {why}")]
     Value {
-        /// The keyword.
+        /// Name of the keyword.
         keyword: &'static str,
-        /// What was given.
+        /// The given value.
         value: String,
-        /// What it may be.
+        /// Allowed values.
         why: String,
     },
-    /// A file of TLS.
+    /// Unusable TLS file.
     #[error("{keyword} {}: {why}", .path.display())]
     File {
-        /// The keyword that names it.
+        /// The keyword that names the file.
         keyword: &'static str,
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Reason for the refusal.
         why: String,
     },
-    /// The parameters don't fit together.
+    /// The parameters contradict each other, or one is missing.
     #[error("{0}")]
     Together(String),
 }
 
 impl Settings {
-    /// Understands every parameter that is given. Defaults are libpq's, but the time to connect is limited.
+    /// Parses every given parameter. Defaults are libpq's, except that connecting has a time limit.
     pub fn from_parameters(parameters: &Parameters) -> Result<Self, SettingsError> {
         for keyword in keywords::KEYWORDS {
             if let Some(value) = parameters.get(keyword.name) {
@@ -151,7 +152,7 @@ impl Settings {
 impl FromStr for Settings {
     type Err = SettingsError;
 
-    /// A connection string alone: no environment, no files of passwords or services.
+    /// Parses a connection string alone, without environment, password file or service file.
     fn from_str(text: &str) -> Result<Self, SettingsError> {
         Self::from_parameters(&Parameters::parse(text)?)
     }
@@ -171,8 +172,9 @@ fn is_supported(keyword: &keywords::Keyword, value: &str) -> Result<(), Settings
     }
 }
 
-/// Plain ASCII of a length that the server keeps, so that it can be compared with what the session has. It begins with
-/// [`OWN_NAME`], so that pgseal's own sessions are known among others.
+/// Validates the application name: printable ASCII of a length that the server keeps, so that it
+/// can be compared with the session's. It begins with [`OWN_NAME`], which distinguishes pgseal's
+/// sessions from others.
 fn application_name(name: Option<&str>) -> Result<String, SettingsError> {
     let Some(name) = name.filter(|name| !name.is_empty()) else { return Ok(OWN_NAME.to_owned()) };
     let whole = if name.starts_with(OWN_NAME) { name.to_owned() } else { format!("{OWN_NAME}: {name}") };
@@ -183,7 +185,7 @@ fn application_name(name: Option<&str>) -> Result<String, SettingsError> {
     Err(SettingsError::Value { keyword: "application_name", value: name.to_owned(), why })
 }
 
-/// How the name of every session of pgseal's begins.
+/// Prefix of every session's application name.
 const OWN_NAME: &str = "pgseal";
 
 fn connect_timeout(parameters: &Parameters) -> Result<Option<Duration>, SettingsError> {
@@ -193,7 +195,7 @@ fn connect_timeout(parameters: &Parameters) -> Result<Option<Duration>, Settings
         value: text.to_owned(),
         why: "write a number of seconds".to_owned(),
     })?;
-    // As libpq: zero or less waits for ever, one is two.
+    // As in libpq: zero or less is no limit, and one means two.
     Ok(u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds.max(2))))
 }
 
@@ -213,7 +215,7 @@ fn wanted(parameters: &Parameters) -> Result<Wanted, SettingsError> {
     )
 }
 
-/// One of several words.
+/// Parses one of several words.
 pub(super) fn choose<T: Copy>(
     parameters: &Parameters,
     keyword: &'static str,
@@ -237,7 +239,7 @@ fn number(parameters: &Parameters, keyword: &'static str) -> Result<Option<u32>,
     })
 }
 
-/// Zero leaves it to the system, as in libpq.
+/// Parses seconds. Zero selects the system's default, as in libpq.
 fn seconds(parameters: &Parameters, keyword: &'static str) -> Result<Option<Duration>, SettingsError> {
     let seconds = number(parameters, keyword)?.filter(|seconds| *seconds > 0);
     Ok(seconds.map(|seconds| Duration::from_secs(u64::from(seconds))))

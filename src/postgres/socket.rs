@@ -1,4 +1,5 @@
-//! Sockets that never block, with a count of the bytes that moved: it distinguishes a dead connection from a slow one.
+//! Non-blocking sockets that count transferred bytes. The count distinguishes a dead connection
+//! from a slow one.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -16,7 +17,7 @@ pub(super) struct Socket {
     pub moved: u64,
 }
 
-/// Longer than any system waits for a connection by itself.
+/// Longer than any operating system's own limit for connecting.
 const NO_LIMIT: Duration = Duration::from_secs(24 * 3600);
 
 impl Socket {
@@ -34,7 +35,7 @@ impl Socket {
         Ok(Self { socket, moved: 0 })
     }
 
-    /// Waits until there is something to read, or also until something can be written.
+    /// Waits until the socket is readable or, with `to_write`, writable.
     pub(super) fn wait(&self, to_write: bool, clock: &mut Clock) -> io::Result<()> {
         let write = if to_write { PollFlags::OUT } else { PollFlags::empty() };
         let left = clock.left(self.moved)?.and_then(|left| Timespec::try_from(left).ok());
@@ -44,7 +45,7 @@ impl Socket {
         }
     }
 
-    /// One byte, and not more: what follows it may have to be TLS.
+    /// Reads exactly one byte, because the bytes after it may be TLS.
     pub(super) fn read_byte(&mut self, clock: &mut Clock) -> io::Result<u8> {
         let mut byte = [0];
         loop {
@@ -55,7 +56,7 @@ impl Socket {
         }
     }
 
-    /// Says that nothing more is sent.
+    /// Shuts down the sending side.
     pub(super) fn end(&self) {
         // The peer may be gone.
         let _ = self.socket.shutdown(Shutdown::Write);

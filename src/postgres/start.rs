@@ -1,16 +1,19 @@
-//! How every session begins, and the proof that it did. What is asked for at the start holds for the session and is what
-//! `RESET ALL` leads back to. A connection pooler drops it, or gives every transaction another session: the lock would
-//! be held by one, the release run by another. It is recognised and refused.
+//! Start values of every session, and their verification. A value set at the start holds for the
+//! session, and `RESET ALL` returns to it. A connection pooler drops start values, or moves every
+//! transaction to another session: one session would hold the lock, and another would run the
+//! release. Poolers are detected and rejected.
 
 use crate::database::{ChangedReading, DatabaseError, Identity, Purpose, Session, Unsound, UnsoundKind};
 use crate::release::gate_role::is_superuser;
 
-/// Whether a superuser, or who reaches files and programs of the server, became a role that is none.
+/// Whether the session user is a superuser, or has access to files and programs of the server,
+/// while the current role has neither.
 const BECAME: &str =
     concat!("select (", is_superuser!("session_user"), " and not ", is_superuser!("current_user"), ")::text");
 
-/// Where names are looked up, and how the server reads and writes strings, comparisons with NULL, dates and other values; and that
-/// GIN indexes find all rows. Not the time zone, nor the configuration of text search: those are the database's.
+/// The search path, settings for reading and writing strings, comparisons with NULL, dates and
+/// other values, and complete results from GIN indexes. The time zone and the text search
+/// configuration are left to the database.
 const START: [(&str, &str); 14] = [
     ("search_path", "pg_catalog,pg_temp"),
     ("standard_conforming_strings", "on"),
@@ -28,12 +31,13 @@ const START: [(&str, &str); 14] = [
     ("gin_fuzzy_search_limit", "0"),
 ];
 
-/// The settings by which the server reads a text, as every session begins, and another name of the same value. The server
-/// reports each change of them before it is ready for the next message.
+/// Settings that change how the server parses SQL text: name, start value, and an alias of that
+/// value. The server reports each change before it is ready for the next message.
 const READING: [(&str, &str, &str); 2] =
     [("standard_conforming_strings", "on", "on"), ("client_encoding", "UTF8", "UNICODE")];
 
-/// In the order of [`START`], then what else is asked for, then what is. Nothing of it depends on the search path.
+/// Queries the values in the order of [`START`], then the other start values, then facts about the
+/// session. No name depends on the search path.
 const FACTS: &str = "select pg_catalog.current_setting('search_path'),
     pg_catalog.current_setting('standard_conforming_strings'),
     pg_catalog.current_setting('backslash_quote'),
@@ -59,33 +63,35 @@ const FACTS: &str = "select pg_catalog.current_setting('search_path'),
     current_user::pg_catalog.text,
     pg_catalog.current_setting('server_version')";
 
-/// What a session is, found out once.
+/// Facts about a session, queried once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
     /// `server_version_num`.
     pub version: u32,
-    /// Who began the session, and where.
+    /// Database, user, role and server of the session.
     pub identity: Identity,
-    /// The server's process, which is also the one that began the session.
+    /// Process id of the server backend; verified to be the one that began the session.
     pub process: u32,
-    /// Whether transactions are read-only unless they say otherwise.
+    /// Whether transactions are read-only by default.
     pub read_only: bool,
 }
 
-/// The session's start values. They beat what the role and the database have set; the caller's own are refused before.
+/// The session's start values as the `options` parameter. They override those of the role and the
+/// database. Options of the caller are rejected earlier.
 pub(super) fn options(purpose: Purpose) -> String {
     let mut options: Vec<_> = START.iter().map(|(name, value)| format!("-c {name}={value}")).collect();
     if purpose != Purpose::Write {
         options.push("-c default_transaction_read_only=on".to_owned());
     }
     if purpose == Purpose::Ask {
-        // Another role sees something else, and the database's owner can set it.
+        // Another role sees other data, and the database's owner can set it.
         options.push("-c role=none".to_owned());
     }
     options.join(" ")
 }
 
-/// Compares what was asked for with what is. `pid` is the process that the server named when the session began.
+/// Compares the requested start values with the actual ones. `pid` is the backend's process as
+/// reported at login.
 pub(super) fn verify(
     session: &mut dyn Session,
     purpose: Purpose,
@@ -116,7 +122,7 @@ pub(super) fn verify(
     if purpose == Purpose::Ask && role != user {
         return Err(refused(&format!("the session began with role=none, and now is {role:?}")));
     }
-    // Whoever owns the database can set it, and code of theirs would find the way back to the superuser.
+    // The database's owner can set the role, and the owner's code could return to the superuser.
     if role != user && session.query(BECAME, &[])?.single() != Some("false") {
         let message = format!(
             "the session of a superuser begins here as another role: {user} as {role} (ALTER DATABASE or ALTER ROLE ... SET role)"
@@ -133,8 +139,8 @@ pub(super) fn verify(
     Ok(Facts { version, identity, process, read_only: *read_only == "on" })
 }
 
-/// The first of the settings by which the server reads a text that no longer is as it began. One that was never reported
-/// counts as changed: nobody would know.
+/// The first setting for parsing SQL text that differs from its start value. A setting that was
+/// never reported counts as changed, because its changes would go unnoticed.
 pub(super) fn changed_reading<'r>(reported: impl Fn(&str) -> Option<&'r str>) -> Option<ChangedReading> {
     READING.into_iter().find_map(|(setting, from, alias)| {
         let now = reported(setting).unwrap_or("a value that the server does not report");
@@ -142,7 +148,7 @@ pub(super) fn changed_reading<'r>(reported: impl Fn(&str) -> Option<&'r str>) ->
     })
 }
 
-/// PgBouncer's answer to start values that it doesn't know is no error of a server. Its code is also that of other errors, so its
+/// Recognizes PgBouncer's rejection of unknown start values. Other errors share its code, so the
 /// text decides.
 pub(super) fn pooled(error: DatabaseError) -> DatabaseError {
     match error {
@@ -160,7 +166,7 @@ fn refused(why: &str) -> DatabaseError {
     DatabaseError::Unsound(Unsound { kind: UnsoundKind::Pooler, message })
 }
 
-/// The server writes lists with spaces.
+/// Normalizes a value; the server writes lists with spaces.
 fn plain(value: &str) -> String {
     value.replace(' ', "").to_ascii_lowercase()
 }

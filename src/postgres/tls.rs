@@ -1,4 +1,4 @@
-//! TLS as libpq means it (PostgreSQL manual, "SSL Support"), done by rustls.
+//! TLS with libpq's semantics (PostgreSQL manual, "SSL Support"), by rustls.
 
 use std::fmt;
 use std::fs;
@@ -23,18 +23,18 @@ use verifier::{Chain, Verifier};
 pub(super) mod end_point;
 mod verifier;
 
-/// The name of the protocol inside TLS; needed where nothing is said before TLS (`sslnegotiation=direct`).
+/// ALPN protocol name; required if TLS starts without an `SSLRequest` (`sslnegotiation=direct`).
 const ALPN: &[u8] = b"postgresql";
 
-/// Whether and how a connection by TCP is encrypted. Unix sockets never are, as in libpq.
+/// TLS settings of TCP connections. Unix sockets are never encrypted, as in libpq.
 #[derive(Clone)]
 pub(super) struct Tls {
     pub mode: Mode,
     /// `sslnegotiation=direct`.
     pub direct: bool,
-    /// `None` where there is never TLS.
+    /// `None` if TLS is never used.
     pub config: Option<Arc<ClientConfig>>,
-    /// What signs the server's certificate, as it was named; where nothing was named nothing is verified.
+    /// `sslrootcert` as given; without it, the server's certificate is not verified.
     pub roots: Option<String>,
 }
 
@@ -50,7 +50,7 @@ pub(super) enum Mode {
 }
 
 impl Tls {
-    /// Where no host is reached by TCP, no file is looked at, as in libpq.
+    /// Parses the TLS parameters. Without a TCP host, no file is read, as in libpq.
     pub(super) fn from_parameters(parameters: &Parameters, by_tcp: bool) -> Result<Self, SettingsError> {
         let roots = parameters.get("sslrootcert");
         let system = roots == Some("system");
@@ -92,7 +92,7 @@ impl Tls {
         Ok(Self { mode, direct, config, roots: roots.map(str::to_owned) })
     }
 
-    /// In which order to try; `true` is with TLS.
+    /// Attempts in order; `true` is with TLS.
     pub(super) fn ways(&self) -> &'static [bool] {
         match self.mode {
             Mode::Disable => &[false],
@@ -103,7 +103,7 @@ impl Tls {
     }
 }
 
-/// Without what rustls shows of itself.
+/// Omits rustls's own output.
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Tls({:?})", self.mode)
@@ -124,7 +124,7 @@ fn config(
     Ok(config)
 }
 
-/// Where roots are named they are verified in every mode, as libpq does it.
+/// Builds the verifier. If roots are given, they are used in every mode, as in libpq.
 fn verifier(parameters: &Parameters, mode: Mode, provider: &Arc<CryptoProvider>) -> Result<Verifier, SettingsError> {
     let algorithms = provider.signature_verification_algorithms;
     let Some(named) = parameters.get("sslrootcert") else {
@@ -145,7 +145,7 @@ fn verifier(parameters: &Parameters, mode: Mode, provider: &Arc<CryptoProvider>)
     for root in &roots {
         match store.add(root.clone()) {
             Err(e) if named != "system" => return Err(wrong(format!("a certificate in it is not understood: {e}"))),
-            // Among a system's hundred there may be an odd one.
+            // A system's store may contain unsupported certificates among a hundred others.
             _ => {}
         }
     }
@@ -177,7 +177,7 @@ fn with_client(
     let wrong = |why: String| file("sslkey", key_path, &why);
     let key = provider.key_provider.load_private_key(private_key(key_path)?);
     let key = key.map_err(|e| wrong(format!("this kind of key is not supported: {e}")))?;
-    // Not by `keys_match`: webpki reads no certificate of version 1, and servers accept those.
+    // `keys_match` is not used: webpki can't parse certificates of version 1, which servers accept.
     let public = Certificate::from_der(&chain[0]).ok();
     let public = public.and_then(|read| read.tbs_certificate().subject_public_key_info().to_der().ok());
     if let (Some(of_certificate), Some(of_key)) = (public, key.public_key())
@@ -189,7 +189,7 @@ fn with_client(
     Ok(builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair))))
 }
 
-/// A client's key, with the permissions that libpq demands.
+/// Reads a client's key, and requires the permissions that libpq requires.
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, SettingsError> {
     let wrong = |why: &str| file("sslkey", path, why);
     let about = fs::metadata(path).map_err(|e| wrong(&e.to_string()))?;
@@ -211,7 +211,7 @@ fn certificates(keyword: &'static str, path: &Path) -> Result<Vec<CertificateDer
     all(keyword, path, "certificate")
 }
 
-/// Everything of its kind in a PEM file; at least one.
+/// All items of one kind in a PEM file; at least one.
 fn all<T: PemObject>(keyword: &'static str, path: &Path, what: &str) -> Result<Vec<T>, SettingsError> {
     let bytes = fs::read(path).map_err(|e| file(keyword, path, &e.to_string()))?;
     let found: Result<Vec<T>, _> = T::pem_slice_iter(&bytes).collect();
@@ -221,7 +221,7 @@ fn all<T: PemObject>(keyword: &'static str, path: &Path, what: &str) -> Result<V
     }
 }
 
-/// TLS before 1.2 is not spoken at all, so that an older minimum changes nothing.
+/// TLS versions to offer. TLS before 1.2 is never used, so an older minimum has no effect.
 fn versions(parameters: &Parameters) -> Result<Vec<&'static SupportedProtocolVersion>, SettingsError> {
     let words = [("TLSv1", 0), ("TLSv1.1", 1), ("TLSv1.2", 2), ("TLSv1.3", 3)];
     let least = choose(parameters, "ssl_min_protocol_version", "TLSv1.2", &words)?;

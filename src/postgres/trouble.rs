@@ -1,4 +1,4 @@
-//! Why an attempt to connect failed, and what may be tried instead.
+//! Failed connection attempts, and the attempts that may follow.
 
 use std::io;
 
@@ -15,14 +15,14 @@ pub(super) struct Trouble {
     pub then: Then,
 }
 
-/// What may follow a failed attempt.
+/// The attempt that may follow a failed one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
-    /// The same address with TLS, or without it, where `sslmode` leaves that open.
+    /// The same address with TLS added or dropped, if `sslmode` allows both.
     OtherWay,
-    /// Another address, another host.
+    /// Another address or another host.
     NextAddress,
-    /// Nothing: another server would be asked for what this one refused.
+    /// None: this refusal must not lead to another server.
     Stop,
 }
 
@@ -31,7 +31,7 @@ impl Trouble {
         Self { error: DatabaseError::unreachable(text), then }
     }
 
-    /// About TLS: there is none, or the server's certificate is refused.
+    /// The server has no TLS, or its certificate is rejected.
     pub(super) fn tls(then: Then, message: impl Into<String>) -> Self {
         Self::of(ConnectionKind::Tls, then, message.into())
     }
@@ -46,7 +46,7 @@ impl Trouble {
         Self { error: DatabaseError::Connection(ConnectionError { kind, message }), then }
     }
 
-    /// The connection failed while a session began.
+    /// The connection failed before the session was ready.
     pub(super) fn lost(error: &io::Error) -> Self {
         Self { error: error::lost(error), then: Then::NextAddress }
     }
@@ -54,21 +54,22 @@ impl Trouble {
     /// The server refused to begin a session.
     pub(super) fn refused(error: DatabaseError) -> Self {
         let then = match error.code() {
-            // Class 57P0x: it starts, or ends.
+            // Class 57P0x: the server is starting or shutting down.
             None => Then::NextAddress,
-            // Not in pg_hba.conf: there it may stand with TLS only, or without. A wrong password is not tried twice.
+            // No matching entry in pg_hba.conf; one may exist for the other kind of connection,
+            // with or without TLS. A wrong password is not tried twice.
             Some("28000") => Then::OtherWay,
             Some(_) => Then::Stop,
         };
         Self { error: start::pooled(error), then }
     }
 
-    /// The server has looked at more than where the connection comes from.
+    /// Whether the server checked more than the connection's origin.
     pub(super) fn came_further(&self) -> bool {
         self.error.code().is_some_and(|code| code != "28000")
     }
 
-    /// Says where it happened.
+    /// Adds the host and address to the message.
     pub(super) fn at(mut self, host: &Host, address: &Address) -> Self {
         let mut at = host.to_string();
         if let Address::Tcp(socket) = address

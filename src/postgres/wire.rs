@@ -1,4 +1,4 @@
-//! Messages of the protocol on a socket, with or without TLS.
+//! Protocol messages on a socket, with or without TLS.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -11,13 +11,13 @@ use super::clock::Clock;
 use super::socket::Socket;
 use pgseal_verify::limits;
 
-/// A connected socket, encrypted or not, with what is read and not parsed, and what is to be written.
+/// A connected socket, encrypted or not, with its input and output buffers.
 pub(super) struct Wire {
     stream: Stream,
     input: BytesMut,
     output: BytesMut,
     chunk: Box<[u8]>,
-    /// Why nothing can be written any more. What the server said before is read all the same.
+    /// The error that ended writing. Input that arrived earlier is still read.
     broken: Option<io::Error>,
 }
 
@@ -31,7 +31,7 @@ pub(super) enum Stream {
 trait ReadWrite: Read + Write {}
 impl<S: Read + Write> ReadWrite for S {}
 
-/// Bytes that are read at once.
+/// Maximum bytes of one read.
 const CHUNK: usize = 64 << 10;
 
 impl Wire {
@@ -40,7 +40,7 @@ impl Wire {
         Self { stream, input, output, chunk: vec![0; CHUNK].into(), broken: None }
     }
 
-    /// Puts whole messages behind what is to be written, or none where `fill` fails.
+    /// Appends whole messages to the output buffer; none if `fill` fails.
     pub(super) fn put(&mut self, fill: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> io::Result<()> {
         let before = self.output.len();
         fill(&mut self.output).inspect_err(|_| self.output.truncate(before))
@@ -50,7 +50,7 @@ impl Wire {
         self.output.is_empty() && !self.stream.wants_write()
     }
 
-    /// The next message. Writes meanwhile what is to be written.
+    /// Returns the next message. Writes pending output while it waits.
     pub(super) fn message(&mut self, clock: &mut Clock) -> io::Result<Message> {
         loop {
             if let Some(message) = self.parse()? {
@@ -62,12 +62,12 @@ impl Wire {
         }
     }
 
-    /// The next message, if all of it is read.
+    /// The next message, if it has arrived completely.
     pub(super) fn parse(&mut self) -> io::Result<Option<Message>> {
         parse(&mut self.input)
     }
 
-    /// Writes what the socket takes, and reads once what is there. Gives whether there was something.
+    /// Writes as much as the socket takes, then reads once. Returns whether a read happened.
     pub(super) fn turn(&mut self) -> io::Result<bool> {
         if let Err(e) = self.write() {
             self.output.clear();
@@ -85,12 +85,13 @@ impl Wire {
         }
     }
 
-    /// Waits until [`Self::turn`] can move something.
+    /// Waits until [`Self::turn`] can make progress.
     pub(super) fn wait(&self, clock: &mut Clock) -> io::Result<()> {
         self.stream.socket().map_or(Ok(()), |socket| socket.wait(!self.is_written(), clock))
     }
 
-    /// Says goodbye. A server that does not listen ends the session when the socket closes.
+    /// Ends the session properly. If the server doesn't read the message, the session ends when the
+    /// socket closes.
     pub(super) fn close(&mut self, clock: &mut Clock) -> io::Result<()> {
         frontend::terminate(&mut self.output);
         self.write_all(clock)?;
@@ -104,12 +105,13 @@ impl Wire {
         Ok(())
     }
 
-    /// Closes the socket of a lost connection at once: a server that still writes to it would keep its locks.
+    /// Closes the socket of a lost connection at once. A server that is still writing to it would
+    /// keep its locks.
     pub(super) fn abandon(&mut self) {
         self.stream = Stream::Closed(io::empty());
     }
 
-    /// For the last messages: what the server says meanwhile stays unread.
+    /// Writes all output without reading; for a connection's last messages.
     pub(super) fn write_all(&mut self, clock: &mut Clock) -> io::Result<()> {
         loop {
             self.write()?;
@@ -158,7 +160,8 @@ impl Stream {
     }
 }
 
-/// Refuses a message that is too long before any of it is kept: a server may announce 1 GiB and more.
+/// Parses one message. Rejects an oversized one before it is buffered: a server may announce 1 GiB
+/// and more.
 fn parse(input: &mut BytesMut) -> io::Result<Option<Message>> {
     match Header::parse(input)? {
         Some(header) if header.len() as u32 > limits::MESSAGE_BYTES => {

@@ -1,12 +1,13 @@
-//! Keys that an ssh-agent holds: pgseal asks it to sign, and never sees the secret half.
+//! Keys held by an ssh-agent. The agent signs; pgseal never has the secret half.
 //!
-//! The protocol is draft-ietf-sshm-ssh-agent (before that draft-miller-ssh-agent): of it two questions, which keys there
-//! are (11, answered by 12) and a signature (13, answered by 14). They are written out here since the crates that speak
-//! it bring 48 others, all of RustCrypto's generation before the one that pgseal uses (ssh-agent-client-rs 1.1,
-//! ssh-agent-lib 0.6: RSA, P-256 to P-521, a second Ed25519).
+//! The protocol is draft-ietf-sshm-ssh-agent (formerly draft-miller-ssh-agent). pgseal uses two of
+//! its requests: list the keys (11, answered by 12) and sign (13, answered by 14). They are
+//! implemented here because the available crates add 48 others, all of an earlier RustCrypto
+//! generation than pgseal's (ssh-agent-client-rs 1.1, ssh-agent-lib 0.6: RSA, P-256 to P-521, a
+//! second Ed25519).
 //!
-//! The agent is trusted with its keys but not with its answers: their length is limited, they have a deadline, and a
-//! signature counts only when the public key says so.
+//! The agent is trusted with its keys but not with its answers. Answers have a maximum length and a
+//! deadline, and every signature is verified with the public key.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -21,11 +22,12 @@ use super::signer::{Signer, SignerError};
 use super::ssh::{self, Reader, put_string};
 use pgseal_verify::words::count;
 
-/// OpenSSH's agent takes no message beyond this, and none is believed to be longer.
+/// Maximum length of a message. OpenSSH's agent accepts no longer one, and no longer answer is
+/// accepted.
 const MOST_BYTES: usize = 256 << 10;
-/// An agent answers at once, unless it asks its user.
+/// Deadline for answers that need no confirmation by the agent's user.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The user may have to confirm a signature (`ssh-add -c`).
+/// Deadline for signatures, which the user may have to confirm (`ssh-add -c`).
 const PATIENCE_WITH_USERS: Duration = Duration::from_secs(120);
 
 /// SSH_AGENTC_REQUEST_IDENTITIES and its answer (section 3.5 of the draft).
@@ -34,65 +36,65 @@ const IDENTITIES_ANSWER: u8 = 12;
 /// SSH_AGENTC_SIGN_REQUEST and its answer (section 3.6).
 const SIGN_REQUEST: u8 = 13;
 const SIGN_RESPONSE: u8 = 14;
-/// SSH_AGENT_FAILURE and SSH_AGENT_EXTENSION_FAILURE: no, for a reason that the agent keeps to itself.
+/// SSH_AGENT_FAILURE and SSH_AGENT_EXTENSION_FAILURE; they give no reason.
 const FAILURES: [u8; 2] = [5, 28];
 
-/// A key of an agent that was there when it was asked.
+/// A key that was in the agent when its keys were listed.
 #[derive(Debug)]
 pub struct AgentKey {
     socket: PathBuf,
     public: PublicKey,
 }
 
-/// Why an agent gives no key or no signature.
+/// Error in finding or using an agent's key.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
-    /// Nobody listens at the socket.
+    /// No agent listens at the socket.
     #[error("no ssh-agent at {socket}: {source}", socket = socket.display())]
     Unreachable {
-        /// The socket.
+        /// Path of the socket.
         socket: PathBuf,
-        /// What the system says.
+        /// Error from the operating system.
         source: io::Error,
     },
-    /// It has other keys, or none.
+    /// The agent has other keys, or none.
     #[error(
         "the ssh-agent does not have the key {id}; it has {} and {others} of other kinds",
         count(*ed25519, "other Ed25519 key")
     )]
     NoKey {
-        /// The key that was asked for.
+        /// Id of the requested key.
         id: KeyId,
-        /// How many Ed25519 keys it has.
+        /// Number of the agent's Ed25519 keys.
         ed25519: usize,
-        /// How many other keys it has.
+        /// Number of its other keys.
         others: usize,
     },
-    /// It says no.
+    /// The agent refused.
     #[error("the ssh-agent refused (it may be locked, or its user said no)")]
     Refused,
-    /// It says nothing, or not all of it in time.
+    /// No complete answer before the deadline.
     #[error("the ssh-agent gave no answer in {seconds} seconds")]
     Silent {
-        /// How long it had.
+        /// Length of the deadline.
         seconds: u64,
     },
-    /// It hung up, or the connection broke.
+    /// The connection was closed or broken.
     #[error("the ssh-agent hung up: {0}")]
     Broken(io::Error),
-    /// What it says is not the protocol.
+    /// The answer violates the protocol.
     #[error("the ssh-agent's answer is no answer: {0}")]
     Protocol(&'static str),
-    /// The document is longer than an agent takes.
+    /// The message exceeds an agent's maximum length.
     #[error("{bytes} bytes to sign are more than an ssh-agent takes ({MOST_BYTES})")]
     TooLarge {
-        /// The length of the message.
+        /// Length of the message.
         bytes: usize,
     },
 }
 
 impl AgentKey {
-    /// The agent at a socket, if it has this key.
+    /// Finds a key in the agent at a socket.
     pub fn find(socket: &Path, public: PublicKey) -> Result<Self, AgentError> {
         let answer = ask(socket, &[REQUEST_IDENTITIES], PATIENCE)?;
         let blobs = identities(&answer)?;
@@ -107,7 +109,7 @@ impl AgentKey {
         let mut request = vec![SIGN_REQUEST];
         put_string(&mut request, &ssh::key_blob(&self.public));
         put_string(&mut request, message);
-        // No flags: those there are choose a digest for RSA.
+        // No flags: the defined ones select a digest for RSA.
         request.extend_from_slice(&0_u32.to_be_bytes());
         let answer = ask(&self.socket, &request, PATIENCE_WITH_USERS)?;
         let mut reader = expect(&answer, SIGN_RESPONSE)?;
@@ -117,7 +119,7 @@ impl AgentKey {
 }
 
 impl AgentKey {
-    /// A signature that holds.
+    /// Signs a message and verifies the signature.
     fn checked(&self, message: &[u8]) -> Result<[u8; 64], SignerError> {
         let holder = || "ssh-agent".to_owned();
         let signature = self.signature(message);
@@ -145,11 +147,11 @@ impl Signer for AgentKey {
     }
 }
 
-/// The key blobs of an answer; the comments that go with them are nobody's word.
+/// The key blobs of an answer. Their comments are skipped, because they are unauthenticated.
 fn identities(answer: &[u8]) -> Result<Vec<&[u8]>, AgentError> {
     let cut_off = || AgentError::Protocol("its list of keys is cut off");
     let mut reader = expect(answer, IDENTITIES_ANSWER)?;
-    // Not allocated by the count, which is a claim.
+    // The count is a claim, so it reserves no memory.
     let (count, mut blobs) = (reader.number().ok_or_else(cut_off)?, Vec::new());
     for _ in 0..count {
         blobs.push(reader.string().ok_or_else(cut_off)?);
@@ -167,7 +169,7 @@ fn expect(answer: &[u8], kind: u8) -> Result<Reader<'_>, AgentError> {
     }
 }
 
-/// One question and its answer, on a connection of its own.
+/// Sends one request on a new connection and returns the answer.
 fn ask(socket: &Path, request: &[u8], patience: Duration) -> Result<Vec<u8>, AgentError> {
     if request.len() > MOST_BYTES {
         return Err(AgentError::TooLarge { bytes: request.len() });
@@ -190,7 +192,7 @@ fn ask(socket: &Path, request: &[u8], patience: Duration) -> Result<Vec<u8>, Age
     };
     match exchange() {
         Ok(answer) => answer.ok_or(AgentError::Protocol("it is empty, or longer than 256 KiB")),
-        // A timeout of a socket is EAGAIN.
+        // A socket's timeout is reported as EAGAIN.
         Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
             Err(AgentError::Silent { seconds: patience.as_secs() })
         }
@@ -198,7 +200,7 @@ fn ask(socket: &Path, request: &[u8], patience: Duration) -> Result<Vec<u8>, Age
     }
 }
 
-/// Reads exactly so much before a moment: an agent that gives a byte now and then does not get more time by it.
+/// Fills the buffer before a deadline. An agent that sends single bytes does not get more time.
 fn fill(stream: &mut UnixStream, mut buffer: &mut [u8], until: Instant) -> io::Result<()> {
     while !buffer.is_empty() {
         let left = until.saturating_duration_since(Instant::now());

@@ -1,4 +1,5 @@
-//! What changes from one version to the next, in sentences: what people read before they sign or install it.
+//! Describes the changes between two trust root versions in sentences, for people who sign or
+//! install the new one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -8,8 +9,8 @@ use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::format::trust_document::{AuthorityEntry, GateRole, KeyEntry, KeyStatus, TrustDocument};
 use pgseal_verify::words;
 
-/// Every difference but those that each version has (its number, its predecessor, when it was issued). Owners and
-/// database names in it are foreign text.
+/// Lists every difference except those of each new version: its number, its predecessor and its
+/// date. Owners and database names in the list are foreign text.
 pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
     let mut list = keys(&before.keys, &after.keys);
     for (role, old, new) in pairs(&before.roles, &after.roles) {
@@ -69,13 +70,13 @@ pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
     list
 }
 
-/// Whether a key counts, and when, for people; empty for a key that always does.
+/// Describes for people whether and when a key counts. Empty for an unrestricted key.
 pub fn standing(key: &KeyEntry) -> String {
     let window = moment("from", key.not_before) + &moment("until", key.not_after);
     format!("{}{window}{}", word(key.status), moment("compromised since", key.compromised_since))
 }
 
-/// The same of a time stamping authority.
+/// Like [`standing`], for a time stamping authority.
 pub fn authority_standing(entry: &AuthorityEntry) -> String {
     format!("{}{}", word(entry.status), moment("until", entry.not_after))
 }
@@ -133,7 +134,7 @@ fn authorities(before: &[AuthorityEntry], after: &[AuthorityEntry]) -> Vec<Strin
     pairs(&before, &after).into_iter().map(|(id, old, new)| sentence(id, old, new)).collect()
 }
 
-/// What is in only one of two maps, or differs, by key.
+/// Entries that are in only one of two maps, or differ, by key.
 fn pairs<'a, K: Ord, V: PartialEq>(
     before: &'a BTreeMap<K, V>,
     after: &'a BTreeMap<K, V>,

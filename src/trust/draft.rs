@@ -1,4 +1,4 @@
-//! Makes trust documents: the first one, and drafts of the version after one that is signed.
+//! Creates trust documents: the first version, and drafts of the version after a signed one.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -14,45 +14,45 @@ use pgseal_verify::format::trust_document::{
     AuthorityEntry, GateRole, KeyEntry, KeyStatus, Policy, Role, TrustDocument,
 };
 
-/// A key to put in: its role, the key, and whose it is.
+/// A key to add, with its role and owner.
 pub struct NewKey {
-    /// The one role it gets.
+    /// The key's only role.
     pub role: Name,
-    /// The key.
+    /// Public half of the key.
     pub key: PublicKey,
-    /// Whose it is, for people.
+    /// Owner of the key, for people.
     pub owner: String,
-    /// Its signatures count from this moment on.
+    /// Start of the key's window; earlier signatures don't count.
     pub not_before: Option<Timestamp>,
-    /// Its signatures count up to this moment.
+    /// End of the key's window; later signatures don't count.
     pub not_after: Option<Timestamp>,
 }
 
-/// Why there is no draft.
+/// Error in drafting a trust document.
 #[derive(Debug, thiserror::Error)]
 pub enum DraftError {
-    /// The key is there already.
+    /// The key is already in the trust root.
     #[error("key {id} is in the trust root already (role {role}, {owner})")]
     KnownKey {
-        /// The key.
+        /// Id of the key.
         id: Digest,
-        /// Its role.
+        /// Role of the key.
         role: Name,
-        /// Whose it is.
+        /// Owner of the key.
         owner: String,
     },
-    /// An age limit of what nobody needs.
+    /// An age limit for rehearsals that the trust root does not require.
     #[error("no run needs a rehearsal by this trust root, so none can be too old")]
     NoRehearsal,
-    /// No key by this id or owner.
+    /// No key has this id or owner.
     #[error("the trust root has no key {0:?}")]
     NoKey(String),
-    /// More than one key by this id or owner.
+    /// Several keys match this id or owner.
     #[error("{text:?} is not one key but several: {}", ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     ManyKeys {
-        /// What was asked for.
+        /// The given id or owner.
         text: String,
-        /// The keys.
+        /// Ids of the matching keys.
         ids: Vec<Digest>,
     },
     /// A revoked key stays revoked.
@@ -61,53 +61,53 @@ pub enum DraftError {
     /// Retiring never lengthens a window.
     #[error("key {id} counts until {until} only: retiring it until {asked} would lengthen that")]
     Longer {
-        /// The key.
+        /// Id of the key.
         id: Digest,
-        /// The end that it has.
+        /// The current end of the window.
         until: Timestamp,
-        /// The end that was asked for.
+        /// The requested end.
         asked: Timestamp,
     },
-    /// The authority is there already.
+    /// The authority is already in the trust root.
     #[error("time stamping authority {0} is in the trust root already")]
     KnownAuthority(Digest),
-    /// No authority by this id or owner.
+    /// No authority has this id or owner.
     #[error("the trust root has no time stamping authority {text:?}; it has {known}")]
     NoAuthority {
-        /// What was asked for.
+        /// The given id or owner.
         text: String,
-        /// Those that there are, for people.
+        /// The known authorities, for people.
         known: String,
     },
-    /// A role that nobody has.
+    /// An unknown role.
     #[error("there is no role {0}")]
     NoRole(Name),
-    /// A release that is not blocked.
+    /// The release is not blocked.
     #[error("release {0} is not blocked")]
     NotBlocked(Digest),
-    /// The clock is wrong, or the version before lied.
+    /// The clock is behind the previous version's date; one of the two is wrong.
     #[error("this host's clock says {now}, and version {version} was issued on {issued}")]
     Clock {
-        /// The clock.
+        /// Time of this host's clock.
         now: Timestamp,
-        /// The version before.
+        /// Number of the previous version.
         version: u32,
-        /// When it was issued.
+        /// Date of the previous version.
         issued: Timestamp,
     },
-    /// The next version would say the same.
+    /// The next version would equal the current one.
     #[error("nothing would change")]
     NoChange,
     /// 4294967295 is the last version.
     #[error("there is no version after {0}")]
     LastVersion(u32),
-    /// A rule of trust documents.
+    /// The document violates a rule of trust documents.
     #[error("the next version would not hold: {0}")]
     Rule(#[from] TrustError),
 }
 
 impl DraftError {
-    /// No authority is named so; the ones that there are.
+    /// Builds [`Self::NoAuthority`] with a list of the known authorities.
     pub fn no_authority(document: &TrustDocument, text: &str) -> Self {
         let one = |entry: &AuthorityEntry| format!("{} ({})", entry.owner, entry.id.short());
         let known: Vec<String> = document.timestamp_authorities.iter().map(one).collect();
@@ -116,7 +116,7 @@ impl DraftError {
     }
 }
 
-/// Version 1. Whether it holds is seen when it is loaded.
+/// Builds version 1. It is validated when it is loaded.
 pub fn first(
     keys: Vec<NewKey>,
     thresholds: BTreeMap<Name, u8>,
@@ -139,20 +139,20 @@ pub fn first(
     }
 }
 
-/// The keys that a text may mean: an id, the first eight or more digits of one, or an owner.
+/// Ids of keys that match an id, its first eight or more digits, or an owner.
 pub fn keys_named(document: &TrustDocument, text: &str) -> Vec<Digest> {
     let is = |key: &&KeyEntry| key.owner == text || (text.len() >= 8 && key.id.to_string().starts_with(text));
     document.keys.iter().filter(is).map(|key| key.id).collect()
 }
 
-/// The version after one that is signed, in the making.
+/// A draft of the version after a signed one.
 pub struct NextVersion<'r> {
     before: &'r TrustRoot,
     document: TrustDocument,
 }
 
 impl<'r> NextVersion<'r> {
-    /// The same again, with the next number.
+    /// Copies the signed version and gives it the next number.
     pub fn after(before: &'r TrustRoot, now: Timestamp, expires: Option<Timestamp>) -> Result<Self, DraftError> {
         let mut document = before.document().clone();
         let version = document.version;
@@ -166,12 +166,12 @@ impl<'r> NextVersion<'r> {
         Ok(Self { before, document })
     }
 
-    /// The document as it is so far.
+    /// The draft in its current state.
     pub fn document(&self) -> &TrustDocument {
         &self.document
     }
 
-    /// One key more; a role that is new gets the threshold 1.
+    /// Adds a key. A new role gets the threshold 1.
     pub fn add(&mut self, key: NewKey) -> Result<(), DraftError> {
         let new = entry(key);
         if let Some(known) = self.document.keys.iter().find(|key| key.id == new.id) {
@@ -184,7 +184,7 @@ impl<'r> NextVersion<'r> {
         Ok(())
     }
 
-    /// A key makes no new signatures that count; those up to `until` do.
+    /// Retires a key: its signatures count up to `until` and no longer.
     pub fn retire(&mut self, id: Digest, until: Timestamp) -> Result<(), DraftError> {
         let key = self.key(id)?;
         if key.status == KeyStatus::Revoked {
@@ -198,7 +198,7 @@ impl<'r> NextVersion<'r> {
         Ok(())
     }
 
-    /// One time stamping authority more.
+    /// Adds a time stamping authority.
     pub fn add_authority(
         &mut self,
         authority: &TimestampAuthority,
@@ -215,7 +215,7 @@ impl<'r> NextVersion<'r> {
         Ok(())
     }
 
-    /// An authority's time stamps count up to `until`.
+    /// Retires an authority: its time stamps count up to `until`.
     pub fn retire_authority(&mut self, id: Digest, until: Timestamp) -> Result<(), DraftError> {
         let entry = self.authority(id)?;
         if entry.status == KeyStatus::Revoked {
@@ -229,13 +229,14 @@ impl<'r> NextVersion<'r> {
         Ok(())
     }
 
-    /// No time stamp of an authority counts: whoever has its key can write any time.
+    /// Revokes an authority. None of its time stamps count, because a thief of its key can write
+    /// any time.
     pub fn revoke_authority(&mut self, id: Digest) -> Result<(), DraftError> {
         self.authority(id)?.status = KeyStatus::Revoked;
         Ok(())
     }
 
-    /// No signature of a key counts any more, but those that are proven to be older than `compromised_since`.
+    /// Revokes a key. Only signatures proven to be older than `compromised_since` still count.
     pub fn revoke(&mut self, id: Digest, compromised_since: Option<Timestamp>) -> Result<(), DraftError> {
         let key = self.key(id)?;
         key.status = KeyStatus::Revoked;
@@ -248,14 +249,15 @@ impl<'r> NextVersion<'r> {
         self.key(id).map(|key| key.role.clone())
     }
 
-    /// How many distinct keys of a role must sign.
+    /// Sets the number of distinct keys of a role that must sign.
     pub fn set_threshold(&mut self, role: &Name, threshold: u8) -> Result<(), DraftError> {
         let definition = self.document.roles.get_mut(role).ok_or_else(|| DraftError::NoRole(role.clone()))?;
         definition.threshold = threshold;
         Ok(())
     }
 
-    /// How many approvals of a role a run needs: 0 for none, nothing given for as many as its threshold.
+    /// Sets the number of approvals of a role that a run needs. 0 removes the requirement; `None`
+    /// takes the role's threshold.
     pub fn require(&mut self, role: &Name, count: Option<u8>) -> Result<(), DraftError> {
         let count = approvals(&self.document.roles, role, count)?;
         match count {
@@ -265,12 +267,12 @@ impl<'r> NextVersion<'r> {
         Ok(())
     }
 
-    /// The databases on which releases may run; none: any.
+    /// Sets the databases on which releases may run; an empty list allows any.
     pub fn set_targets(&mut self, targets: Vec<String>) {
         self.document.policy.targets = targets;
     }
 
-    /// Whether every run needs the receipt of a rehearsal.
+    /// Sets whether every run needs a rehearsal receipt.
     pub fn set_require_rehearsal(&mut self, required: bool) {
         self.document.policy.require_rehearsal = required;
         if !required {
@@ -278,7 +280,7 @@ impl<'r> NextVersion<'r> {
         }
     }
 
-    /// How many days old the rehearsal may be; `None` for any age.
+    /// Sets the maximum age of the rehearsal in days; `None` allows any age.
     pub fn set_rehearsal_max_age(&mut self, days: Option<NonZeroU32>) -> Result<(), DraftError> {
         if days.is_some() && !self.document.policy.require_rehearsal {
             return Err(DraftError::NoRehearsal);
@@ -287,12 +289,12 @@ impl<'r> NextVersion<'r> {
         Ok(())
     }
 
-    /// The rights of the role that gates and probes are asked as.
+    /// Sets the permitted rights of the role for gates and probes.
     pub fn set_gate_role(&mut self, role: GateRole) {
         self.document.policy.gate_role = role;
     }
 
-    /// The lowest sequence of a release that may run; 0 for any.
+    /// Sets the lowest sequence of a release that may run; 0 allows any.
     pub fn set_minimum_sequence(&mut self, release: Name, sequence: u32) {
         match sequence {
             0 => drop(self.document.policy.minimum_sequence.remove(&release)),
@@ -300,7 +302,7 @@ impl<'r> NextVersion<'r> {
         }
     }
 
-    /// A release that never runs.
+    /// Blocks a release from running.
     pub fn block(&mut self, release: Digest) {
         let blocked = &mut self.document.policy.blocked_releases;
         if !blocked.contains(&release) {
@@ -308,7 +310,7 @@ impl<'r> NextVersion<'r> {
         }
     }
 
-    /// A release that may run again.
+    /// Unblocks a release.
     pub fn unblock(&mut self, release: Digest) -> Result<(), DraftError> {
         let blocked = &mut self.document.policy.blocked_releases;
         let at = blocked.iter().position(|id| *id == release).ok_or(DraftError::NotBlocked(release))?;
@@ -316,7 +318,7 @@ impl<'r> NextVersion<'r> {
         Ok(())
     }
 
-    /// The draft, if it changes anything and holds.
+    /// Returns the draft if it changes anything and its rules hold.
     pub fn finish(self) -> Result<DraftRoot, DraftError> {
         if changes(self.before.document(), &self.document).is_empty() {
             return Err(DraftError::NoChange);
@@ -336,10 +338,10 @@ impl<'r> NextVersion<'r> {
     }
 }
 
-/// The approvals that a role must give: what was asked for, or its threshold.
+/// The number of approvals required of a role: `count`, or else the role's threshold.
 pub fn approvals(roles: &BTreeMap<Name, Role>, role: &Name, count: Option<u8>) -> Result<u8, DraftError> {
     let threshold = roles.get(role).map(|role| role.threshold);
-    // A requirement is taken away also where its role is gone.
+    // A requirement can be removed even if its role no longer exists.
     let known = threshold.or(count.filter(|count| *count == 0)).ok_or_else(|| DraftError::NoRole(role.clone()))?;
     Ok(count.unwrap_or(known))
 }

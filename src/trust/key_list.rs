@@ -1,14 +1,17 @@
-//! The keys of a trust root as other tools list them. Owners are foreign text: they are spelled so that a line stays a line.
+//! Lists the keys of a trust root in the formats of other tools. Owners are foreign text, so they
+//! are encoded to stay within their line.
 
 use super::root::TrustRoot;
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::format::trust_document::{KeyEntry, KeyStatus};
 
-/// OpenSSH's allowed signers (ssh-keygen(1), ALLOWED SIGNERS): a line for each key whose signatures can count.
+/// Formats the keys as OpenSSH's allowed signers (ssh-keygen(1), ALLOWED SIGNERS): one line for
+/// each key whose signatures can count.
 ///
-/// The principal is `ROLE/OWNER`, where the owner is percent-encoded (RFC 3986, 2.1). A window becomes `valid-after` and
-/// `valid-before`, which are inclusive as ours are. Revoked keys are left out, and so are retired ones without an end and
-/// windows for which ssh-keygen has no words and only a complaint (of one second; up to 1970-01-01T00:00:00Z).
+/// The principal is `ROLE/OWNER`, with the owner percent-encoded (RFC 3986, 2.1). A window becomes
+/// `valid-after` and `valid-before`, which are inclusive, as in the trust root. The list omits
+/// revoked keys, retired keys without an end, and windows that ssh-keygen rejects (of one second;
+/// up to 1970-01-01T00:00:00Z).
 pub fn allowed_signers(root: &TrustRoot) -> String {
     let line = |entry: &KeyEntry| {
         let epoch = |time: &Timestamp| time.seconds() == 0;
@@ -28,8 +31,8 @@ pub fn allowed_signers(root: &TrustRoot) -> String {
     root.draft().keys().filter_map(|(key, entry)| Some(line(entry)? + &key.to_openssh(&key.id().to_string()))).collect()
 }
 
-/// Every key as PEM, each below a line `# KEYID OWNER ROLE STATUS` with the owner percent-encoded. openssl passes over
-/// text between PEM blocks.
+/// Formats every key as PEM, each below a line `# KEYID OWNER ROLE STATUS` with the owner
+/// percent-encoded. openssl ignores text between PEM blocks.
 pub fn public_keys(root: &TrustRoot) -> String {
     let block = |(key, entry): (&super::PublicKey, &KeyEntry)| {
         let status = match entry.status {
@@ -42,12 +45,13 @@ pub fn public_keys(root: &TrustRoot) -> String {
     root.draft().keys().map(block).collect()
 }
 
-/// `YYYYMMDDHHMMSSZ`; the `Z` needs OpenSSH 9.1 or later.
+/// Formats a time as `YYYYMMDDHHMMSSZ`; the `Z` needs OpenSSH 9.1 or later.
 fn digits(time: Timestamp) -> String {
     time.to_string().replace(['-', ':', 'T'], "")
 }
 
-/// As one word without quotes, commas, wildcards or slashes: every other byte than these becomes `%XX`.
+/// Encodes text as one word without quotes, commas, wildcards or slashes. Bytes outside the list
+/// below become `%XX`.
 fn word(text: &str) -> String {
     let spelled = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'@' | b'+' => char::from(byte).to_string(),

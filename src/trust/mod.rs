@@ -1,4 +1,4 @@
-//! Secret keys, and the upkeep of the trust root; what is believed is decided in `pgseal_verify::trust`.
+//! Secret keys, and changes to the trust root. Trust decisions are made in `pgseal_verify::trust`.
 
 pub mod agent;
 pub mod change;

@@ -1,14 +1,14 @@
-//! What others published about Ed25519, run against our own check and our own signatures.
+//! Published Ed25519 test vectors, run against pgseal's verification and signing.
 
 use base64ct::{Base64, Encoding};
 
 use super::public_key::PublicKey;
 use super::secret_key::SecretKey;
 
-/// Wycheproof, a line for each test; `tests/vectors/wycheproof/README.md` says where it is from.
+/// Wycheproof's tests, one a line; `tests/vectors/wycheproof/README.md` gives their origin.
 const WYCHEPROOF: &str = include_str!("../../tests/vectors/wycheproof/ed25519.txt");
 
-/// A line of that file.
+/// One line of that file.
 struct Case {
     id: u32,
     valid: bool,
@@ -17,8 +17,8 @@ struct Case {
     signature: Vec<u8>,
 }
 
-/// RFC 8032 (S. Josefsson, I. Liusvaara), section 7.1: name, secret key, public key, message, signature. The 1023 bytes
-/// of TEST 1024 are also the message of Wycheproof's test 83.
+/// RFC 8032 (S. Josefsson, I. Liusvaara), section 7.1: name, secret key, public key, message,
+/// signature. The 1023 bytes of TEST 1024 are also the message of Wycheproof's test 83.
 const RFC_8032: [[&str; 5]; 5] = [
     [
         "TEST 1",
@@ -116,7 +116,7 @@ fn wycheproof() -> Vec<Case> {
     WYCHEPROOF.lines().map(case).collect()
 }
 
-/// A key on the way that keys of a trust root take: SPKI, in base64; `None` if it is refused there.
+/// Loads a key the way a trust root does: SPKI, in base64. Returns `None` if it is rejected.
 fn load(key: &[u8]) -> Option<PublicKey> {
     let spki = [&unhex("302a300506032b6570032100"), key].concat();
     PublicKey::from_base64(&Base64::encode_string(&spki)).ok()

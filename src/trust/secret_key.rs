@@ -1,5 +1,5 @@
-//! Ed25519 secret keys: PKCS#8 (RFC 8410), encrypted by scrypt and AES-256-CBC (RFC 8018, RFC 7914), as openssl
-//! reads and writes them.
+//! Ed25519 secret keys in openssl's format: PKCS#8 (RFC 8410), encrypted by scrypt and AES-256-CBC
+//! (RFC 8018, RFC 7914).
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -21,69 +21,69 @@ use super::signer::{self, SignerError};
 /// A secret key in memory; wiped when dropped.
 pub struct SecretKey(SigningKey);
 
-/// Why there is no secret key.
+/// Error in making, reading or writing a secret key.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretKeyError {
     /// The file can't be read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system says.
+        /// Error from the operating system.
         source: std::io::Error,
     },
-    /// Others can read the file.
+    /// Other users can read the file.
     #[error("{path}: the secret key can be read by others (mode {mode:04o}, expected 0600)", path = path.display())]
     Readable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Its mode.
+        /// Permission bits of the file.
         mode: u32,
     },
     /// Not PKCS#8 PEM, or of another algorithm.
     #[error("{path}: not an Ed25519 secret key (PKCS#8 PEM): {reason}", path = path.display())]
     NotEd25519 {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong.
+        /// Reason from the parser.
         reason: String,
     },
-    /// The passphrase is wrong, or the file damaged.
+    /// The passphrase is wrong, or the file is damaged.
     #[error("{path}: the passphrase does not open the key", path = path.display())]
     Passphrase {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
-    /// No passphrase could be had.
+    /// No passphrase is available.
     #[error("{path}: no passphrase: {reason}", path = path.display())]
     NoPassphrase {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Reason for its absence.
         reason: String,
     },
-    /// The operating system gave no random bytes.
+    /// The operating system supplied no random bytes.
     #[error("no random bytes from the operating system: {0}")]
     Random(String),
 }
 
-/// Secret key files are far smaller.
+/// Maximum bytes read; secret key files are far smaller.
 const MOST_BYTES: u64 = 16 << 10;
 
 impl SecretKey {
-    /// A new key from the operating system's random source.
+    /// Generates a key from the operating system's random source.
     pub fn generate() -> Result<Self, SecretKeyError> {
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(&mut seed[..]).map_err(|error| SecretKeyError::Random(error.to_string()))?;
         Ok(Self::from_seed(&seed))
     }
 
-    /// The key of 32 secret bytes (RFC 8032, 5.1.5).
+    /// Derives the key from 32 secret bytes (RFC 8032, 5.1.5).
     pub(super) fn from_seed(seed: &[u8; 32]) -> Self {
         Self(SigningKey::from_bytes(seed))
     }
 
-    /// Reads a key file. The passphrase is asked for only when the key is encrypted.
+    /// Reads a key file. Asks for the passphrase only if the key is encrypted.
     pub fn read(
         path: &Path,
         passphrase: impl FnOnce() -> std::io::Result<Zeroizing<String>>,
@@ -111,7 +111,7 @@ impl SecretKey {
         SigningKey::from_pkcs8_der(document.as_bytes()).map(Self).map_err(|error| wrong(&error))
     }
 
-    /// Writes a key file that did not exist, mode 0600; without a passphrase the key is not encrypted.
+    /// Writes a new key file with mode 0600. Without a passphrase, the key is not encrypted.
     pub fn write_new(&self, path: &Path, passphrase: Option<&str>) -> Result<(), SecretKeyError> {
         let pem =
             self.to_pem(passphrase).map_err(|reason| SecretKeyError::NotEd25519 { path: path.to_owned(), reason })?;
@@ -119,37 +119,38 @@ impl SecretKey {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
         let written = file.write_all(pem.as_bytes()).and_then(|()| file.sync_all());
         written.map_err(|source| {
-            // A key file that is cut off would look like a key; the error that matters is the first one.
+            // A truncated key file would look like a key. The write error is reported, even if
+            // removal fails too.
             let _ = std::fs::remove_file(path);
             io(source)
         })
     }
 
     fn to_pem(&self, passphrase: Option<&str>) -> Result<Zeroizing<String>, String> {
-        // PKCS#8 version 1, without the public key: version 2 (RFC 5958) is refused by openssl 3.0.
+        // PKCS#8 version 1, without the public key: openssl 3.0 rejects version 2 (RFC 5958).
         let pair = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
         let document = pair.to_pkcs8_der().map_err(|error| error.to_string())?;
         let Some(passphrase) = passphrase else {
             return document.to_pem(PrivateKeyInfoRef::PEM_LABEL, LineEnding::LF).map_err(|error| error.to_string());
         };
         let info = PrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|error| error.to_string())?;
-        // The library's scrypt parameters are openssl's own (N = 2^14, r = 8, p = 1), the most that openssl 3 opens
-        // within its default memory limit.
+        // The library's scrypt parameters equal openssl's (N = 2^14, r = 8, p = 1), the highest
+        // that openssl 3 accepts within its default memory limit.
         let encrypted = info.encrypt(passphrase.as_bytes()).map_err(|error| error.to_string())?;
         encrypted.to_pem(EncryptedPrivateKeyInfoRef::PEM_LABEL, LineEnding::LF).map_err(|error| error.to_string())
     }
 
-    /// The public half.
+    /// The public half of this key.
     pub fn public_key(&self) -> PublicKey {
         PublicKey::new(self.0.verifying_key()).expect("a public key derived from a secret key is not of small order")
     }
 
-    /// Signs a document of a kind. Deterministic (RFC 8032).
+    /// Signs a document of the given type. Deterministic (RFC 8032).
     pub fn sign(&self, payload_type: &str, body: &[u8]) -> [u8; 64] {
         self.sign_encoded(&pre_authentication_encoding(payload_type, body))
     }
 
-    /// The signature itself, over bytes that `sign` has encoded.
+    /// Signs bytes that are already encoded by `sign`.
     pub(super) fn sign_encoded(&self, message: &[u8]) -> [u8; 64] {
         self.0.sign(message).to_bytes()
     }
@@ -163,13 +164,13 @@ impl fmt::Debug for SecretKey {
 
 fn read_private(path: &Path) -> Result<Zeroizing<String>, SecretKeyError> {
     let io = |source| SecretKeyError::Io { path: path.to_owned(), source };
-    // A pipe is not opened at all: it would wait for a writer.
+    // A pipe is never opened, because opening would wait for a writer.
     if !std::fs::metadata(path).map_err(io)?.is_file() {
         return Err(io(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file")));
     }
     let file = std::fs::File::open(path).map_err(io)?;
     let metadata = file.metadata().map_err(io)?;
-    // The capacity is there from the start: growing would leave copies of the key behind in freed memory.
+    // Reserves the full capacity at once. Growing would leave copies of the key in freed memory.
     let mut pem = Zeroizing::new(String::with_capacity(MOST_BYTES as usize));
     file.take(MOST_BYTES).read_to_string(&mut pem).map_err(io)?;
     if pem.contains("-----BEGIN PUBLIC KEY-----") {

@@ -1,4 +1,5 @@
-//! The signatures of a draft while they are collected: made by many people, counted for both versions that must agree.
+//! Collects the signatures of a draft from several signers, and counts them for the draft and for
+//! the version before it; both must agree.
 
 pub use super::draft_root::Tally;
 use super::pae::pre_authentication_encoding;
@@ -7,17 +8,17 @@ use super::root::{ClaimedSignature, DraftRoot, SignatureError, TrustRoot};
 use super::signer::{Signer, SignerError};
 use pgseal_verify::format::trust_document::PAYLOAD_TYPE;
 
-/// How far the signatures of a draft are.
+/// Signatures collected for a draft.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// By the draft's own root keys.
+    /// Signatures by the draft's own root keys.
     pub own: Tally,
-    /// By the root keys of the version before it, where that one is known.
+    /// Signatures by root keys of the version before, if that version is known.
     pub before: Option<Tally>,
 }
 
 impl Progress {
-    /// Whether nothing that is known is missing.
+    /// Whether every known threshold is met.
     pub fn is_met(self) -> bool {
         self.own.is_met() && self.before.is_none_or(Tally::is_met)
     }
@@ -28,13 +29,13 @@ pub fn to_be_signed(draft: &DraftRoot) -> Vec<u8> {
     pre_authentication_encoding(PAYLOAD_TYPE, draft.bytes())
 }
 
-/// A draft's signatures by some keys.
+/// Signs a draft with the given keys.
 pub fn sign(draft: &DraftRoot, signers: &[&dyn Signer]) -> Result<Vec<ClaimedSignature>, SignerError> {
     let sign = |signer: &&dyn Signer| Ok((signer.public_key().id(), signer.sign(PAYLOAD_TYPE, draft.bytes())?));
     signers.iter().map(sign).collect()
 }
 
-/// A signature that was made elsewhere, when it is this key's over the draft.
+/// Verifies a signature that was made outside pgseal.
 pub fn made_elsewhere(
     draft: &DraftRoot,
     key: &PublicKey,
@@ -44,8 +45,8 @@ pub fn made_elsewhere(
     if valid { Ok((key.id(), signature)) } else { Err(SignatureError::Invalid(key.id())) }
 }
 
-/// Counts the signatures of a draft for itself and, where it is known, for the version before it. One that is invalid, or
-/// that neither version knows, is an error.
+/// Counts the signatures of a draft for itself and for the version before, if that version is
+/// known. A signature that is invalid, or by a key unknown to both, is an error.
 pub fn progress(
     draft: &DraftRoot,
     before: Option<&TrustRoot>,
@@ -62,7 +63,7 @@ pub fn progress(
     Ok(Progress { own, before: Some(tally(agreed, before.draft().root_threshold())?) })
 }
 
-/// Too few is an answer here; anything else that is wrong with a signature stays an error.
+/// Converts a missed threshold into a tally. Other signature errors stay errors.
 fn tally(counted: Result<usize, SignatureError>, threshold: u8) -> Result<Tally, SignatureError> {
     match counted {
         Ok(counted) | Err(SignatureError::Threshold { counted, .. }) => Ok(Tally { counted, threshold }),

@@ -1,8 +1,10 @@
-//! Trust documents on disk: `FILE`, and its signatures as `FILE.sigs/VERSION.KEYID.sig`, 64 raw bytes each. A signature by a
-//! key that only the version before lists is `FILE.sigs/VERSION.KEYID.before.sig`: it says that the one before agrees.
+//! Trust documents on disk: `FILE`, with its signatures in `FILE.sigs/VERSION.KEYID.sig`, 64 raw
+//! bytes each. `FILE.sigs/VERSION.KEYID.before.sig` is a signature by a key that only the version
+//! before lists; it records that version's agreement.
 //!
-//! A version's signatures are written before the document that they are for is renamed into place, under names that no
-//! other version has. Whatever is interrupted, `FILE` and the signatures of its version belong together.
+//! A version's signatures are written under names unique to that version, before the document is
+//! renamed into place. `FILE` and its version's signatures therefore match even after an
+//! interruption.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -16,42 +18,42 @@ use pgseal_verify::format::file_name::is_kept_version;
 use pgseal_verify::format::json::JsonError;
 use pgseal_verify::limits;
 
-/// Why there is no trust root.
+/// Error in reading or writing a trust root.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A file can't be read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system says.
+        /// Error from the operating system.
         source: io::Error,
     },
-    /// The document doesn't hold.
+    /// The document violates a rule.
     #[error("{path}: {source}", path = path.display())]
     Trust {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// The violated rule.
         source: TrustError,
     },
-    /// A file with a signature's name and another length.
+    /// A signature file of the wrong length.
     #[error("{path}: it is cut off or no signature: it has {found} bytes, a signature has 64", path = path.display())]
     Signature {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Its length.
+        /// Length in bytes.
         found: usize,
     },
     /// A directory without trust documents.
     #[error("{path}: the directory holds no trust document", path = .0.display())]
     NoDocuments(PathBuf),
-    /// A draft goes where there is a file, or where signatures of another one are.
+    /// A draft's path is taken by a file, or by signatures of another draft.
     #[error("{path} exists already", path = .0.display())]
     Exists(PathBuf),
 }
 
-/// Reads and checks the trust root.
+/// Reads and verifies the trust root.
 pub fn read(path: &Path) -> Result<TrustRoot, StoreError> {
     let draft = read_document(path)?;
     let signatures = read_signatures(&signed_in(path), draft.document().version)?;
@@ -60,14 +62,14 @@ pub fn read(path: &Path) -> Result<TrustRoot, StoreError> {
     draft.signed(&listed).map_err(|source| StoreError::Trust { path: path.to_owned(), source: source.into() })
 }
 
-/// Reads a document that may lack signatures; its own rules hold.
+/// Reads a document that may lack signatures; its own rules are checked.
 pub fn read_draft(path: &Path) -> Result<Candidate, StoreError> {
     let draft = read_document(path)?;
     let signatures = read_signatures(&signed_in(path), draft.document().version)?;
     Ok(Candidate { draft, signatures: signatures.into_iter().map(|found| found.signature).collect() })
 }
 
-/// Reads what somebody brings: trust documents, and directories with some.
+/// Reads candidate versions from trust documents and from directories that contain some.
 pub fn read_chain(paths: &[PathBuf]) -> Result<Vec<Candidate>, StoreError> {
     let mut chain = Vec::new();
     for path in paths {
@@ -86,9 +88,9 @@ pub fn read_chain(paths: &[PathBuf]) -> Result<Vec<Candidate>, StoreError> {
     Ok(chain)
 }
 
-/// Writes a draft that did not exist, and the signatures that it has already.
+/// Writes a new draft, and its existing signatures.
 pub fn create(path: &Path, draft: &DraftRoot, signatures: &[ClaimedSignature]) -> Result<(), StoreError> {
-    // Signatures of an earlier draft by the same name would count as damage to this one.
+    // Signatures of an earlier draft with the same name would be invalid for this one.
     let others = read_signatures(&signatures_dir(path), draft.document().version)?;
     if path.symlink_metadata().is_ok() || !others.is_empty() {
         return Err(StoreError::Exists(if others.is_empty() { path.to_owned() } else { signatures_dir(path) }));
@@ -100,7 +102,8 @@ pub fn create(path: &Path, draft: &DraftRoot, signatures: &[ClaimedSignature]) -
         .map_err(|source| StoreError::Io { path: path.to_owned(), source: plain(source) })
 }
 
-/// Adds signatures to a document. Each is a file of its own, so that people who sign at once don't meet.
+/// Adds signatures to a document. Each is a separate file, so that concurrent signers don't
+/// conflict.
 pub fn add_signatures(path: &Path, draft: &DraftRoot, signatures: &[ClaimedSignature]) -> Result<(), StoreError> {
     let dir = signatures_dir(path);
     let io = |source| StoreError::Io { path: dir.clone(), source };
@@ -112,7 +115,8 @@ pub fn add_signatures(path: &Path, draft: &DraftRoot, signatures: &[ClaimedSigna
     Ok(())
 }
 
-/// The trust root of this host, locked: nobody else installs meanwhile. The only way to replace it.
+/// The trust root of this host, locked against other installations. Replacing it requires this
+/// type.
 pub struct Installed {
     path: PathBuf,
     root: TrustRoot,
@@ -120,7 +124,8 @@ pub struct Installed {
 }
 
 impl Installed {
-    /// Waits for others (and says so by `waiting`), then reads and checks it.
+    /// Waits for the lock, calling `waiting` if another process holds it; then reads and verifies
+    /// the trust root.
     pub fn lock(path: &Path, waiting: &dyn Fn()) -> Result<Self, StoreError> {
         if path.is_symlink() {
             let source = io::Error::new(io::ErrorKind::InvalidInput, "it is a link: name the file that it leads to");
@@ -130,20 +135,20 @@ impl Installed {
         Ok(Self { path: path.to_owned(), root: read(path)?, _lock: lock })
     }
 
-    /// The version that is installed.
+    /// The installed version.
     pub fn root(&self) -> &TrustRoot {
         &self.root
     }
 
-    /// Puts the last step in place. Before that, everything that belongs to it is written: the signatures of every step,
-    /// and the documents that are replaced, for auditors.
+    /// Installs the last step. Before that, writes the signatures of every step, and for auditors
+    /// the documents that are replaced.
     pub fn install(&self, steps: &[Step]) -> Result<(), StoreError> {
         let Some((last, earlier)) = steps.split_last() else { return Ok(()) };
         let dir = signatures_dir(&self.path);
         self.may_write(&dir)?;
         for step in steps {
             let draft = step.root().draft();
-            // An install that was killed may have left signatures of another document by this number.
+            // A killed installation may have left signatures of another document with this number.
             for found in read_names(&dir, draft.document().version)? {
                 if !step.signatures().iter().any(|(id, _)| signature_name(draft, id) == found.name) {
                     let stale = dir.join(found.name);
@@ -159,7 +164,8 @@ impl Installed {
         replace(&self.path, last.root().draft().bytes())
     }
 
-    /// Whoever may not replace the document shall not leave signatures of it either.
+    /// Checks write access before anything is written, so that a caller who may not replace the
+    /// document leaves no signatures either.
     fn may_write(&self, signatures: &Path) -> Result<(), StoreError> {
         let io = |source| StoreError::Io { path: self.path.clone(), source: plain(source) };
         let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -170,7 +176,7 @@ impl Installed {
     }
 }
 
-/// What the system says, without the name of the file that was written aside: it is gone, and nobody knows it.
+/// The system's error without the name of the temporary file, which no longer exists.
 fn plain(error: io::Error) -> io::Error {
     match error.to_string().split_once(" at path \"") {
         Some((said, _)) => io::Error::new(error.kind(), said.to_owned()),
@@ -178,7 +184,8 @@ fn plain(error: io::Error) -> io::Error {
     }
 }
 
-/// Where a document's signatures lie: in `FILE.sigs`; of an earlier version, which `install` keeps among them, beside it.
+/// The directory of a document's signatures: `FILE.sigs`. For an earlier version kept by `install`,
+/// it is the document's own directory.
 pub fn signed_in(path: &Path) -> PathBuf {
     let kept = path.parent().filter(|_| is_kept_version(path));
     kept.map_or_else(|| signatures_dir(path), Path::to_owned)
@@ -200,7 +207,8 @@ fn read_document(path: &Path) -> Result<DraftRoot, StoreError> {
     DraftRoot::parse(bytes).map_err(|source| StoreError::Trust { path: path.to_owned(), source })
 }
 
-/// The trust documents of a directory. What is no whole JSON may be half of one, and is not passed over.
+/// The trust documents of a directory. A file that is not valid JSON may be truncated, so it is not
+/// skipped.
 fn documents_in(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let io = |source| StoreError::Io { path: dir.to_owned(), source };
     let mut documents = Vec::new();
@@ -221,7 +229,7 @@ fn documents_in(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Ok(documents)
 }
 
-/// A signature's file.
+/// The parsed name of a signature file.
 struct Named {
     name: String,
     id: KeyId,
@@ -244,12 +252,12 @@ fn read_signatures(dir: &Path, version: u32) -> Result<Vec<Found>, StoreError> {
     Ok(signatures)
 }
 
-/// The files with a name for a signature of this version, in one order.
+/// Signature files of this version, sorted.
 fn read_names(dir: &Path, version: u32) -> Result<Vec<Named>, StoreError> {
     let io = |source| StoreError::Io { path: dir.to_owned(), source };
     let mut names = Vec::new();
     let files = match fs::read_dir(dir) {
-        // Signatures that were taken away are signatures that are missing.
+        // A missing directory holds no signatures; they count as missing.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
         files => files.map_err(io)?,
     };
@@ -269,7 +277,7 @@ fn read_names(dir: &Path, version: u32) -> Result<Vec<Named>, StoreError> {
 
 fn read_limited(path: &Path) -> Result<Vec<u8>, StoreError> {
     let io = |source| StoreError::Io { path: path.to_owned(), source };
-    // A pipe is not opened at all: it would wait for a writer.
+    // A pipe is never opened, because opening would wait for a writer.
     if !fs::metadata(path).map_err(io)?.is_file() {
         return Err(io(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
     }

@@ -1,8 +1,10 @@
-//! Keys that a PKCS#11 token holds (PKCS#11 3.0; OASIS): smart cards, HSMs, SoftHSM. Behind the feature `pkcs11`, since
-//! it loads a vendor's code into the process, which a host that only runs releases has no reason to do.
+//! Keys held by a PKCS#11 token (PKCS#11 3.0; OASIS): smart cards, HSMs, SoftHSM. Requires the
+//! feature `pkcs11`, because it loads a vendor's code into the process; a host that only runs
+//! releases does not need it.
 //!
-//! The secret half never leaves the token: pgseal asks for `CKM_EDDSA` over the document's encoding. The token is trusted
-//! with its key but not with its answers: a signature counts only when the public key says so.
+//! The secret half never leaves the token: pgseal requests `CKM_EDDSA` over the document's
+//! encoding. The token is trusted with its key but not with its answers: every signature is
+//! verified with the public key.
 
 use std::fmt;
 use std::io;
@@ -25,9 +27,10 @@ use super::signer::{Signer, SignerError};
 use super::token_uri::TokenUri;
 use pgseal_verify::words::count;
 
-/// A key of a token, in a session that is logged in. Dropping it closes the session, which logs out.
+/// A token's key, in a session that is logged in. Dropping it closes the session, which logs out.
 ///
-/// The module itself stays initialized until the process ends: `C_Finalize` would end the sessions of other keys too.
+/// The module stays initialized until the process ends, because `C_Finalize` would also end the
+/// sessions of other keys.
 pub struct TokenKey {
     session: Session,
     key: ObjectHandle,
@@ -35,74 +38,74 @@ pub struct TokenKey {
     name: String,
 }
 
-/// Why a token gives no key.
+/// Error in using a token's key.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// The module can't be loaded, or is none.
+    /// The module can't be loaded, or is not a PKCS#11 module.
     #[error("{path}: not a PKCS#11 module that works here: {reason}", path = path.display())]
     Module {
-        /// Its path.
+        /// Path of the module.
         path: PathBuf,
-        /// What the loader or the module says.
+        /// Error of the loader or the module.
         reason: String,
     },
-    /// No token, or several, are called so.
+    /// No token, or more than one, matches.
     #[error("the module sees {}, of which {found} are the {token}", count(*all, "token"))]
     Token {
-        /// What was asked for.
+        /// The requested token.
         token: String,
-        /// How many are called so.
+        /// Number of matching tokens.
         found: usize,
-        /// How many tokens there are.
+        /// Number of all tokens.
         all: usize,
     },
-    /// No key, or several, are called so.
+    /// No key, or more than one, matches.
     #[error("{token}: {found} Ed25519 {half} keys are called so, one is needed")]
     Key {
-        /// The token.
+        /// Description of the token.
         token: String,
         /// `secret` or `public`.
         half: &'static str,
-        /// How many.
+        /// Number of matching keys.
         found: usize,
     },
-    /// No PIN could be had.
+    /// No PIN is available.
     #[error("{token}: no PIN: {reason}")]
     NoPin {
-        /// The token.
+        /// Description of the token.
         token: String,
-        /// Why.
+        /// Reason for its absence.
         reason: String,
     },
-    /// The PIN is wrong, or was wrong too often.
+    /// The PIN is wrong, or locked after too many failures.
     #[error("{token}: the token refuses the PIN{}", if *.locked { ": it is locked" } else { "" })]
     Pin {
-        /// The token.
+        /// Description of the token.
         token: String,
-        /// Whether no PIN helps any more.
+        /// Whether the PIN is locked.
         locked: bool,
     },
-    /// The public key on the token is none.
+    /// The token's public key is not a valid one.
     #[error("{token}: the key's CKA_EC_POINT: {source}")]
     Point {
-        /// The token.
+        /// Description of the token.
         token: String,
-        /// Why.
+        /// Error of the key's parser.
         source: PublicKeyError,
     },
-    /// Anything else that the module says.
+    /// Any other error of the module.
     #[error("{token}: {reason}")]
     Said {
-        /// The token.
+        /// Description of the token.
         token: String,
-        /// What it says.
+        /// The module's error.
         reason: String,
     },
 }
 
 impl TokenKey {
-    /// Loads the module, finds the token, logs in and finds the key. The PIN is asked for only when the token wants one
-    /// from this side, and not from a pad of its own.
+    /// Loads the module, finds the token, logs in and finds the key. Asks for the PIN only if the
+    /// token requires one from the host, and not from its own PIN pad.
     pub fn open(uri: &TokenUri, pin: impl FnOnce() -> io::Result<Zeroizing<String>>) -> Result<Self, TokenError> {
         let name = uri.to_string();
         let said = |error: Error| TokenError::Said { token: uri.to_string(), reason: reason(&error) };
@@ -129,10 +132,11 @@ impl TokenKey {
 }
 
 impl TokenKey {
-    /// A signature that holds.
+    /// Signs a message and verifies the signature.
     fn checked(&self, message: &[u8]) -> Result<[u8; 64], SignerError> {
         let holder = || self.name.clone();
-        // PKCS#11 3.0, section 2.3.14: without parameters it is Ed25519 of RFC 8032, without context or prehash.
+        // PKCS#11 3.0, section 2.3.14: without parameters, this is Ed25519 of RFC 8032, without
+        // context or prehash.
         let mechanism = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure));
         let signature = self.session.sign(&mechanism, self.key, message);
         let signature = signature.map_err(|error| SignerError::Refused { holder: holder(), reason: reason(&error) })?;
@@ -167,7 +171,7 @@ fn load(uri: &TokenUri) -> Result<Pkcs11, TokenError> {
     let wrong = |error: Error| TokenError::Module { path: uri.module.clone(), reason: reason(&error) };
     let module = Pkcs11::new(&uri.module).map_err(wrong)?;
     match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
-        // Another key of the same module is open in this process.
+        // Another key of this module is already open in this process.
         Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(module),
         Err(error) => Err(wrong(error)),
     }
@@ -177,7 +181,7 @@ fn slot(module: &Pkcs11, uri: &TokenUri) -> Result<Slot, TokenError> {
     let said = |error: Error| TokenError::Said { token: uri.to_string(), reason: reason(&error) };
     let (mut found, mut all) = (Vec::new(), 0);
     for slot in module.get_slots_with_token().map_err(said)? {
-        // SoftHSM always shows one token more, that is not made yet; a card that can't be read is not the one.
+        // SoftHSM always lists one additional, uninitialized token. An unreadable card is skipped.
         let Ok(info) = module.get_token_info(slot) else { continue };
         let is = |wanted: &Option<String>, has: &str| wanted.as_deref().is_none_or(|wanted| wanted == has);
         if info.token_initialized() {
@@ -192,11 +196,12 @@ fn slot(module: &Pkcs11, uri: &TokenUri) -> Result<Slot, TokenError> {
 }
 
 fn log_in(session: &Session, pin: Option<Zeroizing<String>>, token: &str) -> Result<(), TokenError> {
-    // Both copies are wiped when they are dropped; of a &str the library makes one of exact length, and no other.
+    // Both copies are wiped when dropped. From a &str the library makes exactly one copy, of exact
+    // length.
     let pin = pin.map(|pin| AuthPin::from(pin.as_str()));
     let refused = |locked| Err(TokenError::Pin { token: token.to_owned(), locked });
     match session.login(UserType::User, pin.as_ref()) {
-        // The login is the process's, not the session's: another key of this token is open.
+        // A login applies to the whole process: another key of this token is already open.
         Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
         Err(Error::Pkcs11(RvError::PinIncorrect | RvError::PinLenRange | RvError::PinInvalid, _)) => refused(false),
         Err(Error::Pkcs11(RvError::PinLocked, _)) => refused(true),
@@ -222,7 +227,8 @@ fn secret_half(session: &Session, uri: &TokenUri) -> Result<(ObjectHandle, Vec<u
     Ok((key, id.unwrap_or_default()))
 }
 
-/// The public key of the same id (PKCS#11 gives both halves one), or of the same label where there is no id.
+/// The public key with the same id (PKCS#11 gives both halves one), or with the same label if there
+/// is no id.
 fn public_half(session: &Session, uri: &TokenUri, id: Vec<u8>) -> Result<PublicKey, TokenError> {
     let said = |error: Error| TokenError::Said { token: uri.to_string(), reason: reason(&error) };
     let mut template = vec![Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::KeyType(KeyType::EC_EDWARDS)];
@@ -244,7 +250,8 @@ fn public_half(session: &Session, uri: &TokenUri, id: Vec<u8>) -> Result<PublicK
     key_of_point(point).map_err(|source| TokenError::Point { token: uri.to_string(), source })
 }
 
-/// `CKA_EC_POINT`: a DER OCTET STRING of the 32 bytes of RFC 8032, or, with some modules, the 32 bytes.
+/// Parses `CKA_EC_POINT`: a DER OCTET STRING of the 32 bytes of RFC 8032, or, with some modules,
+/// the bare 32 bytes.
 fn key_of_point(point: &[u8]) -> Result<PublicKey, PublicKeyError> {
     let bytes = match point {
         [0x04, 0x20, bytes @ ..] if bytes.len() == 32 => bytes,
@@ -254,7 +261,7 @@ fn key_of_point(point: &[u8]) -> Result<PublicKey, PublicKeyError> {
     PublicKey::from_bytes(bytes.map_err(|_| PublicKeyError::NotEd25519(format!("it has {} bytes", point.len())))?)
 }
 
-/// The error's name: the library's sentences are the specification's paragraphs.
+/// The error's name. The library's own messages are paragraphs of the specification.
 fn reason(error: &Error) -> String {
     match error {
         Error::Pkcs11(code, function) => format!("{function:?}: {code:?}"),

@@ -1,15 +1,17 @@
-//! Which key of which PKCS#11 token: `pkcs11:token=NAME;object=LABEL?module-path=/usr/lib/....so`, of RFC 7512 what
-//! names one key. Everything else is refused: an attribute that is not understood would choose another key.
+//! PKCS#11 URIs that name one key: `pkcs11:token=NAME;object=LABEL?module-path=/usr/lib/....so`, a
+//! subset of RFC 7512. All other attributes are rejected, because an ignored attribute could select
+//! another key.
 //!
-//! Compiled with and without the feature `pkcs11`, so that what is wrong with a URI is said first.
+//! Compiled with and without the feature `pkcs11`, so that errors in a URI are always reported
+//! first.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// A key on a token, and the module that speaks to it.
+/// A key on a token, and the module that gives access to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenUri {
-    /// The vendor's module, a shared library; an absolute path, since its code is loaded.
+    /// The vendor's module, a shared library. The path is absolute, because its code is loaded.
     pub module: PathBuf,
     /// The token's label.
     pub token: Option<String>,
@@ -21,7 +23,7 @@ pub struct TokenUri {
     pub id: Option<Vec<u8>>,
 }
 
-/// Why a text names no key. No value is repeated: it may hold a PIN.
+/// Error in a PKCS#11 URI. It never repeats a value, which may be a PIN.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenUriError {
     /// Another scheme, or none.
@@ -30,27 +32,27 @@ pub enum TokenUriError {
     /// An attribute without a value, or without a name.
     #[error("the PKCS#11 URI holds a part that is not NAME=VALUE")]
     Part,
-    /// A PIN.
+    /// An attribute that gives a PIN.
     #[error("the PKCS#11 URI holds {0}: a PIN is never given by an argument, which others can read")]
     Pin(&'static str),
-    /// An attribute that RFC 7512 or somebody else has, and pgseal has not.
+    /// An attribute that pgseal does not support.
     #[error("the PKCS#11 URI holds an attribute that is not token, serial, object, id, type=private or module-path")]
     Unknown,
-    /// An attribute that stands there twice.
+    /// A repeated attribute.
     #[error("the PKCS#11 URI has {0} twice")]
     Twice(&'static str),
-    /// A value with characters that must be escaped, or that is no text.
+    /// A value with characters that must be escaped, or that is not text.
     #[error("the PKCS#11 URI's {0} holds a character that must be written as %XX (a space is %20)")]
     Escape(&'static str),
-    /// An attribute that has to be there.
+    /// A missing attribute.
     #[error("the PKCS#11 URI lacks {0}")]
     Lacks(&'static str),
-    /// A module's path that depends on where pgseal is started.
+    /// A module path that is relative to the current directory.
     #[error("the PKCS#11 URI's module-path is not an absolute path")]
     Relative,
 }
 
-/// The attributes of RFC 7512, section 2.3, that are taken; and those whose value is a PIN or leads to one.
+/// Accepted attributes of RFC 7512, section 2.3; then those with a PIN or its location.
 const KNOWN: [&str; 6] = ["token", "serial", "object", "id", "type", "module-path"];
 const PINS: [&str; 2] = ["pin-value", "pin-source"];
 
@@ -60,7 +62,7 @@ impl std::str::FromStr for TokenUri {
     fn from_str(text: &str) -> Result<Self, TokenUriError> {
         let rest = text.strip_prefix("pkcs11:").ok_or(TokenUriError::Scheme)?;
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-        // A PIN is named first, whatever else is wrong.
+        // A PIN is reported before any other error.
         for part in path.split(';').chain(query.split('&')) {
             if let Some(pin) = PINS.into_iter().find(|pin| part.split('=').next() == Some(pin)) {
                 return Err(TokenUriError::Pin(pin));
@@ -100,7 +102,7 @@ impl std::str::FromStr for TokenUri {
 }
 
 impl fmt::Display for TokenUri {
-    /// The token, as people call it.
+    /// Describes the token for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.token, &self.serial) {
             (Some(token), None) => write!(f, "PKCS#11 token {token:?}"),
@@ -114,11 +116,12 @@ impl fmt::Display for TokenUri {
 
 fn text_of(value: Option<Vec<u8>>, name: &'static str) -> Result<Option<String>, TokenUriError> {
     let text = value.map(String::from_utf8).transpose().map_err(|_| TokenUriError::Escape(name))?;
-    // A NUL would end a path or a label early, on the module's side.
+    // A NUL would end a path or a label early inside the module.
     if text.as_ref().is_some_and(|text| text.contains('\0')) { Err(TokenUriError::Escape(name)) } else { Ok(text) }
 }
 
-/// Undoes `%XX`; `None` for characters that RFC 7512 (pk11-pchar, pk11-qchar) wants escaped.
+/// Decodes `%XX`. Returns `None` for characters that RFC 7512 (pk11-pchar, pk11-qchar) requires to
+/// be escaped.
 fn decode(text: &str, in_query: bool) -> Option<Vec<u8>> {
     let plain: &[u8] = if in_query { b"-._~:[]@!$'()*+,=/?|" } else { b"-._~:[]@!$'()*+,=&" };
     let (mut out, mut bytes) = (Vec::new(), text.bytes());

@@ -1,5 +1,5 @@
-//! What is wrong with approvals, notarisations and time stamps. All of these are refused, also where nobody asks for them:
-//! what can't be checked can't stay.
+//! Defects of approvals, notarisations and time stamps. A bundle with any of them is rejected, even
+//! if the addition is not needed: an unverifiable addition must not stay.
 
 use pgseal_verify::format::statement::PAYLOAD_TYPE;
 use pgseal_verify::format::{json, trust_document};
@@ -13,20 +13,20 @@ use crate::tar::{Member, Tar};
 
 const INVALID: &str = "is not valid";
 
-/// All of them.
+/// Every defect of additions.
 pub fn all() -> Vec<Defect> {
     [members(), statements(), notarisations(), stamps(), trusts()].into_iter().flatten().collect()
 }
 
 impl Good {
-    /// The good bundle with an approval of the first approver, bent.
+    /// The good bundle with a modified approval by the first approver.
     fn approval(&self, change: impl FnOnce(&mut Value)) -> Vec<u8> {
         let mut said = approval(&self.bundle, "l2");
         change(&mut said);
         say(&self.bundle, &self.first, &said)
     }
 
-    /// The same, bent as text.
+    /// Like [`Self::approval`], modified as text.
     fn approval_spelled(&self, from: &str, to: &str) -> Vec<u8> {
         let canonical = json::to_canonical(&approval(&self.bundle, "l2")).expect("only integers");
         let text = String::from_utf8(canonical).expect("JSON is text");
@@ -34,7 +34,7 @@ impl Good {
         say_bytes(&self.bundle, &self.first, text.replacen(from, to, 1).as_bytes())
     }
 
-    /// The bundle with everything that people add, bent.
+    /// The bundle with every kind of addition, modified.
     fn approved_with(&self, change: impl FnOnce(&mut Tar)) -> Vec<u8> {
         let mut tar = Tar::of(&self.approved);
         change(&mut tar);
@@ -147,7 +147,7 @@ fn members() -> Vec<Defect> {
     ]
 }
 
-/// Approvals that are not what they seem.
+/// Invalid approvals.
 fn statements() -> Vec<Defect> {
     const FOREIGN: &str = "names another release or target";
     vec![
@@ -266,7 +266,7 @@ fn statements() -> Vec<Defect> {
     ]
 }
 
-/// Notarisations that are not what they seem.
+/// Invalid notarisations.
 fn notarisations() -> Vec<Defect> {
     vec![
         bundle(
@@ -304,7 +304,7 @@ fn notarisations() -> Vec<Defect> {
     ]
 }
 
-/// Time stamps that prove nothing.
+/// Invalid time stamps.
 fn stamps() -> Vec<Defect> {
     vec![
         bundle(
@@ -382,7 +382,7 @@ fn stamps() -> Vec<Defect> {
     ]
 }
 
-/// Trust roots by which time and evidence are judged.
+/// Trust roots with invalid authorities or time rules.
 fn trusts() -> Vec<Defect> {
     const ORDER: &str = "is there twice, out of order, or its id is not the digest of its certificate";
     vec![

@@ -1,4 +1,4 @@
-//! A real ssh-agent on a socket of its own, and things that only pretend to be one.
+//! A real ssh-agent on a separate socket, and impostors of one.
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -11,19 +11,19 @@ use tempfile::TempDir;
 
 use crate::site::outcome;
 
-/// An ssh-agent; it ends with its owner, however that ends.
+/// An ssh-agent; it ends when this value is dropped.
 pub struct Agent {
     dir: TempDir,
     child: Child,
 }
 
 impl Agent {
-    /// Starts one and waits until it answers.
+    /// Starts an agent and waits until it accepts connections.
     pub fn start() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let socket = dir.path().join("agent");
         let mut command = Command::new("ssh-agent");
-        // -D: in the foreground, so that it is our child.
+        // -D runs it in the foreground, as our child.
         command.arg("-D").arg("-a").arg(&socket).stdin(Stdio::null()).stdout(Stdio::null());
         let child = command.spawn().expect("ssh-agent (Debian: openssh-client) is installed");
         let agent = Self { dir, child };
@@ -39,7 +39,7 @@ impl Agent {
         self.dir.path().join("agent")
     }
 
-    /// A new key by ssh-keygen, not yet in the agent: its secret file, and its public line.
+    /// Creates a key by ssh-keygen, outside the agent. Returns its secret file and its public line.
     pub fn new_key(&self, name: &str, kind: &[&str]) -> (PathBuf, String) {
         let path = self.dir.path().join(name);
         let mut command = Command::new("ssh-keygen");
@@ -49,26 +49,25 @@ impl Agent {
         (path, public)
     }
 
-    /// Puts a key into the agent.
+    /// Adds a key to the agent.
     pub fn add(&self, key: &Path) {
         self.ssh_add().arg("-q").arg(key).status().expect("ssh-add runs").success().then_some(()).expect("it is added");
     }
 
-    /// `ssh-add`, talking to this agent.
+    /// `ssh-add`, connected to this agent.
     pub fn ssh_add(&self) -> Command {
         let mut command = Command::new("ssh-add");
         command.env("SSH_AUTH_SOCK", self.socket()).stdin(Stdio::null());
         command
     }
 
-    /// A new Ed25519 key that the agent has.
+    /// Creates an Ed25519 key and adds it to the agent.
     pub fn with_key(&self) -> PublicKey {
         let (path, line) = self.new_key("id", &["ed25519"]);
         self.add(&path);
         PublicKey::from_text(&line).expect("ssh-keygen writes a public key")
     }
 
-    /// Ends it now.
     pub fn stop(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
@@ -77,13 +76,14 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        // Already gone is as good.
+        // The agent may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Something at a socket that takes questions and answers what `answers` gives for each; nothing for `None`.
+/// A fake agent: it sends the result of `answers` for each request, or leaves the request
+/// unanswered for `None`.
 pub struct Impostor {
     dir: TempDir,
 }
@@ -93,7 +93,7 @@ impl Impostor {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let listener = UnixListener::bind(dir.path().join("agent")).expect("a fresh socket");
         std::thread::spawn(move || {
-            // Connections without an answer stay open to the end of the test: they hang.
+            // Connections without an answer stay open to the end of the test.
             let mut hanging = Vec::new();
             for mut stream in listener.incoming().map_while(Result::ok) {
                 let mut length = [0; 4];

@@ -1,4 +1,5 @@
-//! A real browser, headless, driven over its own pipe (the DevTools protocol): no driver program, no library.
+//! A real headless browser, driven directly over a pipe by the DevTools protocol, without a driver
+//! program or library.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -6,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
-/// Programs that are Chromium, the lean one first.
+/// Names of Chromium's program, the leanest first.
 const PROGRAMS: [&str; 5] = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome"];
 
 /// A running browser with one page.
@@ -16,12 +17,12 @@ pub struct Browser {
     out: BufReader<ChildStdout>,
     session: Option<String>,
     next: u64,
-    /// Addresses that were asked for since the last page was opened.
+    /// Addresses requested since the last page was opened.
     requests: Vec<String>,
     _profile: tempfile::TempDir,
 }
 
-/// The browser's program: `PGSEAL_BROWSER`, else what is in PATH.
+/// The browser's program: `PGSEAL_BROWSER`, else the first in PATH.
 pub fn program() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("PGSEAL_BROWSER").filter(|path| !path.is_empty()) {
         return Some(named.into());
@@ -35,12 +36,14 @@ pub fn program() -> Option<PathBuf> {
 impl Browser {
     pub fn start(program: &Path) -> Self {
         let profile = tempfile::tempdir().unwrap();
-        // It reads commands from descriptor 3 and answers on 4; our ends of its standard input and output become those.
+        // The browser reads commands from descriptor 3 and answers on 4. The shell connects these
+        // to its standard input and output.
         let mut command = Command::new("sh");
         command.args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1"]).arg(program);
         command.args(["--headless", "--remote-debugging-pipe", "--disable-gpu", "--hide-scrollbars", "--no-first-run"]);
         command.args(["--disable-background-networking", "--disable-dev-shm-usage", "--force-color-profile=srgb"]);
-        // As root its sandbox can't start. It only opens pages that the test has just written.
+        // As root, the browser's sandbox can't start. It only opens pages that the test has just
+        // written.
         command.arg("--no-sandbox").arg(format!("--user-data-dir={}", profile.path().display()));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (into, out) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
@@ -64,13 +67,13 @@ impl Browser {
         self.until("Page.loadEventFired");
     }
 
-    /// On a screen or on paper.
+    /// Emulates a medium, `screen` or `print`, light or dark.
     pub fn media(&mut self, media: &str, dark: bool) {
         let scheme = json!([{ "name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" } }]);
         self.ask("Emulation.setEmulatedMedia", json!({ "media": media, "features": scheme }));
     }
 
-    /// What an expression gives; a promise is waited for.
+    /// Evaluates an expression; a promise is awaited.
     pub fn evaluate(&mut self, expression: &str) -> Value {
         let how = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         let answer = self.ask("Runtime.evaluate", how);
@@ -78,22 +81,22 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
-    /// Addresses that the page asked for, besides itself.
+    /// Addresses that the page requested, besides its own.
     pub fn requests(&mut self, file: &Path) -> Vec<String> {
-        // What is under way is told before the answer to this.
+        // Events of in-flight requests arrive before this answer.
         self.evaluate("new Promise(done => setTimeout(() => done(1), 50))");
         let own = format!("file://{}", file.display());
         self.requests.iter().filter(|address| **address != own).cloned().collect()
     }
 
-    /// The whole page as a picture (PNG).
+    /// Writes a picture of the whole page (PNG).
     pub fn picture(&mut self, into: &Path) {
         use base64ct::{Base64, Encoding};
         let shot = self.ask("Page.captureScreenshot", json!({ "captureBeyondViewport": true }));
         std::fs::write(into, Base64::decode_vec(shot["data"].as_str().unwrap()).unwrap()).unwrap();
     }
 
-    /// The page as it is printed (PDF), in base64.
+    /// The printed page (PDF), in base64.
     pub fn print(&mut self) -> String {
         let printed = self.ask("Page.printToPDF", json!({ "printBackground": false }));
         printed["data"].as_str().unwrap().to_owned()

@@ -1,4 +1,4 @@
-//! Releases of tests, from memory to the bytes of a bundle.
+//! Builds bundles from releases in memory.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -52,7 +52,7 @@ transaction = "release"
 file = "rollback/01_table.sql"
 "#;
 
-/// A small release: a gate, one tier, and the way back.
+/// A small release: a gate, one tier, and a rollback script.
 pub fn small() -> Files {
     [
         ("release.toml", RELEASE_TOML),
@@ -65,7 +65,7 @@ pub fn small() -> Files {
     .into()
 }
 
-/// The small release with one file more, or another content of one.
+/// The small release with one file added or replaced.
 pub fn small_with(path: &str, content: &[u8]) -> Files {
     let mut files = small();
     files.insert(path.to_owned(), content.to_vec());
@@ -103,7 +103,8 @@ fn seal(definition: Definition, keys: &[SecretKey]) -> Vec<u8> {
     unsigned.sign(keys).write(Vec::new()).expect("memory")
 }
 
-/// Puts another statement into a bundle, signed by `key` alone: what is wrong is then signed by somebody who may sign.
+/// Replaces a bundle's statement, signed by `key` alone, so that a defect carries a valid
+/// signature.
 pub fn resign(bundle: &[u8], statement: &[u8], key: &SecretKey) -> Vec<u8> {
     let mut tar = Tar::of(bundle);
     let first_file = tar.first_file();
@@ -113,19 +114,19 @@ pub fn resign(bundle: &[u8], statement: &[u8], key: &SecretKey) -> Vec<u8> {
     tar.bytes()
 }
 
-/// Bends the statement as JSON, writes it canonically, and signs it.
+/// Modifies the statement as JSON, serializes it canonically, and signs it.
 pub fn bend(bundle: &[u8], key: &SecretKey, change: impl FnOnce(&mut Value)) -> Vec<u8> {
     let mut statement: Value = serde_json::from_slice(&statement(bundle)).expect("a statement is JSON");
     change(&mut statement);
     resign(bundle, &json::to_canonical(&statement).expect("only integers"), key)
 }
 
-/// The statement of a bundle, as bytes.
+/// The bytes of a bundle's statement.
 pub fn statement(bundle: &[u8]) -> Vec<u8> {
     Tar::of(bundle).member("statement.json").content.clone()
 }
 
-/// Why a file was refused, as the two classes that have exit codes of their own.
+/// Rejection of a bundle, by the class that sets the exit code.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// Exit 10.
@@ -136,23 +137,23 @@ pub enum Refused {
     NotAuthentic(AuthenticateError),
 }
 
-/// The moment by which tests judge keys.
+/// The time by which tests judge keys.
 pub fn now() -> When {
     When::At(time("2026-11-21T12:00:00Z"))
 }
 
-/// The whole way from bytes to what may be believed.
+/// Parses and authenticates a bundle at [`now`].
 pub fn open<'r>(bytes: &[u8], root: &'r TrustRoot) -> Result<AuthenticatedBundle<'r>, Refused> {
     open_at(bytes, root, now())
 }
 
-/// The same by another time.
+/// Parses and authenticates a bundle at another time.
 pub fn open_at<'r>(bytes: &[u8], root: &'r TrustRoot, when: When) -> Result<AuthenticatedBundle<'r>, Refused> {
     let parsed = UntrustedBundle::parse(Box::new(InMemory(bytes.into()))).map_err(Refused::Malformed)?;
     parsed.authenticate(root, when).map_err(Refused::NotAuthentic)
 }
 
-/// The error of a file that must not be believed.
+/// The error of a bundle that must be rejected.
 pub fn refusal(bytes: &[u8], root: &TrustRoot) -> Refused {
     match open(bytes, root) {
         Ok(_) => panic!("a bundle that must be refused was accepted"),

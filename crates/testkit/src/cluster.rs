@@ -1,4 +1,4 @@
-//! Real PostgreSQL for tests: a throwaway cluster, and databases in it with names of their own.
+//! Real PostgreSQL for tests: a throwaway cluster, with uniquely named databases.
 //!
 //! ```ignore
 //! let db = Cluster::shared().database("gate");            // empty, dropped with `db`
@@ -36,7 +36,7 @@ pub struct TestDatabase<'c> {
     name: String,
 }
 
-/// The server programs as the tests find them: `PGSEAL_POSTGRES_BIN`, PATH, Debian's directories.
+/// Finds the server programs in `PGSEAL_POSTGRES_BIN`, PATH, or Debian's directories.
 pub fn programs() -> ServerPrograms {
     let explicit = env::var_os("PGSEAL_POSTGRES_BIN").map(PathBuf::from);
     match ServerPrograms::search(explicit.as_deref(), env::var_os("PATH").as_deref()) {
@@ -45,7 +45,8 @@ pub fn programs() -> ServerPrograms {
     }
 }
 
-/// The programs of every version that is to be tested: the directories in `PGSEAL_POSTGRES_BINS`, else those of [`programs`].
+/// The programs of every version under test: the directories in `PGSEAL_POSTGRES_BINS`, else those
+/// of [`programs`].
 pub fn all_programs() -> Vec<ServerPrograms> {
     let Some(list) = env::var_os("PGSEAL_POSTGRES_BINS") else { return vec![programs()] };
     let found =
@@ -54,18 +55,19 @@ pub fn all_programs() -> Vec<ServerPrograms> {
 }
 
 impl Cluster {
-    /// The one cluster of this test binary. A static is never dropped: the server's supervisor removes it when the process ends.
+    /// The shared cluster of this test binary. A static is never dropped; the server's supervisor
+    /// removes it when the process ends.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
         SHARED.get_or_init(Self::own)
     }
 
-    /// A cluster of the test's own, for a database whose name matters and for tests that hurt the server.
+    /// A separate cluster, for a database with a fixed name and for tests that harm the server.
     pub fn own() -> Self {
         Self::of(&programs())
     }
 
-    /// A cluster of the version of these programs.
+    /// A cluster that runs the given programs' version.
     pub fn of(programs: &ServerPrograms) -> Self {
         let server = ThrowawayServer::start(programs, Some(&env::temp_dir()));
         let server = server.unwrap_or_else(|error| panic!("{}", chain(&error)));
@@ -73,12 +75,11 @@ impl Cluster {
         Self { server, templates: Mutex::default() }
     }
 
-    /// The server.
     pub fn server(&self) -> &ThrowawayServer {
         &self.server
     }
 
-    /// An empty database whose name begins with `prefix` and exists once.
+    /// An empty database with a unique name that begins with `prefix`.
     pub fn database(&self, prefix: &str) -> TestDatabase<'_> {
         self.database_named(&unique(prefix))
     }
@@ -88,17 +89,18 @@ impl Cluster {
         self.copy_of("template1", name.to_owned())
     }
 
-    /// The database `name`, made and given to `load` the first time, as a template for others.
+    /// The name of a template database, created and passed to `load` on first use.
     ///
-    /// `load` fills it by whatever means the test has and closes its connections. Other threads wait for it.
+    /// `load` fills it by any means and closes its connections. Other threads wait for it.
     pub fn template<'n>(&self, name: &'n str, load: impl FnOnce(&TestDatabase<'_>)) -> &'n str {
-        // A `load` that panicked has left no template behind, so a poisoned lock is still true.
+        // A panic in `load` registers no template, so the set is valid even if the lock is
+        // poisoned.
         let mut templates = self.templates.lock().unwrap_or_else(PoisonError::into_inner);
         if !templates.contains(name) {
             let database = self.database_named(name);
             load(&database);
             templates.insert(name.to_owned());
-            // A template stays as long as the cluster.
+            // A template exists as long as the cluster.
             std::mem::forget(database);
         }
         name
@@ -111,7 +113,7 @@ impl Cluster {
 }
 
 impl<'c> TestDatabase<'c> {
-    /// A copy of the database `template`, with a name that begins with `prefix`.
+    /// A copy of the database `template`, with a unique name that begins with `prefix`.
     pub fn from_template(cluster: &'c Cluster, template: &str, prefix: &str) -> Self {
         cluster.copy_of(template, unique(prefix))
     }
@@ -121,27 +123,26 @@ impl<'c> TestDatabase<'c> {
         cluster.copy_of(template, name.to_owned())
     }
 
-    /// Its name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What to give to `--db`.
+    /// The value for `--db`.
     pub fn url(&self) -> String {
         self.cluster.server.url(&self.name)
     }
 
-    /// How to connect, in libpq's keywords and values.
+    /// The connection string in libpq's keywords and values.
     pub fn connection(&self) -> String {
         self.cluster.server.connection(&self.name)
     }
 
-    /// A new connection as the superuser.
+    /// Connects as the superuser.
     pub fn client(&self) -> Client {
         Client::connect(&self.connection(), NoTls).unwrap()
     }
 
-    /// The first column of the first row, as text. Every query of a test that asks for one value.
+    /// Runs a query and returns the first column of the first row, as text.
     pub fn ask(&self, query: &str) -> String {
         let rows = self.client().simple_query(query).unwrap();
         let row = rows.iter().find_map(|message| match message {
@@ -154,16 +155,17 @@ impl<'c> TestDatabase<'c> {
 
 impl Drop for TestDatabase<'_> {
     fn drop(&mut self) {
-        // The test may have stopped the server; what is left goes with the cluster.
+        // The test may have stopped the server; the cluster's removal deletes the rest.
         let _ = self.cluster.server.drop_database(&self.name);
     }
 }
 
-/// The role that the tests ask gates and probes as: it may only read.
+/// The read-only role of the tests for gates and probes.
 pub const GATE_USER: &str = "gate_reader";
 
-/// Before PostgreSQL 14 there is no role that reads all data; there it is given what the superuser makes, in every database
-/// that is copied from this one.
+/// Creates the gate role. PostgreSQL has a role that reads all data since version 14. In older
+/// versions, default privileges grant access to objects that the superuser creates in any database
+/// copied from this one.
 fn make_gate_role(connection: &str) {
     let sql = format!(
         "create role {GATE_USER} login;

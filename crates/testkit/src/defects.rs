@@ -1,4 +1,4 @@
-//! Every way in which a bundle is wrong that has a vector below `tests/vectors`, and how to make it.
+//! The bundle defects that have a vector below `tests/vectors`, with code that builds each.
 
 use serde_json::{Value, json};
 
@@ -15,21 +15,20 @@ use crate::people::{AT, approval, authority, notarisation, say, signature, stamp
 use crate::tar::{Member, Tar};
 use crate::tsa::{P256, Tsa};
 
-/// One defect.
 pub struct Defect {
     /// The vector's folder, without `_fail`.
     pub name: &'static str,
-    /// What is broken, and by which rule it is refused.
+    /// The defect, and the rule that rejects it.
     pub why: &'static str,
     /// The exit code of `pgseal verify --contents`.
     pub exit: i32,
     /// A part of the error line that does not depend on keys.
     pub error: &'static str,
-    /// The bundle or the trust root that has it.
+    /// Builds the defective bundle or trust root.
     pub make: Make,
 }
 
-/// What a defect is in.
+/// The defective file, and a function that builds it.
 pub enum Make {
     /// The bundle; the trust root is a good one.
     Bundle(fn(&Good) -> Vec<u8>),
@@ -47,11 +46,11 @@ pub struct Good {
     pub root: SecretKey,
     /// Signs releases.
     pub release: SecretKey,
-    /// May sign releases too, and did not.
+    /// Has the release role, but did not sign.
     pub second: SecretKey,
     /// Has another role.
     pub receipt: SecretKey,
-    /// Is not in the trust root.
+    /// Not in the trust root.
     pub stranger: SecretKey,
     /// Approves as `l2`.
     pub first: SecretKey,
@@ -59,19 +58,19 @@ pub struct Good {
     pub other: SecretKey,
     /// Approves as `l4`.
     pub owner: SecretKey,
-    /// Says which signatures it saw.
+    /// Signs notarisations.
     pub notary: SecretKey,
-    /// The one time stamping authority of the trust root.
+    /// The trust root's only time stamping authority.
     pub tsa: Tsa,
     /// An authority that the trust root does not list.
     pub strange_tsa: Tsa,
     /// A small release, signed by `release`.
     pub bundle: Vec<u8>,
-    /// The same with approvals by `first` and `owner`, notarised, and with a time stamp for the release's signature.
+    /// The same release: approved by `first` and `owner`, notarised, its signature time-stamped.
     pub approved: Vec<u8>,
 }
 
-/// Whose keys [`Good::new`] takes.
+/// Owners of the keys for [`Good::new`], in order.
 pub const KEYS: [&str; 9] = ["root", "release", "second", "receipt", "stranger", "first", "other", "owner", "notary"];
 
 impl Good {
@@ -101,7 +100,7 @@ impl Good {
         }
     }
 
-    /// The trust root, to bend.
+    /// The trust root, for modification.
     pub fn draft(&self) -> Draft<'_> {
         let roles: [(&str, u8, &[&SecretKey]); 5] = [
             ("release", 1, &[&self.release, &self.second]),
@@ -125,17 +124,17 @@ impl Good {
         tar.bytes()
     }
 
-    /// The tier's member, bent.
+    /// The bundle with a modified tier member.
     fn tier(&self, change: impl FnOnce(&mut Member)) -> Vec<u8> {
         self.with(|tar| change(tar.member(TIER)))
     }
 
-    /// The statement, bent as JSON and signed.
+    /// The bundle with a statement modified as JSON, signed.
     fn bent(&self, change: impl FnOnce(&mut Value)) -> Vec<u8> {
         bend(&self.bundle, &self.release, change)
     }
 
-    /// The statement, bent as text and signed.
+    /// The bundle with a statement modified as text, signed.
     fn spelled(&self, from: &str, to: &str) -> Vec<u8> {
         let text = String::from_utf8(statement(&self.bundle)).expect("JSON is text");
         assert!(text.contains(from), "{from} is in the statement");
@@ -146,7 +145,7 @@ impl Good {
         signature_name(&self.release)
     }
 
-    /// A bundle with a compressed file, whose stored bytes and signed size and digest are made of the true ones.
+    /// A bundle with a compressed file; `change` modifies its stored bytes and signed entry.
     fn gzipped(&self, change: impl FnOnce(&[u8], &mut Vec<u8>, &mut Value)) -> Vec<u8> {
         let content = b"-- a line that shrinks well\n".repeat(3000);
         let unsigned = pack(&small_with("executor/big.sql", &content), &[]);
@@ -171,7 +170,6 @@ fn signature_name(key: &SecretKey) -> String {
     format!("signatures/{}.sig", key.public_key().id())
 }
 
-/// All of them.
 pub fn all() -> Vec<Defect> {
     let parts = [
         archive(),
@@ -202,7 +200,7 @@ pub fn trust(name: &'static str, error: &'static str, why: &'static str, make: f
     Defect { name, why, exit: 11, error, make: Make::Trust(make) }
 }
 
-/// The archive as a whole: one encoding, and nothing before, between or after its members.
+/// The archive as a whole: one encoding, and no bytes before, between or after its members.
 fn archive() -> Vec<Defect> {
     const AFTER: &str = "bytes after the end of the archive";
     const CUT: &str = "the file is cut off";
@@ -313,7 +311,8 @@ fn archive() -> Vec<Defect> {
     ]
 }
 
-/// Headers: type '0', mode 0644, no owner, no time, empty link and prefix, octal size, the right checksum.
+/// Headers: type '0', mode 0644, no owner, no time, empty link and prefix, octal size, the right
+/// checksum.
 fn headers() -> Vec<Defect> {
     const FORM: &str = "differs from its one permitted form";
     const SIZE: &str = "the size field is not eleven octal digits";
@@ -432,7 +431,7 @@ fn headers() -> Vec<Defect> {
     ]
 }
 
-/// Names: plain segments, at most 100 bytes, none that the format keeps for itself.
+/// Names: plain segments, at most 100 bytes, none reserved by the format.
 fn names() -> Vec<Defect> {
     const SEGMENT: &str = "has a segment";
     vec![
@@ -618,7 +617,7 @@ fn files() -> Vec<Defect> {
     ]
 }
 
-/// Statements of other shapes, signed by a key that may sign.
+/// Malformed statements, signed by a release key.
 fn statements() -> Vec<Defect> {
     const SPELLING: &str = "JSON is not canonical";
     vec![
@@ -724,7 +723,7 @@ fn statements() -> Vec<Defect> {
     ]
 }
 
-/// `subject` and `files` must say the same, or two readers would see two releases.
+/// `subject` and `files` must match, or two readers would see two releases.
 fn lists() -> Vec<Defect> {
     const DIFFER: &str = "subject and files lists differ";
     vec![
@@ -767,7 +766,8 @@ fn lists() -> Vec<Defect> {
     ]
 }
 
-/// Compressed files: exactly one member, of the signed size and digest. The stored bytes themselves are signed.
+/// Compressed files: exactly one member, of the signed size and digest. The stored bytes themselves
+/// are signed.
 fn gzips() -> Vec<Defect> {
     vec![
         bundle(
@@ -820,7 +820,7 @@ fn gzips() -> Vec<Defect> {
     ]
 }
 
-/// Trust roots that don't hold, or don't vouch for a good bundle.
+/// Invalid trust roots, and valid ones that reject a good bundle.
 fn trusts() -> Vec<Defect> {
     let mut all = vec![
         trust(
@@ -998,7 +998,7 @@ pub fn list<'v>(value: &'v mut Value, pointer: &str) -> &'v mut Vec<Value> {
     value.pointer_mut(pointer).and_then(Value::as_array_mut).expect("a list of the document")
 }
 
-/// The same bundle with a valid signature of another key, at its place.
+/// Inserts a valid signature of another key in member order.
 pub fn add_signature(bundle: &[u8], key: &SecretKey) -> Vec<u8> {
     let mut tar = Tar::of(bundle);
     tar.add(Member::new(&signature_name(key), &key.sign(PAYLOAD_TYPE, &statement(bundle))));

@@ -1,32 +1,34 @@
-//! What a database is, in a few hashes: everything but pgseal's own schema. Cheaper than a dump, and asked of the server
-//! itself, so that no client program of its version is needed.
+//! Hashes a database's definitions and rows, except pgseal's own schema. Cheaper than a dump, and
+//! computed by the server, so that no client program of its version is needed.
 
 use std::collections::BTreeMap;
 
 use postgres::{Client, SimpleQueryMessage};
 
-/// The definition of every object by kind and name, and the rows of every table: `table public.widgets` -> a hash.
+/// The definition of every object by kind and name, and the rows of every table: `table
+/// public.widgets` -> a hash.
 pub type Fingerprint = BTreeMap<String, String>;
 
-/// Schemas whose objects are nobody's change.
+/// Excludes schemas that belong to no release.
 const NOT_OURS: &str = "n.nspname not in ('pgseal', 'information_schema') and n.nspname !~ '^pg_(catalog|toast|temp)'";
 
-/// Takes it. Columns of moments are left out of the rows: two runs never agree on them.
+/// Takes a fingerprint. Timestamp columns are left out of the rows, because two runs never agree on
+/// them.
 pub fn take(client: &mut Client) -> Result<Fingerprint, postgres::Error> {
     take_without(client, &[])
 }
 
-/// As [`take`], but for the rows of these tables.
+/// Like [`take`], without the rows of these tables.
 pub fn take_without(client: &mut Client, tables: &[&str]) -> Result<Fingerprint, postgres::Error> {
     let mut found = Fingerprint::new();
     for sql in definitions() {
         for row in rows(client, &sql)? {
-            // The same name twice (an overloaded function) must not hide one of the two.
+            // Objects with one name are combined, so that none hides another.
             found.entry(row[0].clone()).or_default().push_str(&row[1]);
         }
     }
     let lists = rows(client, &columns())?;
-    // Tables whose every column is left out have only a number of rows.
+    // A table without remaining columns contributes only its number of rows.
     let one = |row: &Vec<String>| {
         let (table, columns) = (&row[0], if row[1].is_empty() { "1" } else { &row[1] });
         format!(
@@ -42,7 +44,7 @@ pub fn take_without(client: &mut Client, tables: &[&str]) -> Result<Fingerprint,
     Ok(found)
 }
 
-/// The first few differences, for a person.
+/// The first few differences, for people.
 pub fn difference(expected: &Fingerprint, found: &Fingerprint) -> String {
     let names = expected.keys().chain(found.keys()).collect::<std::collections::BTreeSet<_>>();
     let differ = names.into_iter().filter(|name| expected.get(*name) != found.get(*name));
@@ -100,7 +102,7 @@ fn columns() -> String {
         .replace("NOT_OURS", NOT_OURS)
 }
 
-/// Rows of text; NULL is the empty text.
+/// Rows as text; NULL becomes the empty text.
 pub fn rows(client: &mut Client, sql: &str) -> Result<Vec<Vec<String>>, postgres::Error> {
     let row = |message| match message {
         SimpleQueryMessage::Row(row) => {

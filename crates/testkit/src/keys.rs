@@ -1,4 +1,5 @@
-//! Keys and trust roots of tests. No secret key is ever a file of the repository: these come from a word, in memory.
+//! Keys and trust roots for tests. The repository holds no secret key files: test keys are derived
+//! from a word, in memory.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -16,13 +17,13 @@ use pgseal_verify::format::trust_document::{PAYLOAD_TYPE, Policy, TrustDocument}
 use pgseal_verify::format::wire::V1;
 use serde_json::Value;
 
-/// The key of a word: the same in every run, so that Ed25519 makes the same signatures.
+/// The key derived from a word. It is the same in every run, so Ed25519 signatures are too.
 pub fn key(word: &str) -> SecretKey {
     let dir = tempfile::tempdir().expect("a temporary directory");
     SecretKey::read(&key_file(dir.path(), word), || unreachable!("the key is not encrypted")).expect("a fresh key file")
 }
 
-/// The same key as a file `WORD.key` in `dir`, mode 0600.
+/// Writes that key as `WORD.key` in `dir`, mode 0600.
 pub fn key_file(dir: &Path, word: &str) -> PathBuf {
     let pem = SigningKey::from_bytes(&seed(word)).to_pkcs8_pem(Default::default()).expect("a key has a PEM form");
     let path = dir.join(format!("{word}.key"));
@@ -36,14 +37,14 @@ pub fn seed(word: &str) -> [u8; 32] {
     *Digest::of(format!("pgseal test key {word}").as_bytes()).as_bytes()
 }
 
-/// A trust document in the making: roles with their keys, as JSON that a test may bend.
+/// A draft of a trust document: roles with their keys, as JSON for modification.
 pub struct Draft<'k> {
     pub document: Value,
     pub root_keys: Vec<&'k SecretKey>,
 }
 
 impl<'k> Draft<'k> {
-    /// One root key, and roles as `(name, threshold, keys)`.
+    /// Creates a draft with one root key, and roles as `(name, threshold, keys)`.
     pub fn new(root: &'k SecretKey, roles: &[(&str, u8, &[&SecretKey])]) -> Self {
         let mut thresholds = BTreeMap::from([(name("root"), 1)]);
         let mut keys = vec![new_key("root", root)];
@@ -66,26 +67,26 @@ impl<'k> Draft<'k> {
         self.root_keys.iter().map(|key| (key.public_key().id(), key.sign(PAYLOAD_TYPE, bytes))).collect()
     }
 
-    /// Signs and loads it.
+    /// Signs and loads the document.
     pub fn load(&self) -> Result<TrustRoot, TrustError> {
         let bytes = self.bytes();
         TrustRoot::load(&bytes, &self.signatures(&bytes))
     }
 
-    /// The entry of a key, to bend.
+    /// The entry of a key, for modification.
     pub fn entry(&mut self, key: &SecretKey) -> &mut Value {
         let id = key.public_key().id().to_string();
         let keys = self.document["keys"].as_array_mut().expect("keys is a list");
         keys.iter_mut().find(|entry| entry["id"] == id.as_str()).expect("the key is in the document")
     }
 
-    /// Writes `trust.json` and its signatures into `dir`, unchecked.
+    /// Writes `trust.json` and its signatures into `dir`, without validation.
     pub fn write(&self, dir: &Path) -> PathBuf {
         let signatures = self.signatures(&self.bytes());
         self.write_with(dir, signatures.into_iter().map(|(id, bytes)| (id, bytes.to_vec())))
     }
 
-    /// The same with signatures of any form.
+    /// Like [`Self::write`], with signatures of any length.
     pub fn write_with(&self, dir: &Path, signatures: impl IntoIterator<Item = (KeyId, Vec<u8>)>) -> PathBuf {
         let (path, sigs) = (dir.join("trust.json"), dir.join("trust.json.sigs"));
         std::fs::create_dir_all(&sigs).expect("the directory is writable");

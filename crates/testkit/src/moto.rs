@@ -1,15 +1,15 @@
-//! A real server that speaks as S3: moto's, in a process of its own, on a port of its own.
+//! A real server of the S3 protocol: moto's, in a separate process, on a separate port.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// Who asks. A server without users takes anybody.
+/// The access key id. A server without users accepts any.
 pub const KEY_ID: &str = "AKIATESTERSKEYID";
-/// It must never be seen again.
+/// The secret, which must never appear in output.
 pub const SECRET: &str = "a-secret-that-nobody-prints";
 
-/// The Python that `./test` makes.
+/// The Python that `./test` installs.
 pub fn python() -> PathBuf {
     let named = std::env::var_os("PGSEAL_PYTHON").filter(|path| !path.is_empty());
     named.map(PathBuf::from).expect(
@@ -17,7 +17,7 @@ pub fn python() -> PathBuf {
     )
 }
 
-/// Runs a script; what it printed.
+/// Runs a script and returns its output.
 pub fn script(text: &str, args: &[&str]) -> String {
     let output = Command::new(python()).args(["-c", text]).args(args).stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -36,7 +36,7 @@ impl Moto {
         Self::with(&[], &[])
     }
 
-    /// With more arguments, and more in its environment.
+    /// Starts a server with more arguments and environment variables.
     pub fn with(args: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(python());
         command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]).args(args);
@@ -49,12 +49,12 @@ impl Moto {
                 break address.trim().to_owned();
             }
         };
-        // It logs every request, and would wait for a reader.
+        // The server logs every request, and would block without a reader.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, address }
     }
 
-    /// Makes a bucket with everything that is below a directory.
+    /// Creates a bucket with every file below a directory.
     pub fn upload(&self, dir: &Path, bucket: &str, prefix: &str) {
         self.ask(
             "from pathlib import Path\n\
@@ -76,13 +76,13 @@ impl Moto {
         script(&format!("{start}{text}"), &args)
     }
 
-    /// What a program needs to know to ask this server, and nothing of the tester's own clouds.
+    /// Sets the environment for this server, and removes that of the tester's own clouds.
     pub fn told<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         at(&self.address, command)
     }
 }
 
-/// The same for any address.
+/// Like [`Moto::told`], for any address.
 pub fn at<'a>(address: &str, command: &'a mut Command) -> &'a mut Command {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();

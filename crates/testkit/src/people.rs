@@ -1,5 +1,5 @@
-//! What people add to a release: approvals, notarisations, time stamps. Made without the program's own writer, so that
-//! tests can make them wrong.
+//! Additions to a release: approvals, notarisations, time stamps. Written independently of pgseal,
+//! so that tests can make them invalid.
 
 use pgseal::trust::SecretKey;
 use pgseal_verify::digest::Digest;
@@ -11,10 +11,10 @@ use crate::bundles::statement;
 use crate::tar::{Member, Tar};
 use crate::tsa::Tsa;
 
-/// When people of tests say something, unless a test says otherwise.
+/// The default time of test statements.
 pub const AT: &str = "2026-11-21T07:00:00Z";
 
-/// An approval of the release in a bundle, to bend.
+/// An approval of a bundle's release, for modification.
 pub fn approval(bundle: &[u8], role: &str) -> Value {
     let manifest = &json_of(bundle)["predicate"];
     let (release, target) = (&manifest["release"], &manifest["target"]);
@@ -28,7 +28,7 @@ pub fn approval(bundle: &[u8], role: &str) -> Value {
     )
 }
 
-/// What a notary says who sees these keys' signatures in a bundle.
+/// A notarisation of these keys' signatures in a bundle.
 pub fn notarisation(bundle: &[u8], seen: &[&SecretKey], at: &str) -> Value {
     let mut signatures: Vec<Value> = seen
         .iter()
@@ -49,17 +49,17 @@ fn about(bundle: &[u8], predicate_type: &str, predicate: Value) -> Value {
     })
 }
 
-/// The bundle with a signed statement more.
+/// The bundle with one more signed statement.
 pub fn say(bundle: &[u8], key: &SecretKey, said: &Value) -> Vec<u8> {
     say_bytes(bundle, key, &json::to_canonical(said).expect("only integers"))
 }
 
-/// The same with a statement of any form.
+/// Like [`say`], with a statement of any form.
 pub fn say_bytes(bundle: &[u8], key: &SecretKey, body: &[u8]) -> Vec<u8> {
     put(bundle, &id(key), body, &key.sign(PAYLOAD_TYPE, body))
 }
 
-/// The bundle with both halves of a statement, signed or not.
+/// The bundle with both parts of a statement, signed or not.
 pub fn put(bundle: &[u8], id: &str, body: &[u8], signature: &[u8]) -> Vec<u8> {
     let mut tar = Tar::of(bundle);
     tar.add(Member::new(&format!("approvals/{id}.json"), body));
@@ -67,7 +67,7 @@ pub fn put(bundle: &[u8], id: &str, body: &[u8], signature: &[u8]) -> Vec<u8> {
     tar.bytes()
 }
 
-/// A file of approvals that travels beside a bundle.
+/// An approval file with one statement, kept apart from the bundle.
 pub fn beside(key: &SecretKey, said: &Value) -> Vec<u8> {
     let mut tar = Tar { members: vec![Member::new("pgseal", b"pgseal 1\n")], end: vec![0; 1024] };
     let body = json::to_canonical(said).expect("only integers");
@@ -83,7 +83,7 @@ pub fn stamp(bundle: &[u8], key: &SecretKey, token: &[u8]) -> Vec<u8> {
     tar.bytes()
 }
 
-/// What an authority says about any bytes.
+/// A token of an authority over any bytes.
 pub fn token(tsa: &Tsa, data: &[u8]) -> Vec<u8> {
     tsa.write("data", data);
     tsa.token()
@@ -97,14 +97,14 @@ pub fn authority(tsa: &Tsa) -> Value {
     })
 }
 
-/// A key's signature in a bundle: of the release, or of what its owner added.
+/// A key's signature in a bundle: over the release, or over an added statement.
 pub fn signature(bundle: &[u8], key: &SecretKey) -> Vec<u8> {
     let ends = format!("/{}.sig", id(key));
     let tar = Tar::of(bundle);
     tar.members.iter().find(|member| member.name().ends_with(&ends)).expect("the key has signed").content.clone()
 }
 
-/// A key's id, as members are named by it.
+/// A key's id, as used in member names.
 pub fn id(key: &SecretKey) -> String {
     key.public_key().id().to_string()
 }

@@ -1,4 +1,4 @@
-//! Location of the PostgreSQL server programs.
+//! Locates the PostgreSQL server programs.
 
 use std::{
     ffi::OsStr,
@@ -9,7 +9,7 @@ use std::{
 
 use pgseal::postgres::programs::{ProgramsError, find};
 
-/// Programs that make, run and stop a throwaway server.
+/// Programs that create, run and stop a throwaway server.
 const PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
 
 /// A directory that holds `initdb`, `pg_ctl` and `postgres`.
@@ -19,22 +19,25 @@ pub struct ServerPrograms {
 }
 
 impl ServerPrograms {
-    /// The programs in `dir`, which must hold all three. A directory of links is resolved to their target.
+    /// Uses the programs in `dir`, which must hold all three. A directory of links is resolved to
+    /// their target.
     pub fn in_dir(dir: &Path) -> Result<Self, ProgramsError> {
         Self::search(Some(dir), None)
     }
 
-    /// The programs in `explicit` and nowhere else, when it is given; else in the first directory of `path_var` (the value of PATH)
-    /// that has them all; else of the highest version that Debian's layout holds.
+    /// Finds the programs. A given `explicit` directory is the only candidate. Otherwise the first
+    /// complete directory in `path_var` (the value of PATH) wins, then the highest version in
+    /// Debian's layout.
     pub fn search(explicit: Option<&Path>, path_var: Option<&OsStr>) -> Result<Self, ProgramsError> {
         let dir = find(&PROGRAMS, explicit, path_var)?;
-        // The server finds its libraries relative to its real path, so a link's target is the better answer.
+        // The server finds its libraries relative to its real path, so a link's target is
+        // preferred.
         let real = fs::canonicalize(dir.join("postgres")).ok();
         let real = real.and_then(|program| find(&PROGRAMS, program.parent(), None).ok());
         Ok(Self { dir: real.unwrap_or(dir) })
     }
 
-    /// The directory that holds them.
+    /// The directory of the programs.
     pub fn dir(&self) -> &Path {
         &self.dir
     }

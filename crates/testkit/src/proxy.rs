@@ -1,4 +1,5 @@
-//! A bad network: a unix socket before the server's, that does something to the COMMIT on its way, or to every answer.
+//! Simulates a bad network: a unix socket in front of the server's that interferes with the COMMIT,
+//! or with every answer.
 
 use std::{
     fs,
@@ -16,38 +17,39 @@ use std::{
 
 use tempfile::TempDir;
 
-/// What becomes of the first COMMIT.
+/// The effect on the first COMMIT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// The server gets it and commits; its answer is lost with the connection.
+    /// The server commits; the connection is cut before its answer.
     AnswerLost,
-    /// The connection is cut before the server gets it.
+    /// The connection is cut before the COMMIT reaches the server.
     NeverSent,
-    /// As [`Fate::AnswerLost`], and from then on nobody gets through.
+    /// Like [`Fate::AnswerLost`], and every later connection fails.
     AnswerLostAndServerAway,
-    /// The server gets it and commits; in place of its answer a notice comes twice a second, for ever.
+    /// The server commits; instead of its answer, a notice arrives twice a second, without end.
     AnswerDripped,
-    /// The server gets it and commits; its answer takes so long.
+    /// The server commits; its answer is delayed by this time.
     AnswerLate(Duration),
-    /// Nothing becomes of it; but each message of the server comes alone, a moment behind the one before.
+    /// No effect on the COMMIT, but each message of the server is sent separately, with a short
+    /// delay.
     MessageByMessage,
 }
 
-/// Stands before a server; ends with this value.
+/// A proxy in front of a server. Its socket is removed when this value is dropped.
 pub struct Proxy {
     dir: TempDir,
     struck: Arc<AtomicBool>,
 }
 
 impl Proxy {
-    /// Before the server whose socket is in `server`.
+    /// Starts a proxy for the server with its socket in `server`.
     pub fn before(server: &Path, fate: Fate) -> Self {
         let dir = tempfile::tempdir_in("/tmp").unwrap();
         let struck = Arc::new(AtomicBool::new(false));
         let socket = dir.path().join(".s.PGSQL.5432");
         let listener = UnixListener::bind(&socket).unwrap();
         let line = Line { server: server.join(".s.PGSQL.5432"), socket, fate, struck: Arc::clone(&struck) };
-        // Ends with the test process; a connection that nobody makes costs nothing.
+        // The listener ends with the test process.
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 line.clone().carry(client);
@@ -56,12 +58,12 @@ impl Proxy {
         Self { dir, struck }
     }
 
-    /// How to reach a database through it.
+    /// The URL of a database through the proxy.
     pub fn url(&self, database: &str) -> String {
         format!("postgresql:///{database}?host={}&port=5432&user=postgres", self.dir.path().display())
     }
 
-    /// Whether a COMMIT has met its fate.
+    /// Whether a COMMIT was affected.
     pub fn struck(&self) -> bool {
         self.struck.load(Ordering::SeqCst)
     }
@@ -79,7 +81,7 @@ impl Line {
     fn carry(self, client: UnixStream) {
         let Ok(server) = UnixStream::connect(&self.server) else { return };
         let (to_client, from_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-        // Set when the answer to come is the one to lose.
+        // Set if the next answer must be lost.
         let lose = Arc::new(AtomicBool::new(false));
         let losing = Arc::clone(&lose);
         let fate = self.fate;
@@ -107,7 +109,7 @@ impl Line {
         });
         thread::spawn(move || {
             copy(client, server, |bytes| {
-                // In a Parse message the text of the statement ends in a zero byte.
+                // In a Parse message, the statement's text ends with a zero byte.
                 let commit = bytes.windows(7).any(|window| window == b"COMMIT\0");
                 if !commit || self.struck.swap(true, Ordering::SeqCst) {
                     return true;
@@ -122,10 +124,10 @@ impl Line {
     }
 }
 
-/// A NoticeResponse: its length, its fields, each with a zero byte at its end.
+/// A NoticeResponse: its length, then its fields, each terminated by a zero byte.
 const NOTICE: &[u8] = b"N\0\0\0\x28SNOTICE\0VNOTICE\0C00000\0Mstill here\0\0";
 
-/// Carries messages: a byte that says which, and four with the length of the rest.
+/// Forwards messages one by one: a type byte, and four bytes with the length of the rest.
 fn one_by_one(mut from: UnixStream, mut to: UnixStream) {
     let mut head = [0; 5];
     while from.read_exact(&mut head).is_ok() {
@@ -141,7 +143,7 @@ fn one_by_one(mut from: UnixStream, mut to: UnixStream) {
     let _ = to.shutdown(Shutdown::Both);
 }
 
-/// Carries bytes until either end closes or `pass` says no, then cuts both ways.
+/// Forwards bytes until either end closes or `pass` returns false, then closes both directions.
 fn copy(mut from: UnixStream, mut to: UnixStream, mut pass: impl FnMut(&[u8]) -> bool) {
     let mut buffer = vec![0; 1 << 16];
     while let Ok(count @ 1..) = from.read(&mut buffer) {

@@ -1,4 +1,4 @@
-//! A PostgreSQL server that runs nothing: it answers psql well enough that psql goes on, and notes what psql sends.
+//! A fake PostgreSQL server that keeps psql going and records its messages.
 //!
 //! ```ignore
 //! let recorder = Recorder::start();
@@ -6,9 +6,9 @@
 //! let sent = recorder.take("any_name");
 //! ```
 //!
-//! It speaks protocol 3.0 on a unix socket: simple and extended queries, COPY in both directions. Every statement
-//! succeeds with no rows. What psql itself looks at is kept as a server keeps it: the transaction's state, and the
-//! reported settings `standard_conforming_strings` and `client_encoding`.
+//! It implements protocol 3.0 on a unix socket: simple and extended queries, COPY both ways. Every
+//! statement succeeds with no rows. It keeps the state that psql observes: transaction status,
+//! `standard_conforming_strings` and `client_encoding`.
 
 use std::{
     collections::HashMap,
@@ -31,49 +31,47 @@ pub struct Recorder {
 
 type Records = Arc<Mutex<HashMap<String, Vec<Sent>>>>;
 
-/// One message with a statement, as it came.
+/// One recorded message with a statement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Sent {
-    /// The text, byte for byte.
+    /// The statement's text, byte for byte.
     pub sql: Vec<u8>,
-    /// The values of `\bind`; `None` in the simple protocol and for what was only described.
+    /// The values of `\bind`; `None` in the simple protocol and if only described.
     pub parameters: Option<Vec<Option<Vec<u8>>>>,
     /// Prepared and described, not run: `\gdesc`.
     pub described: bool,
-    /// How many bytes of data each COPY FROM STDIN in the text got, without the line `\.` that psql 15 sends along.
+    /// Bytes of each COPY FROM STDIN, without the line `\.` that psql 15 also sends.
     pub copies: Vec<usize>,
 }
 
 impl Recorder {
-    /// Starts one that says it is PostgreSQL `version`, such as `15.18`.
+    /// Starts a server that reports PostgreSQL `version`, such as `15.18`.
     pub fn start(version: &str) -> Self {
         let dir = tempfile::tempdir_in("/tmp").unwrap();
         let listener = UnixListener::bind(dir.path().join(".s.PGSQL.5432")).unwrap();
         let records = Records::default();
         let (noted, version) = (Arc::clone(&records), version.to_owned());
-        // Ends with the test process; a connection that nobody makes costs nothing.
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (records, version) = (Arc::clone(&noted), version.clone());
-                // psql that goes away in the middle is not the recorder's trouble; the comparison shows it.
                 thread::spawn(move || Session::new(stream, records).and_then(|session| session.serve(&version)));
             }
         });
         Self { dir, records }
     }
 
-    /// What to give to `-h`.
+    /// The value for psql's `-h`.
     pub fn host(&self) -> &Path {
         self.dir.path()
     }
 
-    /// What came for that database, in order, and forgets it. All is there as soon as psql has ended.
+    /// Takes the recorded messages for a database, in order. They are complete once psql has ended.
     pub fn take(&self, database: &str) -> Vec<Sent> {
         self.records.lock().unwrap().remove(database).unwrap_or_default()
     }
 }
 
-/// What psql watches of a server's state.
+/// The server settings that psql observes.
 #[derive(Clone)]
 struct Settings {
     standard_conforming_strings: bool,
@@ -94,7 +92,7 @@ struct Session {
     database: String,
     in_transaction: bool,
     settings: Settings,
-    /// As they were when the transaction began, and as they will be when it commits.
+    /// Settings from the transaction's begin, and those that a commit makes permanent.
     at_begin: Settings,
     at_commit: Settings,
     /// Prepared statements by name; bound ones by portal.
@@ -150,18 +148,18 @@ impl Session {
                 b'S' => self.ready()?,
                 b'H' => self.flush()?,
                 b'X' => return Ok(()),
-                // What is left of a COPY that was over.
+                // Leftover messages of a finished COPY.
                 _ => {}
             }
         }
     }
 
-    /// Reads the start-up messages and answers; false for a cancel request.
+    /// Reads and answers the start-up messages; false for a cancel request.
     fn start_up(&mut self, version: &str) -> io::Result<bool> {
         let body = loop {
             let body = self.body()?;
             match u32::from_be_bytes(body[..4].try_into().unwrap()) {
-                // SSL and GSS encryption: no.
+                // SSL and GSS encryption: refused.
                 80_877_103 | 80_877_104 => self.to.write_all(b"N")?,
                 80_877_102 => return Ok(false),
                 _ => break body,
@@ -205,7 +203,7 @@ impl Session {
         self.answer(b'2', &[]);
     }
 
-    /// A statement described is \gdesc; a portal described belongs to what is run next.
+    /// A described statement is \gdesc; a described portal belongs to the next execution.
     fn describe(&mut self, body: &[u8]) {
         if body[0] == b'S' {
             let name = &body[1..body.len() - 1];
@@ -216,7 +214,7 @@ impl Session {
         self.answer(b'n', &[]);
     }
 
-    /// Notes and answers one message, which may hold several statements.
+    /// Records and answers one message, which may hold several statements.
     fn run(&mut self, mut sent: Sent) -> io::Result<()> {
         let list = statements(&sent.sql);
         if list.is_empty() {
@@ -260,7 +258,7 @@ impl Session {
             };
             self.answer(b'C', tag);
         }
-        // Before the answer is sent, so that nothing is missing when psql has ended.
+        // Before the answer, so that the record is complete once psql has ended.
         self.note(sent);
         Ok(())
     }
@@ -294,13 +292,13 @@ impl Session {
                 commit.standard_conforming_strings = then.standard_conforming_strings;
             }
         }
-        // Outside of a transaction SET LOCAL does nothing.
+        // Outside a transaction, SET LOCAL has no effect.
         if !local || self.in_transaction {
             self.change(then);
         }
     }
 
-    /// Tells the client what changed, as a server does at the end of a statement.
+    /// Reports changed settings to the client, as a server does at the end of a statement.
     fn change(&mut self, then: Settings) {
         if then.client_encoding != self.settings.client_encoding {
             self.report("client_encoding", &then.client_encoding);
@@ -365,7 +363,7 @@ impl Session {
     }
 }
 
-/// psql 15 sends the line that ends the data, psql 18 does not; a server takes it for the end.
+/// Removes the line that ends the data: psql 15 sends it, psql 18 does not.
 fn without_end_marker(mut data: Vec<u8>) -> Vec<u8> {
     for marker in [&b"\\.\n"[..], b"\\.\r\n", b"\\."] {
         if let Some(before) = data.strip_suffix(marker)
@@ -378,7 +376,6 @@ fn without_end_marker(mut data: Vec<u8>) -> Vec<u8> {
     data
 }
 
-/// Reads the fields of a message.
 struct Cursor<'a>(&'a [u8]);
 
 impl Cursor<'_> {

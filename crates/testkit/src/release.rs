@@ -1,4 +1,4 @@
-//! Releases for tests, and the operator who works with them through the real program.
+//! Releases for tests, and an operator that uses them through the real program.
 //!
 //! ```ignore
 //! let site = Site::new();                                     // a directory with keys and a trust root
@@ -7,8 +7,8 @@
 //! operator.run().done();
 //! ```
 //!
-//! A release of [`Release::on`] makes the table `public.widgets`, waits for a row in `public.approvals`, and takes the
-//! table away again. Tests add to it or replace its files.
+//! A release of [`Release::on`] creates the table `public.widgets`, waits for a row in
+//! `public.approvals`, and drops the table on rollback. Tests add to it or replace its files.
 
 use std::{
     collections::BTreeMap,
@@ -24,7 +24,7 @@ use tempfile::TempDir;
 
 use crate::cluster::{GATE_USER, TestDatabase, programs};
 
-/// What a database needs before a [`Release::on`] it: the approvals, with one row in them.
+/// SQL that prepares a database for [`Release::on`]: the approvals, with one row in them.
 pub const BEFORE: &str = "
     create table public.approvals (who text primary key);
     insert into public.approvals values ('somebody');";
@@ -61,7 +61,7 @@ pub struct Release {
 }
 
 impl Release {
-    /// The small release for a database; see the top of this file.
+    /// The small release for a database; see the module's documentation.
     pub fn on(database: &str) -> Self {
         let empty = Self {
             name: "small".to_owned(),
@@ -87,13 +87,13 @@ impl Release {
             .file("verify/finalized_probe.sql", PROBE)
     }
 
-    /// The same release for another database.
+    /// Changes the release's database.
     pub fn targeting(mut self, database: &str) -> Self {
         self.database = database.to_owned();
         self
     }
 
-    /// Forgets the tiers and rollback scripts so far, for a release that builds on another.
+    /// Removes all tiers and rollback scripts, for a release that builds on another.
     pub fn without_tiers(mut self) -> Self {
         (self.tiers, self.rollback) = (Vec::new(), Vec::new());
         self
@@ -104,7 +104,7 @@ impl Release {
         self
     }
 
-    /// One gate more, or another text for the one of that name.
+    /// Adds a gate, or replaces the SQL of an existing one.
     pub fn gate(mut self, name: &str, sql: &str) -> Self {
         let path = format!("gate/{name}.sql");
         if !self.gates.iter().any(|(there, _)| there == name) {
@@ -120,21 +120,21 @@ impl Release {
         self
     }
 
-    /// One tier more, after the others.
+    /// Appends a tier.
     pub fn tier(mut self, name: &str, sql: &str) -> Self {
         let path = format!("tiers/{name}.sql");
         self.tiers.push((name.to_owned(), path.clone(), "release"));
         self.file(&path, sql)
     }
 
-    /// One tier more whose statements stand alone.
+    /// Appends a tier that runs its statements outside a transaction.
     pub fn alone(mut self, name: &str, sql: &str) -> Self {
         let path = format!("tiers/{name}.sql");
         self.tiers.push((name.to_owned(), path.clone(), "none"));
         self.file(&path, sql)
     }
 
-    /// One rollback script more, before the others: what was built last goes first.
+    /// Prepends a rollback script: rollback runs in reverse order.
     pub fn rollback(mut self, name: &str, sql: &str) -> Self {
         let path = format!("rollback/{name}.sql");
         self.rollback.insert(0, path.clone());
@@ -156,13 +156,13 @@ impl Release {
         self.file("verify/finalized_probe.sql", probe)
     }
 
-    /// Lines for `[target]`.
+    /// Adds lines to `[target]`.
     pub fn target(mut self, lines: &str) -> Self {
         self.target = format!("{}{lines}\n", self.target);
         self
     }
 
-    /// A `[variables.NAME]` that the operator must give.
+    /// Adds a required variable, `[variables.NAME]`.
     pub fn variable(mut self, name: &str) -> Self {
         let _ = write!(self.variables, "[variables.{name}]\nrequired = true\nabout = \"a value for a test\"\n\n");
         self
@@ -174,7 +174,7 @@ impl Release {
         self
     }
 
-    /// A file beside those that `release.toml` names, or another text for one of those.
+    /// Adds a file, or replaces one that `release.toml` names.
     pub fn file(mut self, path: &str, content: impl AsRef<[u8]>) -> Self {
         self.files.insert(path.to_owned(), content.as_ref().to_vec());
         self
@@ -220,20 +220,20 @@ impl Release {
     }
 }
 
-/// A directory with keys (`release.key`, `receipt.key`, `root.key`, none with a passphrase) and `trust.json`; removed
-/// with this value.
+/// A directory with keys (`release.key`, `receipt.key`, `root.key`, none with a passphrase) and
+/// `trust.json`; removed with this value.
 pub struct Site {
     dir: TempDir,
     asks_as_reader: bool,
 }
 
 impl Site {
-    /// Gates and probes are asked as [`GATE_USER`].
+    /// Runs gates and probes as [`GATE_USER`].
     pub fn new() -> Self {
         Self::with(true)
     }
 
-    /// Gates and probes are asked as the role of `--db`, whatever it may do: the trust root allows it.
+    /// Runs gates and probes as the role of `--db`, whatever its rights; the trust root permits it.
     pub fn without_gate_user() -> Self {
         Self::with(false)
     }
@@ -254,14 +254,14 @@ impl Site {
         self.dir.path().join(name)
     }
 
-    /// Packs and signs; gives the bundle.
+    /// Packs and signs a release, and returns the bundle's path.
     pub fn pack(&self, release: &Release) -> PathBuf {
         let bundle = self.path(&format!("{}-{}.pgseal", release.name, release.version));
         self.try_pack(release, &bundle).done();
         bundle
     }
 
-    /// Packs a release that may be refused.
+    /// Packs a release that may be rejected.
     pub fn try_pack(&self, release: &Release, bundle: &Path) -> Answer {
         let dir = tempfile::tempdir_in(self.dir.path()).unwrap();
         release.write(dir.path());
@@ -280,7 +280,7 @@ impl Site {
         Answer::of(command.args(args).output().unwrap())
     }
 
-    /// The program, in this directory, without anything of the caller's that could lead it elsewhere.
+    /// The program, run in this directory, without environment variables that could redirect it.
     pub fn command(&self) -> Command {
         let mut command = Command::new(crate::pgseal());
         command.current_dir(self.dir.path()).stdin(Stdio::null());
@@ -302,7 +302,7 @@ impl Site {
     }
 }
 
-/// Somebody with a bundle and a database.
+/// An operator with a bundle and a database.
 #[derive(Clone)]
 pub struct Operator<'s> {
     site: &'s Site,
@@ -349,7 +349,7 @@ impl Operator<'_> {
         self.ask("check")
     }
 
-    /// `status --json`.
+    /// Runs `status --json`.
     pub fn status(&self) -> (Answer, Value) {
         let mut command = self.site.command();
         command.args(["status", "--json", "--db", &self.url, "--receipts"]).arg(&self.receipts);
@@ -358,14 +358,14 @@ impl Operator<'_> {
         (answer, document)
     }
 
-    /// What `status` tells people.
+    /// The output of `status` for people.
     pub fn status_text(&self) -> String {
         let mut command = self.site.command();
         command.args(["status", "--db", &self.url, "--receipts"]).arg(&self.receipts);
         Answer::of(command.output().unwrap()).stdout
     }
 
-    /// What `status` says of runs without an end.
+    /// The endings of unfinished runs, from `status`.
     pub fn unfinished(&self) -> Vec<String> {
         let (_, document) = self.status();
         let unfinished = document["unfinished"].as_array().unwrap();
@@ -377,23 +377,23 @@ impl Operator<'_> {
         Answer::of(self.command(command).output().unwrap())
     }
 
-    /// The same with more arguments.
+    /// Like [`Self::ask`], with more arguments.
     pub fn ask_with(&self, command: &str, more: &[&str]) -> Answer {
         Answer::of(self.command(command).args(more).output().unwrap())
     }
 
-    /// Where journals and receipts are.
+    /// The directory of journals and receipts.
     pub fn receipts(&self) -> &Path {
         &self.receipts
     }
 
-    /// The same as a JSON document.
+    /// Like [`Self::ask`], with `--json`; returns the document.
     pub fn json(&self, command: &str) -> Value {
         let answer = Answer::of(self.command(command).arg("--json").output().unwrap());
         answer.json()
     }
 
-    /// Starts a command and goes on.
+    /// Starts a command in the background.
     pub fn start(&self, command: &str) -> Running {
         Running::of(&mut self.command(command))
     }
@@ -410,7 +410,7 @@ impl Operator<'_> {
         program
     }
 
-    /// Files in the directory of receipts whose names end so, oldest first.
+    /// Files in the receipts directory by the end of their names, oldest first.
     pub fn records(&self, ending: &str) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(&self.receipts) else { return Vec::new() };
         let paths = entries.map(|entry| entry.unwrap().path());
@@ -427,11 +427,10 @@ impl Operator<'_> {
     }
 }
 
-/// A command that goes on.
+/// A command in the background.
 pub struct Running(Child);
 
 impl Running {
-    /// Starts it.
     pub fn of(command: &mut Command) -> Self {
         Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     }
@@ -440,7 +439,7 @@ impl Running {
         self.0.id()
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL.
     pub fn kill(mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
@@ -451,7 +450,7 @@ impl Running {
     }
 }
 
-/// How a command ended.
+/// Exit code and output of a command.
 #[derive(Debug)]
 pub struct Answer {
     pub code: i32,
@@ -472,8 +471,8 @@ impl Answer {
         self
     }
 
-    /// Asserts an exit code and one error: a line of its own, then at most the server's words below it, then at most
-    /// one hint. Gives the error's text.
+    /// Asserts an exit code and one error: its own line, then at most the server's message below
+    /// it, then at most one hint. Returns the error's text.
     #[track_caller]
     pub fn fails(&self, code: i32) -> String {
         assert_eq!(self.code, code, "{self}");
@@ -485,7 +484,7 @@ impl Answer {
         errors.join("\n")
     }
 
-    /// [`Answer::fails`], and the text and hint hold all of these.
+    /// Like [`Answer::fails`], and asserts that the text and hint contain all of these words.
     #[track_caller]
     pub fn fails_saying(&self, code: i32, words: &[&str]) {
         self.fails(code);
@@ -502,7 +501,7 @@ impl Answer {
         self
     }
 
-    /// The one JSON document.
+    /// The output's single JSON document.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
@@ -515,16 +514,17 @@ impl std::fmt::Display for Answer {
     }
 }
 
-/// The whole database but pgseal's own ledger, as SQL: what "unchanged" means here.
+/// Dumps the whole database as SQL, except pgseal's own ledger; tests compare dumps to detect
+/// changes.
 pub fn dump(db: &TestDatabase<'_>) -> String {
     let mut command = client("pg_dump");
     let output = command.args(["--exclude-schema=pgseal", "--dbname"]).arg(db.connection()).output().unwrap();
     assert!(output.status.success(), "pg_dump: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
-    // A newer pg_dump puts a random word on these two lines.
+    // A newer pg_dump writes a random word on these two lines.
     let fixed = |line: &&str| !line.starts_with("\\restrict ") && !line.starts_with("\\unrestrict ");
     let mut lines: Vec<&str> = text.lines().filter(fixed).collect();
-    // Rows stand in the order in which they were last written, which no release promises to keep.
+    // Row order follows the last write, which no release promises to keep.
     let mut at = 0;
     while let Some(copy) =
         lines[at..].iter().position(|line| line.starts_with("COPY ") && line.ends_with(" FROM stdin;"))
@@ -537,7 +537,7 @@ pub fn dump(db: &TestDatabase<'_>) -> String {
     lines.join("\n")
 }
 
-/// Asserts that two dumps are equal, and shows the first difference rather than both.
+/// Asserts that two dumps are equal, and shows only the first difference.
 #[track_caller]
 pub fn assert_same(before: &str, after: &str) {
     if before != after {
@@ -547,14 +547,14 @@ pub fn assert_same(before: &str, after: &str) {
     }
 }
 
-/// Feeds a script to psql as one would by hand: stops at the first error.
+/// Runs psql as by hand: stops at the first error.
 pub fn psql(db: &TestDatabase<'_>, args: &[&str], dir: &Path) -> Output {
     let mut command = client("psql");
     command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname"]).arg(db.connection()).args(args);
     command.current_dir(dir).output().unwrap()
 }
 
-/// A client program beside the server's, else from PATH.
+/// A client program from the server's directory, else from PATH.
 pub fn client(name: &str) -> Command {
     let beside = programs().dir().join(name);
     let mut command = if beside.is_file() { Command::new(beside) } else { Command::new(name) };
@@ -562,7 +562,7 @@ pub fn client(name: &str) -> Command {
     command
 }
 
-/// Waits for something that happens elsewhere.
+/// Waits for an event in another process or thread.
 #[track_caller]
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let since = std::time::Instant::now();

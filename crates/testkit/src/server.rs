@@ -1,6 +1,8 @@
-//! A PostgreSQL server with settings of its own: TCP, TLS, passwords, a standby; and what stands before one.
+//! A PostgreSQL server with custom settings (TCP, TLS, passwords, a standby), and programs placed
+//! in front of one.
 //!
-//! It runs as the user of the shared cluster, since PostgreSQL doesn't run as root, and ends with this process.
+//! It runs as the shared cluster's user, because PostgreSQL doesn't run as root, and ends with this
+//! process.
 
 use std::{
     fs,
@@ -21,14 +23,14 @@ use tempfile::TempDir;
 
 use crate::cluster::{Cluster, programs};
 
-/// Runs a program, and ends it by a signal when this process lets go of its standard input.
+/// Runs a program, and ends it by a signal when this process closes its standard input.
 const KEEPER: &str = r#"signal=$1; shift; "$@" </dev/null & child=$!; read -r _; kill -"$signal" $child; wait $child"#;
 
-/// A program in the background, as the user that servers run as.
+/// A background program, run as the servers' user.
 pub struct Kept(Child);
 
 impl Kept {
-    /// `signal` is the one that ends it at once.
+    /// Starts a program; `signal` ends it at once.
     pub fn start(program: &Path, arguments: &[&str], signal: &str, log: &Path) -> Self {
         let (uid, gid) = account();
         let out = fs::File::create(log).unwrap();
@@ -46,7 +48,7 @@ impl Drop for Kept {
     }
 }
 
-/// A server of the test's own.
+/// A server for one test.
 pub struct Server {
     running: Option<Kept>,
     dir: TempDir,
@@ -54,7 +56,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes and starts one; `hba` and `conf` are what its files say.
+    /// Creates and starts a server; `hba` and `conf` are the contents of its files.
     pub fn start(hba: &str, conf: &str) -> Self {
         let server = Self::unborn();
         let data = server.data();
@@ -62,7 +64,7 @@ impl Server {
         server.begin(hba, conf)
     }
 
-    /// A standby of this server, which is stopped while it is copied.
+    /// Creates a standby of this server, which is stopped during the copy.
     pub fn standby(&mut self) -> Self {
         self.stop();
         let standby = Self::unborn();
@@ -99,7 +101,7 @@ impl Server {
         self
     }
 
-    /// Ends it and starts it again; it reads its files again.
+    /// Restarts the server, which rereads its files.
     pub fn restart(&mut self) {
         self.stop();
         let program = programs().dir().join("postgres");
@@ -125,24 +127,24 @@ impl Server {
         self.path("data").to_str().unwrap().to_owned()
     }
 
-    /// A file that is the server's own.
+    /// Writes a file owned by the server's user.
     pub fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).unwrap();
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).unwrap();
         own(&self.path(name));
     }
 
-    /// Everything it has logged since it was started.
+    /// The server's log since its start.
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap()
     }
 
-    /// As the superuser, by its socket.
+    /// Connection string for the superuser, by the unix socket.
     pub fn local(&self, database: &str) -> String {
         format!("host={} port={} user=postgres dbname={database}", self.dir.path().display(), self.port)
     }
 
-    /// Runs statements of the test.
+    /// Runs SQL statements.
     pub fn sql(&self, sql: &str) {
         session(&self.local("postgres")).batch(sql).unwrap();
     }
@@ -154,12 +156,12 @@ impl Drop for Server {
     }
 }
 
-/// A session that writes.
+/// Opens a session for writing.
 pub fn session(connection: &str) -> PostgresSession {
     PostgresSession::open(&connection.parse().unwrap(), Purpose::Write).unwrap()
 }
 
-/// Why there is none.
+/// The error of a connection that must fail.
 pub fn refusal(connection: &str) -> String {
     match connection.parse() {
         Ok(settings) => match PostgresSession::open(&settings, Purpose::Write) {
@@ -175,12 +177,12 @@ pub fn ask(session: &mut dyn Session, sql: &str) -> String {
     session.rows(sql, 1).unwrap().single().unwrap_or("NULL").to_owned()
 }
 
-/// A port on which nobody listens.
+/// A port without a listener.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Gives a file or directory to the user that servers run as.
+/// Gives a file or directory to the servers' user.
 pub fn own(path: &Path) {
     let (uid, gid) = account();
     chown(path, Some(uid), Some(gid)).unwrap();
@@ -201,7 +203,7 @@ fn run_program(program: &Path, arguments: &[&str]) {
     assert!(output.status.success(), "{}: {}", program.display(), String::from_utf8_lossy(&output.stderr));
 }
 
-/// Certificates by the `openssl` program, in a directory of their own.
+/// Certificates by the `openssl` program, in a separate directory.
 pub struct Certificates(TempDir);
 
 impl Certificates {
@@ -217,13 +219,14 @@ impl Certificates {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// `NAME.crt` and `NAME.key` that sign themselves.
+    /// Creates a self-signed `NAME.crt` and `NAME.key`.
     pub fn authority(&self, name: &str) {
         let (key, crt, subject) = (format!("{name}.key"), format!("{name}.crt"), format!("/CN={name}"));
         self.openssl(&[&["req", "-x509", "-days", "30", "-out", &crt, "-subj", &subject], &new_key(&key)[..]].concat());
     }
 
-    /// `NAME.crt` and `NAME.key`, signed by an authority. `extensions` of none make a certificate of version 1.
+    /// Creates `NAME.crt` and `NAME.key`, signed by an authority. Empty `extensions` make a
+    /// certificate of version 1.
     pub fn signed(&self, authority: &str, name: &str, common_name: &str, extensions: &str, days: &str) {
         let (key, csr, crt, ext) =
             (format!("{name}.key"), format!("{name}.csr"), format!("{name}.crt"), format!("{name}.ext"));

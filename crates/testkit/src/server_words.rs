@@ -1,9 +1,9 @@
-//! What a message to the [`crate::recorder`] holds, as far as psql can notice: written for this, from the server's
-//! lexical rules, and apart from the program under test.
+//! Splits messages to the [`crate::recorder`] into statements, as far as psql can observe. Written
+//! from the server's lexical rules, independently of the program under test.
 
 use std::ops::Range;
 
-/// A statement, by what the server would do to the connection.
+/// A statement, by its effect on the connection.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Statement {
     /// COPY ... FROM STDIN
@@ -16,9 +16,9 @@ pub enum Statement {
     Commit { chain: bool },
     /// ROLLBACK and ABORT, not to a savepoint
     Rollback { chain: bool },
-    /// Changes a setting that the server reports; no value is the default.
+    /// Changes a setting that the server reports; no value resets it to the default.
     Set { name: String, value: Option<String>, local: bool },
-    /// Anything else.
+    /// Any other statement.
     Other,
 }
 
@@ -27,20 +27,20 @@ pub fn statements(sql: &[u8]) -> Vec<Statement> {
     split(sql).into_iter().filter_map(|(_, words)| kind(&words)).collect()
 }
 
-/// Their texts, without semicolons and white space around them, and without empty ones.
+/// The statements' texts, without surrounding semicolons and white space, and without empty ones.
 pub fn texts(sql: &str) -> Vec<String> {
     let text = |range: Range<usize>| sql[range].trim_matches(|c: char| c.is_whitespace() || c == ';').to_owned();
     split(sql.as_bytes()).into_iter().filter(|(_, words)| !words.is_empty()).map(|(range, _)| text(range)).collect()
 }
 
-/// Where each statement stands, with its semicolon, and its words outside of parentheses.
+/// Each statement's range, including its semicolon, and its words outside parentheses.
 fn split(sql: &[u8]) -> Vec<(Range<usize>, Vec<String>)> {
     let mut list = Vec::new();
     let mut words = Vec::new();
     let mut start = 0;
     let mut lexer = Lexer { bytes: sql, at: 0, depth: 0 };
     while let Some(token) = lexer.token() {
-        // A body in SQL: the semicolons in it end nothing.
+        // Semicolons in an SQL function body do not end the statement.
         let body = matches!(words.first().map(String::as_str), Some("create"))
             && words.windows(2).any(|pair| pair[0] == "begin" && pair[1] == "atomic");
         match token {
@@ -60,7 +60,7 @@ fn kind(words: &[String]) -> Option<Statement> {
     let follows = |first, second: &[&str]| words.windows(2).any(|pair| pair[0] == first && second.contains(&pair[1]));
     let chain = follows("and", &["chain"]);
     Some(match *words.first()? {
-        // The server takes either name for the client's end.
+        // The server accepts either name for the client's end.
         "copy" if follows("from", &["stdin", "stdout"]) => Statement::CopyIn,
         "copy" if follows("to", &["stdin", "stdout"]) => Statement::CopyOut,
         "begin" => Statement::Begin,
@@ -96,9 +96,10 @@ fn setting(words: &[&str]) -> Option<Statement> {
 }
 
 enum Token {
-    /// Outside of parentheses: a word in lower case, an operator's character, a string with its quotes.
+    /// Outside parentheses: a word in lower case, an operator's character, or a string with its
+    /// quotes.
     Word(String),
-    /// Outside of parentheses.
+    /// Outside parentheses.
     Semicolon,
 }
 

@@ -1,4 +1,4 @@
-//! A directory with keys, a trust root and bundles, and the program run in it.
+//! A directory with keys, a trust root and bundles, in which tests run the program.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,7 +15,7 @@ pub struct Site {
     dir: TempDir,
 }
 
-/// What the program did.
+/// Result of a run of the program.
 pub struct Outcome {
     pub code: i32,
     pub stdout: Vec<u8>,
@@ -29,7 +29,8 @@ impl Site {
         Self { dir: tempfile::tempdir().expect("a temporary directory") }
     }
 
-    /// With `root.key`, `release.key`, their public halves, and `trust.json` that lets `release` release.
+    /// A directory with `root.key`, `release.key`, their public halves, and a `trust.json` that
+    /// gives `release` the release role.
     pub fn new() -> Self {
         let site = Self::empty();
         for name in ["root", "release"] {
@@ -57,7 +58,7 @@ impl Site {
         std::fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// The program, not started yet. Nothing of the tester's environment decides anything.
+    /// The program, not started yet, independent of the tester's environment.
     pub fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(crate::pgseal());
         command
@@ -76,18 +77,19 @@ impl Site {
         outcome(&mut self.command(args))
     }
 
-    /// The same with bytes on standard input.
+    /// Runs the program with text on standard input.
     pub fn run_with<A: AsRef<OsStr>>(&self, input: &str, args: impl IntoIterator<Item = A>) -> Outcome {
         let started = Instant::now();
         let mut command = self.command(args);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.expect("the program starts");
-        // A program that does not read what it is given is not an error here.
+        // A program that ignores its input is not an error here.
         let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
         Outcome::of(child.wait_with_output().expect("it ends"), started)
     }
 
-    /// Runs what must be refused: its exit code, one error line that says `why`, no answer, and nothing on disk changed.
+    /// Runs a command that must fail: asserts its exit code, one error line that contains `why`, no
+    /// output, and no change on disk.
     pub fn refused<A: AsRef<OsStr>>(&self, exit: i32, why: &str, args: impl IntoIterator<Item = A>) -> Outcome {
         let before = self.snapshot();
         let outcome = self.run(args);
@@ -126,13 +128,14 @@ impl Outcome {
         }
     }
 
-    /// It succeeded.
+    /// Asserts success.
     pub fn done(self) -> Self {
         assert_eq!(self.code, 0, "{}{}", self.text(), self.stderr);
         self
     }
 
-    /// It failed in this way, with one error line. What it says can't reach the terminal's controls.
+    /// Asserts an exit code and one error line that contains `why`, without terminal control
+    /// characters.
     pub fn is_error(&self, exit: i32, why: &str) {
         let errors: Vec<&str> = self.stderr.lines().filter(|line| line.starts_with("pgseal: error: ")).collect();
         assert_eq!(self.code, exit, "{why}: {}{}", self.text(), self.stderr);
@@ -142,7 +145,7 @@ impl Outcome {
         self.is_harmless();
     }
 
-    /// Nothing but text and line feeds.
+    /// Asserts that the output has no control characters other than line feeds.
     pub fn is_harmless(&self) {
         for text in [&self.stderr, &self.text()] {
             assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
@@ -154,7 +157,7 @@ impl Outcome {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
-    /// The one JSON document on standard output.
+    /// The single JSON document on standard output.
     pub fn json(&self) -> Value {
         assert_eq!(self.text().matches('\n').count(), 1, "one document, one line: {}", self.text());
         serde_json::from_slice(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.text()))

@@ -1,17 +1,17 @@
-//! A tar writer that shares nothing with the program's own, and writes whatever it is told.
+//! A tar writer that shares no code with pgseal's own, and writes invalid archives too.
 
-/// A file of an archive: its header, byte by byte, and what follows it before the padding.
+/// A member of an archive: its raw header, and its content before the padding.
 #[derive(Clone)]
 pub struct Member {
     pub header: [u8; 512],
     pub content: Vec<u8>,
 }
 
-/// An archive in the making.
+/// An archive under construction.
 #[derive(Clone)]
 pub struct Tar {
     pub members: Vec<Member>,
-    /// What stands after the last member; two zero blocks unless a test says otherwise.
+    /// Bytes after the last member; two zero blocks by default.
     pub end: Vec<u8>,
 }
 
@@ -32,7 +32,7 @@ impl Member {
         member
     }
 
-    /// Sets header bytes, and the checksum that then belongs to them.
+    /// Sets header bytes, and updates the checksum.
     pub fn set(&mut self, at: usize, bytes: &[u8]) {
         self.header[at..at + bytes.len()].copy_from_slice(bytes);
         self.header[148..156].copy_from_slice(b"        ");
@@ -40,7 +40,7 @@ impl Member {
         self.header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     }
 
-    /// Gives it another name of up to 100 bytes.
+    /// Changes the member's name, of up to 100 bytes.
     pub fn rename(&mut self, name: &str) {
         let mut field = [0; 100];
         field[..name.len()].copy_from_slice(name.as_bytes());
@@ -54,7 +54,7 @@ impl Member {
 }
 
 impl Tar {
-    /// Takes a bundle apart.
+    /// Splits a bundle into its members.
     pub fn of(bundle: &[u8]) -> Self {
         let (mut members, mut at) = (Vec::new(), 0);
         while bundle[at..at + 512] != [0; 512] {
@@ -67,7 +67,7 @@ impl Tar {
         Self { members, end: bundle[at..].to_vec() }
     }
 
-    /// The file.
+    /// The bytes of the archive.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for member in &self.members {
@@ -79,23 +79,23 @@ impl Tar {
         bytes
     }
 
-    /// Where a member is.
+    /// The index of a member.
     pub fn at(&self, name: &str) -> usize {
         self.members.iter().position(|member| member.name() == name).expect("the bundle has this member")
     }
 
-    /// A member, to bend.
+    /// A member, for modification.
     pub fn member(&mut self, name: &str) -> &mut Member {
         let at = self.at(name);
         &mut self.members[at]
     }
 
-    /// The place of the first file of the release, which is where signatures and what people added end.
+    /// The index of the release's first file, which follows the signatures and additions.
     pub fn first_file(&self) -> usize {
         self.members.iter().position(|member| place(&member.name()).0 == 5).unwrap_or(self.members.len())
     }
 
-    /// Puts a member at its place, after one of the same name.
+    /// Inserts a member in order, after one of the same name.
     pub fn add(&mut self, member: Member) {
         let after = |other: &Member| place(&other.name()) > place(&member.name());
         let at = self.members.iter().position(after).unwrap_or(self.members.len());

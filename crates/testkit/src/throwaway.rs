@@ -1,8 +1,9 @@
-//! A PostgreSQL server for a demo or a test, that leaves nothing behind.
+//! A PostgreSQL server for a demo or a test that leaves no files or processes.
 //!
-//! Everything it has is in one temporary directory: data, unix socket, log. It listens nowhere else. A small shell script
-//! (`throwaway/supervisor.sh`) runs it and holds one end of a pipe whose other end is here; when this end closes, because of
-//! [`ThrowawayServer::stop`], a drop, an exit, a signal or a kill, the script stops the server and removes the directory.
+//! Its data, unix socket and log are in one temporary directory, and it listens nowhere else. A
+//! small shell script (`throwaway/supervisor.sh`) runs it and reads from a pipe held by this
+//! process. The pipe closes on [`ThrowawayServer::stop`], a drop, an exit, a signal or a kill; then
+//! the script stops the server and removes the directory.
 
 use std::{
     fs::{self, File},
@@ -28,24 +29,25 @@ mod spelling;
 
 const SUPERVISOR: &str = include_str!("throwaway/supervisor.sh");
 
-/// Where it goes when the caller names no better place.
+/// The default parent directory.
 const TEMP: &str = "/tmp";
 
 /// The shortest limit of a unix socket's path is 103 bytes (macOS; Linux has 107).
 const MAX_DIR: usize = 103 - "/.s.PGSQL.5432".len();
 
-/// A new server is there within this; initdb alone takes seconds on a busy machine.
+/// Time limit for a start; initdb alone takes seconds on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A server is gone within this; the supervisor kills it after ten seconds.
+/// Time limit for a stop; the supervisor kills the server after ten seconds.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 const POLL: Duration = Duration::from_millis(10);
 
-/// How much of the log an error quotes, in lines.
+/// Number of log lines quoted in an error.
 const LOG_LINES: usize = 20;
 
-/// A running server of its own, stopped and removed when this is dropped or this process ends, however it ends.
+/// A running server, stopped and removed when this value is dropped or this process ends in any
+/// way.
 #[derive(Debug)]
 pub struct ThrowawayServer {
     supervisor: Child,
@@ -55,42 +57,42 @@ pub struct ThrowawayServer {
     pid: u32,
 }
 
-/// Why there is no throwaway server, or why it could not be asked or removed.
+/// Error in starting, using or removing a throwaway server.
 #[derive(Debug, thiserror::Error)]
 pub enum ThrowawayError {
-    /// Its directory could not be made.
+    /// Its directory can't be created.
     #[error("can't make a directory for a throwaway PostgreSQL server in {}", .parent.display())]
     Directory {
-        /// Where it was to be made.
+        /// The parent directory.
         parent: PathBuf,
-        /// What the system said.
+        /// Error from the operating system.
         #[source]
         source: io::Error,
     },
-    /// This process is root, and there is neither a user `postgres` nor a user `nobody`.
+    /// This process is root, and the system has neither a user `postgres` nor a user `nobody`.
     #[error("PostgreSQL does not run as root, and this system has no user postgres or nobody to run it as")]
     NoAccount,
-    /// The server's user can't run the programs, nor a copy of them.
+    /// The server's user can run neither the programs nor a copy of them.
     #[error("the user {user} can't run the server programs in {}", .bin.display())]
     Programs {
-        /// Who was to run them.
+        /// Name of that user.
         user: String,
-        /// Where they are.
+        /// Directory of the programs.
         bin: PathBuf,
-        /// Why a copy of them does not run either.
+        /// Error from running the copy.
         #[source]
         source: io::Error,
     },
-    /// The supervisor could not be started or watched.
+    /// The supervisor can't be started or observed.
     #[error("can't run /bin/sh for a throwaway PostgreSQL server")]
     Supervisor(#[source] io::Error),
-    /// It ended instead of starting.
+    /// The server ended during its start.
     #[error("the throwaway PostgreSQL server did not start; its log ends with:\n{log}")]
     Ended {
         /// The end of its log.
         log: String,
     },
-    /// It did not become ready in time.
+    /// The server was not ready in time.
     #[error("the throwaway PostgreSQL server was not ready after {} s; its log ends with:\n{log}", START_TIMEOUT.as_secs())]
     Timeout {
         /// The end of its log.
@@ -99,22 +101,24 @@ pub enum ThrowawayError {
     /// A statement failed.
     #[error("the throwaway PostgreSQL server refused a statement")]
     Sql(#[from] postgres::Error),
-    /// Something of it is left.
+    /// The server's directory remains.
     #[error("a throwaway PostgreSQL server was left behind in {}", .dir.display())]
     LeftBehind {
-        /// Its directory.
+        /// Path of the directory.
         dir: PathBuf,
     },
 }
 
 impl ThrowawayServer {
-    /// Makes a cluster and starts its server, in a new directory in `parent` (default `/tmp`).
+    /// Creates a cluster and starts its server, in a new directory in `parent` (default `/tmp`).
     ///
-    /// `/tmp` is also taken when `parent` is too long for the path of a unix socket, or when this process is root and the
-    /// server's user has no access there. Durability is off. The superuser is `postgres`, without a password.
+    /// Uses `/tmp` as well if `parent` is too long for the path of a unix socket, or if this
+    /// process is root and the server's user has no access there. Durability is off. The superuser
+    /// is `postgres`, without a password.
     pub fn start(programs: &ServerPrograms, parent: Option<&Path>) -> Result<Self, ThrowawayError> {
         let (dir, account) = make_dir(parent)?;
-        // Before anything else is in the directory, so that from here on somebody clears it away.
+        // Started before any file is created, so that the supervisor removes the directory from
+        // here on.
         let supervisor = supervise(&account, dir.path()).map_err(ThrowawayError::Supervisor)?;
         let mut server = Self { supervisor, account, bin: programs.dir().to_owned(), dir, pid: 0 };
         server.bin = installation::reachable(programs.dir(), &server.account, server.dir()).map_err(|source| {
@@ -126,12 +130,14 @@ impl ThrowawayServer {
         Ok(server)
     }
 
-    /// How to connect, in libpq's keywords and values: `host=/tmp/pgseal-x port=5432 user=postgres dbname=directus`.
+    /// The connection string in libpq's keywords and values: `host=/tmp/pgseal-x port=5432
+    /// user=postgres dbname=directus`.
     pub fn connection(&self, database: &str) -> String {
         format!("host={} port=5432 user=postgres dbname={}", quote(&self.host()), quote(database))
     }
 
-    /// How to connect, as a URL: `postgresql:///directus?host=/tmp/pgseal-x&port=5432&user=postgres`.
+    /// The connection string as a URL:
+    /// `postgresql:///directus?host=/tmp/pgseal-x&port=5432&user=postgres`.
     pub fn url(&self, database: &str) -> String {
         format!("postgresql:///{}?host={}&port=5432&user=postgres", percent(database, ""), percent(&self.host(), "/"))
     }
@@ -141,12 +147,12 @@ impl ThrowawayServer {
         self.create_database_from(name, "template1")
     }
 
-    /// Creates a database as a copy of `template`, to which nobody may be connected.
+    /// Creates a database as a copy of `template`, which must have no connections.
     pub fn create_database_from(&self, name: &str, template: &str) -> Result<(), ThrowawayError> {
         self.administer(&format!("CREATE DATABASE {} TEMPLATE {}", identifier(name), identifier(template)))
     }
 
-    /// Drops a database if it exists, and whoever is connected to it.
+    /// Drops a database if it exists, and ends its connections.
     pub fn drop_database(&self, name: &str) -> Result<(), ThrowawayError> {
         self.administer(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(name)))
     }
@@ -156,23 +162,23 @@ impl ThrowawayServer {
         self.pid
     }
 
-    /// The directory that holds everything it has: `data`, `log`, the socket.
+    /// The server's directory, with `data`, `log` and the socket.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    /// The last `lines` lines of its log.
+    /// The last `lines` lines of the log.
     pub fn log_tail(&self, lines: usize) -> String {
         log_tail(self.dir(), lines)
     }
 
-    /// Stops it at once and removes its directory. A drop does the same and says nothing.
+    /// Stops the server at once and removes its directory. A drop does the same and ignores errors.
     pub fn stop(mut self) -> Result<(), ThrowawayError> {
         self.end()
     }
 
     fn host(&self) -> String {
-        // make_dir saw to it that it is UTF-8.
+        // make_dir ensures that the path is UTF-8.
         self.dir().to_string_lossy().into_owned()
     }
 
@@ -181,7 +187,7 @@ impl ThrowawayServer {
         Ok(client.batch_execute(statement)?)
     }
 
-    /// Tells the supervisor where the programs are.
+    /// Sends the path of the programs to the supervisor.
     fn launch(&mut self) -> io::Result<()> {
         let Some(pipe) = &mut self.supervisor.stdin else {
             return Ok(());
@@ -190,7 +196,7 @@ impl ThrowawayServer {
         pipe.write_all(b"\n")
     }
 
-    /// Waits for what the server itself calls ready, and gives its process id.
+    /// Waits until the server reports itself ready, and returns its process id.
     fn wait_until_ready(&mut self) -> Result<u32, ThrowawayError> {
         let since = Instant::now();
         loop {
@@ -211,7 +217,7 @@ impl ThrowawayServer {
     }
 
     fn end(&mut self) -> Result<(), ThrowawayError> {
-        // Closes the pipe: the supervisor does the rest.
+        // Closes the pipe; the supervisor does the rest.
         drop(self.supervisor.stdin.take());
         let since = Instant::now();
         while self.supervisor.try_wait().map_err(ThrowawayError::Supervisor)?.is_none() {
@@ -221,7 +227,7 @@ impl ThrowawayServer {
             thread::sleep(POLL);
         }
         if self.dir().exists() {
-            // Somebody killed the supervisor, or it could not remove the directory from a parent that is not its own.
+            // The supervisor was killed, or has no right to remove the directory from its parent.
             let mut stop = self.account.command(&self.bin.join("pg_ctl"));
             let _ = stop.args(["stop", "--mode=immediate", "--pgdata"]).arg(self.dir().join("data")).status();
             fs::remove_dir_all(self.dir()).map_err(|_| ThrowawayError::LeftBehind { dir: self.dir().to_owned() })?;
@@ -232,12 +238,12 @@ impl ThrowawayServer {
 
 impl Drop for ThrowawayServer {
     fn drop(&mut self) {
-        // Nobody to tell; the directory's own drop tries once more.
+        // A drop can't report errors; the directory's own drop retries.
         let _ = self.end();
     }
 }
 
-/// The directory, mode 0700, and the account that owns it.
+/// Creates the directory with mode 0700, and determines the account that owns it.
 fn make_dir(parent: Option<&Path>) -> Result<(TempDir, Account), ThrowawayError> {
     let parent = parent.unwrap_or(Path::new(TEMP));
     let (dir, account) = make_dir_in(parent)?;
@@ -249,7 +255,8 @@ fn make_dir(parent: Option<&Path>) -> Result<(TempDir, Account), ThrowawayError>
 
 fn make_dir_in(parent: &Path) -> Result<(TempDir, Account), ThrowawayError> {
     let failed = |source| ThrowawayError::Directory { parent: parent.to_owned(), source };
-    // Absolute and without links: the supervisor runs elsewhere, and its user must reach every directory above.
+    // Absolute and without links: the supervisor runs elsewhere, and its user must have access to
+    // every directory above.
     let real = fs::canonicalize(parent).map_err(failed)?;
     let mode = fs::Permissions::from_mode(0o700);
     let dir = tempfile::Builder::new().prefix("pgseal-").permissions(mode).tempdir_in(real).map_err(failed)?;
@@ -257,13 +264,13 @@ fn make_dir_in(parent: &Path) -> Result<(TempDir, Account), ThrowawayError> {
     Ok((dir, account.ok_or(ThrowawayError::NoAccount)?))
 }
 
-/// Short enough for a socket, and plain enough to stand between quotes in the server's settings.
+/// Whether the path is short enough for a socket, and safe between quotes in the server's settings.
 fn fits(dir: &Path) -> bool {
     let plain = |text: &str| !text.contains(['\'', '\\', '$', '`', '\n']);
     dir.as_os_str().len() <= MAX_DIR && dir.to_str().is_some_and(plain)
 }
 
-/// Starts the supervisor, which waits for the directory of the programs.
+/// Starts the supervisor, which waits for the path of the programs.
 fn supervise(account: &Account, dir: &Path) -> io::Result<Child> {
     let log = File::create(dir.join("log"))?;
     account
@@ -273,7 +280,8 @@ fn supervise(account: &Account, dir: &Path) -> io::Result<Child> {
         .stdin(Stdio::piped())
         .stdout(log.try_clone()?)
         .stderr(log)
-        // Ctrl-C at the terminal is for pgseal, which then lets go; it must not hit the server in its last question.
+        // Ctrl-C at the terminal signals pgseal, which then closes the pipe; it must not interrupt
+        // the server during its last query.
         .process_group(0)
         .spawn()
 }

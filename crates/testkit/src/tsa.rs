@@ -1,14 +1,14 @@
-//! An authority as the `openssl` program makes one.
+//! A time stamping authority by the `openssl` program.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use pgseal::trust::timestamp::{TimestampAuthority, TimestampError, canonical};
 
-/// What is stamped.
+/// The stamped data.
 pub const DATA: &[u8] = b"a statement that someone signed\n";
 
-/// An authority in a directory of its own.
+/// An authority in a separate directory.
 pub struct Tsa {
     dir: tempfile::TempDir,
 }
@@ -23,7 +23,8 @@ impl Tsa {
         Self::with(key, PURPOSE, "signer_digest = sha256\n")
     }
 
-    /// An authority with other arguments to `openssl req -x509`, and with lines for its configuration.
+    /// Creates an authority with other arguments to `openssl req -x509`, and with additional lines
+    /// in its configuration.
     pub fn with(key: &[&str], arguments: &[&str], lines: &str) -> Self {
         let tsa = Self { dir: tempfile::tempdir().expect("temp dir") };
         let config = "[tsa]\nserial = serial\ndefault_policy = 1.2.3.4.1\ndigests = sha1, sha256, sha384, sha512\n";
@@ -78,7 +79,7 @@ impl Tsa {
     }
 }
 
-/// A certificate of an agency for an authority's key.
+/// Issues a certificate of an agency for an authority's key.
 pub fn issue(agency: &Tsa, tsa: &Tsa) {
     tsa.write("agency", &agency.read("cert"));
     tsa.write("agency.key", &agency.read("key"));
@@ -88,7 +89,8 @@ pub fn issue(agency: &Tsa, tsa: &Tsa) {
     tsa.openssl(&[&issue[..], &["-extfile", "ext", "-days", "9", "-out", "cert"]].concat());
 }
 
-/// A new certificate for an authority's key, with a life that `openssl req` has no words for.
+/// Issues a new self-signed certificate for an authority's key, with a validity that `openssl req`
+/// can't express.
 pub fn self_sign(tsa: &Tsa, first: &str, last: &str) {
     let config = "[ca]\ndefault_ca = a\n[a]\ndatabase = index\nnew_certs_dir = .\nrand_serial = yes\nx509_extensions = e\n\
                   default_md = sha256\npolicy = p\nunique_subject = no\n[p]\norganizationName = supplied\n\

@@ -1,4 +1,4 @@
-//! The folders below `tests/vectors`: what each holds is in `tests/vectors/README.md`.
+//! The folders below `tests/vectors`; `tests/vectors/README.md` describes them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,12 +7,12 @@ use pgseal_verify::format::version::PGSEAL;
 
 use crate::defects::{Defect, Good, Make};
 
-/// Where the committed vectors are.
+/// The directory of the committed vectors.
 pub fn committed() -> PathBuf {
     crate::repository().join("tests/vectors")
 }
 
-/// The vectors that are accepted: their folders and what they are.
+/// The accepted vectors: their folders and descriptions.
 pub const GOOD: [(&str, &str); 2] = [
     ("good_pass", "# good\n\nNothing is wrong with it: the other vectors differ from it in one thing each.\n"),
     (
@@ -21,7 +21,7 @@ pub const GOOD: [(&str, &str); 2] = [
     ),
 ];
 
-/// Writes the good vectors and the trust root that all share.
+/// Writes the good vectors and their shared trust root.
 pub fn write_good(dir: &Path, good: &Good) {
     good.draft().write(dir);
     for ((folder, about), bundle) in GOOD.into_iter().zip([&good.bundle, &good.approved]) {
@@ -52,7 +52,8 @@ pub fn write(dir: &Path, defect: &Defect, good: &Good) -> PathBuf {
             let (id, signature) = draft.signatures(&draft.bytes())[0];
             let mut signature = signature.to_vec();
             bend(good, &mut signature, &draft);
-            // No bytes mean no file. git keeps no empty directory, and the reader wants one: a name it passes over.
+            // Empty bytes mean no signature file. git keeps no empty directory, and the reader
+            // needs one, so it gets a file that the reader ignores.
             if signature.is_empty() {
                 draft.write_with(&folder, []);
                 put(&folder.join("trust.json.sigs"), "none", b"");
@@ -64,7 +65,8 @@ pub fn write(dir: &Path, defect: &Defect, good: &Good) -> PathBuf {
     folder
 }
 
-/// Runs `pgseal verify --contents` in the folder; its exit code and what it says, in the form of `expect`.
+/// Runs `pgseal verify --contents` in the folder. Returns its exit code and errors, in the form of
+/// `expect`.
 pub fn run(folder: &Path) -> String {
     let choose = |own: &'static str, shared: &'static str| if folder.join(own).exists() { own } else { shared };
     let output = Command::new(crate::pgseal())
@@ -79,12 +81,13 @@ pub fn run(folder: &Path) -> String {
     let code = output.status.code().expect("it ends by itself");
     assert_eq!(output.stdout.is_empty(), code != 0, "{}: a refused bundle shows nothing of itself", folder.display());
     let mut expect = format!("exit: {code}\n");
-    // A new version of the program must not make all vectors old, and neither must time.
+    // Masks the version and the clock, so that vectors stay valid for new versions and at other
+    // times.
     errors.iter().for_each(|line| expect.extend([&without_clock(&line.replace(PGSEAL, "[VERSION]")), "\n"]));
     expect
 }
 
-/// An error line without what the host's clock shows.
+/// Masks the host's clock in an error line.
 fn without_clock(line: &str) -> String {
     const CLOCK: &str = "this host's clock (";
     let shown = line.split_once(CLOCK).and_then(|(before, after)| Some((before, after.split_once(')')?.1)));

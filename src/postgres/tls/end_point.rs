@@ -1,4 +1,5 @@
-//! `tls-server-end-point` (RFC 5929, section 4.1): the hash of the server's certificate that SCRAM binds a login to.
+//! `tls-server-end-point` (RFC 5929, section 4.1): the hash of the server's certificate that a
+//! SCRAM login is bound to.
 
 use der::asn1::ObjectIdentifier;
 use der::{Any, Decode as _, Sequence};
@@ -8,11 +9,12 @@ use x509_cert::spki::AlgorithmIdentifierOwned;
 
 const PSS: &str = "1.2.840.113549.1.1.10";
 
-/// `None` where the certificate's signature has no hash of its own (Ed25519), or is not known.
+/// Computes the hash. Returns `None` if the certificate's signature has no separate hash (Ed25519)
+/// or is unknown.
 pub(in crate::postgres) fn of(certificate: &[u8]) -> Option<Vec<u8>> {
     let parsed = Certificate::from_der(certificate).ok()?;
     let hash = match signature_hash(parsed.signature_algorithm())?.as_str() {
-        // MD5 and SHA-1 are replaced.
+        // RFC 5929 replaces MD5 and SHA-1 with SHA-256.
         "md5" | "sha1" | "sha256" => &SHA256,
         "sha384" => &SHA384,
         _ => &SHA512,
@@ -20,7 +22,7 @@ pub(in crate::postgres) fn of(certificate: &[u8]) -> Option<Vec<u8>> {
     Some(digest(hash, certificate).as_ref().to_vec())
 }
 
-/// The parameters of an RSASSA-PSS signature (RFC 4055); only the hash counts here.
+/// Parameters of an RSASSA-PSS signature (RFC 4055); only the hash is used.
 #[derive(Sequence)]
 struct PssParameters {
     #[asn1(context_specific = "0", optional = "true")]

@@ -1,5 +1,6 @@
-//! Whom the other end of TLS has to be: anybody (`prefer`, `require`), somebody with a certificate of a CA
-//! (`verify-ca`), or that very host (`verify-full`). Who holds the certificate's key is proven in every mode.
+//! Verifies the server's certificate. Accepts any certificate (`prefer`, `require`), one issued by
+//! a given CA (`verify-ca`), or one for the host's name (`verify-full`). Every mode checks that the
+//! server has the certificate's key.
 
 use std::sync::Arc;
 
@@ -20,14 +21,14 @@ pub(super) struct Verifier {
     pub algorithms: WebPkiSupportedAlgorithms,
 }
 
-/// What a certificate is verified against.
+/// Trust anchors for the certificate.
 #[derive(Debug)]
 pub(super) struct Chain {
     pub webpki: Arc<WebPkiServerVerifier>,
-    /// Certificates that are good as they are: a server that signed its own is named as its own root, and for webpki no CA
-    /// is a server.
+    /// Certificates accepted as they are. A server with a self-signed certificate is its own root,
+    /// and webpki accepts no CA as a server.
     pub exact: Vec<CertificateDer<'static>>,
-    /// Whether the host's name counts.
+    /// Whether the host's name must match.
     pub names: bool,
 }
 
@@ -49,7 +50,7 @@ impl ServerCertVerifier for Verifier {
             return Ok(ServerCertVerified::assertion());
         }
         match chain.webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // The name is what rustls looks at last: everything else is good.
+            // rustls checks the name last, so everything else is valid.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if !chain.names => Ok(ServerCertVerified::assertion()),
@@ -75,7 +76,8 @@ impl ServerCertVerifier for Verifier {
         if ParsedCertificate::try_from(certificate).is_ok() {
             return verify_tls13_signature(message, certificate, signed, &self.algorithms);
         }
-        // webpki reads no certificate of version 1, as `openssl x509 -req` made them for years; a key it has all the same.
+        // webpki can't parse certificates of version 1, which `openssl x509 -req` created for
+        // years. Their key is still usable.
         let unread = |_| Error::InvalidCertificate(CertificateError::BadEncoding);
         let parsed = Certificate::from_der(certificate).map_err(unread)?;
         let key = parsed.tbs_certificate().subject_public_key_info().to_der().map_err(unread)?;

@@ -1,4 +1,5 @@
-//! Adds signatures, statements and time stamps to a bundle without touching the release: the payload's bytes are copied.
+//! Adds signatures, statements and time stamps to a bundle. The release is unchanged: the payload's
+//! bytes are copied.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -17,37 +18,37 @@ use crate::trust::evidence::ClaimedToken;
 use crate::trust::root::ClaimedSignature;
 use crate::trust::{KeyId, timestamp};
 
-/// One thing to add. Whoever adds it has checked it.
+/// One addition. The caller has validated it.
 #[derive(Clone, Debug)]
 pub enum Addition {
     /// A signature of the release.
     Signature(ClaimedSignature),
-    /// An approval, withdrawal or notarisation; takes the place of what the same key said before, and of the time stamp
-    /// for that.
+    /// An approval, withdrawal or notarisation. Replaces the same key's previous statement and that
+    /// statement's time stamp.
     Statement(ClaimedStatement),
-    /// A time stamp for a signature that is there.
+    /// A time stamp for an existing signature.
     Token(ClaimedToken),
 }
 
-/// Why something can't be added.
+/// Error in adding to a bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum AddError {
-    /// The statement is not a release's.
+    /// The statement is not that of a release.
     #[error("statement.json: {0}")]
     Statement(#[from] JsonError),
-    /// The files are not the ones that the statement lists.
+    /// The files differ from the statement's list.
     #[error("the bundle's files are not those of its statement: {0}")]
     Subjects(#[from] SubjectError),
-    /// It is there already.
+    /// The release already has a signature by this key.
     #[error("the bundle is already signed by key {0}")]
     AlreadySigned(KeyId),
-    /// The bundle has as many as the format takes.
+    /// The format's maximum number of signatures is exceeded.
     #[error("the bundle already has {} signatures", limits::SIGNATURES)]
     TooManySignatures,
-    /// The bundle has as many as the format takes.
+    /// The format's maximum number of approvals and notarisations is exceeded.
     #[error("the bundle already has {} approvals and notarisations", limits::ADDED_STATEMENTS)]
     TooManyStatements,
-    /// Longer than the format takes.
+    /// Longer than the format allows, in bytes.
     #[error("it has {0} bytes, at most {most} are allowed", most = limits::ADDED_BYTES)]
     TooLarge(usize),
     /// Reading or writing failed.
@@ -56,15 +57,15 @@ pub enum AddError {
 }
 
 impl UntrustedBundle {
-    /// Reads the statement that nobody has vouched for, for someone who is about to: it must be a release's, and the
-    /// files its own.
+    /// Reads the unauthenticated statement, for a caller about to sign or approve it. It must be
+    /// that of a release, and must match the bundle's files.
     pub fn claimed_release(&self) -> Result<Statement, AddError> {
         let statement: Statement = wire::read(self.claimed_statement())?;
         subjects::check(self.archive(), &statement, self.workers())?;
         Ok(statement)
     }
 
-    /// Writes the same bundle with more in it.
+    /// Writes a copy of the bundle with the additions.
     pub fn write_with<W: Write>(&self, additions: Vec<Addition>, out: W) -> Result<(W, Statement), AddError> {
         let statement = self.claimed_release()?;
         let mut members = self.added_members();
@@ -102,7 +103,7 @@ impl UntrustedBundle {
     }
 }
 
-/// Writes an approval file: what people said about one release, to travel beside its bundle.
+/// Writes an approval file: statements about one release, kept apart from its bundle.
 pub fn write_approvals<W: Write>(statements: &[ClaimedStatement], out: W) -> io::Result<W> {
     let members: BTreeMap<Section, Vec<u8>> = statements.iter().flat_map(halves).collect();
     let mut archive = ArchiveWriter::new(out);
@@ -134,7 +135,8 @@ fn add(members: &mut BTreeMap<Section, Vec<u8>>, addition: Addition) -> Result<(
             let id = added.key.digest();
             let before = members.get(&Section::Added(id, Part::Signature)).filter(|before| **before != added.signature);
             let stamp = Section::Timestamp(id);
-            // Of a signature that goes, the time stamp goes too; the key may have another one that stays.
+            // A replaced signature's time stamp is removed. A time stamp for the key's other
+            // signature stays.
             if let Some((before, token)) = before.zip(members.get(&stamp))
                 && timestamp::is_about(token, before)
             {

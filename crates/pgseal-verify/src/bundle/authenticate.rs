@@ -1,4 +1,4 @@
-//! The one way from a file to what may be believed.
+//! Authentication of a bundle; no other code turns a file into trusted content.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,10 +20,11 @@ use crate::trust::root::{ClaimedSignature, SignatureError, name};
 use crate::trust::{KeyId, TrustRoot, When};
 use crate::workers::Workers;
 
-/// A bundle whose statement is signed by enough keys of the release role, and whose files are exactly the signed ones, with
-/// the trust root that says so.
+/// A bundle signed by enough keys of the release role, with exactly the signed files, together with
+/// the trust root that confirms it.
 ///
-/// Only [`UntrustedBundle::authenticate`] makes one. It can be looked at and undone; what may run is a [`super::BundleToRun`].
+/// Only [`UntrustedBundle::authenticate`] makes one. It allows inspection and rollback; a run needs
+/// a [`super::BundleToRun`].
 pub struct AuthenticatedBundle<'r> {
     root: &'r TrustRoot,
     archive: Archive,
@@ -37,61 +38,61 @@ pub struct AuthenticatedBundle<'r> {
     workers: &'static dyn Workers,
 }
 
-/// Every signed document with its signatures, as it was checked.
+/// Every signed document with its signatures, as verified.
 pub(super) struct SignedBytes {
     pub(super) release: Vec<u8>,
     pub(super) signatures: Vec<ClaimedSignature>,
     pub(super) added: Added,
 }
 
-/// How a file of the release is stored.
+/// A file of the release as stored in the bundle.
 pub(super) struct Stored {
     pub(super) member: Member,
     pub(super) stored_sha256: Digest,
     pub(super) file: File,
 }
 
-/// Whose signature counted.
+/// The signer of a counted signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signatory {
-    /// The key.
+    /// Id of the signer's key.
     pub key: KeyId,
-    /// Whose it is, as the trust root says.
+    /// Owner of the key, according to the trust root.
     pub owner: String,
-    /// Since when the signature exists.
+    /// Evidence of the signature's age.
     pub evidence: Evidence,
 }
 
-/// Why a bundle is not authentic.
+/// Error in authenticating a bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthenticateError {
-    /// Nobody signed it.
+    /// The bundle has no signature.
     #[error("the bundle is not signed")]
     Unsigned,
-    /// Signed wrongly, or by too few.
+    /// An invalid signature, or too few that count.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// An approval or notarisation that can't stay.
+    /// An invalid approval or notarisation.
     #[error(transparent)]
     Added(#[from] AddedError),
-    /// A time stamp that can't stay.
+    /// An invalid time stamp.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// The signed statement is not one that this program can read.
+    /// The signed statement has an unknown format.
     #[error("statement.json is not a statement of a known format: {0}")]
     Statement(JsonError),
-    /// The signed statement asks for a newer program.
+    /// The signed statement requires a newer pgseal.
     #[error("the release needs pgseal {needed} or later, this is {PGSEAL}")]
     NewerProgram {
-        /// The oldest program that can read it.
+        /// The oldest version that can read it.
         needed: String,
     },
-    /// The files are not the signed ones.
+    /// The files differ from the signed ones.
     #[error(transparent)]
     Files(#[from] SubjectError),
 }
 
-/// What checking the signatures gives.
+/// Result of the signature checks.
 struct Signed {
     release_id: ReleaseId,
     counted: BTreeSet<KeyId>,
@@ -100,8 +101,8 @@ struct Signed {
 }
 
 impl UntrustedBundle {
-    /// Checks every signature, statement and time stamp that is in it, and counts the release's signatures. Nothing of
-    /// the release is read.
+    /// Verifies every signature, statement and time stamp of the bundle, and counts the release's
+    /// signatures. Reads no content of the release.
     pub fn check_signatures(&self, root: &TrustRoot, when: When) -> Result<(), AuthenticateError> {
         self.signed(root, when).map(drop)
     }
@@ -124,8 +125,8 @@ impl UntrustedBundle {
         Ok(Signed { release_id, counted, approvals, proofs })
     }
 
-    /// Of a release that was changed after it was signed, whatever was said about it is about another one: then its own
-    /// signatures are the reason, and nobody is sent to those who approved it.
+    /// Chooses the error to report. If the release was changed after signing, statements about it
+    /// no longer match; then its own signatures are the cause, not the approvals.
     fn reason(&self, root: &TrustRoot, error: AddedError) -> AuthenticateError {
         match root.signatures_hold(PAYLOAD_TYPE, self.claimed_statement(), self.claimed_signatures()) {
             Err(broken) => broken.into(),
@@ -133,8 +134,8 @@ impl UntrustedBundle {
         }
     }
 
-    /// Checks all signatures, then reads the statement, then hashes every file. `when` is the time by which keys are
-    /// judged; the library reads no clock.
+    /// Verifies all signatures, then reads the statement, then hashes every file. Keys are judged
+    /// by `when`; the library reads no clock.
     pub fn authenticate(self, root: &TrustRoot, when: When) -> Result<AuthenticatedBundle<'_>, AuthenticateError> {
         let Signed { release_id, counted, approvals, proofs } = self.signed(root, when)?;
         let body = self.claimed_statement();
@@ -168,17 +169,17 @@ impl UntrustedBundle {
 }
 
 impl<'r> AuthenticatedBundle<'r> {
-    /// The trust root by which it is authentic.
+    /// The trust root that authenticated the bundle.
     pub fn root(&self) -> &'r TrustRoot {
         self.root
     }
 
-    /// The threads that hash and decompress its files.
+    /// Threads for hashing and decompression.
     pub(super) fn workers(&self) -> &'static dyn Workers {
         self.workers
     }
 
-    /// The members of the file.
+    /// The archive's members.
     pub(super) fn archive(&self) -> &Archive {
         &self.archive
     }
@@ -193,33 +194,33 @@ impl<'r> AuthenticatedBundle<'r> {
         &self.files
     }
 
-    /// The release's name in approvals, ledger and receipts.
+    /// Id of the release in approvals, ledger and receipts.
     pub fn release_id(&self) -> ReleaseId {
         self.release_id
     }
 
-    /// What the release is.
+    /// The release's signed description.
     pub fn manifest(&self) -> &Manifest {
         &self.statement.predicate
     }
 
-    /// The keys that counted, by ascending id.
+    /// Signers of counted signatures, by ascending key id.
     pub fn signatories(&self) -> &[Signatory] {
         &self.signatories
     }
 
-    /// What people say about it: of each key the last word at the time of judgement. Whether it counts is the policy's
-    /// part.
+    /// The latest statement of each approver's key at the time of judgement. The policy decides
+    /// whether it counts.
     pub fn approvals(&self) -> &[SignedApproval] {
         &self.approvals
     }
 
-    /// Whether a run is ordered with the code of a ratified proposal.
+    /// Whether a run needs the code of a ratified proposal.
     pub fn takes_apr(&self) -> bool {
         self.manifest().variables.keys().any(|name| name.as_str() == APR_VARIABLE)
     }
 
-    /// With an approval or withdrawal that came beside the bundle.
+    /// Adds an approval or withdrawal from outside the bundle.
     pub fn with_approval(self, claimed: &ClaimedStatement) -> Result<Self, AddedError> {
         match self.root.added(claimed, self.release_id)? {
             AddedStatement::Approval(approval) => self.and(*approval),
@@ -227,11 +228,12 @@ impl<'r> AuthenticatedBundle<'r> {
         }
     }
 
-    /// Of two statements by one key the later one stays; of the same second, the withdrawal.
+    /// Keeps the later of two statements by one key; in the same second, the withdrawal.
     fn and(mut self, approval: SignedApproval) -> Result<Self, AddedError> {
         approval.shows(self.manifest())?;
         let said = |at: Timestamp| !matches!(self.when, When::AsOf(time) if time < at);
-        // What a key said while it counted is not outbid by what it says since it is revoked: that may be the thief.
+        // A thief may hold a revoked key. A statement proven to be older than the compromise still
+        // counts, so it takes precedence over later ones.
         let word = |signed: &SignedApproval| {
             let approval = signed.approval();
             let counts = signed.key_counts(self.root, &approval.role, self.when).is_ok();
@@ -245,7 +247,7 @@ impl<'r> AuthenticatedBundle<'r> {
         Ok(self)
     }
 
-    /// How many files were compared.
+    /// Number of files compared.
     pub fn file_count(&self) -> usize {
         self.statement.subject.len()
     }
@@ -264,7 +266,8 @@ fn index(archive: &Archive, statement: &Statement) -> BTreeMap<EntryPath, Stored
     statement.predicate.files.iter().filter_map(stored).collect()
 }
 
-/// A statement of a later format says which program can read it; its signature has held, so it may be asked.
+/// Reports an unreadable statement. One of a later format names the version that can read it; its
+/// signature is valid, so this is trusted.
 fn unreadable(statement: &[u8], error: JsonError) -> AuthenticateError {
     let value: Option<serde_json::Value> = serde_json::from_slice(statement).ok();
     let needed = value.as_ref().and_then(|value| value.pointer("/predicate/minimum_pgseal")?.as_str());

@@ -1,5 +1,6 @@
-//! The content of an authentic bundle. Each file's digests are checked over the very buffer that is given out, or that it
-//! is unpacked from, so that swapping or truncating the file on disk changes nothing but the error.
+//! File contents of an authenticated bundle. Digests are checked over the returned buffer, or over
+//! the buffer that it is decompressed from. Swapping or truncating the file on disk can therefore
+//! only cause an error.
 
 use std::io;
 use std::sync::Arc;
@@ -10,38 +11,39 @@ use crate::digest::Digest;
 use crate::entry_path::EntryPath;
 use crate::format::manifest::{File, Stored};
 
-/// Why a file's content can't be had.
+/// Error in reading a file's content.
 #[derive(Debug, thiserror::Error)]
 pub enum ContentError {
-    /// No file of the release has this path.
+    /// The release has no file with this path.
     #[error("the release has no file {0}")]
     NotFound(EntryPath),
     /// Reading failed.
     #[error("{path}: can't read the bundle: {source}")]
     Io {
-        /// The file.
+        /// Path of the file.
         path: EntryPath,
-        /// What the system says.
+        /// Error from the operating system.
         source: io::Error,
     },
     /// The bundle was changed after it was authenticated.
     #[error("{0}: the bundle was changed while it was in use")]
     Changed(EntryPath),
-    /// The stored bytes are signed, but don't hold the signed content.
+    /// The stored bytes match their signature, but decompression fails.
     #[error("{path}: {source}")]
     Gzip {
-        /// The file.
+        /// Path of the file.
         path: EntryPath,
-        /// What is wrong.
+        /// Error of the decompression.
         source: GzipError,
     },
-    /// The stored bytes are signed, but their content has another digest or size than signed.
+    /// The stored bytes match their signature, but the content differs from the signed digest or
+    /// size.
     #[error("{0}: its content is not the signed content")]
     Content(EntryPath),
 }
 
 impl AuthenticatedBundle<'_> {
-    /// A file's content.
+    /// Reads a file's content into memory.
     pub fn content(&self, path: &EntryPath) -> Result<Arc<[u8]>, ContentError> {
         let (stored, bytes) = self.stored(path)?;
         let content = match stored.file.stored {
@@ -55,7 +57,7 @@ impl AuthenticatedBundle<'_> {
         Ok(content.into())
     }
 
-    /// A file's stored bytes, in memory, with the signed digest.
+    /// Reads a file's stored bytes into memory and verifies their digest.
     fn stored(&self, path: &EntryPath) -> Result<(&Member, Vec<u8>), ContentError> {
         let stored = self.files().get(path).ok_or_else(|| ContentError::NotFound(path.clone()))?;
         let read = self.archive().read(&stored.member);
@@ -66,12 +68,12 @@ impl AuthenticatedBundle<'_> {
         Ok((stored, bytes))
     }
 
-    /// A file's signed description and its stored bytes, whose signed digest holds.
+    /// A file's signed description, with its verified stored bytes.
     pub fn stored_file(&self, path: &EntryPath) -> Result<(&File, Vec<u8>), ContentError> {
         self.stored(path).map(|(member, bytes)| (&member.file, bytes))
     }
 
-    /// A file's description and its path, if the release has it.
+    /// A file's path and description, if the release has it.
     pub fn file(&self, path: &EntryPath) -> Option<(&EntryPath, &File)> {
         self.files().get_key_value(path).map(|(path, member)| (path, &member.file))
     }

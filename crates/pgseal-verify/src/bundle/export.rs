@@ -1,5 +1,5 @@
-//! A bundle's signatures in the formats of other tools. Only what was authenticated leaves, byte for byte as it was
-//! checked.
+//! Exports a bundle's signatures in the formats of other tools. Only authenticated bytes are
+//! exported, exactly as verified.
 
 use base64ct::{Base64, Encoding};
 
@@ -14,15 +14,16 @@ use crate::trust::root::ClaimedSignature;
 use crate::trust::timestamp::{self, TimestampError};
 
 impl AuthenticatedBundle<'_> {
-    /// The release as one envelope with all its signatures, then an envelope for each approval and notarisation.
+    /// One envelope for the release with all its signatures, then one for each approval and
+    /// notarisation.
     pub fn envelopes(&self) -> impl Iterator<Item = Envelope> {
         let release = std::iter::once_with(|| envelope(&self.signed().release, &self.signed().signatures));
         let added = self.signed().added.statements.iter();
         release.chain(added.map(|added| envelope(&added.body, &[(added.key, added.signature)])))
     }
 
-    /// A Sigstore bundle for each signature: the release's, then those of approvals and notarisations. Each has the time
-    /// stamps for its own signature.
+    /// A Sigstore bundle for each signature: the release's, then those of approvals and
+    /// notarisations. Each includes the time stamps for its own signature.
     pub fn sigstore_bundles(&self) -> Result<impl Iterator<Item = SigstoreBundle>, TimestampError> {
         let release = self.signed().signatures.iter().map(|signature| (&self.signed().release, *signature));
         let added = self.signed().added.statements.iter().map(|added| (&added.body, (added.key, added.signature)));
@@ -40,7 +41,8 @@ impl AuthenticatedBundle<'_> {
         }))
     }
 
-    /// A token is found by its key and by its imprint: a key may have signed the release and a statement about it.
+    /// Finds tokens by key and imprint, because a key may have signed both the release and a
+    /// statement about it.
     fn responses(&self, (key, signature): &ClaimedSignature) -> Result<Vec<Rfc3161SignedTimestamp>, TimestampError> {
         let about = self.signed().added.tokens.iter().filter(|(id, _)| id == key).map(|(_, token)| token);
         let response = |token: &Vec<u8>| {

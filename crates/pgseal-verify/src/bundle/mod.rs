@@ -1,7 +1,8 @@
-//! From a file to what may be believed of it.
+//! Authentication of release bundles, from a file to a bundle that may run, and their signed
+//! contents.
 //!
 //! ```text
-//! bytes -> UntrustedBundle -> AuthenticatedBundle
+//! bytes -> UntrustedBundle -> AuthenticatedBundle -> BundleToRun
 //! ```
 
 pub mod add;

@@ -1,7 +1,8 @@
-//! The content of an authentic bundle, piece by piece: files of any size, in memory that does not depend on it.
+//! Streams file contents of an authenticated bundle, with memory use independent of file size.
 //!
-//! A file's stored bytes were hashed before anything of it is decompressed. The bundle may change under us, so the bytes
-//! that are decompressed are hashed once more; whoever gets the content must not use it before this has ended well.
+//! A file's stored bytes are hashed before any of them are decompressed. Because the bundle may
+//! change meanwhile, they are hashed again during decompression. The content must not be used until
+//! the copy has succeeded.
 
 use std::io::{self, Write};
 
@@ -13,37 +14,37 @@ use crate::entry_path::EntryPath;
 use crate::format::manifest::Stored;
 use crate::workers;
 
-/// Why a file's content could not be copied.
+/// Error in copying a file's content.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
-    /// It can't be had.
+    /// Reading the content failed.
     #[error(transparent)]
     Content(#[from] ContentError),
-    /// Writing it failed.
+    /// Writing the content failed.
     #[error("{path}: can't be written: {source}")]
     Write {
-        /// The file.
+        /// Path of the file.
         path: EntryPath,
-        /// What the system says.
+        /// Error from the operating system.
         source: io::Error,
     },
 }
 
-/// Inflating takes as long as hashing so many times the content.
+/// Time to decompress a byte, as a multiple of the time to hash it.
 const INFLATING: u64 = 4;
 
 impl AuthenticatedBundle<'_> {
-    /// Checks the content of every file, decompressing what is compressed. The error is that of the first
-    /// file in the order of names.
+    /// Verifies the content of every file, decompressing where needed. Returns the error of the
+    /// first file by name.
     pub fn check_contents(&self) -> Result<(), ContentError> {
         self.content_faults().into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// As [`Self::check_contents`], with every file whose content is not the signed content, for auditors.
+    /// Like [`Self::check_contents`], but returns every file's error, for auditors.
     pub fn content_faults(&self) -> Vec<ContentError> {
         let files: Vec<(&EntryPath, &Member)> = self.files().iter().collect();
         let check = |(path, member): &(&EntryPath, &Member)| match member.file.stored {
-            // Its content is what is stored, and that was hashed to authenticate it.
+            // The content equals the stored bytes, which authentication hashed.
             Stored::Raw => member.holds(path),
             Stored::Gzip => match self.inflate(path, member, |_| Ok(())) {
                 Ok(()) => Ok(()),
@@ -57,8 +58,8 @@ impl AuthenticatedBundle<'_> {
             .collect()
     }
 
-    /// Copies the content of every file to the writer that `open` gives for it. Only when this has ended
-    /// well is any of it the release's. The error is that of the first file in the order of names.
+    /// Copies every file's content to the writer returned by `open`. The output must not be used
+    /// unless the copy succeeds. Returns the error of the first file by name.
     pub fn copy_all<W: Write>(&self, open: impl Fn(&EntryPath) -> io::Result<W> + Sync) -> Result<(), CopyError> {
         let files: Vec<(&EntryPath, &Member)> = self.files().iter().collect();
         let copy = |(path, _): &(&EntryPath, &Member)| {
@@ -70,7 +71,7 @@ impl AuthenticatedBundle<'_> {
         workers::map(self.workers(), &files, |(_, member)| cost(member) + member.file.size, copy).into_iter().collect()
     }
 
-    /// Copies a file's content. Only when this has ended well is it the release's.
+    /// Copies a file's content. The output must not be used unless the copy succeeds.
     pub fn copy(&self, path: &EntryPath, out: &mut impl Write) -> Result<(), CopyError> {
         let member = self.files().get(path).ok_or_else(|| ContentError::NotFound(path.clone()))?;
         match member.file.stored {
@@ -79,7 +80,7 @@ impl AuthenticatedBundle<'_> {
         }
     }
 
-    /// Its size, in bytes, if the release has it.
+    /// A file's size in bytes, if the release has it.
     pub fn size(&self, path: &EntryPath) -> Option<u64> {
         self.files().get(path).map(|member| member.file.size)
     }
@@ -114,7 +115,7 @@ impl AuthenticatedBundle<'_> {
         if let Some(source) = unwritten {
             return Err(CopyError::Write { path: path.clone(), source });
         }
-        // A bundle that was changed says anything; what it says of gzip is worth nothing.
+        // A changed bundle is reported as such, because its gzip errors mean nothing.
         let left = stored.left();
         let found = stored.finish().map_err(|source| ContentError::Io { path: path.clone(), source })?;
         if found != member.stored_sha256 {
@@ -130,7 +131,8 @@ impl AuthenticatedBundle<'_> {
 }
 
 impl Member {
-    /// Whether a file that is stored as it is has the signed size and content; its stored bytes have their digest.
+    /// Checks that an uncompressed file has the signed size and content, by the digest of its
+    /// stored bytes.
     fn holds(&self, path: &EntryPath) -> Result<(), ContentError> {
         let same = self.member.size == self.file.size && self.stored_sha256 == self.file.sha256;
         if same { Ok(()) } else { Err(ContentError::Content(path.clone())) }

@@ -1,4 +1,4 @@
-//! Compares a bundle's members with the list that its statement signs.
+//! Compares a bundle's members with the signed list in its statement.
 
 use std::io;
 
@@ -10,19 +10,20 @@ use crate::format::manifest::Stored;
 use crate::format::statement::Statement;
 use crate::workers::{self, Workers};
 
-/// A member that is not what the statement says. An extra, missing or renamed file is a fault like a changed one.
+/// A difference between a member and the statement. Extra, missing and renamed files are faults,
+/// just as changed ones.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileFault {
-    /// Listed, not there.
+    /// Listed but absent.
     #[error("{0} is missing")]
     Missing(String),
-    /// There, not listed.
+    /// Present but not listed.
     #[error("{0} is not part of the release")]
     Extra(String),
-    /// Other bytes.
+    /// Different bytes.
     #[error("{name} was changed: its digest is {found}, {expected} is signed")]
     Changed {
-        /// The member.
+        /// Name of the member.
         name: String,
         /// The signed digest.
         expected: Digest,
@@ -31,21 +32,21 @@ pub enum FileFault {
     },
 }
 
-/// Why members and statement don't belong together.
+/// Error in comparing members with the statement.
 #[derive(Debug, thiserror::Error)]
 pub enum SubjectError {
-    /// Files that are not what they should be; all of them.
+    /// All members that differ from the statement.
     #[error("{} of {total} files are not what was signed: {}", faults.len(), list(faults))]
     Faults {
         /// The faults by name.
         faults: Vec<FileFault>,
-        /// How many files the statement lists.
+        /// Number of files that the statement lists.
         total: usize,
     },
     /// `subject` and `files` of the statement contradict each other.
     #[error("the statement's subject and files lists differ at {0:?}")]
     Inconsistent(String),
-    /// The manifest names a file that it doesn't list.
+    /// The manifest refers to a file that it does not list.
     #[error("the statement names {0:?} and does not list it among its files")]
     NotListed(EntryPath),
     /// Reading failed.
@@ -57,7 +58,8 @@ fn list(faults: &[FileFault]) -> String {
     faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Hashes every file's stored bytes and compares names and digests with the statement, both ways.
+/// Hashes every file's stored bytes, and compares names and digests with the statement in both
+/// directions.
 pub fn check(archive: &Archive, statement: &Statement, workers: &dyn Workers) -> Result<(), SubjectError> {
     check_lists(statement)?;
     let mut listed = statement.subject.iter().peekable();
@@ -78,14 +80,14 @@ pub fn check(archive: &Archive, statement: &Statement, workers: &dyn Workers) ->
     if faults.is_empty() { Ok(()) } else { Err(SubjectError::Faults { faults, total: statement.subject.len() }) }
 }
 
-/// A name that is listed, or there, or both; they come in ascending order.
+/// A listed name, a present one, or both; in ascending order.
 enum Compared<'a> {
     Fault(FileFault),
     There(&'a Member, Digest),
 }
 
 impl Compared<'_> {
-    /// How much of it there is to hash.
+    /// Bytes to hash.
     fn bytes(&self) -> u64 {
         match self {
             Self::Fault(_) => 0,
@@ -104,8 +106,8 @@ impl Compared<'_> {
     }
 }
 
-/// The names of `subject` are those under which `files` are stored, in ascending order. A signer's program made them
-/// so; another program that signs must not be able to make two readers see two releases.
+/// Checks that `subject` has the stored names of `files`, in ascending order. pgseal always signs
+/// them so; another signing program must not make two readers see two releases.
 fn check_lists(statement: &Statement) -> Result<(), SubjectError> {
     let inconsistent = |name: &str| SubjectError::Inconsistent(name.to_owned());
     let (subject, files) = (&statement.subject, &statement.predicate.files);
@@ -125,7 +127,7 @@ fn check_lists(statement: &Statement) -> Result<(), SubjectError> {
     }
 }
 
-/// Every file that the manifest names elsewhere is listed.
+/// Checks that every file named elsewhere in the manifest is listed.
 fn check_named(statement: &Statement) -> Result<(), SubjectError> {
     let manifest = &statement.predicate;
     let listed = |path: &EntryPath| manifest.files.binary_search_by_key(&path, |file| &file.path).is_ok();
@@ -135,7 +137,7 @@ fn check_named(statement: &Statement) -> Result<(), SubjectError> {
     }
 }
 
-/// The member's name of a file.
+/// The member name of a file.
 pub fn stored_name(file: &crate::format::manifest::File) -> String {
     match file.stored {
         Stored::Raw => file.path.to_string(),

@@ -1,4 +1,4 @@
-//! A bundle that may run, and the admission of its run.
+//! A bundle that may run, and the authorization of its run.
 
 use std::ops::Deref;
 
@@ -9,8 +9,9 @@ use crate::trust::added::{AddedError, ClaimedStatement, SignedApproval};
 use crate::trust::policy::{self, PolicyError};
 use crate::trust::{TrustRoot, When};
 
-/// An authentic bundle whose release keys count now. Every command reads one as an [`AuthenticatedBundle`]; the opposite
-/// way is closed, so nothing runs that was authenticated to be undone or for a time that is over.
+/// An authenticated bundle whose release keys count now. It dereferences to an
+/// [`AuthenticatedBundle`] for every command, but there is no conversion back: a bundle
+/// authenticated for rollback or for a past time can't run.
 ///
 /// Only [`UntrustedBundle::authenticate_to_run`] makes one.
 pub struct BundleToRun<'r> {
@@ -18,7 +19,8 @@ pub struct BundleToRun<'r> {
     now: Timestamp,
 }
 
-/// The leave of the bundle's own trust root to run it: neither is out of date, and enough people approved.
+/// The trust root's authorization to run the bundle: neither is out of date, and enough approvals
+/// count.
 ///
 /// Only [`BundleToRun::admit`] makes one.
 pub struct Admission<'b> {
@@ -27,7 +29,7 @@ pub struct Admission<'b> {
 }
 
 impl UntrustedBundle {
-    /// As [`Self::authenticate`], by the host's clock, for a run.
+    /// Like [`Self::authenticate`], by the host's clock, for a run.
     pub fn authenticate_to_run(self, root: &TrustRoot, now: Timestamp) -> Result<BundleToRun<'_>, AuthenticateError> {
         Ok(BundleToRun { bundle: self.authenticate(root, When::At(now))?, now })
     }
@@ -42,13 +44,13 @@ impl<'r> Deref for BundleToRun<'r> {
 }
 
 impl BundleToRun<'_> {
-    /// With an approval or withdrawal from another file.
+    /// Adds an approval or withdrawal from another file.
     pub fn with_approval(self, claimed: &ClaimedStatement) -> Result<Self, AddedError> {
         Ok(Self { bundle: self.bundle.with_approval(claimed)?, ..self })
     }
 
-    /// Whether it may run now, by the trust root that authenticated it. `apr` is the code that the run is ordered with;
-    /// where there is one, an approval counts only for the same.
+    /// Checks whether the bundle may run now under its trust root. `apr` is the run's APR code; if
+    /// given, only approvals with the same code count.
     pub fn admit(&self, apr: Option<&str>) -> Result<Admission<'_>, PolicyError> {
         let (bundle, root, now) = (&self.bundle, self.root(), When::At(self.now));
         policy::admits(root, &bundle.manifest().release, bundle.release_id(), now)?;
@@ -62,7 +64,7 @@ impl BundleToRun<'_> {
 }
 
 impl<'b> Admission<'b> {
-    /// The bundle that may run.
+    /// The authorized bundle.
     pub fn bundle(&self) -> &'b AuthenticatedBundle<'b> {
         self.bundle
     }

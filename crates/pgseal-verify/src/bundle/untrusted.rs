@@ -1,4 +1,4 @@
-//! A well-formed bundle that nobody has vouched for. It shows nothing of its content.
+//! A well-formed but unauthenticated bundle. It gives no access to the release's files.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use crate::trust::evidence::ClaimedToken;
 use crate::trust::root::ClaimedSignature;
 use crate::workers::{Alone, Workers};
 
-/// A parsed file: headers, raw signatures, and the bytes of statements and time stamps, unread.
+/// A parsed file: headers, raw signatures, and statements and time stamps as unread bytes.
 pub struct UntrustedBundle {
     archive: Archive,
     statement: Vec<u8>,
@@ -22,7 +22,7 @@ pub struct UntrustedBundle {
     workers: &'static dyn Workers,
 }
 
-/// What was added to a release after it was packed, besides its signatures.
+/// Additions to a packed release, other than its signatures.
 #[derive(Clone, Debug, Default)]
 pub struct Added {
     /// Approvals and notarisations, by ascending key id.
@@ -31,45 +31,47 @@ pub struct Added {
     pub tokens: Vec<ClaimedToken>,
 }
 
-/// Why a file is malformed.
+/// Error in a file's structure.
 #[derive(Debug, thiserror::Error)]
 pub enum MalformedError {
-    /// As an archive.
+    /// Invalid archive.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    /// Without its statement.
+    /// The statement is missing.
     #[error("the bundle has no statement.json")]
     NoStatement,
-    /// With a statement of a size that no release has.
+    /// The statement exceeds the maximum size; holds its size in bytes.
     #[error("statement.json has {0} bytes, at most {most} are allowed", most = limits::STATEMENT_BYTES)]
     StatementTooLarge(u64),
-    /// With a signature that is none.
+    /// A signature of the wrong length.
     #[error("signature {0} has {1} bytes, expected 64")]
     SignatureLength(KeyId, u64),
-    /// With more signatures than allowed.
+    /// Too many signatures.
     #[error("more than {} signatures", limits::SIGNATURES)]
     TooManySignatures,
-    /// With an approval, notarisation or time stamp of a size that none has.
+    /// An approval, notarisation or time stamp exceeds the maximum size; holds its name and its
+    /// size in bytes.
     #[error("{0} has {1} bytes, at most {most} are allowed", most = limits::ADDED_BYTES)]
     AddedTooLarge(String, u64),
-    /// With more approvals and notarisations than allowed.
+    /// Too many approvals and notarisations.
     #[error("more than {} statements in approvals/", limits::ADDED_STATEMENTS)]
     TooManyAdded,
-    /// With half an approval: a statement without its signature, or the other way round.
+    /// A statement without its signature, or a signature without its statement.
     #[error("approvals/ holds only half of what key {0} said: KEYID.json and KEYID.sig belong together")]
     HalfAdded(KeyId),
-    /// Not an approval file: with members of a bundle, or without any approval.
+    /// Not an approval file: it has a bundle's members, or no approval.
     #[error("not an approval file: {0}")]
     NotAnApproval(&'static str),
 }
 
 impl UntrustedBundle {
-    /// Parses fixed headers, raw signatures, and the statement as bytes; later work is done by the calling thread alone.
+    /// Parses headers, raw signatures, and the statement as bytes. Later work runs on the calling
+    /// thread.
     pub fn parse(source: Box<dyn ByteSource>) -> Result<Self, MalformedError> {
         Self::parse_with(source, &Alone)
     }
 
-    /// Parses, with threads to hash and decompress files later.
+    /// Like [`Self::parse`], with threads for later hashing and decompression.
     pub fn parse_with(source: Box<dyn ByteSource>, workers: &'static dyn Workers) -> Result<Self, MalformedError> {
         let archive = Archive::parse(source)?;
         let (mut statement, mut signatures) = (None, Vec::new());
@@ -93,27 +95,27 @@ impl UntrustedBundle {
         Ok(Self { archive, statement, signatures, added, workers })
     }
 
-    /// The threads that hash and decompress its files.
+    /// Threads for hashing and decompression.
     pub(super) fn workers(&self) -> &'static dyn Workers {
         self.workers
     }
 
-    /// The members of the file.
+    /// The archive's members.
     pub(super) fn archive(&self) -> &Archive {
         &self.archive
     }
 
-    /// The archive, the statement, its signatures, and what was added.
+    /// The archive, the statement, its signatures, and the additions.
     pub(super) fn into_parts(self) -> (Archive, Vec<u8>, Vec<ClaimedSignature>, Added) {
         (self.archive, self.statement, self.signatures, self.added)
     }
 
-    /// What the digest of the statement would be called, if it were authentic.
+    /// The statement's digest, which becomes the release id if the bundle is authentic.
     pub fn claimed_release_id(&self) -> ReleaseId {
         ReleaseId::of(&self.statement)
     }
 
-    /// The statement's bytes: what release keys sign. Nobody has vouched for them.
+    /// The statement's bytes, which release keys sign. Unauthenticated.
     pub fn claimed_statement(&self) -> &[u8] {
         &self.statement
     }
@@ -123,12 +125,12 @@ impl UntrustedBundle {
         &self.signatures
     }
 
-    /// What was added after packing, valid or not.
+    /// Additions after packing, valid or not.
     pub fn claimed_added(&self) -> &Added {
         &self.added
     }
 
-    /// Every signature in it, valid or not: the release's, and those of added statements.
+    /// Every signature in the bundle, valid or not: the release's, and those of added statements.
     pub fn all_signatures(&self) -> Vec<ClaimedSignature> {
         let added = self.added.statements.iter().map(|added| (added.key, added.signature));
         self.signatures.iter().copied().chain(added).collect()
@@ -136,7 +138,8 @@ impl UntrustedBundle {
 }
 
 impl Added {
-    /// Reads an approval file: the format's name, then approvals as in a bundle, and nothing else.
+    /// Parses an approval file: the format's name, then approvals as in a bundle, and no other
+    /// members.
     pub fn parse(source: Box<dyn ByteSource>) -> Result<Self, MalformedError> {
         let archive = Archive::parse(source)?;
         let foreign = |member: &&Member| !matches!(member.section, Section::Magic | Section::Added(..));

@@ -1,8 +1,8 @@
-//! Documents as they are written, apart from the types that the program works with.
+//! Wire types of documents, separate from the types that the program works with.
 //!
-//! Each version of a format is a type here that converts into the document. Only version 1 exists: the fields of the
-//! document and `"format": 1`, for statements inside an in-toto Statement v1. A version 2 becomes a type beside these,
-//! with a conversion of its own.
+//! Each version of a format is a type here that converts into the document. Only version 1 exists:
+//! the fields of the document and `"format": 1`, for statements inside an in-toto Statement v1. A
+//! version 2 will be another type here, with its own conversion.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -17,8 +17,8 @@ use super::json::{self, JsonError};
 use super::statement::{Predicate, Statement, Subject};
 use super::version::{Format1, PGSEAL};
 
-/// Reads a document from its canonical bytes. The error for an unknown version names the program that reads it, where
-/// the document does.
+/// Parses a document from its canonical bytes. For an unknown version, the error names the pgseal
+/// version that can read the document, if the document states it.
 pub fn read<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
     json::from_canonical(bytes).map_err(|error| newer(bytes).unwrap_or(error))
 }
@@ -68,7 +68,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for V1<T> {
     }
 }
 
-/// The fields of a document, while its format is kept apart.
+/// The fields of a document, with its format kept apart.
 struct WithoutFormat<A> {
     map: A,
     format: Option<Format1>,
@@ -95,7 +95,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for &mut WithoutFormat<A> {
     }
 }
 
-/// Version 1 of a statement, read.
+/// Version 1 of a statement, for deserializing.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, bound = "P: Predicate")]
 struct StatementV1<P> {
@@ -107,7 +107,7 @@ struct StatementV1<P> {
     predicate: V1<P>,
 }
 
-/// Version 1 of a statement, to be written.
+/// Version 1 of a statement, for serializing.
 #[derive(Serialize)]
 #[serde(bound = "P: Predicate")]
 struct StatementV1Ref<'s, P> {

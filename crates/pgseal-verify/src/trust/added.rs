@@ -1,4 +1,4 @@
-//! Statements that people add to a signed release: approvals, their withdrawals, and what notaries saw.
+//! Statements added to a signed release: approvals, withdrawals and notarisations.
 
 use serde::Deserialize;
 
@@ -16,27 +16,28 @@ use crate::format::statement::{PAYLOAD_TYPE, ReleaseId, Subject, title};
 use crate::format::timestamp::Timestamp;
 use crate::format::wire;
 
-/// A statement as a file gives it: the claimed key, the bytes, the signature.
+/// A statement as read from a file: the claimed key, the bytes, the signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedStatement {
-    /// Whose it is said to be.
+    /// Claimed key of the signer.
     pub key: KeyId,
-    /// The statement, unread.
+    /// The statement's bytes, not parsed.
     pub body: Vec<u8>,
-    /// 64 bytes.
+    /// The raw signature.
     pub signature: [u8; 64],
 }
 
-/// A statement whose signature holds, about the release that was asked for.
+/// A statement with a valid signature, about the requested release.
 #[derive(Clone, Debug)]
 pub enum AddedStatement {
-    /// By a person.
+    /// By an approver.
     Approval(Box<SignedApproval>),
     /// By a notary.
     Notarisation(SignedNotarisation),
 }
 
-/// An approval or withdrawal whose signature holds. Whether it counts is the policy's part: [`super::policy::counts`].
+/// An approval or withdrawal with a valid signature. [`super::policy::counts`] decides whether it
+/// counts.
 #[derive(Clone, Debug)]
 pub struct SignedApproval {
     key: KeyId,
@@ -46,49 +47,50 @@ pub struct SignedApproval {
     signature: [u8; 64],
 }
 
-/// A notarisation whose signature holds.
+/// A notarisation with a valid signature.
 #[derive(Clone, Debug)]
 pub struct SignedNotarisation {
-    /// The key.
+    /// Key of the notary.
     pub key: KeyId,
-    /// What was seen.
+    /// The signatures that the notary saw.
     pub statement: Notarisation,
 }
 
-/// Why an added statement can't stay in a bundle.
+/// Error in a statement added to a bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum AddedError {
-    /// Signed by a stranger, or not at all.
+    /// Unknown signer, or an invalid signature.
     #[error("in approvals/: {0}")]
     Signature(#[from] SignatureError),
-    /// Signed, and not a statement that this program can read.
+    /// A valid signature over a statement of unknown format.
     #[error("the statement by key {key} in approvals/ is not one of a known format: {source}")]
     Statement {
-        /// The key.
+        /// Key of the signer.
         key: KeyId,
-        /// Why.
+        /// Error of the parser.
         source: JsonError,
     },
-    /// A notary's list that is not in strictly ascending order, and so may name a key twice.
+    /// The list of a notary is not in strictly ascending order, so it may name a key twice.
     #[error("the notarisation by key {0} in approvals/ doesn't list keys in ascending order")]
     Order(KeyId),
-    /// Genuine, and about nothing, or about several releases at once.
+    /// A valid signature, but the statement is about no release, or about several.
     #[error("the statement by key {0} in approvals/ is not about one release")]
     NoRelease(KeyId),
-    /// Genuine, and about something else.
+    /// A valid signature, but the statement is about another release.
     #[error("the statement by key {key} in approvals/ is about another release ({found})")]
     OtherRelease {
-        /// The key.
+        /// Key of the signer.
         key: KeyId,
-        /// The release that it is about.
+        /// Id of that release.
         found: Digest,
     },
-    /// Genuine, and the approver was shown something else than this release's name, sequence or target.
+    /// A valid signature, but the approval shows another name, sequence or target than this
+    /// release's.
     #[error("the approval by key {0} names another release or target than the one that it is bound to")]
     OtherTarget(KeyId),
 }
 
-/// All that is read before the statement's kind is known; the kind's own type then reads strictly.
+/// The fields needed to find a statement's kind; the type of that kind then parses strictly.
 #[derive(Deserialize)]
 struct Kind {
     #[serde(rename = "predicateType")]
@@ -97,7 +99,8 @@ struct Kind {
 }
 
 impl ClaimedStatement {
-    /// Whether it says that it is about this release, for who has no trust root to check the signature by.
+    /// Checks that the statement claims to be about this release, for callers without a trust root
+    /// to verify the signature.
     pub fn claims_to_be_about(&self, release: ReleaseId) -> Result<(), AddedError> {
         let found = about(self.key, &self.kind()?.subject)?;
         if found == release.digest() { Ok(()) } else { Err(AddedError::OtherRelease { key: self.key, found }) }
@@ -111,7 +114,7 @@ impl ClaimedStatement {
 }
 
 impl TrustRoot {
-    /// Checks the signature of a statement, and that it is about this release.
+    /// Verifies a statement's signature, and checks that it is about this release.
     pub fn added(&self, claimed: &ClaimedStatement, release: ReleaseId) -> Result<AddedStatement, AddedError> {
         let (found, statement) = self.added_to_any(claimed)?;
         if found == release.digest() {
@@ -120,7 +123,7 @@ impl TrustRoot {
         Err(AddedError::OtherRelease { key: claimed.key, found })
     }
 
-    /// Checks the signature of a statement, and reads it only after that. Gives the id of the release that it is about.
+    /// Verifies a statement's signature before parsing it. Returns the id of its release.
     pub fn added_to_any(&self, claimed: &ClaimedStatement) -> Result<(Digest, AddedStatement), AddedError> {
         let signature: ClaimedSignature = (claimed.key, claimed.signature);
         self.draft().holds(PAYLOAD_TYPE, &claimed.body, &signature)?;
@@ -156,12 +159,12 @@ fn about(key: KeyId, subject: &[Subject]) -> Result<Digest, AddedError> {
 }
 
 impl SignedApproval {
-    /// The key that signed.
+    /// Key of the signer.
     pub fn key(&self) -> KeyId {
         self.key
     }
 
-    /// The owner of the key, as the trust root says.
+    /// Owner of the key, according to the trust root.
     pub fn owner(&self) -> &str {
         &self.owner
     }
@@ -171,12 +174,12 @@ impl SignedApproval {
         &self.approval
     }
 
-    /// The evidence of the signature's age.
+    /// Evidence of the signature's age.
     pub fn evidence(&self) -> Evidence {
         self.evidence
     }
 
-    /// Whether the approver was shown this release.
+    /// Checks that the approval shows this release's name, sequence and target.
     pub fn shows(&self, manifest: &Manifest) -> Result<(), AddedError> {
         if self.approval.release == manifest.release && self.approval.target == manifest.target {
             return Ok(());
@@ -184,13 +187,13 @@ impl SignedApproval {
         Err(AddedError::OtherTarget(self.key))
     }
 
-    /// With what notaries and time stamps prove about its signature.
+    /// Replaces the evidence with the proofs for this signature, if any.
     pub fn with(mut self, proofs: &Proofs) -> Self {
         self.evidence = proofs.of(&(self.key, self.signature), Some(self.approval.at));
         self
     }
 
-    /// Whether its key may speak for its role at that time; if not, why.
+    /// Checks whether the key counts for its role at a time; the error is the reason.
     pub fn key_counts(&self, root: &TrustRoot, role: &Name, when: When) -> Result<(), String> {
         let proven = if matches!(self.evidence, Evidence::Claimed(_)) { None } else { self.evidence.time() };
         match root.entry(&self.key) {
@@ -201,7 +204,7 @@ impl SignedApproval {
 }
 
 impl SignedNotarisation {
-    /// Whether what the notary says about that moment counts.
+    /// Whether the notary's observation at that time counts.
     pub(super) fn counts_at(&self, root: &TrustRoot, at: Timestamp) -> bool {
         let entry = root.entry(&self.key);
         entry.is_some_and(|entry| judge::counts(entry, &name("notary"), When::At(at), None).is_ok())

@@ -1,4 +1,5 @@
-//! A trust document whose own rules hold, and its keys. The only file that checks signatures and compares thresholds.
+//! A valid trust document and its keys. All signature checks and threshold comparisons of a trust
+//! root are in this file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,26 +16,26 @@ use crate::format::timestamp::Timestamp;
 use crate::format::trust_document::{self, AuthorityEntry, KeyEntry, KeyStatus, TrustDocument};
 use crate::format::wire::{self, V1};
 
-/// A signature as a file gives it: the claimed key and 64 bytes.
+/// A signature as read from a file: the claimed key and 64 bytes.
 pub type ClaimedSignature = (KeyId, [u8; 64]);
 
-/// A number of distinct keys, and how many must count.
+/// A number of distinct keys, and the threshold for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tally {
     /// Distinct keys that count.
     pub counted: usize,
-    /// How many must.
+    /// Distinct keys required.
     pub threshold: u8,
 }
 
 impl Tally {
-    /// Whether they suffice: the only comparison with a threshold.
+    /// Whether the threshold is met; the only comparison with a threshold.
     pub fn is_met(self) -> bool {
         self.counted >= usize::from(self.threshold)
     }
 }
 
-/// A trust document whose own rules hold, whoever signed it.
+/// A trust document whose own rules hold; its signatures are not considered.
 pub struct DraftRoot {
     document: TrustDocument,
     bytes: Vec<u8>,
@@ -42,122 +43,126 @@ pub struct DraftRoot {
     authorities: Vec<(TimestampAuthority, AuthorityEntry)>,
 }
 
-/// Why a document is not a trust root.
+/// Error in a trust document.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// Not a trust document, or not in its canonical form.
     #[error("not a trust document: {0}")]
     Document(#[from] JsonError),
-    /// An entry that is not a usable key.
+    /// An entry without a usable key.
     #[error("key {id}: {source}")]
     Key {
-        /// The id that the entry gives.
+        /// The entry's id.
         id: Digest,
-        /// What is wrong with it.
+        /// Error in the key.
         source: PublicKeyError,
     },
     /// An id that is not the digest of its key.
     #[error("key {claimed} is really {computed}: the id must be the digest of the key")]
     WrongId {
-        /// The id that the entry gives.
+        /// The entry's id.
         claimed: Digest,
         /// The digest of the key.
         computed: KeyId,
     },
-    /// Keys must be in strictly ascending order of their ids, so the same key can't be there twice.
+    /// Keys are not in strictly ascending order of their ids, which rules out duplicates.
     #[error("key {0} is there twice, or out of order")]
     KeyOrder(Digest),
-    /// A key for a role that is not defined.
+    /// A key's role is not defined.
     #[error("key {id} has the role {role:?}, which is not defined")]
     UnknownRole {
-        /// The key.
+        /// Id of the key.
         id: Digest,
-        /// The role.
+        /// The undefined role.
         role: Name,
     },
-    /// A threshold that is 0 or that no one can meet.
+    /// A threshold that is 0 or exceeds the number of usable keys.
     #[error("role {role:?} has threshold {threshold} and {keys} keys that are not revoked")]
     Threshold {
-        /// The role.
+        /// Name of the role.
         role: Name,
         /// Its threshold.
         threshold: u8,
-        /// Its usable keys.
+        /// Number of its usable keys.
         keys: usize,
     },
-    /// A role that every trust root needs.
+    /// A missing role that every trust root needs.
     #[error("there is no role {0:?}")]
     MissingRole(&'static str),
-    /// The policy wants approvals that no one can give.
+    /// The policy requires more approvals than the role's keys can give.
     #[error("the policy needs {count} approvals of {role:?}, which has {keys} keys")]
     Policy {
-        /// The role.
+        /// Name of the role.
         role: Name,
-        /// The approvals.
+        /// Number of required approvals.
         count: u8,
-        /// Its usable keys.
+        /// Number of its usable keys.
         keys: usize,
     },
-    /// The policy wants approvals of those who have another task: what they sign is no approval.
+    /// The policy requires approvals of a role with another task; that role's signatures are not
+    /// approvals.
     #[error(
         "the policy needs approvals of {0:?}: they are given by roles of their own, not by root, release, receipt, notary or log"
     )]
     ApprovalRole(Name),
-    /// A document that had ended when it was made.
+    /// The document expires before or when it is issued.
     #[error("it expires on {expires}, which is not after it was issued on {issued}")]
     Issued {
-        /// When it was drafted.
+        /// Date of the draft.
         issued: Timestamp,
-        /// When it ends.
+        /// Date of expiry.
         expires: Timestamp,
     },
-    /// `prev_sha256` belongs to every version but the first; versions begin at 1.
+    /// Version 1 must lack `prev_sha256`, and every later version must have it; versions begin at
+    /// 1.
     #[error("version {0} does not fit its prev_sha256: version 1 has none, every later one names the one before")]
     Version(u32),
-    /// A window, or a compromise, that makes no sense.
+    /// A window that ends before it begins, or a compromise of a key that is not revoked.
     #[error("key {0}: its window ends before it begins, or it is compromised and not revoked")]
     Window(Digest),
-    /// A time stamping authority's certificate that can't be used.
+    /// An unusable certificate of a time stamping authority.
     #[error("time stamping authority {id}: {source}")]
     Authority {
-        /// The id that the entry gives.
+        /// The entry's id.
         id: Digest,
-        /// What is wrong with the certificate.
+        /// Error in the certificate.
         source: TimestampError,
     },
-    /// Authorities are listed by strictly ascending id, which is the digest of the certificate.
+    /// Authorities are not in strictly ascending order of their ids, or an id is not the
+    /// certificate's digest.
     #[error("time stamping authority {0} is there twice, out of order, or its id is not the digest of its certificate")]
     AuthorityOrder(Digest),
-    /// Not signed by its own root keys.
+    /// Too few valid signatures by its own root keys.
     #[error("the trust root is not signed as it says: {0}")]
     Signature(#[from] SignatureError),
 }
 
-/// Why signatures don't suffice.
+/// Error in a document's signatures.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// A signature by a key that the trust root doesn't list. It can't be checked, so it can't stay.
+    /// A signature by a key that the trust root does not list. It can't be verified, so it must not
+    /// stay.
     #[error("signature by key {0}, which the trust root does not know")]
     UnknownKey(KeyId),
-    /// A signature that is not the key's over this document.
+    /// A signature that is invalid for this document and key.
     #[error("the signature by key {0} is not valid")]
     Invalid(KeyId),
-    /// Too few distinct keys whose signatures count.
+    /// Too few distinct keys with signatures that count.
     #[error("{counted} of {threshold} signatures of role {role:?}{}", others(.why))]
     Threshold {
-        /// The role.
+        /// Name of the role.
         role: Name,
-        /// How many distinct keys counted.
+        /// Number of distinct keys that counted.
         counted: usize,
-        /// How many must.
+        /// Number of distinct keys required.
         threshold: u8,
-        /// The keys whose signatures hold and don't count, whose they are, and why not.
+        /// Keys with valid signatures that don't count, their owners, and the reasons.
         why: Vec<(KeyId, String, NotCounted)>,
     },
 }
 
 impl DraftRoot {
-    /// Reads a document: every rule of its own holds.
+    /// Parses a document and checks its own rules.
     pub fn parse(bytes: Vec<u8>) -> Result<Self, TrustError> {
         let V1(document): V1<TrustDocument> = wire::read(&bytes)?;
         let (keys, authorities) = (check_keys(&document)?, check_authorities(&document)?);
@@ -166,12 +171,12 @@ impl DraftRoot {
         Ok(draft)
     }
 
-    /// The same of a document that is not yet bytes.
+    /// Checks a document that is not serialized yet.
     pub fn of(document: &TrustDocument) -> Result<Self, TrustError> {
         Self::parse(json::to_canonical(&V1(document))?)
     }
 
-    /// The distinct root keys of its own that have signed it, when they meet its root threshold.
+    /// The document's own root keys that signed it, if they meet its root threshold.
     pub fn root_signatures(&self, signatures: &[ClaimedSignature]) -> Result<BTreeSet<KeyId>, SignatureError> {
         self.count(
             &name("root"),
@@ -183,32 +188,32 @@ impl DraftRoot {
         )
     }
 
-    /// How many distinct root keys must sign it, and the version after it.
+    /// Number of distinct root keys that must sign this version and the next.
     pub fn root_threshold(&self) -> u8 {
         self.document.roles.get(&name("root")).map_or(1, |role| role.threshold)
     }
 
-    /// The document.
+    /// The parsed document.
     pub fn document(&self) -> &TrustDocument {
         &self.document
     }
 
-    /// Its canonical bytes: what is signed.
+    /// Its canonical bytes, which are signed.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The digest of its bytes: what version + 1 names.
+    /// The digest of its bytes, which the next version names.
     pub fn digest(&self) -> Digest {
         Digest::of(&self.bytes)
     }
 
-    /// A key by its id.
+    /// Finds a key by its id.
     pub fn key(&self, id: &KeyId) -> Option<(&PublicKey, &KeyEntry)> {
         self.keys.get(id).map(|(key, entry)| (key, entry))
     }
 
-    /// Counts the distinct keys of a role, each of whose signatures must hold.
+    /// Counts the distinct keys of a role. Every signature must be valid.
     pub(super) fn count(
         &self,
         role: &Name,
@@ -229,7 +234,8 @@ impl DraftRoot {
         self.met(role, counted, why)
     }
 
-    /// The distinct keys of a role, if they meet its threshold; `why` is why others did not count.
+    /// Returns the distinct keys of a role if they meet its threshold; `why` explains those that
+    /// did not count.
     pub fn met(
         &self,
         role: &Name,
@@ -244,8 +250,8 @@ impl DraftRoot {
         Err(SignatureError::Threshold { role: role.clone(), counted: tally.counted, threshold, why })
     }
 
-    /// The only place where signatures are checked: by a key that is listed, and it holds. Whether the key counts is not
-    /// asked.
+    /// Verifies a signature by a listed key. Document signatures are verified only here. Does not
+    /// decide whether the key counts.
     pub(super) fn holds(
         &self,
         payload_type: &str,
@@ -256,8 +262,9 @@ impl DraftRoot {
         if key.signed(payload_type, body, signature) { Ok(entry) } else { Err(SignatureError::Invalid(*id)) }
     }
 
-    /// The same for a note (C2SP signed-note): its keys have a name of their own in it, and what others signed into it
-    /// is passed over, as its specification wants. Windows don't bind, since a note tells no time; revocation does.
+    /// Like [`Self::count`], for a note (C2SP signed-note). Keys go by a name of their own in it,
+    /// and signatures under other names are ignored, as its specification requires. Windows don't
+    /// bind, since a note has no time; revocation does.
     pub(super) fn count_note(
         &self,
         role: &Name,
@@ -282,19 +289,20 @@ impl DraftRoot {
         self.met(role, counted, why)
     }
 
-    /// Every key that is listed.
+    /// Every listed key.
     pub fn keys(&self) -> impl Iterator<Item = (&PublicKey, &KeyEntry)> {
         self.keys.values().map(|(key, entry)| (key, entry))
     }
 
-    /// Every time stamping authority that is listed.
+    /// Every listed time stamping authority.
     pub fn authorities(&self) -> impl Iterator<Item = (&TimestampAuthority, &AuthorityEntry)> {
         self.authorities.iter().map(|(authority, entry)| (authority, entry))
     }
 
     fn usable_keys(&self, role: &Name) -> usize {
         let of_role = self.document.keys.iter().filter(|key| key.role == *role);
-        // A retired key's old signatures still count, but it signs no new version of the trust root.
+        // A retired key's old signatures still count, but it signs no new version of the trust
+        // root.
         let usable = |key: &&KeyEntry| match key.status {
             KeyStatus::Active => true,
             KeyStatus::Retired => role.as_str() != "root",
@@ -342,7 +350,7 @@ fn others(why: &[(KeyId, String, NotCounted)]) -> String {
     why.iter().map(one).collect()
 }
 
-/// A role's name that is part of the program.
+/// Parses the name of a role known to the program.
 pub fn name(role: &'static str) -> Name {
     role.parse().expect("a literal of the grammar")
 }

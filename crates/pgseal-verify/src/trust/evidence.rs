@@ -1,4 +1,4 @@
-//! Since when a signature exists: what its signer claims, what notaries saw, what a time stamp says.
+//! Evidence of a signature's age: the signer's claim, notarisations, and time stamps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,22 +10,22 @@ use crate::digest::Digest;
 use crate::format::timestamp::Timestamp;
 use crate::format::trust_document::KeyStatus;
 
-/// A time stamp token as a file gives it: the key whose signature it is about, and its bytes.
+/// A time stamp token as read from a file: the key of the stamped signature, and the token's bytes.
 pub type ClaimedToken = (KeyId, Vec<u8>);
 
-/// How well it is known since when a signature exists.
+/// Quality of the evidence, with the time by which the signature existed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// Its signer says so, or nobody does.
+    /// The signer's own claim, or no time at all.
     Claimed(Option<Timestamp>),
-    /// Enough notaries saw it.
+    /// Notarised by enough notaries.
     Notarised(Timestamp),
-    /// A time stamping authority (RFC 3161) saw it.
+    /// Stamped by a time stamping authority (RFC 3161).
     Timestamped(Timestamp),
 }
 
 impl Evidence {
-    /// The level's name.
+    /// Name of the level.
     pub fn level(self) -> &'static str {
         match self {
             Self::Claimed(_) => "claimed",
@@ -34,7 +34,7 @@ impl Evidence {
         }
     }
 
-    /// The time that goes with it.
+    /// The time by which the signature existed.
     pub fn time(self) -> Option<Timestamp> {
         match self {
             Self::Claimed(time) => time,
@@ -52,34 +52,34 @@ impl std::fmt::Display for Evidence {
     }
 }
 
-/// Why a time stamp can't stay in a bundle.
+/// Error in a bundle's time stamp.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// About a key that signed nothing here.
+    /// The time stamp is for a key without a signature here.
     #[error("a time stamp for key {0}, which has not signed here")]
     NoSignature(KeyId),
-    /// By nobody that the trust root knows, or not about the signature.
+    /// By an authority that the trust root does not list, or not for this signature.
     #[error("the time stamp for the signature by key {key}: {source}")]
     Token {
-        /// Whose signature it is about.
+        /// Key of the stamped signature.
         key: KeyId,
-        /// Why it proves nothing.
+        /// Reason for the rejection.
         source: TimestampError,
     },
-    /// The trust root has no time stamping authority.
+    /// The trust root lists no time stamping authority.
     #[error(
         "the time stamp for the signature by key {0} can't be checked: the trust root knows no time stamping authority"
     )]
     NoAuthority(KeyId),
 }
 
-/// What is proven about the signatures of one release. Each proof is about one signature, not about its key.
+/// Proven times of a release's signatures. Each proof belongs to one signature, not to its key.
 #[derive(Default)]
 pub struct Proofs(BTreeMap<(KeyId, Digest), Evidence>);
 
 impl Proofs {
-    /// Weighs notarisations, whose signatures have been checked, and checks time stamps. A time stamp that can't be
-    /// checked is an error even where nobody asks for it.
+    /// Evaluates notarisations, whose signatures are already verified, and verifies time stamps. An
+    /// unverifiable time stamp is an error even if it is not needed.
     pub fn gather(
         root: &TrustRoot,
         signatures: &[ClaimedSignature],
@@ -108,17 +108,17 @@ impl Proofs {
         Ok(proofs)
     }
 
-    /// The time that is proven for a signature.
+    /// The proven time of a signature.
     pub fn proven(&self, (key, signature): &ClaimedSignature) -> Option<Timestamp> {
         self.0.get(&(*key, Digest::of(signature))).and_then(|evidence| evidence.time())
     }
 
-    /// What is known about a signature, which itself claims a time or none.
+    /// Evidence for a signature; without a proof, the claimed time.
     pub fn of(&self, (key, signature): &ClaimedSignature, claimed: Option<Timestamp>) -> Evidence {
         self.0.get(&(*key, Digest::of(signature))).copied().unwrap_or(Evidence::Claimed(claimed))
     }
 
-    /// The older proof is the better one.
+    /// Keeps the older proof, because it is the stronger one.
     fn add(&mut self, signature: (KeyId, Digest), time: Timestamp) {
         let known = self.0.get(&signature).and_then(|evidence| evidence.time());
         if known.is_none_or(|known| time <= known) {
@@ -127,14 +127,14 @@ impl Proofs {
     }
 }
 
-/// The time by which as many notaries as the role's threshold had seen a signature.
+/// The time by which enough notaries for the role's threshold had seen a signature.
 fn notarised(root: &TrustRoot, key: KeyId, sha256: &Digest, seen: &[SignedNotarisation]) -> Option<Timestamp> {
     let about = |notarisation: &SignedNotarisation| {
         let mut entries = notarisation.statement.signatures.iter();
         let entry = entries.find(|entry| entry.key_id == key.digest() && entry.sha256 == *sha256)?;
         notarisation.counts_at(root, entry.at).then_some((entry.at, notarisation.key))
     };
-    // By ascending time; a notary that saw it twice is one.
+    // In ascending order of time. A notary that saw the signature twice counts once.
     let seen: BTreeSet<(Timestamp, KeyId)> = seen.iter().filter_map(about).collect();
     let mut notaries = BTreeSet::new();
     seen.into_iter().find_map(|(at, notary)| {
@@ -143,7 +143,7 @@ fn notarised(root: &TrustRoot, key: KeyId, sha256: &Digest, seen: &[SignedNotari
     })
 }
 
-/// The time of a token, or `None` by an authority whose time stamps don't count.
+/// Verifies a token and returns its time; `None` if its authority's time stamps don't count.
 fn stamped(root: &TrustRoot, key: KeyId, token: &[u8], signature: &[u8; 64]) -> Result<Option<Timestamp>, TokenError> {
     let mut first = None;
     for (authority, entry) in root.draft().authorities() {
@@ -157,7 +157,7 @@ fn stamped(root: &TrustRoot, key: KeyId, token: &[u8], signature: &[u8; 64]) -> 
                 };
                 return Ok(counts.then_some(time));
             }
-            // What the token's own authority says is the error that helps.
+            // An error from the token's own authority explains more, so it takes precedence.
             Err(TimestampError::OtherAuthority { .. }) if first.is_some() => {}
             Err(error) => first = Some(error),
         }

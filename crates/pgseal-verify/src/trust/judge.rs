@@ -1,63 +1,65 @@
-//! Whether a key's signature counts, at a time.
+//! Decides whether a key's signature counts at a time.
 
 use crate::format::name::Name;
 use crate::format::timestamp::Timestamp;
 use crate::format::trust_document::{KeyEntry, KeyStatus};
 
-/// By which time keys are judged.
+/// Time by which keys are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// By the host's clock, for what is about to be done: keys count whose window holds this moment.
+    /// The host's clock, before an action: the key's window must include this time.
     At(Timestamp),
-    /// For judging what was done: a signature counts whose proven time, or else this moment, lies in its key's window.
+    /// A past time, for audits. The key's window must include the signature's proven time if that
+    /// is not later, or else this time.
     AsOf(Timestamp),
-    /// For undoing what was allowed when it was done: windows don't bind, revocation does.
+    /// Rollback of an action that was allowed: windows don't bind, revocation does.
     Undo,
-    /// For the trust root's own signatures: windows don't bind, so that no clock locks everybody out, but a root key that
-    /// is retired signs no new version.
+    /// The trust root's own signatures. Windows don't bind, so that no clock locks everyone out; a
+    /// retired root key signs no new version.
     TrustRoot,
 }
 
-/// Why a key's signature doesn't count.
+/// Reason why a key's signature doesn't count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotCounted {
-    /// It has another role.
+    /// The key has another role.
     #[error("has the role {0:?}")]
     Role(Name),
-    /// It is revoked, whenever it signed.
+    /// The key is revoked, whatever the time of its signature.
     #[error("is revoked")]
     Revoked,
-    /// It is revoked, and nothing proves that it signed before it was compromised. What the signer claims proves
-    /// nothing: the thief would claim it too.
+    /// The key is revoked, and nothing proves that it signed before its compromise. A claimed time
+    /// proves nothing, because a thief would claim it too.
     #[error("is revoked (compromised since {0}, and nothing proves its signature older)")]
     Unproven(Timestamp),
-    /// It is revoked, and what proves the signature's age begins after the compromise.
+    /// The key is revoked, and its signature's proven time is after the compromise.
     #[error("is revoked (compromised since {since}, its signature is proven only since {proven})")]
     ProvenLater {
-        /// Since when somebody else may have had it.
+        /// Start of the compromise.
         since: Timestamp,
-        /// Since when the signature is known to exist.
+        /// Time by which the signature is proven to exist.
         proven: Timestamp,
     },
-    /// It signs no more, and nobody said until when it did.
+    /// The key is retired, with no date for its end.
     #[error("is retired")]
     Retired,
-    /// Its window has not begun.
+    /// The key's window has not begun.
     #[error("counts from {0} on")]
     TooEarly(Timestamp),
-    /// Its window has ended.
+    /// The key's window has ended.
     #[error("counted until {0}")]
     TooLate(Timestamp),
 }
 
 impl NotCounted {
-    /// Whether somebody else may have made the signature.
+    /// Whether a thief of the key may have made the signature.
     pub fn is_revoked(&self) -> bool {
         matches!(self, Self::Revoked | Self::Unproven(_) | Self::ProvenLater { .. })
     }
 }
 
-/// Whether a key counts for a role. `proven` is since when its signature exists, where a notary or a time stamp proves it.
+/// Checks whether a key counts for a role. `proven` is the time by which its signature existed, if
+/// a notary or a time stamp proves it.
 pub(super) fn counts(entry: &KeyEntry, role: &Name, when: When, proven: Option<Timestamp>) -> Result<(), NotCounted> {
     if entry.role != *role {
         return Err(NotCounted::Role(entry.role.clone()));
@@ -82,7 +84,7 @@ pub(super) fn counts(entry: &KeyEntry, role: &Name, when: When, proven: Option<T
     }
 }
 
-/// What a revoked key signed before it was compromised still counts, if somebody else proves that it is that old.
+/// Accepts a revoked key's signature if it is proven to be older than the compromise.
 fn honest(compromised_since: Option<Timestamp>, proven: Option<Timestamp>) -> Result<(), NotCounted> {
     match (compromised_since, proven) {
         (None, _) => Err(NotCounted::Revoked),

@@ -1,4 +1,4 @@
-//! The name of a key: the digest of the key itself. A hint for looking it up, never a proof.
+//! Key ids: the digest of a public key. An id helps to find a key; it proves nothing.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,12 +18,12 @@ impl KeyId {
         Self(Digest::of(raw_public_key))
     }
 
-    /// An id as a file name or document gives it.
+    /// An unverified id from a file name or document.
     pub fn claimed(digest: Digest) -> Self {
         Self(digest)
     }
 
-    /// The digest.
+    /// The id as a digest.
     pub fn digest(&self) -> Digest {
         self.0
     }

@@ -1,4 +1,5 @@
-//! What the trust root says of a run besides who signed: its own age, the release's sequence, and who must have said yes.
+//! Rules of the trust root for a run, other than signatures: its own expiry, the release's
+//! sequence, and required approvals.
 
 use std::collections::BTreeSet;
 
@@ -11,79 +12,80 @@ use crate::format::name::{AprCode, Name};
 use crate::format::statement::ReleaseId;
 use crate::format::timestamp::Timestamp;
 
-/// How far this host's clock may be behind a time that another clock gave, in seconds. Five minutes is what Kerberos
-/// tolerates (RFC 4120, section 1.6); a clock that was set back to make something valid again is off by far more.
+/// Maximum lag of this host's clock behind a time from another clock, in seconds. Five minutes is
+/// Kerberos's tolerance (RFC 4120, section 1.6); a clock set back to revive an expired document
+/// lags far more.
 pub const CLOCK_SKEW_SECONDS: i64 = 300;
 
-/// Why an authentic release must not run.
+/// Reason why an authentic release must not run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
-    /// The clock is wrong: what exists already would be made later.
+    /// The clock is behind the trust root's date, so it is wrong.
     #[error("this host's clock ({now}) is behind {seen}, when version {version} of the trust root was issued")]
     ClockBehind {
-        /// The clock.
+        /// Time of this host's clock.
         now: Timestamp,
-        /// What was made before.
+        /// Date of the trust root.
         seen: Timestamp,
-        /// The trust root's version.
+        /// Version of the trust root.
         version: u32,
     },
-    /// The trust root is too old.
+    /// The trust root has expired.
     #[error("the trust root (version {version}) expired on {expired}")]
     Expired {
-        /// Its version.
+        /// Version of the trust root.
         version: u32,
-        /// Since when.
+        /// Date of expiry.
         expired: Timestamp,
     },
-    /// This very release is blocked.
+    /// The trust root blocks this release.
     #[error("the trust root blocks this release ({0})")]
     Blocked(ReleaseId),
-    /// An old release played again.
+    /// Replay of an old release.
     #[error("the trust root wants sequence {minimum} or later of {name}, this is {found}")]
     Sequence {
-        /// The release's name.
+        /// Name of the release.
         name: Name,
-        /// The lowest that may run.
+        /// The lowest sequence that may run.
         minimum: u32,
-        /// This one's.
+        /// The release's sequence.
         found: u32,
     },
-    /// People who must say yes have not.
+    /// Required approvals are missing.
     #[error("approvals are missing: {}", missing(.0))]
     Approvals(Vec<Tally>),
 }
 
-/// The approvals of a role that a run needs.
+/// Count of the approvals that a run needs from a role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
-    /// The role.
+    /// Name of the role.
     pub role: Name,
-    /// How many distinct keys must have said yes.
+    /// Number of distinct keys that must approve.
     pub needed: u8,
-    /// How many did.
+    /// Number of distinct keys that did.
     pub counted: usize,
-    /// Why others did not count, for people.
+    /// Reasons why other approvals did not count, for people.
     pub why: Vec<String>,
-    /// APR codes of approvals that count for nothing but them.
+    /// APR codes of approvals that would count if the run used that code.
     pub other_codes: Vec<AprCode>,
 }
 
 impl Tally {
-    /// Whether there are enough.
+    /// Whether there are enough approvals.
     pub fn is_met(&self) -> bool {
         self.counted >= usize::from(self.needed)
     }
 }
 
-/// `l2 1 of 2`
+/// Formats as `l2 1 of 2`.
 impl std::fmt::Display for Tally {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {} of {}", self.role, self.counted, self.needed)
     }
 }
 
-/// Whether the root vouches for anything at a time, and for this release.
+/// Checks whether the trust root is current at a time, and permits this release.
 pub fn admits(root: &TrustRoot, release: &Release, id: ReleaseId, when: When) -> Result<(), PolicyError> {
     let document = root.document();
     let version = document.version;
@@ -111,16 +113,16 @@ pub fn admits(root: &TrustRoot, release: &Release, id: ReleaseId, when: When) ->
     }
 }
 
-/// Whether a clock is behind a time that has been seen, by more than clocks differ.
+/// Whether a clock is behind an observed time by more than [`CLOCK_SKEW_SECONDS`].
 pub fn is_behind(now: Timestamp, seen: Timestamp) -> bool {
     now.seconds().saturating_add(CLOCK_SKEW_SECONDS) < seen.seconds()
 }
 
-/// The approvals of each role that a run needs, counted.
+/// Counts the approvals that a run needs, by role.
 pub fn tally(root: &TrustRoot, approvals: &[SignedApproval], apr: Option<&str>, when: When) -> Vec<Tally> {
     let of_role = |role: &Name, needed: u8| {
         let mut tally = Tally { role: role.clone(), needed, counted: 0, why: Vec::new(), other_codes: Vec::new() };
-        // There is one approval of a key, so approvals are distinct keys.
+        // Each key has one approval here, so the approvals are of distinct keys.
         for approval in approvals.iter().filter(|approval| approval.approval().role == *role) {
             match counts(root, approval, apr, when) {
                 Ok(()) => tally.counted += 1,
@@ -136,14 +138,14 @@ pub fn tally(root: &TrustRoot, approvals: &[SignedApproval], apr: Option<&str>, 
     root.policy().approvals.iter().map(|(role, needed)| of_role(role, *needed)).collect()
 }
 
-/// The APR codes that people approved: a run is ordered with one of them.
+/// The APR codes of counting approvals. A run must use one of them.
 pub fn codes(root: &TrustRoot, approvals: &[SignedApproval], when: When) -> BTreeSet<AprCode> {
     let counting = approvals.iter().filter(|signed| counts(root, signed, None, when).is_ok());
     counting.filter_map(|signed| signed.approval().apr.clone()).collect()
 }
 
-/// What a run needs, counted for each APR code that people approved where there are several; the best first. Nothing
-/// where no run needs approvals.
+/// Counts the approvals that a run needs. If approvals name several APR codes, there is a tally for
+/// each code, the best first. Empty if no approvals are required.
 pub fn tallies(
     root: &TrustRoot,
     approvals: &[SignedApproval],
@@ -166,7 +168,7 @@ pub fn tallies(
     all
 }
 
-/// Whether an approval counts at a time; if not, why, for people.
+/// Checks whether an approval counts at a time; the error is the reason, for people.
 pub fn counts(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when: When) -> Result<(), String> {
     let approval = signed.approval();
     signed.key_counts(root, &approval.role, when)?;

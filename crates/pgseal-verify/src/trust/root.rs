@@ -1,4 +1,4 @@
-//! The trust root: a document whose rules hold and whose own signatures meet its root threshold.
+//! The trust root: a valid document with enough signatures by its own root keys.
 
 use std::collections::BTreeSet;
 
@@ -13,12 +13,12 @@ use crate::format::trust_document::{self, KeyEntry, Policy, TrustDocument};
 
 pub use super::draft_root::{ClaimedSignature, DraftRoot, SignatureError, TrustError, name};
 
-/// A trust document that holds and that enough of its root keys have signed. Only [`DraftRoot::signed`] makes one.
+/// A valid trust document, signed by enough of its root keys. Only [`DraftRoot::signed`] makes one.
 pub struct TrustRoot(DraftRoot);
 
 impl DraftRoot {
-    /// With signatures that meet its root threshold. It is judged by its own keys alone here; that it follows the
-    /// version before it is rotation's part.
+    /// Accepts signatures that meet the document's root threshold. Only the document's own keys are
+    /// considered; rotation checks the version before it.
     pub fn signed(self, signatures: &[ClaimedSignature]) -> Result<TrustRoot, SignatureError> {
         self.root_signatures(signatures)?;
         Ok(TrustRoot(self))
@@ -26,13 +26,13 @@ impl DraftRoot {
 }
 
 impl TrustRoot {
-    /// Loads a document: every rule of its own holds, and its root threshold is met by valid signatures over it.
+    /// Loads a document: its own rules hold, and valid signatures meet its root threshold.
     pub fn load(document: &[u8], signatures: &[ClaimedSignature]) -> Result<Self, TrustError> {
         Ok(DraftRoot::parse(document.to_vec())?.signed(signatures)?)
     }
 
-    /// Checks every signature over a document and counts those of a role: the distinct keys that meet its threshold.
-    /// A signature that is unknown or invalid is an error even where the others suffice.
+    /// Verifies every signature over a document, and returns the distinct keys of a role that meet
+    /// its threshold. An unknown or invalid signature is an error, even if the others suffice.
     pub fn authenticate(
         &self,
         role: &Name,
@@ -44,7 +44,7 @@ impl TrustRoot {
         self.authenticate_with(role, payload_type, body, signatures, when, &Proofs::default())
     }
 
-    /// The same, with what is proven about the age of the signatures.
+    /// Like [`Self::authenticate`], with proofs of the signatures' age.
     pub fn authenticate_with(
         &self,
         role: &Name,
@@ -57,7 +57,7 @@ impl TrustRoot {
         self.0.count(role, payload_type, body, signatures, when, proofs)
     }
 
-    /// Whether each signature is one of a listed key, and holds; not whether the key counts.
+    /// Checks that each signature is valid and by a listed key; not whether the key counts.
     pub fn signatures_hold(
         &self,
         payload_type: &str,
@@ -67,15 +67,17 @@ impl TrustRoot {
         signatures.iter().try_for_each(|signature| self.0.holds(payload_type, body, signature).map(drop))
     }
 
-    /// The distinct root keys of this version that agree to the next one, when they meet this version's root threshold.
+    /// The distinct root keys of this version that signed the next one, if they meet this version's
+    /// root threshold.
     pub fn agrees(&self, next: &DraftRoot, signatures: &[ClaimedSignature]) -> Result<BTreeSet<KeyId>, SignatureError> {
-        // Keys that only the next version knows sign it too; here only this version's are asked.
+        // Keys that only the next version lists sign it too; only this version's keys count here.
         let known: Vec<ClaimedSignature> =
             signatures.iter().filter(|(id, _)| self.entry(id).is_some()).copied().collect();
         self.authenticate(&name("root"), trust_document::PAYLOAD_TYPE, next.bytes(), &known, When::TrustRoot)
     }
 
-    /// The distinct keys of a role that signed a note under a name, when they meet the role's threshold.
+    /// The distinct keys of a role that signed a note under a name, if they meet the role's
+    /// threshold.
     pub fn note_signers(
         &self,
         role: &Name,
@@ -85,42 +87,43 @@ impl TrustRoot {
         self.0.count_note(role, signer, note)
     }
 
-    /// The same without the signatures.
+    /// The document and its keys, without the signatures.
     pub fn draft(&self) -> &DraftRoot {
         &self.0
     }
 
-    /// The document.
+    /// The parsed document.
     pub fn document(&self) -> &TrustDocument {
         self.0.document()
     }
 
-    /// The digest of the document's bytes: what version + 1 names.
+    /// The digest of the document's bytes, which the next version names.
     pub fn digest(&self) -> Digest {
         self.0.digest()
     }
 
-    /// What a run needs besides signatures.
+    /// Requirements for a run, other than signatures.
     pub fn policy(&self) -> &Policy {
         &self.0.document().policy
     }
 
-    /// Whose key it is, for people.
+    /// Owner of a key, for people.
     pub fn owner(&self, id: &KeyId) -> &str {
         self.entry(id).map_or("unknown", |entry| &entry.owner)
     }
 
-    /// What the document says of a key.
+    /// The document's entry for a key.
     pub fn entry(&self, id: &KeyId) -> Option<&KeyEntry> {
         self.0.key(id).map(|(_, entry)| entry)
     }
 
-    /// Whether a signature that a key makes at a time counts for a role; if not, why, for people.
+    /// Checks whether a key's signature made at a time counts for a role; the error is the reason,
+    /// for people.
     pub fn counts(&self, id: &KeyId, role: &Name, when: When) -> Result<(), String> {
         self.counts_since(id, role, when, None)
     }
 
-    /// The same of a signature that is proven to exist since a time.
+    /// Like [`Self::counts`], for a signature with a proven time of existence.
     pub fn counts_since(&self, id: &KeyId, role: &Name, when: When, proven: Option<Timestamp>) -> Result<(), String> {
         match self.entry(id) {
             Some(entry) => judge::counts(entry, role, when, proven).map_err(|reason| reason.to_string()),
@@ -128,7 +131,7 @@ impl TrustRoot {
         }
     }
 
-    /// The one role of a key; `None` for a key that the root doesn't list.
+    /// The only role of a key; `None` if the trust root does not list the key.
     pub fn role_of(&self, id: &KeyId) -> Option<&Name> {
         self.entry(id).map(|entry| &entry.role)
     }

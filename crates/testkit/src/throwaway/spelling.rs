@@ -1,8 +1,8 @@
-//! Names and paths inside connection strings, URLs and SQL.
+//! Quotes names and paths for connection strings, URLs and SQL.
 
 use std::fmt::Write as _;
 
-/// A value for a libpq connection string.
+/// Quotes a value for a libpq connection string.
 pub(super) fn quote(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     if !value.is_empty() && value.chars().all(plain) {
@@ -26,7 +26,7 @@ pub(super) fn percent(value: &str, keep: &str) -> String {
     out
 }
 
-/// A name in SQL.
+/// Quotes an SQL identifier.
 pub(super) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
