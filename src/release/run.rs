@@ -55,8 +55,7 @@ pub enum RunError {
     /// The release or the trust root requires a rehearsal, and there is no proof of one.
     #[error("a run needs the receipt of a rehearsal of this release with these values for {0:?}, and there is none")]
     Rehearsal(String),
-    /// The database is a clone, but the run is meant for the target; or a rehearsal is meant for a
-    /// clone, but the database is none.
+    /// A run on a clone, or a rehearsal on a database that is no clone.
     #[error("{0}")]
     Clone(&'static str),
 }
