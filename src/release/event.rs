@@ -74,7 +74,7 @@ pub enum Event<'a> {
         /// The evidence.
         how: &'a str,
     },
-    /// The server still works on a statement whose client is gone.
+    /// The server still works on a statement of a lost client.
     StillRunning {
         /// Position of the statement.
         at: &'a Position,

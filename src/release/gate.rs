@@ -116,7 +116,7 @@ pub(super) fn open_to_ask(order: &Order<'_>, policy: &Policy) -> Result<(Box<dyn
 
 /// Queries every gate; answers may be BLOCKED.
 ///
-/// Each gate gets its own short connection, whose target and role are checked. Its read-only
+/// Each gate gets its own short connection, with a check of target and role. Its read-only
 /// transaction is always rolled back, and closing the connection drops all session state. A standby
 /// lags behind the primary, so no gate is queried there.
 pub fn answers(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {

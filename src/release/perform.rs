@@ -49,7 +49,7 @@ pub(super) struct Work<'b> {
 pub(super) enum Part<'b> {
     /// Scripts of one transaction.
     Together(Vec<NamedScript<'b>>),
-    /// A script whose statements commit one by one.
+    /// A non-transactional script: its statements commit one by one.
     Alone(NamedScript<'b>),
 }
 

@@ -8,7 +8,7 @@ pub enum Phase<'b> {
     /// Tiers of one transaction, in order; empty if the run begins or ends with a non-transactional
     /// tier.
     Together(Vec<Numbered<'b>>),
-    /// A tier without a transaction, whose statements commit one by one.
+    /// A non-transactional tier: its statements commit one by one.
     Alone(Numbered<'b>),
 }
 

@@ -34,7 +34,7 @@ pub struct Plan {
     pub obstacles: Vec<Obstacle>,
 }
 
-/// Tiers that commit together, or a tier whose statements commit one by one.
+/// Tiers that commit together, or a non-transactional tier.
 pub struct Phase {
     /// How the tiers commit.
     pub transaction: Transaction,
@@ -54,7 +54,7 @@ pub struct PlannedTier {
     pub objects: BTreeSet<Touch>,
     /// Locks that the statements take on relations older than the run, as far as their text shows.
     pub locks: BTreeSet<Lock>,
-    /// Number of statements whose effects may exceed their text.
+    /// Number of statements with effects beyond their text.
     pub hidden: u64,
     /// External effects that the manifest acknowledges.
     pub dispatch: Vec<String>,

@@ -208,7 +208,7 @@ pub fn ask(session: &mut dyn Session, question: &Question<'_>) -> Result<(Vec<Co
     Ok(answer)
 }
 
-/// Checks whose pre-check does not clear a question, in the current transaction. The question is
+/// Checks that a question's pre-checks do not clear, in the current transaction. The question is
 /// not executed.
 pub fn suspects(session: &mut dyn Session, question: &Question<'_>) -> Result<Vec<&'static Check>, QuestionError> {
     refuse_foreign_modifiers(question.sql)?;

@@ -228,7 +228,7 @@ fn take(session: &mut dyn Session, tables: &[String]) -> Result<Rows, Fingerprin
     fingerprint::rows_on(session, tables, fingerprint::MOST_AT_ONCE)
 }
 
-/// Tables whose rows differ. Sequences are compared separately, because a snapshot does not hold
+/// Tables with different rows. Sequences are compared separately, because a snapshot does not hold
 /// their values.
 fn changed(a: &Rows, b: &Rows) -> Vec<String> {
     let differs = |(name, data): &(&String, _)| b.get(*name) != Some(*data) && !is_sequence(a, name);

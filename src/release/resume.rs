@@ -7,7 +7,7 @@ use crate::record::ledger::{self, Entry, Happened, Step};
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::receipt::ObservedTarget;
 
-/// The operator's decision about a statement whose effect the catalog cannot show.
+/// The operator's decision about a statement with an effect that the catalog cannot show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// It took effect; continue after it.

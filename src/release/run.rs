@@ -16,7 +16,7 @@ use pgseal_verify::format::manifest::When;
 use pgseal_verify::format::receipt::Action;
 use pgseal_verify::format::statement::ReleaseId;
 
-/// A gated release whose preflight checks succeeded: the next step writes.
+/// A gated release after its preflight checks: the next step writes.
 ///
 /// Only [`GatedRelease::preflight`] and [`GatedRelease::resume`] make one.
 pub struct ReadyRelease<'b> {

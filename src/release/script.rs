@@ -258,7 +258,7 @@ impl<'r> Runner<'r> {
         Ok(())
     }
 
-    /// Runs a statement whose rows are shown.
+    /// Runs a statement and shows its rows.
     fn show(&mut self, script: &mut Script<'_>, statement: &Statement, part: &Part<'_>) -> Result<(), Failure> {
         let failed = |error: DatabaseError| Failure::part(statement, part.before, &error);
         if part.inspection.copy == Some(Copy::FromStdin) {

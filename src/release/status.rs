@@ -45,7 +45,7 @@ pub struct Unfinished {
     pub ending: Ending,
 }
 
-/// A run whose COMMIT was answered but that the ledger lacks.
+/// A run with an answered COMMIT that the ledger lacks.
 ///
 /// The server is in a state from before the run, or it is another server with a database of this
 /// name.

@@ -145,7 +145,7 @@ impl Stop {
         self.check()
     }
 
-    /// Registers a session whose statements can be cancelled, until the guard is dropped.
+    /// Registers a session for cancellation of its statements, until the guard is dropped.
     #[must_use]
     pub fn watch(&self, canceller: Box<dyn Cancel>) -> Cancellable {
         let mut inner = self.lock();
