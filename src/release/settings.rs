@@ -29,9 +29,9 @@ pub(super) use durable;
 /// limits.
 ///
 /// The server must notice a client that dies while a statement runs (PostgreSQL 14 and later), so
-/// that no orphan continues and commits, and a client lost by the network. It must have a commit on
-/// disk before it answers (`durable`). Cursors, which execute all questions, are planned for all
-/// their rows.
+/// that no orphan continues and commits. It must also notice a client lost by the network, and have
+/// a commit on disk before it answers (`durable`). Cursors, which execute all questions, are
+/// planned for all their rows.
 pub fn reset(session: &mut dyn Session, limits: &RunLimits) -> Result<(), DatabaseError> {
     let sql = fresh(session, limits);
     session.batch(&sql)

@@ -34,8 +34,8 @@ fn named(database: String, user: String, version: String, version_num: String) -
 /// Whether no function, default or audit log of the database depends on a statement's message or
 /// its time.
 ///
-/// In a batch `current_query()` is the text of the whole batch and `statement_timestamp()` the time
-/// at which it arrived, and pgaudit writes the whole message for each statement. If such a
+/// In a batch `current_query()` is the text of the whole batch, and `statement_timestamp()` the
+/// time at which it arrived. pgaudit writes the whole message for each statement. If such a
 /// dependency exists, every statement is sent alone, as psql does.
 pub fn nobody_sees_messages(session: &mut dyn Session) -> Result<bool, DatabaseError> {
     let table = session.query(
