@@ -1,42 +1,42 @@
-//! Plain statements that travel together, and which of them an answer is about.
+//! Batches of plain statements, and attribution of the server's errors to a statement.
 
 use std::time::Instant;
 
 use crate::database::{BatchAnswer, DatabaseError, Notice, ServerError};
 use psql_script::Statement;
 
-/// Statements of a message. More gain nothing, and what the operator sees of a run would lag behind.
+/// Maximum statements in a message. More gain nothing and delay the operator's view of the run.
 const STATEMENTS: usize = 200;
 
-/// Bytes of a message; a single statement may be longer.
+/// Maximum bytes of a message; a single statement may be longer.
 const BYTES: usize = 64 << 10;
 
-/// Messages that may be on the way: while the server works on one, the next is read and sent.
+/// Maximum in-flight messages: the next is read and sent while the server works on one.
 pub const ON_THE_WAY: usize = 2;
 
-/// One message: plain statements in the script's order, and what the script echoes between them.
+/// One message: plain statements in the script's order, with the `\echo` texts between them.
 #[derive(Default)]
 pub struct Batch {
     text: String,
     items: Vec<Item>,
     statements: usize,
-    /// When it was sent.
+    /// Time of sending.
     pub sent_at: Option<Instant>,
 }
 
-/// A step of the script that waits for its turn.
+/// A queued step of the script.
 pub enum Item {
     /// A statement and its first word.
     Statement(Box<Statement>, &'static str),
-    /// What `\echo` says.
+    /// The text of an `\echo`.
     Echo(String),
 }
 
 /// The statement that the server refused.
 pub struct Refused {
-    /// Its number, from 0.
+    /// Number of the statement in the batch, from 0.
     pub index: usize,
-    /// What the server said, its position counted in the statement alone.
+    /// The server's error, with the position counted within the statement.
     pub error: DatabaseError,
 }
 
@@ -49,32 +49,32 @@ impl Batch {
         self.statements += 1;
     }
 
-    /// Adds what is to be said after the statements so far.
+    /// Adds a text to print after the statements so far.
     pub fn echo(&mut self, text: String) {
         self.items.push(Item::Echo(text));
     }
 
-    /// Whether a statement of this size should go into the next message.
+    /// Whether a statement of this size belongs in the next message.
     pub fn has_no_room_for(&self, sql: &str) -> bool {
         self.statements >= STATEMENTS || self.statements > 0 && self.text.len() + sql.len() >= BYTES
     }
 
-    /// Whether there is nothing in it.
+    /// Whether the batch has no statements.
     pub fn is_empty(&self) -> bool {
         self.statements == 0
     }
 
-    /// How many statements it has.
+    /// Number of statements.
     pub fn len(&self) -> usize {
         self.statements
     }
 
-    /// The message.
+    /// The text of the message.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// In the script's order.
+    /// Statements and echoes in the script's order.
     pub fn items(&self) -> &[Item] {
         &self.items
     }
@@ -84,10 +84,10 @@ impl Batch {
         Some((self.iter().next()?, self.iter().next_back()?))
     }
 
-    /// Which statement an answer's error is about.
+    /// Finds the statement that an answer's error is about.
     ///
-    /// Statements that were complete come before it. A syntax error anywhere stops the whole message before its first
-    /// statement; then the position tells.
+    /// Completed statements precede it. A syntax error anywhere stops the whole message before its
+    /// first statement; then the error's position identifies the statement.
     pub fn refused(&self, answer: &BatchAnswer) -> Option<Refused> {
         let error = answer.error.as_deref()?;
         let complete = answer.rows.len().min(self.statements.saturating_sub(1));
@@ -99,7 +99,7 @@ impl Batch {
         Some(Refused { index, error: DatabaseError::Server(Box::new(ServerError { position, ..error.clone() })) })
     }
 
-    /// The notices that statement `index` caused. What is said behind the last one belongs to it.
+    /// Notices caused by statement `index`. Notices after the last statement belong to it.
     pub fn notices_of<'n>(&self, notices: &'n [Notice], index: usize) -> impl Iterator<Item = &'n Notice> {
         let last = self.statements.saturating_sub(1);
         notices.iter().filter(move |notice| notice.statement.min(last) == index)
@@ -112,12 +112,13 @@ impl Batch {
         })
     }
 
-    /// The statement at a 1-based character of the message, and the character in it.
+    /// Maps a 1-based character of the message to its statement and the character within it.
     fn holding(&self, position: u32) -> Option<(usize, u32)> {
         let mut before = 0u32;
         for (index, statement) in self.iter().enumerate() {
             let length = u32::try_from(statement.sql.chars().count()).ok()?;
-            // The line feed between counts to the one before it; the end of the message to the last.
+            // A line feed between two statements counts to the first; the message's end counts to
+            // the last.
             if position <= before.saturating_add(length).saturating_add(1) || index + 1 == self.statements {
                 return Some((index, position.saturating_sub(before).clamp(1, length.saturating_add(1))));
             }

@@ -1,4 +1,4 @@
-//! The verify scripts now: which state the ledger says, and whether it holds.
+//! Verify scripts and probe of the state that the ledger reports, run outside a release run.
 
 use super::event::{Event, Observer};
 use super::failure::Failure;
@@ -16,32 +16,32 @@ use pgseal_verify::format::manifest::{VerifyMode, VerifyScript, When};
 use pgseal_verify::format::receipt::VerifyRecord;
 use pgseal_verify::format::trust_document::Policy;
 
-/// What was checked.
+/// The result of a check.
 pub struct Checked {
-    /// `finalized` where the ledger has the release in effect, else `baseline`.
+    /// `finalized` if the ledger has the release in effect, else `baseline`.
     pub state: When,
-    /// What the state's probe saw.
+    /// The row of the state's probe.
     pub observed: Observed,
-    /// What differs from the state.
+    /// Columns that differ from the state.
     pub mismatches: Vec<Mismatch>,
-    /// The scripts, in the order of the manifest.
+    /// Records of the scripts, in the order of the manifest.
     pub records: Vec<(VerifyRecord, Option<Failure>)>,
-    /// What else was seen of each, in the same order.
+    /// Further results of each script, in the same order.
     pub scripts: Vec<Seen>,
 }
 
-/// What was seen of a script besides its record.
+/// Results of a script that its record does not hold.
 pub struct Seen {
-    /// How it was run.
+    /// The script's mode.
     pub mode: VerifyMode,
-    /// Its checks; none where it failed.
+    /// The script's checks; empty if it failed.
     pub rows: Vec<Row>,
-    /// What it left behind. In its record that counts as a check that did not hold.
+    /// Residue of the script. Its record counts residue as one failed check.
     pub residue: Residue,
 }
 
 impl Checked {
-    /// Whether everything holds.
+    /// Whether the state matches and all checks hold.
     pub fn holds(&self) -> bool {
         let script =
             |(record, failure): &(VerifyRecord, Option<Failure>)| failure.is_none() && record.held == record.checks;
@@ -49,23 +49,23 @@ impl Checked {
     }
 }
 
-/// Why nothing could be checked.
+/// Errors that prevent a check.
 #[derive(Debug)]
 pub enum CheckError {
-    /// No session, or not to this target.
+    /// No session, or a session to another target.
     Open(OpenError),
     /// The server did not answer.
     Database(DatabaseError),
     /// Another release of this name is in effect.
     OtherApplied(Box<Entry>),
-    /// A run of it stopped half way: it is in neither state.
+    /// A run of the release is unfinished, so it is in neither state.
     HalfWay(Box<Entry>),
-    /// The probe gave no answer.
+    /// The probe failed.
     Probe(Box<Failure>),
 }
 
-/// Runs the probe and every verify script of the state that the ledger says: each read-only or rolled back, each on a
-/// session of its own. That nothing stays is looked at, and what stays is named.
+/// Runs the probe and every verify script of the state that the ledger reports. Each script is
+/// read-only or rolled back, on its own session. Residue is searched for and reported.
 pub fn run(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Checked, CheckError> {
     let (mut session, _) = gate::open(order, &Policy::default(), Purpose::Read).map_err(CheckError::Open)?;
     let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name).map_err(CheckError::Database)?;
@@ -76,7 +76,8 @@ pub fn run(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Checked, Ch
     let standing = ledger::in_effect(&rows);
     let top = standing.last().copied();
     let applied = top.filter(|top| top.release_id == id);
-    // On top of an earlier release this one's baseline may be there; under another nothing of it can be judged.
+    // Above an earlier release, this release's baseline can hold. Below a release of the same or a
+    // later sequence, neither state can be judged.
     match top {
         Some(top) if top.release_id != id && top.sequence >= order.manifest().release.sequence => {
             return Err(CheckError::OtherApplied(Box::new(top.clone())));
@@ -118,7 +119,7 @@ pub fn run(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Checked, Ch
     Ok(Checked { state: when, observed, mismatches, records, scripts })
 }
 
-/// Runs a script on a session of its own, and looks what it left.
+/// Runs a script on its own session and searches for residue.
 fn one(script: &VerifyScript, order: &Order<'_>) -> Result<Result<(Asked, Residue), Failure>, CheckError> {
     let purpose = match script.mode {
         VerifyMode::ReadOnly => Purpose::Read,

@@ -1,5 +1,7 @@
-//! The release's time limits hold against its scripts: a script may lower them, as a dump may begin with
-//! `SET statement_timeout = 0`, but what it raises is put back.
+//! Enforces the release's time limits against its scripts.
+//!
+//! A script may lower a limit. A raised limit is put back: dumps, for example, begin with `SET
+//! statement_timeout = 0`.
 
 use super::event::{Event, Observer};
 use super::order::Order;
@@ -7,7 +9,7 @@ use crate::database::{DatabaseError, Session};
 use pgseal_verify::format::limits_of_run::{RunLimits, TimeLimit};
 use psql_script::Position;
 
-/// The server's settings, and what they are at most.
+/// The server's settings and their maximum.
 fn settings(limits: &RunLimits) -> [(&'static str, TimeLimit); 4] {
     [
         ("lock_timeout", limits.lock_timeout),
@@ -17,17 +19,17 @@ fn settings(limits: &RunLimits) -> [(&'static str, TimeLimit); 4] {
     ]
 }
 
-/// Whether a statement could change a time limit: it names one, wherever. `RESET ALL` and `DISCARD ALL`, which name none,
-/// are refused in scripts.
+/// Whether a statement could change a time limit, because it names one anywhere. `RESET ALL` and
+/// `DISCARD ALL` name none; scripts that contain them are refused.
 pub(super) fn may_change(sql: &str) -> bool {
-    // All of their names end so.
+    // The common suffix of all four settings.
     const COMMON: &[u8] = b"_timeout";
     let bytes = sql.as_bytes();
     memchr::memchr_iter(COMMON[0], bytes)
         .any(|at| bytes.get(at..at + COMMON.len()).is_some_and(|text| text.eq_ignore_ascii_case(COMMON)))
 }
 
-/// Asks the server for the limits that are in force now, puts back what is higher, or off, and tells.
+/// Puts back the limits that are now higher or off, and reports each to the observer.
 pub(super) fn put_back(
     session: &mut dyn Session,
     order: &Order<'_>,
@@ -40,13 +42,14 @@ pub(super) fn put_back(
     Ok(())
 }
 
-/// As [`put_back`]; gives what was put back.
+/// Like [`put_back`], but returns the limits that were put back.
 pub(super) fn put_back_silently(
     session: &mut dyn Session,
     limits: &RunLimits,
 ) -> Result<Vec<(&'static str, TimeLimit)>, DatabaseError> {
     let mut lowered = Vec::new();
-    // In milliseconds; servers before 17 have no transaction_timeout. By the search_path of a script, so every name has its schema.
+    // Values are in milliseconds; servers before 17 have no transaction_timeout. The script's
+    // search_path is in force, so every name has its schema.
     let table = session.query(
         "select name, setting from pg_catalog.pg_settings where name operator(pg_catalog.=) any
              ('{lock_timeout,statement_timeout,idle_in_transaction_session_timeout,transaction_timeout}'::pg_catalog.text[])",
@@ -59,14 +62,14 @@ pub(super) fn put_back_silently(
         if is_within(setting, limit) {
             continue;
         }
-        // For the session, which also outlives a SET LOCAL of this transaction.
+        // Set for the session, which also overrides a SET LOCAL of this transaction.
         session.batch(&format!("SET {name} = {}", limit.milliseconds()))?;
         lowered.push((name, limit));
     }
     Ok(lowered)
 }
 
-/// Whether a value in milliseconds is a limit, and no higher one. 0 is none.
+/// Whether a value in milliseconds is a limit, and not above `limit`. 0 means no limit.
 fn is_within(setting: &str, limit: TimeLimit) -> bool {
     setting.parse().is_ok_and(|set: u32| (1..=limit.milliseconds()).contains(&set))
 }

@@ -1,4 +1,4 @@
-//! What an observer may see of a run while it goes on.
+//! Events that an observer receives during a run.
 
 use std::time::Duration;
 
@@ -9,122 +9,123 @@ use pgseal_verify::format::limits_of_run::TimeLimit;
 use pgseal_verify::format::receipt::{GateAnswer, TierRecord, VerifyRecord};
 use psql_script::Position;
 
-/// Sees events. The library itself prints nothing.
+/// Receives events. The library itself prints nothing.
 pub trait Observer {
     /// Called for each event, in order.
     fn event(&mut self, event: Event<'_>);
 }
 
-/// Hears what the run itself can't say, since it waits: called from another thread, while a statement is under way.
+/// Receives reports from another thread while the run waits for a statement.
 pub trait Aside: Send + Sync {
-    /// A statement waits for somebody, or for somebody else than before.
+    /// A statement waits for a lock, or its blockers have changed.
     fn blocked(&self, by: &Blocked);
 }
 
-/// One thing that happened.
+/// One event of a run.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// A gate answered.
     Gate(&'a GateAnswer),
-    /// A tier, or rollback script, begins: its number from 1, of how many, its name.
+    /// A tier or rollback script begins: its number from 1, the total, its name.
     Begin(usize, usize, &'a str),
-    /// Statements have been sent in one message, and the server works on them now. Each is told when it is done.
+    /// Statements were sent in one message and the server works on them. Each is reported when
+    /// done.
     OnTheWay {
-        /// Where the first stands.
+        /// Position of the first statement.
         from: &'a Position,
-        /// Where the last stands.
+        /// Position of the last statement.
         to: &'a Position,
-        /// How many they are.
+        /// Number of statements.
         statements: usize,
     },
-    /// A statement is about to be sent, or, in a batch, is done.
+    /// A statement is about to be sent or, in a batch, is done.
     Statement {
-        /// Where it stands.
+        /// Position of the statement.
         at: &'a Position,
-        /// What it is: `CREATE TABLE`, `INSERT`, ...
+        /// The command: `CREATE TABLE`, `INSERT`, ...
         verb: &'a str,
     },
-    /// `\echo` and its kin.
+    /// Text of `\echo` and similar commands.
     Echo(&'a str),
-    /// The server said something beside its answer.
+    /// The server sent a notice.
     Notice {
-        /// The statement's place.
+        /// Position of the statement.
         at: &'a Position,
-        /// What it said.
+        /// The notice.
         notice: &'a Notice,
     },
     /// A tier is done, not yet committed.
     Done(usize, usize, &'a TierRecord),
-    /// In a rehearsal, what a tier's transaction holds after the tier.
+    /// In a rehearsal, the locks of a tier's transaction after the tier.
     Locked {
-        /// The tier.
+        /// Name of the tier.
         tier: &'a str,
-        /// `schema.relation` and the mode, of every lock that others could wait for.
+        /// `schema.relation` and mode of every lock that can block other sessions.
         held: &'a [(String, String)],
     },
-    /// A verify script was asked.
+    /// A verify script was run.
     Verified(&'a VerifyRecord),
-    /// A statement that an earlier run was interrupted in: what became of it.
+    /// The fate of a statement that was interrupted in an earlier run.
     Found {
-        /// Its place.
+        /// Position of the statement.
         at: &'a Position,
         /// Whether it is sent again.
         again: bool,
-        /// How that is known.
+        /// The evidence.
         how: &'a str,
     },
-    /// The server still works on a statement whose client is gone.
+    /// The server still works on a statement of a lost client.
     StillRunning {
-        /// Its place.
+        /// Position of the statement.
         at: &'a Position,
-        /// How that is known.
+        /// The evidence.
         why: &'a str,
     },
-    /// What an interrupted statement left behind is cleaned up.
+    /// Cleanup of an interrupted statement's leftovers.
     Cleaning {
-        /// Its place.
+        /// Position of the statement.
         at: &'a Position,
-        /// What it left.
+        /// The leftovers.
         what: &'a str,
     },
-    /// Another run of pgseal has the lock of this database; it is tried again.
+    /// Another pgseal run holds the lock of this database; the attempt is repeated.
     LockHeld {
-        /// Who has it, if the server says so.
+        /// The holder, if the server reports it.
         by: Option<&'a str>,
-        /// Whether it was told before.
+        /// Whether this was reported before.
         again: bool,
-        /// How long until the next try.
+        /// Time until the next attempt.
         pause: Duration,
     },
-    /// The transaction failed, nothing was changed, and it is tried once more.
+    /// The transaction failed without changes and is retried.
     Retrying {
-        /// How it failed.
+        /// The failure.
         failure: &'a Failure,
-        /// Why another try may help.
+        /// The reason why a retry may help.
         reason: &'static str,
-        /// Which retry it will be, from 1.
+        /// Number of the retry, from 1.
         retry: u32,
-        /// How many are allowed.
+        /// Maximum number of retries.
         of: u32,
-        /// How long until then.
+        /// Time until the retry.
         pause: Duration,
     },
-    /// A script set a time limit higher than the release's, or off; it is put back.
+    /// A script raised a time limit above the release's, or switched it off; it is put back.
     Limited {
-        /// The statement's place.
+        /// Position of the statement.
         at: &'a Position,
-        /// The setting.
+        /// Name of the setting.
         setting: &'a str,
         /// The limit that is in force again.
         limit: TimeLimit,
     },
     /// The transaction is complete and about to be committed.
     Commit,
-    /// The answer to COMMIT was lost; the server is asked on a new connection, for the nth time.
+    /// The answer to COMMIT was lost; the server is queried on a new connection, for the nth time.
     Resolving(u32, &'a str),
 }
 
-/// Sees nothing.
+/// Ignores all events.
 pub struct Silent;
 
 impl Observer for Silent {

@@ -1,11 +1,13 @@
-//! The lines around a place in a statement, as people see them below an error.
+//! Source lines around a position in a statement, shown below an error.
 
-/// Characters of a line that are shown.
+/// Maximum characters of a line.
 const WIDTH: usize = 100;
 
-/// The line that a 1-based character stands in, with the one before and the one after, each with its number; `caret`
-/// puts a `^` below the character. Without a character the first line that has something. `line` gives the number of the
-/// line that a character stands in. The text is foreign: its control characters are blanks here.
+/// Formats the line that contains a 1-based character, with its neighbours and their numbers.
+///
+/// `caret` puts a `^` below the character. Without a character, the first line that is not blank is
+/// shown. `line` maps a character to its line number. The text is untrusted, so its control
+/// characters become blanks.
 pub fn excerpt(sql: &str, character: Option<u32>, caret: bool, line: impl Fn(u32) -> u32) -> String {
     let lines = Lines::of(sql);
     let wanted = character.map_or_else(|| lines.first_visible(), |character| character.saturating_sub(1) as usize);
@@ -18,7 +20,7 @@ pub fn excerpt(sql: &str, character: Option<u32>, caret: bool, line: impl Fn(u32
     let mut out = Vec::new();
     for index in around {
         let text: String = lines.text(sql, index).chars().skip(from).take(WIDTH).map(shown).collect();
-        // A line with nothing in it tells nothing.
+        // Blank neighbours are left out.
         if index == at || !text.trim().is_empty() {
             out.push(format!("{:>digits$} | {}", number(index), text.trim_end()));
         }
@@ -33,7 +35,7 @@ fn shown(c: char) -> char {
     if c.is_control() { ' ' } else { c }
 }
 
-/// Where lines begin, in characters and in bytes.
+/// Line starts, in characters and in bytes.
 struct Lines {
     starts: Vec<usize>,
     bytes: Vec<usize>,
@@ -72,7 +74,7 @@ impl Lines {
 mod tests {
     use super::excerpt;
 
-    /// Lines are numbered as in a file whose seventh line is the first.
+    /// Numbers lines as in a file where the text begins at line seven.
     fn of(sql: &str, character: Option<u32>) -> String {
         let line = |at: u32| 7 + sql.chars().take(at as usize - 1).filter(|c| *c == '\n').count() as u32;
         excerpt(sql, character, character.is_some(), line)

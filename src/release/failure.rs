@@ -1,4 +1,4 @@
-//! Why a script failed: where in the release, at which statement, and what the server said.
+//! A script's failure: position in the release, statement, and the server's error.
 
 use std::fmt;
 
@@ -10,18 +10,18 @@ use super::watched::LOCK_NOT_AVAILABLE;
 use crate::database::{DatabaseError, ServerError};
 use psql_script::{CopySource, Origin, ScriptError, Statement};
 
-/// A failure, as the fields that a person needs.
+/// A failure, as the fields that operators need.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// `file:line:column`, and the chain of includes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// Which of the statements that a `\gexec` generated, from 1.
+    /// Number of the statement that a `\gexec` generated, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generated: Option<u64>,
-    /// What is wrong, without what the other fields say.
+    /// The error message, without the content of the other fields.
     pub message: String,
-    /// The server's code of the error.
+    /// SQLSTATE of the server's error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sqlstate: Option<String>,
     /// The server's detail.
@@ -33,10 +33,10 @@ pub struct Failure {
     /// The server's context: the call stack of functions, the line of a COPY.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
-    /// `file:line` of the line that a COPY did not take.
+    /// `file:line` of the line that a COPY refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_at: Option<String>,
-    /// The line of the statement with its neighbours, numbered, and a caret below the place.
+    /// The statement's line with its neighbours, numbered, and a caret below the position.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<String>,
     /// Whether the connection was lost.
@@ -44,28 +44,28 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Without a place.
+    /// A failure without a position.
     pub fn plain(message: impl fmt::Display) -> Self {
         Self { message: message.to_string(), ..Self::default() }
     }
 
-    /// Of a request of pgseal's own.
+    /// A failure of pgseal's own request.
     pub fn database(doing: &str, error: &DatabaseError) -> Self {
         let failure = Self::of(error);
         Self { message: format!("{doing}: {}", failure.message), ..failure }
     }
 
-    /// Of reading a script.
+    /// A failure to read a script.
     pub fn script(error: &ScriptError) -> Self {
         Self { at: error.origin().map(ToString::to_string), hint: error.hint(), ..Self::plain(error) }
     }
 
-    /// Of a statement.
+    /// A failure of a statement.
     pub fn statement(statement: &Statement, error: &DatabaseError) -> Self {
         Self::part(statement, 0, error)
     }
 
-    /// Of a part of a statement, `before` which so many characters of it stand.
+    /// A failure of a part of a statement, which begins after `before` characters.
     pub fn part(statement: &Statement, before: u32, error: &DatabaseError) -> Self {
         let failure = Self { at: Some(statement.origin.to_string()), ..Self::of(error) };
         let DatabaseError::Server(server) = error else { return failure };
@@ -74,7 +74,7 @@ impl Failure {
             let at = statement.locate(position);
             Origin { at, included_from: statement.origin.included_from.clone() }.to_string()
         });
-        // A server's position is of the statement, or there is none; then the part's first line is shown.
+        // The server's position is within the part. Without one, the part's first line is shown.
         let shown = position.or((before > 0).then_some(before + 1));
         let line = |character| statement.locate(character).line;
         Self {
@@ -85,7 +85,8 @@ impl Failure {
         }
     }
 
-    /// Of a statement that `\gexec` generated: its number from 1, its text, and the characters of it before the part.
+    /// A failure of a statement that `\gexec` generated: its number from 1, its text, and the
+    /// number of characters before the part.
     pub fn generated(statement: &Statement, number: u64, sql: &str, before: u32, error: &DatabaseError) -> Self {
         let failure = Self { at: Some(statement.origin.to_string()), generated: Some(number), ..Self::of(error) };
         let DatabaseError::Server(server) = error else { return failure };
@@ -98,7 +99,7 @@ impl Failure {
         Self { excerpt: Some(excerpt(sql, shown, position.is_some(), line)), ..failure }
     }
 
-    /// Of a batch whose answer did not come: which statement it was is not known.
+    /// A failure of a batch whose answer did not arrive: the failed statement is unknown.
     pub fn between(first: &Statement, last: &Statement, error: &DatabaseError) -> Self {
         let failure = Self { at: Some(first.origin.to_string()), ..Self::of(error) };
         if first.origin == last.origin {
@@ -107,12 +108,12 @@ impl Failure {
         Self { message: format!("somewhere from here to {}: {}", last.origin.at, failure.message), ..failure }
     }
 
-    /// About a statement that must not be sent.
+    /// A refusal to send a statement.
     pub fn refused(statement: &Statement, why: impl fmt::Display) -> Self {
         Self { at: Some(statement.origin.to_string()), ..Self::plain(why) }
     }
 
-    /// Where it is, with the generated statement's number.
+    /// The position, with the generated statement's number.
     pub fn place(&self) -> Option<String> {
         let at = self.at.as_ref()?;
         Some(match self.generated {
@@ -121,14 +122,15 @@ impl Failure {
         })
     }
 
-    /// The first line for people: where, what, and the server's code.
+    /// The headline for operators: position, message and SQLSTATE.
     pub fn headline(&self) -> String {
         let place = self.place().map(|place| format!("{place}: ")).unwrap_or_default();
         let code = self.sqlstate.as_ref().map(|code| format!(" (SQLSTATE {code})")).unwrap_or_default();
         format!("{place}{}{code}", self.message)
     }
 
-    /// Whether the hint is the server's, not pgseal's: what blocked a statement, or cancelled it, is explained by pgseal.
+    /// Whether the hint comes from the server. pgseal writes its own hints for blocked and
+    /// cancelled statements.
     pub fn server_advises(&self) -> bool {
         self.hint.is_some()
             && self.sqlstate.as_deref().is_some_and(|code| ![LOCK_NOT_AVAILABLE, CANCELLED].contains(&code))
@@ -141,7 +143,8 @@ impl Failure {
                 detail: server.detail.clone(),
                 hint: server.hint.clone(),
                 context: server.context.clone(),
-                // With these the server ends the session too: a limit of idle time, or of the transaction's.
+                // The server also ends the session with these errors: limits of idle time and of
+                // the transaction's time.
                 connection_lost: ["25P03", "25P04"].contains(&server.code.as_str()),
                 ..Self::plain(&server.message)
             },
@@ -162,8 +165,10 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Where the line of a COPY's data stands that the server's context names: `COPY widgets, line 2, column id: "four"`.
-/// A server that speaks another language than English names it otherwise; then the context has to do.
+/// Position of the COPY data line that the server's context names: `COPY widgets, line 2, column
+/// id: "four"`.
+///
+/// Servers with messages in other languages name it differently; then only the context is shown.
 fn data_at(statement: &Statement, server: &ServerError) -> Option<String> {
     let source = statement.copy.as_ref()?;
     let context = server.context.as_ref()?;

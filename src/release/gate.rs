@@ -1,4 +1,4 @@
-//! The gates: read-only questions that must all be answered READY before anything runs.
+//! Gates: read-only queries that must all answer READY before a run.
 
 use super::event::{Event, Observer};
 use super::failure::Failure;
@@ -15,7 +15,7 @@ use pgseal_verify::format::name::Name;
 use pgseal_verify::format::receipt::{Asked, GateAnswer, ObservedTarget};
 use pgseal_verify::format::trust_document::Policy;
 
-/// An authentic release whose gates were all READY, with the locked session that will run it.
+/// An authentic release whose gates were all READY, with the locked session for its run.
 ///
 /// Only [`pass`] makes one, of a bundle that may run.
 pub struct GatedRelease<'b> {
@@ -31,7 +31,7 @@ impl<'b> GatedRelease<'b> {
         &self.order
     }
 
-    /// The answers of its gates.
+    /// The answers of the release's gates.
     pub fn answers(&self) -> &[GateAnswer] {
         &self.answers
     }
@@ -41,37 +41,37 @@ impl<'b> GatedRelease<'b> {
         (self.session.as_mut(), &self.order, &self.target)
     }
 
-    /// What a run begins with.
+    /// The parts that a run begins with.
     pub(super) fn into_parts(self) -> (Order<'b>, Box<dyn Session>, ObservedTarget, Vec<GateAnswer>) {
         (self.order, self.session, self.target, self.answers)
     }
 }
 
-/// Why the gates were not passed. Nothing has been written anywhere.
+/// Errors that keep the gates closed. Nothing has been written anywhere.
 #[derive(Debug)]
 pub enum GateError {
     /// No session to the right target.
     Open(OpenError),
-    /// Somebody else runs.
+    /// Another pgseal process holds the lock.
     Lock(LockError),
-    /// Gates that said BLOCKED; all answers.
+    /// At least one gate answered BLOCKED; all answers.
     Blocked(Vec<GateAnswer>),
-    /// A gate that gave no answer: closed.
+    /// A gate without an answer, which counts as closed.
     Unanswered(Name, Box<Failure>),
 }
 
-/// Why there is no session to the right target.
+/// Errors that prevent a session to the right target.
 #[derive(Debug)]
 pub enum OpenError {
     /// No session.
     Connect(DatabaseError),
-    /// This is not the database.
+    /// The server is not the target.
     Target(TargetError),
-    /// Gates and probes would be asked as a role that can do more than read.
+    /// Gates and probes would run as a role that can do more than read.
     Role(TooMuch),
 }
 
-/// Connects, compares the target, takes the lock, asks every gate.
+/// Connects, compares the target, takes the lock and queries every gate.
 pub fn pass<'b>(order: RunOrder<'b>, observer: &mut dyn Observer) -> Result<GatedRelease<'b>, GateError> {
     let order = order.authentic();
     let (mut session, target) = open(&order, order.root().policy(), Purpose::Write).map_err(GateError::Open)?;
@@ -84,7 +84,7 @@ pub fn pass<'b>(order: RunOrder<'b>, observer: &mut dyn Observer) -> Result<Gate
     Ok(GatedRelease { order, session, target, answers })
 }
 
-/// A session to the right target.
+/// Opens a session to the right target.
 pub(super) fn open(
     order: &Order<'_>,
     policy: &Policy,
@@ -92,7 +92,7 @@ pub(super) fn open(
 ) -> Result<(Box<dyn Session>, ObservedTarget), OpenError> {
     let mut session = order.connect.connect(purpose).map_err(OpenError::Connect)?;
     let observed = target::observe(session.as_mut()).map_err(OpenError::Connect)?;
-    // The release names the role that runs it, not the one that gates are asked as.
+    // The release names the role of its run, not the gate role.
     let runs_as = order.runs_as.filter(|_| purpose == Purpose::Ask).unwrap_or(&observed.role).to_owned();
     let running = ObservedTarget { role: runs_as, ..observed.clone() };
     target::check(&order.manifest().target, policy, order.clone, &running).map_err(OpenError::Target)?;
@@ -103,7 +103,8 @@ pub(super) fn open(
     Ok((session, observed))
 }
 
-/// A session to ask gates and probes in before a run, as a role that may do it by the trust root, and how it asks.
+/// Opens a session for gates and probes before a run, as a role that the trust root accepts. Also
+/// returns the kind of transaction for them.
 pub(super) fn open_to_ask(order: &Order<'_>, policy: &Policy) -> Result<(Box<dyn Session>, Within), OpenError> {
     let (mut session, _) = open(order, policy, Purpose::Ask)?;
     let runs_as = order.runs_as.filter(|_| order.clone.is_none());
@@ -113,11 +114,13 @@ pub(super) fn open_to_ask(order: &Order<'_>, policy: &Policy) -> Result<(Box<dyn
     roles.too_much.map_or(Ok((session, within)), |too_much| Err(OpenError::Role(too_much)))
 }
 
-/// Asks every gate; the answers may say BLOCKED. Each on a short connection of its own, where target and role are looked at, in
-/// a read-only transaction that is always rolled back; closing the connection drops whatever a session could keep. A standby knows
-/// what was committed a while ago, and answers none.
+/// Queries every gate; answers may be BLOCKED.
+///
+/// Each gate gets its own short connection, with a check of target and role. Its read-only
+/// transaction is always rolled back, and closing the connection drops all session state. A standby
+/// lags behind the primary, so no gate is queried there.
 pub fn answers(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
-    // Without gates too, so that a wrong target or role is told.
+    // Opened even without gates, so that a wrong target or role is reported.
     let open = || {
         let (session, within) = open_to_ask(order, order.root().policy())?;
         target::check_primary(session.as_ref()).map_err(OpenError::Target)?;
@@ -140,7 +143,7 @@ pub fn answers(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<Gat
     Ok(answers)
 }
 
-/// As [`answers`]; without gates nobody is asked.
+/// Like [`answers`], but opens no session if there are no gates.
 pub(super) fn ask_all(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
     if needed(order).next().is_none() {
         return Ok(Vec::new());
@@ -148,7 +151,7 @@ pub(super) fn ask_all(order: &Order<'_>, observer: &mut dyn Observer) -> Result<
     answers(order, observer)
 }
 
-/// Each gate once more, inside the run's own transaction.
+/// Queries each gate again, inside the run's own transaction.
 pub(super) fn ask_inside(
     session: &mut dyn Session,
     order: &Order<'_>,
@@ -164,13 +167,14 @@ pub(super) fn ask_inside(
     Ok(answers)
 }
 
-/// Every gate that a tier waits for, in the order of the manifest. All tiers commit together, so all of them bind.
+/// Gates that at least one tier requires, in the order of the manifest. Each binds the whole run.
 fn needed<'b>(order: &Order<'b>) -> impl Iterator<Item = &'b Gate> {
     let manifest = order.manifest();
     manifest.gates.iter().filter(|gate| manifest.tiers.iter().any(|tier| tier.gates.contains(&gate.name)))
 }
 
-/// `ready boolean` and `reason text`, neither NULL; the other columns are evidence.
+/// Reads a gate's answer: `ready boolean` and `reason text`, neither NULL. The other columns are
+/// evidence.
 fn answer(gate: &Gate, asked: Asked, Answer { row: mut observed, booleans }: Answer) -> Result<GateAnswer, Failure> {
     let mut take = |column: &str| match observed.remove(column) {
         None => Err(Failure::plain(format!("it returned no column {column:?}"))),

@@ -1,17 +1,19 @@
-//! The role that gates and probes are asked as. What no check can exclude, such as an index that is committed in the last
-//! round trip and evaluated by the planner, must find a role that can do nothing.
+//! The role of gates and probes, which must be able to do nothing but read.
+//!
+//! It is the defence against attacks that no check can exclude. For example, an index can be
+//! committed in the last round trip and evaluated by the planner.
 
 use crate::database::{DatabaseError, Session};
 use pgseal_verify::format::trust_document::GateRole;
 
-/// A role that can do more than read. Gates that would be asked as it are closed.
+/// A role that can do more than read. Gates that would run as it are closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TooMuch {
-    /// The role.
+    /// Name of the role.
     pub role: String,
-    /// Its rights that a reader does not need, as sentences about it.
+    /// Excess rights, as sentences about the role.
     pub rights: Vec<String>,
-    /// SQL that makes a role which may only read, one statement each, for a superuser or the database's owner.
+    /// SQL statements that create a read-only role, for a superuser or the database's owner.
     pub remedy: Vec<String>,
 }
 
@@ -21,27 +23,28 @@ impl std::fmt::Display for TooMuch {
     }
 }
 
-/// The name of the role in [`TooMuch::remedy`].
+/// Name of the role in [`TooMuch::remedy`].
 pub const SUGGESTED: &str = "pgseal_gate";
 
-/// What was found of the role that asks, and of the one that runs.
+/// The checked rights of the gate role and of the run's role.
 #[derive(Default)]
 pub struct Roles {
-    /// Where the role that asks can do more than read.
+    /// Excess rights of the gate role, if it can do more than read.
     pub too_much: Option<TooMuch>,
-    /// Whether the role that runs could do anything, so that it will ask nothing that belongs to others.
+    /// Whether the run's role is or could become a superuser. Then queries of objects that belong
+    /// to other roles are refused.
     pub superuser_runs: bool,
 }
 
-/// Looks at the rights of the role that a session logged in as, and of the one that runs, where that is another. Where `wanted` is any
-/// role, nobody is looked at.
+/// Checks the rights of the session's login role, and of the run's role if that is another. With
+/// [`GateRole::Any`] nothing is checked.
 pub fn check(session: &mut dyn Session, wanted: GateRole, runs_as: Option<&str>) -> Result<Roles, DatabaseError> {
     if wanted == GateRole::Any {
         return Ok(Roles::default());
     }
     let found = session.query(MORE_RIGHTS, &[runs_as.unwrap_or_default()])?;
     let mut found = found.rows.into_iter().flatten();
-    // Whatever is not a plain no.
+    // Everything but a plain "false" counts as yes.
     let mut next = || found.next().flatten().as_deref() != Some("false");
     let (has_more, superuser_runs) = (next(), next());
     let too_much = if has_more { too_much(session)? } else { None };
@@ -60,7 +63,8 @@ fn too_much(session: &mut dyn Session) -> Result<Option<TooMuch>, DatabaseError>
     Ok(Some(TooMuch { role: identity.user.clone(), rights: rights.collect(), remedy }))
 }
 
-/// SQL that makes a role which may only read this database. `pg_read_all_data` came with PostgreSQL 14.
+/// SQL that creates a role which may only read this database. `pg_read_all_data` came with
+/// PostgreSQL 14.
 pub fn remedy(database: &str, version: u32) -> Vec<String> {
     let database = super::settings::quoted(database);
     let read = match version {
@@ -77,8 +81,8 @@ pub fn remedy(database: &str, version: u32) -> Vec<String> {
     ]
 }
 
-/// Whether a role is or could become a superuser, or use files and programs of the server (`pg_read_server_files`,
-/// `pg_write_server_files`, `pg_execute_server_program`: 4569 to 4571).
+/// Whether a role is or could become a superuser, or use files and programs of the server
+/// (`pg_read_server_files`, `pg_write_server_files`, `pg_execute_server_program`: 4569 to 4571).
 macro_rules! is_superuser {
     ($role:literal) => {
         concat!(
@@ -92,7 +96,8 @@ macro_rules! is_superuser {
 
 pub(crate) use is_superuser;
 
-/// A necessary condition of [`RIGHTS`], which is cheaper to plan, and most readers don't have; and whether the role `$1` is a superuser.
+/// A necessary condition of [`RIGHTS`], cheaper to plan and false for most readers; and whether the
+/// role `$1` is a superuser.
 const MORE_RIGHTS: &str = concat!(
     "
     select (exists (select from pg_roles r
@@ -106,9 +111,11 @@ const MORE_RIGHTS: &str = concat!(
     " end)::text"
 );
 
-/// What escapes a read-only transaction that is rolled back: a superuser, files and programs of the server, other sessions,
-/// replication slots; and what the owner of an object may do to it there (`REINDEX` and `ANALYZE` are not writes by the
-/// server's account). Rights that come by membership count, inherited or not, since `SET ROLE` takes them.
+/// Rights whose effects escape a read-only transaction that is rolled back.
+///
+/// These are superuser rights, files and programs of the server, other sessions, replication slots,
+/// and an owner's rights to an object: the server does not count `REINDEX` and `ANALYZE` as writes.
+/// Rights by membership count, inherited or not, because `SET ROLE` takes them.
 const RIGHTS: &str = "
     with mine(oid, name, super, replicates) as (
         select r.oid, r.rolname::text, r.rolsuper, r.rolreplication

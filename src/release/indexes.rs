@@ -1,4 +1,4 @@
-//! Which table an index is of: who waits for a table waits for its indexes too.
+//! Maps indexes to their tables: waiting for a table includes waiting for its indexes.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,8 @@ const TABLES: &str =
     where pg_catalog.concat(n.nspname, '.', c.relname) operator(pg_catalog.=) any (
         select value from pg_catalog.json_array_elements_text($1::pg_catalog.text::pg_catalog.json))";
 
-/// The tables of those relations, each `schema.name`, that are indexes in the database now. Where it can't be asked,
-/// there are none: it is only about how locks are shown.
+/// The tables of those relations, each `schema.name`, that are indexes in the database now. Returns
+/// an empty map if the query fails, because only the display of locks depends on it.
 pub fn tables<'n>(order: &Order<'_>, relations: impl IntoIterator<Item = &'n str>) -> BTreeMap<String, String> {
     let relations = serde_json::json!(relations.into_iter().collect::<Vec<_>>()).to_string();
     let Ok((mut session, _)) = gate::open(order, order.root().policy(), Purpose::Read) else { return BTreeMap::new() };

@@ -1,4 +1,4 @@
-//! One run at a time in a database: an advisory lock of the session, which dies with it.
+//! The run lock: a session-level advisory lock that allows one run at a time in a database.
 
 use super::event::{Event, Observer};
 use super::failure::Failure;
@@ -6,31 +6,33 @@ use super::retry::jittered;
 use super::stop::Stop;
 use crate::database::{DatabaseError, Session};
 
-/// The lock's key in every database: the first 8 bytes of SHA-256("pgseal run lock 1"), so that it is nobody else's.
+/// The lock's key in every database: the first 8 bytes of SHA-256("pgseal run lock 1"), so that no
+/// other program uses it.
 const KEY: &str = "-2437371639947053445";
 
-/// Milliseconds between the tries, before [`jittered`]: about three seconds in all.
+/// Milliseconds between attempts, before [`jittered`]: about three seconds in all.
 const PAUSES: [u32; 5] = [100, 200, 400, 800, 1_500];
 
-/// Why the lock was not had.
+/// Errors of taking the lock.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LockError {
-    /// Somebody else runs, rolls back or plans.
+    /// Another process runs, rolls back or plans.
     #[error("another pgseal run holds the lock of this database{0}")]
     Held(String),
-    /// Somebody wanted it to stop meanwhile.
+    /// The operator interrupted the wait.
     #[error("it was interrupted while it waited for the lock of this database")]
     Interrupted,
-    /// The server did not say.
+    /// The server did not answer.
     #[error("cannot acquire the lock: {0}")]
     Database(#[from] DatabaseError),
 }
 
-/// Takes the lock. It polls: a session that waits inside the server for an advisory lock deadlocks with
-/// `CREATE INDEX CONCURRENTLY`.
+/// Takes the lock.
+///
+/// It polls: a session that waits inside the server for an advisory lock deadlocks with `CREATE
+/// INDEX CONCURRENTLY`.
 pub fn take(session: &mut dyn Session, stop: &Stop, observer: &mut dyn Observer) -> Result<(), LockError> {
-    // docs/decisions/007
-    // Two that wait for the same lock shall not ask at the same time.
+    // docs/decisions/007. The jitter keeps two waiting processes from polling at the same time.
     let own = session.process().to_string();
     for (attempt, pause) in (0..).zip(PAUSES) {
         if try_once(session)? {
@@ -53,7 +55,7 @@ fn try_once(session: &mut dyn Session) -> Result<bool, DatabaseError> {
 
 /// Whether this session holds the lock.
 pub(super) fn is_held(session: &mut dyn Session) -> Result<bool, DatabaseError> {
-    // Every operator with its schema: the session may be in the middle of a tier, with a path of the release's.
+    // Every operator has its schema: the session may be in a tier, with the release's search path.
     let held = session.query(
         "select exists (select from pg_catalog.pg_locks l, pg_catalog.pg_database d
              where l.locktype operator(pg_catalog.=) 'advisory' and l.granted
@@ -67,7 +69,7 @@ pub(super) fn is_held(session: &mut dyn Session) -> Result<bool, DatabaseError> 
     Ok(held.single() == Some("true"))
 }
 
-/// Fails if the session's lock was given back, by a function of a script: somebody else may have run meanwhile.
+/// Fails if a function of a script released the session's lock: another run may have intervened.
 pub(super) fn check_held(session: &mut dyn Session) -> Result<(), Failure> {
     match is_held(session) {
         Ok(true) => Ok(()),
@@ -76,10 +78,12 @@ pub(super) fn check_held(session: &mut dyn Session) -> Result<(), Failure> {
     }
 }
 
-/// Gives back every other advisory lock of the session: what a function of a script took would outlive its transaction,
-/// and stand in others' way while pgseal pauses. Only outside of transactions.
+/// Releases every other advisory lock of the session. Only outside of transactions.
+///
+/// A session-level lock taken by a script's function outlives its transaction and blocks others
+/// while pgseal pauses.
 pub(super) fn give_back_others(session: &mut dyn Session) -> Result<(), DatabaseError> {
-    // A lock that was taken several times is to be given back as often.
+    // A lock that was taken several times must be released as often.
     for _ in 0..TIMES_TAKEN {
         if session.query(GIVE_BACK_OTHERS, &[KEY])?.rows.is_empty() {
             return Ok(());
@@ -88,10 +92,11 @@ pub(super) fn give_back_others(session: &mut dyn Session) -> Result<(), Database
     Err(DatabaseError::unsound("an advisory lock that a script took can't be given back".to_owned()))
 }
 
-/// So many times one lock may have been taken.
+/// Maximum times that one lock may have been taken.
 const TIMES_TAKEN: usize = 10_000;
 
-/// Locks of one number have `objsubid` 1, those of two 2; the numbers may be negative, and stand in oids.
+/// Locks with one number have `objsubid` 1, those with two have 2. The numbers may be negative and
+/// are stored in oids.
 const GIVE_BACK_OTHERS: &str = "
     select case
         when l.objsubid = 1 and l.mode = 'ExclusiveLock' then pg_catalog.pg_advisory_unlock(k.whole)
@@ -106,7 +111,8 @@ const GIVE_BACK_OTHERS: &str = "
       and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
       and not (l.objsubid = 1 and l.mode = 'ExclusiveLock' and k.whole = $1::text::bigint)";
 
-/// Holds the lock for the transaction too: what a script gives back (`pg_advisory_unlock_all`) is the session's alone.
+/// Takes the lock for the transaction too: `pg_advisory_unlock_all` in a script releases only
+/// session-level locks.
 pub fn hold_in_transaction(session: &mut dyn Session) -> Result<(), LockError> {
     let taken = session.query(
         "select pg_catalog.pg_try_advisory_xact_lock($1::pg_catalog.text::pg_catalog.int8)::pg_catalog.text",
@@ -115,7 +121,7 @@ pub fn hold_in_transaction(session: &mut dyn Session) -> Result<(), LockError> {
     if taken.single() == Some("true") { Ok(()) } else { Err(LockError::Held(String::new())) }
 }
 
-/// Whether somebody holds the lock now, and who.
+/// The session that holds the lock now, if any.
 pub fn holder(session: &mut dyn Session) -> Option<String> {
     let table = session.query(
         "select pg_catalog.format('process %s of %s, since %s', a.pid, coalesce(nullif(a.usename::text, ''), 'unknown'),

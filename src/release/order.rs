@@ -1,4 +1,4 @@
-//! What the operator ordered: a release, a database, values for its variables, a clock.
+//! The operator's order: a release, a database, values for its variables, a clock.
 
 use std::collections::BTreeMap;
 
@@ -14,37 +14,37 @@ use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::receipt::Operator;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// An order. Everything that acts on a database takes one; what runs a release takes a [`RunOrder`].
+/// An order. Everything that acts on a database takes one; running a release takes a [`RunOrder`].
 #[derive(Clone, Copy)]
 pub struct Order<'b, B = &'b AuthenticatedBundle<'b>> {
     /// The release.
     pub bundle: B,
     /// The database.
     pub connect: &'b dyn Connect,
-    /// The role that runs, where gates and probes are asked as another one.
+    /// The role of the run, if gates and probes use another one.
     pub runs_as: Option<&'b str>,
-    /// The clone that it is rehearsed on, which `connect` leads to; a release that is meant has none. Nothing but the maker of
-    /// clones can name one.
+    /// The rehearsal clone that `connect` leads to; `None` for a run on the target. Only the maker
+    /// of clones can construct one.
     pub clone: Option<&'b ClonedDatabase>,
-    /// The variables' values, as [`values`] resolved them.
+    /// Values of the variables, as [`values`] resolved them.
     pub variables: &'b BTreeMap<String, String>,
-    /// The time limits: those of the manifest, or lower ones.
+    /// Time limits: those of the manifest, or lower ones.
     pub limits: &'b RunLimits,
-    /// How often a transaction may be tried again that could not have a lock in time and changed nothing.
+    /// Maximum retries after a lock timeout or deadlock, if the transaction changed nothing.
     pub lock_retries: u32,
-    /// Who ordered it.
+    /// The operator.
     pub operator: &'b Operator,
-    /// Stops it.
+    /// Cancellation by the operator.
     pub stop: &'b Stop,
     /// The host's clock.
     pub clock: &'b dyn Fn() -> Timestamp,
 }
 
-/// An order to run.
+/// An order to run a release.
 pub type RunOrder<'b> = Order<'b, &'b BundleToRun<'b>>;
 
 impl<'b> RunOrder<'b> {
-    /// The same for what looks and undoes.
+    /// The same order for checks and rollbacks.
     pub fn authentic(self) -> Order<'b> {
         let Self { bundle, connect, runs_as, clone, variables, limits, lock_retries, operator, stop, clock } = self;
         Order { bundle, connect, runs_as, clone, variables, limits, lock_retries, operator, stop, clock }
@@ -52,12 +52,12 @@ impl<'b> RunOrder<'b> {
 }
 
 impl<'b> Order<'b> {
-    /// The trust root by which the release is authentic.
+    /// The trust root that authenticates the release.
     pub fn root(&self) -> &'b TrustRoot {
         self.bundle.root()
     }
 
-    /// What the release is.
+    /// The release's manifest.
     pub fn manifest(&self) -> &'b Manifest {
         self.bundle.manifest()
     }
@@ -68,7 +68,7 @@ impl<'b> Order<'b> {
     }
 }
 
-/// The values of a run that is being undone or checked, where the operator gives no others.
+/// Values for undoing or checking a run: its own, overridden by those that the operator gives.
 pub fn with_those_of_the_run(
     given: &BTreeMap<String, String>,
     run: Option<&BTreeMap<String, String>>,
@@ -78,31 +78,32 @@ pub fn with_those_of_the_run(
     values
 }
 
-/// A signed manifest that names a file it doesn't list; packing refuses to make one.
+/// A signed manifest names a file that the release does not contain; packing refuses such a
+/// release.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the release names the script {0}, which it does not contain")]
 pub struct MissingScript(EntryPath);
 
-/// Why values don't fit a release's variables.
+/// Mismatches between values and a release's variables.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VariableError {
-    /// Nothing of that name is declared.
+    /// No variable of this name is declared.
     #[error("the release has no variable {name:?}; it has {known}")]
     Unknown {
         /// The name.
         name: String,
-        /// The declared ones.
+        /// The declared names.
         known: String,
     },
-    /// A required one is missing.
+    /// A required variable has no value.
     #[error("variable {name:?} is required: {about}")]
     Missing {
         /// The name.
         name: String,
-        /// What it is.
+        /// The manifest's description of the variable.
         about: String,
     },
-    /// A value outside its pattern.
+    /// A value does not match its pattern.
     #[error("{value:?} does not match the pattern {pattern} of variable {name:?}")]
     Pattern {
         /// The name.
@@ -114,8 +115,10 @@ pub enum VariableError {
     },
 }
 
-/// Resolves `-v NAME=VALUE` against the declared variables. `required` is false for what undoes or only looks: a script
-/// that does need a variable says so itself.
+/// Resolves `-v NAME=VALUE` against the declared variables.
+///
+/// `required` is false for rollbacks and checks: a script that needs a missing variable reports
+/// that itself.
 pub fn values(
     manifest: &Manifest,
     given: &BTreeMap<String, String>,

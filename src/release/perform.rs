@@ -1,4 +1,4 @@
-//! A run or a rollback, phase by phase, from the journal's first line to the proof on a fresh connection.
+//! Executes a run or a rollback, from the journal's first line to the proof on a fresh connection.
 
 use super::event::Observer;
 use super::failure::Failure;
@@ -22,23 +22,23 @@ use crate::trust::added::SignedApproval;
 use pgseal_verify::format::manifest::{State, When};
 use pgseal_verify::format::receipt::{Action, GateAnswer, ObservedTarget, Outcome, Receipt};
 
-/// Ends a transaction, and is harmless where none is open.
+/// Ends a transaction; without effect if none is open.
 const ROLLBACK: &str = "ROLLBACK";
 
-/// What a run or rollback is made of.
+/// The work of a run or rollback.
 pub(super) struct Work<'b> {
     pub action: Action,
     /// Its parts, in order; the first and the last are transactions.
     pub parts: Vec<Part<'b>>,
-    /// The state that must be there before the last COMMIT.
+    /// The state that must hold before the last COMMIT.
     pub after: &'b State,
     /// The verify scripts that must hold before the last COMMIT.
     pub verify: When,
-    /// Whether the gates are asked, first and last.
+    /// Whether each transaction queries the gates first and last.
     pub gated: bool,
-    /// The approvals that a run rests on.
+    /// The approvals that authorize the run.
     pub approvals: &'b [SignedApproval],
-    /// The unfinished run that this one goes on with.
+    /// The unfinished run that this one continues.
     pub resumed: Option<Resumed>,
     /// The unfinished run that this one undoes.
     pub half_way: Option<Resumed>,
@@ -49,11 +49,11 @@ pub(super) struct Work<'b> {
 pub(super) enum Part<'b> {
     /// Scripts of one transaction.
     Together(Vec<NamedScript<'b>>),
-    /// A script whose statements stand alone.
+    /// A non-transactional script: its statements commit one by one.
     Alone(NamedScript<'b>),
 }
 
-/// A script by the name that people know it by.
+/// A script and its name for operators.
 #[derive(Clone)]
 pub(super) struct NamedScript<'b> {
     /// From 1.
@@ -62,7 +62,7 @@ pub(super) struct NamedScript<'b> {
     pub sql: AuthenticatedSql<'b>,
 }
 
-/// A release's phases with their scripts.
+/// Loads the scripts of a release's phases.
 pub(super) fn parts<'b>(order: &Order<'b>) -> Result<Vec<Part<'b>>, super::order::MissingScript> {
     let script = |(number, tier): super::phases::Numbered<'b>| {
         Ok(NamedScript { number, name: tier.name.to_string(), sql: order.sql(&tier.file)? })
@@ -74,21 +74,21 @@ pub(super) fn parts<'b>(order: &Order<'b>) -> Result<Vec<Part<'b>>, super::order
     phases(order.manifest()).into_iter().map(part).collect()
 }
 
-/// Which of a run's transactions one is.
+/// The position of a transaction in its run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Which {
-    /// All of the run.
+    /// The run's only transaction.
     Only,
-    /// It asks the gates, and makes the run's row in the ledger.
+    /// The first: it creates the ledger row of the run.
     First,
-    /// One in between, of a statement too.
+    /// A transaction between, or that of a single statement.
     Between,
-    /// It proves the state.
+    /// The last: it proves the state.
     Last,
 }
 
 impl Which {
-    /// By the number of its part, from 0, and that of the last.
+    /// Computes the position from the part's number, from 0, and that of the last part.
     fn of(at: usize, last: usize) -> Self {
         match (at == 0, at == last) {
             (true, true) => Self::Only,
@@ -98,18 +98,18 @@ impl Which {
         }
     }
 
-    /// Whether the run begins with it.
+    /// Whether the run begins with this transaction.
     pub fn begins(self) -> bool {
         matches!(self, Self::Only | Self::First)
     }
 
-    /// Whether the run ends with it.
+    /// Whether the run ends with this transaction.
     pub fn ends(self) -> bool {
         matches!(self, Self::Only | Self::Last)
     }
 }
 
-/// What may be tried again.
+/// The unit of a retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tried {
     /// A whole transaction.
@@ -118,15 +118,15 @@ pub(super) enum Tried {
     Outside,
 }
 
-/// What is known before the first transaction begins.
+/// Facts known before the first transaction begins.
 pub(super) struct Start {
     pub target: ObservedTarget,
     pub gates: Vec<GateAnswer>,
     pub before: Option<Observed>,
 }
 
-/// Begins, runs, checks, commits, proves. The journal is open already, so that a full or read-only medium was known
-/// before.
+/// Begins, runs, checks, commits, proves. The journal is already open, so a full or read-only
+/// medium was detected before.
 pub(super) fn perform(
     order: Order<'_>,
     mut session: Box<dyn Session>,
@@ -144,7 +144,7 @@ pub(super) fn perform(
     }
     let mut result = doing.parts(session.as_mut());
     if result.is_err() {
-        // Best effort: without it the server rolls back when the connection closes.
+        // Best effort: on failure the server rolls back when the connection closes.
         let _ = session.execute(ROLLBACK);
     }
     drop(session);
@@ -170,20 +170,21 @@ pub(super) fn perform(
     receipt.finished = (order.clock)();
     receipt.journal_sha256 = journal.last();
     if receipt.journal_sha256.is_some() {
-        // How it ended is known from the ledger too; a journal that can't take its last line changes nothing.
+        // The ledger holds the outcome too, so a failure to write the journal's last line is
+        // ignored.
         let _ = journal.write(receipt.finished, JournalStep::End { outcome });
     }
     Report { receipt, failure, unproved, kind }
 }
 
-/// A run that is going on.
+/// A run in progress.
 pub(super) struct Doing<'a, 'b> {
     pub order: Order<'b>,
     pub work: Work<'b>,
     pub journal: &'a mut Journal,
     pub receipt: &'a mut Receipt,
     pub observer: &'a mut dyn Observer,
-    /// Whether something of the run is committed, by this one or by the one that it resumes.
+    /// Whether anything is committed, by this run or by the one that it resumes.
     pub committed: bool,
 }
 
@@ -198,13 +199,14 @@ impl Doing<'_, '_> {
         for (at, part) in parts.into_iter().enumerate() {
             match part {
                 Part::Together(scripts) => {
-                    // What the ledger has is committed; only the last transaction always has something left to do.
+                    // Skips parts that the ledger has as committed; only the last transaction
+                    // always has work left.
                     let is_done = at < last
                         && self.work.resumed.as_ref().is_some_and(|resumed| {
                             at == 0 || scripts.iter().all(|script| resumed.has_tier(&script.name))
                         });
                     if !is_done && at > 0 {
-                        // A run that is resumed here has a new session.
+                        // A resumed run has a new session here.
                         fresh::make(session, self.order.limits)
                             .map_err(|error| Failure::database("can't reset the session", &error))?;
                     }
@@ -222,7 +224,7 @@ impl Doing<'_, '_> {
         Ok(())
     }
 
-    /// A transaction, and again while it can't have its locks and nothing of it is left.
+    /// Runs a transaction, with retries while it cannot get its locks and leaves no trace.
     fn transactions(
         &mut self,
         session: &mut dyn Session,
@@ -230,7 +232,7 @@ impl Doing<'_, '_> {
         which: Which,
     ) -> Result<(), Halt> {
         let (gates, tiers) = (self.receipt.gates.len(), self.receipt.tiers.len());
-        // What reached out of the database is not rolled back, and must not be sent twice.
+        // External effects are not rolled back and must not be repeated.
         let reaches_out = scripts
             .iter()
             .any(|script| !generated::acknowledged(self.order.manifest(), &script.name, script.sql.path()).is_empty());
@@ -247,11 +249,12 @@ impl Doing<'_, '_> {
         }
     }
 
-    /// Rolls back what failed. True where it shall be tried once more, after a pause, in a session that is as new.
+    /// Rolls back the failed attempt. Returns true for a retry, after a pause and with the session
+    /// reset.
     pub fn again(&mut self, session: &mut dyn Session, failure: &Failure, tried: Tried) -> Result<bool, Halt> {
         if tried != Tried::Outside {
             self.order.stop.refused();
-            // Best effort: without it the server rolls back when the connection closes.
+            // Best effort: on failure the server rolls back when the connection closes.
             if session.execute(ROLLBACK).is_err() {
                 return Ok(false);
             }
@@ -265,7 +268,7 @@ impl Doing<'_, '_> {
         Ok(again)
     }
 
-    /// The run's row in the ledger: its own, or that of the run that it goes on with.
+    /// The run of the ledger row: this run, or the run that it resumes.
     pub fn ledger_run(&self) -> String {
         match &self.work.resumed {
             Some(resumed) => resumed.entry.run_id.clone(),
@@ -273,7 +276,7 @@ impl Doing<'_, '_> {
         }
     }
 
-    /// How many scripts there are in all.
+    /// Total number of scripts.
     pub fn total(&self) -> usize {
         let count = |part: &Part<'_>| match part {
             Part::Together(scripts) => scripts.len(),
@@ -304,8 +307,10 @@ impl Doing<'_, '_> {
         })
     }
 
-    /// Asks on a fresh connection whether the last transaction's rows are there and the state is what it should be. What is
-    /// committed, but can't be seen to hold, is a doubt and not a failure.
+    /// Checks the last transaction's ledger rows and the state on a fresh connection.
+    ///
+    /// The run is committed: a state that cannot be confirmed is reported as a doubt, not as a
+    /// failure.
     fn prove(&mut self) -> Result<Option<String>, Halt> {
         let unproved = |error: &dyn std::fmt::Display| {
             Ok(Some(format!("committed, but not proved on a fresh connection: {error}")))
@@ -342,7 +347,8 @@ impl Doing<'_, '_> {
             .map(|first| format!("committed, but somebody wrote since, or the role that asks sees less: {first}")))
     }
 
-    /// COMMIT was answered, and a fresh connection doesn't see it: the server may have rolled back, or failed over meanwhile.
+    /// Resolves a COMMIT that was answered but is not visible on a fresh connection: the server may
+    /// have rolled back or failed over.
     fn answered_but_gone(&mut self, transaction_id: &str) -> Result<String, Halt> {
         let gone = "COMMIT was answered, but the ledger on a fresh connection lacks this run";
         match resolve::ask(&self.order, self.receipt, &self.ledger_run(), transaction_id, self.observer) {

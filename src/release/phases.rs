@@ -1,19 +1,24 @@
-//! A run's phases: tiers that commit together, and between them tiers whose statements stand alone.
+//! A run's phases: tiers that commit together, and between them tiers whose statements commit
+//! alone.
 
 use pgseal_verify::format::manifest::{Manifest, Tier, Transaction};
 
 /// A part of a run.
 pub enum Phase<'b> {
-    /// Tiers of one transaction, in order; none where a run begins or ends with a tier without one.
+    /// Tiers of one transaction, in order; empty if the run begins or ends with a non-transactional
+    /// tier.
     Together(Vec<Numbered<'b>>),
-    /// A tier without transaction: statement by statement.
+    /// A non-transactional tier: its statements commit one by one.
     Alone(Numbered<'b>),
 }
 
 /// A tier and its number, from 1.
 pub type Numbered<'b> = (usize, &'b Tier);
 
-/// A run begins with a transaction, which asks the gates and makes its ledger row, and ends with one, which proves the state.
+/// Splits the tiers into phases.
+///
+/// The first phase is a transaction, which queries the gates and creates the ledger row. The last
+/// is a transaction, which proves the state.
 pub fn phases(manifest: &Manifest) -> Vec<Phase<'_>> {
     let mut phases = Vec::new();
     let mut together = Vec::new();

@@ -1,4 +1,4 @@
-//! What `run` would do here and whether it could: the same steps, up to the first that writes.
+//! A dry run: the steps of `run` up to the first that writes, with everything that would stop it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,25 +20,25 @@ use psql_script::{Step, Then};
 
 /// A plan.
 pub struct Plan {
-    /// Every answer of every gate; `None` when they could not be asked.
+    /// All answers of the gates; `None` if they could not be queried.
     pub gates: Option<Vec<GateAnswer>>,
-    /// What the probe sees now, where it could be asked.
+    /// Current result of the probe, if it could be queried.
     pub now: Option<Observed>,
-    /// The tiers and how many statements of each kind they have.
+    /// The tiers with their number of statements by kind.
     pub tiers: Vec<PlannedTier>,
-    /// What commits together, in order.
+    /// Phases in order: each commits together, or statement by statement.
     pub phases: Vec<Phase>,
-    /// The statements that commit alone, and what a rollback after each would do.
+    /// Statements that commit alone, and the effect of a rollback after each.
     pub points: Vec<Point>,
-    /// What would stop the run, in the order in which it would be met; empty: it would run.
+    /// Obstacles in the order of the run; if empty, the release would run.
     pub obstacles: Vec<Obstacle>,
 }
 
-/// Tiers that commit together, or a tier whose statements commit one by one.
+/// Tiers that commit together, or a non-transactional tier.
 pub struct Phase {
-    /// How they are committed.
+    /// How the tiers commit.
     pub transaction: Transaction,
-    /// Their names.
+    /// Names of the tiers.
     pub tiers: Vec<String>,
 }
 
@@ -46,32 +46,33 @@ pub struct Phase {
 pub struct PlannedTier {
     /// The tier's name.
     pub name: String,
-    /// What it does.
+    /// Purpose of the tier, from the manifest.
     pub about: String,
-    /// Statements by kind.
+    /// Number of statements by kind.
     pub statements: BTreeMap<String, u64>,
-    /// The objects that its statements name and do something to, on any way.
+    /// Objects that the statements name and affect, on any path through the script.
     pub objects: BTreeSet<Touch>,
-    /// The locks that they take of relations that were there before, as far as their words tell.
+    /// Locks that the statements take on relations older than the run, as far as their text shows.
     pub locks: BTreeSet<Lock>,
-    /// Statements that may do more than their words say.
+    /// Number of statements with effects beyond their text.
     pub hidden: u64,
-    /// Acknowledged ways out of the database.
+    /// External effects that the manifest acknowledges.
     pub dispatch: Vec<String>,
 }
 
-/// Something that would stop the run.
+/// An obstacle to the run.
 #[derive(Debug)]
 pub enum Obstacle {
     /// Target, lock or gate.
     Gate(GateError),
     /// Ledger or state.
     Preflight(PreflightError),
-    /// A script that can't be read with these variables.
+    /// A script that cannot be read with these variables.
     Script(Box<Failure>),
 }
 
-/// Plans. Read-only: the lock is taken, since `run` would take it, and given back with the session.
+/// Makes a plan without writing. The run's lock is taken, as `run` would, and released with the
+/// session.
 pub fn make(to_run: RunOrder<'_>, observer: &mut dyn Observer) -> Plan {
     let order = to_run.authentic();
     let (phases, points) = (phases(order.manifest()), points_of(&order));
@@ -101,7 +102,7 @@ pub fn make(to_run: RunOrder<'_>, observer: &mut dyn Observer) -> Plan {
     plan
 }
 
-/// As the run goes through them, without the transactions that only begin and end it.
+/// Phases in the order of the run, without the empty transactions at its begin and end.
 fn phases(manifest: &Manifest) -> Vec<Phase> {
     let names = |tiers: &[Numbered<'_>]| tiers.iter().map(|(_, tier)| tier.name.to_string()).collect();
     let phase = |phase| match phase {
@@ -112,11 +113,11 @@ fn phases(manifest: &Manifest) -> Vec<Phase> {
     phases::phases(manifest).into_iter().filter_map(phase).collect()
 }
 
-/// Computed again from the scripts that were authenticated, with the values of this run.
+/// Recomputed from the authenticated scripts, with the values of this run.
 fn points_of(order: &Order<'_>) -> Vec<Point> {
     let expected = special::expected(order.manifest());
     points::points(order.manifest(), &mut |file, visit| {
-        // what can't be read is an obstacle
+        // `planned` reports an unreadable script as an obstacle.
         let Ok(sql) = order.sql(file) else { return };
         sql.explore(order.variables, &expected, |way, step| {
             if let Ok((_, Step::Statement(statement))) = step {
@@ -126,7 +127,7 @@ fn points_of(order: &Order<'_>) -> Vec<Point> {
     })
 }
 
-/// A closed gate, or a ledger that says no, still leaves the question what the state is.
+/// Probes the state even if a gate is closed or the ledger refuses the run.
 fn look_further(order: Order<'_>, plan: &mut Plan) {
     let Ok((mut session, _)) = gate::open(&order, order.root().policy(), crate::database::Purpose::Read) else {
         return;
@@ -140,8 +141,10 @@ fn look_further(order: Order<'_>, plan: &mut Plan) {
     }
 }
 
-/// The tier's statements by kind. Where conditions wait for answers of the run, every way is followed, and of each kind the
-/// most that one way has are told. Nobody waits for a lock of what is `new`, made by this run.
+/// Counts a tier's statements by kind.
+///
+/// If conditions depend on query results, every path is followed, and each kind counts the maximum
+/// of all paths. Objects in `new` were made by this run: their locks block no other session.
 fn planned(order: &Order<'_>, tier: &Tier, new: &mut BTreeSet<String>) -> Result<PlannedTier, Failure> {
     let sql = order.sql(&tier.file).map_err(Failure::plain)?;
     let mut planned = PlannedTier {
@@ -181,7 +184,8 @@ fn planned(order: &Order<'_>, tier: &Tier, new: &mut BTreeSet<String>) -> Result
     }
     most_of_each(&mut planned.statements, on_this_way);
     planned.hidden = planned.hidden.max(hidden);
-    // Of each relation the strongest: whoever waits for that one waits for all.
+    // Only the strongest lock of each relation: waiting for it includes waiting for the weaker
+    // ones.
     let strongest = |lock: &Lock| !planned.locks.iter().any(|b| b.relation == lock.relation && b.mode > lock.mode);
     planned.locks = planned.locks.iter().filter(|lock| strongest(lock)).cloned().collect();
     Ok(planned)

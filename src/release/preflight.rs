@@ -1,4 +1,5 @@
-//! What must hold before the first statement: the ledger does not have the release, and the database is `baseline`.
+//! Checks before the first statement: the ledger does not have the release, and the database is
+//! `baseline`.
 
 use super::failure::Failure;
 use super::gate::{self, OpenError};
@@ -12,47 +13,47 @@ use crate::trust::policy::is_behind;
 use pgseal_verify::format::manifest::{Manifest, State};
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// Why a run does not begin. The database is untouched.
+/// Reasons for a run not to begin. The database is untouched.
 #[derive(Debug)]
 pub enum PreflightError {
-    /// The ledger can't be read.
+    /// The ledger cannot be read.
     Ledger(DatabaseError),
-    /// The host's clock is behind what the ledger has seen.
+    /// The host's clock is behind the ledger.
     ClockBehind {
         /// The clock.
         now: Timestamp,
         /// The newest time in the ledger.
         seen: Timestamp,
     },
-    /// A row of the ledger has no time that could be compared.
+    /// A ledger row has no time to compare with.
     NoTime(Box<Entry>),
     /// This very release is in effect.
     AlreadyApplied(Box<Entry>),
-    /// A later version ran here once.
+    /// A later version has run here.
     Downgrade(Box<Entry>),
     /// Another release of the same name and sequence is in effect.
     SameSequence(Box<Entry>),
-    /// A stage of this release, or the whole of which it is a stage, is in effect.
+    /// A stage of this release, or the release of which it is a stage, is in effect.
     Overlaps(Box<Entry>),
-    /// A run stopped half way, and goes on or back first.
+    /// A run is unfinished: resume it or roll it back first.
     Unfinished(Box<Entry>),
-    /// No run stopped half way, so there is none to go on with.
+    /// No unfinished run to resume.
     NothingToResume,
     /// The unfinished run was begun with other values of its variables.
     OtherValues(Box<Entry>),
     /// The unfinished run was begun by another role.
     OtherRole(Box<Entry>),
-    /// The role may not make the ledger.
+    /// The role may not create the ledger.
     NoRight,
-    /// No session to ask the probe in.
+    /// No session for the probe.
     Open(OpenError),
-    /// The probe gave no answer.
+    /// The probe failed.
     Probe(Box<Failure>),
-    /// The database is not in the state that the release starts from.
+    /// The database is not in the release's baseline state.
     State(Vec<Mismatch>),
 }
 
-/// Checks the ledger, then the baseline probe. Gives what the probe saw.
+/// Checks the ledger, then the baseline probe. Returns the probe's row.
 pub fn run(session: &mut dyn Session, order: &Order<'_>) -> Result<Observed, PreflightError> {
     check_ledger(session, order)?;
     let observed = before(order)?;
@@ -60,13 +61,13 @@ pub fn run(session: &mut dyn Session, order: &Order<'_>) -> Result<Observed, Pre
     if mismatches.is_empty() { Ok(observed) } else { Err(PreflightError::State(mismatches)) }
 }
 
-/// What the baseline's probe sees before a run.
+/// Runs the baseline probe before a run.
 pub fn before(order: &Order<'_>) -> Result<Observed, PreflightError> {
     let (mut session, within) = gate::open_to_ask(order, order.root().policy()).map_err(PreflightError::Open)?;
     seen(session.as_mut(), order, &order.manifest().states.baseline, within).map_err(PreflightError::Probe)
 }
 
-/// What a state's probe sees, in a read-only transaction of the role that asks in this session.
+/// Runs a state's probe in a read-only transaction, as the session's role.
 pub(super) fn seen(
     session: &mut dyn Session,
     order: &Order<'_>,
@@ -77,7 +78,7 @@ pub(super) fn seen(
     probe::ask_read_only(session, sql, order, within).map(|answer| answer.row).map_err(Box::new)
 }
 
-/// The ledger's rows, if this host's clock is not behind them.
+/// Reads the ledger; fails if this host's clock is behind it.
 pub(super) fn check_clock(session: &mut dyn Session, order: &Order<'_>) -> Result<Vec<Entry>, PreflightError> {
     let all = ledger::entries(session).map_err(PreflightError::Ledger)?;
     let now = (order.clock)();
@@ -116,7 +117,8 @@ fn check_ledger(session: &mut dyn Session, order: &Order<'_>) -> Result<(), Pref
     }
 }
 
-/// A release in effect that has tiers of this one: a stage and its whole have the same first tiers.
+/// A release in effect that shares tiers with this one: a stage and its whole begin with the same
+/// tiers.
 fn overlapping(manifest: &Manifest, all: &[Entry]) -> Option<Entry> {
     let whole = manifest.stage_of.as_ref().map(|of| &of.release);
     let of = whole.unwrap_or(&manifest.release.name);

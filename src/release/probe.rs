@@ -1,4 +1,4 @@
-//! Questions: one SELECT, one row, as text. Gates and probes are both asked here.
+//! Runs gates and probes: one SELECT, one row, as text.
 
 use std::collections::BTreeMap;
 
@@ -16,14 +16,14 @@ use psql_script::Statement;
 /// A row by column. NULL is `None`.
 pub type Observed = BTreeMap<String, Option<String>>;
 
-/// A column that is not what a state expects.
+/// A column that differs from the expected state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
     /// The column.
     pub column: String,
-    /// What it should be.
+    /// The expected value.
     pub expected: Expectation,
-    /// What it is; `None` where the probe has no such column.
+    /// The value found; `None` if the probe has no such column.
     pub found: Option<Option<String>>,
 }
 
@@ -42,11 +42,11 @@ impl std::fmt::Display for Mismatch {
 pub struct Answer {
     /// Its row.
     pub row: Observed,
-    /// The columns whose type is `boolean`.
+    /// Names of the `boolean` columns.
     pub booleans: Vec<String>,
 }
 
-/// Asks a question inside the transaction of a run or rollback. Exactly one row, or it is not an answer.
+/// Executes a question inside a run's or rollback's transaction. Requires exactly one row.
 pub fn ask(
     session: &mut dyn Session,
     sql: AuthenticatedSql<'_>,
@@ -78,7 +78,8 @@ pub fn ask(
     Ok(Answer { row: observed, booleans })
 }
 
-/// How the questions of a run are asked: on a clone, and where the trust root allows any role, whoever owns what they read.
+/// The mode of questions in a run. Owners of objects are trusted on a clone, and if the trust root
+/// allows any gate role.
 pub fn within_run(order: &Order<'_>) -> Within {
     let trusts_owners = order.clone.is_some() || order.root().policy().gate_role == GateRole::Any;
     if trusts_owners { Within::TrustingRun } else { Within::Run }
@@ -98,7 +99,7 @@ fn question(session: &dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'_>)
     }
 }
 
-/// Compares a row with a state. Columns that the state doesn't name are not compared.
+/// Compares a row with a state. Columns that the state does not name are ignored.
 pub fn compare(state: &State, observed: &Observed) -> Vec<Mismatch> {
     let differs = |(column, expected): (&String, &Expectation)| {
         let found = observed.get(column);
@@ -109,16 +110,19 @@ pub fn compare(state: &State, observed: &Observed) -> Vec<Mismatch> {
     state.expect.iter().filter_map(differs).collect()
 }
 
-/// Asks a question in a read-only transaction of its own, which is always rolled back. A transaction id that was
-/// assigned meanwhile is an alarm (its absence proves nothing).
+/// Executes a question in its own read-only transaction, which is always rolled back.
+///
+/// A transaction id that was assigned meanwhile is an error: the question wrote. Its absence proves
+/// nothing.
 pub fn ask_read_only(
     session: &mut dyn Session,
     sql: AuthenticatedSql<'_>,
     order: &Order<'_>,
     within: Within,
 ) -> Result<Answer, Failure> {
-    // Each query has a snapshot of its own. An older one than the locks of its tables would show a table as empty that was
-    // truncated or rewritten meanwhile, and would hide what was created (PostgreSQL manual, 13.6 "Caveats").
+    // READ COMMITTED gives each query its own snapshot. A snapshot older than the table locks would
+    // show a table as empty that was truncated or rewritten meanwhile. It would also hide newly
+    // created objects (PostgreSQL manual, 13.6 "Caveats").
     let begin = session.batch_ahead(question::BEGIN);
     begin.map_err(|error| Failure::database("can't begin", &error))?;
     let observed = ask(session, sql, order, within).and_then(|observed| {

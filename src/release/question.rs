@@ -1,29 +1,33 @@
-//! Executes gate and probe SQL without side effects. Read-only transactions do not prevent them: functions can take locks,
-//! end sessions, write files and speak to other servers in them. So before the SQL is executed, the server is asked what
-//! it would call: it analyses and rewrites it, and shows the resulting tree (PostgreSQL manual, "debug_print_rewritten"), in
-//! which every function, operator and type is resolved, also those of views, casts and row security policies. Only functions
-//! that PostgreSQL is born with, and that are not volatile, are allowed; and types of its own, enumerations, and no foreign
-//! tables.
+//! Executes gate and probe SQL without side effects.
 //!
-//! The order matters, because parsing uses the newest catalog, waits for locks, and runs the input functions of literals:
+//! Read-only transactions do not prevent them: functions can take locks, end sessions, write files
+//! and speak to other servers. So the server first analyses and rewrites the SQL, and shows the
+//! resulting tree (PostgreSQL manual, "debug_print_rewritten"). In the tree every function,
+//! operator and type is resolved, also those of views, casts and row security policies. Only
+//! functions are allowed that PostgreSQL is born with and that are not volatile. Types must be its
+//! own or enumerations; foreign tables are refused.
+//!
+//! The order matters, because parsing uses the newest catalog, waits for locks, and runs the input
+//! functions of literals:
 //!
 //! 1. Lock: parse the SQL without its literals. Its relations are locked from then on.
 //! 2. Check: read the versions of the catalog rows behind the tree, then run the [`checks`].
-//! 3. Open: parse and plan the SQL itself as a cursor, compare its tree with the one that was checked, and put every setting back
-//!    to the session's start.
-//! 4. Check again: the versions must be those of step 2, and no relation may have been altered since step 1 (`witness`), not even
-//!    altered back.
-//! 5. Execute it: fetch from the cursor, which is neither parsed nor planned again. The versions must still be the same, else the
-//!    answer does not count.
+//! 3. Open: parse and plan the SQL itself as a cursor and compare its tree with the checked one.
+//!    Then put every setting back to the session's start.
+//! 4. Check again: the versions must be those of step 2. No relation may have been altered since
+//!    step 1 (`witness`), not even altered back.
+//! 5. Execute: fetch from the cursor, which is neither parsed nor planned again. The versions must
+//!    still be the same, else the answer is discarded.
 //!
-//! In READ COMMITTED each of these queries has a snapshot of its own, so none is older than the locks.
+//! In READ COMMITTED each of these queries has its own snapshot, so none is older than the locks.
 //!
-//! Parsing reads literals by whatever fits best at that moment, and planning evaluates expressions of statistics, indexes and
-//! constraints. Who owns what a question reads can make and drop such code between two looks at the catalog. So it must find
-//! a role that may do nothing; what it set is undone before anything is executed, and an answer that it could have touched does not
-//! count.
+//! Two risks remain. Parsing reads literals by the best match at that moment, and planning
+//! evaluates expressions of statistics, indexes and constraints. The owner of an object that the
+//! question reads can create and drop such code between two catalog queries. Therefore the gate
+//! role must have no rights to abuse. Settings made by such code are undone before execution, and
+//! an answer that it could have touched is discarded.
 //!
-//! The trees are also written to the server's log, as the server does with all messages of level LOG.
+//! The trees also go to the server's log, like all messages of level LOG.
 
 mod behind;
 mod called;
@@ -56,63 +60,69 @@ use pgseal_verify::format::limits_of_run::RunLimits;
 use psql_script::{WithoutLiterals, foreign_modifiers, without_literals};
 use versions::Versions;
 
-/// Executions of a question whose relations are truncated, rewritten or altered meanwhile, or that takes too long for what moves.
+/// Maximum attempts if relations are truncated, rewritten or altered meanwhile, or if an attempt
+/// exceeds [`FRESH`].
 const ATTEMPTS: u32 = 10;
 
-/// How much older than the rows `now()` may be, and how much later the server's state is looked at.
+/// Maximum age of `now()` when the rows are fetched, and maximum time between the rows and a look
+/// at the server's state.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// Why a question is not executed, or its answer does not count.
+/// Reasons to refuse a question or to discard its answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QuestionError {
-    /// It would use something that could have an effect.
+    /// It uses something that could have a side effect.
     #[error("it uses {0}; only functions of pg_catalog that are not volatile are allowed, also behind views")]
     Uses(String),
-    /// A name without a schema that is not found where nobody can put something in front of it.
+    /// A name without a schema resolves only in a schema where other roles can shadow it.
     #[error("{0}; {1}")]
     Hidden(DatabaseError, String),
-    /// The question can't be parsed without its literals, so nothing can be checked before the server reads them.
+    /// It cannot be parsed without its literals, so nothing can be checked before the server reads
+    /// them.
     #[error("cannot check it before its literals are read: {0}; in the place of type '...', write CAST('...' AS type)")]
     Literals(DatabaseError),
-    /// The server did not show how it understands the question.
+    /// The server did not show the question's tree.
     #[error("the server did not show what it would call")]
     NoTree,
-    /// Something that it reads was redefined between the check and the answer.
+    /// An object that it reads was redefined between check and answer.
     #[error("{0} changed while it was asked, so its answer does not count; ask again")]
     Changed(String),
-    /// Inside a run: a table that could not be locked, since its name means another by now.
+    /// Inside a run: a table could not be locked because its name now means another one.
     #[error("cannot lock {0}: it was renamed meanwhile; ask again")]
     Unlocked(String),
-    /// For a run by a superuser: something whose owner can rename or change it between check and execution.
+    /// For a run by a superuser: the object's owner can rename or change it between check and
+    /// execution.
     #[error(
         "{what} belongs to {owner}, who could have code run with the rights of the superuser that runs; run as {owner}, or as another role that is no superuser (holders of the root key can allow it: pgseal trust set-policy TRUST --gate-role any)"
     )]
     OfOthers {
-        /// What it is, in words.
+        /// Description of the object.
         what: String,
-        /// The role.
+        /// The owner.
         owner: String,
     },
-    /// For a run by a superuser: a type whose name could mean another one when the question is parsed again.
+    /// For a run by a superuser: the type's name could mean another type when the question is
+    /// parsed again.
     #[error(
         "it reads values of type {0}, whose name others can give to code of theirs before a superuser's run; run as a role that is no superuser"
     )]
     MadeType(String),
-    /// It is more than one SELECT can do.
+    /// It is not a plain SELECT.
     #[error("it is no SELECT, or changes data by WITH; a question is one SELECT")]
     NoSelect,
     /// A relation was truncated or rewritten during each attempt.
     #[error("{0} was truncated or rewritten each of {ATTEMPTS} times that it was asked; ask again")]
     Rewritten(String),
-    /// During each attempt a relation was altered or analysed, or a schema, operator or the like came or went.
+    /// During each attempt a relation was altered or analysed, or a schema, operator or the like
+    /// came or went.
     #[error(
         "a table that it reads, or what its names can mean, was altered or analysed each of {ATTEMPTS} times that it was asked; ask again"
     )]
     Altered,
-    /// During each attempt what moves by itself was too far from the rows.
+    /// During each attempt, time or server state was too far from the rows.
     #[error("{0} was more than 5 s apart from the rows each of {ATTEMPTS} times that it was asked; ask again")]
     Late(&'static str),
-    /// The server refused it, or did not say.
+    /// The server refused the question or did not answer.
     #[error("{0}")]
     Database(#[from] DatabaseError),
 }
@@ -120,14 +130,17 @@ pub enum QuestionError {
 /// The transaction that a question is executed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Within {
-    /// One of its own, on a session of the gate role.
+    /// Its own transaction, on a session of the gate role.
     OwnTransaction,
-    /// The same, before a run by a superuser: what it could not ask then is not asked now either.
+    /// Like `OwnTransaction`, before a run by a superuser: it refuses in advance the questions that
+    /// the run would refuse.
     BeforeSuperusersRun,
-    /// That of a run, by the role that runs. Its tables are locked against new indexes, statistics, children and policies
-    /// where the role may; a superuser asks nothing that belongs to others.
+    /// The transaction of a run, by the run's role. Its tables are locked against new indexes,
+    /// statistics, children and policies where the role may. A superuser's questions may use no
+    /// objects of other roles.
     Run,
-    /// The same, where a superuser may ask everything: on a clone, or because the trust root allows it.
+    /// Like `Run`, but a superuser may use objects of other roles: on a clone, or because the trust
+    /// root allows it.
     TrustingRun,
 }
 
@@ -137,12 +150,13 @@ impl Within {
     }
 }
 
-/// One SELECT, and how it is asked.
+/// One SELECT with its execution context.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'q> {
     /// Its text.
     pub sql: &'q str,
-    /// The schemas of its names, quoted, as in `search_path`: without `pg_catalog`, which comes first, and with `pg_temp` at the end.
+    /// The schemas for its names, quoted, as in `search_path`: without `pg_catalog`, which comes
+    /// first, and with `pg_temp` at the end.
     pub path: &'q [String],
     /// The time limits of the session.
     pub limits: &'q RunLimits,
@@ -156,14 +170,16 @@ macro_rules! begin {
     };
 }
 
-/// Begins the transaction of a question that has one of its own.
+/// Begins a question's own transaction.
 pub const BEGIN: &str = begin!();
 
 const AGAIN: &str = concat!("ROLLBACK; ", begin!(), "; SAVEPOINT pgseal_question");
 
-/// Executes a question inside the current transaction, which must be READ COMMITTED, read-only and behind a savepoint that it is
-/// rolled back to, or just begun by [`BEGIN`] where it is the question's own; after checking what it would call. Gives at most two
-/// rows: one is an answer. After an error the transaction is beyond use.
+/// Checks the side effects of a question, then executes it in the current transaction.
+///
+/// The transaction must be READ COMMITTED and read-only. It must be behind a savepoint that the
+/// caller rolls back to, or just begun by [`BEGIN`] if it is the question's own. Returns at most
+/// two rows; exactly one is an answer. After an error the transaction is unusable.
 pub fn ask(session: &mut dyn Session, question: &Question<'_>) -> Result<(Vec<Column>, Table), QuestionError> {
     refuse_foreign_modifiers(question.sql)?;
     let blank = without_literals(question.sql, session.server_version_num());
@@ -184,15 +200,16 @@ pub fn ask(session: &mut dyn Session, question: &Question<'_>) -> Result<(Vec<Co
     if question.within.is_own() {
         session.batch_ahead(undo)?;
     } else {
-        // What follows may be a script's, and must not fail for it.
+        // The next statement may belong to a script, which must not fail for an error of this one.
         session.batch(undo)?;
     }
-    // Trees are nobody's notices.
+    // Drops the notices with trees.
     session.notices();
     Ok(answer)
 }
 
-/// The checks whose pre-check does not clear a question, in the current transaction. Nothing of it is executed.
+/// Checks that a question's pre-checks do not clear, in the current transaction. The question is
+/// not executed.
 pub fn suspects(session: &mut dyn Session, question: &Question<'_>) -> Result<Vec<&'static Check>, QuestionError> {
     refuse_foreign_modifiers(question.sql)?;
     let blank = without_literals(question.sql, session.server_version_num());
@@ -244,7 +261,7 @@ fn attempt_in_schemas(
     let (mut witness, mut watched) = (before.witness, before.uses.relations.len());
     let versions = loop {
         let versions = Versions::with_children(session, &mut parameters, within)?;
-        // Those that came before the witness of the others was there have none.
+        // Children that came before the others' witness existed have none.
         let relations = parameters.relations();
         if relations.len() == watched {
             break versions;
@@ -259,7 +276,8 @@ fn attempt_in_schemas(
     let moves = before.check(session, &parameters, by_superuser)?;
 
     let opened = Opened::of(session, question, &before.uses, witness, &parameters, &versions)?;
-    // Behind the versions: of what was made and dropped again before they were read, the server has told by now.
+    // After the versions: by now the server has reported objects that were created and dropped
+    // before the versions were read.
     versions.still(&Versions::read(session, &parameters, within)?, session)?;
     witness.check(session, question)?;
     if within.is_own() && begun.elapsed() > FRESH {
@@ -270,36 +288,41 @@ fn attempt_in_schemas(
     if moves && opening.elapsed() > FRESH {
         return Err(QuestionError::Late("the server's state"));
     }
-    // Before anything is rolled back: partitions and children are locked since they were planned, and only until then.
+    // Before any rollback: partitions and children are locked only since planning, and a rollback
+    // releases them.
     versions.still(&Versions::read(session, &parameters, within)?, session)?;
     Ok(answer)
 }
 
-/// Readers of type modifiers run while the server parses, so that a type with modifiers can't wait for the catalog.
+/// Refuses type modifiers of foreign types. Their input functions run while the server parses,
+/// before the catalog is checked.
 fn refuse_foreign_modifiers(question: &str) -> Result<(), QuestionError> {
     let refused =
         |name: String| QuestionError::Uses(format!("type {name} with modifiers, which is not PostgreSQL's own"));
     foreign_modifiers(question).map_or(Ok(()), |name| Err(refused(name)))
 }
 
-/// Settings that a question is parsed and planned with. A policy would hide rows, and "no blockers" would be READY: an error in its
-/// place. Nor does the planner conclude from a `CHECK` that there are none: it may mean something else than when it was written.
+/// Settings for parsing and planning a question.
+///
+/// A row security policy would hide rows, and "no blockers" would be READY; it causes an error
+/// instead. The planner must not conclude from a `CHECK` that rows are absent: its meaning may have
+/// changed since it was written.
 fn as_asked(question: &Question<'_>) -> String {
     let path = question.path.join(", ");
     format!("SET LOCAL row_security = off; SET LOCAL constraint_exclusion = off; SET LOCAL search_path = {path}")
 }
 
-/// The same, and those that let a [`quiet`] server show trees, which [`shown`] then gives.
+/// The settings of [`as_asked`], and those that make a [`quiet`] server show trees for [`shown`].
 fn loud(session: &mut dyn Session, question: &Question<'_>) -> String {
     session.notices();
-    // The last one is the first that is on.
+    // Trees are switched on last, so that the statements before show none.
     format!(
         "{}; SET LOCAL client_min_messages = log; SET LOCAL debug_pretty_print = off; SET LOCAL debug_print_rewritten = on",
         as_asked(question)
     )
 }
 
-/// Settings for queries of pgseal's own, whatever the role or a script has set.
+/// Settings for pgseal's own queries, whatever the role or a script has set.
 fn quiet() -> String {
     format!(
         "SET LOCAL debug_print_parse = off; SET LOCAL debug_print_rewritten = off; SET LOCAL debug_print_plan = off; SET LOCAL client_min_messages = notice; \
@@ -307,8 +330,10 @@ fn quiet() -> String {
     )
 }
 
-/// The trees that the server has shown, in order, of statements that pgseal sent: those of statements inside functions have a
-/// context, and what a function says itself is not of this routine (PostgreSQL, `nodes/print.c`).
+/// Trees that the server has shown, in order, for statements that pgseal sent.
+///
+/// Trees of statements inside functions have a context. Messages raised by functions come from
+/// another routine (PostgreSQL, `nodes/print.c`).
 fn shown(session: &mut dyn Session) -> impl Iterator<Item = String> {
     session.notices().into_iter().filter_map(tree_of)
 }

@@ -1,23 +1,25 @@
-//! Stops a script when a statement of it changed how the server reads the next one, by whatever means: a function, a `DO`
-//! block, a trigger. `bundle/refusal.rs` refuses what shows in the text; the server's reports show the rest.
+//! Stops a script when one of its statements changed how the server reads the next one.
+//!
+//! Functions, `DO` blocks and triggers can do so. `bundle/refusal.rs` refuses changes that show in
+//! the text; the server's reports reveal the rest.
 
 use super::failure::Failure;
 use crate::database::Session;
 use psql_script::{Origin, Statement};
 
-/// Fails where the session no longer reads texts as it began; `before` characters of the statement stand before the part of
-/// it that was sent last.
+/// Fails if the session's reading of SQL text has changed since its begin. `before` is the number
+/// of the statement's characters before the part that was sent last.
 pub(super) fn check(session: &dyn Session, statement: &Statement, before: u32) -> Result<(), Failure> {
     failed(session, "this statement")
         .map_or(Ok(()), |failure| Err(Failure { at: Some(place(statement, before)), ..failure }))
 }
 
-/// As [`check`], of a statement that `\gexec` generated, by its number.
+/// Like [`check`], for a statement that `\gexec` generated, by its number.
 pub(super) fn check_generated(session: &dyn Session, statement: &Statement, number: u64) -> Result<(), Failure> {
     check(session, statement, 0).map_err(|failure| Failure { generated: Some(number), ..failure })
 }
 
-/// As [`check`], of batches whose first and last statements are these: the server reports once, behind a batch.
+/// Like [`check`], for batches from `first` to `last`: the server reports once, after a batch.
 pub(super) fn check_between(session: &dyn Session, first: &Statement, last: &Statement) -> Result<(), Failure> {
     if first.origin == last.origin {
         return check(session, first, 0);

@@ -1,4 +1,5 @@
-//! The proof that a release was rehearsed, as a run demands it: the receipt that was named, or one of those kept.
+//! Finds the proof of rehearsal that a run requires: the named receipt, or one of the stored
+//! receipts.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,31 +10,31 @@ use crate::trust::{TrustRoot, When};
 use pgseal_verify::format::statement::ReleaseId;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// Why a run may not rest on a rehearsal.
+/// Reasons to reject a rehearsal.
 #[derive(Debug, thiserror::Error)]
 pub enum RehearsalProofError {
-    /// The receipt that was named does not count.
+    /// The named receipt is rejected.
     #[error("this rehearsal does not count: {source}")]
     Refused {
         /// The receipt.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: UnprovedError,
     },
-    /// A receipt that cannot be believed, and that may report a failure of this release.
+    /// A receipt cannot be verified and may report a failure of this release.
     #[error("this rehearsal does not count: {source}")]
     Unreadable {
         /// The receipt.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: UnprovedError,
     },
     /// No receipt proves the rehearsal.
     #[error("{}{found}", .demanded_by.text())]
     Missing {
-        /// Who demands one.
+        /// Source of the requirement.
         demanded_by: DemandedBy,
-        /// The receipts that were looked at.
+        /// The receipts that were read.
         found: Found,
     },
     /// The directory of the receipts cannot be read.
@@ -46,7 +47,7 @@ pub enum RehearsalProofError {
     },
 }
 
-/// Who demands a rehearsal.
+/// Source of the requirement for a rehearsal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DemandedBy {
     /// The release.
@@ -57,7 +58,7 @@ pub enum DemandedBy {
     Operator,
 }
 
-/// The receipts that were looked at, none of which is a proof.
+/// The receipts that were read, none of which is a proof.
 #[derive(Debug, thiserror::Error)]
 pub enum Found {
     /// The only one.
@@ -65,7 +66,7 @@ pub enum Found {
     One {
         /// The receipt.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: UnprovedError,
     },
     /// The newest of several.
@@ -73,7 +74,7 @@ pub enum Found {
     Newest {
         /// The receipt.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: UnprovedError,
     },
     /// No receipt of the release.
@@ -91,8 +92,9 @@ impl DemandedBy {
     }
 }
 
-/// The proof that a run would rest on: of those in the directory and the one that is named, the newest that says something.
-/// None where none is needed or named.
+/// Selects the newest relevant receipt, among those in the directory and the named one, and
+/// validates it as the run's proof. Returns `None` if no rehearsal is required and no receipt is
+/// named.
 pub fn proof(
     named: Option<&Path>,
     root: &TrustRoot,
@@ -123,9 +125,9 @@ pub fn proof(
         match read(&path) {
             Ok(read) => evidence.push((path, read)),
             Err(UnprovedError::Release(_)) => {}
-            // Nobody signed it: it says nothing, neither for the release nor against it.
+            // Without a signature it is evidence neither for the release nor against it.
             Err(error @ UnprovedError::Unsigned) => last = Some((path, error)),
-            // It may be the one that says that the release failed.
+            // It may report a failure of this release.
             Err(source) if is_about(&path, release) => return Err(RehearsalProofError::Unreadable { path, source }),
             Err(error) => last = Some((path, error)),
         }
@@ -146,13 +148,13 @@ pub fn proof(
     Err(RehearsalProofError::Missing { demanded_by, found })
 }
 
-/// Whether it says so itself, or can't be asked.
+/// Whether the receipt claims to be about this release, or cannot be read.
 fn is_about(path: &Path, release: ReleaseId) -> bool {
     let Ok(statement) = rehearsal::claimed(path) else { return true };
     statement.subject.first().is_none_or(|subject| subject.digest.sha256 == release.digest())
 }
 
-/// The oldest first, by the time in their names.
+/// Paths of the receipts, oldest first by the time in their names.
 fn found(receipts: &Path) -> Result<Vec<PathBuf>, RehearsalProofError> {
     let entries = match std::fs::read_dir(receipts) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -1,4 +1,4 @@
-//! How a run ended, and the receipt that it begins with.
+//! The result of a run, and its initial receipt.
 
 use std::collections::BTreeMap;
 
@@ -9,38 +9,39 @@ use crate::trust::added::SignedApproval;
 use pgseal_verify::format::receipt::{CountedApproval, Outcome, Receipt, TrustReference};
 use pgseal_verify::format::version::PGSEAL;
 
-/// How it ended. Also a failed run has a receipt.
+/// The result of a run. Failed runs have a receipt too.
 pub struct Report {
-    /// Everything that the receipt says.
+    /// The receipt.
     pub receipt: Receipt,
-    /// Why it failed, if it did.
+    /// The failure, if the run failed.
     pub failure: Option<Failure>,
-    /// Committed, but a fresh connection did not see what it should: somebody else wrote meanwhile, or it could not ask.
+    /// The doubt, if the run is committed but a fresh connection could not confirm it: the check
+    /// failed, or another session wrote meanwhile.
     pub unproved: Option<String>,
-    /// What kind of failure it was.
+    /// Kind of the failure.
     pub kind: FailureKind,
 }
 
-/// What kind of failure ended a run; meaningless where there is none.
+/// Kind of a run's failure; meaningless without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {
-    /// Something failed after the first statement.
+    /// A failure other than a closed gate.
     Failed,
-    /// A gate said BLOCKED before the first statement.
+    /// A gate answered BLOCKED before the first statement.
     Blocked,
     /// A gate gave no answer before the first statement.
     Unanswered,
 }
 
-/// Why a run does not go on.
+/// Reasons for a run to halt.
 pub(super) enum Halt {
-    /// What was going on is rolled back, or was never begun.
+    /// The current work is rolled back, or was never begun.
     Undone(Box<Failure>),
     /// A gate closed, or gave no answer, before the first statement of a transaction or tier.
     GateClosed(FailureKind, Box<Failure>),
-    /// COMMIT was sent and nobody could say what came of it.
+    /// COMMIT was sent and its outcome is unknown.
     Unknown(Box<Failure>),
-    /// Part of the work is in the database for good, though nothing is in doubt.
+    /// Part of the work is committed; nothing is in doubt.
     Stopped(Box<Failure>),
 }
 
@@ -50,7 +51,7 @@ impl From<Failure> for Halt {
     }
 }
 
-/// A receipt of a run that has done nothing yet.
+/// The receipt of a run that has done nothing yet.
 pub(super) fn blank_receipt(order: &Order<'_>, work: &Work<'_>, start: Start, run_id: &str) -> Receipt {
     let started = (order.clock)();
     Receipt {

@@ -1,9 +1,10 @@
-//! What a verify script has left behind: proved to be nothing, or named.
+//! Detects the residue of verify scripts: proves that there is none, or names it.
 //!
-//! Rows of a transaction that is rolled back are gone, and yet two things can stay: what sequences gave out, since
-//! `nextval` is not rolled back (PostgreSQL manual, "Sequence Manipulation Functions"), and what somebody's function did by
-//! other ways than this transaction. So the tables that the script locked to write are compared, before and after, by
-//! number of rows and digest; and every sequence that it has drawn from, by its value.
+//! Rows of a rolled-back transaction are gone. Two kinds of residue remain possible: values drawn
+//! from sequences, since `nextval` is not rolled back (PostgreSQL manual, "Sequence Manipulation
+//! Functions"), and writes of a function outside of this transaction. So the tables that the script
+//! locked for writing are compared, before and after, by number of rows and digest. Every sequence
+//! that it has drawn from is compared by its value.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -15,14 +16,15 @@ use crate::database::{DatabaseError, Purpose, Session, Table};
 use crate::fingerprint::{self, FingerprintError};
 use pgseal_verify::format::fingerprint::TableData;
 
-/// What is known of a script's traces.
+/// The residue of a script, as far as known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Residue {
-    /// Tables and sequences that the script wrote to, and that are as before.
+    /// Tables and sequences that the script wrote to and that are unchanged.
     pub same: Vec<String>,
-    /// What it left, a sentence each.
+    /// Residue, a sentence each.
     pub left: Vec<String>,
-    /// What can't be compared, and why. That the script's transaction was rolled back is known all the same.
+    /// Objects that cannot be compared, with reasons. The rollback of the script's transaction is
+    /// certain all the same.
     pub unproved: Vec<String>,
 }
 
@@ -33,45 +35,48 @@ pub struct Before {
     began: Instant,
 }
 
-/// What a script's own transaction knows of itself, asked before it ends.
+/// Facts about a script's own transaction, queried before it ends.
 #[derive(Default)]
 pub struct Traces {
-    /// Object identifiers of the relations that it has locked to write.
+    /// Object identifiers of the relations that it has locked for writing.
     written: Vec<String>,
-    /// Its transaction id, if it was given one.
+    /// Its transaction id, if one was assigned.
     transaction: Option<String>,
 }
 
-/// What a sequence has given out, and its name.
+/// The name of a sequence, and the last value drawn from it.
 type Value = (String, Option<String>);
 
-/// Waits at least this long before asking whether somebody else writes to a table all the time.
+/// Minimum wait before checking whether other sessions write to a table continuously.
 const CONTROL: Duration = Duration::from_secs(1);
-/// And at most this long.
+/// Maximum of the same wait.
 const LONGEST_CONTROL: Duration = Duration::from_secs(5);
 
-/// Tables and sequences of this database on which this session holds a lock that is for writing. Locks of relations are held
-/// until the transaction ends; that of a sequence belongs to the whole transaction even where a part of it failed
-/// (`lock_and_open_sequence` in PostgreSQL's `sequence.c`).
+/// Tables and sequences of this database that this session has locked for writing.
+///
+/// Relation locks are held until the transaction ends. A sequence's lock belongs to the whole
+/// transaction even if a part of it failed (`lock_and_open_sequence` in PostgreSQL's `sequence.c`).
 const WRITTEN: &str = "select distinct l.relation::pg_catalog.text
     from pg_catalog.pg_locks l
     where l.pid = pg_catalog.pg_backend_pid() and l.locktype = 'relation' and l.granted
       and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = pg_catalog.current_database())
       and l.mode not in ('AccessShareLock', 'RowShareLock')";
 
-/// What was there before, of these, and holds rows.
+/// Those of the given relations that existed before and hold rows.
 const THERE: &str = "select pg_catalog.format('%I.%I', n.nspname, c.relname)
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.oid::pg_catalog.text = any (pg_catalog.string_to_array($1, ',')) and c.relkind in ('r', 'm')
       and c.relpersistence <> 't' and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'pgseal')
     order by 1";
 
-/// A sequence that has given out nothing.
+/// The value of a sequence from which nothing was drawn.
 const NOT_DRAWN_FROM: &str = "not drawn from";
 
-/// Every sequence that this role could draw from, by its number: whoever owns it, or what it belongs to, could put a view in the place of
-/// its name, with code that runs as this role. The function locks a sequence as drawing does, so it is asked outside of any
-/// transaction.
+/// Every sequence, by its oid, with its last value if this role could draw from it.
+///
+/// A query by name is unsafe: the owner of the sequence or its schema could replace it by a view,
+/// with code that runs as this role. The function locks a sequence as drawing does, so it is called
+/// outside of any transaction.
 const SEQUENCES: &str = "select c.oid::pg_catalog.text, pg_catalog.format('%I.%I', n.nspname, c.relname),
         case when pg_catalog.has_sequence_privilege(c.oid, 'USAGE') or pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
              then coalesce(pg_catalog.pg_sequence_last_value(c.oid)::pg_catalog.text, 'not drawn from') end
@@ -79,8 +84,8 @@ const SEQUENCES: &str = "select c.oid::pg_catalog.text, pg_catalog.format('%I.%I
     where c.relkind = 'S' and c.relpersistence <> 't'";
 
 impl Before {
-    /// Remembers the database as it is at this moment: a snapshot that a session of its own keeps, and what the sequences
-    /// have given out, which no snapshot knows.
+    /// Remembers the database's current state: a snapshot, kept by a session of its own, and the
+    /// last values of sequences, which no snapshot holds.
     pub fn remember(order: &Order<'_>) -> Result<Self, DatabaseError> {
         let mut session = order.connect.connect(Purpose::Read)?;
         settings::reset(session.as_mut(), order.limits)?;
@@ -89,7 +94,8 @@ impl Before {
         Ok(Self { session, sequences, began: Instant::now() })
     }
 
-    /// Compares, once the script's transaction is rolled back. `after` is a session without a transaction.
+    /// Compares, after the script's transaction is rolled back. `after` is a session without a
+    /// transaction.
     pub fn compare(mut self, after: &mut dyn Session, traces: &Traces, order: &Order<'_>) -> Result<Residue, Failure> {
         let failed = |error| Failure::database("can't compare the database with what it was", &error);
         let took = self.began.elapsed();
@@ -107,9 +113,9 @@ impl Before {
         let now = sequences(after).map_err(failed)?;
         for (oid, (name, before)) in self.sequences.iter().filter(|(oid, _)| traces.written.contains(oid)) {
             match now.get(oid) {
-                // Without the right to ask nobody knows.
+                // Without the right to read it, its value is unknown.
                 Some((_, None)) => residue.unproved.push(format!("sequence {name}: the role may not read it")),
-                // What `setval(..., false)` has set, a sequence says only where it is read by name.
+                // A value set by `setval(..., false)` can only be read by the sequence's name.
                 Some((_, Some(value))) if value == NOT_DRAWN_FROM => {
                     residue
                         .unproved
@@ -139,7 +145,7 @@ impl Before {
             return Ok(());
         }
         let session = self.session.as_mut();
-        // Before, as the snapshot has it; after, in one of now.
+        // Before: the old snapshot. After: a new one.
         let taken = take(session, &names).and_then(|before| {
             begin_again(session)?;
             Ok((before, take(session, &names)?))
@@ -159,8 +165,8 @@ impl Before {
         if differ.is_empty() {
             return Ok(());
         }
-        // The same time again without the script: who else writes all the time shows now.
-        // Whoever stops it is told so, whatever was seen.
+        // Waits the same time again without the script, to detect tables that others write to
+        // continuously. The next query reports an interruption.
         let _ = order.stop.pause(took.clamp(CONTROL, LONGEST_CONTROL));
         begin_again(session)?;
         let control = match take(session, &names) {
@@ -189,16 +195,16 @@ const DRAWN: &str = "a rollback gives back no value of a sequence; let the scrip
 const WRITTEN_TO: &str = "a function wrote by another way than this transaction, or somebody else did meanwhile";
 
 impl Traces {
-    /// Asks inside the script's transaction, before it ends.
+    /// Queries the traces inside the script's transaction, before it ends.
     pub fn ask(session: &mut dyn Session) -> Result<Self, DatabaseError> {
-        // Not where the script may have put operators of its own.
+        // Avoids operators that the script may have created.
         session.batch("SET LOCAL search_path = pg_catalog, pg_temp")?;
         let id = session.query("select pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text", &[])?;
         let transaction = id.single().map(str::to_owned);
         Ok(Self { written: column(session.query(WRITTEN, &[])?), transaction })
     }
 
-    /// The id that a transaction was given, which only one that writes is.
+    /// The transaction id, which only a writing transaction is assigned.
     pub fn transaction(&self) -> Option<&str> {
         self.transaction.as_deref()
     }
@@ -215,14 +221,15 @@ fn begin_again(session: &mut dyn Session) -> Result<(), DatabaseError> {
     begin(session)
 }
 
-/// Rows by table. Definitions are not compared: the script's own transaction is known to be rolled back.
+/// Rows by table. Definitions are not compared: the script's own transaction is rolled back.
 type Rows = BTreeMap<String, TableData>;
 
 fn take(session: &mut dyn Session, tables: &[String]) -> Result<Rows, FingerprintError> {
     fingerprint::rows_on(session, tables, fingerprint::MOST_AT_ONCE)
 }
 
-/// The tables whose rows are not the same. What a sequence gave out is compared apart: a snapshot doesn't know it.
+/// Tables with different rows. Sequences are compared separately, because a snapshot does not hold
+/// their values.
 fn changed(a: &Rows, b: &Rows) -> Vec<String> {
     let differs = |(name, data): &(&String, _)| b.get(*name) != Some(*data) && !is_sequence(a, name);
     a.iter().filter(differs).map(|(name, _)| name.clone()).collect()

@@ -1,4 +1,4 @@
-//! A COMMIT whose answer was lost: asked on a new connection, never guessed.
+//! Determines the outcome of a COMMIT without an answer, by queries on a new connection.
 
 use std::time::{Duration, Instant};
 
@@ -8,36 +8,38 @@ use crate::database::{Connect, DatabaseError, Purpose, Session};
 use crate::record::ledger;
 use pgseal_verify::format::receipt::{ObservedTarget, Receipt};
 
-/// What came of a COMMIT.
+/// The outcome of a COMMIT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolution {
-    /// What the transaction wrote is there.
+    /// The transaction's rows are present.
     Committed,
-    /// The server knows it as aborted.
+    /// The server reports the transaction as aborted.
     Aborted,
-    /// The cluster that answers was restored to, or failed over to, a state without it; how that is known.
+    /// The answering cluster was restored to, or failed over to, a state without the transaction;
+    /// the evidence.
     NotHere(String),
-    /// No server could say; why.
+    /// No server could report the outcome; the reason.
     Unknown(String),
 }
 
-/// How long a server that doesn't answer is tried.
+/// Time limit for a server that does not answer.
 const UNREACHABLE: Duration = Duration::from_secs(30);
 
-/// How much longer than `idle_in_transaction_session_timeout` a transaction can be in progress that nobody goes on with.
+/// Maximum time beyond `idle_in_transaction_session_timeout` that an abandoned transaction can stay
+/// in progress.
 const MARGIN: Duration = Duration::from_secs(15);
 
-/// How long the run's own session may still be busy with COMMIT before it is ended: nobody speaks to it any more.
+/// Time that the run's abandoned session may stay busy with COMMIT before it is terminated.
 const OURS_IS_OVER: Duration = Duration::from_secs(5);
 
-/// SQLSTATE of `pg_xact_status` for an id that was never given out (`invalid_parameter_value`).
+/// SQLSTATE of `pg_xact_status` for an id that was never assigned (`invalid_parameter_value`).
 const IN_THE_FUTURE: &str = "22023";
 
-/// The first pause between two tries; it doubles up to the longest.
+/// The first pause between two attempts; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Asks until the server knows, or the time is up.
+/// Queries until the server knows the outcome, or the time is up.
 pub(super) fn ask(
     order: &Order<'_>,
     run: &Receipt,
@@ -52,7 +54,8 @@ pub(super) fn ask(
         attempt += 1;
         let (why, limit) = match once(order.connect, &run.target, ledger_run, transaction_id) {
             Ok(Some(resolution)) => return resolution,
-            // The server ends it when its client is silent for too long; in the middle of a message it waits for ever.
+            // The server ends the session when its client is silent for too long. In the middle of
+            // a message it waits without limit.
             Ok(None) => {
                 if begun.elapsed() > OURS_IS_OVER {
                     end_session(order, transaction_id);
@@ -70,7 +73,8 @@ pub(super) fn ask(
     }
 }
 
-/// Asks once; `None` while the transaction goes on. Another cluster than the run's can't say.
+/// Queries once; `None` while the transaction is in progress. Only the run's own cluster can
+/// answer.
 pub fn once(
     connect: &dyn Connect,
     target: &ObservedTarget,
@@ -94,7 +98,8 @@ pub fn once(
         }
         Err(lost) => return Err(lost),
     };
-    // Asked after the status: a transaction that was committed then is visible now. A row proves it, whatever the status.
+    // Queried after the status: a transaction that was committed then is visible now. Its row
+    // proves the commit, whatever the status.
     if ledger::has_transaction(session.as_mut(), ledger_run, transaction_id)? {
         return Ok(Some(Resolution::Committed));
     }
@@ -109,18 +114,20 @@ pub fn once(
         (Ok("in progress"), None) => None,
         (Ok("aborted"), None) => Some(Resolution::Aborted),
         (_, Some(moved)) => Some(Resolution::NotHere(format!("{moved}, {nothing}"))),
-        // The server never gave out this id: it is in a state from before the run.
+        // The server never assigned this id: it is in a state from before the run.
         (Err(why), None) => {
             Some(Resolution::NotHere(format!("the server does not know the transaction ({why}), {nothing}")))
         }
-        // After a crash or a restore ids are given out again. The rows would have come with the run's own transaction.
+        // After a crash or a restore, ids are assigned again. The run's own transaction would have
+        // left its rows.
         (Ok(status), None) => {
             Some(Resolution::NotHere(format!("the transaction of this id is {status} and not the run's, {nothing}")))
         }
     })
 }
 
-/// The server would not say what became of the transaction; its rows may still prove it.
+/// Searches for the transaction's rows, which can still prove the commit when the server does not
+/// report its status.
 fn unsaid(
     session: &mut dyn Session,
     ledger_run: &str,
@@ -133,11 +140,11 @@ fn unsaid(
     }))
 }
 
-/// Ends the run's own session, which the server still waits for, since a part of its last message never came. Not one that
-/// waits for a standby to confirm: it is committed here.
+/// Terminates the run's own session, which waits for the lost part of its last message. A session
+/// that waits for a standby to confirm is spared: it is committed here.
 fn end_session(order: &Order<'_>, transaction_id: &str) {
     let Ok(mut session) = order.connect.connect(Purpose::Resolve) else { return };
-    // Best effort: the next question tells.
+    // Best effort: the next query shows the result.
     let _ = session.query(
         "select pg_terminate_backend(a.pid)::text from pg_stat_activity a
          where a.backend_xid = ($1::text::numeric % 4294967296)::text::xid and a.usename = session_user

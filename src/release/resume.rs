@@ -1,4 +1,4 @@
-//! An unfinished run, as the ledger knows it, and what `run --resume` takes from it.
+//! The unfinished run in the ledger, and the decisions of `run --resume` about it.
 
 use super::order::Order;
 use super::preflight::{self, PreflightError};
@@ -7,38 +7,38 @@ use crate::record::ledger::{self, Entry, Happened, Step};
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::receipt::ObservedTarget;
 
-/// What a person says of a statement whose effect the catalog can't show.
+/// The operator's decision about a statement with an effect that the catalog cannot show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It took effect; go on behind it.
+    /// It took effect; continue after it.
     Done,
     /// Send it again.
     Again,
 }
 
-/// A run that goes on.
+/// The unfinished run that is resumed or rolled back.
 pub struct Resumed {
-    /// Its row.
+    /// The run's ledger row.
     pub entry: Entry,
-    /// How far it came.
+    /// The run's recorded steps.
     pub steps: Vec<Step>,
-    /// What a person decided about the statement that was interrupted.
+    /// The operator's decision about the interrupted statement.
     pub decision: Option<Decision>,
 }
 
-/// Where a statement of a tier without transaction stands.
+/// The progress of a statement in a non-transactional tier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// It was never sent, or it is known that it has to be sent again.
+    /// Never sent, or known to need sending again.
     Open,
-    /// It was sent, and nobody saw the answer; what was remembered before it, as JSON.
+    /// Sent without a received answer; holds the evidence recorded before it, as JSON.
     Interrupted(String),
-    /// It is done.
+    /// Done.
     Done,
 }
 
 impl Resumed {
-    /// The unfinished run of this release with these values, by this role.
+    /// Finds the unfinished run of this release with these values, by this role.
     pub(super) fn find(
         session: &mut dyn Session,
         order: &Order<'_>,
@@ -54,7 +54,7 @@ impl Resumed {
         if entry.variables != *order.variables {
             return Err(PreflightError::OtherValues(Box::new(entry)));
         }
-        // Names may mean something else to another role.
+        // Names may resolve differently for another role.
         if entry.role != target.role {
             return Err(PreflightError::OtherRole(Box::new(entry)));
         }
@@ -66,7 +66,7 @@ impl Resumed {
         self.steps.iter().any(|step| step.happened == Happened::Tier && step.tier.as_deref() == Some(name))
     }
 
-    /// How far a statement came. `None` if the ledger has another statement in its place.
+    /// The progress of a statement. `None` if the ledger has another statement in its place.
     pub(super) fn progress(&self, tier: &str, statement: u32, sql: &Digest) -> Option<Progress> {
         let of_it = |step: &&Step| step.tier.as_deref() == Some(tier) && step.statement == Some(statement);
         let sql = sql.to_string();

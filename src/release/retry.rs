@@ -1,5 +1,5 @@
-//! Once more, from the start: when a transaction could not have a lock in time, or was a deadlock's victim, and nothing of
-//! it remains.
+//! Retries of a transaction or statement after a lock timeout, deadlock or serialization failure,
+//! once it is rolled back completely.
 
 use std::time::Duration;
 
@@ -11,10 +11,11 @@ use super::{fresh, lock};
 use crate::database::Session;
 use pgseal_verify::digest::Digest;
 
-/// Pauses before the second, third, ... try, in milliseconds, before [`jittered`]; the last goes for all later ones.
+/// Pauses before the first, second, ... retry, in milliseconds, before [`jittered`]. The last is
+/// used for all later ones.
 const PAUSES: [u32; 4] = [1_000, 2_000, 4_000, 8_000];
 
-/// Why trying again may help, for people; `None` where it would not.
+/// The reason why a retry may help, for operators; `None` if it would not.
 pub fn reason(failure: &Failure) -> Option<&'static str> {
     // docs/decisions/051
     match failure.sqlstate.as_deref()? {
@@ -25,9 +26,10 @@ pub fn reason(failure: &Failure) -> Option<&'static str> {
     }
 }
 
-/// Whether it shall be tried once more. Only to be asked when all of it is rolled back for sure, `retries` of them done so
-/// far. Makes the session as it was, says so, and sleeps: this is false where it can't, or where somebody wanted the run
-/// to stop meanwhile.
+/// Decides on a retry, resets the session, reports and sleeps.
+///
+/// The caller guarantees that everything is rolled back; `retries` are done so far. Returns false
+/// if the reset fails or the operator interrupts the run meanwhile.
 pub(super) fn again(
     failure: &Failure,
     retries: u32,
@@ -38,8 +40,9 @@ pub(super) fn again(
 ) -> bool {
     let may_help = retries < order.lock_retries && !failure.connection_lost;
     let Some(reason) = reason(failure).filter(|_| may_help) else { return false };
-    // Whoever waits for one of its locks meanwhile must not wait for the pause. If a script gave the run's own lock back,
-    // somebody else may have run meanwhile, and what was checked before holds no more.
+    // Release the session's locks before the pause, so that other sessions need not wait for it. If
+    // a script released the run's own lock, another run may have intervened, and earlier checks are
+    // void.
     let is_fresh = fresh::make(session, order.limits).and_then(|()| lock::is_held(session));
     if !matches!(is_fresh, Ok(true)) {
         return false;
@@ -49,8 +52,10 @@ pub(super) fn again(
     order.stop.pause(pause).is_ok()
 }
 
-/// Half as long to one and a half times as long, so that two runs that met don't meet again. The library has no
-/// randomness: the digest of what is different for each stands in.
+/// Scales a pause to between half and one and a half times its length, so that two colliding runs
+/// do not collide again.
+///
+/// The library has no randomness: a digest of the run's own seed replaces it.
 pub(super) fn jittered(milliseconds: u32, seed: &str, number: u32) -> Duration {
     let digest = Digest::of(format!("{seed} {number}").as_bytes());
     let bytes = digest.as_bytes();

@@ -1,4 +1,5 @@
-//! Back to baseline, all or nothing. No gate is asked: undoing never waits for anyone.
+//! Rolls a release back to baseline, all or nothing. Gates are not queried: a rollback waits for no
+//! approval.
 
 use std::collections::BTreeMap;
 
@@ -19,40 +20,40 @@ use pgseal_verify::format::manifest::{RollbackScript, When};
 use pgseal_verify::format::receipt::{Action, ObservedTarget};
 use pgseal_verify::format::trust_document::Policy;
 
-/// What the ledger says about rolling back.
+/// The ledger's answer about a rollback.
 pub enum Found<'b> {
-    /// The release is in effect, or stopped half way; this will undo it.
+    /// The release is in effect or unfinished; holds the rollback to run.
     Applied(Box<AppliedRelease<'b>>),
-    /// Nothing of this release is in effect: there is nothing to do.
+    /// The release is not in effect: there is nothing to undo.
     Nothing(ObservedTarget),
 }
 
-/// A release in effect, or one that stopped half way, on a locked session.
+/// A release in effect, or an unfinished one, on a locked session.
 pub struct AppliedRelease<'b> {
     order: Order<'b>,
     session: Box<dyn Session>,
     target: ObservedTarget,
     variables: BTreeMap<String, String>,
-    /// How far it came, if it stopped half way.
+    /// The unfinished run, if the release is not in effect.
     half_way: Option<Resumed>,
 }
 
-/// Why a rollback does not begin. The database is untouched.
+/// Reasons for a rollback not to begin. The database is untouched.
 #[derive(Debug)]
 pub enum RollbackError {
     /// No session to the right target.
     Open(OpenError),
-    /// Somebody else runs.
+    /// Another pgseal process holds the lock.
     Lock(LockError),
-    /// The ledger can't be read.
+    /// The ledger cannot be read.
     Ledger(DatabaseError),
     /// Another release of this name is in effect; its own bundle undoes it.
     OtherApplied(Box<Entry>),
 }
 
-/// Connects, compares the target, takes the lock, asks the ledger.
+/// Connects, compares the target, takes the lock and reads the ledger.
 pub fn find<'b>(order: Order<'b>, observer: &mut dyn Observer) -> Result<Found<'b>, RollbackError> {
-    // The policy's list of targets binds what is run, not what is undone.
+    // The policy's list of targets applies to runs only, not to rollbacks.
     let opened = gate::open(&order, &Policy::default(), Purpose::Write);
     let (mut session, target) = opened.map_err(RollbackError::Open)?;
     target::check_primary(session.as_ref()).map_err(|error| RollbackError::Open(OpenError::Target(error)))?;
@@ -71,7 +72,8 @@ pub fn find<'b>(order: Order<'b>, observer: &mut dyn Observer) -> Result<Found<'
             };
             Ok(Found::Applied(Box::new(AppliedRelease { order, session, target, variables, half_way })))
         }
-        // Rolled back before: the release below it is in effect again, and there is nothing left to undo.
+        // Rolled back before: the release below it is in effect again, and there is nothing left to
+        // undo.
         Some(top) if top.finished && top.sequence < order.manifest().release.sequence => Ok(Found::Nothing(target)),
         Some(top) => Err(RollbackError::OtherApplied(Box::new((*top).clone()))),
         None => Ok(Found::Nothing(target)),
@@ -88,8 +90,9 @@ impl AppliedRelease<'_> {
     ) -> Result<Report, MissingScript> {
         let order = Order { variables: &self.variables, ..self.order };
         let manifest = order.manifest();
-        // What it was before is shown where it can be had; a database that is neither state can still be undone. For the same
-        // reason it is asked as whatever role there is: a rollback waits for nobody to make one.
+        // The earlier state is recorded if it can be read; a database in neither state can still be
+        // rolled back. For the same reason any role may read it: a rollback does not wait until a
+        // gate role is created.
         let asking = gate::open(&order, &Policy::default(), Purpose::Ask).ok();
         let before = asking.and_then(|(mut session, _)| {
             preflight::seen(session.as_mut(), &order, &manifest.states.finalized, Within::OwnTransaction).ok()

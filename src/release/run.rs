@@ -1,4 +1,4 @@
-//! `GatedRelease -> Report`: from baseline to finalized, or nothing.
+//! `GatedRelease -> Report`: runs a release from baseline to finalized.
 
 use super::event::Observer;
 use super::gate::GatedRelease;
@@ -16,12 +16,12 @@ use pgseal_verify::format::manifest::When;
 use pgseal_verify::format::receipt::Action;
 use pgseal_verify::format::statement::ReleaseId;
 
-/// A gated release whose preflight held: the next step writes.
+/// A gated release after its preflight checks: the next step writes.
 ///
 /// Only [`GatedRelease::preflight`] and [`GatedRelease::resume`] make one.
 pub struct ReadyRelease<'b> {
     gated: GatedRelease<'b>,
-    /// What the probe saw; not asked where an unfinished run goes on.
+    /// The probe's row; `None` if an unfinished run is resumed.
     before: Option<Observed>,
     resumed: Option<Resumed>,
 }
@@ -34,7 +34,8 @@ impl<'b> GatedRelease<'b> {
         Ok(ReadyRelease::new(self, Some(before), None))
     }
 
-    /// Finds the unfinished run that this release continues. Baseline is behind it, so no state is asked.
+    /// Finds the unfinished run that this release continues. It has left baseline, so no state is
+    /// probed.
     pub fn resume(mut self, decision: Option<Decision>) -> Result<ReadyRelease<'b>, PreflightError> {
         let (session, order, target) = self.session();
         let resumed = Resumed::find(session, order, target, decision)?;
@@ -42,19 +43,19 @@ impl<'b> GatedRelease<'b> {
     }
 }
 
-/// Why a ready release does not run after all.
+/// Errors that prevent the run of a ready release.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// A script is not there.
+    /// A script is missing.
     #[error(transparent)]
     Script(#[from] MissingScript),
-    /// The admission of another bundle, or by another trust root.
+    /// The admission is of another bundle.
     #[error("the admission is of another bundle ({0})")]
     Admission(ReleaseId),
-    /// The release or the trust root wants a rehearsal, and there is no proof of one.
+    /// The release or the trust root requires a rehearsal, and there is no proof of one.
     #[error("a run needs the receipt of a rehearsal of this release with these values for {0:?}, and there is none")]
     Rehearsal(String),
-    /// Without people's leave a release runs on a clone only, and with it only where it is meant to.
+    /// A run on a clone, or a rehearsal on a database that is no clone.
     #[error("{0}")]
     Clone(&'static str),
 }
@@ -69,12 +70,13 @@ impl<'b> ReadyRelease<'b> {
         Self { gated, before, resumed }
     }
 
-    /// What the probe saw before; `None` where an unfinished run goes on.
+    /// The probe's row before the run; `None` if an unfinished run is resumed.
     pub fn before(&self) -> Option<&Observed> {
         self.before.as_ref()
     }
 
-    /// Runs all tiers, by the trust root's leave; where the release or the trust root wants a rehearsal, only with its proof.
+    /// Runs all tiers, as authorized by the trust root. If the release or the trust root requires a
+    /// rehearsal, its proof is required.
     pub fn run(
         self,
         admission: &Admission<'_>,
@@ -98,7 +100,7 @@ impl<'b> ReadyRelease<'b> {
         self.perform(admission.approvals(), run_id, journal, observer)
     }
 
-    /// Runs all tiers on a clone: nobody's approval is needed there, and none counts.
+    /// Runs all tiers on a clone, without approvals.
     pub fn rehearse(self, run_id: &str, journal: Journal, observer: &mut dyn Observer) -> Result<Report, RunError> {
         if self.gated.order().clone.is_none() {
             return Err(RunError::Clone("without approvals a release is rehearsed on a clone, and this is none"));

@@ -1,5 +1,7 @@
-//! Runs a script inside the current transaction: what is provably plain in batches, everything else alone, and all that
-//! is seen of it in the script's order.
+//! Runs a script inside the current transaction.
+//!
+//! Statements that are provably plain are sent in batches, all others alone. Results are reported
+//! in the script's order.
 
 mod in_batches;
 
@@ -19,7 +21,7 @@ use psql_script::{Copy, Inspection, Part, Script, Statement, Step, Then, is_sing
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// Rows of one SELECT that a verify script may return.
+/// Maximum rows that a SELECT of a verify script may return.
 const ROWS_READ: usize = 100_000;
 
 /// Runs a tier or rollback script.
@@ -37,7 +39,7 @@ pub fn run(
     Ok(runner.log.end(started.elapsed()))
 }
 
-/// Runs a verify script and gives each table that a SELECT of it returned.
+/// Runs a verify script and passes on each table that one of its SELECTs returned.
 pub fn read(
     session: &mut dyn Session,
     sql: AuthenticatedSql<'_>,
@@ -50,20 +52,20 @@ pub fn read(
     runner.script(sql, order)
 }
 
-/// A script that is being run.
+/// A script in execution.
 pub(super) struct Runner<'r> {
     pub session: &'r mut dyn Session,
     pub observer: &'r mut dyn Observer,
     order: &'r Order<'r>,
     pub log: TierLog,
-    /// What the tier may send out of the database.
+    /// External effects that the manifest acknowledges for the tier.
     pub acknowledged: &'r [String],
-    /// Who reads the rows: in a verify script they are the answer.
+    /// The receiver of rows. In a verify script the rows are the answer.
     tables: Option<&'r mut dyn FnMut(Table)>,
     /// The batch that is being filled.
     open: Batch,
     on_the_way: VecDeque<Batch>,
-    /// Whether statements may travel together; asked of the server before the first batch.
+    /// Whether batches are allowed; queried from the server before the first batch.
     batches: Option<bool>,
     /// Rows of the last statement.
     rows: u64,
@@ -96,7 +98,7 @@ impl<'r> Runner<'r> {
         let special = special::variables(self.session);
         let mut script = sql.script(order.variables, &special).map_err(|error| Failure::script(&error))?;
         let done = self.steps(&mut script);
-        // Nobody else can speak to the server while answers are outstanding.
+        // The session cannot be used for anything else while answers are outstanding.
         while self.on_the_way.pop_front().is_some() && done.is_err() {
             let _ = self.session.receive_batch();
         }
@@ -114,7 +116,7 @@ impl<'r> Runner<'r> {
                 }
                 Ok(Some(Step::Statement(statement))) => self.statement(script, statement)?,
                 Err(error) => {
-                    // What stands before it may have failed first.
+                    // Statements before the error may have failed first.
                     self.settle()?;
                     return Err(Failure::script(&error));
                 }
@@ -146,21 +148,24 @@ impl<'r> Runner<'r> {
         self.alone(script, &statement)
     }
 
-    /// Packing looked for ways out of the database too, but a value may have come between, or another way was taken.
+    /// Refuses external effects that are not acknowledged. Packing checked for them too, but a
+    /// value may have been inserted since, or another path was taken.
     fn goes_nowhere(&mut self, statement: &Statement, inspection: &Inspection) -> Result<(), Failure> {
         let Some(name) = generated::unnamed(inspection, self.acknowledged) else { return Ok(()) };
         self.settle()?;
         Err(Failure::refused(statement, format!("{name} could reach outside of the database, and nobody named it")))
     }
 
-    /// One statement, or several that `\;` joined, with what psql does with the answer.
+    /// Runs one statement, or several that `\;` joined, and handles the answer like psql.
     fn alone(&mut self, script: &mut Script<'_>, statement: &Statement) -> Result<(), Failure> {
         let inspection = statement.inspect();
-        // What must not be sent is refused here too, whoever packed the release.
+        // Forbidden statements are refused here too, because a bundle may be packed by another
+        // program.
         if let Some(refusal) = refused_everywhere(Place::Tier, &statement.sql, &inspection) {
             return Err(Failure::refused(statement, refusal.why));
         }
-        // What is left of a file after its last statement, comments say, does nothing when psql sends it.
+        // The rest of a file after its last statement, such as comments, does nothing when psql
+        // sends it.
         if inspection.statements == 0 {
             return Ok(());
         }
@@ -168,7 +173,7 @@ impl<'r> Runner<'r> {
         if self.tables.is_some() && matches!(statement.then, Then::Describe | Then::Prepare { .. }) {
             return Err(Failure::refused(statement, ROWS_UNREAD));
         }
-        // Text that is put together while it runs may make something that looks at messages.
+        // Text that is assembled at run time may create an object that reads messages.
         let hidden =
             statement.then == Then::Execute || inspection.verb == "CALL" || special::may_make_something(&statement.sql);
         if hidden || special::looks_at_messages(&statement.sql) {
@@ -189,7 +194,7 @@ impl<'r> Runner<'r> {
         self.keep_limits(statement, &statement.sql)
     }
 
-    /// After a text of this statement that could have raised a time limit.
+    /// Restores the time limits, if a text of this statement could have raised one.
     pub fn keep_limits(&mut self, statement: &Statement, sql: &str) -> Result<(), Failure> {
         if !clamp::may_change(sql) {
             return Ok(());
@@ -208,14 +213,15 @@ impl<'r> Runner<'r> {
             reading::check(self.session, statement, part.before)?;
         }
         let done = self.last(script, statement, last);
-        // What \gexec generated is checked one by one. Else it is the better reason, where the answer could not be read for it.
+        // Statements that `\gexec` generated are checked one by one. Otherwise a changed reading
+        // explains an unreadable answer better.
         if statement.then != Then::Execute {
             reading::check(self.session, statement, last.before)?;
         }
         done
     }
 
-    /// A statement that no other is joined behind.
+    /// Runs the last part of a statement.
     fn last(&mut self, script: &mut Script<'_>, statement: &Statement, last: &Part<'_>) -> Result<(), Failure> {
         let failed = |error: DatabaseError| Failure::part(statement, last.before, &error);
         match &statement.then {
@@ -252,7 +258,7 @@ impl<'r> Runner<'r> {
         Ok(())
     }
 
-    /// A statement whose rows are shown.
+    /// Runs a statement and shows its rows.
     fn show(&mut self, script: &mut Script<'_>, statement: &Statement, part: &Part<'_>) -> Result<(), Failure> {
         let failed = |error: DatabaseError| Failure::part(statement, part.before, &error);
         if part.inspection.copy == Some(Copy::FromStdin) {
@@ -267,7 +273,7 @@ impl<'r> Runner<'r> {
                 Unsent::Refused(why) => Failure::refused(statement, why),
             });
         };
-        // With parameters it can't be opened as a cursor, and a check that nobody reads would hold.
+        // With parameters it cannot be opened as a cursor, and an unread check would count as held.
         if self.tables.is_some() {
             return Err(Failure::refused(statement, ROWS_UNREAD));
         }
@@ -276,8 +282,10 @@ impl<'r> Runner<'r> {
         Ok(())
     }
 
-    /// Alone, by the extended protocol: where the statement ends is then the server's decision, and two are refused. Rows
-    /// are dropped in a tier, and read in a verify script.
+    /// Sends one statement by the extended protocol: the server decides where the statement ends,
+    /// and refuses two.
+    ///
+    /// Rows are dropped in a tier and read in a verify script.
     pub fn send(&mut self, sql: &str, inspection: &Inspection) -> Result<(), Unsent> {
         if let Some(tables) = &mut self.tables {
             if is_single_select(sql) {
@@ -301,13 +309,13 @@ impl<'r> Runner<'r> {
         Ok(())
     }
 
-    /// Counts a statement that is done.
+    /// Counts a completed statement.
     fn count(&mut self, rows: u64) {
         self.rows = rows;
         self.log.count(1, rows);
     }
 
-    /// Tells what the server said since, about a statement that was sent alone.
+    /// Reports the notices received since, for a statement that was sent alone.
     pub fn notices(&mut self, statement: &Statement) {
         for notice in self.session.notices() {
             self.notice(statement, &notice);
@@ -319,11 +327,11 @@ impl<'r> Runner<'r> {
     }
 }
 
-/// Why a statement has no effect.
+/// Reasons why a statement has no effect.
 pub(super) enum Unsent {
     /// The server refused it.
     Database(DatabaseError),
-    /// We did.
+    /// pgseal refused it.
     Refused(String),
 }
 
@@ -333,5 +341,5 @@ impl From<DatabaseError> for Unsent {
     }
 }
 
-/// Rows that are fetched for `\gset`, which takes exactly one: two are enough to say that there are more.
+/// Rows fetched for `\gset`, which takes exactly one: two are enough to detect more.
 const ROWS_STORED: usize = 2;

@@ -1,5 +1,5 @@
-//! A session's settings: the same before every script and question, whatever the caller, the role, the database or the
-//! script before it set.
+//! Session settings: identical before every script and question, whatever the caller, the role, the
+//! database or an earlier script has set.
 
 use std::time::Duration;
 
@@ -7,12 +7,16 @@ use crate::database::{DatabaseError, Session};
 use pgseal_verify::format::limits_of_run::RunLimits;
 use pgseal_verify::format::manifest::Manifest;
 
-/// Where pgseal's own statements look up names; `pg_temp` last, so that nothing temporary stands before the server's own.
+/// The search path of pgseal's own statements; `pg_temp` is last, so that temporary objects cannot
+/// shadow the server's own.
 pub const OWN_PATH: &str = "pg_catalog, pg_temp";
 
-/// The beginning of a call that makes `synchronous_commit` at least `on`, whatever the role, the database or a script set:
-/// else a commit is answered that a crash of the server then loses, and a receipt would be signed for it. `remote_apply` is
-/// stronger and stays. Whether only for this transaction, and the parenthesis, follow.
+/// The beginning of a call that sets `synchronous_commit` to at least `on`, whatever the role, the
+/// database or a script has set.
+///
+/// Otherwise a crash of the server could lose an answered commit, for which a receipt would be
+/// signed. `remote_apply` is stronger and stays. The caller appends the flag for "this transaction
+/// only" and the parenthesis.
 macro_rules! durable {
     () => {
         "pg_catalog.set_config('synchronous_commit', \
@@ -21,21 +25,23 @@ macro_rules! durable {
 }
 pub(super) use durable;
 
-/// Puts role and settings back to the session's start, which has [`OWN_PATH`], then sets the release's time limits.
+/// Resets role and settings to the session's start, with [`OWN_PATH`], then sets the release's time
+/// limits.
 ///
-/// The server is made to notice a client that dies while a statement runs (PostgreSQL 14 and later), so that no orphan
-/// goes on and commits, and one that the network took away; to have a commit on disk before it answers (`durable`); and
-/// cursors, by which every question is asked, are planned for all their rows.
+/// The server must notice a client that dies while a statement runs (PostgreSQL 14 and later), so
+/// that no orphan continues and commits. It must also notice a client lost by the network, and have
+/// a commit on disk before it answers (`durable`). Cursors, which execute all questions, are
+/// planned for all their rows.
 pub fn reset(session: &mut dyn Session, limits: &RunLimits) -> Result<(), DatabaseError> {
     let sql = fresh(session, limits);
     session.batch(&sql)
 }
 
-/// The SQL of [`reset`], which waits for answers as long as these limits allow from now on.
+/// The SQL of [`reset`]. Also sets the session's patience for answers to match these limits.
 pub fn fresh(session: &mut dyn Session, limits: &RunLimits) -> String {
     let (lock, statement) = (limits.lock_timeout.milliseconds(), limits.statement_timeout.milliseconds());
     let idle = limits.idle_timeout.milliseconds();
-    // Roles are not among "all" (PostgreSQL manual, "RESET").
+    // RESET ALL does not include roles (PostgreSQL manual, "RESET").
     let mut sql = format!(
         "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; SET search_path = {OWN_PATH}; SET lock_timeout = {lock}; \
          SET statement_timeout = {statement}; SET idle_in_transaction_session_timeout = {idle}; \
@@ -50,22 +56,22 @@ pub fn fresh(session: &mut dyn Session, limits: &RunLimits) -> String {
         sql.push_str(&format!("; SET transaction_timeout = {}", limits.transaction_timeout.milliseconds()));
     }
     sql.push_str(concat!("; SELECT ", durable!(), ", false)"));
-    // A statement that the server must have ended by now is one whose answer is lost.
+    // If the server must have ended a statement by now, its answer is lost.
     let statement = Duration::from_millis(statement.into());
     session.set_patience(statement + GRACE);
-    // It is parsed and run under the limit each.
+    // Parsing and execution each have the full limit.
     session.set_deadline(2 * statement + GRACE);
     sql
 }
 
-/// How much longer than a gate's statement, and whatever pgseal does between two, a session may be silent: then nobody is
-/// there any more, and its lock must not stay.
+/// Maximum silence of a session beyond a statement of a gate and pgseal's own work between two.
+/// After that the client is gone, and its lock must not stay.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// How much longer than `statement_timeout` an answer may take.
+/// Time that an answer may take beyond `statement_timeout`.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// Where the release's statements look up names: in the schemas that were signed. [`reset`] leads back.
+/// Sets the search path to the signed schemas. [`reset`] undoes it.
 pub fn use_release_path(session: &mut dyn Session, manifest: &Manifest) -> Result<(), DatabaseError> {
     session.batch(&format!("SET search_path = {}", release_path(manifest)))
 }
@@ -76,9 +82,10 @@ pub fn release_path(manifest: &Manifest) -> String {
     if path.is_empty() { "''".to_owned() } else { path }
 }
 
-/// Where questions look up names: in the signed schemas, but first of all in `pg_catalog`, which the server puts there
-/// when it is not named, and last among what is temporary. Otherwise a text that PostgreSQL's own functions run could find an
-/// operator of another role's.
+/// The search path of questions: `pg_catalog` first, which the server puts there when it is not
+/// named; then the signed schemas, and `pg_temp` last.
+///
+/// Otherwise SQL text run by PostgreSQL's own functions could find an operator of another role.
 pub fn question_path(manifest: &Manifest) -> Vec<String> {
     let mut path = schemas(manifest, |schema| schema != "pg_catalog" && schema != "pg_temp");
     path.push("pg_temp".to_owned());
@@ -89,7 +96,7 @@ fn schemas(manifest: &Manifest, kept: impl Fn(&str) -> bool) -> Vec<String> {
     manifest.target.search_path.iter().filter(|schema| kept(schema)).map(|schema| quoted(schema)).collect()
 }
 
-/// A name between quotes, as SQL reads it back to the same characters.
+/// Quotes a name so that SQL reads back the same characters.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

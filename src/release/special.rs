@@ -1,17 +1,20 @@
-//! What is known of a server before a script: the values of psql's own variables, and whether anybody looks at messages.
+//! Facts about a server before a script: the values of psql's own variables, and whether objects or
+//! logs read message texts.
 
 use std::collections::BTreeMap;
 
 use crate::database::{DatabaseError, Identity, Session};
 use pgseal_verify::format::manifest::Manifest;
 
-/// `DBNAME`, `USER`, `SERVER_VERSION_NAME`, `SERVER_VERSION_NUM`, `ENCODING`, as psql sets them when it connects.
+/// `DBNAME`, `USER`, `SERVER_VERSION_NAME`, `SERVER_VERSION_NUM`, `ENCODING`, as psql sets them
+/// when it connects.
 pub fn variables(session: &dyn Session) -> BTreeMap<String, String> {
     let Identity { database, user, server_version, .. } = session.identity().clone();
     named(database, user, server_version, session.server_version_num().to_string())
 }
 
-/// The same before anybody was asked, as far as the release tells. The lowest version that runs anything is taken for the server's.
+/// The expected values of [`variables`], from the manifest, without a server. The version is the
+/// lowest that pgseal supports.
 pub fn expected(manifest: &Manifest) -> BTreeMap<String, String> {
     let role = manifest.target.role.clone().unwrap_or_default();
     named(manifest.target.database.clone(), role, "13.0".to_owned(), "130000".to_owned())
@@ -28,13 +31,16 @@ fn named(database: String, user: String, version: String, version_num: String) -
     variables.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
-/// Whether no function, default or audit log of the database looks at the message that a statement came in, or at its time.
+/// Whether no function, default or audit log of the database depends on a statement's message or
+/// its time.
 ///
-/// In a batch `current_query()` is the text of the whole batch and `statement_timestamp()` the time at which it arrived, and
-/// pgaudit writes the whole message for each statement. There everything is sent alone, as psql does.
+/// In a batch `current_query()` is the text of the whole batch, and `statement_timestamp()` the
+/// time at which it arrived. pgaudit writes the whole message for each statement. If such a
+/// dependency exists, every statement is sent alone, as psql does.
 pub fn nobody_sees_messages(session: &mut dyn Session) -> Result<bool, DatabaseError> {
     let table = session.query(
-        // Functions that came with PostgreSQL have an oid below 16384 and always the same: these two are 817 and 2648.
+        // PostgreSQL's own functions have an oid below 16384, and always the same one: these two
+        // are 817 and 2648.
         "select (not exists (
              select from pg_catalog.pg_proc
              where oid operator(pg_catalog.>=) 16384
@@ -49,13 +55,14 @@ pub fn nobody_sees_messages(session: &mut dyn Session) -> Result<bool, DatabaseE
     Ok(table.single() == Some("true"))
 }
 
-/// Whether a statement could make something that [`nobody_sees_messages`] looks for. Its words are enough.
+/// Whether a statement could create an object that [`nobody_sees_messages`] searches for. The
+/// function names are enough.
 pub fn looks_at_messages(sql: &str) -> bool {
     let sql = sql.to_ascii_lowercase();
     sql.contains("current_query") || sql.contains("statement_timestamp")
 }
 
-/// Whether a DO block runs text that it puts together, which could define anything.
+/// Whether a DO block runs text that it assembles, which could define anything.
 pub fn may_make_something(sql: &str) -> bool {
     let sql = sql.trim_start();
     sql.get(..2).is_some_and(|word| word.eq_ignore_ascii_case("do")) && sql.to_ascii_lowercase().contains("execute")

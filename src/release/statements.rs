@@ -1,8 +1,9 @@
-//! A tier without transaction: statement by statement, each one in the ledger, so that after a crash it is known which of
-//! them happened.
+//! Runs a non-transactional tier statement by statement. Each is recorded in the ledger, so that
+//! after a crash the completed ones are known.
 //!
-//! What can run inside a transaction runs in a small one of its own, with its row: it happens exactly once. What can't is
-//! recorded before and after (`outside`), and between the two the catalog is asked.
+//! A statement that can run inside a transaction gets a small one of its own, together with its
+//! ledger row: it takes effect exactly once. Other statements are recorded before and after
+//! (`outside`); in between, the catalog is queried.
 
 mod one;
 mod outside;
@@ -26,7 +27,7 @@ use psql_script::{Script, Step};
 pub(super) use one::One;
 
 impl Doing<'_, '_> {
-    /// Runs a tier's statements, those of them that the ledger doesn't have.
+    /// Runs the statements of a tier that the ledger does not have.
     pub(super) fn statements(&mut self, session: &mut dyn Session, script: &NamedScript<'_>) -> Result<(), Halt> {
         let closed = |(kind, failure)| Halt::GateClosed(kind, Box::new(failure));
         let answers = gate::ask_all(&self.order, self.observer).map_err(|error| closed(unanswered(error)))?;
@@ -65,7 +66,7 @@ impl Doing<'_, '_> {
                     self.order.stop.check()?;
                     let one = One::read(&self.order, script, &statement, number + 1)?;
                     let Some(one) = one else { continue };
-                    // Settings are the session's: every one that goes on has to make them again.
+                    // Settings belong to the session: every resumed run must make them again.
                     number += u32::from(!one.is_setting());
                     self.one(session, &mut source, &one, &settings, log)?;
                     if one.is_setting() {
@@ -109,7 +110,7 @@ impl Doing<'_, '_> {
                 steps::Step::Within => self.in_transaction(session, source, one).map(|rows| (rows, None)),
             };
             match &done {
-                // Data of the script are read once.
+                // Data in the script can be read only once.
                 Err(Halt::Undone(failure)) if one.is_repeatable() && self.again(session, failure, tried)? => {
                     self.as_new(session, settings)?;
                     before = Progress::Open;
@@ -131,8 +132,11 @@ impl Doing<'_, '_> {
         kept.map_err(|error| Failure::database("can't keep the release's time limits", &error).into())
     }
 
-    /// Makes the session what it is to a run that is resumed here: new, with the settings that the script has made so far.
-    /// What a function, a `DO` or a trigger left in it would be missed after a crash.
+    /// Resets the session to that of a resumed run: new, with the settings that the script has made
+    /// so far.
+    ///
+    /// State that a function, a `DO` or a trigger left in the session would be missing after a
+    /// crash.
     fn as_new(&mut self, session: &mut dyn Session, settings: &[String]) -> Result<(), Halt> {
         fresh::make(session, self.order.limits)
             .and_then(|()| settings::use_release_path(session, self.order.manifest()))
@@ -147,7 +151,8 @@ impl Doing<'_, '_> {
         Ok(())
     }
 
-    /// Before a rollback: clears away what a statement left whose answer nobody saw. A rollback script can't know of it.
+    /// Before a rollback, clears the leftovers of a statement whose answer was not received. A
+    /// rollback script cannot know of them.
     pub(super) fn clear_interrupted(&mut self, session: &mut dyn Session, half_way: &Resumed) -> Result<(), Halt> {
         for part in perform::parts(&self.order).map_err(Failure::plain)? {
             let Part::Alone(script) = part else { continue };
@@ -180,7 +185,7 @@ impl Doing<'_, '_> {
         Ok(())
     }
 
-    /// Adds a step in a small transaction of its own, whatever role and path the tier has set.
+    /// Records a step in a small transaction of its own, with pgseal's own role and search path.
     fn book(&mut self, session: &mut dyn Session, happened: Happened, step: &NewStep<'_>) -> Result<(), Halt> {
         let (run_id, by_run) = (self.ledger_run(), self.receipt.run_id.clone());
         let step = NewStep { run_id: &run_id, by_run: &by_run, happened: Some(happened), ..*step };
@@ -193,5 +198,5 @@ impl Doing<'_, '_> {
     }
 }
 
-/// For the rest of a transaction: our own role and names.
+/// Sets pgseal's own role and search path for the rest of a transaction.
 const OURS: &str = "SET LOCAL ROLE NONE; SET LOCAL search_path = pg_catalog, pg_temp";

@@ -1,4 +1,4 @@
-//! What the ledger and the journals say: which releases are in effect, and how runs ended that nobody came back from.
+//! Reports the state of ledger and journals: releases in effect, and the outcome of abandoned runs.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,44 +12,47 @@ use crate::record::ledger::{self, Entry, Step};
 use pgseal_verify::format::receipt::{ObservedTarget, Outcome};
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// Everything that is known here.
+/// The reported state.
 pub struct Status {
     /// The server.
     pub target: ObservedTarget,
     /// The ledger, oldest first.
     pub ledger: Vec<Entry>,
-    /// A run that stopped half way, and how far it came.
+    /// The unfinished run and its recorded steps.
     pub stopped: Option<(Entry, Vec<Step>)>,
-    /// Who holds the lock now: a run is going on, or somebody plans one.
+    /// The holder of the lock, if a run or a plan is in progress.
     pub holder: Option<String>,
-    /// Journals without an end, and what the server says of them.
+    /// Journals without an end, with the outcome that the server reports.
     pub unfinished: Vec<Unfinished>,
-    /// Runs that are committed by their journals, and that the ledger here doesn't have.
+    /// Runs that are committed by their journals but missing from this ledger.
     pub lacking: Vec<Lacking>,
-    /// What can't be read of the journals, and why: the database is asked all the same.
+    /// Journals or directories that cannot be read, with reasons. The database is queried all the
+    /// same.
     pub unread: Vec<(PathBuf, io::Error)>,
 }
 
-/// A run that nobody came back from.
+/// A run without an end in its journal.
 pub struct Unfinished {
-    /// Its journal.
+    /// Path of the journal.
     pub journal: PathBuf,
-    /// The run of the ledger that it is, or goes on with.
+    /// The run in the ledger: its own, or the one that it resumes.
     pub run_id: String,
-    /// What was tried: `run of one-roof 1.0.0`.
+    /// Action and release: `run of one-roof 1.0.0`.
     pub what: String,
     /// The host's clock when it began.
     pub begun: Option<Timestamp>,
-    /// How it ended.
+    /// The outcome.
     pub ending: Ending,
 }
 
-/// A run whose COMMIT was answered, and of which nothing is in the ledger: the server is in a state from before, or it is
-/// another server with a database of this name.
+/// A run with an answered COMMIT that the ledger lacks.
+///
+/// The server is in a state from before the run, or it is another server with a database of this
+/// name.
 pub struct Lacking {
-    /// Its journal.
+    /// Path of the journal.
     pub journal: PathBuf,
-    /// What was done: `run of one-roof 1.0.0`.
+    /// Action and release: `run of one-roof 1.0.0`.
     pub what: String,
     /// The host's clock when it ended.
     pub ended: Timestamp,
@@ -57,27 +60,29 @@ pub struct Lacking {
     pub is_elsewhere: bool,
 }
 
-/// How an unfinished run ended.
+/// The outcome of an unfinished run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// COMMIT was never sent: the database is as before.
+    /// COMMIT was never sent: the run committed nothing.
     NeverCommitted,
     /// The server's answer about its transaction.
     Resolved(Resolution),
-    /// Its transaction is still going on, or another run's is: the lock is held.
+    /// Its transaction is in progress, or the lock shows that a run is.
     InProgress,
-    /// It had committed a part, and was between two: the ledger says how far it came.
+    /// It ended between two steps after committing a part: the ledger has its progress.
     BetweenSteps,
-    /// It belongs to another database.
+    /// It belongs to another database or server.
     Elsewhere(String),
     /// The journal's chain is broken.
     Damaged,
 }
 
 impl Status {
-    /// Whether nothing is left to say of it: the ledger goes on after it. What never came to COMMIT, or was rolled back, is
-    /// history once something later is there; a COMMIT whose answer was lost, once a row stands behind its own; what stopped
-    /// half way, once it went on or back.
+    /// Whether nothing is left to report, because the ledger continues after the run.
+    ///
+    /// An aborted run, or one that never sent COMMIT, is history once the ledger has a later row. A
+    /// resolved COMMIT is history once another run's row follows its own. A partial run is history
+    /// once it was resumed or rolled back.
     pub fn is_history(&self, unfinished: &Unfinished) -> bool {
         match &unfinished.ending {
             Ending::NeverCommitted | Ending::Resolved(Resolution::Aborted) => {
@@ -92,7 +97,7 @@ impl Status {
         }
     }
 
-    /// What is in effect, by release name: the last run that was not rolled back.
+    /// Releases in effect, by name: the last run that was not rolled back.
     pub fn in_effect(&self) -> Vec<&Entry> {
         let mut by_name: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
         for entry in &self.ledger {
@@ -104,13 +109,14 @@ impl Status {
     }
 }
 
-/// Asks the ledger, and the server about each journal without an end. A missing directory has no journals.
+/// Reads the ledger, and queries the server about each journal without an end. A missing directory
+/// has no journals.
 pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, DatabaseError> {
     let mut session = connect.connect(Purpose::Read)?;
     let target = super::target::observe(session.as_mut())?;
     let ledger = ledger::entries(session.as_mut())?;
     let stopped = ledger::unfinished_run(session.as_mut())?;
-    // A run that has not come to COMMIT yet holds the lock; which one holds it, the journals don't say.
+    // A run before its COMMIT holds the lock. The journals do not show which run holds it.
     let holder = lock::holder(session.as_mut());
     drop(session);
     let (mut unfinished, mut lacking, mut unread) = (Vec::new(), Vec::new(), Vec::new());
@@ -134,7 +140,7 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, DatabaseErr
             Err(error) => unread.push((path, error)),
         }
     }
-    // One run at a time in a database: it is the newest that holds the lock.
+    // Only one run at a time is possible in a database: the newest holds the lock.
     let open = |one: &&mut Unfinished| matches!(one.ending, Ending::NeverCommitted | Ending::BetweenSteps);
     if holder.is_some()
         && let Some(newest) = unfinished.iter_mut().filter(open).max_by_key(|one| one.begun)
@@ -158,11 +164,11 @@ fn ending(
                 begun = Some((ledger_run, format!("{} of {release}", action.as_str()), target, line.at));
             }
             JournalStep::Commit { transaction_id } => committing = Some(transaction_id),
-            // What was committed is committed; what came after it is in the ledger, or did not happen.
+            // The part is committed. Later steps are in the ledger, or did not happen.
             JournalStep::Committed { .. } => (committing, between) = (None, true),
             JournalStep::Statement { .. } => between = true,
             JournalStep::Retry { .. } => {}
-            // An unknown outcome is not an end: the server is asked again.
+            // An unknown outcome is not an end: the server is queried again.
             JournalStep::End { outcome } => ended = *outcome != Outcome::Unknown,
         }
     }
@@ -178,7 +184,7 @@ fn ending(
     Ok(Some(Unfinished { journal: path, run_id: run_id.clone(), what, begun: Some(at), ending }))
 }
 
-/// A run in a database of this name that ended well, and is not in its ledger.
+/// A run in a database of this name that ended well but is missing from its ledger.
 fn lacked(ledger: &[Entry], here: &ObservedTarget, path: &Path, lines: &[Line]) -> Option<Lacking> {
     let JournalStep::Begin { run_id, action, release, target, resumes, .. } = &lines.first()?.step else { return None };
     let last = lines.last()?;

@@ -1,4 +1,5 @@
-//! How a run is stopped from outside: the first request cancels the statement and rolls back, the second ends the process.
+//! Cancellation of a run: the first request cancels the statement and rolls back, the second ends
+//! the process.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,12 +8,12 @@ use std::time::Duration;
 use super::failure::Failure;
 use crate::database::{Cancel, DatabaseError, ServerError};
 
-/// The server's code for a statement that was cancelled, by whomever.
+/// SQLSTATE of a cancelled statement, whatever cancelled it.
 pub const CANCELLED: &str = "57014";
 
 const INTERRUPTED: &str = "it was interrupted";
 
-/// Known to the run and to whoever may stop it; clones are the same.
+/// Cancellation token, shared by the run and its callers; clones share state.
 #[derive(Clone, Default)]
 pub struct Stop(Arc<Shared>);
 
@@ -26,45 +27,45 @@ struct Shared {
 struct Inner {
     phase: Phase,
     requests: u32,
-    /// Something was committed before what is going on now.
+    /// Part of the run was committed before the current work.
     committed: bool,
-    /// The run knows, and sends nothing more that would have to be cancelled.
+    /// The run has noticed the request, and sends nothing more that needs cancelling.
     noticed: bool,
-    /// What was left by what was cancelled is looked for, and cleared away.
+    /// The run clears up leftovers of a cancelled statement.
     clearing: bool,
     cancellers: BTreeMap<u64, Arc<dyn Cancel>>,
     next: u64,
 }
 
-/// How far the run is.
+/// The run's position relative to COMMIT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
-    /// Nothing would remain of what is going on now, and nothing is committed.
+    /// The current work can be rolled back, and nothing is committed.
     #[default]
     BeforeCommit,
-    /// Nothing would remain of what is going on now, but something before it is committed.
+    /// The current work can be rolled back, but earlier work is committed.
     Partial,
     /// COMMIT may have been sent.
     Committing,
-    /// It is over.
+    /// The run is over.
     Ended,
 }
 
-/// What a request to stop led to.
+/// The response to a request to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopping {
-    /// [`Stop::cancel`] has to be called now, and again; the run will roll back by itself.
+    /// The caller must call [`Stop::cancel`] now, and repeat it; the run rolls back by itself.
     Cancel,
-    /// COMMIT is on its way: its answer is awaited.
+    /// COMMIT was sent: its answer is awaited.
     Committing,
-    /// It is over, and how it ended is being written down.
+    /// The run is over, and its outcome is being recorded.
     Ended,
     /// The second request: the process may end now.
     Quit(Phase),
 }
 
 impl Stop {
-    /// Somebody wants the run to stop. Waits for nobody.
+    /// Requests the run to stop. Returns without waiting.
     pub fn request(&self) -> Stopping {
         let mut inner = self.lock();
         inner.requests += 1;
@@ -79,9 +80,11 @@ impl Stop {
         }
     }
 
-    /// Cancels what runs now, once a stop was requested. Takes as long as the server takes to hear of it, so whoever hears
-    /// signals must not call it. To be repeated while it says true: a statement may have been on its way to the server when
-    /// the cancelling overtook it.
+    /// Cancels the current statement, if a stop was requested.
+    ///
+    /// It blocks until the server has received the cancellation, so a signal handler must not call
+    /// it. Repeat it while it returns true: the cancellation may have overtaken a statement on its
+    /// way to the server.
     pub fn cancel(&self) -> bool {
         let inner = self.lock();
         let open = matches!(inner.phase, Phase::BeforeCommit | Phase::Partial);
@@ -89,21 +92,21 @@ impl Stop {
             return false;
         }
         let cancellers: Vec<_> = inner.cancellers.values().map(Arc::clone).collect();
-        // The run needs the lock to go on while the server is asked.
+        // The run needs the lock to continue while the server is contacted.
         drop(inner);
         for canceller in cancellers {
-            // If the server can't be reached, the run sees it too.
+            // If the server cannot be reached, the run notices it too.
             let _ = canceller.cancel();
         }
         true
     }
 
-    /// Whether somebody wanted it to stop.
+    /// Whether a stop was requested.
     pub fn is_requested(&self) -> bool {
         self.lock().requests > 0
     }
 
-    /// Fails when somebody wants the run to stop: asked between statements.
+    /// Fails if a stop was requested: called between statements.
     pub fn check(&self) -> Result<(), Failure> {
         let mut inner = self.lock();
         if inner.requests == 0 {
@@ -113,7 +116,8 @@ impl Stop {
         Err(Failure::plain(INTERRUPTED))
     }
 
-    /// As [`Self::check`], before something is sent. From COMMIT on what has to be asked is asked.
+    /// Like [`Self::check`], before something is sent. From COMMIT on, queries about its outcome
+    /// are allowed.
     pub(super) fn refuse(&self) -> Result<(), DatabaseError> {
         let inner = self.lock();
         if inner.clearing || matches!(inner.phase, Phase::Committing | Phase::Ended) {
@@ -123,7 +127,8 @@ impl Stop {
         self.check().map_err(|_| interrupted())
     }
 
-    /// An error of the server with its true reason: it does not say who had the statement cancelled.
+    /// Replaces the server's error for a cancelled statement by the interruption, if a stop was
+    /// requested. The server does not report who cancelled it.
     pub(super) fn explain(&self, error: ServerError) -> ServerError {
         if error.code != CANCELLED || self.check().is_ok() {
             return error;
@@ -132,7 +137,7 @@ impl Stop {
         ServerError { code, message: INTERRUPTED.to_owned(), position, ..ServerError::default() }
     }
 
-    /// Sleeps, unless somebody wants the run to stop meanwhile.
+    /// Sleeps; fails early if a stop is requested.
     pub fn pause(&self, time: Duration) -> Result<(), Failure> {
         let inner = self.lock();
         let slept = self.0.requested.wait_timeout_while(inner, time, |inner| inner.requests == 0);
@@ -140,7 +145,7 @@ impl Stop {
         self.check()
     }
 
-    /// A session whose statements can be cancelled, until the guard is dropped.
+    /// Registers a session for cancellation of its statements, until the guard is dropped.
     #[must_use]
     pub fn watch(&self, canceller: Box<dyn Cancel>) -> Cancellable {
         let mut inner = self.lock();
@@ -150,8 +155,8 @@ impl Stop {
         Cancellable { stop: self.clone(), number }
     }
 
-    /// What stands outside of a transaction is not rolled back: the run asks what is left of it, and clears that away,
-    /// although it is to stop. A second request still ends the process.
+    /// Allows a stopped run to query and clear up leftovers of a statement outside of a
+    /// transaction, which is not rolled back. A second request still ends the process.
     pub(super) fn clear_away(&self) {
         let mut inner = self.lock();
         (inner.noticed, inner.clearing) = (true, true);
@@ -162,7 +167,7 @@ impl Stop {
         self.lock().clearing
     }
 
-    /// COMMIT is about to be sent; fails when the run was to stop before it.
+    /// Announces COMMIT; fails if a stop was requested before.
     pub fn committing(&self) -> Result<(), Failure> {
         let mut inner = self.lock();
         if inner.requests > 0 {
@@ -173,25 +178,27 @@ impl Stop {
         Ok(())
     }
 
-    /// What was committing is committed; what follows may be stopped again, and would leave the run half done.
+    /// Records a successful COMMIT before the run's last. Later work can be stopped again, which
+    /// leaves the run partial.
     pub fn between(&self) {
         let mut inner = self.lock();
         (inner.phase, inner.committed) = (Phase::Partial, true);
     }
 
-    /// COMMIT was refused: nothing remains of what was to be committed.
+    /// Records a refused COMMIT: nothing of that transaction remains.
     pub fn refused(&self) {
         let mut inner = self.lock();
         inner.phase = if inner.committed { Phase::Partial } else { Phase::BeforeCommit };
     }
 
-    /// What was stopped or ended is over, and something else begins that may be stopped. A request stays.
+    /// Begins new work that may be stopped, after earlier work was stopped or ended. A request
+    /// stays.
     pub(super) fn anew(&self) {
         let mut inner = self.lock();
         (inner.phase, inner.committed, inner.clearing) = (Phase::BeforeCommit, false, false);
     }
 
-    /// Nothing is left to stop.
+    /// Records the end: nothing is left to stop.
     pub fn ended(&self) {
         self.lock().phase = Phase::Ended;
     }
@@ -201,7 +208,7 @@ impl Stop {
     }
 }
 
-/// A session that can be cancelled as long as this lives.
+/// A guard that keeps a session cancellable until it is dropped.
 pub struct Cancellable {
     stop: Stop,
     number: u64,
@@ -213,7 +220,7 @@ impl Drop for Cancellable {
     }
 }
 
-/// As the server would say it, so that it is told like every other refusal.
+/// Formatted like the server's error, so that it is reported like every other refusal.
 fn interrupted() -> DatabaseError {
     let (code, message) = (CANCELLED.to_owned(), INTERRUPTED.to_owned());
     DatabaseError::Server(Box::new(ServerError { code, message, ..ServerError::default() }))
@@ -242,7 +249,7 @@ mod tests {
         assert!(!stop.cancel(), "nobody asked for it");
         assert_eq!(stop.request(), Stopping::Cancel);
         assert!(stop.cancel());
-        // The run has not noticed yet: the statement may have come after the cancelling.
+        // The run has not noticed yet: the statement may have arrived after the cancellation.
         assert!(stop.cancel());
         assert_eq!(count.load(Ordering::SeqCst), 2);
         assert!(stop.committing().is_err(), "nothing is committed any more");

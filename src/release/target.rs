@@ -1,4 +1,4 @@
-//! Whether this database is the one that the release is for.
+//! Validates that the database is the release's target.
 
 use std::fmt;
 
@@ -8,31 +8,31 @@ use pgseal_verify::format::manifest::Target;
 use pgseal_verify::format::receipt::ObservedTarget;
 use pgseal_verify::format::trust_document::Policy;
 
-/// Why this is the wrong place.
+/// Mismatches between server and target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    /// Something is not what the manifest asks for.
+    /// A part of the target differs from the manifest.
     #[error("wrong target: expected {part} {expected:?}, found {found:?}")]
     Differs {
         /// The part of the target.
         part: TargetPart,
-        /// As the manifest has it.
+        /// The manifest's value.
         expected: String,
-        /// As the server has it.
+        /// The server's value.
         found: String,
     },
-    /// The trust root doesn't list this database.
+    /// The trust root does not list this database.
     #[error("wrong target: the trust root allows releases on {allowed}, not on {found:?}")]
     NotAllowed {
-        /// The allowed ones.
+        /// The allowed databases.
         allowed: String,
-        /// This one.
+        /// This database.
         found: String,
     },
-    /// Older than what a run needs of a server.
+    /// The server is older than PostgreSQL 13.
     #[error("PostgreSQL {0} is too old: pgseal needs 13 or later")]
     TooOld(String),
-    /// A standby runs nothing, and knows what was committed a while ago.
+    /// The server is a standby: it can run nothing, and its state lags behind the primary.
     #[error("the server is a standby: a release runs, and its gates are asked, on the primary")]
     Standby,
 }
@@ -64,9 +64,10 @@ impl fmt::Display for TargetPart {
 const CONTROL: &str = "select s.system_identifier::text, c.timeline_id::text
     from pg_catalog.pg_control_system() as s, pg_catalog.pg_control_checkpoint() as c";
 
-/// What the server is, and the role that a session began with.
+/// Reads the server's identity, and the role that the session began with.
 pub fn observe(session: &mut dyn Session) -> Result<ObservedTarget, DatabaseError> {
-    // Where the role may not ask, they stay unknown; a release that names an identifier is then refused.
+    // If the role may not query them, they stay unknown; a release that names an identifier is then
+    // refused.
     let control = match session.query(CONTROL, &[]) {
         Ok(table) => table.rows.into_iter().flatten().collect(),
         Err(DatabaseError::Server(_)) => Vec::new(),
@@ -80,8 +81,10 @@ pub fn observe(session: &mut dyn Session) -> Result<ObservedTarget, DatabaseErro
     Ok(ObservedTarget { database, server_version, server_version_num, role, system_identifier, timeline })
 }
 
-/// Compares what the server is with what the release and the trust root want. A clone has another name than the target, and
-/// may stand on another server, which the trust root does not list; everything else binds there too.
+/// Compares the server with the requirements of the release and the trust root.
+///
+/// A clone has its own name and may be on another server, which the trust root does not list. The
+/// other requirements apply to it too.
 pub fn check(
     wanted: &Target,
     policy: &Policy,

@@ -1,4 +1,4 @@
-//! What a receipt keeps of a script while it runs.
+//! Collects a script's record for the receipt while the script runs.
 
 use std::time::Duration;
 
@@ -7,30 +7,30 @@ use crate::database::Notice;
 use pgseal_verify::format::receipt::{SentRecord, TierRecord};
 use psql_script::Position;
 
-/// Warnings that a receipt keeps of one script.
+/// Maximum warnings of a script in a receipt.
 const WARNINGS_KEPT: usize = 100;
 
-/// Characters of a warning that a receipt keeps.
+/// Maximum characters of a warning in a receipt.
 const WARNING_CHARACTERS: usize = 1_000;
 
-/// Messages that a receipt tells one by one of one script.
+/// Maximum messages of a script that a receipt lists individually.
 const SENT_KEPT: usize = 1_000;
 
-/// A script's record, as far as it came.
+/// A script's record so far.
 pub(super) struct TierLog {
     record: TierRecord,
-    /// Warnings, also those that the record does not keep.
+    /// Number of warnings, including those that the record drops.
     warnings: usize,
 }
 
-/// Something that was sent, and is answered.
+/// A message that was sent and answered.
 pub(super) struct Sent<'a> {
     pub at: &'a Position,
     pub verb: &'a str,
     pub statements: u64,
     pub rows: u64,
     pub took: Duration,
-    /// How its effect is known, when not by the server's answer.
+    /// The proof of its effect, if that is not the server's answer.
     pub evidence: Option<String>,
 }
 
@@ -48,18 +48,18 @@ impl TierLog {
         Self { record, warnings: 0 }
     }
 
-    /// Counts statements that are done.
+    /// Counts completed statements.
     pub fn count(&mut self, statements: u64, rows: u64) {
         self.record.statements += statements;
         self.record.rows += rows;
     }
 
-    /// How many rows were reported so far.
+    /// Number of rows reported so far.
     pub fn rows(&self) -> u64 {
         self.record.rows
     }
 
-    /// Keeps how long a message took.
+    /// Records a message and its duration.
     pub fn sent(&mut self, sent: Sent<'_>) {
         if self.record.sent.len() < SENT_KEPT {
             self.record.sent.push(SentRecord {
@@ -73,7 +73,7 @@ impl TierLog {
         }
     }
 
-    /// Tells what the server said about a statement, and keeps it if it is a warning.
+    /// Reports a notice to the observer, and records it if it is a warning.
     pub fn notice(&mut self, at: &Position, notice: &Notice, observer: &mut dyn Observer) {
         observer.event(Event::Notice { at, notice });
         if notice.severity != "WARNING" {
@@ -87,7 +87,7 @@ impl TierLog {
         }
     }
 
-    /// The record of the whole script.
+    /// Completes the record of the script.
     pub fn end(mut self, took: Duration) -> TierRecord {
         self.record.milliseconds = took.as_millis() as u64;
         if self.warnings > WARNINGS_KEPT {

@@ -1,4 +1,4 @@
-//! One transaction of a run or a rollback: everything in it happens, or nothing.
+//! Executes one transaction of a run or a rollback: all of it takes effect, or nothing.
 
 use std::time::Duration;
 
@@ -20,15 +20,16 @@ use crate::record::journal::JournalStep;
 use crate::record::ledger::{self, Happened, NewEntry, NewStep};
 use pgseal_verify::format::receipt::{Action, Asked, GateAnswer, TierRecord, VerifyRecord};
 
-/// How long an answer to COMMIT is awaited before the server is asked on another connection: constraints are checked
-/// before, so what is left is writing, and standbys that confirm.
+/// Time limit for an answer to COMMIT before the server is queried on another connection.
+/// Constraints are checked earlier, so only writing and the confirmation of standbys remain.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(30);
 
-/// How a run's transactions begin, whatever the role or the database have set.
+/// The begin of a run's transactions, whatever the role or the database have set.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 impl Doing<'_, '_> {
-    /// Runs scripts and commits them. The first transaction of a run makes its ledger row, the last one proves the state.
+    /// Runs scripts and commits them. The run's first transaction creates its ledger row, the last
+    /// one proves the state.
     pub(super) fn transaction(
         &mut self,
         session: &mut dyn Session,
@@ -56,7 +57,8 @@ impl Doing<'_, '_> {
             .map_err(database("can't reset the session"))?;
         session.execute("SET CONSTRAINTS ALL IMMEDIATE").map_err(database("a deferred constraint does not hold"))?;
         settings::reset(session, limits).map_err(database("can't reset the session"))?;
-        // What a script left there would stand before tables of the same name in probes, checks and gates.
+        // Leftover temporary tables would shadow tables of the same name in probes, checks and
+        // gates.
         session.execute("DISCARD TEMP").map_err(database("can't drop temporary tables"))?;
         if which.ends() {
             self.state(session)?;
@@ -80,7 +82,7 @@ impl Doing<'_, '_> {
         self.open_gates(answers)
     }
 
-    /// Keeps the answers; fails where one is BLOCKED.
+    /// Records the answers; fails if one is BLOCKED.
     pub(super) fn open_gates(&mut self, answers: Vec<GateAnswer>) -> Result<(), (FailureKind, Failure)> {
         let closed = answers.iter().find(|answer| !answer.ready);
         let closed = closed.map(|gate| format!("gate {} closed meanwhile: {}", gate.name, gate.reason));
@@ -108,7 +110,7 @@ impl Doing<'_, '_> {
 
     fn state(&mut self, session: &mut dyn Session) -> Result<(), Halt> {
         let sql = self.order.sql(&self.work.after.probe).map_err(Failure::plain)?;
-        // A rollback waits for no other role.
+        // A rollback does not depend on another role.
         let within = if self.work.gated { probe::within_run(&self.order) } else { Within::TrustingRun };
         let observed = probe::ask(session, sql, &self.order, within)?.row;
         let mismatches = probe::compare(self.work.after, &observed);
@@ -134,7 +136,7 @@ impl Doing<'_, '_> {
         Ok(())
     }
 
-    /// The run's row, its tiers, and the end of this transaction.
+    /// Writes the ledger: the run's row, its tiers and the end of this transaction.
     fn ledger(
         &mut self,
         session: &mut dyn Session,
@@ -177,7 +179,7 @@ impl Doing<'_, '_> {
         ledger::add_step(session, &NewStep { happened, evidence: after.as_deref(), ..step })
     }
 
-    /// Commits the transaction that is open, if it still is the one that was begun.
+    /// Commits the open transaction, if it is still the one that was begun.
     pub(super) fn commit(&mut self, session: &mut dyn Session, transaction_id: &str, which: Which) -> Result<(), Halt> {
         if last_transaction_id(session)? != transaction_id {
             return Err(Failure::plain("the transaction is no longer the one that was begun: a script ended it").into());
@@ -238,7 +240,7 @@ impl Doing<'_, '_> {
     }
 }
 
-/// What a gate that gave no answer is to a run.
+/// Converts a gate error into the failure of a run.
 pub(super) fn unanswered(error: GateError) -> (FailureKind, Failure) {
     match error {
         GateError::Unanswered(name, failure) => {
@@ -249,12 +251,13 @@ pub(super) fn unanswered(error: GateError) -> (FailureKind, Failure) {
     }
 }
 
-/// The id of the transaction that is open.
+/// The id of the open transaction.
 pub(super) fn transaction_id(session: &mut dyn Session) -> Result<String, Failure> {
     ask_transaction_id(session, "select pg_catalog.pg_current_xact_id()::pg_catalog.text")
 }
 
-/// [`transaction_id`] in front of COMMIT. The same message makes the commit durable, whatever was set until now.
+/// [`transaction_id`] before COMMIT. The same message makes the commit durable, whatever was set
+/// before.
 fn last_transaction_id(session: &mut dyn Session) -> Result<String, Failure> {
     let sql =
         concat!("select pg_catalog.pg_current_xact_id()::pg_catalog.text where ", durable!(), ", true) is not null");

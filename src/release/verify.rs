@@ -1,5 +1,6 @@
-//! Verify scripts: each row of a SELECT with a column `ok` is a check; a script without such rows is one check, which
-//! holds when no statement of it fails.
+//! Verify scripts. Each row of a SELECT with a column `ok` is a check.
+//!
+//! A script without such rows is one check, which holds when none of its statements fails.
 
 use super::event::{Event, Observer, Silent};
 use super::failure::Failure;
@@ -9,10 +10,10 @@ use crate::database::{DatabaseError, Session, Table};
 use pgseal_verify::format::manifest::{VerifyMode, VerifyScript, When};
 use pgseal_verify::format::receipt::VerifyRecord;
 
-/// Failed checks that a receipt names, of one script.
+/// Maximum failed checks of a script that a receipt names.
 pub(super) const FAILED_KEPT: usize = 100;
 
-/// Checks that `check` tells one by one, of one script.
+/// Maximum checks of a script that `check` reports one by one.
 const ROWS_KEPT: usize = 1_000;
 
 /// The scripts that must hold in a state.
@@ -20,7 +21,7 @@ pub fn in_state<'b>(order: &Order<'b>, state: When) -> impl Iterator<Item = &'b 
     order.manifest().verify.iter().filter(move |script| script.state == state || script.state == When::Any)
 }
 
-/// Runs a verify script behind a savepoint inside the current transaction, and rolls back to it.
+/// Runs a verify script behind a savepoint in the current transaction, then rolls back to it.
 pub fn inside(
     session: &mut dyn Session,
     verify: &VerifyScript,
@@ -39,26 +40,27 @@ pub fn inside(
     Ok(record)
 }
 
-/// What a verify script said.
+/// The result of a verify script.
 pub struct Asked {
-    /// How many checks held.
+    /// Number of checks, and of those that held.
     pub record: VerifyRecord,
-    /// The checks, in order; the first `ROWS_KEPT`.
+    /// The checks, in order; at most the first `ROWS_KEPT`.
     pub rows: Vec<Row>,
 }
 
 /// A check that was made.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Row {
-    /// What it is about, in the script's words.
+    /// The subject, from the script's column `name`.
     pub name: String,
     /// Whether it held.
     pub ok: bool,
-    /// What was seen.
+    /// The script's column `detail`.
     pub detail: String,
 }
 
-/// Runs a verify script in a transaction of its own, which is always rolled back; and looks at it once more before.
+/// Runs a verify script in a transaction of its own, which is always rolled back. Calls `look`
+/// before the rollback.
 pub fn alone<T>(
     session: &mut dyn Session,
     verify: &VerifyScript,
@@ -66,8 +68,9 @@ pub fn alone<T>(
     look: impl FnOnce(&mut dyn Session) -> Result<T, DatabaseError>,
 ) -> Result<(Asked, T), Failure> {
     let begin = match verify.mode {
-        // As inside a run. One snapshot for all statements would be older than the locks of the later ones, and show a
-        // table as empty that was truncated or rewritten meanwhile (PostgreSQL manual, 13.6 "Caveats").
+        // As inside a run. A single snapshot would be older than the locks of later statements. It
+        // would show a table as empty that was truncated or rewritten meanwhile (PostgreSQL manual,
+        // 13.6 "Caveats").
         VerifyMode::ReadOnly => "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
         VerifyMode::RolledBack => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
     };
@@ -88,7 +91,7 @@ fn ask(session: &mut dyn Session, verify: &VerifyScript, order: &Order<'_>) -> R
     path.map_err(|error| Failure::database("can't set the search path", &error))?;
     let record = VerifyRecord { name: verify.name.clone(), held: 0, checks: 0, failed: Vec::new() };
     let mut asked = Asked { record, rows: Vec::new() };
-    // What a verify script echoes is for people who run it by psql; its rows are the answer.
+    // Echoes are for people who run the script with psql; the rows are the answer.
     script::read(session, sql, order, |table| count(&mut asked, &table), &mut Silent)?;
     if asked.record.checks == 0 {
         (asked.record.checks, asked.record.held) = (1, 1);
@@ -124,7 +127,7 @@ fn count(Asked { record, rows }: &mut Asked, table: &Table) {
     }
 }
 
-/// `26/26`, and what does not hold.
+/// `26/26`, and the failed checks.
 pub fn sentence(record: &VerifyRecord) -> String {
     let counts = format!("{} {}/{}", record.name, record.held, record.checks);
     if record.failed.is_empty() { counts } else { format!("{counts}: {}", record.failed.join("; ")) }

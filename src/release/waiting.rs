@@ -1,5 +1,5 @@
-//! Who is in the way of a statement that goes on for long: asked on a thread and a session of its own, which is opened only
-//! then.
+//! Finds the sessions that block a slow statement, on a thread and a session of its own. The
+//! session is opened only for a slow statement.
 
 use std::fmt;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -10,31 +10,32 @@ use super::event::Aside;
 use crate::database::{Connect, DatabaseError, Purpose, Session};
 use pgseal_verify::format::limits_of_run::RunLimits;
 
-/// From then on a statement is slow. Where a lock may not be waited for so long: half of that.
+/// Duration after which a statement is slow. Half of `lock_timeout`, if that is shorter.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// Between two questions about a slow statement, and how late one may be found slow.
+/// Maximum interval between queries about a slow statement, and maximum delay of its detection.
 const TICK: Duration = Duration::from_millis(500);
 
-/// How long the end of a run waits for the thread. Later it ends by itself, as soon as its question is answered or given up.
+/// Time that the end of a run waits for the thread. After that the thread ends by itself, once its
+/// query is answered or given up.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// How long the watching session may take for an answer.
+/// Time limit for an answer to the watching session.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Characters of other people's statements that are shown.
+/// Maximum characters of other sessions' statements.
 const QUERY: usize = 80;
 
-/// What a statement waits for.
+/// A blocked statement's lock and its blockers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Blocked {
-    /// The lock: `public.widgets (AccessExclusiveLock)`; `None` where the server did not say.
+    /// The lock: `public.widgets (AccessExclusiveLock)`; `None` if the server does not report it.
     pub lock: Option<String>,
-    /// Who holds it, or was first to ask for it.
+    /// The sessions that hold it, or requested it earlier.
     pub by: Vec<Blocker>,
 }
 
-/// Somebody who is in the way, as `pg_stat_activity` shows him to the run's role. What it hides is empty.
+/// A blocking session, as `pg_stat_activity` shows it to the run's role. Hidden fields are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Blocker {
     /// The server's process; 0 is a prepared transaction.
@@ -47,11 +48,11 @@ pub struct Blocker {
     pub state: String,
     /// Seconds in this state.
     pub seconds: Option<u64>,
-    /// The beginning of its statement, which may be over.
+    /// The beginning of its current or last statement.
     pub query: String,
 }
 
-/// One line. The text of others is in it: to be escaped before it is shown.
+/// One line. It contains text of other sessions: escape it before display.
 impl fmt::Display for Blocker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.pid == "0" {
@@ -100,7 +101,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// The number of the statement that is, or was last, under way.
+    /// Number of the current or last statement.
     number: u64,
     under_way: Option<UnderWay>,
     blocked: Option<Blocked>,
@@ -120,12 +121,12 @@ impl Waiting {
         let (ended, over) = mpsc::channel();
         let patience = Duration::from_millis(limits.lock_timeout.milliseconds().into()) / 2;
         let watcher = Watcher { shared: Arc::clone(&shared), connect, aside, slow: patience.min(SLOW) };
-        // Where no thread is to be had, nobody is told who is in the way; nothing else depends on it.
+        // If no thread can be started, blockers are not reported; nothing else depends on it.
         let _ = std::thread::Builder::new().name("pgseal-waiting".to_owned()).spawn(move || watcher.watch(&ended));
         Self { shared, over: Mutex::new(over) }
     }
 
-    /// A statement is sent to this process of the server.
+    /// Records that a statement is sent to this process of the server.
     pub fn sent(&self, pid: &Arc<str>) -> Instant {
         let since = Instant::now();
         let mut state = self.shared.lock();
@@ -134,7 +135,7 @@ impl Waiting {
         since
     }
 
-    /// It is answered. Gives who was in its way when last asked.
+    /// Records the answer. Returns the blockers that were last found.
     pub fn answered(&self) -> Option<Blocked> {
         let mut state = self.shared.lock();
         state.under_way = None;
@@ -146,7 +147,7 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         self.shared.lock().ending = true;
         self.shared.ending.notify_all();
-        // Disconnected at once when the thread is gone.
+        // Disconnects at once when the thread is gone.
         let over = self.over.get_mut().unwrap_or_else(PoisonError::into_inner);
         let _ = over.recv_timeout(FAREWELL);
     }
@@ -166,7 +167,8 @@ struct Watcher {
 }
 
 impl Watcher {
-    /// `_ended` is dropped with the thread, which tells the other end.
+    /// Watches until the end of the run. `_ended` is dropped with the thread, which disconnects the
+    /// receiver.
     fn watch(self, _ended: &Sender<()>) {
         let tick = (self.slow / 2).clamp(Duration::from_millis(10), TICK);
         let mut session = None;
@@ -197,7 +199,7 @@ impl Watcher {
         }
     }
 
-    /// Sleeps. Gives the statement that is slow by now, if one is; `None` at the end.
+    /// Sleeps. Returns the statement if it is slow by now; `None` at the end of the run.
     fn next(&self, tick: Duration) -> Option<Option<(u64, Arc<str>)>> {
         let state = self.shared.lock();
         let state = self.shared.ending.wait_timeout_while(state, tick, |state| !state.ending);
@@ -225,7 +227,7 @@ impl Watcher {
     }
 }
 
-/// Who is in the way of this process of the server.
+/// Queries the sessions that block this process of the server.
 fn blockers(session: &mut dyn Session, pid: &str) -> Result<Blocked, DatabaseError> {
     let table = session.query(BLOCKERS, &[pid])?;
     let mut blocked = Blocked::default();
@@ -243,7 +245,7 @@ fn blockers(session: &mut dyn Session, pid: &str) -> Result<Blocked, DatabaseErr
     Ok(blocked)
 }
 
-/// Roles that may not see the statements of others see neither their state, which is NULL for them.
+/// The state of a session is NULL for roles that may not see its statement.
 const BLOCKERS: &str = "
     select b.pid::text, coalesce(a.application_name, ''), coalesce(a.usename::text, ''), coalesce(a.state, ''),
            pg_catalog.floor(extract(epoch from pg_catalog.clock_timestamp() -

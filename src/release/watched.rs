@@ -1,5 +1,5 @@
-//! The database as a run sees it: every statement can be stopped from outside, and one that can't have its lock, or not
-//! its time, says why.
+//! Connections of a run: every statement can be cancelled, and lock timeouts and time limits are
+//! explained.
 
 use std::collections::VecDeque;
 use std::io::Read;
@@ -15,10 +15,10 @@ use crate::database::{
 };
 use pgseal_verify::format::limits_of_run::{RunLimits, TimeLimit};
 
-/// The server's code for a lock that was not to be had in time, or not at once (`NOWAIT`).
+/// SQLSTATE of a lock that was not available in time, or not at once (`NOWAIT`).
 pub const LOCK_NOT_AVAILABLE: &str = "55P03";
 
-/// The one statement that is sent also when the run is to stop.
+/// The only statement that is sent even after a stop request.
 const ROLLBACK: &str = "ROLLBACK";
 
 /// Opens sessions that belong to one run.
@@ -27,16 +27,17 @@ pub struct Watched {
     run: Arc<Run>,
 }
 
-/// What the sessions of a run share.
+/// State shared by the sessions of a run.
 struct Run {
     stop: Stop,
-    /// Those of the manifest, and those that are in force.
+    /// The manifest's limits, and those in force.
     limits: [RunLimits; 2],
     waiting: Waiting,
 }
 
 impl Watched {
-    /// Watches until it is dropped, and its sessions with it. `signed` are the manifest's limits, `limits` those in force.
+    /// Watches until it and its sessions are dropped. `signed` are the manifest's limits, `limits`
+    /// those in force.
     pub fn new(
         connect: Arc<dyn Connect + Send>,
         stop: Stop,
@@ -61,12 +62,12 @@ impl Connect for Watched {
 }
 
 struct WatchedSession {
-    // Dropped first: nobody cancels what says goodbye.
+    // Dropped first, so that a closing session is not cancelled.
     _cancellable: Cancellable,
     session: Box<dyn Session>,
     pid: Arc<str>,
     run: Arc<Run>,
-    /// When the batches on their way were sent.
+    /// Send times of the in-flight batches.
     batches: VecDeque<Instant>,
 }
 
@@ -93,7 +94,8 @@ impl WatchedSession {
 }
 
 impl Run {
-    /// What the server leaves unsaid: who stopped a statement, which limit ended it, who was in its way.
+    /// Adds facts that the server omits: an interruption, the limit that ended the statement, the
+    /// blocking sessions.
     fn explain(&self, error: ServerError, blocked: Option<&Blocked>, since: Instant) -> ServerError {
         let ServerError { code, detail, hint, .. } = &error;
         let of = |pick: fn(&RunLimits) -> TimeLimit| self.limits.each_ref().map(pick);
@@ -102,7 +104,7 @@ impl Run {
             CANCELLED if self.stop.is_requested() => return self.stop.explain(error),
             CANCELLED => {
                 let [signed, in_force] = of(|limits| limits.statement_timeout);
-                // What the server says of it is in the server's language.
+                // The server's own explanation is in the server's language.
                 match since.elapsed() >= Duration::from_millis(in_force.milliseconds().into()) {
                     true => limit("statement_timeout", [signed, in_force]),
                     false => {
@@ -110,7 +112,7 @@ impl Run {
                     }
                 }
             }
-            // Transaction too old, transaction idle for too long; both end the session.
+            // transaction_timeout and idle_in_transaction_session_timeout; both end the session.
             "25P04" => limit("transaction_timeout", of(|limits| limits.transaction_timeout)),
             "25P03" => limit("idle_in_transaction_session_timeout", of(|limits| limits.idle_timeout)),
             _ => return error,
