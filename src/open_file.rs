@@ -10,7 +10,8 @@ use pgseal_verify::archive::source::{ByteSource, InMemory};
 use pgseal_verify::limits;
 use rustix::fs::{Advice, fadvise};
 
-/// An open file. Its bytes may change under us: whoever reads a member again checks its digest over the very buffer.
+/// An open file. Its bytes may change: callers that read a member again check its digest over
+/// the same buffer.
 struct OpenFile {
     file: File,
     size: u64,
@@ -26,12 +27,13 @@ impl ByteSource for OpenFile {
     }
 
     fn soon(&self, offset: u64, length: u64) {
-        // Advice: where it isn't taken, reading waits for the disk, and says what is wrong.
+        // Only advice: if it fails, the read waits for the disk and reports the error.
         let _ = fadvise(&self.file, offset, NonZeroU64::new(length), Advice::WillNeed);
     }
 }
 
-/// Opens a file by its path, once. What is no regular file is not opened at all: a pipe would wait for a writer.
+/// Opens a regular file by its path, once. Other files are refused unopened: a pipe would wait
+/// for a writer.
 pub fn open(path: &Path) -> io::Result<Box<dyn ByteSource>> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(not_a_file());

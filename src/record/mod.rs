@@ -1,4 +1,5 @@
-//! What is remembered of a run: in the database (ledger), on the host while it goes on (journal), and for good (receipt).
+//! Records of a run: in the database (ledger), on the host during the run (journal), and
+//! permanent (receipt).
 
 pub mod journal;
 pub mod ledger;

@@ -12,7 +12,7 @@ use pgseal_verify::limits;
 /// What is left of each script's list of statements, and of each text, in characters; tried from the first to the last.
 const STEPS: [Step; 6] = [(1_000, usize::MAX), (200, 10_000), (50, 1_000), (10, 300), (1, 100), (0, 30)];
 
-/// Stands where a text was cut.
+/// Marks a cut text.
 const CUT: &str = "...";
 
 /// How much is left: of each script's list of statements, and of each text, in characters.
