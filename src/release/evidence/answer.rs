@@ -1,12 +1,12 @@
-//! What is remembered of a statement before it is sent, and what is found of it afterwards.
+//! Catalog state recorded before a statement is sent, and its effect found afterwards.
 
 use serde::{Deserialize, Serialize};
 
 use crate::database::DatabaseError;
 use crate::release::failure::Failure;
 
-/// What was there before the statement was sent, by oid: names may come to mean something else meanwhile. The row
-/// "started" of the ledger keeps it as JSON.
+/// State before the statement was sent. Objects are identified by oid, because a name may refer to
+/// another object later. The ledger row "started" stores it as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Before {
@@ -14,7 +14,7 @@ pub enum Before {
     CreateIndex {
         /// The table, if there was one.
         table: Option<u32>,
-        /// What had the index's name already.
+        /// The relation that already had the index's name.
         relation: Option<u32>,
     },
     /// Of DROP INDEX CONCURRENTLY.
@@ -26,9 +26,9 @@ pub enum Before {
     Reindex {
         /// The table, its partitions, and their TOAST tables; `None` is the whole database.
         tables: Option<Vec<u32>>,
-        /// What is to be built anew, where it is known.
+        /// The indexes to rebuild, where known.
         indexes: Vec<Built>,
-        /// INVALID indexes with names as REINDEX gives them, which somebody else left.
+        /// INVALID indexes left by others, with names as REINDEX generates them.
         invalid: Vec<u32>,
     },
     /// Of DETACH PARTITION CONCURRENTLY.
@@ -50,11 +50,11 @@ pub enum Before {
         /// The tablespace of that name.
         oid: Option<u32>,
     },
-    /// Of what leaves nothing to compare.
+    /// A statement that leaves nothing to compare.
     Nothing,
 }
 
-/// An index as it was built: building it anew changes one of the two.
+/// An index as built. A rebuild changes one of the two fields.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Built {
@@ -64,43 +64,44 @@ pub struct Built {
     pub file: u32,
 }
 
-/// What the catalog says about a statement that was interrupted.
+/// The effect of an interrupted statement, according to the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It is complete: how we know.
+    /// Complete, with the evidence.
     Took(String),
-    /// Nothing of it is there, or repeating it does no harm: it may be sent again; how we know.
+    /// No effect, or repeating it is harmless: it may be sent again. Holds the evidence.
     NotThere(String),
-    /// A part of it was left.
+    /// Partly applied.
     Leftover {
-        /// Which.
+        /// A description of the leftover.
         what: String,
-        /// Statements of pgseal's own that clear it away, in this order, each alone and outside of a transaction. When one
-        /// of them is interrupted, [`super::find`] gives the rest; afterwards it says what became of the statement.
+        /// Cleanup statements in order, each executed alone and outside a transaction. If one is
+        /// interrupted, [`super::find`] returns the rest; afterwards it reports the effect of the
+        /// original statement.
         cleanup: Vec<String>,
     },
-    /// A server process still works on it: which. Ask again later.
+    /// A server process still executes it. Holds the process; query again later.
     StillRunning(String),
-    /// The catalog can't say: what a person must decide.
+    /// The catalog cannot decide it. Holds the decision left to the operator.
     Undecidable(String),
 }
 
-/// Why a statement must not begin, or did not do what the server said.
+/// Reasons to refuse a statement, or to reject the server's success report.
 #[derive(Debug)]
 pub(super) enum Refused {
-    /// The catalog could not be asked.
+    /// The catalog query failed.
     Database(DatabaseError),
-    /// What is in the catalog.
+    /// The conflicting catalog state.
     Found(Failure),
 }
 
 impl Refused {
-    /// With what a person can do.
+    /// Refusal with a hint for the operator.
     pub(super) fn found(message: String, hint: String) -> Self {
         Self::Found(Failure { hint: Some(hint), ..Failure::plain(message) })
     }
 
-    /// Of a statement that the server called done.
+    /// Refusal of a statement that the server reported as done.
     pub(super) fn not_so(what: &str) -> Self {
         Self::Found(Failure::plain(format!("the server said that it is done, but {what}")))
     }
@@ -112,7 +113,7 @@ impl From<DatabaseError> for Refused {
     }
 }
 
-/// The row "started" is about something else than the statement.
+/// Error for a ledger row "started" that belongs to another kind of statement.
 pub(super) fn of_another_statement() -> DatabaseError {
     DatabaseError::unsound("what was remembered before the statement is about another kind of statement".to_owned())
 }

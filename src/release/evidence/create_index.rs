@@ -1,5 +1,6 @@
-//! CREATE INDEX CONCURRENTLY: the row of the index is committed first, INVALID, and marked valid last. What fails between
-//! the two leaves it there, where `IF NOT EXISTS` later passes over it (threat 31).
+//! CREATE INDEX CONCURRENTLY: the server commits the index's row as INVALID first and marks it
+//! valid last. A failure between the two leaves an INVALID index, which `IF NOT EXISTS` later skips
+//! (threat 31).
 
 use super::answer::{Before, Effect, Refused};
 use super::index::{Index, Relation, beside};
@@ -7,7 +8,8 @@ use super::working;
 use crate::database::{DatabaseError, Session};
 use psql_script::index_shape;
 
-/// Refuses an INVALID index of that name, and what `IF NOT EXISTS` would take for the index.
+/// Refuses an existing INVALID index of that name, and a relation that `IF NOT EXISTS` would take
+/// for the index.
 pub(super) fn before(
     session: &mut dyn Session,
     table: Option<u32>,
@@ -32,7 +34,7 @@ fn check(session: &mut dyn Session, there: &Relation, table: u32, if_not_exists:
         None => "no index",
     };
     if !if_not_exists {
-        // The server says that the name is taken.
+        // The server reports the name conflict.
         return Ok(());
     }
     Err(Refused::found(
@@ -54,7 +56,8 @@ fn invalid(session: &mut dyn Session, name: &str, index: &Index) -> Result<Refus
     })
 }
 
-/// That the index is there, valid, and this table's. Tells of one that was there before.
+/// Confirms that the index exists, is valid and belongs to this table. Returns a note if it existed
+/// before.
 pub(super) fn confirm(
     session: &mut dyn Session,
     table: Option<u32>,
@@ -80,7 +83,7 @@ pub(super) fn confirm(
     }
 }
 
-/// Absent, valid, or INVALID.
+/// Finds whether the index is absent, valid or INVALID.
 pub(super) fn find(
     session: &mut dyn Session,
     table: Option<u32>,
@@ -99,7 +102,7 @@ pub(super) fn find(
         }
         None => Effect::NotThere(format!("{shown} is no index, and not of this statement")),
         Some(index) if index.table != table => Effect::NotThere(format!("{shown} is an index of another table")),
-        // Somebody else may have made one of that name, when the statement never began.
+        // Another client may have created an index of that name when the statement never began.
         Some(index) if index.valid && index_shape(sql) != index_shape(&index.definition) => {
             Effect::Undecidable(format!(
                 "index {shown} is valid, and was not there before, but it is spelled otherwise than the statement has it: {}; \

@@ -1,18 +1,19 @@
-//! DROP INDEX CONCURRENTLY: first the index is marked invalid, then dead, then it goes. Each is committed, and dropping it
-//! again goes on from there.
+//! DROP INDEX CONCURRENTLY: the server marks the index invalid, then dead, then removes it. Each
+//! step is committed, and a repeated drop resumes there.
 
 use super::answer::{Before, Effect, Refused};
 use super::index::by_oid;
 use crate::database::{DatabaseError, Session};
 
-/// Which index the name means, while it means one: where it is gone, the name may lead to another schema's.
+/// Records the index that the name refers to. After the drop, the name may resolve to an index in
+/// another schema.
 pub(super) fn before(session: &mut dyn Session, named: Option<u32>) -> Result<Before, Refused> {
     let relation = named.map(|oid| by_oid(session, oid)).transpose()?.flatten();
     let index = relation.filter(|relation| relation.index.is_some()).map(|relation| relation.oid);
     Ok(Before::DropIndex { index })
 }
 
-/// That it is gone.
+/// Confirms that the index is gone.
 pub(super) fn confirm(session: &mut dyn Session, index: Option<u32>) -> Result<Option<String>, Refused> {
     let Some(index) = index else { return Ok(None) };
     match by_oid(session, index)? {
@@ -21,7 +22,8 @@ pub(super) fn confirm(session: &mut dyn Session, index: Option<u32>) -> Result<O
     }
 }
 
-/// There, dropped in part, or gone. `named` is what the name means now.
+/// Finds whether the index exists, is partly dropped or is gone. `named` is the index that the name
+/// refers to now.
 pub(super) fn find(session: &mut dyn Session, index: Option<u32>, named: Option<u32>) -> Result<Effect, DatabaseError> {
     let Some(index) = index else {
         return Ok(Effect::NotThere("there was no such index before it was sent".to_owned()));

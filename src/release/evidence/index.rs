@@ -1,4 +1,4 @@
-//! An index as the catalog has it.
+//! Indexes as recorded in the catalog.
 
 use super::names::oid;
 use crate::database::{DatabaseError, Session, Table};
@@ -9,18 +9,18 @@ pub(super) struct Relation {
     pub oid: u32,
     /// Its schema and name, quoted where SQL needs it.
     pub name: String,
-    /// `None` for what is no index.
+    /// `None` if the relation is not an index.
     pub index: Option<Index>,
 }
 
-/// What makes it an index.
+/// The index properties of a relation.
 #[derive(Debug)]
 pub(super) struct Index {
     /// Its table.
     pub table: u32,
     /// Valid, ready and live: queries use it and writers keep it.
     pub valid: bool,
-    /// The statement that would make it.
+    /// The statement that would create it.
     pub definition: String,
 }
 
@@ -36,8 +36,8 @@ pub(super) fn by_oid(session: &mut dyn Session, oid: u32) -> Result<Option<Relat
     )?)
 }
 
-/// What has this name in the schema of a table: indexes stand where their tables are. The server cuts a long name, in
-/// its own encoding.
+/// The relation of this name in a table's schema; an index is in its table's schema. The server
+/// truncates a long name in its own encoding.
 pub(super) fn beside(session: &mut dyn Session, table: u32, name: &str) -> Result<Option<Relation>, DatabaseError> {
     read(session.query(
         "select c.oid::text, pg_catalog.format('%I.%I', n.nspname, c.relname), i.indrelid::text,

@@ -1,5 +1,5 @@
-//! How names are looked up and written. A name of the release means what it means under the release's `search_path`;
-//! everything else is asked under pgseal's own, where nobody's operators stand before the server's.
+//! Name lookup and quoting. Names in the release resolve under the release's `search_path`. All
+//! other queries use pgseal's own path, where no user's operators precede the server's.
 
 use crate::database::{DatabaseError, Session};
 use crate::release::settings::{OWN_PATH, quoted};
@@ -9,13 +9,13 @@ use psql_script::ObjectName;
 pub(super) fn relation(session: &mut dyn Session, name: &ObjectName) -> Result<Option<u32>, DatabaseError> {
     let schema = name.schema.as_ref().map(|schema| format!("{}.", quoted(schema))).unwrap_or_default();
     let spelled = format!("{schema}{}", quoted(&name.name));
-    // No operator, and no name without its schema: the path here is not ours.
+    // The query uses no operator and no unqualified name, because the path here is not pgseal's.
     let table = session
         .query("select pg_catalog.to_regclass($1)::pg_catalog.oid::pg_catalog.text as oid", &[spelled.as_str()])?;
     table.single().map(oid).transpose()
 }
 
-/// Asks under pgseal's own `search_path`, and puts the caller's back.
+/// Runs queries under pgseal's own `search_path`, then restores the caller's.
 pub(super) fn under_own_path<T, E: From<DatabaseError>>(
     session: &mut dyn Session,
     ask: impl FnOnce(&mut dyn Session) -> Result<T, E>,

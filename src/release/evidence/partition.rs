@@ -1,5 +1,6 @@
-//! ALTER TABLE ... DETACH PARTITION ... CONCURRENTLY: the partition is marked as going, which is committed; then it goes.
-//! What ends between the two has to be finished, and can't be taken back.
+//! ALTER TABLE ... DETACH PARTITION ... CONCURRENTLY: the server marks the partition as pending and
+//! commits, then detaches it. An interruption between the two must be finished and cannot be
+//! undone.
 
 use super::answer::{Before, Effect, Refused};
 use super::names::first_column;
@@ -7,7 +8,7 @@ use crate::database::{DatabaseError, Session};
 use crate::release::settings::quoted;
 use psql_script::ObjectName;
 
-/// Refuses while a partition of the same table is on its way out: the server allows one at a time.
+/// Refuses while another partition of the table is being detached: the server allows one at a time.
 pub(super) fn before(
     session: &mut dyn Session,
     parent: Option<u32>,
@@ -34,7 +35,7 @@ pub(super) fn before(
     Ok(Before::Detach { parent, partition, attached })
 }
 
-/// That it is no partition of the table any more.
+/// Confirms that it is no longer a partition of the table.
 pub(super) fn confirm(
     session: &mut dyn Session,
     parent: Option<u32>,
@@ -47,7 +48,7 @@ pub(super) fn confirm(
     }
 }
 
-/// Attached, detached in part, or detached.
+/// Finds whether the partition is attached, partly detached or detached.
 pub(super) fn find(
     session: &mut dyn Session,
     parent: Option<u32>,
@@ -74,7 +75,7 @@ struct State {
     parent: u32,
     /// Its schema and name, quoted where SQL needs it.
     name: String,
-    /// Whether it is detached in part. PostgreSQL 13 knows no such thing.
+    /// Whether it is partly detached. PostgreSQL 13 has no such state.
     pending: bool,
 }
 

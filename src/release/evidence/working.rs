@@ -1,14 +1,16 @@
-//! Which server process still works on a statement. A client that was killed leaves its process behind: for half a second
-//! where the server looks after its clients (`client_connection_check_interval`, PostgreSQL 14), else to the statement's end.
+//! Server processes that still execute a statement. A killed client leaves its process running: for
+//! half a second where the server checks its clients (`client_connection_check_interval`,
+//! PostgreSQL 14), otherwise until the statement ends.
 
 use super::names::list;
 use crate::database::{DatabaseError, Session};
 
-/// A process other than this session's that runs `sql`, whoever's; or one of pgseal's that holds or wants on one of the
-/// tables the lock of statements that work CONCURRENTLY. Every session of pgseal's begins with a name that begins with
-/// `pgseal`, whatever the operator calls it; a script may call itself otherwise.
+/// Finds a process of any user, other than this session's, that runs `sql`. Also finds a pgseal
+/// process that holds or awaits, on one of the tables, the lock of CONCURRENTLY statements. The
+/// application name of every pgseal session begins with `pgseal`, regardless of the operator's name
+/// for it; a script may set another name.
 pub(super) fn on(session: &mut dyn Session, sql: &str, tables: &[u32]) -> Result<Option<String>, DatabaseError> {
-    // The server keeps the beginning of a long text only (`track_activity_query_size`).
+    // The server keeps only the beginning of a long text (`track_activity_query_size`).
     let found = session.query(
         "select pg_catalog.format('server process %s still works on it, since %s', a.pid,
                     coalesce(pg_catalog.to_char(a.query_start, 'YYYY-MM-DD HH24:MI:SS TZ'), 'unknown'))
@@ -25,8 +27,9 @@ pub(super) fn on(session: &mut dyn Session, sql: &str, tables: &[u32]) -> Result
     Ok(found.single().map(str::to_owned))
 }
 
-/// Anybody's process that holds this lock on one of the tables: what is INVALID may be its work, and valid soon. The
-/// server's own (autovacuum, which has no user) hold it too, and build nothing.
+/// Finds a process of any user that holds this lock on one of the tables. It may be building the
+/// INVALID index, which may become valid soon. The server's own processes (autovacuum, which has no
+/// user) also hold the lock but build nothing.
 pub(super) fn holder(session: &mut dyn Session, tables: &[u32]) -> Result<Option<String>, DatabaseError> {
     let found = session.query(
         "select pg_catalog.format('server process %s (%s of %s) works on the table', a.pid,
