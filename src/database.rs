@@ -1,4 +1,5 @@
-//! The port: what a run needs of a database. `postgres/` is the adapter; nothing below it knows the protocol.
+//! The database port: the operations that a run needs. `postgres/` is the adapter; only it knows
+//! the protocol.
 
 use std::fmt;
 use std::io::Read;
@@ -6,95 +7,101 @@ use std::time::Duration;
 
 /// Opens sessions to the one database that the operator named.
 pub trait Connect: Sync {
-    /// A new session of its own; dropping it closes it. Where several hosts are named, the first session chooses one, and
-    /// all later ones go to the same; only [`Purpose::Resolve`] may look at the others.
+    /// Opens a new session; dropping it closes it. With several hosts, the first session chooses
+    /// one and all later sessions use the same host. Only [`Purpose::Resolve`] may try the others.
     fn connect(&self, purpose: Purpose) -> Result<Box<dyn Session>, DatabaseError>;
 }
 
-/// What a session is for.
+/// The purpose of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Reads: every transaction in it is read-only from the start.
+    /// Reads: every transaction is read-only from the start.
     Read,
-    /// Asks gates and probes, read-only, as the gate role: the one that the operator named for it, else that of the others.
+    /// Queries gates and probes, read-only, as the gate role. Default: the role of the other
+    /// sessions.
     Ask,
-    /// Runs a release, or rolls it back.
+    /// Runs or rolls back a release.
     Write,
-    /// Asks, read-only, what came of a COMMIT: after a failover that may be another of the hosts that were named.
+    /// Queries, read-only, the outcome of a COMMIT. After a failover, another named host may
+    /// answer.
     Resolve,
 }
 
-/// Stops what a session is doing, from another thread.
+/// Cancels a session's current statement from another thread.
 pub trait Cancel: Send + Sync {
-    /// Asks the server to cancel the statement that runs now, on a connection of its own. Whether it was in time shows in
-    /// the statement's own answer.
+    /// Asks the server, on a separate connection, to cancel the running statement. The statement's
+    /// own result shows whether the cancellation was in time.
     fn cancel(&self) -> Result<(), DatabaseError>;
 }
 
-/// A connection.
+/// A database connection.
 pub trait Session {
-    /// Sends exactly one statement by the extended protocol, in which the server itself refuses two (PostgreSQL manual,
-    /// "Extended Query"), and drops the rows it returns. Gives the number of rows that the server reported.
+    /// Executes exactly one statement and drops its rows; returns the reported row count. Uses the
+    /// extended protocol, in which the server refuses two statements (PostgreSQL manual, "Extended
+    /// Query").
     fn execute(&mut self, sql: &str) -> Result<u64, DatabaseError>;
 
-    /// Several statements of pgseal's own in one message. Never foreign text.
+    /// Executes several of pgseal's own statements in one message. Never foreign text.
     fn batch(&mut self, sql: &str) -> Result<(), DatabaseError>;
 
-    /// As [`Session::batch`], and doesn't wait: the next call fails where the statements do. Only inside a transaction block, so
-    /// that the server then refuses what comes behind them.
+    /// Like [`Session::batch`], but does not wait: if the statements fail, the next call fails.
+    /// Only inside a transaction block, so that the server refuses the statements after them.
     fn batch_ahead(&mut self, sql: &str) -> Result<(), DatabaseError>;
 
     /// `server_version_num`: 150018 is 15.18.
     fn server_version_num(&self) -> u32;
 
-    /// The process of the server that answers here (`pg_backend_pid()`), as the session's start proved it.
+    /// The server process of this session (`pg_backend_pid()`), as proved at the session's start.
     fn process(&self) -> u32;
 
-    /// Who began the session, and where. A session keeps it, whatever its scripts set.
+    /// The session's initial database and roles. Scripts cannot change this record.
     fn identity(&self) -> &Identity;
 
-    /// As [`Session::execute`], with parameters for `$1`, `$2`, ... in the server's text form; the server finds their
-    /// types.
+    /// Like [`Session::execute`], with parameters for `$1`, `$2`, ... in the server's text form.
+    /// The server infers their types.
     fn execute_with(&mut self, sql: &str, parameters: &[String]) -> Result<u64, DatabaseError>;
 
-    /// The rows of exactly one statement as text, whatever kind of statement it is. The server parses it first by the
-    /// extended protocol, which proves that it is one; more than `limit` rows are [`DatabaseError::Unsound`].
+    /// Returns the rows of exactly one statement of any kind as text. The server first parses it by
+    /// the extended protocol, which proves that it is one. More than `limit` rows are
+    /// [`DatabaseError::Unsound`].
     fn rows(&mut self, sql: &str, limit: usize) -> Result<Table, DatabaseError>;
 
-    /// Puts several statements on the way in one message (PostgreSQL manual, "Multiple Statements in a Simple Query") and
-    /// doesn't wait. Only inside a transaction block, and only for texts whose boundaries no setting can move. Other calls
-    /// have to wait until every batch is received.
+    /// Sends several statements in one message without waiting (PostgreSQL manual, "Multiple
+    /// Statements in a Simple Query"). Only inside a transaction block, and only for texts whose
+    /// boundaries no setting can move. Receive every batch before any other call.
     fn send_batch(&mut self, sql: &str) -> Result<(), DatabaseError>;
 
-    /// The answer to the oldest batch that is on the way.
+    /// Receives the result of the oldest in-flight batch.
     fn receive_batch(&mut self) -> Result<BatchAnswer, DatabaseError>;
 
-    /// Sends `COPY ... FROM STDIN` and its data, chunk by chunk. When reading fails, the COPY fails too.
+    /// Sends `COPY ... FROM STDIN` and its data, chunk by chunk. A read error fails the COPY.
     fn copy_in(&mut self, sql: &str, data: &mut dyn Read) -> Result<u64, DatabaseError>;
 
-    /// Runs `COPY ... TO STDOUT` and drops the data. Gives its size in bytes.
+    /// Runs `COPY ... TO STDOUT` and drops the data. Returns its size in bytes.
     fn copy_out(&mut self, sql: &str) -> Result<u64, DatabaseError>;
 
-    /// Parses, analyses and rewrites a statement without planning or running it. Gives the columns it would return.
+    /// Parses, analyses and rewrites a statement without planning or running it. Returns its result
+    /// columns.
     fn analyse(&mut self, sql: &str) -> Result<Vec<Column>, DatabaseError>;
 
-    /// The rows of one SELECT as text: opens it as a cursor (`DECLARE ... NO SCROLL CURSOR FOR`), so that the server
-    /// accepts one plain SELECT and nothing else, and fetches at most `limit` rows. Must be inside a transaction.
+    /// Returns at most `limit` rows of one SELECT as text, inside a transaction. Uses a cursor
+    /// (`DECLARE ... NO SCROLL CURSOR FOR`), so the server accepts only one plain SELECT.
     fn select(&mut self, sql: &str, limit: usize) -> Result<Table, DatabaseError>;
 
-    /// Opens one SELECT as a cursor (`DECLARE ... NO SCROLL CURSOR FOR`), and waits until that is done. The server parses it once,
-    /// by the simple protocol: not for a text that [`Session::analyse`] has not proved to be one statement. Must be inside a
-    /// transaction.
+    /// Opens a cursor (`DECLARE ... NO SCROLL CURSOR FOR`) for one SELECT and waits, inside a
+    /// transaction. The server parses it once, by the simple protocol: [`Session::analyse`] must
+    /// first prove that the text is one statement.
     fn open_cursor(&mut self, sql: &str) -> Result<(), DatabaseError>;
 
-    /// At most `limit` rows of that cursor, as text, and closes it.
+    /// Returns at most `limit` rows of the open cursor as text, and closes it.
     fn fetch(&mut self, limit: usize) -> Result<Table, DatabaseError>;
 
-    /// The rows of a query of pgseal's own, with text parameters for `$1`, `$2`, ... Never foreign text as `sql`.
+    /// Returns the rows of a pgseal query, with text parameters for `$1`, `$2`, ... `sql` is never
+    /// foreign text.
     fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError>;
 
-    /// As [`Session::query`], with parameters of other types too. A query that the session executes `again` is kept prepared by
-    /// the server: not where a script runs that could deallocate it.
+    /// Like [`Session::query`], also with parameters of other types. `again` keeps the query
+    /// prepared on the server: not where scripts run, which could deallocate it.
     fn query_with(
         &mut self,
         sql: &'static str,
@@ -102,35 +109,36 @@ pub trait Session {
         again: bool,
     ) -> Result<Table, DatabaseError>;
 
-    /// Parses and rewrites one statement, and keeps it for [`Session::execute_kept`] in the place of the one before.
+    /// Parses and rewrites one statement for [`Session::execute_kept`]; replaces the previous one.
     fn keep(&mut self, sql: &str) -> Result<(), DatabaseError>;
 
-    /// Executes the kept statement, and drops its rows. The server parses it again where it invalidated it since: when what it reads
-    /// was altered (PostgreSQL manual, "PREPARE").
+    /// Executes the kept statement and drops its rows. The server parses it again if an object that
+    /// it uses was altered (PostgreSQL manual, "PREPARE").
     fn execute_kept(&mut self) -> Result<(), DatabaseError>;
 
-    /// Stops what this session is doing, from another thread.
+    /// Returns a handle that cancels this session's statement from another thread.
     fn canceller(&self) -> Box<dyn Cancel>;
 
-    /// How long the server may be silent, and take nothing, while an answer is awaited; then the connection counts as lost.
-    /// A network that swallows packets would otherwise never be noticed. The answer to a batch is waited for as often as it
-    /// has statements, up to an hour.
+    /// Limits how long the server may send nothing, and accept nothing, while a response is due;
+    /// then the connection counts as lost. Detects networks that drop packets. For a batch, the
+    /// limit is multiplied by its number of statements, up to an hour.
     fn set_patience(&mut self, patience: Duration);
 
-    /// How long the answer to one statement may take as a whole, whatever the server says meanwhile: a server or proxy that
-    /// says something every few seconds is never silent. It does not count for batches. For what the server must have ended
-    /// by then; [`Session::set_patience`] lifts it.
+    /// Limits the total time of one statement, but not of a batch: a server or proxy that sends
+    /// something every few seconds is never silent. For statements that the server must have ended
+    /// by then. [`Session::set_patience`] removes the limit.
     fn set_deadline(&mut self, limit: Duration);
 
-    /// Notices and warnings since the last call, oldest first.
+    /// Returns notices and warnings since the last call, oldest first.
     fn notices(&mut self) -> Vec<Notice>;
 
-    /// What no longer is as the session began of the settings that decide how the server reads a text, by what the server
-    /// reported until the last answer (PostgreSQL manual, "Asynchronous Operations"). Asks nothing.
+    /// A parsing setting that differs from the session's start. Sends no query: uses the values
+    /// that the server reported up to its last response (PostgreSQL manual, "Asynchronous
+    /// Operations").
     fn changed_reading(&self) -> Option<ChangedReading>;
 }
 
-/// A parameter of a query of pgseal's own.
+/// A parameter of a pgseal query.
 #[derive(Clone, Copy, Debug)]
 pub enum Parameter<'a> {
     /// `text`
@@ -139,36 +147,36 @@ pub enum Parameter<'a> {
     Oids(&'a [u32]),
 }
 
-/// `standard_conforming_strings` or `client_encoding`, where a session does not have it as it began.
+/// A changed `standard_conforming_strings` or `client_encoding`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangedReading {
-    /// The setting.
+    /// The setting's name.
     pub setting: &'static str,
-    /// Its value when the session began.
+    /// Its value at the session's start.
     pub from: &'static str,
-    /// Its value now.
+    /// Its current value.
     pub to: String,
 }
 
-/// What psql's variables tell of a connection; as there, it is asked for once.
+/// Connection properties for psql's variables. Like psql, pgseal queries them once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// The database, `DBNAME`.
     pub database: String,
-    /// The role that logged in, `USER`.
+    /// The login role, `USER`.
     pub user: String,
-    /// The role whose rights the session began with: another one where `ALTER ROLE ... SET role` says so.
+    /// The role in effect at the start; `ALTER ROLE ... SET role` makes it differ from `user`.
     pub role: String,
-    /// Whether the server is a standby. One that becomes a primary keeps its sessions.
+    /// Whether the server is a standby. A promoted standby keeps its sessions.
     pub is_standby: bool,
-    /// The server's version as it writes it, `SERVER_VERSION_NAME`: `15.18 (Debian 15.18-0+deb12u1)`.
+    /// The server's version text, `SERVER_VERSION_NAME`: `15.18 (Debian 15.18-0+deb12u1)`.
     pub server_version: String,
 }
 
-/// A column that a statement would return.
+/// A result column of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
-    /// Its name.
+    /// The column's name.
     pub name: String,
     /// Whether its type is `boolean`.
     pub is_boolean: bool,
@@ -183,14 +191,14 @@ impl fmt::Display for ChangedReading {
 /// Rows in the server's text form; `None` is NULL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
-    /// Names of the columns.
+    /// Column names.
     pub columns: Vec<String>,
-    /// Values by row, as many as columns.
+    /// Values by row, one per column.
     pub rows: Vec<Vec<Option<String>>>,
 }
 
 impl Table {
-    /// The value of the only row's only column.
+    /// Returns the value of a table with one row and one column.
     pub fn single(&self) -> Option<&str> {
         match self.rows.as_slice() {
             [row] if row.len() == 1 => row[0].as_deref(),
@@ -199,144 +207,144 @@ impl Table {
     }
 }
 
-/// How a batch ended.
+/// The result of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatchAnswer {
-    /// Rows that the server reported, by statement; statements behind the one that failed are not there. After a syntax
-    /// error anywhere in the message none is.
+    /// Reported row counts of the completed statements, up to the first failure. Empty after a
+    /// syntax error anywhere in the message.
     pub rows: Vec<u64>,
-    /// What the server refused. Its position counts characters of the whole message.
+    /// The server's error. Its position counts characters of the whole message.
     pub error: Option<Box<ServerError>>,
 }
 
-/// Something the server says beside its answers.
+/// A notice or warning from the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// How many statements of the batch were complete when it was said; 0 outside of batches.
+    /// Number of batch statements completed before the notice; 0 outside of batches.
     pub statement: usize,
     /// `NOTICE`, `WARNING`, ...
     pub severity: String,
-    /// The text.
+    /// The primary message.
     pub message: String,
-    /// More about it.
+    /// The `DETAIL` field.
     pub detail: Option<String>,
-    /// The server's advice.
+    /// The `HINT` field.
     pub hint: Option<String>,
     /// The call stack of functions.
     pub context: Option<String>,
-    /// The server's own function that said it (PostgreSQL manual, "Error and Notice Message Fields"), which no function in SQL or
-    /// PL/pgSQL can name.
+    /// The server's source function that sent it (PostgreSQL manual, "Error and Notice Message
+    /// Fields"). SQL and PL/pgSQL functions cannot forge it.
     pub routine: Option<String>,
 }
 
 impl Notice {
-    /// Bytes of its texts.
+    /// Returns the total size of its texts in bytes.
     pub fn size(&self) -> usize {
         let texts = [&self.detail, &self.hint, &self.context];
         self.message.len() + texts.into_iter().flatten().map(String::len).sum::<usize>()
     }
 }
 
-/// Why the database did not do what it was asked.
+/// A failed database operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseError {
-    /// The server refused; the connection lives.
+    /// The server refused the request; the connection stays usable.
     Server(Box<ServerError>),
-    /// The server refused: the role may not read the ledger.
+    /// The server refused because the role may not read the ledger.
     LedgerDenied(Box<ServerError>),
-    /// The connection could not be made, or is lost; whether the last request was carried out is not known.
+    /// The connection failed or was lost. The outcome of the last request is unknown.
     Connection(ConnectionError),
-    /// The server answered, and the answer can't be relied on.
+    /// The server's response is unreliable.
     Unsound(Unsound),
 }
 
-/// No connection.
+/// A connection failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionError {
-    /// The reason.
+    /// The kind of failure.
     pub kind: ConnectionKind,
-    /// The reason in words.
+    /// The reason as text.
     pub message: String,
 }
 
-/// The reason that there is no connection.
+/// The kind of a connection failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionKind {
-    /// Name, address or server did not answer, or the server refused.
+    /// Name resolution, address or server did not respond, or the server refused.
     Unreachable,
-    /// The server asks for a password, and none is known.
+    /// The server requires a password, and none is known.
     Password,
-    /// TLS is missing, or the certificate does not hold.
+    /// TLS is missing, or the certificate is invalid.
     Tls,
-    /// A connection ended, and the reason is known.
+    /// The connection ended for a known reason.
     Lost,
-    /// A connection ended without a word.
+    /// The connection ended without a message.
     Closed,
 }
 
-/// An answer that can't be relied on.
+/// An unreliable response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsound {
-    /// The kind of answer.
+    /// The kind of response.
     pub kind: UnsoundKind,
-    /// The reason in words.
+    /// The reason as text.
     pub message: String,
 }
 
-/// The kind of an answer that can't be relied on.
+/// The kind of an unreliable response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnsoundKind {
     /// A connection pooler answers in the server's place.
     Pooler,
     /// A superuser's session begins as another role.
     OtherRole,
-    /// The ledger is not as pgseal makes it.
+    /// The ledger differs from the schema that pgseal creates.
     Ledger,
-    /// More rows than the caller takes.
+    /// More rows than the caller's limit.
     TooManyRows,
-    /// An answer without sense, or not to what was asked.
+    /// A malformed response, or one that does not match the request.
     Answer,
 }
 
-/// An error of the server, field by field (PostgreSQL manual, "Error and Notice Message Fields").
+/// A server error, field by field (PostgreSQL manual, "Error and Notice Message Fields").
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerError {
     /// SQLSTATE.
     pub code: String,
-    /// The text.
+    /// The primary message.
     pub message: String,
-    /// More about it.
+    /// The `DETAIL` field.
     pub detail: Option<String>,
-    /// The server's advice.
+    /// The `HINT` field.
     pub hint: Option<String>,
     /// The call stack of functions.
     pub context: Option<String>,
-    /// The character of the statement it is about, from 1.
+    /// The error position: a character of the statement, from 1.
     pub position: Option<u32>,
 }
 
 impl DatabaseError {
-    /// A connection that could not be made.
+    /// Creates the error of a failed connection attempt.
     pub fn unreachable(message: impl Into<String>) -> Self {
         Self::Connection(ConnectionError { kind: ConnectionKind::Unreachable, message: message.into() })
     }
 
-    /// A connection that ended.
+    /// Creates the error of a lost connection.
     pub fn lost(message: impl Into<String>) -> Self {
         Self::Connection(ConnectionError { kind: ConnectionKind::Lost, message: message.into() })
     }
 
-    /// An answer that can't be relied on.
+    /// Creates the error of an unreliable response.
     pub fn unsound(message: impl Into<String>) -> Self {
         Self::Unsound(Unsound { kind: UnsoundKind::Answer, message: message.into() })
     }
 
-    /// A ledger that is not as pgseal makes it.
+    /// Creates the error of a ledger that differs from pgseal's schema.
     pub fn ledger(message: impl Into<String>) -> Self {
         Self::Unsound(Unsound { kind: UnsoundKind::Ledger, message: message.into() })
     }
 
-    /// SQLSTATE, if the server answered.
+    /// Returns the SQLSTATE of a server error.
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Server(error) | Self::LedgerDenied(error) => Some(&error.code),
