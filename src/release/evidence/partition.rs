@@ -8,7 +8,7 @@ use crate::database::{DatabaseError, Session};
 use crate::release::settings::quoted;
 use psql_script::ObjectName;
 
-/// Refuses while another partition of the table is being detached: the server allows one at a time.
+/// Refuses while a partition of the table is being detached: the server allows one at a time.
 pub(super) fn before(
     session: &mut dyn Session,
     parent: Option<u32>,
