@@ -1,5 +1,5 @@
-//! The database port: the operations that a run needs. `postgres/` is the adapter; only it knows
-//! the protocol.
+//! The database port: the operations that a run needs. `postgres/` is the adapter; nothing below
+//! it knows the protocol.
 
 use std::fmt;
 use std::io::Read;
@@ -17,8 +17,8 @@ pub trait Connect: Sync {
 pub enum Purpose {
     /// Reads: every transaction is read-only from the start.
     Read,
-    /// Queries gates and probes, read-only, as the gate role. Default: the role of the other
-    /// sessions.
+    /// Queries gates and probes, read-only, as the gate role that the operator named. Default: the
+    /// role of the other sessions.
     Ask,
     /// Runs or rolls back a release.
     Write,
@@ -233,7 +233,7 @@ pub struct Notice {
     /// The call stack of functions.
     pub context: Option<String>,
     /// The server's source function that sent it (PostgreSQL manual, "Error and Notice Message
-    /// Fields"). SQL and PL/pgSQL functions cannot forge it.
+    /// Fields"). SQL and PL/pgSQL functions cannot set it.
     pub routine: Option<String>,
 }
 
