@@ -1,6 +1,6 @@
 //! Files that are there whole or not at all, also after a crash: write aside, fsync, rename, fsync the directory.
 
-mod below;
+mod dir_handle;
 mod reserved;
 mod scratch;
 
@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustix::fs::{self, Dir, Mode, Stat};
 use tempfile::{Builder, NamedTempFile};
 
-pub use below::{Below, is_link};
+pub use dir_handle::{DirHandle, is_link};
 pub use reserved::{Reserved, by_descriptor, reserve};
 pub use scratch::Scratch;
 
@@ -26,14 +26,14 @@ const PUBLIC: u32 = 0o666;
 /// Writes a file, replacing the one that was there; who may read it stays as it was. After an error the old one is as it
 /// was.
 pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let aside = write_aside(path, fs::stat(path).ok().as_ref(), write)?;
+    let aside = write_temp(path, fs::stat(path).ok().as_ref(), write)?;
     aside.persist(path).map_err(|error| error.error)?;
     sync_dir(path)
 }
 
 /// Writes a file that must not exist yet.
 pub fn create_new(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let aside = write_aside(path, None, write)?;
+    let aside = write_temp(path, None, write)?;
     aside.persist_noclobber(path).map_err(|error| error.error)?;
     sync_dir(path)
 }
@@ -88,7 +88,7 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
 }
 
 /// What will replace `old`, or be new.
-fn write_aside(
+fn write_temp(
     path: &Path,
     old: Option<&Stat>,
     write: impl FnOnce(&mut File) -> io::Result<()>,
@@ -96,7 +96,7 @@ fn write_aside(
     if !parent(path).is_dir() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "its directory does not exist"));
     }
-    let permissions = Permissions::from_mode(mode_aside(old));
+    let permissions = Permissions::from_mode(temp_mode(old));
     let mut aside = Builder::new().prefix(".pgseal-").permissions(permissions).tempfile_in(parent(path))?;
     write(aside.as_file_mut())?;
     give_to_owner(aside.as_file(), old)?;
@@ -106,7 +106,7 @@ fn write_aside(
 
 /// With which a file is made that will replace `old`, or be new: nobody reads what the old one wouldn't let them read, also
 /// while it is written.
-fn mode_aside(old: Option<&Stat>) -> u32 {
+fn temp_mode(old: Option<&Stat>) -> u32 {
     if old.is_some() { 0o600 } else { PUBLIC }
 }
 

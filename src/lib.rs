@@ -15,7 +15,7 @@
 pub mod cli;
 pub mod postgres;
 pub mod audit;
-pub mod matrix;
+pub mod readiness;
 pub mod release;
 pub mod lint;
 pub mod bundle;

@@ -1,6 +1,6 @@
 //! The trust root and times of an audit.
 
-use crate::trust::{TrustRoot, When};
+use crate::trust::{JudgedAt, TrustRoot};
 use pgseal_verify::format::timestamp::Timestamp;
 
 /// The trust root and times of an audit.
@@ -15,12 +15,12 @@ pub struct Judge<'r> {
 
 impl Judge<'_> {
     /// The requested time: a signature counts from its proven time on.
-    pub fn then(&self) -> When {
-        When::AsOf(self.as_of)
+    pub fn then(&self) -> JudgedAt {
+        JudgedAt::AsOf(self.as_of)
     }
 
     /// The present, as for an action about to happen.
-    pub fn now(&self) -> When {
-        When::At(self.now)
+    pub fn now(&self) -> JudgedAt {
+        JudgedAt::At(self.now)
     }
 }

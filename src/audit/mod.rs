@@ -5,7 +5,7 @@
 //! Place -> Found -> Finding -> across the archive -> Report
 //! ```
 
-pub mod across;
+pub mod cross_checks;
 #[cfg(feature = "parquet")]
 pub mod columns;
 pub mod facts;

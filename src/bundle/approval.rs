@@ -14,7 +14,7 @@ use pgseal_verify::format::timestamp::Timestamp;
 
 /// A person's decision about a release.
 #[derive(Clone, Debug)]
-pub struct Word {
+pub struct AttestationDraft {
     /// Approval or withdrawal.
     pub decision: Decision,
     /// Role of the signer.
@@ -30,8 +30,8 @@ pub struct Word {
 }
 
 /// The canonical statement of a decision, to sign.
-pub fn statement(manifest: &Manifest, id: ReleaseId, word: Word) -> Result<Vec<u8>, JsonError> {
-    let Word { decision, role, apr, at, expires, reason } = word;
+pub fn statement(manifest: &Manifest, id: ReleaseId, word: AttestationDraft) -> Result<Vec<u8>, JsonError> {
+    let AttestationDraft { decision, role, apr, at, expires, reason } = word;
     let (release, target) = (manifest.release.clone(), manifest.target.clone());
     json::to_canonical(&ApprovalStatement {
         subject: subject(manifest, id),

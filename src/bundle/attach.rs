@@ -11,9 +11,9 @@ use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::format::trust_document::KeyStatus;
 
 use super::add::{AddError, Addition};
-use super::untrusted::{Added, MalformedError};
+use super::untrusted::{Attestations, MalformedError};
 use super::{AuthenticateError, UntrustedBundle};
-use crate::trust::added::{AddedStatement, ClaimedStatement};
+use crate::trust::attestations::{Attestation, ClaimedStatement};
 use crate::trust::evidence::{ClaimedToken, Proofs, TokenError};
 use crate::trust::root::{ClaimedSignature, name};
 use crate::trust::timestamp::{self, TimestampError};
@@ -84,7 +84,7 @@ impl Item {
             return Ok(Self::Signature(signature));
         }
         if bytes.starts_with(b"pgseal\0") {
-            return Ok(Self::Approvals(Added::parse(Box::new(InMemory(bytes.into())))?.statements));
+            return Ok(Self::Approvals(Attestations::parse(Box::new(InMemory(bytes.into())))?.statements));
         }
         if timestamp::looks_like_one(&bytes) {
             return Ok(Self::Token(timestamp::canonical(&bytes)?));
@@ -133,8 +133,8 @@ impl AttachmentValidator<'_> {
         match self.root {
             None => claimed.claims_to_be_about(self.id()).map_err(AuthenticateError::from)?,
             Some(root) => {
-                if let AddedStatement::Approval(approval) =
-                    root.added(&claimed, self.id()).map_err(AuthenticateError::from)?
+                if let Attestation::Approval(approval) =
+                    root.attestation(&claimed, self.id()).map_err(AuthenticateError::from)?
                 {
                     approval.shows(&self.bundle.claimed_release()?.predicate).map_err(AuthenticateError::from)?;
                 }
@@ -182,7 +182,7 @@ impl AttachmentValidator<'_> {
             Addition::Signature(_) | Addition::Token(_) => None,
         });
         let mut statements: Vec<&ClaimedStatement> = Vec::new();
-        for added in new.chain(&self.bundle.claimed_added().statements) {
+        for added in new.chain(&self.bundle.claimed_attestations().statements) {
             if statements.iter().all(|later| later.key != added.key) {
                 statements.push(added);
             }
@@ -251,7 +251,7 @@ impl AttachmentValidator<'_> {
             Addition::Token(token) => Some(token),
             Addition::Signature(_) | Addition::Statement(_) => None,
         });
-        let mut known = new.chain(&self.bundle.claimed_added().tokens).filter(|(known, _)| known == key);
+        let mut known = new.chain(&self.bundle.claimed_attestations().tokens).filter(|(known, _)| known == key);
         if known.any(|known| matches!(proves(known), Ok(true))) {
             return Err(AttachError::Stamped(*key));
         }

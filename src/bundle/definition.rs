@@ -12,7 +12,7 @@ use super::{checker, lint};
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::limits;
-use pgseal_verify::words::count;
+use pgseal_verify::plural::count;
 
 /// A release directory that packs. Its manifest lacks only the list of files, which packing adds.
 pub struct Definition {

@@ -2,7 +2,7 @@
 //! before each statement is sent.
 
 use psql_script::{
-    Changed, Copy, Inspection, Means, Outside, SessionChange, Statement, Then, outside, parts, session_only,
+    Changed, Copy, Inspection, Means, NonTransactional, SessionChange, Statement, Then, classify, parts, session_only,
 };
 
 /// Kind of script that contains a statement.
@@ -103,7 +103,7 @@ fn transaction_control(place: Place, inspection: &Inspection) -> Option<Refusal>
 
 fn outside_transaction(place: Place, sql: &str, inspection: &Inspection) -> Option<Refusal> {
     if place == Place::Steps {
-        let Some(Outside::Unknown(what)) = outside(sql) else { return None };
+        let Some(NonTransactional::Unknown(what)) = classify(sql) else { return None };
         return Some(Refusal {
             rule: "unknown-outcome",
             why: format!("after a crash nobody could find out how this ended: {what}"),
@@ -120,11 +120,17 @@ fn outside_transaction(place: Place, sql: &str, inspection: &Inspection) -> Opti
 }
 
 fn instead_in_rollback(sql: &str) -> &'static str {
-    match outside(sql) {
-        Some(Outside::CreateIndex { .. }) => "a rollback is one transaction: CREATE INDEX without CONCURRENTLY",
-        Some(Outside::DropIndex { .. }) => "a rollback is one transaction: DROP INDEX IF EXISTS without CONCURRENTLY",
-        Some(Outside::Detach { .. }) => "a rollback is one transaction: DETACH PARTITION without CONCURRENTLY",
-        Some(Outside::Reindex { .. }) => "a rollback is one transaction: REINDEX INDEX or TABLE without CONCURRENTLY",
+    match classify(sql) {
+        Some(NonTransactional::CreateIndex { .. }) => {
+            "a rollback is one transaction: CREATE INDEX without CONCURRENTLY"
+        }
+        Some(NonTransactional::DropIndex { .. }) => {
+            "a rollback is one transaction: DROP INDEX IF EXISTS without CONCURRENTLY"
+        }
+        Some(NonTransactional::Detach { .. }) => "a rollback is one transaction: DETACH PARTITION without CONCURRENTLY",
+        Some(NonTransactional::Reindex { .. }) => {
+            "a rollback is one transaction: REINDEX INDEX or TABLE without CONCURRENTLY"
+        }
         _ => {
             "a rollback is one transaction: leave it out, and let the operator's runbook say what is to be done by hand"
         }

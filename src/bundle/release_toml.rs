@@ -11,11 +11,11 @@ use toml::Spanned;
 use super::problem::Problem;
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::expectation::Expectation;
-use pgseal_verify::format::limits_of_run::RunLimits;
 use pgseal_verify::format::manifest::{
-    Audience, Release, Target, Transaction, Variable, VerifyMode, When, default_search_path,
+    Audience, Release, ReleaseState, Target, Transaction, Variable, VerifyMode, default_search_path,
 };
 use pgseal_verify::format::name::{Name, VariableName};
+use pgseal_verify::format::run_limits::RunLimits;
 use pgseal_verify::format::server_range::ServerRange;
 use pgseal_verify::format::version::Format1;
 
@@ -218,7 +218,7 @@ pub struct VerifyToml {
     /// The psql script.
     pub file: Spanned<EntryPath>,
     /// State in which it must hold.
-    pub state: When,
+    pub state: ReleaseState,
     /// Mode of execution.
     pub mode: VerifyMode,
 }

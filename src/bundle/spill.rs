@@ -32,7 +32,7 @@ impl Spill {
     }
 
     /// Keeps more than a few megabytes in the directory of `path`, which has room for the bundle.
-    pub fn beside(path: &Path) -> Self {
+    pub fn in_dir_of(path: &Path) -> Self {
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Self::new(Some(dir.to_owned()))
     }
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn files_that_are_taken_at_the_same_time_come_back_whole() {
         let dir = tempfile::tempdir().expect("a directory");
-        for spill in [Spill::in_memory(), Spill::beside(&dir.path().join("bundle"))] {
+        for spill in [Spill::in_memory(), Spill::in_dir_of(&dir.path().join("bundle"))] {
             let fill = |byte: u8| {
                 let mut spilling = spill.begin();
                 (0..200).for_each(|_| spilling.write_all(&[byte; 30_001]).expect("room"));

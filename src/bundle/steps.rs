@@ -1,6 +1,6 @@
 //! Classifies the statements of a tier with `transaction = "none"`, each a separate step.
 
-use psql_script::{Inspection, Outside, outside};
+use psql_script::{Inspection, NonTransactional, classify};
 
 /// Execution and recording of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,14 +10,14 @@ pub enum Step {
     /// Runs in a small transaction together with its record, and so exactly once.
     Within,
     /// Runs outside any transaction, between two records.
-    Outside(Outside),
+    NonTransactional(NonTransactional),
 }
 
 /// Classifies a statement. The result is meaningless for one that
 /// [`super::refusal::refused_in_steps`] refuses.
 pub fn step(sql: &str, inspection: &Inspection) -> Step {
-    match outside(sql) {
-        Some(outside) => Step::Outside(outside),
+    match classify(sql) {
+        Some(outside) => Step::NonTransactional(outside),
         None if matches!(inspection.verb.as_str(), "SET" | "RESET") => Step::Setting,
         None => Step::Within,
     }
@@ -29,7 +29,7 @@ impl Step {
         match self {
             Self::Setting => "it runs again, which does no harm",
             Self::Within => "its record commits with it",
-            Self::Outside(outside) => outside.evidence_phrase(),
+            Self::NonTransactional(outside) => outside.evidence_phrase(),
         }
     }
 }
@@ -47,7 +47,7 @@ mod tests {
             ("set role r", Step::Setting),
             ("insert into t values (1)", Step::Within),
             ("alter type t add value 'x'", Step::Within),
-            ("vacuum t", Step::Outside(Outside::Maintenance)),
+            ("vacuum t", Step::NonTransactional(NonTransactional::Maintenance)),
         ] {
             assert_eq!(step(sql, &inspect(sql)), found, "{sql}");
         }

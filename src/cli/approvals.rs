@@ -3,17 +3,17 @@
 use serde_json::Value;
 
 use super::output::escape;
-use crate::trust::added::SignedApproval;
+use crate::trust::attestations::SignedApproval;
 use crate::trust::evidence::Evidence;
 use crate::trust::policy::{self, Tally};
-use crate::trust::{TrustRoot, When};
+use crate::trust::{JudgedAt, TrustRoot};
 use pgseal_verify::format::approval::Decision;
 use pgseal_verify::format::name::AprCode;
 
 pub use crate::trust::policy::tallies;
 
 /// One line about an approval.
-pub fn sentence(root: &TrustRoot, signed: &SignedApproval, when: When) -> String {
+pub fn sentence(root: &TrustRoot, signed: &SignedApproval, when: JudgedAt) -> String {
     let approval = signed.approval();
     let what = match approval.decision {
         Decision::Approve => "approved by",
@@ -37,7 +37,7 @@ pub fn since(evidence: Evidence) -> String {
 }
 
 /// JSON document for one approval.
-pub fn document(root: &TrustRoot, signed: &SignedApproval, when: When) -> Value {
+pub fn document(root: &TrustRoot, signed: &SignedApproval, when: JudgedAt) -> Value {
     let approval = signed.approval();
     let counts = policy::counts(root, signed, None, when);
     serde_json::json!({

@@ -6,19 +6,19 @@ use std::path::PathBuf;
 use super::acknowledged;
 use super::approvals;
 use super::args::{TrustArgs, now, time};
+use super::attestor::{Attestor, look};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, escape};
 use super::points;
 use super::signer::SignerArgs;
-use super::speaker::{Speaker, look};
 use super::tbs::TbsArgs;
 use super::{stage, table};
 use crate::bundle::AuthenticatedBundle;
-use crate::bundle::approval::Word;
+use crate::bundle::approval::AttestationDraft;
 use crate::lint;
-use crate::trust::added::SignedApproval;
-use crate::trust::{KeyId, TrustRoot, When, policy};
+use crate::trust::attestations::SignedApproval;
+use crate::trust::{JudgedAt, KeyId, TrustRoot, policy};
 use pgseal_verify::format::approval::{APR_VARIABLE, Decision};
 use pgseal_verify::format::expectation::Expectation;
 use pgseal_verify::format::manifest::{Audience, Manifest};
@@ -71,8 +71,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return Err(CliError::new(Exit::Usage, format!("--expires {past} is in the past: nothing was approved")));
     }
     let signing = (&args.signer, &args.tbs);
-    let speaker = Speaker::open(&args.file, root.as_ref(), signing, args.output.as_deref(), args.role.as_ref())?;
-    let word = Word {
+    let speaker = Attestor::open(&args.file, root.as_ref(), signing, args.output.as_deref(), args.role.as_ref())?;
+    let word = AttestationDraft {
         decision: Decision::Approve,
         role: speaker.role(),
         apr: args.apr.clone(),
@@ -81,7 +81,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         reason: args.reason.clone(),
     };
     if let Some(root) = &root {
-        policy::admits(root, &manifest.release, id, When::At(at))?;
+        policy::check_policy(root, &manifest.release, id, JudgedAt::At(at))?;
     }
     show(manifest, id, out);
     if let Some(authentic) = &seen.authentic {
@@ -93,7 +93,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     show_word(&word, out);
     confirm(manifest, args.yes.as_deref(), out)?;
-    speaker.speak(manifest, id, word, out)
+    speaker.attest(manifest, id, word, out)
 }
 
 /// Validates `--apr` against the release's variable. No run accepts a code that does not match, so
@@ -152,11 +152,11 @@ fn show(manifest: &Manifest, id: ReleaseId, out: Output) {
 }
 
 /// Prints the signers of the bundle and its earlier approvals.
-fn show_signed(authentic: &AuthenticatedBundle, root: &TrustRoot, word: &Word, out: Output) {
+fn show_signed(authentic: &AuthenticatedBundle, root: &TrustRoot, word: &AttestationDraft, out: Output) {
     for signatory in authentic.signatories() {
         out.line(format!("signed by {}{}", escape(&signatory.owner), approvals::since(signatory.evidence)));
     }
-    let when = When::At(word.at);
+    let when = JudgedAt::At(word.at);
     for signed in authentic.approvals() {
         out.line(approvals::sentence(root, signed, when));
     }
@@ -164,10 +164,10 @@ fn show_signed(authentic: &AuthenticatedBundle, root: &TrustRoot, word: &Word, o
 
 /// Warns about two rules: only the last statement of each key counts, and a run counts only the
 /// approvals for its own code.
-fn warn(authentic: &AuthenticatedBundle, root: &TrustRoot, word: &Word, key: Option<KeyId>, out: Output) {
+fn warn(authentic: &AuthenticatedBundle, root: &TrustRoot, word: &AttestationDraft, key: Option<KeyId>, out: Output) {
     let is_other = |signed: &&SignedApproval| {
         let apr = signed.approval().apr.as_ref();
-        let counts = policy::counts(root, signed, None, When::At(word.at)).is_ok();
+        let counts = policy::counts(root, signed, None, JudgedAt::At(word.at)).is_ok();
         counts && apr.is_some() && apr != word.apr.as_ref()
     };
     let (own, others): (Vec<_>, Vec<_>) =
@@ -187,7 +187,7 @@ fn warn(authentic: &AuthenticatedBundle, root: &TrustRoot, word: &Word, key: Opt
 }
 
 /// Prints the content of the approval before it is signed.
-fn show_word(word: &Word, out: Output) {
+fn show_word(word: &AttestationDraft, out: Output) {
     let apr = word.apr.as_ref().map(|apr| format!(", for {apr}")).unwrap_or_default();
     let until = word.expires.map(|expires| format!(", until {expires}")).unwrap_or_default();
     out.line(format!("you approve as {}{apr}{until}", word.role));

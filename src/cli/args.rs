@@ -1,24 +1,24 @@
 //! Arguments shared by several commands, and their evaluation.
 
+use super::byte_progress::{ByteProgress, Counted};
 use super::connection;
 use super::error::CliError;
 use super::exit::Exit;
 use super::gate_user::GateUserArgs;
 use super::kind::Kind;
-use super::moved::{Counted, Moved};
-use super::output::{Output, shown};
+use super::output::{Output, display_path};
 use super::passphrase;
-use crate::bundle::{Added, AuthenticateError, AuthenticatedBundle, BundleToRun, UntrustedBundle};
+use crate::bundle::{Attestations, AuthenticateError, AuthenticatedBundle, BundleToRun, UntrustedBundle};
 use crate::open_file;
 use crate::parallel::Cores;
 use crate::postgres::Connector;
-use crate::release::event::Aside;
-use crate::release::stop::Stop;
-use crate::release::watched::Watched;
-use crate::trust::added::{AddedError, ClaimedStatement};
-use crate::trust::{PublicKey, SecretKey, TrustRoot, When, store};
+use crate::release::cancellable::CancellableConnector;
+use crate::release::cancellation::CancellationToken;
+use crate::release::event::BackgroundObserver;
+use crate::trust::attestations::{AttestationError, ClaimedStatement};
+use crate::trust::{JudgedAt, PublicKey, SecretKey, TrustRoot, store};
 use clap::Args;
-use pgseal_verify::format::limits_of_run::{RunLimits, TimeLimit};
+use pgseal_verify::format::run_limits::{RunLimits, TimeLimit};
 use pgseal_verify::format::timestamp::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -94,7 +94,7 @@ impl BundleArgs {
     }
 
     /// Opens the bundle once and authenticates it.
-    pub fn authenticate<'r>(&self, root: &'r TrustRoot, when: When) -> Result<AuthenticatedBundle<'r>, CliError> {
+    pub fn authenticate<'r>(&self, root: &'r TrustRoot, when: JudgedAt) -> Result<AuthenticatedBundle<'r>, CliError> {
         authenticate(&self.file, root, when)
     }
 
@@ -105,15 +105,15 @@ impl BundleArgs {
     }
 
     /// Like [`Self::authenticate`], with progress for a command that reads the bundle `times`
-    /// times. Finishing the returned [`Moved`] removes the progress line.
+    /// times. Finishing the returned [`ByteProgress`] removes the progress line.
     pub fn authenticate_shown<'r>(
         &self,
         root: &'r TrustRoot,
-        when: When,
+        when: JudgedAt,
         times: u64,
         out: Output,
-    ) -> Result<(AuthenticatedBundle<'r>, Arc<Moved>), CliError> {
-        let source = open_file::open(&self.file).map_err(|error| unopened(&self.file, &error))?;
+    ) -> Result<(AuthenticatedBundle<'r>, Arc<ByteProgress>), CliError> {
+        let source = open_file::open(&self.file).map_err(|error| open_error(&self.file, &error))?;
         let (source, moved) = Counted::counting(source, &self.file, times, out);
         let about = |error: CliError| error.about(&self.file);
         let untrusted = UntrustedBundle::parse_with(source, &Cores).map_err(|error| about(error.into()))?;
@@ -140,11 +140,11 @@ impl ApprovalArgs {
     pub fn add_to<B>(
         &self,
         mut bundle: B,
-        with: impl Fn(B, &ClaimedStatement) -> Result<B, AddedError>,
+        with: impl Fn(B, &ClaimedStatement) -> Result<B, AttestationError>,
     ) -> Result<B, CliError> {
         for file in self.files()? {
-            let source = open_file::open(&file).map_err(|error| unopened(&file, &error))?;
-            let added = Added::parse(source).map_err(|error| CliError::from(error).about(&file))?;
+            let source = open_file::open(&file).map_err(|error| open_error(&file, &error))?;
+            let added = Attestations::parse(source).map_err(|error| CliError::from(error).about(&file))?;
             for claimed in &added.statements {
                 bundle = with(bundle, claimed)
                     .map_err(|error| CliError::from(AuthenticateError::from(error)).about(&file))?;
@@ -171,11 +171,11 @@ impl ApprovalArgs {
             // An error, so that a withdrawal under another name is never skipped.
             let other = found.iter().find(|path| path.extension().is_none_or(|extension| extension != "approval"));
             if let Some(other) = other {
-                return Err(CliError::new(Exit::Usage, format!("{} is not named *.approval", shown(other)))
+                return Err(CliError::new(Exit::Usage, format!("{} is not named *.approval", display_path(other)))
                     .hint("a directory given by --approval holds approval files and nothing else; or name each file"));
             }
             if found.is_empty() {
-                return Err(CliError::new(Exit::Usage, format!("{} holds no approval", shown(path))));
+                return Err(CliError::new(Exit::Usage, format!("{} holds no approval", display_path(path))));
             }
             files.extend(found);
         }
@@ -184,21 +184,21 @@ impl ApprovalArgs {
 }
 
 /// Opens a bundle once and authenticates it.
-pub fn authenticate<'r>(file: &Path, root: &'r TrustRoot, when: When) -> Result<AuthenticatedBundle<'r>, CliError> {
+pub fn authenticate<'r>(file: &Path, root: &'r TrustRoot, when: JudgedAt) -> Result<AuthenticatedBundle<'r>, CliError> {
     let bundle = open(file)?.authenticate(root, when);
     bundle.map_err(|error| CliError::from(error).about(file))
 }
 
 /// Opens a bundle without authenticating it.
 pub fn open(file: &Path) -> Result<UntrustedBundle, CliError> {
-    let source = open_file::open(file).map_err(|error| unopened(file, &error))?;
+    let source = open_file::open(file).map_err(|error| open_error(file, &error))?;
     UntrustedBundle::parse_with(source, &Cores).map_err(|error| CliError::from(error).about(file))
 }
 
 /// Error for a bundle that cannot be opened. A path that is not a file counts as malformed.
-pub fn unopened(file: &Path, error: &std::io::Error) -> CliError {
+pub fn open_error(file: &Path, error: &std::io::Error) -> CliError {
     match error.kind() {
-        std::io::ErrorKind::InvalidInput => CliError::new(Exit::Malformed, format!("{}: {error}", shown(file)))
+        std::io::ErrorKind::InvalidInput => CliError::new(Exit::Malformed, format!("{}: {error}", display_path(file)))
             .hint("a bundle is a file; `pgseal pack DIR -o FILE` makes one of a directory"),
         _ => CliError::io(file, error),
     }
@@ -260,16 +260,16 @@ impl DatabaseArgs {
 
     /// Connector for a run, cancellable by `stop`, with time limits of at most `signed`. Also
     /// returns the role of the run, if gates use another one.
-    pub fn watched(
+    pub fn cancellable_connector(
         &self,
-        stop: &Stop,
+        stop: &CancellationToken,
         signed: &RunLimits,
         limits: &RunLimits,
-        aside: impl Aside + 'static,
-    ) -> Result<(Watched, Option<String>), CliError> {
+        aside: impl BackgroundObserver + 'static,
+    ) -> Result<(CancellableConnector, Option<String>), CliError> {
         let connect = Arc::new(self.connector()?);
         let runs_as = connect.runs_as().map(str::to_owned);
-        Ok((Watched::new(connect, stop.clone(), signed, limits, Arc::new(aside)), runs_as))
+        Ok((CancellableConnector::new(connect, stop.clone(), signed, limits, Arc::new(aside)), runs_as))
     }
 
     /// Value of `--db`.
@@ -331,7 +331,7 @@ pub struct RetryArgs {
 /// Reads a public key: SPKI PEM or one line in OpenSSH format.
 pub fn public_key(path: &Path) -> Result<PublicKey, CliError> {
     let hint = "`pgseal keygen NAME` writes NAME.pub; ssh-keygen's .pub is good too";
-    let usage = |error: &dyn Display| CliError::new(Exit::Usage, format!("{}: {error}", shown(path))).hint(hint);
+    let usage = |error: &dyn Display| CliError::new(Exit::Usage, format!("{}: {error}", display_path(path))).hint(hint);
     let text = small_text(path).map_err(|error| usage(&error))?;
     PublicKey::from_text(&text).map_err(|error| usage(&error))
 }
@@ -357,7 +357,8 @@ impl PassphraseArgs {
     /// encrypted key.
     pub fn keys(&self, paths: &[PathBuf]) -> Result<Vec<SecretKey>, CliError> {
         let mut reader = self.reader();
-        let read = |path: &PathBuf| SecretKey::read(path, || reader.read(&format!("passphrase of {}: ", shown(path))));
+        let read =
+            |path: &PathBuf| SecretKey::read(path, || reader.read(&format!("passphrase of {}: ", display_path(path))));
         Ok(paths.iter().map(read).collect::<Result<_, _>>()?)
     }
 

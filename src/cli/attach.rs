@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{TrustArgs, now, public_key, unopened};
+use super::args::{TrustArgs, now, open_error, public_key};
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Output, shown};
+use super::output::{Output, display_path};
 use super::rewrite;
 use crate::bundle::add::Addition;
 use crate::bundle::attach::{AttachmentValidator, Item};
@@ -59,7 +59,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         })).collect::<Vec<_>>(),
     }));
     for (path, (kind, key)) in told {
-        out.line(format!("{}: added {} ({kind} by {key})", shown(&args.file), shown(&path)));
+        out.line(format!("{}: added {} ({kind} by {key})", display_path(&args.file), display_path(&path)));
     }
     Ok(Exit::Done)
 }
@@ -77,7 +77,7 @@ fn read(path: &Path) -> Result<Item, CliError> {
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>, CliError> {
-    let source = open_file::open(path).map_err(|error| unopened(path, &error))?;
+    let source = open_file::open(path).map_err(|error| open_error(path, &error))?;
     let most = limits::STATEMENT_BYTES + 1024;
     if source.size() > most {
         return Err(CliError::new(Exit::Malformed, "the file is too large to be added to a bundle").about(path));

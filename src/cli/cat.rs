@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::output::Output;
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::stream::CopyError;
-use crate::trust::When;
+use crate::trust::JudgedAt;
 use pgseal_verify::entry_path::EntryPath;
 
 #[derive(clap::Args, Debug)]
@@ -21,7 +21,7 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.bundle.root()?;
-    let (bundle, moved) = args.bundle.authenticate_shown(&root, When::At(now()), 1, out)?;
+    let (bundle, moved) = args.bundle.authenticate_shown(&root, JudgedAt::At(now()), 1, out)?;
     moved.finish();
     if bundle.size(&args.path).is_some_and(|size| size > IN_MEMORY) && !out.json {
         return large(&bundle, &args.path, out);

@@ -1,21 +1,21 @@
 //! `pgseal check FILE`
 
 use super::args::{BundleArgs, DatabaseArgs, LimitArgs, now};
+use super::database_command::DatabaseCommand;
 use super::error::{self, CliError};
 use super::exit::Exit;
 use super::interrupt::Command;
 use super::kind::Kind;
-use super::ordered::Ordered;
 use super::output::{Output, Paint, escape};
-use super::progress::Beside;
+use super::progress::Notifier;
 use crate::release::check::{self, CheckError, Checked, Seen};
 use crate::release::event::Silent;
-use crate::release::order;
 use crate::release::preflight::PreflightError;
-use crate::trust::When;
-use pgseal_verify::format::manifest::{VerifyMode, When as StateWhen};
+use crate::release::run_context;
+use crate::trust::JudgedAt;
+use pgseal_verify::format::manifest::{ReleaseState as StateWhen, VerifyMode};
 use pgseal_verify::format::receipt::VerifyRecord;
-use pgseal_verify::words::tables_and_sequences;
+use pgseal_verify::plural::tables_and_sequences;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -29,10 +29,10 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.bundle.root()?;
-    let bundle = args.bundle.authenticate(&root, When::At(now()))?;
-    let variables = order::values(bundle.manifest(), &args.database.variables()?, false)?;
+    let bundle = args.bundle.authenticate(&root, JudgedAt::At(now()))?;
+    let variables = run_context::values(bundle.manifest(), &args.database.variables()?, false)?;
     let limits = (&args.limits, &bundle.manifest().limits);
-    let ordered = Ordered::prepare(&args.database, limits, Command::reads("check"), out, Beside::plain(out))?;
+    let ordered = DatabaseCommand::prepare(&args.database, limits, Command::reads("check"), out, Notifier::plain(out))?;
     let order = ordered.order(&bundle, &variables);
     let checked = check::run(&order, &mut Silent);
     if ordered.stop.is_requested() {

@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::output::Output;
 use crate::bundle::diff::diff;
-use crate::trust::When;
+use crate::trust::JudgedAt;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -21,7 +21,7 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load()?;
-    let read = |path| authenticate(path, &root, When::At(now()));
+    let read = |path| authenticate(path, &root, JudgedAt::At(now()));
     let (a, b) = (read(&args.a)?, read(&args.b)?);
     let diff = diff(&a, &b).map_err(|error| CliError::new(Exit::Internal, error))?;
     out.document(&serde_json::json!({ "a": a.release_id(), "b": b.release_id(), "diff": diff }));

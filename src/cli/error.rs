@@ -4,7 +4,7 @@
 pub mod archive;
 pub mod authentic;
 
-use super::escape::{escape, shown};
+use super::escape::{display_path, escape};
 use super::kind::Kind;
 use crate::bundle::definition::DefinitionError;
 use crate::database::{ConnectionKind, DatabaseError, UnsoundKind};
@@ -14,10 +14,10 @@ use crate::release::failure::Failure;
 use crate::release::gate::{GateError, OpenError};
 use crate::release::gate_role::{SUGGESTED, TooMuch};
 use crate::release::lock::LockError;
-use crate::release::order::{MissingScript, VariableError};
 use crate::release::preflight::PreflightError;
 use crate::release::rollback::RollbackError;
 use crate::release::run::RunError;
+use crate::release::run_context::{MissingScript, VariableError};
 use crate::release::target::{TargetError, TargetPart};
 use std::fmt::Display;
 use std::path::Path;
@@ -57,7 +57,7 @@ impl CliError {
 
     /// I/O error about a file.
     pub fn io(path: &Path, error: &std::io::Error) -> Self {
-        Self::new(Kind::Io, format!("{}: {error}", shown(path)))
+        Self::new(Kind::Io, format!("{}: {error}", display_path(path)))
     }
 
     /// Marks the command's JSON document as written.
@@ -69,7 +69,7 @@ impl CliError {
     /// Prefixes the first line with the bundle's path.
     pub fn about(mut self, path: &Path) -> Self {
         if let Some(first) = self.lines.first_mut() {
-            *first = format!("{}: {first}", shown(path));
+            *first = format!("{}: {first}", display_path(path));
         }
         self
     }

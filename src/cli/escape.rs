@@ -26,7 +26,7 @@ pub fn escape_json(text: &str) -> String {
 }
 
 /// A path, escaped like any foreign text.
-pub fn shown(path: impl AsRef<std::path::Path>) -> String {
+pub fn display_path(path: impl AsRef<std::path::Path>) -> String {
     escape(&path.as_ref().display().to_string())
 }
 

@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::args::{TrustArgs, authenticate, now, time};
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Output, shown};
+use super::output::{Output, display_path};
 use crate::bundle::AuthenticatedBundle;
 use crate::durable;
-use crate::trust::{When, key_list};
+use crate::trust::{JudgedAt, key_list};
 use pgseal_verify::format::timestamp::Timestamp;
 
 #[derive(clap::Args, Debug)]
@@ -64,7 +64,7 @@ impl Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load()?;
-    let open = |file| authenticate(file, &root, args.as_of.map_or_else(|| When::At(now()), When::AsOf));
+    let open = |file| authenticate(file, &root, args.as_of.map_or_else(|| JudgedAt::At(now()), JudgedAt::AsOf));
     match args.format() {
         Format::Dsse(file) => {
             let bundle: AuthenticatedBundle = open(file)?;
@@ -106,7 +106,7 @@ fn write(
     });
     written.map_err(|error| CliError::io(path, &error))?;
     out.document(&serde_json::json!({ "file": path.to_string_lossy(), "format": format, "bytes": bytes }));
-    out.line(format!("wrote {}, {bytes} bytes", shown(path)));
+    out.line(format!("wrote {}, {bytes} bytes", display_path(path)));
     Ok(Exit::Done)
 }
 

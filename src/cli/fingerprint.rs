@@ -11,13 +11,13 @@ use super::connection;
 use super::error::CliError;
 use super::exit::Exit;
 use super::kind::Kind;
-use super::output::{Output, escape, shown};
-use super::progress::Beside;
+use super::output::{Output, display_path, escape};
+use super::progress::Notifier;
 use crate::durable;
 use crate::fingerprint::{self, FingerprintError, Progress};
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
 use pgseal_verify::format::json;
-use pgseal_verify::words::count;
+use pgseal_verify::plural::count;
 
 #[derive(clap::Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -56,7 +56,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     // Fails before the work begins, not after it.
     if let Some(path) = args.output.as_ref().filter(|path| path.symlink_metadata().is_ok()) {
-        return Err(CliError::new(Kind::FileExists, format!("{} exists already", shown(path)))
+        return Err(CliError::new(Kind::FileExists, format!("{} exists already", display_path(path)))
             .hint("choose another name: a fingerprint is never replaced"));
     }
     let scope = match (args.schema_only, args.tables.as_slice()) {
@@ -65,9 +65,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         (false, tables) => Scope::Tables(tables.to_vec()),
     };
     let connect = connection::connector(args.db.as_deref())?;
-    let beside = Beside::drawing(out);
-    let taken = fingerprint::take(&connect, &scope, args.workers, now(), &|progress| show_progress(&beside, progress));
-    beside.finish();
+    let notifier = Notifier::drawing(out);
+    let taken =
+        fingerprint::take(&connect, &scope, args.workers, now(), &|progress| show_progress(&notifier, progress));
+    notifier.finish();
     let fingerprint = taken?;
     if let Some(path) = &args.output {
         let bytes = json::to_canonical(&fingerprint).map_err(|error| CliError::new(Exit::Internal, error))?;
@@ -76,7 +77,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     out.document(&document(&fingerprint, args.output.as_deref()));
     show(&fingerprint, out);
     if let Some(path) = &args.output {
-        out.line(format!("written to {}", shown(path)));
+        out.line(format!("written to {}", display_path(path)));
     }
     Ok(Exit::Done)
 }
@@ -122,19 +123,19 @@ fn show(fingerprint: &Fingerprint, out: Output) {
 }
 
 /// Reports progress. Without a moving line, at most about ten lines are printed.
-fn show_progress(beside: &Beside, progress: Progress<'_>) {
+fn show_progress(notifier: &Notifier, progress: Progress<'_>) {
     match progress {
         Progress::Begun { table } => {
-            beside.moving(|| format!("reading {}", escape(table)));
+            notifier.moving(|| format!("reading {}", escape(table)));
         }
         Progress::Done { table, rows, done, of } => {
             let text = || format!("{done}/{of} tables  {}  {}", escape(table), count(rows, "row"));
-            if !beside.moving(text) && (done * 10 / of != (done - 1) * 10 / of) {
-                beside.line(text());
+            if !notifier.moving(text) && (done * 10 / of != (done - 1) * 10 / of) {
+                notifier.line(text());
             }
         }
         Progress::Objects(objects) => {
-            beside.moving(|| count(objects, "object"));
+            notifier.moving(|| count(objects, "object"));
         }
     }
 }

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use super::approvals;
 use super::args::{BundleArgs, DatabaseArgs, LimitArgs, now};
+use super::database_command::DatabaseCommand;
 use super::error::CliError;
 use super::exit::Exit;
 use super::interrupt::Command;
-use super::ordered::Ordered;
 use super::output::{Output, Paint, escape};
-use super::progress::Beside;
+use super::progress::Notifier;
 use crate::release::event::Silent;
 use crate::release::gate::{self, GateError, OpenError};
-use crate::release::order;
-use crate::trust::{When, policy};
+use crate::release::run_context;
+use crate::trust::{JudgedAt, policy};
 use pgseal_verify::format::receipt::GateAnswer;
 
 #[derive(clap::Args, Debug)]
@@ -35,20 +35,20 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let at = now();
     let root = args.bundle.root()?;
-    let bundle = args.bundle.authenticate(&root, When::At(at))?;
-    policy::admits(&root, &bundle.manifest().release, bundle.release_id(), When::At(at))?;
-    let variables = order::values(bundle.manifest(), &args.database.variables()?, true)?;
+    let bundle = args.bundle.authenticate(&root, JudgedAt::At(at))?;
+    policy::check_policy(&root, &bundle.manifest().release, bundle.release_id(), JudgedAt::At(at))?;
+    let variables = run_context::values(bundle.manifest(), &args.database.variables()?, true)?;
     let limits = (&args.limits, &bundle.manifest().limits);
     let command = Command { exit: Exit::Unanswered, ..Command::reads("gate") };
-    let ordered = Ordered::prepare(&args.database, limits, command, out, Beside::plain(out))?;
+    let ordered = DatabaseCommand::prepare(&args.database, limits, command, out, Notifier::plain(out))?;
     let order = ordered.order(&bundle, &variables);
-    let tallies = approvals::tallies(&root, bundle.approvals(), bundle.takes_apr(), When::At(at));
+    let tallies = approvals::tallies(&root, bundle.approvals(), bundle.takes_apr(), JudgedAt::At(at));
     if tallies.iter().all(|(_, tallies)| tallies.iter().any(|tally| !tally.is_met())) {
         approvals::lines(&tallies).into_iter().for_each(|line| out.note(line));
     }
     let mut told = None;
     loop {
-        let answers = gate::answers(&order, &mut Silent).map_err(|error| ordered.told(closed(error)))?;
+        let answers = gate::answers(&order, &mut Silent).map_err(|error| ordered.or_interrupted(closed(error)))?;
         let ready = answers.iter().all(|answer| answer.ready);
         if ready || !args.watch {
             out.document(&document(&answers, ready));

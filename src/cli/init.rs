@@ -7,7 +7,7 @@ use include_dir::{Dir, include_dir};
 use super::error::CliError;
 use super::exit::Exit;
 use super::kind::Kind;
-use super::output::{Output, shown};
+use super::output::{Output, display_path};
 use pgseal_verify::format::name::Name;
 
 #[derive(clap::Args, Debug)]
@@ -23,7 +23,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let io = |error: std::io::Error| CliError::io(&args.dir, &error);
     let name = release_name(&args.dir)?;
     if args.dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        let message = format!("{} is not empty", shown(&args.dir));
+        let message = format!("{} is not empty", display_path(&args.dir));
         return Err(CliError::new(Kind::FileExists, message).hint("name a new directory"));
     }
     std::fs::create_dir_all(&args.dir).map_err(io)?;
@@ -37,8 +37,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         std::fs::write(&path, text.replace(from, &to)).map_err(io)?;
     }
     out.document(&serde_json::json!({ "directory": args.dir.to_string_lossy() }));
-    out.line(format!("{}: a release to start from", shown(&args.dir)));
-    out.line(format!("next: edit it, `pgseal lint {0}`, `pgseal pack {0} -o FILE --key KEY`", shown(&args.dir)));
+    out.line(format!("{}: a release to start from", display_path(&args.dir)));
+    out.line(format!("next: edit it, `pgseal lint {0}`, `pgseal pack {0} -o FILE --key KEY`", display_path(&args.dir)));
     Ok(Exit::Done)
 }
 
@@ -52,7 +52,7 @@ fn release_name(dir: &Path) -> Result<Name, CliError> {
     };
     let name = named.file_name().unwrap_or_default().to_string_lossy();
     name.parse().map_err(|error| {
-        CliError::new(Exit::Usage, format!("no release can be called like {}: {error}", shown(dir)))
+        CliError::new(Exit::Usage, format!("no release can be called like {}: {error}", display_path(dir)))
             .hint("the release is called like its directory: name one that fits")
     })
 }

@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::output::{Output, escape};
 use super::rehearsal_proof;
 use super::table;
-use crate::trust::When;
+use crate::trust::JudgedAt;
 use pgseal_verify::format::manifest::{Manifest, State, Stored, Transaction};
 use pgseal_verify::format::statement::title;
 use pgseal_verify::format::wire::V1;
@@ -20,7 +20,7 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.bundle.root()?;
-    let bundle = args.bundle.authenticate(&root, When::At(now()))?;
+    let bundle = args.bundle.authenticate(&root, JudgedAt::At(now()))?;
     let manifest = bundle.manifest();
     out.document(&serde_json::json!({ "release_id": bundle.release_id(), "manifest": V1(manifest) }));
     let release = &manifest.release;

@@ -13,9 +13,9 @@ use signal_hook::iterator::Signals;
 use super::error::CliError;
 use super::exit::Exit;
 use super::kind::Kind;
-use super::output::{Output, shown};
-use super::progress::Beside;
-use crate::release::stop::{Phase, Stop, Stopping};
+use super::output::{Output, display_path};
+use super::progress::Notifier;
+use crate::release::cancellation::{CancellationToken, Phase, Stopping};
 
 /// Interval between attempts to cancel, until the run notices.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -45,7 +45,7 @@ impl Command {
     }
 
     /// Reports an interruption before the transaction instead of the error it caused.
-    pub fn told(&self, stop: &Stop, error: CliError) -> CliError {
+    pub fn or_interrupted(&self, stop: &CancellationToken, error: CliError) -> CliError {
         if stop.is_requested() { self.interrupted() } else { error }
     }
 
@@ -60,7 +60,7 @@ impl Command {
             let this = CliError::new(Kind::Interrupted, format!("the {} was stopped", self.name)).hint(leaves);
             return CliError { exit: self.exit, ..this };
         }
-        let dir = self.receipts.as_deref().map(|dir| format!(" --receipts {}", shown(dir))).unwrap_or_default();
+        let dir = self.receipts.as_deref().map(|dir| format!(" --receipts {}", display_path(dir))).unwrap_or_default();
         match phase {
             Phase::BeforeCommit => {
                 self.interrupted().hint("the server rolls back what was begun; `pgseal status` shows it")
@@ -77,21 +77,21 @@ impl Command {
 }
 
 /// From now on SIGINT, SIGTERM and SIGHUP request cancellation through `stop`.
-pub fn watch(command: &Command, stop: &Stop, out: Output, beside: Beside) -> Result<(), CliError> {
+pub fn watch(command: &Command, stop: &CancellationToken, out: Output, notifier: Notifier) -> Result<(), CliError> {
     let (command, stop) = (command.clone(), stop.clone());
     on_signals(move || match stop.request() {
         Stopping::Cancel => {
-            beside.line("interrupted: cancelling; once more ends pgseal at once".to_owned());
+            notifier.line("interrupted: cancelling; once more ends pgseal at once".to_owned());
             cancel_until_noticed(stop.clone());
         }
         Stopping::Committing => {
             let text = "interrupted while COMMIT is on its way: waiting for its answer; once more ends pgseal at once";
-            beside.line(text.to_owned());
+            notifier.line(text.to_owned());
         }
-        Stopping::Ended => beside.line("interrupted at the end: how it ended is being written down".to_owned()),
+        Stopping::Ended => notifier.line("interrupted at the end: how it ended is being written down".to_owned()),
         Stopping::Quit(phase) => {
             let error = command.quit(phase);
-            beside.finish();
+            notifier.finish();
             out.error(&error);
             std::process::exit(i32::from(error.exit.code()));
         }
@@ -100,7 +100,7 @@ pub fn watch(command: &Command, stop: &Stop, out: Output, beside: Beside) -> Res
 
 /// Cancels on its own thread, because a second signal must be handled while the server does not
 /// answer.
-fn cancel_until_noticed(stop: Stop) {
+fn cancel_until_noticed(stop: CancellationToken) {
     let cancelling = thread::Builder::new().name("pgseal-cancel".to_owned()).spawn(move || {
         while stop.cancel() {
             thread::sleep(AGAIN);

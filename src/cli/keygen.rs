@@ -6,7 +6,7 @@ use super::args::PassphraseArgs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::kind::Kind;
-use super::output::{Output, shown};
+use super::output::{Output, display_path};
 use crate::durable;
 use crate::trust::SecretKey;
 use std::io::Write;
@@ -30,7 +30,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     };
     let (secret, public) = (with(".key"), with(".pub"));
     if let Some(there) = [&secret, &public].into_iter().find(|path| path.symlink_metadata().is_ok()) {
-        let message = format!("{} exists already, and a key is never replaced", shown(there));
+        let message = format!("{} exists already, and a key is never replaced", display_path(there));
         return Err(CliError::new(Kind::FileExists, message).hint("choose another name"));
     }
     let passphrase = match args.no_passphrase {
@@ -50,7 +50,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         &serde_json::json!({ "key_id": id, "secret": secret.to_string_lossy(), "public": public.to_string_lossy() }),
     );
     out.line(format!("key {id}"));
-    out.line(format!("secret: {} (mode 0600: keep it)", shown(&secret)));
-    out.line(format!("public: {} (give it away)", shown(&public)));
+    out.line(format!("secret: {} (mode 0600: keep it)", display_path(&secret)));
+    out.line(format!("public: {} (give it away)", display_path(&public)));
     Ok(Exit::Done)
 }

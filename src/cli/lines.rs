@@ -8,7 +8,7 @@ use crate::bundle::AuthenticatedBundle;
 use crate::postgres::Parameters;
 use crate::runbook::Known;
 use crate::runbook::line::quoted;
-use crate::trust::{TrustRoot, When, policy};
+use crate::trust::{JudgedAt, TrustRoot, policy};
 use pgseal_verify::format::approval::APR_VARIABLE;
 
 /// What the commands need besides, and this one doesn't.
@@ -54,7 +54,7 @@ pub fn values(
     given: BTreeMap<String, String>,
     root: &TrustRoot,
     bundle: &AuthenticatedBundle,
-    when: When,
+    when: JudgedAt,
 ) -> BTreeMap<String, String> {
     let mut codes = policy::codes(root, bundle.approvals(), when).into_iter();
     let mut values = given;

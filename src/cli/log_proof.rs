@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::CliError;
 use super::kind::Kind;
-use super::output::{Output, escape, shown};
+use super::output::{Output, display_path, escape};
 use crate::tlog::compare::file_digest;
 use crate::tlog::proof_file::Logged;
 use crate::tlog::read;
@@ -60,7 +60,8 @@ fn of_bundle(proof: &Path, file: &Path, root: &TrustRoot, release: ReleaseId) ->
     let entry = logged.entry();
     if entry.kind != LogKind::Release || entry.release_id != Some(release.digest()) {
         let what = entry.release_id.map_or_else(|| "no release".to_owned(), |id| format!("release {id}"));
-        let text = format!("{}: it is the proof of another file, a {} of {what}", shown(proof), entry.kind.as_str());
+        let text =
+            format!("{}: it is the proof of another file, a {} of {what}", display_path(proof), entry.kind.as_str());
         return Err(CliError::new(Kind::ProofInvalid, text)
             .hint("each file has a proof of its own: `pgseal archive prove DIR FILE` makes one"));
     }

@@ -30,14 +30,14 @@ mod lines;
 mod lint;
 mod log_proof;
 mod man;
-mod moved;
+mod byte_progress;
 mod notarise;
-mod ordered;
+mod database_command;
 mod escape;
 mod output;
 mod pack;
 mod passphrase;
-mod perform;
+mod recording;
 mod plan;
 mod points;
 mod progress;
@@ -53,7 +53,7 @@ mod schema_digests;
 mod script;
 mod sign;
 mod signer;
-mod speaker;
+mod attestor;
 mod stage;
 mod status;
 mod table;
@@ -90,7 +90,7 @@ struct Global {
     /// No progress and no notes
     #[arg(short, long, global = true, overrides_with = "quiet")]
     quiet: bool,
-    /// When to use colours
+    /// JudgedAt to use colours
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
     color: Color,
 }

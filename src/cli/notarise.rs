@@ -3,18 +3,18 @@
 use std::path::PathBuf;
 
 use super::args::{TrustArgs, now};
+use super::attestor::look;
 use super::error::CliError;
 use super::exit::Exit;
 use super::kind::Kind;
-use super::output::{Output, escape, shown};
+use super::output::{Output, display_path, escape};
 use super::rewrite;
 use super::signer::SignerArgs;
-use super::speaker::look;
 use crate::bundle::add::Addition;
 use crate::bundle::{UntrustedBundle, approval};
-use crate::trust::added::ClaimedStatement;
+use crate::trust::attestations::ClaimedStatement;
 use crate::trust::root::name;
-use crate::trust::{PublicKey, TrustRoot, When};
+use crate::trust::{JudgedAt, PublicKey, TrustRoot};
 use pgseal_verify::format::json;
 use pgseal_verify::format::notarisation::{Notarisation, NotarisationStatement};
 use pgseal_verify::format::statement::PAYLOAD_TYPE;
@@ -40,12 +40,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let id = seen.bundle.claimed_release_id();
     let (_, statement) = rewrite::add(&args.file, out, |bundle| {
         if bundle.claimed_release_id() != id {
-            return Err(CliError::new(Exit::Internal, format!("{}: changed while it was read", shown(&args.file))));
+            return Err(CliError::new(
+                Exit::Internal,
+                format!("{}: changed while it was read", display_path(&args.file)),
+            ));
         }
         // Under the lock, by the current clock: waiting for other writers may have taken long.
         let now = now();
         if let Some(root) = &root {
-            bundle.check_signatures(root, When::At(now)).map_err(|error| CliError::from(error).about(&args.file))?;
+            bundle
+                .check_signatures(root, JudgedAt::At(now))
+                .map_err(|error| CliError::from(error).about(&args.file))?;
         }
         let before = said_before(bundle, &public);
         let mut signatures = bundle.all_signatures();
@@ -68,7 +73,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             root.as_ref().map(|root| format!(" ({})", escape(root.owner(&crate::trust::KeyId::claimed(seen.key_id)))));
         out.line(format!("seen at {}: the signature by {}{}", seen.at, seen.key_id, owner.unwrap_or_default()));
     }
-    out.line(format!("notarised by {key}: {}", shown(&args.file)));
+    out.line(format!("notarised by {key}: {}", display_path(&args.file)));
     Ok(Exit::Done)
 }
 
@@ -76,7 +81,7 @@ fn check_role(root: Option<&TrustRoot>, key: &PublicKey) -> Result<(), CliError>
     let Some(root) = root else { return Ok(()) };
     let role = root.role_of(&key.id());
     if role == Some(&name("notary")) {
-        return root.counts(&key.id(), &name("notary"), When::At(now())).map_err(|reason| {
+        return root.counts(&key.id(), &name("notary"), JudgedAt::At(now())).map_err(|reason| {
             CliError::new(Kind::KeyRole, format!("key {} speaks for nobody now: it {reason}", key.id()))
                 .hint("nothing was signed; `pgseal trust show` says which keys count")
         });
@@ -88,7 +93,7 @@ fn check_role(root: Option<&TrustRoot>, key: &PublicKey) -> Result<(), CliError>
 
 /// This notary's earlier statement, with the times at which it first saw the signatures.
 fn said_before(bundle: &UntrustedBundle, key: &PublicKey) -> Option<Notarisation> {
-    let said = bundle.claimed_added().statements.iter().find(|said| said.key == key.id())?;
+    let said = bundle.claimed_attestations().statements.iter().find(|said| said.key == key.id())?;
     if !key.signed(PAYLOAD_TYPE, &said.body, &said.signature) {
         return None;
     }

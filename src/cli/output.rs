@@ -12,7 +12,7 @@ use super::error::CliError;
 use super::escape::escape_json;
 use super::exit::Exit;
 
-pub use super::escape::{escape, escape_lines, shown};
+pub use super::escape::{display_path, escape, escape_lines};
 
 /// Output settings chosen by the operator.
 #[derive(Clone, Copy, Debug)]
@@ -138,13 +138,13 @@ impl Output {
 const PIECE: u64 = 1 << 20;
 
 /// Whether stderr is a terminal, so that progress may be drawn.
-pub fn draws() -> bool {
+pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
 /// Message while another process holds the lock on a file.
 pub fn waits_for(path: impl AsRef<std::path::Path>) -> String {
-    format!("{}: another process has locked it; waiting, at most half a minute", shown(path))
+    format!("{}: another process has locked it; waiting, at most half a minute", display_path(path))
 }
 
 /// Writes bytes that are useful only as a whole. A full disk is an error, a closed pipe is not.

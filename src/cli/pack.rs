@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::args::{PassphraseArgs, TrustArgs};
+use super::byte_progress::ByteProgress;
 use super::error::CliError;
 use super::exit::Exit;
 use super::lint;
-use super::moved::Moved;
-use super::output::{Output, escape, shown};
+use super::output::{Output, display_path, escape};
 use super::sign::check_role;
 use super::stage;
 use crate::bundle::definition::Definition;
@@ -17,7 +17,7 @@ use crate::durable;
 use crate::lint::points;
 use pgseal_verify::format::statement::title;
 use pgseal_verify::format::timestamp::Timestamp;
-use pgseal_verify::words::count;
+use pgseal_verify::plural::count;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -43,7 +43,7 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if is_inside(&args.output, &args.dir) {
-        let text = format!("{} would be inside of the release directory", shown(&args.output));
+        let text = format!("{} would be inside of the release directory", display_path(&args.output));
         return Err(
             CliError::new(Exit::Usage, text).hint("it would be packed into the next bundle; write it elsewhere")
         );
@@ -80,8 +80,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         }
     }
     let all = definition.source().size();
-    let moved = Moved::new("packed", &args.output, all, out);
-    let spill = Spill::beside(&args.output);
+    let moved = ByteProgress::new("packed", &args.output, all, out);
+    let spill = Spill::in_dir_of(&args.output);
     let packed = UnsignedBundle::pack_with(definition, source_date_epoch()?, spill, &|bytes| moved.by(bytes));
     drop(moved);
     let unsigned = packed.map_err(|error| match error {
@@ -98,7 +98,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "points": super::points::document(&points),
     }));
     let (title, of) = (title(&release.name, &release.version), count(files, "file"));
-    out.line(format!("{}: {title}, {of}", shown(&args.output)));
+    out.line(format!("{}: {title}, {of}", display_path(&args.output)));
     out.line(format!("release id {id}"));
     for signer in &signers {
         out.line(format!("signed by {signer}"));
@@ -116,7 +116,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 fn warn(definition: &Definition, dir: &Path, out: Output) {
     let (open, _) = lint::count(&lint::found_in(definition));
     if open > 0 {
-        let dir = shown(dir);
+        let dir = display_path(dir);
         let open = count(open, "warning");
         out.warning(format!("{open} that nobody has acknowledged; `pgseal lint {dir}` shows them"));
     }

@@ -8,22 +8,22 @@ use std::path::PathBuf;
 
 use super::approvals;
 use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, now};
+use super::database_command::DatabaseCommand;
 use super::error::{self, CliError};
 use super::exit::Exit;
 use super::gate;
 use super::interrupt::Command;
-use super::ordered::Ordered;
 use super::output::Output;
 use super::points;
-use super::progress::Beside;
+use super::progress::Notifier;
 use super::stage;
 use crate::bundle::BundleToRun;
 use crate::record::memory;
 use crate::release::event::Silent;
 use crate::release::indexes;
-use crate::release::order;
 use crate::release::plan::{self, Obstacle, Plan};
-use crate::trust::When;
+use crate::release::run_context;
+use crate::trust::JudgedAt;
 use crate::trust::policy::{self, Tally};
 use measured::Rehearsed;
 use pgseal_verify::format::approval::APR_VARIABLE;
@@ -64,16 +64,16 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let bundle = args.bundle.authenticate_to_run(&root, at)?;
     let bundle = args.approvals.add_to(bundle, BundleToRun::with_approval)?;
     let manifest = bundle.manifest();
-    let variables = order::values(manifest, &args.database.variables()?, true)?;
+    let variables = run_context::values(manifest, &args.database.variables()?, true)?;
     let clock = memory::check_clock(&args.receipts, at).map_err(CliError::from);
     let code = variables.get(APR_VARIABLE).map(String::as_str);
-    let admitted = bundle.admit(code).map_err(CliError::from);
+    let admitted = bundle.authorize_run(code).map_err(CliError::from);
     let named = args.rehearsal.as_deref();
-    let rehearsed = measured::find(named, &args.receipts, (&root, &bundle), When::At(at), out)?;
+    let rehearsed = measured::find(named, &args.receipts, (&root, &bundle), JudgedAt::At(at), out)?;
     let proof = crate::release::rehearsal_proof::proof(named, &root, &bundle, &variables, &args.receipts, at)
         .map_err(CliError::from);
     let limits = (&args.limits, &manifest.limits);
-    let ordered = Ordered::prepare(&args.database, limits, Command::reads("plan"), out, Beside::plain(out))?;
+    let ordered = DatabaseCommand::prepare(&args.database, limits, Command::reads("plan"), out, Notifier::plain(out))?;
     let order = ordered.order(&bundle, &variables);
     let mut plan = plan::make(order, &mut Silent);
     if ordered.stop.is_requested() {
@@ -86,7 +86,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let met = std::mem::take(&mut plan.obstacles).into_iter().map(obstacle);
     let obstacles: Vec<CliError> =
         clock.err().into_iter().chain(admitted.err()).chain(proof.err()).chain(met).collect();
-    let tallies = policy::tally(&root, bundle.approvals(), code, When::At(at));
+    let tallies = policy::tally(&root, bundle.approvals(), code, JudgedAt::At(at));
     let approvals =
         if tallies.is_empty() { Vec::new() } else { vec![(code.and_then(|code| code.parse().ok()), tallies)] };
     let answer = Answer { obstacles: &obstacles, approvals, rehearsed: rehearsed.as_ref(), tables: &tables };

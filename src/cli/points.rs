@@ -20,7 +20,7 @@ pub fn document(points: &[Point]) -> Value {
         let runs = match point.step {
             Step::Setting => "setting",
             Step::Within => "transaction",
-            Step::Outside(_) => "outside",
+            Step::NonTransactional(_) => "outside",
         };
         json!({
             "tier": point.tier, "number": point.number, "count": point.count, "file": &*point.at.file, "line": point.at.line,

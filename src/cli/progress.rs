@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::{self, Output, Paint, escape};
 use crate::database::Notice;
-use crate::release::event::Aside;
+use crate::release::event::BackgroundObserver;
 use crate::release::waiting::Blocked;
 use crate::release::{Event, Observer};
 use psql_script::Position;
@@ -29,7 +29,7 @@ impl Progress {
     /// Draws a moving line only if stderr is a terminal.
     pub fn new(out: Output) -> Self {
         let now = Instant::now();
-        let Beside { out, bar } = Beside::drawing(out);
+        let Notifier { out, bar } = Notifier::drawing(out);
         Self { out, bar, tier: String::new(), started: now, last_drawn: now, kept: None }
     }
 
@@ -37,7 +37,7 @@ impl Progress {
     pub fn keep_lines(&mut self, what: &str) {
         self.kept = Some(Vec::new());
         what.clone_into(&mut self.tier);
-        self.beside().moving(|| what.to_owned());
+        self.notifier().moving(|| what.to_owned());
     }
 
     /// Returns the buffered lines and ends buffering.
@@ -47,18 +47,18 @@ impl Progress {
 
     /// Removes the moving line.
     pub fn finish(&self) {
-        self.beside().finish();
+        self.notifier().finish();
     }
 
     /// A printer for lines from other threads.
-    pub fn beside(&self) -> Beside {
-        Beside { out: self.out, bar: self.bar.clone() }
+    pub fn notifier(&self) -> Notifier {
+        Notifier { out: self.out, bar: self.bar.clone() }
     }
 
     fn line(&mut self, text: String) {
         match &mut self.kept {
             Some(kept) => kept.push(text),
-            None => self.beside().line(text),
+            None => self.notifier().line(text),
         }
     }
 
@@ -91,12 +91,12 @@ impl Drop for Progress {
 
 /// Prints lines from other threads without disturbing the moving line.
 #[derive(Clone)]
-pub struct Beside {
+pub struct Notifier {
     out: Output,
     bar: Option<ProgressBar>,
 }
 
-impl Beside {
+impl Notifier {
     /// Without a moving line.
     pub fn plain(out: Output) -> Self {
         Self { out, bar: None }
@@ -104,7 +104,7 @@ impl Beside {
 
     /// With a moving line, if stderr is a terminal.
     pub fn drawing(out: Output) -> Self {
-        let bar = (output::draws() && !out.quiet).then(|| {
+        let bar = (output::stderr_is_terminal() && !out.quiet).then(|| {
             let bar = ProgressBar::new_spinner();
             bar.set_style(ProgressStyle::default_spinner());
             bar.enable_steady_tick(Duration::from_millis(100));
@@ -134,7 +134,7 @@ impl Beside {
     }
 }
 
-impl Aside for Beside {
+impl BackgroundObserver for Notifier {
     fn blocked(&self, by: &Blocked) {
         self.line(format!("    {}", escape(&by.to_string())));
     }

@@ -8,7 +8,7 @@ use super::error::{CliError, REHEARSE_HINT};
 use super::kind::Kind;
 use crate::record::rehearsal::UnprovedError;
 use crate::release::rehearsal_proof::RehearsalProofError;
-use pgseal_verify::words::count;
+use pgseal_verify::plural::count;
 
 /// Hint for an unreadable receipt, which may count against the release.
 const UNREADABLE: &str = "a run that needs a rehearsal goes by all receipts in --receipts: find out what became of this one, or move it \

@@ -19,16 +19,16 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::host::operator;
 use super::interrupt::{self, Command};
-use super::output::{Output, escape, shown};
-use super::perform::{Prepared, ReceiptArgs};
+use super::output::{Output, display_path, escape};
 use super::progress::Progress;
+use super::recording::{Prepared, ReceiptArgs};
 use crate::bundle::AuthenticatedBundle;
 use crate::database::Connect;
 use crate::durable::Scratch;
-use crate::release::order::{self, Order};
+use crate::release::cancellation::CancellationToken;
 use crate::release::rehearse::{self, Approval, ClonedFrom, Job, Rehearsed};
-use crate::release::stop::Stop;
-use crate::trust::{When, policy};
+use crate::release::run_context::{self, RunContext};
+use crate::trust::{JudgedAt, policy};
 use narrator::Narrator;
 use pgseal_verify::format::fingerprint::Scope;
 use pgseal_verify::format::wire::V1;
@@ -92,8 +92,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.bundle.root()?;
     let bundle = args.bundle.authenticate_to_run(&root, at)?;
     let manifest = bundle.manifest();
-    policy::admits(&root, &manifest.release, bundle.release_id(), When::At(at))?;
-    let variables = order::values(manifest, &args.database.variables()?, true)?;
+    policy::check_policy(&root, &manifest.release, bundle.release_id(), JudgedAt::At(at))?;
+    let variables = run_context::values(manifest, &args.database.variables()?, true)?;
     let limits = args.limits.within(&manifest.limits)?;
     let approval = args.approve_with.as_deref().map(approval).transpose()?;
     let from = match (&args.from, &args.from_dump) {
@@ -108,17 +108,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         out.warning(UNSIGNED);
     }
     for dir in scratch.sweep() {
-        out.note(format!("removed {}, which a rehearsal left that was killed", shown(&dir)));
+        out.note(format!("removed {}, which a rehearsal left that was killed", display_path(&dir)));
     }
     let gate_user = args.database.gate_user()?;
     let (connector, parameters) = connection::connector_for_gates(args.database.db(), gate_user.as_deref())?;
     let runs_as = connector.runs_as().map(str::to_owned);
     let server = server::Here::new(connector, parameters);
     let mut narrator = Narrator { progress: Progress::new(out), out };
-    let stop = Stop::default();
+    let stop = CancellationToken::default();
     let leaves = Some("the clone may be left: the next `pgseal rehearse` on this server names it");
     let command = Command { leaves, ..Command::reads("rehearsal") };
-    interrupt::watch(&command, &stop, out, narrator.progress.beside())?;
+    interrupt::watch(&command, &stop, out, narrator.progress.notifier())?;
     left_by_others(server.maintenance(), &stop, out)?;
     let scope = match (args.schema_only, &args.tables[..]) {
         (true, _) => Scope::Schema,
@@ -126,7 +126,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         (false, tables) => Scope::Tables(tables.to_vec()),
     };
     let rehearsal_id = prepared.run_id.clone();
-    let order = Order {
+    let order = RunContext {
         bundle: &bundle,
         connect: server.maintenance(),
         runs_as: runs_as.as_deref(),
@@ -143,7 +143,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         server: &server,
         from,
         approval: approval.as_ref().map(|(file, bytes)| Approval { file, bytes }),
-        aside: Arc::new(narrator.progress.beside()),
+        aside: Arc::new(narrator.progress.notifier()),
         scope: &scope,
         workers: args.workers.unwrap_or_else(workers),
         keep: args.keep,
@@ -169,7 +169,7 @@ fn approval(path: &Path) -> Result<(String, Vec<u8>), CliError> {
     let failed = |error: std::io::Error| CliError::io(path, &error);
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() || metadata.len() > APPROVAL_BYTES {
-        return Err(CliError::new(Exit::Usage, format!("{} is no script", shown(path)))
+        return Err(CliError::new(Exit::Usage, format!("{} is no script", display_path(path)))
             .hint("--approve-with names a psql script of up to 64 MiB"));
     }
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -177,7 +177,7 @@ fn approval(path: &Path) -> Result<(String, Vec<u8>), CliError> {
 }
 
 /// Warns about clones left by killed rehearsals.
-fn left_by_others(maintenance: &dyn Connect, stop: &Stop, out: Output) -> Result<(), CliError> {
+fn left_by_others(maintenance: &dyn Connect, stop: &CancellationToken, out: Output) -> Result<(), CliError> {
     for name in rehearse::leftovers(maintenance, stop)? {
         out.warning(escape(&format!("a rehearsal that is over left its clone {name}: {}", drop_statement(&name))));
     }
@@ -234,7 +234,7 @@ fn conclude(
         out.line(escape(&format!("kept: the clone {name}; when you have looked at it: {}", drop_statement(name))));
     }
     if let Ok(path) = &stored {
-        out.line(format!("receipt: {} (`pgseal receipt show` has every step and lock)", shown(path)));
+        out.line(format!("receipt: {} (`pgseal receipt show` has every step and lock)", display_path(path)));
         if !prepared.is_signed() {
             out.warning(UNSIGNED);
         }
@@ -243,11 +243,11 @@ fn conclude(
         (None, Ok(_)) => Ok(Exit::Done),
         (Some(error), Ok(_)) => Err(error.answered()),
         (None, Err(error)) => {
-            let text = format!("{}: the receipt could not be stored: {error}", shown(&dir));
+            let text = format!("{}: the receipt could not be stored: {error}", display_path(&dir));
             Err(CliError::new(Exit::NoReceipt, text).answered())
         }
         (Some(mut failure), Err(error)) => {
-            failure.lines.push(format!("  {}: the receipt could not be stored: {error}", shown(&dir)));
+            failure.lines.push(format!("  {}: the receipt could not be stored: {error}", display_path(&dir)));
             Err(failure.answered())
         }
     }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::args::{open, unopened};
+use super::args::{open, open_error};
 use super::error::CliError;
 use super::output::Output;
 use crate::bundle::UntrustedBundle;
@@ -21,7 +21,7 @@ pub fn add<T>(
     // Read and replace the target of a symbolic link, not the link itself.
     let file = path.canonicalize().map_err(|error| CliError::io(path, &error))?;
     // One writer at a time; otherwise another process's addition would be lost.
-    let _lock = durable::lock(&file, &|| out.waits_for(path)).map_err(|error| unopened(path, &error))?;
+    let _lock = durable::lock(&file, &|| out.waits_for(path)).map_err(|error| open_error(path, &error))?;
     let bundle = open(&file)?;
     let (additions, beside) = choose(&bundle)?;
     let (mut statement, mut refused) = (None, None);

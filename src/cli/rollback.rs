@@ -1,17 +1,17 @@
 //! `pgseal rollback FILE`
 
 use super::args::{BundleArgs, DatabaseArgs, LimitArgs, RetryArgs};
+use super::database_command::DatabaseCommand;
 use super::error::CliError;
 use super::exit::Exit;
 use super::interrupt::Command;
-use super::ordered::Ordered;
 use super::output::{Output, Paint};
-use super::perform::ReceiptArgs;
 use super::progress::Progress;
+use super::recording::ReceiptArgs;
 use super::schema_digests::SchemaDigestArgs;
-use crate::release::order;
 use crate::release::rollback::{self, Found};
-use crate::trust::When;
+use crate::release::run_context;
+use crate::trust::JudgedAt;
 use pgseal_verify::format::receipt::Action;
 use pgseal_verify::format::statement::title;
 
@@ -35,17 +35,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let key = args.receipts.key()?;
     // An authorized run may be undone even if keys or the trust root have expired since.
     let root = args.bundle.root()?;
-    let bundle = args.bundle.authenticate(&root, When::Undo)?;
+    let bundle = args.bundle.authenticate(&root, JudgedAt::Undo)?;
     let manifest = bundle.manifest();
-    let variables = order::values(manifest, &args.database.variables()?, false)?;
+    let variables = run_context::values(manifest, &args.database.variables()?, false)?;
     let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Rollback)?;
     let mut progress = Progress::new(out);
     let limits = (&args.limits, &manifest.limits);
     let command = Command::writes("rollback", &args.receipts.receipts);
-    let ordered = Ordered::prepare(&args.database, limits, command, out, progress.beside())?;
+    let ordered = DatabaseCommand::prepare(&args.database, limits, command, out, progress.notifier())?;
     let ordered = ordered.retrying(args.retries.lock_retries);
     let order = ordered.order(&bundle, &variables);
-    let found = rollback::find(order, &mut progress).map_err(|error| ordered.told(error.into()))?;
+    let found = rollback::find(order, &mut progress).map_err(|error| ordered.or_interrupted(error.into()))?;
     let applied = match found {
         Found::Applied(applied) => applied,
         Found::Nothing(target) => {
@@ -56,7 +56,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             return Ok(Exit::Done);
         }
     };
-    let schema = args.schema.before(&order).map_err(|error| ordered.told(error))?;
+    let schema = args.schema.before(&order).map_err(|error| ordered.or_interrupted(error))?;
     let journal = prepared.journal()?;
     let report = applied.rollback(&prepared.run_id, journal, &mut progress);
     ordered.stop.ended();

@@ -1,20 +1,20 @@
 //! `pgseal run FILE`
 
 use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, RetryArgs, now};
+use super::database_command::DatabaseCommand;
 use super::error::CliError;
 use super::exit::Exit;
 use super::interrupt::Command;
-use super::ordered::Ordered;
 use super::output::Output;
-use super::perform::ReceiptArgs;
 use super::progress::Progress;
+use super::recording::ReceiptArgs;
 use super::rehearsal_proof::RehearsedArgs;
 use super::schema_digests::SchemaDigestArgs;
 use super::stage;
 use crate::bundle::BundleToRun;
 use crate::record::memory;
 use crate::release::resume::Decision;
-use crate::release::{gate, order};
+use crate::release::{gate, run_context};
 use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::receipt::Action;
 
@@ -61,9 +61,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let bundle = args.approvals.add_to(bundle, BundleToRun::with_approval)?;
     let manifest = bundle.manifest();
     stage::warn(manifest, out);
-    let variables = order::values(manifest, &args.database.variables()?, true)?;
+    let variables = run_context::values(manifest, &args.database.variables()?, true)?;
     memory::check_clock(&args.receipts.receipts, at)?;
-    let admission = bundle.admit(variables.get(APR_VARIABLE).map(String::as_str))?;
+    let admission = bundle.authorize_run(variables.get(APR_VARIABLE).map(String::as_str))?;
     let named = args.rehearsed.rehearsal.as_deref();
     let rehearsed =
         crate::release::rehearsal_proof::proof(named, &root, &bundle, &variables, &args.receipts.receipts, at)?;
@@ -73,7 +73,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let writes = Command::writes("run", &args.receipts.receipts);
     // A partial run stays partial until the resumed run continues.
     let command = if args.resume { Command { exit: Exit::Partial, ..writes } } else { writes };
-    let ordered = Ordered::prepare(&args.database, limits, command, out, progress.beside())?;
+    let ordered = DatabaseCommand::prepare(&args.database, limits, command, out, progress.notifier())?;
     let ordered = ordered.retrying(args.retries.lock_retries);
     let order = ordered.order(&bundle, &variables);
     let ready = gate::pass(order, &mut progress).map_err(CliError::from).and_then(|gated| {
@@ -81,10 +81,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         ready.map_err(CliError::from)
     });
     let ready = ready.map_err(|error| {
-        let error = ordered.told(error);
+        let error = ordered.or_interrupted(error);
         if args.resume && error.exit != Exit::Preflight { still_half_way(error) } else { error }
     })?;
-    let schema = args.schema.before(&order.authentic()).map_err(|error| ordered.told(error))?;
+    let schema = args.schema.before(&order.authentic()).map_err(|error| ordered.or_interrupted(error))?;
     let journal = prepared.journal()?;
     let report = ready.run(&admission, rehearsed.as_ref(), &prepared.run_id, journal, &mut progress);
     ordered.stop.ended();

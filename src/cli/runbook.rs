@@ -9,11 +9,11 @@ use super::args::{BundleArgs, VariableArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
 use super::lines::{self, LineArgs};
-use super::output::{Output, escape_lines, shown};
+use super::output::{Output, display_path, escape_lines};
 use crate::durable;
-use crate::release::order;
+use crate::release::run_context;
 use crate::runbook::{Facts, Known};
-use crate::trust::When;
+use crate::trust::JudgedAt;
 use pgseal_verify::format::manifest::Audience;
 use pgseal_verify::format::statement::title;
 
@@ -40,7 +40,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let when = When::At(now());
+    let when = JudgedAt::At(now());
     let root = args.bundle.root()?;
     let bundle = args.bundle.authenticate(&root, when)?;
     let manifest = bundle.manifest();
@@ -54,7 +54,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return Err(CliError::new(Exit::Usage, message).hint("`pgseal inspect FILE` lists its runbooks"));
     }
     let given = args.variables.values()?;
-    order::values(manifest, &given, false)?;
+    run_context::values(manifest, &given, false)?;
     let values = lines::values(given, &root, &bundle, when);
     // A page contains no database of its own; its reader sets the URLs in the shell.
     let shell = |name: &str| Some(format!("\"${name}\""));
@@ -85,7 +85,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     out.document(&serde_json::json!({ "audience": args.audience, "form": form, "text": words, "file": file }));
     match &args.output {
-        Some(path) => out.line(format!("runbook: {}", shown(path))),
+        Some(path) => out.line(format!("runbook: {}", display_path(path))),
         None if out.json => {}
         None => out.content(&text)?,
     }

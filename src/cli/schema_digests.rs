@@ -7,8 +7,8 @@ use super::args::now;
 use super::error::CliError;
 use super::output::{Output, escape};
 use crate::fingerprint;
-use crate::release::order::Order;
 use crate::release::report::Report;
+use crate::release::run_context::RunContext;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::fingerprint::Scope;
 use pgseal_verify::format::receipt::{Outcome, SchemaDigests};
@@ -22,13 +22,13 @@ pub struct SchemaDigestArgs {
 
 impl SchemaDigestArgs {
     /// Takes the digest before anything begins; an error stops the command.
-    pub fn before(&self, order: &Order<'_>) -> Result<Option<Digest>, CliError> {
+    pub fn before(&self, order: &RunContext<'_>) -> Result<Option<Digest>, CliError> {
         if self.fingerprint { Ok(Some(take(order)?)) } else { Ok(None) }
     }
 
     /// Adds both digests to the receipt. The second one is left out if nothing changed or the
     /// outcome is unknown. If it cannot be taken, a warning replaces it, because the run is over.
-    pub fn add(&self, before: Option<Digest>, order: &Order<'_>, report: &mut Report, out: Output) {
+    pub fn add(&self, before: Option<Digest>, order: &RunContext<'_>, report: &mut Report, out: Output) {
         let Some(before) = before else { return };
         let after = match report.receipt.outcome {
             Outcome::Unchanged | Outcome::Unknown => None,
@@ -45,7 +45,7 @@ impl SchemaDigestArgs {
     }
 }
 
-fn take(order: &Order<'_>) -> Result<Digest, CliError> {
+fn take(order: &RunContext<'_>) -> Result<Digest, CliError> {
     let taken = fingerprint::take(order.connect, &Scope::Schema, NonZeroUsize::MIN, now(), &|_| ());
     Ok(taken?.sha256)
 }

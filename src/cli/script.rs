@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Output, escape, escape_lines, shown};
+use super::output::{Output, display_path, escape, escape_lines};
 use psql_script::{FileError, Files, OF_THE_CONNECTION, Position, Script, ScriptError, Step, Then, Variables};
 
 #[derive(clap::Args, Debug)]
@@ -24,8 +24,8 @@ struct Directory(PathBuf);
 
 impl Directory {
     /// A position, with the file as the caller would name it.
-    fn shown(&self, at: &Position) -> String {
-        format!("{}:{}:{}", shown(self.0.join(&*at.file)), at.line, at.column)
+    fn display_path(&self, at: &Position) -> String {
+        format!("{}:{}:{}", display_path(self.0.join(&*at.file)), at.line, at.column)
     }
 }
 
@@ -47,7 +47,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (file, root) = (absolute(&args.file), absolute(&directory.0));
     let name = file.strip_prefix(root).ok().and_then(Path::to_str).filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| {
-        let text = format!("{} is not a file below {}", shown(&args.file), shown(&directory.0));
+        let text = format!("{} is not a file below {}", display_path(&args.file), display_path(&directory.0));
         CliError::new(Exit::Usage, text).hint("the script must be inside of --root")
     })?;
     let mut variables = Variables::default();
@@ -66,7 +66,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     script.complaints();
     while let Some(step) = script.next_step().map_err(|error| refused(&directory, name, &error))? {
         for complaint in script.complaints() {
-            let at = complaint.origin().map(|origin| directory.shown(&origin.at)).unwrap_or_default();
+            let at = complaint.origin().map(|origin| directory.display_path(&origin.at)).unwrap_or_default();
             out.warning(escape(&format!("{at}: {complaint}: taken for false, as psql does; a run knows more")));
         }
         let statement = match step {
@@ -95,7 +95,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
                 "then": then(&statement.then),
             }));
         } else {
-            out.line(format!("-- {}\n{}", escape(&directory.shown(&at)), escape_lines(&statement.sql)));
+            out.line(format!("-- {}\n{}", escape(&directory.display_path(&at)), escape_lines(&statement.sql)));
         }
     }
     Ok(Exit::Done)
@@ -113,14 +113,15 @@ fn then(then: &Then) -> Option<&'static str> {
 }
 
 fn unreadable(directory: &Directory, at: &Position, error: &std::io::Error) -> CliError {
-    CliError::new(Exit::Usage, format!("{}: can't read the data of this COPY: {error}", directory.shown(at))).answered()
+    CliError::new(Exit::Usage, format!("{}: can't read the data of this COPY: {error}", directory.display_path(at)))
+        .answered()
 }
 
 fn refused(directory: &Directory, name: &str, error: &ScriptError) -> CliError {
-    let from = |at: &Position| format!(" (included from {})", directory.shown(at));
+    let from = |at: &Position| format!(" (included from {})", directory.display_path(at));
     let at = error.origin().map(|origin| {
         let chain: String = origin.included_from.iter().map(from).collect();
-        format!("{}{chain}", directory.shown(&origin.at))
+        format!("{}{chain}", directory.display_path(&origin.at))
     });
     let at = at.unwrap_or_else(|| directory.0.join(name).display().to_string());
     let cause = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();

@@ -6,7 +6,7 @@ use super::args::{TrustArgs, open};
 use super::error::CliError;
 use super::exit::Exit;
 use super::kind::Kind;
-use super::output::{Output, escape, shown};
+use super::output::{Output, display_path, escape};
 use super::rewrite;
 use super::signer::SignerArgs;
 use super::tbs::TbsArgs;
@@ -16,7 +16,7 @@ use crate::trust::change::standing;
 use crate::trust::root::name;
 use pgseal_verify::format::statement::{PAYLOAD_TYPE, title};
 use pgseal_verify::format::trust_document::KeyStatus;
-use pgseal_verify::words;
+use pgseal_verify::plural;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -51,9 +51,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "file": args.file.to_string_lossy(), "release": release, "release_id": id, "signer": key, "signatures": count,
     }));
     let what = title(&release.name, &release.version);
-    out.line(format!("{}: {what}: {}", shown(&args.file), escape(&release.summary)));
+    out.line(format!("{}: {what}: {}", display_path(&args.file), escape(&release.summary)));
     out.line(format!("release id {id}"));
-    out.line(format!("signed by {key}, {}", words::count(count, "signature")));
+    out.line(format!("signed by {key}, {}", plural::count(count, "signature")));
     Ok(Exit::Done)
 }
 

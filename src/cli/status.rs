@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::connection;
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Output, Paint, escape, shown};
+use super::output::{Output, Paint, display_path, escape};
 use super::table;
 use crate::record::ledger::{Entry, Happened, Step};
 use crate::release::resolve::Resolution;
@@ -30,7 +30,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     out.document(&document(&status));
     show(&status, out);
     for (path, error) in &status.unread {
-        out.warning(format!("{}: {error}; a run that nobody came back from may be told there", shown(path)));
+        out.warning(format!("{}: {error}; a run that nobody came back from may be told there", display_path(path)));
     }
     let unknown = status
         .unfinished
@@ -176,7 +176,7 @@ fn show(status: &Status, out: Output) {
             Ending::Resolved(Resolution::Committed) => " did not hear the answer to COMMIT",
             _ => " ended without a word",
         };
-        out.line(format!("{what}{ended} ({}): {}; {next}", shown(&unfinished.journal), escape(&text)));
+        out.line(format!("{what}{ended} ({}): {}; {next}", display_path(&unfinished.journal), escape(&text)));
     }
     show_lacking(status, out);
 }
@@ -195,7 +195,7 @@ fn show_lacking(status: &Status, out: Output) {
         } else {
             "this server is in a state from before it, as a backup leaves it: find out why before anything else"
         };
-        let (what, at, path) = (escape(&newest.what), newest.ended, shown(&newest.journal));
+        let (what, at, path) = (escape(&newest.what), newest.ended, display_path(&newest.journal));
         out.line(format!(
             "{what}{more} was committed at {at} by its journal {path}, and the ledger here lacks it: {why}"
         ));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::error::CliError;
 use super::exit::Exit;
 use super::kind::Kind;
-use super::output::{Output, shown};
+use super::output::{Output, display_path};
 use crate::durable;
 use crate::trust::pae::pre_authentication_encoding;
 
@@ -32,7 +32,7 @@ impl TbsArgs {
             Some(path) => {
                 durable::create_new(path, |out| out.write_all(&bytes)).map_err(|error| match error.kind() {
                     std::io::ErrorKind::AlreadyExists => {
-                        CliError::new(Kind::FileExists, format!("{} exists already", shown(path)))
+                        CliError::new(Kind::FileExists, format!("{} exists already", display_path(path)))
                             .hint("name a new file")
                     }
                     _ => CliError::io(path, &error),
@@ -41,8 +41,11 @@ impl TbsArgs {
                 out.document(&serde_json::json!({
                     "file": file.to_string_lossy(), "tbs": path.to_string_lossy(), "bytes": length,
                 }));
-                out.line(format!("wrote {}, {length} bytes to sign by Ed25519 (RFC 8032, no prehash)", shown(path)));
-                let (file, path) = (shown(file), shown(path));
+                out.line(format!(
+                    "wrote {}, {length} bytes to sign by Ed25519 (RFC 8032, no prehash)",
+                    display_path(path)
+                ));
+                let (file, path) = (display_path(file), display_path(path));
                 out.note(format!("bring back the 64 bytes: pgseal attach {file} SIGNATURE --key KEY.pub --tbs {path}"));
             }
         }

@@ -9,13 +9,13 @@ use super::args::{BundleArgs, now};
 use super::error::CliError;
 use super::exit::Exit;
 use super::kind::Kind;
-use super::output::{Output, shown};
+use super::output::{Output, display_path};
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::stream::CopyError;
 use crate::durable::Scratch;
-use crate::trust::When;
+use crate::trust::JudgedAt;
 use pgseal_verify::entry_path::EntryPath;
-use pgseal_verify::words;
+use pgseal_verify::plural;
 
 /// Name prefix of the temporary directory in which a release is built.
 const ASIDE: &str = ".pgseal-unpack-";
@@ -34,10 +34,10 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.bundle.root()?;
-    let (bundle, moved) = args.bundle.authenticate_shown(&root, When::At(now()), 2, out)?;
+    let (bundle, moved) = args.bundle.authenticate_shown(&root, JudgedAt::At(now()), 2, out)?;
     let io = |error: std::io::Error| CliError::io(&args.dir, &error);
     if args.dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        let message = format!("{} is not empty", shown(&args.dir));
+        let message = format!("{} is not empty", display_path(&args.dir));
         return Err(CliError::new(Kind::FileExists, message).hint("name a new directory"));
     }
     if args.dir.file_name().is_none() {
@@ -54,13 +54,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     })?;
     let count = bundle.file_count();
     out.document(&serde_json::json!({ "release_id": bundle.release_id(), "directory": args.dir.to_string_lossy(), "files": count }));
-    out.line(format!("{}: {}", shown(&args.dir), words::count(count, "file")));
+    out.line(format!("{}: {}", display_path(&args.dir), plural::count(count, "file")));
     Ok(Exit::Done)
 }
 
 /// Error for a path that `rename` cannot replace, such as a mount point or `..`.
 fn not_replaced(dir: &Path) -> CliError {
-    let message = format!("{} can't be replaced by the release's directory", shown(dir));
+    let message = format!("{} can't be replaced by the release's directory", display_path(dir));
     CliError::new(Kind::FileExists, message).hint("name a new directory: -C DIR")
 }
 
@@ -88,7 +88,7 @@ fn aside(dir: &Path, out: Output) -> std::io::Result<Scratch> {
     }
     let aside = Scratch::new(parent, ASIDE)?;
     for left in aside.sweep() {
-        out.note(format!("removed {}, which an unpack left that was killed", shown(&left)));
+        out.note(format!("removed {}, which an unpack left that was killed", display_path(&left)));
     }
     Ok(aside)
 }

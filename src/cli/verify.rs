@@ -11,8 +11,8 @@ use super::output::{Output, Paint, escape};
 use super::points;
 use crate::bundle::AuthenticatedBundle;
 use crate::lint;
-use crate::trust::added::SignedApproval;
-use crate::trust::{When, policy};
+use crate::trust::attestations::SignedApproval;
+use crate::trust::{JudgedAt, policy};
 use pgseal_verify::format::approval::Decision;
 use pgseal_verify::format::statement::title;
 use pgseal_verify::format::timestamp::Timestamp;
@@ -37,13 +37,13 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (now, when) = (now(), args.as_of);
-    let judged = when.map_or(When::At(now), When::AsOf);
+    let judged = when.map_or(JudgedAt::At(now), JudgedAt::AsOf);
     let times = if args.contents { 2 } else { 1 };
     let root = args.bundle.root()?;
     let (bundle, moved) = args.bundle.authenticate_shown(&root, judged, times, out)?;
     let bundle = args.approvals.add_to(bundle, AuthenticatedBundle::with_approval)?;
     let manifest = bundle.manifest();
-    policy::admits(&root, &manifest.release, bundle.release_id(), judged)?;
+    policy::check_policy(&root, &manifest.release, bundle.release_id(), judged)?;
     if args.contents {
         bundle.check_contents()?;
     }

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use super::args::{TrustArgs, now};
+use super::attestor::{Attestor, look};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::Output;
 use super::signer::SignerArgs;
-use super::speaker::{Speaker, look};
 use super::tbs::TbsArgs;
-use crate::bundle::approval::Word;
+use crate::bundle::approval::AttestationDraft;
 use pgseal_verify::format::approval::Decision;
 use pgseal_verify::format::name::Name;
 
@@ -38,8 +38,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load_if_there()?;
     let seen = look(&args.file, root.as_ref(), out)?;
     let signing = (&args.signer, &args.tbs);
-    let speaker = Speaker::open(&args.file, root.as_ref(), signing, args.output.as_deref(), args.role.as_ref())?;
-    let word = Word {
+    let speaker = Attestor::open(&args.file, root.as_ref(), signing, args.output.as_deref(), args.role.as_ref())?;
+    let word = AttestationDraft {
         decision: Decision::Withdraw,
         role: speaker.role(),
         apr: None,
@@ -47,7 +47,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         expires: None,
         reason: args.reason.clone(),
     };
-    let exit = speaker.speak(&seen.manifest, seen.bundle.claimed_release_id(), word, out)?;
+    let exit = speaker.attest(&seen.manifest, seen.bundle.claimed_release_id(), word, out)?;
     out.note(
         "copies that were made before don't know of it: `pgseal trust set-policy FILE --block RELEASE-ID` stops them",
     );

@@ -21,7 +21,7 @@ const PROCESS_COST: u64 = 8 << 20;
 
 /// A client of the analyzer, callable from two threads at once. The analyzer may crash on a
 /// request.
-pub trait Analyst: Sync {
+pub trait SquawkClient: Sync {
     /// Sends a request. `Err` describes a crash in one line; the next request goes to a new
     /// process.
     fn ask(&self, question: &Question) -> Result<Answer, String>;
@@ -29,7 +29,7 @@ pub trait Analyst: Sync {
 
 /// Checks the tiers as one transaction and the rollback scripts as another. They run in parallel,
 /// since most of the time is process startup.
-pub fn problems(readings: &[Reading], analyst: &dyn Analyst) -> Vec<Problem> {
+pub fn problems(readings: &[Reading], analyst: &dyn SquawkClient) -> Vec<Problem> {
     let new = new_objects(readings);
     let judge = |purpose: &Purpose| {
         let (mut problems, mut left) = (Vec::new(), RELEASE_BYTES);
@@ -130,7 +130,12 @@ fn new_objects(readings: &[Reading]) -> Objects {
 
 /// Checks all scripts at once. After a crash, finds the scripts that cause it and checks the
 /// others.
-fn ask<'a>(scripts: &[Sent<'a>], rollback: bool, analyst: &dyn Analyst, problems: &mut Vec<Problem>) -> Vec<Found<'a>> {
+fn ask<'a>(
+    scripts: &[Sent<'a>],
+    rollback: bool,
+    analyst: &dyn SquawkClient,
+    problems: &mut Vec<Problem>,
+) -> Vec<Found<'a>> {
     let all: Vec<&Sent<'a>> = scripts.iter().filter(|script| !script.definitions.is_empty()).collect();
     if all.is_empty() {
         return Vec::new();
@@ -161,7 +166,7 @@ fn incomplete(script: &Sent<'_>, why: &str) -> Problem {
         .rule("lint-incomplete")
 }
 
-fn ask_once<'a>(scripts: &[&Sent<'a>], rollback: bool, analyst: &dyn Analyst) -> Result<Vec<Found<'a>>, String> {
+fn ask_once<'a>(scripts: &[&Sent<'a>], rollback: bool, analyst: &dyn SquawkClient) -> Result<Vec<Found<'a>>, String> {
     let definitions: Vec<&'a Defining> = scripts.iter().flat_map(|script| script.definitions.iter().copied()).collect();
     let statements = definitions.iter().map(|definition| definition.statement.sql.clone()).collect();
     let answer = analyst.ask(&Question { rules: rules_for(rollback), statements })?;

@@ -14,7 +14,7 @@
 //! - `scripts`: one pass over every script; `objects`, `alterations`: objects that a statement
 //!   creates, drops and changes
 //!
-//! The library starts no process: the caller passes an [`Analyst`].
+//! The library starts no process: the caller passes an [`SquawkClient`].
 
 pub mod sarif;
 pub mod pages;
@@ -33,7 +33,7 @@ mod objects;
 mod alterations;
 
 pub use acknowledged::Finding;
-pub use analysis::Analyst;
+pub use analysis::SquawkClient;
 
 use std::collections::HashSet;
 
@@ -43,7 +43,7 @@ use crate::bundle::release_toml;
 use pgseal_verify::entry_path::EntryPath;
 
 /// All warnings about a release that packs, by file and position, with their acknowledgements.
-pub fn warnings(definition: &Definition, analyst: &dyn Analyst) -> Vec<Finding> {
+pub fn warnings(definition: &Definition, analyst: &dyn SquawkClient) -> Vec<Finding> {
     let readings = scripts::read(definition);
     let mut problems = rollback::problems(&readings);
     // Reports a missing rollback once.

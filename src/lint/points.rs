@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::objects::{Kind, Object, can_be};
 use super::scripts::place;
-use super::undoing::{Deed, Later, Partition, Rollback, Undoing};
+use super::undoing::{Later, Partition, Rollback, RollbackEffect, Undoing};
 use crate::bundle::definition::Definition;
 use crate::bundle::lint::declared;
 use crate::bundle::problem::Problem;
@@ -18,7 +18,7 @@ use crate::bundle::steps::{self, Step};
 use crate::bundle::{AuthenticatedBundle, ReleaseFiles};
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::{Manifest, Tier, Transaction};
-use psql_script::{self, Files, ObjectName, Outside, Position, Statement, Tokens, explore, without_comments};
+use psql_script::{self, Files, NonTransactional, ObjectName, Position, Statement, Tokens, explore, without_comments};
 
 /// A statement of a non-transactional tier.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
     let mut walk = walk(definition.source(), definition.manifest());
     let mut is_inside = HashMap::new();
     for point in &points {
-        *is_inside.entry(point.tier.as_str()).or_insert(true) &= !matches!(point.step, Step::Outside(_));
+        *is_inside.entry(point.tier.as_str()).or_insert(true) &= !matches!(point.step, Step::NonTransactional(_));
     }
     let (mut later, mut has_begun) = (Later::default(), false);
     for tier in &manifest.tiers {
@@ -132,7 +132,7 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
         if has_begun {
             walk(&tier.file, &mut |_, statement| {
                 adds_value |= added_value(&statement.sql).is_some();
-                later.note(Deed::of(&statement.sql));
+                later.note(RollbackEffect::of(&statement.sql));
             });
         }
         // A new value of a type is usable only after COMMIT, which justifies the tier.
@@ -148,7 +148,7 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
 }
 
 fn problem(point: &Point) -> Option<Problem> {
-    if matches!(point.step, Step::Outside(Outside::CreateIndex { if_not_exists: true, .. })) {
+    if matches!(point.step, Step::NonTransactional(NonTransactional::CreateIndex { if_not_exists: true, .. })) {
         let text = "CREATE INDEX CONCURRENTLY IF NOT EXISTS is content with an index that is INVALID";
         return Some(Problem::at(&point.at, text).rule("concurrent-index-if-not-exists"));
     }
@@ -228,40 +228,40 @@ fn undo(sql: &str, step: &Step, rollback: &Rollback) -> Undo {
     match step {
         Step::Setting => Undo::Nothing,
         Step::Within => undo_within(sql, rollback),
-        Step::Outside(outside) => match outside {
-            Outside::Reindex { .. } | Outside::Maintenance => Undo::Nothing,
-            Outside::CreateIndex { name, table, .. } => {
+        Step::NonTransactional(outside) => match outside {
+            NonTransactional::Reindex { .. } | NonTransactional::Maintenance => Undo::Nothing,
+            NonTransactional::CreateIndex { name, table, .. } => {
                 let made = index(ObjectName { name: name.clone(), ..table.clone() }, Some(table.clone()));
                 Undo::by(rollback.taking_back(&made))
             }
-            Outside::DropIndex { index: name } => {
+            NonTransactional::DropIndex { index: name } => {
                 let dropped = index(name.clone(), None);
                 Undo::by(rollback.find(&name.name, |deed| deed.restores(&dropped)))
             }
-            Outside::Detach { parent, partition } => {
+            NonTransactional::Detach { parent, partition } => {
                 let wanted = Partition { of: parent.clone(), name: partition.clone() };
                 let fits = |it: &Partition| can_be(&it.of, &wanted.of) && can_be(&it.name, &wanted.name);
                 Undo::by(rollback.find(&partition.name, |deed| deed.attached.as_ref().is_some_and(fits)))
             }
-            Outside::CreateDatabase(name) => {
+            NonTransactional::CreateDatabase(name) => {
                 Undo::Left(format!("database {name} stays; DROP DATABASE by hand after the rollback"))
             }
-            Outside::DropDatabase(name) => {
+            NonTransactional::DropDatabase(name) => {
                 Undo::Left(format!("database {name} is gone with its data; restore it from a backup"))
             }
-            Outside::CreateTablespace(name) => {
+            NonTransactional::CreateTablespace(name) => {
                 Undo::Left(format!("tablespace {name} stays; DROP TABLESPACE by hand after the rollback"))
             }
-            Outside::DropTablespace(name) => {
+            NonTransactional::DropTablespace(name) => {
                 Undo::Left(format!("tablespace {name} is gone; CREATE TABLESPACE by hand"))
             }
-            Outside::AlterSystem(Some(name)) => Undo::Left(format!(
+            NonTransactional::AlterSystem(Some(name)) => Undo::Left(format!(
                 "{name} stays in postgresql.auto.conf; ALTER SYSTEM by hand puts the old value back"
             )),
-            Outside::AlterSystem(None) => {
+            NonTransactional::AlterSystem(None) => {
                 Undo::Left("postgresql.auto.conf stays empty; ALTER SYSTEM by hand puts the old values back".to_owned())
             }
-            Outside::Procedure | Outside::Unknown(_) => Undo::Unseen,
+            NonTransactional::Procedure | NonTransactional::Unknown(_) => Undo::Unseen,
         },
     }
 }
@@ -275,8 +275,8 @@ fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
     if reads || NO_TRACE.iter().any(|word| head.is(0, word)) {
         return Undo::Nothing;
     }
-    let deed = Deed::of(sql);
-    let by = |name: &str, fits: &dyn Fn(&Deed) -> bool| Undo::by(rollback.find(name, fits));
+    let deed = RollbackEffect::of(sql);
+    let by = |name: &str, fits: &dyn Fn(&RollbackEffect) -> bool| Undo::by(rollback.find(name, fits));
     let each = |objects: &[Object], undo: &dyn Fn(&Object) -> Undo| {
         let places: Vec<Undo> = objects.iter().map(undo).collect();
         if places.contains(&Undo::Unseen) { Undo::Unseen } else { places.into_iter().next().unwrap_or(Undo::Unseen) }

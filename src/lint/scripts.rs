@@ -33,7 +33,7 @@ pub struct Reading {
     pub file: EntryPath,
     pub definitions: Vec<Defining>,
     /// Effects of its statements on objects.
-    pub acts: Vec<Act>,
+    pub acts: Vec<TierEffect>,
     pub problems: Vec<Problem>,
 }
 
@@ -44,7 +44,7 @@ pub struct Defining {
 }
 
 /// The effects of one statement on objects; statements joined by `\;` are separate.
-pub struct Act {
+pub struct TierEffect {
     pub effects: Effects,
     /// Positions of the names of created objects.
     pub places: Vec<Position>,
@@ -141,7 +141,7 @@ fn note_part(reading: &mut Reading, statement: &Statement, part: &Part<'_>) {
     let tokens = Tokens::new(part.sql);
     if tokens.is(0, "do") {
         let bodies = tokens.literals().map(str::to_ascii_lowercase).filter(|text| text.contains("drop"));
-        let act = |body| Act { effects: Effects::default(), places: Vec::new(), body: Some(body) };
+        let act = |body| TierEffect { effects: Effects::default(), places: Vec::new(), body: Some(body) };
         reading.acts.extend(bodies.map(act));
         return;
     }
@@ -153,7 +153,7 @@ fn note_part(reading: &mut Reading, statement: &Statement, part: &Part<'_>) {
     };
     let places = effects.created.iter().map(|object| place(object.at)).collect();
     if !effects.is_nothing() {
-        reading.acts.push(Act { effects, places, body: None });
+        reading.acts.push(TierEffect { effects, places, body: None });
     }
 }
 

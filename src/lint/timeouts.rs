@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::scripts::place;
 use crate::bundle::problem::Problem;
 use crate::bundle::release_toml::{FILE, line_and_column};
-use pgseal_verify::format::limits_of_run::{RunLimits, TimeLimit};
+use pgseal_verify::format::run_limits::{RunLimits, TimeLimit};
 use psql_script::{Statement, Tokens};
 
 const RULE: &str = "missing-lock-timeout";

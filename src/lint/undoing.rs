@@ -19,7 +19,7 @@ pub struct Partition {
 
 /// The effects of one statement.
 #[derive(Default)]
-pub struct Deed {
+pub struct RollbackEffect {
     pub effects: Effects,
     /// The table, view or function that it defines or writes.
     pub subject: Option<ObjectName>,
@@ -29,7 +29,7 @@ pub struct Deed {
     dynamic: Option<String>,
 }
 
-impl Deed {
+impl RollbackEffect {
     /// Parses a statement.
     pub fn of(sql: &str) -> Self {
         let head = Tokens::first(sql, 24);
@@ -91,7 +91,7 @@ fn partition(tokens: &Tokens<'_>, verb: &str) -> Option<Partition> {
 /// A statement of a rollback script.
 pub struct Undoing {
     pub at: Position,
-    pub deed: Deed,
+    pub deed: RollbackEffect,
     ways: BTreeSet<usize>,
 }
 
@@ -127,7 +127,7 @@ impl Rollback {
     /// Records a statement on an execution path.
     pub fn note(&mut self, way: usize, statement: &Statement) {
         self.ways = self.ways.max(way);
-        let deed = Deed::of(&statement.sql);
+        let deed = RollbackEffect::of(&statement.sql);
         if deed.is_nothing() {
             return;
         }
@@ -156,7 +156,7 @@ impl Rollback {
     }
 
     /// The first statement with this name that fits.
-    pub fn find(&self, name: &str, fits: impl Fn(&Deed) -> bool) -> Option<&Undoing> {
+    pub fn find(&self, name: &str, fits: impl Fn(&RollbackEffect) -> bool) -> Option<&Undoing> {
         let lower = name.to_ascii_lowercase();
         let keys: BTreeSet<&str> = words(&lower).take(1).chain([name]).collect();
         let found = keys.into_iter().filter_map(|key| {
@@ -189,7 +189,7 @@ pub struct Later {
 
 impl Later {
     /// Records a statement.
-    pub fn note(&mut self, deed: Deed) {
+    pub fn note(&mut self, deed: RollbackEffect) {
         deed.effects.created.into_iter().for_each(|object| self.created.add(object));
         deed.effects.dropped.into_iter().for_each(|object| self.dropped.add(object));
         if let Some(partition) = deed.detached {
@@ -197,7 +197,7 @@ impl Later {
         }
     }
 
-    fn halfway(&self, deed: &Deed) -> Option<String> {
+    fn halfway(&self, deed: &RollbackEffect) -> Option<String> {
         let Effects { created, dropped, .. } = &deed.effects;
         let state = if let Some(missing) =
             dropped.iter().find(|object| !object.conditional && self.created.contains(object))

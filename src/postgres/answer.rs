@@ -7,7 +7,7 @@ use postgres_protocol::message::backend::{DataRowBody, Message, RowDescriptionBo
 
 use super::error::unexpected;
 use crate::database::{BatchAnswer, Column, DatabaseError, Notice, ServerError, Table, Unsound, UnsoundKind};
-use pgseal_verify::words;
+use pgseal_verify::plural;
 
 /// The answer as received so far.
 #[derive(Default)]
@@ -118,7 +118,7 @@ impl Answer {
             return Err(DatabaseError::Unsound(Unsound { kind: UnsoundKind::TooManyRows, message }));
         }
         if self.complete.len() != sent {
-            let sent = words::count(sent, "statement");
+            let sent = plural::count(sent, "statement");
             return Err(DatabaseError::unsound(format!("{sent} went out, {} were run", self.complete.len())));
         }
         Ok(self.into_table())

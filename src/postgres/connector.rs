@@ -4,11 +4,11 @@
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
+use super::connect_error::{ConnectError, NextAttempt};
 use super::dial::{Address, addresses};
 use super::host::{Host, Place};
 use super::session::PostgresSession;
 use super::settings::{Settings, Wanted};
-use super::trouble::{Then, Trouble};
 use crate::database::{Connect, ConnectionError, ConnectionKind, DatabaseError, Purpose, Session};
 
 /// Opens sessions with one set of connection settings.
@@ -48,7 +48,7 @@ impl Connector {
 
     /// A connector for another database on the same server; at the same address, once one is
     /// chosen.
-    pub fn beside(&self, database: &str) -> Self {
+    pub fn for_database(&self, database: &str) -> Self {
         let of = |settings: &Arc<Settings>| {
             Arc::new(Settings { database: database.to_owned(), ..Settings::clone(settings) })
         };
@@ -107,7 +107,7 @@ impl Connector {
                 for address in self.addresses(host, &mut refusals) {
                     match self.first(host, &address, *wanted, purpose) {
                         Ok(found) => return Ok(found),
-                        Err(trouble) if trouble.then == Then::Stop => return Err(trouble.error),
+                        Err(trouble) if trouble.then == NextAttempt::Stop => return Err(trouble.error),
                         Err(trouble) => refusals.push(trouble.error),
                     }
                 }
@@ -122,7 +122,7 @@ impl Connector {
         address: &Address,
         wanted: Wanted,
         purpose: Purpose,
-    ) -> Result<(PostgresSession, Route), Trouble> {
+    ) -> Result<(PostgresSession, Route), ConnectError> {
         // A session for reading is read-only by its own setting. A session for writing shows the
         // server's own state.
         let asks = matches!(wanted, Wanted::ReadWrite | Wanted::ReadOnly) && purpose != Purpose::Write;
@@ -130,7 +130,7 @@ impl Connector {
         let (session, route) = self.connect(settings, host, address, if asks { Purpose::Write } else { purpose })?;
         if let Some(is) = unwanted(wanted, &session) {
             let text = format!("this server {is}, which target_session_attrs does not want");
-            return Err(Trouble::new(Then::NextAddress, text).at(&self.settings.hosts[host], address));
+            return Err(ConnectError::new(NextAttempt::NextAddress, text).at(&self.settings.hosts[host], address));
         }
         if asks {
             drop(session);
@@ -170,7 +170,7 @@ impl Connector {
         Err(together(refusals))
     }
 
-    fn again(&self, route: &Route, purpose: Purpose) -> Result<PostgresSession, Trouble> {
+    fn again(&self, route: &Route, purpose: Purpose) -> Result<PostgresSession, ConnectError> {
         PostgresSession::begin(self.settings_for(purpose), route, purpose)
     }
 
@@ -181,12 +181,12 @@ impl Connector {
         host: usize,
         address: &Address,
         purpose: Purpose,
-    ) -> Result<(PostgresSession, Route), Trouble> {
+    ) -> Result<(PostgresSession, Route), ConnectError> {
         let ways = match address {
             Address::Socket(_) => &[false],
             Address::Tcp(_) => self.settings.tls.ways(),
         };
-        let mut refused: Option<Trouble> = None;
+        let mut refused: Option<ConnectError> = None;
         for secure in ways {
             let route = Route { host, address: address.clone(), secure: *secure };
             let trouble = match PostgresSession::begin(settings, &route, purpose) {
@@ -196,7 +196,7 @@ impl Connector {
                 }
                 Err(trouble) => trouble,
             };
-            let over = trouble.then != Then::OtherWay;
+            let over = trouble.then != NextAttempt::OtherWay;
             // The first way is the operator's preference, so its error is reported, unless the
             // second got further.
             refused = Some(match refused {
@@ -207,8 +207,11 @@ impl Connector {
                 break;
             }
         }
-        let trouble = refused.unwrap_or_else(|| Trouble::new(Then::Stop, "there is no way".to_owned()));
-        Err(Trouble { then: if trouble.then == Then::OtherWay { Then::Stop } else { trouble.then }, ..trouble })
+        let trouble = refused.unwrap_or_else(|| ConnectError::new(NextAttempt::Stop, "there is no way".to_owned()));
+        Err(ConnectError {
+            then: if trouble.then == NextAttempt::OtherWay { NextAttempt::Stop } else { trouble.then },
+            ..trouble
+        })
     }
 
     fn addresses(&self, host: usize, refusals: &mut Vec<DatabaseError>) -> Vec<Address> {

@@ -10,11 +10,11 @@ use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConnection, Error, StreamOwned};
 
 use super::clock::Clock;
+use super::connect_error::{ConnectError, NextAttempt};
 use super::host::{Host, Place};
 use super::settings::Settings;
 use super::socket::Socket;
 use super::tls::{Mode, Tls, end_point};
-use super::trouble::{Then, Trouble};
 use super::wire::{Stream, Wire};
 use crate::database::DatabaseError;
 
@@ -62,9 +62,9 @@ pub(super) fn dial(
     address: &Address,
     secure: bool,
     clock: &mut Clock,
-) -> Result<Dialed, Trouble> {
+) -> Result<Dialed, ConnectError> {
     let socket = Socket::connect(address, &settings.keep_alive, clock);
-    let socket = socket.map_err(|e| Trouble::new(Then::NextAddress, e.to_string()))?;
+    let socket = socket.map_err(|e| ConnectError::new(NextAttempt::NextAddress, e.to_string()))?;
     if secure { encrypt(&settings.tls, host, socket, clock) } else { Ok(plain(socket)) }
 }
 
@@ -72,27 +72,27 @@ fn plain(socket: Socket) -> Dialed {
     Dialed { wire: Wire::new(Stream::Plain(socket)), secure: false, end_point: None }
 }
 
-fn encrypt(tls: &Tls, host: &Host, mut socket: Socket, clock: &mut Clock) -> Result<Dialed, Trouble> {
+fn encrypt(tls: &Tls, host: &Host, mut socket: Socket, clock: &mut Clock) -> Result<Dialed, ConnectError> {
     let Some(config) = &tls.config else {
-        return Err(Trouble::tls(Then::Stop, "TLS is switched off"));
+        return Err(ConnectError::tls(NextAttempt::Stop, "TLS is switched off"));
     };
-    let lost = |e: io::Error| Trouble::new(Then::NextAddress, format!("the server does not answer: {e}"));
+    let lost = |e: io::Error| ConnectError::new(NextAttempt::NextAddress, format!("the server does not answer: {e}"));
     if !tls.direct {
         socket.write_all(&SSL_REQUEST).map_err(lost)?;
         match socket.read_byte(clock).map_err(lost)? {
             b'S' => {}
             b'N' if tls.mode == Mode::Prefer => return Ok(plain(socket)),
-            b'N' => return Err(Trouble::tls(Then::Stop, "the server has no TLS, which sslmode asks for")),
-            _ => return Err(Trouble::tls(Then::OtherWay, "the server does not know TLS")),
+            b'N' => return Err(ConnectError::tls(NextAttempt::Stop, "the server has no TLS, which sslmode asks for")),
+            _ => return Err(ConnectError::tls(NextAttempt::OtherWay, "the server does not know TLS")),
         }
     }
     let name = match &host.place {
         Place::Address(address) if host.name.parse() == Ok(*address) => Ok(ServerName::from(*address)),
         _ => ServerName::try_from(host.name.clone()),
     };
-    let name = name.map_err(|_| Trouble::tls(Then::Stop, "no certificate can name this host"))?;
+    let name = name.map_err(|_| ConnectError::tls(NextAttempt::Stop, "no certificate can name this host"))?;
     let session = ClientConnection::new(Arc::clone(config), name);
-    let mut session = session.map_err(|e| Trouble::tls(Then::OtherWay, format!("no TLS: {e}")))?;
+    let mut session = session.map_err(|e| ConnectError::tls(NextAttempt::OtherWay, format!("no TLS: {e}")))?;
     while session.is_handshaking() {
         match session.complete_io(&mut socket) {
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
@@ -102,7 +102,7 @@ fn encrypt(tls: &Tls, host: &Host, mut socket: Socket, clock: &mut Clock) -> Res
         }
     }
     if tls.direct && session.alpn_protocol().is_none() {
-        return Err(Trouble::tls(Then::Stop, "the server does not know sslnegotiation=direct"));
+        return Err(ConnectError::tls(NextAttempt::Stop, "the server does not know sslnegotiation=direct"));
     }
     let certificate = session.peer_certificates().and_then(<[_]>::first);
     let end_point = certificate.and_then(|certificate| end_point::of(certificate));
@@ -112,13 +112,13 @@ fn encrypt(tls: &Tls, host: &Host, mut socket: Socket, clock: &mut Clock) -> Res
 
 /// Converts a TLS error. A verified certificate that is wrong never leads to an attempt without
 /// TLS.
-fn refused(tls: &Tls, error: &io::Error) -> Trouble {
+fn refused(tls: &Tls, error: &io::Error) -> ConnectError {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     let Some(Error::InvalidCertificate(wrong)) = inner else {
         let text = inner.map_or_else(|| error.to_string(), ToString::to_string);
-        return Trouble::tls(Then::OtherWay, format!("no TLS: {text}"));
+        return ConnectError::tls(NextAttempt::OtherWay, format!("no TLS: {text}"));
     };
-    let then = if tls.roots.is_some() { Then::Stop } else { Then::OtherWay };
+    let then = if tls.roots.is_some() { NextAttempt::Stop } else { NextAttempt::OtherWay };
     let roots = tls.roots.as_deref().unwrap_or_default();
     let why = match wrong {
         CertificateError::UnknownIssuer => format!("nothing in {roots} (sslrootcert) has signed it"),
@@ -132,7 +132,7 @@ fn refused(tls: &Tls, error: &io::Error) -> Trouble {
         CertificateError::NotValidForNameContext { presented, .. } => format!("it is for {}", names(presented)),
         other => other.to_string(),
     };
-    Trouble::tls(then, format!("the server's certificate is refused: {why}"))
+    ConnectError::tls(then, format!("the server's certificate is refused: {why}"))
 }
 
 /// Extracts the names from rustls's format, `DnsName("a")`.

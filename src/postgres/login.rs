@@ -11,11 +11,11 @@ use postgres_protocol::message::backend::{AuthenticationSaslBody, Message};
 use postgres_protocol::message::frontend;
 
 use super::clock::Clock;
+use super::connect_error::{ConnectError, NextAttempt};
 use super::dial::Dialed;
 use super::error;
 use super::host::{Host, Password};
 use super::settings::{ChannelBinding, Settings};
-use super::trouble::{Then, Trouble};
 use crate::database::Notice;
 
 /// Data that the server sent before it was ready.
@@ -43,7 +43,7 @@ pub(super) fn login(
     dialed: &mut Dialed,
     options: &str,
     clock: &mut Clock,
-) -> Result<Login, Trouble> {
+) -> Result<Login, ConnectError> {
     let mut beginning = Beginning { settings, host, dialed, clock };
     let Settings { user, database, application_name, .. } = settings;
     let parameters = [
@@ -60,7 +60,7 @@ pub(super) fn login(
 
 impl<'a> Beginning<'a> {
     /// Authenticates in strict message order, so that a server can't omit its own proof.
-    fn authenticate(&mut self) -> Result<(), Trouble> {
+    fn authenticate(&mut self) -> Result<(), ConnectError> {
         match self.next()? {
             Message::AuthenticationOk => return self.unbound(),
             Message::AuthenticationCleartextPassword => {
@@ -86,7 +86,7 @@ impl<'a> Beginning<'a> {
         }
     }
 
-    fn scram(&mut self, body: &AuthenticationSaslBody) -> Result<(), Trouble> {
+    fn scram(&mut self, body: &AuthenticationSaslBody) -> Result<(), ConnectError> {
         let password = self.password()?;
         let offered: Vec<&str> = body.mechanisms().collect().map_err(|e| stop(&e.to_string()))?;
         let end_point = self.dialed.end_point.clone();
@@ -115,17 +115,17 @@ impl<'a> Beginning<'a> {
     }
 
     /// Reads until the server is ready.
-    fn read(&mut self) -> Result<Login, Trouble> {
+    fn read(&mut self) -> Result<Login, ConnectError> {
         let mut login = Login::default();
         loop {
             match self.next()? {
                 Message::BackendKeyData(body) => (login.process, login.key) = (body.process_id(), body.secret_key()),
                 Message::ParameterStatus(body) => {
-                    let name = body.name().map_err(|e| Trouble::lost(&e))?.to_owned();
-                    login.parameters.insert(name, body.value().map_err(|e| Trouble::lost(&e))?.to_owned());
+                    let name = body.name().map_err(|e| ConnectError::lost(&e))?.to_owned();
+                    login.parameters.insert(name, body.value().map_err(|e| ConnectError::lost(&e))?.to_owned());
                 }
                 Message::NoticeResponse(body) => {
-                    login.notices.push(error::notice(body.fields(), 0).map_err(|e| Trouble::lost(&e))?);
+                    login.notices.push(error::notice(body.fields(), 0).map_err(|e| ConnectError::lost(&e))?);
                 }
                 Message::ReadyForQuery(_) => return Ok(login),
                 _ => return Err(unexpected()),
@@ -134,26 +134,26 @@ impl<'a> Beginning<'a> {
     }
 
     /// Returns the next message, or the error that the server sent.
-    fn next(&mut self) -> Result<Message, Trouble> {
-        let message = self.dialed.wire.message(self.clock).map_err(|e| Trouble::lost(&e))?;
+    fn next(&mut self) -> Result<Message, ConnectError> {
+        let message = self.dialed.wire.message(self.clock).map_err(|e| ConnectError::lost(&e))?;
         let Message::ErrorResponse(body) = &message else { return Ok(message) };
-        Err(error::error(body.fields()).map_or_else(|e| Trouble::lost(&e), Trouble::refused))
+        Err(error::error(body.fields()).map_or_else(|e| ConnectError::lost(&e), ConnectError::refused))
     }
 
-    fn put(&mut self, fill: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> Result<(), Trouble> {
+    fn put(&mut self, fill: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> Result<(), ConnectError> {
         self.dialed.wire.put(fill).map_err(|e| stop(&e.to_string()))
     }
 
-    fn password(&self) -> Result<&'a [u8], Trouble> {
-        let missing = || Trouble::password(&self.settings.user);
+    fn password(&self) -> Result<&'a [u8], ConnectError> {
+        let missing = || ConnectError::password(&self.settings.user);
         self.host.password.as_ref().map(Password::bytes).ok_or_else(missing)
     }
 
     /// Fails if `channel_binding=require` and the login is not bound to TLS.
-    fn unbound(&self) -> Result<(), Trouble> {
+    fn unbound(&self) -> Result<(), ConnectError> {
         if self.settings.channel_binding == ChannelBinding::Require {
-            return Err(Trouble::tls(
-                Then::Stop,
+            return Err(ConnectError::tls(
+                NextAttempt::Stop,
                 "the login is not bound to TLS, which channel_binding=require asks for",
             ));
         }
@@ -161,10 +161,10 @@ impl<'a> Beginning<'a> {
     }
 }
 
-fn stop(text: &str) -> Trouble {
-    Trouble::new(Then::Stop, text.to_owned())
+fn stop(text: &str) -> ConnectError {
+    ConnectError::new(NextAttempt::Stop, text.to_owned())
 }
 
-fn unexpected() -> Trouble {
+fn unexpected() -> ConnectError {
     stop(&error::unexpected().to_string())
 }

@@ -19,7 +19,7 @@ pub mod settings;
 mod socket;
 pub mod start;
 mod tls;
-mod trouble;
+mod connect_error;
 mod wire;
 
 pub use connector::Connector;

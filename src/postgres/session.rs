@@ -16,6 +16,7 @@ use postgres_protocol::{IsNull, Oid};
 use super::answer::{Answer, Copy};
 use super::cancel::Canceller;
 use super::clock::Clock;
+use super::connect_error::{ConnectError, NextAttempt};
 use super::connector::{Connector, Route};
 use super::copy::copy_in;
 use super::dial::dial;
@@ -23,7 +24,6 @@ use super::driver::Driver;
 use super::login::login;
 use super::settings::Settings;
 use super::start::{self, Facts};
-use super::trouble::{Then, Trouble};
 use crate::database::{
     BatchAnswer, Cancel, ChangedReading, Column, DatabaseError, Identity, Notice, Parameter, Purpose, Session, Table,
 };
@@ -62,18 +62,22 @@ impl PostgresSession {
     }
 
     /// Connects to one address, and verifies the session's start values.
-    pub(super) fn begin(settings: &Arc<Settings>, route: &Route, purpose: Purpose) -> result::Result<Self, Trouble> {
+    pub(super) fn begin(
+        settings: &Arc<Settings>,
+        route: &Route,
+        purpose: Purpose,
+    ) -> result::Result<Self, ConnectError> {
         let begun = Self::connect(settings, route, purpose).and_then(|mut session| {
             let process = u32::try_from(session.canceller.process).ok();
             let facts = start::verify(&mut session, purpose, &settings.application_name, process);
             session.driver.set_deadline(None);
-            session.facts = facts.map_err(|error| Trouble { error, then: Then::Stop })?;
+            session.facts = facts.map_err(|error| ConnectError { error, then: NextAttempt::Stop })?;
             Ok(session)
         });
         begun.map_err(|trouble| trouble.at(&settings.hosts[route.host], &route.address))
     }
 
-    fn connect(settings: &Arc<Settings>, route: &Route, purpose: Purpose) -> result::Result<Self, Trouble> {
+    fn connect(settings: &Arc<Settings>, route: &Route, purpose: Purpose) -> result::Result<Self, ConnectError> {
         let (host, limit) = (&settings.hosts[route.host], settings.connect_timeout);
         let mut clock = Clock::start(None, limit);
         let begun = dial(settings, host, &route.address, route.secure, &mut clock).and_then(|mut dialed| {
@@ -83,7 +87,7 @@ impl PostgresSession {
         let (dialed, login) = begun.map_err(|trouble| match limit {
             Some(limit) if clock.is_over() => {
                 let text = format!("no answer within {} s (connect_timeout)", limit.as_secs());
-                Trouble::new(Then::NextAddress, text)
+                ConnectError::new(NextAttempt::NextAddress, text)
             }
             _ => trouble,
         })?;

@@ -1,18 +1,18 @@
 //! Writes and reads receipts: `STEM.receipt.json`, and `STEM.receipt.sig` when the host has a `receipt` key.
 
-mod beside;
+mod journal_check;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{signed, size};
-use crate::trust::{SecretKey, TrustRoot, When};
+use crate::trust::{JudgedAt, SecretKey, TrustRoot};
 use pgseal_verify::format::receipt::{Receipt, ReceiptStatement};
 use pgseal_verify::format::statement::ReleaseId;
 use pgseal_verify::record::signed::subject;
 
 pub use super::signed::{Reservation, read_parts};
-pub use beside::{Beside, compare, journal_of, journal_path};
+pub use journal_check::{JournalCheck, compare, journal_of, journal_path};
 pub use pgseal_verify::record::receipt::{ReadReceipt, check, claims};
 pub use pgseal_verify::record::signed::{Parts, ReceiptError};
 
@@ -51,6 +51,6 @@ pub fn claimed(path: &Path) -> Result<ReceiptStatement, ReceiptError> {
 }
 
 /// Reads `STEM.receipt.json` with its signature and, where there is one, its time stamp `STEM.receipt.tsr`.
-pub fn read(path: &Path, root: &TrustRoot, when: When) -> Result<ReadReceipt, ReceiptError> {
+pub fn read(path: &Path, root: &TrustRoot, when: JudgedAt) -> Result<ReadReceipt, ReceiptError> {
     check(read_parts(path)?, root, when)
 }

@@ -1,7 +1,7 @@
 //! The role of a receipt key. A receipt that is signed by a key without it would prove nothing later.
 
 use crate::trust::root::name;
-use crate::trust::{KeyId, TrustRoot, When};
+use crate::trust::{JudgedAt, KeyId, TrustRoot};
 use pgseal_verify::format::name::Name;
 use pgseal_verify::format::timestamp::Timestamp;
 
@@ -36,7 +36,7 @@ pub fn check(root: &TrustRoot, key: &KeyId, now: Timestamp) -> Result<(), Receip
     if found.is_none() && !root.document().roles.contains_key(&receipt) {
         return Ok(());
     }
-    root.counts(key, &receipt, When::At(now)).map_err(|reason| match found {
+    root.counts(key, &receipt, JudgedAt::At(now)).map_err(|reason| match found {
         Some(role) if *role == receipt => ReceiptKeyError::Spent { key: *key, reason },
         found => ReceiptKeyError::Role { key: *key, found: found.cloned() },
     })

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::signed::{self, Reservation, read_parts};
 use super::size;
-use crate::trust::{SecretKey, TrustRoot, When};
+use crate::trust::{JudgedAt, SecretKey, TrustRoot};
 use pgseal_verify::format::file_name::REHEARSAL;
 use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalStatement};
 use pgseal_verify::format::statement::ReleaseId;
@@ -47,6 +47,6 @@ pub fn claimed(path: &Path) -> Result<RehearsalStatement, ReceiptError> {
 }
 
 /// Reads `STEM.rehearsal.json` with its signature and, where there is one, its time stamp `STEM.rehearsal.tsr`.
-pub fn read(path: &Path, root: &TrustRoot, when: When) -> Result<ReadRehearsal, ReceiptError> {
+pub fn read(path: &Path, root: &TrustRoot, when: JudgedAt) -> Result<ReadRehearsal, ReceiptError> {
     check(read_parts(path)?, root, when)
 }

@@ -49,10 +49,10 @@ impl Reservation {
 /// Reads a document with its signature and, where there is one, its time stamp.
 pub fn read_parts(path: &Path) -> io::Result<Parts> {
     let document = read_limited(path)?;
-    Ok(Parts { document, signature: beside(path, "sig")?, token: beside(path, "tsr")? })
+    Ok(Parts { document, signature: sibling(path, "sig")?, token: sibling(path, "tsr")? })
 }
 
-fn beside(path: &Path, extension: &str) -> io::Result<Option<Vec<u8>>> {
+fn sibling(path: &Path, extension: &str) -> io::Result<Option<Vec<u8>>> {
     match read_limited(&path.with_extension(extension)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         read => read.map(Some),

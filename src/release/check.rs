@@ -3,23 +3,23 @@
 use super::event::{Event, Observer};
 use super::failure::Failure;
 use super::gate::{self, OpenError};
-use super::order::{Order, with_those_of_the_run};
 use super::preflight;
 use super::probe::{self, Mismatch, Observed};
 use super::question::Within;
 use super::residue::{Before, Residue, Traces};
+use super::run_context::{RunContext, inherit_variables};
 use super::settings;
 use super::verify::{self, Asked, FAILED_KEPT, Row};
 use crate::database::{DatabaseError, Purpose};
 use crate::record::ledger::{self, Entry};
-use pgseal_verify::format::manifest::{VerifyMode, VerifyScript, When};
+use pgseal_verify::format::manifest::{ReleaseState, VerifyMode, VerifyScript};
 use pgseal_verify::format::receipt::VerifyRecord;
 use pgseal_verify::format::trust_document::Policy;
 
 /// The result of a check.
 pub struct Checked {
     /// `finalized` if the ledger has the release in effect, else `baseline`.
-    pub state: When,
+    pub state: ReleaseState,
     /// The row of the state's probe.
     pub observed: Observed,
     /// Columns that differ from the state.
@@ -66,7 +66,7 @@ pub enum CheckError {
 
 /// Runs the probe and every verify script of the state that the ledger reports. Each script is
 /// read-only or rolled back, on its own session. Residue is searched for and reported.
-pub fn run(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Checked, CheckError> {
+pub fn run(order: &RunContext<'_>, observer: &mut dyn Observer) -> Result<Checked, CheckError> {
     let (mut session, _) = gate::open(order, &Policy::default(), Purpose::Read).map_err(CheckError::Open)?;
     let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name).map_err(CheckError::Database)?;
     let id = order.bundle.release_id().to_string();
@@ -84,11 +84,14 @@ pub fn run(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Checked, Ch
         }
         _ => {}
     }
-    let variables = with_those_of_the_run(order.variables, applied.map(|run| &run.variables));
-    let order = &Order { variables: &variables, ..*order };
+    let variables = inherit_variables(order.variables, applied.map(|run| &run.variables));
+    let order = &RunContext { variables: &variables, ..*order };
     let states = &order.manifest().states;
-    let (when, state) =
-        if applied.is_some() { (When::Finalized, &states.finalized) } else { (When::Baseline, &states.baseline) };
+    let (when, state) = if applied.is_some() {
+        (ReleaseState::Finalized, &states.finalized)
+    } else {
+        (ReleaseState::Baseline, &states.baseline)
+    };
     drop(session);
     let (mut asking, _) = gate::open_to_ask(order, &Policy::default()).map_err(CheckError::Open)?;
     let observed = preflight::seen(asking.as_mut(), order, state, Within::OwnTransaction).map_err(CheckError::Probe)?;
@@ -120,7 +123,7 @@ pub fn run(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Checked, Ch
 }
 
 /// Runs a script on its own session and searches for residue.
-fn one(script: &VerifyScript, order: &Order<'_>) -> Result<Result<(Asked, Residue), Failure>, CheckError> {
+fn one(script: &VerifyScript, order: &RunContext<'_>) -> Result<Result<(Asked, Residue), Failure>, CheckError> {
     let purpose = match script.mode {
         VerifyMode::ReadOnly => Purpose::Read,
         VerifyMode::RolledBack => Purpose::Write,

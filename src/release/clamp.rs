@@ -4,9 +4,9 @@
 //! statement_timeout = 0`.
 
 use super::event::{Event, Observer};
-use super::order::Order;
+use super::run_context::RunContext;
 use crate::database::{DatabaseError, Session};
-use pgseal_verify::format::limits_of_run::{RunLimits, TimeLimit};
+use pgseal_verify::format::run_limits::{RunLimits, TimeLimit};
 use psql_script::Position;
 
 /// The server's settings and their maximum.
@@ -32,7 +32,7 @@ pub(super) fn may_change(sql: &str) -> bool {
 /// Puts back the limits that are now higher or off, and reports each to the observer.
 pub(super) fn put_back(
     session: &mut dyn Session,
-    order: &Order<'_>,
+    order: &RunContext<'_>,
     at: &Position,
     observer: &mut dyn Observer,
 ) -> Result<(), DatabaseError> {

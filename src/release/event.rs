@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::failure::Failure;
 use super::waiting::Blocked;
 use crate::database::Notice;
-use pgseal_verify::format::limits_of_run::TimeLimit;
 use pgseal_verify::format::receipt::{GateAnswer, TierRecord, VerifyRecord};
+use pgseal_verify::format::run_limits::TimeLimit;
 use psql_script::Position;
 
 /// Receives events. The library itself prints nothing.
@@ -16,7 +16,7 @@ pub trait Observer {
 }
 
 /// Receives reports from another thread while the run waits for a statement.
-pub trait Aside: Send + Sync {
+pub trait BackgroundObserver: Send + Sync {
     /// A statement waits for a lock, or its blockers have changed.
     fn blocked(&self, by: &Blocked);
 }
@@ -132,6 +132,6 @@ impl Observer for Silent {
     fn event(&mut self, _: Event<'_>) {}
 }
 
-impl Aside for Silent {
+impl BackgroundObserver for Silent {
     fn blocked(&self, _: &Blocked) {}
 }

@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::cancellable::LOCK_NOT_AVAILABLE;
+use super::cancellation::CANCELLED;
 use super::excerpt::excerpt;
-use super::stop::CANCELLED;
-use super::watched::LOCK_NOT_AVAILABLE;
 use crate::database::{DatabaseError, ServerError};
 use psql_script::{CopySource, Origin, ScriptError, Statement};
 

@@ -5,7 +5,7 @@
 
 use super::{lock, settings};
 use crate::database::{DatabaseError, Session};
-use pgseal_verify::format::limits_of_run::RunLimits;
+use pgseal_verify::format::run_limits::RunLimits;
 
 /// Resets settings, role, cursors, prepared statements, temporary objects, sequences' last values,
 /// LISTEN registrations and advisory locks. Only outside of transactions.

@@ -4,9 +4,9 @@ use super::event::{Event, Observer};
 use super::failure::Failure;
 use super::gate_role::{self, TooMuch};
 use super::lock::{self, LockError};
-use super::order::{Order, RunOrder};
 use super::probe::{self, Answer};
 use super::question::Within;
+use super::run_context::{ContextToRun, RunContext};
 use super::settings;
 use super::target::{self, TargetError};
 use crate::database::{DatabaseError, Purpose, Session};
@@ -19,7 +19,7 @@ use pgseal_verify::format::trust_document::Policy;
 ///
 /// Only [`pass`] makes one, of a bundle that may run.
 pub struct GatedRelease<'b> {
-    order: Order<'b>,
+    order: RunContext<'b>,
     session: Box<dyn Session>,
     target: ObservedTarget,
     answers: Vec<GateAnswer>,
@@ -27,7 +27,7 @@ pub struct GatedRelease<'b> {
 
 impl<'b> GatedRelease<'b> {
     /// The order.
-    pub fn order(&self) -> &Order<'b> {
+    pub fn order(&self) -> &RunContext<'b> {
         &self.order
     }
 
@@ -37,12 +37,12 @@ impl<'b> GatedRelease<'b> {
     }
 
     /// The locked session, with the order and the target.
-    pub(super) fn session(&mut self) -> (&mut dyn Session, &Order<'b>, &ObservedTarget) {
+    pub(super) fn session(&mut self) -> (&mut dyn Session, &RunContext<'b>, &ObservedTarget) {
         (self.session.as_mut(), &self.order, &self.target)
     }
 
     /// The parts that a run begins with.
-    pub(super) fn into_parts(self) -> (Order<'b>, Box<dyn Session>, ObservedTarget, Vec<GateAnswer>) {
+    pub(super) fn into_parts(self) -> (RunContext<'b>, Box<dyn Session>, ObservedTarget, Vec<GateAnswer>) {
         (self.order, self.session, self.target, self.answers)
     }
 }
@@ -72,7 +72,7 @@ pub enum OpenError {
 }
 
 /// Connects, compares the target, takes the lock and queries every gate.
-pub fn pass<'b>(order: RunOrder<'b>, observer: &mut dyn Observer) -> Result<GatedRelease<'b>, GateError> {
+pub fn pass<'b>(order: ContextToRun<'b>, observer: &mut dyn Observer) -> Result<GatedRelease<'b>, GateError> {
     let order = order.authentic();
     let (mut session, target) = open(&order, order.root().policy(), Purpose::Write).map_err(GateError::Open)?;
     target::check_primary(session.as_ref()).map_err(|error| GateError::Open(OpenError::Target(error)))?;
@@ -86,7 +86,7 @@ pub fn pass<'b>(order: RunOrder<'b>, observer: &mut dyn Observer) -> Result<Gate
 
 /// Opens a session to the right target.
 pub(super) fn open(
-    order: &Order<'_>,
+    order: &RunContext<'_>,
     policy: &Policy,
     purpose: Purpose,
 ) -> Result<(Box<dyn Session>, ObservedTarget), OpenError> {
@@ -105,7 +105,7 @@ pub(super) fn open(
 
 /// Opens a session for gates and probes before a run, as a role that the trust root accepts. Also
 /// returns the kind of transaction for them.
-pub(super) fn open_to_ask(order: &Order<'_>, policy: &Policy) -> Result<(Box<dyn Session>, Within), OpenError> {
+pub(super) fn open_to_ask(order: &RunContext<'_>, policy: &Policy) -> Result<(Box<dyn Session>, Within), OpenError> {
     let (mut session, _) = open(order, policy, Purpose::Ask)?;
     let runs_as = order.runs_as.filter(|_| order.clone.is_none());
     let roles = gate_role::check(session.as_mut(), order.root().policy().gate_role, runs_as);
@@ -119,7 +119,7 @@ pub(super) fn open_to_ask(order: &Order<'_>, policy: &Policy) -> Result<(Box<dyn
 /// Each gate gets its own short connection, with a check of target and role. Its read-only
 /// transaction is always rolled back, and closing the connection drops all session state. A standby
 /// lags behind the primary, so no gate is queried there.
-pub fn answers(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
+pub fn answers(order: &RunContext<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
     // Opened even without gates, so that a wrong target or role is reported.
     let open = || {
         let (session, within) = open_to_ask(order, order.root().policy())?;
@@ -144,7 +144,7 @@ pub fn answers(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<Gat
 }
 
 /// Like [`answers`], but opens no session if there are no gates.
-pub(super) fn ask_all(order: &Order<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
+pub(super) fn ask_all(order: &RunContext<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
     if needed(order).next().is_none() {
         return Ok(Vec::new());
     }
@@ -154,7 +154,7 @@ pub(super) fn ask_all(order: &Order<'_>, observer: &mut dyn Observer) -> Result<
 /// Queries each gate again, inside the run's own transaction.
 pub(super) fn ask_inside(
     session: &mut dyn Session,
-    order: &Order<'_>,
+    order: &RunContext<'_>,
     asked: Asked,
 ) -> Result<Vec<GateAnswer>, GateError> {
     let mut answers = Vec::new();
@@ -168,7 +168,7 @@ pub(super) fn ask_inside(
 }
 
 /// Gates that at least one tier requires, in the order of the manifest. Each binds the whole run.
-fn needed<'b>(order: &Order<'b>) -> impl Iterator<Item = &'b Gate> {
+fn needed<'b>(order: &RunContext<'b>) -> impl Iterator<Item = &'b Gate> {
     let manifest = order.manifest();
     manifest.gates.iter().filter(|gate| manifest.tiers.iter().any(|tier| tier.gates.contains(&gate.name)))
 }

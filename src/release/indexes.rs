@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::gate;
-use super::order::Order;
+use super::run_context::RunContext;
 use crate::database::Purpose;
 
 const TABLES: &str =
@@ -18,7 +18,7 @@ const TABLES: &str =
 
 /// The tables of those relations, each `schema.name`, that are indexes in the database now. Returns
 /// an empty map if the query fails, because only the display of locks depends on it.
-pub fn tables<'n>(order: &Order<'_>, relations: impl IntoIterator<Item = &'n str>) -> BTreeMap<String, String> {
+pub fn tables<'n>(order: &RunContext<'_>, relations: impl IntoIterator<Item = &'n str>) -> BTreeMap<String, String> {
     let relations = serde_json::json!(relations.into_iter().collect::<Vec<_>>()).to_string();
     let Ok((mut session, _)) = gate::open(order, order.root().policy(), Purpose::Read) else { return BTreeMap::new() };
     let Ok(found) = session.query(TABLES, &[&relations]) else { return BTreeMap::new() };

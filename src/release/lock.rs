@@ -1,9 +1,9 @@
 //! The run lock: a session-level advisory lock that allows one run at a time in a database.
 
+use super::cancellation::CancellationToken;
 use super::event::{Event, Observer};
 use super::failure::Failure;
 use super::retry::jittered;
-use super::stop::Stop;
 use crate::database::{DatabaseError, Session};
 
 /// The lock's key in every database: the first 8 bytes of SHA-256("pgseal run lock 1"), so that no
@@ -31,7 +31,7 @@ pub enum LockError {
 ///
 /// It polls: a session that waits inside the server for an advisory lock deadlocks with `CREATE
 /// INDEX CONCURRENTLY`.
-pub fn take(session: &mut dyn Session, stop: &Stop, observer: &mut dyn Observer) -> Result<(), LockError> {
+pub fn take(session: &mut dyn Session, stop: &CancellationToken, observer: &mut dyn Observer) -> Result<(), LockError> {
     // docs/decisions/007. The jitter keeps two waiting processes from polling at the same time.
     let own = session.process().to_string();
     for (attempt, pause) in (0..).zip(PAUSES) {

@@ -7,9 +7,9 @@ use pgseal_verify::format::manifest::{Manifest, Tier, Transaction};
 pub enum Phase<'b> {
     /// Tiers of one transaction, in order; empty if the run begins or ends with a non-transactional
     /// tier.
-    Together(Vec<Numbered<'b>>),
+    Transactional(Vec<Numbered<'b>>),
     /// A non-transactional tier: its statements commit one by one.
-    Alone(Numbered<'b>),
+    NonTransactional(Numbered<'b>),
 }
 
 /// A tier and its number, from 1.
@@ -28,12 +28,12 @@ pub fn phases(manifest: &Manifest) -> Vec<Phase<'_>> {
             Transaction::None => {
                 let before: &[Numbered<'_>] = &together;
                 if !before.is_empty() || phases.is_empty() {
-                    phases.push(Phase::Together(std::mem::take(&mut together)));
+                    phases.push(Phase::Transactional(std::mem::take(&mut together)));
                 }
-                phases.push(Phase::Alone((at + 1, tier)));
+                phases.push(Phase::NonTransactional((at + 1, tier)));
             }
         }
     }
-    phases.push(Phase::Together(together));
+    phases.push(Phase::Transactional(together));
     phases
 }

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::event::Observer;
 use super::failure::Failure;
 use super::gate::{self, GateError};
-use super::order::{Order, RunOrder};
 use super::phases::{self, Numbered};
 use super::preflight::{self, PreflightError};
 use super::probe::Observed;
 use super::run::ReadyRelease;
-use super::special;
+use super::run_context::{ContextToRun, RunContext};
+use super::server_variables;
 use crate::lint::modes::Lock;
 use crate::lint::points::{self, Point};
 use crate::lint::touches::{How, Touch, touches};
@@ -73,7 +73,7 @@ pub enum Obstacle {
 
 /// Makes a plan without writing. The run's lock is taken, as `run` would, and released with the
 /// session.
-pub fn make(to_run: RunOrder<'_>, observer: &mut dyn Observer) -> Plan {
+pub fn make(to_run: ContextToRun<'_>, observer: &mut dyn Observer) -> Plan {
     let order = to_run.authentic();
     let (phases, points) = (phases(order.manifest()), points_of(&order));
     let mut plan = Plan { gates: None, now: None, tiers: Vec::new(), phases, points, obstacles: Vec::new() };
@@ -106,16 +106,16 @@ pub fn make(to_run: RunOrder<'_>, observer: &mut dyn Observer) -> Plan {
 fn phases(manifest: &Manifest) -> Vec<Phase> {
     let names = |tiers: &[Numbered<'_>]| tiers.iter().map(|(_, tier)| tier.name.to_string()).collect();
     let phase = |phase| match phase {
-        phases::Phase::Together(tiers) if tiers.is_empty() => None,
-        phases::Phase::Together(tiers) => Some(Phase { transaction: Transaction::Release, tiers: names(&tiers) }),
-        phases::Phase::Alone(tier) => Some(Phase { transaction: Transaction::None, tiers: names(&[tier]) }),
+        phases::Phase::Transactional(tiers) if tiers.is_empty() => None,
+        phases::Phase::Transactional(tiers) => Some(Phase { transaction: Transaction::Release, tiers: names(&tiers) }),
+        phases::Phase::NonTransactional(tier) => Some(Phase { transaction: Transaction::None, tiers: names(&[tier]) }),
     };
     phases::phases(manifest).into_iter().filter_map(phase).collect()
 }
 
 /// Recomputed from the authenticated scripts, with the values of this run.
-fn points_of(order: &Order<'_>) -> Vec<Point> {
-    let expected = special::expected(order.manifest());
+fn points_of(order: &RunContext<'_>) -> Vec<Point> {
+    let expected = server_variables::expected(order.manifest());
     points::points(order.manifest(), &mut |file, visit| {
         // `planned` reports an unreadable script as an obstacle.
         let Ok(sql) = order.sql(file) else { return };
@@ -128,7 +128,7 @@ fn points_of(order: &Order<'_>) -> Vec<Point> {
 }
 
 /// Probes the state even if a gate is closed or the ledger refuses the run.
-fn look_further(order: Order<'_>, plan: &mut Plan) {
+fn look_further(order: RunContext<'_>, plan: &mut Plan) {
     let Ok((mut session, _)) = gate::open(&order, order.root().policy(), crate::database::Purpose::Read) else {
         return;
     };
@@ -145,7 +145,7 @@ fn look_further(order: Order<'_>, plan: &mut Plan) {
 ///
 /// If conditions depend on query results, every path is followed, and each kind counts the maximum
 /// of all paths. Objects in `new` were made by this run: their locks block no other session.
-fn planned(order: &Order<'_>, tier: &Tier, new: &mut BTreeSet<String>) -> Result<PlannedTier, Failure> {
+fn planned(order: &RunContext<'_>, tier: &Tier, new: &mut BTreeSet<String>) -> Result<PlannedTier, Failure> {
     let sql = order.sql(&tier.file).map_err(Failure::plain)?;
     let mut planned = PlannedTier {
         name: tier.name.to_string(),
@@ -159,7 +159,7 @@ fn planned(order: &Order<'_>, tier: &Tier, new: &mut BTreeSet<String>) -> Result
     let mut on_this_way: BTreeMap<String, u64> = BTreeMap::new();
     let (mut last_way, mut hidden) = (1, 0);
     let mut failure = None;
-    sql.explore(order.variables, &special::expected(order.manifest()), |way, step| {
+    sql.explore(order.variables, &server_variables::expected(order.manifest()), |way, step| {
         if way != last_way {
             most_of_each(&mut planned.statements, std::mem::take(&mut on_this_way));
             planned.hidden = planned.hidden.max(std::mem::take(&mut hidden));

@@ -3,9 +3,9 @@
 
 use super::failure::Failure;
 use super::gate::{self, OpenError};
-use super::order::Order;
 use super::probe::{self, Mismatch, Observed};
 use super::question::Within;
+use super::run_context::RunContext;
 use crate::bundle::stage;
 use crate::database::{DatabaseError, Session};
 use crate::record::ledger::{self, Entry};
@@ -54,7 +54,7 @@ pub enum PreflightError {
 }
 
 /// Checks the ledger, then the baseline probe. Returns the probe's row.
-pub fn run(session: &mut dyn Session, order: &Order<'_>) -> Result<Observed, PreflightError> {
+pub fn run(session: &mut dyn Session, order: &RunContext<'_>) -> Result<Observed, PreflightError> {
     check_ledger(session, order)?;
     let observed = before(order)?;
     let mismatches = probe::compare(&order.manifest().states.baseline, &observed);
@@ -62,7 +62,7 @@ pub fn run(session: &mut dyn Session, order: &Order<'_>) -> Result<Observed, Pre
 }
 
 /// Runs the baseline probe before a run.
-pub fn before(order: &Order<'_>) -> Result<Observed, PreflightError> {
+pub fn before(order: &RunContext<'_>) -> Result<Observed, PreflightError> {
     let (mut session, within) = gate::open_to_ask(order, order.root().policy()).map_err(PreflightError::Open)?;
     seen(session.as_mut(), order, &order.manifest().states.baseline, within).map_err(PreflightError::Probe)
 }
@@ -70,7 +70,7 @@ pub fn before(order: &Order<'_>) -> Result<Observed, PreflightError> {
 /// Runs a state's probe in a read-only transaction, as the session's role.
 pub(super) fn seen(
     session: &mut dyn Session,
-    order: &Order<'_>,
+    order: &RunContext<'_>,
     state: &State,
     within: Within,
 ) -> Result<Observed, Box<Failure>> {
@@ -79,7 +79,7 @@ pub(super) fn seen(
 }
 
 /// Reads the ledger; fails if this host's clock is behind it.
-pub(super) fn check_clock(session: &mut dyn Session, order: &Order<'_>) -> Result<Vec<Entry>, PreflightError> {
+pub(super) fn check_clock(session: &mut dyn Session, order: &RunContext<'_>) -> Result<Vec<Entry>, PreflightError> {
     let all = ledger::entries(session).map_err(PreflightError::Ledger)?;
     let now = (order.clock)();
     for row in &all {
@@ -92,7 +92,7 @@ pub(super) fn check_clock(session: &mut dyn Session, order: &Order<'_>) -> Resul
     Ok(all)
 }
 
-fn check_ledger(session: &mut dyn Session, order: &Order<'_>) -> Result<(), PreflightError> {
+fn check_ledger(session: &mut dyn Session, order: &RunContext<'_>) -> Result<(), PreflightError> {
     let release = &order.manifest().release;
     let all = check_clock(session, order)?;
     if let Some(open) = ledger::unfinished(&all) {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::failure::Failure;
-use super::order::Order;
 use super::question::{self, Question, QuestionError, Within};
-use super::{settings, special};
+use super::run_context::RunContext;
+use super::{server_variables, settings};
 use crate::bundle::AuthenticatedSql;
 use crate::database::{DatabaseError, Session};
 use pgseal_verify::format::expectation::Expectation;
@@ -50,7 +50,7 @@ pub struct Answer {
 pub fn ask(
     session: &mut dyn Session,
     sql: AuthenticatedSql<'_>,
-    order: &Order<'_>,
+    order: &RunContext<'_>,
     within: Within,
 ) -> Result<Answer, Failure> {
     let statement = question(session, sql, order)?;
@@ -80,13 +80,13 @@ pub fn ask(
 
 /// The mode of questions in a run. Owners of objects are trusted on a clone, and if the trust root
 /// allows any gate role.
-pub fn within_run(order: &Order<'_>) -> Within {
+pub fn within_run(order: &RunContext<'_>) -> Within {
     let trusts_owners = order.clone.is_some() || order.root().policy().gate_role == GateRole::Any;
     if trusts_owners { Within::TrustingRun } else { Within::Run }
 }
 
-fn question(session: &dyn Session, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<Statement, Failure> {
-    let special = special::variables(session);
+fn question(session: &dyn Session, sql: AuthenticatedSql<'_>, order: &RunContext<'_>) -> Result<Statement, Failure> {
+    let special = server_variables::variables(session);
     let statement = sql.single_statement(order.variables, &special).map_err(|error| Failure::script(&error))?;
     let not_one = || Failure { at: Some(sql.path().to_string()), ..Failure::plain("a question is one statement") };
     let statement = statement.ok_or_else(not_one)?;
@@ -117,7 +117,7 @@ pub fn compare(state: &State, observed: &Observed) -> Vec<Mismatch> {
 pub fn ask_read_only(
     session: &mut dyn Session,
     sql: AuthenticatedSql<'_>,
-    order: &Order<'_>,
+    order: &RunContext<'_>,
     within: Within,
 ) -> Result<Answer, Failure> {
     // READ COMMITTED gives each query its own snapshot. A snapshot older than the table locks would

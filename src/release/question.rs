@@ -56,7 +56,7 @@ use checks::Check;
 use opened::Opened;
 use parsed::Parsed;
 use path::Look;
-use pgseal_verify::format::limits_of_run::RunLimits;
+use pgseal_verify::format::run_limits::RunLimits;
 use psql_script::{WithoutLiterals, foreign_modifiers, without_literals};
 use versions::Versions;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bundle::AuthenticatedBundle;
 use crate::record::rehearsal::{self, Demand, Proved, UnprovedError};
-use crate::trust::{TrustRoot, When};
+use crate::trust::{JudgedAt, TrustRoot};
 use pgseal_verify::format::statement::ReleaseId;
 use pgseal_verify::format::timestamp::Timestamp;
 
@@ -107,7 +107,7 @@ pub fn proof(
     let (release, database) = (bundle.release_id(), manifest.target.database.as_str());
     let demand = Demand { release, database, variables, max_age_days: rehearsal::max_age_days(manifest, policy), now };
     let read = |path: &Path| {
-        let read = rehearsal::read(path, root, When::At(now))?;
+        let read = rehearsal::read(path, root, JudgedAt::At(now))?;
         read.is_evidence_of(release)?;
         Ok::<_, UnprovedError>(read)
     };

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::executor::{ExecutionPlan, Start};
 use super::failure::Failure;
-use super::order::Order;
-use super::perform::{Start, Work};
-use crate::trust::added::SignedApproval;
+use super::run_context::RunContext;
+use crate::trust::attestations::SignedApproval;
 use pgseal_verify::format::receipt::{CountedApproval, Outcome, Receipt, TrustReference};
 use pgseal_verify::format::version::PGSEAL;
 
@@ -52,7 +52,7 @@ impl From<Failure> for Halt {
 }
 
 /// The receipt of a run that has done nothing yet.
-pub(super) fn blank_receipt(order: &Order<'_>, work: &Work<'_>, start: Start, run_id: &str) -> Receipt {
+pub(super) fn blank_receipt(order: &RunContext<'_>, work: &ExecutionPlan<'_>, start: Start, run_id: &str) -> Receipt {
     let started = (order.clock)();
     Receipt {
         run_id: run_id.to_owned(),

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::failure::Failure;
-use super::order::Order;
+use super::run_context::RunContext;
 use super::settings;
 use crate::database::{DatabaseError, Purpose, Session, Table};
 use crate::fingerprint::{self, FingerprintError};
@@ -86,7 +86,7 @@ const SEQUENCES: &str = "select c.oid::pg_catalog.text, pg_catalog.format('%I.%I
 impl Before {
     /// Remembers the database's current state: a snapshot, kept by a session of its own, and the
     /// last values of sequences, which no snapshot holds.
-    pub fn remember(order: &Order<'_>) -> Result<Self, DatabaseError> {
+    pub fn remember(order: &RunContext<'_>) -> Result<Self, DatabaseError> {
         let mut session = order.connect.connect(Purpose::Read)?;
         settings::reset(session.as_mut(), order.limits)?;
         let sequences = sequences(session.as_mut())?;
@@ -96,7 +96,12 @@ impl Before {
 
     /// Compares, after the script's transaction is rolled back. `after` is a session without a
     /// transaction.
-    pub fn compare(mut self, after: &mut dyn Session, traces: &Traces, order: &Order<'_>) -> Result<Residue, Failure> {
+    pub fn compare(
+        mut self,
+        after: &mut dyn Session,
+        traces: &Traces,
+        order: &RunContext<'_>,
+    ) -> Result<Residue, Failure> {
         let failed = |error| Failure::database("can't compare the database with what it was", &error);
         let took = self.began.elapsed();
         let mut residue = Residue::default();
@@ -138,7 +143,7 @@ impl Before {
         &mut self,
         names: Vec<String>,
         took: Duration,
-        order: &Order<'_>,
+        order: &RunContext<'_>,
         residue: &mut Residue,
     ) -> Result<(), DatabaseError> {
         if names.is_empty() {

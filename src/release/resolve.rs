@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::event::{Event, Observer};
-use super::order::Order;
+use super::run_context::RunContext;
 use crate::database::{Connect, DatabaseError, Purpose, Session};
 use crate::record::ledger;
 use pgseal_verify::format::receipt::{ObservedTarget, Receipt};
@@ -41,7 +41,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Queries until the server knows the outcome, or the time is up.
 pub(super) fn ask(
-    order: &Order<'_>,
+    order: &RunContext<'_>,
     run: &Receipt,
     ledger_run: &str,
     transaction_id: &str,
@@ -142,7 +142,7 @@ fn unsaid(
 
 /// Terminates the run's own session, which waits for the lost part of its last message. A session
 /// that waits for a standby to confirm is spared: it is committed here.
-fn end_session(order: &Order<'_>, transaction_id: &str) {
+fn end_session(order: &RunContext<'_>, transaction_id: &str) {
     let Ok(mut session) = order.connect.connect(Purpose::Resolve) else { return };
     // Best effort: the next query shows the result.
     let _ = session.query(

@@ -1,7 +1,7 @@
 //! The unfinished run in the ledger, and the decisions of `run --resume` about it.
 
-use super::order::Order;
 use super::preflight::{self, PreflightError};
+use super::run_context::RunContext;
 use crate::database::Session;
 use crate::record::ledger::{self, Entry, Happened, Step};
 use pgseal_verify::digest::Digest;
@@ -41,7 +41,7 @@ impl Resumed {
     /// Finds the unfinished run of this release with these values, by this role.
     pub(super) fn find(
         session: &mut dyn Session,
-        order: &Order<'_>,
+        order: &RunContext<'_>,
         target: &ObservedTarget,
         decision: Option<Decision>,
     ) -> Result<Self, PreflightError> {

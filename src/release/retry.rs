@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use super::cancellable::LOCK_NOT_AVAILABLE;
 use super::event::{Event, Observer};
 use super::failure::Failure;
-use super::order::Order;
-use super::watched::LOCK_NOT_AVAILABLE;
+use super::run_context::RunContext;
 use super::{fresh, lock};
 use crate::database::Session;
 use pgseal_verify::digest::Digest;
@@ -33,7 +33,7 @@ pub fn reason(failure: &Failure) -> Option<&'static str> {
 pub(super) fn again(
     failure: &Failure,
     retries: u32,
-    order: &Order<'_>,
+    order: &RunContext<'_>,
     run_id: &str,
     session: &mut dyn Session,
     observer: &mut dyn Observer,

@@ -4,19 +4,19 @@
 use std::collections::BTreeMap;
 
 use super::event::Observer;
+use super::executor::{self, ExecutionPlan, NamedScript, Part, Start};
 use super::gate::{self, OpenError};
 use super::lock::{self, LockError};
-use super::order::{MissingScript, Order, with_those_of_the_run};
-use super::perform::{self, NamedScript, Part, Start, Work};
 use super::preflight;
 use super::question::Within;
 use super::report::Report;
 use super::resume::Resumed;
+use super::run_context::{MissingScript, RunContext, inherit_variables};
 use super::target;
 use crate::database::{DatabaseError, Purpose, Session};
 use crate::record::journal::Journal;
 use crate::record::ledger::{self, Entry};
-use pgseal_verify::format::manifest::{RollbackScript, When};
+use pgseal_verify::format::manifest::{ReleaseState, RollbackScript};
 use pgseal_verify::format::receipt::{Action, ObservedTarget};
 use pgseal_verify::format::trust_document::Policy;
 
@@ -30,7 +30,7 @@ pub enum Found<'b> {
 
 /// A release in effect, or an unfinished one, on a locked session.
 pub struct AppliedRelease<'b> {
-    order: Order<'b>,
+    order: RunContext<'b>,
     session: Box<dyn Session>,
     target: ObservedTarget,
     variables: BTreeMap<String, String>,
@@ -52,7 +52,7 @@ pub enum RollbackError {
 }
 
 /// Connects, compares the target, takes the lock and reads the ledger.
-pub fn find<'b>(order: Order<'b>, observer: &mut dyn Observer) -> Result<Found<'b>, RollbackError> {
+pub fn find<'b>(order: RunContext<'b>, observer: &mut dyn Observer) -> Result<Found<'b>, RollbackError> {
     // The policy's list of targets applies to runs only, not to rollbacks.
     let opened = gate::open(&order, &Policy::default(), Purpose::Write);
     let (mut session, target) = opened.map_err(RollbackError::Open)?;
@@ -62,7 +62,7 @@ pub fn find<'b>(order: Order<'b>, observer: &mut dyn Observer) -> Result<Found<'
     let id = order.bundle.release_id().to_string();
     match ledger::standing(&rows).last() {
         Some(top) if top.release_id == id => {
-            let variables = with_those_of_the_run(order.variables, Some(&top.variables));
+            let variables = inherit_variables(order.variables, Some(&top.variables));
             let half_way = match top.finished {
                 true => None,
                 false => {
@@ -88,7 +88,7 @@ impl AppliedRelease<'_> {
         journal: Journal,
         observer: &mut dyn Observer,
     ) -> Result<Report, MissingScript> {
-        let order = Order { variables: &self.variables, ..self.order };
+        let order = RunContext { variables: &self.variables, ..self.order };
         let manifest = order.manifest();
         // The earlier state is recorded if it can be read; a database in neither state can still be
         // rolled back. For the same reason any role may read it: a rollback does not wait until a
@@ -101,17 +101,17 @@ impl AppliedRelease<'_> {
             Ok(NamedScript { number: at + 1, name: script.file.to_string(), sql: order.sql(&script.file)? })
         };
         let scripts = manifest.rollback.iter().enumerate().map(script).collect::<Result<_, MissingScript>>()?;
-        let work = Work {
+        let work = ExecutionPlan {
             action: Action::Rollback,
-            parts: vec![Part::Together(scripts)],
+            parts: vec![Part::Transactional(scripts)],
             after: &manifest.states.baseline,
-            verify: When::Baseline,
+            verify: ReleaseState::Baseline,
             gated: false,
             approvals: &[],
             resumed: None,
             half_way: self.half_way,
         };
         let start = Start { target: self.target, gates: Vec::new(), before };
-        Ok(perform::perform(order, self.session, start, work, run_id, journal, observer))
+        Ok(executor::execute(order, self.session, start, work, run_id, journal, observer))
     }
 }

@@ -1,18 +1,18 @@
 //! `GatedRelease -> Report`: runs a release from baseline to finalized.
 
 use super::event::Observer;
+use super::executor::{self, ExecutionPlan, Start};
 use super::gate::GatedRelease;
-use super::order::{MissingScript, Order};
-use super::perform::{self, Start, Work};
 use super::preflight::{self, PreflightError};
 use super::probe::Observed;
 use super::report::Report;
 use super::resume::{Decision, Resumed};
+use super::run_context::{MissingScript, RunContext};
 use crate::bundle::Admission;
 use crate::record::journal::Journal;
 use crate::record::rehearsal::Proved;
-use crate::trust::added::SignedApproval;
-use pgseal_verify::format::manifest::When;
+use crate::trust::attestations::SignedApproval;
+use pgseal_verify::format::manifest::ReleaseState;
 use pgseal_verify::format::receipt::Action;
 use pgseal_verify::format::statement::ReleaseId;
 
@@ -61,7 +61,7 @@ pub enum RunError {
 }
 
 /// Whether a run needs the proof of a rehearsal.
-pub fn needs_rehearsal(order: &Order<'_>) -> bool {
+pub fn needs_rehearsal(order: &RunContext<'_>) -> bool {
     order.manifest().require_rehearsal || order.root().policy().require_rehearsal
 }
 
@@ -97,7 +97,7 @@ impl<'b> ReadyRelease<'b> {
         if needs_rehearsal(order) && !rehearsed.is_some_and(is_for) {
             return Err(RunError::Rehearsal(target.clone()));
         }
-        self.perform(admission.approvals(), run_id, journal, observer)
+        self.execute(admission.approvals(), run_id, journal, observer)
     }
 
     /// Runs all tiers on a clone, without approvals.
@@ -105,10 +105,10 @@ impl<'b> ReadyRelease<'b> {
         if self.gated.order().clone.is_none() {
             return Err(RunError::Clone("without approvals a release is rehearsed on a clone, and this is none"));
         }
-        self.perform(&[], run_id, journal, observer)
+        self.execute(&[], run_id, journal, observer)
     }
 
-    fn perform(
+    fn execute(
         self,
         approvals: &[SignedApproval],
         run_id: &str,
@@ -117,17 +117,17 @@ impl<'b> ReadyRelease<'b> {
     ) -> Result<Report, RunError> {
         let (order, session, target, answers) = self.gated.into_parts();
         let manifest = order.manifest();
-        let work = Work {
+        let work = ExecutionPlan {
             action: Action::Run,
-            parts: perform::parts(&order)?,
+            parts: executor::parts(&order)?,
             after: &manifest.states.finalized,
-            verify: When::Finalized,
+            verify: ReleaseState::Finalized,
             gated: true,
             approvals,
             resumed: self.resumed,
             half_way: None,
         };
         let start = Start { target, gates: answers, before: self.before };
-        Ok(perform::perform(order, session, start, work, run_id, journal, observer))
+        Ok(executor::execute(order, session, start, work, run_id, journal, observer))
     }
 }

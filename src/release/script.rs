@@ -8,9 +8,9 @@ mod in_batches;
 use super::batch::Batch;
 use super::event::{Event, Observer};
 use super::failure::Failure;
-use super::order::Order;
+use super::run_context::RunContext;
 use super::tier_log::{Sent, TierLog};
-use super::{clamp, generated, reading, special};
+use super::{clamp, generated, reading, server_variables};
 use crate::bundle::AuthenticatedSql;
 use crate::bundle::lint::ROWS_UNREAD;
 use crate::bundle::refusal::{Place, refused_everywhere};
@@ -28,7 +28,7 @@ const ROWS_READ: usize = 100_000;
 pub fn run(
     session: &mut dyn Session,
     sql: AuthenticatedSql<'_>,
-    order: &Order<'_>,
+    order: &RunContext<'_>,
     name: &str,
     observer: &mut dyn Observer,
 ) -> Result<TierRecord, Failure> {
@@ -43,7 +43,7 @@ pub fn run(
 pub fn read(
     session: &mut dyn Session,
     sql: AuthenticatedSql<'_>,
-    order: &Order<'_>,
+    order: &RunContext<'_>,
     mut table: impl FnMut(Table),
     observer: &mut dyn Observer,
 ) -> Result<(), Failure> {
@@ -56,7 +56,7 @@ pub fn read(
 pub(super) struct Runner<'r> {
     pub session: &'r mut dyn Session,
     pub observer: &'r mut dyn Observer,
-    order: &'r Order<'r>,
+    order: &'r RunContext<'r>,
     pub log: TierLog,
     /// External effects that the manifest acknowledges for the tier.
     pub acknowledged: &'r [String],
@@ -75,7 +75,7 @@ impl<'r> Runner<'r> {
     fn new(
         session: &'r mut dyn Session,
         observer: &'r mut dyn Observer,
-        order: &'r Order<'r>,
+        order: &'r RunContext<'r>,
         acknowledged: &'r [String],
         name: &str,
     ) -> Self {
@@ -94,8 +94,8 @@ impl<'r> Runner<'r> {
         }
     }
 
-    fn script(&mut self, sql: AuthenticatedSql<'_>, order: &Order<'_>) -> Result<(), Failure> {
-        let special = special::variables(self.session);
+    fn script(&mut self, sql: AuthenticatedSql<'_>, order: &RunContext<'_>) -> Result<(), Failure> {
+        let special = server_variables::variables(self.session);
         let mut script = sql.script(order.variables, &special).map_err(|error| Failure::script(&error))?;
         let done = self.steps(&mut script);
         // The session cannot be used for anything else while answers are outstanding.
@@ -174,9 +174,10 @@ impl<'r> Runner<'r> {
             return Err(Failure::refused(statement, ROWS_UNREAD));
         }
         // Text that is assembled at run time may create an object that reads messages.
-        let hidden =
-            statement.then == Then::Execute || inspection.verb == "CALL" || special::may_make_something(&statement.sql);
-        if hidden || special::looks_at_messages(&statement.sql) {
+        let hidden = statement.then == Then::Execute
+            || inspection.verb == "CALL"
+            || server_variables::may_make_something(&statement.sql);
+        if hidden || server_variables::looks_at_messages(&statement.sql) {
             self.batches = Some(false);
         }
         self.observer.event(Event::Statement { at: &statement.origin.at, verb: &inspection.verb });

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::database::{DatabaseError, Session};
-use pgseal_verify::format::limits_of_run::RunLimits;
 use pgseal_verify::format::manifest::Manifest;
+use pgseal_verify::format::run_limits::RunLimits;
 
 /// The search path of pgseal's own statements; `pg_temp` is last, so that temporary objects cannot
 /// shadow the server's own.

@@ -5,28 +5,28 @@
 //! ledger row: it takes effect exactly once. Other statements are recorded before and after
 //! (`outside`); in between, the catalog is queried.
 
-mod one;
-mod outside;
+mod pending;
+mod non_transactional;
 
 use std::time::Instant;
 
 use super::event::Event;
+use super::executor::{self, Executor, NamedScript, Part, RetryScope};
 use super::failure::Failure;
-use super::perform::{self, Doing, NamedScript, Part, Tried};
 use super::report::Halt;
 use super::resume::{Progress, Resumed};
 use super::settings::durable;
 use super::tier_log::{Sent, TierLog};
 use super::transaction::{BEGIN, unanswered};
-use super::{clamp, fresh, gate, lock, settings, special};
+use super::{clamp, fresh, gate, lock, server_variables, settings};
 use crate::bundle::steps;
 use crate::database::Session;
 use crate::record::ledger::{self, Happened, NewStep};
 use psql_script::{Script, Step};
 
-pub(super) use one::One;
+pub(super) use pending::PendingStatement;
 
-impl Doing<'_, '_> {
+impl Executor<'_, '_> {
     /// Runs the statements of a tier that the ledger does not have.
     pub(super) fn statements(&mut self, session: &mut dyn Session, script: &NamedScript<'_>) -> Result<(), Halt> {
         let closed = |(kind, failure)| Halt::GateClosed(kind, Box::new(failure));
@@ -52,7 +52,7 @@ impl Doing<'_, '_> {
     }
 
     fn each(&mut self, session: &mut dyn Session, script: &NamedScript<'_>, log: &mut TierLog) -> Result<(), Halt> {
-        let special = special::variables(session);
+        let special = server_variables::variables(session);
         let mut source = script.sql.script(self.order.variables, &special).map_err(|error| Failure::script(&error))?;
         let (mut number, mut settings) = (0, Vec::new());
         loop {
@@ -64,7 +64,7 @@ impl Doing<'_, '_> {
                 }
                 Ok(Some(Step::Statement(statement))) => {
                     self.order.stop.check()?;
-                    let one = One::read(&self.order, script, &statement, number + 1)?;
+                    let one = PendingStatement::read(&self.order, script, &statement, number + 1)?;
                     let Some(one) = one else { continue };
                     // Settings belong to the session: every resumed run must make them again.
                     number += u32::from(!one.is_setting());
@@ -82,7 +82,7 @@ impl Doing<'_, '_> {
         &mut self,
         session: &mut dyn Session,
         source: &mut Script<'_>,
-        one: &One<'_>,
+        one: &PendingStatement<'_>,
         settings: &[String],
         log: &mut TierLog,
     ) -> Result<(), Halt> {
@@ -101,12 +101,13 @@ impl Doing<'_, '_> {
         self.observer.event(Event::Statement { at, verb });
         lock::check_held(session)?;
         let begun = Instant::now();
-        let tried = if one.step == steps::Step::Within { Tried::Transaction } else { Tried::Outside };
+        let tried =
+            if one.step == steps::Step::Within { RetryScope::Transaction } else { RetryScope::NonTransactional };
         let mut before = before;
         let done = loop {
             let done = match &one.step {
                 steps::Step::Setting => one.send(session, source).map(|rows| (rows, None)).map_err(Halt::from),
-                steps::Step::Outside(kind) => self.outside(session, one, kind, before),
+                steps::Step::NonTransactional(kind) => self.classify(session, one, kind, before),
                 steps::Step::Within => self.in_transaction(session, source, one).map(|rows| (rows, None)),
             };
             match &done {
@@ -154,28 +155,28 @@ impl Doing<'_, '_> {
     /// Before a rollback, clears the leftovers of a statement whose answer was not received. A
     /// rollback script cannot know of them.
     pub(super) fn clear_interrupted(&mut self, session: &mut dyn Session, half_way: &Resumed) -> Result<(), Halt> {
-        for part in perform::parts(&self.order).map_err(Failure::plain)? {
-            let Part::Alone(script) = part else { continue };
+        for part in executor::parts(&self.order).map_err(Failure::plain)? {
+            let Part::NonTransactional(script) = part else { continue };
             if half_way.has_tier(&script.name) {
                 continue;
             }
             settings::reset(session, self.order.limits)
                 .and_then(|()| settings::use_release_path(session, self.order.manifest()))
                 .map_err(|error| Failure::database("can't reset the session", &error))?;
-            let special = special::variables(session);
+            let special = server_variables::variables(session);
             let mut source =
                 script.sql.script(self.order.variables, &special).map_err(|error| Failure::script(&error))?;
             let mut number = 0;
             while let Some(step) = source.next_step().map_err(|error| Failure::script(&error))? {
                 let Step::Statement(statement) = step else { continue };
-                let Some(one) = One::read(&self.order, &script, &statement, number + 1)? else { continue };
+                let Some(one) = PendingStatement::read(&self.order, &script, &statement, number + 1)? else { continue };
                 if one.is_setting() {
                     one.send(session, &mut source)?;
                     continue;
                 }
                 number += 1;
                 match (half_way.progress(one.tier, one.number, &one.sha256), &one.step) {
-                    (Some(Progress::Interrupted(remembered)), steps::Step::Outside(kind)) => {
+                    (Some(Progress::Interrupted(remembered)), steps::Step::NonTransactional(kind)) => {
                         self.clear_one(session, &one, kind, &remembered)?;
                     }
                     _ => one.skip(&mut source)?,

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::event::Event;
+use super::executor::{Executor, NamedScript, TransactionPosition};
 use super::failure::Failure;
 use super::gate::{self, GateError};
 use super::lock;
-use super::perform::{Doing, NamedScript, Which};
 use super::probe;
 use super::question::Within;
 use super::rehearse::locks;
@@ -27,14 +27,14 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(30);
 /// The begin of a run's transactions, whatever the role or the database have set.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
-impl Doing<'_, '_> {
+impl Executor<'_, '_> {
     /// Runs scripts and commits them. The run's first transaction creates its ledger row, the last
     /// one proves the state.
     pub(super) fn transaction(
         &mut self,
         session: &mut dyn Session,
         scripts: &[NamedScript<'_>],
-        which: Which,
+        which: TransactionPosition,
     ) -> Result<(), Halt> {
         let limits = self.order.limits;
         let database = |doing: &'static str| move |error: DatabaseError| Failure::database(doing, &error);
@@ -142,7 +142,7 @@ impl Doing<'_, '_> {
         session: &mut dyn Session,
         transaction_id: &str,
         records: usize,
-        which: Which,
+        which: TransactionPosition,
     ) -> Result<(), DatabaseError> {
         let run = self.ledger_run();
         if which.begins() {
@@ -180,7 +180,12 @@ impl Doing<'_, '_> {
     }
 
     /// Commits the open transaction, if it is still the one that was begun.
-    pub(super) fn commit(&mut self, session: &mut dyn Session, transaction_id: &str, which: Which) -> Result<(), Halt> {
+    pub(super) fn commit(
+        &mut self,
+        session: &mut dyn Session,
+        transaction_id: &str,
+        which: TransactionPosition,
+    ) -> Result<(), Halt> {
         if last_transaction_id(session)? != transaction_id {
             return Err(Failure::plain("the transaction is no longer the one that was begun: a script ended it").into());
         }
@@ -203,7 +208,12 @@ impl Doing<'_, '_> {
         }
     }
 
-    fn send_commit(&mut self, session: &mut dyn Session, transaction_id: &str, which: Which) -> Result<(), Halt> {
+    fn send_commit(
+        &mut self,
+        session: &mut dyn Session,
+        transaction_id: &str,
+        which: TransactionPosition,
+    ) -> Result<(), Halt> {
         self.journal(JournalStep::Commit { transaction_id: transaction_id.to_owned() })?;
         session.set_patience(COMMIT_PATIENCE);
         session.set_deadline(COMMIT_PATIENCE);

@@ -4,10 +4,10 @@
 
 use super::event::{Event, Observer, Silent};
 use super::failure::Failure;
-use super::order::Order;
+use super::run_context::RunContext;
 use super::{script, settings};
 use crate::database::{DatabaseError, Session, Table};
-use pgseal_verify::format::manifest::{VerifyMode, VerifyScript, When};
+use pgseal_verify::format::manifest::{ReleaseState, VerifyMode, VerifyScript};
 use pgseal_verify::format::receipt::VerifyRecord;
 
 /// Maximum failed checks of a script that a receipt names.
@@ -17,15 +17,15 @@ pub(super) const FAILED_KEPT: usize = 100;
 const ROWS_KEPT: usize = 1_000;
 
 /// The scripts that must hold in a state.
-pub fn in_state<'b>(order: &Order<'b>, state: When) -> impl Iterator<Item = &'b VerifyScript> {
-    order.manifest().verify.iter().filter(move |script| script.state == state || script.state == When::Any)
+pub fn in_state<'b>(order: &RunContext<'b>, state: ReleaseState) -> impl Iterator<Item = &'b VerifyScript> {
+    order.manifest().verify.iter().filter(move |script| script.state == state || script.state == ReleaseState::Any)
 }
 
 /// Runs a verify script behind a savepoint in the current transaction, then rolls back to it.
 pub fn inside(
     session: &mut dyn Session,
     verify: &VerifyScript,
-    order: &Order<'_>,
+    order: &RunContext<'_>,
     observer: &mut dyn Observer,
 ) -> Result<VerifyRecord, Failure> {
     let step = |error| Failure::database("can't set a savepoint", &error);
@@ -64,7 +64,7 @@ pub struct Row {
 pub fn alone<T>(
     session: &mut dyn Session,
     verify: &VerifyScript,
-    order: &Order<'_>,
+    order: &RunContext<'_>,
     look: impl FnOnce(&mut dyn Session) -> Result<T, DatabaseError>,
 ) -> Result<(Asked, T), Failure> {
     let begin = match verify.mode {
@@ -85,7 +85,7 @@ pub fn alone<T>(
     Ok(asked)
 }
 
-fn ask(session: &mut dyn Session, verify: &VerifyScript, order: &Order<'_>) -> Result<Asked, Failure> {
+fn ask(session: &mut dyn Session, verify: &VerifyScript, order: &RunContext<'_>) -> Result<Asked, Failure> {
     let sql = order.sql(&verify.file).map_err(Failure::plain)?;
     let path = settings::use_release_path(session, order.manifest());
     path.map_err(|error| Failure::database("can't set the search path", &error))?;

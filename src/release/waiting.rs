@@ -6,9 +6,9 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::event::Aside;
+use super::event::BackgroundObserver;
 use crate::database::{Connect, DatabaseError, Purpose, Session};
-use pgseal_verify::format::limits_of_run::RunLimits;
+use pgseal_verify::format::run_limits::RunLimits;
 
 /// Duration after which a statement is slow. Half of `lock_timeout`, if that is shorter.
 const SLOW: Duration = Duration::from_secs(1);
@@ -116,7 +116,7 @@ struct UnderWay {
 
 impl Waiting {
     /// Begins to watch.
-    pub fn begin(connect: Arc<dyn Connect + Send>, aside: Arc<dyn Aside>, limits: &RunLimits) -> Self {
+    pub fn begin(connect: Arc<dyn Connect + Send>, aside: Arc<dyn BackgroundObserver>, limits: &RunLimits) -> Self {
         let shared = Arc::new(Shared::default());
         let (ended, over) = mpsc::channel();
         let patience = Duration::from_millis(limits.lock_timeout.milliseconds().into()) / 2;
@@ -162,7 +162,7 @@ impl Shared {
 struct Watcher {
     shared: Arc<Shared>,
     connect: Arc<dyn Connect + Send>,
-    aside: Arc<dyn Aside>,
+    aside: Arc<dyn BackgroundObserver>,
     slow: Duration,
 }
 

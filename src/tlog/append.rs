@@ -19,7 +19,7 @@ use super::read;
 use super::stored::{Stored, TileError, TileFault};
 use super::tile::{Content, HEIGHT, Tile, WIDTH};
 use super::{CHECKPOINT, hash, stored};
-use crate::durable::{self, Below};
+use crate::durable::{self, DirHandle};
 use crate::trust::root::SignatureError;
 use crate::trust::{Signer, TrustRoot};
 use pgseal_verify::digest::Digest;
@@ -174,7 +174,7 @@ pub fn there(dir: &Path) -> u64 {
 /// Number of entries in one tile on disk; 0 without one.
 fn width(dir: &Path, index: u64) -> u64 {
     let full = Tile { content: Content::Entries, index, width: WIDTH };
-    let Ok(log) = Below::open(dir) else { return 0 };
+    let Ok(log) = DirHandle::open(dir) else { return 0 };
     if log.has(Path::new(&full.to_string())) {
         return WIDTH;
     }
@@ -293,7 +293,7 @@ impl LockedLog {
     /// Writes the tiles, then the checkpoint. Follows no links: the log's files are inside the
     /// archive.
     fn write(&self, tiles: &[Written], checkpoint: &Checkpoint) -> io::Result<()> {
-        let log = Below::open(&self.dir)?;
+        let log = DirHandle::open(&self.dir)?;
         let mut files = Vec::new();
         for (tile, bytes) in tiles {
             let path = PathBuf::from(tile.to_string());

@@ -17,13 +17,13 @@ use super::read;
 use super::stored::Stored;
 use super::tile::{Content, Tile, WIDTH};
 use super::{CHECKPOINT, Lost, REPAIR_CHECKPOINT, REPAIR_TILES, TILE};
-use crate::durable::{self, Below, is_link};
+use crate::durable::{self, DirHandle, is_link};
 use crate::trust::TrustRoot;
 use crate::trust::root::SignatureError;
 use pgseal_verify::digest::{Digest, Hasher};
 use pgseal_verify::format::json;
 use pgseal_verify::format::log_entry::LogEntry;
-use pgseal_verify::words::count;
+use pgseal_verify::plural::count;
 
 mod damaged;
 mod files;
@@ -132,7 +132,7 @@ pub fn compare(
     let lock = durable::lock_shared(&dir.join(CHECKPOINT), &|| seen(Progress::Waiting));
     let checkpoint = read_checkpoint(dir, &mut faults);
     let head = checkpoint.as_ref().filter(|checkpoint| is_its_own(checkpoint, root, &mut faults));
-    let below = Below::open(dir)?;
+    let below = DirHandle::open(dir)?;
     let is_elsewhere =
         [TILE, "tile/entries"].iter().any(|path| below.names(Path::new(path)).is_err_and(|error| is_link(&error)));
     let pending = head.filter(|_| !is_elsewhere).and_then(|head| Pending::tell(dir, head, &mut faults));

@@ -11,7 +11,7 @@ use super::entries::{self, EntriesError};
 use super::hash::complete;
 use super::proof::Subtrees;
 use super::tile::{Content, HEIGHT, Tile, WIDTH};
-use crate::durable::Below;
+use crate::durable::DirHandle;
 use pgseal_verify::digest::Digest;
 
 /// Maximum size of a tile of hashes in bytes.
@@ -135,7 +135,7 @@ impl Stored {
 
 /// Opens a file of a log inside its directory, without following links.
 pub(super) fn file_below(dir: &Path, path: &str) -> io::Result<File> {
-    Below::open(dir)?.file(Path::new(path))
+    DirHandle::open(dir)?.file(Path::new(path))
 }
 
 /// Reads a file of at most `most` bytes.

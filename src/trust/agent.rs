@@ -20,7 +20,7 @@ use super::pae::pre_authentication_encoding;
 use super::public_key::PublicKey;
 use super::signer::{Signer, SignerError};
 use super::ssh::{self, Reader, put_string};
-use pgseal_verify::words::count;
+use pgseal_verify::plural::count;
 
 /// Maximum length of a message. OpenSSH's agent accepts no longer one, and no longer answer is
 /// accepted.

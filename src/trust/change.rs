@@ -7,7 +7,7 @@ use std::fmt::Display;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::format::trust_document::{AuthorityEntry, GateRole, KeyEntry, KeyStatus, TrustDocument};
-use pgseal_verify::words;
+use pgseal_verify::plural;
 
 /// Lists every difference except those of each new version: its number, its predecessor and its
 /// date. Owners and database names in the list are foreign text.
@@ -24,10 +24,10 @@ pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
     for (role, old, new) in pairs(&old.approvals, &new.approvals) {
         list.push(match (old, new) {
             (None, Some(count)) => {
-                format!("a run needs {} of {role}; it needed none", words::count(*count, "approval"))
+                format!("a run needs {} of {role}; it needed none", plural::count(*count, "approval"))
             }
             (Some(old), Some(count)) => {
-                format!("a run needs {} of {role}; it needed {old}", words::count(*count, "approval"))
+                format!("a run needs {} of {role}; it needed {old}", plural::count(*count, "approval"))
             }
             (_, None) => format!("a run needs no approval of {role} any more"),
         });
@@ -43,7 +43,7 @@ pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
     match (old.rehearsal_max_age_days, new.rehearsal_max_age_days) {
         (old, new) if old == new => {}
         (_, Some(days)) => {
-            list.push(format!("a rehearsal that a run needs may be {} old", words::count(days.get(), "day")))
+            list.push(format!("a rehearsal that a run needs may be {} old", plural::count(days.get(), "day")))
         }
         (_, None) => list.push("a rehearsal that a run needs may be of any age again".to_owned()),
     }

@@ -25,7 +25,7 @@ use super::pae::pre_authentication_encoding;
 use super::public_key::{PublicKey, PublicKeyError};
 use super::signer::{Signer, SignerError};
 use super::token_uri::TokenUri;
-use pgseal_verify::words::count;
+use pgseal_verify::plural::count;
 
 /// A token's key, in a session that is logged in. Dropping it closes the session, which logs out.
 ///

@@ -1,6 +1,6 @@
 //! Whose yes counts for a run: of each key the last word before it, from files that are well.
 
-use crate::across::Well;
+use crate::cross_checks::Well;
 use crate::vault::{ARCHIVE, ran, set, yes};
 use pgseal_testkit::people::{self, approval};
 use pgseal_testkit::tar::Tar;

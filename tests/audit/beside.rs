@@ -1,6 +1,6 @@
 //! A bundle and what is about it: approvals beside it count, and one that is damaged is not one that is missing.
 
-use crate::across::Well;
+use crate::cross_checks::Well;
 use crate::vault::{ARCHIVE, bundle, files, id, rolled_back, set, yes};
 use pgseal_testkit::bundles::pack;
 use pgseal_testkit::people::{self, approval};

@@ -1,7 +1,7 @@
 //! Bulk audit through the real program: faults in directories, tar files and object stores, per file and across the
 //! archive, and the logs of archives, without a database.
 
-mod across;
+mod cross_checks;
 mod answers;
 mod approvals;
 mod archive;

@@ -15,7 +15,7 @@ pub enum Side {
 
 /// Before the message is forwarded, or after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum When {
+pub enum JudgedAt {
     Before,
     /// And before anybody hears the answer.
     After,
@@ -48,7 +48,7 @@ pub enum What {
 pub struct Fault {
     pub side: Side,
     pub number: usize,
-    pub when: When,
+    pub when: JudgedAt,
     pub what: What,
     /// How much of the message arrives, for [`What::CutInside`].
     pub byte: usize,
@@ -121,7 +121,7 @@ impl Point {
             Strike::File(file) => return format!("{} on journal or receipt", file.inject.replace('=', " ")),
             Strike::Protocol(fault) => fault,
         };
-        let when = if fault.when == When::Before { "before" } else { "after" };
+        let when = if fault.when == JudgedAt::Before { "before" } else { "after" };
         let side = if fault.side == Side::Front { "a request" } else { "an answer" };
         match fault.what {
             What::KillClient => format!("pgseal killed {when} {side}"),
@@ -163,7 +163,7 @@ pub fn all(action: Action, trace: &[Step]) -> Vec<Point> {
             let fault = Fault { side: message.side, number: message.number, when, what, byte };
             points.push(Point { action, strike: Strike::Protocol(fault), critical });
         };
-        use {What::*, When::*};
+        use {JudgedAt::*, What::*};
         // Steps of the two sides take turns themselves.
         let turn = at / 2;
         let mine = |of: usize, which: usize| critical || turn % of == which;

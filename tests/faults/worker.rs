@@ -447,7 +447,7 @@ impl<'s> Worker<'s> {
         Err(why)
     }
 
-    /// When one backend is killed, the server ends all: also this one, a moment later.
+    /// JudgedAt one backend is killed, the server ends all: also this one, a moment later.
     fn wait_for_the_crash(&mut self) {
         let since = Instant::now();
         while self.client.simple_query("select 1").is_ok() && since.elapsed() < Duration::from_secs(1) {

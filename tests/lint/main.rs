@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use pgseal::bundle::definition::Definition;
-use pgseal::lint::Analyst;
+use pgseal::lint::SquawkClient;
 use pgseal::lint::squawk::{Answer, Question};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -358,7 +358,7 @@ fn no_script_ends_the_linter() {
 /// Starts the real process; gives it no time where the question has a certain word.
 struct Killer(&'static str);
 
-impl Analyst for Killer {
+impl SquawkClient for Killer {
     fn ask(&self, question: &Question) -> Result<Answer, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pgseal"));
         let command = command.arg("lint-worker").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -400,7 +400,7 @@ fn a_script_that_kills_the_process_hides_no_other() {
 #[derive(Default)]
 struct Counter(AtomicUsize);
 
-impl Analyst for Counter {
+impl SquawkClient for Counter {
     fn ask(&self, _: &Question) -> Result<Answer, String> {
         self.0.fetch_add(1, Ordering::Relaxed);
         Ok(Answer::default())

@@ -437,7 +437,7 @@ fn the_later_word_counts_wherever_it_is() {
     word(&site, "no.approval", "withdraw", late);
     word(&site, "again.approval", "approve", "2026-11-03T00:00:00Z");
     word(&site, "same.approval", "withdraw", early);
-    // Beside the bundle, in any order.
+    // JournalCheck the bundle, in any order.
     let beside = |files: &[&str]| {
         let args: Vec<&str> = files.iter().flat_map(|file| ["--approval", file]).collect();
         quorum(&site, &args)[0]
@@ -986,7 +986,7 @@ fn an_audit_knows_approvals_beside_and_inside() {
 
 #[test]
 fn every_flipped_bit_of_an_approval_file_is_a_fault() {
-    use pgseal::bundle::Added;
+    use pgseal::bundle::Attestations;
     use pgseal_verify::archive::source::InMemory;
     let root = {
         let (root, ann) = (key("root"), key("ann"));
@@ -994,7 +994,7 @@ fn every_flipped_bit_of_an_approval_file_is_a_fault() {
     };
     let bytes = beside(&key("ann"), &approval(&bundle(), "l2"));
     let holds = |bytes: Vec<u8>| {
-        let added = Added::parse(Box::new(InMemory(bytes.into())));
+        let added = Attestations::parse(Box::new(InMemory(bytes.into())));
         added.is_ok_and(|added| added.statements.iter().all(|claimed| root.added_to_any(claimed).is_ok()))
     };
     assert!(holds(bytes.clone()));

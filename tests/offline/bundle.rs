@@ -15,10 +15,10 @@ use pgseal::bundle::add::{AddError, Addition};
 use pgseal::bundle::definition::{Definition, DefinitionError};
 use pgseal::bundle::untrusted::MalformedError;
 use pgseal::bundle::{AuthenticateError, UntrustedBundle};
-use pgseal::trust::added::AddedError;
+use pgseal::trust::attestations::AttestationError;
 use pgseal::trust::pae::pre_authentication_encoding;
 use pgseal::trust::root::SignatureError;
-use pgseal::trust::{SecretKey, TrustRoot, When};
+use pgseal::trust::{JudgedAt, SecretKey, TrustRoot};
 use pgseal_testkit::bundles::{
     Refused, now, one_roof, open, open_at, pack, pack_dir, refusal, small, small_with, statement, write_dir,
 };
@@ -90,7 +90,7 @@ fn flip(bytes: &Arc<[u8]>, root: &TrustRoot, bit: usize) -> &'static str {
             // A statement is read only after its signature held, and no flip leaves that.
             Err(AuthenticateError::Statement(error)) => panic!("bit {bit}: read before its signature: {error}"),
             Err(AuthenticateError::NewerProgram { .. }) => panic!("bit {bit}: read before its signature"),
-            Err(AuthenticateError::Added(AddedError::Statement { .. } | AddedError::NoRelease(_))) => {
+            Err(AuthenticateError::Added(AttestationError::Statement { .. } | AttestationError::NoRelease(_))) => {
                 panic!("bit {bit}: an added statement was read before its signature")
             }
             Err(_) => "not authentic",
@@ -468,13 +468,13 @@ fn windows_and_status_decide_when_a_key_counts() {
     let (release, spare) = (key("release"), key("spare"));
     let bytes = pack(&small(), std::slice::from_ref(&release));
     let (from, to) = ("2026-01-01T00:00:00Z", "2026-06-30T23:59:59Z");
-    let accepted = |change: &dyn Fn(&mut serde_json::Value), when: When| {
+    let accepted = |change: &dyn Fn(&mut serde_json::Value), when: JudgedAt| {
         let root_key = key("root");
         let mut draft = Draft::new(&root_key, &[("release", 1, &[&release, &spare])]);
         change(draft.entry(&release));
         open_at(&bytes, &draft.load().expect("a trust root"), when).is_ok()
     };
-    let at = |text: &str| When::At(time(text));
+    let at = |text: &str| JudgedAt::At(time(text));
     let windowed = |entry: &mut serde_json::Value| {
         entry["not_before"] = from.into();
         entry["not_after"] = to.into();
@@ -488,7 +488,7 @@ fn windows_and_status_decide_when_a_key_counts() {
     ] {
         assert_eq!(accepted(&windowed, at(moment)), counts, "{moment}");
     }
-    assert!(accepted(&windowed, When::Undo), "undoing waits for no window");
+    assert!(accepted(&windowed, JudgedAt::Undo), "undoing waits for no window");
     let retired = |entry: &mut serde_json::Value| {
         entry["status"] = "retired".into();
         entry["not_after"] = to.into();
@@ -496,7 +496,7 @@ fn windows_and_status_decide_when_a_key_counts() {
     assert!(accepted(&retired, at("2026-06-01T00:00:00Z")), "what a retired key did in its time counts");
     assert!(!accepted(&retired, at("2026-07-01T00:00:00Z")));
     let revoked = |entry: &mut serde_json::Value| entry["status"] = "revoked".into();
-    for when in [at("2020-01-01T00:00:00Z"), at(to), When::Undo] {
+    for when in [at("2020-01-01T00:00:00Z"), at(to), JudgedAt::Undo] {
         assert!(!accepted(&revoked, when), "a revoked key never counts: {when:?}");
     }
 }

@@ -121,7 +121,7 @@ fn others_write_meanwhile() {
     let operator = site.operator(&bundle, &db.url());
     thread::scope(|scope| {
         scope.spawn(|| {
-            // When the script has written, and sleeps.
+            // JudgedAt the script has written, and sleeps.
             let sleeps = "select count(*) from pg_locks where relation = 'public.plain'::regclass
                           and mode = 'RowExclusiveLock' and pid <> pg_backend_pid()";
             while db.ask(sleeps) == "0" {

@@ -8,7 +8,7 @@ use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use pgseal_testkit::proxy::{Fate, Proxy};
 use pgseal_testkit::release::{BEFORE, Operator, Release, Site, wait_until};
 
-/// When the server's files were copied.
+/// JudgedAt the server's files were copied.
 #[derive(Clone, Copy, PartialEq)]
 enum Copied {
     BeforeTheRun,

@@ -15,7 +15,7 @@ use pgseal::postgres::Connector;
 use pgseal::release::question::{self, Question, QuestionError, Within};
 use pgseal_testkit::cluster::{Cluster, GATE_USER, TestDatabase};
 use pgseal_testkit::release::{Release, Running, wait_until};
-use pgseal_verify::format::limits_of_run::RunLimits;
+use pgseal_verify::format::run_limits::RunLimits;
 
 /// Mallory, a plain role, owns the table and the view that gates read. Her code takes a lock that others see, and leaves a
 /// file where it runs as a superuser.

@@ -9,7 +9,7 @@
 //! ```
 //! use pgseal_verify::archive::source::InMemory;
 //! use pgseal_verify::bundle::UntrustedBundle;
-//! use pgseal_verify::trust::{KeyId, TrustRoot, When};
+//! use pgseal_verify::trust::{KeyId, TrustRoot, JudgedAt};
 //!
 //! # let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors");
 //! # let key_id = "51a7bd6143faa75659dc6389c82824d0dc2800bf22b60cfaa005eab0341088d8";
@@ -18,7 +18,7 @@
 //! # let signature: [u8; 64] = std::fs::read(format!("{vectors}/trust.json.sigs/1.{key_id}.sig"))?[..].try_into()?;
 //! let root = TrustRoot::load(&root_document, &[(KeyId::claimed(key_id.parse()?), signature)])?;
 //! let bundle = UntrustedBundle::parse(Box::new(InMemory(file.into())))?;
-//! let release = bundle.authenticate(&root, When::At("2026-11-21T12:00:00Z".parse()?))?;
+//! let release = bundle.authenticate(&root, JudgedAt::At("2026-11-21T12:00:00Z".parse()?))?;
 //! release.check_contents()?;
 //! println!("{} signed by {}", release.release_id(), release.signatories()[0].owner);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -41,7 +41,7 @@ pub mod trust;
 pub mod format;
 pub mod archive;
 pub mod workers;
-pub mod words;
+pub mod plural;
 pub mod limits;
 pub mod entry_path;
 pub mod digest;

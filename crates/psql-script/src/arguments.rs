@@ -5,7 +5,7 @@
 //! would run a shell command.
 
 use super::lexemes::{Form, reference};
-use super::special::is_hidden;
+use super::psql_variables::is_hidden;
 use super::variables::{STAND_IN, VALUE_BYTES, Value, Variables, quote_identifier, quote_literal};
 
 #[derive(Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl<'a> Arguments<'a> {
                     Some(_) if text.len() > VALUE_BYTES => return Err(self.bad(start, "it has more than 1 MiB")),
                     Some(found) => {
                         (quoted, plain_tail) = (true, 0);
-                        outside |= found == From::Outside;
+                        outside |= found == From::NonTransactional;
                         unknown |= found == From::Unknown;
                     }
                 },
@@ -242,7 +242,7 @@ impl<'a> Arguments<'a> {
             return Err(ArgumentFault::Special { at: self.at, name: name.into_owned() });
         }
         let from = match value {
-            Some(Value::Known { outside: true, .. }) => From::Outside,
+            Some(Value::Known { outside: true, .. }) => From::NonTransactional,
             Some(Value::Unknown { certain }) if found.form != Form::Test || !certain => From::Unknown,
             _ => From::Script,
         };
@@ -267,7 +267,7 @@ impl<'a> Arguments<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum From {
     Script,
-    Outside,
+    NonTransactional,
     Unknown,
 }
 

@@ -8,8 +8,8 @@ use super::frame::{Frame, Pushed};
 use super::inspect::{Copy, begins_without_a_word, first_word_is, joined_copy};
 use super::lexemes::{Fault, Form, Reference, is_identifier_byte, skip_leading};
 use super::position::Origin;
+use super::psql_variables::{ROW_COUNT, is_hidden};
 use super::scanner::Stop;
-use super::special::{ROW_COUNT, is_hidden};
 use super::statement::{Composed, CopySource, Statement};
 use super::variables::{STAND_IN, Value, Variables, quote_identifier, quote_literal};
 

@@ -5,8 +5,8 @@ use super::conditions::{Kept, Text};
 use super::error::ScriptError;
 use super::meta::Command;
 use super::place::{Place, all_arguments, argument_fault};
+use super::psql_variables::parse_boolean;
 use super::script::Script;
-use super::special::parse_boolean;
 
 /// Maximum nesting of `\if`.
 const MAX_IF_DEPTH: usize = 256;

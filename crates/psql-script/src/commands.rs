@@ -9,8 +9,8 @@ use super::lexemes::span;
 use super::meta::{Command, Sending};
 use super::path::resolve;
 use super::place::{Place, all_arguments, argument_fault};
+use super::psql_variables::{ROW_COUNT, Setting, setting};
 use super::script::{Bound, Script, Step};
-use super::special::{ROW_COUNT, Setting, setting};
 use super::statement::{CopySource, Statement, Then};
 use super::variables::Value;
 

@@ -15,8 +15,8 @@ use super::inspect::{self, Copy};
 use super::meta::EchoTarget;
 use super::path::resolve;
 use super::position::{Origin, Position};
+use super::psql_variables;
 use super::results::result_names;
-use super::special;
 use super::statement::{CopySource, Statement, Then};
 use super::strings::Strings;
 use super::tokens::Tokens;
@@ -116,7 +116,7 @@ impl<'f> Script<'f> {
             ways: None,
             complaints: None,
         };
-        special::set_defaults(&mut script.variables);
+        psql_variables::set_defaults(&mut script.variables);
         let path =
             resolve(path, None).map_err(|reason| ScriptError::Path { path: path.into(), reason, origin: None })?;
         script.push(&path, None)?;

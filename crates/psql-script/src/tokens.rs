@@ -5,7 +5,7 @@
 //! server, the other psql.
 
 use super::literals;
-use super::outside::ObjectName;
+use super::non_transactional::ObjectName;
 
 mod cut;
 

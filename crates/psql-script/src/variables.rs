@@ -1,6 +1,6 @@
 //! psql's variables: names, values, and their quoting into SQL.
 
-use super::special::is_hooked;
+use super::psql_variables::is_hooked;
 use std::collections::BTreeMap;
 
 /// The variables of a script, as `\set`, `\gset` and `-v` set them.

@@ -8,7 +8,7 @@ use pgseal::bundle::definition::Definition;
 use pgseal::bundle::source::Source;
 use pgseal::bundle::untrusted::MalformedError;
 use pgseal::bundle::{AuthenticateError, AuthenticatedBundle, UnsignedBundle, UntrustedBundle};
-use pgseal::trust::{SecretKey, TrustRoot, When};
+use pgseal::trust::{JudgedAt, SecretKey, TrustRoot};
 use pgseal_verify::archive::source::InMemory;
 use pgseal_verify::format::json;
 use pgseal_verify::format::statement::PAYLOAD_TYPE;
@@ -138,8 +138,8 @@ pub enum Refused {
 }
 
 /// The time by which tests judge keys.
-pub fn now() -> When {
-    When::At(time("2026-11-21T12:00:00Z"))
+pub fn now() -> JudgedAt {
+    JudgedAt::At(time("2026-11-21T12:00:00Z"))
 }
 
 /// Parses and authenticates a bundle at [`now`].
@@ -148,7 +148,7 @@ pub fn open<'r>(bytes: &[u8], root: &'r TrustRoot) -> Result<AuthenticatedBundle
 }
 
 /// Parses and authenticates a bundle at another time.
-pub fn open_at<'r>(bytes: &[u8], root: &'r TrustRoot, when: When) -> Result<AuthenticatedBundle<'r>, Refused> {
+pub fn open_at<'r>(bytes: &[u8], root: &'r TrustRoot, when: JudgedAt) -> Result<AuthenticatedBundle<'r>, Refused> {
     let parsed = UntrustedBundle::parse(Box::new(InMemory(bytes.into()))).map_err(Refused::Malformed)?;
     parsed.authenticate(root, when).map_err(Refused::NotAuthentic)
 }

@@ -6,9 +6,9 @@ use crate::audit::facts::{Facts, ReleaseFacts, Verdict};
 use crate::audit::fault::{Fault, FaultKind};
 use crate::audit::judge::Judge;
 use crate::audit::place::{Found, Place};
-use crate::bundle::Added;
+use crate::bundle::Attestations;
 use crate::bundle::untrusted::MalformedError;
-use crate::trust::added::AddedStatement;
+use crate::trust::attestations::Attestation;
 use pgseal_verify::archive::read::ArchiveError;
 
 /// Audits an approval file, judging each statement.
@@ -17,7 +17,7 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
         Ok(source) => source,
         Err(error) => return Audited::fault(unreadable(&error)),
     };
-    let added = match Added::parse(source) {
+    let added = match Attestations::parse(source) {
         Ok(added) => added,
         Err(error) => return Audited::fault(malformed(&said(error))),
     };
@@ -25,7 +25,7 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
     let (mut facts, mut faults) = (Facts::new(yes(), yes()), Vec::new());
     for claimed in &added.statements {
         match judge.root.added_to_any(claimed) {
-            Ok((id, AddedStatement::Approval(signed))) => {
+            Ok((id, Attestation::Approval(signed))) => {
                 let said = signed.approval();
                 let about = ReleaseFacts::new(&said.release, id);
                 let shown = approvals::shown(&said.release, &said.target);
@@ -42,7 +42,7 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
                 }
                 facts.approvals.push(approvals::facts(judge, &signed));
             }
-            Ok((_, AddedStatement::Notarisation(_))) => {}
+            Ok((_, Attestation::Notarisation(_))) => {}
             Err(error) => faults.push(not_authentic(added_word(&error), &error)),
         }
     }

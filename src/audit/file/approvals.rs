@@ -2,7 +2,7 @@
 
 use crate::audit::facts::{ApprovalFacts, Seen};
 use crate::audit::judge::Judge;
-use crate::trust::added::SignedApproval;
+use crate::trust::attestations::SignedApproval;
 use crate::trust::policy;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::json;

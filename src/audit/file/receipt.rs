@@ -9,7 +9,7 @@ use crate::audit::facts::{Facts, ReceiptFacts, RehearsalFacts, ReleaseFacts, Res
 use crate::audit::fault::{Fault, FaultKind};
 use crate::audit::judge::Judge;
 use crate::audit::place::{Found, Place, small};
-use crate::record::receipt::{self, Beside, Parts, ReceiptError};
+use crate::record::receipt::{self, JournalCheck, Parts, ReceiptError};
 use crate::record::{journal, rehearsal};
 use crate::trust::KeyId;
 use crate::trust::evidence::Evidence;
@@ -55,7 +55,7 @@ fn journal(place: &dyn Place, found: &Found, statement: &ReceiptStatement) -> Op
     match read.map(|chain| receipt::compare(chain.as_ref(), statement)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => Some(Fault::new(FaultKind::Unreadable, format!("the journal beside it can't be read: {error}"))),
-        Ok(Beside::Differs(why)) => {
+        Ok(JournalCheck::Differs(why)) => {
             let text = format!("the journal beside it does not agree: {why}");
             Some(Fault::new(FaultKind::JournalDiffers, text))
         }
@@ -85,7 +85,7 @@ fn parts(place: &dyn Place, found: &Found) -> io::Result<(Parts, Digest)> {
     let document = small(source.as_ref())?;
     let sha256 = Digest::of(&document);
     let name = Path::new(found.path.file_name().unwrap_or_default());
-    let beside = |extension: &str| place.beside(found, &name.with_extension(extension));
+    let beside = |extension: &str| place.sibling(found, &name.with_extension(extension));
     Ok((Parts { document, signature: beside("sig")?, token: beside("tsr")? }, sha256))
 }
 

@@ -4,7 +4,7 @@ use crate::audit::facts::{Seen, Signer};
 use crate::audit::fault::FaultKind;
 use crate::audit::judge::Judge;
 use crate::trust::KeyId;
-use crate::trust::added::AddedError;
+use crate::trust::attestations::AttestationError;
 use crate::trust::evidence::{Evidence, TokenError};
 use crate::trust::root::SignatureError;
 use pgseal_verify::format::trust_document::KeyStatus;
@@ -22,14 +22,14 @@ pub fn word(error: &SignatureError) -> FaultKind {
 }
 
 /// The fault kind of an error in an addition to a bundle.
-pub fn added_word(error: &AddedError) -> FaultKind {
+pub fn added_word(error: &AttestationError) -> FaultKind {
     match error {
-        AddedError::Signature(error) => word(error),
-        AddedError::Statement { .. }
-        | AddedError::Order(_)
-        | AddedError::NoRelease(_)
-        | AddedError::OtherRelease { .. }
-        | AddedError::OtherTarget(_) => FaultKind::BadApproval,
+        AttestationError::Signature(error) => word(error),
+        AttestationError::Statement { .. }
+        | AttestationError::Order(_)
+        | AttestationError::NoRelease(_)
+        | AttestationError::OtherRelease { .. }
+        | AttestationError::OtherTarget(_) => FaultKind::BadApproval,
     }
 }
 

@@ -63,7 +63,7 @@ fn signatures(place: &dyn Place, found: &Found, draft: &DraftRoot) -> io::Result
         if entry.role != name("root") {
             continue;
         }
-        let Some(bytes) = place.beside(found, &dir.join(format!("{version}.{}.sig", key.id())))? else { continue };
+        let Some(bytes) = place.sibling(found, &dir.join(format!("{version}.{}.sig", key.id())))? else { continue };
         let cut = |bytes: Vec<u8>| {
             let text = format!("the signature by key {} has {} bytes, expected 64", key.id(), bytes.len());
             io::Error::new(io::ErrorKind::InvalidData, text)

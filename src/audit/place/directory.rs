@@ -63,7 +63,7 @@ impl Place for Directory {
         open_file::open(&found.path)
     }
 
-    fn beside(&self, found: &Found, name: &Path) -> io::Result<Option<Vec<u8>>> {
+    fn sibling(&self, found: &Found, name: &Path) -> io::Result<Option<Vec<u8>>> {
         match open_file::open(&found.path.with_file_name(name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),

@@ -76,7 +76,7 @@ pub trait Place: Send + Sync {
     /// Reads a small sibling of a listed file, by its path relative to the same directory:
     /// `a.receipt.sig`, `trust.json.sigs/2.KEYID.sig`. `None` if it does not exist; an error if it
     /// is larger than [`pgseal_verify::limits::DOCUMENT_BYTES`].
-    fn beside(&self, found: &Found, name: &Path) -> io::Result<Option<Vec<u8>>>;
+    fn sibling(&self, found: &Found, name: &Path) -> io::Result<Option<Vec<u8>>>;
 }
 
 /// Reads a document-sized file; larger ones are an error.

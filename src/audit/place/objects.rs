@@ -147,7 +147,7 @@ impl Place for Objects {
         Ok(Box::new(InMemory(self.whole(got)?.into())))
     }
 
-    fn beside(&self, found: &Found, name: &FilePath) -> io::Result<Option<Vec<u8>>> {
+    fn sibling(&self, found: &Found, name: &FilePath) -> io::Result<Option<Vec<u8>>> {
         let key = self.key(&found.path.with_file_name(name))?;
         match self.wait(self.store.get_opts(&key, GetOptions::default())).map_err(why::told) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -81,7 +81,7 @@ impl Place for TarFile {
         self.content(&found.path).ok_or(io::ErrorKind::NotFound)?
     }
 
-    fn beside(&self, found: &Found, name: &Path) -> io::Result<Option<Vec<u8>>> {
+    fn sibling(&self, found: &Found, name: &Path) -> io::Result<Option<Vec<u8>>> {
         self.content(&found.path.with_file_name(name)).map(|content| small(content?.as_ref())).transpose()
     }
 }

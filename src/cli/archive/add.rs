@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::super::args::{TrustArgs, now, time};
 use super::super::error::CliError;
 use super::super::exit::Exit;
-use super::super::output::{Output, escape, shown};
-use super::super::progress::Beside;
+use super::super::output::{Output, display_path, escape};
+use super::super::progress::Notifier;
 use super::super::signer::SignerArgs;
 use super::names::mains_of;
 use super::place::Place;
@@ -15,10 +15,10 @@ use super::taken::{Taken, Taker};
 use super::trust_versions::Known;
 use crate::tlog::append::{self, LogError};
 use crate::tlog::{LockedLog, Lost};
-use crate::trust::When;
+use crate::trust::JudgedAt;
 use pgseal_verify::format::log_entry::{ArchivePath, LogEntry};
 use pgseal_verify::format::timestamp::Timestamp;
-use pgseal_verify::words::count;
+use pgseal_verify::plural::count;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -54,7 +54,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load()?;
     let signer = args.signer.open()?;
     super::check_role(&root, &signer.public_key())?;
-    let when = When::AsOf(args.as_of.unwrap_or_else(now));
+    let when = JudgedAt::AsOf(args.as_of.unwrap_or_else(now));
     let waiting = || out.waits_for(&args.dir);
     let log = LockedLog::lock(&args.dir, &root, &waiting).map_err(|error| match error {
         // There may be no log yet.
@@ -93,7 +93,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     work.present.iter().for_each(|path| out.line(format!("{}: is there already", escape(path.as_str()))));
     work.restored.iter().for_each(|path| out.line(format!("{}: put back", escape(path.as_str()))));
-    out.line(format!("{}: {} more, {}", shown(&args.dir), work.new.len(), count(size, "entry")));
+    out.line(format!("{}: {} more, {}", display_path(&args.dir), work.new.len(), count(size, "entry")));
     Ok(Exit::Done)
 }
 
@@ -110,7 +110,7 @@ fn given(args: &Args, taker: &Taker<'_>, out: Output) -> Result<Vec<Taken>, CliE
     let (mut all, mut refused) = (Vec::new(), Vec::new());
     let lists = args.files.iter().map(|file| Taker::list(file)).collect::<Vec<_>>();
     let of: usize = lists.iter().flatten().map(Vec::len).sum();
-    let (beside, mut done) = (Beside::drawing(out), 0);
+    let (beside, mut done) = (Notifier::drawing(out), 0);
     for list in lists {
         let list = list.unwrap_or_else(|error| {
             refused.push(error);
@@ -118,7 +118,7 @@ fn given(args: &Args, taker: &Taker<'_>, out: Output) -> Result<Vec<Taken>, CliE
         });
         for (typed, real) in list {
             done += 1;
-            beside.moving(|| format!("{done} of {of} files authenticated: {}", shown(&typed)));
+            beside.moving(|| format!("{done} of {of} files authenticated: {}", display_path(&typed)));
             match taker.take(&typed, &real) {
                 Ok(taken) => all.extend(taken),
                 Err(error) => refused.push(error),

@@ -2,20 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::output::{Output, shown, waits_for};
-use super::super::progress::Beside;
+use super::super::output::{Output, display_path, waits_for};
+use super::super::progress::Notifier;
 use crate::tlog::Progress;
 
 /// Shows the progress of `tlog::compare`; removes the line when dropped.
 pub struct Comparing {
     dir: PathBuf,
-    beside: Beside,
+    beside: Notifier,
 }
 
 impl Comparing {
     /// Draws only if stderr is a terminal.
     pub fn new(dir: &Path, out: Output) -> Self {
-        Self { dir: dir.to_owned(), beside: Beside::drawing(out) }
+        Self { dir: dir.to_owned(), beside: Notifier::drawing(out) }
     }
 
     /// Updates the line; callable from any thread.
@@ -23,7 +23,7 @@ impl Comparing {
         match progress {
             Progress::Waiting => self.beside.line(waits_for(&self.dir)),
             Progress::Read { done, of } => {
-                self.beside.moving(|| format!("{}: {done} of {of} files compared", shown(&self.dir)));
+                self.beside.moving(|| format!("{}: {done} of {of} files compared", display_path(&self.dir)));
             }
         }
     }

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use super::super::args::TrustArgs;
 use super::super::error::CliError;
 use super::super::exit::Exit;
-use super::super::output::{Output, Paint, escape, shown};
+use super::super::output::{Output, Paint, display_path, escape};
 use crate::tlog::append::{self, LogError};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::proof::{ProofError, check_consistency, consistency};
 use crate::tlog::read;
 use crate::tlog::stored::Stored;
 use crate::tlog::{Lost, TrustedHead};
-use pgseal_verify::words::count;
+use pgseal_verify::plural::count;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -29,7 +29,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load()?;
     let kept = kept(&args.since)?;
     let before = kept.authenticate(&root).map_err(|error| {
-        CliError::new(Exit::NotAuthentic, format!("{}: {error}", shown(&args.since)))
+        CliError::new(Exit::NotAuthentic, format!("{}: {error}", display_path(&args.since)))
             .hint("it proves nothing: was it kept by the trust root's log, and is this the right trust root (--trust)?")
     })?;
     let unusable = |error| super::unusable(&args.dir, error);
@@ -38,11 +38,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         error => unusable(error),
     })?;
     let fork = |why: String| {
-        CliError::new(Exit::Faults, format!("{}: {why}", shown(&args.dir)))
+        CliError::new(Exit::Faults, format!("{}: {why}", display_path(&args.dir)))
             .hint("keep both checkpoints: two that are signed and don't fit together prove that the log was changed")
     };
     if before.origin() != now.origin() {
-        let (since, kept, is) = (shown(&args.since), escape(before.origin()), escape(now.origin()));
+        let (since, kept, is) = (display_path(&args.since), escape(before.origin()), escape(now.origin()));
         let text = format!("{since}: a checkpoint of another log, {kept}; this is {is}");
         return Err(CliError::new(Exit::Faults, text).hint(format!(
             "give a checkpoint of {is}; but if this archive was {kept} once, its log was begun anew: keep both checkpoints"
@@ -81,7 +81,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 /// Error for a missing log of which only a saved checkpoint is known.
 fn gone(dir: &Path, kept: &TrustedHead) -> CliError {
     let (origin, entries) = (escape(kept.origin()), count(kept.size(), "entry"));
-    let text = format!("{}: there is no log; a checkpoint of {origin} with {entries} was kept", shown(dir));
+    let text = format!("{}: there is no log; a checkpoint of {origin} with {entries} was kept", display_path(dir));
     CliError::new(Exit::Faults, text)
         .hint("if this is the directory, the log was taken away: put back its `checkpoint` and `tile/` from a copy, and keep the checkpoint")
 }
@@ -91,7 +91,7 @@ pub fn kept(path: &Path) -> Result<Checkpoint, CliError> {
     use crate::tlog::checkpoint::CheckpointError;
     read::checkpoint(path).map_err(|error| {
         let exit = if matches!(error, CheckpointError::Io(_)) { Exit::Internal } else { Exit::Malformed };
-        CliError::new(exit, format!("{}: {error}", shown(path)))
+        CliError::new(exit, format!("{}: {error}", display_path(path)))
             .hint("a checkpoint is what `pgseal archive checkpoint DIR` prints")
     })
 }

@@ -6,7 +6,7 @@ use super::super::args::TrustArgs;
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::host;
-use super::super::output::{Output, escape, shown};
+use super::super::output::{Output, display_path, escape};
 use super::super::signer::SignerArgs;
 use crate::durable;
 use crate::tlog::append;
@@ -46,7 +46,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     out.document(&serde_json::json!({
         "archive": args.dir.to_string_lossy(), "checkpoint": super::document(&made), "key_id": id, "verifier_key": verifier,
     }));
-    out.line(format!("{}: an empty log, {}", shown(&args.dir), escape(&origin)));
+    out.line(format!("{}: an empty log, {}", display_path(&args.dir), escape(&origin)));
     out.line(format!("its checkpoints are signed by {id}; for other tools: {}", escape(&verifier)));
     Ok(Exit::Done)
 }

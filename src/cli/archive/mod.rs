@@ -24,13 +24,13 @@ use super::error::CliError;
 use super::error::archive::NO_LINK;
 use super::exit::Exit;
 use super::kind::Kind;
-use super::output::{Output, shown};
+use super::output::{Output, display_path};
 use crate::durable::is_link;
 use crate::tlog::append::LogError;
 use crate::tlog::stored::TileFault;
 use crate::tlog::{Checkpoint, Lost, REPAIR_BOTH, REPAIR_CHECKPOINT, REPAIR_TILES};
 use crate::trust::root::name;
-use crate::trust::{PublicKey, TrustRoot, When};
+use crate::trust::{JudgedAt, PublicKey, TrustRoot};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -67,7 +67,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 
 /// Checks that a key may sign checkpoints now.
 fn check_role(root: &TrustRoot, key: &PublicKey) -> Result<(), CliError> {
-    root.counts(&key.id(), &name("log"), When::At(now())).map_err(|reason| {
+    root.counts(&key.id(), &name("log"), JudgedAt::At(now())).map_err(|reason| {
         CliError::new(
             Kind::KeyRole,
             format!("key {} {reason}: checkpoints are signed by keys of the role log", key.id()),
@@ -99,7 +99,7 @@ fn unusable(dir: &Path, error: LogError) -> CliError {
         }
         None => return error.into(),
     };
-    CliError::new(Exit::NotAuthentic, format!("{}: {what}", shown(dir))).hint(repair)
+    CliError::new(Exit::NotAuthentic, format!("{}: {what}", display_path(dir))).hint(repair)
 }
 
 /// Converts an error about a file that could not be read or renamed. Links in an archive are not
@@ -108,7 +108,7 @@ fn unread(path: &Path, error: &std::io::Error) -> CliError {
     if !is_link(error) {
         return CliError::io(path, error);
     }
-    CliError::new(Exit::Usage, format!("{}: {error}", shown(path))).hint(NO_LINK)
+    CliError::new(Exit::Usage, format!("{}: {error}", display_path(path))).hint(NO_LINK)
 }
 
 /// A checkpoint for `--json`.

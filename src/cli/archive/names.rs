@@ -6,7 +6,7 @@ use walkdir::WalkDir;
 
 use super::super::error::CliError;
 use super::super::exit::Exit;
-use super::super::output::shown;
+use super::super::output::display_path;
 use crate::tlog::{CHECKPOINT, TILE};
 use pgseal_verify::format::log_entry::{LogEntry, LogKind};
 
@@ -15,7 +15,7 @@ pub fn kind(path: &Path) -> Result<LogKind, CliError> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let kind = LogKind::of(path).or_else(|| name.ends_with(".json").then_some(LogKind::Trust));
     kind.ok_or_else(|| {
-        CliError::new(Exit::Usage, format!("{}: by its name not a file that an archive takes", shown(path)))
+        CliError::new(Exit::Usage, format!("{}: by its name not a file that an archive takes", display_path(path)))
             .hint("it takes *.pgseal, *.approval, *.receipt.json, *.rehearsal.json, and a trust root's *.json")
     })
 }
@@ -63,7 +63,7 @@ pub fn mains_of(entry: &LogEntry) -> Vec<String> {
 /// A path as in the entries of the log.
 pub fn text(path: &Path) -> Result<String, CliError> {
     let text = path.to_str().map(str::to_owned);
-    text.ok_or_else(|| CliError::new(Exit::Usage, format!("{}: its name is not UTF-8", shown(path))))
+    text.ok_or_else(|| CliError::new(Exit::Usage, format!("{}: its name is not UTF-8", display_path(path))))
 }
 
 #[cfg(test)]

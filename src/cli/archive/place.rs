@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::super::error::CliError;
 use super::add::Work;
 use super::unread;
-use crate::durable::Below;
+use crate::durable::DirHandle;
 use crate::tlog::compare::digest_of;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::log_entry::ArchivePath;
@@ -20,7 +20,7 @@ const FILES_EACH: usize = 32;
 /// The directory of an archive.
 pub struct Place<'a> {
     dir: &'a Path,
-    below: Below,
+    below: DirHandle,
     /// Path without links.
     pub archive: PathBuf,
 }
@@ -30,7 +30,7 @@ impl<'a> Place<'a> {
     pub fn open(dir: &'a Path) -> Result<Self, CliError> {
         let io = |error: io::Error| CliError::io(dir, &error);
         let archive = dir.canonicalize().map_err(io)?;
-        Ok(Self { dir, below: Below::open(&archive).map_err(io)?, archive })
+        Ok(Self { dir, below: DirHandle::open(&archive).map_err(io)?, archive })
     }
 
     /// Digest of the file at a path; `None` if it does not exist.
@@ -42,7 +42,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Renames the files into place and returns the paths. When it returns, all new entries' files
+    /// Renames the files into place and returns the paths. JudgedAt it returns, all new entries' files
     /// are durable, also those that were already in place.
     pub fn put<'w>(&self, work: &'w Work) -> Result<Vec<&'w ArchivePath>, CliError> {
         let io = |error: io::Error| CliError::io(self.dir, &error);

@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::super::args::TrustArgs;
+use super::super::byte_progress::ByteProgress;
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::kind::Kind;
-use super::super::moved::Moved;
-use super::super::output::{Output, shown};
-use super::super::progress::Beside;
+use super::super::output::{Output, display_path};
+use super::super::progress::Notifier;
 use crate::durable;
 use crate::tlog::append::{self, LogError};
 use crate::tlog::compare::digest_of;
@@ -28,7 +28,7 @@ pub struct Args {
     dir: PathBuf,
     /// The file: in the archive, or a copy of it elsewhere
     file: PathBuf,
-    /// Where to write the proof; must not exist. Beside the file as FILE.tlog-proof, `verify` finds it [default: standard output]
+    /// Where to write the proof; must not exist. Notifier the file as FILE.tlog-proof, `verify` finds it [default: standard output]
     #[arg(short, long, value_name = "PROOF")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -46,7 +46,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let Some((index, entry)) = found else {
         return Err(CliError::new(
             Exit::Usage,
-            format!("{}: no entry of the log has its digest, {sha256}", shown(&args.file)),
+            format!("{}: no entry of the log has its digest, {sha256}", display_path(&args.file)),
         )
         .hint("`pgseal archive add` logs it, if it is authentic; `pgseal archive verify` tells what was changed"));
     };
@@ -55,7 +55,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let proof = ProofFile { entry: bytes, index, path, checkpoint };
     // Verify the proof before writing it.
     proof.authenticate(&root).map_err(|error| {
-        CliError::new(Kind::ProofInvalid, format!("{}: the proof would not hold: {error}", shown(&args.dir)))
+        CliError::new(Kind::ProofInvalid, format!("{}: the proof would not hold: {error}", display_path(&args.dir)))
             .hint("the log is damaged: `pgseal archive verify` tells all that is wrong with it")
     })?;
     let text = proof.to_string();
@@ -67,7 +67,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "written": args.output.as_ref().map(|path| path.to_string_lossy()),
     }));
     match &args.output {
-        Some(path) => out.line(format!("wrote {}: entry {index} of {}", shown(path), head.size())),
+        Some(path) => out.line(format!("wrote {}: entry {index} of {}", display_path(path), head.size())),
         None if !out.json => out.content(text.as_bytes())?,
         None => {}
     }
@@ -78,7 +78,7 @@ fn write(path: &Path, text: &str) -> Result<(), CliError> {
     let written = durable::create_new(path, |file| file.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
-            CliError::new(Kind::FileExists, format!("{}: it exists already", shown(path))).hint(format!(
+            CliError::new(Kind::FileExists, format!("{}: it exists already", display_path(path))).hint(format!(
                 "a proof for a larger log proves no more; or name another file, ending in {PROOF_ENDING}"
             ))
         }
@@ -90,7 +90,7 @@ fn write(path: &Path, text: &str) -> Result<(), CliError> {
 fn unread(args: &Args, error: &io::Error) -> CliError {
     let (inside, refused) = (args.dir.join(&args.file), CliError::io(&args.file, error));
     if error.kind() == io::ErrorKind::NotFound && inside.is_file() {
-        return refused.hint(format!("in the archive it is {}", shown(&inside)));
+        return refused.hint(format!("in the archive it is {}", display_path(&inside)));
     }
     refused
 }
@@ -101,13 +101,13 @@ fn digest(file: &Path, out: Output) -> io::Result<(u64, Digest)> {
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    let moved = Moved::new("read", file, metadata.len(), out);
+    let moved = ByteProgress::new("read", file, metadata.len(), out);
     digest_of(File::open(file)?, &|bytes| moved.by(bytes))
 }
 
 /// Finds the first entry with this digest.
 fn find(stored: &Stored, size: u64, sha256: Digest, out: Output) -> Result<Option<(u64, LogEntry)>, LogError> {
-    let (text, beside) = (sha256.to_string(), Beside::drawing(out));
+    let (text, beside) = (sha256.to_string(), Notifier::drawing(out));
     let search = |bundle: u64| -> Result<Option<(u64, LogEntry)>, LogError> {
         beside.moving(|| format!("{} of {size} entries searched", bundle * WIDTH));
         // Only entries that contain the digest as text are parsed; most entries of a large log do

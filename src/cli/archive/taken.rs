@@ -7,23 +7,23 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::super::args::{authenticate, unopened};
+use super::super::args::{authenticate, open_error};
 use super::super::error::CliError;
 use super::super::error::authentic::receipt_exit;
 use super::super::exit::Exit;
 use super::super::kind::Kind;
-use super::super::output::shown;
+use super::super::output::display_path;
 use super::names::{files_below, kind, text};
 use super::trust_versions::{self, Known};
 use super::unread;
-use crate::bundle::Added;
-use crate::durable::{Below, Scratch};
+use crate::bundle::Attestations;
+use crate::durable::{DirHandle, Scratch};
 use crate::open_file;
-use crate::record::receipt::{Beside, ReceiptError, journal_of};
+use crate::record::receipt::{JournalCheck, ReceiptError, journal_of};
 use crate::record::{receipt as receipts, rehearsal};
 use crate::tlog::compare::{digest_of, file_digest};
 use crate::trust::store::{self, signed_in};
-use crate::trust::{TrustRoot, When};
+use crate::trust::{JudgedAt, TrustRoot};
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::log_entry::{ArchivePath, LogEntry, LogKind};
 use pgseal_verify::format::version::Format1;
@@ -44,10 +44,10 @@ pub struct Taken {
 pub struct Taker<'a> {
     typed: PathBuf,
     archive: PathBuf,
-    below: Below,
+    below: DirHandle,
     aside: Scratch,
     root: &'a TrustRoot,
-    when: When,
+    when: JudgedAt,
     known: Known,
 }
 
@@ -65,10 +65,10 @@ pub struct Found {
 
 impl<'a> Taker<'a> {
     /// Creates a temporary directory in an archive, which must be locked.
-    pub fn new(archive: &Path, root: &'a TrustRoot, when: When, known: Known) -> Result<Self, CliError> {
+    pub fn new(archive: &Path, root: &'a TrustRoot, when: JudgedAt, known: Known) -> Result<Self, CliError> {
         let io = |error: std::io::Error| CliError::io(archive, &error);
         let archive_path = archive.canonicalize().map_err(io)?;
-        let below = Below::open(&archive_path).map_err(io)?;
+        let below = DirHandle::open(&archive_path).map_err(io)?;
         let aside = Scratch::new(&archive_path, ASIDE).map_err(io)?;
         aside.sweep();
         Ok(Self { typed: archive.to_owned(), archive: archive_path, below, aside, root, when, known })
@@ -110,7 +110,7 @@ impl<'a> Taker<'a> {
                     let there = self.open(&one.at).and_then(|file| digest_of(file, &|_| {}));
                     let (size, sha256) = there.map_err(|error| unread(typed, &error))?;
                     if (size, sha256) != (one.entry.size, one.entry.sha256) {
-                        let text = format!("{}: it changed while it was added", shown(typed));
+                        let text = format!("{}: it changed while it was added", display_path(typed));
                         return Err(CliError::new(Exit::NotAuthentic, text).hint("add it again"));
                     }
                 }
@@ -182,7 +182,7 @@ impl<'a> Taker<'a> {
                 None
             }
             LogKind::Signature | LogKind::Journal => {
-                return Err(CliError::new(Exit::Usage, format!("{}: is nothing by itself", shown(typed)))
+                return Err(CliError::new(Exit::Usage, format!("{}: is nothing by itself", display_path(typed)))
                     .hint("it is taken with the receipt or trust root that it stands beside: add that"));
             }
         };
@@ -228,8 +228,8 @@ impl<'a> Taker<'a> {
     }
 
     fn approval(&self, file: &Path, typed: &Path) -> Result<Digest, CliError> {
-        let source = open_file::open(file).map_err(|error| unopened(typed, &error))?;
-        let added = Added::parse(source).map_err(|error| CliError::from(error).about(typed))?;
+        let source = open_file::open(file).map_err(|error| open_error(typed, &error))?;
+        let added = Attestations::parse(source).map_err(|error| CliError::from(error).about(typed))?;
         let mut about = BTreeSet::new();
         for claimed in &added.statements {
             let read = self.root.added_to_any(claimed).map_err(crate::bundle::AuthenticateError::from);
@@ -246,7 +246,9 @@ impl<'a> Taker<'a> {
     fn receipt(&self, file: &Path, typed: &Path) -> Result<Digest, CliError> {
         let read = receipts::read(file, self.root, self.when).map_err(|error| not_authentic(&error, typed))?;
         signed(read.signed.is_some(), typed)?;
-        if let Beside::Differs(why) = journal_of(file, &read.statement).map_err(|error| CliError::io(typed, &error))? {
+        if let JournalCheck::Differs(why) =
+            journal_of(file, &read.statement).map_err(|error| CliError::io(typed, &error))?
+        {
             return Err(CliError::new(Exit::NotAuthentic, format!("the journal beside it: {why}")).about(typed)
                 .hint("the receipt is authentic, the journal is not its own: find the right one, or add a copy of the receipt without it"));
         }
@@ -274,13 +276,13 @@ fn half_put(error: CliError, found: &Found) -> CliError {
 
 /// Replaces the path of the copy in an error with the path that the operator typed.
 fn renamed(mut error: CliError, found: &Found, typed: &Path) -> CliError {
-    let (copy, typed) = (shown(&found.from), shown(typed));
+    let (copy, typed) = (display_path(&found.from), display_path(typed));
     error.lines.iter_mut().for_each(|line| *line = line.replace(&copy, &typed));
     error
 }
 
 fn not_authentic(error: &ReceiptError, typed: &Path) -> CliError {
-    CliError::new(receipt_exit(error), format!("{}: {error}", shown(typed)))
+    CliError::new(receipt_exit(error), format!("{}: {error}", display_path(typed)))
 }
 
 fn signed(is_signed: bool, typed: &Path) -> Result<(), CliError> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::error::CliError;
 use super::super::exit::Exit;
-use super::super::output::shown;
+use super::super::output::display_path;
 use super::taken::Found;
 use crate::trust::rotation::{Candidate, walk};
 use crate::trust::store::{self, signed_in};
@@ -88,7 +88,7 @@ pub fn authenticate(document: &Path, typed: &Path, root: &TrustRoot, known: &Kno
     if version > installed {
         let Candidate { draft, signatures } = store::read_draft(document)?;
         return walk(root, vec![Candidate { draft, signatures }]).map(drop).map_err(|error| {
-            CliError::new(Exit::NotAuthentic, format!("{}: {error}", shown(typed)))
+            CliError::new(Exit::NotAuthentic, format!("{}: {error}", display_path(typed)))
                 .hint("a version after the next is added when the one before it is the trust root (--trust)")
         });
     }
@@ -100,8 +100,10 @@ pub fn authenticate(document: &Path, typed: &Path, root: &TrustRoot, known: &Kno
         let chain = std::iter::once(root.draft()).chain(&known.0);
         next = chain.into_iter().find(|draft| draft.digest() == digest).and_then(|draft| draft.document().prev_sha256);
     }
-    let text =
-        format!("{}: version {version} is none that version {installed} of the trust root goes back to", shown(typed));
+    let text = format!(
+        "{}: version {version} is none that version {installed} of the trust root goes back to",
+        display_path(typed)
+    );
     Err(CliError::new(Exit::NotAuthentic, text)
         .hint("the versions between them prove it: they lie in FILE.sigs beside the trust root; add them with it"))
 }

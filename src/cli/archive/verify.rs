@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use super::super::args::TrustArgs;
 use super::super::error::CliError;
 use super::super::exit::Exit;
-use super::super::output::{Output, Paint, escape, shown};
+use super::super::output::{Output, Paint, display_path, escape};
 use super::Comparing;
 use crate::tlog::{self, Comparison, LogFault};
-use pgseal_verify::words::count;
+use pgseal_verify::plural::count;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -39,7 +39,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }));
     for fault in &faults {
         let kind = out.paint(Paint::Bad, fault.kind.as_str());
-        out.line(format!("{kind}  {}: {}", shown(&fault.path), escape(&fault.sentence)));
+        out.line(format!("{kind}  {}: {}", display_path(&fault.path), escape(&fault.sentence)));
     }
     let log = checkpoint.map_or("no checkpoint".to_owned(), |checkpoint| escape(checkpoint.origin()));
     out.line(format!("{log}: {}, {}", count(entries.len(), "entry"), count(faults.len(), "fault")));

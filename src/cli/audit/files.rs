@@ -11,7 +11,7 @@ use crate::audit::report::Summary;
 use crate::audit::{Judge, Report};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::shown;
+use crate::cli::output::display_path;
 use crate::durable;
 use crate::tlog::{self, CHECKPOINT, TILE};
 use pgseal_verify::format::file_name::Named;
@@ -39,7 +39,7 @@ impl FileArgs {
         let mut taken: BTreeMap<PathBuf, &str> =
             read.iter().map(|path| (real(path), "is what this audit reads")).collect();
         for path in files {
-            let refused = |why: &str| CliError::new(Exit::Usage, format!("{} {why}", shown(path)));
+            let refused = |why: &str| CliError::new(Exit::Usage, format!("{} {why}", display_path(path)));
             let real = real(path);
             if [path, &real].into_iter().any(|path| is_evidence(path)) {
                 return Err(refused("has the name of what an audit reads, so nothing is written there").hint(OWN_NAME));
@@ -52,7 +52,7 @@ impl FileArgs {
             }
             let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
             if !dir.is_dir() || path.is_dir() {
-                return Err(CliError::new(Exit::Internal, format!("{} can't be written", shown(path)))
+                return Err(CliError::new(Exit::Internal, format!("{} can't be written", display_path(path)))
                     .hint("name a file in a directory that is there"));
             }
         }

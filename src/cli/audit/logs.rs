@@ -8,7 +8,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::audit::file::log;
 use crate::audit::finding::told;
-use crate::audit::{Fault, FaultKind, Finding, Judge, Kind, across};
+use crate::audit::{Fault, FaultKind, Finding, Judge, Kind, cross_checks};
 use crate::cli::archive::{Comparing, consistency};
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
@@ -47,8 +47,8 @@ pub fn ask(
         );
         (told(path), Fault::new(FaultKind::LogDeleted, sentence))
     }));
-    across::join(findings, faults, judge);
-    across::join_notes(findings, notes, judge);
+    cross_checks::join(findings, faults, judge);
+    cross_checks::join_notes(findings, notes, judge);
     Ok(())
 }
 
@@ -91,7 +91,7 @@ impl ToldOf {
             Ok(Comparison { checkpoint, entries, behind, faults }) => {
                 if let Some(checkpoint) = checkpoint {
                     let facts = log::facts(judge, &checkpoint, entries.len(), kept.len());
-                    across::add(findings, &path, Kind::Log, Some(facts), judge);
+                    cross_checks::add(findings, &path, Kind::Log, Some(facts), judge);
                 }
                 let fault = |fault: LogFault| (below(&fault.path), Fault::new(kind(fault.kind), fault.sentence));
                 self.faults.extend(faults.into_iter().map(fault));

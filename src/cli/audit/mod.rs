@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use super::args::{TrustArgs, now, time};
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Output, shown};
-use crate::audit::across::{self, Extent};
+use super::output::{Output, display_path};
+use crate::audit::cross_checks::{self, Coverage};
 use crate::audit::sweep;
 use crate::audit::{Finding, Judge, Report};
 use crate::durable;
@@ -86,7 +86,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
                 if form == Form::Text { writeln!(file, "{sum}") } else { Ok(()) }
             });
             written.map_err(|error| CliError::io(path, &error))?;
-            Output { json: false, ..out }.line(format!("{sum}; written to {}", shown(path)));
+            Output { json: false, ..out }.line(format!("{sum}; written to {}", display_path(path)));
         }
         (None, Form::Text) => out.bytes(format!("{answer}{sum}\n").as_bytes())?,
         (None, _) => out.bytes(answer.as_bytes())?,
@@ -123,8 +123,8 @@ fn report(args: &Args, paths: &[PathBuf], judge: &Judge<'_>, out: Output) -> Res
     let mut findings = sweep::sweep(places, judge, args.since, &|finding| progress.seen(finding));
     progress.finish();
     logs::ask(&mut findings, paths, &args.checkpoint, judge, out)?;
-    let extent = if args.since.is_some() { Extent::Part } else { Extent::Whole };
-    across::ask(&mut findings, judge.root, extent);
+    let extent = if args.since.is_some() { Coverage::Part } else { Coverage::Whole };
+    cross_checks::ask(&mut findings, judge.root, extent);
     Ok(Report { as_of: judge.as_of, findings })
 }
 

@@ -11,15 +11,15 @@ use super::text::sum;
 use crate::audit::report::Summary;
 use crate::audit::{Fault, Finding, Judge, Kind, Report};
 use crate::cli::html::{Answer, icon, section};
-use crate::matrix::words::day_and_time;
+use crate::readiness::human_time::day_and_time;
 use pgseal_verify::format::version::PGSEAL;
-use pgseal_verify::words;
+use pgseal_verify::plural;
 
 /// Renders the page.
 pub fn text(report: &Report, summary: &Summary, judge: &Judge<'_>) -> String {
     let (class, icon, word) = match summary.faults {
         0 => ("ready", icon::TICK, "No fault".to_owned()),
-        faults => ("stop", icon::HALT, words::count(faults, "fault")),
+        faults => ("stop", icon::HALT, plural::count(faults, "fault")),
     };
     let (version, sha256) = (judge.root.document().version, judge.root.digest());
     Answer {

@@ -10,7 +10,7 @@ use crate::audit::Place;
 use crate::audit::place::directory::Directory;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::shown;
+use crate::cli::output::display_path;
 
 /// Opens a location. A path must exist, but nothing is opened yet; a store has already answered.
 pub fn place(path: &Path) -> Result<Arc<dyn Place>, CliError> {
@@ -33,7 +33,7 @@ pub fn plain(argument: &Path) -> Result<PathBuf, CliError> {
     let local = rest.strip_prefix(b"localhost").unwrap_or(rest);
     let path = Some(local).filter(|local| local.starts_with(b"/")).and_then(decoded);
     path.map(|path| tidy(&path)).ok_or_else(|| {
-        CliError::new(Exit::Usage, format!("{} names no file of this host", shown(argument)))
+        CliError::new(Exit::Usage, format!("{} names no file of this host", display_path(argument)))
             .hint("write file:///DIR, or the path itself")
     })
 }

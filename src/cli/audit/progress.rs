@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use crate::audit::Finding;
 use crate::cli::output::Output;
-use crate::cli::progress::Beside;
-use pgseal_verify::words;
+use crate::cli::progress::Notifier;
+use pgseal_verify::plural;
 
 /// Counters of an audit, shared by its threads.
 pub struct Progress {
-    beside: Beside,
+    beside: Notifier,
     started: Instant,
     files: AtomicUsize,
     faults: AtomicUsize,
@@ -23,7 +23,7 @@ impl Progress {
     /// Draws only if stderr is a terminal.
     pub fn new(out: Output) -> Self {
         let (files, faults) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { beside: Beside::drawing(out), started: Instant::now(), files, faults }
+        Self { beside: Notifier::drawing(out), started: Instant::now(), files, faults }
     }
 
     /// Counts a file; callable from any thread.
@@ -33,7 +33,7 @@ impl Progress {
         if files.is_multiple_of(EVERY) {
             self.beside.moving(|| {
                 let rate = files as f64 / self.started.elapsed().as_secs_f64().max(0.001);
-                format!("{}, {}, {rate:.0} a second", words::count(files, "file"), words::count(faults, "fault"))
+                format!("{}, {}, {rate:.0} a second", plural::count(files, "file"), plural::count(faults, "fault"))
             });
         }
     }

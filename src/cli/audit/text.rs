@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::audit::across::{self, Beside};
+use crate::audit::cross_checks::{self, AttachedApprovals};
 use crate::audit::facts::{ApprovalFacts, Facts, Quorum, Seen};
 use crate::audit::report::Summary;
 use crate::audit::{FaultKind, Finding, Kind, Report};
@@ -12,7 +12,7 @@ use pgseal_verify::format::approval::Decision;
 use pgseal_verify::format::receipt::{Action, Outcome};
 use pgseal_verify::format::rehearsal::RehearsalOutcome;
 use pgseal_verify::format::timestamp::Timestamp;
-use pgseal_verify::words;
+use pgseal_verify::plural;
 
 /// Maximum number of files that are all listed. In a larger audit only faults and notes are.
 const FEW: usize = 100;
@@ -41,10 +41,10 @@ pub fn lines(report: &Report, summary: &Summary, all: bool, out: Output) -> Stri
 pub fn sum(summary: &Summary) -> String {
     let count = |kind: Kind| summary.kinds.get(&kind).copied().unwrap_or_default();
     let shown = Kind::ALL.into_iter().filter(|kind| *kind == Kind::Bundle || count(*kind) > 0);
-    let counted: Vec<String> = shown.map(|kind| words::count(count(kind), kind.words())).collect();
+    let counted: Vec<String> = shown.map(|kind| plural::count(count(kind), kind.words())).collect();
     let Summary { authentic, unsigned, faulty, .. } = summary;
     let unsigned = if *unsigned == 0 { String::new() } else { format!("{unsigned} not signed, ") };
-    let faults = words::count(summary.faults, "fault");
+    let faults = plural::count(summary.faults, "fault");
     format!("{}, {authentic} authentic, {unsigned}{faulty} faulty, {faults}", counted.join(", "))
 }
 
@@ -91,12 +91,12 @@ fn finding_lines(finding: &Finding, every: bool, around: &Around<'_>, out: Outpu
 #[derive(Default)]
 struct Around<'a> {
     chains: Chains<'a>,
-    beside: Beside<'a>,
+    beside: AttachedApprovals<'a>,
 }
 
 impl<'a> Around<'a> {
     fn of(report: &'a Report) -> Self {
-        Self { chains: chains(report), beside: across::beside(&report.findings) }
+        Self { chains: chains(report), beside: cross_checks::approval_files(&report.findings) }
     }
 }
 
@@ -163,12 +163,12 @@ fn said(kind: Kind, facts: &Facts) -> String {
                 facts.log.as_ref().map_or(("", 0, 0), |log| (log.origin.as_str(), log.entries, log.compared));
             let kept = match compared {
                 0 => "; compared with no checkpoint that was kept elsewhere".to_owned(),
-                _ => format!("; leads on from {} kept elsewhere", words::count(compared, "checkpoint")),
+                _ => format!("; leads on from {} kept elsewhere", plural::count(compared, "checkpoint")),
             };
-            format!("log {}, {}, signed by {signers}{kept}", escape(origin), words::count(entries, "entry"))
+            format!("log {}, {}, signed by {signers}{kept}", escape(origin), plural::count(entries, "entry"))
         }
         Kind::Bundle | Kind::Tar | Kind::Directory => {
-            format!("{title}, {}, signed by {signers}", words::count(facts.files, "file"))
+            format!("{title}, {}, signed by {signers}", plural::count(facts.files, "file"))
         }
     }
 }

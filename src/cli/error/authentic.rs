@@ -1,6 +1,6 @@
 //! Errors of files that are malformed, not authentic or rejected by the trust root, with hints.
 
-use super::super::escape::shown;
+use super::super::escape::display_path;
 use super::super::exit::Exit;
 use super::super::kind::Kind;
 use super::CliError;
@@ -10,7 +10,7 @@ use crate::bundle::untrusted::MalformedError;
 use crate::bundle::{AuthenticateError, contents::ContentError};
 use crate::record::memory::MemoryError;
 use crate::record::receipt::ReceiptError;
-use crate::trust::added::AddedError;
+use crate::trust::attestations::AttestationError;
 use crate::trust::evidence::TokenError;
 use crate::trust::policy::PolicyError;
 use crate::trust::root::SignatureError;
@@ -69,10 +69,10 @@ impl From<AuthenticateError> for CliError {
                 "the bundle was changed after it was signed: don't use it; ask the release manager for a fresh copy",
             ),
             AuthenticateError::Added(added) => Self::new(Kind::AttestationInvalid, &error).hint(match added {
-                AddedError::Signature(SignatureError::UnknownKey(_)) => {
+                AttestationError::Signature(SignatureError::UnknownKey(_)) => {
                     "is this the right trust root (--trust)? `pgseal trust show` lists the keys it knows"
                 }
-                AddedError::OtherRelease { .. } | AddedError::OtherTarget(_) => {
+                AttestationError::OtherRelease { .. } | AttestationError::OtherTarget(_) => {
                     "an approval is for one exact release: ask the approver to approve this one"
                 }
                 _ => "somebody changed what was added: take the release manager's copy, and gather the approvals again",
@@ -204,7 +204,7 @@ impl From<SecretKeyError> for CliError {
         let this = |kind: Kind| Self::new(kind, &error);
         match &error {
             SecretKeyError::Readable { path, .. } => this(Kind::KeyUnusable)
-                .hint(format!("chmod 600 {}; if others may have read it, make a new key", shown(path))),
+                .hint(format!("chmod 600 {}; if others may have read it, make a new key", display_path(path))),
             SecretKeyError::NotEd25519 { .. } => {
                 this(Kind::KeyUnusable).hint("`pgseal keygen NAME` makes an Ed25519 key")
             }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::super::error::CliError;
 use super::super::exit::Exit;
-use super::super::output::{Output, Paint, escape, shown};
+use super::super::output::{Output, Paint, display_path, escape};
 use crate::fingerprint::{self, Change, Difference, Folded};
 use pgseal_verify::format::fingerprint::Fingerprint;
 use pgseal_verify::limits;
-use pgseal_verify::words::{count, tables_and_sequences};
+use pgseal_verify::plural::{count, tables_and_sequences};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -22,7 +22,7 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (a, b) = (read(&args.a)?, read(&args.b)?);
     if a.scope != b.scope {
-        let text = format!("{} and {} don't cover the same tables", shown(&args.a), shown(&args.b));
+        let text = format!("{} and {} don't cover the same tables", display_path(&args.a), display_path(&args.b));
         return Err(CliError::new(Exit::Usage, text).hint("take both with the same --schema-only or --tables"));
     }
     let (of_a, of_b) = (a.server_version_num / 10_000, b.server_version_num / 10_000);
@@ -81,7 +81,7 @@ fn read(path: &Path) -> Result<Fingerprint, CliError> {
     let file = std::fs::File::open(path).map_err(|error| CliError::io(path, &error))?;
     file.take(limits::FINGERPRINT_BYTES).read_to_end(&mut bytes).map_err(|error| CliError::io(path, &error))?;
     fingerprint::parse(&bytes).map_err(|error| {
-        CliError::new(Exit::Malformed, format!("{} is not a fingerprint: {error}", shown(path)))
+        CliError::new(Exit::Malformed, format!("{} is not a fingerprint: {error}", display_path(path)))
             .hint("a fingerprint is what `pgseal fingerprint --db URL -o FILE` writes; it is never edited")
     })
 }

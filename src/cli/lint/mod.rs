@@ -17,7 +17,7 @@ use crate::lint::{Finding, pages, sarif, warnings};
 use crate::rules::{self, RULES, Severity};
 use pgseal_verify::format::manifest::Release;
 use pgseal_verify::format::statement::title;
-use pgseal_verify::words;
+use pgseal_verify::plural;
 use process::Process;
 
 #[derive(clap::Args, Debug)]
@@ -54,19 +54,19 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             tell(args, Some(release), &findings, &points::of_definition(&definition), out);
             let (open, acknowledged) = count(&findings);
             let beside = if acknowledged == 0 { String::new() } else { format!(", {acknowledged} acknowledged") };
-            let how_many = if open == 0 { "no problems".to_owned() } else { words::count(open, "warning") };
+            let how_many = if open == 0 { "no problems".to_owned() } else { plural::count(open, "warning") };
             if !args.sarif {
                 out.line(format!("{}: {how_many}{beside}", title(&release.name, &release.version)));
             }
             if args.strict && open > 0 {
-                let text = format!("{} that nobody has acknowledged", words::count(open, "warning"));
+                let text = format!("{} that nobody has acknowledged", plural::count(open, "warning"));
                 let hint = "`pgseal lint --explain RULE` says what to do instead; what may stay is named by [[acknowledge]] in release.toml";
                 return Err(CliError::new(Exit::Usage, text).hint(hint).answered());
             }
             Ok(Exit::Done)
         }
         Err(DefinitionError::Problems(problems)) => {
-            let text = format!("{}: the release would not pack", words::count(problems.len(), "problem"));
+            let text = format!("{}: the release would not pack", plural::count(problems.len(), "problem"));
             let findings = problems.into_iter().map(|problem| Finding { problem, acknowledged: None });
             tell(args, None, &findings.collect::<Vec<_>>(), &[], out);
             Err(CliError::new(Exit::Usage, text).answered())

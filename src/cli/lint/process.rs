@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::worker::QUESTION_BYTES;
-use crate::lint::Analyst;
+use crate::lint::SquawkClient;
 use crate::lint::squawk::{Answer, Question};
 
 /// Time limit of a query. Four MiB of definitions take two seconds; the parser can't cope with a
@@ -51,7 +51,7 @@ impl Process {
     }
 }
 
-impl Analyst for Process {
+impl SquawkClient for Process {
     fn ask(&self, question: &Question) -> Result<Answer, String> {
         let body = serde_json::to_vec(question).map_err(|error| error.to_string())?;
         let length = u32::try_from(body.len()).ok().filter(|length| *length <= QUESTION_BYTES);

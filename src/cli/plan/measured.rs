@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::super::error::CliError;
 use super::super::exit::Exit;
-use super::super::output::{Output, Paint, escape, shown};
+use super::super::output::{Output, Paint, display_path, escape};
 use crate::bundle::AuthenticatedBundle;
 use crate::lint::modes::Mode;
 use crate::record::rehearsal::{self, ReadRehearsal};
-use crate::trust::{TrustRoot, When};
+use crate::trust::{JudgedAt, TrustRoot};
 use pgseal_verify::format::rehearsal::{LockRecord, Rehearsal, RehearsalOutcome};
 
 /// A rehearsal of the release.
@@ -27,17 +27,17 @@ pub fn find(
     named: Option<&Path>,
     receipts: &Path,
     (root, bundle): (&TrustRoot, &AuthenticatedBundle),
-    when: When,
+    when: JudgedAt,
     out: Output,
 ) -> Result<Option<Rehearsed>, CliError> {
     if let Some(file) = named {
         return match read(file, root, bundle, when) {
             Ok(Some(rehearsed)) => Ok(Some(rehearsed)),
             Ok(None) => {
-                let text = format!("{}: it is of another release", shown(file));
+                let text = format!("{}: it is of another release", display_path(file));
                 Err(CliError::new(Exit::Usage, text).hint("`pgseal rehearse FILE` makes one of this release"))
             }
-            Err(why) => Err(CliError::new(Exit::NotAuthentic, format!("{}: {why}", shown(file)))),
+            Err(why) => Err(CliError::new(Exit::NotAuthentic, format!("{}: {why}", display_path(file)))),
         };
     }
     // A missing directory has none.
@@ -47,13 +47,18 @@ pub fn find(
     for file in files {
         match read(&file, root, bundle, when) {
             Ok(rehearsed) => found.extend(rehearsed),
-            Err(why) => out.note(format!("{}: not looked at: {}", shown(&file), escape(&why))),
+            Err(why) => out.note(format!("{}: not looked at: {}", display_path(&file), escape(&why))),
         }
     }
     Ok(found.into_iter().max_by_key(|rehearsed| rehearsed.rehearsal.finished.seconds()))
 }
 
-fn read(file: &Path, root: &TrustRoot, bundle: &AuthenticatedBundle, when: When) -> Result<Option<Rehearsed>, String> {
+fn read(
+    file: &Path,
+    root: &TrustRoot,
+    bundle: &AuthenticatedBundle,
+    when: JudgedAt,
+) -> Result<Option<Rehearsed>, String> {
     let ReadRehearsal { statement, signed } = rehearsal::read(file, root, when).map_err(|error| error.to_string())?;
     let id = bundle.release_id().digest();
     if statement.subject.first().is_none_or(|subject| subject.digest.sha256 != id) {
@@ -102,7 +107,7 @@ impl Rehearsed {
             Some(owner) => format!("signed by {}", escape(owner)),
             None => "not signed, so it proves nothing".to_owned(),
         };
-        let (finished, file) = (self.rehearsal.finished, shown(&self.file));
+        let (finished, file) = (self.rehearsal.finished, display_path(&self.file));
         out.line(format!("{outcome} on {finished}, {signer}: {file}"));
     }
 

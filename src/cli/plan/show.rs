@@ -7,7 +7,7 @@ use crate::lint::touches::{How, Touch};
 use crate::release::plan::{Plan, PlannedTier};
 use pgseal_verify::format::expectation::Expectation;
 use pgseal_verify::format::manifest::{Manifest, Transaction};
-use pgseal_verify::words::count;
+use pgseal_verify::plural::count;
 
 /// Maximum number of names shown per kind; `--json` has all of them.
 const NAMES: usize = 2;

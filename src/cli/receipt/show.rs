@@ -6,16 +6,16 @@ use super::super::approvals;
 use super::super::args::{TrustArgs, now};
 use super::super::error::CliError;
 use super::super::error::authentic::receipt_exit;
-use super::super::output::{Output, Paint, escape, shown};
-use super::super::{exit::Exit, perform, rehearse, table};
+use super::super::output::{Output, Paint, display_path, escape};
+use super::super::{exit::Exit, recording, rehearse, table};
 use crate::record::receipt::{self, ReceiptError};
 use crate::record::rehearsal;
 use crate::trust::evidence::Evidence;
-use crate::trust::{KeyId, TrustRoot, When};
+use crate::trust::{JudgedAt, KeyId, TrustRoot};
 use pgseal_verify::format::receipt::{Action, Asked, Outcome, Receipt, ReceiptStatement, SentRecord};
 use pgseal_verify::format::rehearsal::{CloneMethod, Source};
 use pgseal_verify::format::statement::title;
-use pgseal_verify::words::count;
+use pgseal_verify::plural::count;
 
 /// Maximum number of slowest statements shown.
 const SLOWEST: usize = 5;
@@ -31,7 +31,7 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load_if_there()?;
     let wrong = |error: ReceiptError| {
-        let this = CliError::new(receipt_exit(&error), format!("{}: {error}", shown(&args.file)));
+        let this = CliError::new(receipt_exit(&error), format!("{}: {error}", display_path(&args.file)));
         if this.exit == Exit::NotAuthentic {
             return this.hint("nothing of it is shown: it may have been changed");
         }
@@ -42,7 +42,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     let (statement, signed) = match &root {
         Some(root) => {
-            let read = receipt::read(&args.file, root, When::AsOf(now())).map_err(wrong)?;
+            let read = receipt::read(&args.file, root, JudgedAt::AsOf(now())).map_err(wrong)?;
             (read.statement, read.signed)
         }
         None => (receipt::claimed(&args.file).map_err(wrong)?, None),
@@ -61,7 +61,7 @@ fn of_rehearsal(
 ) -> Result<Exit, CliError> {
     let (statement, signed) = match root {
         Some(root) => {
-            let read = rehearsal::read(&args.file, root, When::AsOf(now())).map_err(wrong)?;
+            let read = rehearsal::read(&args.file, root, JudgedAt::AsOf(now())).map_err(wrong)?;
             (read.statement, read.signed)
         }
         None => (rehearsal::claimed(&args.file).map_err(wrong)?, None),
@@ -168,7 +168,7 @@ fn person(statement: &ReceiptStatement, out: Output) {
     gates(receipt, out);
     scripts(receipt, out);
     if receipt.before.is_some() || receipt.after.is_some() {
-        out.line(perform::states(receipt.before.as_ref(), receipt.after.as_ref()));
+        out.line(recording::states(receipt.before.as_ref(), receipt.after.as_ref()));
     }
 }
 

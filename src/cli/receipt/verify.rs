@@ -7,15 +7,15 @@ use super::super::args::{TrustArgs, authenticate, now, time};
 use super::super::error::CliError;
 use super::super::error::authentic::receipt_exit;
 use super::super::exit::Exit;
-use super::super::output::{Output, Paint, escape, shown};
+use super::super::output::{Output, Paint, display_path, escape};
 use super::said::Said;
 use crate::bundle::AuthenticatedBundle;
-use crate::record::receipt::{self, Beside};
+use crate::record::receipt::{self, JournalCheck};
 use crate::record::rehearsal;
 use crate::trust::evidence::Evidence;
-use crate::trust::{KeyId, TrustRoot, When};
+use crate::trust::{JudgedAt, KeyId, TrustRoot};
 use pgseal_verify::format::timestamp::Timestamp;
-use pgseal_verify::words::count;
+use pgseal_verify::plural::count;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -38,7 +38,7 @@ struct Finding<'a> {
     /// Content of the receipt; `None` if it could not be authenticated.
     said: Option<Said>,
     signed: Option<(KeyId, Evidence)>,
-    journal: Option<Beside>,
+    journal: Option<JournalCheck>,
     faults: Vec<(Exit, String)>,
 }
 
@@ -53,7 +53,7 @@ impl Finding<'_> {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load()?;
     let as_of = args.as_of.unwrap_or_else(now);
-    let when = When::AsOf(as_of);
+    let when = JudgedAt::AsOf(as_of);
     let bundle = args.bundle.as_deref().map(|file| authenticate(file, &root, when)).transpose()?;
     let findings: Vec<Finding<'_>> =
         args.files.iter().map(|path| find(path, &root, when, bundle.as_ref(), out)).collect();
@@ -80,7 +80,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 fn find<'a>(
     path: &'a Path,
     root: &TrustRoot,
-    when: When,
+    when: JudgedAt,
     bundle: Option<&AuthenticatedBundle>,
     out: Output,
 ) -> Finding<'a> {
@@ -109,7 +109,7 @@ fn find<'a>(
     match receipt.map(|statement| receipt::journal_of(path, &statement)) {
         None => {}
         Some(Ok(beside)) => {
-            if let Beside::Differs(why) = &beside {
+            if let JournalCheck::Differs(why) = &beside {
                 fault(format!("the journal beside it does not agree: {why}"));
             }
             finding.journal = Some(beside);
@@ -135,17 +135,17 @@ fn document(finding: &Finding<'_>, root: &TrustRoot) -> serde_json::Value {
             "key_id": key, "owner": root.owner(&key), "evidence": approvals::evidence(evidence),
         })),
         "journal": finding.journal.as_ref().map(|beside| match beside {
-            Beside::Missing => "missing",
-            Beside::Agrees(_) => "agrees",
-            Beside::Unnamed(_) => "unnamed",
-            Beside::Differs(_) => "differs",
+            JournalCheck::Missing => "missing",
+            JournalCheck::Agrees(_) => "agrees",
+            JournalCheck::Unnamed(_) => "unnamed",
+            JournalCheck::Differs(_) => "differs",
         }),
         "faults": finding.faults.iter().map(|(_, text)| text).collect::<Vec<_>>(),
     })
 }
 
 fn show(finding: &Finding<'_>, root: &TrustRoot, out: Output) {
-    let path = shown(finding.path);
+    let path = display_path(finding.path);
     for (_, fault) in &finding.faults {
         out.line(format!("{} {path}: {}", out.paint(Paint::Bad, "FAULT"), escape(fault)));
     }
@@ -167,13 +167,13 @@ fn show(finding: &Finding<'_>, root: &TrustRoot, out: Output) {
 }
 
 /// One line about the sibling journal of an authentic receipt.
-pub fn said(beside: &Beside) -> Option<String> {
+pub fn said(beside: &JournalCheck) -> Option<String> {
     match beside {
-        Beside::Missing => Some("no journal is beside it".to_owned()),
-        Beside::Agrees(lines) => Some(format!("the journal beside it agrees: {}", count(*lines, "line"))),
-        Beside::Unnamed(lines) => {
+        JournalCheck::Missing => Some("no journal is beside it".to_owned()),
+        JournalCheck::Agrees(lines) => Some(format!("the journal beside it agrees: {}", count(*lines, "line"))),
+        JournalCheck::Unnamed(lines) => {
             Some(format!("it names no journal; the one beside it is whole: {}", count(*lines, "line")))
         }
-        Beside::Differs(why) => Some(format!("the journal beside it does not agree: {}", escape(why))),
+        JournalCheck::Differs(why) => Some(format!("the journal beside it does not agree: {}", escape(why))),
     }
 }

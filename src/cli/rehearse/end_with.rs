@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::error::CliError;
 use super::super::exit::Exit;
-use super::super::output::shown;
+use super::super::output::display_path;
 use crate::postgres::dump;
 
 /// This program, even if its file was replaced meanwhile.
@@ -36,7 +36,7 @@ pub fn launcher() -> Vec<OsString> {
 pub fn run(args: &Args) -> Result<Exit, CliError> {
     follow(args.pid)?;
     let error = dump::become_program(&args.program, &args.arguments);
-    Err(CliError::new(Exit::Internal, format!("{}: {error}", shown(&args.program))))
+    Err(CliError::new(Exit::Internal, format!("{}: {error}", display_path(&args.program))))
 }
 
 /// Requests SIGKILL at the parent's death. The request survives `exec`.

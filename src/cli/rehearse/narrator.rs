@@ -26,15 +26,15 @@ impl Steps for Narrator {
     fn ended(&mut self, step: &RehearsalStep) {
         let kept = self.progress.kept_lines();
         let (name, milliseconds) = (escape(&step.name), step.milliseconds);
-        let beside = self.progress.beside();
+        let notifier = self.progress.notifier();
         if step.ok {
             let done = self.out.paint(Paint::Good, "ok");
-            beside.line(format!("{done} {name}: {} ({milliseconds} ms)", escape(&first(&step.detail))));
+            notifier.line(format!("{done} {name}: {} ({milliseconds} ms)", escape(&first(&step.detail))));
             return;
         }
         let failed = self.out.paint(Paint::Bad, "FAILED");
-        beside.line(format!("{failed} {name} ({milliseconds} ms)"));
-        kept.into_iter().for_each(|line| beside.line(format!("  {line}")));
+        notifier.line(format!("{failed} {name} ({milliseconds} ms)"));
+        kept.into_iter().for_each(|line| notifier.line(format!("  {line}")));
     }
 }
 

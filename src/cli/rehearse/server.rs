@@ -36,7 +36,7 @@ impl Here {
 
 impl Server for Here {
     fn database(&self, name: &str) -> Arc<dyn Connect + Send> {
-        Arc::new(self.connector.beside(name))
+        Arc::new(self.connector.for_database(name))
     }
 
     fn copy(&self, from: &str, to: &str, is_stopped: &dyn Fn() -> bool) -> Result<(), String> {

@@ -7,45 +7,47 @@ use super::super::output::escape;
 use crate::release::check::CheckError;
 use crate::release::gate::GateError;
 use crate::release::preflight::PreflightError;
-use crate::release::rehearse::{CloneError, Trouble};
+use crate::release::rehearse::{CloneError, RehearsalError};
 use crate::release::report::{FailureKind, Report};
 use pgseal_verify::format::receipt::Action;
 
 const ON_CLONE: &str = "it happened on the clone; no session of a rehearsal writes to its source";
 
 /// Converts the error of a step.
-pub fn told(trouble: Trouble, step: &str) -> CliError {
+pub fn told(trouble: RehearsalError, step: &str) -> CliError {
     // After a rollback, a state that does not hold is the rollback's fault.
     let fault = if step.contains("rollback") { Kind::NotRestored } else { Kind::NotHeld };
     let this = match trouble {
-        Trouble::Clone(error) => clone(&error),
-        Trouble::Copy(text) => CliError::new(Kind::CloneRefused, text).hint("nothing was rehearsed"),
-        Trouble::Database(error) => error.into(),
-        Trouble::Reaches(text) => CliError::new(Kind::ReachesOut, text)
+        RehearsalError::Clone(error) => clone(&error),
+        RehearsalError::Copy(text) => CliError::new(Kind::CloneRefused, text).hint("nothing was rehearsed"),
+        RehearsalError::Database(error) => error.into(),
+        RehearsalError::Reaches(text) => CliError::new(Kind::ReachesOut, text)
             .hint("a rehearsal keeps to its clone: on a server of its own, from a dump, it may change more"),
-        Trouble::Fingerprint(error) => {
+        RehearsalError::Fingerprint(error) => {
             CliError::new(Exit::Internal, format!("the fingerprint can't be taken: {error}"))
         }
-        Trouble::Script(failure) => error::failure(Kind::SetupScript, "", &failure),
-        Trouble::Gate(GateError::Blocked(answers)) => CliError::from(GateError::Blocked(answers)).hint(
+        RehearsalError::Script(failure) => error::failure(Kind::SetupScript, "", &failure),
+        RehearsalError::Gate(GateError::Blocked(answers)) => CliError::from(GateError::Blocked(answers)).hint(
             "on the clone only, --approve-with FILE.sql stands in for the people who open it; the receipt says so",
         ),
-        Trouble::Gate(error) => error.into(),
-        Trouble::Preflight(error) => preflight(error),
-        Trouble::Run(error) => error.into(),
-        Trouble::Report(report) => failed(*report),
-        Trouble::NotRefused(text) => CliError::new(Kind::NotRefused, text).hint(ON_CLONE),
-        Trouble::Check(CheckError::Open(error)) => error.into(),
-        Trouble::Check(CheckError::Database(error)) => error.into(),
-        Trouble::Check(CheckError::OtherApplied(row)) => error::other_applied(&row),
-        Trouble::Check(CheckError::HalfWay(row)) => PreflightError::Unfinished(row).into(),
-        Trouble::Check(CheckError::Probe(failure)) => error::failure(fault, "the probe failed: ", &failure),
-        Trouble::NotHeld(lines) => list(fault, "it does not hold: ", &lines).hint(ON_CLONE),
-        Trouble::Rollback(error) => error.into(),
-        Trouble::NotRestored(lines) => list(Kind::NotRestored, "the rollback did not restore the database: ", &lines)
-            .hint("a rollback script is missing something; --keep leaves the clone for looking at it"),
-        Trouble::Journal(error) => CliError::new(Kind::Io, format!("the journal can't be written: {error}")),
-        Trouble::Interrupted => CliError::new(Kind::Interrupted, "the rehearsal was interrupted")
+        RehearsalError::Gate(error) => error.into(),
+        RehearsalError::Preflight(error) => preflight(error),
+        RehearsalError::Run(error) => error.into(),
+        RehearsalError::Report(report) => failed(*report),
+        RehearsalError::NotRefused(text) => CliError::new(Kind::NotRefused, text).hint(ON_CLONE),
+        RehearsalError::Check(CheckError::Open(error)) => error.into(),
+        RehearsalError::Check(CheckError::Database(error)) => error.into(),
+        RehearsalError::Check(CheckError::OtherApplied(row)) => error::other_applied(&row),
+        RehearsalError::Check(CheckError::HalfWay(row)) => PreflightError::Unfinished(row).into(),
+        RehearsalError::Check(CheckError::Probe(failure)) => error::failure(fault, "the probe failed: ", &failure),
+        RehearsalError::NotHeld(lines) => list(fault, "it does not hold: ", &lines).hint(ON_CLONE),
+        RehearsalError::Rollback(error) => error.into(),
+        RehearsalError::NotRestored(lines) => {
+            list(Kind::NotRestored, "the rollback did not restore the database: ", &lines)
+                .hint("a rollback script is missing something; --keep leaves the clone for looking at it")
+        }
+        RehearsalError::Journal(error) => CliError::new(Kind::Io, format!("the journal can't be written: {error}")),
+        RehearsalError::Interrupted => CliError::new(Kind::Interrupted, "the rehearsal was interrupted")
             .hint("nothing of it is left on the server"),
     };
     if step.is_empty() { this } else { at(this, step) }

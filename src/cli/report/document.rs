@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::Report;
-use crate::matrix::{Approver, Cell, Database, Kept, Mark, ReleaseFacts, Signer, timeline, values};
+use crate::readiness::{Approver, Cell, CellStatus, Database, Kept, ReleaseFacts, Signer, timeline, values};
 
 /// Builds the document.
 pub fn value(report: &Report) -> Value {
     let verdict = &report.verdict;
     let release = report.facts.release.as_deref();
     json!({
-        "word": verdict.word,
+        "word": verdict.status,
         "exit": verdict.exit,
         "sentence": verdict.sentence,
         "missing": verdict.missing,
@@ -45,11 +45,11 @@ pub fn value(report: &Report) -> Value {
 
 fn cell(report: &Report, cell: &Cell) -> Value {
     let (answer, exit) = match cell.mark {
-        Mark::Go => ("go", None),
-        Mark::NotNeeded => ("not-needed", None),
-        Mark::NoGo => ("no-go", None),
-        Mark::Stop(exit) => ("stop", Some(exit)),
-        Mark::Unknown => ("unknown", None),
+        CellStatus::Go => ("go", None),
+        CellStatus::NotNeeded => ("not-needed", None),
+        CellStatus::NoGo => ("no-go", None),
+        CellStatus::Stop(exit) => ("stop", Some(exit)),
+        CellStatus::Unknown => ("unknown", None),
     };
     json!({
         "row": cell.row,

@@ -6,14 +6,14 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::lines;
 use super::super::output::Output;
-use super::{Args, papers, questions};
+use super::{Args, local_evidence, questions};
 use crate::bundle::{AuthenticateError, AuthenticatedBundle, BundleToRun};
-use crate::matrix::{Approver, Database, Facts, ReleaseFacts, Row, Signer, Trouble};
+use crate::readiness::{Approver, Blocker, Database, Facts, ReleaseFacts, Row, Signer};
 use crate::record::rehearsal;
-use crate::release::order;
+use crate::release::run_context;
 use crate::runbook::Known;
-use crate::trust::added::SignedApproval;
-use crate::trust::{TrustRoot, When, policy};
+use crate::trust::attestations::SignedApproval;
+use crate::trust::{JudgedAt, TrustRoot, policy};
 use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::receipt::TrustReference;
 use pgseal_verify::format::timestamp::Timestamp;
@@ -27,25 +27,25 @@ pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
     let bundle = match authenticate(args, &root, at) {
         Ok(bundle) => bundle,
         Err((row, error)) if [Exit::Malformed, Exit::NotAuthentic].contains(&error.exit) => {
-            let (troubles, known) = (vec![(row, stop(&error))], Known::default());
-            return Ok(Facts { now: at, file, known, troubles, release: None });
+            let (blockers, known) = (vec![(row, stop(&error))], Known::default());
+            return Ok(Facts { now: at, file, known, blockers, release: None });
         }
         Err((_, error)) => return Err(error.about(&args.bundle.file)),
     };
     let bundle = args.approvals.add_to(bundle, BundleToRun::with_approval)?;
     let manifest = bundle.manifest();
     let given = super::DatabaseArgs::named("", &args.gate_user, &args.variables).variables()?;
-    let variables = order::values(manifest, &given, false)?;
+    let variables = run_context::values(manifest, &given, false)?;
     let apr = variables.get(APR_VARIABLE).map(String::as_str);
-    let (answers, mut troubles) = match args.database() {
+    let (answers, mut blockers) = match args.database() {
         None => (Database::NotAsked, Vec::new()),
         Some(database) => questions::ask(args, &database, &bundle, out)?,
     };
     let in_effect = matches!(&answers, Database::Answered(answers) if answers.in_effect.is_some());
-    troubles.extend(admission(args, &root, &bundle, in_effect, at));
-    let papers = papers::read(args, &root, bundle.release_id(), at)?;
-    troubles.extend(papers.troubles);
-    let judged = When::At(at);
+    blockers.extend(admission(args, &root, &bundle, in_effect, at));
+    let papers = local_evidence::read(args, &root, bundle.release_id(), at)?;
+    blockers.extend(papers.blockers);
+    let judged = JudgedAt::At(at);
     // Without a code (`ratified_apr`) for the run, use the one with the most approvals.
     let tallies = match apr {
         Some(apr) => policy::tally(&root, bundle.approvals(), Some(apr), judged),
@@ -65,13 +65,13 @@ pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
         approvers: bundle.approvals().iter().map(|signed| approver(&root, signed, apr, judged)).collect(),
         receipts: papers.receipts,
         rehearsals: papers.rehearsals,
-        values: order::values(manifest, &given, true).ok(),
+        values: run_context::values(manifest, &given, true).ok(),
         rehearsal_max_age_days: rehearsal::max_age_days(manifest, root.policy()),
         uncounted: papers.uncounted,
         database: answers,
     };
     let known = args.known(lines::values(given, &root, &bundle, judged));
-    Ok(Facts { now: at, file, known, troubles, release: Some(Box::new(release)) })
+    Ok(Facts { now: at, file, known, blockers, release: Some(Box::new(release)) })
 }
 
 /// Authenticates the bundle. An error is returned with the matrix row that it belongs to.
@@ -99,8 +99,8 @@ fn admission(
     bundle: &AuthenticatedBundle,
     in_effect: bool,
     at: Timestamp,
-) -> Vec<(Row, Trouble)> {
-    let admitted = policy::admits(root, &bundle.manifest().release, bundle.release_id(), When::At(at)).err();
+) -> Vec<(Row, Blocker)> {
+    let admitted = policy::check_policy(root, &bundle.manifest().release, bundle.release_id(), JudgedAt::At(at)).err();
     let admitted = admitted.filter(|error| !in_effect || matches!(error, policy::PolicyError::Blocked(_)));
     let clock = crate::record::memory::check_clock(&args.receipts, at).err().filter(|_| !in_effect);
     let errors = clock.map(CliError::from).into_iter().chain(admitted.map(CliError::from));
@@ -112,7 +112,7 @@ fn signer(signatory: &crate::bundle::Signatory) -> Signer {
     Signer { key: signatory.key.digest(), owner: signatory.owner.clone(), at, evidence }
 }
 
-fn approver(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when: When) -> Approver {
+fn approver(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when: JudgedAt) -> Approver {
     let approval = signed.approval();
     Approver {
         key: signed.key().digest(),
@@ -127,8 +127,8 @@ fn approver(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when: 
 }
 
 /// Converts an error to a trouble with the same text, excerpt, hint and exit code.
-pub fn stop(error: &CliError) -> Trouble {
+pub fn stop(error: &CliError) -> Blocker {
     let (text, excerpt) =
         error.lines.split_first().map(|(first, below)| (first.clone(), below.to_vec())).unwrap_or_default();
-    Trouble { exit: error.exit.code(), text, excerpt, hint: error.hint.clone(), waits: false }
+    Blocker { exit: error.exit.code(), text, excerpt, hint: error.hint.clone(), waits: false }
 }

@@ -6,15 +6,15 @@ use super::super::output::escape;
 use super::Report;
 use super::page::name;
 use super::sections::{Block, ValueRow, evidence, evidence_of, freshness, sections, tier};
-use crate::matrix::Proof;
-use crate::matrix::words::day_and_time;
+use crate::readiness::Proof;
+use crate::readiness::human_time::day_and_time;
 use pgseal_verify::format::version::PGSEAL;
 
 /// Renders the report.
 pub fn text(report: &Report) -> String {
     let verdict = &report.verdict;
     let mut lines = Lines::default();
-    lines.line(format!("# {}: {}", verdict.word.as_str(), inline(&name(report))));
+    lines.line(format!("# {}: {}", verdict.status.as_str(), inline(&name(report))));
     lines.paragraph(inline(&verdict.sentence));
     if let Some(release) = &report.facts.release {
         lines.paragraph(inline(&release.manifest.release.summary));

@@ -5,7 +5,7 @@ mod document;
 mod facts;
 mod markdown;
 mod page;
-mod papers;
+mod local_evidence;
 mod questions;
 mod sections;
 
@@ -20,9 +20,9 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::gate_user::GateUserArgs;
 use super::lines::{self, LineArgs};
-use super::output::{Output, Paint, escape, shown};
+use super::output::{Output, Paint, display_path, escape};
 use crate::durable;
-use crate::matrix::{self, Facts, Matrix, Verdict, Word};
+use crate::readiness::{self, Facts, Matrix, Status, Verdict};
 use crate::runbook::Known;
 
 /// Default directory of receipts in every command.
@@ -105,7 +105,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     let facts = facts::gather(args, out)?;
     let matrix = Matrix::of(&facts);
-    let verdict = matrix::verdict(&facts, &matrix);
+    let verdict = readiness::verdict(&facts, &matrix);
     let report = Report { facts, matrix, verdict };
     let text = match format {
         Format::Md => markdown::text(&report),
@@ -117,10 +117,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             let written = durable::replace(path, |file| file.write_all(text.as_bytes()));
             written.map_err(|error| CliError::io(path, &error))?;
             out.document(&document::value(&report));
-            let paint = if matches!(report.verdict.word, Word::Ready | Word::Done) { Paint::Good } else { Paint::Bad };
-            let word = out.paint(paint, report.verdict.word.as_str());
+            let paint =
+                if matches!(report.verdict.status, Status::Ready | Status::Done) { Paint::Good } else { Paint::Bad };
+            let word = out.paint(paint, report.verdict.status.as_str());
             out.line(format!("{word} {}", escape(&report.verdict.sentence)));
-            out.line(format!("report: {}", shown(path)));
+            out.line(format!("report: {}", display_path(path)));
         }
         None => out.content(text.as_bytes())?,
     }

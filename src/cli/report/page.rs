@@ -5,19 +5,19 @@ use maud::{Markup, html};
 use super::super::html::{self, Answer, icon, prose};
 use super::Report;
 use super::sections::{Block, Section, ValueRow, evidence, evidence_of, freshness, sections, tier};
-use crate::matrix::words::day_and_time;
-use crate::matrix::{Cell, Mark, Proof, Word};
+use crate::readiness::human_time::day_and_time;
+use crate::readiness::{Cell, CellStatus, Proof, Status};
 use pgseal_verify::format::statement::title;
 use pgseal_verify::format::version::PGSEAL;
 
 /// Renders the page.
 pub fn text(report: &Report) -> String {
-    let (word, name, made) = (report.verdict.word, name(report), day_and_time(report.facts.now));
+    let (word, name, made) = (report.verdict.status, name(report), day_and_time(report.facts.now));
     let (class, icon) = match word {
-        Word::Ready => ("ready", icon::GO),
-        Word::Blocked => ("blocked", icon::PAUSE),
-        Word::Done => ("done", icon::TICK),
-        Word::Stop => ("stop", icon::HALT),
+        Status::Ready => ("ready", icon::GO),
+        Status::Blocked => ("blocked", icon::PAUSE),
+        Status::Done => ("done", icon::TICK),
+        Status::Stop => ("stop", icon::HALT),
     };
     let summary = report.facts.release.as_ref().map(|release| release.manifest.release.summary.as_str());
     let footer = [
@@ -125,11 +125,11 @@ fn table(id: &str, heads: &[&str], rows: &Markup) -> Markup {
 
 fn question(report: &Report, cell: &Cell) -> Markup {
     let (class, shape) = match cell.mark {
-        Mark::Go => ("badge go", "✓"),
-        Mark::NotNeeded => ("badge none", "–"),
-        Mark::NoGo => ("badge wait", "‖"),
-        Mark::Stop(_) => ("badge halt", "✕"),
-        Mark::Unknown => ("badge unknown", "?"),
+        CellStatus::Go => ("badge go", "✓"),
+        CellStatus::NotNeeded => ("badge none", "–"),
+        CellStatus::NoGo => ("badge wait", "‖"),
+        CellStatus::Stop(_) => ("badge halt", "✕"),
+        CellStatus::Unknown => ("badge unknown", "?"),
     };
     html! {
         tr role="row" {

@@ -2,17 +2,17 @@
 
 use super::super::args::{DatabaseArgs, now};
 use super::super::check;
+use super::super::database_command::DatabaseCommand;
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::interrupt::Command;
-use super::super::ordered::Ordered;
 use super::super::output::Output;
 use super::super::plan::obstacle;
-use super::super::progress::Beside;
+use super::super::progress::Notifier;
 use super::Args;
 use super::facts::stop;
 use crate::bundle::{AuthenticatedBundle, BundleToRun};
-use crate::matrix::{Answers, Database, Row, Trouble};
+use crate::readiness::{Answers, Blocker, Database, Row};
 use crate::record::ledger::{self, Entry};
 use crate::release::check::{CheckError, Checked};
 use crate::release::event::Silent;
@@ -22,10 +22,10 @@ use crate::release::plan::{self, Obstacle};
 use crate::release::preflight::PreflightError;
 use crate::release::resolve::Resolution;
 use crate::release::status::{self, Ending, Status};
-use crate::release::{Order, RunOrder, order, target};
+use crate::release::{ContextToRun, RunContext, run_context, target};
 use pgseal_verify::format::receipt::VerifyRecord;
 
-type Troubles = Vec<(Row, Trouble)>;
+type Troubles = Vec<(Row, Blocker)>;
 
 /// Queries the database. Only invalid arguments and interruptions are errors; a failure of the
 /// database is part of the answer.
@@ -37,36 +37,36 @@ pub fn ask(
 ) -> Result<(Database, Troubles), CliError> {
     let manifest = bundle.manifest();
     let given = database.variables()?;
-    let lenient = order::values(manifest, &given, false)?;
+    let lenient = run_context::values(manifest, &given, false)?;
     let limits = (&args.limits, &manifest.limits);
-    let ordered = Ordered::prepare(database, limits, Command::reads("report"), out, Beside::plain(out))?;
-    let told = |error: CliError| Err(ordered.told(error));
+    let ordered = DatabaseCommand::prepare(database, limits, Command::reads("report"), out, Notifier::plain(out))?;
+    let told = |error: CliError| Err(ordered.or_interrupted(error));
     let order = ordered.order(bundle, &lenient);
     let status = match status::ask(order.connect, &args.receipts) {
         Ok(status) => status,
         Err(_) if ordered.stop.is_requested() => return Err(ordered.command.interrupted()),
         Err(error) => return Ok((Database::Silent, vec![(Row::Target, stop(&error.into()))])),
     };
-    let mut troubles = going_on(&status);
+    let mut blockers = going_on(&status);
     if let Err(error) = target::check(&manifest.target, bundle.root().policy(), None, &status.target) {
-        troubles.push((Row::Target, stop(&error.into())));
-        return Ok((Database::Answered(Box::new(answers(&status, None))), troubles));
+        blockers.push((Row::Target, stop(&error.into())));
+        return Ok((Database::Answered(Box::new(answers(&status, None))), blockers));
     }
     let in_effect = in_effect(&status, bundle);
     let answers = answers(&status, in_effect);
     let answers = if answers.in_effect.is_some() {
-        finalized(answers, &order.authentic(), &mut troubles)
+        finalized(answers, &order.authentic(), &mut blockers)
     } else {
-        let strict = match order::values(manifest, &given, true) {
+        let strict = match run_context::values(manifest, &given, true) {
             Ok(strict) => strict,
             Err(error) => return told(error.into()),
         };
-        baseline(answers, RunOrder { variables: &strict, ..order }, &mut troubles)
+        baseline(answers, ContextToRun { variables: &strict, ..order }, &mut blockers)
     };
     if ordered.stop.is_requested() {
         return Err(ordered.command.interrupted());
     }
-    Ok((Database::Answered(Box::new(answers)), troubles))
+    Ok((Database::Answered(Box::new(answers)), blockers))
 }
 
 fn answers(status: &Status, in_effect: Option<Entry>) -> Answers {
@@ -82,17 +82,17 @@ fn in_effect(status: &Status, bundle: &AuthenticatedBundle) -> Option<Entry> {
 
 /// Troubles for unfinished runs, interrupted or in progress, as `status` reports them.
 fn going_on(status: &Status) -> Troubles {
-    let mut troubles = Vec::new();
+    let mut blockers = Vec::new();
     for one in &status.unfinished {
         let trouble = match &one.ending {
-            Ending::Resolved(Resolution::Unknown(why)) => Trouble {
+            Ending::Resolved(Resolution::Unknown(why)) => Blocker {
                 exit: Exit::Unknown.code(),
                 text: format!("nobody can say whether the {} was committed: {why}", one.what),
                 excerpt: Vec::new(),
                 hint: Some("compare the values by hand before anything else; `pgseal status` asks again".to_owned()),
                 waits: false,
             },
-            Ending::InProgress => Trouble {
+            Ending::InProgress => Blocker {
                 exit: Exit::Blocked.code(),
                 text: format!("The {} is going on right now.", one.what),
                 excerpt: Vec::new(),
@@ -101,17 +101,17 @@ fn going_on(status: &Status) -> Troubles {
             },
             _ => continue,
         };
-        troubles.push((Row::Ledger, trouble));
+        blockers.push((Row::Ledger, trouble));
     }
     if let Some((entry, _)) = status.stopped.as_ref().filter(|_| status.holder.is_none()) {
         let error = CliError::from(PreflightError::Unfinished(Box::new(entry.clone())));
-        troubles.push((Row::Ledger, Trouble { exit: Exit::Partial.code(), ..stop(&error) }));
+        blockers.push((Row::Ledger, Blocker { exit: Exit::Partial.code(), ..stop(&error) }));
     }
-    troubles
+    blockers
 }
 
 /// Adds the obstacles that `run` would meet, and the baseline checks.
-fn baseline(mut answers: Answers, order: RunOrder<'_>, troubles: &mut Troubles) -> Answers {
+fn baseline(mut answers: Answers, order: ContextToRun<'_>, blockers: &mut Troubles) -> Answers {
     let plan = plan::make(order, &mut Silent);
     answers.gates = plan.gates;
     answers.observed = plan.now;
@@ -124,15 +124,15 @@ fn baseline(mut answers: Answers, order: RunOrder<'_>, troubles: &mut Troubles) 
         };
         let trouble = stop(&obstacle(met));
         let (code, waits) = (exit.map_or(trouble.exit, Exit::code), exit == Some(Exit::Blocked));
-        troubles.push((row, Trouble { exit: code, waits, ..trouble }));
+        blockers.push((row, Blocker { exit: code, waits, ..trouble }));
     }
-    let wrong = |row: Row| troubles.iter().any(|(about, trouble)| *about == row && !trouble.waits);
+    let wrong = |row: Row| blockers.iter().any(|(about, trouble)| *about == row && !trouble.waits);
     if wrong(Row::Target) || wrong(Row::Ledger) {
         return answers;
     }
     match crate::release::check::run(&order.authentic(), &mut Silent) {
         Ok(checked) => answers.checks = Some((checked.state, records(checked))),
-        Err(error) => troubles.extend(unchecked(error)),
+        Err(error) => blockers.extend(unchecked(error)),
     }
     answers
 }
@@ -155,13 +155,13 @@ fn row_of(obstacle: &Obstacle, is_seen: bool) -> Option<Row> {
 }
 
 /// Checks whether the release in effect still holds.
-fn finalized(mut answers: Answers, order: &Order<'_>, troubles: &mut Troubles) -> Answers {
+fn finalized(mut answers: Answers, order: &RunContext<'_>, blockers: &mut Troubles) -> Answers {
     match crate::release::check::run(order, &mut Silent) {
         Ok(checked) => {
             answers.observed = Some(checked.observed.clone());
             answers.checks = Some((checked.state, records(checked)));
         }
-        Err(error) => troubles.extend(unchecked(error)),
+        Err(error) => blockers.extend(unchecked(error)),
     }
     answers
 }
@@ -171,7 +171,7 @@ fn records(checked: Checked) -> Vec<VerifyRecord> {
 }
 
 /// Converts a failed check. A partial run is skipped, since the ledger reports it already.
-fn unchecked(error: CheckError) -> Option<(Row, Trouble)> {
+fn unchecked(error: CheckError) -> Option<(Row, Blocker)> {
     let row = match &error {
         CheckError::HalfWay(_) => return None,
         CheckError::Open(_) | CheckError::Database(_) => Row::Checks,

@@ -2,9 +2,9 @@
 //! `markdown.rs` and `page.rs`.
 
 use super::Report;
-use crate::matrix::words::{count, day_and_time, near, sentence, span};
-use crate::matrix::{
-    Approver, Cell, Kept, Proof, ReleaseFacts, Signer, Took, TookIn, Turn, Word, timeline, values, why,
+use crate::readiness::human_time::{count, day_and_time, near, sentence, span};
+use crate::readiness::{
+    Approver, Cell, Kept, Proof, ReleaseFacts, Signer, Status, Took, TookIn, Turn, timeline, values, why,
 };
 use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalOutcome};
 
@@ -65,11 +65,11 @@ pub struct ValueRow {
 /// Returns all sections in order, without empty ones.
 pub fn sections(report: &Report) -> Vec<Section> {
     let verdict = &report.verdict;
-    let (opens, then) = match verdict.word {
-        Word::Ready => ("What opens it", "What happens when it runs"),
-        Word::Blocked => ("What opens it", "What happens then"),
-        Word::Done => ("What opens it", "What happens now"),
-        Word::Stop => ("What to repair", "What happens now"),
+    let (opens, then) = match verdict.status {
+        Status::Ready => ("What opens it", "What happens when it runs"),
+        Status::Blocked => ("What opens it", "What happens then"),
+        Status::Done => ("What opens it", "What happens now"),
+        Status::Stop => ("What to repair", "What happens now"),
     };
     let tasks: Vec<_> = verdict.missing.iter().map(|one| (one.what.clone(), one.command.clone())).collect();
     let some = |is_empty: bool, block: Block| if is_empty { Vec::new() } else { vec![block] };

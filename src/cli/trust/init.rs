@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::super::args::{PassphraseArgs, now, public_key, time};
 use super::super::error::CliError;
 use super::super::exit::Exit;
-use super::super::output::{Output, shown};
+use super::super::output::{Output, display_path};
 use super::{WHEN, gate_role, requirement, show, stem};
 use crate::trust::draft::{self, NewKey};
 use crate::trust::root::name;
@@ -62,7 +62,7 @@ const YEAR: i64 = 365 * 24 * 60 * 60;
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if args.file.symlink_metadata().is_ok() {
-        let message = format!("{} exists already", shown(&args.file));
+        let message = format!("{} exists already", display_path(&args.file));
         return Err(CliError::new(Exit::Usage, message).hint("`pgseal trust add-key` makes its next version"));
     }
     let root_keys = args.passphrase.keys(&args.root_key)?;
@@ -109,7 +109,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let signed = signatures::sign(&draft, &signers)?;
     draft.root_signatures(&signed).map_err(|error| wrong(&error))?;
     store::create(&args.file, &draft, &signed)?;
-    out.note(format!("wrote {} and its signature below {}.sigs", shown(&args.file), shown(&args.file)));
+    out.note(format!("wrote {} and its signature below {}.sigs", display_path(&args.file), display_path(&args.file)));
     let progress = signatures::progress(&draft, None, &signed)?;
     show::print(&show::Shown { file: &args.file, draft: &draft, progress, steps: &[] }, out);
     Ok(Exit::Done)
@@ -119,8 +119,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 fn put_in(keys: &mut Vec<NewKey>, role: Name, key: PublicKey, path: &Path) -> Result<(), CliError> {
     if let Some(known) = keys.iter().find(|known| known.key.id() == key.id()) {
         let text = match &known.role {
-            has if *has == role => format!("{} is there twice: a key counts once", shown(path)),
-            has => format!("{} has the role {has} already: a key has one role", shown(path)),
+            has if *has == role => format!("{} is there twice: a key counts once", display_path(path)),
+            has => format!("{} has the role {has} already: a key has one role", display_path(path)),
         };
         return Err(CliError::new(Exit::Usage, text).hint("name another key for it; nothing was written"));
     }

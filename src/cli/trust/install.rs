@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::args::{TrustArgs, now};
 use super::super::error::CliError;
 use super::super::exit::Exit;
-use super::super::output::{Output, shown};
+use super::super::output::{Output, display_path};
 use super::next::change;
 use super::refusal;
 use super::show::{self, Shown};
@@ -42,7 +42,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if document.expires <= now() {
         out.warning(format!("version {} expired on {}: nothing runs by it", document.version, document.expires));
     }
-    out.note(format!("installed version {} as {}", document.version, shown(&file)));
+    out.note(format!("installed version {} as {}", document.version, display_path(&file)));
     show::print(&Shown { file: &file, draft: step.root().draft(), progress, steps: &changes }, out);
     Ok(Exit::Done)
 }
@@ -70,7 +70,7 @@ fn first(file: &Path, error: StoreError) -> CliError {
             CliError::new(Exit::Usage, text).hint(format!(
                 "trust begins by hand: compare the digest that `pgseal trust show NEW` prints with its owners, then copy \
                  NEW and NEW.sigs to {0} and {0}.sigs",
-                shown(file)
+                display_path(file)
             ))
         }
         _ => refusal::unwritten(error),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::super::args::{PassphraseArgs, now, time};
 use super::super::error::CliError;
 use super::super::exit::Exit;
-use super::super::output::{Output, shown};
+use super::super::output::{Output, display_path};
 use super::show::{self, Change, Shown};
 use super::warnings::warnings;
 use super::{WHEN, refusal};
@@ -62,7 +62,7 @@ pub fn make(
     installed.install(&steps).map_err(refusal::unwritten)?;
     for step in &steps {
         let draft = step.root().draft();
-        out.note(format!("wrote version {} of {}", draft.document().version, shown(&args.file)));
+        out.note(format!("wrote version {} of {}", draft.document().version, display_path(&args.file)));
         let steps = [change(before.draft(), draft)];
         show::print(&Shown { file: &args.file, draft, progress, steps: &steps }, out);
     }
@@ -140,10 +140,10 @@ fn write(
     store::create(&file, draft, signatures)
         .map_err(|error| refusal::draft_exists(error, command, args.output.is_none()))?;
     let steps = [change(before.draft(), draft)];
-    out.note(format!("wrote the draft {}; {}", shown(&file), show::said(&progress, to)));
+    out.note(format!("wrote the draft {}; {}", display_path(&file), show::said(&progress, to)));
     let next = if progress.is_met() { "install" } else { "sign" };
     let rest = if progress.is_met() { "" } else { " --key ROOT.key" };
-    out.note(format!("next: pgseal trust {next} {}{rest}", shown(&file)));
+    out.note(format!("next: pgseal trust {next} {}{rest}", display_path(&file)));
     show::print(&Shown { file: &file, draft, progress, steps: &steps }, out);
     Ok(Exit::Done)
 }

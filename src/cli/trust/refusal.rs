@@ -3,7 +3,7 @@
 use super::super::error::CliError;
 use super::super::error::authentic::signature_kind;
 use super::super::kind::Kind;
-use super::super::output::shown;
+use super::super::output::display_path;
 use crate::trust::draft::DraftError;
 use crate::trust::policy;
 use crate::trust::root::{SignatureError, TrustError};
@@ -89,7 +89,8 @@ pub fn base(error: StoreError) -> CliError {
             path,
             source: TrustError::Signature(SignatureError::Threshold { counted, threshold, .. }),
         } => {
-            let text = format!("{} is a draft that lacks root signatures ({counted} of {threshold})", shown(path));
+            let text =
+                format!("{} is a draft that lacks root signatures ({counted} of {threshold})", display_path(path));
             CliError::new(Kind::DraftUnsigned, text)
                 .hint("one command makes one version: collect its signatures first, then draft the next")
         }
@@ -105,7 +106,7 @@ pub fn draft_exists(error: StoreError, command: &str, by_default: bool) -> CliEr
             CliError::new(Kind::FileExists, &error).hint(format!(
                 "draft from it instead (pgseal trust {command} {} ...) when it is signed and installed, or name \
              another file by -o; nothing was written",
-                shown(path)
+                display_path(path)
             ))
         }
         _ => error.into(),

@@ -17,7 +17,7 @@ use crate::trust::{DraftRoot, store};
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::trust_document::GateRole;
 use pgseal_verify::format::wire::V1;
-use pgseal_verify::words;
+use pgseal_verify::plural;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -84,7 +84,7 @@ pub fn print(shown: &Shown, out: Output) {
         }
     }
     for (role, count) in &document.policy.approvals {
-        out.line(format!("a run needs {} of {role}", words::count(*count, "approval")));
+        out.line(format!("a run needs {} of {role}", plural::count(*count, "approval")));
     }
     if !document.policy.targets.is_empty() {
         out.line(format!("releases may run on: {}", escape(&document.policy.targets.join(", "))));

@@ -8,7 +8,7 @@ use super::super::args::{TrustArgs, now, public_key};
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::kind::Kind;
-use super::super::output::{Output, shown};
+use super::super::output::{Output, display_path};
 use super::super::signer::SignerArgs;
 use super::next::{change, may_sign};
 use super::refusal;
@@ -51,7 +51,7 @@ pub struct AttachArgs {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let desk = Desk::to_sign(&args.draft, &args.trust)?;
+    let desk = SignatureCollector::to_sign(&args.draft, &args.trust)?;
     let Some(tbs) = &args.tbs else {
         desk.show_changes(out);
         let signers = args.signer.open_all()?;
@@ -64,25 +64,25 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let written = durable::create_new(tbs, |file| file.write_all(&signatures::to_be_signed(&desk.draft)));
     written.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
-            CliError::new(Kind::FileExists, format!("{} exists already", shown(tbs))).hint("name a new file")
+            CliError::new(Kind::FileExists, format!("{} exists already", display_path(tbs))).hint("name a new file")
         }
         _ => CliError::io(tbs, &error),
     })?;
     desk.show_changes(out);
-    out.note(format!("wrote {}: sign these bytes by Ed25519 as they are", shown(tbs)));
-    out.note(format!("then: pgseal trust attach {} SIGNATURE --key ROOT.pub", shown(&args.draft)));
+    out.note(format!("wrote {}: sign these bytes by Ed25519 as they are", display_path(tbs)));
+    out.note(format!("then: pgseal trust attach {} SIGNATURE --key ROOT.pub", display_path(&args.draft)));
     desk.answer(&desk.known, out)
 }
 
 pub fn attach(args: &AttachArgs, out: Output) -> Result<Exit, CliError> {
-    let desk = Desk::to_attach(&args.draft, &args.trust, out)?;
+    let desk = SignatureCollector::to_attach(&args.draft, &args.trust, out)?;
     let key = public_key(&args.key)?;
     may_sign(&desk.draft, desk.before.as_ref(), &key.id())?;
     let signature = read_signature(&args.signature)?;
     let signature = signatures::made_elsewhere(&desk.draft, &key, signature).map_err(|error| {
         CliError::from(error).about(&args.signature).hint(format!(
             "sign exactly the bytes that `pgseal trust sign {} --tbs OUT` writes; nothing was added",
-            shown(&args.draft)
+            display_path(&args.draft)
         ))
     })?;
     desk.show_changes(out);
@@ -90,7 +90,7 @@ pub fn attach(args: &AttachArgs, out: Output) -> Result<Exit, CliError> {
 }
 
 /// A draft, its existing signatures and the version before it.
-struct Desk<'a> {
+struct SignatureCollector<'a> {
     file: &'a Path,
     draft: DraftRoot,
     known: Vec<ClaimedSignature>,
@@ -98,7 +98,7 @@ struct Desk<'a> {
     steps: Vec<Change>,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> SignatureCollector<'a> {
     /// Opens a draft to sign. Fails if its changes can't be shown, since a signer must see them.
     fn to_sign(file: &'a Path, trust: &TrustArgs) -> Result<Self, CliError> {
         let candidate = store::read_draft(file)?;
@@ -155,7 +155,7 @@ impl<'a> Desk<'a> {
             .map_err(|error| show::not_signed(self.file, &error))?;
         out.document(&show::document(&Shown { file: self.file, draft: &self.draft, progress, steps: &self.steps }));
         let version = self.draft.document().version;
-        out.line(format!("{}: version {version}, {}", shown(self.file), self.draft.digest()));
+        out.line(format!("{}: version {version}, {}", display_path(self.file), self.draft.digest()));
         out.line(show::said(&progress, version));
         if self.before.is_none() && version > 1 {
             out.note(format!("what version {} needs is not known here", version - 1));
@@ -195,14 +195,14 @@ fn can_be_shown(draft: &DraftRoot, here: Option<&TrustRoot>) -> Result<(), CliEr
 }
 
 fn read_signature(path: &Path) -> Result<[u8; 64], CliError> {
-    let io = |error: std::io::Error| CliError::new(Exit::Usage, format!("{}: {error}", shown(path)));
+    let io = |error: std::io::Error| CliError::new(Exit::Usage, format!("{}: {error}", display_path(path)));
     if !path.metadata().map_err(io)?.is_file() {
-        return Err(CliError::new(Exit::Usage, format!("{}: not a regular file", shown(path))));
+        return Err(CliError::new(Exit::Usage, format!("{}: not a regular file", display_path(path))));
     }
     let mut bytes = Vec::new();
     std::fs::File::open(path).and_then(|file| file.take(65).read_to_end(&mut bytes)).map_err(io)?;
     <[u8; 64]>::try_from(bytes).map_err(|_| {
-        CliError::new(Exit::Usage, format!("{}: a signature has 64 raw bytes", shown(path)))
+        CliError::new(Exit::Usage, format!("{}: a signature has 64 raw bytes", display_path(path)))
             .hint("not hexadecimal, not base64, and no Ed25519ph")
     })
 }

@@ -3,7 +3,7 @@
 use super::roles::{approves, needed};
 use pgseal_verify::format::name::Name;
 use pgseal_verify::format::trust_document::{KeyEntry, KeyStatus, TrustDocument};
-use pgseal_verify::words;
+use pgseal_verify::plural;
 
 /// Returns the warnings for all changes between two versions.
 pub fn warnings(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
@@ -22,7 +22,7 @@ fn too_few(before: &TrustDocument, after: &TrustDocument, role: &Name) -> Option
     let changed = keys(before) != list || needed(before, role) != needs;
     let active = list.iter().filter(|key| key.status == KeyStatus::Active).count();
     (changed && active < usize::from(needs)).then(|| {
-        format!("role {role} has {} left and needs {needs}: it signs nothing new", words::count(active, "active key"))
+        format!("role {role} has {} left and needs {needs}: it signs nothing new", plural::count(active, "active key"))
     })
 }
 

@@ -10,7 +10,7 @@ use super::names::{relation, under_own_path};
 use super::{create_index, drop_index, index, partition, reindex, working};
 use crate::database::{DatabaseError, Session};
 use crate::release::failure::Failure;
-use psql_script::{Outside, Reindexed};
+use psql_script::{NonTransactional, Reindexed};
 
 /// What has to be remembered before the statement is sent. Refuses to begin where an earlier crash, or somebody else,
 /// left something in its way: an INVALID index of that name, `_ccnew` and `_ccold` on the table, a partition or database
@@ -19,7 +19,7 @@ use psql_script::{Outside, Reindexed};
 /// # Errors
 ///
 /// What is in the way, and how to clear it; or that the catalog could not be asked.
-pub fn before(session: &mut dyn Session, statement: &Outside) -> Result<Before, Failure> {
+pub fn before(session: &mut dyn Session, statement: &NonTransactional) -> Result<Before, Failure> {
     look_before(session, statement).map_err(failure)
 }
 
@@ -29,7 +29,11 @@ pub fn before(session: &mut dyn Session, statement: &Outside) -> Result<Before, 
 /// # Errors
 ///
 /// What is there instead; or that the catalog could not be asked.
-pub fn confirm(session: &mut dyn Session, statement: &Outside, before: &Before) -> Result<Option<String>, Failure> {
+pub fn confirm(
+    session: &mut dyn Session,
+    statement: &NonTransactional,
+    before: &Before,
+) -> Result<Option<String>, Failure> {
     look_after(session, statement, before).map_err(failure)
 }
 
@@ -46,7 +50,7 @@ pub fn confirm(session: &mut dyn Session, statement: &Outside, before: &Before) 
 /// The catalog could not be asked, or `before` is about another kind of statement.
 pub fn find(
     session: &mut dyn Session,
-    statement: &Outside,
+    statement: &NonTransactional,
     before: &Before,
     sql: &str,
 ) -> Result<Effect, DatabaseError> {
@@ -67,36 +71,40 @@ pub fn find(
 /// The name of the statement that means something else by now than what was remembered of it.
 fn elsewhere(
     session: &mut dyn Session,
-    statement: &Outside,
+    statement: &NonTransactional,
     before: &Before,
     now: Option<u32>,
     second: Option<u32>,
 ) -> Result<Option<String>, DatabaseError> {
     let unless = |same: bool, name: &dyn std::fmt::Display| Ok((!same).then(|| name.to_string()));
     match (statement, before) {
-        (Outside::CreateIndex { table: name, .. }, Before::CreateIndex { table, .. }) => unless(now == *table, name),
-        (Outside::DropIndex { index: name }, Before::DropIndex { index }) => {
+        (NonTransactional::CreateIndex { table: name, .. }, Before::CreateIndex { table, .. }) => {
+            unless(now == *table, name)
+        }
+        (NonTransactional::DropIndex { index: name }, Before::DropIndex { index }) => {
             // It may have meant something that is no index.
             let is_new = now.map(|now| index::by_oid(session, now)).transpose()?.flatten();
             unless(now == *index || is_new.is_none_or(|relation| relation.index.is_none()), name)
         }
         // Built anew, an index is another one of the same name.
-        (Outside::Reindex { of: Reindexed::Index(name) }, Before::Reindex { tables: Some(tables), .. }) => {
+        (NonTransactional::Reindex { of: Reindexed::Index(name) }, Before::Reindex { tables: Some(tables), .. }) => {
             let of = now.map(|now| index::by_oid(session, now)).transpose()?.flatten();
             let table = of.and_then(|relation| relation.index).map(|index| index.table);
             unless(table.map_or(tables.is_empty(), |table| tables.contains(&table)), name)
         }
-        (Outside::Reindex { of: Reindexed::Table(name) }, Before::Reindex { tables: Some(tables), .. }) => {
+        (NonTransactional::Reindex { of: Reindexed::Table(name) }, Before::Reindex { tables: Some(tables), .. }) => {
             unless(now.map_or(tables.is_empty(), |now| tables.contains(&now)), name)
         }
-        (Outside::Detach { parent: name, .. }, Before::Detach { parent, .. }) if now != *parent => unless(false, name),
-        (Outside::Detach { partition: name, .. }, Before::Detach { partition, .. }) => {
+        (NonTransactional::Detach { parent: name, .. }, Before::Detach { parent, .. }) if now != *parent => {
+            unless(false, name)
+        }
+        (NonTransactional::Detach { partition: name, .. }, Before::Detach { partition, .. }) => {
             unless(second == *partition, name)
         }
-        (Outside::DropDatabase(name), Before::Database { oid: None }) => {
+        (NonTransactional::DropDatabase(name), Before::Database { oid: None }) => {
             unless(!global::is_there(session, Kind::Database, name)?, name)
         }
-        (Outside::DropTablespace(name), Before::Tablespace { oid: None }) => {
+        (NonTransactional::DropTablespace(name), Before::Tablespace { oid: None }) => {
             unless(!global::is_there(session, Kind::Tablespace, name)?, name)
         }
         _ => Ok(None),
@@ -106,7 +114,7 @@ fn elsewhere(
 /// What the catalog says of what was remembered. `now` is what the first name of the statement means now.
 fn of_it(
     session: &mut dyn Session,
-    statement: &Outside,
+    statement: &NonTransactional,
     before: &Before,
     now: Option<u32>,
     sql: &str,
@@ -116,88 +124,101 @@ fn of_it(
         return Ok(Effect::StillRunning(who));
     }
     match (statement, before) {
-        (Outside::CreateIndex { name, .. }, Before::CreateIndex { table, relation }) => {
+        (NonTransactional::CreateIndex { name, .. }, Before::CreateIndex { table, relation }) => {
             create_index::find(session, *table, *relation, name, sql)
         }
-        (Outside::DropIndex { .. }, Before::DropIndex { index }) => drop_index::find(session, *index, now),
-        (Outside::Reindex { .. }, Before::Reindex { tables, indexes, invalid }) => {
+        (NonTransactional::DropIndex { .. }, Before::DropIndex { index }) => drop_index::find(session, *index, now),
+        (NonTransactional::Reindex { .. }, Before::Reindex { tables, indexes, invalid }) => {
             reindex::find(session, tables.as_deref(), indexes, invalid)
         }
-        (Outside::Detach { partition: name, .. }, Before::Detach { parent, partition, attached }) => {
+        (NonTransactional::Detach { partition: name, .. }, Before::Detach { parent, partition, attached }) => {
             partition::find(session, *parent, *partition, *attached, name)
         }
-        (Outside::CreateDatabase(name), Before::Database { oid }) => {
+        (NonTransactional::CreateDatabase(name), Before::Database { oid }) => {
             global::find_created(session, Kind::Database, *oid, name)
         }
-        (Outside::DropDatabase(name), Before::Database { oid }) => {
+        (NonTransactional::DropDatabase(name), Before::Database { oid }) => {
             global::find_dropped(session, Kind::Database, *oid, name)
         }
-        (Outside::CreateTablespace(name), Before::Tablespace { oid }) => {
+        (NonTransactional::CreateTablespace(name), Before::Tablespace { oid }) => {
             global::find_created(session, Kind::Tablespace, *oid, name)
         }
-        (Outside::DropTablespace(name), Before::Tablespace { oid }) => {
+        (NonTransactional::DropTablespace(name), Before::Tablespace { oid }) => {
             global::find_dropped(session, Kind::Tablespace, *oid, name)
         }
-        (Outside::Maintenance | Outside::AlterSystem(_), Before::Nothing) => {
+        (NonTransactional::Maintenance | NonTransactional::AlterSystem(_), Before::Nothing) => {
             Ok(Effect::NotThere("whether it was complete is not to be seen, and repeating it does no harm".to_owned()))
         }
-        (Outside::Procedure, Before::Nothing) => Ok(Effect::Undecidable(
+        (NonTransactional::Procedure, Before::Nothing) => Ok(Effect::Undecidable(
             "how far a procedure came is not to be seen in the catalog: look at what it should have done, then say \
              whether it counts as done"
                 .to_owned(),
         )),
-        (Outside::Unknown(what), Before::Nothing) => Ok(Effect::Undecidable(format!(
+        (NonTransactional::Unknown(what), Before::Nothing) => Ok(Effect::Undecidable(format!(
             "what came of {what} is not to be seen in the catalog: look for it, then say whether it counts as done"
         ))),
         _ => Err(of_another_statement()),
     }
 }
 
-fn look_before(session: &mut dyn Session, statement: &Outside) -> Result<Before, Refused> {
+fn look_before(session: &mut dyn Session, statement: &NonTransactional) -> Result<Before, Refused> {
     let now = named(session, statement)?;
     let second = second(session, statement)?;
     under_own_path(session, |session| match statement {
-        Outside::CreateIndex { name, if_not_exists, .. } => create_index::before(session, now, name, *if_not_exists),
-        Outside::DropIndex { .. } => drop_index::before(session, now),
-        Outside::Reindex { of } => reindex::before(session, of, now),
-        Outside::Detach { .. } => partition::before(session, now, second),
-        Outside::CreateDatabase(name) => global::before(session, Kind::Database, name, true),
-        Outside::DropDatabase(name) => global::before(session, Kind::Database, name, false),
-        Outside::CreateTablespace(name) => global::before(session, Kind::Tablespace, name, true),
-        Outside::DropTablespace(name) => global::before(session, Kind::Tablespace, name, false),
-        Outside::Maintenance | Outside::AlterSystem(_) | Outside::Procedure => Ok(Before::Nothing),
-        Outside::Unknown(what) => Err(Refused::found(
+        NonTransactional::CreateIndex { name, if_not_exists, .. } => {
+            create_index::before(session, now, name, *if_not_exists)
+        }
+        NonTransactional::DropIndex { .. } => drop_index::before(session, now),
+        NonTransactional::Reindex { of } => reindex::before(session, of, now),
+        NonTransactional::Detach { .. } => partition::before(session, now, second),
+        NonTransactional::CreateDatabase(name) => global::before(session, Kind::Database, name, true),
+        NonTransactional::DropDatabase(name) => global::before(session, Kind::Database, name, false),
+        NonTransactional::CreateTablespace(name) => global::before(session, Kind::Tablespace, name, true),
+        NonTransactional::DropTablespace(name) => global::before(session, Kind::Tablespace, name, false),
+        NonTransactional::Maintenance | NonTransactional::AlterSystem(_) | NonTransactional::Procedure => {
+            Ok(Before::Nothing)
+        }
+        NonTransactional::Unknown(what) => Err(Refused::found(
             format!("what came of it could not be looked up after a crash: {what}"),
             "write it with a plain name, or run it by hand".to_owned(),
         )),
     })
 }
 
-fn look_after(session: &mut dyn Session, statement: &Outside, before: &Before) -> Result<Option<String>, Refused> {
+fn look_after(
+    session: &mut dyn Session,
+    statement: &NonTransactional,
+    before: &Before,
+) -> Result<Option<String>, Refused> {
     let now = named(session, statement)?;
     under_own_path(session, |session| match (statement, before) {
-        (Outside::CreateIndex { name, .. }, Before::CreateIndex { table, relation }) => {
+        (NonTransactional::CreateIndex { name, .. }, Before::CreateIndex { table, relation }) => {
             create_index::confirm(session, *table, *relation, name)
         }
-        (Outside::DropIndex { .. }, Before::DropIndex { index }) => drop_index::confirm(session, *index),
-        (Outside::Reindex { of }, Before::Reindex { tables, indexes, invalid }) => {
+        (NonTransactional::DropIndex { .. }, Before::DropIndex { index }) => drop_index::confirm(session, *index),
+        (NonTransactional::Reindex { of }, Before::Reindex { tables, indexes, invalid }) => {
             reindex::confirm(session, tables.as_deref(), indexes, invalid, of, now)
         }
-        (Outside::Detach { partition: name, .. }, Before::Detach { parent, partition, .. }) => {
+        (NonTransactional::Detach { partition: name, .. }, Before::Detach { parent, partition, .. }) => {
             partition::confirm(session, *parent, *partition, name)
         }
-        (Outside::CreateDatabase(name), Before::Database { .. }) => {
+        (NonTransactional::CreateDatabase(name), Before::Database { .. }) => {
             global::confirm_created(session, Kind::Database, name)
         }
-        (Outside::DropDatabase(_), Before::Database { oid }) => global::confirm_dropped(session, Kind::Database, *oid),
-        (Outside::CreateTablespace(name), Before::Tablespace { .. }) => {
+        (NonTransactional::DropDatabase(_), Before::Database { oid }) => {
+            global::confirm_dropped(session, Kind::Database, *oid)
+        }
+        (NonTransactional::CreateTablespace(name), Before::Tablespace { .. }) => {
             global::confirm_created(session, Kind::Tablespace, name)
         }
-        (Outside::DropTablespace(_), Before::Tablespace { oid }) => {
+        (NonTransactional::DropTablespace(_), Before::Tablespace { oid }) => {
             global::confirm_dropped(session, Kind::Tablespace, *oid)
         }
         (
-            Outside::Maintenance | Outside::AlterSystem(_) | Outside::Procedure | Outside::Unknown(_),
+            NonTransactional::Maintenance
+            | NonTransactional::AlterSystem(_)
+            | NonTransactional::Procedure
+            | NonTransactional::Unknown(_),
             Before::Nothing,
         ) => Ok(None),
         _ => Err(of_another_statement().into()),
@@ -205,20 +226,20 @@ fn look_after(session: &mut dyn Session, statement: &Outside, before: &Before) -
 }
 
 /// What the first name of the statement means now.
-fn named(session: &mut dyn Session, statement: &Outside) -> Result<Option<u32>, DatabaseError> {
+fn named(session: &mut dyn Session, statement: &NonTransactional) -> Result<Option<u32>, DatabaseError> {
     match statement {
-        Outside::CreateIndex { table: name, .. }
-        | Outside::DropIndex { index: name }
-        | Outside::Reindex { of: Reindexed::Index(name) | Reindexed::Table(name) }
-        | Outside::Detach { parent: name, .. } => relation(session, name),
+        NonTransactional::CreateIndex { table: name, .. }
+        | NonTransactional::DropIndex { index: name }
+        | NonTransactional::Reindex { of: Reindexed::Index(name) | Reindexed::Table(name) }
+        | NonTransactional::Detach { parent: name, .. } => relation(session, name),
         _ => Ok(None),
     }
 }
 
 /// What its second name means now.
-fn second(session: &mut dyn Session, statement: &Outside) -> Result<Option<u32>, DatabaseError> {
+fn second(session: &mut dyn Session, statement: &NonTransactional) -> Result<Option<u32>, DatabaseError> {
     match statement {
-        Outside::Detach { partition, .. } => relation(session, partition),
+        NonTransactional::Detach { partition, .. } => relation(session, partition),
         _ => Ok(None),
     }
 }

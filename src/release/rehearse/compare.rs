@@ -3,23 +3,29 @@
 use std::sync::Arc;
 
 use super::Job;
-use super::trouble::Trouble;
+use super::error::RehearsalError;
 use crate::database::Connect;
 use crate::fingerprint::{self, Change, Difference};
-use crate::release::watched::Watched;
+use crate::release::cancellable::CancellableConnector;
 use pgseal_verify::format::fingerprint::Fingerprint;
-use pgseal_verify::words::count;
+use pgseal_verify::plural::count;
 
 /// The fingerprint of a database. Nothing is connected to it afterwards.
-pub(super) fn take(job: &Job<'_>, connect: Arc<dyn Connect + Send>) -> Result<Fingerprint, Trouble> {
-    let connect = watched(job, connect);
+pub(super) fn take(job: &Job<'_>, connect: Arc<dyn Connect + Send>) -> Result<Fingerprint, RehearsalError> {
+    let connect = cancellable(job, connect);
     Ok(fingerprint::take(&connect, job.scope, job.workers, (job.order.clock)(), &|_| ())?)
 }
 
 /// A database whose statements can be stopped.
-pub(super) fn watched(job: &Job<'_>, connect: Arc<dyn Connect + Send>) -> Watched {
+pub(super) fn cancellable(job: &Job<'_>, connect: Arc<dyn Connect + Send>) -> CancellableConnector {
     let order = &job.order.authentic();
-    Watched::new(connect, order.stop.clone(), &order.manifest().limits, order.limits, Arc::clone(&job.aside))
+    CancellableConnector::new(
+        connect,
+        order.stop.clone(),
+        &order.manifest().limits,
+        order.limits,
+        Arc::clone(&job.aside),
+    )
 }
 
 /// Each difference as a line.

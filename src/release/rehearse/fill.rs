@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::clone::{self, CloneError, ClonedDatabase, PATIENCE, Taken, Template};
-use super::load::{self, Given, Text};
+use super::error::RehearsalError;
+use super::load::{self, SetupScript, Text};
 use super::server::Admin;
-use super::trouble::Trouble;
 use super::{ClonedFrom, Job, Steps, carry};
 use crate::database::Purpose;
-use crate::release::order::Order;
+use crate::release::run_context::RunContext;
 use pgseal_verify::format::rehearsal::CloneMethod;
 
 /// How often it is looked whether somebody is connected to the source, and how long between: sessions that were just closed
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const NOT_BY_TEMPLATE: [&str; 2] = ["55006", "42501"];
 
 /// Makes the clone: whole by template, empty where it is to be filled.
-pub(super) fn create(job: &Job<'_>, admin: &mut Admin) -> Result<(ClonedDatabase, CloneMethod), Trouble> {
+pub(super) fn create(job: &Job<'_>, admin: &mut Admin) -> Result<(ClonedDatabase, CloneMethod), RehearsalError> {
     let target = &job.order.bundle.manifest().target.database;
     let maintenance = admin.database.clone();
     match job.from {
@@ -33,7 +33,7 @@ pub(super) fn create(job: &Job<'_>, admin: &mut Admin) -> Result<(ClonedDatabase
         ClonedFrom::Database { name, by_dump } => {
             let described = admin.describe(name)?;
             let Some(described) = described else {
-                return Err(Trouble::Copy(format!("there is no database {name:?} on this server")));
+                return Err(RehearsalError::Copy(format!("there is no database {name:?} on this server")));
             };
             let taken = Taken { source: Some(name), target, maintenance: &maintenance };
             let (ids, owner) = ((name, job.rehearsal_id), Some(described.owner.as_str()));
@@ -51,12 +51,12 @@ pub(super) fn create(job: &Job<'_>, admin: &mut Admin) -> Result<(ClonedDatabase
     }
 }
 
-fn is_quiet(job: &Job<'_>, admin: &mut Admin, source: &str) -> Result<bool, Trouble> {
+fn is_quiet(job: &Job<'_>, admin: &mut Admin, source: &str) -> Result<bool, RehearsalError> {
     for _ in 0..LOOKS {
         if admin.connections(source)? == 0 {
             return Ok(true);
         }
-        job.order.stop.pause(PAUSE).map_err(|_| Trouble::Interrupted)?;
+        job.order.stop.pause(PAUSE).map_err(|_| RehearsalError::Interrupted)?;
     }
     Ok(false)
 }
@@ -65,24 +65,24 @@ fn is_quiet(job: &Job<'_>, admin: &mut Admin, source: &str) -> Result<bool, Trou
 pub(super) fn fill(
     job: &Job<'_>,
     admin: &mut Admin,
-    order: &Order<'_>,
+    order: &RunContext<'_>,
     clone: &ClonedDatabase,
     method: CloneMethod,
     steps: &mut dyn Steps,
-) -> Result<Vec<String>, Trouble> {
+) -> Result<Vec<String>, RehearsalError> {
     let is_stopped = || job.order.stop.is_requested();
     match job.from {
         ClonedFrom::Database { name, .. } if method != CloneMethod::Template => {
-            job.server.copy(name, clone.name(), &is_stopped).map_err(Trouble::Copy)?;
+            job.server.copy(name, clone.name(), &is_stopped).map_err(RehearsalError::Copy)?;
         }
         ClonedFrom::Database { .. } => {}
         ClonedFrom::Dump { path, is_sql: false, .. } => {
-            job.server.restore(path, clone.name(), &is_stopped).map_err(Trouble::Copy)?;
+            job.server.restore(path, clone.name(), &is_stopped).map_err(RehearsalError::Copy)?;
         }
         ClonedFrom::Dump { path, is_sql: true, .. } => {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let given = Given { name: &name, text: Text::File(path), variables: &BTreeMap::new() };
-            load::run(order, clone, &given, steps).map_err(|failure| Trouble::Script(Box::new(failure)))?;
+            let given = SetupScript { name: &name, text: Text::File(path), variables: &BTreeMap::new() };
+            load::run(order, clone, &given, steps).map_err(|failure| RehearsalError::Script(Box::new(failure)))?;
         }
     }
     if method != CloneMethod::Template {

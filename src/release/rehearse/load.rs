@@ -10,12 +10,12 @@ use super::{ClonedDatabase, locks};
 use crate::database::Purpose;
 use crate::release::event::Observer;
 use crate::release::failure::Failure;
-use crate::release::order::Order;
-use crate::release::{settings, special};
+use crate::release::run_context::RunContext;
+use crate::release::{server_variables, settings};
 use psql_script::{Copy, FileError, Files, Inspection, Script, Statement, Step, Then, Variables};
 
 /// A script of the operator's.
-pub(super) struct Given<'a> {
+pub(super) struct SetupScript<'a> {
     /// As it is named in errors.
     pub name: &'a str,
     pub text: Text<'a>,
@@ -30,12 +30,12 @@ pub(super) enum Text<'a> {
 }
 
 /// One file, which includes no other.
-struct Alone<'a>(&'a Given<'a>);
+struct OneScript<'a>(&'a SetupScript<'a>);
 
 /// What the script is called inside.
 const NAME: &str = "script.sql";
 
-impl Files for Alone<'_> {
+impl Files for OneScript<'_> {
     fn open(&self, path: &str) -> Result<Box<dyn Read + '_>, FileError> {
         if path != NAME {
             return Err(FileError::NotFound);
@@ -52,9 +52,9 @@ impl Files for Alone<'_> {
 
 /// Runs it on the clone and commits. Gives the number of statements.
 pub(super) fn run(
-    order: &Order<'_>,
+    order: &RunContext<'_>,
     clone: &ClonedDatabase,
-    given: &Given<'_>,
+    given: &SetupScript<'_>,
     observer: &mut dyn Observer,
 ) -> Result<u64, Failure> {
     let failed = |failure: Failure| renamed(failure, given.name);
@@ -66,14 +66,14 @@ pub(super) fn run(
     session.batch("SET statement_timeout = 0").map_err(doing("can't set up the session"))?;
     session.set_patience(PATIENCE);
     let mut variables = Variables::default();
-    let of_session = special::variables(session.as_ref());
+    let of_session = server_variables::variables(session.as_ref());
     for (name, value) in given.variables.iter().chain(&of_session) {
         let set = variables.set(name, value.clone());
         set.map_err(|_| Failure::plain(format!("{name:?} can't be the name of a variable")))?;
     }
     session.execute("BEGIN").map_err(doing("can't begin"))?;
     settings::use_release_path(session.as_mut(), order.manifest()).map_err(doing("can't set the search path"))?;
-    let files = Alone(given);
+    let files = OneScript(given);
     let mut script = Script::open(&files, NAME, variables).map_err(|error| failed(Failure::script(&error)))?;
     let mut statements = 0;
     loop {

@@ -7,7 +7,7 @@ use super::{ClonedDatabase, Steps};
 use crate::database::{DatabaseError, Purpose, Session};
 use crate::release::event::{Event, Observer};
 use crate::release::failure::Failure;
-use crate::release::order::Order;
+use crate::release::run_context::RunContext;
 use pgseal_verify::format::rehearsal::LockRecord;
 
 /// Modes from the weakest to the strongest (PostgreSQL manual, "Table-Level Locks").
@@ -64,7 +64,7 @@ const TRIES: u32 = 5;
 /// it for the source too.
 pub(in crate::release) fn look(
     session: &mut dyn Session,
-    order: &Order<'_>,
+    order: &RunContext<'_>,
     clone: &ClonedDatabase,
     tier: &str,
     observer: &mut dyn Observer,
@@ -77,7 +77,7 @@ pub(in crate::release) fn look(
 /// The last look before COMMIT, when deferred triggers have run too.
 pub(in crate::release) fn look_again(
     session: &mut dyn Session,
-    order: &Order<'_>,
+    order: &RunContext<'_>,
     clone: &ClonedDatabase,
 ) -> Result<(), Failure> {
     inside(session, order, clone, "what ran at the end of the transaction").map(drop)
@@ -86,7 +86,7 @@ pub(in crate::release) fn look_again(
 /// The locks of a transaction that changes nothing but the clone.
 fn inside(
     session: &mut dyn Session,
-    order: &Order<'_>,
+    order: &RunContext<'_>,
     clone: &ClonedDatabase,
     what: &str,
 ) -> Result<Vec<(String, String)>, Failure> {
@@ -107,7 +107,7 @@ struct Asked {
     shared: Option<String>,
 }
 
-fn held(session: &mut dyn Session, order: &Order<'_>, clone: &ClonedDatabase) -> Result<Asked, DatabaseError> {
+fn held(session: &mut dyn Session, order: &RunContext<'_>, clone: &ClonedDatabase) -> Result<Asked, DatabaseError> {
     let pid = session.query("select pg_catalog.int4out(pg_catalog.pg_backend_pid())::pg_catalog.text", &[])?;
     let pid = pid.single().unwrap_or_default().to_owned();
     let mut other = order.connect.connect(Purpose::Read)?;

@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use super::Steps;
-use super::trouble::Trouble;
+use super::error::RehearsalError;
 use pgseal_verify::format::rehearsal::RehearsalStep;
 
 /// What a step gives, and what the receipt says of it.
-pub(super) type Held<T> = Result<(T, String), Trouble>;
+pub(super) type Held<T> = Result<(T, String), RehearsalError>;
 
 /// What was done so far.
 pub(super) struct Log<'a> {
@@ -16,7 +16,7 @@ pub(super) struct Log<'a> {
 }
 
 impl Log<'_> {
-    pub fn step<T>(&mut self, name: &str, body: impl FnOnce(&mut dyn Steps) -> Held<T>) -> Result<T, Trouble> {
+    pub fn step<T>(&mut self, name: &str, body: impl FnOnce(&mut dyn Steps) -> Held<T>) -> Result<T, RehearsalError> {
         self.steps.begins(name);
         let started = Instant::now();
         let held = body(self.steps);

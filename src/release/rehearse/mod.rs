@@ -13,29 +13,29 @@ mod carry;
 mod clone;
 mod compare;
 mod fill;
-mod going;
-mod life;
+mod running;
+mod lifecycle;
 mod load;
 pub mod locks;
 mod log;
 mod reach;
 mod server;
 mod steps;
-mod trouble;
+mod error;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
 pub use clone::{CloneError, ClonedDatabase};
+pub use error::RehearsalError;
 pub use server::Server;
-pub use trouble::Trouble;
 
 use server::Admin;
 
-use super::event::{Aside, Observer};
-use super::order::RunOrder;
-use super::stop::Stop;
+use super::cancellation::CancellationToken;
+use super::event::{BackgroundObserver, Observer};
+use super::run_context::ContextToRun;
 use crate::database::{Connect, DatabaseError};
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::fingerprint::Scope;
@@ -44,7 +44,7 @@ use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalStep};
 /// What the operator ordered.
 pub struct Job<'b> {
     /// The release, and how it is to run; leads to the maintenance database, where the clone is made.
-    pub order: RunOrder<'b>,
+    pub order: ContextToRun<'b>,
     /// The server of that database.
     pub server: &'b dyn Server,
     /// What is cloned.
@@ -52,7 +52,7 @@ pub struct Job<'b> {
     /// The script that opens the gates on the clone.
     pub approval: Option<Approval<'b>>,
     /// Hears what statements wait for.
-    pub aside: Arc<dyn Aside>,
+    pub aside: Arc<dyn BackgroundObserver>,
     /// Which tables' rows are compared.
     pub scope: &'b Scope,
     /// How many connections read them.
@@ -112,7 +112,7 @@ pub struct Rehearsed {
     /// Everything that the receipt says. Where a step failed, its detail and the receipt's error are still to be written.
     pub receipt: Rehearsal,
     /// Why it ended before its end.
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<RehearsalError>,
     /// Why the clone is still there, though it should not be.
     pub left: Option<CloneError>,
     /// What is to be looked at, though it proves nothing: what moved in the source meanwhile, and the like.
@@ -131,11 +131,11 @@ impl Rehearsed {
 
 /// Clones on the server of a maintenance database that rehearsals left which are over, and were not to keep them: what was
 /// killed could not clean up.
-pub fn leftovers(maintenance: &dyn Connect, stop: &Stop) -> Result<Vec<String>, DatabaseError> {
+pub fn leftovers(maintenance: &dyn Connect, stop: &CancellationToken) -> Result<Vec<String>, DatabaseError> {
     Admin::open(maintenance, stop)?.leftovers()
 }
 
 /// Rehearses. An error is that there was no clone; from the clone on there is something to tell, whatever happens.
-pub fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed, Trouble> {
+pub fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed, RehearsalError> {
     steps::rehearse(job, steps)
 }

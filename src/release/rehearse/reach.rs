@@ -1,12 +1,12 @@
 //! What a rehearsal must not reach: anything but its clone.
 
 use super::ClonedDatabase;
-use super::trouble::Trouble;
+use super::error::RehearsalError;
 use crate::database::{DatabaseError, Purpose};
-use crate::release::order::Order;
-use crate::release::special;
+use crate::release::run_context::RunContext;
+use crate::release::server_variables;
 use pgseal_verify::format::manifest::Transaction;
-use psql_script::{Outside, Step, outside};
+use psql_script::{NonTransactional, Step, classify};
 
 /// Whether an acknowledged way out of the database ends at the database itself: who listens, or subscribes, does so by the
 /// database's name, and nobody knows the clone's.
@@ -17,7 +17,7 @@ pub(super) fn stays_inside(way: &str) -> bool {
 }
 
 /// What the release's authors acknowledged, and which of it stays inside. Fails where something would be sent out.
-pub(super) fn acknowledged(order: &Order<'_>) -> Result<Vec<String>, Trouble> {
+pub(super) fn acknowledged(order: &RunContext<'_>) -> Result<Vec<String>, RehearsalError> {
     let manifest = order.manifest();
     let tiers = manifest.tiers.iter().flat_map(|tier| tier.dispatch.iter().map(|way| (tier.file.as_str(), way)));
     let rollback = manifest.rollback.iter();
@@ -25,7 +25,7 @@ pub(super) fn acknowledged(order: &Order<'_>) -> Result<Vec<String>, Trouble> {
     let mut inside = Vec::new();
     for (file, way) in tiers.chain(rollback) {
         if !stays_inside(way) {
-            return Err(Trouble::Reaches(format!("{file} uses {way}, which reaches outside of the database")));
+            return Err(RehearsalError::Reaches(format!("{file} uses {way}, which reaches outside of the database")));
         }
         inside.push(format!("{way} ({file})"));
     }
@@ -33,14 +33,14 @@ pub(super) fn acknowledged(order: &Order<'_>) -> Result<Vec<String>, Trouble> {
 }
 
 /// Statements that change the server itself, or another database, and that no transaction holds back until it is known.
-pub(super) fn statements_alone(order: &Order<'_>, clone: &ClonedDatabase) -> Result<(), Trouble> {
+pub(super) fn statements_alone(order: &RunContext<'_>, clone: &ClonedDatabase) -> Result<(), RehearsalError> {
     if clone.server_is_its_own() {
         return Ok(());
     }
     for tier in order.manifest().tiers.iter().filter(|tier| tier.transaction == Transaction::None) {
         let Ok(sql) = order.sql(&tier.file) else { continue };
         let mut found = None;
-        sql.explore(order.variables, &special::expected(order.manifest()), |_, step| {
+        sql.explore(order.variables, &server_variables::expected(order.manifest()), |_, step| {
             if let Ok((_, Step::Statement(statement))) = step {
                 let verb = statement.inspect().verb;
                 if changes_the_server(&statement.sql, &verb) {
@@ -50,7 +50,7 @@ pub(super) fn statements_alone(order: &Order<'_>, clone: &ClonedDatabase) -> Res
         });
         if let Some(found) = found {
             let text = format!("{found} changes what all databases of this server share");
-            return Err(Trouble::Reaches(text));
+            return Err(RehearsalError::Reaches(text));
         }
     }
     Ok(())
@@ -63,13 +63,13 @@ fn changes_the_server(sql: &str, verb: &str) -> bool {
             && shared.iter().any(|shared| what.split(' ').next() == Some(shared))
     });
     let by_kind = matches!(
-        outside(sql),
+        classify(sql),
         Some(
-            Outside::CreateDatabase(_)
-                | Outside::DropDatabase(_)
-                | Outside::CreateTablespace(_)
-                | Outside::DropTablespace(_)
-                | Outside::AlterSystem(_)
+            NonTransactional::CreateDatabase(_)
+                | NonTransactional::DropDatabase(_)
+                | NonTransactional::CreateTablespace(_)
+                | NonTransactional::DropTablespace(_)
+                | NonTransactional::AlterSystem(_)
         )
     );
     by_verb || by_kind
@@ -77,7 +77,7 @@ fn changes_the_server(sql: &str, verb: &str) -> bool {
 
 /// What in the clone could speak to others when a trigger or function of its own uses it: it was copied from the source, and
 /// pgseal does not change it.
-pub(super) fn own_ways_out(order: &Order<'_>) -> Result<Vec<String>, DatabaseError> {
+pub(super) fn own_ways_out(order: &RunContext<'_>) -> Result<Vec<String>, DatabaseError> {
     let mut session = order.connect.connect(Purpose::Read)?;
     let found = session.query(
         "select 'foreign server ' || srvname::text from pg_catalog.pg_foreign_server

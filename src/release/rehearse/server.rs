@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::clone::{CloneError, KEPT, OID, PATIENCE};
 use crate::database::{Connect, DatabaseError, Purpose, Session};
-use crate::release::stop::{Cancellable, Stop};
+use crate::release::cancellation::{Cancellable, CancellationToken};
 
 /// The server of the maintenance database that the operator named, as the adapter knows it.
 pub trait Server {
@@ -44,7 +44,7 @@ pub(super) struct Described {
 
 impl Admin {
     /// Opens it, without the time limits that the role or the database may have.
-    pub fn open(connect: &dyn Connect, stop: &Stop) -> Result<Self, DatabaseError> {
+    pub fn open(connect: &dyn Connect, stop: &CancellationToken) -> Result<Self, DatabaseError> {
         let mut session = connect.connect(Purpose::Write)?;
         let cancellable = stop.watch(session.canceller());
         session.set_patience(PATIENCE);

@@ -1,23 +1,23 @@
-//! A rehearsal from its first step to its last: the clone is made, the release goes over it ([`Going`]), and the clone goes in
+//! A rehearsal from its first step to its last: the clone is made, the release goes over it ([`RunningRehearsal`]), and the clone goes in
 //! every case.
 
 use super::blank::{blank, by};
 use super::clone::{self, ClonedDatabase};
-use super::going::Going;
+use super::error::RehearsalError;
 use super::log::Log;
+use super::running::RunningRehearsal;
 use super::server::Admin;
-use super::trouble::Trouble;
 use super::{ClonedFrom, Job, Rehearsed, Steps, compare, fill};
-use crate::release::order::RunOrder;
+use crate::release::run_context::ContextToRun;
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
 use pgseal_verify::format::rehearsal::{FingerprintOf, Rehearsal, RehearsalOutcome};
 
 /// Rehearses. An error is that there was no clone.
-pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed, Trouble> {
+pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed, RehearsalError> {
     let started = (job.order.clock)();
     let mut log = Log { steps, done: Vec::new() };
     // Whoever cancels what runs has to know that it was noticed.
-    let stopped = |trouble| if job.order.stop.check().is_err() { Trouble::Interrupted } else { trouble };
+    let stopped = |trouble| if job.order.stop.check().is_err() { RehearsalError::Interrupted } else { trouble };
     let mut admin = Admin::open(job.order.connect, job.order.stop)?;
     admin.mark(job.rehearsal_id)?;
     let source = source_fingerprint(job, &mut admin, &mut log).map_err(stopped)?;
@@ -28,13 +28,13 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
     });
     let (clone, method) = made.map_err(stopped)?;
     // From here on the clone exists, and nothing may return before it is dropped.
-    let connect = compare::watched(job, job.server.database(clone.name()));
-    let order = RunOrder { connect: &connect, clone: Some(&clone), ..job.order };
+    let connect = compare::cancellable(job, job.server.database(clone.name()));
+    let order = ContextToRun { connect: &connect, clone: Some(&clone), ..job.order };
     let mut receipt = blank(job, &clone, method, started);
     if let Some(source) = &source {
         receipt.fingerprints.insert(FingerprintOf::SourceBefore, source.sha256);
     }
-    let mut going = Going {
+    let mut going = RunningRehearsal {
         job,
         order,
         clone: &clone,
@@ -45,7 +45,7 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
         runs: 0,
     };
     let mut trouble = going.all(&mut admin, method).err().map(stopped);
-    let Going { mut receipt, mut remarks, .. } = going;
+    let RunningRehearsal { mut receipt, mut remarks, .. } = going;
     drop(connect);
     let left = if job.keep { None } else { dropped(job, &clone, &mut log) };
     if job.keep {
@@ -75,10 +75,14 @@ fn has_run(receipt: &Rehearsal) -> bool {
     receipt.steps.iter().any(|step| step.name == "run" && step.ok)
 }
 
-fn source_fingerprint(job: &Job<'_>, admin: &mut Admin, log: &mut Log<'_>) -> Result<Option<Fingerprint>, Trouble> {
+fn source_fingerprint(
+    job: &Job<'_>,
+    admin: &mut Admin,
+    log: &mut Log<'_>,
+) -> Result<Option<Fingerprint>, RehearsalError> {
     let ClonedFrom::Database { name, .. } = job.from else { return Ok(None) };
     if admin.oid(name)?.is_none() {
-        return Err(Trouble::Copy(format!("there is no database {name:?} on this server")));
+        return Err(RehearsalError::Copy(format!("there is no database {name:?} on this server")));
     }
     log.step("fingerprint of the source", |_| {
         let taken = compare::take(job, job.server.database(name))?;
@@ -94,7 +98,7 @@ fn source_again(
     receipt: &mut Rehearsal,
     remarks: &mut Vec<String>,
     log: &mut Log<'_>,
-) -> Result<(), Trouble> {
+) -> Result<(), RehearsalError> {
     let (ClonedFrom::Database { name, .. }, Some(before)) = (job.from, before) else { return Ok(()) };
     log.step("fingerprint of the source again", |_| {
         let after = compare::take(job, job.server.database(name))?;
@@ -114,7 +118,7 @@ fn dropped(job: &Job<'_>, clone: &ClonedDatabase, log: &mut Log<'_>) -> Option<c
         Ok(((), "it is gone".to_owned()))
     });
     match drop {
-        Err(Trouble::Clone(error)) => Some(error),
+        Err(RehearsalError::Clone(error)) => Some(error),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use crate::release::batch::{Batch, Item, ON_THE_WAY};
 use crate::release::event::{Event, Observer};
 use crate::release::failure::Failure;
 use crate::release::reading;
-use crate::release::special;
+use crate::release::server_variables;
 use crate::release::tier_log::Sent;
 
 impl Runner<'_> {
@@ -24,7 +24,7 @@ impl Runner<'_> {
     /// Asks once, before the first batch; what the script itself makes is looked at in [`Self::alone`].
     pub(super) fn may_batch(&mut self) -> Result<bool, Failure> {
         if self.batches.is_none() {
-            let unseen = special::nobody_sees_messages(self.session);
+            let unseen = server_variables::nobody_sees_messages(self.session);
             let unseen = unseen.map_err(|error| Failure::database("can't ask who looks at statements", &error))?;
             self.batches = Some(unseen);
         }

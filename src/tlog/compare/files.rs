@@ -9,17 +9,17 @@ use walkdir::WalkDir;
 
 use super::damaged::Damaged;
 use super::{Faults, LogFault, LogFaultKind, digest_of};
-use crate::durable::{Below, is_link};
+use crate::durable::{DirHandle, is_link};
 use crate::parallel;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::file_name::Named;
 use pgseal_verify::format::log_entry::{ArchivePath, LogEntry, LogKind};
-use pgseal_verify::words::count;
+use pgseal_verify::plural::count;
 
 /// Evidence of the logged files.
 pub struct Logged<'a> {
     /// The archive.
-    pub below: &'a Below,
+    pub below: &'a DirHandle,
     /// Undamaged entries up to the checkpoint.
     pub entries: &'a [LogEntry],
     /// Entries after the checkpoint.

@@ -8,7 +8,7 @@ use super::super::{CHECKPOINT, REMOVE_BEHIND};
 use super::{Faults, LogFaultKind};
 use pgseal_verify::format::json;
 use pgseal_verify::format::log_entry::LogEntry;
-use pgseal_verify::words::count;
+use pgseal_verify::plural::count;
 
 /// Entries after the checkpoint, and the fault that reports them.
 pub struct Pending {

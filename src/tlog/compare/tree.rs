@@ -12,7 +12,7 @@ use super::super::tile::{Content, Tile, WIDTH};
 use super::{Faults, LogFaultKind};
 use crate::trust::TrustRoot;
 use pgseal_verify::digest::Digest;
-use pgseal_verify::words::count;
+use pgseal_verify::plural::count;
 
 /// Damaged entries by index, with the hashes of the logged ones.
 pub type Bad = BTreeMap<u64, Option<Digest>>;

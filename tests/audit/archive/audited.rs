@@ -317,7 +317,7 @@ fn a_checkpoint_that_was_put_back_is_one_fault() {
     for file in ["archive/a.pgseal", "archive/ann.approval"] {
         assert!(faults.contains(&("log-unlogged".to_owned(), file.to_owned())), "{faults:?}");
     }
-    // Added once more, the log is whole.
+    // Attestations once more, the log is whole.
     site.write("archive/ann.approval", site.read("ann.approval"));
     std::fs::rename(site.path("archive/a.pgseal"), site.path("archive/next.pgseal")).expect("it is there");
     add(&site, &["next.pgseal"]).done();

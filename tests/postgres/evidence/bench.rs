@@ -8,7 +8,7 @@ use pgseal::release::evidence::{Before, Effect, before, confirm, find};
 use pgseal::release::failure::Failure;
 use pgseal_verify::format::json;
 use postgres::Client;
-use psql_script::{Outside, outside};
+use psql_script::{NonTransactional, classify};
 
 use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use pgseal_testkit::release::wait_until;
@@ -47,13 +47,13 @@ pub fn session_as(db: &TestDatabase<'_>, role: &str) -> PostgresSession {
 
 /// Why it must not begin.
 pub fn refused(db: &TestDatabase<'_>, sql: &str) -> Failure {
-    before(&mut session(db), &outside(sql).unwrap()).unwrap_err()
+    before(&mut session(db), &classify(sql).unwrap()).unwrap_err()
 }
 
 pub struct Bench<'d> {
     db: &'d TestDatabase<'d>,
     pub sql: String,
-    pub statement: Outside,
+    pub statement: NonTransactional,
     pub before: Before,
     pub looker: PostgresSession,
 }
@@ -61,7 +61,7 @@ pub struct Bench<'d> {
 impl<'d> Bench<'d> {
     /// Remembers what is there, as the ledger would.
     pub fn new(db: &'d TestDatabase<'d>, sql: &str) -> Self {
-        let statement = outside(sql).unwrap();
+        let statement = classify(sql).unwrap();
         let mut looker = session(db);
         let before = before(&mut looker, &statement).unwrap();
         let before = json::from_canonical(&json::to_canonical(&before).unwrap()).unwrap();

@@ -2,7 +2,7 @@
 
 use pgseal::database::{DatabaseError, Session};
 use pgseal::release::evidence::{Before, Effect, before, find};
-use psql_script::outside;
+use psql_script::classify;
 
 use super::bench::{Bench, KILLS, Kill, Somebody, fill, refused, session, shop};
 use crate::crash::{ServerAgain, durable, pg_ctl};
@@ -249,7 +249,7 @@ fn operators_of_somebody() {
     looker.batch(r#"SET search_path = evil, "The ""Shop""", pg_catalog"#).unwrap();
     let used = looker.rows("select oid from pg_catalog.pg_class where oid = 1259::pg_catalog.oid", 1).unwrap_err();
     assert_eq!(used.code(), Some("P0001"), "they would be used");
-    let statement = outside(CREATE).unwrap();
+    let statement = classify(CREATE).unwrap();
     let remembered = before(&mut looker, &statement).unwrap();
     looker.execute(CREATE).unwrap();
     let effect = find(&mut looker, &statement, &remembered, CREATE).unwrap();
@@ -259,7 +259,7 @@ fn operators_of_somebody() {
 #[test]
 fn what_was_remembered_of_another_statement() {
     let db = shop();
-    let statement = outside(CREATE).unwrap();
+    let statement = classify(CREATE).unwrap();
     let error = find(&mut session(&db), &statement, &Before::Nothing, CREATE).unwrap_err();
     assert!(matches!(error, DatabaseError::Unsound(_)), "{error:?}");
 }

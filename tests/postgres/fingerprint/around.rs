@@ -117,7 +117,7 @@ pub const CHANGES: &[(u32, &str, &str)] = &[
     (0, "comment on function now() is 'x'", "comments on the server's own functions differs: digest"),
     (0, "comment on type int4 is null", "comments on the server's own types differs: number, digest"),
     (0, "comment on view pg_catalog.pg_stats is 'x'", "comment on view pg_catalog.pg_stats is new"),
-    // Beside the ledger.
+    // JournalCheck the ledger.
     (0, "create table pgseal.more ()", "table pgseal.more is new"),
     (0, "insert into pgseal.other values (2)", "rows of pgseal.other differ: rows, digest"),
     (0, "alter function pgseal.mine() cost 7", "function pgseal.mine() differs: code"),

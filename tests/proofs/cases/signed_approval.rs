@@ -1,7 +1,7 @@
 //! An approval without a signature.
 #![allow(unreachable_code)]
 
-use pgseal::trust::added::SignedApproval;
+use pgseal::trust::attestations::SignedApproval;
 
 fn forged() -> SignedApproval {
     SignedApproval {

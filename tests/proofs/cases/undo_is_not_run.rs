@@ -2,14 +2,14 @@
 
 use pgseal::bundle::AuthenticatedBundle;
 use pgseal::release::gate;
-use pgseal::release::{Observer, Order};
+use pgseal::release::{Observer, RunContext};
 
-fn gated(order: Order<'_>, observer: &mut dyn Observer) {
+fn gated(order: RunContext<'_>, observer: &mut dyn Observer) {
     let _ = gate::pass(order, observer);
 }
 
 fn admitted(bundle: &AuthenticatedBundle<'_>) {
-    let _ = bundle.admit(None);
+    let _ = bundle.authorize_run(None);
 }
 
 fn main() {}

@@ -1,15 +1,15 @@
 //! A bundle to run gives no way to exchange what was authenticated, nor the trust root that did it.
 
 use pgseal::bundle::{AuthenticatedBundle, BundleToRun};
-use pgseal::release::RunOrder;
+use pgseal::release::ContextToRun;
 use pgseal::trust::TrustRoot;
 
 fn exchanged<'r>(to_run: &mut BundleToRun<'r>, to_undo: AuthenticatedBundle<'r>) {
     **to_run = to_undo;
 }
 
-fn judged_by_another<'b>(order: RunOrder<'b>, root: &'b TrustRoot) -> RunOrder<'b> {
-    RunOrder { root, ..order }
+fn judged_by_another<'b>(order: ContextToRun<'b>, root: &'b TrustRoot) -> ContextToRun<'b> {
+    ContextToRun { root, ..order }
 }
 
 fn main() {}

@@ -13,7 +13,7 @@ use crate::format::json::JsonError;
 use crate::format::statement::Statement;
 use crate::format::wire;
 use crate::limits;
-use crate::trust::added::ClaimedStatement;
+use crate::trust::attestations::ClaimedStatement;
 use crate::trust::evidence::ClaimedToken;
 use crate::trust::root::ClaimedSignature;
 use crate::trust::{KeyId, timestamp};
@@ -96,9 +96,12 @@ impl UntrustedBundle {
     fn added_members(&self) -> BTreeMap<Section, Vec<u8>> {
         let signatures =
             self.claimed_signatures().iter().map(|(key, bytes)| (Section::Signature(key.digest()), bytes.to_vec()));
-        let statements = self.claimed_added().statements.iter().flat_map(halves);
-        let tokens =
-            self.claimed_added().tokens.iter().map(|(key, bytes)| (Section::Timestamp(key.digest()), bytes.clone()));
+        let statements = self.claimed_attestations().statements.iter().flat_map(halves);
+        let tokens = self
+            .claimed_attestations()
+            .tokens
+            .iter()
+            .map(|(key, bytes)| (Section::Timestamp(key.digest()), bytes.clone()));
         signatures.chain(statements).chain(tokens).collect()
     }
 }

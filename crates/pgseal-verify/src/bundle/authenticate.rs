@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::subjects::{self, SubjectError, stored_name};
-use super::untrusted::{Added, UntrustedBundle};
+use super::untrusted::{Attestations, UntrustedBundle};
 use crate::archive::read::{Archive, Member};
 use crate::digest::Digest;
 use crate::entry_path::EntryPath;
@@ -14,10 +14,10 @@ use crate::format::statement::{PAYLOAD_TYPE, ReleaseId, Statement};
 use crate::format::timestamp::Timestamp;
 use crate::format::version::PGSEAL;
 use crate::format::wire;
-use crate::trust::added::{AddedError, AddedStatement, ClaimedStatement, SignedApproval};
+use crate::trust::attestations::{Attestation, AttestationError, ClaimedStatement, SignedApproval};
 use crate::trust::evidence::{Evidence, Proofs, TokenError};
 use crate::trust::root::{ClaimedSignature, SignatureError, name};
-use crate::trust::{KeyId, TrustRoot, When};
+use crate::trust::{JudgedAt, KeyId, TrustRoot};
 use crate::workers::Workers;
 
 /// A bundle signed by enough keys of the release role, with exactly the signed files, together with
@@ -32,7 +32,7 @@ pub struct AuthenticatedBundle<'r> {
     release_id: ReleaseId,
     signatories: Vec<Signatory>,
     approvals: Vec<SignedApproval>,
-    when: When,
+    when: JudgedAt,
     signed: SignedBytes,
     files: BTreeMap<EntryPath, Stored>,
     workers: &'static dyn Workers,
@@ -42,7 +42,7 @@ pub struct AuthenticatedBundle<'r> {
 pub(super) struct SignedBytes {
     pub(super) release: Vec<u8>,
     pub(super) signatures: Vec<ClaimedSignature>,
-    pub(super) added: Added,
+    pub(super) added: Attestations,
 }
 
 /// A file of the release as stored in the bundle.
@@ -74,7 +74,7 @@ pub enum AuthenticateError {
     Signature(#[from] SignatureError),
     /// An invalid approval or notarisation.
     #[error(transparent)]
-    Added(#[from] AddedError),
+    Added(#[from] AttestationError),
     /// An invalid time stamp.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -103,23 +103,23 @@ struct Signed {
 impl UntrustedBundle {
     /// Verifies every signature, statement and time stamp of the bundle, and counts the release's
     /// signatures. Reads no content of the release.
-    pub fn check_signatures(&self, root: &TrustRoot, when: When) -> Result<(), AuthenticateError> {
+    pub fn check_signatures(&self, root: &TrustRoot, when: JudgedAt) -> Result<(), AuthenticateError> {
         self.signed(root, when).map(drop)
     }
 
-    fn signed(&self, root: &TrustRoot, when: When) -> Result<Signed, AuthenticateError> {
+    fn signed(&self, root: &TrustRoot, when: JudgedAt) -> Result<Signed, AuthenticateError> {
         if self.claimed_signatures().is_empty() {
             return Err(AuthenticateError::Unsigned);
         }
         let release_id = self.claimed_release_id();
         let (mut approvals, mut notarisations) = (Vec::new(), Vec::new());
-        for claimed in &self.claimed_added().statements {
-            match root.added(claimed, release_id).map_err(|error| self.reason(root, error))? {
-                AddedStatement::Approval(approval) => approvals.push(*approval),
-                AddedStatement::Notarisation(notarisation) => notarisations.push(notarisation),
+        for claimed in &self.claimed_attestations().statements {
+            match root.attestation(claimed, release_id).map_err(|error| self.reason(root, error))? {
+                Attestation::Approval(approval) => approvals.push(*approval),
+                Attestation::Notarisation(notarisation) => notarisations.push(notarisation),
             }
         }
-        let proofs = Proofs::gather(root, &self.all_signatures(), &notarisations, &self.claimed_added().tokens)?;
+        let proofs = Proofs::gather(root, &self.all_signatures(), &notarisations, &self.claimed_attestations().tokens)?;
         let (role, body) = (name("release"), self.claimed_statement());
         let counted = root.authenticate_with(&role, PAYLOAD_TYPE, body, self.claimed_signatures(), when, &proofs)?;
         Ok(Signed { release_id, counted, approvals, proofs })
@@ -127,7 +127,7 @@ impl UntrustedBundle {
 
     /// Chooses the error to report. If the release was changed after signing, statements about it
     /// no longer match; then its own signatures are the cause, not the approvals.
-    fn reason(&self, root: &TrustRoot, error: AddedError) -> AuthenticateError {
+    fn reason(&self, root: &TrustRoot, error: AttestationError) -> AuthenticateError {
         match root.signatures_hold(PAYLOAD_TYPE, self.claimed_statement(), self.claimed_signatures()) {
             Err(broken) => broken.into(),
             Ok(()) => error.into(),
@@ -136,7 +136,7 @@ impl UntrustedBundle {
 
     /// Verifies all signatures, then reads the statement, then hashes every file. Keys are judged
     /// by `when`; the library reads no clock.
-    pub fn authenticate(self, root: &TrustRoot, when: When) -> Result<AuthenticatedBundle<'_>, AuthenticateError> {
+    pub fn authenticate(self, root: &TrustRoot, when: JudgedAt) -> Result<AuthenticatedBundle<'_>, AuthenticateError> {
         let Signed { release_id, counted, approvals, proofs } = self.signed(root, when)?;
         let body = self.claimed_statement();
         let statement: Statement = wire::read(body).map_err(|error| unreadable(body, error))?;
@@ -221,17 +221,17 @@ impl<'r> AuthenticatedBundle<'r> {
     }
 
     /// Adds an approval or withdrawal from outside the bundle.
-    pub fn with_approval(self, claimed: &ClaimedStatement) -> Result<Self, AddedError> {
-        match self.root.added(claimed, self.release_id)? {
-            AddedStatement::Approval(approval) => self.and(*approval),
-            AddedStatement::Notarisation(_) => Ok(self),
+    pub fn with_approval(self, claimed: &ClaimedStatement) -> Result<Self, AttestationError> {
+        match self.root.attestation(claimed, self.release_id)? {
+            Attestation::Approval(approval) => self.and(*approval),
+            Attestation::Notarisation(_) => Ok(self),
         }
     }
 
     /// Keeps the later of two statements by one key; in the same second, the withdrawal.
-    fn and(mut self, approval: SignedApproval) -> Result<Self, AddedError> {
+    fn and(mut self, approval: SignedApproval) -> Result<Self, AttestationError> {
         approval.shows(self.manifest())?;
-        let said = |at: Timestamp| !matches!(self.when, When::AsOf(time) if time < at);
+        let said = |at: Timestamp| !matches!(self.when, JudgedAt::AsOf(time) if time < at);
         // A thief may hold a revoked key. A statement proven to be older than the compromise still
         // counts, so it takes precedence over later ones.
         let word = |signed: &SignedApproval| {

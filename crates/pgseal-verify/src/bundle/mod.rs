@@ -16,4 +16,4 @@ pub mod untrusted;
 
 pub use authenticate::{AuthenticateError, AuthenticatedBundle, Signatory};
 pub use to_run::{Admission, BundleToRun};
-pub use untrusted::{Added, UntrustedBundle};
+pub use untrusted::{Attestations, UntrustedBundle};

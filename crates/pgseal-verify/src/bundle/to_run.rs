@@ -5,9 +5,9 @@ use std::ops::Deref;
 use super::authenticate::{AuthenticateError, AuthenticatedBundle};
 use super::untrusted::UntrustedBundle;
 use crate::format::timestamp::Timestamp;
-use crate::trust::added::{AddedError, ClaimedStatement, SignedApproval};
+use crate::trust::attestations::{AttestationError, ClaimedStatement, SignedApproval};
 use crate::trust::policy::{self, PolicyError};
-use crate::trust::{TrustRoot, When};
+use crate::trust::{JudgedAt, TrustRoot};
 
 /// An authenticated bundle whose release keys count now. It dereferences to an
 /// [`AuthenticatedBundle`] for every command, but there is no conversion back: a bundle
@@ -22,7 +22,7 @@ pub struct BundleToRun<'r> {
 /// The trust root's authorization to run the bundle: neither is out of date, and enough approvals
 /// count.
 ///
-/// Only [`BundleToRun::admit`] makes one.
+/// Only [`BundleToRun::authorize_run`] makes one.
 pub struct Admission<'b> {
     bundle: &'b AuthenticatedBundle<'b>,
     approvals: Vec<SignedApproval>,
@@ -31,7 +31,7 @@ pub struct Admission<'b> {
 impl UntrustedBundle {
     /// Like [`Self::authenticate`], by the host's clock, for a run.
     pub fn authenticate_to_run(self, root: &TrustRoot, now: Timestamp) -> Result<BundleToRun<'_>, AuthenticateError> {
-        Ok(BundleToRun { bundle: self.authenticate(root, When::At(now))?, now })
+        Ok(BundleToRun { bundle: self.authenticate(root, JudgedAt::At(now))?, now })
     }
 }
 
@@ -45,15 +45,15 @@ impl<'r> Deref for BundleToRun<'r> {
 
 impl BundleToRun<'_> {
     /// Adds an approval or withdrawal from another file.
-    pub fn with_approval(self, claimed: &ClaimedStatement) -> Result<Self, AddedError> {
+    pub fn with_approval(self, claimed: &ClaimedStatement) -> Result<Self, AttestationError> {
         Ok(Self { bundle: self.bundle.with_approval(claimed)?, ..self })
     }
 
     /// Checks whether the bundle may run now under its trust root. `apr` is the run's APR code; if
     /// given, only approvals with the same code count.
-    pub fn admit(&self, apr: Option<&str>) -> Result<Admission<'_>, PolicyError> {
-        let (bundle, root, now) = (&self.bundle, self.root(), When::At(self.now));
-        policy::admits(root, &bundle.manifest().release, bundle.release_id(), now)?;
+    pub fn authorize_run(&self, apr: Option<&str>) -> Result<Admission<'_>, PolicyError> {
+        let (bundle, root, now) = (&self.bundle, self.root(), JudgedAt::At(self.now));
+        policy::check_policy(root, &bundle.manifest().release, bundle.release_id(), now)?;
         let tallies = policy::tally(root, bundle.approvals(), apr, now);
         if tallies.iter().any(|tally| !tally.is_met()) {
             return Err(PolicyError::Approvals(tallies));

@@ -8,7 +8,7 @@ use crate::archive::source::ByteSource;
 use crate::format::statement::ReleaseId;
 use crate::limits;
 use crate::trust::KeyId;
-use crate::trust::added::ClaimedStatement;
+use crate::trust::attestations::ClaimedStatement;
 use crate::trust::evidence::ClaimedToken;
 use crate::trust::root::ClaimedSignature;
 use crate::workers::{Alone, Workers};
@@ -18,13 +18,13 @@ pub struct UntrustedBundle {
     archive: Archive,
     statement: Vec<u8>,
     signatures: Vec<ClaimedSignature>,
-    added: Added,
+    added: Attestations,
     workers: &'static dyn Workers,
 }
 
 /// Additions to a packed release, other than its signatures.
 #[derive(Clone, Debug, Default)]
-pub struct Added {
+pub struct Attestations {
     /// Approvals and notarisations, by ascending key id.
     pub statements: Vec<ClaimedStatement>,
     /// Time stamps, by ascending key id.
@@ -91,7 +91,7 @@ impl UntrustedBundle {
                 Section::Magic | Section::Added(..) | Section::Timestamp(_) | Section::File(_) => {}
             }
         }
-        let (statement, added) = (statement.ok_or(MalformedError::NoStatement)?, Added::read(&archive)?);
+        let (statement, added) = (statement.ok_or(MalformedError::NoStatement)?, Attestations::read(&archive)?);
         Ok(Self { archive, statement, signatures, added, workers })
     }
 
@@ -106,7 +106,7 @@ impl UntrustedBundle {
     }
 
     /// The archive, the statement, its signatures, and the additions.
-    pub(super) fn into_parts(self) -> (Archive, Vec<u8>, Vec<ClaimedSignature>, Added) {
+    pub(super) fn into_parts(self) -> (Archive, Vec<u8>, Vec<ClaimedSignature>, Attestations) {
         (self.archive, self.statement, self.signatures, self.added)
     }
 
@@ -126,7 +126,7 @@ impl UntrustedBundle {
     }
 
     /// Additions after packing, valid or not.
-    pub fn claimed_added(&self) -> &Added {
+    pub fn claimed_attestations(&self) -> &Attestations {
         &self.added
     }
 
@@ -137,7 +137,7 @@ impl UntrustedBundle {
     }
 }
 
-impl Added {
+impl Attestations {
     /// Parses an approval file: the format's name, then approvals as in a bundle, and no other
     /// members.
     pub fn parse(source: Box<dyn ByteSource>) -> Result<Self, MalformedError> {

@@ -7,8 +7,8 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use super::expectation::Expectation;
-use super::limits_of_run::RunLimits;
 use super::name::{Name, VariableName, Version};
+use super::run_limits::RunLimits;
 use super::server_range::ServerRange;
 use super::timestamp::Timestamp;
 use crate::digest::Digest;
@@ -242,7 +242,7 @@ pub struct VerifyScript {
     /// The psql script: rows of `name`, `ok` and `detail`, or an error.
     pub file: EntryPath,
     /// State in which it must succeed.
-    pub state: When,
+    pub state: ReleaseState,
     /// Whether it may write; its changes are always rolled back.
     pub mode: VerifyMode,
 }
@@ -250,7 +250,7 @@ pub struct VerifyScript {
 /// State in which a verify script must succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum When {
+pub enum ReleaseState {
     /// Before a run and after a rollback.
     Baseline,
     /// After a run.

@@ -6,7 +6,7 @@ pub mod expectation;
 pub mod file_name;
 pub mod fingerprint;
 pub mod json;
-pub mod limits_of_run;
+pub mod run_limits;
 pub mod log_entry;
 pub mod manifest;
 pub mod name;

@@ -6,7 +6,7 @@ use crate::format::receipt::ReceiptStatement;
 use crate::format::timestamp::Timestamp;
 use crate::format::wire;
 use crate::trust::evidence::Evidence;
-use crate::trust::{KeyId, TrustRoot, When};
+use crate::trust::{JudgedAt, KeyId, TrustRoot};
 
 /// A receipt with a valid signature, or one that claims none.
 pub struct ReadReceipt {
@@ -25,7 +25,7 @@ pub fn claims(document: &[u8]) -> Result<ReceiptStatement, ReceiptError> {
 }
 
 /// Checks a receipt's signature and timestamp.
-pub fn check(parts: Parts, root: &TrustRoot, when: When) -> Result<ReadReceipt, ReceiptError> {
+pub fn check(parts: Parts, root: &TrustRoot, when: JudgedAt) -> Result<ReadReceipt, ReceiptError> {
     let signed::Read { statement, signed } = signed::check(parts, root, when, claims)?;
     Ok(ReadReceipt { statement, signed })
 }

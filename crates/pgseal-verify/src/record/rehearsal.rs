@@ -11,10 +11,10 @@ use crate::format::statement::ReleaseId;
 use crate::format::timestamp::Timestamp;
 use crate::format::trust_document::Policy;
 use crate::format::wire;
+use crate::plural::count;
 use crate::trust::evidence::Evidence;
 use crate::trust::policy::is_behind;
-use crate::trust::{KeyId, TrustRoot, When};
-use crate::words::count;
+use crate::trust::{JudgedAt, KeyId, TrustRoot};
 
 /// A rehearsal receipt with a valid signature, or one that claims none.
 pub struct ReadRehearsal {
@@ -26,7 +26,7 @@ pub struct ReadRehearsal {
 }
 
 /// Checks a rehearsal receipt's signature and timestamp.
-pub fn check(parts: Parts, root: &TrustRoot, when: When) -> Result<ReadRehearsal, ReceiptError> {
+pub fn check(parts: Parts, root: &TrustRoot, when: JudgedAt) -> Result<ReadRehearsal, ReceiptError> {
     let signed::Read { statement, signed } = signed::check(parts, root, when, claims)?;
     Ok(ReadRehearsal { statement, signed })
 }

@@ -9,7 +9,7 @@ use crate::format::statement::{DigestSet, PAYLOAD_TYPE, ReleaseId, Subject, titl
 use crate::format::timestamp::Timestamp;
 use crate::trust::evidence::{Evidence, Proofs, TokenError};
 use crate::trust::root::{SignatureError, name};
-use crate::trust::{KeyId, TrustRoot, When};
+use crate::trust::{JudgedAt, KeyId, TrustRoot};
 
 /// The subject of a document about a release.
 pub fn subject(release: &Release, id: ReleaseId) -> Vec<Subject> {
@@ -83,7 +83,7 @@ pub struct Parts {
 pub(super) fn check<T: Signed>(
     parts: Parts,
     root: &TrustRoot,
-    when: When,
+    when: JudgedAt,
     parse: impl FnOnce(&[u8]) -> Result<T, ReceiptError>,
 ) -> Result<Read<T>, ReceiptError> {
     let Parts { document, signature, token } = parts;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Proofs;
-use super::judge::{self, NotCounted, When};
+use super::judge::{self, JudgedAt, NotCounted};
 use super::key_id::KeyId;
 use super::note::{self, SignedNote};
 use super::public_key::{PublicKey, PublicKeyError};
@@ -183,7 +183,7 @@ impl DraftRoot {
             trust_document::PAYLOAD_TYPE,
             &self.bytes,
             signatures,
-            When::TrustRoot,
+            JudgedAt::TrustRoot,
             &Proofs::default(),
         )
     }
@@ -220,7 +220,7 @@ impl DraftRoot {
         payload_type: &str,
         body: &[u8],
         signatures: &[ClaimedSignature],
-        when: When,
+        when: JudgedAt,
         proofs: &Proofs,
     ) -> Result<BTreeSet<KeyId>, SignatureError> {
         let (mut counted, mut why) = (BTreeSet::new(), Vec::new());
@@ -280,7 +280,7 @@ impl DraftRoot {
                 if !line.ed25519().is_some_and(|signature| key.verifies(note.text().as_bytes(), signature)) {
                     return Err(SignatureError::Invalid(*id));
                 }
-                match judge::counts(entry, role, When::Undo, None) {
+                match judge::counts(entry, role, JudgedAt::Undo, None) {
                     Ok(()) => drop(counted.insert(*id)),
                     Err(reason) => why.push((*id, entry.owner.clone(), reason)),
                 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::added::SignedNotarisation;
+use super::attestations::SignedNotarisation;
 use super::key_id::KeyId;
 use super::root::{ClaimedSignature, TrustRoot, name};
 use super::timestamp::TimestampError;

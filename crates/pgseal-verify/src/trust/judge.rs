@@ -6,7 +6,7 @@ use crate::format::trust_document::{KeyEntry, KeyStatus};
 
 /// Time by which keys are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
+pub enum JudgedAt {
     /// The host's clock, before an action: the key's window must include this time.
     At(Timestamp),
     /// A past time, for audits. The key's window must include the signature's proven time if that
@@ -60,22 +60,27 @@ impl NotCounted {
 
 /// Checks whether a key counts for a role. `proven` is the time by which its signature existed, if
 /// a notary or a time stamp proves it.
-pub(super) fn counts(entry: &KeyEntry, role: &Name, when: When, proven: Option<Timestamp>) -> Result<(), NotCounted> {
+pub(super) fn counts(
+    entry: &KeyEntry,
+    role: &Name,
+    when: JudgedAt,
+    proven: Option<Timestamp>,
+) -> Result<(), NotCounted> {
     if entry.role != *role {
         return Err(NotCounted::Role(entry.role.clone()));
     }
     match (entry.status, when) {
-        (KeyStatus::Revoked, _) => honest(entry.compromised_since, proven)?,
-        (KeyStatus::Retired, When::At(_) | When::AsOf(_)) if entry.not_after.is_none() => {
+        (KeyStatus::Revoked, _) => predates_compromise(entry.compromised_since, proven)?,
+        (KeyStatus::Retired, JudgedAt::At(_) | JudgedAt::AsOf(_)) if entry.not_after.is_none() => {
             return Err(NotCounted::Retired);
         }
-        (KeyStatus::Retired, When::TrustRoot) => return Err(NotCounted::Retired),
+        (KeyStatus::Retired, JudgedAt::TrustRoot) => return Err(NotCounted::Retired),
         _ => {}
     }
     let moment = match when {
-        When::At(now) => now,
-        When::AsOf(time) => proven.filter(|proven| *proven <= time).unwrap_or(time),
-        When::Undo | When::TrustRoot => return Ok(()),
+        JudgedAt::At(now) => now,
+        JudgedAt::AsOf(time) => proven.filter(|proven| *proven <= time).unwrap_or(time),
+        JudgedAt::Undo | JudgedAt::TrustRoot => return Ok(()),
     };
     match (entry.not_before, entry.not_after) {
         (Some(from), _) if moment < from => Err(NotCounted::TooEarly(from)),
@@ -85,7 +90,7 @@ pub(super) fn counts(entry: &KeyEntry, role: &Name, when: When, proven: Option<T
 }
 
 /// Accepts a revoked key's signature if it is proven to be older than the compromise.
-fn honest(compromised_since: Option<Timestamp>, proven: Option<Timestamp>) -> Result<(), NotCounted> {
+fn predates_compromise(compromised_since: Option<Timestamp>, proven: Option<Timestamp>) -> Result<(), NotCounted> {
     match (compromised_since, proven) {
         (None, _) => Err(NotCounted::Revoked),
         (Some(since), Some(proven)) if proven < since => Ok(()),

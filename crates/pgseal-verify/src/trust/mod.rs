@@ -1,7 +1,7 @@
 //! Public keys, signatures, and the signed document that says which keys may do what. `draft_root.rs` holds the only
 //! signature check.
 
-pub mod added;
+pub mod attestations;
 pub mod draft_root;
 pub mod evidence;
 pub mod judge;
@@ -17,7 +17,7 @@ pub mod ssh;
 pub mod timestamp;
 
 pub use draft_root::DraftRoot;
-pub use judge::When;
+pub use judge::JudgedAt;
 pub use key_id::KeyId;
 pub use public_key::PublicKey;
 pub use root::TrustRoot;

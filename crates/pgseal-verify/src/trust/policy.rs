@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::added::SignedApproval;
-use super::judge::When;
+use super::attestations::SignedApproval;
+use super::judge::JudgedAt;
 use super::root::TrustRoot;
 use crate::format::approval::Decision;
 use crate::format::manifest::Release;
@@ -86,18 +86,18 @@ impl std::fmt::Display for Tally {
 }
 
 /// Checks whether the trust root is current at a time, and permits this release.
-pub fn admits(root: &TrustRoot, release: &Release, id: ReleaseId, when: When) -> Result<(), PolicyError> {
+pub fn check_policy(root: &TrustRoot, release: &Release, id: ReleaseId, when: JudgedAt) -> Result<(), PolicyError> {
     let document = root.document();
     let version = document.version;
     let time = match when {
-        When::At(now) => {
+        JudgedAt::At(now) => {
             if let Some(seen) = document.issued.filter(|issued| is_behind(now, *issued)) {
                 return Err(PolicyError::ClockBehind { now, seen, version });
             }
             now
         }
-        When::AsOf(time) => time,
-        When::Undo | When::TrustRoot => return Ok(()),
+        JudgedAt::AsOf(time) => time,
+        JudgedAt::Undo | JudgedAt::TrustRoot => return Ok(()),
     };
     if time >= document.expires {
         return Err(PolicyError::Expired { version, expired: document.expires });
@@ -119,7 +119,7 @@ pub fn is_behind(now: Timestamp, seen: Timestamp) -> bool {
 }
 
 /// Counts the approvals that a run needs, by role.
-pub fn tally(root: &TrustRoot, approvals: &[SignedApproval], apr: Option<&str>, when: When) -> Vec<Tally> {
+pub fn tally(root: &TrustRoot, approvals: &[SignedApproval], apr: Option<&str>, when: JudgedAt) -> Vec<Tally> {
     let of_role = |role: &Name, needed: u8| {
         let mut tally = Tally { role: role.clone(), needed, counted: 0, why: Vec::new(), other_codes: Vec::new() };
         // Each key has one approval here, so the approvals are of distinct keys.
@@ -139,7 +139,7 @@ pub fn tally(root: &TrustRoot, approvals: &[SignedApproval], apr: Option<&str>, 
 }
 
 /// The APR codes of counting approvals. A run must use one of them.
-pub fn codes(root: &TrustRoot, approvals: &[SignedApproval], when: When) -> BTreeSet<AprCode> {
+pub fn codes(root: &TrustRoot, approvals: &[SignedApproval], when: JudgedAt) -> BTreeSet<AprCode> {
     let counting = approvals.iter().filter(|signed| counts(root, signed, None, when).is_ok());
     counting.filter_map(|signed| signed.approval().apr.clone()).collect()
 }
@@ -150,7 +150,7 @@ pub fn tallies(
     root: &TrustRoot,
     approvals: &[SignedApproval],
     with_code: bool,
-    when: When,
+    when: JudgedAt,
 ) -> Vec<(Option<AprCode>, Vec<Tally>)> {
     if root.policy().approvals.is_empty() {
         return Vec::new();
@@ -169,23 +169,23 @@ pub fn tallies(
 }
 
 /// Checks whether an approval counts at a time; the error is the reason, for people.
-pub fn counts(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when: When) -> Result<(), String> {
+pub fn counts(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when: JudgedAt) -> Result<(), String> {
     let approval = signed.approval();
     signed.key_counts(root, &approval.role, when)?;
     if approval.decision == Decision::Withdraw {
         return Err(format!("withdrew on {}", approval.at));
     }
     match when {
-        When::At(now) if is_behind(now, approval.at) => {
+        JudgedAt::At(now) if is_behind(now, approval.at) => {
             return Err(format!("approved at {}, which is in the future by this host's clock", approval.at));
         }
-        When::AsOf(time) if time < approval.at => return Err(format!("approved later, at {}", approval.at)),
-        When::At(time) | When::AsOf(time) => {
+        JudgedAt::AsOf(time) if time < approval.at => return Err(format!("approved later, at {}", approval.at)),
+        JudgedAt::At(time) | JudgedAt::AsOf(time) => {
             if let Some(expired) = approval.expires.filter(|expires| time > *expires) {
                 return Err(format!("approved until {expired}"));
             }
         }
-        When::Undo | When::TrustRoot => {}
+        JudgedAt::Undo | JudgedAt::TrustRoot => {}
     }
     let given = approval.apr.as_ref().map(|apr| apr.as_str());
     match apr {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::evidence::Proofs;
-use super::judge::{self, When};
+use super::judge::{self, JudgedAt};
 use super::key_id::KeyId;
 use super::note::SignedNote;
 use crate::digest::Digest;
@@ -39,7 +39,7 @@ impl TrustRoot {
         payload_type: &str,
         body: &[u8],
         signatures: &[ClaimedSignature],
-        when: When,
+        when: JudgedAt,
     ) -> Result<BTreeSet<KeyId>, SignatureError> {
         self.authenticate_with(role, payload_type, body, signatures, when, &Proofs::default())
     }
@@ -51,7 +51,7 @@ impl TrustRoot {
         payload_type: &str,
         body: &[u8],
         signatures: &[ClaimedSignature],
-        when: When,
+        when: JudgedAt,
         proofs: &Proofs,
     ) -> Result<BTreeSet<KeyId>, SignatureError> {
         self.0.count(role, payload_type, body, signatures, when, proofs)
@@ -73,7 +73,7 @@ impl TrustRoot {
         // Keys that only the next version lists sign it too; only this version's keys count here.
         let known: Vec<ClaimedSignature> =
             signatures.iter().filter(|(id, _)| self.entry(id).is_some()).copied().collect();
-        self.authenticate(&name("root"), trust_document::PAYLOAD_TYPE, next.bytes(), &known, When::TrustRoot)
+        self.authenticate(&name("root"), trust_document::PAYLOAD_TYPE, next.bytes(), &known, JudgedAt::TrustRoot)
     }
 
     /// The distinct keys of a role that signed a note under a name, if they meet the role's
@@ -119,12 +119,18 @@ impl TrustRoot {
 
     /// Checks whether a key's signature made at a time counts for a role; the error is the reason,
     /// for people.
-    pub fn counts(&self, id: &KeyId, role: &Name, when: When) -> Result<(), String> {
+    pub fn counts(&self, id: &KeyId, role: &Name, when: JudgedAt) -> Result<(), String> {
         self.counts_since(id, role, when, None)
     }
 
     /// Like [`Self::counts`], for a signature with a proven time of existence.
-    pub fn counts_since(&self, id: &KeyId, role: &Name, when: When, proven: Option<Timestamp>) -> Result<(), String> {
+    pub fn counts_since(
+        &self,
+        id: &KeyId,
+        role: &Name,
+        when: JudgedAt,
+        proven: Option<Timestamp>,
+    ) -> Result<(), String> {
         match self.entry(id) {
             Some(entry) => judge::counts(entry, role, when, proven).map_err(|reason| reason.to_string()),
             None => Err("is not in the trust root".to_owned()),

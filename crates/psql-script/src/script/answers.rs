@@ -2,8 +2,8 @@
 
 use super::Script;
 use crate::error::ScriptError;
+use crate::psql_variables::{self, ROW_COUNT};
 use crate::results::result_names;
-use crate::special::{self, ROW_COUNT};
 use crate::statement::{Statement, Then};
 use crate::variables::Value;
 
@@ -40,7 +40,7 @@ impl Script<'_> {
         };
         for (column, value) in columns.iter().zip(row) {
             let name = format!("{prefix}{column}");
-            if special::is_hooked(&name) {
+            if psql_variables::is_hooked(&name) {
                 return fault(format!("{name} is a variable of psql's own, which \\gset does not set"));
             }
             match value {

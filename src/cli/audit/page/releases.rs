@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::Markup;
 
 use super::table::{Cell, Column, table};
-use crate::audit::across::{self, Beside};
+use crate::audit::cross_checks::{self, AttachedApprovals};
 use crate::audit::facts::ReleaseFacts;
 use crate::audit::{Finding, Judge, Kind, Report};
 use crate::cli::audit::text::quorum;
 use crate::cli::html;
-use pgseal_verify::words;
+use pgseal_verify::plural;
 
 /// Combined findings about a release.
 #[derive(Default)]
@@ -26,7 +26,7 @@ struct Seen<'a> {
 
 /// Renders the section; empty if there are no releases.
 pub fn section(report: &Report, judge: &Judge<'_>) -> Markup {
-    let beside = across::beside(&report.findings);
+    let beside = cross_checks::approval_files(&report.findings);
     let mut releases: BTreeMap<&ReleaseFacts, Seen<'_>> = BTreeMap::new();
     for finding in &report.findings {
         if let Some(release) = finding.facts.as_ref().and_then(|facts| facts.release.as_ref()) {
@@ -52,7 +52,7 @@ pub fn section(report: &Report, judge: &Judge<'_>) -> Markup {
 }
 
 impl<'a> Seen<'a> {
-    fn add(&mut self, finding: &'a Finding, judge: &Judge<'_>, beside: &Beside<'a>) {
+    fn add(&mut self, finding: &'a Finding, judge: &Judge<'_>, beside: &AttachedApprovals<'a>) {
         *self.kinds.entry(finding.kind).or_default() += 1;
         self.faults += finding.faults.len();
         let Some(facts) = finding.facts.as_ref().filter(|_| finding.kind == Kind::Bundle) else { return };
@@ -60,14 +60,15 @@ impl<'a> Seen<'a> {
         self.now |= facts.now.authentic;
         let counted = facts.signers.iter().filter(|signer| signer.why_not.is_none());
         self.signers.extend(counted.map(|signer| signer.owner.as_str()));
-        let said = across::words(judge.root, finding.as_of, facts, beside).into_iter().filter(|said| said.counts);
+        let said =
+            cross_checks::approvals_of(judge.root, finding.as_of, facts, beside).into_iter().filter(|said| said.counts);
         self.approvers.extend(said.map(|said| format!("{} as {}", said.owner, said.role)));
         self.quorum.extend(facts.quorum.iter().map(|counted| format!("approvals{}", quorum(counted))));
     }
 }
 
 fn row(release: &ReleaseFacts, seen: &Seen<'_>) -> Vec<Cell> {
-    let files: Vec<String> = seen.kinds.iter().map(|(kind, count)| words::count(*count, kind.words())).collect();
+    let files: Vec<String> = seen.kinds.iter().map(|(kind, count)| plural::count(*count, kind.words())).collect();
     let authentic = match (seen.kinds.contains_key(&Kind::Bundle), seen.then, seen.now) {
         (false, _, _) => "its bundle is not here",
         (true, true, true) => "then and now",

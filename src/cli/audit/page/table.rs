@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::cli::output::escape;
-use pgseal_verify::words;
+use pgseal_verify::plural;
 
 /// Maximum number of rows shown.
 const ROWS: usize = 1_000;
@@ -73,7 +73,7 @@ pub fn table(columns: &[Column], mut rows: impl Iterator<Item = Vec<Cell>>) -> M
             } } }
         }
         @let more = rows.count();
-        @if more > 0 { p.note { (words::count(more, "more row")) ": --jsonl and --parquet have all of them." } }
+        @if more > 0 { p.note { (plural::count(more, "more row")) ": --jsonl and --parquet have all of them." } }
     }
 }
 

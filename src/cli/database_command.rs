@@ -1,0 +1,71 @@
+//! Connection, time limits, operator and cancellation shared by commands that use a database.
+
+use super::args::{DatabaseArgs, LimitArgs, now};
+use super::error::CliError;
+use super::host::operator;
+use super::interrupt::{self, Command};
+use super::output::Output;
+use super::progress::Notifier;
+use crate::release::RunContext;
+use crate::release::cancellable::CancellableConnector;
+use crate::release::cancellation::CancellationToken;
+use pgseal_verify::format::receipt::Operator;
+use pgseal_verify::format::run_limits::RunLimits;
+use std::collections::BTreeMap;
+
+/// The parts of an order that do not come from the release.
+pub struct DatabaseCommand {
+    /// The running command, for interruption messages.
+    pub command: Command,
+    /// Cancellation token.
+    pub stop: CancellationToken,
+    connect: CancellableConnector,
+    runs_as: Option<String>,
+    limits: RunLimits,
+    lock_retries: u32,
+    operator: Operator,
+}
+
+impl DatabaseCommand {
+    /// Reads the connection parameters and handles signals from now on, without connecting.
+    /// `signed` are the release's limits.
+    pub fn prepare(
+        database: &DatabaseArgs,
+        (limits, signed): (&LimitArgs, &RunLimits),
+        command: Command,
+        out: Output,
+        notifier: Notifier,
+    ) -> Result<Self, CliError> {
+        let limits = limits.within(signed)?;
+        let stop = CancellationToken::default();
+        let (connect, runs_as) = database.cancellable_connector(&stop, signed, &limits, notifier.clone())?;
+        interrupt::watch(&command, &stop, out, notifier)?;
+        Ok(Self { command, stop, connect, runs_as, limits, lock_retries: 0, operator: operator() })
+    }
+
+    /// Sets the number of retries for transactions that cannot acquire their locks.
+    pub fn retrying(self, lock_retries: u32) -> Self {
+        Self { lock_retries, ..self }
+    }
+
+    /// Builds the order for a bundle.
+    pub fn order<'b, B>(&'b self, bundle: &'b B, variables: &'b BTreeMap<String, String>) -> RunContext<'b, &'b B> {
+        RunContext {
+            bundle,
+            connect: &self.connect,
+            runs_as: self.runs_as.as_deref(),
+            clone: None,
+            variables,
+            limits: &self.limits,
+            lock_retries: self.lock_retries,
+            operator: &self.operator,
+            stop: &self.stop,
+            clock: &now,
+        }
+    }
+
+    /// Reports an interruption instead of the error it caused, before the transaction.
+    pub fn or_interrupted(&self, error: CliError) -> CliError {
+        self.command.or_interrupted(&self.stop, error)
+    }
+}

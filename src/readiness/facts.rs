@@ -1,0 +1,197 @@
+//! Facts about a release for a report. The caller must authenticate them first.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use super::cell::Row;
+use crate::record::ledger::Entry;
+use crate::record::rehearsal;
+use crate::runbook::Known;
+use crate::trust::policy::Tally;
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::manifest::{Manifest, ReleaseState};
+use pgseal_verify::format::name::Name;
+use pgseal_verify::format::receipt::{GateAnswer, ObservedTarget, Receipt, TrustReference, VerifyRecord};
+use pgseal_verify::format::rehearsal::Rehearsal;
+use pgseal_verify::format::timestamp::Timestamp;
+
+/// All facts of a report.
+pub struct Facts {
+    /// The host's clock.
+    pub now: Timestamp,
+    /// File name of the bundle.
+    pub file: String,
+    /// Parts of the displayed command lines.
+    pub known: Known,
+    /// Blocking problems, each with its question.
+    pub blockers: Vec<(Row, Blocker)>,
+    /// The release; `None` if the file is not authentic, so that none of its content is shown.
+    pub release: Option<Box<ReleaseFacts>>,
+}
+
+/// A blocking problem, as the affected command would report it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocker {
+    /// Exit code of that command.
+    pub exit: u8,
+    /// Description of the problem.
+    pub text: String,
+    /// Lines below the description: for an error of the server, its statement, detail and context.
+    pub excerpt: Vec<String>,
+    /// Advice.
+    pub hint: Option<String>,
+    /// True if nothing failed, and a person has to act.
+    pub waits: bool,
+}
+
+/// An authentic release with its facts.
+pub struct ReleaseFacts {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The release id.
+    pub release_id: Digest,
+    /// Number of compared files.
+    pub files: usize,
+    /// The counted signatures.
+    pub signers: Vec<Signer>,
+    /// The trust root used for the judgement.
+    pub trust: TrustReference,
+    /// Expiry of the trust root; no run is permitted afterwards.
+    pub trust_expires: Timestamp,
+    /// The required approvals, counted; empty if none are required.
+    pub tallies: Vec<Tally>,
+    /// All approvals, with their signers.
+    pub approvers: Vec<Approver>,
+    /// Signed receipts of this release, oldest first.
+    pub receipts: Vec<Kept<Receipt>>,
+    /// Signed rehearsal receipts of this release, oldest first.
+    pub rehearsals: Vec<Kept<Rehearsal>>,
+    /// Values of the variables, if all values required by a run are known.
+    pub values: Option<BTreeMap<String, String>>,
+    /// Maximum age of a rehearsal in days, if the release or the trust root has a limit.
+    pub rehearsal_max_age_days: Option<NonZeroU32>,
+    /// Rejected evidence files with reasons: not signed, not authentic.
+    pub uncounted: Vec<(String, String)>,
+    /// Results from the database.
+    pub database: Database,
+}
+
+/// A counted signature.
+#[derive(Clone, Debug)]
+pub struct Signer {
+    /// Id of the key.
+    pub key: Digest,
+    /// Owner of the key, by the trust root.
+    pub owner: String,
+    /// Earliest known time of the signature, if any.
+    pub at: Option<Timestamp>,
+    /// Strength of the evidence for that time: `claimed`, `notarised`, `timestamped`.
+    pub evidence: &'static str,
+}
+
+/// An approver's decision about the release.
+#[derive(Clone, Debug)]
+pub struct Approver {
+    /// Id of the key.
+    pub key: Digest,
+    /// Owner of the key, by the trust root.
+    pub owner: String,
+    /// Role of the approver.
+    pub role: Name,
+    /// The code of the ratified proposal.
+    pub apr: Option<String>,
+    /// Time by the approver's clock.
+    pub at: Timestamp,
+    /// End of the validity.
+    pub expires: Option<Timestamp>,
+    /// Strength of the evidence for the time.
+    pub evidence: &'static str,
+    /// Reason why it does not count, if it does not.
+    pub why_not: Option<String>,
+}
+
+/// A signed document next to the bundle.
+pub struct Kept<T> {
+    /// Name of the file.
+    pub name: String,
+    /// Digest of its bytes.
+    pub sha256: Digest,
+    /// Id of the signing key.
+    pub key: Digest,
+    /// Owner of the key, by the trust root.
+    pub owner: String,
+    /// Content of the document.
+    pub document: T,
+}
+
+/// State of the database query.
+pub enum Database {
+    /// The database was not queried.
+    NotAsked,
+    /// The query failed; the reason is among the blockers.
+    Silent,
+    /// The query succeeded.
+    Answered(Box<Answers>),
+}
+
+/// Results from the database. A `None` was not queried because of an earlier problem.
+pub struct Answers {
+    /// Time of the query.
+    pub at: Timestamp,
+    /// Identity of the database.
+    pub target: ObservedTarget,
+    /// The ledger's row of this release, if it is in effect.
+    pub in_effect: Option<Entry>,
+    /// Number of rows in the ledger.
+    pub rows: usize,
+    /// Results of the gates.
+    pub gates: Option<Vec<GateAnswer>>,
+    /// Values from the state's probe.
+    pub observed: Option<BTreeMap<String, Option<String>>>,
+    /// The verify scripts of that state: `baseline`, or `finalized` once it is in effect.
+    pub checks: Option<(ReleaseState, Vec<VerifyRecord>)>,
+}
+
+impl Facts {
+    /// The blocking problem of one question.
+    pub fn trouble(&self, row: Row) -> Option<&Blocker> {
+        // Failures take precedence over pending actions of people.
+        let of_row = || self.blockers.iter().filter(move |(about, _)| *about == row).map(|(_, trouble)| trouble);
+        of_row().find(|trouble| !trouble.waits).or_else(|| of_row().next())
+    }
+}
+
+impl ReleaseFacts {
+    /// The results, if the database was queried successfully.
+    pub fn answers(&self) -> Option<&Answers> {
+        match &self.database {
+            Database::Answered(answers) => Some(answers),
+            Database::NotAsked | Database::Silent => None,
+        }
+    }
+
+    /// The ledger's row, if the release is in effect.
+    pub fn in_effect(&self) -> Option<&Entry> {
+        self.answers()?.in_effect.as_ref()
+    }
+
+    /// The receipt of the run in effect, found by the run id in the ledger's row.
+    pub fn receipt_in_effect(&self) -> Option<&Kept<Receipt>> {
+        let run = &self.in_effect()?.run_id;
+        let of_it = |kept: &&Kept<Receipt>| {
+            kept.document.outcome == pgseal_verify::format::receipt::Outcome::Committed
+                && (kept.document.run_id == *run || kept.document.resumes.as_ref() == Some(run))
+        };
+        self.receipts.iter().rfind(of_it)
+    }
+
+    /// The newest receipt.
+    pub fn newest_receipt(&self) -> Option<&Kept<Receipt>> {
+        self.receipts.last()
+    }
+
+    /// The relevant rehearsal of the release, selected as `run` selects it.
+    pub fn newest_rehearsal(&self) -> Option<&Kept<Rehearsal>> {
+        rehearsal::newest(&self.rehearsals, |kept| &kept.document, &self.manifest.target.database, self.values.as_ref())
+    }
+}

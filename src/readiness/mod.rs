@@ -1,0 +1,29 @@
+//! The GO/NO-GO matrix of a release: nine questions, each answered from evidence or by UNKNOWN, and
+//! one verdict.
+//!
+//! ```text
+//! Facts -> Matrix (cells) -> Verdict (READY, BLOCKED, DONE, STOP)
+//! ```
+//!
+//! The module is pure and runs no queries. The caller gathers the facts with the code of `verify`,
+//! `gate`, `plan`, `check` and `status`. `docs/report.md` has the rules for people.
+
+mod cell;
+mod cells;
+mod facts;
+mod rehearsed;
+mod timeline;
+mod values;
+mod verdict;
+pub mod human_time;
+
+pub use cell::{Cell, CellStatus, Proof, ProofOf, Row};
+pub use cells::{ANSWER_SECONDS, Matrix, REHEARSAL_SECONDS};
+pub use facts::{Answers, Approver, Blocker, Database, Facts, Kept, ReleaseFacts, Signer};
+pub use rehearsed::why;
+pub use timeline::{Took, TookIn, Turn, timeline};
+pub use values::{Value, values};
+pub use verdict::{Missing, Status, Verdict, verdict};
+
+#[cfg(test)]
+mod tests;

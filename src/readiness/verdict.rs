@@ -1,0 +1,285 @@
+//! The verdict over the matrix: one word, the reason, and the next steps.
+
+use serde::Serialize;
+
+use super::cell::{Cell, CellStatus, Row};
+use super::cells::Matrix;
+use super::facts::{Database, Facts};
+use super::human_time::{count, day_and_time_of, listed, sentence};
+
+/// The verdict in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Status {
+    /// All answers are positive and the gate is open: `run` would start.
+    Ready,
+    /// Nothing failed, but a person has to act.
+    Blocked,
+    /// In effect, and proved now.
+    Done,
+    /// Something failed.
+    Stop,
+}
+
+impl Status {
+    /// Label for people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "READY",
+            Self::Blocked => "BLOCKED",
+            Self::Done => "DONE",
+            Self::Stop => "STOP",
+        }
+    }
+}
+
+/// The verdict and its consequences.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The verdict in one word.
+    pub status: Status,
+    /// Exit code: 0, 20, or that of the failure.
+    pub exit: u8,
+    /// Reason in one sentence.
+    pub sentence: String,
+    /// Actions that resolve it.
+    pub missing: Vec<Missing>,
+    /// Steps afterwards.
+    pub then: Vec<String>,
+}
+
+/// An action for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// The first question that it resolves.
+    pub row: Row,
+    /// Description of the action.
+    pub what: String,
+    /// The command that performs it or shows more.
+    pub command: Option<String>,
+}
+
+/// Priority of failures, gravest first: the current state of the database, then missing
+/// permissions, then observations elsewhere.
+const GRAVEST: [Row; 9] = [
+    Row::Ledger,
+    Row::Files,
+    Row::Signatures,
+    Row::Approvals,
+    Row::Target,
+    Row::Gate,
+    Row::State,
+    Row::Checks,
+    Row::Rehearsal,
+];
+
+/// Questions that must be proved for a release in effect. Its receipt shows the circumstances of
+/// the run, which decide nothing now.
+const IN_EFFECT: [Row; 6] = [Row::Files, Row::Signatures, Row::Target, Row::Ledger, Row::State, Row::Checks];
+
+/// Exit code of BLOCKED.
+const BLOCKED: u8 = 20;
+
+/// Computes the verdict.
+pub fn verdict(facts: &Facts, matrix: &Matrix) -> Verdict {
+    let stop = |row: &Row| {
+        let cell = matrix.cell(*row)?;
+        match cell.mark {
+            CellStatus::Stop(exit) => Some((cell, exit)),
+            _ => None,
+        }
+    };
+    let in_effect = facts.release.as_ref().is_some_and(|release| release.in_effect().is_some());
+    if let Some((cell, exit)) = GRAVEST.iter().find_map(stop) {
+        return stopped(matrix, cell, exit, in_effect);
+    }
+    let needed = |cell: &&Cell| !in_effect || IN_EFFECT.contains(&cell.row);
+    let open: Vec<&Cell> = matrix.cells.iter().filter(needed).filter(|cell| !cell.mark.is_clear()).collect();
+    match (&open[..], in_effect) {
+        ([], true) => done(facts, matrix),
+        ([], false) => ready(facts),
+        (open, _) => blocked(facts, open, in_effect),
+    }
+}
+
+fn stopped(matrix: &Matrix, cell: &Cell, exit: u8, in_effect: bool) -> Verdict {
+    let wrong: Vec<&Cell> = matrix.cells.iter().filter(|cell| matches!(cell.mark, CellStatus::Stop(_))).collect();
+    let others = match wrong.len() - 1 {
+        0 => String::new(),
+        1 => " One other answer below says STOP, too.".to_owned(),
+        more => format!(" {more} other answers below say STOP, too."),
+    };
+    let missing = wrong.iter().filter_map(|cell| {
+        let what = cell.way_out.clone().or_else(|| mend(cell.row, in_effect).map(str::to_owned))?;
+        Some(Missing { row: cell.row, what, command: cell.command.clone() })
+    });
+    Verdict {
+        status: Status::Stop,
+        exit,
+        sentence: format!("Something is wrong. {}{others}", sentence(&cell.says)),
+        missing: missing.collect(),
+        then: vec![
+            "Nothing should be run before somebody has understood and mended it. There is no switch that goes around it.".into(),
+            "This report changed nothing. Once it is mended, make a new one.".into(),
+        ],
+    }
+}
+
+/// Default advice for a failure, if the cell has none.
+fn mend(row: Row, in_effect: bool) -> Option<&'static str> {
+    match (row, in_effect) {
+        (Row::State, true) => Some(
+            "Somebody changed these values since the run: find out who, and why. `pgseal rollback` with its bundle leads back to the start.",
+        ),
+        (Row::State, false) => Some(
+            "The database is not in the state that the release was made for: find out what changed there, and why.",
+        ),
+        (Row::Checks, _) => Some("Look at the checks that do not hold: their details say what was found."),
+        _ => None,
+    }
+}
+
+fn done(facts: &Facts, matrix: &Matrix) -> Verdict {
+    let database = database(facts);
+    let row = facts.release.as_ref().and_then(|release| release.in_effect());
+    let since = row.map(|row| format!(" since {}", day_and_time_of(&row.at))).unwrap_or_default();
+    let checks = matrix.cell(Row::Checks).filter(|cell| cell.mark == CellStatus::Go);
+    let checks = checks.map(|cell| format!(", and {}", lower(&cell.says))).unwrap_or_else(|| ".".to_owned());
+    Verdict {
+        status: Status::Done,
+        exit: 0,
+        sentence: format!("The release is in effect on {database}{since}; the database is as promised{checks}"),
+        missing: Vec::new(),
+        then: vec![
+            "Nothing is left to do. The receipt is kept with the other records.".into(),
+            format!("It can be checked again at any time with `{}`. Asking changes nothing.", command(facts, "check")),
+            format!(
+                "It can be taken back with `{}`. That waits for no gate, and proves that the start is back.",
+                command(facts, "rollback")
+            ),
+        ],
+    }
+}
+
+fn ready(facts: &Facts) -> Verdict {
+    Verdict {
+        status: Status::Ready,
+        exit: 0,
+        sentence: format!(
+            "Everything that has to be there is there and the gate is open: the operator can run it on {} now.",
+            database(facts)
+        ),
+        missing: Vec::new(),
+        then: run_steps(facts),
+    }
+}
+
+fn blocked(facts: &Facts, open: &[&Cell], in_effect: bool) -> Verdict {
+    let mut missing: Vec<Missing> = Vec::new();
+    for cell in open {
+        let what = cell.way_out.clone().unwrap_or_else(|| way_out(cell));
+        // Five questions to an unqueried database are one action.
+        if !missing.iter().any(|known| known.what == what) {
+            missing.push(Missing { row: cell.row, what, command: cell.command.clone() });
+        }
+    }
+    let reasons: Vec<&str> = reasons(facts, open);
+    let sentence = if in_effect {
+        format!("The release is in effect on {}, and that it holds is not proved.", database(facts))
+    } else {
+        format!("It can't run yet: {}.", listed(&reasons))
+    };
+    Verdict { status: Status::Blocked, exit: BLOCKED, sentence, missing, then: run_steps(facts) }
+}
+
+/// Short phrases for the missing answers.
+fn reasons<'a>(facts: &Facts, open: &[&Cell]) -> Vec<&'a str> {
+    let asked = facts.release.as_ref().is_some_and(|release| !matches!(release.database, Database::NotAsked));
+    let mut reasons: Vec<&str> = Vec::new();
+    for cell in open {
+        let reason = match cell.row {
+            Row::Approvals => "approvals are missing",
+            Row::Rehearsal => "it has not been rehearsed",
+            _ if !asked => "nobody has asked the database",
+            Row::Gate if cell.mark == CellStatus::NoGo => "the gate is closed",
+            // Covered by the phrase for the gate.
+            Row::State | Row::Checks if cell.mark == CellStatus::NoGo => continue,
+            Row::Ledger if cell.mark == CellStatus::NoGo => "something else is running there right now",
+            _ => "not every question could be answered",
+        };
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
+    }
+    reasons
+}
+
+/// Default advice for an open question, if the cell has none.
+fn way_out(cell: &Cell) -> String {
+    match (cell.row, &cell.mark) {
+        (Row::Gate, CellStatus::NoGo) => {
+            let why = cell.says.strip_prefix("It is closed: ").unwrap_or(&cell.says);
+            format!(
+                "The gate opens when the people who decide have decided, and the database says so. Today it says: {why}"
+            )
+        }
+        (Row::Ledger, CellStatus::NoGo) => "Wait until it is over, and ask again.".to_owned(),
+        _ => format!("{} {}", cell.row.question(), cell.says),
+    }
+}
+
+/// The command line of the action.
+fn command(facts: &Facts, name: &str) -> String {
+    let line = facts.release.as_ref().and_then(|release| facts.known.command(name, &release.manifest));
+    line.unwrap_or_else(|| format!("pgseal {name} FILE"))
+}
+
+/// The steps of a run, for readers without experience.
+fn run_steps(facts: &Facts) -> Vec<String> {
+    let Some(release) = &facts.release else { return Vec::new() };
+    let manifest = &release.manifest;
+    let tiers = count(manifest.tiers.len() as u64, "step");
+    let alone =
+        manifest.tiers.iter().any(|tier| tier.transaction == pgseal_verify::format::manifest::Transaction::None);
+    let how = if alone {
+        format!(
+            "It goes through {tiers}. Some are committed one by one; if it stops between two, one command goes on and another goes back."
+        )
+    } else {
+        format!("It goes through {tiers} as one: all of them happen, or none does.")
+    };
+    let gate = if manifest.gates.is_empty() {
+        format!("The operator runs `{}`.", command(facts, "run"))
+    } else {
+        format!(
+            "The operator runs `{}`. It asks the gate again, before its first change and after its last one.",
+            command(facts, "run")
+        )
+    };
+    let stage = manifest.stage_of.as_ref().map(|of| {
+        format!(
+            "This is only the beginning of the release {}. While it is in effect the whole can't run; its rollback leads back.",
+            of.release
+        )
+    });
+    let steps = [
+        gate,
+        how,
+        "Before it is final, the values and checks below are compared with what was promised. If one differs, everything is undone."
+            .to_owned(),
+        format!(
+            "A signed receipt says what was done, to which database, and on whose approval. It can be taken back with `{}`.",
+            command(facts, "rollback")
+        ),
+    ];
+    steps.into_iter().chain(stage).collect()
+}
+
+fn database(facts: &Facts) -> &str {
+    facts.release.as_ref().map_or("the database", |release| &release.manifest.target.database)
+}
+
+fn lower(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}

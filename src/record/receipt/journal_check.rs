@@ -1,0 +1,76 @@
+//! The journal beside a receipt: the receipt names its last line, so that a changed or cut one is found.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::record::journal::{self, Chain, JournalStep};
+use pgseal_verify::format::receipt::ReceiptStatement;
+
+/// What is known of the journal beside a receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JournalCheck {
+    /// There is none.
+    Missing,
+    /// It has these many lines, and they are what the receipt says.
+    Agrees(usize),
+    /// The receipt is of a version that named no journal; the chain of these many lines holds.
+    Unnamed(usize),
+    /// What is wrong with it.
+    Differs(String),
+}
+
+/// Compares `STEM.journal` with `STEM.receipt.json`. An error is that it can't be read, and not that there is none.
+pub fn journal_of(receipt: &Path, statement: &ReceiptStatement) -> io::Result<JournalCheck> {
+    match journal::read_chain(&journal_path(receipt)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(JournalCheck::Missing),
+        chain => Ok(compare(chain?.as_ref(), statement)),
+    }
+}
+
+/// The same of a journal that was read from anywhere; `None` is one that is damaged.
+pub fn compare(chain: Option<&Chain>, statement: &ReceiptStatement) -> JournalCheck {
+    let Some(chain) = chain else {
+        let why = "it is damaged: a line is not a journal's, or does not follow the one before";
+        return JournalCheck::Differs(why.to_owned());
+    };
+    match difference(chain, statement) {
+        Some(why) => JournalCheck::Differs(why.to_owned()),
+        None if statement.predicate.journal_sha256.is_none() => JournalCheck::Unnamed(chain.lines.len()),
+        None => JournalCheck::Agrees(chain.lines.len()),
+    }
+}
+
+/// Where the journal of a receipt is.
+pub fn journal_path(receipt: &Path) -> PathBuf {
+    // STEM.receipt.json
+    receipt.with_extension("").with_extension("journal")
+}
+
+fn difference(chain: &Chain, statement: &ReceiptStatement) -> Option<&'static str> {
+    let receipt = &statement.predicate;
+    if chain.is_cut {
+        return Some("its last line is cut off");
+    }
+    let about = statement.subject.first().map(|subject| subject.digest.sha256);
+    match chain.lines.first().map(|line| &line.step) {
+        Some(JournalStep::Begin { run_id, action, release_id, .. })
+            if (run_id, *action, Some(*release_id)) == (&receipt.run_id, receipt.action, about) => {}
+        _ => return Some("it is of another run"),
+    }
+    let (last, end) = chain.lines.split_last().map(|(last, before)| (before.len(), last))?;
+    // The end follows from the receipt; where the medium no longer took it, there is none.
+    let named = match &end.step {
+        JournalStep::End { outcome } if (*outcome, end.at) == (receipt.outcome, receipt.finished) => {
+            last.checked_sub(1)
+        }
+        JournalStep::End { .. } => return Some("it ends otherwise than the receipt"),
+        _ => Some(last),
+    };
+    let digest = named.and_then(|at| chain.digests.get(at));
+    match receipt.journal_sha256 {
+        Some(named) if digest != Some(&named) => {
+            Some("it is not the one that the receipt names: lines are missing, or others")
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,164 @@
+//! The life of a release, step by step, by the code of `run`, `check` and `rollback`.
+
+use super::compare;
+use super::error::RehearsalError;
+use super::locks::Recorder;
+use super::running::RunningRehearsal;
+use crate::database::Purpose;
+use crate::record::journal::Journal;
+use crate::release::cancellation::CancellationToken;
+use crate::release::check::{self, Checked};
+use crate::release::gate::{self, GateError};
+use crate::release::preflight::{self, PreflightError};
+use crate::release::report::Report;
+use crate::release::rollback::{self, Found};
+use pgseal_verify::digest::Digest;
+use pgseal_verify::format::fingerprint::Fingerprint;
+use pgseal_verify::format::manifest::ReleaseState;
+use pgseal_verify::format::receipt::{Action, Outcome};
+use pgseal_verify::format::rehearsal::FingerprintOf;
+use pgseal_verify::plural::count;
+
+impl RunningRehearsal<'_, '_> {
+    pub fn run(&mut self, name: &str, is_first: bool) -> Result<(), RehearsalError> {
+        let (order, run_id) = (self.order, self.run_id());
+        let journal = self.journal(Action::Run);
+        let (report, locks) = self.log.step(name, |steps| {
+            let mut recorder = Recorder::new(steps);
+            let ready = gate::pass(order, &mut recorder)?.preflight()?;
+            let report = ready.rehearse(&run_id, journal?, &mut recorder)?;
+            let report = committed(order.stop, report)?;
+            let sentence = sentence(&report);
+            Ok(((report, recorder.locks()), sentence))
+        })?;
+        if is_first {
+            self.receipt.gates = report.receipt.gates;
+            self.receipt.tiers = report.receipt.tiers;
+            self.receipt.verify = report.receipt.verify;
+            self.receipt.locks = locks;
+        }
+        Ok(())
+    }
+
+    /// A second run has to be refused because the release is applied; a gate that closed meanwhile is not asked why.
+    pub fn refused(&mut self) -> Result<(), RehearsalError> {
+        let order = self.order;
+        self.log.step("run again", |steps| {
+            let refusal = match gate::pass(order, steps) {
+                Ok(gated) => gated.preflight().map(drop),
+                Err(GateError::Blocked(_)) => {
+                    let order = order.authentic();
+                    let opened = gate::open(&order, order.root().policy(), Purpose::Read);
+                    let (mut session, _) = opened.map_err(GateError::Open)?;
+                    preflight::run(session.as_mut(), &order).map(drop)
+                }
+                Err(error) => return Err(error.into()),
+            };
+            match refusal {
+                Err(PreflightError::AlreadyApplied(row)) => {
+                    Ok(((), format!("refused: it is applied already, by run {}", row.run_id)))
+                }
+                Err(error) => Err(error.into()),
+                Ok(()) => Err(RehearsalError::NotRefused("a second run would not have been refused".to_owned())),
+            }
+        })
+    }
+
+    pub fn check(&mut self, name: &str) -> Result<(), RehearsalError> {
+        let order = self.order;
+        self.log.step(name, |steps| {
+            let checked = check::run(&order.authentic(), steps)?;
+            if !checked.holds() {
+                return Err(RehearsalError::NotHeld(not_held(&checked)));
+            }
+            let counts =
+                checked.records.iter().map(|(record, _)| format!("{} {}/{}", record.name, record.held, record.checks));
+            let mut said = vec![format!(
+                "state {}",
+                if checked.state == ReleaseState::Finalized { "finalized" } else { "baseline" }
+            )];
+            said.extend(counts);
+            Ok(((), said.join(", ")))
+        })
+    }
+
+    pub fn roll_back(&mut self) -> Result<(), RehearsalError> {
+        let (order, run_id) = (self.order, self.run_id());
+        let journal = self.journal(Action::Rollback);
+        let report = self.log.step("rollback", |steps| {
+            let Found::Applied(applied) = rollback::find(order.authentic(), steps)? else {
+                return Err(RehearsalError::NotHeld(vec![
+                    "the ledger does not have the run that was committed".to_owned(),
+                ]));
+            };
+            let report =
+                applied.rollback(&run_id, journal?, steps).map_err(|error| RehearsalError::Run(error.into()))?;
+            let report = committed(order.stop, report)?;
+            let sentence = sentence(&report);
+            Ok((report, sentence))
+        })?;
+        self.receipt.rollback = report.receipt.tiers;
+        Ok(())
+    }
+
+    pub fn restored(&mut self, before: &Fingerprint) -> Result<(), RehearsalError> {
+        let after = self.fingerprint("fingerprint after the rollback", FingerprintOf::AfterRollback)?;
+        let compared = compare::restored(before, &after);
+        // No rollback gives back what a sequence gave out, and nobody may rely on its values following each other.
+        self.remarks.extend(compared.values.iter().map(|line| format!("a sequence went on: {line}")));
+        self.log.step("compare", |_| match compared.differ {
+            differ if !differ.is_empty() => Err(RehearsalError::NotRestored(differ)),
+            _ if compared.values.is_empty() => Ok(((), "the rollback restored everything".to_owned())),
+            _ => {
+                let values = compared.values.join("; ");
+                Ok(((), format!("the rollback restored everything but what sequences gave out: {values}")))
+            }
+        })
+    }
+
+    pub fn nothing_to_roll_back(&mut self) -> Result<(), RehearsalError> {
+        let order = self.order;
+        self.log.step("rollback again", |steps| match rollback::find(order.authentic(), steps)? {
+            Found::Nothing(_) => Ok(((), "nothing to do".to_owned())),
+            Found::Applied(_) => Err(RehearsalError::NotHeld(vec![
+                "after a rollback the ledger still has the release in effect".to_owned(),
+            ])),
+        })
+    }
+
+    fn run_id(&mut self) -> String {
+        self.runs += 1;
+        let digest = Digest::of(format!("{} {}", self.job.rehearsal_id, self.runs).as_bytes()).to_string();
+        digest.chars().take(self.job.rehearsal_id.len()).collect()
+    }
+
+    fn journal(&self, action: Action) -> Result<Journal, RehearsalError> {
+        let stem = format!("{}-{}", self.runs, action.as_str());
+        Journal::create(self.job.scratch, &stem).map_err(RehearsalError::Journal)
+    }
+}
+
+/// The run is over, and what comes next may be stopped again.
+fn committed(stop: &CancellationToken, report: Report) -> Result<Report, RehearsalError> {
+    stop.anew();
+    match (&report.receipt.outcome, &report.unproved) {
+        (Outcome::Committed, None) => Ok(report),
+        (Outcome::Committed, Some(doubt)) => Err(RehearsalError::NotHeld(vec![doubt.clone()])),
+        _ => Err(RehearsalError::Report(Box::new(report))),
+    }
+}
+
+fn sentence(report: &Report) -> String {
+    let statements: u64 = report.receipt.tiers.iter().map(|tier| tier.statements).sum();
+    let milliseconds: u64 = report.receipt.tiers.iter().map(|tier| tier.milliseconds).sum();
+    let scripts = count(report.receipt.tiers.len(), "script");
+    format!("{scripts}, {}, {milliseconds} ms", count(statements, "statement"))
+}
+
+fn not_held(checked: &Checked) -> Vec<String> {
+    let mismatches = checked.mismatches.iter().map(ToString::to_string);
+    let failed = checked.records.iter().flat_map(|(record, _)| {
+        record.failed.iter().map(|failed| format!("verify {}: {failed}", record.name)).collect::<Vec<_>>()
+    });
+    mismatches.chain(failed).collect()
+}

@@ -1,0 +1,149 @@
+//! The operator's order: a release, a database, values for its variables, a clock.
+
+use std::collections::BTreeMap;
+
+use super::cancellation::CancellationToken;
+use super::rehearse::ClonedDatabase;
+use crate::bundle::AuthenticatedSql;
+use crate::bundle::{AuthenticatedBundle, BundleToRun};
+use crate::database::Connect;
+use crate::trust::TrustRoot;
+use pgseal_verify::entry_path::EntryPath;
+use pgseal_verify::format::manifest::Manifest;
+use pgseal_verify::format::receipt::Operator;
+use pgseal_verify::format::run_limits::RunLimits;
+use pgseal_verify::format::timestamp::Timestamp;
+
+/// An order. Everything that acts on a database takes one; running a release takes a [`ContextToRun`].
+#[derive(Clone, Copy)]
+pub struct RunContext<'b, B = &'b AuthenticatedBundle<'b>> {
+    /// The release.
+    pub bundle: B,
+    /// The database.
+    pub connect: &'b dyn Connect,
+    /// The role of the run, if gates and probes use another one.
+    pub runs_as: Option<&'b str>,
+    /// The rehearsal clone that `connect` leads to; `None` for a run on the target. Only the maker
+    /// of clones can construct one.
+    pub clone: Option<&'b ClonedDatabase>,
+    /// Values of the variables, as [`values`] resolved them.
+    pub variables: &'b BTreeMap<String, String>,
+    /// Time limits: those of the manifest, or lower ones.
+    pub limits: &'b RunLimits,
+    /// Maximum retries after a lock timeout or deadlock, if the transaction changed nothing.
+    pub lock_retries: u32,
+    /// The operator.
+    pub operator: &'b Operator,
+    /// Cancellation by the operator.
+    pub stop: &'b CancellationToken,
+    /// The host's clock.
+    pub clock: &'b dyn Fn() -> Timestamp,
+}
+
+/// An order to run a release.
+pub type ContextToRun<'b> = RunContext<'b, &'b BundleToRun<'b>>;
+
+impl<'b> ContextToRun<'b> {
+    /// The same order for checks and rollbacks.
+    pub fn authentic(self) -> RunContext<'b> {
+        let Self { bundle, connect, runs_as, clone, variables, limits, lock_retries, operator, stop, clock } = self;
+        RunContext { bundle, connect, runs_as, clone, variables, limits, lock_retries, operator, stop, clock }
+    }
+}
+
+impl<'b> RunContext<'b> {
+    /// The trust root that authenticates the release.
+    pub fn root(&self) -> &'b TrustRoot {
+        self.bundle.root()
+    }
+
+    /// The release's manifest.
+    pub fn manifest(&self) -> &'b Manifest {
+        self.bundle.manifest()
+    }
+
+    /// A script of the release.
+    pub fn sql(&self, path: &EntryPath) -> Result<AuthenticatedSql<'b>, MissingScript> {
+        AuthenticatedSql::of(self.bundle, path).ok_or_else(|| MissingScript(path.clone()))
+    }
+}
+
+/// Values for undoing or checking a run: its own, overridden by those that the operator gives.
+pub fn inherit_variables(
+    given: &BTreeMap<String, String>,
+    run: Option<&BTreeMap<String, String>>,
+) -> BTreeMap<String, String> {
+    let mut values = run.cloned().unwrap_or_default();
+    values.extend(given.clone());
+    values
+}
+
+/// A signed manifest names a file that the release does not contain; packing refuses such a
+/// release.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the release names the script {0}, which it does not contain")]
+pub struct MissingScript(EntryPath);
+
+/// Mismatches between values and a release's variables.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VariableError {
+    /// No variable of this name is declared.
+    #[error("the release has no variable {name:?}; it has {known}")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The declared names.
+        known: String,
+    },
+    /// A required variable has no value.
+    #[error("variable {name:?} is required: {about}")]
+    Missing {
+        /// The name.
+        name: String,
+        /// The manifest's description of the variable.
+        about: String,
+    },
+    /// A value does not match its pattern.
+    #[error("{value:?} does not match the pattern {pattern} of variable {name:?}")]
+    Pattern {
+        /// The name.
+        name: String,
+        /// The value.
+        value: String,
+        /// The pattern.
+        pattern: String,
+    },
+}
+
+/// Resolves `-v NAME=VALUE` against the declared variables.
+///
+/// `required` is false for rollbacks and checks: a script that needs a missing variable reports
+/// that itself.
+pub fn values(
+    manifest: &Manifest,
+    given: &BTreeMap<String, String>,
+    required: bool,
+) -> Result<BTreeMap<String, String>, VariableError> {
+    let declared = &manifest.variables;
+    if let Some(name) = given.keys().find(|name| !declared.keys().any(|known| known.as_str() == *name)) {
+        let known: Vec<&str> = declared.keys().map(|known| known.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        return Err(VariableError::Unknown { name: name.clone(), known });
+    }
+    let mut values = BTreeMap::new();
+    for (name, variable) in declared {
+        let name = name.as_str().to_owned();
+        let Some(value) = given.get(&name).or(variable.default.as_ref()) else {
+            if variable.required && required {
+                return Err(VariableError::Missing { name, about: variable.about.clone() });
+            }
+            continue;
+        };
+        if !variable.accepts(value) {
+            let pattern = variable.pattern.clone().unwrap_or_default();
+            return Err(VariableError::Pattern { name, value: value.clone(), pattern });
+        }
+        values.insert(name, value.clone());
+    }
+    Ok(values)
+}
