@@ -150,11 +150,9 @@ pub enum Parameter<'a> {
 /// A changed `standard_conforming_strings` or `client_encoding`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangedReading {
-    /// The setting's name.
     pub setting: &'static str,
     /// Its value at the session's start.
     pub from: &'static str,
-    /// Its current value.
     pub to: String,
 }
 
@@ -176,7 +174,6 @@ pub struct Identity {
 /// A result column of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
-    /// The column's name.
     pub name: String,
     /// Whether its type is `boolean`.
     pub is_boolean: bool,
@@ -191,7 +188,6 @@ impl fmt::Display for ChangedReading {
 /// Rows in the server's text form; `None` is NULL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
-    /// Column names.
     pub columns: Vec<String>,
     /// Values by row, one per column.
     pub rows: Vec<Vec<Option<String>>>,
@@ -224,7 +220,6 @@ pub struct Notice {
     pub statement: usize,
     /// `NOTICE`, `WARNING`, ...
     pub severity: String,
-    /// The primary message.
     pub message: String,
     /// The `DETAIL` field.
     pub detail: Option<String>,
@@ -309,9 +304,7 @@ pub enum UnsoundKind {
 /// A server error, field by field (PostgreSQL manual, "Error and Notice Message Fields").
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerError {
-    /// SQLSTATE.
     pub code: String,
-    /// The primary message.
     pub message: String,
     /// The `DETAIL` field.
     pub detail: Option<String>,

@@ -5,7 +5,6 @@
 /// One thing that `lint` can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Its name.
     pub id: &'static str,
     /// Whether the release packs in spite of it.
     pub severity: Severity,
@@ -19,7 +18,6 @@ pub struct Rule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// It does not.
     Error,
     /// It does, and somebody should look.
     Warning,

@@ -26,7 +26,6 @@ pub struct Facts {
     pub then: Verdict,
     /// Whether it is authentic now.
     pub now: Verdict,
-    /// Approvals and withdrawals.
     pub approvals: Vec<ApprovalFacts>,
     /// Required and given approvals for each approved APR code, in the bundle and in separate
     /// files. The cross-checks fill it in.
@@ -108,9 +107,7 @@ pub struct Seen {
 pub enum Level {
     /// The signer, or no source.
     Claimed,
-    /// Enough notaries.
     Notarised,
-    /// A timestamp authority.
     Timestamped,
 }
 
@@ -132,7 +129,6 @@ pub struct ApprovalFacts {
     pub owner: String,
     /// The role of the decision.
     pub role: Name,
-    /// Approval or withdrawal.
     pub decision: Decision,
     /// The proposal that it approves.
     pub apr: Option<AprCode>,
@@ -177,7 +173,6 @@ pub struct ReceiptFacts {
     pub sha256: Digest,
     /// Random id of the run.
     pub run_id: String,
-    /// Run or rollback.
     pub action: Action,
     /// Result of the run.
     pub outcome: Outcome,
@@ -210,7 +205,6 @@ pub struct ReceiptFacts {
 /// An approval named by a receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RestsOn {
-    /// The approving key.
     pub key_id: KeyId,
     /// The role of the approval.
     pub role: Name,

@@ -7,7 +7,6 @@ use serde::Serialize;
 /// A fault, or a note of interest to an auditor.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Fault {
-    /// The stable identifier.
     pub kind: FaultKind,
     /// Description for people. It may contain untrusted text.
     pub sentence: String,
@@ -49,9 +48,7 @@ macro_rules! words {
 /// Scope that detects a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// A single file.
     File,
-    /// The whole archive.
     Archive,
     /// The log of the archive.
     Place,

@@ -23,11 +23,9 @@ pub struct Finding {
     pub modified: Option<Timestamp>,
     /// Digest of the trust root of this audit.
     pub trust_sha256: Digest,
-    /// Time of judgement.
     pub as_of: Timestamp,
     /// The release id of a bundle that is not authentic.
     pub claimed_id: Option<Digest>,
-    /// The authenticated content.
     pub facts: Option<Facts>,
     /// Faults of the file itself and of the cross-checks.
     pub faults: Vec<Fault>,

@@ -7,9 +7,7 @@ use pgseal_verify::format::timestamp::Timestamp;
 pub struct Judge<'r> {
     /// The trust root of this audit.
     pub root: &'r TrustRoot,
-    /// The requested time.
     pub as_of: Timestamp,
-    /// The host's clock.
     pub now: Timestamp,
 }
 

@@ -10,7 +10,6 @@ use pgseal_verify::format::timestamp::Timestamp;
 /// All findings of an audit, by path.
 #[derive(Debug)]
 pub struct Report {
-    /// The requested time.
     pub as_of: Timestamp,
     /// One for each file, in order of paths.
     pub findings: Vec<Finding>,
@@ -25,11 +24,8 @@ pub struct Summary {
     pub authentic: usize,
     /// Unsigned receipts without a fault.
     pub unsigned: usize,
-    /// Files with faults.
     pub faulty: usize,
-    /// Number of faults.
     pub faults: usize,
-    /// Number of notes.
     pub notes: usize,
     /// Number of faults of each kind.
     pub fault_kinds: BTreeMap<FaultKind, usize>,

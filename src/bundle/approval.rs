@@ -15,7 +15,6 @@ use pgseal_verify::format::timestamp::Timestamp;
 /// A person's decision about a release.
 #[derive(Clone, Debug)]
 pub struct AttestationDraft {
-    /// Approval or withdrawal.
     pub decision: Decision,
     /// Role of the signer.
     pub role: Name,

@@ -33,46 +33,35 @@ pub enum Item {
 /// Reason why an addition is refused. A refusal leaves the bundle unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
-    /// None of the three kinds of items.
     #[error("neither an approval file, nor a signature of 64 bytes, nor a time stamp (RFC 3161)")]
     UnknownItem,
-    /// A malformed approval file.
     #[error(transparent)]
     Malformed(#[from] MalformedError),
-    /// A malformed timestamp.
     #[error(transparent)]
     Timestamp(#[from] TimestampError),
-    /// A statement or timestamp that does not verify.
     #[error(transparent)]
     Authenticate(#[from] AuthenticateError),
-    /// A bundle without a release.
     #[error(transparent)]
     Bundle(#[from] AddError),
-    /// An approval dated after the host's clock.
     #[error("key {0} says it in the future by this host's clock")]
     FromTheFuture(KeyId),
-    /// A second statement by a revoked key.
     #[error("key {0} is revoked: what it said before stays")]
     Revoked(KeyId),
     /// A statement older than that of the same key in the bundle, or one that omits part of it.
     #[error("key {0} has said something else in this bundle at the same time or later, which stays")]
     Superseded(KeyId),
-    /// Bytes that are not a pre-authentication encoding.
     #[error("--tbs is not what `--tbs` writes (DSSE encoding)")]
     NotToBeSigned,
     /// Neither a key nor a trust root to find one in.
     #[error("cannot tell which key made this signature")]
     NoKey,
-    /// A signature that does not verify for these bytes.
     #[error("the signature does not hold for this release and key")]
     Signature,
-    /// A key without the role `release`.
     #[error("key {0} does not have the role release in the trust root")]
     NotAReleaseKey(KeyId),
     /// A timestamp of a signature that the bundle does not have.
     #[error("the time stamp is about none of the signatures in the bundle")]
     NotStamped,
-    /// A second timestamp of one signature.
     #[error("the signature by key {0} has a time stamp already, which stays")]
     Stamped(KeyId),
 }
@@ -109,7 +98,6 @@ pub struct AttachmentValidator<'a> {
     pub key: Option<&'a PublicKey>,
     /// The signed pre-authentication encoding; without it that of the release.
     pub tbs: Option<&'a [u8]>,
-    /// The host's clock.
     pub now: Timestamp,
 }
 

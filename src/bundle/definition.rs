@@ -24,10 +24,8 @@ pub struct Definition {
 /// Reason why a directory doesn't pack.
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {
-    /// The directory can't be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// All problems, by file and line.
     #[error("the release has {}", count(.0.len(), "problem"))]
     Problems(Vec<Problem>),
 }

@@ -42,7 +42,6 @@ pub fn scripts(manifest: &Manifest, whole: &Manifest, source: &Source, problems:
 enum Role<'a> {
     /// A tier or rollback script.
     Writes { place: Place, dispatch: &'a [String] },
-    /// A verify script.
     Verifies(VerifyMode),
     /// A gate or probe: one SELECT.
     Asks(&'static str),

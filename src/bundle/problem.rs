@@ -13,7 +13,6 @@ pub struct Problem {
     pub file: String,
     /// Line and column, from 1; `None` for the whole file.
     pub at: Option<(u32, u32)>,
-    /// Description for people.
     pub message: String,
     /// Advice for the author.
     pub hint: Option<String>,
@@ -27,7 +26,6 @@ impl Problem {
         Self { file: file.to_string(), at: None, message: message.to_string(), hint: None, rule: rules::RELEASE_TOML }
     }
 
-    /// A problem at a position.
     pub fn at(position: &psql_script::Position, message: impl fmt::Display) -> Self {
         let at = Some((position.line, position.column));
         Self {

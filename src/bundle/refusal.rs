@@ -10,7 +10,6 @@ use psql_script::{
 pub enum Place {
     /// A tier with `transaction = "release"`.
     Tier,
-    /// A rollback script.
     Rollback,
     /// A gate, probe or verify script.
     Question,

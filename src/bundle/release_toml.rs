@@ -160,14 +160,11 @@ pub struct StateToml {
 pub struct TierToml {
     /// Unique among the tiers.
     pub name: Spanned<Name>,
-    /// The psql script.
     pub file: Spanned<EntryPath>,
-    /// Description for people.
     #[serde(default)]
     pub about: String,
     /// Gates that must be open; all if absent.
     pub gate: Option<Spanned<Vec<Spanned<Name>>>>,
-    /// Mode of commit.
     pub transaction: Transaction,
     /// Acknowledged dispatches out of the database.
     #[serde(default)]
@@ -191,7 +188,6 @@ pub struct StageToml {
     /// Verify scripts of the release that hold after the stage.
     #[serde(default)]
     pub verify: Vec<Spanned<Name>>,
-    /// Instructions for people.
     #[serde(default)]
     pub runbook: Vec<RunbookToml>,
     /// Variables that the stage takes; all if absent.
@@ -202,7 +198,6 @@ pub struct StageToml {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RollbackToml {
-    /// The psql script.
     pub file: Spanned<EntryPath>,
     /// Acknowledged dispatches out of the database.
     #[serde(default)]
@@ -215,11 +210,9 @@ pub struct RollbackToml {
 pub struct VerifyToml {
     /// Unique among the verify scripts.
     pub name: Spanned<Name>,
-    /// The psql script.
     pub file: Spanned<EntryPath>,
     /// State in which it must hold.
     pub state: ReleaseState,
-    /// Mode of execution.
     pub mode: VerifyMode,
 }
 
@@ -229,7 +222,6 @@ pub struct VerifyToml {
 pub struct RunbookToml {
     /// Path of the text.
     pub file: Spanned<EntryPath>,
-    /// Intended reader.
     pub audience: Audience,
 }
 

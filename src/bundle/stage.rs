@@ -33,7 +33,6 @@ pub struct Stage {
     pub rollback: Vec<RollbackScript>,
     /// Verify scripts of the release that hold after the stage.
     pub verify: Vec<Name>,
-    /// Instructions for people.
     pub runbooks: Vec<Runbook>,
     /// Variables of the release that it takes; all if `None`.
     pub variables: Option<Vec<VariableName>>,

@@ -44,31 +44,24 @@ pub struct SignedBundle {
 /// Reason why a valid definition can't be packed.
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
-    /// The statement can't be serialized.
     #[error(transparent)]
     Statement(#[from] JsonError),
-    /// A file can't be read again, or changed meanwhile.
     #[error("{path}: {source}")]
     Read {
         /// Path in the release directory.
         path: EntryPath,
-        /// The system's error.
         source: io::Error,
     },
-    /// Compression failed.
     #[error("can't compress: {0}")]
     Io(#[from] io::Error),
     /// A member with a name that clashes with another when unpacked; a large file is stored as
     /// `NAME.gz`.
     #[error("member {0} is there twice, is also a directory, or differs from another only in case: rename a file")]
     Clash(EntryPath),
-    /// The stored name is too long.
     #[error("{0} would be stored as {0}.gz, which is longer than 100 bytes: shorten the path")]
     TooLong(EntryPath),
-    /// More files than the format allows.
     #[error("the release has {0} files, at most {most} fit", most = limits::MEMBERS - 2 - limits::ADDED_MEMBERS)]
     TooManyFiles(usize),
-    /// The statement is too large.
     #[error("statement.json would have {0} bytes, at most {most} are allowed", most = limits::STATEMENT_BYTES)]
     StatementTooLarge(usize),
 }

@@ -17,7 +17,6 @@ use std::collections::BTreeMap;
 pub struct DatabaseCommand {
     /// The running command, for interruption messages.
     pub command: Command,
-    /// Cancellation token.
     pub stop: CancellationToken,
     connect: CancellableConnector,
     runs_as: Option<String>,

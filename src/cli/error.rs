@@ -27,9 +27,7 @@ use std::path::Path;
 pub struct CliError {
     /// Messages, usually one line.
     pub lines: Vec<String>,
-    /// Suggested remedy.
     pub hint: Option<String>,
-    /// Machine-readable kind.
     pub kind: Kind,
     /// Exit code: the kind's own, unless the command ends with another one.
     pub exit: super::exit::Exit,

@@ -37,7 +37,6 @@ pub fn page(title: &str, class: &str, body: &Markup) -> String {
 
 /// The answer at the top of a page: a word, a colour and a shape.
 pub struct Answer<'a> {
-    /// Window title.
     pub title: &'a str,
     /// Colour: `ready`, `blocked`, `done` or `stop`.
     pub class: &'static str,
@@ -49,9 +48,7 @@ pub struct Answer<'a> {
     pub name: &'a str,
     /// One sentence about the subject.
     pub summary: Option<&'a str>,
-    /// Answer as one word.
     pub word: &'a str,
-    /// Answer as a sentence.
     pub sentence: &'a str,
     /// Paragraphs at the end of the page.
     pub footer: [&'a str; 2],

@@ -21,16 +21,13 @@ pub struct Output {
     pub json: bool,
     /// No progress and no notes.
     pub quiet: bool,
-    /// Use colours.
     pub color: bool,
 }
 
 /// A colour with a meaning.
 #[derive(Clone, Copy, Debug)]
 pub enum Paint {
-    /// Green.
     Good,
-    /// Red.
     Bad,
 }
 

@@ -21,7 +21,6 @@ pub enum DocumentError {
     /// A document with objects or rows changed after it was made.
     #[error("its digest is {written}, and that of its content is {found}")]
     Digest {
-        /// Digest in the document.
         written: Digest,
         /// Digest of the content.
         found: Digest,

@@ -10,7 +10,6 @@ use pgseal_verify::format::fingerprint::Fingerprint;
 /// A difference, and the differences that it implies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folded<'a> {
-    /// The reported difference.
     pub difference: &'a Difference,
     /// Its parts, which are new or missing with it.
     pub members: Vec<&'a Difference>,

@@ -48,7 +48,6 @@ pub enum Progress<'a> {
     Done {
         /// Name, as `schema.table`.
         table: &'a str,
-        /// Number of rows.
         rows: u64,
         /// Number of tables read so far.
         done: usize,
@@ -57,7 +56,6 @@ pub enum Progress<'a> {
     },
     /// All definitions are read.
     Objects(
-        /// Number of definitions.
         usize,
     ),
 }

@@ -10,7 +10,6 @@ use psql_script::{ObjectName, Tokens};
 pub struct Lock {
     /// `schema.relation`.
     pub relation: String,
-    /// PostgreSQL's lock mode.
     pub mode: Mode,
 }
 
@@ -25,7 +24,6 @@ pub enum Mode {
     ShareRowExclusiveLock,
     /// Blocks writers and SELECT FOR UPDATE.
     ExclusiveLock,
-    /// Blocks all access.
     AccessExclusiveLock,
 }
 

@@ -14,7 +14,6 @@ use psql_script::without_comments;
 pub struct Question {
     /// Names of squawk rules.
     pub rules: Vec<String>,
-    /// SQL texts.
     pub statements: Vec<String>,
 }
 
@@ -36,7 +35,6 @@ pub struct Finding {
     pub at: usize,
     /// Squawk's rule, or `syntax`.
     pub rule: String,
-    /// Squawk's message.
     pub message: String,
 }
 

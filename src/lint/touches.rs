@@ -12,13 +12,10 @@ const WHOLE_BYTES: usize = 512 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum How {
-    /// Created.
     Creates,
     /// Altered; it exists before.
     Alters,
-    /// Rows change.
     Writes,
-    /// Dropped.
     Drops,
 }
 
@@ -48,7 +45,6 @@ pub struct Touch {
 /// The effects of a statement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Touches {
-    /// The named objects.
     pub objects: Vec<Touch>,
     /// Locks on the named relations, except for those of readers and writers.
     pub locks: Vec<Lock>,

@@ -71,7 +71,6 @@ impl Connector {
         }
     }
 
-    /// Opens a session.
     pub fn open(&self, purpose: Purpose) -> Result<PostgresSession, DatabaseError> {
         // Held while the first session chooses a server, so that a second one can't choose another.
         let mut chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);

@@ -28,15 +28,12 @@ const PLACE: [&str; 8] =
 /// Error of a dump or restore.
 #[derive(Debug, thiserror::Error)]
 pub enum DumpError {
-    /// The program can't be started.
     #[error("{}: {source}", .program.display())]
     Start {
-        /// Path of the program.
         program: PathBuf,
         /// Error from the operating system.
         source: io::Error,
     },
-    /// The program ended with an error.
     #[error("{program} failed: {said}")]
     Failed {
         /// Name of the program.
@@ -44,7 +41,6 @@ pub enum DumpError {
         /// Error lines from the program's output, else its exit status.
         said: String,
     },
-    /// The caller stopped it.
     #[error("it was interrupted")]
     Interrupted,
 }

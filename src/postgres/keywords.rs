@@ -5,11 +5,9 @@
 /// A keyword of a connection string.
 #[derive(Debug)]
 pub struct Keyword {
-    /// Name in libpq.
     pub name: &'static str,
     /// Environment variable with the same meaning.
     pub variable: Option<&'static str>,
-    /// Support in pgseal.
     pub support: Support,
 }
 

@@ -16,10 +16,8 @@ const VERSIONED: &str = "/usr/lib/postgresql";
 /// Error in locating programs.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramsError {
-    /// The given directory lacks a program.
     #[error("no executable {program} in {}", .dir.display())]
     Missing {
-        /// The given directory.
         dir: PathBuf,
         /// The first program that is missing or not executable.
         program: &'static str,

@@ -66,13 +66,10 @@ pub(super) struct KeepAlive {
 /// Invalid connection parameters. The message never contains a password.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// Not a connection string.
     #[error("{0}")]
     Syntax(String),
-    /// libpq has no such keyword.
     #[error("{0:?} is no parameter of a connection")]
     Unknown(String),
-    /// A keyword of libpq that pgseal does not support.
     #[error("{keyword} is refused: {why}")]
     Refused {
         /// The keyword, with its environment variable.
@@ -80,17 +77,13 @@ pub enum SettingsError {
         /// Reason for the refusal.
         why: String,
     },
-    /// Unsupported or malformed value.
     #[error("{keyword} can't be {value:?}: {why}")]
     Value {
         /// Name of the keyword.
         keyword: &'static str,
-        /// The given value.
         value: String,
-        /// Allowed values.
         why: String,
     },
-    /// Unusable TLS file.
     #[error("{keyword} {}: {why}", .path.display())]
     File {
         /// The keyword that names the file.
@@ -100,7 +93,6 @@ pub enum SettingsError {
         /// Reason for the refusal.
         why: String,
     },
-    /// The parameters contradict each other, or one is missing.
     #[error("{0}")]
     Together(String),
 }

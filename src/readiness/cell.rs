@@ -16,7 +16,6 @@ pub enum Row {
     Files,
     /// Enough keys signed, and the trust root permits the run.
     Signatures,
-    /// Enough people approved.
     Approvals,
     /// The release succeeded on a clone, and could be rolled back.
     Rehearsal,
@@ -80,7 +79,6 @@ impl Row {
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CellStatus {
-    /// Proved.
     Go,
     /// Neither the release nor the trust root requires it.
     NotNeeded,
@@ -113,9 +111,7 @@ impl CellStatus {
 /// One answer and its evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cell {
-    /// The question.
     pub row: Row,
-    /// The answer.
     pub mark: CellStatus,
     /// The answer in a sentence.
     pub says: String,
@@ -131,7 +127,6 @@ pub struct Cell {
     pub at: Option<Timestamp>,
     /// Moment at which the evidence becomes stale; `None` if it never does.
     pub until: Option<Timestamp>,
-    /// The evidence.
     pub proofs: Vec<Proof>,
 }
 
@@ -212,7 +207,6 @@ pub enum ProofOf {
     Bundle,
     /// The trust root used for the judgement.
     TrustRoot,
-    /// A signed approval.
     Approval,
     /// A signed rehearsal receipt.
     Rehearsal,

@@ -17,7 +17,6 @@ use pgseal_verify::format::timestamp::Timestamp;
 
 /// All facts of a report.
 pub struct Facts {
-    /// The host's clock.
     pub now: Timestamp,
     /// File name of the bundle.
     pub file: String,
@@ -38,7 +37,6 @@ pub struct Blocker {
     pub text: String,
     /// Lines below the description: for an error of the server, its statement, detail and context.
     pub excerpt: Vec<String>,
-    /// Advice.
     pub hint: Option<String>,
     /// True if nothing failed, and a person has to act.
     pub waits: bool,
@@ -46,13 +44,10 @@ pub struct Blocker {
 
 /// An authentic release with its facts.
 pub struct ReleaseFacts {
-    /// The manifest.
     pub manifest: Manifest,
-    /// The release id.
     pub release_id: Digest,
     /// Number of compared files.
     pub files: usize,
-    /// The counted signatures.
     pub signers: Vec<Signer>,
     /// The trust root used for the judgement.
     pub trust: TrustReference,
@@ -96,7 +91,6 @@ pub struct Approver {
     pub key: Digest,
     /// Owner of the key, by the trust root.
     pub owner: String,
-    /// Role of the approver.
     pub role: Name,
     /// The code of the ratified proposal.
     pub apr: Option<String>,
@@ -130,7 +124,6 @@ pub enum Database {
     NotAsked,
     /// The query failed; the reason is among the blockers.
     Silent,
-    /// The query succeeded.
     Answered(Box<Answers>),
 }
 
@@ -185,7 +178,6 @@ impl ReleaseFacts {
         self.receipts.iter().rfind(of_it)
     }
 
-    /// The newest receipt.
     pub fn newest_receipt(&self) -> Option<&Kept<Receipt>> {
         self.receipts.last()
     }

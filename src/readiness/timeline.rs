@@ -27,7 +27,6 @@ pub struct Took {
     pub measured: TookIn,
     /// End of the measured run or rehearsal.
     pub at: Timestamp,
-    /// Duration.
     pub milliseconds: u64,
     /// Number of statements sent.
     pub statements: u64,

@@ -17,7 +17,6 @@ pub enum Status {
     Blocked,
     /// In effect, and proved now.
     Done,
-    /// Something failed.
     Stop,
 }
 
@@ -44,7 +43,6 @@ pub struct Verdict {
     pub sentence: String,
     /// Actions that resolve it.
     pub missing: Vec<Missing>,
-    /// Steps afterwards.
     pub then: Vec<String>,
 }
 

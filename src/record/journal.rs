@@ -20,9 +20,7 @@ use pgseal_verify::limits;
 pub struct Line {
     /// The digest of the line before it, without its line feed; of no bytes for the first.
     pub prev_sha256: Digest,
-    /// The host's clock.
     pub at: Timestamp,
-    /// The step.
     pub step: JournalStep,
 }
 
@@ -38,9 +36,7 @@ pub enum JournalStep {
         action: Action,
         /// `one-roof 1.0.0`.
         release: String,
-        /// The release's id.
         release_id: Digest,
-        /// Where.
         target: Box<ObservedTarget>,
         /// By which trust root.
         trust: TrustReference,
@@ -60,17 +56,14 @@ pub enum JournalStep {
     },
     /// A statement outside of any transaction is about to be sent.
     Statement {
-        /// Its tier.
         tier: String,
         /// `file:line:column`.
         at: String,
     },
     /// A lock could not be had in time, nothing was changed, and the transaction begins anew.
     Retry {
-        /// Why.
         why: String,
     },
-    /// How it ended.
     End {
         /// Committed, unchanged, or unknown.
         outcome: Outcome,
@@ -171,9 +164,7 @@ impl Drop for Journal {
 /// A journal whose lines follow each other.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Chain {
-    /// Its lines.
     pub lines: Vec<Line>,
-    /// The digest of each.
     pub digests: Vec<Digest>,
     /// Whether bytes follow that are no whole line: a crash cut it off, and it counts as not written.
     pub is_cut: bool,

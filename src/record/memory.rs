@@ -10,23 +10,17 @@ use pgseal_verify::format::timestamp::Timestamp;
 /// Why the clock can't be believed.
 #[derive(Debug, thiserror::Error)]
 pub enum MemoryError {
-    /// It shows less than it once did.
     #[error("this host's clock ({now}) is behind {seen}, the newest time in {journal}", journal = journal.display())]
     ClockBehind {
-        /// The clock.
         now: Timestamp,
         /// The newest time that was seen.
         seen: Timestamp,
-        /// Where.
         journal: PathBuf,
     },
-    /// What a journal remembers can't be known.
     #[error("{} is damaged, so the newest time that this host has seen is not known", .0.display())]
     Damaged(PathBuf),
-    /// The journals can't be read.
     #[error("{path}: {source}", path = path.display())]
     Io {
-        /// The directory.
         path: PathBuf,
         /// What the system says.
         source: io::Error,

@@ -8,20 +8,15 @@ use pgseal_verify::format::timestamp::Timestamp;
 /// Why a key may not sign receipts.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiptKeyError {
-    /// A receipt key that counted once.
     #[error("key {key} signs no receipts any more: it {reason}")]
     Spent {
-        /// The key.
         key: KeyId,
         /// Why it does not count.
         reason: String,
     },
-    /// A key with another role, or with none.
     #[error("key {key} has {} in the trust root, receipts are signed by the role receipt", role(.found))]
     Role {
-        /// The key.
         key: KeyId,
-        /// Its role.
         found: Option<Name>,
     },
 }

@@ -20,7 +20,6 @@ pub struct Batch {
     text: String,
     items: Vec<Item>,
     statements: usize,
-    /// Time of sending.
     pub sent_at: Option<Instant>,
 }
 

@@ -32,7 +32,6 @@ pub struct Checked {
 
 /// Results of a script that its record does not hold.
 pub struct Seen {
-    /// The script's mode.
     pub mode: VerifyMode,
     /// The script's checks; empty if it failed.
     pub rows: Vec<Row>,
@@ -60,7 +59,6 @@ pub enum CheckError {
     OtherApplied(Box<Entry>),
     /// A run of the release is unfinished, so it is in neither state.
     HalfWay(Box<Entry>),
-    /// The probe failed.
     Probe(Box<Failure>),
 }
 

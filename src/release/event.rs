@@ -24,7 +24,6 @@ pub trait BackgroundObserver: Send + Sync {
 /// One event of a run.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A gate answered.
     Gate(&'a GateAnswer),
     /// A tier or rollback script begins: its number from 1, the total, its name.
     Begin(usize, usize, &'a str),
@@ -35,7 +34,6 @@ pub enum Event<'a> {
         from: &'a Position,
         /// Position of the last statement.
         to: &'a Position,
-        /// Number of statements.
         statements: usize,
     },
     /// A statement is about to be sent or, in a batch, is done.
@@ -51,7 +49,6 @@ pub enum Event<'a> {
     Notice {
         /// Position of the statement.
         at: &'a Position,
-        /// The notice.
         notice: &'a Notice,
     },
     /// A tier is done, not yet committed.
@@ -71,21 +68,18 @@ pub enum Event<'a> {
         at: &'a Position,
         /// Whether it is sent again.
         again: bool,
-        /// The evidence.
         how: &'a str,
     },
     /// The server still works on a statement of a lost client.
     StillRunning {
         /// Position of the statement.
         at: &'a Position,
-        /// The evidence.
         why: &'a str,
     },
     /// Cleanup of an interrupted statement's leftovers.
     Cleaning {
         /// Position of the statement.
         at: &'a Position,
-        /// The leftovers.
         what: &'a str,
     },
     /// Another pgseal run holds the lock of this database; the attempt is repeated.
@@ -99,7 +93,6 @@ pub enum Event<'a> {
     },
     /// The transaction failed without changes and is retried.
     Retrying {
-        /// The failure.
         failure: &'a Failure,
         /// The reason why a retry may help.
         reason: &'static str,

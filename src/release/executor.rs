@@ -114,7 +114,6 @@ impl TransactionPosition {
 /// The unit of a retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RetryScope {
-    /// A whole transaction.
     Transaction,
     /// A statement outside of any transaction.
     NonTransactional,

@@ -24,10 +24,8 @@ pub struct Failure {
     /// SQLSTATE of the server's error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sqlstate: Option<String>,
-    /// The server's detail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The server's hint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// The server's context: the call stack of functions, the line of a COPY.
@@ -60,7 +58,6 @@ impl Failure {
         Self { at: error.origin().map(ToString::to_string), hint: error.hint(), ..Self::plain(error) }
     }
 
-    /// A failure of a statement.
     pub fn statement(statement: &Statement, error: &DatabaseError) -> Self {
         Self::part(statement, 0, error)
     }

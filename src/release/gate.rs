@@ -26,7 +26,6 @@ pub struct GatedRelease<'b> {
 }
 
 impl<'b> GatedRelease<'b> {
-    /// The order.
     pub fn order(&self) -> &RunContext<'b> {
         &self.order
     }
@@ -63,7 +62,6 @@ pub enum GateError {
 /// Errors that prevent a session to the right target.
 #[derive(Debug)]
 pub enum OpenError {
-    /// No session.
     Connect(DatabaseError),
     /// The server is not the target.
     Target(TargetError),

@@ -16,13 +16,10 @@ const PAUSES: [u32; 5] = [100, 200, 400, 800, 1_500];
 /// Errors of taking the lock.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LockError {
-    /// Another process runs, rolls back or plans.
     #[error("another pgseal run holds the lock of this database{0}")]
     Held(String),
-    /// The operator interrupted the wait.
     #[error("it was interrupted while it waited for the lock of this database")]
     Interrupted,
-    /// The server did not answer.
     #[error("cannot acquire the lock: {0}")]
     Database(#[from] DatabaseError),
 }

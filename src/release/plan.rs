@@ -44,7 +44,6 @@ pub struct Phase {
 
 /// A tier and its statements.
 pub struct PlannedTier {
-    /// The tier's name.
     pub name: String,
     /// Purpose of the tier, from the manifest.
     pub about: String,
@@ -65,7 +64,6 @@ pub struct PlannedTier {
 pub enum Obstacle {
     /// Target, lock or gate.
     Gate(GateError),
-    /// Ledger or state.
     Preflight(PreflightError),
     /// A script that cannot be read with these variables.
     Script(Box<Failure>),

@@ -20,7 +20,6 @@ pub enum PreflightError {
     Ledger(DatabaseError),
     /// The host's clock is behind the ledger.
     ClockBehind {
-        /// The clock.
         now: Timestamp,
         /// The newest time in the ledger.
         seen: Timestamp,
@@ -47,7 +46,6 @@ pub enum PreflightError {
     NoRight,
     /// No session for the probe.
     Open(OpenError),
-    /// The probe failed.
     Probe(Box<Failure>),
     /// The database is not in the release's baseline state.
     State(Vec<Mismatch>),

@@ -19,9 +19,7 @@ pub type Observed = BTreeMap<String, Option<String>>;
 /// A column that differs from the expected state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
-    /// The column.
     pub column: String,
-    /// The expected value.
     pub expected: Expectation,
     /// The value found; `None` if the probe has no such column.
     pub found: Option<Option<String>>,
@@ -40,7 +38,6 @@ impl std::fmt::Display for Mismatch {
 
 /// The answer to a question.
 pub struct Answer {
-    /// Its row.
     pub row: Observed,
     /// Names of the `boolean` columns.
     pub booleans: Vec<String>,

@@ -71,7 +71,6 @@ const FRESH: Duration = Duration::from_secs(5);
 /// Reasons to refuse a question or to discard its answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QuestionError {
-    /// It uses something that could have a side effect.
     #[error("it uses {0}; only functions of pg_catalog that are not volatile are allowed, also behind views")]
     Uses(String),
     /// A name without a schema resolves only in a schema where other roles can shadow it.
@@ -81,7 +80,6 @@ pub enum QuestionError {
     /// them.
     #[error("cannot check it before its literals are read: {0}; in the place of type '...', write CAST('...' AS type)")]
     Literals(DatabaseError),
-    /// The server did not show the question's tree.
     #[error("the server did not show what it would call")]
     NoTree,
     /// An object that it reads was redefined between check and answer.
@@ -98,7 +96,6 @@ pub enum QuestionError {
     OfOthers {
         /// Description of the object.
         what: String,
-        /// The owner.
         owner: String,
     },
     /// For a run by a superuser: the type's name could mean another type when the question is
@@ -107,10 +104,8 @@ pub enum QuestionError {
         "it reads values of type {0}, whose name others can give to code of theirs before a superuser's run; run as a role that is no superuser"
     )]
     MadeType(String),
-    /// It is not a plain SELECT.
     #[error("it is no SELECT, or changes data by WITH; a question is one SELECT")]
     NoSelect,
-    /// A relation was truncated or rewritten during each attempt.
     #[error("{0} was truncated or rewritten each of {ATTEMPTS} times that it was asked; ask again")]
     Rewritten(String),
     /// During each attempt a relation was altered or analysed, or a schema, operator or the like
@@ -122,7 +117,6 @@ pub enum QuestionError {
     /// During each attempt, time or server state was too far from the rows.
     #[error("{0} was more than 5 s apart from the rows each of {ATTEMPTS} times that it was asked; ask again")]
     Late(&'static str),
-    /// The server refused the question or did not answer.
     #[error("{0}")]
     Database(#[from] DatabaseError),
 }
@@ -153,14 +147,12 @@ impl Within {
 /// One SELECT with its execution context.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'q> {
-    /// Its text.
     pub sql: &'q str,
     /// The schemas for its names, quoted, as in `search_path`: without `pg_catalog`, which comes
     /// first, and with `pg_temp` at the end.
     pub path: &'q [String],
     /// The time limits of the session.
     pub limits: &'q RunLimits,
-    /// The transaction.
     pub within: Within,
 }
 

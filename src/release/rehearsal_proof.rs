@@ -13,23 +13,17 @@ use pgseal_verify::format::timestamp::Timestamp;
 /// Reasons to reject a rehearsal.
 #[derive(Debug, thiserror::Error)]
 pub enum RehearsalProofError {
-    /// The named receipt is rejected.
     #[error("this rehearsal does not count: {source}")]
     Refused {
-        /// The receipt.
         path: PathBuf,
-        /// The reason.
         source: UnprovedError,
     },
     /// A receipt cannot be verified and may report a failure of this release.
     #[error("this rehearsal does not count: {source}")]
     Unreadable {
-        /// The receipt.
         path: PathBuf,
-        /// The reason.
         source: UnprovedError,
     },
-    /// No receipt proves the rehearsal.
     #[error("{}{found}", .demanded_by.text())]
     Missing {
         /// Source of the requirement.
@@ -37,12 +31,9 @@ pub enum RehearsalProofError {
         /// The receipts that were read.
         found: Found,
     },
-    /// The directory of the receipts cannot be read.
     #[error("{path}: {source}", path = path.display())]
     Io {
-        /// The directory.
         path: PathBuf,
-        /// The system's error.
         source: std::io::Error,
     },
 }
@@ -50,7 +41,6 @@ pub enum RehearsalProofError {
 /// Source of the requirement for a rehearsal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DemandedBy {
-    /// The release.
     Release,
     /// The trust root's policy.
     TrustRoot,
@@ -61,23 +51,16 @@ pub enum DemandedBy {
 /// The receipts that were read, none of which is a proof.
 #[derive(Debug, thiserror::Error)]
 pub enum Found {
-    /// The only one.
     #[error("{path} does not prove it: {source}", path = path.display())]
     One {
-        /// The receipt.
         path: PathBuf,
-        /// The reason.
         source: UnprovedError,
     },
-    /// The newest of several.
     #[error("the newest receipt that speaks for it, {path}, does not prove it: {source}", path = path.display())]
     Newest {
-        /// The receipt.
         path: PathBuf,
-        /// The reason.
         source: UnprovedError,
     },
-    /// No receipt of the release.
     #[error("{path} holds no receipt of it", path = _0.display())]
     None(PathBuf),
 }

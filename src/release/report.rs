@@ -11,14 +11,12 @@ use pgseal_verify::format::version::PGSEAL;
 
 /// The result of a run. Failed runs have a receipt too.
 pub struct Report {
-    /// The receipt.
     pub receipt: Receipt,
     /// The failure, if the run failed.
     pub failure: Option<Failure>,
     /// The doubt, if the run is committed but a fresh connection could not confirm it: the check
     /// failed, or another session wrote meanwhile.
     pub unproved: Option<String>,
-    /// Kind of the failure.
     pub kind: FailureKind,
 }
 

@@ -12,7 +12,6 @@ use pgseal_verify::format::receipt::ObservedTarget;
 pub enum Decision {
     /// It took effect; continue after it.
     Done,
-    /// Send it again.
     Again,
 }
 
@@ -33,7 +32,6 @@ pub(super) enum Progress {
     Open,
     /// Sent without a received answer; holds the evidence recorded before it, as JSON.
     Interrupted(String),
-    /// Done.
     Done,
 }
 

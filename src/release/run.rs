@@ -46,10 +46,8 @@ impl<'b> GatedRelease<'b> {
 /// Errors that prevent the run of a ready release.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// A script is missing.
     #[error(transparent)]
     Script(#[from] MissingScript),
-    /// The admission is of another bundle.
     #[error("the admission is of another bundle ({0})")]
     Admission(ReleaseId),
     /// The release or the trust root requires a rehearsal, and there is no proof of one.

@@ -17,9 +17,7 @@ use pgseal_verify::format::timestamp::Timestamp;
 /// An order. Everything that acts on a database takes one; running a release takes a [`ContextToRun`].
 #[derive(Clone, Copy)]
 pub struct RunContext<'b, B = &'b AuthenticatedBundle<'b>> {
-    /// The release.
     pub bundle: B,
-    /// The database.
     pub connect: &'b dyn Connect,
     /// The role of the run, if gates and probes use another one.
     pub runs_as: Option<&'b str>,
@@ -32,11 +30,9 @@ pub struct RunContext<'b, B = &'b AuthenticatedBundle<'b>> {
     pub limits: &'b RunLimits,
     /// Maximum retries after a lock timeout or deadlock, if the transaction changed nothing.
     pub lock_retries: u32,
-    /// The operator.
     pub operator: &'b Operator,
     /// Cancellation by the operator.
     pub stop: &'b CancellationToken,
-    /// The host's clock.
     pub clock: &'b dyn Fn() -> Timestamp,
 }
 
@@ -87,30 +83,21 @@ pub struct MissingScript(EntryPath);
 /// Mismatches between values and a release's variables.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VariableError {
-    /// No variable of this name is declared.
     #[error("the release has no variable {name:?}; it has {known}")]
     Unknown {
-        /// The name.
         name: String,
-        /// The declared names.
         known: String,
     },
-    /// A required variable has no value.
     #[error("variable {name:?} is required: {about}")]
     Missing {
-        /// The name.
         name: String,
         /// The manifest's description of the variable.
         about: String,
     },
-    /// A value does not match its pattern.
     #[error("{value:?} does not match the pattern {pattern} of variable {name:?}")]
     Pattern {
-        /// The name.
         name: String,
-        /// The value.
         value: String,
-        /// The pattern.
         pattern: String,
     },
 }

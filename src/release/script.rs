@@ -332,7 +332,6 @@ impl<'r> Runner<'r> {
 pub(super) enum Unsent {
     /// The server refused it.
     Database(DatabaseError),
-    /// pgseal refused it.
     Refused(String),
 }
 

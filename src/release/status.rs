@@ -14,7 +14,6 @@ use pgseal_verify::format::timestamp::Timestamp;
 
 /// The reported state.
 pub struct Status {
-    /// The server.
     pub target: ObservedTarget,
     /// The ledger, oldest first.
     pub ledger: Vec<Entry>,
@@ -33,7 +32,6 @@ pub struct Status {
 
 /// A run without an end in its journal.
 pub struct Unfinished {
-    /// Path of the journal.
     pub journal: PathBuf,
     /// The run in the ledger: its own, or the one that it resumes.
     pub run_id: String,
@@ -41,7 +39,6 @@ pub struct Unfinished {
     pub what: String,
     /// The host's clock when it began.
     pub begun: Option<Timestamp>,
-    /// The outcome.
     pub ending: Ending,
 }
 
@@ -50,7 +47,6 @@ pub struct Unfinished {
 /// The server is in a state from before the run, or it is another server with a database of this
 /// name.
 pub struct Lacking {
-    /// Path of the journal.
     pub journal: PathBuf,
     /// Action and release: `run of one-roof 1.0.0`.
     pub what: String,

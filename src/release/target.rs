@@ -11,25 +11,17 @@ use pgseal_verify::format::trust_document::Policy;
 /// Mismatches between server and target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    /// A part of the target differs from the manifest.
     #[error("wrong target: expected {part} {expected:?}, found {found:?}")]
     Differs {
-        /// The part of the target.
         part: TargetPart,
-        /// The manifest's value.
         expected: String,
-        /// The server's value.
         found: String,
     },
-    /// The trust root does not list this database.
     #[error("wrong target: the trust root allows releases on {allowed}, not on {found:?}")]
     NotAllowed {
-        /// The allowed databases.
         allowed: String,
-        /// This database.
         found: String,
     },
-    /// The server is older than PostgreSQL 13.
     #[error("PostgreSQL {0} is too old: pgseal needs 13 or later")]
     TooOld(String),
     /// The server is a standby: it can run nothing, and its state lags behind the primary.
@@ -40,11 +32,8 @@ pub enum TargetError {
 /// A part of the target that a manifest names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetPart {
-    /// The database.
     Database,
-    /// The server's version.
     Version,
-    /// The role.
     Role,
     /// The cluster's system identifier.
     SystemIdentifier,

@@ -53,7 +53,6 @@ pub struct Asked {
 pub struct Row {
     /// The subject, from the script's column `name`.
     pub name: String,
-    /// Whether it held.
     pub ok: bool,
     /// The script's column `detail`.
     pub detail: String,

@@ -42,7 +42,6 @@ pub struct Blocker {
     pub pid: String,
     /// `application_name`
     pub application: String,
-    /// The role.
     pub user: String,
     /// `active`, `idle in transaction`, ...
     pub state: String,

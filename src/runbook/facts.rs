@@ -39,7 +39,6 @@ const LISTS: [&str; 3] = ["gates", "tiers", "variables"];
 pub struct Facts<'a> {
     /// Manifest of the release.
     pub manifest: &'a Manifest,
-    /// Id of the release.
     pub id: ReleaseId,
     /// Number of files in the bundle.
     pub files: usize,

@@ -18,7 +18,6 @@ pub struct Fault {
     pub at: usize,
     /// Description of the fault.
     pub message: String,
-    /// Suggested replacement.
     pub hint: String,
 }
 

@@ -3,9 +3,7 @@
 /// A part of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'t> {
-    /// Literal text.
     Text(&'t str),
-    /// Literal braces.
     Braces,
     /// Trimmed content between braces, and the byte offset of the opening braces.
     Fact(&'t str, usize),

@@ -49,7 +49,6 @@ pub struct LockedLog {
 /// Reason why entries cannot be appended.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// A file that cannot be read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {
         /// Path of the file.
@@ -57,13 +56,10 @@ pub enum LogError {
         /// Error of the system.
         source: io::Error,
     },
-    /// A directory that already has a log.
     #[error("{path}: there is a log already", path = .0.display())]
     Exists(PathBuf),
-    /// A directory without a checkpoint.
     #[error("{path}: there is no log: it has no checkpoint", path = .0.display())]
     NoLog(PathBuf),
-    /// An invalid checkpoint.
     #[error("{path}: {source}", path = path.display())]
     Checkpoint {
         /// Path of the checkpoint.
@@ -79,27 +75,21 @@ pub enum LogError {
         /// Fault of the signature.
         source: SignatureError,
     },
-    /// An unusable tile.
     #[error(transparent)]
     Tile(#[from] TileError),
     /// Entries after the checkpoint that are not from an interrupted append.
     #[error(transparent)]
     Behind(TileError),
-    /// Tiles of another tree than the signed one.
     #[error("{path}: {reason}", path = path.display())]
     Broken {
-        /// Path of the log.
         path: PathBuf,
         /// Description of the mismatch.
         reason: String,
     },
-    /// An entry that cannot be encoded or decoded.
     #[error("an entry of the log: {0}")]
     Entry(#[from] JsonError),
-    /// An entry that is too long.
     #[error(transparent)]
     Entries(#[from] EntriesError),
-    /// A checkpoint that cannot be signed.
     #[error(transparent)]
     Sign(#[from] SignCheckpointError),
     /// A new tree that does not extend the signed one.

@@ -40,18 +40,15 @@ pub struct Comparison {
     /// Files logged only after the checkpoint, according to unsigned entries. One fault covers all
     /// of them.
     pub behind: Vec<PathBuf>,
-    /// All faults.
     pub faults: Vec<LogFault>,
 }
 
 /// A fault of an archive or its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFault {
-    /// Kind of the fault.
     pub kind: LogFaultKind,
     /// Path below the archive.
     pub path: PathBuf,
-    /// Description for people.
     pub sentence: String,
 }
 

@@ -35,28 +35,23 @@ pub struct Stored {
 pub struct TileError {
     /// Path of the tile below the log.
     pub path: String,
-    /// Fault of the tile.
     pub reason: TileFault,
 }
 
 /// Faults of a tile.
 #[derive(Debug, thiserror::Error)]
 pub enum TileFault {
-    /// A tile that cannot be read.
     #[error("can't be read: {0}")]
     Io(#[from] io::Error),
     /// A tile with another number of hashes or entries than its index requires.
     #[error("it has {found} of the {expected} hashes or entries of its place")]
     Width {
-        /// Actual number.
         found: u64,
-        /// Expected number.
         expected: u64,
     },
     /// Entries after the checkpoint that continue other entries than the checkpoint's.
     #[error("it does not begin with the entries of the checkpoint")]
     Foreign,
-    /// An invalid bundle of entries.
     #[error(transparent)]
     Entries(#[from] EntriesError),
 }

@@ -49,10 +49,8 @@ pub struct AgentKey {
 /// Error in finding or using an agent's key.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
-    /// No agent listens at the socket.
     #[error("no ssh-agent at {socket}: {source}", socket = socket.display())]
     Unreachable {
-        /// Path of the socket.
         socket: PathBuf,
         /// Error from the operating system.
         source: io::Error,
@@ -70,22 +68,17 @@ pub enum AgentError {
         /// Number of its other keys.
         others: usize,
     },
-    /// The agent refused.
     #[error("the ssh-agent refused (it may be locked, or its user said no)")]
     Refused,
-    /// No complete answer before the deadline.
     #[error("the ssh-agent gave no answer in {seconds} seconds")]
     Silent {
         /// Length of the deadline.
         seconds: u64,
     },
-    /// The connection was closed or broken.
     #[error("the ssh-agent hung up: {0}")]
     Broken(io::Error),
-    /// The answer violates the protocol.
     #[error("the ssh-agent's answer is no answer: {0}")]
     Protocol(&'static str),
-    /// The message exceeds an agent's maximum length.
     #[error("{bytes} bytes to sign are more than an ssh-agent takes ({MOST_BYTES})")]
     TooLarge {
         /// Length of the message.
@@ -94,7 +87,6 @@ pub enum AgentError {
 }
 
 impl AgentKey {
-    /// Finds a key in the agent at a socket.
     pub fn find(socket: &Path, public: PublicKey) -> Result<Self, AgentError> {
         let answer = ask(socket, &[REQUEST_IDENTITIES], PATIENCE)?;
         let blobs = identities(&answer)?;

@@ -31,7 +31,6 @@ pub struct NewKey {
 /// Error in drafting a trust document.
 #[derive(Debug, thiserror::Error)]
 pub enum DraftError {
-    /// The key is already in the trust root.
     #[error("key {id} is in the trust root already (role {role}, {owner})")]
     KnownKey {
         /// Id of the key.
@@ -44,10 +43,8 @@ pub enum DraftError {
     /// An age limit for rehearsals that the trust root does not require.
     #[error("no run needs a rehearsal by this trust root, so none can be too old")]
     NoRehearsal,
-    /// No key has this id or owner.
     #[error("the trust root has no key {0:?}")]
     NoKey(String),
-    /// Several keys match this id or owner.
     #[error("{text:?} is not one key but several: {}", ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     ManyKeys {
         /// The given id or owner.
@@ -55,23 +52,18 @@ pub enum DraftError {
         /// Ids of the matching keys.
         ids: Vec<Digest>,
     },
-    /// A revoked key stays revoked.
     #[error("key {0} is revoked, which is more than retired")]
     Revoked(Digest),
-    /// Retiring never lengthens a window.
     #[error("key {id} counts until {until} only: retiring it until {asked} would lengthen that")]
     Longer {
         /// Id of the key.
         id: Digest,
         /// The current end of the window.
         until: Timestamp,
-        /// The requested end.
         asked: Timestamp,
     },
-    /// The authority is already in the trust root.
     #[error("time stamping authority {0} is in the trust root already")]
     KnownAuthority(Digest),
-    /// No authority has this id or owner.
     #[error("the trust root has no time stamping authority {text:?}; it has {known}")]
     NoAuthority {
         /// The given id or owner.
@@ -79,10 +71,8 @@ pub enum DraftError {
         /// The known authorities, for people.
         known: String,
     },
-    /// An unknown role.
     #[error("there is no role {0}")]
     NoRole(Name),
-    /// The release is not blocked.
     #[error("release {0} is not blocked")]
     NotBlocked(Digest),
     /// The clock is behind the previous version's date; one of the two is wrong.
@@ -95,13 +85,10 @@ pub enum DraftError {
         /// Date of the previous version.
         issued: Timestamp,
     },
-    /// The next version would equal the current one.
     #[error("nothing would change")]
     NoChange,
-    /// 4294967295 is the last version.
     #[error("there is no version after {0}")]
     LastVersion(u32),
-    /// The document violates a rule of trust documents.
     #[error("the next version would not hold: {0}")]
     Rule(#[from] TrustError),
 }
@@ -310,7 +297,6 @@ impl<'r> NextVersion<'r> {
         }
     }
 
-    /// Unblocks a release.
     pub fn unblock(&mut self, release: Digest) -> Result<(), DraftError> {
         let blocked = &mut self.document.policy.blocked_releases;
         let at = blocked.iter().position(|id| *id == release).ok_or(DraftError::NotBlocked(release))?;

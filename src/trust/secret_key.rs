@@ -24,7 +24,6 @@ pub struct SecretKey(SigningKey);
 /// Error in making, reading or writing a secret key.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretKeyError {
-    /// The file can't be read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {
         /// Path of the file.
@@ -32,7 +31,6 @@ pub enum SecretKeyError {
         /// Error from the operating system.
         source: std::io::Error,
     },
-    /// Other users can read the file.
     #[error("{path}: the secret key can be read by others (mode {mode:04o}, expected 0600)", path = path.display())]
     Readable {
         /// Path of the file.
@@ -40,7 +38,6 @@ pub enum SecretKeyError {
         /// Permission bits of the file.
         mode: u32,
     },
-    /// Not PKCS#8 PEM, or of another algorithm.
     #[error("{path}: not an Ed25519 secret key (PKCS#8 PEM): {reason}", path = path.display())]
     NotEd25519 {
         /// Path of the file.
@@ -48,13 +45,11 @@ pub enum SecretKeyError {
         /// Reason from the parser.
         reason: String,
     },
-    /// The passphrase is wrong, or the file is damaged.
     #[error("{path}: the passphrase does not open the key", path = path.display())]
     Passphrase {
         /// Path of the file.
         path: PathBuf,
     },
-    /// No passphrase is available.
     #[error("{path}: no passphrase: {reason}", path = path.display())]
     NoPassphrase {
         /// Path of the file.
@@ -62,7 +57,6 @@ pub enum SecretKeyError {
         /// Reason for its absence.
         reason: String,
     },
-    /// The operating system supplied no random bytes.
     #[error("no random bytes from the operating system: {0}")]
     Random(String),
 }

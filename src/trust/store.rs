@@ -21,7 +21,6 @@ use pgseal_verify::limits;
 /// Error in reading or writing a trust root.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// A file can't be read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {
         /// Path of the file.
@@ -29,15 +28,12 @@ pub enum StoreError {
         /// Error from the operating system.
         source: io::Error,
     },
-    /// The document violates a rule.
     #[error("{path}: {source}", path = path.display())]
     Trust {
         /// Path of the file.
         path: PathBuf,
-        /// The violated rule.
         source: TrustError,
     },
-    /// A signature file of the wrong length.
     #[error("{path}: it is cut off or no signature: it has {found} bytes, a signature has 64", path = path.display())]
     Signature {
         /// Path of the file.
@@ -45,7 +41,6 @@ pub enum StoreError {
         /// Length in bytes.
         found: usize,
     },
-    /// A directory without trust documents.
     #[error("{path}: the directory holds no trust document", path = .0.display())]
     NoDocuments(PathBuf),
     /// A draft's path is taken by a file, or by signatures of another draft.

@@ -49,17 +49,14 @@ pub enum TokenError {
         /// Error of the loader or the module.
         reason: String,
     },
-    /// No token, or more than one, matches.
     #[error("the module sees {}, of which {found} are the {token}", count(*all, "token"))]
     Token {
-        /// The requested token.
         token: String,
         /// Number of matching tokens.
         found: usize,
         /// Number of all tokens.
         all: usize,
     },
-    /// No key, or more than one, matches.
     #[error("{token}: {found} Ed25519 {half} keys are called so, one is needed")]
     Key {
         /// Description of the token.
@@ -69,7 +66,6 @@ pub enum TokenError {
         /// Number of matching keys.
         found: usize,
     },
-    /// No PIN is available.
     #[error("{token}: no PIN: {reason}")]
     NoPin {
         /// Description of the token.
@@ -85,7 +81,6 @@ pub enum TokenError {
         /// Whether the PIN is locked.
         locked: bool,
     },
-    /// The token's public key is not a valid one.
     #[error("{token}: the key's CKA_EC_POINT: {source}")]
     Point {
         /// Description of the token.
@@ -93,12 +88,10 @@ pub enum TokenError {
         /// Error of the key's parser.
         source: PublicKeyError,
     },
-    /// Any other error of the module.
     #[error("{token}: {reason}")]
     Said {
         /// Description of the token.
         token: String,
-        /// The module's error.
         reason: String,
     },
 }

@@ -13,38 +13,29 @@ use std::path::PathBuf;
 pub struct TokenUri {
     /// The vendor's module, a shared library. The path is absolute, because its code is loaded.
     pub module: PathBuf,
-    /// The token's label.
     pub token: Option<String>,
     /// The token's serial number.
     pub serial: Option<String>,
-    /// The key's label.
     pub object: Option<String>,
-    /// The key's id.
     pub id: Option<Vec<u8>>,
 }
 
 /// Error in a PKCS#11 URI. It never repeats a value, which may be a PIN.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenUriError {
-    /// Another scheme, or none.
     #[error("a key on a token is named by pkcs11:token=NAME;object=LABEL?module-path=/path/to/module.so")]
     Scheme,
-    /// An attribute without a value, or without a name.
     #[error("the PKCS#11 URI holds a part that is not NAME=VALUE")]
     Part,
-    /// An attribute that gives a PIN.
     #[error("the PKCS#11 URI holds {0}: a PIN is never given by an argument, which others can read")]
     Pin(&'static str),
-    /// An attribute that pgseal does not support.
     #[error("the PKCS#11 URI holds an attribute that is not token, serial, object, id, type=private or module-path")]
     Unknown,
-    /// A repeated attribute.
     #[error("the PKCS#11 URI has {0} twice")]
     Twice(&'static str),
     /// A value with characters that must be escaped, or that is not text.
     #[error("the PKCS#11 URI's {0} holds a character that must be written as %XX (a space is %20)")]
     Escape(&'static str),
-    /// A missing attribute.
     #[error("the PKCS#11 URI lacks {0}")]
     Lacks(&'static str),
     /// A module path that is relative to the current directory.

@@ -16,7 +16,6 @@ use pgseal_verify::format::receipt::{Outcome, TrustReference};
 
 /// All findings, indexed by subject.
 pub struct Archive<'a> {
-    /// Sorted by path.
     pub findings: &'a [Finding],
     /// The trust root of this audit.
     pub root: &'a TrustRoot,
@@ -45,7 +44,6 @@ pub struct ReceiptRecord<'a> {
     pub at: usize,
     /// The release that the receipt names.
     pub release: &'a ReleaseFacts,
-    /// The receipt's content.
     pub receipt: &'a ReceiptFacts,
     /// Severity of answers about this receipt: an unsigned one gives notes only.
     pub weight: Severity,

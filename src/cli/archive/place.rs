@@ -21,7 +21,6 @@ const FILES_EACH: usize = 32;
 pub struct Place<'a> {
     dir: &'a Path,
     below: DirHandle,
-    /// Path without links.
     pub archive: PathBuf,
 }
 

@@ -36,7 +36,6 @@ const ASIDE: &str = ".pgseal-add-";
 pub struct Taken {
     /// Current path: in the temporary directory, or in its place already.
     pub at: PathBuf,
-    /// Entry for the log.
     pub entry: LogEntry,
 }
 

@@ -16,15 +16,12 @@ pub struct Section {
     pub heading: &'static str,
     /// Label if the page folds the section.
     pub folded: Option<&'static str>,
-    /// Content, never empty.
     pub blocks: Vec<Block>,
 }
 
 /// A piece of a section.
 pub enum Block {
-    /// A paragraph.
     Text(String),
-    /// A remark.
     Note(&'static str),
     /// Tasks, each with its command.
     Tasks(Vec<(String, Option<String>)>),
@@ -32,7 +29,6 @@ pub enum Block {
     Steps(Vec<String>),
     /// The questions and their answers.
     Matrix,
-    /// The tiers.
     Timeline(Vec<Turn>),
     /// Values that the release is judged by, under three heads.
     Values([&'static str; 3], Vec<ValueRow>),

@@ -26,21 +26,15 @@ pub struct Entry {
     pub at: String,
     /// `run` or `rollback`.
     pub action: String,
-    /// The release's name.
     pub release: String,
-    /// Its version.
     pub version: String,
-    /// Its sequence.
     pub sequence: u32,
-    /// Its id.
     pub release_id: String,
     /// The run that wrote it.
     pub run_id: String,
     /// The transaction that wrote it.
     pub transaction_id: String,
-    /// Who ran it.
     pub role: String,
-    /// The variables' values.
     pub variables: BTreeMap<String, String>,
     /// Whether it came to its end. What is not finished is not in effect, and not undone.
     pub finished: bool,
@@ -106,17 +100,11 @@ pub fn of_release(session: &mut dyn Session, name: &Name) -> Result<Vec<Entry>, 
 
 /// What a row needs that the server doesn't know.
 pub struct NewEntry<'a> {
-    /// What was done.
     pub action: Action,
-    /// Which release.
     pub release: &'a Release,
-    /// Its id.
     pub release_id: ReleaseId,
-    /// The run.
     pub run_id: &'a str,
-    /// Its first transaction.
     pub transaction_id: &'a str,
-    /// The variables' values.
     pub variables: &'a BTreeMap<String, String>,
     /// Ids of the keys that signed, joined by commas.
     pub signers: &'a str,
@@ -124,7 +112,6 @@ pub struct NewEntry<'a> {
     pub approvals: &'a [CountedApproval],
     /// By which trust root.
     pub trust: &'a TrustReference,
-    /// Where.
     pub target: &'a ObservedTarget,
     /// Who, and on which host.
     pub operator: &'a Operator,

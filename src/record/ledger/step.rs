@@ -60,11 +60,8 @@ impl Happened {
 /// A row of `pgseal.steps`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// The server's clock.
     pub at: String,
-    /// What happened.
     pub happened: Happened,
-    /// The tier.
     pub tier: Option<String>,
     /// The statement's number in the tier, from 1.
     pub statement: Option<u32>,
@@ -85,9 +82,7 @@ pub struct NewStep<'a> {
     pub run_id: &'a str,
     /// The run that does it: the same, or one that resumes it.
     pub by_run: &'a str,
-    /// What happened.
     pub happened: Option<Happened>,
-    /// The tier.
     pub tier: Option<&'a str>,
     /// The statement's number in the tier, from 1.
     pub statement: Option<u32>,
@@ -103,7 +98,6 @@ pub struct NewStep<'a> {
     pub took: Option<Duration>,
     /// The transaction that this row is written in.
     pub transaction_id: Option<&'a str>,
-    /// JSON.
     pub evidence: Option<&'a str>,
 }
 

@@ -9,7 +9,6 @@ use pgseal_verify::format::receipt::ReceiptStatement;
 /// What is known of the journal beside a receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JournalCheck {
-    /// There is none.
     Missing,
     /// It has these many lines, and they are what the receipt says.
     Agrees(usize),

@@ -22,7 +22,6 @@ pub enum Before {
         /// The index, if there was one.
         index: Option<u32>,
     },
-    /// Of REINDEX.
     Reindex {
         /// The table, its partitions, and their TOAST tables; `None` is the whole database.
         tables: Option<Vec<u32>>,
@@ -58,9 +57,7 @@ pub enum Before {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Built {
-    /// The index.
     pub index: u32,
-    /// Its file.
     pub file: u32,
 }
 
@@ -71,7 +68,6 @@ pub enum Effect {
     Took(String),
     /// No effect, or repeating it is harmless: it may be sent again. Holds the evidence.
     NotThere(String),
-    /// Partly applied.
     Leftover {
         /// A description of the leftover.
         what: String,

@@ -16,7 +16,6 @@ pub(super) struct Relation {
 /// The index properties of a relation.
 #[derive(Debug)]
 pub(super) struct Index {
-    /// Its table.
     pub table: u32,
     /// Valid, ready and live: queries use it and writers keep it.
     pub valid: bool,

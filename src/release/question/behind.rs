@@ -26,7 +26,6 @@ pub(super) struct Tree {
 pub(super) struct Behind {
     functions: Vec<u32>,
     operators: Vec<u32>,
-    /// Of values.
     types: Vec<u32>,
     columns: Vec<u32>,
     /// The functions of [`given_others`].

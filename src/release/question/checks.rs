@@ -31,7 +31,6 @@ pub struct Check {
 
 /// A condition that is cheap to tell.
 pub(super) enum PreCheck {
-    /// By the numbers of the parameters.
     Numbers(fn(&Parameters) -> bool),
     /// By the catalog: an expression over the parameters, cheap to plan.
     Catalog(&'static str),

@@ -26,7 +26,6 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// That of a superuser.
     pub fn of_superuser(question: &Question<'_>) -> Self {
         let path = question.path.last().cloned().into_iter().collect();
         let why = "a superuser's run looks up no name without its schema: run as the role that owns the tables, or write the schema";

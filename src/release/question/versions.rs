@@ -28,7 +28,6 @@ pub(super) struct Versions(BTreeMap<(String, String), String>);
 enum Difference {
     /// Relations have other files, and nothing else changed: they were truncated or rewritten.
     Storage(String),
-    /// Something else changed.
     Definition(String),
 }
 

@@ -32,20 +32,14 @@ pub struct ClonedDatabase {
 /// Why there is no clone.
 #[derive(Debug, thiserror::Error)]
 pub enum CloneError {
-    /// The name would be that of something else.
     #[error("the clone would be called {name:?}, and that is {what}")]
     Name {
-        /// The name.
         name: String,
-        /// Whose it is.
         what: &'static str,
     },
-    /// The server did not make, find or drop it.
     #[error("{doing}: {error}")]
     Database {
-        /// What was asked.
         doing: String,
-        /// What it said.
         error: DatabaseError,
     },
     /// The database of this name is not the one that was made.
@@ -75,7 +69,6 @@ pub(super) enum Template<'a> {
 }
 
 impl ClonedDatabase {
-    /// Its name.
     pub fn name(&self) -> &str {
         &self.name
     }

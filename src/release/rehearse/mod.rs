@@ -47,7 +47,6 @@ pub struct Job<'b> {
     pub order: ContextToRun<'b>,
     /// The server of that database.
     pub server: &'b dyn Server,
-    /// What is cloned.
     pub from: ClonedFrom<'b>,
     /// The script that opens the gates on the clone.
     pub approval: Option<Approval<'b>>,
@@ -70,13 +69,11 @@ pub struct Job<'b> {
 pub enum ClonedFrom<'b> {
     /// A database of the server.
     Database {
-        /// Its name.
         name: &'b str,
         /// Whether it is dumped and restored also where nobody is connected: a copy by template keeps new connections
         /// waiting.
         by_dump: bool,
     },
-    /// A dump.
     Dump {
         /// The file or directory.
         path: &'b Path,
@@ -92,7 +89,6 @@ pub enum ClonedFrom<'b> {
 /// The script that opens the gates on the clone.
 #[derive(Clone, Copy)]
 pub struct Approval<'b> {
-    /// Its name.
     pub file: &'b str,
     /// Its bytes, read once.
     pub bytes: &'b [u8],
@@ -103,7 +99,6 @@ pub trait Steps: Observer {
     /// A step begins.
     fn begins(&mut self, name: &str);
 
-    /// A step ended.
     fn ended(&mut self, step: &RehearsalStep);
 }
 

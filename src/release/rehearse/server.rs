@@ -31,7 +31,6 @@ pub(super) struct Admin {
     // Dropped first: nobody cancels what says goodbye.
     _cancellable: Cancellable,
     pub session: Box<dyn Session>,
-    /// The database that it is in.
     pub database: String,
 }
 

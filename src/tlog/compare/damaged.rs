@@ -13,7 +13,6 @@ use pgseal_verify::format::version::Format1;
 
 /// An entry that differs from the logged one.
 pub struct Damaged {
-    /// Bytes on disk.
     pub bytes: Vec<u8>,
     /// Hash of the logged entry; `None` if no signed tree contains it.
     pub leaf: Option<Digest>,

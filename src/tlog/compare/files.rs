@@ -18,13 +18,11 @@ use pgseal_verify::plural::count;
 
 /// Evidence of the logged files.
 pub struct Logged<'a> {
-    /// The archive.
     pub below: &'a DirHandle,
     /// Undamaged entries up to the checkpoint.
     pub entries: &'a [LogEntry],
     /// Entries after the checkpoint.
     pub behind: &'a [LogEntry],
-    /// Damaged entries.
     pub damaged: Vec<Damaged>,
     /// True if every entry is present.
     pub is_whole: bool,

@@ -12,7 +12,6 @@ use pgseal_verify::plural::count;
 
 /// Entries after the checkpoint, and the fault that reports them.
 pub struct Pending {
-    /// The readable entries.
     pub entries: Vec<LogEntry>,
     fault: usize,
 }

@@ -33,7 +33,6 @@ impl Column {
 
 /// A table cell.
 pub struct Cell {
-    /// First line.
     pub text: String,
     /// Second line, in smaller type.
     pub below: Option<String>,
