@@ -75,7 +75,7 @@ fn the_page_says_what_the_numbers_say() {
     succeeds(&python("bench.py", ["check"]));
 }
 
-/// Whoever measures elsewhere measures the same.
+/// Workloads are the same bytes on every machine.
 #[test]
 fn workloads_are_the_same_everywhere() {
     let dir = tempfile::tempdir().unwrap();
