@@ -1,5 +1,6 @@
-//! The inner loops of the program, alone: what a command can't be faster than. `just bench kernels` puts them into
-//! docs/benchmarks.md beside `openssl speed`; `cargo bench` shows them with criterion's own comparison to the last time.
+//! Inner loops of the program, measured alone: the lower bounds of its commands. `just bench kernels` adds the results
+//! to docs/benchmarks.md next to `openssl speed`; `cargo bench` shows them with criterion's comparison to the previous
+//! run.
 #![allow(clippy::unwrap_used)]
 
 use std::hint::black_box;
@@ -33,7 +34,7 @@ fn hash(c: &mut Criterion) {
     }
 }
 
-/// What [`hash`] chooses between, on this processor.
+/// Compares the backends that [`hash`] chooses between, on this processor.
 fn backends(c: &mut Criterion) {
     let bytes = seed_data(1 << 20);
     let mut group = c.benchmark_group("backend");
@@ -94,7 +95,7 @@ fn lexer(c: &mut Criterion) {
     group.bench_function("inspect", |b| b.iter(|| inspect(black_box(sql))));
 }
 
-/// A script's only file.
+/// A script without includes.
 struct Memory(Vec<u8>);
 
 impl Files for Memory {
@@ -113,7 +114,7 @@ impl Files for OneRoof {
     }
 }
 
-/// Reads a script to its end, COPY data too, and counts its statements.
+/// Reads a script to its end, including COPY data, and counts its statements.
 fn statements(files: &dyn Files, path: &str) -> usize {
     let mut variables = Variables::default();
     variables.set("ratified_apr", "APR-BENCH-1").unwrap();
@@ -130,7 +131,7 @@ fn inserts(rows: u32) -> Vec<u8> {
     (0..rows).map(row).collect::<String>().into_bytes()
 }
 
-/// The tiers of the reference release; what they include is not counted in their bytes.
+/// Returns the tiers of the reference release; their includes don't count in their bytes.
 fn tiers() -> Vec<String> {
     let dir = std::fs::read_dir(one_roof().join("executor")).unwrap();
     let names = dir.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -148,7 +149,7 @@ fn one_roof_statement() -> Vec<u8> {
     UntrustedBundle::parse(Box::new(InMemory(bytes))).unwrap().claimed_statement().to_vec()
 }
 
-/// Rows of COPY data that compress about as well as people's, the same each time (xorshift64).
+/// Generates rows of COPY data that compress about as well as real ones, the same each time (xorshift64).
 fn seed_data(size: usize) -> Vec<u8> {
     const WORDS: [&str; 16] = [
         "council",

@@ -1,4 +1,4 @@
-//! Answers of an audit: text, lines, files, and the times that they are about.
+//! Output of an audit: text, lines, files, and the period that it covers.
 
 use std::fs::File;
 use std::time::{Duration, SystemTime};
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::vault::{ARCHIVE, Vault, approved, bundle, ran, set};
 use pgseal_testkit::tar::Tar;
 
-/// Twelve releases that ran, one of them changed since.
+/// Creates an archive of twelve releases that ran; one of them was changed later.
 fn vault() -> Vault {
     let vault = Vault::new();
     let trust = vault.trust(|_| {});
@@ -75,10 +75,10 @@ fn only_what_is_new() {
         age(&format!("{n}.receipt.json"), 3000);
     }
     let since = [ARCHIVE, "--since", "2020-01-01"];
-    // Nothing new, and that is no error.
+    // No new file is not an error.
     let nothing = vault.audit(&since);
     assert_eq!((nothing.code, nothing.text().as_str()), (0, "0 bundles, 0 authentic, 0 faulty, 0 faults\n"));
-    // What is new is judged, and nothing is missed that may be older.
+    // New files are judged; their older counterparts, which are not read, are not reported as missing.
     let thirteen = bundle("shop", "13.0", 13, &vault.keys.release);
     let trust = vault.trust(|_| {});
     vault.receipt("13", &ran(&thirteen, trust, "2026-11-21T22:00:00Z", "13"));
@@ -111,7 +111,7 @@ fn how_far_it_is_moves_on_a_terminal() {
     let files = moved.split(" files, ").next().and_then(|before| before.rsplit(' ').next()).unwrap_or_default();
     assert!(files.parse::<usize>().is_ok_and(|files| files >= 64 && files.is_multiple_of(64)), "{said:?}");
     assert!(moved.contains(" files, 0 faults, ") || moved.contains(" files, 1 fault, "), "{moved:?}");
-    // It is gone when the answer comes, and not there where nobody looks.
+    // The progress line is erased before the output, and not written at all without a terminal.
     assert!(said.trim_end().ends_with("523 authentic, 1 faulty, 1 fault"), "{said:?}");
     assert_eq!(vault.audit(&[ARCHIVE]).stderr, "");
 }

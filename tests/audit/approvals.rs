@@ -1,4 +1,4 @@
-//! Whose yes counts for a run: of each key the last word before it, from files that are well.
+//! Approvals that count for a run: the last decision of each key before the run, from files without faults.
 
 use crate::cross_checks::Well;
 use crate::vault::{ARCHIVE, ran, set, yes};
@@ -7,7 +7,7 @@ use pgseal_testkit::tar::Tar;
 
 const WITHOUT: (&str, &str) = ("two.receipt.json", "run-without-approvals");
 
-/// A later file takes the approval back, which stays where it is.
+/// The approval file stays in place, and a later file withdraws it.
 #[test]
 fn an_approval_that_was_withdrawn_before_the_run() {
     let well = Well::new();
@@ -21,19 +21,19 @@ fn an_approval_that_was_withdrawn_before_the_run() {
     assert_eq!(word("withdraw", "2026-11-21T08:59:59Z"), set([WITHOUT]));
     assert!(well.vault.notes(&[ARCHIVE]).is_empty());
     assert_eq!(word("withdraw", people::AT), set([WITHOUT]), "of the same second the withdrawal counts");
-    // Said while it ran, or before the yes.
+    // Withdrawals during or after the run, or before the approval.
     for at in ["2026-11-21T09:00:01Z", "2026-11-21T20:00:00Z", "2026-10-01T00:00:00Z"] {
         assert_eq!(word("withdraw", at), set([]), "{at}");
         assert!(well.vault.notes(&[ARCHIVE]).is_empty(), "{at}");
     }
     assert_eq!(word("approve", "2026-11-21T08:59:59Z"), set([]));
-    // Somebody else's yes is not taken back.
+    // A withdrawal affects only the approvals of the same key.
     assert_eq!(word("withdraw", "2026-11-21T08:59:59Z"), set([WITHOUT]));
     well.vault.put("bob.approval", yes(&well.two, &well.vault.keys.bob));
     assert_eq!(well.vault.faults(&[ARCHIVE]), set([]));
 }
 
-/// Of a file about two releases nothing counts for either.
+/// A file with approvals of two releases counts for neither.
 #[test]
 fn approvals_in_a_file_with_a_fault() {
     let well = Well::new();
@@ -43,7 +43,7 @@ fn approvals_in_a_file_with_a_fault() {
     let (ann, bob) = (&well.vault.keys.ann, &well.vault.keys.bob);
     well.vault.put("bob.approval", yes(&well.two, bob));
     assert_eq!(well.vault.faults(&[ARCHIVE]), set([]));
-    // Ann's about the one, and Bob's about the other, in both orders.
+    // Ann approved one release and Bob the other; both orders.
     let mixed = |first: &[u8], second: &[u8]| {
         let (mut first, second) = (Tar::of(first), Tar::of(second));
         second.members.into_iter().skip(1).for_each(|member| first.add(member));
@@ -63,7 +63,8 @@ fn approvals_in_a_file_with_a_fault() {
     }
 }
 
-/// Clocks differ: a yes on which the run says that it rests may be a little later. A yes that it doesn't name mends nothing.
+/// Clocks differ: an approval that the run names may be slightly later than the run. An approval that it does not name
+/// has no effect.
 #[test]
 fn a_yes_after_the_run() {
     let well = Well::new();
@@ -77,10 +78,10 @@ fn a_yes_after_the_run() {
     well.vault.put("last.approval", people::beside(ann, &word("withdraw", "2026-11-21T08:59:59Z")));
     well.vault.put("bob.approval", people::beside(bob, &word("approve", "2026-11-21T09:00:56Z")));
     assert_eq!(well.vault.faults(&[ARCHIVE]), set([WITHOUT]));
-    // Said in the second of the run it counts, named or not.
+    // An approval in the same second as the run counts, named or not.
     well.vault.put("bob.approval", people::beside(bob, &word("approve", "2026-11-21T09:00:00Z")));
     assert_eq!(well.vault.faults(&[ARCHIVE]), set([]));
-    // Ann is named; what comes later still may have taken the place of what she said before.
+    // The run names Ann; a later decision of hers may have replaced the approval that the run saw.
     well.remove("bob.approval");
     well.remove("last.approval");
     for (at, notes) in [("2026-11-21T09:05:00Z", set([])), ("2026-11-21T09:05:01Z", set([WITHOUT]))] {
@@ -90,7 +91,7 @@ fn a_yes_after_the_run() {
     }
 }
 
-/// Whoever was shown another target said yes to something else: no run would have taken it.
+/// An approver who was shown another target approved another release: a run would have refused the approval.
 #[test]
 fn an_approval_that_shows_something_else() {
     let well = Well::new();
@@ -98,7 +99,7 @@ fn an_approval_that_shows_something_else() {
     said["predicate"]["target"]["database"] = "elsewhere".into();
     well.vault.put("two.approval", people::beside(&well.vault.keys.ann, &said));
     assert_eq!(well.vault.faults(&[ARCHIVE]), set([("two.approval", "approval-differs"), WITHOUT]));
-    // It doesn't take the place of one that shows the release as it is, either.
+    // Such an approval does not replace one that shows the release correctly, either.
     well.vault.put("one-more.approval", yes(&well.two, &well.vault.keys.bob));
     assert_eq!(well.vault.faults(&[ARCHIVE]), set([("two.approval", "approval-differs")]));
     well.remove("one-more.approval");

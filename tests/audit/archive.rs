@@ -1,4 +1,5 @@
-//! Archives and their logs, through the real program: what is taken, what is proven, and that nothing is lost unnoticed.
+//! Archives and their logs through the real program: which files are accepted, which proofs hold, and that every loss
+//! is detected.
 
 mod audited;
 mod links;
@@ -27,7 +28,8 @@ const PEOPLE: [(&str, &str); 5] =
     [("release", "release"), ("log", "log"), ("other-log", "log"), ("host", "receipt"), ("ann", "l2")];
 const ORIGIN: &str = "example.com/releases";
 
-/// Keys, a trust root, a signed bundle, an approval of it, a receipt with its signature; and an archive without entries.
+/// Creates keys, a trust root, a signed bundle, an approval of it, a receipt with its signature, and an archive without
+/// entries.
 fn desk() -> Site {
     let site = Site::empty();
     for (name, _) in PEOPLE.into_iter().chain([("root", ""), ("stranger", "")]) {
@@ -58,7 +60,7 @@ fn bundle() -> Vec<u8> {
     pack(&small(), &[key("release")])
 }
 
-/// Another release.
+/// Packs a release that differs from the others by its number.
 fn numbered(number: usize) -> Vec<u8> {
     pack(&small_with("runbooks/number.md", format!("# {number}\n").as_bytes()), &[key("release")])
 }
@@ -79,7 +81,7 @@ fn add(site: &Site, files: &[&str]) -> Outcome {
     site.run(["archive", "add", "archive", "--key", "log.key", "--json"].iter().chain(files))
 }
 
-/// The kinds and paths of all faults.
+/// Runs `archive verify` and returns the kinds and paths of all faults.
 fn faults(site: &Site, args: &[&str]) -> BTreeSet<(String, String)> {
     let outcome = site.run(["archive", "verify", "archive", "--json"].iter().chain(args));
     let document = outcome.json();
@@ -114,12 +116,13 @@ fn what_is_added_is_there_logged_and_proven() {
         assert_eq!(site.read(here), site.read(&format!("archive/{there}")));
     }
     assert!(faults(&site, &[]).is_empty());
-    // Again: said, skipped, and nothing is written.
+    // A repeated add reports the files as present and writes nothing.
     let before = site.snapshot();
     let again = add(&site, &all).done().json();
     assert_eq!((again["size"].as_u64(), again["present"].as_array().map(Vec::len)), (Some(6), Some(6)));
     assert_eq!(site.snapshot(), before);
-    // A kept checkpoint, and the log grows; also by what lies in the archive already, in a directory of its own.
+    // The checkpoint is kept, then the log grows; the added files include one that is in a subdirectory of the archive
+    // already.
     let kept = site.run(["archive", "checkpoint", "archive"]).done();
     site.write("kept", &kept.stdout);
     assert_eq!(kept.stdout, site.read("archive/checkpoint"));
@@ -130,7 +133,7 @@ fn what_is_added_is_there_logged_and_proven() {
     assert!(faults(&site, &["--since", "kept"]).is_empty());
     let text = site.run(["archive", "consistency", "archive", "--since", "kept"]).done().text();
     assert_eq!(text, format!("consistent: {ORIGIN} grew from 6 entries by 1 entry\n"));
-    // The proof travels with the bundle; verify finds it by itself.
+    // The proof is stored as a sibling of the bundle, where verify finds it without an option.
     site.run(["archive", "prove", "archive", "small.pgseal", "-o", "small.pgseal.tlog-proof"]).done();
     let said = site.run(["verify", "small.pgseal"]).done().text();
     assert!(said.contains(&format!("in the log {ORIGIN}: entry 0 of 7, signed by log key (")), "{said}");
@@ -171,12 +174,12 @@ fn what_is_not_authentic_is_refused_and_leaves_nothing() {
     refused(2, "is nothing by itself", "run.receipt.sig");
     refused(11, "foreign.json", "foreign.json");
     refused(1, "No such file", "missing.pgseal");
-    // Of many files all that are wrong are told, and the good ones are not taken either.
+    // An add of several files reports every bad one, and adds none of the good ones either.
     let before = site.snapshot();
     let many = add(&site, &["small.pgseal", "stranger.pgseal", "notes.txt"]);
     assert_eq!((many.code, many.stderr.matches("pgseal: error: ").count()), (11, 2), "{}", many.stderr);
     assert_eq!(site.snapshot(), before);
-    // A path has one content for ever, and a key one role.
+    // A path keeps its content for ever, and a key has one role.
     add(&site, &["small.pgseal"]).done();
     site.write("small.pgseal", numbered(2));
     refused(2, "another file was logged by this name", "small.pgseal");
@@ -233,11 +236,11 @@ fn every_loss_is_told_and_all_of_them_at_once() {
             .into();
     assert_eq!(faults(&site, &[]), expected);
     std::fs::remove_file(at("2026.pgseal")).expect("there");
-    // What is lost and lies elsewhere comes back by the same command, if it is the same.
+    // A lost file is restored by adding an identical copy from elsewhere.
     std::fs::remove_file(at("2.pgseal")).expect("there");
     add(&site, &names[..3]).done();
     assert!(faults(&site, &["--since", "kept"]).is_empty());
-    // The log's own files.
+    // Files of the log itself.
     for path in ["tile/entries/000.p/4", "tile/0/000.p/4"] {
         let good = site.read(&format!("archive/{path}"));
         let mut bad = good.clone();
@@ -253,17 +256,17 @@ fn every_loss_is_told_and_all_of_them_at_once() {
     assert!(faults(&site, &[]).contains(&("broken".to_owned(), "checkpoint".to_owned())));
     std::fs::remove_file(at("checkpoint")).expect("there");
     assert!(faults(&site, &[]).contains(&("broken".to_owned(), "checkpoint".to_owned())));
-    // An older checkpoint put back: what it left behind it tells, and so does a newer one that was kept.
+    // An older checkpoint was restored: the entries after it show this, and so does a newer kept checkpoint.
     add_to(&site, &checkpoint, &names[4..]);
     site.write("newer", site.read("archive/checkpoint"));
     std::fs::write(at("checkpoint"), &checkpoint).expect("our own file");
     let kinds: BTreeSet<String> = faults(&site, &["--since", "newer"]).into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(kinds, BTreeSet::from(["unfinished", "shrunk"].map(str::to_owned)));
     site.run(["archive", "consistency", "archive", "--since", "newer"]).is_error(50, "entries were taken away");
-    // The next add finishes what stands behind, and signs the very same checkpoint again.
+    // The next add completes the entries after the checkpoint, and signs the identical checkpoint again.
     add(&site, &names[..1]).done();
     assert_eq!(site.read("archive/checkpoint"), site.read("newer"));
-    // A checkpoint by a key that was revoked since.
+    // A checkpoint by a key that was revoked later.
     trust(&site, |draft| draft.entry(&key("log"))["status"] = "revoked".into());
     assert_eq!(faults(&site, &[]), fault("unsigned", "checkpoint"));
     trust(&site, |draft| draft.entry(&key("log"))["status"] = "retired".into());
@@ -321,16 +324,16 @@ fn a_proof_that_does_not_hold_is_not_authentic() {
     let swapped = good.replacen(hash, &Base64::encode_string(Digest::of(b"x").as_bytes()), 1);
     verify("hash.tlog-proof", &swapped).is_error(11, "the log doesn't have the entry");
     site.write("small.pgseal.tlog-proof", &good);
-    // The release with another signature is the same release in another file.
+    // The same release with another signature is another file.
     site.write("small.pgseal", pack(&small(), &[key("release"), key("log")]));
     let changed = site.run(["verify", "small.pgseal", "--json"]).done().json();
     assert_eq!(changed["log"]["same_file"], json!(false));
-    // By somebody who is no log.
+    // A signer whose key has another role than log.
     trust(&site, |draft| draft.entry(&key("log"))["role"] = "l2".into());
     site.run(["verify", "small.pgseal", "--log-proof", "small.pgseal.tlog-proof"]).is_error(11, "of role");
 }
 
-/// Whoever can write beside a bundle can't make it look forged; and can't make it look logged.
+/// An attacker with write access next to a bundle can make it look neither forged nor logged.
 #[test]
 fn a_proof_that_nobody_named_is_a_warning_where_it_does_not_hold() {
     let site = desk();
@@ -363,7 +366,7 @@ fn a_proof_that_nobody_named_is_a_warning_where_it_does_not_hold() {
     std::fs::remove_dir(&beside).expect("ours");
     std::os::unix::fs::symlink("nowhere", &beside).expect("our own link");
     warned("can't be read");
-    // A link to a proof that holds is one that holds, beside a bundle that may be a link too.
+    // A link to a valid proof is valid, and so is one next to a bundle that is a link itself.
     std::fs::remove_file(&beside).expect("ours");
     site.write("kept.tlog-proof", good);
     std::os::unix::fs::symlink("kept.tlog-proof", &beside).expect("our own link");
@@ -390,7 +393,7 @@ fn versions_of_the_trust_root_are_taken_with_their_signatures() {
         site.run(["trust", "show", &format!("archive/{version}.trust.json")]).done();
     }
     assert!(faults(&site, &[]).is_empty());
-    // One that the trust root does not go back to, by the same keys.
+    // A trust root that is not an earlier version of the installed one, although the same keys signed it.
     site.run(["trust", "init", "fork.json", "--root-key", "root.key", "--role", "release:1=more.pub"]).done();
     site.refused(11, "goes back to", ["archive", "add", "archive", "fork.json", "--key", "log.key"]);
 }
@@ -414,7 +417,7 @@ fn adds_at_once_make_one_log() {
     assert_eq!((&document["entries"], &document["checkpoint"]["size"]), (&json!(7), &json!(7)));
 }
 
-/// Kills the program as soon as something is there, or later; whatever it had done, the next add completes it.
+/// Kills the program once a given file exists, or later; the next add completes the work, wherever it stopped.
 #[test]
 fn a_killed_add_is_completed_by_the_next() {
     let site = desk();
@@ -445,10 +448,10 @@ fn a_killed_add_is_completed_by_the_next() {
             while !is_there() && child.try_wait().expect("ours").is_none() {
                 std::thread::sleep(Duration::from_micros(200));
             }
-            // SIGKILL; where it has ended already, that is a point in time like any other.
+            // SIGKILL; a process that has ended already counts as one more point in time.
             let _ = child.kill();
             child.wait().expect("it ends");
-            // Nothing that was logged is gone or changed, whatever else there is.
+            // Logged files are neither gone nor changed; other faults are possible.
             let told = faults(&site, &[]);
             assert!(told.iter().all(|(kind, _)| kind == "unlogged" || kind == "unfinished"), "{sign}: {told:?}");
             site.write(&format!("kept-{number}"), site.read("archive/checkpoint"));
@@ -485,13 +488,13 @@ fn the_page_works_as_it_is_typed() {
     {
         assert!(said.contains(line), "{line}: {said}");
     }
-    // Every kind of fault has its row.
+    // The page has a row for every kind of fault.
     for kind in ["deleted", "rewritten", "unlogged", "broken", "unsigned", "unfinished", "shrunk", "fork"] {
         assert!(page.contains(&format!("| `{kind}` |")), "{kind}");
     }
 }
 
-/// What a shell says to these lines, which all have to succeed.
+/// Runs the lines in a shell and returns their output; every line must succeed.
 fn typed(site: &Site, script: &str) -> String {
     let program = Path::new(env!("CARGO_BIN_EXE_pgseal")).parent().expect("a directory").to_owned();
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -503,7 +506,7 @@ fn typed(site: &Site, script: &str) -> String {
     said
 }
 
-/// The README's walk, as far as it needs no database: its keys, its trust root, its bundle; then its approver and archive.
+/// The README's walk as far as it needs no database: keys, trust root, bundle; then approver and archive.
 #[test]
 fn the_last_step_of_the_readme_works_as_it_is_typed() {
     let site = Site::empty();
@@ -521,7 +524,7 @@ fn the_last_step_of_the_readme_works_as_it_is_typed() {
     }
 }
 
-/// Reads log and proof as a stranger would: with nothing of pgseal's but its files, the specifications' words, and openssl.
+/// Reads log and proof without code of pgseal: only its files, the specifications and openssl.
 #[test]
 fn others_read_the_same_log() {
     let site = desk();
@@ -541,7 +544,7 @@ fn others_read_the_same_log() {
     openssl.current_dir(site.dir()).args(["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "log.pub"]);
     let checked = openssl.args(["-in", "text", "-sigfile", "text.sig"]).output().expect("openssl is there");
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
-    // RFC 6962 section 2.1, word by word.
+    // RFC 6962 section 2.1, transcribed literally.
     fn tree_hash(entries: &[&[u8]]) -> Digest {
         match entries {
             [] => Digest::of(b""),
@@ -565,7 +568,8 @@ fn others_read_the_same_log() {
     assert_eq!(lines, [ORIGIN, "7", &root]);
     let hashes: Vec<u8> = entries.iter().flat_map(|entry| *tree_hash(&[entry]).as_bytes()).collect();
     assert_eq!(site.read("archive/tile/0/000.p/7"), hashes);
-    // The proof of entry 5 of 7: its sibling, the pair before it, the hash of the last; RFC 6962 section 2.1.1.
+    // Inclusion proof of entry 5 of 7: its sibling, the pair before it, the hash of the last entry; RFC 6962 section
+    // 2.1.1.
     let proof = site.run(["archive", "prove", "archive", "5.pgseal"]).done().text();
     let base64 = |digest: Digest| Base64::encode_string(digest.as_bytes());
     let expected = format!(

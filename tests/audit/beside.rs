@@ -1,4 +1,4 @@
-//! A bundle and what is about it: approvals beside it count, and one that is damaged is not one that is missing.
+//! Documents next to a bundle: their approvals count, and a damaged bundle is not reported as a missing one.
 
 use crate::cross_checks::Well;
 use crate::vault::{ARCHIVE, bundle, files, id, rolled_back, set, yes};
@@ -6,7 +6,7 @@ use pgseal_testkit::bundles::pack;
 use pgseal_testkit::people::{self, approval};
 use pgseal_testkit::tar::{Member, Tar};
 
-/// Where it can be known that a bundle is here, nobody is sent to look for it.
+/// An audit does not report a bundle as missing when a damaged file may be that bundle.
 #[test]
 fn a_bundle_that_is_here_and_damaged() {
     let well = Well::new();
@@ -32,17 +32,17 @@ fn a_bundle_that_is_here_and_damaged() {
     said(here, "invalid-signature");
     well.vault.put("z.pgseal", &well.two[..well.two.len() - 1500]);
     said(here, "malformed");
-    // Another bundle of that name is not the one.
+    // Another bundle of the same name and version is not a candidate.
     well.vault.put("y.pgseal", pack(&files("shop", "2.0.0", 3), std::slice::from_ref(&well.vault.keys.release)));
     said(here, "malformed");
     well.remove("y.pgseal");
-    // Nothing of it can be read, so its name is all that is known.
+    // The link is unreadable, so only its name identifies it.
     well.remove("z.pgseal");
     std::os::unix::fs::symlink("nowhere", well.vault.archive().join("two.pgseal")).expect("our own directory");
     said("is not here, or is archive/two.pgseal, which can't be read", "");
 }
 
-/// Its id is another one where its statement is damaged; then its name is what is known. What a log misses is not there.
+/// A damaged statement changes the bundle's id, so that only the name identifies the bundle.
 #[test]
 fn a_bundle_whose_statement_is_damaged() {
     let well = Well::new();
@@ -59,13 +59,13 @@ fn a_bundle_whose_statement_is_damaged() {
     for file in ["two.approval", "two.receipt.json"] {
         says(file, "is not here, or is archive/two.pgseal, which is damaged or not authentic");
     }
-    // A receipt that has a name of its own knows the bundle by its release's.
+    // The receipt has another file name, so that only the release's name and version lead to the bundle.
     well.remove("two.pgseal");
     well.vault.put("shop-2.0.0.pgseal", bent.bytes());
     says("two.receipt.json", "is not here, or is archive/shop-2.0.0.pgseal, which is damaged or not authentic");
 }
 
-/// Approvals beside a bundle count as `verify --approval` counts them.
+/// Approvals next to a bundle count as in `verify --approval`.
 #[test]
 fn approvals_beside_a_bundle() {
     let well = Well::new();
@@ -90,7 +90,7 @@ fn approvals_beside_a_bundle() {
         well.vault.site.run(["verify", &bundle, "--approval", &approval])
     };
     assert!(verify("two").done().text().contains("l2 1 of 1"));
-    // Of one key the last word, wherever it stands.
+    // The last decision of each key counts, inside the bundle or next to it.
     let word = |bundle: &[u8], decision: &str, at: &str| {
         let mut said = approval(bundle, "l2");
         said["predicate"]["decision"] = decision.into();
@@ -104,10 +104,10 @@ fn approvals_beside_a_bundle() {
     assert!(page.contains("<span class=\"below\">approvals: l2 0 of 1</span>"), "{page}");
     well.vault.put("one.approval", word(&well.one, "withdraw", "2026-11-01T08:00:00Z"));
     has("one.pgseal", "    approvals: l2 1 of 1");
-    // Two people are two.
+    // Approvals by two keys count as two.
     well.vault.put("one.approval", yes(&well.one, &well.vault.keys.bob));
     has("one.pgseal", "    approvals: l2 2 of 1");
-    // What shows another target is refused, and counts for nothing.
+    // An approval that shows another target is refused and does not count.
     let mut said = approval(&well.two, "l2");
     said["predicate"]["target"]["database"] = "elsewhere".into();
     well.vault.put("two.approval", people::beside(&well.vault.keys.ann, &said));
@@ -116,7 +116,8 @@ fn approvals_beside_a_bundle() {
     assert!(well.vault.faults(&[ARCHIVE]).contains(&("two.approval".to_owned(), "approval-differs".to_owned())));
 }
 
-/// A signature or time stamp says that there was a receipt. One that is missing is one fault, whatever is left of it.
+/// A leftover signature or timestamp proves that there was a receipt. A missing receipt is one fault, whatever files
+/// are left of it.
 #[test]
 fn what_is_left_over_of_a_receipt() {
     let well = Well::new();
@@ -143,7 +144,7 @@ fn what_is_left_over_of_a_receipt() {
     assert_eq!(vault.faults(&["archive/a.tar"]), set([missing("a.tar/x.receipt.json")]));
 }
 
-/// The journal is the one that the receipt names, as `receipt verify` says too.
+/// The journal must be the one that the receipt names; `receipt verify` has the same rule.
 #[test]
 fn journals_that_do_not_agree() {
     let well = Well::new();
@@ -160,7 +161,7 @@ fn journals_that_do_not_agree() {
     assert_eq!(vault.faults(&[ARCHIVE]), set([("one.receipt.json", "unreadable")]));
 }
 
-/// Where nobody looks, it is said.
+/// Places that an audit does not enter get a note.
 #[test]
 fn what_is_passed_over() {
     let well = Well::new();
@@ -175,11 +176,12 @@ fn what_is_passed_over() {
     let notes = set([("linked", "passed-over"), ("old.tar", "passed-over")]);
     assert_eq!(vault.notes(&[ARCHIVE]), notes);
     assert_eq!(vault.audit(&[ARCHIVE]).done().text().lines().filter(|line| line.starts_with("note ")).count(), 2);
-    // Nothing else is there: that is no audit.
+    // A path with nothing to audit is a usage error.
     assert_eq!(vault.audit(&["archive/old.tar"]).code, 2);
 }
 
-/// Releases by their sequences, however versions are spelled; of one second the run before its rollback.
+/// Releases are ordered by sequence, not by the spelling of their versions; within one second a run comes before its
+/// rollback.
 #[test]
 fn what_stands_above_what() {
     let well = Well::new();

@@ -1,4 +1,5 @@
-//! Each question across an archive: a small archive that is well, one thing wrong in it, and exactly that is told.
+//! Cross-checks of an archive: each case puts one fault into a small sound archive, and the audit reports exactly that
+//! fault.
 
 use pgseal_verify::digest::Digest;
 use serde_json::{Value, json};
@@ -8,7 +9,7 @@ use pgseal_testkit::bundles::{bend, pack};
 use pgseal_testkit::people::{self, approval, say};
 use pgseal_testkit::tsa::{P256, Tsa};
 
-/// Two releases that ran, one after the other, with everything that belongs to them.
+/// Two releases that ran one after the other, with all their documents.
 pub struct Well {
     pub vault: Vault,
     trust: Digest,
@@ -30,14 +31,14 @@ impl Well {
         Self { vault, trust, one, two }
     }
 
-    /// A receipt of the first release, bent.
+    /// Writes a modified receipt of the first release.
     fn receipt(&self, stem: &str, at: &str, bend: impl FnOnce(&mut Value)) {
         let mut said = ran(&self.one, self.trust, at, stem);
         bend(&mut said["predicate"]);
         self.vault.receipt(stem, &said);
     }
 
-    /// A receipt with its signature.
+    /// Removes a file; of a receipt, also its signature.
     pub fn remove(&self, name: &str) {
         let path = self.vault.archive().join(name);
         if name.ends_with(".receipt.json") {
@@ -65,7 +66,7 @@ fn what_is_well_has_no_fault_and_no_note() {
     well.notes([]);
     let said = well.vault.audit(&[ARCHIVE]).text();
     assert!(said.ends_with("2 bundles, 1 approval, 2 receipts, 5 authentic, 0 faulty, 0 faults\n"), "{said}");
-    // Copies are no fault, wherever they are.
+    // Copies are not a fault, in any directory.
     for name in ["one.pgseal", "two.approval", "one.receipt.json", "one.receipt.sig"] {
         let bytes = well.vault.site.read(&format!("archive/{name}"));
         well.vault.put(&format!("copy/{name}"), bytes);
@@ -80,7 +81,7 @@ fn two_releases_of_one_name_and_version() {
     other.insert("gate/open.sql".to_owned(), b"select true as ready, 'other' as reason;\n".to_vec());
     well.vault.put("other.pgseal", pack(&other, std::slice::from_ref(&well.vault.keys.release)));
     well.has([("other.pgseal", "equivocation")]);
-    // Nobody knows which one is right: the other one says so too.
+    // The audit cannot know which release is the right one, so the other one gets a note.
     well.notes([("one.pgseal", "equivocation")]);
     let said = well.vault.audit(&[ARCHIVE]).text();
     for line in [
@@ -101,7 +102,7 @@ fn sequences() {
     well.vault.put("four.pgseal", bundle("shop", "4.0.0", 4, release));
     well.has([]);
     well.notes([("four.pgseal", "gap")]);
-    // Numbers that are dates have no gaps.
+    // Sequences that are dates have no gaps.
     well.vault.put("later.pgseal", bundle("shop", "2026", 20_261_121, release));
     well.notes([]);
 }
@@ -116,13 +117,13 @@ fn what_has_no_bundle() {
     well.vault.receipt("three", &receipt);
     let faults = [("three.approval", "approval-without-bundle"), ("three.receipt.json", "receipt-without-bundle")];
     well.has(faults);
-    // Without its signature a receipt proves nothing wrong either.
+    // A receipt without its signature proves no fault either.
     let mut unsigned = receipt.clone();
     unsigned["predicate"]["run_id"] = "0".repeat(32).into();
     well.vault.put("nobody.receipt.json", pgseal_verify::format::json::to_canonical(&unsigned).expect("only integers"));
     well.has(faults);
     well.notes([("nobody.receipt.json", "receipt-without-bundle"), ("nobody.receipt.json", "unsigned-receipt")]);
-    // Receipts alone miss no bundles.
+    // An audit of receipts alone reports no missing bundles.
     let receipts = ["archive/three.receipt.json", "archive/one.receipt.json"];
     assert!(well.vault.faults(&receipts).is_empty());
     assert_eq!(well.vault.notes(&receipts).len(), 2);
@@ -149,7 +150,7 @@ fn runs_without_approvals() {
     let well = Well::new();
     well.remove("two.approval");
     well.has([("two.receipt.json", "run-without-approvals")]);
-    // Somebody who said yes after the run did not say it before.
+    // An approver whose only approval is later than the run.
     let late = |at: &str, expires: Option<&str>| {
         let mut said = approval(&well.two, "l2");
         said["predicate"]["at"] = at.into();
@@ -164,12 +165,12 @@ fn runs_without_approvals() {
     well.has([("two.receipt.json", "run-without-approvals")]);
     well.vault.put("two.approval", late("2026-11-20T00:00:00Z", Some("2026-11-21T10:00:00Z")));
     well.has([]);
-    // A yes to another proposal than the one that the run was ordered with.
+    // An approval of another change request than the one in the run's variables.
     let mut receipt = ran(&well.two, well.trust, "2026-11-21T09:00:00Z", "two");
     receipt["predicate"]["variables"]["ratified_apr"] = "APR-2".into();
     well.vault.receipt("two", &receipt);
     well.has([("two.receipt.json", "run-without-approvals")]);
-    // A version of the trust root that nobody knows may have wanted none.
+    // An unknown version of the trust root may have required no approval.
     receipt["predicate"]["trust"]["sha256"] = "1".repeat(64).into();
     well.vault.receipt("two", &receipt);
     well.has([]);
@@ -243,7 +244,7 @@ fn runs_of_blocked_releases() {
         draft.document["policy"]["blocked_releases"] = json!([id(&well.two)]);
     };
     let trust = well.vault.trust(block);
-    // Blocked later, for all that is known.
+    // As far as the receipt shows, the release was blocked after its run.
     well.has([]);
     well.notes([("two.receipt.json", "run-of-blocked")]);
     well.vault.receipt("two", &ran(&well.two, trust, "2026-11-21T09:00:00Z", "two"));
@@ -255,7 +256,7 @@ fn runs_and_rollbacks_of_a_database() {
     let well = Well::new();
     well.receipt("again", "2026-11-21T08:30:00Z", |_| {});
     well.has([("again.receipt.json", "run-twice")]);
-    // On another database, or on another server, or after a restore.
+    // Another database, another server, or a restored one.
     well.receipt("again", "2026-11-21T08:30:00Z", |said| said["target"]["database"] = "other".into());
     well.has([]);
     well.receipt("again", "2026-11-21T08:30:00Z", |said| said["target"]["system_identifier"] = "7".into());
@@ -263,13 +264,13 @@ fn runs_and_rollbacks_of_a_database() {
     well.receipt("again", "2026-11-21T08:30:00Z", |said| said["target"]["timeline"] = 2.into());
     well.has([]);
     well.notes([("again.receipt.json", "run-twice")]);
-    // Rolled back between.
+    // Rolled back between the two runs.
     well.receipt("again", "2026-11-21T08:30:00Z", |_| {});
     well.receipt("back", "2026-11-21T08:20:00Z", |said| said["action"] = "rollback".into());
     well.has([]);
     well.remove("again.receipt.json");
     well.remove("back.receipt.json");
-    // An earlier one while the later one is in effect.
+    // An earlier release runs while a later one is in effect.
     let earlier = bundle("shop", "0.9.0", 0, &well.vault.keys.release);
     well.vault.put("earlier.pgseal", approved(&earlier, &well.vault.keys.ann));
     well.vault.receipt("earlier", &ran(&earlier, well.trust, "2026-11-21T09:30:00Z", "earlier"));
@@ -277,11 +278,11 @@ fn runs_and_rollbacks_of_a_database() {
     well.vault.receipt("back1", &rolled_back(&well.two, well.trust, "2026-11-21T09:10:00Z", "back1"));
     well.vault.receipt("back2", &rolled_back(&well.one, well.trust, "2026-11-21T09:20:00Z", "back2"));
     well.has([]);
-    // What was rolled back must have run.
+    // A rollback requires a run before it.
     well.remove("one.receipt.json");
     let lost = ("back2.receipt.json", "rollback-without-run");
     well.has([lost]);
-    // What may be the receipt that is missed is named.
+    // The report names the file that may be the missing receipt.
     let says = |words: &str| {
         let said = well.vault.audit(&[ARCHIVE]).text();
         assert!(said.contains(&format!("back2.receipt.json: it rolled shop 1.0.0 back, and {words}")), "{said}");
@@ -315,7 +316,7 @@ fn runs_that_did_not_end_well_are_notes() {
         well.has([]);
         well.notes([("bad.receipt.json", word)]);
     }
-    // Gone on with.
+    // The failed run was resumed.
     let mut receipt = ran(&well.one, well.trust, "2026-11-21T08:00:00Z", "one");
     receipt["predicate"]["resumes"] = Digest::of(b"bad").to_string()[..32].into();
     well.vault.receipt("one", &receipt);
@@ -331,12 +332,12 @@ fn what_revoked_keys_signed() {
     well.vault.put("old.pgseal", &stolen);
     well.has([("old.pgseal", "revoked-key")]);
     assert!(well.vault.audit(&[ARCHIVE]).text().contains("compromised since 2026-06-01T00:00:00Z"));
-    // Another key that counts is beside it: worth a note.
+    // A second signature, by a valid key, makes it a note.
     let both = pack(&files("old", "1.0.0", 1), &[key_again("stolen"), key_again("release")]);
     well.vault.put("old.pgseal", both);
     well.has([]);
     well.notes([("old.pgseal", "revoked-key-work")]);
-    // Proven older than the compromise.
+    // A timestamp proves that the signature predates the compromise.
     let tsa = Tsa::new(P256);
     let stamped = people::stamp(&stolen, &keys.stolen, &people::token(&tsa, &people::signature(&stolen, &keys.stolen)));
     well.vault.put("old.pgseal", stamped);
@@ -371,33 +372,33 @@ fn a_statement_that_contradicts_itself() {
     );
 }
 
-/// Times are told by the second: whatever order in it fits is sound.
+/// Times have a resolution of a second: events of the same second are sound if any order of them is.
 #[test]
 fn what_was_done_within_one_second() {
     let well = Well::new();
     let back = |of: &[u8], stem: &str, at: &str| well.vault.receipt(stem, &rolled_back(of, well.trust, at, stem));
     let run = |of: &[u8], stem: &str, at: &str| well.vault.receipt(stem, &ran(of, well.trust, at, stem));
-    // Back and on again, while it was in effect.
+    // Rolled back and run again within the second, while the release was in effect.
     let second = "2026-11-21T08:30:00Z";
     back(&well.one, "back", second);
     run(&well.one, "again", second);
     well.has([]);
-    // And once more.
+    // The same once more.
     back(&well.one, "back2", second);
     run(&well.one, "again2", second);
     well.has([]);
-    // One run too many has no order that fits.
+    // With one run too many, no order is sound.
     run(&well.one, "again3", second);
     assert_eq!(well.vault.faults(&[ARCHIVE]).len(), 1);
     ["again", "again2", "again3", "back", "back2"].iter().for_each(|stem| well.remove(&format!("{stem}.receipt.json")));
-    // Both back, from the top, and both on again.
+    // Both are rolled back, the later one first, and both run again.
     let second = "2026-11-21T09:30:00Z";
     for (of, number) in [(&well.two, 2), (&well.one, 1)] {
         back(of, &format!("back{number}"), second);
         run(of, &format!("again{number}"), second);
     }
     well.has([]);
-    // The lower one while the higher one stays.
+    // The earlier release runs again while the later one stays.
     well.remove("back2.receipt.json");
     well.remove("again2.receipt.json");
     well.has([("again1.receipt.json", "sequence-back")]);

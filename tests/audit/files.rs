@@ -1,4 +1,4 @@
-//! What stands in the way of reading: nothing of it stops the rest.
+//! Unreadable and malformed files: none of them stops the audit of the rest.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -36,7 +36,7 @@ fn what_can_not_be_read_stops_nothing_else() {
         ("huge.pgseal", "malformed"),
         ("empty.tar", "malformed"),
         ("text.tar", "malformed"),
-        // Nobody looks through a terabyte of zeros for what follows the end.
+        // The audit does not read a terabyte of zeros to see what follows the end.
         ("huge.tar", "malformed"),
         ("\\xff\\xfe.pgseal", "malformed"),
     ]);
@@ -45,7 +45,7 @@ fn what_can_not_be_read_stops_nothing_else() {
     assert_eq!(said.code, 50);
     said.is_harmless();
     assert!(said.text().contains("ok archive/good.pgseal: shop 1.0.0"), "{}", said.text());
-    // Named by itself, a pipe is not waited for either, and a link to nothing is told.
+    // Named as an argument, a pipe does not block the audit either, and a dangling link is reported.
     assert_eq!(vault.faults(&["archive/pipe.pgseal", "archive/link.pgseal", "archive/good.pgseal"]).len(), 2);
 }
 
@@ -68,7 +68,7 @@ fn directories_that_may_not_be_listed() {
     let may = std::fs::read_dir(&shut).is_ok();
     let faults = vault.faults(&[ARCHIVE]);
     std::fs::set_permissions(&shut, PermissionsExt::from_mode(0o700)).expect("our own directory");
-    // Whoever may do everything lists it all the same.
+    // Root can list the directory all the same.
     assert_eq!(faults, if may { set([]) } else { set([("shut", "unreadable")]) });
 }
 
@@ -94,7 +94,7 @@ fn all_faults_of_one_file() {
     assert_eq!(words, ["mixed-approvals", "unknown-key"]);
 }
 
-/// A name that two files have in the answer hides neither.
+/// Two files whose names look alike in the output hide neither.
 #[test]
 fn names_that_look_alike_hide_nothing() {
     let vault = Vault::new();
@@ -106,7 +106,7 @@ fn names_that_look_alike_hide_nothing() {
     assert_eq!(found(&vault), 2);
 }
 
-/// The answer takes the place of nothing that an audit reads, and nothing is read before that is known.
+/// Output never replaces a file that an audit reads; this is checked before anything is read.
 #[test]
 fn answers_take_the_place_of_no_evidence() {
     let vault = Vault::new();
@@ -141,7 +141,7 @@ fn answers_take_the_place_of_no_evidence() {
     }
 }
 
-/// Wherever a relative path or a link leads.
+/// The same rule through relative paths and links.
 #[test]
 fn answers_take_the_place_of_no_evidence_by_another_path() {
     let vault = Vault::new();

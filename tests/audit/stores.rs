@@ -1,4 +1,4 @@
-//! What an audit reads from and writes for others: a real S3 server (moto), DuckDB, a browser. Through the real program.
+//! Sources and exports of an audit through the real program: a real S3 server (moto), DuckDB, a browser.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,7 +10,7 @@ mod parquet;
 mod site;
 use pgseal_testkit::site::Site;
 
-/// An address that is no store, or is one that this program can't read, is said before anything is audited.
+/// Addresses that name no store, or one without support in this build, are refused before the audit begins.
 #[test]
 fn addresses_that_are_none() {
     let site = Site::new();

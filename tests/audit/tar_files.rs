@@ -1,4 +1,4 @@
-//! Tar files: plain ustar is read in place, every other construction is refused for the whole file.
+//! Tar files: plain ustar is read in place; any other construction makes the audit refuse the whole file.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -11,7 +11,7 @@ use pgseal_verify::archive::source::InMemory;
 use crate::vault::{ARCHIVE, Vault, approved, bundle, ran, set, yes};
 use pgseal_testkit::tar::{Member, Tar};
 
-/// Each change of a tar file with two good bundles, by what is doubtful about it.
+/// A change to a tar file with two good bundles, with a name for its defect.
 type Change<'a> = (&'a str, &'a dyn Fn(&mut Tar));
 
 fn typed(name: &str, kind: u8, content: &[u8]) -> Member {
@@ -26,7 +26,7 @@ fn bent(at: usize, bytes: &[u8]) -> Member {
     member
 }
 
-/// A vault, and a tar file with two good bundles.
+/// Creates a vault, and a tar file with two good bundles.
 fn two() -> (Vault, Tar) {
     let vault = Vault::new();
     let good = bundle("shop", "1.0.0", 1, &vault.keys.release);
@@ -56,7 +56,7 @@ fn accepted(vault: &Vault, what: &str, tar: &Tar) {
     assert_eq!(names(vault), both.into(), "{what}");
 }
 
-/// A small archive in one tar file, as GNU tar and Python write it.
+/// Small archives in one tar file, as GNU tar and Python write them.
 #[test]
 fn tar_files_of_other_programs() {
     let vault = Vault::new();
@@ -100,7 +100,7 @@ fn tar_files_of_other_programs() {
         let sum = "2 bundles, 1 approval, 1 receipt, 1 trust root, 5 authentic, 0 faulty, 0 faults\n";
         assert!(said.ends_with(sum), "{said}");
     }
-    // A tar file in a tar file; and one that is cut off, of which nothing is read.
+    // A nested tar file, and a truncated one, of which nothing is read.
     std::fs::create_dir(vault.site.path("outer")).expect("our own directory");
     std::fs::rename(vault.site.path("a.tar"), vault.site.path("outer/a.tar")).expect("our own directory");
     make(&["tar", "-cf"], "outer", "outer.tar");
@@ -109,7 +109,7 @@ fn tar_files_of_other_programs() {
     let whole = vault.site.read("outer.tar");
     vault.site.write("cut.tar", &whole[..whole.len() / 2]);
     assert_eq!(vault.faults(&["cut.tar"]), set([("cut.tar", "malformed")]));
-    // Long names: ustar has a prefix, GNU tar and PAX write other headers, links are no files.
+    // Long names: ustar has a prefix field, GNU tar and PAX write other headers; links are not files.
     let long = format!("{}/{}", "directory".repeat(6), "name".repeat(20));
     vault.put(&format!("{long}/three.pgseal"), &two);
     make(&["tar", "--format=ustar", "-cf"], "archive", "long.tar");
@@ -124,7 +124,7 @@ fn tar_files_of_other_programs() {
     assert_eq!(vault.faults(&["hard.tar"]), set([("hard.tar", "malformed")]));
 }
 
-/// Also of members that an audit does not look at: programs may find others inside of them.
+/// Includes members that an audit does not read: other programs may find more members inside them.
 #[test]
 fn every_other_type_is_refused() {
     let (vault, tar) = two();
@@ -176,7 +176,7 @@ fn doubtful_names_sizes_and_fields_are_refused() {
         tar.members.extend(members);
         refused(&vault, why, &tar.bytes(), why);
     }
-    // GNU tar has times where others have a prefix.
+    // GNU tar stores times in the bytes of the ustar prefix.
     let mut gnu = Member::new("evil.pgseal", b"");
     gnu.set(257, b"ustar  \0");
     let mut prefixed = tar.clone();
@@ -224,7 +224,7 @@ fn doubtful_ends_are_refused() {
     refused(&vault, "inside of a member", &whole[..start - 512], "the file is cut off");
 }
 
-/// No bytes of a header make it panic or wait.
+/// Headers with any single byte changed cause neither a panic nor a hang.
 #[test]
 fn every_byte_of_a_header_may_be_wrong() {
     let good = Tar { members: vec![Member::new("a.pgseal", b"x"), Member::new("b.pgseal", b"y")], end: vec![0; 1024] };
@@ -246,7 +246,7 @@ fn every_byte_of_a_header_may_be_wrong() {
         for byte in [0, 0x80, 0xff, b'0', b'7', b'x', b'L'] {
             let mut bent = bytes.clone();
             bent[at] = byte;
-            // The checksum holds for no other byte, but in its own field for other spellings.
+            // The checksum fails for every other byte, except that its own field has more than one valid spelling.
             assert!(bent == bytes || list(&bent) == (0, 1) || (148..156).contains(&at), "byte {at}: {byte}");
             let mut member = good.clone();
             member.members[0].set(at.min(500), &[byte]);

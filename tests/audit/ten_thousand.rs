@@ -1,4 +1,5 @@
-//! An archive of 10,000 bundles with their approvals and receipts, and 20 faults of 20 kinds in it: exactly those are found.
+//! An archive of 10,000 bundles with approvals and receipts, and 20 planted faults of 20 kinds: the audit reports
+//! exactly those.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::symlink;
@@ -13,10 +14,10 @@ use pgseal_testkit::tar::{Member, Tar};
 
 const BUNDLES: u32 = 10_000;
 
-/// Releases of one name, which run one after the other on a database of their own.
+/// Number of releases that share a name; they run one after the other on a database of their own.
 const OF_A_NAME: u32 = 100;
 
-/// Which bundle, and what is planted at it.
+/// The planted faults: number of the bundle, and kind of the fault.
 const PLANTED: [(u32, &str); 20] = [
     (111, "unreadable"),
     (222, "malformed"),
@@ -73,7 +74,7 @@ fn exactly_the_planted_faults_are_found() {
     assert!(text.ends_with(" 20 faulty, 20 faults\n"), "{}", text.lines().last().unwrap_or_default());
 }
 
-/// What lines say is wrong: path below the archive, and word.
+/// Reports the faults of the given lines: path below the archive, and kind.
 fn faults_of(lines: &[String]) -> BTreeSet<(String, String)> {
     let mut all = BTreeSet::new();
     for line in lines {
@@ -87,13 +88,14 @@ fn faults_of(lines: &[String]) -> BTreeSet<(String, String)> {
     all
 }
 
-/// Writes a release with its approval and its receipt; of a planted one, what is wrong with it. Gives the path of that.
+/// Writes a release with its approval and its receipt, with the planted fault if there is one; returns the path of that
+/// fault.
 fn write(vault: &Vault, trust: Digest, n: u32, word: Option<&str>) -> Option<String> {
     let keys = &vault.keys;
     let (name, number) = (format!("app-{:03}", n / OF_A_NAME), n % OF_A_NAME + 1);
     let title = format!("{name}-1.{number}");
     let plain = bundle(&name, &format!("1.{number}"), number, &keys.release);
-    // The yes stands in every second bundle, and beside the others.
+    // The approval is inside every second bundle, and a separate file for the others.
     let with_yes = if n.is_multiple_of(2) { approved(&plain, &keys.ann) } else { plain.clone() };
     let file = format!("{name}/{title}.pgseal");
     let started = |second: u32| format!("2026-11-21T{:02}:{:02}:{second:02}Z", 9 + number / 60, number % 60);
@@ -147,7 +149,7 @@ fn write(vault: &Vault, trust: Digest, n: u32, word: Option<&str>) -> Option<Str
             other.insert("gate/open.sql".to_owned(), b"select true as ready, 'never mind' as reason;\n".to_vec());
             let again = format!("{name}/{title}-again.pgseal");
             vault.put(&again, pgseal_testkit::bundles::pack(&other, std::slice::from_ref(&keys.release)));
-            // `-` comes before `.`: the other one is the first by its path.
+            // `-` sorts before `.`, so the other bundle is the first by its path.
             return Some(file);
         }
         "sequence-twice" => {
@@ -160,7 +162,7 @@ fn write(vault: &Vault, trust: Digest, n: u32, word: Option<&str>) -> Option<Str
         "sequence-back" => {
             vault.put(&file, with_yes);
             put_yes();
-            // After the next one of its name.
+            // Starts after the next release of the same name.
             let started = format!("2026-11-21T{:02}:{:02}:30Z", 9 + (number + 1) / 60, (number + 1) % 60);
             receipt["predicate"]["started"] = started.into();
             vault.receipt(&stem, &receipt);

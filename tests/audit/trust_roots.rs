@@ -1,4 +1,4 @@
-//! Trust roots of any age in an archive: they lead to the one that judges, or they don't.
+//! Trust roots of any age in an archive: each must be in the chain of the installed one.
 
 use pgseal_verify::digest::Digest;
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::vault::{ARCHIVE, Vault, approved, bundle, ran, set};
 use pgseal_testkit::keys::{Draft, key};
 use pgseal_testkit::people::id;
 
-/// Version 1, 2 and 3 in `archive/`, and 3 as the one that judges.
+/// Creates versions 1, 2 and 3 in `archive/`, and installs version 3.
 fn chain(vault: &Vault) -> Vec<Digest> {
     let mut digests: Vec<Digest> = Vec::new();
     for version in 1..=3_u32 {
@@ -48,7 +48,7 @@ fn a_chain_is_well() {
     let said = vault.audit(&[ARCHIVE]).done().text();
     assert!(said.contains("ok archive/trust.2.json: version 2 of a trust root, signed by root key"), "{said}");
     assert!(said.ends_with("0 bundles, 3 trust roots, 3 authentic, 0 faulty, 0 faults\n"), "{said}");
-    // The version that admitted a run says which approvals it needed.
+    // The version that admitted a run defines the approvals that it needed.
     let plain = bundle("shop", "1.0.0", 1, &vault.keys.release);
     vault.put("one.pgseal", &plain);
     let mut receipt = ran(&plain, digests[0], "2026-11-21T08:00:00Z", "one");
@@ -107,7 +107,7 @@ fn forks_and_strangers() {
     assert_eq!(vault.notes(&[ARCHIVE]), notes);
 }
 
-/// The version that is named by what follows it is the real one, whether it is here or not.
+/// The real version is the one that its successor names, whether it is in the archive or not.
 #[test]
 fn a_fork_in_place_of_the_real_version() {
     let vault = Vault::new();
@@ -123,14 +123,14 @@ fn a_fork_in_place_of_the_real_version() {
     let said = vault.audit(&[ARCHIVE]).text();
     let why = "version 2 of the trust root is another document than the one that archive/trust.3.json follows, which is not here";
     assert!(said.contains(why), "{said}");
-    // The one that judges says it alone.
+    // Now only the installed version names its predecessor.
     std::fs::remove_file(vault.archive().join("trust.3.json")).expect("there");
     assert_eq!(vault.faults(&[ARCHIVE]), set([("trust.2.json", "trust-fork")]));
-    // A later one has to follow the one that judges.
+    // A later version must follow the installed one.
     std::fs::remove_file(vault.archive().join("trust.2.json")).expect("there");
     fork(4, &digests[1], "trust.4.json");
     assert_eq!(vault.faults(&[ARCHIVE]), set([("trust.4.json", "trust-fork")]));
-    // Where the chain from the one that judges is cut, what is here still has to agree.
+    // With a gap in the chain from the installed version, the versions in the archive must still agree with each other.
     let mut judge = vault.draft();
     bent(&mut judge, 9, Some(&digests[0]));
     judge.write(vault.site.dir());
@@ -142,7 +142,7 @@ fn a_fork_in_place_of_the_real_version() {
     assert_eq!(vault.faults(&[ARCHIVE]), set([("trust.2.json", "trust-fork")]));
 }
 
-/// An archive that ends before the version that judges is sound.
+/// An archive without the newest versions is sound.
 #[test]
 fn what_the_archive_has_not_yet_got() {
     let vault = Vault::new();

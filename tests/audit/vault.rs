@@ -1,4 +1,4 @@
-//! An archive in the making: releases of any name and number, with approvals and receipts by real keys.
+//! An archive under construction: releases of any name and number, with approvals and receipts by real keys.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,14 +15,14 @@ use pgseal_testkit::keys::{Draft, key};
 use pgseal_testkit::people::{self, approval, beside, say};
 use pgseal_testkit::site::{Outcome, Site};
 
-/// Whose yes receipts rest on.
+/// Id of the approver that receipts name.
 static ANN: LazyLock<String> = LazyLock::new(|| people::id(&key("ann")));
 
-/// Who signs.
+/// Secret keys of the signers.
 pub struct Keys {
     pub root: SecretKey,
     pub release: SecretKey,
-    /// A release key that is revoked, compromised since 2026-06-01.
+    /// A release key that is revoked; compromised since 2026-06-01.
     pub stolen: SecretKey,
     pub ann: SecretKey,
     pub bob: SecretKey,
@@ -30,7 +30,7 @@ pub struct Keys {
     pub stranger: SecretKey,
 }
 
-/// A site with an archive below `archive/`, and a trust root that wants one approval of `l2`.
+/// A site with an archive below `archive/`, and a trust root that requires one approval of `l2`.
 pub struct Vault {
     pub site: Site,
     pub keys: Keys,
@@ -44,7 +44,7 @@ impl Vault {
         vault
     }
 
-    /// Writes the trust root anew, bent.
+    /// Modifies and rewrites the trust root.
     pub fn trust(&self, bend: impl FnOnce(&mut Draft<'_>)) -> Digest {
         let mut draft = self.draft();
         bend(&mut draft);
@@ -70,12 +70,12 @@ impl Vault {
         path
     }
 
-    /// Writes a receipt by the host's key.
+    /// Writes a receipt, signed by the host's key.
     pub fn receipt(&self, stem: &str, said: &Value) {
         self.signed_receipt(stem, said, "receipt");
     }
 
-    /// Writes a receipt or a rehearsal receipt by the host's key.
+    /// Writes a receipt or a rehearsal receipt, signed by the host's key.
     pub fn signed_receipt(&self, stem: &str, said: &Value, kind: &str) {
         let mut said = said.clone();
         said["predicate"]["signer"] = self.keys.host.public_key().id().to_string().into();
@@ -88,12 +88,12 @@ impl Vault {
         self.site.run(["audit"].iter().chain(args))
     }
 
-    /// What is wrong: path below the archive, and word.
+    /// Audits and returns the faults: path below the archive, and kind.
     pub fn faults(&self, args: &[&str]) -> BTreeSet<(String, String)> {
         told(&self.audit(&[args, &["--json"]].concat()).json(), "faults")
     }
 
-    /// What is worth a note.
+    /// Audits and returns the notes: path below the archive, and kind.
     pub fn notes(&self, args: &[&str]) -> BTreeSet<(String, String)> {
         told(&self.audit(&[args, &["--json"]].concat()).json(), "notes")
     }
@@ -117,7 +117,7 @@ impl Keys {
     }
 }
 
-/// Every fault or note of a document. Two of one word about one path are two.
+/// Returns every fault or note of a document; a repeated kind for the same path gets a `+`, so that none is lost.
 fn told(document: &Value, what: &str) -> BTreeSet<(String, String)> {
     let mut all = BTreeSet::new();
     for finding in document["files"].as_array().expect("a list") {
@@ -134,12 +134,12 @@ fn told(document: &Value, what: &str) -> BTreeSet<(String, String)> {
     all
 }
 
-/// The same set, written down.
+/// Builds the set of expected faults or notes.
 pub fn set<const N: usize>(told: [(&str, &str); N]) -> BTreeSet<(String, String)> {
     told.into_iter().map(|(path, word)| (path.to_owned(), word.to_owned())).collect()
 }
 
-/// A release of this name, version and sequence.
+/// Returns the files of a release with this name, version and sequence.
 pub fn files(name: &str, version: &str, sequence: u32) -> Files {
     let mut files = small();
     let toml = String::from_utf8(files["release.toml"].clone()).expect("text");
@@ -151,27 +151,27 @@ pub fn files(name: &str, version: &str, sequence: u32) -> Files {
     files
 }
 
-/// Packed and signed.
+/// Packs and signs a release.
 pub fn bundle(name: &str, version: &str, sequence: u32, key: &SecretKey) -> Vec<u8> {
     pack(&files(name, version, sequence), std::slice::from_ref(key))
 }
 
-/// With a person's yes inside.
+/// Returns the bundle with an approval inside.
 pub fn approved(bundle: &[u8], key: &SecretKey) -> Vec<u8> {
     say(bundle, key, &approval(bundle, "l2"))
 }
 
-/// A person's yes beside the bundle.
+/// Returns an approval as a file of its own.
 pub fn yes(bundle: &[u8], key: &SecretKey) -> Vec<u8> {
     beside(key, &approval(bundle, "l2"))
 }
 
-/// The id of a packed release.
+/// Returns the id of a packed release.
 pub fn id(bundle: &[u8]) -> String {
     Digest::of(&statement(bundle)).to_string()
 }
 
-/// A receipt of a run that ended well, to bend. The run's id is made of what is `unique`.
+/// Returns a receipt of a successful run, to be modified. The run's id is derived from `unique`.
 pub fn ran(bundle: &[u8], trust: Digest, started: &str, unique: &str) -> Value {
     let statement: Value = serde_json::from_slice(&statement(bundle)).expect("a statement is JSON");
     let release = &statement["predicate"]["release"];
@@ -195,17 +195,16 @@ pub fn ran(bundle: &[u8], trust: Digest, started: &str, unique: &str) -> Value {
     })
 }
 
-/// The same of a rollback.
+/// Returns a receipt of a successful rollback.
 pub fn rolled_back(bundle: &[u8], trust: Digest, started: &str, unique: &str) -> Value {
     let mut said = ran(bundle, trust, started, unique);
     said["predicate"]["action"] = "rollback".into();
     said
 }
 
-/// `archive/` as an argument.
+/// The archive's path as an argument.
 pub const ARCHIVE: &str = "archive";
 
-/// Lines of a file.
 pub fn lines(path: &Path) -> Vec<String> {
     std::fs::read_to_string(path).expect("text").lines().map(str::to_owned).collect()
 }

@@ -1,4 +1,4 @@
-//! The words for faults, where they are written down; and the documents, as their schemas have them.
+//! Consistency of fault kinds with the documents that list them, and of output documents with their schemas.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

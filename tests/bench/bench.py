@@ -66,7 +66,7 @@ def arguments():
 
 
 def main():
-    # Told to stop, it stops the server too.
+    # SIGTERM must stop the server too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     args = arguments()
     if args.sets == ["check"]:
@@ -89,7 +89,7 @@ def measure_sets(args):
         machine.install()
     work = Workspace(args.workspace, pgseal)
     results = page.read(args.docs)
-    # Before the first set; later ones would tell of our own work.
+    # Before the first set, because a later load average would include this harness.
     floor, load = measure.floor(), round(os.getloadavg()[0], 2)
     with contextlib.ExitStack() as stack:
         servers = database.Database(work, stack)

@@ -46,7 +46,7 @@ def verify_commands(work, size):
     ]
 
 
-# What each way needs.
+# Programs that each peer needs.
 TOOLS = {
     "gzip": ["minisign", "openssl", "tar", "gzip"], "pigz": ["minisign", "tar", "pigz"],
     "zstd": ["minisign", "tar", "zstd"], "rauc": ["rauc", "mksquashfs", "openssl"],

@@ -19,7 +19,7 @@ def kernels(work, plan):
     yield {"set": "kernels", "label": "kernels", "what": "the inner loops alone", "kernels": rows + openssl()}
 
 
-# The parts of criterion's path, and what it is.
+# A part of criterion's path, and the label in the table.
 NAMES = [
     ("hash/4096", "SHA-256 of 4 KiB"), ("hash/1048576", "SHA-256 of 1 MiB"), ("hash/16777216", "SHA-256 of 16 MiB"),
     ("backend/sha2", "SHA-256 of 1 MiB by sha2"), ("backend/ring", "SHA-256 of 1 MiB by ring"),

@@ -1,7 +1,7 @@
 """What the numbers were taken on: processor, cores, and the versions of everything that was compared."""
 import os, re, shutil, subprocess, sys
 
-# Debian's packages by the command that they bring.
+# Debian packages by the commands that they provide.
 PACKAGES = {
     "minisign": "minisign", "pigz": "pigz", "zstd": "zstd", "rauc": "rauc", "mksquashfs": "squashfs-tools",
     "openssl": "openssl", "jq": "jq", "psql": "postgresql-client", "pg_dump": "postgresql-client",

@@ -87,7 +87,7 @@ def rounds(what, commands, directory, plan, most=15):
             peaks[command.key] = max(peaks[command.key], peak)
         lasted = time.perf_counter() - began
         number += 1
-        # The first round warms up and is not counted, unless it alone has taken a large part of the time.
+        # The first round warms up and is not counted, unless it alone took a large part of the budget.
         if warm is None and plan.least > 1 and lasted * (plan.least + 1) <= plan.budget:
             warm = True
             continue

@@ -1,5 +1,5 @@
-# One bundle of an archive without pgseal: one-bundle.sh FILE, from the directory with the keys. The short form of
-# tests/stock-tools.sh: the signature of one known key over the DSSE encoding, and the digest of every file.
+# Verifies one bundle of an archive without pgseal: one-bundle.sh FILE, in the directory with the keys. A short version
+# of tests/stock-tools.sh: the signature of one known key over the DSSE encoding, and the digest of every file.
 set -e
 x=loop/$$
 mkdir "$x"

@@ -1,4 +1,4 @@
-# One signed tar of an archive, as a shell loop checks it: one-tar.sh FILE, from the directory with the keys.
+# Verifies one signed tar of an archive, as a shell loop does: one-tar.sh FILE, in the directory with the keys.
 set -e
 x=loop/$$
 minisign -V -q -p minisign.pub -m "$1"

@@ -24,7 +24,7 @@ def read(docs):
 def keep(docs, results):
     os.makedirs(os.path.join(docs, "benchmarks"), exist_ok=True)
     text = json.dumps(results, indent=1, ensure_ascii=False)
-    # A list of numbers is one line.
+    # Keeps each list of numbers on one line.
     text = re.sub(r"\[[-\d.,\s]+\]", lambda found: re.sub(r"\s+", " ", found.group()).replace("[ ", "[").replace(" ]", "]"), text)
     replace(results_file(docs), text + "\n")
 
@@ -117,7 +117,7 @@ def table(part):
 
 
 def code(name):
-    # A bar ends a cell, whatever it stands in.
+    # A bar would end the cell, even inside code.
     name = name.replace("|", "\\|")
     return f"**{name}**" if name.startswith("pgseal") else name
 

@@ -49,7 +49,7 @@ def server(bin, settings=()):
         os.chown(socket, account["user"], account["group"])
 
     def run(program, *arguments):
-        # The log stays with the server: a pipe would never end.
+        # The server inherits the log; a pipe would never reach its end.
         with open(os.path.join(home, "programs.log"), "a") as log:
             command = [os.path.join(bin, program), "-D", data, *arguments]
             done = subprocess.run(command, cwd="/", stdout=log, stderr=log, stdin=subprocess.DEVNULL, **account)

@@ -3,7 +3,7 @@ import statistics
 
 STOCK = ("minisign", "openssl")
 SIZES = (("200 KB", 3), ("64 MB", 5), ("1 GB", 10))
-# Set, the beginning of the label, peers, at least so many times as fast, in words.
+# Set, prefix of the label, peers, minimum factor, and the text of the row.
 FASTER = (
     [("verify", label, STOCK, bound, f"`verify` of {label} at least {bound} times as fast as the stock pipeline")
      for label, bound in SIZES]
@@ -18,7 +18,7 @@ FASTER = (
        ("load", "2,000 inserts", ("psql",), 1, "the same of 2,000 inserts, 1 ms away")]
 )
 
-# `verify` unpacks nothing, the pipeline does: beside the targets, what is left of the lead where pgseal unpacks too.
+# `verify` unpacks nothing, but the pipeline does: these rows show the remaining factor where pgseal unpacks too.
 CONTENTS = [(label, bound, f"the same by `verify --contents`, which unpacks {label} as the pipeline does") for label, bound in SIZES]
 
 

@@ -25,7 +25,7 @@ def vocabulary(rng):
 
 
 def words(rng, vocabulary, count):
-    # The square makes the first words frequent, as in a language.
+    # Squaring makes the first words frequent, as in a language.
     return " ".join(vocabulary[int(rng.random() ** 2 * len(vocabulary))] for _ in range(count))
 
 
@@ -105,7 +105,7 @@ def release(directory, size, version="1.0.0"):
 
 
 def manifest(version, tiers):
-    # Versions ascend, and so do their sequences: an audit finds two of one.
+    # Versions and their sequences ascend: an audit reports duplicates.
     text = MANIFEST.format(version=version, sequence=int(version.split(".")[-1]) or 1)
     return text + "".join(f'\n[[tier]]\nname = "t{n}"\nfile = "{path}"\ntransaction = "release"\n' for n, path in enumerate(tiers, 1))
 

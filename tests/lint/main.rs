@@ -1,4 +1,4 @@
-//! `pgseal lint` as people meet it: every example of docs/lint.md, hostile scripts, acknowledgements, SARIF.
+//! `pgseal lint` as users meet it: every example of docs/lint.md, hostile scripts, acknowledgements, SARIF.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -51,11 +51,11 @@ transaction = "release"
 file = "rollback/01.sql"
 "#;
 
-/// A release directory.
+/// A release in a temporary directory.
 struct Release(TempDir);
 
 impl Release {
-    /// The small release with other files, or lines at the end of its release.toml.
+    /// Writes the small release with other files, or lines appended to its release.toml.
     fn with<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let release = Self(tempfile::tempdir().expect("a temporary directory"));
         release.write("release.toml", RELEASE_TOML);
@@ -73,7 +73,7 @@ impl Release {
         release
     }
 
-    /// The small release with this tier.
+    /// Writes the small release with this tier.
     fn tier(sql: &str) -> Self {
         Self::with([("tiers/01.sql", sql)])
     }
@@ -92,14 +92,14 @@ impl Release {
         pgseal(&self.path(), &[&["lint", "."], arguments].concat())
     }
 
-    /// The findings, and the exit code.
+    /// Runs lint and returns the findings and the exit code.
     fn problems(&self) -> (Vec<Value>, Option<i32>) {
         let output = self.lint(&["--json"]);
         let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
         (document["problems"].as_array().expect("a list").clone(), output.status.code())
     }
 
-    /// `rule file:line` of what nobody has acknowledged.
+    /// Returns `rule file:line` of each unacknowledged finding.
     fn open(&self) -> Vec<String> {
         let open = self.problems().0.into_iter().filter(|problem| problem["acknowledged"].is_null());
         let place = |p: &Value| {
@@ -121,7 +121,7 @@ fn text(value: &Value) -> &str {
 
 // --- the pages ----------------------------------------------------------------------------------------------------
 
-/// The files of a page's example, and of what to do instead.
+/// Returns the files of a page's bad example, and of its good one.
 fn examples(page: &str) -> [Vec<(String, String)>; 2] {
     let mut found = [Vec::new(), Vec::new()];
     let (mut lines, mut instead) = (page.lines(), 0);
@@ -131,7 +131,7 @@ fn examples(page: &str) -> [Vec<(String, String)>; 2] {
         } else if let Some(path) = ["```sql ", "```toml ", "```md "].iter().find_map(|fence| line.strip_prefix(fence)) {
             let content = lines.by_ref().take_while(|line| *line != "```");
             let mut content: String = content.flat_map(|line| [line, "\n"]).collect();
-            // The one character that a page can't show.
+            // NUL is the one character that a page can't show.
             if page.contains("stands for a NUL") {
                 content = content.replace("\\0", "\0");
             }
@@ -194,14 +194,14 @@ fn what_the_release_made_itself_is_left_alone() {
                  alter table t alter column a set not null;\nalter table t rename column b to c;\n\
                  create table u (a bigint references t);\nalter table u rename to w;\ndrop table w;\n";
     assert_eq!(Release::tier(tiers).open(), [""; 0]);
-    // Dropped first and made again, it is not new.
+    // A table that is dropped before it is created again is not new.
     let again = Release::tier("drop table t;\ncreate table t (a bigint);\ndrop table t;\ncreate table t (a bigint);\n");
     assert_eq!(again.open(), ["ban-drop-table tiers/01.sql:1", "ban-drop-table tiers/01.sql:3"]);
     let maybe = Release::tier("create table if not exists t (a bigint);\nalter table t alter column a set not null;\n");
     assert_eq!(maybe.open(), ["adding-not-nullable-field tiers/01.sql:2"]);
 }
 
-/// By a function or a view, `search_path` is set as by SET.
+/// A `search_path` that a function or a view sets has the effect of SET.
 #[test]
 fn a_search_path_is_changed_however_it_is_set() {
     for sql in [
@@ -259,7 +259,7 @@ fn ways_back_are_found_however_they_are_written() {
     assert_eq!(left(release), lines.map(|line| format!("missing-rollback tiers/01.sql:{line}")));
 }
 
-/// An index goes with its table and with each of its columns; a partition's with the partition's table.
+/// Dropping a table or one of its columns drops the index; a partition's index is dropped with the partition's table.
 #[test]
 fn ways_back_of_what_goes_with_others() {
     let tiers = "alter table u add column b bigint, add column \"C\" text;\ncreate index i on u (a, b);\n\
@@ -279,7 +279,7 @@ fn ways_back_of_what_goes_with_others() {
     assert_eq!(left(others), lines.map(|line| format!("missing-rollback tiers/01.sql:{line}")));
 }
 
-/// A table under another name has its indexes and triggers still.
+/// A renamed table keeps its indexes and triggers.
 #[test]
 fn ways_back_that_are_none() {
     let left = |tiers: &str, back: &str| {
@@ -302,7 +302,7 @@ fn ways_back_that_are_none() {
 
 // --- hostile scripts ----------------------------------------------------------------------------------------------
 
-/// Each second tier is one that every parser would like to die of; the first one's warning must still come.
+/// Each second tier tries to crash every parser; the warning for the first tier must still be reported.
 #[test]
 fn no_script_ends_the_linter() {
     let many = 20_000;
@@ -355,7 +355,7 @@ fn no_script_ends_the_linter() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// Starts the real process; gives it no time where the question has a certain word.
+/// Client of the real worker process; kills it at once if a statement contains the given word.
 struct Killer(&'static str);
 
 impl SquawkClient for Killer {
@@ -369,7 +369,7 @@ impl SquawkClient for Killer {
         let body = serde_json::to_vec(question).expect("JSON");
         let mut stdin = child.stdin.take().expect("a pipe");
         let length = u32::try_from(body.len()).expect("short");
-        // A killed process reads nothing.
+        // Writing to a killed process fails.
         let _ = stdin.write_all(&length.to_be_bytes()).and_then(|()| stdin.write_all(&body));
         drop(stdin);
         let output = child.wait_with_output().expect("it ends");
@@ -396,7 +396,7 @@ fn a_script_that_kills_the_process_hides_no_other() {
     assert_eq!((found[1].0, found[1].1), ("ban-drop-table", "tiers/03.sql"));
 }
 
-/// Counts the questions.
+/// Client that only counts its calls.
 #[derive(Default)]
 struct Counter(AtomicUsize);
 
@@ -418,7 +418,7 @@ fn the_parser_is_asked_once_about_all_tiers_and_once_about_all_rollback_scripts(
     assert_eq!(counter.0.into_inner(), 2);
 }
 
-/// Why there is a process at all: what the bound on nesting keeps away does end it.
+/// Justifies the separate process: deep nesting, without the usual bound, does kill the parser.
 #[test]
 fn nesting_without_a_bound_ends_the_process_of_the_parser() {
     let (open, close) = ("(".repeat(1_000_000), ")".repeat(1_000_000));
@@ -533,7 +533,7 @@ fn sarif_is_what_its_schema_says() {
         }
     }
     let accepted = json!([{ "kind": "external", "status": "accepted", "justification": "Nobody reads u." }]);
-    // `commit` of the broken one and the drop of the other stand in the same line; the error came last.
+    // `commit` in one release and the drop in the other are on the same line; the error was inserted last.
     assert_eq!(levels["tiers/01.sql:3"], ("warning".to_owned(), json!([])));
     assert_eq!(levels["tiers/01.sql:2"].0, "error");
     let output = release.lint(&["--sarif"]);

@@ -1,10 +1,10 @@
-//! Tiers with `transaction = "none"`: what packs, what does not, and what is said about ways back.
+//! Tiers with `transaction = "none"`: which of them pack, which don't, and the findings about their rollback scripts.
 
 use serde_json::{Value, json};
 
 use super::{Release, pgseal, text};
 
-/// A tier without a transaction; its script is `tiers/NAME.sql`.
+/// Renders a tier without a transaction; its script is `tiers/NAME.sql`.
 fn tiers(names: &[(&str, &str)]) -> String {
     let tier = |(name, transaction): &(&str, &str)| {
         format!("[[tier]]\nname = \"{name}\"\nfile = \"tiers/{name}.sql\"\ntransaction = \"{transaction}\"\n")
@@ -12,7 +12,7 @@ fn tiers(names: &[(&str, &str)]) -> String {
     names.iter().map(tier).collect()
 }
 
-/// What lint says, without the line at the end.
+/// Returns lint's output without the last line.
 fn said(release: &Release) -> String {
     let output = release.lint(&[]);
     let text = String::from_utf8(output.stdout).expect("text");
@@ -90,7 +90,7 @@ tiers/steps.sql:15:1: error [unknown-outcome]: after a crash nobody could find o
     assert!(error.contains("tiers/steps.sql:10:3: SET LOCAL in a tier without a transaction"), "{error}");
 }
 
-/// Three of them among transactional ones.
+/// Writes a release with three such tiers among transactional ones.
 fn mixed() -> Release {
     Release::with([
         (
@@ -195,7 +195,7 @@ fn a_file_that_is_included_twice_counts_twice() {
     assert_eq!(places, expected);
 }
 
-/// A rollback script that asks first works from every point.
+/// A rollback script with conditions works from every stopping point.
 #[test]
 fn conditions_count_as_asking_first() {
     let steps = tiers(&[("index", "none")]);

@@ -2,14 +2,14 @@
 
 use super::Release;
 
-/// The lines of the tier that something is left of.
+/// Returns the lines of the tier whose objects the rollback script leaves behind.
 fn left(tiers: &str, back: &str) -> String {
     let open = Release::with([("tiers/01.sql", tiers), ("rollback/01.sql", back)]).open();
     let left = open.iter().filter_map(|found| found.strip_prefix("missing-rollback tiers/01.sql:"));
     left.collect::<Vec<_>>().join(" ")
 }
 
-/// Checks each case: the tier, the rollback script, the lines.
+/// Checks each case: the tier, the rollback script, the expected lines.
 fn check(cases: &[(&str, &str, &str)]) {
     let wrong = cases.iter().filter_map(|(tiers, back, expected)| {
         let found = left(tiers, back);
@@ -32,7 +32,7 @@ fn what_belongs_to_something_temporary_is_temporary() {
         check(&[(&format!("{temp}{more}"), "select 1;\n", "")]);
     }
     check(&[("select 1 as a into temp w;\ncreate index wi on w(a);\n", "select 1;\n", "")]);
-    // Not what only has the name of something temporary.
+    // Counterexamples: only the name looks temporary.
     check(&[
         (&format!("{temp}create index wi on public.w(a);\n"), "select 1;\n", "2"),
         (&format!("create function w() returns int return 1;\n{temp}drop function w();\n"), "select 1;\n", ""),
@@ -95,7 +95,7 @@ fn names_that_no_rollback_script_drops() {
         (constraint, "alter table t drop constraint if exists c;\n", ""),
         (constraint, "alter table t drop column a;\n", ""),
         (view, "create or replace view v as select 2 as a;\n", ""),
-        // A name is dropped before it is created.
+        // The name is dropped before it is created.
         (&format!("drop view v;\n{view}"), "select 1;\n", "2"),
         (&format!("{view}drop view v;\n{view}"), "drop view w;\n", "3"),
         (&format!("{view}drop view v;\n"), "select 1;\n", ""),

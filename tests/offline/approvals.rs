@@ -1,4 +1,4 @@
-//! The life of approvals, notarisations and time stamps, through the real program and without a database.
+//! Lifecycle of approvals, notarisations and timestamps, through the real program and without a database.
 
 mod attacks;
 
@@ -19,7 +19,7 @@ use pgseal_verify::format::receipt::Receipt;
 use pgseal_verify::format::statement::{PAYLOAD_TYPE, ReleaseId};
 use serde_json::{Value, json};
 
-/// Who there is. `l2` approves by two, `l4` by one.
+/// Names of the keys and their roles. `l2` requires two approvals, `l4` one.
 const PEOPLE: [(&str, &str); 10] = [
     ("release", "release"),
     ("spare", "release"),
@@ -33,7 +33,7 @@ const PEOPLE: [(&str, &str); 10] = [
     ("host", "receipt"),
 ];
 
-/// The small release, which is ordered with an APR code.
+/// Returns the small release with a variable for the code of a change request.
 fn release() -> Files {
     let mut files = small();
     let toml = files.get_mut("release.toml").expect("every release has one");
@@ -43,7 +43,7 @@ fn release() -> Files {
     files
 }
 
-/// `small.pgseal`, signed by `release`; everybody's secret keys; and a trust root that wants approvals.
+/// Creates `small.pgseal`, signed by `release`, all secret keys, and a trust root that requires approvals.
 fn desk() -> Site {
     let site = Site::empty();
     for (name, _) in PEOPLE.into_iter().chain([("root", "root"), ("stranger", "")]) {
@@ -60,7 +60,7 @@ fn bundle() -> Vec<u8> {
     pack(&release(), &[key("release")])
 }
 
-/// Writes the trust root anew, bent.
+/// Modifies and rewrites the trust root.
 fn trust(site: &Site, bend: impl FnOnce(&mut Draft<'_>)) {
     let root = key("root");
     let keys = PEOPLE.map(|(name, role)| (role, key(name)));
@@ -79,7 +79,7 @@ fn trust(site: &Site, bend: impl FnOnce(&mut Draft<'_>)) {
     draft.write(site.dir());
 }
 
-/// The arguments of a good approval in place.
+/// Returns the arguments of a valid approval that is attached to the bundle.
 fn approve<'a>(name: &'a str, role: &'a str) -> [&'a str; 10] {
     let key = match name {
         "ann" => "ann.key",
@@ -94,7 +94,7 @@ fn with<'a>(args: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     [args, more].concat()
 }
 
-/// Fails in this way, and nothing on disk has changed. What is being approved may have been shown.
+/// Asserts this failure, with every file unchanged. The command may show the release before it fails.
 fn refuses(site: &Site, exit: i32, why: &str, args: &[&str]) {
     let before = site.snapshot();
     fails(&site.run(args), exit, why);
@@ -108,25 +108,25 @@ fn fails(outcome: &Outcome, exit: i32, why: &str) {
     outcome.is_harmless();
 }
 
-/// What `verify --json` says.
+/// Returns the document of `verify --json`.
 fn verified(site: &Site, more: &[&str]) -> Value {
     site.run(with(&["verify", "small.pgseal", "--json"], more)).done().json()
 }
 
-/// The counted approvals of `l2` and `l4`.
+/// Returns the counted approvals of `l2` and `l4`.
 fn quorum(site: &Site, more: &[&str]) -> [u64; 2] {
     let verified = verified(site, more);
     ["l2", "l4"].map(|role| verified["quorum"][role]["counted"].as_u64().expect("a number"))
 }
 
-/// Why the one approval does not count; null where it does.
+/// Returns the reason for which the only approval does not count, or null.
 fn why_not(site: &Site, more: &[&str]) -> Value {
     let verified = verified(site, more);
     assert_eq!(verified["approvals"].as_array().map(Vec::len), Some(1), "{verified}");
     verified["approvals"][0]["why_not"].clone()
 }
 
-/// A run that must be refused before anything is asked of a database, which isn't there.
+/// Asserts that a run is refused before it connects to the database, which does not exist.
 fn run_is_refused(site: &Site, why: &str, more: &[&str]) {
     let run = ["run", "small.pgseal", "--db", "postgresql:///nowhere?host=/nonexistent", "-v", "ratified_apr=APR-1"];
     refuses(site, 11, why, &with(&run, more));
@@ -149,22 +149,22 @@ fn what_is_missing_is_named_by_role_and_count() {
     assert_eq!(quorum(&site, &[]), [1, 0]);
     site.run(approve("eve", "l4")).done();
     run_is_refused(&site, "approvals are missing: l2 1 of 2", &[]);
-    // The same person again is still one.
+    // A second approval by the same key counts once.
     site.run(approve("ann", "l2")).done();
     assert_eq!(quorum(&site, &[]), [1, 1]);
     site.run(approve("bob", "l2")).done();
     let said = site.run(["verify", "small.pgseal"]).done().text();
     assert!(said.contains("approvals: l2 2 of 2, l4 1 of 1\n"), "{said}");
     assert!(said.contains("approved by ann as l2, APR-1, claimed 20"), "{said}");
-    // Only now a database is asked.
+    // Only now does the run connect to the database.
     let run =
         site.run(["run", "small.pgseal", "--db", "postgresql:///x?host=/nonexistent", "-v", "ratified_apr=APR-1"]);
     fails(&run, 1, "no connection to the database");
-    // For another code nobody has said yes.
+    // The other change request has no approvals.
     let other = ["run", "small.pgseal", "--db", "postgresql:///x?host=/nonexistent", "-v", "ratified_apr=APR-2"];
     refuses(&site, 11, "approvals are missing: l2 0 of 2, l4 0 of 1", &other);
     refuses(&site, 11, "approved APR-1, not APR-2", &other);
-    // The release itself is untouched.
+    // The release itself is unchanged.
     assert_eq!(statement(&site.read("small.pgseal")), statement(&bundle()));
 }
 
@@ -197,7 +197,7 @@ fn what_is_not_approved() {
     ] {
         refuses(&site, exit, why, &args);
     }
-    // What nobody has signed, or somebody has changed, is not even shown.
+    // Unsigned or changed releases are refused before anything is shown.
     site.write("unsigned.pgseal", pack(&release(), &[]));
     let mut changed = Tar::of(&bundle());
     changed.member("executor/01_table.sql").content[0] = b'C';
@@ -237,13 +237,14 @@ fn the_approver_sees_what_is_approved() {
         time("expires").expect("a time").seconds() - time("at").expect("a time").seconds()
     };
     assert_eq!(life(&document), 30 * 24 * 60 * 60, "without --expires it counts for 30 days");
-    // Without a trust root it goes, and says that nobody has checked.
+    // Without a trust root the approval works, with a warning that the signer was not checked.
     let mut alone = site.command(approve("eve", "l4"));
     let alone = outcome(alone.env_remove("PGSEAL_TRUST")).done();
     assert!(alone.stderr.contains("nobody has checked who made this release"), "{}", alone.stderr);
 }
 
-/// Of each key the last word counts, and that is said; of others, that their yes is for another code, where a run has one.
+/// Warns an approver whose approval replaces one of the same key for another change request, and one whose change
+/// request differs from other keys'; only where runs take a change request.
 #[test]
 fn another_code_is_told_by_who_said_it() {
     let warned = |site: &Site, name: &str, apr: &str| {
@@ -264,7 +265,7 @@ fn another_code_is_told_by_who_said_it() {
     assert_eq!(warned(&site, "bob", "APR-2"), [own]);
     assert_eq!(warned(&site, "eve", "APR-2"), [""; 0]);
     assert_eq!(verified(&site, &[])["approvals"].as_array().map(Vec::len), Some(3));
-    // A run that takes no code counts every approval.
+    // A run without a change request counts every approval.
     site.write("small.pgseal", pack(&small(), &[key("release")]));
     assert_eq!(warned(&site, "ann", "APR-1"), [""; 0]);
     assert_eq!(warned(&site, "bob", "APR-2"), [""; 0]);
@@ -369,7 +370,7 @@ fn an_approval_dies_with_any_change_of_the_release() {
     refuses(&site, 11, "is about another release", &["verify", "small.pgseal", "--approval", "ann.approval"]);
     refuses(&site, 11, "is about another release", &["attach", "small.pgseal", "ann.approval"]);
     run_is_refused(&site, "is about another release", &["--approval", "ann.approval"]);
-    // One more signature is no change of the release.
+    // Another signature does not change the release.
     site.write("small.pgseal", bundle());
     site.run(["sign", "small.pgseal", "--key", "spare.key"]).done();
     assert_eq!(quorum(&site, &["--approval", "ann.approval"]), [1, 0]);
@@ -396,7 +397,7 @@ fn what_would_spoil_a_bundle_is_not_attached() {
 
 // --- the last word ----------------------------------------------------------------------------------------------------
 
-/// Ann's word at a time, as an approval file.
+/// Writes Ann's decision at the given time as an approval file.
 fn word(site: &Site, file: &str, decision: &str, at: &str) {
     let mut said = approval(&bundle(), "l2");
     said["predicate"]["decision"] = decision.into();
@@ -417,14 +418,14 @@ fn an_approval_is_withdrawn_and_given_again() {
         "{said}"
     );
     run_is_refused(&site, "withdrew on", &[]);
-    // Within the same second too.
+    // The order also holds within the same second.
     for _ in 0..3 {
         site.run(approve("ann", "l2")).done();
         assert_eq!(quorum(&site, &[]), [1, 0]);
         site.run(["withdraw", "small.pgseal", "--key", "ann.key"]).done();
         assert_eq!(quorum(&site, &[]), [0, 0]);
     }
-    // Only one's own.
+    // A withdrawal affects only the approvals of the same key.
     site.run(approve("bob", "l2")).done();
     assert_eq!(quorum(&site, &[]), [1, 0]);
 }
@@ -437,7 +438,7 @@ fn the_later_word_counts_wherever_it_is() {
     word(&site, "no.approval", "withdraw", late);
     word(&site, "again.approval", "approve", "2026-11-03T00:00:00Z");
     word(&site, "same.approval", "withdraw", early);
-    // JournalCheck the bundle, in any order.
+    // Approval files next to the bundle, in any order.
     let beside = |files: &[&str]| {
         let args: Vec<&str> = files.iter().flat_map(|file| ["--approval", file]).collect();
         quorum(&site, &args)[0]
@@ -453,17 +454,17 @@ fn the_later_word_counts_wherever_it_is() {
     ] {
         assert_eq!(beside(files), counted, "{files:?}");
     }
-    // One inside, the other beside.
+    // One inside the bundle, the other next to it.
     site.run(["attach", "small.pgseal", "yes.approval"]).done();
     assert_eq!(beside(&["no.approval"]), 0);
     site.run(["attach", "small.pgseal", "no.approval"]).done();
     assert_eq!(beside(&["yes.approval"]), 0);
     assert_eq!(beside(&["again.approval"]), 1);
-    // What was said later stays.
+    // A later decision is not replaced by an older one.
     for older in ["yes.approval", "same.approval"] {
         refuses(&site, 2, "at the same time or later, which stays", &["attach", "small.pgseal", older]);
     }
-    // Several at once, in any order: as one after the other.
+    // Several at once, in any order, give the same result as one after the other.
     for order in [["yes.approval", "no.approval"], ["no.approval", "yes.approval"]] {
         site.write("small.pgseal", bundle());
         let _ = site.run(with(&["attach", "small.pgseal"], &order));
@@ -478,7 +479,7 @@ fn an_approval_from_the_future_waits() {
     let why = why_not(&site, &["--approval", "tomorrow.approval"]);
     assert!(why.as_str().is_some_and(|why| why.contains("in the future by this host's clock")), "{why}");
     run_is_refused(&site, "in the future by this host's clock", &["--approval", "tomorrow.approval"]);
-    // Its withdrawal does not wait.
+    // Withdrawals from the future count at once.
     word(&site, "never.approval", "withdraw", "2999-01-02T00:00:00Z");
     site.run(with(&approve("ann", "l2"), &["-o", "now.approval"])).done();
     assert_eq!(quorum(&site, &["--approval", "now.approval", "--approval", "never.approval"]), [0, 0]);
@@ -491,13 +492,13 @@ fn openssl_approves_and_signs() {
     let site = desk();
     site.write("small.pgseal", pack(&release(), &[]));
     let sign = |who: &str, tbs: &str, out: &str| {
-        // PKCS#8 without the public key, which openssl 3.0 wants.
+        // PKCS#8 without the public key, as openssl 3.0 requires.
         let prefix = *b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
         site.write("secret.der", [&prefix[..], &seed(who)].concat());
         let key = ["pkeyutl", "-sign", "-rawin", "-keyform", "DER", "-inkey", "secret.der"];
         openssl(&site, &with(&key, &["-in", tbs, "-out", out]));
     };
-    // Standard output or a file: the same bytes.
+    // Standard output and a file get the same bytes.
     let bytes = site.run(["sign", "small.pgseal", "--tbs"]).done().stdout;
     site.run(["sign", "small.pgseal", "--tbs", "release.tbs"]).done();
     assert_eq!(site.read("release.tbs"), bytes);
@@ -566,7 +567,7 @@ fn a_notary_keeps_the_time_when_it_first_saw_a_signature() {
     }
 }
 
-/// A bundle that `who` says to have seen at a time.
+/// Returns the bundle with a notarisation by `who` at the given time.
 fn seen(bundle: &[u8], who: &str, signers: &[&str], at: &str) -> Vec<u8> {
     let signers: Vec<SecretKey> = signers.iter().map(|name| key(name)).collect();
     let said = notarisation(bundle, &signers.iter().collect::<Vec<_>>(), at);
@@ -587,20 +588,20 @@ fn only_notaries_notarise_and_as_many_as_must() {
     let by_two = seen(&by_one, "scribe", &["release"], late);
     site.write("small.pgseal", &by_two);
     assert_eq!(evidence(&site), json!({ "level": "notarised", "at": early }));
-    // Where two must have seen it, the second is the proof.
+    // With a threshold of two notaries, the second one's time is the proof.
     let two = |draft: &mut Draft<'_>| draft.document["roles"]["notary"] = json!({ "threshold": 2 });
     trust(&site, two);
     assert_eq!(evidence(&site), json!({ "level": "notarised", "at": late }));
     site.write("small.pgseal", &by_one);
     assert_eq!(evidence(&site)["level"], "claimed");
-    // A notary outside of its window, or revoked, proves nothing.
+    // Notaries that are revoked or outside of their window prove nothing.
     for (field, value) in
         [("not_before", "2026-10-15T00:00:00Z"), ("not_after", "2026-09-01T00:00:00Z"), ("status", "revoked")]
     {
         trust(&site, |draft| draft.entry(&key("notary"))[field] = value.into());
         assert_eq!(evidence(&site)["level"], "claimed", "{field}");
     }
-    // What it saw of an older signature is no proof of this one.
+    // Notarisations of an older signature prove nothing about this one.
     trust(&site, |_| {});
     let mut said = notarisation(&bundle(), &[&key("release")], early);
     said["predicate"]["signatures"][0]["sha256"] = Digest::of(b"older").to_string().into();
@@ -624,7 +625,7 @@ fn a_compromise_beats_claims_and_not_what_is_proven_before() {
     let (before, since, after) = ("2026-10-01T00:00:00Z", "2026-10-02T00:00:00Z", "2026-10-03T00:00:00Z");
     compromised(since);
     refused("nothing proves its signature older");
-    // The release's own date is a claim: the thief would write it too.
+    // The release's own date is only a claim: a thief would write it too.
     let dated = pgseal_testkit::bundles::bend(&bundle(), &key("release"), |statement| {
         statement["predicate"]["created"] = before.into();
     });
@@ -636,7 +637,7 @@ fn a_compromise_beats_claims_and_not_what_is_proven_before() {
         site.write("small.pgseal", seen(&bundle(), "notary", &["release"], at));
         refused("its signature is proven only since");
     }
-    // A time stamp is of now.
+    // The timestamp has the current time, which is after the compromise.
     let stamped = stamp(&bundle(), &key("release"), &token(&tsa, &signature(&bundle(), &key("release"))));
     site.write("small.pgseal", &stamped);
     refused("its signature is proven only since");
@@ -644,10 +645,10 @@ fn a_compromise_beats_claims_and_not_what_is_proven_before() {
     assert_eq!(evidence(&site)["level"], "timestamped");
     let said = site.run(["verify", "small.pgseal"]).done().text();
     assert!(said.contains(", timestamped 20"), "{said}");
-    // Of two proofs the older one counts.
+    // The older of two proofs counts.
     site.write("small.pgseal", seen(&stamped, "notary", &["release"], before));
     assert_eq!(evidence(&site), json!({ "level": "notarised", "at": before }));
-    // An authority that is revoked itself, or was before, proves nothing.
+    // Authorities that are revoked, or whose window ended, prove nothing.
     for (field, value) in [("status", "revoked"), ("not_after", "2026-01-01T00:00:00Z")] {
         trust(&site, |draft| {
             let entry = draft.entry(&key("release"));
@@ -708,7 +709,7 @@ fn a_time_stamp_is_attached_as_openssl_gives_it() {
     let verified_ = verified(&site, &[]);
     assert_eq!(verified_["signers"][0]["evidence"]["level"], "timestamped");
     assert_eq!(verified_["approvals"][0]["evidence"]["level"], "timestamped");
-    // The same approval again takes nothing away.
+    // Attaching the same approval again removes nothing.
     let attached = site.read("small.pgseal");
     let mut again = Tar { members: vec![Member::new("pgseal", b"pgseal 1\n")], end: vec![0; 1024] };
     again
@@ -717,11 +718,11 @@ fn a_time_stamp_is_attached_as_openssl_gives_it() {
     site.write("again.approval", again.bytes());
     site.run(["attach", "small.pgseal", "again.approval"]).done();
     assert_eq!(site.read("small.pgseal"), attached);
-    // Another word of the same key is another signature, for which nobody has a time stamp.
+    // Another decision of the same key is another signature, which has no timestamp.
     site.run(approve("ann", "l2")).done();
     assert_eq!(verified(&site, &[])["approvals"][0]["evidence"]["level"], "claimed");
     refuses(&site, 11, "is about none of the signatures", &["attach", "small.pgseal", "ann.tsr"]);
-    // A word and the time stamp for it, at once; and not the time stamp for the word before it.
+    // A decision and its timestamp can be attached at once; a timestamp of the previous decision cannot.
     site.run(with(&approve("bob", "l2"), &["-o", "bob.approval"])).done();
     let bobs = Tar::of(&site.read("bob.approval")).members[2].content.clone();
     site.write("bob.tsr", token(&tsa, &bobs));
@@ -731,7 +732,7 @@ fn a_time_stamp_is_attached_as_openssl_gives_it() {
     site.run(with(&approve("bob", "l2"), &["-o", "bob2.approval"])).done();
     let both = ["attach", "small.pgseal", "bob2.approval", "bob.tsr"];
     refuses(&site, 11, "is about none of the signatures", &both);
-    // By an authority that this host doesn't know.
+    // A timestamp by an authority that this host does not know.
     let other = Tsa::new(P256);
     other.write("data", &signature(&site.read("small.pgseal"), &key("ann")));
     site.write("other.tsr", other.response(&["-sha256"]));
@@ -756,13 +757,13 @@ fn keys_are_judged_by_their_windows() {
     assert_eq!(as_of("2026-01-01").code, 0);
     assert_eq!(as_of("2026-06-30").code, 0);
     fails(&as_of("2026-06-30T00:00:01Z"), 11, "counted until 2026-06-30T00:00:00Z");
-    // A signature that is proven to be of its time counts for ever in an archive, and for no run.
+    // A signature that is proven to be of its time stays valid for an archive, but not for a run.
     site.write("small.pgseal", seen(&bundle(), "notary", &["release"], "2026-03-01T00:00:00Z"));
     assert_eq!(as_of("2030-01-01").code, 0);
     assert_eq!(as_of("2026-02-01").code, 0, "before the proof it is judged by that time");
     site.run(["audit", "small.pgseal", "--as-of", "2030-01-01"]).done();
     run_is_refused(&site, "counted until 2026-06-30T00:00:00Z", &[]);
-    // Proven, but after the window.
+    // The proof is later than the window.
     site.write("small.pgseal", seen(&bundle(), "notary", &["release"], "2026-07-01T00:00:00Z"));
     fails(&as_of("2030-01-01"), 11, "counted until 2026-06-30T00:00:00Z");
 }
@@ -798,7 +799,7 @@ fn a_trust_root_is_judged_by_its_time() {
     site.refused(11, "expired on 2026-06-30T00:00:00Z", ["verify", "small.pgseal"]);
     assert_eq!((as_of("2026-06-29").code, as_of("2026-06-30").code), (0, 11));
     site.run(["audit", "small.pgseal"]).done();
-    // The clock of this host is behind what exists already, by more than clocks differ.
+    // The clock of this host is behind an existing document, by more than the tolerance.
     let now = || jiff::Timestamp::now();
     let issued = |seconds: i64| {
         let at = jiff::Timestamp::from_second(now().as_second() + seconds).expect("in range");
@@ -816,7 +817,7 @@ fn a_trust_root_is_judged_by_its_time() {
 
 // --- archives ---------------------------------------------------------------------------------------------------------
 
-/// A receipt of a run that ended well.
+/// Returns a receipt of a successful run.
 fn a_receipt() -> Receipt {
     let text = "2026-11-21T08:00:00Z";
     serde_json::from_value(json!({
@@ -915,7 +916,7 @@ fn an_audit_judges_receipts_by_time_and_proof() {
     write_receipt(&dir, "a", Some("host"));
     let bent = |field: &'static str, value: &'static str, more: Option<(&'static str, &'static str)>| {
         trust(&site, |draft| {
-            // The role goes on with another key.
+            // The role continues with another key.
             let entry = draft.entry(&key("host"));
             entry[field] = value.into();
             if let Some((field, value)) = more {

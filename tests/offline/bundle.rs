@@ -1,4 +1,4 @@
-//! The bundle file and the trust root, through the library: what is accepted, and above all what is not.
+//! The bundle file and the trust root through the library: valid ones and, above all, invalid ones.
 
 mod large;
 
@@ -34,7 +34,7 @@ use sha2::Digest as _;
 
 // --- no bit and no byte is free ---------------------------------------------------------------------------------
 
-/// A file of which one bit is flipped, or which ends too early, without copying it a million times.
+/// A file with one flipped bit, or truncated, without a million copies.
 struct Harmed {
     bytes: Arc<[u8]>,
     bit: Option<usize>,
@@ -79,7 +79,7 @@ fn for_all(count: usize, check: impl Fn(usize) + Sync) {
     });
 }
 
-/// What refuses a flipped bit: the grammar, or a signature or digest.
+/// Returns the check that refuses a flipped bit: the grammar, or a signature or digest.
 fn flip(bytes: &Arc<[u8]>, root: &TrustRoot, bit: usize) -> &'static str {
     let harmed = Harmed { bytes: bytes.clone(), bit: Some(bit), size: bytes.len() };
     match UntrustedBundle::parse(Box::new(harmed)) {
@@ -87,7 +87,7 @@ fn flip(bytes: &Arc<[u8]>, root: &TrustRoot, bit: usize) -> &'static str {
         Err(_) => "malformed",
         Ok(parsed) => match parsed.authenticate(root, now()) {
             Ok(_) => panic!("bit {} of byte {} can be flipped", bit % 8, bit / 8),
-            // A statement is read only after its signature held, and no flip leaves that.
+            // A statement is parsed only after its signature was verified, which no flipped bit passes.
             Err(AuthenticateError::Statement(error)) => panic!("bit {bit}: read before its signature: {error}"),
             Err(AuthenticateError::NewerProgram { .. }) => panic!("bit {bit}: read before its signature"),
             Err(AuthenticateError::Added(AttestationError::Statement { .. } | AttestationError::NoRelease(_))) => {
@@ -98,11 +98,11 @@ fn flip(bytes: &Arc<[u8]>, root: &TrustRoot, bit: usize) -> &'static str {
     }
 }
 
-/// What must refuse it, by the part of the file that the bit is in.
+/// Returns the check that must refuse each bit, by the part of the file.
 fn expected(bytes: &[u8]) -> Vec<&'static str> {
     let mut by_byte = Vec::new();
     for member in &Tar::of(bytes).members {
-        // The checksum forces every single bit of a header; the format's name is compared before anything else.
+        // The checksum covers every single bit of a header; the format's name is compared before anything else.
         let content = if member.name() == "pgseal" { "malformed" } else { "not authentic" };
         let header = by_byte.len();
         by_byte.resize(header + 512, "malformed");
@@ -136,13 +136,13 @@ fn every_flipped_bit_of_a_compressed_bundle_with_two_signatures_is_rejected() {
     let bytes: Arc<[u8]> = pack(&files, &[first, second]).into();
     assert!(open(&bytes, &root).is_ok(), "unharmed it is authentic");
     let by_byte = expected(&bytes);
-    // One valid signature would suffice: a broken second one must be refused all the same.
+    // One valid signature meets the threshold: a broken second one must be refused all the same.
     for_all(bytes.len() * 8, |bit| assert_eq!(flip(&bytes, &root, bit), by_byte[bit / 8], "bit {bit}"));
 }
 
 #[test]
 fn every_flipped_bit_of_what_people_added_is_rejected() {
-    // Two approvals, a notarisation, a time stamp; nobody asks for any of them.
+    // Two approvals, a notarisation, a timestamp: no policy requires any of them.
     let good = Good::new(defects::KEYS.map(key));
     let root = good.draft().load().expect("a trust root");
     let bytes: Arc<[u8]> = good.approved.clone().into();
@@ -167,7 +167,7 @@ fn every_truncation_of(bytes: Arc<[u8]>) {
         match UntrustedBundle::parse(Box::new(harmed)) {
             Ok(_) => panic!("cut off after {size} bytes it is still a bundle"),
             Err(MalformedError::Archive(ArchiveError::CutOff { at, .. })) => assert!(at <= size as u64, "{size}"),
-            // Shorter than the format's name, it is not even that.
+            // Shorter than the format's name, the file is not even recognised as a bundle.
             Err(MalformedError::Archive(ArchiveError::NotABundle { .. })) => assert!(size < 521, "{size}"),
             Err(error) => panic!("cut off after {size} bytes: {error}"),
         }
@@ -241,7 +241,7 @@ fn packing_copies_of_a_directory_gives_the_same_bytes() {
     let files = read_dir(&one_roof());
     let (first, second) = (dir.path().join("a"), dir.path().join("elsewhere/b"));
     write_dir(&first, &files);
-    // Created in another order, with other modes and times, among files that are not packed.
+    // Created in another order, with other modes and times, next to files that are not packed.
     for (at, (path, content)) in files.iter().rev().enumerate() {
         write_dir(&second, &BTreeMap::from([(path.clone(), content.clone())]));
         let path = second.join(path);
@@ -297,7 +297,7 @@ fn a_stored_name_that_collides_or_is_too_long_is_refused_when_packing() {
         let error = packed.expect_err("two files can't have one name").to_string();
         assert!(error.contains(why), "{error}");
     }
-    // 100 bytes fit as long as the file is stored as it is.
+    // 100 bytes fit as long as the file is stored uncompressed.
     let release = key("release");
     let root = trusting(&release);
     assert!(open(&pack(&small_with(&long, b"--"), &[release]), &root).is_ok());
@@ -305,7 +305,7 @@ fn a_stored_name_that_collides_or_is_too_long_is_refused_when_packing() {
 
 #[test]
 fn what_packs_can_be_read_back() {
-    // The writer has the reader's rules, or a release would pack that no host accepts.
+    // The writer must have the reader's limits, or a release would pack that no host accepts.
     let root = trusting(&key("release"));
     let big = vec![b'-'; limits::GZIP_FROM_BYTES as usize];
     let mut directory = small_with("data/a.sql", &big);
@@ -339,7 +339,7 @@ fn a_file_is_no_directory_of_another() {
     assert!(matches!(refusal(&tar.bytes(), &root), Refused::Malformed(_)));
 }
 
-/// Makes one thing in a release directory.
+/// Creates one entry in a release directory.
 type Put = fn(&Path) -> io::Result<()>;
 
 #[test]
@@ -394,14 +394,14 @@ fn a_threshold_counts_distinct_keys() {
     let three = add_signature(&two, &third);
     assert_eq!(open(&three, &root).expect("three of three").signatories().len(), 3);
 
-    // The same key once more: the program refuses to add it, and a file that has it is malformed.
+    // The same key again: the program refuses to add it, and a file that contains it is malformed.
     let parsed = UntrustedBundle::parse(Box::new(InMemory(one.clone().into()))).expect("well-formed");
     let again = sign(&parsed, &first).map(drop);
     assert!(matches!(again, Err(AddError::AlreadySigned(_))));
     assert!(matches!(refusal(&add_signature(&one, &first), &root), Refused::Malformed(_)));
 }
 
-/// The bundle with a signature more.
+/// Returns the bundle with another signature.
 fn sign(
     parsed: &UntrustedBundle,
     key: &SecretKey,
@@ -505,7 +505,7 @@ fn windows_and_status_decide_when_a_key_counts() {
 fn a_trust_root_needs_its_own_threshold() {
     let (first, second, stranger, release) = (key("root"), key("root two"), key("stranger"), key("release"));
     let mut draft = Draft::new(&first, &[("root", 2, &[&first, &second]), ("release", 1, &[&release])]);
-    // Draft lists its root key by itself: once is enough.
+    // Draft lists its root key itself; the duplicate is removed.
     let keys = draft.document["keys"].as_array_mut().expect("a list");
     keys.dedup();
     let bytes = draft.bytes();
@@ -541,8 +541,8 @@ fn every_flipped_bit_of_a_trust_root_is_rejected() {
 
 #[test]
 fn a_signature_with_a_nonce_of_small_order_is_refused() {
-    // R is the identity, so S = k * a fits by arithmetic: RFC 8032 alone would accept it, the strict rules don't. One
-    // who holds the key can make such signatures, and another reader might see another bundle.
+    // R is the identity, so S = k * a satisfies the equation: RFC 8032 alone would accept it, the strict rules don't.
+    // The holder of the key can make such signatures, and another reader might see another bundle.
     let release = key("release");
     let root = trusting(&release);
     let bytes = pack(&small(), &[release]);
@@ -616,7 +616,7 @@ fn read_dir(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     files.map(|file| (name(file.path()), std::fs::read(file.path()).expect("readable"))).collect()
 }
 
-/// Bytes that don't shrink, the same in every run (xorshift64).
+/// Incompressible bytes, the same in every run (xorshift64).
 fn noise(count: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let next = |_| {

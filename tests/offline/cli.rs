@@ -1,4 +1,4 @@
-//! The program as operators and scripts meet it: arguments in; exit codes, output and files out.
+//! The program as operators and scripts use it: arguments in; exit codes, output and files out.
 
 mod unpack;
 
@@ -19,8 +19,8 @@ use serde_json::json;
 
 // --- vectors ------------------------------------------------------------------------------------------------------
 
-/// Folders that are run elsewhere: signatures that others published by `src/trust/published_tests.rs`, rotations of the
-/// trust root by `tests/offline/trust/vectors.rs`.
+/// Returns whether other tests run this folder: published signatures are in `src/trust/published_tests.rs`, rotations
+/// of the trust root in `tests/offline/trust/vectors.rs`.
 fn is_run_elsewhere(name: &str) -> bool {
     name == "wycheproof" || name.starts_with("rotation_")
 }
@@ -59,7 +59,7 @@ fn every_defect_made_anew_is_refused_for_its_own_reason() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Not a test: writes tests/vectors anew, by keys that nobody keeps.
+/// Not a test: writes tests/vectors again, with keys that are discarded.
 #[test]
 #[ignore = "writes into the source tree"]
 fn regenerate_vectors() {
@@ -76,7 +76,7 @@ fn regenerate_vectors() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Not a test: after a message was reworded, writes every `expect` anew and leaves the vectors as they are. Read the
+/// Not a test: after a change of messages, writes every `expect` again and leaves the vectors unchanged. Read the
 /// difference before committing it.
 #[test]
 #[ignore = "writes into the source tree"]
@@ -90,7 +90,8 @@ fn rewrite_expectations() {
     }
 }
 
-/// Writes all vectors with what the program says to them; those where that is not what the defect should bring about.
+/// Writes all vectors with the program's output, and returns those whose output is not the one that the defect should
+/// cause.
 fn write_all(dir: &std::path::Path, good: &Good) -> Vec<String> {
     vectors::write_good(dir, good);
     let mut wrong = Vec::new();
@@ -115,7 +116,7 @@ fn write_all(dir: &std::path::Path, good: &Good) -> Vec<String> {
 
 // --- what each command does -------------------------------------------------------------------------------------
 
-/// A site with the small release as `small/` and, signed, as `small.pgseal`.
+/// Creates a site with the small release as `small/` and, signed, as `small.pgseal`.
 fn small_site() -> Site {
     let site = Site::new();
     write_dir(&site.path("small"), &small());
@@ -139,7 +140,7 @@ fn keygen_writes_a_key_that_only_its_owner_can_read() {
         other.write(there, "mine");
         other.refused(2, "exists already", ["keygen", "a", "--no-passphrase"]);
     }
-    // Under a wide umask the secret stays secret.
+    // Even without a umask the secret key is private.
     let wide = format!("umask 0; exec '{}' keygen wide --no-passphrase", env!("CARGO_BIN_EXE_pgseal"));
     outcome(Command::new("sh").current_dir(site.dir()).args(["-c", &wide])).done();
     assert_eq!(mode("wide.key"), 0o600);
@@ -158,7 +159,7 @@ fn a_passphrase_comes_from_a_descriptor_and_goes_nowhere() {
     site.run_with("", pack).is_error(2, "no passphrase");
     assert!(!site.path("x.pgseal").exists());
     site.run_with("correct horse\n", pack).done();
-    // Without a descriptor or a terminal there is nobody to ask.
+    // Without a descriptor or a terminal there is no source for the passphrase.
     let alone = site.command(["pack", "small", "-o", "y.pgseal", "--key", "sealed.key"]);
     let mut setsid = Command::new("setsid");
     setsid.current_dir(site.dir()).arg("--wait").arg(alone.get_program()).args(alone.get_args());
@@ -258,7 +259,7 @@ fn a_release_is_called_like_its_directory() {
     };
     inside("within").done();
     assert!(String::from_utf8_lossy(&site.read("within/release.toml")).contains("name = \"within\""));
-    // No release gets a name that nobody gave it.
+    // The release's name is never invented: without a valid one, init fails.
     let why = "is no name: 1 to 40 of a-z, 0-9, '-' and '_', beginning with a letter or a digit";
     for dir in ["Bad Name", "new/Bad", "new\u{1b}[31m", "/"] {
         let said = site.refused(2, why, ["init", dir]);
@@ -268,7 +269,7 @@ fn a_release_is_called_like_its_directory() {
     assert_eq!(site.path("Within").read_dir().expect("there").count(), 0);
 }
 
-/// A release with a tier whose statements commit alone.
+/// Creates a release with a tier whose statements commit separately.
 fn stepwise(site: &Site) {
     site.run(["init", "steps"]).done();
     let toml = String::from_utf8(site.read("steps/release.toml")).expect("text");
@@ -277,7 +278,7 @@ fn stepwise(site: &Site) {
     site.write("steps/tiers/02_index.sql", "create index concurrently g on public.greetings (greeting);\n");
 }
 
-/// Who judges a release sees what commits alone, and what can't be taken back.
+/// Approvers see the statements that commit separately, and the ones that can't be rolled back.
 #[test]
 fn points_at_which_a_run_can_stop_are_shown_to_whoever_judges() {
     let site = Site::new();
@@ -298,7 +299,7 @@ fn points_at_which_a_run_can_stop_are_shown_to_whoever_judges() {
     }
 }
 
-/// An answer that is not whole is not success; a reader that had enough is no error.
+/// Truncated output is an error, but a reader that closes the pipe early is not.
 #[test]
 fn an_answer_that_can_not_be_written() {
     let site = small_site();
@@ -319,12 +320,12 @@ fn an_answer_that_can_not_be_written() {
         let ended = outcome(site.command(args).stdout(writer));
         assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{args:?}");
     }
-    // What it says about the release stands first.
+    // The error about the bundle takes precedence over the failed output.
     let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
     assert_eq!(outcome(site.command(["verify", "none.pgseal", "--json"]).stdout(full)).code, 1);
 }
 
-/// A schema by the name of whoever runs it.
+/// A schema named after the current role.
 #[test]
 fn a_path_that_depends_on_the_role_does_not_pack() {
     let site = small_site();
@@ -366,7 +367,7 @@ fn unpacking_and_packing_again_gives_the_same_bytes() {
     assert!(site.read("a.pgseal") == site.read("b.pgseal"));
     site.refused(2, "is not empty", ["unpack", "a.pgseal", "-C", "out"]);
     site.refused(2, "is not empty", ["init", "out"]);
-    // A compressed file comes back as it was.
+    // A compressed file is unpacked to its original content.
     write_dir(&site.path("big"), &small_with("data/big.sql", &b"-- shrinks\n".repeat(9000)));
     site.run(["pack", "big", "-o", "c.pgseal", "--key", "release.key"]).done();
     site.run(["unpack", "c.pgseal", "-C", "big2"]).done();
@@ -396,7 +397,7 @@ fn the_environment_does_not_change_a_bundle() {
             assert!(shell(umask, variables) == expected, "umask {umask}, {variables:?}");
         }
     }
-    // The one variable that packing knows, and it is part of what is signed.
+    // Packing reads this one environment variable; its value is part of the signed statement.
     let dated = shell("022", &[("SOURCE_DATE_EPOCH", "1800000000")]);
     assert!(dated != expected && String::from_utf8_lossy(&dated).contains("\"created\":\"2027-01-15T08:00:00Z\""));
     let mut wrong = site.command(["pack", "small", "-o", "y.pgseal"]);
@@ -415,7 +416,7 @@ fn signatures_are_added_in_place() {
     assert_eq!(signed["signatures"], 2);
     site.run(["verify", "small.pgseal", "--trust", "two.json"]).done();
     site.refused(2, "already signed by", ["sign", "small.pgseal", "--key", "second.key"]);
-    // What one trust root needs is a stranger to another.
+    // The key that one trust root requires is unknown to another.
     site.refused(11, "does not know", ["verify", "small.pgseal"]);
     site.run(["trust", "add-key", "trust.json", "--key", "second.pub", "--role", "release", "--root-key", "root.key"])
         .done();
@@ -426,7 +427,7 @@ fn signatures_are_added_in_place() {
     assert_eq!(site.run(["trust", "show", "--json"]).done().json()["trust"]["version"], 2);
 }
 
-/// Signers who come at the same moment wait for each other: no signature is lost.
+/// Concurrent signers wait for each other: no signature is lost.
 #[test]
 fn signers_at_the_same_time() {
     let site = small_site();
@@ -449,7 +450,7 @@ fn signers_at_the_same_time() {
     site.run(["verify", "small.pgseal", "--trust", "all.json"]).done();
 }
 
-/// A name that is no text is shown as well as it can be; it stops neither a command nor an audit.
+/// File names that are not UTF-8 are shown as well as possible; they stop neither a command nor an audit.
 #[test]
 fn paths_that_are_no_text() {
     use std::os::unix::ffi::OsStrExt;
@@ -577,7 +578,7 @@ fn a_cut_or_changed_file_gives_nothing_away() {
             site.refused(exit, why, args);
         }
     }
-    // Nobody signs a bundle whose files are not those of its statement.
+    // A bundle whose files don't match its statement cannot be signed.
     site.refused(11, "not those of its statement", ["sign", "changed", "--key", "root.key"]);
     site.refused(10, "cut off", ["sign", "cut", "--key", "root.key"]);
 }
@@ -597,7 +598,7 @@ fn trust_roots_that_are_none() {
         site.write("t.json", bytes);
         verify(&site, 11, why);
     }
-    // A true document without its signatures.
+    // An authentic document without its signatures.
     site.write("t.json", &trust);
     let refused = site.run(["verify", "small.pgseal", "--trust", "t.json"]);
     assert_ne!(refused.code, 0);
@@ -734,7 +735,7 @@ fn hostile_text_never_reaches_the_terminal() {
     let hostile = "ok\u{1b}[2K\u{1b}]0;owned\u{7}\u{202e}\u{9b}31m";
     let site = Site::new();
     let toml = String::from_utf8(small()["release.toml"].clone()).expect("text");
-    // TOML has no raw control characters; its escapes make them.
+    // TOML allows no raw control characters, but its escapes produce them.
     let escaped = hostile.replace('\u{1b}', "\\u001b").replace('\u{7}', "\\u0007").replace('\u{9b}', "\\u009b");
     let toml = toml
         .replace("Adds one table.", &format!("Adds {escaped}"))
@@ -746,7 +747,7 @@ fn hostile_text_never_reaches_the_terminal() {
         site.run(args).done().is_harmless();
     }
     for args in [vec!["verify", "h.pgseal"], vec!["inspect", "h.pgseal"]] {
-        // JSON escapes by itself; what it holds is the true text.
+        // JSON escapes control characters itself; its strings are the original text.
         let document = site.run(args.into_iter().chain(["--json"])).done();
         assert!(!document.text().contains('\u{1b}'));
     }
@@ -810,7 +811,7 @@ fn an_audit_of_two_thousand_bundles_finds_exactly_the_faults() {
         site.write(&name, content);
         planted.extend(fault.map(|fault| (name, fault)));
     }
-    // What is no bundle by its name is nobody's business; a directory and a broken link by such a name are.
+    // An audit ignores names that are not a bundle's, but reports a directory or a broken link with a bundle's name.
     site.write("archive/README.txt", "hello");
     symlink("nowhere", site.path("archive/00/zz.pgseal")).expect("made");
     planted.insert("archive/00/zz.pgseal".to_owned(), "can't be read");
@@ -918,7 +919,7 @@ fn stock_tools_verify_a_bundle_and_see_every_tampering() {
         assert_eq!(refused.code, 1, "{what}: {}{}", refused.text(), refused.stderr);
         assert!(refused.stderr.starts_with("stock-tools: "), "{what}: {}", refused.stderr);
     }
-    // A compressed file too.
+    // The same for a compressed file.
     write_dir(&site.path("big"), &small_with("data/big.sql", &b"-- shrinks\n".repeat(9000)));
     site.run(["pack", "big", "-o", "big.pgseal", "--key", "release.key"]).done();
     verify("big.pgseal", &["release.pub"]).done();

@@ -1,4 +1,4 @@
-//! What leaves pgseal for other tools, and what other tools say of it: openssl, ssh-keygen, jq, tar; and in-toto's rules.
+//! Interchange with other tools: exports checked by openssl, ssh-keygen, jq and tar, and by in-toto's rules.
 
 #[allow(dead_code)]
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use pgseal_testkit::tsa::{P256, Tsa};
 use pgseal_verify::digest::Digest;
 use serde_json::{Value, json};
 
-/// A site with a release that two keys signed, one approved and a notary saw, with time stamps for a signature of the
+/// A site with a release that has two signatures, an approval and a notarisation, and timestamps for a signature of the
 /// release and for the approval.
 struct Desk {
     site: Site,
@@ -78,7 +78,7 @@ impl Desk {
         self.site.run(["attach", BUNDLE, "stamp.tsr"]).done();
     }
 
-    /// The JSON lines of an export.
+    /// Exports the bundle and returns its JSON lines.
     fn lines(&self, format: &str) -> Vec<Value> {
         let text = self.site.run(["export", BUNDLE, format]).done().text();
         text.lines().map(|line| serde_json::from_str(line).expect("a document a line")).collect()
@@ -88,7 +88,7 @@ impl Desk {
         outcome(Command::new(program).current_dir(self.dir()).args(args))
     }
 
-    /// openssl says that the one signature of an envelope is this key's.
+    /// Asserts by openssl that this signature of the envelope is by the given key.
     fn openssl_verifies(&self, envelope: &Value, signature: &Value, word: &str) {
         let body = decoded(&envelope["payload"]);
         let kind = envelope["payloadType"].as_str().expect("a text");
@@ -106,7 +106,7 @@ impl Desk {
         self.tool(script.to_str().expect("a plain path"), args)
     }
 
-    /// The script refuses, and says so itself.
+    /// Asserts that the script refuses, with its own message.
     fn stock_tools_refuse(&self, what: &str, why: &str, args: &[&str]) {
         let refused = self.stock_tools(args);
         assert_eq!(refused.code, 1, "{what}: {}{}", refused.text(), refused.stderr);
@@ -143,7 +143,7 @@ fn a_dsse_envelope_is_the_statement_and_all_its_signatures() {
         assert_eq!(of(envelope).len(), 1);
         desk.openssl_verifies(envelope, &envelope["signatures"][0], word);
     }
-    // A release without approvals is one document.
+    // The export of a release without approvals is one document.
     desk.site.run(["pack", "example", "-o", "b.pgseal", "--key", "release.key", "--key", "second.key"]).done();
     desk.site.run(["export", "b.pgseal", "--dsse"]).done().json();
 }
@@ -165,7 +165,7 @@ fn a_sigstore_bundle_has_one_signature_and_its_time_stamps() {
             assert_eq!(material.get("timestampVerificationData"), None);
             continue;
         }
-        // A TimeStampResp: no -token_in.
+        // The file is a TimeStampResp, so there is no -token_in.
         desk.site.write("stamp.tsr", decoded(&stamps[0]["signedTimestamp"]));
         let verify = ["ts", "-verify", "-in", "stamp.tsr", "-CAfile", "tsa.pem", "-untrusted", "tsa.pem"];
         desk.tool("openssl", &[&verify[..], &["-data", "signature"]].concat()).done();
@@ -176,7 +176,7 @@ fn a_sigstore_bundle_has_one_signature_and_its_time_stamps() {
     }
 }
 
-/// Words by the ids of their keys: the order of a bundle.
+/// Sorts names by the ids of their keys, as in a bundle.
 fn ascending(mut words: [&'static str; 2]) -> [&'static str; 2] {
     words.sort_by_key(|word| id(word));
     words
@@ -222,7 +222,7 @@ fn nothing_that_is_not_authentic_is_exported() {
 
 // --- keys ---------------------------------------------------------------------------------------------------------
 
-/// Makes a key by ssh-keygen, and lists it.
+/// Generates a key by ssh-keygen and adds it to the trust root.
 fn list_ssh_key(dir: &Path, draft: &mut Draft, name: &str, more: Value) {
     let secret = dir.join(name);
     let mut make = Command::new("ssh-keygen");
@@ -283,7 +283,7 @@ fn ssh_keygen_takes_the_allowed_signers() {
     };
     assert!(verified("plain", "20260115000000Z"));
     assert!(verified("far", "20260115000000Z"));
-    // The ends of the window are in it.
+    // The window includes both of its ends.
     for (at, holds) in
         [("20251231235959Z", false), ("20260101000000Z", true), ("20260201000000Z", true), ("20260201000001Z", false)]
     {
@@ -525,7 +525,7 @@ fn stock_tools_verify_a_trust_root_and_see_every_tampering() {
         }),
     ];
     for (what, why, bend) in bends {
-        // Each is signed as it stands.
+        // The modified document is signed as it is.
         make(bend);
         desk.stock_tools_refuse(what, why, &both);
     }
@@ -554,7 +554,7 @@ fn stock_tools_verify_a_trust_root_and_see_every_tampering() {
     desk.stock_tools_refuse("no signature", "not signed by", &both);
 }
 
-/// The commands of FORMAT.md 11, as they stand there, on a release that ran.
+/// Runs the commands of FORMAT.md 11 literally, on a release that ran.
 #[test]
 fn the_commands_of_the_format_hold() {
     let database = Cluster::shared().database("interchange");
@@ -578,7 +578,7 @@ fn the_commands_of_the_format_hold() {
     let ran = desk.tool("bash", &["-c", &script]).done();
     assert!(!ran.text().contains("broken"), "{}", ran.text());
     assert_eq!(ran.text().matches("Signature Verified Successfully").count(), 4, "{}", ran.text());
-    // The same commands see a change.
+    // The same commands detect a change.
     let mut tar = Tar::of(&desk.site.read(BUNDLE));
     let json = format!("approvals/{}.json", id("approver"));
     tar.member(&json).content[40] ^= 1;

@@ -1,4 +1,4 @@
-//! The bundle file, the trust root and the command line, through the library and the real program. No database, except in
+//! Bundle files, the trust root and the command line, through the library and the real program. No database, except in
 //! `interchange`.
 
 mod approvals;

@@ -1,4 +1,4 @@
-//! Keys that pgseal does not hold: those of a real ssh-agent, and what a false agent may try; keys on tokens are in signers/token.rs.
+//! Keys outside of pgseal: a real ssh-agent, and attacks by a false agent; keys on tokens are in signers/token.rs.
 
 #[cfg(feature = "pkcs11")]
 mod softhsm;
@@ -18,7 +18,7 @@ use pgseal_testkit::site::outcome;
 
 const KIND: &str = "application/vnd.example+json";
 
-/// openssl, which shares no code with pgseal, says that the signature holds.
+/// Asserts by openssl, which shares no code with pgseal, that the signature is valid.
 fn openssl_verifies(key: &PublicKey, body: &[u8], signature: &[u8; 64]) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let write = |name: &str, bytes: &[u8]| std::fs::write(dir.path().join(name), bytes).expect("writable");
@@ -50,7 +50,7 @@ fn both_spellings_of_a_public_key_name_the_agents_key() {
         let again = PublicKey::from_text(&text).expect("a spelling of a key");
         AgentKey::find(&agent.socket(), again).expect("the agent has it");
     }
-    // ssh-keygen reads what pgseal writes.
+    // ssh-keygen reads pgseal's format.
     let file = agent.socket().with_file_name("written.pub");
     std::fs::write(&file, public.to_openssh("a comment")).expect("writable");
     let told = outcome(Command::new("ssh-keygen").arg("-lf").arg(&file)).done().text();
@@ -82,7 +82,7 @@ fn a_key_taken_away_and_an_agent_that_ended_are_told() {
     let mut agent = Agent::start();
     let public = agent.with_key();
     let key = AgentKey::find(&agent.socket(), public.clone()).expect("the agent has it");
-    // The key is taken away between the two questions.
+    // The key is removed between the two requests.
     outcome(agent.ssh_add().args(["-q", "-D"])).done();
     refused(&key, "refused");
     agent.stop();
@@ -121,7 +121,7 @@ fn message(parts: &[&[u8]]) -> Vec<u8> {
     string(&parts.concat())
 }
 
-/// Lists one key, as the agent that has it would.
+/// Returns an agent's answer that lists one key.
 fn list(public: &PublicKey) -> Vec<u8> {
     let blob = [string(b"ssh-ed25519"), string(public.as_bytes())].concat();
     message(&[&[12, 0, 0, 0, 1], &string(&blob), &string(b"a comment")])
@@ -152,7 +152,7 @@ fn garbage_instead_of_a_list_is_no_list() {
         (message(&[&[12, 0, 0, 0, 0]]), "0 other Ed25519 keys and 0"),
         (message(&[&[12, 0, 0, 0, 1], &string(b""), &string(b"")]), "0 other Ed25519 keys and 1"),
     ];
-    // Announced in full, cut off on the way.
+    // The length is announced in full, and the message is truncated.
     cases.extend((4..whole.len()).map(|end| (whole[..end].to_vec(), "hung up")));
     for (answer, why) in cases {
         let shown = format!("{answer:?}");
@@ -167,7 +167,7 @@ fn a_signature_that_does_not_hold_is_not_taken() {
     let public = some_key();
     let signed = |blob: &[u8]| message(&[&[14], &string(blob)]);
     let blob = |name: &[u8], signature: &[u8]| [string(name), string(signature)].concat();
-    // Right by its form, by this very key, over something else.
+    // Well-formed and by this very key, but over another message.
     let other = pgseal_testkit::keys::key("agent").sign("another kind", b"{}");
     let invalid = [signed(&blob(b"ssh-ed25519", &[0; 64])), signed(&blob(b"ssh-ed25519", &other))];
     let odd = [
@@ -209,7 +209,7 @@ fn an_agent_that_gives_a_byte_now_and_then_has_no_longer() {
     let listener = std::os::unix::net::UnixListener::bind(&socket).expect("a fresh socket");
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("somebody asks");
-        // 100 bytes are announced; at this pace they would take 20 seconds.
+        // 100 bytes are announced; at this rate they would take 20 seconds.
         let _ = stream.write_all(&[0, 0, 0, 100]);
         while stream.write_all(&[12]).is_ok() {
             std::thread::sleep(Duration::from_millis(200));

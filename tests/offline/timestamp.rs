@@ -1,4 +1,4 @@
-//! Time stamps (RFC 3161) of authorities that the `openssl` program makes; nothing here is kept in the repository.
+//! Timestamps (RFC 3161) by authorities that the `openssl` program creates; nothing is stored in the repository.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ fn now() -> i64 {
 fn every_form_of_a_response_verifies() {
     for key in [RSA, P256, P384] {
         for digest in ["sha256", "sha384", "sha512"] {
-            // openssl 3.0 names its certificate by SHA-1 (RFC 2634) unless told otherwise.
+            // By default, openssl 3.0 identifies its certificate by SHA-1 (RFC 2634).
             for named in ["sha1", "sha256", "sha512"] {
                 if digest == "sha512" && key != RSA {
                     continue;
@@ -51,7 +51,7 @@ fn stock_openssl_verifies_the_canonical_token() {
             tsa.try_openssl(&[&token[..], &["-CAfile", "cert", "-untrusted", "cert"]].concat())
         };
         tsa.write("other", b"other");
-        // Every other ECDSA signature of openssl is the higher of the two, and is rewritten.
+        // About half of openssl's ECDSA signatures have the high S, and are rewritten.
         let mut rewritten = BTreeSet::new();
         for _ in 0..24 {
             let token = canonical(&tsa.response(&["-sha256", "-cert"])).expect("a token");
@@ -290,7 +290,7 @@ fn the_signature_names_the_certificate() {
         "-out",
         "info",
     ]);
-    // The same TSTInfo, signed by the same key in other ways.
+    // The same TSTInfo, signed by the same key with other attributes.
     let sign = |more: &[&str]| {
         let sign =
             ["cms", "-sign", "-binary", "-nodetach", "-econtent_type", "1.2.840.113549.1.9.16.1.4", "-in", "info"];

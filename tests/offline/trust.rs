@@ -1,4 +1,4 @@
-//! The trust root goes on, step by step, or stays as it is: by the real program, as people type it.
+//! Updates of the trust root through the real program: each version follows, or the root stays unchanged.
 
 mod kill;
 mod every_subset;
@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use pgseal_testkit::site::{Site, outcome};
 use serde_json::Value;
 
-/// Two of three root keys, one release key, and keys that nobody knows yet.
+/// Creates a trust root with two of three root keys and one release key, and keys that are not in it yet.
 pub fn desk() -> Site {
     let site = Site::empty();
     for name in ["root1", "root2", "root3", "root4", "release", "second", "third", "stranger"] {
@@ -23,34 +23,34 @@ pub fn desk() -> Site {
     site
 }
 
-/// Words as they are typed.
+/// Splits a command line.
 pub fn words(line: &str) -> Vec<&str> {
     line.split(' ').collect()
 }
 
-/// Runs what must succeed.
+/// Runs a command that must succeed.
 pub fn done(site: &Site, line: &str) -> pgseal_testkit::site::Outcome {
     site.run(words(line)).done()
 }
 
-/// Runs what must be refused by its exit code and a sentence, with nothing changed; there is always a hint.
+/// Runs a command that must fail with this exit code and message, change nothing and print a hint.
 pub fn refused(site: &Site, exit: i32, why: &str, line: &str) {
     let outcome = site.refused(exit, why, words(line));
     assert!(outcome.stderr.contains("pgseal: hint: "), "{line}: {}", outcome.stderr);
 }
 
-/// The version that is installed, which must hold.
+/// Returns the installed version, which must be valid.
 pub fn version(site: &Site) -> u64 {
     done(site, "trust show --json").json()["trust"]["version"].as_u64().expect("a number")
 }
 
-/// `trust.2.json`, signed by two root keys.
+/// Creates `trust.2.json`, signed by two root keys.
 pub fn second_version(site: &Site) {
     done(site, "trust add-key trust.json --key second.pub --role release");
     done(site, "trust sign trust.2.json --key root1.key --key root2.key");
 }
 
-/// `trust.2.json` to `trust.4.json`, all signed, in `medium/`.
+/// Creates `trust.2.json` to `trust.4.json`, all signed, in `medium/`.
 pub fn chain(site: &Site) {
     second_version(site);
     done(site, "trust add-key trust.2.json --key third.pub --role l2 --owner Third");
@@ -73,19 +73,19 @@ pub fn copy(site: &Site, name: &str, to: &str) {
     }
 }
 
-/// The signature's file by a key.
+/// Returns the path of a key's signature.
 pub fn signature(site: &Site, file: &str, version: u32, key: &str) -> String {
     let id = key_id(site, key);
     format!("{file}.sigs/{version}.{id}.sig")
 }
 
-/// The id of a key.
+/// Returns the id of a key.
 pub fn key_id(site: &Site, key: &str) -> String {
     let pem = String::from_utf8(site.read(&format!("{key}.pub"))).expect("text");
     pgseal::trust::PublicKey::from_pem(&pem).expect("a key").id().to_string()
 }
 
-/// The changes of the only step.
+/// Returns the changes of the only step.
 fn changes(answer: &Value) -> Vec<&str> {
     let list = answer["steps"][0]["changes"].as_array().expect("a list");
     list.iter().map(|change| change.as_str().expect("text")).collect()
@@ -192,7 +192,7 @@ fn a_chain_on_one_medium_is_walked_step_by_step() {
         assert!(["root1", "root2", "root3"].into_iter().filter(|key| signed(key)).count() >= 2);
     }
     refused(&site, 11, "version 4 is installed already", "trust install medium");
-    // A later medium still carries the old versions.
+    // A later medium still has the old versions.
     done(
         &site,
         "trust set-policy trust.json --any-target -o medium/trust.5.json --root-key root1.key --root-key root2.key",
@@ -208,11 +208,11 @@ fn a_root_key_goes_and_another_comes() {
     let site = desk();
     done(&site, "trust rotate trust.json --old root1 --new root4.pub");
     done(&site, "trust sign trust.2.json --key root1.key --key root2.key");
-    // Version 1 agrees by both; of version 2 only root2 counts.
+    // Both keys sign for version 1; for version 2 only root2 counts.
     refused(&site, 11, "not signed by its own root keys: 1 of 2", "trust install trust.2.json");
     done(&site, "trust sign trust.2.json --key root4.key");
     done(&site, "trust install trust.2.json");
-    // What is retired signs nothing new, whatever it was before.
+    // A retired key signs nothing new, whatever its role was.
     done(&site, "trust set-policy trust.json --minimum-sequence demo=2");
     refused(&site, 2, "is not an active root key", "trust sign trust.3.json --key root1.key");
     done(&site, "trust sign trust.3.json --key root2.key");
@@ -222,7 +222,8 @@ fn a_root_key_goes_and_another_comes() {
     assert_eq!(version(&site), 3);
 }
 
-/// Our own drafts list a key for ever. Somebody else's may leave it out, and it must still be able to agree to that.
+/// Drafts of this program list a key for ever. Other tools may omit it, and the key must still be able to agree to
+/// that.
 #[test]
 fn a_root_key_that_the_next_version_leaves_out_still_agrees() {
     let site = desk();
@@ -243,7 +244,7 @@ fn a_root_key_that_the_next_version_leaves_out_still_agrees() {
     done(&site, "trust sign trust.2.json --key root2.key --key root3.key");
     done(&site, "trust install trust.2.json");
     assert_eq!(version(&site), 2);
-    // A copy of an installed trust root is as good a medium as the draft.
+    // A copy of an installed trust root serves as a medium like the draft.
     std::fs::create_dir(site.path("other")).expect("made");
     for name in ["1.json", &format!("1.{}.sig", key_id(&site, "root2")), &format!("1.{}.sig", key_id(&site, "root3"))] {
         std::fs::create_dir_all(site.path("other/trust.json.sigs")).expect("made");
@@ -260,7 +261,7 @@ fn thresholds_go_up_and_down() {
     refused(&site, 11, "not signed by its own root keys: 2 of 3", "trust install up.json");
     done(&site, "trust sign up.json --key root3.key");
     done(&site, "trust install up.json");
-    // To go down, the higher one must be met once more.
+    // To lower the threshold, the higher one must be met once more.
     let down = "trust set-policy trust.json --threshold root=1 --root-key root1.key --root-key root2.key";
     refused(&site, 2, "not agreed to by version 2: 2 of 3", down);
     done(&site, &format!("{down} --root-key root3.key"));
@@ -349,18 +350,18 @@ fn an_expired_version_is_installed_with_a_warning() {
     }
     let installed = done(&site, "trust install trust.2.json");
     assert!(installed.stderr.contains("warning: version 2 expired on"), "{}", installed.stderr);
-    // And can be followed: rotation is the way out of it.
+    // An expired version can be followed: rotation is the way out.
     done(&site, "trust set-policy trust.json --expires 2100-01-01 --root-key root1.key --root-key root3.key");
 }
 
-/// Changes a draft as nobody's tool would, keeping its form.
+/// Modifies a draft as no tool would, keeping its form.
 pub fn bend(site: &Site, name: &str, change: impl FnOnce(&mut Value)) {
     let mut document: Value = serde_json::from_slice(&site.read(name)).expect("JSON");
     change(&mut document);
     site.write(name, pgseal_verify::format::json::to_canonical(&document).expect("only integers"));
 }
 
-/// Signs any bytes as a draft's, without asking whether they hold.
+/// Signs any bytes as a draft, without validating them.
 pub fn sign_unchecked(site: &Site, name: &str, keys: &[&str]) {
     for key in keys {
         let read = pgseal::trust::SecretKey::read(&site.path(&format!("{key}.key")), || unreachable!("no passphrase"));

@@ -1,4 +1,4 @@
-//! Holds the shape of the source: imports go down, one file prints, the library reads no clock and no environment.
+//! Architecture rules of the source: imports go down, one file prints, the library reads no clock and no environment.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ fn the_verifier_has_nothing_of_its_own() {
         "psql_script",
     ];
     for source in sources_of(VERIFY) {
-        // `Path` names files in formats; nothing is opened.
+        // `Path` is allowed: it names files in formats, and opens nothing.
         for word in words {
             let uses = source.code.split(|c: char| !c.is_alphanumeric() && !"_:".contains(c));
             assert!(uses.into_iter().all(|path| !path.contains(word)), "{} uses {word}", source.path);
@@ -64,7 +64,7 @@ fn the_floors_are_those_of_the_house() {
     let floors = floors(SRC);
     let order = ["cli", "postgres", "release", "bundle", "trust", "database"];
     assert!(order.is_sorted_by_key(|name| floors[*name]), "{floors:?}");
-    // What decides and what is decided on are silent about servers: the adapter is known to the command line alone.
+    // Only the command line may use the adapter: the modules below it decide without a server.
     for source in sources() {
         let module = module_of(&source.path).unwrap_or_default();
         if !["cli", "postgres", ""].contains(&module) {
@@ -102,7 +102,7 @@ fn one_file_prints() {
     let words = ["println!", "eprintln!", "print!(", "eprint!(", "dbg!(", "stdout()", "stderr()"];
     for source in sources().iter().filter(|source| source.path != "cli/output.rs") {
         for line in source.code.lines() {
-            // To ask whether there is a terminal is not to print.
+            // Testing for a terminal is not printing.
             let line = line.replace("stdout().is_terminal()", "").replace("stderr().is_terminal()", "");
             for word in words {
                 assert!(!line.contains(word), "{} prints: {line}", source.path);
@@ -120,7 +120,7 @@ fn the_library_reads_no_clock_and_no_environment() {
         for word in words {
             assert!(!source.code.contains(word), "{} uses {word}", source.path);
         }
-        // Instant measures; it decides nothing that is written.
+        // `Instant` is allowed: it measures time, and no stored result depends on it.
         assert!(!source.code.contains("process::exit"), "{} exits", source.path);
     }
 }
@@ -158,8 +158,8 @@ fn every_type_that_carries_proof_has_a_case() {
 
 #[test]
 fn two_files_start_programs() {
-    // The linter's parser may die of a text: pgseal starts itself for it, and nothing else.
-    // A database that others are connected to is copied by PostgreSQL's own pg_dump and pg_restore.
+    // Two exceptions. A script may crash the linter's parser, so pgseal starts itself for it. A database with other
+    // connections is copied by PostgreSQL's own pg_dump and pg_restore.
     let may = |path: &str| ["cli/lint/process.rs", "postgres/dump.rs"].contains(&path);
     for source in sources().iter().filter(|source| !may(&source.path)) {
         assert!(!source.code.contains("Command::new("), "{} starts a program", source.path);
@@ -194,7 +194,7 @@ fn every_file_says_why_it_exists() {
 fn no_secret_key_is_in_the_repository() {
     let mut git = Command::new("git");
     let listed = git.current_dir(root()).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    // A source package has no git: then every file that is here counts, but for what building left.
+    // A source package has no git: then every file counts except build output.
     let files: Vec<PathBuf> = match listed.output() {
         Ok(output) if output.status.success() => {
             let names = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -207,7 +207,7 @@ fn no_secret_key_is_in_the_repository() {
         }
     };
     assert!(files.len() > 50, "the list of files is there");
-    // Put together here, so that this file does not find itself.
+    // Concatenated here, so that this file does not match itself.
     let marks =
         [["-----BEGIN PRIVATE", " KEY-----\nM"].concat(), ["-----BEGIN ENCRYPTED PRIVATE", " KEY-----\nM"].concat()];
     let also =
@@ -245,7 +245,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The modules of lib.rs, numbered from the top floor.
+/// Numbers the modules of lib.rs from the top floor.
 fn floors(src: &str) -> BTreeMap<String, usize> {
     let lib = std::fs::read_to_string(root().join(src).join("lib.rs")).expect("lib.rs");
     let names = lib.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'));
@@ -254,14 +254,15 @@ fn floors(src: &str) -> BTreeMap<String, usize> {
     floors
 }
 
-/// `bundle` of `bundle/source.rs` and `limits` of `limits.rs`; the crate's own two files are above all.
+/// Returns `bundle` for `bundle/source.rs` and `limits` for `limits.rs`; the crate's own two files are above all
+/// modules.
 fn module_of(path: &str) -> Option<&str> {
     let first = path.split('/').next()?;
     let module = first.strip_suffix(".rs").unwrap_or(first);
     (module != "lib" && module != "main").then_some(module)
 }
 
-/// The sources of every crate that ships.
+/// Reads the sources of every crate that ships.
 fn sources() -> Vec<Source> {
     CRATES.iter().flat_map(|src| sources_of(src)).collect()
 }
@@ -274,7 +275,7 @@ fn sources_of(src: &str) -> Vec<Source> {
         let whole = std::fs::read_to_string(path).expect("readable");
         let name = path.strip_prefix(&src).expect("below src").to_str().expect("a plain name").to_owned();
         let test_file = name.ends_with("tests.rs");
-        // Unit tests come last in a file; what they import binds nobody.
+        // Unit tests are at the end of a file; their imports are not restricted.
         let shipped = whole.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         Source { path: name, code: if test_file { String::new() } else { strip(shipped) }, whole }
     };
@@ -283,7 +284,7 @@ fn sources_of(src: &str) -> Vec<Source> {
     sources
 }
 
-/// The modules that `crate::` paths name.
+/// Returns the modules that `crate::` paths name.
 fn imports(code: &str) -> Vec<String> {
     let mut names = Vec::new();
     for (at, _) in code.match_indices("crate::") {
@@ -316,7 +317,7 @@ fn imports(code: &str) -> Vec<String> {
     names
 }
 
-/// Rust without comments, and with empty strings and characters.
+/// Removes comments from Rust code, and the content of strings and characters.
 fn strip(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let (mut out, mut at) = (String::with_capacity(text.len()), 0);
@@ -365,7 +366,7 @@ fn strip(text: &str) -> String {
     out
 }
 
-/// How many `#` a raw string at this place has; `None` for anything else.
+/// Returns the number of `#` of a raw string at this place, or `None` for anything else.
 fn raw_hashes(chars: &[char], at: usize) -> Option<usize> {
     let hashes = chars[at + 1..].iter().take_while(|c| **c == '#').count();
     (chars.get(at + 1 + hashes) == Some(&'"')).then_some(hashes)

@@ -1,5 +1,5 @@
-//! The harness of `just bench` works from end to end: one round of the smallest workloads, all sets, a real server; and
-//! the page of the repository says what its numbers say. Nothing is timed here.
+//! Runs the harness of `just bench` from end to end: one round of the smallest workloads, all sets, a real server.
+//! Checks that the benchmark page matches its numbers. Nothing is timed here.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 use pgseal_verify::digest::Digest;
 use serde_json::Value;
 
-/// Where the harness is.
+/// The directory of the harness.
 fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench")
 }
@@ -45,7 +45,7 @@ fn a_tiny_run_of_every_set_makes_numbers_page_and_plots() {
     for (name, set) in sets {
         assert!(set["machine"]["cores"].as_u64().unwrap() >= 1);
         for group in set["groups"].as_array().unwrap() {
-            // Every command has run in every round, or says what is not installed; pgseal's own always has.
+            // Every command ran in every round, or is reported as not installed; pgseal's own commands always run.
             for (n, command) in group["commands"].as_array().unwrap().iter().enumerate() {
                 let rounds = group["rounds"].as_u64().unwrap() as usize;
                 match command["missing"].as_str() {
@@ -75,7 +75,7 @@ fn the_page_says_what_the_numbers_say() {
     succeeds(&python("bench.py", ["check"]));
 }
 
-/// Whoever measures elsewhere measures the same.
+/// Workloads are the same bytes on every machine.
 #[test]
 fn workloads_are_the_same_everywhere() {
     let dir = tempfile::tempdir().unwrap();
@@ -89,7 +89,7 @@ fn workloads_are_the_same_everywhere() {
 const SMALL: &str = "8d98548715c199a2b2099c480c0a4767efe760499c1e69bc814d901e6012e6eb";
 const LARGER: &str = "806f94382aaadc5e0339150769313381f415e1f4b69a71994bab6eaed829c2f6";
 
-/// The digest of a directory's paths and contents.
+/// Returns the digest of a directory's paths and contents.
 fn tree(dir: &Path) -> Digest {
     let files = walkdir::WalkDir::new(dir).sort_by_file_name().into_iter().map(Result::unwrap);
     let mut bytes = Vec::new();
@@ -100,7 +100,7 @@ fn tree(dir: &Path) -> Digest {
     Digest::of(&bytes)
 }
 
-/// Debian's psql in PATH is a wrapper; the programs of the server can be links into another directory.
+/// Debian's psql in PATH is a wrapper; the server's programs can be links into another directory.
 #[test]
 fn psql_itself_is_measured() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,13 +1,13 @@
-//! The documents name only files, anchors, tests, commands, flags and counts that exist.
+//! Checks that the documents name only files, anchors, tests, commands, flags and counts that exist.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// Folders of the repository: a name below one of them is a file or folder there.
+/// Top-level folders: a name that begins with one of them must exist in the repository.
 const FOLDERS: [&str; 8] = ["src/", "tests/", "docs/", "schemas/", "bundle/", "keys/", "benches/", ".ci/"];
 
-/// Flags that need a feature of the build.
+/// Flags that require a feature of the build.
 const BY_FEATURE: [(&str, bool); 2] =
     [("--parquet", cfg!(feature = "parquet")), ("--pkcs11", cfg!(feature = "pkcs11"))];
 
@@ -85,7 +85,7 @@ impl Repository {
         self.files.iter().filter(move |(path, _)| is_page(path)).map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
-    /// The text of the files that a name in backquotes means: a path, or the end of one.
+    /// Returns the text of the files that a name in backquotes matches: a path, or the end of one.
     fn named(&self, name: &str) -> Vec<&str> {
         let end = format!("/{name}");
         let is_it = |path: &str| match name.ends_with('/') {
@@ -118,7 +118,7 @@ impl Repository {
         faults
     }
 
-    /// Numbers of decisions that have no page.
+    /// Returns an error for each decision number without a page.
     fn decisions(&self, text: &str) -> Vec<String> {
         let named = ["ecision ", "docs/decisions/"].iter().flat_map(|word| text.split(word).skip(1));
         let numbers = named.map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default());
@@ -128,7 +128,7 @@ impl Repository {
         missing.map(|number| format!("no decision {number}")).collect()
     }
 
-    /// A command line, or a command with flags.
+    /// Checks a command line, or a command with flags.
     fn command(&self, line: &str) -> Option<String> {
         let is_whole = line.starts_with("pgseal ");
         let end = line.find(['|', ';', '&', '>', '#', '"']).unwrap_or(line.len());
@@ -167,7 +167,7 @@ impl Repository {
         }
     }
 
-    /// Tests in the last cell of a row of threats: names behind a file are functions there, others are vectors.
+    /// Checks the tests in the last cell of a threat row: names after a file are functions there, others are vectors.
     fn tests(&self, row: &str) -> Vec<String> {
         let cells: Vec<&str> = row.trim_end_matches([' ', '|']).split(" | ").collect();
         let [first, _, _, .., last] = cells[..] else { return Vec::new() };
@@ -191,7 +191,7 @@ impl Repository {
     }
 }
 
-/// Adds the help of a command and of those below it.
+/// Adds the help of a command and of its subcommands.
 fn commands(name: &str, into: &mut BTreeMap<String, String>) {
     let output = Command::new(env!("CARGO_BIN_EXE_pgseal")).args(name.split_whitespace()).arg("--help").output();
     let help = String::from_utf8(output.expect("the program runs").stdout).expect("UTF-8");
@@ -214,7 +214,7 @@ fn without_fences(text: &str) -> String {
     text.split("```").step_by(2).collect()
 }
 
-/// Command lines in fences and indented blocks.
+/// Returns command lines in fences and indented blocks.
 fn command_lines(text: &str) -> impl Iterator<Item = &str> {
     let fenced = text.split("```").skip(1).step_by(2).flat_map(str::lines);
     let indented = text.lines().filter_map(|line| line.strip_prefix("    "));
@@ -239,7 +239,7 @@ fn joined(page: &str, path: &str) -> String {
     parts.chain([rest.trim_start_matches("./")]).collect::<Vec<_>>().join("/")
 }
 
-/// Anchors of headings, as GitHub makes them.
+/// Returns the anchors of headings, as GitHub makes them.
 fn anchors(text: &str) -> impl Iterator<Item = String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     headings.map(|line| {

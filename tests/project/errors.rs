@@ -1,4 +1,4 @@
-//! Kinds of errors: the program's list, docs/errors.md and the schema name the same ones.
+//! Kinds of errors: the program's list, docs/errors.md and the schema must agree.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,8 @@ fn the_schema_lists_exactly_the_kinds() {
     assert_eq!(listed, &serde_json::json!(kinds));
 }
 
-/// Each kind is used by an error: a word that no error has is a promise that the program doesn't keep.
+/// Every kind must be used by an error: a documented kind that never occurs is a promise that the program does not
+/// keep.
 #[test]
 fn every_kind_is_the_kind_of_an_error() {
     let mut directories = vec![format!("{}/src/cli", env!("CARGO_MANIFEST_DIR")).into()];

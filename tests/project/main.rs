@@ -1,4 +1,4 @@
-//! The repository itself: the shape of the source, schemas of what is written, and the harness of `just bench`.
+//! The repository itself: the architecture, schemas of written documents, and the harness of `just bench`.
 
 mod architecture;
 mod bench;

@@ -1,4 +1,4 @@
-//! What pgseal writes is what `schemas/` says: every `--json` document, and every document that is kept.
+//! Conformance to `schemas/`: every `--json` document, and every document that is stored.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use pgseal_testkit::cluster::Cluster;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// The address that `$id` gives each schema; nothing is fetched from there.
+/// Prefix of each schema's `$id`; nothing is fetched from there.
 const BASE: &str = "https://pgseal.invalid/schemas/";
 
 static SCHEMAS: LazyLock<Registry<'static>> = LazyLock::new(|| {
@@ -22,7 +22,7 @@ static SCHEMAS: LazyLock<Registry<'static>> = LazyLock::new(|| {
     registry.prepare().expect("references inside schemas/ only")
 });
 
-/// A directory with keys, a trust root and a release, in which pgseal is run.
+/// A directory with keys, a trust root and a release, in which pgseal runs.
 struct Desk {
     dir: TempDir,
 }
@@ -37,7 +37,7 @@ impl Desk {
         let roles = roles.iter().flat_map(|role| ["--role", role]);
         let init = |file| ["trust", "init", file, "--root-key", "root.key"].into_iter().chain(roles.clone());
         desk.ok("trust", &init("trust.json").collect::<Vec<_>>());
-        // The same, and a run needs an approval.
+        // The same trust root, except that runs require an approval.
         desk.ok("trust", &init("strict.json").chain(["--require", "l4"]).collect::<Vec<_>>());
         desk.ok("init", &["init", "example"]);
         desk
@@ -47,7 +47,7 @@ impl Desk {
         self.dir.path().join(name)
     }
 
-    /// A packed and signed release for a database of this name.
+    /// Packs and signs a release for the given database.
     fn bundle(&self, database: &str) {
         let toml = self.path("example/release.toml");
         let text = fs::read_to_string(&toml).expect("init wrote it");
@@ -64,7 +64,7 @@ impl Desk {
         command.output().expect("the program starts")
     }
 
-    /// Runs pgseal, expects an exit code, and compares its document with a schema.
+    /// Runs pgseal, asserts its exit code, and validates its document against a schema.
     fn expect(&self, exit: i32, schema: &str, arguments: &[&str]) -> Value {
         let output = self.run(arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -307,7 +307,7 @@ fn errors_and_problems() {
 
 #[test]
 fn what_the_policy_binds() {
-    // FORMAT.md 9.5. No database is asked: the policy says no before.
+    // FORMAT.md 9.5. The policy refuses before any database connection.
     let desk = Desk::new();
     let vectors = folder("tests/vectors");
     let bundle = vectors.join("good_pass/bundle.pgseal").to_string_lossy().into_owned();
@@ -373,7 +373,7 @@ fn commands_on_a_database() {
     assert_eq!(plan["obstacles"][0]["kind"], "wrong-target");
     expect(2, "error", "run", &["--receipt-key", "release.key"]);
 
-    // A run that fails has a document and a receipt like one that does not.
+    // Failed runs have a document and a receipt like successful ones.
     client.batch_execute("create domain public.greetings as int").expect("DDL");
     let failed = expect(30, "run", "run", &[]);
     assert_eq!(failed["result"]["outcome"], "unchanged");
@@ -413,7 +413,7 @@ fn commands_on_a_database() {
     // A run that failed in its transaction, a run, a rollback: begin, end; twice begin, commit, end.
     assert_eq!(check_receipts(&desk.path("pgseal-receipts")), (3, 8));
 
-    // The receipt of the signed run, and one that nobody signed.
+    // The receipt of the signed run, and an unsigned receipt.
     for entry in fs::read_dir(desk.path("pgseal-receipts")).expect("runs made it") {
         let path = entry.expect("an entry").path();
         if !path.to_string_lossy().ends_with(".receipt.json") {
@@ -529,7 +529,7 @@ fn keys_holds_no_secret() {
     }
 }
 
-/// Compares every receipt and every line of every journal with its schema; gives how many there were.
+/// Validates every receipt and every line of every journal against its schema; returns their numbers.
 fn check_receipts(dir: &Path) -> (usize, usize) {
     let (mut receipts, mut lines) = (0, 0);
     for entry in fs::read_dir(dir).expect("runs made it") {
@@ -548,7 +548,7 @@ fn check_receipts(dir: &Path) -> (usize, usize) {
     (receipts, lines)
 }
 
-/// Asserts that a document fits the schema of this name, and that the schema notices one key too many.
+/// Asserts that a document fits the schema of this name, and that the schema rejects an additional key.
 fn check(name: &str, document: &Value) {
     let schema = read_json(&folder("schemas").join(format!("{name}.schema.json")));
     let options = jsonschema::options().with_registry(&SCHEMAS).offline();
@@ -561,7 +561,8 @@ fn check(name: &str, document: &Value) {
     assert!(!validator.is_valid(&more), "{name} accepts unknown keys");
 }
 
-/// Every object of a schema either names its keys and closes the list, or is a map of one kind of value.
+/// Asserts that every object of a schema either lists its keys and allows no others, or is a map with one kind of
+/// value.
 fn assert_closed(schema: &Value, at: &str) {
     match schema {
         Value::Object(map) => {
@@ -575,12 +576,12 @@ fn assert_closed(schema: &Value, at: &str) {
     }
 }
 
-/// `statement.json` of a bundle.
+/// Returns `statement.json` of a bundle.
 fn statement(bundle: &Path) -> Value {
     member(bundle, 1)
 }
 
-/// A member of a bundle, read as a tar archive.
+/// Reads a member of a bundle as a tar archive.
 fn member(bundle: &Path, at: usize) -> Value {
     let bytes = fs::read(bundle).expect("a bundle");
     let mut archive = tar::Archive::new(bytes.as_slice());

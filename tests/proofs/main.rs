@@ -1,4 +1,4 @@
-//! Code that must not compile: no state of a release is made by anything but its own step.
+//! Code that must not compile: each state of a release is created only by its own step.
 
 #[test]
 fn no_state_is_forged() {

@@ -1,21 +1,21 @@
-//! The scripts of the corpus; `corpus/README.md` says how they are written.
+//! Scripts of the corpus; `corpus/README.md` describes their format.
 
 use std::{fs, path::Path};
 
-/// One script, with the files beside it.
+/// One script, with the other files of its directory.
 pub struct Case {
     /// `FILE/NAME`.
     pub key: String,
-    /// Psql runs with ON_ERROR_STOP.
+    /// Runs psql with ON_ERROR_STOP.
     pub strict: bool,
-    /// Only psql 16 and newer know what is in it.
+    /// Requires psql 16 or newer.
     pub needs_new: bool,
-    /// For both programs.
+    /// Arguments for both programs.
     pub arguments: Vec<String>,
     files: Vec<(String, String)>,
 }
 
-/// How the files of a case are written.
+/// Variants of the files' encoding.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Variant {
     Plain,
@@ -41,7 +41,7 @@ impl Variant {
     }
 }
 
-/// Every case, in the order of the files' names.
+/// Returns every case, in the order of the file names.
 pub fn cases() -> Vec<Case> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/psql/corpus");
     let mut paths: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -76,7 +76,7 @@ fn read(file: &str, text: &str, list: &mut Vec<Case>) {
 }
 
 impl Case {
-    /// Its files, with their bytes; the first is the script.
+    /// Encodes the files of the case; the first is the script.
     pub fn files(&self, variant: Variant) -> Vec<(String, Vec<u8>)> {
         let mut files: Vec<_> = self.files.iter().map(|(path, text)| (path.clone(), text.clone())).collect();
         match variant {

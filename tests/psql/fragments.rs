@@ -1,8 +1,8 @@
-//! Scripts put together at random.
+//! Random scripts.
 //!
-//! A piece is a statement, the beginning of one, or a command; where only the beginning of a statement may stand, as
-//! before COPY data, the piece ends first what was open, by a statement of its own. Any sequence of pieces is a script that psql reads without an
-//! error, so whatever pgseal says of it has to be the same; a refusal is a failure too.
+//! A piece is a statement, the beginning of one, or a command. A piece that is valid only at the beginning of a
+//! statement, such as COPY with its data, first ends an open one by a statement of its own. So psql reads any sequence
+//! of pieces without an error, and pgseal must produce the same statements; a refusal is a failure too.
 
 use proptest::{
     prelude::*,
@@ -15,11 +15,11 @@ use super::{
     lists::Lists,
 };
 
-/// So many scripts, of so many pieces each.
+/// Number of scripts, and of pieces in each.
 const SCRIPTS: u32 = 150;
 const PIECES: usize = 40;
 
-/// Every piece by its name. A family that the engine can't do yet is on the list as `pieces/NAME`.
+/// Returns every piece with its name. A family that the engine does not support yet is on the list as `pieces/NAME`.
 pub fn pieces() -> Vec<(&'static str, &'static str)> {
     vec![
         ("statement", "select 1, 'a;b', \"c;d\";"),
@@ -100,7 +100,7 @@ pub fn pieces() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
-/// A directory with the files that pieces name.
+/// Creates a directory with the files that pieces name.
 pub fn directory() -> TempDir {
     let dir = tempfile::tempdir_in("/tmp").unwrap();
     let files = [("part.sql", &b"select 'included;';\n\\set x 3\nselect :x\n"[..]), ("data.tsv", b"1\n2\n")];
@@ -108,15 +108,16 @@ pub fn directory() -> TempDir {
     dir
 }
 
-/// What pgseal refuses on purpose: words of the reason, and what must stand in the pieces.
+/// Intended refusals: a text in the reason, and texts that must be in the script.
 const ON_PURPOSE: [(&str, &[&str]); 4] = [
-    // `\gset` of a column that is called like a variable: its value is the server's, and nothing else may wait for it.
+    // `\gset` of a column that has the name of a variable: the server defines the value, and no other text may wait for
+    // it.
     ("known only while", &["\\gset"]),
-    // psql 15.18 counts the words that a false `\if` leaves out, and overlooks the BEGIN ATOMIC behind them.
+    // psql 15.18 counts the words in the skipped branch of a false `\if`, and misses the BEGIN ATOMIC after them.
     ("they count BEGIN, CASE and END", &["\\if", "begin atomic"]),
-    // psql 15.20 takes an empty statement behind the data of a COPY for another COPY.
+    // psql 15.20 mistakes an empty statement after the data of a COPY for another COPY.
     ("for one more COPY", &["copy t"]),
-    // psql takes back the line feed before a command: what stands behind two backslashes goes on in a line comment above.
+    // psql removes the line feed before a command: the text after two backslashes continues a line comment above.
     ("a meta-command forms", &["--", r"\\ select"]),
 ];
 
@@ -125,7 +126,6 @@ fn on_purpose(pieces: &[&str], reason: &str) -> bool {
     ON_PURPOSE.iter().any(|(words, needed)| reason.contains(words) && needed.iter().all(has))
 }
 
-/// Runs the random scripts.
 pub fn check() {
     let lists = Lists::read();
     let pieces: Vec<&str> = pieces()

@@ -1,6 +1,6 @@
-//! One script through psql and through `pgseal script`, and what they send beside each other.
+//! Runs one script through psql and through `pgseal script`, and compares the statements that they send.
 
-// Each test binary uses the part that it needs.
+// Each test binary uses only a part of this file.
 #![allow(dead_code)]
 
 use std::{
@@ -20,27 +20,26 @@ use serde_json::Value;
 
 use pgseal_testkit::recorder::{Recorder, Sent};
 
-/// The program under test.
 const PGSEAL: &str = env!("CARGO_BIN_EXE_pgseal");
 
-/// Longer than any script needs; `\watch` has no end.
+/// Longer than any script needs; `\watch` never ends.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How one script went.
+/// Result of comparing one script.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The same statements in the same order, byte for byte.
+    /// Both send the same statements in the same order, byte for byte.
     Same { statements: usize },
     /// pgseal sends the first `statements` of them, then refuses.
     Refused { statements: usize, refusal: Refusal },
-    /// psql stops with an error and pgseal refuses, behind the same statements.
+    /// psql stops with an error and pgseal refuses, after the same statements.
     BothStop { refusal: Refusal },
-    /// They part; with both sides.
+    /// The statements differ; `text` shows both sides.
     Different { statements: usize, text: String },
 }
 
 impl Outcome {
-    /// How many statements are the same, from the first on.
+    /// Returns the number of identical statements from the start.
     pub fn statements(&self) -> usize {
         match self {
             Self::Same { statements } | Self::Refused { statements, .. } | Self::Different { statements, .. } => {
@@ -51,37 +50,37 @@ impl Outcome {
     }
 }
 
-/// What pgseal says of a script that it does not run.
+/// Error with which pgseal refuses a script.
 #[derive(Clone, Debug)]
 pub struct Refusal {
-    /// Of the file in which it stands.
+    /// Line in `file`.
     pub line: usize,
-    /// In characters.
+    /// Column in characters.
     pub column: usize,
-    /// The file, as the caller named the directory.
+    /// File, below the directory that the caller passed.
     pub file: PathBuf,
-    /// The message, without its place.
+    /// Message without its position.
     pub reason: String,
 }
 
-/// The psql at hand.
+/// The installed psql, with a recorder.
 pub struct Psql {
     program: PathBuf,
-    /// Such as 15.
+    /// Major version, for example 15.
     pub major: u32,
     recorder: Recorder,
 }
 
-/// What psql did with a script.
+/// Result of a script in psql.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Theirs {
-    /// What it sent.
+    /// Statements in the order they were sent.
     pub sent: Vec<Sent>,
-    /// It stopped at an error; never without ON_ERROR_STOP.
+    /// psql stopped at an error; always false without ON_ERROR_STOP.
     pub failed: bool,
 }
 
-/// [`Psql::compare`] with what psql does already known.
+/// [`Psql::compare`] with a known result of psql.
 pub fn compare_with(theirs: &Theirs, dir: &Path, file: &str, arguments: &[String]) -> Outcome {
     let (ours, refusal) = pgseal_sends(dir, file, arguments);
     let Theirs { sent: theirs, failed } = theirs;
@@ -101,7 +100,7 @@ pub fn compare_with(theirs: &Theirs, dir: &Path, file: &str, arguments: &[String
 }
 
 impl Psql {
-    /// psql as `PGSEAL_PSQL` names it, else the one in PATH; with a recorder that claims its version.
+    /// Finds psql by `PGSEAL_PSQL`, else in PATH; starts a recorder that reports the same version.
     pub fn find() -> Self {
         let program = env::var_os("PGSEAL_PSQL").map_or_else(|| "psql".into(), PathBuf::from);
         let answer = Command::new(&program).arg("--version").output();
@@ -113,18 +112,18 @@ impl Psql {
         Self { program, major, recorder: Recorder::start(&version) }
     }
 
-    /// Runs `file`, which lies in `dir`, through both. `arguments` go to both, such as `-v` and `name=value`.
-    /// `strict` sets ON_ERROR_STOP for psql: pgseal never goes on behind an error.
+    /// Runs `file` in `dir` through both programs. `arguments` go to both, such as `-v` and `name=value`. `strict` sets
+    /// ON_ERROR_STOP for psql, because pgseal never continues after an error.
     pub fn compare(&self, dir: &Path, file: &str, arguments: &[String], strict: bool) -> Outcome {
         compare_with(&self.sends(dir, file, arguments, strict), dir, file, arguments)
     }
 
-    /// What psql sends for a script, without the queries of its own that `\d` and the like make.
+    /// Returns the statements that psql sends for a script, without the internal queries of `\d` and the like.
     pub fn sends(&self, dir: &Path, file: &str, arguments: &[String], strict: bool) -> Theirs {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let database = format!("script_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut psql = Command::new(&self.program);
-        // -E prints psql's own queries, so that they can be told from the script's.
+        // -E prints psql's internal queries, so that they can be distinguished from the script's.
         psql.args(["-X", "-q", "-E", "-U", "postgres", "-p", "5432", "-d", &database, "-f", file]);
         psql.arg("-h").arg(self.recorder.host()).args(arguments).current_dir(dir);
         if strict {
@@ -154,7 +153,7 @@ impl Psql {
     }
 }
 
-/// Drops what psql asked on its own account: what it printed as hidden queries, and libpq's text for `\encoding`.
+/// Removes psql's internal queries: the ones printed because of -E, and libpq's statement for `\encoding`.
 fn without_own_queries(sent: Vec<Sent>, shown: &[u8]) -> Vec<Sent> {
     let hidden = hidden_queries(shown);
     let mut hidden = hidden.iter().peekable();
@@ -168,7 +167,7 @@ fn without_own_queries(sent: Vec<Sent>, shown: &[u8]) -> Vec<Sent> {
     kept
 }
 
-/// The queries between the rulers that psql prints for -E; 16 has changed the rulers.
+/// Returns the queries between the rulers that psql prints for -E; psql 16 changed the rulers.
 fn hidden_queries(shown: &[u8]) -> Vec<Vec<u8>> {
     const RULERS: [(&[u8], &[u8]); 2] = [
         (b"********* QUERY **********\n", b"\n**************************\n"),
@@ -188,7 +187,7 @@ fn hidden_queries(shown: &[u8]) -> Vec<Vec<u8>> {
     queries
 }
 
-/// What pgseal says it would send, and why it stops.
+/// Returns the statements that pgseal would send, and its refusal.
 fn pgseal_sends(dir: &Path, file: &str, arguments: &[String]) -> (Vec<Sent>, Option<Refusal>) {
     let answer = Command::new(PGSEAL).args(["script", file, "--json"]).args(arguments).current_dir(dir).output();
     let answer = answer.unwrap();
@@ -198,12 +197,12 @@ fn pgseal_sends(dir: &Path, file: &str, arguments: &[String]) -> (Vec<Sent>, Opt
     match answer.status.code() {
         Some(0) => (sent, None),
         Some(2) => (sent, Some(Refusal::new(dir, &errors))),
-        // A panic is neither.
+        // A panic is neither success nor a refusal.
         code => panic!("pgseal script {file} ended with {code:?}: {errors}"),
     }
 }
 
-/// One line of `pgseal script --json`.
+/// Parses one line of `pgseal script --json`.
 fn statement(line: &Value) -> Sent {
     let text = |value: &Value| value.as_str().map(|text| text.as_bytes().to_vec());
     let copies = match &line["copy_bytes"] {
@@ -224,7 +223,7 @@ fn size(value: &Value) -> usize {
 }
 
 impl Refusal {
-    /// From `pgseal: error: FILE:LINE:COLUMN: REASON` or the same without a place.
+    /// Parses `pgseal: error: FILE:LINE:COLUMN: REASON`, or the same without a position.
     fn new(dir: &Path, errors: &str) -> Self {
         let first = errors.lines().find_map(|line| line.strip_prefix("pgseal: error: ")).unwrap_or(errors);
         let words: Vec<&str> = first.splitn(4, ':').collect();
@@ -236,7 +235,7 @@ impl Refusal {
         Self { line: 0, column: 0, file: PathBuf::new(), reason: first.to_owned() }
     }
 
-    /// The reason without what is particular to the script: for counting.
+    /// Returns the reason without its quoted parts, so that equal reasons can be counted.
     pub fn kind(&self) -> String {
         let mut kind = String::new();
         let mut quoted = false;
@@ -251,7 +250,7 @@ impl Refusal {
     }
 }
 
-/// The column may be followed by the chain of includes.
+/// Parses column and reason; the chain of includes may be between them.
 fn place_and_reason(column: &str, reason: &str) -> Option<(usize, String)> {
     match column.split_once(" (included from ") {
         None => Some((column.parse().ok()?, reason.trim().to_owned())),
@@ -262,7 +261,7 @@ fn place_and_reason(column: &str, reason: &str) -> Option<(usize, String)> {
     }
 }
 
-/// Both sides from the first difference on.
+/// Shows both sides from the first difference on.
 fn beside(theirs: &[Sent], ours: &[Sent], from: usize) -> String {
     let mut text = format!("statement {} of {} (psql) and {} (pgseal)\n", from + 1, theirs.len(), ours.len());
     for (name, side) in [("psql  ", theirs), ("pgseal", ours)] {
@@ -276,7 +275,7 @@ fn beside(theirs: &[Sent], ours: &[Sent], from: usize) -> String {
     text
 }
 
-/// A statement on one line, cut if it is long.
+/// Formats a statement on one line, truncated if it is long.
 pub fn shown(sent: &Sent) -> String {
     let sql = String::from_utf8_lossy(&sent.sql);
     let cut: String = sql.chars().take(300).collect();

@@ -1,22 +1,21 @@
-//! What is known to differ: on purpose (`corpus/by_design.txt`), and not done yet (`corpus/not_yet.txt`).
+//! Known differences: intended ones (`corpus/by_design.txt`), and missing features (`corpus/not_yet.txt`).
 //!
-//! A line is `FILE/CASE: refused TEXT`, where the reason must hold the text, if there is one, or `FILE/CASE: differs`. A `#` begins a comment.
-//! `PGSEAL_PSQL_BLESS=1` writes the second list again from what is so now.
+//! A line is `FILE/CASE: refused TEXT`, where the reason must contain the text, if there is one, or `FILE/CASE:
+//! differs`. A `#` begins a comment. `PGSEAL_PSQL_BLESS=1` rewrites the second list from the current results.
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
 
 use super::harness::Outcome;
 
-/// What a list says of a case.
+/// Outcome that a list expects of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// pgseal refuses, saying this.
+    /// pgseal refuses, with this text in its reason.
     Refused(String),
-    /// Both run it, and send other things.
+    /// Both run it, and send different statements.
     Differs,
 }
 
-/// Both lists.
 pub struct Lists {
     by_design: BTreeMap<String, Expected>,
     not_yet: BTreeMap<String, Expected>,
@@ -34,7 +33,7 @@ impl Lists {
         self.by_design.get(key).or_else(|| self.not_yet.get(key))
     }
 
-    /// What is wrong with an outcome.
+    /// Returns an error message if an outcome is not the expected one.
     pub fn fault(&self, key: &str, outcome: &Outcome) -> Option<String> {
         match (self.expected(key), outcome) {
             (None, Outcome::Same { .. } | Outcome::BothStop { .. }) => None,
@@ -47,14 +46,14 @@ impl Lists {
         }
     }
 
-    /// Entries of cases that there are not.
+    /// Returns an error message for each entry without a case.
     pub fn unknown(&self, known: impl Fn(&str) -> bool) -> Vec<String> {
         let keys = self.by_design.keys().chain(self.not_yet.keys());
         let unknown = keys.filter(|key| !known(key) && !key.starts_with("pieces/") && !key.starts_with("dialect/"));
         unknown.map(|key| format!("{key}: on a list, and not there")).collect()
     }
 
-    /// Writes `not_yet.txt` from what is so; what is not the corpus's stays.
+    /// Rewrites `not_yet.txt` from the current outcomes; entries that are not about the corpus stay.
     pub fn write_not_yet(&self, outcomes: &BTreeMap<String, Outcome>) {
         let mut text = String::from(HEAD);
         for (key, outcome) in outcomes {

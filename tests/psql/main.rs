@@ -1,7 +1,7 @@
-//! psql's own program against `pgseal script`: the same statements, in the same order, byte for byte.
+//! Compares the real psql with `pgseal script`: the same statements, in the same order, byte for byte.
 //!
-//! psql runs the scripts against a server that only notes what it gets (`pgseal_testkit::recorder`). `psql/corpus/README.md`
-//! says how the scripts are written, and where the lists of what differs are.
+//! psql runs the scripts against a server that only records its input (`pgseal_testkit::recorder`).
+//! `psql/corpus/README.md` describes the format of the scripts and the lists of differences.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod cases;
@@ -22,7 +22,7 @@ use harness::{Outcome, Psql, Theirs, compare_with};
 use lists::{Expected, Lists};
 use pgseal_testkit::server_words::{Statement, statements};
 
-/// The psql that knows everything in `psql16.sql`.
+/// The first psql version that supports everything in `psql16.sql`.
 const NEW: u32 = 16;
 
 #[test]
@@ -40,7 +40,7 @@ fn the_corpus_is_sent_as_psql_sends_it() {
                         let outcome = recorded.run(&case, variant);
                         let same = matches!(outcome, Outcome::Same { .. });
                         outcomes.lock().unwrap().insert(variant.key(&case.key), outcome);
-                        // What differs as it stands says nothing new with other line ends.
+                        // A difference in the plain variant makes the other variants uninformative.
                         if !same {
                             break;
                         }
@@ -58,18 +58,18 @@ fn the_corpus_is_sent_as_psql_sends_it() {
     let mut faults: Vec<String> = outcomes.iter().filter_map(|(key, outcome)| lists.fault(key, outcome)).collect();
     faults.extend(lists.unknown(|key| outcomes.contains_key(key)));
     let statements: usize = outcomes.values().map(Outcome::statements).sum();
-    // The recorder heard something.
+    // Guards against a recorder that recorded nothing.
     assert!(statements > 1_000, "{statements} statements");
     assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
 }
 
-/// Scripts put together at random, of pieces that are each in the corpus.
+/// Random scripts from pieces that are each in the corpus.
 #[test]
 fn pieces_in_any_order_are_sent_as_psql_sends_them() {
     fragments::check();
 }
 
-/// A piece that is left out because the engine doesn't do it comes back as soon as it does.
+/// Every piece on the list must still be refused, so that a piece leaves the list as soon as the engine supports it.
 #[test]
 fn pieces_left_out_are_refused_indeed() {
     let lists = Lists::read();
@@ -102,7 +102,7 @@ fn the_recorder_tells_statements_apart() {
     assert_eq!(one("SET standard_conforming_strings TO OFF;"), Some(set(false)));
 }
 
-/// The psql at hand, and what psql 16 and newer said, for those who have an older one.
+/// The installed psql, and recorded results of psql 16 or newer for machines with an older one.
 struct Recorded {
     psql: Psql,
     answers: Mutex<BTreeMap<String, Theirs>>,
@@ -152,7 +152,7 @@ impl Recorded {
 }
 
 impl Expected {
-    /// Whether it came as the list says.
+    /// Returns whether the outcome is the expected one.
     fn is(&self, outcome: &Outcome) -> bool {
         match (self, outcome) {
             (Self::Refused(reason), Outcome::Refused { refusal, .. } | Outcome::BothStop { refusal }) => {

@@ -1,11 +1,11 @@
-//! Whole directories of other people's scripts through psql and through `pgseal script`.
+//! Runs directories of existing scripts through psql and through `pgseal script`.
 //!
 //! ```text
 //! cargo test --test psql_suite -- [-v NAME=VALUE]... [--] DIRECTORY...
 //! ```
 //!
-//! A script that pgseal refuses is compared as far as it goes. Then the refused command is taken out of a copy of the
-//! script, until nothing is refused any more, and the copy is compared: so a refusal in line 1 hides nothing.
+//! A script that pgseal refuses is compared up to the refusal. Then the refused command is removed from a copy of the
+//! script, until no refusal is left, and the copy is compared: so a refusal in line 1 hides nothing.
 //! `tests/psql-suite.sh` fetches PostgreSQL's own regression tests for it.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
@@ -22,21 +22,21 @@ use std::{
 
 use harness::{Outcome, Psql, Refusal};
 
-/// So many refusals are taken out of one script; then it is left.
+/// Maximum number of refused commands that are removed from one script.
 const MAX_STRIKES: usize = 2_000;
 
-/// Data files up to this size are copied along with the scripts.
+/// Maximum size of data files that are copied along with the scripts.
 const MAX_DATA: u64 = 8 << 20;
 
-/// What became of one script.
+/// Result of one script.
 #[derive(Default)]
 struct Report {
-    /// Statements that are the same, in the script as it is and with the refused commands taken out.
+    /// Number of identical statements, in the original script or in the copy without the refused commands.
     statements: usize,
     refusals: Vec<Refusal>,
-    /// Where psql and pgseal part; empty when they agree.
+    /// The first difference between psql and pgseal; empty when there is none.
     difference: String,
-    /// A refusal that could not be taken out.
+    /// A refused command could not be removed.
     stuck: bool,
 }
 
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Every script below `directory`, by its path.
+/// Compares every script below `directory`; the keys are their paths.
 fn run(psql: &Psql, directory: &Path, arguments: &[String]) -> BTreeMap<PathBuf, Report> {
     let copies = [tempfile::tempdir_in("/tmp").unwrap(), tempfile::tempdir_in("/tmp").unwrap()];
     let [scripts, _] = copies.each_ref().map(|copy| copy_tree(directory, copy.path()));
@@ -74,7 +74,7 @@ fn run(psql: &Psql, directory: &Path, arguments: &[String]) -> BTreeMap<PathBuf,
                 loop {
                     let Some(script) = queue.lock().unwrap().pop() else { break };
                     let report = one(psql, copy.path(), &script, arguments);
-                    // As it was, for scripts that include it.
+                    // Restores the original, because other scripts may include it.
                     fs::copy(directory.join(&script), copy.path().join(&script)).unwrap();
                     reports.lock().unwrap().insert(script, report);
                 }
@@ -84,7 +84,7 @@ fn run(psql: &Psql, directory: &Path, arguments: &[String]) -> BTreeMap<PathBuf,
     reports.into_inner().unwrap()
 }
 
-/// Copies a tree and says which scripts are in it.
+/// Copies a tree and returns the scripts in it.
 fn copy_tree(from: &Path, to: &Path) -> Vec<PathBuf> {
     let mut scripts = Vec::new();
     for entry in walkdir::WalkDir::new(from).sort_by_file_name().into_iter().map(Result::unwrap) {
@@ -123,7 +123,7 @@ fn one(psql: &Psql, root: &Path, script: &Path, arguments: &[String]) -> Report 
                 let place = (refusal.file.clone(), refusal.line, refusal.column);
                 let again = !struck.insert(place);
                 report.refusals.push(refusal.clone());
-                // Includes of other scripts stay as they are: those are compared on their own.
+                // Included scripts stay unchanged: they are compared on their own.
                 if again || struck.len() > MAX_STRIKES || refusal.file != path || !strike(&refusal) {
                     report.stuck = true;
                 } else {
@@ -136,7 +136,7 @@ fn one(psql: &Psql, root: &Path, script: &Path, arguments: &[String]) -> Report 
     }
 }
 
-/// Takes what was refused out of the file; false where nothing can be taken out.
+/// Removes the refused command from the file; false where that is not possible.
 fn strike(refusal: &Refusal) -> bool {
     let Ok(text) = fs::read_to_string(&refusal.file) else { return false };
     let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
@@ -152,7 +152,7 @@ fn strike(refusal: &Refusal) -> bool {
             line.push(';');
         }
     } else {
-        // Both get the same text, whatever it means now.
+        // Both programs get the same text, whatever it means without the line.
         line.clear();
     }
     fs::write(&refusal.file, lines.join("\n")).unwrap();
@@ -179,7 +179,7 @@ fn print(directory: &Path, reports: &BTreeMap<PathBuf, Report>) {
     }
 }
 
-/// Refusals by reason, the most frequent first, with where the first of each stands.
+/// Prints the refusals by reason, the most frequent first, with the place of the first one.
 fn print_reasons(reports: &BTreeMap<PathBuf, Report>) {
     let mut reasons: BTreeMap<String, (usize, HashSet<&Path>, String)> = BTreeMap::new();
     for (script, report) in reports {

@@ -1,4 +1,4 @@
-//! `audit` asks the logs of the archives that it is given.
+//! Checks of the archives' logs by `audit`.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,8 @@ use pgseal_testkit::keys::key;
 use pgseal_testkit::site::Site;
 use pgseal_testkit::tar::{Member, Tar};
 
-/// The words and paths of all faults that logs have. (Two releases of the tests share a name: that is another fault.)
+/// Returns kinds and paths of all faults that concern logs. (Two releases of these tests share a name, which is another
+/// fault.)
 fn told(site: &Site, args: &[&str]) -> BTreeSet<(String, String)> {
     let outcome = site.run(["audit", "--json"].iter().chain(args));
     let document = outcome.json();
@@ -48,7 +49,7 @@ fn an_audit_tells_what_the_log_misses() {
     for args in [&["archive"][..], &["."], &["archive", "--checkpoint", "first", "--checkpoint", "last"]] {
         assert_eq!(told(&site, args), set([]), "{args:?}");
     }
-    // Lost, rewritten, slipped in; by their paths as they were named.
+    // A lost file, a rewritten one, and one added without the log; reported by the paths that were given.
     std::fs::remove_file(site.path("archive/next.pgseal")).expect("it is there");
     site.write("archive/ann.approval", site.read("archive/run.receipt.json"));
     site.write("archive/other.pgseal", numbered(2));
@@ -62,7 +63,7 @@ fn an_audit_tells_what_the_log_misses() {
     }
 }
 
-/// What is gone is not taken for one that can't be read.
+/// A deleted bundle is not reported as an unreadable one.
 #[test]
 fn a_bundle_that_the_log_misses_is_not_here() {
     let site = desk();
@@ -80,13 +81,13 @@ fn a_checkpoint_that_was_kept_shows_what_no_file_can() {
     add(&site, &["small.pgseal"]).done();
     let kept = site.run(["archive", "checkpoint", "archive"]).done().stdout;
     site.write("kept", kept);
-    // The archive was made anew by the holder of the key, without the bundle.
+    // The holder of the key made the archive again without the bundle.
     std::fs::remove_dir_all(site.path("archive")).expect("it is there");
     site.run(["archive", "init", "archive", "--key", "log.key", "--origin", ORIGIN]).done();
     add(&site, &["ann.approval"]).done();
     assert_eq!(told(&site, &["archive"]), set([]));
     assert_eq!(told(&site, &["archive", "--checkpoint", "kept"]), set([("log-fork", "archive/checkpoint")]));
-    // And without its log.
+    // The same archive without its log.
     std::fs::remove_file(site.path("archive/checkpoint")).expect("it is there");
     std::fs::remove_dir_all(site.path("archive/tile")).expect("it is there");
     assert_eq!(told(&site, &["archive", "--checkpoint", "kept"]), set([("log-deleted", "kept")]));
@@ -107,7 +108,7 @@ fn a_log_is_asked_wherever_its_archive_lies() {
     }
 }
 
-/// Several faults of one path are all told, whoever finds them.
+/// All faults of one path are reported, whichever check finds them.
 #[test]
 fn no_fault_hides_another() {
     let site = desk();
@@ -116,7 +117,7 @@ fn no_fault_hides_another() {
     site.write("next.pgseal", numbered(1));
     add(&site, &["next.pgseal"]).done();
     site.write("kept", site.read("archive/checkpoint"));
-    // An older checkpoint is put back: entries stand behind it, and one that was kept is of a larger log.
+    // An older checkpoint was restored: there are entries after it, and a kept checkpoint is of a larger log.
     site.write("archive/checkpoint", &before);
     let mut bytes = site.read("archive/small.pgseal");
     let end = bytes.len() - 1100;
@@ -130,11 +131,11 @@ fn no_fault_hides_another() {
     };
     assert_eq!(words("archive/checkpoint"), ["log-unfinished", "log-shrunk"]);
     assert_eq!(words("archive/small.pgseal"), ["malformed", "log-rewritten"]);
-    // What the entries behind are about is no fault of its own.
+    // Files of the entries after the checkpoint have no fault of their own.
     assert_eq!(words("archive/next.pgseal"), Vec::<String>::new());
 }
 
-/// Of two releases of one name the one that was logged is not the one that is blamed.
+/// Of two releases with the same name, the report is about the one that was not logged.
 #[test]
 fn what_was_logged_is_believed_rather_than_what_was_not() {
     let site = desk();
@@ -167,7 +168,7 @@ fn a_size_that_nobody_signed_stops_no_audit() {
     }
 }
 
-/// What somebody puts into a tar file beside logged files was never logged, whatever its path begins with.
+/// Files in a tar file next to logged files count as not logged, whatever their paths begin with.
 #[test]
 fn the_logged_release_is_the_measure_and_not_one_in_a_tar_file() {
     let site = desk();
@@ -183,7 +184,7 @@ fn the_logged_release_is_the_measure_and_not_one_in_a_tar_file() {
     assert_eq!(paths, ["archive/a.tar/small.pgseal"]);
 }
 
-/// An old copy, wherever it lies, takes no checkpoint away from the log that it was kept of.
+/// Old copies of the log, in any place, do not hide the faults of the log that the checkpoint was kept of.
 #[test]
 fn a_kept_checkpoint_is_compared_with_every_copy_of_the_log() {
     let site = desk();
@@ -201,13 +202,13 @@ fn a_kept_checkpoint_is_compared_with_every_copy_of_the_log() {
     copy("old", "srv/archive");
     let args = ["srv", "--checkpoint", "kept"];
     assert_eq!(told(&site, &args), set([("log-shrunk", "srv/archive/checkpoint")]));
-    // In the other order too, and of another tree rather than a smaller one.
+    // The same in the other order, and with another tree instead of a smaller one.
     std::fs::rename(site.path("srv/archive"), site.path("srv/a")).expect("our own directory");
     assert_eq!(told(&site, &args), set([("log-shrunk", "srv/a/checkpoint")]));
     site.write("other.pgseal", numbered(2));
     site.run(["archive", "add", "srv/a", "--key", "log.key", "other.pgseal"]).done();
     assert_eq!(told(&site, &args), set([("log-fork", "srv/a/checkpoint")]));
-    // Copies that hold are no fault, and each says that it was compared.
+    // Intact copies are not a fault, and each is reported as compared.
     std::fs::remove_dir_all(site.path("srv/a")).expect("our own directory");
     copy("archive", "srv/archive");
     assert_eq!(told(&site, &args), set([]));
@@ -215,7 +216,8 @@ fn a_kept_checkpoint_is_compared_with_every_copy_of_the_log() {
     assert_eq!(said.matches("leads on from 1 checkpoint kept elsewhere").count(), 2, "{said}");
 }
 
-/// What has the log's names and nothing of it is no directory that never had a log.
+/// A directory with the names of a log but without its content counts as a damaged log, not as one that never was a
+/// log.
 #[test]
 fn a_log_that_was_emptied_is_damaged() {
     let site = desk();
@@ -241,7 +243,7 @@ fn a_log_that_was_emptied_is_damaged() {
     std::fs::remove_dir(&checkpoint).expect("our own directory");
     std::os::unix::fs::symlink("nowhere", &checkpoint).expect("our own directory");
     broken();
-    // Directories with something else in them are anybody's.
+    // Directories of these names with other content are not a log.
     std::fs::remove_file(&checkpoint).expect("our own link");
     for name in ["checkpoint/1", "tile/0/0"] {
         std::fs::create_dir_all(site.path("archive").join(name)).expect("our own directory");
@@ -249,7 +251,7 @@ fn a_log_that_was_emptied_is_damaged() {
     assert_eq!(told(&site, &["archive"]), set([]));
 }
 
-/// Whatever is known of the log from elsewhere, one checkpoint that was taken away is one fault.
+/// A removed checkpoint is one fault, however much other sources show about the log.
 #[test]
 fn a_checkpoint_that_is_gone_is_one_fault() {
     let site = desk();
@@ -266,7 +268,7 @@ fn a_checkpoint_that_is_gone_is_one_fault() {
         assert_eq!(faults.len(), 1, "{args:?}: {faults:?}");
         assert!(faults[0].starts_with("FAULT archive/checkpoint: gone: put back a copy"), "{faults:?}");
     }
-    // Other entries than those of the checkpoint that was kept are another fault.
+    // Entries that differ from those of the kept checkpoint are another fault.
     let path = "archive/tile/entries/000.p/4";
     let entries = site.read(path);
     let mut bad = entries.clone();
@@ -279,7 +281,7 @@ fn a_checkpoint_that_is_gone_is_one_fault() {
     assert_eq!(all(&["--checkpoint", "kept"]).len(), 1);
 }
 
-/// An older checkpoint that is put back is one fault, however many files were logged since; each has a note.
+/// Restoring an older checkpoint is one fault, however many files were logged since; each of those gets a note.
 #[test]
 fn a_checkpoint_that_was_put_back_is_one_fault() {
     let site = desk();
@@ -305,26 +307,27 @@ fn a_checkpoint_that_was_put_back_is_one_fault() {
     let document = site.run(["archive", "verify", "archive", "--json"]).json();
     let behind: Vec<String> = files.iter().map(|file| file.replace("archive/", "")).collect();
     assert_eq!((document["faults"].as_array().map(Vec::len), &document["behind"]), (Some(1), &behind.into()));
-    // Nor is it logged by that: of two releases of one name the one that was signed is the measure.
+    // The files after the checkpoint don't count as logged: of two releases with the same name, the signed entry is the
+    // reference.
     assert!(
         text.contains("FAULT archive/next.pgseal: small 1.0.0 is another release in archive/small.pgseal"),
         "{text}"
     );
     std::fs::rename(site.path("archive/next.pgseal"), site.path("archive/a.pgseal")).expect("it is there");
-    // By another name, or with another content, it is in no entry.
+    // With another name or another content, the file is in no entry.
     site.write("archive/ann.approval", "something else");
     let faults = told(&site, &["archive"]);
     for file in ["archive/a.pgseal", "archive/ann.approval"] {
         assert!(faults.contains(&("log-unlogged".to_owned(), file.to_owned())), "{faults:?}");
     }
-    // Attestations once more, the log is whole.
+    // Another add completes the log.
     site.write("archive/ann.approval", site.read("ann.approval"));
     std::fs::rename(site.path("archive/a.pgseal"), site.path("archive/next.pgseal")).expect("it is there");
     add(&site, &["next.pgseal"]).done();
     assert_eq!(told(&site, &["archive"]), set([]));
 }
 
-/// As with two releases of one name and version: the fault is at the one that nobody logged.
+/// As with two releases of one name and version, the fault is reported for the one that was not logged.
 #[test]
 fn the_logged_one_of_two_with_one_sequence_is_the_measure() {
     let site = desk();
@@ -342,7 +345,7 @@ fn the_logged_one_of_two_with_one_sequence_is_the_measure() {
     }
 }
 
-/// A log that was packed away is not asked: where it is missed, that is said.
+/// Logs inside tar files are not read; the report of a missing log mentions them.
 #[test]
 fn a_kept_checkpoint_names_the_tar_file_whose_log_is_not_asked() {
     let site = desk();

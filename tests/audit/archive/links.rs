@@ -1,11 +1,11 @@
-//! The files of an archive lie in it: no link on the way to one is followed, when it is read or written.
+//! Links in an archive: neither reading nor writing follows a link on the way to a file.
 
 use std::os::unix::fs::symlink;
 
 use super::{add, desk, fault, faults, names, numbered};
 use pgseal_testkit::site::Site;
 
-/// An archive with `2026/a.pgseal`, and a directory beside it that nobody logs.
+/// Creates an archive with `2026/a.pgseal`, and a sibling directory without a log.
 fn two_places() -> Site {
     let site = desk();
     for dir in ["archive/2026", "elsewhere"] {
@@ -17,7 +17,7 @@ fn two_places() -> Site {
     site
 }
 
-/// Puts a link in the place of a file or directory, which lies elsewhere from now on.
+/// Moves a file or directory out of the archive and puts a link in its place.
 fn replaced(site: &Site, path: &str) {
     let (from, to) = (site.path(&format!("archive/{path}")), site.path("elsewhere").join(path.replace('/', "-")));
     std::fs::rename(&from, &to).expect("it is there");
@@ -37,7 +37,7 @@ fn a_linked_directory_has_no_file_of_the_archive() {
     assert_eq!(sentence(&site), "gone: 2026 is a link, and not the file itself");
     let told = site.run(["audit", "archive", "--json"]).text();
     assert!(told.contains("log-deleted"), "{told}");
-    // Putting it back does not write through the link either, and neither does a new file.
+    // Neither restoring the lost file nor adding a new one writes through the link.
     site.write("a.pgseal", numbered(1));
     let before = names(&site.path("elsewhere/2026"));
     std::fs::remove_file(site.path("elsewhere/2026/a.pgseal")).expect("it is there");
@@ -49,7 +49,7 @@ fn a_linked_directory_has_no_file_of_the_archive() {
     });
     assert_eq!(before.len(), 1);
     assert!(names(&site.path("elsewhere/2026")).is_empty());
-    // The archive itself may be reached by a link.
+    // The path of the archive itself may contain a link.
     std::fs::remove_file(site.path("archive/b.pgseal")).expect("ours");
     std::fs::remove_file(site.path("archive/2026")).expect("ours");
     std::fs::create_dir(site.path("archive/2026")).expect("our own directory");
@@ -64,7 +64,7 @@ fn a_linked_directory_has_no_file_of_the_archive() {
 #[test]
 fn nothing_is_written_through_a_link() {
     let site = desk();
-    // `1.trust.json.sigs` gets the signatures of the trust root.
+    // Add writes the signatures of the trust root into `1.trust.json.sigs`.
     symlink(site.path("archive"), site.path("outside")).expect("our own link");
     std::fs::create_dir(site.path("elsewhere")).expect("our own directory");
     symlink("../elsewhere", site.path("archive/1.trust.json.sigs")).expect("our own link");

@@ -1,4 +1,4 @@
-//! What is told of a log of which a part is gone or damaged: one cause, one fault, and what repairs it.
+//! Reports about a log that is partly lost or damaged: one cause gives one fault, with the command that repairs it.
 
 use pgseal_verify::digest::Digest;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::{ORIGIN, add, desk, fault, faults, numbered};
 use pgseal_testkit::keys::key;
 use pgseal_testkit::site::Site;
 
-/// Four releases, and the checkpoint that somebody kept as `kept`.
+/// Creates four releases, and a copy of the checkpoint as `kept`.
 fn four() -> Site {
     let site = desk();
     let names = ["0.pgseal", "1.pgseal", "2.pgseal", "3.pgseal"];
@@ -23,7 +23,7 @@ fn remove(site: &Site, path: &str) {
     removed.expect("it is there");
 }
 
-/// The sentence of the only fault.
+/// Returns the sentence of the only fault.
 fn sentence(site: &Site, args: &[&str]) -> String {
     let document = site.run(["archive", "verify", "archive", "--json"].iter().chain(args)).json();
     let faults = document["faults"].as_array().expect("a list").clone();
@@ -31,7 +31,7 @@ fn sentence(site: &Site, args: &[&str]) -> String {
     faults[0]["sentence"].as_str().expect("text").to_owned()
 }
 
-/// Every command that needs the log says what is gone, and how it comes back.
+/// Asserts that every command that needs the log reports the loss, with the hint that repairs it.
 fn says(site: &Site, what: &str, hint: &str) {
     let key = ["--key", "log.key"];
     let commands: [&[&str]; 3] = [
@@ -57,7 +57,7 @@ fn a_lost_checkpoint_is_repaired_by_a_kept_one() {
     says(&site, "the log's checkpoint is gone", "put back a copy of `checkpoint`");
     assert_eq!(faults(&site, &[]), fault("broken", "checkpoint"));
     assert!(sentence(&site, &["--since", "kept"]).starts_with("gone: put back a copy"));
-    // The entries that are left still show what was lost since.
+    // The remaining entries still show which files were lost since.
     remove(&site, "2.pgseal");
     let mut both = fault("broken", "checkpoint");
     both.append(&mut fault("deleted", "2.pgseal"));
@@ -76,7 +76,7 @@ fn lost_tiles_are_one_fault_and_no_file_is_called_unlogged() {
     assert!(sentence(&site, &["--since", "kept"]).contains("the files can't be compared with the log"));
     std::fs::rename(&copy, site.path("archive/tile")).expect("it is there");
     assert!(faults(&site, &["--since", "kept"]).is_empty());
-    // The only bundle of entries, cut off.
+    // The only entry bundle, truncated.
     let entries = site.read("archive/tile/entries/000.p/4");
     site.write("archive/tile/entries/000.p/4", &entries[..entries.len() - 1]);
     let told = faults(&site, &[]);
@@ -95,7 +95,7 @@ fn a_log_that_is_gone_is_a_finding_for_who_kept_a_checkpoint() {
         told.starts_with(&format!("the log of {ORIGIN} is gone, of which a checkpoint of 4 entries was kept")),
         "{told}"
     );
-    // A checkpoint by a stranger proves nothing of the kind.
+    // A checkpoint with a bad signature does not prove a larger log.
     let text = String::from_utf8(site.read("kept")).expect("text").replace("\n4\n", "\n5\n");
     site.write("changed", text);
     assert_eq!(faults(&site, &["--since", "changed"]), fault("unsigned", "checkpoint"));
@@ -115,7 +115,8 @@ fn what_was_lost_and_comes_back_is_said_to_be_put_back() {
     assert!(faults(&site, &[]).is_empty());
 }
 
-/// Each byte as one, also of lengths, so that places in it are places in the file.
+/// Replaces every other byte by one ASCII character, also in lengths, so that offsets in the text are offsets in the
+/// file.
 fn ascii(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }).collect()
 }
@@ -123,7 +124,7 @@ fn ascii(bytes: &[u8]) -> String {
 #[test]
 fn one_damage_is_one_fault() {
     let site = four();
-    // Any bit of the path, the digest or the size of an entry.
+    // Flips a bit of an entry's path, digest or size.
     let path = "archive/tile/entries/000.p/4";
     let good = site.read(path);
     let text = ascii(&good);
@@ -136,7 +137,7 @@ fn one_damage_is_one_fault() {
         assert_eq!(faults(&site, &[]), fault("broken", "tile/entries/000.p/4"), "{part}");
     }
     site.write(path, &good);
-    // One digit of the checkpoint, which then says nothing about the log.
+    // One digit of the checkpoint, which then proves nothing about the log.
     let checkpoint = String::from_utf8(site.read("kept")).expect("text");
     for size in ["\n3\n", "\n5\n", "\n400000\n"] {
         site.write("archive/checkpoint", checkpoint.replace("\n4\n", size));
@@ -147,7 +148,7 @@ fn one_damage_is_one_fault() {
     assert!(faults(&site, &["--since", "kept"]).is_empty());
 }
 
-/// A file that the damaged entry may have been about, and that is not surely the logged one, is told.
+/// A file that may belong to the damaged entry, but is not provably the logged one, is reported.
 #[test]
 fn a_damaged_entry_hides_no_file() {
     let site = four();
@@ -167,13 +168,13 @@ fn a_damaged_entry_hides_no_file() {
         let line = told.lines().find(|line| line.contains(&format!("unlogged  {name}: "))).expect("it is told");
         line.to_owned()
     };
-    // Another file in the place of the one, and the digest of the entry is damaged.
+    // Another file has replaced the logged one, and the digest of the entry is damaged.
     site.write("archive/1.pgseal", numbered(7));
     let digest = Digest::of(&numbered(1)).to_string();
     damage(&digest, "~");
     assert_eq!(faults(&site, &[]), and("1.pgseal"));
     assert!(said("1.pgseal").contains("whether this file is the logged one can't be said"), "{}", said("1.pgseal"));
-    // As its own entry it would be, were the tile of hashes its word; but that was not signed.
+    // The hash tile would confirm this file as the entry; but the tile is not signed.
     let tile = "archive/tile/0/000.p/4";
     let (hashes, size) = (site.read(tile), format!("\"size\":{}", numbered(1).len()));
     let own = text[text.find("\"path\":\"1.pgseal\"").map(|at| text[..at].rfind('{').expect("begins")).expect("1")..]
@@ -186,7 +187,7 @@ fn a_damaged_entry_hides_no_file() {
     site.write(tile, [&hashes[..32], leaf.as_bytes(), &hashes[64..]].concat());
     assert!(faults(&site, &[]).contains(&("unlogged".to_owned(), "1.pgseal".to_owned())), "{:?}", faults(&site, &[]));
     site.write(tile, hashes);
-    // A name that somebody wrote into an entry, in place of another: the file that was logged proves itself.
+    // Another name was written into an entry: the digest still proves the file that was logged.
     site.write("archive/1.pgseal", numbered(1));
     site.write("archive/e.pgseal", numbered(8));
     damage("\"path\":\"1.pgseal", "e.pgseal");
@@ -212,7 +213,7 @@ fn the_words_are_those_of_what_happened() {
     let told = site.run(["archive", "verify", "archive"]).text();
     assert!(told.contains("gone: an approval of "), "{told}");
     assert!(told.contains("; now renamed.pgseal\n"), "{told}");
-    // Errors have names as they were typed.
+    // Errors use names as they were typed.
     site.write("archive/stranger.pgseal", super::pack(&super::small(), &[key("stranger")]));
     let refused =
         site.refused(11, "archive/stranger.pgseal", ["archive", "add", "archive", "archive", "--key", "log.key"]);

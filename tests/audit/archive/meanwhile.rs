@@ -1,4 +1,4 @@
-//! What others do meanwhile: they hold the lock, or change a file that is being added.
+//! Concurrent activity: another process holds the lock, or changes a file that is being added.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -34,7 +34,7 @@ fn whoever_waits_for_a_lock_says_so() {
         assert!(output.status.success() && started.elapsed() < Duration::from_secs(20), "{args:?}: {said}");
         assert_eq!(said.matches("another process has locked it; waiting").count(), 1, "{args:?}: {said}");
     }
-    // Whoever only reads the log's proof, or its checkpoint, waits for nobody; two that compare don't wait for each other.
+    // Reading the log's proof or its checkpoint takes no lock; two comparisons don't block each other.
     let lock = File::open(site.path("archive/checkpoint")).expect("it is there");
     lock.lock().expect("nobody has it");
     let bundle = File::open(site.path("small.pgseal")).expect("it is there");
@@ -56,7 +56,7 @@ fn whoever_waits_for_a_lock_says_so() {
     assert!(!said.stderr.contains("waiting"), "{}", said.stderr);
 }
 
-/// The log has what was authenticated, whatever becomes of the file meanwhile.
+/// The log records the authenticated content, even if the file changes during the add.
 #[test]
 fn a_file_that_changes_while_it_is_added_is_logged_as_it_was_authenticated() {
     let (one, other) = (numbered(1), numbered(2));
@@ -86,7 +86,7 @@ fn a_file_that_changes_while_it_is_added_is_logged_as_it_was_authenticated() {
                     logged = document["added"][0]["entry"]["sha256"].as_str().map(str::to_owned);
                     break;
                 }
-                // Half of each is no bundle; and what is another file by now is not logged.
+                // Half of each content is not a bundle, and a file that was replaced meanwhile is not logged.
                 assert!([1, 10, 11].contains(&added.code), "{}: {}", added.code, added.stderr);
                 assert!(!site.path("archive/tile").exists(), "nothing was logged: {}", added.stderr);
             }

@@ -1,11 +1,11 @@
-//! What stands behind the checkpoint: an older one was put back, a file is gone, or something else lies there.
+//! Entries after the checkpoint: an older checkpoint was restored, a file is missing, or another file has its place.
 
 use serde_json::json;
 
 use super::{add, desk, fault, faults, numbered};
 use pgseal_testkit::site::Site;
 
-/// Three releases, with the checkpoint of the first two put back.
+/// Creates three releases, and restores the checkpoint of the first two.
 fn put_back() -> (Site, Vec<u8>) {
     let site = desk();
     for number in 0..4 {
@@ -31,7 +31,7 @@ fn a_lost_file_behind_the_checkpoint_is_put_back_by_adding_it() {
     let refused = ["archive", "add", "archive", "3.pgseal", "--key", "log.key"];
     let said = site.refused(11, "", refused).stderr;
     assert!(said.contains("2.pgseal: gone") || said.contains("run.receipt.json"), "{said}");
-    // Another file by the name is not it.
+    // Another file of the same name is refused.
     std::fs::create_dir(site.path("other")).expect("our own directory");
     site.write("other/2.pgseal", numbered(3));
     site.refused(
@@ -65,7 +65,7 @@ fn what_is_no_part_of_the_log_is_named_with_what_helps() {
     std::fs::create_dir(site.path("archive").join(junk)).expect("our own directory");
     refused(junk);
     std::fs::remove_dir(site.path("archive").join(junk)).expect("ours");
-    // Entries of another log, which go on from others than these.
+    // Entries of another log, which follow other entries than these.
     site.run(["archive", "init", "other", "--key", "log.key", "--origin", "example.com/other"]).done();
     for file in ["ann.approval", "small.pgseal"] {
         site.run(["archive", "add", "other", file, "--key", "log.key"]).done();
@@ -73,7 +73,7 @@ fn what_is_no_part_of_the_log_is_named_with_what_helps() {
     site.write("archive/tile/entries/000.p/2", site.read("other/tile/entries/000.p/2"));
     refused("tile/entries/000.p/2");
     remove(&site, "tile/entries/000.p/2");
-    // What has no number for a name is nobody's business.
+    // Files without a number for a name are ignored.
     site.write("archive/tile/entries/000.p/notes", "junk");
     add(&site, &["ann.approval"]).done();
     assert!(faults(&site, &[]).is_empty());
@@ -95,7 +95,7 @@ fn a_log_that_did_not_grow_is_looked_at_too() {
     site.refused(11, "tile/0/000.p/2", consistency);
     site.write(tile, good);
     site.run(consistency).done();
-    // A log that is gone is not begun anew by those who look for it.
+    // Commands that read a log don't create a new one when it is missing.
     std::fs::remove_file(site.path("archive/checkpoint")).expect("it is there");
     std::fs::remove_dir_all(site.path("archive/tile")).expect("it is there");
     let gone: [(i32, &[&str]); 4] = [
@@ -112,12 +112,13 @@ fn a_log_that_did_not_grow_is_looked_at_too() {
     assert!(said.stderr.contains("init") && said.stderr.contains("put back"), "{}", said.stderr);
 }
 
-/// Killed between a file and its signatures, which then are not there: the refusal says how they come.
+/// A kill between a file and its signatures leaves the signatures missing; the refusal names the command that completes
+/// them.
 #[test]
 fn a_file_that_lacks_its_signatures_is_mended_by_the_command_that_named_it() {
     for (file, there) in [("trust.json", "1.trust.json"), ("run.receipt.json", "run.receipt.json")] {
         let site = desk();
-        // As `add` names files, and was stopped.
+        // The state that `add` leaves when it is stopped.
         site.write(&format!("archive/{there}"), site.read(file));
         for more in [&[][..], &["small.pgseal"]] {
             let args = [&["archive", "add", "archive", "archive", "--key", "log.key"], more].concat();
@@ -129,7 +130,7 @@ fn a_file_that_lacks_its_signatures_is_mended_by_the_command_that_named_it() {
         add(&site, &["archive", "small.pgseal"]).done();
         assert!(faults(&site, &[]).is_empty());
     }
-    // What comes from elsewhere without its signatures was not left by an add.
+    // A file from elsewhere without signatures is not the trace of a stopped add.
     let site = desk();
     std::fs::create_dir(site.path("other")).expect("our own directory");
     site.write("other/trust.json", site.read("trust.json"));

@@ -1,4 +1,4 @@
-//! What an audit looks at is what the log has to have, whatever it is called and wherever it lies.
+//! File names that an audit reads: each must be in the log, whatever its name and directory.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{add, desk, fault, faults, numbered};
 use pgseal_testkit::site::Site;
 
-/// Paths of files that nobody logged.
+/// Paths of files that were never logged.
 const SLIPPED_IN: [&str; 8] = [
     ".pgseal-x/x.pgseal",
     ".pgseal-add-aB3dE6/x.pgseal",
@@ -21,7 +21,7 @@ const SLIPPED_IN: [&str; 8] = [
     ".pgseal",
 ];
 
-/// The paths of the files that are told as not logged.
+/// Returns the paths of the files that are reported as not logged.
 fn by_verify(document: &Value) -> BTreeSet<String> {
     let faults = document["faults"].as_array().expect("a list").iter();
     let unlogged = faults.filter(|fault| fault["kind"] == "unlogged");
@@ -55,7 +55,7 @@ fn no_name_is_too_odd_to_be_unlogged() {
     let below: BTreeSet<String> = expected.iter().map(told).collect();
     let document = site.run(["audit", "archive", "--json"]).json();
     assert_eq!(by_audit(&document), below);
-    // What helps is said of each.
+    // Each file is reported with a hint of its own.
     let text = site.run(["archive", "verify", "archive"]).text();
     for (path, help) in [
         ("odd-", "its name is not UTF-8"),
@@ -82,7 +82,7 @@ fn a_directory_with_a_name_like_ours_stays() {
     assert_eq!(site.read("archive/.pgseal-add-aB3dE6/dear.txt"), b"dear");
 }
 
-/// A trust root that was copied into the archive as it lies on a host is added there, earlier versions too.
+/// A trust root that was copied into the archive from a host is added in place, with its earlier versions.
 #[test]
 fn a_trust_root_is_added_where_it_lies_with_its_earlier_versions() {
     let site = Site::new();
@@ -105,7 +105,7 @@ fn a_trust_root_is_added_where_it_lies_with_its_earlier_versions() {
     assert!(faults(&site, &[]).is_empty());
     std::fs::remove_file(site.path("archive/host/trust.json.sigs/1.json")).expect("it is there");
     assert_eq!(faults(&site, &[]), fault("deleted", "host/trust.json.sigs/1.json"));
-    // One that nobody signed is not taken.
+    // An unsigned version is refused.
     site.write("archive/host/trust.json.sigs/9.json", site.read("archive/host/trust.json.sigs/2.json"));
     for entry in std::fs::read_dir(site.path("archive/host/trust.json.sigs")).expect("a directory").flatten() {
         if entry.file_name().to_string_lossy().starts_with("2.") && entry.path().extension() != Some(OsStr::new("json"))

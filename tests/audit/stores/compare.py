@@ -1,9 +1,9 @@
-# What Parquet and the lines of one audit say, path by path; then what people ask of Parquet.
+# Compares the Parquet file with the lines of one audit, path by path; then runs typical queries on it.
 import duckdb, json, sys
 from datetime import datetime
 parquet, jsonl = sys.argv[1:]
 con = duckdb.connect()
-# Moments as seconds: Python's own would want one more package.
+# Times as seconds: timestamps in Python would need one more package.
 said = con.execute("""
     select * replace (epoch(as_of) as as_of, epoch(modified) as modified, epoch(started) as started, epoch(finished) as finished,
         list_transform(signers, lambda s: {key_id: s.key_id, owner: s.owner, evidence: s.evidence, since: epoch(s.since), why_not: s.why_not}) as signers,

@@ -1,4 +1,4 @@
-//! Archives in a store.
+//! Archives in an object store.
 
 use std::process::Command;
 
@@ -16,7 +16,7 @@ fn audit(site: &Site, store: &Moto, args: &[&str]) -> Outcome {
     outcome
 }
 
-/// Findings without what is the place's own: its address, and when a copy was made.
+/// Returns the findings without the parts that depend on the place: its address, and the time of the copy.
 fn findings(outcome: &Outcome, place: &str) -> Vec<Value> {
     let lines = outcome.text();
     let mut findings: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -32,7 +32,7 @@ fn findings(outcome: &Outcome, place: &str) -> Vec<Value> {
 fn a_store_is_audited_as_the_directory_that_was_copied_there() {
     let (site, store) = (archive(), Moto::start());
     store.upload(&site.path("archive"), "bucket", "a/b c/");
-    // The list has several pages, and ends with something wrong.
+    // The list has several pages; its end has invalid names.
     store.ask(
         "from concurrent.futures import ThreadPoolExecutor as Pool\n\
          put = lambda n: s3.put_object(Bucket='bucket', Key=f'a/b c/logs/{n}.log', Body=b'')\n\
@@ -46,7 +46,7 @@ fn a_store_is_audited_as_the_directory_that_was_copied_there() {
     let (local, remote) = (with("archive"), with("s3://bucket/a/b c"));
     assert_eq!((local.code, remote.code), (50, 50), "{}", remote.stderr);
     let (local, mut remote) = (findings(&local, "archive/"), findings(&remote, "s3://bucket/a/b c/"));
-    // Names that no directory has: each is told, and what stands behind it is audited.
+    // Names that a file system cannot have: each is reported, and the objects after them are audited.
     let odd = remote.extract_if(.., |finding| finding["path"].as_str().unwrap().starts_with("logs/"));
     let odd: Vec<String> = odd.map(|finding| format!("{} {}", finding["path"], finding["faults"][0]["kind"])).collect();
     assert_eq!(odd, ["logs/../y.txt", "logs//x.pgseal", "logs/10//"].map(|name| format!("\"{name}\" \"unreadable\"")));
@@ -63,7 +63,7 @@ fn a_store_is_audited_as_the_directory_that_was_copied_there() {
     assert_eq!((faults("changed.pgseal"), faults("z.pgseal")), (vec!["file-changed"], vec!["file-changed"]));
     assert_eq!((faults("empty.pgseal"), faults("2025/deep/cut.pgseal")), (vec!["malformed"], vec!["malformed"]));
     assert_eq!(remote.len(), 13);
-    // A receipt with its signature beside it, and one without.
+    // A receipt with its signature as a sibling, and one without.
     let run = |path: &str| remote.iter().find(|finding| finding["path"] == path).expect("it is told").clone();
     assert_eq!(run("runs/1.receipt.json")["facts"]["signers"][0]["owner"], "receipt key");
     assert_eq!(run("runs/2.receipt.json")["facts"]["signers"], serde_json::json!([]));
@@ -79,7 +79,7 @@ fn a_store_is_audited_as_the_directory_that_was_copied_there() {
 fn an_object_that_can_not_be_read_is_a_fault_of_its_own() {
     let (site, store) = (archive(), Moto::start());
     store.upload(&site.path("archive"), "bucket", "");
-    // What was put into cold storage has to be asked for hours before.
+    // Objects in cold storage must be restored hours before they can be read.
     store.ask(
         "body = s3.get_object(Bucket='bucket', Key='small.pgseal')['Body'].read()\n\
          s3.put_object(Bucket='bucket', Key='cold.pgseal', Body=body, StorageClass='GLACIER')\n",
@@ -107,19 +107,19 @@ fn a_store_that_can_not_be_asked_is_one_error() {
         audit(&site, &store, &["trust.json", "s3://nobody"]),
         "s3://nobody can't be listed: 404 Not Found (NoSuchBucket)",
     );
-    // A port on which nobody listens any more.
+    // A port without a listener.
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let ask = |address: &str| outcome(moto::at(address, &mut site.command(["audit", "s3://bucket"])));
     hints(ask(&format!("http://{closed}")), "Connection refused");
     let mut plain = site.command(["audit", "s3://bucket"]);
     hints(outcome(store.told(&mut plain).env_remove("AWS_ALLOW_HTTP")), "only where AWS_ALLOW_HTTP is true");
-    // A server with users, and this is none of them.
+    // A server that knows its users; these credentials are not among them.
     let strict = Moto::with(&[], &[("INITIAL_NO_AUTH_ACTION_COUNT", "0")]);
     let refused = audit(&site, &strict, &["s3://bucket"]);
     hints(refused, "InvalidAccessKeyId");
 }
 
-/// By the certificates of the host, and nothing that they don't vouch for.
+/// TLS uses the certificates of the host, and refuses a server that they don't vouch for.
 #[test]
 fn over_tls() {
     let site = archive();
@@ -138,7 +138,7 @@ fn over_tls() {
         command.env("SSL_CERT_FILE", site.path(authority));
         outcome(store.told(&mut command).env_remove("AWS_ALLOW_HTTP"))
     };
-    // Who it is comes first: there is no bucket yet.
+    // The certificate is valid, so the error is about the bucket, which does not exist yet.
     ask("s3://bucket", "ca.crt").is_error(1, "NoSuchBucket");
     let unknown = ask("s3://bucket", "server.crt");
     unknown.is_error(1, "certificate");

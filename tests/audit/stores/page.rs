@@ -1,4 +1,4 @@
-//! The page, as a browser shows it.
+//! The HTML page as a browser shows it.
 
 use std::path::PathBuf;
 

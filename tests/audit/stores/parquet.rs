@@ -1,11 +1,11 @@
-//! Parquet, as DuckDB reads it.
+//! The Parquet file as DuckDB reads it.
 
 use std::fs;
 
 use super::site::{ODD, archive};
 use pgseal_testkit::moto::script;
 
-/// Compares both files of one audit, and answers what people ask.
+/// Compares the Parquet file and the lines of one audit, and runs typical queries.
 const COMPARE: &str = include_str!("compare.py");
 
 #[test]
@@ -31,7 +31,7 @@ fn duckdb_reads_what_the_lines_say() {
     assert!(String::from_utf8(site.read("all.jsonl")).unwrap().contains(ODD));
 }
 
-/// A file that can't be written whole is not there, and an older one stays.
+/// A failed export leaves no partial file, and an older file stays.
 #[test]
 fn whole_or_not_at_all() {
     let site = archive();
@@ -41,7 +41,7 @@ fn whole_or_not_at_all() {
     assert!(done.text().contains("1 bundle, 1 authentic"), "{}", done.text());
     assert!(site.read("old.parquet").starts_with(b"PAR1"), "it is replaced");
     let mut limited = std::process::Command::new("sh");
-    // A file of more than one block can't be written.
+    // The limit prevents a file of more than one block.
     let run = "ulimit -f 1; exec \"$0\" audit archive --trust trust.json --parquet old.parquet --html new.html";
     limited.current_dir(site.dir()).args(["-c", run, env!("CARGO_BIN_EXE_pgseal")]);
     let before = site.snapshot();

@@ -1,4 +1,4 @@
-//! An archive with something of everything that a place can hold.
+//! An archive with a file of every kind that an audit can meet.
 
 use std::fs;
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::vault::{Vault, approved, ran, rolled_back, yes};
 use pgseal_testkit::bundles::{Files, pack, small, small_with};
 use pgseal_testkit::site::{Site, outcome};
 
-/// Larger than what is fetched at once, packed too: letters that look like chance.
+/// Returns a release that is larger than one read even when it is compressed: pseudo-random letters.
 fn large() -> Files {
     let mut state = 1_u32;
     let mut line = || {
@@ -28,11 +28,11 @@ fn large() -> Files {
     files
 }
 
-/// A name as nobody should choose it, and everybody may.
+/// An unwise but valid file name.
 pub const ODD: &str = "q3 <b>ü & 100%20 +'#.pgseal";
 
-/// `archive/` with bundles, one of them changed, one large, approvals, receipts, a tar file, a trust root, and what is no
-/// business of an audit.
+/// Creates `archive/` with bundles (one changed, one large), approvals, receipts, a tar file, a trust root, and files
+/// that an audit ignores.
 pub fn archive() -> Site {
     let vault = Vault::new();
     let trust = vault.trust(|_| {});

@@ -1,4 +1,4 @@
-//! What an attacker tried, and what careless people do.
+//! Attacks on approvals, and mistakes of careless operators.
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,8 @@ fn now() -> Timestamp {
     Timestamp::from_seconds(since.as_secs() as i64).expect("before 9999")
 }
 
-/// Whoever can read the bundle can make a notary wait. What is signed meanwhile is not dated back to when it began.
+/// An attacker who can open the bundle can make a notary wait. Signatures made meanwhile are not backdated to the start
+/// of the wait.
 #[test]
 fn a_notary_that_waits_dates_nothing_back() {
     let site = desk();
@@ -40,7 +41,7 @@ fn a_notary_that_waits_dates_nothing_back() {
     }
 }
 
-/// A word that is written beside the bundle comes after the one in it, however often somebody has spoken within a second.
+/// A decision written next to the bundle is later than the one in it, even after several decisions within one second.
 #[test]
 fn a_withdrawal_beside_comes_after_what_it_withdraws() {
     let site = desk();
@@ -54,7 +55,7 @@ fn a_withdrawal_beside_comes_after_what_it_withdraws() {
     assert_eq!(quorum(&site, &["--approval", "ann.approval"]), [0, 0]);
 }
 
-/// A directory is taken as a whole: a withdrawal under another name is not passed over.
+/// A directory of approvals is read as a whole: a withdrawal under another file name is not ignored.
 #[test]
 fn a_directory_of_approvals_holds_nothing_else() {
     let site = desk();
@@ -76,7 +77,7 @@ fn keys_of_other_roles_say_nothing() {
     refuses(&site, 2, "a key of the role notary doesn't approve", &notary);
 }
 
-/// Who may read a bundle is not changed by adding to it.
+/// Attachments keep the permissions of the bundle.
 #[test]
 fn adding_keeps_the_mode() {
     let site = desk();
@@ -89,7 +90,7 @@ fn adding_keeps_the_mode() {
     }
 }
 
-/// A key stands once in a notary's list, so nothing is dated twice.
+/// A key occurs once in a notary's list, so no signature has two times.
 #[test]
 fn a_notarys_list_is_in_order() {
     let site = desk();
@@ -102,7 +103,7 @@ fn a_notarys_list_is_in_order() {
     assert!(site.run(["verify", "small.pgseal"]).done().text().contains("notarised 2026-11-21T07:00:00Z"));
 }
 
-/// A revoked key may be somebody else's: what it says now takes nothing away that it said while it counted.
+/// A revoked key may be in a thief's hands: its later decisions do not cancel the ones from the time when it counted.
 #[test]
 fn a_thief_takes_no_proven_word_away() {
     let site = desk();
@@ -118,7 +119,7 @@ fn a_thief_takes_no_proven_word_away() {
     assert_eq!(quorum(&site, &[]), [1, 0]);
     let thief = ["approve", "small.pgseal", "--key", "ann.key", "--role", "l2", "--apr", "APR-1", "--yes", "small"];
     refuses(&site, 2, "speaks for nobody now", &thief);
-    // Without a trust root nothing keeps a key from signing.
+    // Without a trust root, the program cannot know that the key is revoked.
     let mut elsewhere = site.command(thief.into_iter().chain(["-o", "thief.approval"]));
     assert!(elsewhere.env_remove("PGSEAL_TRUST").status().expect("it starts").success());
     assert_eq!(quorum(&site, &["--approval", "thief.approval"]), [1, 0]);

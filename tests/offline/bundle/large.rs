@@ -24,7 +24,7 @@ use std::time::Duration;
 
 const MB: usize = 1 << 20;
 
-/// Noise, which does not shrink.
+/// Generates noise, which does not compress.
 fn noise(size: usize, mut state: u64) -> Vec<u8> {
     let word = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -33,7 +33,7 @@ fn noise(size: usize, mut state: u64) -> Vec<u8> {
     std::iter::repeat_with(word).take(size / 4).flat_map(u32::to_le_bytes).collect()
 }
 
-/// Rows as COPY has them, which shrink to a third.
+/// Generates rows in COPY format, which compress to a third.
 fn rows(size: usize) -> Vec<u8> {
     let mut rows = Vec::with_capacity(size + 100);
     for (at, word) in noise(4 * MB, 5).chunks_exact(4).cycle().enumerate() {
@@ -46,14 +46,14 @@ fn rows(size: usize) -> Vec<u8> {
     rows
 }
 
-/// The most memory that the program ever had, in KiB; it must be done.
+/// Waits for the program to succeed, and returns its peak memory in KiB.
 fn peak(mut child: Child) -> u64 {
     let (status, mut peak) = (format!("/proc/{}/status", child.id()), 0);
     loop {
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let now = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-        // It only grows; what the last milliseconds add is little.
+        // The peak only grows; the growth after the last sample is small.
         peak = now.unwrap_or(peak);
         if let Some(status) = child.try_wait().expect("our own child") {
             assert!(status.success(), "{status}");
@@ -74,7 +74,7 @@ fn memory_stays_below_64_mib() {
         std::fs::write(release.join("data").join(name), &rows).expect("room");
     }
     std::fs::write(release.join("data/noise.bin"), noise(40 * MB, 1)).expect("room");
-    // Many that are small enough to be kept, each by itself.
+    // Many files that are each small enough to be kept in memory.
     for at in 0..40 {
         std::fs::write(release.join(format!("data/small_{at:02}.bin")), &rows[at * MB..(at + 1) * MB]).expect("room");
     }
@@ -95,7 +95,7 @@ fn memory_stays_below_64_mib() {
     run(&["cat", "large.pgseal", "data/b.tsv"], out.into());
     assert!(site.read("b.tsv") == rows && site.read("again/data/a.tsv") == rows);
     assert!(site.read("again/data/noise.bin") == noise(40 * MB, 1));
-    // What was packed piece by piece from the disk is what is packed from memory at once.
+    // Streaming from disk packs the same bytes as packing from memory at once.
     let files = walkdir::WalkDir::new(&release).into_iter().map(|entry| entry.expect("readable"));
     let files = files.filter(|entry| entry.file_type().is_file()).map(|entry| {
         let path = entry.path().strip_prefix(&release).expect("inside").to_str().expect("plain").to_owned();
@@ -105,7 +105,7 @@ fn memory_stays_below_64_mib() {
     assert!(site.read("large.pgseal") == pack(&files.collect(), &[secret]));
 }
 
-/// A bundle that is larger than what is read at once, in a file.
+/// Writes a bundle that is larger than one read to disk.
 fn on_the_disk<'r>(dir: &Path, root: &'r TrustRoot) -> (AuthenticatedBundle<'r>, File) {
     let release = key("release");
     let mut files = small();
@@ -130,7 +130,8 @@ fn a_bundle_that_changes_while_it_is_in_use_is_not_used() {
     bundle.copy_all(|_| Ok(io::sink())).expect("not changed yet");
     for (member, name) in [("data/noise.bin", "data/noise.bin"), ("data/rows.tsv.gz", "data/rows.tsv")] {
         let member = archive.members().iter().find(|m| m.path.as_str() == member).expect("there").clone();
-        // Damaged in the middle, and otherwise well-formed: the last byte of a gzip member belongs to its size.
+        // Both changes leave the file well-formed: one is in the middle; the other is in the size at the end of the
+        // gzip member.
         for at in [member.offset + member.size / 2, member.offset + member.size - 1] {
             let mut byte = [0];
             file.read_exact_at(&mut byte, at).expect("there");
@@ -204,7 +205,7 @@ fn a_full_medium_leaves_nothing_beside_the_output() {
     (0..3).for_each(|at| {
         drop(site.write(&format!("release/data/{at}.tsv"), [&noise(9 * MB, at)[..], &[0; MB]].concat()))
     });
-    // So many blocks of 512 bytes: the compressed files themselves don't fit.
+    // The limit in blocks of 512 bytes is below the size of the compressed files.
     let line = format!("ulimit -f 20000; exec '{}' pack release -o out.pgseal", env!("CARGO_BIN_EXE_pgseal"));
     let before = site.snapshot();
     let mut shell = std::process::Command::new("sh");
@@ -224,7 +225,7 @@ fn a_file_of_8_gib_is_refused_before_it_is_read() {
     assert!(refused.stderr.contains("the file has 8 GiB or more"), "{}", refused.stderr);
 }
 
-/// Zeros, with something here and there.
+/// Zeros, except for the given bytes at their offsets.
 struct Sparse {
     size: u64,
     written: Vec<(u64, Vec<u8>)>,
@@ -245,7 +246,7 @@ impl ByteSource for Sparse {
     }
 }
 
-/// The small release and `count` files of `size` zeros, of which nobody holds the zeros. The files' digest is given.
+/// Creates the small release with `count` files of `size` zeros that take no memory; `sha256` is the digest of each.
 fn with_zeros(count: u64, size: u64, sha256: Digest) -> Sparse {
     let release = key("release");
     let add = |statement: &mut Value| {
@@ -279,7 +280,7 @@ fn the_places_of_members_behind_8_gib() {
     assert_eq!(last.offset + (8 << 30) + 1024, size);
 }
 
-/// About twenty seconds with SHA instructions, minutes without. The file is sparse.
+/// Takes about twenty seconds with SHA instructions, minutes without. The file is sparse.
 #[test]
 #[ignore = "hashes 16 GiB"]
 fn a_bundle_of_more_than_8_gib_is_authentic() {

@@ -1,4 +1,4 @@
-//! `unpack` that is killed in the middle, and the one that comes after it.
+//! Interrupted runs of `unpack`, and the next run after them.
 
 use std::collections::BTreeMap;
 use std::fs::Permissions;
@@ -13,7 +13,7 @@ use super::small_site;
 use pgseal_testkit::bundles::{small_with, write_dir};
 use pgseal_testkit::site::{Site, outcome};
 
-/// Starts to unpack, and stops when the first file is being written.
+/// Starts to unpack, and stops the process while it writes the first file.
 fn stopped(site: &Site, dir: &str) -> Child {
     let before = asides(site);
     let mut command = site.command(["unpack", "large.pgseal", "-C", dir]);
@@ -27,7 +27,7 @@ fn stopped(site: &Site, dir: &str) -> Child {
     child
 }
 
-/// The directories that look like those in which releases are built.
+/// Returns the temporary directories in which releases are built.
 fn asides(site: &Site) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(site.dir()).expect("readable").map(|entry| entry.expect("an entry").path());
     let mut found: Vec<_> =
@@ -36,7 +36,7 @@ fn asides(site: &Site) -> Vec<PathBuf> {
     found
 }
 
-/// A site with a bundle that takes its time.
+/// Creates a site with a bundle that takes long to unpack.
 fn large_site() -> Site {
     let site = Site::new();
     write_dir(&site.path("large"), &small_with("data/large.sql", &b"-- a line\n".repeat(10 << 20)));
@@ -44,7 +44,7 @@ fn large_site() -> Site {
     site
 }
 
-/// A directory of this user alone, with these empty files in it.
+/// Creates a private directory with these empty files.
 fn closed(dir: PathBuf, files: &[&str]) -> PathBuf {
     std::fs::create_dir(&dir).expect("writable");
     std::fs::set_permissions(&dir, Permissions::from_mode(0o700)).expect("our own");
@@ -55,12 +55,12 @@ fn closed(dir: PathBuf, files: &[&str]) -> PathBuf {
     dir
 }
 
-/// A directory that could be one that was killed, by what is in it, but by its name is somebody's own.
+/// Creates a directory with the content of a killed run, but a name that is not a temporary one.
 fn victim(site: &Site) -> PathBuf {
     closed(site.path("victim"), &["dear", "release/dear"])
 }
 
-/// What is in a directory.
+/// Returns the files of a directory.
 fn inside(site: &Site, dir: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
     site.snapshot().into_iter().filter(|(path, _)| path.starts_with(dir)).collect()
 }
@@ -68,7 +68,7 @@ fn inside(site: &Site, dir: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
 #[test]
 fn what_was_killed_goes_and_nothing_else() {
     let site = large_site();
-    // What people have by such names.
+    // Directories of the user with similar names.
     let own = [".pgseal-own", ".pgseal-unpack-aBcDeF", ".pgseal-unpack-own"].map(|name| site.path(name));
     for dir in &own {
         std::fs::create_dir(dir).expect("writable");
@@ -81,7 +81,7 @@ fn what_was_killed_goes_and_nothing_else() {
     let left: Vec<_> = asides(&site).into_iter().filter(|dir| !own.contains(dir)).collect();
     assert_eq!(left.len(), 1, "{left:?}");
 
-    // One that is alive keeps its own, however long it takes.
+    // A live process keeps its directory, however long it takes.
     let mut alive = stopped(&site, "alive");
     assert!(!left[0].exists(), "the next one has taken it away");
     let third = site.run(["unpack", "large.pgseal", "-C", "third"]).done();
@@ -93,7 +93,7 @@ fn what_was_killed_goes_and_nothing_else() {
     assert!(own.iter().all(|dir| dir.join("dear").exists()));
 }
 
-/// The release is as private as the empty directory that was made for it.
+/// The release keeps the permissions of the empty directory that was its target.
 #[test]
 fn an_empty_directory_keeps_its_mode() {
     let site = small_site();
@@ -108,7 +108,7 @@ fn an_empty_directory_keeps_its_mode() {
     assert!(asides(&site).is_empty());
 }
 
-/// A directory that no other one can take the place of.
+/// Refuses the current directory as the target: no other directory can take its place.
 #[test]
 fn the_directory_where_one_is_can_not_be_replaced() {
     let site = small_site();
@@ -143,7 +143,7 @@ fn only_a_closed_directory_of_that_name_goes() {
     assert!(stays.iter().all(|dir| dir.is_dir()) && link.is_symlink());
 }
 
-/// Nothing is removed behind a link, whether it has the name of one that was killed or lies in one.
+/// Cleaning up follows no link, neither one with a temporary name nor one inside such a directory.
 #[test]
 fn a_link_in_the_place_of_what_was_killed() {
     let site = small_site();
@@ -159,7 +159,8 @@ fn a_link_in_the_place_of_what_was_killed() {
     assert!(link.is_symlink() && !killed.exists());
 }
 
-/// Somebody who may write beside it gives its name to a link while it is at work.
+/// An attacker with write access to the parent directory replaces the temporary directory with a link while unpack
+/// runs.
 #[test]
 fn a_link_in_the_place_of_one_that_is_at_work() {
     let site = large_site();

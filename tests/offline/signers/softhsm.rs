@@ -1,4 +1,4 @@
-//! PKCS#11 tokens of SoftHSM, in a directory of their own.
+//! PKCS#11 tokens of SoftHSM, in a private directory.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,16 +7,16 @@ use pgseal::trust::{SecretKey, TokenUri};
 
 use pgseal_testkit::site::outcome;
 
-/// The PIN of every token here.
+/// PIN of every token in these tests.
 pub const PIN: &str = "81726354";
 
-/// SoftHSM in a directory of its own.
+/// SoftHSM with a private token directory.
 pub struct SoftHsm {
     dir: PathBuf,
 }
 
-/// Runs a test with SoftHSM. SoftHSM learns from the environment where its tokens are, and a process can't change its
-/// own without unsafe code: the test, by its full name, runs again in a child.
+/// Runs a test with SoftHSM. SoftHSM takes its token directory from the environment, and a process can't change its own
+/// without unsafe code: so the test, by its full name, runs again in a child process.
 pub fn with_softhsm(test: &str, body: impl FnOnce(&SoftHsm)) {
     if let Some(dir) = std::env::var_os("PGSEAL_TEST_SOFTHSM") {
         return body(&SoftHsm { dir: dir.into() });
@@ -34,13 +34,13 @@ pub fn with_softhsm(test: &str, body: impl FnOnce(&SoftHsm)) {
 }
 
 impl SoftHsm {
-    /// A new token.
+    /// Initialises a token.
     pub fn token(&self, label: &str) {
         let args = ["--init-token", "--free", "--label", label, "--so-pin", "12345678", "--pin", PIN];
         outcome(Command::new("softhsm2-util").args(args)).done();
     }
 
-    /// Puts a key that we know into a token.
+    /// Imports a known key into a token.
     pub fn import(&self, token: &str, label: &str, id: &str, key: &SecretKey) {
         let path = self.dir.join("import.key");
         key.write_new(&path, None).expect("a fresh file");
@@ -48,7 +48,7 @@ impl SoftHsm {
         std::fs::remove_file(path).expect("our own file");
     }
 
-    /// The same with any key file.
+    /// Imports any key file into a token.
     pub fn import_file(&self, token: &str, label: &str, id: &str, path: &Path) {
         let mut command = Command::new("softhsm2-util");
         command.arg("--import").arg(path).args(["--token", token, "--pin", PIN, "--label", label, "--id", id]);
@@ -60,7 +60,7 @@ impl SoftHsm {
     }
 }
 
-/// The module, where Debian, Fedora and Homebrew put it.
+/// Returns the path of the module, as Debian, Fedora and Homebrew install it.
 pub fn module() -> &'static str {
     let places = [
         "/usr/lib/softhsm/libsofthsm2.so",
@@ -72,7 +72,7 @@ pub fn module() -> &'static str {
     found.expect("SoftHSM (Debian: softhsm2) is installed")
 }
 
-/// A key of a token.
+/// Returns the URI of a key on a token.
 pub fn uri(names: &str) -> TokenUri {
     format!("pkcs11:{names}?module-path={}", module()).parse().expect("a plain URI")
 }

@@ -22,7 +22,7 @@ fn refused(names: &str, why: &str) {
     assert!(error.contains(why), "{names}: {error}");
 }
 
-/// A session of the test's own that may write, on the only token; the module is open already.
+/// Opens a writable session on the only token; the module is open already.
 fn session() -> Session {
     let module = Pkcs11::new(module()).expect("SoftHSM");
     let slots = module.get_slots_with_initialized_token().expect("slots");
@@ -58,7 +58,7 @@ fn a_key_made_on_the_token_signs_and_several_are_open_at_once() {
         hsm.import("release", "imported", "02", &key("token"));
         let imported = open("token=release;object=imported").expect("the token has it");
         let session = session();
-        // The login is the process's. PrintableString "edwards25519" (PKCS#11 3.0, section 2.3.5).
+        // The login belongs to the process. PrintableString "edwards25519" (PKCS#11 3.0, section 2.3.5).
         let curve = b"\x13\x0cedwards25519".to_vec();
         let public = [Attribute::Token(true), Attribute::EcParams(curve), Attribute::Id(vec![1])];
         let secret =
@@ -91,7 +91,7 @@ fn tokens_and_keys_that_are_not_there_or_there_twice_are_told() {
         refused("token=release;object=p256", "0 Ed25519 secret keys");
         let second = open("token=release;object=pair;id=%03").expect("the id tells them apart");
         assert_eq!(second.public_key(), key("three").public_key());
-        // SoftHSM's serial numbers are in its own list.
+        // SoftHSM lists the serial numbers itself.
         let list = outcome(Command::new("softhsm2-util").arg("--show-slots")).done().text();
         let token = list.split("Slot ").find(|slot| slot.contains("release")).expect("it is listed");
         let serial = token.lines().find_map(|line| line.trim().strip_prefix("Serial number:")).expect("it has one");
@@ -129,7 +129,7 @@ fn a_signature_by_another_key_than_the_public_half_is_not_taken() {
         hsm.token("release");
         hsm.import("release", "one", "01", &key("one"));
         let honest = open("token=release;object=one").expect("the token has it");
-        // Somebody puts another public key in the place of this one's.
+        // An attacker replaces the public key object.
         let session = session();
         let publics = [Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::Id(vec![1])];
         let found = session.find_objects(&publics).expect("a search");

@@ -1,4 +1,5 @@
-//! Of two branches that begin at one version, every subset in every rotation of its order is walked as one sentence says.
+//! Two branches from one version: every subset, in every rotation of its order, is installed exactly where one rule
+//! allows it.
 
 use pgseal::trust::draft::NextVersion;
 use pgseal::trust::rotation::{Candidate, walk};
@@ -6,7 +7,7 @@ use pgseal::trust::{DraftRoot, SecretKey, Signer, TrustRoot, signatures};
 
 use pgseal_testkit::keys::{Draft, key, time};
 
-/// The next version, different by its lowest sequence.
+/// Creates the next version; its minimum sequence makes it different.
 fn next(before: &TrustRoot, root: &SecretKey, sequence: u32) -> TrustRoot {
     let mut next = NextVersion::after(before, time("2026-11-21T12:00:00Z"), None).expect("a version");
     next.set_minimum_sequence("demo".parse().expect("a name"), sequence);

@@ -11,14 +11,15 @@ use pgseal::trust::store;
 use super::{chain, desk, done};
 use pgseal_testkit::site::Site;
 
-/// What touches files. Each is struck at its first call, its second, and so on, until the program survives.
+/// System calls that change files. The program is killed at the first call of each, then the second, and so on, until
+/// it survives.
 const CALLS: [&str; 8] =
     ["openat", "write", "fsync", "mkdir", "rename,renameat,renameat2", "link,linkat", "unlink,unlinkat", "flock"];
 
 #[test]
 fn killed_at_every_step() {
     let strike = if can_trace() { struck_at_every_call } else { |_: &str| killed_at_many_moments() };
-    // Each on a site of its own, at once: most of the time is the disk's.
+    // Each call has its own site, and all run at once: most of the time is waiting for the disk.
     let seen: Vec<(u32, BTreeSet<u32>)> = std::thread::scope(|scope| {
         let threads: Vec<_> = CALLS.iter().map(|calls| scope.spawn(move || strike(calls))).collect();
         threads.into_iter().map(|thread| thread.join().expect("every kill is survived")).collect()
@@ -29,8 +30,8 @@ fn killed_at_every_step() {
     assert_eq!(versions, BTreeSet::from([1, 4]), "it was killed before the rename and after it");
 }
 
-/// What a crash of the machine would lose is not seen by killing: no file is renamed before it is on disk, the trust root
-/// comes last, and its directory after it.
+/// Killing does not show the losses of a machine crash. So this checks the order of calls: no file is renamed before it
+/// is on disk, the trust root is renamed last, and its directory is synced after it.
 #[test]
 fn written_before_it_is_renamed() {
     if !can_trace() {
@@ -47,7 +48,7 @@ fn written_before_it_is_renamed() {
     for call in calls.lines().map(|line| line.split_once(' ').map_or(line, |(_, call)| call.trim_start())) {
         if let Some(path) = call.strip_prefix("fsync(").and_then(|rest| rest.split(['<', '>']).nth(1)) {
             synced.insert(path.rsplit('/').next().unwrap_or_default().to_owned());
-            // The next one is renamed only after the directory of the one before is on disk.
+            // The next file is renamed only after the directory of the one before is on disk.
             if Path::new(path).is_dir() {
                 pending = None;
             }
@@ -64,7 +65,7 @@ fn written_before_it_is_renamed() {
     assert_eq!(renamed.len(), 6 + 3 + 1, "two signatures for each of three versions, three documents, the trust root");
 }
 
-/// How often the program was killed, and which versions were installed then.
+/// Returns the number of kills, and the versions that were installed after them.
 fn struck_at_every_call(calls: &str) -> (u32, BTreeSet<u32>) {
     let site = desk();
     chain(&site);
@@ -98,7 +99,7 @@ fn killed_at_many_moments() -> (u32, BTreeSet<u32>) {
         let mut program = Command::new(env!("CARGO_BIN_EXE_pgseal"));
         let mut child = quiet(&site, program.args(["trust", "install", "medium"])).spawn().expect("it starts");
         std::thread::sleep(whole * nth * 2 / moments);
-        // It may have ended by itself.
+        // The program may have ended by itself.
         let _ = child.kill();
         child.wait().expect("it ends");
         seen.insert(survives(&site));
@@ -106,7 +107,8 @@ fn killed_at_many_moments() -> (u32, BTreeSet<u32>) {
     (moments, seen)
 }
 
-/// After a kill: the installed root is N or the last of the chain, with its signatures, and installing goes on.
+/// Asserts the state after a kill: the installed root is N or the last of the chain, with its signatures, and another
+/// install succeeds.
 fn survives(site: &Site) -> u32 {
     let version = installed(site);
     assert!(version == 1 || version == 4, "half of a chain is installed: {version}");
@@ -120,7 +122,7 @@ fn survives(site: &Site) -> u32 {
     version
 }
 
-/// The version that loads; its bytes are exactly those of its document.
+/// Returns the version that loads; its bytes are exactly those of its document.
 fn installed(site: &Site) -> u32 {
     let root = store::read(&site.path("trust.json")).expect("the installed root loads");
     let version = root.document().version;
@@ -129,7 +131,7 @@ fn installed(site: &Site) -> u32 {
     version
 }
 
-/// The trust root before the install.
+/// The trust root's files before the install.
 struct Snapshot {
     files: Vec<(String, Vec<u8>)>,
 }
@@ -149,7 +151,7 @@ impl Snapshot {
         for (name, bytes) in &self.files {
             site.write(name, bytes);
         }
-        // What a killed program leaves aside is not looked at, and must not pile up here.
+        // Temporary files of a killed program are ignored, but must not accumulate here.
         for file in fs::read_dir(site.dir()).expect("there").map(|file| file.expect("readable")) {
             if file.file_name().to_string_lossy().starts_with(".pgseal-") {
                 fs::remove_file(file.path()).expect("removed");
@@ -163,7 +165,7 @@ fn quiet<'c>(site: &Site, command: &'c mut Command) -> &'c mut Command {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null())
 }
 
-/// Not everywhere may a process trace another.
+/// Returns whether this process may trace another, which some systems forbid.
 fn can_trace() -> bool {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-o", "/dev/null", "true"]).stdout(Stdio::null()).stderr(Stdio::null());

@@ -1,4 +1,4 @@
-//! Every wrong path ends with a sentence, a hint, and the installed trust root as it was.
+//! Every invalid update ends with an error, a hint, and an unchanged trust root.
 
 use std::fs;
 use std::process::Command;
@@ -12,7 +12,7 @@ fn skip() {
     chain(&site);
     refused(&site, 11, "skip: version 2 comes next, and version 3 was brought", "trust install trust.3.json");
     refused(&site, 11, "skip: version 3 comes next", "trust install trust.2.json trust.4.json");
-    // Old versions are a beginning only where they lead through the installed one.
+    // Old versions may start the list only if they lead through the installed one.
     done(&site, "trust install trust.2.json trust.3.json");
     refused(&site, 11, "skip: version 3 comes next", "trust install trust.4.json trust.2.json");
     done(&site, "trust install trust.4.json");
@@ -45,13 +45,13 @@ fn fork() {
     refused(&site, 11, "fork: there are two different documents of version 2", "trust install trust.2.json fork");
     done(&site, "trust set-policy fork/trust.2.json --target prod");
     done(&site, "trust sign fork/trust.3.json --key root2.key --key root3.key --trust fork/trust.2.json");
-    // A chain over the other branch.
+    // A chain through the other branch.
     refused(&site, 11, "fork: version 3 follows a version 2", "trust install trust.2.json fork/trust.3.json");
     done(&site, "trust install trust.2.json");
     refused(&site, 11, "fork: there are two different documents of version 2", "trust install fork/trust.2.json");
     refused(&site, 11, "fork: there are two different documents of version 2", "trust install fork");
     refused(&site, 11, "fork: version 3 follows a version 2", "trust install fork/trust.3.json");
-    // The draft of a branch is nobody's to sign where the other one is known.
+    // Drafts of another branch cannot be signed where this branch is installed.
     refused(&site, 11, "follows another version 2 than the one here", "trust sign fork/trust.3.json --key root1.key");
 }
 
@@ -83,7 +83,7 @@ fn half_written() {
     refused(&site, 11, "not agreed to by version 1: 1 of 2", "trust install medium");
     fs::remove_dir_all(site.path("medium/trust.2.json.sigs")).expect("removed");
     refused(&site, 11, "not agreed to by version 1: 0 of 2", "trust install medium");
-    // One byte of the document.
+    // One changed byte of the document.
     let mut changed = whole.clone();
     let at = String::from_utf8_lossy(&whole).find("\"owner\":\"second\"").expect("there") + 10;
     changed[at] = b'S';
@@ -125,7 +125,7 @@ fn a_strangers_signature() {
     done(&site, "trust install trust.2.json");
 }
 
-/// A key that the next version brings can't agree for the one before it.
+/// A key that the next version adds cannot agree on behalf of the previous version.
 #[test]
 fn new_root_keys_do_not_vote_for_themselves() {
     let site = desk();
@@ -136,7 +136,7 @@ fn new_root_keys_do_not_vote_for_themselves() {
     done(&site, "trust install trust.2.json");
 }
 
-/// Another trust root with the same names is nobody.
+/// A different trust root with the same names is not accepted.
 #[test]
 fn a_chain_of_others() {
     let (site, other) = (desk(), desk());
@@ -153,7 +153,7 @@ fn nothing_to_begin_with() {
     refused(&site, 2, "No such file", "trust install nowhere.json");
     fs::create_dir(site.path("empty")).expect("made");
     refused(&site, 2, "holds no trust document", "trust install empty");
-    // Other documents beside them don't matter.
+    // Unrelated JSON files in the directory are ignored.
     site.write("empty/receipt.json", "{\"what\":1}");
     refused(&site, 2, "holds no trust document", "trust install empty");
     copy(&site, "trust.2.json", "empty");
@@ -203,7 +203,7 @@ fn mistakes_of_the_drafter() {
         ("", "sign trust.json"),
     ] {
         let line = format!("trust {line}");
-        // What the command line itself refuses says what it wants in its one sentence.
+        // Usage errors of the command line have no hint.
         if why.is_empty() {
             site.refused(2, why, words(&line));
         } else {
@@ -217,14 +217,14 @@ fn mistakes_of_the_drafter() {
     refused(&site, 2, "would lengthen", "trust retire trust.json --key release.pub --not-after 2028-01-01");
     done(&site, &format!("trust revoke trust.json --key release.pub {roots}"));
     refused(&site, 2, "is revoked", "trust retire trust.json --key release.pub");
-    // A draft that lacks signatures is nothing to begin with.
+    // A draft that lacks signatures cannot be the start.
     done(&site, "trust set-policy trust.json --target prod");
     let lacks = "trust.5.json is a draft that lacks root signatures (0 of 2)";
     let early = site.refused(2, lacks, words("trust set-policy trust.5.json --any-target"));
     assert!(early.stderr.contains("hint: one command makes one version: collect its signatures"), "{}", early.stderr);
 }
 
-/// Signatures that an earlier draft by that name left behind, or an install that was killed.
+/// Signatures left by an earlier draft of the same name, or by a killed install.
 #[test]
 fn stale_signatures() {
     let site = desk();
@@ -240,12 +240,12 @@ fn stale_signatures() {
     assert_eq!(version(&site), 2);
 }
 
-/// Nobody signs what they can't see, and nobody signs the other branch.
+/// A document is signed only if its predecessor is known and it is of the installed branch.
 #[test]
 fn signing_blind() {
     let site = desk();
     chain(&site);
-    // Version 1 follows nothing.
+    // Version 1 has no predecessor.
     done(&site, "trust sign trust.json --key root1.key");
     let blind = |line: &str, why: &str| {
         let before = site.snapshot();
@@ -294,7 +294,7 @@ fn one_key_in_two_places() {
     }
 }
 
-/// What roles are for, and what a version does that was seldom meant.
+/// Restrictions of the roles, and warnings about changes that are rarely intended.
 #[test]
 fn roles_and_warnings() {
     let site = desk();
@@ -350,7 +350,7 @@ fn roles_and_warnings() {
     refused(&site, 2, "no time stamping authority \"Stamps\"; it has Clock (", unknown);
 }
 
-/// Somebody who may not write the trust root changes nothing, and learns whose it is to do.
+/// An operator without write permission changes nothing, and the error names the owner of the trust root.
 #[test]
 fn installing_without_rights() {
     use std::os::unix::fs::PermissionsExt;
@@ -359,7 +359,7 @@ fn installing_without_rights() {
     let mode = |path: &std::path::Path, mode| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
     };
-    // The one or the other directory; for root, who may everything, as somebody else.
+    // Each of the two directories; root may write everywhere, so under root the program runs as another user.
     for locked in ["host", "host/trust.json.sigs"] {
         let _ = fs::remove_dir_all(site.path("host"));
         copy(&site, "trust.json", "host");
@@ -367,7 +367,7 @@ fn installing_without_rights() {
             mode(&dir, if dir == site.dir() { 0o755 } else { 0o777 });
         }
         mode(&site.path(locked), 0o555);
-        // A copy, since somebody else may not come to the one that was built.
+        // The other user may have no access to the built program, so this is a copy.
         fs::copy(env!("CARGO_BIN_EXE_pgseal"), site.path("pgseal")).expect("copied");
         let mut install = Command::new(site.path("pgseal"));
         install.current_dir(site.dir()).args(words("trust install trust.2.json --trust host/trust.json"));
@@ -386,7 +386,7 @@ fn installing_without_rights() {
     }
 }
 
-/// A clock that was set back, and names that would move the terminal.
+/// A clock that was set back, and names with terminal control characters.
 #[test]
 fn clocks_and_owners() {
     let site = Site::empty();

@@ -1,4 +1,4 @@
-//! `tests/vectors/rotation_*_fail`: an installed trust root, what is brought to it in `next/`, and what `trust install` says.
+//! `tests/vectors/rotation_*_fail`: an installed trust root, the update in `next/`, and the result of `trust install`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use super::{bend, chain, copy, desk, done, sign_unchecked, signature};
 use pgseal_testkit::site::Site;
 
-/// A way in which the next version must not come.
+/// An invalid update of the trust root.
 struct Rotation {
     name: &'static str,
     why: &'static str,
     error: &'static str,
-    /// Leaves the installed root as `trust.json` and what is brought in `next/`. It is given a chain of four versions,
-    /// of which the first is installed.
+    /// Leaves the installed root as `trust.json` and the update in `next/`. The site has a chain of four versions, of
+    /// which the first is installed.
     make: fn(&Site),
 }
 
@@ -119,7 +119,7 @@ fn committed() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
 }
 
-/// Writes a vector with keys that nobody keeps, and gives its folder.
+/// Writes a vector with keys that are discarded, and returns its folder.
 fn write(dir: &Path, rotation: &Rotation) -> PathBuf {
     let site = desk();
     chain(&site);
@@ -147,7 +147,7 @@ fn copy_all(from: &Path, to: &Path) {
     }
 }
 
-/// Installs a copy, which must leave it as it is; the exit code and the error line, in the form of `expect`.
+/// Installs into a copy, which must stay unchanged; returns the exit code and the error line, in the form of `expect`.
 fn run(folder: &Path) -> String {
     let site = Site::empty();
     copy_all(folder, site.dir());
@@ -182,7 +182,7 @@ fn every_rotation_made_anew_is_refused_for_its_own_reason() {
     }
 }
 
-/// Not a test: writes the rotations below tests/vectors anew.
+/// Not a test: writes the rotations below tests/vectors again.
 #[test]
 #[ignore = "writes into the source tree"]
 fn regenerate_rotations() {

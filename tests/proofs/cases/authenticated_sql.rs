@@ -1,4 +1,4 @@
-//! A script from elsewhere.
+//! A script from another source than the bundle.
 #![allow(unreachable_code)]
 
 use pgseal::bundle::AuthenticatedSql;

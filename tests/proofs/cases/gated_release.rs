@@ -1,4 +1,4 @@
-//! A release whose gates were not asked.
+//! A release whose gates were not evaluated.
 #![allow(unreachable_code)]
 
 use pgseal::release::GatedRelease;

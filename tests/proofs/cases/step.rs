@@ -1,4 +1,4 @@
-//! A version of the trust root to which the version before did not agree.
+//! A version of the trust root without the agreement of the previous version.
 #![allow(unreachable_code)]
 
 use pgseal::trust::rotation::Step;

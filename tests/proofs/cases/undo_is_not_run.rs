@@ -1,4 +1,4 @@
-//! A bundle that was authenticated to be looked at or undone passes no gate, and is not admitted.
+//! A bundle that was authenticated for inspection or rollback passes no gate, and is not admitted.
 
 use pgseal::bundle::AuthenticatedBundle;
 use pgseal::release::gate;

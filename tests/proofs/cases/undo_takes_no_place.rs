@@ -1,4 +1,4 @@
-//! A bundle to run gives no way to exchange what was authenticated, nor the trust root that did it.
+//! A bundle to run has no API that replaces the authenticated content, or the trust root that authenticated it.
 
 use pgseal::bundle::{AuthenticatedBundle, BundleToRun};
 use pgseal::release::ContextToRun;

@@ -1,4 +1,4 @@
-//! A packed release that was not packed.
+//! A packed release without packing.
 #![allow(unreachable_code)]
 
 use pgseal::bundle::UnsignedBundle;

@@ -1,4 +1,4 @@
-//! A file that was not parsed.
+//! A bundle from a file that was not parsed.
 #![allow(unreachable_code)]
 
 use pgseal::bundle::UntrustedBundle;
