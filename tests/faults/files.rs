@@ -1,4 +1,4 @@
-//! Errors and kills at the system calls by which a run writes its journal and its receipt.
+//! Errors and kills at the system calls that write the journal and the receipt of a run.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,14 +7,14 @@ use super::point::{Action, FileFault, Point, Strike};
 
 const CALLS: &str = "openat,mkdir,write,fsync,fdatasync,fallocate,ftruncate,rename,renameat,renameat2,link,linkat,unlink,unlinkat,fchmod";
 
-/// Not everywhere may a process trace another.
+/// Some containers forbid ptrace.
 pub fn can_trace() -> bool {
     let status = Command::new("strace").args(["-o", "/dev/null", "true"]).status();
     status.is_ok_and(|status| status.success())
 }
 
-/// The same program with its system calls written to `log`, and perhaps one of them changed. Only its first thread is
-/// followed, which is the one that writes.
+/// Runs `command` under strace, which logs its system calls to `log` and injects `fault`. strace follows only the first
+/// thread, which does the writing.
 pub fn traced(command: &Command, log: &Path, fault: Option<&FileFault>) -> Command {
     let mut strace = Command::new("strace");
     strace.args(["-qq", "-y", "-s", "8", "-o"]).arg(log);
@@ -35,7 +35,7 @@ pub fn traced(command: &Command, log: &Path, fault: Option<&FileFault>) -> Comma
     strace
 }
 
-/// Every call on a file in `receipts`, in a log of [`traced`].
+/// Lists every call on a file below `receipts` in a log of [`traced`].
 pub fn points(action: Action, log: &str, receipts: &str) -> Vec<Point> {
     let mut counted = std::collections::BTreeMap::<&str, usize>::new();
     let mut points = Vec::new();
@@ -46,7 +46,7 @@ pub fn points(action: Action, log: &str, receipts: &str) -> Vec<Point> {
         if !rest.contains(receipts) {
             continue;
         }
-        // Removing what is left over, and its rights, may fail: nothing depends on it.
+        // Cleanup and permissions may fail: nothing depends on them.
         let errors: &[&'static str] = match call {
             "write" | "openat" | "mkdir" | "fallocate" | "linkat" => &["error=ENOSPC", "error=EIO", "signal=SIGKILL"],
             _ => &["error=EIO", "signal=SIGKILL"],
@@ -59,7 +59,7 @@ pub fn points(action: Action, log: &str, receipts: &str) -> Vec<Point> {
     points
 }
 
-/// Whether the call that was changed is one on these files: other calls of the same name come in any order.
+/// Reports whether the fault hit a call on these files: other calls of the same name come in varying order.
 pub fn struck(log: &str, receipts: &str) -> bool {
     let killed = log.contains("+++ killed by SIGKILL");
     let calls = || log.lines().filter(|line| !line.starts_with('+') && !line.starts_with('-'));

@@ -1,5 +1,5 @@
-//! The way from pgseal to its server: a TCP port whose other end is the server's unix socket. It knows where each message
-//! of the protocol begins and ends, counts them over all connections of one command, and strikes at one of them.
+//! A TCP proxy between pgseal and the server's unix socket. It parses the protocol, counts the messages over all
+//! connections of one command, and injects a fault at one of them.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -14,10 +14,9 @@ use super::messages::{Message, Messages};
 use super::point::{Fault, JudgedAt, Side, What};
 use crate::server::signal;
 
-/// How long a delayed message is held back.
 const DELAY: Duration = Duration::from_millis(40);
 
-/// A port before one server. It carries one command at a time; its threads end with the process.
+/// A proxy port for one server. It serves one command at a time; its threads end with the process.
 pub struct Line {
     port: u16,
     shared: Arc<Shared>,
@@ -29,17 +28,17 @@ struct Shared {
     ride: Mutex<Arc<Ride>>,
 }
 
-/// What happens to the connections of one command.
+/// The connections of one command, and the fault that hits them.
 pub struct Ride {
     fault: Option<Fault>,
     front: AtomicUsize,
     back: AtomicUsize,
     connections: AtomicUsize,
-    /// Those whose client has more to say.
+    /// Connections that are still open on the client's side.
     talking: AtomicUsize,
     struck: AtomicBool,
     postmaster_killed: AtomicBool,
-    /// Nobody gets through any more.
+    /// The server is unreachable from now on.
     away: AtomicBool,
     slow: AtomicBool,
     client: AtomicU32,
@@ -47,18 +46,18 @@ pub struct Ride {
     open: Mutex<Vec<Arc<Connection>>>,
 }
 
-/// A message as it went by.
+/// A message that passed the proxy.
 #[derive(Clone, Debug)]
 pub struct Step {
     pub side: Side,
-    /// From 1, by side, over all connections of the command.
+    /// Counts from 1, per side, over all connections of the command.
     pub number: usize,
-    /// Which connection, from 1.
+    /// The connection's number, from 1.
     pub connection: usize,
-    /// The protocol's letter; `^` for the start of a connection, which has none.
+    /// The message type; `^` for the startup message, which has none.
     pub tag: char,
     pub length: usize,
-    /// The beginning of a statement.
+    /// The beginning of the statement, if the message has one.
     pub text: String,
 }
 
@@ -67,12 +66,12 @@ struct Connection {
     client: TcpStream,
     server: UnixStream,
     backend: AtomicU32,
-    /// What comes from this side is lost.
+    /// Per side: its messages are dropped.
     mute: [AtomicBool; 2],
 }
 
 impl Line {
-    /// Before the server whose socket is `socket`. `postmaster` is its process id, which changes when it is started again.
+    /// Listens for the server at `socket`. `postmaster` is its process id, which changes on a restart.
     pub fn before(socket: PathBuf, postmaster: Arc<AtomicU32>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -86,20 +85,20 @@ impl Line {
         Self { port, shared }
     }
 
-    /// How to reach a database through it.
+    /// Connection string for a database through the proxy.
     pub fn url(&self, database: &str) -> String {
         format!("postgresql://postgres@127.0.0.1:{}/{database}?sslmode=disable", self.port)
     }
 
-    /// From now on connections belong to a new command without a fault, of which every message of pgseal's is held back so
-    /// long that others can look at each state.
+    /// Begins a command without a fault. Each Query and Sync of pgseal is delayed so long that observers see every
+    /// intermediate state.
     pub fn slowly(&self) -> Arc<Ride> {
         let ride = self.ride(None);
         ride.slow.store(true, SeqCst);
         ride
     }
 
-    /// From now on connections belong to a new command, with this fault.
+    /// Begins a command with this fault: later connections belong to it.
     pub fn ride(&self, fault: Option<Fault>) -> Arc<Ride> {
         let ride = Ride::new(fault);
         *lock(&self.shared.ride) = Arc::clone(&ride);
@@ -131,7 +130,7 @@ impl Shared {
         }
     }
 
-    /// Carries the messages of one side until somebody hangs up.
+    /// Forwards the messages of one side until either peer closes the connection.
     fn carry(&self, ride: &Ride, connection: &Connection, side: Side) {
         let mut messages = Messages::from(side);
         let mut buffer = vec![0; 1 << 16];
@@ -143,13 +142,13 @@ impl Shared {
                 }
             }
         }
-        // A network that swallows does not tell either that somebody hung up.
+        // A network that drops packets doesn't report the close either.
         if !connection.mute[side as usize].load(SeqCst) {
             connection.cut();
         }
     }
 
-    /// False when the connection is to be cut.
+    /// Returns false to cut the connection.
     fn pass(&self, ride: &Ride, connection: &Connection, side: Side, message: &Message) -> bool {
         if let Some(pid) = message.backend() {
             connection.backend.store(pid, SeqCst);
@@ -177,7 +176,7 @@ impl Shared {
             }
             What::Cut | What::Away | What::KillClient => {
                 ride.away.store(fault.what == What::Away, SeqCst);
-                // What the other side has to say to it comes too late.
+                // Answers of the other side would arrive too late.
                 other.store(true, SeqCst);
                 if after {
                     forward(connection);
@@ -213,7 +212,7 @@ impl Shared {
                 signal("KILL", self.postmaster.load(SeqCst));
                 ride.postmaster_killed.store(true, SeqCst);
             }
-            // The server has not said yet who serves this connection.
+            // The backend's process id is not known yet.
             _ if backend == 0 => {}
             What::Terminate => signal("TERM", backend),
             _ => signal("KILL", backend),
@@ -239,17 +238,17 @@ impl Ride {
         })
     }
 
-    /// The process that is to be killed.
+    /// Sets the process that [`What::KillClient`] kills.
     pub fn of_process(&self, pid: u32) {
         self.client.store(pid, SeqCst);
     }
 
-    /// Whether the fault's message came by.
+    /// Reports whether the message of the fault has passed.
     pub fn struck(&self) -> bool {
         self.struck.load(SeqCst)
     }
 
-    /// After the client's end: until its last words have passed, and what strikes at them has struck.
+    /// Waits after the client's exit until its last messages have passed, since the fault may hit one of them.
     pub fn drain(&self) {
         let since = Instant::now();
         while self.talking.load(SeqCst) > 0 && since.elapsed() < Duration::from_secs(5) {
@@ -257,17 +256,16 @@ impl Ride {
         }
     }
 
-    /// Whether the server has to be started again; true once.
+    /// Reports once whether the server needs a restart.
     pub fn postmaster_killed(&self) -> bool {
         self.postmaster_killed.swap(false, SeqCst)
     }
 
-    /// Everything that went by.
     pub fn steps(&self) -> Vec<Step> {
         lock(&self.steps).clone()
     }
 
-    /// Cuts what is left.
+    /// Cuts the remaining connections.
     pub fn end(&self) {
         for connection in lock(&self.open).drain(..) {
             connection.cut();
@@ -284,7 +282,7 @@ impl Ride {
         number
     }
 
-    /// The process has been started before its first message came; its id follows at once.
+    /// The process started before its first message, so its id arrives soon.
     fn kill_client(&self) {
         let since = Instant::now();
         while self.client.load(SeqCst) == 0 && since.elapsed() < Duration::from_secs(5) {

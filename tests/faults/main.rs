@@ -1,6 +1,7 @@
-//! The proof that nothing is ever half done: the real pgseal and a real server, with a fault at each step of the protocol,
-//! one after the other. After each the database is exactly baseline or exactly finalized, exit code, ledger, `status` and receipt
-//! say which, and the same command once more does what is still to do.
+//! Proof that pgseal never leaves a change half done: the real program and a real server, with a fault at each step of
+//! the protocol in turn. After each fault the database is exactly at baseline or finalized (or at a recorded step,
+//! where a release has non-transactional tiers); exit code, ledger, `status` and receipt agree with it, and the same
+//! command once more does the remaining work.
 //!
 //! ```sh
 //! ./test --test faults                                 # a sample
@@ -9,7 +10,7 @@
 //! just faults --share 3/12                             # every twelfth point, from the third on: all twelve are all points
 //! ```
 //!
-//! What was tried stands in `target/faults.txt`.
+//! The results are in `target/faults.txt`.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod files;
@@ -35,17 +36,17 @@ use report::Report;
 use scenario::Scenario;
 use worker::{States, Worker};
 
-/// Points of each kind in a sample: about COMMIT, and elsewhere.
+/// Points of each kind in a sample: so many around COMMIT, and so many elsewhere.
 const SAMPLE: usize = 1;
 
-/// After this many failures it is clear that something is wrong.
+/// Failures after which the run stops early.
 const ENOUGH: usize = 25;
 
 struct Options {
     exhaustive: bool,
     list: bool,
     only: Vec<String>,
-    /// Every how many points, and from which on.
+    /// `(i, n)`: every n-th point, starting with the i-th.
     share: (usize, usize),
 }
 
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
     let path = report_path();
     std::fs::write(&path, &text).unwrap();
     println!("{text}\nfaults: {} points, {} failed; {}", report.points(), report.failures.len(), path.display());
-    // A fault whose message never came proves nothing; a few messages depend on the moment.
+    // A fault whose message never passed proves nothing; timing decides whether some messages exist at all.
     let reached = report.missed() * 50 <= report.points().max(50);
     if !reached {
         println!("faults: {} points came to nothing", report.missed());
@@ -74,7 +75,7 @@ fn report_path() -> std::path::PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("faults.txt")
 }
 
-/// `None` when there is nothing to do: names of other tests are given to every test program.
+/// Parses the arguments. `None` if they name other tests: cargo passes them to every test program.
 fn options() -> Option<Options> {
     let mut options = Options { exhaustive: false, list: false, only: Vec::new(), share: (1, 1) };
     let mut args = std::env::args().skip(1);
@@ -92,7 +93,7 @@ fn options() -> Option<Options> {
     Some(options)
 }
 
-/// `3/12`
+/// Parses `I/N`.
 fn share(text: &str) -> (usize, usize) {
     let parts = text.split_once('/').and_then(|(at, of)| Some((at.parse().ok()?, of.parse().ok()?)));
     let (at, of): (usize, usize) = parts.expect("--share I/N");
@@ -110,7 +111,7 @@ fn faults(scenario: Scenario, options: &Options, report: &Mutex<Report>) {
         points.iter().for_each(|point| println!("{} {point}", scenario.name()));
         return;
     }
-    // Those that wait cost nothing; those that end the server have one for themselves.
+    // Waiting points cost nothing; crashing points need a server of their own.
     let plan: &[_] = if options.exhaustive {
         &[
             (Group::Quiet, 2, 0),
@@ -140,7 +141,7 @@ fn faults(scenario: Scenario, options: &Options, report: &Mutex<Report>) {
     });
 }
 
-/// The reference run and rollback: their points, and the states that anybody saw meanwhile.
+/// Executes the reference run and rollback; returns their points and the states that other sessions saw.
 fn survey(
     scenario: Scenario,
     worker: &mut Worker<'_>,
@@ -149,14 +150,14 @@ fn survey(
 ) -> (Vec<Point>, States) {
     let mut points = Vec::new();
     if !scenario.first_runs() {
-        // The first run makes the ledger, the others find it.
+        // The first run creates the ledger, later ones find it.
         worker.reference(Action::Run).unwrap();
         worker.reference(Action::Rollback).unwrap();
     }
     let (run, states) = worker.reference(Action::Run).unwrap();
     worker.knows(states.clone());
     let (rollback, back) = worker.reference(Action::Rollback).unwrap();
-    // All of it appears at once, and goes at once.
+    // Other sessions see all changes appear at once and disappear at once.
     if scenario != Scenario::Mixed {
         assert_eq!((states.known.len(), back.known.len()), (2, 2), "others saw something in between");
     }
@@ -169,13 +170,13 @@ fn survey(
         points.extend(worker.files(action).unwrap());
     }
     if options.exhaustive && scenario == Scenario::Small {
-        // Its protocol is the reference release's; what only it has lies close together.
+        // Its protocol is the reference release's; its own statements are close to each other.
         let mut at = 0..;
         points.retain(|point| point.critical || at.next().is_some_and(|at| at % 3 == 0));
     }
     if !options.exhaustive {
         points = point::sample(points, SAMPLE);
-        // What waits for minutes is tried where it is quickest; `just faults` tries it everywhere.
+        // Points that wait for minutes are sampled only in the fastest scenario; `just faults` tests them everywhere.
         points.retain(|point| scenario == Scenario::Small || point.group() != Group::Patient);
     }
     let wanted = |point: &Point| {
@@ -205,7 +206,7 @@ fn work(
     worker.warm_up().unwrap();
     let (mut last, begun) = (Action::Rollback, Instant::now());
     loop {
-        // A run, then a rollback, then a run: each leaves what the next one begins with.
+        // Run and rollback alternate, because each leaves the state from which the other starts.
         let wanted = if last == Action::Run { Action::Rollback } else { Action::Run };
         let point = {
             let mut queue = lock(queue);
@@ -220,7 +221,7 @@ fn work(
         match seen {
             Ok(seen) => {
                 report.seen(scenario.name(), &point, &seen);
-                // What was tried is kept also when somebody stops it.
+                // The results survive an interruption of the harness.
                 if report.points().is_multiple_of(100) {
                     std::fs::write(report_path(), report.text(begun.elapsed())).unwrap();
                 }

@@ -1,17 +1,17 @@
-//! Where messages of the protocol begin and end (PostgreSQL manual, "Message Formats").
+//! Framing of protocol messages (PostgreSQL manual, "Message Formats").
 
 use super::point::Side;
 
-/// A whole message.
+/// A complete message.
 pub struct Message {
-    /// Its letter; `^` for the first one of a connection.
+    /// The message type; `^` for the startup message.
     pub tag: char,
-    /// All of it, letter and length included.
+    /// The complete bytes, with type and length.
     pub bytes: Vec<u8>,
     side: Side,
 }
 
-/// Cuts what comes from one side.
+/// Splits the byte stream of one side into messages.
 pub struct Messages {
     side: Side,
     buffer: Vec<u8>,
@@ -27,7 +27,7 @@ impl Messages {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next one that is there as a whole.
+    /// Returns the next complete message.
     pub fn take(&mut self) -> Option<Message> {
         let letter = usize::from(self.begun);
         let length = self.buffer.get(letter..letter + 4)?;
@@ -50,10 +50,10 @@ impl Message {
         Some(u32::from_be_bytes(pid.try_into().ok()?))
     }
 
-    /// The beginning of the statement in Parse or Query, of the tag in CommandComplete.
+    /// The beginning of the statement in Parse or Query, or the tag in CommandComplete.
     pub fn text(&self) -> String {
         let skip = match (self.side, self.tag) {
-            // Behind the name of the prepared statement.
+            // Skips the name of the prepared statement.
             (Side::Front, 'P') => 5 + self.bytes[5..].iter().position(|byte| *byte == 0).unwrap_or(0) + 1,
             (Side::Front, 'Q') | (Side::Back, 'C') => 5,
             _ => return String::new(),

@@ -1,97 +1,94 @@
-//! Where a fault strikes, and which points are tried.
+//! Injection points: where a fault hits, and which points a run tests.
 
 use std::fmt;
 
 use super::line::Step;
 
-/// Who sends a message.
+/// The sender of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
-    /// pgseal.
     Front = 0,
-    /// The server.
     Back = 1,
 }
 
-/// Before the message is forwarded, or after.
+/// When the fault hits, relative to the forwarding of the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum JudgedAt {
     Before,
-    /// And before anybody hears the answer.
+    /// Before the peer can receive an answer.
     After,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum What {
-    /// SIGKILL of pgseal.
+    /// SIGKILL to pgseal.
     KillClient,
-    /// The connection is cut.
     Cut,
-    /// The connection is cut in the middle of the message.
+    /// The connection is cut inside the message.
     CutInside,
-    /// The connection is cut and none can be made any more.
+    /// The connection is cut, and new connections fail.
     Away,
-    /// What `pg_terminate_backend` does.
+    /// SIGTERM to the backend, as `pg_terminate_backend` sends it.
     Terminate,
-    /// SIGKILL of the backend; the server then ends every session and recovers.
+    /// SIGKILL to the backend; the server then ends every session and recovers.
     KillBackend,
-    /// SIGKILL of the postmaster, which is started again.
+    /// SIGKILL to the postmaster, which is restarted.
     KillPostmaster,
-    /// From here on nothing of this side arrives; the connection stays open.
+    /// Messages of this side are dropped from here on; the connection stays open.
     Swallow,
-    /// It arrives late.
+    /// The message is delayed.
     Delay,
 }
 
-/// Something that happens at one message of a command.
+/// A fault at one message of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub side: Side,
     pub number: usize,
     pub when: JudgedAt,
     pub what: What,
-    /// How much of the message arrives, for [`What::CutInside`].
+    /// Bytes of the message that arrive, for [`What::CutInside`].
     pub byte: usize,
 }
 
-/// What is struck.
+/// The command under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
     Run,
     Rollback,
 }
 
-/// A fault in a command, or in its files.
+/// A fault in a command or in its files.
 #[derive(Clone, Debug)]
 pub struct Point {
     pub action: Action,
     pub strike: Strike,
-    /// About COMMIT: never left out of a sample.
+    /// Around COMMIT: a sample always includes such points.
     pub critical: bool,
 }
 
 #[derive(Clone, Debug)]
 pub enum Strike {
     Protocol(Fault),
-    /// An error, or a kill, at one system call on a file of the run.
+    /// An error or a kill at one system call on a file of the run.
     File(FileFault),
 }
 
-/// `inject` of strace: the `nth` call of this name.
+/// An `inject` expression of strace, for the `nth` call of this name.
 #[derive(Clone, Debug)]
 pub struct FileFault {
     pub call: String,
     pub nth: usize,
-    /// `error=ENOSPC`, `signal=SIGKILL`.
+    /// For example `error=ENOSPC` or `signal=SIGKILL`.
     pub inject: &'static str,
 }
 
-/// Workers who can share a server, or not.
+/// Isolation that a point needs from other workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
-    /// Nobody else notices.
+    /// Affects only its own session.
     Quiet,
-    /// Takes long, and waits most of the time.
+    /// Takes long, but mostly waits.
     Patient,
     /// The whole server goes down.
     Crash,
@@ -115,7 +112,7 @@ impl Point {
         }
     }
 
-    /// How a report counts it.
+    /// The category in the report.
     pub fn kind(&self) -> String {
         let fault = match &self.strike {
             Strike::File(file) => return format!("{} on journal or receipt", file.inject.replace('=', " ")),
@@ -150,9 +147,10 @@ impl fmt::Display for Point {
     }
 }
 
-/// Every point of a command by its trace. A step is what one side sends until the other one answers; about COMMIT every
-/// message is one, and every byte. At each step everybody is struck: pgseal, its session, the postmaster, and the network in
-/// both directions. Where one can be struck in several ways that leave the same behind, neighbouring steps take turns.
+/// Builds all points of a command from its trace. A step is the run of messages that one side sends before the other
+/// answers; around COMMIT each message is a step, and each byte a cut. Each step has faults for pgseal, its session,
+/// the postmaster, and the network in both directions. Where several kinds of fault leave the same state, neighbouring
+/// steps alternate between them.
 pub fn all(action: Action, trace: &[Step]) -> Vec<Point> {
     let about_commit = about_commit(trace);
     let mut points = Vec::new();
@@ -163,13 +161,13 @@ pub fn all(action: Action, trace: &[Step]) -> Vec<Point> {
             let fault = Fault { side: message.side, number: message.number, when, what, byte };
             points.push(Point { action, strike: Strike::Protocol(fault), critical });
         };
-        use {JudgedAt::*, What::*};
-        // Steps of the two sides take turns themselves.
+        use {What::*, When::*};
+        // Steps already alternate between the sides.
         let turn = at / 2;
         let mine = |of: usize, which: usize| critical || turn % of == which;
         let requests = first.side == Side::Front;
         add(first, Before, Swallow, 0);
-        // One place in one message, another one in the next.
+        // The cut moves from message to message.
         let places = [1, 4, 5, some.length / 2, some.length - 1];
         let bytes = if critical { (1..some.length).collect() } else { vec![places[turn % places.len()]] };
         for byte in bytes.into_iter().filter(|_| !requests || mine(3, 0)) {
@@ -204,7 +202,7 @@ pub fn all(action: Action, trace: &[Step]) -> Vec<Point> {
     points
 }
 
-/// Messages of one side and one connection in a row; those about COMMIT one by one.
+/// Groups consecutive messages of one side and one connection; messages around COMMIT stay single.
 fn steps<'t>(trace: &'t [Step], about_commit: &[(Side, usize)]) -> Vec<&'t [Step]> {
     let alone = |step: &Step| about_commit.contains(&step.number_of(step.side));
     let together = |one: &Step, next: &Step| {
@@ -213,7 +211,6 @@ fn steps<'t>(trace: &'t [Step], about_commit: &[(Side, usize)]) -> Vec<&'t [Step
     trace.chunk_by(together).collect()
 }
 
-/// How many steps there are.
 pub fn count(trace: &[Step]) -> usize {
     steps(trace, &[]).len()
 }
@@ -224,7 +221,7 @@ impl Step {
     }
 }
 
-/// The messages from the last but one before COMMIT to the last answer to it.
+/// The messages from two before COMMIT to its ReadyForQuery.
 fn about_commit(steps: &[Step]) -> Vec<(Side, usize)> {
     let commits = steps.iter().enumerate().filter(|(_, step)| step.side == Side::Front && step.text == "COMMIT");
     let mut found = Vec::new();
@@ -237,7 +234,7 @@ fn about_commit(steps: &[Step]) -> Vec<(Side, usize)> {
     found
 }
 
-/// The same points each time: every point about COMMIT of the kinds that are quick, and of each kind some from all over.
+/// Selects the same points each time, evenly from each kind: some around COMMIT, some elsewhere.
 pub fn sample(points: Vec<Point>, of_each_kind: usize) -> Vec<Point> {
     let mut by_kind = std::collections::BTreeMap::<(Action, String), Vec<Point>>::new();
     for point in points {
@@ -249,7 +246,7 @@ pub fn sample(points: Vec<Point>, of_each_kind: usize) -> Vec<Point> {
         let (critical, rest): (Vec<_>, Vec<_>) = points.into_iter().partition(|point| point.critical);
         for points in [critical, rest] {
             let stride = points.len().div_ceil(wanted).max(1);
-            // Another beginning for each kind, so that together they reach more messages.
+            // Each kind has its own offset, so that together they reach more messages.
             chosen.extend(points.into_iter().skip(at * 7 % stride).step_by(stride));
         }
     }

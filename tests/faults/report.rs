@@ -1,4 +1,4 @@
-//! What was tried, and what it showed.
+//! Results of the tested points.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -25,7 +25,7 @@ struct Kind {
 }
 
 impl Report {
-    /// The messages of a reference command.
+    /// Adds the messages of a reference command.
     pub fn trace(&mut self, name: &str, steps: &[Step]) {
         let count = |side| steps.iter().filter(|step| step.side == side).count();
         let connections = steps.iter().map(|step| step.connection).max().unwrap_or_default();
@@ -56,7 +56,7 @@ impl Report {
         self.kinds.values().map(|kind| kind.points).sum::<usize>() + self.failures.len()
     }
 
-    /// Points whose message did not come by.
+    /// Counts the points whose message never passed.
     pub fn missed(&self) -> usize {
         self.kinds.values().map(|kind| kind.missed).sum()
     }

@@ -1,4 +1,4 @@
-//! The releases that are struck.
+//! The releases that the faults hit.
 
 use std::path::{Path, PathBuf};
 
@@ -8,22 +8,22 @@ use pgseal_testkit::release::{BEFORE, Release, psql};
 
 pub const APR: &str = "APR-BOOT-AUTHMODEL-1";
 
-/// Rows of the reference release's largest table here. The statements, and so the steps of the protocol, are the same as
-/// with 204,556; only probes and checks are quicker.
+/// Rows of the reference release's largest table in these tests. The statements, and so the protocol steps, are the
+/// same as with 204,556 rows; only probes and checks are faster.
 const ISSUES: &str = "2045";
 
-/// Soon enough for a harness that lets go of thousands of connections.
+/// Short limits, because the harness drops thousands of connections.
 pub const LIMITS: &str = "lock_timeout = \"5s\"\nstatement_timeout = \"2s\"\nidle_timeout = \"1s\"\n";
 
-/// A release, and a database at its baseline.
+/// A release with a database at its baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
-    /// `bundle/one-roof`; every run is the database's first, so that it makes the ledger.
+    /// `bundle/one-roof`; every run is the first of its database, so it creates the ledger.
     OneRoof,
-    /// Statements that the reference release has none of: COPY, `\gset`, `\gexec`, DO, a trigger, a table that only grows. The
+    /// Statements that the reference release lacks: COPY, `\gset`, `\gexec`, DO, a trigger, an append-only table. The
     /// ledger stays from run to run.
     Small,
-    /// Three tiers outside of transactions between transactional ones; the ledger is new each time.
+    /// Three non-transactional tiers between transactional ones; the ledger is new each time.
     Mixed,
 }
 
@@ -47,7 +47,7 @@ impl Scenario {
         }
     }
 
-    /// Tables that no rollback empties; each run that commits adds exactly one row.
+    /// The table that no rollback empties; each committed run adds exactly one row.
     pub fn log(self) -> Option<&'static str> {
         match self {
             Self::OneRoof => None,
@@ -55,7 +55,7 @@ impl Scenario {
         }
     }
 
-    /// Whether the ledger is dropped before each run.
+    /// Reports whether the ledger is dropped before each run.
     pub fn first_runs(self) -> bool {
         self != Self::Small
     }
@@ -179,7 +179,7 @@ fn edit(path: &Path, changes: &[(&str, &str)]) {
     std::fs::write(path, text).unwrap();
 }
 
-/// `[limits]` stands last.
+/// Replaces `[limits]`, which is the last section.
 fn limits(toml: &Path) {
     let text = std::fs::read_to_string(toml).unwrap();
     let (before, _) = text.split_once("[limits]").unwrap();

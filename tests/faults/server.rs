@@ -1,4 +1,4 @@
-//! A throwaway server that keeps its commits, can be killed, and is started again.
+//! A throwaway server with durable commits that the tests kill and restart.
 
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -13,7 +13,7 @@ use pgseal_testkit::cluster::{Cluster, programs};
 
 pub struct Server {
     pub cluster: Cluster,
-    /// The postmaster's process id; another one when it was started again.
+    /// The postmaster's process id; a restart changes it.
     pub postmaster: Arc<AtomicU32>,
     again: AtomicBool,
 }
@@ -24,7 +24,7 @@ impl Server {
         let postmaster = Arc::new(AtomicU32::new(cluster.server().pid()));
         let server = Self { cluster, postmaster, again: AtomicBool::new(false) };
         let mut client = server.client("postgres");
-        // A throwaway server forgets the last commits when it is killed.
+        // A throwaway server loses its last commits in a crash by default.
         for setting in ["synchronous_commit = on", "log_min_messages = fatal", "log_min_error_statement = panic"] {
             client.batch_execute(&format!("alter system set {setting}")).unwrap();
         }
@@ -35,7 +35,7 @@ impl Server {
         server
     }
 
-    /// A connection that no fault reaches, also while the server recovers.
+    /// A connection that bypasses every fault; retries while the server recovers.
     pub fn client(&self, database: &str) -> Client {
         let since = Instant::now();
         loop {
@@ -47,10 +47,10 @@ impl Server {
         }
     }
 
-    /// After the postmaster was killed.
+    /// Restarts the server after its postmaster was killed.
     pub fn revive(&self) {
         let since = Instant::now();
-        // Not before the last of its backends has noticed.
+        // pg_ctl fails until the last backend has exited.
         while !self.pg_ctl(&["start", "--wait", "--silent", "--log", "/dev/null"]) {
             assert!(since.elapsed() < Duration::from_secs(60), "the server does not start again");
             std::thread::sleep(Duration::from_millis(50));
@@ -66,7 +66,7 @@ impl Server {
         let mut command = Command::new(programs().dir().join("pg_ctl"));
         command.args(args).arg("--pgdata").arg(&data).current_dir("/");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        // Only root can be anybody, and only root has to: otherwise the server runs as this user.
+        // Only root can switch users, and needs to: otherwise the server runs as this user.
         if owner.uid() != std::fs::metadata(std::env::current_exe().unwrap()).unwrap().uid() {
             command.gid(owner.gid()).uid(owner.uid());
         }
@@ -76,18 +76,18 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The supervisor only knows the first one.
+        // The supervisor knows only the first postmaster.
         if self.again.load(SeqCst) {
             self.pg_ctl(&["stop", "--mode=immediate", "--silent"]);
         }
     }
 }
 
-/// To one process that this harness, or its server, started.
+/// Signals one process that this harness or its server started.
 pub fn signal(name: &str, pid: u32) {
     if pid > 1 {
         let mut kill = Command::new("kill");
-        // It may have ended by itself.
+        // It may have exited by itself.
         let _ = kill.args([&format!("-{name}"), &pid.to_string()]).stderr(Stdio::null()).status();
     }
 }

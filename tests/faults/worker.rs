@@ -1,4 +1,4 @@
-//! Strikes one point after the other on a database of its own, and judges what is left each time.
+//! Injects one fault after another into a database of its own and validates the state after each.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,31 +17,31 @@ use pgseal_testkit::cluster::TestDatabase;
 use pgseal_testkit::fingerprint::{self, Fingerprint};
 use pgseal_testkit::release::{Operator, Site};
 
-/// A command that takes longer hangs. Where the network swallows the answers of a batch, pgseal waits as long as each of its
-/// statements may take: 17 s by the releases' limits, and the longest batch has 16 of them.
+/// A command that takes longer hangs. If the network drops the answers of a batch, pgseal waits for the limits of all
+/// its statements: 17 s each with these releases, and the longest batch has 16 of them.
 const PATIENCE: Duration = Duration::from_secs(400);
 
-/// How long the server may need to end a session whose client is gone.
+/// Time for the server to end a session after its client exits.
 const ORPHAN: Duration = Duration::from_secs(10);
 
-/// What a database is.
+/// The state of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Baseline,
     Finalized,
-    /// A step of a release with steps outside of a transaction, from 1; 0 in the middle of a statement.
+    /// Half way in a release with non-transactional steps: the step's number, from 1; 0 inside a statement.
     Between(usize),
 }
 
-/// Every state that a run goes through, from baseline to finalized, as anybody else sees it.
+/// The states of a run from baseline to finalized, as other sessions see them.
 #[derive(Clone, Default)]
 pub struct States {
     pub known: Vec<Fingerprint>,
-    /// What the ledger said of the run's steps, by state.
+    /// The steps in the ledger at each state.
     pub recorded: Vec<(usize, String)>,
 }
 
-/// The steps of the newest run; empty where there is no ledger.
+/// The steps of the newest run; empty without a ledger.
 const STEPS: &str =
     "select coalesce(string_agg(concat_ws(' ', happened, tier, statement), ', ' order by id), '') from pgseal.steps";
 
@@ -50,41 +50,41 @@ pub struct Worker<'s> {
     server: &'s Server,
     db: TestDatabase<'s>,
     line: Line,
-    /// Past every fault.
+    /// Connects to the server directly.
     direct: Operator<'s>,
-    /// Through the line.
+    /// Connects through the proxy.
     struck: Operator<'s>,
     dir: PathBuf,
     client: Client,
     states: States,
     state: State,
-    /// Rows that the ledger must have: of runs, of rollbacks.
+    /// Expected rows of the ledger: runs, rollbacks.
     ledger: (usize, usize),
-    /// Rows that the table which only grows must have.
+    /// Expected rows of the append-only table.
     log: usize,
 }
 
-/// How a struck command ended.
+/// The end of a command that a fault hit.
 pub struct Ended {
-    /// `None`: it was killed.
+    /// `None` after a kill.
     pub code: Option<i32>,
     pub output: String,
     pub elapsed: Duration,
 }
 
-/// What one point showed.
+/// The result of one point.
 pub struct Seen {
-    /// Whether the message came by.
+    /// Whether the fault's message passed.
     pub struck: bool,
     pub code: Option<i32>,
-    /// How long the command took.
+    /// The command's duration.
     pub elapsed: Duration,
-    /// The session lived on after its client until the network itself gave up.
+    /// The session outlived its client until the connection was closed.
     pub orphan: bool,
 }
 
 impl<'s> Worker<'s> {
-    /// With a database of its own. `states` are known after the reference run.
+    /// Creates a database for this worker. `states` come from the reference run.
     pub fn new(scenario: Scenario, server: &'s Server, site: &'s Site, name: &str, states: States) -> Self {
         let template = scenario.name().replace('-', "_");
         let template = format!("template_{template}");
@@ -108,11 +108,11 @@ impl<'s> Worker<'s> {
         Self { scenario, server, db, line, direct, struck, dir, client, states, state, ledger, log }
     }
 
-    /// The messages of a command without a fault, and the states that others saw meanwhile.
+    /// Runs a command without a fault; returns its messages and the states that other sessions saw.
     pub fn reference(&mut self, action: Action) -> Result<(Vec<Step>, States), String> {
         self.prepare(action)?;
         let mut states = States { known: vec![self.fingerprint()?], recorded: Vec::new() };
-        // Slow enough that no state is missed.
+        // Delayed so that no state is missed.
         let ride = if self.is_mixed() && action == Action::Run { self.line.slowly() } else { self.line.ride(None) };
         let mut command = self.command(&self.struck, action);
         let mut child = self.spawn(&mut command);
@@ -130,8 +130,9 @@ impl<'s> Worker<'s> {
         Ok((ride.steps(), states))
     }
 
-    /// Adds what is there now. Several questions make one fingerprint: what two agree on was there, and not half of it
-    /// before a COMMIT and half after. A table that is gone between two questions is an error.
+    /// Adds the current state. A fingerprint takes several queries, so it counts only if two in a row agree: otherwise
+    /// one half could be from before a COMMIT and the other from after. A table that disappears between two queries is
+    /// an error.
     fn note(&mut self, states: &mut States) {
         let mut look = || Some((self.fingerprint().ok()?, self.steps()));
         let (Some(seen), again) = (look(), look()) else { return };
@@ -148,7 +149,7 @@ impl<'s> Worker<'s> {
     }
 
     fn steps(&mut self) -> String {
-        // No ledger, no steps.
+        // Without a ledger the query fails.
         self.ask(|client| fingerprint::rows(client, STEPS)).map(|rows| rows[0][0].clone()).unwrap_or_default()
     }
 
@@ -156,7 +157,7 @@ impl<'s> Worker<'s> {
         self.scenario == Scenario::Mixed
     }
 
-    /// Every point of a command's files.
+    /// Lists every injection point in a command's files.
     pub fn files(&mut self, action: Action) -> Result<Vec<Point>, String> {
         self.prepare(action)?;
         let log = self.dir.join("calls");
@@ -171,12 +172,12 @@ impl<'s> Worker<'s> {
         Ok(files::points(action, &String::from_utf8_lossy(&text), &self.receipts().to_string_lossy()))
     }
 
-    /// States that were not known when this was made.
+    /// Sets the states of the reference run.
     pub fn knows(&mut self, states: States) {
         self.states = states;
     }
 
-    /// There and back once where the ledger stays, so that each run begins with one.
+    /// Runs and rolls back once where the ledger stays, so that each run begins with one.
     pub fn warm_up(&mut self) -> Result<(), String> {
         if !self.scenario.first_runs() {
             self.do_it(Action::Run)?;
@@ -185,7 +186,7 @@ impl<'s> Worker<'s> {
         Ok(())
     }
 
-    /// Strikes, and judges.
+    /// Injects one fault and validates the result.
     pub fn strike(&mut self, point: &Point) -> Result<Seen, String> {
         self.prepare(point.action)?;
         let (ended, struck, orphan) = match &point.strike {
@@ -193,7 +194,8 @@ impl<'s> Worker<'s> {
             Strike::File(fault) => self.strike_file(point, fault)?,
         };
         let state = self.observe()?;
-        // Nobody answers, or only that the transaction is still open: its session waits for the rest of a request.
+        // Either the server is unreachable, or its session waits for the rest of a request and the transaction is still
+        // open.
         let away = orphan || matches!(&point.strike, Strike::Protocol(Fault { what: What::Away, .. }));
         agree(point.action, &ended, state, away, self.scenario)?;
         let effect = state == target(point.action);
@@ -221,7 +223,7 @@ impl<'s> Worker<'s> {
         if fault.what == What::KillBackend && ride.struck() {
             self.wait_for_the_crash();
         }
-        // A network that swallows says nothing about a client that is gone: the server has to notice by itself.
+        // After dropped packets the server needs its own timeout to notice that the client is gone.
         let alone = self.sessions_end(if fault.what == What::Swallow { Duration::from_secs(3) } else { ORPHAN });
         ride.end();
         let ended = ended?;
@@ -240,13 +242,13 @@ impl<'s> Worker<'s> {
         let ended = self.wait(self.spawn(&mut command))?;
         let text = std::fs::read(&log).unwrap_or_default();
         let struck = files::struck(&String::from_utf8_lossy(&text), &self.receipts().to_string_lossy());
-        // What was struck instead, such as the program's own event queue, may stop it like a kill.
+        // The fault hit another call, such as the program's own event queue, which may end it like a kill.
         let ended = if struck { ended } else { Ended { code: None, ..ended } };
         self.sessions_end(ORPHAN)?;
         Ok((ended, struck, false))
     }
 
-    /// What every point begins with.
+    /// Brings database and ledger to the state from which the point starts.
     fn prepare(&mut self, action: Action) -> Result<(), String> {
         let wanted = if action == Action::Run { State::Baseline } else { State::Finalized };
         let other = if action == Action::Run { Action::Rollback } else { Action::Run };
@@ -279,7 +281,7 @@ impl<'s> Worker<'s> {
         let _ = std::fs::remove_dir_all(self.receipts());
     }
 
-    /// Without a fault.
+    /// Executes the command without a fault.
     fn do_it(&mut self, action: Action) -> Result<(), String> {
         let answer = self.direct.ask(action.as_str());
         if answer.code != 0 {
@@ -289,7 +291,7 @@ impl<'s> Worker<'s> {
         Ok(())
     }
 
-    /// From half way to baseline.
+    /// Rolls back from half way to the baseline.
     fn back(&mut self) -> Result<(), String> {
         let answer = self.direct.ask("rollback");
         if answer.code != 0 {
@@ -301,7 +303,7 @@ impl<'s> Worker<'s> {
             return Err(format!("rollback from half way led to {:?}", self.state));
         }
         if let Some(table) = self.scenario.log() {
-            // What only grows may have grown once.
+            // The append-only table may have one more row.
             let rows = self.log_rows(table)?;
             self.log = if rows == self.log + 1 { rows } else { self.log };
         }
@@ -314,7 +316,7 @@ impl<'s> Worker<'s> {
         rows[0][0].parse().map_err(|_| "no count".to_owned())
     }
 
-    /// The same command once more: it does what is still to do, and nothing twice.
+    /// Executes the same command once more: it does the remaining work, and nothing twice.
     fn again(&mut self, action: Action) -> Result<(), String> {
         let to_do = self.state != target(action);
         let answer = match (action, self.state) {
@@ -326,7 +328,7 @@ impl<'s> Worker<'s> {
             return Err(format!("a second {} should end with {expected}: {answer}", action.as_str()));
         }
         match self.state {
-            // The run has its row already.
+            // The run already has its row.
             State::Between(_) => self.log += 1,
             _ if to_do => self.count(action),
             _ => {}
@@ -340,7 +342,7 @@ impl<'s> Worker<'s> {
         self.rows_agree(&status)
     }
 
-    /// What `status` says is what is there.
+    /// Compares `status` with the database.
     fn status_agrees(&mut self, effect: bool) -> Result<(), String> {
         let (answer, status) = self.direct.status();
         let between = matches!(self.state, State::Between(_));
@@ -364,7 +366,7 @@ impl<'s> Worker<'s> {
         self.rows_agree(&status)
     }
 
-    /// Each run and each rollback that took effect has one row, and has written once.
+    /// Each run and each rollback that took effect has one ledger row and wrote once.
     fn rows_agree(&mut self, status: &Value) -> Result<(), String> {
         let rows = |action: &str| {
             let ledger = status["ledger"].as_array().into_iter().flatten();
@@ -383,7 +385,7 @@ impl<'s> Worker<'s> {
         Ok(())
     }
 
-    /// A command that came back has a receipt, which says how it ended; 40 says that it has none.
+    /// A command that exited has a receipt with its outcome; exit code 40 reports a missing receipt.
     fn receipt_agrees(&self, ended: &Ended, effect: bool) -> Result<(), String> {
         let wanted = match ended.code {
             Some(0) => "committed",
@@ -393,7 +395,7 @@ impl<'s> Worker<'s> {
         };
         let receipts = self.direct.records(".receipt.json");
         if receipts.len() != 1 {
-            // A failed run on a failing medium: said in words, and its exit code is the database's.
+            // On a failing medium the message reports the missing receipt, and the exit code is the database's.
             let said = ended.output.contains("receipt could not be stored");
             return if said && !effect { Ok(()) } else { Err(format!("no receipt: {}", ended.output)) };
         }
@@ -419,7 +421,7 @@ impl<'s> Worker<'s> {
         }
     }
 
-    /// What is there is what the ledger says.
+    /// Compares the database with the steps in the ledger.
     fn recorded(&self, at: usize, steps: &str) -> Result<State, String> {
         let known = self.states.recorded.iter().any(|(state, text)| *state == at && text == steps);
         if known || interrupted(steps) {
@@ -433,7 +435,7 @@ impl<'s> Worker<'s> {
         self.ask(|client| fingerprint::take_without(client, &log))
     }
 
-    /// Asks past every fault; again where the server went down meanwhile.
+    /// Queries the server directly; reconnects if it went down.
     fn ask<T>(&mut self, question: impl Fn(&mut Client) -> Result<T, postgres::Error>) -> Result<T, String> {
         let mut why = String::new();
         for _ in 0..5 {
@@ -447,7 +449,7 @@ impl<'s> Worker<'s> {
         Err(why)
     }
 
-    /// JudgedAt one backend is killed, the server ends all: also this one, a moment later.
+    /// After the kill of a backend the server ends all sessions, this one a moment later.
     fn wait_for_the_crash(&mut self) {
         let since = Instant::now();
         while self.client.simple_query("select 1").is_ok() && since.elapsed() < Duration::from_secs(1) {
@@ -456,7 +458,7 @@ impl<'s> Worker<'s> {
         self.client = self.server.client(self.db.name());
     }
 
-    /// Until nobody but this harness is connected.
+    /// Waits until only this harness is connected.
     fn sessions_end(&mut self, limit: Duration) -> Result<(), String> {
         const OTHERS: &str = "select count(*) from pg_stat_activity where datname = current_database() \
                               and pid <> pg_backend_pid() and backend_type = 'client backend'";
@@ -531,12 +533,12 @@ fn target(action: Action) -> State {
     if action == Action::Run { State::Finalized } else { State::Baseline }
 }
 
-/// Whether the end of the last statement was not seen.
+/// Reports whether the last statement has no recorded end.
 fn interrupted(steps: &str) -> bool {
     steps.rsplit(", ").next().is_some_and(|last| last.starts_with("started"))
 }
 
-/// Exit code and database say the same.
+/// Compares the exit code with the database.
 fn agree(action: Action, ended: &Ended, state: State, away: bool, scenario: Scenario) -> Result<(), String> {
     let done = state == target(action);
     let between = matches!(state, State::Between(_));
@@ -546,7 +548,7 @@ fn agree(action: Action, ended: &Ended, state: State, away: bool, scenario: Scen
     let right = match ended.code {
         None => true,
         Some(0 | 40) => done,
-        // Before its transaction: no connection, or a gate that could not be asked.
+        // Ended before its transaction: no connection, or a gate without an answer.
         Some(1 | 21 | 30) => !done && !between,
         Some(31) => between,
         Some(32) => away,
@@ -556,7 +558,7 @@ fn agree(action: Action, ended: &Ended, state: State, away: bool, scenario: Scen
     let told = match ended.code {
         None => true,
         Some(0) => errors == 0,
-        // The server's words may stand below.
+        // The server's own error may follow.
         Some(_) => errors >= 1,
     };
     if !right || !told || (ended.code.is_some() && ended.output.contains("panicked")) {

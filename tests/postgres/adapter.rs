@@ -20,7 +20,7 @@ fn open(db: &TestDatabase<'_>, purpose: Purpose) -> PostgresSession {
     PostgresSession::open(&db.connection().parse().unwrap(), purpose).unwrap()
 }
 
-/// What an own query says now.
+/// Queries one value through the session under test.
 fn ask(session: &mut PostgresSession, sql: &str) -> String {
     session.rows(sql, 1).unwrap().single().unwrap_or("NULL").to_owned()
 }
@@ -47,7 +47,7 @@ delete from public.t";
     assert_eq!((answer.rows, answer.error), (vec![0, 5, 5, 2, 5], None));
     session.execute("COMMIT").unwrap();
     assert_eq!(ask(&mut session, "select count(*) from public.t"), "0");
-    // A megabyte of rows is dropped, and many more statements than fit into one packet are counted.
+    // Rows of a megabyte per statement are discarded and counted, even if the answers fill many packets.
     let many = "select repeat('x', 10000) from generate_series(1, 100);".repeat(20);
     session.send_batch(&many).unwrap();
     assert_eq!(session.receive_batch().unwrap().rows, [100; 20]);
@@ -86,7 +86,7 @@ fn an_error_in_the_middle_says_what_was_complete_before() {
     assert_eq!((answer.rows, error.code.as_str(), error.position), (vec![0, 2], "23514", None));
     assert!(error.detail.unwrap().contains("(0)"));
     session.execute("ROLLBACK").unwrap();
-    // A position of an error of analysis counts from the start of the message, too.
+    // An analysis error also has its position counted from the start of the message.
     session.execute("BEGIN").unwrap();
     let good = "create table public.t (n integer);\n";
     session.send_batch(&format!("{good}select nobody from public.t")).unwrap();
@@ -96,8 +96,8 @@ fn an_error_in_the_middle_says_what_was_complete_before() {
     assert_eq!(error.position, Some(good.chars().count() as u32 + 8));
 }
 
-/// Notices are where they were said, wherever packets end: at two hundred statements of growing answers, in two batches
-/// that are on their way together.
+/// Attributes notices to their statements wherever packets end: two hundred statements with growing answers, in two
+/// batches that are in flight together.
 #[test]
 fn notices_belong_to_the_statement_that_said_them() {
     let db = empty();
@@ -159,7 +159,7 @@ fn after_an_error_the_other_batches_answer_too() {
     }
     session.execute("ROLLBACK").unwrap();
     assert_eq!(ask(&mut session, "select count(*) from public.t"), "0");
-    // Two of them, or all, left on their way.
+    // Two of them, or all, stay in flight.
     for received in [1, 0] {
         three(&mut session);
         for _ in 0..received {
@@ -169,14 +169,14 @@ fn after_an_error_the_other_batches_answer_too() {
         assert_eq!(ask(&mut session, "select 40 + 2"), "42");
         assert_eq!(ask(&mut session, "select count(*) from public.t"), "0");
     }
-    // What is on its way when the session ends is not committed.
+    // Batches in flight at the end of a session are not committed.
     session.execute("BEGIN").unwrap();
     session.send_batch("insert into public.t values (5)").unwrap();
     drop(session);
     assert_eq!(db.ask("select count(*) from public.t"), "0");
 }
 
-/// More on its way than all buffers hold, in both directions.
+/// Keeps more data in flight than all buffers hold, in both directions.
 #[test]
 fn batches_larger_than_every_buffer() {
     let db = empty();
@@ -207,11 +207,11 @@ fn a_connection_that_ends_in_between() {
         let told = matches!(&answer, Err(DatabaseError::Connection(found)) if found.message.contains("administrator"));
         assert!(told, "{answer:?}");
     }
-    // Nothing brings it back, and nothing waits.
+    // The session stays lost, and no call blocks.
     assert!(matches!(session.execute("ROLLBACK"), Err(DatabaseError::Connection(_))));
     assert!(matches!(session.send_batch("select 1"), Err(DatabaseError::Connection(_))));
     assert!(matches!(session.rows("select 1", 1), Err(DatabaseError::Connection(_))));
-    // The same while nobody asks for anything.
+    // The session is terminated while it is idle.
     let mut session = self::session(&db);
     let pid = ask(&mut session, "select pg_catalog.pg_backend_pid()");
     db.ask(&format!("select pg_catalog.pg_terminate_backend({pid}, 10000)"));
@@ -231,10 +231,10 @@ fn rows_of_one_statement_and_no_more() {
     assert_eq!(table.rows, [vec![text("1"), text("2026-01-02")], vec![text("2"), None]]);
     assert_eq!(session.rows("select n as a, true as b from public.t where false", 1).unwrap().columns, ["a", "b"]);
     assert_eq!(session.rows("create table public.u ()", 1).unwrap(), Table::default());
-    // Too many are not kept, and the session goes on.
+    // Excess rows are not kept, and the session remains usable.
     let many = session.rows("select generate_series(1, 100000)", 3);
     assert!(matches!(&many, Err(DatabaseError::Unsound(found)) if found.message.contains("at most 3")), "{many:?}");
-    // Two statements, and one that would end the transaction behind them.
+    // Two statements, where the second one would end the transaction.
     session.execute("BEGIN").unwrap();
     session.execute("SAVEPOINT s").unwrap();
     for sql in
@@ -264,7 +264,7 @@ fn parameters_in_text_form() {
     let check = "select i = -7 and b = 9223372036854775807 and t = E'it''s \\\\ ä\\n\"' and f and n::text = '1.50'
         and j = '{\"a\":1}' and a = array[1, 2] and m = 'happy' and extract(year from at) = 2026 from public.t";
     assert_eq!(ask(&mut session, check), "t");
-    // Rows are dropped and counted; a parameter is a value, whatever it looks like.
+    // Rows are counted and discarded; a parameter is always a value.
     let text = |value: &str| vec![value.to_owned()];
     assert_eq!(session.execute_with("select generate_series(1, $1)", &text("100000")).unwrap(), 100_000);
     let quoted = "update public.t set t = $1";
@@ -286,7 +286,7 @@ fn a_session_for_reading_reads() {
     assert_eq!(ask(&mut session, "show transaction_read_only"), "on");
     let pid = ask(&mut session, "select pg_catalog.pg_backend_pid()");
     drop(session);
-    // It said goodbye: the server doesn't wait for anything.
+    // The driver sent Terminate, so the session must end promptly.
     let gone = format!("select count(*) from pg_catalog.pg_stat_activity where pid = {pid}");
     let left = (0..100).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(20));
@@ -295,7 +295,7 @@ fn a_session_for_reading_reads() {
     assert!(left);
 }
 
-/// Lines of a table with two columns, made while they are read; fails behind `end` if it is told so.
+/// Generates lines of a table with two columns; fails after line `end` if `fails` is set.
 struct Lines {
     next: usize,
     end: usize,
@@ -326,7 +326,7 @@ impl Read for Lines {
     }
 }
 
-/// Resident memory of this process at its highest, in KiB.
+/// Peak resident memory of this process, in KiB.
 fn peak() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
@@ -342,8 +342,8 @@ fn a_million_rows_in_little_memory() {
     session.execute("create table public.t (n integer check (n >= 0), label text)").unwrap();
     let before = peak();
     assert_eq!(session.copy_in(COPY, &mut Lines::new(1_000_000)).unwrap(), 1_000_000);
-    // 109 MB of data; other tests run in this process too. What is shown as the highest may fall: the kernel notes it only
-    // when memory is given back, and shows what is there now if that is more.
+    // The data has 109 MB; other tests share this process. The reported peak may fall: the kernel updates it only when
+    // memory is freed, and otherwise reports the current size if that is larger.
     let more = peak().saturating_sub(before);
     assert!(more < 48 << 10, "{more} KiB more");
     assert_eq!(ask(&mut session, "select count(*) || ' ' || sum(n) from public.t"), "1000000 499999500000");
@@ -360,7 +360,7 @@ fn a_copy_that_fails_on_either_side() {
     let failed = |session: &mut PostgresSession, result: Result<u64, DatabaseError>, code: &str| {
         let Err(DatabaseError::Server(error)) = result else { panic!("{result:?}") };
         assert_eq!(error.code, code, "{error:?}");
-        // The connection is in step: each question has its own answer, and the transaction has failed.
+        // The connection stays in step: each query gets its own answer, and the transaction has failed.
         assert_eq!(server_code(session.execute("select 1")), "25P02");
         session.execute("ROLLBACK").unwrap();
         for n in 1..4 {
@@ -379,7 +379,7 @@ fn a_copy_that_fails_on_either_side() {
     let result = session.copy_in(COPY, &mut &b"1\tone\nx\ttwo\n"[..]);
     let context = failed(&mut session, result, "22P02").context.unwrap();
     assert!(context.contains("line 2, column n"), "{context}");
-    // Refused before the first byte, at parsing, at looking up, and as two statements.
+    // Rejected before the first byte, by the parser, by a missing table, and as two statements.
     for (sql, code) in [
         ("COPY public.t FROM STDINN", "42601"),
         ("COPY public.nothing FROM STDIN", "42P01"),
@@ -390,7 +390,7 @@ fn a_copy_that_fails_on_either_side() {
         let result = session.copy_in(sql, &mut Lines::new(300_000));
         failed(&mut session, result, code);
     }
-    // The reader fails at once, in the first message, and in a later one.
+    // The reader fails immediately, in the first message, and in a later one.
     for end in [0, 3, 200_000] {
         session.execute("BEGIN").unwrap();
         let result = session.copy_in("COPY public.big FROM STDIN", &mut Lines { fails: true, ..Lines::new(end) });
@@ -402,13 +402,13 @@ fn a_copy_that_fails_on_either_side() {
         session.execute("ROLLBACK").unwrap();
         assert_eq!(ask(&mut session, "select count(*) from public.big"), "0");
     }
-    // No COPY at all.
+    // Not a COPY.
     let result = session.copy_in("select 1", &mut Lines::new(9));
     assert!(
         matches!(&result, Err(DatabaseError::Unsound(found)) if found.message.contains("ask for data")),
         "{result:?}"
     );
-    // The wrong way round: the session ends rather than to guess.
+    // In the wrong direction the session ends, because its state would be a guess.
     let result = session.copy_in("COPY public.t TO STDOUT", &mut Lines::new(300_000));
     assert!(matches!(&result, Err(DatabaseError::Connection(_))), "{result:?}");
     assert!(matches!(session.execute("select 1"), Err(DatabaseError::Connection(_))));
@@ -440,7 +440,7 @@ fn by_tcp_and_by_target_session_attrs() {
         let opened = PostgresSession::open(&text.parse().unwrap(), purpose);
         assert_eq!(opened.is_ok(), ok, "{attrs} {purpose:?}");
     }
-    // Nobody listens there.
+    // No server listens on this port.
     let nobody = "host=localhost port=1 user=postgres dbname=postgres".parse().unwrap();
     let error = PostgresSession::open(&nobody, Purpose::Read).err().unwrap();
     assert!(
@@ -449,7 +449,7 @@ fn by_tcp_and_by_target_session_attrs() {
     );
 }
 
-/// Not a test but a measurement: `cargo test --release --test postgres -- --ignored --nocapture speed`.
+/// A measurement, not a test: `cargo test --release --test postgres -- --ignored --nocapture speed`.
 #[test]
 #[ignore = "measures"]
 fn speed_against_psql() {

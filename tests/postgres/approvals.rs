@@ -1,4 +1,4 @@
-//! Who must have said yes, and what time it is: a run asks before it touches the database, and `plan` says the same.
+//! Approvals and the clock: a run checks both before it changes the database, and `plan` reports the same.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ use super::database;
 use pgseal_testkit::cluster::TestDatabase;
 use pgseal_testkit::release::{Answer, Operator, Release, Site, assert_same, dump};
 
-/// A database, and a release for it that needs two approvals of `l2`, one of `l4`, and an APR code.
+/// Creates a database, and a release that needs two approvals of `l2`, one of `l4`, and an APR code.
 fn approved(prefix: &str) -> (TestDatabase<'static>, Site, PathBuf) {
     let (db, site) = (database(prefix), Site::new());
     for name in ["ann", "bob", "cid", "eve"] {
@@ -36,7 +36,7 @@ fn approved(prefix: &str) -> (TestDatabase<'static>, Site, PathBuf) {
 
 const EVERYBODY: [(&str, &str); 3] = [("ann", "l2"), ("bob", "l2"), ("eve", "l4")];
 
-/// Says yes, in the bundle unless `more` says otherwise.
+/// Signs an approval into the bundle, unless `more` names another destination.
 fn approve(site: &Site, bundle: &Path, (who, role): (&str, &str), more: &[&str]) {
     let (file, key) = (bundle.to_str().unwrap(), format!("{who}.key"));
     let args = ["approve", file, "--key", &key, "--role", role, "--apr", "APR-1", "--yes", "small"];
@@ -51,7 +51,7 @@ fn operator<'s>(db: &TestDatabase<'_>, site: &'s Site, bundle: &Path) -> Operato
     site.operator(bundle, &db.url()).variable("ratified_apr", "APR-1")
 }
 
-/// `run` refuses in this way, `plan` says so, and nothing was written anywhere.
+/// Asserts that `run` and `plan` refuse alike, and that no file or row was written.
 #[track_caller]
 fn refused(db: &TestDatabase<'_>, operator: &Operator<'_>, more: &[&str], code: i32, words: &[&str]) {
     let (before, files) = (dump(db), operator.records("").len());
@@ -60,7 +60,7 @@ fn refused(db: &TestDatabase<'_>, operator: &Operator<'_>, more: &[&str], code: 
     operator.ask_with("run", more).fails_saying(code, words);
     let plan = plan(operator, more);
     assert_eq!(plan.code, code, "{plan}");
-    // A plan names what is in the way; what to do about it is the run's word.
+    // A plan lists the obstacles; only a run prints hints.
     plan.says(&words.iter().filter(|word| !word.starts_with("hint: ")).copied().collect::<Vec<_>>());
     let document = plan_document(operator, more);
     assert_eq!(document["would_run"], false, "{document}");
@@ -69,7 +69,7 @@ fn refused(db: &TestDatabase<'_>, operator: &Operator<'_>, more: &[&str], code: 
     assert_eq!((operator.records("").len(), ledger()), (files, made), "a refused run leaves nothing");
 }
 
-/// `plan`, which looks for journals where `run` does.
+/// Runs `plan` with the journal directory of `run`.
 fn plan(operator: &Operator<'_>, more: &[&str]) -> Answer {
     let receipts = operator.receipts().to_str().unwrap().to_owned();
     operator.ask_with("plan", &[&["--receipts", &receipts], more].concat())
@@ -94,11 +94,11 @@ fn the_quorum_and_the_gate_and_the_code() {
     refused(&db, &operator, &[], 11, &["approvals are missing: l2 1 of 2, l4 0 of 1"]);
     approve(&site, &bundle, EVERYBODY[2], &[]);
     refused(&db, &operator, &[], 11, &["approvals are missing: l2 1 of 2"]);
-    // The gate alone opens nothing: it was READY all the time.
+    // The gate alone permits nothing: it was READY all along.
     operator.gate().done();
     approve(&site, &bundle, EVERYBODY[1], &[]);
 
-    // Neither do approvals alone.
+    // Approvals alone don't either.
     db.client().batch_execute("delete from public.approvals").unwrap();
     refused(&db, &operator, &[], 20, &["gate approved is BLOCKED"]);
     db.client().batch_execute("insert into public.approvals values ('somebody')").unwrap();
@@ -164,7 +164,7 @@ fn approvals_beside_the_bundle() {
     assert_eq!(plan_document(&operator, &all)["would_run"], true);
     operator.ask_with("run", &all).done();
     assert_eq!(operator.receipt()["approvals"].as_array().unwrap().len(), 3);
-    // What was approved is a release, not a bundle: of another release it is refused.
+    // An approval counts for one release, not for one bundle.
     let next = site.pack(&Release::on(db.name()).named("small", "2.0.0", 2).variable("ratified_apr"));
     let other = site.operator(&next, &db.url()).variable("ratified_apr", "APR-1");
     for command in ["run", "plan"] {
@@ -190,7 +190,7 @@ fn withdrawn_and_expired() {
     refused(&db, &operator, &[], 11, &["approvals are missing: l4 0 of 1", "withdrew on"]);
     approve(&site, &bundle, EVERYBODY[2], &[]);
     operator.run().done();
-    // Undoing waits for nobody: not for approvals, not for their codes.
+    // A rollback needs neither approvals nor their codes.
     for who in ["ann", "bob", "eve"] {
         let key = format!("{who}.key");
         site.pgseal(["withdraw", bundle.to_str().unwrap(), "--key", &key, "--trust", "trust.json"]).done();
@@ -205,7 +205,7 @@ fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
-/// Bends the trust root, which its root key signs again.
+/// Edits the trust root and signs it again with the root key.
 fn bend_trust(site: &Site, change: impl FnOnce(&mut Value)) {
     let mut document: Value = serde_json::from_slice(&fs::read(site.path("trust.json")).unwrap()).unwrap();
     change(&mut document);
@@ -234,7 +234,7 @@ fn a_clock_that_is_behind_the_journal() {
             journal.write(at, JournalStep::Commit { transaction_id: id.to_owned() }).unwrap();
             at.to_string()
         };
-        // The newest time is asked for, wherever it stands.
+        // The newest time counts, wherever it is recorded.
         let newest = at(seconds, "1");
         at(-1000, "2");
         newest
@@ -246,7 +246,7 @@ fn a_clock_that_is_behind_the_journal() {
     journal("later", 30);
     let words = [&CLOCK[..], &["is behind", &newest, "future.journal"]].concat();
     refused(&db, &operator, &[], 11, &words);
-    // What can't be read may hide any time.
+    // An unreadable journal may hide any time.
     let future = site.path("receipts").join("future.journal");
     fs::write(&future, "{}\n").unwrap();
     let words = ["future.journal is damaged, so the newest time", "hint: find out who changed it"];
@@ -256,7 +256,7 @@ fn a_clock_that_is_behind_the_journal() {
     refused(&db, &operator, &[], 11, &words);
     fs::remove_dir(&future).unwrap();
     operator.run().done();
-    // Undoing is possible all the same.
+    // A rollback is possible regardless.
     journal("future2", 3600);
     operator.rollback().done();
 }
@@ -279,7 +279,7 @@ fn a_clock_that_is_behind_the_ledger() {
     );
     everybody_approves(&site, &next);
     let second = operator(&db, &site, &next);
-    // Its owner can, if it is meant.
+    // The ledger's owner can do this on purpose.
     const CHANGED: &str = "alter table pgseal.ledger disable trigger only_added; update pgseal.ledger";
     let ledger = |seconds: i64| {
         let at = in_seconds(seconds);
@@ -316,7 +316,7 @@ fn a_clock_that_is_behind_the_trust_root() {
     operator.rollback().done();
 }
 
-/// Issued two minutes ago, for one.
+/// Makes the trust root expire a minute ago.
 fn expired(document: &mut Value) {
     document["issued"] = in_seconds(-120).into();
     document["expires"] = in_seconds(-60).into();
@@ -351,7 +351,7 @@ fn an_expired_trust_root_and_keys_out_of_their_windows() {
         run.fails_saying(11, &["0 of 1 signatures of role \"release\"", word]);
         assert_eq!(plan(&operator, &[]).code, 11);
     }
-    // By its own time it is all right, and then it can be undone when nothing is any more.
+    // A release that ran while all was valid can be rolled back after keys and trust root have expired.
     bend_trust(&site, |document| *document = good.clone());
     operator.run().done();
     key("release", "not_after", in_seconds(-60));
@@ -371,7 +371,7 @@ fn the_receipt_names_the_version_of_the_trust_root() {
     assert_eq!(operator.receipt()["trust"]["version"], 2);
 }
 
-/// What an auditor sees afterwards: the bundle with its approvals, and the receipt that rests on them.
+/// An auditor later authenticates the bundle with its approvals, and the receipt that refers to them.
 #[test]
 fn an_audit_of_what_ran() {
     let (db, site, bundle) = approved("audit");

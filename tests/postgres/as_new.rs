@@ -1,9 +1,9 @@
-//! What a statement leaves in its session reaches no other statement: a run that is resumed would miss it.
+//! Session state of one statement never reaches another one, since a resumed run would lack it.
 
 use super::small;
 use pgseal_testkit::release::wait_until;
 
-/// Sets everything that a function can set.
+/// Changes every setting that a function can change.
 const LITTER: &str = "create function public.litter() returns void language plpgsql as $$
 begin
     perform set_config('search_path', 'pg_temp', false);
@@ -64,7 +64,7 @@ fn nothing_crosses_statements_of_a_tier_without_a_transaction() {
     );
 }
 
-/// While pgseal pauses between two tries, nobody waits for what the try took.
+/// During the pause between two retries the run holds no locks that others wait for.
 #[test]
 fn locks_of_a_try_are_given_back_while_it_pauses() {
     for alone in [false, true] {
@@ -101,7 +101,7 @@ fn locks_of_a_try_are_given_back_while_it_pauses() {
     }
 }
 
-/// The operator's own name of the program does not hide pgseal's sessions from pgseal.
+/// pgseal recognises its own sessions even if the operator sets `application_name`.
 #[test]
 fn sessions_are_known_by_their_name() {
     let (db, release, site) = small("appname");

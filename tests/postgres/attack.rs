@@ -1,10 +1,10 @@
-//! What an attacker tried who may use the database, and found open once. Each stays shut.
+//! Regressions: attacks by roles that may use the database, each of which succeeded once.
 
 use super::{small, small_without_gate_user};
 use pgseal_testkit::release::{assert_same, dump};
 
-/// Somebody who owns a table puts code where the server runs it on its own: while it reads a literal, while it plans, in
-/// a partition. None of it may run because a gate was asked, whoever asks.
+/// A table owner places code where the server runs it implicitly: in a literal's input function, in the planner, in a
+/// partition. None of it may run because of a gate, whichever role evaluates it.
 const TRAPS: &str = "
     create table public.fired (at text);
     create function public.bang() returns boolean language plpgsql volatile as $$
@@ -51,7 +51,7 @@ fn code_where_nobody_looks_for_it() {
     assert_eq!(db.ask("select count(*) from public.fired"), "0");
 }
 
-/// A caller's session options could lead an unqualified name elsewhere, or set what a gate asks for.
+/// Session options of the caller could redirect an unqualified name, or set a value that a gate reads.
 #[test]
 fn session_options_and_several_hosts() {
     let (db, release, site) = small("options");
@@ -59,15 +59,15 @@ fn session_options_and_several_hosts() {
     for extra in ["&options=-csearch_path%3Dmine", "&options=-cmy.approved%3Dyes"] {
         site.operator(&bundle, &format!("{}{extra}", db.url())).gate().fails_saying(2, &["session options", "refused"]);
     }
-    // Several hosts are tried in order; that one command stays with one of them: tests/postgres/connection.rs.
+    // Several hosts are tried in order. tests/postgres/connection.rs checks that one command stays with one of them.
     let two = "host=/nowhere,/elsewhere dbname=x user=y";
     site.operator(&bundle, two).gate().fails_saying(21, &["/nowhere", "/elsewhere"]);
 }
 
-/// A role may set its own search_path; the release's names stay where they were signed to be.
+/// A role may set its own search_path; names of the release still resolve by the signed path.
 #[test]
 fn a_search_path_of_the_role() {
-    // Where a superuser runs by default, a gate without schemas is not asked at all.
+    // A gate without schemas is refused where a superuser runs it by default.
     let (db, release, site) = small_without_gate_user("rolepath");
     let name = db.name();
     db.client()
@@ -83,7 +83,7 @@ fn a_search_path_of_the_role() {
     assert_eq!(answer.code, 20, "{answer}");
 }
 
-/// A ledger that somebody made first could run code as whoever writes to it, or lose the row.
+/// A ledger created beforehand could run code as the role that writes to it, or drop the row.
 #[test]
 fn a_ledger_with_a_life_of_its_own() {
     for trap in [
@@ -106,7 +106,7 @@ fn a_ledger_with_a_life_of_its_own() {
     }
 }
 
-/// Two releases on top of each other are undone one after the other.
+/// Two releases, the second on top of the first, are rolled back one after the other.
 #[test]
 fn an_upgrade_and_its_way_back() {
     let (db, release, site) = small("upgrade");
@@ -130,7 +130,7 @@ fn an_upgrade_and_its_way_back() {
     one.rollback().done().says(&["nothing to do"]);
 }
 
-/// A ledger of many rows is read in the order of its numbers, not of their digits.
+/// Rows of the ledger sort by number, not by digits.
 #[test]
 fn more_than_ten_rows() {
     let (db, release, site) = small("many");
@@ -145,7 +145,7 @@ fn more_than_ten_rows() {
     assert_eq!(db.ask("select pg_catalog.to_regclass('public.widgets') is null"), "t");
 }
 
-/// A check whose rows nobody would read must not pass for one that holds.
+/// A check must not pass if its rows are never read.
 #[test]
 fn checks_that_nobody_reads() {
     let (_, release, site) = small("unread");

@@ -1,5 +1,5 @@
-//! What others do between two steps of a question: the session is a real one, and something of the test's comes before each of its
-//! calls. So a change can be put wherever one can come from outside, without luck.
+//! Concurrent changes at chosen moments: a real session, with a hook of the test before each call. A change can thus
+//! happen wherever another session could make one, without luck.
 
 use std::io::Read;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use pgseal::database::{
 use pgseal::release::question::{QuestionError, Within};
 use pgseal_testkit::cluster::{Cluster, GATE_USER};
 
-/// What a test is told in the place of the SQL.
+/// Passed to the hook instead of SQL when rows are fetched.
 pub(super) const FETCH: &str = "FETCH";
 
-/// A session, and what comes before each call that waits for the server: it is told the SQL.
+/// A session with a hook that runs before each call that waits for the server; the hook receives the SQL.
 pub(super) struct Between<'a> {
     session: Box<dyn Session>,
     act: Box<dyn FnMut(&str) + 'a>,
@@ -138,7 +138,7 @@ impl Session for Between<'_> {
     }
 }
 
-/// A change, and the way back, each committed at once. The gate is true in neither state.
+/// A change and its reversal, each committed at once. The gate is true in neither state.
 struct ComesAndGoes {
     what: &'static str,
     lay: &'static str,
@@ -198,7 +198,7 @@ const CHANGES: &[ComesAndGoes] = &[
     },
 ];
 
-/// Each change comes before one call of a question, and goes before a later one, for every pair of calls.
+/// Applies each change before one call of a guarded query and reverts it before a later one, for every pair of calls.
 #[test]
 fn whatever_comes_and_goes_between_two_steps() {
     let cluster = Cluster::shared();
@@ -245,8 +245,8 @@ fn whatever_comes_and_goes_between_two_steps() {
     }
 }
 
-/// Who may create in a schema of the path makes an operator that fits better, and is called for estimates while a superuser's run plans
-/// its gate.
+/// A role that may create in a schema of the path adds an operator that matches better. The planner calls it for
+/// estimates when a superuser's run plans its gate.
 #[test]
 fn an_operator_that_comes_before_a_superuser_plans() {
     let db = Cluster::shared().database("operator");
@@ -273,7 +273,7 @@ fn an_operator_that_comes_before_a_superuser_plans() {
     });
     let answer = ask_within(&mut session, gate, Within::Run);
     drop(session);
-    // Before PostgreSQL 14 it is refused for what its functions in SQL would call.
+    // Before PostgreSQL 14 it is refused because of the functions that its SQL functions would call.
     assert!(is_made && (says_ready(&answer) || matches!(answer, Err(QuestionError::Uses(_)))), "{answer:?}");
     assert!(!snapped(&db));
     let unqualified = ask_within(
@@ -288,7 +288,7 @@ fn an_operator_that_comes_before_a_superuser_plans() {
     db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
 }
 
-/// Owners rename their types without a right on the schema, and `f('x')` may mean a cast to one.
+/// Owners may rename their types without a right on the schema, and `f('x')` may mean a cast to a type.
 #[test]
 fn a_type_that_takes_a_functions_name() {
     let db = Cluster::shared().database("renamedtype");
@@ -328,9 +328,9 @@ fn a_type_that_takes_a_functions_name() {
     db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
 }
 
-/// Everything is a superuser's, and every name has its schema. A function of the type's name takes the place of a cast that is written
-/// as a call, and an automatic array type makes room for whatever is given its name. A cast to the type that a column has stands in no
-/// tree.
+/// All objects belong to a superuser, and every name is qualified. Still, a function named like a type replaces a cast
+/// written as a call, and an automatic array type yields its name to any new type. A cast to the type that a column
+/// already has appears in no tree.
 #[test]
 fn a_superuser_names_no_type_in_a_run() {
     let db = Cluster::shared().database("typenames");
@@ -382,7 +382,7 @@ fn a_superuser_names_no_type_in_a_run() {
     db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
 }
 
-/// Types and schemas have no locks, so that others can come in their place behind the check, with code that a superuser's run would
+/// Types and schemas have no locks. Others could replace them after the check with code that a superuser's run would
 /// execute.
 #[test]
 fn a_superuser_asks_nothing_of_others_in_a_run() {
@@ -420,7 +420,7 @@ fn a_superuser_asks_nothing_of_others_in_a_run() {
     db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
 }
 
-/// Approvals end; and one is given when the only one has ended, while the gate waits.
+/// Approvals expire; one is granted while the gate waits, after the only other one has expired.
 #[test]
 fn a_time_that_is_older_than_the_rows() {
     let gate = "select count(*) > 0 as ready, 'x' as reason from public.approvals where ok and ends > now()";
@@ -436,7 +436,7 @@ fn a_time_that_is_older_than_the_rows() {
             .unwrap();
         let mut seen = 0;
         let mut session = Between::new(read(&as_role(&db, GATE_USER)), |sql| {
-            // It is analysed, opened, and opened again.
+            // The gate is analysed, opened, and opened again.
             seen += i32::from(sql == gate);
             if sql == gate && seen == opening + 1 {
                 std::thread::sleep(Duration::from_secs(6));
@@ -449,7 +449,8 @@ fn a_time_that_is_older_than_the_rows() {
     }
 }
 
-/// A blocker comes before the freeze is over, or before the session ends that another gate waits for, and the rows are older than both.
+/// A blocker is inserted before the freeze ends, or before the session ends that another gate waits for, and the rows
+/// are older than both.
 #[test]
 fn a_state_that_is_younger_than_the_rows() {
     for frozen in [

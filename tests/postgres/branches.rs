@@ -1,11 +1,11 @@
-//! What only a run can know must not open what packing closed: ways that packing did not see, values that become SQL,
-//! answers that nobody reads.
+//! Facts that only a run knows must not permit anything that packing rejects: branches that packing did not see, values
+//! that become SQL, answers that are never read.
 
 use super::small;
 
 const OUT: &str = "notify ch, 'x';\n";
 
-/// The run takes a branch over a column that the statement does not name.
+/// The run takes a branch on a column that the statement does not name.
 #[test]
 fn a_branch_that_packing_did_not_see() {
     for head in ["select trim(' x ') \\gset\n\\if :{?btrim}\n", "select int '1' \\gset\n\\if :{?int4}\n"] {
@@ -17,7 +17,7 @@ fn a_branch_that_packing_did_not_see() {
     }
 }
 
-/// A default that a table overrides is not known when packing.
+/// The value of a default that a table overrides is unknown when packing.
 #[test]
 fn a_known_value_that_data_overrides() {
     let (_, release, site) = small("override");
@@ -26,7 +26,7 @@ fn a_known_value_that_data_overrides() {
     assert!(packed.code == 2 && packed.stderr.contains("NOTIFY"), "{}", packed.stderr);
 }
 
-/// `check` may be asked without a variable that a run requires.
+/// `check` may run without a variable that a run requires.
 #[test]
 fn a_variable_that_a_command_may_lack() {
     let (_, release, site) = small("lack");
@@ -36,7 +36,7 @@ fn a_variable_that_a_command_may_lack() {
     assert!(packed.code == 2 && packed.stderr.contains("NOTIFY"), "{}", packed.stderr);
 }
 
-/// A value that becomes the name of a function is judged when it is known.
+/// A value that becomes the name of a function is validated as soon as it is known.
 #[test]
 fn a_value_that_becomes_a_call() {
     let (db, release, site) = small("value");
@@ -45,7 +45,7 @@ fn a_value_that_becomes_a_call() {
     operator.run().fails_saying(30, &["tiers/value.sql:2:1", "pg_notify could reach outside of the database"]);
 }
 
-/// A value from outside is no statement.
+/// A value from outside can't start a statement.
 #[test]
 fn a_value_that_begins_a_statement() {
     for tier in ["select 'commit' as f \\gset\n:f;\n", "select 1 \\; :ticket;\n"] {
@@ -55,7 +55,7 @@ fn a_value_that_begins_a_statement() {
     }
 }
 
-/// Questions take nothing of the operator's but quoted values, and no branches over it.
+/// Gates and probes accept values of the operator only quoted, and no branches on them.
 #[test]
 fn questions_have_no_way_of_the_operators() {
     for gate in [
@@ -67,7 +67,7 @@ fn questions_have_no_way_of_the_operators() {
         let release = release.variable("ticket").gate("asks", gate);
         let bundle = site.path("bundle");
         let packed = site.try_pack(&release, &bundle);
-        // USER is set, as in psql: that gate packs, and says no
+        // psql sets USER too, so that gate packs, and answers no.
         if gate.contains("USER") {
             assert_eq!(packed.code, 0, "{}", packed.stderr);
             let operator = site.operator(&bundle, &db.url()).variable("ticket", "OPS-1");
@@ -78,7 +78,7 @@ fn questions_have_no_way_of_the_operators() {
     }
 }
 
-/// A question that waits for an answer does not hang.
+/// A gate script that waits for its own answer does not hang.
 #[test]
 fn a_question_never_waits() {
     let (db, release, site) = small("waits");
@@ -87,7 +87,7 @@ fn a_question_never_waits() {
     operator.gate().done();
 }
 
-/// An answer that nobody reads is no check.
+/// A check whose answer is discarded is no check.
 #[test]
 fn checks_that_nobody_reads() {
     for verify in [
@@ -103,7 +103,7 @@ fn checks_that_nobody_reads() {
     }
 }
 
-/// What a role or a database sets about strings and comparisons reaches neither scripts nor gates.
+/// Settings of a role or database for strings and comparisons affect neither scripts nor gates.
 #[test]
 fn settings_of_the_database() {
     let (db, release, site) = small("settings");

@@ -1,4 +1,4 @@
-//! The bundle's file is changed while it runs: what runs is what was authenticated, or nothing.
+//! Changes of the bundle's file during a run: only authenticated bytes are executed.
 
 use std::{
     fs::{self, OpenOptions},
@@ -8,7 +8,7 @@ use std::{
 use super::small;
 use pgseal_testkit::release::{Release, assert_same, dump, wait_until};
 
-/// Waits until the first tier sleeps.
+/// The first tier; tests wait until it sleeps.
 const SLEEP: &str = "select pg_sleep(1.2);\n";
 const SLEEPING: &str =
     "select count(*) from pg_stat_activity where query like 'select pg_sleep(1.2)%' and datname = current_database()";
@@ -20,7 +20,7 @@ fn slow_first(release: Release) -> Release {
     release.rollback("after", "drop table if exists public.after;\n")
 }
 
-/// More than 16 MiB that gzip can't shrink, beside the scripts.
+/// Adds more than 16 MiB that gzip can't shrink, next to the scripts.
 fn large(release: Release) -> Release {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let noise = std::iter::repeat_with(|| {
@@ -57,7 +57,7 @@ fn a_large_bundle_is_replaced_by_another() {
     let operator = site.operator(&bundle, &db.url());
     let run = operator.start("run");
     wait_until("it runs", || db.ask(SLEEPING) == "1");
-    // The open file stays what it was.
+    // The run keeps the file that it opened.
     fs::rename(&other, &bundle).unwrap();
     run.end().done();
     assert_eq!(db.ask("select text from public.after"), "genuine");
@@ -78,14 +78,14 @@ fn a_large_bundle_is_changed_in_place() {
     file.write_all(b"forgery").unwrap();
     run.end().fails_saying(30, &["tiers/after.sql", "the database is as before"]);
     assert_same(&before, &dump(&db));
-    // The same, cut off.
+    // The file is truncated.
     fs::write(&bundle, &bytes).unwrap();
     let run = operator.start("run");
     wait_until("it runs", || db.ask(SLEEPING) == "1");
     OpenOptions::new().write(true).open(&bundle).unwrap().set_len(20_000).unwrap();
     run.end().fails_saying(30, &["tiers/after.sql", "the database is as before"]);
     assert_same(&before, &dump(&db));
-    // Now it is not a bundle at all.
+    // By now the file is not a bundle.
     operator.run().fails(10);
 }
 
@@ -104,6 +104,6 @@ fn a_tampered_bundle_never_connects() {
         operator.ask(command).fails_saying(11, &["tiers/widgets.sql"]);
     }
     assert_eq!(before, db.ask(connections));
-    // Not even with a database that is not there: it is refused before.
+    // The refusal comes before any connection, so an unreachable host changes nothing.
     operator.url("postgresql:///x?host=/nowhere").run().fails(11);
 }

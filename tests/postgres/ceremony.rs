@@ -1,4 +1,4 @@
-//! The ceremony of keys/README.md, word by word, in one shell.
+//! The key ceremony of keys/README.md, line by line in one shell.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use super::one_roof::{self, Directus};
 use pgseal_testkit::cluster::GATE_USER;
 
-/// A line of the page, and the exit code that it promises.
+/// Extracts the commands of the page with the exit codes that it promises.
 fn lines(page: &str) -> Vec<(String, i32)> {
     let mut found = Vec::new();
     let mut inside = false;
@@ -34,7 +34,7 @@ fn followed_word_by_word() {
     let page = fs::read_to_string(root.join("keys/README.md")).unwrap();
     let lines = lines(&page);
     assert!(lines.len() > 40 && lines.iter().filter(|(_, code)| *code == 11).count() >= 10, "{}", lines.len());
-    // One shell, so that variables last; after each line its exit code, and on to the next.
+    // One shell keeps the variables; it prints the exit code of each line and continues.
     let script: String = lines.iter().map(|(line, _)| format!("{line}\necho \"@@ $?\" >&2\n")).collect();
     let directus = Directus::empty();
     let dir = tempfile::tempdir().unwrap();

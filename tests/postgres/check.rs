@@ -1,4 +1,4 @@
-//! `check`: rows, totals, and that nothing stays, on a real server.
+//! `check` on a real server: rows, totals, and no residue.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use super::small;
 use pgseal_testkit::cluster::TestDatabase;
 use pgseal_testkit::release::{Operator, Release, Site, assert_same, dump};
 
-/// The small release with a verify script, applied, on a database with tables that the script may write to.
+/// Applies the small release with a verify script to a database with tables that the script may write to.
 fn applied(prefix: &str, mode: &str, sql: &str) -> (TestDatabase<'static>, Site, PathBuf) {
     let (db, release, site) = small(prefix);
     db.client()
@@ -26,7 +26,7 @@ fn applied(prefix: &str, mode: &str, sql: &str) -> (TestDatabase<'static>, Site,
     (db, site, bundle)
 }
 
-/// `check` fails and says all of this.
+/// Asserts that `check` fails with all of these messages.
 #[track_caller]
 fn found(operator: &Operator<'_>, words: &[&str]) {
     let checked = operator.check();
@@ -73,15 +73,15 @@ fn what_is_rolled_back_is_as_before() {
     assert_same(&before, &dump(&db));
 }
 
-/// `nextval` is not rolled back, and `check` says whose value is another now; also where the part of the script that drew
-/// it failed, and its locks of tables are gone.
+/// `nextval` is not rolled back, so `check` reports each sequence with a changed value. It also does when the part of
+/// the script that drew from it failed, and its table locks are gone.
 #[test]
 fn a_sequence_that_was_drawn_from() {
     let draws = "insert into public.orders (note) values ('x');\n";
     let failing = "do $$ begin insert into public.orders (note) values ('x'); raise division_by_zero;\n\
                    exception when division_by_zero then null; end $$;\n";
     let sets = "select pg_catalog.setval('public.orders_id_seq', 77);\n";
-    // Of a sequence that was never drawn from no function of the server tells the start.
+    // No function of the server returns the start value of a sequence that was never drawn from.
     let starts = "select pg_catalog.setval('public.orders_id_seq', 77, false);\n";
     let unproved = "sequence public.orders_id_seq: not drawn from, and nothing tells what it begins with";
     for (what, sql, after) in
@@ -91,7 +91,7 @@ fn a_sequence_that_was_drawn_from() {
         let sql = format!("{sql}select 'there' as name, count(*) > 0 as ok from public.orders;\n");
         let (db, site, bundle) = applied(what, "rolled-back", &sql);
         let operator = site.operator(&bundle, &db.url());
-        // In a run it is no reason to stop: its tiers draw from sequences too.
+        // A run doesn't stop for this: its tiers draw from sequences too.
         let value = || db.ask("select last_value from public.orders_id_seq");
         let was = value();
         if is_set {
@@ -112,7 +112,8 @@ fn a_sequence_that_was_drawn_from() {
     }
 }
 
-/// Somebody else writes meanwhile: once, which can't be told from a function that found another way; and all the time.
+/// Another session writes during the check: once, which is indistinguishable from a function that found another way to
+/// write; and continuously.
 #[test]
 fn others_write_meanwhile() {
     let sql = "insert into public.plain values (0);\nselect pg_sleep(2);\n\
@@ -121,7 +122,7 @@ fn others_write_meanwhile() {
     let operator = site.operator(&bundle, &db.url());
     thread::scope(|scope| {
         scope.spawn(|| {
-            // JudgedAt the script has written, and sleeps.
+            // The script has written and sleeps.
             let sleeps = "select count(*) from pg_locks where relation = 'public.plain'::regclass
                           and mode = 'RowExclusiveLock' and pid <> pg_backend_pid()";
             while db.ask(sleeps) == "0" {

@@ -1,5 +1,5 @@
-//! Connecting as libpq does it: the real program beside the real psql, with the same strings, variables and files; and
-//! that a password is seen nowhere.
+//! Connections as libpq makes them: the real program next to the real psql, with the same strings, variables and files.
+//! A password appears in no output.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -18,10 +18,10 @@ host all postgres 127.0.0.1/32 trust
 host all all 127.0.0.1/32 scram-sha-256
 ";
 
-/// In no other word of the world.
+/// A text that occurs nowhere else.
 const PASSWORD: &str = "xyZZy:42\\@/p";
 
-/// Two servers, and a home directory with the files that libpq looks for.
+/// Two servers, and a home directory with the files that libpq reads.
 struct Place {
     one: Server,
     two: Server,
@@ -33,7 +33,7 @@ impl Place {
         let start = || {
             let server = Server::start(HBA, "log_min_error_statement = panic\n");
             let role = format!("create role lena superuser login password '{PASSWORD}'");
-            // In two messages: the text of one is logged before it runs.
+            // In two messages: the text of a message is logged before it runs.
             let mut quiet = session(&server.local("postgres"));
             quiet.batch("set log_statement = 'none'").unwrap();
             quiet.batch(&role).unwrap();
@@ -72,7 +72,7 @@ impl Place {
         command
     }
 
-    /// Who is where, by psql: role, database, and the cluster.
+    /// Connects with psql; returns role, database and cluster.
     fn psql(&self, db: Option<&str>, variables: &[(&str, String)]) -> Result<String, String> {
         let query = "select current_user, current_database(), system_identifier from pg_control_system()";
         let mut command = self.command("psql", variables);
@@ -82,7 +82,7 @@ impl Place {
         if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
     }
 
-    /// The same by pgseal.
+    /// Does the same with pgseal.
     fn pgseal(&self, db: Option<&str>, variables: &[(&str, String)]) -> Result<String, String> {
         let mut command = self.command(pgseal_testkit::pgseal(), variables);
         command.args(["status", "--json", "--receipts"]).arg(self.home.path().join("receipts"));
@@ -105,10 +105,10 @@ fn percent(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-/// What stands behind `--db`, variables, and whether that leads anywhere.
+/// The argument of `--db`, the variables, and whether a connection is expected.
 type Case = (Option<String>, Vec<(&'static str, String)>, bool);
 
-/// As psql, so pgseal: with every string and environment both reach the same, or neither reaches anything.
+/// With every string and environment psql and pgseal reach the same database, or both fail.
 #[test]
 fn the_same_place_as_psql() {
     let place = Place::new();
@@ -156,7 +156,7 @@ fn the_same_place_as_psql() {
         (Some(format!("host=127.0.0.1 port={one} user='postgres dbname=shop")), none(), false),
         (Some(format!("host=127.0.0.1,127.0.0.1 port={one},{one},{one} user=postgres")), none(), false),
         (Some(format!("host=127.0.0.1 port={one} user=postgres dbname=nowhere")), none(), false),
-        // Variables, and what beats them.
+        // Variables and their precedence.
         (None, here.clone(), true),
         (Some("postgres".to_owned()), here.clone(), true),
         (Some("dbname=postgres".to_owned()), here.clone(), true),
@@ -206,7 +206,7 @@ fn the_same_place_as_psql() {
     assert!(count > 50, "{count}");
 }
 
-/// What libpq would follow and pgseal does not is refused, never left out.
+/// Options of libpq that pgseal does not support are errors, never ignored.
 #[test]
 fn what_is_not_followed_is_refused() {
     let place = Place::new();
@@ -233,7 +233,7 @@ fn what_is_not_followed_is_refused() {
         let name = more.split('=').next().unwrap();
         assert!(error.contains(name), "{more}: {error}");
     }
-    // A password file that others may read is left alone, and that is said.
+    // A password file that others may read is ignored, and the error names it.
     let lena = db.replace("user=postgres", "user=lena");
     let path = place.home.path().join(".pgpass");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
@@ -241,7 +241,7 @@ fn what_is_not_followed_is_refused() {
     assert!(error.contains("may be read by others") && error.contains("asks for the password"), "{error}");
 }
 
-/// Everything that pgseal says or leaves behind, and the server's log, without the password.
+/// The password appears neither in the output and files of pgseal nor in the server's log.
 #[test]
 fn a_password_shows_nowhere() {
     let place = Place::new();
@@ -266,7 +266,7 @@ fn a_password_shows_nowhere() {
         (url(&encoded, &format!("127.0.0.1:{port}/shop?nonsense=1")), "nonsense"),
         (url(&encoded, &format!("127.0.0.1:{port}/shop?sslmode=maybe")), "maybe"),
         (url(&format!("{encoded}%zz"), "h/shop"), "hexadecimal"),
-        // Not encoded: a part of it ends up in the port.
+        // Not percent-encoded: a part of it is parsed as the port.
         (url("xyZZy/42", "h/shop"), "%3A"),
         (format!("host=127.0.0.1 port={port} user=lena dbname=shop password={PASSWORD} {PASSWORD}"), "no \"=\""),
         (format!("host=127.0.0.1 port={port} user=lena dbname=shop password=wrong{PASSWORD}"), "authentication failed"),

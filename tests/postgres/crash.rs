@@ -1,4 +1,4 @@
-//! pgseal killed, the server killed, the connection cut, at the worst moments.
+//! Kills of pgseal, kills of the server, and connection losses at the worst moments.
 
 use std::{
     os::unix::{fs::MetadataExt, process::CommandExt},
@@ -37,12 +37,12 @@ fn pgseal_is_killed() {
     let unfinished = &status["unfinished"][0];
     assert_eq!(unfinished["what"], "run of small 1.0.0");
     assert!(unfinished["ending"].as_str().unwrap().contains("COMMIT was never sent"), "{unfinished}");
-    // The lock died with the session: nothing has to be cleared away by hand.
+    // The lock ended with the session, so no manual cleanup is needed.
     let repaired = site.pack(&release.tier("slow", "select 1;\n"));
     site.operator(&repaired, &db.url()).run().done();
 }
 
-/// Nobody is told that a run is over, or may be tried again, while it goes on.
+/// While a run is in progress, `status` never reports it as ended or safe to retry.
 #[test]
 fn status_during_a_run() {
     let (db, release, site) = small("during");
@@ -64,7 +64,7 @@ fn pgseal_is_interrupted() {
     let before = dump(&db);
     let run = asleep(&operator, &db, "run");
     assert!(Command::new("kill").args(["-INT", &run.pid().to_string()]).status().unwrap().success());
-    // The owner's page promises that the tool says how it ended.
+    // The owner's page promises that the tool reports the outcome.
     run.end().fails_saying(30, &["the database is as before"]);
     wait_until("its session ends", || db.ask(SLEEPERS) == "0");
     assert_same(&before, &dump(&db));
@@ -95,7 +95,7 @@ fn the_session_is_terminated() {
         "select pg_terminate_backend(pid) from pg_stat_activity
             where query like '%select pg_sleep(%' and pid <> pg_backend_pid() and datname = current_database()",
     );
-    // The driver does not always deliver the server's last words.
+    // The driver does not always deliver the server's last message.
     run.end().fails_saying(30, &["tiers/slow.sql:2:1", "the database is as before", "connection"]);
     assert_same(&before, &dump(&db));
     assert_eq!(operator.unfinished(), [""; 0]);
@@ -122,7 +122,7 @@ fn the_server_stops_and_comes_back() {
     drop(back);
 }
 
-/// One backend dies hard; the server then ends all sessions and recovers.
+/// SIGKILL to one backend makes the server end all sessions and recover.
 #[test]
 fn the_server_crashes() {
     let cluster = Cluster::own();
@@ -148,14 +148,14 @@ fn the_answer_to_commit_is_lost() {
     let proxy = Proxy::before(Cluster::shared().server().dir(), Fate::AnswerLost);
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &proxy.url(db.name()));
-    // Asked on a new connection, not guessed.
+    // The outcome is queried on a new connection, not guessed.
     operator.run().done().says(&["is committed"]);
     assert!(proxy.struck());
     assert_eq!(operator.receipt()["outcome"], "committed");
     assert_eq!(db.ask("select count(*) from pgseal.ledger"), "1");
     assert_eq!(operator.unfinished(), [""; 0]);
     operator.run().fails(22);
-    // A rollback's COMMIT is no different.
+    // A lost answer to the COMMIT of a rollback is treated alike.
     let proxy = Proxy::before(Cluster::shared().server().dir(), Fate::AnswerLost);
     let operator = site.operator(&bundle, &proxy.url(db.name()));
     operator.rollback().done();
@@ -186,7 +186,7 @@ fn nobody_can_be_asked_about_commit() {
     operator.run().fails_saying(32, &["nobody could say whether COMMIT happened", "pgseal status --receipts"]);
     assert!(proxy.struck());
     assert_eq!(operator.receipt()["outcome"], "unknown");
-    // Later, when the server can be reached again, it knows.
+    // The server has the answer once it is reachable again.
     let operator = operator.url(&db.url());
     let (answer, status) = operator.status();
     answer.done();
@@ -195,7 +195,7 @@ fn nobody_can_be_asked_about_commit() {
     answer_says(&operator, "did not hear the answer to COMMIT");
     operator.check().done();
     operator.run().fails_saying(22, &["already applied"]);
-    // Once the ledger goes on, nothing is left to say of it.
+    // Once the ledger has newer rows, the text of `status` omits the unfinished run.
     operator.rollback().done();
     let (_, status) = operator.status();
     assert_eq!(status["unfinished"][0]["is_history"], true, "{status}");
@@ -207,7 +207,7 @@ fn answer_says(operator: &Operator<'_>, words: &str) {
     assert!(told.contains(words), "{told}");
 }
 
-/// The database comes back from a backup that is older than the run: its journal knows better than the ledger.
+/// After a restore from a backup older than the run, the journal has more than the ledger.
 #[test]
 fn a_journal_that_knows_more_than_the_ledger() {
     let (db, release, site) = small("restored");
@@ -222,7 +222,7 @@ fn a_journal_that_knows_more_than_the_ledger() {
     assert_eq!(status["lacking"][0]["what"], "run of small 1.0.0", "{status}");
     assert_eq!(status["lacking"][0]["is_elsewhere"], false, "{status}");
     answer_says(&operator, "the ledger here lacks it: this server is in a state from before it");
-    // A server of its own, with a database of the same name.
+    // Another server, with a database of the same name.
     let cluster = Cluster::own();
     let other = cluster.database_named(db.name());
     let operator = operator.url(&other.url());
@@ -230,8 +230,8 @@ fn a_journal_that_knows_more_than_the_ledger() {
     answer_says(&operator, "it was on another server with a database of this name");
 }
 
-/// Killed after its COMMIT was sent and before the answer came: the journal then ends with "commit". It alone can't say,
-/// the server can.
+/// Killed after its COMMIT was sent and before the answer came: the journal then ends with "commit". Only the server
+/// can resolve it.
 #[test]
 fn a_journal_that_ends_at_commit() {
     let (db, release, site) = small("atcommit");
@@ -250,8 +250,8 @@ fn a_journal_that_ends_at_commit() {
     assert!(operator.url(&other.url()).unfinished()[0].contains("another database"));
 }
 
-/// The role says that its commits need not be on disk, so does the release, and the server dies right behind the answer: what
-/// the receipt says is there.
+/// Commits are on disk although the role and the release set synchronous_commit off: the server is killed right after
+/// the answer, and the database still has the changes of the receipt.
 #[test]
 fn what_is_committed_is_on_disk() {
     let cluster = Cluster::own();
@@ -265,7 +265,7 @@ fn what_is_committed_is_on_disk() {
     let hasty = "set synchronous_commit = off;\ncreate table public.hasty as select 1 as a;\n";
     let bundle = site.pack(&Release::on("ondisk").tier("hasty", hasty));
     let operator = site.operator(&bundle, &db.url().replace("user=postgres", "user=hasty"));
-    // Who else would write the log to disk, a moment later; it dies with the server.
+    // The WAL writer would flush the commit a moment later; it is stopped until the server ends.
     let writer = db.ask("select pid from pg_stat_activity where backend_type = 'walwriter'");
     assert!(Command::new("kill").args(["-STOP", &writer]).status().unwrap().success());
     operator.run().done();
@@ -277,7 +277,7 @@ fn what_is_committed_is_on_disk() {
     drop(back);
 }
 
-/// A throwaway server forgets the last commits when it is killed; these tests are about one that doesn't.
+/// Makes commits durable: a throwaway server loses the last ones in a crash by default.
 pub fn durable(db: &TestDatabase<'_>) {
     db.client().batch_execute("alter system set synchronous_commit = on").unwrap();
     db.client().batch_execute("select pg_reload_conf()").unwrap();
@@ -289,14 +289,14 @@ pub fn pg_ctl(cluster: &Cluster, args: &[&str]) {
     let owner = std::fs::metadata(&data).unwrap();
     let mut command = Command::new(programs().dir().join("pg_ctl"));
     command.args(args).arg("--pgdata").arg(&data).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
-    // Only root can be anybody, and only root has to: otherwise the server runs as this user.
+    // Only root can switch users, and needs to: otherwise the server runs as this user.
     if owner.uid() != std::fs::metadata(std::env::current_exe().unwrap()).unwrap().uid() {
         command.gid(owner.gid()).uid(owner.uid());
     }
     assert!(command.status().unwrap().success(), "pg_ctl {args:?}");
 }
 
-/// A server that came back, outside of its supervisor; stopped with this value.
+/// A server restarted without its supervisor; stopped on drop.
 pub struct ServerAgain<'c>(&'c Cluster);
 
 impl<'c> ServerAgain<'c> {

@@ -1,12 +1,12 @@
 //! Scripts through psql and through a release, on two fresh databases of one server: the same schema, data, notices,
 //! warnings, and the same statements in the server's log.
 //!
-//! `dialect/*.sql` are the scripts; a line `--@ PATH` begins another file of the release. What the engine can't do yet is
-//! on the list `tests/psql/corpus/not_yet.txt` as `dialect/NAME`.
+//! The scripts are `dialect/*.sql`; a line `--@ PATH` begins another file of the release. Scripts that the engine
+//! doesn't support yet are listed in `tests/psql/corpus/not_yet.txt` as `dialect/NAME`.
 //!
-//! The server logs a message as it came. psql sends a statement a message, pgseal several, or one by the extended
-//! protocol; so each message is split into its statements, by the server's lexical rules and not by the program under
-//! test, and white space around a statement is dropped. Comments stay: both send them.
+//! The server logs each message as received. psql sends one statement per message; pgseal sends several, or one by the
+//! extended protocol. So each message is split into statements, by the server's lexical rules and not by the program
+//! under test, and white space around a statement is removed. Comments stay: both programs send them.
 
 use std::{fs, path::Path, sync::OnceLock, thread, time::Duration};
 
@@ -14,7 +14,7 @@ use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use pgseal_testkit::release::{Release, Site, assert_same, dump, psql};
 use pgseal_testkit::server_words;
 
-/// Before and behind a script, so that its statements can be found in the log.
+/// Markers before and after a script, to find its statements in the log.
 const FIRST: &str = "select 'the script begins';\n";
 const LAST: &str = "\nselect 'the script ends';\n";
 
@@ -37,7 +37,7 @@ fn scripts_have_the_effect_that_psql_gives_them() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// Every quote form around every kind of text, some thousand of them.
+/// Combines every quote form with every kind of text, in thousands of statements.
 #[test]
 fn thousands_of_statements_have_the_effect_that_psql_gives_them() {
     let mut sql = String::from("create table public.said (n integer, form integer, text text);\n");
@@ -70,7 +70,7 @@ fn thousands_of_statements_have_the_effect_that_psql_gives_them() {
     assert!(statements > 3_000, "{statements}");
 }
 
-/// One of many spellings of one of many texts.
+/// Returns one of many spellings of one of many texts.
 fn literal(n: usize) -> (usize, String) {
     const TEXTS: [&str; 9] = [
         "plain",
@@ -101,7 +101,8 @@ fn literal(n: usize) -> (usize, String) {
     (form, literal)
 }
 
-/// Runs a script both ways; how many statements it had, or why pgseal does not run it. Panics where the two differ.
+/// Runs a script both ways; returns the number of its statements, or the reason why pgseal refuses it. Panics at a
+/// difference.
 fn compare(name: &str, text: &str) -> Result<usize, String> {
     let (script, files) = files(text);
     let mut release = Release::on("").tier(name, &format!("{FIRST}{script}{LAST}"));
@@ -136,7 +137,7 @@ fn compare(name: &str, text: &str) -> Result<usize, String> {
     Ok(theirs.statements.len())
 }
 
-/// The script, and the files beside it.
+/// Splits a text into the script and its included files.
 fn files(text: &str) -> (String, Vec<(String, String)>) {
     let mut script = String::new();
     let mut files: Vec<(String, String)> = Vec::new();
@@ -157,7 +158,7 @@ fn not_yet() -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// A server that logs everything, under the name of the database.
+/// Starts a server that logs all statements, each with its database.
 fn cluster() -> &'static Cluster {
     static LOGGING: OnceLock<Cluster> = OnceLock::new();
     LOGGING.get_or_init(|| {
@@ -172,7 +173,7 @@ fn cluster() -> &'static Cluster {
         ] {
             db.client().simple_query(sql).unwrap();
         }
-        // The server reads its settings when it gets around to it.
+        // The server reloads its settings asynchronously.
         while db.ask("show log_line_prefix") != "<%d %p> " {
             thread::sleep(Duration::from_millis(20));
         }
@@ -186,7 +187,7 @@ fn database(prefix: &str) -> TestDatabase<'static> {
     TestDatabase::from_template(cluster(), template, prefix)
 }
 
-/// What the server logged between the first and the last statement of a script.
+/// The server's log between the first and the last statement of a script.
 #[derive(Default)]
 struct Logged {
     statements: Vec<String>,
@@ -215,14 +216,14 @@ fn logged(name: &str, db: &TestDatabase<'_>) -> Logged {
     within(&messages, &format!("{name} on {}", db.name()))
 }
 
-/// The session that ran the script, from FIRST to LAST.
+/// Extracts the session of the script, from FIRST to LAST.
 fn within(messages: &[(String, String)], name: &str) -> Logged {
     let first = messages.iter().find(|(_, text)| text.contains(FIRST.trim()));
     let (session, _) = first.unwrap_or_else(|| panic!("{name}: the log has no beginning of the script"));
     let mut logged = Logged::default();
     let (mut begun, mut ended, mut closed) = (false, false, false);
     for (_, text) in messages.iter().filter(|(of, _)| of == session) {
-        // The driver gives its prepared statements names.
+        // Prepared statements of the driver have names.
         let prepared = text.strip_prefix("LOG:  execute ").and_then(|text| text.split_once(": "));
         let sql = text.strip_prefix("LOG:  statement: ").or(prepared.map(|(_, sql)| sql));
         // A batch is logged before the notices of its statements.
@@ -230,15 +231,15 @@ fn within(messages: &[(String, String)], name: &str) -> Logged {
         for statement in sql.map(server_words::texts).unwrap_or_default() {
             begun |= statement == FIRST.trim().trim_end_matches(';');
             ended |= statement == LAST.trim().trim_end_matches(';');
-            // psql's own question behind \gdesc
+            // psql's own query for \gdesc
             let of_psql = statement.starts_with("SELECT name AS \"Column\", pg_catalog.format_type(tp");
-            // pgseal's own, behind what may have changed a time limit
+            // pgseal's own query after a statement that may have changed a time limit
             let of_pgseal = statement.starts_with("select name, setting from pg_catalog.pg_settings");
             if begun && !ended && !of_psql && !of_pgseal {
                 logged.statements.push(statement);
             }
         }
-        // LOG is also how parameters and durations are told.
+        // LOG also reports parameters and durations.
         if sql.is_none() && begun && !closed && !text.starts_with("LOG:  ") {
             logged.notices.push(text.clone());
         }
@@ -247,13 +248,13 @@ fn within(messages: &[(String, String)], name: &str) -> Logged {
     logged
 }
 
-/// The texts behind `psql:FILE:LINE: WARNING:`.
+/// The texts after `psql:FILE:LINE: WARNING:`.
 fn warnings_of_psql(said: &str) -> Vec<String> {
     let lines = said.lines().filter(|line| line.starts_with("psql:"));
     lines.filter_map(|line| Some(line.split_once(": WARNING:  ")?.1.to_owned())).collect()
 }
 
-/// The same of a receipt, without their places.
+/// The warnings of a receipt, without their positions.
 fn warnings_of_receipt(receipt: &serde_json::Value) -> Vec<String> {
     let tiers = receipt["tiers"].as_array().unwrap().iter();
     let warnings = tiers.flat_map(|tier| tier["warnings"].as_array().into_iter().flatten());

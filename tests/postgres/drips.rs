@@ -1,4 +1,4 @@
-//! A server, or something before it, that always says something and never answers.
+//! Servers, or programs in front of them, that keep sending and never answer.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ fn notices_are_no_answer() {
     assert!((4..8).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
 }
 
-/// What is long by right is not cut off: each statement of a batch has the server's time.
+/// A long batch is not cut off: each of its statements has the full time limit.
 #[test]
 fn statements_that_travel_together_have_more_time() {
     let db = database("together");
@@ -39,7 +39,7 @@ fn statements_that_travel_together_have_more_time() {
     assert!(error.to_string().contains("no answer within 2 s"), "{error}");
 }
 
-/// The server keeps a batch's answers until all are there: its silence is not a lost connection.
+/// The server holds back a batch's answers until all are ready, so its silence is no lost connection.
 #[test]
 fn a_batch_may_be_silent_as_long_as_all_its_statements() {
     let db = database("silent_batch");
@@ -69,7 +69,7 @@ fn a_commit_whose_answer_never_comes() {
     assert_eq!(db.ask("select count(*) from pgseal.in_effect"), "1");
 }
 
-/// More than pgseal keeps: refused when it is announced.
+/// A message longer than pgseal accepts is rejected by its length, before its content.
 #[test]
 fn a_message_that_is_too_long() {
     let db = database("long");

@@ -1,5 +1,5 @@
-//! What the catalog says about statements outside of a transaction: before, after success, and after real kills at each
-//! moment at which they commit a part of their work.
+//! Catalog evidence for non-transactional statements: before, after success, and after real kills at each moment at
+//! which they commit a part of their work.
 
 mod bench;
 mod databases;

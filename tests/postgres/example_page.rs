@@ -1,4 +1,4 @@
-//! The example of docs/non-transactional.md, as it stands there: it packs, runs, and goes back.
+//! The example of docs/non-transactional.md, verbatim: it packs, runs, and rolls back.
 
 use std::fs;
 

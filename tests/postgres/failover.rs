@@ -1,4 +1,4 @@
-//! The server that answers after a lost COMMIT is in an older state, or on another timeline.
+//! A lost COMMIT, answered by a server in an older state or on another timeline.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,15 +8,14 @@ use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use pgseal_testkit::proxy::{Fate, Proxy};
 use pgseal_testkit::release::{BEFORE, Operator, Release, Site, wait_until};
 
-/// JudgedAt the server's files were copied.
 #[derive(Clone, Copy, PartialEq)]
 enum Copied {
     BeforeTheRun,
     AfterIt,
 }
 
-/// A run whose COMMIT happened, and whose client died before it heard of it; then the server is replaced by a copy of its
-/// files, which another server has been promoted on where `promoted`.
+/// A committed run whose client was killed before the answer. The server is then replaced by a copy of its files, on
+/// which another server was promoted if `promoted`.
 fn replaced(name: &str, copied: Copied, promoted: bool, look: impl FnOnce(&Operator<'_>, &TestDatabase<'_>)) {
     let cluster = Cluster::own();
     let db = cluster.database_named(name);
@@ -62,7 +61,7 @@ fn replaced(name: &str, copied: Copied, promoted: bool, look: impl FnOnce(&Opera
     drop(again);
 }
 
-/// With owners and modes, which the server insists on.
+/// Keeps owners and modes, since the server requires them.
 fn copy_files(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
 }

@@ -1,4 +1,4 @@
-//! A run that fails inside its transaction: exit 30, the place of the error, and a database as before.
+//! Runs that fail inside their transaction: exit 30, the error's position, and an unchanged database.
 
 use std::thread;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::small;
 use pgseal_testkit::cluster::TestDatabase;
 use pgseal_testkit::release::{Answer, Release, Running, assert_same, dump, wait_until};
 
-/// Packs, runs, expects exit 30, an equal dump, no ledger, and a receipt that says so.
+/// Packs and runs; expects exit 30, an equal dump, no ledger, and a matching receipt.
 #[track_caller]
 fn fails(prefix: &str, change: impl FnOnce(Release) -> Release, words: &[&str]) -> Answer {
     let (db, release, site) = small(prefix);
@@ -40,7 +40,7 @@ fn a_tier_with_a_syntax_error() {
         fails("syntax", |release| release.tier("broken", sql), &["tiers/broken.sql:4:3", "syntax error at or near"]);
     let caret = answer.stderr.lines().position(|line| line.trim_end().ends_with("^")).unwrap();
     let lines: Vec<&str> = answer.stderr.lines().collect();
-    // The caret stands below the word.
+    // The caret is below the word.
     assert_eq!(lines[caret].find('^'), lines[caret - 1].find("vallues"), "{answer}");
 }
 
@@ -107,7 +107,7 @@ fn data_that_do_not_fit() {
     );
 }
 
-/// 2,000 plain statements, each on the line of its number, the one `at` a line replaced.
+/// Generates 2,000 plain statements, each on the line of its number; `broken` replaces the one on line `at`.
 fn many(at: usize, broken: &str) -> String {
     let mut sql = String::from("create table public.many (id integer primary key);\n");
     for n in 2..2_000 {
@@ -119,7 +119,7 @@ fn many(at: usize, broken: &str) -> String {
     sql
 }
 
-/// They travel in batches; each has its own place all the same.
+/// The statements are sent in batches; an error still has its own position.
 #[test]
 fn one_statement_of_a_batch() {
     let broken = [
@@ -146,7 +146,7 @@ fn the_first_and_the_last_statement_of_a_batch() {
     }
 }
 
-/// What stands before an error of the script itself is done first, and may be the first to fail.
+/// Statements before an error of the script itself are executed first, and may fail first.
 #[test]
 fn a_batch_before_something_that_is_refused() {
     let sql = "insert into public.widgets values (1, 'again');\nselect :n;\n";
@@ -167,7 +167,7 @@ fn lines_around_the_place() {
     );
 }
 
-/// The same as fields, for programs.
+/// The failure in JSON fields, for programs.
 #[test]
 fn a_failure_as_a_document() {
     let (db, release, site) = small("document");
@@ -194,7 +194,7 @@ fn a_failure_as_a_document() {
         .fails_saying(30, &["detail: n is whole", "context: PL/pgSQL function", "hint: the server says: take 2"]);
 }
 
-/// A run always stops at the first error, whatever the script would have psql do.
+/// A run always stops at the first error, even if the script tells psql to go on.
 #[test]
 fn a_script_that_would_go_on() {
     let (db, release, site) = small("goeson");
@@ -288,7 +288,7 @@ fn transaction_control_in_a_procedure() {
 #[test]
 fn a_gate_that_closes_meanwhile() {
     let (db, release, site) = small("closes");
-    // The tier waits for a lock until the approval is gone.
+    // The tier waits for a lock until the approval is deleted.
     let release = release.tier("waits", "insert into public.approvals_seen select 1;\n").limits("30s", "1min");
     db.client().batch_execute("create table public.approvals_seen (n integer)").unwrap();
     let bundle = site.pack(&release);
@@ -308,7 +308,7 @@ fn a_gate_that_closes_meanwhile() {
     assert_eq!(gates.as_array().unwrap().last().unwrap()["ready"], json!(false), "{gates}");
 }
 
-/// Between the answer of the gate on its own connection and the first statement of the transaction.
+/// The gate closes between its answer on its own connection and the first statement of the transaction.
 #[test]
 fn a_gate_that_closes_because_of_the_release_itself() {
     fails("itself", |release| release.tier("closes", "delete from public.approvals;\n"), &["closed meanwhile"]);
@@ -336,7 +336,7 @@ fn a_statement_that_takes_too_long() {
     fails("toolong", change, &["tiers/slow.sql:1:1", "statement timeout", "57014"]);
 }
 
-/// What the operator sees on Ctrl-C in psql of a colleague: `pg_cancel_backend`.
+/// The output when a colleague cancels the statement by `pg_cancel_backend`.
 #[test]
 fn a_statement_that_somebody_cancels() {
     let (db, release, site) = small("cancelled");
@@ -351,7 +351,7 @@ fn a_statement_that_somebody_cancels() {
     unchanged(&db, &before);
 }
 
-/// Two sessions that each hold what the other wants: the server picks one, and it is told.
+/// Each of two sessions holds the lock that the other wants: the server aborts one and reports why.
 #[test]
 fn a_deadlock() {
     let (db, release, site) = small("deadlock");
@@ -362,7 +362,7 @@ fn a_deadlock() {
     let before = dump(&db);
     let mut other = db.client();
     other.batch_execute("set deadlock_timeout = '10s'; begin; lock table public.b").unwrap();
-    // Else it would be tried again, and have its locks then; see locks.rs.
+    // A retry would get its locks; see locks.rs.
     let run = Running::of(operator.command("run").args(["--lock-retries", "0"]));
     wait_until("it holds a", || {
         db.ask("select count(*) from pg_locks where relation = 'public.a'::regclass and mode = 'AccessExclusiveLock'")

@@ -1,11 +1,11 @@
-//! Gates that are no answer, and gates that would do something. All of them are asked as superuser, whom the server
-//! itself forbids nothing.
+//! Gates without a valid answer, and gates with side effects. All of them run as superuser, to whom the server itself
+//! forbids nothing.
 
 use super::small;
 use pgseal_testkit::cluster::GATE_USER;
 use pgseal_testkit::release::{assert_same, dump};
 
-/// A gate that packs, is closed with exit 21 and these words, and leaves nothing behind.
+/// Asserts that a gate packs, closes with exit 21 and these words, and leaves no change.
 #[track_caller]
 fn unanswered(prefix: &str, prepare: &str, gate: &str, words: &[&str]) {
     let (db, release, site) = small(prefix);
@@ -101,7 +101,7 @@ fn behind_a_lock() {
     operator.gate().done();
 }
 
-/// Each is refused, when packing (2) or when asked (21); then nothing of what it wanted has happened.
+/// Each is refused, when packing (2) or when evaluated (21), without any of its effects.
 const HOSTILE: &[(&str, &str)] = &[
     (
         "insert in a CTE",
@@ -181,7 +181,7 @@ const HOSTILE: &[(&str, &str)] = &[
     ("nothing", "-- nothing"),
 ];
 
-/// What the hostile gates would use.
+/// Objects that the hostile gates use.
 const ARSENAL: &str = "
     create sequence public.numbers;
     create function public.writes() returns boolean language plpgsql as
@@ -236,7 +236,7 @@ fn hostile_gates() {
     assert_eq!(db.ask("select is_called from public.numbers"), "f");
 }
 
-/// The same question behind a pooler's leftovers: a session never begins with settings of somebody else.
+/// Foreign defaults, as a pooler could leave them, don't apply to a session that evaluates a gate.
 #[test]
 fn a_role_that_may_write_by_default() {
     let (db, release, site) = small("default");
@@ -269,7 +269,7 @@ fn no_gate_at_all() {
     operator.run().done();
 }
 
-/// What the server says reaches a terminal only escaped.
+/// Text from the server is escaped before it reaches a terminal.
 #[test]
 fn a_reason_that_would_move_the_cursor() {
     let (db, release, site) = small("escape");
@@ -303,7 +303,7 @@ fn the_gate_waits_for_an_approval() {
     assert!(String::from_utf8_lossy(&end.stdout).contains("READY"));
 }
 
-/// Effects that outlive the read-only transaction: a table written through another connection.
+/// A side effect outlives the read-only transaction: a table written through another connection.
 #[test]
 fn a_gate_that_writes_through_another_connection() {
     let (db, release, site) = small("dblink");
@@ -326,7 +326,7 @@ fn a_gate_that_writes_through_another_connection() {
     answer.fails(21);
 }
 
-/// What other extensions call like PostgreSQL's own does not close a gate that doesn't use it.
+/// Functions of other extensions that share a name with PostgreSQL's own don't close a gate that doesn't use them.
 #[test]
 fn a_database_with_extensions() {
     let (db, release, site) = small("extensions");
@@ -341,7 +341,8 @@ from public.approvals where who = 'somebody' or who like 'some%';
     operator.run().done();
 }
 
-/// A probe inside the transaction is judged by what it reads itself, not by what the tiers before it made.
+/// A probe inside the transaction is validated by the objects that it reads itself, not by those that earlier tiers
+/// created.
 #[test]
 fn views_over_functions_that_the_release_makes() {
     let (db, release, site) = small("ownviews");
@@ -361,7 +362,7 @@ select * from public.upcoming;
     assert_same(&before, &dump(&db));
 }
 
-/// The usual gates of real releases.
+/// Gates as real releases have them.
 #[test]
 fn questions_that_are_allowed() {
     let (db, release, site) = small("allowed");
@@ -392,7 +393,7 @@ fn questions_that_are_allowed() {
         "select case when grouping(who) = 0 then true end as ready, who as reason from public.approvals group by rollup (who) having who is not null",
         "select a.who is not null as ready, lateral_row.r as reason from public.approvals a, lateral (select upper(a.who)) as lateral_row(r)",
     ] {
-        // A text in SQL there, which is refused.
+        // An SQL function in that version, which is refused.
         let described = if is_13 { "null" } else { "obj_description('public.j'::regclass)" };
         let gate = gate.replace("obj_description('public.j'::regclass)", described);
         let gate = gate.replace("values (true, 'a row')", "select * from (values (true, 'a row')) as v(ready, reason)");
@@ -402,7 +403,7 @@ fn questions_that_are_allowed() {
     }
 }
 
-/// Labelled volatile because their answer changes, not because they do something.
+/// Their answers change, so they are volatile, but they have no side effects.
 #[test]
 fn volatile_functions_that_only_look() {
     let (db, release, site) = small("looks");
@@ -417,7 +418,7 @@ fn volatile_functions_that_only_look() {
     }
 }
 
-/// LIKE, IN, CASE, DISTINCT and others are operators without the sign, which a type of somebody's own can bring along.
+/// LIKE, IN, CASE, DISTINCT and others call operators implicitly, and a user's type can define them.
 #[test]
 fn keywords_that_are_operators() {
     let (db, release, site) = small("keywords");
@@ -449,7 +450,7 @@ fn keywords_that_are_operators() {
     assert!(wrong.is_empty(), "{} gates got through:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// A policy runs its functions for whoever is not the superuser.
+/// A policy runs its functions for every role but superusers.
 #[test]
 fn a_row_security_policy() {
     let (db, release, site) = small("policy");
@@ -470,7 +471,7 @@ fn a_row_security_policy() {
     answer.fails(21);
 }
 
-/// The server breaks the lines of what it tells about a question, at any place of it.
+/// The server wraps its output about a query at any place.
 #[test]
 fn a_foreign_table_under_names_of_any_length() {
     let (db, release, site) = small("foreign");
@@ -498,7 +499,8 @@ fn a_foreign_table_under_names_of_any_length() {
     assert!(through.is_empty(), "got through: {through:?}");
 }
 
-/// Whoever owns the database sets what its sessions begin with. None of it is true as psql begins in a new database.
+/// Database owners set the defaults of a session. None of these gates is true under the defaults with which psql begins
+/// in a new database.
 #[test]
 fn settings_of_the_database_that_change_an_answer() {
     let (db, release, site) = small("settings");
@@ -533,7 +535,7 @@ fn settings_of_the_database_that_change_an_answer() {
     }
 }
 
-/// The gate role is a member of what it reads by; as such a role it would not see what others do.
+/// The gate role is a member of the role that it reads by; as that role it would not see the sessions of others.
 #[test]
 fn a_role_that_the_database_sets() {
     let (db, release, site) = small("setrole");

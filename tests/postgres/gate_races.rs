@@ -1,7 +1,7 @@
-//! Owners of what a gate reads who change it while it is asked: whatever they commit and whenever, their code does not run and
-//! the gate does not say READY.
+//! Owners of the objects behind a gate change them during its evaluation. Whatever they commit and whenever, their code
+//! does not run and the gate does not return READY.
 //!
-//! `PGSEAL_RACES=50` repeats each attack so often (`just gate-races`); a usual run tries each a few times.
+//! `PGSEAL_RACES=50` sets the repetitions of each attack (`just gate-races`); the default is a few.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,8 +17,8 @@ use pgseal_testkit::cluster::{Cluster, GATE_USER, TestDatabase};
 use pgseal_testkit::release::{Release, Running, wait_until};
 use pgseal_verify::format::run_limits::RunLimits;
 
-/// Mallory, a plain role, owns the table and the view that gates read. Her code takes a lock that others see, and leaves a
-/// file where it runs as a superuser.
+/// Mallory, a plain role, owns the table and the view that gates read. Her code takes a lock that other sessions can
+/// see, and creates a file where it runs as a superuser.
 const LAY: &str = "
     create table public.approvals (id integer, ok boolean, who text, tags text[]);
     insert into public.approvals values (1, false, 'a', '{no}');
@@ -40,24 +40,24 @@ const LAY: &str = "
 struct Race {
     what: &'static str,
     gate: &'static str,
-    /// Mallory's transaction, and the lock of the asker that she waits for before she commits.
+    /// Mallory's transaction, and the lock of the gate's session that she waits for before she commits.
     attack: &'static str,
     until: &'static str,
 }
 
-/// The asker waits for a lock of mallory's.
+/// The gate's session waits for a lock of Mallory's.
 const WAITS: &str =
     "exists (select from pg_locks where relation = any (array['public.v'::regclass, 'public.approvals'])
     and pid <> pg_backend_pid() and not granted)";
 
-/// The asker has the table's lock already.
+/// The gate's session already has the table's lock.
 const READS: &str = "exists (select from pg_locks where relation = 'public.approvals'::regclass
     and pid <> pg_backend_pid() and mode = 'AccessShareLock' and granted)";
 
 const APPROVED: &str = "select coalesce(bool_and(ok), false) as ready, 'x' as reason from public.approvals
     where id > 0 and who is not null";
 
-/// Whoever asks, and however often: each of these waits for the asker, so that luck has no part in it.
+/// Races that succeed every time, as any role: each of them waits for the gate's session.
 const CERTAIN: [Race; 6] = [
     Race {
         what: "a view that is replaced",
@@ -107,7 +107,7 @@ const CERTAIN: [Race; 6] = [
     },
 ];
 
-/// Mallory commits when the asker has its locks, and hopes for the instant between check and execution.
+/// Races against the instant between check and execution: Mallory commits once the gate's session has its locks.
 const LUCKY: [Race; 4] = [
     Race {
         what: "an index",
@@ -142,7 +142,7 @@ pub(super) fn rounds() -> usize {
     std::env::var("PGSEAL_RACES").map_or(3, |rounds| rounds.parse().unwrap())
 }
 
-/// A database of mallory's, as a template for each round.
+/// Prepares a database of Mallory's, as a template for each round.
 pub(super) fn laid(db: &TestDatabase<'_>, mallory: &str) {
     let role = format!(
         "create role {mallory} login; grant create on schema public to {mallory};
@@ -157,7 +157,7 @@ pub(super) fn as_role(db: &TestDatabase<'_>, role: &str) -> String {
     db.url().replace("user=postgres", &format!("user={role}"))
 }
 
-/// Plays mallory on a thread: her transaction, until the asker is where she wants it.
+/// Runs Mallory's transaction on a thread, until the gate's session has reached the state that she waits for.
 fn attack(db: &TestDatabase<'_>, mallory: &str, race: &Race) -> thread::JoinHandle<()> {
     let mut client = postgres::Client::connect(
         &db.connection().replace("user=postgres", &format!("user={mallory}")),
@@ -172,7 +172,7 @@ fn attack(db: &TestDatabase<'_>, mallory: &str, race: &Race) -> thread::JoinHand
     } else {
         attack.unwrap();
     }
-    // Without a query of the client's between, so that she is as fast as can be.
+    // One message, so that no round trip delays her.
     let wait = format!(
         "do $$ declare since timestamptz := clock_timestamp(); begin
              loop exit when {} or clock_timestamp() - since > interval '4 s'; end loop;
@@ -182,16 +182,16 @@ fn attack(db: &TestDatabase<'_>, mallory: &str, race: &Race) -> thread::JoinHand
     thread::spawn(move || client.batch_execute(&wait).unwrap())
 }
 
-/// What leaves a file where a superuser executes it, for the body of a function.
+/// The body of a function that creates a file when a superuser executes it.
 pub(super) const SNAP: &str = "execute format('copy (select 1) to program %L', 'cat > bang_' || current_database());";
 
-/// That it would have, had anybody executed it.
+/// Verifies that the trap works when executed.
 pub(super) fn assert_snaps(db: &TestDatabase<'_>) {
     db.client().batch_execute(&format!("do $$ begin {SNAP} end $$")).unwrap();
     assert!(snapped(db), "no trap at all");
 }
 
-/// Whether her code ran in a session that is still there, or as a superuser at any time.
+/// Reports whether her code ran in a session that still exists, or as a superuser at any time.
 pub(super) fn snapped(db: &TestDatabase<'_>) -> bool {
     let locked = "select count(*) from pg_locks where locktype = 'advisory' and objid = 4711 and database =
         (select oid from pg_database where datname = current_database())";
@@ -203,14 +203,14 @@ pub(super) fn read(url: &str) -> Box<dyn Session> {
     Connector::new(url.parse().unwrap()).connect(Purpose::Read).unwrap()
 }
 
-/// As gates are asked.
+/// The guarded query of a gate.
 pub(super) fn question_of(sql: &str) -> Question<'_> {
     static LIMITS: LazyLock<RunLimits> = LazyLock::new(RunLimits::default);
     static PATH: LazyLock<Vec<String>> = LazyLock::new(|| vec!["\"public\"".to_owned(), "pg_temp".to_owned()]);
     Question { sql, path: &PATH, limits: &LIMITS, within: Within::OwnTransaction }
 }
 
-/// Asks as gates are asked, on a session that the caller looks at.
+/// Evaluates a gate on a session that the caller controls.
 pub(super) fn ask(session: &mut dyn Session, gate: &str) -> Result<Table, QuestionError> {
     ask_within(session, gate, Within::OwnTransaction)
 }
@@ -226,7 +226,7 @@ pub(super) fn says_ready(answer: &Result<Table, QuestionError>) -> bool {
     table.rows.first().is_some_and(|row| row[at].as_deref() == Some("t"))
 }
 
-/// Each race, in a database of its own each round, asked by this role (as mallory: by the owner).
+/// Runs each race in a new database per round, with the gate evaluated as this role (the owner for Mallory).
 fn races(races: &[Race], role: &str, may_snap: bool) {
     let cluster = Cluster::shared();
     let mut wrong = Vec::new();
@@ -272,15 +272,15 @@ fn whoever_commits_while_the_gate_waits_for_the_owner() {
     races(&CERTAIN, "owner", false);
 }
 
-/// What is committed in the last round trip may be evaluated by the planner, as a role that can do nothing (`gate_role.rs`); the
-/// answer does not count all the same.
+/// The planner may evaluate an object committed in the last round trip, but as a role without rights (`gate_role.rs`);
+/// and the answer is discarded.
 #[test]
 fn whoever_commits_between_check_and_execution() {
     races(&LUCKY, GATE_USER, true);
 }
 
-/// Inside a run the role may be a superuser, where the trust root allows any, and locks the gate's tables: the index is seen before it
-/// is evaluated.
+/// Inside a run the role may be a superuser, if the trust root allows any role. The run locks the gate's tables, so the
+/// check sees the index before its evaluation.
 #[test]
 fn an_index_that_waits_for_the_gate_inside_a_run() {
     for _ in 0..rounds().min(10) {
@@ -313,13 +313,13 @@ fn an_index_that_waits_for_the_gate_inside_a_run() {
     }
 }
 
-/// [`laid`] in a database that has the table of a small release.
+/// Applies [`laid`] to a database that has the table of a small release.
 fn laid_for_run(db: &TestDatabase<'_>, mallory: &str) {
     db.client().batch_execute("drop table public.approvals").unwrap();
     laid(db, mallory);
 }
 
-/// Nobody is hostile: a nightly job reloads the table that the gate reads, which is empty in no committed state.
+/// Without an attacker: a nightly job reloads the table that the gate reads. The table is empty in no committed state.
 #[test]
 fn a_table_that_is_reloaded_is_never_empty() {
     let reloads = [
@@ -342,7 +342,7 @@ fn a_table_that_is_reloaded_is_never_empty() {
             let mut job = db.client();
             job.batch_execute(&format!("begin; {reload}")).unwrap();
             let asked = operator.start(command);
-            // Where the rows were only deleted, nobody waits.
+            // A reload that only deletes blocks no reader.
             if !reload.starts_with("delete") {
                 wait_until("the question waits", || {
                     db.ask("select count(*) from pg_locks where relation = 'public.blockers'::regclass and not granted")
@@ -357,7 +357,7 @@ fn a_table_that_is_reloaded_is_never_empty() {
     }
 }
 
-/// A partition is locked by the planner, whose snapshot is older: the gate asks again.
+/// The planner locks a partition after its snapshot was taken, so the gate is evaluated again.
 #[test]
 fn a_partition_that_is_reloaded_is_never_empty() {
     let (db, _, _) = small_without_gate_user("partition");
@@ -386,7 +386,7 @@ fn a_partition_that_is_reloaded_is_never_empty() {
     }
 }
 
-/// A question that takes a while, over everything that can be changed meanwhile.
+/// A slow query over all objects that can change meanwhile.
 const SLOW: &str = "select count(*) > 0 as ready, min(upper(who)) as reason
     from public.wide cross join generate_series(1, 1500000) as n where m = 'x' and who || n <> ''";
 
@@ -398,8 +398,8 @@ const WIDE: &str = "
     create index by_id on public.wide (id);
     insert into public.wide values (1, 'a', 'x')";
 
-/// What happens beside a question either waits for it or makes its answer worthless: rules, policies, defaults and columns
-/// can't change below its lock, everything else has a version.
+/// A change concurrent with a guarded query either waits for it or invalidates its answer. Rules, policies, defaults
+/// and columns can't change under its lock; all other objects have a version.
 #[test]
 fn every_change_beside_a_question_is_seen() {
     let changes = [
@@ -444,7 +444,7 @@ fn every_change_beside_a_question_is_seen() {
     }
 }
 
-/// Functions of text search look up configurations, mappings and dictionaries while they are executed.
+/// Functions of text search look up configurations, mappings and dictionaries during execution.
 #[test]
 fn a_change_of_text_search_beside_a_question_is_seen() {
     for matches in ["who @@ 'a'", "to_tsvector('simple', who) @@ 'a'"] {
@@ -462,7 +462,7 @@ fn a_change_of_text_search_beside_a_question_is_seen() {
     }
 }
 
-/// Its owner could make a mapping for as long as the question is planned.
+/// Its owner could create a mapping for the duration of planning.
 #[test]
 fn text_search_beside_what_somebody_can_change_is_refused() {
     let db = Cluster::shared().database("search");
@@ -496,7 +496,7 @@ fn beside(act: impl FnOnce(&TestDatabase<'_>)) -> Result<Table, QuestionError> {
     beside_of(SLOW, act)
 }
 
-/// The answer of a question beside whose execution something is done.
+/// Returns the answer of a guarded query with `act` executed during its evaluation.
 fn beside_of(question: &str, act: impl FnOnce(&TestDatabase<'_>)) -> Result<Table, QuestionError> {
     let db = Cluster::shared().database("beside");
     db.client().batch_execute(WIDE).unwrap();
@@ -513,7 +513,7 @@ fn beside_of(question: &str, act: impl FnOnce(&TestDatabase<'_>)) -> Result<Tabl
     })
 }
 
-/// Catalogs with objects that depend on a relation, as the catalog itself tells them, and where they are looked at. A kind that
+/// Catalogs with objects that depend on a relation, as pg_depend lists them, and the check that reads each. A kind that
 /// a later version of PostgreSQL adds is not in the list.
 const REACHED: &[(&str, &str)] = &[
     ("pg_rewrite", "versions: rules, and the tree"),
@@ -556,7 +556,7 @@ fn every_kind_of_object_behind_a_relation_is_known() {
              create operator public.=== (leftarg = public.wide, rightarg = public.wide, function = public.eq);",
         )
         .unwrap();
-    // By the relation itself or the type of its rows.
+    // Depends on the relation itself or on its row type.
     let found = db
         .client()
         .query(
@@ -576,7 +576,7 @@ fn every_kind_of_object_behind_a_relation_is_known() {
     }
 }
 
-/// Everything that could make the asker run code is there before: nothing of it runs, whoever asks.
+/// All code that could run as the gate's role exists beforehand; none of it runs, as any role.
 #[test]
 fn literals_that_somebody_reads() {
     let mood = "create type public.feel as enum ('sad', 'glad');
@@ -618,7 +618,7 @@ fn literals_that_somebody_reads() {
         let mallory = format!("mallory_{}", db.name());
         laid(&db, &mallory);
         db.client().batch_execute(&format!("set role {mallory}; {mood} {lay}")).unwrap();
-        // A role that could be harmed is no role that a gate is asked as, but nothing may run as one either.
+        // No gate role has rights worth an attack, but code must not run as a role that has them either.
         for role in ["postgres", GATE_USER, &mallory] {
             let mut session = read(&as_role(&db, role));
             let gate = format!("select {condition} as ready, 'x' as reason from public.approvals");
@@ -630,7 +630,7 @@ fn literals_that_somebody_reads() {
     }
 }
 
-/// A superuser's cast between two of PostgreSQL's own types, also from a domain over one.
+/// A superuser's cast between two built-in types, also from a domain over one.
 #[test]
 fn casts_between_own_types() {
     let db = Cluster::shared().database("owncast");
@@ -660,7 +660,7 @@ fn casts_between_own_types() {
     db.client().batch_execute("drop cast (point as text)").unwrap();
 }
 
-/// Tells a thread to stop when its test ends, also by a failure.
+/// Stops a thread when its test ends, even by a panic.
 pub(super) struct Stops<'s>(pub &'s AtomicBool);
 
 impl Drop for Stops<'_> {
@@ -669,7 +669,7 @@ impl Drop for Stops<'_> {
     }
 }
 
-/// Gates of a usual release go on to be answered beside a session that writes all the time, and an autovacuum in a hurry.
+/// The gates of a usual release still get answers next to constant writes and a frequent autovacuum.
 #[test]
 fn a_busy_table_is_no_change() {
     let (db, release, site) = small("busy");
@@ -702,7 +702,7 @@ fn a_busy_table_is_no_change() {
     });
 }
 
-/// A run's gates lock their tables for the question only, and wait for nobody who reads or writes rows.
+/// A run's gates lock their tables only for the query, and don't wait for sessions that read or write rows.
 #[test]
 fn locks_of_gates_inside_a_run_are_given_back() {
     let (db, release, site) = small("locksgate");
@@ -717,7 +717,8 @@ fn locks_of_gates_inside_a_run_are_given_back() {
     run.end().done();
 }
 
-/// A superuser's run asks nothing that belongs to others. No lock keeps the owner of a materialized view from adding statistics.
+/// A superuser's run reads no objects of other roles, since no lock keeps the owner of a materialized view from adding
+/// statistics.
 #[test]
 fn a_materialized_view_of_another_role_inside_a_run() {
     let (db, release, site) = small("matview");
@@ -738,7 +739,7 @@ fn a_materialized_view_of_another_role_inside_a_run() {
     db.client().batch_execute(&format!("drop owned by {owner}; drop role {owner}")).unwrap();
 }
 
-/// Questions whose meaning could change without their literals, and literals of PostgreSQL's own types.
+/// Queries whose meaning could change without their literals, and literals of built-in types.
 #[test]
 fn questions_are_answered_with_their_literals() {
     let db = Cluster::shared().database("asks");
@@ -768,7 +769,8 @@ fn questions_are_answered_with_their_literals() {
     }
 }
 
-/// A cast that is made in the last round trip, and is gone behind it, would run in functions that look for casts when they run.
+/// A cast that is created in the last round trip and dropped afterwards could run in functions that look up casts at
+/// run time.
 #[test]
 fn values_whose_casts_are_looked_up_later() {
     let db = Cluster::shared().database("later");
@@ -787,7 +789,7 @@ fn values_whose_casts_are_looked_up_later() {
         let gate = format!("select {condition} as ready, 'x' as reason from public.t where m = 'yes'");
         ask(read(&as_role(&db, GATE_USER)).as_mut(), &gate)
     };
-    // Constructors of SQL/JSON are no functions in the tree.
+    // SQL/JSON constructors are no functions in the tree.
     let version: i32 = db.ask("select current_setting('server_version_num')").parse().unwrap();
     let constructors = ["json_array(m)::text <> ''", "json_object('m': m returning jsonb)::text <> ''"];
     let scalars = ["json_scalar(m)::text <> ''"];
@@ -808,14 +810,14 @@ fn values_whose_casts_are_looked_up_later() {
         "json_agg(row(1, m))::text <> ''",
         "to_json(array_agg(m))::text <> ''",
         "count(row_to_json(row(m))) > 0",
-        // What stands beside a value is not taken for it.
+        // An expression next to a value is not mistaken for the value.
         "count(to_json((select x.a[1] from public.t as x order by x.id + 1 limit 1))) > 0",
         "count(to_json((select x.a[1:1] from public.t as x order by x.id + 1 limit 1))) > 0",
     ] {
         let error = asked(condition).unwrap_err().to_string();
         assert!(error.contains("whose casts it would look for when it runs (write x::text;"), "{condition}: {error}");
     }
-    // A superuser's domain, too: its check calls what somebody else made.
+    // A superuser's domain, too: its check calls another role's function.
     let gate = "select count(json_populate_record(row(d), '{}'::json)::text) > 0 as ready, 'x' as reason from public.t";
     let error = ask(read(&as_role(&db, GATE_USER)).as_mut(), gate).unwrap_err().to_string();
     assert!(error.contains("function json_populate_record"), "{error}");
@@ -839,7 +841,7 @@ fn values_whose_casts_are_looked_up_later() {
         .unwrap();
 }
 
-/// The same behind a table: the planner works out what a constraint calls, and puts the text of such a function in its place.
+/// The same behind a table: the planner evaluates the functions of a constraint, and inlines SQL functions.
 #[test]
 fn values_whose_casts_are_looked_up_behind_tables() {
     let db = Cluster::shared().database("behind");
@@ -880,7 +882,8 @@ fn values_whose_casts_are_looked_up_behind_tables() {
     db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
 }
 
-/// PostgreSQL 13 parses its own functions in SQL where they run: `relnamespace = 11` of `shobj_description` finds this operator.
+/// PostgreSQL 13 parses its own SQL functions at run time: `relnamespace = 11` in `shobj_description` resolves to this
+/// operator.
 #[test]
 fn operators_that_stand_before_postgresqls_own() {
     let db = Cluster::shared().database("before");
@@ -895,7 +898,7 @@ fn operators_that_stand_before_postgresqls_own() {
         assert!(answer.as_ref().is_err_and(|error| error.to_string().contains(words)), "{answer:?}");
     };
     if is_13 {
-        // The operator could be made when the text is parsed.
+        // The operator could be created at the time of parsing.
         says(asked(), "function shobj_description(oid,name), a text that PostgreSQL before 14 parses when it runs");
     } else {
         assert!(asked().is_ok_and(|table| table.rows[0][0].as_deref() == Some("f")));
@@ -917,7 +920,7 @@ fn operators_that_stand_before_postgresqls_own() {
     db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
 }
 
-/// The server writes some white space of a name as it is, and no field may begin behind it.
+/// The server prints some white space in names verbatim, and no field may begin after it.
 #[test]
 fn names_with_white_space() {
     let db = Cluster::shared().database("blanks");
@@ -941,7 +944,8 @@ fn names_with_white_space() {
     db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
 }
 
-/// Two tables are swapped all the time, and with them what the gate reads of each: of the one with this name it is never true.
+/// Two tables are swapped continuously, together with the gate's input from each: for the table of this name the gate
+/// is never true.
 #[test]
 fn names_that_are_bound_before_the_rows_are_read() {
     let db = Cluster::shared().database("names");
@@ -973,8 +977,8 @@ fn names_that_are_bound_before_the_rows_are_read() {
     });
 }
 
-/// The planner looks up the casts of a set operation, and they stand in no tree. Columns of one type, and of PostgreSQL's own, are
-/// asked.
+/// The planner looks up the casts of a set operation, which appear in no tree. Columns of one type, and of built-in
+/// types, are accepted.
 #[test]
 fn set_operations_of_different_types() {
     let db = Cluster::shared().database("union");
@@ -999,7 +1003,7 @@ fn set_operations_of_different_types() {
     let ready = "count(*) >= 0 as ready, 'x' as reason";
     for mixed in [
         "select m from public.ones union all select m from public.twos",
-        // In a view it stands in the rewritten tree only.
+        // In a view the set operation appears only in the rewritten tree.
         "table public.mixed",
         "select m from public.ones intersect select m from public.twos",
         "select t from public.twos union (select t from public.ones except select 'x')",
@@ -1034,7 +1038,8 @@ fn set_operations_of_different_types() {
     db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
 }
 
-/// Whoever may create in a schema of the path could hide what a later one has. Names behind it are not looked up.
+/// A role that may create in a schema of the path could hide objects of a later schema. Names behind such a schema are
+/// not resolved.
 #[test]
 fn names_that_others_can_hide() {
     let db = Cluster::shared().database("hidden");
@@ -1063,13 +1068,13 @@ fn names_that_others_can_hide() {
         (&[OPEN, "\"app\""][..], "t"),
         (&["\"public\"", OPEN, "\"app\""], "t"),
         (&[OPEN, "\"app\""], "app.t where 't'::regclass::oid > 0::oid"),
-        // She can take the right back.
+        // As the owner she can grant herself the revoked right again.
         (&["\"own\"", "\"app\""], "t"),
         (&["\"was\"", "\"app\""], "t"),
-        // Types are renamed without a right on the schema.
+        // Renaming a type needs no right on the schema.
         (&["\"typed\"", "\"app\""], "t"),
         (&["\"public\"", "\"app\""], "t"),
-        // Who may create in a database makes a schema that is not there.
+        // A role that may create in a database can create a missing schema.
         (&["\"missing\"", "\"app\""], "t"),
     ] {
         if path[0] == "\"missing\"" {
@@ -1079,7 +1084,7 @@ fn names_that_others_can_hide() {
         assert!(matches!(answer, Err(QuestionError::Hidden(..))), "{path:?} {from}: {answer:?}");
     }
     db.client().batch_execute(&format!("revoke create on database \"{}\" from {mallory}", db.name())).unwrap();
-    // What was created before the right was taken away.
+    // Objects created before the right was revoked.
     let mut creating = postgres::Client::connect(
         &db.connection().replace("user=postgres", &format!("user={mallory}")),
         postgres::NoTls,

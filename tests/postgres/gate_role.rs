@@ -1,4 +1,4 @@
-//! The role that gates and probes are asked as.
+//! The role that evaluates gates and probes.
 
 use super::{small, small_without_gate_user};
 use pgseal_testkit::cluster::GATE_USER;
@@ -8,7 +8,7 @@ fn as_role(url: &str, role: &str) -> String {
     url.replace("user=postgres", &format!("user={role}"))
 }
 
-/// Rights that a reader does not need close the gate, one by one, and nothing is asked.
+/// Rights beyond reading close the gate, one by one, and no query is sent.
 #[test]
 fn a_role_that_can_do_more_than_read_asks_no_gate() {
     let rights = [
@@ -44,7 +44,7 @@ fn a_role_that_can_do_more_than_read_asks_no_gate() {
             let answer = operator.ask_with(command, &["--gate-user", &role]);
             assert_eq!(answer.code, 21, "{grant}: {answer}");
             answer.says(&[words, "create role pgseal_gate login;", "grant connect on database"]);
-            // What stands in a plan has no hint.
+            // Obstacles in a plan have no hint.
             if command != "plan" {
                 answer.says(&["--gate-user pgseal_gate"]);
             }
@@ -64,7 +64,7 @@ fn a_role_that_can_do_more_than_read_asks_no_gate() {
     }
 }
 
-/// The SQL of the refusal makes a role by which the same command goes on.
+/// The SQL in the refusal creates a role with which the same command succeeds.
 #[test]
 fn the_refusal_says_how_a_right_one_is_made() {
     let (db, release, site) = small("remedy");
@@ -81,7 +81,7 @@ fn the_refusal_says_how_a_right_one_is_made() {
     db.client().batch_execute("drop owned by pgseal_gate; drop role pgseal_gate").unwrap();
 }
 
-/// A flag beats the variable; without either the role of the connection asks, where it may only read.
+/// The flag overrides the variable; without either the connection's role evaluates gates, if it may only read.
 #[test]
 fn who_is_asked_as() {
     let (db, release, site) = small("whoasks");
@@ -101,14 +101,14 @@ fn who_is_asked_as() {
     };
     alone(&as_role(&db.url(), &role)).done().says(&[&format!("{role} {role}")]);
     alone(&db.url()).fails(21);
-    // Only a trust root that says so lets anybody ask.
+    // Any role is accepted only if the trust root allows it.
     let any = Site::without_gate_user();
     let bundle = any.pack(&pgseal_testkit::release::Release::on(db.name()).gate("approved", gate));
     any.operator(&bundle, &db.url()).gate().done().says(&["postgres postgres"]);
     db.client().batch_execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
 }
 
-/// A rollback waits for nobody to make a role.
+/// A rollback doesn't wait until a gate role exists.
 #[test]
 fn a_rollback_needs_no_gate_role() {
     let (db, release, site) = small("undoasks");
@@ -119,7 +119,7 @@ fn a_rollback_needs_no_gate_role() {
     pgseal_testkit::release::Answer::of(command.env_remove("PGSEAL_GATE_USER").output().unwrap()).done();
 }
 
-/// Nor for the owner of what its probe reads; a superuser's run asks nothing that belongs to others.
+/// Nor for the owner of its probe's objects, although a superuser's run reads no objects of other roles.
 #[test]
 fn a_rollback_by_a_superuser_asks_what_belongs_to_others() {
     let (db, release, site) = small("undoowner");
@@ -142,7 +142,7 @@ fn a_rollback_by_a_superuser_asks_what_belongs_to_others() {
     db.client().batch_execute(&format!("reassign owned by {role} to postgres; drop role {role}")).unwrap();
 }
 
-/// The owner of the ledger alone, who runs releases, may ask too.
+/// A role that owns nothing but the ledger, because it runs releases, may evaluate gates too.
 #[test]
 fn the_ledgers_owner_is_no_owner() {
     let (db, release, site) = small_without_gate_user("ledgerowner");
@@ -163,7 +163,7 @@ fn the_ledgers_owner_is_no_owner() {
     db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
 }
 
-/// Whoever owns the database can have a superuser's session begin as themselves, and would own the ledger.
+/// A database owner can make a superuser's session start as the owner's role, which would then own the ledger.
 #[test]
 fn a_superuser_that_becomes_another_role() {
     let (db, release, site) = small("becomes");
@@ -184,7 +184,7 @@ fn a_superuser_that_becomes_another_role() {
         answer.fails_saying(22, &[&words, "RESET role"]);
     }
     assert_eq!(db.ask("select to_regclass('pgseal.ledger') is null"), "t");
-    // As a superuser still; and one that is no superuser may be another.
+    // Allowed: a superuser that starts as a superuser, and a plain role that starts as another role.
     let set =
         |role: &str| db.client().batch_execute(&format!("set role none; alter database {name} set role = {role}"));
     set("postgres").unwrap();

@@ -1,5 +1,5 @@
-//! Owners who keep the server busy between check and answer, and take away what they made before the second check: a table's
-//! owner can stall the planner by a lock on an index or child, which parsing doesn't lock.
+//! Owners who stall the server between check and answer, and remove their objects before the second check: a table's
+//! owner can stall the planner by a lock on an index or child table, which parsing doesn't lock.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -11,8 +11,8 @@ use pgseal::release::question::{QuestionError, Within};
 use pgseal_testkit::cluster::{Cluster, GATE_USER, TestDatabase};
 use pgseal_testkit::release::wait_until;
 
-/// Runs where the planner looks at statistics, each of the two times that a question is opened: sets what the gate reads, and waits
-/// until the statistics are dropped again.
+/// Runs when the planner reads statistics, on both openings of the guarded query: sets the value that the gate reads,
+/// and waits until the statistics are dropped again.
 const LATE: &str = "
     create function public.late(also text) returns integer language plpgsql volatile as $$
         declare
@@ -63,15 +63,15 @@ const LATE: &str = "
 
 const DROP: &str = "drop statistics public.late_s";
 
-/// READY is never true: nobody sets this name but `late`.
+/// Never READY: only `late` sets this name.
 const GATE: &str = "select current_setting('application_name') = 'late' as ready, min(who) as reason
     from public.approvals where id > 0 and who is not null";
 
-/// READY is never true either: a constant of a sub-select that is planned behind what `late` has set.
+/// Never READY either: a constant of a sub-select that is planned after `late` has changed the setting.
 const FOLDED: &str = "select (select count(*) from public.approvals where id > 0 and who is not null) >= 0
     and (select (1::float8 / 3)::text) = '0.33333' as ready, 'x' as reason";
 
-/// The role that owns the table, in as many sessions as it likes.
+/// The role that owns the table, in any number of sessions.
 struct Mallory<'d> {
     db: &'d TestDatabase<'d>,
     name: String,
@@ -92,7 +92,7 @@ impl<'d> Mallory<'d> {
         postgres::Client::connect(&connection, postgres::NoTls).unwrap()
     }
 
-    /// Waits until a lock of the relation with this oid is waited for.
+    /// Waits until a session is blocked by a lock on the relation with this oid.
     fn waits_for(&self, oid: &str) {
         let waiting = format!("select count(*) from pg_locks where relation = {oid} and not granted");
         wait_until("a lock is waited for", || self.db.ask(&waiting) == "1");
@@ -102,14 +102,14 @@ impl<'d> Mallory<'d> {
         self.db.ask(&format!("select '{relation}'::regclass::oid"))
     }
 
-    /// Holds the lock that `late` waits for in this opening of the question.
+    /// Holds the lock that `late` waits for in this opening of the guarded query.
     fn holds(&self, opening: usize) -> postgres::Client {
         let mut holder = self.session();
         holder.batch_execute(&format!("select pg_advisory_lock({})", [4713, 4723][opening - 1])).unwrap();
         holder
     }
 
-    /// Does something while `late` waits.
+    /// Executes `act` while `late` waits.
     fn acts_while_late_runs(&self, opening: usize, holder: postgres::Client, act: &str) {
         let runs = format!(
             "select count(*) from pg_locks where locktype = 'advisory' and objid = {} and database =
@@ -126,12 +126,13 @@ impl<'d> Mallory<'d> {
     }
 }
 
-/// Expressions in statistics came with PostgreSQL 14; without them nothing that the planner evaluates can come and go.
+/// Expressions in statistics came with PostgreSQL 14; without them no evaluated object can come and go.
 fn has_late_statistics(db: &TestDatabase<'_>) -> bool {
     db.ask("select current_setting('server_version_num')::integer >= 140000") == "t"
 }
 
-/// The owner locks an index, so that the planner waits; what it then evaluates is rolled back, and the answer is the true one.
+/// The owner locks an index, so that the planner waits; the effects of the code that it then evaluates are rolled back,
+/// and the answer is the true one.
 #[test]
 fn statistics_that_come_and_go_while_the_question_is_planned() {
     for role in ["postgres", GATE_USER] {
@@ -147,7 +148,7 @@ fn statistics_that_come_and_go_while_the_question_is_planned() {
     }
 }
 
-/// What code prepares while a question is planned outlives a rollback: pgseal's own statements by the names that they have.
+/// Statements prepared during planning survive a rollback: they replace pgseal's own by name.
 #[test]
 fn statements_that_are_swapped_while_the_question_is_planned() {
     for within in [Within::OwnTransaction, Within::Run] {
@@ -159,8 +160,8 @@ fn statements_that_are_swapped_while_the_question_is_planned() {
     }
 }
 
-/// The same, and a name means something else by the time that the question is opened again: no reason to ask again, since that
-/// would believe the statement that came in the place of pgseal's.
+/// The same, but a name changes its meaning before the second opening. That is no reason for another evaluation, since
+/// it would trust the statement that replaced pgseal's.
 #[test]
 fn statements_that_are_swapped_before_the_question_is_opened_again() {
     let moved = "drop statistics public.late_s; alter table public.moved rename to gone;
@@ -178,15 +179,15 @@ fn says_swapped(answer: &Result<Table, QuestionError>) {
     assert!(answer.as_ref().is_err_and(says), "{answer:?}");
 }
 
-/// An owner locks the index of a table, so that the planner waits, and adds statistics, whose expression is evaluated; the act
-/// drops them before that ends.
+/// A table owner locks an index, so that the planner waits, and adds statistics with an expression that the planner
+/// evaluates; the act drops them before planning ends.
 #[derive(Debug)]
 struct Late<'l> {
     role: &'l str,
     table: &'l str,
     gate: &'l str,
     expression: &'l str,
-    /// Of the two.
+    /// The first or the second opening.
     opening: usize,
     act: &'l str,
     within: Within,
@@ -203,7 +204,7 @@ impl Late<'_> {
         within: Within::OwnTransaction,
     };
 
-    /// What the question is answered meanwhile; `None` where the server has no such statistics.
+    /// Returns the answer; `None` if the server has no such statistics.
     fn answer(&self) -> Option<Result<Table, QuestionError>> {
         let db = Cluster::shared().database("stall");
         if !has_late_statistics(&db) {
@@ -235,8 +236,8 @@ impl Late<'_> {
     }
 }
 
-/// The witness of children goes by name, and a schema is renamed while it waits for the first of them: the child is another table by
-/// then, and the true one has statistics that come and go.
+/// The witness of the children goes by name, and a schema is renamed while it waits for the first of them. The name
+/// then means another table, and the true child has statistics that come and go.
 #[test]
 fn a_child_that_is_another_table() {
     let db = Cluster::shared().database("renamedchild");
@@ -273,7 +274,7 @@ fn a_child_that_is_another_table() {
     mallory.leaves();
 }
 
-/// The same for the table of the question itself, where the witness is made a second time, since a grandchild came.
+/// The same for the table of the query itself: the witness is prepared a second time because a grandchild was added.
 #[test]
 fn a_table_that_is_another_for_a_while() {
     let db = Cluster::shared().database("renamedtable");
@@ -320,8 +321,8 @@ fn a_table_that_is_another_for_a_while() {
     mallory.leaves();
 }
 
-/// A grandchild that comes while the witness waits for its parent, and would go while the planner waits for a temporary child: the row is
-/// in it in between.
+/// A grandchild is added while the witness waits for its parent, and would be removed while the planner waits for a
+/// temporary child: the row is in the grandchild in between.
 #[test]
 fn a_grandchild_that_comes_and_goes() {
     let db = Cluster::shared().database("grandchild");
@@ -362,7 +363,7 @@ fn a_grandchild_that_comes_and_goes() {
     mallory.leaves();
 }
 
-/// What fits better than PostgreSQL's own, made and dropped all the time. Gives how many questions were answered.
+/// Creates and drops better matches than PostgreSQL's own continuously. Returns the number of answered queries.
 fn flickers(gate: &str, create: &[&str], drop: &str) -> u32 {
     let db = Cluster::shared().database("flicker");
     let mallory = Mallory::lays(&db);
@@ -393,7 +394,7 @@ fn flickers(gate: &str, create: &[&str], drop: &str) -> u32 {
     answered
 }
 
-/// A function: what is executed is what was checked.
+/// A function: the executed one is the validated one.
 #[test]
 fn a_better_match_that_comes_and_goes() {
     let answered = flickers(
@@ -405,9 +406,9 @@ fn a_better_match_that_comes_and_goes() {
     assert!(answered > 0);
 }
 
-/// An operator whose literal is read by a domain: its check keeps the server from showing the tree, shows another itself, and
-/// the operator's function puts that back. A server whose operators change all the time invalidates every statement, so that there may be
-/// no answer at all.
+/// An operator with a literal that a domain reads. The domain's check keeps the server from showing the tree and shows
+/// another one, and the operator's function reverts that. A server with continuously changing operators invalidates
+/// every statement, so there may be no answer at all.
 #[test]
 fn an_operator_that_hides_itself() {
     flickers(
@@ -427,7 +428,7 @@ fn an_operator_that_hides_itself() {
     );
 }
 
-/// Labels of an enumeration are bound when the question is parsed, and swapped while it is planned: no committed state is ready.
+/// Labels of an enumeration are bound at parsing, and swapped during planning: no committed state is ready.
 #[test]
 fn labels_that_are_swapped() {
     let db = Cluster::shared().database("labels");
@@ -454,8 +455,8 @@ fn labels_that_are_swapped() {
     mallory.leaves();
 }
 
-/// What `pg_depend` does not show of a table: the CHECKs of a domain in an expression of its own, the keys of the tables that it
-/// is a partition of, the types of empty arrays, and what functions of PostgreSQL's own are given.
+/// Dependencies that `pg_depend` does not list for a table: the CHECKs of a domain in an expression of its own, the
+/// keys of the tables of which it is a partition, the types of empty arrays, and arguments of built-in functions.
 #[test]
 fn code_behind_tables_that_nothing_depends_on() {
     let folded = "select (select count(*) from public.asked where id > 0 and who is not null) >= 0
@@ -487,7 +488,7 @@ fn code_behind_tables_that_nothing_depends_on() {
             folded,
         ),
         (
-            // Without the cast, which can come in the last moment.
+            // Without the cast, which can be created at the last moment.
             format!(
                 "{tables}; create type public.mine as enum ('a');
                  alter table public.asked add check (quote_literal(array[]::public.mine[]) <> 'zzz')"
@@ -514,8 +515,8 @@ fn code_behind_tables_that_nothing_depends_on() {
     }
 }
 
-/// A question waits for the planner's lock of an index, and what is not in its snapshot changes meanwhile: an item that the
-/// sequence counts until it is in the table is always in one of them.
+/// A query waits for the planner's lock of an index, and values outside its snapshot change meanwhile: an item counted
+/// by the sequence until it is in the table is always in one of the two.
 #[test]
 fn an_item_that_goes_from_one_place_to_another() {
     let db = Cluster::shared().database("moves");
@@ -545,7 +546,7 @@ fn an_item_that_goes_from_one_place_to_another() {
     mallory.leaves();
 }
 
-/// Counters of the server are as of now for each question of a transaction.
+/// Server counters are current for each query of a transaction.
 #[test]
 fn sessions_that_come_between_two_questions() {
     let db = Cluster::shared().database("sessions");
@@ -559,8 +560,8 @@ fn sessions_that_come_between_two_questions() {
     assert!(!says_ready(&ask(session.as_mut(), &gate)));
 }
 
-/// `LOCK TABLE` goes by name, and its owner renames the schema while the run waits for the lock: the table that the gate reads
-/// is not locked, and the run does not ask it.
+/// `LOCK TABLE` goes by name, and the owner renames the schema while the run waits for the lock. The table that the
+/// gate reads is not locked, so the run does not evaluate the gate.
 #[test]
 fn a_schema_that_is_renamed_below_the_lock_of_a_run() {
     let (db, release, site) = small_without_gate_user("renamed");
@@ -595,7 +596,7 @@ fn a_schema_that_is_renamed_below_the_lock_of_a_run() {
     db.client().batch_execute(&format!("drop owned by {owner} cascade; drop role {owner}")).unwrap();
 }
 
-/// A policy of row level security would hide the row that blocks from a role that may only read.
+/// A row level security policy would hide the blocking row from a read-only role.
 #[test]
 fn rows_that_a_policy_hides() {
     let (db, release, site) = small("hidden");
@@ -610,13 +611,13 @@ fn rows_that_a_policy_hides() {
     for command in ["gate", "run"] {
         operator.start(command).end().fails_saying(21, &["row-level security policy for table \"blockers\""]);
     }
-    // Nor from the role that runs.
+    // Nor may it hide the row from the role of the run.
     db.client().batch_execute("grant select on public.blockers to public").unwrap();
     let answer = ask_within(read(&as_role(&db, GATE_USER)).as_mut(), gate, Within::Run);
     assert!(answer.as_ref().is_err_and(|error| error.to_string().contains("row-level security")), "{answer:?}");
 }
 
-/// What the server shows of a question is for pgseal, and stands beside nobody's statement.
+/// Trees and plans that the server prints for pgseal appear as notices of no statement.
 #[test]
 fn trees_and_plans_are_no_notices() {
     let (db, release, site) = small("quiet");
@@ -626,7 +627,7 @@ fn trees_and_plans_are_no_notices() {
         assert_eq!(answer.code, 0, "{answer}");
         assert!(!answer.to_string().contains("LOG"), "{command}: {answer}");
     }
-    // Not either where a question fails while it is executed.
+    // Nor when a query fails during execution.
     let fails = release
         .gate("approved", "select 1 / (count(*) - count(*)) = 1 as ready, 'x' as reason from public.approvals;\n");
     let operator = site.operator(&site.pack(&fails), &db.url());
@@ -637,7 +638,7 @@ fn trees_and_plans_are_no_notices() {
     }
 }
 
-/// The witness puts the question in parentheses, which nobody has written.
+/// The witness puts the gate in parentheses, which the release does not contain.
 #[test]
 fn errors_at_the_end_of_a_gate() {
     let (db, release, site) = small("ends");

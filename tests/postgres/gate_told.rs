@@ -1,5 +1,5 @@
-//! Transactions that others see before they are told of them. `COMMIT PREPARED` removes files in between, and waits for the
-//! checkpointer where its queue is full: here for as long as the test wants.
+//! Transactions that become visible before the server sends their invalidations. `COMMIT PREPARED` removes files in
+//! between, and waits for the checkpointer while its queue is full: here for as long as the test wants.
 
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
@@ -16,30 +16,31 @@ use pgseal::release::question::QuestionError;
 use pgseal_testkit::release::wait_until;
 use pgseal_testkit::server::Server;
 
-/// The queue of the checkpointer has as many places as there are buffers.
+/// The checkpointer's queue has one place per shared buffer.
 const CONF: &str = "max_prepared_transactions = 2\nshared_buffers = 512kB\n";
 
-/// Files to remove: more than it has places, and not so many that sessions are told to forget everything.
+/// Files to remove: more than the queue has places, but too few for a complete cache reset.
 const TABLES: u32 = 100;
 
-/// Where the gate is when a transaction is committed.
+/// The state of the gate when a transaction commits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum At {
-    /// Waits for a lock, while it is parsed without its literals, before anything is looked at.
+    /// Waits for a lock while it is parsed without its literals, before any check.
     Parsing,
-    /// Waits for a lock, while it is planned, the first time.
+    /// Waits for a lock in its first planning.
     Planning,
-    /// Before it is opened the second time.
+    /// Before its second opening.
     Opening,
 }
 
-/// Asks, and commits a transaction when the gate is there; so that it is visible when the gate is parsed the next time, and the server
-/// has told nobody.
+/// Evaluates a gate, and commits a transaction at the given state. The transaction is visible to the gate's next parse,
+/// but the server has not yet sent its invalidations.
 fn asked_beside(at: At, lay: &str, swap: &str, is_visible: &str, gate: &str) -> Result<Table, QuestionError> {
     asked_beside_what_is_made(at, lay, "", swap, is_visible, gate, Duration::from_millis(500))
 }
 
-/// The same, where something is made behind the first look at the catalog, and told; and the transaction tells after a while.
+/// The same with `made`, an object created and announced after the first look at the catalog; the transaction's
+/// invalidations follow after `untold`.
 fn asked_beside_what_is_made(
     at: At,
     lay: &str,
@@ -71,7 +72,7 @@ fn asked_beside_what_is_made(
     if made.is_empty() {
         make_and_prepare();
     }
-    // Others are under way, one in a subtransaction and one that was prepared: nobody waits for these.
+    // Other transactions are in progress, one in a subtransaction and one prepared: none of them blocks the gate.
     let mut busy = client();
     busy.batch_execute(
         "begin; insert into public.busy default values; savepoint a; insert into public.busy default values",
@@ -94,7 +95,7 @@ fn asked_beside_what_is_made(
         let asking = scope.spawn(|| {
             let (mut is_made, mut openings) = (made.is_empty(), 0);
             let mut session = Between::new(read(&connection), |sql| {
-                // The first query behind the versions.
+                // The first query after the versions.
                 if !is_made && sql.contains("from pg_amproc") {
                     make_and_prepare();
                     is_made = true;
@@ -122,7 +123,7 @@ fn asked_beside_what_is_made(
         }
         let committing = scope.spawn(|| client().batch_execute("commit prepared 'swap'").unwrap());
         wait_until("it is visible", || count(&mut look, is_visible) > 0);
-        // A rollback has files to remove, too.
+        // A rollback also has files to remove.
         let rolling_back = scope.spawn(move || holding.batch_execute("rollback").unwrap());
         is_visible_to_it.store(true, SeqCst);
         thread::sleep(untold);
@@ -134,7 +135,7 @@ fn asked_beside_what_is_made(
     })
 }
 
-/// Row level security is on for the table that has this name no more.
+/// Row level security is enabled on the table that no longer has this name.
 #[test]
 fn a_name_whose_meaning_was_not_told_yet() {
     for name in ["oid = 'public.t'::regclass", "oid = any ('{public.t}'::regclass[])"] {
@@ -154,7 +155,7 @@ fn a_name_whose_meaning_was_not_told_yet() {
     }
 }
 
-/// Approved is what stands in the schema that has this name no more.
+/// Only the table in the schema that no longer has this name is approved.
 #[test]
 fn a_schema_whose_name_was_not_told_yet() {
     let answer = asked_beside(
@@ -168,12 +169,12 @@ fn a_schema_whose_name_was_not_told_yet() {
     assert!(answer.is_ok() && !says_ready(&answer), "{answer:?}");
 }
 
-/// It is `yes` only where the question would be an error.
+/// The value is `yes` only where the query would be an error.
 #[test]
 fn a_cast_without_a_function_that_is_gone() {
     for (at, from) in [
         (At::Planning, "public.t where not exists (select from public.z where id = 1)"),
-        // What is left of the comma is parsed before.
+        // The left side of the comma is parsed first.
         (At::Parsing, "(select length(m) = 3 as is_yes from public.t) as t left join public.z on true"),
     ] {
         let ready = if at == At::Parsing { "is_yes" } else { "length(m) = 3" };
@@ -189,8 +190,8 @@ fn a_cast_without_a_function_that_is_gone() {
     }
 }
 
-/// It is there only behind the first look at the catalog, and rows are those of when it is gone: as texts, nothing is worse than
-/// minor.
+/// The cast exists only after the first look at the catalog, and the rows are from after its drop: as texts, none is
+/// worse than minor.
 #[test]
 fn a_cast_that_is_made_and_dropped_meanwhile() {
     for at in [At::Planning, At::Opening] {
@@ -208,14 +209,14 @@ fn a_cast_that_is_made_and_dropped_meanwhile() {
             Duration::from_millis(500),
         );
         match at {
-            // The next time that it is asked, it is gone.
+            // The cast is gone at the next evaluation.
             At::Planning => assert!(answer.is_ok() && !says_ready(&answer), "{answer:?}"),
             _ => assert!(matches!(answer, Err(QuestionError::Changed(_))), "{answer:?}"),
         }
     }
 }
 
-/// Two enumerations in which severities stand in opposite orders are swapped, and with them the severities: none was ever high.
+/// Two enumerations with opposite orders of severities are swapped, together with the severities: none was ever high.
 #[test]
 fn a_type_whose_name_was_not_told_yet() {
     let answer = asked_beside(
@@ -228,11 +229,11 @@ fn a_type_whose_name_was_not_told_yet() {
         "select bool_and(s > 'low') as ready, 'x' as reason
          from (select s::public.sev as s from public.t) as t left join public.z on true",
     );
-    // What the name means now is not what was looked at.
+    // The name's present meaning is not the one that was checked.
     assert!(matches!(answer, Err(QuestionError::Changed(_))), "{answer:?}");
 }
 
-/// Somebody whose commit takes longer than the gate waits: it is no reason to ask again.
+/// A commit that takes longer than the gate waits is no reason for another evaluation.
 #[test]
 fn a_transaction_that_does_not_tell() {
     let answer = asked_beside_what_is_made(

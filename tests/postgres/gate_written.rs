@@ -1,11 +1,11 @@
-//! Indexes and constraints that were written under other settings than a question is asked under: functions that PostgreSQL labels
-//! immutable follow settings, so such an index or constraint hides rows that are there.
+//! Indexes and constraints that were written under other settings than those of a guarded query. Some functions that
+//! PostgreSQL labels immutable depend on settings, so such an index or constraint can hide existing rows.
 
 use super::gate_races::{as_role, ask, read, says_ready};
 use pgseal_testkit::cluster::{Cluster, GATE_USER, TestDatabase};
 
-/// What its owner lays, from PostgreSQL of a version on; the condition of the gate; and what the refusal names: nothing where the rows are
-/// found all the same.
+/// The first PostgreSQL version with the definition, the definition, the gate's condition, and the refusal's text:
+/// empty if the rows are found regardless.
 type Written = (u32, &'static str, &'static str, &'static str);
 
 const WRITTEN: [Written; 15] = [
@@ -37,7 +37,7 @@ const WRITTEN: [Written; 15] = [
         "id > 0",
         "values of type bytea as text",
     ),
-    // The planner works out the predicate, and any question can use the index.
+    // The planner evaluates the predicate, and any query can use the index.
     (
         13,
         "create index on public.jobs (id) where '\\x41'::bytea::text = '\\x41'",
@@ -151,7 +151,7 @@ fn what_was_written_under_other_settings() {
     }
 }
 
-/// What follows no setting is asked.
+/// Expressions independent of settings are accepted.
 #[test]
 fn expressions_that_are_the_same_everywhere() {
     let (db, _) = jobs("same");
@@ -173,7 +173,8 @@ fn expressions_that_are_the_same_everywhere() {
     assert!(says_ready(&answer), "{answer:?}");
 }
 
-/// A later server may label others immutable. Whoever brings it here says which follow settings: `TYPES` in `follows.rs` has them.
+/// A later server may label others immutable. A change to a new version must add those that depend on settings to
+/// `TYPES` in `follows.rs`.
 #[test]
 fn every_output_that_is_labelled_immutable_is_known() {
     let db = Cluster::shared().database("outputs");

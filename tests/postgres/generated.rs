@@ -1,4 +1,4 @@
-//! Statements that the database puts together: `\gexec`, and what `\gset`, `\gdesc` and `\bind` do with answers.
+//! Statements that the database generates: `\gexec`, and the use of answers by `\gset`, `\gdesc` and `\bind`.
 
 use super::small;
 use pgseal_testkit::release::{assert_same, dump};
@@ -23,7 +23,7 @@ fn what_gexec_generates_runs_in_order() {
     operator.rollback().done();
 }
 
-/// Nobody reviewed them.
+/// Generated statements were never reviewed.
 #[test]
 fn what_gexec_may_not_generate() {
     let refusals = [

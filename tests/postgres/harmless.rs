@@ -1,5 +1,5 @@
-//! Code that somebody put where the server runs it by itself. Each trap is first left alone by a gate that leads to it,
-//! asked by a superuser and by a plain role; then it is shown that the trap does snap when the question is asked plainly.
+//! Traps: code that the server runs implicitly. A gate that leads to a trap, as a superuser and as a plain role, must
+//! not trigger it; then a plain query proves that the trap works.
 
 use super::gate_races::question_of;
 use super::small_without_gate_user;
@@ -11,15 +11,17 @@ use pgseal_testkit::release::{BEFORE, assert_same, dump, wait_until};
 
 struct Trap {
     what: &'static str,
-    /// Whether a role can lay it that may create in a schema and trust extensions, or only a superuser.
+    /// Whether the rights to create in a schema and to install trusted extensions suffice to lay it; otherwise only a
+    /// superuser can.
     by_plain: bool,
     lay: &'static str,
     gate: &'static str,
-    /// What the refusal names.
+    /// Words of the refusal.
     words: &'static [&'static str],
 }
 
-/// `bang` locks and leaves a file, as far as the role may, and is counted by the server whatever becomes of the transaction.
+/// `bang` takes a lock and creates a file, as far as the role may, and the server counts its calls even if the
+/// transaction is rolled back.
 const BANG: &str = "
     create function public.bang() returns boolean language plpgsql immutable as $$
         begin
@@ -33,7 +35,8 @@ const BANG: &str = "
     create table public.t (a integer, j json);
     insert into public.t values (1, '1');";
 
-/// An enumeration, and the catalog has values of it in columns of other types: a default for rows that were there, and statistics.
+/// An enumeration with values that the catalog keeps in columns of other types: a default for existing rows, and
+/// statistics.
 const CAST_OF_A_MOOD: &str = "
     create type public.mood as enum ('x', 'y');
     create function public.f(public.mood) returns json language plpgsql immutable as
@@ -44,7 +47,7 @@ const CAST_OF_A_MOOD: &str = "
     alter table public.mine add m public.mood default 'x';
     analyze public.mine";
 
-/// The server looks for a cast by the type of a value where it runs a function of its own that is a text in SQL.
+/// The server looks up a cast by a value's type when it runs one of its own SQL functions.
 const TEXT_OF_A_MOOD: &str = "
     create type public.mood as enum ('x', 'y');
     create function public.f(public.mood) returns text language plpgsql immutable strict as
@@ -267,7 +270,7 @@ fn traps(by_plain: bool) {
             .unwrap();
         db.client().batch_execute(&format!("{}{}", if by_plain { own.as_str() } else { "" }, trap.lay)).unwrap();
         let laid = snapped(&db);
-        // The pre-checks alone see it: a check behind one that says no is never made.
+        // Only the pre-checks: after a refusal later checks don't run.
         let mut session = Connector::new(db.url().parse().unwrap()).connect(Purpose::Read).unwrap();
         session.batch("begin read only").unwrap();
         match question::suspects(session.as_mut(), &question_of(trap.gate)) {
@@ -299,12 +302,13 @@ fn traps(by_plain: bool) {
     assert!(wrong.is_empty(), "{} traps:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// How often a function of somebody's was called, and whether `bang` left a file; after everybody has gone.
+/// Returns the number of calls of a user's function, and whether `bang` created a file, once all other sessions have
+/// ended.
 fn snapped(db: &TestDatabase<'_>) -> (i64, String) {
     let gone = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
     wait_until("others have gone", || db.ask(gone) == "0");
-    // Until PostgreSQL 14 a process of the server collects the counts, and what it tells can be half a second old. Once it
-    // knows of this, it knows of all that was told before.
+    // Before PostgreSQL 15 a server process collects the counts with a delay of up to half a second. Once it has
+    // counted this statement, it has counted all earlier ones.
     let since = db.ask("select clock_timestamp(); analyze pg_catalog.pg_am");
     let told =
         format!("select coalesce(last_analyze > '{since}', false) from pg_stat_sys_tables where relname = 'pg_am'");
@@ -328,7 +332,7 @@ fn traps_of_a_superuser() {
     traps(false);
 }
 
-/// A path that was signed with `pg_catalog` behind other schemas leads no query of the look there.
+/// A signed path with `pg_catalog` after other schemas redirects no query of the pre-check.
 #[test]
 fn a_path_with_the_catalog_last() {
     let (db, release, site) = small_without_gate_user("path");
@@ -351,7 +355,7 @@ fn a_path_with_the_catalog_last() {
     assert_ne!(snapped(&db), (0, "0".to_owned()), "no trap at all");
 }
 
-/// Each reason has its words, and names what is refused.
+/// Each reason has its own text, which names the refused object.
 #[test]
 fn what_is_refused_is_named() {
     let (db, release, site) = small_without_gate_user("named");
@@ -427,7 +431,7 @@ fn what_is_refused_is_named() {
         for url in [db.url(), as_role(&db, &role)] {
             let operator = site.operator(&bundle, &url);
             let answer = operator.gate();
-            // A role that may not lock rows is told so.
+            // A role that may not lock rows gets that reason instead.
             let words = if url != db.url() && words == "FOR UPDATE" { "gate approved" } else { words };
             answer.fails_saying(21, &[words]);
         }
@@ -447,8 +451,8 @@ fn what_is_refused_is_named() {
     db.client().batch_execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
 }
 
-/// Whatever planning could run is found behind each kind of object that hangs on a table, and beside all that hangs there
-/// and is PostgreSQL's own.
+/// Code that planning could run is found behind each kind of object attached to a table, next to all built-in objects
+/// attached there.
 #[test]
 fn everything_that_hangs_on_a_table() {
     let (db, release, site) = small_without_gate_user("hangs");
@@ -499,14 +503,15 @@ fn everything_that_hangs_on_a_table() {
         site.operator(&bundle, &db.url()).gate()
     };
     asks("own").done();
-    // What is stored is not worked out anew.
+    // A stored value is not computed again.
     asks("by_value").done();
     for (table, words) in cases {
         asks(table).fails_saying(21, &[&words]);
     }
 }
 
-/// Operators, casts and functions in `pg_catalog` that fit the catalog's columns better than PostgreSQL's own, and lie.
+/// Operators, casts and functions in `pg_catalog` that match the catalog's columns better than the built-in ones, and
+/// return wrong results.
 const MISLEADING: &str = "
     create function public.none(oid[], oid[]) returns oid[] immutable language sql as $$select '{}'::oid[]$$;
     create operator pg_catalog.|| (leftarg = oid[], rightarg = oid[], function = public.none);
@@ -530,7 +535,7 @@ const MISLEADING: &str = "
     create function pg_catalog.format(text, regprocedure, text) returns text immutable language sql as 'select null::text';
     create function pg_catalog.format(text, regtype) returns text immutable language sql as 'select null::text';";
 
-/// The same by casts. Where one of their types is used, they are a reason of their own to refuse.
+/// The same by casts. A query that uses one of their types is refused for that reason alone.
 const MISLEADING_CASTS: &str = "
     create function public.cut(text[]) returns oid[] immutable language sql as $$select '{}'::oid[]$$;
     create cast (text[] as oid[]) with function public.cut(text[]);
@@ -561,7 +566,7 @@ fn operators_in_the_catalog_mislead_nobody() {
     asks("select count(*) >= 0 as ready, 'x' as reason from public.approvals;\n").fails_saying(21, &[by_cast]);
 }
 
-/// Each trap is still seen among them, though not everything has words.
+/// Each trap is still found among them, though some refusals lack details.
 #[test]
 fn traps_among_misleading_operators() {
     for trap in TRAPS {
@@ -577,7 +582,7 @@ fn traps_among_misleading_operators() {
     }
 }
 
-/// Texts that `pack` refuses, as a bad packer would let them through: the server itself refuses them.
+/// Texts that `pack` refuses, as a malicious packer would pass them on: the server itself refuses them.
 const TEXTS: [&str; 32] = [
     "commit; begin read write; delete from public.approvals",
     "commit",
@@ -613,7 +618,7 @@ const TEXTS: [&str; 32] = [
     "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()",
 ];
 
-/// On a server of its own, so that nobody else is given a transaction id.
+/// Needs a server of its own, so that no other test consumes transaction ids.
 #[test]
 fn texts_that_nobody_packed() {
     let cluster = Cluster::own();
@@ -641,7 +646,7 @@ fn texts_that_nobody_packed() {
             let mut session = connector.connect(purpose).unwrap();
             session.batch(begin).unwrap();
             let answer = question::ask(session.as_mut(), &question_of(text));
-            // The session lives, so its own locks would stay; those of the transaction go with it.
+            // The session continues, so its session locks would stay; those of the transaction end with it.
             session.batch("rollback").unwrap();
             let locks = "select count(*) from pg_locks
                 where locktype = 'advisory' or mode in ('RowShareLock', 'RowExclusiveLock')";
@@ -662,7 +667,7 @@ fn texts_that_nobody_packed() {
     assert_eq!(bystander.query("select 1", &[]).unwrap().len(), 1, "others live");
 }
 
-/// Probes, and gates and probes inside the run, go the same way: there too a trap is seen before it snaps.
+/// Probes, and gates and probes inside the run, use the same checks: there too a trap is found before it runs.
 #[test]
 fn the_same_way_for_probes_and_inside() {
     let trap = "create function public.f(integer, integer) returns boolean language plpgsql immutable as
@@ -676,7 +681,7 @@ create operator public.<~~> (leftarg = integer, rightarg = integer, function = p
     let (db, release, site) = small_without_gate_user("probe");
     let count = format!("alter database {} set track_functions = 'pl'; {BANG}", db.name());
     db.client().batch_execute(&format!("{count}{trap}{index}")).unwrap();
-    // Making the index has snapped it already.
+    // Creating the index has already triggered the trap.
     let (laid, before) = (snapped(&db), dump(&db));
     let bundle = site.pack(&release.baseline(probe, "{ widgets = true }").finalized(finalized, "{ widgets = true }"));
     let operator = site.operator(&bundle, &db.url());
@@ -702,7 +707,7 @@ create operator public.<~~> (leftarg = integer, rightarg = integer, function = p
     assert_same(&before, &dump(&db));
 }
 
-/// What the role and the database set reaches neither the look nor the question.
+/// Settings of the role and the database affect neither the pre-check nor the query.
 #[test]
 fn settings_of_the_role() {
     let (db, release, site) = small_without_gate_user("rolesets");
@@ -726,7 +731,7 @@ from approvals;\n";
         .unwrap();
     let bundle = site.pack(&release.clone().gate("approved", gate));
     let answer = site.operator(&bundle, &as_role(&db, &role)).gate();
-    // Where a backslash keeps a string open, the type is text to one reader and a type to the other.
+    // If a backslash keeps a string open, one parser sees text and the other one a type.
     let hidden = "select true as ready, '\\'' || ('{1}'::public.dm[])::text || '\\'' as reason";
     let bundle = site.path("hidden.pgseal");
     if site.try_pack(&release.gate("approved", &format!("{hidden};\n")), &bundle).code == 0 {
@@ -737,7 +742,7 @@ from approvals;\n";
     session.batch("begin read only").unwrap();
     question::ask(session.as_mut(), &question_of(hidden)).unwrap_err();
     session.batch("rollback; begin read only").unwrap();
-    // The tree before it is rewritten, which these settings show first, has no function.
+    // The tree before the rewrite, which these settings print first, contains no function.
     let view = "select ready, reason from public.calls";
     let error = question::ask(session.as_mut(), &question_of(view)).unwrap_err();
     assert!(error.to_string().contains("function public.bang()"), "{error}");

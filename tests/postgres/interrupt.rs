@@ -1,4 +1,5 @@
-//! Signals: the first rolls back and tells, the second ends at once, and what is told is true.
+//! Signals: the first one rolls back and reports the outcome, the second one exits immediately; every reported outcome
+//! is true.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -26,7 +27,7 @@ fn signal(name: &str, pid: impl std::fmt::Display) {
     assert!(Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
 }
 
-/// The end of a command that gets a signal, long before what it waits for would end by itself.
+/// Signals a command; asserts that it exits long before its statement would end by itself.
 #[track_caller]
 fn ends_soon(running: Running, name: &str) -> Answer {
     let begun = Instant::now();
@@ -55,14 +56,14 @@ fn in_a_statement() {
     }
 }
 
-/// A program that `nohup` started goes on, and those that it starts.
+/// Programs started under `nohup` ignore SIGHUP, and so do their children.
 fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
     u64::from_str_radix(ignored.trim(), 16).unwrap() & 1 == 1
 }
 
-/// Plain statements, none of which takes long: each of them is the last one.
+/// Fast plain statements only: a signal arrives between two of them, so any may be the last.
 #[test]
 fn between_statements() {
     let (db, release, site) = small("between");
@@ -80,7 +81,7 @@ fn between_statements() {
     assert_eq!(operator.receipt()["outcome"], "unchanged");
 }
 
-/// A server that does not react: the second signal does not wait for it.
+/// A server that doesn't react: the second signal does not wait for it.
 #[test]
 fn twice() {
     let (db, release, site) = small("twice");
@@ -100,7 +101,7 @@ fn twice() {
     answer.fails_saying(30, &["the run was interrupted, and the database is as before", "pgseal status"]);
     wait_until("its session ends", || db.ask(SLEEPERS) == "0");
     assert_same(&before, &dump(&db));
-    // Nobody wrote how it ended; the journal says that COMMIT was never sent.
+    // No outcome was recorded, but the journal proves that COMMIT was never sent.
     assert!(operator.unfinished()[0].contains("COMMIT was never sent"));
 }
 
@@ -136,7 +137,7 @@ fn twice_during_commit() {
     thread::sleep(Duration::from_millis(300));
     let answer = ends_soon(run, "-INT");
     answer.fails_saying(32, &["it may be committed", "pgseal status --receipts"]);
-    // It says what came of it.
+    // `status` resolves the outcome.
     assert!(operator.url(&db.url()).unfinished()[0].contains("it was committed"));
     assert_eq!(db.ask("select count(*) from pgseal.ledger"), "1");
 }
@@ -180,7 +181,7 @@ fn while_another_run_has_the_lock() {
 #[test]
 fn while_a_gate_is_asked() {
     let (db, release, site) = small("slowgate");
-    // Ages of rows to go through, with nothing but functions that a gate may call.
+    // Runs for ages, with no functions but those that a gate may call.
     let slow = "select count(*) > 0 as ready, 'never' as reason
                 from pg_proc a, pg_proc b, pg_proc c where a.pronargs + b.pronargs = c.pronargs * 100\n";
     let bundle = site.pack(&release.without_gates().gate("slow", slow));
@@ -228,7 +229,8 @@ fn a_rollback_and_a_check() {
     assert_eq!(operator.unfinished(), [""; 0]);
 }
 
-/// `ulimit -f`: without a handler the kernel kills whoever writes more. It is noticed before anything begins.
+/// `ulimit -f`: without a handler the kernel kills a process that writes more. The limit is detected before the run
+/// begins.
 #[test]
 fn a_limit_of_file_sizes() {
     let (db, mut release, site) = small("filesize");
@@ -248,7 +250,7 @@ fn a_limit_of_file_sizes() {
         Running::of(&mut command).end()
     };
     let before = dump(&db);
-    // Not even the journal; the journal's lines and not the room that is taken for them; the journal and not the receipt.
+    // Too small for the journal, for the journal's reserved space, and for the receipt.
     for (blocks, what) in [(0, "journal"), (4, "journal"), (2_100, "receipt")] {
         limited(blocks).fails_saying(1, &[&format!("can't write the {what}: File too large"), "nothing was run"]);
         assert_eq!(operator.records("").len(), 0);

@@ -1,4 +1,4 @@
-//! docs/ledger.md tells the truth about the ledger: its columns, and the questions that it shows.
+//! docs/ledger.md matches the ledger: its columns, and its example queries.
 
 use super::small;
 use pgseal_testkit::cluster::TestDatabase;
@@ -6,7 +6,7 @@ use pgseal_testkit::release::psql;
 
 const PAGE: &str = include_str!("../../docs/ledger.md");
 
-/// What the page says of a table or view: its columns with their types.
+/// The documented columns of a table or view, with their types.
 fn documented(name: &str) -> Vec<String> {
     let (_, section) = PAGE.split_once(&format!("## `pgseal.{name}`")).expect("a section");
     let section = section.split("\n## ").next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Locks that others hold, time limits, and trying again.
+//! Locks of other sessions, time limits, and retries.
 
 use std::thread;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use super::small;
 use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use pgseal_testkit::release::{Release, Running, assert_same, dump, wait_until};
 
-/// The gate reads this table too; a row that somebody changes is in its way not.
+/// The gate reads this table too; a changed row doesn't block it.
 const LOCKS: &str = "select 1;\nlock table public.approvals in access exclusive mode;\n";
 
-/// Somebody who has changed a row and forgot to commit.
+/// Opens a session that changed a row and never commits.
 fn blocker(db: &TestDatabase<'_>) -> postgres::Client {
     let mut client = db.client();
     client.batch_execute("set application_name = 'the batch job'; begin").unwrap();
@@ -35,7 +35,7 @@ fn a_lock_that_somebody_keeps() {
     );
     answer.says(&["when whoever has the lock is done, the same command can be run again"]);
     answer.says(&["lock_timeout was lowered to 500ms", "release.toml has 5s", "(1 of 2)", "(2 of 2)"]);
-    // What it did last, on one line; told while it waited, of each try, and with the failure.
+    // The blocker's last statement, on one line: during the wait and after the failure of each try.
     let last = "select pg_backend_pid()";
     assert_eq!(
         answer.stderr.lines().filter(|line| line.contains(&who) && line.contains(last)).count(),
@@ -47,7 +47,7 @@ fn a_lock_that_somebody_keeps() {
     assert_eq!((&receipt["outcome"], &receipt["retries"]), (&"unchanged".into(), &2.into()));
     assert!(receipt["error"].as_str().unwrap().contains(&who), "{receipt}");
     assert_eq!(operator.unfinished(), [""; 0]);
-    // Without retries once is all.
+    // Without retries the first failure is final.
     let answer = operator.ask_with("run", &["--lock-timeout", "200ms", "--lock-retries", "0"]);
     answer.fails_saying(30, &["SQLSTATE 55P03"]);
     assert!(!answer.stderr.contains("trying again"), "{answer:?}");
@@ -56,7 +56,7 @@ fn a_lock_that_somebody_keeps() {
 #[test]
 fn a_lock_that_is_given_back() {
     let (db, release, site) = small("givenback");
-    // What a first try leaves in its session must not be in the way of the second.
+    // State that a first try leaves in its session must not block the second one.
     let tier = format!("prepare leftover as select 1;\nselect pg_advisory_lock(1);\n{LOCKS}");
     let bundle = site.pack(&release.tier("locks", &tier));
     let operator = site.operator(&bundle, &db.url());
@@ -72,7 +72,7 @@ fn a_lock_that_is_given_back() {
     let receipt = operator.receipt();
     assert!(retries > 0);
     assert_eq!((&receipt["outcome"], &receipt["retries"]), (&"committed".into(), &retries.into()));
-    // Of the tries that came to nothing nothing is told as done.
+    // The receipt lists no results of failed tries.
     assert_eq!(receipt["tiers"].as_array().unwrap().len(), 2, "{receipt}");
     assert_eq!(receipt["gates"].as_array().unwrap().len(), 3, "{receipt}");
     assert_eq!(db.ask("select count(*) from pgseal.ledger"), "1");
@@ -87,7 +87,7 @@ fn a_deadlock() {
     let bundle = site.pack(&release.tier("locks", tier));
     let operator = site.operator(&bundle, &db.url());
     let mut other = db.client();
-    // It never finds the deadlock itself, so the run is the victim.
+    // It never detects the deadlock itself, so the run is the victim.
     other.batch_execute("set deadlock_timeout = '1h'; begin; lock table public.two in exclusive mode").unwrap();
     let run = operator.start("run");
     wait_until("the run waits", || {
@@ -100,7 +100,7 @@ fn a_deadlock() {
     assert_eq!(operator.receipt()["retries"], 1);
 }
 
-/// A script that gives the session's lock back lets others in after its rollback: then nothing is tried again.
+/// A script that releases the session lock lets other runs in after its rollback, so there is no retry.
 #[test]
 fn a_script_that_gives_the_lock_back() {
     let (db, release, site) = small("unlocks");
@@ -134,7 +134,7 @@ fn stop(running: Running) {
     running.kill();
 }
 
-/// Its statements, states and ages are hidden from a role that is nothing.
+/// Statements, states and ages of other sessions are hidden from a role without rights.
 #[test]
 fn a_role_that_may_see_nothing_of_others() {
     let (db, _, site) = small("plainrole");
@@ -232,7 +232,7 @@ fn a_statement_that_takes_too_long() {
     assert_same(&before, &dump(&db));
 }
 
-/// Somebody else, not the operator, and not a limit.
+/// Another session cancels the statement, so neither the operator nor a limit is the reason.
 #[test]
 fn a_statement_that_somebody_cancels() {
     let (db, release, site) = small("cancelled");

@@ -1,4 +1,4 @@
-//! The whole line against real servers: the real program, real keys, a throwaway cluster.
+//! End-to-end tests against real servers: the real program, real keys, a throwaway cluster.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod adapter;
@@ -60,21 +60,21 @@ mod undo;
 use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use pgseal_testkit::release::{BEFORE, Release, Site};
 
-/// A database in which a small release can run.
+/// Creates a database in which a small release can run.
 fn database(prefix: &str) -> TestDatabase<'static> {
     let cluster = Cluster::shared();
     let template = cluster.template("small_before", |db| db.client().batch_execute(BEFORE).unwrap());
     TestDatabase::from_template(cluster, template, prefix)
 }
 
-/// [`small`] where gates and probes are asked as the role of `--db`, which may be a superuser: nothing but the checks stands
-/// between them and what they call.
+/// Like [`small`], but gates and probes run as the role of `--db`, which may be a superuser: only the checks prevent
+/// side effects.
 fn small_without_gate_user(prefix: &str) -> (TestDatabase<'static>, Release, Site) {
     let (db, release, _) = small(prefix);
     (db, release, Site::without_gate_user())
 }
 
-/// A database, and a small release for it.
+/// Creates a database, and a small release for it.
 fn small(prefix: &str) -> (TestDatabase<'static>, Release, Site) {
     let db = database(prefix);
     let release = Release::on(db.name());

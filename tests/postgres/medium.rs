@@ -1,5 +1,5 @@
-//! The medium of journal and receipt: full, failing, in the way. What could have been known is known before anything
-//! begins; what fails later leaves the database and the files telling the same story.
+//! The medium of journal and receipt: full, failing, occupied. Predictable errors are reported before the run begins;
+//! after later ones database and files agree.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use std::process::Command;
 use super::small;
 use pgseal_testkit::release::{Answer, Operator, assert_same, dump, wait_until};
 
-/// A small file system of its own, in memory; gone when dropped. Only root can make one, as in `./test`'s container.
+/// A small file system in memory, removed on drop. Only root can mount one, as in `./test`'s container.
 struct Medium {
     path: PathBuf,
 }
@@ -23,7 +23,7 @@ impl Medium {
         Self { path }
     }
 
-    /// Takes all the room that is left.
+    /// Fills the remaining space.
     fn fill(&self) {
         let path = self.path.join("filling");
         assert!(fs::write(&path, vec![0; 64 << 20]).is_err(), "it is too large to be filled");
@@ -44,7 +44,7 @@ fn full_before() {
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     let before = dump(&db);
-    // Not even the journal, and the journal without the receipt.
+    // Too small for the journal, and for the receipt.
     for (size, what) in [("64k", "journal"), ("1200k", "receipt")] {
         let medium = Medium::of(site.path("receipts"), size);
         let words = [&format!("can't write the {what}: No space left"), "nothing was run", "--receipts DIR"];
@@ -57,7 +57,7 @@ fn full_before() {
     assert_eq!(db.ask("select to_regclass('pgseal.ledger') is null"), "t");
 }
 
-/// It fills up while the tiers run: the room was taken before.
+/// The medium fills up while the tiers run; the space was reserved before.
 #[test]
 fn full_meanwhile() {
     let (db, release, site) = small("fills");
@@ -96,11 +96,11 @@ fn read_only() {
     assert!(remount.success());
     operator.run().fails_saying(1, &["can't write the journal: Read-only file system", "nothing was run"]);
     assert_eq!(db.ask("select to_regclass('public.widgets') is null"), "t");
-    // `status` has nothing to write.
+    // `status` writes nothing.
     operator.status().0.done();
 }
 
-/// Every system call on journal and receipt, each with an error.
+/// Fails each system call on journal and receipt in turn.
 #[test]
 fn every_call_fails_once() {
     let (db, release, site) = small("calls");
@@ -109,7 +109,7 @@ fn every_call_fails_once() {
     fs::create_dir(site.path("receipts")).unwrap();
     let log = site.path("calls");
     traced(&operator, &log, None).done();
-    // Each run finds an empty directory, so that the same calls have the same numbers.
+    // Each run starts with an empty directory, so that calls have stable numbers.
     let back = || operator.clone().receipts_in("back").rollback().done().code;
     back();
     operator.records("").into_iter().for_each(|path| fs::remove_file(path).unwrap());
@@ -121,7 +121,8 @@ fn every_call_fails_once() {
         for error in ["ENOSPC", "EIO"] {
             let rows = db.ask("select count(*) from pgseal.ledger");
             let answer = traced(&operator, &log, Some(&format!("inject={call}:error={error}:when={nth}")));
-            // Others count too: how often the connection's own descriptors are written to differs from run to run.
+            // The fault may hit other files: the number of writes to the connection's own descriptors differs from run
+            // to run.
             let struck = fs::read_to_string(&log).unwrap();
             let struck = struck.lines().any(|line| line.contains("(INJECTED)") && line.contains(&*receipts));
             if !struck {
@@ -142,7 +143,7 @@ fn every_call_fails_once() {
                 30 => assert!(!applied, "{at}"),
                 _ => panic!("{at}"),
             }
-            // A journal that could not take its end is resolved by the ledger; none is damaged.
+            // The ledger resolves a journal without a recorded outcome; no journal is damaged.
             for ending in operator.unfinished() {
                 assert!(!struck || ending == "it was committed", "{at}: {ending}");
             }
@@ -157,7 +158,7 @@ fn every_call_fails_once() {
             }
         }
     }
-    // Before anything began, before COMMIT, behind it, and where it matters to nobody.
+    // Failures before the run begins, before COMMIT, after it, and without consequence.
     assert!([0, 1, 30, 40].iter().all(|code| seen.contains_key(code)), "{seen:?}");
     let struck: usize = seen.values().sum();
     assert!(struck >= 50 && missed * 4 < struck, "{struck} struck, {missed} missed");
@@ -166,7 +167,7 @@ fn every_call_fails_once() {
 
 const CALLS: &str = "openat,mkdir,write,fsync,fdatasync,fallocate,ftruncate,linkat,renameat2";
 
-/// A signed run whose system calls are in `log`, perhaps with one of them changed.
+/// Executes a signed run under strace, which logs to `log` and may inject a fault.
 fn traced(operator: &Operator<'_>, log: &Path, inject: Option<&str>) -> Answer {
     let run = operator.command("run");
     let mut strace = Command::new("strace");
@@ -183,7 +184,7 @@ fn traced(operator: &Operator<'_>, log: &Path, inject: Option<&str>) -> Answer {
     Answer::of(strace.output().unwrap())
 }
 
-/// The calls on files below `dir`: each one's name, and which of its kind it is.
+/// Extracts the calls on files below `dir`: the name, and the count among calls of this name.
 fn calls(log: &str, dir: &Path) -> Vec<(String, usize)> {
     let mut counted = BTreeMap::<&str, usize>::new();
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! Releases with tiers that stand outside of any transaction: they stop half way, and go on or back.
+//! Releases with non-transactional tiers: they stop half way, and resume or roll back.
 
 use super::small;
 use pgseal_testkit::cluster::TestDatabase;
@@ -6,7 +6,7 @@ use pgseal_testkit::release::{Answer, Operator, Release, Running, Site, assert_s
 
 const INDEX: &str = "create index concurrently widgets_name on public.widgets (name);\n";
 
-/// Transactional tiers, and between them an index, data, and VACUUM.
+/// Transactional tiers with an index, data, and VACUUM between them.
 fn mixed(prefix: &str) -> (TestDatabase<'static>, Release, Site) {
     let (db, release, site) = small(prefix);
     let release = release
@@ -55,13 +55,13 @@ fn forth_and_back() {
     assert_same(&before, &without_ledger(&db));
 }
 
-/// The dump without the ledger, which stays.
+/// Dumps the database without the ledger, which is not rolled back.
 fn without_ledger(db: &TestDatabase<'_>) -> String {
     db.client().batch_execute("drop schema pgseal cascade").unwrap();
     dump(db)
 }
 
-/// The index can't be built while two widgets have one name: the run stops half way, and goes on when they don't.
+/// The index can't be built while two widgets share a name: the run stops half way, and resumes once they differ.
 #[test]
 fn a_statement_that_the_server_refuses() {
     let (db, release, site) = mixed("refused");
@@ -72,13 +72,13 @@ fn a_statement_that_the_server_refuses() {
     let bundle = site.pack(&release.file("tiers/widgets.sql", twice));
     let operator = site.operator(&bundle, &db.url());
     operator.run().fails_saying(31, &["half way", "tiers/index.sql:1:1", "--resume", "could not create unique index"]);
-    // The INVALID index that the server leaves is cleared away.
+    // The server's INVALID index was removed.
     assert_eq!(db.ask("select to_regclass('public.widgets_name') is null"), "t");
     let (answer, status) = operator.status();
     assert_eq!(answer.code, 31, "{answer}");
     assert_eq!(status["stopped"]["run"]["release"], "small");
     assert_eq!(operator.receipt()["outcome"], "partial");
-    // Neither this release nor another begins on top of it.
+    // Neither this release nor another one begins in this state.
     operator.run().fails_saying(22, &["stopped half way", "--resume"]);
     let other = site.pack(&Release::on(db.name()).named("other", "1.0.0", 1));
     site.operator(&other, &db.url()).run().fails_saying(22, &["stopped half way"]);
@@ -121,7 +121,7 @@ fn back_from_half_way() {
     assert_same(&before, &without_ledger(&db));
 }
 
-/// Waits until the run's index waits for a transaction of ours.
+/// Waits until the run's index build waits for a transaction of the test.
 fn waiting(operator: &Operator<'_>, db: &TestDatabase<'_>) -> Running {
     let running = operator.start("run");
     wait_until("the index waits", || {
@@ -133,7 +133,7 @@ fn waiting(operator: &Operator<'_>, db: &TestDatabase<'_>) -> Running {
     running
 }
 
-/// A transaction that an index has to wait for.
+/// Opens a transaction that an index build has to wait for.
 fn in_the_way(db: &TestDatabase<'_>) -> postgres::Client {
     let mut client = db.client();
     client.batch_execute("begin isolation level repeatable read; select count(*) from public.approvals").unwrap();
@@ -163,7 +163,7 @@ fn killed_while_an_index_is_built() {
     operator.rollback().done();
 }
 
-/// Its lock is not to be had in time: what the server leaves is cleared away, and it is tried again.
+/// The lock wait times out: the leftover index is removed, and the statement retried.
 #[test]
 fn an_index_that_has_to_wait_too_long() {
     let (db, release, site) = mixed("waitindex");
@@ -177,7 +177,7 @@ fn an_index_that_has_to_wait_too_long() {
     run_with(&operator, &["--resume"]).done();
 }
 
-/// How far a procedure came only a person can say.
+/// Only a person can decide how far a procedure came.
 #[test]
 fn a_procedure_that_is_interrupted() {
     let (db, release, site) = mixed("procedure");
@@ -208,7 +208,7 @@ fn a_procedure_that_is_interrupted() {
     assert!(found.contains("a person decided"), "{found}");
 }
 
-/// The values of the run are those of its resumption.
+/// A resumed run must have the values of the run.
 #[test]
 fn other_values_than_the_run_was_begun_with() {
     let (db, release, site) = mixed("values");
@@ -222,7 +222,7 @@ fn other_values_than_the_run_was_begun_with() {
     run_with(&with("red"), &["--resume"]).done();
 }
 
-/// Rows of the ledger are not changed by mistake, not even by their owner.
+/// The ledger's rows can't be changed by mistake, even by their owner.
 #[test]
 fn nobody_changes_the_ledger_by_mistake() {
     let (db, release, site) = mixed("onlyadded");
@@ -242,7 +242,7 @@ fn a_ledger_of_another_format() {
     let (db, release, site) = mixed("otherformat");
     let bundle = site.pack(&release);
     site.operator(&bundle, &db.url()).run().done();
-    // One that a later version made is not touched.
+    // A ledger of a later version is not touched.
     db.client().batch_execute("comment on schema pgseal is 'ledger of signed releases, format 2; x'").unwrap();
     let operator = site.operator(&bundle, &db.url());
     operator.rollback().fails_saying(22, &["format 2", "newer"]);
@@ -261,7 +261,8 @@ fn a_ledger_of_another_format() {
     operator.rollback().done();
 }
 
-/// What a rollback script can't know of: a partition that is half detached is in no query, and still in the catalog.
+/// An interruption that a rollback script can't know of: a half detached partition is in no query, but still in the
+/// catalog.
 #[test]
 fn back_from_an_interrupted_statement() {
     let (db, release, site) = small("halfdetached");
@@ -300,7 +301,7 @@ fn back_from_an_interrupted_statement() {
     operator.status().0.done();
 }
 
-/// A function gives the run's lock back: nothing more is sent, since another run could have begun.
+/// A function releases the run's lock: no further statement is sent, since another run could have begun.
 #[test]
 fn a_lock_that_is_given_back_half_way() {
     let (db, release, site) = mixed("unlocked");
@@ -313,7 +314,7 @@ fn a_lock_that_is_given_back_half_way() {
     site.operator(&bundle, &db.url()).run().fails_saying(31, &["lock was given back", "half way"]);
 }
 
-/// Who owns the ledger can run code as whoever writes there.
+/// The ledger's owner can run code as any role that writes to it.
 #[test]
 fn a_ledger_of_a_role_with_few_rights() {
     let (db, release, site) = mixed("lowowner");
@@ -338,7 +339,7 @@ fn a_ledger_of_a_role_with_few_rights() {
     operator.rollback().done();
 }
 
-/// The index was never begun, and a colleague made another one of its name.
+/// The index was never begun, and a colleague created another one with its name.
 #[test]
 fn an_index_of_somebody_else() {
     let (db, release, site) = small("otherindex");
@@ -373,7 +374,7 @@ fn an_index_of_somebody_else() {
     assert_eq!(db.ask("select indisunique from pg_index where indexrelid = 'public.u'::regclass"), "t");
 }
 
-/// Ctrl-C while an index is built: nothing is rolled back here, so what is left of it is cleared away.
+/// Ctrl-C during an index build: there is no rollback here, so the leftover index is removed.
 #[test]
 fn interrupted_while_an_index_is_built() {
     let (db, release, site) = mixed("interruptedindex");

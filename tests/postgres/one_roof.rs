@@ -14,14 +14,14 @@ use pgseal_testkit::release::{Operator, Site, assert_same, dump, psql};
 
 pub const APR: &str = "APR-BOOT-AUTHMODEL-1";
 
-/// The reference release's database. Its name is the release's, so one test at a time has it.
+/// The database of the reference release. The release fixes its name, so only one test at a time has it.
 pub struct Directus {
     pub db: TestDatabase<'static>,
     _alone: MutexGuard<'static, ()>,
 }
 
 impl Directus {
-    /// Without anything in it.
+    /// Creates the database empty.
     pub fn empty() -> Self {
         let alone = Self::alone();
         Self { db: Cluster::shared().database_named("directus"), _alone: alone }
@@ -29,7 +29,7 @@ impl Directus {
 
     fn alone() -> MutexGuard<'static, ()> {
         static ALONE: Mutex<()> = Mutex::new(());
-        // A test that failed with it has dropped its database all the same.
+        // A test that failed with the lock has still dropped its database.
         ALONE.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -43,7 +43,7 @@ impl Directus {
         Self { db: TestDatabase::from_template_named(cluster, template, "directus"), _alone: alone }
     }
 
-    /// What a human's ratification writes.
+    /// Writes the rows of a human ratification.
     pub fn ratify(&self) {
         let apr = format!("ratified_apr={APR}");
         let ratified = psql(&self.db, &["-v", &apr, "-f", "one-roof-ratify.sql"], &sources());
@@ -51,7 +51,7 @@ impl Directus {
     }
 }
 
-/// Where the reference release and its fixtures are.
+/// The directory of the reference release and its fixtures.
 pub fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("bundle")
 }
@@ -104,7 +104,7 @@ fn the_story() {
     let plan = operator.json("plan");
     assert_eq!((&plan["would_run"], &plan["now"]), (&json!(true), &baseline()), "{plan}");
     assert_eq!(plan["tiers"].as_array().unwrap().len(), 8);
-    // Neither asking nor planning writes.
+    // Gate, plan and status write nothing.
     assert_same(&ratified, &dump(db));
 
     run(&operator, &site, &bundle);
@@ -121,7 +121,7 @@ fn the_story() {
     ]);
     let checked = operator.json("check");
     assert_eq!((&checked["state"], &checked["observed"]), (&json!("finalized"), &finalized()));
-    // A refused run and a check that rehearses writes leave no residue.
+    // A refused run, and a check that rehearses writes, leave no residue.
     assert_same(&applied, &dump(db));
 
     let (answer, status) = operator.status();
@@ -170,7 +170,7 @@ fn run(operator: &Operator<'_>, site: &Site, bundle: &Path) {
     assert_eq!((&receipt["outcome"], &receipt["error"]), (&json!("committed"), &Value::Null));
     assert_eq!(receipt["tiers"].as_array().unwrap().len(), 8);
     assert_eq!(receipt["variables"], json!({ "ratified_apr": APR }));
-    // Before the transaction, first in it, last in it.
+    // Before the transaction, at its beginning, at its end.
     let gates = receipt["gates"].as_array().unwrap();
     assert_eq!(gates.iter().filter(|gate| gate["ready"] == true).count(), 3, "{gates:?}");
     let verified: Vec<_> = receipt["verify"].as_array().unwrap().iter().collect();
@@ -182,7 +182,7 @@ fn run(operator: &Operator<'_>, site: &Site, bundle: &Path) {
     signature_holds(operator, site, bundle);
 }
 
-/// By sha256sum's own arithmetic, not by the code that wrote it.
+/// Verifies the hash chain without the code that wrote it.
 fn journal_is_a_chain(operator: &Operator<'_>, receipt: &Value) {
     let journal = fs::read_to_string(operator.records(".journal").pop().unwrap()).unwrap();
     let mut before = String::new();
@@ -199,7 +199,7 @@ fn journal_is_a_chain(operator: &Operator<'_>, receipt: &Value) {
     assert_eq!(steps[2]["end"]["outcome"], "committed");
 }
 
-/// By openssl, over the DSSE pre-authentication encoding of the receipt's bytes.
+/// Verifies with openssl, over the DSSE pre-authentication encoding of the receipt's bytes.
 fn signature_holds(operator: &Operator<'_>, site: &Site, bundle: &Path) {
     let path = operator.records(".receipt.json").pop().unwrap();
     let bytes = fs::read(&path).unwrap();
@@ -227,7 +227,7 @@ fn roll_back(operator: &Operator<'_>) {
 fn the_other_database_is_refused() {
     let site = Site::new();
     let bundle = pack(&site);
-    // Another name first, so that nothing but the name can be the reason.
+    // A twin under another name first, so that only the name can be the reason.
     let directus = Directus::at_baseline();
     directus.ratify();
     let twin = Cluster::shared().database("twin");

@@ -1,4 +1,4 @@
-//! Statements of pgseal's own, by a superuser, beside a role that may create in the database: nothing of hers is called by them.
+//! pgseal's own statements, executed by a superuser: they call no code of a role that may create in the database.
 
 use std::thread;
 
@@ -11,7 +11,7 @@ use pgseal::record::ledger;
 use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use pgseal_testkit::release::wait_until;
 
-/// A role that may create in the database and in schema public.
+/// Creates a role that may create in the database and in schema public.
 fn mallory(db: &TestDatabase<'_>) -> (String, postgres::Client) {
     let role = format!("mallory_{}", db.name());
     db.client()
@@ -29,7 +29,8 @@ fn without(db: &TestDatabase<'_>, role: &str) {
     db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
 }
 
-/// She makes schema and ledger between the look that finds none and the statement that makes them, with code for new rows.
+/// She creates schema and ledger between the query that finds none and the statement that creates them, with code for
+/// new rows.
 #[test]
 fn a_ledger_that_comes_before_its_own() {
     for made in [
@@ -59,7 +60,8 @@ fn a_ledger_that_comes_before_its_own() {
     }
 }
 
-/// By default privileges of the role that runs she would have every right on the ledger, also that to make triggers while a script runs.
+/// Default privileges of the role that runs would give her all rights on the ledger, including TRIGGER, while a script
+/// runs.
 #[test]
 fn default_privileges_give_no_ledger_away() {
     let (db, release, site) = small("givenledger");
@@ -85,7 +87,7 @@ fn default_privileges_give_no_ledger_away() {
     db.client().batch_execute("alter default privileges for role postgres revoke all on tables from public").unwrap();
 }
 
-/// A script has put `public` before `pg_catalog`, or the release has: pgseal looks at the time limits while it is so.
+/// A script or the release puts `public` before `pg_catalog`, and pgseal queries the time limits under that path.
 #[test]
 fn time_limits_by_the_path_of_a_script() {
     for (target, sql) in
@@ -103,7 +105,7 @@ fn time_limits_by_the_path_of_a_script() {
         let release = release.target(target).tier("made", &sql).rollback("made", "drop table public.made;");
         let answer = site.operator(&site.pack(&release), &db.url()).run();
         assert!(!snapped(&db), "{answer}");
-        // Before PostgreSQL 14 no question is asked beside such an operator.
+        // Before PostgreSQL 14 no guarded query runs next to such an operator.
         if db.ask("select current_setting('server_version_num')::integer >= 140000") == "t" {
             answer.done();
         }
@@ -112,7 +114,8 @@ fn time_limits_by_the_path_of_a_script() {
     }
 }
 
-/// The path of a script while it stores and describes a column of a type that is not built in: nothing looks the type up.
+/// A script's path is active while it stores and describes a column of a type that is not built in; no lookup of the
+/// type uses the path.
 #[test]
 fn types_of_columns_by_the_path_of_a_script() {
     let (db, release, site) = small("typespath");
@@ -138,7 +141,7 @@ create table public.made as select :'mood'::public.mood as mood;
     without(&db, &role);
 }
 
-/// She holds one sequence while `check` looks at all of them, and puts a view in the place of another.
+/// She locks one sequence while `check` reads all of them, and replaces another one by a view.
 #[test]
 fn a_sequence_that_becomes_a_view() {
     let (db, release, site) = small("sequences");

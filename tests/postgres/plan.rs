@@ -1,4 +1,4 @@
-//! `plan`: what it says of objects and locks is what the server does.
+//! `plan`: its objects and locks match the server's.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,8 @@ const THERE: &str = "
     create table public.part_1 (id integer, part integer);
     alter table public.t add constraint positive check (other > 0) not valid;";
 
-/// Each statement in a transaction of its own: the strongest lock of each relation that was there before.
+/// Executes each statement in a transaction of its own; compares the strongest lock of each relation that existed
+/// before.
 #[test]
 fn locks_are_those_that_the_server_takes() {
     let db = database("plan_locks");
@@ -64,7 +65,7 @@ fn locks_are_those_that_the_server_takes() {
         let mut transaction = client.transaction().unwrap();
         transaction.batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
         let pid: i32 = transaction.query_one("select pg_backend_pid()", &[]).unwrap().get(0);
-        // As others see it: what is dropped is still there, what is new is not.
+        // From another session, dropped objects still exist, and new ones don't.
         let rows = other
             .query(
                 "select format('%s.%s', n.nspname, c.relname), l.mode from pg_locks l join pg_class c on c.oid = l.relation
@@ -89,7 +90,7 @@ fn locks_are_those_that_the_server_takes() {
     }
 }
 
-/// From the weakest to the strongest, of those that are told.
+/// The reported lock modes, from the weakest to the strongest.
 const MODES: [&str; 5] =
     ["ShareUpdateExclusiveLock", "ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"];
 
@@ -109,7 +110,7 @@ fn objects_locks_and_states() {
     let plan = operator.json("plan");
     let made = json!({ "how": "creates", "kind": "table", "name": "public.widgets" });
     assert!(plan["tiers"][0]["objects"].as_array().unwrap().contains(&made), "{plan}");
-    // Nobody waits for what the run itself has made.
+    // No session waits for a relation that the run itself has created.
     assert_eq!(plan["tiers"][0]["locks"], json!([]));
     assert_eq!(plan["tiers"][1]["locks"], json!([{ "relation": "public.approvals", "mode": "AccessExclusiveLock" }]));
     assert_eq!((&plan["tiers"][1]["hidden"], &plan["rehearsal"]), (&json!(1), &json!(null)));
@@ -117,8 +118,8 @@ fn objects_locks_and_states() {
     assert_eq!(plan["approvals"], json!({}));
 }
 
-/// What a real rehearsal has measured is shown instead of what the statements' words tell: of the relations that others wait
-/// for, and an index with its table.
+/// Measurements of a real rehearsal replace the estimates from the statements: only relations that others wait for, and
+/// an index as part of its table.
 #[test]
 fn locks_of_a_real_rehearsal() {
     let (db, release, site) = small("plan_rehearsed");
@@ -149,7 +150,7 @@ fn locks_of_a_real_rehearsal() {
         |relation: &str| locks.iter().find(|lock| lock["relation"] == *relation).unwrap_or_else(|| panic!("{plan}"));
     let table = lock("public.approvals");
     assert_eq!((&table["tier"], &table["mode"]), (&json!("note"), &json!("AccessExclusiveLock")));
-    // It was held from the end of its tier to COMMIT, and nobody slept there.
+    // The lock was held from the end of its tier to COMMIT, without a sleep in between.
     let held = table["milliseconds"].as_u64().unwrap();
     let line = |tier: &str| {
         let lines: Vec<&str> = answer.stdout.lines().collect();
@@ -161,9 +162,9 @@ fn locks_of_a_real_rehearsal() {
     let took =
         line("note").split("took ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().parse::<u64>().unwrap();
     assert!((120..60_000).contains(&took), "{answer}");
-    // The index that is built anew was locked, and is its table's.
+    // The rebuilt index was locked; the text covers it by its table.
     assert_eq!(lock("public.approvals_pkey")["mode"], "AccessExclusiveLock");
     assert!(!answer.stdout.contains("approvals_pkey"), "{answer}");
-    // A tier about which nothing is said has no colon behind its name.
+    // A tier without details has no colon after its name.
     assert!(answer.stdout.lines().any(|line| line == "2/3 note"), "{answer}");
 }

@@ -1,4 +1,4 @@
-//! A release with three tiers without a transaction: what `plan` and `inspect` say about where it can stop.
+//! A release with three non-transactional tiers: `plan` and `inspect` list the points where it can stop.
 
 use serde_json::json;
 

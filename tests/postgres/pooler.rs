@@ -1,4 +1,4 @@
-//! The real PgBouncer before a real server: it is recognised and refused, however it is set up.
+//! The real PgBouncer in front of a real server: it is detected and refused in every configuration.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -20,7 +20,7 @@ struct Pooler {
 }
 
 impl Pooler {
-    /// Before the shared cluster; `settings` are lines of its own.
+    /// Starts in front of the shared cluster; `settings` are additional lines of the configuration.
     fn before(db: &TestDatabase<'_>, settings: &str) -> Self {
         let (dir, port) = (tempfile::tempdir_in("/tmp").unwrap(), free_port());
         let socket = db.connection();
@@ -38,7 +38,7 @@ impl Pooler {
         let ini = dir.path().join("ini");
         let running = Kept::start(program, &["-q", ini.to_str().unwrap()], "TERM", &dir.path().join("out"));
         let since = Instant::now();
-        // The socket is there before anybody listens on it.
+        // The socket exists before PgBouncer listens on it.
         while UnixStream::connect(dir.path().join(format!(".s.PGSQL.{port}"))).is_err() {
             let out = std::fs::read_to_string(dir.path().join("out")).unwrap();
             assert!(since.elapsed() < Duration::from_secs(20), "{out}");
@@ -76,9 +76,9 @@ fn in_transaction_mode() {
         let operator = site.operator(&bundle, &pooler.connection(&db));
         for command in ["gate", "plan", "run", "rollback", "check"] {
             let answer = operator.ask(command);
-            // A gate that can't be asked is a closed one.
+            // A gate without an answer is closed.
             assert_eq!(answer.code, if command == "gate" { 21 } else { 22 }, "{command}: {answer}");
-            // The answer of `plan` is what would happen; everybody else says it as an error, with a hint.
+            // `plan` prints a prediction; the other commands fail with a hint.
             let (said, what) = match command {
                 "plan" => (&answer.stdout, "a connection pooler"),
                 _ => (&answer.stderr, "name PostgreSQL's own host"),
@@ -90,7 +90,7 @@ fn in_transaction_mode() {
     site.operator(&bundle, &db.url()).run().done();
 }
 
-/// In session mode a session would stay the same; but what it begins with is dropped all the same.
+/// In session mode a session would stay the same, but the settings that it begins with are lost.
 #[test]
 fn in_session_mode() {
     let (db, ..) = small("pooled_session");
@@ -103,7 +103,7 @@ fn in_session_mode() {
     }
 }
 
-/// A pooler whose sessions happen to begin as ours do: it shows in the process that it names.
+/// A pooler with sessions that begin with pgseal's own settings is detected by its process id.
 #[test]
 fn with_our_own_settings() {
     let (db, ..) = small("pooled_alike");

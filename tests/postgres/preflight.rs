@@ -1,10 +1,10 @@
-//! What stops a run before its first statement: the connection, the target, the ledger, the state.
+//! Obstacles before the first statement of a run: the connection, the target, the ledger, the state.
 
 use super::{database, small};
 use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use pgseal_testkit::release::{BEFORE, Release, Site, assert_same, dump};
 
-/// Every command refuses, and nothing was written anywhere.
+/// Asserts that every command refuses, and that no file or row was written.
 #[track_caller]
 fn refused(db: &TestDatabase<'_>, release: &Release, commands: &[&str], code: i32, words: &[&str]) {
     let site = Site::new();
@@ -78,7 +78,7 @@ fn a_wrong_password() {
     refused(db.url().replace("user=postgres", "user=stranger"));
     let without = site.operator(&bundle, &db.url().replace("user=postgres", "user=guard")).run();
     without.fails(1);
-    // The right one, given as psql takes it.
+    // The right password, passed in the way of psql.
     let operator = site.operator(&bundle, &db.url().replace("user=postgres", "user=guard"));
     let answer = operator.command("run").env("PGPASSWORD", "right").output().unwrap();
     assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
@@ -197,7 +197,7 @@ fn sequences_only_rise() {
     first.rollback().fails(22);
     first.run().fails_saying(22, &["a later sequence ran here"]);
     second.rollback().done();
-    // Also when it is rolled back, later is later.
+    // A rolled back release still counts as later.
     first.run().fails_saying(22, &["a later sequence ran here"]);
     second.run().done();
 }
@@ -209,12 +209,12 @@ fn a_database_that_is_read_only_by_default() {
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     db.client().batch_execute(&format!("alter database {name} set default_transaction_read_only = on")).unwrap();
-    // The run asks for READ WRITE itself, so a database that is read-only by default can still be released to.
+    // The run requests READ WRITE itself, so a database that is read-only by default can still be released to.
     operator.run().done();
     operator.rollback().done();
 }
 
-/// A role that owns what the release changes, and nothing more.
+/// A role that owns only the objects that the release changes.
 #[test]
 fn a_role_with_few_rights() {
     let (db, release, site) = small("rights");
@@ -234,7 +234,7 @@ fn a_role_with_few_rights() {
     operator.check().done();
     assert_eq!(operator.receipt()["target"]["role"], role);
     operator.rollback().done();
-    // Without the right to make the ledger nothing is left, and the message names what is missing.
+    // Without the right to create the ledger no change remains, and the message names the missing right.
     db.client()
         .batch_execute(&format!("drop schema pgseal cascade; revoke create on database {name} from {role}"))
         .unwrap();

@@ -1,5 +1,5 @@
-//! The server goes on reading texts as pgseal read them when packing: whatever changes that is refused in scripts, and
-//! stops one where it does not show in its text.
+//! The server keeps reading texts as pgseal read them when packing. Scripts may not change that; if a change is
+//! invisible in the text, the script stops.
 
 use pgseal::database::{DatabaseError, Purpose, Session};
 use pgseal::postgres::PostgresSession;
@@ -9,10 +9,10 @@ use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use pgseal_testkit::proxy::{Fate, Proxy};
 use pgseal_testkit::release::{Release, Site, assert_same, dump};
 
-/// One string for pgseal; where backslashes escape, the server reads a call. No transaction takes `nextval` back.
+/// One string for pgseal; if backslashes escape, the server reads a call. No rollback reverts `nextval`.
 const HIDDEN: &str = "select 'a\\', ' , nextval($$public.hidden$$) --';\n";
 
-/// Ways to change the setting that no text of the release shows.
+/// Changes of the setting that no text of the release shows.
 const BEFORE: &str = "
     create sequence public.hidden;
     create sequence public.ran;
@@ -47,7 +47,7 @@ fn nothing_hidden_ran(db: &TestDatabase<'_>) {
     assert_eq!(db.ask("select is_called from public.hidden"), "f");
 }
 
-/// Every plain spelling of what `SET` may not do; and that it packs where `SET` packs.
+/// Covers every plain spelling of a forbidden `SET`, and that allowed ones pack.
 #[test]
 fn other_spellings_of_set_do_not_pack() {
     let (db, release, site) = small("spellings");
@@ -100,7 +100,7 @@ fn other_spellings_of_set_do_not_pack() {
     site.operator(&bundle, &db.url()).run().done();
 }
 
-/// A name that only the operator knows is judged when it is known.
+/// A setting name that only the operator knows is validated at run time.
 #[test]
 fn a_setting_that_a_variable_names() {
     let (db, release, site) = prepared("variable");
@@ -111,7 +111,7 @@ fn a_setting_that_a_variable_names() {
     nothing_hidden_ran(&db);
 }
 
-/// A run stops behind the statement that changed the setting, and names it; nothing hidden runs.
+/// A run stops after the statement that changed the setting, and names it; no hidden call runs.
 #[test]
 fn a_change_that_no_text_shows() {
     let strings = "this statement changed standard_conforming_strings from on to off";
@@ -176,7 +176,7 @@ fn a_change_that_no_text_shows() {
     }
 }
 
-/// Also of its last statement, in a file that is included.
+/// Also after the last statement, in an included file.
 #[test]
 fn a_change_at_the_end_of_a_script() {
     let (db, release, site) = prepared("last");
@@ -185,7 +185,7 @@ fn a_change_at_the_end_of_a_script() {
     site.operator(&bundle, &db.url()).run().fails_saying(30, &[place, "changed standard_conforming_strings"]);
 }
 
-/// Batches that are on their way are harmless; no further one is sent.
+/// Batches in flight are harmless; no further one is sent.
 #[test]
 fn batches_stop_behind_the_one_that_changed_it() {
     let (db, release, site) = prepared("batches");
@@ -197,7 +197,7 @@ fn batches_stop_behind_the_one_that_changed_it() {
     assert!(ran <= 600, "{ran} of 3000");
 }
 
-/// What ends as it began changes nothing.
+/// A temporary change that is reverted doesn't count.
 #[test]
 fn changes_that_do_not_last() {
     let (db, release, site) = prepared("fleeting");
@@ -222,7 +222,7 @@ fn changes_that_do_not_last() {
 fn verify_scripts_stop_too() {
     for mode in ["read-only", "rolled-back"] {
         let (db, release, site) = prepared("verify");
-        // `check` asks it when the run, for which it is fine, is over.
+        // The run is unaffected; the check evaluates it afterwards.
         let check = format!("select public.off_if() is not null as ok;\n{HIDDEN}");
         let create = |body: &str| {
             let sql = format!("create or replace function public.off_if() returns text language sql as $$ {body} $$");
@@ -255,7 +255,8 @@ fn rollbacks_stop_too() {
     assert_eq!(db.ask("select count(*) from public.widgets"), "2");
 }
 
-/// Without a transaction: what can be rolled back is, and what can't is done, recorded, and gone on behind.
+/// Without a transaction: statements that can be rolled back are; others are done and recorded, and a resumed run
+/// continues after them.
 #[test]
 fn tiers_without_a_transaction_stop_too() {
     for (statement, found, then) in [
@@ -280,7 +281,7 @@ fn tiers_without_a_transaction_stop_too() {
     }
 }
 
-/// What became of a statement is looked up and recorded as if nothing had changed: names are not ASCII alone.
+/// The effect of a statement is looked up and recorded in the original encoding: names are not only ASCII.
 #[test]
 fn a_changed_encoding_spoils_no_record() {
     let (db, release, site) = small("record");
@@ -304,7 +305,7 @@ fn a_changed_encoding_spoils_no_record() {
     operator.ask_with("run", &["--resume"]).done();
 }
 
-/// The report of a change comes behind the last word of some answers; no call returns before it.
+/// Some answers are followed by a late report of a changed setting; no call returns before it.
 #[test]
 fn every_call_waits_for_the_report() {
     let (db, _, _) = prepared("slowly");

@@ -1,4 +1,4 @@
-//! `receipt show` and `receipt verify`: what a run did, and whether anybody changed what is told of it.
+//! `receipt show` and `receipt verify`: the record of a run, and its authenticity.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ fn newest(operator: &Operator<'_>) -> (PathBuf, PathBuf) {
     (receipt, journal)
 }
 
-/// A rollback in production is proved against the run that it undoes.
+/// The receipt of a rollback in production is verified against the run that it undoes.
 #[test]
 fn with_the_definitions_before_and_after() {
     let (db, release, site) = small("receipt_schema");
@@ -49,7 +49,7 @@ fn with_the_definitions_before_and_after() {
     assert_eq!((&rollback["before"], &rollback["after"]), (&run["after"], &run["before"]));
     let alone = site.command().args(["fingerprint", "--schema-only", "--json", "--db", &db.url()]).output().unwrap();
     assert_eq!(Answer::of(alone).done().json()["sha256"], run["before"]);
-    // What was not changed has no state after it.
+    // An unchanged database has no state after the run.
     let failing = site.pack(&Release::on(db.name()).named("failing", "1.0.0", 1).tier("bad", "select 1 / 0;\n"));
     let operator = site.operator(&failing, &db.url()).receipts_in("failed");
     operator.ask_with("run", &["--fingerprint"]).fails(30);
@@ -84,7 +84,7 @@ fn of_a_run() {
     ]);
     let document = show(&site, &receipt, &["--trust", "trust.json", "--json"]).json();
     assert_eq!(document["predicate"]["run_id"], operator.receipt()["run_id"]);
-    // Without a trust root it can be read, and proves nothing.
+    // A receipt is readable without a trust root, but proves nothing.
     show(&site, &receipt, &[]).done().says(&["not authenticated: no trust root is named", "journal beside it agrees"]);
     // Another release's bundle.
     let other = site.pack(&Release::on(db.name()).named("other", "1.0.0", 1));
@@ -97,7 +97,7 @@ fn of_a_run() {
     assert_eq!(document["receipts"][1]["journal"], "agrees");
 }
 
-/// What is written in the answer, and not as an error.
+/// Asserts on the answer instead of the error.
 trait Finds {
     fn fails_with(&self, code: i32, fault: &str);
 }
@@ -136,7 +136,7 @@ fn changed_cut_or_swapped() {
         fs::write(&journal, &changed).unwrap();
         let answer = verify(&site, &[&receipt], &[]);
         match why {
-            // Its end follows from the receipt, and is missing where the medium took no more.
+            // The receipt implies the journal's end, which is missing if the medium was full.
             "" => assert_eq!(answer.code, 0, "{answer}"),
             why => answer.fails_with(11, why),
         }
@@ -163,7 +163,7 @@ fn that_nobody_signed() {
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
     let (receipt, _) = newest(&operator);
-    // `audit` calls it the same, and goes on: it is asked what is wrong, not whether this one is authentic.
+    // `audit` reports the same but exits with 0: it lists findings, and isn't asked whether this receipt is authentic.
     let proves_nothing = "a receipt that anybody can have written: it proves nothing";
     let name = receipt.file_name().unwrap().to_str().unwrap();
     for (answer, code) in [
@@ -176,7 +176,7 @@ fn that_nobody_signed() {
     show(&site, &receipt, &["--trust", "trust.json"]).done().says(&["not signed", "proves nothing"]);
 }
 
-/// A run that failed has a receipt like one that did not.
+/// A failed run has a receipt like a successful one.
 #[test]
 fn of_runs_that_failed() {
     let (db, release, site) = small("failedreceipt");
@@ -193,7 +193,7 @@ fn of_runs_that_failed() {
     let partial = newest(&operator).0;
     assert_eq!(operator.receipt()["outcome"], "partial");
     show(&site, &partial, &["--trust", "trust.json"]).done().says(&["stopped half way", "because: ", "VACUUM"]);
-    // Its journals can't be read, or are not there: the database is asked all the same.
+    // With unreadable or missing journals the database is still queried.
     fs::write(site.path("file"), "").unwrap();
     for dir in ["file", "nowhere"] {
         let (answer, status) = operator.clone().receipts_in(dir).status();

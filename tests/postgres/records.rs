@@ -1,4 +1,4 @@
-//! Journal and receipt: where they can't be written nothing runs, and nothing is ever overwritten.
+//! Journal and receipt: no run without writable files, and no file is ever overwritten.
 
 use std::{
     fs,
@@ -30,7 +30,7 @@ fn a_read_only_directory() {
     fs::create_dir(site.path("receipts")).unwrap();
     fs::set_permissions(site.path("receipts"), fs::Permissions::from_mode(0o555)).unwrap();
     let operator = site.operator(&bundle, &db.url());
-    // Root writes there all the same.
+    // Root can still write there.
     let writable = fs::write(site.path("receipts").join("probe"), "").is_ok();
     if !writable {
         operator.run().fails_saying(1, &["can't write the journal", "nothing was run"]);
@@ -40,7 +40,7 @@ fn a_read_only_directory() {
     operator.run().done();
 }
 
-/// The directory goes away while the tiers run: it is done, and exit 40 says that its receipt is missing.
+/// The directory disappears while the tiers run: the run commits, and exit 40 reports the missing receipt.
 #[test]
 fn a_directory_that_vanishes_meanwhile() {
     let (db, release, site) = small("vanish");
@@ -82,7 +82,7 @@ fn each_run_has_its_own_files() {
         operator.rollback().done();
     }
     assert_eq!((operator.records(".receipt.json").len(), operator.records(".journal").len()), (6, 6));
-    // A rollback that finds nothing to do leaves no file.
+    // A rollback without work leaves no file.
     operator.rollback().done();
     assert_eq!(operator.records("").len(), 12);
     assert_eq!(operator.unfinished(), [""; 0]);
@@ -100,7 +100,7 @@ fn a_damaged_journal_is_named() {
     assert_eq!(status["in_effect"][0]["release"], "small");
 }
 
-/// Answers, notices and receipts of an operator who reads JSON.
+/// JSON answers, notices and receipts of a failure.
 #[test]
 fn a_failure_as_json() {
     let (db, release, site) = small("asjson");
@@ -113,7 +113,7 @@ fn a_failure_as_json() {
     assert_eq!(other["error"]["exit"], 1, "{other}");
 }
 
-/// Nobody listens: what was asked for is done all the same, and the receipt says so.
+/// With closed output streams the command still completes, and the receipt records it.
 #[test]
 fn without_anybody_who_reads() {
     let (db, release, site) = small("closed");

@@ -1,4 +1,4 @@
-//! Rehearsals on clones: what they prove, what they catch, and what they never touch.
+//! Rehearsals on clones: proved properties, detected faults, and untouched databases.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,7 @@ use super::one_roof::{APR, Directus, pack, sources};
 use pgseal_testkit::cluster::{Cluster, GATE_USER, TestDatabase, programs};
 use pgseal_testkit::release::{Answer, BEFORE, Release, Running, Site, assert_same, dump, psql, wait_until};
 
-/// A rehearsal that somebody orders.
+/// The arguments of one rehearsal.
 pub struct Rehearsal<'s> {
     pub site: &'s Site,
     pub bundle: PathBuf,
@@ -60,7 +60,7 @@ pub fn receipts(site: &Site) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(site.path("receipts")) else { return Vec::new() };
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.to_string_lossy().ends_with(".rehearsal.json"));
-    // Their names tell seconds, and two may be of the same.
+    // Names have a resolution of seconds, so two rehearsals may tie.
     paths.sort_by_key(|path| std::fs::metadata(path).and_then(|file| file.modified()).unwrap());
     paths
 }
@@ -71,14 +71,14 @@ pub fn last_receipt(site: &Site) -> Value {
     statement["predicate"].clone()
 }
 
-/// Clones of a source that are there.
+/// Lists the existing clones of a source.
 pub fn clones(db: &TestDatabase<'_>, source: &str) -> Vec<String> {
     let rows = db.client().query("select datname::text from pg_database order by 1", &[]).unwrap();
     let names = rows.iter().map(|row| row.get::<_, String>(0));
     names.filter(|name| name.starts_with(&format!("{source}_rehearsal_"))).collect()
 }
 
-/// A database at the small release's baseline, its bundle, and where they are.
+/// A database at the small release's baseline, its bundle, and their directory.
 pub struct Shop {
     pub site: Site,
     pub db: TestDatabase<'static>,
@@ -101,14 +101,14 @@ impl Shop {
     }
 }
 
-/// From a dump of its baseline to a signed receipt, by one command.
+/// One command leads from a dump of the baseline to a signed receipt.
 #[test]
 fn one_roof_from_a_dump_of_its_baseline() {
     let site = Site::new();
     let bundle = pack(&site);
     let baseline = sources().join("one-roof-baseline.sql");
     let ratify = sources().join("one-roof-ratify.sql");
-    // Its clone has the name that by_template_and_by_dump counts.
+    // A shared cluster would let by_template_and_by_dump count this clone.
     let cluster = Cluster::own();
     let rehearsal = Rehearsal::of(&site, &bundle, &cluster)
         .with(["--from-dump", baseline.to_str().unwrap(), "--approve-with", ratify.to_str().unwrap()])
@@ -133,7 +133,7 @@ fn one_roof_from_a_dump_of_its_baseline() {
     shown.done().says(&["proved", "authentic", "one-roof-ratify.sql"]);
     site.pgseal(["audit", "receipts", "--trust", "trust.json"]).done().says(&["1 rehearsal, 1 authentic"]);
 
-    // The owners of gates are asked on the clone too.
+    // The gates are evaluated on the clone too.
     let blocked = Rehearsal::of(&site, &bundle, &cluster).with([
         "--from-dump",
         baseline.to_str().unwrap(),
@@ -143,7 +143,7 @@ fn one_roof_from_a_dump_of_its_baseline() {
     blocked.run().fails_saying(20, &["is BLOCKED", "--approve-with"]);
 }
 
-/// The same from a database: nobody is connected, then somebody is.
+/// The same from a database: first without other connections, then with one.
 #[test]
 fn by_template_and_by_dump() {
     let directus = Directus::at_baseline();
@@ -169,7 +169,7 @@ fn by_template_and_by_dump() {
     assert!(clones(&directus.db, "directus").is_empty());
 }
 
-/// Drop one index less, and it is named.
+/// A rollback that forgets one index: the report names the index.
 #[test]
 fn a_rollback_that_forgets_an_index() {
     let shop = Shop::new("forgets");
@@ -183,14 +183,14 @@ fn a_rollback_that_forgets_an_index() {
     assert!(clones(&shop.db, shop.db.name()).is_empty());
 }
 
-/// A rollback that leaves a row otherwise than it was.
+/// A rollback that leaves a row changed.
 #[test]
 fn a_rollback_that_forgets_a_row() {
     let shop = Shop::new("row");
     let release = shop.release().tier("change", "update public.approvals set who = 'changed';\n");
     let rehearsal = shop.rehearsal(&release);
     rehearsal.run().fails_saying(50, &["rows of public.approvals"]);
-    // Nobody looked at rows, so nobody can say.
+    // Rows were not compared, so the result is limited.
     shop.rehearsal(&release).with(["--schema-only"]).run().done().says(&["it proves nothing about data"]);
     assert_eq!(last_receipt(&shop.site)["outcome"], "limited");
     assert_eq!(shop.db.ask("select who from approvals"), "somebody");
@@ -207,7 +207,7 @@ fn a_run_that_fails_leaves_no_clone_and_says_why() {
     assert!(clones(&shop.db, shop.db.name()).is_empty());
 }
 
-/// Settings, rights and comment of a database follow neither template nor dump; the rehearsal runs under them all the same.
+/// Settings, rights and comment of a database are part of neither template nor dump; the rehearsal still applies them.
 #[test]
 fn what_belongs_to_the_database_goes_along() {
     let shop = Shop::new("settings");
@@ -238,7 +238,7 @@ fn what_belongs_to_the_database_goes_along() {
     }
 }
 
-/// What a clone can't keep to itself is not rehearsed beside other databases.
+/// Changes beyond the clone are not rehearsed next to other databases.
 #[test]
 fn nothing_but_the_clone_is_changed() {
     let shop = Shop::new("shared");
@@ -260,7 +260,7 @@ fn nothing_but_the_clone_is_changed() {
             .to_owned(),
     ];
     for (at, sql) in shared.iter().enumerate() {
-        // A grant that is there already changes nothing.
+        // A grant that already exists changes nothing.
         if sql.starts_with("grant") {
             shop.db
                 .client()
@@ -277,14 +277,14 @@ fn nothing_but_the_clone_is_changed() {
         shop.db.ask("select coalesce(shobj_description(oid, 'pg_database'), 'none') from pg_database where datname = current_database()"),
         "none"
     );
-    // Its own comment is the clone's.
+    // A comment on its own database affects only the clone.
     let own = "comment on database :\"DBNAME\" is 'changed';\n";
     let back = "comment on database :\"DBNAME\" is null;\n";
     let release = shop.release().named("own", "1.0.0", 1).tier("own", own).rollback("own", back);
     shop.rehearsal(&release).run().done();
 }
 
-/// On a server of its own there is nobody to harm.
+/// A server without other databases has none to harm.
 #[test]
 fn on_a_server_of_its_own_roles_may_be_made() {
     let cluster = Cluster::own();
@@ -297,9 +297,9 @@ fn on_a_server_of_its_own_roles_may_be_made() {
     std::fs::write(&baseline, BEFORE).unwrap();
     let rehearsal = Rehearsal::of(&site, &bundle, &cluster).with(["--from-dump", baseline.to_str().unwrap()]);
     rehearsal.run().done();
-    // Where the source is, production may be, though nothing else is on the server.
+    // A server with the source may be production, even without other databases.
     let mut admin = postgres::Client::connect(&cluster.server().connection("postgres"), postgres::NoTls).unwrap();
-    // The last run's role is the server's: it does not go with the clone.
+    // The last run's role belongs to the server, so it survives the clone.
     admin.batch_execute("drop role rehearsed_role").unwrap();
     admin.batch_execute("create database elsewhere").unwrap();
     let mut source = postgres::Client::connect(&cluster.server().connection("elsewhere"), postgres::NoTls).unwrap();
@@ -309,7 +309,7 @@ fn on_a_server_of_its_own_roles_may_be_made() {
     beside.run().fails_saying(30, &["what all databases of this server share"]);
 }
 
-/// What reaches outside of the database is not sent from a clone either, whoever acknowledged it.
+/// Statements that reach outside the database are not sent from a clone either, even if acknowledged.
 #[test]
 fn no_outbound_dispatch() {
     let shop = Shop::new("dispatch");
@@ -336,7 +336,7 @@ fn no_outbound_dispatch() {
     }
 }
 
-/// Names that mean something to somebody who does not quote.
+/// Names with a meaning for code that does not quote.
 #[test]
 fn hostile_names() {
     let cluster = Cluster::own();
@@ -351,7 +351,7 @@ fn hostile_names() {
         client.batch_execute(BEFORE).unwrap();
         let bundle = site.pack(&Release::on(&name.replace('\\', "\\\\").replace('"', "\\\"")));
         let rehearsal = || Rehearsal::of(&site, &bundle, &cluster).from(name);
-        // With a connection, so by dump; then without one.
+        // With a connection it copies by dump; without one by template.
         assert_eq!(rehearsal().json()["rehearsal"]["source"]["method"], "dump-restore", "{name}");
         drop(client);
         assert_eq!(rehearsal().json()["rehearsal"]["source"]["method"], "template", "{name}");
@@ -377,7 +377,7 @@ fn ctrl_c_cleans_up() {
     assert_eq!(last_receipt(&shop.site)["outcome"], "incomplete");
 }
 
-/// Somebody who may not copy the database, and somebody who asks for one that is not there.
+/// A role that may not copy the database, and a missing source.
 #[test]
 fn who_may_not() {
     let shop = Shop::new("rights");
@@ -390,7 +390,7 @@ fn who_may_not() {
     nothing.run().fails_saying(2, &["--from <DATABASE>", "--from-dump <FILE>"]);
 }
 
-/// A release with a tier outside of any transaction.
+/// A release with a non-transactional tier.
 #[test]
 fn statements_that_stand_alone() {
     let shop = Shop::new("alone");
@@ -407,7 +407,7 @@ fn statements_that_stand_alone() {
     }
 }
 
-/// A sequence that went on is told, and no fault of the rollback.
+/// An advanced sequence is reported, and no fault of the rollback.
 #[test]
 fn a_sequence_goes_on() {
     let shop = Shop::new("sequence");

@@ -1,4 +1,4 @@
-//! What a rehearsal leaves behind: that was killed, or was to keep its clone, or could not drop it.
+//! Leftovers of rehearsals that were killed, kept their clone, or could not drop it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ fn two_at_once_and_one_that_was_killed() {
     wait_until("it runs", || shop.db.ask(sleeps) == "1");
     killed.kill();
     let left = clones(&shop.db, shop.db.name()).pop().unwrap();
-    // Its mark goes with its session.
+    // The clone's lock ends with its session.
     let mark = format!(
         "select count(*) from pg_locks where locktype = 'advisory' and objsubid = 2
          and lpad(to_hex(objid::bigint), 8, '0') = right('{left}', 8)"
@@ -35,7 +35,7 @@ fn two_at_once_and_one_that_was_killed() {
     shop.db.client().batch_execute(&format!("drop database {left} with (force)")).unwrap();
 }
 
-/// Sources for which a restore waits in the server with `pg_dump` waiting behind it.
+/// Sources for which a restore blocks in the server, with `pg_dump` waiting behind it.
 const SLOW_TO_RESTORE: &str = "
     create function public.slow(integer) returns boolean language plpgsql immutable as $$
     begin
@@ -47,7 +47,7 @@ const SLOW_TO_RESTORE: &str = "
     create table public.b_large (line text);
     insert into public.b_large select repeat(md5(i::text), 100) from generate_series(1, 2000) i;";
 
-/// `kill -9` ends the programs that copy, and the next rehearsal takes away the directory of the killed one.
+/// `kill -9` also ends the copying programs, and the next rehearsal removes the directory of the killed one.
 #[test]
 fn nothing_runs_on_after_a_kill() {
     let shop = Shop::new("copying");
@@ -73,7 +73,7 @@ fn nothing_runs_on_after_a_kill() {
     let left = directories(&temporary);
     assert_eq!(left.len(), 1, "{left:?}");
 
-    // Nobody else's: what a link of the same name leads to.
+    // The target of a link with a matching name belongs to others, and stays.
     let other = shop.site.path("other");
     fs::create_dir(&other).unwrap();
     fs::write(other.join("file"), "").unwrap();
@@ -93,7 +93,7 @@ fn directories(dir: &Path) -> Vec<PathBuf> {
     fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
-/// The state, name and parent of a process, as Linux tells them.
+/// State, name and parent of a process on Linux.
 fn status(pid: u32) -> Option<(String, String, u32)> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let of = |key: &str| Some(status.lines().find_map(|line| line.strip_prefix(key))?.trim().to_owned());
@@ -107,12 +107,12 @@ fn children(of: u32) -> Vec<u32> {
     pids.filter(is_one).collect()
 }
 
-/// One that waits for somebody to take note of its end has ended.
+/// A zombie has ended.
 fn runs(pid: u32) -> bool {
     status(pid).is_some_and(|(state, ..)| !state.starts_with('Z'))
 }
 
-/// A clone that was to be kept says so, and nobody calls it left-over.
+/// A clone kept on request is reported as kept, not as a leftover.
 #[test]
 fn what_is_kept_is_told() {
     let shop = Shop::new("kept");
@@ -130,8 +130,8 @@ fn what_is_kept_is_told() {
     shop.db.client().batch_execute(&drop).unwrap();
 }
 
-/// A role that may do only what it has to: what it can't read is named, and a clone that it can't drop is told, proves
-/// nothing, and is left alone.
+/// A role with only the required rights: unreadable parts are reported; a clone that it can't drop is reported, proves
+/// nothing, and stays.
 #[test]
 fn a_role_of_its_own() {
     let shop = Shop::new("plain");
@@ -168,7 +168,7 @@ fn a_role_of_its_own() {
     shop.db.client().batch_execute(&bye).unwrap();
 }
 
-/// A sequence that was set back gives out values a second time; what lies in a schema of the server is still there.
+/// A sequence that was set back would issue values twice; an object in a schema of the server still exists.
 #[test]
 fn what_a_rollback_must_not_forget() {
     let shop = Shop::new("forgets");
@@ -178,7 +178,7 @@ fn what_a_rollback_must_not_forget() {
     let rehearsal = shop.rehearsal(&shop.release().tier("back", back));
     rehearsal.run().fails_saying(50, &["value of public.numbers differs", "information_schema.backdoor"]);
 
-    // What stands in for people may do what they do; what else it did is told.
+    // The stand-in script may act for people; its other changes are reported.
     let script = shop.site.path("doctor.sql");
     fs::write(&script, "create table public.doctored (n integer);\n").unwrap();
     let rehearsal = shop.rehearsal(&shop.release()).with(["--approve-with", script.to_str().unwrap()]);
@@ -190,7 +190,7 @@ fn what_a_rollback_must_not_forget() {
     );
 }
 
-/// What a release may do to its clone itself, and what the script that stands in for people may not.
+/// Changes of a release to its own clone, and forbidden statements of the stand-in script.
 #[test]
 fn a_template_and_a_script_that_leaves() {
     let shop = Shop::new("template");

@@ -1,4 +1,4 @@
-//! What a run rests on where somebody wants a rehearsal: which receipt counts, and how old it may be.
+//! Runs that require a rehearsal: which receipt counts, and its maximum age.
 
 use pgseal::record::rehearsal::claimed;
 use pgseal::trust::SecretKey;
@@ -10,7 +10,6 @@ use super::rehearse::{Rehearsal, Shop, receipts};
 use pgseal_testkit::cluster::Cluster;
 use pgseal_testkit::release::BEFORE;
 
-/// What a run rests on where somebody wants a rehearsal.
 #[test]
 fn a_run_that_needs_a_rehearsal() {
     let shop = Shop::new("needs");
@@ -22,7 +21,7 @@ fn a_run_that_needs_a_rehearsal() {
     let operator = shop.site.operator(&bundle, &shop.db.url());
     operator.run().fails_saying(11, &["rehearsed before it runs", "holds no receipt", "pgseal rehearse"]);
 
-    // Not signed, of another release, failed, of another database: none of them counts.
+    // Unsigned, of another release, failed, of another database: none of them counts.
     let rehearsal = || Rehearsal::of(&shop.site, &bundle, Cluster::shared()).from(shop.db.name());
     rehearsal().run().done();
     operator.run().fails_saying(11, &["not signed"]);
@@ -37,7 +36,7 @@ fn a_run_that_needs_a_rehearsal() {
     operator.run().fails_saying(11, &["rehearsed before it runs"]);
 
     rehearsal().signed().run().done();
-    // One that came later and failed counts, also beside one that was proved, and whichever is named.
+    // A later failed one counts, even next to a proved one, and whichever is named.
     let proved = receipts(&shop.site).pop().unwrap();
     shop.db.client().batch_execute("create domain public.widgets as integer").unwrap();
     rehearsal().signed().run().fails(30);
@@ -46,16 +45,16 @@ fn a_run_that_needs_a_rehearsal() {
     named.fails_saying(11, &["the newest receipt that speaks for it"]);
     assert_eq!(operator.plan().code, 11);
     shop.db.client().batch_execute("drop domain public.widgets").unwrap();
-    // Of two that ended in the same second the worse counts.
+    // Of two that ended in the same second the worse one counts.
     pgseal_testkit::next_second();
     rehearsal().signed().run().done();
-    // Less was compared than before, which says nothing against what was proved.
+    // A rehearsal that compared less doesn't contradict the earlier proof.
     rehearsal().with(["--schema-only"]).signed().run().done();
-    // Nobody's approval came with it: it is still the gates and approvals that say yes.
+    // A rehearsal approves nothing: gates and approvals still decide.
     operator.run().done();
     operator.rollback().done();
 
-    // A trust root may want it of every release.
+    // A trust root may require a rehearsal of every release.
     let plain = shop.site.pack(&shop.release().named("plain", "1.0.0", 1));
     let policy = ["trust", "set-policy", "trust.json", "--rehearsal", "required", "--root-key", "root.key"];
     shop.site.pgseal(policy).done();
@@ -69,7 +68,7 @@ fn a_run_that_needs_a_rehearsal() {
     plan.says(&["the trust root wants"]);
 }
 
-/// Under other values a script may do something else; and a receipt that can't be believed may be the one that says no.
+/// With other values a script may act differently; and an untrusted receipt may be the one of a failure.
 #[test]
 fn other_values_and_receipts_that_nobody_can_read() {
     let shop = Shop::new("values");
@@ -100,7 +99,7 @@ fn other_values_and_receipts_that_nobody_can_read() {
     operator("on").run().done();
 }
 
-/// A rehearsal of three days ago, where the release allows five and the trust root as many as it says.
+/// A rehearsal three days old; the release allows five days, and the trust root sets its own limit.
 #[test]
 fn a_rehearsal_that_is_too_old() {
     let shop = Shop::new("aged");
@@ -145,7 +144,7 @@ fn a_rehearsal_that_is_too_old() {
     operator.run().fails_saying(11, &["in the future by this host's clock"]);
 }
 
-/// Where the source has the release already, nobody is told to roll it back there.
+/// The hint doesn't propose a rollback on the source, where the release is already applied.
 #[test]
 fn of_a_release_that_is_in_effect() {
     let shop = Shop::new("ineffect");
@@ -158,7 +157,7 @@ fn of_a_release_that_is_in_effect() {
 
 const DAY: i64 = 24 * 60 * 60;
 
-/// Says of the one rehearsal that it ended so many seconds earlier, and signs that.
+/// Moves the end of the only rehearsal back by so many seconds, and signs the receipt again.
 fn ago(shop: &Shop, seconds: i64) {
     let path = receipts(&shop.site).pop().unwrap();
     let mut statement = claimed(&path).unwrap();

@@ -1,4 +1,4 @@
-//! `pgseal report`: one word from evidence, against a real database.
+//! `pgseal report`: one status from the evidence, against a real database.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,14 +16,14 @@ mod excerpts;
 mod hostile;
 mod printed;
 
-/// `report` with more arguments.
+/// Runs `report` with additional arguments.
 fn report(operator: &Operator<'_>, more: &[&str]) -> Answer {
     let receipts = operator.receipts().to_owned();
     let mut command = operator.command("report");
     Answer::of(command.arg("--receipts").arg(receipts).args(more).output().unwrap())
 }
 
-/// The document, after its word and exit code were compared.
+/// Returns the document after comparing its status and exit code.
 #[track_caller]
 fn expect(operator: &Operator<'_>, word: &str, exit: i32) -> Value {
     let answer = report(operator, &["--json"]);
@@ -34,7 +34,7 @@ fn expect(operator: &Operator<'_>, word: &str, exit: i32) -> Value {
     document
 }
 
-/// `schemas/output/report.schema.json`
+/// Validates against `schemas/output/report.schema.json`.
 fn check_schema(document: &Value) {
     let read = |name: &str| -> Value {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(name);
@@ -50,7 +50,7 @@ fn check_schema(document: &Value) {
     assert!(faults.is_empty(), "{faults:?}");
 }
 
-/// The answer to one question.
+/// The matrix cell of one row.
 fn cell<'d>(document: &'d Value, row: &str) -> &'d Value {
     let cells = document["matrix"].as_array().unwrap();
     cells.iter().find(|cell| cell["row"] == json!(row)).unwrap()
@@ -61,7 +61,7 @@ fn answers(document: &Value, row: &str, answer: &str) {
     assert_eq!(cell(document, row)["answer"], json!(answer), "{}", cell(document, row));
 }
 
-/// A signed rehearsal receipt of this bundle, as `pgseal rehearse` writes it, for what it says to be chosen freely.
+/// Writes a signed rehearsal receipt of this bundle in the format of `pgseal rehearse`, with freely chosen content.
 fn rehearsed(site: &Site, bundle: &Path, receipts: &Path, change: impl Fn(&mut Value)) -> PathBuf {
     let verified = site.pgseal(["verify", "--json", "--trust", "trust.json", bundle.to_str().unwrap()]).json();
     let inspected = site.pgseal(["inspect", "--json", "--trust", "trust.json", bundle.to_str().unwrap()]).json();
@@ -100,7 +100,7 @@ fn rehearsed(site: &Site, bundle: &Path, receipts: &Path, change: impl Fn(&mut V
     path
 }
 
-/// By openssl, with the host's receipt key.
+/// Signs with openssl and the host's receipt key.
 fn sign(site: &Site, document: &Path) {
     let bytes = fs::read(document).unwrap();
     let pae = [format!("DSSEv1 28 application/vnd.in-toto+json {} ", bytes.len()).as_bytes(), &bytes].concat();
@@ -111,14 +111,14 @@ fn sign(site: &Site, document: &Path) {
     assert!(openssl.status().unwrap().success());
 }
 
-/// The id of a key of the trust root, by its role.
+/// The id of the trust root's key with this role.
 fn key_id(site: &Site, role: &str) -> Value {
     let shown = site.pgseal(["trust", "show", "trust.json", "--json"]).json();
     let keys = shown["trust"]["keys"].as_array().unwrap_or_else(|| panic!("{shown}"));
     keys.iter().find(|key| key["role"] == json!(role)).unwrap()["id"].clone()
 }
 
-/// The clock, so many seconds later.
+/// The time so many seconds from now.
 fn now(seconds: i64) -> String {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     pgseal_verify::format::timestamp::Timestamp::from_seconds(since as i64 + seconds).unwrap().to_string()
@@ -166,7 +166,7 @@ fn blocked_then_ready_then_done_then_back() {
 
     db.client().batch_execute("insert into public.approvals values ('somebody')").unwrap();
     operator.ask_with("run", &["--receipt-key", "receipt.key"]).done();
-    // Nobody needs the gate or a fresh rehearsal any more.
+    // After the run neither the gate nor a fresh rehearsal is needed.
     db.client().batch_execute("truncate public.approvals").unwrap();
     let document = expect(&operator, "DONE", 0);
     answers(&document, "gate", "go");
@@ -181,7 +181,7 @@ fn blocked_then_ready_then_done_then_back() {
     assert_eq!(document["values"][0]["before"], "no");
     assert_eq!(document["values"][0]["now"], "yes");
 
-    // What was promised is gone.
+    // The promised state is gone.
     db.client().batch_execute("alter table public.widgets rename to gadgets").unwrap();
     let document = expect(&operator, "STOP", 22);
     answers(&document, "state", "stop");
@@ -193,7 +193,7 @@ fn blocked_then_ready_then_done_then_back() {
     assert_eq!(document["in_effect"], json!(false));
 }
 
-/// What a receipt says is of then. It never opens anything now.
+/// A receipt records the past; it never permits a run now.
 #[test]
 fn without_a_database_nothing_is_ready_or_done() {
     let (db, release, site) = small("report_offline");
@@ -216,11 +216,11 @@ fn without_a_database_nothing_is_ready_or_done() {
         assert!(says.contains("The newest receipt says"), "{says}");
     }
     assert_eq!(document["missing"].as_array().unwrap().len(), 1, "one thing to do: {document}");
-    // Nor does the environment name one that was not meant.
+    // A database from the environment is not used either.
     let mut command = site.command();
     command.env("PGDATABASE", db.name()).args(["report", "--json", "--trust", "trust.json"]).arg(&bundle);
     assert_eq!(Answer::of(command.output().unwrap()).json()["database"], "not asked");
-    // A database that gives no answer is not one that says yes.
+    // A database without an answer does not permit a run.
     let nowhere = format!("postgresql:///x?host={}", site.path("nowhere").display());
     let answer = offline(&["--db", &nowhere]);
     assert_eq!((&answer.json()["word"], answer.code), (&json!("STOP"), 1), "{answer}");
@@ -232,7 +232,7 @@ fn what_stops_it_gives_its_exit_code() {
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
 
-    // A byte of a script.
+    // One changed byte of a script.
     let mut bytes = fs::read(&bundle).unwrap();
     let at = bytes.windows(12).rposition(|window| window == b"create table").unwrap();
     bytes[at] ^= 1;
@@ -252,15 +252,15 @@ fn what_stops_it_gives_its_exit_code() {
     let document = expect(&operator.clone().url(&twin.url()), "STOP", 22);
     answers(&document, "target", "stop");
     answers(&document, "gate", "unknown");
-    // A state that nobody rehearsed.
+    // A state that was never rehearsed.
     db.client().batch_execute("create table public.widgets (id integer)").unwrap();
     answers(&expect(&operator, "STOP", 22), "state", "stop");
     db.client().batch_execute("drop table public.widgets").unwrap();
-    // A gate that gives no answer.
+    // A gate without an answer.
     db.client().batch_execute("alter table public.approvals rename to votes").unwrap();
     answers(&expect(&operator, "STOP", 21), "gate", "stop");
     db.client().batch_execute("alter table public.votes rename to approvals").unwrap();
-    // Nobody is stopped by a file that is gone, or a trust root: there is nothing to report about.
+    // A missing bundle or trust root is an error, not a STOP: there is no release to report about.
     fs::remove_file(&bundle).unwrap();
     report(&operator, &[]).fails(1);
 }
@@ -274,39 +274,36 @@ fn a_rehearsal_counts_only_if_it_is_signed_fresh_of_this_release_and_held() {
 
     rehearsed(&|_| ());
     expect(&operator, "READY", 0);
-    // Eight days ago.
     rehearsed(&|it| it["finished"] = json!(now(-8 * 86_400)));
     let document = expect(&operator, "BLOCKED", 20);
     answers(&document, "rehearsal", "unknown");
     assert_eq!(cell(&document, "rehearsal")["is_stale"], json!(true));
-    // Tomorrow.
     rehearsed(&|it| it["finished"] = json!(now(86_400)));
     answers(&expect(&operator, "BLOCKED", 20), "rehearsal", "unknown");
-    // Not signed.
     let path = rehearsed(&|it| drop(it.as_object_mut().unwrap().remove("signer")));
     fs::remove_file(path.with_extension("sig")).unwrap();
     let document = expect(&operator, "BLOCKED", 20);
     answers(&document, "rehearsal", "unknown");
     assert!(document["uncounted"][0]["why"].as_str().unwrap().contains("not signed"), "{document}");
-    // Signed, and changed later.
+    // Changed after signing.
     let path = rehearsed(&|it| it["outcome"] = json!("failed"));
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("\"failed\"", "\"proved\"")).unwrap();
     answers(&expect(&operator, "BLOCKED", 20), "rehearsal", "unknown");
-    // One that somebody names is meant to count.
+    // A receipt named by the operator must count, so the report stops.
     let named = site.path("named.rehearsal.json");
     fs::rename(&path, &named).unwrap();
     fs::rename(path.with_extension("sig"), named.with_extension("sig")).unwrap();
     let answer = report(&operator, &["--rehearsal", named.to_str().unwrap(), "--json"]);
     assert_eq!((&answer.json()["word"], answer.code), (&json!("STOP"), 11), "{answer}");
-    // It failed, and nothing newer held.
+    // It failed, and no newer one was proved.
     rehearsed(&|it| {
         it["outcome"] = json!("failed");
         it["error"] = json!("index public.widgets_name is missing");
     });
     let document = expect(&operator, "STOP", 30);
     assert!(document["sentence"].as_str().unwrap().contains("widgets_name is missing"), "{document}");
-    // Of another release it says nothing.
+    // It doesn't count for another release.
     let next = site.pack(&Release::on(db.name()).named("small", "1.1.0", 2));
     answers(&expect(&site.operator(&next, &db.url()), "BLOCKED", 20), "rehearsal", "unknown");
 }
@@ -327,7 +324,7 @@ fn while_somebody_else_runs_there() {
     let (db, release, site) = small("report_lock");
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
-    // What a run holds from its first question to its end.
+    // The lock that a run holds from its first query to its end.
     let mut other = db.client();
     other.batch_execute("select pg_advisory_lock(-2437371639947053445)").unwrap();
     let document = expect(&operator, "BLOCKED", 20);
@@ -348,7 +345,7 @@ fn where_it_is_written() {
     let operator = site.operator(&bundle, &db.url());
     let page = site.path("report.html");
     let to = ["--format", "html", "-o", page.to_str().unwrap()];
-    // The second one replaces the first.
+    // The second page replaces the first.
     for _ in 0..2 {
         let answer = report(&operator, &to);
         assert_eq!(answer.code, 20, "{answer}");
@@ -369,7 +366,7 @@ fn where_it_is_written() {
     assert!(text.starts_with("# BLOCKED: small 1.0.0") && text.contains("| Gate | GO |"), "{text}");
 }
 
-/// The reference release, for people to look at.
+/// Pages of the reference release, for visual inspection.
 fn one_roof_pages(site: &Site, directus: &Directus) -> Vec<(&'static str, PathBuf)> {
     let bundle = one_roof::pack(site);
     let operator = site.operator(&bundle, &directus.db.url()).variable("ratified_apr", APR);

@@ -1,4 +1,4 @@
-//! The runbooks, word by word: every `$ ` line of their console blocks, in order, in a shell.
+//! The runbooks, verbatim: every `$ ` line of their console blocks, in order, in a shell.
 
 use std::{
     fs,
@@ -10,7 +10,6 @@ use super::one_roof::{self, APR, Directus};
 use pgseal_testkit::cluster::{self, Cluster};
 use pgseal_testkit::release::{Site, assert_same, dump};
 
-/// The commands of a page.
 fn commands(page: &str) -> Vec<String> {
     let mut commands = Vec::new();
     let mut inside = false;
@@ -24,7 +23,7 @@ fn commands(page: &str) -> Vec<String> {
     commands
 }
 
-/// Runs a line as a person would who stands in the site's directory.
+/// Runs a line in the site's directory.
 fn shell(site: &Site, url: &str, line: &str) -> Output {
     let program = pgseal_testkit::pgseal();
     let programs = program.parent().unwrap();
@@ -51,14 +50,14 @@ fn follow(site: &Site, url: &str, page: &str) -> Vec<(String, String)> {
     answers
 }
 
-/// What the command that begins so has said.
+/// The output of the command with this prefix.
 #[track_caller]
 fn answer<'a>(answers: &'a [(String, String)], command: &str) -> &'a str {
     let found = answers.iter().find(|(line, _)| line.starts_with(command));
     found.map(|(_, text)| text.as_str()).unwrap_or_else(|| panic!("no {command}"))
 }
 
-/// The page as its reader sees it, who knows the code of the proposal.
+/// The page for a reader who knows the proposal's code.
 fn page(site: &Site, audience: &str) -> String {
     let code = format!("ratified_apr={APR}");
     let arguments = ["runbook", "one-roof-1.0.0.pgseal", audience, "--trust", "trust.json", "-v", &code];
@@ -74,7 +73,7 @@ fn one_roof() {
     let bundle = one_roof::pack(&site);
     let url = directus.db.url();
 
-    // The owner's page before the decision: BLOCKED is the answer it promises, the rest works.
+    // The owner's page before the decision: it promises BLOCKED for the gate; all other commands succeed.
     let owner = page(&site, "owner");
     for line in commands(&owner) {
         let output = shell(&site, &url, &line);
@@ -85,9 +84,9 @@ fn one_roof() {
     let answers = follow(&site, &url, &owner);
     assert!(answer(&answers, "pgseal gate ").starts_with("READY"));
     assert!(answer(&answers, "pgseal verify ").contains("25/25 files OK"));
-    // Who reads it without the code sees where it belongs.
+    // A reader without the code sees its placeholder.
     assert_eq!(answer(&answers, "pgseal runbook "), owner.replace(APR, "CODE"));
-    // What it shows is bound to the release that was packed.
+    // The page is bound to the packed release.
     let id = answer(&answers, "pgseal verify ")
         .lines()
         .find_map(|line| line.strip_prefix("release id "))
@@ -103,7 +102,7 @@ fn one_roof() {
     assert!(answer(&answers, "pgseal report ").contains("READY"));
     assert!(answer(&answers, "pgseal plan ").contains("it would run"));
     assert!(answer(&answers, "pgseal check ").contains("regression 26/26"));
-    // Its last step is the rollback.
+    // The page ends with a rollback.
     assert_same(&before, &dump(&directus.db));
 
     site.operator(&bundle, &url).variable("ratified_apr", APR).run().done();
@@ -114,7 +113,7 @@ fn one_roof() {
     assert!(answer(&answers, "pgseal verify ").contains(id));
 }
 
-/// What `init` writes is a release that packs, runs, checks and rolls back, by its own runbook.
+/// The template of `init` is a release that packs, runs, checks and rolls back by its own runbook.
 #[test]
 fn template() {
     let db = Cluster::shared().database_named("example");
@@ -134,7 +133,7 @@ fn template() {
         "receipt.key",
     ];
     let page = site.pgseal(arguments).done().stdout.clone();
-    // Its commands stand between backquotes, one a step.
+    // Its commands are in backquotes, one per step.
     let code: Vec<&str> = page.split('`').skip(1).step_by(2).collect();
     let step = |command: &str| {
         let start = format!("pgseal {command} ");
@@ -146,7 +145,7 @@ fn template() {
     let (code, said) = step("gate");
     assert_eq!((code, said.contains("approved OPS-1")), (20, true), "{said}");
     assert_eq!(step("run").0, 20);
-    // As the comment in gate/approved.sql says.
+    // The comment in gate/approved.sql contains the approval.
     let gate = fs::read_to_string(site.path("example/gate/approved.sql")).unwrap();
     let approval = gate.lines().find_map(|line| line.trim_start_matches("-- ").trim().strip_suffix(';')).unwrap();
     db.client().batch_execute(approval.trim()).unwrap();

@@ -1,10 +1,10 @@
-//! Scripts against the server: what pgseal sends has the effect that psql's has.
+//! Scripts against the server: pgseal's statements have the same effect as psql's.
 
 use super::{database, small};
 use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use pgseal_testkit::release::{Release, Site, assert_same, dump, psql};
 
-/// Everything at once that a script can be made of.
+/// All elements of a script at once.
 const RICH: &str = r#"\set greeting 'it''s me'
 \set table_name rich
 create table public.:"table_name" (id integer generated always as identity, text text, at date default date '2026-01-01');
@@ -69,7 +69,7 @@ fn the_same_as_psql() {
     assert_eq!(warning, format!("tiers/rich.sql:{line}:1: that were 10 rows"));
 }
 
-/// One-Roof's own scripts, against psql in one transaction.
+/// One-Roof's own scripts, compared with psql in one transaction.
 #[test]
 fn one_roof_is_the_same_as_psql() {
     use super::one_roof::{self, APR, Directus};
@@ -122,7 +122,7 @@ fn many_statements() {
     assert_eq!(operator.receipt()["tiers"][1]["statements"], 3_001);
 }
 
-/// Values of variables are data, whatever they hold.
+/// Values of variables are data, whatever they contain.
 #[test]
 fn variables_are_data() {
     let (db, release, site) = small("values");
@@ -137,7 +137,7 @@ fn variables_are_data() {
     assert_eq!(operator.receipt()["variables"]["given"], nasty);
 }
 
-/// A plain :name becomes part of the text, and what psql would scan again is refused.
+/// A plain :name becomes part of the text; text that psql would scan again is refused.
 #[test]
 fn a_plain_variable_that_would_be_two_statements() {
     let (db, release, site) = small("plain");
@@ -158,11 +158,11 @@ fn echoes_and_warnings_are_shown_with_their_place() {
     let bundle = site.pack(&release.tier("talks", tier));
     let answer = site.operator(&bundle, &db.url()).run();
     answer.done().says(&["at work", "WARNING: look here (tiers/talks.sql:3:1)"]);
-    // The answer is the answer; what scripts say is beside it.
+    // The answer goes to stdout, and output of scripts does not.
     assert!(!answer.stdout.contains("at work"), "{answer}");
 }
 
-/// psql's own queries would print these; here they are run and dropped.
+/// psql would print the rows of these queries; pgseal discards them.
 #[test]
 fn rows_of_a_tier_are_not_the_answer() {
     let (db, release, site) = small("rows");
@@ -180,7 +180,7 @@ fn a_release_of_one_statement_without_semicolon() {
     assert_eq!(db.ask("select count(*) from public.widgets"), "3");
 }
 
-/// The name that a release is for can be anything that PostgreSQL calls a database.
+/// A release's database can have any name that PostgreSQL accepts.
 #[test]
 fn a_database_with_an_odd_name() {
     let name = "Odd näme; 'quoted' %20 &x=y";
@@ -195,7 +195,7 @@ fn a_database_with_an_odd_name() {
     }
 }
 
-/// What is seen of plain statements, which travel together, is in the order of the script all the same.
+/// Echoes and notices of batched statements keep the order of the script.
 #[test]
 fn echoes_and_notices_of_a_batch_are_in_order() {
     let (db, release, site) = small("order");
@@ -237,7 +237,7 @@ fn echoes_and_notices_of_a_batch_are_in_order() {
     assert_eq!((tier["statements"].as_u64(), tier["rows"].as_u64()), (Some(8), Some(5)), "{tier}");
 }
 
-/// Several messages, larger than one and longer than one, with statements between that go alone.
+/// Several messages, with more bytes and more statements than one can have, and single statements between them.
 #[test]
 fn batches_and_single_statements_in_turn() {
     let (db, release, site) = small("turns");
@@ -254,7 +254,7 @@ fn batches_and_single_statements_in_turn() {
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
     assert_eq!(operator.receipt()["tiers"][1]["rows"], 1_004);
-    // Identities are given in order, so they tell the order of statements.
+    // Identities are assigned in order, so they reveal the order of statements.
     let wrong =
         "select count(*) from (select split_part(t, ' ', 1)::int, lag(split_part(t, ' ', 1)::int) over (order by n)
                  from public.turns) o(this, before) where this < before";
@@ -265,7 +265,7 @@ fn batches_and_single_statements_in_turn() {
     );
 }
 
-/// `current_query()` is what was sent; in a batch that would be somebody else's statement too.
+/// `current_query()` returns the message; in a batch it would contain other statements too.
 #[test]
 fn functions_that_look_at_the_message_see_one_statement() {
     let (db, release, site) = small("messages");
@@ -282,7 +282,7 @@ fn functions_that_look_at_the_message_see_one_statement() {
     assert_eq!(db.ask("select count(distinct at) from public.log"), "4");
 }
 
-/// `\;` joins statements for psql; here each is sent alone, in order.
+/// psql sends statements joined by `\;` together; pgseal sends each alone, in order.
 #[test]
 fn joined_statements() {
     let (db, release, site) = small("joined");

@@ -1,4 +1,4 @@
-//! The main story on every version of the server that is at hand: `PGSEAL_POSTGRES_BINS`.
+//! The main story on every available server version: `PGSEAL_POSTGRES_BINS`.
 
 use pgseal_testkit::programs::ServerPrograms;
 
@@ -23,7 +23,7 @@ fn the_story_on_every_version() {
     eprintln!("the story was told on PostgreSQL {}", told.join(", "));
 }
 
-/// Gives the version.
+/// Returns the version.
 fn story(programs: &ServerPrograms) -> String {
     let cluster = Cluster::of(programs);
     let db = cluster.database("story");
@@ -35,7 +35,7 @@ fn story(programs: &ServerPrograms) -> String {
     assert_eq!(operator.gate().code, 20);
     operator.run().fails(20);
     assert_eq!(db.ask("select to_regnamespace('pgseal') is null"), "t", "a refused run leaves nothing");
-    // What a human's yes writes.
+    // The row of a human approval.
     db.client().batch_execute("insert into public.approvals values ('somebody')").unwrap();
     operator.gate().done();
     operator.plan().done();
@@ -52,7 +52,7 @@ fn story(programs: &ServerPrograms) -> String {
     same(&ready, &now(&db));
     operator.rollback().done().says(&["nothing to do"]);
     operator.check().done();
-    // The answer to COMMIT is lost: asked for again, not guessed.
+    // The lost answer to COMMIT is queried again, not guessed.
     let proxy = Proxy::before(cluster.server().dir(), Fate::AnswerLost);
     operator.clone().url(&proxy.url(db.name())).run().done();
     assert!(proxy.struck());
@@ -68,7 +68,7 @@ fn story(programs: &ServerPrograms) -> String {
     db.ask("show server_version")
 }
 
-/// What a run can do to a server, in a few statements of every kind.
+/// Covers the kinds of changes of a run in a few statements.
 fn release(database: &str) -> Release {
     let more = "insert into public.log values ('run');
 create function public.name_of(integer) returns text language sql stable

@@ -1,14 +1,14 @@
-//! What a tier does to its session stays in the tier.
+//! Session state of a tier ends with the tier.
 
 use super::{small, small_without_gate_user};
 use pgseal_testkit::release::{assert_same, dump};
 
-/// Tiers that leave settings behind, in the ways that packing admits, and a tier that asserts a fresh session.
+/// Tiers that change settings, in the ways that packing accepts, and a tier that asserts a fresh session.
 #[test]
 fn settings_end_with_their_tier() {
     let (db, release, site) = small_without_gate_user("settings");
     let name = db.name();
-    // What a session of this database begins with is what each tier begins with.
+    // Each tier begins with the defaults of a session in this database.
     db.client().batch_execute(&format!("alter database {name} set search_path = public, pg_temp")).unwrap();
     db.client().batch_execute("create schema evil; create table evil.approvals (who text)").unwrap();
     let leaves = "set search_path = evil, public;
@@ -38,7 +38,7 @@ end $$;
     let expect = "{ widgets = 2, path = \"public, pg_temp\", who = \"postgres\", datestyle = \"ISO, MDY\" }";
     let release = release.tier("leaves", leaves).tier("asserts", asserts).tier("leaves_again", &again);
     let release = release.verify("asserts", "finalized", "rolled-back", asserts).finalized(probe, expect);
-    // By its bare name: with the tier's search_path the gate would read another table.
+    // Unqualified: with the tier's search_path the gate would read another table.
     let gate = "select count(*) > 0 as ready, current_setting('search_path') as reason from approvals;\n";
     let bundle = site.pack(&release.gate("approved", gate));
     let operator = site.operator(&bundle, &db.url());
@@ -54,7 +54,7 @@ end $$;
 #[test]
 fn a_ledger_in_the_way_of_the_search_path() {
     let (db, release, site) = small("path");
-    // Somebody's own functions and tables with names that the tool uses.
+    // Functions and tables of users, with names that pgseal uses.
     db.client()
         .batch_execute(
             "create schema first;
@@ -88,7 +88,7 @@ fetch 2 from c;
 close c;
 ";
     let second = "insert into public.widgets select 10 + n, 'scratch ' || n from scratch;\n";
-    // A temporary table hides a real one of the same name from bare names, in every later tier too.
+    // A temporary table hides a real one of the same name from unqualified names, in every later tier too.
     let hides =
         "create temporary table widgets (id integer, name text);\ninsert into public.widgets values (20, 'real');\n";
     let release = release.tier("first", first).tier("second", second).tier("hides", hides);
@@ -101,7 +101,7 @@ close c;
     assert_same(&before, &dump(&db));
 }
 
-/// What would make server and tool disagree about what runs, or as whom, does not pack.
+/// Statements that make server and pgseal disagree about the executed text or its role do not pack.
 #[test]
 fn changes_of_the_session_that_are_refused() {
     let (db, release, site) = small("refusals");

@@ -1,5 +1,5 @@
-//! Several hosts: which is chosen, that a command stays with it, and who is asked after a failover. And a server that
-//! falls silent.
+//! Several hosts: which one is chosen, whether a command stays with it, and which one resolves the outcome after a
+//! failover. Also a server that stops answering.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -21,7 +21,7 @@ fn port_of(session: &mut dyn Session) -> u16 {
     ask(session, "select current_setting('port')").parse().unwrap()
 }
 
-/// A primary, its standby, and a port on which nobody listens; through a failover.
+/// A primary, its standby, and a closed port, through a failover.
 #[test]
 fn the_first_wanted_host_is_chosen_and_kept() {
     let mut primary = Server::start(TRUST, "");
@@ -58,13 +58,13 @@ fn the_first_wanted_host_is_chosen_and_kept() {
         let error = refusal(&at(ports, attrs));
         assert!(error.contains(why) && error.contains(&ports[0].to_string()), "{ports:?} {attrs}: {error}");
     }
-    // A primary whose sessions are read-only is none that writes.
+    // A primary with read-only sessions does not count as read-write.
     primary.sql("alter system set default_transaction_read_only = on");
     primary.restart();
     let settings = at(&[p], "read-write").parse().unwrap();
     assert!(PostgresSession::open(&settings, Purpose::Read).is_err(), "also not for reading");
     assert_eq!(port_of(&mut session(&at(&[p, s], "read-only"))), p);
-    // Who is refused by the first is not let in by the second.
+    // A refusal by the first host does not lead to the second one.
     let wrong = at(&[p, s], "any").replace("dbname=postgres", "dbname=nowhere");
     assert!(refusal(&wrong).contains(&format!("127.0.0.1:{p}: database \"nowhere\" does not exist")));
 
@@ -82,7 +82,7 @@ fn the_first_wanted_host_is_chosen_and_kept() {
     assert_eq!(ask(resolving.as_mut(), "show transaction_read_only"), "on");
 }
 
-/// The standby's replay is paused, and what blocks was committed since.
+/// The standby's replay is paused, and the blocking row was committed since.
 #[test]
 fn no_gate_is_asked_on_a_standby() {
     let mut primary = Server::start(TRUST, "");
@@ -108,7 +108,7 @@ fn no_gate_is_asked_on_a_standby() {
     }
 }
 
-/// Carries bytes to a server until it is told to drop them.
+/// Forwards bytes to a server until it is set to drop them.
 struct Relay {
     port: u16,
     swallows: Arc<AtomicBool>,
@@ -150,7 +150,7 @@ fn a_server_that_falls_silent() {
     let relay = Relay::before(server.port);
     let mut session = session(&format!("host=127.0.0.1 port={} user=postgres dbname=postgres", relay.port));
     session.set_patience(Duration::from_millis(1500));
-    // Longer than patience in all, but never silent so long.
+    // Longer than the patience in total, but never silent for that long.
     let talks = "do $$ begin for i in 1..5 loop raise notice 'still here'; perform pg_sleep(0.6); end loop; end $$";
     session.execute(talks).unwrap();
     assert_eq!(session.notices().len(), 5);
@@ -158,7 +158,7 @@ fn a_server_that_falls_silent() {
     let error = session.execute("select pg_sleep(20)").unwrap_err();
     assert!(matches!(&error, DatabaseError::Connection(found) if found.message.contains("silent")), "{error:?}");
     assert!((1..15).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
-    // A lost session is known to be lost: the next statement does not wait.
+    // A lost session stays lost: the next statement does not wait.
     session.set_patience(Duration::from_secs(120));
     let started = Instant::now();
     assert_eq!(session.execute("select 1").unwrap_err(), error);
@@ -174,11 +174,11 @@ fn a_network_that_swallows() {
     session.set_patience(Duration::from_secs(1));
     session.execute("BEGIN").unwrap();
     relay.swallows.store(true, Ordering::SeqCst);
-    // Much more than fits into any buffer on the way: it is writing that gets stuck, or the answer that never comes.
+    // Much more than all buffers on the way can hold: either the write blocks, or the answer never comes.
     session.send_batch("select 1").unwrap();
     let error = session.receive_batch().unwrap_err();
     assert!(matches!(&error, DatabaseError::Connection(found) if found.message.contains("silent")), "{error:?}");
-    // Connecting too.
+    // Connecting has a limit too.
     let started = Instant::now();
     let error = refusal(&format!("{connection} connect_timeout=2"));
     assert!(error.contains("no answer within 2 s") && error.contains(&relay.port.to_string()), "{error}");

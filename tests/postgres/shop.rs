@@ -1,5 +1,5 @@
-//! A release as people have it, made of psql scripts: includes, variables, conditions over answers, generated statements,
-//! COPY data and files, functions, a dump. It packs as it is, and does what psql does.
+//! A typical release of psql scripts: includes, variables, conditions on answers, generated statements, COPY data and
+//! files, functions, a dump. It packs unchanged, and has the same effect as in psql.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use pgseal_testkit::release::{Site, assert_same, dump, psql};
 
-/// The release for this database.
+/// Writes the release for this database.
 fn written(site: &Site, db: &TestDatabase<'_>) -> PathBuf {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgres/shop");
     let to = site.path("shop");
@@ -53,7 +53,7 @@ fn scripts_of_psql_run_untouched() {
     assert_eq!(db.ask("select count(*) from pg_namespace where nspname in ('shop', 'legacy')"), "0");
 }
 
-/// A plan follows both ways of what only the run can decide, and never waits for an answer.
+/// A plan follows both branches of a condition that only the run can decide, and never waits for an answer.
 #[test]
 fn a_plan_knows_that_it_does_not_know() {
     let (db, release, site) = super::small("branches");

@@ -1,4 +1,4 @@
-//! The first tiers of a release, shipped alone under gates and approvals of their own.
+//! The first tiers of a release, shipped alone under their own gates and approvals.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -136,7 +136,7 @@ fn a_stage_ships_alone_and_stands_in_the_way_of_the_whole() {
     let stage = site.operator(&stage, &db.url());
     let before = dump(&db);
 
-    // Its own gate, and no other one.
+    // The stage has only its own gate.
     stage.run().fails_saying(20, &["authorised"]);
     db.client().batch_execute("insert into public.said values ('structure')").unwrap();
     let plan = stage.plan();
@@ -147,7 +147,7 @@ fn a_stage_ships_alone_and_stands_in_the_way_of_the_whole() {
     assert_eq!(db.ask("select count(*) from public.ownership"), "0");
     stage.check().done();
 
-    // Ratified or not: the whole starts from its baseline, and there is no way around.
+    // Ratified or not: the whole release starts from its baseline, and no option overrides this.
     db.client().batch_execute("insert into public.said values ('ratified')").unwrap();
     let overlap = ["rollout-structure 1.0.0, which has tiers of this release, is in effect"];
     whole.run().fails_saying(22, &overlap);
@@ -197,7 +197,7 @@ fn what_is_no_stage_does_not_pack() {
     refused("variables = []", "variables = [\"nothing\"]", &["no variable named"]);
     refused("[{ file = \"rollback/all.sql\" }]", "[]", &["no rollback"]);
     refused("name = \"structure\"\nsummary", "name = \"other\"\nsummary", &["no stage \"structure\"; it has other"]);
-    // The tier's script uses it, and the stage has said that it takes none.
+    // The tier's script uses the variable, and the stage declares none.
     let gate = "name = \"structure\"\nfile = \"tiers/structure.sql\"";
     refused(
         gate,

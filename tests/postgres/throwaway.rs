@@ -1,4 +1,4 @@
-//! A throwaway server starts, answers, and leaves nothing behind, however its owner ends.
+//! A throwaway server starts, answers, and leaves no processes or files behind, however its owner ends.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::{
@@ -45,7 +45,7 @@ fn starts_answers_and_leaves_nothing() {
     assert_eq!(shown(&mut client, "server_encoding"), "UTF8");
     assert!(server.log_tail(50).contains("ready to accept connections"), "{}", server.log_tail(50));
     assert!(alive(pid));
-    // A connection is open: stopping does not wait for it.
+    // Stopping does not wait for the open connection.
     server.stop().unwrap();
     assert!(!alive(pid) && !dir.exists());
     client.simple_query("select 1").unwrap_err();
@@ -104,7 +104,7 @@ fn a_dead_server_is_still_cleared_away() {
     assert!(!alive(pid) && !dir.exists());
 }
 
-/// Only a SIGKILL of the shell itself, as by the kernel short of memory, gets here.
+/// Only a SIGKILL of the supervising shell itself leads here, as from the kernel when memory is short.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_dead_supervisor_is_stood_in_for() {
@@ -130,13 +130,15 @@ fn too_long_a_directory_is_replaced() {
     assert_eq!(fs::read_dir(&long).unwrap().count(), 0);
 }
 
-/// As root the server runs as another user, who has no way into a directory of root's: it gets a copy of the programs.
+/// As root the server runs as another user without access to a private directory of root, so it gets a copy of the
+/// programs.
 #[test]
 fn programs_in_a_private_directory() {
     let private = tempfile::tempdir().unwrap();
     let bin = private.path().join("pgsql/bin");
     fs::create_dir_all(&bin).unwrap();
-    // By another process: what this one has open for writing while another thread starts a program can't be run.
+    // Another process copies: a program that this process has open for writing can't be executed, and another thread
+    // may fork meanwhile.
     let copy =
         |from: PathBuf, to: &Path| assert!(Command::new("cp").arg("-RL").arg(from).arg(to).status().unwrap().success());
     for program in ["initdb", "pg_ctl", "postgres"] {
@@ -150,7 +152,7 @@ fn programs_in_a_private_directory() {
     let Ok(copied) = ServerPrograms::in_dir(&bin) else { panic!("no programs in {}", bin.display()) };
     match ThrowawayServer::start(&copied, None) {
         Ok(server) => server.stop().unwrap(),
-        // An installation in pieces (Debian's) is not found from a copy of some: then the error says so.
+        // Debian splits its installation, so a copy of some programs can't find the rest; then the error reports it.
         Err(error) => {
             let said = format!("{error} {:?}", std::error::Error::source(&error));
             assert!(matches!(error, ThrowawayError::Ended { .. } | ThrowawayError::Programs { .. }), "{said}");
@@ -164,7 +166,7 @@ fn a_server_that_can_not_start_quotes_its_log() {
     let fake = tempdir_for_all();
     for program in ["initdb", "pg_ctl", "postgres"] {
         let file = fake.path().join(program);
-        // Through a shell, so that no file this process writes is ever executed while open.
+        // Through a shell, so that no file is executed while this process has it open for writing.
         let text = "[ \"$1\" = --version ] || { echo \"$0 broke\" >&2; exit 1; }";
         let script = format!("printf '#!/bin/sh\\n%s\\n' '{text}' >'{0}' && chmod 755 '{0}'", file.display());
         assert!(Command::new("sh").arg("-c").arg(script).status().unwrap().success());
@@ -189,7 +191,7 @@ fn a_template_is_loaded_once_and_copied() {
     assert_ne!(cluster.database("copy").name(), copy.name());
 }
 
-/// Not a test but the process that others kill; does nothing in an ordinary run.
+/// A process for the other tests to kill, not a test; does nothing in an ordinary run.
 #[test]
 fn holder_process() {
     let Some(parent) = env::var_os(HOLD) else {
@@ -222,7 +224,7 @@ fn holder(parent: &Path) -> Command {
     command
 }
 
-/// A directory in which anybody may make one of their own, as in /tmp.
+/// A directory in which every user may create a subdirectory, as in /tmp.
 fn tempdir_for_all() -> tempfile::TempDir {
     let dir = tempfile::tempdir_in("/tmp").unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();

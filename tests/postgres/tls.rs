@@ -1,4 +1,4 @@
-//! TLS to a real server, with certificates as the `openssl` program makes them.
+//! TLS to a real server, with certificates from the `openssl` program.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -25,7 +25,7 @@ struct Site {
     certificates: Certificates,
 }
 
-/// A server whose certificate is for `localhost`, signed by `ca`; and what else there may be.
+/// A server with a certificate for `localhost`, signed by `ca`; and further certificates.
 fn site() -> &'static Site {
     static SITE: OnceLock<Site> = OnceLock::new();
     SITE.get_or_init(|| {
@@ -43,7 +43,6 @@ fn site() -> &'static Site {
     })
 }
 
-/// A server with a certificate.
 fn with(made: &Certificates, name: &str, authority: &str) -> Server {
     let mut server = Server::start(HBA, "");
     serve(&mut server, made, name, authority);
@@ -98,7 +97,7 @@ fn modes_mean_what_libpq_means() {
             None => assert!(refusal(&connection).contains("no pg_hba.conf entry"), "{user} {mode}"),
         }
     }
-    // By the socket there is no TLS, whatever is asked for.
+    // A unix socket has no TLS, whatever the mode requires.
     let socket = site.server.local("postgres");
     assert!(!is_secure(&mut session(&format!("{socket} sslmode=verify-full"))));
 }
@@ -124,7 +123,7 @@ fn the_servers_certificate_is_verified() {
         ),
         (site.at("localhost", "postgres", &format!("sslmode=verify-full {other}")), "has signed it"),
         (site.at("localhost", "postgres", &format!("sslmode=verify-ca {other}")), "has signed it"),
-        // libpq's rule: a root that is named counts for `require`; ours: never for nothing.
+        // libpq's rule: a named root counts even for `require`. pgseal's rule: a named root is never ignored.
         (site.at("localhost", "postgres", &format!("sslmode=require {other}")), "has signed it"),
         (site.at("localhost", "postgres", &format!("sslmode=prefer {other}")), "has signed it"),
         (site.at("127.0.0.1", "postgres", &format!("sslmode=verify-full {}", site.root("server"))), "localhost"),
@@ -154,7 +153,7 @@ fn versions_of_tls() {
     for more in ["ssl_min_protocol_version=SSLv3", "ssl_max_protocol_version=TLSv1.1"] {
         assert!(refusal(&site.at("localhost", "postgres", more)).contains("write TLSv1"), "{more}");
     }
-    // A server of TLS 1.2 alone is not enough for who wants more.
+    // A server limited to TLS 1.2 fails a client that requires more.
     let mut old = Server::start(HBA, "ssl_max_protocol_version = 'TLSv1.2'\n");
     serve(&mut old, &site.certificates, "server", "ca");
     let at = |more: &str| format!("host=localhost port={} user=postgres dbname=postgres {more}", old.port);
@@ -162,7 +161,7 @@ fn versions_of_tls() {
     assert!(refusal(&at("sslmode=require ssl_min_protocol_version=TLSv1.3")).contains("no TLS"));
 }
 
-/// Only servers from 17 on know it; older ones don't understand, and nobody takes them for plain.
+/// Only servers from 17 on support it; older ones fail, and pgseal doesn't fall back to plain text.
 #[test]
 fn tls_from_the_first_byte() {
     let site = site();
@@ -196,7 +195,7 @@ fn certificates_that_are_odd_or_over() {
     let error = refusal(&verified);
     assert!(error.contains("has expired"), "{error}");
     assert!(is_secure(&mut session(&at(server.port, "sslmode=require"))), "unverified it is good enough");
-    // Version 1, as the manual's own recipe makes it with older programs.
+    // Version 1, as older programs create it by the recipe in the manual.
     serve(&mut server, &made, "one", "ca");
     assert!(is_secure(&mut session(&at(server.port, "sslmode=require"))));
     assert!(refusal(&verified).contains("certificate is refused"));
@@ -207,7 +206,6 @@ fn certificates_that_are_odd_or_over() {
     serve(&mut server, &made, "ca", "ca");
     assert!(is_secure(&mut session(&at(server.port, "sslmode=verify-ca sslrootcert=ROOT"))));
     assert!(refusal(&verified).contains("certificate is refused"), "it does not name localhost");
-    // Revoked.
     serve(&mut server, &made, "revoked", "ca");
     assert!(is_secure(&mut session(&verified)));
     fs::write(made.path("index"), "").unwrap();
@@ -245,12 +243,12 @@ fn logins_bound_to_tls() {
     }
     let error = refusal(&login("channel_binding=require sslmode=disable"));
     assert!(error.contains("not bound to TLS"), "{error}");
-    // Nothing to bind where nobody is asked for a password.
+    // Without a password request there is no authentication to bind.
     let error = refusal(&site.at("localhost", "postgres", "channel_binding=require sslmode=require"));
     assert!(error.contains("not bound to TLS"), "{error}");
     let error = refusal(&site.at("localhost", "scram", "password=wrong"));
     assert!(error.contains("password authentication failed for user \"scram\""), "{error}");
-    // The second way came further than the first.
+    // The second attempt got further than the first one, so its error is reported.
     site.server.sql("create role tls_scram login password 'x'");
     let error = refusal(&site.at("localhost", "tls_scram", "sslmode=allow password=wrong"));
     assert!(error.contains("password authentication failed"), "{error}");
@@ -258,7 +256,7 @@ fn logins_bound_to_tls() {
     assert!(error.contains("asks for the password of \"scram\""), "{error}");
 }
 
-/// The hash of the binding follows the signature of the certificate.
+/// The binding's hash follows the certificate's signature algorithm.
 #[test]
 fn bindings_by_the_signature_of_the_certificate() {
     let made = Certificates::new();

@@ -34,7 +34,7 @@ fn ten_runs_apply_once() {
     assert_eq!(answers.iter().filter(|answer| answer.code == 0).count(), 1);
     assert_eq!(db.ask("select count(*) from pgseal.ledger"), "1");
     assert_eq!(db.ask("select count(*) from public.ten"), "1");
-    // No refused run has left a journal that would have to be explained.
+    // No refused run left a journal without an explanation.
     assert_eq!(operator.records(".receipt.json").len(), 1);
     assert_eq!(operator.unfinished(), [""; 0]);
 }
@@ -49,7 +49,7 @@ fn a_run_and_a_rollback() {
         let run = operator.start("run");
         let rollback = operator.start("rollback");
         let (run, rollback) = (run.end(), rollback.end());
-        // Whoever is second waits a little for the first: the run is done in any order.
+        // The second command waits briefly for the first: the run succeeds in either order.
         run.done();
         rollback.done();
         let applied = db.ask("select action from pgseal.ledger order by id desc limit 1") == "run";
@@ -60,8 +60,8 @@ fn a_run_and_a_rollback() {
     }
 }
 
-/// Five runs and five rollbacks at once, and some of them are killed: the database is one of two states, the ledger says
-/// which, and nothing was done twice.
+/// Five runs and five rollbacks at once, some of them killed: the database is in one of two states, the ledger records
+/// which, and no change was applied twice.
 #[test]
 fn runs_and_rollbacks_with_kills() {
     let (db, release, site) = small("killing");
@@ -82,7 +82,7 @@ fn runs_and_rollbacks_with_kills() {
         }
         for (number, one) in running {
             let answer = one.end();
-            // Done, nothing to do, applied already, or somebody else had the lock for too long.
+            // Done, nothing to do, already applied, or another run held the lock for too long.
             assert!([0, 22].contains(&answer.code), "{number}: {answer}");
         }
         pgseal_testkit::release::wait_until("the sessions of the killed end", || {
@@ -94,7 +94,7 @@ fn runs_and_rollbacks_with_kills() {
         let count = |action: &str| db.ask(&format!("select count(*) from pgseal.ledger where action = '{action}'"));
         let (runs, rollbacks): (u32, u32) = (count("run").parse().unwrap(), count("rollback").parse().unwrap());
         assert_eq!(u32::from(widgets()), runs - rollbacks, "{runs} runs, {rollbacks} rollbacks");
-        // In the same transactions, so exactly as often.
+        // Written in the same transactions, so exactly as often.
         for (action, times) in [("run", runs), ("rollback", rollbacks)] {
             assert_eq!(db.ask(&format!("select count(*) from public.log where what = '{action}'")), times.to_string());
         }
@@ -137,7 +137,7 @@ fn other_databases_do_not_wait() {
     first.kill();
 }
 
-/// A tier that gives away every advisory lock of its session does not open the door for a second run.
+/// A tier that releases all advisory locks of its session does not allow a second run.
 #[test]
 fn a_tier_that_releases_the_lock() {
     let (db, release, site) = small("unlocks");

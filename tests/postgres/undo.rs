@@ -1,4 +1,4 @@
-//! Rolling back: all of it or nothing, and into the baseline or not at all.
+//! Rollbacks: complete or without effect, and only into the baseline.
 
 use super::small;
 use pgseal_testkit::release::{assert_same, dump};
@@ -30,7 +30,7 @@ fn somebody_has_built_on_it() {
     assert_same(&before, &dump(&db));
 }
 
-/// The first of two scripts is undone with the second.
+/// The effect of the first script is undone when the second one fails.
 #[test]
 fn it_fails_midway() {
     let (db, release, site) = small("midway");
@@ -68,7 +68,7 @@ fn it_does_not_reach_the_baseline() {
     operator.rollback().done();
 }
 
-/// No gate is asked: undoing never waits for anyone.
+/// No gate is evaluated: a rollback never waits for approval.
 #[test]
 fn the_gate_is_closed() {
     let (db, release, site) = small("closed");
@@ -82,7 +82,7 @@ fn the_gate_is_closed() {
     operator.run().fails(20);
 }
 
-/// A database that is no longer finalized can be undone all the same.
+/// A database that has drifted from the finalized state can still be rolled back.
 #[test]
 fn it_is_no_longer_finalized() {
     let (db, release, site) = small("drifted");
@@ -109,7 +109,7 @@ fn its_own_table_is_gone() {
     operator.rollback().done().says(&["nothing to do"]);
 }
 
-/// The values of the run are in the ledger, so a rollback and a check need none.
+/// The ledger has the values of the run, so a rollback and a check need none.
 #[test]
 fn the_values_of_the_run_are_remembered() {
     let (db, release, site) = small("remembered");
@@ -126,7 +126,7 @@ fn the_values_of_the_run_are_remembered() {
     operator.rollback().done();
 }
 
-/// The ledger belongs to the database: a copy of it knows what ran, and a fresh one doesn't.
+/// The ledger belongs to the database: a copy of it knows the runs, and a fresh database doesn't.
 #[test]
 fn a_ledger_that_was_removed() {
     let (db, release, site) = small("noledger");
@@ -135,7 +135,7 @@ fn a_ledger_that_was_removed() {
     operator.run().done();
     db.client().batch_execute("drop schema pgseal cascade").unwrap();
     operator.rollback().done().says(&["nothing to do"]);
-    // The state itself stands in the way of a second run.
+    // The state itself blocks a second run.
     operator.run().fails_saying(22, &["not in the state \"baseline\""]);
     assert_eq!(operator.json("run")["error"]["kind"], "not-baseline");
     let (answer, status) = operator.status();

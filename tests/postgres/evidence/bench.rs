@@ -1,4 +1,5 @@
-//! A statement on the bench: what was there before it, a session of its own that can be killed, and questions about it.
+//! A test bench for one statement: the recorded state before it, a killable session of its own, and queries for its
+//! effect.
 
 use std::thread::JoinHandle;
 
@@ -13,7 +14,7 @@ use psql_script::{NonTransactional, classify};
 use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use pgseal_testkit::release::wait_until;
 
-/// A database with a schema whose names need quotes, on the path before another one.
+/// Creates a database with a schema whose name needs quotes, first on the path.
 pub fn shop() -> TestDatabase<'static> {
     let db = Cluster::shared().database("evidence");
     fill(&db);
@@ -37,7 +38,7 @@ pub fn session(db: &TestDatabase<'_>) -> PostgresSession {
     session_as(db, "postgres")
 }
 
-/// As it is opened for a run, by some role.
+/// Opens a session as a run does, as the given role.
 pub fn session_as(db: &TestDatabase<'_>, role: &str) -> PostgresSession {
     let text = format!("{} user={role}", db.connection());
     let mut session = PostgresSession::open(&text.parse().unwrap(), Purpose::Write).unwrap();
@@ -45,7 +46,7 @@ pub fn session_as(db: &TestDatabase<'_>, role: &str) -> PostgresSession {
     session
 }
 
-/// Why it must not begin.
+/// Returns why the statement must not begin.
 pub fn refused(db: &TestDatabase<'_>, sql: &str) -> Failure {
     before(&mut session(db), &classify(sql).unwrap()).unwrap_err()
 }
@@ -59,7 +60,7 @@ pub struct Bench<'d> {
 }
 
 impl<'d> Bench<'d> {
-    /// Remembers what is there, as the ledger would.
+    /// Records the state before the statement, as the ledger would.
     pub fn new(db: &'d TestDatabase<'d>, sql: &str) -> Self {
         let statement = classify(sql).unwrap();
         let mut looker = session(db);
@@ -68,7 +69,7 @@ impl<'d> Bench<'d> {
         Self { db, sql: sql.to_owned(), statement, before, looker }
     }
 
-    /// On a new session, with what the ledger remembers.
+    /// Continues on a new session with the recorded state.
     pub fn anew(self) -> Self {
         Self { looker: session(self.db), ..self }
     }
@@ -115,7 +116,7 @@ impl<'d> Bench<'d> {
         }
     }
 
-    /// Finds leftovers, clears them away, and looks again.
+    /// Finds leftovers, removes them, and queries the effect again.
     pub fn clear(&mut self) -> Effect {
         let cleanup = self.leftover();
         assert!(!cleanup.is_empty());
@@ -129,12 +130,12 @@ impl<'d> Bench<'d> {
         confirm(&mut self.looker, &self.statement, &self.before)
     }
 
-    /// What the operator is told of a statement that the server called done.
+    /// Returns the notice to the operator about a statement that succeeded.
     pub fn confirmed(&mut self) -> Option<String> {
         self.confirm().unwrap_or_else(|failure| panic!("{}: {failure:?}", self.sql))
     }
 
-    /// Sends it again as a run would: with a new look before, to its end, and with the proof.
+    /// Executes it again as a run would: records the state anew, executes to the end, and confirms.
     pub fn again(&mut self) {
         self.before = before(&mut self.looker, &self.statement).unwrap_or_else(|failure| panic!("{failure:?}"));
         self.looker.execute(&self.sql).unwrap();
@@ -150,7 +151,7 @@ impl<'d> Bench<'d> {
     }
 }
 
-/// A statement that runs.
+/// A running statement.
 pub struct Sent<'d> {
     db: &'d TestDatabase<'d>,
     pub pid: String,
@@ -167,7 +168,7 @@ pub enum Kill {
 pub const KILLS: [Kill; 2] = [Kill::Cancel, Kill::Terminate];
 
 impl Sent<'_> {
-    /// Waits until it waits for the lock, or the transactions, of somebody.
+    /// Waits until the statement is blocked by another session's lock or transaction.
     pub fn waits(self, what: &str) -> Self {
         let waiting = format!(
             "select count(*) from pg_locks where pid = {} and not granted and pg_blocking_pids(pid) <> '{{}}'",
@@ -191,13 +192,13 @@ impl Sent<'_> {
         }
     }
 
-    /// Its own end.
+    /// Waits for the statement's result.
     pub fn end(self) -> Result<u64, DatabaseError> {
         self.end.join().unwrap()
     }
 }
 
-/// Somebody's transaction, which others wait for until it is dropped.
+/// A transaction of another session; it blocks others until dropped.
 pub struct Somebody(Client);
 
 impl Somebody {
@@ -207,7 +208,7 @@ impl Somebody {
         Self(client)
     }
 
-    /// In the middle of a transaction that began with an old snapshot.
+    /// Opens a transaction with an old snapshot.
     pub fn remembers(db: &TestDatabase<'_>) -> Self {
         let mut client = db.client();
         client.batch_execute("begin isolation level repeatable read; select 1").unwrap();

@@ -18,7 +18,7 @@ fn a_database_is_created_and_dropped() {
         let mut bench = Bench::new(&db, &create);
         assert!(bench.not_there().contains("there is no database"));
         assert!(bench.confirm().is_err());
-        // The server waits five seconds for whoever uses the template.
+        // The server waits five seconds for other sessions in the template.
         let user = template.client();
         let sent = bench.send();
         pgseal_testkit::release::wait_until("it runs", || matches!(bench.find(), Effect::StillRunning(_)));
@@ -39,7 +39,7 @@ fn a_database_is_created_and_dropped() {
         let mut bench = Bench::new(&db, &drop);
         assert!(bench.not_there().contains("still there"));
         assert!(bench.confirm().unwrap_err().message.contains("still there"));
-        // As an interrupted DROP DATABASE leaves it: a row that says that files may be missing.
+        // An interrupted DROP DATABASE leaves this row: files may be missing.
         let broken = format!("update pg_database set datconnlimit = -2 where datname = '{name}'");
         db.client().batch_execute(&broken).unwrap();
         assert!(bench.not_there().contains("dropped in part"));
@@ -56,7 +56,7 @@ fn a_database_is_created_and_dropped() {
     }
 }
 
-/// The name means another one than before: nothing is dropped by guessing.
+/// The name now belongs to another database: no drop by guessing.
 #[test]
 fn a_database_is_renamed() {
     let db = shop();

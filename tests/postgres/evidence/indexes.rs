@@ -11,7 +11,7 @@ use pgseal_testkit::cluster::{Cluster, TestDatabase};
 const CREATE: &str = r#"CREATE INDEX CONCURRENTLY "by ""kind""" ON items (kind)"#;
 const SHOWN: &str = r#""The ""Shop"""."by ""kind""""#;
 
-/// `valid ready live` of the one index of such a name.
+/// `valid ready live` of each index with this name.
 fn state(db: &TestDatabase<'_>, name: &str) -> String {
     db.ask(&format!(
         "select coalesce(string_agg(concat(indisvalid, ' ', indisready, ' ', indislive), '; '), 'absent')
@@ -24,16 +24,16 @@ fn an_index_is_created() {
     let db = shop();
     let mut bench = Bench::new(&db, CREATE);
     assert!(bench.not_there().contains("there is no index"));
-    // The server never said that it is done: then it must not be believed.
+    // The server reported no success, so none may be confirmed.
     assert!(bench.confirm().unwrap_err().message.contains("there is no index"));
     bench.looker.execute(CREATE).unwrap();
     assert_eq!(bench.confirmed(), None);
     assert!(bench.took().contains("CREATE INDEX"), "it shows what is there");
-    // Whoever asks with what was remembered after that would not take it for the statement's work.
+    // A state recorded after the statement doesn't attribute the index to it.
     let mut second = Bench::new(&db, CREATE);
     assert_eq!(second.looker.execute(CREATE).unwrap_err().code(), Some("42P07"));
     assert!(second.not_there().contains("was there before"));
-    // IF NOT EXISTS passes over it, and the operator is told.
+    // IF NOT EXISTS skips it, and the operator gets a notice.
     let mut third = Bench::new(&db, &CREATE.replace("CONCURRENTLY", "CONCURRENTLY IF NOT EXISTS"));
     third.looker.execute(&third.sql).unwrap();
     assert!(third.confirmed().unwrap().contains("was there before"));
@@ -49,7 +49,7 @@ fn a_table_that_is_not_there() {
     assert!(bench.confirm().is_err());
 }
 
-/// At each of its commits: waiting for its first lock, for writers, and for old snapshots.
+/// Interrupts at each of its commits: waiting for its first lock, for writers, and for old snapshots.
 #[test]
 fn creating_an_index_is_interrupted() {
     let db = shop();
@@ -67,13 +67,13 @@ fn creating_an_index_is_interrupted() {
         assert_eq!(state(&db, r#"by "kind""#), "f f t");
         assert!(bench.still_running().contains(&sent.pid));
         sent.kill(kill);
-        // Whoever comes anew is told what to do, whether or not the statement would pass over it.
+        // A new session gets the remedy, whether or not its statement would skip the index.
         for sql in [CREATE.to_owned(), CREATE.replace("CONCURRENTLY", "CONCURRENTLY IF NOT EXISTS")] {
             let failure = refused(&db, &sql);
             assert!(failure.message.contains("INVALID"), "{failure:?}");
             assert!(failure.hint.unwrap().contains(&format!("DROP INDEX CONCURRENTLY {SHOWN}")));
         }
-        // Clearing away is interrupted too.
+        // The cleanup is interrupted too.
         assert_eq!(bench.leftover(), [format!("DROP INDEX CONCURRENTLY {SHOWN}")]);
         Bench::new(&db, &format!("DROP INDEX CONCURRENTLY {SHOWN}")).send().waits("for the same writer").kill(kill);
         somebody.ends();
@@ -103,13 +103,13 @@ fn a_unique_index_finds_duplicates() {
     bench.again();
 }
 
-/// Threat 31: the server calls it done, and the index that it passed over is INVALID.
+/// Threat 31: the server reports success, but the index that it skipped is INVALID.
 #[test]
 fn if_not_exists_passes_over_an_invalid_index() {
     let db = shop();
     let sql = CREATE.replace("CONCURRENTLY", "CONCURRENTLY IF NOT EXISTS");
     let mut bench = Bench::new(&db, &sql);
-    // Somebody comes between.
+    // Another session interferes in between.
     let somebody = Somebody::does(&db, "insert into items values (0)");
     let theirs = Bench::new(&db, CREATE).send().waits("for writers");
     theirs.kill(Kill::Terminate);
@@ -121,7 +121,7 @@ fn if_not_exists_passes_over_an_invalid_index() {
     bench.again();
 }
 
-/// What IF NOT EXISTS would pass over too, without building anything.
+/// Other objects that IF NOT EXISTS would skip without building an index.
 #[test]
 fn something_else_has_the_name() {
     let db = shop();
@@ -132,7 +132,7 @@ fn something_else_has_the_name() {
     for (name, what) in [("elsewhere", "an index of another table"), ("a_table", "no index")] {
         let failure = refused(&db, &format!("create index concurrently if not exists {name} on items (kind)"));
         assert!(failure.message.contains(what), "{failure:?}");
-        // Without IF NOT EXISTS the server says so.
+        // Without IF NOT EXISTS the server reports an error.
         let mut bench = Bench::new(&db, &format!("create index concurrently {name} on items (kind)"));
         assert_eq!(bench.looker.execute(&bench.sql).unwrap_err().code(), Some("42P07"));
         assert!(bench.not_there().contains("was there before"));
@@ -140,7 +140,7 @@ fn something_else_has_the_name() {
     }
 }
 
-/// An INVALID index is not dropped while somebody may be building it.
+/// An INVALID index is not dropped while another session may be building it.
 #[test]
 fn somebody_builds_an_index_of_that_name() {
     let db = shop();
@@ -155,7 +155,7 @@ fn somebody_builds_an_index_of_that_name() {
     assert!(refused(&db, CREATE).message.contains("may be building it"));
     somebody.ends();
     builder.join().unwrap().unwrap();
-    // Theirs is on another column: only a person knows what it is for.
+    // The other index is on another column: only a person knows its purpose.
     assert!(bench.undecidable().contains("(id)"), "what is there is shown");
 }
 
@@ -177,7 +177,7 @@ fn an_index_is_dropped() {
     assert!(second.not_there().contains("no such index"));
 }
 
-/// At each of its commits: marked invalid, and marked dead.
+/// Interrupts at each of its commits: marked invalid, and marked dead.
 #[test]
 fn dropping_an_index_is_interrupted() {
     let db = shop();
@@ -193,7 +193,7 @@ fn dropping_an_index_is_interrupted() {
         sent.kill(kill);
         assert!(bench.not_there().contains("dropped in part"));
         first.ends();
-        // Not in use, so the second wait is another reader's, who came later.
+        // The index is not in use, so the second wait is for a later reader.
         session(&db).execute(drop).unwrap();
         session(&db).execute(CREATE).unwrap();
         let mut bench = Bench::new(&db, drop);
@@ -212,8 +212,8 @@ fn dropping_an_index_is_interrupted() {
     }
 }
 
-/// The index is gone, and the name means another schema's: asked by name, it would seem to be there, and repeating the
-/// statement would drop it.
+/// The index is gone, and its name now resolves to another schema. By name it would seem to exist, and repeating the
+/// statement would drop the other one.
 #[test]
 fn a_name_that_leads_elsewhere_afterwards() {
     let db = shop();
@@ -231,7 +231,7 @@ fn a_name_that_leads_elsewhere_afterwards() {
     assert!(bench.undecidable().contains("once"));
 }
 
-/// What stands before the server's own operators on the release's path is not asked.
+/// Operators that precede the server's own on the release's path are not used.
 #[test]
 fn operators_of_somebody() {
     let db = shop();
@@ -264,7 +264,7 @@ fn what_was_remembered_of_another_statement() {
     assert!(matches!(error, DatabaseError::Unsound(_)), "{error:?}");
 }
 
-/// The whole server dies while the index is built, and comes back.
+/// The whole server crashes during the build, and restarts.
 #[test]
 fn the_server_dies() {
     let cluster = Cluster::own();

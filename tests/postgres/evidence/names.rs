@@ -1,11 +1,11 @@
-//! Names that mean something else than before the statement was sent, and names that the server cuts.
+//! Names that changed their meaning before the statement was sent, and names that the server truncates.
 
 use pgseal::database::Session;
 
 use super::bench::{Bench, fill, session, shop};
 use pgseal_testkit::cluster::{Cluster, TestDatabase};
 
-/// Sent again, each of these would do to another object what was signed for the first.
+/// Repeating any of these would change another object than the signed one.
 #[test]
 fn what_would_be_done_to_something_else() {
     for (sql, moved) in [
@@ -43,7 +43,7 @@ fn a_partition_that_is_another_one_now() {
     assert!(bench.undecidable().contains("m1 means something else now"));
 }
 
-/// Sixty-three bytes: of UTF-8 they are 31 such letters, of LATIN1 63, and of EUC_JP 31 other ones.
+/// Truncation to 63 bytes: 31 such letters in UTF-8, 63 in LATIN1, and 31 other ones in EUC_JP.
 #[test]
 fn names_are_cut_by_the_server() {
     for (encoding, letter, kept) in [("LATIN1", "ü", 63), ("UTF8", "ü", 31), ("EUC_JP", "表", 31)] {

@@ -37,7 +37,7 @@ fn a_partition_is_detached() {
         assert!(bench.still_running().contains(&sent.pid));
         sent.kill(kill);
         reader.ends();
-        // The server allows no other one meanwhile.
+        // The server allows no second one meanwhile.
         let failure = refused(&db, "alter table measures detach partition m2 concurrently");
         assert!(failure.message.contains("detached in part"), "{failure:?}");
         assert!(failure.hint.unwrap().contains(FINALIZE));
@@ -47,7 +47,7 @@ fn a_partition_is_detached() {
         assert_eq!(bench.confirmed(), None);
         assert!(bench.took().contains("no partition"));
 
-        // It was none before: the server refuses, and that is not our work.
+        // The table was no partition before: the server refuses, so this is not the statement's work.
         let mut second = Bench::new(&db, SQL);
         assert_eq!(second.looker.execute(SQL).unwrap_err().code(), Some("42P01"));
         assert!(second.not_there().contains("was no partition"));

@@ -1,4 +1,4 @@
-//! What can be repeated, and what nobody can see.
+//! Statements that can be repeated, and statements without visible evidence.
 
 use pgseal::database::Session;
 
@@ -23,7 +23,7 @@ fn what_can_be_repeated() {
     assert!(bench.not_there().contains("no harm"));
 }
 
-/// Also a text of which the server keeps the beginning only.
+/// Also with a text of which the server keeps only the beginning.
 #[test]
 fn a_procedure_is_a_persons_to_decide() {
     let db = shop();
@@ -36,7 +36,7 @@ fn a_procedure_is_a_persons_to_decide() {
         let sleeps = format!("select count(*) from pg_stat_activity where wait_event = 'PgSleep' and pid = {pid}");
         pgseal_testkit::release::wait_until("it sleeps", || db.ask(&sleeps) == "1");
         assert!(bench.still_running().contains(&pid));
-        // Another text than the one that runs is not still running.
+        // A different text is not reported as still running.
         assert!(Bench::new(&db, "do $$ begin end $$").undecidable().contains("procedure"));
         sent.kill(Kill::Terminate);
         assert!(bench.undecidable().contains("procedure"));

@@ -1,4 +1,4 @@
-//! REINDEX: `_ccnew`, `_ccold`, on TOAST tables too.
+//! REINDEX: `_ccnew`, `_ccold`, also on TOAST tables.
 
 use pgseal::database::Session;
 use pgseal::release::evidence::{Before, Effect};
@@ -6,7 +6,7 @@ use pgseal::release::evidence::{Before, Effect};
 use super::bench::{Bench, KILLS, Kill, Somebody, refused, session, session_as, shop};
 use pgseal_testkit::cluster::TestDatabase;
 
-/// INVALID indexes.
+/// Names of INVALID indexes.
 fn invalid(db: &TestDatabase<'_>) -> String {
     db.ask(
         "select coalesce(string_agg(relname::text, ' ' order by relname::text), '') from pg_index join pg_class c
@@ -14,7 +14,7 @@ fn invalid(db: &TestDatabase<'_>) -> String {
     )
 }
 
-/// Interrupted while the new index is not yet valid, and while the old one goes.
+/// Interrupts while the new index is not yet valid, and while the old one is dropped.
 #[test]
 fn one_index() {
     let db = shop();
@@ -33,7 +33,7 @@ fn one_index() {
         assert!(failure.hint.unwrap().contains(r#"DROP INDEX CONCURRENTLY "The ""Shop""".items_pkey_ccnew"#));
         assert!(matches!(bench.clear(), Effect::NotThere(_)));
 
-        // Whoever only reads is waited for when the old one goes: the new one has its name already.
+        // The drop of the old index waits even for readers: the new one already has its name.
         let reader = Somebody::does(&db, "select 1 from items limit 1");
         let sent = bench.send().waits("for readers");
         assert!(bench.still_running().contains(&sent.pid));
@@ -46,7 +46,7 @@ fn one_index() {
         assert_eq!(invalid(&db), "");
         bench.again();
     }
-    // Without CONCURRENTLY the file is another one.
+    // Without CONCURRENTLY the evidence is a new file.
     let mut bench = Bench::new(&db, sql);
     assert!(bench.confirm().unwrap_err().message.contains("not built anew"));
     bench.looker.execute("reindex index items_pkey").unwrap();
@@ -81,13 +81,13 @@ fn a_table_and_its_toast() {
         assert_eq!(invalid(&db), "");
         bench.again();
     }
-    // One of several built anew is not all.
+    // One rebuilt index of several is not all.
     let mut bench = Bench::new(&db, sql);
     bench.looker.execute("reindex index concurrently by_kind").unwrap();
     assert!(bench.not_there().contains("no harm"));
 }
 
-/// Whoever owns the table may build its TOAST table's index anew, and not drop what is left of it.
+/// A table owner may rebuild the index of its TOAST table, but not drop the leftovers.
 #[test]
 fn an_owner_who_is_no_superuser() {
     let db = shop();
@@ -115,7 +115,7 @@ fn an_owner_who_is_no_superuser() {
     db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
 }
 
-/// The server passes over the index with a warning, and says that it is done.
+/// The server skips the index with a warning, and reports success.
 #[test]
 fn an_exclusion_constraint() {
     let db = shop();
@@ -126,7 +126,7 @@ fn an_exclusion_constraint() {
     assert!(bench.not_there().contains("no harm"));
 }
 
-/// What is valid stays, whatever its name; what is INVALID and no leftover is told of.
+/// A valid index stays, whatever its name; an INVALID one that is no leftover is reported.
 #[test]
 fn names_like_leftovers() {
     let db = shop();
@@ -147,7 +147,7 @@ fn names_like_leftovers() {
     assert_eq!(db.ask("select count(*) from pg_class where relname = 'mine_ccnew'"), "1");
 }
 
-/// A whole schema: somebody else's leftovers were there before, and stay.
+/// A whole schema: leftovers that were there before belong to others, and stay.
 #[test]
 fn many() {
     let db = shop();
@@ -169,7 +169,7 @@ fn many() {
     bench.again();
 }
 
-/// The partitions' indexes are what is built anew.
+/// The rebuilt indexes are those of the partitions.
 #[test]
 fn a_partitioned_table() {
     let db = shop();
@@ -184,7 +184,7 @@ fn a_partitioned_table() {
         let mut bench = Bench::new(&db, sql);
         let Before::Reindex { indexes, .. } = &bench.before else { panic!("{:?}", bench.before) };
         assert_eq!(indexes.len(), 2);
-        // PostgreSQL 13 refuses the index, and passes over the table with a warning: it says that it is done.
+        // PostgreSQL 13 refuses the index, and skips the table with a warning but reports success.
         if bench.looker.server_version_num() < 140_000 {
             match bench.looker.execute(sql) {
                 Ok(_) => assert!(bench.confirmed().unwrap().contains("passed over")),
@@ -193,7 +193,7 @@ fn a_partitioned_table() {
             bench.not_there();
             continue;
         }
-        // A writer would be waited for before anything is done.
+        // REINDEX would wait for a writer before any change.
         let somebody = Somebody::remembers(&db);
         bench.send().waits("for snapshots").kill(Kill::Terminate);
         somebody.ends();

@@ -1,5 +1,5 @@
-//! Changes of what lies around a schema's own objects: the database itself, types that come with others, members of
-//! extensions, what the server brings, and what lies beside the ledger.
+//! Changes around a schema's own objects: the database itself, dependent types, members of extensions, objects of the
+//! server, and objects next to the ledger.
 
 /// As in `changes.rs`.
 pub const CHANGES: &[(u32, &str, &str)] = &[
@@ -31,7 +31,7 @@ pub const CHANGES: &[(u32, &str, &str)] = &[
         "database differs: locale provider",
     ),
     (15, "update pg_database set daticulocale = 'de' where datname = current_database()", "database differs: locale"),
-    // Types that come with others.
+    // Types that come with other objects.
     (0, "grant usage on type app.widgets to fp_reader", "type app.widgets is new"),
     (0, "grant usage on type app.widgets to fp_reader; revoke usage on type app.widgets from fp_reader", ""),
     (0, "revoke usage on type app.cheap from public", "type app.cheap is new"),
@@ -54,7 +54,7 @@ pub const CHANGES: &[(u32, &str, &str)] = &[
          (select reltoastrelid::regclass from pg_class where oid = 'app.widgets'::regclass)); end $$",
         "table app.widgets differs: toast grants",
     ),
-    // Members of extensions, and what is put on them.
+    // Members of extensions, and additions to them.
     (
         0,
         "create or replace function app.akeys(hstore app.hstore) returns text[] language sql as 'select null::text[]'",
@@ -90,7 +90,7 @@ pub const CHANGES: &[(u32, &str, &str)] = &[
         "extension hstore differs: configuration",
     ),
     (0, "alter language plpgsql owner to fp_owner", "language plpgsql differs: owner, grants"),
-    // What came with the server.
+    // Objects of the server.
     (
         0,
         "grant execute on function pg_read_file(text) to fp_reader",
@@ -117,7 +117,7 @@ pub const CHANGES: &[(u32, &str, &str)] = &[
     (0, "comment on function now() is 'x'", "comments on the server's own functions differs: digest"),
     (0, "comment on type int4 is null", "comments on the server's own types differs: number, digest"),
     (0, "comment on view pg_catalog.pg_stats is 'x'", "comment on view pg_catalog.pg_stats is new"),
-    // JournalCheck the ledger.
+    // Next to the ledger.
     (0, "create table pgseal.more ()", "table pgseal.more is new"),
     (0, "insert into pgseal.other values (2)", "rows of pgseal.other differ: rows, digest"),
     (0, "alter function pgseal.mine() cost 7", "function pgseal.mine() differs: code"),

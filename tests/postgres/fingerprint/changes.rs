@@ -1,4 +1,4 @@
-//! Every kind of change has a name.
+//! A named difference for every kind of change.
 
 use pgseal::fingerprint::take_on;
 use pgseal_verify::format::fingerprint::Scope;
@@ -7,7 +7,7 @@ use super::{around, clock, every_kind, lines};
 use pgseal::database::Session;
 use pgseal_testkit::server::{ask, session};
 
-/// What is done, and one of the lines that say so. A word before the statement is the first version that has it.
+/// The first version with the statement, the statement, and one of the expected lines.
 const CHANGES: &[(u32, &str, &str)] = &[
     (0, "drop index app.widgets_kind", "index app.widgets_kind is missing"),
     (0, "create index more on app.widgets (price)", "index app.more is new"),
@@ -302,7 +302,7 @@ fn every_change_has_a_name() {
         }
         session.batch("rollback to savepoint start").unwrap();
         if change.contains("val('") {
-            // No rollback undoes these.
+            // These are not rolled back.
             session.batch("select setval('app.numbers', 1, true), setval('app.owned', 1, false)").unwrap();
         }
     }
@@ -321,12 +321,12 @@ fn a_transaction_goes_on_as_it_was() {
     let found = take_on(&mut session, &Scope::All, clock()).unwrap();
     assert_eq!(found.data["app.fresh"].rows, 1, "what the transaction has done itself");
     assert_eq!(ask(&mut session, settings), before);
-    // Also where it failed.
+    // Also after a failure.
     let missing = Scope::Tables(vec!["app.nothing".to_owned()]);
     assert_eq!(take_on(&mut session, &missing, clock()).unwrap_err().to_string(), "there is no table app.nothing");
     assert_eq!(ask(&mut session, settings), before);
     session.batch("insert into fresh values (2); commit").unwrap();
     assert_eq!(db.ask("select count(*) from app.fresh"), "2");
-    // Without a transaction there is nothing that could be undone.
+    // Outside a transaction no change could be undone.
     assert!(take_on(&mut session, &Scope::All, clock()).unwrap_err().to_string().contains("SAVEPOINT"));
 }

@@ -1,4 +1,4 @@
-//! The command.
+//! The command `fingerprint`.
 
 use super::every_kind;
 use pgseal_testkit::cluster::Cluster;
@@ -14,7 +14,7 @@ fn two_fingerprints_are_taken_and_compared() {
     let take = |file: &str, more: &[&str]| site.pgseal([&["fingerprint", "--db", &url, "-o", file], more].concat());
     let taken = take("a.json", &[]);
     taken.done().says(&["objects, 0 rows of 1 table\n", "written to a.json"]);
-    // Never replaced.
+    // An existing file is never replaced.
     take("a.json", &[]).fails_saying(2, &["a.json exists already"]);
     take("b.json", &[]).done();
     site.pgseal(["fingerprint", "diff", "a.json", "b.json"]).done().says(&["alike"]);
@@ -33,7 +33,7 @@ fn two_fingerprints_are_taken_and_compared() {
     let json = site.pgseal(["fingerprint", "diff", "a.json", "c.json", "--json"]);
     assert_eq!((json.code, &json.json()["alike"]), (50, &false.into()));
     assert_eq!(json.json()["differences"][1]["change"], "missing");
-    // What belongs to a new table is told in its line; the document has all.
+    // Parts of a new table are summarised in its line; the document lists all.
     run(
         "create table more (a serial primary key, b text); create index more_b on more (b); comment on table more is 'x'",
     );
@@ -45,7 +45,7 @@ fn two_fingerprints_are_taken_and_compared() {
     ]);
     let json = site.pgseal(["fingerprint", "diff", "c.json", "more.json", "--json"]);
     assert_eq!(json.json()["differences"].as_array().map(Vec::len), Some(10));
-    // Definitions alone can't be compared with rows.
+    // Fingerprints without rows can't be compared with ones that have rows.
     take("d.json", &["--schema-only"]).done().says(&["no rows"]);
     site.pgseal(["fingerprint", "diff", "a.json", "d.json"]).fails_saying(2, &["don't cover the same tables"]);
     take("e.json", &["--tables", "public.widgets,public.gone"]).fails_saying(2, &["there is no table public.gone"]);

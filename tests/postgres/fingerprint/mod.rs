@@ -1,4 +1,4 @@
-//! Fingerprints: alike what a dump carries, and every change by its name.
+//! Fingerprints: equal after a dump and restore, and a named difference for every change.
 
 mod around;
 mod changes;
@@ -17,7 +17,7 @@ use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use pgseal_testkit::release;
 
-/// A database with one object of every kind. It is never dropped: it has a subscription.
+/// A database with one object of every kind. Its subscription keeps it from being dropped.
 fn every_kind() -> TestDatabase<'static> {
     let template = Cluster::shared().template("fp_every_kind", fill);
     TestDatabase::from_template(Cluster::shared(), template, "fp_copy")
@@ -30,7 +30,7 @@ fn fill(db: &TestDatabase<'_>) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Roles belong to the server.
+/// Roles are shared by all databases.
 fn roles() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
@@ -48,13 +48,13 @@ fn try_take(connection: &str, scope: &Scope) -> Result<Fingerprint, FingerprintE
     take(&connect, scope, NonZeroUsize::new(3).unwrap(), clock(), &|_| {})
 }
 
-/// All of it, by three sessions.
+/// Fingerprints the whole database, in three sessions.
 #[track_caller]
 fn of(db: &TestDatabase<'_>) -> Fingerprint {
     try_take(&db.connection(), &Scope::All).unwrap()
 }
 
-/// The lines that a person would see.
+/// The lines that the command prints.
 fn lines(a: &Fingerprint, b: &Fingerprint) -> Vec<String> {
     differences(a, b).iter().map(Difference::to_string).collect()
 }

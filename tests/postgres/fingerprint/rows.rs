@@ -1,4 +1,4 @@
-//! Rows: which changes are seen, by whom, at which moment.
+//! Rows: detected changes, and the role and snapshot that read them.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,7 +40,7 @@ fn equal_rows_are_counted_and_values_are_not_mixed_up() {
         sql(&db, &format!("{start}; insert into v (a, b) values {rows}"));
         of(&db).data["public.v"].digest.clone()
     };
-    // Each differs from all others, though numbers of rows, sums and joined texts don't.
+    // All of these differ, though some have equal counts, sums or joined texts.
     let tables = [
         "('x', 'y'), ('x', 'y'), ('z', 'z'), ('z', 'z')",
         "('x', 'y'), ('z', 'z'), ('z', 'z'), ('z', 'z')",
@@ -60,7 +60,7 @@ fn equal_rows_are_counted_and_values_are_not_mixed_up() {
     let digests: std::collections::BTreeSet<String> = tables.iter().map(|rows| with(rows)).collect();
     assert_eq!(digests.len(), tables.len());
     assert_eq!(with("('x', 'y'), ('z', 'z')"), with("('z', 'z'), ('x', 'y')"));
-    // The last bit of a number, a microsecond, a byte, a month that is thirty days long.
+    // The last bit of a number, a microsecond, a byte, a month that has thirty days.
     for (column, one, other) in [
         ("f", "0.1::float8", "0.30000000000000004::float8 - 0.2"),
         ("at", "'2020-01-01 00:00:00+00'", "'2020-01-01 00:00:00.000001+00'"),
@@ -179,13 +179,13 @@ fn nothing_is_written_and_no_transaction_id_is_used() {
     let before = alone.ask(moment);
     of(&alone);
     assert_eq!(alone.ask(moment), before);
-    // One worker is as good as many.
+    // One worker gives the same result as many.
     let connect = Connector::new(db.connection().parse().unwrap());
     let by = |workers| take(&connect, &Scope::All, NonZeroUsize::new(workers).unwrap(), clock(), &|_| {}).unwrap();
     assert_alike(&by(1), &by(40));
 }
 
-/// Gives sessions until they are used up.
+/// Opens a limited number of sessions.
 struct Few<'a> {
     connect: &'a dyn Connect,
     left: AtomicUsize,

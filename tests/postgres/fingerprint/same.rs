@@ -1,4 +1,4 @@
-//! What does not count.
+//! Differences that don't count.
 
 use std::process::{Command, Output};
 
@@ -27,7 +27,7 @@ fn a_restored_dump_is_alike() {
     let restored = of(&custom);
     assert_alike(&before, &restored);
     assert_ne!(before.database, restored.database);
-    // A copy of the copy too: what the server spells differently after reading it is at rest.
+    // A copy of the copy too: after one round trip the server's spelling is stable.
     let again = Cluster::shared().database("fp_again");
     done(client("pg_dump").args(["-Fc", "-f", path, "--dbname"]).arg(custom.connection()));
     done(client("pg_restore").args(["--exit-on-error", path, "--dbname"]).arg(again.connection()));
@@ -43,7 +43,7 @@ fn a_server_that_was_restarted_is_alike() {
     server.sql(tables);
     let take = |server: &Server| try_take(&server.local("postgres"), &Scope::All).unwrap();
     let before = take(&server);
-    // This restart is an immediate one: recovery would let the sequence skip the values that it has logged ahead.
+    // The restart is immediate: recovery would let the sequence skip the values that it has logged ahead.
     server.sql("checkpoint");
     server.restart();
     assert_alike(&before, &take(&server));
@@ -71,7 +71,7 @@ fn where_things_are_on_disk_does_not_count() {
     );
     sql(&there, "vacuum full analyze a");
     assert_alike(&of(&here), &of(&there));
-    // Who asks does not count either.
+    // The role that takes the fingerprint does not count either.
     let before = of(&here);
     sql(
         &here,

@@ -1,5 +1,5 @@
-//! The page in a real browser: nothing is fetched, nothing scrolls sideways, and what people and their programs need to
-//! read it is there. `PGSEAL_SCREENSHOTS=DIR` keeps pictures to look at.
+//! The page in a real browser: no requests, no sideways scrolling, and all that readers and screen readers need.
+//! `PGSEAL_SCREENSHOTS=DIR` keeps screenshots.
 
 use std::path::{Path, PathBuf};
 
@@ -69,7 +69,7 @@ fn reads(browser: &mut Browser, word: &str, page: &Path, what: &str) {
     let linked = "[...document.querySelectorAll('table.matrix tbody tr')].filter(tr => !tr.querySelector('.unknown') \
         && !tr.querySelector('a')).length";
     is(browser.evaluate(linked), json!(0), "every answer has evidence");
-    // The style is let in by its digest, and nothing else is.
+    // The style is allowed by its digest; scripts and other content are not.
     is(browser.evaluate("getComputedStyle(document.querySelector('.word')).display"), json!("grid"), "the style holds");
     let refused = "(() => { const s = document.createElement('script'); s.textContent = 'window.ran = 1'; \
         document.body.append(s); s.remove(); return window.ran === undefined; })()";
@@ -77,7 +77,7 @@ fn reads(browser: &mut Browser, word: &str, page: &Path, what: &str) {
     assert_eq!(browser.requests(page), Vec::<String>::new(), "{what}: nothing is asked of anybody");
 }
 
-/// What axe-core finds: contrast, names, roles, structure.
+/// Asserts that axe-core has no findings: contrast, names, roles, structure.
 fn nothing_found(browser: &mut Browser, axe: &str, what: &str) {
     browser.evaluate(&format!("{axe}; 1"));
     let run = "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })\

@@ -1,4 +1,4 @@
-//! An error of the server on a page: its lines stand below each other, as a terminal shows them.
+//! A server error on a page: its lines are aligned as in a terminal.
 
 use std::fs;
 

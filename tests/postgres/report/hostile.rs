@@ -1,4 +1,4 @@
-//! Text of a release, a gate, a check, a key's owner: it is shown, and does nothing.
+//! Text of a release, a gate, a check or a key's owner: displayed, but without effect on the page.
 
 use std::fs;
 
@@ -41,7 +41,7 @@ fn foreign_text_is_shown_and_does_nothing() {
     }
     let bare = markdown.match_indices('<').find(|(at, _)| !markdown[..*at].ends_with('\\'));
     assert_eq!(bare, None, "every < is text");
-    // A row of the matrix stays one row of four cells.
+    // A row of the matrix remains one row of four cells.
     let rows = markdown.lines().filter(|line| line.starts_with("| Gate |") || line.starts_with("| Checks |"));
     for row in rows {
         assert_eq!(row.replace("\\|", "").matches('|').count(), 5, "{row}");

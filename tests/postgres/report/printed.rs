@@ -1,4 +1,4 @@
-//! The commands that a report shows are complete: they run as they stand, word by word, in a shell.
+//! The commands in a report are complete: they run verbatim in a shell.
 
 use std::fs;
 use std::process::{Command, Output, Stdio};
@@ -9,7 +9,7 @@ use super::super::small;
 use pgseal_testkit::cluster::{Cluster, GATE_USER, programs};
 use pgseal_testkit::release::Site;
 
-/// Runs a line where the report was made: in a directory below the site's.
+/// Runs a line in the report's directory, below the site's.
 fn shell(site: &Site, line: &str) -> Output {
     let path = format!("{}:{}", pgseal_testkit::pgseal().parent().unwrap().display(), std::env::var("PATH").unwrap());
     let mut sh = Command::new("sh");
@@ -21,14 +21,14 @@ fn shell(site: &Site, line: &str) -> Output {
         .unwrap()
 }
 
-/// The document of a report that is made by this line.
+/// The document of a report that this line creates.
 fn report(site: &Site, line: &str) -> Value {
     let output = shell(site, &format!("{line} --json"));
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("{line}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
-/// What a report says is missing for one question.
+/// The missing step for one row of a report.
 #[track_caller]
 fn command<'d>(document: &'d Value, row: &str) -> &'d str {
     let missing = document["missing"].as_array().unwrap();
@@ -44,7 +44,7 @@ fn done(site: &Site, line: &str) -> String {
     said
 }
 
-/// The server trusts everybody, and so takes any.
+/// Adds a password; the server trusts every user, so it accepts any.
 fn with_password(url: &str) -> String {
     format!("{url}{}password=hunter2", if url.contains('?') { '&' } else { '?' })
 }
@@ -52,7 +52,7 @@ fn with_password(url: &str) -> String {
 #[test]
 fn commands_run_as_they_are_printed() {
     let (db, release, site) = small("report_printed");
-    // The value has what shells and Markdown read in their own way.
+    // The value has characters with a meaning in shells and in Markdown.
     let tier = "create table public.said as select :'ticket'::text as ticket;\n";
     let release = release.variable("ticket").tier("said", tier).rollback("said", "drop table if exists public.said;\n");
     db.client().batch_execute("truncate public.approvals").unwrap();
@@ -68,14 +68,14 @@ fn commands_run_as_they_are_printed() {
     let document = report(&site, &made);
     assert_eq!(document["word"], "BLOCKED", "{document}");
 
-    // A value that has to be given and was not is a word in capitals, and a password is nowhere.
+    // A required value that was not given is a placeholder in capitals, and passwords never appear.
     let bare = "pgseal report '../my files/small.pgseal' --trust ../trust.json --format md";
     let text = |line: &str| String::from_utf8_lossy(&shell(&site, line).stdout).into_owned();
     assert!(text(bare).contains(" --db URL -v ticket=VALUE"), "{}", text(bare));
     let secret = format!("{bare} -v ticket=OPS-1 --db '{}'", with_password(&db.url()));
     assert!(text(&secret).contains(" -v ticket=OPS-1") && !text(&secret).contains("hunter2"), "{}", text(&secret));
 
-    // Where a clone is made is the one thing that nobody has told the report.
+    // Only the place of the clone is unknown to the report.
     let rehearse = command(&document, "rehearsal");
     let admin = Cluster::shared().server().url("postgres");
     done(&site, &rehearse.replace("ADMIN-URL", &format!("'{admin}'")));
@@ -91,7 +91,7 @@ fn commands_run_as_they_are_printed() {
     let ticket: String = db.client().query_one("select ticket from public.said", &[]).unwrap().get(0);
     assert_eq!(ticket, "it's `|$HOME");
 
-    // Nobody asked the database: the line asks it, as soon as the URL stands on it.
+    // The database was not queried; the printed line queries it once its URL is filled in.
     let offline = report(&site, made.split(" --db ").next().unwrap());
     let online = command(&offline, "target").replace(" URL ", &format!(" '{}' ", db.url()));
     assert_eq!(report(&site, &online)["word"], "DONE", "{online}");
