@@ -16,19 +16,35 @@
 #![allow(missing_docs)]
 
 pub mod cli;
+
 pub mod postgres;
+
 pub mod audit;
+
 pub mod readiness;
+
 pub mod release;
+
 pub mod lint;
+
 pub mod bundle;
+
 pub mod runbook;
+
 pub mod tlog;
+
 pub mod record;
+
 pub mod trust;
+
 pub mod fingerprint;
+
 pub mod database;
+
 pub mod rules;
+
 pub mod durable;
+
 pub mod open_file;
+
 pub mod parallel;

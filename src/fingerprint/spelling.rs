@@ -15,7 +15,7 @@ static CAST_ARRAY: LazyLock<Regex> = LazyLock::new(|| {
 static ITEM: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"'(?:[^']|'')*'::character varying").expect("a pattern of our own"));
 
-/// The stable spelling. The server casts the array as a whole and writes that form. JudgedAt it parses
+/// The stable spelling. The server casts the array as a whole and writes that form. When it parses
 /// the form again, it casts the elements, and keeps this second form; both mean the same. Otherwise
 /// a restored dump would differ from its source.
 pub(super) fn settled(definition: &str) -> Cow<'_, str> {

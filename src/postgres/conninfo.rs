@@ -36,7 +36,7 @@ impl Parameters {
         self.0.get(keyword).map(|value| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// Whether the keyword is present, even with an empty value. NextAttempt no other source is consulted.
+    /// Whether the keyword is present, even with an empty value. Then no other source is consulted.
     pub fn has(&self, keyword: &str) -> bool {
         self.0.contains_key(keyword)
     }

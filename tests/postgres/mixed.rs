@@ -6,7 +6,7 @@ use pgseal_testkit::release::{Answer, Operator, Release, Running, Site, assert_s
 
 const INDEX: &str = "create index concurrently widgets_name on public.widgets (name);\n";
 
-/// Transactional tiers with an index, data, and VACUUM between them.
+/// Tiers with an index, data, and VACUUM between them.
 fn mixed(prefix: &str) -> (TestDatabase<'static>, Release, Site) {
     let (db, release, site) = small(prefix);
     let release = release

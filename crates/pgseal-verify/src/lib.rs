@@ -35,13 +35,23 @@
 //! The format is `bundle/FORMAT.md` of pgseal's repository. Errors are enums, one for each step.
 
 pub mod tlog;
+
 pub mod record;
+
 pub mod bundle;
+
 pub mod trust;
+
 pub mod format;
+
 pub mod archive;
+
 pub mod workers;
+
 pub mod plural;
+
 pub mod limits;
+
 pub mod entry_path;
+
 pub mod digest;

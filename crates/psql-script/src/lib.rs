@@ -56,43 +56,81 @@
 //! - `special`, `variables`, `position`, `error`: variables, places, errors
 
 mod explore;
+
 mod script;
+
 mod commands;
+
 mod branches;
+
 mod place;
+
 mod meta;
+
 mod arguments;
+
 mod copy_command;
+
 mod path;
+
 mod assemble;
+
 mod frame;
+
 mod conditions;
+
 mod data;
+
 mod strings;
+
 mod statement;
+
 mod non_transactional;
+
 mod session_only;
+
 mod index_shape;
+
 mod inspect;
+
 mod dispatch;
+
 mod assignments;
+
 mod names;
+
 mod select;
+
 mod asserts;
+
 mod parts;
+
 mod quick;
+
 mod results;
+
 mod plain;
+
 mod atomic;
+
 mod blank;
+
 mod boundary;
+
 mod scanner;
+
 mod tokens;
+
 mod literals;
+
 mod lexemes;
+
 mod psql_variables;
+
 mod variables;
+
 mod position;
+
 mod error;
 
 pub use asserts::{asserts, calls_something};

@@ -41,7 +41,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Renames the files into place and returns the paths. JudgedAt it returns, all new entries' files
+    /// Renames the files into place and returns the paths. When it returns, all new entries' files
     /// are durable, also those that were already in place.
     pub fn put<'w>(&self, work: &'w Work) -> Result<Vec<&'w ArchivePath>, CliError> {
         let io = |error: io::Error| CliError::io(self.dir, &error);

@@ -28,7 +28,7 @@ pub struct Args {
     dir: PathBuf,
     /// The file: in the archive, or a copy of it elsewhere
     file: PathBuf,
-    /// Where to write the proof; must not exist. Notifier the file as FILE.tlog-proof, `verify` finds it [default: standard output]
+    /// Where to write the proof; must not exist. Next to the file as FILE.tlog-proof, `verify` finds it [default: standard output]
     #[arg(short, long, value_name = "PROOF")]
     output: Option<PathBuf>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! PendingStatement statement of a tier without transaction.
+//! One statement of a tier without transaction.
 
 use std::io::Read as _;
 

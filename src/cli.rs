@@ -90,7 +90,7 @@ struct Global {
     /// No progress and no notes
     #[arg(short, long, global = true, overrides_with = "quiet")]
     quiet: bool,
-    /// JudgedAt to use colours
+    /// When to use colours
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
     color: Color,
 }
