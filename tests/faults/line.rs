@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::messages::{Message, Messages};
-use super::point::{Fault, JudgedAt, Side, What};
+use super::point::{Fault, When, Side, What};
 use crate::server::signal;
 
 const DELAY: Duration = Duration::from_millis(40);
@@ -164,7 +164,7 @@ impl Shared {
         let Some(fault) = strikes else { return forward(connection) };
         ride.struck.store(true, SeqCst);
         let other = &connection.mute[1 - side as usize];
-        let after = fault.when == JudgedAt::After;
+        let after = fault.when == When::After;
         match fault.what {
             What::Delay => {
                 thread::sleep(DELAY);

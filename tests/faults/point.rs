@@ -13,7 +13,7 @@ pub enum Side {
 
 /// When the fault hits, relative to the forwarding of the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum JudgedAt {
+pub enum When {
     Before,
     /// Before the peer can receive an answer.
     After,
@@ -45,7 +45,7 @@ pub enum What {
 pub struct Fault {
     pub side: Side,
     pub number: usize,
-    pub when: JudgedAt,
+    pub when: When,
     pub what: What,
     /// Bytes of the message that arrive, for [`What::CutInside`].
     pub byte: usize,
@@ -118,7 +118,7 @@ impl Point {
             Strike::File(file) => return format!("{} on journal or receipt", file.inject.replace('=', " ")),
             Strike::Protocol(fault) => fault,
         };
-        let when = if fault.when == JudgedAt::Before { "before" } else { "after" };
+        let when = if fault.when == When::Before { "before" } else { "after" };
         let side = if fault.side == Side::Front { "a request" } else { "an answer" };
         match fault.what {
             What::KillClient => format!("pgseal killed {when} {side}"),

@@ -45,7 +45,7 @@ fn mistakes_are_found() {
         assert!(found.len() == 1 && found[0].starts_with(fault), "{text}: {found:?}");
     }
     for text in [
-        "`format/mod.rs`, `tests/vectors/`, `target/x`, [a](docs/gate.md#the-gate-role), [b](https://example.org/x)",
+        "`format/wire.rs`, `tests/vectors/`, `target/x`, [a](docs/gate.md#the-gate-role), [b](https://example.org/x)",
         "| 1 | a | b | `tests/project/documents.rs`: `every_page_is_true`; `standard_conforming_strings = off` |",
         "`pgseal verify FILE --trust trust.json | less --raw`, `run --resume`, `pgseal COMMAND --help`, decision 001",
     ] {
